@@ -1,0 +1,1 @@
+//! Node's library on our bindings: isolates, event loop, modules.
