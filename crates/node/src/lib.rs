@@ -1,1 +1,25 @@
-//! Node's library on our bindings: isolates, event loop, modules.
+//! Node's own standard library on our native bindings: isolates, the event loop, modules, snapshot.
+//!
+//! Layers, each using only those above it:
+//! - `tables`, `source`: what the pinned Node binary says of itself, embedded by the build.
+//! - `env`: the state of one isolate (values shared with the library, aliased arrays, templates).
+//! - `wrap`, `async_wrap`, `callback_scope`: native objects and the one way to call into JavaScript.
+//! - `event_loop`: libuv's phases over kernel readiness.
+//! - `binding`: one module per `internalBinding`, Node's own spelling.
+//! - `bootstrap`, `snapshot`, `engine`: from an empty context to a running program.
+//!
+//! One isolate belongs to one thread; `Env` is reached from any callback by `Env::of(scope)`.
+
+pub mod async_wrap;
+pub mod binding;
+pub mod callback_scope;
+pub mod convert;
+pub mod env;
+pub mod event_loop;
+pub mod exception;
+pub mod exit;
+pub mod options;
+pub mod report;
+pub mod source;
+pub mod tables;
+pub mod wrap;

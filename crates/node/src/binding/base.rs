@@ -1,0 +1,56 @@
+//! The hidden base classes that native classes inherit from: `AsyncWrap`, `ReqWrap`, `HandleWrap`.
+
+use super::Definition;
+use crate::exception;
+use crate::wrap;
+
+/// Declares the classes. Further bases (`HandleWrap`, `LibuvStreamWrap`) are declared by the modules that implement
+/// them.
+pub fn define(definition: &mut Definition) {
+    definition
+        .class("AsyncWrap", illegal_constructor)
+        .hidden()
+        .method("getAsyncId", get_async_id)
+        .method("getProviderType", get_provider_type)
+        .method("asyncReset", async_reset);
+}
+
+/// The constructor of a class that JavaScript cannot make instances of.
+pub fn illegal_constructor(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    exception::throw(
+        scope,
+        exception::ErrorKind::TypeError,
+        "ERR_ILLEGAL_CONSTRUCTOR",
+        "Illegal constructor",
+    );
+}
+
+fn get_async_id(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(wrap::async_state(scope, args.this()).map_or(-1.0, |state| state.async_id.get()));
+}
+
+fn get_provider_type(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let provider = wrap::async_state(scope, args.this()).map_or("NONE", |state| state.provider);
+    let number = crate::tables::binding("async_wrap")["constants"]["Providers"][provider].as_f64();
+    rv.set_double(number.unwrap_or(0.0));
+}
+
+fn async_reset(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    crate::async_wrap::async_reset(scope, args.this());
+}

@@ -1,0 +1,6 @@
+//! `internalBinding('blob')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

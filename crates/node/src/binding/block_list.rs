@@ -1,0 +1,6 @@
+//! `internalBinding('block_list')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('buffer')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

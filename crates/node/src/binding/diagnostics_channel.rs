@@ -1,0 +1,6 @@
+//! `internalBinding('diagnostics_channel')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

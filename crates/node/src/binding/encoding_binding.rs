@@ -1,0 +1,6 @@
+//! `internalBinding('encoding_binding')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('fs_event_wrap')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('heap_utils')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

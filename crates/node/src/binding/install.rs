@@ -1,0 +1,199 @@
+//! From a declaration to the binding object.
+
+use serde_json::Value;
+use v8::MapFnTo;
+
+use super::{ClassDefinition, Definition, FunctionDefinition, definition};
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
+use crate::{tables, wrap};
+
+/// `internalBinding(name)`: the binding object, made at the first call. Throws for a name that Node does not have.
+pub fn get_internal_binding(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let name = args.get(0).to_rust_string_lossy(scope);
+    let env = Env::of(scope);
+    let Some(cache) = env.object(scope, Slot::Bindings) else { return };
+    let key = exception::string(scope, &name);
+    if let Some(binding) = cache.get(scope, key.into())
+        && binding.is_object()
+    {
+        rv.set(binding);
+        return;
+    }
+    let table = tables::binding(&name);
+    let declared = definition(&name);
+    if (table.is_null() && declared.is_none()) || name == "base" {
+        let message = format!("No such binding: {name}");
+        exception::throw(scope, ErrorKind::Error, "ERR_INVALID_MODULE", &message);
+        return;
+    }
+    let binding = v8::Object::new(scope);
+    cache.set(scope, key.into(), binding.into());
+    install_constants(scope, binding, table);
+    if let Some(declared) = declared {
+        install_declared(scope, binding, declared);
+    }
+    if let Some(initializer) = declared.and_then(|d| d.initializer) {
+        initializer(scope, binding);
+    }
+    install_stand_ins(scope, binding, &name, table);
+    rv.set(binding.into());
+}
+
+/// The callbacks of this module, for the snapshot's list of references.
+pub fn callbacks() -> Vec<v8::FunctionCallback> {
+    vec![get_internal_binding.map_fn_to(), unavailable.map_fn_to()]
+}
+
+fn install_constants(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>, table: &Value) {
+    let Some(constants) = table["constants"].as_object() else { return };
+    for (name, value) in constants {
+        let key = exception::string(scope, name);
+        let value = convert::from_json(scope, value);
+        binding.set(scope, key.into(), value);
+    }
+}
+
+fn install_declared(
+    scope: &mut v8::PinScope<'_, '_>,
+    binding: v8::Local<'_, v8::Object>,
+    declared: &'static Definition,
+) {
+    for function in &declared.functions {
+        set_function(scope, binding, function);
+    }
+    for class in &declared.classes {
+        let Some(template) = class_template(scope, class.name) else { continue };
+        if !class.exported {
+            continue;
+        }
+        let Some(constructor) = template.get_function(scope) else { continue };
+        for function in &class.statics {
+            set_function(scope, constructor.into(), function);
+        }
+        let key = exception::string(scope, class.name);
+        binding.set(scope, key.into(), constructor.into());
+    }
+}
+
+fn set_function(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Object>, definition: &FunctionDefinition) {
+    let name = exception::string(scope, definition.name);
+    let template = v8::FunctionTemplate::builder_raw(definition.callback)
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope);
+    template.set_class_name(name);
+    if let Some(function) = template.get_function(scope) {
+        function.set_name(name);
+        target.set(scope, name.into(), function.into());
+    }
+}
+
+/// The template of the declared class `key`, made at the first call together with those it inherits from.
+pub fn class_template<'s>(scope: &mut v8::PinScope<'s, '_>, key: &str) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
+    let env = Env::of(scope);
+    if let Some(template) = env.template(scope, key) {
+        return Some(template);
+    }
+    let class = super::definitions().iter().find_map(|(_, d)| d.classes.iter().find(|class| class.name == key))?;
+    let parent = class.parent.and_then(|parent| class_template(scope, parent));
+    let template = build_class(scope, class, parent);
+    env.set_template(scope, key, template);
+    Some(template)
+}
+
+fn build_class<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: &ClassDefinition,
+    parent: Option<v8::Local<'_, v8::FunctionTemplate>>,
+) -> v8::Local<'s, v8::FunctionTemplate> {
+    let template = v8::FunctionTemplate::builder_raw(class.constructor).build(scope);
+    let name = exception::string(scope, class.name);
+    template.set_class_name(name);
+    template.instance_template(scope).set_internal_field_count(wrap::INTERNAL_FIELDS);
+    if let Some(parent) = parent {
+        template.inherit(parent);
+    }
+    // A signature makes V8 refuse a receiver that is no instance, with a TypeError.
+    let signature = v8::Signature::new(scope, template);
+    let prototype = template.prototype_template(scope);
+    for method in &class.methods {
+        let name = exception::string(scope, method.name);
+        let function = v8::FunctionTemplate::builder_raw(method.callback)
+            .signature(signature)
+            .constructor_behavior(v8::ConstructorBehavior::Throw)
+            .build(scope);
+        function.set_class_name(name);
+        prototype.set(name.into(), function.into());
+    }
+    for accessor in &class.accessors {
+        let name = exception::string(scope, accessor.name);
+        let getter = v8::FunctionTemplate::builder_raw(accessor.getter).signature(signature).build(scope);
+        let setter =
+            accessor.setter.map(|setter| v8::FunctionTemplate::builder_raw(setter).signature(signature).build(scope));
+        prototype.set_accessor_property(name.into(), Some(getter), setter, v8::PropertyAttribute::DONT_ENUM);
+    }
+    template
+}
+
+/// Adds what the binary's binding has and ours lacks, as functions that throw when they are used.
+fn install_stand_ins(
+    scope: &mut v8::PinScope<'_, '_>,
+    binding: v8::Local<'_, v8::Object>,
+    binding_name: &str,
+    table: &Value,
+) {
+    let Some(functions) = table["functions"].as_object() else { return };
+    for (name, description) in functions {
+        let key = exception::string(scope, name);
+        if binding.has_own_property(scope, key.into()).unwrap_or(false) {
+            continue;
+        }
+        let label = exception::string(scope, &format!("{binding_name}.{name}"));
+        let template = v8::FunctionTemplate::builder(unavailable).data(label.into()).build(scope);
+        template.set_class_name(key);
+        if description["kind"] == "class" {
+            let prototype = template.prototype_template(scope);
+            for method in description["methods"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let key = exception::string(scope, method);
+                let label = exception::string(scope, &format!("{binding_name}.{name}.{method}"));
+                let method = v8::FunctionTemplate::builder(unavailable).data(label.into()).build(scope);
+                prototype.set(key.into(), method.into());
+            }
+        }
+        if let Some(function) = template.get_function(scope) {
+            binding.set(scope, key.into(), function.into());
+        }
+    }
+}
+
+/// What a binding that is not there yet stands for, in the words of Node's documentation.
+fn feature_of(binding: &str) -> &'static str {
+    match binding {
+        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http_parser" | "http2" | "tls_wrap" | "js_udp_wrap" | "block_list" => {
+            "the network (net, http, https, http2, tls, dgram, dns)"
+        }
+        "process_wrap" | "spawn_sync" | "ipc_serdes" => "child processes (child_process, cluster)",
+        "worker" | "locks" => "worker_threads",
+        "inspector" | "profiler" => "the inspector",
+        "sqlite" | "webstorage" => "sqlite and web storage",
+        "wasi" => "wasi",
+        "crypto" => "this part of crypto",
+        _ => "this function",
+    }
+}
+
+fn unavailable(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let label = args.data().to_rust_string_lossy(scope);
+    let binding = label.split('.').next().unwrap_or_default();
+    let message = format!("{} is not available in this VM: {label} has no implementation", feature_of(binding));
+    exception::throw(scope, ErrorKind::Error, "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", &message);
+}

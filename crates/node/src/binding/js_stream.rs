@@ -1,0 +1,6 @@
+//! `internalBinding('js_stream')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('module_wrap')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('permission')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

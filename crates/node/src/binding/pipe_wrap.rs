@@ -1,0 +1,6 @@
+//! `internalBinding('pipe_wrap')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

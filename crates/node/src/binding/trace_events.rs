@@ -1,0 +1,6 @@
+//! `internalBinding('trace_events')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

@@ -1,0 +1,6 @@
+//! `internalBinding('v8')`.
+
+use super::Definition;
+
+/// Declares the binding.
+pub fn define(_: &mut Definition) {}

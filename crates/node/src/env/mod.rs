@@ -1,0 +1,213 @@
+//! The state of one isolate: everything native code shares with Node's library.
+
+mod aliased;
+mod slot;
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use secure_exec_kernel::Process;
+
+pub use aliased::{Aliased, Element};
+pub use slot::Slot;
+
+use crate::event_loop::EventLoop;
+use crate::options::Options;
+use crate::tables::tables;
+
+/// Per-isolate state, reached from any callback through [`Env::of`]. Single-threaded: interior mutability by
+/// `Cell` and `RefCell`, and no `RefCell` borrow is held while JavaScript runs.
+pub struct Env {
+    slots: RefCell<Vec<Option<v8::Global<v8::Value>>>>,
+    aliased: RefCell<Vec<Option<aliased::Memory>>>,
+    templates: RefCell<IndexMap<String, v8::Global<v8::FunctionTemplate>>>,
+    names: RefCell<HashMap<&'static str, v8::Global<v8::String>>>,
+    symbols: RefCell<HashMap<&'static str, v8::Global<v8::Symbol>>>,
+    privates: RefCell<HashMap<&'static str, v8::Global<v8::Private>>>,
+    states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    context: RefCell<Option<v8::Global<v8::Context>>>,
+    process: RefCell<Option<Arc<Process>>>,
+    /// Phases, pending work, handles.
+    pub event_loop: EventLoop,
+    /// The command line of the process, parsed.
+    pub options: RefCell<Options>,
+    /// How many callback scopes are open (`callback_scope.rs`).
+    pub callback_depth: Cell<u32>,
+    /// Set once the process may run no more JavaScript: exit, kill, terminated isolate.
+    pub stopping: Cell<bool>,
+    /// True while the startup snapshot is being built.
+    pub building_snapshot: Cell<bool>,
+    /// The loop's start, monotonic nanoseconds of the kernel's clock: the zero of `performance.now()`.
+    pub time_origin: Cell<u64>,
+    /// Wall clock at `time_origin`, microseconds since the epoch.
+    pub time_origin_timestamp: Cell<f64>,
+}
+
+impl Env {
+    /// An empty environment; `bootstrap.rs` fills it.
+    #[must_use]
+    pub fn new() -> Rc<Env> {
+        Rc::new(Env {
+            slots: RefCell::new(vec![None; Slot::COUNT]),
+            aliased: RefCell::new((0..Slot::COUNT).map(|_| None).collect()),
+            templates: RefCell::default(),
+            names: RefCell::default(),
+            symbols: RefCell::default(),
+            privates: RefCell::default(),
+            states: RefCell::default(),
+            context: RefCell::default(),
+            process: RefCell::default(),
+            event_loop: EventLoop::new(),
+            options: RefCell::new(Options::defaults()),
+            callback_depth: Cell::new(0),
+            stopping: Cell::new(false),
+            building_snapshot: Cell::new(false),
+            time_origin: Cell::new(0),
+            time_origin_timestamp: Cell::new(0.0),
+        })
+    }
+
+    /// The environment of the scope's isolate.
+    ///
+    /// # Panics
+    /// Where the isolate was not made by this crate: that cannot happen in a callback of ours.
+    pub fn of(isolate: &v8::Isolate) -> Rc<Env> {
+        isolate.get_slot::<Rc<Env>>().expect("every isolate of this crate has an Env").clone()
+    }
+
+    /// The kernel process that this isolate runs, absent while the snapshot is built and in a spare isolate.
+    pub fn try_process(&self) -> Option<Arc<Process>> {
+        self.process.borrow().clone()
+    }
+
+    /// The kernel process that this isolate runs.
+    ///
+    /// # Panics
+    /// While the snapshot is built: bindings that need a process are not called then.
+    pub fn process(&self) -> Arc<Process> {
+        self.try_process().expect("guest code runs only inside a process")
+    }
+
+    /// Binds the isolate to its process, before any guest code runs.
+    pub fn set_process(&self, process: Arc<Process>) {
+        *self.process.borrow_mut() = Some(process);
+    }
+
+    /// Stores a value that native code needs again.
+    pub fn set_slot(&self, scope: &v8::PinScope<'_, '_>, slot: Slot, value: v8::Local<'_, v8::Value>) {
+        self.slots.borrow_mut()[slot as usize] = Some(v8::Global::new(scope, value));
+    }
+
+    /// The value stored under `slot`.
+    pub fn slot<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Value>> {
+        self.slots.borrow()[slot as usize].as_ref().map(|value| v8::Local::new(scope, value))
+    }
+
+    /// The function stored under `slot`, if a function is.
+    pub fn function<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Function>> {
+        self.slot(scope, slot)?.try_cast().ok()
+    }
+
+    /// The object stored under `slot`, if an object is.
+    pub fn object<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Object>> {
+        self.slot(scope, slot)?.try_cast().ok()
+    }
+
+    /// The main context.
+    ///
+    /// # Panics
+    /// Before `set_context`.
+    pub fn context<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Context> {
+        let context = self.context.borrow();
+        v8::Local::new(scope, context.as_ref().expect("the main context is set at boot"))
+    }
+
+    /// Sets the main context.
+    pub fn set_context(&self, context: v8::Global<v8::Context>) {
+        *self.context.borrow_mut() = Some(context);
+    }
+
+    /// Drops every handle into the heap; the isolate is about to be disposed of.
+    pub fn clear(&self) {
+        self.event_loop.clear();
+        self.slots.borrow_mut().iter_mut().for_each(|slot| *slot = None);
+        self.aliased.borrow_mut().iter_mut().for_each(|memory| *memory = None);
+        self.templates.borrow_mut().clear();
+        self.names.borrow_mut().clear();
+        self.symbols.borrow_mut().clear();
+        self.privates.borrow_mut().clear();
+        self.states.borrow_mut().clear();
+        *self.context.borrow_mut() = None;
+        *self.process.borrow_mut() = None;
+    }
+
+    /// An internalised string, made once.
+    pub fn name<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, text: &'static str) -> v8::Local<'s, v8::String> {
+        if let Some(name) = self.names.borrow().get(text) {
+            return v8::Local::new(scope, name);
+        }
+        let name = v8::String::new_from_utf8(scope, text.as_bytes(), v8::NewStringType::Internalized)
+            .expect("a name in our code is short");
+        self.names.borrow_mut().insert(text, v8::Global::new(scope, name));
+        name
+    }
+
+    /// A symbol of `internalBinding('symbols')` by its key there, for example `owner_symbol` or `handle_onclose`.
+    pub fn symbol<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, key: &'static str) -> v8::Local<'s, v8::Symbol> {
+        if let Some(symbol) = self.symbols.borrow().get(key) {
+            return v8::Local::new(scope, symbol);
+        }
+        let description = tables()["symbols"][key].as_str().unwrap_or(key);
+        let description = v8::String::new(scope, description).expect("a description is short");
+        let symbol = v8::Symbol::for_api(scope, description);
+        self.symbols.borrow_mut().insert(key, v8::Global::new(scope, symbol));
+        symbol
+    }
+
+    /// A private symbol of `internalBinding('util').privateSymbols` by its key there.
+    pub fn private<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, key: &'static str) -> v8::Local<'s, v8::Private> {
+        if let Some(private) = self.privates.borrow().get(key) {
+            return v8::Local::new(scope, private);
+        }
+        let description = tables()["privateSymbols"][key].as_str().unwrap_or(key);
+        let description = v8::String::new(scope, description).expect("a description is short");
+        let private = v8::Private::for_api(scope, Some(description));
+        self.privates.borrow_mut().insert(key, v8::Global::new(scope, private));
+        private
+    }
+
+    /// A binding's own state, one value of each type per isolate, made by `Default` at the first use.
+    pub fn state<T: Default + 'static>(&self) -> Rc<T> {
+        let mut states = self.states.borrow_mut();
+        let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(T::default())).clone();
+        state.downcast().expect("the key is the type")
+    }
+
+    /// The class template registered under `key`.
+    pub fn template<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_, ()>,
+        key: &str,
+    ) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
+        self.templates.borrow().get(key).map(|template| v8::Local::new(scope, template))
+    }
+
+    /// Registers a class template; the order of registration is kept for the snapshot.
+    pub fn set_template(
+        &self,
+        scope: &v8::PinScope<'_, '_, ()>,
+        key: &str,
+        template: v8::Local<'_, v8::FunctionTemplate>,
+    ) {
+        self.templates.borrow_mut().insert(key.to_owned(), v8::Global::new(scope, template));
+    }
+
+    /// Keys of the registered templates in order.
+    pub fn template_keys(&self) -> Vec<String> {
+        self.templates.borrow().keys().cloned().collect()
+    }
+}

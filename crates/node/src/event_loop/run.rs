@@ -1,0 +1,167 @@
+//! The phases, in libuv's order.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use super::Completion;
+use crate::callback_scope::{self, AsyncContext};
+use crate::env::{Env, Slot};
+
+/// `uv_run(UV_RUN_DEFAULT)`: runs until nothing keeps the loop alive, or the process stops.
+pub fn run(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    update_time(&env);
+    if env.event_loop.alive() {
+        run_timers(scope, &env);
+    }
+    while env.event_loop.alive() && !halted(scope, &env) {
+        let timeout = backend_timeout(&env);
+        poll(scope, &env, timeout);
+        if halted(scope, &env) {
+            return;
+        }
+        check(scope, &env);
+        close(scope, &env);
+        update_time(&env);
+        run_timers(scope, &env);
+    }
+}
+
+fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
+    env.stopping.get()
+        || env.event_loop.stop.get()
+        || env.event_loop.shared.aborted()
+        || scope.is_execution_terminating()
+}
+
+/// Milliseconds of the kernel's monotonic clock since the process started.
+pub fn clock_now(env: &Env) -> f64 {
+    let Some(process) = env.try_process() else { return 0.0 };
+    let now = process.kernel().clock().monotonic();
+    let nanoseconds = u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec);
+    nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
+}
+
+fn update_time(env: &Env) {
+    // Whole milliseconds, as libuv's clock.
+    env.event_loop.set_now(clock_now(env).floor());
+}
+
+fn backend_timeout(env: &Env) -> Option<Duration> {
+    let event_loop = &env.event_loop;
+    let busy = event_loop.immediate_referenced.get()
+        || !event_loop.closing.borrow().is_empty()
+        || !event_loop.ready.borrow().is_empty()
+        || !event_loop.unref_immediates.borrow().is_empty();
+    if busy {
+        return Some(Duration::ZERO);
+    }
+    let due = event_loop.timer.get()?;
+    Some(Duration::from_secs_f64((due - clock_now(env)).max(0.0) / 1000.0))
+}
+
+fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) {
+    let started = std::time::Instant::now();
+    let (woken, posted) = env.event_loop.shared.take(timeout);
+    if timeout != Some(Duration::ZERO) {
+        let waited = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        env.event_loop.idle_time.set(env.event_loop.idle_time.get() + waited);
+    }
+    update_time(env);
+    // Only what is ready now: a completion that defers again waits for the next turn.
+    let ready = env.event_loop.ready.take();
+    for completion in ready {
+        run_completion(scope, env, completion);
+    }
+    for work in posted {
+        run_completion(scope, env, work);
+    }
+    for key in woken {
+        if halted(scope, env) {
+            return;
+        }
+        let Some(mut task) = env.event_loop.tasks.borrow_mut().take(key) else { continue };
+        match task.poll() {
+            Poll::Pending => env.event_loop.tasks.borrow_mut().put_back(key, task),
+            Poll::Ready(completion) => {
+                if task.referenced {
+                    env.event_loop.remove_reference();
+                }
+                drop(task);
+                run_completion(scope, env, completion);
+            }
+        }
+    }
+}
+
+fn run_completion(scope: &mut v8::PinScope<'_, '_>, env: &Env, completion: Completion) {
+    if halted(scope, env) {
+        return;
+    }
+    v8::scope!(let scope, scope);
+    completion(scope);
+}
+
+fn check(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
+    let natives = env.event_loop.unref_immediates.take();
+    for completion in natives {
+        run_completion(scope, env, completion);
+    }
+    let info = env.aliased::<u32>(Slot::ImmediateInfo);
+    // kCount: whether any immediate is queued; kHasOutstanding: a callback threw and the rest is still to run.
+    if info.get(0) == 0 || halted(scope, env) {
+        return;
+    }
+    loop {
+        v8::scope!(let scope, scope);
+        let Some(function) = env.function(scope, Slot::ProcessImmediate) else { return };
+        let Some(process) = env.object(scope, Slot::Process) else { return };
+        callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
+            function.call(scope, process.into(), &[])
+        });
+        if info.get(2) == 0 || halted(scope, env) {
+            break;
+        }
+    }
+    if info.get(1) == 0 {
+        env.event_loop.reference_immediate(false);
+    }
+}
+
+fn close(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
+    let closing = env.event_loop.closing.take();
+    for completion in closing {
+        run_completion(scope, env, completion);
+    }
+}
+
+fn run_timers(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
+    let Some(due) = env.event_loop.timer.get() else { return };
+    if env.event_loop.now() < due || halted(scope, env) {
+        return;
+    }
+    env.event_loop.timer.set(None);
+    let next = loop {
+        v8::scope!(let scope, scope);
+        let Some(function) = env.function(scope, Slot::ProcessTimers) else { return };
+        let Some(process) = env.object(scope, Slot::Process) else { return };
+        let now = v8::Number::new(scope, env.event_loop.now()).into();
+        let result = callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
+            function.call(scope, process.into(), &[now])
+        });
+        if halted(scope, env) {
+            return;
+        }
+        // After an exception the list is run again: the timers behind the failed one are still due.
+        if let Some(result) = result {
+            break result.number_value(scope).unwrap_or(0.0);
+        }
+    };
+    if next != 0.0 {
+        // The library returns the absolute expiry, negative when only unref'd timers are left.
+        update_time(env);
+        let delay = next.abs() - env.event_loop.now();
+        env.event_loop.schedule_timer(delay.max(1.0));
+        env.event_loop.reference_timer(next > 0.0);
+    }
+}

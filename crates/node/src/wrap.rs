@@ -1,0 +1,102 @@
+//! Native state behind JavaScript objects (Node's `BaseObject`).
+//!
+//! A class template with internal fields gives each instance a field that holds an `External` to a [`WrapBox`]. The
+//! box owns the native value and is dropped when the object is collected or the isolate is disposed of. Values are
+//! handed out as `Rc`, so that JavaScript running in the middle of a native method cannot free what it uses.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+
+/// Internal fields of every wrapped class.
+pub const INTERNAL_FIELDS: usize = 1;
+
+/// The async identity of a resource (Node's `AsyncWrap`).
+pub struct AsyncState {
+    /// Unique id of the resource.
+    pub async_id: Cell<f64>,
+    /// Id of the resource that caused this one.
+    pub trigger_async_id: Cell<f64>,
+    /// Provider name, for example `FSREQCALLBACK`.
+    pub provider: &'static str,
+    /// The `AsyncContextFrame` current when the resource was made.
+    pub context_frame: RefCell<Option<v8::Global<v8::Value>>>,
+}
+
+struct WrapBox {
+    value: Rc<dyn Any>,
+    async_state: Option<Rc<AsyncState>>,
+    strong: RefCell<Option<v8::Global<v8::Object>>>,
+    weak: RefCell<Option<v8::Weak<v8::Object>>>,
+}
+
+/// Attaches `value` to `object`, an instance of a class with internal fields.
+pub fn wrap<T: 'static>(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, value: T) -> Rc<T> {
+    wrap_with(scope, object, value, None)
+}
+
+/// As [`wrap`], for a class that has an async identity; see `async_wrap::wrap_async`.
+pub(crate) fn wrap_with<T: 'static>(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    value: T,
+    async_state: Option<Rc<AsyncState>>,
+) -> Rc<T> {
+    let value = Rc::new(value);
+    let wrap_box = Box::new(WrapBox {
+        value: value.clone(),
+        async_state,
+        strong: RefCell::default(),
+        weak: RefCell::default(),
+    });
+    let raw: *mut WrapBox = Box::into_raw(wrap_box);
+    let finalizer = Box::new(move || {
+        // SAFETY: `raw` came out of `Box::into_raw`; the guaranteed finalizer runs exactly once, after the object is
+        // unreachable, so nobody can unwrap it again.
+        drop(unsafe { Box::from_raw(raw) });
+    });
+    let weak = v8::Weak::with_guaranteed_finalizer(scope, object, finalizer);
+    // SAFETY: the box is live until its finalizer runs, which needs the object to be unreachable.
+    *unsafe { &*raw }.weak.borrow_mut() = Some(weak);
+    let external = v8::External::new(scope, raw.cast::<c_void>());
+    let stored = object.set_internal_field(0, external.into());
+    debug_assert!(stored, "a wrapped class has internal fields");
+    value
+}
+
+fn wrap_box<'a>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'a, v8::Object>) -> Option<&'a WrapBox> {
+    let field = object.get_internal_field(scope, 0)?;
+    let value: v8::Local<v8::Value> = field.try_cast().ok()?;
+    let external: v8::Local<v8::External> = value.try_cast().ok()?;
+    let raw = external.value().cast::<WrapBox>();
+    // SAFETY: only `wrap_with` stores an External in field 0 of an object, and guest code can neither make an External
+    // nor write internal fields; the box lives as long as the object, which the Local keeps alive.
+    unsafe { raw.as_ref() }
+}
+
+/// The native value of type `T` behind `value`; `None` if it is no object of that class.
+pub fn unwrap<T: 'static>(scope: &v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Rc<T>> {
+    let object: v8::Local<v8::Object> = value.try_cast().ok()?;
+    wrap_box(scope, object)?.value.clone().downcast().ok()
+}
+
+/// The async identity of a wrapped object.
+pub fn async_state(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> Option<Rc<AsyncState>> {
+    wrap_box(scope, object)?.async_state.clone()
+}
+
+/// Keeps a wrapped object alive until [`make_weak`]: open handles and requests in flight.
+pub fn make_strong(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    if let Some(wrap_box) = wrap_box(scope, object) {
+        *wrap_box.strong.borrow_mut() = Some(v8::Global::new(scope, object));
+    }
+}
+
+/// Leaves a wrapped object to the garbage collector again.
+pub fn make_weak(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    if let Some(wrap_box) = wrap_box(scope, object) {
+        // Dropped after the borrow ends.
+        let _strong = wrap_box.strong.borrow_mut().take();
+    }
+}
