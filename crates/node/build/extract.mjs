@@ -1,34 +1,98 @@
 // Prints what Node's binary knows about itself: run by build.rs with the pinned Node, never at run time.
 //   node --expose-internals --no-warnings extract.mjs OUT_DIR
 // Writes OUT_DIR/lib/<id>.js (the library's sources) and OUT_DIR/tables.json (what native code provides).
-import fs from 'node:fs';
-import path from 'node:path';
-import { createRequire } from 'node:module';
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
 
 const out = process.argv[2];
 const require = createRequire(import.meta.url);
-const { internalBinding } = require('internal/test/binding');
+const { internalBinding } = require("internal/test/binding");
 
 const BINDINGS = [
-  'async_context_frame', 'async_wrap', 'blob', 'block_list', 'buffer', 'builtins', 'cares_wrap', 'cjs_lexer',
-  'config', 'constants', 'contextify', 'credentials', 'crypto', 'diagnostics_channel', 'encoding_binding', 'errors',
-  'fs', 'fs_dir', 'fs_event_wrap', 'heap_utils', 'http2', 'http_parser', 'icu', 'inspector', 'internal_only_v8',
-  'ipc_serdes', 'js_stream', 'js_udp_wrap', 'locks', 'messaging', 'mksnapshot', 'module_wrap', 'modules', 'options',
-  'os', 'performance', 'permission', 'pipe_wrap', 'process_methods', 'process_wrap', 'profiler', 'report', 'sea',
-  'serdes', 'signal_wrap', 'spawn_sync', 'sqlite', 'stream_pipe', 'stream_wrap', 'string_decoder', 'symbols',
-  'task_queue', 'tcp_wrap', 'timers', 'tls_wrap', 'trace_events', 'tty_wrap', 'types', 'udp_wrap', 'url',
-  'url_pattern', 'util', 'uv', 'v8', 'wasi', 'wasm_web_api', 'watchdog', 'webstorage', 'worker', 'zlib',
+  "async_context_frame",
+  "async_wrap",
+  "blob",
+  "block_list",
+  "buffer",
+  "builtins",
+  "cares_wrap",
+  "cjs_lexer",
+  "config",
+  "constants",
+  "contextify",
+  "credentials",
+  "crypto",
+  "diagnostics_channel",
+  "encoding_binding",
+  "errors",
+  "fs",
+  "fs_dir",
+  "fs_event_wrap",
+  "heap_utils",
+  "http2",
+  "http_parser",
+  "icu",
+  "inspector",
+  "internal_only_v8",
+  "ipc_serdes",
+  "js_stream",
+  "js_udp_wrap",
+  "locks",
+  "messaging",
+  "mksnapshot",
+  "module_wrap",
+  "modules",
+  "options",
+  "os",
+  "performance",
+  "permission",
+  "pipe_wrap",
+  "process_methods",
+  "process_wrap",
+  "profiler",
+  "report",
+  "sea",
+  "serdes",
+  "signal_wrap",
+  "spawn_sync",
+  "sqlite",
+  "stream_pipe",
+  "stream_wrap",
+  "string_decoder",
+  "symbols",
+  "task_queue",
+  "tcp_wrap",
+  "timers",
+  "tls_wrap",
+  "trace_events",
+  "tty_wrap",
+  "types",
+  "udp_wrap",
+  "url",
+  "url_pattern",
+  "util",
+  "uv",
+  "v8",
+  "wasi",
+  "wasm_web_api",
+  "watchdog",
+  "webstorage",
+  "worker",
+  "zlib",
 ];
 
 const TYPED = Object.getPrototypeOf(Uint8Array);
 
 /** Data that can stand in JSON: primitives and plain objects or arrays of them; else undefined. */
 function constant(value, depth = 0) {
-  if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) {
-    return typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value;
+  if (value === null || ["number", "string", "boolean"].includes(typeof value)) {
+    return typeof value === "number" && !Number.isFinite(value)
+      ? { $number: String(value) }
+      : value;
   }
-  if (typeof value === 'bigint') return { $bigint: String(value) };
-  if (typeof value !== 'object' || depth > 6 || value instanceof TYPED) return undefined;
+  if (typeof value === "bigint") return { $bigint: String(value) };
+  if (typeof value !== "object" || depth > 6 || value instanceof TYPED) return undefined;
   if (Array.isArray(value)) {
     const items = value.map((item) => constant(item, depth + 1));
     return items.includes(undefined) ? undefined : items;
@@ -48,29 +112,36 @@ function constant(value, depth = 0) {
 function defined(values) {
   const known = Object.keys(values).filter((key) => values[key] !== undefined);
   return Object.fromEntries(
-    known.map((key) => [key, typeof values[key] === 'object' ? JSON.parse(JSON.stringify(values[key])) : values[key]]),
+    known.map((key) => [
+      key,
+      typeof values[key] === "object" ? JSON.parse(JSON.stringify(values[key])) : values[key],
+    ]),
   );
 }
 
 function describeFunction(name, fn) {
   const proto = fn.prototype;
-  const methods = proto ? Object.getOwnPropertyNames(proto).filter((key) => key !== 'constructor') : [];
+  const methods = proto
+    ? Object.getOwnPropertyNames(proto).filter((key) => key !== "constructor")
+    : [];
   const isClass = proto !== undefined && (methods.length > 0 || /^[A-Z]/.test(name));
-  if (!isClass) return { kind: 'function', length: fn.length };
+  if (!isClass) return { kind: "function", length: fn.length };
   const parent = Object.getPrototypeOf(proto);
   return {
-    kind: 'class',
+    kind: "class",
     className: fn.name,
     parent: parent && parent.constructor !== Object ? parent.constructor.name : null,
     methods,
-    statics: Object.getOwnPropertyNames(fn).filter((key) => typeof fn[key] === 'function' && key !== 'prototype'),
+    statics: Object.getOwnPropertyNames(fn).filter(
+      (key) => typeof fn[key] === "function" && key !== "prototype",
+    ),
   };
 }
 
 function describeBinding(binding) {
   const result = { constants: {}, functions: {}, arrays: {}, other: [] };
   for (const key of Reflect.ownKeys(binding)) {
-    if (typeof key !== 'string' || key === 'natives') continue;
+    if (typeof key !== "string" || key === "natives") continue;
     let value;
     try {
       value = binding[key];
@@ -78,8 +149,9 @@ function describeBinding(binding) {
       result.other.push(key);
       continue;
     }
-    if (typeof value === 'function') result.functions[key] = describeFunction(key, value);
-    else if (value instanceof TYPED) result.arrays[key] = { type: value.constructor.name, length: value.length };
+    if (typeof value === "function") result.functions[key] = describeFunction(key, value);
+    else if (value instanceof TYPED)
+      result.arrays[key] = { type: value.constructor.name, length: value.length };
     else {
       const data = constant(value);
       if (data === undefined) result.other.push(key);
@@ -89,10 +161,10 @@ function describeBinding(binding) {
   return result;
 }
 
-const natives = process.binding('natives');
-const ids = Object.keys(natives).filter((id) => id !== 'config' && id !== 'configs');
+const natives = process.binding("natives");
+const ids = Object.keys(natives).filter((id) => id !== "config" && id !== "configs");
 for (const id of ids) {
-  const file = path.join(out, 'lib', `${id}.js`);
+  const file = path.join(out, "lib", `${id}.js`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, natives[id]);
 }
@@ -106,26 +178,39 @@ for (const name of BINDINGS) {
   }
 }
 
-const options = internalBinding('options');
+const options = internalBinding("options");
 const info = options.getCLIOptionsInfo();
 const tables = {
   ids,
   bindings,
   privateSymbols: Object.fromEntries(
-    Object.entries(internalBinding('util').privateSymbols).map(([key, symbol]) => [key, symbol.description ?? key]),
+    Object.entries(internalBinding("util").privateSymbols).map(([key, symbol]) => [
+      key,
+      symbol.description ?? key,
+    ]),
   ),
   symbols: Object.fromEntries(
-    Object.entries(internalBinding('symbols')).map(([key, symbol]) => [key, symbol.description ?? key]),
+    Object.entries(internalBinding("symbols")).map(([key, symbol]) => [
+      key,
+      symbol.description ?? key,
+    ]),
   ),
   options: {
     values: constant(defined(options.getCLIOptionsValues())),
-    info: [...info.options].map(([name, o]) => [name, { ...o, defaultIsTrue: o.defaultIsTrue, helpText: o.helpText }]),
+    info: [...info.options].map(([name, o]) => [
+      name,
+      { ...o, defaultIsTrue: o.defaultIsTrue, helpText: o.helpText },
+    ]),
     aliases: [...info.aliases].map(([name, to]) => [name, to]),
     embedder: constant({ ...options.getEmbedderOptions() }),
     envSettings: constant(options.envSettings),
     types: constant(options.types),
   },
-  errmap: [...internalBinding('uv').getErrorMap()].map(([number, [name, message]]) => [number, name, message]),
+  errmap: [...internalBinding("uv").getErrorMap()].map(([number, [name, message]]) => [
+    number,
+    name,
+    message,
+  ]),
   process: {
     version: process.version,
     versions: { ...process.versions },
@@ -137,4 +222,4 @@ const tables = {
   },
   v8Flags: null,
 };
-fs.writeFileSync(path.join(out, 'tables.json'), JSON.stringify(tables));
+fs.writeFileSync(path.join(out, "tables.json"), JSON.stringify(tables));

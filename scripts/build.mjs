@@ -1,0 +1,124 @@
+// Builds the addon, the launcher and the startup snapshot into the platform package.
+
+import { createHash } from "node:crypto";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { artifacts, pinnedNode, platformDir, root, targetDir, triple } from "./lib/paths.mjs";
+import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
+import { cargoEnv } from "./lib/v8.mjs";
+import { setupSteps } from "./setup.mjs";
+
+const release = join(targetDir, "release");
+const built = {
+  addon: join(release, libraryName()),
+  launcher: join(release, `secure-exec-launcher${process.platform === "win32" ? ".exe" : ""}`),
+};
+const snapshotStamp = join(release, `secure-exec-snapshot.${triple}.stamp`);
+
+/** The environment of every cargo call: the V8 library and the Node.js whose `lib/` is taken. */
+export const buildEnv = {
+  ...cargoEnv,
+  CARGO_TARGET_DIR: targetDir,
+  SECURE_EXEC_NODE_BINARY: process.env.SECURE_EXEC_NODE_BINARY ?? pinnedNode,
+};
+
+/** @type {import("./lib/steps.mjs").Step[]} */
+export const buildSteps = [
+  {
+    name: "Compile the addon and the launcher (cargo, release; minutes the first time)",
+    run: () =>
+      run(
+        "cargo",
+        ["build", "--release", "--locked", "-p", "secure-exec", "-p", "secure-exec-launcher"],
+        {
+          env: buildEnv,
+          hint: "The compiler's message is above.",
+        },
+      ),
+  },
+  {
+    name: `Copy them into ${platformDir.slice(root.length + 1)}`,
+    async upToDate() {
+      const fresh = await Promise.all(Object.keys(built).map((name) => isCopied(name)));
+      return fresh.every(Boolean) ? "up to date" : undefined;
+    },
+    async run(note) {
+      await mkdir(platformDir, { recursive: true });
+      for (const name of Object.keys(built)) {
+        await install(name);
+        note(`${artifacts[name].slice(root.length + 1)}: ${await megabytes(artifacts[name])}`);
+      }
+    },
+  },
+  {
+    name: "Make the startup snapshot of Node's library",
+    async upToDate() {
+      const stamp = await readFile(snapshotStamp, "utf8").catch(() => undefined);
+      return stamp !== undefined && stamp === (await snapshotState()) ? "up to date" : undefined;
+    },
+    async run(note) {
+      await rm(artifacts.snapshot, { force: true });
+      await run(artifacts.launcher, ["--mksnapshot", artifacts.addon, artifacts.snapshot]);
+      await writeFile(snapshotStamp, await snapshotState());
+      note(`${artifacts.snapshot.slice(root.length + 1)}: ${await megabytes(artifacts.snapshot)}`);
+    },
+  },
+];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await runMain(() => runSteps([...setupSteps, ...buildSteps]));
+}
+
+function libraryName() {
+  if (process.platform === "win32") return "secure_exec.dll";
+  return `libsecure_exec.${process.platform === "darwin" ? "dylib" : "so"}`;
+}
+
+// Copies keep the time of what they were made from, which is how an old one is told.
+async function isCopied(name) {
+  const [from, to] = await Promise.all([
+    stat(built[name]),
+    stat(artifacts[name]).catch(() => undefined),
+  ]);
+  return to !== undefined && Math.abs(from.mtimeMs - to.mtimeMs) < 1;
+}
+
+async function install(name) {
+  const target = artifacts[name];
+  const partial = join(dirname(target), `.${name}.${process.pid}`);
+  await copyFile(built[name], partial);
+  if (process.platform === "linux") {
+    const stripped = await capture("strip", ["--strip-unneeded", partial]);
+    if (stripped === undefined) throw new StepError("cannot run strip: install binutils");
+  }
+  await chmod(partial, 0o755);
+  const { atime, mtime } = await stat(built[name]);
+  await utimes(partial, atime, mtime);
+  // A running VM may have the old file mapped: replace it, never write into it.
+  await rename(partial, target);
+}
+
+async function snapshotState() {
+  const hashes = await Promise.all(
+    [artifacts.addon, artifacts.snapshot].map(async (path) => {
+      const bytes = await readFile(path).catch(() => undefined);
+      return bytes && createHash("sha256").update(bytes).digest("hex");
+    }),
+  );
+  return hashes.includes(undefined) ? undefined : hashes.join(" ");
+}
+
+async function megabytes(path) {
+  return `${((await stat(path)).size / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,40 @@
+// From a fresh clone to all tests. `npm test -- rust`, `npm test -- api` and
+// `npm test -- conformance` run one part of them.
+
+import { join } from "node:path";
+import { buildEnv, buildSteps } from "./build.mjs";
+import { findSuite, suiteHint } from "./conformance/suite.mjs";
+import { pinnedNode, root } from "./lib/paths.mjs";
+import { run, runMain, runSteps, StepError } from "./lib/steps.mjs";
+import { setupSteps } from "./setup.mjs";
+
+/** @type {Record<string, import("./lib/steps.mjs").Step>} */
+const parts = {
+  // The release profile shares every dependency with the addon's build.
+  rust: {
+    name: "Rust tests (cargo test --workspace)",
+    run: () => run("cargo", ["test", "--release", "--locked", "--workspace"], { env: buildEnv }),
+  },
+  api: {
+    name: "Tests of the public API (__test__)",
+    run: () =>
+      run(pinnedNode, ["--test", "--test-concurrency=2", join(root, "__test__", "*.spec.ts")]),
+  },
+  conformance: {
+    name: "Node's own tests, fast subset (npm run conformance runs all)",
+    upToDate: async () => ((await findSuite()) ? undefined : `left out. ${suiteHint}`),
+    run: () => run(process.execPath, [join(root, "scripts", "conformance.mjs"), "--fast"]),
+  },
+};
+
+await runMain(async () => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.find((name) => !Object.hasOwn(parts, name));
+  if (unknown) {
+    throw new StepError(`no part named ${unknown}: there are ${Object.keys(parts).join(", ")}`);
+  }
+  const chosen = Object.entries(parts).filter(
+    ([name]) => wanted.length === 0 || wanted.includes(name),
+  );
+  await runSteps([...setupSteps, ...buildSteps, ...chosen.map(([, part]) => part)]);
+});
