@@ -1,0 +1,132 @@
+// Gates of the built files: what the addon exports and imports, how large everything is, and that
+// it works in every Node.js version that is promised. `--no-load` leaves the last part out.
+
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { nodeVersion } from "./lib/packages.mjs";
+import { artifacts, root } from "./lib/paths.mjs";
+import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
+
+/** The newest release of every major version that users run. */
+const nodeVersions = ["20.20.2", "22.23.3", "24.21.0", "26.10.0"];
+
+/** What the addon may export: the Node-API registration and the entry of a VM process. */
+const exportsAllowed =
+  /^(napi_register_module_v1|node_api_module_get_api_version_v1|secure_exec_vm_main)$/;
+const exportsNeeded = ["napi_register_module_v1", "secure_exec_vm_main"];
+
+/** Symbols of the engine and its libraries: importing one would bind to the host's own V8. */
+const importsForbidden = /^_Z.*(2v8|6icu_|4absl|4node)|^u[a-z]*_\w+_\d\d$|^(v8|node)_/;
+
+const limits = { addonAndSnapshot: 90e6, launcher: 1e6 };
+
+/** @type {import("./lib/steps.mjs").Step[]} */
+const steps = [
+  { name: "Symbols that the addon exports", run: checkExports },
+  { name: "Symbols that the addon imports", run: checkImports },
+  { name: "Thread-local storage and relocations", run: checkDynamicSection },
+  { name: "Sizes", run: checkSizes },
+  { name: "Contents of the npm package", run: checkPackage },
+];
+
+const load = nodeVersions.map((version) => ({
+  name: `Load and run in Node.js ${version}, main thread and worker`,
+  run: async () => {
+    const node = await nodeVersion(version);
+    await run(node, [join(root, "scripts", "check-addon", "load.mjs")]);
+  },
+}));
+
+await runMain(() => runSteps(process.argv.includes("--no-load") ? steps : [...steps, ...load]));
+
+async function checkExports(note) {
+  const names = await symbols("--defined-only");
+  const surplus = names.filter((name) => !exportsAllowed.test(name));
+  const missing = exportsNeeded.filter((name) => !names.includes(name));
+  if (surplus.length > 0) {
+    throw new StepError(`the addon exports ${surplus.length} symbols too many: ${some(surplus)}`);
+  }
+  if (missing.length > 0) throw new StepError(`the addon does not export ${missing.join(", ")}`);
+  note(names.join(", "));
+}
+
+async function checkImports(note) {
+  const names = await symbols("--undefined-only");
+  const engine = names.filter((name) => importsForbidden.test(name));
+  if (engine.length > 0) throw new StepError(`the addon imports engine symbols: ${some(engine)}`);
+  const nodeApi = names.filter((name) => /^napi_|^node_api_/.test(name));
+  if (nodeApi.length > 0) {
+    throw new StepError(`a VM process has no Node-API, but the addon imports ${some(nodeApi)}`);
+  }
+  note(`${names.length}, none of them of V8, ICU or Node.js`);
+}
+
+async function checkDynamicSection(note) {
+  const section = await tool("readelf", ["--dynamic", "--wide", artifacts.addon]);
+  if (/STATIC_TLS/.test(section)) {
+    throw new StepError("the addon has STATIC_TLS: it could not be loaded into a running Node.js");
+  }
+  if (/TEXTREL/.test(section)) throw new StepError("the addon has text relocations");
+  const needed = [...section.matchAll(/NEEDED.*\[(.*)\]/g)].map(([, name]) => name);
+  note(`no STATIC_TLS, no TEXTREL; needs ${needed.join(", ")}`);
+}
+
+async function checkSizes(note) {
+  const size = {};
+  for (const [name, path] of Object.entries(artifacts)) {
+    size[name] = (await stat(path)).size;
+    note(`${name}: ${megabytes(size[name])}`);
+  }
+  const together = size.addon + size.snapshot;
+  if (together >= limits.addonAndSnapshot) {
+    const text = `${megabytes(together)}, the limit is ${megabytes(limits.addonAndSnapshot)}`;
+    throw new StepError(`addon and snapshot together are ${text}`);
+  }
+  if (size.launcher >= limits.launcher) {
+    throw new StepError(`the launcher is ${megabytes(size.launcher)}, the limit is 1 MB`);
+  }
+}
+
+async function checkPackage(note) {
+  const output = await capture("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+  if (!output) throw new StepError("npm pack --dry-run failed");
+  const [report] = Object.values(JSON.parse(output));
+  note(
+    `${report.entryCount} files, ${megabytes(report.size)}, unpacked ${megabytes(report.unpackedSize)}`,
+  );
+  const names = report.files.map(({ path }) => path);
+  const needed = Object.values(artifacts).map((path) => path.slice(root.length + 1));
+  const missing = ["index.js", "index.cjs", "index.d.ts", "LICENSE", "THIRD-PARTY.md", ...needed];
+  const absent = missing.filter((name) => !names.includes(name));
+  if (absent.length > 0) throw new StepError(`the npm package lacks ${absent.join(", ")}`);
+}
+
+async function symbols(which) {
+  const output = await tool("nm", [
+    "--dynamic",
+    "--without-symbol-versions",
+    which,
+    artifacts.addon,
+  ]);
+  const lines = output.trim().split("\n").filter(Boolean);
+  return lines.map((line) => line.trim().split(/\s+/).at(-1));
+}
+
+async function tool(name, args) {
+  const output = await capture(name, args);
+  if (output === undefined) {
+    throw new StepError(
+      `\`${name} ${args.join(" ")}\` failed: is binutils installed, and the addon built?`,
+    );
+  }
+  return output;
+}
+
+function some(names) {
+  const rest = names.length > 10 ? ` and ${names.length - 10} more` : "";
+  return `${names.slice(0, 10).join(", ")}${rest}`;
+}
+
+function megabytes(bytes) {
+  return `${(bytes / 1e6).toFixed(2)} MB`;
+}
