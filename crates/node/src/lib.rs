@@ -12,6 +12,7 @@
 
 pub mod async_wrap;
 pub mod binding;
+pub mod bootstrap;
 pub mod callback_scope;
 pub mod convert;
 pub mod env;

@@ -142,3 +142,24 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
     let text = error.to_detail_string(tc).map(|text| text.to_rust_string_lossy(tc)).unwrap_or_default();
     format!("Uncaught:\n{text}\n(Use `node --trace-uncaught ...` to show where the exception was thrown)")
 }
+
+/// Keeps the source frame of `message` on the error for the final report (`AppendExceptionLine`).
+pub fn append_exception_line(
+    scope: &mut v8::PinScope<'_, '_>,
+    error: v8::Local<'_, v8::Value>,
+    message: v8::Local<'_, v8::Message>,
+) {
+    let Ok(object) = v8::Local::<v8::Object>::try_from(error) else { return };
+    let env = Env::of(scope);
+    let key = env.private(scope, "arrow_message_private_symbol");
+    if object.get_private(scope, key).is_some_and(|value| value.is_string()) {
+        return;
+    }
+    let frame = source_frame(scope, message);
+    if frame.is_empty() {
+        return;
+    }
+    // The library adds the line feed behind the marker itself.
+    let frame = crate::exception::string(scope, frame.strip_suffix('\n').unwrap_or(&frame));
+    object.set_private(scope, key, frame.into());
+}

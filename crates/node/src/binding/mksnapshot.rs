@@ -1,6 +1,43 @@
-//! `internalBinding('mksnapshot')`.
+//! `internalBinding('mksnapshot')`: user-land snapshots are not built inside a VM; the setters only keep their callback
+//! from being lost. Follows Node's `src/node_snapshotable.cc`.
 
 use super::Definition;
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("setSerializeCallback", set_callback)
+        .function("setDeserializeCallback", set_callback)
+        .function("setDeserializeMainFunction", set_callback)
+        .function("runEmbedderPreload", refuse)
+        .function("compileSerializeMain", refuse)
+        .init(init);
+}
+
+fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    let building = Env::of(scope).aliased_array::<u8>(scope, Slot::IsBuildingSnapshot, 1);
+    crate::convert::set(scope, binding, "isBuildingSnapshotBuffer", building);
+}
+
+/// The library registers its hooks here while it boots; they run only when a user-land snapshot is built.
+fn set_callback(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+}
+
+fn refuse(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+        "--build-snapshot is not available in this VM",
+    );
+}

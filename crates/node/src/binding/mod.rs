@@ -13,7 +13,7 @@ mod builtins;
 mod cares_wrap;
 mod cjs_lexer;
 mod config;
-mod contextify;
+pub mod contextify;
 mod credentials;
 mod crypto;
 mod diagnostics_channel;
@@ -28,7 +28,7 @@ mod inspector;
 mod js_stream;
 mod messaging;
 mod mksnapshot;
-mod module_wrap;
+pub mod module_wrap;
 mod modules;
 mod options;
 mod os;
@@ -43,7 +43,7 @@ mod stream_pipe;
 mod stream_wrap;
 mod string_decoder;
 mod symbols;
-mod task_queue;
+pub mod task_queue;
 mod timers;
 mod trace_events;
 mod tty_wrap;
@@ -62,6 +62,7 @@ mod install;
 use std::sync::OnceLock;
 
 pub use definition::{ClassDefinition, Definition, FunctionDefinition};
+pub use builtins::compile as compile_builtin;
 pub use install::{class_template, get_internal_binding};
 
 /// Declares one binding.

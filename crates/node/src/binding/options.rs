@@ -1,6 +1,73 @@
-//! `internalBinding('options')`.
+//! `internalBinding('options')`. Follows Node's `src/node_options.cc`.
+
+use serde_json::Value;
 
 use super::Definition;
+use crate::env::Env;
+use crate::exception::string;
+use crate::{convert, tables};
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("getCLIOptionsValues", get_cli_options_values)
+        .function("getCLIOptionsInfo", get_cli_options_info)
+        .function("getOptionsAsFlags", get_options_as_flags)
+        .function("getEmbedderOptions", get_embedder_options);
+}
+
+fn get_cli_options_values(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let values = Env::of(scope).options.borrow().values.clone();
+    let object = convert::null_prototype_object(scope);
+    for (name, value) in &values {
+        let key = string(scope, name);
+        let value = convert::from_json(scope, value);
+        object.set(scope, key.into(), value);
+    }
+    rv.set(object.into());
+}
+
+/// Maps as `process.allowedNodeEnvironmentFlags` and `--help` read them.
+fn get_cli_options_info(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let result = v8::Object::new(scope);
+    for key in ["options", "aliases"] {
+        let entries = &tables::tables()["options"][if key == "options" { "info" } else { "aliases" }];
+        let map = v8::Map::new(scope);
+        for entry in entries.as_array().into_iter().flatten() {
+            let name = string(scope, entry[0].as_str().unwrap_or_default());
+            let value = convert::from_json(scope, &entry[1]);
+            map.set(scope, name.into(), value);
+        }
+        convert::set(scope, result, key, map.into());
+    }
+    rv.set(result.into());
+}
+
+/// The options that differ from their defaults, as a command line.
+fn get_options_as_flags(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let flags = Env::of(scope).options.borrow().exec_argv.clone();
+    let flags: Vec<v8::Local<v8::Value>> = flags.iter().map(|flag| string(scope, flag).into()).collect();
+    rv.set(v8::Array::new_with_elements(scope, &flags).into());
+}
+
+fn get_embedder_options(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let embedder = &tables::tables()["options"]["embedder"];
+    let embedder = if embedder.is_object() { embedder.clone() } else { Value::Object(serde_json::Map::new()) };
+    rv.set(convert::from_json(scope, &embedder));
+}

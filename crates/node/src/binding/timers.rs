@@ -1,6 +1,67 @@
-//! `internalBinding('timers')`.
+//! `internalBinding('timers')`. Follows Node's `src/timers.cc`.
 
 use super::Definition;
+use crate::env::{Env, Slot};
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("setupTimers", setup_timers)
+        .function("getLibuvNow", get_libuv_now)
+        .function("scheduleTimer", schedule_timer)
+        .function("toggleTimerRef", toggle_timer_ref)
+        .function("toggleImmediateRef", toggle_immediate_ref)
+        .init(init);
+}
+
+fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    let env = Env::of(scope);
+    let immediate_info = env.aliased_array::<u32>(scope, Slot::ImmediateInfo, 3);
+    crate::convert::set(scope, binding, "immediateInfo", immediate_info);
+    let timeout_info = env.aliased_array::<i32>(scope, Slot::TimeoutInfo, 1);
+    crate::convert::set(scope, binding, "timerInfo", timeout_info);
+    crate::convert::set(scope, binding, "timeoutInfo", timeout_info);
+}
+
+fn setup_timers(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    env.set_slot(scope, Slot::ProcessImmediate, args.get(0));
+    env.set_slot(scope, Slot::ProcessTimers, args.get(1));
+}
+
+fn get_libuv_now(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(Env::of(scope).event_loop.now());
+}
+
+fn schedule_timer(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let delay = args.get(0).number_value(scope).unwrap_or(1.0);
+    Env::of(scope).event_loop.schedule_timer(delay);
+}
+
+fn toggle_timer_ref(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    Env::of(scope).event_loop.reference_timer(args.get(0).boolean_value(scope));
+}
+
+fn toggle_immediate_ref(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    Env::of(scope).event_loop.reference_immediate(args.get(0).boolean_value(scope));
+}

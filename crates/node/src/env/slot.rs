@@ -51,6 +51,8 @@ slots! {
     AsyncHooksDestroy,
     /// `async_wrap.setupHooks`: promise_resolve.
     AsyncHooksPromiseResolve,
+    /// `async_wrap.setPromiseHooks`: array of four functions or undefined.
+    PromiseHooks,
     /// `async_wrap.setCallbackTrampoline`.
     CallbackTrampoline,
     /// `task_queue`: tickInfo, Uint8Array(2).

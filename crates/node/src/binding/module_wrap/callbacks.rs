@@ -1,0 +1,169 @@
+//! What V8 asks while modules are linked, evaluated and imported.
+
+use std::rc::Rc;
+
+use super::{ModuleWrap, requests};
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
+
+fn resolve<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<Rc<ModuleWrap>> {
+    let env = Env::of(scope);
+    let key = requests::request_key(scope, specifier, attributes);
+    let Some(dependent) = ModuleWrap::of_module(&env, scope, referrer) else {
+        let message = format!("request for '{}' is from invalid module", key.0);
+        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        return None;
+    };
+    let index = dependent.requests.borrow().get(&key).copied();
+    let found = index.and_then(|index| dependent.linked.borrow().get(index).cloned());
+    if found.is_none() {
+        let message = format!("request for '{}' can not be resolved on module '{}' that is not linked", key.0, dependent.url);
+        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+    }
+    found
+}
+
+/// V8's `ResolveModuleCallback`.
+pub(super) fn resolve_module<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    v8::callback_scope!(unsafe scope, context);
+    let found = resolve(scope, specifier, attributes, referrer)?;
+    Some(found.module(scope))
+}
+
+/// V8's `ResolveSourceCallback`, for `import source`.
+pub(super) fn resolve_source<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    v8::callback_scope!(unsafe scope, context);
+    let found = resolve(scope, specifier, attributes, referrer)?;
+    let object = found.source_object.borrow().as_ref().map(|object| v8::Local::new(scope, object));
+    if object.is_none() {
+        throw_no_source_object(scope, &found.url);
+    }
+    object
+}
+
+/// Throws `ERR_SOURCE_PHASE_NOT_DEFINED`.
+pub(super) fn throw_no_source_object(scope: &mut v8::PinScope<'_, '_>, url: &str) {
+    let message = format!("Source phase import object is not defined for module '{url}'");
+    let message = exception::string(scope, &message);
+    let error = v8::Exception::syntax_error(scope, message);
+    if let Some(object) = error.to_object(scope) {
+        let code = exception::string(scope, "ERR_SOURCE_PHASE_NOT_DEFINED").into();
+        crate::convert::set(scope, object, "code", code);
+    }
+    scope.throw_exception(error);
+}
+
+/// Runs the evaluation steps of a synthetic module with the wrap as `this`.
+pub(super) fn synthetic_evaluation_steps<'s>(
+    context: v8::Local<'s, v8::Context>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    v8::callback_scope!(unsafe scope, context);
+    let env = Env::of(scope);
+    if let Some(wrap) = ModuleWrap::of_module(&env, scope, module)
+        && let Some(steps) = &wrap.steps
+    {
+        let steps = v8::Local::new(scope, steps);
+        let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+        let receiver = wrap.object(scope).map_or(undefined, Into::into);
+        steps.call(scope, receiver, &[])?;
+    }
+    let resolver = v8::PromiseResolver::new(scope)?;
+    let undefined = v8::undefined(scope).into();
+    resolver.resolve(scope, undefined)?;
+    Some(resolver.get_promise(scope).into())
+}
+
+/// V8's hook for `import.meta`.
+pub unsafe extern "C" fn initialize_import_meta_object(
+    context: v8::Local<'_, v8::Context>,
+    module: v8::Local<'_, v8::Module>,
+    meta: v8::Local<'_, v8::Object>,
+) {
+    v8::callback_scope!(unsafe scope, context);
+    let env = Env::of(scope);
+    let Some(wrap) = ModuleWrap::of_module(&env, scope, module) else { return };
+    let Some(object) = wrap.object(scope) else { return };
+    let Some(callback) = env.function(scope, Slot::InitializeImportMeta) else { return };
+    let key = env.private(scope, "host_defined_option_symbol");
+    let Some(id) = object.get_private(scope, key) else { return };
+    if !id.is_symbol() {
+        return;
+    }
+    let receiver = v8::undefined(scope).into();
+    callback.call(scope, receiver, &[id, meta.into(), object.into()]);
+}
+
+/// V8's hook for `import()`.
+pub fn import_module_dynamically<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    options: v8::Local<'s, v8::Data>,
+    resource_name: v8::Local<'s, v8::Value>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    import_dynamically(scope, options, resource_name, specifier, 2, attributes)
+}
+
+/// V8's hook for `import.source()`.
+pub fn import_module_with_phase_dynamically<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    options: v8::Local<'s, v8::Data>,
+    resource_name: v8::Local<'s, v8::Value>,
+    specifier: v8::Local<'s, v8::String>,
+    phase: v8::ModuleImportPhase,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    import_dynamically(scope, options, resource_name, specifier, requests::phase_number(phase), attributes)
+}
+
+fn import_dynamically<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    options: v8::Local<'s, v8::Data>,
+    resource_name: v8::Local<'s, v8::Value>,
+    specifier: v8::Local<'s, v8::String>,
+    phase: i32,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    let env = Env::of(scope);
+    let Some(callback) = env.function(scope, Slot::ImportModuleDynamically) else {
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_EXECUTION_ENVIRONMENT_NOT_AVAILABLE",
+            "dynamic import is not available before the module loader is up",
+        );
+        return None;
+    };
+    // Code without host-defined options (eval in a context without a referrer) counts as having no callback.
+    let id = v8::Local::<v8::FixedArray>::try_from(options)
+        .ok()
+        .filter(|options| options.length() == 1)
+        .and_then(|options| options.get(scope, 0))
+        .and_then(|data| v8::Local::<v8::Value>::try_from(data).ok())
+        .filter(|value| value.is_symbol());
+    let id = match id {
+        Some(id) => id,
+        None => env.symbol(scope, "vm_dynamic_import_missing_flag").into(),
+    };
+    let attributes = requests::attributes_object(scope, attributes, 2);
+    let phase = v8::Integer::new(scope, phase).into();
+    let receiver = v8::undefined(scope).into();
+    let result = callback.call(scope, receiver, &[id, specifier.into(), phase, attributes.into(), resource_name])?;
+    result.try_cast().ok()
+}

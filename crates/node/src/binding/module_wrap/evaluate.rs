@@ -1,0 +1,172 @@
+//! Instantiation, evaluation and what is known afterwards.
+
+use super::{ModuleWrap, callbacks};
+use crate::exception::{self, ErrorKind};
+use crate::report;
+
+/// `instantiate()`: V8's link phase over what `link` supplied.
+pub(super) fn instantiate(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    if !this.is_linked.get() {
+        let message = format!("module '{}' is not linked", this.url);
+        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        return;
+    }
+    let context = v8::Local::new(scope, &this.context);
+    let module = this.module(scope);
+    v8::tc_scope!(let tc, scope);
+    let done = {
+        let inner: &mut v8::PinScope<'_, '_> = tc;
+        let scope = &mut v8::ContextScope::new(inner, context);
+        module.instantiate_module2(scope, callbacks::resolve_module, callbacks::resolve_source)
+    };
+    if done.is_none() && tc.has_caught() && !tc.has_terminated() {
+        if let (Some(error), Some(message)) = (tc.exception(), tc.message()) {
+            report::append_exception_line(tc, error, message);
+        }
+        tc.rethrow();
+    }
+}
+
+/// `evaluate(timeout, breakOnSigint)`: the promise of the evaluation.
+pub(super) fn evaluate(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
+        throw_not_instantiated(scope);
+        return;
+    }
+    let timeout = args.get(0).integer_value(scope).unwrap_or(-1);
+    let context = v8::Local::new(scope, &this.context);
+    let result = super::super::contextify::run_with_timeout(scope, timeout, |scope| {
+        let scope = &mut v8::ContextScope::new(scope, context);
+        module.evaluate(scope)
+    });
+    if let Some(result) = result {
+        rv.set(result);
+    }
+}
+
+/// `evaluateSync(filename, parentFilename)`: the namespace, for `require(esm)`.
+pub(super) fn evaluate_sync(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
+        throw_not_instantiated(scope);
+        return;
+    }
+    let context = v8::Local::new(scope, &this.context);
+    let result = {
+        let scope = &mut v8::ContextScope::new(scope, context);
+        module.evaluate(scope)
+    };
+    let Some(promise) = result.and_then(|result| v8::Local::<v8::Promise>::try_from(result).ok()) else { return };
+    if promise.state() == v8::PromiseState::Rejected {
+        promise.mark_as_handled();
+        let error = promise.result(scope);
+        let message = v8::Exception::create_message(scope, error);
+        report::append_exception_line(scope, error, message);
+        scope.throw_exception(error);
+        return;
+    }
+    if module.is_graph_async() {
+        let mut message = String::from(
+            "require() cannot be used on an ESM graph with top-level await. Use import() instead. To see where the \
+             top-level await comes from, use --experimental-print-required-tla.",
+        );
+        if args.get(1).is_string() {
+            message.push_str(&format!("\n  From {} ", args.get(1).to_rust_string_lossy(scope)));
+        }
+        if args.get(0).is_string() {
+            message.push_str(&format!("\n  Requiring {} ", args.get(0).to_rust_string_lossy(scope)));
+        }
+        exception::throw(scope, ErrorKind::Error, "ERR_REQUIRE_ASYNC_MODULE", &message);
+        return;
+    }
+    rv.set(module.get_module_namespace());
+}
+
+pub(super) fn get_namespace(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
+        throw_not_instantiated(scope);
+        return;
+    }
+    rv.set(module.get_module_namespace());
+}
+
+pub(super) fn get_status(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    rv.set_int32(this.module(scope).get_status() as i32);
+}
+
+pub(super) fn get_error(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    // V8 has an exception only in this state.
+    if module.get_status() == v8::ModuleStatus::Errored {
+        rv.set(module.get_exception());
+    }
+}
+
+pub(super) fn has_async_graph(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
+        throw_not_instantiated(scope);
+        return;
+    }
+    rv.set_bool(module.is_graph_async());
+}
+
+/// `throwIfPromiseRejected(promise)`.
+pub(super) fn throw_if_promise_rejected(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0))
+        && promise.state() == v8::PromiseState::Rejected
+    {
+        let error = promise.result(scope);
+        scope.throw_exception(error);
+    }
+}
+
+fn throw_not_instantiated(scope: &mut v8::PinScope<'_, '_>) {
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_MODULE_NOT_INSTANTIATED",
+        "Module is not instantiated",
+    );
+}

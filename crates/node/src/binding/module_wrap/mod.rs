@@ -1,0 +1,323 @@
+//! `internalBinding('module_wrap')`: V8's modules for the ESM loader and `vm.Module`. Follows Node's
+//! `src/module_wrap.cc`.
+
+mod callbacks;
+mod evaluate;
+mod facade;
+mod requests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+
+pub use callbacks::{import_module_dynamically, import_module_with_phase_dynamically, initialize_import_meta_object};
+
+use super::Definition;
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
+use crate::{convert, wrap};
+
+/// Declares the binding.
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("setImportModuleDynamicallyCallback", set_import_module_dynamically_callback)
+        .function("setInitializeImportMetaObjectCallback", set_initialize_import_meta_object_callback)
+        .function("createRequiredModuleFacade", facade::create_required_module_facade)
+        .function("throwIfPromiseRejected", evaluate::throw_if_promise_rejected);
+    definition
+        .class("ModuleWrap", new_module_wrap)
+        .method("link", requests::link)
+        .method("getModuleRequests", requests::get_module_requests)
+        .method("instantiate", evaluate::instantiate)
+        .method("evaluateSync", evaluate::evaluate_sync)
+        .method("evaluate", evaluate::evaluate)
+        .method("setExport", set_export)
+        .method("setModuleSourceObject", set_module_source_object)
+        .method("getModuleSourceObject", get_module_source_object)
+        .method("createCachedData", create_cached_data)
+        .method("getNamespace", evaluate::get_namespace)
+        .method("getStatus", evaluate::get_status)
+        .method("getError", evaluate::get_error)
+        .getter("hasAsyncGraph", evaluate::has_async_graph);
+}
+
+/// Specifier and sorted attributes of an import: what makes two requests of a module the same.
+type RequestKey = (String, Vec<(String, String)>);
+
+/// A V8 module and what the loader knows about it.
+pub struct ModuleWrap {
+    module: v8::Global<v8::Module>,
+    context: v8::Global<v8::Context>,
+    url: String,
+    /// The evaluation steps of a synthetic module.
+    steps: Option<v8::Global<v8::Function>>,
+    /// Wrapped modules in the order of the requests, once linked.
+    linked: RefCell<Vec<Rc<ModuleWrap>>>,
+    is_linked: Cell<bool>,
+    /// Request to index in `linked`.
+    requests: RefCell<HashMap<RequestKey, usize>>,
+    source_object: RefCell<Option<v8::Global<v8::Object>>>,
+    /// The JavaScript object, held weakly: import.meta and synthetic evaluation need it.
+    object: RefCell<Option<v8::Weak<v8::Object>>>,
+}
+
+/// Finds the wrap of a module that V8 hands to a callback.
+#[derive(Default)]
+struct Registry {
+    by_hash: RefCell<HashMap<i32, Vec<Weak<ModuleWrap>>>>,
+}
+
+impl ModuleWrap {
+    fn module<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Module> {
+        v8::Local::new(scope, &self.module)
+    }
+
+    fn object<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> Option<v8::Local<'s, v8::Object>> {
+        self.object.borrow().as_ref()?.to_local(scope)
+    }
+
+    fn of_module(env: &Env, scope: &v8::PinScope<'_, '_, ()>, module: v8::Local<'_, v8::Module>) -> Option<Rc<Self>> {
+        let registry = env.state::<Registry>();
+        let by_hash = registry.by_hash.borrow();
+        let candidates = by_hash.get(&module.get_identity_hash().get())?;
+        candidates.iter().filter_map(Weak::upgrade).find(|wrap| wrap.module(scope) == module)
+    }
+
+    fn of_this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Self>> {
+        let module = wrap::unwrap::<ModuleWrap>(scope, args.this().into());
+        if module.is_none() {
+            exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", "Value of \"this\" is no ModuleWrap");
+        }
+        module
+    }
+}
+
+fn set_import_module_dynamically_callback(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    Env::of(scope).set_slot(scope, Slot::ImportModuleDynamically, args.get(0));
+}
+
+fn set_initialize_import_meta_object_callback(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    Env::of(scope).set_slot(scope, Slot::InitializeImportMeta, args.get(0));
+}
+
+/// `new ModuleWrap(url, context, source, lineOffset, columnOffset, cachedData | idSymbol)` or
+/// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
+fn new_module_wrap<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    _rv: v8::ReturnValue<'s, v8::Value>,
+) {
+    if !args.is_construct_call() || !args.get(0).is_string() {
+        exception::throw_invalid_argument(scope, "ModuleWrap needs a url");
+        return;
+    }
+    let this = args.this();
+    let Ok(url) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
+    let context = if args.get(1).is_object() {
+        match super::contextify::context_of(scope, args.get(1)) {
+            Some(context) => context,
+            None => {
+                exception::throw_invalid_argument(scope, "ModuleWrap needs a contextified object");
+                return;
+            }
+        }
+    } else {
+        scope.get_current_context()
+    };
+    let id_symbol = match v8::Local::<v8::Symbol>::try_from(args.get(5)) {
+        Ok(symbol) => symbol,
+        Err(_) => v8::Symbol::new(scope, Some(url)),
+    };
+    let compiled = {
+        let scope = &mut v8::ContextScope::new(scope, context);
+        if args.get(2).is_array() {
+            create_synthetic(scope, url, args.get(2))
+        } else {
+            compile(scope, url, &args, id_symbol)
+        }
+    };
+    let Some(module) = compiled else { return };
+    install(scope, this, module, context, &args, id_symbol);
+}
+
+fn create_synthetic<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    url: v8::Local<'s, v8::String>,
+    names: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    let names: v8::Local<v8::Array> = names.try_cast().ok()?;
+    let mut exports = Vec::with_capacity(names.length() as usize);
+    for index in 0..names.length() {
+        exports.push(names.get_index(scope, index)?.to_string(scope)?);
+    }
+    Some(v8::Module::create_synthetic_module(scope, url, &exports, callbacks::synthetic_evaluation_steps))
+}
+
+fn compile<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    url: v8::Local<'s, v8::String>,
+    args: &v8::FunctionCallbackArguments<'s>,
+    id_symbol: v8::Local<'s, v8::Symbol>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    let text = args.get(2).to_string(scope)?;
+    let line = args.get(3).int32_value(scope).unwrap_or(0);
+    let column = args.get(4).int32_value(scope).unwrap_or(0);
+    let options = v8::PrimitiveArray::new(scope, 1);
+    options.set(scope, 0, id_symbol.into());
+    let options: v8::Local<v8::Data> = options.into();
+    let origin =
+        v8::ScriptOrigin::new(scope, url.into(), line, column, true, -1, None, false, false, true, Some(options));
+    let cached_data = if args.get(5).is_symbol() { None } else { convert::bytes(args.get(5)) };
+    v8::tc_scope!(let tc, scope);
+    let module = match &cached_data {
+        Some(data) => {
+            let cached = v8::script_compiler::CachedData::new(data);
+            let mut source = v8::script_compiler::Source::new_with_cached_data(text, Some(&origin), cached);
+            let module = v8::script_compiler::compile_module2(
+                tc,
+                &mut source,
+                v8::script_compiler::CompileOptions::ConsumeCodeCache,
+                v8::script_compiler::NoCacheReason::NoReason,
+            );
+            if module.is_some() && source.get_cached_data().is_some_and(v8::CachedData::rejected) {
+                exception::throw(
+                    tc,
+                    ErrorKind::Error,
+                    "ERR_VM_MODULE_CACHED_DATA_REJECTED",
+                    "cachedData buffer was rejected",
+                );
+                tc.rethrow();
+                return None;
+            }
+            module
+        }
+        None => {
+            let mut source = v8::script_compiler::Source::new(text, Some(&origin));
+            v8::script_compiler::compile_module(tc, &mut source)
+        }
+    };
+    if module.is_none() && tc.has_caught() && !tc.has_terminated() {
+        if let (Some(error), Some(message)) = (tc.exception(), tc.message()) {
+            crate::report::append_exception_line(tc, error, message);
+        }
+        tc.rethrow();
+    }
+    module
+}
+
+fn install(
+    scope: &mut v8::PinScope<'_, '_>,
+    this: v8::Local<'_, v8::Object>,
+    module: v8::Local<'_, v8::Module>,
+    context: v8::Local<'_, v8::Context>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    id_symbol: v8::Local<'_, v8::Symbol>,
+) {
+    let env = Env::of(scope);
+    let synthetic = module.is_synthetic_module();
+    convert::set(scope, this, "url", args.get(0));
+    let value = v8::Boolean::new(scope, synthetic).into();
+    convert::set(scope, this, "synthetic", value);
+    if !synthetic {
+        let script = module.get_unbound_module_script(scope);
+        let source_url = script.get_source_url(scope);
+        convert::set(scope, this, "sourceURL", source_url);
+        let source_mapping_url = script.get_source_mapping_url(scope);
+        convert::set(scope, this, "sourceMapURL", source_mapping_url);
+    }
+    let awaits = !synthetic && module.has_top_level_await();
+    let awaits = v8::Boolean::new(scope, awaits).into();
+    convert::set(scope, this, "hasTopLevelAwait", awaits);
+    let key = env.private(scope, "host_defined_option_symbol");
+    this.set_private(scope, key, id_symbol.into());
+    let steps = v8::Local::<v8::Function>::try_from(args.get(3)).ok().filter(|_| synthetic);
+    let value = ModuleWrap {
+        module: v8::Global::new(scope, module),
+        context: v8::Global::new(scope, context),
+        url: args.get(0).to_rust_string_lossy(scope),
+        steps: steps.map(|steps| v8::Global::new(scope, steps)),
+        linked: RefCell::default(),
+        is_linked: Cell::new(synthetic),
+        requests: RefCell::default(),
+        source_object: RefCell::default(),
+        object: RefCell::default(),
+    };
+    let value = wrap::wrap(scope, this, value);
+    *value.object.borrow_mut() = Some(v8::Weak::new(scope, this));
+    let registry = env.state::<Registry>();
+    let mut by_hash = registry.by_hash.borrow_mut();
+    let entries = by_hash.entry(module.get_identity_hash().get()).or_default();
+    entries.retain(|entry| entry.strong_count() > 0);
+    entries.push(Rc::downgrade(&value));
+}
+
+fn set_export<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    _rv: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(name) = args.get(0).to_string(scope) else { return };
+    let module = this.module(scope);
+    if !module.is_synthetic_module() {
+        exception::throw_invalid_argument(scope, "setExport needs a synthetic module");
+        return;
+    }
+    // A false result has thrown already.
+    let _ = module.set_synthetic_module_export(scope, name, args.get(1));
+}
+
+fn set_module_source_object(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
+        exception::throw_invalid_argument(scope, "the module source must be an object");
+        return;
+    };
+    *this.source_object.borrow_mut() = Some(v8::Global::new(scope, object));
+}
+
+fn get_module_source_object(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let object = this.source_object.borrow().as_ref().map(|object| v8::Local::new(scope, object));
+    match object {
+        Some(object) => rv.set(object.into()),
+        None => callbacks::throw_no_source_object(scope, &this.url),
+    }
+}
+
+fn create_cached_data(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let module = this.module(scope);
+    if module.is_synthetic_module() || module.get_status() as i32 >= v8::ModuleStatus::Evaluating as i32 {
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_VM_MODULE_CANNOT_CREATE_CACHED_DATA",
+            "Cached data cannot be created for a module which has been evaluated",
+        );
+        return;
+    }
+    let script = module.get_unbound_module_script(scope);
+    let data = script.create_code_cache().map(|data| data.to_vec()).unwrap_or_default();
+    rv.set(convert::buffer(scope, data));
+}
