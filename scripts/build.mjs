@@ -25,6 +25,7 @@ const built = {
   launcher: join(release, `secure-exec-launcher${process.platform === "win32" ? ".exe" : ""}`),
 };
 const snapshotStamp = join(release, `secure-exec-snapshot.${triple}.stamp`);
+const licenceTexts = join(platformDir, "THIRD-PARTY-LICENSES.txt");
 
 /** The environment of every cargo call: the V8 library and the Node.js whose `lib/` is taken. */
 export const buildEnv = {
@@ -73,6 +74,17 @@ export const buildSteps = [
       await writeFile(snapshotStamp, await snapshotState());
       note(`${artifacts.snapshot.slice(root.length + 1)}: ${await megabytes(artifacts.snapshot)}`);
     },
+  },
+  {
+    name: "Collect the licence texts that ship with the binary",
+    async upToDate() {
+      const [texts, lock] = await Promise.all(
+        [licenceTexts, join(root, "Cargo.lock")].map((path) => stat(path).catch(() => undefined)),
+      );
+      return texts && texts.mtimeMs > lock.mtimeMs ? "up to date" : undefined;
+    },
+    run: () =>
+      run(process.execPath, [join(root, "scripts", "third-party.mjs"), "--texts", licenceTexts]),
   },
 ];
 
