@@ -20,6 +20,7 @@ import {
   findSuite,
   flagsOf,
   listFiles,
+  missingFeature,
   prefixes,
   suiteHint,
 } from "./conformance/suite.mjs";
@@ -172,7 +173,7 @@ async function judge(suite, files) {
   });
   await backend.close();
   results.sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (options.update) update(expectations, results);
+  if (options.update) update(suite, expectations, results);
   if (options.causes) printCauses(results);
   const totals = totalsOf(files, baseline, results);
   printTotals(totals);
@@ -191,10 +192,10 @@ function line(state, name, outcome, cause) {
   return `${state.padEnd(4)} ${name} (${time})${cause ? `  ${cause}` : ""}`;
 }
 
-function update(expectations, results) {
+function update(suite, expectations, results) {
   for (const { name, verdict, cause } of results) {
     if (verdict === "pass") delete expectations[name];
-    else expectations[name] ??= { class: "gap", reason: cause };
+    else expectations[name] ??= { class: "gap", reason: missingFeature(suite, name) ?? cause };
   }
   writeExpectations(expectations);
   for (const result of results) result.state = stateOf(result, expectations[result.name]);

@@ -96,6 +96,22 @@ export function flagsOf(suite, name) {
   return line.split(/\s+/).filter(Boolean);
 }
 
+// What a file uses that guests do not have yet.
+const missingFeatures = [
+  ["child processes", /child_process|spawnPromisified|spawnSyncAnd/],
+  ["worker threads", /new Worker\b/],
+  ["sockets", /(require\(|from )'(node:)?(net|http|https|http2|tls|dgram|cluster)'/],
+  ["the inspector", /(require\(|from )'(node:)?inspector/],
+  ["the permission model", /Flags:.*--permission/],
+];
+
+/** Names what a file needs and guests do not have yet, if that is why it fails. */
+export function missingFeature(suite, name) {
+  const text = readFileSync(join(suite, name), "utf8");
+  const found = missingFeatures.filter(([, pattern]) => pattern.test(text));
+  return found.length > 0 ? `needs ${found.map(([what]) => what).join(", ")}` : undefined;
+}
+
 /** Tells a file's content, to remember what the reference made of it. */
 export function contentHash(suite, name) {
   return createHash("sha256")
