@@ -9,8 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
-/// Internal fields of every wrapped class.
-pub const INTERNAL_FIELDS: usize = 1;
+/// Internal fields of every wrapped class: the native state, and a V8 value that is no JavaScript value (a script).
+pub const INTERNAL_FIELDS: usize = 2;
 
 /// The async identity of a resource (Node's `AsyncWrap`).
 pub struct AsyncState {

@@ -62,6 +62,7 @@ mod install;
 use std::sync::OnceLock;
 
 pub use definition::{ClassDefinition, Definition, FunctionDefinition};
+pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
 pub use install::{class_template, get_internal_binding};
 

@@ -1,0 +1,177 @@
+//! Contexts of `node:vm`: an own set of globals, backed by the object that was passed to `vm.createContext`.
+//!
+//! The new context's global object forwards to that object (the sandbox) by interceptors, see `interceptor.rs`. The
+//! sandbox holds a wrapper object under a private symbol; the wrapper was made in the context and keeps it alive, and
+//! the context holds the sandbox as embedder data, so that both live and die together.
+
+use std::rc::Rc;
+
+use super::compile;
+use super::interceptor;
+use crate::bootstrap::per_context;
+use crate::env::Env;
+use crate::wrap;
+
+/// Embedder data of a context: its sandbox object, `undefined` for one without.
+const SANDBOX: i32 = 1;
+
+/// What a context was made with; kept with the context itself.
+struct Attributes {
+    allow_wasm: bool,
+}
+
+/// Native state of the wrapper object.
+struct ContextifyContext {
+    /// The context's own queue (`microtaskMode: 'afterEvaluate'`).
+    microtask_queue: Option<v8::MicrotaskQueueHandle>,
+}
+
+/// A context made by [`make_context`], found again by the object that stands for it.
+pub struct Contextified<'s> {
+    /// The context.
+    pub context: v8::Local<'s, v8::Context>,
+    state: Rc<ContextifyContext>,
+}
+
+impl Contextified<'_> {
+    /// Runs the context's own microtasks, if it has a queue of its own.
+    pub fn perform_microtask_checkpoint(&self, isolate: &mut v8::Isolate) {
+        if let Some(queue) = &self.state.microtask_queue {
+            queue.perform_checkpoint(isolate);
+        }
+    }
+}
+
+/// The context behind a contextified object; `None` for any other value.
+pub fn contextified_context<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<Contextified<'s>> {
+    let object: v8::Local<v8::Object> = value.try_cast().ok()?;
+    let key = Env::of(scope).private(scope, "contextify_context_private_symbol");
+    let wrapper = object.get_private(scope, key)?;
+    let state = wrap::unwrap::<ContextifyContext>(scope, wrapper)?;
+    let wrapper: v8::Local<v8::Object> = wrapper.try_cast().ok()?;
+    let context = wrapper.get_creation_context(scope)?;
+    Some(Contextified { context, state })
+}
+
+/// As [`contextified_context`], the context alone.
+pub fn context_of<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<v8::Local<'s, v8::Context>> {
+    contextified_context(scope, value).map(|contextified| contextified.context)
+}
+
+/// Context and sandbox of the global object that an interceptor was called on; `None` while the context is being set
+/// up.
+pub fn of_global<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    global: v8::Local<'_, v8::Object>,
+) -> Option<(v8::Local<'s, v8::Context>, v8::Local<'s, v8::Object>)> {
+    let context = global.get_creation_context(scope)?;
+    context.get_slot::<Attributes>()?;
+    let sandbox = context.get_embedder_data(scope, SANDBOX)?;
+    Some((context, sandbox.try_cast().ok()?))
+}
+
+/// `makeContext(sandbox | vm_context_no_contextify, name, origin, strings, wasm, ownMicrotaskQueue, id)`.
+pub fn make_context<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let sandbox: Option<v8::Local<v8::Object>> = args.get(0).try_cast().ok();
+    let id: Option<v8::Local<v8::Symbol>> = args.get(6).try_cast().ok();
+    let Some(id) = id.filter(|_| sandbox.is_some() || args.get(0).is_symbol()) else {
+        return compile::refuse(scope);
+    };
+    let key = Env::of(scope).private(scope, "contextify_context_private_symbol");
+    if sandbox.is_some_and(|sandbox| sandbox.has_private(scope, key).unwrap_or(true)) {
+        return compile::refuse(scope);
+    }
+    let options = Options {
+        allow_strings: args.get(3).is_true(),
+        allow_wasm: args.get(4).is_true(),
+        own_microtask_queue: args.get(5).is_true(),
+        id,
+    };
+    if let Some(result) = create(scope, sandbox, &options) {
+        rv.set(result.into());
+    }
+}
+
+struct Options<'s> {
+    allow_strings: bool,
+    allow_wasm: bool,
+    own_microtask_queue: bool,
+    id: v8::Local<'s, v8::Symbol>,
+}
+
+fn create<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    sandbox: Option<v8::Local<'s, v8::Object>>,
+    options: &Options<'s>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let env = Env::of(scope);
+    let main = env.context(scope);
+    let microtask_queue =
+        options.own_microtask_queue.then(|| v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit));
+    let queue = match &microtask_queue {
+        Some(own) => Some(&raw const **own),
+        None => main.get_microtask_queue().map(std::ptr::from_ref),
+    };
+    let global_template = sandbox.map(|_| interceptor::global_template(scope));
+    let context = v8::Context::new(
+        scope,
+        v8::ContextOptions {
+            global_template,
+            global_object: None,
+            microtask_queue: queue.map(<*const v8::MicrotaskQueue>::cast_mut),
+        },
+    );
+    per_context::initialize_runtime(scope, context);
+    let token = main.get_security_token(scope);
+    context.set_security_token(token);
+    context.set_allow_generation_from_strings(options.allow_strings);
+    if !options.allow_wasm {
+        scope.set_allow_wasm_code_generation_callback(allow_wasm_code_generation);
+    }
+
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let global = context.global(scope);
+    if let Some(sandbox) = sandbox {
+        let name = sandbox.get_constructor_name();
+        let plain = env.name(scope, "Object");
+        if !name.strict_equals(plain.into()) {
+            let tag = v8::Symbol::get_to_string_tag(scope);
+            global.define_own_property(scope, tag.into(), name.into(), v8::PropertyAttribute::DONT_ENUM)?;
+        }
+    }
+    let id_key = env.private(scope, "host_defined_option_symbol");
+    global.set_private(scope, id_key, options.id.into())?;
+
+    let template = v8::ObjectTemplate::new(scope);
+    template.set_internal_field_count(wrap::INTERNAL_FIELDS);
+    let wrapper = template.new_instance(scope)?;
+    wrap::wrap(scope, wrapper, ContextifyContext { microtask_queue });
+    let holder = sandbox.unwrap_or(global);
+    let key = env.private(scope, "contextify_context_private_symbol");
+    holder.set_private(scope, key, wrapper.into())?;
+    if let Some(sandbox) = sandbox {
+        sandbox.set_private(scope, id_key, options.id.into())?;
+    }
+    let data = sandbox.map_or_else(|| v8::undefined(scope).into(), v8::Local::<v8::Value>::from);
+    context.set_embedder_data(SANDBOX, data);
+    // From here on the interceptors answer.
+    context.set_slot(Rc::new(Attributes { allow_wasm: options.allow_wasm }));
+    Some(holder)
+}
+
+unsafe extern "C" fn allow_wasm_code_generation(
+    context: v8::Local<'_, v8::Context>,
+    _source: v8::Local<'_, v8::String>,
+) -> bool {
+    context.get_slot::<Attributes>().is_none_or(|attributes| attributes.allow_wasm)
+}

@@ -1,0 +1,78 @@
+//! `internalBinding('contextify')`: scripts, compiled functions and contexts of `node:vm`, and the compilation of
+//! CommonJS modules. Follows Node's `src/node_contextify.cc`.
+
+mod commonjs;
+mod compile;
+mod context;
+mod function;
+mod interceptor;
+mod script;
+mod timeout;
+
+use super::Definition;
+use crate::exception::{self, ErrorKind};
+
+pub use compile::host_defined_options;
+pub use context::{context_of, contextified_context};
+pub use timeout::run_with_timeout;
+
+/// Declares the binding.
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("makeContext", context::make_context)
+        .function("compileFunction", function::compile_function)
+        .function("startSigintWatchdog", start_sigint_watchdog)
+        .function("stopSigintWatchdog", stop_sigint_watchdog)
+        .function("watchdogHasPendingSigint", watchdog_has_pending_sigint)
+        .function("measureMemory", measure_memory)
+        .function("compileFunctionForCJSLoader", commonjs::compile_function_for_cjs_loader)
+        .function("containsModuleSyntax", commonjs::contains_module_syntax)
+        .function("shouldRetryAsESM", commonjs::should_retry_as_esm);
+    definition
+        .class("ContextifyScript", script::new)
+        .method("createCachedData", script::create_cached_data)
+        .method("runInContext", script::run_in_context);
+}
+
+/// The terminal's interrupt reaches a guest as an ordinary SIGINT, whose default action ends the process; scripts are
+/// not interrupted by it. Reports success, so that a REPL starts.
+fn start_sigint_watchdog(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_bool(true);
+}
+
+fn stop_sigint_watchdog(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_bool(false);
+}
+
+fn watchdog_has_pending_sigint(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_bool(false);
+}
+
+/// V8's memory measurement is not reachable through the engine's Rust interface.
+fn measure_memory(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+        "vm.measureMemory() is not available in this VM",
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Time limits of scripts and modules.
+
+use std::time::Duration;
+
+use crate::env::Env;
+use crate::exception::{self, ErrorKind};
+use crate::watchdog::Watchdog;
+
+/// Runs `body`, JavaScript of the guest, for at most `timeout` milliseconds; a negative one is no limit. A limit that
+/// was reached becomes `ERR_SCRIPT_EXECUTION_TIMEOUT`, pending when this returns `None`.
+pub fn run_with_timeout<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    timeout: i64,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let Ok(milliseconds) = u64::try_from(timeout) else { return body(scope) };
+    let watchdog = match Watchdog::arm(scope.thread_safe_handle(), Duration::from_millis(milliseconds)) {
+        Ok(watchdog) => watchdog,
+        Err(error) => {
+            let text = format!("Cannot start the thread for a time limit: {error}");
+            exception::throw(scope, ErrorKind::Error, "ERR_SCRIPT_EXECUTION_TIMEOUT", &text);
+            return None;
+        }
+    };
+    v8::tc_scope!(let scope, scope);
+    let result = body(scope);
+    let timed_out = watchdog.disarm();
+    if timed_out && cancel_termination(scope) {
+        scope.reset();
+        let text = format!("Script execution timed out after {timeout}ms");
+        exception::throw(scope, ErrorKind::Error, "ERR_SCRIPT_EXECUTION_TIMEOUT", &text);
+        scope.rethrow();
+        return None;
+    }
+    if scope.has_caught() {
+        scope.rethrow();
+        return None;
+    }
+    result
+}
+
+/// Turns a termination by a time limit back into running; false when the process itself is being ended, which must
+/// stay in force.
+fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
+    let env = Env::of(isolate);
+    let ending = || env.stopping.get() || env.event_loop.handle().aborted();
+    if ending() {
+        return false;
+    }
+    isolate.cancel_terminate_execution();
+    if ending() {
+        // The kill came between the two: it must not get lost.
+        isolate.terminate_execution();
+        return false;
+    }
+    true
+}
