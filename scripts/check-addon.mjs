@@ -1,7 +1,8 @@
 // Gates of the built files: what the addon exports and imports, how large everything is, and that
 // it works in every Node.js version that is promised. `--no-load` leaves the last part out.
 
-import { stat } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodeVersion } from "./lib/packages.mjs";
 import { artifacts, root } from "./lib/paths.mjs";
@@ -29,6 +30,11 @@ const steps = [
   { name: "Contents of the npm package", run: checkPackage },
 ];
 
+const packed = {
+  name: "Unpack the npm package elsewhere and run the quickstart from it",
+  run: runFromPackage,
+};
+
 const load = nodeVersions.map((version) => ({
   name: `Load and run in Node.js ${version}, main thread and worker`,
   run: async () => {
@@ -37,7 +43,9 @@ const load = nodeVersions.map((version) => ({
   },
 }));
 
-await runMain(() => runSteps(process.argv.includes("--no-load") ? steps : [...steps, ...load]));
+await runMain(() =>
+  runSteps(process.argv.includes("--no-load") ? steps : [...steps, packed, ...load]),
+);
 
 async function checkExports(note) {
   const names = await symbols("--defined-only");
@@ -99,6 +107,27 @@ async function checkPackage(note) {
   const missing = ["index.js", "index.cjs", "index.d.ts", "LICENSE", "THIRD-PARTY.md", ...needed];
   const absent = missing.filter((name) => !names.includes(name));
   if (absent.length > 0) throw new StepError(`the npm package lacks ${absent.join(", ")}`);
+}
+
+// As a user has it: no clone around it, nothing but what the package contains.
+async function runFromPackage() {
+  const folder = await mkdtemp(join(tmpdir(), "secure-exec-package-"));
+  try {
+    const output = await capture("npm", ["pack", "--ignore-scripts", "--pack-destination", folder]);
+    const [archive] = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
+    if (output === undefined || !archive) throw new StepError("npm pack failed");
+    const target = join(folder, "node_modules", "secure-exec");
+    await mkdir(target, { recursive: true });
+    const args = ["-xzf", join(folder, archive), "-C", target, "--strip-components=1"];
+    await run("tar", args);
+    await copyFile(join(root, "examples", "quickstart.mjs"), join(folder, "quickstart.mjs"));
+    const printed = await capture(process.execPath, ["quickstart.mjs"], { cwd: folder });
+    const wanted = await readFile(join(root, "examples", "quickstart.out"), "utf8");
+    if (printed !== wanted)
+      throw new StepError(`the quickstart printed ${JSON.stringify(printed)}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function symbols(which) {
