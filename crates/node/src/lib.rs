@@ -23,6 +23,7 @@ pub mod exit;
 pub mod options;
 pub mod report;
 pub mod source;
+pub mod string_bytes;
 pub mod tables;
 pub mod watchdog;
 pub mod wrap;

@@ -52,6 +52,7 @@ pub struct Definition {
     pub(super) classes: Vec<ClassDefinition>,
     pub(super) initializer: Option<Initializer>,
     pub(super) extra_references: Vec<v8::FunctionCallback>,
+    pub(super) accessor_references: Vec<v8::AccessorNameGetterCallback>,
 }
 
 impl Definition {
@@ -88,6 +89,12 @@ impl Definition {
     /// Declares a callback that is installed by hand (templates made in an initializer) and may be in the snapshot.
     pub fn reference(&mut self, callback: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
         self.extra_references.push(callback.map_fn_to());
+        self
+    }
+
+    /// As [`Definition::reference`], for the getter of lazy data properties.
+    pub fn accessor_reference(&mut self, getter: impl MapFnTo<v8::AccessorNameGetterCallback>) -> &mut Self {
+        self.accessor_references.push(getter.map_fn_to());
         self
     }
 }

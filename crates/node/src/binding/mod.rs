@@ -167,5 +167,10 @@ pub fn external_references() -> Vec<v8::ExternalReference> {
         }
         definition.extra_references.iter().for_each(|callback| add(*callback));
     }
+    for (_, definition) in definitions() {
+        for getter in &definition.accessor_references {
+            references.push(v8::ExternalReference { pointer: *getter as *mut std::ffi::c_void });
+        }
+    }
     references
 }
