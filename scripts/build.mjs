@@ -12,7 +12,7 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { artifacts, pinnedNode, platformDir, root, targetDir, triple } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
@@ -71,6 +71,9 @@ export const buildSteps = [
     async run(note) {
       await rm(artifacts.snapshot, { force: true });
       await run(artifacts.launcher, ["--mksnapshot", artifacts.addon, artifacts.snapshot]);
+      // The host verifies this sum before it lets a VM process map the snapshot.
+      const sum = await sha256(artifacts.snapshot);
+      await writeFile(`${artifacts.snapshot}.sha256`, `${sum}  ${basename(artifacts.snapshot)}\n`);
       await writeFile(snapshotStamp, await snapshotState());
       note(`${artifacts.snapshot.slice(root.length + 1)}: ${await megabytes(artifacts.snapshot)}`);
     },
@@ -122,13 +125,13 @@ async function install(name) {
 }
 
 async function snapshotState() {
-  const hashes = await Promise.all(
-    [artifacts.addon, artifacts.snapshot].map(async (path) => {
-      const bytes = await readFile(path).catch(() => undefined);
-      return bytes && createHash("sha256").update(bytes).digest("hex");
-    }),
-  );
-  return hashes.includes(undefined) ? undefined : hashes.join(" ");
+  const sums = await Promise.all([artifacts.addon, artifacts.snapshot].map(sha256));
+  return sums.includes(undefined) ? undefined : sums.join(" ");
+}
+
+async function sha256(path) {
+  const bytes = await readFile(path).catch(() => undefined);
+  return bytes && createHash("sha256").update(bytes).digest("hex");
 }
 
 async function megabytes(path) {
