@@ -10,18 +10,23 @@
 //!
 //! One isolate belongs to one thread; `Env` is reached from any callback by `Env::of(scope)`.
 
+pub mod active;
 pub mod async_wrap;
 pub mod binding;
 pub mod bootstrap;
 pub mod callback_scope;
 pub mod convert;
 pub mod decorate;
+pub mod dotenv;
 pub mod env;
 pub mod event_loop;
 pub mod exception;
 pub mod exit;
 pub mod options;
+pub mod passwd;
+pub mod process_env;
 pub mod report;
+pub mod rusage;
 pub mod source;
 pub mod string_bytes;
 pub mod tables;

@@ -31,6 +31,18 @@ struct WrapBox {
     weak: RefCell<Option<v8::Weak<v8::Object>>>,
 }
 
+impl WrapBox {
+    /// Names the object while it lives.
+    fn key(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+/// The key under which a wrapped object is listed as active; `None` for any other object.
+pub fn key(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> Option<usize> {
+    wrap_box(scope, object).map(WrapBox::key)
+}
+
 /// Attaches `value` to `object`, an instance of a class with internal fields.
 pub fn wrap<T: 'static>(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, value: T) -> Rc<T> {
     wrap_with(scope, object, value, None)
@@ -86,10 +98,15 @@ pub fn async_state(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Objec
     wrap_box(scope, object)?.async_state.clone()
 }
 
-/// Keeps a wrapped object alive until [`make_weak`]: open handles and requests in flight.
+/// Keeps a wrapped object alive until [`make_weak`]: requests in flight. Handles register themselves (`handle_wrap`).
 pub fn make_strong(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
     if let Some(wrap_box) = wrap_box(scope, object) {
-        *wrap_box.strong.borrow_mut() = Some(v8::Global::new(scope, object));
+        let strong = v8::Global::new(scope, object);
+        if wrap_box.async_state.is_some() {
+            let env = crate::env::Env::of(scope);
+            crate::active::resources(&env).add_request(wrap_box.key(), strong.clone());
+        }
+        *wrap_box.strong.borrow_mut() = Some(strong);
     }
 }
 
@@ -98,5 +115,7 @@ pub fn make_weak(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>
     if let Some(wrap_box) = wrap_box(scope, object) {
         // Dropped after the borrow ends.
         let _strong = wrap_box.strong.borrow_mut().take();
+        let env = crate::env::Env::of(scope);
+        crate::active::resources(&env).remove(wrap_box.key());
     }
 }

@@ -1,6 +1,249 @@
-//! `internalBinding('credentials')`.
+//! `internalBinding('credentials')`: users and groups of the process. Follows Node's `src/node_credentials.cc`.
+//!
+//! # Deviations
+//! A guest process runs as one user for its whole life and has no supplementary groups. Setting an id to the one the
+//! process has succeeds, as in Linux; anything else fails with `EPERM`, as for an unprivileged process.
+
+use secure_exec_kernel::Errno;
 
 use super::Definition;
+use crate::env::Env;
+use crate::exception::{self, SyscallContext};
+use crate::{passwd, process_env};
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("safeGetenv", safe_getenv)
+        .function("getTempDir", get_temp_dir)
+        .function("getuid", getuid)
+        .function("geteuid", geteuid)
+        .function("getgid", getgid)
+        .function("getegid", getegid)
+        .function("getgroups", getgroups)
+        .function("initgroups", initgroups)
+        .function("setegid", setegid)
+        .function("seteuid", seteuid)
+        .function("setgid", setgid)
+        .function("setuid", setuid)
+        .function("setgroups", setgroups);
+}
+
+/// The variable's value; `undefined` where it is not set. A guest process never gains privileges by `exec`, so there is
+/// no case in which the environment is not to be trusted.
+fn safe_getenv(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let name = args.get(0).to_rust_string_lossy(scope);
+    let env = Env::of(scope);
+    if let Some(value) = process_env::environment(&env).get(&name) {
+        rv.set(exception::string(scope, &value).into());
+    }
+}
+
+fn get_temp_dir(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let environment = process_env::environment(&env);
+    let named = ["TMPDIR", "TMP", "TEMP"]
+        .iter()
+        .find_map(|name| environment.get(name));
+    let mut directory = named.unwrap_or_else(|| "/tmp".to_owned());
+    if directory.len() > 1 && directory.ends_with('/') {
+        directory.pop();
+    }
+    rv.set(exception::string(scope, &directory).into());
+}
+
+macro_rules! id_getter {
+    ($name:ident) => {
+        fn $name(
+            scope: &mut v8::PinScope<'_, '_>,
+            _args: v8::FunctionCallbackArguments<'_>,
+            mut rv: v8::ReturnValue<'_, v8::Value>,
+        ) {
+            let env = Env::of(scope);
+            if let Some(process) = env.try_process() {
+                rv.set_double(f64::from(process.$name()));
+            }
+        }
+    };
+}
+
+/// Names as the system calls have them; the kernel says `uid()`.
+trait Ids {
+    fn getuid(&self) -> u32;
+    fn geteuid(&self) -> u32;
+    fn getgid(&self) -> u32;
+    fn getegid(&self) -> u32;
+}
+
+impl Ids for secure_exec_kernel::Process {
+    fn getuid(&self) -> u32 {
+        self.uid()
+    }
+    fn geteuid(&self) -> u32 {
+        self.euid()
+    }
+    fn getgid(&self) -> u32 {
+        self.gid()
+    }
+    fn getegid(&self) -> u32 {
+        self.egid()
+    }
+}
+
+id_getter!(getuid);
+id_getter!(geteuid);
+id_getter!(getgid);
+id_getter!(getegid);
+
+fn getgroups(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    // The effective group is always part of the list, as Node makes sure.
+    let gid = v8::Integer::new_from_unsigned(scope, process.egid()).into();
+    rv.set(v8::Array::new_with_elements(scope, &[gid]).into());
+}
+
+/// Which database a name is looked up in.
+#[derive(Clone, Copy)]
+enum Database {
+    Users,
+    Groups,
+}
+
+/// A numeric id as it is, a name by the guest's databases; `None` for an unknown name.
+fn resolve(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    database: Database,
+) -> Option<u32> {
+    if value.is_uint32() {
+        return value.uint32_value(scope);
+    }
+    let process = Env::of(scope).try_process()?;
+    let name = value.to_rust_string_lossy(scope).into_bytes();
+    match database {
+        Database::Users => passwd::user_by_name(&process, &name).map(|user| user.uid),
+        Database::Groups => passwd::group_by_name(&process, &name),
+    }
+}
+
+/// Sets an id: 1 for an unknown name (the library reports it), an exception when it may not be set.
+fn set_id(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    database: Database,
+    syscall: &str,
+) {
+    let Some(process) = Env::of(scope).try_process() else {
+        return;
+    };
+    let Some(id) = resolve(scope, args.get(0), database) else {
+        rv.set_uint32(1);
+        return;
+    };
+    let own = match database {
+        Database::Users => [process.uid(), process.euid()],
+        Database::Groups => [process.gid(), process.egid()],
+    };
+    if own.contains(&id) {
+        rv.set_uint32(0);
+    } else {
+        throw(scope, Errno::EPERM, syscall);
+    }
+}
+
+fn throw(scope: &mut v8::PinScope<'_, '_>, errno: Errno, syscall: &str) {
+    // `ErrnoException` of Node has the system's wording; here it is libuv's, with the same code.
+    exception::throw_errno(
+        scope,
+        errno,
+        SyscallContext {
+            syscall,
+            ..SyscallContext::default()
+        },
+    );
+}
+
+fn setuid(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    set_id(scope, &args, &mut rv, Database::Users, "setuid");
+}
+
+fn seteuid(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    set_id(scope, &args, &mut rv, Database::Users, "seteuid");
+}
+
+fn setgid(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    set_id(scope, &args, &mut rv, Database::Groups, "setgid");
+}
+
+fn setegid(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    set_id(scope, &args, &mut rv, Database::Groups, "setegid");
+}
+
+/// Index + 1 of the first unknown group, else `EPERM`: only a privileged process may change its groups.
+fn setgroups(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Ok(groups) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
+        exception::throw_invalid_argument(scope, "groups must be an array");
+        return;
+    };
+    for index in 0..groups.length() {
+        let Some(group) = groups.get_index(scope, index) else {
+            return;
+        };
+        if resolve(scope, group, Database::Groups).is_none() {
+            rv.set_uint32(index + 1);
+            return;
+        }
+    }
+    throw(scope, Errno::EPERM, "setgroups");
+}
+
+/// 1 for an unknown user, 2 for an unknown group, else `EPERM`.
+fn initgroups(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if resolve(scope, args.get(0), Database::Users).is_none() {
+        rv.set_uint32(1);
+    } else if resolve(scope, args.get(1), Database::Groups).is_none() {
+        rv.set_uint32(2);
+    } else {
+        throw(scope, Errno::EPERM, "initgroups");
+    }
+}

@@ -1,6 +1,334 @@
-//! `internalBinding('os')`.
+//! `internalBinding('os')`: the machine that the guest sees. Follows Node's `src/node_os.cc`.
+//!
+//! # Deviations
+//! One processor, whose times are those of the process; no load average; memory is the heap limit of the process; the
+//! only network interface is the loopback. Priorities are kept and shown but schedule nothing.
+
+use std::cell::Cell;
+
+use secure_exec_kernel::Errno;
 
 use super::Definition;
+use super::process_methods::{monotonic_nanoseconds, total_and_free};
+use crate::convert;
+use crate::env::Env;
+use crate::exception;
+use crate::passwd;
+use crate::process_env;
+use crate::rusage::thread_usage;
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("getHostname", get_hostname)
+        .function("getLoadAvg", get_load_avg)
+        .function("getUptime", get_uptime)
+        .function("getTotalMem", get_total_mem)
+        .function("getFreeMem", get_free_mem)
+        .function("getCPUs", get_cpus)
+        .function("getInterfaceAddresses", get_interface_addresses)
+        .function("getHomeDirectory", get_home_directory)
+        .function("getUserInfo", get_user_info)
+        .function("setPriority", set_priority)
+        .function("getPriority", get_priority)
+        .function("getAvailableParallelism", get_available_parallelism)
+        .function("getOSInformation", get_os_information);
+}
+
+/// Processors of the machine: a guest process has one thread of its own.
+const PROCESSORS: u32 = 1;
+
+/// Describes a failure in the library's context object; the caller returns undefined.
+fn fail(
+    scope: &mut v8::PinScope<'_, '_>,
+    context: v8::Local<'_, v8::Value>,
+    errno: Errno,
+    syscall: &str,
+) {
+    let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
+        return;
+    };
+    let number = v8::Integer::new(scope, -errno.raw()).into();
+    convert::set(scope, context, "errno", number);
+    let value = exception::string(scope, errno.name()).into();
+    convert::set(scope, context, "code", value);
+    let value = exception::string(scope, errno.message()).into();
+    convert::set(scope, context, "message", value);
+    let value = exception::string(scope, syscall).into();
+    convert::set(scope, context, "syscall", value);
+}
+
+/// First line of a file of the guest.
+fn line_of(env: &Env, path: &[u8]) -> Option<String> {
+    let content = passwd::read_file(&env.try_process()?, path);
+    let line = String::from_utf8_lossy(&content)
+        .lines()
+        .next()?
+        .trim()
+        .to_owned();
+    (!line.is_empty()).then_some(line)
+}
+
+fn get_hostname(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let name =
+        line_of(&env, b"/proc/sys/kernel/hostname").or_else(|| line_of(&env, b"/etc/hostname"));
+    match name {
+        Some(name) => rv.set(exception::string(scope, &name).into()),
+        None => fail(scope, args.get(0), Errno::ENOENT, "uv_os_gethostname"),
+    }
+}
+
+fn get_load_avg(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Ok(array) = v8::Local::<v8::Float64Array>::try_from(args.get(0)) else {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"averages\" argument must be a Float64Array",
+        );
+        return;
+    };
+    for index in 0..3 {
+        let none = v8::Number::new(scope, 0.0).into();
+        array.set_index(scope, index, none);
+    }
+}
+
+/// Seconds since the kernel booted.
+fn get_uptime(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let from_proc =
+        line_of(&env, b"/proc/uptime").and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
+    rv.set_double(from_proc.unwrap_or_else(|| monotonic_nanoseconds(&env) as f64 / 1e9));
+}
+
+fn get_total_mem(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(total_and_free(scope).0);
+}
+
+fn get_free_mem(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(total_and_free(scope).1);
+}
+
+/// Seven values for each processor: model, MHz, and milliseconds of user, nice, system, idle, interrupt time.
+fn get_cpus(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let usage = thread_usage();
+    let (user, system) = ((usage.user / 1e3).floor(), (usage.system / 1e3).floor());
+    let elapsed =
+        (monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get()) as f64 / 1e6).floor();
+    let idle = (elapsed - user - system).max(0.0);
+    let model = exception::string(scope, "Virtual CPU").into();
+    let mut values: Vec<v8::Local<v8::Value>> = vec![model];
+    values.extend(
+        [0.0, user, 0.0, system, idle, 0.0]
+            .map(|n| v8::Local::<v8::Value>::from(v8::Number::new(scope, n))),
+    );
+    rv.set(v8::Array::new_with_elements(scope, &values).into());
+}
+
+/// Seven values for each address: interface, address, netmask, family, MAC, internal, scope id.
+fn get_interface_addresses(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let loopback = [
+        ("127.0.0.1", "255.0.0.0", "IPv4", -1),
+        ("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "IPv6", 0),
+    ];
+    let mut values: Vec<v8::Local<v8::Value>> = Vec::new();
+    for (address, netmask, family, scope_id) in loopback {
+        for text in ["lo", address, netmask, family, "00:00:00:00:00:00"] {
+            values.push(exception::string(scope, text).into());
+        }
+        values.push(v8::Boolean::new(scope, true).into());
+        values.push(v8::Integer::new(scope, scope_id).into());
+    }
+    rv.set(v8::Array::new_with_elements(scope, &values).into());
+}
+
+fn get_home_directory(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let home = process_env::environment(&env).get("HOME").or_else(|| {
+        Some(
+            String::from_utf8_lossy(&passwd::user_by_id(&process, process.uid())?.home)
+                .into_owned(),
+        )
+    });
+    match home {
+        Some(home) => rv.set(exception::string(scope, &home).into()),
+        None => fail(scope, args.get(0), Errno::ENOENT, "uv_os_homedir"),
+    }
+}
+
+fn get_user_info(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let mut as_buffer = false;
+    if let Ok(options) = v8::Local::<v8::Object>::try_from(args.get(0)) {
+        // A getter of the guest may throw: the exception is the caller's.
+        let Some(encoding) = convert::get(scope, options, "encoding") else {
+            return;
+        };
+        as_buffer = encoding.is_string() && encoding.to_rust_string_lossy(scope) == "buffer";
+    }
+    let Some(user) = passwd::user_by_id(&process, process.uid()) else {
+        fail(scope, args.get(1), Errno::ENOENT, "uv_os_get_passwd");
+        return;
+    };
+    let info = convert::null_prototype_object(scope);
+    let value = v8::Number::new(scope, f64::from(user.uid)).into();
+    convert::set(scope, info, "uid", value);
+    let value = v8::Number::new(scope, f64::from(user.gid)).into();
+    convert::set(scope, info, "gid", value);
+    for (key, bytes) in [
+        ("username", user.name),
+        ("homedir", user.home),
+        ("shell", user.shell),
+    ] {
+        let value = if as_buffer {
+            convert::buffer(scope, bytes)
+        } else {
+            exception::string(scope, &String::from_utf8_lossy(&bytes)).into()
+        };
+        convert::set(scope, info, key, value);
+    }
+    rv.set(info.into());
+}
+
+/// The nice value of the process.
+#[derive(Default)]
+struct Priority(Cell<i32>);
+
+/// Whether `pid` names this process, or that it is another one.
+fn find_process(env: &Env, pid: i32) -> Result<bool, Errno> {
+    let process = env.try_process().ok_or(Errno::ESRCH)?;
+    if pid == 0 || pid == process.pid().raw() {
+        return Ok(true);
+    }
+    let known = process
+        .kernel()
+        .processes()
+        .iter()
+        .any(|other| other.pid.raw() == pid);
+    if known { Ok(false) } else { Err(Errno::ESRCH) }
+}
+
+fn set_priority(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let (Some(pid), Some(nice)) = (
+        args.get(0).int32_value(scope),
+        args.get(1).int32_value(scope),
+    ) else {
+        return;
+    };
+    let env = Env::of(scope);
+    let priority = env.state::<Priority>();
+    let result = find_process(&env, pid).and_then(|own| {
+        if own && nice >= priority.0.get() {
+            priority.0.set(nice.clamp(-20, 19));
+            Ok(())
+        } else {
+            // setpriority(2): only a privileged process raises a priority, or changes another user's.
+            Err(Errno::EACCES)
+        }
+    });
+    match result {
+        Ok(()) => rv.set_int32(0),
+        Err(errno) => {
+            fail(scope, args.get(2), errno, "uv_os_setpriority");
+            rv.set_int32(-errno.raw());
+        }
+    }
+}
+
+fn get_priority(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(pid) = args.get(0).int32_value(scope) else {
+        return;
+    };
+    let env = Env::of(scope);
+    match find_process(&env, pid) {
+        Ok(true) => rv.set_int32(env.state::<Priority>().0.get()),
+        Ok(false) => rv.set_int32(0),
+        Err(errno) => fail(scope, args.get(1), errno, "uv_os_getpriority"),
+    }
+}
+
+fn get_available_parallelism(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_uint32(PROCESSORS);
+}
+
+/// System, version, release, machine, as `uname(2)` of the guest's kernel.
+fn get_os_information(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let read =
+        |path: &[u8], fallback: &str| line_of(&env, path).unwrap_or_else(|| fallback.to_owned());
+    let machine = if cfg!(target_arch = "aarch64") {
+        "aarch64"
+    } else {
+        "x86_64"
+    };
+    let values = [
+        read(b"/proc/sys/kernel/ostype", "Linux"),
+        read(b"/proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC"),
+        read(b"/proc/sys/kernel/osrelease", "6.12.0"),
+        machine.to_owned(),
+    ];
+    let values: Vec<v8::Local<v8::Value>> = values
+        .iter()
+        .map(|text| exception::string(scope, text).into())
+        .collect();
+    rv.set(v8::Array::new_with_elements(scope, &values).into());
+}

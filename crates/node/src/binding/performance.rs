@@ -1,6 +1,313 @@
-//! `internalBinding('performance')`.
+//! `internalBinding('performance')`. Follows Node's `src/node_perf.cc`.
+
+use std::cell::Cell;
 
 use super::Definition;
+use super::process_methods::monotonic_nanoseconds;
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception;
+
+/// Entry types, in the order of `observerCounts`.
+const ENTRY_TYPES: [&str; 6] = ["GC", "HTTP", "HTTP2", "NET", "DNS", "QUIC"];
+
+/// Indices of `milestones`.
+const MILESTONES: [&str; 8] = [
+    "TIME_ORIGIN_TIMESTAMP",
+    "TIME_ORIGIN",
+    "ENVIRONMENT",
+    "NODE_START",
+    "V8_START",
+    "LOOP_START",
+    "LOOP_EXIT",
+    "BOOTSTRAP_COMPLETE",
+];
+
+/// A point in the life of a process that `performance.nodeTiming` shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Milestone {
+    /// Wall clock at the origin, microseconds since the epoch.
+    TimeOriginTimestamp = 0,
+    /// The zero of `performance.now()`.
+    TimeOrigin = 1,
+    /// The environment was set up.
+    Environment = 2,
+    /// The process started.
+    NodeStart = 3,
+    /// V8 was ready.
+    V8Start = 4,
+    /// The event loop began.
+    LoopStart = 5,
+    /// The event loop ended.
+    LoopExit = 6,
+    /// The library was ready to run the main script.
+    BootstrapComplete = 7,
+}
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("now", now)
+        .function("setupObservers", setup_observers)
+        .function("notify", notify)
+        .function("markBootstrapComplete", mark_bootstrap_complete)
+        .function("loopIdleTime", loop_idle_time)
+        .function("uvMetricsInfo", uv_metrics_info)
+        .function(
+            "installGarbageCollectionTracking",
+            install_garbage_collection_tracking,
+        )
+        .function(
+            "removeGarbageCollectionTracking",
+            remove_garbage_collection_tracking,
+        )
+        .init(initialize);
+}
+
+fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    let env = Env::of(scope);
+    let milestones = env.aliased_array::<f64>(scope, Slot::PerformanceMilestones, MILESTONES.len());
+    convert::set(scope, binding, "milestones", milestones);
+    let counts =
+        env.aliased_array::<u32>(scope, Slot::PerformanceObserverCounts, ENTRY_TYPES.len());
+    convert::set(scope, binding, "observerCounts", counts);
+    let Some(constants) =
+        convert::get(scope, binding, "constants").and_then(|c| c.to_object(scope))
+    else {
+        return;
+    };
+    // Hidden: the object itself is public as `perf_hooks.constants`.
+    let groups = [
+        ("ENTRY_TYPE", &ENTRY_TYPES[..]),
+        ("MILESTONE", &MILESTONES[..]),
+    ];
+    for (group, names) in groups {
+        for (index, name) in (0u32..).zip(names) {
+            let key = exception::string(scope, &format!("NODE_PERFORMANCE_{group}_{name}"));
+            let value = v8::Integer::new_from_unsigned(scope, index).into();
+            let hidden = v8::PropertyAttribute::READ_ONLY
+                | v8::PropertyAttribute::DONT_ENUM
+                | v8::PropertyAttribute::DONT_DELETE;
+            constants.define_own_property(scope, key.into(), value, hidden);
+        }
+    }
+}
+
+/// Records that `milestone` is reached now.
+pub fn mark(env: &Env, milestone: Milestone) {
+    let now = monotonic_nanoseconds(env);
+    env.aliased::<f64>(Slot::PerformanceMilestones)
+        .set(milestone as usize, now as f64);
+}
+
+/// Sets the milestones of a process that starts; `Env::time_origin` is set already.
+pub fn start(env: &Env) {
+    let milestones = env.aliased::<f64>(Slot::PerformanceMilestones);
+    let origin = env.time_origin.get() as f64;
+    milestones.set(
+        Milestone::TimeOriginTimestamp as usize,
+        env.time_origin_timestamp.get(),
+    );
+    for milestone in [
+        Milestone::TimeOrigin,
+        Milestone::NodeStart,
+        Milestone::V8Start,
+        Milestone::Environment,
+    ] {
+        milestones.set(milestone as usize, origin);
+    }
+    for milestone in [
+        Milestone::LoopStart,
+        Milestone::LoopExit,
+        Milestone::BootstrapComplete,
+    ] {
+        milestones.set(milestone as usize, -1.0);
+    }
+}
+
+/// Milliseconds since the origin.
+fn now(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    rv.set_double(monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get()) as f64 / 1e6);
+}
+
+fn setup_observers(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.get(0).is_function() {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"callback\" argument must be of type function",
+        );
+        return;
+    }
+    Env::of(scope).set_slot(scope, Slot::PerformanceObserverCallback, args.get(0));
+}
+
+/// `notify(type, entry)`: passes the entry to the observers if there are any of that type.
+fn notify(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let kind = args.get(0).to_rust_string_lossy(scope);
+    let Some(index) = ENTRY_TYPES
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(&kind))
+    else {
+        return;
+    };
+    let env = Env::of(scope);
+    if env
+        .aliased::<u32>(Slot::PerformanceObserverCounts)
+        .get(index)
+        == 0
+    {
+        return;
+    }
+    let Some(callback) = env.function(scope, Slot::PerformanceObserverCallback) else {
+        return;
+    };
+    let receiver = v8::undefined(scope).into();
+    callback.call(scope, receiver, &[args.get(1)]);
+}
+
+fn mark_bootstrap_complete(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    mark(&Env::of(scope), Milestone::BootstrapComplete);
+}
+
+/// Milliseconds that the loop has waited.
+fn loop_idle_time(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(Env::of(scope).event_loop.idle_time() as f64 / 1e6);
+}
+
+/// Turns of the loop, events handled, events waiting (`uv_metrics_info`).
+fn uv_metrics_info(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    // The loop does not count them; before its first turn libuv says zero, too.
+    let zero: v8::Local<v8::Value> = v8::Integer::new(scope, 0).into();
+    rv.set(v8::Array::new_with_elements(scope, &[zero; 3]).into());
+}
+
+/// Garbage collections as performance entries.
+#[derive(Default)]
+struct Tracking {
+    installed: Cell<bool>,
+    started: Cell<u64>,
+}
+
+fn install_garbage_collection_tracking(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if Env::of(scope).state::<Tracking>().installed.replace(true) {
+        return;
+    }
+    scope.add_gc_prologue_callback(gc_started, std::ptr::null_mut(), v8::GCType::kGCTypeAll);
+    scope.add_gc_epilogue_callback(gc_ended, std::ptr::null_mut(), v8::GCType::kGCTypeAll);
+}
+
+fn remove_garbage_collection_tracking(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !Env::of(scope).state::<Tracking>().installed.replace(false) {
+        return;
+    }
+    scope.remove_gc_prologue_callback(gc_started, std::ptr::null_mut());
+    scope.remove_gc_epilogue_callback(gc_ended, std::ptr::null_mut());
+}
+
+/// The environment behind a raw isolate, for V8's callbacks that come without a scope.
+fn env_of(isolate: v8::UnsafeRawIsolatePtr) -> std::rc::Rc<Env> {
+    // SAFETY: V8 passes the isolate it is collecting, on whose thread the callback runs.
+    let isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    Env::of(&isolate)
+}
+
+unsafe extern "C" fn gc_started(
+    isolate: v8::UnsafeRawIsolatePtr,
+    _kind: v8::GCType,
+    _flags: v8::GCCallbackFlags,
+    _data: *mut std::ffi::c_void,
+) {
+    let env = env_of(isolate);
+    env.state::<Tracking>()
+        .started
+        .set(monotonic_nanoseconds(&env));
+}
+
+unsafe extern "C" fn gc_ended(
+    isolate: v8::UnsafeRawIsolatePtr,
+    kind: v8::GCType,
+    flags: v8::GCCallbackFlags,
+    _data: *mut std::ffi::c_void,
+) {
+    let env = env_of(isolate);
+    if env.aliased::<u32>(Slot::PerformanceObserverCounts).get(0) == 0 {
+        return;
+    }
+    let start = env.state::<Tracking>().started.get();
+    let end = monotonic_nanoseconds(&env);
+    let kind = kind.0;
+    let flags = flags.0;
+    // No JavaScript may run in the middle of a collection.
+    env.event_loop.set_immediate_unref(Box::new(move |scope| {
+        report_collection(scope, start, end, kind, flags)
+    }));
+}
+
+/// `callback('gc', 'gc', startTime, duration, { kind, flags })`, as the library's observer takes it.
+fn report_collection(
+    scope: &mut v8::PinScope<'_, '_>,
+    start: u64,
+    end: u64,
+    kind: u32,
+    flags: u32,
+) {
+    let env = Env::of(scope);
+    if env.aliased::<u32>(Slot::PerformanceObserverCounts).get(0) == 0 {
+        return;
+    }
+    let Some(callback) = env.function(scope, Slot::PerformanceObserverCallback) else {
+        return;
+    };
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return;
+    };
+    let details = v8::Object::new(scope);
+    let value = v8::Integer::new_from_unsigned(scope, kind).into();
+    convert::set(scope, details, "kind", value);
+    let value = v8::Integer::new_from_unsigned(scope, flags).into();
+    convert::set(scope, details, "flags", value);
+    let name: v8::Local<v8::Value> = env.name(scope, "gc").into();
+    let since_origin = start.saturating_sub(env.time_origin.get()) as f64 / 1e6;
+    let arguments = [
+        name,
+        name,
+        v8::Number::new(scope, since_origin).into(),
+        v8::Number::new(scope, end.saturating_sub(start) as f64 / 1e6).into(),
+        details.into(),
+    ];
+    crate::callback_scope::make_callback(scope, process, callback, &arguments);
+}

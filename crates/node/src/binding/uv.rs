@@ -1,6 +1,85 @@
-//! `internalBinding('uv')`.
+//! `internalBinding('uv')`: libuv's error numbers, names and texts, from the tables. Follows Node's `src/uv.cc`.
 
 use super::Definition;
+use crate::exception;
+use crate::tables::tables;
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("errname", errname)
+        .function("getErrorMap", get_error_map)
+        .function("getErrorMessage", get_error_message);
+}
+
+/// Name and text of a libuv error number.
+fn lookup(number: i64) -> Option<(&'static str, &'static str)> {
+    let entries = tables()["errmap"].as_array()?;
+    let entry = entries
+        .iter()
+        .find(|entry| entry[0].as_i64() == Some(number))?;
+    Some((entry[1].as_str()?, entry[2].as_str()?))
+}
+
+/// Name of a libuv error number, for example `ENOENT` of -2.
+pub fn error_name(number: i64) -> Option<&'static str> {
+    lookup(number).map(|(name, _)| name)
+}
+
+/// The number in argument 0; throws where it is none.
+fn number_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<i64> {
+    let number = args.get(0);
+    if !number.is_number() {
+        exception::throw_invalid_argument(scope, "The \"err\" argument must be of type number");
+        return None;
+    }
+    number.integer_value(scope)
+}
+
+fn errname(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(number) = number_of(scope, &args) else {
+        return;
+    };
+    let name =
+        error_name(number).map_or_else(|| format!("Unknown system error {number}"), str::to_owned);
+    rv.set(exception::string(scope, &name).into());
+}
+
+fn get_error_message(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(number) = number_of(scope, &args) else {
+        return;
+    };
+    let text = lookup(number).map_or_else(
+        || format!("Unknown system error {number}"),
+        |(_, text)| text.to_owned(),
+    );
+    rv.set(exception::string(scope, &text).into());
+}
+
+/// A map from number to `[name, text]`.
+fn get_error_map(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let map = v8::Map::new(scope);
+    for entry in tables()["errmap"].as_array().into_iter().flatten() {
+        let number = v8::Number::new(scope, entry[0].as_f64().unwrap_or(0.0)).into();
+        let name = exception::string(scope, entry[1].as_str().unwrap_or_default()).into();
+        let text = exception::string(scope, entry[2].as_str().unwrap_or_default()).into();
+        let pair = v8::Array::new_with_elements(scope, &[name, text]).into();
+        map.set(scope, number, pair);
+    }
+    rv.set(map.into());
+}

@@ -1,0 +1,443 @@
+//! `internalBinding('process_methods')`. Follows Node's `src/node_process_methods.cc` and `src/node_process_object.cc`.
+//!
+//! # Deviations
+//! `execve`, the debugger's entry points and `causeSegfault` refuse. `memoryUsage().rss` counts what the isolate holds,
+//! not the memory of the host process it lives in.
+
+mod object;
+mod usage;
+
+pub use usage::total_and_free;
+
+use secure_exec_kernel::abi::fcntl::OpenFlags;
+use secure_exec_kernel::{Disposition, Errno, Signal};
+
+use super::Definition;
+use crate::active::{self, Kind};
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind, SyscallContext};
+use crate::{process_env, tables};
+
+/// Declares the binding.
+pub fn define(definition: &mut Definition) {
+    definition
+        .function("patchProcessObject", object::patch_process_object)
+        .function("hrtime", hrtime)
+        .function("hrtimeBigInt", hrtime_bigint)
+        .function("uptime", uptime)
+        .function("cpuUsage", usage::cpu_usage)
+        .function("threadCpuUsage", usage::cpu_usage)
+        .function("resourceUsage", usage::resource_usage)
+        .function("memoryUsage", usage::memory_usage)
+        .function("rss", usage::rss)
+        .function("constrainedMemory", usage::constrained_memory)
+        .function("availableMemory", usage::available_memory)
+        .function("cwd", cwd)
+        .function("chdir", chdir)
+        .function("umask", umask)
+        .function("_kill", kill)
+        .function("abort", abort)
+        .function("reallyExit", really_exit)
+        .function("_rawDebug", raw_debug)
+        .function("_getActiveRequests", get_active_requests)
+        .function("_getActiveHandles", get_active_handles)
+        .function("getActiveResourcesInfo", get_active_resources_info)
+        .function("dlopen", dlopen)
+        .function("loadEnvFile", load_env_file)
+        .function("setEmitWarningSync", set_emit_warning_sync)
+        .init(initialize);
+}
+
+fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    let env = Env::of(scope);
+    let buffer = env.aliased_array::<u32>(scope, Slot::HrtimeBuffer, 3);
+    convert::set(scope, binding, "hrtimeBuffer", buffer);
+}
+
+/// The monotonic clock of the kernel in nanoseconds; zero where no process runs.
+pub fn monotonic_nanoseconds(env: &Env) -> u64 {
+    let Some(process) = env.try_process() else {
+        return 0;
+    };
+    let now = process.kernel().clock().monotonic();
+    u64::try_from(now.sec)
+        .unwrap_or(0)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(now.nsec))
+}
+
+fn hrtime(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let now = monotonic_nanoseconds(&env);
+    let seconds = now / 1_000_000_000;
+    let fields = env.aliased::<u32>(Slot::HrtimeBuffer);
+    fields.set(0, u32::try_from(seconds >> 32).unwrap_or(u32::MAX));
+    fields.set(1, low_half(seconds));
+    fields.set(2, low_half(now % 1_000_000_000));
+}
+
+/// The first two fields, seen by the library as one 64-bit number.
+fn hrtime_bigint(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let now = monotonic_nanoseconds(&env);
+    let halves = if cfg!(target_endian = "little") {
+        [low_half(now), low_half(now >> 32)]
+    } else {
+        [low_half(now >> 32), low_half(now)]
+    };
+    let fields = env.aliased::<u32>(Slot::HrtimeBuffer);
+    fields.set(0, halves[0]);
+    fields.set(1, halves[1]);
+}
+
+fn low_half(value: u64) -> u32 {
+    u32::try_from(value & 0xffff_ffff).unwrap_or(u32::MAX)
+}
+
+fn uptime(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let elapsed = monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get());
+    rv.set_double(elapsed as f64 / 1e9);
+}
+
+fn cwd(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    match process.getcwd() {
+        Ok(path) => rv.set(exception::string(scope, &String::from_utf8_lossy(&path)).into()),
+        Err(errno) => {
+            let mut message = format!("process.cwd failed with error {}", errno.message());
+            if errno == Errno::ENOENT {
+                message.push_str(
+                    ", the current working directory was likely removed without changing the working directory",
+                );
+            }
+            let context = SyscallContext {
+                syscall: "uv_cwd",
+                message: Some(&message),
+                ..SyscallContext::default()
+            };
+            exception::throw_errno(scope, errno, context);
+        }
+    }
+}
+
+fn chdir(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    if !args.get(0).is_string() {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"directory\" argument must be of type string",
+        );
+        return;
+    }
+    let directory = args.get(0).to_rust_string_lossy(scope);
+    if let Err(errno) = process.chdir(directory.as_bytes()) {
+        // Where the process was helps to understand a relative path.
+        let from = process.getcwd().unwrap_or_default();
+        let context = SyscallContext {
+            syscall: "chdir",
+            path: Some(&from),
+            dest: Some(directory.as_bytes()),
+            ..SyscallContext::default()
+        };
+        exception::throw_errno(scope, errno, context);
+    }
+}
+
+fn umask(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let mask = args.get(0);
+    let old = if mask.is_undefined() {
+        let old = process.umask(0);
+        process.umask(old);
+        old
+    } else if let Some(mask) = mask.uint32_value(scope) {
+        process.umask(mask & 0o777)
+    } else {
+        return;
+    };
+    rv.set_uint32(old);
+}
+
+/// The signal with this number, by the table of names that the library shows to the guest.
+pub fn signal_of(number: i32) -> Option<Signal> {
+    let signals = &tables::binding("constants")["constants"]["os"]["signals"];
+    let signals = signals.get("$null").unwrap_or(signals).as_object()?;
+    let (name, _) = signals
+        .iter()
+        .find(|(_, value)| value.as_i64() == Some(i64::from(number)))?;
+    Signal::from_name(name)
+}
+
+/// Whether a signal could be sent: what `kill(pid, 0)` asks.
+fn probe(env: &Env, pid: i32) -> Result<(), Errno> {
+    let Some(process) = env.try_process() else {
+        return Err(Errno::ESRCH);
+    };
+    if pid == 0 || pid == process.pid().raw() {
+        return Ok(());
+    }
+    let found = process
+        .kernel()
+        .processes()
+        .iter()
+        .any(|other| other.pid.raw() == pid.abs());
+    if found || pid == -1 {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
+fn kill(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let (Some(pid), Some(number)) = (
+        args.get(0).int32_value(scope),
+        args.get(1).int32_value(scope),
+    ) else {
+        return;
+    };
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let result = if number == 0 {
+        probe(&env, pid)
+    } else {
+        signal_of(number)
+            .ok_or(Errno::EINVAL)
+            .and_then(|signal| process.kill(pid, signal))
+    };
+    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |()| 0));
+    stop_if_dead(scope);
+}
+
+/// A fatal signal to itself ends the process before the next statement.
+fn stop_if_dead(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    if env.try_process().is_some_and(|process| !process.is_alive()) {
+        env.stopping.set(true);
+        env.event_loop.stop();
+        scope.terminate_execution();
+    }
+}
+
+fn abort(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    // abort(3): a handler cannot keep the process alive.
+    let aborted = process
+        .sigaction(Signal::SIGABRT, Disposition::Default)
+        .and_then(|_| process.kill(process.pid().raw(), Signal::SIGABRT));
+    if aborted.is_err() {
+        crate::exit::exit_process(scope, 134);
+    }
+    stop_if_dead(scope);
+}
+
+fn really_exit(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let code = args.get(0).int32_value(scope).unwrap_or(0);
+    crate::exit::exit_process(scope, code);
+}
+
+fn raw_debug(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let mut text = args.get(0).to_rust_string_lossy(scope);
+    text.push('\n');
+    crate::report::write_stderr(scope, text.as_bytes());
+}
+
+/// What the library calls the owner of a native object: `handle[owner_symbol]`, or the object itself.
+fn owner<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+) -> v8::Local<'s, v8::Value> {
+    let env = Env::of(scope);
+    let key = env.symbol(scope, "owner_symbol");
+    match object.get(scope, key.into()) {
+        Some(owner) if owner.is_object() => owner,
+        _ => object.into(),
+    }
+}
+
+fn list_owners<'s>(scope: &mut v8::PinScope<'s, '_>, kind: Kind) -> v8::Local<'s, v8::Value> {
+    let env = Env::of(scope);
+    let active = active::resources(&env).list(scope, kind);
+    let owners: Vec<_> = active
+        .into_iter()
+        .map(|(object, _)| owner(scope, object))
+        .collect();
+    v8::Array::new_with_elements(scope, &owners).into()
+}
+
+fn get_active_requests(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set(list_owners(scope, Kind::Request));
+}
+
+fn get_active_handles(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set(list_owners(scope, Kind::Handle));
+}
+
+fn get_active_resources_info(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let mut names: Vec<v8::Local<v8::Value>> = Vec::new();
+    for kind in [Kind::Request, Kind::Handle] {
+        for (object, name) in active::resources(&env).list(scope, kind) {
+            let name = if name.is_empty() {
+                object.get_constructor_name().to_rust_string_lossy(scope)
+            } else {
+                name.to_owned()
+            };
+            names.push(exception::string(scope, &name).into());
+        }
+    }
+    let timeouts = env.aliased::<i32>(Slot::TimeoutInfo).get(0);
+    let timeout = env.name(scope, "Timeout");
+    names.extend((0..timeouts).map(|_| v8::Local::<v8::Value>::from(timeout)));
+    // kRefCount of immediateInfo.
+    let immediates = env.aliased::<u32>(Slot::ImmediateInfo).get(1);
+    let immediate = env.name(scope, "Immediate");
+    names.extend((0..immediates).map(|_| v8::Local::<v8::Value>::from(immediate)));
+    rv.set(v8::Array::new_with_elements(scope, &names).into());
+}
+
+fn dlopen(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let file = args.get(1).to_rust_string_lossy(scope);
+    let message = format!(
+        "{file}: native addons are not available in this VM: it runs no machine code of the guest"
+    );
+    exception::throw(scope, ErrorKind::Error, "ERR_DLOPEN_FAILED", &message);
+}
+
+fn load_env_file(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let path = if args.get(0).is_undefined() {
+        b".env".to_vec()
+    } else if let Some(path) = convert::path_bytes(scope, args.get(0)) {
+        path
+    } else {
+        exception::throw_invalid_argument(scope, "The \"path\" argument must be of type string");
+        return;
+    };
+    let content = process
+        .open(&path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, 0)
+        .and_then(|fd| {
+            let mut content = Vec::new();
+            let mut block = vec![0; 65_536];
+            let result = loop {
+                match process.read(fd, &mut block) {
+                    Ok(0) => break Ok(()),
+                    Ok(count) => content.extend_from_slice(&block[..count]),
+                    Err(errno) => break Err(errno),
+                }
+            };
+            process.close(fd).and(result).map(|()| content)
+        });
+    let content = match content {
+        Ok(content) => content,
+        Err(errno) => {
+            let context = SyscallContext {
+                syscall: "open",
+                path: Some(&path),
+                ..SyscallContext::default()
+            };
+            exception::throw_errno(scope, errno, context);
+            return;
+        }
+    };
+    let environment = process_env::environment(&env);
+    for (name, value) in crate::dotenv::parse(&String::from_utf8_lossy(&content)) {
+        // What is set already wins over the file.
+        if environment.get(&name).is_none() {
+            environment.set(&name, &value);
+        }
+    }
+}
+
+fn set_emit_warning_sync(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.get(0).is_function() {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"callback\" argument must be of type function",
+        );
+        return;
+    }
+    Env::of(scope).set_slot(scope, Slot::EmitWarningSync, args.get(0));
+}

@@ -1,0 +1,208 @@
+//! What of `process` differs from one process to the next: title, ids, arguments.
+
+use std::cell::RefCell;
+
+use crate::binding::performance;
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception;
+use crate::tables::tables;
+
+/// Where the guest finds its own executable.
+const EXEC_PATH: &str = "/usr/bin/node";
+
+/// The port that `--inspect` would use.
+const DEFAULT_DEBUG_PORT: u32 = 9229;
+
+/// Writable properties of `process` that live in native code.
+#[derive(Default)]
+struct ProcessObject {
+    title: RefCell<Option<String>>,
+    debug_port: RefCell<Option<u32>>,
+}
+
+fn first_argument(env: &Env) -> String {
+    let argv = env
+        .try_process()
+        .map(|process| process.argv())
+        .unwrap_or_default();
+    argv.first().map_or_else(
+        || "node".to_owned(),
+        |first| String::from_utf8_lossy(first).into_owned(),
+    )
+}
+
+/// Fills in `process`; called by the library before it runs the main script.
+pub(super) fn patch_process_object(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
+        exception::throw_invalid_argument(scope, "The \"process\" argument must be of type object");
+        return;
+    };
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    performance::start(&env);
+    let name = env.name(scope, "title").into();
+    object.set_accessor_with_setter(scope, name, title, set_title);
+    let name = env.name(scope, "ppid").into();
+    object.set_accessor_with_configuration(scope, name, v8::AccessorConfiguration::new(ppid));
+    let name = env.name(scope, "debugPort").into();
+    object.set_accessor_with_setter(scope, name, debug_port, set_debug_port);
+
+    let (script, exec_argv) = {
+        let options = env.options.borrow();
+        (options.script.clone(), options.exec_argv.clone())
+    };
+    let mut argv = vec![first_argument(&env)];
+    argv.extend(script);
+    let argv = string_array(scope, &argv);
+    define(scope, object, "argv", argv, v8::PropertyAttribute::NONE);
+    let exec_argv = string_array(scope, &exec_argv);
+    define(
+        scope,
+        object,
+        "execArgv",
+        exec_argv,
+        v8::PropertyAttribute::NONE,
+    );
+    let pid = v8::Integer::new(scope, process.pid().raw()).into();
+    define(scope, object, "pid", pid, v8::PropertyAttribute::READ_ONLY);
+    let exec_path = exception::string(scope, EXEC_PATH).into();
+    define(
+        scope,
+        object,
+        "execPath",
+        exec_path,
+        v8::PropertyAttribute::NONE,
+    );
+    let versions = env.name(scope, "versions");
+    if !object
+        .has_own_property(scope, versions.into())
+        .unwrap_or(false)
+    {
+        let versions = convert::from_json(scope, &tables()["process"]["versions"]);
+        define(
+            scope,
+            object,
+            "versions",
+            versions,
+            v8::PropertyAttribute::READ_ONLY,
+        );
+    }
+    let env_key = env.name(scope, "env");
+    if env
+        .object(scope, Slot::Process)
+        .is_some_and(|own| own == object)
+        && !object
+            .has_own_property(scope, env_key.into())
+            .unwrap_or(false)
+    {
+        crate::process_env::install(scope);
+    }
+}
+
+fn string_array<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    items: &[String],
+) -> v8::Local<'s, v8::Value> {
+    let items: Vec<v8::Local<v8::Value>> = items
+        .iter()
+        .map(|item| exception::string(scope, item).into())
+        .collect();
+    v8::Array::new_with_elements(scope, &items).into()
+}
+
+fn define(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &'static str,
+    value: v8::Local<'_, v8::Value>,
+    attributes: v8::PropertyAttribute,
+) {
+    let key = Env::of(scope).name(scope, name);
+    object.define_own_property(scope, key.into(), value, attributes);
+}
+
+fn title<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _key: v8::Local<'s, v8::Name>,
+    _args: v8::PropertyCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let state = env.state::<ProcessObject>();
+    let title = state
+        .title
+        .borrow()
+        .clone()
+        .unwrap_or_else(|| first_argument(&env));
+    rv.set(exception::string(scope, &title).into());
+}
+
+fn set_title<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _key: v8::Local<'s, v8::Name>,
+    value: v8::Local<'s, v8::Value>,
+    _args: v8::PropertyCallbackArguments<'s>,
+    _rv: v8::ReturnValue<'_, ()>,
+) {
+    let Some(title) = value.to_string(scope) else {
+        return;
+    };
+    let title = title.to_rust_string_lossy(scope);
+    Env::of(scope)
+        .state::<ProcessObject>()
+        .title
+        .replace(Some(title));
+}
+
+fn ppid<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _key: v8::Local<'s, v8::Name>,
+    _args: v8::PropertyCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    if let Some(process) = env.try_process() {
+        rv.set_int32(process.ppid().raw());
+    }
+}
+
+fn debug_port<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _key: v8::Local<'s, v8::Name>,
+    _args: v8::PropertyCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let port = *Env::of(scope).state::<ProcessObject>().debug_port.borrow();
+    rv.set_uint32(port.unwrap_or(DEFAULT_DEBUG_PORT));
+}
+
+fn set_debug_port<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _key: v8::Local<'s, v8::Name>,
+    value: v8::Local<'s, v8::Value>,
+    _args: v8::PropertyCallbackArguments<'s>,
+    _rv: v8::ReturnValue<'_, ()>,
+) {
+    let port = value.int32_value(scope).unwrap_or(0);
+    match u32::try_from(port) {
+        Ok(port) if port == 0 || (1024..=65_535).contains(&port) => {
+            Env::of(scope)
+                .state::<ProcessObject>()
+                .debug_port
+                .replace(Some(port));
+        }
+        _ => exception::throw(
+            scope,
+            exception::ErrorKind::RangeError,
+            "ERR_OUT_OF_RANGE",
+            "process.debugPort must be 0 or in range 1024 to 65535",
+        ),
+    }
+}

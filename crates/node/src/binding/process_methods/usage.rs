@@ -1,0 +1,117 @@
+//! Processor time and memory of the process.
+
+use crate::env::Env;
+use crate::exception;
+use crate::rusage::{ThreadUsage, thread_usage};
+
+/// Writes `values` into the Float64Array of argument 0.
+fn fill(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Value>, values: &[f64]) {
+    let Ok(array) = v8::Local::<v8::Float64Array>::try_from(target) else {
+        exception::throw_invalid_argument(scope, "The \"values\" argument must be a Float64Array");
+        return;
+    };
+    for (index, value) in (0u32..).zip(values) {
+        let value = v8::Number::new(scope, *value).into();
+        array.set_index(scope, index, value);
+    }
+}
+
+pub(super) fn cpu_usage(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let usage = thread_usage();
+    fill(scope, args.get(0), &[usage.user, usage.system]);
+}
+
+/// In the order of `uv_rusage_t`. Counters that Linux leaves at zero, and those of I/O blocks and signals, which the
+/// kernel of the VM does not keep, are zero.
+pub(super) fn resource_usage(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let ThreadUsage {
+        user,
+        system,
+        page_faults,
+        context_switches,
+    } = thread_usage();
+    let kilobytes = resident(scope) / 1024.0;
+    let mut values = [0.0; 16];
+    values[0] = user;
+    values[1] = system;
+    values[2] = kilobytes.floor();
+    values[6] = page_faults.0;
+    values[7] = page_faults.1;
+    values[14] = context_switches.0;
+    values[15] = context_switches.1;
+    fill(scope, args.get(0), &values);
+}
+
+/// Bytes the isolate holds: its heap and what hangs on it outside.
+fn resident(scope: &mut v8::PinScope<'_, '_>) -> f64 {
+    let statistics = scope.get_heap_statistics();
+    (statistics.total_physical_size() + statistics.external_memory() + statistics.malloced_memory())
+        as f64
+}
+
+pub(super) fn memory_usage(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let rss = resident(scope);
+    let statistics = scope.get_heap_statistics();
+    let external = statistics.external_memory() as f64;
+    // V8 counts the memory of array buffers as external; it does not tell the two apart.
+    let values = [
+        rss,
+        statistics.total_heap_size() as f64,
+        statistics.used_heap_size() as f64,
+        external,
+        external,
+    ];
+    fill(scope, args.get(0), &values);
+}
+
+pub(super) fn rss(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(resident(scope));
+}
+
+/// Memory that the process may use at most: its heap limit, which stands for a cgroup's.
+pub(super) fn limit(scope: &mut v8::PinScope<'_, '_>) -> f64 {
+    scope.get_heap_statistics().heap_size_limit() as f64
+}
+
+pub(super) fn constrained_memory(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    rv.set_double(limit(scope));
+}
+
+pub(super) fn available_memory(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let limit = limit(scope);
+    let used = resident(scope);
+    rv.set_double((limit - used).max(0.0));
+}
+
+/// Total and free memory as the `os` module shows them.
+pub fn total_and_free(scope: &mut v8::PinScope<'_, '_>) -> (f64, f64) {
+    let total = limit(scope);
+    let used = resident(scope);
+    // The environment is looked at so that a spare isolate never answers.
+    debug_assert!(Env::of(scope).try_process().is_some());
+    (total, (total - used).max(0.0))
+}
