@@ -65,6 +65,8 @@ pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
 pub use install::{class_template, get_internal_binding};
+pub use symbols::per_isolate_symbols;
+pub use util::private_symbols;
 
 /// Declares one binding.
 type Define = fn(&mut Definition);
