@@ -1,1 +1,62 @@
 //! The kernel: Linux semantics over in-memory state, with no ambient OS access.
+//!
+//! A [`Kernel`] is a small Linux-like machine: a tree of files, a table of processes, pipes, signals and
+//! limits. Guests are [`Process`]es; each public method of one is a system call made by it. Nothing here
+//! blocks: an operation that would is a `poll_*` function that registers a waker. Time and randomness
+//! come from the embedder ([`Clock`], [`RandomSource`]), and so does the code that runs executables
+//! ([`Binfmt`]).
+//!
+//! # Layers
+//! Each uses those left of it: `abi, errno` ← `wait_queue, clock` ← `vfs` ← `fs, pipe` ← `process` ←
+//! `syscalls`.
+//!
+//! # Locking
+//! From outside in; whoever holds one may take those below it, never one above:
+//! 1. process table
+//! 2. per process: descriptors, file system context, image, limits, signals (leaves, one at a time)
+//! 3. per open file: offset
+//! 4. per file system: namespace (tmpfs), then directory entries, file data, attributes
+//! 5. per pipe: state
+//! 6. inotify: watchers of an inode, then the instance
+//! 7. wait queues
+//!
+//! Wakers, tracers, binary formats and kill callbacks run with no lock held, and so do the destructors
+//! of files.
+//!
+//! # Glossary
+//! - *descriptor* (`fd`): number a process uses; *open file description* (`file`): what it refers to
+//! - *inode*: a file without its names; *virtual dentry*: an inode and the mount it was reached through
+//! - *embedder*: the program that owns a [`Kernel`]; *guest*: code that runs as a [`Process`]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod abi;
+pub mod clock;
+pub mod errno;
+pub mod fs;
+mod kernel;
+pub mod limits;
+pub mod pipe;
+pub mod process;
+pub mod random;
+pub mod syscalls;
+pub mod trace;
+pub mod vfs;
+pub mod wait_queue;
+
+pub use abi::fcntl::{AT_FDCWD, AtFlags, FdFlags, OpenFlags, RenameFlags};
+pub use abi::inotify::{InotifyEvent, InotifyMask};
+pub use abi::poll::PollEvents;
+pub use abi::resource::{Resource, Rlimit};
+pub use abi::signal::{Disposition, Signal};
+pub use abi::stat::{DirEntry, FileKind, SetTime, Stat, StatFs, Timespec};
+pub use abi::wait::{ExitStatus, WaitFlags};
+pub use clock::{Clock, VirtualClock};
+pub use errno::{Errno, Result};
+pub use kernel::{Kernel, KernelConfig, ResourceCounts};
+pub use limits::{LimitBreach, Limits};
+pub use process::{Binfmt, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState, SpawnOptions};
+pub use random::{RandomSource, SeededRandom};
+pub use trace::{SyscallEvent, Tracer};
+pub use vfs::{Credentials, FileDescription, FileSystem, Inode};
+pub use wait_queue::WaitQueue;

@@ -1,0 +1,348 @@
+//! `/proc` (`proc(5)`): processes and the machine as files.
+//!
+//! Inodes are made on demand and hold no state; a file's text is produced when it is opened.
+
+mod process;
+mod system;
+
+pub(crate) use system::RELEASE;
+
+use super::dev;
+use crate::abi::fcntl::OpenFlags;
+use crate::abi::stat::{DirEntry, FileKind, Stat, StatFs};
+use crate::errno::{Errno, Result};
+use crate::kernel::Kernel;
+use crate::process::{Fd, Pid, Process};
+use crate::vfs::{Caller, DirCursor, File, FileSystem, Inode, LinkTarget, Ownership, SetAttributes, VirtualDentry};
+use std::sync::{Arc, Weak};
+
+/// Magic number that `statfs(2)` reports for procfs.
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+/// The process file system.
+pub struct Procfs {
+    kernel: Weak<Kernel>,
+}
+
+impl Procfs {
+    /// Makes a view of a kernel.
+    pub fn new(kernel: &Arc<Kernel>) -> Arc<Procfs> {
+        Arc::new(Procfs { kernel: Arc::downgrade(kernel) })
+    }
+}
+
+impl FileSystem for Procfs {
+    fn name(&self) -> &'static str {
+        "proc"
+    }
+
+    fn root(&self) -> Arc<dyn Inode> {
+        Arc::new(ProcInode { kernel: self.kernel.clone(), node: Node::Root })
+    }
+
+    fn statfs(&self) -> Result<StatFs> {
+        Ok(StatFs { kind: PROC_SUPER_MAGIC, bsize: 4096, namelen: 255, ..StatFs::default() })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Root,
+    SelfLink,
+    System(usize),
+    Process(Pid),
+    /// File or link of a process, by its place in [`process::ENTRIES`].
+    Entry(Pid, usize),
+    FdDir(Pid),
+    Fd(Pid, Fd),
+}
+
+/// Names of the root directory that are not process numbers.
+const SELF: &[u8] = b"self";
+/// Place of the descriptor directory among the entries of a process.
+const FD: &[u8] = b"fd";
+
+struct ProcInode {
+    kernel: Weak<Kernel>,
+    node: Node,
+}
+
+impl ProcInode {
+    fn at(&self, node: Node) -> Arc<dyn Inode> {
+        Arc::new(ProcInode { kernel: self.kernel.clone(), node })
+    }
+
+    fn kernel(&self) -> Result<Arc<Kernel>> {
+        self.kernel.upgrade().ok_or(Errno::EIO)
+    }
+
+    fn process(&self, pid: Pid) -> Result<Arc<Process>> {
+        self.kernel()?.process(pid).ok_or(Errno::ENOENT)
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        match self.node {
+            Node::Root | Node::SelfLink | Node::System(_) => None,
+            Node::Process(pid) | Node::Entry(pid, _) | Node::FdDir(pid) | Node::Fd(pid, _) => Some(pid),
+        }
+    }
+
+    /// Position inside the root directory to the entry there: the fixed ones first, processes after them.
+    fn list_root(&self, position: u64, max: usize) -> Result<Vec<DirCursor>> {
+        let mut listed = Vec::new();
+        let fixed = 1 + system::FILES.len() as u64;
+        for index in position..fixed {
+            let (name, node) = match index {
+                0 => (SELF, Node::SelfLink),
+                _ => (system::FILES[index as usize - 1].0.as_bytes(), Node::System(index as usize - 1)),
+            };
+            listed.push(self.cursor(name, node, index + 1));
+        }
+        let seen = position.saturating_sub(fixed);
+        for info in self.kernel()?.processes() {
+            let number = info.pid.raw() as u64;
+            if number > seen {
+                listed.push(self.cursor(info.pid.to_string().as_bytes(), Node::Process(info.pid), fixed + number));
+            }
+        }
+        listed.truncate(max);
+        Ok(listed)
+    }
+
+    fn cursor(&self, name: &[u8], node: Node, next: u64) -> DirCursor {
+        DirCursor { entry: DirEntry { name: name.to_vec(), ino: ino_of(node), kind: kind_of(node) }, next }
+    }
+
+    fn list_fds(&self, pid: Pid, position: u64) -> Result<Vec<DirCursor>> {
+        let process = self.process(pid)?;
+        let fds: Vec<Fd> = process.fds.lock().iter().map(|(fd, _)| fd).collect();
+        let following = fds.into_iter().filter(|fd| *fd as u64 >= position);
+        Ok(following.map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), fd as u64 + 1)).collect())
+    }
+
+    /// What the links of a process refer to is for the user who runs it, and root.
+    fn check_owner(&self, process: &Process, caller: &Caller) -> Result<()> {
+        let credentials = &caller.credentials;
+        if credentials.privileged() || credentials.euid == process.uid() { Ok(()) } else { Err(Errno::EACCES) }
+    }
+
+    fn file_at(&self, pid: Pid, fd: Fd) -> Result<Arc<crate::vfs::FileDescription>> {
+        let process = self.process(pid)?;
+        let file = process.fds.lock().entry(fd).map(|entry| entry.file.clone());
+        file.map_err(|_| Errno::ENOENT)
+    }
+}
+
+fn number(name: &[u8]) -> Option<i32> {
+    let text = core::str::from_utf8(name).ok()?;
+    let plain = !text.starts_with('+') && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|number| plain && *number >= 0)
+}
+
+/// Inode numbers: the process in the upper half, what it is in the lower.
+fn ino_of(node: Node) -> u64 {
+    match node {
+        Node::Root => 1,
+        Node::SelfLink => 2,
+        Node::System(index) => 16 + index as u64,
+        Node::Process(pid) => (pid.raw() as u64) << 32 | 1,
+        Node::Entry(pid, index) => (pid.raw() as u64) << 32 | (16 + index as u64),
+        Node::FdDir(pid) => (pid.raw() as u64) << 32 | 2,
+        Node::Fd(pid, fd) => (pid.raw() as u64) << 32 | (1 << 31) | fd as u64,
+    }
+}
+
+fn kind_of(node: Node) -> FileKind {
+    match node {
+        Node::Root | Node::Process(_) | Node::FdDir(_) => FileKind::Directory,
+        Node::SelfLink | Node::Fd(..) => FileKind::Symlink,
+        Node::Entry(_, index) if process::ENTRIES[index].is_link() => FileKind::Symlink,
+        Node::Entry(..) | Node::System(_) => FileKind::Regular,
+    }
+}
+
+impl Inode for ProcInode {
+    fn ino(&self) -> u64 {
+        ino_of(self.node)
+    }
+
+    fn kind(&self) -> FileKind {
+        kind_of(self.node)
+    }
+
+    fn ownership(&self) -> Ownership {
+        let mode = match self.node {
+            Node::Root | Node::Process(_) => 0o555,
+            Node::FdDir(_) | Node::Fd(..) => 0o500,
+            Node::SelfLink => 0o777,
+            Node::System(_) => 0o444,
+            Node::Entry(_, index) => process::ENTRIES[index].mode,
+        };
+        let owner = self.pid().and_then(|pid| self.process(pid).ok());
+        let (uid, gid) = owner.map_or((0, 0), |process| (process.euid(), process.egid()));
+        Ownership::new(mode, uid, gid)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        let owner = self.ownership();
+        let now = self.kernel()?.clock().realtime();
+        Ok(Stat {
+            dev: dev::PROCFS,
+            ino: self.ino(),
+            mode: self.kind().mode() | owner.mode,
+            nlink: if self.kind() == FileKind::Directory { 2 } else { 1 },
+            uid: owner.uid,
+            gid: owner.gid,
+            blksize: 1024,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            ..Stat::default()
+        })
+    }
+
+    fn set_attributes(&self, _attributes: &SetAttributes) -> Result<()> {
+        Err(Errno::EPERM)
+    }
+
+    fn lookup(&self, name: &[u8], _caller: &Caller) -> Result<Arc<dyn Inode>> {
+        let node = match self.node {
+            Node::Root if name == SELF => Node::SelfLink,
+            Node::Root => match number(name) {
+                Some(number) => {
+                    let pid = Pid::from_raw(number);
+                    self.process(pid)?;
+                    Node::Process(pid)
+                }
+                None => {
+                    let index = system::FILES.iter().position(|(file, _)| file.as_bytes() == name);
+                    Node::System(index.ok_or(Errno::ENOENT)?)
+                }
+            },
+            Node::Process(pid) => {
+                self.process(pid)?;
+                if name == FD {
+                    Node::FdDir(pid)
+                } else {
+                    let index = process::ENTRIES.iter().position(|entry| entry.name.as_bytes() == name);
+                    Node::Entry(pid, index.ok_or(Errno::ENOENT)?)
+                }
+            }
+            Node::FdDir(pid) => {
+                let fd = number(name).ok_or(Errno::ENOENT)?;
+                self.file_at(pid, fd)?;
+                Node::Fd(pid, fd)
+            }
+            _ => return Err(Errno::ENOTDIR),
+        };
+        Ok(self.at(node))
+    }
+
+    fn parent(&self) -> Option<(Arc<dyn Inode>, Vec<u8>)> {
+        match self.node {
+            Node::Process(pid) => Some((self.at(Node::Root), pid.to_string().into_bytes())),
+            Node::FdDir(pid) => Some((self.at(Node::Process(pid)), FD.to_vec())),
+            _ => None,
+        }
+    }
+
+    fn create(&self, _name: &[u8], _new: &crate::vfs::NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        // As on Linux, where procfs has no way to make names.
+        Err(Errno::ENOENT)
+    }
+
+    fn read_dir(&self, position: u64, max: usize, _caller: &Caller) -> Result<Vec<DirCursor>> {
+        let mut listed = match self.node {
+            Node::Root => return self.list_root(position, max),
+            Node::FdDir(pid) => self.list_fds(pid, position)?,
+            Node::Process(pid) => {
+                self.process(pid)?;
+                let entries = process::ENTRIES.iter().enumerate();
+                let mut all: Vec<DirCursor> = entries
+                    .map(|(index, entry)| self.cursor(entry.name.as_bytes(), Node::Entry(pid, index), index as u64 + 1))
+                    .collect();
+                all.push(self.cursor(FD, Node::FdDir(pid), all.len() as u64 + 1));
+                all.split_off(usize::try_from(position).unwrap_or(usize::MAX).min(all.len()))
+            }
+            _ => return Err(Errno::ENOTDIR),
+        };
+        listed.truncate(max);
+        Ok(listed)
+    }
+
+    fn read_link(&self, caller: &Caller) -> Result<Vec<u8>> {
+        match self.node {
+            Node::SelfLink if caller.pid.raw() == 0 => Err(Errno::ENOENT),
+            Node::SelfLink => Ok(caller.pid.to_string().into_bytes()),
+            Node::Entry(pid, index) => {
+                let process = self.process(pid)?;
+                self.check_owner(&process, caller)?;
+                process::ENTRIES[index].read_link(&process)
+            }
+            Node::Fd(pid, fd) => {
+                let process = self.process(pid)?;
+                self.check_owner(&process, caller)?;
+                let root = process.fs.lock().root.clone();
+                Ok(process.vfs.path_of_file(&root, &*self.file_at(pid, fd)?))
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn follow_link(&self, caller: &Caller) -> Result<LinkTarget> {
+        match self.node {
+            Node::Fd(pid, fd) => {
+                self.check_owner(&*self.process(pid)?, caller)?;
+                Ok(LinkTarget::Jump(self.file_at(pid, fd)?.open_path().dentry.clone()))
+            }
+            Node::Entry(pid, index) => {
+                let process = self.process(pid)?;
+                self.check_owner(&process, caller)?;
+                match process::ENTRIES[index].jump(&process) {
+                    Some(object) => Ok(LinkTarget::Jump(object)),
+                    None => self.read_link(caller).map(LinkTarget::Path),
+                }
+            }
+            _ => self.read_link(caller).map(LinkTarget::Path),
+        }
+    }
+
+    fn open(self: Arc<Self>, _flags: OpenFlags, caller: &Caller) -> Result<Option<Arc<dyn File>>> {
+        let text = match self.node {
+            Node::System(index) => (system::FILES[index].1)(&*self.kernel()?, caller)?,
+            Node::Entry(pid, index) => process::ENTRIES[index].text(&*self.process(pid)?)?,
+            _ => return Ok(None),
+        };
+        Ok(Some(Arc::new(TextFile { text })))
+    }
+}
+
+/// An open file with the text it had when it was opened.
+struct TextFile {
+    text: Vec<u8>,
+}
+
+impl File for TextFile {
+    fn kind(&self) -> FileKind {
+        FileKind::Regular
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let count = buf.len().min(self.text.len() - start);
+        buf[..count].copy_from_slice(&self.text[start..start + count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, _offset: u64, _buf: &[u8]) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+
+    fn seekable(&self) -> bool {
+        true
+    }
+}
+
+/// Position that a process's links jump to.
+type Jump = Option<VirtualDentry>;

@@ -1,0 +1,191 @@
+//! Files of one process: `/proc/<pid>/*`.
+
+use super::Jump;
+use crate::errno::{Errno, Result};
+use crate::process::{Process, ProcessState};
+use core::fmt::Write;
+
+/// Name, permissions and contents of one file.
+pub(super) struct Entry {
+    pub name: &'static str,
+    pub mode: u32,
+    contents: Contents,
+}
+
+enum Contents {
+    Text(fn(&Process) -> Result<Vec<u8>>),
+    Link(fn(&Process) -> Result<Vec<u8>>, fn(&Process) -> Jump),
+}
+
+const fn text(name: &'static str, mode: u32, produce: fn(&Process) -> Result<Vec<u8>>) -> Entry {
+    Entry { name, mode, contents: Contents::Text(produce) }
+}
+
+const fn link(name: &'static str, read: fn(&Process) -> Result<Vec<u8>>, jump: fn(&Process) -> Jump) -> Entry {
+    Entry { name, mode: 0o777, contents: Contents::Link(read, jump) }
+}
+
+/// Everything but `fd`, which is a directory.
+pub(super) const ENTRIES: &[Entry] = &[
+    text("cmdline", 0o444, cmdline),
+    text("comm", 0o444, comm),
+    link("cwd", cwd, |process| Some(process.fs.lock().cwd.clone())),
+    text("environ", 0o400, environ),
+    link("exe", |process| Ok(process.exe()), |_| None),
+    text("limits", 0o444, limits),
+    text("mounts", 0o444, |process| super::system::mounts(&*process.kernel()?)),
+    link("root", |_| Ok(b"/".to_vec()), |process| Some(process.fs.lock().root.clone())),
+    text("stat", 0o444, stat),
+    text("statm", 0o444, |_| Ok(b"0 0 0 0 0 0 0\n".to_vec())),
+    text("status", 0o444, status),
+];
+
+impl Entry {
+    pub fn is_link(&self) -> bool {
+        matches!(self.contents, Contents::Link(..))
+    }
+
+    pub fn text(&self, process: &Process) -> Result<Vec<u8>> {
+        match self.contents {
+            Contents::Text(produce) => produce(process),
+            Contents::Link(..) => Err(Errno::EINVAL),
+        }
+    }
+
+    pub fn read_link(&self, process: &Process) -> Result<Vec<u8>> {
+        match self.contents {
+            Contents::Link(read, _) => read(process),
+            Contents::Text(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    pub fn jump(&self, process: &Process) -> Jump {
+        match self.contents {
+            Contents::Link(_, jump) => jump(process),
+            Contents::Text(_) => None,
+        }
+    }
+}
+
+fn cmdline(process: &Process) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for argument in process.argv() {
+        bytes.extend_from_slice(&argument);
+        bytes.push(0);
+    }
+    Ok(bytes)
+}
+
+fn environ(process: &Process) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (name, value) in process.envp() {
+        bytes.extend_from_slice(&name);
+        bytes.push(b'=');
+        bytes.extend_from_slice(&value);
+        bytes.push(0);
+    }
+    Ok(bytes)
+}
+
+/// Last component of the executable, cut to 15 bytes as the kernel does.
+fn name(process: &Process) -> Vec<u8> {
+    let exe = process.exe();
+    let name = exe.rsplit(|byte| *byte == b'/').next().unwrap_or(b"");
+    name[..name.len().min(15)].to_vec()
+}
+
+fn comm(process: &Process) -> Result<Vec<u8>> {
+    let mut name = name(process);
+    name.push(b'\n');
+    Ok(name)
+}
+
+fn cwd(process: &Process) -> Result<Vec<u8>> {
+    let fs = process.fs.lock().clone();
+    process.vfs.path_of_dir(&fs.root, &fs.cwd)
+}
+
+/// State letter and word.
+fn state(state: ProcessState) -> (char, &'static str) {
+    match state {
+        ProcessState::Running => ('S', "sleeping"),
+        ProcessState::Stopped(_) => ('T', "stopped"),
+        ProcessState::Zombie(_) => ('Z', "zombie"),
+    }
+}
+
+fn stat(process: &Process) -> Result<Vec<u8>> {
+    let kernel = process.kernel()?;
+    let (ppid, pgid, sid, letter) = {
+        let table = kernel.table.lock();
+        let row = table.row(process.pid())?;
+        (row.ppid, row.pgid, row.sid, state(row.state).0)
+    };
+    let name = String::from_utf8_lossy(&name(process)).into_owned();
+    let ticks = process.started.sec * 100 + i64::from(process.started.nsec / 10_000_000);
+    // Fields 7 to 52 of proc_pid_stat(5); what the kernel does not account for is zero.
+    let mut line = format!("{} ({name}) {letter} {ppid} {pgid} {sid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}", process.pid());
+    for _ in 23..=52 {
+        line.push_str(" 0");
+    }
+    line.push('\n');
+    Ok(line.into_bytes())
+}
+
+fn status(process: &Process) -> Result<Vec<u8>> {
+    let kernel = process.kernel()?;
+    let (ppid, (letter, word)) = {
+        let table = kernel.table.lock();
+        let row = table.row(process.pid())?;
+        (row.ppid, state(row.state))
+    };
+    let credentials = process.credentials();
+    let (pending, ignored, caught) = process.signals.masks();
+    let name = String::from_utf8_lossy(&name(process)).into_owned();
+    let umask = process.fs.lock().umask;
+    let groups: Vec<String> = credentials.groups.iter().map(ToString::to_string).collect();
+    let (uid, euid, gid, egid) = (credentials.uid, credentials.euid, credentials.gid, credentials.egid);
+    let open = process.fds.lock().len();
+    let mut text = String::new();
+    let written = write!(
+        text,
+        "Name:\t{name}\nUmask:\t{umask:04o}\nState:\t{letter} ({word})\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{ppid}\n\
+         TracerPid:\t0\nUid:\t{uid}\t{euid}\t{euid}\t{euid}\nGid:\t{gid}\t{egid}\t{egid}\t{egid}\nFDSize:\t{open}\n\
+         Groups:\t{} \nThreads:\t1\nShdPnd:\t{pending:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{ignored:016x}\n\
+         SigCgt:\t{caught:016x}\n",
+        groups.join(" "),
+        0,
+        pid = process.pid(),
+    );
+    debug_assert!(written.is_ok(), "writing to a string succeeds");
+    Ok(text.into_bytes())
+}
+
+fn limits(process: &Process) -> Result<Vec<u8>> {
+    const ROWS: [(&str, usize, &str); 16] = [
+        ("Max cpu time", 0, "seconds"),
+        ("Max file size", 1, "bytes"),
+        ("Max data size", 2, "bytes"),
+        ("Max stack size", 3, "bytes"),
+        ("Max core file size", 4, "bytes"),
+        ("Max resident set", 5, "bytes"),
+        ("Max processes", 6, "processes"),
+        ("Max open files", 7, "files"),
+        ("Max locked memory", 8, "bytes"),
+        ("Max address space", 9, "bytes"),
+        ("Max file locks", 10, "locks"),
+        ("Max pending signals", 11, "signals"),
+        ("Max msgqueue size", 12, "bytes"),
+        ("Max nice priority", 13, ""),
+        ("Max realtime priority", 14, ""),
+        ("Max realtime timeout", 15, "us"),
+    ];
+    let limits = *process.rlimits.lock();
+    let shown = |value: u64| if value == u64::MAX { "unlimited".to_owned() } else { value.to_string() };
+    let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (label, index, unit) in ROWS {
+        let Some(limit) = limits.get(index) else { continue };
+        text.push_str(&format!("{label:<25} {:<20} {:<20} {unit:<10}\n", shown(limit.soft), shown(limit.hard)));
+    }
+    Ok(text.into_bytes())
+}

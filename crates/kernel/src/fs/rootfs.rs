@@ -1,0 +1,109 @@
+//! The tree that a Linux program expects (`hier(7)`).
+
+use super::devfs::Devfs;
+use super::procfs::Procfs;
+use crate::abi::fcntl::OpenFlags;
+use crate::abi::stat::FileKind;
+use crate::errno::{Errno, Result};
+use crate::kernel::Kernel;
+use crate::vfs::{LastLink, Mount, MountFlags, NewInodeKind, OpenRequest, SetAttributes};
+use std::sync::Arc;
+
+/// User that guests run as.
+pub(crate) const USER_ID: u32 = 1000;
+
+/// Directories: path, permissions, owner.
+const DIRECTORIES: &[(&str, u32, u32)] = &[
+    ("/dev", 0o755, 0),
+    ("/etc", 0o755, 0),
+    ("/home", 0o755, 0),
+    ("/home/user", 0o755, USER_ID),
+    ("/mnt", 0o755, 0),
+    ("/opt", 0o755, 0),
+    ("/proc", 0o555, 0),
+    ("/root", 0o700, 0),
+    ("/run", 0o755, 0),
+    ("/srv", 0o755, 0),
+    ("/tmp", 0o1777, 0),
+    ("/usr", 0o755, 0),
+    ("/usr/bin", 0o755, 0),
+    ("/usr/lib", 0o755, 0),
+    ("/usr/local", 0o755, 0),
+    ("/usr/local/bin", 0o755, 0),
+    ("/usr/local/lib", 0o755, 0),
+    ("/usr/sbin", 0o755, 0),
+    ("/usr/share", 0o755, 0),
+    ("/var", 0o755, 0),
+    ("/var/log", 0o755, 0),
+    ("/var/tmp", 0o1777, 0),
+    ("/workspace", 0o755, USER_ID),
+];
+
+const SYMLINKS: &[(&str, &str)] = &[
+    ("/bin", "usr/bin"),
+    ("/lib", "usr/lib"),
+    ("/sbin", "usr/sbin"),
+    ("/var/run", "/run"),
+    ("/etc/mtab", "../proc/self/mounts"),
+];
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n\
+         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    ),
+    ("/etc/group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"),
+    ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    ("/etc/shells", "/bin/sh\n"),
+    (
+        "/usr/lib/os-release",
+        "NAME=\"secure-exec\"\nID=secure-exec\nID_LIKE=linux\nPRETTY_NAME=\"secure-exec\"\nVERSION_ID=\"1\"\n",
+    ),
+];
+
+/// Fills an empty root.
+pub(crate) fn populate(kernel: &Arc<Kernel>) -> Result<()> {
+    let at = kernel.root_at();
+    for (path, mode, owner) in DIRECTORIES {
+        kernel.vfs.make(&at, path.as_bytes(), NewInodeKind::Directory, *mode)?;
+        if *owner != 0 {
+            let change = SetAttributes { uid: Some(*owner), gid: Some(*owner), ..SetAttributes::default() };
+            at.find(path.as_bytes(), LastLink::Follow)?.inode.set_attributes(&change)?;
+        }
+    }
+    for (path, target) in SYMLINKS {
+        kernel.vfs.make(&at, path.as_bytes(), NewInodeKind::Symlink(target.as_bytes()), 0o777)?;
+    }
+    for (path, contents) in FILES {
+        write_file(kernel, path.as_bytes(), contents.as_bytes(), 0o644)?;
+    }
+    kernel.vfs.make(&at, b"/etc/os-release", NewInodeKind::Symlink(b"../usr/lib/os-release"), 0o777)?;
+    let hostname = kernel.hostname();
+    let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n");
+    write_file(kernel, b"/etc/hosts", hosts.as_bytes(), 0o644)?;
+    write_file(kernel, b"/etc/hostname", format!("{hostname}\n").as_bytes(), 0o644)?;
+    mount(kernel, b"/dev", Devfs::new(kernel.random().clone(), kernel.clock().realtime()), "devtmpfs")?;
+    mount(kernel, b"/proc", Procfs::new(kernel), "proc")
+}
+
+fn mount(kernel: &Kernel, path: &[u8], fs: Arc<dyn crate::vfs::FileSystem>, source: &str) -> Result<()> {
+    let at = kernel.root_at().find(path, LastLink::Follow)?;
+    Mount::attach(&at, fs, source, MountFlags::MS_NOSUID).map(drop)
+}
+
+/// Writes a file as root, replacing what it held.
+pub(crate) fn write_file(kernel: &Kernel, path: &[u8], contents: &[u8], mode: u32) -> Result<()> {
+    let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
+    let file = kernel.vfs.open(&kernel.root_at(), path, OpenRequest { flags, mode })?;
+    if file.kind() != FileKind::Regular {
+        return Err(Errno::EINVAL);
+    }
+    let mut rest = contents;
+    while !rest.is_empty() {
+        let count = file.write(rest)?;
+        rest = &rest[count..];
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Bytes of a regular file.
+
+use super::quota::{BLOCK, Quota};
+use crate::errno::{Errno, Result};
+use std::collections::BTreeMap;
+
+/// Granularity of storage; what was never written is not stored.
+pub(crate) const CHUNK: u64 = 64 << 10;
+
+/// Sparse contents: chunks by index, each holding a prefix of its 64 KiB. Whatever no chunk holds
+/// reads as zeroes.
+#[derive(Debug, Default)]
+pub(crate) struct FileData {
+    size: u64,
+    chunks: BTreeMap<u64, Vec<u8>>,
+    blocks: u64,
+}
+
+fn blocks_of(len: usize) -> u64 {
+    (len as u64).div_ceil(BLOCK)
+}
+
+impl FileData {
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Stored extents, for the export.
+    pub fn chunks(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.chunks.iter().map(|(index, chunk)| (index * CHUNK, chunk.as_slice()))
+    }
+
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
+        let Some(left) = self.size.checked_sub(offset) else { return 0 };
+        let count = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut done = 0;
+        while done < count {
+            let at = offset + done as u64;
+            let start = (at % CHUNK) as usize;
+            let piece = (CHUNK as usize - start).min(count - done);
+            let out = &mut buf[done..done + piece];
+            let stored = self.chunks.get(&(at / CHUNK)).and_then(|chunk| chunk.get(start..)).unwrap_or(&[]);
+            let held = stored.len().min(piece);
+            out[..held].copy_from_slice(&stored[..held]);
+            out[held..].fill(0);
+            done += piece;
+        }
+        count
+    }
+
+    /// Writes as much as the quota allows.
+    ///
+    /// # Errors
+    /// - `EFBIG`: beyond the largest file.
+    /// - `ENOSPC`: not a byte fits the quota.
+    /// - `ENOMEM`: the machine has no memory left.
+    pub fn write(&mut self, quota: &Quota, offset: u64, buf: &[u8]) -> Result<usize> {
+        let count = quota.within_file_size(offset, buf.len())?;
+        let mut done = 0;
+        while done < count {
+            let at = offset + done as u64;
+            let piece = (CHUNK - at % CHUNK).min((count - done) as u64) as usize;
+            match self.write_chunk(quota, at, &buf[done..done + piece]) {
+                Ok(written) => {
+                    done += written;
+                    self.size = self.size.max(offset + done as u64);
+                    if written < piece {
+                        break;
+                    }
+                }
+                Err(errno) if done == 0 => return Err(errno),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes inside one chunk.
+    fn write_chunk(&mut self, quota: &Quota, at: u64, bytes: &[u8]) -> Result<usize> {
+        let start = (at % CHUNK) as usize;
+        let mut end = start + bytes.len();
+        let chunk = self.chunks.entry(at / CHUNK).or_default();
+        if end > chunk.len() {
+            let held = blocks_of(chunk.len());
+            let wanted = blocks_of(end) - held;
+            let granted = quota.take_blocks(wanted);
+            if granted < wanted {
+                end = end.min(((held + granted) * BLOCK) as usize);
+            }
+            let unused = if end > start { held + granted - blocks_of(end.max(chunk.len())) } else { granted };
+            quota.release_blocks(unused);
+            self.blocks += granted - unused;
+            if end <= start {
+                self.drop_if_empty(at / CHUNK);
+                return Err(Errno::ENOSPC);
+            }
+            if let Err(errno) = grow(chunk, start, end) {
+                quota.release_blocks(granted - unused);
+                self.blocks -= granted - unused;
+                self.drop_if_empty(at / CHUNK);
+                return Err(errno);
+            }
+        }
+        let bytes = &bytes[..end - start];
+        let overlap = chunk.len().min(end) - start;
+        chunk[start..start + overlap].copy_from_slice(&bytes[..overlap]);
+        chunk.extend_from_slice(&bytes[overlap..]);
+        Ok(bytes.len())
+    }
+
+    fn drop_if_empty(&mut self, index: u64) {
+        if self.chunks.get(&index).is_some_and(Vec::is_empty) {
+            self.chunks.remove(&index);
+        }
+    }
+
+    /// Cuts or extends; an extension is a hole.
+    ///
+    /// # Errors
+    /// - `EFBIG`: beyond the largest file.
+    pub fn set_size(&mut self, quota: &Quota, size: u64) -> Result<()> {
+        if size > self.size {
+            let grows = usize::try_from(size - self.size).map_err(|_| Errno::EFBIG)?;
+            if quota.within_file_size(self.size, grows)? < grows {
+                return Err(Errno::EFBIG);
+            }
+        } else {
+            let mut freed = 0;
+            let boundary = size / CHUNK;
+            for chunk in self.chunks.split_off(&size.div_ceil(CHUNK)).into_values() {
+                freed += blocks_of(chunk.len());
+            }
+            if let Some(chunk) = self.chunks.get_mut(&boundary) {
+                let before = blocks_of(chunk.len());
+                chunk.truncate((size % CHUNK) as usize);
+                chunk.shrink_to_fit();
+                freed += before - blocks_of(chunk.len());
+                self.drop_if_empty(boundary);
+            }
+            quota.release_blocks(freed);
+            self.blocks -= freed;
+        }
+        self.size = size;
+        Ok(())
+    }
+
+    /// First stored byte at or after `offset`.
+    pub fn next_data(&self, offset: u64) -> Option<u64> {
+        let found = self.chunks.range(offset / CHUNK..).find_map(|(index, chunk)| {
+            let start = (index * CHUNK).max(offset);
+            (start < index * CHUNK + chunk.len() as u64).then_some(start)
+        });
+        found.filter(|start| *start < self.size)
+    }
+
+    /// First byte at or after `offset` that is not stored; the end of the file at the latest.
+    pub fn next_hole(&self, offset: u64) -> u64 {
+        let mut at = offset;
+        while let Some(chunk) = self.chunks.get(&(at / CHUNK)) {
+            let end = at / CHUNK * CHUNK + chunk.len() as u64;
+            if end <= at {
+                break;
+            }
+            at = end;
+        }
+        at.min(self.size)
+    }
+}
+
+/// Makes room for `end` bytes and fills the gap before `start` with zeroes.
+fn grow(chunk: &mut Vec<u8>, start: usize, end: usize) -> Result<()> {
+    if chunk.capacity() < end {
+        let target = end.max(chunk.capacity() * 2).min(CHUNK as usize);
+        chunk.try_reserve_exact(target - chunk.len()).map_err(|_| Errno::ENOMEM)?;
+    }
+    if chunk.len() < start {
+        chunk.resize(start, 0);
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Entries of a directory.
+
+use super::inode::TmpfsInode;
+use crate::abi::stat::DirEntry;
+use crate::errno::{Errno, Result};
+use crate::vfs::{DirCursor, Inode};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Weak};
+
+/// Names of a directory, in the order they were made.
+#[derive(Default)]
+pub(crate) struct Directory {
+    entries: HashMap<Arc<[u8]>, Slot>,
+    /// Names by position; a position is never reused, so listing survives removals.
+    order: BTreeMap<u64, Arc<[u8]>>,
+    last_position: u64,
+    /// Directory that holds this one; dangling for the root.
+    pub parent: Weak<TmpfsInode>,
+    /// Name in the parent.
+    pub name: Box<[u8]>,
+    /// Whether `rmdir(2)` has removed it.
+    pub removed: bool,
+}
+
+struct Slot {
+    position: u64,
+    inode: Arc<TmpfsInode>,
+}
+
+impl Directory {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn get(&self, name: &[u8]) -> Result<&Arc<TmpfsInode>> {
+        self.entries.get(name).map(|slot| &slot.inode).ok_or(Errno::ENOENT)
+    }
+
+    /// Adds a name that must be free.
+    pub fn insert(&mut self, name: &[u8], inode: Arc<TmpfsInode>) -> Result<()> {
+        if self.removed {
+            return Err(Errno::ENOENT);
+        }
+        if self.entries.contains_key(name) {
+            return Err(Errno::EEXIST);
+        }
+        self.last_position += 1;
+        let name: Arc<[u8]> = name.into();
+        self.order.insert(self.last_position, name.clone());
+        self.entries.insert(name, Slot { position: self.last_position, inode });
+        Ok(())
+    }
+
+    /// Makes an existing name refer to something else.
+    pub fn replace(&mut self, name: &[u8], inode: Arc<TmpfsInode>) -> Option<Arc<TmpfsInode>> {
+        let slot = self.entries.get_mut(name)?;
+        Some(core::mem::replace(&mut slot.inode, inode))
+    }
+
+    pub fn remove(&mut self, name: &[u8]) -> Option<Arc<TmpfsInode>> {
+        let slot = self.entries.remove(name)?;
+        self.order.remove(&slot.position);
+        Some(slot.inode)
+    }
+
+    pub fn list(&self, position: u64, max: usize) -> Vec<DirCursor> {
+        let following = self.order.range(position + 1..).take(max);
+        following
+            .filter_map(|(position, name)| {
+                let inode = &self.entries.get(name)?.inode;
+                let entry = DirEntry { name: name.to_vec(), ino: inode.ino(), kind: inode.kind() };
+                Some(DirCursor { entry, next: *position })
+            })
+            .collect()
+    }
+
+    /// Names and inodes, for the export.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Arc<TmpfsInode>)> {
+        self.order.values().filter_map(|name| Some((name.as_ref(), &self.entries.get(name)?.inode)))
+    }
+
+    /// Removes everything; teardown without recursion depends on it.
+    pub fn take_children(&mut self) -> Vec<Arc<TmpfsInode>> {
+        self.order.clear();
+        self.entries.drain().map(|(_, slot)| slot.inode).collect()
+    }
+}

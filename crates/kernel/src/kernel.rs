@@ -1,0 +1,336 @@
+//! The kernel: owns the tables, boots and shuts down.
+
+use crate::abi::fcntl::OpenFlags;
+use crate::abi::stat::{FileKind, Timespec};
+use crate::clock::{Clock, VirtualClock};
+use crate::errno::{Errno, Result};
+use crate::fs::anon::{AnonFs, AnonInode};
+use crate::fs::rootfs;
+use crate::fs::tmpfs::Tmpfs;
+use crate::limits::{LimitBreach, LimitLedger, Limits};
+use crate::pipe::{Pipe, PipeSlot};
+use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessState, ProcessTable};
+use crate::random::{RandomSource, SeededRandom};
+use crate::trace::{Trace, Tracer};
+use crate::vfs::{At, Caller, Credentials, FileDescription, File, Mount, OpenPath, Ownership, VirtualDentry, Vfs};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use parking_lot::{Mutex, RwLock};
+use std::sync::{Arc, OnceLock};
+
+/// What a kernel is made with.
+#[derive(Clone)]
+pub struct KernelConfig {
+    /// Bounds.
+    pub limits: Limits,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn RandomSource>,
+    /// Host name that guests see.
+    pub hostname: String,
+    /// Number of processors that guests see.
+    pub cpu_count: usize,
+    /// Memory that guests see.
+    pub memory_bytes: u64,
+}
+
+impl Default for KernelConfig {
+    /// For tests: a virtual clock and a fixed random sequence.
+    fn default() -> Self {
+        KernelConfig {
+            limits: Limits::default(),
+            clock: Arc::new(VirtualClock::new()),
+            random: Arc::new(SeededRandom::new(0)),
+            hostname: "secure-exec".into(),
+            cpu_count: 1,
+            memory_bytes: 512 << 20,
+        }
+    }
+}
+
+/// What a kernel holds right now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResourceCounts {
+    /// Processes, zombies included, init not.
+    pub processes: usize,
+    /// Processes that have ended and were not waited for.
+    pub zombies: usize,
+    /// Open descriptors of all processes.
+    pub fds: usize,
+    /// Pipes made by guests.
+    pub pipes: usize,
+    /// Inotify instances.
+    pub inotify_instances: usize,
+    /// Bytes that files hold, in whole 4 KiB blocks.
+    pub filesystem_bytes: u64,
+    /// Inodes.
+    pub inodes: u64,
+}
+
+/// A small Linux-like machine.
+pub struct Kernel {
+    pub(crate) vfs: Arc<Vfs>,
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) table: Mutex<ProcessTable>,
+    pub(crate) binfmts: RwLock<Vec<Arc<dyn Binfmt>>>,
+    pub(crate) config: KernelConfig,
+    tmpfs: Arc<Tmpfs>,
+    anon: Arc<Mount>,
+    next_anon_ino: AtomicU64,
+    booted: Timespec,
+    pipes: Arc<AtomicUsize>,
+    init: OnceLock<Arc<Process>>,
+    file_agent: OnceLock<Arc<Process>>,
+}
+
+impl Kernel {
+    /// Builds the root file system and init.
+    ///
+    /// # Errors
+    /// - `ENOSPC`: the limits leave no room for the root file system.
+    pub fn boot(config: KernelConfig) -> Result<Arc<Kernel>> {
+        let ledger = Arc::new(LimitLedger::default());
+        let tmpfs = Tmpfs::new(&config.limits, ledger.clone(), config.clock.clone(), crate::fs::dev::ROOT)?;
+        let root = Mount::new_root(tmpfs.clone(), "rootfs").root();
+        let vfs = Arc::new(Vfs::new(root.clone(), config.clock.clone(), config.limits.clone(), ledger));
+        let kernel = Arc::new(Kernel {
+            vfs,
+            trace: Arc::default(),
+            table: Mutex::default(),
+            binfmts: RwLock::default(),
+            tmpfs,
+            anon: Mount::new_root(Arc::new(AnonFs), "pipefs"),
+            next_anon_ino: AtomicU64::new(1),
+            booted: config.clock.monotonic(),
+            pipes: Arc::default(),
+            init: OnceLock::new(),
+            file_agent: OnceLock::new(),
+            config,
+        });
+        let fs = FsContext { root: root.clone(), cwd: root, umask: 0o022 };
+        let agent = kernel.first_process(Pid::from_raw(0), Credentials::user(rootfs::USER_ID), fs.clone());
+        kernel.table.lock().insert_init(&kernel.first_process(Pid::INIT, Credentials::root(), fs));
+        let init = kernel.table.lock().row(Pid::INIT)?.process.clone();
+        let set = (kernel.init.set(init), kernel.file_agent.set(agent));
+        debug_assert!(set.0.is_ok() && set.1.is_ok(), "boot sets them once");
+        rootfs::populate(&kernel)?;
+        Ok(kernel)
+    }
+
+    /// Process 1: root, parent of the embedder's processes, adopts and reaps orphans.
+    pub fn init(&self) -> Arc<Process> {
+        self.init.get().expect("boot made it").clone()
+    }
+
+    /// The identity (uid 1000) that the host's file methods act with. It is not in the process table.
+    pub fn file_agent(&self) -> Arc<Process> {
+        self.file_agent.get().expect("boot made it").clone()
+    }
+
+    /// Adds a way to run executables; those added first are asked first.
+    pub fn register_binfmt(&self, binfmt: Arc<dyn Binfmt>) {
+        self.binfmts.write().push(binfmt);
+    }
+
+    /// Makes `/usr/bin/<name>`, a file that the given binary format runs.
+    ///
+    /// # Errors
+    /// - `EINVAL`: the name is no file name, or a name holds white space.
+    /// - `ENOSPC`: the quota is used up.
+    pub fn register_command(&self, name: &str, binfmt: &str) -> Result<()> {
+        let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\0');
+        if !plain(name) || !plain(binfmt) || name == "." || name == ".." {
+            return Err(Errno::EINVAL);
+        }
+        let path = [b"/usr/bin/", name.as_bytes()].concat();
+        rootfs::write_file(self, &path, &crate::process::command_file(binfmt, name), 0o755)
+    }
+
+    /// Makes a pipe that belongs to the embedder: reading end, writing end.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn pipe(&self) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
+        Ok(self.make_pipe(Credentials::root(), OpenFlags::empty(), None))
+    }
+
+    /// Makes a pipe that counts against the guests' limit.
+    pub(crate) fn guest_pipe(
+        &self,
+        credentials: Credentials,
+        flags: OpenFlags,
+    ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
+        let max = self.vfs.limits.max_pipes;
+        let slot = PipeSlot::take(&self.pipes, max).map_err(|used| {
+            self.vfs.ledger.record("maxPipes", max as u64, used as u64);
+            Errno::ENFILE
+        })?;
+        Ok(self.make_pipe(credentials, flags, Some(slot)))
+    }
+
+    fn make_pipe(
+        &self,
+        credentials: Credentials,
+        flags: OpenFlags,
+        slot: Option<PipeSlot>,
+    ) -> (Arc<FileDescription>, Arc<FileDescription>) {
+        let pipe = Pipe::new();
+        let (read, write) = (flags, flags | OpenFlags::O_WRONLY);
+        let reader = pipe.open(read, slot.clone());
+        let writer = pipe.open(write, slot.clone());
+        let owner = Ownership::new(0o600, credentials.euid, credentials.egid);
+        let path = self.anonymous(FileKind::Pipe, owner, Some((pipe, slot)));
+        (self.describe(path.clone(), Arc::new(reader), read), self.describe(path, Arc::new(writer), write))
+    }
+
+    /// Makes a nameless inode as something to open.
+    pub(crate) fn anonymous(
+        &self,
+        kind: FileKind,
+        owner: Ownership,
+        pipe: Option<(Arc<Pipe>, Option<PipeSlot>)>,
+    ) -> OpenPath {
+        let ino = self.next_anon_ino.fetch_add(1, Ordering::Relaxed);
+        let created = self.vfs.clock.realtime();
+        let name = match kind {
+            FileKind::Pipe => format!("pipe:[{ino}]"),
+            _ => "anon_inode:inotify".into(),
+        };
+        let inode = Arc::new(AnonInode { ino, kind, owner, created, pipe });
+        let dentry = VirtualDentry { mount: self.anon.clone(), inode };
+        OpenPath { dentry, parent: None, name: name.into_bytes().into_boxed_slice() }
+    }
+
+    pub(crate) fn describe(&self, path: OpenPath, file: Arc<dyn File>, flags: OpenFlags) -> Arc<FileDescription> {
+        FileDescription::new(path, Some(file), flags, self.vfs.watches.clone())
+    }
+
+    /// Root's view of the tree, for the kernel's own file operations.
+    pub(crate) fn root_at(&self) -> At {
+        let caller = Caller { pid: Pid::INIT, credentials: Arc::new(Credentials::root()) };
+        At { root: self.vfs.root.clone(), base: self.vfs.root.clone(), caller }
+    }
+
+    /// The process with this number, zombies included.
+    pub fn process(&self, pid: Pid) -> Option<Arc<Process>> {
+        self.table.lock().row(pid).ok().map(|row| row.process.clone())
+    }
+
+    /// All processes, ascending, init included.
+    pub fn processes(&self) -> Vec<ProcessInfo> {
+        let table = self.table.lock();
+        let infos = table.rows().map(|(pid, row)| {
+            let image = row.process.image.lock().clone();
+            ProcessInfo {
+                pid,
+                ppid: row.ppid,
+                pgid: row.pgid,
+                sid: row.sid,
+                uid: row.process.uid(),
+                state: row.state,
+                argv: image.argv.clone(),
+                exe: image.exe.clone(),
+                fds: row.process.fds.lock().len(),
+            }
+        });
+        infos.collect()
+    }
+
+    /// What the kernel holds.
+    pub fn resource_counts(&self) -> ResourceCounts {
+        let (processes, zombies, fds) = {
+            let table = self.table.lock();
+            let fds = table.rows().map(|(_, row)| row.process.fds.lock().len()).sum();
+            (table.len(), table.zombies(), fds)
+        };
+        ResourceCounts {
+            processes,
+            zombies,
+            fds,
+            pipes: self.pipes.load(Ordering::Relaxed),
+            inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
+            filesystem_bytes: self.tmpfs.used_bytes(),
+            inodes: self.tmpfs.used_inodes(),
+        }
+    }
+
+    /// Takes the breaches of limits noted since the last call.
+    pub fn take_limit_breaches(&self) -> Vec<LimitBreach> {
+        self.vfs.ledger.take()
+    }
+
+    /// Bounds this kernel enforces.
+    pub fn limits(&self) -> &Limits {
+        &self.vfs.limits
+    }
+
+    /// Time source.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.vfs.clock
+    }
+
+    /// Random source.
+    pub fn random(&self) -> &Arc<dyn RandomSource> {
+        &self.config.random
+    }
+
+    /// Host name that guests see.
+    pub fn hostname(&self) -> &str {
+        &self.config.hostname
+    }
+
+    /// Configuration the kernel was booted with.
+    pub fn config(&self) -> &KernelConfig {
+        &self.config
+    }
+
+    /// Starts or stops tracing.
+    pub fn set_tracer(&self, tracer: Option<Arc<dyn Tracer>>) {
+        self.trace.set(tracer);
+    }
+
+    /// Time since the boot.
+    pub(crate) fn uptime(&self) -> Timespec {
+        let now = self.vfs.clock.monotonic();
+        let borrow = i64::from(now.nsec < self.booted.nsec);
+        let nsec = (i64::from(now.nsec) - i64::from(self.booted.nsec) + borrow * 1_000_000_000) as u32;
+        Timespec { sec: now.sec - self.booted.sec - borrow, nsec }
+    }
+
+    pub(crate) fn tmpfs(&self) -> &Arc<Tmpfs> {
+        &self.tmpfs
+    }
+
+    /// Serialises all files of the root file system.
+    pub fn export_filesystem(&self) -> Vec<u8> {
+        crate::fs::tmpfs::export(&self.tmpfs)
+    }
+
+    /// Replaces the root file system's files by exported ones.
+    ///
+    /// # Errors
+    /// - `EINVAL`: the bytes are no export.
+    /// - `ENOSPC`: they do not fit the limits.
+    pub fn import_filesystem(&self, bytes: &[u8]) -> Result<()> {
+        crate::fs::tmpfs::import(&self.tmpfs, bytes)
+    }
+
+    /// Kills every process but init.
+    pub fn shutdown(&self) {
+        loop {
+            let victims: Vec<Arc<Process>> = {
+                let table = self.table.lock();
+                let running = table.rows().filter(|(pid, row)| {
+                    *pid != Pid::INIT && !matches!(row.state, ProcessState::Zombie(_)) && row.process.is_alive()
+                });
+                running.map(|(_, row)| row.process.clone()).collect()
+            };
+            if victims.is_empty() {
+                return;
+            }
+            for victim in victims {
+                victim.deliver(crate::abi::signal::Signal::SIGKILL);
+            }
+        }
+    }
+}

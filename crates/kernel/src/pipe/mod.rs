@@ -1,0 +1,215 @@
+//! Pipes and FIFOs (`pipe(7)`).
+
+mod ring;
+
+use crate::abi::fcntl::OpenFlags;
+use crate::abi::poll::PollEvents;
+use crate::abi::stat::FileKind;
+use crate::errno::{Errno, Result};
+use crate::vfs::File;
+use crate::wait_queue::WaitQueue;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::Context;
+use parking_lot::Mutex;
+use ring::Ring;
+use std::sync::Arc;
+
+/// Bytes a pipe holds.
+pub const PIPE_CAPACITY: usize = 64 << 10;
+/// Writes up to this size are atomic.
+pub const PIPE_BUF: usize = 4096;
+
+/// Buffer and ends of a pipe.
+///
+/// # Locking
+/// One mutex over ring and end counts; wakers run after it is released.
+#[derive(Debug, Default)]
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    /// Those who wait for bytes or for the last writer to go.
+    readers: WaitQueue,
+    /// Those who wait for room or for the last reader to go.
+    writers: WaitQueue,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ring: Ring,
+    readers: usize,
+    writers: usize,
+    /// Whether there ever was a writer: a FIFO without one yet has not ended but not begun.
+    had_writer: bool,
+}
+
+impl Pipe {
+    pub fn new() -> Arc<Pipe> {
+        Arc::default()
+    }
+
+    /// Opens one end, or both.
+    pub fn open(self: &Arc<Self>, flags: OpenFlags, slot: Option<PipeSlot>) -> PipeEnd {
+        let end = PipeEnd { pipe: self.clone(), reads: flags.readable(), writes: flags.writable(), _slot: slot };
+        let mut state = self.state.lock();
+        state.readers += usize::from(end.reads);
+        state.writers += usize::from(end.writes);
+        state.had_writer |= end.writes;
+        drop(state);
+        end
+    }
+
+    /// Opens a FIFO by name.
+    ///
+    /// # Deviations
+    /// Opening never blocks: a reader opens at once and reads block until a writer has come; a writer
+    /// without a reader gets `ENXIO` whether or not it asked for `O_NONBLOCK`.
+    ///
+    /// # Errors
+    /// - `ENXIO`: opened for writing only, and nobody reads.
+    pub fn open_fifo(self: &Arc<Self>, flags: OpenFlags) -> Result<Arc<dyn File>> {
+        if !flags.readable() && self.state.lock().readers == 0 {
+            return Err(Errno::ENXIO);
+        }
+        let end = self.open(flags, None);
+        self.readers.wake_all();
+        Ok(Arc::new(end))
+    }
+
+    /// Bytes waiting to be read.
+    pub fn buffered(&self) -> usize {
+        self.state.lock().ring.len()
+    }
+
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let mut state = self.state.lock();
+        let count = state.ring.read(buf);
+        if count == 0 {
+            return if state.writers == 0 && state.had_writer { Ok(0) } else { Err(Errno::EAGAIN) };
+        }
+        drop(state);
+        self.writers.wake_all();
+        Ok(count)
+    }
+
+    fn write(&self, buf: &[u8]) -> Result<usize> {
+        let mut state = self.state.lock();
+        if state.readers == 0 {
+            return Err(Errno::EPIPE);
+        }
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let room = PIPE_CAPACITY - state.ring.len();
+        if room == 0 || buf.len() <= PIPE_BUF && room < buf.len() {
+            return Err(Errno::EAGAIN);
+        }
+        let count = buf.len().min(room);
+        state.ring.write(&buf[..count], PIPE_CAPACITY)?;
+        drop(state);
+        self.readers.wake_all();
+        Ok(count)
+    }
+}
+
+/// A place in the count of a guest's pipes, given back when the pipe's last end closes.
+#[derive(Clone, Debug)]
+pub(crate) struct PipeSlot(#[expect(dead_code, reason = "held for its destructor")] Arc<SlotGuard>);
+
+#[derive(Debug)]
+struct SlotGuard(Arc<AtomicUsize>);
+
+impl PipeSlot {
+    /// Takes a place below `max`.
+    ///
+    /// # Errors
+    /// The count that the refused pipe would have made.
+    pub fn take(count: &Arc<AtomicUsize>, max: usize) -> core::result::Result<PipeSlot, usize> {
+        count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| (used < max).then_some(used + 1))
+            .map(|_| PipeSlot(Arc::new(SlotGuard(count.clone()))))
+            .map_err(|used| used + 1)
+    }
+}
+
+impl Drop for SlotGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One open end of a pipe, or both of a FIFO opened with `O_RDWR`.
+#[derive(Debug)]
+pub(crate) struct PipeEnd {
+    pipe: Arc<Pipe>,
+    reads: bool,
+    writes: bool,
+    _slot: Option<PipeSlot>,
+}
+
+impl File for PipeEnd {
+    fn kind(&self) -> FileKind {
+        FileKind::Pipe
+    }
+
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        self.pipe.read(buf)
+    }
+
+    fn write(&self, buf: &[u8]) -> Result<usize> {
+        self.pipe.write(buf)
+    }
+
+    fn readiness(&self) -> PollEvents {
+        let state = self.pipe.state.lock();
+        let mut ready = PollEvents::empty();
+        if self.reads {
+            if state.ring.len() > 0 {
+                ready |= PollEvents::POLLIN;
+            }
+            if state.writers == 0 && state.had_writer {
+                ready |= PollEvents::POLLHUP;
+            }
+        }
+        if self.writes {
+            if PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
+                ready |= PollEvents::POLLOUT;
+            }
+            if state.readers == 0 {
+                ready |= PollEvents::POLLERR;
+            }
+        }
+        ready
+    }
+
+    fn register(&self, events: PollEvents, cx: &Context<'_>) {
+        if self.reads && (events.contains(PollEvents::POLLIN) || !self.writes) {
+            self.pipe.readers.register(cx);
+        }
+        if self.writes && (events.contains(PollEvents::POLLOUT) || !self.reads) {
+            self.pipe.writers.register(cx);
+        }
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        let mut state = self.pipe.state.lock();
+        state.readers -= usize::from(self.reads);
+        state.writers -= usize::from(self.writes);
+        let (no_reader, no_writer) = (state.readers == 0, state.writers == 0);
+        if no_reader && no_writer {
+            // A FIFO starts over with its next openers.
+            state.ring = Ring::default();
+            state.had_writer = false;
+        }
+        drop(state);
+        if self.writes && no_writer {
+            self.pipe.readers.wake_all();
+        }
+        if self.reads && no_reader {
+            self.pipe.writers.wake_all();
+        }
+    }
+}

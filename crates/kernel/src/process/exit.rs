@@ -1,0 +1,72 @@
+//! The end of a process.
+
+use super::{Pid, Process, ProcessState};
+use crate::abi::signal::{Disposition, Signal};
+use crate::abi::wait::ExitStatus;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+impl Process {
+    /// Sets what runs when a fatal signal ends the process: once, outside all locks, when the process is
+    /// already a zombie. Runs at once if that has happened before.
+    pub fn on_kill(&self, callback: Box<dyn Fn(Signal) + Send + Sync>) {
+        *self.on_kill.lock() = Some(callback);
+        if let Some(ExitStatus::Signaled(signal, _)) = self.exit_status() {
+            self.run_on_kill(signal);
+        }
+    }
+
+    /// Ends the process: closes its files, hands over its children, leaves the status to its parent.
+    /// Only the first call has an effect.
+    pub(crate) fn terminate(&self, status: ExitStatus) {
+        if !self.alive.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let closing = self.fds.lock().finish();
+        drop(closing);
+        let parent = self.leave_table(status);
+        *self.exit_status.lock() = Some(status);
+        self.exited.wake_all();
+        self.signals.arrived.wake_all();
+        self.child_events.wake_all();
+        if let Some(parent) = parent {
+            parent.child_events.wake_all();
+            parent.deliver(Signal::SIGCHLD);
+        }
+        if let ExitStatus::Signaled(signal, _) = status {
+            self.run_on_kill(signal);
+        }
+    }
+
+    /// Turns the table's row into a zombie, or removes it if nobody will wait for it.
+    fn leave_table(&self, status: ExitStatus) -> Option<Arc<Process>> {
+        let kernel = self.kernel().ok()?;
+        let mut table = kernel.table.lock();
+        let reaped = table.reparent_children(self.pid());
+        let ppid = table.row(self.pid()).ok()?.ppid;
+        let parent = table.row(ppid).ok().map(|row| row.process.clone());
+        let collected = ppid != Pid::INIT
+            && parent.as_ref().is_some_and(|parent| {
+                parent.is_alive() && parent.signals.disposition(Signal::SIGCHLD) != Disposition::Ignore
+            });
+        let removed = if collected {
+            if let Ok(row) = table.row_mut(self.pid()) {
+                row.state = ProcessState::Zombie(status);
+            }
+            None
+        } else {
+            table.remove(self.pid())
+        };
+        drop(table);
+        // Rows hold processes, whose destructors are not for under the lock.
+        drop((reaped, removed));
+        parent
+    }
+
+    fn run_on_kill(&self, signal: Signal) {
+        let callback = self.on_kill.lock().take();
+        if let Some(callback) = callback {
+            callback(signal);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Delivery of signals (`signal(7)`).
+
+use super::{Pid, Process, ProcessState};
+use crate::abi::signal::{DefaultAction, Disposition, Signal};
+use crate::abi::wait::ExitStatus;
+use crate::errno::{Errno, Result};
+use crate::wait_queue::WaitQueue;
+use core::task::{Context, Poll};
+use parking_lot::Mutex;
+
+/// Dispositions and pending signals of a process.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    state: Mutex<State>,
+    pub arrived: WaitQueue,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    dispositions: [Disposition; Signal::MAX as usize + 1],
+    /// Bit n: signal n waits for its handler.
+    pending: u128,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        let state = State { dispositions: [Disposition::Default; Signal::MAX as usize + 1], pending: 0 };
+        Signals { state: Mutex::new(state), arrived: WaitQueue::new() }
+    }
+}
+
+impl Signals {
+    /// Dispositions of a program that starts: ignored signals stay ignored, handlers are gone.
+    pub fn for_exec(&self) -> Signals {
+        let signals = Signals::default();
+        let inherited = self.state.lock().dispositions;
+        for (to, from) in signals.state.lock().dispositions.iter_mut().zip(inherited) {
+            if from == Disposition::Ignore {
+                *to = Disposition::Ignore;
+            }
+        }
+        signals
+    }
+
+    /// Resets the handlers in place, for `execve(2)`.
+    pub fn reset_handlers(&self) {
+        let mut state = self.state.lock();
+        for disposition in &mut state.dispositions {
+            if *disposition == Disposition::Handle {
+                *disposition = Disposition::Default;
+            }
+        }
+    }
+
+    pub fn disposition(&self, signal: Signal) -> Disposition {
+        self.state.lock().dispositions[signal.raw() as usize]
+    }
+
+    pub fn set_disposition(&self, signal: Signal, new: Disposition) -> Disposition {
+        let mut state = self.state.lock();
+        if new != Disposition::Handle {
+            state.pending &= !(1 << signal.raw());
+        }
+        core::mem::replace(&mut state.dispositions[signal.raw() as usize], new)
+    }
+
+    fn queue(&self, signal: Signal) {
+        self.state.lock().pending |= 1 << signal.raw();
+        self.arrived.wake_all();
+    }
+
+    fn take(&self) -> Option<Signal> {
+        let mut state = self.state.lock();
+        let number = state.pending.trailing_zeros();
+        let signal = Signal::from_raw(i32::try_from(number).ok()?)?;
+        state.pending &= !(1 << number);
+        Some(signal)
+    }
+
+    pub fn poll_take(&self, cx: &Context<'_>) -> Poll<Signal> {
+        self.arrived.poll_until(cx, || self.take())
+    }
+
+    /// Signals that are ignored, and those with a handler, as bit masks for `/proc/self/status`.
+    pub fn masks(&self) -> (u64, u64, u64) {
+        let state = self.state.lock();
+        let mask = |wanted: Disposition| {
+            state.dispositions.iter().enumerate().skip(1).fold(0u64, |mask, (number, disposition)| {
+                mask | u64::from(*disposition == wanted) << (number - 1)
+            })
+        };
+        ((state.pending >> 1) as u64, mask(Disposition::Ignore), mask(Disposition::Handle))
+    }
+}
+
+impl Process {
+    /// Delivers a signal to this process, whoever sent it.
+    ///
+    /// # Locking
+    /// The caller holds no kernel lock: a fatal signal closes files and runs the kill callback.
+    pub(crate) fn deliver(&self, signal: Signal) {
+        if !self.is_alive() {
+            return;
+        }
+        if self.pid() == Pid::INIT || self.pid().raw() == 0 {
+            // Nothing kills init, and the host's file agent is no process.
+            return;
+        }
+        if signal == Signal::SIGCONT || signal == Signal::SIGKILL {
+            self.resume();
+        }
+        match self.signals.disposition(signal) {
+            Disposition::Ignore => {}
+            Disposition::Handle => self.signals.queue(signal),
+            Disposition::Default => match signal.default_action() {
+                DefaultAction::Ign | DefaultAction::Cont => {}
+                DefaultAction::Stop => self.stop(signal),
+                DefaultAction::Term => self.terminate(ExitStatus::Signaled(signal, false)),
+                DefaultAction::Core => self.terminate(ExitStatus::Signaled(signal, true)),
+            },
+        }
+    }
+
+    fn stop(&self, signal: Signal) {
+        self.change_state(ProcessState::Stopped(signal), ExitStatus::Stopped(signal));
+    }
+
+    fn resume(&self) {
+        let Ok(kernel) = self.kernel() else { return };
+        let stopped =
+            kernel.table.lock().row(self.pid()).is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)));
+        if stopped {
+            self.change_state(ProcessState::Running, ExitStatus::Continued);
+        }
+    }
+
+    fn change_state(&self, state: ProcessState, event: ExitStatus) {
+        let Ok(kernel) = self.kernel() else { return };
+        let parent = {
+            let mut table = kernel.table.lock();
+            let Ok(row) = table.row_mut(self.pid()) else { return };
+            row.state = state;
+            row.unreported = Some(event);
+            let ppid = row.ppid;
+            table.row(ppid).ok().map(|row| row.process.clone())
+        };
+        if let Some(parent) = parent {
+            parent.child_events.wake_all();
+            parent.deliver(Signal::SIGCHLD);
+        }
+    }
+
+    /// Changes what a signal does (`sigaction(2)`), returning what it did.
+    pub(crate) fn change_disposition(&self, signal: Signal, disposition: Disposition) -> Result<Disposition> {
+        let fixed = signal == Signal::SIGKILL || signal == Signal::SIGSTOP;
+        if fixed && disposition != Disposition::Default {
+            return Err(Errno::EINVAL);
+        }
+        Ok(self.signals.set_disposition(signal, disposition))
+    }
+}

@@ -1,0 +1,523 @@
+//! Opening, reading and writing files.
+
+use super::Sysno;
+use crate::abi::fcntl::{AT_FDCWD, FdFlags, OpenFlags, R_OK, W_OK};
+use crate::abi::inotify::InotifyMask;
+use crate::abi::poll::PollEvents;
+use crate::abi::resource::Resource;
+use crate::abi::signal::Signal;
+use crate::abi::stat::{DirEntry, FileKind};
+use crate::errno::{Errno, Result};
+use crate::process::{Fd, Process};
+use crate::trace::Quoted;
+use crate::vfs::{FileDescription, LastLink, OpenRequest, check_permission};
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+/// Entries that one `getdents64` returns at most.
+const DIRENT_BATCH: usize = 1024;
+/// Bytes that `copy_file_range` moves at a time.
+const COPY_BUFFER: usize = 64 << 10;
+
+impl Process {
+    /// Implements `open(2)`: [`Process::openat`] from the working directory.
+    ///
+    /// # Errors
+    /// As [`Process::openat`].
+    pub fn open(&self, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Fd> {
+        self.openat(AT_FDCWD, path, flags, mode)
+    }
+
+    /// Implements `openat(2)`.
+    ///
+    /// # Errors
+    /// - `ENOENT`, `ENOTDIR`, `ELOOP`, `ENAMETOOLONG`, `EACCES`: from the path walk.
+    /// - `EEXIST`: `O_CREAT | O_EXCL` and the name is taken.
+    /// - `EISDIR`: a directory is opened for writing, or created.
+    /// - `EMFILE`: no descriptor is left.
+    /// - `ENOSPC`: no inode is left.
+    pub fn openat(&self, dirfd: Fd, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Fd> {
+        self.enter(
+            Sysno::Openat,
+            format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
+            || {
+                let at = self.at(dirfd, path)?;
+                let umask = self.fs.lock().umask;
+                // A full table is found out before a file is created or truncated for nothing.
+                self.check_descriptor_left()?;
+                let file = self.vfs.open(&at, path, OpenRequest { flags, mode: mode & !umask })?;
+                self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
+            },
+        )
+    }
+
+    /// Puts an open file at the lowest free descriptor.
+    ///
+    /// # Errors
+    /// - `EMFILE`: none is left.
+    pub fn install(&self, file: Arc<FileDescription>, cloexec: bool) -> Result<Fd> {
+        self.install_from(0, [file], cloexec).map(|[fd]| fd)
+    }
+
+    pub(crate) fn install_from<const N: usize>(
+        &self,
+        min: Fd,
+        files: [Arc<FileDescription>; N],
+        cloexec: bool,
+    ) -> Result<[Fd; N]> {
+        let limit = self.nofile();
+        let flags = if cloexec { FdFlags::FD_CLOEXEC } else { FdFlags::empty() };
+        // On failure the files are closed by this copy, after the table's lock is released.
+        let held = files.clone();
+        let installed = self.fds.lock().install(min, files, flags, limit);
+        drop(held);
+        if installed == Err(Errno::EMFILE) {
+            self.note_descriptors(limit);
+        }
+        installed
+    }
+
+    pub(crate) fn nofile(&self) -> usize {
+        usize::try_from(self.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft).unwrap_or(usize::MAX)
+    }
+
+    fn check_descriptor_left(&self) -> Result<()> {
+        let limit = self.nofile();
+        if self.fds.lock().len() < limit {
+            return Ok(());
+        }
+        self.note_descriptors(limit);
+        Err(Errno::EMFILE)
+    }
+
+    fn note_descriptors(&self, limit: usize) {
+        self.vfs.ledger.record("maxOpenFds", limit as u64, limit as u64 + 1);
+    }
+
+    /// Implements `close(2)`.
+    ///
+    /// # Errors
+    /// - `EBADF`: the descriptor is not open.
+    pub fn close(&self, fd: Fd) -> Result<()> {
+        self.enter(Sysno::Close, format_args!("{fd}"), || {
+            let entry = self.fds.lock().remove(fd)?;
+            drop(entry);
+            Ok(())
+        })
+    }
+
+    /// Implements `read(2)` without blocking.
+    ///
+    /// # Errors
+    /// - `EBADF`: not open for reading.
+    /// - `EISDIR`: a directory.
+    /// - `EAGAIN`: it would block.
+    pub fn read(&self, fd: Fd, buf: &mut [u8]) -> Result<usize> {
+        self.enter(Sysno::Read, format_args!("{fd}, {}", buf.len()), || self.file(fd)?.read(buf))
+    }
+
+    /// Implements `write(2)` without blocking.
+    ///
+    /// # Errors
+    /// - `EBADF`: not open for writing.
+    /// - `EAGAIN`: it would block.
+    /// - `EPIPE`: nobody reads; the process also gets `SIGPIPE`.
+    /// - `EFBIG`: beyond the largest file, or beyond `RLIMIT_FSIZE`, which also brings `SIGXFSZ`.
+    /// - `ENOSPC`: the quota is used up.
+    pub fn write(&self, fd: Fd, buf: &[u8]) -> Result<usize> {
+        self.enter(Sysno::Write, format_args!("{fd}, {}", buf.len()), || self.write_file(&*self.file(fd)?, buf))
+    }
+
+    fn fsize(&self) -> u64 {
+        self.rlimits.lock()[Resource::RLIMIT_FSIZE as usize].soft
+    }
+
+    fn write_file(&self, file: &FileDescription, buf: &[u8]) -> Result<usize> {
+        let result = file.write_within(buf, self.fsize());
+        self.signal_write_failure(&result);
+        result
+    }
+
+    /// Raises what a failed write raises besides its error.
+    fn signal_write_failure(&self, result: &Result<usize>) {
+        match result {
+            Err(Errno::EPIPE) => self.deliver(Signal::SIGPIPE),
+            Err(Errno::EFBIG) if self.fsize() != u64::MAX => self.deliver(Signal::SIGXFSZ),
+            _ => {}
+        }
+    }
+
+    /// Implements `pread(2)`.
+    ///
+    /// # Errors
+    /// As [`Process::read`], and `ESPIPE` for a file without offsets.
+    pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.enter(Sysno::Pread, format_args!("{fd}, {}, {offset}", buf.len()), || {
+            self.file(fd)?.pread(buf, offset)
+        })
+    }
+
+    /// Implements `pwrite(2)`.
+    ///
+    /// # Errors
+    /// As [`Process::write`], and `ESPIPE` for a file without offsets.
+    pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> Result<usize> {
+        self.enter(Sysno::Pwrite, format_args!("{fd}, {}, {offset}", buf.len()), || {
+            let result = self.file(fd)?.pwrite_within(buf, offset, self.fsize());
+            self.signal_write_failure(&result);
+            result
+        })
+    }
+
+    /// Implements `readv(2)` without blocking.
+    ///
+    /// # Errors
+    /// As [`Process::read`]; an error after the first bytes ends the call with their count.
+    pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        self.enter(Sysno::Readv, format_args!("{fd}, {}", bufs.len()), || {
+            let file = self.file(fd)?;
+            gather(bufs.iter_mut().map(|buf| buf.len()).collect(), |index, _| file.read(bufs[index]))
+        })
+    }
+
+    /// Implements `writev(2)` without blocking. To a pipe, up to `PIPE_BUF` bytes are written atomically.
+    ///
+    /// # Errors
+    /// As [`Process::write`]; an error after the first bytes ends the call with their count.
+    pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> Result<usize> {
+        self.enter(Sysno::Writev, format_args!("{fd}, {}", bufs.len()), || {
+            let file = self.file(fd)?;
+            let total: usize = bufs.iter().map(|buf| buf.len()).sum();
+            let one_write = file.kind() == FileKind::Pipe && total <= crate::pipe::PIPE_BUF
+                || file.status_flags().contains(OpenFlags::O_APPEND);
+            if one_write && bufs.len() > 1 {
+                return self.write_file(&file, &bufs.concat());
+            }
+            gather(bufs.iter().map(|buf| buf.len()).collect(), |index, _| self.write_file(&file, bufs[index]))
+        })
+    }
+
+    /// Implements `preadv(2)`.
+    ///
+    /// # Errors
+    /// As [`Process::pread`].
+    pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> Result<usize> {
+        self.enter(Sysno::Preadv, format_args!("{fd}, {}, {offset}", bufs.len()), || {
+            let file = self.file(fd)?;
+            gather(bufs.iter_mut().map(|buf| buf.len()).collect(), |index, done| {
+                file.pread(bufs[index], offset + done as u64)
+            })
+        })
+    }
+
+    /// Implements `pwritev(2)`.
+    ///
+    /// # Errors
+    /// As [`Process::pwrite`].
+    pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> Result<usize> {
+        self.enter(Sysno::Pwritev, format_args!("{fd}, {}, {offset}", bufs.len()), || {
+            let file = self.file(fd)?;
+            let fsize = self.fsize();
+            let result = gather(bufs.iter().map(|buf| buf.len()).collect(), |index, done| {
+                file.pwrite_within(bufs[index], offset + done as u64, fsize)
+            });
+            self.signal_write_failure(&result);
+            result
+        })
+    }
+
+    /// Implements `read(2)`: waits if the descriptor blocks.
+    ///
+    /// # Blocking
+    /// Pending until there is something to read; with `O_NONBLOCK` `EAGAIN` instead.
+    pub fn poll_read(&self, fd: Fd, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        self.enter_poll(Sysno::Read, format_args!("{fd}, {}", buf.len()), || {
+            self.poll_file(fd, PollEvents::POLLIN, cx, |file| file.read(buf))
+        })
+    }
+
+    /// Implements `write(2)`: waits if the descriptor blocks. Of more than `PIPE_BUF` bytes to a pipe a part
+    /// may be taken; the caller goes on with the rest.
+    ///
+    /// # Blocking
+    /// Pending until something can be written; with `O_NONBLOCK` `EAGAIN` instead.
+    pub fn poll_write(&self, fd: Fd, buf: &[u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        self.enter_poll(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
+            self.poll_file(fd, PollEvents::POLLOUT, cx, |file| self.write_file(file, buf))
+        })
+    }
+
+    fn poll_file<T>(
+        &self,
+        fd: Fd,
+        events: PollEvents,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut(&FileDescription) -> Result<T>,
+    ) -> Poll<Result<T>> {
+        let file = match self.file(fd) {
+            Ok(file) => file,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
+            return Poll::Ready(attempt(&file));
+        }
+        file.poll_io(events, cx, attempt)
+    }
+
+    /// Implements `poll(2)` for one descriptor.
+    ///
+    /// # Errors
+    /// - `EBADF`: the descriptor is not open.
+    ///
+    /// # Blocking
+    /// Pending until one of the events, an error or a hang-up holds.
+    pub fn poll_ready(&self, fd: Fd, events: PollEvents, cx: &mut Context<'_>) -> Poll<Result<PollEvents>> {
+        self.enter_poll(Sysno::Poll, format_args!("{fd}, {events:?}"), || match self.file(fd) {
+            Ok(file) => file.poll_ready(events, cx).map(Ok),
+            Err(errno) => Poll::Ready(Err(errno)),
+        })
+    }
+
+    /// Implements `lseek(2)`.
+    ///
+    /// # Errors
+    /// - `ESPIPE`: the file has no offsets.
+    /// - `EINVAL`: unknown `whence`, or the result is negative.
+    /// - `ENXIO`: `SEEK_DATA` or `SEEK_HOLE` beyond the end.
+    pub fn lseek(&self, fd: Fd, offset: i64, whence: i32) -> Result<u64> {
+        self.enter(Sysno::Lseek, format_args!("{fd}, {offset}, {whence}"), || self.file(fd)?.seek(offset, whence))
+    }
+
+    /// Implements `copy_file_range(2)`: copies up to `len` bytes between regular files, from and to the
+    /// given offsets or the current ones.
+    ///
+    /// # Errors
+    /// - `EBADF`: not open for reading, not open for writing, or open with `O_APPEND`.
+    /// - `EINVAL`: not regular files, or overlapping ranges of one file.
+    /// - `EISDIR`: a directory.
+    pub fn copy_file_range(
+        &self,
+        fd_in: Fd,
+        off_in: Option<u64>,
+        fd_out: Fd,
+        off_out: Option<u64>,
+        len: usize,
+    ) -> Result<usize> {
+        self.enter(
+            Sysno::CopyFileRange,
+            format_args!("{fd_in}, {off_in:?}, {fd_out}, {off_out:?}, {len}"),
+            || {
+                let (source, sink) = (self.file(fd_in)?, self.file(fd_out)?);
+                if source.kind() == FileKind::Directory || sink.kind() == FileKind::Directory {
+                    return Err(Errno::EISDIR);
+                }
+                if source.kind() != FileKind::Regular || sink.kind() != FileKind::Regular {
+                    return Err(Errno::EINVAL);
+                }
+                let appends = sink.status_flags().contains(OpenFlags::O_APPEND);
+                if !source.status_flags().readable() || !sink.status_flags().writable() || appends {
+                    return Err(Errno::EBADF);
+                }
+                let from = off_in.map_or_else(|| source.seek(0, 1), Ok)?;
+                let to = off_out.map_or_else(|| sink.seek(0, 1), Ok)?;
+                let overlap = from < to.saturating_add(len as u64) && to < from.saturating_add(len as u64);
+                if source.inode().ino() == sink.inode().ino() && source.stat()?.dev == sink.stat()?.dev && overlap {
+                    return Err(Errno::EINVAL);
+                }
+                let copied = self.copy_bytes(&source, from, &sink, to, len)?;
+                for (file, offset, start) in [(&source, off_in, from), (&sink, off_out, to)] {
+                    if offset.is_none() {
+                        file.seek((start + copied as u64) as i64, 0)?;
+                    }
+                }
+                Ok(copied)
+            },
+        )
+    }
+
+    fn copy_bytes(
+        &self,
+        source: &FileDescription,
+        from: u64,
+        sink: &FileDescription,
+        to: u64,
+        len: usize,
+    ) -> Result<usize> {
+        let mut buf = vec![0; COPY_BUFFER.min(len)];
+        let mut copied = 0;
+        while copied < len {
+            let wanted = buf.len().min(len - copied);
+            let count = source.pread(&mut buf[..wanted], from + copied as u64)?;
+            if count == 0 {
+                break;
+            }
+            match sink.pwrite_within(&buf[..count], to + copied as u64, self.fsize()) {
+                Ok(written) => copied += written,
+                Err(errno) if copied == 0 => return Err(errno),
+                Err(_) => break,
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Implements `ftruncate(2)`.
+    ///
+    /// # Errors
+    /// - `EBADF`: the descriptor is not open.
+    /// - `EINVAL`: not a regular file, or not open for writing.
+    /// - `EFBIG`: beyond the largest file.
+    pub fn ftruncate(&self, fd: Fd, length: u64) -> Result<()> {
+        self.enter(Sysno::Ftruncate, format_args!("{fd}, {length}"), || {
+            let file = self.file(fd)?;
+            if i64::try_from(length).is_err() || file.kind() != FileKind::Regular {
+                return Err(Errno::EINVAL);
+            }
+            file.check_writable().map_err(|_| Errno::EINVAL)?;
+            self.resize(&*file.inode().clone(), length)?;
+            file.notify(InotifyMask::IN_MODIFY);
+            Ok(())
+        })
+    }
+
+    /// Implements `truncate(2)`.
+    ///
+    /// # Errors
+    /// - `EISDIR`: a directory.
+    /// - `EINVAL`: neither a directory nor a regular file.
+    /// - `EACCES`: no write permission.
+    /// - `EFBIG`: beyond the largest file.
+    pub fn truncate(&self, path: &[u8], length: u64) -> Result<()> {
+        self.enter(Sysno::Truncate, format_args!("{}, {length}", Quoted(path)), || {
+            if i64::try_from(length).is_err() {
+                return Err(Errno::EINVAL);
+            }
+            let at = self.at_cwd();
+            let target = at.find(path, LastLink::Follow)?;
+            match target.inode.kind() {
+                FileKind::Regular => {}
+                FileKind::Directory => return Err(Errno::EISDIR),
+                _ => return Err(Errno::EINVAL),
+            }
+            check_permission(&*target.inode, self.credentials(), W_OK)?;
+            if target.read_only() {
+                return Err(Errno::EROFS);
+            }
+            self.resize(&*target.inode, length)?;
+            self.vfs.notify_object(None, &*target.inode, InotifyMask::IN_MODIFY);
+            Ok(())
+        })
+    }
+
+    fn resize(&self, inode: &dyn crate::vfs::Inode, length: u64) -> Result<()> {
+        if length > self.fsize() && length > inode.size() {
+            self.deliver(Signal::SIGXFSZ);
+            return Err(Errno::EFBIG);
+        }
+        inode.set_size(length)
+    }
+
+    /// Implements `fsync(2)`.
+    ///
+    /// # Errors
+    /// - `EBADF`: the descriptor is not open.
+    /// - `EINVAL`: the file cannot be synchronised.
+    pub fn fsync(&self, fd: Fd) -> Result<()> {
+        self.enter(Sysno::Fsync, format_args!("{fd}"), || self.sync(fd))
+    }
+
+    /// Implements `fdatasync(2)`.
+    ///
+    /// # Errors
+    /// As [`Process::fsync`].
+    pub fn fdatasync(&self, fd: Fd) -> Result<()> {
+        self.enter(Sysno::Fdatasync, format_args!("{fd}"), || self.sync(fd))
+    }
+
+    fn sync(&self, fd: Fd) -> Result<()> {
+        let file = self.file(fd)?;
+        if file.status_flags().contains(OpenFlags::O_PATH) {
+            return Err(Errno::EBADF);
+        }
+        match file.kind() {
+            FileKind::Regular | FileKind::Directory => file.inode().sync(),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Implements `getdents64(2)`: the next entries of a directory, none at its end.
+    ///
+    /// # Deviations
+    /// `.` and `..` are not listed.
+    ///
+    /// # Errors
+    /// - `EBADF`: the descriptor is not open.
+    /// - `ENOTDIR`: not a directory.
+    /// - `ENOENT`: the directory has been removed.
+    pub fn getdents(&self, fd: Fd) -> Result<Vec<DirEntry>> {
+        self.getdents_up_to(fd, DIRENT_BATCH)
+    }
+
+    /// As [`Process::getdents`], with at most `max` entries.
+    ///
+    /// # Errors
+    /// As [`Process::getdents`].
+    pub fn getdents_up_to(&self, fd: Fd, max: usize) -> Result<Vec<DirEntry>> {
+        self.enter(Sysno::Getdents, format_args!("{fd}"), || {
+            let file = self.file(fd)?;
+            if file.kind() != FileKind::Directory {
+                return Err(Errno::ENOTDIR);
+            }
+            if file.inode().removed() {
+                return Err(Errno::ENOENT);
+            }
+            file.read_dir(max.min(DIRENT_BATCH), &self.caller())
+        })
+    }
+
+    /// Lists a directory by its path.
+    ///
+    /// # Errors
+    /// As [`Process::openat`] and [`Process::getdents`].
+    pub fn read_dir(&self, path: &[u8]) -> Result<Vec<DirEntry>> {
+        self.enter(Sysno::Getdents, format_args!("{}", Quoted(path)), || {
+            let at = self.at_cwd();
+            let dir = at.find(path, LastLink::Follow)?;
+            if !dir.is_dir() {
+                return Err(Errno::ENOTDIR);
+            }
+            check_permission(&*dir.inode, self.credentials(), R_OK)?;
+            let mut entries = Vec::new();
+            let mut position = 0;
+            loop {
+                let batch = dir.inode.read_dir(position, DIRENT_BATCH, &at.caller)?;
+                let Some(last) = batch.last() else { return Ok(entries) };
+                position = last.next;
+                entries.extend(batch.into_iter().map(|cursor| cursor.entry));
+            }
+        })
+    }
+}
+
+/// Runs I/O buffer by buffer until one is not filled; an error counts only if nothing was done before.
+fn gather(lengths: Vec<usize>, mut step: impl FnMut(usize, usize) -> Result<usize>) -> Result<usize> {
+    let mut done = 0;
+    if lengths.is_empty() {
+        return Ok(0);
+    }
+    for (index, length) in lengths.iter().enumerate() {
+        if *length == 0 && lengths.len() > 1 {
+            continue;
+        }
+        match step(index, done) {
+            Ok(count) => {
+                done += count;
+                if count < *length {
+                    break;
+                }
+            }
+            Err(errno) if done == 0 => return Err(errno),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,17 @@
+//! System calls: the public methods of [`Process`](crate::Process).
+//!
+//! Each checks its arguments, does its work through the lower layers, and is traced under its name in
+//! [`TABLE`].
+
+mod descriptor;
+mod enter;
+mod file;
+mod metadata;
+mod path;
+pub mod process;
+mod signal;
+mod table;
+mod watch;
+
+pub use table::{Row, Support, TABLE};
+pub(crate) use table::Sysno;

@@ -1,0 +1,63 @@
+//! Open files that are more than bytes at offsets: pipes, devices, inotify instances.
+
+use crate::abi::poll::PollEvents;
+use crate::abi::stat::{DirEntry, FileKind};
+use crate::errno::{Errno, Result};
+use core::any::Any;
+use core::task::Context;
+
+/// Behaviour of one open file description. Dropping it closes the file.
+pub trait File: Any + Send + Sync {
+    /// Type.
+    fn kind(&self) -> FileKind;
+
+    /// Reads without blocking; 0 is the end of the file.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: it would block.
+    fn read(&self, _buf: &mut [u8]) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Writes without blocking.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: it would block.
+    fn write(&self, _buf: &[u8]) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Reads at an offset; only for files that are [`File::seekable`].
+    ///
+    /// # Errors
+    /// - `ESPIPE`: the file has no offsets.
+    fn read_at(&self, _offset: u64, _buf: &mut [u8]) -> Result<usize> {
+        Err(Errno::ESPIPE)
+    }
+
+    /// Writes at an offset; only for files that are [`File::seekable`].
+    ///
+    /// # Errors
+    /// - `ESPIPE`: the file has no offsets.
+    fn write_at(&self, _offset: u64, _buf: &[u8]) -> Result<usize> {
+        Err(Errno::ESPIPE)
+    }
+
+    /// Whether the file has offsets.
+    fn seekable(&self) -> bool {
+        false
+    }
+
+    /// Entries of a directory that is produced at open time.
+    fn entries(&self) -> Option<&[DirEntry]> {
+        None
+    }
+
+    /// Current readiness.
+    fn readiness(&self) -> PollEvents {
+        PollEvents::POLLIN | PollEvents::POLLOUT
+    }
+
+    /// Registers for a change of the given events.
+    fn register(&self, _events: PollEvents, _cx: &Context<'_>) {}
+}

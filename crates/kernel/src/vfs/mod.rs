@@ -1,0 +1,30 @@
+//! Virtual file system: inodes, mounts, path walk, open file descriptions.
+//!
+//! There is no dentry cache: a directory inode finds its children itself, and a directory knows its
+//! parent and its name, which is all that `..` and `getcwd(2)` need.
+
+mod caller;
+mod file;
+mod file_description;
+mod inode;
+mod lookup;
+mod mount;
+mod namespace;
+mod open;
+mod path_walk;
+mod permission;
+mod watch;
+
+pub use caller::{Caller, Credentials};
+pub use file::File;
+pub use file_description::FileDescription;
+pub use inode::{DirCursor, FileSystem, Inode, LinkTarget, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes};
+pub(crate) use lookup::Vfs;
+pub use mount::{Mount, MountFlags, VirtualDentry};
+pub(crate) use open::OpenRequest;
+pub(crate) use path_walk::{Last, LastLink, Walked};
+pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};
+pub use watch::Watchers;
+pub(crate) use lookup::{At, join};
+pub(crate) use file_description::OpenPath;
+pub(crate) use permission::check as check_permission;

@@ -1,0 +1,245 @@
+//! Inotify watches (`inotify(7)`).
+
+use super::{File, Inode};
+use crate::abi::inotify::{InotifyEvent, InotifyMask};
+use crate::abi::poll::PollEvents;
+use crate::abi::stat::FileKind;
+use crate::errno::{Errno, Result};
+use crate::wait_queue::WaitQueue;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::task::{Context, Poll};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
+
+/// Number of watches and instances in a kernel; with no watch, file operations skip events altogether.
+#[derive(Debug, Default)]
+pub(crate) struct WatchCounter {
+    watches: AtomicUsize,
+    pub instances: AtomicUsize,
+    cookie: AtomicU32,
+}
+
+impl WatchCounter {
+    pub fn any(&self) -> bool {
+        self.watches.load(Ordering::Relaxed) != 0
+    }
+
+    /// Number that ties the two halves of a rename together.
+    pub fn next_cookie(&self) -> u32 {
+        self.cookie.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+}
+
+/// Watches on one inode.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    list: Mutex<Vec<Watch>>,
+}
+
+#[derive(Clone, Debug)]
+struct Watch {
+    instance: Weak<InotifyInstance>,
+    wd: i32,
+    mask: InotifyMask,
+}
+
+impl Watchers {
+    /// Queues an event with every watch that asked for it.
+    pub(crate) fn notify(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
+        let interested: Vec<Watch> = {
+            let mut list = self.list.lock();
+            let interested = list.iter().filter(|watch| watch.mask.intersects(mask)).cloned().collect();
+            list.retain(|watch| {
+                watch.instance.strong_count() > 0
+                    && !(watch.mask.contains(InotifyMask::IN_ONESHOT) && watch.mask.intersects(mask))
+            });
+            interested
+        };
+        for watch in interested {
+            let Some(instance) = watch.instance.upgrade() else { continue };
+            instance.push(InotifyEvent { wd: watch.wd, mask, cookie, name: name.to_vec() });
+            if watch.mask.contains(InotifyMask::IN_ONESHOT) {
+                instance.forget(watch.wd);
+            }
+        }
+    }
+
+    /// Ends every watch because the inode is gone.
+    pub(crate) fn finish(&self) {
+        let watches = core::mem::take(&mut *self.list.lock());
+        for watch in watches {
+            if let Some(instance) = watch.instance.upgrade() {
+                if watch.mask.contains(InotifyMask::IN_DELETE_SELF) {
+                    instance.push(InotifyEvent {
+                        wd: watch.wd,
+                        mask: InotifyMask::IN_DELETE_SELF,
+                        cookie: 0,
+                        name: Vec::new(),
+                    });
+                }
+                instance.forget(watch.wd);
+            }
+        }
+    }
+}
+
+/// An inotify instance: a queue of events that a descriptor refers to.
+#[derive(Debug)]
+pub(crate) struct InotifyInstance {
+    state: Mutex<InstanceState>,
+    readable: WaitQueue,
+    counter: Arc<WatchCounter>,
+    max_events: usize,
+    max_watches: usize,
+}
+
+#[derive(Default)]
+struct InstanceState {
+    events: VecDeque<InotifyEvent>,
+    watches: BTreeMap<i32, Weak<dyn Inode>>,
+    last_wd: i32,
+}
+
+impl core::fmt::Debug for InstanceState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InstanceState").field("events", &self.events.len()).finish_non_exhaustive()
+    }
+}
+
+impl InotifyInstance {
+    pub fn new(counter: Arc<WatchCounter>, max_events: usize, max_watches: usize) -> Arc<InotifyInstance> {
+        counter.instances.fetch_add(1, Ordering::Relaxed);
+        Arc::new(InotifyInstance {
+            state: Mutex::default(),
+            readable: WaitQueue::new(),
+            counter,
+            max_events,
+            max_watches,
+        })
+    }
+
+    /// Adds a watch, or changes the one that this instance has on the inode already.
+    pub fn add_watch(self: &Arc<Self>, inode: &Arc<dyn Inode>, mask: InotifyMask) -> Result<i32> {
+        let watchers = inode.watchers().ok_or(Errno::ENOSPC)?;
+        let mut list = watchers.list.lock();
+        let this = Arc::downgrade(self);
+        if let Some(watch) = list.iter_mut().find(|watch| watch.instance.ptr_eq(&this)) {
+            if mask.contains(InotifyMask::IN_MASK_CREATE) {
+                return Err(Errno::EEXIST);
+            }
+            watch.mask = if mask.contains(InotifyMask::IN_MASK_ADD) { watch.mask | mask } else { mask };
+            return Ok(watch.wd);
+        }
+        let mut state = self.state.lock();
+        if state.watches.len() >= self.max_watches {
+            return Err(Errno::ENOSPC);
+        }
+        state.last_wd += 1;
+        let wd = state.last_wd;
+        state.watches.insert(wd, Arc::downgrade(inode));
+        self.counter.watches.fetch_add(1, Ordering::Relaxed);
+        list.push(Watch { instance: this, wd, mask });
+        Ok(wd)
+    }
+
+    /// Removes a watch; `IN_IGNORED` follows.
+    pub fn remove_watch(self: &Arc<Self>, wd: i32) -> Result<()> {
+        let inode = self.state.lock().watches.get(&wd).cloned().ok_or(Errno::EINVAL)?;
+        if let Some(inode) = inode.upgrade()
+            && let Some(watchers) = inode.watchers()
+        {
+            let this = Arc::downgrade(self);
+            watchers.list.lock().retain(|watch| !(watch.wd == wd && watch.instance.ptr_eq(&this)));
+        }
+        self.forget(wd);
+        Ok(())
+    }
+
+    fn forget(&self, wd: i32) {
+        let known = self.state.lock().watches.remove(&wd).is_some();
+        if known {
+            self.counter.watches.fetch_sub(1, Ordering::Relaxed);
+            self.push(InotifyEvent { wd, mask: InotifyMask::IN_IGNORED, cookie: 0, name: Vec::new() });
+        }
+    }
+
+    fn push(&self, event: InotifyEvent) {
+        {
+            let mut state = self.state.lock();
+            // Identical neighbours merge, and a full queue ends with one overflow event.
+            if state.events.back() == Some(&event) {
+                return;
+            }
+            let overflow =
+                InotifyEvent { wd: -1, mask: InotifyMask::IN_Q_OVERFLOW, cookie: 0, name: Vec::new() };
+            if state.events.len() >= self.max_events {
+                if state.events.back() != Some(&overflow) {
+                    state.events.push_back(overflow);
+                }
+            } else {
+                state.events.push_back(event);
+            }
+        }
+        self.readable.wake_all();
+    }
+
+    /// Takes all queued events, waiting for the first.
+    pub fn poll_events(&self, cx: &Context<'_>) -> Poll<Vec<InotifyEvent>> {
+        self.readable.poll_until(cx, || {
+            let events: Vec<_> = self.state.lock().events.drain(..).collect();
+            if events.is_empty() { None } else { Some(events) }
+        })
+    }
+
+    /// Takes all queued events.
+    pub fn take_events(&self) -> Vec<InotifyEvent> {
+        self.state.lock().events.drain(..).collect()
+    }
+}
+
+impl Drop for InotifyInstance {
+    fn drop(&mut self) {
+        let watches = self.state.get_mut().watches.len();
+        self.counter.watches.fetch_sub(watches, Ordering::Relaxed);
+        self.counter.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The open file description of an instance.
+pub(crate) struct InotifyFile(pub Arc<InotifyInstance>);
+
+impl File for InotifyFile {
+    fn kind(&self) -> FileKind {
+        FileKind::Anonymous
+    }
+
+    /// Reads whole `struct inotify_event`s: wd, mask, cookie, length of the padded name, name.
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        let mut state = self.0.state.lock();
+        let mut used = 0;
+        while let Some(event) = state.events.front() {
+            let padded = if event.name.is_empty() { 0 } else { (event.name.len() / 16 + 1) * 16 };
+            let Some(out) = buf.get_mut(used..used + 16 + padded) else {
+                return if used == 0 { Err(Errno::EINVAL) } else { Ok(used) };
+            };
+            out.fill(0);
+            out[0..4].copy_from_slice(&event.wd.to_le_bytes());
+            out[4..8].copy_from_slice(&event.mask.bits().to_le_bytes());
+            out[8..12].copy_from_slice(&event.cookie.to_le_bytes());
+            out[12..16].copy_from_slice(&(padded as u32).to_le_bytes());
+            out[16..16 + event.name.len()].copy_from_slice(&event.name);
+            used += 16 + padded;
+            state.events.pop_front();
+        }
+        if used == 0 { Err(Errno::EAGAIN) } else { Ok(used) }
+    }
+
+    fn readiness(&self) -> PollEvents {
+        if self.0.state.lock().events.is_empty() { PollEvents::empty() } else { PollEvents::POLLIN }
+    }
+
+    fn register(&self, _events: PollEvents, cx: &Context<'_>) {
+        self.0.readable.register(cx);
+    }
+}
