@@ -28,6 +28,7 @@ pub mod process_env;
 pub mod report;
 pub mod rusage;
 pub mod source;
+pub mod stream;
 pub mod string_bytes;
 pub mod tables;
 pub mod watchdog;

@@ -29,6 +29,7 @@ struct WrapBox {
     async_state: Option<Rc<AsyncState>>,
     strong: RefCell<Option<v8::Global<v8::Object>>>,
     weak: RefCell<Option<v8::Weak<v8::Object>>>,
+    facets: RefCell<Vec<Rc<dyn Any>>>,
 }
 
 impl WrapBox {
@@ -61,6 +62,7 @@ pub(crate) fn wrap_with<T: 'static>(
         async_state,
         strong: RefCell::default(),
         weak: RefCell::default(),
+        facets: RefCell::default(),
     });
     let raw: *mut WrapBox = Box::into_raw(wrap_box);
     let finalizer = Box::new(move || {
@@ -91,6 +93,20 @@ fn wrap_box<'a>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'a, v8::Object>)
 pub fn unwrap<T: 'static>(scope: &v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Rc<T>> {
     let object: v8::Local<v8::Object> = value.try_cast().ok()?;
     wrap_box(scope, object)?.value.clone().downcast().ok()
+}
+
+/// Adds a facet to a wrapped object: what it is besides its own class, such as a handle or a stream.
+pub fn attach<T: 'static>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, facet: Rc<T>) {
+    if let Some(wrap_box) = wrap_box(scope, object) {
+        wrap_box.facets.borrow_mut().push(facet);
+    }
+}
+
+/// The facet of type `T` of `value`, if it is a wrapped object that has one.
+pub fn attached<T: 'static>(scope: &v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Rc<T>> {
+    let object: v8::Local<v8::Object> = value.try_cast().ok()?;
+    let facets = wrap_box(scope, object)?.facets.borrow();
+    facets.iter().find_map(|facet| facet.clone().downcast().ok())
 }
 
 /// The async identity of a wrapped object.

@@ -13,6 +13,7 @@ pub fn define(definition: &mut Definition) {
         .method("getAsyncId", get_async_id)
         .method("getProviderType", get_provider_type)
         .method("asyncReset", async_reset);
+    super::handle_wrap::define(definition);
 }
 
 /// The constructor of a class that JavaScript cannot make instances of.

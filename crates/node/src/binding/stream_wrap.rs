@@ -1,6 +1,121 @@
-//! `internalBinding('stream_wrap')`.
+//! `internalBinding('stream_wrap')`: request classes and the base class of streams over a descriptor. Follows Node's
+//! `src/stream_wrap.cc`.
+
+use std::rc::Rc;
+
+use secure_exec_kernel::Errno;
 
 use super::Definition;
+use super::base::illegal_constructor;
+use super::handle_wrap::{Handle, HandleResource};
+use super::stream_base;
+use crate::async_wrap;
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception;
+use crate::stream::{KernelStream, Stream, state};
 
 /// Declares the binding.
-pub fn define(_: &mut Definition) {}
+pub fn define(definition: &mut Definition) {
+    let class = definition
+        .class("LibuvStreamWrap", illegal_constructor)
+        .inherits("HandleWrap")
+        .hidden();
+    class
+        .getter("writeQueueSize", write_queue_size)
+        .method("setBlocking", set_blocking);
+    stream_base::add_methods(class);
+    definition
+        .class("ShutdownWrap", new_request)
+        .inherits("AsyncWrap");
+    definition
+        .class("WriteWrap", new_request)
+        .inherits("AsyncWrap");
+    definition.init(initialize);
+}
+
+fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    let env = Env::of(scope);
+    let array = env.aliased_array::<i32>(scope, Slot::StreamBaseState, state::COUNT);
+    convert::set(scope, binding, "streamBaseState", array);
+}
+
+/// A request object becomes a request when a stream takes it.
+pub fn new_request(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.is_construct_call() {
+        exception::throw(
+            scope,
+            exception::ErrorKind::TypeError,
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            "Class constructor cannot be invoked without `new`",
+        );
+    }
+}
+
+struct Closer(Rc<Stream>);
+
+impl HandleResource for Closer {
+    fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
+            kernel_stream.close(scope);
+        }
+    }
+
+    fn closed(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
+            kernel_stream.cancel_requests(scope);
+        }
+        self.0.destroy(scope);
+    }
+}
+
+/// The native value of a class that inherits `LibuvStreamWrap`, before its stream is attached.
+struct Wrapped;
+
+/// Makes `object`, just constructed, a stream handle without a descriptor.
+pub fn construct(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    provider: &'static str,
+    name: &'static str,
+) -> Rc<Stream> {
+    async_wrap::wrap_async(scope, object, provider, Wrapped);
+    let handle = Handle::attach(scope, object, name);
+    let stream = Stream::attach(scope, object, Rc::new(KernelStream::new(handle.clone())));
+    handle.set_resource(Rc::new(Closer(stream.clone())));
+    stream
+}
+
+fn write_queue_size(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let stream = Stream::of(scope, args.this().into());
+    let size =
+        stream.and_then(|stream| Some(stream.resource().as_kernel_stream()?.write_queue_size()));
+    rv.set_double(size.unwrap_or(0) as f64);
+}
+
+fn set_blocking(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let stream = Stream::of(scope, args.this().into());
+    let result = match stream
+        .as_ref()
+        .and_then(|stream| stream.resource().as_kernel_stream())
+    {
+        Some(stream) => {
+            stream.set_blocking(args.get(0).is_true());
+            0
+        }
+        None => -Errno::EBADF.raw(),
+    };
+    rv.set_int32(result);
+}

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use secure_exec_kernel::{Disposition, Signal};
+
 use crate::binding::performance;
 use crate::convert;
 use crate::env::{Env, Slot};
@@ -47,6 +49,8 @@ pub(super) fn patch_process_object(
         return;
     };
     performance::start(&env);
+    // As Node at its start: writing to a closed pipe is an error, not the end. It cannot fail for this signal.
+    let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
     let name = env.name(scope, "title").into();
     object.set_accessor_with_setter(scope, name, title, set_title);
     let name = env.name(scope, "ppid").into();
