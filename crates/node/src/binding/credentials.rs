@@ -1,7 +1,7 @@
 //! `internalBinding('credentials')`: users and groups of the process. Follows Node's `src/node_credentials.cc`.
 //!
 //! # Deviations
-//! A guest process runs as one user for its whole life and has no supplementary groups. Setting an id to the one the
+//! A guest process runs as one user for its whole life. Setting an id to the one the
 //! process has succeeds, as in Linux; anything else fails with `EPERM`, as for an unprivileged process.
 
 use secure_exec_kernel::Errno;
@@ -113,8 +113,13 @@ fn getgroups(
         return;
     };
     // The effective group is always part of the list, as Node makes sure.
-    let gid = v8::Integer::new_from_unsigned(scope, process.egid()).into();
-    rv.set(v8::Array::new_with_elements(scope, &[gid]).into());
+    let mut groups = process.groups().to_vec();
+    if !groups.contains(&process.egid()) {
+        groups.push(process.egid());
+    }
+    let groups: Vec<v8::Local<v8::Value>> =
+        groups.into_iter().map(|gid| v8::Integer::new_from_unsigned(scope, gid).into()).collect();
+    rv.set(v8::Array::new_with_elements(scope, &groups).into());
 }
 
 /// Which database a name is looked up in.

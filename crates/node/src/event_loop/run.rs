@@ -36,8 +36,8 @@ fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
 
 /// Milliseconds of the kernel's monotonic clock since the process started.
 pub fn clock_now(env: &Env) -> f64 {
-    let Some(process) = env.try_process() else { return 0.0 };
-    let now = process.kernel().clock().monotonic();
+    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else { return 0.0 };
+    let now = kernel.clock().monotonic();
     let nanoseconds = u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec);
     nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
 }

@@ -57,10 +57,10 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
 
 /// The monotonic clock of the kernel in nanoseconds; zero where no process runs.
 pub fn monotonic_nanoseconds(env: &Env) -> u64 {
-    let Some(process) = env.try_process() else {
+    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else {
         return 0;
     };
-    let now = process.kernel().clock().monotonic();
+    let now = kernel.clock().monotonic();
     u64::try_from(now.sec)
         .unwrap_or(0)
         .saturating_mul(1_000_000_000)
@@ -203,26 +203,6 @@ pub fn signal_of(number: i32) -> Option<Signal> {
     Signal::from_name(name)
 }
 
-/// Whether a signal could be sent: what `kill(pid, 0)` asks.
-fn probe(env: &Env, pid: i32) -> Result<(), Errno> {
-    let Some(process) = env.try_process() else {
-        return Err(Errno::ESRCH);
-    };
-    if pid == 0 || pid == process.pid().raw() {
-        return Ok(());
-    }
-    let found = process
-        .kernel()
-        .processes()
-        .iter()
-        .any(|other| other.pid.raw() == pid.abs());
-    if found || pid == -1 {
-        Ok(())
-    } else {
-        Err(Errno::ESRCH)
-    }
-}
-
 fn kill(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
@@ -239,7 +219,7 @@ fn kill(
         return;
     };
     let result = if number == 0 {
-        probe(&env, pid)
+        process.kill_check(pid)
     } else {
         signal_of(number)
             .ok_or(Errno::EINVAL)
