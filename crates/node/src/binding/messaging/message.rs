@@ -1,0 +1,76 @@
+//! A message: serialized bytes and what travels beside them. It holds no handle into a heap, so that it can be read in
+//! another isolate than it was written in.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::port::{self, PortData};
+
+/// A backing store on its way to another heap.
+pub struct Store(pub v8::SharedRef<v8::BackingStore>);
+
+// SAFETY: a BackingStore is reference-counted atomically and holds no handle; V8 documents it for sharing between
+// isolates on different threads. Its bytes are reached through the buffers made of it only.
+unsafe impl Send for Store {}
+// SAFETY: as above; a shared reference gives access to the reference count and the length only.
+unsafe impl Sync for Store {}
+
+/// A native object on its way to another heap.
+pub trait TransferData: Send + Sync {
+    /// Makes the object; `None` with an exception pending.
+    fn deserialize<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>>;
+}
+
+/// What stands for one host object of the message.
+pub enum HostObject {
+    /// An object of the library, made by name (`module:Constructor`); its data follows in the bytes.
+    Library(String),
+    /// A native object that was copied.
+    Native(Box<dyn TransferData>),
+    /// A port that was transferred; taken by the first reader.
+    Port(Mutex<Option<Arc<PortData>>>),
+}
+
+/// A serialized value with everything that it refers to.
+#[derive(Default)]
+pub struct Message {
+    /// V8's serialization.
+    pub bytes: Vec<u8>,
+    /// Memory of transferred `ArrayBuffer`s, by transfer id.
+    pub array_buffers: Vec<Store>,
+    /// Memory of `SharedArrayBuffer`s, by id.
+    pub shared_buffers: Vec<Store>,
+    /// Compiled WebAssembly modules, by id.
+    pub modules: Vec<v8::CompiledWasmModule>,
+    /// Host objects, by the number that stands for them in the bytes.
+    pub host_objects: Vec<HostObject>,
+}
+
+impl Message {
+    /// Whether the message can have only one reader.
+    pub fn has_transferables(&self) -> bool {
+        !self.array_buffers.is_empty() || self.host_objects.iter().any(|object| matches!(object, HostObject::Port(_)))
+    }
+
+    /// Whether `data` is among the transferred ports.
+    pub fn transfers(&self, data: &Arc<PortData>) -> bool {
+        self.host_objects.iter().any(|object| match object {
+            HostObject::Port(port) => port.lock().as_ref().is_some_and(|port| Arc::ptr_eq(port, data)),
+            _ => false,
+        })
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // A port that never arrives is closed for its peer, too.
+        for object in &self.host_objects {
+            if let HostObject::Port(data) = object
+                && let Some(data) = data.lock().take()
+            {
+                port::disentangle(&data);
+            }
+        }
+    }
+}
