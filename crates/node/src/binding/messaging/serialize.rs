@@ -19,7 +19,8 @@ use crate::{convert, wrap};
 /// Native classes whose instances can be copied: each yields the copy of an object of its class, `None` for others.
 const NATIVE_CLASSES: &[CloneNative] = &[block_list::clone_block_list, block_list::clone_socket_address];
 
-type CloneNative = for<'s, 'i> fn(&mut v8::PinScope<'s, 'i>, v8::Local<'s, v8::Object>) -> Option<Box<dyn TransferData>>;
+type CloneNative =
+    for<'s, 'i, 'o> fn(&mut v8::PinScope<'s, 'i>, v8::Local<'o, v8::Object>) -> Option<Box<dyn TransferData>>;
 
 /// The object can be transferred (`kTransferable`).
 const TRANSFERABLE: u32 = 1;

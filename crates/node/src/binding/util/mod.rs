@@ -7,6 +7,8 @@ mod lazy;
 
 pub use lazy::lazy_property_getter;
 
+use secure_exec_kernel::FileKind;
+
 use super::Definition;
 use crate::convert;
 use crate::env::{Env, Slot};
@@ -147,15 +149,18 @@ fn guess_handle_type(
     rv.set_uint32(handle_type(scope, fd));
 }
 
-const TTY: u32 = 1;
 const FILE: u32 = 3;
 const PIPE: u32 = 4;
 const UNKNOWN: u32 = 5;
 
 fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> u32 {
-    let Some(process) = Env::of(scope).try_process() else { return UNKNOWN };
-    let _ = (process, TTY, FILE, PIPE, fd);
-    UNKNOWN
+    let file = Env::of(scope).try_process().and_then(|process| process.file(fd).ok());
+    match file.map(|file| file.kind()) {
+        // libuv takes a character device that is no terminal for a file; there are no terminals yet.
+        Some(FileKind::Regular | FileKind::CharDevice) => FILE,
+        Some(FileKind::Pipe) => PIPE,
+        _ => UNKNOWN,
+    }
 }
 
 macro_rules! view_predicates {
