@@ -31,5 +31,6 @@ pub mod source;
 pub mod stream;
 pub mod string_bytes;
 pub mod tables;
+pub mod thread_pool;
 pub mod watchdog;
 pub mod wrap;
