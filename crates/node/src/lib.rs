@@ -17,6 +17,7 @@ pub mod bootstrap;
 pub mod callback_scope;
 pub mod convert;
 pub mod decorate;
+pub mod delay;
 pub mod dotenv;
 pub mod env;
 pub mod event_loop;

@@ -1,5 +1,7 @@
 //! `internalBinding('performance')`. Follows Node's `src/node_perf.cc`.
 
+pub mod histogram;
+
 use std::cell::Cell;
 
 use super::Definition;
@@ -63,6 +65,7 @@ pub fn define(definition: &mut Definition) {
             remove_garbage_collection_tracking,
         )
         .init(initialize);
+    histogram::define(definition);
 }
 
 fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
