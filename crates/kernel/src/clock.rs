@@ -23,7 +23,9 @@ const EPOCH: i64 = 1_704_067_200;
 impl VirtualClock {
     /// Starts at 2024-01-01T00:00:00Z.
     pub fn new() -> VirtualClock {
-        VirtualClock { elapsed_ns: Mutex::new(0) }
+        VirtualClock {
+            elapsed_ns: Mutex::new(0),
+        }
     }
 
     /// Moves forward.
@@ -33,7 +35,10 @@ impl VirtualClock {
 
     fn elapsed(&self) -> Timespec {
         let ns = *self.elapsed_ns.lock();
-        Timespec { sec: (ns / 1_000_000_000) as i64, nsec: (ns % 1_000_000_000) as u32 }
+        Timespec {
+            sec: (ns / 1_000_000_000) as i64,
+            nsec: (ns % 1_000_000_000) as u32,
+        }
     }
 }
 
@@ -46,7 +51,10 @@ impl Default for VirtualClock {
 impl Clock for VirtualClock {
     fn realtime(&self) -> Timespec {
         let elapsed = self.elapsed();
-        Timespec { sec: EPOCH + elapsed.sec, nsec: elapsed.nsec }
+        Timespec {
+            sec: EPOCH + elapsed.sec,
+            nsec: elapsed.nsec,
+        }
     }
 
     fn monotonic(&self) -> Timespec {

@@ -12,7 +12,10 @@ use crate::pipe::{Pipe, PipeSlot};
 use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessState, ProcessTable};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
-use crate::vfs::{At, Caller, Credentials, FileDescription, File, Mount, OpenPath, Ownership, VirtualDentry, Vfs};
+use crate::vfs::{
+    At, Caller, Credentials, File, FileDescription, LastLink, Mount, NewInodeKind, OpenPath,
+    Ownership, Vfs, VirtualDentry,
+};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, OnceLock};
@@ -90,9 +93,19 @@ impl Kernel {
     /// - `ENOSPC`: the limits leave no room for the root file system.
     pub fn boot(config: KernelConfig) -> Result<Arc<Kernel>> {
         let ledger = Arc::new(LimitLedger::default());
-        let tmpfs = Tmpfs::new(&config.limits, ledger.clone(), config.clock.clone(), crate::fs::dev::ROOT)?;
+        let tmpfs = Tmpfs::new(
+            &config.limits,
+            ledger.clone(),
+            config.clock.clone(),
+            crate::fs::dev::ROOT,
+        )?;
         let root = Mount::new_root(tmpfs.clone(), "rootfs").root();
-        let vfs = Arc::new(Vfs::new(root.clone(), config.clock.clone(), config.limits.clone(), ledger));
+        let vfs = Arc::new(Vfs::new(
+            root.clone(),
+            config.clock.clone(),
+            config.limits.clone(),
+            ledger,
+        ));
         let kernel = Arc::new(Kernel {
             vfs,
             trace: Arc::default(),
@@ -107,9 +120,20 @@ impl Kernel {
             file_agent: OnceLock::new(),
             config,
         });
-        let fs = FsContext { root: root.clone(), cwd: root, umask: 0o022 };
-        let agent = kernel.first_process(Pid::from_raw(0), Credentials::user(rootfs::USER_ID), fs.clone());
-        kernel.table.lock().insert_init(&kernel.first_process(Pid::INIT, Credentials::root(), fs));
+        let fs = FsContext {
+            root: root.clone(),
+            cwd: root,
+            umask: 0o022,
+        };
+        let agent = kernel.first_process(
+            Pid::from_raw(0),
+            Credentials::user(rootfs::USER_ID),
+            fs.clone(),
+        );
+        kernel
+            .table
+            .lock()
+            .insert_init(&kernel.first_process(Pid::INIT, Credentials::root(), fs));
         let init = kernel.table.lock().row(Pid::INIT)?.process.clone();
         let set = (kernel.init.set(init), kernel.file_agent.set(agent));
         debug_assert!(set.0.is_ok() && set.1.is_ok(), "boot sets them once");
@@ -138,12 +162,19 @@ impl Kernel {
     /// - `EINVAL`: the name is no file name, or a name holds white space.
     /// - `ENOSPC`: the quota is used up.
     pub fn register_command(&self, name: &str, binfmt: &str) -> Result<()> {
-        let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\0');
+        let plain = |text: &str| {
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\0')
+        };
         if !plain(name) || !plain(binfmt) || name == "." || name == ".." {
             return Err(Errno::EINVAL);
         }
         let path = [b"/usr/bin/", name.as_bytes()].concat();
-        rootfs::write_file(self, &path, &crate::process::command_file(binfmt, name), 0o755)
+        rootfs::write_file(
+            self,
+            &path,
+            &crate::process::command_file(binfmt, name),
+            0o755,
+        )
     }
 
     /// Makes a pipe that belongs to the embedder: reading end, writing end.
@@ -151,7 +182,7 @@ impl Kernel {
     /// # Errors
     /// None at present.
     pub fn pipe(&self) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
-        Ok(self.make_pipe(Credentials::root(), OpenFlags::empty(), None))
+        Ok(self.make_pipe(Credentials::user(rootfs::USER_ID), OpenFlags::empty(), None))
     }
 
     /// Makes a pipe that counts against the guests' limit.
@@ -180,7 +211,10 @@ impl Kernel {
         let writer = pipe.open(write, slot.clone());
         let owner = Ownership::new(0o600, credentials.euid, credentials.egid);
         let path = self.anonymous(FileKind::Pipe, owner, Some((pipe, slot)));
-        (self.describe(path.clone(), Arc::new(reader), read), self.describe(path, Arc::new(writer), write))
+        (
+            self.describe(path.clone(), Arc::new(reader), read),
+            self.describe(path, Arc::new(writer), write),
+        )
     }
 
     /// Makes a nameless inode as something to open.
@@ -196,24 +230,53 @@ impl Kernel {
             FileKind::Pipe => format!("pipe:[{ino}]"),
             _ => "anon_inode:inotify".into(),
         };
-        let inode = Arc::new(AnonInode { ino, kind, owner, created, pipe });
-        let dentry = VirtualDentry { mount: self.anon.clone(), inode };
-        OpenPath { dentry, parent: None, name: name.into_bytes().into_boxed_slice() }
+        let inode = Arc::new(AnonInode {
+            ino,
+            kind,
+            owner,
+            created,
+            pipe,
+        });
+        let dentry = VirtualDentry {
+            mount: self.anon.clone(),
+            inode,
+        };
+        OpenPath {
+            dentry,
+            parent: None,
+            name: name.into_bytes().into_boxed_slice(),
+        }
     }
 
-    pub(crate) fn describe(&self, path: OpenPath, file: Arc<dyn File>, flags: OpenFlags) -> Arc<FileDescription> {
+    pub(crate) fn describe(
+        &self,
+        path: OpenPath,
+        file: Arc<dyn File>,
+        flags: OpenFlags,
+    ) -> Arc<FileDescription> {
         FileDescription::new(path, Some(file), flags, self.vfs.watches.clone())
     }
 
     /// Root's view of the tree, for the kernel's own file operations.
     pub(crate) fn root_at(&self) -> At {
-        let caller = Caller { pid: Pid::INIT, credentials: Arc::new(Credentials::root()) };
-        At { root: self.vfs.root.clone(), base: self.vfs.root.clone(), caller }
+        let caller = Caller {
+            pid: Pid::INIT,
+            credentials: Arc::new(Credentials::root()),
+        };
+        At {
+            root: self.vfs.root.clone(),
+            base: self.vfs.root.clone(),
+            caller,
+        }
     }
 
     /// The process with this number, zombies included.
     pub fn process(&self, pid: Pid) -> Option<Arc<Process>> {
-        self.table.lock().row(pid).ok().map(|row| row.process.clone())
+        self.table
+            .lock()
+            .row(pid)
+            .ok()
+            .map(|row| row.process.clone())
     }
 
     /// All processes, ascending, init included.
@@ -240,7 +303,10 @@ impl Kernel {
     pub fn resource_counts(&self) -> ResourceCounts {
         let (processes, zombies, fds) = {
             let table = self.table.lock();
-            let fds = table.rows().map(|(_, row)| row.process.fds.lock().len()).sum();
+            let fds = table
+                .rows()
+                .map(|(_, row)| row.process.fds.lock().len())
+                .sum();
             (table.len(), table.zombies(), fds)
         };
         ResourceCounts {
@@ -293,8 +359,12 @@ impl Kernel {
     pub(crate) fn uptime(&self) -> Timespec {
         let now = self.vfs.clock.monotonic();
         let borrow = i64::from(now.nsec < self.booted.nsec);
-        let nsec = (i64::from(now.nsec) - i64::from(self.booted.nsec) + borrow * 1_000_000_000) as u32;
-        Timespec { sec: now.sec - self.booted.sec - borrow, nsec }
+        let nsec =
+            (i64::from(now.nsec) - i64::from(self.booted.nsec) + borrow * 1_000_000_000) as u32;
+        Timespec {
+            sec: now.sec - self.booted.sec - borrow,
+            nsec,
+        }
     }
 
     pub(crate) fn tmpfs(&self) -> &Arc<Tmpfs> {
@@ -306,13 +376,39 @@ impl Kernel {
         crate::fs::tmpfs::export(&self.tmpfs)
     }
 
-    /// Replaces the root file system's files by exported ones.
+    /// Replaces the root file system's files by exported ones. Mounts stay where they are; processes are
+    /// expected to be started afterwards.
     ///
     /// # Errors
     /// - `EINVAL`: the bytes are no export.
-    /// - `ENOSPC`: they do not fit the limits.
+    /// - `ENOSPC`, `EFBIG`: they do not fit the limits; nothing has changed then.
     pub fn import_filesystem(&self, bytes: &[u8]) -> Result<()> {
-        crate::fs::tmpfs::import(&self.tmpfs, bytes)
+        let root = &self.vfs.root;
+        let mut mounted = Vec::new();
+        for mount in root.mount.children() {
+            if let Some((parent, inode)) = mount.covered() {
+                let path = self.vfs.path_of_dir(
+                    root,
+                    &VirtualDentry {
+                        mount: parent,
+                        inode,
+                    },
+                )?;
+                mounted.push((path, mount));
+            }
+        }
+        crate::fs::tmpfs::import(&self.tmpfs, bytes)?;
+        root.mount.detach_children();
+        let at = self.root_at();
+        for (path, mount) in mounted {
+            match self.vfs.make(&at, &path, NewInodeKind::Directory, 0o755) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            let dir = at.find(&path, LastLink::Follow)?;
+            Mount::attach(&dir, mount.fs().clone(), mount.source(), mount.flags())?;
+        }
+        Ok(())
     }
 
     /// Kills every process but init.
@@ -321,7 +417,9 @@ impl Kernel {
             let victims: Vec<Arc<Process>> = {
                 let table = self.table.lock();
                 let running = table.rows().filter(|(pid, row)| {
-                    *pid != Pid::INIT && !matches!(row.state, ProcessState::Zombie(_)) && row.process.is_alive()
+                    *pid != Pid::INIT
+                        && !matches!(row.state, ProcessState::Zombie(_))
+                        && row.process.is_alive()
                 });
                 running.map(|(_, row)| row.process.clone()).collect()
             };

@@ -55,7 +55,9 @@ pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
 pub use limits::{LimitBreach, Limits};
-pub use process::{Binfmt, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState, SpawnOptions};
+pub use process::{
+    Binfmt, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState, SpawnOptions,
+};
 pub use random::{RandomSource, SeededRandom};
 pub use trace::{SyscallEvent, Tracer};
 pub use vfs::{Credentials, FileDescription, FileSystem, Inode};

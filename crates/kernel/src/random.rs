@@ -17,7 +17,9 @@ pub struct SeededRandom {
 impl SeededRandom {
     /// Starts the sequence that belongs to `seed`.
     pub fn new(seed: u64) -> SeededRandom {
-        SeededRandom { state: Mutex::new(seed) }
+        SeededRandom {
+            state: Mutex::new(seed),
+        }
     }
 }
 

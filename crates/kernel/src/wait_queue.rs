@@ -16,7 +16,9 @@ pub struct WaitQueue {
 impl WaitQueue {
     /// Makes an empty queue.
     pub const fn new() -> WaitQueue {
-        WaitQueue { wakers: Mutex::new(Vec::new()) }
+        WaitQueue {
+            wakers: Mutex::new(Vec::new()),
+        }
     }
 
     /// Adds the waker of `cx` unless it is there already.
@@ -55,7 +57,11 @@ impl WaitQueue {
     }
 
     /// Runs `attempt` until it yields a value, registering before the last look so that no wake-up is lost.
-    pub fn poll_until<T>(&self, cx: &Context<'_>, mut attempt: impl FnMut() -> Option<T>) -> Poll<T> {
+    pub fn poll_until<T>(
+        &self,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut() -> Option<T>,
+    ) -> Poll<T> {
         if let Some(value) = attempt() {
             return Poll::Ready(value);
         }

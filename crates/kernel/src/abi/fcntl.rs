@@ -58,7 +58,8 @@ impl OpenFlags {
     /// Mask of the access mode.
     pub const O_ACCMODE: OpenFlags = OpenFlags::from_bits_retain(0o3);
     /// Flags that `fcntl(F_SETFL)` may change.
-    pub const SETFL_MASK: OpenFlags = OpenFlags::from_bits_retain(0o2000 | 0o4000 | 0o20000 | 0o40000 | 0o1_000_000);
+    pub const SETFL_MASK: OpenFlags =
+        OpenFlags::from_bits_retain(0o2000 | 0o4000 | 0o20000 | 0o40000 | 0o1_000_000);
 
     /// Whether the access mode permits reading.
     pub const fn readable(self) -> bool {

@@ -98,7 +98,11 @@ impl Signal {
 
     /// Takes a number from a guest; `None` outside 1 to 64.
     pub const fn from_raw(number: i32) -> Option<Signal> {
-        if number >= 1 && number <= Signal::MAX as i32 { Some(Signal(number as u8)) } else { None }
+        if number >= 1 && number <= Signal::MAX as i32 {
+            Some(Signal(number as u8))
+        } else {
+            None
+        }
     }
 
     /// Signal number.
@@ -109,7 +113,11 @@ impl Signal {
 
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 32 { f.write_str(self.name()) } else { write!(f, "SIGRT_{}", self.0 - 32) }
+        if self.0 < 32 {
+            f.write_str(self.name())
+        } else {
+            write!(f, "SIGRT_{}", self.0 - 32)
+        }
     }
 }
 

@@ -35,7 +35,9 @@ impl ExitStatus {
     pub const fn code(self) -> i32 {
         match self {
             ExitStatus::Exited(code) => code as i32,
-            ExitStatus::Signaled(signal, _) | ExitStatus::Stopped(signal) => 128 + signal.raw() as i32,
+            ExitStatus::Signaled(signal, _) | ExitStatus::Stopped(signal) => {
+                128 + signal.raw() as i32
+            }
             ExitStatus::Continued => 0,
         }
     }

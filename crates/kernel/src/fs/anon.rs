@@ -20,11 +20,22 @@ impl FileSystem for AnonFs {
     }
 
     fn root(&self) -> Arc<dyn Inode> {
-        Arc::new(AnonInode { ino: 0, kind: FileKind::Directory, owner: Ownership::new(0o555, 0, 0), created: Timespec::default(), pipe: None })
+        Arc::new(AnonInode {
+            ino: 0,
+            kind: FileKind::Directory,
+            owner: Ownership::new(0o555, 0, 0),
+            created: Timespec::default(),
+            pipe: None,
+        })
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        Ok(StatFs { kind: PIPEFS_MAGIC, bsize: 4096, namelen: 255, ..StatFs::default() })
+        Ok(StatFs {
+            kind: PIPEFS_MAGIC,
+            bsize: 4096,
+            namelen: 255,
+            ..StatFs::default()
+        })
     }
 }
 
@@ -69,6 +80,9 @@ impl Inode for AnonInode {
     }
 
     fn open(self: Arc<Self>, flags: OpenFlags, _caller: &Caller) -> Result<Option<Arc<dyn File>>> {
-        Ok(self.pipe.as_ref().map(|(pipe, slot)| Arc::new(pipe.open(flags, slot.clone())) as Arc<dyn File>))
+        Ok(self
+            .pipe
+            .as_ref()
+            .map(|(pipe, slot)| Arc::new(pipe.open(flags, slot.clone())) as Arc<dyn File>))
     }
 }

@@ -60,11 +60,20 @@ impl FileSystem for Devfs {
     }
 
     fn root(&self) -> Arc<dyn Inode> {
-        Arc::new(DevInode { index: None, random: self.random.clone(), booted: self.booted })
+        Arc::new(DevInode {
+            index: None,
+            random: self.random.clone(),
+            booted: self.booted,
+        })
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        Ok(StatFs { kind: TMPFS_MAGIC, bsize: 4096, namelen: 255, ..StatFs::default() })
+        Ok(StatFs {
+            kind: TMPFS_MAGIC,
+            bsize: 4096,
+            namelen: 255,
+            ..StatFs::default()
+        })
     }
 }
 
@@ -77,7 +86,9 @@ struct DevInode {
 
 impl DevInode {
     fn node(&self) -> Option<&'static Node> {
-        self.index.and_then(|index| NODES.get(index)).map(|(_, node)| node)
+        self.index
+            .and_then(|index| NODES.get(index))
+            .map(|(_, node)| node)
     }
 }
 
@@ -114,8 +125,16 @@ impl Inode for DevInode {
             ino: self.ino(),
             mode: self.kind().mode() | owner.mode,
             nlink: if self.index.is_none() { 2 } else { 1 },
-            rdev: if let Some(Node::Device(_, number)) = self.node() { *number } else { 0 },
-            size: if let Some(Node::Link(target)) = self.node() { target.len() as u64 } else { 0 },
+            rdev: if let Some(Node::Device(_, number)) = self.node() {
+                *number
+            } else {
+                0
+            },
+            size: if let Some(Node::Link(target)) = self.node() {
+                target.len() as u64
+            } else {
+                0
+            },
             blksize: 4096,
             atime: self.booted,
             mtime: self.booted,
@@ -133,8 +152,15 @@ impl Inode for DevInode {
         if self.index.is_some() {
             return Err(Errno::ENOTDIR);
         }
-        let index = NODES.iter().position(|(known, _)| known.as_bytes() == name).ok_or(Errno::ENOENT)?;
-        Ok(Arc::new(DevInode { index: Some(index), random: self.random.clone(), booted: self.booted }))
+        let index = NODES
+            .iter()
+            .position(|(known, _)| known.as_bytes() == name)
+            .ok_or(Errno::ENOENT)?;
+        Ok(Arc::new(DevInode {
+            index: Some(index),
+            random: self.random.clone(),
+            booted: self.booted,
+        }))
     }
 
     fn read_link(&self, _caller: &Caller) -> Result<Vec<u8>> {
@@ -165,9 +191,10 @@ impl Inode for DevInode {
         match self.node() {
             // No process has a controlling terminal.
             Some(Node::Device(Device::Tty, _)) => Err(Errno::ENXIO),
-            Some(Node::Device(device, _)) => {
-                Ok(Some(Arc::new(DeviceFile { device: *device, random: self.random.clone() })))
-            }
+            Some(Node::Device(device, _)) => Ok(Some(Arc::new(DeviceFile {
+                device: *device,
+                random: self.random.clone(),
+            }))),
             _ => Ok(None),
         }
     }

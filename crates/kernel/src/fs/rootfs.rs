@@ -55,7 +55,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("/etc/group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"),
     ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
-    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    (
+        "/etc/nsswitch.conf",
+        "passwd: files\ngroup: files\nhosts: files dns\n",
+    ),
     ("/etc/shells", "/bin/sh\n"),
     (
         "/usr/lib/os-release",
@@ -67,28 +70,63 @@ const FILES: &[(&str, &str)] = &[
 pub(crate) fn populate(kernel: &Arc<Kernel>) -> Result<()> {
     let at = kernel.root_at();
     for (path, mode, owner) in DIRECTORIES {
-        kernel.vfs.make(&at, path.as_bytes(), NewInodeKind::Directory, *mode)?;
+        kernel
+            .vfs
+            .make(&at, path.as_bytes(), NewInodeKind::Directory, *mode)?;
         if *owner != 0 {
-            let change = SetAttributes { uid: Some(*owner), gid: Some(*owner), ..SetAttributes::default() };
-            at.find(path.as_bytes(), LastLink::Follow)?.inode.set_attributes(&change)?;
+            let change = SetAttributes {
+                uid: Some(*owner),
+                gid: Some(*owner),
+                ..SetAttributes::default()
+            };
+            at.find(path.as_bytes(), LastLink::Follow)?
+                .inode
+                .set_attributes(&change)?;
         }
     }
     for (path, target) in SYMLINKS {
-        kernel.vfs.make(&at, path.as_bytes(), NewInodeKind::Symlink(target.as_bytes()), 0o777)?;
+        kernel.vfs.make(
+            &at,
+            path.as_bytes(),
+            NewInodeKind::Symlink(target.as_bytes()),
+            0o777,
+        )?;
     }
     for (path, contents) in FILES {
         write_file(kernel, path.as_bytes(), contents.as_bytes(), 0o644)?;
     }
-    kernel.vfs.make(&at, b"/etc/os-release", NewInodeKind::Symlink(b"../usr/lib/os-release"), 0o777)?;
+    kernel.vfs.make(
+        &at,
+        b"/etc/os-release",
+        NewInodeKind::Symlink(b"../usr/lib/os-release"),
+        0o777,
+    )?;
     let hostname = kernel.hostname();
-    let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n");
+    let hosts = format!(
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"
+    );
     write_file(kernel, b"/etc/hosts", hosts.as_bytes(), 0o644)?;
-    write_file(kernel, b"/etc/hostname", format!("{hostname}\n").as_bytes(), 0o644)?;
-    mount(kernel, b"/dev", Devfs::new(kernel.random().clone(), kernel.clock().realtime()), "devtmpfs")?;
+    write_file(
+        kernel,
+        b"/etc/hostname",
+        format!("{hostname}\n").as_bytes(),
+        0o644,
+    )?;
+    mount(
+        kernel,
+        b"/dev",
+        Devfs::new(kernel.random().clone(), kernel.clock().realtime()),
+        "devtmpfs",
+    )?;
     mount(kernel, b"/proc", Procfs::new(kernel), "proc")
 }
 
-fn mount(kernel: &Kernel, path: &[u8], fs: Arc<dyn crate::vfs::FileSystem>, source: &str) -> Result<()> {
+fn mount(
+    kernel: &Kernel,
+    path: &[u8],
+    fs: Arc<dyn crate::vfs::FileSystem>,
+    source: &str,
+) -> Result<()> {
     let at = kernel.root_at().find(path, LastLink::Follow)?;
     Mount::attach(&at, fs, source, MountFlags::MS_NOSUID).map(drop)
 }
@@ -96,7 +134,9 @@ fn mount(kernel: &Kernel, path: &[u8], fs: Arc<dyn crate::vfs::FileSystem>, sour
 /// Writes a file as root, replacing what it held.
 pub(crate) fn write_file(kernel: &Kernel, path: &[u8], contents: &[u8], mode: u32) -> Result<()> {
     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
-    let file = kernel.vfs.open(&kernel.root_at(), path, OpenRequest { flags, mode })?;
+    let file = kernel
+        .vfs
+        .open(&kernel.root_at(), path, OpenRequest { flags, mode })?;
     if file.kind() != FileKind::Regular {
         return Err(Errno::EINVAL);
     }

@@ -48,7 +48,12 @@ impl Pipe {
 
     /// Opens one end, or both.
     pub fn open(self: &Arc<Self>, flags: OpenFlags, slot: Option<PipeSlot>) -> PipeEnd {
-        let end = PipeEnd { pipe: self.clone(), reads: flags.readable(), writes: flags.writable(), _slot: slot };
+        let end = PipeEnd {
+            pipe: self.clone(),
+            reads: flags.readable(),
+            writes: flags.writable(),
+            _slot: slot,
+        };
         let mut state = self.state.lock();
         state.readers += usize::from(end.reads);
         state.writers += usize::from(end.writes);
@@ -74,11 +79,6 @@ impl Pipe {
         Ok(Arc::new(end))
     }
 
-    /// Bytes waiting to be read.
-    pub fn buffered(&self) -> usize {
-        self.state.lock().ring.len()
-    }
-
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -86,7 +86,11 @@ impl Pipe {
         let mut state = self.state.lock();
         let count = state.ring.read(buf);
         if count == 0 {
-            return if state.writers == 0 && state.had_writer { Ok(0) } else { Err(Errno::EAGAIN) };
+            return if state.writers == 0 && state.had_writer {
+                Ok(0)
+            } else {
+                Err(Errno::EAGAIN)
+            };
         }
         drop(state);
         self.writers.wake_all();
@@ -127,7 +131,9 @@ impl PipeSlot {
     /// The count that the refused pipe would have made.
     pub fn take(count: &Arc<AtomicUsize>, max: usize) -> core::result::Result<PipeSlot, usize> {
         count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| (used < max).then_some(used + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used < max).then_some(used + 1)
+            })
             .map(|_| PipeSlot(Arc::new(SlotGuard(count.clone()))))
             .map_err(|used| used + 1)
     }

@@ -90,7 +90,11 @@ impl Vfs {
             return Err(Errno::EACCES);
         }
         check_permission(&*target.inode, &at.caller.credentials, X_OK)?;
-        if target.mount.flags().contains(crate::vfs::MountFlags::MS_NOEXEC) {
+        if target
+            .mount
+            .flags()
+            .contains(crate::vfs::MountFlags::MS_NOEXEC)
+        {
             return Err(Errno::EACCES);
         }
         let mut head = vec![0; HEAD];
@@ -100,7 +104,12 @@ impl Vfs {
             Some((format, command)) => (Some(format), Some(command)),
             None => (None, None),
         };
-        Ok(ExecImage { path: self.realpath(at, file)?, head, command, format })
+        Ok(ExecImage {
+            path: self.realpath(at, file)?,
+            head,
+            command,
+            format,
+        })
     }
 }
 
@@ -116,20 +125,30 @@ type Shebang = (Vec<u8>, Option<Vec<u8>>);
 
 /// Splits a `#!` line as Linux does: the interpreter, and everything after it as one argument.
 fn shebang(head: &[u8]) -> Result<Option<Shebang>> {
-    let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
+    let Some(line) = head.strip_prefix(b"#!") else {
+        return Ok(None);
+    };
     let line = match line.iter().position(|byte| *byte == b'\n') {
         Some(end) => &line[..end],
         // A line that the head cuts off may name half an interpreter.
-        None if head.len() == HEAD && !line.trim_ascii().contains(&b' ') => return Err(Errno::ENOEXEC),
+        None if head.len() == HEAD && !line.trim_ascii().contains(&b' ') => {
+            return Err(Errno::ENOEXEC);
+        }
         None => line,
     };
     let line = line.trim_ascii();
-    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let end = line
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(line.len());
     if end == 0 {
         return Err(Errno::ENOEXEC);
     }
     let argument = line[end..].trim_ascii();
-    Ok(Some((line[..end].to_vec(), (!argument.is_empty()).then(|| argument.to_vec()))))
+    Ok(Some((
+        line[..end].to_vec(),
+        (!argument.is_empty()).then(|| argument.to_vec()),
+    )))
 }
 
 #[cfg(test)]
@@ -139,8 +158,14 @@ mod tests {
     #[test]
     fn shebang_takes_the_rest_of_the_line_as_one_argument() {
         let parsed = shebang(b"#! /usr/bin/env  node --flag \nrest").unwrap();
-        assert_eq!(parsed, Some((b"/usr/bin/env".to_vec(), Some(b"node --flag".to_vec()))));
-        assert_eq!(shebang(b"#!/bin/sh").unwrap(), Some((b"/bin/sh".to_vec(), None)));
+        assert_eq!(
+            parsed,
+            Some((b"/usr/bin/env".to_vec(), Some(b"node --flag".to_vec())))
+        );
+        assert_eq!(
+            shebang(b"#!/bin/sh").unwrap(),
+            Some((b"/bin/sh".to_vec(), None))
+        );
         assert_eq!(shebang(b"plain").unwrap(), None);
         assert_eq!(shebang(b"#!\n"), Err(Errno::ENOEXEC));
     }

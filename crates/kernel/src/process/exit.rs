@@ -47,7 +47,8 @@ impl Process {
         let parent = table.row(ppid).ok().map(|row| row.process.clone());
         let collected = ppid != Pid::INIT
             && parent.as_ref().is_some_and(|parent| {
-                parent.is_alive() && parent.signals.disposition(Signal::SIGCHLD) != Disposition::Ignore
+                parent.is_alive()
+                    && parent.signals.disposition(Signal::SIGCHLD) != Disposition::Ignore
             });
         let removed = if collected {
             if let Ok(row) = table.row_mut(self.pid()) {

@@ -34,11 +34,17 @@ impl FdTable {
     }
 
     pub fn entry(&self, fd: Fd) -> Result<&FdEntry> {
-        usize::try_from(fd).ok().and_then(|fd| self.slots.get(fd)?.as_ref()).ok_or(Errno::EBADF)
+        usize::try_from(fd)
+            .ok()
+            .and_then(|fd| self.slots.get(fd)?.as_ref())
+            .ok_or(Errno::EBADF)
     }
 
     pub fn entry_mut(&mut self, fd: Fd) -> Result<&mut FdEntry> {
-        usize::try_from(fd).ok().and_then(|fd| self.slots.get_mut(fd)?.as_mut()).ok_or(Errno::EBADF)
+        usize::try_from(fd)
+            .ok()
+            .and_then(|fd| self.slots.get_mut(fd)?.as_mut())
+            .ok_or(Errno::EBADF)
     }
 
     /// Puts files at the lowest free descriptors not below `min`: all of them or none.
@@ -109,7 +115,11 @@ impl FdTable {
     /// - `EBADF`: it is not open.
     pub fn remove(&mut self, fd: Fd) -> Result<FdEntry> {
         let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
-        let entry = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::EBADF)?;
+        let entry = self
+            .slots
+            .get_mut(index)
+            .and_then(Option::take)
+            .ok_or(Errno::EBADF)?;
         self.open -= 1;
         self.lowest_free = self.lowest_free.min(index);
         Ok(entry)
@@ -117,20 +127,32 @@ impl FdTable {
 
     /// Open descriptors, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (Fd, &FdEntry)> {
-        self.slots.iter().enumerate().filter_map(|(fd, slot)| Some((fd as Fd, slot.as_ref()?)))
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(fd, slot)| Some((fd as Fd, slot.as_ref()?)))
     }
 
     /// Takes everything out for good; the process has ended.
     pub fn finish(&mut self) -> Vec<FdEntry> {
         self.finished = true;
         self.open = 0;
-        core::mem::take(&mut self.slots).into_iter().flatten().collect()
+        core::mem::take(&mut self.slots)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Takes out what `execve(2)` closes.
     pub fn take_cloexec(&mut self) -> Vec<FdEntry> {
-        let closing: Vec<Fd> =
-            self.iter().filter(|(_, entry)| entry.flags.contains(FdFlags::FD_CLOEXEC)).map(|(fd, _)| fd).collect();
-        closing.into_iter().filter_map(|fd| self.remove(fd).ok()).collect()
+        let closing: Vec<Fd> = self
+            .iter()
+            .filter(|(_, entry)| entry.flags.contains(FdFlags::FD_CLOEXEC))
+            .map(|(fd, _)| fd)
+            .collect();
+        closing
+            .into_iter()
+            .filter_map(|fd| self.remove(fd).ok())
+            .collect()
     }
 }

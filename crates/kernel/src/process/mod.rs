@@ -9,20 +9,20 @@ mod signal;
 mod spawn;
 mod table;
 
-pub use exec::{Binfmt, ExecImage};
 pub(crate) use exec::command_file;
+pub use exec::{Binfmt, ExecImage};
 pub(crate) use fd_table::{FdEntry, FdTable};
 pub use ids::{Fd, Pid};
 pub use spawn::{FileAction, SpawnOptions};
-pub use table::{ProcessInfo, ProcessState};
 pub(crate) use table::ProcessTable;
+pub use table::{ProcessInfo, ProcessState};
 
-use crate::abi::wait::ExitStatus;
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};
+use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
 use crate::trace::Trace;
-use crate::vfs::{Caller, Credentials, VirtualDentry, Vfs};
+use crate::vfs::{Caller, Credentials, Vfs, VirtualDentry};
 use crate::wait_queue::WaitQueue;
 use core::any::Any;
 use core::fmt;
@@ -86,10 +86,20 @@ pub(crate) struct NewProcess {
 
 impl Process {
     pub(crate) fn new(kernel: &Arc<Kernel>, new: NewProcess) -> Arc<Process> {
-        Process::build(Arc::downgrade(kernel), kernel.vfs.clone(), kernel.trace.clone(), new)
+        Process::build(
+            Arc::downgrade(kernel),
+            kernel.vfs.clone(),
+            kernel.trace.clone(),
+            new,
+        )
     }
 
-    pub(crate) fn build(kernel: Weak<Kernel>, vfs: Arc<Vfs>, trace: Arc<Trace>, new: NewProcess) -> Arc<Process> {
+    pub(crate) fn build(
+        kernel: Weak<Kernel>,
+        vfs: Arc<Vfs>,
+        trace: Arc<Trace>,
+        new: NewProcess,
+    ) -> Arc<Process> {
         let started = vfs.clock.monotonic();
         Arc::new_cyclic(|this| Process {
             pid: new.pid,
@@ -192,7 +202,10 @@ impl Process {
     }
 
     pub(crate) fn caller(&self) -> Caller {
-        Caller { pid: self.pid, credentials: self.credentials.clone() }
+        Caller {
+            pid: self.pid,
+            credentials: self.credentials.clone(),
+        }
     }
 
     pub(crate) fn arc(&self) -> Result<Arc<Process>> {
@@ -202,6 +215,8 @@ impl Process {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Process")
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }

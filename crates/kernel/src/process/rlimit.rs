@@ -5,10 +5,22 @@ use crate::limits::Limits;
 
 /// Limits that processes start with.
 pub(crate) fn initial(limits: &Limits) -> [Rlimit; RLIM_NLIMITS] {
-    let mut table = [Rlimit { soft: RLIM_INFINITY, hard: RLIM_INFINITY }; RLIM_NLIMITS];
-    let mut set = |resource: Resource, soft: u64, hard: u64| table[resource as usize] = Rlimit { soft, hard };
-    set(Resource::RLIMIT_NOFILE, limits.max_open_fds as u64, limits.max_open_fds as u64);
-    set(Resource::RLIMIT_NPROC, limits.max_processes as u64, limits.max_processes as u64);
+    let mut table = [Rlimit {
+        soft: RLIM_INFINITY,
+        hard: RLIM_INFINITY,
+    }; RLIM_NLIMITS];
+    let mut set =
+        |resource: Resource, soft: u64, hard: u64| table[resource as usize] = Rlimit { soft, hard };
+    set(
+        Resource::RLIMIT_NOFILE,
+        limits.max_open_fds as u64,
+        limits.max_open_fds as u64,
+    );
+    set(
+        Resource::RLIMIT_NPROC,
+        limits.max_processes as u64,
+        limits.max_processes as u64,
+    );
     set(Resource::RLIMIT_STACK, 8 << 20, RLIM_INFINITY);
     set(Resource::RLIMIT_CORE, 0, 0);
     set(Resource::RLIMIT_MEMLOCK, 8 << 20, 8 << 20);

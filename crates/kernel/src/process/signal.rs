@@ -24,8 +24,14 @@ struct State {
 
 impl Default for Signals {
     fn default() -> Self {
-        let state = State { dispositions: [Disposition::Default; Signal::MAX as usize + 1], pending: 0 };
-        Signals { state: Mutex::new(state), arrived: WaitQueue::new() }
+        let state = State {
+            dispositions: [Disposition::Default; Signal::MAX as usize + 1],
+            pending: 0,
+        };
+        Signals {
+            state: Mutex::new(state),
+            arrived: WaitQueue::new(),
+        }
     }
 }
 
@@ -85,11 +91,18 @@ impl Signals {
     pub fn masks(&self) -> (u64, u64, u64) {
         let state = self.state.lock();
         let mask = |wanted: Disposition| {
-            state.dispositions.iter().enumerate().skip(1).fold(0u64, |mask, (number, disposition)| {
-                mask | u64::from(*disposition == wanted) << (number - 1)
-            })
+            state.dispositions.iter().enumerate().skip(1).fold(
+                0u64,
+                |mask, (number, disposition)| {
+                    mask | u64::from(*disposition == wanted) << (number - 1)
+                },
+            )
         };
-        ((state.pending >> 1) as u64, mask(Disposition::Ignore), mask(Disposition::Handle))
+        (
+            (state.pending >> 1) as u64,
+            mask(Disposition::Ignore),
+            mask(Disposition::Handle),
+        )
     }
 }
 
@@ -127,8 +140,11 @@ impl Process {
 
     fn resume(&self) {
         let Ok(kernel) = self.kernel() else { return };
-        let stopped =
-            kernel.table.lock().row(self.pid()).is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)));
+        let stopped = kernel
+            .table
+            .lock()
+            .row(self.pid())
+            .is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)));
         if stopped {
             self.change_state(ProcessState::Running, ExitStatus::Continued);
         }
@@ -138,7 +154,9 @@ impl Process {
         let Ok(kernel) = self.kernel() else { return };
         let parent = {
             let mut table = kernel.table.lock();
-            let Ok(row) = table.row_mut(self.pid()) else { return };
+            let Ok(row) = table.row_mut(self.pid()) else {
+                return;
+            };
             row.state = state;
             row.unreported = Some(event);
             let ppid = row.ppid;
@@ -151,7 +169,11 @@ impl Process {
     }
 
     /// Changes what a signal does (`sigaction(2)`), returning what it did.
-    pub(crate) fn change_disposition(&self, signal: Signal, disposition: Disposition) -> Result<Disposition> {
+    pub(crate) fn change_disposition(
+        &self,
+        signal: Signal,
+        disposition: Disposition,
+    ) -> Result<Disposition> {
         let fixed = signal == Signal::SIGKILL || signal == Signal::SIGSTOP;
         if fixed && disposition != Disposition::Default {
             return Err(Errno::EINVAL);

@@ -8,7 +8,9 @@ use crate::abi::resource::Resource;
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
 use crate::process::exec::Program;
-use crate::vfs::{At, Caller, Credentials, FileDescription, LastLink, OpenRequest, check_permission, join};
+use crate::vfs::{
+    At, Caller, Credentials, FileDescription, LastLink, OpenRequest, check_permission, join,
+};
 use core::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,16 +84,24 @@ impl Kernel {
     /// - `ENOEXEC`: no binary format runs the file.
     /// - `EAGAIN`: the limit of processes is reached.
     pub fn spawn(self: &Arc<Self>, mut options: SpawnOptions) -> Result<Arc<Process>> {
-        options.credentials.get_or_insert_with(|| Credentials::user(crate::fs::rootfs::USER_ID));
+        options
+            .credentials
+            .get_or_insert_with(|| Credentials::user(crate::fs::rootfs::USER_ID));
         let init = self.init();
         self.start_child(&init, options)
     }
 
-    pub(crate) fn start_child(self: &Arc<Self>, parent: &Arc<Process>, options: SpawnOptions) -> Result<Arc<Process>> {
+    pub(crate) fn start_child(
+        self: &Arc<Self>,
+        parent: &Arc<Process>,
+        options: SpawnOptions,
+    ) -> Result<Arc<Process>> {
         self.check_argument_size(&options.argv, &options.envp)?;
         let credentials = match &options.credentials {
             None => parent.credentials().clone(),
-            Some(wanted) if parent.credentials().privileged() || wanted == &**parent.credentials() => {
+            Some(wanted)
+                if parent.credentials().privileged() || wanted == &**parent.credentials() =>
+            {
                 Arc::new(wanted.clone())
             }
             Some(_) => return Err(Errno::EPERM),
@@ -100,8 +110,15 @@ impl Kernel {
         if let Some(umask) = options.umask {
             fs.umask = umask & 0o777;
         }
-        let caller = Caller { pid: parent.pid(), credentials: credentials.clone() };
-        let mut at = At { root: fs.root.clone(), base: fs.cwd.clone(), caller };
+        let caller = Caller {
+            pid: parent.pid(),
+            credentials: credentials.clone(),
+        };
+        let mut at = At {
+            root: fs.root.clone(),
+            base: fs.cwd.clone(),
+            caller,
+        };
         if let Some(cwd) = &options.cwd {
             let dir = at.find(cwd, LastLink::Follow)?;
             if !dir.is_dir() {
@@ -114,11 +131,19 @@ impl Kernel {
         let (program, binfmt) = self.find_executable(&at, &options)?;
         let rlimits = *parent.rlimits.lock();
         let fds = self.child_fds(parent, &at, &options, fs.umask)?;
-        let signals = if options.reset_signals { Default::default() } else { parent.signals.for_exec() };
+        let signals = if options.reset_signals {
+            Default::default()
+        } else {
+            parent.signals.for_exec()
+        };
         let new = NewProcess {
             pid: Pid::from_raw(0),
             credentials,
-            image: Image { argv: program.argv, envp: options.envp, exe: program.image.path.clone() },
+            image: Image {
+                argv: program.argv,
+                envp: options.envp,
+                exe: program.image.path.clone(),
+            },
             fs,
             fds,
             rlimits,
@@ -133,10 +158,17 @@ impl Kernel {
         Ok(process)
     }
 
-    pub(crate) fn check_argument_size(&self, argv: &[Vec<u8>], envp: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
+    pub(crate) fn check_argument_size(
+        &self,
+        argv: &[Vec<u8>],
+        envp: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<()> {
         let limits = &self.vfs.limits;
         let argv_bytes: usize = argv.iter().map(|argument| argument.len() + 1).sum();
-        let env_bytes: usize = envp.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let env_bytes: usize = envp
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 2)
+            .sum();
         let checks = [
             ("maxProcessArgvBytes", limits.max_argv_bytes, argv_bytes),
             ("maxProcessEnvBytes", limits.max_env_bytes, env_bytes),
@@ -151,14 +183,22 @@ impl Kernel {
     }
 
     /// Finds the program and the format that runs it, through `PATH` if asked to.
-    fn find_executable(&self, at: &At, options: &SpawnOptions) -> Result<(Program, Arc<dyn Binfmt>)> {
+    fn find_executable(
+        &self,
+        at: &At,
+        options: &SpawnOptions,
+    ) -> Result<(Program, Arc<dyn Binfmt>)> {
         if !options.search_path || options.file.contains(&b'/') {
             return self.match_program(at, &options.file, &options.argv);
         }
         if options.file.is_empty() {
             return Err(Errno::ENOENT);
         }
-        let path = options.envp.iter().find(|(name, _)| name == b"PATH").map_or(DEFAULT_PATH, |(_, value)| value);
+        let path = options
+            .envp
+            .iter()
+            .find(|(name, _)| name == b"PATH")
+            .map_or(DEFAULT_PATH, |(_, value)| value);
         let mut denied = false;
         for dir in path.split(|byte| *byte == b':') {
             let dir = if dir.is_empty() { b"." } else { dir };
@@ -171,41 +211,89 @@ impl Kernel {
         Err(if denied { Errno::EACCES } else { Errno::ENOENT })
     }
 
-    pub(crate) fn match_program(&self, at: &At, file: &[u8], argv: &[Vec<u8>]) -> Result<(Program, Arc<dyn Binfmt>)> {
+    pub(crate) fn match_program(
+        &self,
+        at: &At,
+        file: &[u8],
+        argv: &[Vec<u8>],
+    ) -> Result<(Program, Arc<dyn Binfmt>)> {
         let program = self.vfs.find_program(at, file, argv)?;
         let binfmt = self.binfmt_for(&program.image).ok_or(Errno::ENOEXEC)?;
         Ok((program, binfmt))
     }
 
     fn binfmt_for(&self, image: &ExecImage) -> Option<Arc<dyn Binfmt>> {
-        self.binfmts.read().iter().find(|binfmt| binfmt.matches(image)).cloned()
+        self.binfmts
+            .read()
+            .iter()
+            .find(|binfmt| binfmt.matches(image))
+            .cloned()
     }
 
-    fn child_fds(&self, parent: &Arc<Process>, at: &At, options: &SpawnOptions, umask: u32) -> Result<FdTable> {
+    fn child_fds(
+        &self,
+        parent: &Arc<Process>,
+        at: &At,
+        options: &SpawnOptions,
+        umask: u32,
+    ) -> Result<FdTable> {
         let limit = parent.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft as usize;
         let mut fds = FdTable::default();
-        let inherited: Vec<(Fd, FdEntry)> =
-            parent.fds.lock().iter().map(|(fd, entry)| (fd, entry.clone())).collect();
+        let inherited: Vec<(Fd, FdEntry)> = parent
+            .fds
+            .lock()
+            .iter()
+            .map(|(fd, entry)| (fd, entry.clone()))
+            .collect();
         for (fd, entry) in inherited {
             fds.install_at(fd, entry, usize::MAX)?;
         }
         for action in &options.file_actions {
             match action {
-                FileAction::Open { fd, path, flags, mode } => {
-                    let request = OpenRequest { flags: *flags, mode: mode & !umask };
+                FileAction::Open {
+                    fd,
+                    path,
+                    flags,
+                    mode,
+                } => {
+                    let request = OpenRequest {
+                        flags: *flags,
+                        mode: mode & !umask,
+                    };
                     let file = self.vfs.open(at, path, request)?;
-                    fds.install_at(*fd, FdEntry { file, flags: FdFlags::empty() }, limit)?;
+                    fds.install_at(
+                        *fd,
+                        FdEntry {
+                            file,
+                            flags: FdFlags::empty(),
+                        },
+                        limit,
+                    )?;
                 }
                 FileAction::Close(fd) => drop(fds.remove(*fd)),
                 FileAction::Dup2 { oldfd, newfd } => {
                     let file = fds.entry(*oldfd)?.file.clone();
-                    fds.install_at(*newfd, FdEntry { file, flags: FdFlags::empty() }, limit)?;
+                    fds.install_at(
+                        *newfd,
+                        FdEntry {
+                            file,
+                            flags: FdFlags::empty(),
+                        },
+                        limit,
+                    )?;
                 }
             }
         }
         drop(fds.take_cloexec());
         for (fd, file) in &options.fds {
-            fds.install_at(*fd, FdEntry { file: file.clone(), flags: FdFlags::empty() }, limit)?;
+            fds.install_at(
+                *fd,
+                FdEntry {
+                    file: file.clone(),
+                    flags: FdFlags::empty(),
+                },
+                limit,
+            )?;
         }
         Ok(fds)
     }
@@ -221,11 +309,18 @@ impl Kernel {
         let mut table = self.table.lock();
         let limit = self.vfs.limits.max_processes;
         if table.len() >= limit {
-            self.vfs.ledger.record("maxProcesses", limit as u64, table.len() as u64 + 1);
+            self.vfs
+                .ledger
+                .record("maxProcesses", limit as u64, table.len() as u64 + 1);
             return Err(Errno::EAGAIN);
         }
-        let of_user = table.rows().filter(|(_, row)| row.process.uid() == new.credentials.uid).count() as u64;
-        if !new.credentials.privileged() && of_user >= new.rlimits[Resource::RLIMIT_NPROC as usize].soft {
+        let of_user = table
+            .rows()
+            .filter(|(_, row)| row.process.uid() == new.credentials.uid)
+            .count() as u64;
+        if !new.credentials.privileged()
+            && of_user >= new.rlimits[Resource::RLIMIT_NPROC as usize].soft
+        {
             return Err(Errno::EAGAIN);
         }
         let parent_row = table.row(parent.pid())?;
@@ -273,13 +368,22 @@ impl Kernel {
     }
 
     /// Makes init and the host's file agent.
-    pub(crate) fn first_process(self: &Arc<Self>, pid: Pid, credentials: Credentials, fs: FsContext) -> Arc<Process> {
+    pub(crate) fn first_process(
+        self: &Arc<Self>,
+        pid: Pid,
+        credentials: Credentials,
+        fs: FsContext,
+    ) -> Arc<Process> {
         Process::new(
             self,
             NewProcess {
                 pid,
                 credentials: Arc::new(credentials),
-                image: Image { argv: vec![b"init".to_vec()], envp: Vec::new(), exe: b"/sbin/init".to_vec() },
+                image: Image {
+                    argv: vec![b"init".to_vec()],
+                    envp: Vec::new(),
+                    exe: b"/sbin/init".to_vec(),
+                },
                 fs,
                 fds: FdTable::default(),
                 rlimits: super::rlimit::initial(&self.vfs.limits),

@@ -72,7 +72,10 @@ impl ProcessTable {
     }
 
     pub fn zombies(&self) -> usize {
-        self.rows.values().filter(|row| matches!(row.state, ProcessState::Zombie(_))).count()
+        self.rows
+            .values()
+            .filter(|row| matches!(row.state, ProcessState::Zombie(_)))
+            .count()
     }
 
     pub fn row(&self, pid: Pid) -> Result<&Row> {
@@ -90,10 +93,17 @@ impl ProcessTable {
     /// Next number that names neither a process nor a group nor a session.
     pub fn allocate_pid(&mut self) -> Pid {
         loop {
-            self.last_pid = if self.last_pid >= PID_MAX { 2 } else { self.last_pid + 1 };
+            self.last_pid = if self.last_pid >= PID_MAX {
+                2
+            } else {
+                self.last_pid + 1
+            };
             let pid = Pid::from_raw(self.last_pid);
             let taken = self.rows.contains_key(&pid)
-                || self.rows.values().any(|row| row.pgid == pid || row.sid == pid);
+                || self
+                    .rows
+                    .values()
+                    .any(|row| row.pgid == pid || row.sid == pid);
             if !taken {
                 return pid;
             }
@@ -134,11 +144,15 @@ impl ProcessTable {
 
     /// Hands the children of `pid` to init and takes those out that have ended already.
     pub fn reparent_children(&mut self, pid: Pid) -> Vec<Row> {
-        let Some(row) = self.rows.get_mut(&pid) else { return Vec::new() };
+        let Some(row) = self.rows.get_mut(&pid) else {
+            return Vec::new();
+        };
         let children = core::mem::take(&mut row.children);
         let mut reaped = Vec::new();
         for child in children {
-            let Some(row) = self.rows.get_mut(&child) else { continue };
+            let Some(row) = self.rows.get_mut(&child) else {
+                continue;
+            };
             row.ppid = Pid::INIT;
             if matches!(row.state, ProcessState::Zombie(_)) {
                 reaped.extend(self.rows.remove(&child));
@@ -151,11 +165,8 @@ impl ProcessTable {
 
     /// Whether a process group with this number exists in the session.
     pub fn group_in_session(&self, pgid: Pid, sid: Pid) -> bool {
-        self.rows.values().any(|row| row.pgid == pgid && row.sid == sid)
-    }
-
-    /// Takes all rows out.
-    pub fn clear(&mut self) -> Vec<Row> {
-        core::mem::take(&mut self.rows).into_values().collect()
+        self.rows
+            .values()
+            .any(|row| row.pgid == pgid && row.sid == sid)
     }
 }

@@ -37,13 +37,25 @@ impl Process {
     /// - `EINVAL`: both descriptors are the same, or a flag other than `O_CLOEXEC`.
     /// - `EBADF`: `oldfd` is not open, or `newfd` is out of range.
     pub fn dup3(&self, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd> {
-        self.enter(Sysno::Dup3, format_args!("{oldfd}, {newfd}, {:#o}", flags.bits()), || {
-            if oldfd == newfd || flags.intersects(!OpenFlags::O_CLOEXEC) {
-                return Err(Errno::EINVAL);
-            }
-            let cloexec = flags.contains(OpenFlags::O_CLOEXEC);
-            self.duplicate_to(oldfd, newfd, if cloexec { FdFlags::FD_CLOEXEC } else { FdFlags::empty() })
-        })
+        self.enter(
+            Sysno::Dup3,
+            format_args!("{oldfd}, {newfd}, {:#o}", flags.bits()),
+            || {
+                if oldfd == newfd || flags.intersects(!OpenFlags::O_CLOEXEC) {
+                    return Err(Errno::EINVAL);
+                }
+                let cloexec = flags.contains(OpenFlags::O_CLOEXEC);
+                self.duplicate_to(
+                    oldfd,
+                    newfd,
+                    if cloexec {
+                        FdFlags::FD_CLOEXEC
+                    } else {
+                        FdFlags::empty()
+                    },
+                )
+            },
+        )
     }
 
     fn duplicate_to(&self, oldfd: Fd, newfd: Fd, flags: FdFlags) -> Result<Fd> {
@@ -77,7 +89,9 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn fd_flags(&self, fd: Fd) -> Result<FdFlags> {
-        self.enter(Sysno::Fcntl, format_args!("{fd}, F_GETFD"), || self.fds.lock().entry(fd).map(|entry| entry.flags))
+        self.enter(Sysno::Fcntl, format_args!("{fd}, F_GETFD"), || {
+            self.fds.lock().entry(fd).map(|entry| entry.flags)
+        })
     }
 
     /// Implements `fcntl(F_SETFD)`.
@@ -85,10 +99,14 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn set_fd_flags(&self, fd: Fd, flags: FdFlags) -> Result<()> {
-        self.enter(Sysno::Fcntl, format_args!("{fd}, F_SETFD, {flags:?}"), || {
-            self.fds.lock().entry_mut(fd)?.flags = flags & FdFlags::FD_CLOEXEC;
-            Ok(())
-        })
+        self.enter(
+            Sysno::Fcntl,
+            format_args!("{fd}, F_SETFD, {flags:?}"),
+            || {
+                self.fds.lock().entry_mut(fd)?.flags = flags & FdFlags::FD_CLOEXEC;
+                Ok(())
+            },
+        )
     }
 
     /// Implements `fcntl(F_GETFL)`.
@@ -96,7 +114,9 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn status_flags(&self, fd: Fd) -> Result<OpenFlags> {
-        self.enter(Sysno::Fcntl, format_args!("{fd}, F_GETFL"), || self.file(fd).map(|file| file.status_flags()))
+        self.enter(Sysno::Fcntl, format_args!("{fd}, F_GETFL"), || {
+            self.file(fd).map(|file| file.status_flags())
+        })
     }
 
     /// Implements `fcntl(F_SETFL)`: changes `O_APPEND`, `O_NONBLOCK`, `O_ASYNC`, `O_DIRECT` and `O_NOATIME`.
@@ -104,14 +124,18 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open, or was opened with `O_PATH`.
     pub fn set_status_flags(&self, fd: Fd, flags: OpenFlags) -> Result<()> {
-        self.enter(Sysno::Fcntl, format_args!("{fd}, F_SETFL, {:#o}", flags.bits()), || {
-            let file = self.file(fd)?;
-            if file.status_flags().contains(OpenFlags::O_PATH) {
-                return Err(Errno::EBADF);
-            }
-            file.set_status_flags(flags);
-            Ok(())
-        })
+        self.enter(
+            Sysno::Fcntl,
+            format_args!("{fd}, F_SETFL, {:#o}", flags.bits()),
+            || {
+                let file = self.file(fd)?;
+                if file.status_flags().contains(OpenFlags::O_PATH) {
+                    return Err(Errno::EBADF);
+                }
+                file.set_status_flags(flags);
+                Ok(())
+            },
+        )
     }
 
     /// Implements `pipe2(2)`: reading end, writing end.
@@ -129,8 +153,11 @@ impl Process {
             if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
                 return Err(Errno::EINVAL);
             }
-            let (read, write) = self.kernel()?.guest_pipe((**self.credentials()).clone(), status)?;
-            let [read, write] = self.install_from(0, [read, write], flags.contains(OpenFlags::O_CLOEXEC))?;
+            let (read, write) = self
+                .kernel()?
+                .guest_pipe((**self.credentials()).clone(), status)?;
+            let [read, write] =
+                self.install_from(0, [read, write], flags.contains(OpenFlags::O_CLOEXEC))?;
             Ok((read, write))
         })
     }

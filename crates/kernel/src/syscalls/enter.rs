@@ -1,11 +1,11 @@
 //! The way into every system call.
 
 use super::Sysno;
+use crate::abi::fcntl::AT_FDCWD;
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::{Outcome, SyscallEvent};
 use crate::vfs::{At, FileDescription};
-use crate::abi::fcntl::AT_FDCWD;
 use core::fmt;
 use core::task::Poll;
 use std::sync::Arc;
@@ -18,13 +18,22 @@ impl Process {
         args: fmt::Arguments<'_>,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let result = if self.is_alive() { run() } else { Err(Errno::ESRCH) };
+        let result = if self.is_alive() {
+            run()
+        } else {
+            Err(Errno::ESRCH)
+        };
         if self.trace.enabled() {
             let outcome = match &result {
                 Ok(value) => Outcome::Value(value),
                 Err(errno) => Outcome::Failed(*errno),
             };
-            self.trace.emit(&SyscallEvent { pid: self.pid(), name: call.name(), args, outcome });
+            self.trace.emit(&SyscallEvent {
+                pid: self.pid(),
+                name: call.name(),
+                args,
+                outcome,
+            });
         }
         result
     }
@@ -36,14 +45,23 @@ impl Process {
         args: fmt::Arguments<'_>,
         run: impl FnOnce() -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
-        let result = if self.is_alive() { run() } else { Poll::Ready(Err(Errno::ESRCH)) };
+        let result = if self.is_alive() {
+            run()
+        } else {
+            Poll::Ready(Err(Errno::ESRCH))
+        };
         if self.trace.enabled() {
             let outcome = match &result {
                 Poll::Ready(Ok(value)) => Outcome::Value(value),
                 Poll::Ready(Err(errno)) => Outcome::Failed(*errno),
                 Poll::Pending => Outcome::Pending,
             };
-            self.trace.emit(&SyscallEvent { pid: self.pid(), name: call.name(), args, outcome });
+            self.trace.emit(&SyscallEvent {
+                pid: self.pid(),
+                name: call.name(),
+                args,
+                outcome,
+            });
         }
         result
     }
@@ -59,7 +77,11 @@ impl Process {
     /// Starting points for a path relative to the working directory.
     pub(crate) fn at_cwd(&self) -> At {
         let fs = self.fs.lock();
-        At { root: fs.root.clone(), base: fs.cwd.clone(), caller: self.caller() }
+        At {
+            root: fs.root.clone(),
+            base: fs.cwd.clone(),
+            caller: self.caller(),
+        }
     }
 
     /// Starting points for a path relative to `dirfd`, which absolute paths ignore.

@@ -1,7 +1,7 @@
 //! Opening, reading and writing files.
 
 use super::Sysno;
-use crate::abi::fcntl::{AT_FDCWD, FdFlags, OpenFlags, R_OK, W_OK};
+use crate::abi::fcntl::{AT_FDCWD, AtFlags, FdFlags, OpenFlags, R_OK, W_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
 use crate::abi::resource::Resource;
@@ -45,7 +45,14 @@ impl Process {
                 let umask = self.fs.lock().umask;
                 // A full table is found out before a file is created or truncated for nothing.
                 self.check_descriptor_left()?;
-                let file = self.vfs.open(&at, path, OpenRequest { flags, mode: mode & !umask })?;
+                let file = self.vfs.open(
+                    &at,
+                    path,
+                    OpenRequest {
+                        flags,
+                        mode: mode & !umask,
+                    },
+                )?;
                 self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
             },
         )
@@ -66,7 +73,11 @@ impl Process {
         cloexec: bool,
     ) -> Result<[Fd; N]> {
         let limit = self.nofile();
-        let flags = if cloexec { FdFlags::FD_CLOEXEC } else { FdFlags::empty() };
+        let flags = if cloexec {
+            FdFlags::FD_CLOEXEC
+        } else {
+            FdFlags::empty()
+        };
         // On failure the files are closed by this copy, after the table's lock is released.
         let held = files.clone();
         let installed = self.fds.lock().install(min, files, flags, limit);
@@ -78,7 +89,8 @@ impl Process {
     }
 
     pub(crate) fn nofile(&self) -> usize {
-        usize::try_from(self.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft).unwrap_or(usize::MAX)
+        usize::try_from(self.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft)
+            .unwrap_or(usize::MAX)
     }
 
     fn check_descriptor_left(&self) -> Result<()> {
@@ -91,7 +103,9 @@ impl Process {
     }
 
     fn note_descriptors(&self, limit: usize) {
-        self.vfs.ledger.record("maxOpenFds", limit as u64, limit as u64 + 1);
+        self.vfs
+            .ledger
+            .record("maxOpenFds", limit as u64, limit as u64 + 1);
     }
 
     /// Implements `close(2)`.
@@ -113,7 +127,9 @@ impl Process {
     /// - `EISDIR`: a directory.
     /// - `EAGAIN`: it would block.
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> Result<usize> {
-        self.enter(Sysno::Read, format_args!("{fd}, {}", buf.len()), || self.file(fd)?.read(buf))
+        self.enter(Sysno::Read, format_args!("{fd}, {}", buf.len()), || {
+            self.file(fd)?.read(buf)
+        })
     }
 
     /// Implements `write(2)` without blocking.
@@ -125,7 +141,9 @@ impl Process {
     /// - `EFBIG`: beyond the largest file, or beyond `RLIMIT_FSIZE`, which also brings `SIGXFSZ`.
     /// - `ENOSPC`: the quota is used up.
     pub fn write(&self, fd: Fd, buf: &[u8]) -> Result<usize> {
-        self.enter(Sysno::Write, format_args!("{fd}, {}", buf.len()), || self.write_file(&*self.file(fd)?, buf))
+        self.enter(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
+            self.write_file(&*self.file(fd)?, buf)
+        })
     }
 
     fn fsize(&self) -> u64 {
@@ -152,9 +170,11 @@ impl Process {
     /// # Errors
     /// As [`Process::read`], and `ESPIPE` for a file without offsets.
     pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.enter(Sysno::Pread, format_args!("{fd}, {}, {offset}", buf.len()), || {
-            self.file(fd)?.pread(buf, offset)
-        })
+        self.enter(
+            Sysno::Pread,
+            format_args!("{fd}, {}, {offset}", buf.len()),
+            || self.file(fd)?.pread(buf, offset),
+        )
     }
 
     /// Implements `pwrite(2)`.
@@ -162,11 +182,15 @@ impl Process {
     /// # Errors
     /// As [`Process::write`], and `ESPIPE` for a file without offsets.
     pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> Result<usize> {
-        self.enter(Sysno::Pwrite, format_args!("{fd}, {}, {offset}", buf.len()), || {
-            let result = self.file(fd)?.pwrite_within(buf, offset, self.fsize());
-            self.signal_write_failure(&result);
-            result
-        })
+        self.enter(
+            Sysno::Pwrite,
+            format_args!("{fd}, {}, {offset}", buf.len()),
+            || {
+                let result = self.file(fd)?.pwrite_within(buf, offset, self.fsize());
+                self.signal_write_failure(&result);
+                result
+            },
+        )
     }
 
     /// Implements `readv(2)` without blocking.
@@ -176,7 +200,10 @@ impl Process {
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> Result<usize> {
         self.enter(Sysno::Readv, format_args!("{fd}, {}", bufs.len()), || {
             let file = self.file(fd)?;
-            gather(bufs.iter_mut().map(|buf| buf.len()).collect(), |index, _| file.read(bufs[index]))
+            gather(
+                bufs.iter_mut().map(|buf| buf.len()).collect(),
+                |index, _| file.read(bufs[index]),
+            )
         })
     }
 
@@ -193,7 +220,9 @@ impl Process {
             if one_write && bufs.len() > 1 {
                 return self.write_file(&file, &bufs.concat());
             }
-            gather(bufs.iter().map(|buf| buf.len()).collect(), |index, _| self.write_file(&file, bufs[index]))
+            gather(bufs.iter().map(|buf| buf.len()).collect(), |index, _| {
+                self.write_file(&file, bufs[index])
+            })
         })
     }
 
@@ -202,12 +231,17 @@ impl Process {
     /// # Errors
     /// As [`Process::pread`].
     pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> Result<usize> {
-        self.enter(Sysno::Preadv, format_args!("{fd}, {}, {offset}", bufs.len()), || {
-            let file = self.file(fd)?;
-            gather(bufs.iter_mut().map(|buf| buf.len()).collect(), |index, done| {
-                file.pread(bufs[index], offset + done as u64)
-            })
-        })
+        self.enter(
+            Sysno::Preadv,
+            format_args!("{fd}, {}, {offset}", bufs.len()),
+            || {
+                let file = self.file(fd)?;
+                gather(
+                    bufs.iter_mut().map(|buf| buf.len()).collect(),
+                    |index, done| file.pread(bufs[index], offset + done as u64),
+                )
+            },
+        )
     }
 
     /// Implements `pwritev(2)`.
@@ -215,15 +249,19 @@ impl Process {
     /// # Errors
     /// As [`Process::pwrite`].
     pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> Result<usize> {
-        self.enter(Sysno::Pwritev, format_args!("{fd}, {}, {offset}", bufs.len()), || {
-            let file = self.file(fd)?;
-            let fsize = self.fsize();
-            let result = gather(bufs.iter().map(|buf| buf.len()).collect(), |index, done| {
-                file.pwrite_within(bufs[index], offset + done as u64, fsize)
-            });
-            self.signal_write_failure(&result);
-            result
-        })
+        self.enter(
+            Sysno::Pwritev,
+            format_args!("{fd}, {}, {offset}", bufs.len()),
+            || {
+                let file = self.file(fd)?;
+                let fsize = self.fsize();
+                let result = gather(bufs.iter().map(|buf| buf.len()).collect(), |index, done| {
+                    file.pwrite_within(bufs[index], offset + done as u64, fsize)
+                });
+                self.signal_write_failure(&result);
+                result
+            },
+        )
     }
 
     /// Implements `read(2)`: waits if the descriptor blocks.
@@ -243,7 +281,9 @@ impl Process {
     /// Pending until something can be written; with `O_NONBLOCK` `EAGAIN` instead.
     pub fn poll_write(&self, fd: Fd, buf: &[u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
         self.enter_poll(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
-            self.poll_file(fd, PollEvents::POLLOUT, cx, |file| self.write_file(file, buf))
+            self.poll_file(fd, PollEvents::POLLOUT, cx, |file| {
+                self.write_file(file, buf)
+            })
         })
     }
 
@@ -271,11 +311,20 @@ impl Process {
     ///
     /// # Blocking
     /// Pending until one of the events, an error or a hang-up holds.
-    pub fn poll_ready(&self, fd: Fd, events: PollEvents, cx: &mut Context<'_>) -> Poll<Result<PollEvents>> {
-        self.enter_poll(Sysno::Poll, format_args!("{fd}, {events:?}"), || match self.file(fd) {
-            Ok(file) => file.poll_ready(events, cx).map(Ok),
-            Err(errno) => Poll::Ready(Err(errno)),
-        })
+    pub fn poll_ready(
+        &self,
+        fd: Fd,
+        events: PollEvents,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<PollEvents>> {
+        self.enter_poll(
+            Sysno::Poll,
+            format_args!("{fd}, {events:?}"),
+            || match self.file(fd) {
+                Ok(file) => file.poll_ready(events, cx).map(Ok),
+                Err(errno) => Poll::Ready(Err(errno)),
+            },
+        )
     }
 
     /// Implements `lseek(2)`.
@@ -285,7 +334,11 @@ impl Process {
     /// - `EINVAL`: unknown `whence`, or the result is negative.
     /// - `ENXIO`: `SEEK_DATA` or `SEEK_HOLE` beyond the end.
     pub fn lseek(&self, fd: Fd, offset: i64, whence: i32) -> Result<u64> {
-        self.enter(Sysno::Lseek, format_args!("{fd}, {offset}, {whence}"), || self.file(fd)?.seek(offset, whence))
+        self.enter(
+            Sysno::Lseek,
+            format_args!("{fd}, {offset}, {whence}"),
+            || self.file(fd)?.seek(offset, whence),
+        )
     }
 
     /// Implements `copy_file_range(2)`: copies up to `len` bytes between regular files, from and to the
@@ -320,8 +373,12 @@ impl Process {
                 }
                 let from = off_in.map_or_else(|| source.seek(0, 1), Ok)?;
                 let to = off_out.map_or_else(|| sink.seek(0, 1), Ok)?;
-                let overlap = from < to.saturating_add(len as u64) && to < from.saturating_add(len as u64);
-                if source.inode().ino() == sink.inode().ino() && source.stat()?.dev == sink.stat()?.dev && overlap {
+                let overlap =
+                    from < to.saturating_add(len as u64) && to < from.saturating_add(len as u64);
+                if source.inode().ino() == sink.inode().ino()
+                    && source.stat()?.dev == sink.stat()?.dev
+                    && overlap
+                {
                     return Err(Errno::EINVAL);
                 }
                 let copied = self.copy_bytes(&source, from, &sink, to, len)?;
@@ -387,25 +444,31 @@ impl Process {
     /// - `EACCES`: no write permission.
     /// - `EFBIG`: beyond the largest file.
     pub fn truncate(&self, path: &[u8], length: u64) -> Result<()> {
-        self.enter(Sysno::Truncate, format_args!("{}, {length}", Quoted(path)), || {
-            if i64::try_from(length).is_err() {
-                return Err(Errno::EINVAL);
-            }
-            let at = self.at_cwd();
-            let target = at.find(path, LastLink::Follow)?;
-            match target.inode.kind() {
-                FileKind::Regular => {}
-                FileKind::Directory => return Err(Errno::EISDIR),
-                _ => return Err(Errno::EINVAL),
-            }
-            check_permission(&*target.inode, self.credentials(), W_OK)?;
-            if target.read_only() {
-                return Err(Errno::EROFS);
-            }
-            self.resize(&*target.inode, length)?;
-            self.vfs.notify_object(None, &*target.inode, InotifyMask::IN_MODIFY);
-            Ok(())
-        })
+        self.enter(
+            Sysno::Truncate,
+            format_args!("{}, {length}", Quoted(path)),
+            || {
+                if i64::try_from(length).is_err() {
+                    return Err(Errno::EINVAL);
+                }
+                let found = self.find_named(AT_FDCWD, path, AtFlags::empty(), LastLink::Follow)?;
+                let target = &found.dentry;
+                match target.inode.kind() {
+                    FileKind::Regular => {}
+                    FileKind::Directory => return Err(Errno::EISDIR),
+                    _ => return Err(Errno::EINVAL),
+                }
+                check_permission(&*target.inode, self.credentials(), W_OK)?;
+                if target.read_only() {
+                    return Err(Errno::EROFS);
+                }
+                self.resize(&*target.inode, length)?;
+                let named = found.parent.as_ref().map(|parent| (parent, &*found.name));
+                self.vfs
+                    .notify_object(named, &*target.inode, InotifyMask::IN_MODIFY);
+                Ok(())
+            },
+        )
     }
 
     fn resize(&self, inode: &dyn crate::vfs::Inode, length: u64) -> Result<()> {
@@ -490,7 +553,9 @@ impl Process {
             let mut position = 0;
             loop {
                 let batch = dir.inode.read_dir(position, DIRENT_BATCH, &at.caller)?;
-                let Some(last) = batch.last() else { return Ok(entries) };
+                let Some(last) = batch.last() else {
+                    return Ok(entries);
+                };
                 position = last.next;
                 entries.extend(batch.into_iter().map(|cursor| cursor.entry));
             }
@@ -499,7 +564,10 @@ impl Process {
 }
 
 /// Runs I/O buffer by buffer until one is not filled; an error counts only if nothing was done before.
-fn gather(lengths: Vec<usize>, mut step: impl FnMut(usize, usize) -> Result<usize>) -> Result<usize> {
+fn gather(
+    lengths: Vec<usize>,
+    mut step: impl FnMut(usize, usize) -> Result<usize>,
+) -> Result<usize> {
     let mut done = 0;
     if lengths.is_empty() {
         return Ok(0);

@@ -7,17 +7,25 @@ use crate::abi::stat::{FileKind, PERMISSIONS, S_ISGID, S_ISUID, SetTime, Stat, S
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::Quoted;
-use crate::vfs::{LastLink, SetAttributes, VirtualDentry, check_permission};
+use crate::vfs::{LastLink, OpenPath, SetAttributes, check_permission};
 
 /// An id that leaves the owner or group as it is.
 const UNCHANGED: u32 = u32::MAX;
 
 fn last_link(flags: AtFlags) -> LastLink {
-    if flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW) { LastLink::NoFollow } else { LastLink::Follow }
+    if flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW) {
+        LastLink::NoFollow
+    } else {
+        LastLink::Follow
+    }
 }
 
 fn check_flags(flags: AtFlags) -> Result<()> {
-    if flags.intersects(!(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)) { Err(Errno::EINVAL) } else { Ok(()) }
+    if flags.intersects(!(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)) {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
 }
 
 impl Process {
@@ -50,10 +58,16 @@ impl Process {
     /// # Errors
     /// As the path walk; `EINVAL` for unknown flags.
     pub fn fstatat(&self, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<Stat> {
-        self.enter(Sysno::Fstatat, format_args!("{dirfd}, {}, {flags:?}", Quoted(path)), || {
-            check_flags(flags)?;
-            self.find_at(dirfd, path, flags, last_link(flags))?.inode.stat()
-        })
+        self.enter(
+            Sysno::Fstatat,
+            format_args!("{dirfd}, {}, {flags:?}", Quoted(path)),
+            || {
+                check_flags(flags)?;
+                self.find_at(dirfd, path, flags, last_link(flags))?
+                    .inode
+                    .stat()
+            },
+        )
     }
 
     /// Implements `statfs(2)`.
@@ -62,7 +76,11 @@ impl Process {
     /// As the path walk.
     pub fn statfs(&self, path: &[u8]) -> Result<StatFs> {
         self.enter(Sysno::Statfs, format_args!("{}", Quoted(path)), || {
-            self.at_cwd().find(path, LastLink::Follow)?.mount.fs().statfs()
+            self.at_cwd()
+                .find(path, LastLink::Follow)?
+                .mount
+                .fs()
+                .statfs()
         })
     }
 
@@ -71,7 +89,9 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn fstatfs(&self, fd: Fd) -> Result<StatFs> {
-        self.enter(Sysno::Fstatfs, format_args!("{fd}"), || self.file(fd)?.open_path().dentry.mount.fs().statfs())
+        self.enter(Sysno::Fstatfs, format_args!("{fd}"), || {
+            self.file(fd)?.open_path().dentry.mount.fs().statfs()
+        })
     }
 
     /// Implements `access(2)`.
@@ -89,20 +109,24 @@ impl Process {
     /// - `EACCES`: a permission is missing.
     /// - `EROFS`: write access on a read-only mount.
     pub fn faccessat(&self, dirfd: Fd, path: &[u8], mode: i32, flags: AtFlags) -> Result<()> {
-        self.enter(Sysno::Faccessat, format_args!("{dirfd}, {}, {mode}, {flags:?}", Quoted(path)), || {
-            if mode & !(R_OK | W_OK | X_OK) != 0 {
-                return Err(Errno::EINVAL);
-            }
-            let target = self.find_at(dirfd, path, flags, last_link(flags))?;
-            if mode == F_OK {
-                return Ok(());
-            }
-            check_permission(&*target.inode, self.credentials(), mode)?;
-            if mode & W_OK != 0 && target.read_only() {
-                return Err(Errno::EROFS);
-            }
-            Ok(())
-        })
+        self.enter(
+            Sysno::Faccessat,
+            format_args!("{dirfd}, {}, {mode}, {flags:?}", Quoted(path)),
+            || {
+                if mode & !(R_OK | W_OK | X_OK) != 0 {
+                    return Err(Errno::EINVAL);
+                }
+                let target = self.find_at(dirfd, path, flags, last_link(flags))?;
+                if mode == F_OK {
+                    return Ok(());
+                }
+                check_permission(&*target.inode, self.credentials(), mode)?;
+                if mode & W_OK != 0 && target.read_only() {
+                    return Err(Errno::EROFS);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Implements `chmod(2)`.
@@ -118,10 +142,14 @@ impl Process {
     /// # Errors
     /// - `EPERM`: neither the owner nor root.
     pub fn fchmodat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
-        self.enter(Sysno::Fchmodat, format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)), || {
-            let target = self.at(dirfd, path)?.find(path, LastLink::Follow)?;
-            self.change_mode(&target, mode)
-        })
+        self.enter(
+            Sysno::Fchmodat,
+            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            || {
+                let target = self.find_named(dirfd, path, AtFlags::empty(), LastLink::Follow)?;
+                self.change_mode(&target, mode)
+            },
+        )
     }
 
     /// Implements `fchmod(2)`.
@@ -136,17 +164,17 @@ impl Process {
         })
     }
 
-    fn changeable(&self, fd: Fd) -> Result<VirtualDentry> {
+    fn changeable(&self, fd: Fd) -> Result<OpenPath> {
         let file = self.file(fd)?;
         if file.status_flags().contains(OpenFlags::O_PATH) {
             return Err(Errno::EBADF);
         }
-        Ok(file.open_path().dentry.clone())
+        Ok(file.open_path().clone())
     }
 
-    fn change_mode(&self, target: &VirtualDentry, mode: u32) -> Result<()> {
+    fn change_mode(&self, target: &OpenPath, mode: u32) -> Result<()> {
         self.check_changeable(target)?;
-        let owner = target.inode.ownership();
+        let owner = target.dentry.inode.ownership();
         let credentials = self.credentials();
         let mut mode = mode & PERMISSIONS;
         if !credentials.privileged() {
@@ -157,16 +185,28 @@ impl Process {
                 mode &= !S_ISGID;
             }
         }
-        self.apply(target, &SetAttributes { mode: Some(mode), ..SetAttributes::default() })
+        self.apply(
+            target,
+            &SetAttributes {
+                mode: Some(mode),
+                ..SetAttributes::default()
+            },
+        )
     }
 
-    fn check_changeable(&self, target: &VirtualDentry) -> Result<()> {
-        if target.read_only() { Err(Errno::EROFS) } else { Ok(()) }
+    fn check_changeable(&self, target: &OpenPath) -> Result<()> {
+        if target.dentry.read_only() {
+            Err(Errno::EROFS)
+        } else {
+            Ok(())
+        }
     }
 
-    fn apply(&self, target: &VirtualDentry, change: &SetAttributes) -> Result<()> {
-        target.inode.set_attributes(change)?;
-        self.vfs.notify_object(None, &*target.inode, InotifyMask::IN_ATTRIB);
+    fn apply(&self, target: &OpenPath, change: &SetAttributes) -> Result<()> {
+        target.dentry.inode.set_attributes(change)?;
+        let named = target.parent.as_ref().map(|parent| (parent, &*target.name));
+        self.vfs
+            .notify_object(named, &*target.dentry.inode, InotifyMask::IN_ATTRIB);
         Ok(())
     }
 
@@ -190,12 +230,23 @@ impl Process {
     ///
     /// # Errors
     /// - `EPERM`: only root gives files away; an owner may choose among their own groups.
-    pub fn fchownat(&self, dirfd: Fd, path: &[u8], uid: u32, gid: u32, flags: AtFlags) -> Result<()> {
-        self.enter(Sysno::Fchownat, format_args!("{dirfd}, {}, {uid}, {gid}, {flags:?}", Quoted(path)), || {
-            check_flags(flags)?;
-            let target = self.find_at(dirfd, path, flags, last_link(flags))?;
-            self.change_owner(&target, uid, gid)
-        })
+    pub fn fchownat(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        uid: u32,
+        gid: u32,
+        flags: AtFlags,
+    ) -> Result<()> {
+        self.enter(
+            Sysno::Fchownat,
+            format_args!("{dirfd}, {}, {uid}, {gid}, {flags:?}", Quoted(path)),
+            || {
+                check_flags(flags)?;
+                let target = self.find_named(dirfd, path, flags, last_link(flags))?;
+                self.change_owner(&target, uid, gid)
+            },
+        )
     }
 
     /// Implements `fchown(2)`.
@@ -210,9 +261,9 @@ impl Process {
         })
     }
 
-    fn change_owner(&self, target: &VirtualDentry, uid: u32, gid: u32) -> Result<()> {
+    fn change_owner(&self, target: &OpenPath, uid: u32, gid: u32) -> Result<()> {
         self.check_changeable(target)?;
-        let owner = target.inode.ownership();
+        let owner = target.dentry.inode.ownership();
         let credentials = self.credentials();
         if !credentials.privileged() {
             let is_owner = credentials.euid == owner.uid;
@@ -224,14 +275,22 @@ impl Process {
             }
         }
         // Changing the owner of an executable takes its set-user-id and set-group-id away.
-        let stripped = match target.inode.kind() {
+        let stripped = match target.dentry.inode.kind() {
             FileKind::Directory | FileKind::Symlink => owner.mode,
             _ if owner.mode & 0o010 != 0 => owner.mode & !(S_ISUID | S_ISGID),
             _ => owner.mode & !S_ISUID,
         };
         let chosen = |id: u32| (id != UNCHANGED).then_some(id);
         let mode = (stripped != owner.mode).then_some(stripped);
-        self.apply(target, &SetAttributes { uid: chosen(uid), gid: chosen(gid), mode, ..SetAttributes::default() })
+        self.apply(
+            target,
+            &SetAttributes {
+                uid: chosen(uid),
+                gid: chosen(gid),
+                mode,
+                ..SetAttributes::default()
+            },
+        )
     }
 
     /// Implements `utimensat(2)`.
@@ -240,13 +299,20 @@ impl Process {
     /// - `EACCES`: both times are to be now, and the caller may neither write nor owns the file.
     /// - `EPERM`: other times, and the caller does not own the file.
     /// - `EINVAL`: nanoseconds out of range.
-    pub fn utimensat(&self, dirfd: Fd, path: &[u8], atime: SetTime, mtime: SetTime, flags: AtFlags) -> Result<()> {
+    pub fn utimensat(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        atime: SetTime,
+        mtime: SetTime,
+        flags: AtFlags,
+    ) -> Result<()> {
         self.enter(
             Sysno::Utimensat,
             format_args!("{dirfd}, {}, {atime:?}, {mtime:?}, {flags:?}", Quoted(path)),
             || {
                 check_flags(flags)?;
-                let target = self.find_at(dirfd, path, flags, last_link(flags))?;
+                let target = self.find_named(dirfd, path, flags, last_link(flags))?;
                 self.change_times(&target, atime, mtime)
             },
         )
@@ -257,13 +323,17 @@ impl Process {
     /// # Errors
     /// As [`Process::utimensat`], and `EBADF`.
     pub fn futimens(&self, fd: Fd, atime: SetTime, mtime: SetTime) -> Result<()> {
-        self.enter(Sysno::Utimensat, format_args!("{fd}, {atime:?}, {mtime:?}"), || {
-            let target = self.changeable(fd)?;
-            self.change_times(&target, atime, mtime)
-        })
+        self.enter(
+            Sysno::Utimensat,
+            format_args!("{fd}, {atime:?}, {mtime:?}"),
+            || {
+                let target = self.changeable(fd)?;
+                self.change_times(&target, atime, mtime)
+            },
+        )
     }
 
-    fn change_times(&self, target: &VirtualDentry, atime: SetTime, mtime: SetTime) -> Result<()> {
+    fn change_times(&self, target: &OpenPath, atime: SetTime, mtime: SetTime) -> Result<()> {
         for time in [atime, mtime] {
             if matches!(time, SetTime::At(time) if time.nsec >= 1_000_000_000) {
                 return Err(Errno::EINVAL);
@@ -274,11 +344,11 @@ impl Process {
         }
         self.check_changeable(target)?;
         let credentials = self.credentials();
-        if !credentials.privileged() && credentials.euid != target.inode.ownership().uid {
+        if !credentials.privileged() && credentials.euid != target.dentry.inode.ownership().uid {
             if atime != SetTime::Now || mtime != SetTime::Now {
                 return Err(Errno::EPERM);
             }
-            check_permission(&*target.inode, credentials, W_OK)?;
+            check_permission(&*target.dentry.inode, credentials, W_OK)?;
         }
         let now = self.vfs.clock.realtime();
         let chosen = |time: SetTime| match time {
@@ -286,7 +356,11 @@ impl Process {
             SetTime::Omit => None,
             SetTime::At(time) => Some(time),
         };
-        let change = SetAttributes { atime: chosen(atime), mtime: chosen(mtime), ..SetAttributes::default() };
+        let change = SetAttributes {
+            atime: chosen(atime),
+            mtime: chosen(mtime),
+            ..SetAttributes::default()
+        };
         self.apply(target, &change)
     }
 

@@ -13,5 +13,5 @@ mod signal;
 mod table;
 mod watch;
 
-pub use table::{Row, Support, TABLE};
 pub(crate) use table::Sysno;
+pub use table::{Row, Support, TABLE};

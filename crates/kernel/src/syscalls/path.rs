@@ -6,7 +6,7 @@ use crate::abi::stat::{S_IFIFO, S_IFMT, S_IFREG};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::Quoted;
-use crate::vfs::{LastLink, NewInodeKind, VirtualDentry, check_permission};
+use crate::vfs::{Last, LastLink, NewInodeKind, OpenPath, VirtualDentry, check_permission};
 
 impl Process {
     /// Implements `mkdir(2)`.
@@ -24,10 +24,19 @@ impl Process {
     /// - `EACCES`: no write permission in the parent.
     /// - `ENOSPC`: no inode is left.
     pub fn mkdirat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
-        self.enter(Sysno::Mkdirat, format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)), || {
-            let umask = self.fs.lock().umask;
-            self.vfs.make(&self.at(dirfd, path)?, path, NewInodeKind::Directory, mode & !umask)
-        })
+        self.enter(
+            Sysno::Mkdirat,
+            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            || {
+                let umask = self.fs.lock().umask;
+                self.vfs.make(
+                    &self.at(dirfd, path)?,
+                    path,
+                    NewInodeKind::Directory,
+                    mode & !umask,
+                )
+            },
+        )
     }
 
     /// Implements `mknodat(2)` for regular files and FIFOs.
@@ -36,15 +45,20 @@ impl Process {
     /// - `EEXIST`: the name is taken.
     /// - `EPERM`: another type.
     pub fn mknodat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
-        self.enter(Sysno::Mknodat, format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)), || {
-            let kind = match mode & S_IFMT {
-                0 | S_IFREG => NewInodeKind::Regular,
-                S_IFIFO => NewInodeKind::Fifo,
-                _ => return Err(Errno::EPERM),
-            };
-            let umask = self.fs.lock().umask;
-            self.vfs.make(&self.at(dirfd, path)?, path, kind, mode & !umask)
-        })
+        self.enter(
+            Sysno::Mknodat,
+            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            || {
+                let kind = match mode & S_IFMT {
+                    0 | S_IFREG => NewInodeKind::Regular,
+                    S_IFIFO => NewInodeKind::Fifo,
+                    _ => return Err(Errno::EPERM),
+                };
+                let umask = self.fs.lock().umask;
+                self.vfs
+                    .make(&self.at(dirfd, path)?, path, kind, mode & !umask)
+            },
+        )
     }
 
     /// Implements `rmdir(2)`.
@@ -72,13 +86,21 @@ impl Process {
     /// - `EBUSY`: something is mounted there.
     /// - `EACCES`, `EPERM`: the parent's permissions, or its sticky bit.
     pub fn unlinkat(&self, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<()> {
-        self.enter(Sysno::Unlinkat, format_args!("{dirfd}, {}, {flags:?}", Quoted(path)), || {
-            if flags.intersects(!AtFlags::AT_REMOVEDIR) {
-                return Err(Errno::EINVAL);
-            }
-            let at = self.at(dirfd, path)?;
-            if flags.contains(AtFlags::AT_REMOVEDIR) { self.vfs.rmdir(&at, path) } else { self.vfs.unlink(&at, path) }
-        })
+        self.enter(
+            Sysno::Unlinkat,
+            format_args!("{dirfd}, {}, {flags:?}", Quoted(path)),
+            || {
+                if flags.intersects(!AtFlags::AT_REMOVEDIR) {
+                    return Err(Errno::EINVAL);
+                }
+                let at = self.at(dirfd, path)?;
+                if flags.contains(AtFlags::AT_REMOVEDIR) {
+                    self.vfs.rmdir(&at, path)
+                } else {
+                    self.vfs.unlink(&at, path)
+                }
+            },
+        )
     }
 
     /// Implements `rename(2)`.
@@ -97,11 +119,30 @@ impl Process {
     /// - `EINVAL`: a directory would move below itself, or unknown flags.
     /// - `ENOTDIR`, `EISDIR`, `ENOTEMPTY`: what is replaced does not fit.
     /// - `EACCES`, `EPERM`: permissions of either directory.
-    pub fn renameat2(&self, olddirfd: Fd, old: &[u8], newdirfd: Fd, new: &[u8], flags: RenameFlags) -> Result<()> {
+    pub fn renameat2(
+        &self,
+        olddirfd: Fd,
+        old: &[u8],
+        newdirfd: Fd,
+        new: &[u8],
+        flags: RenameFlags,
+    ) -> Result<()> {
         self.enter(
             Sysno::Renameat2,
-            format_args!("{olddirfd}, {}, {newdirfd}, {}, {flags:?}", Quoted(old), Quoted(new)),
-            || self.vfs.rename(&self.at(olddirfd, old)?, old, &self.at(newdirfd, new)?, new, flags),
+            format_args!(
+                "{olddirfd}, {}, {newdirfd}, {}, {flags:?}",
+                Quoted(old),
+                Quoted(new)
+            ),
+            || {
+                self.vfs.rename(
+                    &self.at(olddirfd, old)?,
+                    old,
+                    &self.at(newdirfd, new)?,
+                    new,
+                    flags,
+                )
+            },
         )
     }
 
@@ -120,10 +161,21 @@ impl Process {
     /// - `EPERM`: a directory.
     /// - `EXDEV`: different mounts.
     /// - `ENOENT`: the file has no name any more.
-    pub fn linkat(&self, olddirfd: Fd, old: &[u8], newdirfd: Fd, new: &[u8], flags: AtFlags) -> Result<()> {
+    pub fn linkat(
+        &self,
+        olddirfd: Fd,
+        old: &[u8],
+        newdirfd: Fd,
+        new: &[u8],
+        flags: AtFlags,
+    ) -> Result<()> {
         self.enter(
             Sysno::Linkat,
-            format_args!("{olddirfd}, {}, {newdirfd}, {}, {flags:?}", Quoted(old), Quoted(new)),
+            format_args!(
+                "{olddirfd}, {}, {newdirfd}, {}, {flags:?}",
+                Quoted(old),
+                Quoted(new)
+            ),
             || {
                 if flags.intersects(!(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)) {
                     return Err(Errno::EINVAL);
@@ -154,18 +206,27 @@ impl Process {
     /// - `ENAMETOOLONG`: the target is too long.
     /// - `EEXIST`: the name is taken.
     pub fn symlinkat(&self, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<()> {
-        self.enter(Sysno::Symlinkat, format_args!("{}, {dirfd}, {}", Quoted(target), Quoted(path)), || {
-            if target.is_empty() {
-                return Err(Errno::ENOENT);
-            }
-            if target.len() >= PATH_MAX {
-                return Err(Errno::ENAMETOOLONG);
-            }
-            if target.contains(&0) {
-                return Err(Errno::EINVAL);
-            }
-            self.vfs.make(&self.at(dirfd, path)?, path, NewInodeKind::Symlink(target), 0o777)
-        })
+        self.enter(
+            Sysno::Symlinkat,
+            format_args!("{}, {dirfd}, {}", Quoted(target), Quoted(path)),
+            || {
+                if target.is_empty() {
+                    return Err(Errno::ENOENT);
+                }
+                if target.len() >= PATH_MAX {
+                    return Err(Errno::ENAMETOOLONG);
+                }
+                if target.contains(&0) {
+                    return Err(Errno::EINVAL);
+                }
+                self.vfs.make(
+                    &self.at(dirfd, path)?,
+                    path,
+                    NewInodeKind::Symlink(target),
+                    0o777,
+                )
+            },
+        )
     }
 
     /// Implements `readlink(2)`.
@@ -181,10 +242,16 @@ impl Process {
     /// # Errors
     /// - `EINVAL`: not a symbolic link.
     pub fn readlinkat(&self, dirfd: Fd, path: &[u8]) -> Result<Vec<u8>> {
-        self.enter(Sysno::Readlinkat, format_args!("{dirfd}, {}", Quoted(path)), || {
-            let at = self.at(dirfd, path)?;
-            at.find(path, LastLink::NoFollow)?.inode.read_link(&at.caller)
-        })
+        self.enter(
+            Sysno::Readlinkat,
+            format_args!("{dirfd}, {}", Quoted(path)),
+            || {
+                let at = self.at(dirfd, path)?;
+                at.find(path, LastLink::NoFollow)?
+                    .inode
+                    .read_link(&at.caller)
+            },
+        )
     }
 
     /// Canonical path (`realpath(3)`): absolute, without symbolic links, `.` and `..`.
@@ -215,7 +282,9 @@ impl Process {
     /// - `ENOTDIR`: not a directory.
     /// - `EACCES`: no search permission.
     pub fn fchdir(&self, fd: Fd) -> Result<()> {
-        self.enter(Sysno::Fchdir, format_args!("{fd}"), || self.enter_dir(self.file(fd)?.open_path().dentry.clone()))
+        self.enter(Sysno::Fchdir, format_args!("{fd}"), || {
+            self.enter_dir(self.file(fd)?.open_path().dentry.clone())
+        })
     }
 
     fn enter_dir(&self, dir: VirtualDentry) -> Result<()> {
@@ -240,10 +309,46 @@ impl Process {
     }
 
     /// Finds an existing object; with `AT_EMPTY_PATH` an empty path names the descriptor itself.
-    pub(crate) fn find_at(&self, dirfd: Fd, path: &[u8], flags: AtFlags, last_link: LastLink) -> Result<VirtualDentry> {
+    pub(crate) fn find_at(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        flags: AtFlags,
+        last_link: LastLink,
+    ) -> Result<VirtualDentry> {
         if path.is_empty() && flags.contains(AtFlags::AT_EMPTY_PATH) {
             return Ok(self.at(dirfd, path)?.base);
         }
         self.at(dirfd, path)?.find(path, last_link)
+    }
+
+    /// As [`Process::find_at`], with the name the object was found by.
+    pub(crate) fn find_named(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        flags: AtFlags,
+        last_link: LastLink,
+    ) -> Result<OpenPath> {
+        if path.is_empty() && flags.contains(AtFlags::AT_EMPTY_PATH) {
+            let dentry = self.at(dirfd, path)?.base;
+            return Ok(OpenPath {
+                dentry,
+                parent: None,
+                name: Box::default(),
+            });
+        }
+        let walked = self.at(dirfd, path)?.walk(path, last_link)?;
+        let parent = walked.parent.clone();
+        let name: Option<Box<[u8]>> = match &walked.last {
+            Last::Name(name) => Some(name.as_ref().into()),
+            _ => None,
+        };
+        let dentry = walked.existing()?;
+        Ok(OpenPath {
+            dentry,
+            parent: name.is_some().then_some(parent),
+            name: name.unwrap_or_default(),
+        })
     }
 }

@@ -29,12 +29,15 @@ pub struct Utsname {
 impl Process {
     /// Implements `getpid(2)`.
     pub fn getpid(&self) -> Pid {
-        self.enter(Sysno::Getpid, format_args!(""), || Ok(self.pid())).unwrap_or(self.pid())
+        self.enter(Sysno::Getpid, format_args!(""), || Ok(self.pid()))
+            .unwrap_or(self.pid())
     }
 
     /// Implements `getppid(2)`; 0 if there is no parent.
     pub fn ppid(&self) -> Pid {
-        let found = self.enter(Sysno::Getppid, format_args!(""), || Ok(self.kernel()?.table.lock().row(self.pid())?.ppid));
+        let found = self.enter(Sysno::Getppid, format_args!(""), || {
+            Ok(self.kernel()?.table.lock().row(self.pid())?.ppid)
+        });
         found.unwrap_or(Pid::from_raw(0))
     }
 
@@ -49,7 +52,11 @@ impl Process {
     }
 
     fn named(&self, pid: i32) -> Pid {
-        if pid == 0 { self.pid() } else { Pid::from_raw(pid) }
+        if pid == 0 {
+            self.pid()
+        } else {
+            Pid::from_raw(pid)
+        }
     }
 
     /// Implements `getpgid(2)`; 0 means this process.
@@ -67,7 +74,9 @@ impl Process {
     /// # Errors
     /// - `ESRCH`: no such process.
     pub fn getsid(&self, pid: i32) -> Result<Pid> {
-        self.enter(Sysno::Getsid, format_args!("{pid}"), || Ok(self.kernel()?.table.lock().row(self.named(pid))?.sid))
+        self.enter(Sysno::Getsid, format_args!("{pid}"), || {
+            Ok(self.kernel()?.table.lock().row(self.named(pid))?.sid)
+        })
     }
 
     /// Implements `setpgid(2)`: puts this process or a child into a group; zeroes mean this process and its own group.
@@ -147,7 +156,12 @@ impl Process {
     ///
     /// # Errors
     /// As [`Process::posix_spawn`]; the old program then goes on.
-    pub fn execve(&self, file: &[u8], argv: Vec<Vec<u8>>, envp: Vec<(Vec<u8>, Vec<u8>)>) -> Result<()> {
+    pub fn execve(
+        &self,
+        file: &[u8],
+        argv: Vec<Vec<u8>>,
+        envp: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<()> {
         self.enter(Sysno::Execve, format_args!("{}", Quoted(file)), || {
             let kernel = self.kernel()?;
             kernel.check_argument_size(&argv, &envp)?;
@@ -155,8 +169,11 @@ impl Process {
             let closing = self.fds.lock().take_cloexec();
             drop(closing);
             self.signals.reset_handlers();
-            *self.image.lock() =
-                Arc::new(Image { argv: program.argv, envp, exe: program.image.path.clone() });
+            *self.image.lock() = Arc::new(Image {
+                argv: program.argv,
+                envp,
+                exe: program.image.path.clone(),
+            });
             kernel.table.lock().row_mut(self.pid())?.execed = true;
             binfmt.start(self.arc()?, program.image)
         })
@@ -247,21 +264,25 @@ impl Process {
     /// - `EINVAL`: the soft limit is above the hard one.
     /// - `EPERM`: only root raises a hard limit; nobody raises `RLIMIT_NOFILE` above the machine's bound.
     pub fn setrlimit(&self, resource: Resource, limit: Rlimit) -> Result<()> {
-        self.enter(Sysno::Setrlimit, format_args!("{resource:?}, {limit:?}"), || {
-            if limit.soft > limit.hard {
-                return Err(Errno::EINVAL);
-            }
-            let bound = self.vfs.limits.max_open_fds as u64;
-            if resource == Resource::RLIMIT_NOFILE && limit.hard > bound {
-                return Err(Errno::EPERM);
-            }
-            let mut limits = self.rlimits.lock();
-            if limit.hard > limits[resource as usize].hard && !self.credentials().privileged() {
-                return Err(Errno::EPERM);
-            }
-            limits[resource as usize] = limit;
-            Ok(())
-        })
+        self.enter(
+            Sysno::Setrlimit,
+            format_args!("{resource:?}, {limit:?}"),
+            || {
+                if limit.soft > limit.hard {
+                    return Err(Errno::EINVAL);
+                }
+                let bound = self.vfs.limits.max_open_fds as u64;
+                if resource == Resource::RLIMIT_NOFILE && limit.hard > bound {
+                    return Err(Errno::EPERM);
+                }
+                let mut limits = self.rlimits.lock();
+                if limit.hard > limits[resource as usize].hard && !self.credentials().privileged() {
+                    return Err(Errno::EPERM);
+                }
+                limits[resource as usize] = limit;
+                Ok(())
+            },
+        )
     }
 
     /// Implements `uname(2)`.
@@ -293,13 +314,17 @@ impl Process {
 
     /// Implements `clock_gettime(2)` for `CLOCK_REALTIME`.
     pub fn clock_realtime(&self) -> Timespec {
-        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_REALTIME"), || Ok(self.vfs.clock.realtime()));
+        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_REALTIME"), || {
+            Ok(self.vfs.clock.realtime())
+        });
         time.unwrap_or_default()
     }
 
     /// Implements `clock_gettime(2)` for `CLOCK_MONOTONIC`.
     pub fn clock_monotonic(&self) -> Timespec {
-        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_MONOTONIC"), || Ok(self.vfs.clock.monotonic()));
+        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_MONOTONIC"), || {
+            Ok(self.vfs.clock.monotonic())
+        });
         time.unwrap_or_default()
     }
 }

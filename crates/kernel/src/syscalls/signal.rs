@@ -28,7 +28,9 @@ impl Process {
     /// # Errors
     /// As [`Process::kill`].
     pub fn kill_check(&self, pid: i32) -> Result<()> {
-        self.enter(Sysno::Kill, format_args!("{pid}, 0"), || self.permitted_targets(pid).map(drop))
+        self.enter(Sysno::Kill, format_args!("{pid}, 0"), || {
+            self.permitted_targets(pid).map(drop)
+        })
     }
 
     fn permitted_targets(&self, pid: i32) -> Result<Vec<Arc<Process>>> {
@@ -46,8 +48,17 @@ impl Process {
                     .map(|(_, row)| row.process.clone()),
             ),
             _ => {
-                let group = if pid == 0 { own_pgid? } else { Pid::from_raw(pid.checked_neg().ok_or(Errno::ESRCH)?) };
-                targets.extend(table.rows().filter(|(_, row)| row.pgid == group).map(|(_, row)| row.process.clone()));
+                let group = if pid == 0 {
+                    own_pgid?
+                } else {
+                    Pid::from_raw(pid.checked_neg().ok_or(Errno::ESRCH)?)
+                };
+                targets.extend(
+                    table
+                        .rows()
+                        .filter(|(_, row)| row.pgid == group)
+                        .map(|(_, row)| row.process.clone()),
+                );
             }
         }
         drop(table);
@@ -55,12 +66,18 @@ impl Process {
             return Err(Errno::ESRCH);
         }
         targets.retain(|target| self.may_signal(target));
-        if targets.is_empty() { Err(Errno::EPERM) } else { Ok(targets) }
+        if targets.is_empty() {
+            Err(Errno::EPERM)
+        } else {
+            Ok(targets)
+        }
     }
 
     fn may_signal(&self, target: &Process) -> bool {
         let credentials = self.credentials();
-        credentials.privileged() || credentials.euid == target.uid() || credentials.uid == target.uid()
+        credentials.privileged()
+            || credentials.euid == target.uid()
+            || credentials.uid == target.uid()
     }
 
     /// Implements `sigaction(2)`; returns what the signal did before.
@@ -68,9 +85,11 @@ impl Process {
     /// # Errors
     /// - `EINVAL`: `SIGKILL` and `SIGSTOP` cannot be changed.
     pub fn sigaction(&self, signal: Signal, disposition: Disposition) -> Result<Disposition> {
-        self.enter(Sysno::Sigaction, format_args!("{signal:?}, {disposition:?}"), || {
-            self.change_disposition(signal, disposition)
-        })
+        self.enter(
+            Sysno::Sigaction,
+            format_args!("{signal:?}, {disposition:?}"),
+            || self.change_disposition(signal, disposition),
+        )
     }
 
     /// Waits for the next signal that has a handler.
@@ -78,7 +97,9 @@ impl Process {
     /// # Blocking
     /// Pending until there is one; for good once the process has ended.
     pub fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<Signal> {
-        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!(""), || self.signals.poll_take(cx).map(Ok));
+        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!(""), || {
+            self.signals.poll_take(cx).map(Ok)
+        });
         match polled {
             Poll::Ready(Ok(signal)) => Poll::Ready(signal),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -88,7 +109,11 @@ impl Process {
     /// Whether a signal has stopped the process.
     pub fn is_stopped(&self) -> bool {
         self.kernel().is_ok_and(|kernel| {
-            kernel.table.lock().row(self.pid()).is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)))
+            kernel
+                .table
+                .lock()
+                .row(self.pid())
+                .is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)))
         })
     }
 }

@@ -20,34 +20,45 @@ impl Process {
     /// - `EINVAL`: a flag other than `O_CLOEXEC` and `O_NONBLOCK`.
     /// - `EMFILE`: no descriptor or no instance is left.
     pub fn inotify_init1(&self, flags: OpenFlags) -> Result<Fd> {
-        self.enter(Sysno::InotifyInit1, format_args!("{:#o}", flags.bits()), || {
-            if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
-                return Err(Errno::EINVAL);
-            }
-            let limits = &self.vfs.limits;
-            let instances = self.vfs.watches.instances.load(Ordering::Relaxed);
-            if instances >= limits.max_inotify_instances {
-                let (bound, used) = (limits.max_inotify_instances as u64, instances as u64 + 1);
-                self.vfs.ledger.record("maxInotifyInstances", bound, used);
-                return Err(Errno::EMFILE);
-            }
-            let instance = InotifyInstance::new(
-                self.vfs.watches.clone(),
-                limits.max_inotify_events,
-                limits.max_inotify_watches,
-            );
-            let kernel = self.kernel()?;
-            let path = kernel.anonymous(FileKind::Anonymous, Ownership::new(0o600, self.euid(), self.egid()), None);
-            let status = flags & OpenFlags::O_NONBLOCK;
-            let file = kernel.describe(path, Arc::new(InotifyFile(instance)), status);
-            self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
-        })
+        self.enter(
+            Sysno::InotifyInit1,
+            format_args!("{:#o}", flags.bits()),
+            || {
+                if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
+                    return Err(Errno::EINVAL);
+                }
+                let limits = &self.vfs.limits;
+                let instances = self.vfs.watches.instances.load(Ordering::Relaxed);
+                if instances >= limits.max_inotify_instances {
+                    let (bound, used) = (limits.max_inotify_instances as u64, instances as u64 + 1);
+                    self.vfs.ledger.record("maxInotifyInstances", bound, used);
+                    return Err(Errno::EMFILE);
+                }
+                let instance = InotifyInstance::new(
+                    self.vfs.watches.clone(),
+                    limits.max_inotify_events,
+                    limits.max_inotify_watches,
+                );
+                let kernel = self.kernel()?;
+                let path = kernel.anonymous(
+                    FileKind::Anonymous,
+                    Ownership::new(0o600, self.euid(), self.egid()),
+                    None,
+                );
+                let status = flags & OpenFlags::O_NONBLOCK;
+                let file = kernel.describe(path, Arc::new(InotifyFile(instance)), status);
+                self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
+            },
+        )
     }
 
     fn inotify(&self, fd: Fd) -> Result<Arc<InotifyInstance>> {
         let file = self.file(fd)?;
         let object: &dyn Any = &**file.file().ok_or(Errno::EINVAL)?;
-        object.downcast_ref::<InotifyFile>().map(|file| file.0.clone()).ok_or(Errno::EINVAL)
+        object
+            .downcast_ref::<InotifyFile>()
+            .map(|file| file.0.clone())
+            .ok_or(Errno::EINVAL)
     }
 
     /// Implements `inotify_add_watch(2)`; returns the watch descriptor.
@@ -58,20 +69,28 @@ impl Process {
     /// - `ENOTDIR`: `IN_ONLYDIR` and not a directory.
     /// - `ENOSPC`: the limit of watches is reached, or the file system has no events.
     pub fn inotify_add_watch(&self, fd: Fd, path: &[u8], mask: InotifyMask) -> Result<i32> {
-        self.enter(Sysno::InotifyAddWatch, format_args!("{fd}, {}, {mask:?}", Quoted(path)), || {
-            if !mask.intersects(InotifyMask::IN_ALL_EVENTS) {
-                return Err(Errno::EINVAL);
-            }
-            let instance = self.inotify(fd)?;
-            let dont_follow = mask.contains(InotifyMask::IN_DONT_FOLLOW);
-            let last_link = if dont_follow { LastLink::NoFollow } else { LastLink::Follow };
-            let target = self.at_cwd().find(path, last_link)?;
-            if mask.contains(InotifyMask::IN_ONLYDIR) && !target.is_dir() {
-                return Err(Errno::ENOTDIR);
-            }
-            check_permission(&*target.inode, self.credentials(), R_OK)?;
-            instance.add_watch(&target.inode, mask)
-        })
+        self.enter(
+            Sysno::InotifyAddWatch,
+            format_args!("{fd}, {}, {mask:?}", Quoted(path)),
+            || {
+                if !mask.intersects(InotifyMask::IN_ALL_EVENTS) {
+                    return Err(Errno::EINVAL);
+                }
+                let instance = self.inotify(fd)?;
+                let dont_follow = mask.contains(InotifyMask::IN_DONT_FOLLOW);
+                let last_link = if dont_follow {
+                    LastLink::NoFollow
+                } else {
+                    LastLink::Follow
+                };
+                let target = self.at_cwd().find(path, last_link)?;
+                if mask.contains(InotifyMask::IN_ONLYDIR) && !target.is_dir() {
+                    return Err(Errno::ENOTDIR);
+                }
+                check_permission(&*target.inode, self.credentials(), R_OK)?;
+                instance.add_watch(&target.inode, mask)
+            },
+        )
     }
 
     /// Implements `inotify_rm_watch(2)`.
@@ -79,7 +98,9 @@ impl Process {
     /// # Errors
     /// - `EINVAL`: no such watch, or the descriptor is not an inotify instance.
     pub fn inotify_rm_watch(&self, fd: Fd, wd: i32) -> Result<()> {
-        self.enter(Sysno::InotifyRmWatch, format_args!("{fd}, {wd}"), || self.inotify(fd)?.remove_watch(wd))
+        self.enter(Sysno::InotifyRmWatch, format_args!("{fd}, {wd}"), || {
+            self.inotify(fd)?.remove_watch(wd)
+        })
     }
 
     /// Reads all queued events of an inotify instance without blocking.
@@ -90,7 +111,11 @@ impl Process {
     pub fn read_inotify(&self, fd: Fd) -> Result<Vec<InotifyEvent>> {
         self.enter(Sysno::Read, format_args!("{fd}"), || {
             let events = self.inotify(fd)?.take_events();
-            if events.is_empty() { Err(Errno::EAGAIN) } else { Ok(events) }
+            if events.is_empty() {
+                Err(Errno::EAGAIN)
+            } else {
+                Ok(events)
+            }
         })
     }
 
@@ -99,9 +124,11 @@ impl Process {
     /// # Blocking
     /// Pending until there is one.
     pub fn poll_inotify(&self, fd: Fd, cx: &mut Context<'_>) -> Poll<Result<Vec<InotifyEvent>>> {
-        self.enter_poll(Sysno::Read, format_args!("{fd}"), || match self.inotify(fd) {
-            Ok(instance) => instance.poll_events(cx).map(Ok),
-            Err(errno) => Poll::Ready(Err(errno)),
+        self.enter_poll(Sysno::Read, format_args!("{fd}"), || {
+            match self.inotify(fd) {
+                Ok(instance) => instance.poll_events(cx).map(Ok),
+                Err(errno) => Poll::Ready(Err(errno)),
+            }
         })
     }
 }

@@ -21,12 +21,24 @@ pub struct Credentials {
 impl Credentials {
     /// The superuser.
     pub fn root() -> Credentials {
-        Credentials { uid: 0, gid: 0, euid: 0, egid: 0, groups: vec![0] }
+        Credentials {
+            uid: 0,
+            gid: 0,
+            euid: 0,
+            egid: 0,
+            groups: vec![0],
+        }
     }
 
     /// An ordinary user whose group has the same number.
     pub fn user(uid: u32) -> Credentials {
-        Credentials { uid, gid: uid, euid: uid, egid: uid, groups: vec![uid] }
+        Credentials {
+            uid,
+            gid: uid,
+            euid: uid,
+            egid: uid,
+            groups: vec![uid],
+        }
     }
 
     /// Whether permission checks are overridden.

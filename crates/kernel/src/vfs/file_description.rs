@@ -47,16 +47,28 @@ impl FileDescription {
         flags: OpenFlags,
         watches: Arc<WatchCounter>,
     ) -> Arc<FileDescription> {
-        let kept = flags - (OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC | OpenFlags::O_NOCTTY);
-        let description =
-            FileDescription { path, file, flags: AtomicI32::new(kept.bits()), offset: Mutex::new(0), watches };
+        let kept = flags
+            - (OpenFlags::O_CREAT
+                | OpenFlags::O_EXCL
+                | OpenFlags::O_TRUNC
+                | OpenFlags::O_CLOEXEC
+                | OpenFlags::O_NOCTTY);
+        let description = FileDescription {
+            path,
+            file,
+            flags: AtomicI32::new(kept.bits()),
+            offset: Mutex::new(0),
+            watches,
+        };
         description.notify(InotifyMask::IN_OPEN);
         Arc::new(description)
     }
 
     /// Type.
     pub fn kind(&self) -> FileKind {
-        self.file.as_ref().map_or_else(|| self.inode().kind(), |file| file.kind())
+        self.file
+            .as_ref()
+            .map_or_else(|| self.inode().kind(), |file| file.kind())
     }
 
     /// Access mode and status flags.
@@ -67,7 +79,10 @@ impl FileDescription {
     /// Changes the status flags that `fcntl(F_SETFL)` may change and ignores the others.
     pub fn set_status_flags(&self, flags: OpenFlags) {
         let kept = self.status_flags() - OpenFlags::SETFL_MASK;
-        self.flags.store((kept | flags & OpenFlags::SETFL_MASK).bits(), Ordering::Relaxed);
+        self.flags.store(
+            (kept | flags & OpenFlags::SETFL_MASK).bits(),
+            Ordering::Relaxed,
+        );
     }
 
     /// Metadata (`fstat(2)`).
@@ -150,11 +165,15 @@ impl FileDescription {
             None => {
                 let mut offset = self.offset.lock();
                 if self.status_flags().contains(OpenFlags::O_APPEND) {
-                    let (count, end) = self.inode().append(within(buf, self.inode().size(), fsize)?)?;
+                    let (count, end) =
+                        self.inode()
+                            .append(within(buf, self.inode().size(), fsize)?)?;
                     *offset = end;
                     count
                 } else {
-                    let count = self.inode().write_at(*offset, within(buf, *offset, fsize)?)?;
+                    let count = self
+                        .inode()
+                        .write_at(*offset, within(buf, *offset, fsize)?)?;
                     *offset += count as u64;
                     count
                 }
@@ -181,7 +200,9 @@ impl FileDescription {
         let count = match &self.file {
             Some(file) => file.write_at(offset, buf)?,
             None if self.status_flags().contains(OpenFlags::O_APPEND) => {
-                self.inode().append(within(buf, self.inode().size(), fsize)?)?.0
+                self.inode()
+                    .append(within(buf, self.inode().size(), fsize)?)?
+                    .0
             }
             None => self.inode().write_at(offset, within(buf, offset, fsize)?)?,
         };
@@ -205,7 +226,11 @@ impl FileDescription {
             SEEK_END => distance.checked_add_unsigned(self.inode().size()),
             SEEK_DATA | SEEK_HOLE => {
                 let from = u64::try_from(distance).map_err(|_| Errno::ENXIO)?;
-                let extent = if whence == SEEK_DATA { SeekExtent::Data } else { SeekExtent::Hole };
+                let extent = if whence == SEEK_DATA {
+                    SeekExtent::Data
+                } else {
+                    SeekExtent::Hole
+                };
                 *offset = self.inode().seek_extent(from, extent)?;
                 return Ok(*offset);
             }
@@ -276,7 +301,11 @@ impl FileDescription {
         }
         self.register(events, cx);
         let ready = self.readiness() & wanted;
-        if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+        if ready.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(ready)
+        }
     }
 
     fn register(&self, events: PollEvents, cx: &Context<'_>) {
@@ -286,11 +315,19 @@ impl FileDescription {
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.status_flags().writable() { Ok(()) } else { Err(Errno::EBADF) }
+        if self.status_flags().writable() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF)
+        }
     }
 
     fn check_readable(&self) -> Result<()> {
-        if self.status_flags().readable() { Ok(()) } else { Err(Errno::EBADF) }
+        if self.status_flags().readable() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF)
+        }
     }
 
     fn check_seekable(&self) -> Result<()> {
@@ -322,12 +359,20 @@ impl FileDescription {
         if !self.watches.any() || self.status_flags().contains(OpenFlags::O_PATH) {
             return;
         }
-        let dir_bit =
-            if self.path.dentry.is_dir() { InotifyMask::IN_ISDIR } else { InotifyMask::empty() };
+        let dir_bit = if self.path.dentry.is_dir() {
+            InotifyMask::IN_ISDIR
+        } else {
+            InotifyMask::empty()
+        };
         if let Some(watchers) = self.inode().watchers() {
             watchers.notify(mask | dir_bit, 0, b"");
         }
-        if let Some(watchers) = self.path.parent.as_ref().and_then(|parent| parent.inode.watchers()) {
+        if let Some(watchers) = self
+            .path
+            .parent
+            .as_ref()
+            .and_then(|parent| parent.inode.watchers())
+        {
             watchers.notify(mask | dir_bit, 0, &self.path.name);
         }
     }
@@ -336,7 +381,11 @@ impl FileDescription {
 impl Drop for FileDescription {
     fn drop(&mut self) {
         let written = self.status_flags().writable();
-        self.notify(if written { InotifyMask::IN_CLOSE_WRITE } else { InotifyMask::IN_CLOSE_NOWRITE });
+        self.notify(if written {
+            InotifyMask::IN_CLOSE_WRITE
+        } else {
+            InotifyMask::IN_CLOSE_NOWRITE
+        });
     }
 }
 
@@ -350,7 +399,11 @@ impl fmt::Debug for FileDescription {
 }
 
 fn check_offset(offset: u64) -> Result<()> {
-    if offset > OFFSET_MAX { Err(Errno::EINVAL) } else { Ok(()) }
+    if offset > OFFSET_MAX {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
 }
 
 /// Part of `buf` that fits below `fsize` when written at `offset`.

@@ -312,6 +312,10 @@ pub enum SeekExtent {
 impl Ownership {
     /// Takes the permission bits of `mode`.
     pub const fn new(mode: u32, uid: u32, gid: u32) -> Ownership {
-        Ownership { mode: mode & PERMISSIONS, uid, gid }
+        Ownership {
+            mode: mode & PERMISSIONS,
+            uid,
+            gid,
+        }
     }
 }

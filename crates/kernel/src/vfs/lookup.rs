@@ -35,7 +35,12 @@ pub(crate) struct At {
 
 impl At {
     pub fn walk<'p>(&self, path: &'p [u8], last_link: LastLink) -> Result<Walked<'p>> {
-        PathWalk { root: &self.root, base: &self.base, caller: &self.caller }.walk(path, last_link)
+        PathWalk {
+            root: &self.root,
+            base: &self.base,
+            caller: &self.caller,
+        }
+        .walk(path, last_link)
     }
 
     /// Finds an existing object.
@@ -45,8 +50,19 @@ impl At {
 }
 
 impl Vfs {
-    pub fn new(root: VirtualDentry, clock: Arc<dyn Clock>, limits: Limits, ledger: Arc<LimitLedger>) -> Vfs {
-        Vfs { root, clock, limits, ledger, watches: Arc::default() }
+    pub fn new(
+        root: VirtualDentry,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        ledger: Arc<LimitLedger>,
+    ) -> Vfs {
+        Vfs {
+            root,
+            clock,
+            limits,
+            ledger,
+            watches: Arc::default(),
+        }
     }
 
     /// Absolute path of a directory below `root`.
@@ -85,7 +101,9 @@ impl Vfs {
         let open = file.open_path();
         let dir_path = match &open.parent {
             _ if open.dentry.is_dir() => self.path_of_dir(root, &open.dentry),
-            Some(parent) => self.path_of_dir(root, parent).map(|path| join(path, &open.name)),
+            Some(parent) => self
+                .path_of_dir(root, parent)
+                .map(|path| join(path, &open.name)),
             None => return open.name.to_vec(),
         };
         let mut path = dir_path.unwrap_or_else(|_| open.name.to_vec());
@@ -100,7 +118,11 @@ impl Vfs {
         let walked = at.walk(path, LastLink::Follow)?;
         let super::Last::Name(name) = walked.last.clone() else {
             let target = walked.existing()?;
-            return if target.is_dir() { self.path_of_dir(&at.root, &target) } else { Err(Errno::ENOENT) };
+            return if target.is_dir() {
+                self.path_of_dir(&at.root, &target)
+            } else {
+                Err(Errno::ENOENT)
+            };
         };
         let parent = walked.parent.clone();
         walked.existing()?;
@@ -117,7 +139,12 @@ impl Vfs {
     }
 
     /// Tells watches on an inode, and those on the directory that holds it.
-    pub fn notify_object(&self, walked_parent: Option<(&VirtualDentry, &[u8])>, inode: &dyn Inode, mask: InotifyMask) {
+    pub fn notify_object(
+        &self,
+        walked_parent: Option<(&VirtualDentry, &[u8])>,
+        inode: &dyn Inode,
+        mask: InotifyMask,
+    ) {
         if !self.watches.any() {
             return;
         }

@@ -18,13 +18,16 @@ mod watch;
 pub use caller::{Caller, Credentials};
 pub use file::File;
 pub use file_description::FileDescription;
-pub use inode::{DirCursor, FileSystem, Inode, LinkTarget, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes};
+pub(crate) use file_description::OpenPath;
+pub use inode::{
+    DirCursor, FileSystem, Inode, LinkTarget, NewInode, NewInodeKind, Ownership, SeekExtent,
+    SetAttributes,
+};
 pub(crate) use lookup::Vfs;
+pub(crate) use lookup::{At, join};
 pub use mount::{Mount, MountFlags, VirtualDentry};
 pub(crate) use open::OpenRequest;
 pub(crate) use path_walk::{Last, LastLink, Walked};
-pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};
-pub use watch::Watchers;
-pub(crate) use lookup::{At, join};
-pub(crate) use file_description::OpenPath;
 pub(crate) use permission::check as check_permission;
+pub use watch::Watchers;
+pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};

@@ -50,7 +50,12 @@ impl Mount {
     ///
     /// # Errors
     /// - `ENOTDIR`: the mount point is not a directory.
-    pub fn attach(at: &VirtualDentry, fs: Arc<dyn FileSystem>, source: &str, flags: MountFlags) -> Result<Arc<Mount>> {
+    pub fn attach(
+        at: &VirtualDentry,
+        fs: Arc<dyn FileSystem>,
+        source: &str,
+        flags: MountFlags,
+    ) -> Result<Arc<Mount>> {
         if !at.is_dir() {
             return Err(Errno::ENOTDIR);
         }
@@ -78,7 +83,10 @@ impl Mount {
         if !Arc::ptr_eq(&at.inode, &at.mount.root) {
             return Err(Errno::EINVAL);
         }
-        parent.children.write().retain(|(ino, _)| *ino != covered.ino());
+        parent
+            .children
+            .write()
+            .retain(|(ino, _)| *ino != covered.ino());
         Ok(())
     }
 
@@ -99,12 +107,24 @@ impl Mount {
 
     /// Root directory of the mount as a position.
     pub fn root(self: &Arc<Self>) -> VirtualDentry {
-        VirtualDentry { mount: self.clone(), inode: self.root.clone() }
+        VirtualDentry {
+            mount: self.clone(),
+            inode: self.root.clone(),
+        }
     }
 
     /// Mounts directly below this one.
     pub fn children(&self) -> Vec<Arc<Mount>> {
-        self.children.read().iter().map(|(_, mount)| mount.clone()).collect()
+        self.children
+            .read()
+            .iter()
+            .map(|(_, mount)| mount.clone())
+            .collect()
+    }
+
+    pub(crate) fn detach_children(&self) {
+        let detached = core::mem::take(&mut *self.children.write());
+        drop(detached);
     }
 
     pub(crate) fn covered(&self) -> Option<(Arc<Mount>, Arc<dyn Inode>)> {
@@ -114,13 +134,19 @@ impl Mount {
 
     pub(crate) fn child_at(&self, ino: u64) -> Option<Arc<Mount>> {
         let children = self.children.read();
-        children.iter().find(|(covered, _)| *covered == ino).map(|(_, mount)| mount.clone())
+        children
+            .iter()
+            .find(|(covered, _)| *covered == ino)
+            .map(|(_, mount)| mount.clone())
     }
 }
 
 impl fmt::Debug for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mount").field("source", &self.source).field("fs", &self.fs.name()).finish_non_exhaustive()
+        f.debug_struct("Mount")
+            .field("source", &self.source)
+            .field("fs", &self.fs.name())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Operations on names: making, linking, renaming and removing them.
 
 use super::lookup::At;
-use super::{Last, LastLink, NewInodeKind, VirtualDentry, Vfs, Walked, permission};
+use super::{Last, LastLink, NewInodeKind, Vfs, VirtualDentry, Walked, permission};
 use crate::abi::fcntl::{RenameFlags, W_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, S_ISVTX};
@@ -11,7 +11,9 @@ impl Vfs {
     /// Creates a name that must not exist: `mkdir(2)`, `symlink(2)`, `mknod(2)`.
     pub fn make(&self, at: &At, path: &[u8], kind: NewInodeKind<'_>, mode: u32) -> Result<()> {
         let walked = at.walk(path, LastLink::Name)?;
-        let Last::Name(name) = &walked.last else { return Err(Errno::EEXIST) };
+        let Last::Name(name) = &walked.last else {
+            return Err(Errno::EEXIST);
+        };
         if walked.target.is_some() {
             return Err(Errno::EEXIST);
         }
@@ -24,16 +26,23 @@ impl Vfs {
             NewInodeKind::Directory => mode & (0o777 | S_ISVTX),
             _ => mode,
         };
-        self.create_in(at, &walked.parent, name, kind, mode).map(drop)
+        self.create_in(at, &walked.parent, name, kind, mode)
+            .map(drop)
     }
 
     /// Removes a non-directory (`unlink(2)`).
     pub fn unlink(&self, at: &At, path: &[u8]) -> Result<()> {
         let walked = at.walk(path, LastLink::Name)?;
-        let Last::Name(name) = &walked.last else { return Err(Errno::EISDIR) };
+        let Last::Name(name) = &walked.last else {
+            return Err(Errno::EISDIR);
+        };
         let target = walked.target.as_ref().ok_or(Errno::ENOENT)?;
         if walked.trailing_slash {
-            return Err(if target.is_dir() { Errno::EISDIR } else { Errno::ENOTDIR });
+            return Err(if target.is_dir() {
+                Errno::EISDIR
+            } else {
+                Errno::ENOTDIR
+            });
         }
         permission::may_delete(&walked.parent, &*target.inode, &at.caller)?;
         let removed = walked.parent.inode.unlink(name)?;
@@ -74,7 +83,9 @@ impl Vfs {
     /// Makes another name for a file (`linkat(2)`).
     pub fn link(&self, source: &VirtualDentry, at: &At, path: &[u8]) -> Result<()> {
         let walked = at.walk(path, LastLink::Name)?;
-        let Last::Name(name) = &walked.last else { return Err(Errno::EEXIST) };
+        let Last::Name(name) = &walked.last else {
+            return Err(Errno::EEXIST);
+        };
         if walked.target.is_some() {
             return Err(Errno::EEXIST);
         }
@@ -95,7 +106,14 @@ impl Vfs {
     }
 
     /// Renames (`renameat2(2)`).
-    pub fn rename(&self, old_at: &At, old: &[u8], new_at: &At, new: &[u8], flags: RenameFlags) -> Result<()> {
+    pub fn rename(
+        &self,
+        old_at: &At,
+        old: &[u8],
+        new_at: &At,
+        new: &[u8],
+        flags: RenameFlags,
+    ) -> Result<()> {
         let known = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE;
         if flags.intersects(!known) || flags.contains(known) {
             return Err(Errno::EINVAL);
@@ -105,13 +123,22 @@ impl Vfs {
         if !std::sync::Arc::ptr_eq(&from.parent.mount, &to.parent.mount) {
             return Err(Errno::EXDEV);
         }
-        let Last::Name(old_name) = &from.last else { return Err(Errno::EBUSY) };
+        let Last::Name(old_name) = &from.last else {
+            return Err(Errno::EBUSY);
+        };
         let Last::Name(new_name) = &to.last else {
-            return Err(if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY });
+            return Err(if flags.contains(RenameFlags::RENAME_NOREPLACE) {
+                Errno::EEXIST
+            } else {
+                Errno::EBUSY
+            });
         };
         let source = from.target.as_ref().ok_or(Errno::ENOENT)?;
         self.check_rename(old_at, &from, &to, source, flags)?;
-        let replaced = from.parent.inode.rename(old_name, &to.parent.inode, new_name, flags)?;
+        let replaced = from
+            .parent
+            .inode
+            .rename(old_name, &to.parent.inode, new_name, flags)?;
         self.notify_rename(&from, old_name, &to, new_name, source);
         if let Some(replaced) = replaced.filter(|_| !flags.contains(RenameFlags::RENAME_EXCHANGE)) {
             self.finish_if_gone(&*replaced);
@@ -139,7 +166,10 @@ impl Vfs {
         if !source_is_dir && (from.trailing_slash || !exchange && to.trailing_slash) {
             return Err(Errno::ENOTDIR);
         }
-        if exchange && to.trailing_slash && to.target.as_ref().is_some_and(|target| !target.is_dir()) {
+        if exchange
+            && to.trailing_slash
+            && to.target.as_ref().is_some_and(|target| !target.is_dir())
+        {
             return Err(Errno::ENOTDIR);
         }
         if crosses_mount(&from.parent, source) {
@@ -153,7 +183,11 @@ impl Vfs {
             && target.is_dir()
             && is_ancestor(target, &from.parent)
         {
-            return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY });
+            return Err(if exchange {
+                Errno::EINVAL
+            } else {
+                Errno::ENOTEMPTY
+            });
         }
         if to.target.as_ref().is_some_and(|target| target.same(source)) {
             return Ok(());
@@ -194,9 +228,23 @@ impl Vfs {
             return;
         }
         let cookie = self.watches.next_cookie();
-        let dir_bit = if source.is_dir() { InotifyMask::IN_ISDIR } else { InotifyMask::empty() };
-        self.notify_name(&*from.parent.inode, InotifyMask::IN_MOVED_FROM | dir_bit, cookie, old_name);
-        self.notify_name(&*to.parent.inode, InotifyMask::IN_MOVED_TO | dir_bit, cookie, new_name);
+        let dir_bit = if source.is_dir() {
+            InotifyMask::IN_ISDIR
+        } else {
+            InotifyMask::empty()
+        };
+        self.notify_name(
+            &*from.parent.inode,
+            InotifyMask::IN_MOVED_FROM | dir_bit,
+            cookie,
+            old_name,
+        );
+        self.notify_name(
+            &*to.parent.inode,
+            InotifyMask::IN_MOVED_TO | dir_bit,
+            cookie,
+            new_name,
+        );
         if let Some(watchers) = source.inode.watchers() {
             watchers.notify(InotifyMask::IN_MOVE_SELF, 0, b"");
         }

@@ -2,7 +2,10 @@
 
 use super::file_description::OpenPath;
 use super::lookup::At;
-use super::{FileDescription, Inode, Last, LastLink, NewInode, NewInodeKind, Ownership, VirtualDentry, Vfs, permission};
+use super::{
+    FileDescription, Inode, Last, LastLink, NewInode, NewInodeKind, Ownership, Vfs, VirtualDentry,
+    permission,
+};
 use crate::abi::fcntl::{OpenFlags, R_OK, W_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, S_ISGID};
@@ -26,7 +29,10 @@ impl Vfs {
     pub fn open(&self, at: &At, path: &[u8], request: OpenRequest) -> Result<Arc<FileDescription>> {
         let mut flags = request.flags;
         if flags.contains(OpenFlags::O_PATH) {
-            flags &= OpenFlags::O_PATH | OpenFlags::O_DIRECTORY | OpenFlags::O_NOFOLLOW | OpenFlags::O_CLOEXEC;
+            flags &= OpenFlags::O_PATH
+                | OpenFlags::O_DIRECTORY
+                | OpenFlags::O_NOFOLLOW
+                | OpenFlags::O_CLOEXEC;
         }
         if flags.contains(OpenFlags::__O_TMPFILE) {
             return self.open_unnamed(at, path, flags, request.mode);
@@ -34,9 +40,13 @@ impl Vfs {
         if flags.contains(OpenFlags::O_CREAT | OpenFlags::O_DIRECTORY) {
             return Err(Errno::EINVAL);
         }
-        let stop_at_link =
-            flags.contains(OpenFlags::O_NOFOLLOW) || flags.contains(OpenFlags::O_CREAT | OpenFlags::O_EXCL);
-        let last_link = if stop_at_link { LastLink::NoFollow } else { LastLink::Follow };
+        let stop_at_link = flags.contains(OpenFlags::O_NOFOLLOW)
+            || flags.contains(OpenFlags::O_CREAT | OpenFlags::O_EXCL);
+        let last_link = if stop_at_link {
+            LastLink::NoFollow
+        } else {
+            LastLink::Follow
+        };
         for _ in 0..OPEN_RETRIES {
             let walked = at.walk(path, last_link)?;
             let parent = walked.parent.clone();
@@ -65,9 +75,14 @@ impl Vfs {
                 }
             }
             let named = matches!(walked.last, Last::Name(_));
-            let wants_dir = flags.contains(OpenFlags::O_DIRECTORY) || walked.trailing_slash && named;
+            let wants_dir =
+                flags.contains(OpenFlags::O_DIRECTORY) || walked.trailing_slash && named;
             self.check_open(at, &target, flags, wants_dir)?;
-            let path = OpenPath { parent: named.then_some(parent), dentry: target, name };
+            let path = OpenPath {
+                parent: named.then_some(parent),
+                dentry: target,
+                name,
+            };
             return self.open_existing(at, path, flags);
         }
         Err(Errno::EAGAIN)
@@ -82,8 +97,15 @@ impl Vfs {
     ) -> Result<Arc<FileDescription>> {
         permission::may_create(parent, &at.caller)?;
         let inode = self.create_in(at, parent, name, NewInodeKind::Regular, request.mode)?;
-        let dentry = VirtualDentry { mount: parent.mount.clone(), inode };
-        let path = OpenPath { dentry, parent: Some(parent.clone()), name: name.into() };
+        let dentry = VirtualDentry {
+            mount: parent.mount.clone(),
+            inode,
+        };
+        let path = OpenPath {
+            dentry,
+            parent: Some(parent.clone()),
+            name: name.into(),
+        };
         self.describe(at, path, request.flags)
     }
 
@@ -98,13 +120,22 @@ impl Vfs {
     ) -> Result<Arc<dyn Inode>> {
         let ownership = inherited_ownership(at, parent, &kind, mode);
         let inode = parent.inode.create(name, &NewInode { kind, ownership })?;
-        let dir_bit =
-            if matches!(kind, NewInodeKind::Directory) { InotifyMask::IN_ISDIR } else { InotifyMask::empty() };
+        let dir_bit = if matches!(kind, NewInodeKind::Directory) {
+            InotifyMask::IN_ISDIR
+        } else {
+            InotifyMask::empty()
+        };
         self.notify_name(&*parent.inode, InotifyMask::IN_CREATE | dir_bit, 0, name);
         Ok(inode)
     }
 
-    fn open_unnamed(&self, at: &At, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileDescription>> {
+    fn open_unnamed(
+        &self,
+        at: &At,
+        path: &[u8],
+        flags: OpenFlags,
+        mode: u32,
+    ) -> Result<Arc<FileDescription>> {
         if !flags.contains(OpenFlags::O_TMPFILE) || !flags.writable() {
             return Err(Errno::EINVAL);
         }
@@ -116,12 +147,29 @@ impl Vfs {
         let ownership = inherited_ownership(at, &dir, &NewInodeKind::Regular, mode);
         let inode = dir.inode.create_unnamed(ownership)?;
         let name = format!("#{}", inode.ino()).into_bytes().into_boxed_slice();
-        let dentry = VirtualDentry { mount: dir.mount.clone(), inode };
-        self.describe(at, OpenPath { dentry, parent: Some(dir), name }, flags - OpenFlags::O_TMPFILE)
+        let dentry = VirtualDentry {
+            mount: dir.mount.clone(),
+            inode,
+        };
+        self.describe(
+            at,
+            OpenPath {
+                dentry,
+                parent: Some(dir),
+                name,
+            },
+            flags - OpenFlags::O_TMPFILE,
+        )
     }
 
     /// Checks type and permissions in the order of Linux's `may_open`.
-    fn check_open(&self, at: &At, target: &VirtualDentry, flags: OpenFlags, wants_dir: bool) -> Result<()> {
+    fn check_open(
+        &self,
+        at: &At,
+        target: &VirtualDentry,
+        flags: OpenFlags,
+        wants_dir: bool,
+    ) -> Result<()> {
         let kind = target.inode.kind();
         if wants_dir && kind != FileKind::Directory {
             return Err(Errno::ENOTDIR);
@@ -151,8 +199,14 @@ impl Vfs {
         Ok(())
     }
 
-    fn open_existing(&self, at: &At, path: OpenPath, flags: OpenFlags) -> Result<Arc<FileDescription>> {
-        let truncate = flags.contains(OpenFlags::O_TRUNC) && path.dentry.inode.kind() == FileKind::Regular;
+    fn open_existing(
+        &self,
+        at: &At,
+        path: OpenPath,
+        flags: OpenFlags,
+    ) -> Result<Arc<FileDescription>> {
+        let truncate =
+            flags.contains(OpenFlags::O_TRUNC) && path.dentry.inode.kind() == FileKind::Regular;
         if truncate {
             path.dentry.inode.set_size(0)?;
         }
@@ -164,17 +218,32 @@ impl Vfs {
     }
 
     /// Makes the description, with the object behind it if the inode has one.
-    pub fn describe(&self, at: &At, path: OpenPath, flags: OpenFlags) -> Result<Arc<FileDescription>> {
+    pub fn describe(
+        &self,
+        at: &At,
+        path: OpenPath,
+        flags: OpenFlags,
+    ) -> Result<Arc<FileDescription>> {
         let object = if flags.contains(OpenFlags::O_PATH) {
             None
         } else {
             path.dentry.inode.clone().open(flags, &at.caller)?
         };
-        Ok(FileDescription::new(path, object, flags, self.watches.clone()))
+        Ok(FileDescription::new(
+            path,
+            object,
+            flags,
+            self.watches.clone(),
+        ))
     }
 }
 
-fn inherited_ownership(at: &At, parent: &VirtualDentry, kind: &NewInodeKind<'_>, mode: u32) -> Ownership {
+fn inherited_ownership(
+    at: &At,
+    parent: &VirtualDentry,
+    kind: &NewInodeKind<'_>,
+    mode: u32,
+) -> Ownership {
     let dir = parent.inode.ownership();
     let credentials = &at.caller.credentials;
     let mut ownership = Ownership::new(mode, credentials.euid, credentials.egid);

@@ -85,7 +85,11 @@ impl PathWalk<'_> {
         check_path(path)?;
         let mut rest: Cow<'p, [u8]> = Cow::Borrowed(path);
         let mut at = 0;
-        let mut current = if path[0] == b'/' { self.root.clone() } else { self.base.clone() };
+        let mut current = if path[0] == b'/' {
+            self.root.clone()
+        } else {
+            self.base.clone()
+        };
         let mut links = 0;
         loop {
             while rest.get(at) == Some(&b'/') {
@@ -99,8 +103,14 @@ impl PathWalk<'_> {
                     trailing_slash: true,
                 });
             }
-            let end = rest[at..].iter().position(|byte| *byte == b'/').map_or(rest.len(), |length| at + length);
-            let next = rest[end..].iter().position(|byte| *byte != b'/').map_or(rest.len(), |length| end + length);
+            let end = rest[at..]
+                .iter()
+                .position(|byte| *byte == b'/')
+                .map_or(rest.len(), |length| at + length);
+            let next = rest[end..]
+                .iter()
+                .position(|byte| *byte != b'/')
+                .map_or(rest.len(), |length| end + length);
             let is_last = next == rest.len();
             let trailing_slash = is_last && end < rest.len();
             self.search(&current)?;
@@ -143,7 +153,10 @@ impl PathWalk<'_> {
                 LastLink::NoFollow => trailing_slash || !is_last,
                 LastLink::Name => !is_last,
             };
-            if let Some(link) = found.as_ref().filter(|inode| follow && inode.kind() == FileKind::Symlink) {
+            if let Some(link) = found
+                .as_ref()
+                .filter(|inode| follow && inode.kind() == FileKind::Symlink)
+            {
                 links += 1;
                 if links > SYMLOOP_MAX {
                     return Err(Errno::ELOOP);
@@ -185,9 +198,16 @@ impl PathWalk<'_> {
                     Cow::Owned(path) => Cow::Owned(path[at..end].to_vec()),
                 };
                 let target = found.map(|inode| enter(&current, inode));
-                return Ok(Walked { parent: current, last: Last::Name(name), target, trailing_slash });
+                return Ok(Walked {
+                    parent: current,
+                    last: Last::Name(name),
+                    target,
+                    trailing_slash,
+                });
             }
-            let Some(inode) = found else { return Err(Errno::ENOENT) };
+            let Some(inode) = found else {
+                return Err(Errno::ENOENT);
+            };
             current = enter(&current, inode);
             at = next;
         }
@@ -207,7 +227,11 @@ impl PathWalk<'_> {
                 return dir;
             }
             if let Some((inode, _)) = dir.inode.parent() {
-                return VirtualDentry { mount: dir.mount, inode }.cross_mounts();
+                return VirtualDentry {
+                    mount: dir.mount,
+                    inode,
+                }
+                .cross_mounts();
             }
             match dir.mount.covered() {
                 Some((mount, inode)) => dir = VirtualDentry { mount, inode },
@@ -219,8 +243,15 @@ impl PathWalk<'_> {
 
 fn enter(dir: &VirtualDentry, inode: Arc<dyn Inode>) -> VirtualDentry {
     let is_dir = inode.kind() == FileKind::Directory;
-    let entered = VirtualDentry { mount: dir.mount.clone(), inode };
-    if is_dir { entered.cross_mounts() } else { entered }
+    let entered = VirtualDentry {
+        mount: dir.mount.clone(),
+        inode,
+    };
+    if is_dir {
+        entered.cross_mounts()
+    } else {
+        entered
+    }
 }
 
 fn check_path(path: &[u8]) -> Result<()> {

@@ -14,7 +14,11 @@ pub(crate) fn check(inode: &dyn Inode, credentials: &Credentials, mask: i32) -> 
     if credentials.privileged() {
         // Root reads and writes everything and searches every directory; it executes what somebody may execute.
         let executable = owner.mode & 0o111 != 0 || inode.kind() == FileKind::Directory;
-        return if mask & X_OK == 0 || executable { Ok(()) } else { Err(Errno::EACCES) };
+        return if mask & X_OK == 0 || executable {
+            Ok(())
+        } else {
+            Err(Errno::EACCES)
+        };
     }
     let bits = if owner.uid == credentials.euid {
         owner.mode >> 6
@@ -24,7 +28,11 @@ pub(crate) fn check(inode: &dyn Inode, credentials: &Credentials, mask: i32) -> 
         owner.mode
     };
     let wanted = (mask & (R_OK | W_OK | X_OK)) as u32;
-    if bits & wanted == wanted { Ok(()) } else { Err(Errno::EACCES) }
+    if bits & wanted == wanted {
+        Ok(())
+    } else {
+        Err(Errno::EACCES)
+    }
 }
 
 /// Checks that names may be added to `dir`.

@@ -49,16 +49,28 @@ impl Watchers {
     pub(crate) fn notify(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
         let interested: Vec<Watch> = {
             let mut list = self.list.lock();
-            let interested = list.iter().filter(|watch| watch.mask.intersects(mask)).cloned().collect();
+            let interested = list
+                .iter()
+                .filter(|watch| watch.mask.intersects(mask))
+                .cloned()
+                .collect();
             list.retain(|watch| {
                 watch.instance.strong_count() > 0
-                    && !(watch.mask.contains(InotifyMask::IN_ONESHOT) && watch.mask.intersects(mask))
+                    && !(watch.mask.contains(InotifyMask::IN_ONESHOT)
+                        && watch.mask.intersects(mask))
             });
             interested
         };
         for watch in interested {
-            let Some(instance) = watch.instance.upgrade() else { continue };
-            instance.push(InotifyEvent { wd: watch.wd, mask, cookie, name: name.to_vec() });
+            let Some(instance) = watch.instance.upgrade() else {
+                continue;
+            };
+            instance.push(InotifyEvent {
+                wd: watch.wd,
+                mask,
+                cookie,
+                name: name.to_vec(),
+            });
             if watch.mask.contains(InotifyMask::IN_ONESHOT) {
                 instance.forget(watch.wd);
             }
@@ -103,12 +115,18 @@ struct InstanceState {
 
 impl core::fmt::Debug for InstanceState {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("InstanceState").field("events", &self.events.len()).finish_non_exhaustive()
+        f.debug_struct("InstanceState")
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl InotifyInstance {
-    pub fn new(counter: Arc<WatchCounter>, max_events: usize, max_watches: usize) -> Arc<InotifyInstance> {
+    pub fn new(
+        counter: Arc<WatchCounter>,
+        max_events: usize,
+        max_watches: usize,
+    ) -> Arc<InotifyInstance> {
         counter.instances.fetch_add(1, Ordering::Relaxed);
         Arc::new(InotifyInstance {
             state: Mutex::default(),
@@ -128,7 +146,11 @@ impl InotifyInstance {
             if mask.contains(InotifyMask::IN_MASK_CREATE) {
                 return Err(Errno::EEXIST);
             }
-            watch.mask = if mask.contains(InotifyMask::IN_MASK_ADD) { watch.mask | mask } else { mask };
+            watch.mask = if mask.contains(InotifyMask::IN_MASK_ADD) {
+                watch.mask | mask
+            } else {
+                mask
+            };
             return Ok(watch.wd);
         }
         let mut state = self.state.lock();
@@ -139,18 +161,31 @@ impl InotifyInstance {
         let wd = state.last_wd;
         state.watches.insert(wd, Arc::downgrade(inode));
         self.counter.watches.fetch_add(1, Ordering::Relaxed);
-        list.push(Watch { instance: this, wd, mask });
+        list.push(Watch {
+            instance: this,
+            wd,
+            mask,
+        });
         Ok(wd)
     }
 
     /// Removes a watch; `IN_IGNORED` follows.
     pub fn remove_watch(self: &Arc<Self>, wd: i32) -> Result<()> {
-        let inode = self.state.lock().watches.get(&wd).cloned().ok_or(Errno::EINVAL)?;
+        let inode = self
+            .state
+            .lock()
+            .watches
+            .get(&wd)
+            .cloned()
+            .ok_or(Errno::EINVAL)?;
         if let Some(inode) = inode.upgrade()
             && let Some(watchers) = inode.watchers()
         {
             let this = Arc::downgrade(self);
-            watchers.list.lock().retain(|watch| !(watch.wd == wd && watch.instance.ptr_eq(&this)));
+            watchers
+                .list
+                .lock()
+                .retain(|watch| !(watch.wd == wd && watch.instance.ptr_eq(&this)));
         }
         self.forget(wd);
         Ok(())
@@ -160,7 +195,12 @@ impl InotifyInstance {
         let known = self.state.lock().watches.remove(&wd).is_some();
         if known {
             self.counter.watches.fetch_sub(1, Ordering::Relaxed);
-            self.push(InotifyEvent { wd, mask: InotifyMask::IN_IGNORED, cookie: 0, name: Vec::new() });
+            self.push(InotifyEvent {
+                wd,
+                mask: InotifyMask::IN_IGNORED,
+                cookie: 0,
+                name: Vec::new(),
+            });
         }
     }
 
@@ -171,8 +211,12 @@ impl InotifyInstance {
             if state.events.back() == Some(&event) {
                 return;
             }
-            let overflow =
-                InotifyEvent { wd: -1, mask: InotifyMask::IN_Q_OVERFLOW, cookie: 0, name: Vec::new() };
+            let overflow = InotifyEvent {
+                wd: -1,
+                mask: InotifyMask::IN_Q_OVERFLOW,
+                cookie: 0,
+                name: Vec::new(),
+            };
             if state.events.len() >= self.max_events {
                 if state.events.back() != Some(&overflow) {
                     state.events.push_back(overflow);
@@ -188,7 +232,11 @@ impl InotifyInstance {
     pub fn poll_events(&self, cx: &Context<'_>) -> Poll<Vec<InotifyEvent>> {
         self.readable.poll_until(cx, || {
             let events: Vec<_> = self.state.lock().events.drain(..).collect();
-            if events.is_empty() { None } else { Some(events) }
+            if events.is_empty() {
+                None
+            } else {
+                Some(events)
+            }
         })
     }
 
@@ -219,9 +267,17 @@ impl File for InotifyFile {
         let mut state = self.0.state.lock();
         let mut used = 0;
         while let Some(event) = state.events.front() {
-            let padded = if event.name.is_empty() { 0 } else { (event.name.len() / 16 + 1) * 16 };
+            let padded = if event.name.is_empty() {
+                0
+            } else {
+                (event.name.len() / 16 + 1) * 16
+            };
             let Some(out) = buf.get_mut(used..used + 16 + padded) else {
-                return if used == 0 { Err(Errno::EINVAL) } else { Ok(used) };
+                return if used == 0 {
+                    Err(Errno::EINVAL)
+                } else {
+                    Ok(used)
+                };
             };
             out.fill(0);
             out[0..4].copy_from_slice(&event.wd.to_le_bytes());
@@ -232,11 +288,19 @@ impl File for InotifyFile {
             used += 16 + padded;
             state.events.pop_front();
         }
-        if used == 0 { Err(Errno::EAGAIN) } else { Ok(used) }
+        if used == 0 {
+            Err(Errno::EAGAIN)
+        } else {
+            Ok(used)
+        }
     }
 
     fn readiness(&self) -> PollEvents {
-        if self.0.state.lock().events.is_empty() { PollEvents::empty() } else { PollEvents::POLLIN }
+        if self.0.state.lock().events.is_empty() {
+            PollEvents::empty()
+        } else {
+            PollEvents::POLLIN
+        }
     }
 
     fn register(&self, _events: PollEvents, cx: &Context<'_>) {

@@ -13,7 +13,9 @@ use crate::abi::stat::{DirEntry, FileKind, Stat, StatFs};
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
 use crate::process::{Fd, Pid, Process};
-use crate::vfs::{Caller, DirCursor, File, FileSystem, Inode, LinkTarget, Ownership, SetAttributes, VirtualDentry};
+use crate::vfs::{
+    Caller, DirCursor, File, FileSystem, Inode, LinkTarget, Ownership, SetAttributes, VirtualDentry,
+};
 use std::sync::{Arc, Weak};
 
 /// Magic number that `statfs(2)` reports for procfs.
@@ -27,7 +29,9 @@ pub struct Procfs {
 impl Procfs {
     /// Makes a view of a kernel.
     pub fn new(kernel: &Arc<Kernel>) -> Arc<Procfs> {
-        Arc::new(Procfs { kernel: Arc::downgrade(kernel) })
+        Arc::new(Procfs {
+            kernel: Arc::downgrade(kernel),
+        })
     }
 }
 
@@ -37,11 +41,19 @@ impl FileSystem for Procfs {
     }
 
     fn root(&self) -> Arc<dyn Inode> {
-        Arc::new(ProcInode { kernel: self.kernel.clone(), node: Node::Root })
+        Arc::new(ProcInode {
+            kernel: self.kernel.clone(),
+            node: Node::Root,
+        })
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        Ok(StatFs { kind: PROC_SUPER_MAGIC, bsize: 4096, namelen: 255, ..StatFs::default() })
+        Ok(StatFs {
+            kind: PROC_SUPER_MAGIC,
+            bsize: 4096,
+            namelen: 255,
+            ..StatFs::default()
+        })
     }
 }
 
@@ -69,7 +81,10 @@ struct ProcInode {
 
 impl ProcInode {
     fn at(&self, node: Node) -> Arc<dyn Inode> {
-        Arc::new(ProcInode { kernel: self.kernel.clone(), node })
+        Arc::new(ProcInode {
+            kernel: self.kernel.clone(),
+            node,
+        })
     }
 
     fn kernel(&self) -> Result<Arc<Kernel>> {
@@ -83,7 +98,9 @@ impl ProcInode {
     fn pid(&self) -> Option<Pid> {
         match self.node {
             Node::Root | Node::SelfLink | Node::System(_) => None,
-            Node::Process(pid) | Node::Entry(pid, _) | Node::FdDir(pid) | Node::Fd(pid, _) => Some(pid),
+            Node::Process(pid) | Node::Entry(pid, _) | Node::FdDir(pid) | Node::Fd(pid, _) => {
+                Some(pid)
+            }
         }
     }
 
@@ -94,7 +111,10 @@ impl ProcInode {
         for index in position..fixed {
             let (name, node) = match index {
                 0 => (SELF, Node::SelfLink),
-                _ => (system::FILES[index as usize - 1].0.as_bytes(), Node::System(index as usize - 1)),
+                _ => (
+                    system::FILES[index as usize - 1].0.as_bytes(),
+                    Node::System(index as usize - 1),
+                ),
             };
             listed.push(self.cursor(name, node, index + 1));
         }
@@ -102,7 +122,11 @@ impl ProcInode {
         for info in self.kernel()?.processes() {
             let number = info.pid.raw() as u64;
             if number > seen {
-                listed.push(self.cursor(info.pid.to_string().as_bytes(), Node::Process(info.pid), fixed + number));
+                listed.push(self.cursor(
+                    info.pid.to_string().as_bytes(),
+                    Node::Process(info.pid),
+                    fixed + number,
+                ));
             }
         }
         listed.truncate(max);
@@ -110,20 +134,33 @@ impl ProcInode {
     }
 
     fn cursor(&self, name: &[u8], node: Node, next: u64) -> DirCursor {
-        DirCursor { entry: DirEntry { name: name.to_vec(), ino: ino_of(node), kind: kind_of(node) }, next }
+        DirCursor {
+            entry: DirEntry {
+                name: name.to_vec(),
+                ino: ino_of(node),
+                kind: kind_of(node),
+            },
+            next,
+        }
     }
 
     fn list_fds(&self, pid: Pid, position: u64) -> Result<Vec<DirCursor>> {
         let process = self.process(pid)?;
         let fds: Vec<Fd> = process.fds.lock().iter().map(|(fd, _)| fd).collect();
         let following = fds.into_iter().filter(|fd| *fd as u64 >= position);
-        Ok(following.map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), fd as u64 + 1)).collect())
+        Ok(following
+            .map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), fd as u64 + 1))
+            .collect())
     }
 
     /// What the links of a process refer to is for the user who runs it, and root.
     fn check_owner(&self, process: &Process, caller: &Caller) -> Result<()> {
         let credentials = &caller.credentials;
-        if credentials.privileged() || credentials.euid == process.uid() { Ok(()) } else { Err(Errno::EACCES) }
+        if credentials.privileged() || credentials.euid == process.uid() {
+            Ok(())
+        } else {
+            Err(Errno::EACCES)
+        }
     }
 
     fn file_at(&self, pid: Pid, fd: Fd) -> Result<Arc<crate::vfs::FileDescription>> {
@@ -190,7 +227,11 @@ impl Inode for ProcInode {
             dev: dev::PROCFS,
             ino: self.ino(),
             mode: self.kind().mode() | owner.mode,
-            nlink: if self.kind() == FileKind::Directory { 2 } else { 1 },
+            nlink: if self.kind() == FileKind::Directory {
+                2
+            } else {
+                1
+            },
             uid: owner.uid,
             gid: owner.gid,
             blksize: 1024,
@@ -216,7 +257,9 @@ impl Inode for ProcInode {
                     Node::Process(pid)
                 }
                 None => {
-                    let index = system::FILES.iter().position(|(file, _)| file.as_bytes() == name);
+                    let index = system::FILES
+                        .iter()
+                        .position(|(file, _)| file.as_bytes() == name);
                     Node::System(index.ok_or(Errno::ENOENT)?)
                 }
             },
@@ -225,7 +268,9 @@ impl Inode for ProcInode {
                 if name == FD {
                     Node::FdDir(pid)
                 } else {
-                    let index = process::ENTRIES.iter().position(|entry| entry.name.as_bytes() == name);
+                    let index = process::ENTRIES
+                        .iter()
+                        .position(|entry| entry.name.as_bytes() == name);
                     Node::Entry(pid, index.ok_or(Errno::ENOENT)?)
                 }
             }
@@ -260,10 +305,20 @@ impl Inode for ProcInode {
                 self.process(pid)?;
                 let entries = process::ENTRIES.iter().enumerate();
                 let mut all: Vec<DirCursor> = entries
-                    .map(|(index, entry)| self.cursor(entry.name.as_bytes(), Node::Entry(pid, index), index as u64 + 1))
+                    .map(|(index, entry)| {
+                        self.cursor(
+                            entry.name.as_bytes(),
+                            Node::Entry(pid, index),
+                            index as u64 + 1,
+                        )
+                    })
                     .collect();
                 all.push(self.cursor(FD, Node::FdDir(pid), all.len() as u64 + 1));
-                all.split_off(usize::try_from(position).unwrap_or(usize::MAX).min(all.len()))
+                all.split_off(
+                    usize::try_from(position)
+                        .unwrap_or(usize::MAX)
+                        .min(all.len()),
+                )
             }
             _ => return Err(Errno::ENOTDIR),
         };
@@ -294,7 +349,9 @@ impl Inode for ProcInode {
         match self.node {
             Node::Fd(pid, fd) => {
                 self.check_owner(&*self.process(pid)?, caller)?;
-                Ok(LinkTarget::Jump(self.file_at(pid, fd)?.open_path().dentry.clone()))
+                Ok(LinkTarget::Jump(
+                    self.file_at(pid, fd)?.open_path().dentry.clone(),
+                ))
             }
             Node::Entry(pid, index) => {
                 let process = self.process(pid)?;
@@ -329,7 +386,9 @@ impl File for TextFile {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.text.len());
         let count = buf.len().min(self.text.len() - start);
         buf[..count].copy_from_slice(&self.text[start..start + count]);
         Ok(count)

@@ -18,11 +18,23 @@ enum Contents {
 }
 
 const fn text(name: &'static str, mode: u32, produce: fn(&Process) -> Result<Vec<u8>>) -> Entry {
-    Entry { name, mode, contents: Contents::Text(produce) }
+    Entry {
+        name,
+        mode,
+        contents: Contents::Text(produce),
+    }
 }
 
-const fn link(name: &'static str, read: fn(&Process) -> Result<Vec<u8>>, jump: fn(&Process) -> Jump) -> Entry {
-    Entry { name, mode: 0o777, contents: Contents::Link(read, jump) }
+const fn link(
+    name: &'static str,
+    read: fn(&Process) -> Result<Vec<u8>>,
+    jump: fn(&Process) -> Jump,
+) -> Entry {
+    Entry {
+        name,
+        mode: 0o777,
+        contents: Contents::Link(read, jump),
+    }
 }
 
 /// Everything but `fd`, which is a directory.
@@ -33,8 +45,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     text("environ", 0o400, environ),
     link("exe", |process| Ok(process.exe()), |_| None),
     text("limits", 0o444, limits),
-    text("mounts", 0o444, |process| super::system::mounts(&*process.kernel()?)),
-    link("root", |_| Ok(b"/".to_vec()), |process| Some(process.fs.lock().root.clone())),
+    text("mounts", 0o444, |process| {
+        super::system::mounts(&*process.kernel()?)
+    }),
+    link(
+        "root",
+        |_| Ok(b"/".to_vec()),
+        |process| Some(process.fs.lock().root.clone()),
+    ),
     text("stat", 0o444, stat),
     text("statm", 0o444, |_| Ok(b"0 0 0 0 0 0 0\n".to_vec())),
     text("status", 0o444, status),
@@ -124,7 +142,10 @@ fn stat(process: &Process) -> Result<Vec<u8>> {
     let name = String::from_utf8_lossy(&name(process)).into_owned();
     let ticks = process.started.sec * 100 + i64::from(process.started.nsec / 10_000_000);
     // Fields 7 to 52 of proc_pid_stat(5); what the kernel does not account for is zero.
-    let mut line = format!("{} ({name}) {letter} {ppid} {pgid} {sid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}", process.pid());
+    let mut line = format!(
+        "{} ({name}) {letter} {ppid} {pgid} {sid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}",
+        process.pid()
+    );
     for _ in 23..=52 {
         line.push_str(" 0");
     }
@@ -144,7 +165,12 @@ fn status(process: &Process) -> Result<Vec<u8>> {
     let name = String::from_utf8_lossy(&name(process)).into_owned();
     let umask = process.fs.lock().umask;
     let groups: Vec<String> = credentials.groups.iter().map(ToString::to_string).collect();
-    let (uid, euid, gid, egid) = (credentials.uid, credentials.euid, credentials.gid, credentials.egid);
+    let (uid, euid, gid, egid) = (
+        credentials.uid,
+        credentials.euid,
+        credentials.gid,
+        credentials.egid,
+    );
     let open = process.fds.lock().len();
     let mut text = String::new();
     let written = write!(
@@ -181,11 +207,26 @@ fn limits(process: &Process) -> Result<Vec<u8>> {
         ("Max realtime timeout", 15, "us"),
     ];
     let limits = *process.rlimits.lock();
-    let shown = |value: u64| if value == u64::MAX { "unlimited".to_owned() } else { value.to_string() };
-    let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    let shown = |value: u64| {
+        if value == u64::MAX {
+            "unlimited".to_owned()
+        } else {
+            value.to_string()
+        }
+    };
+    let mut text = format!(
+        "{:<25} {:<20} {:<20} {:<10}\n",
+        "Limit", "Soft Limit", "Hard Limit", "Units"
+    );
     for (label, index, unit) in ROWS {
-        let Some(limit) = limits.get(index) else { continue };
-        text.push_str(&format!("{label:<25} {:<20} {:<20} {unit:<10}\n", shown(limit.soft), shown(limit.hard)));
+        let Some(limit) = limits.get(index) else {
+            continue;
+        };
+        text.push_str(&format!(
+            "{label:<25} {:<20} {:<20} {unit:<10}\n",
+            shown(limit.soft),
+            shown(limit.hard)
+        ));
     }
     Ok(text.into_bytes())
 }

@@ -9,13 +9,17 @@ type Produce = fn(&Kernel, &Caller) -> Result<Vec<u8>>;
 /// Name and contents.
 pub(super) const FILES: &[(&str, Produce)] = &[
     ("cpuinfo", |kernel, _| cpuinfo(kernel)),
-    ("filesystems", |_, _| Ok(b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipefs\n".to_vec())),
+    ("filesystems", |_, _| {
+        Ok(b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipefs\n".to_vec())
+    }),
     ("loadavg", |kernel, _| loadavg(kernel)),
     ("meminfo", |kernel, _| meminfo(kernel)),
     ("mounts", |kernel, _| mounts(kernel)),
     ("stat", |kernel, _| stat(kernel)),
     ("uptime", |kernel, _| uptime(kernel)),
-    ("version", |_, _| Ok(format!("Linux version {RELEASE} (secure-exec) #1 SMP\n").into_bytes())),
+    ("version", |_, _| {
+        Ok(format!("Linux version {RELEASE} (secure-exec) #1 SMP\n").into_bytes())
+    }),
 ];
 
 /// Kernel release that guests see; the interface followed is that of Linux 6.
@@ -64,7 +68,10 @@ fn stat(kernel: &Kernel) -> Result<Vec<u8>> {
         text.push_str(&format!("cpu{number} 0 0 0 0 0 0 0 0 0 0\n"));
     }
     let booted = kernel.clock().realtime().sec - kernel.uptime().sec;
-    text.push_str(&format!("btime {booted}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n", kernel.table.lock().len()));
+    text.push_str(&format!(
+        "btime {booted}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
+        kernel.table.lock().len()
+    ));
     Ok(text.into_bytes())
 }
 
@@ -72,14 +79,26 @@ pub(super) fn mounts(kernel: &Kernel) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for mount in kernel.vfs.mounts() {
         let path = match mount.covered() {
-            Some((parent, inode)) => {
-                kernel.vfs.path_of_dir(&kernel.vfs.root, &crate::vfs::VirtualDentry { mount: parent, inode })?
-            }
+            Some((parent, inode)) => kernel.vfs.path_of_dir(
+                &kernel.vfs.root,
+                &crate::vfs::VirtualDentry {
+                    mount: parent,
+                    inode,
+                },
+            )?,
             None => b"/".to_vec(),
         };
         let flags = mount.flags();
-        let mut options = if flags.contains(MountFlags::MS_RDONLY) { "ro" } else { "rw" }.to_owned();
-        for (flag, word) in [(MountFlags::MS_NOSUID, ",nosuid"), (MountFlags::MS_NOEXEC, ",noexec")] {
+        let mut options = if flags.contains(MountFlags::MS_RDONLY) {
+            "ro"
+        } else {
+            "rw"
+        }
+        .to_owned();
+        for (flag, word) in [
+            (MountFlags::MS_NOSUID, ",nosuid"),
+            (MountFlags::MS_NOEXEC, ",noexec"),
+        ] {
             if flags.contains(flag) {
                 options.push_str(word);
             }

@@ -31,11 +31,15 @@ impl FileData {
 
     /// Stored extents, for the export.
     pub fn chunks(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.chunks.iter().map(|(index, chunk)| (index * CHUNK, chunk.as_slice()))
+        self.chunks
+            .iter()
+            .map(|(index, chunk)| (index * CHUNK, chunk.as_slice()))
     }
 
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
-        let Some(left) = self.size.checked_sub(offset) else { return 0 };
+        let Some(left) = self.size.checked_sub(offset) else {
+            return 0;
+        };
         let count = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let mut done = 0;
         while done < count {
@@ -43,7 +47,11 @@ impl FileData {
             let start = (at % CHUNK) as usize;
             let piece = (CHUNK as usize - start).min(count - done);
             let out = &mut buf[done..done + piece];
-            let stored = self.chunks.get(&(at / CHUNK)).and_then(|chunk| chunk.get(start..)).unwrap_or(&[]);
+            let stored = self
+                .chunks
+                .get(&(at / CHUNK))
+                .and_then(|chunk| chunk.get(start..))
+                .unwrap_or(&[]);
             let held = stored.len().min(piece);
             out[..held].copy_from_slice(&stored[..held]);
             out[held..].fill(0);
@@ -91,7 +99,11 @@ impl FileData {
             if granted < wanted {
                 end = end.min(((held + granted) * BLOCK) as usize);
             }
-            let unused = if end > start { held + granted - blocks_of(end.max(chunk.len())) } else { granted };
+            let unused = if end > start {
+                held + granted - blocks_of(end.max(chunk.len()))
+            } else {
+                granted
+            };
             quota.release_blocks(unused);
             self.blocks += granted - unused;
             if end <= start {
@@ -150,10 +162,13 @@ impl FileData {
 
     /// First stored byte at or after `offset`.
     pub fn next_data(&self, offset: u64) -> Option<u64> {
-        let found = self.chunks.range(offset / CHUNK..).find_map(|(index, chunk)| {
-            let start = (index * CHUNK).max(offset);
-            (start < index * CHUNK + chunk.len() as u64).then_some(start)
-        });
+        let found = self
+            .chunks
+            .range(offset / CHUNK..)
+            .find_map(|(index, chunk)| {
+                let start = (index * CHUNK).max(offset);
+                (start < index * CHUNK + chunk.len() as u64).then_some(start)
+            });
         found.filter(|start| *start < self.size)
     }
 
@@ -175,7 +190,9 @@ impl FileData {
 fn grow(chunk: &mut Vec<u8>, start: usize, end: usize) -> Result<()> {
     if chunk.capacity() < end {
         let target = end.max(chunk.capacity() * 2).min(CHUNK as usize);
-        chunk.try_reserve_exact(target - chunk.len()).map_err(|_| Errno::ENOMEM)?;
+        chunk
+            .try_reserve_exact(target - chunk.len())
+            .map_err(|_| Errno::ENOMEM)?;
     }
     if chunk.len() < start {
         chunk.resize(start, 0);

@@ -33,7 +33,10 @@ impl Directory {
     }
 
     pub fn get(&self, name: &[u8]) -> Result<&Arc<TmpfsInode>> {
-        self.entries.get(name).map(|slot| &slot.inode).ok_or(Errno::ENOENT)
+        self.entries
+            .get(name)
+            .map(|slot| &slot.inode)
+            .ok_or(Errno::ENOENT)
     }
 
     /// Adds a name that must be free.
@@ -47,7 +50,13 @@ impl Directory {
         self.last_position += 1;
         let name: Arc<[u8]> = name.into();
         self.order.insert(self.last_position, name.clone());
-        self.entries.insert(name, Slot { position: self.last_position, inode });
+        self.entries.insert(
+            name,
+            Slot {
+                position: self.last_position,
+                inode,
+            },
+        );
         Ok(())
     }
 
@@ -68,15 +77,24 @@ impl Directory {
         following
             .filter_map(|(position, name)| {
                 let inode = &self.entries.get(name)?.inode;
-                let entry = DirEntry { name: name.to_vec(), ino: inode.ino(), kind: inode.kind() };
-                Some(DirCursor { entry, next: *position })
+                let entry = DirEntry {
+                    name: name.to_vec(),
+                    ino: inode.ino(),
+                    kind: inode.kind(),
+                };
+                Some(DirCursor {
+                    entry,
+                    next: *position,
+                })
             })
             .collect()
     }
 
     /// Names and inodes, for the export.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Arc<TmpfsInode>)> {
-        self.order.values().filter_map(|name| Some((name.as_ref(), &self.entries.get(name)?.inode)))
+        self.order
+            .values()
+            .filter_map(|name| Some((name.as_ref(), &self.entries.get(name)?.inode)))
     }
 
     /// Removes everything; teardown without recursion depends on it.

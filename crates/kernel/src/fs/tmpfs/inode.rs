@@ -1,15 +1,16 @@
 //! Inodes of tmpfs.
 
+use super::TmpfsShared;
 use super::data::FileData;
 use super::directory::Directory;
 use super::quota::BLOCK;
-use super::TmpfsShared;
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{FileKind, PERMISSIONS, S_ISGID, S_ISUID, Stat, Timespec};
 use crate::errno::{Errno, Result};
 use crate::pipe::Pipe;
 use crate::vfs::{
-    Caller, DirCursor, File, Inode, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes, Watchers,
+    Caller, DirCursor, File, Inode, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes,
+    Watchers,
 };
 use core::any::Any;
 use parking_lot::{Mutex, RwLock};
@@ -59,7 +60,11 @@ pub(crate) struct TmpfsInode {
 
 impl TmpfsInode {
     /// Makes an inode without a name.
-    pub fn new(shared: &Arc<TmpfsShared>, body: Body, ownership: Ownership) -> Result<Arc<TmpfsInode>> {
+    pub fn new(
+        shared: &Arc<TmpfsShared>,
+        body: Body,
+        ownership: Ownership,
+    ) -> Result<Arc<TmpfsInode>> {
         shared.quota.take_inode()?;
         if let Body::Symlink(target) = &body
             && target.len() > SHORT_SYMLINK
@@ -69,8 +74,19 @@ impl TmpfsInode {
             return Err(Errno::ENOSPC);
         }
         let now = shared.now();
-        let nlink = if matches!(body, Body::Directory(_)) { 2 } else { 0 };
-        let attributes = Attributes { ownership, nlink, atime: now, mtime: now, ctime: now, btime: now };
+        let nlink = if matches!(body, Body::Directory(_)) {
+            2
+        } else {
+            0
+        };
+        let attributes = Attributes {
+            ownership,
+            nlink,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+        };
         Ok(Arc::new_cyclic(|this| TmpfsInode {
             ino: shared.allocate_ino(),
             this: this.clone(),
@@ -97,7 +113,9 @@ impl TmpfsInode {
     }
 
     fn this(&self) -> Arc<TmpfsInode> {
-        self.this.upgrade().expect("a method runs on an inode that is referenced")
+        self.this
+            .upgrade()
+            .expect("a method runs on an inode that is referenced")
     }
 
     fn touch(&self, now: Timespec) {
@@ -146,6 +164,17 @@ impl TmpfsInode {
         match &self.body {
             Body::Directory(directory) => directory.read().len() == 0,
             _ => true,
+        }
+    }
+
+    /// Drops a tree level by level: ten thousand levels must not be torn down by recursion.
+    pub fn drop_children(mut pending: Vec<Arc<TmpfsInode>>) {
+        while let Some(child) = pending.pop() {
+            if let Some(mut child) = Arc::into_inner(child)
+                && let Body::Directory(directory) = &mut child.body
+            {
+                pending.extend(directory.get_mut().take_children());
+            }
         }
     }
 
@@ -205,7 +234,10 @@ impl TmpfsInode {
         if exchange {
             let target = target.ok_or(Errno::ENOENT)?;
             self.directory()?.write().replace(old_name, target.clone());
-            new_dir.directory()?.write().replace(new_name, source.clone());
+            new_dir
+                .directory()?
+                .write()
+                .replace(new_name, source.clone());
             source.moved(self, new_dir, new_name, now);
             target.moved(new_dir, self, old_name, now);
             self.touch(now);
@@ -218,7 +250,12 @@ impl TmpfsInode {
             place(&mut directory, new_name, &source, target.is_some())?;
         } else {
             // The new name appears before the old one goes, so that a concurrent walk finds one of them.
-            place(&mut *new_dir.directory()?.write(), new_name, &source, target.is_some())?;
+            place(
+                &mut *new_dir.directory()?.write(),
+                new_name,
+                &source,
+                target.is_some(),
+            )?;
             self.directory()?.write().remove(old_name);
         }
         if let Some(target) = &target {
@@ -247,7 +284,12 @@ impl TmpfsInode {
     }
 }
 
-fn place(directory: &mut Directory, name: &[u8], inode: &Arc<TmpfsInode>, replaces: bool) -> Result<()> {
+fn place(
+    directory: &mut Directory,
+    name: &[u8],
+    inode: &Arc<TmpfsInode>,
+    replaces: bool,
+) -> Result<()> {
     if replaces {
         directory.replace(name, inode.clone());
         return Ok(());
@@ -274,7 +316,11 @@ fn check_rename(
     }
     let Some(target) = target else { return Ok(()) };
     if target.is_directory() && is_below(old_dir, target.ino) {
-        return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY });
+        return Err(if exchange {
+            Errno::EINVAL
+        } else {
+            Errno::ENOTEMPTY
+        });
     }
     if exchange || Arc::ptr_eq(source, target) {
         return Ok(());
@@ -292,12 +338,18 @@ fn is_below(dir: &TmpfsInode, ino: u64) -> bool {
     if dir.ino == ino {
         return true;
     }
-    let mut parent = dir.directory().ok().and_then(|directory| directory.read().parent.upgrade());
+    let mut parent = dir
+        .directory()
+        .ok()
+        .and_then(|directory| directory.read().parent.upgrade());
     while let Some(dir) = parent {
         if dir.ino == ino {
             return true;
         }
-        parent = dir.directory().ok().and_then(|directory| directory.read().parent.upgrade());
+        parent = dir
+            .directory()
+            .ok()
+            .and_then(|directory| directory.read().parent.upgrade());
     }
     false
 }
@@ -305,7 +357,11 @@ fn is_below(dir: &TmpfsInode, ino: u64) -> bool {
 fn same_fs<'a>(this: &TmpfsInode, other: &'a Arc<dyn Inode>) -> Result<&'a TmpfsInode> {
     let any: &dyn Any = &**other;
     let other = any.downcast_ref::<TmpfsInode>().ok_or(Errno::EXDEV)?;
-    if Arc::ptr_eq(&this.shared, &other.shared) { Ok(other) } else { Err(Errno::EXDEV) }
+    if Arc::ptr_eq(&this.shared, &other.shared) {
+        Ok(other)
+    } else {
+        Err(Errno::EXDEV)
+    }
 }
 
 impl Inode for TmpfsInode {
@@ -381,7 +437,8 @@ impl Inode for TmpfsInode {
     }
 
     fn removed(&self) -> bool {
-        self.directory().is_ok_and(|directory| directory.read().removed)
+        self.directory()
+            .is_ok_and(|directory| directory.read().removed)
     }
 
     fn create(&self, name: &[u8], new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
@@ -406,7 +463,11 @@ impl Inode for TmpfsInode {
 
     fn create_unnamed(&self, ownership: Ownership) -> Result<Arc<dyn Inode>> {
         self.directory()?;
-        Ok(TmpfsInode::new(&self.shared, Body::Regular(RwLock::default()), ownership)?)
+        Ok(TmpfsInode::new(
+            &self.shared,
+            Body::Regular(RwLock::default()),
+            ownership,
+        )?)
     }
 
     fn link(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
@@ -498,7 +559,10 @@ impl Inode for TmpfsInode {
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
-        let count = self.regular()?.write().write(&self.shared.quota, offset, buf)?;
+        let count = self
+            .regular()?
+            .write()
+            .write(&self.shared.quota, offset, buf)?;
         if !buf.is_empty() {
             self.touch_written();
         }
@@ -562,15 +626,7 @@ impl Drop for TmpfsInode {
             Body::Fifo(_) => quota.release_inodes(names.max(1)),
             Body::Directory(directory) => {
                 quota.release_inodes(1);
-                // A tree ten thousand levels deep must not be torn down by recursion.
-                let mut pending = directory.get_mut().take_children();
-                while let Some(child) = pending.pop() {
-                    if let Some(mut child) = Arc::into_inner(child)
-                        && let Body::Directory(directory) = &mut child.body
-                    {
-                        pending.extend(directory.get_mut().take_children());
-                    }
-                }
+                TmpfsInode::drop_children(directory.get_mut().take_children());
             }
         }
     }

@@ -14,7 +14,7 @@ mod quota;
 pub(crate) use data::FileData;
 pub(crate) use directory::Directory;
 pub(crate) use export::{export, import};
-pub(crate) use inode::{Attributes, Body, TmpfsInode};
+pub(crate) use inode::{Body, TmpfsInode};
 pub(crate) use quota::{BLOCK, Quota};
 
 use crate::abi::fcntl::NAME_MAX;
@@ -61,7 +61,12 @@ impl Tmpfs {
     ///
     /// # Errors
     /// - `ENOSPC`: the limits leave no room for a root directory.
-    pub fn new(limits: &Limits, ledger: Arc<LimitLedger>, clock: Arc<dyn Clock>, dev: u64) -> Result<Arc<Tmpfs>> {
+    pub fn new(
+        limits: &Limits,
+        ledger: Arc<LimitLedger>,
+        clock: Arc<dyn Clock>,
+        dev: u64,
+    ) -> Result<Arc<Tmpfs>> {
         let shared = Arc::new(TmpfsShared {
             quota: Quota::new(limits, ledger),
             clock,

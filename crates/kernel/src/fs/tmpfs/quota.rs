@@ -49,13 +49,16 @@ impl Quota {
     /// Takes `wanted` blocks, or as many as are left.
     pub fn take_blocks(&self, wanted: u64) -> u64 {
         let mut granted = 0;
-        let _ = self.blocks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            granted = wanted.min(self.max_blocks.saturating_sub(used));
-            Some(used + granted)
-        });
+        let _ = self
+            .blocks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                granted = wanted.min(self.max_blocks.saturating_sub(used));
+                Some(used + granted)
+            });
         if granted < wanted {
             let used = (self.used_blocks() + wanted - granted) * BLOCK;
-            self.ledger.record("maxFilesystemBytes", self.max_blocks * BLOCK, used);
+            self.ledger
+                .record("maxFilesystemBytes", self.max_blocks * BLOCK, used);
         }
         granted
     }
@@ -69,17 +72,31 @@ impl Quota {
     /// # Errors
     /// - `ENOSPC`: none is left.
     pub fn take_inode(&self) -> Result<()> {
-        let taken = self.inodes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            (used < self.max_inodes).then_some(used + 1)
-        });
+        let taken = self
+            .inodes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used < self.max_inodes).then_some(used + 1)
+            });
         taken.map(drop).map_err(|used| {
-            self.ledger.record("maxInodeCount", self.max_inodes, used + 1);
+            self.ledger
+                .record("maxInodeCount", self.max_inodes, used + 1);
             Errno::ENOSPC
         })
     }
 
     pub fn release_inodes(&self, count: u64) {
         self.inodes.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Takes use out of the count until the guard is dropped, to make room for a replacement of what is used.
+    pub fn set_aside(&self, blocks: u64, inodes: u64) -> SetAside<'_> {
+        self.release_blocks(blocks);
+        self.release_inodes(inodes);
+        SetAside {
+            quota: self,
+            blocks,
+            inodes,
+        }
     }
 
     /// How much of a write of `len` bytes at `offset` lies below the largest file size.
@@ -96,5 +113,19 @@ impl Quota {
             return Err(Errno::EFBIG);
         }
         Ok((self.max_file_bytes - offset) as usize)
+    }
+}
+
+/// Use that is temporarily not counted.
+pub(crate) struct SetAside<'a> {
+    quota: &'a Quota,
+    blocks: u64,
+    inodes: u64,
+}
+
+impl Drop for SetAside<'_> {
+    fn drop(&mut self) {
+        self.quota.blocks.fetch_add(self.blocks, Ordering::Relaxed);
+        self.quota.inodes.fetch_add(self.inodes, Ordering::Relaxed);
     }
 }
