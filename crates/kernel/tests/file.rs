@@ -1,4 +1,5 @@
 //! Files: opening, offsets, sharing, quota, deferred unlink.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod common;
 use common::*;

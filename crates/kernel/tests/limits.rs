@@ -1,4 +1,5 @@
 //! Export and import of the file system, and what limits do to it.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod common;
 use common::*;

@@ -1,4 +1,5 @@
 //! Pipes and FIFOs.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod common;
 use common::*;

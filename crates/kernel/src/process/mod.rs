@@ -18,6 +18,7 @@ pub(crate) use table::ProcessTable;
 pub use table::{ProcessInfo, ProcessState};
 
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};
+use crate::abi::signal::Signal;
 use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
@@ -49,6 +50,9 @@ pub(crate) struct Image {
     pub exe: Vec<u8>,
 }
 
+/// What runs when a fatal signal ends a process.
+type KillCallback = Box<dyn Fn(Signal) + Send + Sync>;
+
 /// A guest process. Its methods are the system calls, each on behalf of this process.
 pub struct Process {
     pid: Pid,
@@ -67,7 +71,7 @@ pub struct Process {
     alive: AtomicBool,
     exit_status: Mutex<Option<ExitStatus>>,
     exited: WaitQueue,
-    on_kill: Mutex<Option<Box<dyn Fn(crate::abi::signal::Signal) + Send + Sync>>>,
+    on_kill: Mutex<Option<KillCallback>>,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) started: crate::abi::stat::Timespec,
 }

@@ -251,7 +251,7 @@ impl TmpfsInode {
         } else {
             // The new name appears before the old one goes, so that a concurrent walk finds one of them.
             place(
-                &mut *new_dir.directory()?.write(),
+                &mut new_dir.directory()?.write(),
                 new_name,
                 &source,
                 target.is_some(),
