@@ -1,0 +1,2 @@
+use crate::binding::Definition;
+pub fn define(_definition: &mut Definition) {}
