@@ -1,0 +1,244 @@
+// Timeouts, aborts, deaths and the end of runtimes.
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { promisify } from "node:util";
+import { NodeRuntime } from "secure-exec";
+import { withRuntime } from "./support/guest.ts";
+
+const endless = "for (;;) {}";
+
+async function assertWorks(runtime: NodeRuntime): Promise<void> {
+  const { stdout, stderr } = await runtime.exec("console.log('works')");
+  assert.equal(stdout, "works\n", stderr);
+}
+
+describe("timeout", () => {
+  test("kills, resolves with 137, keeps what was captured, overshoots little", async () => {
+    await withRuntime({}, async (runtime) => {
+      await assertWorks(runtime);
+      const start = performance.now();
+      const result = await runtime.exec(`console.log("captured"); ${endless}`, { timeout: 300 });
+      const ms = performance.now() - start;
+      assert.equal(result.exitCode, 137);
+      assert.equal(result.timedOut, true);
+      assert.equal(result.stdout, "captured\n");
+      assert.ok(ms >= 300 && ms < 900, `took ${ms} ms`);
+      await assertWorks(runtime);
+    });
+  });
+
+  test("also ends programs that wait, and programs that catch", async () => {
+    await withRuntime({}, async (runtime) => {
+      for (const code of [
+        "await new Promise((resolve) => setTimeout(resolve, 1e6));",
+        "setInterval(() => {}, 1000);",
+        "for (;;) { try { for (;;) {} } catch {} }",
+        "try { for (;;) {} } finally { for (;;) {} }",
+        "process.on('SIGTERM', () => {}); process.on('exit', () => { for (;;) {} }); for (;;) {}",
+      ]) {
+        const result = await runtime.exec(code, { timeout: 200 });
+        assert.deepEqual([result.exitCode, result.timedOut], [137, true], code);
+      }
+      await assertWorks(runtime);
+    });
+  });
+});
+
+describe("abort", () => {
+  test("rejects with the reason and frees the runtime", async () => {
+    await withRuntime({}, async (runtime) => {
+      const controller = new AbortController();
+      const pending = runtime.exec(endless, { signal: controller.signal });
+      setTimeout(() => controller.abort(), 50);
+      await assert.rejects(pending, { name: "AbortError" });
+      const reason = new Error("my own reason");
+      const other = new AbortController();
+      const second = runtime.run(endless, { signal: other.signal });
+      other.abort(reason);
+      await assert.rejects(second, (error) => error === reason);
+      await assert.rejects(runtime.exec(endless, { signal: AbortSignal.timeout(50) }), {
+        name: "TimeoutError",
+      });
+      await assertWorks(runtime);
+    });
+  });
+
+  test("before the start never starts, after the end has no effect", async () => {
+    await withRuntime({}, async (runtime) => {
+      const signal = AbortSignal.abort();
+      let output = 0;
+      const onStdout = () => {
+        output += 1;
+      };
+      await assert.rejects(runtime.exec("console.log(1)", { signal, onStdout }), {
+        name: "AbortError",
+      });
+      assert.equal(output, 0);
+      const controller = new AbortController();
+      const { exitCode } = await runtime.exec("1", { signal: controller.signal });
+      controller.abort();
+      assert.equal(exitCode, 0);
+      await assertWorks(runtime);
+    });
+  });
+});
+
+describe("a runtime outlives its guests", () => {
+  test("after an exhausted heap, with its files", async () => {
+    await withRuntime({}, async (other) => {
+      await withRuntime({ limits: { jsRuntime: { v8HeapLimitMb: 32 } } }, async (runtime) => {
+        await runtime.writeFile("/workspace/kept", "still here");
+        const dead = await runtime.exec("const a = []; for (;;) a.push({ a });").then(
+          ({ exitCode }) => exitCode,
+          (error) => error.code,
+        );
+        assert.notEqual(dead, 0);
+        await assertWorks(runtime);
+        assert.equal(
+          Buffer.from(await runtime.readFile("/workspace/kept")).toString(),
+          "still here",
+        );
+      });
+      await assertWorks(other);
+    });
+  });
+
+  test("after its VM process was killed from outside", async () => {
+    const runtime = await NodeRuntime.create({ files: { "/workspace/given": "given" } });
+    const other = await NodeRuntime.create();
+    try {
+      const before = new Set(descendants(process.pid));
+      assert.ok(before.size > 0, "no VM process");
+      const pending = runtime.exec("setInterval(() => {}, 1000)");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      for (const pid of before) process.kill(pid, "SIGKILL");
+      await assert.rejects(pending, { code: "ERR_VM_CRASHED" });
+      await assertWorks(runtime);
+      await assertWorks(other);
+      assert.equal(Buffer.from(await runtime.readFile("/workspace/given")).toString(), "given");
+    } finally {
+      await runtime.dispose();
+      await other.dispose();
+    }
+  });
+});
+
+describe("many at once", () => {
+  test("100 on one runtime never mix", async () => {
+    await withRuntime({ limits: { resources: { maxProcesses: 200 } } }, async (runtime) => {
+      await Promise.all(
+        Array.from({ length: 100 }, async (_, i) => {
+          const { stdout, stderr, exitCode } = await runtime.exec(
+            `console.log("out ${i}"); console.error("err ${i}"); process.exit(${i % 7});`,
+          );
+          assert.deepEqual([stdout, stderr, exitCode], [`out ${i}\n`, `err ${i}\n`, i % 7]);
+        }),
+      );
+    });
+  });
+
+  test("20 runtimes at a time never mix", async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        withRuntime({ env: { NUMBER: String(i) } }, async (runtime) => {
+          const { stdout } = await runtime.exec("console.log(process.env.NUMBER)");
+          assert.equal(stdout, `${i}\n`);
+        }),
+      ),
+    );
+  });
+});
+
+describe("dispose", () => {
+  test("ends running calls with 143, is idempotent, and later calls say why they fail", async () => {
+    const runtime = await NodeRuntime.create();
+    const pending = runtime.exec(`console.log("started"); setInterval(() => {}, 1000);`, {
+      onStdout: () => void runtime.dispose(),
+    });
+    assert.equal((await pending).exitCode, 143);
+    await runtime.dispose();
+    await runtime.dispose();
+    await assert.rejects(runtime.exec("1"), /NodeRuntime has been disposed/);
+    await assert.rejects(runtime.readFile("/etc/passwd"), /NodeRuntime has been disposed/);
+  });
+
+  test("await using disposes", async () => {
+    let runtime: NodeRuntime;
+    {
+      await using scoped = await NodeRuntime.create();
+      runtime = scoped;
+      await assertWorks(scoped);
+    }
+    await assert.rejects(runtime.exec("1"), /disposed/);
+  });
+});
+
+describe("the host process", () => {
+  const script = (body: string) => `
+    import { NodeRuntime } from "secure-exec";
+    const runtime = await NodeRuntime.create();
+    ${body}
+  `;
+  const options = { cwd: new URL("..", import.meta.url), timeout: 20_000 };
+  const args = (body: string) => ["--input-type=module", "-e", script(body)];
+
+  test("ends by itself with a runtime that was never disposed of", async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      args(`console.log((await runtime.exec("console.log(1)")).stdout);`),
+      options,
+    );
+    assert.equal(stdout, "1\n\n");
+  });
+
+  test("leaves nothing behind when it is killed", async () => {
+    const body = `
+      runtime.exec("for (;;) {}");
+      await runtime.exec("1");
+      console.log("ready");
+      setInterval(() => {}, 1000);
+    `;
+    const child = spawn(process.execPath, args(body), { cwd: options.cwd });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    const orphans = descendants(child.pid ?? 0);
+    assert.ok(orphans.length > 0, "no VM process");
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    const deadline = performance.now() + 5000;
+    while (orphans.some(isAlive) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual(orphans.filter(isAlive), []);
+  });
+});
+
+function descendants(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each))) {
+    const status = readStatus(Number(name));
+    if (status) parents.set(Number(name), Number(status.match(/^PPid:\s+(\d+)/m)?.[1]));
+  }
+  const found: number[] = [];
+  for (const each of parents.keys()) {
+    let ancestor = parents.get(each);
+    while (ancestor && ancestor !== pid) ancestor = parents.get(ancestor);
+    if (ancestor === pid) found.push(each);
+  }
+  return found;
+}
+
+function isAlive(pid: number): boolean {
+  const status = readStatus(pid);
+  return status !== undefined && !/^State:\s+[ZX]/m.test(status);
+}
+
+function readStatus(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+// The check after every attack: the host lives, another machine answers at once, nothing has leaked.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { NodeRuntime } from "secure-exec";
+
+const mebibyte = 1024 * 1024;
+
+/** Another machine, and what the host process used before the attack. */
+export class Sentinel {
+  readonly #runtime: NodeRuntime;
+  readonly #before: ReturnType<typeof usage>;
+
+  private constructor(runtime: NodeRuntime) {
+    this.#runtime = runtime;
+    this.#before = usage();
+  }
+
+  static async start(): Promise<Sentinel> {
+    const runtime = await NodeRuntime.create();
+    await runtime.exec("1");
+    return new Sentinel(runtime);
+  }
+
+  /** Asserts that nothing but the attacking guest was harmed. */
+  async assertUnharmed(): Promise<void> {
+    const start = performance.now();
+    const { stdout, exitCode } = await this.#runtime.exec("console.log('sentinel')");
+    const ms = performance.now() - start;
+    assert.deepEqual([stdout, exitCode], ["sentinel\n", 0]);
+    assert.ok(ms < 1000, `the sentinel took ${ms} ms`);
+    const after = usage();
+    assert.ok(after.fds <= this.#before.fds + 8, `fds: ${this.#before.fds} to ${after.fds}`);
+    assert.ok(after.threads <= this.#before.threads + 8, `threads: ${after.threads}`);
+    assert.ok(after.rss < this.#before.rss + 256 * mebibyte, `rss: ${after.rss / mebibyte} MiB`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#runtime.dispose();
+  }
+}
+
+function usage() {
+  const status = readFileSync("/proc/self/status", "utf8");
+  return {
+    fds: readdirSync("/proc/self/fd").length,
+    threads: Number(status.match(/^Threads:\s+(\d+)/m)?.[1]),
+    rss: process.memoryUsage.rss(),
+  };
+}
+
+/** How a call ended: an exit code, or the code of the error it rejected with. */
+export type End = { exitCode?: number; timedOut?: boolean; code?: string; stderr: string };
+
+/** Runs an attack in a runtime of its own and tells how it ended. */
+export async function attack(
+  code: string,
+  { timeout = 3000, limits = {} }: { timeout?: number; limits?: object } = {},
+): Promise<End & { ms: number }> {
+  const runtime = await NodeRuntime.create({ limits });
+  try {
+    const start = performance.now();
+    const end = await runtime.exec(code, { timeout }).then(
+      ({ exitCode, timedOut, stderr }): End => ({
+        exitCode,
+        stderr,
+        ...(timedOut === undefined ? {} : { timedOut }),
+      }),
+      (error): End => ({ code: error.code, stderr: String(error.message) }),
+    );
+    const ms = performance.now() - start;
+    // Whatever happened, the same runtime has to work again.
+    const { stdout } = await runtime.exec("console.log('again')");
+    assert.equal(stdout, "again\n");
+    return { ...end, ms };
+  } finally {
+    await runtime.dispose();
+  }
+}
