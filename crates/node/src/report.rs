@@ -15,11 +15,16 @@ pub fn print_exception(
 }
 
 /// Writes to the guest's file descriptor 2, blocking as Node's own raw output does.
-pub fn write_stderr(scope: &v8::PinScope<'_, '_>, mut bytes: &[u8]) {
+pub fn write_stderr(scope: &v8::PinScope<'_, '_>, bytes: &[u8]) {
+    write_fd(scope, 2, bytes);
+}
+
+/// Writes to a file descriptor of the guest, blocking.
+pub fn write_fd(scope: &v8::PinScope<'_, '_>, fd: i32, mut bytes: &[u8]) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else { return };
     while !bytes.is_empty() {
-        let written = env.event_loop.block_on(std::future::poll_fn(|cx| process.poll_write(2, bytes, cx)));
+        let written = env.event_loop.block_on(std::future::poll_fn(|cx| process.poll_write(fd, bytes, cx)));
         match written {
             Some(Ok(count)) if count > 0 => bytes = bytes.get(count..).unwrap_or_default(),
             // A closed or broken stderr takes nothing more.
@@ -67,7 +72,7 @@ fn format_exception(
 }
 
 /// `file:line`, the source line and a marker under the failing text.
-fn source_frame(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> String {
+pub fn source_frame(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> String {
     let mut text = String::new();
     let Some(name) = message.get_script_resource_name(scope) else { return text };
     if name.is_undefined() {

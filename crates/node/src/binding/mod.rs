@@ -154,7 +154,7 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
 pub fn external_references() -> Vec<v8::ExternalReference> {
     let mut references = Vec::new();
     let mut add = |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
-    for callback in install::callbacks() {
+    for callback in install::callbacks().into_iter().chain(crate::bootstrap::callbacks()) {
         add(callback);
     }
     for (_, definition) in definitions() {

@@ -1,3 +1,129 @@
 //! From an empty context to a running program. Follows Node's `src/node_realm.cc` and `src/api/environment.cc`.
 
 pub mod per_context;
+mod process_object;
+mod program;
+
+pub use program::run_program;
+
+use crate::binding::{compile_builtin, get_internal_binding};
+use crate::convert;
+use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
+
+/// Scripts that every realm runs behind `internal/bootstrap/realm`, in order.
+const BOOTSTRAP: [&str; 5] = [
+    "internal/bootstrap/node",
+    "internal/bootstrap/web/exposed-wildcard",
+    "internal/bootstrap/web/exposed-window-or-worker",
+    "internal/bootstrap/switches/is_main_thread",
+    "internal/bootstrap/switches/does_own_process_state",
+];
+
+/// Library modules that nearly every program loads: part of the snapshot, so that a process does not compile them.
+const WARM_MODULES: [&str; 20] = [
+    "stream",
+    "stream/promises",
+    "net",
+    "tty",
+    "util",
+    "os",
+    "fs/promises",
+    "readline",
+    "string_decoder",
+    "child_process",
+    "internal/fs/streams",
+    "internal/fs/sync_write_stream",
+    "internal/util/colors",
+    "internal/modules/run_main",
+    "internal/process/execution",
+    "internal/abort_controller",
+    "internal/streams/add-abort-signal",
+    "internal/perf/observe",
+    "assert",
+    "events",
+];
+
+/// Boots Node's library in the scope's current context, up to the point where a program can be started.
+///
+/// # Errors
+/// A description of the exception that a script of the library threw: a defect of ours.
+pub fn boot(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
+    v8::tc_scope!(let tc, scope);
+    if boot_scripts(tc).is_some() {
+        return Ok(());
+    }
+    Err(describe(tc.exception(), tc))
+}
+
+/// Loads the modules of [`WARM_MODULES`] that load without a process.
+pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
+    let env = Env::of(scope);
+    let Some(require) = env.function(scope, Slot::RequireBuiltin) else { return Err("no require".to_owned()) };
+    for id in WARM_MODULES {
+        v8::tc_scope!(let tc, scope);
+        let receiver = v8::undefined(tc).into();
+        let name = exception::string(tc, id).into();
+        if require.call(tc, receiver, &[name]).is_none() {
+            return Err(format!("{id}: {}", describe(tc.exception(), tc)));
+        }
+    }
+    Ok(())
+}
+
+fn describe(error: Option<v8::Local<'_, v8::Value>>, scope: &mut v8::PinScope<'_, '_>) -> String {
+    let Some(error) = error else { return "terminated".to_owned() };
+    let stack = v8::Local::<v8::Object>::try_from(error).ok().and_then(|error| convert::get(scope, error, "stack"));
+    stack.filter(|stack| stack.is_string()).unwrap_or(error).to_rust_string_lossy(scope)
+}
+
+fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
+    let env = Env::of(scope);
+    let exports = per_context::initialize_context(scope)?;
+    env.set_slot(scope, Slot::PerContextExports, exports.into());
+    let primordials = convert::get(scope, exports, "primordials")?;
+    env.set_slot(scope, Slot::Primordials, primordials);
+    let bindings = convert::null_prototype_object(scope);
+    env.set_slot(scope, Slot::Bindings, bindings.into());
+    let process = process_object::create(scope)?;
+    env.set_slot(scope, Slot::Process, process.into());
+
+    let internal_binding = v8::FunctionTemplate::new(scope, get_internal_binding).get_function(scope)?;
+    let linked_binding = v8::FunctionTemplate::new(scope, get_linked_binding).get_function(scope)?;
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    let realm = compile_builtin(scope, "internal/bootstrap/realm")?;
+    realm.call(scope, undefined, &[process.into(), linked_binding.into(), internal_binding.into(), primordials])?;
+
+    for id in BOOTSTRAP {
+        run_script(scope, id)?;
+    }
+    Some(())
+}
+
+/// Runs a script that takes `process, require, internalBinding, primordials`.
+fn run_script<'s>(scope: &mut v8::PinScope<'s, '_>, id: &str) -> Option<v8::Local<'s, v8::Value>> {
+    let env = Env::of(scope);
+    let function = compile_builtin(scope, id)?;
+    let arguments = [Slot::Process, Slot::RequireBuiltin, Slot::InternalBinding, Slot::Primordials];
+    let arguments: Vec<_> = arguments.iter().filter_map(|slot| env.slot(scope, *slot)).collect();
+    let receiver = v8::undefined(scope).into();
+    function.call(scope, receiver, &arguments)
+}
+
+/// `process._linkedBinding`: there are no bindings linked by an embedder.
+pub(crate) fn get_linked_binding(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let message = format!("No such binding: {}", args.get(0).to_rust_string_lossy(scope));
+    exception::throw(scope, ErrorKind::Error, "ERR_INVALID_MODULE", &message);
+}
+
+/// Callbacks installed by this module, for the snapshot's list of references.
+pub fn callbacks() -> Vec<v8::FunctionCallback> {
+    use v8::MapFnTo;
+    let mut callbacks = vec![get_linked_binding.map_fn_to()];
+    callbacks.extend(process_object::callbacks());
+    callbacks
+}

@@ -39,6 +39,10 @@ pub struct Env {
     pub callback_depth: Cell<u32>,
     /// Set once the process may run no more JavaScript: exit, kill, terminated isolate.
     pub stopping: Cell<bool>,
+    /// Set when the heap reached its limit; the program is being ended.
+    pub heap_limit_reached: Cell<bool>,
+    /// Ends running JavaScript from callbacks that have no isolate at hand.
+    pub terminate: RefCell<Option<v8::IsolateHandle>>,
     /// True while the startup snapshot is being built.
     pub building_snapshot: Cell<bool>,
     /// The loop's start, monotonic nanoseconds of the kernel's clock: the zero of `performance.now()`.
@@ -65,6 +69,8 @@ impl Env {
             options: RefCell::new(Options::defaults()),
             callback_depth: Cell::new(0),
             stopping: Cell::new(false),
+            heap_limit_reached: Cell::new(false),
+            terminate: RefCell::default(),
             building_snapshot: Cell::new(false),
             time_origin: Cell::new(0),
             time_origin_timestamp: Cell::new(0.0),
@@ -204,6 +210,28 @@ impl Env {
         template: v8::Local<'_, v8::FunctionTemplate>,
     ) {
         self.templates.borrow_mut().insert(key.to_owned(), v8::Global::new(scope, template));
+    }
+
+    /// Saves what the startup snapshot must carry besides the heap itself: the slots, as one array.
+    pub fn slots_array<'s>(&self, scope: &v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Array> {
+        let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+        let slots: Vec<v8::Local<v8::Value>> =
+            Slot::ALL.iter().map(|slot| self.slot(scope, *slot).unwrap_or(undefined)).collect();
+        v8::Array::new_with_elements(scope, &slots)
+    }
+
+    /// Takes the slots back out of the snapshot.
+    pub fn restore_slots(&self, scope: &v8::PinScope<'_, '_>, slots: v8::Local<'_, v8::Array>) {
+        for (index, slot) in Slot::ALL.iter().enumerate() {
+            let Some(value) = u32::try_from(index).ok().and_then(|index| slots.get_index(scope, index)) else { continue };
+            if value.is_undefined() {
+                continue;
+            }
+            match v8::Local::<v8::TypedArray>::try_from(value) {
+                Ok(array) => self.adopt_array(scope, *slot, array),
+                Err(_) => self.set_slot(scope, *slot, value),
+            }
+        }
     }
 
     /// Keys of the registered templates in order.

@@ -11,11 +11,15 @@ use crate::env::{Env, Slot};
 pub fn run(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     update_time(&env);
-    if env.event_loop.alive() {
+    if alive(scope) {
         run_timers(scope, &env);
     }
-    while env.event_loop.alive() && !halted(scope, &env) {
-        let timeout = backend_timeout(&env);
+    while alive(scope) && !halted(scope, &env) {
+        let timeout = if scope.has_pending_background_tasks() {
+            Some(backend_timeout(&env).unwrap_or(BACKGROUND_POLL).min(BACKGROUND_POLL))
+        } else {
+            backend_timeout(&env)
+        };
         poll(scope, &env, timeout);
         if halted(scope, &env) {
             return;
@@ -25,6 +29,14 @@ pub fn run(scope: &mut v8::PinScope<'_, '_>) {
         update_time(&env);
         run_timers(scope, &env);
     }
+}
+
+/// How often V8's background tasks (WebAssembly compilation) are looked after while they run.
+const BACKGROUND_POLL: Duration = Duration::from_millis(1);
+
+/// Whether anything keeps the loop running: ours, or V8's own background work.
+pub fn alive(scope: &v8::PinScope<'_, '_>) -> bool {
+    Env::of(scope).event_loop.alive() || scope.has_pending_background_tasks()
 }
 
 fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
@@ -68,6 +80,7 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
         env.event_loop.idle_time.set(env.event_loop.idle_time.get() + waited);
     }
     update_time(env);
+    run_platform_tasks(scope, env);
     // Only what is ready now: a completion that defers again waits for the next turn.
     let ready = env.event_loop.ready.take();
     for completion in ready {
@@ -91,6 +104,18 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
                 run_completion(scope, env, completion);
             }
         }
+    }
+}
+
+/// V8's foreground tasks: finalization registries, results of background compilation.
+fn run_platform_tasks(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
+    let platform = v8::V8::get_current_platform();
+    let mut ran = false;
+    while !halted(scope, env) && v8::Platform::pump_message_loop(&platform, scope, false) {
+        ran = true;
+    }
+    if ran {
+        callback_scope::run_task_queues(scope);
     }
 }
 

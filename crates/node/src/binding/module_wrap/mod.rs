@@ -259,6 +259,17 @@ fn install(
     entries.push(Rc::downgrade(&value));
 }
 
+/// Places of the awaits that keep the graph of `wrap` from settling, each with its source frame.
+pub fn stalled_messages(scope: &mut v8::PinScope<'_, '_>, wrap: v8::Local<'_, v8::Value>) -> Option<Vec<String>> {
+    let wrap = wrap::unwrap::<ModuleWrap>(scope, wrap)?;
+    let module = wrap.module(scope);
+    if !module.is_source_text_module() || module.get_status() as i32 <= v8::ModuleStatus::Instantiated as i32 {
+        return None;
+    }
+    let messages = module.get_stalled_top_level_await_message(scope);
+    Some(messages.into_iter().map(|(_, message)| crate::report::source_frame(scope, message)).collect())
+}
+
 fn set_export<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     args: v8::FunctionCallbackArguments<'s>,

@@ -1,0 +1,202 @@
+//! One program: main script, event loop, exit. Follows Node's `src/api/embed_helpers.cc` and `StartExecution`.
+
+use secure_exec_kernel::Process;
+
+use super::run_script;
+use crate::callback_scope::{self, AsyncContext};
+use crate::env::{Env, Slot};
+use crate::event_loop;
+use crate::exception::string;
+use crate::options::Options;
+use crate::{convert, exit, report};
+
+/// Exit status of an entry point whose top-level await never settled.
+const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
+/// Exit status of a bad command line.
+const INVALID_COMMAND_LINE_ARGUMENT: i32 = 9;
+
+/// Runs the program of the environment's process to its end. The isolate's main context is entered.
+pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let process = env.process();
+    let arguments: Vec<String> =
+        process.argv().iter().map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
+    let options = match Options::parse(arguments.get(1..).unwrap_or_default()) {
+        Ok(options) => options,
+        Err(message) => {
+            report::write_stderr(scope, format!("/usr/bin/node: {message}\n").as_bytes());
+            exit::exit_process(scope, INVALID_COMMAND_LINE_ARGUMENT);
+            return;
+        }
+    };
+    if options.flag("--version") {
+        let version = crate::tables::tables()["process"]["version"].as_str().unwrap_or_default();
+        report::write_fd(scope, 1, format!("{version}\n").as_bytes());
+        exit::exit_process(scope, 0);
+        return;
+    }
+    let main = main_script(&options, &process);
+    env.options.replace(options);
+    start_clock(&env, &process);
+    install_environment(scope);
+    let finished = run_main(scope, main);
+    if !finished || env.stopping.get() {
+        return;
+    }
+    spin(scope);
+}
+
+/// Node's order of main scripts.
+fn main_script(options: &Options, process: &Process) -> &'static str {
+    if options.script.first().is_some_and(|script| script == "inspect") && !options.has_eval {
+        return "internal/main/inspect";
+    }
+    if options.flag("--help") {
+        return "internal/main/print_help";
+    }
+    if options.flag("--prof-process") {
+        return "internal/main/prof_process";
+    }
+    let interactive = options.flag("--interactive");
+    if options.has_eval && !interactive {
+        return "internal/main/eval_string";
+    }
+    if options.flag("--check") {
+        return "internal/main/check_syntax";
+    }
+    if options.flag("--test") {
+        return "internal/main/test_runner";
+    }
+    if options.flag("--watch") {
+        return "internal/main/watch_mode";
+    }
+    if options.script.first().is_some_and(|script| script != "-") {
+        return "internal/main/run_main_module";
+    }
+    let terminal = process.file(0).is_ok_and(|file| file.kind() == secure_exec_kernel::FileKind::Tty);
+    if interactive || terminal {
+        return "internal/main/repl";
+    }
+    "internal/main/eval_stdin"
+}
+
+fn start_clock(env: &Env, process: &Process) {
+    let clock = process.kernel().clock();
+    let now = clock.monotonic();
+    env.time_origin.set(u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec));
+    let wall = clock.realtime();
+    env.time_origin_timestamp.set(wall.sec as f64 * 1e6 + f64::from(wall.nsec) / 1e3);
+    env.event_loop.set_now(0.0);
+}
+
+/// `process.env`, and what the host passed along with the process.
+fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let Some(process) = env.object(scope, Slot::Process) else { return };
+    let environment = crate::process_env::create(scope);
+    convert::set(scope, process, "env", environment.into());
+    crate::invocation::install(scope);
+}
+
+fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
+    let env = Env::of(scope);
+    let Some(process) = env.object(scope, Slot::Process) else { return false };
+    // The bootstrap is resource 1, as in Node.
+    let context = AsyncContext { async_id: 1.0, trigger_async_id: 0.0, ..AsyncContext::none() };
+    callback_scope::call_in_scope(scope, process, &context, |scope| {
+        run_script(scope, main).map(|_| v8::undefined(scope).into())
+    });
+    !env.stopping.get()
+}
+
+/// The loop until nothing is left, `beforeExit` and `exit` (`SpinEventLoop`).
+fn spin(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    loop {
+        event_loop::run(scope);
+        if halted(scope, &env) {
+            return;
+        }
+        emit(scope, "beforeExit", true);
+        if halted(scope, &env) {
+            return;
+        }
+        if !event_loop::alive(scope) {
+            break;
+        }
+    }
+    emit_exit(scope);
+}
+
+fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
+    env.stopping.get() || env.event_loop.handle().aborted() || scope.is_execution_terminating()
+}
+
+fn exit_code(env: &Env) -> i32 {
+    let info = env.aliased::<i32>(Slot::ExitInfo);
+    // kHasExitCode, kExitCode
+    if info.get(2) != 0 { info.get(1) } else { 0 }
+}
+
+fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
+    v8::scope!(let scope, scope);
+    let env = Env::of(scope);
+    let Some(process) = env.object(scope, Slot::Process) else { return };
+    let Some(emit) = convert::get(scope, process, "emit") else { return };
+    let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else { return };
+    let code = exit_code(&env);
+    let arguments = [string(scope, event).into(), v8::Integer::new(scope, code).into()];
+    if in_scope {
+        callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
+            emit.call(scope, process.into(), &arguments)
+        });
+        return;
+    }
+    let thrown = {
+        v8::tc_scope!(let tc, scope);
+        emit.call(tc, process.into(), &arguments);
+        tc.exception()
+    };
+    if let Some(error) = thrown {
+        crate::exception::trigger_uncaught_exception(scope, error, false);
+    }
+}
+
+fn emit_exit(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    // kExiting
+    env.aliased::<i32>(Slot::ExitInfo).set(0, 1);
+    emit(scope, "exit", false);
+    if halted(scope, &env) {
+        return;
+    }
+    let mut code = exit_code(&env);
+    if code == 0 && unsettled_top_level_await(scope) {
+        code = UNSETTLED_TOP_LEVEL_AWAIT;
+    }
+    if code == UNSETTLED_TOP_LEVEL_AWAIT {
+        warn_unsettled(scope);
+    }
+    exit::exit_process(scope, code);
+}
+
+fn unsettled_top_level_await(scope: &mut v8::PinScope<'_, '_>) -> bool {
+    let env = Env::of(scope);
+    let key = env.private(scope, "entry_point_promise_private_symbol");
+    let global = env.context(scope).global(scope);
+    let promise = global.get_private(scope, key).and_then(|value| v8::Local::<v8::Promise>::try_from(value).ok());
+    promise.is_some_and(|promise| promise.state() == v8::PromiseState::Pending)
+}
+
+/// Names the await that the program hangs on, as Node does.
+fn warn_unsettled(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let key = env.private(scope, "entry_point_module_private_symbol");
+    let global = env.context(scope).global(scope);
+    let Some(wrap) = global.get_private(scope, key).filter(|value| value.is_object()) else { return };
+    let Some(messages) = crate::binding::module_wrap::stalled_messages(scope, wrap) else { return };
+    for message in messages {
+        let text = format!("Warning: Detected unsettled top-level await at {message}\n");
+        report::write_stderr(scope, text.as_bytes());
+    }
+}

@@ -1,0 +1,127 @@
+//! The thread of one guest process.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use secure_exec_kernel::Signal;
+
+use super::{Breach, Engine, Job};
+use crate::bootstrap;
+use crate::env::Env;
+use crate::{binding, isolate, report};
+
+/// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
+pub(super) const STACK_SIZE: usize = 4 << 20;
+
+/// Waits for a job with an isolate ready, runs it, and disposes of the isolate.
+pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce()) {
+    let references = binding::external_references();
+    let mut params = v8::CreateParams::default().external_references(references.into());
+    if let Some(snapshot) = engine.config.snapshot {
+        params = params.snapshot_blob(snapshot.startup_data());
+    }
+    let mut owned = v8::Isolate::new(params);
+    let env = Env::new();
+    isolate::prepare(&mut owned, &env);
+    *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
+    let context = {
+        v8::scope!(let scope, &mut owned);
+        match make_context(scope, engine, &env) {
+            Ok(context) => Ok(v8::Global::new(scope, context)),
+            Err(message) => Err(message),
+        }
+    };
+    ready();
+    if let Ok(job) = jobs.recv() {
+        match context {
+            Ok(context) => run_job(&mut owned, &env, context, engine, job),
+            Err(message) => refuse_job(&job, &message),
+        }
+    }
+    env.clear();
+    drop(owned);
+}
+
+fn make_context<'s>(
+    scope: &mut v8::PinScope<'s, '_, ()>,
+    engine: &Engine,
+    env: &Rc<Env>,
+) -> Result<v8::Local<'s, v8::Context>, String> {
+    if let Some(snapshot) = engine.config.snapshot {
+        return snapshot.restore(scope, env);
+    }
+    let context = v8::Context::new(scope, v8::ContextOptions::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    env.set_context(v8::Global::new(scope, context));
+    bootstrap::boot(scope)?;
+    Ok(context)
+}
+
+/// The library did not boot: our defect, said on the guest's stderr, never a hang.
+fn refuse_job(job: &Job, message: &str) {
+    let text = format!("secure-exec: Node's library did not start: {message}\n");
+    let _ = job.process.write(2, text.as_bytes());
+    job.process.exit(70);
+}
+
+fn run_job(
+    owned: &mut v8::OwnedIsolate,
+    env: &Rc<Env>,
+    context: v8::Global<v8::Context>,
+    engine: &Arc<Engine>,
+    job: Job,
+) {
+    let Job { process, options } = job;
+    env.set_process(process.clone());
+    let handle = owned.thread_safe_handle();
+    let event_loop = env.event_loop.handle();
+    let watched = engine.watchdog.watch(&process, handle.clone(), options.cpu_time_limit);
+    {
+        let watched = watched.clone();
+        process.on_kill(Box::new(move |_signal| {
+            event_loop.abort();
+            handle.terminate_execution();
+            watched.killed();
+        }));
+    }
+    owned.add_near_heap_limit_callback(isolate::near_heap_limit, Rc::as_ptr(env).cast_mut().cast());
+    if process.is_alive() {
+        v8::scope_with_context!(let scope, owned, &context);
+        bootstrap::run_program(scope);
+        if env.heap_limit_reached.get() {
+            heap_limit_reached(scope, engine, &process, options.heap_limit_bytes);
+        }
+        if env.stopping.get() || !process.is_alive() {
+            // Ended by exit or by a signal.
+        } else {
+            // The program was stopped without a status: a terminated isolate that nobody killed.
+            let _ = process.kill_self(Signal::SIGABRT);
+        }
+    }
+    watched.finished();
+}
+
+/// Node's words for a heap that is full, and its way to die.
+fn heap_limit_reached(
+    scope: &mut v8::PinScope<'_, '_>,
+    engine: &Engine,
+    process: &Arc<secure_exec_kernel::Process>,
+    bound: usize,
+) {
+    if !process.is_alive() {
+        return;
+    }
+    let bound_mb = u64::try_from(bound >> 20).unwrap_or(u64::MAX);
+    engine.config.events.on_breach(Breach {
+        pid: Some(process.pid()),
+        limit: "limits.jsRuntime.v8HeapLimitMb",
+        bound: bound_mb,
+    });
+    let text = format!(
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory \
+         (limits.jsRuntime.v8HeapLimitMb is {bound_mb})\n"
+    );
+    report::write_stderr(scope, text.as_bytes());
+    let _ = process.kill_self(Signal::SIGABRT);
+}

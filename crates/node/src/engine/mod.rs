@@ -1,0 +1,191 @@
+//! Guest `node` processes: a pool of restored isolates, one thread each, and the kernel's binfmt for them.
+
+mod guest;
+mod watchdog;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
+
+use crate::snapshot::Snapshot;
+use watchdog::Watchdog;
+
+/// What a limit of the engine was exceeded with.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    /// The process, if it is known.
+    pub pid: Option<Pid>,
+    /// Name of the limit as in the public API, for example `limits.jsRuntime.v8HeapLimitMb`.
+    pub limit: &'static str,
+    /// The bound, in the limit's own unit.
+    pub bound: u64,
+}
+
+/// What happened to a guest that the VM must know of.
+pub trait EngineEvents: Send + Sync {
+    /// A guest passed a limit and has been killed for it.
+    fn on_breach(&self, breach: Breach);
+    /// V8 gave up the whole operating system process; the calling thread is parked for ever afterwards. Nothing of V8
+    /// may be touched in the handler.
+    fn on_fatal(&self, message: &str);
+    /// A killed guest does not leave JavaScript: only the end of the operating system process helps.
+    fn on_stuck(&self, pid: Pid);
+}
+
+/// Settings of an engine.
+pub struct EngineConfig {
+    /// Restored isolates come from here; without one each process boots the library itself.
+    pub snapshot: Option<&'static Snapshot>,
+    /// How many restored isolates are kept ready.
+    pub spare_isolates: usize,
+    /// Told about limits and fatal errors.
+    pub events: Arc<dyn EngineEvents>,
+}
+
+/// Settings of the guests of one VM.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Bound of each guest's JavaScript heap, bytes.
+    pub heap_limit_bytes: usize,
+    /// Processor time each guest may use; None for no bound.
+    pub cpu_time_limit: Option<Duration>,
+    /// Clocks of guests move in steps of this many nanoseconds; 1 for none.
+    pub clock_resolution_ns: u64,
+    /// Guest clocks stand still within a turn of the event loop.
+    pub freeze_clocks: bool,
+    /// How many timers a guest may have.
+    pub max_timers: usize,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        NodeOptions {
+            heap_limit_bytes: 128 << 20,
+            cpu_time_limit: Some(Duration::from_secs(30)),
+            clock_resolution_ns: 1_000_000,
+            freeze_clocks: false,
+            max_timers: 4096,
+        }
+    }
+}
+
+pub(crate) struct Job {
+    pub(crate) process: Arc<Process>,
+    pub(crate) options: NodeOptions,
+}
+
+/// Runs guest `node` processes.
+pub struct Engine {
+    config: EngineConfig,
+    spares: Mutex<Vec<Sender<Job>>>,
+    starting: AtomicUsize,
+    watchdog: Watchdog,
+    this: Weak<Engine>,
+}
+
+impl Engine {
+    /// An engine with its spares being prepared. `initialize_v8` must have been called.
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Arc<Engine> {
+        let engine = Arc::new_cyclic(|this| Engine {
+            watchdog: Watchdog::start(config.events.clone()),
+            config,
+            spares: Mutex::default(),
+            starting: AtomicUsize::new(0),
+            this: this.clone(),
+        });
+        engine.refill();
+        engine
+    }
+
+    /// How many isolates are ready for a process.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.spares.lock().len()
+    }
+
+    fn refill(&self) {
+        while self.spares.lock().len() + self.starting.load(Ordering::Relaxed) < self.config.spare_isolates {
+            self.starting.fetch_add(1, Ordering::Relaxed);
+            let Some(engine) = self.this.upgrade() else { return };
+            if self.start_thread(move |sender| {
+                // Announced by the guest thread once the isolate is restored.
+                engine.spares.lock().push(sender);
+                engine.starting.fetch_sub(1, Ordering::Relaxed);
+            }).is_err() {
+                self.starting.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// Starts a guest thread; `announce` gets its job channel when the isolate is ready.
+    fn start_thread(&self, announce: impl FnOnce(Sender<Job>) + Send + 'static) -> std::io::Result<()> {
+        let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
+        let engine = self.this.upgrade().ok_or(std::io::ErrorKind::NotConnected)?;
+        std::thread::Builder::new()
+            .name("guest".to_owned())
+            .stack_size(guest::STACK_SIZE)
+            .spawn(move || guest::main(&engine, receiver, move || announce(sender)))?;
+        Ok(())
+    }
+
+    fn run(&self, job: Job) -> Result<(), Errno> {
+        let mut job = Some(job);
+        while let Some(spare) = self.spares.lock().pop() {
+            match spare.send(job.take().expect("it is put back on failure")) {
+                Ok(()) => {
+                    self.refill();
+                    return Ok(());
+                }
+                Err(std::sync::mpsc::SendError(returned)) => job = Some(returned),
+            }
+        }
+        let job = job.expect("no spare took it");
+        // The isolate is made on the way: the job waits in the channel.
+        let started = self.start_thread_with(job);
+        self.refill();
+        started.map_err(|_| Errno::EAGAIN)
+    }
+
+    fn start_thread_with(&self, job: Job) -> std::io::Result<()> {
+        let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
+        let engine = self.this.upgrade().ok_or(std::io::ErrorKind::NotConnected)?;
+        let thread = std::thread::Builder::new().name("guest".to_owned()).stack_size(guest::STACK_SIZE);
+        thread.spawn(move || guest::main(&engine, receiver, || {}))?;
+        sender.send(job).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(())
+    }
+}
+
+/// The kernel's binary format for guest `node` processes.
+pub struct NodeBinfmt {
+    engine: Arc<Engine>,
+    options: NodeOptions,
+}
+
+impl NodeBinfmt {
+    /// The format of one VM.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, options: NodeOptions) -> Arc<dyn Binfmt> {
+        Arc::new(NodeBinfmt { engine, options })
+    }
+}
+
+impl Binfmt for NodeBinfmt {
+    fn name(&self) -> &str {
+        "node"
+    }
+
+    fn matches(&self, image: &ExecImage) -> bool {
+        image.command.as_deref() == Some("node")
+    }
+
+    fn start(&self, process: Arc<Process>, _image: ExecImage) -> Result<(), Errno> {
+        self.engine.run(Job { process, options: self.options.clone() })
+    }
+}

@@ -1,0 +1,163 @@
+//! Processor time and the end of guests that were killed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use secure_exec_kernel::{Pid, Signal};
+
+use super::{Breach, EngineEvents};
+
+/// How often processor times are read.
+const TICK: Duration = Duration::from_millis(20);
+/// When a killed guest is terminated once more: V8 drops the request when the outermost frame unwinds.
+const RETERMINATE: Duration = Duration::from_millis(250);
+/// When a killed guest counts as stuck.
+const STUCK: Duration = Duration::from_millis(1250);
+
+/// One running guest.
+pub(super) struct Watched {
+    pid: Pid,
+    handle: v8::IsolateHandle,
+    clock: libc::clockid_t,
+    limit: Option<Duration>,
+    /// Processor time of the thread before this guest, nanoseconds.
+    base: u64,
+    kill: Box<dyn Fn(Signal) + Send + Sync>,
+    killed_at: Mutex<Option<Instant>>,
+    reterminated: AtomicBool,
+    reported: AtomicBool,
+    finished: AtomicBool,
+    used: AtomicU64,
+}
+
+impl Watched {
+    /// Starts the ladder.
+    pub(super) fn killed(&self) {
+        let mut killed_at = self.killed_at.lock();
+        if killed_at.is_none() {
+            *killed_at = Some(Instant::now());
+        }
+    }
+
+    /// The thread has left JavaScript for good.
+    pub(super) fn finished(&self) {
+        self.finished.store(true, Ordering::Release);
+    }
+}
+
+#[derive(Default)]
+struct State {
+    guests: Mutex<Vec<Arc<Watched>>>,
+    wake: Condvar,
+}
+
+pub(super) struct Watchdog {
+    state: Arc<State>,
+}
+
+impl Watchdog {
+    pub(super) fn start(events: Arc<dyn EngineEvents>) -> Watchdog {
+        let state = Arc::new(State::default());
+        let weak = Arc::downgrade(&state);
+        let thread = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 << 10);
+        let spawned = thread.spawn(move || {
+            while let Some(state) = weak.upgrade() {
+                let mut guests = state.guests.lock();
+                if guests.is_empty() {
+                    state.wake.wait_for(&mut guests, Duration::from_secs(1));
+                } else {
+                    state.wake.wait_for(&mut guests, TICK);
+                }
+                guests.retain(|guest| !guest.finished.load(Ordering::Acquire));
+                let current: Vec<_> = guests.clone();
+                drop(guests);
+                drop(state);
+                for guest in current {
+                    check(&guest, &*events);
+                }
+            }
+        });
+        // Without a watchdog no guest may run: `watch` would promise limits that nobody keeps.
+        spawned.expect("the process can start a thread");
+        Watchdog { state }
+    }
+
+    /// Watches the calling thread as the guest `pid`.
+    pub(super) fn watch(
+        &self,
+        process: &Arc<secure_exec_kernel::Process>,
+        handle: v8::IsolateHandle,
+        limit: Option<Duration>,
+    ) -> Arc<Watched> {
+        let clock = thread_clock();
+        let process = process.clone();
+        let watched = Arc::new(Watched {
+            pid: process.pid(),
+            handle,
+            clock,
+            limit,
+            base: clock_time(clock),
+            kill: Box::new(move |signal| {
+                let _ = process.kill_self(signal);
+            }),
+            killed_at: Mutex::default(),
+            reterminated: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+            used: AtomicU64::new(0),
+        });
+        self.state.guests.lock().push(watched.clone());
+        self.state.wake.notify_one();
+        watched
+    }
+}
+
+fn check(guest: &Watched, events: &dyn EngineEvents) {
+    if guest.finished.load(Ordering::Acquire) {
+        return;
+    }
+    let killed_at = *guest.killed_at.lock();
+    if let Some(killed_at) = killed_at {
+        let waited = killed_at.elapsed();
+        if waited >= RETERMINATE && !guest.reterminated.swap(true, Ordering::AcqRel) {
+            guest.handle.terminate_execution();
+        }
+        if waited >= STUCK && !guest.reported.swap(true, Ordering::AcqRel) {
+            events.on_stuck(guest.pid);
+        }
+        return;
+    }
+    let used = Duration::from_nanos(clock_time(guest.clock).saturating_sub(guest.base));
+    guest.used.store(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    if let Some(limit) = guest.limit
+        && used > limit
+    {
+        events.on_breach(Breach {
+            pid: Some(guest.pid),
+            limit: "limits.jsRuntime.cpuTimeLimitMs",
+            bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+        });
+        (guest.kill)(Signal::SIGXCPU);
+    }
+}
+
+/// The clock of the calling thread's processor time, readable from other threads.
+fn thread_clock() -> libc::clockid_t {
+    let mut clock: libc::clockid_t = libc::CLOCK_THREAD_CPUTIME_ID;
+    // SAFETY: the calling thread is alive and `clock` is a valid place for the result.
+    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+    debug_assert_eq!(failed, 0);
+    clock
+}
+
+/// Nanoseconds of `clock`; zero once its thread is gone.
+fn clock_time(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the result; a stale clock id yields an error, not memory access.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return 0;
+    }
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}

@@ -1,0 +1,79 @@
+//! Isolates of ours: callbacks and limits that every one of them has.
+
+use std::rc::Rc;
+
+use crate::binding::{module_wrap, task_queue};
+use crate::env::{Env, Slot};
+use crate::exception::string;
+
+/// Address space that a heap may use beyond its limit while the process is being ended: V8 aborts the whole operating
+/// system process when the limit it was given is reached for good.
+const HEAP_HEADROOM: usize = 2 << 30;
+
+/// Installs the environment and every isolate-wide callback.
+pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
+    isolate.set_slot(env.clone());
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    isolate.set_promise_reject_callback(task_queue::promise_reject_callback);
+    isolate.set_host_import_module_dynamically_callback(module_wrap::import_module_dynamically);
+    isolate
+        .set_host_import_module_with_phase_dynamically_callback(module_wrap::import_module_with_phase_dynamically);
+    isolate.set_host_initialize_import_meta_object_callback(module_wrap::initialize_import_meta_object);
+    isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
+    isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
+}
+
+/// Called by V8 when the heap reaches its limit: ends the program instead of the operating system process.
+///
+/// # Safety
+/// `data` is the pointer registered with the callback: an `Rc<Env>` that the isolate keeps alive.
+pub unsafe extern "C" fn near_heap_limit(data: *mut std::ffi::c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: the registrant passes the address of an Env that outlives the isolate.
+    let env = unsafe { &*data.cast::<Env>() };
+    env.heap_limit_reached.set(true);
+    if let Some(terminate) = env.terminate.borrow().as_ref() {
+        terminate.terminate_execution();
+    }
+    current.saturating_add(HEAP_HEADROOM)
+}
+
+/// Formats `error.stack` through the library's callback (`PrepareStackTraceCallback` in Node's `src/node_errors.cc`).
+fn prepare_stack_trace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    error: v8::Local<'s, v8::Value>,
+    sites: v8::Local<'s, v8::Array>,
+) -> v8::Local<'s, v8::Value> {
+    let env = Env::of(scope);
+    let Some(prepare) = env.function(scope, Slot::PrepareStackTrace) else {
+        return default_stack(scope, error, sites);
+    };
+    let receiver: v8::Local<v8::Value> = v8::undefined(scope).into();
+    let global = scope.get_current_context().global(scope).into();
+    let thrown = {
+        v8::tc_scope!(let tc, scope);
+        if let Some(stack) = prepare.call(tc, receiver, &[global, error, sites.into()]) {
+            return stack;
+        }
+        tc.exception()
+    };
+    // V8 wants a value in any case; the exception of a user's hook replaces it.
+    if let Some(thrown) = thrown {
+        scope.throw_exception(thrown);
+    }
+    v8::undefined(scope).into()
+}
+
+/// The stack before the library is up.
+fn default_stack<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    error: v8::Local<'s, v8::Value>,
+    sites: v8::Local<'s, v8::Array>,
+) -> v8::Local<'s, v8::Value> {
+    let mut text = error.to_detail_string(scope).map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default();
+    for index in 0..sites.length() {
+        let site = sites.get_index(scope, index).and_then(|site| site.to_string(scope));
+        let site = site.map(|site| site.to_rust_string_lossy(scope)).unwrap_or_default();
+        text.push_str(&format!("\n    at {site}"));
+    }
+    string(scope, &text).into()
+}

@@ -1,0 +1,44 @@
+//! V8 for the whole process: flags and platform, once.
+
+use std::sync::Once;
+
+static INITIALIZED: Once = Once::new();
+
+/// How V8 is set up in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct V8Options {
+    /// Threads for V8's background work (concurrent marking, compilation).
+    pub worker_threads: u32,
+}
+
+impl Default for V8Options {
+    fn default() -> Self {
+        V8Options { worker_threads: 1 }
+    }
+}
+
+/// Initialises V8. The first call decides; later ones do nothing.
+///
+/// The platform is the unprotected one: memory protection keys are per thread, and inside a Node process threads exist
+/// before V8 is set up, which would then fault on V8's pages.
+///
+/// # Panics
+/// If V8 does not know one of our flags: a build with another V8.
+pub fn initialize_v8(options: V8Options) {
+    INITIALIZED.call_once(|| {
+        let flags = [
+            "secure-exec",
+            "--no-memory-protection-keys",
+            "--stack-size=984",
+            "--wasm-max-mem-pages=32768",
+            "--no-freeze-flags-after-init",
+            "--js-float16array",
+        ];
+        let unknown = v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
+        assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
+        v8::icu::set_default_locale("en-US");
+        let platform = v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
+        v8::V8::initialize_platform(platform);
+        v8::V8::initialize();
+    });
+}

@@ -1,0 +1,137 @@
+//! The startup snapshot: a heap in which Node's library is already bootstrapped.
+//!
+//! Layout of the file: magic, length of the JSON header, header (engine version, template keys, fingerprint of the
+//! library), V8's blob. The default context is a bare one with the per-context scripts run, for `node:vm`; context 0
+//! is the main one.
+
+use std::rc::Rc;
+
+use serde_json::json;
+
+use crate::binding;
+use crate::bootstrap::{self, per_context};
+use crate::env::Env;
+use crate::isolate;
+
+const MAGIC: &[u8; 8] = b"SXSNAP01";
+
+/// A verified snapshot, mapped for the life of the process.
+pub struct Snapshot {
+    blob: &'static [u8],
+    template_keys: Vec<String>,
+}
+
+impl Snapshot {
+    /// Builds a snapshot with this very engine. `initialize_v8` must have been called.
+    ///
+    /// # Errors
+    /// What the library threw while it booted, or what V8 refused.
+    pub fn create() -> Result<Vec<u8>, String> {
+        let references = binding::external_references();
+        let mut creator = v8::Isolate::snapshot_creator(Some(references.into()), None);
+        let env = Env::new();
+        env.building_snapshot.set(true);
+        isolate::prepare(&mut creator, &env);
+        let booted = Self::fill(&mut creator, &env);
+        let keys = env.template_keys();
+        env.clear();
+        creator.remove_slot::<Rc<Env>>();
+        if let Err(message) = booted {
+            // V8 insists on making a blob before such an isolate goes, and cannot make one of half a boot: the isolate
+            // is left to the end of the building process.
+            std::mem::forget(creator);
+            return Err(message);
+        }
+        let blob = creator.create_blob(v8::FunctionCodeHandling::Keep).ok_or("V8 made no snapshot")?;
+        let header = json!({ "v8": v8::V8::get_version(), "templates": keys, "node": crate::tables::tables()["process"]["version"] });
+        let header = header.to_string();
+        let mut file = Vec::with_capacity(blob.len() + header.len() + 16);
+        file.extend_from_slice(MAGIC);
+        file.extend_from_slice(&u64::try_from(header.len()).unwrap_or(0).to_le_bytes());
+        file.extend_from_slice(header.as_bytes());
+        // V8 reads its blob in place and wants it aligned.
+        while !file.len().is_multiple_of(16) {
+            file.push(b' ');
+        }
+        let length = u64::try_from(file.len() - 16).unwrap_or(0).to_le_bytes();
+        file[8..16].copy_from_slice(&length);
+        file.extend_from_slice(&blob);
+        Ok(file)
+    }
+
+    fn fill(creator: &mut v8::OwnedIsolate, env: &Rc<Env>) -> Result<(), String> {
+        v8::scope!(let scope, creator);
+        let plain = v8::Context::new(scope, v8::ContextOptions::default());
+        {
+            let scope = &mut v8::ContextScope::new(scope, plain);
+            per_context::initialize_context(scope).ok_or("the per-context scripts failed")?;
+        }
+        let main = v8::Context::new(scope, v8::ContextOptions::default());
+        {
+            let scope = &mut v8::ContextScope::new(scope, main);
+            env.set_context(v8::Global::new(scope, main));
+            bootstrap::boot(scope)?;
+            bootstrap::warm(scope)?;
+            let slots = env.slots_array(scope);
+            scope.add_context_data(main, slots);
+            for key in env.template_keys() {
+                if let Some(template) = env.template(scope, &key) {
+                    scope.add_isolate_data(template);
+                }
+            }
+        }
+        scope.set_default_context(plain);
+        scope.add_context(main);
+        Ok(())
+    }
+
+    /// Reads the header of a snapshot file in memory.
+    ///
+    /// # Errors
+    /// Another format or another engine.
+    pub fn parse(file: &'static [u8]) -> Result<Snapshot, String> {
+        let magic = file.get(..8).ok_or("the snapshot is too short")?;
+        if magic != MAGIC {
+            return Err("no snapshot of ours".to_owned());
+        }
+        let length: [u8; 8] = file.get(8..16).and_then(|b| b.try_into().ok()).ok_or("the snapshot is too short")?;
+        let length = usize::try_from(u64::from_le_bytes(length)).map_err(|e| e.to_string())?;
+        let header = file.get(16..16 + length).ok_or("the snapshot's header is cut off")?;
+        let header: serde_json::Value = serde_json::from_slice(header).map_err(|e| e.to_string())?;
+        if header["v8"] != v8::V8::get_version() {
+            return Err(format!("the snapshot is of V8 {}, this is {}", header["v8"], v8::V8::get_version()));
+        }
+        let blob = &file[16 + length..];
+        let keys = header["templates"].as_array().into_iter().flatten();
+        let template_keys = keys.filter_map(|key| key.as_str().map(str::to_owned)).collect();
+        Ok(Snapshot { blob, template_keys })
+    }
+
+    /// V8's part.
+    pub(crate) fn startup_data(&self) -> v8::StartupData {
+        v8::StartupData::from(self.blob)
+    }
+
+    /// Restores the main context and what belongs to it.
+    pub(crate) fn restore<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_, ()>,
+        env: &Rc<Env>,
+    ) -> Result<v8::Local<'s, v8::Context>, String> {
+        let context = v8::Context::from_snapshot(scope, 0, v8::ContextOptions::default())
+            .ok_or("the snapshot has no main context")?;
+        let scope = &mut v8::ContextScope::new(scope, context);
+        env.set_context(v8::Global::new(scope, context));
+        let slots = scope
+            .get_context_data_from_snapshot_once::<v8::Array>(0)
+            .map_err(|error| format!("the snapshot has no slots: {error}"))?;
+        env.restore_slots(scope, slots);
+        for (index, key) in self.template_keys.iter().enumerate() {
+            let template = scope
+                .get_isolate_data_from_snapshot_once::<v8::FunctionTemplate>(index)
+                .map_err(|error| format!("the snapshot has no template {key}: {error}"))?;
+            env.set_template(scope, key, template);
+        }
+        Ok(context)
+    }
+}
