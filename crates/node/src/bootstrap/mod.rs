@@ -74,7 +74,10 @@ pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
 fn describe(error: Option<v8::Local<'_, v8::Value>>, scope: &mut v8::PinScope<'_, '_>) -> String {
     let Some(error) = error else { return "terminated".to_owned() };
     let stack = v8::Local::<v8::Object>::try_from(error).ok().and_then(|error| convert::get(scope, error, "stack"));
-    stack.filter(|stack| stack.is_string()).unwrap_or(error).to_rust_string_lossy(scope)
+    let text = stack.filter(|stack| stack.is_string()).unwrap_or(error).to_rust_string_lossy(scope);
+    let message = v8::Exception::create_message(scope, error);
+    let name = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+    format!("{}:{}: {text}", name.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
 }
 
 fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
