@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! `process.env`: an object whose properties are the environment of the guest process. Follows Node's
 //! `src/node_env_var.cc`.
 //!
@@ -357,7 +356,3 @@ pub fn emit_warning(scope: &mut v8::PinScope<'_, '_>, message: &str, kind: &str,
     };
     function.call(scope, process.into(), &[message, kind, code]);
 }
-=======
-//! stub
-pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Object> { v8::Object::new(scope) }
->>>>>>> 7e9c396 (node: bootstrap, engine and startup snapshot)

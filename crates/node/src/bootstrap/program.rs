@@ -91,10 +91,7 @@ fn start_clock(env: &Env, process: &Process) {
 
 /// `process.env`, and what the host passed along with the process.
 fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
-    let env = Env::of(scope);
-    let Some(process) = env.object(scope, Slot::Process) else { return };
-    let environment = crate::process_env::create(scope);
-    convert::set(scope, process, "env", environment.into());
+    crate::process_env::install(scope);
     crate::invocation::install(scope);
 }
 

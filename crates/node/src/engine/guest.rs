@@ -96,7 +96,7 @@ fn run_job(
             // Ended by exit or by a signal.
         } else {
             // The program was stopped without a status: a terminated isolate that nobody killed.
-            let _ = process.kill_self(Signal::SIGABRT);
+            let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
         }
     }
     watched.finished();
@@ -123,5 +123,5 @@ fn heap_limit_reached(
          (limits.jsRuntime.v8HeapLimitMb is {bound_mb})\n"
     );
     report::write_stderr(scope, text.as_bytes());
-    let _ = process.kill_self(Signal::SIGABRT);
+    let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
 }

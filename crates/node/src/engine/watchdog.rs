@@ -100,7 +100,7 @@ impl Watchdog {
             limit,
             base: clock_time(clock),
             kill: Box::new(move |signal| {
-                let _ = process.kill_self(signal);
+                let _ = process.kill(process.pid().raw(), signal);
             }),
             killed_at: Mutex::default(),
             reterminated: AtomicBool::new(false),
