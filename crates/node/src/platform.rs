@@ -9,11 +9,13 @@ static INITIALIZED: Once = Once::new();
 pub struct V8Options {
     /// Threads for V8's background work (concurrent marking, compilation).
     pub worker_threads: u32,
+    /// Whether this process makes a startup snapshot: machine code cannot be part of one, so none is generated.
+    pub building_snapshot: bool,
 }
 
 impl Default for V8Options {
     fn default() -> Self {
-        V8Options { worker_threads: 1 }
+        V8Options { worker_threads: 1, building_snapshot: false }
     }
 }
 
@@ -26,14 +28,15 @@ impl Default for V8Options {
 /// If V8 does not know one of our flags: a build with another V8.
 pub fn initialize_v8(options: V8Options) {
     INITIALIZED.call_once(|| {
-        let flags = [
+        let mut flags = vec![
             "secure-exec",
             "--no-memory-protection-keys",
             "--stack-size=984",
             "--wasm-max-mem-pages=32768",
-            "--no-freeze-flags-after-init",
-            "--js-float16array",
         ];
+        if options.building_snapshot {
+            flags.extend(["--no-sparkplug", "--no-opt", "--no-maglev"]);
+        }
         let unknown = v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
         assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
         v8::icu::set_default_locale("en-US");

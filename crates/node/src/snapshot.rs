@@ -33,6 +33,8 @@ impl Snapshot {
         env.building_snapshot.set(true);
         isolate::prepare(&mut creator, &env);
         let booted = Self::fill(&mut creator, &env);
+        // Targets of weak references of this turn are roots until then, and would pull the context into the isolate's part.
+        creator.clear_kept_objects();
         let keys = env.template_keys();
         env.clear();
         creator.remove_slot::<Rc<Env>>();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception::string;
+use crate::exception::{self, string};
 use crate::{convert, tables};
 
 /// Declares the binding.
@@ -21,7 +21,18 @@ fn get_cli_options_values(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let values = Env::of(scope).options.borrow().values.clone();
+    let env = Env::of(scope);
+    if env.building_snapshot.get() {
+        // A module that reads options while it loads would keep the builder's in every process.
+        exception::throw(
+            scope,
+            exception::ErrorKind::Error,
+            "ERR_NOT_BUILDING_SNAPSHOT",
+            "Should not query options before bootstrapping is done",
+        );
+        return;
+    }
+    let values = env.options.borrow().values.clone();
     let object = convert::null_prototype_object(scope);
     for (name, value) in &values {
         let key = string(scope, name);

@@ -21,7 +21,11 @@ const BOOTSTRAP: [&str; 5] = [
 ];
 
 /// Library modules that nearly every program loads: part of the snapshot, so that a process does not compile them.
-const WARM_MODULES: [&str; 20] = [
+///
+/// A module belongs here only if what it reads while it loads is the same in every process. Two of them read options
+/// then: `net` (`--network-family-autoselection`) and `internal/fs/promises` (`--experimental-stream-iter`); they have
+/// the defaults whatever the command line says.
+const WARM_MODULES: &[&str] = &[
     "stream",
     "stream/promises",
     "net",
@@ -31,17 +35,15 @@ const WARM_MODULES: [&str; 20] = [
     "fs/promises",
     "readline",
     "string_decoder",
-    "child_process",
     "internal/fs/streams",
     "internal/fs/sync_write_stream",
-    "internal/util/colors",
     "internal/modules/run_main",
     "internal/process/execution",
     "internal/abort_controller",
     "internal/streams/add-abort-signal",
+    "internal/stream_base_commons",
     "internal/perf/observe",
-    "assert",
-    "events",
+    "internal/vm/module",
 ];
 
 /// Boots Node's library in the scope's current context, up to the point where a program can be started.
@@ -60,6 +62,7 @@ pub fn boot(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
 pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
     let env = Env::of(scope);
     let Some(require) = env.function(scope, Slot::RequireBuiltin) else { return Err("no require".to_owned()) };
+    let building = env.building_snapshot.replace(false);
     for id in WARM_MODULES {
         v8::tc_scope!(let tc, scope);
         let receiver = v8::undefined(tc).into();
@@ -68,6 +71,7 @@ pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
             return Err(format!("{id}: {}", describe(tc.exception(), tc)));
         }
     }
+    env.building_snapshot.set(building);
     Ok(())
 }
 
