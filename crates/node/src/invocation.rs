@@ -1,6 +1,7 @@
 //! What the host attaches to a process that it starts through the API.
 
-use crate::convert;
+use std::sync::Arc;
+
 use crate::env::Env;
 use crate::exception::{self, ErrorKind, string};
 
@@ -10,11 +11,14 @@ pub struct Invocation {
     pub on_return: Option<Box<dyn Fn(String) + Send + Sync>>,
 }
 
+fn attached(env: &Env) -> Option<Arc<Invocation>> {
+    env.process().attachment().cloned()?.downcast().ok()
+}
+
 /// Defines the globals that the process's invocation asks for.
 pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let attachment = env.process().attachment();
-    let Some(attachment) = attachment.and_then(|any| any.downcast::<Invocation>().ok()) else { return };
+    let Some(attachment) = attached(&env) else { return };
     if attachment.on_return.is_some() {
         let template = v8::FunctionTemplate::new(scope, return_value);
         let name = string(scope, "__return");
@@ -24,7 +28,6 @@ pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
             global.define_own_property(scope, name.into(), function.into(), v8::PropertyAttribute::DONT_ENUM);
         }
     }
-    let _ = convert::get;
 }
 
 /// `globalThis.__return(value)`: `undefined` becomes null, what JSON cannot hold throws here.
@@ -34,7 +37,7 @@ fn return_value(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let env = Env::of(scope);
-    let Some(attachment) = env.process().attachment().and_then(|any| any.downcast::<Invocation>().ok()) else { return };
+    let Some(attachment) = attached(&env) else { return };
     let Some(on_return) = &attachment.on_return else { return };
     let value = args.get(0);
     if value.is_undefined() {

@@ -37,7 +37,7 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     }
     let main = main_script(&options, &process);
     env.options.replace(options);
-    start_clock(&env, &process);
+    start_clock(&env);
     install_environment(scope);
     let finished = run_main(scope, main);
     if !finished || env.stopping.get() {
@@ -80,8 +80,9 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
     "internal/main/eval_stdin"
 }
 
-fn start_clock(env: &Env, process: &Process) {
-    let clock = process.kernel().clock();
+fn start_clock(env: &Env) {
+    let kernel = env.kernel();
+    let clock = kernel.clock();
     let now = clock.monotonic();
     env.time_origin.set(u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec));
     let wall = clock.realtime();

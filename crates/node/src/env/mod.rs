@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use secure_exec_kernel::Process;
+use secure_exec_kernel::{Kernel, Process};
 
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
@@ -31,6 +31,8 @@ pub struct Env {
     states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     context: RefCell<Option<v8::Global<v8::Context>>>,
     process: RefCell<Option<Arc<Process>>>,
+    /// Held so that a guest that is still being torn down never outlives its kernel.
+    kernel: RefCell<Option<Arc<Kernel>>>,
     /// Phases, pending work, handles.
     pub event_loop: EventLoop,
     /// The command line of the process, parsed.
@@ -65,6 +67,7 @@ impl Env {
             states: RefCell::default(),
             context: RefCell::default(),
             process: RefCell::default(),
+            kernel: RefCell::default(),
             event_loop: EventLoop::new(),
             options: RefCell::new(Options::defaults()),
             callback_depth: Cell::new(0),
@@ -98,8 +101,17 @@ impl Env {
         self.try_process().expect("guest code runs only inside a process")
     }
 
+    /// The kernel of the process.
+    ///
+    /// # Panics
+    /// As [`Env::process`].
+    pub fn kernel(&self) -> Arc<Kernel> {
+        self.kernel.borrow().clone().expect("guest code runs only inside a process")
+    }
+
     /// Binds the isolate to its process, before any guest code runs.
     pub fn set_process(&self, process: Arc<Process>) {
+        *self.kernel.borrow_mut() = process.kernel().ok();
         *self.process.borrow_mut() = Some(process);
     }
 
@@ -149,6 +161,7 @@ impl Env {
         self.states.borrow_mut().clear();
         *self.context.borrow_mut() = None;
         *self.process.borrow_mut() = None;
+        *self.kernel.borrow_mut() = None;
     }
 
     /// An internalised string, made once.

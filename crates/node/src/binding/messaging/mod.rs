@@ -13,7 +13,7 @@ mod serialize;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use dom_exception::dom_exception_getter;
+pub use dom_exception::dom_exception_getter;
 use group::Dispatched;
 pub use message::TransferData;
 use port::MessagePort;
