@@ -63,8 +63,6 @@ mod install;
 
 use std::sync::OnceLock;
 
-use v8::MapFnTo;
-
 pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
@@ -178,8 +176,5 @@ pub fn external_references() -> Vec<v8::ExternalReference> {
             references.push(v8::ExternalReference { pointer: *getter as *mut std::ffi::c_void });
         }
     }
-    let lazy: [v8::AccessorNameGetterCallback; 2] =
-        [util::lazy_property_getter.map_fn_to(), messaging::dom_exception_getter.map_fn_to()];
-    references.extend(lazy.map(|getter| v8::ExternalReference { pointer: getter as *mut std::ffi::c_void }));
     references
 }
