@@ -69,6 +69,7 @@ pub use builtins::compile as compile_builtin;
 pub use install::{class_template, get_internal_binding};
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
+pub use wasm_web_api::install_wasm_streaming;
 
 /// Declares one binding.
 type Define = fn(&mut Definition);
