@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::binding::{module_wrap, task_queue};
+use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
 use crate::env::{Env, Slot};
 use crate::exception::string;
 
@@ -21,6 +21,7 @@ pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
     isolate.set_host_initialize_import_meta_object_callback(module_wrap::initialize_import_meta_object);
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
     isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
+    install_wasm_streaming(isolate);
 }
 
 /// Called by V8 when the heap reaches its limit: ends the program instead of the operating system process.
