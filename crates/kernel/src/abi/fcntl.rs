@@ -61,14 +61,14 @@ impl OpenFlags {
     pub const SETFL_MASK: OpenFlags =
         OpenFlags::from_bits_retain(0o2000 | 0o4000 | 0o20000 | 0o40000 | 0o1_000_000);
 
-    /// Whether the access mode permits reading.
+    /// Whether the access mode permits reading. The mode 3 checks for both permissions and permits neither.
     pub const fn readable(self) -> bool {
-        self.bits() & 0o3 != 1 && self.bits() & OpenFlags::O_PATH.bits() == 0
+        matches!(self.bits() & 0o3, 0 | 2) && self.bits() & OpenFlags::O_PATH.bits() == 0
     }
 
     /// Whether the access mode permits writing.
     pub const fn writable(self) -> bool {
-        self.bits() & 0o3 != 0 && self.bits() & OpenFlags::O_PATH.bits() == 0
+        matches!(self.bits() & 0o3, 1 | 2) && self.bits() & OpenFlags::O_PATH.bits() == 0
     }
 }
 

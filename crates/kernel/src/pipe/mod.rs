@@ -52,6 +52,7 @@ impl Pipe {
             pipe: self.clone(),
             reads: flags.readable(),
             writes: flags.writable(),
+            awaits_writer: !flags.contains(OpenFlags::O_NONBLOCK),
             _slot: slot,
         };
         let mut state = self.state.lock();
@@ -79,14 +80,15 @@ impl Pipe {
         Ok(Arc::new(end))
     }
 
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+    /// Reads; `awaits_writer` makes a FIFO that nobody has written to yet empty rather than ended.
+    fn read(&self, buf: &mut [u8], awaits_writer: bool) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
         let mut state = self.state.lock();
         let count = state.ring.read(buf);
         if count == 0 {
-            return if state.writers == 0 && state.had_writer {
+            return if state.writers == 0 && (state.had_writer || !awaits_writer) {
                 Ok(0)
             } else {
                 Err(Errno::EAGAIN)
@@ -98,12 +100,12 @@ impl Pipe {
     }
 
     fn write(&self, buf: &[u8]) -> Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         let mut state = self.state.lock();
         if state.readers == 0 {
             return Err(Errno::EPIPE);
-        }
-        if buf.is_empty() {
-            return Ok(0);
         }
         let room = PIPE_CAPACITY - state.ring.len();
         if room == 0 || buf.len() <= PIPE_BUF && room < buf.len() {
@@ -151,6 +153,8 @@ pub(crate) struct PipeEnd {
     pipe: Arc<Pipe>,
     reads: bool,
     writes: bool,
+    /// Opened to block, so that reading stands in for the wait that opening a FIFO leaves out.
+    awaits_writer: bool,
     _slot: Option<PipeSlot>,
 }
 
@@ -160,7 +164,7 @@ impl File for PipeEnd {
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        self.pipe.read(buf)
+        self.pipe.read(buf, self.awaits_writer)
     }
 
     fn write(&self, buf: &[u8]) -> Result<usize> {

@@ -6,11 +6,11 @@ use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
 use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
-use crate::abi::stat::{DirEntry, FileKind};
+use crate::abi::stat::{DirEntry, FileKind, S_ISGID, S_ISUID};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::Quoted;
-use crate::vfs::{FileDescription, LastLink, OpenRequest, check_permission};
+use crate::vfs::{FileDescription, Inode, LastLink, OpenRequest, SetAttributes, check_permission};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
@@ -152,16 +152,36 @@ impl Process {
 
     fn write_file(&self, file: &FileDescription, buf: &[u8]) -> Result<usize> {
         let result = file.write_within(buf, self.fsize());
-        self.signal_write_failure(&result);
+        self.after_write(file, &result);
         result
     }
 
-    /// Raises what a failed write raises besides its error.
-    fn signal_write_failure(&self, result: &Result<usize>) {
+    /// Raises what a failed write raises besides its error, and after a write takes away set-user-id.
+    fn after_write(&self, file: &FileDescription, result: &Result<usize>) {
         match result {
+            Ok(0) => {}
+            Ok(_) if file.kind() == FileKind::Regular => self.strip_set_id(&**file.inode()),
+            Ok(_) => {}
             Err(Errno::EPIPE) => self.deliver(Signal::SIGPIPE),
             Err(Errno::EFBIG) if self.fsize() != u64::MAX => self.deliver(Signal::SIGXFSZ),
-            _ => {}
+            Err(_) => {}
+        }
+    }
+
+    /// Takes set-user-id, and set-group-id of an executable, from a file that somebody other than root changed.
+    fn strip_set_id(&self, inode: &dyn Inode) {
+        let mode = inode.ownership().mode;
+        let kept = if mode & 0o010 != 0 {
+            mode & !(S_ISUID | S_ISGID)
+        } else {
+            mode & !S_ISUID
+        };
+        if kept != mode && !self.credentials().privileged() {
+            // A file system that cannot change modes has no set-user-id to lose.
+            let _ = inode.set_attributes(&SetAttributes {
+                mode: Some(kept),
+                ..SetAttributes::default()
+            });
         }
     }
 
@@ -186,8 +206,9 @@ impl Process {
             Sysno::Pwrite,
             format_args!("{fd}, {}, {offset}", buf.len()),
             || {
-                let result = self.file(fd)?.pwrite_within(buf, offset, self.fsize());
-                self.signal_write_failure(&result);
+                let file = self.file(fd)?;
+                let result = file.pwrite_within(buf, offset, self.fsize());
+                self.after_write(&file, &result);
                 result
             },
         )
@@ -258,7 +279,7 @@ impl Process {
                 let result = gather(bufs.iter().map(|buf| buf.len()).collect(), |index, done| {
                     file.pwrite_within(bufs[index], offset + done as u64, fsize)
                 });
-                self.signal_write_failure(&result);
+                self.after_write(&file, &result);
                 result
             },
         )
@@ -426,6 +447,9 @@ impl Process {
     pub fn ftruncate(&self, fd: Fd, length: u64) -> Result<()> {
         self.enter(Sysno::Ftruncate, format_args!("{fd}, {length}"), || {
             let file = self.file(fd)?;
+            if file.status_flags().contains(OpenFlags::O_PATH) {
+                return Err(Errno::EBADF);
+            }
             if i64::try_from(length).is_err() || file.kind() != FileKind::Regular {
                 return Err(Errno::EINVAL);
             }
@@ -471,12 +495,14 @@ impl Process {
         )
     }
 
-    fn resize(&self, inode: &dyn crate::vfs::Inode, length: u64) -> Result<()> {
+    fn resize(&self, inode: &dyn Inode, length: u64) -> Result<()> {
         if length > self.fsize() && length > inode.size() {
             self.deliver(Signal::SIGXFSZ);
             return Err(Errno::EFBIG);
         }
-        inode.set_size(length)
+        inode.set_size(length)?;
+        self.strip_set_id(inode);
+        Ok(())
     }
 
     /// Implements `fsync(2)`.

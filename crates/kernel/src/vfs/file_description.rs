@@ -219,6 +219,9 @@ impl FileDescription {
     /// - `ENXIO`: `SEEK_DATA` or `SEEK_HOLE` beyond the end.
     pub fn seek(&self, distance: i64, whence: i32) -> Result<u64> {
         self.check_seekable()?;
+        if self.kind() == FileKind::Directory && !matches!(whence, SEEK_SET | SEEK_CUR) {
+            return Err(Errno::EINVAL);
+        }
         let mut offset = self.offset.lock();
         let target = match whence {
             SEEK_SET => Some(distance),

@@ -209,9 +209,15 @@ impl Vfs {
                 }
             }
         }
+        // A directory's `..` changes with its parent, which is a write to the directory itself.
         if moves && source_is_dir {
-            // The directory's `..` changes, which is a write to the directory itself.
             permission::check(&*source.inode, &at.caller.credentials, W_OK)?;
+        }
+        if moves
+            && exchange
+            && let Some(target) = to.target.as_ref().filter(|target| target.is_dir())
+        {
+            permission::check(&*target.inode, &at.caller.credentials, W_OK)?;
         }
         Ok(())
     }

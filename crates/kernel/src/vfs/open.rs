@@ -40,12 +40,14 @@ impl Vfs {
         if flags.contains(OpenFlags::O_CREAT | OpenFlags::O_DIRECTORY) {
             return Err(Errno::EINVAL);
         }
-        let stop_at_link = flags.contains(OpenFlags::O_NOFOLLOW)
-            || flags.contains(OpenFlags::O_CREAT | OpenFlags::O_EXCL);
-        let last_link = if stop_at_link {
-            LastLink::NoFollow
-        } else {
-            LastLink::Follow
+        let creates = flags.contains(OpenFlags::O_CREAT);
+        let stops =
+            flags.contains(OpenFlags::O_NOFOLLOW) || creates && flags.contains(OpenFlags::O_EXCL);
+        let last_link = match (creates, stops) {
+            (true, false) => LastLink::CreateFollow,
+            (true, true) => LastLink::CreateNoFollow,
+            (false, false) => LastLink::Follow,
+            (false, true) => LastLink::NoFollow,
         };
         for _ in 0..OPEN_RETRIES {
             let walked = at.walk(path, last_link)?;
@@ -180,11 +182,12 @@ impl Vfs {
         if kind == FileKind::Symlink {
             return Err(Errno::ELOOP);
         }
-        let write = flags.writable() || flags.contains(OpenFlags::O_TRUNC);
+        let both = flags.contains(OpenFlags::O_ACCMODE);
+        let write = both || flags.writable() || flags.contains(OpenFlags::O_TRUNC);
         if kind == FileKind::Directory && write {
             return Err(Errno::EISDIR);
         }
-        let mask = if flags.readable() { R_OK } else { 0 } | if write { W_OK } else { 0 };
+        let mask = if both || flags.readable() { R_OK } else { 0 } | if write { W_OK } else { 0 };
         if write && target.read_only() && matches!(kind, FileKind::Regular | FileKind::Directory) {
             return Err(Errno::EROFS);
         }

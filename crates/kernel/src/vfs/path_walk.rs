@@ -16,6 +16,16 @@ pub(crate) enum LastLink {
     NoFollow,
     /// Stops at it even then: the caller works on the name itself.
     Name,
+    /// Follows it; a slash after the name is an error, as nothing but a file could be created there.
+    CreateFollow,
+    /// Stops at it; a slash after the name is an error.
+    CreateNoFollow,
+}
+
+impl LastLink {
+    fn creates(self) -> bool {
+        matches!(self, LastLink::CreateFollow | LastLink::CreateNoFollow)
+    }
 }
 
 /// Last component of a path.
@@ -140,6 +150,7 @@ impl PathWalk<'_> {
                     at = next;
                     continue;
                 }
+                _ if trailing_slash && last_link.creates() => return Err(Errno::EISDIR),
                 name if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
                 _ => {}
             }
@@ -149,9 +160,9 @@ impl PathWalk<'_> {
                 Err(errno) => return Err(errno),
             };
             let follow = match last_link {
-                LastLink::Follow => true,
+                LastLink::Follow | LastLink::CreateFollow => true,
                 LastLink::NoFollow => trailing_slash || !is_last,
-                LastLink::Name => !is_last,
+                LastLink::Name | LastLink::CreateNoFollow => !is_last,
             };
             if let Some(link) = found
                 .as_ref()

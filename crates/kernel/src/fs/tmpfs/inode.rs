@@ -5,7 +5,7 @@ use super::data::FileData;
 use super::directory::Directory;
 use super::quota::BLOCK;
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
-use crate::abi::stat::{FileKind, PERMISSIONS, S_ISGID, S_ISUID, Stat, Timespec};
+use crate::abi::stat::{FileKind, PERMISSIONS, Stat, Timespec};
 use crate::errno::{Errno, Result};
 use crate::pipe::Pipe;
 use crate::vfs::{
@@ -122,20 +122,6 @@ impl TmpfsInode {
         let mut attributes = self.attributes.lock();
         attributes.mtime = now;
         attributes.ctime = now;
-    }
-
-    /// Notes that contents changed; a write takes away set-user-id and set-group-id.
-    fn touch_written(&self) {
-        let now = self.shared.now();
-        let mut attributes = self.attributes.lock();
-        attributes.mtime = now;
-        attributes.ctime = now;
-        if attributes.ownership.mode & (S_ISUID | S_ISGID) != 0 {
-            attributes.ownership.mode &= !S_ISUID;
-            if attributes.ownership.mode & 0o010 != 0 {
-                attributes.ownership.mode &= !S_ISGID;
-            }
-        }
     }
 
     /// Renews the access time as `relatime` does.
@@ -564,7 +550,7 @@ impl Inode for TmpfsInode {
             .write()
             .write(&self.shared.quota, offset, buf)?;
         if !buf.is_empty() {
-            self.touch_written();
+            self.touch(self.shared.now());
         }
         Ok(count)
     }
@@ -575,7 +561,7 @@ impl Inode for TmpfsInode {
         let count = data.write(&self.shared.quota, offset, buf)?;
         drop(data);
         if !buf.is_empty() {
-            self.touch_written();
+            self.touch(self.shared.now());
         }
         Ok((count, offset + count as u64))
     }
@@ -589,7 +575,7 @@ impl Inode for TmpfsInode {
 
     fn set_size(&self, size: u64) -> Result<()> {
         self.regular()?.write().set_size(&self.shared.quota, size)?;
-        self.touch_written();
+        self.touch(self.shared.now());
         Ok(())
     }
 

@@ -1,0 +1,228 @@
+//! The kernel, as one guest process sees it.
+
+use super::common::{self, Machine};
+use super::script::{Attributes, System};
+use secure_exec_kernel::*;
+use std::sync::Arc;
+use std::task::Poll;
+
+/// Directory that scripts start in.
+const BASE: &[u8] = b"/tmp/differential";
+
+pub struct Guest {
+    process: Arc<Process>,
+    _machine: Machine,
+}
+
+impl Guest {
+    /// A guest with the identity that the host side has.
+    pub fn new(drop_privileges: bool) -> Guest {
+        let machine = common::machine();
+        // SAFETY: `geteuid` has no preconditions.
+        let root = unsafe { libc::geteuid() } == 0 && !drop_privileges;
+        let credentials = if root {
+            Credentials::root()
+        } else {
+            Credentials::user(1000)
+        };
+        let options = SpawnOptions {
+            credentials: Some(credentials),
+            ..common::command()
+        };
+        let process = machine.kernel.spawn(options).unwrap();
+        process
+            .sigaction(Signal::SIGPIPE, Disposition::Ignore)
+            .unwrap();
+        process.mkdir(BASE, 0o755).unwrap();
+        process.chdir(BASE).unwrap();
+        Guest {
+            process,
+            _machine: machine,
+        }
+    }
+}
+
+fn raw<T>(result: Result<T>) -> core::result::Result<T, i32> {
+    result.map_err(Errno::raw)
+}
+
+fn attributes(stat: Stat) -> Attributes {
+    Attributes {
+        mode: stat.mode,
+        nlink: stat.nlink,
+        size: stat.size,
+        mtime: (stat.mtime.sec, i64::from(stat.mtime.nsec)),
+    }
+}
+
+/// What a C program passes as a negative number the kernel's typed interface cannot take.
+fn unsigned(number: i64) -> core::result::Result<u64, i32> {
+    u64::try_from(number).map_err(|_| Errno::EINVAL.raw())
+}
+
+type Outcome<T> = core::result::Result<T, i32>;
+
+impl System for Guest {
+    fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Outcome<i32> {
+        raw(self
+            .process
+            .open(path, OpenFlags::from_bits_retain(flags), mode))
+    }
+
+    fn close(&mut self, fd: i32) -> Outcome<()> {
+        raw(self.process.close(fd))
+    }
+
+    fn read(&mut self, fd: i32, buf: &mut [u8]) -> Outcome<usize> {
+        raw(self.process.read(fd, buf))
+    }
+
+    fn write(&mut self, fd: i32, buf: &[u8]) -> Outcome<usize> {
+        raw(self.process.write(fd, buf))
+    }
+
+    fn pread(&mut self, fd: i32, buf: &mut [u8], offset: i64) -> Outcome<usize> {
+        raw(self.process.pread(fd, buf, unsigned(offset)?))
+    }
+
+    fn pwrite(&mut self, fd: i32, buf: &[u8], offset: i64) -> Outcome<usize> {
+        raw(self.process.pwrite(fd, buf, unsigned(offset)?))
+    }
+
+    fn lseek(&mut self, fd: i32, offset: i64, whence: i32) -> Outcome<u64> {
+        raw(self.process.lseek(fd, offset, whence))
+    }
+
+    fn ftruncate(&mut self, fd: i32, length: i64) -> Outcome<()> {
+        raw(self.process.ftruncate(fd, unsigned(length)?))
+    }
+
+    fn truncate(&mut self, path: &[u8], length: i64) -> Outcome<()> {
+        raw(self.process.truncate(path, unsigned(length)?))
+    }
+
+    fn fsync(&mut self, fd: i32) -> Outcome<()> {
+        raw(self.process.fsync(fd))
+    }
+
+    fn dup(&mut self, fd: i32) -> Outcome<i32> {
+        raw(self.process.dup(fd))
+    }
+
+    fn pipe(&mut self, flags: i32) -> Outcome<(i32, i32)> {
+        raw(self.process.pipe2(OpenFlags::from_bits_retain(flags)))
+    }
+
+    fn poll(&mut self, fd: i32, events: i16) -> Outcome<i16> {
+        let events = PollEvents::from_bits_retain(events);
+        match common::poll(|cx| self.process.poll_ready(fd, events, cx)) {
+            Poll::Ready(Ok(ready)) => Ok(ready.bits()),
+            Poll::Ready(Err(_)) => Ok(PollEvents::POLLNVAL.bits()),
+            Poll::Pending => Ok(0),
+        }
+    }
+
+    fn getfl(&mut self, fd: i32) -> Outcome<i32> {
+        raw(self.process.status_flags(fd).map(|flags| flags.bits()))
+    }
+
+    fn setfl(&mut self, fd: i32, flags: i32) -> Outcome<()> {
+        raw(self
+            .process
+            .set_status_flags(fd, OpenFlags::from_bits_retain(flags)))
+    }
+
+    fn mkdir(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
+        raw(self.process.mkdir(path, mode))
+    }
+
+    fn mkfifo(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
+        raw(self.process.mknodat(AT_FDCWD, path, mode | 0o010_000))
+    }
+
+    fn rmdir(&mut self, path: &[u8]) -> Outcome<()> {
+        raw(self.process.rmdir(path))
+    }
+
+    fn unlink(&mut self, path: &[u8]) -> Outcome<()> {
+        raw(self.process.unlink(path))
+    }
+
+    fn rename(&mut self, old: &[u8], new: &[u8], flags: u32) -> Outcome<()> {
+        let flags = RenameFlags::from_bits_retain(flags);
+        raw(self.process.renameat2(AT_FDCWD, old, AT_FDCWD, new, flags))
+    }
+
+    fn link(&mut self, old: &[u8], new: &[u8], flags: i32) -> Outcome<()> {
+        let flags = AtFlags::from_bits_retain(flags);
+        raw(self.process.linkat(AT_FDCWD, old, AT_FDCWD, new, flags))
+    }
+
+    fn symlink(&mut self, target: &[u8], path: &[u8]) -> Outcome<()> {
+        raw(self.process.symlink(target, path))
+    }
+
+    fn readlink(&mut self, path: &[u8]) -> Outcome<Vec<u8>> {
+        raw(self.process.readlink(path))
+    }
+
+    fn stat(&mut self, path: &[u8], flags: i32) -> Outcome<Attributes> {
+        let flags = AtFlags::from_bits_retain(flags);
+        raw(self.process.fstatat(AT_FDCWD, path, flags).map(attributes))
+    }
+
+    fn fstat(&mut self, fd: i32) -> Outcome<Attributes> {
+        raw(self.process.fstat(fd).map(attributes))
+    }
+
+    fn access(&mut self, path: &[u8], mode: i32) -> Outcome<()> {
+        raw(self.process.access(path, mode))
+    }
+
+    fn chmod(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
+        raw(self.process.chmod(path, mode))
+    }
+
+    fn fchmod(&mut self, fd: i32, mode: u32) -> Outcome<()> {
+        raw(self.process.fchmod(fd, mode))
+    }
+
+    fn chown(&mut self, path: &[u8], uid: u32, gid: u32) -> Outcome<()> {
+        raw(self.process.chown(path, uid, gid))
+    }
+
+    fn utimens(&mut self, path: &[u8], atime: (i64, i64), mtime: (i64, i64)) -> Outcome<()> {
+        let at = |(sec, nsec): (i64, i64)| match u32::try_from(nsec) {
+            Ok(nsec) => Ok(SetTime::At(Timespec::new(sec, nsec))),
+            Err(_) => Err(Errno::EINVAL.raw()),
+        };
+        raw(self
+            .process
+            .utimensat(AT_FDCWD, path, at(atime)?, at(mtime)?, AtFlags::empty()))
+    }
+
+    fn chdir(&mut self, path: &[u8]) -> Outcome<()> {
+        raw(self.process.chdir(path))
+    }
+
+    fn fchdir(&mut self, fd: i32) -> Outcome<()> {
+        raw(self.process.fchdir(fd))
+    }
+
+    fn getcwd(&mut self) -> Outcome<Vec<u8>> {
+        let path = raw(self.process.getcwd())?;
+        Ok(path.strip_prefix(BASE).unwrap_or(b"outside").to_vec())
+    }
+
+    fn umask(&mut self, mask: u32) -> u32 {
+        self.process.umask(mask)
+    }
+
+    fn list(&mut self, path: &[u8]) -> Outcome<Vec<String>> {
+        let entries = raw(self.process.read_dir(path))?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| String::from_utf8(entry.name).unwrap())
+            .collect())
+    }
+}

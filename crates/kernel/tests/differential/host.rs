@@ -1,0 +1,316 @@
+//! Host Linux, through libc.
+
+use super::script::{Attributes, System};
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Runs `work` in a fresh directory on a thread with its own working directory and umask; with
+/// `drop_privileges`, a thread of root's becomes uid 1000 for itself.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ban is for the kernel, not for its counterpart"
+)]
+pub fn on_own_thread<T: Send + 'static>(
+    drop_privileges: bool,
+    work: impl FnOnce(PathBuf) -> T + Send + 'static,
+) -> T {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let parent = Path::new("/dev/shm");
+    let parent = if parent.is_dir() {
+        parent.to_path_buf()
+    } else {
+        std::env::temp_dir()
+    };
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = parent.join(format!(
+        "kernel-differential-{}-{number}",
+        std::process::id()
+    ));
+    std::fs::create_dir(&dir).unwrap();
+    let inside = dir.clone();
+    let result = std::thread::spawn(move || {
+        enter(&inside, drop_privileges);
+        work(inside)
+    })
+    .join();
+    make_removable(&dir);
+    std::fs::remove_dir_all(&dir).unwrap();
+    result.unwrap()
+}
+
+fn enter(dir: &Path, drop_privileges: bool) {
+    let path = c_string(dir.as_os_str().as_encoded_bytes());
+    // SAFETY: plain system calls on this thread; `path` is a C string that outlives them. The raw
+    // `setres*id` calls change this thread alone, which ends right after its work.
+    unsafe {
+        assert_eq!(libc::unshare(libc::CLONE_FS), 0);
+        libc::umask(0o022);
+        if drop_privileges && libc::geteuid() == 0 {
+            assert_eq!(libc::chown(path.as_ptr(), 1000, 1000), 0);
+            assert_eq!(
+                libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()),
+                0
+            );
+            assert_eq!(libc::syscall(libc::SYS_setresgid, 1000, 1000, 1000), 0);
+            assert_eq!(libc::syscall(libc::SYS_setresuid, 1000, 1000, 1000), 0);
+        }
+        assert_eq!(libc::chdir(path.as_ptr()), 0);
+    }
+}
+
+/// Gives back the permissions that a script took, so that the directory can be removed.
+fn make_removable(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_removable(&entry.path());
+        }
+    }
+}
+
+fn c_string(bytes: &[u8]) -> CString {
+    CString::new(bytes).unwrap()
+}
+
+fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap()
+}
+
+fn check(result: i64) -> Result<i64, i32> {
+    if result < 0 { Err(errno()) } else { Ok(result) }
+}
+
+/// Calls a libc function whose pointers come from live C strings and buffers of this frame.
+macro_rules! call {
+    ($function:ident($($arg:expr),*)) => {
+        // SAFETY: every pointer argument is derived from a C string or buffer that lives until the
+        // call returns, and lengths are those of the buffers.
+        check(unsafe { libc::$function($($arg),*) as i64 })
+    };
+}
+
+pub struct Host {
+    base: PathBuf,
+}
+
+impl Host {
+    pub fn new(base: PathBuf) -> Host {
+        Host { base }
+    }
+}
+
+fn attributes(stat: &libc::stat) -> Attributes {
+    Attributes {
+        mode: stat.st_mode,
+        nlink: stat.st_nlink,
+        size: stat.st_size as u64,
+        mtime: (stat.st_mtime, stat.st_mtime_nsec),
+    }
+}
+
+fn empty_stat() -> libc::stat {
+    // SAFETY: `stat` is plain data, for which all zeroes is a value.
+    unsafe { std::mem::zeroed() }
+}
+
+impl System for Host {
+    fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Result<i32, i32> {
+        call!(open(c_string(path).as_ptr(), flags | libc::O_CLOEXEC, mode)).map(|fd| fd as i32)
+    }
+
+    fn close(&mut self, fd: i32) -> Result<(), i32> {
+        call!(close(fd)).map(drop)
+    }
+
+    fn read(&mut self, fd: i32, buf: &mut [u8]) -> Result<usize, i32> {
+        call!(read(fd, buf.as_mut_ptr().cast(), buf.len())).map(|count| count as usize)
+    }
+
+    fn write(&mut self, fd: i32, buf: &[u8]) -> Result<usize, i32> {
+        call!(write(fd, buf.as_ptr().cast(), buf.len())).map(|count| count as usize)
+    }
+
+    fn pread(&mut self, fd: i32, buf: &mut [u8], offset: i64) -> Result<usize, i32> {
+        call!(pread(fd, buf.as_mut_ptr().cast(), buf.len(), offset)).map(|count| count as usize)
+    }
+
+    fn pwrite(&mut self, fd: i32, buf: &[u8], offset: i64) -> Result<usize, i32> {
+        call!(pwrite(fd, buf.as_ptr().cast(), buf.len(), offset)).map(|count| count as usize)
+    }
+
+    fn lseek(&mut self, fd: i32, offset: i64, whence: i32) -> Result<u64, i32> {
+        call!(lseek(fd, offset, whence)).map(|offset| offset as u64)
+    }
+
+    fn ftruncate(&mut self, fd: i32, length: i64) -> Result<(), i32> {
+        call!(ftruncate(fd, length)).map(drop)
+    }
+
+    fn truncate(&mut self, path: &[u8], length: i64) -> Result<(), i32> {
+        call!(truncate(c_string(path).as_ptr(), length)).map(drop)
+    }
+
+    fn fsync(&mut self, fd: i32) -> Result<(), i32> {
+        call!(fsync(fd)).map(drop)
+    }
+
+    fn dup(&mut self, fd: i32) -> Result<i32, i32> {
+        call!(dup(fd)).map(|fd| fd as i32)
+    }
+
+    fn pipe(&mut self, flags: i32) -> Result<(i32, i32), i32> {
+        let mut fds = [0; 2];
+        call!(pipe2(fds.as_mut_ptr(), flags))?;
+        Ok((fds[0], fds[1]))
+    }
+
+    fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32> {
+        let mut entry = libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
+        call!(poll(&mut entry, 1, 0))?;
+        Ok(entry.revents)
+    }
+
+    fn getfl(&mut self, fd: i32) -> Result<i32, i32> {
+        call!(fcntl(fd, libc::F_GETFL)).map(|flags| flags as i32)
+    }
+
+    fn setfl(&mut self, fd: i32, flags: i32) -> Result<(), i32> {
+        call!(fcntl(fd, libc::F_SETFL, flags)).map(drop)
+    }
+
+    fn mkdir(&mut self, path: &[u8], mode: u32) -> Result<(), i32> {
+        call!(mkdir(c_string(path).as_ptr(), mode)).map(drop)
+    }
+
+    fn mkfifo(&mut self, path: &[u8], mode: u32) -> Result<(), i32> {
+        call!(mkfifo(c_string(path).as_ptr(), mode)).map(drop)
+    }
+
+    fn rmdir(&mut self, path: &[u8]) -> Result<(), i32> {
+        call!(rmdir(c_string(path).as_ptr())).map(drop)
+    }
+
+    fn unlink(&mut self, path: &[u8]) -> Result<(), i32> {
+        call!(unlink(c_string(path).as_ptr())).map(drop)
+    }
+
+    fn rename(&mut self, old: &[u8], new: &[u8], flags: u32) -> Result<(), i32> {
+        let (old, new) = (c_string(old), c_string(new));
+        call!(renameat2(
+            libc::AT_FDCWD,
+            old.as_ptr(),
+            libc::AT_FDCWD,
+            new.as_ptr(),
+            flags
+        ))
+        .map(drop)
+    }
+
+    fn link(&mut self, old: &[u8], new: &[u8], flags: i32) -> Result<(), i32> {
+        let (old, new) = (c_string(old), c_string(new));
+        call!(linkat(
+            libc::AT_FDCWD,
+            old.as_ptr(),
+            libc::AT_FDCWD,
+            new.as_ptr(),
+            flags
+        ))
+        .map(drop)
+    }
+
+    fn symlink(&mut self, target: &[u8], path: &[u8]) -> Result<(), i32> {
+        call!(symlink(c_string(target).as_ptr(), c_string(path).as_ptr())).map(drop)
+    }
+
+    fn readlink(&mut self, path: &[u8]) -> Result<Vec<u8>, i32> {
+        let mut buf = vec![0u8; 4096];
+        let path = c_string(path);
+        let count = call!(readlink(path.as_ptr(), buf.as_mut_ptr().cast(), buf.len()))?;
+        buf.truncate(count as usize);
+        Ok(buf)
+    }
+
+    fn stat(&mut self, path: &[u8], flags: i32) -> Result<Attributes, i32> {
+        let mut stat = empty_stat();
+        call!(fstatat(
+            libc::AT_FDCWD,
+            c_string(path).as_ptr(),
+            &mut stat,
+            flags
+        ))?;
+        Ok(attributes(&stat))
+    }
+
+    fn fstat(&mut self, fd: i32) -> Result<Attributes, i32> {
+        let mut stat = empty_stat();
+        call!(fstat(fd, &mut stat))?;
+        Ok(attributes(&stat))
+    }
+
+    fn access(&mut self, path: &[u8], mode: i32) -> Result<(), i32> {
+        call!(access(c_string(path).as_ptr(), mode)).map(drop)
+    }
+
+    fn chmod(&mut self, path: &[u8], mode: u32) -> Result<(), i32> {
+        call!(chmod(c_string(path).as_ptr(), mode)).map(drop)
+    }
+
+    fn fchmod(&mut self, fd: i32, mode: u32) -> Result<(), i32> {
+        call!(fchmod(fd, mode)).map(drop)
+    }
+
+    fn chown(&mut self, path: &[u8], uid: u32, gid: u32) -> Result<(), i32> {
+        call!(chown(c_string(path).as_ptr(), uid, gid)).map(drop)
+    }
+
+    fn utimens(&mut self, path: &[u8], atime: (i64, i64), mtime: (i64, i64)) -> Result<(), i32> {
+        let times = [atime, mtime].map(|(tv_sec, tv_nsec)| libc::timespec { tv_sec, tv_nsec });
+        call!(utimensat(
+            libc::AT_FDCWD,
+            c_string(path).as_ptr(),
+            times.as_ptr(),
+            0
+        ))
+        .map(drop)
+    }
+
+    fn chdir(&mut self, path: &[u8]) -> Result<(), i32> {
+        call!(chdir(c_string(path).as_ptr())).map(drop)
+    }
+
+    fn fchdir(&mut self, fd: i32) -> Result<(), i32> {
+        call!(fchdir(fd)).map(drop)
+    }
+
+    fn getcwd(&mut self) -> Result<Vec<u8>, i32> {
+        let mut buf = vec![0u8; 8192];
+        // SAFETY: the buffer is as long as it says, and zero-terminated on success.
+        let found = unsafe { libc::getcwd(buf.as_mut_ptr().cast(), buf.len()) };
+        if found.is_null() {
+            return Err(errno());
+        }
+        let path = CStr::from_bytes_until_nul(&buf).unwrap().to_bytes();
+        let base = self.base.as_os_str().as_encoded_bytes();
+        Ok(path.strip_prefix(base).unwrap_or(b"outside").to_vec())
+    }
+
+    fn umask(&mut self, mask: u32) -> u32 {
+        // SAFETY: `umask` takes any number and cannot fail.
+        unsafe { libc::umask(mask) }
+    }
+
+    fn list(&mut self, path: &[u8]) -> Result<Vec<String>, i32> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(std::ffi::OsStr::from_bytes(path));
+        let entries = std::fs::read_dir(path).map_err(|error| error.raw_os_error().unwrap())?;
+        Ok(entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect())
+    }
+}

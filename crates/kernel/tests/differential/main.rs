@@ -1,0 +1,91 @@
+//! The same operations on host Linux and in the kernel: every result must be the same.
+//!
+//! Host operations run on a thread of their own, in a temporary directory, with its own working
+//! directory and umask. When the test runs as root, the guest is root too, and the scripts about
+//! permissions run on a host thread that has become uid 1000.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod fuzz;
+mod guest;
+mod host;
+mod script;
+mod scripts;
+
+use guest::Guest;
+use host::Host;
+use script::run;
+
+/// Runs a script on both sides and compares line by line.
+fn compare(name: &str, lines: &[String], drop_privileges: bool) {
+    let owned = lines.to_vec();
+    let host = host::on_own_thread(drop_privileges, move |dir| run(&mut Host::new(dir), &owned));
+    let guest = run(&mut Guest::new(drop_privileges), lines);
+    for (index, (line, (host, guest))) in lines.iter().zip(host.iter().zip(&guest)).enumerate() {
+        let history = || lines[..=index].join("\n  ");
+        assert_eq!(
+            guest,
+            host,
+            "{name}, `{line}`: guest left, host right, after\n  {}",
+            history()
+        );
+    }
+    assert_eq!(host.len(), guest.len());
+}
+
+fn compare_scripts(scripts: &[(&str, &str)], drop_privileges: bool) {
+    for (name, text) in scripts {
+        let lines: Vec<String> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect();
+        compare(name, &lines, drop_privileges);
+    }
+}
+
+#[test]
+fn files_behave_as_on_linux() {
+    compare_scripts(scripts::FILES, false);
+}
+
+#[test]
+fn paths_behave_as_on_linux() {
+    compare_scripts(scripts::PATHS, false);
+}
+
+#[test]
+fn links_and_renames_behave_as_on_linux() {
+    compare_scripts(scripts::LINKS, false);
+}
+
+#[test]
+fn pipes_behave_as_on_linux() {
+    compare_scripts(scripts::PIPES, false);
+}
+
+#[test]
+fn permissions_behave_as_on_linux() {
+    compare_scripts(scripts::PERMISSIONS, true);
+}
+
+#[test]
+fn random_operations_behave_as_on_linux() {
+    for seed in 0..fuzz::SEEDS {
+        compare(&format!("seed {seed}"), &fuzz::script(seed), false);
+    }
+}
+
+#[test]
+fn random_operations_of_a_user_behave_as_on_linux() {
+    for seed in 0..fuzz::SEEDS {
+        compare(
+            &format!("user seed {seed}"),
+            &fuzz::script(1_000_000 + seed),
+            true,
+        );
+    }
+}

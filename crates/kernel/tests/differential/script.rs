@@ -1,0 +1,253 @@
+//! The language of the scripts: one operation per line, words separated by spaces.
+
+use std::collections::HashMap;
+
+/// What both sides can do. Every method is one system call; errors are errno numbers.
+pub trait System {
+    fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Result<i32, i32>;
+    fn close(&mut self, fd: i32) -> Result<(), i32>;
+    fn read(&mut self, fd: i32, buf: &mut [u8]) -> Result<usize, i32>;
+    fn write(&mut self, fd: i32, buf: &[u8]) -> Result<usize, i32>;
+    fn pread(&mut self, fd: i32, buf: &mut [u8], offset: i64) -> Result<usize, i32>;
+    fn pwrite(&mut self, fd: i32, buf: &[u8], offset: i64) -> Result<usize, i32>;
+    fn lseek(&mut self, fd: i32, offset: i64, whence: i32) -> Result<u64, i32>;
+    fn ftruncate(&mut self, fd: i32, length: i64) -> Result<(), i32>;
+    fn truncate(&mut self, path: &[u8], length: i64) -> Result<(), i32>;
+    fn fsync(&mut self, fd: i32) -> Result<(), i32>;
+    fn dup(&mut self, fd: i32) -> Result<i32, i32>;
+    fn pipe(&mut self, flags: i32) -> Result<(i32, i32), i32>;
+    fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32>;
+    fn getfl(&mut self, fd: i32) -> Result<i32, i32>;
+    fn setfl(&mut self, fd: i32, flags: i32) -> Result<(), i32>;
+    fn mkdir(&mut self, path: &[u8], mode: u32) -> Result<(), i32>;
+    fn mkfifo(&mut self, path: &[u8], mode: u32) -> Result<(), i32>;
+    fn rmdir(&mut self, path: &[u8]) -> Result<(), i32>;
+    fn unlink(&mut self, path: &[u8]) -> Result<(), i32>;
+    fn rename(&mut self, old: &[u8], new: &[u8], flags: u32) -> Result<(), i32>;
+    fn link(&mut self, old: &[u8], new: &[u8], flags: i32) -> Result<(), i32>;
+    fn symlink(&mut self, target: &[u8], path: &[u8]) -> Result<(), i32>;
+    fn readlink(&mut self, path: &[u8]) -> Result<Vec<u8>, i32>;
+    fn stat(&mut self, path: &[u8], flags: i32) -> Result<Attributes, i32>;
+    fn fstat(&mut self, fd: i32) -> Result<Attributes, i32>;
+    fn access(&mut self, path: &[u8], mode: i32) -> Result<(), i32>;
+    fn chmod(&mut self, path: &[u8], mode: u32) -> Result<(), i32>;
+    fn fchmod(&mut self, fd: i32, mode: u32) -> Result<(), i32>;
+    fn chown(&mut self, path: &[u8], uid: u32, gid: u32) -> Result<(), i32>;
+    fn utimens(&mut self, path: &[u8], atime: (i64, i64), mtime: (i64, i64)) -> Result<(), i32>;
+    fn chdir(&mut self, path: &[u8]) -> Result<(), i32>;
+    fn fchdir(&mut self, fd: i32) -> Result<(), i32>;
+    /// Working directory below the directory the script started in.
+    fn getcwd(&mut self) -> Result<Vec<u8>, i32>;
+    fn umask(&mut self, mask: u32) -> u32;
+    fn list(&mut self, path: &[u8]) -> Result<Vec<String>, i32>;
+}
+
+pub struct Attributes {
+    pub mode: u32,
+    pub nlink: u64,
+    pub size: u64,
+    pub mtime: (i64, i64),
+}
+
+impl Attributes {
+    fn show(&self) -> String {
+        // How directories count their size and links differs among file systems.
+        if self.mode & 0o170_000 == 0o040_000 {
+            return format!("{:o}", self.mode);
+        }
+        format!("{:o} {} {}", self.mode, self.nlink, self.size)
+    }
+}
+
+fn flags(words: &str) -> i32 {
+    words.split(',').fold(0, |flags, word| {
+        flags
+            | match word {
+                "r" => libc::O_RDONLY,
+                "w" => libc::O_WRONLY,
+                "rw" => libc::O_RDWR,
+                "both" => libc::O_ACCMODE,
+                "creat" => libc::O_CREAT,
+                "excl" => libc::O_EXCL,
+                "trunc" => libc::O_TRUNC,
+                "append" => libc::O_APPEND,
+                "nonblock" => libc::O_NONBLOCK,
+                "dir" => libc::O_DIRECTORY,
+                "nofollow" => libc::O_NOFOLLOW,
+                "path" => libc::O_PATH,
+                "tmpfile" => libc::O_TMPFILE,
+                "noatime" => libc::O_NOATIME,
+                other => panic!("unknown flag {other}"),
+            }
+    })
+}
+
+fn number(word: &str) -> i64 {
+    match word.strip_prefix("2^") {
+        Some(power) => 1 << power.parse::<u32>().unwrap(),
+        None => word.parse().unwrap(),
+    }
+}
+
+fn octal(word: &str) -> u32 {
+    u32::from_str_radix(word, 8).unwrap()
+}
+
+/// `''` is the empty path, `x*N` a name of N letters.
+fn path(word: &str) -> Vec<u8> {
+    match word.split_once("x*") {
+        _ if word == "''" => Vec::new(),
+        Some((prefix, count)) => [prefix.as_bytes(), &vec![b'x'; count.parse().unwrap()]].concat(),
+        None => word.as_bytes().to_vec(),
+    }
+}
+
+/// `#N` is N bytes.
+fn bytes(word: &str) -> Vec<u8> {
+    match word.strip_prefix('#') {
+        Some(count) => vec![b'.'; count.parse().unwrap()],
+        None if word == "''" => Vec::new(),
+        None => word.as_bytes().to_vec(),
+    }
+}
+
+fn shown_bytes(bytes: &[u8]) -> String {
+    if bytes.len() > 64 {
+        return format!("{} bytes", bytes.len());
+    }
+    bytes.escape_ascii().to_string()
+}
+
+/// Runs a script; each line's outcome is text.
+pub fn run(system: &mut dyn System, lines: &[String]) -> Vec<String> {
+    let mut fds = HashMap::new();
+    let outcomes = lines
+        .iter()
+        .map(|line| step(system, &mut fds, line))
+        .collect();
+    for fd in fds.into_values() {
+        let _ = system.close(fd);
+    }
+    outcomes
+}
+
+fn step(system: &mut dyn System, fds: &mut HashMap<String, i32>, line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    match attempt(system, fds, &words) {
+        Ok(value) => value,
+        Err(errno) => secure_exec_kernel::Errno::from_raw(errno).name().to_owned(),
+    }
+}
+
+fn attempt(
+    system: &mut dyn System,
+    fds: &mut HashMap<String, i32>,
+    words: &[&str],
+) -> Result<String, i32> {
+    let fd = |fds: &HashMap<String, i32>, name: &str| *fds.get(name).unwrap_or(&999_999);
+    let ok = |_: ()| "ok".to_owned();
+    match *words {
+        ["open", name, at, how, mode] => {
+            let opened = system.open(&path(at), flags(how), octal(mode))?;
+            if let Some(former) = fds.insert(name.to_owned(), opened) {
+                system.close(former)?;
+            }
+            Ok("open".to_owned())
+        }
+        ["close", name] => match fds.remove(name) {
+            Some(open) => system.close(open).map(ok),
+            None => system.close(999_999).map(ok),
+        },
+        ["read", name, count] => {
+            let mut buf = vec![0; number(count) as usize];
+            system
+                .read(fd(fds, name), &mut buf)
+                .map(|count| shown_bytes(&buf[..count]))
+        }
+        ["pread", name, count, offset] => {
+            let mut buf = vec![0; number(count) as usize];
+            let count = system.pread(fd(fds, name), &mut buf, number(offset))?;
+            Ok(shown_bytes(&buf[..count]))
+        }
+        ["write", name, text] => system
+            .write(fd(fds, name), &bytes(text))
+            .map(|n| n.to_string()),
+        ["pwrite", name, text, offset] => system
+            .pwrite(fd(fds, name), &bytes(text), number(offset))
+            .map(|n| n.to_string()),
+        ["lseek", name, offset, whence] => system
+            .lseek(fd(fds, name), number(offset), number(whence) as i32)
+            .map(|offset| offset.to_string()),
+        ["ftruncate", name, length] => system.ftruncate(fd(fds, name), number(length)).map(ok),
+        ["truncate", at, length] => system.truncate(&path(at), number(length)).map(ok),
+        ["fsync", name] => system.fsync(fd(fds, name)).map(ok),
+        ["dup", new, old] => {
+            let copy = system.dup(fd(fds, old))?;
+            fds.insert(new.to_owned(), copy);
+            Ok("ok".to_owned())
+        }
+        ["pipe", read, write, how] => {
+            let (reader, writer) = system.pipe(flags(how))?;
+            fds.insert(read.to_owned(), reader);
+            fds.insert(write.to_owned(), writer);
+            Ok("ok".to_owned())
+        }
+        ["poll", name, events] => system
+            .poll(fd(fds, name), number(events) as i16)
+            .map(|ready| format!("{ready:#x}")),
+        ["getfl", name] => {
+            // Linux adds O_LARGEFILE, which means nothing here.
+            system
+                .getfl(fd(fds, name))
+                .map(|flags| format!("{:#o}", flags & !0o100_000))
+        }
+        ["setfl", name, how] => system.setfl(fd(fds, name), flags(how)).map(ok),
+        ["mkdir", at, mode] => system.mkdir(&path(at), octal(mode)).map(ok),
+        ["mkfifo", at, mode] => system.mkfifo(&path(at), octal(mode)).map(ok),
+        ["rmdir", at] => system.rmdir(&path(at)).map(ok),
+        ["unlink", at] => system.unlink(&path(at)).map(ok),
+        ["rename", old, new] => system.rename(&path(old), &path(new), 0).map(ok),
+        ["rename-noreplace", old, new] => system.rename(&path(old), &path(new), 1).map(ok),
+        ["rename-exchange", old, new] => system.rename(&path(old), &path(new), 2).map(ok),
+        ["rename-bad", old, new] => system.rename(&path(old), &path(new), 3).map(ok),
+        ["link", old, new] => system.link(&path(old), &path(new), 0).map(ok),
+        ["link-follow", old, new] => system
+            .link(&path(old), &path(new), libc::AT_SYMLINK_FOLLOW)
+            .map(ok),
+        ["symlink", target, at] => system.symlink(&path(target), &path(at)).map(ok),
+        ["readlink", at] => system
+            .readlink(&path(at))
+            .map(|target| shown_bytes(&target)),
+        ["stat", at] => system
+            .stat(&path(at), 0)
+            .map(|attributes| attributes.show()),
+        ["lstat", at] => system
+            .stat(&path(at), libc::AT_SYMLINK_NOFOLLOW)
+            .map(|attributes| attributes.show()),
+        ["mtime", at] => system
+            .stat(&path(at), 0)
+            .map(|found| format!("{:?}", found.mtime)),
+        ["fstat", name] => system
+            .fstat(fd(fds, name))
+            .map(|attributes| attributes.show()),
+        ["access", at, mode] => system.access(&path(at), number(mode) as i32).map(ok),
+        ["chmod", at, mode] => system.chmod(&path(at), octal(mode)).map(ok),
+        ["fchmod", name, mode] => system.fchmod(fd(fds, name), octal(mode)).map(ok),
+        ["chown", at, uid, gid] => system
+            .chown(&path(at), number(uid) as u32, number(gid) as u32)
+            .map(ok),
+        ["utimens", at, sec, nsec] => {
+            let time = (number(sec), number(nsec));
+            system.utimens(&path(at), time, time).map(ok)
+        }
+        ["chdir", at] => system.chdir(&path(at)).map(ok),
+        ["fchdir", name] => system.fchdir(fd(fds, name)).map(ok),
+        ["getcwd"] => system.getcwd().map(|path| shown_bytes(&path)),
+        ["umask", mask] => Ok(format!("{:o}", system.umask(octal(mask)))),
+        ["ls", at] => system.list(&path(at)).map(|mut names| {
+            names.sort();
+            names.join(" ")
+        }),
+        _ => panic!("unknown operation {words:?}"),
+    }
+}
