@@ -33,6 +33,7 @@ pub mod process_env;
 pub mod report;
 pub mod rusage;
 pub mod snapshot;
+pub mod sleep;
 pub mod source;
 pub mod stream;
 pub mod string_bytes;

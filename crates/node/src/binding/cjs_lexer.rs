@@ -1,6 +1,0 @@
-//! `internalBinding('cjs_lexer')`.
-
-use super::Definition;
-
-/// Declares the binding.
-pub fn define(_: &mut Definition) {}

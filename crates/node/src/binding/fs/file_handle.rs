@@ -1,0 +1,172 @@
+//! `FileHandle`: a descriptor with an owner, behind `fs/promises`. Follows `FileHandle` of Node's `src/node_file.cc`.
+
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use secure_exec_kernel::Process;
+
+use super::arguments;
+use super::reply::Reply;
+use super::request::{self, Failure, Waiter};
+use crate::async_wrap;
+use crate::binding::{Definition, class_template};
+use crate::env::{Env, Slot};
+use crate::exception::{self, SyscallContext};
+use crate::wrap;
+
+/// The native side of a `FileHandle`.
+pub struct FileHandle {
+    fd: Cell<i32>,
+    process: Arc<Process>,
+    env: Weak<Env>,
+}
+
+impl FileHandle {
+    /// The descriptor; -1 once closed or released.
+    pub fn fd(&self) -> i32 {
+        self.fd.get()
+    }
+}
+
+impl Drop for FileHandle {
+    /// Closes what the guest forgot, and says so as Node does.
+    fn drop(&mut self) {
+        let fd = self.fd.replace(-1);
+        if fd < 0 || self.process.close(fd).is_err() {
+            return;
+        }
+        if let Some(env) = self.env.upgrade()
+            && !env.stopping.get()
+        {
+            env.event_loop.set_immediate_unref(Box::new(move |scope| warn_of_collection(scope, fd)));
+        }
+    }
+}
+
+/// Declares the class.
+pub fn define(definition: &mut Definition) {
+    definition
+        .class("FileHandle", construct)
+        .inherits("AsyncWrap")
+        .method("close", close)
+        .method("closeSync", close_sync)
+        .method("releaseFD", release_fd)
+        .getter("fd", fd);
+}
+
+/// A new `FileHandle` object that owns `fd`.
+pub fn new_file_handle<'s>(scope: &mut v8::PinScope<'s, '_>, fd: i32) -> Option<v8::Local<'s, v8::Value>> {
+    let template = class_template(scope, "FileHandle")?;
+    let object = template.instance_template(scope).new_instance(scope)?;
+    attach(scope, object, fd);
+    Some(object.into())
+}
+
+fn attach(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, fd: i32) {
+    let env = Env::of(scope);
+    let handle = FileHandle { fd: Cell::new(fd), process: env.process(), env: Rc::downgrade(&env) };
+    async_wrap::wrap_async(scope, object, "FILEHANDLE", handle);
+}
+
+/// `new FileHandle(fd)`
+fn construct(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.is_construct_call() {
+        exception::throw_invalid_argument(scope, "Class constructor FileHandle cannot be invoked without `new`");
+        return;
+    }
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    attach(scope, args.this(), fd);
+}
+
+fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<FileHandle>> {
+    let handle = wrap::unwrap::<FileHandle>(scope, args.this().into());
+    if handle.is_none() {
+        exception::throw_invalid_argument(scope, "The receiver is no FileHandle");
+    }
+    handle
+}
+
+fn fd(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if let Some(handle) = this(scope, &args) {
+        rv.set_int32(handle.fd());
+    }
+}
+
+/// `handle.close()`: a promise.
+fn close(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(handle) = this(scope, &args) else { return };
+    let Some((request, promise)) = request::promise_request(scope, "FILEHANDLECLOSEREQ") else { return };
+    rv.set(promise.into());
+    let fd = handle.fd.replace(-1);
+    let outcome = if fd < 0 {
+        Ok(Reply::Undefined)
+    } else {
+        let result = handle.process.close(fd);
+        result.map(|()| Reply::Undefined).map_err(|errno| Failure::of(errno, "close"))
+    };
+    let request = Waiter::Request(v8::Global::new(scope, request));
+    request::answer(scope, request, &mut rv, outcome);
+}
+
+/// `handle.closeSync()`
+fn close_sync(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(handle) = this(scope, &args) else { return };
+    let fd = handle.fd.replace(-1);
+    if fd >= 0
+        && let Err(errno) = handle.process.close(fd)
+    {
+        exception::throw_errno(scope, errno, SyscallContext { syscall: "close", ..SyscallContext::default() });
+    }
+}
+
+/// `handle.releaseFD()`: the descriptor, which the handle no longer owns.
+fn release_fd(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if let Some(handle) = this(scope, &args) {
+        rv.set_int32(handle.fd.replace(-1));
+    }
+}
+
+fn warn_of_collection(scope: &mut v8::PinScope<'_, '_>, fd: i32) {
+    let env = Env::of(scope);
+    let Some(process) = env.object(scope, Slot::Process) else { return };
+    let key = env.name(scope, "emitWarning").into();
+    let Some(emit) = process.get(scope, key).and_then(|f| v8::Local::<v8::Function>::try_from(f).ok()) else {
+        return;
+    };
+    let text = exception::string(scope, &format!("Closing file descriptor {fd} on garbage collection")).into();
+    let context = crate::callback_scope::AsyncContext::none();
+    crate::callback_scope::call_in_scope(scope, process, &context, |scope| {
+        emit.call(scope, process.into(), &[text])?;
+        let text = exception::string(
+            scope,
+            "Closing a FileHandle object on garbage collection is deprecated. Please close FileHandle objects \
+             explicitly using FileHandle.prototype.close(). In the future, an error will be thrown if a file \
+             descriptor is closed during garbage collection.",
+        )
+        .into();
+        let kind = exception::string(scope, "DeprecationWarning").into();
+        let code = exception::string(scope, "DEP0137").into();
+        emit.call(scope, process.into(), &[text, kind, code])
+    });
+}

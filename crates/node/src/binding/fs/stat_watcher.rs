@@ -1,0 +1,193 @@
+//! `StatWatcher`: `fs.watchFile()` by looking every so often. Follows Node's `src/node_stat_watcher.cc` and libuv's
+//! `src/fs-poll.c`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use secure_exec_kernel::Errno;
+use secure_exec_kernel::abi::stat::Stat;
+
+use super::arguments;
+use super::reply::{self, STAT_FIELDS};
+use crate::async_wrap;
+use crate::binding::Definition;
+use crate::callback_scope;
+use crate::env::{Env, Slot};
+use crate::event_loop::{Completion, TaskKey};
+use crate::exception;
+use crate::sleep::Sleep;
+use crate::wrap;
+
+/// The native side of a `StatWatcher`.
+#[derive(Default)]
+pub struct StatWatcher {
+    bigint: Cell<bool>,
+    path: RefCell<Vec<u8>>,
+    interval: Cell<Duration>,
+    task: RefCell<Option<TaskKey>>,
+    previous: RefCell<Option<Result<Stat, Errno>>>,
+    active: Cell<bool>,
+    referenced: Cell<bool>,
+}
+
+/// Declares the class.
+pub fn define(definition: &mut Definition) {
+    definition
+        .class("StatWatcher", construct)
+        .inherits("AsyncWrap")
+        .method("start", start)
+        .method("close", close)
+        .method("ref", reference)
+        .method("unref", unreference)
+        .method("hasRef", has_ref);
+}
+
+/// `new StatWatcher(bigint)`
+fn construct(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.is_construct_call() {
+        exception::throw_invalid_argument(scope, "Class constructor StatWatcher cannot be invoked without `new`");
+        return;
+    }
+    let watcher = StatWatcher::default();
+    watcher.bigint.set(args.get(0).is_true());
+    watcher.referenced.set(true);
+    async_wrap::wrap_async(scope, args.this(), "STATWATCHER", watcher);
+}
+
+fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<StatWatcher>> {
+    wrap::unwrap::<StatWatcher>(scope, args.this().into())
+}
+
+/// `watcher.start(path, interval)`
+fn start(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(watcher) = this(scope, &args) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(interval) = arguments::number(scope, args.get(1), "interval") else { return };
+    rv.set_int32(0);
+    if watcher.active.replace(true) {
+        return;
+    }
+    *watcher.path.borrow_mut() = path;
+    watcher.interval.set(Duration::from_secs_f64(interval.clamp(1.0, 4_294_967_295.0) / 1000.0));
+    if watcher.referenced.get() {
+        Env::of(scope).event_loop.add_reference();
+    }
+    wrap::make_strong(scope, args.this());
+    let object = v8::Global::new(scope, args.this());
+    schedule(scope, object, &watcher, Duration::ZERO);
+}
+
+fn schedule(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Global<v8::Object>,
+    watcher: &Rc<StatWatcher>,
+    delay: Duration,
+) {
+    let env = Env::of(scope);
+    let key = env.event_loop.spawn_unref(async move {
+        Sleep::new(delay).await;
+        let completion: Completion = Box::new(move |scope| look(scope, object));
+        completion
+    });
+    *watcher.task.borrow_mut() = Some(key);
+}
+
+/// Compares with the last look and reports a difference (`poll_cb`).
+fn look(scope: &mut v8::PinScope<'_, '_>, object: v8::Global<v8::Object>) {
+    let receiver = v8::Local::new(scope, &object);
+    let Some(watcher) = wrap::unwrap::<StatWatcher>(scope, receiver.into()) else { return };
+    if !watcher.active.get() {
+        return;
+    }
+    let env = Env::of(scope);
+    let current = env.process().stat(&watcher.path.borrow());
+    let previous = watcher.previous.borrow_mut().replace(current);
+    // The first look is only reported where there is nothing to look at.
+    let zero = Stat::default();
+    let report = match (&previous, &current) {
+        (None, Ok(_)) => None,
+        (None, Err(errno)) => Some((-errno.raw(), zero, zero)),
+        (Some(Ok(old)), Ok(new)) => differs(old, new).then_some((0, *new, *old)),
+        (Some(Err(_)), Ok(new)) => Some((0, *new, zero)),
+        (Some(Ok(old)), Err(errno)) => Some((-errno.raw(), zero, *old)),
+        (Some(Err(old)), Err(new)) => (old != new).then_some((-new.raw(), zero, zero)),
+    };
+    schedule(scope, object, &watcher, watcher.interval.get());
+    let Some((status, current, previous)) = report else { return };
+    let bigint = watcher.bigint.get();
+    reply::write_stat(&env, &current, bigint, 0);
+    reply::write_stat(&env, &previous, bigint, STAT_FIELDS);
+    let slot = if bigint { Slot::BigintStatValues } else { Slot::StatValues };
+    let Some(array) = env.slot(scope, slot) else { return };
+    let status = v8::Integer::new(scope, status).into();
+    callback_scope::make_named_callback(scope, receiver, "onchange", &[status, array]);
+}
+
+/// libuv's `statbuf_eq`, negated: access times do not count.
+fn differs(a: &Stat, b: &Stat) -> bool {
+    (a.ctime, a.mtime, a.btime) != (b.ctime, b.mtime, b.btime)
+        || (a.size, a.mode, a.uid, a.gid, a.ino, a.dev) != (b.size, b.mode, b.uid, b.gid, b.ino, b.dev)
+}
+
+/// `watcher.close(callback)`
+fn close(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(watcher) = this(scope, &args) else { return };
+    if !watcher.active.replace(false) {
+        return;
+    }
+    let env = Env::of(scope);
+    if let Some(key) = watcher.task.borrow_mut().take() {
+        env.event_loop.cancel(key);
+    }
+    if watcher.referenced.get() {
+        env.event_loop.remove_reference();
+    }
+    wrap::make_weak(scope, args.this());
+}
+
+/// `watcher.ref()`
+fn reference(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(watcher) = this(scope, &args) else { return };
+    if !watcher.referenced.replace(true) && watcher.active.get() {
+        Env::of(scope).event_loop.add_reference();
+    }
+}
+
+/// `watcher.unref()`
+fn unreference(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(watcher) = this(scope, &args) else { return };
+    if watcher.referenced.replace(false) && watcher.active.get() {
+        Env::of(scope).event_loop.remove_reference();
+    }
+}
+
+/// `watcher.hasRef()`
+fn has_ref(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(watcher) = this(scope, &args) else { return };
+    rv.set_bool(watcher.referenced.get() && watcher.active.get());
+}

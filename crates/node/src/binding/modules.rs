@@ -1,6 +1,0 @@
-//! `internalBinding('modules')`.
-
-use super::Definition;
-
-/// Declares the binding.
-pub fn define(_: &mut Definition) {}
