@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { binaryBackend, hostBackend, productBackend } from "./conformance/backends.mjs";
+import { binaryBackend, hostBackend } from "./conformance/backends.mjs";
 import {
   readBaseline,
   readCachedBaseline,
@@ -15,6 +15,7 @@ import {
 } from "./conformance/expectations.mjs";
 import { printCauses, printTotals, totalsOf, writeDocument } from "./conformance/report.mjs";
 import { runPool } from "./conformance/pool.mjs";
+import { productBackend } from "./conformance/product.mjs";
 import {
   contentHash,
   findSuite,

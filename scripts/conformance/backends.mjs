@@ -1,11 +1,10 @@
-// The things a test file can run on: host Node.js, a guest binary for development, the product.
-// Each gives back the same outcome, so that the judgement does not know which one it was.
+// The things a test file can run on: host Node.js, a guest binary for development, and in
+// product.mjs the product. Each gives back the same outcome.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { pinnedNode, root } from "../lib/paths.mjs";
 
 /**
@@ -20,9 +19,16 @@ import { pinnedNode, root } from "../lib/paths.mjs";
 
 const outputCap = 4 * 1024 * 1024;
 
+/**
+ * @typedef {object} Backend
+ * @property {(name: string, flags: string[]) => string} describe
+ * @property {(name: string, flags: string[], options: {timeoutMs: number, slot: number}) => Promise<Outcome>} run
+ * @property {() => Promise<void>} close
+ */
+
 /** Where the suite is in the guest, and the folder where its tests may write. */
 export const guestSuite = "/node/test";
-const guestTmp = "/tmp";
+export const guestTmp = "/tmp";
 
 /** Runs a file on the reference Node.js, with a writable directory of its own. */
 export function hostBackend(suite, binary = pinnedNode) {
@@ -70,47 +76,6 @@ export function binaryBackend(suite, binary) {
     async close() {},
   };
 }
-
-/** Runs a file in a fresh runtime of the product itself. */
-export async function productBackend(suite) {
-  const { NodeRuntime } = await import(pathToFileURL(join(root, "index.js")).href);
-  return {
-    describe: (name, flags) =>
-      `node ${[...flags, `${guestSuite}/${name}`].join(" ")} (in a runtime)`,
-    async run(name, flags, { timeoutMs }) {
-      const start = performance.now();
-      const runtime = await NodeRuntime.create({
-        cwd: `${guestSuite}/parallel`,
-        env: { NODE_TEST_DIR: guestTmp },
-        mounts: [{ guestPath: guestSuite, hostPath: suite, readOnly: true }],
-        permissions: { network: { default: "deny", rules: loopbackOnly } },
-      });
-      try {
-        const result = await runtime.execCommand("node", [...flags, `${guestSuite}/${name}`], {
-          timeout: timeoutMs,
-        });
-        return {
-          exitCode: result.exitCode,
-          signal: undefined,
-          timedOut: result.timedOut === true,
-          stdout: result.stdout,
-          stderr: result.stderr,
-          ms: performance.now() - start,
-        };
-      } catch (error) {
-        // A rejection is the product's failure, not the runner's: it counts against the file.
-        const stderr = `${error?.stack ?? error}\n`;
-        const ms = performance.now() - start;
-        return { exitCode: null, signal: undefined, timedOut: false, stdout: "", stderr, ms };
-      } finally {
-        await runtime.dispose();
-      }
-    },
-    async close() {},
-  };
-}
-
-const loopbackOnly = [{ mode: "allow", patterns: ["localhost", "127.0.0.0/8", "::1"] }];
 
 /** @returns {Promise<Outcome>} */
 function runProcess(command, args, { cwd, env, timeoutMs }) {

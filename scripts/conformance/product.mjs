@@ -1,0 +1,98 @@
+// Runs a file in a fresh runtime of the product itself, in default isolation.
+
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "../lib/paths.mjs";
+import { guestSuite, guestTmp } from "./backends.mjs";
+
+/** Folders of fixtures that few files need: 38 of 50 MB. Added for a file that names them. */
+const largeFixtures = ["wpt", "snapshot"];
+
+/** @returns {Promise<import("./backends.mjs").Backend>} */
+export async function productBackend(suite) {
+  const { NodeRuntime } = await import(pathToFileURL(join(root, "index.js")).href);
+  const canMount = await supportsMounts(NodeRuntime, suite);
+  const common = canMount ? undefined : commonFiles(suite);
+
+  function creation(name) {
+    const options = { env: { NODE_TEST_DIR: guestTmp } };
+    if (!canMount) return { ...options, files: { ...common, ...ownFiles(suite, name) } };
+    const mounts = [{ guestPath: guestSuite, hostPath: suite, readOnly: true }];
+    return {
+      ...options,
+      mounts,
+      permissions: { network: { default: "deny", rules: loopbackOnly } },
+    };
+  }
+
+  return {
+    describe: (name, flags) =>
+      `node ${[...flags, `${guestSuite}/${name}`].join(" ")} (in a runtime, ${guestSuite} ${canMount ? "mounted" : "copied"})`,
+    async run(name, flags, { timeoutMs }) {
+      const start = performance.now();
+      const runtime = await NodeRuntime.create(creation(name));
+      try {
+        const result = await runtime.execCommand("node", [...flags, `${guestSuite}/${name}`], {
+          cwd: `${guestSuite}/parallel`,
+          timeout: timeoutMs,
+        });
+        const { exitCode, stdout, stderr, timedOut = false } = result;
+        const ms = performance.now() - start;
+        return { exitCode, signal: undefined, timedOut, stdout, stderr, ms };
+      } catch (error) {
+        // A rejection is the product's failure, not the runner's: it counts against the file.
+        const stderr = `${error?.stack ?? error}\n`;
+        const ms = performance.now() - start;
+        return { exitCode: null, signal: undefined, timedOut: false, stdout: "", stderr, ms };
+      } finally {
+        await runtime.dispose();
+      }
+    },
+    async close() {},
+  };
+}
+
+const loopbackOnly = [{ mode: "allow", patterns: ["localhost", "127.0.0.0/8", "::1"] }];
+
+async function supportsMounts(NodeRuntime, suite) {
+  const mounts = [{ guestPath: guestSuite, hostPath: suite, readOnly: true }];
+  try {
+    const runtime = await NodeRuntime.create({ mounts, permissions: {} });
+    await runtime.dispose();
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+function commonFiles(suite) {
+  const files = { [`${guestSuite}/parallel/.keep`]: "" };
+  addFolder(files, suite, "common");
+  for (const name of readdirSync(join(suite, "fixtures"))) {
+    if (!largeFixtures.includes(name)) add(files, suite, `fixtures/${name}`);
+  }
+  return files;
+}
+
+function ownFiles(suite, name) {
+  const files = {};
+  add(files, suite, name);
+  const text = readFileSync(join(suite, name), "utf8");
+  for (const folder of largeFixtures) {
+    if (text.includes(folder)) addFolder(files, suite, `fixtures/${folder}`);
+  }
+  return files;
+}
+
+function addFolder(files, suite, folder) {
+  for (const name of readdirSync(join(suite, folder))) add(files, suite, `${folder}/${name}`);
+}
+
+function add(files, suite, name) {
+  const path = join(suite, name);
+  const stat = lstatSync(path);
+  if (stat.isDirectory()) addFolder(files, suite, name);
+  else if (stat.isFile()) files[`${guestSuite}/${name}`] = readFileSync(path);
+}
