@@ -9,7 +9,7 @@ const minimumRust = [1, 90];
 
 /** @type {import("./steps.mjs").Step} */
 export const checkPrerequisites = {
-  name: "Check Node.js, Rust and a C++ compiler",
+  name: "Check Node.js, Rust, a C++ compiler, make and perl",
   async run(note) {
     checkNode();
     const rust = await findRust();
@@ -53,27 +53,48 @@ async function findRust() {
   return version[0].slice(6);
 }
 
+// OpenSSL is built from its sources, which takes make and perl with its standard modules.
 async function findCompiler(note) {
-  const found = () => ["c++", "g++", "clang++"].find(onPath);
-  if (found() && ["cc", "gcc", "clang"].some(onPath)) return found();
-  if (process.platform === "linux" && process.getuid?.() === 0 && onPath("apt-get")) {
-    note("no C/C++ compiler found: installing build-essential with apt-get");
+  const missing = async () => {
+    const compiler = ["c++", "g++", "clang++"].some(onPath) && ["cc", "gcc", "clang"].some(onPath);
+    const perl = await capture("perl", [
+      "-MFindBin",
+      "-MIPC::Cmd",
+      "-MTime::Piece",
+      "-e",
+      "print 1",
+    ]);
+    return [
+      !compiler && "a C and a C++ compiler",
+      !onPath("make") && "make",
+      !perl && "perl",
+    ].filter(Boolean);
+  };
+  let absent = await missing();
+  if (absent.length > 0 && canInstall()) {
+    note(`installing ${absent.join(", ")} with apt-get`);
     const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const packages = ["build-essential", "perl"];
     await run("apt-get", ["update", "-q"], { env });
-    await run("apt-get", ["install", "-qy", "--no-install-recommends", "build-essential"], { env });
-    if (found()) return found();
+    await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });
+    absent = await missing();
   }
-  throw new StepError(`A C and a C++ compiler are needed. ${compilerHint()}`);
+  if (absent.length > 0) throw new StepError(`Missing: ${absent.join(", ")}. ${installHint()}`);
+  return ["c++", "g++", "clang++"].find(onPath);
 }
 
-function compilerHint() {
+function canInstall() {
+  return process.platform === "linux" && process.getuid?.() === 0 && onPath("apt-get");
+}
+
+function installHint() {
   if (process.platform === "darwin") return "Install them with `xcode-select --install`.";
-  if (process.platform === "win32") return "Install the Visual Studio C++ build tools.";
-  if (onPath("apt-get")) return "Install them with `sudo apt-get install build-essential`.";
-  if (onPath("dnf")) return "Install them with `sudo dnf install gcc gcc-c++ make`.";
-  if (onPath("apk")) return "Install them with `apk add build-base`.";
-  if (onPath("pacman")) return "Install them with `sudo pacman -S base-devel`.";
-  return "Install your distribution's package for gcc or clang.";
+  if (process.platform === "win32") return "Install the Visual Studio C++ build tools and perl.";
+  if (onPath("apt-get")) return "Install them with `sudo apt-get install build-essential perl`.";
+  if (onPath("dnf")) return "Install them with `sudo dnf install gcc gcc-c++ make perl`.";
+  if (onPath("apk")) return "Install them with `apk add build-base perl`.";
+  if (onPath("pacman")) return "Install them with `sudo pacman -S base-devel perl`.";
+  return "Install your distribution's packages for them.";
 }
 
 function onPath(name) {
