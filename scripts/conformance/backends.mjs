@@ -60,13 +60,13 @@ export function hostBackend(suite, binary = pinnedNode) {
 export function binaryBackend(suite, binary) {
   const path = resolve(binary);
   const args = (name, flags) => [
-    ...flags,
     "--mount",
     `${suite}:${guestSuite}`,
     "--cwd",
     `${guestSuite}/parallel`,
     "--env",
     `NODE_TEST_DIR=${guestTmp}`,
+    ...flags,
     `${guestSuite}/${name}`,
   ];
   return {
