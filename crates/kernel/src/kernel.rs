@@ -1,6 +1,7 @@
 //! The kernel: owns the tables, boots and shuts down.
 
 use crate::abi::fcntl::OpenFlags;
+use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, Timespec};
 use crate::clock::{Clock, VirtualClock};
 use crate::errno::{Errno, Result};
@@ -9,14 +10,14 @@ use crate::fs::rootfs;
 use crate::fs::tmpfs::Tmpfs;
 use crate::limits::{LimitBreach, LimitLedger, Limits};
 use crate::pipe::{Pipe, PipeSlot};
-use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessState, ProcessTable};
+use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
 use crate::vfs::{
-    At, Caller, Credentials, File, FileDescription, LastLink, Mount, NewInodeKind, OpenPath,
-    Ownership, Vfs, VirtualDentry,
+    At, Caller, Credentials, File, FileDescription, FileSystem, LastLink, Mount, MountFlags,
+    NewInodeKind, OpenPath, Ownership, Vfs, VirtualDentry,
 };
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, OnceLock};
 
@@ -81,6 +82,7 @@ pub struct Kernel {
     anon: Arc<Mount>,
     next_anon_ino: AtomicU64,
     booted: Timespec,
+    down: AtomicBool,
     pipes: Arc<AtomicUsize>,
     init: OnceLock<Arc<Process>>,
     file_agent: OnceLock<Arc<Process>>,
@@ -115,6 +117,7 @@ impl Kernel {
             anon: Mount::new_root(Arc::new(AnonFs), "pipefs"),
             next_anon_ino: AtomicU64::new(1),
             booted: config.clock.monotonic(),
+            down: AtomicBool::new(false),
             pipes: Arc::default(),
             init: OnceLock::new(),
             file_agent: OnceLock::new(),
@@ -373,7 +376,39 @@ impl Kernel {
 
     /// Serialises all files of the root file system.
     pub fn export_filesystem(&self) -> Vec<u8> {
-        crate::fs::tmpfs::export(&self.tmpfs)
+        let mut bytes = Vec::new();
+        self.export_filesystem_with(&mut |piece| bytes.extend_from_slice(piece));
+        bytes
+    }
+
+    /// Serialises all files of the root file system piece by piece; `sink` runs without locks.
+    ///
+    /// No lock is waited for longer than a moment: what a dead thread left locked is left out.
+    pub fn export_filesystem_with(&self, sink: &mut dyn FnMut(&[u8])) {
+        crate::fs::tmpfs::export(&self.tmpfs, sink);
+    }
+
+    /// Attaches a file system to a directory, covering what the directory held.
+    ///
+    /// # Errors
+    /// - `ENOENT`, `ENOTDIR`: there is no such directory.
+    pub fn mount(
+        &self,
+        path: &[u8],
+        fs: Arc<dyn FileSystem>,
+        source: &str,
+        flags: MountFlags,
+    ) -> Result<()> {
+        let dir = self.root_at().find(path, LastLink::Follow)?;
+        Mount::attach(&dir, fs, source, flags).map(drop)
+    }
+
+    /// Detaches the file system mounted on a directory; files still open stay usable.
+    ///
+    /// # Errors
+    /// - `EINVAL`: nothing is mounted there.
+    pub fn umount(&self, path: &[u8]) -> Result<()> {
+        Mount::detach(&self.root_at().find(path, LastLink::Follow)?)
     }
 
     /// Replaces the root file system's files by exported ones. Mounts stay where they are; processes are
@@ -411,24 +446,28 @@ impl Kernel {
         Ok(())
     }
 
-    /// Kills every process but init.
+    /// Kills every process but init; no new one can be started afterwards.
     pub fn shutdown(&self) {
+        self.down.store(true, Ordering::Release);
         loop {
             let victims: Vec<Arc<Process>> = {
                 let table = self.table.lock();
-                let running = table.rows().filter(|(pid, row)| {
-                    *pid != Pid::INIT
-                        && !matches!(row.state, ProcessState::Zombie(_))
-                        && row.process.is_alive()
-                });
+                let running = table
+                    .rows()
+                    .filter(|(pid, row)| *pid != Pid::INIT && row.process.is_alive());
                 running.map(|(_, row)| row.process.clone()).collect()
             };
             if victims.is_empty() {
                 return;
             }
             for victim in victims {
-                victim.deliver(crate::abi::signal::Signal::SIGKILL);
+                victim.deliver(Signal::SIGKILL);
             }
         }
+    }
+
+    /// Whether [`Kernel::shutdown`] has been called.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
     }
 }

@@ -60,5 +60,5 @@ pub use process::{
 };
 pub use random::{RandomSource, SeededRandom};
 pub use trace::{SyscallEvent, Tracer};
-pub use vfs::{Credentials, FileDescription, FileSystem, Inode};
+pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};
 pub use wait_queue::WaitQueue;

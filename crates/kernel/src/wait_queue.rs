@@ -3,6 +3,9 @@
 use core::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 
+/// Wakers that a queue keeps before it clears itself out.
+const MOST_WAKERS: usize = 1024;
+
 /// Wakers of those who wait for one condition.
 ///
 /// A waiter registers and then looks at the condition once more; whoever changes the condition wakes
@@ -24,8 +27,19 @@ impl WaitQueue {
     /// Adds the waker of `cx` unless it is there already.
     pub fn register(&self, cx: &Context<'_>) {
         let mut wakers = self.wakers.lock();
-        if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            wakers.push(cx.waker().clone());
+        if wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        // Waiters that gave up leave their wakers behind; those who still wait register again.
+        let stale = if wakers.len() >= MOST_WAKERS {
+            core::mem::take(&mut *wakers)
+        } else {
+            Vec::new()
+        };
+        wakers.push(cx.waker().clone());
+        drop(wakers);
+        for waker in stale {
+            waker.wake();
         }
     }
 
@@ -70,5 +84,47 @@ impl WaitQueue {
             Some(value) => Poll::Ready(value),
             None => Poll::Pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn waker_is_registered_once_and_woken_once() {
+        let queue = WaitQueue::new();
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let cx = Context::from_waker(&waker);
+        queue.register(&cx);
+        queue.register(&cx);
+        assert_eq!(queue.len(), 1);
+        queue.wake_all();
+        queue.wake_all();
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn abandoned_wakers_do_not_pile_up() {
+        let queue = WaitQueue::new();
+        for _ in 0..10 * MOST_WAKERS {
+            let waker = Waker::from(Arc::new(Count::default()));
+            queue.register(&Context::from_waker(&waker));
+        }
+        assert!(queue.len() <= MOST_WAKERS);
     }
 }

@@ -314,3 +314,54 @@ fn statfs_reports_the_quota() {
     let fd = guest.open(b"/proc", OpenFlags::O_RDONLY, 0).unwrap();
     assert_eq!(guest.fstatfs(fd).unwrap().kind, 0x9fa0);
 }
+
+#[test]
+fn read_only_mount_refuses_every_change() {
+    let machine = machine();
+    let root = machine.kernel.init();
+    let clock = machine.kernel.clock().clone();
+    let ledger = std::sync::Arc::default();
+    let fs = fs::tmpfs::Tmpfs::new(&Limits::default(), ledger, clock, 77).unwrap();
+    root.mkdir(b"/mnt/disk", 0o755).unwrap();
+    machine
+        .kernel
+        .mount(b"/mnt/disk", fs.clone(), "disk", MountFlags::empty())
+        .unwrap();
+    write_file(&root, "/mnt/disk/f", b"data");
+    root.mkdir(b"/mnt/disk/d", 0o777).unwrap();
+    machine.kernel.umount(b"/mnt/disk").unwrap();
+    assert_eq!(machine.kernel.umount(b"/mnt/disk"), Err(Errno::EINVAL));
+    assert_eq!(root.stat(b"/mnt/disk/f"), Err(Errno::ENOENT));
+    machine
+        .kernel
+        .mount(b"/mnt/disk", fs, "disk", MountFlags::MS_RDONLY)
+        .unwrap();
+    root.chdir(b"/mnt/disk").unwrap();
+    assert_eq!(root.stat(b"f").unwrap().dev, 77);
+    assert_eq!(root.getcwd().unwrap(), b"/mnt/disk");
+    let write = OpenFlags::O_WRONLY;
+    assert_eq!(root.open(b"f", write, 0), Err(Errno::EROFS));
+    assert_eq!(root.open(b"f", OpenFlags::O_TRUNC, 0), Err(Errno::EROFS));
+    assert_eq!(
+        root.open(b"g", write | OpenFlags::O_CREAT, 0o600),
+        Err(Errno::EROFS)
+    );
+    assert_eq!(root.truncate(b"f", 0), Err(Errno::EROFS));
+    assert_eq!(root.mkdir(b"e", 0o755), Err(Errno::EROFS));
+    assert_eq!(root.mkdir(b"d", 0o755), Err(Errno::EEXIST));
+    assert_eq!(root.rmdir(b"d"), Err(Errno::EROFS));
+    assert_eq!(root.unlink(b"f"), Err(Errno::EROFS));
+    assert_eq!(root.rename(b"f", b"g"), Err(Errno::EROFS));
+    assert_eq!(root.link(b"f", b"g"), Err(Errno::EROFS));
+    assert_eq!(root.symlink(b"f", b"g"), Err(Errno::EROFS));
+    assert_eq!(root.chmod(b"f", 0), Err(Errno::EROFS));
+    assert_eq!(root.chown(b"f", 5, 5), Err(Errno::EROFS));
+    assert_eq!(
+        root.utimensat(AT_FDCWD, b"f", SetTime::Now, SetTime::Now, AtFlags::empty()),
+        Err(Errno::EROFS)
+    );
+    assert_eq!(root.access(b"f", 2), Err(Errno::EROFS));
+    assert_eq!(read_file(&root, "f"), b"data");
+    assert!(text(&root, "/proc/mounts").contains("disk /mnt/disk tmpfs ro 0 0"));
+    assert_eq!(root.rmdir(b"/mnt/disk"), Err(Errno::EBUSY));
+}

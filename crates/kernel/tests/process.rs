@@ -540,3 +540,54 @@ fn attachment_is_what_the_embedder_gave() {
     let child = machine.kernel.process(child_of(&guest)).unwrap();
     assert!(child.attachment().is_none());
 }
+
+#[test]
+fn stopped_process_waits_in_its_next_blocking_call() {
+    let machine = machine();
+    let guest = machine.guest();
+    let root = machine.kernel.init();
+    let (read, write) = guest.pipe2(OpenFlags::empty()).unwrap();
+    guest.write(write, b"x").unwrap();
+    root.kill(guest.pid().raw(), Signal::SIGTSTP).unwrap();
+    let (wakes, waker) = waker();
+    let mut cx = Context::from_waker(&waker);
+    assert!(guest.poll_read(read, &mut [0], &mut cx).is_pending());
+    root.kill(guest.pid().raw(), Signal::SIGCONT).unwrap();
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(guest.poll_read(read, &mut [0], &mut cx), Poll::Ready(Ok(1)));
+    root.kill(guest.pid().raw(), Signal::SIGSTOP).unwrap();
+    root.kill(guest.pid().raw(), Signal::SIGKILL).unwrap();
+    assert!(!guest.is_alive());
+}
+
+#[test]
+fn kill_ends_every_wait() {
+    let machine = machine();
+    let guest = machine.guest();
+    let (read, _write) = guest.pipe2(OpenFlags::empty()).unwrap();
+    let (wakes, waker) = waker();
+    let mut cx = Context::from_waker(&waker);
+    assert!(guest.poll_read(read, &mut [0], &mut cx).is_pending());
+    machine
+        .kernel
+        .init()
+        .kill(guest.pid().raw(), Signal::SIGKILL)
+        .unwrap();
+    assert!(wakes.count() >= 1);
+    assert_eq!(
+        guest.poll_read(read, &mut [0], &mut cx),
+        Poll::Ready(Err(Errno::ESRCH))
+    );
+}
+
+#[test]
+fn nothing_starts_after_shutdown() {
+    let machine = machine();
+    let guest = machine.guest();
+    machine.kernel.shutdown();
+    assert_eq!(
+        guest.exit_status(),
+        Some(ExitStatus::Signaled(Signal::SIGKILL, false))
+    );
+    assert_eq!(machine.kernel.spawn(command()).unwrap_err(), Errno::ESRCH);
+}

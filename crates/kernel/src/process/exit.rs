@@ -27,6 +27,7 @@ impl Process {
         let parent = self.leave_table(status);
         *self.exit_status.lock() = Some(status);
         self.exited.wake_all();
+        self.resumed.wake_all();
         self.signals.arrived.wake_all();
         self.child_events.wake_all();
         if let Some(parent) = parent {

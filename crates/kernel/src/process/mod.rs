@@ -69,8 +69,11 @@ pub struct Process {
     /// Wakes those who wait for a child of this process.
     pub(crate) child_events: WaitQueue,
     alive: AtomicBool,
+    /// Set while a signal keeps the process stopped; calls that wait then do not return.
+    pub(crate) stopped: AtomicBool,
+    pub(crate) resumed: WaitQueue,
     exit_status: Mutex<Option<ExitStatus>>,
-    exited: WaitQueue,
+    pub(crate) exited: WaitQueue,
     on_kill: Mutex<Option<KillCallback>>,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) started: crate::abi::stat::Timespec,
@@ -119,6 +122,8 @@ impl Process {
             signals: new.signals,
             child_events: WaitQueue::new(),
             alive: AtomicBool::new(true),
+            stopped: AtomicBool::new(false),
+            resumed: WaitQueue::new(),
             exit_status: Mutex::new(None),
             exited: WaitQueue::new(),
             on_kill: Mutex::new(None),

@@ -5,6 +5,7 @@ use crate::abi::signal::{DefaultAction, Disposition, Signal};
 use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};
 use crate::wait_queue::WaitQueue;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 
@@ -158,10 +159,13 @@ impl Process {
                 return;
             };
             row.state = state;
+            let stopped = matches!(state, ProcessState::Stopped(_));
+            self.stopped.store(stopped, Ordering::Release);
             row.unreported = Some(event);
             let ppid = row.ppid;
             table.row(ppid).ok().map(|row| row.process.clone())
         };
+        self.resumed.wake_all();
         if let Some(parent) = parent {
             parent.child_events.wake_all();
             parent.deliver(Signal::SIGCHLD);

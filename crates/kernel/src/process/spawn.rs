@@ -83,6 +83,7 @@ impl Kernel {
     /// - `ENOENT`, `EACCES`, `ENOTDIR`, `ELOOP`: the file or the working directory cannot be used.
     /// - `ENOEXEC`: no binary format runs the file.
     /// - `EAGAIN`: the limit of processes is reached.
+    /// - `ESRCH`: the kernel has been shut down.
     pub fn spawn(self: &Arc<Self>, mut options: SpawnOptions) -> Result<Arc<Process>> {
         options
             .credentials
@@ -307,6 +308,9 @@ impl Kernel {
         pgid: Option<i32>,
     ) -> Result<Arc<Process>> {
         let mut table = self.table.lock();
+        if self.is_down() {
+            return Err(Errno::ESRCH);
+        }
         let limit = self.vfs.limits.max_processes;
         if table.len() >= limit {
             self.vfs

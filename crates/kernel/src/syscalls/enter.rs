@@ -7,7 +7,8 @@ use crate::process::{Fd, Process};
 use crate::trace::{Outcome, SyscallEvent};
 use crate::vfs::{At, FileDescription};
 use core::fmt;
-use core::task::Poll;
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
 impl Process {
@@ -38,17 +39,25 @@ impl Process {
         result
     }
 
-    /// As [`Process::enter`], for a call that may have to wait.
+    /// As [`Process::enter`], for a call that may have to wait; a stopped process waits in it.
     pub(crate) fn enter_poll<T: fmt::Debug>(
         &self,
         call: Sysno,
         args: fmt::Arguments<'_>,
-        run: impl FnOnce() -> Poll<Result<T>>,
+        cx: &mut Context<'_>,
+        run: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
-        let result = if self.is_alive() {
-            run()
-        } else {
+        let result = if !self.is_alive() {
             Poll::Ready(Err(Errno::ESRCH))
+        } else if self.waits_for_continue(cx) {
+            Poll::Pending
+        } else {
+            run(cx)
+        };
+        let result = if result.is_pending() && self.ends_while_waiting(cx) {
+            Poll::Ready(Err(Errno::ESRCH))
+        } else {
+            result
         };
         if self.trace.enabled() {
             let outcome = match &result {
@@ -64,6 +73,22 @@ impl Process {
             });
         }
         result
+    }
+
+    /// Registers for the end of the process, so that a kill ends every wait; tells whether it has ended.
+    fn ends_while_waiting(&self, cx: &Context<'_>) -> bool {
+        self.exited.register(cx);
+        !self.is_alive()
+    }
+
+    /// Whether the process is stopped; if so, registers for its continuation.
+    fn waits_for_continue(&self, cx: &Context<'_>) -> bool {
+        let stopped = || self.stopped.load(Ordering::Acquire);
+        if !stopped() {
+            return false;
+        }
+        self.resumed.register(cx);
+        stopped()
     }
 
     /// The open file behind a descriptor.

@@ -290,7 +290,7 @@ impl Process {
     /// # Blocking
     /// Pending until there is something to read; with `O_NONBLOCK` `EAGAIN` instead.
     pub fn poll_read(&self, fd: Fd, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        self.enter_poll(Sysno::Read, format_args!("{fd}, {}", buf.len()), || {
+        self.enter_poll(Sysno::Read, format_args!("{fd}, {}", buf.len()), cx, |cx| {
             self.poll_file(fd, PollEvents::POLLIN, cx, |file| file.read(buf))
         })
     }
@@ -301,11 +301,16 @@ impl Process {
     /// # Blocking
     /// Pending until something can be written; with `O_NONBLOCK` `EAGAIN` instead.
     pub fn poll_write(&self, fd: Fd, buf: &[u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        self.enter_poll(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
-            self.poll_file(fd, PollEvents::POLLOUT, cx, |file| {
-                self.write_file(file, buf)
-            })
-        })
+        self.enter_poll(
+            Sysno::Write,
+            format_args!("{fd}, {}", buf.len()),
+            cx,
+            |cx| {
+                self.poll_file(fd, PollEvents::POLLOUT, cx, |file| {
+                    self.write_file(file, buf)
+                })
+            },
+        )
     }
 
     fn poll_file<T>(
@@ -341,7 +346,8 @@ impl Process {
         self.enter_poll(
             Sysno::Poll,
             format_args!("{fd}, {events:?}"),
-            || match self.file(fd) {
+            cx,
+            |cx| match self.file(fd) {
                 Ok(file) => file.poll_ready(events, cx).map(Ok),
                 Err(errno) => Poll::Ready(Err(errno)),
             },

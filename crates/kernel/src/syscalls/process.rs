@@ -204,7 +204,7 @@ impl Process {
         flags: WaitFlags,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<(Pid, ExitStatus)>>> {
-        self.enter_poll(Sysno::Wait4, format_args!("{pid}, {flags:?}"), || {
+        self.enter_poll(Sysno::Wait4, format_args!("{pid}, {flags:?}"), cx, |cx| {
             let attempt = || match self.collect_child(pid, flags) {
                 Ok(None) if !flags.contains(WaitFlags::WNOHANG) => None,
                 done => Some(done),

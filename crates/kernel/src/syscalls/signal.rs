@@ -97,7 +97,7 @@ impl Process {
     /// # Blocking
     /// Pending until there is one; for good once the process has ended.
     pub fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<Signal> {
-        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!(""), || {
+        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!(""), cx, |cx| {
             self.signals.poll_take(cx).map(Ok)
         });
         match polled {

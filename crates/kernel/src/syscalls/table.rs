@@ -115,7 +115,7 @@ syscalls! {
         ClockGettime "clock_gettime" Partial("CLOCK_REALTIME and CLOCK_MONOTONIC");
     }
     "signals" {
-        Kill "kill" Full;
+        Kill "kill" Partial("a stopped process goes on until it makes a call that may wait");
         Sigaction "rt_sigaction" Partial("dispositions without masks and flags");
         Sigtimedwait "rt_sigtimedwait" Partial("waits for any signal with a handler");
     }

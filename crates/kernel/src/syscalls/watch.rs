@@ -124,7 +124,7 @@ impl Process {
     /// # Blocking
     /// Pending until there is one.
     pub fn poll_inotify(&self, fd: Fd, cx: &mut Context<'_>) -> Poll<Result<Vec<InotifyEvent>>> {
-        self.enter_poll(Sysno::Read, format_args!("{fd}"), || {
+        self.enter_poll(Sysno::Read, format_args!("{fd}"), cx, |cx| {
             match self.inotify(fd) {
                 Ok(instance) => instance.poll_events(cx).map(Ok),
                 Err(errno) => Poll::Ready(Err(errno)),

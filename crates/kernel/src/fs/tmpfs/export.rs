@@ -1,11 +1,16 @@
 //! Saving and restoring a whole tmpfs.
 //!
-//! The export outlives a kernel whose guests hang. No guest code runs under a kernel lock, so every lock
-//! here is held by others for a bounded time only; should a thread have died inside one all the same,
-//! waiting for it is bounded too, and the inode concerned is left out.
+//! The export outlives a kernel whose guests hang. No guest code runs under a kernel lock, so every
+//! lock here is held by others for a bounded time only; should a thread have died inside one all the
+//! same, waiting for it is bounded too, and the inode concerned is left out.
+//!
+//! # Format
+//! The magic number, then one record per inode: its length as a little-endian `u32`, a postcard-encoded
+//! [`Saved`], and for a regular file the bytes of its extents. A record of length 0 ends the export.
 
 use super::inode::{Attributes, Body, TmpfsInode};
 use super::{Directory, FileData, Tmpfs, TmpfsShared};
+use crate::abi::stat::Timespec;
 use crate::errno::{Errno, Result};
 use crate::pipe::Pipe;
 use crate::vfs::{Inode, Ownership};
@@ -18,14 +23,7 @@ use std::sync::Arc;
 /// Marks the format; changes with it.
 const MAGIC: [u8; 8] = *b"SEXPFS01";
 /// Longest wait for a lock.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-#[derive(Serialize, Deserialize)]
-struct Archive {
-    magic: [u8; 8],
-    root: u64,
-    inodes: Vec<Saved>,
-}
+const PATIENCE: Duration = Duration::from_millis(200);
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
@@ -34,16 +32,18 @@ struct Saved {
     uid: u32,
     gid: u32,
     /// Access, modification, change and creation time.
-    times: [crate::abi::stat::Timespec; 4],
+    times: [Timespec; 4],
     body: SavedBody,
 }
 
 #[derive(Serialize, Deserialize)]
 enum SavedBody {
+    /// Length, and where the bytes that follow the record belong: offset and count.
     Regular {
         size: u64,
-        extents: Vec<(u64, Vec<u8>)>,
+        extents: Vec<(u64, u64)>,
     },
+    /// Names and inode numbers.
     Directory {
         entries: Vec<(Vec<u8>, u64)>,
     },
@@ -53,38 +53,47 @@ enum SavedBody {
     Fifo,
 }
 
-/// Serialises everything that has a name.
-pub(crate) fn export(fs: &Tmpfs) -> Vec<u8> {
-    // Without the lock names may move while they are saved; each inode is still consistent in itself.
-    let _namespace = fs.shared().namespace.try_lock_for(PATIENCE);
+/// Serialises everything that has a name, piece by piece; `sink` runs without locks. The root comes first.
+pub(crate) fn export(fs: &Tmpfs, sink: &mut dyn FnMut(&[u8])) {
+    sink(&MAGIC);
+    // Names may move while they are saved, as they may between any two system calls: an inode that
+    // moves is saved once, and one whose name is gone by then is left out.
     let mut seen = HashSet::from([fs.root_inode().ino()]);
     let mut pending = vec![fs.root_inode().clone()];
-    let mut inodes = Vec::new();
+    let mut bytes = Vec::new();
     while let Some(inode) = pending.pop() {
-        if let Some(saved) = save(&inode, &mut |child| {
+        bytes.clear();
+        let mut visit = |child: &Arc<TmpfsInode>| {
             if seen.insert(child.ino()) {
                 pending.push(child.clone());
             }
-        }) {
-            inodes.push(saved);
-        }
+        };
+        let Some(saved) = save(&inode, &mut bytes, &mut visit) else {
+            continue;
+        };
+        let record = postcard::to_stdvec(&saved).expect("a record holds only plain data");
+        let length =
+            u32::try_from(record.len()).expect("the names of a directory are fewer than 4 GiB");
+        sink(&length.to_le_bytes());
+        sink(&record);
+        sink(&bytes);
     }
-    let archive = Archive {
-        magic: MAGIC,
-        root: fs.root_inode().ino(),
-        inodes,
-    };
-    postcard::to_stdvec(&archive).expect("an archive holds only plain data")
+    sink(&0u32.to_le_bytes());
 }
 
-fn save(inode: &TmpfsInode, visit: &mut dyn FnMut(&Arc<TmpfsInode>)) -> Option<Saved> {
+fn save(
+    inode: &TmpfsInode,
+    bytes: &mut Vec<u8>,
+    visit: &mut dyn FnMut(&Arc<TmpfsInode>),
+) -> Option<Saved> {
     let body = match &inode.body {
         Body::Regular(data) => {
             let data = data.try_read_for(PATIENCE)?;
-            let extents = data
-                .chunks()
-                .map(|(offset, bytes)| (offset, bytes.to_vec()))
-                .collect();
+            let mut extents = Vec::new();
+            for (offset, extent) in data.chunks() {
+                extents.push((offset, extent.len() as u64));
+                bytes.extend_from_slice(extent);
+            }
             SavedBody::Regular {
                 size: data.size(),
                 extents,
@@ -121,46 +130,67 @@ fn save(inode: &TmpfsInode, visit: &mut dyn FnMut(&Arc<TmpfsInode>)) -> Option<S
     })
 }
 
+/// A record and the file contents that follow it.
+struct Record<'a> {
+    saved: Saved,
+    contents: &'a [u8],
+}
+
+/// Splits an export into its records by inode number; the root's number comes with them.
+fn parse(bytes: &[u8]) -> Option<(u64, HashMap<u64, Record<'_>>)> {
+    let mut rest = bytes.strip_prefix(&MAGIC)?;
+    let mut records = HashMap::new();
+    let mut root = None;
+    loop {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        if length == 0 {
+            return Some((root?, records)).filter(|_| after.is_empty());
+        }
+        let (record, after) = after.split_at_checked(length)?;
+        let saved: Saved = postcard::from_bytes(record).ok()?;
+        let counted = match &saved.body {
+            SavedBody::Regular { extents, .. } => extents
+                .iter()
+                .try_fold(0u64, |sum, (_, count)| sum.checked_add(*count))?,
+            _ => 0,
+        };
+        let (contents, after) = after.split_at_checked(usize::try_from(counted).ok()?)?;
+        root.get_or_insert(saved.ino);
+        records.insert(saved.ino, Record { saved, contents });
+        rest = after;
+    }
+}
+
 /// Puts exported files in place of the present ones.
 ///
 /// # Errors
 /// - `EINVAL`: the bytes are no export.
 /// - `ENOSPC`, `EFBIG`: it does not fit the limits; nothing has changed then.
 pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
-    let archive: Archive = postcard::from_bytes(bytes).map_err(|_| Errno::EINVAL)?;
-    if archive.magic != MAGIC {
-        return Err(Errno::EINVAL);
-    }
-    let saved: HashMap<u64, &Saved> = archive
-        .inodes
-        .iter()
-        .map(|saved| (saved.ino, saved))
-        .collect();
-    let Some(Saved {
-        body: SavedBody::Directory { entries },
-        ..
-    }) = saved.get(&archive.root)
-    else {
+    let (root_ino, records) = parse(bytes).ok_or(Errno::EINVAL)?;
+    let root_record = records.get(&root_ino).ok_or(Errno::EINVAL)?;
+    let SavedBody::Directory { entries } = &root_record.saved.body else {
         return Err(Errno::EINVAL);
     };
     // What is there now makes room first, and comes back if the import fails.
     let _namespace = fs.shared().namespace.lock();
     let root = fs.root_inode();
+    let nlink = root.attributes.lock().nlink;
     let former = core::mem::take(&mut *root.directory()?.write());
-    let held = fs.shared().quota.set_aside(
-        fs.shared().quota.used_blocks(),
-        fs.shared().quota.used_inodes() - 1,
-    );
-    let restored = restore(fs.shared(), root, &saved, entries);
-    match restored {
+    root.attributes.lock().nlink = 2;
+    let quota = &fs.shared().quota;
+    let held = quota.set_aside(quota.used_blocks(), quota.used_inodes() - 1);
+    match restore(fs.shared(), root, root_ino, &records, entries) {
         Ok(()) => {
             drop(held);
             drop_tree(former);
-            set_attributes(root, saved[&archive.root]);
+            set_attributes(root, &root_record.saved);
             Ok(())
         }
         Err(errno) => {
             let partial = core::mem::replace(&mut *root.directory()?.write(), former);
+            root.attributes.lock().nlink = nlink;
             drop_tree(partial);
             drop(held);
             Err(errno)
@@ -171,7 +201,8 @@ pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
 fn restore(
     shared: &Arc<TmpfsShared>,
     root: &Arc<TmpfsInode>,
-    saved: &HashMap<u64, &Saved>,
+    root_ino: u64,
+    records: &HashMap<u64, Record<'_>>,
     entries: &[(Vec<u8>, u64)],
 ) -> Result<()> {
     let mut made: HashMap<u64, Arc<TmpfsInode>> = HashMap::new();
@@ -180,32 +211,36 @@ fn restore(
     while let Some((dir, entries)) = pending.pop() {
         for (name, ino) in entries {
             // An inode that the export had to leave out leaves its names out.
-            let Some(child) = saved.get(ino) else {
+            let Some(child) = records.get(ino) else {
                 continue;
             };
             if let Some(known) = made.get(ino) {
-                if matches!(known.body, Body::Directory(_)) {
-                    return Err(Errno::EINVAL);
+                // A directory that moved during the export may show up twice, and has one name.
+                if !matches!(known.body, Body::Directory(_)) {
+                    shared.quota.take_inode()?;
+                    dir.attach(name, known, now)?;
                 }
-                shared.quota.take_inode()?;
-                dir.attach(name, known, now)?;
                 continue;
+            }
+            if *ino == root_ino || name.is_empty() || name.contains(&b'/') {
+                return Err(Errno::EINVAL);
             }
             let inode = rebuild(shared, child)?;
             dir.attach(name, &inode, now)?;
-            if let SavedBody::Directory { entries } = &child.body {
+            if let SavedBody::Directory { entries } = &child.saved.body {
                 pending.push((inode.clone(), entries));
             }
             made.insert(*ino, inode);
         }
     }
     for (ino, inode) in &made {
-        set_attributes(inode, saved[ino]);
+        set_attributes(inode, &records[ino].saved);
     }
     Ok(())
 }
 
-fn rebuild(shared: &Arc<TmpfsShared>, saved: &Saved) -> Result<Arc<TmpfsInode>> {
+fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsInode>> {
+    let saved = &record.saved;
     let body = match &saved.body {
         SavedBody::Regular { .. } => Body::Regular(RwLock::new(FileData::default())),
         SavedBody::Directory { .. } => Body::directory(),
@@ -220,8 +255,11 @@ fn rebuild(shared: &Arc<TmpfsShared>, saved: &Saved) -> Result<Arc<TmpfsInode>> 
     if let (Body::Regular(data), SavedBody::Regular { size, extents }) = (&inode.body, &saved.body)
     {
         let mut data = data.write();
-        for (offset, bytes) in extents {
-            if data.write(&shared.quota, *offset, bytes)? < bytes.len() {
+        let mut contents = record.contents;
+        for (offset, count) in extents {
+            let (extent, rest) = contents.split_at(*count as usize);
+            contents = rest;
+            if data.write(&shared.quota, *offset, extent)? < extent.len() {
                 return Err(Errno::ENOSPC);
             }
         }
@@ -248,4 +286,79 @@ fn set_attributes(inode: &TmpfsInode, saved: &Saved) {
 /// Drops entries without recursion into their depth.
 fn drop_tree(mut directory: Directory) {
     TmpfsInode::drop_children(directory.take_children());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::limits::{LimitLedger, Limits};
+    use crate::vfs::{NewInode, NewInodeKind};
+
+    fn tmpfs() -> Arc<Tmpfs> {
+        let ledger = Arc::new(LimitLedger::default());
+        Tmpfs::new(&Limits::default(), ledger, Arc::new(VirtualClock::new()), 1).unwrap()
+    }
+
+    fn add(fs: &Tmpfs, name: &[u8], contents: &[u8]) -> Arc<dyn Inode> {
+        let ownership = Ownership::new(0o644, 1000, 1000);
+        let new = NewInode {
+            kind: NewInodeKind::Regular,
+            ownership,
+        };
+        let inode = fs.root_inode().create(name, &new).unwrap();
+        inode.write_at(0, contents).unwrap();
+        inode
+    }
+
+    #[test]
+    fn export_leaves_out_what_stays_locked() {
+        let fs = tmpfs();
+        add(&fs, b"free", b"data");
+        add(&fs, b"locked", b"data");
+        let locked = fs
+            .root_inode()
+            .directory()
+            .unwrap()
+            .read()
+            .get(b"locked")
+            .unwrap()
+            .clone();
+        let Body::Regular(data) = &locked.body else {
+            panic!("a regular file")
+        };
+        let _namespace = fs.shared().namespace.lock();
+        let _data = data.write();
+        let mut bytes = Vec::new();
+        export(&fs, &mut |piece| bytes.extend_from_slice(piece));
+        let restored = tmpfs();
+        import(&restored, &bytes).unwrap();
+        let root = restored.root_inode().directory().unwrap().read();
+        assert_eq!(root.len(), 1);
+        assert_eq!(root.get(b"free").unwrap().size(), 4);
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_survived() {
+        let fs = tmpfs();
+        add(&fs, b"a", &[1; 300]);
+        let shared = add(&fs, b"b", b"shared");
+        fs.root_inode().link(b"c", &shared).unwrap();
+        let mut bytes = Vec::new();
+        export(&fs, &mut |piece| bytes.extend_from_slice(piece));
+        for end in 0..bytes.len() {
+            assert_eq!(import(&tmpfs(), &bytes[..end]), Err(Errno::EINVAL));
+        }
+        for position in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0xff;
+            let target = tmpfs();
+            add(&target, b"kept", b"");
+            if import(&target, &damaged).is_err() {
+                assert_eq!(target.root_inode().directory().unwrap().read().len(), 1);
+                assert_eq!(target.used_inodes(), 2);
+                assert_eq!(target.used_bytes(), 0);
+            }
+        }
+    }
 }
