@@ -8,8 +8,8 @@ use crate::errno::{Errno, Result};
 use crate::fs::anon::{AnonFs, AnonInode};
 use crate::fs::rootfs;
 use crate::fs::tmpfs::Tmpfs;
-use crate::limits::{LimitBreach, LimitLedger, Limits};
-use crate::pipe::{Pipe, PipeSlot};
+use crate::limits::{LimitBreach, LimitLedger, Limits, Slot};
+use crate::pipe::Pipe;
 use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
@@ -17,7 +17,7 @@ use crate::vfs::{
     At, Caller, Credentials, File, FileDescription, FileSystem, LastLink, Mount, MountFlags,
     NewInodeKind, OpenPath, Ownership, Vfs, VirtualDentry,
 };
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, OnceLock};
 
@@ -83,7 +83,6 @@ pub struct Kernel {
     next_anon_ino: AtomicU64,
     booted: Timespec,
     down: AtomicBool,
-    pipes: Arc<AtomicUsize>,
     init: OnceLock<Arc<Process>>,
     file_agent: OnceLock<Arc<Process>>,
 }
@@ -118,7 +117,6 @@ impl Kernel {
             next_anon_ino: AtomicU64::new(1),
             booted: config.clock.monotonic(),
             down: AtomicBool::new(false),
-            pipes: Arc::default(),
             init: OnceLock::new(),
             file_agent: OnceLock::new(),
             config,
@@ -194,11 +192,7 @@ impl Kernel {
         credentials: Credentials,
         flags: OpenFlags,
     ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
-        let max = self.vfs.limits.max_pipes;
-        let slot = PipeSlot::take(&self.pipes, max).map_err(|used| {
-            self.vfs.ledger.record("maxPipes", max as u64, used as u64);
-            Errno::ENFILE
-        })?;
+        let slot = self.vfs.pipe_slot()?;
         Ok(self.make_pipe(credentials, flags, Some(slot)))
     }
 
@@ -206,7 +200,7 @@ impl Kernel {
         &self,
         credentials: Credentials,
         flags: OpenFlags,
-        slot: Option<PipeSlot>,
+        slot: Option<Slot>,
     ) -> (Arc<FileDescription>, Arc<FileDescription>) {
         let pipe = Pipe::new();
         let (read, write) = (flags, flags | OpenFlags::O_WRONLY);
@@ -225,7 +219,7 @@ impl Kernel {
         &self,
         kind: FileKind,
         owner: Ownership,
-        pipe: Option<(Arc<Pipe>, Option<PipeSlot>)>,
+        pipe: Option<(Arc<Pipe>, Option<Slot>)>,
     ) -> OpenPath {
         let ino = self.next_anon_ino.fetch_add(1, Ordering::Relaxed);
         let created = self.vfs.clock.realtime();
@@ -257,7 +251,7 @@ impl Kernel {
         file: Arc<dyn File>,
         flags: OpenFlags,
     ) -> Arc<FileDescription> {
-        FileDescription::new(path, Some(file), flags, self.vfs.watches.clone())
+        FileDescription::new(path, Some(file), flags, self.vfs.watches.clone(), None)
     }
 
     /// Root's view of the tree, for the kernel's own file operations.
@@ -316,7 +310,7 @@ impl Kernel {
             processes,
             zombies,
             fds,
-            pipes: self.pipes.load(Ordering::Relaxed),
+            pipes: self.vfs.pipes.load(Ordering::Relaxed),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),
             inodes: self.tmpfs.used_inodes(),

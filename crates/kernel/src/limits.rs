@@ -1,6 +1,8 @@
 //! Resource limits of a kernel and the record of their breaches.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Bounds of everything a guest can make the kernel hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +11,7 @@ pub struct Limits {
     pub max_processes: usize,
     /// Open descriptors per process.
     pub max_open_fds: usize,
-    /// Pipes made by guests.
+    /// Pipes made by guests; each open of a FIFO counts as one.
     pub max_pipes: usize,
     /// Bytes all files may hold, in whole 4 KiB blocks.
     pub max_filesystem_bytes: u64,
@@ -40,9 +42,9 @@ impl Default for Limits {
             max_file_bytes: 32 << 20,
             max_argv_bytes: 1 << 20,
             max_env_bytes: 1 << 20,
-            max_inotify_instances: 128,
+            max_inotify_instances: 32,
             max_inotify_watches: 8192,
-            max_inotify_events: 16384,
+            max_inotify_events: 4096,
         }
     }
 }
@@ -80,5 +82,33 @@ impl LimitLedger {
     /// Takes what was noted.
     pub fn take(&self) -> Vec<LimitBreach> {
         core::mem::take(&mut *self.breaches.lock())
+    }
+}
+
+/// A place in a bounded count, given back when its last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot(#[expect(dead_code, reason = "held for its destructor")] Arc<SlotGuard>);
+
+#[derive(Debug)]
+struct SlotGuard(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Takes a place below `max`.
+    ///
+    /// # Errors
+    /// The count that the refused thing would have made.
+    pub fn take(count: &Arc<AtomicUsize>, max: usize) -> core::result::Result<Slot, usize> {
+        count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used < max).then_some(used + 1)
+            })
+            .map(|_| Slot(Arc::new(SlotGuard(count.clone()))))
+            .map_err(|used| used + 1)
+    }
+}
+
+impl Drop for SlotGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -395,6 +395,21 @@ fn programs_are_found_through_path_and_shebang() {
         ..command()
     };
     assert_eq!(guest.posix_spawn(text), Err(Errno::ENOEXEC));
+    machine.kernel.register_command("sh", "inert").unwrap();
+    let searched = SpawnOptions {
+        file: b"./text".to_vec(),
+        argv: vec![b"text".to_vec(), b"arg".to_vec()],
+        ..command()
+    };
+    let shell = machine
+        .kernel
+        .process(guest.posix_spawn(searched).unwrap())
+        .unwrap();
+    let argv: Vec<Vec<u8>> = [&b"sh"[..], b"./text", b"arg"]
+        .iter()
+        .map(|a| a.to_vec())
+        .collect();
+    assert_eq!(shell.argv(), argv);
     write_file(&guest, "loop", b"#!/home/user/loop\n");
     guest.chmod(b"loop", 0o755).unwrap();
     let endless = SpawnOptions {

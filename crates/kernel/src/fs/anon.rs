@@ -4,7 +4,8 @@ use super::dev;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{FileKind, Stat, StatFs, Timespec};
 use crate::errno::Result;
-use crate::pipe::{Pipe, PipeSlot};
+use crate::limits::Slot;
+use crate::pipe::Pipe;
 use crate::vfs::{Caller, File, FileSystem, Inode, Ownership};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub(crate) struct AnonInode {
     pub owner: Ownership,
     pub created: Timespec,
     /// Pipe behind the inode, so that it can be opened again through `/proc/self/fd`.
-    pub pipe: Option<(Arc<Pipe>, Option<PipeSlot>)>,
+    pub pipe: Option<(Arc<Pipe>, Option<Slot>)>,
 }
 
 impl Inode for AnonInode {

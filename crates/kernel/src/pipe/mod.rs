@@ -6,9 +6,9 @@ use crate::abi::fcntl::OpenFlags;
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
+use crate::limits::Slot;
 use crate::vfs::File;
 use crate::wait_queue::WaitQueue;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Context;
 use parking_lot::Mutex;
 use ring::Ring;
@@ -47,7 +47,7 @@ impl Pipe {
     }
 
     /// Opens one end, or both.
-    pub fn open(self: &Arc<Self>, flags: OpenFlags, slot: Option<PipeSlot>) -> PipeEnd {
+    pub fn open(self: &Arc<Self>, flags: OpenFlags, slot: Option<Slot>) -> PipeEnd {
         let end = PipeEnd {
             pipe: self.clone(),
             reads: flags.readable(),
@@ -119,34 +119,6 @@ impl Pipe {
     }
 }
 
-/// A place in the count of a guest's pipes, given back when the pipe's last end closes.
-#[derive(Clone, Debug)]
-pub(crate) struct PipeSlot(#[expect(dead_code, reason = "held for its destructor")] Arc<SlotGuard>);
-
-#[derive(Debug)]
-struct SlotGuard(Arc<AtomicUsize>);
-
-impl PipeSlot {
-    /// Takes a place below `max`.
-    ///
-    /// # Errors
-    /// The count that the refused pipe would have made.
-    pub fn take(count: &Arc<AtomicUsize>, max: usize) -> core::result::Result<PipeSlot, usize> {
-        count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                (used < max).then_some(used + 1)
-            })
-            .map(|_| PipeSlot(Arc::new(SlotGuard(count.clone()))))
-            .map_err(|used| used + 1)
-    }
-}
-
-impl Drop for SlotGuard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// One open end of a pipe, or both of a FIFO opened with `O_RDWR`.
 #[derive(Debug)]
 pub(crate) struct PipeEnd {
@@ -155,7 +127,7 @@ pub(crate) struct PipeEnd {
     writes: bool,
     /// Opened to block, so that reading stands in for the wait that opening a FIFO leaves out.
     awaits_writer: bool,
-    _slot: Option<PipeSlot>,
+    _slot: Option<Slot>,
 }
 
 impl File for PipeEnd {

@@ -183,33 +183,50 @@ impl Kernel {
         Ok(())
     }
 
-    /// Finds the program and the format that runs it, through `PATH` if asked to.
+    /// Finds the program and the format that runs it, through `PATH` if asked to. As `execvp(3)` does, a
+    /// search gives an executable in no known format to the shell.
     fn find_executable(
         &self,
         at: &At,
         options: &SpawnOptions,
     ) -> Result<(Program, Arc<dyn Binfmt>)> {
-        if !options.search_path || options.file.contains(&b'/') {
+        if !options.search_path {
             return self.match_program(at, &options.file, &options.argv);
+        }
+        if options.file.contains(&b'/') {
+            return self.match_or_shell(at, &options.file, &options.argv);
         }
         if options.file.is_empty() {
             return Err(Errno::ENOENT);
         }
-        let path = options
-            .envp
-            .iter()
-            .find(|(name, _)| name == b"PATH")
-            .map_or(DEFAULT_PATH, |(_, value)| value);
+        let variable = options.envp.iter().find(|(name, _)| name == b"PATH");
+        let path = variable.map_or(DEFAULT_PATH, |(_, value)| value);
         let mut denied = false;
         for dir in path.split(|byte| *byte == b':') {
             let dir = if dir.is_empty() { b"." } else { dir };
-            match self.match_program(at, &join(dir.to_vec(), &options.file), &options.argv) {
+            match self.match_or_shell(at, &join(dir.to_vec(), &options.file), &options.argv) {
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(Errno::EACCES) => denied = true,
                 found => return found,
             }
         }
         Err(if denied { Errno::EACCES } else { Errno::ENOENT })
+    }
+
+    fn match_or_shell(
+        &self,
+        at: &At,
+        file: &[u8],
+        argv: &[Vec<u8>],
+    ) -> Result<(Program, Arc<dyn Binfmt>)> {
+        let found = self.match_program(at, file, argv);
+        if !matches!(found, Err(Errno::ENOEXEC)) {
+            return found;
+        }
+        let mut shell = vec![b"sh".to_vec(), file.to_vec()];
+        shell.extend(argv.iter().skip(1).cloned());
+        self.match_program(at, b"/bin/sh", &shell)
+            .map_err(|_| Errno::ENOEXEC)
     }
 
     pub(crate) fn match_program(

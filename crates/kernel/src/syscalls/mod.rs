@@ -4,8 +4,10 @@
 //! [`TABLE`].
 
 mod descriptor;
+mod directory;
 mod enter;
 mod file;
+mod io;
 mod metadata;
 mod path;
 pub mod process;

@@ -6,6 +6,7 @@ use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind, Stat};
 use crate::errno::{Errno, Result};
+use crate::limits::Slot;
 use core::fmt;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::task::{Context, Poll};
@@ -35,6 +36,8 @@ pub struct FileDescription {
     /// Position of the next read or write; for directories the position in their listing.
     offset: Mutex<u64>,
     watches: Arc<WatchCounter>,
+    /// Place in the count of pipes, for a FIFO.
+    _slot: Option<Slot>,
 }
 
 /// Largest offset that `off_t` holds.
@@ -46,6 +49,7 @@ impl FileDescription {
         file: Option<Arc<dyn File>>,
         flags: OpenFlags,
         watches: Arc<WatchCounter>,
+        slot: Option<Slot>,
     ) -> Arc<FileDescription> {
         let kept = flags
             - (OpenFlags::O_CREAT
@@ -59,6 +63,7 @@ impl FileDescription {
             flags: AtomicI32::new(kept.bits()),
             offset: Mutex::new(0),
             watches,
+            _slot: slot,
         };
         description.notify(InotifyMask::IN_OPEN);
         Arc::new(description)

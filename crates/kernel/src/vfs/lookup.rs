@@ -5,7 +5,8 @@ use super::{Caller, FileDescription, Inode, LastLink, Mount, VirtualDentry, Walk
 use crate::abi::inotify::InotifyMask;
 use crate::clock::Clock;
 use crate::errno::{Errno, Result};
-use crate::limits::{LimitLedger, Limits};
+use crate::limits::{LimitLedger, Limits, Slot};
+use core::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 
 /// State that every file operation of a kernel shares.
@@ -20,6 +21,8 @@ pub(crate) struct Vfs {
     pub ledger: Arc<LimitLedger>,
     /// Whether anybody watches.
     pub watches: Arc<WatchCounter>,
+    /// Pipes that guests have made.
+    pub pipes: Arc<AtomicUsize>,
 }
 
 /// Starting points of the paths of one call.
@@ -62,7 +65,20 @@ impl Vfs {
             limits,
             ledger,
             watches: Arc::default(),
+            pipes: Arc::default(),
         }
+    }
+
+    /// Takes a place in the count of pipes.
+    ///
+    /// # Errors
+    /// - `ENFILE`: none is left.
+    pub fn pipe_slot(&self) -> Result<Slot> {
+        let max = self.limits.max_pipes;
+        Slot::take(&self.pipes, max).map_err(|used| {
+            self.ledger.record("maxPipes", max as u64, used as u64);
+            Errno::ENFILE
+        })
     }
 
     /// Absolute path of a directory below `root`.

@@ -227,16 +227,27 @@ impl Vfs {
         path: OpenPath,
         flags: OpenFlags,
     ) -> Result<Arc<FileDescription>> {
-        let object = if flags.contains(OpenFlags::O_PATH) {
-            None
-        } else {
-            path.dentry.inode.clone().open(flags, &at.caller)?
+        if flags.contains(OpenFlags::O_PATH) {
+            return Ok(FileDescription::new(
+                path,
+                None,
+                flags,
+                self.watches.clone(),
+                None,
+            ));
+        }
+        // A FIFO that is open holds a buffer as a pipe does.
+        let slot = match path.dentry.inode.kind() {
+            FileKind::Pipe => Some(self.pipe_slot()?),
+            _ => None,
         };
+        let object = path.dentry.inode.clone().open(flags, &at.caller)?;
         Ok(FileDescription::new(
             path,
             object,
             flags,
             self.watches.clone(),
+            slot,
         ))
     }
 }

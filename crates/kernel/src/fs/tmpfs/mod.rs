@@ -10,6 +10,7 @@ mod directory;
 mod export;
 mod inode;
 mod quota;
+mod rename;
 
 pub(crate) use data::FileData;
 pub(crate) use directory::Directory;
