@@ -27,6 +27,32 @@ impl CryptoError {
         CryptoError::OpenSsl(take_errors(), fallback)
     }
 
+    /// The same where the error that speaks stays in the list (`ERR_peek_error`).
+    #[must_use]
+    pub fn peeked(self) -> CryptoError {
+        match self {
+            CryptoError::OpenSsl(mut codes, fallback) => {
+                if let Some(first) = codes.first().copied() {
+                    codes.insert(0, first);
+                }
+                CryptoError::OpenSsl(codes, fallback)
+            }
+            other => other,
+        }
+    }
+
+    /// The same where the fallback speaks, and all of OpenSSL's errors are in the list.
+    #[must_use]
+    pub fn unnamed(self) -> CryptoError {
+        match self {
+            CryptoError::OpenSsl(mut codes, fallback) => {
+                codes.insert(0, 0);
+                CryptoError::OpenSsl(codes, fallback)
+            }
+            other => other,
+        }
+    }
+
     /// A `TypeError` with a code.
     pub fn type_error(code: &'static str, message: impl Into<String>) -> CryptoError {
         CryptoError::Coded(ErrorKind::TypeError, code, message.into())
@@ -57,7 +83,10 @@ impl CryptoError {
         match self {
             CryptoError::Coded(kind, code, message) => exception::new_error(scope, *kind, code, message),
             CryptoError::OpenSsl(codes, fallback) => {
-                let message = codes.first().map_or_else(|| (*fallback).to_owned(), |code| error_string(*code));
+                let message = match codes.first() {
+                    None | Some(0) => (*fallback).to_owned(),
+                    Some(code) => error_string(*code),
+                };
                 let error = exception::new_error(scope, ErrorKind::Error, "", &message);
                 set_stack(scope, error, codes.get(1..).unwrap_or_default());
                 error
@@ -70,6 +99,7 @@ impl CryptoError {
         let error = self.to_value(scope);
         if let CryptoError::OpenSsl(codes, _) = self
             && let Some(code) = codes.first()
+            && *code != 0
             && let Some(object) = error.to_object(scope)
         {
             decorate(scope, object, *code);

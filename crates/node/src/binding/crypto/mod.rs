@@ -9,32 +9,51 @@
 //! OpenSSL reads no configuration, no certificate store and no environment of the host.
 
 mod bignum_ffi;
+mod cipher;
+mod cipher_ffi;
+mod cipher_info;
+mod cipher_job;
+mod dh;
 mod digest;
+mod ecdh;
 pub(in crate::binding) mod error;
 mod hash;
 mod hmac;
 mod input;
 mod job;
 mod kdf;
+mod kem;
 mod keys;
 mod mac;
 mod owned_ffi;
 mod params_ffi;
+mod pkey_ffi;
 mod prime;
 mod random;
+mod rsa_cipher;
 mod settings;
+mod sign;
+mod signature_ffi;
 
 use super::Definition;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
+    cipher::define(definition);
+    cipher_info::define(definition);
+    cipher_job::define(definition);
+    dh::define(definition);
+    ecdh::define(definition);
     hash::define(definition);
     hmac::define(definition);
     kdf::define(definition);
+    kem::define(definition);
     keys::define(definition);
     mac::define(definition);
     prime::define(definition);
     random::define(definition);
+    rsa_cipher::define(definition);
     settings::define(definition);
+    sign::define(definition);
     definition.init(|_, _| owned_ffi::init());
 }

@@ -1,6 +1,6 @@
 //! OpenSSL objects that free themselves, and the functions that `openssl-sys` does not declare.
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong, c_void};
 use std::ptr::NonNull;
 use std::sync::Once;
 
@@ -107,13 +107,6 @@ impl Clone for Pkey {
 /// `NETSCAPE_SPKI`, opaque here.
 pub enum NetscapeSpki {}
 
-/// Callback over fetched algorithms.
-pub type EachMd = unsafe extern "C" fn(*mut ossl::EVP_MD, *mut c_void);
-/// Callback over fetched algorithms.
-pub type EachCipher = unsafe extern "C" fn(*mut ossl::EVP_CIPHER, *mut c_void);
-/// Callback over names.
-pub type EachName = unsafe extern "C" fn(*const c_char, *mut c_void);
-
 /// `EC_builtin_curve`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -127,10 +120,8 @@ pub struct BuiltinCurve {
 unsafe extern "C" {
     pub fn OPENSSL_init_crypto(opts: u64, settings: *const c_void) -> c_int;
     pub fn ERR_error_string_n(e: c_ulong, buf: *mut c_char, len: usize);
-    pub fn ERR_peek_error() -> c_ulong;
+    pub fn OPENSSL_cleanse(ptr: *mut c_void, len: usize);
 
-    pub fn EVP_MD_do_all_provided(libctx: *mut c_void, f: EachMd, arg: *mut c_void);
-    pub fn EVP_MD_names_do_all(md: *const ossl::EVP_MD, f: EachName, data: *mut c_void) -> c_int;
     pub fn EVP_MD_get0_name(md: *const ossl::EVP_MD) -> *const c_char;
     pub fn EVP_MD_get_flags(md: *const ossl::EVP_MD) -> c_ulong;
     pub fn EVP_MD_is_a(md: *const ossl::EVP_MD, name: *const c_char) -> c_int;
@@ -163,20 +154,15 @@ unsafe extern "C" {
     ) -> c_int;
 
     pub fn EC_curve_nist2nid(name: *const c_char) -> c_int;
-    pub fn EC_curve_nid2nist(nid: c_int) -> *const c_char;
     pub fn EC_get_builtin_curves(r: *mut BuiltinCurve, nitems: usize) -> usize;
 
-    pub fn EVP_PKEY_get_base_id(pkey: *const ossl::EVP_PKEY) -> c_int;
     pub fn EVP_PKEY_get0_type_name(pkey: *const ossl::EVP_PKEY) -> *const c_char;
     pub fn EVP_PKEY_get_bits(pkey: *const ossl::EVP_PKEY) -> c_int;
-    pub fn EVP_PKEY_set1_encoded_public_key(pkey: *mut ossl::EVP_PKEY, pubkey: *const c_uchar, len: usize) -> c_int;
-    pub fn EVP_PKEY_get1_encoded_public_key(pkey: *mut ossl::EVP_PKEY, out: *mut *mut c_uchar) -> usize;
     pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx: *mut ossl::EVP_PKEY_CTX, md: *const ossl::EVP_MD) -> c_int;
     pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx: *mut ossl::EVP_PKEY_CTX, md: *const ossl::EVP_MD) -> c_int;
     pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx: *mut ossl::EVP_PKEY_CTX, saltlen: c_int) -> c_int;
     pub fn EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx: *mut ossl::EVP_PKEY_CTX, bits: c_int) -> c_int;
     pub fn EVP_PKEY_CTX_set_ec_param_enc(ctx: *mut ossl::EVP_PKEY_CTX, param_enc: c_int) -> c_int;
-    pub fn EVP_PKEY_pairwise_check(ctx: *mut ossl::EVP_PKEY_CTX) -> c_int;
 
     pub fn PEM_bytes_read_bio(
         pdata: *mut *mut c_uchar,
@@ -204,7 +190,13 @@ unsafe extern "C" {
         length: c_long,
     ) -> *mut ossl::EVP_PKEY;
     pub fn i2d_PublicKey(a: *const ossl::EVP_PKEY, pp: *mut *mut c_uchar) -> c_int;
-    pub fn i2d_PKCS8PrivateKeyInfo_bio(bp: *mut ossl::BIO, key: *const ossl::EVP_PKEY) -> c_int;
+    pub fn PEM_write_bio(
+        bp: *mut ossl::BIO,
+        name: *const c_char,
+        header: *const c_char,
+        data: *const c_uchar,
+        len: c_long,
+    ) -> c_int;
     pub fn PEM_write_bio_PrivateKey_traditional(
         bp: *mut ossl::BIO,
         x: *const ossl::EVP_PKEY,
@@ -253,9 +245,4 @@ pub fn init() {
 /// Length of a buffer as OpenSSL's `int`.
 pub fn int(length: usize) -> Option<c_int> {
     c_int::try_from(length).ok()
-}
-
-/// Length of a buffer as OpenSSL's `unsigned int`.
-pub fn uint(length: usize) -> Option<c_uint> {
-    c_uint::try_from(length).ok()
 }

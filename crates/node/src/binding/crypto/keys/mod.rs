@@ -1,6 +1,13 @@
 //! Keys: what a `KeyObject` holds, and how it comes in and goes out. Follows Node's `src/crypto/crypto_keys.cc`.
 
+pub mod argument;
+mod classes;
+pub mod encode;
+mod generate;
 mod handle;
+mod jwk;
+mod parse;
+pub mod raw;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,6 +17,8 @@ use crate::binding::Definition;
 
 /// Declares the classes and functions.
 pub fn define(definition: &mut Definition) {
+    classes::define(definition);
+    generate::define(definition);
     handle::define(definition);
 }
 
