@@ -98,6 +98,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("heap_utils", heap_utils::define),
     ("icu", icu::define),
     ("inspector", inspector::define),
+    ("internal_only_v8", v8_binding::define_internal_only),
     ("js_stream", js_stream::define),
     ("messaging", messaging::define),
     ("mksnapshot", mksnapshot::define),

@@ -20,6 +20,20 @@ pub fn define(definition: &mut Definition) {
     gc_profiler::define(definition);
 }
 
+/// Declares `internalBinding('internal_only_v8')`, which the library keeps from its users.
+pub fn define_internal_only(definition: &mut Definition) {
+    definition.function("queryObjects", query_objects);
+}
+
+/// V8 lets only its own inspector look for objects by their prototype.
+fn query_objects(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    unavailable(scope, "v8.queryObjects() is not available in this VM");
+}
+
 fn unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     exception::throw(scope, ErrorKind::Error, "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message);
 }
