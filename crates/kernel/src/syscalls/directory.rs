@@ -1,12 +1,12 @@
 //! Listing directories.
 
 use super::Sysno;
-use crate::abi::fcntl::R_OK;
+use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::Quoted;
-use crate::vfs::{LastLink, check_permission};
+use crate::vfs::OpenRequest;
 
 /// Entries that one `getdents64` returns at most.
 const DIRENT_BATCH: usize = 1024;
@@ -49,20 +49,15 @@ impl Process {
     pub fn read_dir(&self, path: &[u8]) -> Result<Vec<DirEntry>> {
         self.enter(Sysno::Getdents, format_args!("{}", Quoted(path)), || {
             let at = self.at_cwd();
-            let dir = at.find(path, LastLink::Follow)?;
-            if !dir.is_dir() {
-                return Err(Errno::ENOTDIR);
-            }
-            check_permission(&*dir.inode, self.credentials(), R_OK)?;
+            let flags = OpenFlags::O_DIRECTORY;
+            let dir = self.vfs.open(&at, path, OpenRequest { flags, mode: 0 })?;
             let mut entries = Vec::new();
-            let mut position = 0;
             loop {
-                let batch = dir.inode.read_dir(position, DIRENT_BATCH, &at.caller)?;
-                let Some(last) = batch.last() else {
+                let batch = dir.read_dir(DIRENT_BATCH, &at.caller)?;
+                if batch.is_empty() {
                     return Ok(entries);
-                };
-                position = last.next;
-                entries.extend(batch.into_iter().map(|cursor| cursor.entry));
+                }
+                entries.extend(batch);
             }
         })
     }

@@ -261,7 +261,7 @@ impl FileDescription {
             *position = last.next;
         }
         drop(position);
-        self.notify_data(InotifyMask::IN_ACCESS, cursors.len());
+        self.notify(InotifyMask::IN_ACCESS);
         Ok(cursors.into_iter().map(|cursor| cursor.entry).collect())
     }
 

@@ -139,8 +139,20 @@ impl Vfs {
             .parent
             .inode
             .rename(old_name, &to.parent.inode, new_name, flags)?;
+        if to.target.as_ref().is_some_and(|target| target.same(source)) {
+            // Two names of one file: nothing has happened.
+            return Ok(());
+        }
         self.notify_rename(&from, old_name, &to, new_name, source);
+        if let Some(target) = to
+            .target
+            .as_ref()
+            .filter(|_| flags.contains(RenameFlags::RENAME_EXCHANGE))
+        {
+            self.notify_rename(&to, new_name, &from, old_name, target);
+        }
         if let Some(replaced) = replaced.filter(|_| !flags.contains(RenameFlags::RENAME_EXCHANGE)) {
+            self.notify_object(None, &*replaced, InotifyMask::IN_ATTRIB);
             self.finish_if_gone(&*replaced);
         }
         Ok(())

@@ -218,6 +218,18 @@ impl System for Guest {
         self.process.umask(mask)
     }
 
+    fn inotify_init(&mut self) -> Outcome<i32> {
+        raw(self
+            .process
+            .inotify_init1(OpenFlags::O_NONBLOCK | OpenFlags::O_CLOEXEC))
+    }
+
+    fn inotify_add_watch(&mut self, fd: i32, path: &[u8], mask: u32) -> Outcome<i32> {
+        raw(self
+            .process
+            .inotify_add_watch(fd, path, InotifyMask::from_bits_retain(mask)))
+    }
+
     fn list(&mut self, path: &[u8]) -> Outcome<Vec<String>> {
         let entries = raw(self.process.read_dir(path))?;
         Ok(entries

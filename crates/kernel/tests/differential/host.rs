@@ -305,6 +305,14 @@ impl System for Host {
         unsafe { libc::umask(mask) }
     }
 
+    fn inotify_init(&mut self) -> Result<i32, i32> {
+        call!(inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC)).map(|fd| fd as i32)
+    }
+
+    fn inotify_add_watch(&mut self, fd: i32, path: &[u8], mask: u32) -> Result<i32, i32> {
+        call!(inotify_add_watch(fd, c_string(path).as_ptr(), mask)).map(|wd| wd as i32)
+    }
+
     fn list(&mut self, path: &[u8]) -> Result<Vec<String>, i32> {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(path));

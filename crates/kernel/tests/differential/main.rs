@@ -68,6 +68,11 @@ fn pipes_behave_as_on_linux() {
 }
 
 #[test]
+fn watches_behave_as_on_linux() {
+    compare_scripts(scripts::WATCHES, false);
+}
+
+#[test]
 fn permissions_behave_as_on_linux() {
     compare_scripts(scripts::PERMISSIONS, true);
 }

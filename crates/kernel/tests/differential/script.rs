@@ -39,6 +39,8 @@ pub trait System {
     /// Working directory below the directory the script started in.
     fn getcwd(&mut self) -> Result<Vec<u8>, i32>;
     fn umask(&mut self, mask: u32) -> u32;
+    fn inotify_init(&mut self) -> Result<i32, i32>;
+    fn inotify_add_watch(&mut self, fd: i32, path: &[u8], mask: u32) -> Result<i32, i32>;
     fn list(&mut self, path: &[u8]) -> Result<Vec<String>, i32>;
 }
 
@@ -116,6 +118,22 @@ fn shown_bytes(bytes: &[u8]) -> String {
         return format!("{} bytes", bytes.len());
     }
     bytes.escape_ascii().to_string()
+}
+
+/// Watch descriptor, mask, whether there is a cookie, and name of each event.
+fn shown_events(mut bytes: &[u8]) -> String {
+    let mut shown = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<16>() {
+        let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap());
+        let (name, rest) = rest.split_at(word(12) as usize);
+        let name = String::from_utf8_lossy(name)
+            .trim_end_matches('\0')
+            .to_owned();
+        let cookie = if word(8) == 0 { "" } else { " moved" };
+        shown.push(format!("{}:{:x}{cookie} {name}", word(0), word(4)));
+        bytes = rest;
+    }
+    shown.join(", ")
 }
 
 /// Runs a script; each line's outcome is text.
@@ -244,6 +262,22 @@ fn attempt(
         ["fchdir", name] => system.fchdir(fd(fds, name)).map(ok),
         ["getcwd"] => system.getcwd().map(|path| shown_bytes(&path)),
         ["umask", mask] => Ok(format!("{:o}", system.umask(octal(mask)))),
+        ["inotify", name] => {
+            let made = system.inotify_init()?;
+            fds.insert(name.to_owned(), made);
+            Ok("ok".to_owned())
+        }
+        ["watch", name, at, mask] => {
+            let mask = u32::from_str_radix(mask, 16).unwrap();
+            system
+                .inotify_add_watch(fd(fds, name), &path(at), mask)
+                .map(|wd| wd.to_string())
+        }
+        ["events", name] => {
+            let mut buf = vec![0; 65_536];
+            let count = system.read(fd(fds, name), &mut buf)?;
+            Ok(shown_events(&buf[..count]))
+        }
         ["ls", at] => system.list(&path(at)).map(|mut names| {
             names.sort();
             names.join(" ")

@@ -669,3 +669,99 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
          open x /proc/self/cmdline rw,creat 644",
     ),
 ];
+
+pub const WATCHES: &[(&str, &str)] = &[
+    (
+        "directory",
+        "mkdir d 755
+         inotify i
+         watch i d fff
+         events i
+         open x d/f rw,creat 644
+         events i
+         write x data
+         write x data
+         events i
+         read x 1
+         lseek x 0 0
+         read x 1
+         events i
+         ftruncate x 0
+         events i
+         fchmod x 600
+         events i
+         close x
+         events i
+         open x d/f r 0
+         close x
+         events i
+         open x d/f w,trunc 0
+         close x
+         events i
+         truncate d/f 3
+         events i
+         chmod d/f 644
+         utimens d/f 1 1
+         events i
+         link d/f d/g
+         events i
+         symlink f d/s
+         events i
+         rename d/f d/h
+         events i
+         rename d/h out
+         events i
+         rename out d/in
+         events i
+         rename d/in d/g
+         events i
+         mkdir d/sub 755
+         events i
+         rmdir d/sub
+         events i
+         unlink d/s
+         events i
+         unlink d/g
+         unlink d/in
+         events i
+         ls d
+         chmod d 700
+         events i
+         rename d e
+         events i
+         rmdir e
+         events i
+         watch i nx fff
+         watch i . 0
+         watch x . fff",
+    ),
+    (
+        "file",
+        "open x f rw,creat 644
+         close x
+         inotify i
+         watch i f fff
+         open x f rw 0
+         write x data
+         close x
+         events i
+         chmod f 600
+         link f g
+         events i
+         rename f h
+         events i
+         unlink g
+         events i
+         open y new rw,creat 644
+         close y
+         rename new h
+         events i
+         watch i . 1000fff
+         watch i h 1000fff
+         mkdir a 755
+         mkdir b 755
+         events i
+         rename-exchange a b
+         events i",
+    ),
+];

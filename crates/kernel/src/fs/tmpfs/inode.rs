@@ -130,7 +130,7 @@ impl TmpfsInode {
         let mut attributes = self.attributes.lock();
         let stale = attributes.atime <= attributes.mtime
             || attributes.atime <= attributes.ctime
-            || now.sec - attributes.atime.sec >= RELATIME_SECONDS;
+            || now.sec.saturating_sub(attributes.atime.sec) >= RELATIME_SECONDS;
         if stale {
             attributes.atime = now;
         }
