@@ -121,11 +121,9 @@ pub fn call_in_scope<'s>(
     if result.is_none()
         && let Some(error) = thrown
     {
+        // The queues run at the end of the next scope; where the exception was handled, the library makes sure that
+        // there is one.
         exception::trigger_uncaught_exception(scope, error, false);
-        // The library goes on with what the failed callback had scheduled.
-        if !env.stopping.get() {
-            run_task_queues_at_top(scope, &env);
-        }
         return None;
     }
     if result.is_some() && !context.skip_task_queues {

@@ -8,7 +8,7 @@ use secure_exec_kernel::Errno;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception::{self, SyscallContext};
+use crate::exception;
 use crate::{passwd, process_env};
 
 /// Declares the binding.
@@ -173,15 +173,20 @@ fn set_id(
 }
 
 fn throw(scope: &mut v8::PinScope<'_, '_>, errno: Errno, syscall: &str) {
-    // `ErrnoException` of Node has the system's wording; here it is libuv's, with the same code.
-    exception::throw_errno(
-        scope,
-        errno,
-        SyscallContext {
-            syscall,
-            ..SyscallContext::default()
-        },
-    );
+    // Node's `ErrnoException` has the form and wording of the C library.
+    let mut text = errno.message().to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let message = format!("{}, {text}", errno.name());
+    let error = exception::new_error(scope, exception::ErrorKind::Error, errno.name(), &message);
+    if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
+        let number = v8::Integer::new(scope, errno.raw()).into();
+        crate::convert::set(scope, object, "errno", number);
+        let syscall = exception::string(scope, syscall).into();
+        crate::convert::set(scope, object, "syscall", syscall);
+    }
+    scope.throw_exception(error);
 }
 
 fn setuid(

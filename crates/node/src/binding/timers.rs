@@ -38,7 +38,10 @@ fn get_libuv_now(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_double(Env::of(scope).event_loop.now());
+    // As `uv_now` behind `uv_update_time`: a timer starts from the time it is made at.
+    let env = Env::of(scope);
+    crate::event_loop::update_time(&env);
+    rv.set_double(env.event_loop.now());
 }
 
 fn schedule_timer(

@@ -3,6 +3,7 @@
 use secure_exec_kernel::Process;
 
 use super::run_script;
+use crate::binding::performance::{self, Milestone};
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
 use crate::event_loop;
@@ -110,6 +111,7 @@ fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
 /// The loop until nothing is left, `beforeExit` and `exit` (`SpinEventLoop`).
 fn spin(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
+    performance::mark(&env, Milestone::LoopStart);
     loop {
         event_loop::run(scope);
         if halted(scope, &env) {
@@ -123,6 +125,7 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
             break;
         }
     }
+    performance::mark(&env, Milestone::LoopExit);
     emit_exit(scope);
 }
 

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use park::LoopHandle;
-pub use run::{alive, clock_now, run};
+pub use run::{update_time, alive, clock_now, run};
 use task::Tasks;
 
 /// What runs on the loop when something finished; may call into JavaScript by `callback_scope`.

@@ -54,7 +54,8 @@ pub fn clock_now(env: &Env) -> f64 {
     nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
 }
 
-fn update_time(env: &Env) {
+/// Reads the clock (`uv_update_time`).
+pub fn update_time(env: &Env) {
     // Whole milliseconds, as libuv's clock.
     env.event_loop.set_now(clock_now(env).floor());
 }

@@ -17,7 +17,7 @@ use crate::active::{self, Kind};
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, SyscallContext};
-use crate::{process_env, tables};
+use crate::process_env;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -193,14 +193,9 @@ fn umask(
     rv.set_uint32(old);
 }
 
-/// The signal with this number, by the table of names that the library shows to the guest.
+/// The signal with this number.
 pub fn signal_of(number: i32) -> Option<Signal> {
-    let signals = &tables::binding("constants")["constants"]["os"]["signals"];
-    let signals = signals.get("$null").unwrap_or(signals).as_object()?;
-    let (name, _) = signals
-        .iter()
-        .find(|(_, value)| value.as_i64() == Some(i64::from(number)))?;
-    Signal::from_name(name)
+    Signal::from_raw(number)
 }
 
 fn kill(
