@@ -17,11 +17,16 @@ impl Md {
     /// The algorithm `name`, of any spelling that OpenSSL knows.
     pub fn fetch(name: &str) -> Option<Md> {
         let name = CString::new(name).ok()?;
-        // SAFETY: the name is a C string; null stands for the default library context and no properties.
-        let md = unsafe { Md::own(ossl::EVP_MD_fetch(std::ptr::null_mut(), name.as_ptr(), std::ptr::null())) };
-        if md.is_none() {
-            clear_errors();
-        }
+        // SAFETY: the names are C strings; null stands for the default library context and no properties.
+        let md = unsafe {
+            let fetch = |name| Md::own(ossl::EVP_MD_fetch(std::ptr::null_mut(), name, std::ptr::null()));
+            fetch(name.as_ptr()).or_else(|| {
+                // A name of a signature algorithm stands for its digest: `RSA-SHA256`.
+                let alias = ossl::EVP_get_digestbyname(name.as_ptr());
+                if alias.is_null() { None } else { fetch(ffi::EVP_MD_get0_name(alias)) }
+            })
+        };
+        clear_errors();
         md
     }
 

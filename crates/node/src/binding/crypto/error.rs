@@ -94,8 +94,8 @@ impl CryptoError {
         }
     }
 
-    /// Throws the error of a synchronous function: as [`CryptoError::to_value`] with `library`, `reason` and `code`.
-    pub fn throw(&self, scope: &mut v8::PinScope<'_, '_>) {
+    /// The error of a synchronous function: as [`CryptoError::to_value`] with `library`, `reason` and `code`.
+    pub fn to_decorated_value<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Value> {
         let error = self.to_value(scope);
         if let CryptoError::OpenSsl(codes, _) = self
             && let Some(code) = codes.first()
@@ -104,6 +104,12 @@ impl CryptoError {
         {
             decorate(scope, object, *code);
         }
+        error
+    }
+
+    /// Throws the error of a synchronous function.
+    pub fn throw(&self, scope: &mut v8::PinScope<'_, '_>) {
+        let error = self.to_decorated_value(scope);
         scope.throw_exception(error);
     }
 }

@@ -33,8 +33,6 @@ pub enum Mode {
 
 /// What a job produces.
 pub enum Output {
-    /// `undefined`
-    Undefined,
     /// A boolean.
     Bool(bool),
     /// An `ArrayBuffer`.
@@ -55,6 +53,7 @@ pub type Encode = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Output) 
 
 struct Job {
     mode: Mode,
+    provider: &'static str,
     work: RefCell<Option<Work>>,
     encode: RefCell<Option<Encode>>,
     resolver: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
@@ -112,6 +111,7 @@ pub fn create_with(
     let work: Work = Box::new(work);
     let job = Job {
         mode,
+        provider,
         work: RefCell::new(Some(work)),
         encode: RefCell::new(Some(encode)),
         resolver: RefCell::default(),
@@ -122,7 +122,6 @@ pub fn create_with(
 /// The value of `output` where it is plain data.
 pub fn encode_plain<'s>(scope: &mut v8::PinScope<'s, '_>, output: Output) -> Option<v8::Local<'s, v8::Value>> {
     match output {
-        Output::Undefined => Some(v8::undefined(scope).into()),
         Output::Bool(value) => Some(v8::Boolean::new(scope, value).into()),
         Output::Bytes(bytes) => Some(convert::array_buffer(scope, bytes).into()),
         Output::Secret(_) | Output::Key(_) | Output::Pair(..) => {
@@ -186,6 +185,10 @@ fn settle<'s>(
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let output = match result {
         Ok(output) => output,
+        // Synchronous signatures fail as functions do.
+        Err(error) if job.mode == Mode::Sync && job.provider == "SIGNREQUEST" => {
+            return (error.to_decorated_value(scope), undefined);
+        }
         Err(error) => return (error.to_value(scope), undefined),
     };
     let Some(encode) = job.encode.borrow_mut().take() else { return (undefined, undefined) };

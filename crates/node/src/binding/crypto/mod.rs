@@ -34,6 +34,8 @@ mod rsa_cipher;
 mod settings;
 mod sign;
 mod signature_ffi;
+mod x509;
+mod x509_ffi;
 
 use super::Definition;
 
@@ -55,5 +57,6 @@ pub fn define(definition: &mut Definition) {
     rsa_cipher::define(definition);
     settings::define(definition);
     sign::define(definition);
+    x509::define(definition);
     definition.init(|_, _| owned_ffi::init());
 }

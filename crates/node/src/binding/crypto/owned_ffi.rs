@@ -85,8 +85,6 @@ owned! {
     Params(ossl::OSSL_PARAM, ossl::OSSL_PARAM_free);
     /// A PKCS#8 structure.
     Pkcs8(ossl::PKCS8_PRIV_KEY_INFO, ossl::PKCS8_PRIV_KEY_INFO_free);
-    /// A signed public key and challenge.
-    Spki(NetscapeSpki, NETSCAPE_SPKI_free);
 }
 
 // SAFETY: the reference count of keys and algorithms is atomic, and a key that has been handed out is only read.
@@ -103,9 +101,6 @@ impl Clone for Pkey {
         }
     }
 }
-
-/// `NETSCAPE_SPKI`, opaque here.
-pub enum NetscapeSpki {}
 
 /// `EC_builtin_curve`.
 #[repr(C)]
@@ -210,14 +205,7 @@ unsafe extern "C" {
     pub fn X509_check_ca(x: *mut ossl::X509) -> c_int;
     pub fn X509_check_private_key(x: *const ossl::X509, k: *const ossl::EVP_PKEY) -> c_int;
     pub fn X509_NAME_print_ex(out: *mut ossl::BIO, nm: *const ossl::X509_NAME, indent: c_int, flags: c_ulong) -> c_int;
-    pub fn ASN1_STRING_print_ex(out: *mut ossl::BIO, text: *const ossl::ASN1_STRING, flags: c_ulong) -> c_int;
     pub fn ASN1_TIME_to_tm(s: *const ossl::ASN1_TIME, tm: *mut libc::tm) -> c_int;
-    pub fn i2a_ASN1_OBJECT(bp: *mut ossl::BIO, a: *const ossl::ASN1_OBJECT) -> c_int;
-
-    pub fn NETSCAPE_SPKI_b64_decode(text: *const c_char, len: c_int) -> *mut NetscapeSpki;
-    pub fn NETSCAPE_SPKI_verify(a: *mut NetscapeSpki, r: *mut ossl::EVP_PKEY) -> c_int;
-    pub fn NETSCAPE_SPKI_get_pubkey(a: *mut NetscapeSpki) -> *mut ossl::EVP_PKEY;
-    pub fn NETSCAPE_SPKI_free(a: *mut NetscapeSpki);
 
     pub fn DH_check_pub_key(dh: *const ossl::DH, pub_key: *const ossl::BIGNUM, codes: *mut c_int) -> c_int;
 }

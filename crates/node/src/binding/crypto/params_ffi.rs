@@ -58,12 +58,6 @@ impl<'a> ParamList<'a> {
         check(unsafe { ossl::OSSL_PARAM_BLD_push_uint(self.builder.as_ptr(), key.as_ptr(), value) }, FAILED)
     }
 
-    /// Adds an `int`.
-    pub fn int(&mut self, key: &'static CStr, value: i32) -> Result<()> {
-        // SAFETY: the builder and the key are live.
-        check(unsafe { ossl::OSSL_PARAM_BLD_push_int(self.builder.as_ptr(), key.as_ptr(), value) }, FAILED)
-    }
-
     /// Adds a `size_t`.
     pub fn size(&mut self, key: &'static CStr, value: usize) -> Result<()> {
         // SAFETY: the builder and the key are live.

@@ -44,12 +44,6 @@ impl Pkey {
         usize::try_from(unsafe { ffi::EVP_PKEY_get_bits(self.as_ptr()) }).unwrap_or(0)
     }
 
-    /// Size of the largest result of an operation.
-    pub fn size(&self) -> usize {
-        // SAFETY: the key is live.
-        usize::try_from(unsafe { ossl::EVP_PKEY_get_size(self.as_ptr()) }).unwrap_or(0)
-    }
-
     /// The number called `name`.
     pub fn number(&self, name: &CStr) -> Option<BigNum> {
         let mut number = std::ptr::null_mut();

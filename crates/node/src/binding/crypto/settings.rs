@@ -1,10 +1,10 @@
 //! Functions that tell how OpenSSL is set up: FIPS, security level, engines.
 
+use super::digest;
 use super::error::CryptoError;
 use super::input::{self, attempt};
 use crate::binding::Definition;
 use crate::convert;
-use super::digest;
 
 /// Declares the functions.
 pub fn define(definition: &mut Definition) {
@@ -14,7 +14,9 @@ pub fn define(definition: &mut Definition) {
         .function("testFipsCrypto", get_fips_crypto)
         .function("getOpenSSLSecLevelCrypto", get_security_level)
         .function("timingSafeEqual", timing_safe_equal)
-        .function("setEngine", set_engine);
+        .function("setEngine", set_engine)
+        .function("startLoadingCertificatesOffThread", load_no_certificates)
+        .function("resetRootCertStore", load_no_certificates);
 }
 
 /// FIPS mode is off: the module is not part of the build.
@@ -43,6 +45,14 @@ fn get_security_level(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     rv.set_int32(1);
+}
+
+/// Nothing to load or forget: the stores of the host's certificates are not the guest's.
+fn load_no_certificates(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
 }
 
 /// No engine is found: engines are code of the host.

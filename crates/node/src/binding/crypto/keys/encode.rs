@@ -144,11 +144,6 @@ fn write_public(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
     Ok(bio.contents())
 }
 
-/// The DER form of the public key (SubjectPublicKeyInfo).
-pub fn spki(key: &Pkey) -> Result<Vec<u8>> {
-    write_public(key, &Encoding { format: Some(format::DER), kind: Some(2), encryption: None })
-}
-
 fn write_private(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
     const FAILED: &str = "Failed to encode private key";
     let bio = Bio::memory()?;

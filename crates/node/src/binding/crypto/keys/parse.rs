@@ -57,6 +57,11 @@ impl Bio {
         unsafe { Bio::own(ossl::BIO_new(ossl::BIO_s_mem())) }.ok_or_else(CryptoError::out_of_memory)
     }
 
+    /// What has been written to it, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.contents()).into_owned()
+    }
+
     /// What has been written to it.
     pub fn contents(&self) -> Vec<u8> {
         let mut data: *mut c_char = std::ptr::null_mut();
