@@ -22,6 +22,8 @@ struct Objects {
 struct Delegate(Rc<Objects>);
 
 fn refuse(scope: &mut v8::PinScope<'_, '_>) {
+    // V8 forbids JavaScript while it reads, and the error is a class of the library.
+    v8::allow_javascript_execution_scope!(let scope, scope);
     let message = string(scope, "Unable to deserialize cloned data.");
     throw_data_clone_error(scope, message);
 }

@@ -103,6 +103,7 @@ pub struct MessagePort {
     data: RefCell<Option<Arc<PortData>>>,
     receiving: Cell<bool>,
     closing: Cell<bool>,
+    closed: Cell<bool>,
     referenced: Cell<bool>,
 }
 
@@ -140,9 +141,9 @@ impl MessagePort {
         }
     }
 
-    /// Whether the port keeps the loop alive; `None` once it is closed.
+    /// Whether the port keeps the loop alive, or did when it began to close; `None` once it is closed.
     pub fn has_reference(&self) -> Option<bool> {
-        (!self.closing.get()).then(|| self.referenced.get())
+        (!self.closed.get()).then(|| self.referenced.get())
     }
 
     /// Begins to deliver messages.
@@ -186,10 +187,10 @@ pub fn new_port<'s>(scope: &mut v8::PinScope<'s, '_>, data: Arc<PortData>) -> Op
         data: RefCell::new(Some(data.clone())),
         receiving: Cell::new(false),
         closing: Cell::new(false),
-        referenced: Cell::new(true),
+        closed: Cell::new(false),
+        referenced: Cell::new(false),
     };
     async_wrap::wrap_async(scope, object, "MESSAGEPORT", port);
-    env.event_loop.add_reference();
     open.objects.borrow_mut().insert(key, v8::Global::new(scope, object));
     data.set_owner(env.event_loop.handle(), key);
     let on_init = env.symbol(scope, "oninit");
@@ -219,17 +220,19 @@ pub fn new_broadcast_port<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> O
 
 /// Closes the port: its end is told in the closing phase, its peer through its queue.
 pub fn close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
-    if port.closing.get() {
+    if port.closing.replace(true) {
         return;
     }
     let env = Env::of(scope);
-    port.reference(&env, false);
-    port.closing.set(true);
+    if port.referenced.get() {
+        env.event_loop.remove_reference();
+    }
     let port = port.clone();
     env.event_loop.defer_close(Box::new(move |scope| on_close(scope, &port)));
 }
 
 fn on_close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
+    port.closed.set(true);
     let data = port.data.borrow_mut().take();
     if let Some(data) = data {
         disentangle(&data);
@@ -274,7 +277,8 @@ pub fn deliver(
     let Some(data) = port.data() else { return };
     let waiting = data.queue.lock().incoming.len();
     let mut limit = if force { waiting } else { waiting.max(BATCH) };
-    while !port.is_detached() {
+    // A port that is being closed still delivers what it has.
+    while port.data().is_some() {
         if limit == 0 {
             data.trigger();
             return;
@@ -293,7 +297,7 @@ pub fn deliver(
         let context = object.get_creation_context(scope).unwrap_or_else(|| scope.get_current_context());
         let scope = &mut v8::ContextScope::new(scope, context);
         if !emit(scope, object, &message) {
-            if !port.is_detached() {
+            if port.data().is_some() {
                 data.trigger();
             }
             return;

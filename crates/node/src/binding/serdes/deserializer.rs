@@ -45,6 +45,8 @@ impl v8::ValueDeserializerImpl for Delegate {
         scope: &mut v8::PinScope<'s, '_>,
         _deserializer: &dyn v8::ValueDeserializerHelper,
     ) -> Option<v8::Local<'s, v8::Object>> {
+        // V8 forbids JavaScript while it reads, and leaves it to the embedder to allow it here.
+        v8::allow_javascript_execution_scope!(let scope, scope);
         let this = self.this.to_local(scope)?;
         let Some(read) = hook(scope, this, "_readHostObject").ok()? else {
             throw(scope, "Unable to deserialize cloned data.");
