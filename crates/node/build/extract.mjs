@@ -119,6 +119,18 @@ function defined(values) {
   );
 }
 
+/** The options as of a command line without any: this script itself runs with two. */
+function defaults(values) {
+  const own = { '--warnings': true, '--expose-internals': false };
+  for (const [name, value] of Object.entries(own)) {
+    if (!(name in values)) throw new Error(`the binary has no option ${name}`);
+    values[name] = value;
+    const negated = `--no-${name.slice(2)}`;
+    if (negated in values) values[negated] = !value;
+  }
+  return values;
+}
+
 function describeFunction(name, fn) {
   const proto = fn.prototype;
   const methods = proto
@@ -196,7 +208,7 @@ const tables = {
     ]),
   ),
   options: {
-    values: constant(defined(options.getCLIOptionsValues())),
+    values: constant(defaults(defined(options.getCLIOptionsValues()))),
     info: [...info.options].map(([name, o]) => [
       name,
       { ...o, defaultIsTrue: o.defaultIsTrue, helpText: o.helpText },
