@@ -1,0 +1,95 @@
+//! The broker: one per host process.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use parking_lot::Mutex;
+use secure_exec_protocol::{File, VmConfig};
+
+use crate::core::Core;
+use crate::event::Sink;
+use crate::handle::{Isolation, VmHandle};
+use crate::poller::{self, Poller};
+use crate::process::ProcessId;
+use crate::spawner::{self, Order, Outcome};
+
+/// Where the pieces of a VM process are.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The executable.
+    pub launcher: PathBuf,
+    /// The addon it loads.
+    pub addon: PathBuf,
+    /// The startup snapshot, with its sum beside it; None boots without.
+    pub snapshot: Option<PathBuf>,
+    /// Serves a socket on the calling thread, for `Isolation::InProcess`.
+    pub in_process: Option<fn(OwnedFd, Option<&Path>)>,
+}
+
+/// Starts, supervises and replaces VM processes.
+pub struct Broker {
+    pub(crate) core: Mutex<Core>,
+    pub(crate) poller: Arc<Poller>,
+}
+
+impl Broker {
+    /// Starts the broker's threads; VM processes come with the first VM.
+    ///
+    /// # Errors
+    /// No descriptor or thread is to be had.
+    pub fn start(settings: Settings) -> io::Result<Arc<Broker>> {
+        let poller = Arc::new(Poller::new()?);
+        let mut failure = None;
+        let broker = Arc::new_cyclic(|weak| {
+            let orders = spawner::start(weak.clone(), Arc::new(settings)).unwrap_or_else(|error| {
+                failure = Some(error);
+                dead_end()
+            });
+            if let Err(error) = poller::start(weak.clone()) {
+                failure = Some(error);
+            }
+            Broker { core: Mutex::new(Core::new(orders, poller.clone())), poller: poller.clone() }
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(broker),
+        }
+    }
+
+    /// Creates a VM; `sink` hears of it by `Created`.
+    pub fn create(
+        self: &Arc<Self>,
+        config: VmConfig,
+        files: Vec<File>,
+        isolation: Isolation,
+        sink: Arc<dyn Sink>,
+    ) -> VmHandle {
+        let vm = self.core.lock().create(config, files, isolation, sink);
+        self.poller.wake();
+        VmHandle::new(self.clone(), vm)
+    }
+
+    /// Starts a spare VM process if there is none.
+    pub fn prepare(&self) {
+        self.core.lock().prepare_spare();
+    }
+
+    /// Pids of the VM processes, for tests and diagnosis.
+    #[must_use]
+    pub fn pids(&self) -> Vec<i32> {
+        self.core.lock().processes.values().filter_map(|process| Some(process.child.as_ref()?.pid())).collect()
+    }
+
+    pub(crate) fn started(&self, process: ProcessId, outcome: Outcome) {
+        self.core.lock().started(process, outcome);
+        self.poller.wake();
+    }
+}
+
+/// A channel that nobody reads: an order sent into it is refused.
+fn dead_end() -> Sender<Order> {
+    std::sync::mpsc::channel().0
+}

@@ -1,0 +1,104 @@
+//! What the broker tells the embedder.
+
+use secure_exec_protocol::{CallId, Exit, Failure, FileReply, Limit, Phase, ResourceSnapshot, Stream};
+
+/// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
+pub trait Sink: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+}
+
+/// Something that happened to a VM or to one of its calls.
+#[derive(Debug)]
+pub enum Event {
+    /// The first boot is over, with its files in place.
+    Created(Result<Vec<Phase>, VmError>),
+    /// The program has a pid.
+    Started { call: CallId, pid: i32 },
+    /// Output; the embedder gives credit back when it is consumed.
+    Output { call: CallId, stream: Stream, data: Vec<u8> },
+    /// The guest consumed input.
+    InputCredit { call: CallId, stream: Stream, bytes: u32 },
+    /// A piece of a returned value.
+    Value { call: CallId, data: Vec<u8> },
+    /// Settles a program.
+    Exited { call: CallId, exit: Exit },
+    /// Settles a file method.
+    File { call: CallId, reply: FileReply },
+    /// Settles a resource snapshot.
+    Resources { call: CallId, resources: ResourceSnapshot },
+    /// Settles any call.
+    Failed { call: CallId, error: VmError },
+    /// Everything is freed.
+    Disposed,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmError {
+    /// `ERR_VM_CRASHED`, another code of ours, or an errno name.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// For `ERR_VM_CRASHED`: what ended the VM process.
+    pub why: Option<String>,
+    /// The limit that was reached.
+    pub limit: Option<Limit>,
+    /// The replacement starts from the files given at creation.
+    pub state_lost: bool,
+    /// Negative errno, or 0.
+    pub errno: i32,
+    /// The syscall that failed, or empty.
+    pub syscall: String,
+    /// The guest path, or empty.
+    pub path: Vec<u8>,
+}
+
+impl VmError {
+    /// The VM process died or was given up.
+    #[must_use]
+    pub fn crashed(why: &str, limit: Option<Limit>, state_lost: bool) -> VmError {
+        let lost = if state_lost { "; files written since creation are lost" } else { "" };
+        VmError {
+            code: "ERR_VM_CRASHED".into(),
+            message: format!("The VM process ended: {why}{lost}"),
+            why: Some(why.into()),
+            limit,
+            state_lost,
+            ..VmError::default()
+        }
+    }
+
+    /// The VM is disposed.
+    #[must_use]
+    pub fn disposed() -> VmError {
+        VmError {
+            code: "ERR_VM_DISPOSED".into(),
+            message: "NodeRuntime has been disposed".into(),
+            ..VmError::default()
+        }
+    }
+
+    /// No VM process can be had.
+    #[must_use]
+    pub fn cannot_start(reason: &str) -> VmError {
+        VmError {
+            code: "ERR_VM_START".into(),
+            message: format!("The VM process cannot start: {reason}"),
+            ..VmError::default()
+        }
+    }
+}
+
+impl From<Failure> for VmError {
+    fn from(failure: Failure) -> VmError {
+        VmError {
+            code: failure.code,
+            message: failure.message,
+            errno: failure.errno,
+            syscall: failure.syscall,
+            path: failure.path,
+            ..VmError::default()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The thread that waits for sockets, children and deadlines.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Weak;
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::process::ProcessId;
+
+/// An epoll instance and a way to interrupt its wait.
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+    wake: OwnedFd,
+}
+
+/// What became ready.
+pub(crate) enum Ready {
+    Socket(ProcessId),
+    Child(ProcessId),
+}
+
+const WAKE: u64 = u64::MAX;
+/// Tells a child's pidfd from its socket.
+const CHILD: u64 = 1 << 63;
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        // SAFETY: both return a new descriptor or -1.
+        let (epoll, wake) = unsafe {
+            (
+                owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?,
+                owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?,
+            )
+        };
+        let poller = Poller { epoll, wake };
+        poller.control(libc::EPOLL_CTL_ADD, poller.wake.as_raw_fd(), libc::EPOLLIN, WAKE)?;
+        Ok(poller)
+    }
+
+    pub(crate) fn add_socket(&self, fd: RawFd, process: ProcessId) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, process)
+    }
+
+    /// Waits for room in the socket as well, or no longer.
+    pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, write: bool) {
+        let events = if write { libc::EPOLLIN | libc::EPOLLOUT } else { libc::EPOLLIN };
+        // Fails only if the socket is gone, and then there is nothing to wait for.
+        let _ = self.control(libc::EPOLL_CTL_MOD, fd, events, process);
+    }
+
+    pub(crate) fn add_child(&self, fd: RawFd, process: ProcessId) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, process | CHILD)
+    }
+
+    pub(crate) fn remove(&self, fd: RawFd) {
+        // Fails only if it was not there.
+        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
+    }
+
+    /// Makes the thread look at its deadlines again.
+    pub(crate) fn wake(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the buffer is valid; a full counter means that a wake-up is pending already.
+        unsafe { libc::write(self.wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    fn control(&self, operation: i32, fd: RawFd, events: i32, data: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: data };
+        // SAFETY: `event` is valid for the call.
+        match unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
+        // Rounded up: waking a moment before a deadline would spin.
+        let timeout = timeout.map_or(-1, |left| i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX));
+        // SAFETY: `events` is valid for the number of entries given.
+        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, timeout) };
+        let count = usize::try_from(count).unwrap_or(0);
+        let mut ready = Vec::with_capacity(count);
+        for event in events.iter().take(count) {
+            let data = event.u64;
+            match data {
+                WAKE => {
+                    let mut counter = [0u8; 8];
+                    // SAFETY: the buffer is valid; the descriptor does not block.
+                    unsafe { libc::read(self.wake.as_raw_fd(), counter.as_mut_ptr().cast(), counter.len()) };
+                }
+                _ if data & CHILD != 0 => ready.push(Ready::Child(data & !CHILD)),
+                _ => ready.push(Ready::Socket(data)),
+            }
+        }
+        ready
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start(broker: Weak<Broker>) -> io::Result<()> {
+    std::thread::Builder::new().name("secure-exec-poll".into()).spawn(move || run(&broker))?;
+    Ok(())
+}
+
+fn run(broker: &Weak<Broker>) {
+    while let Some(broker) = broker.upgrade() {
+        let timeout = broker.core.lock().timers.wait();
+        let ready = broker.poller.wait(timeout);
+        let mut core = broker.core.lock();
+        for ready in ready {
+            match ready {
+                Ready::Socket(process) => {
+                    core.socket_ready(process);
+                }
+                Ready::Child(process) => core.child_ready(process),
+            }
+        }
+        while let Some(due) = core.timers.take_due() {
+            core.due(due);
+        }
+    }
+}
+
+/// # Safety
+/// `fd` is -1 or nobody else's.
+unsafe fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: by the caller.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

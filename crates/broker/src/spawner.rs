@@ -1,0 +1,157 @@
+//! The thread that starts VM processes. It never ends, because a VM process dies with the thread that started it.
+
+use std::ffi::{CString, c_char};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
+
+use crate::broker::{Broker, Settings};
+use crate::connection::Connection;
+use crate::process::{Child, ProcessId};
+use crate::snapshot;
+
+/// The descriptor on which a VM process finds its socket.
+const SOCKET_FD: RawFd = 3;
+
+/// What is to be started.
+pub(crate) struct Order {
+    pub(crate) process: ProcessId,
+    pub(crate) in_process: bool,
+}
+
+/// A started process, or why it did not start.
+pub(crate) type Outcome = Result<(Connection, Option<Child>), String>;
+
+/// Starts the thread.
+pub(crate) fn start(broker: Weak<Broker>, settings: Arc<Settings>) -> io::Result<Sender<Order>> {
+    let (orders, inbox) = channel();
+    std::thread::Builder::new().name("secure-exec-spawn".into()).spawn(move || serve(&broker, &settings, &inbox))?;
+    Ok(orders)
+}
+
+fn serve(broker: &Weak<Broker>, settings: &Settings, inbox: &Receiver<Order>) {
+    let mut identity = None;
+    for order in inbox {
+        let outcome = fulfil(settings, &order, &mut identity);
+        let Some(broker) = broker.upgrade() else { return };
+        broker.started(order.process, outcome);
+    }
+}
+
+fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> Outcome {
+    let known = match identity {
+        Some(identity) => identity.clone(),
+        None => identity.insert(settings.snapshot.as_deref().map_or(Ok(String::new()), snapshot::verify)?).clone(),
+    };
+    let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
+    let connection = Connection::new(ours).map_err(|error| format!("socket: {error}"))?;
+    if order.in_process {
+        let serve = settings.in_process.ok_or("this build cannot run a VM in the host process")?;
+        let snapshot = settings.snapshot.clone();
+        std::thread::Builder::new()
+            .name("secure-exec-vm".into())
+            .spawn(move || serve(theirs.into(), snapshot.as_deref()))
+            .map_err(|error| format!("thread: {error}"))?;
+        return Ok((connection, None));
+    }
+    let child = launch(settings, &known, &theirs.into()).map_err(|error| format!("the launcher: {error}"))?;
+    Ok((connection, Some(child)))
+}
+
+/// Runs `launcher <addon> <our pid> <snapshot> <its identity>` with an empty environment, its own process group (a
+/// Ctrl-C at the terminal is for the host alone), no signal blocked or ignored, and the socket.
+fn launch(settings: &Settings, identity: &str, socket: &OwnedFd) -> io::Result<Child> {
+    let launcher = c_string(settings.launcher.as_os_str().as_bytes())?;
+    let arguments = [
+        launcher.clone(),
+        c_string(settings.addon.as_os_str().as_bytes())?,
+        c_string(std::process::id().to_string().as_bytes())?,
+        c_string(settings.snapshot.as_ref().map_or(&b""[..], |path| path.as_os_str().as_bytes()))?,
+        c_string(identity.as_bytes())?,
+    ];
+    let mut argv: Vec<*mut c_char> = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
+    argv.push(std::ptr::null_mut());
+    let envp: [*mut c_char; 1] = [std::ptr::null_mut()];
+    let actions = FileActions::new(socket)?;
+    let attributes = Attributes::new()?;
+    let mut pid = 0;
+    // SAFETY: every pointer is valid for the call, and argv and envp end with null.
+    check(unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            launcher.as_ptr(),
+            &raw const actions.0,
+            &raw const attributes.0,
+            argv.as_ptr(),
+            envp.as_ptr(),
+        )
+    })?;
+    Child::adopt(pid)
+}
+
+struct FileActions(libc::posix_spawn_file_actions_t);
+
+impl FileActions {
+    fn new(socket: &OwnedFd) -> io::Result<FileActions> {
+        // SAFETY: the type is plain data that the init function fills.
+        let mut actions = FileActions(unsafe { std::mem::zeroed() });
+        // SAFETY: `actions` is valid for writes; the path is a C string that is copied.
+        unsafe {
+            check(libc::posix_spawn_file_actions_init(&raw mut actions.0))?;
+            for fd in 0..SOCKET_FD {
+                let path = c"/dev/null".as_ptr();
+                check(libc::posix_spawn_file_actions_addopen(&raw mut actions.0, fd, path, libc::O_RDWR, 0))?;
+            }
+            // A dup2 onto itself also clears CLOEXEC (POSIX, `posix_spawn_file_actions_adddup2`).
+            check(libc::posix_spawn_file_actions_adddup2(&raw mut actions.0, socket.as_raw_fd(), SOCKET_FD))?;
+        }
+        Ok(actions)
+    }
+}
+
+impl Drop for FileActions {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new` (glibc's destroy also accepts a zeroed one).
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+    }
+}
+
+struct Attributes(libc::posix_spawnattr_t);
+
+impl Attributes {
+    fn new() -> io::Result<Attributes> {
+        // SAFETY: the types are plain data that the init functions fill.
+        let (mut attributes, mut none, mut all) =
+            unsafe { (Attributes(std::mem::zeroed()), std::mem::zeroed(), std::mem::zeroed()) };
+        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        // SAFETY: all pointers are valid for the calls.
+        unsafe {
+            check(libc::posix_spawnattr_init(&raw mut attributes.0))?;
+            libc::sigemptyset(&raw mut none);
+            libc::sigfillset(&raw mut all);
+            check(libc::posix_spawnattr_setpgroup(&raw mut attributes.0, 0))?;
+            check(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const none))?;
+            check(libc::posix_spawnattr_setsigdefault(&raw mut attributes.0, &raw const all))?;
+            check(libc::posix_spawnattr_setflags(&raw mut attributes.0, i16::try_from(flags).unwrap_or(0)))?;
+        }
+        Ok(attributes)
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`.
+        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+    }
+}
+
+fn check(code: libc::c_int) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+fn c_string(bytes: &[u8]) -> io::Result<CString> {
+    CString::new(bytes).map_err(io::Error::other)
+}

@@ -1,0 +1,83 @@
+//! What a VM is made from.
+
+use serde::{Deserialize, Serialize};
+
+/// A file that is there before the first program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Absolute path; missing parents are made.
+    #[serde(with = "serde_bytes")]
+    pub path: Vec<u8>,
+    /// Its content.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+}
+
+/// Everything a VM is created with, except its files, which follow as file requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VmConfig {
+    /// Environment of every program, over the VM's own.
+    pub env: Vec<(String, String)>,
+    /// Working directory of programs; `/workspace` if absent.
+    pub cwd: Option<String>,
+    /// Bounds.
+    pub limits: VmLimits,
+    /// Guest clocks at full resolution instead of whole milliseconds.
+    pub high_resolution_time: bool,
+    /// Guest clocks stand still within a turn of the event loop.
+    pub freeze_time: bool,
+}
+
+/// Bounds of a VM; the defaults are the documented ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VmLimits {
+    /// `resources.cpuCount`.
+    pub cpu_count: u32,
+    /// `resources.maxProcesses`.
+    pub max_processes: u64,
+    /// `resources.maxOpenFds`, per process.
+    pub max_open_fds: u64,
+    /// `resources.maxPipes`.
+    pub max_pipes: u64,
+    /// `resources.maxFilesystemBytes`.
+    pub max_filesystem_bytes: u64,
+    /// `resources.maxInodeCount`.
+    pub max_inodes: u64,
+    /// `resources.maxFileBytes`.
+    pub max_file_bytes: u64,
+    /// `resources.maxProcessArgvBytes`.
+    pub max_argv_bytes: u64,
+    /// `resources.maxProcessEnvBytes`.
+    pub max_env_bytes: u64,
+    /// `resources.maxMemoryBytes`: data segment of the VM process.
+    pub max_memory_bytes: u64,
+    /// `jsRuntime.v8HeapLimitMb`, in bytes.
+    pub heap_bytes: u64,
+    /// `jsRuntime.cpuTimeLimitMs`; `None` is no limit.
+    pub cpu_time_ms: Option<u64>,
+    /// `jsRuntime.wallClockLimitMs`; `None` is no limit.
+    pub wall_clock_ms: Option<u64>,
+    /// `jsRuntime.maxTimers`.
+    pub max_timers: u64,
+}
+
+impl Default for VmLimits {
+    fn default() -> Self {
+        VmLimits {
+            cpu_count: 1,
+            max_processes: 64,
+            max_open_fds: 256,
+            max_pipes: 128,
+            max_filesystem_bytes: 64 << 20,
+            max_inodes: 16_384,
+            max_file_bytes: 32 << 20,
+            max_argv_bytes: 1 << 20,
+            max_env_bytes: 1 << 20,
+            max_memory_bytes: 512 << 20,
+            heap_bytes: 128 << 20,
+            cpu_time_ms: Some(30_000),
+            wall_clock_ms: None,
+            max_timers: 4096,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The host's file methods.
+
+use serde::{Deserialize, Serialize};
+
+/// An operation on the VM's filesystem, done as the guest's user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileRequest {
+    /// Answered by `Data`.
+    Read {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// The next piece of a file too large for one frame.
+    ReadMore { handle: u32 },
+    /// Creates or truncates. The host picks a free number as `handle` if it is going to send more.
+    Write {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        handle: Option<u32>,
+        /// Missing directories on the way are made.
+        parents: bool,
+    },
+    /// The next piece; fails with `EBADF` behind a `Write` that failed.
+    WriteMore {
+        handle: u32,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        last: bool,
+    },
+    /// Answered by `Entries`, without `.` and `..`.
+    ReadDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    MakeDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        recursive: bool,
+    },
+    /// Answered by `Stat`; follows symbolic links.
+    Stat {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Answered by `Exists`.
+    Exists {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    Remove {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        recursive: bool,
+    },
+    Rename {
+        #[serde(with = "serde_bytes")]
+        from: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        to: Vec<u8>,
+    },
+}
+
+/// What a file request gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileReply {
+    /// Nothing but success.
+    Done,
+    /// A piece of the file, and a handle if there is more.
+    Data {
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        more: Option<u32>,
+    },
+    Entries(Vec<DirectoryEntry>),
+    Stat(FileStat),
+    Exists(bool),
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryEntry {
+    #[serde(with = "serde_bytes")]
+    pub name: Vec<u8>,
+    /// The type bits of `st_mode` (`S_IFMT`).
+    pub kind: u32,
+}
+
+/// What `stat(2)` tells; times in nanoseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStat {
+    pub dev: u64,
+    pub ino: u64,
+    pub mode: u32,
+    pub nlink: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub size: u64,
+    pub blocks: u64,
+    pub atime_ns: i64,
+    pub mtime_ns: i64,
+    pub ctime_ns: i64,
+    pub birthtime_ns: i64,
+}

@@ -1,0 +1,59 @@
+//! What the host says to a VM process.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, FileRequest, Program, Stream, VmConfig, VmId};
+
+/// One frame from host to VM process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFrame {
+    /// The VM it is about; 0 for the process itself.
+    pub vm: VmId,
+    /// The call it belongs to.
+    pub call: CallId,
+    pub message: HostMessage,
+}
+
+/// The content of a [`HostFrame`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum HostMessage {
+    /// Boots the VM `vm`. Answer: `Created`.
+    Create(Box<VmConfig>),
+    /// Kills its processes and frees it. Answer: `Destroyed`.
+    Destroy,
+    /// Runs a program. Answer: `Exited`, or `Failed` if it cannot start.
+    Spawn(Box<Program>),
+    /// Bytes for a stream of the call's program; `end` closes the stream behind them.
+    Input {
+        stream: Stream,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        end: bool,
+    },
+    /// A signal for the call's program.
+    Signal { signal: u8 },
+    /// The host took this many bytes of an output stream.
+    Credit { stream: Stream, bytes: u32 },
+    /// A file method. Answer: `File`.
+    File(FileRequest),
+    /// Answer: `Resources`.
+    Resources,
+    /// The filesystem from `offset` on, serialized at offset 0. Answer: `Chunk`.
+    Export { offset: u64 },
+    /// A piece of an exported filesystem for a VM without processes. Answer: `Imported`.
+    Import {
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        last: bool,
+    },
+    /// Is the server thread alive? Answer: `Pong`.
+    Ping,
+}
+
+impl HostMessage {
+    /// Whether the frame's call id expects an answer.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        !matches!(self, HostMessage::Input { .. } | HostMessage::Signal { .. } | HostMessage::Credit { .. })
+    }
+}

@@ -1,0 +1,35 @@
+//! A guest program to run.
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of a program's standard input when it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdin {
+    /// All of it; end of file follows.
+    Whole(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// It comes by `Input` messages.
+    Stream,
+}
+
+/// A guest process to start, with pipes on its standard streams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// `argv`; the first is looked up in `PATH`.
+    pub argv: Vec<String>,
+    /// Environment over the VM's.
+    pub env: Vec<(String, String)>,
+    /// Working directory if not the VM's.
+    pub cwd: Option<String>,
+    /// Standard input.
+    pub stdin: Stdin,
+    /// Killed after this time.
+    pub timeout_ms: Option<u64>,
+    /// Output is sent as it comes; otherwise as late as its bounded buffer allows.
+    pub streaming: bool,
+    /// A `Started` message tells the pid.
+    pub announce: bool,
+    /// The program can hand back a value by `globalThis.__return`.
+    pub returns: bool,
+    /// Pipes on the descriptors [`crate::CONTROL_IN`] and [`crate::CONTROL_OUT`].
+    pub control: bool,
+}

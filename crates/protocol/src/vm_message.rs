@@ -1,0 +1,146 @@
+//! What a VM process says to the host.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, FileReply, Stream, VmId};
+
+/// One frame from VM process to host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VmFrame {
+    /// The VM it is about; 0 for the process itself.
+    pub vm: VmId,
+    /// The call it belongs to.
+    pub call: CallId,
+    pub message: VmMessage,
+}
+
+/// The content of a [`VmFrame`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum VmMessage {
+    /// The process is ready for its first request.
+    Hello { version: u32, phases: Vec<Phase> },
+    Created { phases: Vec<Phase> },
+    Destroyed,
+    /// The program runs (only for [`crate::Program::announce`]).
+    Started { pid: i32 },
+    /// Bytes of an output stream.
+    Output {
+        stream: Stream,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// The guest took this many bytes of an input stream.
+    InputCredit { stream: Stream, bytes: u32 },
+    /// A piece of a returned value that is too long for `Exited`.
+    Value {
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// The program ended.
+    Exited(Box<Exit>),
+    File(FileReply),
+    Resources(ResourceSnapshot),
+    Chunk {
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        last: bool,
+    },
+    Imported,
+    Pong,
+    /// The request could not be done.
+    Failed(Failure),
+    /// The process must not be used any more; it can still export its filesystems.
+    Condemned { why: String, limit: Option<Limit> },
+}
+
+impl VmMessage {
+    /// Whether it settles the request with its call id.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        !matches!(
+            self,
+            VmMessage::Hello { .. }
+                | VmMessage::Started { .. }
+                | VmMessage::Output { .. }
+                | VmMessage::InputCredit { .. }
+                | VmMessage::Value { .. }
+                | VmMessage::Condemned { .. }
+        )
+    }
+}
+
+/// A step of a boot and how long it took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    pub name: String,
+    pub micros: u64,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// `$?` of a shell: the exit status, or 128 and the signal.
+    pub code: i32,
+    /// What ended it, if it was not the program.
+    pub cause: Option<Cause>,
+    /// Output that no `Output` message brought.
+    #[serde(with = "serde_bytes")]
+    pub stdout: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub stderr: Vec<u8>,
+    /// The value handed back, as JSON, behind what `Value` messages brought.
+    #[serde(with = "serde_bytes")]
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why the VM ended a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The call's own timeout.
+    TimedOut,
+    /// A limit of the VM.
+    Limit(Limit),
+    /// The engine gave up on the guest.
+    Fatal(String),
+}
+
+/// A limit that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Name in the public API.
+    pub name: String,
+    pub bound: u64,
+    pub used: u64,
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// An errno name, or a code of ours.
+    pub code: String,
+    /// Negative errno if it is one, else 0.
+    pub errno: i32,
+    /// Text without any host path.
+    pub message: String,
+    /// The syscall that failed, or empty.
+    pub syscall: String,
+    /// The guest path, or empty.
+    #[serde(with = "serde_bytes")]
+    pub path: Vec<u8>,
+}
+
+/// What a VM holds right now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceSnapshot {
+    pub processes: u64,
+    pub zombies: u64,
+    pub fds: u64,
+    pub pipes: u64,
+    pub ptys: u64,
+    pub sockets: u64,
+    pub listeners: u64,
+    pub buffered_bytes: u64,
+    pub filesystem_bytes: u64,
+    pub inodes: u64,
+    pub heap_bytes: u64,
+}
