@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use secure_exec_protocol::{VERSION, VmFrame, VmMessage};
+use secure_exec_protocol::{Received, VERSION, VmFrame, VmMessage};
 
-use crate::connection::Received;
 use crate::core::{Call, Core};
 use crate::event::Event;
 use crate::process::{ProcessId, Stage};

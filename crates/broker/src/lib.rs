@@ -7,7 +7,7 @@
 //!
 //! Layers, each using only those below it:
 //! `broker`, `handle` (what the embedder calls) → `lifecycle`, `calls`, `dispatch` (the state machine, all under
-//! one lock) → `connection`, `process`, `spawner`, `poller` (the operating system).
+//! one lock) → `process`, `spawner`, `poller` (the operating system).
 //!
 //! There is one lock, around [`core::Core`]. It is held while frames are written (the sockets never block) and
 //! while a [`Sink`] is told, so a sink must not call back into the broker.
@@ -17,7 +17,6 @@
 
 mod broker;
 mod calls;
-mod connection;
 mod core;
 mod dispatch;
 mod event;

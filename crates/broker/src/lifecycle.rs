@@ -28,6 +28,7 @@ impl Core {
         sink: Arc<dyn Sink>,
     ) -> VmId {
         let id = self.next_vm();
+        let config = VmConfig { exclusive: isolation == Isolation::Process, ..config };
         let vm = Vm {
             config,
             files: Arc::new(files),

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use secure_exec_protocol::{Limit, VmId};
+use secure_exec_protocol::{Channel, Limit, VmId};
 
-use crate::connection::Connection;
 
 /// Number of a VM process, living or dead, within this broker.
 pub(crate) type ProcessId = u64;
@@ -23,7 +22,7 @@ pub(crate) enum Stage {
 
 /// One VM process.
 pub(crate) struct VmProcess {
-    pub(crate) connection: Connection,
+    pub(crate) connection: Channel,
     /// None for a thread of this process.
     pub(crate) child: Option<Child>,
     pub(crate) stage: Stage,

@@ -8,8 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 
+use secure_exec_protocol::Channel;
+
 use crate::broker::{Broker, Settings};
-use crate::connection::Connection;
 use crate::process::{Child, ProcessId};
 use crate::snapshot;
 
@@ -23,7 +24,7 @@ pub(crate) struct Order {
 }
 
 /// A started process, or why it did not start.
-pub(crate) type Outcome = Result<(Connection, Option<Child>), String>;
+pub(crate) type Outcome = Result<(Channel, Option<Child>), String>;
 
 /// Starts the thread.
 pub(crate) fn start(broker: Weak<Broker>, settings: Arc<Settings>) -> io::Result<Sender<Order>> {
@@ -47,7 +48,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
         None => identity.insert(settings.snapshot.as_deref().map_or(Ok(String::new()), snapshot::verify)?).clone(),
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
-    let connection = Connection::new(ours).map_err(|error| format!("socket: {error}"))?;
+    let connection = Channel::new(ours).map_err(|error| format!("socket: {error}"))?;
     if order.in_process {
         let serve = settings.in_process.ok_or("this build cannot run a VM in the host process")?;
         let snapshot = settings.snapshot.clone();

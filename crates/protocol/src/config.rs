@@ -22,6 +22,8 @@ pub struct VmConfig {
     pub cwd: Option<String>,
     /// Bounds.
     pub limits: VmLimits,
+    /// The VM has its VM process for itself, so that its memory limit is the process's.
+    pub exclusive: bool,
     /// Guest clocks at full resolution instead of whole milliseconds.
     pub high_resolution_time: bool,
     /// Guest clocks stand still within a turn of the event loop.

@@ -10,6 +10,7 @@
 //!   of one stream are under way before the receiver gave some back.
 //! - A frame that is too long or does not decode ends the connection, and nothing else.
 
+pub mod channel;
 pub mod config;
 pub mod file;
 pub mod frame;
@@ -17,6 +18,7 @@ pub mod host_message;
 pub mod program;
 pub mod vm_message;
 
+pub use channel::{Channel, Received};
 pub use config::{File, VmConfig, VmLimits};
 pub use file::{DirectoryEntry, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};

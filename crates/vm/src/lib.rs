@@ -1,1 +1,29 @@
-//! The VM process.
+//! The VM process: serves the host's socket with one kernel per VM.
+//!
+//! - `entry`: the command line of a VM process.
+//! - `lockdown`: what the process takes away from itself.
+//! - `server`: the one thread that talks to the host. It also pumps the standard streams of all guests and
+//!   does the host's file methods; guests run on threads of their own and wake it through the `mailbox`.
+//! - `machine`, `guest_call`, `files`, `filesystem`: one VM, one of its programs, its file methods, its export.
+//! - `guests`, `node_guests`: how programs are run; the seam at which tests put their own.
+//!
+//! The server's thread never runs guest code and holds no state of V8, so it answers even when every
+//! guest hangs or V8 has given up.
+
+mod entry;
+mod filesystem;
+mod files;
+mod guest_call;
+mod guests;
+mod lockdown;
+mod machine;
+mod mailbox;
+mod node_guests;
+mod server;
+mod system;
+
+pub use entry::{serve_in_process, vm_main};
+pub use guests::{Guests, Notice, Returned};
+pub use lockdown::Confinement;
+pub use mailbox::Mailbox;
+pub use server::serve;

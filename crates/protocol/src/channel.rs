@@ -1,17 +1,20 @@
-//! A socket to a VM process: frames out without blocking, bytes in.
+//! A socket between host and VM process: frames out without blocking, frames in.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use secure_exec_protocol::{Decoder, FrameError, HostFrame, VmFrame, encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::frame::{Decoder, FrameError, encode};
 
 /// Bytes taken from the socket at once.
 const READ_SIZE: usize = 64 << 10;
 
 /// One side of the socketpair, in non-blocking mode.
-pub(crate) struct Connection {
+pub struct Channel {
     socket: UnixStream,
     decoder: Decoder,
     /// What the socket did not take yet; the first one is sent up to `sent`.
@@ -20,21 +23,29 @@ pub(crate) struct Connection {
 }
 
 /// What reading brought.
-pub(crate) enum Received {
-    Frames(Vec<VmFrame>),
-    /// The peer is gone; frames that came before it are there.
-    End(Vec<VmFrame>),
+#[derive(Debug)]
+pub enum Received<F> {
+    /// What came, possibly nothing.
+    Frames(Vec<F>),
+    /// The peer is gone; frames that came before that are there.
+    End(Vec<F>),
     /// The peer is not to be trusted any further.
     Garbage(FrameError),
 }
 
-impl Connection {
-    pub(crate) fn new(socket: UnixStream) -> io::Result<Connection> {
+impl Channel {
+    /// Takes over a connected socket.
+    ///
+    /// # Errors
+    /// The socket cannot be made non-blocking.
+    pub fn new(socket: UnixStream) -> io::Result<Channel> {
         socket.set_nonblocking(true)?;
-        Ok(Connection { socket, decoder: Decoder::new(), unsent: VecDeque::new(), sent: 0 })
+        Ok(Channel { socket, decoder: Decoder::new(), unsent: VecDeque::new(), sent: 0 })
     }
 
-    pub(crate) fn fd(&self) -> RawFd {
+    /// The socket, to wait for.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 
@@ -42,7 +53,7 @@ impl Connection {
     ///
     /// # Errors
     /// The frame is too long.
-    pub(crate) fn send(&mut self, frame: &HostFrame) -> Result<(), FrameError> {
+    pub fn send<F: Serialize>(&mut self, frame: &F) -> Result<(), FrameError> {
         let mut bytes = Vec::new();
         encode(frame, &mut bytes)?;
         self.unsent.push_back(bytes);
@@ -51,7 +62,7 @@ impl Connection {
     }
 
     /// Sends what is kept.
-    pub(crate) fn flush(&mut self) {
+    pub fn flush(&mut self) {
         while let Some(first) = self.unsent.front() {
             match self.socket.write(first.get(self.sent..).unwrap_or_default()) {
                 Ok(count) => {
@@ -72,13 +83,14 @@ impl Connection {
         }
     }
 
-    /// Whether the poller must wait for room in the socket.
-    pub(crate) fn wants_write(&self) -> bool {
+    /// Whether room in the socket must be waited for.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
         !self.unsent.is_empty()
     }
 
     /// Takes what has arrived.
-    pub(crate) fn receive(&mut self) -> Received {
+    pub fn receive<F: DeserializeOwned>(&mut self) -> Received<F> {
         let mut frames = Vec::new();
         let mut buffer = vec![0; READ_SIZE];
         loop {

@@ -1,0 +1,268 @@
+//! A program with its standard streams: what runs between `Spawn` and `Exited`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use secure_exec_kernel::{FileDescription, Process};
+use secure_exec_protocol::{
+    CONTROL_OUT, Cause, Exit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, VmMessage,
+};
+
+use crate::guests::Returned;
+use crate::mailbox::CallWaker;
+
+/// Bytes read from a pipe at once: half a window, so that one piece can be on its way while the next is made.
+const PIECE: usize = STREAM_WINDOW / 2;
+
+/// Longest value that a program can hand back.
+const MAX_VALUE: usize = 16 << 20;
+
+/// An output stream of the program.
+pub(crate) struct Output {
+    stream: Stream,
+    /// None behind end of file.
+    pipe: Option<Arc<FileDescription>>,
+    /// Bytes that may be sent.
+    credit: usize,
+    /// Read, not sent.
+    kept: Vec<u8>,
+}
+
+/// An input stream of the program.
+pub(crate) struct Input {
+    stream: Stream,
+    /// None once closed.
+    pipe: Option<Arc<FileDescription>>,
+    data: VecDeque<Vec<u8>>,
+    /// Bytes of the first piece that the guest has.
+    written: usize,
+    end: bool,
+}
+
+/// A running program.
+pub(crate) struct GuestCall {
+    pub(crate) process: Arc<Process>,
+    waker: Arc<CallWaker>,
+    task_waker: Waker,
+    /// Control output first: what it announces must come behind the output before it.
+    outputs: Vec<Output>,
+    inputs: Vec<Input>,
+    /// Output goes out at once.
+    streaming: bool,
+    returned: Option<Arc<Returned>>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline_cause: Cause,
+    /// Why the VM killed it.
+    pub(crate) cause: Option<Cause>,
+    /// The thread of a killed program is not free yet.
+    pub(crate) lingers: bool,
+}
+
+/// The VM's ends of a program's pipes, and how it runs.
+pub(crate) struct Parts {
+    pub(crate) process: Arc<Process>,
+    pub(crate) waker: Arc<CallWaker>,
+    pub(crate) outputs: Vec<(Stream, Arc<FileDescription>)>,
+    pub(crate) inputs: Vec<(Stream, Arc<FileDescription>)>,
+    pub(crate) streaming: bool,
+    pub(crate) returned: Option<Arc<Returned>>,
+    pub(crate) deadline: Option<(Duration, Cause)>,
+}
+
+impl GuestCall {
+    pub(crate) fn new(parts: Parts) -> GuestCall {
+        let output = |(stream, pipe)| Output { stream, pipe: Some(pipe), credit: STREAM_WINDOW, kept: Vec::new() };
+        let input =
+            |(stream, pipe)| Input { stream, pipe: Some(pipe), data: VecDeque::new(), written: 0, end: false };
+        let mut outputs: Vec<Output> = parts.outputs.into_iter().map(output).collect();
+        outputs.sort_by_key(|output| output.stream != CONTROL_OUT);
+        let deadline = parts.deadline.as_ref().and_then(|(after, _)| Instant::now().checked_add(*after));
+        GuestCall {
+            process: parts.process,
+            task_waker: parts.waker.waker(),
+            waker: parts.waker,
+            outputs,
+            inputs: parts.inputs.into_iter().map(input).collect(),
+            streaming: parts.streaming,
+            returned: parts.returned,
+            deadline,
+            deadline_cause: parts.deadline.map_or(Cause::TimedOut, |(_, cause)| cause),
+            cause: None,
+            lingers: false,
+        }
+    }
+
+    /// Takes bytes for an input stream.
+    pub(crate) fn feed(&mut self, stream: Stream, data: Vec<u8>, end: bool) {
+        if let Some(input) = self.inputs.iter_mut().find(|input| input.stream == stream) {
+            if !data.is_empty() {
+                input.data.push_back(data);
+            }
+            input.end |= end;
+        }
+    }
+
+    /// The host took bytes of an output stream.
+    pub(crate) fn credit(&mut self, stream: Stream, bytes: u32) {
+        if let Some(output) = self.outputs.iter_mut().find(|output| output.stream == stream) {
+            output.credit = output.credit.saturating_add(bytes as usize).min(STREAM_WINDOW);
+        }
+    }
+
+    /// Moves what can be moved. The messages are to be sent in order; `Exited` is the last one ever.
+    pub(crate) fn pump(&mut self, messages: &mut Vec<VmMessage>) {
+        self.waker.rearm();
+        let waker = self.task_waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        for input in &mut self.inputs {
+            input.pump(cx, messages);
+        }
+        // Asked before the pipes are read: what a dead program wrote is in them by now.
+        let status = self.process.poll_exit(cx);
+        if let Poll::Ready(status) = status {
+            if self.lingers {
+                return;
+            }
+            let mut exit = Exit { code: status.code(), cause: self.cause.take(), ..Exit::default() };
+            for output in &mut self.outputs {
+                let rest = output.drain(cx);
+                match output.stream {
+                    STDOUT => exit.stdout = rest,
+                    STDERR => exit.stderr = rest,
+                    _ if rest.is_empty() => {}
+                    stream => messages.push(VmMessage::Output { stream, data: rest }),
+                }
+            }
+            self.finish(exit, messages);
+            return;
+        }
+        let streaming = self.streaming;
+        let mut control = None;
+        let mut drained = true;
+        for output in &mut self.outputs {
+            if output.stream == CONTROL_OUT {
+                output.fill(cx);
+                control = Some(output);
+                continue;
+            }
+            drained &= output.pump(cx, streaming, messages);
+        }
+        if let Some(control) = control.filter(|_| drained) {
+            control.send(true, messages);
+        }
+    }
+
+    fn finish(&mut self, mut exit: Exit, messages: &mut Vec<VmMessage>) {
+        let value = self.returned.as_ref().and_then(|returned| returned.take());
+        if let Some(value) = value.filter(|_| exit.code == 0) {
+            let mut value = value.into_bytes();
+            if value.len() > MAX_VALUE {
+                let limit = secure_exec_protocol::Limit {
+                    name: "returned value bytes".into(),
+                    bound: MAX_VALUE as u64,
+                    used: value.len() as u64,
+                };
+                exit.cause = Some(Cause::Limit(limit));
+            } else {
+                while value.len() > MAX_CHUNK {
+                    let rest = value.split_off(MAX_CHUNK);
+                    messages.push(VmMessage::Value { data: std::mem::replace(&mut value, rest) });
+                }
+                exit.value = Some(value);
+            }
+        }
+        messages.push(VmMessage::Exited(Box::new(exit)));
+    }
+}
+
+impl Output {
+    /// Reads one piece if none is kept.
+    fn fill(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(pipe) = &self.pipe else { return false };
+        if self.kept.len() >= PIECE {
+            return false;
+        }
+        let start = self.kept.len();
+        self.kept.resize(start + PIECE, 0);
+        let result = pipe.poll_read(self.kept.get_mut(start..).unwrap_or_default(), cx);
+        let count = match result {
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        self.kept.truncate(start + count);
+        if count == 0 && result.is_ready() {
+            self.pipe = None;
+        }
+        count > 0
+    }
+
+    /// Reads and sends; true if the pipe has nothing more at the moment.
+    fn pump(&mut self, cx: &mut Context<'_>, streaming: bool, messages: &mut Vec<VmMessage>) -> bool {
+        loop {
+            let more = self.fill(cx);
+            if streaming || self.kept.len() >= PIECE {
+                self.send(streaming, messages);
+            }
+            if !more {
+                return self.kept.is_empty() || !streaming;
+            }
+        }
+    }
+
+    /// Sends what is kept as far as credit goes.
+    fn send(&mut self, small: bool, messages: &mut Vec<VmMessage>) {
+        while !self.kept.is_empty() && self.credit > 0 && (small || self.kept.len() >= PIECE) {
+            let count = self.kept.len().min(self.credit);
+            let rest = self.kept.split_off(count);
+            let data = std::mem::replace(&mut self.kept, rest);
+            self.credit -= count;
+            messages.push(VmMessage::Output { stream: self.stream, data });
+        }
+    }
+
+    /// Reads what is left in the pipe of a dead program. At most what a pipe holds, because its descendants may
+    /// go on writing.
+    fn drain(&mut self, cx: &mut Context<'_>) -> Vec<u8> {
+        let bound = self.kept.len() + STREAM_WINDOW;
+        let mut rest = std::mem::take(&mut self.kept);
+        while rest.len() < bound && self.fill(cx) {
+            rest.append(&mut self.kept);
+        }
+        self.pipe = None;
+        rest
+    }
+}
+
+impl Input {
+    fn pump(&mut self, cx: &mut Context<'_>, messages: &mut Vec<VmMessage>) {
+        let mut taken = 0;
+        while let (Some(pipe), Some(first)) = (&self.pipe, self.data.front()) {
+            match pipe.poll_write(first.get(self.written..).unwrap_or_default(), cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(count)) => {
+                    taken += count;
+                    self.written += count;
+                    if self.written >= first.len() {
+                        self.data.pop_front();
+                        self.written = 0;
+                    }
+                }
+                // The guest closed its end: what comes is taken and dropped, as by a dead reader.
+                Poll::Ready(Err(_)) => self.pipe = None,
+            }
+        }
+        if self.pipe.is_none() {
+            taken += self.data.iter().map(Vec::len).sum::<usize>() - self.written;
+            self.data.clear();
+            self.written = 0;
+        } else if self.end && self.data.is_empty() {
+            self.pipe = None;
+        }
+        if taken > 0 {
+            let bytes = u32::try_from(taken).unwrap_or(u32::MAX);
+            messages.push(VmMessage::InputCredit { stream: self.stream, bytes });
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The seam between the server and what runs its guests.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_protocol::{Limit, VmConfig, VmId};
+
+use crate::mailbox::Mailbox;
+
+/// Runs the guests of the VMs of one process.
+pub trait Guests {
+    /// Gives a new VM its binary formats and commands.
+    ///
+    /// # Errors
+    /// What is wrong, for the host.
+    fn install(
+        &mut self,
+        vm: VmId,
+        kernel: &Arc<Kernel>,
+        config: &VmConfig,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<(), String>;
+
+    /// The attachment of a program that can hand back a value.
+    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync>;
+
+    /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`].
+    fn reports_ends(&self) -> bool;
+
+    /// Bytes of all heaps of a VM's guests, as far as known.
+    fn heap_bytes(&self, vm: VmId) -> u64;
+
+    /// A VM is gone.
+    fn remove(&mut self, vm: VmId);
+}
+
+/// What the runtime of the guests tells the server.
+#[derive(Debug)]
+pub enum Notice {
+    /// A program passed a limit and was killed for it.
+    Breach { pid: Option<Pid>, limit: Limit },
+    /// The thread of a program is free.
+    Ended { pid: Pid },
+    /// A killed program does not leave its thread.
+    Stuck { pid: Pid },
+    /// The engine gave up the whole process.
+    Fatal { message: String },
+}
+
+/// The value that a program hands back; the last one counts.
+#[derive(Debug, Default)]
+pub struct Returned {
+    value: Mutex<Option<String>>,
+}
+
+impl Returned {
+    /// Hands back a value, as JSON.
+    pub fn set(&self, json: String) {
+        *self.value.lock() = Some(json);
+    }
+
+    pub(crate) fn take(&self) -> Option<String> {
+        self.value.lock().take()
+    }
+}

@@ -1,0 +1,234 @@
+//! One VM: its kernel and the programs that the host runs in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secure_exec_kernel::{Kernel, KernelConfig, Limits, Pid, Signal, SpawnOptions};
+use secure_exec_protocol::{
+    CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR, STDIN, STDOUT,
+    Stdin, VmConfig, VmId, VmMessage,
+};
+
+use crate::files::{Files, failure};
+use crate::filesystem::Transfer;
+use crate::guest_call::{GuestCall, Parts};
+use crate::guests::{Guests, Returned};
+use crate::mailbox::{CallWaker, Mailbox};
+use crate::system::{SystemClock, SystemRandom};
+
+/// Environment that is the VM's own.
+const ENVIRONMENT: [(&str, &str); 7] = [
+    ("HOME", "/home/user"),
+    ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ("USER", "user"),
+    ("SHELL", "/bin/sh"),
+    ("TMPDIR", "/tmp"),
+    ("TERM", "xterm-256color"),
+    ("LANG", "C.UTF-8"),
+];
+
+const WORKSPACE: &str = "/workspace";
+
+/// Resolution of clocks unless the host asked for more.
+const COARSE_NS: u32 = 1_000_000;
+
+/// A VM.
+pub(crate) struct Machine {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) files: Files,
+    pub(crate) transfer: Transfer,
+    pub(crate) calls: BTreeMap<CallId, GuestCall>,
+    pub(crate) config: VmConfig,
+    id: VmId,
+}
+
+impl Machine {
+    /// Boots.
+    pub(crate) fn boot(
+        id: VmId,
+        config: VmConfig,
+        guests: &mut dyn Guests,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<Machine, Failure> {
+        let kernel = Kernel::boot(kernel_config(&config)).map_err(|errno| failure(errno, "boot", b""))?;
+        guests.install(id, &kernel, &config, mailbox).map_err(|message| Failure {
+            code: "ERR_VM_START".into(),
+            message,
+            ..Failure::default()
+        })?;
+        let files = Files::new(kernel.file_agent());
+        Ok(Machine { kernel, files, transfer: Transfer::default(), calls: BTreeMap::new(), config, id })
+    }
+
+    /// Starts a program.
+    pub(crate) fn spawn(
+        &mut self,
+        call: CallId,
+        program: Program,
+        guests: &dyn Guests,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<VmMessage, Failure> {
+        let started = self.start(call, &program, guests, mailbox);
+        let mut guest = started.map_err(|errno| {
+            let name = program.argv.first().map_or("", String::as_str);
+            failure(errno, "spawn", name.as_bytes())
+        })?;
+        match program.stdin {
+            Stdin::Whole(data) => guest.feed(STDIN, data, true),
+            Stdin::Stream => {}
+        }
+        let pid = guest.process.pid().raw();
+        self.calls.insert(call, guest);
+        Ok(VmMessage::Started { pid })
+    }
+
+    fn start(
+        &self,
+        call: CallId,
+        program: &Program,
+        guests: &dyn Guests,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<GuestCall, secure_exec_kernel::Errno> {
+        let (mut inputs, mut outputs, mut fds) = (Vec::new(), Vec::new(), Vec::new());
+        let mut in_streams = vec![STDIN];
+        let mut out_streams = vec![STDOUT, STDERR];
+        if program.control {
+            in_streams.push(CONTROL_IN);
+            out_streams.push(CONTROL_OUT);
+        }
+        for stream in in_streams {
+            let (read, write) = self.kernel.pipe()?;
+            fds.push((i32::from(stream), read));
+            inputs.push((stream, write));
+        }
+        for stream in out_streams {
+            let (read, write) = self.kernel.pipe()?;
+            fds.push((i32::from(stream), write));
+            outputs.push((stream, read));
+        }
+        let returned = program.returns.then(|| Arc::new(Returned::default()));
+        let cwd = program.cwd.as_ref().or(self.config.cwd.as_ref());
+        let process = self.kernel.spawn(SpawnOptions {
+            file: program.argv.first().map_or(Vec::new(), |name| name.clone().into_bytes()),
+            search_path: true,
+            argv: program.argv.iter().map(|argument| argument.clone().into_bytes()).collect(),
+            envp: self.environment(&program.env),
+            cwd: Some(cwd.map_or(WORKSPACE.as_bytes(), String::as_bytes).to_vec()),
+            fds,
+            setsid: true,
+            attachment: returned.clone().map(|returned| guests.returning(returned)),
+            ..SpawnOptions::default()
+        })?;
+        Ok(GuestCall::new(Parts {
+            process,
+            waker: CallWaker::new(mailbox.clone(), self.id, call),
+            outputs,
+            inputs,
+            streaming: program.streaming,
+            returned,
+            deadline: self.deadline(program.timeout_ms),
+        }))
+    }
+
+    /// The sooner one of the call's timeout and the VM's own limit.
+    fn deadline(&self, timeout_ms: Option<u64>) -> Option<(Duration, Cause)> {
+        match (timeout_ms, self.config.limits.wall_clock_ms) {
+            (Some(timeout), limit) if limit.is_none_or(|limit| timeout <= limit) => {
+                Some((Duration::from_millis(timeout), Cause::TimedOut))
+            }
+            (_, Some(bound)) => {
+                let limit = Limit { name: "limits.jsRuntime.wallClockLimitMs".into(), bound, used: bound };
+                Some((Duration::from_millis(bound), Cause::Limit(limit)))
+            }
+            _ => None,
+        }
+    }
+
+    fn environment(&self, own: &[(String, String)]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut merged: Vec<(&str, &str)> = ENVIRONMENT.to_vec();
+        for (name, value) in self.config.env.iter().chain(own) {
+            match merged.iter_mut().find(|(known, _)| known == name) {
+                Some(entry) => entry.1 = value,
+                None => merged.push((name, value)),
+            }
+        }
+        merged.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    /// Signals a program of the host's. SIGKILL takes what it started along.
+    pub(crate) fn signal(&self, call: CallId, signal: u8) {
+        let Some(guest) = self.calls.get(&call) else { return };
+        let Some(signal) = Signal::from_raw(signal) else { return };
+        self.kill(guest.process.pid(), signal);
+    }
+
+    fn kill(&self, pid: Pid, signal: Signal) {
+        let target = if signal == Signal::SIGKILL { -pid.raw() } else { pid.raw() };
+        // ESRCH: it has ended by itself.
+        let _ = self.kernel.init().kill(target, signal);
+    }
+
+    /// Kills programs that are past their time.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let mut expired = Vec::new();
+        for guest in self.calls.values_mut() {
+            if guest.deadline.is_some_and(|deadline| deadline <= now) {
+                guest.deadline = None;
+                guest.cause = Some(guest.deadline_cause.clone());
+                expired.push(guest.process.pid());
+            }
+        }
+        for pid in expired {
+            self.kill(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// The next time at which `expire` has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.calls.values().filter_map(|guest| guest.deadline).min()
+    }
+
+    pub(crate) fn call_of(&mut self, pid: Pid) -> Option<(CallId, &mut GuestCall)> {
+        let mut calls = self.calls.iter_mut();
+        calls.find(|(_, guest)| guest.process.pid() == pid).map(|(call, guest)| (*call, guest))
+    }
+
+    pub(crate) fn resources(&self, heap_bytes: u64) -> ResourceSnapshot {
+        let counts = self.kernel.resource_counts();
+        ResourceSnapshot {
+            processes: counts.processes as u64,
+            zombies: counts.zombies as u64,
+            fds: counts.fds as u64,
+            pipes: counts.pipes as u64,
+            filesystem_bytes: counts.filesystem_bytes,
+            inodes: counts.inodes,
+            heap_bytes,
+            ..ResourceSnapshot::default()
+        }
+    }
+}
+
+fn kernel_config(config: &VmConfig) -> KernelConfig {
+    let limits = &config.limits;
+    let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let resolution = if config.high_resolution_time { 1 } else { COARSE_NS };
+    KernelConfig {
+        limits: Limits {
+            max_processes: count(limits.max_processes),
+            max_open_fds: count(limits.max_open_fds),
+            max_pipes: count(limits.max_pipes),
+            max_filesystem_bytes: limits.max_filesystem_bytes,
+            max_inodes: limits.max_inodes,
+            max_file_bytes: limits.max_file_bytes,
+            max_argv_bytes: count(limits.max_argv_bytes),
+            max_env_bytes: count(limits.max_env_bytes),
+            ..Limits::default()
+        },
+        clock: Arc::new(SystemClock::new(resolution)),
+        random: Arc::new(SystemRandom),
+        cpu_count: limits.cpu_count as usize,
+        memory_bytes: limits.max_memory_bytes,
+        ..KernelConfig::default()
+    }
+}

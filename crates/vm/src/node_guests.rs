@@ -1,0 +1,119 @@
+//! Guest `node` processes of this process's VMs.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_node::{
+    Breach, Engine, EngineConfig, EngineEvents, Invocation, NodeBinfmt, NodeOptions, Snapshot,
+};
+use secure_exec_protocol::{Limit, VmConfig, VmId};
+
+use crate::guests::{Guests, Notice, Returned};
+use crate::mailbox::Mailbox;
+
+/// Restored isolates that wait in each VM.
+const SPARE_ISOLATES: usize = 1;
+
+/// Resolution of guest clocks unless the host asked for more.
+const COARSE_NS: u64 = 1_000_000;
+
+/// Runs Node programs. Each VM has an engine of its own, because pids, by which an engine reports, are unique
+/// within one VM only; the first VM takes one that was made before it was known.
+pub(crate) struct NodeGuests {
+    snapshot: Option<&'static Snapshot>,
+    prepared: Option<(Arc<Engine>, Arc<Events>)>,
+    engines: HashMap<VmId, Arc<Engine>>,
+}
+
+/// Where an engine's reports go once its VM is known.
+#[derive(Default)]
+struct Events {
+    target: OnceLock<(VmId, Arc<Mailbox>)>,
+}
+
+impl Events {
+    fn notify(&self, notice: Notice) {
+        if let Some((vm, mailbox)) = self.target.get() {
+            mailbox.notify(*vm, notice);
+        }
+    }
+}
+
+impl EngineEvents for Events {
+    fn on_breach(&self, breach: Breach) {
+        let limit = Limit { name: breach.limit.into(), bound: breach.bound, used: breach.used };
+        self.notify(Notice::Breach { pid: breach.pid, limit });
+    }
+
+    fn on_fatal(&self, message: &str) {
+        self.notify(Notice::Fatal { message: message.into() });
+    }
+
+    fn on_stuck(&self, pid: Pid) {
+        self.notify(Notice::Stuck { pid });
+    }
+}
+
+impl NodeGuests {
+    /// Prepares an engine for the first VM.
+    pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> NodeGuests {
+        let mut guests = NodeGuests { snapshot, prepared: None, engines: HashMap::new() };
+        guests.prepared = Some(guests.make_engine());
+        guests
+    }
+
+    fn make_engine(&self) -> (Arc<Engine>, Arc<Events>) {
+        let events = Arc::new(Events::default());
+        let config =
+            EngineConfig { snapshot: self.snapshot, spare_isolates: SPARE_ISOLATES, events: events.clone() };
+        (Engine::new(config), events)
+    }
+}
+
+impl Guests for NodeGuests {
+    fn install(
+        &mut self,
+        vm: VmId,
+        kernel: &Arc<Kernel>,
+        config: &VmConfig,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<(), String> {
+        let (engine, events) = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => self.make_engine(),
+        };
+        // The engine is new, so its target is not set yet.
+        let _ = events.target.set((vm, mailbox.clone()));
+        let limits = &config.limits;
+        let options = NodeOptions {
+            heap_limit_bytes: usize::try_from(limits.heap_bytes).unwrap_or(usize::MAX),
+            cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
+            clock_resolution_ns: if config.high_resolution_time { 1 } else { COARSE_NS },
+            freeze_clocks: config.freeze_time,
+            max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
+        };
+        kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
+        kernel.register_command("node", "node").map_err(|errno| format!("registering node: {}", errno.name()))?;
+        self.engines.insert(vm, engine);
+        Ok(())
+    }
+
+    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
+        Arc::new(Invocation { on_return: Some(Box::new(move |json| returned.set(json))) })
+    }
+
+    fn reports_ends(&self) -> bool {
+        false
+    }
+
+    fn heap_bytes(&self, _vm: VmId) -> u64 {
+        0
+    }
+
+    fn remove(&mut self, vm: VmId) {
+        self.engines.remove(&vm);
+    }
+}

@@ -1,0 +1,272 @@
+//! The server's loop: one thread, one socket, any number of VMs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use secure_exec_kernel::Signal;
+use secure_exec_protocol::{
+    CallId, Cause, Channel, Failure, HostFrame, HostMessage, Phase, Received, VERSION, VmConfig, VmFrame, VmId,
+    VmMessage,
+};
+
+use crate::guests::{Guests, Notice};
+use crate::lockdown::{self, Confinement};
+use crate::machine::Machine;
+use crate::mailbox::{Mail, Mailbox};
+
+/// Status of a program that a disposed VM ended: that of SIGTERM.
+const TERMINATED: i32 = 143;
+
+struct Server {
+    channel: Channel,
+    mailbox: Arc<Mailbox>,
+    guests: Box<dyn Guests>,
+    machines: BTreeMap<VmId, Machine>,
+    confinement: Confinement,
+    condemned: bool,
+}
+
+/// Serves the host until it closes the socket.
+///
+/// # Errors
+/// The socket cannot be used.
+pub fn serve(socket: OwnedFd, guests: Box<dyn Guests>, confinement: Confinement, phases: Vec<Phase>) -> io::Result<()> {
+    let mut server = Server {
+        channel: Channel::new(UnixStream::from(socket))?,
+        mailbox: Mailbox::new()?,
+        guests,
+        machines: BTreeMap::new(),
+        confinement,
+        condemned: false,
+    };
+    server.send(0, 0, VmMessage::Hello { version: VERSION, phases });
+    loop {
+        server.wait()?;
+        // A defect of ours must cost this VM process only, and must be told.
+        match catch_unwind(AssertUnwindSafe(|| server.turn())) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(_) => server.condemn("internal error of secure-exec".into(), None),
+        }
+    }
+    for machine in server.machines.values() {
+        machine.kernel.shutdown();
+    }
+    Ok(())
+}
+
+impl Server {
+    /// Waits until there is something to do.
+    fn wait(&self) -> io::Result<()> {
+        let events = if self.channel.wants_write() { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
+        let mut fds = [
+            libc::pollfd { fd: self.channel.fd(), events, revents: 0 },
+            libc::pollfd { fd: self.mailbox.fd(), events: libc::POLLIN, revents: 0 },
+        ];
+        let deadline = self.machines.values().filter_map(Machine::next_deadline).min();
+        let timeout = deadline.map_or(-1, |deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Rounded up: waking a moment before the deadline would spin.
+            i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
+        });
+        // SAFETY: the array is valid for its length.
+        if unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) } < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does everything there is; false when the host is gone.
+    fn turn(&mut self) -> bool {
+        if self.channel.wants_write() {
+            self.channel.flush();
+        }
+        let (frames, open) = match self.channel.receive::<HostFrame>() {
+            Received::Frames(frames) => (frames, true),
+            Received::End(frames) => (frames, false),
+            Received::Garbage(_) => return false,
+        };
+        for HostFrame { vm, call, message } in frames {
+            self.serve_message(vm, call, message);
+        }
+        for mail in self.mailbox.take() {
+            match mail {
+                Mail::Ready(vm, call) => self.pump(vm, call),
+                Mail::Notice(vm, notice) => self.hear(vm, notice),
+            }
+        }
+        let now = Instant::now();
+        for machine in self.machines.values_mut() {
+            machine.expire(now);
+        }
+        open
+    }
+
+    fn serve_message(&mut self, vm: VmId, call: CallId, message: HostMessage) {
+        let answer = match message {
+            HostMessage::Ping => Ok(VmMessage::Pong),
+            HostMessage::Create(config) => self.create(vm, *config),
+            message => {
+                let Some(machine) = self.machines.get_mut(&vm) else {
+                    if message.is_request() {
+                        self.send(vm, call, VmMessage::Failed(no_such_vm()));
+                    }
+                    return;
+                };
+                match message {
+                    HostMessage::Destroy => return self.destroy(vm, call),
+                    HostMessage::Spawn(program) => {
+                        let announce = program.announce;
+                        match machine.spawn(call, *program, &*self.guests, &self.mailbox) {
+                            Ok(started) => {
+                                if announce {
+                                    self.send(vm, call, started);
+                                }
+                                return self.pump(vm, call);
+                            }
+                            Err(failure) => Err(failure),
+                        }
+                    }
+                    HostMessage::Input { stream, data, end } => {
+                        if let Some(guest) = machine.calls.get_mut(&call) {
+                            guest.feed(stream, data, end);
+                        }
+                        return self.pump(vm, call);
+                    }
+                    HostMessage::Credit { stream, bytes } => {
+                        if let Some(guest) = machine.calls.get_mut(&call) {
+                            guest.credit(stream, bytes);
+                        }
+                        return self.pump(vm, call);
+                    }
+                    HostMessage::Signal { signal } => return machine.signal(call, signal),
+                    HostMessage::File(request) => machine.files.serve(request).map(VmMessage::File),
+                    HostMessage::Resources => {
+                        Ok(VmMessage::Resources(machine.resources(self.guests.heap_bytes(vm))))
+                    }
+                    HostMessage::Export { offset } => Ok(machine.transfer.export(&machine.kernel, offset)),
+                    HostMessage::Import { data, last } => machine.transfer.import(&machine.kernel, &data, last),
+                    HostMessage::Create(_) | HostMessage::Ping => return,
+                }
+            }
+        };
+        self.send(vm, call, answer.unwrap_or_else(VmMessage::Failed));
+    }
+
+    fn create(&mut self, vm: VmId, config: VmConfig) -> Result<VmMessage, Failure> {
+        if self.machines.contains_key(&vm) {
+            return Err(Failure { code: "EEXIST".into(), message: "the VM exists".into(), ..Failure::default() });
+        }
+        let start = Instant::now();
+        if self.confinement == Confinement::Process && config.exclusive {
+            let limits = &config.limits;
+            lockdown::limit_memory(limits.max_memory_bytes, limits.max_filesystem_bytes).map_err(|error| Failure {
+                code: "ERR_VM_START".into(),
+                message: format!("the memory limit cannot be set: {error}"),
+                ..Failure::default()
+            })?;
+        }
+        let machine = Machine::boot(vm, config, &mut *self.guests, &self.mailbox)?;
+        self.machines.insert(vm, machine);
+        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Ok(VmMessage::Created { phases: vec![Phase { name: "kernel".into(), micros }] })
+    }
+
+    fn destroy(&mut self, vm: VmId, call: CallId) {
+        let Some(mut machine) = self.machines.remove(&vm) else { return };
+        machine.kernel.shutdown();
+        for (id, mut guest) in std::mem::take(&mut machine.calls) {
+            guest.lingers = false;
+            let mut messages = Vec::new();
+            guest.pump(&mut messages);
+            for mut message in messages {
+                if let VmMessage::Exited(exit) = &mut message {
+                    exit.code = TERMINATED;
+                }
+                self.send(vm, id, message);
+            }
+        }
+        self.guests.remove(vm);
+        self.send(vm, call, VmMessage::Destroyed);
+    }
+
+    /// Moves a program's streams and tells its end.
+    fn pump(&mut self, vm: VmId, call: CallId) {
+        let Some(machine) = self.machines.get_mut(&vm) else { return };
+        let Some(guest) = machine.calls.get_mut(&call) else { return };
+        let mut messages = Vec::new();
+        guest.pump(&mut messages);
+        if let Some(VmMessage::Exited(_)) = messages.last() {
+            // What it left behind has nobody who could see it any more.
+            let pid = guest.process.pid();
+            machine.calls.remove(&call);
+            let _ = machine.kernel.init().kill(-pid.raw(), Signal::SIGKILL);
+        }
+        for message in messages {
+            self.send(vm, call, message);
+        }
+    }
+
+    fn hear(&mut self, vm: VmId, notice: Notice) {
+        match notice {
+            Notice::Fatal { message } => self.condemn(message, None),
+            Notice::Breach { pid, limit } => {
+                let call = self.machines.get_mut(&vm).zip(pid).and_then(|(machine, pid)| {
+                    let (call, guest) = machine.call_of(pid)?;
+                    // A timeout that came first is what the host asked for.
+                    guest.cause.get_or_insert(Cause::Limit(limit));
+                    Some(call)
+                });
+                if let Some(call) = call {
+                    self.pump(vm, call);
+                }
+            }
+            Notice::Ended { pid } => {
+                let call = self.machines.get_mut(&vm).and_then(|machine| {
+                    let (call, guest) = machine.call_of(pid)?;
+                    guest.lingers = false;
+                    Some(call)
+                });
+                if let Some(call) = call {
+                    self.pump(vm, call);
+                }
+            }
+            Notice::Stuck { pid } => {
+                // First, so that what the host does after the call's end meets a replacement.
+                self.condemn("a guest did not end when it was killed".into(), None);
+                self.hear(vm, Notice::Ended { pid });
+            }
+        }
+    }
+
+    /// Tells the host not to use this process any more.
+    fn condemn(&mut self, why: String, limit: Option<secure_exec_protocol::Limit>) {
+        if !std::mem::replace(&mut self.condemned, true) {
+            lockdown::release_memory_headroom();
+            self.send(0, 0, VmMessage::Condemned { why, limit });
+        }
+    }
+
+    fn send(&mut self, vm: VmId, call: CallId, message: VmMessage) {
+        let frame = VmFrame { vm, call, message };
+        if let Err(error) = self.channel.send(&frame)
+            && frame.message.is_answer()
+        {
+            let failure = Failure { code: "ERR_OUT_OF_RANGE".into(), message: error.to_string(), ..Failure::default() };
+            // This one is short.
+            let _ = self.channel.send(&VmFrame { vm, call, message: VmMessage::Failed(failure) });
+        }
+    }
+}
+
+fn no_such_vm() -> Failure {
+    Failure { code: "ERR_VM_CRASHED".into(), message: "there is no such VM".into(), ..Failure::default() }
+}
