@@ -1,0 +1,239 @@
+//! Events on their way to JavaScript.
+
+use napi::bindgen_prelude::{BigInt, Buffer, FnArgs};
+use napi_derive::napi;
+use secure_exec_broker::protocol::{Cause, FileReply, Limit};
+use secure_exec_broker::{Event, VmError};
+
+use crate::config::{call_number, nanos};
+
+/// Kind, call, content.
+pub type Arguments = FnArgs<(u32, f64, Content)>;
+
+/// What an event is, as `lib/events.cjs` knows it.
+#[repr(u32)]
+#[derive(Clone, Copy)]
+enum Kind {
+    Created = 0,
+    Started = 1,
+    Output = 2,
+    InputCredit = 3,
+    Value = 4,
+    Exited = 5,
+    Done = 6,
+    Failed = 7,
+    Disposed = 8,
+}
+
+/// The content of any event; each kind has its own part of it.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct Content {
+    /// Pid, stream, bytes or exit status.
+    pub number: Option<i32>,
+    pub stream: Option<u32>,
+    pub data: Option<Buffer>,
+    pub stdout: Option<Buffer>,
+    pub stderr: Option<Buffer>,
+    pub timed_out: Option<bool>,
+    pub more: Option<u32>,
+    pub exists: Option<bool>,
+    pub entries: Option<Vec<Entry>>,
+    pub stat: Option<Stat>,
+    pub resources: Option<Resources>,
+    pub phases: Option<Vec<BootPhase>>,
+    pub limit: Option<LimitReached>,
+    pub error: Option<Failure>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Entry {
+    pub name: String,
+    pub kind: u32,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Stat {
+    pub dev: f64,
+    pub ino: f64,
+    pub mode: u32,
+    pub nlink: f64,
+    pub uid: u32,
+    pub gid: u32,
+    pub size: f64,
+    pub blocks: f64,
+    pub atime_ns: BigInt,
+    pub mtime_ns: BigInt,
+    pub ctime_ns: BigInt,
+    pub birthtime_ns: BigInt,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Resources {
+    pub processes: f64,
+    pub zombies: f64,
+    pub fds: f64,
+    pub pipes: f64,
+    pub ptys: f64,
+    pub sockets: f64,
+    pub listeners: f64,
+    pub buffered_bytes: f64,
+    pub filesystem_bytes: f64,
+    pub inodes: f64,
+    pub heap_bytes: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct BootPhase {
+    pub phase: String,
+    pub duration_ms: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct LimitReached {
+    pub limit: String,
+    pub bound: f64,
+    pub used: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    pub why: Option<String>,
+    pub limit: Option<LimitReached>,
+    pub state_lost: bool,
+    pub errno: i32,
+    pub syscall: Option<String>,
+    pub path: Option<String>,
+}
+
+/// Converts an event for the callback.
+pub fn arguments(event: Event) -> Arguments {
+    let (kind, call, content) = convert(event);
+    (kind as u32, call_number(call), content).into()
+}
+
+fn convert(event: Event) -> (Kind, u64, Content) {
+    let empty = Content::default;
+    match event {
+        Event::Created(Ok(phases)) => {
+            let phases = phases.into_iter().map(|phase| BootPhase {
+                phase: phase.name,
+                duration_ms: call_number(phase.micros) / 1000.0,
+            });
+            (Kind::Created, 0, Content { phases: Some(phases.collect()), ..empty() })
+        }
+        Event::Created(Err(error)) => (Kind::Created, 0, Content { error: Some(error.into()), ..empty() }),
+        Event::Started { call, pid } => (Kind::Started, call, Content { number: Some(pid), ..empty() }),
+        Event::Output { call, stream, data } => {
+            (Kind::Output, call, Content { stream: Some(stream.into()), data: Some(data.into()), ..empty() })
+        }
+        Event::InputCredit { call, stream, bytes } => {
+            let number = Some(i32::try_from(bytes).unwrap_or(i32::MAX));
+            (Kind::InputCredit, call, Content { stream: Some(stream.into()), number, ..empty() })
+        }
+        Event::Value { call, data } => (Kind::Value, call, Content { data: Some(data.into()), ..empty() }),
+        Event::Exited { call, exit } => {
+            let (timed_out, limit, error) = match exit.cause {
+                Some(Cause::TimedOut) => (Some(true), None, None),
+                Some(Cause::Limit(limit)) => (None, Some(limit.into()), None),
+                Some(Cause::Fatal(why)) => (None, None, Some(VmError::crashed(&why, None, false).into())),
+                None => (None, None, None),
+            };
+            let content = Content {
+                number: Some(exit.code),
+                stdout: buffer(exit.stdout),
+                stderr: buffer(exit.stderr),
+                data: exit.value.map(Buffer::from),
+                timed_out,
+                limit,
+                error,
+                ..empty()
+            };
+            (Kind::Exited, call, content)
+        }
+        Event::File { call, reply } => (Kind::Done, call, file(reply)),
+        Event::Resources { call, resources } => {
+            let number = call_number;
+            let resources = Resources {
+                processes: number(resources.processes),
+                zombies: number(resources.zombies),
+                fds: number(resources.fds),
+                pipes: number(resources.pipes),
+                ptys: number(resources.ptys),
+                sockets: number(resources.sockets),
+                listeners: number(resources.listeners),
+                buffered_bytes: number(resources.buffered_bytes),
+                filesystem_bytes: number(resources.filesystem_bytes),
+                inodes: number(resources.inodes),
+                heap_bytes: number(resources.heap_bytes),
+            };
+            (Kind::Done, call, Content { resources: Some(resources), ..empty() })
+        }
+        Event::Failed { call, error } => (Kind::Failed, call, Content { error: Some(error.into()), ..empty() }),
+        Event::Disposed => (Kind::Disposed, 0, empty()),
+    }
+}
+
+fn file(reply: FileReply) -> Content {
+    let empty = Content::default;
+    match reply {
+        FileReply::Done => empty(),
+        FileReply::Data { data, more } => Content { data: Some(data.into()), more, ..empty() },
+        FileReply::Entries(entries) => {
+            let entry = |entry: secure_exec_broker::protocol::DirectoryEntry| Entry {
+                name: text(&entry.name),
+                kind: entry.kind,
+            };
+            Content { entries: Some(entries.into_iter().map(entry).collect()), ..empty() }
+        }
+        FileReply::Stat(stat) => {
+            let stat = Stat {
+                dev: call_number(stat.dev),
+                ino: call_number(stat.ino),
+                mode: stat.mode,
+                nlink: call_number(stat.nlink),
+                uid: stat.uid,
+                gid: stat.gid,
+                size: call_number(stat.size),
+                blocks: call_number(stat.blocks),
+                atime_ns: nanos(stat.atime_ns),
+                mtime_ns: nanos(stat.mtime_ns),
+                ctime_ns: nanos(stat.ctime_ns),
+                birthtime_ns: nanos(stat.birthtime_ns),
+            };
+            Content { stat: Some(stat), ..empty() }
+        }
+        FileReply::Exists(exists) => Content { exists: Some(exists), ..empty() },
+    }
+}
+
+impl From<Limit> for LimitReached {
+    fn from(limit: Limit) -> LimitReached {
+        LimitReached { limit: limit.name, bound: call_number(limit.bound), used: call_number(limit.used) }
+    }
+}
+
+impl From<VmError> for Failure {
+    fn from(error: VmError) -> Failure {
+        Failure {
+            code: error.code,
+            message: error.message,
+            why: error.why,
+            limit: error.limit.map(Into::into),
+            state_lost: error.state_lost,
+            errno: error.errno,
+            syscall: Some(error.syscall).filter(|syscall| !syscall.is_empty()),
+            path: Some(text(&error.path)).filter(|path| !path.is_empty()),
+        }
+    }
+}
+
+fn buffer(bytes: Vec<u8>) -> Option<Buffer> {
+    if bytes.is_empty() { None } else { Some(bytes.into()) }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

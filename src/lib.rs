@@ -1,0 +1,9 @@
+//! The addon: the broker as seen from JavaScript, and the entry of a VM process.
+//!
+//! `binding.cjs` loads it, `lib/` builds the public API on it. Nothing here decides anything: values are converted and
+//! handed to the broker, and its events are handed to one callback per VM.
+
+mod config;
+mod entry;
+mod event;
+mod vm;

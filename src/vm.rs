@@ -1,0 +1,172 @@
+//! A VM as JavaScript holds it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use napi::bindgen_prelude::{Function, Uint8Array};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Error, Result, Status};
+use napi_derive::napi;
+use secure_exec_broker::protocol::FileRequest;
+use secure_exec_broker::{Broker, Event, Isolation, Settings, Sink, VmHandle};
+
+use crate::config::{ProgramOptions, VmOptions, call_id, call_number};
+use crate::event::{Arguments, arguments};
+
+/// One broker serves every thread of the process that loads the addon.
+static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::new();
+
+/// Says where the files of the platform package are. The first call decides.
+#[napi(catch_unwind)]
+pub fn configure(launcher: String, addon: String, snapshot: Option<String>) -> Result<()> {
+    let settings = Settings {
+        launcher: launcher.into(),
+        addon: addon.into(),
+        snapshot: snapshot.map(PathBuf::from),
+        in_process: Some(|socket, snapshot: Option<&Path>| secure_exec_vm::serve_in_process(socket, snapshot)),
+    };
+    BROKER.get_or_init(|| Broker::start(settings).map_err(|error| error.to_string()));
+    broker().map(|_| ())
+}
+
+/// Starts a spare VM process if there is none.
+#[napi(catch_unwind)]
+pub fn prepare() -> Result<()> {
+    broker()?.prepare();
+    Ok(())
+}
+
+/// Pids of the VM processes, for tests and diagnosis.
+#[napi(catch_unwind)]
+pub fn vm_process_ids() -> Result<Vec<i32>> {
+    Ok(broker()?.pids())
+}
+
+fn broker() -> Result<&'static Arc<Broker>> {
+    match BROKER.get() {
+        Some(Ok(broker)) => Ok(broker),
+        Some(Err(reason)) => Err(Error::new(Status::GenericFailure, reason.clone())),
+        None => Err(Error::new(Status::GenericFailure, "configure was not called")),
+    }
+}
+
+/// A callback that does not keep the host alive.
+type Callback = ThreadsafeFunction<Event, (), Arguments, Status, false, true>;
+
+struct CallbackSink(Callback);
+
+impl Sink for CallbackSink {
+    fn event(&self, event: Event) {
+        // Refused only when the JavaScript environment is gone, and with it whoever waits.
+        self.0.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+    }
+}
+
+/// One VM. Methods return the number of the call, whose events the callback gets.
+#[napi]
+pub struct Vm {
+    handle: VmHandle,
+}
+
+#[napi]
+impl Vm {
+    #[napi(constructor, catch_unwind)]
+    pub fn new(options: VmOptions, on_event: Function<'_, Arguments, ()>) -> Result<Vm> {
+        let callback = on_event
+            .build_threadsafe_function::<Event>()
+            .weak::<true>()
+            .build_callback(|context| Ok(arguments(context.value)))?;
+        let isolation = match options.isolation.as_str() {
+            "shared" => Isolation::Shared,
+            "in-process" => Isolation::InProcess,
+            _ => Isolation::Process,
+        };
+        let sink = Arc::new(CallbackSink(callback));
+        let handle = broker()?.create(options.config(), options.files(), isolation, sink);
+        Ok(Vm { handle })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn spawn(&self, program: ProgramOptions) -> f64 {
+        call_number(self.handle.spawn(program.into()))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn input(&self, call: f64, stream: u32, data: Uint8Array, end: bool) {
+        self.handle.input(call_id(call), stream_number(stream), data.to_vec(), end);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn signal(&self, call: f64, signal: u32) {
+        self.handle.signal(call_id(call), u8::try_from(signal).unwrap_or(u8::MAX));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn credit(&self, call: f64, stream: u32, bytes: u32) {
+        self.handle.credit(call_id(call), stream_number(stream), bytes as usize);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn write_file(&self, path: String, data: Uint8Array) -> f64 {
+        call_number(self.handle.write_file(path.into_bytes(), data.to_vec()))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn read_file(&self, path: String) -> f64 {
+        self.file(FileRequest::Read { path: path.into_bytes() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn read_more(&self, handle: u32) -> f64 {
+        self.file(FileRequest::ReadMore { handle })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn read_directory(&self, path: String) -> f64 {
+        self.file(FileRequest::ReadDirectory { path: path.into_bytes() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn make_directory(&self, path: String, recursive: bool) -> f64 {
+        self.file(FileRequest::MakeDirectory { path: path.into_bytes(), recursive })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn stat(&self, path: String) -> f64 {
+        self.file(FileRequest::Stat { path: path.into_bytes() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn exists(&self, path: String) -> f64 {
+        self.file(FileRequest::Exists { path: path.into_bytes() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn remove(&self, path: String, recursive: bool) -> f64 {
+        self.file(FileRequest::Remove { path: path.into_bytes(), recursive })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn rename(&self, from: String, to: String) -> f64 {
+        self.file(FileRequest::Rename { from: from.into_bytes(), to: to.into_bytes() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn resources(&self) -> f64 {
+        call_number(self.handle.resources())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn dispose(&self) {
+        self.handle.dispose();
+    }
+
+    fn file(&self, request: FileRequest) -> f64 {
+        call_number(self.handle.file(request))
+    }
+}
+
+/// Streams are numbered below 256; another number is no stream of any program.
+fn stream_number(stream: u32) -> u8 {
+    u8::try_from(stream).unwrap_or(u8::MAX)
+}
