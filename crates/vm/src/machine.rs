@@ -159,7 +159,7 @@ impl Machine {
     /// Signals a program of the host's. SIGKILL takes what it started along.
     pub(crate) fn signal(&self, call: CallId, signal: u8) {
         let Some(guest) = self.calls.get(&call) else { return };
-        let Some(signal) = Signal::from_raw(signal) else { return };
+        let Some(signal) = Signal::from_raw(signal.into()) else { return };
         self.kill(guest.process.pid(), signal);
     }
 

@@ -1,0 +1,80 @@
+// What the addon exports (src/*.rs).
+
+export interface VmOptions {
+  env: string[];
+  cwd?: string;
+  files: { path: string; data: Uint8Array }[];
+  limits: Record<string, number | undefined>;
+  isolation: string;
+  highResolutionTime: boolean;
+  freezeTime: boolean;
+}
+
+export interface ProgramOptions {
+  argv: string[];
+  env: string[];
+  cwd?: string;
+  stdin?: Uint8Array;
+  timeoutMs?: number;
+  streaming: boolean;
+  announce: boolean;
+  returns: boolean;
+  control: boolean;
+}
+
+export interface LimitReached {
+  limit: string;
+  bound: number;
+  used: number;
+}
+
+export interface Failure {
+  code: string;
+  message: string;
+  why?: string;
+  limit?: LimitReached;
+  stateLost: boolean;
+  errno: number;
+  syscall?: string;
+  path?: string;
+}
+
+export interface Content {
+  number?: number;
+  stream?: number;
+  data?: Buffer;
+  stdout?: Buffer;
+  stderr?: Buffer;
+  timedOut?: boolean;
+  more?: number;
+  exists?: boolean;
+  entries?: { name: string; kind: number }[];
+  stat?: Record<string, number | bigint>;
+  resources?: Record<string, number>;
+  phases?: { phase: string; durationMs: number }[];
+  limit?: LimitReached;
+  error?: Failure;
+}
+
+export declare class Vm {
+  constructor(options: VmOptions, onEvent: (kind: number, call: number, content: Content) => void);
+  spawn(program: ProgramOptions): number;
+  input(call: number, stream: number, data: Uint8Array, end: boolean): void;
+  signal(call: number, signal: number): void;
+  credit(call: number, stream: number, bytes: number): void;
+  writeFile(path: string, data: Uint8Array): number;
+  readFile(path: string): number;
+  readMore(handle: number): number;
+  readDirectory(path: string): number;
+  makeDirectory(path: string, recursive: boolean): number;
+  stat(path: string): number;
+  exists(path: string): number;
+  remove(path: string, recursive: boolean): number;
+  rename(from: string, to: string): number;
+  resources(): number;
+  dispose(): void;
+}
+
+export declare function configure(launcher: string, addon: string, snapshot?: string): void;
+export declare function prepare(): void;
+export declare function vmProcessIds(): number[];

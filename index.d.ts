@@ -1,0 +1,271 @@
+// The public API of secure-exec.
+
+/** Bounds of what a VM holds. */
+export interface ResourceLimits {
+  /** Processors that guests see. Default 1. */
+  cpuCount?: number;
+  /** Processes at a time. Default 64. */
+  maxProcesses?: number;
+  /** Open descriptors per process. Default 256. */
+  maxOpenFds?: number;
+  /** Pipes made by guests. Default 128. */
+  maxPipes?: number;
+  /** Bytes of all files. Default 64 MiB. */
+  maxFilesystemBytes?: number;
+  /** Files, directories and links. Default 16384. */
+  maxInodeCount?: number;
+  /** Bytes of one file. Default 32 MiB. */
+  maxFileBytes?: number;
+  /** Bytes of the arguments of one process. Default 1 MiB. */
+  maxProcessArgvBytes?: number;
+  /** Bytes of the environment of one process. Default 1 MiB. */
+  maxProcessEnvBytes?: number;
+  /** Memory of the VM process. Default 512 MiB, at least 64 MiB. */
+  maxMemoryBytes?: number;
+}
+
+/** Bounds of guest JavaScript. */
+export interface JsRuntimeLimits {
+  /** JavaScript heap of each guest process, in MiB. Default 128. */
+  v8HeapLimitMb?: number;
+  /** Processor time of each guest process, in milliseconds; Infinity for no bound. Default 30 s. */
+  cpuTimeLimitMs?: number;
+  /** Time that each program may run, in milliseconds; Infinity for no bound, which is the default. */
+  wallClockLimitMs?: number;
+  /** Bytes kept of each output channel. Default 16 MiB. */
+  capturedOutputLimitBytes?: number;
+  /** Bytes of input that a program has not read yet. Default 1 MiB. */
+  stdinBufferLimitBytes?: number;
+  /** Timers of a guest process. Default 4096. */
+  maxTimers?: number;
+}
+
+/** Bounds of a VM. */
+export interface Limits {
+  resources?: ResourceLimits;
+  jsRuntime?: JsRuntimeLimits;
+}
+
+/** Options of {@link NodeRuntime.create}. */
+export interface NodeRuntimeCreateOptions {
+  /** Environment of every program, over the VM's own. Nothing of the host's environment is there. */
+  env?: Record<string, string>;
+  /** Working directory of programs. Default `/workspace`, which exists and is writable. */
+  cwd?: string;
+  /** Files by absolute path; they and their directories are there before the first program. */
+  files?: Record<string, string | Uint8Array>;
+  /** Bounds; every one has a default. */
+  limits?: Limits;
+  /**
+   * Where the VM lives: `process` (default) in an operating system process of its own, `shared` in one
+   * with the other shared VMs of this application, `in-process` in this process, which is for trusted code only.
+   */
+  isolation?: "process" | "shared" | "in-process";
+  jsRuntime?: {
+    /** Guest clocks at full resolution instead of whole milliseconds. */
+    highResolutionTime?: boolean;
+    /** `freeze`: guest clocks stand still within a turn of the event loop. Default `off`. */
+    timingMitigation?: "off" | "freeze";
+  };
+  /** Hears how long each phase of the boot took. */
+  onBootTiming?: (timing: { phase: string; durationMs: number }) => void;
+}
+
+/** Options of {@link NodeRuntime.exec}, {@link NodeRuntime.run} and {@link NodeRuntime.spawn}. */
+export interface NodeRuntimeExecOptions {
+  /** Standard input. For `exec` and `run` end of file follows; without it, at once. */
+  stdin?: string | Uint8Array;
+  /** Environment over the VM's. */
+  env?: Record<string, string>;
+  /** Working directory. */
+  cwd?: string;
+  /** Milliseconds after which the program is killed; the result then has `timedOut`. */
+  timeout?: number;
+  /** Kills the program; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Output as it comes. The program waits while a promise that this gives back is pending. */
+  onStdout?: (chunk: Uint8Array) => unknown;
+  /** As `onStdout`. */
+  onStderr?: (chunk: Uint8Array) => unknown;
+  /** `process.argv` behind the executable. */
+  args?: string[];
+  /** Bytes kept of each output channel. Default: the VM's limit, 16 MiB. */
+  maxOutputBytes?: number;
+}
+
+/** Options of {@link NodeRuntime.spawn}. */
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+
+/** Options of {@link NodeRuntime.execCommand} and {@link NodeRuntime.spawnCommand}. */
+export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args">;
+
+/** How a program ended and what it wrote. */
+export interface NodeRuntimeExecResult {
+  stdout: string;
+  stderr: string;
+  /** The exit status, or 128 and the number of the signal that ended the program. */
+  exitCode: number;
+  /** The program was killed by its timeout; `exitCode` is 137. */
+  timedOut?: true;
+  /** Output over the bound was dropped. */
+  stdoutTruncated?: true;
+  /** Output over the bound was dropped. */
+  stderrTruncated?: true;
+}
+
+/** As {@link NodeRuntimeExecResult}, with the value that the program handed back. */
+export interface NodeRuntimeRunResult<T> extends NodeRuntimeExecResult {
+  /** What `globalThis.__return(value)` was last called with; only if `exitCode` is 0. */
+  value?: T;
+}
+
+/** A running guest program. */
+export interface NodeRuntimeProcess {
+  /** Its number in the guest. */
+  readonly pid: number;
+  /** Its exit status once it has ended, else null. */
+  readonly exitCode: number | null;
+  /**
+   * Feeds standard input. The promise resolves when the program's pipe has taken the data, or the program has
+   * ended; it rejects when more than `stdinBufferLimitBytes` wait.
+   */
+  writeStdin(data: string | Uint8Array): Promise<void>;
+  /** Ends standard input behind what was written. */
+  closeStdin(): void;
+  /** Sends a signal, by default SIGTERM. Nothing happens after the end. */
+  kill(signal?: NodeJS.Signals | number): void;
+  /** Resolves with the exit status. */
+  wait(): Promise<number>;
+}
+
+/** A live guest process that runs one snippet after another, with shared globals. */
+export interface ResidentRunner {
+  /**
+   * Runs a snippet as a module of its own. One at a time. A snippet that throws has `exitCode` 1 and its error on
+   * `stderr`. A timeout kills the process and rejects; the next snippet gets a new one.
+   */
+  exec(code: string, options?: { timeout?: number }): Promise<NodeRuntimeExecResult>;
+  /** Ends the process. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A name in a directory. */
+export interface DirectoryEntry {
+  name: string;
+  isFile: boolean;
+  isDirectory: boolean;
+  isSymbolicLink: boolean;
+}
+
+/** What `stat(2)` tells of a file. */
+export interface FileStat {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  size: number;
+  blocks: number;
+  atimeMs: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  birthtimeMs: number;
+  isFile: boolean;
+  isDirectory: boolean;
+  isSymbolicLink: boolean;
+}
+
+/** What a VM holds right now. */
+export interface ResourceSnapshot {
+  processes: number;
+  zombies: number;
+  fds: number;
+  pipes: number;
+  ptys: number;
+  sockets: number;
+  listeners: number;
+  bufferedBytes: number;
+  filesystemBytes: number;
+  inodes: number;
+  heapBytes: number;
+}
+
+/**
+ * A virtual machine in which guest programs run. Calls that are running keep the host process alive;
+ * a runtime itself never does.
+ */
+export interface NodeRuntime {
+  /** Runs `code` as an ES module in a fresh guest process and captures its output. */
+  exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult>;
+  /** As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`. */
+  run<T = unknown>(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeRunResult<T>>;
+  /** Starts `code` and gives back a live handle. Its standard input stays open. */
+  spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess>;
+  /** Runs a guest command, without a shell. */
+  execCommand(
+    command: string,
+    args?: string[],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeExecResult>;
+  /** Starts a guest command, without a shell. */
+  spawnCommand(
+    command: string,
+    args?: string[],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeProcess>;
+  /** A live guest process for one snippet after another. */
+  createResidentRunner(): Promise<ResidentRunner>;
+
+  /** Creates or replaces a file. */
+  writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  readFile(path: string): Promise<Uint8Array>;
+  readFile(path: string, encoding: "utf8" | "utf-8" | { encoding: "utf8" | "utf-8" }): Promise<string>;
+  /** The names in a directory, sorted. */
+  readDir(path: string): Promise<string[]>;
+  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
+  /** Follows symbolic links. */
+  stat(path: string): Promise<FileStat>;
+  exists(path: string): Promise<boolean>;
+  remove(path: string, options?: { recursive?: boolean }): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+
+  /** What the VM holds right now. */
+  getResourceSnapshot(): Promise<ResourceSnapshot>;
+
+  /** Kills and frees everything. Running programs resolve with status 143; later calls reject. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export const NodeRuntime: {
+  /** Makes a VM. */
+  create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime>;
+};
+
+/** What calls reject with when it is not the caller's argument that is wrong. */
+export class VmError extends Error {
+  /**
+   * `ERR_VM_CRASHED`, `ERR_VM_DISPOSED`, `ERR_VM_START`, `ERR_RESOURCE_LIMIT`, `ERR_RUNNER_BUSY`, `ERR_TIMEOUT`,
+   * or the name of an errno.
+   */
+  readonly code: string;
+  /** Negative errno. */
+  readonly errno?: number;
+  readonly syscall?: string;
+  /** The guest path. */
+  readonly path?: string;
+  /** For `ERR_VM_CRASHED`: what ended the VM process. */
+  readonly why?: string;
+  /** For `ERR_VM_CRASHED`: files written since creation are lost. */
+  readonly stateLost?: boolean;
+  /** The limit that was reached, its bound, and the use. */
+  readonly limit?: string;
+  readonly bound?: number;
+  readonly used?: number;
+  /** What the program had written. */
+  readonly stdout?: string;
+  readonly stderr?: string;
+}

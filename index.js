@@ -1,0 +1,5 @@
+// The ES module entry: the same objects as the CommonJS one, so that both can be used in one program.
+
+import entry from "./index.cjs";
+
+export const { NodeRuntime, VmError } = entry;

@@ -1,0 +1,90 @@
+"use strict";
+// The errors that the API throws and rejects with. Every one has a stable `code`.
+
+const { inspect } = require("node:util");
+
+/** Something went wrong in or with a VM: a limit, a crash, a file that is not there. */
+class VmError extends Error {
+  /** @param {import("../binding.d.cts").Failure} failure */
+  constructor(failure) {
+    super(failure.message);
+    this.code = failure.code;
+    if (failure.errno !== 0) this.errno = failure.errno;
+    for (const key of ["syscall", "path", "why"]) {
+      if (failure[key] !== undefined && failure[key] !== null) this[key] = failure[key];
+    }
+    if (failure.limit) Object.assign(this, failure.limit);
+    if (failure.code === "ERR_VM_CRASHED") this.stateLost = failure.stateLost;
+  }
+}
+Object.defineProperty(VmError.prototype, "name", {
+  value: "VmError",
+  configurable: true,
+  writable: true,
+});
+
+/** A guest ended because it reached a limit. */
+function limitError({ limit, bound, used }) {
+  const message = `The guest was ended: ${limit} is ${bound}, it used ${used}`;
+  return new VmError({
+    code: "ERR_RESOURCE_LIMIT",
+    message,
+    errno: 0,
+    stateLost: false,
+    limit: { limit, bound, used },
+  });
+}
+
+function disposedError() {
+  const message = "NodeRuntime has been disposed";
+  return new VmError({ code: "ERR_VM_DISPOSED", message, errno: 0, stateLost: false });
+}
+
+function unsupported(name) {
+  return withCode(new TypeError(`${name} is not supported yet`), "ERR_FEATURE_UNAVAILABLE");
+}
+
+function invalidType(name, expected, value) {
+  const received = describe(value);
+  return withCode(
+    new TypeError(`The "${name}" argument must be ${expected}. Received ${received}`),
+    "ERR_INVALID_ARG_TYPE",
+  );
+}
+
+function invalidValue(name, reason, value) {
+  const received = value === undefined ? "" : `. Received ${describe(value)}`;
+  return withCode(
+    new TypeError(`The argument "${name}" ${reason}${received}`),
+    "ERR_INVALID_ARG_VALUE",
+  );
+}
+
+function outOfRange(name, range, value) {
+  return withCode(
+    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${value}`),
+    "ERR_OUT_OF_RANGE",
+  );
+}
+
+function withCode(error, code) {
+  return Object.assign(error, { code });
+}
+
+// Never more than a few words, whatever it is given, and never the caller's own code.
+function describe(value) {
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = inspect(value);
+  return `type ${typeof value} (${text.length > 40 ? `${text.slice(0, 40)}...` : text})`;
+}
+
+module.exports = {
+  VmError,
+  disposedError,
+  invalidType,
+  invalidValue,
+  limitError,
+  outOfRange,
+  unsupported,
+};

@@ -1,0 +1,131 @@
+"use strict";
+// The native VM with promises: routes its events to the calls they belong to.
+
+const binding = require("../binding.cjs");
+const { VmError, disposedError } = require("./errors.cjs");
+const { hold } = require("./keep-alive.cjs");
+
+/** Kinds of events, as src/event.rs numbers them. */
+const Kind = {
+  created: 0,
+  started: 1,
+  output: 2,
+  inputCredit: 3,
+  value: 4,
+  exited: 5,
+  done: 6,
+  failed: 7,
+  disposed: 8,
+};
+
+class Machine {
+  /** @type {import("../binding.d.cts").Vm} */
+  #vm;
+  /** Calls by number, each with a method per kind of event. */
+  #calls = new Map();
+  #created = withResolvers();
+  #disposing;
+  #releaseCreation = hold();
+
+  /** @param {import("../binding.d.cts").VmOptions} options */
+  constructor(options) {
+    this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
+  }
+
+  /** Resolves with the phases of the boot. */
+  get created() {
+    return this.#created.promise;
+  }
+
+  get disposed() {
+    return this.#disposing !== undefined;
+  }
+
+  /**
+   * Starts a program and sends its events to `call`.
+   * @returns {number} Its number.
+   */
+  spawn(program, call) {
+    return this.#register(this.#vm.spawn(program), call);
+  }
+
+  input(call, stream, data, end) {
+    this.#vm.input(call, stream, data, end);
+  }
+
+  signal(call, number) {
+    this.#vm.signal(call, number);
+  }
+
+  credit(call, stream, bytes) {
+    this.#vm.credit(call, stream, bytes);
+  }
+
+  /** Calls a method of the native VM that is answered by one event. */
+  request(method, ...args) {
+    if (this.disposed) return Promise.reject(disposedError());
+    const release = hold();
+    return new Promise((resolve, reject) => {
+      this.#register(this.#vm[method](...args), { done: resolve, failed: reject });
+    }).finally(release);
+  }
+
+  dispose() {
+    if (!this.#disposing) {
+      const release = hold();
+      this.#disposing = withResolvers();
+      this.#disposing.promise.finally(release);
+      this.#vm.dispose();
+    }
+    return this.#disposing.promise;
+  }
+
+  #register(number, call) {
+    this.#calls.set(number, call);
+    return number;
+  }
+
+  #onEvent(kind, number, content) {
+    if (kind === Kind.created) return this.#onCreated(content);
+    if (kind === Kind.disposed) return this.#disposing?.resolve();
+    const call = this.#calls.get(number);
+    if (!call) return;
+    switch (kind) {
+      case Kind.started:
+        return call.started?.(content.number);
+      case Kind.output:
+        return call.output?.(content.stream, content.data);
+      case Kind.inputCredit:
+        return call.inputCredit?.(content.stream, content.number);
+      case Kind.value:
+        return call.value?.(content.data);
+    }
+    this.#calls.delete(number);
+    switch (kind) {
+      case Kind.exited:
+        return call.exited?.(content);
+      case Kind.done:
+        return call.done?.(content);
+      case Kind.failed:
+        return call.failed?.(new VmError(content.error));
+    }
+  }
+
+  #onCreated({ phases, error }) {
+    this.#releaseCreation();
+    if (error) this.#created.reject(new VmError(error));
+    else this.#created.resolve(phases);
+  }
+}
+
+function withResolvers() {
+  let resolve;
+  let reject;
+  const promise = new Promise((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+module.exports = { Machine, withResolvers };

@@ -1,0 +1,227 @@
+"use strict";
+// The public handle of a VM.
+
+const { disposedError, unsupported, VmError } = require("./errors.cjs");
+const { Execution } = require("./execution.cjs");
+const { Machine } = require("./machine.cjs");
+const options = require("./options.cjs");
+const { NodeRuntimeProcess } = require("./process.cjs");
+const { ResidentRunner } = require("./resident-runner.cjs");
+const check = require("./validate.cjs");
+
+/** Type bits of `st_mode`. */
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+const S_IFLNK = 0o120000;
+
+const created = Symbol("created");
+
+class NodeRuntime {
+  /** @type {Machine} */
+  #machine;
+  #outputLimit;
+  #inputLimit;
+
+  constructor(token, machine, settings) {
+    if (token !== created) throw unsupported("new NodeRuntime(): use NodeRuntime.create(), which");
+    this.#machine = machine;
+    this.#outputLimit = settings.limits.capturedOutputLimitBytes;
+    this.#inputLimit = settings.limits.stdinBufferLimitBytes;
+  }
+
+  static async create(given) {
+    const settings = options.createOptions(given);
+    const { onBootTiming } = settings;
+    const start = performance.now();
+    const machine = new Machine({
+      env: settings.env,
+      cwd: settings.cwd,
+      files: settings.files,
+      limits: settings.limits.native,
+      isolation: settings.isolation,
+      highResolutionTime: settings.jsRuntime.highResolutionTime,
+      freezeTime: settings.jsRuntime.timingMitigation === "freeze",
+    });
+    const phases = await machine.created;
+    if (onBootTiming) {
+      for (const phase of phases) onBootTiming(phase);
+      onBootTiming({ phase: "total", durationMs: performance.now() - start });
+    }
+    return new NodeRuntime(created, machine, settings);
+  }
+
+  async exec(code, given) {
+    const execution = this.#startCode(code, options.programOptions(given), {});
+    return await execution.result;
+  }
+
+  async run(code, given) {
+    const execution = this.#startCode(code, options.programOptions(given), { returns: true });
+    return await execution.result;
+  }
+
+  async spawn(code, given) {
+    return await this.#live(this.#startCode(code, options.programOptions(given), { live: true }));
+  }
+
+  async execCommand(command, args, given) {
+    const execution = this.#startCommand(command, args, given, {});
+    return await execution.result.catch((error) => commandNotStarted(command, error));
+  }
+
+  async spawnCommand(command, args, given) {
+    return await this.#live(this.#startCommand(command, args, given, { live: true }));
+  }
+
+  async createResidentRunner() {
+    this.#requireLive();
+    const start = (settings) =>
+      this.#start(["node", ...settings.argv], options.programOptions(settings.options), {
+        live: true,
+        onControl: settings.onControl,
+      });
+    return new ResidentRunner(start);
+  }
+
+  async writeFile(path, data) {
+    const target = check.absolutePath(path, "path");
+    await this.#machine.request("writeFile", target, check.bytes(data, "data"));
+  }
+
+  async readFile(path, encoding) {
+    const decode = options.encoding(encoding);
+    const chunks = [];
+    let { data, more } = await this.#machine.request("readFile", check.absolutePath(path, "path"));
+    chunks.push(data);
+    while (more !== undefined && more !== null) {
+      ({ data, more } = await this.#machine.request("readMore", more));
+      chunks.push(data);
+    }
+    const bytes = Buffer.concat(chunks);
+    return decode ? bytes.toString(decode) : new Uint8Array(bytes);
+  }
+
+  async readDir(path) {
+    const { entries } = await this.#machine.request(
+      "readDirectory",
+      check.absolutePath(path, "path"),
+    );
+    return entries.map(({ name }) => name);
+  }
+
+  async readDirWithTypes(path) {
+    const { entries } = await this.#machine.request(
+      "readDirectory",
+      check.absolutePath(path, "path"),
+    );
+    return entries.map(({ name, kind }) => ({ name, ...fileTypes(kind) }));
+  }
+
+  async mkdir(path, given) {
+    const { recursive } = options.mkdirOptions(given);
+    await this.#machine.request("makeDirectory", check.absolutePath(path, "path"), recursive);
+  }
+
+  async stat(path) {
+    const { stat } = await this.#machine.request("stat", check.absolutePath(path, "path"));
+    const { atimeNs, mtimeNs, ctimeNs, birthtimeNs, ...rest } = stat;
+    return {
+      ...rest,
+      atimeMs: milliseconds(atimeNs),
+      mtimeMs: milliseconds(mtimeNs),
+      ctimeMs: milliseconds(ctimeNs),
+      birthtimeMs: milliseconds(birthtimeNs),
+      ...fileTypes(stat.mode),
+    };
+  }
+
+  async exists(path) {
+    const { exists } = await this.#machine.request("exists", check.absolutePath(path, "path"));
+    return exists;
+  }
+
+  async remove(path, given) {
+    const { recursive } = options.removeOptions(given);
+    await this.#machine.request("remove", check.absolutePath(path, "path"), recursive);
+  }
+
+  async rename(from, to) {
+    const source = check.absolutePath(from, "from");
+    await this.#machine.request("rename", source, check.absolutePath(to, "to"));
+  }
+
+  async getResourceSnapshot() {
+    const { resources } = await this.#machine.request("resources");
+    return resources;
+  }
+
+  async dispose() {
+    await this.#machine.dispose();
+  }
+
+  // Node 20 has the symbol from 20.4 on.
+  async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    await this.dispose();
+  }
+
+  #requireLive() {
+    if (this.#machine.disposed) throw disposedError();
+  }
+
+  #startCode(code, checked, kind) {
+    const argv = ["node", "--input-type=module", "--eval", check.text(code, "code")];
+    if (checked.args.length > 0) argv.push("--", ...checked.args);
+    return this.#start(argv, checked, kind);
+  }
+
+  #startCommand(command, args, given, kind) {
+    const name = check.cString(command, "command");
+    const list = args === undefined ? [] : check.list(check.cString)(args, "args");
+    return this.#start([name, ...list], options.commandOptions(given), kind);
+  }
+
+  #start(argv, checked, kind) {
+    this.#requireLive();
+    checked.signal?.throwIfAborted();
+    return new Execution(this.#machine, {
+      argv,
+      options: checked,
+      outputLimit: this.#outputLimit,
+      inputLimit: this.#inputLimit,
+      ...kind,
+    });
+  }
+
+  async #live(execution) {
+    return new NodeRuntimeProcess(execution, await execution.pid);
+  }
+}
+
+/** A shell's statuses for a command that does not exist or cannot be run. */
+function commandNotStarted(command, error) {
+  if (error instanceof VmError && error.syscall === "spawn") {
+    if (error.code === "ENOENT") {
+      return { stdout: "", stderr: `${command}: command not found\n`, exitCode: 127 };
+    }
+    if (error.code === "EACCES" || error.code === "ENOEXEC") {
+      return { stdout: "", stderr: `${command}: cannot execute\n`, exitCode: 126 };
+    }
+  }
+  throw error;
+}
+
+function fileTypes(mode) {
+  const type = mode & S_IFMT;
+  return {
+    isFile: type === S_IFREG,
+    isDirectory: type === S_IFDIR,
+    isSymbolicLink: type === S_IFLNK,
+  };
+}
+
+function milliseconds(nanoseconds) {
+  return Number(nanoseconds / 1000n) / 1000;
+}
+
+module.exports = { NodeRuntime };

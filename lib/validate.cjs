@@ -1,0 +1,173 @@
+"use strict";
+// Checks of single values. A checker takes a value and its name and gives back what to use.
+
+const { invalidType, invalidValue, outOfRange } = require("./errors.cjs");
+
+/** Reads an options object with a checker for each key it may have. */
+function object(value, name, checkers) {
+  if (value === undefined) return object({}, name, checkers);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalidType(name, "an object", value);
+  }
+  for (const key of attempt(name, () => Object.keys(value))) {
+    if (!Object.hasOwn(checkers, key)) throw invalidValue(`${name}.${key}`, "is not a known option");
+  }
+  const result = {};
+  for (const [key, check] of Object.entries(checkers)) {
+    const path = `${name}.${key}`;
+    result[key] = check(
+      attempt(path, () => value[key]),
+      path,
+    );
+  }
+  return result;
+}
+
+/** Runs the caller's own getters and traps: what they throw is the cause, not the error. */
+function attempt(name, read) {
+  try {
+    return read();
+  } catch (cause) {
+    throw Object.assign(invalidValue(name, "cannot be read"), { cause });
+  }
+}
+
+/** A checker that lets `undefined` pass and stand for `missing`. */
+function optional(check, missing) {
+  return (value, name) => (value === undefined ? missing : check(value, name));
+}
+
+function boolean(value, name) {
+  if (typeof value !== "boolean") throw invalidType(name, "of type boolean", value);
+  return value;
+}
+
+function callback(value, name) {
+  if (typeof value !== "function") throw invalidType(name, "of type function", value);
+  return value;
+}
+
+/** Any text: guest code. */
+function text(value, name) {
+  if (typeof value !== "string") throw invalidType(name, "of type string", value);
+  if (value.length > longestText) {
+    throw outOfRange(name, `at most ${longestText} characters long`, value.length);
+  }
+  return value;
+}
+
+const longestText = 64 * 1024 * 1024;
+
+/** Text that the guest's system calls can carry. */
+function cString(value, name) {
+  text(value, name);
+  if (value.includes("\0")) throw invalidValue(name, "must be a string without null bytes");
+  if (!value.isWellFormed()) throw invalidValue(name, "must be a well-formed string");
+  return value;
+}
+
+function absolutePath(value, name) {
+  cString(value, name);
+  if (!value.startsWith("/")) throw invalidValue(name, "must be an absolute path", value);
+  return value;
+}
+
+function oneOf(...values) {
+  return (value, name) => {
+    if (!values.includes(value)) {
+      throw invalidValue(name, `must be one of: ${values.map((v) => `'${v}'`).join(", ")}`, value);
+    }
+    return value;
+  };
+}
+
+/** A whole number of at least `minimum`; Infinity too where it means that there is no bound. */
+function integer(minimum, { maximum = Number.MAX_SAFE_INTEGER, infinite = false } = {}) {
+  return (value, name) => {
+    if (typeof value !== "number") throw invalidType(name, "of type number", value);
+    if (infinite && value === Number.POSITIVE_INFINITY) return value;
+    if (!Number.isInteger(value)) throw outOfRange(name, "an integer", value);
+    if (value < minimum || value > maximum || Object.is(value, -0)) {
+      throw outOfRange(name, `>= ${minimum} && <= ${maximum}`, value);
+    }
+    return value;
+  };
+}
+
+/** Milliseconds, whole or not. Zero is neither "at once" nor "never": it is refused. */
+function milliseconds(value, name) {
+  if (typeof value !== "number") throw invalidType(name, "of type number", value);
+  if (!(value > 0 && value <= longestTimeout)) {
+    throw outOfRange(name, `> 0 && <= ${longestTimeout}`, value);
+  }
+  return Math.ceil(value);
+}
+
+const longestTimeout = 2 ** 31 - 1;
+
+/** A string or bytes, as bytes that nobody else can change meanwhile. */
+function bytes(value, name) {
+  if (typeof value === "string") return Buffer.from(text(value, name), "utf8");
+  if (!(value instanceof Uint8Array)) {
+    throw invalidType(name, "of type string or an instance of Uint8Array", value);
+  }
+  try {
+    // Throws for a detached buffer.
+    new Uint8Array(value.buffer);
+    return Uint8Array.from(value);
+  } catch (cause) {
+    throw Object.assign(invalidValue(name, "must not be detached"), { cause });
+  }
+}
+
+/** A record of environment variables, as names and values in turn. */
+function environment(value, name) {
+  const flat = [];
+  for (const [key, variable] of entries(value, name)) {
+    if (key === "" || key.includes("=")) {
+      throw invalidValue(name, `has ${JSON.stringify(key)}, which is no name of a variable`);
+    }
+    flat.push(cString(key, `a key of ${name}`), cString(variable, `${name}.${key}`));
+  }
+  return flat;
+}
+
+/** The own enumerable entries of a record. */
+function entries(value, name) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalidType(name, "an object", value);
+  }
+  return attempt(name, () => Object.entries(value));
+}
+
+function list(check) {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw invalidType(name, "an array", value);
+    return Array.from(value, (element, index) => check(element, `${name}[${index}]`));
+  };
+}
+
+function abortSignal(value, name) {
+  if (!(value instanceof AbortSignal)) {
+    throw invalidType(name, "an instance of AbortSignal", value);
+  }
+  return value;
+}
+
+module.exports = {
+  abortSignal,
+  absolutePath,
+  boolean,
+  bytes,
+  cString,
+  callback,
+  entries,
+  environment,
+  integer,
+  list,
+  milliseconds,
+  object,
+  oneOf,
+  optional,
+  text,
+};
