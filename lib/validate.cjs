@@ -28,7 +28,7 @@ function attempt(name, read) {
   try {
     return read();
   } catch (cause) {
-    throw Object.assign(invalidValue(name, "cannot be read"), { cause });
+    throw Object.assign(invalidValue(name, `cannot be read: ${cause?.message}`), { cause });
   }
 }
 
@@ -69,8 +69,14 @@ function cString(value, name) {
 function absolutePath(value, name) {
   cString(value, name);
   if (!value.startsWith("/")) throw invalidValue(name, "must be an absolute path", value);
+  if (Buffer.byteLength(value) >= longestPath) {
+    throw outOfRange(name, `shorter than ${longestPath} bytes`, Buffer.byteLength(value));
+  }
   return value;
 }
+
+/** PATH_MAX of Linux. */
+const longestPath = 4096;
 
 function oneOf(...values) {
   return (value, name) => {
@@ -112,11 +118,10 @@ function bytes(value, name) {
     throw invalidType(name, "of type string or an instance of Uint8Array", value);
   }
   try {
-    // Throws for a detached buffer.
-    new Uint8Array(value.buffer);
-    return Uint8Array.from(value);
-  } catch (cause) {
-    throw Object.assign(invalidValue(name, "must not be detached"), { cause });
+    return new Uint8Array(value);
+  } catch {
+    // Its buffer is detached: nothing is left in it.
+    return new Uint8Array();
   }
 }
 
@@ -134,8 +139,10 @@ function environment(value, name) {
 
 /** The own enumerable entries of a record. */
 function entries(value, name) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidType(name, "an object", value);
+  const isRecord = typeof value === "object" && value !== null;
+  // The entries of an array, a map or a set are not its properties.
+  if (!isRecord || attempt(name, () => Symbol.iterator in value)) {
+    throw invalidType(name, "a record", value);
   }
   return attempt(name, () => Object.entries(value));
 }
