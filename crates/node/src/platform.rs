@@ -43,5 +43,6 @@ pub fn initialize_v8(options: V8Options) {
         let platform = v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
         v8::V8::initialize_platform(platform);
         v8::V8::initialize();
+        crate::engine::fatal::install();
     });
 }

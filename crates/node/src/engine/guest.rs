@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 
 use secure_exec_kernel::Signal;
 
-use super::{Breach, Engine, Job};
+use super::{Breach, Engine, Job, fatal};
 use crate::bootstrap;
 use crate::env::Env;
 use crate::{binding, isolate, report};
@@ -22,6 +22,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
         params = params.snapshot_blob(snapshot.startup_data());
     }
     let mut owned = v8::Isolate::new(params);
+    fatal::watch(&mut owned, &engine.config.events);
     let env = Env::new();
     isolate::prepare(&mut owned, &env);
     *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
@@ -34,10 +35,12 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     };
     ready();
     if let Ok(job) = jobs.recv() {
+        let pid = job.process.pid();
         match context {
             Ok(context) => run_job(&mut owned, &env, context, engine, job),
             Err(message) => refuse_job(&job, &message),
         }
+        engine.config.events.on_end(pid);
     }
     env.clear();
     drop(owned);
@@ -85,7 +88,11 @@ fn run_job(
             watched.killed();
         }));
     }
-    owned.add_near_heap_limit_callback(isolate::near_heap_limit, Rc::as_ptr(env).cast_mut().cast());
+    let data = Rc::as_ptr(env).cast_mut().cast();
+    // Isolates are made before their limit is known. Taking the callback away is V8's way to lower the limit.
+    owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
+    owned.remove_near_heap_limit_callback(isolate::near_heap_limit, options.heap_limit_bytes);
+    owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);
         bootstrap::run_program(scope);

@@ -1,5 +1,6 @@
 //! Guest `node` processes: a pool of restored isolates, one thread each, and the kernel's binfmt for them.
 
+pub(crate) mod fatal;
 mod guest;
 mod watchdog;
 
@@ -34,6 +35,10 @@ pub trait EngineEvents: Send + Sync {
     fn on_fatal(&self, message: &str);
     /// A killed guest does not leave JavaScript: only the end of the operating system process helps.
     fn on_stuck(&self, pid: Pid);
+    /// The thread of a guest has left JavaScript for good, whatever ended the guest.
+    fn on_end(&self, pid: Pid) {
+        let _ = pid;
+    }
 }
 
 /// Settings of an engine.

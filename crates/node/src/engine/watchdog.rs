@@ -139,7 +139,8 @@ fn check(guest: &Watched, events: &dyn EngineEvents) {
             limit: "limits.jsRuntime.cpuTimeLimitMs",
             bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
         });
-        (guest.kill)(Signal::SIGXCPU);
+        // Not SIGXCPU, which a guest could handle.
+        (guest.kill)(Signal::SIGKILL);
     }
 }
 
