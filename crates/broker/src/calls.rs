@@ -9,9 +9,10 @@ use crate::core::{Call, Core, State, frame};
 use crate::event::{Event, VmError};
 use crate::timer::Due;
 
-/// How long a VM process may take to end a guest that was killed: the soft rungs of the ladder (terminate, again
-/// after 250 ms) and their report. Then comes SIGKILL.
-const KILL_GRACE: Duration = Duration::from_millis(1250);
+/// How long a VM process may take to end a guest that was killed. It climbs the soft rungs of the ladder itself
+/// (terminate, again after 250 ms) and reports a guest that is stuck 1.25 s after the kill; only a process that
+/// does not even do that is found out here.
+const KILL_GRACE: Duration = Duration::from_millis(1750);
 
 /// Status of a program that died of SIGKILL.
 const KILLED: i32 = 137;

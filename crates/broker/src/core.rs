@@ -56,7 +56,6 @@ pub(crate) struct Vm {
     /// `Created` was told.
     pub(crate) announced: bool,
     pub(crate) phases: Vec<Phase>,
-    pub(crate) dispose_told: bool,
 }
 
 /// Where a VM is in its life.

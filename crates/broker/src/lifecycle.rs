@@ -41,7 +41,6 @@ impl Core {
             carried: None,
             announced: false,
             phases: Vec::new(),
-            dispose_told: false,
         };
         self.vms.insert(id, vm);
         self.attach(id);
@@ -363,8 +362,9 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_id) else { return };
         match vm.state {
             State::Disposing | State::Disposed => {
-                if vm.state == State::Disposed && !std::mem::replace(&mut vm.dispose_told, true) {
+                if vm.state == State::Disposed {
                     vm.sink.event(Event::Disposed);
+                    self.vms.remove(&vm_id);
                 }
             }
             State::Serving => {
@@ -391,9 +391,7 @@ impl Core {
             if !std::mem::replace(&mut vm.announced, true) {
                 vm.sink.event(Event::Created(Err(VmError::disposed())));
             }
-            if !std::mem::replace(&mut vm.dispose_told, true) {
-                vm.sink.event(Event::Disposed);
-            }
+            vm.sink.event(Event::Disposed);
         }
         self.vms.remove(&vm_id);
     }

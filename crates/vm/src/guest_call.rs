@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{FileDescription, Process};
+use secure_exec_kernel::{ExitStatus, FileDescription, Process};
 use secure_exec_protocol::{
     CONTROL_OUT, Cause, Exit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, VmMessage,
 };
@@ -56,7 +56,8 @@ pub(crate) struct GuestCall {
     pub(crate) deadline_cause: Cause,
     /// Why the VM killed it.
     pub(crate) cause: Option<Cause>,
-    /// The thread of a killed program is not free yet.
+    /// The program's thread is not known to be free. A program that was killed counts as ended only when it is, so
+    /// that whatever comes next finds a VM that works.
     pub(crate) lingers: bool,
 }
 
@@ -69,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) streaming: bool,
     pub(crate) returned: Option<Arc<Returned>>,
     pub(crate) deadline: Option<(Duration, Cause)>,
+    pub(crate) lingers: bool,
 }
 
 impl GuestCall {
@@ -90,7 +92,7 @@ impl GuestCall {
             deadline,
             deadline_cause: parts.deadline.map_or(Cause::TimedOut, |(_, cause)| cause),
             cause: None,
-            lingers: false,
+            lingers: parts.lingers,
         }
     }
 
@@ -122,7 +124,7 @@ impl GuestCall {
         // Asked before the pipes are read: what a dead program wrote is in them by now.
         let status = self.process.poll_exit(cx);
         if let Poll::Ready(status) = status {
-            if self.lingers {
+            if self.lingers && matches!(status, ExitStatus::Signaled(..)) {
                 return;
             }
             let mut exit = Exit { code: status.code(), cause: self.cause.take(), ..Exit::default() };

@@ -69,6 +69,8 @@ impl Machine {
         guests: &dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<VmMessage, Failure> {
+        let cwd = program.cwd.as_deref().or(self.config.cwd.as_deref()).unwrap_or(WORKSPACE).as_bytes();
+        self.kernel.file_agent().stat(cwd).map_err(|errno| failure(errno, "chdir", cwd))?;
         let started = self.start(call, &program, guests, mailbox);
         let mut guest = started.map_err(|errno| {
             let name = program.argv.first().map_or("", String::as_str);
@@ -128,6 +130,7 @@ impl Machine {
             streaming: program.streaming,
             returned,
             deadline: self.deadline(program.timeout_ms),
+            lingers: guests.reports_ends(),
         }))
     }
 

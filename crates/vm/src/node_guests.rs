@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, Pid};
-use secure_exec_node::{
-    Breach, Engine, EngineConfig, EngineEvents, Invocation, NodeBinfmt, NodeOptions, Snapshot,
-};
+use secure_exec_node::engine::{Breach, EngineEvents};
+use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{Limit, VmConfig, VmId};
 
 use crate::guests::{Guests, Notice, Returned};
@@ -44,7 +43,7 @@ impl Events {
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
-        let limit = Limit { name: breach.limit.into(), bound: breach.bound, used: breach.used };
+        let limit = Limit { name: breach.limit.into(), bound: breach.bound, used: breach.bound };
         self.notify(Notice::Breach { pid: breach.pid, limit });
     }
 
@@ -54,6 +53,10 @@ impl EngineEvents for Events {
 
     fn on_stuck(&self, pid: Pid) {
         self.notify(Notice::Stuck { pid });
+    }
+
+    fn on_end(&self, pid: Pid) {
+        self.notify(Notice::Ended { pid });
     }
 }
 
@@ -106,7 +109,7 @@ impl Guests for NodeGuests {
     }
 
     fn reports_ends(&self) -> bool {
-        false
+        true
     }
 
     fn heap_bytes(&self, _vm: VmId) -> u64 {

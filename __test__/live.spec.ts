@@ -1,0 +1,155 @@
+// Live handles: spawned programs and resident runners.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { withRuntime } from "./support/guest.ts";
+
+const decoder = new TextDecoder();
+
+describe("a spawned program", () => {
+  test("takes input, streams output and tells its end", async () => {
+    await withRuntime({}, async (runtime) => {
+      let output = "";
+      const program = await runtime.spawn(
+        `process.stdin.on("data", (chunk) => process.stdout.write("got: " + chunk));`,
+        { onStdout: (chunk) => (output += decoder.decode(chunk)) },
+      );
+      assert.ok(program.pid > 1);
+      assert.equal(program.exitCode, null);
+      await program.writeStdin("hello\n");
+      await program.writeStdin(new TextEncoder().encode("again\n"));
+      program.closeStdin();
+      assert.equal(await program.wait(), 0);
+      assert.equal(program.exitCode, 0);
+      assert.equal(output.replaceAll("got: ", ""), "hello\nagain\n");
+      await program.writeStdin("too late");
+      program.kill();
+    });
+  });
+
+  test("dies of signals, by name or number, unless it handles them", async () => {
+    await withRuntime({}, async (runtime) => {
+      const idle = "setInterval(() => {}, 1000); console.log('up');";
+      for (const [signal, code] of [
+        [undefined, 143],
+        ["SIGINT", 130],
+        [9, 137],
+        ["SIGHUP", 129],
+      ] as const) {
+        const program = await started(runtime, idle);
+        program.kill(signal);
+        assert.equal(await program.wait(), code);
+      }
+      const handler = await started(
+        runtime,
+        `process.on("SIGTERM", () => process.exit(5)); ${idle}`,
+      );
+      handler.kill("SIGTERM");
+      assert.equal(await handler.wait(), 5);
+    });
+  });
+
+  test("is not sent signals that do not exist", async () => {
+    await withRuntime({}, async (runtime) => {
+      const program = await started(runtime, "setInterval(() => {}, 1000); console.log('up');");
+      for (const signal of ["SIGNOTHING", "toString", 1000, -1, 1.5, {}]) {
+        assert.throws(() => program.kill(signal as never), TypeError);
+      }
+      program.kill("SIGKILL");
+      await program.wait();
+    });
+  });
+
+  test("that does not read stops its writer at the limit", async () => {
+    const limits = { jsRuntime: { stdinBufferLimitBytes: 300_000 } };
+    await withRuntime({ limits }, async (runtime) => {
+      const program = await runtime.spawn("setInterval(() => {}, 1000)");
+      const piece = new Uint8Array(100_000);
+      const writes = Array.from({ length: 8 }, () => program.writeStdin(piece));
+      const last = await writes.at(-1)?.catch((error) => error.code);
+      assert.equal(last, "ERR_RESOURCE_LIMIT");
+      program.kill("SIGKILL");
+      assert.equal(await program.wait(), 137);
+    });
+  });
+
+  test("waits for a reader that takes its time", async () => {
+    await withRuntime({}, async (runtime) => {
+      let taken = 0;
+      const { stdout } = await runtime.exec(
+        "for (let i = 0; i < 64; i++) process.stdout.write('x'.repeat(8192)); console.error('written');",
+        {
+          onStdout: async (chunk) => {
+            await new Promise((resolve) => setTimeout(resolve, 2));
+            taken += chunk.length;
+          },
+        },
+      );
+      assert.equal(stdout.length, 64 * 8192);
+      assert.equal(taken, 64 * 8192);
+    });
+  });
+
+  async function started(runtime: Parameters<Parameters<typeof withRuntime>[1]>[0], code: string) {
+    const up = Promise.withResolvers?.() ?? resolvers();
+    const program = await runtime.spawn(code, { onStdout: () => up.resolve(undefined) });
+    await up.promise;
+    return program;
+  }
+
+  function resolvers() {
+    let resolve: (value: unknown) => void = () => {};
+    const promise = new Promise((yes) => {
+      resolve = yes;
+    });
+    return { promise, resolve };
+  }
+});
+
+describe("a resident runner", () => {
+  test("runs snippets as modules with shared globals", async () => {
+    await withRuntime({ files: { "/workspace/lib.mjs": "export const six = 6;" } }, async (runtime) => {
+      const runner = await runtime.createResidentRunner();
+      const first = await runner.exec(`globalThis.seven = 7; const local = 1; console.log("one");`);
+      assert.deepEqual(first, { stdout: "one\n", stderr: "", exitCode: 0 });
+      const second = await runner.exec(`
+        import { six } from "./lib.mjs";
+        import os from "node:os";
+        const { six: again } = await import("./lib.mjs");
+        console.log(six * seven, typeof local, os.platform(), again);
+      `);
+      assert.deepEqual(second, { stdout: "42 undefined linux 6\n", stderr: "", exitCode: 0 });
+      await runner.dispose();
+      await assert.rejects(runner.exec("1"), { code: "ERR_VM_DISPOSED" });
+    });
+  });
+
+  test("survives snippets that throw, reports them, and runs one at a time", async () => {
+    await withRuntime({}, async (runtime) => {
+      const runner = await runtime.createResidentRunner();
+      const failed = await runner.exec(`throw new Error("on purpose");`);
+      assert.equal(failed.exitCode, 1);
+      assert.match(failed.stderr, /Error: on purpose/);
+      const broken = await runner.exec("this is no JavaScript");
+      assert.equal(broken.exitCode, 1);
+      assert.match(broken.stderr, /SyntaxError/);
+      const slow = runner.exec("await new Promise((r) => setTimeout(r, 50))");
+      await assert.rejects(runner.exec("1"), { code: "ERR_RUNNER_BUSY" });
+      assert.equal((await slow).exitCode, 0);
+      await runner.dispose();
+    });
+  });
+
+  test("replaces its process after a timeout and after an exit", async () => {
+    await withRuntime({}, async (runtime) => {
+      const runner = await runtime.createResidentRunner();
+      await runner.exec("globalThis.kept = 1;");
+      await assert.rejects(runner.exec("for (;;);", { timeout: 200 }), { code: "ERR_TIMEOUT" });
+      const next = await runner.exec("console.log(typeof kept)");
+      assert.equal(next.stdout, "undefined\n");
+      assert.equal((await runner.exec("process.exit(3)")).exitCode, 3);
+      assert.equal((await runner.exec("console.log('again')")).stdout, "again\n");
+      await runner.dispose();
+    });
+  });
+});
