@@ -7,7 +7,7 @@ fn main() {
     }
     // The user's Node exports its own V8 and ICU: our copies must neither see those nor be seen. Threads of V8
     // outlive whoever loaded the addon, so it is never unloaded.
-    for flag in ["-Bsymbolic", "-z,now", "-z,nodelete", "--exclude-libs,ALL"] {
+    for flag in ["-Bsymbolic", "-z,now", "-z,nodelete"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{flag}");
     }
 }

@@ -22,6 +22,10 @@ const MAX_FDS: u64 = 64;
 /// export its filesystem.
 const EXPORT_HEADROOM: u64 = 64 << 20;
 
+/// What is writable in every VM process without being used: address space for compiled code (64 MiB for each of the
+/// running guests and the spare isolate), stacks, the tables of V8. Few guests run at a time.
+const ENGINE_OVERHEAD: u64 = 256 << 20;
+
 /// Confines the process for good.
 ///
 /// # Errors
@@ -44,6 +48,7 @@ pub(crate) fn confine() -> io::Result<()> {
 /// # Errors
 /// The operating system refused.
 pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> {
+    let bytes = bytes.saturating_add(ENGINE_OVERHEAD);
     let hard = bytes.saturating_add(filesystem_bytes.saturating_mul(2)).saturating_add(EXPORT_HEADROOM);
     set_limit(libc::RLIMIT_DATA, bytes, hard)
 }
