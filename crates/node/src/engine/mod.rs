@@ -141,7 +141,10 @@ impl Engine {
 
     fn run(&self, job: Job) -> Result<(), Errno> {
         let mut job = Some(job);
-        while let Some(spare) = self.spares.lock().pop() {
+        loop {
+            // In a statement of its own: `refill` takes the lock again.
+            let spare = self.spares.lock().pop();
+            let Some(spare) = spare else { break };
             match spare.send(job.take().expect("it is put back on failure")) {
                 Ok(()) => {
                     self.refill();
