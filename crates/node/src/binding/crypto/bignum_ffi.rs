@@ -26,7 +26,7 @@ impl BigNum {
         let length = ffi::int(bytes.len()).ok_or_else(CryptoError::out_of_memory)?;
         // SAFETY: pointer and length are those of the slice; null asks for a new number.
         unsafe { BigNum::own(ossl::BN_bin2bn(bytes.as_ptr(), length, std::ptr::null_mut())) }
-            .ok_or_else(CryptoError::out_of_memory)
+            .ok_or_else(|| CryptoError::capture("The number is too big"))
     }
 
     /// A copy of a number that OpenSSL owns.

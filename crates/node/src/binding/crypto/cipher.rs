@@ -8,6 +8,7 @@ use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
 use crate::binding::Definition;
 use crate::convert;
+use crate::env::{Env, Slot};
 use crate::exception;
 use crate::wrap;
 
@@ -216,7 +217,7 @@ impl State {
         };
         if self.encrypt && self.authenticated {
             let length = *self.tag_length.get_or_insert(16);
-            self.tag = context.tag(length).ok_or_else(invalid_state)?;
+            self.tag = context.tag(length)?;
         }
         Ok(output)
     }
@@ -292,6 +293,9 @@ fn set_auth_tag(
 ) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let tag = attempt!(scope, input::bytes(scope, args.get(0), "tag"));
+    if cipher.state.borrow().takes_short_tag(tag.len()) {
+        warn_of_short_tag(scope);
+    }
     let mut state = cipher.state.borrow_mut();
     if state.context.is_none() || state.encrypt || !state.authenticated || state.tag_state != TagState::Unknown {
         return rv.set_bool(false);
@@ -310,6 +314,18 @@ fn set_auth_tag(
     rv.set_bool(true);
 }
 
+/// Node's deprecation DEP0182. Emitting it may run guest code.
+fn warn_of_short_tag(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let Some(process) = env.object(scope, Slot::Process) else { return };
+    let emit = convert::get(scope, process, "emitWarning").and_then(|f| v8::Local::<v8::Function>::try_from(f).ok());
+    let Some(emit) = emit else { return };
+    let message = "Using AES-GCM authentication tags of less than 128 bits without specifying the authTagLength \
+                   option when initializing decryption is deprecated.";
+    let arguments = [message, "DeprecationWarning", "DEP0182"].map(|text| exception::string(scope, text).into());
+    emit.call(scope, process.into(), &arguments);
+}
+
 /// `setAAD(data, plaintextLength)`; -1 stands for no length.
 fn set_aad(
     scope: &mut v8::PinScope<'_, '_>,
@@ -325,6 +341,16 @@ fn set_aad(
 }
 
 impl State {
+    /// Whether a tag of `length` is one of GCM that is short without having been asked for.
+    fn takes_short_tag(&self, length: usize) -> bool {
+        self.mode == mode::GCM
+            && !self.encrypt
+            && self.tag_length.is_none()
+            && self.tag_state == TagState::Unknown
+            && length != 16
+            && is_gcm_tag_length(length)
+    }
+
     fn add_authenticated(&mut self, data: &[u8], message_length: Option<usize>) -> Result<bool> {
         if self.context.is_none() || !self.authenticated {
             return Ok(false);

@@ -179,9 +179,13 @@ impl CipherCtx {
     }
 
     /// The tag of what was encrypted.
-    pub fn tag(&mut self, length: usize) -> Option<Vec<u8>> {
+    pub fn tag(&mut self, length: usize) -> Result<Vec<u8>> {
         let mut tag = vec![0; length];
-        self.control(GET_TAG, length, tag.as_mut_ptr().cast()).then_some(tag)
+        let room = ffi::int(length).ok_or_else(CryptoError::out_of_memory)?;
+        // SAFETY: the buffer has the length given.
+        let status = unsafe { ossl::EVP_CIPHER_CTX_ctrl(self.as_ptr(), GET_TAG, room, tag.as_mut_ptr().cast()) };
+        check(status, "Unsupported state or unable to authenticate data").map_err(CryptoError::peeked)?;
+        Ok(tag)
     }
 
     /// Sets whether blocks are padded.

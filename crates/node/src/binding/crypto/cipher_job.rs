@@ -124,7 +124,7 @@ impl Task {
             output.extend(context.finish().map_err(|_| failed())?);
         }
         if authenticated && !self.decrypt {
-            output.extend(context.tag(self.tag_length).ok_or_else(failed)?);
+            output.extend(context.tag(self.tag_length).map_err(|_| failed())?);
         }
         Ok(output)
     }

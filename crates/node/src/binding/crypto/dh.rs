@@ -99,11 +99,12 @@ impl Exchange {
 
     fn public_bytes(&self) -> Result<Vec<u8>> {
         let missing = || no_key("No public key - did you forget to generate one?");
-        // Of the prime's length, as Node pads it.
-        self.public.borrow().as_ref().ok_or_else(missing)?.to_padded_bytes(self.prime.byte_length())
+        self.public.borrow().as_ref().ok_or_else(missing)?.to_bytes()
     }
 
     fn compute(&self, other: &BigNum) -> Result<Vec<u8>> {
+        let unspecified =
+            || CryptoError::range_error("ERR_CRYPTO_INVALID_KEYTYPE", "Unspecified validation error");
         let dh = self.dh()?;
         let mut codes = 0;
         // SAFETY: both are live.
@@ -111,11 +112,14 @@ impl Exchange {
         clear_errors();
         let length_error = |message| Err(CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", message));
         match codes {
-            _ if status != 1 => return Err(no_key("Unspecified validation error")),
+            _ if status != 1 => return Err(unspecified()),
             codes if codes & 1 != 0 => return length_error("Supplied key is too small"),
             codes if codes & 2 != 0 => return length_error("Supplied key is too large"),
             0 => {}
-            _ => return Err(no_key("Unspecified validation error")),
+            _ => return Err(unspecified()),
+        }
+        if self.private.borrow().is_none() {
+            return Err(CryptoError::operation_failed("Failed to compute shared secret"));
         }
         let length = self.prime.byte_length();
         let mut secret = input::buffer(length)?;
@@ -129,7 +133,7 @@ impl Exchange {
 }
 
 fn no_key(message: &str) -> CryptoError {
-    CryptoError::range_error("ERR_CRYPTO_INVALID_KEYTYPE", message)
+    CryptoError::error("ERR_CRYPTO_INVALID_STATE", message)
 }
 
 /// `new DiffieHellman(bits | prime, generator)`
@@ -295,9 +299,7 @@ fn get_public_key(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let exchange = attempt!(scope, unwrap(scope, &args));
-    let missing = || no_key("No public key - did you forget to generate one?");
-    let bytes = exchange.public.borrow().as_ref().ok_or_else(missing).and_then(BigNum::to_bytes);
-    reply(scope, &mut rv, bytes);
+    reply(scope, &mut rv, exchange.public_bytes());
 }
 
 fn get_private_key(

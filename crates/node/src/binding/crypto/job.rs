@@ -185,8 +185,10 @@ fn settle<'s>(
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let output = match result {
         Ok(output) => output,
-        // Synchronous signatures fail as functions do.
-        Err(error) if job.mode == Mode::Sync && job.provider == "SIGNREQUEST" => {
+        // Synchronous signatures and key agreements fail as functions do.
+        Err(error)
+            if job.mode == Mode::Sync && matches!(job.provider, "SIGNREQUEST" | "DERIVEBITSREQUEST") =>
+        {
             return (error.to_decorated_value(scope), undefined);
         }
         Err(error) => return (error.to_value(scope), undefined),

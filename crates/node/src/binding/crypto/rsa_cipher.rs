@@ -91,10 +91,6 @@ fn call(
     rv: &mut v8::ReturnValue<'_, v8::Value>,
     operation: Operation,
 ) {
-    let key = match operation {
-        Operation::PublicEncrypt | Operation::PublicDecrypt => attempt!(scope, argument::any(scope, args, 0)),
-        _ => attempt!(scope, argument::private(scope, args, 0)),
-    };
     let index = argument::COUNT;
     let data = attempt!(scope, input::bytes(scope, args.get(index), "buffer"));
     let number = attempt!(scope, input::int32(scope, args.get(index + 1), "padding"));
@@ -102,6 +98,10 @@ fn call(
     let label = attempt!(scope, input::optional_bytes(scope, args.get(index + 3), "oaepLabel"));
     let invalid = || CryptoError::error("ERR_OSSL_EVP_INVALID_DIGEST", "Invalid digest used");
     let md = attempt!(scope, name.map(|name| Md::fetch(&name).ok_or_else(invalid)).transpose());
+    let key = match operation {
+        Operation::PublicEncrypt | Operation::PublicDecrypt => attempt!(scope, argument::any(scope, args, 0)),
+        _ => attempt!(scope, argument::private(scope, args, 0)),
+    };
     let output = attempt!(scope, operation.run(&key, &Padding { number, md, label }, &data));
     rv.set(convert::buffer(scope, output));
 }

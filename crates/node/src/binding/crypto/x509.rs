@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::digest;
 use super::error::{CryptoError, Result};
+use super::hash::string_array;
 use super::input::{self, attempt};
 use super::keys::{KeyData, KeyObjectHandle, create_handle};
 use super::owned_ffi::{Md, Pkey, X509};
@@ -29,6 +30,7 @@ pub fn define(definition: &mut Definition) {
         .method("fingerprint", fingerprint)
         .method("fingerprint256", fingerprint256)
         .method("fingerprint512", fingerprint512)
+        .method("keyUsage", key_usage)
         .method("serialNumber", serial_number)
         .method("signatureAlgorithm", signature_algorithm)
         .method("signatureAlgorithmOid", signature_algorithm_oid)
@@ -106,6 +108,17 @@ texts! {
     signature_algorithm: |certificate| Ok::<_, CryptoError>(certificate.signature_algorithm(false));
     signature_algorithm_oid: |certificate| Ok::<_, CryptoError>(certificate.signature_algorithm(true));
     pem: |certificate| certificate.pem().map(Some);
+}
+
+fn key_usage(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let certificate = attempt!(scope, unwrap(scope, &args));
+    if let Some(names) = certificate.extended_key_usage() {
+        rv.set(string_array(scope, &names).into());
+    }
 }
 
 /// Upper-case pairs of digits with colons between.

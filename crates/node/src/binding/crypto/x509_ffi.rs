@@ -135,6 +135,32 @@ impl X509 {
         }
     }
 
+    /// The object identifiers of the extended key usage; `None` where the certificate lacks it.
+    pub fn extended_key_usage(&self) -> Option<Vec<String>> {
+        // SAFETY: the list is ours and freed after its objects were printed; the buffer has the length given.
+        unsafe {
+            let null = std::ptr::null_mut();
+            let list = ossl::X509_get_ext_d2i(self.as_ptr(), ossl::NID_ext_key_usage, null, null);
+            if list.is_null() {
+                clear_errors();
+                return None;
+            }
+            let stack = list.cast::<ossl::OPENSSL_STACK>();
+            let mut names = Vec::new();
+            for index in 0..ossl::OPENSSL_sk_num(stack) {
+                let object = ossl::OPENSSL_sk_value(stack, index).cast::<ossl::ASN1_OBJECT>();
+                let mut text = [0u8; 128];
+                ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), text.len() as c_int, object, 1);
+                if let Ok(name) = CStr::from_bytes_until_nul(&text) {
+                    names.push(name.to_string_lossy().into_owned());
+                }
+                ossl::ASN1_OBJECT_free(object);
+            }
+            ossl::OPENSSL_sk_free(stack);
+            Some(names)
+        }
+    }
+
     /// The subject's key.
     pub fn public_key(&self) -> Result<Pkey> {
         // SAFETY: the key has its own reference.
