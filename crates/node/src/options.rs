@@ -17,6 +17,10 @@ pub struct Options {
     pub has_eval: bool,
 }
 
+/// Flags of V8 that are accepted because they change nothing a program can see: the feature is on in this engine, or
+/// the flag is about the timing of background work.
+const HARMLESS_V8_FLAGS: [&str; 2] = ["--js-float16array", "--concurrent-array-buffer-sweeping"];
+
 impl Options {
     /// No command line at all.
     #[must_use]
@@ -67,9 +71,12 @@ impl Options {
         rest: &mut std::iter::Peekable<impl Iterator<Item = &'a String>>,
     ) -> Result<(), String> {
         let (base, negated) = match name.strip_prefix("--no-") {
-            Some(base) if option_type(name).is_none() => (format!("--{base}"), true),
+            Some(base) if option_type(name).is_none() => (format!("--{}", base.replace('_', "-")), true),
             _ => (name.replace('_', "-"), false),
         };
+        if HARMLESS_V8_FLAGS.contains(&base.as_str()) {
+            return Ok(());
+        }
         let Some(kind) = option_type(&base) else { return Err(format!("bad option: {argument}")) };
         let mut take = || match inline.clone() {
             Some(value) => Some(value),

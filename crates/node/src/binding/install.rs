@@ -35,6 +35,9 @@ pub fn get_internal_binding(
     let binding = v8::Object::new(scope);
     cache.set(scope, key.into(), binding.into());
     install_constants(scope, binding, table);
+    if name == "constants" {
+        make_read_only(scope, binding);
+    }
     if let Some(declared) = declared {
         install_declared(scope, binding, declared);
     }
@@ -56,6 +59,22 @@ fn install_constants(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8
         let key = exception::string(scope, name);
         let value = convert::from_json(scope, value);
         binding.set(scope, key.into(), value);
+    }
+}
+
+/// Makes every number and string in a tree of constants read-only and permanent (`NODE_DEFINE_CONSTANT`).
+fn make_read_only(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    let Some(keys) = object.get_own_property_names(scope, v8::GetPropertyNamesArgs::default()) else { return };
+    for index in 0..keys.length() {
+        let Some(key) = keys.get_index(scope, index) else { continue };
+        let (Some(value), Ok(key)) = (object.get(scope, key), key.try_cast::<v8::Name>()) else { continue };
+        match value.try_cast::<v8::Object>() {
+            Ok(inner) => make_read_only(scope, inner),
+            Err(_) => {
+                let attributes = v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_DELETE;
+                object.define_own_property(scope, key, value, attributes);
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ const SCRIPTS: [&str; 3] =
 pub fn initialize_context<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
     let context = scope.get_current_context();
+    initialize_runtime(scope, context);
     let exports = v8::Object::new(scope);
     let primordials = convert::null_prototype_object(scope);
     convert::set(scope, exports, "primordials", primordials.into());

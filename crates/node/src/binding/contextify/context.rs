@@ -18,6 +18,7 @@ const SANDBOX: i32 = 1;
 /// What a context was made with; kept with the context itself.
 struct Attributes {
     allow_wasm: bool,
+    state: std::rc::Weak<ContextifyContext>,
 }
 
 /// Native state of the wrapper object.
@@ -54,6 +55,14 @@ pub fn contextified_context<'s>(
     let wrapper: v8::Local<v8::Object> = wrapper.try_cast().ok()?;
     let context = wrapper.get_creation_context(scope)?;
     Some(Contextified { context, state })
+}
+
+/// Runs the microtasks of `context`'s own queue, if it has one (`microtaskMode: 'afterEvaluate'`).
+pub fn perform_own_microtask_checkpoint(isolate: &mut v8::Isolate, context: v8::Local<'_, v8::Context>) {
+    let state = context.get_slot::<Attributes>().and_then(|attributes| attributes.state.upgrade());
+    if let Some(queue) = state.as_ref().and_then(|state| state.microtask_queue.as_ref()) {
+        queue.perform_checkpoint(isolate);
+    }
 }
 
 /// As [`contextified_context`], the context alone.
@@ -155,7 +164,7 @@ fn create<'s>(
     let template = v8::ObjectTemplate::new(scope);
     template.set_internal_field_count(wrap::INTERNAL_FIELDS);
     let wrapper = template.new_instance(scope)?;
-    wrap::wrap(scope, wrapper, ContextifyContext { microtask_queue });
+    let state = wrap::wrap(scope, wrapper, ContextifyContext { microtask_queue });
     let holder = sandbox.unwrap_or(global);
     let key = env.private(scope, "contextify_context_private_symbol");
     holder.set_private(scope, key, wrapper.into())?;
@@ -165,7 +174,7 @@ fn create<'s>(
     let data = sandbox.map_or_else(|| v8::undefined(scope).into(), v8::Local::<v8::Value>::from);
     context.set_embedder_data(SANDBOX, data);
     // From here on the interceptors answer.
-    context.set_slot(Rc::new(Attributes { allow_wasm: options.allow_wasm }));
+    context.set_slot(Rc::new(Attributes { allow_wasm: options.allow_wasm, state: Rc::downgrade(&state) }));
     Some(holder)
 }
 

@@ -43,7 +43,7 @@ pub fn run_with_timeout<'s>(
 /// stay in force.
 fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
     let env = Env::of(isolate);
-    let ending = || env.stopping.get() || env.event_loop.handle().aborted();
+    let ending = || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();
     if ending() {
         return false;
     }

@@ -150,7 +150,7 @@ fn import_dynamically<'s>(
         );
         return None;
     };
-    // Code without host-defined options (eval in a context without a referrer) counts as having no callback.
+    let context = scope.get_current_context();
     let id = v8::Local::<v8::FixedArray>::try_from(options)
         .ok()
         .filter(|options| options.length() == 1)
@@ -159,11 +159,29 @@ fn import_dynamically<'s>(
         .filter(|value| value.is_symbol());
     let id = match id {
         Some(id) => id,
-        None => env.symbol(scope, "vm_dynamic_import_missing_flag").into(),
+        None => id_of_context(scope, &env, context),
     };
     let attributes = requests::attributes_object(scope, attributes, 2);
     let phase = v8::Integer::new(scope, phase).into();
     let receiver = v8::undefined(scope).into();
     let result = callback.call(scope, receiver, &[id, specifier.into(), phase, attributes.into(), resource_name])?;
-    result.try_cast().ok()
+    // The library's promise is of the main context; the caller gets one of its own.
+    let resolver = v8::PromiseResolver::new(scope)?;
+    resolver.resolve(scope, result)?;
+    Some(resolver.get_promise(scope))
+}
+
+/// The referrer of code without host-defined options (`eval` as a promise reaction): that of its context.
+fn id_of_context<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    env: &Env,
+    context: v8::Local<'s, v8::Context>,
+) -> v8::Local<'s, v8::Value> {
+    let key = env.private(scope, "host_defined_option_symbol");
+    let own = context.global(scope).get_private(scope, key).filter(|value| value.is_symbol());
+    own.unwrap_or_else(|| {
+        let main = env.context(scope) == context;
+        let name = if main { "vm_dynamic_import_main_context_default" } else { "vm_dynamic_import_missing_flag" };
+        env.symbol(scope, name).into()
+    })
 }

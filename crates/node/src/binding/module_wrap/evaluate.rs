@@ -48,7 +48,11 @@ pub(super) fn evaluate(
     let context = v8::Local::new(scope, &this.context);
     let result = super::super::contextify::run_with_timeout(scope, timeout, |scope| {
         let scope = &mut v8::ContextScope::new(scope, context);
-        module.evaluate(scope)
+        let result = module.evaluate(scope);
+        if result.is_some() {
+            super::super::contextify::perform_own_microtask_checkpoint(scope, context);
+        }
+        result
     });
     if let Some(result) = result {
         rv.set(result);

@@ -340,10 +340,14 @@ impl Codec for ZlibCodec {
             // The stream flushes before this: nothing is left to compress with the old settings. An empty output makes
             // zlib report Z_BUF_ERROR instead of writing.
             Mode::Deflate | Mode::DeflateRaw => {
+                let mut nowhere = 0;
                 self.stream.avail_in = 0;
                 self.stream.avail_out = 0;
-                // SAFETY: the stream is set up for deflating and may neither read nor write through its pointers.
-                unsafe { z::deflateParams(&raw mut *self.stream, level, strategy) }
+                self.stream.next_out = &raw mut nowhere;
+                // SAFETY: the stream is set up for deflating; it may read and write no bytes.
+                let status = unsafe { z::deflateParams(&raw mut *self.stream, level, strategy) };
+                self.stream.next_out = std::ptr::null_mut();
+                status
             }
             _ => z::Z_OK,
         };
@@ -483,6 +487,21 @@ mod tests {
         assert_eq!(run(&mut ZlibCodec::new(Mode::Inflate, with), &bytes).unwrap(), b"dictionary");
         let error = run(&mut ZlibCodec::new(Mode::Inflate, settings()), &bytes).unwrap_err();
         assert_eq!(error, CompressionError::new("Missing dictionary", "Z_NEED_DICT", 2));
+    }
+
+    #[test]
+    fn parameters_change_between_writes() {
+        let mut codec = ZlibCodec::new(Mode::Deflate, Settings { level: 0, ..settings() });
+        let mut output = vec![0; 1 << 16];
+        let progress = codec.write(2, &Input::copied(&[b'a'; 1000]), &mut output).unwrap();
+        let stored = output.len() - progress.available_out;
+        assert!(stored > 1000, "level 0 stores");
+        codec.set_parameters(9, 0).unwrap();
+        let progress = codec.write(4, &Input::copied(&[b'a'; 1000]), &mut output[stored..]).unwrap();
+        let packed = output.len() - stored - progress.available_out;
+        assert!(packed < 100, "level 9 compresses: {packed}");
+        let bytes = &output[..stored + packed];
+        assert_eq!(run(&mut ZlibCodec::new(Mode::Inflate, settings()), bytes).unwrap(), [b'a'; 2000]);
     }
 
     #[test]
