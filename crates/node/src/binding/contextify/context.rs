@@ -57,7 +57,13 @@ pub fn contextified_context<'s>(
     Some(Contextified { context, state })
 }
 
-/// Runs the microtasks of `context`'s own queue, if it has one (`microtaskMode: 'afterEvaluate'`).
+/// Whether `context` has a microtask queue of its own (`microtaskMode: 'afterEvaluate'`).
+pub fn has_own_microtask_queue(context: v8::Local<'_, v8::Context>) -> bool {
+    let state = context.get_slot::<Attributes>().and_then(|attributes| attributes.state.upgrade());
+    state.is_some_and(|state| state.microtask_queue.is_some())
+}
+
+/// Runs the microtasks of `context`'s own queue, if it has one.
 pub fn perform_own_microtask_checkpoint(isolate: &mut v8::Isolate, context: v8::Local<'_, v8::Context>) {
     let state = context.get_slot::<Attributes>().and_then(|attributes| attributes.state.upgrade());
     if let Some(queue) = state.as_ref().and_then(|state| state.microtask_queue.as_ref()) {

@@ -13,7 +13,9 @@ use super::Definition;
 use crate::exception::{self, ErrorKind};
 
 pub use compile::host_defined_options;
-pub use context::{context_of, contextified_context, perform_own_microtask_checkpoint};
+pub use context::{
+    context_of, contextified_context, has_own_microtask_queue, perform_own_microtask_checkpoint,
+};
 pub use timeout::run_with_timeout;
 
 /// Declares the binding.

@@ -1,6 +1,7 @@
 //! Instantiation, evaluation and what is known afterwards.
 
 use super::{ModuleWrap, callbacks};
+use crate::binding::contextify;
 use crate::exception::{self, ErrorKind};
 use crate::report;
 
@@ -46,13 +47,20 @@ pub(super) fn evaluate(
     }
     let timeout = args.get(0).integer_value(scope).unwrap_or(-1);
     let context = v8::Local::new(scope, &this.context);
-    let result = super::super::contextify::run_with_timeout(scope, timeout, |scope| {
-        let scope = &mut v8::ContextScope::new(scope, context);
-        let result = module.evaluate(scope);
-        if result.is_some() {
-            super::super::contextify::perform_own_microtask_checkpoint(scope, context);
+    let result = contextify::run_with_timeout(scope, timeout, |scope| {
+        let result = {
+            let scope = &mut v8::ContextScope::new(scope, context);
+            module.evaluate(scope)?
+        };
+        if !contextify::has_own_microtask_queue(context) {
+            return Some(result);
         }
-        result
+        // Waiting for a promise of the module's context would take turns of its queue, which nobody drains after
+        // this: the caller gets a promise of its own, and the queue is drained once the two are tied.
+        let resolver = v8::PromiseResolver::new(scope)?;
+        resolver.resolve(scope, result)?;
+        contextify::perform_own_microtask_checkpoint(scope, context);
+        Some(resolver.get_promise(scope).into())
     });
     if let Some(result) = result {
         rv.set(result);
