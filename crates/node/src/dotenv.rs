@@ -44,20 +44,12 @@ fn take_value(text: &str) -> (String, &str) {
     let line_end = text.find('\n').unwrap_or(text.len());
     let lead = text[..line_end].len() - text[..line_end].trim_start().len();
     let value = &text[lead..];
-    if let Some(quote) = value
-        .chars()
-        .next()
-        .filter(|first| matches!(first, '"' | '\'' | '`'))
+    if let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'' | '`'))
+        && let Some(length) = value[1..].find(quote)
     {
-        if let Some(length) = value[1..].find(quote) {
-            let inner = &value[1..=length];
-            let inner = if quote == '"' {
-                inner.replace("\\n", "\n")
-            } else {
-                inner.to_owned()
-            };
-            return (inner, after_line(&value[length + 2..]));
-        }
+        let inner = &value[1..=length];
+        let inner = if quote == '"' { inner.replace("\\n", "\n") } else { inner.to_owned() };
+        return (inner, after_line(&value[length + 2..]));
     }
     let line = &text[..line_end];
     let line = line.find('#').map_or(line, |comment| &line[..comment]);

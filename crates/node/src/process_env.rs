@@ -5,9 +5,8 @@
 //! environment changes when the guest writes to it.
 //!
 //! # Deviations
-//! The time zone is a property of the whole operating system process in ICU. Writing `TZ` therefore moves the zone
-//! only where the embedder runs one guest at a time and has installed a [`TimeZoneHook`]; otherwise the value is kept,
-//! `Date` stays in the zone the isolate started with, and a warning says so.
+//! The default time zone is one for the whole operating system process, which may run several guests; it stays UTC.
+//! `TZ` is a variable like any other, and a warning says so where it names another zone.
 
 use std::cell::{Cell, RefCell};
 
@@ -17,16 +16,12 @@ use v8::MapFnTo;
 use crate::env::{Env, Slot};
 use crate::exception;
 
-/// Called with the new value of `TZ`, or none when it was deleted; returns whether the default time zone now is that.
-pub type TimeZoneHook = Box<dyn Fn(Option<&str>) -> bool>;
-
 /// The environment variables of the isolate's process.
 #[derive(Default)]
 pub struct Environment {
     variables: RefCell<IndexMap<String, String>>,
     loaded: Cell<bool>,
     warned_of_coercion: Cell<bool>,
-    time_zone: RefCell<Option<TimeZoneHook>>,
 }
 
 impl Environment {
@@ -77,11 +72,6 @@ impl Environment {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
-    }
-
-    /// Installs what moves the default time zone when the guest writes `TZ`.
-    pub fn set_time_zone_hook(&self, hook: TimeZoneHook) {
-        *self.time_zone.borrow_mut() = Some(hook);
     }
 }
 
@@ -212,7 +202,7 @@ fn assign(
     let name = key.to_rust_string_lossy(scope);
     let text = text.to_rust_string_lossy(scope);
     if environment.set(&name, &text) && name == "TZ" {
-        time_zone_changed(scope, Some(until_nul(&text)));
+        check_time_zone(scope);
     }
     true
 }
@@ -245,9 +235,6 @@ fn deleter<'s>(
         let name = key.to_rust_string_lossy(scope);
         let env = Env::of(scope);
         environment(&env).remove(&name);
-        if name == "TZ" {
-            time_zone_changed(scope, None);
-        }
     }
     // Every variable is configurable, so deleting succeeds, whether there was one or not.
     rv.set_bool(true);
@@ -314,20 +301,15 @@ fn definer<'s>(
     v8::Intercepted::kYes
 }
 
-fn time_zone_changed(scope: &mut v8::PinScope<'_, '_>, value: Option<&str>) {
+/// Warns where the time zone `TZ` asks for is not the one that `Date` shows.
+pub fn check_time_zone(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let environment = environment(&env);
-    let moved = match environment.time_zone.borrow().as_ref() {
-        Some(hook) => hook(value),
-        None => false,
-    };
-    if moved {
-        scope.date_time_configuration_change_notification(v8::TimeZoneDetection::Skip);
-    } else if value.is_some_and(|value| !value.is_empty()) {
+    let Some(zone) = environment(&env).get("TZ") else { return };
+    let zone = zone.trim_start_matches(':');
+    if !matches!(zone, "" | "UTC" | "UTC0" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Universal" | "Zulu") {
         emit_warning(
             scope,
-            "process.env.TZ was changed, but this VM cannot move the time zone of a running process; Date keeps the \
-             time zone it started with",
+            "The time zone of this VM is UTC and cannot be changed: Date and Intl take no notice of process.env.TZ",
             "Warning",
             "",
         );

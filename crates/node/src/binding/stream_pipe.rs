@@ -27,11 +27,14 @@ pub fn define(definition: &mut Definition) {
 /// What a sink that never says how much it wants is offered.
 const CHUNK: usize = 65_536;
 
+/// What listens to the source, and what to the sink.
+type Listeners = (Rc<dyn StreamListener>, Rc<dyn StreamListener>);
+
 struct StreamPipe {
     source: Rc<Stream>,
     sink: Rc<Stream>,
     object: RefCell<Option<v8::Global<v8::Object>>>,
-    listeners: RefCell<Option<(Rc<dyn StreamListener>, Rc<dyn StreamListener>)>>,
+    listeners: RefCell<Option<Listeners>>,
     closed: Cell<bool>,
     reading: Cell<bool>,
     at_end: Cell<bool>,

@@ -1,7 +1,8 @@
 //! `Histogram` and the histogram of event loop delays. Follows Node's `src/histogram.cc`.
 //!
 //! # Deviations
-//! The statistical tests between two histograms and confidence intervals refuse.
+//! The statistical tests between two histograms and confidence intervals refuse; a histogram cannot be posted to a
+//! message port.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -278,18 +279,6 @@ impl Histogram {
         self.previous.set(0);
         self.ewma.set(Ewma::default());
     }
-}
-
-/// A new `Histogram` object over the same values: what `postMessage` of a histogram arrives as.
-pub fn clone_object<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    histogram: Rc<Histogram>,
-) -> Option<v8::Local<'s, v8::Object>> {
-    let template = class_template(scope, "Histogram")?;
-    let object = template.instance_template(scope).new_instance(scope)?;
-    wrap::wrap(scope, object, ());
-    wrap::attach(scope, object, histogram);
-    Some(object)
 }
 
 /// The histogram behind a JavaScript object of either class.
@@ -685,7 +674,7 @@ fn buckets(
     first: f64,
     next: impl Fn(f64) -> f64,
 ) {
-    if !(first >= 1.0) {
+    if first.is_nan() || first < 1.0 {
         throw_out_of_range(scope);
         return;
     }

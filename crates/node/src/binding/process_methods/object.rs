@@ -111,6 +111,7 @@ pub(super) fn patch_process_object(
     {
         crate::process_env::install(scope);
     }
+    crate::process_env::check_time_zone(scope);
 }
 
 /// `globalThis.gc` of `--expose-gc`. V8's own extension is a flag of the whole host process.
