@@ -18,7 +18,6 @@ pub mod callback_scope;
 pub mod convert;
 pub mod decorate;
 pub mod delay;
-pub mod dotenv;
 pub mod engine;
 pub mod env;
 pub mod event_loop;

@@ -692,7 +692,7 @@ fn buckets(
             reason = "saturates"
         )]
         let level = bound as u64;
-        let up_to = histogram.count_up_to(level.saturating_sub(u64::from(bound > first)));
+        let up_to = histogram.count_up_to(level);
         let key = histogram.values.borrow().lowest_equivalent(level) as f64;
         put(scope, map, key, up_to.saturating_sub(below) as f64);
         below = up_to;

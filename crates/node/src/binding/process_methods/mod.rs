@@ -394,7 +394,7 @@ fn load_env_file(
         }
     };
     let environment = process_env::environment(&env);
-    for (name, value) in crate::dotenv::parse(&String::from_utf8_lossy(&content)) {
+    for (name, value) in super::util::dotenv::parse(&String::from_utf8_lossy(&content)) {
         // What is set already wins over the file.
         if environment.get(&name).is_none() {
             environment.set(&name, &value);

@@ -1,7 +1,7 @@
 //! `internalBinding('util')`: looks behind values, lazy properties, call sites. Follows Node's `src/node_util.cc`.
 
 mod call_sites;
-mod dotenv;
+pub mod dotenv;
 mod inspect;
 mod lazy;
 
