@@ -19,7 +19,7 @@ fn refuse_plain_call(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallba
     if !args.new_target().is_undefined() {
         return false;
     }
-    let message = format!("Class constructor {class} cannot be invoked without `new`");
+    let message = format!("Class constructor {class} cannot be invoked without 'new'");
     exception::throw(scope, ErrorKind::TypeError, "ERR_CONSTRUCT_CALL_REQUIRED", &message);
     true
 }
