@@ -1,5 +1,11 @@
 //! Linker flags of the addon.
 
+use std::path::Path;
+use std::process::Command;
+
+/// Initialiser of a thread-local variable of V8 that needs none.
+const TLS_INITIALIZER: &str = "_ZTHN2v88internal12trap_handler16TrapHandlerGuard10is_active_E";
+
 fn main() {
     napi_build::setup();
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
@@ -10,4 +16,22 @@ fn main() {
     for flag in ["-Bsymbolic", "-z,now", "-z,nodelete"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{flag}");
     }
+    // A weak reference that V8's library leaves open would otherwise be an import from the user's Node.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym={TLS_INITIALIZER}=0");
+    if links_with_lld() {
+        // rustc lists what dependencies export under C names in its own version script; only LLD takes a second one.
+        let map = concat!(env!("CARGO_MANIFEST_DIR"), "/vendor/v8/hidden-symbols.map");
+        println!("cargo:rerun-if-changed={map}");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={map}");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--undefined-version");
+    }
+}
+
+/// The toolchain brings LLD along, and then uses it.
+fn links_with_lld() -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let Ok(output) = Command::new(rustc).args(["--print", "sysroot"]).output() else { return false };
+    let target = std::env::var("TARGET").unwrap_or_default();
+    let sysroot = String::from_utf8_lossy(&output.stdout);
+    Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("bin/gcc-ld/ld.lld").exists()
 }
