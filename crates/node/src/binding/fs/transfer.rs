@@ -308,8 +308,6 @@ fn write_or_fill(
         Err(errno) => {
             let number = v8::Integer::new(scope, -errno.raw()).into();
             convert::set(scope, context, "errno", number);
-            let code = exception::string(scope, errno.name()).into();
-            convert::set(scope, context, "code", code);
             let syscall = exception::string(scope, "write").into();
             convert::set(scope, context, "syscall", syscall);
         }
