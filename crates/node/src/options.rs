@@ -26,7 +26,11 @@ impl Options {
     #[must_use]
     pub fn defaults() -> Options {
         let values = tables()["options"]["values"].as_object().cloned().unwrap_or_default();
-        Options { values, exec_argv: Vec::new(), script: Vec::new(), has_eval: false }
+        let mut options = Options { values, exec_argv: Vec::new(), script: Vec::new(), has_eval: false };
+        // The tables come from a run with `--expose-internals --no-warnings`: a guest must have neither.
+        options.set("--expose-internals", Value::Bool(false));
+        options.set("--warnings", Value::Bool(true));
+        options
     }
 
     /// Parses `arguments`, the command line behind `node`.
@@ -129,8 +133,20 @@ impl Options {
         Ok(())
     }
 
-    /// Sets an option and its negated twin.
+    /// Sets an option, its negated twin, and the option of the same meaning with or without `experimental-`.
     pub fn set(&mut self, name: &str, value: Value) {
+        let bare = name.trim_start_matches("--");
+        let other = match bare.strip_prefix("experimental-") {
+            Some(stable) => format!("--{stable}"),
+            None => format!("--experimental-{bare}"),
+        };
+        if value.is_boolean() && self.values.get(&other).is_some_and(Value::is_boolean) {
+            self.set_one(&other, value.clone());
+        }
+        self.set_one(name, value);
+    }
+
+    fn set_one(&mut self, name: &str, value: Value) {
         if let Value::Bool(on) = value {
             let twin = format!("--no-{}", name.trim_start_matches("--"));
             if self.values.contains_key(&twin) {
@@ -170,5 +186,28 @@ fn expand_alias(name: &str) -> Vec<String> {
             .flat_map(|to| if to == name { vec![to.to_owned()] } else { expand_alias(to) })
             .collect(),
         None => vec![name.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    fn parse(arguments: &[&str]) -> Options {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Options::parse(&arguments).unwrap()
+    }
+
+    #[test]
+    fn internals_are_hidden_and_warnings_shown_unless_asked_otherwise() {
+        assert!(!parse(&["x.js"]).flag("--expose-internals"));
+        assert!(parse(&["x.js"]).flag("--warnings"));
+        assert!(parse(&["--expose-internals", "x.js"]).flag("--expose-internals"));
+        assert!(!parse(&["--no-warnings", "x.js"]).flag("--warnings"));
+    }
+
+    #[test]
+    fn an_experimental_spelling_sets_the_option_itself() {
+        assert!(!parse(&["--no-experimental-require-module"]).flag("--require-module"));
     }
 }

@@ -141,8 +141,11 @@ pub fn make_directories(process: &Arc<Process>, path: &[u8], mode: u32) -> Resul
     let mut first = None;
     let mut todo = vec![path.to_vec()];
     while let Some(next) = todo.pop() {
-        match process.mkdir(&next, mode) {
-            Ok(()) => first = first.or(Some(next)),
+        let errno = match process.mkdir(&next, mode) {
+            Ok(()) => {
+                first = first.or(Some(next));
+                continue;
+            }
             Err(errno @ (Errno::EACCES | Errno::ENOSPC | Errno::ENOTDIR | Errno::EPERM)) => return Err(errno),
             Err(Errno::ENOENT) => {
                 // A path without a slash is its own parent, as in Node: nothing above it can be made.
@@ -151,18 +154,17 @@ pub fn make_directories(process: &Arc<Process>, path: &[u8], mode: u32) -> Resul
                     Some(parent) if parent != next => {
                         todo.push(next);
                         todo.push(parent);
+                        continue;
                     }
-                    _ if todo.is_empty() => return Err(Errno::EEXIST),
-                    _ => {}
+                    _ if todo.is_empty() => Errno::EEXIST,
+                    _ => continue,
                 }
             }
-            Err(errno) => {
-                let stat = process.stat(&next)?;
-                if !stat.is_dir() {
-                    let inner = errno == Errno::EEXIST && !todo.is_empty();
-                    return Err(if inner { Errno::ENOTDIR } else { Errno::EEXIST });
-                }
-            }
+            Err(errno) => errno,
+        };
+        if !process.stat(&next)?.is_dir() {
+            let inner = errno == Errno::EEXIST && !todo.is_empty();
+            return Err(if inner { Errno::ENOTDIR } else { Errno::EEXIST });
         }
     }
     Ok(first)
