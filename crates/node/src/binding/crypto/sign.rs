@@ -50,7 +50,9 @@ fn init(
 ) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let name = attempt!(scope, input::string(scope, args.get(0), "algorithm"));
-    let Some(md) = Md::fetch(&name) else {
+    // OpenSSL forgot the old name of SHA-1 with DSA; Node did not.
+    let name = if matches!(name.as_str(), "dss1" | "DSS1") { "SHA1" } else { &name };
+    let Some(md) = Md::fetch(name) else {
         return CryptoError::type_error("ERR_CRYPTO_INVALID_DIGEST", "Invalid digest").throw(scope);
     };
     let context = attempt!(scope, MdCtx::new(&md));

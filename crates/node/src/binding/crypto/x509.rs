@@ -43,7 +43,8 @@ pub fn define(definition: &mut Definition) {
         .method("checkIP", check_ip)
         .method("checkIssued", check_issued)
         .method("checkPrivateKey", check_private_key)
-        .method("verify", verify);
+        .method("verify", verify)
+        .method("toLegacy", to_legacy);
     definition.function("parseX509", parse);
 }
 
@@ -69,6 +70,16 @@ fn parse(
 
 fn unwrap(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<X509>> {
     wrap::unwrap::<X509>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a certificate"))
+}
+
+/// The object that TLS shows of a peer's certificate belongs to the network, which is not there yet.
+fn to_legacy(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let message = "this part of crypto is not available in this VM: X509Certificate.toLegacyObject has no implementation";
+    CryptoError::error("ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message).throw(scope);
 }
 
 /// Sets a string, or leaves undefined.
