@@ -200,7 +200,10 @@ export interface NodeRuntime {
   /** Runs `code` as an ES module in a fresh guest process and captures its output. */
   exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult>;
   /** As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`. */
-  run<T = unknown>(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeRunResult<T>>;
+  run<T = unknown>(
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeRunResult<T>>;
   /** Starts `code` and gives back a live handle. Its standard input stays open. */
   spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess>;
   /** Runs a guest command, without a shell. */
@@ -221,7 +224,10 @@ export interface NodeRuntime {
   /** Creates or replaces a file. */
   writeFile(path: string, data: string | Uint8Array): Promise<void>;
   readFile(path: string): Promise<Uint8Array>;
-  readFile(path: string, encoding: "utf8" | "utf-8" | { encoding: "utf8" | "utf-8" }): Promise<string>;
+  readFile(
+    path: string,
+    encoding: "utf8" | "utf-8" | { encoding: "utf8" | "utf-8" },
+  ): Promise<string>;
   /** The names in a directory, sorted. */
   readDir(path: string): Promise<string[]>;
   readDirWithTypes(path: string): Promise<DirectoryEntry[]>;

@@ -108,20 +108,25 @@ describe("a spawned program", () => {
 
 describe("a resident runner", () => {
   test("runs snippets as modules with shared globals", async () => {
-    await withRuntime({ files: { "/workspace/lib.mjs": "export const six = 6;" } }, async (runtime) => {
-      const runner = await runtime.createResidentRunner();
-      const first = await runner.exec(`globalThis.seven = 7; const local = 1; console.log("one");`);
-      assert.deepEqual(first, { stdout: "one\n", stderr: "", exitCode: 0 });
-      const second = await runner.exec(`
+    await withRuntime(
+      { files: { "/workspace/lib.mjs": "export const six = 6;" } },
+      async (runtime) => {
+        const runner = await runtime.createResidentRunner();
+        const first = await runner.exec(
+          `globalThis.seven = 7; const local = 1; console.log("one");`,
+        );
+        assert.deepEqual(first, { stdout: "one\n", stderr: "", exitCode: 0 });
+        const second = await runner.exec(`
         import { six } from "./lib.mjs";
         import os from "node:os";
         const { six: again } = await import("./lib.mjs");
         console.log(six * seven, typeof local, os.platform(), again);
       `);
-      assert.deepEqual(second, { stdout: "42 undefined linux 6\n", stderr: "", exitCode: 0 });
-      await runner.dispose();
-      await assert.rejects(runner.exec("1"), { code: "ERR_VM_DISPOSED" });
-    });
+        assert.deepEqual(second, { stdout: "42 undefined linux 6\n", stderr: "", exitCode: 0 });
+        await runner.dispose();
+        await assert.rejects(runner.exec("1"), { code: "ERR_VM_DISPOSED" });
+      },
+    );
   });
 
   test("survives snippets that throw, reports them, and runs one at a time", async () => {

@@ -62,7 +62,9 @@ function invalidValue(name, reason, value) {
 
 function outOfRange(name, range, value) {
   return withCode(
-    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${value}`),
+    new RangeError(
+      `The value of "${name}" is out of range. It must be ${range}. Received ${value}`,
+    ),
     "ERR_OUT_OF_RANGE",
   );
 }

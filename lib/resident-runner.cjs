@@ -66,7 +66,13 @@ class ResidentRunner {
   #launch() {
     const process = { out: [], err: [], answer: withResolvers(), pending: Buffer.alloc(0) };
     process.execution = this.#start({
-      argv: ["--experimental-vm-modules", "--no-warnings", "--input-type=module", "--eval", bootstrap],
+      argv: [
+        "--experimental-vm-modules",
+        "--no-warnings",
+        "--input-type=module",
+        "--eval",
+        bootstrap,
+      ],
       options: {
         maxOutputBytes: 0,
         onStdout: (chunk) => void process.out.push(chunk),

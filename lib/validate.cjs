@@ -10,7 +10,8 @@ function object(value, name, checkers) {
     throw invalidType(name, "an object", value);
   }
   for (const key of attempt(name, () => Object.keys(value))) {
-    if (!Object.hasOwn(checkers, key)) throw invalidValue(`${name}.${key}`, "is not a known option");
+    if (!Object.hasOwn(checkers, key))
+      throw invalidValue(`${name}.${key}`, "is not a known option");
   }
   const result = {};
   for (const [key, check] of Object.entries(checkers)) {

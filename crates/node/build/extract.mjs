@@ -121,7 +121,7 @@ function defined(values) {
 
 /** The options as of a command line without any: this script itself runs with two. */
 function defaults(values) {
-  const own = { '--warnings': true, '--expose-internals': false };
+  const own = { "--warnings": true, "--expose-internals": false };
   for (const [name, value] of Object.entries(own)) {
     if (!(name in values)) throw new Error(`the binary has no option ${name}`);
     values[name] = value;
