@@ -30,8 +30,14 @@ fn main() {
 /// The toolchain brings LLD along, and then uses it.
 fn links_with_lld() -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let Ok(output) = Command::new(rustc).args(["--print", "sysroot"]).output() else { return false };
+    let Ok(output) = Command::new(rustc).args(["--print", "sysroot"]).output() else {
+        return false;
+    };
     let target = std::env::var("TARGET").unwrap_or_default();
     let sysroot = String::from_utf8_lossy(&output.stdout);
-    Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("bin/gcc-ld/ld.lld").exists()
+    Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(target)
+        .join("bin/gcc-ld/ld.lld")
+        .exists()
 }

@@ -73,7 +73,10 @@ impl VmOptions {
     }
 
     pub fn files(&self) -> Vec<File> {
-        let file = |file: &FileOption| File { path: file.path.clone().into_bytes(), data: file.data.to_vec() };
+        let file = |file: &FileOption| File {
+            path: file.path.clone().into_bytes(),
+            data: file.data.to_vec(),
+        };
         self.files.iter().map(file).collect()
     }
 }
@@ -82,7 +85,8 @@ impl LimitOptions {
     fn limits(&self) -> VmLimits {
         let known = VmLimits::default();
         VmLimits {
-            cpu_count: u32::try_from(whole(self.cpu_count, known.cpu_count.into())).unwrap_or(u32::MAX),
+            cpu_count: u32::try_from(whole(self.cpu_count, known.cpu_count.into()))
+                .unwrap_or(u32::MAX),
             max_processes: whole(self.max_processes, known.max_processes),
             max_open_fds: whole(self.max_open_fds, known.max_open_fds),
             max_pipes: whole(self.max_pipes, known.max_pipes),
@@ -92,7 +96,9 @@ impl LimitOptions {
             max_argv_bytes: whole(self.max_process_argv_bytes, known.max_argv_bytes),
             max_env_bytes: whole(self.max_process_env_bytes, known.max_env_bytes),
             max_memory_bytes: whole(self.max_memory_bytes, known.max_memory_bytes),
-            heap_bytes: self.v8_heap_limit_mb.map_or(known.heap_bytes, |mb| whole(Some(mb), 0).saturating_mul(1 << 20)),
+            heap_bytes: self.v8_heap_limit_mb.map_or(known.heap_bytes, |mb| {
+                whole(Some(mb), 0).saturating_mul(1 << 20)
+            }),
             cpu_time_ms: duration(self.cpu_time_limit_ms).unwrap_or(known.cpu_time_ms),
             wall_clock_ms: duration(self.wall_clock_limit_ms).unwrap_or(known.wall_clock_ms),
             max_timers: whole(self.max_timers, known.max_timers),
@@ -106,7 +112,9 @@ impl From<ProgramOptions> for Program {
             argv: options.argv,
             env: pairs(&options.env),
             cwd: options.cwd,
-            stdin: options.stdin.map_or(Stdin::Stream, |data| Stdin::Whole(data.to_vec())),
+            stdin: options
+                .stdin
+                .map_or(Stdin::Stream, |data| Stdin::Whole(data.to_vec())),
             timeout_ms: options.timeout_ms.map(|timeout| whole(Some(timeout), 0)),
             streaming: options.streaming,
             announce: options.announce,
@@ -117,7 +125,11 @@ impl From<ProgramOptions> for Program {
 }
 
 /// Numbers arrive as doubles that `lib/` has checked to be whole and in range.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and the range was checked")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, and the range was checked"
+)]
 fn whole(value: Option<f64>, default: u64) -> u64 {
     value.map_or(default, |value| value as u64)
 }
@@ -130,7 +142,10 @@ fn duration(value: Option<f64>) -> Option<Option<u64>> {
 
 fn pairs(flat: &[String]) -> Vec<(String, String)> {
     let (pairs, _) = flat.as_chunks::<2>();
-    pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect()
+    pairs
+        .iter()
+        .map(|[name, value]| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// A call's number: they are counted, so they stay far below 2^53.

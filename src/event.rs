@@ -122,23 +122,71 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 phase: phase.name,
                 duration_ms: call_number(phase.micros) / 1000.0,
             });
-            (Kind::Created, 0, Content { phases: Some(phases.collect()), ..empty() })
+            (
+                Kind::Created,
+                0,
+                Content {
+                    phases: Some(phases.collect()),
+                    ..empty()
+                },
+            )
         }
-        Event::Created(Err(error)) => (Kind::Created, 0, Content { error: Some(error.into()), ..empty() }),
-        Event::Started { call, pid } => (Kind::Started, call, Content { number: Some(pid), ..empty() }),
-        Event::Output { call, stream, data } => {
-            (Kind::Output, call, Content { stream: Some(stream.into()), data: Some(data.into()), ..empty() })
-        }
-        Event::InputCredit { call, stream, bytes } => {
+        Event::Created(Err(error)) => (
+            Kind::Created,
+            0,
+            Content {
+                error: Some(error.into()),
+                ..empty()
+            },
+        ),
+        Event::Started { call, pid } => (
+            Kind::Started,
+            call,
+            Content {
+                number: Some(pid),
+                ..empty()
+            },
+        ),
+        Event::Output { call, stream, data } => (
+            Kind::Output,
+            call,
+            Content {
+                stream: Some(stream.into()),
+                data: Some(data.into()),
+                ..empty()
+            },
+        ),
+        Event::InputCredit {
+            call,
+            stream,
+            bytes,
+        } => {
             let number = Some(i32::try_from(bytes).unwrap_or(i32::MAX));
-            (Kind::InputCredit, call, Content { stream: Some(stream.into()), number, ..empty() })
+            (
+                Kind::InputCredit,
+                call,
+                Content {
+                    stream: Some(stream.into()),
+                    number,
+                    ..empty()
+                },
+            )
         }
-        Event::Value { call, data } => (Kind::Value, call, Content { data: Some(data.into()), ..empty() }),
+        Event::Value { call, data } => (
+            Kind::Value,
+            call,
+            Content {
+                data: Some(data.into()),
+                ..empty()
+            },
+        ),
         Event::Exited { call, exit } => {
             let (timed_out, limit, error) = match exit.cause {
                 Some(Cause::TimedOut) => (Some(true), None, None),
                 Some(Cause::Limit(limit)) => (None, Some(limit.into()), None),
-                Some(Cause::Fatal(why)) => (None, None, Some(VmError::crashed(&why, None, false).into())),
+                Some(Cause::Fatal(why)) => {
+                    (None, None, Some(VmError::crashed(&why, None, false).into()))
+                }
                 None => (None, None, None),
             };
             let content = Content {
@@ -169,9 +217,23 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 inodes: number(resources.inodes),
                 heap_bytes: number(resources.heap_bytes),
             };
-            (Kind::Done, call, Content { resources: Some(resources), ..empty() })
+            (
+                Kind::Done,
+                call,
+                Content {
+                    resources: Some(resources),
+                    ..empty()
+                },
+            )
         }
-        Event::Failed { call, error } => (Kind::Failed, call, Content { error: Some(error.into()), ..empty() }),
+        Event::Failed { call, error } => (
+            Kind::Failed,
+            call,
+            Content {
+                error: Some(error.into()),
+                ..empty()
+            },
+        ),
         Event::Disposed => (Kind::Disposed, 0, empty()),
     }
 }
@@ -180,13 +242,20 @@ fn file(reply: FileReply) -> Content {
     let empty = Content::default;
     match reply {
         FileReply::Done => empty(),
-        FileReply::Data { data, more } => Content { data: Some(data.into()), more, ..empty() },
+        FileReply::Data { data, more } => Content {
+            data: Some(data.into()),
+            more,
+            ..empty()
+        },
         FileReply::Entries(entries) => {
             let entry = |entry: secure_exec_broker::protocol::DirectoryEntry| Entry {
                 name: text(&entry.name),
                 kind: entry.kind,
             };
-            Content { entries: Some(entries.into_iter().map(entry).collect()), ..empty() }
+            Content {
+                entries: Some(entries.into_iter().map(entry).collect()),
+                ..empty()
+            }
         }
         FileReply::Stat(stat) => {
             let stat = Stat {
@@ -203,15 +272,25 @@ fn file(reply: FileReply) -> Content {
                 ctime_ns: nanos(stat.ctime_ns),
                 birthtime_ns: nanos(stat.birthtime_ns),
             };
-            Content { stat: Some(stat), ..empty() }
+            Content {
+                stat: Some(stat),
+                ..empty()
+            }
         }
-        FileReply::Exists(exists) => Content { exists: Some(exists), ..empty() },
+        FileReply::Exists(exists) => Content {
+            exists: Some(exists),
+            ..empty()
+        },
     }
 }
 
 impl From<Limit> for LimitReached {
     fn from(limit: Limit) -> LimitReached {
-        LimitReached { limit: limit.name, bound: call_number(limit.bound), used: call_number(limit.used) }
+        LimitReached {
+            limit: limit.name,
+            bound: call_number(limit.bound),
+            used: call_number(limit.used),
+        }
     }
 }
 
@@ -231,7 +310,11 @@ impl From<VmError> for Failure {
 }
 
 fn buffer(bytes: Vec<u8>) -> Option<Buffer> {
-    if bytes.is_empty() { None } else { Some(bytes.into()) }
+    if bytes.is_empty() {
+        None
+    } else {
+        Some(bytes.into())
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -23,7 +23,9 @@ pub fn configure(launcher: String, addon: String, snapshot: Option<String>) -> R
         launcher: launcher.into(),
         addon: addon.into(),
         snapshot: snapshot.map(PathBuf::from),
-        in_process: Some(|socket, snapshot: Option<&Path>| secure_exec_vm::serve_in_process(socket, snapshot)),
+        in_process: Some(|socket, snapshot: Option<&Path>| {
+            secure_exec_vm::serve_in_process(socket, snapshot)
+        }),
     };
     BROKER.get_or_init(|| Broker::start(settings).map_err(|error| error.to_string()));
     broker().map(|_| ())
@@ -46,7 +48,10 @@ fn broker() -> Result<&'static Arc<Broker>> {
     match BROKER.get() {
         Some(Ok(broker)) => Ok(broker),
         Some(Err(reason)) => Err(Error::new(Status::GenericFailure, reason.clone())),
-        None => Err(Error::new(Status::GenericFailure, "configure was not called")),
+        None => Err(Error::new(
+            Status::GenericFailure,
+            "configure was not called",
+        )),
     }
 }
 
@@ -93,17 +98,20 @@ impl Vm {
 
     #[napi(catch_unwind)]
     pub fn input(&self, call: f64, stream: u32, data: Uint8Array, end: bool) {
-        self.handle.input(call_id(call), stream_number(stream), data.to_vec(), end);
+        self.handle
+            .input(call_id(call), stream_number(stream), data.to_vec(), end);
     }
 
     #[napi(catch_unwind)]
     pub fn signal(&self, call: f64, signal: u32) {
-        self.handle.signal(call_id(call), u8::try_from(signal).unwrap_or(u8::MAX));
+        self.handle
+            .signal(call_id(call), u8::try_from(signal).unwrap_or(u8::MAX));
     }
 
     #[napi(catch_unwind)]
     pub fn credit(&self, call: f64, stream: u32, bytes: u32) {
-        self.handle.credit(call_id(call), stream_number(stream), bytes as usize);
+        self.handle
+            .credit(call_id(call), stream_number(stream), bytes as usize);
     }
 
     #[napi(catch_unwind)]
@@ -113,7 +121,9 @@ impl Vm {
 
     #[napi(catch_unwind)]
     pub fn read_file(&self, path: String) -> f64 {
-        self.file(FileRequest::Read { path: path.into_bytes() })
+        self.file(FileRequest::Read {
+            path: path.into_bytes(),
+        })
     }
 
     #[napi(catch_unwind)]
@@ -123,32 +133,47 @@ impl Vm {
 
     #[napi(catch_unwind)]
     pub fn read_directory(&self, path: String) -> f64 {
-        self.file(FileRequest::ReadDirectory { path: path.into_bytes() })
+        self.file(FileRequest::ReadDirectory {
+            path: path.into_bytes(),
+        })
     }
 
     #[napi(catch_unwind)]
     pub fn make_directory(&self, path: String, recursive: bool) -> f64 {
-        self.file(FileRequest::MakeDirectory { path: path.into_bytes(), recursive })
+        self.file(FileRequest::MakeDirectory {
+            path: path.into_bytes(),
+            recursive,
+        })
     }
 
     #[napi(catch_unwind)]
     pub fn stat(&self, path: String) -> f64 {
-        self.file(FileRequest::Stat { path: path.into_bytes() })
+        self.file(FileRequest::Stat {
+            path: path.into_bytes(),
+        })
     }
 
     #[napi(catch_unwind)]
     pub fn exists(&self, path: String) -> f64 {
-        self.file(FileRequest::Exists { path: path.into_bytes() })
+        self.file(FileRequest::Exists {
+            path: path.into_bytes(),
+        })
     }
 
     #[napi(catch_unwind)]
     pub fn remove(&self, path: String, recursive: bool) -> f64 {
-        self.file(FileRequest::Remove { path: path.into_bytes(), recursive })
+        self.file(FileRequest::Remove {
+            path: path.into_bytes(),
+            recursive,
+        })
     }
 
     #[napi(catch_unwind)]
     pub fn rename(&self, from: String, to: String) -> f64 {
-        self.file(FileRequest::Rename { from: from.into_bytes(), to: to.into_bytes() })
+        self.file(FileRequest::Rename {
+            from: from.into_bytes(),
+            to: to.into_bytes(),
+        })
     }
 
     #[napi(catch_unwind)]

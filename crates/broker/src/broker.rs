@@ -51,7 +51,10 @@ impl Broker {
             if let Err(error) = poller::start(weak.clone()) {
                 failure = Some(error);
             }
-            Broker { core: Mutex::new(Core::new(orders, poller.clone())), poller: poller.clone() }
+            Broker {
+                core: Mutex::new(Core::new(orders, poller.clone())),
+                poller: poller.clone(),
+            }
         });
         match failure {
             Some(error) => Err(error),
@@ -80,7 +83,12 @@ impl Broker {
     /// Pids of the VM processes, for tests and diagnosis.
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
-        self.core.lock().processes.values().filter_map(|process| Some(process.child.as_ref()?.pid())).collect()
+        self.core
+            .lock()
+            .processes
+            .values()
+            .filter_map(|process| Some(process.child.as_ref()?.pid()))
+            .collect()
     }
 
     pub(crate) fn started(&self, process: ProcessId, outcome: Outcome) {

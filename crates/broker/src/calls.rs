@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use secure_exec_protocol::{CallId, Cause, Exit, FileRequest, HostFrame, HostMessage, MAX_CHUNK, VmId};
+use secure_exec_protocol::{
+    CallId, Cause, Exit, FileRequest, HostFrame, HostMessage, MAX_CHUNK, VmId,
+};
 
 use crate::core::{Call, Core, State, frame};
 use crate::event::{Event, VmError};
@@ -25,9 +27,10 @@ impl Core {
     pub(crate) fn request(&mut self, vm_id: VmId, message: HostMessage) -> CallId {
         let call = self.next_call();
         let kind = match &message {
-            HostMessage::Spawn(program) => {
-                Call::Program { timeout: program.timeout_ms.map(Duration::from_millis), deadline_set: false }
-            }
+            HostMessage::Spawn(program) => Call::Program {
+                timeout: program.timeout_ms.map(Duration::from_millis),
+                deadline_set: false,
+            },
             _ => Call::Simple,
         };
         self.register(vm_id, call, kind, message);
@@ -35,9 +38,14 @@ impl Core {
     }
 
     fn register(&mut self, vm_id: VmId, call: CallId, kind: Call, message: HostMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         if matches!(vm.state, State::Disposing | State::Disposed) {
-            vm.sink.event(Event::Failed { call, error: VmError::disposed() });
+            vm.sink.event(Event::Failed {
+                call,
+                error: VmError::disposed(),
+            });
             return;
         }
         vm.calls.insert(call, kind);
@@ -56,12 +64,23 @@ impl Core {
     pub(crate) fn write_file(&mut self, vm: VmId, path: Vec<u8>, data: Vec<u8>) -> CallId {
         let whole = self.next_call();
         if data.len() <= MAX_CHUNK {
-            let request = FileRequest::Write { path, data, handle: None, parents: false };
+            let request = FileRequest::Write {
+                path,
+                data,
+                handle: None,
+                parents: false,
+            };
             self.register(vm, whole, Call::Simple, HostMessage::File(request));
             return whole;
         }
-        for (request, last) in write_requests(path, &data, u32::try_from(whole).unwrap_or(u32::MAX), false) {
-            let (call, kind) = if last { (whole, Call::Simple) } else { (self.next_call(), Call::Part { whole }) };
+        for (request, last) in
+            write_requests(path, &data, u32::try_from(whole).unwrap_or(u32::MAX), false)
+        {
+            let (call, kind) = if last {
+                (whole, Call::Simple)
+            } else {
+                (self.next_call(), Call::Part { whole })
+            };
             self.register(vm, call, kind, HostMessage::File(request));
         }
         whole
@@ -69,7 +88,9 @@ impl Core {
 
     /// Something about a running program. Nothing happens if it has settled.
     pub(crate) fn notify(&mut self, vm_id: VmId, call: CallId, message: HostMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         if !vm.calls.contains_key(&call) {
             return;
         }
@@ -85,7 +106,9 @@ impl Core {
     pub(crate) fn dispatch(&mut self, frame: HostFrame) {
         let (vm, call) = (frame.vm, frame.call);
         match frame.message {
-            HostMessage::Signal { signal: SIGKILL } => self.arm(KILL_GRACE, Due::Overdue { vm, call }),
+            HostMessage::Signal { signal: SIGKILL } => {
+                self.arm(KILL_GRACE, Due::Overdue { vm, call })
+            }
             HostMessage::Spawn(_) => self.watch_timeout(vm, call),
             _ => {}
         }
@@ -94,25 +117,40 @@ impl Core {
 
     /// Arms the supervisor's own deadline behind the one that the VM keeps itself.
     fn watch_timeout(&mut self, vm_id: VmId, call: CallId) {
-        let Some(Call::Program { timeout: Some(timeout), deadline_set }) =
-            self.vms.get_mut(&vm_id).and_then(|vm| vm.calls.get_mut(&call))
+        let Some(Call::Program {
+            timeout: Some(timeout),
+            deadline_set,
+        }) = self
+            .vms
+            .get_mut(&vm_id)
+            .and_then(|vm| vm.calls.get_mut(&call))
         else {
             return;
         };
         if !std::mem::replace(deadline_set, true) {
-            let delay = timeout.saturating_add(KILL_GRACE).min(Duration::from_secs(u64::from(u32::MAX)));
+            let delay = timeout
+                .saturating_add(KILL_GRACE)
+                .min(Duration::from_secs(u64::from(u32::MAX)));
             self.arm(delay, Due::Overdue { vm: vm_id, call });
         }
     }
 
     /// Settles a call with an error.
     pub(crate) fn fail_call(&mut self, vm_id: VmId, call: CallId, error: VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         match vm.calls.remove(&call) {
-            Some(Call::Program { .. } | Call::Simple) => vm.sink.event(Event::Failed { call, error }),
+            Some(Call::Program { .. } | Call::Simple) => {
+                vm.sink.event(Event::Failed { call, error })
+            }
             Some(Call::Part { whole }) => self.fail_call(vm_id, whole, error),
             Some(Call::Setup { path }) => {
-                let path = if path.is_empty() { error.path.clone() } else { path };
+                let path = if path.is_empty() {
+                    error.path.clone()
+                } else {
+                    path
+                };
                 self.preparation_failed(vm_id, VmError { path, ..error });
             }
             Some(Call::Export) => self.export_failed(vm_id),
@@ -122,18 +160,33 @@ impl Core {
 
     /// Settles what was sent to a process that is gone or given up. What was not sent yet stays for the replacement.
     pub(crate) fn settle_sent(&mut self, vm_id: VmId, error: &VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         let queued: BTreeSet<CallId> = vm.queue.iter().map(|frame| frame.call).collect();
-        let sent: Vec<CallId> = vm.calls.keys().copied().filter(|call| !queued.contains(call)).collect();
+        let sent: Vec<CallId> = vm
+            .calls
+            .keys()
+            .copied()
+            .filter(|call| !queued.contains(call))
+            .collect();
         for call in sent {
-            let Some(kind) = vm.calls.remove(&call) else { continue };
+            let Some(kind) = vm.calls.remove(&call) else {
+                continue;
+            };
             match kind {
                 Call::Program { .. } | Call::Simple => {
-                    vm.sink.event(Event::Failed { call, error: error.clone() });
+                    vm.sink.event(Event::Failed {
+                        call,
+                        error: error.clone(),
+                    });
                 }
                 Call::Part { whole } => {
                     vm.calls.remove(&whole);
-                    vm.sink.event(Event::Failed { call: whole, error: error.clone() });
+                    vm.sink.event(Event::Failed {
+                        call: whole,
+                        error: error.clone(),
+                    });
                 }
                 Call::Setup { .. } | Call::Export | Call::Destroy => {}
             }
@@ -142,14 +195,25 @@ impl Core {
 
     /// Settles everything because the VM is disposed.
     pub(crate) fn settle_disposed(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         vm.queue.clear();
         for (call, kind) in std::mem::take(&mut vm.calls) {
             match kind {
                 Call::Program { .. } => {
-                    vm.sink.event(Event::Exited { call, exit: Exit { code: TERMINATED, ..Exit::default() } });
+                    vm.sink.event(Event::Exited {
+                        call,
+                        exit: Exit {
+                            code: TERMINATED,
+                            ..Exit::default()
+                        },
+                    });
                 }
-                Call::Simple => vm.sink.event(Event::Failed { call, error: VmError::disposed() }),
+                Call::Simple => vm.sink.event(Event::Failed {
+                    call,
+                    error: VmError::disposed(),
+                }),
                 _ => {}
             }
         }
@@ -157,7 +221,9 @@ impl Core {
 
     /// A call that was to be over is not: its VM process does not obey.
     pub(crate) fn overdue(&mut self, vm_id: VmId, call: CallId) {
-        let Some(vm) = self.vms.get(&vm_id) else { return };
+        let Some(vm) = self.vms.get(&vm_id) else {
+            return;
+        };
         let process = vm.process;
         match vm.calls.get(&call) {
             Some(Call::Program { timeout, .. }) if vm.state == State::Serving => {
@@ -166,16 +232,26 @@ impl Core {
                 if let Some(process) = process {
                     self.condemn(process, "a guest did not end when it was killed", None);
                 }
-                let Some(vm) = self.vms.get_mut(&vm_id).filter(|_| timed) else { return };
+                let Some(vm) = self.vms.get_mut(&vm_id).filter(|_| timed) else {
+                    return;
+                };
                 if vm.calls.remove(&call).is_some() {
-                    let exit = Exit { code: KILLED, cause: Some(Cause::TimedOut), ..Exit::default() };
+                    let exit = Exit {
+                        code: KILLED,
+                        cause: Some(Cause::TimedOut),
+                        ..Exit::default()
+                    };
                     vm.sink.event(Event::Exited { call, exit });
                 }
             }
             Some(Call::Destroy) => {
                 self.finish_disposal(vm_id);
                 if let Some(process) = process {
-                    self.condemn(process, "a guest did not end when its VM was disposed", None);
+                    self.condemn(
+                        process,
+                        "a guest did not end when its VM was disposed",
+                        None,
+                    );
                 }
             }
             _ => {}
@@ -191,7 +267,15 @@ pub(crate) fn write_requests(
     parents: bool,
 ) -> Vec<(FileRequest, bool)> {
     if data.len() <= MAX_CHUNK {
-        return vec![(FileRequest::Write { path, data: data.to_vec(), handle: None, parents }, true)];
+        return vec![(
+            FileRequest::Write {
+                path,
+                data: data.to_vec(),
+                handle: None,
+                parents,
+            },
+            true,
+        )];
     }
     let count = data.len().div_ceil(MAX_CHUNK);
     let mut path = Some(path);
@@ -201,7 +285,15 @@ pub(crate) fn write_requests(
             let last = index + 1 == count;
             let data = chunk.to_vec();
             match path.take() {
-                Some(path) => (FileRequest::Write { path, data, handle: Some(handle), parents }, last),
+                Some(path) => (
+                    FileRequest::Write {
+                        path,
+                        data,
+                        handle: Some(handle),
+                        parents,
+                    },
+                    last,
+                ),
                 None => (FileRequest::WriteMore { handle, data, last }, last),
             }
         })

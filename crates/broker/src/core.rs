@@ -64,7 +64,9 @@ pub(crate) enum State {
     /// Without a process; the next call gets one.
     Asleep,
     /// Waiting for a process, booting, or being filled; this many answers are missing.
-    Preparing { missing: usize },
+    Preparing {
+        missing: usize,
+    },
     Serving,
     /// On a condemned process that exports its filesystem.
     Exporting,
@@ -76,7 +78,10 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) enum Call {
     /// A program. `killed` once it must end soon, `timed_out` if by its own timeout.
-    Program { timeout: Option<Duration>, deadline_set: bool },
+    Program {
+        timeout: Option<Duration>,
+        deadline_set: bool,
+    },
     /// A file method, a resource snapshot.
     Simple,
     /// One of several frames of a file method; the last one settles it.
@@ -122,14 +127,18 @@ impl Core {
         self.next_process += 1;
         self.ordered.insert(process, Vec::new());
         // A spawner that could not start made `Broker::start` fail; it never ends by itself.
-        let _ = self.orders.send(Order { process, in_process });
+        let _ = self.orders.send(Order {
+            process,
+            in_process,
+        });
         process
     }
 
     /// Sends a frame to the VM's process. A message that is too long settles its call.
     pub(crate) fn send(&mut self, frame: HostFrame) {
         let process = self.vms.get(&frame.vm).and_then(|vm| vm.process);
-        let Some((id, process)) = process.and_then(|id| Some((id, self.processes.get_mut(&id)?))) else {
+        let Some((id, process)) = process.and_then(|id| Some((id, self.processes.get_mut(&id)?)))
+        else {
             return;
         };
         let waited = process.connection.wants_write();
@@ -147,7 +156,6 @@ impl Core {
             self.fail_call(frame.vm, frame.call, error);
         }
     }
-
 
     pub(crate) fn arm(&mut self, delay: Duration, due: Due) {
         self.timers.after(delay, due);

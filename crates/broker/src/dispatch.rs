@@ -15,7 +15,13 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 impl Core {
     /// Takes what a socket has; false if that was nothing.
     pub(crate) fn socket_ready(&mut self, id: ProcessId) -> bool {
-        let Some(process) = self.processes.get_mut(&id).filter(|process| !process.closed) else { return false };
+        let Some(process) = self
+            .processes
+            .get_mut(&id)
+            .filter(|process| !process.closed)
+        else {
+            return false;
+        };
         if process.connection.wants_write() {
             process.connection.flush();
             if !process.connection.wants_write() {
@@ -43,7 +49,9 @@ impl Core {
     }
 
     fn socket_closed(&mut self, id: ProcessId) {
-        let Some(process) = self.processes.get_mut(&id) else { return };
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
         process.closed = true;
         self.poller.remove(process.connection.fd());
         if process.child.is_some() {
@@ -55,7 +63,11 @@ impl Core {
     }
 
     pub(crate) fn child_ready(&mut self, id: ProcessId) {
-        let Some(how) = self.processes.get_mut(&id).and_then(|process| process.child.as_mut()?.try_wait()) else {
+        let Some(how) = self
+            .processes
+            .get_mut(&id)
+            .and_then(|process| process.child.as_mut()?.try_wait())
+        else {
             return;
         };
         // What it said before it ended counts.
@@ -68,7 +80,9 @@ impl Core {
             Due::Overdue { vm, call } => self.overdue(vm, call),
             Due::End(id) => self.end(id, "it closed its socket"),
             Due::Export(id) => {
-                let Some(process) = self.processes.get(&id) else { return };
+                let Some(process) = self.processes.get(&id) else {
+                    return;
+                };
                 for vm in process.vms.clone() {
                     self.export_failed(vm);
                 }
@@ -78,7 +92,11 @@ impl Core {
     }
 
     fn take_frame(&mut self, id: ProcessId, frame: VmFrame) {
-        let VmFrame { vm: vm_id, call, message } = frame;
+        let VmFrame {
+            vm: vm_id,
+            call,
+            message,
+        } = frame;
         match message {
             VmMessage::Hello { version, .. } if version != VERSION => {
                 return self.end(id, "the addon that it loaded is of another version");
@@ -93,13 +111,21 @@ impl Core {
             _ => {}
         }
         // A process speaks for its own VMs only.
-        let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.process == Some(id)) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.process == Some(id)) else {
+            return;
+        };
         let program = matches!(vm.calls.get(&call), Some(Call::Program { .. }));
         match message {
             VmMessage::Started { pid } if program => vm.sink.event(Event::Started { call, pid }),
-            VmMessage::Output { stream, data } if program => vm.sink.event(Event::Output { call, stream, data }),
+            VmMessage::Output { stream, data } if program => {
+                vm.sink.event(Event::Output { call, stream, data })
+            }
             VmMessage::InputCredit { stream, bytes } if program => {
-                vm.sink.event(Event::InputCredit { call, stream, bytes });
+                vm.sink.event(Event::InputCredit {
+                    call,
+                    stream,
+                    bytes,
+                });
             }
             VmMessage::Value { data } if program => vm.sink.event(Event::Value { call, data }),
             VmMessage::Failed(failure) => self.fail_call(vm_id, call, failure.into()),
@@ -111,8 +137,12 @@ impl Core {
 
     /// Settles a call by its answer. The wrong kind of answer is a violation of the protocol.
     fn answer(&mut self, id: ProcessId, vm_id: u32, call: u64, message: VmMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
-        let Some(kind) = vm.calls.remove(&call) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
+        let Some(kind) = vm.calls.remove(&call) else {
+            return;
+        };
         match (kind, message) {
             (Call::Program { .. }, VmMessage::Exited(exit)) => {
                 vm.sink.event(Event::Exited { call, exit: *exit });
@@ -126,7 +156,9 @@ impl Core {
                 vm.phases = phases;
                 self.prepared_one(vm_id);
             }
-            (Call::Setup { .. }, VmMessage::File(_) | VmMessage::Imported) => self.prepared_one(vm_id),
+            (Call::Setup { .. }, VmMessage::File(_) | VmMessage::Imported) => {
+                self.prepared_one(vm_id)
+            }
             (Call::Export, VmMessage::Chunk { data, last }) => self.exported(vm_id, &data, last),
             (Call::Destroy, VmMessage::Destroyed) => self.finish_disposal(vm_id),
             (kind, _) => {
@@ -138,7 +170,10 @@ impl Core {
 
     fn violation(&mut self, id: ProcessId) {
         if let Some(process) = self.processes.get_mut(&id) {
-            process.stage = Stage::Ending { why: "protocol violation: a wrong answer".into(), limit: None };
+            process.stage = Stage::Ending {
+                why: "protocol violation: a wrong answer".into(),
+                limit: None,
+            };
         }
         self.end(id, "protocol violation: a wrong answer");
     }

@@ -1,6 +1,8 @@
 //! What the broker tells the embedder.
 
-use secure_exec_protocol::{CallId, Exit, Failure, FileReply, Limit, Phase, ResourceSnapshot, Stream};
+use secure_exec_protocol::{
+    CallId, Exit, Failure, FileReply, Limit, Phase, ResourceSnapshot, Stream,
+};
 
 /// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
 pub trait Sink: Send + Sync {
@@ -16,9 +18,17 @@ pub enum Event {
     /// The program has a pid.
     Started { call: CallId, pid: i32 },
     /// Output; the embedder gives credit back when it is consumed.
-    Output { call: CallId, stream: Stream, data: Vec<u8> },
+    Output {
+        call: CallId,
+        stream: Stream,
+        data: Vec<u8>,
+    },
     /// The guest consumed input.
-    InputCredit { call: CallId, stream: Stream, bytes: u32 },
+    InputCredit {
+        call: CallId,
+        stream: Stream,
+        bytes: u32,
+    },
     /// A piece of a returned value.
     Value { call: CallId, data: Vec<u8> },
     /// Settles a program.
@@ -26,7 +36,10 @@ pub enum Event {
     /// Settles a file method.
     File { call: CallId, reply: FileReply },
     /// Settles a resource snapshot.
-    Resources { call: CallId, resources: ResourceSnapshot },
+    Resources {
+        call: CallId,
+        resources: ResourceSnapshot,
+    },
     /// Settles any call.
     Failed { call: CallId, error: VmError },
     /// Everything is freed.
@@ -58,7 +71,11 @@ impl VmError {
     /// The VM process died or was given up.
     #[must_use]
     pub fn crashed(why: &str, limit: Option<Limit>, state_lost: bool) -> VmError {
-        let lost = if state_lost { "; files written since creation are lost" } else { "" };
+        let lost = if state_lost {
+            "; files written since creation are lost"
+        } else {
+            ""
+        };
         VmError {
             code: "ERR_VM_CRASHED".into(),
             message: format!("The VM process ended: {why}{lost}"),

@@ -28,7 +28,10 @@ impl Core {
         sink: Arc<dyn Sink>,
     ) -> VmId {
         let id = self.next_vm();
-        let config = VmConfig { exclusive: isolation == Isolation::Process, ..config };
+        let config = VmConfig {
+            exclusive: isolation == Isolation::Process,
+            ..config
+        };
         let vm = Vm {
             config,
             files: Arc::new(files),
@@ -56,13 +59,17 @@ impl Core {
 
     /// Gives a VM without a process one.
     pub(crate) fn wake_up(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         vm.state = State::Preparing { missing: 0 };
         self.attach(vm_id);
     }
 
     fn attach(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get(&vm_id) else { return };
+        let Some(vm) = self.vms.get(&vm_id) else {
+            return;
+        };
         let process = match vm.isolation {
             Isolation::Process => self.spare.take().unwrap_or_else(|| self.order(false)),
             Isolation::Shared => self.common_process(Common::Shared),
@@ -107,7 +114,11 @@ impl Core {
                 self.processes.insert(id, process);
                 for vm in waiting {
                     // It may have been disposed meanwhile.
-                    if self.vms.get(&vm).is_some_and(|vm| vm.process.is_none() && vm.prepares()) {
+                    if self
+                        .vms
+                        .get(&vm)
+                        .is_some_and(|vm| vm.process.is_none() && vm.prepares())
+                    {
                         self.prepare(vm, id);
                     }
                 }
@@ -124,8 +135,12 @@ impl Core {
 
     /// Boots a VM on a process and fills it. All of it is sent at once; the answers are counted.
     fn prepare(&mut self, vm_id: VmId, process_id: ProcessId) {
-        let Some(process) = self.processes.get_mut(&process_id) else { return };
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(process) = self.processes.get_mut(&process_id) else {
+            return;
+        };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         process.vms.insert(vm_id);
         vm.process = Some(process_id);
         let mut setup = vec![(HostMessage::Create(Box::new(vm.config.clone())), Vec::new())];
@@ -135,7 +150,13 @@ impl Core {
                 let start = index * MAX_CHUNK;
                 let end = carried.len().min(start + MAX_CHUNK);
                 let data = carried.get(start..end).unwrap_or_default().to_vec();
-                setup.push((HostMessage::Import { data, last: index + 1 == count }, Vec::new()));
+                setup.push((
+                    HostMessage::Import {
+                        data,
+                        last: index + 1 == count,
+                    },
+                    Vec::new(),
+                ));
             }
         } else {
             for (index, file) in vm.files.iter().enumerate() {
@@ -145,7 +166,9 @@ impl Core {
                 }
             }
         }
-        vm.state = State::Preparing { missing: setup.len() };
+        vm.state = State::Preparing {
+            missing: setup.len(),
+        };
         for (message, path) in setup {
             let call = self.next_call();
             if let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.prepares()) {
@@ -157,8 +180,12 @@ impl Core {
 
     /// One answer of the preparation has come.
     pub(crate) fn prepared_one(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
-        let State::Preparing { missing } = &mut vm.state else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
+        let State::Preparing { missing } = &mut vm.state else {
+            return;
+        };
         *missing = missing.saturating_sub(1);
         if *missing > 0 {
             return;
@@ -167,7 +194,8 @@ impl Core {
         vm.carried = None;
         let isolation = vm.isolation;
         if !std::mem::replace(&mut vm.announced, true) {
-            vm.sink.event(Event::Created(Ok(std::mem::take(&mut vm.phases))));
+            vm.sink
+                .event(Event::Created(Ok(std::mem::take(&mut vm.phases))));
         }
         for frame in std::mem::take(&mut vm.queue) {
             self.dispatch(frame);
@@ -179,11 +207,14 @@ impl Core {
 
     /// The VM cannot be had. A new one is gone; a replacement is tried again by the next call.
     pub(crate) fn preparation_failed(&mut self, vm_id: VmId, error: VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         if !vm.prepares() {
             return;
         }
-        vm.calls.retain(|_, call| !matches!(call, Call::Setup { .. }));
+        vm.calls
+            .retain(|_, call| !matches!(call, Call::Setup { .. }));
         vm.queue.clear();
         vm.carried = None;
         let pending: Vec<_> = vm.calls.keys().copied().collect();
@@ -202,16 +233,23 @@ impl Core {
 
     /// Stops using a process, and has its filesystems exported before it is killed.
     pub(crate) fn condemn(&mut self, id: ProcessId, why: &str, limit: Option<Limit>) {
-        let Some(process) = self.processes.get_mut(&id) else { return };
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
         if process.stage != Stage::Serving {
             return;
         }
-        process.stage = Stage::Condemned { why: why.to_owned(), limit };
+        process.stage = Stage::Condemned {
+            why: why.to_owned(),
+            limit,
+        };
         let vms: Vec<VmId> = process.vms.iter().copied().collect();
         self.forget(id);
         self.arm(EXPORT_GRACE, Due::Export(id));
         for vm_id in vms {
-            let Some(vm) = self.vms.get_mut(&vm_id) else { continue };
+            let Some(vm) = self.vms.get_mut(&vm_id) else {
+                continue;
+            };
             match vm.state {
                 State::Serving => {
                     vm.state = State::Exporting;
@@ -231,7 +269,9 @@ impl Core {
     /// Asks for the next piece of the filesystem.
     fn export(&mut self, vm_id: VmId) {
         let call = self.next_call();
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         let offset = vm.carried.as_ref().map_or(0, Vec::len) as u64;
         vm.calls.insert(call, Call::Export);
         self.send(frame(vm_id, call, HostMessage::Export { offset }));
@@ -239,9 +279,22 @@ impl Core {
 
     /// Takes a piece of the filesystem.
     pub(crate) fn exported(&mut self, vm_id: VmId, data: &[u8], last: bool) {
-        let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.state == State::Exporting) else { return };
-        let bound = vm.config.limits.max_filesystem_bytes.saturating_mul(2).saturating_add(64 << 20);
-        let Some(carried) = &mut vm.carried else { return };
+        let Some(vm) = self
+            .vms
+            .get_mut(&vm_id)
+            .filter(|vm| vm.state == State::Exporting)
+        else {
+            return;
+        };
+        let bound = vm
+            .config
+            .limits
+            .max_filesystem_bytes
+            .saturating_mul(2)
+            .saturating_add(64 << 20);
+        let Some(carried) = &mut vm.carried else {
+            return;
+        };
         carried.extend_from_slice(data);
         // What a condemned process says is not trusted to end.
         if carried.len() as u64 > bound || (data.is_empty() && !last) {
@@ -255,7 +308,11 @@ impl Core {
 
     /// The filesystem cannot be had: the replacement starts from the files given at creation.
     pub(crate) fn export_failed(&mut self, vm_id: VmId) {
-        if let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.state == State::Exporting) {
+        if let Some(vm) = self
+            .vms
+            .get_mut(&vm_id)
+            .filter(|vm| vm.state == State::Exporting)
+        {
             vm.carried = None;
             self.replace(vm_id, true);
         }
@@ -263,7 +320,9 @@ impl Core {
 
     /// Settles what ran on the old process and moves the VM to a new one.
     fn replace(&mut self, vm_id: VmId, state_lost: bool) {
-        let Some(process) = self.vms.get(&vm_id).and_then(|vm| vm.process) else { return };
+        let Some(process) = self.vms.get(&vm_id).and_then(|vm| vm.process) else {
+            return;
+        };
         let error = self.crash_error(process, state_lost);
         // Before the calls settle, so that what their callers do next waits for the replacement.
         if let Some(vm) = self.vms.get_mut(&vm_id) {
@@ -271,7 +330,9 @@ impl Core {
         }
         self.settle_sent(vm_id, &error);
         self.detach(vm_id);
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         if vm.carried.is_none() && vm.queue.is_empty() {
             vm.state = State::Asleep;
         } else {
@@ -292,10 +353,17 @@ impl Core {
     /// Kills a process; its VMs hear of it when it is gone.
     pub(crate) fn end(&mut self, id: ProcessId, why: &str) {
         self.forget(id);
-        let Some(process) = self.processes.get_mut(&id) else { return };
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
         process.stage = match std::mem::replace(&mut process.stage, Stage::Serving) {
-            Stage::Serving => Stage::Ending { why: why.to_owned(), limit: None },
-            Stage::Condemned { why, limit } | Stage::Ending { why, limit } => Stage::Ending { why, limit },
+            Stage::Serving => Stage::Ending {
+                why: why.to_owned(),
+                limit: None,
+            },
+            Stage::Condemned { why, limit } | Stage::Ending { why, limit } => {
+                Stage::Ending { why, limit }
+            }
         };
         match &process.child {
             Some(child) => child.kill(),
@@ -307,13 +375,20 @@ impl Core {
     /// A process is no more.
     pub(crate) fn gone(&mut self, id: ProcessId, how: &str) {
         self.forget(id);
-        let Some(process) = self.processes.get_mut(&id) else { return };
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
         if process.stage == Stage::Serving {
-            process.stage = Stage::Ending { why: how.to_owned(), limit: None };
+            process.stage = Stage::Ending {
+                why: how.to_owned(),
+                limit: None,
+            };
         }
         let ready = process.ready;
         for vm_id in process.vms.clone() {
-            let Some(vm) = self.vms.get_mut(&vm_id) else { continue };
+            let Some(vm) = self.vms.get_mut(&vm_id) else {
+                continue;
+            };
             match vm.state {
                 State::Serving | State::Exporting => {
                     vm.state = State::Exporting;
@@ -321,7 +396,11 @@ impl Core {
                     self.replace(vm_id, true);
                 }
                 State::Preparing { .. } => {
-                    let error = if ready { self.crash_error(id, true) } else { VmError::cannot_start(how) };
+                    let error = if ready {
+                        self.crash_error(id, true)
+                    } else {
+                        VmError::cannot_start(how)
+                    };
                     self.preparation_failed(vm_id, error);
                 }
                 State::Disposing => self.finish_disposal(vm_id),
@@ -343,7 +422,9 @@ impl Core {
     }
 
     fn detach(&mut self, vm_id: VmId) {
-        let Some(id) = self.vms.get_mut(&vm_id).and_then(|vm| vm.process.take()) else { return };
+        let Some(id) = self.vms.get_mut(&vm_id).and_then(|vm| vm.process.take()) else {
+            return;
+        };
         if let Some(process) = self.processes.get_mut(&id) {
             process.vms.remove(&vm_id);
         }
@@ -352,14 +433,19 @@ impl Core {
 
     /// Ends a process that serves nobody and is not the spare.
     fn end_if_idle(&mut self, id: ProcessId) {
-        let idle = self.processes.get(&id).is_some_and(|process| process.vms.is_empty());
+        let idle = self
+            .processes
+            .get(&id)
+            .is_some_and(|process| process.vms.is_empty());
         if idle && self.spare != Some(id) {
             self.end(id, "no longer needed");
         }
     }
 
     pub(crate) fn dispose(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         match vm.state {
             State::Disposing | State::Disposed => {
                 if vm.state == State::Disposed {
@@ -376,13 +462,17 @@ impl Core {
                 self.send(frame(vm_id, call, HostMessage::Destroy));
                 self.arm(DESTROY_GRACE, Due::Overdue { vm: vm_id, call });
             }
-            State::Asleep | State::Preparing { .. } | State::Exporting => self.finish_disposal(vm_id),
+            State::Asleep | State::Preparing { .. } | State::Exporting => {
+                self.finish_disposal(vm_id)
+            }
         }
     }
 
     /// Everything of the VM is freed.
     pub(crate) fn finish_disposal(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else { return };
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
         vm.state = State::Disposed;
         vm.carried = None;
         self.settle_disposed(vm_id);

@@ -34,7 +34,12 @@ impl Poller {
             )
         };
         let poller = Poller { epoll, wake };
-        poller.control(libc::EPOLL_CTL_ADD, poller.wake.as_raw_fd(), libc::EPOLLIN, WAKE)?;
+        poller.control(
+            libc::EPOLL_CTL_ADD,
+            poller.wake.as_raw_fd(),
+            libc::EPOLLIN,
+            WAKE,
+        )?;
         Ok(poller)
     }
 
@@ -44,7 +49,11 @@ impl Poller {
 
     /// Waits for room in the socket as well, or no longer.
     pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, write: bool) {
-        let events = if write { libc::EPOLLIN | libc::EPOLLOUT } else { libc::EPOLLIN };
+        let events = if write {
+            libc::EPOLLIN | libc::EPOLLOUT
+        } else {
+            libc::EPOLLIN
+        };
         // Fails only if the socket is gone, and then there is nothing to wait for.
         let _ = self.control(libc::EPOLL_CTL_MOD, fd, events, process);
     }
@@ -66,7 +75,10 @@ impl Poller {
     }
 
     fn control(&self, operation: i32, fd: RawFd, events: i32, data: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: data };
+        let mut event = libc::epoll_event {
+            events: events.cast_unsigned(),
+            u64: data,
+        };
         // SAFETY: `event` is valid for the call.
         match unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) } {
             0 => Ok(()),
@@ -77,9 +89,12 @@ impl Poller {
     fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
         // Rounded up: waking a moment before a deadline would spin.
-        let timeout = timeout.map_or(-1, |left| i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX));
+        let timeout = timeout.map_or(-1, |left| {
+            i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
+        });
         // SAFETY: `events` is valid for the number of entries given.
-        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, timeout) };
+        let count =
+            unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, timeout) };
         let count = usize::try_from(count).unwrap_or(0);
         let mut ready = Vec::with_capacity(count);
         for event in events.iter().take(count) {
@@ -88,7 +103,13 @@ impl Poller {
                 WAKE => {
                     let mut counter = [0u8; 8];
                     // SAFETY: the buffer is valid; the descriptor does not block.
-                    unsafe { libc::read(self.wake.as_raw_fd(), counter.as_mut_ptr().cast(), counter.len()) };
+                    unsafe {
+                        libc::read(
+                            self.wake.as_raw_fd(),
+                            counter.as_mut_ptr().cast(),
+                            counter.len(),
+                        )
+                    };
                 }
                 _ if data & CHILD != 0 => ready.push(Ready::Child(data & !CHILD)),
                 _ => ready.push(Ready::Socket(data)),
@@ -100,7 +121,9 @@ impl Poller {
 
 /// Starts the thread.
 pub(crate) fn start(broker: Weak<Broker>) -> io::Result<()> {
-    std::thread::Builder::new().name("secure-exec-poll".into()).spawn(move || run(&broker))?;
+    std::thread::Builder::new()
+        .name("secure-exec-poll".into())
+        .spawn(move || run(&broker))?;
     Ok(())
 }
 

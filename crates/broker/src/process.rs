@@ -5,7 +5,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use secure_exec_protocol::{Channel, Limit, VmId};
 
-
 /// Number of a VM process, living or dead, within this broker.
 pub(crate) type ProcessId = u64;
 
@@ -51,7 +50,11 @@ impl Child {
             return Err(std::io::Error::last_os_error());
         }
         // SAFETY: the descriptor is new and nobody else's.
-        Ok(Child { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) }, reaped: false })
+        Ok(Child {
+            pid,
+            pidfd: unsafe { OwnedFd::from_raw_fd(fd) },
+            reaped: false,
+        })
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -66,7 +69,13 @@ impl Child {
     pub(crate) fn kill(&self) {
         // SAFETY: takes plain numbers and a null siginfo; a dead child makes it fail without effect.
         unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, self.fd(), libc::SIGKILL, std::ptr::null::<libc::c_void>(), 0)
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.fd(),
+                libc::SIGKILL,
+                std::ptr::null::<libc::c_void>(),
+                0,
+            )
         };
     }
 

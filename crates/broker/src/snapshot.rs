@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 pub(crate) fn verify(snapshot: &Path) -> Result<String, String> {
     let mut sum_path = snapshot.as_os_str().to_owned();
     sum_path.push(".sha256");
-    let expected = std::fs::read_to_string(&sum_path).map_err(|error| format!("the snapshot's sum: {error}"))?;
+    let expected = std::fs::read_to_string(&sum_path)
+        .map_err(|error| format!("the snapshot's sum: {error}"))?;
     let expected = expected.split_whitespace().next().unwrap_or_default();
     let mut file = File::open(snapshot).map_err(|error| format!("the snapshot: {error}"))?;
     let identity = identity(&file).map_err(|error| format!("the snapshot: {error}"))?;
@@ -31,7 +32,14 @@ pub(crate) fn verify(snapshot: &Path) -> Result<String, String> {
 
 fn identity(file: &File) -> io::Result<String> {
     let stat = file.metadata()?;
-    Ok(format!("{}:{}:{}:{}.{}", stat.dev(), stat.ino(), stat.size(), stat.mtime(), stat.mtime_nsec()))
+    Ok(format!(
+        "{}:{}:{}:{}.{}",
+        stat.dev(),
+        stat.ino(),
+        stat.size(),
+        stat.mtime(),
+        stat.mtime_nsec()
+    ))
 }
 
 fn sum(file: &mut File) -> io::Result<String> {
@@ -44,5 +52,9 @@ fn sum(file: &mut File) -> io::Result<String> {
         }
         hash.update(buffer.get(..count).unwrap_or_default());
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }

@@ -29,7 +29,9 @@ pub(crate) type Outcome = Result<(Channel, Option<Child>), String>;
 /// Starts the thread.
 pub(crate) fn start(broker: Weak<Broker>, settings: Arc<Settings>) -> io::Result<Sender<Order>> {
     let (orders, inbox) = channel();
-    std::thread::Builder::new().name("secure-exec-spawn".into()).spawn(move || serve(&broker, &settings, &inbox))?;
+    std::thread::Builder::new()
+        .name("secure-exec-spawn".into())
+        .spawn(move || serve(&broker, &settings, &inbox))?;
     Ok(orders)
 }
 
@@ -37,7 +39,9 @@ fn serve(broker: &Weak<Broker>, settings: &Settings, inbox: &Receiver<Order>) {
     let mut identity = None;
     for order in inbox {
         let outcome = fulfil(settings, &order, &mut identity);
-        let Some(broker) = broker.upgrade() else { return };
+        let Some(broker) = broker.upgrade() else {
+            return;
+        };
         broker.started(order.process, outcome);
     }
 }
@@ -45,12 +49,21 @@ fn serve(broker: &Weak<Broker>, settings: &Settings, inbox: &Receiver<Order>) {
 fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> Outcome {
     let known = match identity {
         Some(identity) => identity.clone(),
-        None => identity.insert(settings.snapshot.as_deref().map_or(Ok(String::new()), snapshot::verify)?).clone(),
+        None => identity
+            .insert(
+                settings
+                    .snapshot
+                    .as_deref()
+                    .map_or(Ok(String::new()), snapshot::verify)?,
+            )
+            .clone(),
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
     let connection = Channel::new(ours).map_err(|error| format!("socket: {error}"))?;
     if order.in_process {
-        let serve = settings.in_process.ok_or("this build cannot run a VM in the host process")?;
+        let serve = settings
+            .in_process
+            .ok_or("this build cannot run a VM in the host process")?;
         let snapshot = settings.snapshot.clone();
         std::thread::Builder::new()
             .name("secure-exec-vm".into())
@@ -58,7 +71,8 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
             .map_err(|error| format!("thread: {error}"))?;
         return Ok((connection, None));
     }
-    let child = launch(settings, &known, &theirs.into()).map_err(|error| format!("the launcher: {error}"))?;
+    let child = launch(settings, &known, &theirs.into())
+        .map_err(|error| format!("the launcher: {error}"))?;
     Ok((connection, Some(child)))
 }
 
@@ -70,10 +84,18 @@ fn launch(settings: &Settings, identity: &str, socket: &OwnedFd) -> io::Result<C
         launcher.clone(),
         c_string(settings.addon.as_os_str().as_bytes())?,
         c_string(std::process::id().to_string().as_bytes())?,
-        c_string(settings.snapshot.as_ref().map_or(&b""[..], |path| path.as_os_str().as_bytes()))?,
+        c_string(
+            settings
+                .snapshot
+                .as_ref()
+                .map_or(&b""[..], |path| path.as_os_str().as_bytes()),
+        )?,
         c_string(identity.as_bytes())?,
     ];
-    let mut argv: Vec<*mut c_char> = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
+    let mut argv: Vec<*mut c_char> = arguments
+        .iter()
+        .map(|argument| argument.as_ptr().cast_mut())
+        .collect();
     argv.push(std::ptr::null_mut());
     let envp: [*mut c_char; 1] = [std::ptr::null_mut()];
     let actions = FileActions::new(socket)?;
@@ -104,10 +126,20 @@ impl FileActions {
             check(libc::posix_spawn_file_actions_init(&raw mut actions.0))?;
             for fd in 0..SOCKET_FD {
                 let path = c"/dev/null".as_ptr();
-                check(libc::posix_spawn_file_actions_addopen(&raw mut actions.0, fd, path, libc::O_RDWR, 0))?;
+                check(libc::posix_spawn_file_actions_addopen(
+                    &raw mut actions.0,
+                    fd,
+                    path,
+                    libc::O_RDWR,
+                    0,
+                ))?;
             }
             // A dup2 onto itself also clears CLOEXEC (POSIX, `posix_spawn_file_actions_adddup2`).
-            check(libc::posix_spawn_file_actions_adddup2(&raw mut actions.0, socket.as_raw_fd(), SOCKET_FD))?;
+            check(libc::posix_spawn_file_actions_adddup2(
+                &raw mut actions.0,
+                socket.as_raw_fd(),
+                SOCKET_FD,
+            ))?;
         }
         Ok(actions)
     }
@@ -125,18 +157,34 @@ struct Attributes(libc::posix_spawnattr_t);
 impl Attributes {
     fn new() -> io::Result<Attributes> {
         // SAFETY: the types are plain data that the init functions fill.
-        let (mut attributes, mut none, mut all) =
-            unsafe { (Attributes(std::mem::zeroed()), std::mem::zeroed(), std::mem::zeroed()) };
-        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        let (mut attributes, mut none, mut all) = unsafe {
+            (
+                Attributes(std::mem::zeroed()),
+                std::mem::zeroed(),
+                std::mem::zeroed(),
+            )
+        };
+        let flags = libc::POSIX_SPAWN_SETPGROUP
+            | libc::POSIX_SPAWN_SETSIGMASK
+            | libc::POSIX_SPAWN_SETSIGDEF;
         // SAFETY: all pointers are valid for the calls.
         unsafe {
             check(libc::posix_spawnattr_init(&raw mut attributes.0))?;
             libc::sigemptyset(&raw mut none);
             libc::sigfillset(&raw mut all);
             check(libc::posix_spawnattr_setpgroup(&raw mut attributes.0, 0))?;
-            check(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const none))?;
-            check(libc::posix_spawnattr_setsigdefault(&raw mut attributes.0, &raw const all))?;
-            check(libc::posix_spawnattr_setflags(&raw mut attributes.0, i16::try_from(flags).unwrap_or(0)))?;
+            check(libc::posix_spawnattr_setsigmask(
+                &raw mut attributes.0,
+                &raw const none,
+            ))?;
+            check(libc::posix_spawnattr_setsigdefault(
+                &raw mut attributes.0,
+                &raw const all,
+            ))?;
+            check(libc::posix_spawnattr_setflags(
+                &raw mut attributes.0,
+                i16::try_from(flags).unwrap_or(0),
+            ))?;
         }
         Ok(attributes)
     }
@@ -150,7 +198,11 @@ impl Drop for Attributes {
 }
 
 fn check(code: libc::c_int) -> io::Result<()> {
-    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code))
+    }
 }
 
 fn c_string(bytes: &[u8]) -> io::Result<CString> {

@@ -31,16 +31,23 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>) -> Result<u8, String> {
-    let making_snapshot = arguments.get(1).is_some_and(|argument| argument == "--mksnapshot");
+    let making_snapshot = arguments
+        .get(1)
+        .is_some_and(|argument| argument == "--mksnapshot");
     let addon = arguments.get(if making_snapshot { 2 } else { 1 }).cloned();
     let addon = addon.ok_or("the path of the addon is missing")?;
     if !making_snapshot {
-        let parent = arguments.get(2).and_then(|argument| argument.to_str()?.parse().ok());
+        let parent = arguments
+            .get(2)
+            .and_then(|argument| argument.to_str()?.parse().ok());
         bind_to_parent(parent.ok_or("the pid of the parent is missing")?)?;
         close_stray_fds();
     }
     let entry = load(&c_string(addon)?)?;
-    let arguments = arguments.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
+    let arguments = arguments
+        .into_iter()
+        .map(c_string)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut argv: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
     let argc = c_int::try_from(argv.len()).map_err(|_| "too many arguments")?;
     argv.push(std::ptr::null());
@@ -97,7 +104,9 @@ fn dl_error() -> String {
         return "cannot load the addon".into();
     }
     // SAFETY: as above.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn c_string(text: OsString) -> Result<CString, String> {

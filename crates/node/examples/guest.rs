@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use secure_exec_kernel::{
-    Clock, FileDescription, Kernel, KernelConfig, Limits, Pid, Process, RandomSource, SpawnOptions, Timespec,
+    Clock, FileDescription, Kernel, KernelConfig, Limits, Pid, Process, RandomSource, SpawnOptions,
+    Timespec,
 };
 use secure_exec_node::engine::{Breach, EngineEvents};
 use secure_exec_node::{Engine, EngineConfig, NodeBinfmt, NodeOptions, Snapshot, V8Options};
@@ -23,13 +24,21 @@ struct HostClock(std::time::Instant);
 
 impl Clock for HostClock {
     fn realtime(&self) -> Timespec {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timespec { sec: i64::try_from(now.as_secs()).unwrap_or(0), nsec: now.subsec_nanos() }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timespec {
+            sec: i64::try_from(now.as_secs()).unwrap_or(0),
+            nsec: now.subsec_nanos(),
+        }
     }
 
     fn monotonic(&self) -> Timespec {
         let now = self.0.elapsed();
-        Timespec { sec: i64::try_from(now.as_secs()).unwrap_or(0), nsec: now.subsec_nanos() }
+        Timespec {
+            sec: i64::try_from(now.as_secs()).unwrap_or(0),
+            nsec: now.subsec_nanos(),
+        }
     }
 }
 
@@ -46,7 +55,12 @@ struct Report;
 
 impl EngineEvents for Report {
     fn on_breach(&self, breach: Breach) {
-        let _ = writeln!(std::io::stderr(), "guest: {} exceeded ({})", breach.limit, breach.bound);
+        let _ = writeln!(
+            std::io::stderr(),
+            "guest: {} exceeded ({})",
+            breach.limit,
+            breach.bound
+        );
     }
 
     fn on_fatal(&self, message: &str) {
@@ -79,11 +93,19 @@ fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
     }
 }
 
-fn pump_out(file: Arc<FileDescription>, mut to: impl Write + Send + 'static) -> std::thread::JoinHandle<()> {
+fn pump_out(
+    file: Arc<FileDescription>,
+    mut to: impl Write + Send + 'static,
+) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buf = vec![0; 65536];
         while let Ok(count) = block_on(|context| file.poll_read(&mut buf, context)) {
-            if count == 0 || to.write_all(&buf[..count]).and_then(|()| to.flush()).is_err() {
+            if count == 0
+                || to
+                    .write_all(&buf[..count])
+                    .and_then(|()| to.flush())
+                    .is_err()
+            {
                 return;
             }
         }
@@ -108,10 +130,14 @@ fn pump_in(file: Arc<FileDescription>) {
 fn write_file(agent: &Arc<Process>, path: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     use secure_exec_kernel::abi::fcntl::OpenFlags;
     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
-    let fd = agent.open(path.as_bytes(), flags, mode).map_err(|errno| format!("{path}: {}", errno.name()))?;
+    let fd = agent
+        .open(path.as_bytes(), flags, mode)
+        .map_err(|errno| format!("{path}: {}", errno.name()))?;
     let mut rest = bytes;
     while !rest.is_empty() {
-        let written = agent.write(fd, rest).map_err(|errno| format!("{path}: {}", errno.name()))?;
+        let written = agent
+            .write(fd, rest)
+            .map_err(|errno| format!("{path}: {}", errno.name()))?;
         rest = &rest[written..];
     }
     agent.close(fd).map_err(|errno| errno.name())?;
@@ -171,11 +197,21 @@ fn main() -> Result<std::process::ExitCode, Failure> {
 
     secure_exec_node::initialize_v8(V8Options::default());
     let snapshot = match snapshot {
-        Some(path) => Some(&*Box::leak(Box::new(Snapshot::parse(Box::leak(std::fs::read(path)?.into_boxed_slice()))?))),
+        Some(path) => Some(&*Box::leak(Box::new(Snapshot::parse(Box::leak(
+            std::fs::read(path)?.into_boxed_slice(),
+        ))?))),
         None => None,
     };
-    let engine = Engine::new(EngineConfig { snapshot, spare_isolates: 0, events: Arc::new(Report) });
-    let limits = Limits { max_filesystem_bytes: 1 << 30, max_inodes: 1 << 20, ..Limits::default() };
+    let engine = Engine::new(EngineConfig {
+        snapshot,
+        spare_isolates: 0,
+        events: Arc::new(Report),
+    });
+    let limits = Limits {
+        max_filesystem_bytes: 1 << 30,
+        max_inodes: 1 << 20,
+        ..Limits::default()
+    };
     let config = KernelConfig {
         limits,
         clock: Arc::new(HostClock(std::time::Instant::now())),
@@ -183,19 +219,32 @@ fn main() -> Result<std::process::ExitCode, Failure> {
         ..KernelConfig::default()
     };
     let kernel = Kernel::boot(config).map_err(|errno| errno.name())?;
-    let options = NodeOptions { cpu_time_limit: None, heap_limit_bytes: 512 << 20, ..NodeOptions::default() };
+    let options = NodeOptions {
+        cpu_time_limit: None,
+        heap_limit_bytes: 512 << 20,
+        ..NodeOptions::default()
+    };
     kernel.register_binfmt(NodeBinfmt::new(engine, options));
-    kernel.register_command("node", "node").map_err(|errno| errno.name())?;
+    kernel
+        .register_command("node", "node")
+        .map_err(|errno| errno.name())?;
     let agent = kernel.init();
     for mount in &mounts {
         let (from, to) = mount.split_once(':').ok_or("--mount HOST:GUEST")?;
         copy_in(&agent, Path::new(from), to)?;
     }
-    if let Some(index) = argv.iter().skip(1).position(|argument| !argument.starts_with('-')) {
+    if let Some(index) = argv
+        .iter()
+        .skip(1)
+        .position(|argument| !argument.starts_with('-'))
+    {
         let host = Path::new(&argv[index + 1]).to_owned();
         let previous = argv[index].as_str();
         if host.is_file() && !matches!(previous, "-e" | "-p" | "--eval") && mounts.is_empty() {
-            let name = host.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = host
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             let target = format!("/workspace/{name}");
             write_file(&agent, &target, &std::fs::read(&host)?, 0o644)?;
             argv[index + 1] = target;
@@ -216,7 +265,10 @@ fn main() -> Result<std::process::ExitCode, Failure> {
         })
         .map_err(|errno| format!("spawn: {}", errno.name()))?;
     pump_in(stdin_write);
-    let pumps = [pump_out(stdout_read, std::io::stdout()), pump_out(stderr_read, std::io::stderr())];
+    let pumps = [
+        pump_out(stdout_read, std::io::stdout()),
+        pump_out(stderr_read, std::io::stderr()),
+    ];
     let status = block_on(|context| process.poll_exit(context));
     for pump in pumps {
         let _ = pump.join();

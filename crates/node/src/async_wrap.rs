@@ -55,7 +55,11 @@ pub fn new_async_id(env: &Env) -> f64 {
 pub fn default_trigger_async_id(env: &Env) -> f64 {
     let id_fields = env.aliased::<f64>(Slot::AsyncIdFields);
     let id = id_fields.get(ids::DEFAULT_TRIGGER_ASYNC_ID);
-    if id < 0.0 { id_fields.get(ids::EXECUTION_ASYNC_ID) } else { id }
+    if id < 0.0 {
+        id_fields.get(ids::EXECUTION_ASYNC_ID)
+    } else {
+        id
+    }
 }
 
 /// Attaches `value` to `object` and gives it an async identity; `provider` is a key of `async_wrap.Providers`. Emits
@@ -92,12 +96,18 @@ pub fn async_reset(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::O
     }
 }
 
-fn emit_init(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, state: &AsyncState) {
+fn emit_init(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    state: &AsyncState,
+) {
     let env = Env::of(scope);
     if env.aliased::<u32>(Slot::AsyncHookFields).get(fields::INIT) == 0 {
         return;
     }
-    let Some(init) = env.function(scope, Slot::AsyncHooksInit) else { return };
+    let Some(init) = env.function(scope, Slot::AsyncHooksInit) else {
+        return;
+    };
     let arguments: [v8::Local<v8::Value>; 4] = [
         v8::Number::new(scope, state.async_id.get()).into(),
         env.name(scope, state.provider).into(),
@@ -115,7 +125,9 @@ pub(crate) fn emit(scope: &mut v8::PinScope<'_, '_>, slot: Slot, field: usize, a
     if env.aliased::<u32>(Slot::AsyncHookFields).get(field) == 0 {
         return;
     }
-    let Some(hook) = env.function(scope, slot) else { return };
+    let Some(hook) = env.function(scope, slot) else {
+        return;
+    };
     let receiver = v8::undefined(scope).into();
     let id = v8::Number::new(scope, async_id).into();
     hook.call(scope, receiver, &[id]);
@@ -124,7 +136,11 @@ pub(crate) fn emit(scope: &mut v8::PinScope<'_, '_>, slot: Slot, field: usize, a
 /// Queues the destroy hook for `async_id`; it is called from the loop, never in the middle of other JavaScript.
 pub fn emit_destroy(scope: &mut v8::PinScope<'_, '_>, async_id: f64) {
     let env = Env::of(scope);
-    if env.aliased::<u32>(Slot::AsyncHookFields).get(fields::DESTROY) == 0 {
+    if env
+        .aliased::<u32>(Slot::AsyncHookFields)
+        .get(fields::DESTROY)
+        == 0
+    {
         return;
     }
     queue_destroy(&env, async_id);
@@ -135,7 +151,8 @@ pub fn queue_destroy(env: &Rc<Env>, async_id: f64) {
     let queue = env.state::<DestroyQueue>();
     queue.ids.borrow_mut().push(async_id);
     if !queue.scheduled.replace(true) {
-        env.event_loop.set_immediate_unref(Box::new(|scope| run_destroy_hooks(scope)));
+        env.event_loop
+            .set_immediate_unref(Box::new(|scope| run_destroy_hooks(scope)));
     }
 }
 

@@ -58,15 +58,21 @@ pub fn make_callback<'s>(
     function: v8::Local<'s, v8::Function>,
     arguments: &[v8::Local<'s, v8::Value>],
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |s| AsyncContext::of(&s));
+    let context =
+        wrap::async_state(scope, object).map_or_else(AsyncContext::none, |s| AsyncContext::of(&s));
     call_in_scope(scope, object, &context, |scope| {
         let env = Env::of(scope);
-        let hooked = env.aliased::<u32>(Slot::AsyncHookFields).get(fields::BEFORE)
+        let hooked = env
+            .aliased::<u32>(Slot::AsyncHookFields)
+            .get(fields::BEFORE)
             + env.aliased::<u32>(Slot::AsyncHookFields).get(fields::AFTER);
         match env.function(scope, Slot::CallbackTrampoline) {
             Some(trampoline) if hooked > 0 && context.async_id != 0.0 => {
-                let mut all: Vec<v8::Local<v8::Value>> =
-                    vec![v8::Number::new(scope, context.async_id).into(), object.into(), function.into()];
+                let mut all: Vec<v8::Local<v8::Value>> = vec![
+                    v8::Number::new(scope, context.async_id).into(),
+                    object.into(),
+                    function.into(),
+                ];
                 all.extend_from_slice(arguments);
                 trampoline.call(scope, object.into(), &all)
             }
@@ -145,14 +151,30 @@ fn enter<'s>(
         let frame = v8::Local::new(scope, frame);
         scope.set_continuation_preserved_embedder_data(frame);
     }
-    push_async_context(scope, env, context.async_id, context.trigger_async_id, Some(resource));
+    push_async_context(
+        scope,
+        env,
+        context.async_id,
+        context.trigger_async_id,
+        Some(resource),
+    );
     let hooks = context.async_id != 0.0 && !context.skip_async_hooks;
     if hooks {
-        async_wrap::emit(scope, Slot::AsyncHooksBefore, fields::BEFORE, context.async_id);
+        async_wrap::emit(
+            scope,
+            Slot::AsyncHooksBefore,
+            fields::BEFORE,
+            context.async_id,
+        );
     }
     let result = body(scope);
     if hooks && result.is_some() {
-        async_wrap::emit(scope, Slot::AsyncHooksAfter, fields::AFTER, context.async_id);
+        async_wrap::emit(
+            scope,
+            Slot::AsyncHooksAfter,
+            fields::AFTER,
+            context.async_id,
+        );
     }
     pop_async_context(scope, env, context.async_id);
     scope.set_continuation_preserved_embedder_data(previous_frame);
@@ -181,13 +203,21 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
         if tick_info.get(0) == 0 && tick_info.get(1) == 0 {
             return;
         }
-        let Some(tick) = env.function(scope, Slot::TickCallback) else { return };
-        let Some(process) = env.slot(scope, Slot::Process) else { return };
+        let Some(tick) = env.function(scope, Slot::TickCallback) else {
+            return;
+        };
+        let Some(process) = env.slot(scope, Slot::Process) else {
+            return;
+        };
         env.callback_depth.set(env.callback_depth.get() + 1);
         let thrown = {
             v8::tc_scope!(let tc, scope);
             let result = tick.call(tc, process, &[]);
-            if result.is_some() { None } else { tc.exception() }
+            if result.is_some() {
+                None
+            } else {
+                tc.exception()
+            }
         };
         env.callback_depth.set(env.callback_depth.get() - 1);
         let Some(error) = thrown else { return };
@@ -211,13 +241,20 @@ pub fn push_async_context(
     let stack = env.aliased::<f64>(Slot::AsyncIdsStack);
     stack.set(offset * 2, id_fields.get(ids::EXECUTION_ASYNC_ID));
     stack.set(offset * 2 + 1, id_fields.get(ids::TRIGGER_ASYNC_ID));
-    hook_fields.set(fields::STACK_LENGTH, u32::try_from(offset + 1).unwrap_or(u32::MAX));
+    hook_fields.set(
+        fields::STACK_LENGTH,
+        u32::try_from(offset + 1).unwrap_or(u32::MAX),
+    );
     id_fields.set(ids::EXECUTION_ASYNC_ID, async_id);
     id_fields.set(ids::TRIGGER_ASYNC_ID, trigger_async_id);
     if let Some(resource) = resource
         && let Some(resources) = env.object(scope, Slot::ExecutionAsyncResources)
     {
-        resources.set_index(scope, u32::try_from(offset).unwrap_or(u32::MAX), resource.into());
+        resources.set_index(
+            scope,
+            u32::try_from(offset).unwrap_or(u32::MAX),
+            resource.into(),
+        );
     }
 }
 
@@ -228,7 +265,9 @@ fn grow_stack(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>, offset: usize) {
     }
     let length = (stack.len() * 3).max(32);
     let buffer = v8::ArrayBuffer::new(scope, length * size_of::<f64>());
-    let Some(array) = v8::Float64Array::new(scope, buffer, 0, length) else { return };
+    let Some(array) = v8::Float64Array::new(scope, buffer, 0, length) else {
+        return;
+    };
     env.adopt_array(scope, Slot::AsyncIdsStack, array.into());
     let grown = env.aliased::<f64>(Slot::AsyncIdsStack);
     for index in 0..stack.len() {
@@ -269,7 +308,8 @@ pub fn clear_async_id_stack(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
     let id_fields = env.aliased::<f64>(Slot::AsyncIdFields);
     id_fields.set(ids::EXECUTION_ASYNC_ID, 0.0);
     id_fields.set(ids::TRIGGER_ASYNC_ID, 0.0);
-    env.aliased::<u32>(Slot::AsyncHookFields).set(fields::STACK_LENGTH, 0);
+    env.aliased::<u32>(Slot::AsyncHookFields)
+        .set(fields::STACK_LENGTH, 0);
     if let Some(resources) = env.object(scope, Slot::ExecutionAsyncResources) {
         let key = env.name(scope, "length").into();
         let zero = v8::Integer::new(scope, 0).into();

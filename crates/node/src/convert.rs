@@ -24,7 +24,9 @@ pub fn from_json<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) -> v8::Loc
                 return v8::BigInt::new_from_i64(scope, text.parse().unwrap_or(0)).into();
             }
             let (object, map) = match map.get("$null") {
-                Some(Value::Object(inner)) if map.len() == 1 => (null_prototype_object(scope), inner),
+                Some(Value::Object(inner)) if map.len() == 1 => {
+                    (null_prototype_object(scope), inner)
+                }
                 _ => (v8::Object::new(scope), map),
             };
             for (key, value) in map {
@@ -44,7 +46,10 @@ pub fn null_prototype_object<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<
 }
 
 /// The bytes of a string argument as UTF-8, or of a Buffer or other view, as Node's `BufferValue` takes a path.
-pub fn path_bytes(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Vec<u8>> {
+pub fn path_bytes(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<Vec<u8>> {
     if value.is_string() {
         return Some(value.to_rust_string_lossy(scope).into_bytes());
     }
@@ -59,39 +64,58 @@ pub fn bytes(value: v8::Local<'_, v8::Value>) -> Option<Vec<u8>> {
 /// Calls `body` with the bytes of an ArrayBufferView, ArrayBuffer or SharedArrayBuffer. No JavaScript may run inside.
 pub fn with_bytes<T>(value: v8::Local<'_, v8::Value>, body: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let (store, offset, length) = memory(value)?;
-    let Some(data) = store.as_ref().and_then(|store| store.data()) else { return Some(body(&[])) };
+    let Some(data) = store.as_ref().and_then(|store| store.data()) else {
+        return Some(body(&[]));
+    };
     // SAFETY: the store is held for the call, offset and length were clamped to it, and guest code does not run
     // meanwhile. Memory shared with another thread may change under us: only bytes are read, any value is valid.
-    Some(body(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>().add(offset), length) }))
+    Some(body(unsafe {
+        std::slice::from_raw_parts(data.as_ptr().cast::<u8>().add(offset), length)
+    }))
 }
 
 /// As [`with_bytes`], writable.
-pub fn with_bytes_mut<T>(value: v8::Local<'_, v8::Value>, body: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
+pub fn with_bytes_mut<T>(
+    value: v8::Local<'_, v8::Value>,
+    body: impl FnOnce(&mut [u8]) -> T,
+) -> Option<T> {
     let (store, offset, length) = memory(value)?;
-    let Some(data) = store.as_ref().and_then(|store| store.data()) else { return Some(body(&mut [])) };
+    let Some(data) = store.as_ref().and_then(|store| store.data()) else {
+        return Some(body(&mut []));
+    };
     // SAFETY: as in `with_bytes`; callers hold no other slice of the same memory.
-    Some(body(unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>().add(offset), length) }))
+    Some(body(unsafe {
+        std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>().add(offset), length)
+    }))
 }
 
 /// Backing store, byte offset and byte length of a view or buffer; the store is absent where it is empty.
 pub fn memory(
     value: v8::Local<'_, v8::Value>,
 ) -> Option<(Option<v8::SharedRef<v8::BackingStore>>, usize, usize)> {
-    let (store, offset, length) = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
-        (view.get_backing_store()?, view.byte_offset(), view.byte_length())
-    } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
-        (buffer.get_backing_store(), 0, buffer.byte_length())
-    } else if let Ok(buffer) = v8::Local::<v8::SharedArrayBuffer>::try_from(value) {
-        (buffer.get_backing_store(), 0, buffer.byte_length())
-    } else {
-        return None;
-    };
+    let (store, offset, length) =
+        if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
+            (
+                view.get_backing_store()?,
+                view.byte_offset(),
+                view.byte_length(),
+            )
+        } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
+            (buffer.get_backing_store(), 0, buffer.byte_length())
+        } else if let Ok(buffer) = v8::Local::<v8::SharedArrayBuffer>::try_from(value) {
+            (buffer.get_backing_store(), 0, buffer.byte_length())
+        } else {
+            return None;
+        };
     let length = length.min(store.byte_length().saturating_sub(offset));
     Some((Some(store), offset, length))
 }
 
 /// A new `ArrayBuffer` with `bytes`, without copying them.
-pub fn array_buffer<'s>(scope: &v8::PinScope<'s, '_>, bytes: Vec<u8>) -> v8::Local<'s, v8::ArrayBuffer> {
+pub fn array_buffer<'s>(
+    scope: &v8::PinScope<'s, '_>,
+    bytes: Vec<u8>,
+) -> v8::Local<'s, v8::ArrayBuffer> {
     let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes).make_shared();
     v8::ArrayBuffer::with_backing_store(scope, &store)
 }
@@ -100,7 +124,9 @@ pub fn array_buffer<'s>(scope: &v8::PinScope<'s, '_>, bytes: Vec<u8>) -> v8::Loc
 pub fn buffer<'s>(scope: &mut v8::PinScope<'s, '_>, bytes: Vec<u8>) -> v8::Local<'s, v8::Value> {
     let length = bytes.len();
     let array_buffer = array_buffer(scope, bytes);
-    let Some(array) = v8::Uint8Array::new(scope, array_buffer, 0, length) else { return v8::undefined(scope).into() };
+    let Some(array) = v8::Uint8Array::new(scope, array_buffer, 0, length) else {
+        return v8::undefined(scope).into();
+    };
     let env = crate::env::Env::of(scope);
     if let Some(prototype) = env.slot(scope, crate::env::Slot::BufferPrototype) {
         array.set_prototype(scope, prototype);

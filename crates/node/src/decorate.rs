@@ -28,12 +28,20 @@ pub fn source_frame(
         return None;
     }
     let name = message.get_script_resource_name(scope)?;
-    let name = if name.is_undefined() { String::new() } else { name.to_rust_string_lossy(scope) };
+    let name = if name.is_undefined() {
+        String::new()
+    } else {
+        name.to_rust_string_lossy(scope)
+    };
     let line = message.get_line_number(scope).unwrap_or(0);
     let mut start = message.get_start_column();
     let mut end = message.get_end_column();
     let first_line = i64::try_from(line).unwrap_or(0) - i64::from(offset.line) == 1;
-    let shift = if first_line { usize::try_from(offset.column).unwrap_or(0) } else { 0 };
+    let shift = if first_line {
+        usize::try_from(offset.column).unwrap_or(0)
+    } else {
+        0
+    };
     if start >= shift {
         start -= shift;
         end = end.saturating_sub(shift);
@@ -43,8 +51,15 @@ pub fn source_frame(
         .take(start.min(UNDERLINE_LIMIT))
         .map(|character| if character == '\t' { '\t' } else { ' ' })
         .collect();
-    let carets = line_text.chars().skip(start).take(end.saturating_sub(start));
-    underline.extend(carets.map(|_| '^').take(UNDERLINE_LIMIT.saturating_sub(start)));
+    let carets = line_text
+        .chars()
+        .skip(start)
+        .take(end.saturating_sub(start));
+    underline.extend(
+        carets
+            .map(|_| '^')
+            .take(UNDERLINE_LIMIT.saturating_sub(start)),
+    );
     Some(format!("{name}:{line}\n{line_text}\n{underline}\n"))
 }
 
@@ -55,14 +70,21 @@ pub fn decorate_error_stack(
     message: Option<v8::Local<'_, v8::Message>>,
     offset: Offset,
 ) {
-    let Ok(object) = v8::Local::<v8::Object>::try_from(error) else { return };
+    let Ok(object) = v8::Local::<v8::Object>::try_from(error) else {
+        return;
+    };
     let env = Env::of(scope);
     let decorated = env.private(scope, "decorated_private_symbol");
-    if object.get_private(scope, decorated).is_some_and(|value| value.is_true()) {
+    if object
+        .get_private(scope, decorated)
+        .is_some_and(|value| value.is_true())
+    {
         return;
     }
     let arrow_key = env.private(scope, "arrow_message_private_symbol");
-    let has_arrow = object.get_private(scope, arrow_key).is_some_and(|value| value.is_string());
+    let has_arrow = object
+        .get_private(scope, arrow_key)
+        .is_some_and(|value| value.is_string());
     if !has_arrow
         && let Some(message) = message
         && let Some(frame) = source_frame(scope, message, offset)
@@ -72,10 +94,21 @@ pub fn decorate_error_stack(
     }
     // `stack` may be a getter of guest code: what it throws is not this error's business.
     v8::tc_scope!(let scope, scope);
-    let Some(arrow) = object.get_private(scope, arrow_key).filter(|value| value.is_string()) else { return };
+    let Some(arrow) = object
+        .get_private(scope, arrow_key)
+        .filter(|value| value.is_string())
+    else {
+        return;
+    };
     let key = env.name(scope, "stack").into();
-    let Some(stack) = object.get(scope, key).filter(|value| value.is_string()) else { return };
-    let text = format!("{}\n{}", arrow.to_rust_string_lossy(scope), stack.to_rust_string_lossy(scope));
+    let Some(stack) = object.get(scope, key).filter(|value| value.is_string()) else {
+        return;
+    };
+    let text = format!(
+        "{}\n{}",
+        arrow.to_rust_string_lossy(scope),
+        stack.to_rust_string_lossy(scope)
+    );
     let text = exception::string(scope, &text).into();
     object.set(scope, key, text);
     let yes = v8::Boolean::new(scope, true).into();

@@ -78,7 +78,11 @@ pub fn new_errno_exception<'s>(
     context: SyscallContext<'_>,
 ) -> v8::Local<'s, v8::Value> {
     let code = errno.name();
-    let mut text = format!("{code}: {}, {}", context.message.unwrap_or(errno.message()), context.syscall);
+    let mut text = format!(
+        "{code}: {}, {}",
+        context.message.unwrap_or(errno.message()),
+        context.syscall
+    );
     if let Some(path) = context.path {
         text.push_str(&format!(" '{}'", String::from_utf8_lossy(path)));
     }
@@ -87,7 +91,9 @@ pub fn new_errno_exception<'s>(
     }
     let text = string(scope, &text);
     let error = v8::Exception::error(scope, text);
-    let Some(object) = error.to_object(scope) else { return error };
+    let Some(object) = error.to_object(scope) else {
+        return error;
+    };
     let number = v8::Integer::new(scope, -errno.raw()).into();
     set(scope, object, "errno", number);
     let value = string(scope, code).into();
@@ -132,10 +138,14 @@ pub fn trigger_uncaught_exception(
     if env.stopping.get() || scope.is_execution_terminating() {
         return;
     }
-    let Some(process) = env.object(scope, Slot::Process) else { return };
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return;
+    };
     let message = v8::Exception::create_message(scope, error);
     let key = env.name(scope, "_fatalException").into();
-    let handler = process.get(scope, key).and_then(|f| v8::Local::<v8::Function>::try_from(f).ok());
+    let handler = process
+        .get(scope, key)
+        .and_then(|f| v8::Local::<v8::Function>::try_from(f).ok());
     let Some(handler) = handler else {
         // Before the library is up, or guest code deleted it: Node's exit status for that case.
         crate::report::print_exception(scope, error, message);

@@ -18,14 +18,21 @@ fn attached(env: &Env) -> Option<Arc<Invocation>> {
 /// Defines the globals that the process's invocation asks for.
 pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let Some(attachment) = attached(&env) else { return };
+    let Some(attachment) = attached(&env) else {
+        return;
+    };
     if attachment.on_return.is_some() {
         let template = v8::FunctionTemplate::new(scope, return_value);
         let name = string(scope, "__return");
         template.set_class_name(name);
         if let Some(function) = template.get_function(scope) {
             let global = env.context(scope).global(scope);
-            global.define_own_property(scope, name.into(), function.into(), v8::PropertyAttribute::DONT_ENUM);
+            global.define_own_property(
+                scope,
+                name.into(),
+                function.into(),
+                v8::PropertyAttribute::DONT_ENUM,
+            );
         }
     }
 }
@@ -37,8 +44,12 @@ fn return_value(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let env = Env::of(scope);
-    let Some(attachment) = attached(&env) else { return };
-    let Some(on_return) = &attachment.on_return else { return };
+    let Some(attachment) = attached(&env) else {
+        return;
+    };
+    let Some(on_return) = &attachment.on_return else {
+        return;
+    };
     let value = args.get(0);
     if value.is_undefined() {
         on_return("null".to_owned());

@@ -16,9 +16,12 @@ pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     isolate.set_promise_reject_callback(task_queue::promise_reject_callback);
     isolate.set_host_import_module_dynamically_callback(module_wrap::import_module_dynamically);
-    isolate
-        .set_host_import_module_with_phase_dynamically_callback(module_wrap::import_module_with_phase_dynamically);
-    isolate.set_host_initialize_import_meta_object_callback(module_wrap::initialize_import_meta_object);
+    isolate.set_host_import_module_with_phase_dynamically_callback(
+        module_wrap::import_module_with_phase_dynamically,
+    );
+    isolate.set_host_initialize_import_meta_object_callback(
+        module_wrap::initialize_import_meta_object,
+    );
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
     isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
     install_wasm_streaming(isolate);
@@ -28,7 +31,11 @@ pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
 ///
 /// # Safety
 /// `data` is the pointer registered with the callback: an `Rc<Env>` that the isolate keeps alive.
-pub unsafe extern "C" fn near_heap_limit(data: *mut std::ffi::c_void, current: usize, _initial: usize) -> usize {
+pub unsafe extern "C" fn near_heap_limit(
+    data: *mut std::ffi::c_void,
+    current: usize,
+    _initial: usize,
+) -> usize {
     // SAFETY: the registrant passes the address of an Env that outlives the isolate.
     let env = unsafe { &*data.cast::<Env>() };
     env.heap_limit_reached.set(true);
@@ -70,10 +77,17 @@ fn default_stack<'s>(
     error: v8::Local<'s, v8::Value>,
     sites: v8::Local<'s, v8::Array>,
 ) -> v8::Local<'s, v8::Value> {
-    let mut text = error.to_detail_string(scope).map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default();
+    let mut text = error
+        .to_detail_string(scope)
+        .map(|text| text.to_rust_string_lossy(scope))
+        .unwrap_or_default();
     for index in 0..sites.length() {
-        let site = sites.get_index(scope, index).and_then(|site| site.to_string(scope));
-        let site = site.map(|site| site.to_rust_string_lossy(scope)).unwrap_or_default();
+        let site = sites
+            .get_index(scope, index)
+            .and_then(|site| site.to_string(scope));
+        let site = site
+            .map(|site| site.to_rust_string_lossy(scope))
+            .unwrap_or_default();
         text.push_str(&format!("\n    at {site}"));
     }
     string(scope, &text).into()

@@ -25,8 +25,16 @@ impl Options {
     /// No command line at all.
     #[must_use]
     pub fn defaults() -> Options {
-        let values = tables()["options"]["values"].as_object().cloned().unwrap_or_default();
-        let mut options = Options { values, exec_argv: Vec::new(), script: Vec::new(), has_eval: false };
+        let values = tables()["options"]["values"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let mut options = Options {
+            values,
+            exec_argv: Vec::new(),
+            script: Vec::new(),
+            has_eval: false,
+        };
         // The tables come from a run with `--expose-internals --no-warnings`: a guest must have neither.
         options.set("--expose-internals", Value::Bool(false));
         options.set("--warnings", Value::Bool(true));
@@ -51,7 +59,9 @@ impl Options {
                 break;
             }
             let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+                Some((name, value)) if name.starts_with("--") => {
+                    (name.to_owned(), Some(value.to_owned()))
+                }
                 _ => (argument.clone(), None),
             };
             let mut value = inline;
@@ -75,13 +85,17 @@ impl Options {
         rest: &mut std::iter::Peekable<impl Iterator<Item = &'a String>>,
     ) -> Result<(), String> {
         let (base, negated) = match name.strip_prefix("--no-") {
-            Some(base) if option_type(name).is_none() => (format!("--{}", base.replace('_', "-")), true),
+            Some(base) if option_type(name).is_none() => {
+                (format!("--{}", base.replace('_', "-")), true)
+            }
             _ => (name.replace('_', "-"), false),
         };
         if HARMLESS_V8_FLAGS.contains(&base.as_str()) {
             return Ok(());
         }
-        let Some(kind) = option_type(&base) else { return Err(format!("bad option: {argument}")) };
+        let Some(kind) = option_type(&base) else {
+            return Err(format!("bad option: {argument}"));
+        };
         let mut take = || match inline.clone() {
             Some(value) => Some(value),
             None => {
@@ -109,7 +123,9 @@ impl Options {
         match kind {
             3 | 4 => {
                 let value = take().ok_or(missing)?;
-                let number: i64 = value.parse().map_err(|_| format!("{argument} must be a number"))?;
+                let number: i64 = value
+                    .parse()
+                    .map_err(|_| format!("{argument} must be a number"))?;
                 self.set(&base, Value::from(number));
             }
             6 => {
@@ -159,7 +175,10 @@ impl Options {
     /// Whether the boolean option `name` is on.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
-        self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
+        self.values
+            .get(name)
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
     }
 
     /// The string option `name`.
@@ -172,7 +191,9 @@ impl Options {
 /// Type of an option in the binary's table (`options.types`).
 fn option_type(name: &str) -> Option<i64> {
     let info = tables()["options"]["info"].as_array()?;
-    info.iter().find(|entry| entry[0] == name).and_then(|entry| entry[1]["type"].as_i64())
+    info.iter()
+        .find(|entry| entry[0] == name)
+        .and_then(|entry| entry[1]["type"].as_i64())
 }
 
 /// What an alias stands for, for example `-e` or `-pe`.
@@ -183,7 +204,13 @@ fn expand_alias(name: &str) -> Vec<String> {
         Some(to) => to
             .iter()
             .filter_map(Value::as_str)
-            .flat_map(|to| if to == name { vec![to.to_owned()] } else { expand_alias(to) })
+            .flat_map(|to| {
+                if to == name {
+                    vec![to.to_owned()]
+                } else {
+                    expand_alias(to)
+                }
+            })
             .collect(),
         None => vec![name.to_owned()],
     }
@@ -194,7 +221,10 @@ mod tests {
     use super::Options;
 
     fn parse(arguments: &[&str]) -> Options {
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
         Options::parse(&arguments).unwrap()
     }
 

@@ -15,7 +15,10 @@ pub struct V8Options {
 
 impl Default for V8Options {
     fn default() -> Self {
-        V8Options { worker_threads: 1, building_snapshot: false }
+        V8Options {
+            worker_threads: 1,
+            building_snapshot: false,
+        }
     }
 }
 
@@ -37,10 +40,12 @@ pub fn initialize_v8(options: V8Options) {
         if options.building_snapshot {
             flags.extend(["--no-sparkplug", "--no-opt", "--no-maglev"]);
         }
-        let unknown = v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
+        let unknown =
+            v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
         assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
         v8::icu::set_default_locale("en-US");
-        let platform = v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
+        let platform =
+            v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
         v8::V8::initialize_platform(platform);
         v8::V8::initialize();
         crate::engine::fatal::install();

@@ -304,9 +304,14 @@ fn definer<'s>(
 /// Warns where the time zone `TZ` asks for is not the one that `Date` shows.
 pub fn check_time_zone(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let Some(zone) = environment(&env).get("TZ") else { return };
+    let Some(zone) = environment(&env).get("TZ") else {
+        return;
+    };
     let zone = zone.trim_start_matches(':');
-    if !matches!(zone, "" | "UTC" | "UTC0" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Universal" | "Zulu") {
+    if !matches!(
+        zone,
+        "" | "UTC" | "UTC0" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Universal" | "Zulu"
+    ) {
         emit_warning(
             scope,
             "The time zone of this VM is UTC and cannot be changed: Date and Intl take no notice of process.env.TZ",

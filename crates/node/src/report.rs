@@ -22,9 +22,13 @@ pub fn write_stderr(scope: &v8::PinScope<'_, '_>, bytes: &[u8]) {
 /// Writes to a file descriptor of the guest, blocking.
 pub fn write_fd(scope: &v8::PinScope<'_, '_>, fd: i32, mut bytes: &[u8]) {
     let env = Env::of(scope);
-    let Some(process) = env.try_process() else { return };
+    let Some(process) = env.try_process() else {
+        return;
+    };
     while !bytes.is_empty() {
-        let written = env.event_loop.block_on(std::future::poll_fn(|cx| process.poll_write(fd, bytes, cx)));
+        let written = env
+            .event_loop
+            .block_on(std::future::poll_fn(|cx| process.poll_write(fd, bytes, cx)));
         match written {
             Some(Ok(count)) if count > 0 => bytes = bytes.get(count..).unwrap_or_default(),
             // A closed or broken stderr takes nothing more.
@@ -43,12 +47,16 @@ fn format_exception(
     let decorated = error_object.is_some_and(|object| {
         let env = Env::of(scope);
         let key = env.private(scope, "decorated_private_symbol");
-        object.get_private(scope, key).is_some_and(|value| value.is_true())
+        object
+            .get_private(scope, key)
+            .is_some_and(|value| value.is_true())
     });
     let arrow = error_object.and_then(|object| {
         let env = Env::of(scope);
         let key = env.private(scope, "arrow_message_private_symbol");
-        object.get_private(scope, key).filter(|value| value.is_string())
+        object
+            .get_private(scope, key)
+            .filter(|value| value.is_string())
     });
     if !decorated {
         match arrow {
@@ -67,20 +75,33 @@ fn format_exception(
             let _ = writeln!(text, "{}", describe_thrown(scope, error));
         }
     }
-    let _ = writeln!(text, "\nNode.js {}", crate::tables::tables()["process"]["version"].as_str().unwrap_or(""));
+    let _ = writeln!(
+        text,
+        "\nNode.js {}",
+        crate::tables::tables()["process"]["version"]
+            .as_str()
+            .unwrap_or("")
+    );
     text
 }
 
 /// `file:line`, the source line and a marker under the failing text.
-pub fn source_frame(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> String {
+pub fn source_frame(
+    scope: &mut v8::PinScope<'_, '_>,
+    message: v8::Local<'_, v8::Message>,
+) -> String {
     let mut text = String::new();
-    let Some(name) = message.get_script_resource_name(scope) else { return text };
+    let Some(name) = message.get_script_resource_name(scope) else {
+        return text;
+    };
     if name.is_undefined() {
         return text;
     }
     let name = name.to_rust_string_lossy(scope);
     let line = message.get_line_number(scope).unwrap_or(0);
-    let Some(source) = message.get_source_line(scope) else { return text };
+    let Some(source) = message.get_source_line(scope) else {
+        return text;
+    };
     let source = source.to_rust_string_lossy(scope);
     if source.contains("node-do-not-add-exception-line") {
         return text;
@@ -99,7 +120,10 @@ pub fn source_frame(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8:
 }
 
 /// `error.stack` after the library's enhancers (source maps, extra properties).
-fn enhanced_stack(scope: &mut v8::PinScope<'_, '_>, error: Option<v8::Local<'_, v8::Object>>) -> Option<String> {
+fn enhanced_stack(
+    scope: &mut v8::PinScope<'_, '_>,
+    error: Option<v8::Local<'_, v8::Object>>,
+) -> Option<String> {
     let error = error?;
     if !error.is_native_error() {
         return None;
@@ -108,7 +132,9 @@ fn enhanced_stack(scope: &mut v8::PinScope<'_, '_>, error: Option<v8::Local<'_, 
     v8::tc_scope!(let tc, scope);
     let mut stack = None;
     for slot in [Slot::EnhanceStackBefore, Slot::EnhanceStackAfter] {
-        let Some(enhance) = env.function(tc, slot) else { continue };
+        let Some(enhance) = env.function(tc, slot) else {
+            continue;
+        };
         let receiver = v8::undefined(tc).into();
         if let Some(value) = enhance.call(tc, receiver, &[error.into()])
             && value.is_string()
@@ -119,7 +145,10 @@ fn enhanced_stack(scope: &mut v8::PinScope<'_, '_>, error: Option<v8::Local<'_, 
     }
     if stack.is_none() {
         let key = env.name(tc, "stack").into();
-        stack = error.get(tc, key).filter(|value| value.is_string()).map(|value| value.to_rust_string_lossy(tc));
+        stack = error
+            .get(tc, key)
+            .filter(|value| value.is_string())
+            .map(|value| value.to_rust_string_lossy(tc));
     }
     stack
 }
@@ -133,10 +162,13 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
     {
         let receiver = v8::undefined(tc).into();
         let id = crate::exception::string(tc, "internal/util/inspect").into();
-        let inspect = require.call(tc, receiver, &[id]).and_then(|module| module.to_object(tc)).and_then(|module| {
-            let key = env.name(tc, "inspect").into();
-            module.get(tc, key)
-        });
+        let inspect = require
+            .call(tc, receiver, &[id])
+            .and_then(|module| module.to_object(tc))
+            .and_then(|module| {
+                let key = env.name(tc, "inspect").into();
+                module.get(tc, key)
+            });
         if let Some(inspect) = inspect.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok())
             && let Some(text) = inspect.call(tc, receiver, &[error])
         {
@@ -144,8 +176,13 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
         }
         tc.reset();
     }
-    let text = error.to_detail_string(tc).map(|text| text.to_rust_string_lossy(tc)).unwrap_or_default();
-    format!("Uncaught:\n{text}\n(Use `node --trace-uncaught ...` to show where the exception was thrown)")
+    let text = error
+        .to_detail_string(tc)
+        .map(|text| text.to_rust_string_lossy(tc))
+        .unwrap_or_default();
+    format!(
+        "Uncaught:\n{text}\n(Use `node --trace-uncaught ...` to show where the exception was thrown)"
+    )
 }
 
 /// Keeps the source frame of `message` on the error for the final report (`AppendExceptionLine`).
@@ -154,10 +191,15 @@ pub fn append_exception_line(
     error: v8::Local<'_, v8::Value>,
     message: v8::Local<'_, v8::Message>,
 ) {
-    let Ok(object) = v8::Local::<v8::Object>::try_from(error) else { return };
+    let Ok(object) = v8::Local::<v8::Object>::try_from(error) else {
+        return;
+    };
     let env = Env::of(scope);
     let key = env.private(scope, "arrow_message_private_symbol");
-    if object.get_private(scope, key).is_some_and(|value| value.is_string()) {
+    if object
+        .get_private(scope, key)
+        .is_some_and(|value| value.is_string())
+    {
         return;
     }
     let frame = source_frame(scope, message);

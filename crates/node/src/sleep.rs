@@ -65,7 +65,10 @@ impl Sleep {
     /// A sleep of `duration` from now.
     #[must_use]
     pub fn new(duration: Duration) -> Sleep {
-        Sleep { due: Instant::now() + duration, alarm: None }
+        Sleep {
+            due: Instant::now() + duration,
+            alarm: None,
+        }
     }
 }
 
@@ -84,7 +87,10 @@ impl Future for Sleep {
             }
             return Poll::Pending;
         }
-        let alarm = Arc::new(Alarm { waker: Mutex::new(cx.waker().clone()), cancelled: AtomicBool::new(false) });
+        let alarm = Arc::new(Alarm {
+            waker: Mutex::new(cx.waker().clone()),
+            cancelled: AtomicBool::new(false),
+        });
         self.alarm = Some(alarm.clone());
         clockwork().add(self.due, alarm);
         Poll::Pending
@@ -124,7 +130,9 @@ impl Clockwork {
                 self.condvar.wait_until(&mut queue, due);
                 continue;
             }
-            let Some(Reverse(entry)) = queue.entries.pop() else { continue };
+            let Some(Reverse(entry)) = queue.entries.pop() else {
+                continue;
+            };
             // No lock is held while a waker runs.
             parking_lot::MutexGuard::unlocked(&mut queue, || {
                 let waker = entry.alarm.waker.lock().clone();
@@ -137,8 +145,10 @@ impl Clockwork {
 fn clockwork() -> &'static Clockwork {
     static CLOCKWORK: OnceLock<&'static Clockwork> = OnceLock::new();
     CLOCKWORK.get_or_init(|| {
-        let clockwork: &'static Clockwork =
-            Box::leak(Box::new(Clockwork { queue: Mutex::default(), condvar: Condvar::new() }));
+        let clockwork: &'static Clockwork = Box::leak(Box::new(Clockwork {
+            queue: Mutex::default(),
+            condvar: Condvar::new(),
+        }));
         std::thread::Builder::new()
             .name("sleep".to_owned())
             .stack_size(64 * 1024)
@@ -170,8 +180,14 @@ mod tests {
         let (sender, receiver) = channel();
         let waker = Waker::from(Arc::new(Signal(Mutex::new(sender))));
         let mut sleep = Box::pin(Sleep::new(Duration::from_millis(5)));
-        assert_eq!(sleep.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        assert_eq!(
+            sleep.as_mut().poll(&mut Context::from_waker(&waker)),
+            Poll::Pending
+        );
         receiver.recv().unwrap();
-        assert_eq!(sleep.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(()));
+        assert_eq!(
+            sleep.as_mut().poll(&mut Context::from_waker(&waker)),
+            Poll::Ready(())
+        );
     }
 }

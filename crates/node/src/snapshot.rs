@@ -44,7 +44,9 @@ impl Snapshot {
             std::mem::forget(creator);
             return Err(message);
         }
-        let blob = creator.create_blob(v8::FunctionCodeHandling::Keep).ok_or("V8 made no snapshot")?;
+        let blob = creator
+            .create_blob(v8::FunctionCodeHandling::Keep)
+            .ok_or("V8 made no snapshot")?;
         let header = json!({ "v8": v8::V8::get_version(), "templates": keys, "node": crate::tables::tables()["process"]["version"] });
         let header = header.to_string();
         let mut file = Vec::with_capacity(blob.len() + header.len() + 16);
@@ -96,17 +98,32 @@ impl Snapshot {
         if magic != MAGIC {
             return Err("no snapshot of ours".to_owned());
         }
-        let length: [u8; 8] = file.get(8..16).and_then(|b| b.try_into().ok()).ok_or("the snapshot is too short")?;
+        let length: [u8; 8] = file
+            .get(8..16)
+            .and_then(|b| b.try_into().ok())
+            .ok_or("the snapshot is too short")?;
         let length = usize::try_from(u64::from_le_bytes(length)).map_err(|e| e.to_string())?;
-        let header = file.get(16..16 + length).ok_or("the snapshot's header is cut off")?;
-        let header: serde_json::Value = serde_json::from_slice(header).map_err(|e| e.to_string())?;
+        let header = file
+            .get(16..16 + length)
+            .ok_or("the snapshot's header is cut off")?;
+        let header: serde_json::Value =
+            serde_json::from_slice(header).map_err(|e| e.to_string())?;
         if header["v8"] != v8::V8::get_version() {
-            return Err(format!("the snapshot is of V8 {}, this is {}", header["v8"], v8::V8::get_version()));
+            return Err(format!(
+                "the snapshot is of V8 {}, this is {}",
+                header["v8"],
+                v8::V8::get_version()
+            ));
         }
         let blob = &file[16 + length..];
         let keys = header["templates"].as_array().into_iter().flatten();
-        let template_keys = keys.filter_map(|key| key.as_str().map(str::to_owned)).collect();
-        Ok(Snapshot { blob, template_keys })
+        let template_keys = keys
+            .filter_map(|key| key.as_str().map(str::to_owned))
+            .collect();
+        Ok(Snapshot {
+            blob,
+            template_keys,
+        })
     }
 
     /// V8's part.

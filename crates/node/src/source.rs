@@ -18,7 +18,10 @@ static INDEX: OnceLock<HashMap<&'static str, Source>> = OnceLock::new();
 
 /// The source of the library module `id`, for example `internal/util`.
 pub fn lookup(id: &str) -> Option<Source> {
-    INDEX.get_or_init(|| SOURCES.iter().copied().collect()).get(id).copied()
+    INDEX
+        .get_or_init(|| SOURCES.iter().copied().collect())
+        .get(id)
+        .copied()
 }
 
 impl Source {
@@ -27,7 +30,12 @@ impl Source {
         match self {
             Source::Latin1(bytes) => v8::String::new_external_onebyte_static(scope, bytes),
             Source::Utf16(bytes) => {
-                let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
+                let units: Vec<u16> = bytes
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .map(|b| u16::from_le_bytes(*b))
+                    .collect();
                 v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
             }
         }

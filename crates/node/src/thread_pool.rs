@@ -21,7 +21,11 @@ struct Pool {
     idle: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { jobs: VecDeque::new(), threads: 0, idle: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    jobs: VecDeque::new(),
+    threads: 0,
+    idle: 0,
+});
 static ARRIVED: Condvar = Condvar::new();
 
 /// Runs `job` on a thread of the pool, after the jobs that were submitted before. A result goes back to the isolate by
@@ -33,7 +37,9 @@ pub fn submit(job: impl FnOnce() + Send + 'static) {
         ARRIVED.notify_one();
         return;
     }
-    let started = std::thread::Builder::new().name("thread-pool".to_owned()).spawn(work);
+    let started = std::thread::Builder::new()
+        .name("thread-pool".to_owned())
+        .spawn(work);
     match started {
         Ok(_) => pool.threads += 1,
         // No thread to be had: with others at work the job waits for them, else it runs here and now.

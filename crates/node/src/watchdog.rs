@@ -23,7 +23,11 @@ struct Limits {
     running: bool,
 }
 
-static LIMITS: Mutex<Limits> = Mutex::new(Limits { armed: Vec::new(), next_id: 0, running: false });
+static LIMITS: Mutex<Limits> = Mutex::new(Limits {
+    armed: Vec::new(),
+    next_id: 0,
+    running: false,
+});
 static CHANGED: Condvar = Condvar::new();
 
 /// An armed time limit; terminates the isolate's JavaScript when it is due. Disarmed by [`Watchdog::disarm`] or drop.
@@ -41,15 +45,25 @@ impl Watchdog {
         let fired = Arc::new(AtomicBool::new(false));
         let now = Instant::now();
         // A limit too far away to be represented is no limit within this process's life.
-        let due = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
+        let due = now
+            .checked_add(timeout)
+            .unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         let mut limits = LIMITS.lock();
         if !limits.running {
-            std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 * 1024).spawn(watch)?;
+            std::thread::Builder::new()
+                .name("watchdog".to_owned())
+                .stack_size(128 * 1024)
+                .spawn(watch)?;
             limits.running = true;
         }
         let id = limits.next_id;
         limits.next_id += 1;
-        limits.armed.push(Limit { id, due, isolate, fired: fired.clone() });
+        limits.armed.push(Limit {
+            id,
+            due,
+            isolate,
+            fired: fired.clone(),
+        });
         CHANGED.notify_one();
         Ok(Watchdog { id, fired })
     }
@@ -130,7 +144,10 @@ mod tests {
         assert!(watchdog.disarm());
         scope.cancel_terminate_execution();
         let source = v8::String::new(scope, "1 + 1").unwrap();
-        let value = v8::Script::compile(scope, source, None).unwrap().run(scope).unwrap();
+        let value = v8::Script::compile(scope, source, None)
+            .unwrap()
+            .run(scope)
+            .unwrap();
         assert_eq!(value.integer_value(scope), Some(2));
     }
 
@@ -138,7 +155,8 @@ mod tests {
     fn disarmed_limit_does_not_fire() {
         initialize_v8_for_tests();
         let isolate = v8::Isolate::new(v8::CreateParams::default());
-        let watchdog = Watchdog::arm(isolate.thread_safe_handle(), Duration::from_secs(60)).unwrap();
+        let watchdog =
+            Watchdog::arm(isolate.thread_safe_handle(), Duration::from_secs(60)).unwrap();
         assert!(!watchdog.disarm());
     }
 }

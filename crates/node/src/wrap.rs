@@ -45,7 +45,11 @@ pub fn key(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> O
 }
 
 /// Attaches `value` to `object`, an instance of a class with internal fields.
-pub fn wrap<T: 'static>(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, value: T) -> Rc<T> {
+pub fn wrap<T: 'static>(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    value: T,
+) -> Rc<T> {
     wrap_with(scope, object, value, None)
 }
 
@@ -79,7 +83,10 @@ pub(crate) fn wrap_with<T: 'static>(
     value
 }
 
-fn wrap_box<'a>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'a, v8::Object>) -> Option<&'a WrapBox> {
+fn wrap_box<'a>(
+    scope: &v8::PinScope<'_, '_>,
+    object: v8::Local<'a, v8::Object>,
+) -> Option<&'a WrapBox> {
     let field = object.get_internal_field(scope, 0)?;
     let value: v8::Local<v8::Value> = field.try_cast().ok()?;
     let external: v8::Local<v8::External> = value.try_cast().ok()?;
@@ -90,27 +97,42 @@ fn wrap_box<'a>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'a, v8::Object>)
 }
 
 /// The native value of type `T` behind `value`; `None` if it is no object of that class.
-pub fn unwrap<T: 'static>(scope: &v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Rc<T>> {
+pub fn unwrap<T: 'static>(
+    scope: &v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<Rc<T>> {
     let object: v8::Local<v8::Object> = value.try_cast().ok()?;
     wrap_box(scope, object)?.value.clone().downcast().ok()
 }
 
 /// Adds a facet to a wrapped object: what it is besides its own class, such as a handle or a stream.
-pub fn attach<T: 'static>(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, facet: Rc<T>) {
+pub fn attach<T: 'static>(
+    scope: &v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    facet: Rc<T>,
+) {
     if let Some(wrap_box) = wrap_box(scope, object) {
         wrap_box.facets.borrow_mut().push(facet);
     }
 }
 
 /// The facet of type `T` of `value`, if it is a wrapped object that has one.
-pub fn attached<T: 'static>(scope: &v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Rc<T>> {
+pub fn attached<T: 'static>(
+    scope: &v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<Rc<T>> {
     let object: v8::Local<v8::Object> = value.try_cast().ok()?;
     let facets = wrap_box(scope, object)?.facets.borrow();
-    facets.iter().find_map(|facet| facet.clone().downcast().ok())
+    facets
+        .iter()
+        .find_map(|facet| facet.clone().downcast().ok())
 }
 
 /// The async identity of a wrapped object.
-pub fn async_state(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> Option<Rc<AsyncState>> {
+pub fn async_state(
+    scope: &v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Rc<AsyncState>> {
     wrap_box(scope, object)?.async_state.clone()
 }
 

@@ -40,7 +40,12 @@ impl Channel {
     /// The socket cannot be made non-blocking.
     pub fn new(socket: UnixStream) -> io::Result<Channel> {
         socket.set_nonblocking(true)?;
-        Ok(Channel { socket, decoder: Decoder::new(), unsent: VecDeque::new(), sent: 0 })
+        Ok(Channel {
+            socket,
+            decoder: Decoder::new(),
+            unsent: VecDeque::new(),
+            sent: 0,
+        })
     }
 
     /// The socket, to wait for.
@@ -64,7 +69,10 @@ impl Channel {
     /// Sends what is kept.
     pub fn flush(&mut self) {
         while let Some(first) = self.unsent.front() {
-            match self.socket.write(first.get(self.sent..).unwrap_or_default()) {
+            match self
+                .socket
+                .write(first.get(self.sent..).unwrap_or_default())
+            {
                 Ok(count) => {
                     self.sent += count;
                     if self.sent >= first.len() {
@@ -101,7 +109,9 @@ impl Channel {
                     false
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Frames(frames),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Received::Frames(frames);
+                }
                 Err(_) => true,
             };
             loop {

@@ -20,7 +20,10 @@ pub enum FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FrameError::TooLong(length) => write!(f, "a frame of {length} bytes is over the limit of {MAX_FRAME}"),
+            FrameError::TooLong(length) => write!(
+                f,
+                "a frame of {length} bytes is over the limit of {MAX_FRAME}"
+            ),
             FrameError::Malformed => f.write_str("a frame does not decode"),
         }
     }
@@ -82,13 +85,18 @@ impl Decoder {
     /// The stream is unusable from here on: the connection must be closed.
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
-        let Some((prefix, body)) = rest.split_first_chunk::<PREFIX>() else { return Ok(None) };
+        let Some((prefix, body)) = rest.split_first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
         let length = u32::from_le_bytes(*prefix) as usize;
         if length > MAX_FRAME {
             return Err(FrameError::TooLong(length));
         }
-        let Some(body) = body.get(..length) else { return Ok(None) };
-        let (message, unread) = postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
+        let Some(body) = body.get(..length) else {
+            return Ok(None);
+        };
+        let (message, unread) =
+            postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
         if !unread.is_empty() {
             return Err(FrameError::Malformed);
         }
@@ -111,14 +119,22 @@ mod tests {
     use crate::{HostFrame, HostMessage, VmFrame, VmMessage};
 
     fn frame(message: HostMessage) -> HostFrame {
-        HostFrame { vm: 3, call: 9, message }
+        HostFrame {
+            vm: 3,
+            call: 9,
+            message,
+        }
     }
 
     #[test]
     fn frames_survive_any_split() {
         let sent = [
             frame(HostMessage::Ping),
-            frame(HostMessage::Input { stream: 0, data: vec![7; 1000], end: true }),
+            frame(HostMessage::Input {
+                stream: 0,
+                data: vec![7; 1000],
+                end: true,
+            }),
             frame(HostMessage::Signal { signal: 9 }),
         ];
         let mut bytes = Vec::new();
@@ -142,14 +158,27 @@ mod tests {
     fn oversize_frame_is_refused_before_it_is_buffered() {
         let mut decoder = Decoder::new();
         decoder.push(&u32::MAX.to_le_bytes());
-        assert_eq!(decoder.next::<VmFrame>(), Err(FrameError::TooLong(u32::MAX as usize)));
+        assert_eq!(
+            decoder.next::<VmFrame>(),
+            Err(FrameError::TooLong(u32::MAX as usize))
+        );
     }
 
     #[test]
     fn oversize_message_is_not_encoded() {
         let mut out = vec![1, 2];
-        let message = VmFrame { vm: 0, call: 0, message: VmMessage::Chunk { data: vec![0; MAX_FRAME], last: true } };
-        assert!(matches!(encode(&message, &mut out), Err(FrameError::TooLong(_))));
+        let message = VmFrame {
+            vm: 0,
+            call: 0,
+            message: VmMessage::Chunk {
+                data: vec![0; MAX_FRAME],
+                last: true,
+            },
+        };
+        assert!(matches!(
+            encode(&message, &mut out),
+            Err(FrameError::TooLong(_))
+        ));
         assert_eq!(out, [1, 2]);
     }
 

@@ -54,6 +54,9 @@ impl HostMessage {
     /// Whether the frame's call id expects an answer.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        !matches!(self, HostMessage::Input { .. } | HostMessage::Signal { .. } | HostMessage::Credit { .. })
+        !matches!(
+            self,
+            HostMessage::Input { .. } | HostMessage::Signal { .. } | HostMessage::Credit { .. }
+        )
     }
 }

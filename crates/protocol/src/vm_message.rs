@@ -18,11 +18,18 @@ pub struct VmFrame {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum VmMessage {
     /// The process is ready for its first request.
-    Hello { version: u32, phases: Vec<Phase> },
-    Created { phases: Vec<Phase> },
+    Hello {
+        version: u32,
+        phases: Vec<Phase>,
+    },
+    Created {
+        phases: Vec<Phase>,
+    },
     Destroyed,
     /// The program runs (only for [`crate::Program::announce`]).
-    Started { pid: i32 },
+    Started {
+        pid: i32,
+    },
     /// Bytes of an output stream.
     Output {
         stream: Stream,
@@ -30,7 +37,10 @@ pub enum VmMessage {
         data: Vec<u8>,
     },
     /// The guest took this many bytes of an input stream.
-    InputCredit { stream: Stream, bytes: u32 },
+    InputCredit {
+        stream: Stream,
+        bytes: u32,
+    },
     /// A piece of a returned value that is too long for `Exited`.
     Value {
         #[serde(with = "serde_bytes")]
@@ -50,7 +60,10 @@ pub enum VmMessage {
     /// The request could not be done.
     Failed(Failure),
     /// The process must not be used any more; it can still export its filesystems.
-    Condemned { why: String, limit: Option<Limit> },
+    Condemned {
+        why: String,
+        limit: Option<Limit>,
+    },
 }
 
 impl VmMessage {

@@ -31,13 +31,18 @@ const USAGE: i32 = 64;
 #[must_use]
 pub fn vm_main(arguments: &[OsString]) -> i32 {
     let run = || {
-        if arguments.get(1).is_some_and(|argument| argument == "--mksnapshot") {
+        if arguments
+            .get(1)
+            .is_some_and(|argument| argument == "--mksnapshot")
+        {
             return match arguments.get(3) {
                 Some(file) => make_snapshot(Path::new(file)),
                 None => USAGE,
             };
         }
-        let (Some(snapshot), Some(identity)) = (arguments.get(3), arguments.get(4)) else { return USAGE };
+        let (Some(snapshot), Some(identity)) = (arguments.get(3), arguments.get(4)) else {
+            return USAGE;
+        };
         serve_process(Path::new(snapshot), &identity.to_string_lossy())
     };
     // The panic hook has said what there is to say.
@@ -46,16 +51,23 @@ pub fn vm_main(arguments: &[OsString]) -> i32 {
 
 fn serve_process(snapshot: &Path, identity: &str) -> i32 {
     let start = Instant::now();
-    let Ok(snapshot) = map_verified(snapshot, identity) else { return NO_SNAPSHOT };
+    let Ok(snapshot) = map_verified(snapshot, identity) else {
+        return NO_SNAPSHOT;
+    };
     initialize_v8(V8Options::default());
     if lockdown::confine().is_err() {
         return INTERNAL_ERROR;
     }
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let phases = vec![Phase { name: "engine".into(), micros }];
+    let phases = vec![Phase {
+        name: "engine".into(),
+        micros,
+    }];
     // SAFETY: the launcher's contract; nobody else in this process knows of the descriptor.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
-    let Ok(snapshot) = snapshot.map(parse_snapshot).transpose() else { return NO_SNAPSHOT };
+    let Ok(snapshot) = snapshot.map(parse_snapshot).transpose() else {
+        return NO_SNAPSHOT;
+    };
     let guests = Box::new(NodeGuests::new(snapshot));
     let status = match server::serve(socket, guests, Confinement::Process, phases) {
         Ok(()) => 0,
@@ -87,9 +99,18 @@ fn map_verified(path: &Path, identity: &str) -> io::Result<Option<&'static [u8]>
     }
     let file = File::open(path)?;
     let stat = file.metadata()?;
-    let found = format!("{}:{}:{}:{}.{}", stat.dev(), stat.ino(), stat.size(), stat.mtime(), stat.mtime_nsec());
+    let found = format!(
+        "{}:{}:{}:{}.{}",
+        stat.dev(),
+        stat.ino(),
+        stat.size(),
+        stat.mtime(),
+        stat.mtime_nsec()
+    );
     if found != identity {
-        return Err(io::Error::other("the snapshot is not the one that was verified"));
+        return Err(io::Error::other(
+            "the snapshot is not the one that was verified",
+        ));
     }
     map_file(&file).map(Some)
 }
@@ -99,8 +120,14 @@ fn map_file(file: &File) -> io::Result<&'static [u8]> {
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     // SAFETY: a new mapping, never unmapped. The installation's files are replaced, not written into.
     unsafe {
-        let address =
-            libc::mmap(std::ptr::null_mut(), length, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0);
+        let address = libc::mmap(
+            std::ptr::null_mut(),
+            length,
+            libc::PROT_READ,
+            libc::MAP_PRIVATE,
+            file.as_raw_fd(),
+            0,
+        );
         if address == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
@@ -114,12 +141,16 @@ fn parse_snapshot(bytes: &'static [u8]) -> Result<&'static Snapshot, String> {
 
 fn make_snapshot(file: &Path) -> i32 {
     initialize_v8(V8Options::default());
-    let made = Snapshot::create().and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
+    let made = Snapshot::create()
+        .and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
     match made {
         Ok(()) => 0,
         Err(message) => {
             // With stderr gone there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "secure-exec: the snapshot was not made: {message}");
+            let _ = writeln!(
+                io::stderr(),
+                "secure-exec: the snapshot was not made: {message}"
+            );
             INTERNAL_ERROR
         }
     }

@@ -31,18 +31,32 @@ type Outcome = Result<FileReply, Failure>;
 
 impl Files {
     pub(crate) fn new(agent: Arc<Process>) -> Files {
-        Files { agent, reading: HashMap::new(), writing: HashMap::new(), next: 1 }
+        Files {
+            agent,
+            reading: HashMap::new(),
+            writing: HashMap::new(),
+            next: 1,
+        }
     }
 
     pub(crate) fn serve(&mut self, request: FileRequest) -> Outcome {
         match request {
             FileRequest::Read { path } => self.read(&path),
             FileRequest::ReadMore { handle } => self.read_more(handle),
-            FileRequest::Write { path, data, handle, parents } => self.write(&path, &data, handle, parents),
+            FileRequest::Write {
+                path,
+                data,
+                handle,
+                parents,
+            } => self.write(&path, &data, handle, parents),
             FileRequest::WriteMore { handle, data, last } => self.write_more(handle, &data, last),
             FileRequest::ReadDirectory { path } => self.read_directory(&path),
             FileRequest::MakeDirectory { path, recursive } => {
-                if recursive { self.make_directories(&path) } else { self.make_directory(&path) }
+                if recursive {
+                    self.make_directories(&path)
+                } else {
+                    self.make_directory(&path)
+                }
             }
             FileRequest::Stat { path } => {
                 let stat = self.agent.stat(&path).map_err(failing("stat", &path))?;
@@ -51,7 +65,9 @@ impl Files {
             FileRequest::Exists { path } => Ok(FileReply::Exists(self.agent.stat(&path).is_ok())),
             FileRequest::Remove { path, recursive } => self.remove(&path, recursive),
             FileRequest::Rename { from, to } => {
-                self.agent.rename(&from, &to).map_err(failing("rename", &from))?;
+                self.agent
+                    .rename(&from, &to)
+                    .map_err(failing("rename", &from))?;
                 Ok(FileReply::Done)
             }
         }
@@ -68,11 +84,15 @@ impl Files {
         // Without O_NONBLOCK a FIFO would keep the server waiting.
         let flags = OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK;
         let file = self.open(path, flags).map_err(failing("open", path))?;
-        self.read_piece(Reading { file, offset: 0 }).map_err(failing("read", path))
+        self.read_piece(Reading { file, offset: 0 })
+            .map_err(failing("read", path))
     }
 
     fn read_more(&mut self, handle: u32) -> Outcome {
-        let reading = self.reading.remove(&handle).ok_or_else(|| failure(Errno::EBADF, "read", b""))?;
+        let reading = self
+            .reading
+            .remove(&handle)
+            .ok_or_else(|| failure(Errno::EBADF, "read", b""))?;
         self.read_piece(reading).map_err(failing("read", b""))
     }
 
@@ -97,14 +117,18 @@ impl Files {
         }
         self.next = self.next.wrapping_add(1);
         self.reading.insert(self.next, reading);
-        Ok(FileReply::Data { data, more: Some(self.next) })
+        Ok(FileReply::Data {
+            data,
+            more: Some(self.next),
+        })
     }
 
     fn write(&mut self, path: &[u8], data: &[u8], handle: Option<u32>, parents: bool) -> Outcome {
         if parents && let Some(parent) = parent(path) {
             self.make_directories(parent)?;
         }
-        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_NONBLOCK;
+        let flags =
+            OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_NONBLOCK;
         let file = self.open(path, flags).map_err(failing("open", path))?;
         write_all(&file, data).map_err(failing("write", path))?;
         if let Some(handle) = handle {
@@ -117,7 +141,10 @@ impl Files {
     }
 
     fn write_more(&mut self, handle: u32, data: &[u8], last: bool) -> Outcome {
-        let file = self.writing.remove(&handle).ok_or_else(|| failure(Errno::EBADF, "write", b""))?;
+        let file = self
+            .writing
+            .remove(&handle)
+            .ok_or_else(|| failure(Errno::EBADF, "write", b""))?;
         write_all(&file, data).map_err(failing("write", b""))?;
         if !last {
             self.writing.insert(handle, file);
@@ -126,21 +153,34 @@ impl Files {
     }
 
     fn read_directory(&self, path: &[u8]) -> Outcome {
-        let entries = self.agent.read_dir(path).map_err(failing("scandir", path))?;
-        let entries = entries.into_iter().filter(|entry| entry.name != b"." && entry.name != b"..");
-        let entries = entries.map(|entry| DirectoryEntry { name: entry.name.into(), kind: entry.kind.mode() });
+        let entries = self
+            .agent
+            .read_dir(path)
+            .map_err(failing("scandir", path))?;
+        let entries = entries
+            .into_iter()
+            .filter(|entry| entry.name != b"." && entry.name != b"..");
+        let entries = entries.map(|entry| DirectoryEntry {
+            name: entry.name.into(),
+            kind: entry.kind.mode(),
+        });
         let mut entries: Vec<DirectoryEntry> = entries.collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(FileReply::Entries(entries))
     }
 
     fn make_directory(&self, path: &[u8]) -> Outcome {
-        self.agent.mkdir(path, 0o755).map_err(failing("mkdir", path))?;
+        self.agent
+            .mkdir(path, 0o755)
+            .map_err(failing("mkdir", path))?;
         Ok(FileReply::Done)
     }
 
     fn make_directories(&self, path: &[u8]) -> Outcome {
-        let ends = path.iter().enumerate().filter(|(index, byte)| **byte == b'/' && *index > 0);
+        let ends = path
+            .iter()
+            .enumerate()
+            .filter(|(index, byte)| **byte == b'/' && *index > 0);
         let ends = ends.map(|(index, _)| index).chain([path.len()]);
         for end in ends {
             let prefix = path.get(..end).unwrap_or(path);
@@ -149,7 +189,11 @@ impl Files {
                 Err(Errno::EEXIST | Errno::EISDIR) => {
                     let stat = self.agent.stat(prefix).map_err(failing("mkdir", prefix))?;
                     if stat.mode & S_IFMT != S_IFDIR {
-                        let errno = if end == path.len() { Errno::EEXIST } else { Errno::ENOTDIR };
+                        let errno = if end == path.len() {
+                            Errno::EEXIST
+                        } else {
+                            Errno::ENOTDIR
+                        };
                         return Err(failure(errno, "mkdir", path));
                     }
                 }
@@ -175,7 +219,11 @@ impl Files {
         if depth > MAX_DEPTH {
             return Err(failure(Errno::ENAMETOOLONG, "rmdir", path));
         }
-        for entry in self.agent.read_dir(path).map_err(failing("scandir", path))? {
+        for entry in self
+            .agent
+            .read_dir(path)
+            .map_err(failing("scandir", path))?
+        {
             if entry.name == b"." || entry.name == b".." {
                 continue;
             }
@@ -183,7 +231,9 @@ impl Files {
             if entry.kind.mode() == S_IFDIR {
                 self.remove_tree(&child, depth + 1)?;
             } else {
-                self.agent.unlink(&child).map_err(failing("unlink", &child))?;
+                self.agent
+                    .unlink(&child)
+                    .map_err(failing("unlink", &child))?;
             }
         }
         self.agent.rmdir(path).map_err(failing("rmdir", path))
@@ -226,7 +276,11 @@ pub(crate) fn failure(errno: Errno, syscall: &str, path: &[u8]) -> Failure {
 }
 
 fn file_stat(stat: &Stat) -> FileStat {
-    let nanos = |time: Timespec| time.sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.nsec));
+    let nanos = |time: Timespec| {
+        time.sec
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i64::from(time.nsec))
+    };
     FileStat {
         dev: stat.dev,
         ino: stat.ino,

@@ -23,17 +23,27 @@ impl Transfer {
             lockdown::release_memory_headroom();
             self.exported = kernel.export_filesystem();
         }
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.exported.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.exported.len());
         let end = self.exported.len().min(start.saturating_add(MAX_CHUNK));
         let data = self.exported.get(start..end).unwrap_or_default().to_vec();
-        VmMessage::Chunk { data, last: end == self.exported.len() }
+        VmMessage::Chunk {
+            data,
+            last: end == self.exported.len(),
+        }
     }
 
     /// Takes a piece of an import and applies it with the last one.
     ///
     /// # Errors
     /// The image is damaged.
-    pub(crate) fn import(&mut self, kernel: &Kernel, data: &[u8], last: bool) -> Result<VmMessage, Failure> {
+    pub(crate) fn import(
+        &mut self,
+        kernel: &Kernel,
+        data: &[u8],
+        last: bool,
+    ) -> Result<VmMessage, Failure> {
         if self.imported.len() + data.len() > MAX_IMAGE {
             self.imported = Vec::new();
             return Err(failure(secure_exec_kernel::Errno::EFBIG, "import", b""));
@@ -41,7 +51,9 @@ impl Transfer {
         self.imported.extend_from_slice(data);
         if last {
             let image = std::mem::take(&mut self.imported);
-            kernel.import_filesystem(&image).map_err(|errno| failure(errno, "import", b""))?;
+            kernel
+                .import_filesystem(&image)
+                .map_err(|errno| failure(errno, "import", b""))?;
         }
         Ok(VmMessage::Imported)
     }

@@ -75,12 +75,25 @@ pub(crate) struct Parts {
 
 impl GuestCall {
     pub(crate) fn new(parts: Parts) -> GuestCall {
-        let output = |(stream, pipe)| Output { stream, pipe: Some(pipe), credit: STREAM_WINDOW, kept: Vec::new() };
-        let input =
-            |(stream, pipe)| Input { stream, pipe: Some(pipe), data: VecDeque::new(), written: 0, end: false };
+        let output = |(stream, pipe)| Output {
+            stream,
+            pipe: Some(pipe),
+            credit: STREAM_WINDOW,
+            kept: Vec::new(),
+        };
+        let input = |(stream, pipe)| Input {
+            stream,
+            pipe: Some(pipe),
+            data: VecDeque::new(),
+            written: 0,
+            end: false,
+        };
         let mut outputs: Vec<Output> = parts.outputs.into_iter().map(output).collect();
         outputs.sort_by_key(|output| output.stream != CONTROL_OUT);
-        let deadline = parts.deadline.as_ref().and_then(|(after, _)| Instant::now().checked_add(*after));
+        let deadline = parts
+            .deadline
+            .as_ref()
+            .and_then(|(after, _)| Instant::now().checked_add(*after));
         GuestCall {
             process: parts.process,
             task_waker: parts.waker.waker(),
@@ -108,8 +121,15 @@ impl GuestCall {
 
     /// The host took bytes of an output stream.
     pub(crate) fn credit(&mut self, stream: Stream, bytes: u32) {
-        if let Some(output) = self.outputs.iter_mut().find(|output| output.stream == stream) {
-            output.credit = output.credit.saturating_add(bytes as usize).min(STREAM_WINDOW);
+        if let Some(output) = self
+            .outputs
+            .iter_mut()
+            .find(|output| output.stream == stream)
+        {
+            output.credit = output
+                .credit
+                .saturating_add(bytes as usize)
+                .min(STREAM_WINDOW);
         }
     }
 
@@ -127,7 +147,11 @@ impl GuestCall {
             if self.lingers && matches!(status, ExitStatus::Signaled(..)) {
                 return;
             }
-            let mut exit = Exit { code: status.code(), cause: self.cause.take(), ..Exit::default() };
+            let mut exit = Exit {
+                code: status.code(),
+                cause: self.cause.take(),
+                ..Exit::default()
+            };
             for output in &mut self.outputs {
                 let rest = output.drain(cx);
                 match output.stream {
@@ -170,7 +194,9 @@ impl GuestCall {
             } else {
                 while value.len() > MAX_CHUNK {
                     let rest = value.split_off(MAX_CHUNK);
-                    messages.push(VmMessage::Value { data: std::mem::replace(&mut value, rest) });
+                    messages.push(VmMessage::Value {
+                        data: std::mem::replace(&mut value, rest),
+                    });
                 }
                 exit.value = Some(value);
             }
@@ -201,7 +227,12 @@ impl Output {
     }
 
     /// Reads and sends; true if the pipe has nothing more at the moment.
-    fn pump(&mut self, cx: &mut Context<'_>, streaming: bool, messages: &mut Vec<VmMessage>) -> bool {
+    fn pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        streaming: bool,
+        messages: &mut Vec<VmMessage>,
+    ) -> bool {
         loop {
             let more = self.fill(cx);
             if streaming || self.kept.len() >= PIECE {
@@ -220,7 +251,10 @@ impl Output {
             let rest = self.kept.split_off(count);
             let data = std::mem::replace(&mut self.kept, rest);
             self.credit -= count;
-            messages.push(VmMessage::Output { stream: self.stream, data });
+            messages.push(VmMessage::Output {
+                stream: self.stream,
+                data,
+            });
         }
     }
 
@@ -264,7 +298,10 @@ impl Input {
         }
         if taken > 0 {
             let bytes = u32::try_from(taken).unwrap_or(u32::MAX);
-            messages.push(VmMessage::InputCredit { stream: self.stream, bytes });
+            messages.push(VmMessage::InputCredit {
+                stream: self.stream,
+                bytes,
+            });
         }
     }
 }

@@ -11,8 +11,8 @@
 //! guest hangs or V8 has given up.
 
 mod entry;
-mod filesystem;
 mod files;
+mod filesystem;
 mod guest_call;
 mod guests;
 mod lockdown;

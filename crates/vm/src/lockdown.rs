@@ -49,13 +49,18 @@ pub(crate) fn confine() -> io::Result<()> {
 /// The operating system refused.
 pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> {
     let bytes = bytes.saturating_add(ENGINE_OVERHEAD);
-    let hard = bytes.saturating_add(filesystem_bytes.saturating_mul(2)).saturating_add(EXPORT_HEADROOM);
+    let hard = bytes
+        .saturating_add(filesystem_bytes.saturating_mul(2))
+        .saturating_add(EXPORT_HEADROOM);
     set_limit(libc::RLIMIT_DATA, bytes, hard)
 }
 
 /// Gives the process the headroom that is kept for the export.
 pub(crate) fn release_memory_headroom() {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `limit` is valid for both calls. Should they fail, the export has to do with what there is.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_DATA, &raw mut limit) == 0 {
@@ -66,11 +71,18 @@ pub(crate) fn release_memory_headroom() {
 }
 
 fn set_limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
-    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    let limit = libc::rlimit {
+        rlim_cur: soft,
+        rlim_max: hard,
+    };
     // SAFETY: `limit` is valid for the call.
     check(unsafe { libc::setrlimit(resource, &raw const limit) })
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

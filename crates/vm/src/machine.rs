@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{Kernel, KernelConfig, Limits, Pid, Signal, SpawnOptions};
 use secure_exec_protocol::{
-    CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR, STDIN, STDOUT,
-    Stdin, VmConfig, VmId, VmMessage,
+    CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR,
+    STDIN, STDOUT, Stdin, VmConfig, VmId, VmMessage,
 };
 
 use crate::files::{Files, failure};
@@ -51,14 +51,24 @@ impl Machine {
         guests: &mut dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<Machine, Failure> {
-        let kernel = Kernel::boot(kernel_config(&config)).map_err(|errno| failure(errno, "boot", b""))?;
-        guests.install(id, &kernel, &config, mailbox).map_err(|message| Failure {
-            code: "ERR_VM_START".into(),
-            message,
-            ..Failure::default()
-        })?;
+        let kernel =
+            Kernel::boot(kernel_config(&config)).map_err(|errno| failure(errno, "boot", b""))?;
+        guests
+            .install(id, &kernel, &config, mailbox)
+            .map_err(|message| Failure {
+                code: "ERR_VM_START".into(),
+                message,
+                ..Failure::default()
+            })?;
         let files = Files::new(kernel.file_agent());
-        Ok(Machine { kernel, files, transfer: Transfer::default(), calls: BTreeMap::new(), config, id })
+        Ok(Machine {
+            kernel,
+            files,
+            transfer: Transfer::default(),
+            calls: BTreeMap::new(),
+            config,
+            id,
+        })
     }
 
     /// Starts a program.
@@ -69,8 +79,16 @@ impl Machine {
         guests: &dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<VmMessage, Failure> {
-        let cwd = program.cwd.as_deref().or(self.config.cwd.as_deref()).unwrap_or(WORKSPACE).as_bytes();
-        self.kernel.file_agent().stat(cwd).map_err(|errno| failure(errno, "chdir", cwd))?;
+        let cwd = program
+            .cwd
+            .as_deref()
+            .or(self.config.cwd.as_deref())
+            .unwrap_or(WORKSPACE)
+            .as_bytes();
+        self.kernel
+            .file_agent()
+            .stat(cwd)
+            .map_err(|errno| failure(errno, "chdir", cwd))?;
         let started = self.start(call, &program, guests, mailbox);
         let mut guest = started.map_err(|errno| {
             let name = program.argv.first().map_or("", String::as_str);
@@ -112,9 +130,16 @@ impl Machine {
         let returned = program.returns.then(|| Arc::new(Returned::default()));
         let cwd = program.cwd.as_ref().or(self.config.cwd.as_ref());
         let process = self.kernel.spawn(SpawnOptions {
-            file: program.argv.first().map_or(Vec::new(), |name| name.clone().into_bytes()),
+            file: program
+                .argv
+                .first()
+                .map_or(Vec::new(), |name| name.clone().into_bytes()),
             search_path: true,
-            argv: program.argv.iter().map(|argument| argument.clone().into_bytes()).collect(),
+            argv: program
+                .argv
+                .iter()
+                .map(|argument| argument.clone().into_bytes())
+                .collect(),
             envp: self.environment(&program.env),
             cwd: Some(cwd.map_or(WORKSPACE.as_bytes(), String::as_bytes).to_vec()),
             fds,
@@ -141,7 +166,11 @@ impl Machine {
                 Some((Duration::from_millis(timeout), Cause::TimedOut))
             }
             (_, Some(bound)) => {
-                let limit = Limit { name: "limits.jsRuntime.wallClockLimitMs".into(), bound, used: bound };
+                let limit = Limit {
+                    name: "limits.jsRuntime.wallClockLimitMs".into(),
+                    bound,
+                    used: bound,
+                };
                 Some((Duration::from_millis(bound), Cause::Limit(limit)))
             }
             _ => None,
@@ -156,18 +185,29 @@ impl Machine {
                 None => merged.push((name, value)),
             }
         }
-        merged.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+        merged
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
     }
 
     /// Signals a program of the host's. SIGKILL takes what it started along.
     pub(crate) fn signal(&self, call: CallId, signal: u8) {
-        let Some(guest) = self.calls.get(&call) else { return };
-        let Some(signal) = Signal::from_raw(signal.into()) else { return };
+        let Some(guest) = self.calls.get(&call) else {
+            return;
+        };
+        let Some(signal) = Signal::from_raw(signal.into()) else {
+            return;
+        };
         self.kill(guest.process.pid(), signal);
     }
 
     fn kill(&self, pid: Pid, signal: Signal) {
-        let target = if signal == Signal::SIGKILL { -pid.raw() } else { pid.raw() };
+        let target = if signal == Signal::SIGKILL {
+            -pid.raw()
+        } else {
+            pid.raw()
+        };
         // ESRCH: it has ended by itself.
         let _ = self.kernel.init().kill(target, signal);
     }
@@ -194,7 +234,9 @@ impl Machine {
 
     pub(crate) fn call_of(&mut self, pid: Pid) -> Option<(CallId, &mut GuestCall)> {
         let mut calls = self.calls.iter_mut();
-        calls.find(|(_, guest)| guest.process.pid() == pid).map(|(call, guest)| (*call, guest))
+        calls
+            .find(|(_, guest)| guest.process.pid() == pid)
+            .map(|(call, guest)| (*call, guest))
     }
 
     pub(crate) fn resources(&self, heap_bytes: u64) -> ResourceSnapshot {
@@ -215,7 +257,11 @@ impl Machine {
 fn kernel_config(config: &VmConfig) -> KernelConfig {
     let limits = &config.limits;
     let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    let resolution = if config.high_resolution_time { 1 } else { COARSE_NS };
+    let resolution = if config.high_resolution_time {
+        1
+    } else {
+        COARSE_NS
+    };
     KernelConfig {
         limits: Limits {
             max_processes: count(limits.max_processes),

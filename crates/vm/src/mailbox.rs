@@ -36,7 +36,10 @@ impl Mailbox {
         }
         // SAFETY: the descriptor is new and nobody else's.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Arc::new(Mailbox { queue: Mutex::default(), event }))
+        Ok(Arc::new(Mailbox {
+            queue: Mutex::default(),
+            event,
+        }))
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -82,7 +85,12 @@ pub(crate) struct CallWaker {
 
 impl CallWaker {
     pub(crate) fn new(mailbox: Arc<Mailbox>, vm: VmId, call: CallId) -> Arc<CallWaker> {
-        Arc::new(CallWaker { mailbox, vm, call, posted: AtomicBool::new(false) })
+        Arc::new(CallWaker {
+            mailbox,
+            vm,
+            call,
+            posted: AtomicBool::new(false),
+        })
     }
 
     /// The server is about to look: later wakes count again.

@@ -43,12 +43,21 @@ impl Events {
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
-        let limit = Limit { name: breach.limit.into(), bound: breach.bound, used: breach.bound };
-        self.notify(Notice::Breach { pid: breach.pid, limit });
+        let limit = Limit {
+            name: breach.limit.into(),
+            bound: breach.bound,
+            used: breach.bound,
+        };
+        self.notify(Notice::Breach {
+            pid: breach.pid,
+            limit,
+        });
     }
 
     fn on_fatal(&self, message: &str) {
-        self.notify(Notice::Fatal { message: message.into() });
+        self.notify(Notice::Fatal {
+            message: message.into(),
+        });
     }
 
     fn on_stuck(&self, pid: Pid) {
@@ -63,15 +72,22 @@ impl EngineEvents for Events {
 impl NodeGuests {
     /// Prepares an engine for the first VM.
     pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> NodeGuests {
-        let mut guests = NodeGuests { snapshot, prepared: None, engines: HashMap::new() };
+        let mut guests = NodeGuests {
+            snapshot,
+            prepared: None,
+            engines: HashMap::new(),
+        };
         guests.prepared = Some(guests.make_engine());
         guests
     }
 
     fn make_engine(&self) -> (Arc<Engine>, Arc<Events>) {
         let events = Arc::new(Events::default());
-        let config =
-            EngineConfig { snapshot: self.snapshot, spare_isolates: SPARE_ISOLATES, events: events.clone() };
+        let config = EngineConfig {
+            snapshot: self.snapshot,
+            spare_isolates: SPARE_ISOLATES,
+            events: events.clone(),
+        };
         (Engine::new(config), events)
     }
 }
@@ -94,18 +110,26 @@ impl Guests for NodeGuests {
         let options = NodeOptions {
             heap_limit_bytes: usize::try_from(limits.heap_bytes).unwrap_or(usize::MAX),
             cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
-            clock_resolution_ns: if config.high_resolution_time { 1 } else { COARSE_NS },
+            clock_resolution_ns: if config.high_resolution_time {
+                1
+            } else {
+                COARSE_NS
+            },
             freeze_clocks: config.freeze_time,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
-        kernel.register_command("node", "node").map_err(|errno| format!("registering node: {}", errno.name()))?;
+        kernel
+            .register_command("node", "node")
+            .map_err(|errno| format!("registering node: {}", errno.name()))?;
         self.engines.insert(vm, engine);
         Ok(())
     }
 
     fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
-        Arc::new(Invocation { on_return: Some(Box::new(move |json| returned.set(json))) })
+        Arc::new(Invocation {
+            on_return: Some(Box::new(move |json| returned.set(json))),
+        })
     }
 
     fn reports_ends(&self) -> bool {

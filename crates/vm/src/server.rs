@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use secure_exec_kernel::Signal;
 use secure_exec_protocol::{
-    CallId, Cause, Channel, Failure, HostFrame, HostMessage, Phase, Received, VERSION, VmConfig, VmFrame, VmId,
-    VmMessage,
+    CallId, Cause, Channel, Failure, HostFrame, HostMessage, Phase, Received, VERSION, VmConfig,
+    VmFrame, VmId, VmMessage,
 };
 
 use crate::guests::{Guests, Notice};
@@ -35,7 +35,12 @@ struct Server {
 ///
 /// # Errors
 /// The socket cannot be used.
-pub fn serve(socket: OwnedFd, guests: Box<dyn Guests>, confinement: Confinement, phases: Vec<Phase>) -> io::Result<()> {
+pub fn serve(
+    socket: OwnedFd,
+    guests: Box<dyn Guests>,
+    confinement: Confinement,
+    phases: Vec<Phase>,
+) -> io::Result<()> {
     let mut server = Server {
         channel: Channel::new(UnixStream::from(socket))?,
         mailbox: Mailbox::new()?,
@@ -44,7 +49,14 @@ pub fn serve(socket: OwnedFd, guests: Box<dyn Guests>, confinement: Confinement,
         confinement,
         condemned: false,
     };
-    server.send(0, 0, VmMessage::Hello { version: VERSION, phases });
+    server.send(
+        0,
+        0,
+        VmMessage::Hello {
+            version: VERSION,
+            phases,
+        },
+    );
     loop {
         server.wait()?;
         // A defect of ours must cost this VM process only, and must be told.
@@ -63,12 +75,28 @@ pub fn serve(socket: OwnedFd, guests: Box<dyn Guests>, confinement: Confinement,
 impl Server {
     /// Waits until there is something to do.
     fn wait(&self) -> io::Result<()> {
-        let events = if self.channel.wants_write() { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
+        let events = if self.channel.wants_write() {
+            libc::POLLIN | libc::POLLOUT
+        } else {
+            libc::POLLIN
+        };
         let mut fds = [
-            libc::pollfd { fd: self.channel.fd(), events, revents: 0 },
-            libc::pollfd { fd: self.mailbox.fd(), events: libc::POLLIN, revents: 0 },
+            libc::pollfd {
+                fd: self.channel.fd(),
+                events,
+                revents: 0,
+            },
+            libc::pollfd {
+                fd: self.mailbox.fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            },
         ];
-        let deadline = self.machines.values().filter_map(Machine::next_deadline).min();
+        let deadline = self
+            .machines
+            .values()
+            .filter_map(Machine::next_deadline)
+            .min();
         let timeout = deadline.map_or(-1, |deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
             // Rounded up: waking a moment before the deadline would spin.
@@ -149,11 +177,15 @@ impl Server {
                     }
                     HostMessage::Signal { signal } => return machine.signal(call, signal),
                     HostMessage::File(request) => machine.files.serve(request).map(VmMessage::File),
-                    HostMessage::Resources => {
-                        Ok(VmMessage::Resources(machine.resources(self.guests.heap_bytes(vm))))
+                    HostMessage::Resources => Ok(VmMessage::Resources(
+                        machine.resources(self.guests.heap_bytes(vm)),
+                    )),
+                    HostMessage::Export { offset } => {
+                        Ok(machine.transfer.export(&machine.kernel, offset))
                     }
-                    HostMessage::Export { offset } => Ok(machine.transfer.export(&machine.kernel, offset)),
-                    HostMessage::Import { data, last } => machine.transfer.import(&machine.kernel, &data, last),
+                    HostMessage::Import { data, last } => {
+                        machine.transfer.import(&machine.kernel, &data, last)
+                    }
                     HostMessage::Create(_) | HostMessage::Ping => return,
                 }
             }
@@ -163,25 +195,38 @@ impl Server {
 
     fn create(&mut self, vm: VmId, config: VmConfig) -> Result<VmMessage, Failure> {
         if self.machines.contains_key(&vm) {
-            return Err(Failure { code: "EEXIST".into(), message: "the VM exists".into(), ..Failure::default() });
+            return Err(Failure {
+                code: "EEXIST".into(),
+                message: "the VM exists".into(),
+                ..Failure::default()
+            });
         }
         let start = Instant::now();
         if self.confinement == Confinement::Process && config.exclusive {
             let limits = &config.limits;
-            lockdown::limit_memory(limits.max_memory_bytes, limits.max_filesystem_bytes).map_err(|error| Failure {
-                code: "ERR_VM_START".into(),
-                message: format!("the memory limit cannot be set: {error}"),
-                ..Failure::default()
-            })?;
+            lockdown::limit_memory(limits.max_memory_bytes, limits.max_filesystem_bytes).map_err(
+                |error| Failure {
+                    code: "ERR_VM_START".into(),
+                    message: format!("the memory limit cannot be set: {error}"),
+                    ..Failure::default()
+                },
+            )?;
         }
         let machine = Machine::boot(vm, config, &mut *self.guests, &self.mailbox)?;
         self.machines.insert(vm, machine);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Ok(VmMessage::Created { phases: vec![Phase { name: "kernel".into(), micros }] })
+        Ok(VmMessage::Created {
+            phases: vec![Phase {
+                name: "kernel".into(),
+                micros,
+            }],
+        })
     }
 
     fn destroy(&mut self, vm: VmId, call: CallId) {
-        let Some(mut machine) = self.machines.remove(&vm) else { return };
+        let Some(mut machine) = self.machines.remove(&vm) else {
+            return;
+        };
         machine.kernel.shutdown();
         for (id, mut guest) in std::mem::take(&mut machine.calls) {
             guest.lingers = false;
@@ -200,8 +245,12 @@ impl Server {
 
     /// Moves a program's streams and tells its end.
     fn pump(&mut self, vm: VmId, call: CallId) {
-        let Some(machine) = self.machines.get_mut(&vm) else { return };
-        let Some(guest) = machine.calls.get_mut(&call) else { return };
+        let Some(machine) = self.machines.get_mut(&vm) else {
+            return;
+        };
+        let Some(guest) = machine.calls.get_mut(&call) else {
+            return;
+        };
         let mut messages = Vec::new();
         guest.pump(&mut messages);
         if let Some(VmMessage::Exited(_)) = messages.last() {
@@ -219,12 +268,16 @@ impl Server {
         match notice {
             Notice::Fatal { message } => self.condemn(message, None),
             Notice::Breach { pid, limit } => {
-                let call = self.machines.get_mut(&vm).zip(pid).and_then(|(machine, pid)| {
-                    let (call, guest) = machine.call_of(pid)?;
-                    // A timeout that came first is what the host asked for.
-                    guest.cause.get_or_insert(Cause::Limit(limit));
-                    Some(call)
-                });
+                let call = self
+                    .machines
+                    .get_mut(&vm)
+                    .zip(pid)
+                    .and_then(|(machine, pid)| {
+                        let (call, guest) = machine.call_of(pid)?;
+                        // A timeout that came first is what the host asked for.
+                        guest.cause.get_or_insert(Cause::Limit(limit));
+                        Some(call)
+                    });
                 if let Some(call) = call {
                     self.pump(vm, call);
                 }
@@ -260,13 +313,25 @@ impl Server {
         if let Err(error) = self.channel.send(&frame)
             && frame.message.is_answer()
         {
-            let failure = Failure { code: "ERR_OUT_OF_RANGE".into(), message: error.to_string(), ..Failure::default() };
+            let failure = Failure {
+                code: "ERR_OUT_OF_RANGE".into(),
+                message: error.to_string(),
+                ..Failure::default()
+            };
             // This one is short.
-            let _ = self.channel.send(&VmFrame { vm, call, message: VmMessage::Failed(failure) });
+            let _ = self.channel.send(&VmFrame {
+                vm,
+                call,
+                message: VmMessage::Failed(failure),
+            });
         }
     }
 }
 
 fn no_such_vm() -> Failure {
-    Failure { code: "ERR_VM_CRASHED".into(), message: "there is no such VM".into(), ..Failure::default() }
+    Failure {
+        code: "ERR_VM_CRASHED".into(),
+        message: "there is no such VM".into(),
+        ..Failure::default()
+    }
 }

@@ -13,16 +13,27 @@ pub(crate) struct SystemClock {
 
 impl SystemClock {
     pub(crate) fn new(resolution_ns: u32) -> SystemClock {
-        SystemClock { resolution_ns: i64::from(resolution_ns.max(1)) }
+        SystemClock {
+            resolution_ns: i64::from(resolution_ns.max(1)),
+        }
     }
 
     fn read(&self, clock: libc::clockid_t) -> Timespec {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: `time` is valid for the call; these clocks always exist.
         unsafe { libc::clock_gettime(clock, &raw mut time) };
-        let total = time.tv_sec.saturating_mul(NANOS).saturating_add(time.tv_nsec);
+        let total = time
+            .tv_sec
+            .saturating_mul(NANOS)
+            .saturating_add(time.tv_nsec);
         let total = total - total.rem_euclid(self.resolution_ns);
-        Timespec { sec: total.div_euclid(NANOS), nsec: u32::try_from(total.rem_euclid(NANOS)).unwrap_or(0) }
+        Timespec {
+            sec: total.div_euclid(NANOS),
+            nsec: u32::try_from(total.rem_euclid(NANOS)).unwrap_or(0),
+        }
     }
 }
 

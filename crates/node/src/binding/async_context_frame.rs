@@ -6,8 +6,14 @@ use super::Definition;
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     definition
-        .function("getContinuationPreservedEmbedderData", get_continuation_preserved_embedder_data)
-        .function("setContinuationPreservedEmbedderData", set_continuation_preserved_embedder_data);
+        .function(
+            "getContinuationPreservedEmbedderData",
+            get_continuation_preserved_embedder_data,
+        )
+        .function(
+            "setContinuationPreservedEmbedderData",
+            set_continuation_preserved_embedder_data,
+        );
 }
 
 fn get_continuation_preserved_embedder_data(

@@ -35,7 +35,8 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let fields = env.aliased::<f64>(Slot::AsyncIdFields);
     fields.set(ids::ASYNC_ID_COUNTER, 1.0);
     fields.set(ids::DEFAULT_TRIGGER_ASYNC_ID, -1.0);
-    env.aliased::<u32>(Slot::AsyncHookFields).set(crate::async_wrap::fields::CHECK, 1);
+    env.aliased::<u32>(Slot::AsyncHookFields)
+        .set(crate::async_wrap::fields::CHECK, 1);
 }
 
 fn setup_hooks(
@@ -44,7 +45,9 @@ fn setup_hooks(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let env = Env::of(scope);
-    let Some(hooks) = args.get(0).to_object(scope) else { return };
+    let Some(hooks) = args.get(0).to_object(scope) else {
+        return;
+    };
     for (name, slot) in [
         ("init", Slot::AsyncHooksInit),
         ("before", Slot::AsyncHooksBefore),
@@ -151,9 +154,13 @@ fn register_destroy_hook(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(resource) = v8::Local::<v8::Object>::try_from(args.get(0)) else { return };
+    let Ok(resource) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
+        return;
+    };
     let async_id = args.get(1).number_value(scope).unwrap_or(0.0);
-    let destroyed = v8::Local::<v8::Object>::try_from(args.get(2)).ok().map(|d| v8::Global::new(scope, d));
+    let destroyed = v8::Local::<v8::Object>::try_from(args.get(2))
+        .ok()
+        .map(|d| v8::Global::new(scope, d));
     let env = std::rc::Rc::downgrade(&Env::of(scope));
     let watched = Env::of(scope).state::<WatchedResources>();
     let key = watched.next.get();
@@ -163,7 +170,10 @@ fn register_destroy_hook(
         resource,
         Box::new(move |isolate| {
             let Some(env) = env.upgrade() else { return };
-            env.state::<WatchedResources>().weaks.borrow_mut().remove(&key);
+            env.state::<WatchedResources>()
+                .weaks
+                .borrow_mut()
+                .remove(&key);
             let _ = isolate;
             env.event_loop.set_immediate_unref(Box::new(move |scope| {
                 let already = destroyed.is_some_and(|destroyed| {

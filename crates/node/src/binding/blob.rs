@@ -28,9 +28,19 @@ const CHUNK: u64 = 64 * 1024;
 #[derive(Clone)]
 enum Part {
     /// Memory that nobody writes to any more.
-    Memory { store: v8::SharedRef<v8::BackingStore>, offset: usize, length: usize },
+    Memory {
+        store: v8::SharedRef<v8::BackingStore>,
+        offset: usize,
+        length: usize,
+    },
     /// A range of a file, as it was when the blob was made.
-    File { path: Rc<[u8]>, offset: u64, length: u64, size: u64, mtime: Timespec },
+    File {
+        path: Rc<[u8]>,
+        offset: u64,
+        length: u64,
+        size: u64,
+        mtime: Timespec,
+    },
 }
 
 impl Part {
@@ -99,7 +109,10 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// A new handle for `parts`.
-fn new_blob<'s>(scope: &mut v8::PinScope<'s, '_>, parts: Rc<[Part]>) -> Option<v8::Local<'s, v8::Object>> {
+fn new_blob<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    parts: Rc<[Part]>,
+) -> Option<v8::Local<'s, v8::Object>> {
     let template = class_template(scope, "Blob")?;
     let object = template.instance_template(scope).new_instance(scope)?;
     wrap::wrap(scope, object, Blob { parts });
@@ -115,7 +128,10 @@ pub fn clone_blob<'s>(
     new_blob(scope, blob.parts.clone())
 }
 
-fn this_blob(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Blob>> {
+fn this_blob(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Blob>> {
     let blob = wrap::unwrap::<Blob>(scope, args.this().into());
     if blob.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no Blob");
@@ -135,18 +151,27 @@ fn create_blob(
     };
     let mut parts = Vec::new();
     for index in 0..sources.length() {
-        let Some(source) = sources.get_index(scope, index) else { return };
+        let Some(source) = sources.get_index(scope, index) else {
+            return;
+        };
         if let Some(blob) = wrap::unwrap::<Blob>(scope, source) {
             parts.extend(blob.parts.iter().cloned());
         } else if let Some((store, offset, length)) = convert::memory(source) {
             if let Some(store) = store
                 && length > 0
             {
-                parts.push(Part::Memory { store, offset, length });
+                parts.push(Part::Memory {
+                    store,
+                    offset,
+                    length,
+                });
             }
             detach(scope, source);
         } else {
-            exception::throw_invalid_argument(scope, "The \"sources\" argument must hold blobs and buffers only");
+            exception::throw_invalid_argument(
+                scope,
+                "The \"sources\" argument must hold blobs and buffers only",
+            );
             return;
         }
     }
@@ -175,9 +200,14 @@ fn slice(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(blob) = this_blob(scope, &args) else { return };
+    let Some(blob) = this_blob(scope, &args) else {
+        return;
+    };
     let bound = |scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>| {
-        value.integer_value(scope).and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+        value
+            .integer_value(scope)
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or(0)
     };
     let start = bound(scope, args.get(0));
     let end = bound(scope, args.get(1));
@@ -203,11 +233,25 @@ fn get_reader(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(blob) = this_blob(scope, &args) else { return };
-    let Some(template) = class_template(scope, "BlobReader") else { return };
-    let Some(object) = template.instance_template(scope).new_instance(scope) else { return };
+    let Some(blob) = this_blob(scope, &args) else {
+        return;
+    };
+    let Some(template) = class_template(scope, "BlobReader") else {
+        return;
+    };
+    let Some(object) = template.instance_template(scope).new_instance(scope) else {
+        return;
+    };
     let parts = RefCell::new(blob.parts.iter().cloned().collect());
-    async_wrap::wrap_async(scope, object, "BLOBREADER", BlobReader { parts, ended: Cell::new(false) });
+    async_wrap::wrap_async(
+        scope,
+        object,
+        "BLOBREADER",
+        BlobReader {
+            parts,
+            ended: Cell::new(false),
+        },
+    );
     rv.set(object.into());
 }
 
@@ -219,8 +263,12 @@ fn pull(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let reader = wrap::unwrap::<BlobReader>(scope, args.this().into());
-    let (Some(reader), Ok(callback)) = (reader, v8::Local::<v8::Function>::try_from(args.get(0))) else {
-        exception::throw_invalid_argument(scope, "The \"callback\" argument must be of type function");
+    let (Some(reader), Ok(callback)) = (reader, v8::Local::<v8::Function>::try_from(args.get(0)))
+    else {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"callback\" argument must be of type function",
+        );
         return;
     };
     let next = reader.parts.borrow_mut().pop_front();
@@ -232,7 +280,11 @@ fn pull(
             let undefined = v8::undefined(scope).into();
             callback.call(scope, receiver.into(), &[status, undefined]);
         }
-        Some(Part::Memory { store, offset, length }) => {
+        Some(Part::Memory {
+            store,
+            offset,
+            length,
+        }) => {
             let bytes = copy_out(&store, offset, length);
             let status = v8::Integer::new(scope, STATUS_CONTINUE).into();
             let buffer = convert::array_buffer(scope, bytes).into();
@@ -246,7 +298,10 @@ fn pull(
                 if let (Ok(bytes), Some(reader)) = (&result, unwrap_global(scope, &receiver)) {
                     let done = bytes.len() as u64;
                     if done < file.length() {
-                        reader.parts.borrow_mut().push_front(file.slice(done, file.length()));
+                        reader
+                            .parts
+                            .borrow_mut()
+                            .push_front(file.slice(done, file.length()));
                     }
                 }
                 let receiver = v8::Local::new(scope, &receiver);
@@ -256,7 +311,10 @@ fn pull(
                         v8::Integer::new(scope, STATUS_CONTINUE).into(),
                         convert::array_buffer(scope, bytes).into(),
                     ],
-                    Err(errno) => [v8::Integer::new(scope, -errno.raw()).into(), v8::undefined(scope).into()],
+                    Err(errno) => [
+                        v8::Integer::new(scope, -errno.raw()).into(),
+                        v8::undefined(scope).into(),
+                    ],
                 };
                 callback_scope::make_callback(scope, receiver, callback, &arguments);
             }));
@@ -264,7 +322,10 @@ fn pull(
     }
 }
 
-fn unwrap_global(scope: &mut v8::PinScope<'_, '_>, object: &v8::Global<v8::Object>) -> Option<Rc<BlobReader>> {
+fn unwrap_global(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: &v8::Global<v8::Object>,
+) -> Option<Rc<BlobReader>> {
     let object = v8::Local::new(scope, object);
     wrap::unwrap(scope, object.into())
 }
@@ -272,12 +333,24 @@ fn unwrap_global(scope: &mut v8::PinScope<'_, '_>, object: &v8::Global<v8::Objec
 fn copy_out(store: &v8::SharedRef<v8::BackingStore>, offset: usize, length: usize) -> Vec<u8> {
     let offset = offset.min(store.byte_length());
     let length = length.min(store.byte_length() - offset);
-    store[offset..offset + length].iter().map(Cell::get).collect()
+    store[offset..offset + length]
+        .iter()
+        .map(Cell::get)
+        .collect()
 }
 
 /// Up to a chunk from the start of a file's part. A file that changed since the blob was made cannot be read.
 fn read_part(env: &Env, part: &Part) -> Result<Vec<u8>, Errno> {
-    let Part::File { path, offset, length, size, mtime } = part else { return Ok(Vec::new()) };
+    let Part::File {
+        path,
+        offset,
+        length,
+        size,
+        mtime,
+    } = part
+    else {
+        return Ok(Vec::new());
+    };
     let process = env.process();
     let fd = open_file(&process, path, 0, 0)?;
     let result = process.fstat(fd).and_then(|stat: Stat| {
@@ -287,7 +360,11 @@ fn read_part(env: &Env, part: &Part) -> Result<Vec<u8>, Errno> {
         let mut bytes = vec![0; usize::try_from((*length).min(CHUNK)).unwrap_or(0)];
         let count = process.pread(fd, &mut bytes, *offset)?;
         bytes.truncate(count);
-        if count == 0 { Err(Errno::EIO) } else { Ok(bytes) }
+        if count == 0 {
+            Err(Errno::EIO)
+        } else {
+            Ok(bytes)
+        }
     });
     process.close(fd)?;
     result
@@ -307,11 +384,27 @@ fn create_blob_from_file_path(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = path_argument(scope, args.get(0)) else { return };
-    let Ok(stat) = Env::of(scope).process().stat(&path) else { return };
-    let part = Part::File { path: path.into(), offset: 0, length: stat.size, size: stat.size, mtime: stat.mtime };
-    let parts: Vec<Part> = if stat.size == 0 { Vec::new() } else { vec![part] };
-    let Some(blob) = new_blob(scope, parts.into()) else { return };
+    let Ok(path) = path_argument(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(stat) = Env::of(scope).process().stat(&path) else {
+        return;
+    };
+    let part = Part::File {
+        path: path.into(),
+        offset: 0,
+        length: stat.size,
+        size: stat.size,
+        mtime: stat.mtime,
+    };
+    let parts: Vec<Part> = if stat.size == 0 {
+        Vec::new()
+    } else {
+        vec![part]
+    };
+    let Some(blob) = new_blob(scope, parts.into()) else {
+        return;
+    };
     #[expect(clippy::cast_precision_loss, reason = "a file's size stays below 2^53")]
     let length = v8::Number::new(scope, stat.size as f64).into();
     rv.set(v8::Array::new_with_elements(scope, &[blob.into(), length]).into());
@@ -329,9 +422,14 @@ fn concat(
     };
     let mut all = Vec::new();
     for index in 0..buffers.length() {
-        let Some(buffer) = buffers.get_index(scope, index) else { return };
+        let Some(buffer) = buffers.get_index(scope, index) else {
+            return;
+        };
         if convert::with_bytes(buffer, |bytes| all.extend_from_slice(bytes)).is_none() {
-            exception::throw_invalid_argument(scope, "The \"buffers\" argument must hold buffers only");
+            exception::throw_invalid_argument(
+                scope,
+                "The \"buffers\" argument must hold buffers only",
+            );
             return;
         }
     }
@@ -352,7 +450,11 @@ fn store_data_object(
     let size = args.get(2).number_value(scope).unwrap_or(0.0);
     let kind = args.get(3).to_rust_string_lossy(scope);
     let object = (v8::Global::new(scope, blob), size, kind);
-    Env::of(scope).state::<ObjectUrls>().0.borrow_mut().insert(id, object);
+    Env::of(scope)
+        .state::<ObjectUrls>()
+        .0
+        .borrow_mut()
+        .insert(id, object);
 }
 
 /// `getDataObject(id)`: `[blob, size, type]`
@@ -364,7 +466,9 @@ fn get_data_object(
     let id = args.get(0).to_rust_string_lossy(scope);
     let urls = Env::of(scope).state::<ObjectUrls>();
     let found = urls.0.borrow().get(&id).cloned();
-    let Some((blob, size, kind)) = found else { return };
+    let Some((blob, size, kind)) = found else {
+        return;
+    };
     let fields = [
         v8::Local::new(scope, &blob).into(),
         v8::Number::new(scope, size).into(),
@@ -380,8 +484,14 @@ fn revoke_object_url(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let url = args.get(0).to_rust_string_lossy(scope);
-    let Some(id) = url.trim().strip_prefix("blob:nodedata:") else { return };
+    let Some(id) = url.trim().strip_prefix("blob:nodedata:") else {
+        return;
+    };
     let id = id.split(['?', '#']).next().unwrap_or(id);
-    let removed = Env::of(scope).state::<ObjectUrls>().0.borrow_mut().remove(id);
+    let removed = Env::of(scope)
+        .state::<ObjectUrls>()
+        .0
+        .borrow_mut()
+        .remove(id);
     drop(removed);
 }

@@ -23,7 +23,8 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let name = string(scope, "natives");
     let getter = v8::FunctionTemplate::new(scope, natives);
     if let Some(getter) = getter.get_function(scope) {
-        let mut descriptor = v8::PropertyDescriptor::new_from_get_set(getter.into(), v8::undefined(scope).into());
+        let mut descriptor =
+            v8::PropertyDescriptor::new_from_get_set(getter.into(), v8::undefined(scope).into());
         descriptor.set_enumerable(true);
         descriptor.set_configurable(true);
         binding.define_property(scope, name.into(), &descriptor);
@@ -31,8 +32,15 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
 }
 
 fn builtin_categories<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Object> {
-    let cannot = ["internal/bootstrap/", "internal/per_context/", "internal/deps/", "internal/main/"];
-    let is_internal = |id: &str| cannot.iter().any(|prefix| id.starts_with(prefix)) || id == "internal/v8_prof_polyfill";
+    let cannot = [
+        "internal/bootstrap/",
+        "internal/per_context/",
+        "internal/deps/",
+        "internal/main/",
+    ];
+    let is_internal = |id: &str| {
+        cannot.iter().any(|prefix| id.starts_with(prefix)) || id == "internal/v8_prof_polyfill"
+    };
     let categories = v8::Object::new(scope);
     for (key, wanted) in [("cannotBeRequired", true), ("canBeRequired", false)] {
         let ids: Vec<v8::Local<v8::Value>> = source::SOURCES
@@ -94,20 +102,45 @@ fn compile_function(
 /// Names of the parameters that module `id` is called with.
 fn parameters(id: &str) -> &'static [&'static str] {
     if id == "internal/bootstrap/realm" {
-        &["process", "getLinkedBinding", "getInternalBinding", "primordials"]
+        &[
+            "process",
+            "getLinkedBinding",
+            "getInternalBinding",
+            "primordials",
+        ]
     } else if id.starts_with("internal/per_context/") {
-        &["exports", "primordials", "privateSymbols", "perIsolateSymbols"]
+        &[
+            "exports",
+            "primordials",
+            "privateSymbols",
+            "perIsolateSymbols",
+        ]
     } else if id.starts_with("internal/main/") || id.starts_with("internal/bootstrap/") {
         &["process", "require", "internalBinding", "primordials"]
     } else {
-        &["exports", "require", "module", "process", "internalBinding", "primordials"]
+        &[
+            "exports",
+            "require",
+            "module",
+            "process",
+            "internalBinding",
+            "primordials",
+        ]
     }
 }
 
 /// Compiles library module `id` to its function. `None` with an exception pending for an unknown id or when V8 refuses.
-pub fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, id: &str) -> Option<v8::Local<'s, v8::Function>> {
+pub fn compile<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    id: &str,
+) -> Option<v8::Local<'s, v8::Function>> {
     let Some(text) = source::lookup(id) else {
-        exception::throw(scope, ErrorKind::Error, "", &format!("No such built-in module: {id}"));
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "",
+            &format!("No such built-in module: {id}"),
+        );
         return None;
     };
     let text = text.to_v8(scope)?;
@@ -132,7 +165,10 @@ pub fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, id: &str) -> Option<v8::Loc
         Some(options),
     );
     let mut source = v8::script_compiler::Source::new(text, Some(&origin));
-    let names: Vec<_> = parameters(id).iter().map(|parameter| env.name(scope, parameter)).collect();
+    let names: Vec<_> = parameters(id)
+        .iter()
+        .map(|parameter| env.name(scope, parameter))
+        .collect();
     v8::script_compiler::compile_function(
         scope,
         &mut source,

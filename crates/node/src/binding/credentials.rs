@@ -117,8 +117,10 @@ fn getgroups(
     if !groups.contains(&process.egid()) {
         groups.push(process.egid());
     }
-    let groups: Vec<v8::Local<v8::Value>> =
-        groups.into_iter().map(|gid| v8::Integer::new_from_unsigned(scope, gid).into()).collect();
+    let groups: Vec<v8::Local<v8::Value>> = groups
+        .into_iter()
+        .map(|gid| v8::Integer::new_from_unsigned(scope, gid).into())
+        .collect();
     rv.set(v8::Array::new_with_elements(scope, &groups).into());
 }
 

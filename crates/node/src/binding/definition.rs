@@ -57,8 +57,15 @@ pub struct Definition {
 
 impl Definition {
     /// Adds a function.
-    pub fn function(&mut self, name: &'static str, callback: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
-        self.functions.push(FunctionDefinition { name, callback: callback.map_fn_to() });
+    pub fn function(
+        &mut self,
+        name: &'static str,
+        callback: impl MapFnTo<v8::FunctionCallback>,
+    ) -> &mut Self {
+        self.functions.push(FunctionDefinition {
+            name,
+            callback: callback.map_fn_to(),
+        });
         self
     }
 
@@ -93,7 +100,10 @@ impl Definition {
     }
 
     /// As [`Definition::reference`], for the getter of lazy data properties.
-    pub fn accessor_reference(&mut self, getter: impl MapFnTo<v8::AccessorNameGetterCallback>) -> &mut Self {
+    pub fn accessor_reference(
+        &mut self,
+        getter: impl MapFnTo<v8::AccessorNameGetterCallback>,
+    ) -> &mut Self {
         self.accessor_references.push(getter.map_fn_to());
         self
     }
@@ -107,14 +117,29 @@ impl ClassDefinition {
     }
 
     /// Adds a prototype method.
-    pub fn method(&mut self, name: &'static str, callback: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
-        self.methods.push(FunctionDefinition { name, callback: callback.map_fn_to() });
+    pub fn method(
+        &mut self,
+        name: &'static str,
+        callback: impl MapFnTo<v8::FunctionCallback>,
+    ) -> &mut Self {
+        self.methods.push(FunctionDefinition {
+            name,
+            callback: callback.map_fn_to(),
+        });
         self
     }
 
     /// Adds a read-only prototype accessor.
-    pub fn getter(&mut self, name: &'static str, getter: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
-        self.accessors.push(AccessorDefinition { name, getter: getter.map_fn_to(), setter: None });
+    pub fn getter(
+        &mut self,
+        name: &'static str,
+        getter: impl MapFnTo<v8::FunctionCallback>,
+    ) -> &mut Self {
+        self.accessors.push(AccessorDefinition {
+            name,
+            getter: getter.map_fn_to(),
+            setter: None,
+        });
         self
     }
 
@@ -134,8 +159,15 @@ impl ClassDefinition {
     }
 
     /// Adds a function on the class itself.
-    pub fn static_function(&mut self, name: &'static str, callback: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
-        self.statics.push(FunctionDefinition { name, callback: callback.map_fn_to() });
+    pub fn static_function(
+        &mut self,
+        name: &'static str,
+        callback: impl MapFnTo<v8::FunctionCallback>,
+    ) -> &mut Self {
+        self.statics.push(FunctionDefinition {
+            name,
+            callback: callback.map_fn_to(),
+        });
         self
     }
 

@@ -12,11 +12,14 @@ const CHANNELS: usize = 1024;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
-    definition.function("linkNativeChannel", link_native_channel).init(initialize);
+    definition
+        .function("linkNativeChannel", link_native_channel)
+        .init(initialize);
 }
 
 fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
-    let subscribers = Env::of(scope).aliased_array::<u32>(scope, Slot::DiagnosticsSubscribers, CHANNELS);
+    let subscribers =
+        Env::of(scope).aliased_array::<u32>(scope, Slot::DiagnosticsSubscribers, CHANNELS);
     convert::set(scope, binding, "subscribers", subscribers);
 }
 

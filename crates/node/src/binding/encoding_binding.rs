@@ -31,13 +31,21 @@ fn encode_into(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(source), true) = (v8::Local::<v8::String>::try_from(args.get(0)), args.get(1).is_uint8_array()) else {
+    let (Ok(source), true) = (
+        v8::Local::<v8::String>::try_from(args.get(0)),
+        args.get(1).is_uint8_array(),
+    ) else {
         throw_invalid_argument(scope, "encodeInto takes a string and a Uint8Array");
         return;
     };
     let mut read = 0;
     let written = convert::with_bytes_mut(args.get(1), |target| {
-        source.write_utf8_v2(scope, target, v8::WriteFlags::kReplaceInvalidUtf8, Some(&mut read))
+        source.write_utf8_v2(
+            scope,
+            target,
+            v8::WriteFlags::kReplaceInvalidUtf8,
+            Some(&mut read),
+        )
     });
     let results = Env::of(scope).aliased::<u32>(Slot::EncodeIntoResults);
     results.set(0, u32::try_from(read).unwrap_or(u32::MAX));
@@ -74,10 +82,19 @@ fn decode_utf8(
     let text = convert::with_bytes(args.get(0), |bytes| {
         if fatal && !simdutf::validate_utf8(bytes) {
             let message = "The encoded data was not valid for encoding utf-8";
-            exception::throw(scope, ErrorKind::TypeError, "ERR_ENCODING_INVALID_ENCODED_DATA", message);
+            exception::throw(
+                scope,
+                ErrorKind::TypeError,
+                "ERR_ENCODING_INVALID_ENCODED_DATA",
+                message,
+            );
             return None;
         }
-        let bytes = if ignore_bom { bytes } else { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes) };
+        let bytes = if ignore_bom {
+            bytes
+        } else {
+            bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+        };
         string_bytes::encode(scope, bytes, Encoding::Utf8)
     });
     match text {

@@ -7,11 +7,23 @@ use crate::exception;
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     definition
-        .function("setPrepareStackTraceCallback", set_prepare_stack_trace_callback)
-        .function("setGetSourceMapErrorSource", set_get_source_map_error_source)
+        .function(
+            "setPrepareStackTraceCallback",
+            set_prepare_stack_trace_callback,
+        )
+        .function(
+            "setGetSourceMapErrorSource",
+            set_get_source_map_error_source,
+        )
         .function("setSourceMapsEnabled", set_source_maps_enabled)
-        .function("setMaybeCacheGeneratedSourceMap", set_maybe_cache_generated_source_map)
-        .function("setEnhanceStackForFatalException", set_enhance_stack_for_fatal_exception)
+        .function(
+            "setMaybeCacheGeneratedSourceMap",
+            set_maybe_cache_generated_source_map,
+        )
+        .function(
+            "setEnhanceStackForFatalException",
+            set_enhance_stack_for_fatal_exception,
+        )
         .function("noSideEffectsToString", no_side_effects_to_string)
         .function("triggerUncaughtException", trigger_uncaught_exception)
         .function("getErrorSourcePositions", get_error_source_positions);

@@ -36,7 +36,9 @@ impl Drop for DirHandle {
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
-    definition.function("opendir", opendir).function("opendirSync", opendir_sync);
+    definition
+        .function("opendir", opendir)
+        .function("opendirSync", opendir_sync);
     definition
         .class("DirHandle", super::base::illegal_constructor)
         .inherits("AsyncWrap")
@@ -45,11 +47,18 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// A new `DirHandle` object that owns `fd`.
-pub fn new_dir_handle<'s>(scope: &mut v8::PinScope<'s, '_>, fd: i32) -> Option<v8::Local<'s, v8::Value>> {
+pub fn new_dir_handle<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    fd: i32,
+) -> Option<v8::Local<'s, v8::Value>> {
     let template = class_template(scope, "DirHandle")?;
     let object = template.instance_template(scope).new_instance(scope)?;
     let process = Env::of(scope).process();
-    let handle = DirHandle { fd: Cell::new(fd), process, entries: RefCell::new(None) };
+    let handle = DirHandle {
+        fd: Cell::new(fd),
+        process,
+        entries: RefCell::new(None),
+    };
     async_wrap::wrap_async(scope, object, "DIRHANDLE", handle);
     Some(object.into())
 }
@@ -65,7 +74,9 @@ fn opendir(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = path_argument(scope, args.get(0)) else { return };
+    let Ok(path) = path_argument(scope, args.get(0)) else {
+        return;
+    };
     let outcome = open_directory(&Env::of(scope).process(), &path)
         .map(Reply::DirHandle)
         .map_err(|errno| Failure::at(errno, "opendir", &path));
@@ -78,7 +89,9 @@ fn opendir_sync(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = path_argument(scope, args.get(0)) else { return };
+    let Ok(path) = path_argument(scope, args.get(0)) else {
+        return;
+    };
     let outcome = open_directory(&Env::of(scope).process(), &path)
         .map(Reply::DirHandle)
         .map_err(|errno| Failure::of(errno, "opendir"));
@@ -86,7 +99,10 @@ fn opendir_sync(
     finish(scope, undefined, &mut rv, outcome);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<DirHandle>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<DirHandle>> {
     let handle = wrap::unwrap::<DirHandle>(scope, args.this().into());
     if handle.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no DirHandle");
@@ -113,7 +129,10 @@ impl DirHandle {
             if part.is_empty() {
                 return Ok(all);
             }
-            all.extend(part.into_iter().filter(|entry| entry.name != b"." && entry.name != b".."));
+            all.extend(
+                part.into_iter()
+                    .filter(|entry| entry.name != b"." && entry.name != b".."),
+            );
         }
     }
 }
@@ -124,9 +143,15 @@ fn read(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(handle) = this(scope, &args) else { return };
+    let Some(handle) = this(scope, &args) else {
+        return;
+    };
     let encoding = Encoding::parse(scope, args.get(0));
-    let count = args.get(1).integer_value(scope).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+    let count = args
+        .get(1)
+        .integer_value(scope)
+        .and_then(|count| usize::try_from(count).ok())
+        .unwrap_or(1);
     let outcome = match handle.next(count.max(1)) {
         Ok(entries) if entries.is_empty() => Ok(Reply::Null),
         Ok(entries) => Ok(Reply::FlatEntries(entries, encoding)),
@@ -141,10 +166,20 @@ fn close(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(handle) = this(scope, &args) else { return };
-    let Ok(waiter) = waiter(scope, args.get(0), &mut rv) else { return };
+    let Some(handle) = this(scope, &args) else {
+        return;
+    };
+    let Ok(waiter) = waiter(scope, args.get(0), &mut rv) else {
+        return;
+    };
     let fd = handle.fd.replace(-1);
-    let result = if fd < 0 { Err(Errno::EBADF) } else { handle.process.close(fd) };
-    let outcome = result.map(|()| Reply::Undefined).map_err(|errno| Failure::of(errno, "closedir"));
+    let result = if fd < 0 {
+        Err(Errno::EBADF)
+    } else {
+        handle.process.close(fd)
+    };
+    let outcome = result
+        .map(|()| Reply::Undefined)
+        .map_err(|errno| Failure::of(errno, "closedir"));
     answer(scope, waiter, &mut rv, outcome);
 }

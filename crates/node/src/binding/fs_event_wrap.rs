@@ -70,7 +70,10 @@ fn construct(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if !args.is_construct_call() {
-        exception::throw_invalid_argument(scope, "Class constructor FSEvent cannot be invoked without `new`");
+        exception::throw_invalid_argument(
+            scope,
+            "Class constructor FSEvent cannot be invoked without `new`",
+        );
         return;
     }
     let event = FsEvent {
@@ -83,7 +86,10 @@ fn construct(
     async_wrap::wrap_async(scope, args.this(), "FSEVENTWRAP", event);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<FsEvent>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<FsEvent>> {
     wrap::unwrap::<FsEvent>(scope, args.this().into())
 }
 
@@ -93,8 +99,12 @@ fn start(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
-    let Ok(path) = path_argument(scope, args.get(0)) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
+    let Ok(path) = path_argument(scope, args.get(0)) else {
+        return;
+    };
     if event.wd.get().is_some() || event.closed.get() {
         rv.set_int32(-Errno::EINVAL.raw());
         return;
@@ -103,7 +113,10 @@ fn start(
     match watch(scope, args.this(), &path) {
         Ok(wd) => {
             event.wd.set(Some(wd));
-            let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+            let start = path
+                .iter()
+                .rposition(|byte| *byte == b'/')
+                .map_or(0, |slash| slash + 1);
             *event.name.borrow_mut() = path[start..].to_vec();
             // Not persistent: does not keep the process running.
             event.referenced.set(args.get(1).is_true());
@@ -117,7 +130,11 @@ fn start(
 }
 
 /// Adds a watch and a listener; starts reading events with the first one.
-fn watch(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, path: &[u8]) -> Result<i32, Errno> {
+fn watch(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    path: &[u8],
+) -> Result<i32, Errno> {
     let env = Env::of(scope);
     let process = env.process();
     let inotify = env.state::<Inotify>();
@@ -138,7 +155,12 @@ fn watch(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, pa
             return Err(errno);
         }
     };
-    inotify.listeners.borrow_mut().entry(wd).or_default().push(v8::Global::new(scope, object));
+    inotify
+        .listeners
+        .borrow_mut()
+        .entry(wd)
+        .or_default()
+        .push(v8::Global::new(scope, object));
     if inotify.task.borrow().is_none() {
         read_events(&env, &inotify, fd);
     }
@@ -162,10 +184,17 @@ fn deliver(scope: &mut v8::PinScope<'_, '_>, fd: i32, events: Result<Vec<Inotify
     inotify.task.borrow_mut().take();
     let Ok(events) = events else { return };
     for event in events {
-        let listeners = inotify.listeners.borrow().get(&event.wd).cloned().unwrap_or_default();
+        let listeners = inotify
+            .listeners
+            .borrow()
+            .get(&event.wd)
+            .cloned()
+            .unwrap_or_default();
         for listener in listeners {
             let object = v8::Local::new(scope, &listener);
-            let Some(handle) = wrap::unwrap::<FsEvent>(scope, object.into()) else { continue };
+            let Some(handle) = wrap::unwrap::<FsEvent>(scope, object.into()) else {
+                continue;
+            };
             // An earlier listener may have closed this one.
             if handle.wd.get() != Some(event.wd) {
                 continue;
@@ -185,15 +214,25 @@ fn report(
     event: &InotifyEvent,
 ) {
     let object = v8::Local::new(scope, object);
-    let kind = if event.mask.intersects(CHANGES) && (event.mask & !CHANGES & InotifyMask::IN_ALL_EVENTS).is_empty() {
+    let kind = if event.mask.intersects(CHANGES)
+        && (event.mask & !CHANGES & InotifyMask::IN_ALL_EVENTS).is_empty()
+    {
         "change"
     } else {
         "rename"
     };
-    let name = if event.name.is_empty() { handle.name.borrow().clone() } else { event.name.clone() };
+    let name = if event.name.is_empty() {
+        handle.name.borrow().clone()
+    } else {
+        event.name.clone()
+    };
     let status = v8::Integer::new(scope, 0).into();
     let kind = exception::string(scope, kind).into();
-    let name = handle.encoding.get().encode(scope, &name).unwrap_or_else(|| v8::null(scope).into());
+    let name = handle
+        .encoding
+        .get()
+        .encode(scope, &name)
+        .unwrap_or_else(|| v8::null(scope).into());
     callback_scope::make_named_callback(scope, object, "onchange", &[status, kind, name]);
 }
 
@@ -216,7 +255,9 @@ fn close(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
     if event.closed.replace(true) {
         return;
     }
@@ -248,7 +289,9 @@ fn reference(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
     if !event.referenced.replace(true) && event.wd.get().is_some() {
         Env::of(scope).event_loop.add_reference();
     }
@@ -260,7 +303,9 @@ fn unreference(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
     if event.referenced.replace(false) && event.wd.get().is_some() {
         Env::of(scope).event_loop.remove_reference();
     }
@@ -272,7 +317,9 @@ fn has_ref(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
     rv.set_bool(event.referenced.get() && event.wd.get().is_some());
 }
 
@@ -282,6 +329,8 @@ fn initialized(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(event) = this(scope, &args) else { return };
+    let Some(event) = this(scope, &args) else {
+        return;
+    };
     rv.set_bool(event.wd.get().is_some());
 }

@@ -17,7 +17,10 @@ pub fn define(definition: &mut Definition) {
     definition
         .function("createHeapSnapshotStream", create_heap_snapshot_stream)
         .function("triggerHeapSnapshot", trigger_heap_snapshot);
-    let class = definition.class("HeapSnapshotStream", illegal_constructor).hidden().inherits("AsyncWrap");
+    let class = definition
+        .class("HeapSnapshotStream", illegal_constructor)
+        .hidden()
+        .inherits("AsyncWrap");
     stream_base::add_methods(class);
 }
 
@@ -51,7 +54,12 @@ impl StreamResource for HeapSnapshot {
         -Errno::EBADF.raw()
     }
 
-    fn shutdown(&self, _scope: &mut v8::PinScope<'_, '_>, _stream: &Rc<Stream>, _request: Rc<StreamRequest>) -> i32 {
+    fn shutdown(
+        &self,
+        _scope: &mut v8::PinScope<'_, '_>,
+        _stream: &Rc<Stream>,
+        _request: Rc<StreamRequest>,
+    ) -> i32 {
         -Errno::EBADF.raw()
     }
 }
@@ -70,8 +78,12 @@ fn create_heap_snapshot_stream(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(template) = class_template(scope, "HeapSnapshotStream") else { return };
-    let Some(object) = template.instance_template(scope).new_instance(scope) else { return };
+    let Some(template) = class_template(scope, "HeapSnapshotStream") else {
+        return;
+    };
+    let Some(object) = template.instance_template(scope).new_instance(scope) else {
+        return;
+    };
     async_wrap::wrap_async(scope, object, "HEAPSNAPSHOT", HeapSnapshot);
     Stream::attach(scope, object, Rc::new(HeapSnapshot));
     rv.set(object.into());
@@ -86,20 +98,29 @@ fn trigger_heap_snapshot(
     let env = Env::of(scope);
     let process = env.process();
     let path = if args.get(0).is_undefined() {
-        let seconds = process.kernel().map_or(0, |kernel| kernel.clock().realtime().sec);
+        let seconds = process
+            .kernel()
+            .map_or(0, |kernel| kernel.clock().realtime().sec);
         default_name(process.pid().raw(), u64::try_from(seconds).unwrap_or(0)).into_bytes()
     } else {
         match convert::path_bytes(scope, args.get(0)) {
             Some(path) => path,
             None => {
-                exception::throw_invalid_argument(scope, "The \"path\" argument must be a string or a Buffer");
+                exception::throw_invalid_argument(
+                    scope,
+                    "The \"path\" argument must be a string or a Buffer",
+                );
                 return;
             }
         }
     };
     let snapshot = take(scope);
     if let Err(errno) = write_file(&process, &path, &snapshot) {
-        let context = SyscallContext { syscall: "open", path: Some(&path), ..SyscallContext::default() };
+        let context = SyscallContext {
+            syscall: "open",
+            path: Some(&path),
+            ..SyscallContext::default()
+        };
         exception::throw_errno(scope, errno, context);
         return;
     }
@@ -114,7 +135,9 @@ fn default_name(pid: i32, seconds: u64) -> String {
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("Heap.{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}.{pid}.0.{sequence:03}.heapsnapshot")
+    format!(
+        "Heap.{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}.{pid}.0.{sequence:03}.heapsnapshot"
+    )
 }
 
 /// Year, month and day of a day counted from the epoch (proleptic Gregorian calendar).
@@ -127,7 +150,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 

@@ -17,7 +17,9 @@ pub fn get_internal_binding(
 ) {
     let name = args.get(0).to_rust_string_lossy(scope);
     let env = Env::of(scope);
-    let Some(cache) = env.object(scope, Slot::Bindings) else { return };
+    let Some(cache) = env.object(scope, Slot::Bindings) else {
+        return;
+    };
     let key = exception::string(scope, &name);
     if let Some(binding) = cache.get(scope, key.into())
         && binding.is_object()
@@ -53,8 +55,14 @@ pub fn callbacks() -> Vec<v8::FunctionCallback> {
     vec![get_internal_binding.map_fn_to(), unavailable.map_fn_to()]
 }
 
-fn install_constants(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>, table: &Value) {
-    let Some(constants) = table["constants"].as_object() else { return };
+fn install_constants(
+    scope: &mut v8::PinScope<'_, '_>,
+    binding: v8::Local<'_, v8::Object>,
+    table: &Value,
+) {
+    let Some(constants) = table["constants"].as_object() else {
+        return;
+    };
     for (name, value) in constants {
         let key = exception::string(scope, name);
         let value = convert::from_json(scope, value);
@@ -64,14 +72,22 @@ fn install_constants(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8
 
 /// Makes every number and string in a tree of constants read-only and permanent (`NODE_DEFINE_CONSTANT`).
 fn make_read_only(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
-    let Some(keys) = object.get_own_property_names(scope, v8::GetPropertyNamesArgs::default()) else { return };
+    let Some(keys) = object.get_own_property_names(scope, v8::GetPropertyNamesArgs::default())
+    else {
+        return;
+    };
     for index in 0..keys.length() {
-        let Some(key) = keys.get_index(scope, index) else { continue };
-        let (Some(value), Ok(key)) = (object.get(scope, key), key.try_cast::<v8::Name>()) else { continue };
+        let Some(key) = keys.get_index(scope, index) else {
+            continue;
+        };
+        let (Some(value), Ok(key)) = (object.get(scope, key), key.try_cast::<v8::Name>()) else {
+            continue;
+        };
         match value.try_cast::<v8::Object>() {
             Ok(inner) => make_read_only(scope, inner),
             Err(_) => {
-                let attributes = v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_DELETE;
+                let attributes =
+                    v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_DELETE;
                 object.define_own_property(scope, key, value, attributes);
             }
         }
@@ -87,11 +103,15 @@ fn install_declared(
         set_function(scope, binding, function);
     }
     for class in &declared.classes {
-        let Some(template) = class_template(scope, class.name) else { continue };
+        let Some(template) = class_template(scope, class.name) else {
+            continue;
+        };
         if !class.exported {
             continue;
         }
-        let Some(constructor) = template.get_function(scope) else { continue };
+        let Some(constructor) = template.get_function(scope) else {
+            continue;
+        };
         for function in &class.statics {
             set_function(scope, constructor.into(), function);
         }
@@ -100,7 +120,11 @@ fn install_declared(
     }
 }
 
-fn set_function(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Object>, definition: &FunctionDefinition) {
+fn set_function(
+    scope: &mut v8::PinScope<'_, '_>,
+    target: v8::Local<'_, v8::Object>,
+    definition: &FunctionDefinition,
+) {
     let name = exception::string(scope, definition.name);
     let template = v8::FunctionTemplate::builder_raw(definition.callback)
         .constructor_behavior(v8::ConstructorBehavior::Throw)
@@ -113,13 +137,20 @@ fn set_function(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Obje
 }
 
 /// The template of the declared class `key`, made at the first call together with those it inherits from.
-pub fn class_template<'s>(scope: &mut v8::PinScope<'s, '_>, key: &str) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
+pub fn class_template<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    key: &str,
+) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
     let env = Env::of(scope);
     if let Some(template) = env.template(scope, key) {
         return Some(template);
     }
-    let class = super::definitions().iter().find_map(|(_, d)| d.classes.iter().find(|class| class.name == key))?;
-    let parent = class.parent.and_then(|parent| class_template(scope, parent));
+    let class = super::definitions()
+        .iter()
+        .find_map(|(_, d)| d.classes.iter().find(|class| class.name == key))?;
+    let parent = class
+        .parent
+        .and_then(|parent| class_template(scope, parent));
     let template = build_class(scope, class, parent);
     env.set_template(scope, key, template);
     Some(template)
@@ -133,7 +164,9 @@ fn build_class<'s>(
     let template = v8::FunctionTemplate::builder_raw(class.constructor).build(scope);
     let name = exception::string(scope, class.name);
     template.set_class_name(name);
-    template.instance_template(scope).set_internal_field_count(wrap::INTERNAL_FIELDS);
+    template
+        .instance_template(scope)
+        .set_internal_field_count(wrap::INTERNAL_FIELDS);
     if let Some(parent) = parent {
         template.inherit(parent);
     }
@@ -151,10 +184,20 @@ fn build_class<'s>(
     }
     for accessor in &class.accessors {
         let name = exception::string(scope, accessor.name);
-        let getter = v8::FunctionTemplate::builder_raw(accessor.getter).signature(signature).build(scope);
-        let setter =
-            accessor.setter.map(|setter| v8::FunctionTemplate::builder_raw(setter).signature(signature).build(scope));
-        prototype.set_accessor_property(name.into(), Some(getter), setter, v8::PropertyAttribute::DONT_ENUM);
+        let getter = v8::FunctionTemplate::builder_raw(accessor.getter)
+            .signature(signature)
+            .build(scope);
+        let setter = accessor.setter.map(|setter| {
+            v8::FunctionTemplate::builder_raw(setter)
+                .signature(signature)
+                .build(scope)
+        });
+        prototype.set_accessor_property(
+            name.into(),
+            Some(getter),
+            setter,
+            v8::PropertyAttribute::DONT_ENUM,
+        );
     }
     template
 }
@@ -166,21 +209,32 @@ fn install_stand_ins(
     binding_name: &str,
     table: &Value,
 ) {
-    let Some(functions) = table["functions"].as_object() else { return };
+    let Some(functions) = table["functions"].as_object() else {
+        return;
+    };
     for (name, description) in functions {
         let key = exception::string(scope, name);
         if binding.has_own_property(scope, key.into()).unwrap_or(false) {
             continue;
         }
         let label = exception::string(scope, &format!("{binding_name}.{name}"));
-        let template = v8::FunctionTemplate::builder(unavailable).data(label.into()).build(scope);
+        let template = v8::FunctionTemplate::builder(unavailable)
+            .data(label.into())
+            .build(scope);
         template.set_class_name(key);
         if description["kind"] == "class" {
             let prototype = template.prototype_template(scope);
-            for method in description["methods"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            for method in description["methods"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
                 let key = exception::string(scope, method);
                 let label = exception::string(scope, &format!("{binding_name}.{name}.{method}"));
-                let method = v8::FunctionTemplate::builder(unavailable).data(label.into()).build(scope);
+                let method = v8::FunctionTemplate::builder(unavailable)
+                    .data(label.into())
+                    .build(scope);
                 prototype.set(key.into(), method.into());
             }
         }
@@ -193,9 +247,8 @@ fn install_stand_ins(
 /// What a binding that is not there yet stands for, in the words of Node's documentation.
 fn feature_of(binding: &str) -> &'static str {
     match binding {
-        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http_parser" | "http2" | "tls_wrap" | "js_udp_wrap" | "block_list" => {
-            "the network (net, http, https, http2, tls, dgram, dns)"
-        }
+        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http_parser" | "http2" | "tls_wrap"
+        | "js_udp_wrap" | "block_list" => "the network (net, http, https, http2, tls, dgram, dns)",
         "process_wrap" | "spawn_sync" | "ipc_serdes" => "child processes (child_process, cluster)",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
@@ -213,6 +266,14 @@ fn unavailable(
 ) {
     let label = args.data().to_rust_string_lossy(scope);
     let binding = label.split('.').next().unwrap_or_default();
-    let message = format!("{} is not available in this VM: {label} has no implementation", feature_of(binding));
-    exception::throw(scope, ErrorKind::Error, "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", &message);
+    let message = format!(
+        "{} is not available in this VM: {label} has no implementation",
+        feature_of(binding)
+    );
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+        &message,
+    );
 }

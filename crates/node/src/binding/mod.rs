@@ -16,6 +16,7 @@ mod config;
 pub mod contextify;
 mod credentials;
 mod crypto;
+mod definition;
 mod diagnostics_channel;
 mod encoding_binding;
 mod errors;
@@ -26,6 +27,7 @@ pub mod handle_wrap;
 mod heap_utils;
 mod icu;
 mod inspector;
+mod install;
 mod js_stream;
 mod messaging;
 mod mksnapshot;
@@ -58,14 +60,12 @@ mod v8_binding;
 mod wasm_web_api;
 mod worker;
 mod zlib;
-mod definition;
-mod install;
 
 use std::sync::OnceLock;
 
-pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
+pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use install::{class_template, get_internal_binding};
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
@@ -149,21 +149,32 @@ fn definitions() -> &'static [(&'static str, Definition)] {
 
 /// The declaration of binding `name`.
 pub fn definition(name: &str) -> Option<&'static Definition> {
-    definitions().iter().find(|(n, _)| *n == name).map(|(_, definition)| definition)
+    definitions()
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, definition)| definition)
 }
 
 /// Every native callback that an object in the startup snapshot may point at, in a fixed order.
 pub fn external_references() -> Vec<v8::ExternalReference> {
     let mut references = Vec::new();
-    let mut add = |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
-    for callback in install::callbacks().into_iter().chain(crate::bootstrap::callbacks()) {
+    let mut add =
+        |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
+    for callback in install::callbacks()
+        .into_iter()
+        .chain(crate::bootstrap::callbacks())
+    {
         add(callback);
     }
     for (_, definition) in definitions() {
         definition.functions.iter().for_each(|f| add(f.callback));
         for class in &definition.classes {
             add(class.constructor);
-            class.methods.iter().chain(&class.statics).for_each(|f| add(f.callback));
+            class
+                .methods
+                .iter()
+                .chain(&class.statics)
+                .for_each(|f| add(f.callback));
             for accessor in &class.accessors {
                 add(accessor.getter);
                 if let Some(setter) = accessor.setter {
@@ -171,11 +182,16 @@ pub fn external_references() -> Vec<v8::ExternalReference> {
                 }
             }
         }
-        definition.extra_references.iter().for_each(|callback| add(*callback));
+        definition
+            .extra_references
+            .iter()
+            .for_each(|callback| add(*callback));
     }
     for (_, definition) in definitions() {
         for getter in &definition.accessor_references {
-            references.push(v8::ExternalReference { pointer: *getter as *mut std::ffi::c_void });
+            references.push(v8::ExternalReference {
+                pointer: *getter as *mut std::ffi::c_void,
+            });
         }
     }
     references

@@ -50,7 +50,8 @@ fn get_cli_options_info(
 ) {
     let result = v8::Object::new(scope);
     for key in ["options", "aliases"] {
-        let entries = &tables::tables()["options"][if key == "options" { "info" } else { "aliases" }];
+        let entries =
+            &tables::tables()["options"][if key == "options" { "info" } else { "aliases" }];
         let map = v8::Map::new(scope);
         for entry in entries.as_array().into_iter().flatten() {
             let name = string(scope, entry[0].as_str().unwrap_or_default());
@@ -69,7 +70,10 @@ fn get_options_as_flags(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let flags = Env::of(scope).options.borrow().exec_argv.clone();
-    let flags: Vec<v8::Local<v8::Value>> = flags.iter().map(|flag| string(scope, flag).into()).collect();
+    let flags: Vec<v8::Local<v8::Value>> = flags
+        .iter()
+        .map(|flag| string(scope, flag).into())
+        .collect();
     rv.set(v8::Array::new_with_elements(scope, &flags).into());
 }
 
@@ -79,6 +83,10 @@ fn get_embedder_options(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let embedder = &tables::tables()["options"]["embedder"];
-    let embedder = if embedder.is_object() { embedder.clone() } else { Value::Object(serde_json::Map::new()) };
+    let embedder = if embedder.is_object() {
+        embedder.clone()
+    } else {
+        Value::Object(serde_json::Map::new())
+    };
     rv.set(convert::from_json(scope, &embedder));
 }

@@ -243,7 +243,11 @@ fn find_process(env: &Env, pid: i32) -> Result<bool, Errno> {
     if pid == 0 || pid == process.pid().raw() {
         return Ok(true);
     }
-    let known = process.kernel()?.processes().iter().any(|other| other.pid.raw() == pid);
+    let known = process
+        .kernel()?
+        .processes()
+        .iter()
+        .any(|other| other.pid.raw() == pid);
     if known { Ok(false) } else { Err(Errno::ESRCH) }
 }
 

@@ -8,7 +8,9 @@ use crate::string_bytes::{self, Encoding};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
-    definition.function("decode", decode).function("flush", flush);
+    definition
+        .function("decode", decode)
+        .function("flush", flush);
 }
 
 /// Bytes of an unfinished character, at most four.
@@ -88,7 +90,10 @@ impl State {
 
     /// Takes missing bytes from `data`; returns the rest. A byte that cannot continue a UTF-8 character ends it early.
     fn fill<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
-        let mut count = self.missing.min(data.len()).min(INCOMPLETE_CAPACITY - self.buffered);
+        let mut count = self
+            .missing
+            .min(data.len())
+            .min(INCOMPLETE_CAPACITY - self.buffered);
         let mut missing = self.missing - count;
         if self.encoding == Encoding::Utf8
             && let Some(end) = data[..count].iter().position(|byte| byte & 0xc0 != 0x80)
@@ -162,7 +167,10 @@ fn is_lead_surrogate(high_byte: u8) -> bool {
 fn load(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<State> {
     let state = convert::with_bytes(value, State::load).flatten();
     if state.is_none() {
-        throw_invalid_argument(scope, "The first argument must be the state of a StringDecoder");
+        throw_invalid_argument(
+            scope,
+            "The first argument must be the state of a StringDecoder",
+        );
     }
     state
 }
@@ -173,9 +181,12 @@ fn decode(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(mut state) = load(scope, args.get(0)) else { return };
+    let Some(mut state) = load(scope, args.get(0)) else {
+        return;
+    };
     if !args.get(1).is_array_buffer_view() {
-        let message = "The \"buf\" argument must be an instance of Buffer, TypedArray, or DataView.";
+        let message =
+            "The \"buf\" argument must be an instance of Buffer, TypedArray, or DataView.";
         exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_ARG_TYPE", message);
         return;
     }
@@ -197,8 +208,10 @@ fn join<'s>(
     head: v8::Local<'s, v8::Value>,
     body: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let (Ok(first), Ok(second)) = (v8::Local::<v8::String>::try_from(head), v8::Local::<v8::String>::try_from(body))
-    else {
+    let (Ok(first), Ok(second)) = (
+        v8::Local::<v8::String>::try_from(head),
+        v8::Local::<v8::String>::try_from(body),
+    ) else {
         // The encoding "buffer": there is no unfinished character.
         return Some(body);
     };
@@ -218,7 +231,9 @@ fn flush(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(mut state) = load(scope, args.get(0)) else { return };
+    let Some(mut state) = load(scope, args.get(0)) else {
+        return;
+    };
     let rest = state.finish();
     convert::with_bytes_mut(args.get(0), |bytes| state.store(bytes));
     if let Some(text) = string_bytes::encode(scope, &rest, state.encoding) {
@@ -231,7 +246,12 @@ mod tests {
     use super::{Encoding, State};
 
     fn state(encoding: Encoding) -> State {
-        State { incomplete: [0; 4], missing: 0, buffered: 0, encoding }
+        State {
+            incomplete: [0; 4],
+            missing: 0,
+            buffered: 0,
+            encoding,
+        }
     }
 
     #[test]
@@ -247,7 +267,10 @@ mod tests {
     fn byte_that_starts_a_new_character_ends_the_unfinished_one() {
         let mut state = state(Encoding::Utf8);
         state.take(b"\xe2\x82");
-        assert_eq!(state.take(b"\xc3\xa9"), (b"\xe2\x82".to_vec(), &b"\xc3\xa9"[..]));
+        assert_eq!(
+            state.take(b"\xc3\xa9"),
+            (b"\xe2\x82".to_vec(), &b"\xc3\xa9"[..])
+        );
     }
 
     #[test]

@@ -21,7 +21,11 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
 }
 
 fn keys() -> impl Iterator<Item = &'static str> {
-    tables()["symbols"].as_object().into_iter().flatten().map(|(key, _)| key.as_str())
+    tables()["symbols"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
 }
 
 /// Names that `env_properties.h` gives symbols whose description differs from the name.
@@ -40,7 +44,10 @@ pub fn per_isolate_symbols<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s
     }
     let object = convert::null_prototype_object(scope);
     for key in keys() {
-        let name = MACRO_NAMES.iter().find(|(description, _)| *description == key).map_or(key, |(_, name)| name);
+        let name = MACRO_NAMES
+            .iter()
+            .find(|(description, _)| *description == key)
+            .map_or(key, |(_, name)| name);
         let symbol = env.symbol(scope, key);
         let name = exception::string(scope, name);
         object.set(scope, name.into(), symbol.into());

@@ -59,13 +59,17 @@ pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessa
     if env.stopping.get() || scope.is_execution_terminating() {
         return;
     }
-    let Some(callback) = env.function(scope, Slot::PromiseRejectCallback) else { return };
+    let Some(callback) = env.function(scope, Slot::PromiseRejectCallback) else {
+        return;
+    };
     let event = message.get_event();
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let value = match event {
         v8::PromiseRejectEvent::PromiseRejectWithNoHandler
         | v8::PromiseRejectEvent::PromiseResolveAfterResolved
-        | v8::PromiseRejectEvent::PromiseRejectAfterResolved => message.get_value().unwrap_or(undefined),
+        | v8::PromiseRejectEvent::PromiseRejectAfterResolved => {
+            message.get_value().unwrap_or(undefined)
+        }
         v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => undefined,
     };
     let kind = v8::Integer::new(scope, event as i32).into();
@@ -76,6 +80,9 @@ pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessa
         && !tc.has_terminated()
     {
         let text = error.to_rust_string_lossy(tc);
-        crate::report::write_stderr(tc, format!("Exception in PromiseRejectCallback:\n{text}\n").as_bytes());
+        crate::report::write_stderr(
+            tc,
+            format!("Exception in PromiseRejectCallback:\n{text}\n").as_bytes(),
+        );
     }
 }

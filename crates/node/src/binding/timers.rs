@@ -58,7 +58,9 @@ fn toggle_timer_ref(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    Env::of(scope).event_loop.reference_timer(args.get(0).boolean_value(scope));
+    Env::of(scope)
+        .event_loop
+        .reference_timer(args.get(0).boolean_value(scope));
 }
 
 fn toggle_immediate_ref(
@@ -66,5 +68,7 @@ fn toggle_immediate_ref(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    Env::of(scope).event_loop.reference_immediate(args.get(0).boolean_value(scope));
+    Env::of(scope)
+        .event_loop
+        .reference_immediate(args.get(0).boolean_value(scope));
 }

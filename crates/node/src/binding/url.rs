@@ -65,7 +65,12 @@ fn publish<'s>(scope: &mut v8::PinScope<'s, '_>, url: &Url) -> v8::Local<'s, v8:
 }
 
 fn throw_invalid_url(scope: &mut v8::PinScope<'_, '_>, input: &str, base: Option<&str>) {
-    let error = exception::new_error(scope, ErrorKind::TypeError, "ERR_INVALID_URL", "Invalid URL");
+    let error = exception::new_error(
+        scope,
+        ErrorKind::TypeError,
+        "ERR_INVALID_URL",
+        "Invalid URL",
+    );
     if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
         let input = exception::string(scope, input);
         convert::set(scope, object, "input", input.into());
@@ -77,7 +82,10 @@ fn throw_invalid_url(scope: &mut v8::PinScope<'_, '_>, input: &str, base: Option
     scope.throw_exception(error);
 }
 
-fn optional_text(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<String> {
+fn optional_text(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<String> {
     value.is_string().then(|| value.to_rust_string_lossy(scope))
 }
 
@@ -114,7 +122,9 @@ fn update(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let href = args.get(0).to_rust_string_lossy(scope);
-    let Some(action) = args.get(1).uint32_value(scope) else { return };
+    let Some(action) = args.get(1).uint32_value(scope) else {
+        return;
+    };
     let value = args.get(2).to_rust_string_lossy(scope);
     let Ok(mut url) = Url::parse(href.as_str(), None) else {
         rv.set_bool(false);
@@ -175,7 +185,10 @@ fn format_url(href: &str, [fragment, unicode, search, auth]: [bool; 4]) -> Optio
         return Some(url.href().to_owned());
     }
     let components = url.components();
-    let (start, end) = (usize::try_from(components.host_start).ok()?, usize::try_from(components.host_end).ok()?);
+    let (start, end) = (
+        usize::try_from(components.host_start).ok()?,
+        usize::try_from(components.host_end).ok()?,
+    );
     let href = url.href();
     let (before, host, after) = (href.get(..start)?, href.get(start..end)?, href.get(end..)?);
     let at = if host.starts_with('@') { "@" } else { "" };
@@ -244,7 +257,9 @@ fn domain(input: &str) -> String {
     if input.is_empty() {
         return String::new();
     }
-    let Ok(mut url) = Url::parse("ws://x", None) else { return String::new() };
+    let Ok(mut url) = Url::parse("ws://x", None) else {
+        return String::new();
+    };
     match url.set_hostname(Some(input)) {
         Ok(()) => url.hostname().to_owned(),
         Err(()) => String::new(),
@@ -277,17 +292,33 @@ mod tests {
     #[test]
     fn format_drops_what_is_not_wanted() {
         let href = "https://a:b@xn--g6w251d/?x=y#z";
-        assert_eq!(format_url(href, [true, false, true, true]).as_deref(), Some(href));
-        assert_eq!(format_url(href, [false, false, false, false]).as_deref(), Some("https://xn--g6w251d/"));
-        assert_eq!(format_url(href, [false, true, false, true]).as_deref(), Some("https://a:b@測試/"));
+        assert_eq!(
+            format_url(href, [true, false, true, true]).as_deref(),
+            Some(href)
+        );
+        assert_eq!(
+            format_url(href, [false, false, false, false]).as_deref(),
+            Some("https://xn--g6w251d/")
+        );
+        assert_eq!(
+            format_url(href, [false, true, false, true]).as_deref(),
+            Some("https://a:b@測試/")
+        );
     }
 
     #[test]
     fn path_characters_are_escaped() {
-        let href = |path, windows, host| file_url(path, windows, host).map(|url| url.href().to_owned());
-        assert_eq!(href("/a b%?#\\\n", false, None).as_deref(), Some("file:///a%20b%25%3F%23%5C%0A"));
+        let href =
+            |path, windows, host| file_url(path, windows, host).map(|url| url.href().to_owned());
+        assert_eq!(
+            href("/a b%?#\\\n", false, None).as_deref(),
+            Some("file:///a%20b%25%3F%23%5C%0A")
+        );
         assert_eq!(href("C:\\a", true, None).as_deref(), Some("file:///C:/a"));
-        assert_eq!(href("/share", true, Some("server")).as_deref(), Some("file://server/share"));
+        assert_eq!(
+            href("/share", true, Some("server")).as_deref(),
+            Some("file://server/share")
+        );
     }
 
     #[test]

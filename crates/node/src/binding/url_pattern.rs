@@ -51,8 +51,9 @@ impl RegExp for Source {
 
 /// The components in the order of the specification.
 const COMPONENTS: usize = 8;
-const NAMES: [&str; COMPONENTS] =
-    ["protocol", "username", "password", "hostname", "port", "pathname", "search", "hash"];
+const NAMES: [&str; COMPONENTS] = [
+    "protocol", "username", "password", "hostname", "port", "pathname", "search", "hash",
+];
 /// Fields of an input dictionary.
 const BASE_URL: &str = "baseURL";
 
@@ -68,7 +69,12 @@ struct UrlPattern {
 }
 
 fn throw_invalid_pattern(scope: &mut v8::PinScope<'_, '_>) {
-    exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_URL_PATTERN", "Failed to construct URLPattern");
+    exception::throw(
+        scope,
+        ErrorKind::TypeError,
+        "ERR_INVALID_URL_PATTERN",
+        "Failed to construct URLPattern",
+    );
 }
 
 /// `new URLPattern(input, baseURL, options)`, `new URLPattern(input, options)`.
@@ -79,7 +85,12 @@ fn construct(
 ) {
     if args.new_target().is_undefined() {
         let message = "Cannot call constructor without `new`";
-        exception::throw(scope, ErrorKind::TypeError, "ERR_CONSTRUCT_CALL_REQUIRED", message);
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            message,
+        );
         return;
     }
     let input = args.get(0);
@@ -100,10 +111,19 @@ fn construct(
         throw_invalid_argument(scope, "second argument must be a string or object");
         return;
     }
-    let Some(ignore_case) = read_ignore_case(scope, options) else { return };
-    let parsed = quirks::process_construct_pattern_input(input, base_url.as_deref()).and_then(|init| {
-        quirks::parse_pattern::<Source>(init, UrlPatternOptions { ignore_case, regex_syntax: RegexSyntax::EcmaScript })
-    });
+    let Some(ignore_case) = read_ignore_case(scope, options) else {
+        return;
+    };
+    let parsed =
+        quirks::process_construct_pattern_input(input, base_url.as_deref()).and_then(|init| {
+            quirks::parse_pattern::<Source>(
+                init,
+                UrlPatternOptions {
+                    ignore_case,
+                    regex_syntax: RegexSyntax::EcmaScript,
+                },
+            )
+        });
     let Ok(parsed) = parsed else {
         throw_invalid_pattern(scope);
         return;
@@ -119,16 +139,30 @@ fn construct(
         parsed.search,
         parsed.hash,
     ];
-    let compiled: Option<Vec<Component>> = parts.into_iter().map(|part| compile(scope, part, ignore_case)).collect();
+    let compiled: Option<Vec<Component>> = parts
+        .into_iter()
+        .map(|part| compile(scope, part, ignore_case))
+        .collect();
     match compiled.and_then(|components| components.try_into().ok()) {
         Some(components) => {
-            wrap::wrap(scope, args.this(), UrlPattern { components, has_regexp_groups });
+            wrap::wrap(
+                scope,
+                args.this(),
+                UrlPattern {
+                    components,
+                    has_regexp_groups,
+                },
+            );
         }
         None => throw_invalid_pattern(scope),
     }
 }
 
-fn compile(scope: &mut v8::PinScope<'_, '_>, part: UrlPatternComponent, ignore_case: bool) -> Option<Component> {
+fn compile(
+    scope: &mut v8::PinScope<'_, '_>,
+    part: UrlPatternComponent,
+    ignore_case: bool,
+) -> Option<Component> {
     let source = exception::string(scope, &part.regexp_string);
     let mut flags = v8::RegExpCreationFlags::UNICODE_SETS;
     if ignore_case {
@@ -145,7 +179,10 @@ fn compile(scope: &mut v8::PinScope<'_, '_>, part: UrlPatternComponent, ignore_c
 }
 
 /// The option `ignoreCase`; throws and returns `None` where the options are no object.
-fn read_ignore_case(scope: &mut v8::PinScope<'_, '_>, options: v8::Local<'_, v8::Value>) -> Option<bool> {
+fn read_ignore_case(
+    scope: &mut v8::PinScope<'_, '_>,
+    options: v8::Local<'_, v8::Value>,
+) -> Option<bool> {
     if options.is_null_or_undefined() {
         return Some(false);
     }
@@ -170,7 +207,9 @@ fn read_input(
     message: &str,
 ) -> Option<StringOrInit<'static>> {
     if value.is_string() {
-        return Some(StringOrInit::String(Cow::Owned(value.to_rust_string_lossy(scope))));
+        return Some(StringOrInit::String(Cow::Owned(
+            value.to_rust_string_lossy(scope),
+        )));
     }
     let Ok(object) = v8::Local::<v8::Object>::try_from(value) else {
         throw_invalid_argument(scope, message);
@@ -190,7 +229,10 @@ fn read_input(
 }
 
 /// A field of an input dictionary; `None` with an exception pending where a getter threw.
-#[expect(clippy::option_option, reason = "a field may be absent, and reading it may throw")]
+#[expect(
+    clippy::option_option,
+    reason = "a field may be absent, and reading it may throw"
+)]
 fn read_field(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,
@@ -200,10 +242,18 @@ fn read_field(
     Some(value.is_string().then(|| value.to_rust_string_lossy(scope)))
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<std::rc::Rc<UrlPattern>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<std::rc::Rc<UrlPattern>> {
     let pattern = wrap::unwrap::<UrlPattern>(scope, args.this().into());
     if pattern.is_none() {
-        exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", "Value of \"this\" must be of type URLPattern");
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_INVALID_THIS",
+            "Value of \"this\" must be of type URLPattern",
+        );
     }
     pattern
 }
@@ -260,7 +310,12 @@ fn run<'s>(
     let input = if args.length() == 0 {
         StringOrInit::Init(UrlPatternInit::default())
     } else {
-        read_input(scope, args.get(0), "URLPattern input needs to be a string or an object").ok_or(())?
+        read_input(
+            scope,
+            args.get(0),
+            "URLPattern input needs to be a string or an object",
+        )
+        .ok_or(())?
     };
     let base_url = args.get(1);
     let base_url = if base_url.is_undefined() {
@@ -273,10 +328,17 @@ fn run<'s>(
     };
     let Ok(input) = quirks::process_match_input(input, base_url.as_deref()) else {
         let message = format!("Failed to {operation} URLPattern");
-        exception::throw(scope, ErrorKind::TypeError, "ERR_OPERATION_FAILED", &message);
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_OPERATION_FAILED",
+            &message,
+        );
         return Err(());
     };
-    let Some(input) = input.and_then(|(input, _)| quirks::parse_match_input(input)) else { return Ok(None) };
+    let Some(input) = input.and_then(|(input, _)| quirks::parse_match_input(input)) else {
+        return Ok(None);
+    };
     matches(scope, &pattern, input)
 }
 
@@ -285,8 +347,19 @@ fn matches<'s>(
     pattern: &UrlPattern,
     input: MatchInput,
 ) -> Result<Option<Vec<Matched<'s>>>, ()> {
-    let MatchInput { protocol, username, password, hostname, port, pathname, search, hash } = input;
-    let inputs = [protocol, username, password, hostname, port, pathname, search, hash];
+    let MatchInput {
+        protocol,
+        username,
+        password,
+        hostname,
+        port,
+        pathname,
+        search,
+        hash,
+    } = input;
+    let inputs = [
+        protocol, username, password, hostname, port, pathname, search, hash,
+    ];
     let mut matched = Vec::with_capacity(COMPONENTS);
     for (component, input) in pattern.components.iter().zip(inputs) {
         let regexp = v8::Local::new(scope, &component.regexp);
@@ -320,14 +393,19 @@ fn exec<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(matched) = run(scope, &args, "exec") else { return };
+    let Ok(matched) = run(scope, &args, "exec") else {
+        return;
+    };
     let Some(matched) = matched else {
         rv.set_null();
         return;
     };
     let result = convert::null_prototype_object(scope);
-    let mut fields: Vec<(&'static str, v8::Local<v8::Value>)> =
-        NAMES.into_iter().zip(matched).map(|(name, matched)| (name, component_result(scope, matched))).collect();
+    let mut fields: Vec<(&'static str, v8::Local<v8::Value>)> = NAMES
+        .into_iter()
+        .zip(matched)
+        .map(|(name, matched)| (name, component_result(scope, matched)))
+        .collect();
     fields.push(("inputs", inputs(scope, &args)));
     // Node's dictionary template has its names in this order.
     fields.sort_unstable_by_key(|(name, _)| *name);
@@ -337,7 +415,10 @@ fn exec<'s>(
     rv.set(result.into());
 }
 
-fn component_result<'s>(scope: &mut v8::PinScope<'s, '_>, matched: Matched<'s>) -> v8::Local<'s, v8::Value> {
+fn component_result<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    matched: Matched<'s>,
+) -> v8::Local<'s, v8::Value> {
     let groups = v8::Object::new(scope);
     for (name, value) in matched.groups {
         let name = exception::string(scope, &name);

@@ -49,15 +49,24 @@ fn start<'s>(
     streaming: v8::WasmStreaming<false>,
 ) {
     let env = Env::of(scope);
-    let Some(implementation) = env.function(scope, Slot::WasmStreamingImplementation) else { return };
-    let Some(template) = class_template(scope, "WasmStreamingObject") else { return };
-    let Some(object) = template.instance_template(scope).new_instance(scope) else { return };
+    let Some(implementation) = env.function(scope, Slot::WasmStreamingImplementation) else {
+        return;
+    };
+    let Some(template) = class_template(scope, "WasmStreamingObject") else {
+        return;
+    };
+    let Some(object) = template.instance_template(scope).new_instance(scope) else {
+        return;
+    };
     wrap::wrap(scope, object, Streaming(RefCell::new(Some(streaming))));
     let receiver = v8::undefined(scope).into();
     implementation.call(scope, receiver, &[object.into(), source]);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Streaming>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Streaming>> {
     let streaming = wrap::unwrap::<Streaming>(scope, args.this().into());
     if streaming.is_none() {
         throw_invalid_argument(scope, "The receiver must be a WasmStreamingObject");
@@ -70,7 +79,9 @@ fn push(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(streaming) = this(scope, &args) else { return };
+    let Some(streaming) = this(scope, &args) else {
+        return;
+    };
     let Some(bytes) = convert::bytes(args.get(0)) else {
         throw_invalid_argument(scope, "chunk must be an ArrayBufferView or an ArrayBuffer");
         return;
@@ -85,7 +96,9 @@ fn finish(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(streaming) = this(scope, &args) else { return };
+    let Some(streaming) = this(scope, &args) else {
+        return;
+    };
     let streaming = streaming.0.borrow_mut().take();
     if let Some(streaming) = streaming {
         streaming.finish();
@@ -97,7 +110,9 @@ fn abort(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(streaming) = this(scope, &args) else { return };
+    let Some(streaming) = this(scope, &args) else {
+        return;
+    };
     let streaming = streaming.0.borrow_mut().take();
     if let Some(streaming) = streaming {
         streaming.abort(Some(args.get(0)));
@@ -109,7 +124,9 @@ fn set_url(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(streaming) = this(scope, &args) else { return };
+    let Some(streaming) = this(scope, &args) else {
+        return;
+    };
     let url = args.get(0).to_rust_string_lossy(scope);
     if let Some(streaming) = streaming.0.borrow_mut().as_mut() {
         streaming.set_url(&url);

@@ -61,7 +61,9 @@ pub fn boot(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
 /// Loads the modules of [`WARM_MODULES`] that load without a process.
 pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
     let env = Env::of(scope);
-    let Some(require) = env.function(scope, Slot::RequireBuiltin) else { return Err("no require".to_owned()) };
+    let Some(require) = env.function(scope, Slot::RequireBuiltin) else {
+        return Err("no require".to_owned());
+    };
     let building = env.building_snapshot.replace(false);
     for id in WARM_MODULES {
         v8::tc_scope!(let tc, scope);
@@ -76,12 +78,25 @@ pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
 }
 
 fn describe(error: Option<v8::Local<'_, v8::Value>>, scope: &mut v8::PinScope<'_, '_>) -> String {
-    let Some(error) = error else { return "terminated".to_owned() };
-    let stack = v8::Local::<v8::Object>::try_from(error).ok().and_then(|error| convert::get(scope, error, "stack"));
-    let text = stack.filter(|stack| stack.is_string()).unwrap_or(error).to_rust_string_lossy(scope);
+    let Some(error) = error else {
+        return "terminated".to_owned();
+    };
+    let stack = v8::Local::<v8::Object>::try_from(error)
+        .ok()
+        .and_then(|error| convert::get(scope, error, "stack"));
+    let text = stack
+        .filter(|stack| stack.is_string())
+        .unwrap_or(error)
+        .to_rust_string_lossy(scope);
     let message = v8::Exception::create_message(scope, error);
-    let name = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
-    format!("{}:{}: {text}", name.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
+    let name = message
+        .get_script_resource_name(scope)
+        .map(|name| name.to_rust_string_lossy(scope));
+    format!(
+        "{}:{}: {text}",
+        name.unwrap_or_default(),
+        message.get_line_number(scope).unwrap_or(0)
+    )
 }
 
 fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
@@ -95,11 +110,22 @@ fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     let process = process_object::create(scope)?;
     env.set_slot(scope, Slot::Process, process.into());
 
-    let internal_binding = v8::FunctionTemplate::new(scope, get_internal_binding).get_function(scope)?;
-    let linked_binding = v8::FunctionTemplate::new(scope, get_linked_binding).get_function(scope)?;
+    let internal_binding =
+        v8::FunctionTemplate::new(scope, get_internal_binding).get_function(scope)?;
+    let linked_binding =
+        v8::FunctionTemplate::new(scope, get_linked_binding).get_function(scope)?;
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let realm = compile_builtin(scope, "internal/bootstrap/realm")?;
-    realm.call(scope, undefined, &[process.into(), linked_binding.into(), internal_binding.into(), primordials])?;
+    realm.call(
+        scope,
+        undefined,
+        &[
+            process.into(),
+            linked_binding.into(),
+            internal_binding.into(),
+            primordials,
+        ],
+    )?;
 
     for id in BOOTSTRAP {
         run_script(scope, id)?;
@@ -111,8 +137,16 @@ fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
 fn run_script<'s>(scope: &mut v8::PinScope<'s, '_>, id: &str) -> Option<v8::Local<'s, v8::Value>> {
     let env = Env::of(scope);
     let function = compile_builtin(scope, id)?;
-    let arguments = [Slot::Process, Slot::RequireBuiltin, Slot::InternalBinding, Slot::Primordials];
-    let arguments: Vec<_> = arguments.iter().filter_map(|slot| env.slot(scope, *slot)).collect();
+    let arguments = [
+        Slot::Process,
+        Slot::RequireBuiltin,
+        Slot::InternalBinding,
+        Slot::Primordials,
+    ];
+    let arguments: Vec<_> = arguments
+        .iter()
+        .filter_map(|slot| env.slot(scope, *slot))
+        .collect();
     let receiver = v8::undefined(scope).into();
     function.call(scope, receiver, &arguments)
 }
@@ -123,7 +157,10 @@ pub(crate) fn get_linked_binding(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let message = format!("No such binding: {}", args.get(0).to_rust_string_lossy(scope));
+    let message = format!(
+        "No such binding: {}",
+        args.get(0).to_rust_string_lossy(scope)
+    );
     exception::throw(scope, ErrorKind::Error, "ERR_INVALID_MODULE", &message);
 }
 

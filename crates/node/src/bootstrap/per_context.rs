@@ -8,12 +8,17 @@ use crate::{convert, exception};
 /// Name of the private symbol under which a context's global keeps the exports of the per-context scripts.
 const EXPORTS_KEY: &str = "per_context_binding_exports";
 
-const SCRIPTS: [&str; 3] =
-    ["internal/per_context/primordials", "internal/per_context/domexception", "internal/per_context/messageport"];
+const SCRIPTS: [&str; 3] = [
+    "internal/per_context/primordials",
+    "internal/per_context/domexception",
+    "internal/per_context/messageport",
+];
 
 /// Runs the per-context scripts in the scope's current context. Returns the exports object, whose `primordials` is
 /// set; `None` with an exception pending if a script failed.
-pub fn initialize_context<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
+pub fn initialize_context<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
     let context = scope.get_current_context();
     initialize_runtime(scope, context);
@@ -23,7 +28,9 @@ pub fn initialize_context<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Lo
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     convert::set(scope, exports, "emitMessage", undefined);
     let key = exports_key(scope);
-    context.global(scope).set_private(scope, key, exports.into());
+    context
+        .global(scope)
+        .set_private(scope, key, exports.into());
     let private_symbols = symbols_object(scope, &env, Slot::PrivateSymbols);
     let per_isolate_symbols = symbols_object(scope, &env, Slot::PerIsolateSymbols);
     for id in SCRIPTS {
@@ -31,7 +38,12 @@ pub fn initialize_context<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Lo
         function.call(
             scope,
             undefined,
-            &[exports.into(), primordials.into(), private_symbols.into(), per_isolate_symbols.into()],
+            &[
+                exports.into(),
+                primordials.into(),
+                private_symbols.into(),
+                per_isolate_symbols.into(),
+            ],
         )?;
     }
     Some(exports)
@@ -101,7 +113,9 @@ pub fn symbols_object<'s>(
             }
         }
     }
-    let object = template.new_instance(scope).unwrap_or_else(|| v8::Object::new(scope));
+    let object = template
+        .new_instance(scope)
+        .unwrap_or_else(|| v8::Object::new(scope));
     env.set_slot(scope, slot, object.into());
     object
 }

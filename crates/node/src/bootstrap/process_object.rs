@@ -27,7 +27,11 @@ pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::
     let versions = v8::Object::new(scope);
     for (key, value) in table["versions"].as_object().into_iter().flatten() {
         // The engine is ours, whatever the pinned binary links.
-        let text = if key == "v8" { v8::V8::get_version() } else { value.as_str().unwrap_or_default() };
+        let text = if key == "v8" {
+            v8::V8::get_version()
+        } else {
+            value.as_str().unwrap_or_default()
+        };
         let value = string(scope, text);
         read_only(scope, versions, key, value.into());
     }

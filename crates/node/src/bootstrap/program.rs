@@ -20,8 +20,11 @@ const INVALID_COMMAND_LINE_ARGUMENT: i32 = 9;
 pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let process = env.process();
-    let arguments: Vec<String> =
-        process.argv().iter().map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
+    let arguments: Vec<String> = process
+        .argv()
+        .iter()
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect();
     let options = match Options::parse(arguments.get(1..).unwrap_or_default()) {
         Ok(options) => options,
         Err(message) => {
@@ -31,7 +34,9 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         }
     };
     if options.flag("--version") {
-        let version = crate::tables::tables()["process"]["version"].as_str().unwrap_or_default();
+        let version = crate::tables::tables()["process"]["version"]
+            .as_str()
+            .unwrap_or_default();
         report::write_fd(scope, 1, format!("{version}\n").as_bytes());
         exit::exit_process(scope, 0);
         return;
@@ -49,7 +54,12 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
 
 /// Node's order of main scripts.
 fn main_script(options: &Options, process: &Process) -> &'static str {
-    if options.script.first().is_some_and(|script| script == "inspect") && !options.has_eval {
+    if options
+        .script
+        .first()
+        .is_some_and(|script| script == "inspect")
+        && !options.has_eval
+    {
         return "internal/main/inspect";
     }
     if options.flag("--help") {
@@ -74,7 +84,9 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
     if options.script.first().is_some_and(|script| script != "-") {
         return "internal/main/run_main_module";
     }
-    let terminal = process.file(0).is_ok_and(|file| file.kind() == secure_exec_kernel::FileKind::Tty);
+    let terminal = process
+        .file(0)
+        .is_ok_and(|file| file.kind() == secure_exec_kernel::FileKind::Tty);
     if interactive || terminal {
         return "internal/main/repl";
     }
@@ -85,9 +97,11 @@ fn start_clock(env: &Env) {
     let kernel = env.kernel();
     let clock = kernel.clock();
     let now = clock.monotonic();
-    env.time_origin.set(u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec));
+    env.time_origin
+        .set(u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec));
     let wall = clock.realtime();
-    env.time_origin_timestamp.set(wall.sec as f64 * 1e6 + f64::from(wall.nsec) / 1e3);
+    env.time_origin_timestamp
+        .set(wall.sec as f64 * 1e6 + f64::from(wall.nsec) / 1e3);
     env.event_loop.set_now(0.0);
 }
 
@@ -99,9 +113,15 @@ fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
 
 fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
     let env = Env::of(scope);
-    let Some(process) = env.object(scope, Slot::Process) else { return false };
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return false;
+    };
     // The bootstrap is resource 1, as in Node.
-    let context = AsyncContext { async_id: 1.0, trigger_async_id: 0.0, ..AsyncContext::none() };
+    let context = AsyncContext {
+        async_id: 1.0,
+        trigger_async_id: 0.0,
+        ..AsyncContext::none()
+    };
     callback_scope::call_in_scope(scope, process, &context, |scope| {
         run_script(scope, main).map(|_| v8::undefined(scope).into())
     });
@@ -142,11 +162,20 @@ fn exit_code(env: &Env) -> i32 {
 fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
     v8::scope!(let scope, scope);
     let env = Env::of(scope);
-    let Some(process) = env.object(scope, Slot::Process) else { return };
-    let Some(emit) = convert::get(scope, process, "emit") else { return };
-    let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else { return };
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return;
+    };
+    let Some(emit) = convert::get(scope, process, "emit") else {
+        return;
+    };
+    let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else {
+        return;
+    };
     let code = exit_code(&env);
-    let arguments = [string(scope, event).into(), v8::Integer::new(scope, code).into()];
+    let arguments = [
+        string(scope, event).into(),
+        v8::Integer::new(scope, code).into(),
+    ];
     if in_scope {
         callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
             emit.call(scope, process.into(), &arguments)
@@ -185,7 +214,9 @@ fn unsettled_top_level_await(scope: &mut v8::PinScope<'_, '_>) -> bool {
     let env = Env::of(scope);
     let key = env.private(scope, "entry_point_promise_private_symbol");
     let global = env.context(scope).global(scope);
-    let promise = global.get_private(scope, key).and_then(|value| v8::Local::<v8::Promise>::try_from(value).ok());
+    let promise = global
+        .get_private(scope, key)
+        .and_then(|value| v8::Local::<v8::Promise>::try_from(value).ok());
     promise.is_some_and(|promise| promise.state() == v8::PromiseState::Pending)
 }
 
@@ -194,8 +225,15 @@ fn warn_unsettled(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let key = env.private(scope, "entry_point_module_private_symbol");
     let global = env.context(scope).global(scope);
-    let Some(wrap) = global.get_private(scope, key).filter(|value| value.is_object()) else { return };
-    let Some(messages) = crate::binding::module_wrap::stalled_messages(scope, wrap) else { return };
+    let Some(wrap) = global
+        .get_private(scope, key)
+        .filter(|value| value.is_object())
+    else {
+        return;
+    };
+    let Some(messages) = crate::binding::module_wrap::stalled_messages(scope, wrap) else {
+        return;
+    };
     for message in messages {
         let text = format!("Warning: Detected unsettled top-level await at {message}\n");
         report::write_stderr(scope, text.as_bytes());

@@ -34,7 +34,11 @@ pub(crate) fn install() {
 unsafe extern "C" fn out_of_memory(location: *const c_char, details: &v8::OomDetails) {
     // SAFETY: V8 passes null or a C string.
     let location = unsafe { text(location) };
-    let what = if details.is_heap_oom { "heap limit" } else { "memory limit" };
+    let what = if details.is_heap_oom {
+        "heap limit"
+    } else {
+        "memory limit"
+    };
     give_up(&format!("{what} ({location})"));
 }
 
@@ -43,9 +47,14 @@ fn failed_check(_file: &str, _line: i32, message: &str) {
 }
 
 fn give_up(message: &str) -> ! {
-    let own = EVENTS.try_with(|slot| slot.try_borrow().ok().and_then(|slot| slot.clone())).ok().flatten();
+    let own = EVENTS
+        .try_with(|slot| slot.try_borrow().ok().and_then(|slot| slot.clone()))
+        .ok()
+        .flatten();
     let events = own.or_else(|| ANY.try_lock()?.as_ref()?.upgrade());
-    let Some(events) = events else { std::process::abort() };
+    let Some(events) = events else {
+        std::process::abort()
+    };
     events.on_fatal(message);
     loop {
         std::thread::park();
@@ -59,5 +68,7 @@ unsafe fn text(pointer: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: by the caller.
-    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(pointer) }
+        .to_string_lossy()
+        .into_owned()
 }

@@ -84,7 +84,9 @@ fn run_job(
     env.set_process(process.clone());
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();
-    let watched = engine.watchdog.watch(&process, handle.clone(), options.cpu_time_limit);
+    let watched = engine
+        .watchdog
+        .watch(&process, handle.clone(), options.cpu_time_limit);
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {

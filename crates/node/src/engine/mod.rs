@@ -114,14 +114,21 @@ impl Engine {
     }
 
     fn refill(&self) {
-        while self.spares.lock().len() + self.starting.load(Ordering::Relaxed) < self.config.spare_isolates {
+        while self.spares.lock().len() + self.starting.load(Ordering::Relaxed)
+            < self.config.spare_isolates
+        {
             self.starting.fetch_add(1, Ordering::Relaxed);
-            let Some(engine) = self.this.upgrade() else { return };
-            if self.start_thread(move |sender| {
-                // Announced by the guest thread once the isolate is restored.
-                engine.spares.lock().push(sender);
-                engine.starting.fetch_sub(1, Ordering::Relaxed);
-            }).is_err() {
+            let Some(engine) = self.this.upgrade() else {
+                return;
+            };
+            if self
+                .start_thread(move |sender| {
+                    // Announced by the guest thread once the isolate is restored.
+                    engine.spares.lock().push(sender);
+                    engine.starting.fetch_sub(1, Ordering::Relaxed);
+                })
+                .is_err()
+            {
                 self.starting.fetch_sub(1, Ordering::Relaxed);
                 return;
             }
@@ -129,9 +136,15 @@ impl Engine {
     }
 
     /// Starts a guest thread; `announce` gets its job channel when the isolate is ready.
-    fn start_thread(&self, announce: impl FnOnce(Sender<Job>) + Send + 'static) -> std::io::Result<()> {
+    fn start_thread(
+        &self,
+        announce: impl FnOnce(Sender<Job>) + Send + 'static,
+    ) -> std::io::Result<()> {
         let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
-        let engine = self.this.upgrade().ok_or(std::io::ErrorKind::NotConnected)?;
+        let engine = self
+            .this
+            .upgrade()
+            .ok_or(std::io::ErrorKind::NotConnected)?;
         std::thread::Builder::new()
             .name("guest".to_owned())
             .stack_size(guest::STACK_SIZE)
@@ -162,10 +175,17 @@ impl Engine {
 
     fn start_thread_with(&self, job: Job) -> std::io::Result<()> {
         let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
-        let engine = self.this.upgrade().ok_or(std::io::ErrorKind::NotConnected)?;
-        let thread = std::thread::Builder::new().name("guest".to_owned()).stack_size(guest::STACK_SIZE);
+        let engine = self
+            .this
+            .upgrade()
+            .ok_or(std::io::ErrorKind::NotConnected)?;
+        let thread = std::thread::Builder::new()
+            .name("guest".to_owned())
+            .stack_size(guest::STACK_SIZE);
         thread.spawn(move || guest::main(&engine, receiver, || {}))?;
-        sender.send(job).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        sender
+            .send(job)
+            .map_err(|_| std::io::ErrorKind::BrokenPipe)?;
         Ok(())
     }
 }
@@ -194,6 +214,9 @@ impl Binfmt for NodeBinfmt {
     }
 
     fn start(&self, process: Arc<Process>, _image: ExecImage) -> Result<(), Errno> {
-        self.engine.run(Job { process, options: self.options.clone() })
+        self.engine.run(Job {
+            process,
+            options: self.options.clone(),
+        })
     }
 }

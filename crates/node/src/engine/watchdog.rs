@@ -61,7 +61,9 @@ impl Watchdog {
     pub(super) fn start(events: Arc<dyn EngineEvents>) -> Watchdog {
         let state = Arc::new(State::default());
         let weak = Arc::downgrade(&state);
-        let thread = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 << 10);
+        let thread = std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .stack_size(128 << 10);
         let spawned = thread.spawn(move || {
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
@@ -130,7 +132,10 @@ fn check(guest: &Watched, events: &dyn EngineEvents) {
         return;
     }
     let used = Duration::from_nanos(clock_time(guest.clock).saturating_sub(guest.base));
-    guest.used.store(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    guest.used.store(
+        u64::try_from(used.as_nanos()).unwrap_or(u64::MAX),
+        Ordering::Relaxed,
+    );
     if let Some(limit) = guest.limit
         && used > limit
     {
@@ -155,10 +160,14 @@ fn thread_clock() -> libc::clockid_t {
 
 /// Nanoseconds of `clock`; zero once its thread is gone.
 fn clock_time(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid place for the result; a stale clock id yields an error, not memory access.
     if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
         return 0;
     }
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }

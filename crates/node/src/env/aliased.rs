@@ -35,7 +35,9 @@ macro_rules! element {
                 buffer: v8::Local<'s, v8::ArrayBuffer>,
                 length: usize,
             ) -> v8::Local<'s, v8::Value> {
-                v8::$array::new(scope, buffer, 0, length).expect("the buffer has this length").into()
+                v8::$array::new(scope, buffer, 0, length)
+                    .expect("the buffer has this length")
+                    .into()
             }
         }
     };
@@ -110,30 +112,61 @@ impl Env {
     }
 
     /// Points the slot at an array that the library supplied, or that came out of the snapshot.
-    pub fn adopt_array(&self, scope: &v8::PinScope<'_, '_>, slot: Slot, array: v8::Local<'_, v8::TypedArray>) {
+    pub fn adopt_array(
+        &self,
+        scope: &v8::PinScope<'_, '_>,
+        slot: Slot,
+        array: v8::Local<'_, v8::TypedArray>,
+    ) {
         self.set_slot(scope, slot, array.into());
         if let Some(store) = array.get_backing_store() {
             self.remember(slot, store, array.byte_offset(), array.length());
         }
     }
 
-    fn remember(&self, slot: Slot, store: v8::SharedRef<v8::BackingStore>, byte_offset: usize, length: usize) {
-        self.aliased.borrow_mut()[slot as usize] = Some(Memory { store, byte_offset, length });
+    fn remember(
+        &self,
+        slot: Slot,
+        store: v8::SharedRef<v8::BackingStore>,
+        byte_offset: usize,
+        length: usize,
+    ) {
+        self.aliased.borrow_mut()[slot as usize] = Some(Memory {
+            store,
+            byte_offset,
+            length,
+        });
     }
 
     /// The shared array of `slot`; empty where there is none yet. The element type must be the one it was made with.
     pub fn aliased<T: Element>(&self, slot: Slot) -> Aliased<T> {
         let aliased = self.aliased.borrow();
         let Some(memory) = &aliased[slot as usize] else {
-            return Aliased { _store: None, data: std::ptr::null(), length: 0 };
+            return Aliased {
+                _store: None,
+                data: std::ptr::null(),
+                length: 0,
+            };
         };
         let Some(data) = memory.store.data() else {
-            return Aliased { _store: None, data: std::ptr::null(), length: 0 };
+            return Aliased {
+                _store: None,
+                data: std::ptr::null(),
+                length: 0,
+            };
         };
         // SAFETY: the offset lies within the store, as V8 checked when the array was made.
         let data = unsafe { data.as_ptr().cast::<u8>().add(memory.byte_offset) };
-        let room = memory.store.byte_length().saturating_sub(memory.byte_offset) / size_of::<T>();
+        let room = memory
+            .store
+            .byte_length()
+            .saturating_sub(memory.byte_offset)
+            / size_of::<T>();
         debug_assert_eq!(data.align_offset(align_of::<T>()), 0);
-        Aliased { _store: Some(memory.store.clone()), data: data.cast(), length: memory.length.min(room) }
+        Aliased {
+            _store: Some(memory.store.clone()),
+            data: data.cast(),
+            length: memory.length.min(room),
+        }
     }
 }

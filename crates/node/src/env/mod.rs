@@ -85,7 +85,10 @@ impl Env {
     /// # Panics
     /// Where the isolate was not made by this crate: that cannot happen in a callback of ours.
     pub fn of(isolate: &v8::Isolate) -> Rc<Env> {
-        isolate.get_slot::<Rc<Env>>().expect("every isolate of this crate has an Env").clone()
+        isolate
+            .get_slot::<Rc<Env>>()
+            .expect("every isolate of this crate has an Env")
+            .clone()
     }
 
     /// The kernel process that this isolate runs, absent while the snapshot is built and in a spare isolate.
@@ -98,7 +101,8 @@ impl Env {
     /// # Panics
     /// While the snapshot is built: bindings that need a process are not called then.
     pub fn process(&self) -> Arc<Process> {
-        self.try_process().expect("guest code runs only inside a process")
+        self.try_process()
+            .expect("guest code runs only inside a process")
     }
 
     /// The kernel of the process.
@@ -106,7 +110,10 @@ impl Env {
     /// # Panics
     /// As [`Env::process`].
     pub fn kernel(&self) -> Arc<Kernel> {
-        self.kernel.borrow().clone().expect("guest code runs only inside a process")
+        self.kernel
+            .borrow()
+            .clone()
+            .expect("guest code runs only inside a process")
     }
 
     /// Binds the isolate to its process, before any guest code runs.
@@ -116,22 +123,41 @@ impl Env {
     }
 
     /// Stores a value that native code needs again.
-    pub fn set_slot(&self, scope: &v8::PinScope<'_, '_>, slot: Slot, value: v8::Local<'_, v8::Value>) {
+    pub fn set_slot(
+        &self,
+        scope: &v8::PinScope<'_, '_>,
+        slot: Slot,
+        value: v8::Local<'_, v8::Value>,
+    ) {
         self.slots.borrow_mut()[slot as usize] = Some(v8::Global::new(scope, value));
     }
 
     /// The value stored under `slot`.
-    pub fn slot<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Value>> {
-        self.slots.borrow()[slot as usize].as_ref().map(|value| v8::Local::new(scope, value))
+    pub fn slot<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        slot: Slot,
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        self.slots.borrow()[slot as usize]
+            .as_ref()
+            .map(|value| v8::Local::new(scope, value))
     }
 
     /// The function stored under `slot`, if a function is.
-    pub fn function<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Function>> {
+    pub fn function<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        slot: Slot,
+    ) -> Option<v8::Local<'s, v8::Function>> {
         self.slot(scope, slot)?.try_cast().ok()
     }
 
     /// The object stored under `slot`, if an object is.
-    pub fn object<'s>(&self, scope: &v8::PinScope<'s, '_>, slot: Slot) -> Option<v8::Local<'s, v8::Object>> {
+    pub fn object<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        slot: Slot,
+    ) -> Option<v8::Local<'s, v8::Object>> {
         self.slot(scope, slot)?.try_cast().ok()
     }
 
@@ -141,7 +167,10 @@ impl Env {
     /// Before `set_context`.
     pub fn context<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Context> {
         let context = self.context.borrow();
-        v8::Local::new(scope, context.as_ref().expect("the main context is set at boot"))
+        v8::Local::new(
+            scope,
+            context.as_ref().expect("the main context is set at boot"),
+        )
     }
 
     /// Sets the main context.
@@ -152,8 +181,14 @@ impl Env {
     /// Drops every handle into the heap; the isolate is about to be disposed of.
     pub fn clear(&self) {
         self.event_loop.clear();
-        self.slots.borrow_mut().iter_mut().for_each(|slot| *slot = None);
-        self.aliased.borrow_mut().iter_mut().for_each(|memory| *memory = None);
+        self.slots
+            .borrow_mut()
+            .iter_mut()
+            .for_each(|slot| *slot = None);
+        self.aliased
+            .borrow_mut()
+            .iter_mut()
+            .for_each(|memory| *memory = None);
         self.templates.borrow_mut().clear();
         self.names.borrow_mut().clear();
         self.symbols.borrow_mut().clear();
@@ -165,44 +200,66 @@ impl Env {
     }
 
     /// An internalised string, made once.
-    pub fn name<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, text: &'static str) -> v8::Local<'s, v8::String> {
+    pub fn name<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_, ()>,
+        text: &'static str,
+    ) -> v8::Local<'s, v8::String> {
         if let Some(name) = self.names.borrow().get(text) {
             return v8::Local::new(scope, name);
         }
-        let name = v8::String::new_from_utf8(scope, text.as_bytes(), v8::NewStringType::Internalized)
-            .expect("a name in our code is short");
-        self.names.borrow_mut().insert(text, v8::Global::new(scope, name));
+        let name =
+            v8::String::new_from_utf8(scope, text.as_bytes(), v8::NewStringType::Internalized)
+                .expect("a name in our code is short");
+        self.names
+            .borrow_mut()
+            .insert(text, v8::Global::new(scope, name));
         name
     }
 
     /// A symbol of `internalBinding('symbols')` by its key there, for example `owner_symbol` or `handle_onclose`.
-    pub fn symbol<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, key: &'static str) -> v8::Local<'s, v8::Symbol> {
+    pub fn symbol<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_, ()>,
+        key: &'static str,
+    ) -> v8::Local<'s, v8::Symbol> {
         if let Some(symbol) = self.symbols.borrow().get(key) {
             return v8::Local::new(scope, symbol);
         }
         let description = tables()["symbols"][key].as_str().unwrap_or(key);
         let description = v8::String::new(scope, description).expect("a description is short");
         let symbol = v8::Symbol::for_api(scope, description);
-        self.symbols.borrow_mut().insert(key, v8::Global::new(scope, symbol));
+        self.symbols
+            .borrow_mut()
+            .insert(key, v8::Global::new(scope, symbol));
         symbol
     }
 
     /// A private symbol of `internalBinding('util').privateSymbols` by its key there.
-    pub fn private<'s>(&self, scope: &v8::PinScope<'s, '_, ()>, key: &'static str) -> v8::Local<'s, v8::Private> {
+    pub fn private<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_, ()>,
+        key: &'static str,
+    ) -> v8::Local<'s, v8::Private> {
         if let Some(private) = self.privates.borrow().get(key) {
             return v8::Local::new(scope, private);
         }
         let description = tables()["privateSymbols"][key].as_str().unwrap_or(key);
         let description = v8::String::new(scope, description).expect("a description is short");
         let private = v8::Private::for_api(scope, Some(description));
-        self.privates.borrow_mut().insert(key, v8::Global::new(scope, private));
+        self.privates
+            .borrow_mut()
+            .insert(key, v8::Global::new(scope, private));
         private
     }
 
     /// A binding's own state, one value of each type per isolate, made by `Default` at the first use.
     pub fn state<T: Default + 'static>(&self) -> Rc<T> {
         let mut states = self.states.borrow_mut();
-        let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(T::default())).clone();
+        let state = states
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Rc::new(T::default()))
+            .clone();
         state.downcast().expect("the key is the type")
     }
 
@@ -212,7 +269,10 @@ impl Env {
         scope: &v8::PinScope<'s, '_, ()>,
         key: &str,
     ) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
-        self.templates.borrow().get(key).map(|template| v8::Local::new(scope, template))
+        self.templates
+            .borrow()
+            .get(key)
+            .map(|template| v8::Local::new(scope, template))
     }
 
     /// Registers a class template; the order of registration is kept for the snapshot.
@@ -222,21 +282,30 @@ impl Env {
         key: &str,
         template: v8::Local<'_, v8::FunctionTemplate>,
     ) {
-        self.templates.borrow_mut().insert(key.to_owned(), v8::Global::new(scope, template));
+        self.templates
+            .borrow_mut()
+            .insert(key.to_owned(), v8::Global::new(scope, template));
     }
 
     /// Saves what the startup snapshot must carry besides the heap itself: the slots, as one array.
     pub fn slots_array<'s>(&self, scope: &v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Array> {
         let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
-        let slots: Vec<v8::Local<v8::Value>> =
-            Slot::ALL.iter().map(|slot| self.slot(scope, *slot).unwrap_or(undefined)).collect();
+        let slots: Vec<v8::Local<v8::Value>> = Slot::ALL
+            .iter()
+            .map(|slot| self.slot(scope, *slot).unwrap_or(undefined))
+            .collect();
         v8::Array::new_with_elements(scope, &slots)
     }
 
     /// Takes the slots back out of the snapshot.
     pub fn restore_slots(&self, scope: &v8::PinScope<'_, '_>, slots: v8::Local<'_, v8::Array>) {
         for (index, slot) in Slot::ALL.iter().enumerate() {
-            let Some(value) = u32::try_from(index).ok().and_then(|index| slots.get_index(scope, index)) else { continue };
+            let Some(value) = u32::try_from(index)
+                .ok()
+                .and_then(|index| slots.get_index(scope, index))
+            else {
+                continue;
+            };
             if value.is_undefined() {
                 continue;
             }

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use park::LoopHandle;
-pub use run::{update_time, alive, clock_now, run};
+pub use run::{alive, clock_now, run, update_time};
 use task::Tasks;
 
 /// What runs on the loop when something finished; may call into JavaScript by `callback_scope`.
@@ -173,7 +173,10 @@ impl EventLoop {
 
     /// Drops all pending work with the handles it holds.
     pub(crate) fn clear(&self) {
-        let tasks = std::mem::replace(&mut *self.tasks.borrow_mut(), Tasks::new(self.shared.clone()));
+        let tasks = std::mem::replace(
+            &mut *self.tasks.borrow_mut(),
+            Tasks::new(self.shared.clone()),
+        );
         drop(tasks);
         drop(self.ready.take());
         drop(self.closing.take());

@@ -47,18 +47,28 @@ impl Shared {
     /// Takes what arrived; waits for it up to `timeout` (`None`: for ever, zero: not at all).
     pub(super) fn take(&self, timeout: Option<Duration>) -> (VecDeque<u64>, VecDeque<Posted>) {
         let mut inbox = self.inbox.lock();
-        let idle = |inbox: &Inbox| inbox.woken.is_empty() && inbox.posted.is_empty() && !inbox.notified;
+        let idle =
+            |inbox: &Inbox| inbox.woken.is_empty() && inbox.posted.is_empty() && !inbox.notified;
         if idle(&inbox) && !self.aborted() {
             match timeout {
                 Some(timeout) if timeout.is_zero() => {}
                 Some(timeout) => {
-                    self.condvar.wait_while_for(&mut inbox, |inbox| idle(inbox) && !self.aborted(), timeout);
+                    self.condvar.wait_while_for(
+                        &mut inbox,
+                        |inbox| idle(inbox) && !self.aborted(),
+                        timeout,
+                    );
                 }
-                None => self.condvar.wait_while(&mut inbox, |inbox| idle(inbox) && !self.aborted()),
+                None => self
+                    .condvar
+                    .wait_while(&mut inbox, |inbox| idle(inbox) && !self.aborted()),
             }
         }
         inbox.notified = false;
-        (std::mem::take(&mut inbox.woken), std::mem::take(&mut inbox.posted))
+        (
+            std::mem::take(&mut inbox.woken),
+            std::mem::take(&mut inbox.posted),
+        )
     }
 }
 
@@ -114,7 +124,9 @@ pub(super) fn block_on<T>(shared: &Arc<Shared>, future: impl Future<Output = T>)
             return Some(value);
         }
         let mut inbox = shared.inbox.lock();
-        shared.condvar.wait_while(&mut inbox, |_| !unpark.1.load(Ordering::Acquire) && !shared.aborted());
+        shared.condvar.wait_while(&mut inbox, |_| {
+            !unpark.1.load(Ordering::Acquire) && !shared.aborted()
+        });
         unpark.1.store(false, Ordering::Release);
         if shared.aborted() {
             return None;

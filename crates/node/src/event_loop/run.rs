@@ -16,7 +16,11 @@ pub fn run(scope: &mut v8::PinScope<'_, '_>) {
     }
     while alive(scope) && !halted(scope, &env) {
         let timeout = if scope.has_pending_background_tasks() {
-            Some(backend_timeout(&env).unwrap_or(BACKGROUND_POLL).min(BACKGROUND_POLL))
+            Some(
+                backend_timeout(&env)
+                    .unwrap_or(BACKGROUND_POLL)
+                    .min(BACKGROUND_POLL),
+            )
         } else {
             backend_timeout(&env)
         };
@@ -48,7 +52,9 @@ fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
 
 /// Milliseconds of the kernel's monotonic clock since the process started.
 pub fn clock_now(env: &Env) -> f64 {
-    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else { return 0.0 };
+    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else {
+        return 0.0;
+    };
     let now = kernel.clock().monotonic();
     let nanoseconds = u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec);
     nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
@@ -70,7 +76,9 @@ fn backend_timeout(env: &Env) -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     let due = event_loop.timer.get()?;
-    Some(Duration::from_secs_f64((due - clock_now(env)).max(0.0) / 1000.0))
+    Some(Duration::from_secs_f64(
+        (due - clock_now(env)).max(0.0) / 1000.0,
+    ))
 }
 
 fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) {
@@ -78,7 +86,9 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
     let (woken, posted) = env.event_loop.shared.take(timeout);
     if timeout != Some(Duration::ZERO) {
         let waited = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        env.event_loop.idle_time.set(env.event_loop.idle_time.get() + waited);
+        env.event_loop
+            .idle_time
+            .set(env.event_loop.idle_time.get() + waited);
     }
     update_time(env);
     run_platform_tasks(scope, env);
@@ -94,7 +104,9 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
         if halted(scope, env) {
             return;
         }
-        let Some(mut task) = env.event_loop.tasks.borrow_mut().take(key) else { continue };
+        let Some(mut task) = env.event_loop.tasks.borrow_mut().take(key) else {
+            continue;
+        };
         match task.poll() {
             Poll::Pending => env.event_loop.tasks.borrow_mut().put_back(key, task),
             Poll::Ready(completion) => {
@@ -140,8 +152,12 @@ fn check(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
     }
     loop {
         v8::scope!(let scope, scope);
-        let Some(function) = env.function(scope, Slot::ProcessImmediate) else { return };
-        let Some(process) = env.object(scope, Slot::Process) else { return };
+        let Some(function) = env.function(scope, Slot::ProcessImmediate) else {
+            return;
+        };
+        let Some(process) = env.object(scope, Slot::Process) else {
+            return;
+        };
         callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
             function.call(scope, process.into(), &[])
         });
@@ -162,19 +178,26 @@ fn close(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
 }
 
 fn run_timers(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let Some(due) = env.event_loop.timer.get() else { return };
+    let Some(due) = env.event_loop.timer.get() else {
+        return;
+    };
     if env.event_loop.now() < due || halted(scope, env) {
         return;
     }
     env.event_loop.timer.set(None);
     let next = loop {
         v8::scope!(let scope, scope);
-        let Some(function) = env.function(scope, Slot::ProcessTimers) else { return };
-        let Some(process) = env.object(scope, Slot::Process) else { return };
+        let Some(function) = env.function(scope, Slot::ProcessTimers) else {
+            return;
+        };
+        let Some(process) = env.object(scope, Slot::Process) else {
+            return;
+        };
         let now = v8::Number::new(scope, env.event_loop.now()).into();
-        let result = callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
-            function.call(scope, process.into(), &[now])
-        });
+        let result =
+            callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
+                function.call(scope, process.into(), &[now])
+            });
         if halted(scope, env) {
             return;
         }

@@ -40,15 +40,29 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn new(shared: Arc<Shared>) -> Tasks {
-        Tasks { shared, tasks: HashMap::new(), next_key: 1 }
+        Tasks {
+            shared,
+            tasks: HashMap::new(),
+            next_key: 1,
+        }
     }
 
     /// Adds a future; it is polled first in the next poll phase.
     pub(super) fn insert(&mut self, future: Pending, referenced: bool) -> TaskKey {
         let key = self.next_key;
         self.next_key += 1;
-        let waker = Waker::from(Arc::new(TaskWaker { key, shared: self.shared.clone() }));
-        self.tasks.insert(key, Task { future, waker, referenced });
+        let waker = Waker::from(Arc::new(TaskWaker {
+            key,
+            shared: self.shared.clone(),
+        }));
+        self.tasks.insert(
+            key,
+            Task {
+                future,
+                waker,
+                referenced,
+            },
+        );
         self.shared.wake_task(key);
         TaskKey(key)
     }

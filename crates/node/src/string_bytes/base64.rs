@@ -6,7 +6,11 @@ use super::Units;
 
 /// `bytes` in base64: the usual alphabet with padding, or that of URLs without.
 pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
-    let options = if url { Base64Options::Url } else { Base64Options::Default };
+    let options = if url {
+        Base64Options::Url
+    } else {
+        Base64Options::Default
+    };
     let mut text = vec![0; simdutf::base64_length_from_binary(bytes.len(), options)];
     // SAFETY: `text` has the length that simdutf asks for.
     let written = unsafe { simdutf::binary_to_base64(bytes, &mut text, options) };
@@ -21,8 +25,14 @@ pub fn decode(units: Units<'_>, target: &mut [u8]) -> usize {
         && simdutf::maximal_binary_length_from_base64(text) <= target.len()
     {
         // SAFETY: the target was just seen to be long enough.
-        let result =
-            unsafe { simdutf::base64_to_binary(text, target, Base64Options::Default, LastChunkHandling::Loose) };
+        let result = unsafe {
+            simdutf::base64_to_binary(
+                text,
+                target,
+                Base64Options::Default,
+                LastChunkHandling::Loose,
+            )
+        };
         if result.is_ok() {
             return result.count;
         }

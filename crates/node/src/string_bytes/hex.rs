@@ -17,7 +17,9 @@ pub fn encode(bytes: &[u8]) -> Vec<u8> {
 pub fn decode(units: Units<'_>, target: &mut [u8]) -> usize {
     let count = target.len().min(units.len() / 2);
     for (index, byte) in target.iter_mut().enumerate().take(count) {
-        let (Some(high), Some(low)) = (digit(units, index * 2), digit(units, index * 2 + 1)) else { return index };
+        let (Some(high), Some(low)) = (digit(units, index * 2), digit(units, index * 2 + 1)) else {
+            return index;
+        };
         *byte = high << 4 | low;
     }
     count

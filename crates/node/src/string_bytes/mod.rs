@@ -44,7 +44,9 @@ impl Encoding {
             Encoding::Buffer,
             Encoding::Base64url,
         ];
-        usize::try_from(number).ok().and_then(|index| ALL.get(index).copied())
+        usize::try_from(number)
+            .ok()
+            .and_then(|index| ALL.get(index).copied())
     }
 
     /// The encoding called `name`, in any case and spelling that Node takes (`ParseEncoding`).
@@ -72,7 +74,10 @@ impl Encoding {
         default: Encoding,
     ) -> Encoding {
         if value.is_int32() {
-            return value.integer_value(scope).and_then(Encoding::from_number).unwrap_or(default);
+            return value
+                .integer_value(scope)
+                .and_then(Encoding::from_number)
+                .unwrap_or(default);
         }
         if value.is_string() {
             return Encoding::from_name(&value.to_rust_string_lossy(scope)).unwrap_or(default);
@@ -83,7 +88,9 @@ impl Encoding {
 
 /// `ERR_STRING_TOO_LONG`, thrown where a result is longer than V8's strings can be.
 pub fn throw_string_too_long(scope: &mut v8::PinScope<'_, '_>) {
-    let limit = tables::binding("buffer")["constants"]["kStringMaxLength"].as_u64().unwrap_or(0x1fff_ffe8);
+    let limit = tables::binding("buffer")["constants"]["kStringMaxLength"]
+        .as_u64()
+        .unwrap_or(0x1fff_ffe8);
     let message = format!("Cannot create a string longer than 0x{limit:x} characters");
     exception::throw(scope, ErrorKind::Error, "ERR_STRING_TOO_LONG", &message);
 }
@@ -105,13 +112,18 @@ pub fn encode<'s>(
     let text = match encoding {
         Encoding::Utf8 => v8::String::new_from_utf8(scope, bytes, normal),
         Encoding::Latin1 => v8::String::new_from_one_byte(scope, bytes, normal),
-        Encoding::Ascii if simdutf::validate_ascii(bytes) => v8::String::new_from_one_byte(scope, bytes, normal),
+        Encoding::Ascii if simdutf::validate_ascii(bytes) => {
+            v8::String::new_from_one_byte(scope, bytes, normal)
+        }
         Encoding::Ascii if fits(bytes.len()) => {
             let stripped: Vec<u8> = bytes.iter().map(|byte| byte & 0x7f).collect();
             v8::String::new_from_one_byte(scope, &stripped, normal)
         }
         Encoding::Utf16le if fits(bytes.len() / 2) => {
-            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> = bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                .collect();
             v8::String::new_from_two_byte(scope, &units, normal)
         }
         Encoding::Hex if fits(bytes.len().saturating_mul(2)) => {
@@ -148,11 +160,17 @@ pub fn write(
         }
         Encoding::Utf16le => write_utf16(scope, string, target),
         Encoding::Hex => with_units(scope, string, |units| hex::decode(units, target)),
-        Encoding::Base64 | Encoding::Base64url => with_units(scope, string, |units| base64::decode(units, target)),
+        Encoding::Base64 | Encoding::Base64url => {
+            with_units(scope, string, |units| base64::decode(units, target))
+        }
     }
 }
 
-fn write_utf16(scope: &mut v8::PinScope<'_, '_>, string: v8::Local<'_, v8::String>, target: &mut [u8]) -> usize {
+fn write_utf16(
+    scope: &mut v8::PinScope<'_, '_>,
+    string: v8::Local<'_, v8::String>,
+    target: &mut [u8],
+) -> usize {
     let count = string.length().min(target.len() / 2);
     let target = &mut target[..count * 2];
     // SAFETY: any two bytes are a valid u16, and align_to_mut gives only whole, aligned elements.
@@ -221,7 +239,11 @@ pub fn with_units<T>(
 }
 
 /// How many bytes `string` takes in `encoding`; an upper bound for base64.
-pub fn size(scope: &mut v8::PinScope<'_, '_>, string: v8::Local<'_, v8::String>, encoding: Encoding) -> usize {
+pub fn size(
+    scope: &mut v8::PinScope<'_, '_>,
+    string: v8::Local<'_, v8::String>,
+    encoding: Encoding,
+) -> usize {
     let length = string.length();
     match encoding {
         Encoding::Utf8 | Encoding::Buffer => string.utf8_length(scope),
@@ -233,7 +255,11 @@ pub fn size(scope: &mut v8::PinScope<'_, '_>, string: v8::Local<'_, v8::String>,
 }
 
 /// The bytes of `string` in `encoding`.
-pub fn decode(scope: &mut v8::PinScope<'_, '_>, string: v8::Local<'_, v8::String>, encoding: Encoding) -> Vec<u8> {
+pub fn decode(
+    scope: &mut v8::PinScope<'_, '_>,
+    string: v8::Local<'_, v8::String>,
+    encoding: Encoding,
+) -> Vec<u8> {
     let mut bytes = vec![0; size(scope, string, encoding)];
     let written = write(scope, string, &mut bytes, encoding);
     bytes.truncate(written);

@@ -52,13 +52,19 @@ struct SocketAddress {
 struct BlockList(Arc<Mutex<Rules>>);
 
 impl TransferData for SocketAddress {
-    fn deserialize<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
         new_instance(scope, "SocketAddress", *self)
     }
 }
 
 impl TransferData for BlockList {
-    fn deserialize<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
         new_instance(scope, "BlockList", self.clone())
     }
 }
@@ -68,7 +74,9 @@ fn new_instance<'s, T: 'static>(
     class: &str,
     value: T,
 ) -> Option<v8::Local<'s, v8::Object>> {
-    let object = class_template(scope, class)?.instance_template(scope).new_instance(scope)?;
+    let object = class_template(scope, class)?
+        .instance_template(scope)
+        .new_instance(scope)?;
     wrap::wrap(scope, object, value);
     Some(object)
 }
@@ -115,10 +123,23 @@ fn new_socket_address(
     let family = args.get(2).int32_value(scope).unwrap_or(0);
     let flowlabel = args.get(3).uint32_value(scope).unwrap_or(0);
     let (Some(address), Ok(port)) = (parse_address(&text, family), u16::try_from(port)) else {
-        exception::throw(scope, ErrorKind::Error, "ERR_INVALID_ADDRESS", "Invalid socket address");
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_INVALID_ADDRESS",
+            "Invalid socket address",
+        );
         return;
     };
-    wrap::wrap(scope, args.this(), SocketAddress { address, port, flowlabel });
+    wrap::wrap(
+        scope,
+        args.this(),
+        SocketAddress {
+            address,
+            port,
+            flowlabel,
+        },
+    );
 }
 
 fn this_address(
@@ -138,14 +159,20 @@ fn detail(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(address) = this_address(scope, args.this().into()) else { return };
+    let Some(address) = this_address(scope, args.this().into()) else {
+        return;
+    };
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"detail\" argument must be an object");
         return;
     };
     let text = exception::string(scope, &address.address.to_string()).into();
     let port = v8::Integer::new(scope, address.port.into()).into();
-    let family = if address.address.is_ipv4() { AF_INET } else { AF_INET6 };
+    let family = if address.address.is_ipv4() {
+        AF_INET
+    } else {
+        AF_INET6
+    };
     let family = v8::Integer::new(scope, family).into();
     let flowlabel = v8::Integer::new_from_unsigned(scope, address.flowlabel).into();
     convert::set(scope, object, "address", text);
@@ -161,10 +188,20 @@ fn legacy_detail(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(address) = this_address(scope, args.this().into()) else { return };
+    let Some(address) = this_address(scope, args.this().into()) else {
+        return;
+    };
     let object = v8::Object::new(scope);
     let text = exception::string(scope, &address.address.to_string()).into();
-    let family = exception::string(scope, if address.address.is_ipv4() { "IPv4" } else { "IPv6" }).into();
+    let family = exception::string(
+        scope,
+        if address.address.is_ipv4() {
+            "IPv4"
+        } else {
+            "IPv6"
+        },
+    )
+    .into();
     let port = v8::Integer::new(scope, address.port.into()).into();
     convert::set(scope, object, "address", text);
     convert::set(scope, object, "family", family);
@@ -194,7 +231,10 @@ fn new_block_list(
     wrap::wrap(scope, args.this(), BlockList::default());
 }
 
-fn this_list(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<BlockList>> {
+fn this_list(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<BlockList>> {
     let list = wrap::unwrap::<BlockList>(scope, args.this().into());
     if list.is_none() {
         throw_invalid_argument(scope, "The receiver must be a BlockList");
@@ -207,7 +247,9 @@ fn add_address(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some(address) = this_address(scope, args.get(0)) {
         list.0.lock().add(Rule::Address(address.address));
     }
@@ -218,15 +260,21 @@ fn add_addresses(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     let Ok(addresses) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"addresses\" argument must be an array");
         return;
     };
     let mut rules = Vec::new();
     for index in 0..addresses.length() {
-        let Some(value) = addresses.get_index(scope, index) else { return };
-        let Some(address) = this_address(scope, value) else { return };
+        let Some(value) = addresses.get_index(scope, index) else {
+            return;
+        };
+        let Some(address) = this_address(scope, value) else {
+            return;
+        };
         rules.push(Rule::Address(address.address));
     }
     let mut list = list.0.lock();
@@ -238,13 +286,18 @@ fn remove_address(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some(address) = this_address(scope, args.get(0)) {
         list.0.lock().remove(&Rule::Address(address.address));
     }
 }
 
-fn range_argument(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<(IpAddr, IpAddr)> {
+fn range_argument(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<(IpAddr, IpAddr)> {
     let start = this_address(scope, args.get(0))?;
     let end = this_address(scope, args.get(1))?;
     Some((start.address, end.address))
@@ -256,8 +309,12 @@ fn add_range(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
-    let Some((start, end)) = range_argument(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
+    let Some((start, end)) = range_argument(scope, &args) else {
+        return;
+    };
     let in_order = start.to_canonical() <= end.to_canonical();
     if in_order {
         list.0.lock().add(Rule::Range(start, end));
@@ -270,17 +327,27 @@ fn remove_range(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some((start, end)) = range_argument(scope, &args) {
         list.0.lock().remove(&Rule::Range(start, end));
     }
 }
 
-fn subnet_argument(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rule> {
+fn subnet_argument(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rule> {
     let network = this_address(scope, args.get(0))?;
     let prefix = args.get(1).uint32_value(scope)?;
     if prefix > if network.address.is_ipv4() { 32 } else { 128 } {
-        exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", "The value of \"prefix\" is out of range.");
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "ERR_OUT_OF_RANGE",
+            "The value of \"prefix\" is out of range.",
+        );
         return None;
     }
     Some(Rule::Subnet(network.address, prefix))
@@ -291,7 +358,9 @@ fn add_subnet(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some(rule) = subnet_argument(scope, &args) {
         list.0.lock().add(rule);
     }
@@ -302,7 +371,9 @@ fn remove_subnet(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some(rule) = subnet_argument(scope, &args) {
         list.0.lock().remove(&rule);
     }
@@ -313,7 +384,9 @@ fn check(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     if let Some(address) = this_address(scope, args.get(0)) {
         rv.set_bool(list.0.lock().blocks(address.address));
     }
@@ -325,7 +398,9 @@ fn check_string(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     let text = args.get(0).to_rust_string_lossy(scope);
     let family = args.get(1).int32_value(scope).unwrap_or(0);
     rv.set_bool(parse_address(&text, family).is_some_and(|address| list.0.lock().blocks(address)));
@@ -336,9 +411,14 @@ fn get_rules(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(list) = this_list(scope, &args) else { return };
+    let Some(list) = this_list(scope, &args) else {
+        return;
+    };
     let rules = list.0.lock().list();
-    let rules: Vec<v8::Local<v8::Value>> = rules.iter().map(|rule| exception::string(scope, rule).into()).collect();
+    let rules: Vec<v8::Local<v8::Value>> = rules
+        .iter()
+        .map(|rule| exception::string(scope, rule).into())
+        .collect();
     rv.set(v8::Array::new_with_elements(scope, &rules).into());
 }
 

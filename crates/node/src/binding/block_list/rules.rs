@@ -36,7 +36,9 @@ impl fmt::Display for Rule {
         match self {
             Rule::Address(address) => write!(f, "Address: {} {address}", family(*address)),
             Rule::Range(start, end) => write!(f, "Range: {} {start}-{end}", family(*start)),
-            Rule::Subnet(network, prefix) => write!(f, "Subnet: {} {network}/{prefix}", family(*network)),
+            Rule::Subnet(network, prefix) => {
+                write!(f, "Subnet: {} {network}/{prefix}", family(*network))
+            }
         }
     }
 }
@@ -52,8 +54,14 @@ impl Rule {
                 }
             }
             Rule::Subnet(network, prefix) => {
-                let prefix = if network.is_ipv4() { prefix.saturating_add(96) } else { prefix };
-                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
+                let prefix = if network.is_ipv4() {
+                    prefix.saturating_add(96)
+                } else {
+                    prefix
+                };
+                let mask = u128::MAX
+                    .checked_shl(128_u32.saturating_sub(prefix))
+                    .unwrap_or(0);
                 (mapped(network).to_bits() ^ mapped(address).to_bits()) & mask == 0
             }
         }
@@ -140,6 +148,9 @@ mod tests {
         rules.add(Rule::Address(ip("1.2.3.4")));
         rules.add(Rule::Address(ip("::1")));
         rules.add(Rule::Address(ip("::ffff:1.2.3.4")));
-        assert_eq!(rules.list(), ["Address: IPv6 ::ffff:1.2.3.4", "Address: IPv6 ::1"]);
+        assert_eq!(
+            rules.list(),
+            ["Address: IPv6 ::ffff:1.2.3.4", "Address: IPv6 ::1"]
+        );
     }
 }

@@ -9,7 +9,12 @@ pub fn throw_not_a_buffer(scope: &mut v8::PinScope<'_, '_>) {
 
 /// The error of Node's `THROW_AND_RETURN_IF_OOB`.
 pub fn throw_index_out_of_range(scope: &mut v8::PinScope<'_, '_>) {
-    exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", "Index out of range");
+    exception::throw(
+        scope,
+        ErrorKind::RangeError,
+        "ERR_OUT_OF_RANGE",
+        "Index out of range",
+    );
 }
 
 /// A position in a buffer (`ParseArrayIndex`): `default` for undefined; throws and returns `None` where it is negative.

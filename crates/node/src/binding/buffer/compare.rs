@@ -12,7 +12,9 @@ pub fn compare(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let order = convert::with_bytes(args.get(0), |a| convert::with_bytes(args.get(1), |b| a.cmp(b)));
+    let order = convert::with_bytes(args.get(0), |a| {
+        convert::with_bytes(args.get(1), |b| a.cmp(b))
+    });
     match order.flatten() {
         Some(order) => rv.set_int32(number(order)),
         None => throw_not_a_buffer(scope),
@@ -25,10 +27,18 @@ pub fn compare_offset(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(target_start) = array_index(scope, args.get(2), 0) else { return };
-    let Some(source_start) = array_index(scope, args.get(3), 0) else { return };
-    let Some(target_end) = array_index(scope, args.get(4), 0) else { return };
-    let Some(source_end) = array_index(scope, args.get(5), 0) else { return };
+    let Some(target_start) = array_index(scope, args.get(2), 0) else {
+        return;
+    };
+    let Some(source_start) = array_index(scope, args.get(3), 0) else {
+        return;
+    };
+    let Some(target_end) = array_index(scope, args.get(4), 0) else {
+        return;
+    };
+    let Some(source_end) = array_index(scope, args.get(5), 0) else {
+        return;
+    };
     let order = convert::with_bytes(args.get(0), |source| {
         convert::with_bytes(args.get(1), |target| {
             let target_end = target_end.min(target.len());
@@ -46,7 +56,9 @@ pub fn compare_offset(
     });
     match order.flatten() {
         Some(Ok(order)) => rv.set_int32(number(order)),
-        Some(Err(message)) => exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", message),
+        Some(Err(message)) => {
+            exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", message)
+        }
         None => throw_not_a_buffer(scope),
     }
 }

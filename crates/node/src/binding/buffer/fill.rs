@@ -21,8 +21,12 @@ pub fn fill(
         throw_not_a_buffer(scope);
         return;
     };
-    let Some(start) = array_index(scope, args.get(2), 0) else { return };
-    let Some(end) = array_index(scope, args.get(3), length) else { return };
+    let Some(start) = array_index(scope, args.get(2), 0) else {
+        return;
+    };
+    let Some(end) = array_index(scope, args.get(3), length) else {
+        return;
+    };
     if start > end || end > length {
         rv.set_int32(OUT_OF_BOUNDS);
         return;
@@ -34,7 +38,9 @@ pub fn fill(
     } else if let Some(bytes) = convert::bytes(value) {
         bytes
     } else {
-        let Some(number) = value.uint32_value(scope) else { return };
+        let Some(number) = value.uint32_value(scope) else {
+            return;
+        };
         vec![number.to_le_bytes()[0]]
     };
     if pattern.is_empty() {

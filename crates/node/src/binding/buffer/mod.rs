@@ -52,9 +52,16 @@ fn create_unsafe_array_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(length) = args.get(0).integer_value(scope) else { return };
+    let Some(length) = args.get(0).integer_value(scope) else {
+        return;
+    };
     let Some(bytes) = usize::try_from(length).ok().and_then(zeroed) else {
-        exception::throw(scope, ErrorKind::RangeError, "ERR_MEMORY_ALLOCATION_FAILED", "Array buffer allocation failed");
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "ERR_MEMORY_ALLOCATION_FAILED",
+            "Array buffer allocation failed",
+        );
         return;
     };
     let store = v8::ArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
@@ -85,9 +92,15 @@ fn copy(
         throw_not_a_buffer(scope);
         return;
     }
-    let Some(target_start) = array_index(scope, args.get(2), 0) else { return };
-    let Some(source_start) = array_index(scope, args.get(3), 0) else { return };
-    let Some(length) = array_index(scope, args.get(4), 0) else { return };
+    let Some(target_start) = array_index(scope, args.get(2), 0) else {
+        return;
+    };
+    let Some(source_start) = array_index(scope, args.get(3), 0) else {
+        return;
+    };
+    let Some(length) = array_index(scope, args.get(4), 0) else {
+        return;
+    };
     rv.set_double(copy_bytes(target, target_start, source, source_start, length) as f64);
 }
 
@@ -102,9 +115,15 @@ fn copy_array_buffer(
         throw_not_a_buffer(scope);
         return;
     }
-    let Some(target_start) = array_index(scope, args.get(1), 0) else { return };
-    let Some(source_start) = array_index(scope, args.get(3), 0) else { return };
-    let Some(length) = array_index(scope, args.get(4), 0) else { return };
+    let Some(target_start) = array_index(scope, args.get(1), 0) else {
+        return;
+    };
+    let Some(source_start) = array_index(scope, args.get(3), 0) else {
+        return;
+    };
+    let Some(length) = array_index(scope, args.get(4), 0) else {
+        return;
+    };
     copy_bytes(target, target_start, source, source_start, length);
 }
 
@@ -115,22 +134,35 @@ fn copy_bytes(
     source_start: usize,
     length: usize,
 ) -> usize {
-    let (Some((target, target_offset, target_length)), Some((source, source_offset, source_length))) =
-        (convert::memory(target), convert::memory(source))
+    let (
+        Some((target, target_offset, target_length)),
+        Some((source, source_offset, source_length)),
+    ) = (convert::memory(target), convert::memory(source))
     else {
         return 0;
     };
-    let (Some(target), Some(source)) = (target, source) else { return 0 };
-    let (Some(target), Some(source)) = (target.data(), source.data()) else { return 0 };
-    let length =
-        length.min(target_length.saturating_sub(target_start)).min(source_length.saturating_sub(source_start));
+    let (Some(target), Some(source)) = (target, source) else {
+        return 0;
+    };
+    let (Some(target), Some(source)) = (target.data(), source.data()) else {
+        return 0;
+    };
+    let length = length
+        .min(target_length.saturating_sub(target_start))
+        .min(source_length.saturating_sub(source_start));
     if length == 0 {
         return 0;
     }
     // SAFETY: both ranges were clamped to their live stores; `copy` allows them to overlap.
     unsafe {
-        let from = source.as_ptr().cast::<u8>().add(source_offset + source_start);
-        let to = target.as_ptr().cast::<u8>().add(target_offset + target_start);
+        let from = source
+            .as_ptr()
+            .cast::<u8>()
+            .add(source_offset + source_start);
+        let to = target
+            .as_ptr()
+            .cast::<u8>()
+            .add(target_offset + target_start);
         std::ptr::copy(from, to, length);
     }
     length

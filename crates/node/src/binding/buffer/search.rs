@@ -86,8 +86,16 @@ fn search(
     end: v8::Local<'_, v8::Value>,
 ) -> Option<Search> {
     let offset = offset.integer_value(scope)?;
-    let end = if end.is_undefined() { None } else { Some(end.integer_value(scope)?) };
-    Some(Search { offset, forward: forward.is_true(), end })
+    let end = if end.is_undefined() {
+        None
+    } else {
+        Some(end.integer_value(scope)?)
+    };
+    Some(Search {
+        offset,
+        forward: forward.is_true(),
+        end,
+    })
 }
 
 fn unit_of(encoding: Encoding) -> usize {
@@ -108,10 +116,14 @@ pub fn index_of_string(
         throw_invalid_argument(scope, "argument must be a string");
         return;
     };
-    let Some(search) = search(scope, args.get(2), args.get(4), args.get(5)) else { return };
+    let Some(search) = search(scope, args.get(2), args.get(4), args.get(5)) else {
+        return;
+    };
     let encoding = Encoding::from_value(scope, args.get(3), Encoding::Utf8);
     let needle = string_bytes::decode(scope, value, encoding);
-    let found = convert::with_bytes(args.get(0), |bytes| search.find(bytes, &needle, unit_of(encoding)));
+    let found = convert::with_bytes(args.get(0), |bytes| {
+        search.find(bytes, &needle, unit_of(encoding))
+    });
     match found {
         Some(found) => rv.set_double(index(found)),
         None => throw_not_a_buffer(scope),
@@ -124,10 +136,14 @@ pub fn index_of_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(search) = search(scope, args.get(2), args.get(4), args.get(5)) else { return };
+    let Some(search) = search(scope, args.get(2), args.get(4), args.get(5)) else {
+        return;
+    };
     let encoding = Encoding::from_value(scope, args.get(3), Encoding::Utf8);
     let found = convert::with_bytes(args.get(0), |bytes| {
-        convert::with_bytes(args.get(1), |needle| search.find(bytes, needle, unit_of(encoding)))
+        convert::with_bytes(args.get(1), |needle| {
+            search.find(bytes, needle, unit_of(encoding))
+        })
     });
     match found.flatten() {
         Some(found) => rv.set_double(index(found)),
@@ -141,8 +157,12 @@ pub fn index_of_number(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(value) = args.get(1).uint32_value(scope) else { return };
-    let Some(search) = search(scope, args.get(2), args.get(3), args.get(4)) else { return };
+    let Some(value) = args.get(1).uint32_value(scope) else {
+        return;
+    };
+    let Some(search) = search(scope, args.get(2), args.get(3), args.get(4)) else {
+        return;
+    };
     let needle = [value.to_le_bytes()[0]];
     match convert::with_bytes(args.get(0), |bytes| search.find(bytes, &needle, 1)) {
         Some(found) => rv.set_double(index(found)),
@@ -155,7 +175,12 @@ mod tests {
     use super::Search;
 
     fn find(haystack: &str, needle: &str, offset: i64, forward: bool, end: i64) -> Option<usize> {
-        Search { offset, forward, end: Some(end) }.find(haystack.as_bytes(), needle.as_bytes(), 1)
+        Search {
+            offset,
+            forward,
+            end: Some(end),
+        }
+        .find(haystack.as_bytes(), needle.as_bytes(), 1)
     }
 
     #[test]
@@ -177,7 +202,11 @@ mod tests {
 
     #[test]
     fn utf16_matches_are_aligned() {
-        let search = Search { offset: 0, forward: true, end: None };
+        let search = Search {
+            offset: 0,
+            forward: true,
+            end: None,
+        };
         assert_eq!(search.find(&[0, 1, 2, 1, 2, 3], &[1, 2], 2), None);
         assert_eq!(search.find(&[0, 1, 1, 2], &[1, 2], 2), Some(2));
     }

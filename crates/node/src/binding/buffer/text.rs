@@ -70,8 +70,12 @@ fn slice(
         rv.set(v8::String::empty(scope).into());
         return;
     }
-    let Some(start) = array_index(scope, args.get(1), 0) else { return };
-    let Some(end) = array_index(scope, args.get(2), length) else { return };
+    let Some(start) = array_index(scope, args.get(1), 0) else {
+        return;
+    };
+    let Some(end) = array_index(scope, args.get(2), length) else {
+        return;
+    };
     let end = end.max(start);
     if end > length {
         throw_index_out_of_range(scope);
@@ -122,16 +126,27 @@ fn write(
         throw_invalid_argument(scope, "argument must be a string");
         return;
     };
-    let Some(offset) = array_index(scope, args.get(2), 0) else { return };
+    let Some(offset) = array_index(scope, args.get(2), 0) else {
+        return;
+    };
     if offset > length {
         let message = "\"offset\" is outside of buffer bounds";
-        exception::throw(scope, ErrorKind::RangeError, "ERR_BUFFER_OUT_OF_BOUNDS", message);
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "ERR_BUFFER_OUT_OF_BOUNDS",
+            message,
+        );
         return;
     }
-    let Some(room) = array_index(scope, args.get(3), length - offset) else { return };
+    let Some(room) = array_index(scope, args.get(3), length - offset) else {
+        return;
+    };
     let written = convert::with_bytes_mut(buffer, |bytes| {
         let end = offset.saturating_add(room).min(bytes.len());
-        bytes.get_mut(offset..end).map_or(0, |target| string_bytes::write(scope, string, target, encoding))
+        bytes.get_mut(offset..end).map_or(0, |target| {
+            string_bytes::write(scope, string, target, encoding)
+        })
     });
     rv.set_double(written.unwrap_or(0) as f64);
 }
@@ -178,7 +193,12 @@ fn validate(
         _ => v8::Local::<v8::ArrayBuffer>::try_from(value).ok(),
     };
     if buffer.is_some_and(|buffer| buffer.was_detached()) {
-        exception::throw(scope, ErrorKind::Error, "ERR_INVALID_STATE", "Cannot validate on a detached buffer");
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_INVALID_STATE",
+            "Cannot validate on a detached buffer",
+        );
         return None;
     }
     let valid = convert::with_bytes(value, test);
@@ -205,12 +225,21 @@ fn atob(
     let decoded = string_bytes::with_units(scope, string, |units| {
         let text: Vec<u8> = match units {
             Units::One(units) => units.to_vec(),
-            Units::Two(units) => units.iter().map(|unit| u8::try_from(*unit).unwrap_or(0xff)).collect(),
+            Units::Two(units) => units
+                .iter()
+                .map(|unit| u8::try_from(*unit).unwrap_or(0xff))
+                .collect(),
         };
         let mut bytes = vec![0; simdutf::maximal_binary_length_from_base64(&text)];
         // SAFETY: `bytes` has the length that simdutf asks for.
-        let result =
-            unsafe { simdutf::base64_to_binary(&text, &mut bytes, Base64Options::Default, LastChunkHandling::Loose) };
+        let result = unsafe {
+            simdutf::base64_to_binary(
+                &text,
+                &mut bytes,
+                Base64Options::Default,
+                LastChunkHandling::Loose,
+            )
+        };
         match result.error {
             ErrorCode::Success => {
                 bytes.truncate(result.count);

@@ -45,7 +45,9 @@ pub fn decode(literal: &str) -> Option<String> {
                 let mut value = digit.to_digit(8)?;
                 let more = if digit <= '3' { 2 } else { 1 };
                 for _ in 0..more {
-                    let Some(next) = letters.peek().and_then(|letter| letter.to_digit(8)) else { break };
+                    let Some(next) = letters.peek().and_then(|letter| letter.to_digit(8)) else {
+                        break;
+                    };
                     letters.next();
                     value = value * 8 + next;
                 }
@@ -62,7 +64,9 @@ fn push(units: &mut Vec<u16>, letter: char) {
 }
 
 fn hex(letters: &mut impl Iterator<Item = char>, count: usize) -> Option<u32> {
-    (0..count).try_fold(0, |value, _| Some(value * 16 + letters.next()?.to_digit(16)?))
+    (0..count).try_fold(0, |value, _| {
+        Some(value * 16 + letters.next()?.to_digit(16)?)
+    })
 }
 
 #[cfg(test)]
@@ -71,7 +75,10 @@ mod tests {
 
     #[test]
     fn escapes_are_decoded() {
-        assert_eq!(decode(r#""a\x41\u0042\u{1F600}\101\n""#).unwrap(), "aAB😀A\n");
+        assert_eq!(
+            decode(r#""a\x41\u0042\u{1F600}\101\n""#).unwrap(),
+            "aAB😀A\n"
+        );
         assert_eq!(decode(r"'\ud83d\ude00'").unwrap(), "😀");
         assert_eq!(decode("'a\\\r\nb'").unwrap(), "ab");
     }

@@ -34,8 +34,11 @@ fn parse(
         let name = exception::string(scope, &name).into();
         names.add(scope, name);
     }
-    let reexports: Vec<v8::Local<v8::Value>> =
-        found.reexports.iter().map(|specifier| exception::string(scope, specifier).into()).collect();
+    let reexports: Vec<v8::Local<v8::Value>> = found
+        .reexports
+        .iter()
+        .map(|specifier| exception::string(scope, specifier).into())
+        .collect();
     let reexports = v8::Array::new_with_elements(scope, &reexports).into();
     rv.set(v8::Array::new_with_elements(scope, &[names.into(), reexports]).into());
 }

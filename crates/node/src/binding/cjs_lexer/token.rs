@@ -119,19 +119,31 @@ impl Tokenizer<'_> {
                 _ => self.push(Kind::Punctuation(byte), self.position + 1),
             }
         }
-        if self.open.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.open.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 
     fn push(&mut self, kind: Kind, end: usize) {
         let depth = self.open.len();
-        self.tokens.push(Token { kind, start: self.position, end, depth });
+        self.tokens.push(Token {
+            kind,
+            start: self.position,
+            end,
+            depth,
+        });
         self.position = end;
         self.closed = None;
     }
 
     fn skip_line(&mut self) {
         let rest = &self.bytes[self.position..];
-        self.position += rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        self.position += rest
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))
+            .unwrap_or(rest.len());
     }
 
     fn word(&mut self) {
@@ -198,7 +210,10 @@ impl Tokenizer<'_> {
             Some(b'/') => self.skip_line(),
             Some(b'*') => {
                 let rest = &self.bytes[self.position + 2..];
-                let length = rest.windows(2).position(|pair| pair == b"*/").ok_or(Malformed)?;
+                let length = rest
+                    .windows(2)
+                    .position(|pair| pair == b"*/")
+                    .ok_or(Malformed)?;
                 self.position += length + 4;
             }
             _ if self.regex_may_follow() => {
@@ -237,15 +252,22 @@ impl Tokenizer<'_> {
 
     /// Whether a slash here starts a regular expression, by what stands before it.
     fn regex_may_follow(&self) -> bool {
-        let Some(last) = self.tokens.last() else { return true };
+        let Some(last) = self.tokens.last() else {
+            return true;
+        };
         match last.kind {
             Kind::Word => is_expression_keyword(&self.bytes[last.start..last.end]),
             Kind::Text | Kind::Number | Kind::Regex => false,
             // A piece that ends with `${` is followed by an expression, one with a backquote is a value.
             Kind::Template => self.bytes[last.end - 1] == b'{',
             Kind::Punctuation(b')') => self.closed_after(|tokenizer, before| {
-                let Kind::Word = before.kind else { return false };
-                matches!(&tokenizer.bytes[before.start..before.end], b"while" | b"for" | b"if")
+                let Kind::Word = before.kind else {
+                    return false;
+                };
+                matches!(
+                    &tokenizer.bytes[before.start..before.end],
+                    b"while" | b"for" | b"if"
+                )
             }),
             Kind::Punctuation(b'}') => self.closes_block(),
             Kind::Punctuation(b']') => false,
@@ -265,15 +287,22 @@ impl Tokenizer<'_> {
 
     /// Whether the closing brace ended a block or class and not an object.
     fn closes_block(&self) -> bool {
-        let Some(closed) = &self.closed else { return false };
+        let Some(closed) = &self.closed else {
+            return false;
+        };
         if closed.class_body || closed.before.is_none() {
             return true;
         }
         self.closed_after(|tokenizer, before| match before.kind {
             Kind::Punctuation(b';' | b')') => true,
-            Kind::Punctuation(b'>') => before.start > 0 && tokenizer.bytes[before.start - 1] == b'=',
+            Kind::Punctuation(b'>') => {
+                before.start > 0 && tokenizer.bytes[before.start - 1] == b'='
+            }
             Kind::Word => {
-                matches!(&tokenizer.bytes[before.start..before.end], b"catch" | b"finally" | b"else" | b"do" | b"try")
+                matches!(
+                    &tokenizer.bytes[before.start..before.end],
+                    b"catch" | b"finally" | b"else" | b"do" | b"try"
+                )
             }
             _ => false,
         })
@@ -285,7 +314,11 @@ impl Tokenizer<'_> {
         }
         let class_body = bracket == Bracket::Curly && std::mem::take(&mut self.class_pending);
         let before = self.tokens.len().checked_sub(2);
-        self.open.push(Open { bracket, before, class_body });
+        self.open.push(Open {
+            bracket,
+            before,
+            class_body,
+        });
         Ok(())
     }
 
@@ -296,7 +329,11 @@ impl Tokenizer<'_> {
     }
 
     fn close(&mut self, bracket: Bracket) -> Result<(), Malformed> {
-        let open = self.open.pop().filter(|open| open.bracket == bracket).ok_or(Malformed)?;
+        let open = self
+            .open
+            .pop()
+            .filter(|open| open.bracket == bracket)
+            .ok_or(Malformed)?;
         let byte = self.bytes[self.position];
         self.push(Kind::Punctuation(byte), self.position + 1);
         self.closed = Some(open);
@@ -304,7 +341,11 @@ impl Tokenizer<'_> {
     }
 
     fn close_curly(&mut self) -> Result<(), Malformed> {
-        if self.open.last().is_some_and(|open| open.bracket == Bracket::Template) {
+        if self
+            .open
+            .last()
+            .is_some_and(|open| open.bracket == Bracket::Template)
+        {
             self.open.pop();
             return self.template();
         }
@@ -339,7 +380,11 @@ mod tests {
     use super::{Kind, Malformed, tokenize};
 
     fn texts(source: &str) -> Vec<&str> {
-        tokenize(source).unwrap().iter().map(|token| &source[token.start..token.end]).collect()
+        tokenize(source)
+            .unwrap()
+            .iter()
+            .map(|token| &source[token.start..token.end])
+            .collect()
     }
 
     #[test]
@@ -352,7 +397,10 @@ mod tests {
 
     #[test]
     fn templates_nest() {
-        assert_eq!(texts("`a${ `b${c}d` }e`"), ["`a${", "`b${", "c", "}d`", "}e`"]);
+        assert_eq!(
+            texts("`a${ `b${c}d` }e`"),
+            ["`a${", "`b${", "c", "}d`", "}e`"]
+        );
     }
 
     #[test]

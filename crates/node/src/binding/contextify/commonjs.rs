@@ -43,8 +43,21 @@ fn compile_wrapper<'s>(
     wrapper: bool,
 ) -> Result<v8::Local<'s, v8::Function>, Option<Failure<'s>>> {
     let id = Env::of(scope).symbol(scope, "vm_dynamic_import_default_internal");
-    let unit = Unit { code, filename, line_offset: 0, column_offset: 0, id, cached_data: None };
-    let parameters = if wrapper { PARAMETERS.map(|name| exception::string(scope, name)).to_vec() } else { Vec::new() };
+    let unit = Unit {
+        code,
+        filename,
+        line_offset: 0,
+        column_offset: 0,
+        id,
+        cached_data: None,
+    };
+    let parameters = if wrapper {
+        PARAMETERS
+            .map(|name| exception::string(scope, name))
+            .to_vec()
+    } else {
+        Vec::new()
+    };
     v8::tc_scope!(let scope, scope);
     let (mut source, options) = unit.source(scope);
     let reason = v8::script_compiler::NoCacheReason::NoReason;
@@ -56,9 +69,13 @@ fn compile_wrapper<'s>(
     if scope.has_terminated() {
         return Err(None);
     }
-    let Some(error) = scope.exception() else { return Err(None) };
+    let Some(error) = scope.exception() else {
+        return Err(None);
+    };
     let message = scope.message();
-    let text = message.map(|message| message.get(scope).to_rust_string_lossy(scope)).unwrap_or_default();
+    let text = message
+        .map(|message| message.get(scope).to_rust_string_lossy(scope))
+        .unwrap_or_default();
     decorate::decorate_error_stack(scope, error, message, Offset::default());
     Err(Some(Failure { error, text }))
 }
@@ -73,7 +90,10 @@ fn is_module_syntax<'s>(
     if MODULE_SYNTAX.iter().any(|text| message.contains(text)) {
         return true;
     }
-    MAYBE_MODULE_SYNTAX.iter().any(|text| message.contains(text)) && compiles_as_module(scope, code, resource_name)
+    MAYBE_MODULE_SYNTAX
+        .iter()
+        .any(|text| message.contains(text))
+        && compiles_as_module(scope, code, resource_name)
 }
 
 fn compiles_as_module<'s>(
@@ -85,7 +105,19 @@ fn compiles_as_module<'s>(
     v8::tc_scope!(let scope, scope);
     let options = compile::host_defined_options(scope, id);
     let name = resource_name.into();
-    let origin = v8::ScriptOrigin::new(scope, name, 0, 0, true, -1, None, false, false, true, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        name,
+        0,
+        0,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        Some(options),
+    );
     let mut source = v8::script_compiler::Source::new(code, Some(&origin));
     v8::script_compiler::compile_module(scope, &mut source).is_some()
 }
@@ -96,9 +128,10 @@ pub fn compile_function_for_cjs_loader<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(code), Ok(filename)) =
-        (args.get(0).try_cast::<v8::String>(), args.get(1).try_cast::<v8::String>())
-    else {
+    let (Ok(code), Ok(filename)) = (
+        args.get(0).try_cast::<v8::String>(),
+        args.get(1).try_cast::<v8::String>(),
+    ) else {
         return compile::refuse(scope);
     };
     let should_detect_module = args.get(3).is_true();
@@ -125,7 +158,10 @@ pub fn compile_function_for_cjs_loader<'s>(
     let (source_map_url, source_url) = match function {
         Some(function) => {
             let origin = function.get_script_origin(scope);
-            (origin.source_map_url().unwrap_or(undefined), origin.resource_name().unwrap_or(undefined))
+            (
+                origin.source_map_url().unwrap_or(undefined),
+                origin.resource_name().unwrap_or(undefined),
+            )
         }
         None => (undefined, undefined),
     };
@@ -134,7 +170,12 @@ pub fn compile_function_for_cjs_loader<'s>(
     convert::set(scope, result, "cachedDataRejected", rejected);
     convert::set(scope, result, "sourceMapURL", source_map_url);
     convert::set(scope, result, "sourceURL", source_url);
-    convert::set(scope, result, "function", function.map_or(undefined, Into::into));
+    convert::set(
+        scope,
+        result,
+        "function",
+        function.map_or(undefined, Into::into),
+    );
     let as_module = v8::Boolean::new(scope, function.is_none()).into();
     convert::set(scope, result, "canParseAsESM", as_module);
     rv.set(result.into());
@@ -146,9 +187,10 @@ pub fn contains_module_syntax<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(code), Ok(filename)) =
-        (args.get(0).try_cast::<v8::String>(), args.get(1).try_cast::<v8::String>())
-    else {
+    let (Ok(code), Ok(filename)) = (
+        args.get(0).try_cast::<v8::String>(),
+        args.get(1).try_cast::<v8::String>(),
+    ) else {
         return compile::refuse(scope);
     };
     let resource_name = args.get(2).try_cast::<v8::String>().unwrap_or(filename);
@@ -156,7 +198,9 @@ pub fn contains_module_syntax<'s>(
     match compile_wrapper(scope, code, filename, wrapper) {
         Ok(_) => rv.set_bool(false),
         Err(None) => {}
-        Err(Some(failure)) => rv.set_bool(is_module_syntax(scope, &failure.text, code, resource_name)),
+        Err(Some(failure)) => {
+            rv.set_bool(is_module_syntax(scope, &failure.text, code, resource_name))
+        }
     }
 }
 
@@ -166,9 +210,10 @@ pub fn should_retry_as_esm<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(code), Ok(filename)) =
-        (args.get(0).try_cast::<v8::String>(), args.get(1).try_cast::<v8::String>())
-    else {
+    let (Ok(code), Ok(filename)) = (
+        args.get(0).try_cast::<v8::String>(),
+        args.get(1).try_cast::<v8::String>(),
+    ) else {
         return compile::refuse(scope);
     };
     match compile_wrapper(scope, code, filename, true) {
@@ -184,12 +229,17 @@ struct Warned(std::cell::Cell<bool>);
 
 /// Warns that an ES module was loaded as CommonJS. False when a listener of the warning threw: that exception is
 /// pending then.
-fn warn_about_module(scope: &mut v8::PinScope<'_, '_>, filename: v8::Local<'_, v8::String>) -> bool {
+fn warn_about_module(
+    scope: &mut v8::PinScope<'_, '_>,
+    filename: v8::Local<'_, v8::String>,
+) -> bool {
     let env = Env::of(scope);
     if env.state::<Warned>().0.replace(true) {
         return true;
     }
-    let Some(emit) = env.function(scope, crate::env::Slot::EmitWarningSync) else { return true };
+    let Some(emit) = env.function(scope, crate::env::Slot::EmitWarningSync) else {
+        return true;
+    };
     let text = format!(
         "Failed to load the ES module: {}. Make sure to set \"type\": \"module\" in the nearest package.json file or \
          use the .mjs extension.",
@@ -205,8 +255,31 @@ fn file_url(path: &str) -> String {
     let mut url = String::from("file://");
     for byte in path.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'('
-            | b')' | b'&' | b'=' | b'+' | b'$' | b',' | b';' | b':' | b'@' | b'|' | b'[' | b']' | b'^' => {
+            b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'0'..=b'9'
+            | b'/'
+            | b'-'
+            | b'_'
+            | b'.'
+            | b'!'
+            | b'~'
+            | b'*'
+            | b'\''
+            | b'('
+            | b')'
+            | b'&'
+            | b'='
+            | b'+'
+            | b'$'
+            | b','
+            | b';'
+            | b':'
+            | b'@'
+            | b'|'
+            | b'['
+            | b']'
+            | b'^' => {
                 url.push(char::from(byte));
             }
             _ => url.push_str(&format!("%{byte:02X}")),

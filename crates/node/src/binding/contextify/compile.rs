@@ -29,7 +29,10 @@ impl<'s> Unit<'s> {
     pub fn source<'a>(
         &'a self,
         scope: &mut v8::PinScope<'s, '_>,
-    ) -> (v8::script_compiler::Source, v8::script_compiler::CompileOptions) {
+    ) -> (
+        v8::script_compiler::Source,
+        v8::script_compiler::CompileOptions,
+    ) {
         let options = host_defined_options(scope, self.id);
         let origin = v8::ScriptOrigin::new(
             scope,
@@ -47,12 +50,22 @@ impl<'s> Unit<'s> {
         match &self.cached_data {
             Some(data) => {
                 let cached = v8::script_compiler::CachedData::new(data);
-                let source = v8::script_compiler::Source::new_with_cached_data(self.code, Some(&origin), cached);
-                (source, v8::script_compiler::CompileOptions::ConsumeCodeCache)
+                let source = v8::script_compiler::Source::new_with_cached_data(
+                    self.code,
+                    Some(&origin),
+                    cached,
+                );
+                (
+                    source,
+                    v8::script_compiler::CompileOptions::ConsumeCodeCache,
+                )
             }
             None => {
                 let source = v8::script_compiler::Source::new(self.code, Some(&origin));
-                (source, v8::script_compiler::CompileOptions::NoCompileOptions)
+                (
+                    source,
+                    v8::script_compiler::CompileOptions::NoCompileOptions,
+                )
             }
         }
     }
@@ -60,7 +73,9 @@ impl<'s> Unit<'s> {
 
 /// Whether V8 refused the code cache that was given; `None` where none was.
 pub fn cache_rejected(source: &v8::script_compiler::Source) -> Option<bool> {
-    source.get_cached_data().map(v8::script_compiler::CachedData::rejected)
+    source
+        .get_cached_data()
+        .map(v8::script_compiler::CachedData::rejected)
 }
 
 /// The bytes of an optional code cache argument; `Err` where it is something else.

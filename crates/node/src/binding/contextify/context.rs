@@ -59,14 +59,24 @@ pub fn contextified_context<'s>(
 
 /// Whether `context` has a microtask queue of its own (`microtaskMode: 'afterEvaluate'`).
 pub fn has_own_microtask_queue(context: v8::Local<'_, v8::Context>) -> bool {
-    let state = context.get_slot::<Attributes>().and_then(|attributes| attributes.state.upgrade());
+    let state = context
+        .get_slot::<Attributes>()
+        .and_then(|attributes| attributes.state.upgrade());
     state.is_some_and(|state| state.microtask_queue.is_some())
 }
 
 /// Runs the microtasks of `context`'s own queue, if it has one.
-pub fn perform_own_microtask_checkpoint(isolate: &mut v8::Isolate, context: v8::Local<'_, v8::Context>) {
-    let state = context.get_slot::<Attributes>().and_then(|attributes| attributes.state.upgrade());
-    if let Some(queue) = state.as_ref().and_then(|state| state.microtask_queue.as_ref()) {
+pub fn perform_own_microtask_checkpoint(
+    isolate: &mut v8::Isolate,
+    context: v8::Local<'_, v8::Context>,
+) {
+    let state = context
+        .get_slot::<Attributes>()
+        .and_then(|attributes| attributes.state.upgrade());
+    if let Some(queue) = state
+        .as_ref()
+        .and_then(|state| state.microtask_queue.as_ref())
+    {
         queue.perform_checkpoint(isolate);
     }
 }
@@ -131,8 +141,9 @@ fn create<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
     let main = env.context(scope);
-    let microtask_queue =
-        options.own_microtask_queue.then(|| v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit));
+    let microtask_queue = options
+        .own_microtask_queue
+        .then(|| v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit));
     let queue = match &microtask_queue {
         Some(own) => Some(&raw const **own),
         None => main.get_microtask_queue().map(std::ptr::from_ref),
@@ -161,7 +172,12 @@ fn create<'s>(
         let plain = env.name(scope, "Object");
         if !name.strict_equals(plain.into()) {
             let tag = v8::Symbol::get_to_string_tag(scope);
-            global.define_own_property(scope, tag.into(), name.into(), v8::PropertyAttribute::DONT_ENUM)?;
+            global.define_own_property(
+                scope,
+                tag.into(),
+                name.into(),
+                v8::PropertyAttribute::DONT_ENUM,
+            )?;
         }
     }
     let id_key = env.private(scope, "host_defined_option_symbol");
@@ -180,7 +196,10 @@ fn create<'s>(
     let data = sandbox.map_or_else(|| v8::undefined(scope).into(), v8::Local::<v8::Value>::from);
     context.set_embedder_data(SANDBOX, data);
     // From here on the interceptors answer.
-    context.set_slot(Rc::new(Attributes { allow_wasm: options.allow_wasm, state: Rc::downgrade(&state) }));
+    context.set_slot(Rc::new(Attributes {
+        allow_wasm: options.allow_wasm,
+        state: Rc::downgrade(&state),
+    }));
     Some(holder)
 }
 
@@ -188,5 +207,7 @@ unsafe extern "C" fn allow_wasm_code_generation(
     context: v8::Local<'_, v8::Context>,
     _source: v8::Local<'_, v8::String>,
 ) -> bool {
-    context.get_slot::<Attributes>().is_none_or(|attributes| attributes.allow_wasm)
+    context
+        .get_slot::<Attributes>()
+        .is_none_or(|attributes| attributes.allow_wasm)
 }

@@ -13,8 +13,11 @@ pub fn compile_function<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(code), Ok(filename), Ok(id)) = (args.get(0).try_cast(), args.get(1).try_cast(), args.get(9).try_cast())
-    else {
+    let (Ok(code), Ok(filename), Ok(id)) = (
+        args.get(0).try_cast(),
+        args.get(1).try_cast(),
+        args.get(9).try_cast(),
+    ) else {
         return compile::refuse(scope);
     };
     let Ok(cached_data) = compile::cached_data_argument(args.get(4)) else {
@@ -28,20 +31,33 @@ pub fn compile_function<'s>(
             None => return compile::refuse(scope),
         }
     };
-    let (Some(extensions), Some(parameters)) = (list(scope, args.get(7)), list(scope, args.get(8))) else {
+    let (Some(extensions), Some(parameters)) = (list(scope, args.get(7)), list(scope, args.get(8)))
+    else {
         return compile::refuse(scope);
     };
     let offset = Offset {
         line: args.get(2).int32_value(scope).unwrap_or(0),
         column: args.get(3).int32_value(scope).unwrap_or(0),
     };
-    let unit = Unit { code, filename, line_offset: offset.line, column_offset: offset.column, id, cached_data };
+    let unit = Unit {
+        code,
+        filename,
+        line_offset: offset.line,
+        column_offset: offset.column,
+        id,
+        cached_data,
+    };
     let compiled = {
         let scope = &mut v8::ContextScope::new(scope, parsing_context);
         compile_in_context(scope, &unit, &parameters, &extensions, offset)
     };
-    let Some((function, rejected)) = compiled else { return };
-    let produced = args.get(5).is_true().then(|| function.create_code_cache().map(|data| data.to_vec()));
+    let Some((function, rejected)) = compiled else {
+        return;
+    };
+    let produced = args
+        .get(5)
+        .is_true()
+        .then(|| function.create_code_cache().map(|data| data.to_vec()));
     let result = describe(scope, function);
     let key = Env::of(scope).private(scope, "host_defined_option_symbol");
     function.set_private(scope, key, id.into());
@@ -61,7 +77,9 @@ where
         return Some(Vec::new());
     }
     let array = value.try_cast::<v8::Array>().ok()?;
-    (0..array.length()).map(|index| array.get_index(scope, index)?.try_into().ok()).collect()
+    (0..array.length())
+        .map(|index| array.get_index(scope, index)?.try_into().ok())
+        .collect()
 }
 
 fn compile_in_context<'s>(
@@ -74,7 +92,14 @@ fn compile_in_context<'s>(
     v8::tc_scope!(let scope, scope);
     let (mut source, options) = unit.source(scope);
     let reason = v8::script_compiler::NoCacheReason::NoReason;
-    match v8::script_compiler::compile_function(scope, &mut source, parameters, extensions, options, reason) {
+    match v8::script_compiler::compile_function(
+        scope,
+        &mut source,
+        parameters,
+        extensions,
+        options,
+        reason,
+    ) {
         Some(function) => Some((function, compile::cache_rejected(&source))),
         None => {
             if let Some(error) = scope.exception()

@@ -54,7 +54,9 @@ fn get(
     holder: v8::Local<'_, v8::Object>,
     rv: &mut v8::ReturnValue<'_, v8::Value>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     v8::tc_scope!(let scope, scope);
     let global = context.global(scope);
@@ -81,7 +83,9 @@ fn set(
     value: v8::Local<'_, v8::Value>,
     holder: v8::Local<'_, v8::Object>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     let global = context.global(scope);
     let (on_global, read_only) = declared(scope, global, key);
@@ -138,7 +142,9 @@ fn query(
     holder: v8::Local<'_, v8::Object>,
     rv: &mut v8::ReturnValue<'_, v8::Integer>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     let global = context.global(scope);
     for object in [sandbox, global] {
@@ -146,7 +152,9 @@ fn query(
             None => return No,
             Some(false) => {}
             Some(true) => {
-                let Some(attributes) = object.get_real_named_property_attributes(scope, key) else { return No };
+                let Some(attributes) = object.get_real_named_property_attributes(scope, key) else {
+                    return No;
+                };
                 rv.set_uint32(attributes.as_u32());
                 return Yes;
             }
@@ -161,7 +169,9 @@ fn delete(
     holder: v8::Local<'_, v8::Object>,
     rv: &mut v8::ReturnValue<'_, v8::Boolean>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     if sandbox.delete(scope, key.into()).unwrap_or(false) {
         return No;
@@ -177,7 +187,9 @@ fn define(
     descriptor: &v8::PropertyDescriptor,
     holder: v8::Local<'_, v8::Object>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     let global = context.global(scope);
     if let Some(attributes) = global.get_real_named_property_attributes(scope, key)
@@ -188,11 +200,23 @@ fn define(
     }
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let mut copy = if descriptor.has_get() || descriptor.has_set() {
-        let getter = if descriptor.has_get() { descriptor.get() } else { undefined };
-        let setter = if descriptor.has_set() { descriptor.set() } else { undefined };
+        let getter = if descriptor.has_get() {
+            descriptor.get()
+        } else {
+            undefined
+        };
+        let setter = if descriptor.has_set() {
+            descriptor.set()
+        } else {
+            undefined
+        };
         v8::PropertyDescriptor::new_from_get_set(getter, setter)
     } else {
-        let value = if descriptor.has_value() { descriptor.value() } else { undefined };
+        let value = if descriptor.has_value() {
+            descriptor.value()
+        } else {
+            undefined
+        };
         if descriptor.has_writable() {
             v8::PropertyDescriptor::new_from_value_writable(value, descriptor.writable())
         } else {
@@ -215,7 +239,9 @@ fn describe(
     holder: v8::Local<'_, v8::Object>,
     rv: &mut v8::ReturnValue<'_, v8::Value>,
 ) -> Intercepted {
-    let Some((context, sandbox)) = of_global(scope, holder) else { return No };
+    let Some((context, sandbox)) = of_global(scope, holder) else {
+        return No;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     if sandbox.has_own_property(scope, key).unwrap_or(false)
         && let Some(descriptor) = sandbox.get_own_property_descriptor(scope, key)
@@ -251,8 +277,12 @@ fn named_enumerator(
     mut rv: v8::ReturnValue<'_, v8::Array>,
 ) {
     // V8 filters the list by the query interceptor.
-    let names =
-        own_keys(scope, args.holder(), v8::PropertyFilter::ALL_PROPERTIES, v8::IndexFilter::SkipIndices);
+    let names = own_keys(
+        scope,
+        args.holder(),
+        v8::PropertyFilter::ALL_PROPERTIES,
+        v8::IndexFilter::SkipIndices,
+    );
     if let Some(names) = names {
         rv.set(names);
     }
@@ -263,8 +293,12 @@ fn indexed_enumerator(
     args: v8::PropertyCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Array>,
 ) {
-    let names =
-        own_keys(scope, args.holder(), v8::PropertyFilter::SKIP_SYMBOLS, v8::IndexFilter::IncludeIndices);
+    let names = own_keys(
+        scope,
+        args.holder(),
+        v8::PropertyFilter::SKIP_SYMBOLS,
+        v8::IndexFilter::IncludeIndices,
+    );
     let Some(names) = names else { return };
     let mut indices = Vec::new();
     for index in 0..names.length() {

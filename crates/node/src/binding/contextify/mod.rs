@@ -27,7 +27,10 @@ pub fn define(definition: &mut Definition) {
         .function("stopSigintWatchdog", stop_sigint_watchdog)
         .function("watchdogHasPendingSigint", watchdog_has_pending_sigint)
         .function("measureMemory", measure_memory)
-        .function("compileFunctionForCJSLoader", commonjs::compile_function_for_cjs_loader)
+        .function(
+            "compileFunctionForCJSLoader",
+            commonjs::compile_function_for_cjs_loader,
+        )
         .function("containsModuleSyntax", commonjs::contains_module_syntax)
         .function("shouldRetryAsESM", commonjs::should_retry_as_esm);
     definition

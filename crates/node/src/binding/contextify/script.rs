@@ -49,19 +49,30 @@ pub fn new<'s>(
         line: args.get(2).int32_value(scope).unwrap_or(0),
         column: args.get(3).int32_value(scope).unwrap_or(0),
     };
-    let unit = Unit { code, filename, line_offset: offset.line, column_offset: offset.column, id, cached_data };
+    let unit = Unit {
+        code,
+        filename,
+        line_offset: offset.line,
+        column_offset: offset.column,
+        id,
+        cached_data,
+    };
     let this = args.this();
     wrap::wrap(scope, this, ContextifyScript { offset });
     let compiled = {
         let scope = &mut v8::ContextScope::new(scope, parsing_context);
         compile_script(scope, &unit, offset)
     };
-    let Some((script, rejected)) = compiled else { return };
+    let Some((script, rejected)) = compiled else {
+        return;
+    };
     this.set_internal_field(SCRIPT_FIELD, script.into());
     let key = Env::of(scope).private(scope, "host_defined_option_symbol");
     this.set_private(scope, key, id.into());
-    let produced =
-        args.get(5).is_true().then(|| script.create_code_cache().map(|data| data.to_vec()));
+    let produced = args
+        .get(5)
+        .is_true()
+        .then(|| script.create_code_cache().map(|data| data.to_vec()));
     compile::store_cache_result(scope, this, rejected, produced);
     let source_url = script.get_source_url(scope);
     convert::set(scope, this, "sourceURL", source_url);
@@ -115,7 +126,10 @@ pub fn create_cached_data<'s>(
     let Some(script) = unbound_script(scope, args.this()) else {
         return compile::refuse(scope);
     };
-    let data = script.create_code_cache().map(|data| data.to_vec()).unwrap_or_default();
+    let data = script
+        .create_code_cache()
+        .map(|data| data.to_vec())
+        .unwrap_or_default();
     let buffer = convert::buffer(scope, data);
     rv.set(buffer);
 }
@@ -130,7 +144,9 @@ pub fn run_in_context<'s>(
         let text = "Script methods can only be called on script instances.";
         return exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", text);
     };
-    let Some(state) = wrap::unwrap::<ContextifyScript>(scope, args.this().into()) else { return };
+    let Some(state) = wrap::unwrap::<ContextifyScript>(scope, args.this().into()) else {
+        return;
+    };
     let contextified = if args.get(0).is_null() {
         None
     } else {
@@ -146,7 +162,13 @@ pub fn run_in_context<'s>(
         None => Env::of(scope).context(scope),
     };
     let scope = &mut v8::ContextScope::new(scope, context);
-    let result = evaluate(scope, script, contextified.as_ref(), timeout, display_errors.then_some(state.offset));
+    let result = evaluate(
+        scope,
+        script,
+        contextified.as_ref(),
+        timeout,
+        display_errors.then_some(state.offset),
+    );
     if let Some(result) = result {
         rv.set(result);
     }

@@ -33,7 +33,9 @@ fn run(code: &str) -> String {
         let value = v8::Script::compile(scope, source, None).and_then(|script| script.run(scope));
         match value {
             Some(value) => value.to_rust_string_lossy(scope),
-            None => scope.exception().map_or("terminated".to_owned(), |e| e.to_rust_string_lossy(scope)),
+            None => scope
+                .exception()
+                .map_or("terminated".to_owned(), |e| e.to_rust_string_lossy(scope)),
         }
     };
     env.clear();
@@ -61,7 +63,10 @@ fn global_this_of_a_context_hides_the_sandbox() {
 
 #[test]
 fn contexts_have_their_own_intrinsics() {
-    assert_eq!(run("const s = {}; make(s); String(runIn(s, '[]') instanceof Array)"), "false");
+    assert_eq!(
+        run("const s = {}; make(s); String(runIn(s, '[]') instanceof Array)"),
+        "false"
+    );
 }
 
 #[test]
@@ -80,7 +85,10 @@ fn indexed_names_reach_the_sandbox() {
 #[test]
 fn endless_script_times_out_with_an_error_and_the_caller_goes_on() {
     let code = "let e; try { runIn(null, 'for (;;) {}', 20) } catch (error) { e = error } e.code + ' ' + e.message";
-    assert_eq!(run(code), "ERR_SCRIPT_EXECUTION_TIMEOUT Script execution timed out after 20ms");
+    assert_eq!(
+        run(code),
+        "ERR_SCRIPT_EXECUTION_TIMEOUT Script execution timed out after 20ms"
+    );
 }
 
 #[test]

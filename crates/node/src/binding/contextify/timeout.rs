@@ -13,12 +13,22 @@ pub fn run_with_timeout<'s>(
     timeout: i64,
     body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let Ok(milliseconds) = u64::try_from(timeout) else { return body(scope) };
-    let watchdog = match Watchdog::arm(scope.thread_safe_handle(), Duration::from_millis(milliseconds)) {
+    let Ok(milliseconds) = u64::try_from(timeout) else {
+        return body(scope);
+    };
+    let watchdog = match Watchdog::arm(
+        scope.thread_safe_handle(),
+        Duration::from_millis(milliseconds),
+    ) {
         Ok(watchdog) => watchdog,
         Err(error) => {
             let text = format!("Cannot start the thread for a time limit: {error}");
-            exception::throw(scope, ErrorKind::Error, "ERR_SCRIPT_EXECUTION_TIMEOUT", &text);
+            exception::throw(
+                scope,
+                ErrorKind::Error,
+                "ERR_SCRIPT_EXECUTION_TIMEOUT",
+                &text,
+            );
             return None;
         }
     };
@@ -28,7 +38,12 @@ pub fn run_with_timeout<'s>(
     if timed_out && cancel_termination(scope) {
         scope.reset();
         let text = format!("Script execution timed out after {timeout}ms");
-        exception::throw(scope, ErrorKind::Error, "ERR_SCRIPT_EXECUTION_TIMEOUT", &text);
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_SCRIPT_EXECUTION_TIMEOUT",
+            &text,
+        );
         scope.rethrow();
         return None;
     }
@@ -43,7 +58,8 @@ pub fn run_with_timeout<'s>(
 /// stay in force.
 fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
     let env = Env::of(isolate);
-    let ending = || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();
+    let ending =
+        || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();
     if ending() {
         return false;
     }

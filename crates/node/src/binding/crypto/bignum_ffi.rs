@@ -25,8 +25,14 @@ impl BigNum {
     pub fn from_bytes(bytes: &[u8]) -> Result<BigNum> {
         let length = ffi::int(bytes.len()).ok_or_else(CryptoError::out_of_memory)?;
         // SAFETY: pointer and length are those of the slice; null asks for a new number.
-        unsafe { BigNum::own(ossl::BN_bin2bn(bytes.as_ptr(), length, std::ptr::null_mut())) }
-            .ok_or_else(|| CryptoError::capture("The number is too big"))
+        unsafe {
+            BigNum::own(ossl::BN_bin2bn(
+                bytes.as_ptr(),
+                length,
+                std::ptr::null_mut(),
+            ))
+        }
+        .ok_or_else(|| CryptoError::capture("The number is too big"))
     }
 
     /// A copy of a number that OpenSSL owns.
@@ -35,7 +41,13 @@ impl BigNum {
     /// `number` is null or valid.
     pub unsafe fn copy_of(number: *const ossl::BIGNUM) -> Option<BigNum> {
         // SAFETY: by the contract; null yields null.
-        unsafe { if number.is_null() { None } else { BigNum::own(ossl::BN_dup(number)) } }
+        unsafe {
+            if number.is_null() {
+                None
+            } else {
+                BigNum::own(ossl::BN_dup(number))
+            }
+        }
     }
 
     /// Number of significant bits.
@@ -65,7 +77,11 @@ impl BigNum {
         let room = ffi::int(length).ok_or_else(CryptoError::out_of_memory)?;
         // SAFETY: the buffer has the length given.
         let written = unsafe { ossl::BN_bn2binpad(self.as_ptr(), bytes.as_mut_ptr(), room) };
-        if written < 0 { Err(CryptoError::capture("The number is too big")) } else { Ok(bytes) }
+        if written < 0 {
+            Err(CryptoError::capture("The number is too big"))
+        } else {
+            Ok(bytes)
+        }
     }
 
     /// Order.
@@ -75,7 +91,12 @@ impl BigNum {
     }
 
     /// A random prime of `bits` bits, congruent to `rem` modulo `add`.
-    pub fn generate_prime(bits: i32, safe: bool, add: Option<&BigNum>, rem: Option<&BigNum>) -> Result<BigNum> {
+    pub fn generate_prime(
+        bits: i32,
+        safe: bool,
+        add: Option<&BigNum>,
+        rem: Option<&BigNum>,
+    ) -> Result<BigNum> {
         let prime = BigNum::zero()?;
         let context = BigNumCtx::new()?;
         let pointer = |number: Option<&BigNum>| number.map_or(std::ptr::null_mut(), BigNum::as_ptr);
@@ -99,7 +120,14 @@ impl BigNum {
     pub fn is_prime(&self, checks: i32) -> Result<bool> {
         let context = BigNumCtx::new()?;
         // SAFETY: both are live; no callback is passed.
-        match unsafe { ffi::BN_is_prime_ex(self.as_ptr(), checks, context.as_ptr(), std::ptr::null_mut()) } {
+        match unsafe {
+            ffi::BN_is_prime_ex(
+                self.as_ptr(),
+                checks,
+                context.as_ptr(),
+                std::ptr::null_mut(),
+            )
+        } {
             1 => Ok(true),
             0 => Ok(false),
             _ => Err(CryptoError::capture("Prime check failed")),

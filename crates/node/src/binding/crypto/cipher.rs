@@ -51,7 +51,10 @@ struct CipherBase {
 }
 
 fn invalid_tag_length(length: usize) -> CryptoError {
-    CryptoError::type_error("ERR_CRYPTO_INVALID_AUTH_TAG", format!("Invalid authentication tag length: {length}"))
+    CryptoError::type_error(
+        "ERR_CRYPTO_INVALID_AUTH_TAG",
+        format!("Invalid authentication tag length: {length}"),
+    )
 }
 
 fn is_gcm_tag_length(length: usize) -> bool {
@@ -71,12 +74,30 @@ fn new_cipher(
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));
     let iv = attempt!(scope, input::optional_bytes(scope, args.get(3), "iv"));
     let tag_length = attempt!(scope, tag_length(scope, args.get(4)));
-    let state = attempt!(scope, State::new(args.get(0).is_true(), &name, &key, iv.as_deref(), tag_length));
-    wrap::wrap(scope, args.this(), CipherBase { state: RefCell::new(state) });
+    let state = attempt!(
+        scope,
+        State::new(
+            args.get(0).is_true(),
+            &name,
+            &key,
+            iv.as_deref(),
+            tag_length
+        )
+    );
+    wrap::wrap(
+        scope,
+        args.this(),
+        CipherBase {
+            state: RefCell::new(state),
+        },
+    );
 }
 
 /// -1 stands for none.
-fn tag_length(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Result<Option<usize>> {
+fn tag_length(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Result<Option<usize>> {
     if value.is_undefined() || (value.is_int32() && value.int32_value(scope) == Some(-1)) {
         return Ok(None);
     }
@@ -84,14 +105,23 @@ fn tag_length(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>)
 }
 
 impl State {
-    fn new(encrypt: bool, name: &str, key: &[u8], iv: Option<&[u8]>, tag_length: Option<usize>) -> Result<State> {
-        let invalid_iv = || CryptoError::type_error("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector");
+    fn new(
+        encrypt: bool,
+        name: &str,
+        key: &[u8],
+        iv: Option<&[u8]>,
+        tag_length: Option<usize>,
+    ) -> Result<State> {
+        let invalid_iv =
+            || CryptoError::type_error("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector");
         let cipher = cipher_ffi::cipher(name)?;
         let authenticated = cipher.is_authenticated();
         let iv = iv.filter(|iv| !iv.is_empty());
         match iv {
             None if cipher.iv_length() != 0 => return Err(invalid_iv()),
-            Some(iv) if !authenticated && iv.len() != cipher.iv_length() => return Err(invalid_iv()),
+            Some(iv) if !authenticated && iv.len() != cipher.iv_length() => {
+                return Err(invalid_iv());
+            }
             // OpenSSL would take more and use the first twelve.
             Some(iv) if cipher.is_chacha20_poly1305() && iv.len() > 12 => return Err(invalid_iv()),
             _ => {}
@@ -117,7 +147,10 @@ impl State {
             state.set_tag_length(&cipher, &mut context, name, iv_length, tag_length)?;
         }
         if !context.set_key_length(key.len()) {
-            return Err(CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length"));
+            return Err(CryptoError::range_error(
+                "ERR_CRYPTO_INVALID_KEYLEN",
+                "Invalid key length",
+            ));
         }
         context.set_key(key, iv)?;
         state.context = Some(context);
@@ -144,7 +177,10 @@ impl State {
             None if self.chacha => 16,
             None => {
                 let message = format!("authTagLength required for {name}");
-                return Err(CryptoError::type_error("ERR_CRYPTO_INVALID_AUTH_TAG", message));
+                return Err(CryptoError::type_error(
+                    "ERR_CRYPTO_INVALID_AUTH_TAG",
+                    message,
+                ));
             }
         };
         if !context.set_tag_length(length) {
@@ -175,7 +211,8 @@ impl State {
     }
 
     fn update(&mut self, data: &[u8]) -> Result<Vec<u8>> {
-        let too_long = || CryptoError::range_error("ERR_CRYPTO_INVALID_MESSAGELEN", "Invalid message length");
+        let too_long =
+            || CryptoError::range_error("ERR_CRYPTO_INVALID_MESSAGELEN", "Invalid message length");
         if self.mode == mode::CCM && data.len() > self.max_message {
             return Err(too_long());
         }
@@ -183,7 +220,9 @@ impl State {
         let refused =
             |codes| CryptoError::OpenSsl(codes, "Trying to add data in unsupported state").peeked();
         let wraps = self.mode == mode::WRAP;
-        let Some(context) = &mut self.context else { return Err(refused(Vec::new())) };
+        let Some(context) = &mut self.context else {
+            return Err(refused(Vec::new()));
+        };
         match context.update(data, wraps)? {
             Some(output) => Ok(output),
             None if !self.encrypt && self.mode == mode::CCM => {
@@ -200,7 +239,8 @@ impl State {
         let invalid_state = || CryptoError::error("ERR_CRYPTO_INVALID_STATE", "Unsupported state");
         self.pass_tag();
         let mut context = self.context.take().ok_or_else(invalid_state)?;
-        let unauthentic = |codes| CryptoError::OpenSsl(codes, "Unsupported state or unable to authenticate data");
+        let unauthentic =
+            |codes| CryptoError::OpenSsl(codes, "Unsupported state or unable to authenticate data");
         if !self.encrypt && self.chacha && self.tag_state != TagState::Passed {
             return Err(unauthentic(Vec::new()));
         }
@@ -227,7 +267,8 @@ fn unwrap(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Result<std::rc::Rc<CipherBase>> {
-    wrap::unwrap::<CipherBase>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a cipher"))
+    wrap::unwrap::<CipherBase>(scope, args.this().into())
+        .ok_or_else(|| input::invalid("this", "a cipher"))
 }
 
 /// `update(data, encoding)`
@@ -237,13 +278,14 @@ fn update(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let cipher = attempt!(scope, unwrap(scope, &args));
-    let output = match convert::with_bytes(args.get(0), |data| cipher.state.borrow_mut().update(data)) {
-        Some(output) => output,
-        None => {
-            let data = attempt!(scope, input::data(scope, args.get(0), args.get(1)));
-            cipher.state.borrow_mut().update(&data)
-        }
-    };
+    let output =
+        match convert::with_bytes(args.get(0), |data| cipher.state.borrow_mut().update(data)) {
+            Some(output) => output,
+            None => {
+                let data = attempt!(scope, input::data(scope, args.get(0), args.get(1)));
+                cipher.state.borrow_mut().update(&data)
+            }
+        };
     let output = attempt!(scope, output);
     rv.set(convert::buffer(scope, output));
 }
@@ -266,7 +308,12 @@ fn set_auto_padding(
 ) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let padding = args.length() < 1 || args.get(0).is_true();
-    let set = cipher.state.borrow_mut().context.as_mut().is_some_and(|context| context.set_padding(padding));
+    let set = cipher
+        .state
+        .borrow_mut()
+        .context
+        .as_mut()
+        .is_some_and(|context| context.set_padding(padding));
     rv.set_bool(set);
 }
 
@@ -279,7 +326,8 @@ fn get_auth_tag(
     let cipher = attempt!(scope, unwrap(scope, &args));
     let tag = {
         let state = cipher.state.borrow();
-        (state.context.is_none() && state.encrypt && !state.tag.is_empty()).then(|| state.tag.clone())
+        (state.context.is_none() && state.encrypt && !state.tag.is_empty())
+            .then(|| state.tag.clone())
     };
     if let Some(tag) = tag {
         rv.set(convert::buffer(scope, tag));
@@ -297,7 +345,11 @@ fn set_auth_tag(
         warn_of_short_tag(scope);
     }
     let mut state = cipher.state.borrow_mut();
-    if state.context.is_none() || state.encrypt || !state.authenticated || state.tag_state != TagState::Unknown {
+    if state.context.is_none()
+        || state.encrypt
+        || !state.authenticated
+        || state.tag_state != TagState::Unknown
+    {
         return rv.set_bool(false);
     }
     let valid = match state.tag_length {
@@ -317,12 +369,16 @@ fn set_auth_tag(
 /// Node's deprecation DEP0182. Emitting it may run guest code.
 fn warn_of_short_tag(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let Some(process) = env.object(scope, Slot::Process) else { return };
-    let emit = convert::get(scope, process, "emitWarning").and_then(|f| v8::Local::<v8::Function>::try_from(f).ok());
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return;
+    };
+    let emit = convert::get(scope, process, "emitWarning")
+        .and_then(|f| v8::Local::<v8::Function>::try_from(f).ok());
     let Some(emit) = emit else { return };
     let message = "Using AES-GCM authentication tags of less than 128 bits without specifying the authTagLength \
                    option when initializing decryption is deprecated.";
-    let arguments = [message, "DeprecationWarning", "DEP0182"].map(|text| exception::string(scope, text).into());
+    let arguments = [message, "DeprecationWarning", "DEP0182"]
+        .map(|text| exception::string(scope, text).into());
     emit.call(scope, process.into(), &arguments);
 }
 
@@ -361,15 +417,25 @@ impl State {
                 return Err(CryptoError::type_error("ERR_MISSING_ARGS", message));
             };
             if length > self.max_message {
-                return Err(CryptoError::range_error("ERR_CRYPTO_INVALID_MESSAGELEN", "Invalid message length"));
+                return Err(CryptoError::range_error(
+                    "ERR_CRYPTO_INVALID_MESSAGELEN",
+                    "Invalid message length",
+                ));
             }
             self.pass_tag();
-            if !self.context.as_mut().is_some_and(|context| context.set_message_length(length)) {
+            if !self
+                .context
+                .as_mut()
+                .is_some_and(|context| context.set_message_length(length))
+            {
                 clear_errors();
                 return Ok(false);
             }
         }
-        let added = self.context.as_mut().is_some_and(|context| context.authenticate(data));
+        let added = self
+            .context
+            .as_mut()
+            .is_some_and(|context| context.authenticate(data));
         if !added {
             clear_errors();
         }

@@ -43,7 +43,11 @@ pub fn cipher(name: &str) -> Result<Cipher> {
     let name = CString::new(name).map_err(|_| unknown())?;
     // SAFETY: the name is a C string; null is the default context and no properties.
     unsafe {
-        let cipher = Cipher::own(ossl::EVP_CIPHER_fetch(std::ptr::null_mut(), name.as_ptr(), std::ptr::null()));
+        let cipher = Cipher::own(ossl::EVP_CIPHER_fetch(
+            std::ptr::null_mut(),
+            name.as_ptr(),
+            std::ptr::null(),
+        ));
         match cipher {
             Some(cipher) => Ok(cipher),
             None if ossl::EVP_get_cipherbyname(name.as_ptr()).is_null() => {
@@ -103,7 +107,8 @@ impl CipherCtx {
     pub fn new(cipher: &Cipher, encrypt: bool) -> Result<CipherCtx> {
         // SAFETY: returns null or a new context; all pointers are live or null.
         unsafe {
-            let context = CipherCtx::own(ossl::EVP_CIPHER_CTX_new()).ok_or_else(CryptoError::out_of_memory)?;
+            let context = CipherCtx::own(ossl::EVP_CIPHER_CTX_new())
+                .ok_or_else(CryptoError::out_of_memory)?;
             if cipher.mode() == mode::WRAP {
                 ossl::EVP_CIPHER_CTX_set_flags(context.as_ptr(), WRAP_ALLOW);
             }
@@ -127,23 +132,46 @@ impl CipherCtx {
     pub fn set_key(&mut self, key: &[u8], iv: Option<&[u8]>) -> Result<()> {
         // SAFETY: the context is live.
         let (key_length, iv_length) = unsafe {
-            (ossl::EVP_CIPHER_CTX_get_key_length(self.as_ptr()), ossl::EVP_CIPHER_CTX_get_iv_length(self.as_ptr()))
+            (
+                ossl::EVP_CIPHER_CTX_get_key_length(self.as_ptr()),
+                ossl::EVP_CIPHER_CTX_get_iv_length(self.as_ptr()),
+            )
         };
         if usize::try_from(key_length).ok() != Some(key.len())
-            || iv.is_some_and(|iv| usize::try_from(iv_length).ok().is_none_or(|length| length > iv.len()))
+            || iv.is_some_and(|iv| {
+                usize::try_from(iv_length)
+                    .ok()
+                    .is_none_or(|length| length > iv.len())
+            })
         {
-            return Err(CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length"));
+            return Err(CryptoError::range_error(
+                "ERR_CRYPTO_INVALID_KEYLEN",
+                "Invalid key length",
+            ));
         }
         let iv = iv.map_or(std::ptr::null(), <[u8]>::as_ptr);
         // SAFETY: key and vector have the lengths that the context expects; -1 keeps the direction.
         let status = unsafe {
-            ossl::EVP_CipherInit_ex(self.as_ptr(), std::ptr::null(), std::ptr::null_mut(), key.as_ptr(), iv, -1)
+            ossl::EVP_CipherInit_ex(
+                self.as_ptr(),
+                std::ptr::null(),
+                std::ptr::null_mut(),
+                key.as_ptr(),
+                iv,
+                -1,
+            )
         };
-        if status == 1 { Ok(()) } else { Err(CryptoError::capture(INIT_FAILED).peeked()) }
+        if status == 1 {
+            Ok(())
+        } else {
+            Err(CryptoError::capture(INIT_FAILED).peeked())
+        }
     }
 
     fn control(&mut self, command: c_int, length: usize, data: *mut c_void) -> bool {
-        let Some(length) = ffi::int(length) else { return false };
+        let Some(length) = ffi::int(length) else {
+            return false;
+        };
         // SAFETY: callers pass null or a buffer of that length.
         let done = unsafe { ossl::EVP_CIPHER_CTX_ctrl(self.as_ptr(), command, length, data) } == 1;
         if !done {
@@ -159,7 +187,9 @@ impl CipherCtx {
 
     /// Sets the length of the key.
     pub fn set_key_length(&mut self, length: usize) -> bool {
-        let Some(length) = ffi::int(length) else { return false };
+        let Some(length) = ffi::int(length) else {
+            return false;
+        };
         // SAFETY: the context is live.
         let done = unsafe { ossl::EVP_CIPHER_CTX_set_key_length(self.as_ptr(), length) } == 1;
         if !done {
@@ -183,8 +213,11 @@ impl CipherCtx {
         let mut tag = vec![0; length];
         let room = ffi::int(length).ok_or_else(CryptoError::out_of_memory)?;
         // SAFETY: the buffer has the length given.
-        let status = unsafe { ossl::EVP_CIPHER_CTX_ctrl(self.as_ptr(), GET_TAG, room, tag.as_mut_ptr().cast()) };
-        check(status, "Unsupported state or unable to authenticate data").map_err(CryptoError::peeked)?;
+        let status = unsafe {
+            ossl::EVP_CIPHER_CTX_ctrl(self.as_ptr(), GET_TAG, room, tag.as_mut_ptr().cast())
+        };
+        check(status, "Unsupported state or unable to authenticate data")
+            .map_err(CryptoError::peeked)?;
         Ok(tag)
     }
 
@@ -196,29 +229,48 @@ impl CipherCtx {
 
     /// Tells CCM how long the message will be.
     pub fn set_message_length(&mut self, length: usize) -> bool {
-        let Some(length) = ffi::int(length) else { return false };
+        let Some(length) = ffi::int(length) else {
+            return false;
+        };
         let mut written = 0;
         // SAFETY: without buffers only the length is taken.
         unsafe {
-            ossl::EVP_CipherUpdate(self.as_ptr(), std::ptr::null_mut(), &mut written, std::ptr::null(), length) == 1
+            ossl::EVP_CipherUpdate(
+                self.as_ptr(),
+                std::ptr::null_mut(),
+                &mut written,
+                std::ptr::null(),
+                length,
+            ) == 1
         }
     }
 
     /// Adds data that are authenticated only.
     pub fn authenticate(&mut self, data: &[u8]) -> bool {
-        let Some(length) = ffi::int(data.len()) else { return false };
+        let Some(length) = ffi::int(data.len()) else {
+            return false;
+        };
         let mut written = 0;
         // SAFETY: pointer and length are those of the slice; without an output the data are authenticated only.
         unsafe {
-            ossl::EVP_CipherUpdate(self.as_ptr(), std::ptr::null_mut(), &mut written, data.as_ptr(), length) == 1
+            ossl::EVP_CipherUpdate(
+                self.as_ptr(),
+                std::ptr::null_mut(),
+                &mut written,
+                data.as_ptr(),
+                length,
+            ) == 1
         }
     }
 
     /// Encrypts or decrypts `data`; `None` where OpenSSL refuses.
     pub fn update(&mut self, data: &[u8], wraps: bool) -> Result<Option<Vec<u8>>> {
-        let Some(length) = ffi::int(data.len()) else { return Ok(None) };
+        let Some(length) = ffi::int(data.len()) else {
+            return Ok(None);
+        };
         // SAFETY: the context is live.
-        let block = usize::try_from(unsafe { ossl::EVP_CIPHER_CTX_get_block_size(self.as_ptr()) }).unwrap_or(0);
+        let block = usize::try_from(unsafe { ossl::EVP_CIPHER_CTX_get_block_size(self.as_ptr()) })
+            .unwrap_or(0);
         // Key wrapping writes up to two blocks of eight more than it reads.
         let room = data.len() + block + if wraps { 16 } else { 0 };
         if ffi::int(room).is_none() {
@@ -228,7 +280,13 @@ impl CipherCtx {
         let mut written = 0;
         // SAFETY: the output holds the data and one block more, what an update writes at most.
         let status = unsafe {
-            ossl::EVP_CipherUpdate(self.as_ptr(), output.as_mut_ptr(), &mut written, data.as_ptr(), length)
+            ossl::EVP_CipherUpdate(
+                self.as_ptr(),
+                output.as_mut_ptr(),
+                &mut written,
+                data.as_ptr(),
+                length,
+            )
         };
         if status != 1 {
             return Ok(None);
@@ -242,7 +300,8 @@ impl CipherCtx {
         let mut output = vec![0; 64];
         let mut written = 0;
         // SAFETY: the output holds the largest block there is (`EVP_MAX_BLOCK_LENGTH` is 32).
-        let status = unsafe { ossl::EVP_CipherFinal(self.as_ptr(), output.as_mut_ptr(), &mut written) };
+        let status =
+            unsafe { ossl::EVP_CipherFinal(self.as_ptr(), output.as_mut_ptr(), &mut written) };
         check(status, "Unsupported state")?;
         output.truncate(usize::try_from(written).unwrap_or(0));
         Ok(output)
@@ -262,7 +321,10 @@ pub fn names() -> Vec<String> {
         }
         // SAFETY: OpenSSL passes C strings and the pointer that `names` gave it.
         unsafe {
-            if let (Ok(name), Some(names)) = (CStr::from_ptr(from).to_str(), names.cast::<Vec<String>>().as_mut()) {
+            if let (Ok(name), Some(names)) = (
+                CStr::from_ptr(from).to_str(),
+                names.cast::<Vec<String>>().as_mut(),
+            ) {
                 names.push(name.to_owned());
             }
         }

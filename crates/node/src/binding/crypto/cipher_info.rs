@@ -12,7 +12,9 @@ use crate::exception;
 
 /// Declares the functions.
 pub fn define(definition: &mut Definition) {
-    definition.function("getCiphers", get_ciphers).function("getCipherInfo", get_cipher_info);
+    definition
+        .function("getCiphers", get_ciphers)
+        .function("getCipherInfo", get_cipher_info);
 }
 
 fn get_ciphers(
@@ -53,14 +55,22 @@ fn get_cipher_info(
         let nid = args.get(1).int32_value(scope).unwrap_or(0);
         short_name(nid).map(|name| name.to_string_lossy().into_owned())
     } else {
-        Some(attempt!(scope, input::string(scope, args.get(1), "nameOrNid")))
+        Some(attempt!(
+            scope,
+            input::string(scope, args.get(1), "nameOrNid")
+        ))
     };
     let Some(cipher) = name.and_then(|name| cipher_ffi::cipher(&name).ok()) else {
         return clear_errors();
     };
-    let key_length = attempt!(scope, input::optional_int32(scope, args.get(2), "keyLength"));
+    let key_length = attempt!(
+        scope,
+        input::optional_int32(scope, args.get(2), "keyLength")
+    );
     let iv_length = attempt!(scope, input::optional_int32(scope, args.get(3), "ivLength"));
-    let Some((key_length, iv_length)) = lengths(&cipher, key_length, iv_length) else { return };
+    let Some((key_length, iv_length)) = lengths(&cipher, key_length, iv_length) else {
+        return;
+    };
     let name = mode_name(&cipher);
     if !name.is_empty() {
         let value = exception::string(scope, name).into();
@@ -87,7 +97,11 @@ fn get_cipher_info(
 }
 
 /// Key and vector length, if the cipher takes those asked for.
-fn lengths(cipher: &Cipher, key_length: Option<i32>, iv_length: Option<i32>) -> Option<(usize, usize)> {
+fn lengths(
+    cipher: &Cipher,
+    key_length: Option<i32>,
+    iv_length: Option<i32>,
+) -> Option<(usize, usize)> {
     let mut key = cipher.key_length();
     let mut iv = cipher.iv_length();
     if key_length.is_none() && iv_length.is_none() {
@@ -95,7 +109,9 @@ fn lengths(cipher: &Cipher, key_length: Option<i32>, iv_length: Option<i32>) -> 
     }
     let mut context = CipherCtx::new(cipher, true).ok()?;
     if let Some(length) = key_length {
-        key = usize::try_from(length).ok().filter(|length| context.set_key_length(*length))?;
+        key = usize::try_from(length)
+            .ok()
+            .filter(|length| context.set_key_length(*length))?;
     }
     if let Some(length) = iv_length {
         let length = usize::try_from(length).ok()?;

@@ -11,7 +11,11 @@ use crate::binding::Definition;
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {
     job::declare(definition, "AESCipherJob", new_aes_cipher_job);
-    job::declare(definition, "ChaCha20Poly1305CipherJob", new_chacha20_poly1305_job);
+    job::declare(
+        definition,
+        "ChaCha20Poly1305CipherJob",
+        new_chacha20_poly1305_job,
+    );
 }
 
 const BLOCK: usize = 16;
@@ -43,7 +47,11 @@ fn variant_name(variant: u32) -> Option<String> {
         _ => return None,
     };
     let bits = 128 + 64 * (variant % 3);
-    Some(if mode == "wrap" { format!("id-aes{bits}-wrap") } else { format!("aes-{bits}-{mode}") })
+    Some(if mode == "wrap" {
+        format!("id-aes{bits}-wrap")
+    } else {
+        format!("aes-{bits}-{mode}")
+    })
 }
 
 /// `new AESCipherJob(mode, encrypt | decrypt, key, data, variant, iv, tagOrCounterLength, additionalData)`
@@ -57,16 +65,33 @@ fn new_aes_cipher_job(
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));
     let data = attempt!(scope, input::bytes(scope, args.get(3), "data"));
     let variant = attempt!(scope, input::uint32(scope, args.get(4), "variant"));
-    let Some(name) = variant_name(variant) else { return input::invalid("variant", "an AES mode").throw(scope) };
+    let Some(name) = variant_name(variant) else {
+        return input::invalid("variant", "an AES mode").throw(scope);
+    };
     let iv = attempt!(scope, input::optional_bytes(scope, args.get(5), "iv")).unwrap_or_default();
     let number = match args.get(6) {
         number if number.is_undefined() => 0,
         number => attempt!(scope, input::length(scope, number, "length")),
     };
-    let additional = attempt!(scope, input::optional_bytes(scope, args.get(7), "additionalData"));
-    let task = Task { name, decrypt, key, iv, data, tag_length: number, additional };
+    let additional = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(7), "additionalData")
+    );
+    let task = Task {
+        name,
+        decrypt,
+        key,
+        iv,
+        data,
+        tag_length: number,
+        additional,
+    };
     job::create(scope, &args, mode, "CIPHERREQUEST", move || {
-        let output = if variant / 3 == 0 { task.counter(number) } else { task.run() };
+        let output = if variant / 3 == 0 {
+            task.counter(number)
+        } else {
+            task.run()
+        };
         output.map(Output::Bytes)
     });
 }
@@ -82,9 +107,22 @@ fn new_chacha20_poly1305_job(
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));
     let data = attempt!(scope, input::bytes(scope, args.get(3), "data"));
     let iv = attempt!(scope, input::bytes(scope, args.get(4), "iv"));
-    let additional = attempt!(scope, input::optional_bytes(scope, args.get(5), "additionalData"));
-    let task = Task { name: "chacha20-poly1305".to_owned(), decrypt, key, iv, data, tag_length: BLOCK, additional };
-    job::create(scope, &args, mode, "CIPHERREQUEST", move || task.run().map(Output::Bytes));
+    let additional = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(5), "additionalData")
+    );
+    let task = Task {
+        name: "chacha20-poly1305".to_owned(),
+        decrypt,
+        key,
+        iv,
+        data,
+        tag_length: BLOCK,
+        additional,
+    };
+    job::create(scope, &args, mode, "CIPHERREQUEST", move || {
+        task.run().map(Output::Bytes)
+    });
 }
 
 impl Task {
@@ -112,14 +150,20 @@ impl Task {
         if authenticated && self.decrypt && !context.set_tag(tag) {
             return Err(failed());
         }
-        if let Some(additional) = self.additional.as_ref().filter(|additional| !additional.is_empty())
+        if let Some(additional) = self
+            .additional
+            .as_ref()
+            .filter(|additional| !additional.is_empty())
             && !context.authenticate(additional)
         {
             return Err(failed());
         }
         let wraps = cipher.mode() == mode::WRAP;
-        let mut output =
-            if data.is_empty() && !wraps { Vec::new() } else { context.update(data, wraps)?.ok_or_else(failed)? };
+        let mut output = if data.is_empty() && !wraps {
+            Vec::new()
+        } else {
+            context.update(data, wraps)?.ok_or_else(failed)?
+        };
         if !wraps {
             output.extend(context.finish().map_err(|_| failed())?);
         }
@@ -136,7 +180,11 @@ impl Task {
             return Err(failed());
         }
         let blocks = self.data.len().div_ceil(BLOCK) as u128;
-        let mask = if bits == 128 { u128::MAX } else { (1 << bits) - 1 };
+        let mask = if bits == 128 {
+            u128::MAX
+        } else {
+            (1 << bits) - 1
+        };
         let start = u128::from_be_bytes(iv);
         // More blocks than counter values would use one twice.
         if bits < 128 && blocks > mask + 1 {
@@ -157,7 +205,11 @@ impl Task {
         let cipher = cipher_ffi::cipher(&self.name)?;
         let mut context = CipherCtx::new(&cipher, true)?;
         context.set_key(&self.key, Some(iv)).map_err(|_| failed())?;
-        if data.is_empty() { Ok(Vec::new()) } else { context.update(data, false)?.ok_or_else(failed) }
+        if data.is_empty() {
+            Ok(Vec::new())
+        } else {
+            context.update(data, false)?.ok_or_else(failed)
+        }
     }
 }
 
@@ -167,7 +219,15 @@ mod tests {
 
     fn task(iv: [u8; 16], data: Vec<u8>) -> Task {
         let name = variant_name(0).unwrap();
-        Task { name, decrypt: false, key: vec![7; 16], iv: iv.to_vec(), data, tag_length: 0, additional: None }
+        Task {
+            name,
+            decrypt: false,
+            key: vec![7; 16],
+            iv: iv.to_vec(),
+            data,
+            tag_length: 0,
+            additional: None,
+        }
     }
 
     #[test]

@@ -59,7 +59,12 @@ struct Exchange {
 
 impl Exchange {
     fn new(prime: BigNum, generator: BigNum) -> Exchange {
-        Exchange { prime, generator, public: RefCell::default(), private: RefCell::default() }
+        Exchange {
+            prime,
+            generator,
+            public: RefCell::default(),
+            private: RefCell::default(),
+        }
     }
 
     /// OpenSSL's object, with the keys there are.
@@ -67,7 +72,11 @@ impl Exchange {
         let copy = |number: &BigNum| {
             // SAFETY: the number is live; the copy is given away below.
             let copy = unsafe { ossl::BN_dup(number.as_ptr()) };
-            if copy.is_null() { Err(CryptoError::out_of_memory()) } else { Ok(copy) }
+            if copy.is_null() {
+                Err(CryptoError::out_of_memory())
+            } else {
+                Ok(copy)
+            }
         };
         let optional = |number: &RefCell<Option<BigNum>>| match &*number.borrow() {
             Some(number) => copy(number),
@@ -77,7 +86,10 @@ impl Exchange {
         unsafe {
             let dh = Dh::own(ossl::DH_new()).ok_or_else(CryptoError::out_of_memory)?;
             let (prime, generator) = (copy(&self.prime)?, copy(&self.generator)?);
-            check(ossl::DH_set0_pqg(dh.as_ptr(), prime, std::ptr::null_mut(), generator), "Invalid DH parameters")?;
+            check(
+                ossl::DH_set0_pqg(dh.as_ptr(), prime, std::ptr::null_mut(), generator),
+                "Invalid DH parameters",
+            )?;
             let (public, private) = (optional(&self.public)?, optional(&self.private)?);
             ossl::DH_set0_key(dh.as_ptr(), public, private);
             Ok(dh)
@@ -99,18 +111,28 @@ impl Exchange {
 
     fn public_bytes(&self) -> Result<Vec<u8>> {
         let missing = || no_key("No public key - did you forget to generate one?");
-        self.public.borrow().as_ref().ok_or_else(missing)?.to_bytes()
+        self.public
+            .borrow()
+            .as_ref()
+            .ok_or_else(missing)?
+            .to_bytes()
     }
 
     fn compute(&self, other: &BigNum) -> Result<Vec<u8>> {
-        let unspecified =
-            || CryptoError::range_error("ERR_CRYPTO_INVALID_KEYTYPE", "Unspecified validation error");
+        let unspecified = || {
+            CryptoError::range_error("ERR_CRYPTO_INVALID_KEYTYPE", "Unspecified validation error")
+        };
         let dh = self.dh()?;
         let mut codes = 0;
         // SAFETY: both are live.
         let status = unsafe { ffi::DH_check_pub_key(dh.as_ptr(), other.as_ptr(), &mut codes) };
         clear_errors();
-        let length_error = |message| Err(CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", message));
+        let length_error = |message| {
+            Err(CryptoError::range_error(
+                "ERR_CRYPTO_INVALID_KEYLEN",
+                message,
+            ))
+        };
         match codes {
             _ if status != 1 => return Err(unspecified()),
             codes if codes & 1 != 0 => return length_error("Supplied key is too small"),
@@ -119,13 +141,17 @@ impl Exchange {
             _ => return Err(unspecified()),
         }
         if self.private.borrow().is_none() {
-            return Err(CryptoError::operation_failed("Failed to compute shared secret"));
+            return Err(CryptoError::operation_failed(
+                "Failed to compute shared secret",
+            ));
         }
         let length = self.prime.byte_length();
         let mut secret = input::buffer(length)?;
         // SAFETY: the buffer has the length of the prime, which is what is written at most.
-        let written = unsafe { ossl::DH_compute_key(secret.as_mut_ptr(), other.as_ptr(), dh.as_ptr()) };
-        let written = usize::try_from(written).map_err(|_| CryptoError::capture("Failed to compute the secret"))?;
+        let written =
+            unsafe { ossl::DH_compute_key(secret.as_mut_ptr(), other.as_ptr(), dh.as_ptr()) };
+        let written = usize::try_from(written)
+            .map_err(|_| CryptoError::capture("Failed to compute the secret"))?;
         // Leading zeros keep the length.
         secret.rotate_right(length - written.min(length));
         Ok(secret)
@@ -149,18 +175,30 @@ fn new_diffie_hellman(
     wrap::wrap(scope, args.this(), exchange);
 }
 
-fn exchange_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Exchange> {
+fn exchange_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Exchange> {
     let bad_generator = || CryptoError::OpenSsl(vec![BAD_GENERATOR], "Invalid generator");
     if args.get(0).is_int32() {
         let bits = input::int32(scope, args.get(0), "sizeOrKey")?;
         if bits < 2 {
-            return Err(CryptoError::OpenSsl(vec![MODULUS_TOO_SMALL], "Invalid prime length"));
+            return Err(CryptoError::OpenSsl(
+                vec![MODULUS_TOO_SMALL],
+                "Invalid prime length",
+            ));
         }
         if bits > MAX_BITS {
-            return Err(CryptoError::type_error("ERR_INVALID_ARG_VALUE", "Invalid DH parameters"));
+            return Err(CryptoError::type_error(
+                "ERR_INVALID_ARG_VALUE",
+                "Invalid DH parameters",
+            ));
         }
         if !args.get(1).is_int32() {
-            return Err(CryptoError::type_error("ERR_INVALID_ARG_TYPE", "Second argument must be an int32"));
+            return Err(CryptoError::type_error(
+                "ERR_INVALID_ARG_TYPE",
+                "Second argument must be an int32",
+            ));
         }
         let generator = input::int32(scope, args.get(1), "generator")?;
         if generator < 2 {
@@ -185,9 +223,13 @@ fn generate_parameters(bits: i32, generator: i32) -> Result<Exchange> {
     // SAFETY: the object is live; the numbers it hands out are copied.
     unsafe {
         let dh = Dh::own(ossl::DH_new()).ok_or_else(CryptoError::out_of_memory)?;
-        if ossl::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, std::ptr::null_mut()) != 1 {
+        if ossl::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, std::ptr::null_mut()) != 1
+        {
             clear_errors();
-            return Err(CryptoError::type_error("ERR_INVALID_ARG_VALUE", "Invalid DH parameters"));
+            return Err(CryptoError::type_error(
+                "ERR_INVALID_ARG_VALUE",
+                "Invalid DH parameters",
+            ));
         }
         let (mut p, mut q, mut g) = (std::ptr::null(), std::ptr::null(), std::ptr::null());
         ossl::DH_get0_pqg(dh.as_ptr(), &mut p, &mut q, &mut g);
@@ -246,11 +288,19 @@ fn new_group(
     wrap::wrap(scope, args.this(), Exchange::new(prime, generator));
 }
 
-fn unwrap(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<Exchange>> {
-    wrap::unwrap::<Exchange>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a DiffieHellman"))
+fn unwrap(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Rc<Exchange>> {
+    wrap::unwrap::<Exchange>(scope, args.this().into())
+        .ok_or_else(|| input::invalid("this", "a DiffieHellman"))
 }
 
-fn reply(scope: &mut v8::PinScope<'_, '_>, rv: &mut v8::ReturnValue<'_, v8::Value>, bytes: Result<Vec<u8>>) {
+fn reply(
+    scope: &mut v8::PinScope<'_, '_>,
+    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    bytes: Result<Vec<u8>>,
+) {
     let bytes = attempt!(scope, bytes);
     rv.set(convert::buffer(scope, bytes));
 }
@@ -309,7 +359,12 @@ fn get_private_key(
 ) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let missing = || no_key("No private key - did you forget to generate one?");
-    let bytes = exchange.private.borrow().as_ref().ok_or_else(missing).and_then(BigNum::to_bytes);
+    let bytes = exchange
+        .private
+        .borrow()
+        .as_ref()
+        .ok_or_else(missing)
+        .and_then(BigNum::to_bytes);
     reply(scope, &mut rv, bytes);
 }
 
@@ -357,7 +412,10 @@ fn new_dh_bits_job(
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let public = attempt!(scope, argument::any(scope, &args, 1));
     let private = attempt!(scope, argument::private(scope, &args, 1 + argument::COUNT));
-    let (one, other) = (private.type_name().to_ascii_lowercase(), public.type_name().to_ascii_lowercase());
+    let (one, other) = (
+        private.type_name().to_ascii_lowercase(),
+        public.type_name().to_ascii_lowercase(),
+    );
     if one != other || !matches!(one.as_str(), "dh" | "dhx" | "ec" | "x25519" | "x448") {
         let message = format!("Incompatible key types for Diffie-Hellman: {one} and {other}");
         return CryptoError::error("ERR_CRYPTO_INCOMPATIBLE_KEY", message).throw(scope);

@@ -19,11 +19,21 @@ impl Md {
         let name = CString::new(name).ok()?;
         // SAFETY: the names are C strings; null stands for the default library context and no properties.
         let md = unsafe {
-            let fetch = |name| Md::own(ossl::EVP_MD_fetch(std::ptr::null_mut(), name, std::ptr::null()));
+            let fetch = |name| {
+                Md::own(ossl::EVP_MD_fetch(
+                    std::ptr::null_mut(),
+                    name,
+                    std::ptr::null(),
+                ))
+            };
             fetch(name.as_ptr()).or_else(|| {
                 // A name of a signature algorithm stands for its digest: `RSA-SHA256`.
                 let alias = ossl::EVP_get_digestbyname(name.as_ptr());
-                if alias.is_null() { None } else { fetch(ffi::EVP_MD_get0_name(alias)) }
+                if alias.is_null() {
+                    None
+                } else {
+                    fetch(ffi::EVP_MD_get0_name(alias))
+                }
             })
         };
         clear_errors();
@@ -32,8 +42,12 @@ impl Md {
 
     /// The algorithm `name`, or `ERR_CRYPTO_INVALID_DIGEST`.
     pub fn named(name: &str) -> Result<Md> {
-        Md::fetch(name)
-            .ok_or_else(|| CryptoError::type_error("ERR_CRYPTO_INVALID_DIGEST", format!("Invalid digest: {name}")))
+        Md::fetch(name).ok_or_else(|| {
+            CryptoError::type_error(
+                "ERR_CRYPTO_INVALID_DIGEST",
+                format!("Invalid digest: {name}"),
+            )
+        })
     }
 
     /// Whether the output may have any length.
@@ -68,7 +82,8 @@ impl MdCtx {
     pub fn new(md: &Md) -> Result<MdCtx> {
         let context = MdCtx::empty()?;
         // SAFETY: both are live; the context keeps its own reference to the algorithm.
-        let status = unsafe { ossl::EVP_DigestInit_ex(context.as_ptr(), md.as_ptr(), std::ptr::null_mut()) };
+        let status =
+            unsafe { ossl::EVP_DigestInit_ex(context.as_ptr(), md.as_ptr(), std::ptr::null_mut()) };
         check(status, "Digest method not supported")?;
         Ok(context)
     }
@@ -83,14 +98,20 @@ impl MdCtx {
     pub fn duplicate(&self) -> Result<MdCtx> {
         let copy = MdCtx::empty()?;
         // SAFETY: both are live.
-        check(unsafe { ossl::EVP_MD_CTX_copy_ex(copy.as_ptr(), self.as_ptr()) }, "Digest copy error")?;
+        check(
+            unsafe { ossl::EVP_MD_CTX_copy_ex(copy.as_ptr(), self.as_ptr()) },
+            "Digest copy error",
+        )?;
         Ok(copy)
     }
 
     /// Adds data.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
         // SAFETY: pointer and length are those of a slice.
-        check(unsafe { ossl::EVP_DigestUpdate(self.as_ptr(), data.as_ptr().cast(), data.len()) }, "Digest update failed")
+        check(
+            unsafe { ossl::EVP_DigestUpdate(self.as_ptr(), data.as_ptr().cast(), data.len()) },
+            "Digest update failed",
+        )
     }
 
     /// Ends the digest; `length` is what [`output_length`] allowed.
@@ -104,7 +125,10 @@ impl MdCtx {
             unsafe { ossl::EVP_DigestFinalXOF(self.as_ptr(), output.as_mut_ptr(), output.len()) }
         } else {
             let mut written = 0;
-            debug_assert!(length == md.size(), "only an extendable output has another length");
+            debug_assert!(
+                length == md.size(),
+                "only an extendable output has another length"
+            );
             // SAFETY: the buffer has the size of the digest.
             unsafe { ossl::EVP_DigestFinal_ex(self.as_ptr(), output.as_mut_ptr(), &mut written) }
         };
@@ -119,7 +143,10 @@ pub fn output_length(md: &Md, wanted: Option<usize>) -> Result<usize> {
         Some(length) if length != md.size() && !md.is_xof() => {
             /// `EVP_R_NOT_XOF_OR_INVALID_LENGTH`
             const NOT_XOF: u64 = super::error::pack(6, 178);
-            Err(CryptoError::OpenSsl(vec![NOT_XOF], "Unsupported state or unable to create digest"))
+            Err(CryptoError::OpenSsl(
+                vec![NOT_XOF],
+                "Unsupported state or unable to create digest",
+            ))
         }
         Some(length) => Ok(length),
         None => Ok(md.size()),
@@ -146,9 +173,10 @@ pub fn names() -> Vec<String> {
         }
         // SAFETY: OpenSSL passes C strings and the pointer that `names` gave it.
         unsafe {
-            if let (Ok(name), Some(names)) =
-                (CStr::from_ptr(from).to_str(), names.cast::<Vec<String>>().as_mut())
-            {
+            if let (Ok(name), Some(names)) = (
+                CStr::from_ptr(from).to_str(),
+                names.cast::<Vec<String>>().as_mut(),
+            ) {
                 names.push(name.to_owned());
             }
         }
@@ -159,7 +187,9 @@ pub fn names() -> Vec<String> {
     let usable: BTreeSet<String> = names
         .into_iter()
         // Upper-case names are doubles of those in lower case.
-        .filter(|name| !name.starts_with(|c: char| c.is_ascii_uppercase()) || name.starts_with("RSA-"))
+        .filter(|name| {
+            !name.starts_with(|c: char| c.is_ascii_uppercase()) || name.starts_with("RSA-")
+        })
         .filter(|name| Md::fetch(name).is_some())
         .collect();
     usable.into_iter().collect()
@@ -169,7 +199,9 @@ pub fn names() -> Vec<String> {
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     // SAFETY: both have the length given.
     a.len() == b.len()
-        && unsafe { ossl::CRYPTO_memcmp(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) as c_int == 0 }
+        && unsafe {
+            ossl::CRYPTO_memcmp(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) as c_int == 0
+        }
 }
 
 #[cfg(test)]
@@ -189,15 +221,24 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         let md = Md::fetch("RSA-MD5").unwrap();
-        assert_eq!(hex(&digest(&md, b"", md.size()).unwrap()), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(
+            hex(&digest(&md, b"", md.size()).unwrap()),
+            "d41d8cd98f00b204e9800998ecf8427e"
+        );
     }
 
     #[test]
     fn only_extendable_outputs_have_a_choice_of_length() {
         super::ffi::init();
         assert!(output_length(&Md::fetch("sha256").unwrap(), Some(5)).is_err());
-        assert_eq!(output_length(&Md::fetch("shake128").unwrap(), Some(5)).unwrap(), 5);
-        assert_eq!(output_length(&Md::fetch("shake128").unwrap(), None).unwrap(), 16);
+        assert_eq!(
+            output_length(&Md::fetch("shake128").unwrap(), Some(5)).unwrap(),
+            5
+        );
+        assert_eq!(
+            output_length(&Md::fetch("shake128").unwrap(), None).unwrap(),
+            16
+        );
     }
 
     #[test]
@@ -211,7 +252,10 @@ mod tests {
         super::ffi::init();
         let names = names();
         for name in ["sha256", "RSA-SHA1", "shake256", "sha3-512"] {
-            assert!(names.iter().any(|n| n == name), "{name} is missing from {names:?}");
+            assert!(
+                names.iter().any(|n| n == name),
+                "{name} is missing from {names:?}"
+            );
         }
     }
 }

@@ -24,7 +24,9 @@ pub fn define(definition: &mut Definition) {
         .method("getPrivateKey", get_private_key)
         .method("setPublicKey", set_public_key)
         .method("setPrivateKey", set_private_key);
-    definition.function("ECDHConvertKey", convert_key).function("getCurves", get_curves);
+    definition
+        .function("ECDHConvertKey", convert_key)
+        .function("getCurves", get_curves);
 }
 
 struct Ecdh {
@@ -52,10 +54,22 @@ fn new_ecdh(
     }
     let name = attempt!(scope, input::string(scope, args.get(0), "curve"));
     let (nid, group) = attempt!(scope, curve(&name));
-    wrap::wrap(scope, args.this(), Ecdh { nid, group, public: RefCell::default(), private: RefCell::default() });
+    wrap::wrap(
+        scope,
+        args.this(),
+        Ecdh {
+            nid,
+            group,
+            public: RefCell::default(),
+            private: RefCell::default(),
+        },
+    );
 }
 
-fn unwrap(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<Ecdh>> {
+fn unwrap(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Rc<Ecdh>> {
     wrap::unwrap::<Ecdh>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "an ECDH"))
 }
 
@@ -87,7 +101,9 @@ impl Ecdh {
 
     /// `None` where `other` is no point of the curve.
     fn compute(&self, other: &[u8]) -> Result<Option<Vec<u8>>> {
-        let Some(point) = self.group.point(other) else { return Ok(None) };
+        let Some(point) = self.group.point(other) else {
+            return Ok(None);
+        };
         let invalid = || CryptoError::range_error("ERR_CRYPTO_INVALID_KEYPAIR", "Invalid key pair");
         let private = self.private.borrow().clone().ok_or_else(invalid)?;
         let number = BigNum::from_bytes(&private)?;
@@ -208,7 +224,13 @@ fn get_curves(
     // SAFETY: a null buffer asks for the number; then the buffer has room for that many.
     let curves = unsafe {
         let count = ffi::EC_get_builtin_curves(std::ptr::null_mut(), 0);
-        let mut curves = vec![ffi::BuiltinCurve { nid: 0, comment: std::ptr::null() }; count];
+        let mut curves = vec![
+            ffi::BuiltinCurve {
+                nid: 0,
+                comment: std::ptr::null()
+            };
+            count
+        ];
         ffi::EC_get_builtin_curves(curves.as_mut_ptr(), count);
         curves
     };

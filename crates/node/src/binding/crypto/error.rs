@@ -81,7 +81,9 @@ impl CryptoError {
     /// The error object of a job: the oldest error speaks, the others are its `opensslErrorStack`.
     pub fn to_value<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Value> {
         match self {
-            CryptoError::Coded(kind, code, message) => exception::new_error(scope, *kind, code, message),
+            CryptoError::Coded(kind, code, message) => {
+                exception::new_error(scope, *kind, code, message)
+            }
             CryptoError::OpenSsl(codes, fallback) => {
                 let message = match codes.first() {
                     None | Some(0) => (*fallback).to_owned(),
@@ -95,7 +97,10 @@ impl CryptoError {
     }
 
     /// The error of a synchronous function: as [`CryptoError::to_value`] with `library`, `reason` and `code`.
-    pub fn to_decorated_value<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Value> {
+    pub fn to_decorated_value<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> v8::Local<'s, v8::Value> {
         let error = self.to_value(scope);
         if let CryptoError::OpenSsl(codes, _) = self
             && let Some(code) = codes.first()
@@ -116,7 +121,11 @@ impl CryptoError {
 
 /// Turns OpenSSL's "1 is success" into a result.
 pub fn check(status: i32, fallback: &'static str) -> Result<()> {
-    if status > 0 { Ok(()) } else { Err(CryptoError::capture(fallback)) }
+    if status > 0 {
+        Ok(())
+    } else {
+        Err(CryptoError::capture(fallback))
+    }
 }
 
 /// Takes what OpenSSL queued on this thread, oldest first.
@@ -156,17 +165,26 @@ fn set_stack(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>, 
     if codes.is_empty() {
         return;
     }
-    let Some(object) = error.to_object(scope) else { return };
-    let items: Vec<v8::Local<v8::Value>> =
-        codes.iter().rev().map(|code| exception::string(scope, &error_string(*code)).into()).collect();
+    let Some(object) = error.to_object(scope) else {
+        return;
+    };
+    let items: Vec<v8::Local<v8::Value>> = codes
+        .iter()
+        .rev()
+        .map(|code| exception::string(scope, &error_string(*code)).into())
+        .collect();
     let stack = v8::Array::new_with_elements(scope, &items);
     convert::set(scope, object, "opensslErrorStack", stack.into());
 }
 
 fn decorate(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, code: c_ulong) {
     // SAFETY: both return null or a static string.
-    let (library, reason) =
-        unsafe { (static_text(ossl::ERR_lib_error_string(code)), static_text(ossl::ERR_reason_error_string(code))) };
+    let (library, reason) = unsafe {
+        (
+            static_text(ossl::ERR_lib_error_string(code)),
+            static_text(ossl::ERR_reason_error_string(code)),
+        )
+    };
     if let Some(library) = library {
         let value = exception::string(scope, library).into();
         convert::set(scope, object, "library", value);
@@ -174,7 +192,11 @@ fn decorate(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>,
     let Some(reason) = reason else { return };
     let value = exception::string(scope, reason).into();
     convert::set(scope, object, "reason", value);
-    let name = format!("ERR_{}{}", library_name(code), reason.to_ascii_uppercase().replace(' ', "_"));
+    let name = format!(
+        "ERR_{}{}",
+        library_name(code),
+        reason.to_ascii_uppercase().replace(' ', "_")
+    );
     let value = exception::string(scope, &name).into();
     convert::set(scope, object, "code", value);
 }
@@ -240,6 +262,9 @@ mod tests {
     #[test]
     fn codes_are_spelled_as_openssl_does() {
         super::ffi::init();
-        assert_eq!(error_string(pack(57, 100)), "error:1C800064:Provider routines::bad decrypt");
+        assert_eq!(
+            error_string(pack(57, 100)),
+            "error:1C800064:Provider routines::bad decrypt"
+        );
     }
 }

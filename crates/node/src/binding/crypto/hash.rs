@@ -18,7 +18,10 @@ use crate::wrap;
 
 /// Declares the classes and functions.
 pub fn define(definition: &mut Definition) {
-    definition.class("Hash", new_hash).method("update", update).method("digest", finish);
+    definition
+        .class("Hash", new_hash)
+        .method("update", update)
+        .method("digest", finish);
     definition
         .function("oneShotDigest", one_shot_digest)
         .function("getHashes", get_hashes)
@@ -68,7 +71,10 @@ fn new_hash(
     wrap::wrap(scope, args.this(), hash);
 }
 
-fn hash_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Hash> {
+fn hash_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Hash> {
     if args.new_target().is_undefined() {
         return Err(input::invalid("this", "made with new"));
     }
@@ -90,7 +96,13 @@ fn hash_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArgument
         }
     };
     let length = output_length(&md, wanted)?;
-    Ok(Hash { md, length, context: RefCell::new(context), result: RefCell::default(), failed: Cell::new(false) })
+    Ok(Hash {
+        md,
+        length,
+        context: RefCell::new(context),
+        result: RefCell::default(),
+        failed: Cell::new(false),
+    })
 }
 
 fn update(
@@ -101,7 +113,9 @@ fn update(
     let Some(hash) = wrap::unwrap::<Hash>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not a Hash");
     };
-    let mut add = |data: &[u8]| hash.result.borrow().is_none() && hash.context.borrow_mut().update(data).is_ok();
+    let mut add = |data: &[u8]| {
+        hash.result.borrow().is_none() && hash.context.borrow_mut().update(data).is_ok()
+    };
     // Bytes are hashed where they are; only strings need decoding.
     let added = match convert::with_bytes(args.get(0), &mut add) {
         Some(added) => added,
@@ -185,8 +199,14 @@ fn get_hashes(
 }
 
 /// An array of strings.
-pub fn string_array<'s>(scope: &mut v8::PinScope<'s, '_>, items: &[String]) -> v8::Local<'s, v8::Array> {
-    let items: Vec<v8::Local<v8::Value>> = items.iter().map(|item| exception::string(scope, item).into()).collect();
+pub fn string_array<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    items: &[String],
+) -> v8::Local<'s, v8::Array> {
+    let items: Vec<v8::Local<v8::Value>> = items
+        .iter()
+        .map(|item| exception::string(scope, item).into())
+        .collect();
     v8::Array::new_with_elements(scope, &items)
 }
 

@@ -65,7 +65,12 @@ fn update(
     let Some(hmac) = wrap::unwrap::<Hmac>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not an Hmac");
     };
-    let mut add = |data: &[u8]| hmac.state.borrow_mut().as_mut().is_some_and(|state| state.update(data).is_ok());
+    let mut add = |data: &[u8]| {
+        hmac.state
+            .borrow_mut()
+            .as_mut()
+            .is_some_and(|state| state.update(data).is_ok())
+    };
     let added = match convert::with_bytes(args.get(0), &mut add) {
         Some(added) => added,
         None => {
@@ -107,7 +112,10 @@ fn new_hmac_job(
     let key = attempt!(scope, input::secret(scope, args.get(3), "key"));
     let data = attempt!(scope, input::bytes(scope, args.get(4), "data"));
     let signature = match verify {
-        true => Some(attempt!(scope, input::bytes(scope, args.get(5), "signature"))),
+        true => Some(attempt!(
+            scope,
+            input::bytes(scope, args.get(5), "signature")
+        )),
         false => None,
     };
     job::create(scope, &args, mode, "SIGNREQUEST", move || {
@@ -130,5 +138,9 @@ pub fn code(md: &Md, key: &[u8], data: &[u8]) -> Result<Vec<u8>> {
     let mut state = MacState::hmac(md, key)?;
     state.update(data)?;
     let code = state.finish(None)?;
-    if code.is_empty() { Err(CryptoError::operation_failed("HMAC failed")) } else { Ok(code) }
+    if code.is_empty() {
+        Err(CryptoError::operation_failed("HMAC failed"))
+    } else {
+        Ok(code)
+    }
 }

@@ -13,7 +13,8 @@ pub fn bytes(
     value: v8::Local<'_, v8::Value>,
     name: &str,
 ) -> Result<Vec<u8>> {
-    convert::path_bytes(scope, value).ok_or_else(|| invalid(name, "a string, an ArrayBuffer or a view"))
+    convert::path_bytes(scope, value)
+        .ok_or_else(|| invalid(name, "a string, an ArrayBuffer or a view"))
 }
 
 /// As [`bytes`]; `None` for undefined and null.
@@ -22,13 +23,23 @@ pub fn optional_bytes(
     value: v8::Local<'_, v8::Value>,
     name: &str,
 ) -> Result<Option<Vec<u8>>> {
-    if value.is_null_or_undefined() { Ok(None) } else { bytes(scope, value, name).map(Some) }
+    if value.is_null_or_undefined() {
+        Ok(None)
+    } else {
+        bytes(scope, value, name).map(Some)
+    }
 }
 
 /// The bytes of a secret key: of a `KeyObjectHandle`, or as [`bytes`].
-pub fn secret(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Result<Vec<u8>> {
+pub fn secret(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Result<Vec<u8>> {
     match wrap::unwrap::<KeyObjectHandle>(scope, value) {
-        Some(handle) => handle.secret_bytes().ok_or_else(|| invalid(name, "a secret key")),
+        Some(handle) => handle
+            .secret_bytes()
+            .ok_or_else(|| invalid(name, "a secret key")),
         None => bytes(scope, value, name),
     }
 }
@@ -47,8 +58,16 @@ pub fn data(
 }
 
 /// A string.
-pub fn string(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Result<String> {
-    if value.is_string() { Ok(value.to_rust_string_lossy(scope)) } else { Err(invalid(name, "a string")) }
+pub fn string(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Result<String> {
+    if value.is_string() {
+        Ok(value.to_rust_string_lossy(scope))
+    } else {
+        Err(invalid(name, "a string"))
+    }
 }
 
 /// A string; `None` for undefined and null.
@@ -57,11 +76,19 @@ pub fn optional_string(
     value: v8::Local<'_, v8::Value>,
     name: &str,
 ) -> Result<Option<String>> {
-    if value.is_null_or_undefined() { Ok(None) } else { string(scope, value, name).map(Some) }
+    if value.is_null_or_undefined() {
+        Ok(None)
+    } else {
+        string(scope, value, name).map(Some)
+    }
 }
 
 /// An unsigned 32-bit integer.
-pub fn uint32(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Result<u32> {
+pub fn uint32(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Result<u32> {
     match value.uint32_value(scope) {
         Some(number) if value.is_uint32() => Ok(number),
         _ => Err(invalid(name, "an unsigned 32-bit integer")),
@@ -69,7 +96,11 @@ pub fn uint32(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>,
 }
 
 /// A signed 32-bit integer.
-pub fn int32(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Result<i32> {
+pub fn int32(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Result<i32> {
     match value.int32_value(scope) {
         Some(number) if value.is_int32() => Ok(number),
         _ => Err(invalid(name, "a 32-bit integer")),
@@ -82,14 +113,25 @@ pub fn optional_int32(
     value: v8::Local<'_, v8::Value>,
     name: &str,
 ) -> Result<Option<i32>> {
-    if value.is_null_or_undefined() { Ok(None) } else { int32(scope, value, name).map(Some) }
+    if value.is_null_or_undefined() {
+        Ok(None)
+    } else {
+        int32(scope, value, name).map(Some)
+    }
 }
 
 /// A length in bytes, at most 2^31 - 1 as Node's own limit.
-pub fn length(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Result<usize> {
+pub fn length(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Result<usize> {
     let number = uint32(scope, value, name)?;
     if number > i32::MAX.unsigned_abs() {
-        return Err(CryptoError::range_error("ERR_OUT_OF_RANGE", format!("{name} is too big")));
+        return Err(CryptoError::range_error(
+            "ERR_OUT_OF_RANGE",
+            format!("{name} is too big"),
+        ));
     }
     Ok(number as usize)
 }
@@ -97,14 +139,19 @@ pub fn length(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>,
 /// A zeroed buffer, or an error where memory does not suffice.
 pub fn buffer(length: usize) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(length).map_err(|_| CryptoError::out_of_memory())?;
+    buffer
+        .try_reserve_exact(length)
+        .map_err(|_| CryptoError::out_of_memory())?;
     buffer.resize(length, 0);
     Ok(buffer)
 }
 
 /// The argument `name` is not what it has to be.
 pub fn invalid(name: &str, expected: &str) -> CryptoError {
-    CryptoError::type_error("ERR_INVALID_ARG_TYPE", format!("The \"{name}\" argument must be {expected}"))
+    CryptoError::type_error(
+        "ERR_INVALID_ARG_TYPE",
+        format!("The \"{name}\" argument must be {expected}"),
+    )
 }
 
 /// Yields the value, or throws and leaves the callback.

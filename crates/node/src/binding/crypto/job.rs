@@ -49,7 +49,9 @@ pub enum Output {
 pub type Work = Box<dyn FnOnce() -> Result<Output> + Send>;
 
 /// Makes the JavaScript result on the isolate's thread; `None` leaves an exception pending.
-pub type Encode = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Output) -> Option<v8::Local<'s, v8::Value>>>;
+pub type Encode = Box<
+    dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Output) -> Option<v8::Local<'s, v8::Value>>,
+>;
 
 struct Job {
     mode: Mode,
@@ -72,7 +74,10 @@ pub fn declare(
     name: &'static str,
     constructor: impl v8::MapFnTo<v8::FunctionCallback>,
 ) {
-    definition.class(name, constructor).inherits("AsyncWrap").method("run", run);
+    definition
+        .class(name, constructor)
+        .inherits("AsyncWrap")
+        .method("run", run);
 }
 
 /// Reads the mode, the first argument of every job.
@@ -93,7 +98,14 @@ pub fn create(
     provider: &'static str,
     work: impl FnOnce() -> Result<Output> + Send + 'static,
 ) {
-    create_with(scope, args, mode, provider, work, Box::new(|scope, output| encode_plain(scope, output)));
+    create_with(
+        scope,
+        args,
+        mode,
+        provider,
+        work,
+        Box::new(|scope, output| encode_plain(scope, output)),
+    );
 }
 
 /// Ends the constructor of a job: `provider` is its async type, `encode` makes its result.
@@ -120,7 +132,10 @@ pub fn create_with(
 }
 
 /// The value of `output` where it is plain data.
-pub fn encode_plain<'s>(scope: &mut v8::PinScope<'s, '_>, output: Output) -> Option<v8::Local<'s, v8::Value>> {
+pub fn encode_plain<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    output: Output,
+) -> Option<v8::Local<'s, v8::Value>> {
     match output {
         Output::Bool(value) => Some(v8::Boolean::new(scope, value).into()),
         Output::Bytes(bytes) => Some(convert::array_buffer(scope, bytes).into()),
@@ -149,7 +164,9 @@ fn run(
         return rv.set(pair.into());
     }
     if job.mode == Mode::WebCrypto {
-        let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
+        let Some(resolver) = v8::PromiseResolver::new(scope) else {
+            return;
+        };
         let promise = resolver.get_promise(scope);
         *job.resolver.borrow_mut() = Some(v8::Global::new(scope, resolver));
         rv.set(promise.into());
@@ -158,7 +175,10 @@ fn run(
     let running = env.state::<Running>();
     let id = running.next.get();
     running.next.set(id + 1);
-    running.jobs.borrow_mut().insert(id, v8::Global::new(scope, this));
+    running
+        .jobs
+        .borrow_mut()
+        .insert(id, v8::Global::new(scope, this));
     env.event_loop.add_reference();
     let handle = env.event_loop.handle();
     thread_pool::submit(move || {
@@ -187,13 +207,16 @@ fn settle<'s>(
         Ok(output) => output,
         // Synchronous signatures and key agreements fail as functions do.
         Err(error)
-            if job.mode == Mode::Sync && matches!(job.provider, "SIGNREQUEST" | "DERIVEBITSREQUEST") =>
+            if job.mode == Mode::Sync
+                && matches!(job.provider, "SIGNREQUEST" | "DERIVEBITSREQUEST") =>
         {
             return (error.to_decorated_value(scope), undefined);
         }
         Err(error) => return (error.to_value(scope), undefined),
     };
-    let Some(encode) = job.encode.borrow_mut().take() else { return (undefined, undefined) };
+    let Some(encode) = job.encode.borrow_mut().take() else {
+        return (undefined, undefined);
+    };
     let (value, thrown) = {
         v8::tc_scope!(let tc, scope);
         let value = encode(tc, output);
@@ -202,15 +225,22 @@ fn settle<'s>(
     match (value, thrown) {
         (Some(value), _) => (undefined, value),
         (None, Some(thrown)) => (thrown, undefined),
-        (None, None) => (CryptoError::operation_failed("The operation failed").to_value(scope), undefined),
+        (None, None) => (
+            CryptoError::operation_failed("The operation failed").to_value(scope),
+            undefined,
+        ),
     }
 }
 
 fn finish(scope: &mut v8::PinScope<'_, '_>, id: u64, result: Result<Output>) {
     let env = Env::of(scope);
-    let Some(object) = env.state::<Running>().jobs.borrow_mut().remove(&id) else { return };
+    let Some(object) = env.state::<Running>().jobs.borrow_mut().remove(&id) else {
+        return;
+    };
     let object = v8::Local::new(scope, object);
-    let Some(job) = wrap::unwrap::<Job>(scope, object.into()) else { return };
+    let Some(job) = wrap::unwrap::<Job>(scope, object.into()) else {
+        return;
+    };
     if job.mode == Mode::Async {
         let (error, result) = settle(scope, &job, result);
         let arguments = [error, result];
@@ -219,12 +249,14 @@ fn finish(scope: &mut v8::PinScope<'_, '_>, id: u64, result: Result<Output>) {
         make_named_callback(scope, object, "ondone", &arguments[..count]);
     } else if let Some(resolver) = job.resolver.borrow_mut().take() {
         let resolver = v8::Local::new(scope, resolver);
-        let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| AsyncContext {
-            async_id: state.async_id.get(),
-            trigger_async_id: state.trigger_async_id.get(),
-            context_frame: state.context_frame.borrow().clone(),
-            skip_task_queues: false,
-            skip_async_hooks: false,
+        let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| {
+            AsyncContext {
+                async_id: state.async_id.get(),
+                trigger_async_id: state.trigger_async_id.get(),
+                context_frame: state.context_frame.borrow().clone(),
+                skip_task_queues: false,
+                skip_async_hooks: false,
+            }
         });
         call_in_scope(scope, object, &context, |scope| {
             settle_promise(scope, &job, resolver, result);
@@ -253,7 +285,9 @@ fn settle_promise(
     let key = exception::string(scope, "then");
     let undefined = v8::undefined(scope).into();
     let shadowed = !object.has_own_property(scope, key.into()).unwrap_or(true)
-        && object.create_data_property(scope, key.into(), undefined).unwrap_or(false);
+        && object
+            .create_data_property(scope, key.into(), undefined)
+            .unwrap_or(false);
     resolver.resolve(scope, value);
     if shadowed {
         object.delete(scope, key.into());
@@ -266,11 +300,19 @@ fn operation_error<'s>(
     cause: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let exports = Env::of(scope).object(scope, Slot::PerContextExports)?;
-    let constructor: v8::Local<v8::Function> = convert::get(scope, exports, "DOMException")?.try_cast().ok()?;
+    let constructor: v8::Local<v8::Function> = convert::get(scope, exports, "DOMException")?
+        .try_cast()
+        .ok()?;
     let options = v8::Object::new(scope);
     let name = exception::string(scope, "OperationError").into();
     convert::set(scope, options, "name", name);
     convert::set(scope, options, "cause", cause);
-    let message = exception::string(scope, "The operation failed for an operation-specific reason").into();
-    constructor.new_instance(scope, &[message, options.into()]).map(Into::into)
+    let message = exception::string(
+        scope,
+        "The operation failed for an operation-specific reason",
+    )
+    .into();
+    constructor
+        .new_instance(scope, &[message, options.into()])
+        .map(Into::into)
 }

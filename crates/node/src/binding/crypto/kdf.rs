@@ -36,14 +36,21 @@ fn new_pbkdf2_job(
     let name = attempt!(scope, input::string(scope, args.get(5), "digest"));
     let md = attempt!(scope, Md::named(&name));
     if iterations < 1 {
-        return CryptoError::range_error("ERR_OUT_OF_RANGE", "iterations must be >= 1").throw(scope);
+        return CryptoError::range_error("ERR_OUT_OF_RANGE", "iterations must be >= 1")
+            .throw(scope);
     }
     job::create(scope, &args, mode, "PBKDF2REQUEST", move || {
         pbkdf2(&md, &password, &salt, iterations, length).map(Output::Bytes)
     });
 }
 
-fn pbkdf2(md: &Md, password: &[u8], salt: &[u8], iterations: i32, length: usize) -> Result<Vec<u8>> {
+fn pbkdf2(
+    md: &Md,
+    password: &[u8],
+    salt: &[u8],
+    iterations: i32,
+    length: usize,
+) -> Result<Vec<u8>> {
     let mut key = input::buffer(length)?;
     if length == 0 {
         return Ok(key);
@@ -101,7 +108,10 @@ fn new_scrypt_job(
     };
     let length = attempt!(scope, input::length(scope, args.get(7), "keylen"));
     if !cost.allowed() {
-        let reason = take_errors().first().map(|code| format!(": {}", error_string(*code))).unwrap_or_default();
+        let reason = take_errors()
+            .first()
+            .map(|code| format!(": {}", error_string(*code)))
+            .unwrap_or_default();
         let message = format!("Invalid scrypt params{reason}");
         return CryptoError::range_error("ERR_CRYPTO_INVALID_SCRYPT_PARAMS", message).throw(scope);
     }
@@ -170,7 +180,8 @@ fn new_hkdf_job(
     let length = attempt!(scope, input::length(scope, args.get(5), "length"));
     // RFC 5869: at most 255 blocks.
     if length > md.size() * 255 {
-        return CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length").throw(scope);
+        return CryptoError::range_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
+            .throw(scope);
     }
     job::create(scope, &args, mode, "DERIVEBITSREQUEST", move || {
         hkdf(&md, &key, &salt, &info, length).map(Output::Bytes)
@@ -240,14 +251,27 @@ fn new_argon2_job(
 
 fn derive(algorithm: &CStr, params: &Params, output: &mut [u8]) -> Result<()> {
     // SAFETY: the name is a C string, null the default context and no properties.
-    let kdf = unsafe { Kdf::own(ossl::EVP_KDF_fetch(std::ptr::null_mut(), algorithm.as_ptr(), std::ptr::null())) }
-        .ok_or_else(|| CryptoError::capture(FAILED))?;
+    let kdf = unsafe {
+        Kdf::own(ossl::EVP_KDF_fetch(
+            std::ptr::null_mut(),
+            algorithm.as_ptr(),
+            std::ptr::null(),
+        ))
+    }
+    .ok_or_else(|| CryptoError::capture(FAILED))?;
     // SAFETY: the algorithm is live; the context keeps its own reference.
-    let context =
-        unsafe { KdfCtx::own(ossl::EVP_KDF_CTX_new(kdf.as_ptr())) }.ok_or_else(|| CryptoError::capture(FAILED))?;
+    let context = unsafe { KdfCtx::own(ossl::EVP_KDF_CTX_new(kdf.as_ptr())) }
+        .ok_or_else(|| CryptoError::capture(FAILED))?;
     // SAFETY: the buffer has the length given; the parameters live over the call.
     check(
-        unsafe { ossl::EVP_KDF_derive(context.as_ptr(), output.as_mut_ptr(), output.len(), params.as_ptr()) },
+        unsafe {
+            ossl::EVP_KDF_derive(
+                context.as_ptr(),
+                output.as_mut_ptr(),
+                output.len(),
+                params.as_ptr(),
+            )
+        },
         FAILED,
     )
 }
@@ -282,7 +306,12 @@ mod tests {
     #[test]
     fn scrypt_keeps_to_its_memory() {
         super::ffi::init();
-        let cost = ScryptCost { n: 16, r: 1, p: 1, max_memory: 32 << 20 };
+        let cost = ScryptCost {
+            n: 16,
+            r: 1,
+            p: 1,
+            max_memory: 32 << 20,
+        };
         assert!(cost.allowed());
         let mut key = [0; 8];
         cost.derive(b"", b"", &mut key).unwrap();

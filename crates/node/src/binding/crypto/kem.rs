@@ -29,7 +29,11 @@ fn set_operation(context: &PkeyCtx, key: &Pkey) -> Result<()> {
     let params = params.build()?;
     // SAFETY: context and parameters are live.
     let status = unsafe { ossl::EVP_PKEY_CTX_set_params(context.as_ptr(), params.as_ptr()) };
-    if status > 0 { Ok(()) } else { Err(failed("Failed to perform encapsulation")) }
+    if status > 0 {
+        Ok(())
+    } else {
+        Err(failed("Failed to perform encapsulation"))
+    }
 }
 
 fn failed(message: &str) -> CryptoError {
@@ -49,10 +53,15 @@ fn encapsulate(key: &Pkey) -> Result<Output> {
         }
         set_operation(&context, key)?;
         let null = std::ptr::null_mut();
-        if ossl::EVP_PKEY_encapsulate(ctx, null, &mut ciphertext_length, null, &mut secret_length) <= 0 {
+        if ossl::EVP_PKEY_encapsulate(ctx, null, &mut ciphertext_length, null, &mut secret_length)
+            <= 0
+        {
             return Err(failed());
         }
-        let (mut ciphertext, mut secret) = (input::buffer(ciphertext_length)?, input::buffer(secret_length)?);
+        let (mut ciphertext, mut secret) = (
+            input::buffer(ciphertext_length)?,
+            input::buffer(secret_length)?,
+        );
         let status = ossl::EVP_PKEY_encapsulate(
             ctx,
             ciphertext.as_mut_ptr(),
@@ -103,7 +112,9 @@ fn new_encapsulate_job(
     let key = attempt!(scope, argument::any(scope, &args, 1));
     let work = move || encapsulate(&key);
     let encode: job::Encode = Box::new(move |scope, output| {
-        let Output::Pair(secret, ciphertext) = output else { return None };
+        let Output::Pair(secret, ciphertext) = output else {
+            return None;
+        };
         if mode == Mode::WebCrypto {
             let result = v8::Object::new(scope);
             let value = convert::array_buffer(scope, secret).into();
@@ -112,7 +123,10 @@ fn new_encapsulate_job(
             convert::set(scope, result, "ciphertext", value);
             return Some(result.into());
         }
-        let pair = [convert::buffer(scope, secret), convert::buffer(scope, ciphertext)];
+        let pair = [
+            convert::buffer(scope, secret),
+            convert::buffer(scope, ciphertext),
+        ];
         Some(v8::Array::new_with_elements(scope, &pair).into())
     });
     job::create_with(scope, &args, mode, "DERIVEBITSREQUEST", work, encode);
@@ -126,7 +140,10 @@ fn new_decapsulate_job(
 ) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let key = attempt!(scope, argument::private(scope, &args, 1));
-    let ciphertext = attempt!(scope, input::bytes(scope, args.get(1 + argument::COUNT), "ciphertext"));
+    let ciphertext = attempt!(
+        scope,
+        input::bytes(scope, args.get(1 + argument::COUNT), "ciphertext")
+    );
     let work = move || decapsulate(&key, &ciphertext).map(Output::Bytes);
     let encode: job::Encode = Box::new(move |scope, output| match output {
         Output::Bytes(secret) if mode != Mode::WebCrypto => Some(convert::buffer(scope, secret)),

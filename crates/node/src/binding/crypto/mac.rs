@@ -34,33 +34,56 @@ impl MacState {
         const FAILED: &str = "MAC initialization failed";
         let params = params.build()?;
         // SAFETY: the name is a C string, null the default context and no properties.
-        let mac = unsafe { Mac::own(ossl::EVP_MAC_fetch(std::ptr::null_mut(), algorithm.as_ptr(), std::ptr::null())) }
-            .ok_or_else(|| CryptoError::capture(FAILED))?;
+        let mac = unsafe {
+            Mac::own(ossl::EVP_MAC_fetch(
+                std::ptr::null_mut(),
+                algorithm.as_ptr(),
+                std::ptr::null(),
+            ))
+        }
+        .ok_or_else(|| CryptoError::capture(FAILED))?;
         // SAFETY: the algorithm is live; the context keeps its own reference.
-        let context =
-            unsafe { MacCtx::own(ossl::EVP_MAC_CTX_new(mac.as_ptr())) }.ok_or_else(|| CryptoError::capture(FAILED))?;
+        let context = unsafe { MacCtx::own(ossl::EVP_MAC_CTX_new(mac.as_ptr())) }
+            .ok_or_else(|| CryptoError::capture(FAILED))?;
         // An empty key still is a key: a null pointer would mean "keep the one there is".
-        let pointer = if key.is_empty() { [0u8].as_ptr() } else { key.as_ptr() };
+        let pointer = if key.is_empty() {
+            [0u8].as_ptr()
+        } else {
+            key.as_ptr()
+        };
         // SAFETY: pointer and length are those of the key; the parameters live over the call.
-        check(unsafe { ossl::EVP_MAC_init(context.as_ptr(), pointer, key.len(), params.as_ptr()) }, FAILED)?;
+        check(
+            unsafe { ossl::EVP_MAC_init(context.as_ptr(), pointer, key.len(), params.as_ptr()) },
+            FAILED,
+        )?;
         Ok(MacState { context })
     }
 
     /// Adds data.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
         // SAFETY: pointer and length are those of a slice.
-        check(unsafe { ossl::EVP_MAC_update(self.context.as_ptr(), data.as_ptr(), data.len()) }, "MAC update failed")
+        check(
+            unsafe { ossl::EVP_MAC_update(self.context.as_ptr(), data.as_ptr(), data.len()) },
+            "MAC update failed",
+        )
     }
 
     /// The code; `length` where the algorithm has a choice.
     pub fn finish(&mut self, length: Option<usize>) -> Result<Vec<u8>> {
         // SAFETY: the context is live.
-        let size = length.unwrap_or_else(|| unsafe { ossl::EVP_MAC_CTX_get_mac_size(self.context.as_ptr()) });
+        let size = length
+            .unwrap_or_else(|| unsafe { ossl::EVP_MAC_CTX_get_mac_size(self.context.as_ptr()) });
         let mut code = input::buffer(size)?;
         let mut written = 0;
         // SAFETY: the buffer has the length given.
-        let status =
-            unsafe { ossl::EVP_MAC_final(self.context.as_ptr(), code.as_mut_ptr(), &mut written, code.len()) };
+        let status = unsafe {
+            ossl::EVP_MAC_final(
+                self.context.as_ptr(),
+                code.as_mut_ptr(),
+                &mut written,
+                code.len(),
+            )
+        };
         check(status, "MAC failed")?;
         code.truncate(written);
         Ok(code)
@@ -81,7 +104,10 @@ fn new_kmac_job(
         "KMAC256" => c"KMAC-256",
         _ => return input::invalid("algorithm", "KMAC128 or KMAC256").throw(scope),
     };
-    let customization = attempt!(scope, input::optional_bytes(scope, args.get(4), "customization"));
+    let customization = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(4), "customization")
+    );
     let bits = attempt!(scope, input::length(scope, args.get(6), "outputLength"));
     if bits % 8 != 0 {
         return CryptoError::operation_failed("Unsupported KMAC output length").throw(scope);
@@ -89,7 +115,10 @@ fn new_kmac_job(
     let length = bits / 8;
     let data = attempt!(scope, input::bytes(scope, args.get(7), "data"));
     let signature = match verify {
-        true => Some(attempt!(scope, input::bytes(scope, args.get(8), "signature"))),
+        true => Some(attempt!(
+            scope,
+            input::bytes(scope, args.get(8), "signature")
+        )),
         false => None,
     };
     job::create(scope, &args, mode, "SIGNREQUEST", move || {
@@ -100,7 +129,11 @@ fn new_kmac_job(
         }
         let mut state = MacState::new(algorithm, &key, params)?;
         state.update(&data)?;
-        let code = if length == 0 { Vec::new() } else { state.finish(Some(length))? };
+        let code = if length == 0 {
+            Vec::new()
+        } else {
+            state.finish(Some(length))?
+        };
         Ok(sign_or_verify(code, signature.as_deref()))
     });
 }

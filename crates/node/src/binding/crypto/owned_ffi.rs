@@ -153,10 +153,20 @@ unsafe extern "C" {
 
     pub fn EVP_PKEY_get0_type_name(pkey: *const ossl::EVP_PKEY) -> *const c_char;
     pub fn EVP_PKEY_get_bits(pkey: *const ossl::EVP_PKEY) -> c_int;
-    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx: *mut ossl::EVP_PKEY_CTX, md: *const ossl::EVP_MD) -> c_int;
-    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx: *mut ossl::EVP_PKEY_CTX, md: *const ossl::EVP_MD) -> c_int;
-    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx: *mut ossl::EVP_PKEY_CTX, saltlen: c_int) -> c_int;
-    pub fn EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx: *mut ossl::EVP_PKEY_CTX, bits: c_int) -> c_int;
+    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_md(
+        ctx: *mut ossl::EVP_PKEY_CTX,
+        md: *const ossl::EVP_MD,
+    ) -> c_int;
+    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(
+        ctx: *mut ossl::EVP_PKEY_CTX,
+        md: *const ossl::EVP_MD,
+    ) -> c_int;
+    pub fn EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(
+        ctx: *mut ossl::EVP_PKEY_CTX,
+        saltlen: c_int,
+    ) -> c_int;
+    pub fn EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx: *mut ossl::EVP_PKEY_CTX, bits: c_int)
+    -> c_int;
     pub fn EVP_PKEY_CTX_set_ec_param_enc(ctx: *mut ossl::EVP_PKEY_CTX, param_enc: c_int) -> c_int;
 
     pub fn PEM_bytes_read_bio(
@@ -204,10 +214,19 @@ unsafe extern "C" {
 
     pub fn X509_check_ca(x: *mut ossl::X509) -> c_int;
     pub fn X509_check_private_key(x: *const ossl::X509, k: *const ossl::EVP_PKEY) -> c_int;
-    pub fn X509_NAME_print_ex(out: *mut ossl::BIO, nm: *const ossl::X509_NAME, indent: c_int, flags: c_ulong) -> c_int;
+    pub fn X509_NAME_print_ex(
+        out: *mut ossl::BIO,
+        nm: *const ossl::X509_NAME,
+        indent: c_int,
+        flags: c_ulong,
+    ) -> c_int;
     pub fn ASN1_TIME_to_tm(s: *const ossl::ASN1_TIME, tm: *mut libc::tm) -> c_int;
 
-    pub fn DH_check_pub_key(dh: *const ossl::DH, pub_key: *const ossl::BIGNUM, codes: *mut c_int) -> c_int;
+    pub fn DH_check_pub_key(
+        dh: *const ossl::DH,
+        pub_key: *const ossl::BIGNUM,
+        codes: *mut c_int,
+    ) -> c_int;
 }
 
 /// Asks for the pass phrase of an encrypted key.
@@ -226,7 +245,12 @@ pub fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         // SAFETY: no settings are passed; the call is made before any other of the library.
-        unsafe { OPENSSL_init_crypto(NO_LOAD_CONFIG | NO_ATEXIT | STRINGS_AND_NAMES, std::ptr::null()) };
+        unsafe {
+            OPENSSL_init_crypto(
+                NO_LOAD_CONFIG | NO_ATEXIT | STRINGS_AND_NAMES,
+                std::ptr::null(),
+            )
+        };
     });
 }
 

@@ -22,7 +22,11 @@ impl<'a> ParamList<'a> {
     pub fn new() -> Result<ParamList<'a>> {
         // SAFETY: returns null or a new builder.
         let builder = unsafe { ParamBuilder::own(ossl::OSSL_PARAM_BLD_new()) };
-        Ok(ParamList { builder: builder.ok_or_else(CryptoError::out_of_memory)?, numbers: Vec::new(), strings: PhantomData })
+        Ok(ParamList {
+            builder: builder.ok_or_else(CryptoError::out_of_memory)?,
+            numbers: Vec::new(),
+            strings: PhantomData,
+        })
     }
 
     /// Adds a string.
@@ -31,9 +35,19 @@ impl<'a> ParamList<'a> {
         // SAFETY: the length is that of the slice; a zero length means "find the NUL", hence the check before.
         let status = unsafe {
             if value.is_empty() {
-                ossl::OSSL_PARAM_BLD_push_utf8_string(self.builder.as_ptr(), key.as_ptr(), c"".as_ptr(), 0)
+                ossl::OSSL_PARAM_BLD_push_utf8_string(
+                    self.builder.as_ptr(),
+                    key.as_ptr(),
+                    c"".as_ptr(),
+                    0,
+                )
             } else {
-                ossl::OSSL_PARAM_BLD_push_utf8_string(self.builder.as_ptr(), key.as_ptr(), pointer, value.len())
+                ossl::OSSL_PARAM_BLD_push_utf8_string(
+                    self.builder.as_ptr(),
+                    key.as_ptr(),
+                    pointer,
+                    value.len(),
+                )
             }
         };
         check(status, FAILED)
@@ -46,7 +60,12 @@ impl<'a> ParamList<'a> {
         // SAFETY: pointer and length are those of the slice, whose content `build` copies.
         check(
             unsafe {
-                ossl::OSSL_PARAM_BLD_push_octet_string(self.builder.as_ptr(), key.as_ptr(), pointer, value.len())
+                ossl::OSSL_PARAM_BLD_push_octet_string(
+                    self.builder.as_ptr(),
+                    key.as_ptr(),
+                    pointer,
+                    value.len(),
+                )
             },
             FAILED,
         )
@@ -55,20 +74,27 @@ impl<'a> ParamList<'a> {
     /// Adds an `unsigned int`.
     pub fn uint(&mut self, key: &'static CStr, value: u32) -> Result<()> {
         // SAFETY: the builder and the key are live.
-        check(unsafe { ossl::OSSL_PARAM_BLD_push_uint(self.builder.as_ptr(), key.as_ptr(), value) }, FAILED)
+        check(
+            unsafe { ossl::OSSL_PARAM_BLD_push_uint(self.builder.as_ptr(), key.as_ptr(), value) },
+            FAILED,
+        )
     }
 
     /// Adds a `size_t`.
     pub fn size(&mut self, key: &'static CStr, value: usize) -> Result<()> {
         // SAFETY: the builder and the key are live.
-        check(unsafe { ossl::OSSL_PARAM_BLD_push_size_t(self.builder.as_ptr(), key.as_ptr(), value) }, FAILED)
+        check(
+            unsafe { ossl::OSSL_PARAM_BLD_push_size_t(self.builder.as_ptr(), key.as_ptr(), value) },
+            FAILED,
+        )
     }
 
     /// Adds a big number.
     pub fn number(&mut self, key: &'static CStr, value: BigNum) -> Result<()> {
         // SAFETY: the number is kept until the list is built.
-        let status =
-            unsafe { ossl::OSSL_PARAM_BLD_push_BN(self.builder.as_ptr(), key.as_ptr(), value.as_ptr()) };
+        let status = unsafe {
+            ossl::OSSL_PARAM_BLD_push_BN(self.builder.as_ptr(), key.as_ptr(), value.as_ptr())
+        };
         self.numbers.push(value);
         check(status, FAILED)
     }

@@ -23,7 +23,11 @@ impl Pkey {
         // SAFETY: null or a C string that lives as long as the key.
         unsafe {
             let name = ffi::EVP_PKEY_get0_type_name(self.as_ptr());
-            if name.is_null() { "" } else { CStr::from_ptr(name).to_str().unwrap_or("") }
+            if name.is_null() {
+                ""
+            } else {
+                CStr::from_ptr(name).to_str().unwrap_or("")
+            }
         }
     }
 
@@ -35,7 +39,9 @@ impl Pkey {
     /// Whether signatures are made of the message itself, without a digest of one's choice.
     pub fn is_one_shot(&self) -> bool {
         let name = self.type_name();
-        matches!(name, "ED25519" | "ED448") || name.starts_with("ML-DSA") || name.starts_with("SLH-DSA")
+        matches!(name, "ED25519" | "ED448")
+            || name.starts_with("ML-DSA")
+            || name.starts_with("SLH-DSA")
     }
 
     /// Size of the key in bits.
@@ -48,7 +54,8 @@ impl Pkey {
     pub fn number(&self, name: &CStr) -> Option<BigNum> {
         let mut number = std::ptr::null_mut();
         // SAFETY: the key is live; a new number is stored.
-        let status = unsafe { ossl::EVP_PKEY_get_bn_param(self.as_ptr(), name.as_ptr(), &mut number) };
+        let status =
+            unsafe { ossl::EVP_PKEY_get_bn_param(self.as_ptr(), name.as_ptr(), &mut number) };
         if status != 1 {
             clear_errors();
             return None;
@@ -63,13 +70,25 @@ impl Pkey {
         let key = self.as_ptr();
         // SAFETY: a null buffer asks for the length; then the buffer has that length.
         unsafe {
-            if ossl::EVP_PKEY_get_octet_string_param(key, name.as_ptr(), std::ptr::null_mut(), 0, &mut length) != 1 {
+            if ossl::EVP_PKEY_get_octet_string_param(
+                key,
+                name.as_ptr(),
+                std::ptr::null_mut(),
+                0,
+                &mut length,
+            ) != 1
+            {
                 clear_errors();
                 return None;
             }
             let mut bytes = vec![0; length];
-            let status =
-                ossl::EVP_PKEY_get_octet_string_param(key, name.as_ptr(), bytes.as_mut_ptr(), length, &mut length);
+            let status = ossl::EVP_PKEY_get_octet_string_param(
+                key,
+                name.as_ptr(),
+                bytes.as_mut_ptr(),
+                length,
+                &mut length,
+            );
             if status != 1 {
                 clear_errors();
                 return None;
@@ -116,10 +135,12 @@ impl Pkey {
         let mut length = 0;
         // SAFETY: a null buffer asks for the length; then the buffer has that length.
         unsafe {
-            let status = ossl::EVP_PKEY_get_raw_public_key(self.as_ptr(), std::ptr::null_mut(), &mut length);
+            let status =
+                ossl::EVP_PKEY_get_raw_public_key(self.as_ptr(), std::ptr::null_mut(), &mut length);
             check(status, "Failed to get raw public key")?;
             let mut bytes = input::buffer(length)?;
-            let status = ossl::EVP_PKEY_get_raw_public_key(self.as_ptr(), bytes.as_mut_ptr(), &mut length);
+            let status =
+                ossl::EVP_PKEY_get_raw_public_key(self.as_ptr(), bytes.as_mut_ptr(), &mut length);
             check(status, "Failed to get raw public key")?;
             bytes.truncate(length);
             Ok(bytes)
@@ -131,10 +152,15 @@ impl Pkey {
         let mut length = 0;
         // SAFETY: as in `raw_public`.
         unsafe {
-            let status = ossl::EVP_PKEY_get_raw_private_key(self.as_ptr(), std::ptr::null_mut(), &mut length);
+            let status = ossl::EVP_PKEY_get_raw_private_key(
+                self.as_ptr(),
+                std::ptr::null_mut(),
+                &mut length,
+            );
             check(status, "Failed to get raw private key")?;
             let mut bytes = input::buffer(length)?;
-            let status = ossl::EVP_PKEY_get_raw_private_key(self.as_ptr(), bytes.as_mut_ptr(), &mut length);
+            let status =
+                ossl::EVP_PKEY_get_raw_private_key(self.as_ptr(), bytes.as_mut_ptr(), &mut length);
             check(status, "Failed to get raw private key")?;
             bytes.truncate(length);
             Ok(bytes)
@@ -143,11 +169,21 @@ impl Pkey {
 
     /// A key of a raw public or private key.
     pub fn from_raw(type_name: &CStr, bytes: &[u8], private: bool) -> Option<Pkey> {
-        let make = if private { ossl::EVP_PKEY_new_raw_private_key_ex } else { ossl::EVP_PKEY_new_raw_public_key_ex };
+        let make = if private {
+            ossl::EVP_PKEY_new_raw_private_key_ex
+        } else {
+            ossl::EVP_PKEY_new_raw_public_key_ex
+        };
         // SAFETY: the name is a C string; pointer and length are those of the slice.
         let key = unsafe {
             let null = std::ptr::null_mut();
-            Pkey::own(make(null, type_name.as_ptr(), std::ptr::null(), bytes.as_ptr(), bytes.len()))
+            Pkey::own(make(
+                null,
+                type_name.as_ptr(),
+                std::ptr::null(),
+                bytes.as_ptr(),
+                bytes.len(),
+            ))
         };
         if key.is_none() {
             clear_errors();
@@ -164,7 +200,10 @@ impl Pkey {
         // SAFETY: context and parameters are live; a new key is stored.
         unsafe {
             check(ossl::EVP_PKEY_fromdata_init(context.as_ptr()), FAILED)?;
-            check(ossl::EVP_PKEY_fromdata(context.as_ptr(), &mut key, selection, params.as_ptr()), FAILED)?;
+            check(
+                ossl::EVP_PKEY_fromdata(context.as_ptr(), &mut key, selection, params.as_ptr()),
+                FAILED,
+            )?;
             Pkey::own(key).ok_or_else(|| CryptoError::capture(FAILED))
         }
     }
@@ -179,7 +218,9 @@ impl Pkey {
 
     /// Whether the public part is a valid key.
     pub fn is_valid_public(&self) -> bool {
-        let Ok(context) = PkeyCtx::new(self) else { return false };
+        let Ok(context) = PkeyCtx::new(self) else {
+            return false;
+        };
         // SAFETY: the context is live.
         let valid = unsafe { ossl::EVP_PKEY_public_check(context.as_ptr()) } == 1;
         clear_errors();
@@ -199,7 +240,11 @@ impl PkeyCtx {
     pub fn named(type_name: &CStr) -> Result<PkeyCtx> {
         // SAFETY: the name is a C string; null is the default context.
         unsafe {
-            PkeyCtx::own(ossl::EVP_PKEY_CTX_new_from_name(std::ptr::null_mut(), type_name.as_ptr(), std::ptr::null()))
+            PkeyCtx::own(ossl::EVP_PKEY_CTX_new_from_name(
+                std::ptr::null_mut(),
+                type_name.as_ptr(),
+                std::ptr::null(),
+            ))
         }
         .ok_or_else(|| CryptoError::capture("Unsupported key type"))
     }
@@ -230,10 +275,19 @@ impl PkeyCtx {
         // SAFETY: context and keys are live; a null buffer asks for the length, then the buffer has that length.
         unsafe {
             check(ossl::EVP_PKEY_derive_init(context.as_ptr()), FAILED)?;
-            check(ossl::EVP_PKEY_derive_set_peer(context.as_ptr(), public.as_ptr()), FAILED)?;
-            check(ossl::EVP_PKEY_derive(context.as_ptr(), std::ptr::null_mut(), &mut length), FAILED)?;
+            check(
+                ossl::EVP_PKEY_derive_set_peer(context.as_ptr(), public.as_ptr()),
+                FAILED,
+            )?;
+            check(
+                ossl::EVP_PKEY_derive(context.as_ptr(), std::ptr::null_mut(), &mut length),
+                FAILED,
+            )?;
             let mut secret = input::buffer(length)?;
-            check(ossl::EVP_PKEY_derive(context.as_ptr(), secret.as_mut_ptr(), &mut length), FAILED)?;
+            check(
+                ossl::EVP_PKEY_derive(context.as_ptr(), secret.as_mut_ptr(), &mut length),
+                FAILED,
+            )?;
             // A Diffie-Hellman secret may be shorter than the prime: Node keeps its length by leading zeros.
             let missing = secret.len() - length.min(secret.len());
             secret.rotate_right(missing);
@@ -242,7 +296,12 @@ impl PkeyCtx {
     }
 
     /// Sets RSA padding, and the salt length of PSS.
-    pub fn set_rsa_padding(&self, key: &Pkey, padding: c_int, salt_length: Option<c_int>) -> Result<()> {
+    pub fn set_rsa_padding(
+        &self,
+        key: &Pkey,
+        padding: c_int,
+        salt_length: Option<c_int>,
+    ) -> Result<()> {
         const FAILED: &str = "Invalid padding";
         /// `RSA_PKCS1_PSS_PADDING`
         const PSS: c_int = 6;
@@ -251,11 +310,17 @@ impl PkeyCtx {
         }
         // SAFETY: the context is live.
         unsafe {
-            check(ossl::EVP_PKEY_CTX_set_rsa_padding(self.as_ptr(), padding), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_rsa_padding(self.as_ptr(), padding),
+                FAILED,
+            )?;
             if padding == PSS
                 && let Some(length) = salt_length
             {
-                check(ossl::EVP_PKEY_CTX_set_rsa_pss_saltlen(self.as_ptr(), length), FAILED)?;
+                check(
+                    ossl::EVP_PKEY_CTX_set_rsa_pss_saltlen(self.as_ptr(), length),
+                    FAILED,
+                )?;
             }
         }
         Ok(())
@@ -264,7 +329,10 @@ impl PkeyCtx {
     /// Sets the digest whose output is signed.
     pub fn set_signature_md(&self, md: &Md) -> Result<()> {
         // SAFETY: context and algorithm are live.
-        check(unsafe { ossl::EVP_PKEY_CTX_set_signature_md(self.as_ptr(), md.as_ptr()) }, "Invalid digest")
+        check(
+            unsafe { ossl::EVP_PKEY_CTX_set_signature_md(self.as_ptr(), md.as_ptr()) },
+            "Invalid digest",
+        )
     }
 }
 
@@ -286,7 +354,11 @@ pub fn short_name(nid: c_int) -> Option<&'static CStr> {
     // SAFETY: null or a static C string.
     unsafe {
         let name = ossl::OBJ_nid2sn(nid);
-        if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
+        if name.is_null() {
+            None
+        } else {
+            Some(CStr::from_ptr(name))
+        }
     }
 }
 
@@ -304,7 +376,9 @@ impl EcGroup {
     /// Bytes of a field element.
     pub fn field_length(&self) -> usize {
         // SAFETY: the group is live.
-        usize::try_from(unsafe { ossl::EC_GROUP_get_degree(self.as_ptr()) }).unwrap_or(0).div_ceil(8)
+        usize::try_from(unsafe { ossl::EC_GROUP_get_degree(self.as_ptr()) })
+            .unwrap_or(0)
+            .div_ceil(8)
     }
 
     /// The order of the generator.
@@ -347,7 +421,8 @@ impl EcGroup {
         let context = BigNumCtx::new()?;
         // SAFETY: all are live; without a second point only the generator is multiplied.
         unsafe {
-            let point = EcPoint::own(ossl::EC_POINT_new(self.as_ptr())).ok_or_else(CryptoError::out_of_memory)?;
+            let point = EcPoint::own(ossl::EC_POINT_new(self.as_ptr()))
+                .ok_or_else(CryptoError::out_of_memory)?;
             let status = ossl::EC_POINT_mul(
                 self.as_ptr(),
                 point.as_ptr(),
@@ -374,13 +449,19 @@ impl EcGroup {
         // SAFETY: all are live; a null buffer asks for the length, then the buffer has that length.
         unsafe {
             let (group, point, context) = (self.as_ptr(), point.as_ptr(), context.as_ptr());
-            let length = ossl::EC_POINT_point2oct(group, point, form, std::ptr::null_mut(), 0, context);
+            let length =
+                ossl::EC_POINT_point2oct(group, point, form, std::ptr::null_mut(), 0, context);
             if length == 0 {
                 return Err(CryptoError::capture(FAILED));
             }
             let mut bytes = input::buffer(length)?;
-            let written = ossl::EC_POINT_point2oct(group, point, form, bytes.as_mut_ptr(), length, context);
-            if written == length { Ok(bytes) } else { Err(CryptoError::capture(FAILED)) }
+            let written =
+                ossl::EC_POINT_point2oct(group, point, form, bytes.as_mut_ptr(), length, context);
+            if written == length {
+                Ok(bytes)
+            } else {
+                Err(CryptoError::capture(FAILED))
+            }
         }
     }
 }

@@ -24,8 +24,14 @@ fn new_random_prime_job(
     let bits = attempt!(scope, input::int32(scope, args.get(1), "size"));
     let safe = args.get(2).is_true();
     let number = |bytes: Option<Vec<u8>>| bytes.map(|bytes| BigNum::from_bytes(&bytes)).transpose();
-    let add = attempt!(scope, input::optional_bytes(scope, args.get(3), "options.add"));
-    let rem = attempt!(scope, input::optional_bytes(scope, args.get(4), "options.rem"));
+    let add = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(3), "options.add")
+    );
+    let rem = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(4), "options.rem")
+    );
     let (add, rem) = (attempt!(scope, number(add)), attempt!(scope, number(rem)));
     if bits < 1 {
         return CryptoError::range_error("ERR_OUT_OF_RANGE", "invalid size").throw(scope);
@@ -33,10 +39,15 @@ fn new_random_prime_job(
     if let Some(add) = &add {
         // OpenSSL would search without an end.
         if add.bits() > bits {
-            return CryptoError::range_error("ERR_OUT_OF_RANGE", "invalid options.add").throw(scope);
+            return CryptoError::range_error("ERR_OUT_OF_RANGE", "invalid options.add")
+                .throw(scope);
         }
-        if rem.as_ref().is_some_and(|rem| add.compare(rem) != Ordering::Greater) {
-            return CryptoError::range_error("ERR_OUT_OF_RANGE", "invalid options.rem").throw(scope);
+        if rem
+            .as_ref()
+            .is_some_and(|rem| add.compare(rem) != Ordering::Greater)
+        {
+            return CryptoError::range_error("ERR_OUT_OF_RANGE", "invalid options.rem")
+                .throw(scope);
         }
     }
     job::create(scope, &args, mode, "RANDOMPRIMEREQUEST", move || {
@@ -58,5 +69,7 @@ fn new_check_prime_job(
     if checks < 0 {
         return input::invalid("options.checks", "at least 0").throw(scope);
     }
-    job::create(scope, &args, mode, "CHECKPRIMEREQUEST", move || candidate.is_prime(checks).map(Output::Bool));
+    job::create(scope, &args, mode, "CHECKPRIMEREQUEST", move || {
+        candidate.is_prime(checks).map(Output::Bool)
+    });
 }

@@ -15,7 +15,9 @@ use crate::exception;
 /// Declares the class and functions.
 pub fn define(definition: &mut Definition) {
     job::declare(definition, "RandomBytesJob", new_random_bytes_job);
-    definition.function("secureBuffer", secure_buffer).function("secureHeapUsed", secure_heap_used);
+    definition
+        .function("secureBuffer", secure_buffer)
+        .function("secureHeapUsed", secure_heap_used);
 }
 
 /// Fills `bytes`.
@@ -23,7 +25,10 @@ pub fn fill(bytes: &mut [u8]) -> Result<()> {
     for chunk in bytes.chunks_mut(1 << 20) {
         let length = ffi::int(chunk.len()).unwrap_or(0);
         // SAFETY: pointer and length are those of the chunk.
-        check(unsafe { ossl::RAND_bytes(chunk.as_mut_ptr(), length) }, "Random bytes are not available")?;
+        check(
+            unsafe { ossl::RAND_bytes(chunk.as_mut_ptr(), length) },
+            "Random bytes are not available",
+        )?;
     }
     Ok(())
 }
@@ -38,7 +43,11 @@ fn new_random_bytes_job(
     let target = args.get(1);
     let offset = attempt!(scope, input::length(scope, args.get(2), "offset"));
     let size = attempt!(scope, input::length(scope, args.get(3), "size"));
-    let fits = convert::with_bytes(target, |bytes| offset.checked_add(size).is_some_and(|end| end <= bytes.len()));
+    let fits = convert::with_bytes(target, |bytes| {
+        offset
+            .checked_add(size)
+            .is_some_and(|end| end <= bytes.len())
+    });
     if fits != Some(true) {
         return input::invalid("buffer", "a buffer that holds offset + size bytes").throw(scope);
     }
@@ -59,7 +68,10 @@ fn new_random_bytes_job(
             if let Output::Bytes(random) = output {
                 // The buffer may have been detached or shrunk meanwhile: then there is nothing to fill.
                 convert::with_bytes_mut(target, |bytes| {
-                    if let Some(place) = bytes.get_mut(offset..).and_then(|rest| rest.get_mut(..random.len())) {
+                    if let Some(place) = bytes
+                        .get_mut(offset..)
+                        .and_then(|rest| rest.get_mut(..random.len()))
+                    {
                         place.copy_from_slice(&random);
                     }
                 });

@@ -43,13 +43,17 @@ struct Padding {
 }
 
 type Init = unsafe extern "C" fn(*mut ossl::EVP_PKEY_CTX) -> c_int;
-type Run = unsafe extern "C" fn(*mut ossl::EVP_PKEY_CTX, *mut u8, *mut usize, *const u8, usize) -> c_int;
+type Run =
+    unsafe extern "C" fn(*mut ossl::EVP_PKEY_CTX, *mut u8, *mut usize, *const u8, usize) -> c_int;
 
 impl Operation {
     fn functions(self) -> (Init, Run) {
         match self {
             Operation::PublicEncrypt => (ossl::EVP_PKEY_encrypt_init, ossl::EVP_PKEY_encrypt),
-            Operation::PublicDecrypt => (ossl::EVP_PKEY_verify_recover_init, ossl::EVP_PKEY_verify_recover),
+            Operation::PublicDecrypt => (
+                ossl::EVP_PKEY_verify_recover_init,
+                ossl::EVP_PKEY_verify_recover,
+            ),
             Operation::PrivateEncrypt => (ossl::EVP_PKEY_sign_init, ossl::EVP_PKEY_sign),
             Operation::PrivateDecrypt => (ossl::EVP_PKEY_decrypt_init, ossl::EVP_PKEY_decrypt),
         }
@@ -64,7 +68,10 @@ impl Operation {
         // SAFETY: the context is live; a null buffer asks for the length, then the buffer has that length.
         unsafe {
             check(init(ctx), FAILED)?;
-            check(ossl::EVP_PKEY_CTX_set_rsa_padding(ctx, padding.number), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_rsa_padding(ctx, padding.number),
+                FAILED,
+            )?;
             let mut params = ParamList::new()?;
             if padding.number == OAEP {
                 if let Some(md) = &padding.md {
@@ -76,9 +83,27 @@ impl Operation {
             }
             let params = params.build()?;
             check(ossl::EVP_PKEY_CTX_set_params(ctx, params.as_ptr()), FAILED)?;
-            check(run(ctx, std::ptr::null_mut(), &mut length, data.as_ptr(), data.len()), FAILED)?;
+            check(
+                run(
+                    ctx,
+                    std::ptr::null_mut(),
+                    &mut length,
+                    data.as_ptr(),
+                    data.len(),
+                ),
+                FAILED,
+            )?;
             let mut output = input::buffer(length)?;
-            check(run(ctx, output.as_mut_ptr(), &mut length, data.as_ptr(), data.len()), FAILED)?;
+            check(
+                run(
+                    ctx,
+                    output.as_mut_ptr(),
+                    &mut length,
+                    data.as_ptr(),
+                    data.len(),
+                ),
+                FAILED,
+            )?;
             output.truncate(length);
             Ok(output)
         }
@@ -94,15 +119,30 @@ fn call(
     let index = argument::COUNT;
     let data = attempt!(scope, input::bytes(scope, args.get(index), "buffer"));
     let number = attempt!(scope, input::int32(scope, args.get(index + 1), "padding"));
-    let name = attempt!(scope, input::optional_string(scope, args.get(index + 2), "oaepHash"));
-    let label = attempt!(scope, input::optional_bytes(scope, args.get(index + 3), "oaepLabel"));
+    let name = attempt!(
+        scope,
+        input::optional_string(scope, args.get(index + 2), "oaepHash")
+    );
+    let label = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(index + 3), "oaepLabel")
+    );
     let invalid = || CryptoError::error("ERR_OSSL_EVP_INVALID_DIGEST", "Invalid digest used");
-    let md = attempt!(scope, name.map(|name| Md::fetch(&name).ok_or_else(invalid)).transpose());
+    let md = attempt!(
+        scope,
+        name.map(|name| Md::fetch(&name).ok_or_else(invalid))
+            .transpose()
+    );
     let key = match operation {
-        Operation::PublicEncrypt | Operation::PublicDecrypt => attempt!(scope, argument::any(scope, args, 0)),
+        Operation::PublicEncrypt | Operation::PublicDecrypt => {
+            attempt!(scope, argument::any(scope, args, 0))
+        }
         _ => attempt!(scope, argument::private(scope, args, 0)),
     };
-    let output = attempt!(scope, operation.run(&key, &Padding { number, md, label }, &data));
+    let output = attempt!(
+        scope,
+        operation.run(&key, &Padding { number, md, label }, &data)
+    );
     rv.set(convert::buffer(scope, output));
 }
 
@@ -146,17 +186,24 @@ fn new_rsa_cipher_job(
 ) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let decrypt = attempt!(scope, input::uint32(scope, args.get(1), "cipherMode")) == 1;
-    let handle = wrap::unwrap::<KeyObjectHandle>(scope, args.get(2)).and_then(|handle| handle.data());
+    let handle =
+        wrap::unwrap::<KeyObjectHandle>(scope, args.get(2)).and_then(|handle| handle.data());
     let (key, operation) = match (handle, decrypt) {
         (Some(KeyData::Private(key)), true) => (key, Operation::PrivateDecrypt),
-        (Some(KeyData::Private(key) | KeyData::Public(key)), false) => (key, Operation::PublicEncrypt),
+        (Some(KeyData::Private(key) | KeyData::Public(key)), false) => {
+            (key, Operation::PublicEncrypt)
+        }
         _ => return input::invalid("key", "a key for the operation").throw(scope),
     };
     let data = attempt!(scope, input::bytes(scope, args.get(3), "data"));
     let name = attempt!(scope, input::string(scope, args.get(5), "digest"));
     let md = attempt!(scope, Md::named(&name));
     let label = attempt!(scope, input::optional_bytes(scope, args.get(6), "label"));
-    let padding = Padding { number: OAEP, md: Some(md), label };
+    let padding = Padding {
+        number: OAEP,
+        md: Some(md),
+        label,
+    };
     job::create(scope, &args, mode, "CIPHERREQUEST", move || {
         operation.run(&key, &padding, &data).map(Output::Bytes)
     });

@@ -72,7 +72,10 @@ fn timing_safe_equal(
 ) {
     for (index, name) in ["buf1", "buf2"].into_iter().enumerate() {
         let value = args.get(index as i32);
-        if !value.is_array_buffer_view() && !value.is_array_buffer() && !value.is_shared_array_buffer() {
+        if !value.is_array_buffer_view()
+            && !value.is_array_buffer()
+            && !value.is_shared_array_buffer()
+        {
             let message = format!(
                 "The \"{name}\" argument must be an instance of ArrayBuffer, Buffer, TypedArray, or DataView."
             );

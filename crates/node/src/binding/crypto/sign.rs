@@ -16,8 +16,16 @@ use crate::wrap;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {
-    definition.class("Sign", new_signer).method("init", init).method("update", update).method("sign", sign);
-    definition.class("Verify", new_signer).method("init", init).method("update", update).method("verify", verify);
+    definition
+        .class("Sign", new_signer)
+        .method("init", init)
+        .method("update", update)
+        .method("sign", sign);
+    definition
+        .class("Verify", new_signer)
+        .method("init", init)
+        .method("update", update)
+        .method("verify", verify);
     job::declare(definition, "SignJob", new_sign_job);
 }
 
@@ -38,8 +46,12 @@ fn new_signer(
     wrap::wrap(scope, args.this(), Signer::default());
 }
 
-fn unwrap(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<Signer>> {
-    wrap::unwrap::<Signer>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a Sign or Verify"))
+fn unwrap(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Rc<Signer>> {
+    wrap::unwrap::<Signer>(scope, args.this().into())
+        .ok_or_else(|| input::invalid("this", "a Sign or Verify"))
 }
 
 /// `init(algorithm)`
@@ -51,7 +63,11 @@ fn init(
     let signer = attempt!(scope, unwrap(scope, &args));
     let name = attempt!(scope, input::string(scope, args.get(0), "algorithm"));
     // OpenSSL forgot the old name of SHA-1 with DSA; Node did not.
-    let name = if matches!(name.as_str(), "dss1" | "DSS1") { "SHA1" } else { &name };
+    let name = if matches!(name.as_str(), "dss1" | "DSS1") {
+        "SHA1"
+    } else {
+        &name
+    };
     let Some(md) = Md::fetch(name) else {
         return CryptoError::type_error("ERR_CRYPTO_INVALID_DIGEST", "Invalid digest").throw(scope);
     };
@@ -93,14 +109,25 @@ fn options(
     let padding = input::optional_int32(scope, args.get(index), "padding")?;
     let salt_length = input::optional_int32(scope, args.get(index + 1), "saltLength")?;
     let p1363 = input::optional_int32(scope, args.get(index + 2), "dsaEncoding")? == Some(1);
-    Ok(Options { padding: padding.unwrap_or(signature::default_padding(key)), salt_length, p1363 })
+    Ok(Options {
+        padding: padding.unwrap_or(signature::default_padding(key)),
+        salt_length,
+        p1363,
+    })
 }
 
 /// The digest that `signer` has collected; it is done afterwards.
 fn finish(signer: &Signer, key: &Pkey) -> Result<(Md, Vec<u8>)> {
-    let (md, mut context) = signer.state.borrow_mut().take().ok_or_else(not_initialised)?;
+    let (md, mut context) = signer
+        .state
+        .borrow_mut()
+        .take()
+        .ok_or_else(not_initialised)?;
     if key.is_one_shot() {
-        return Err(CryptoError::error("ERR_CRYPTO_UNSUPPORTED_OPERATION", "Unsupported crypto operation"));
+        return Err(CryptoError::error(
+            "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+            "Unsupported crypto operation",
+        ));
     }
     let digest = context.finish(&md, md.size())?;
     Ok((md, digest))
@@ -128,10 +155,16 @@ fn verify(
 ) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, argument::any(scope, &args, 0));
-    let signature = attempt!(scope, input::bytes(scope, args.get(argument::COUNT), "signature"));
+    let signature = attempt!(
+        scope,
+        input::bytes(scope, args.get(argument::COUNT), "signature")
+    );
     let options = attempt!(scope, options(scope, &args, &key, argument::COUNT + 1));
     let (md, digest) = attempt!(scope, finish(&signer, &key));
-    let valid = attempt!(scope, signature::verify_digest(&key, &md, &digest, &signature, options));
+    let valid = attempt!(
+        scope,
+        signature::verify_digest(&key, &md, &digest, &signature, options)
+    );
     rv.set_bool(valid);
 }
 
@@ -149,25 +182,50 @@ fn new_sign_job(
     };
     let index = 2 + argument::COUNT;
     let data = attempt!(scope, input::bytes(scope, args.get(index), "data"));
-    let name = attempt!(scope, input::optional_string(scope, args.get(index + 1), "digest"));
+    let name = attempt!(
+        scope,
+        input::optional_string(scope, args.get(index + 1), "digest")
+    );
     let md = attempt!(scope, name.map(|name| Md::named(&name)).transpose());
-    let salt_length = attempt!(scope, input::optional_int32(scope, args.get(index + 2), "saltLength"));
-    let padding = attempt!(scope, input::optional_int32(scope, args.get(index + 3), "padding"));
-    let encoding = attempt!(scope, input::optional_int32(scope, args.get(index + 4), "dsaEncoding"));
-    let context = attempt!(scope, input::optional_bytes(scope, args.get(index + 5), "context"));
+    let salt_length = attempt!(
+        scope,
+        input::optional_int32(scope, args.get(index + 2), "saltLength")
+    );
+    let padding = attempt!(
+        scope,
+        input::optional_int32(scope, args.get(index + 3), "padding")
+    );
+    let encoding = attempt!(
+        scope,
+        input::optional_int32(scope, args.get(index + 4), "dsaEncoding")
+    );
+    let context = attempt!(
+        scope,
+        input::optional_bytes(scope, args.get(index + 5), "context")
+    );
     let options = Options {
         padding: padding.unwrap_or(signature::default_padding(&key)),
         salt_length,
         p1363: encoding == Some(1),
     };
     let expected = match verify {
-        true => Some(attempt!(scope, input::bytes(scope, args.get(index + 6), "signature"))),
+        true => Some(attempt!(
+            scope,
+            input::bytes(scope, args.get(index + 6), "signature")
+        )),
         false => None,
     };
     job::create(scope, &args, mode, "SIGNREQUEST", move || match expected {
-        Some(expected) => {
-            signature::verify(&key, md.as_ref(), &data, &expected, options, context.as_deref()).map(Output::Bool)
-        }
-        None => signature::sign(&key, md.as_ref(), &data, options, context.as_deref()).map(Output::Bytes),
+        Some(expected) => signature::verify(
+            &key,
+            md.as_ref(),
+            &data,
+            &expected,
+            options,
+            context.as_deref(),
+        )
+        .map(Output::Bool),
+        None => signature::sign(&key, md.as_ref(), &data, options, context.as_deref())
+            .map(Output::Bytes),
     });
 }

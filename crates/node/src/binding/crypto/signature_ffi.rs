@@ -29,7 +29,11 @@ pub struct Options {
 
 /// The padding of a key where none is asked for.
 pub fn default_padding(key: &Pkey) -> c_int {
-    if key.type_name() == "RSA-PSS" { PSS } else { PKCS1 }
+    if key.type_name() == "RSA-PSS" {
+        PSS
+    } else {
+        PKCS1
+    }
 }
 
 /// The signature of a digest.
@@ -42,9 +46,24 @@ pub fn sign_digest(key: &Pkey, md: &Md, digest: &[u8], options: Options) -> Resu
         check(ossl::EVP_PKEY_sign_init(ctx), FAILED)?;
         context.set_rsa_padding(key, options.padding, options.salt_length)?;
         context.set_signature_md(md)?;
-        check(ossl::EVP_PKEY_sign(ctx, std::ptr::null_mut(), &mut length, digest.as_ptr(), digest.len()), FAILED)?;
+        check(
+            ossl::EVP_PKEY_sign(
+                ctx,
+                std::ptr::null_mut(),
+                &mut length,
+                digest.as_ptr(),
+                digest.len(),
+            ),
+            FAILED,
+        )?;
         let mut signature = input::buffer(length)?;
-        let status = ossl::EVP_PKEY_sign(ctx, signature.as_mut_ptr(), &mut length, digest.as_ptr(), digest.len());
+        let status = ossl::EVP_PKEY_sign(
+            ctx,
+            signature.as_mut_ptr(),
+            &mut length,
+            digest.as_ptr(),
+            digest.len(),
+        );
         check(status, FAILED)?;
         signature.truncate(length);
         outgoing(key, signature, options)
@@ -52,8 +71,16 @@ pub fn sign_digest(key: &Pkey, md: &Md, digest: &[u8], options: Options) -> Resu
 }
 
 /// Whether `signature` is one of the digest.
-pub fn verify_digest(key: &Pkey, md: &Md, digest: &[u8], signature: &[u8], options: Options) -> Result<bool> {
-    let Some(signature) = incoming(key, signature, options)? else { return Ok(false) };
+pub fn verify_digest(
+    key: &Pkey,
+    md: &Md,
+    digest: &[u8],
+    signature: &[u8],
+    options: Options,
+) -> Result<bool> {
+    let Some(signature) = incoming(key, signature, options)? else {
+        return Ok(false);
+    };
     let context = PkeyCtx::new(key)?;
     // SAFETY: the context is live; pointers come with the length of their slice.
     let status = unsafe {
@@ -61,7 +88,13 @@ pub fn verify_digest(key: &Pkey, md: &Md, digest: &[u8], signature: &[u8], optio
         check(ossl::EVP_PKEY_verify_init(ctx), FAILED)?;
         context.set_rsa_padding(key, options.padding, options.salt_length)?;
         context.set_signature_md(md)?;
-        ossl::EVP_PKEY_verify(ctx, signature.as_ptr(), signature.len(), digest.as_ptr(), digest.len())
+        ossl::EVP_PKEY_verify(
+            ctx,
+            signature.as_ptr(),
+            signature.len(),
+            digest.as_ptr(),
+            digest.len(),
+        )
     };
     clear_errors();
     Ok(status == 1)
@@ -77,27 +110,51 @@ fn prepare(
     verify: bool,
 ) -> Result<()> {
     let mut operation = std::ptr::null_mut();
-    let init = if verify { ossl::EVP_DigestVerifyInit } else { ossl::EVP_DigestSignInit };
+    let init = if verify {
+        ossl::EVP_DigestVerifyInit
+    } else {
+        ossl::EVP_DigestSignInit
+    };
     let md = md.map_or(std::ptr::null(), |md| md.as_ptr().cast_const());
     // SAFETY: all are live; the operation belongs to the context.
     unsafe {
-        check(init(context.as_ptr(), &mut operation, md, std::ptr::null_mut(), key.as_ptr()), FAILED)?;
+        check(
+            init(
+                context.as_ptr(),
+                &mut operation,
+                md,
+                std::ptr::null_mut(),
+                key.as_ptr(),
+            ),
+            FAILED,
+        )?;
         if key.is_rsa() {
-            check(ossl::EVP_PKEY_CTX_set_rsa_padding(operation, options.padding), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_rsa_padding(operation, options.padding),
+                FAILED,
+            )?;
             if options.padding == PSS
                 && let Some(length) = options.salt_length
             {
-                check(ossl::EVP_PKEY_CTX_set_rsa_pss_saltlen(operation, length), FAILED)?;
+                check(
+                    ossl::EVP_PKEY_CTX_set_rsa_pss_saltlen(operation, length),
+                    FAILED,
+                )?;
             }
         }
         if let Some(string) = context_string.filter(|string| !string.is_empty()) {
             if !key.is_one_shot() || key.type_name() == "ED25519" {
-                return Err(CryptoError::operation_failed("Context parameter is unsupported"));
+                return Err(CryptoError::operation_failed(
+                    "Context parameter is unsupported",
+                ));
             }
             let mut params = ParamList::new()?;
             params.octets(c"context-string", string)?;
             let params = params.build()?;
-            check(ossl::EVP_PKEY_CTX_set_params(operation, params.as_ptr()), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_params(operation, params.as_ptr()),
+                FAILED,
+            )?;
         }
     }
     Ok(())
@@ -112,14 +169,39 @@ pub fn sign(
     context_string: Option<&[u8]>,
 ) -> Result<Vec<u8>> {
     let context = MdCtx::empty()?;
-    prepare(&context, key, md.filter(|_| !key.is_one_shot()), options, context_string, false)?;
+    prepare(
+        &context,
+        key,
+        md.filter(|_| !key.is_one_shot()),
+        options,
+        context_string,
+        false,
+    )?;
     let mut length = 0;
     // SAFETY: a null buffer asks for the length, then the buffer has that length.
     unsafe {
         let ctx = context.as_ptr();
-        check(ossl::EVP_DigestSign(ctx, std::ptr::null_mut(), &mut length, data.as_ptr(), data.len()), FAILED)?;
+        check(
+            ossl::EVP_DigestSign(
+                ctx,
+                std::ptr::null_mut(),
+                &mut length,
+                data.as_ptr(),
+                data.len(),
+            ),
+            FAILED,
+        )?;
         let mut signature = input::buffer(length)?;
-        check(ossl::EVP_DigestSign(ctx, signature.as_mut_ptr(), &mut length, data.as_ptr(), data.len()), FAILED)?;
+        check(
+            ossl::EVP_DigestSign(
+                ctx,
+                signature.as_mut_ptr(),
+                &mut length,
+                data.as_ptr(),
+                data.len(),
+            ),
+            FAILED,
+        )?;
         signature.truncate(length);
         outgoing(key, signature, options)
     }
@@ -134,13 +216,28 @@ pub fn verify(
     options: Options,
     context_string: Option<&[u8]>,
 ) -> Result<bool> {
-    let Some(signature) = incoming(key, signature, options)? else { return Ok(false) };
+    let Some(signature) = incoming(key, signature, options)? else {
+        return Ok(false);
+    };
     let context = MdCtx::empty()?;
-    prepare(&context, key, md.filter(|_| !key.is_one_shot()), options, context_string, true)?;
+    prepare(
+        &context,
+        key,
+        md.filter(|_| !key.is_one_shot()),
+        options,
+        context_string,
+        true,
+    )?;
     // SAFETY: pointers come with the length of their slice.
     let status = unsafe {
         let (signature, length) = (signature.as_ptr(), signature.len());
-        ossl::EVP_DigestVerify(context.as_ptr(), signature, length, data.as_ptr(), data.len())
+        ossl::EVP_DigestVerify(
+            context.as_ptr(),
+            signature,
+            length,
+            data.as_ptr(),
+            data.len(),
+        )
     };
     clear_errors();
     Ok(status == 1)
@@ -157,7 +254,9 @@ fn half_length(key: &Pkey) -> Result<Option<usize>> {
 
 /// A signature as OpenSSL makes it, in the form asked for.
 fn outgoing(key: &Pkey, signature: Vec<u8>, options: Options) -> Result<Vec<u8>> {
-    let Some(length) = half_length(key)?.filter(|_| options.p1363) else { return Ok(signature) };
+    let Some(length) = half_length(key)?.filter(|_| options.p1363) else {
+        return Ok(signature);
+    };
     let malformed = || CryptoError::operation_failed("Malformed signature");
     let mut pointer = signature.as_ptr();
     let der_length = signature.len().try_into().map_err(|_| malformed())?;
@@ -165,18 +264,28 @@ fn outgoing(key: &Pkey, signature: Vec<u8>, options: Options) -> Result<Vec<u8>>
     let (r, s) = unsafe {
         let (mut r, mut s) = (std::ptr::null(), std::ptr::null());
         if key.type_name() == "EC" {
-            let pair = EcdsaSig::own(ossl::d2i_ECDSA_SIG(std::ptr::null_mut(), &mut pointer, der_length))
-                .ok_or_else(malformed)?;
+            let pair = EcdsaSig::own(ossl::d2i_ECDSA_SIG(
+                std::ptr::null_mut(),
+                &mut pointer,
+                der_length,
+            ))
+            .ok_or_else(malformed)?;
             ossl::ECDSA_SIG_get0(pair.as_ptr(), &mut r, &mut s);
             (BigNum::copy_of(r), BigNum::copy_of(s))
         } else {
-            let pair =
-                DsaSig::own(ossl::d2i_DSA_SIG(std::ptr::null_mut(), &mut pointer, der_length)).ok_or_else(malformed)?;
+            let pair = DsaSig::own(ossl::d2i_DSA_SIG(
+                std::ptr::null_mut(),
+                &mut pointer,
+                der_length,
+            ))
+            .ok_or_else(malformed)?;
             ossl::DSA_SIG_get0(pair.as_ptr(), &mut r, &mut s);
             (BigNum::copy_of(r), BigNum::copy_of(s))
         }
     };
-    let (Some(r), Some(s)) = (r, s) else { return Err(malformed()) };
+    let (Some(r), Some(s)) = (r, s) else {
+        return Err(malformed());
+    };
     let mut bytes = r.to_padded_bytes(length)?;
     bytes.extend(s.to_padded_bytes(length)?);
     Ok(bytes)
@@ -184,14 +293,19 @@ fn outgoing(key: &Pkey, signature: Vec<u8>, options: Options) -> Result<Vec<u8>>
 
 /// A signature as OpenSSL wants it; `None` where it can be none.
 fn incoming(key: &Pkey, signature: &[u8], options: Options) -> Result<Option<Vec<u8>>> {
-    let Some(length) = half_length(key)?.filter(|_| options.p1363) else { return Ok(Some(signature.to_vec())) };
+    let Some(length) = half_length(key)?.filter(|_| options.p1363) else {
+        return Ok(Some(signature.to_vec()));
+    };
     if signature.len() != length * 2 {
         return Ok(None);
     }
     let (r, s) = signature.split_at(length);
     let integer = |bytes: &[u8]| {
         // DER: no leading zeros but one where the number would look negative.
-        let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+        let start = bytes
+            .iter()
+            .position(|byte| *byte != 0)
+            .unwrap_or(bytes.len().saturating_sub(1));
         let mut content = bytes[start..].to_vec();
         if content.first().is_none_or(|first| first & 0x80 != 0) {
             content.insert(0, 0);

@@ -49,8 +49,13 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// Wraps `certificate` in a new object of the hidden class.
-fn create<'s>(scope: &mut v8::PinScope<'s, '_>, certificate: X509) -> Option<v8::Local<'s, v8::Object>> {
-    let object = class_template(scope, "X509Certificate")?.instance_template(scope).new_instance(scope)?;
+fn create<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    certificate: X509,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let object = class_template(scope, "X509Certificate")?
+        .instance_template(scope)
+        .new_instance(scope)?;
     wrap::wrap(scope, object, certificate);
     Some(object)
 }
@@ -68,8 +73,12 @@ fn parse(
     }
 }
 
-fn unwrap(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<X509>> {
-    wrap::unwrap::<X509>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a certificate"))
+fn unwrap(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Rc<X509>> {
+    wrap::unwrap::<X509>(scope, args.this().into())
+        .ok_or_else(|| input::invalid("this", "a certificate"))
 }
 
 /// The object that TLS shows of a peer's certificate belongs to the network, which is not there yet.
@@ -83,7 +92,11 @@ fn to_legacy(
 }
 
 /// Sets a string, or leaves undefined.
-fn reply(scope: &mut v8::PinScope<'_, '_>, rv: &mut v8::ReturnValue<'_, v8::Value>, text: Option<String>) {
+fn reply(
+    scope: &mut v8::PinScope<'_, '_>,
+    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    text: Option<String>,
+) {
     if let Some(text) = text {
         rv.set(exception::string(scope, &text).into());
     }

@@ -18,14 +18,22 @@ impl X509 {
         // SAFETY: the stream is live; without a pass phrase callback an encrypted block fails.
         let pem = unsafe {
             let null = std::ptr::null_mut();
-            X509::own(ossl::PEM_read_bio_X509(bio.as_ptr(), std::ptr::null_mut(), Some(no_password), null))
+            X509::own(ossl::PEM_read_bio_X509(
+                bio.as_ptr(),
+                std::ptr::null_mut(),
+                Some(no_password),
+                null,
+            ))
         };
         if let Some(certificate) = pem {
             return Ok(certificate);
         }
         let pem_error = CryptoError::capture("Failed to parse certificate");
         let mut pointer = bytes.as_ptr();
-        let length = bytes.len().try_into().map_err(|_| CryptoError::out_of_memory())?;
+        let length = bytes
+            .len()
+            .try_into()
+            .map_err(|_| CryptoError::out_of_memory())?;
         // SAFETY: pointer and length are those of the slice.
         let der = unsafe { X509::own(ossl::d2i_X509(std::ptr::null_mut(), &mut pointer, length)) };
         clear_errors();
@@ -36,7 +44,10 @@ impl X509 {
     pub fn der(&self) -> Result<Vec<u8>> {
         let bio = Bio::memory()?;
         // SAFETY: both are live.
-        check(unsafe { ossl::i2d_X509_bio(bio.as_ptr(), self.as_ptr()) }, "Failed to encode certificate")?;
+        check(
+            unsafe { ossl::i2d_X509_bio(bio.as_ptr(), self.as_ptr()) },
+            "Failed to encode certificate",
+        )?;
         Ok(bio.contents())
     }
 
@@ -44,7 +55,10 @@ impl X509 {
     pub fn pem(&self) -> Result<String> {
         let bio = Bio::memory()?;
         // SAFETY: both are live.
-        check(unsafe { ossl::PEM_write_bio_X509(bio.as_ptr(), self.as_ptr()) }, "Failed to encode certificate")?;
+        check(
+            unsafe { ossl::PEM_write_bio_X509(bio.as_ptr(), self.as_ptr()) },
+            "Failed to encode certificate",
+        )?;
         Ok(bio.text())
     }
 
@@ -81,7 +95,11 @@ impl X509 {
     fn time_field(&self, end: bool) -> *const ossl::ASN1_TIME {
         // SAFETY: the time belongs to the certificate.
         unsafe {
-            if end { ossl::X509_getm_notAfter(self.as_ptr()) } else { ossl::X509_getm_notBefore(self.as_ptr()) }
+            if end {
+                ossl::X509_getm_notAfter(self.as_ptr())
+            } else {
+                ossl::X509_getm_notBefore(self.as_ptr())
+            }
         }
     }
 
@@ -89,7 +107,10 @@ impl X509 {
     pub fn time_text(&self, end: bool) -> Result<String> {
         let bio = Bio::memory()?;
         // SAFETY: the time belongs to the certificate.
-        check(unsafe { ossl::ASN1_TIME_print(bio.as_ptr(), self.time_field(end)) }, "Invalid time")?;
+        check(
+            unsafe { ossl::ASN1_TIME_print(bio.as_ptr(), self.time_field(end)) },
+            "Invalid time",
+        )?;
         Ok(bio.text())
     }
 
@@ -123,14 +144,25 @@ impl X509 {
         unsafe {
             let (mut algorithm, mut object) = (std::ptr::null(), std::ptr::null());
             ossl::X509_get0_signature(std::ptr::null_mut(), &mut algorithm, self.as_ptr());
-            ossl::X509_ALGOR_get0(&mut object, std::ptr::null_mut(), std::ptr::null_mut(), algorithm);
+            ossl::X509_ALGOR_get0(
+                &mut object,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                algorithm,
+            );
             if oid {
                 ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), text.len() as c_int, object, 1);
-                return CStr::from_bytes_until_nul(&text).ok().map(|text| text.to_string_lossy().into_owned());
+                return CStr::from_bytes_until_nul(&text)
+                    .ok()
+                    .map(|text| text.to_string_lossy().into_owned());
             }
             match ossl::OBJ_obj2nid(object) {
                 0 => None,
-                nid => Some(CStr::from_ptr(ossl::OBJ_nid2ln(nid)).to_string_lossy().into_owned()),
+                nid => Some(
+                    CStr::from_ptr(ossl::OBJ_nid2ln(nid))
+                        .to_string_lossy()
+                        .into_owned(),
+                ),
             }
         }
     }
@@ -207,17 +239,27 @@ impl X509 {
         let (status, found) = unsafe {
             let (text, length) = (name.as_ptr().cast(), name.len());
             let status = ossl::X509_check_host(self.as_ptr(), text, length, flags, &mut peer);
-            let found = if peer.is_null() { None } else { Some(CStr::from_ptr(peer).to_string_lossy().into_owned()) };
+            let found = if peer.is_null() {
+                None
+            } else {
+                Some(CStr::from_ptr(peer).to_string_lossy().into_owned())
+            };
             ossl::CRYPTO_free(peer.cast(), c"".as_ptr(), 0);
             (status, found)
         };
-        matched(status, found.unwrap_or_else(|| name.to_owned()), "Invalid name")
+        matched(
+            status,
+            found.unwrap_or_else(|| name.to_owned()),
+            "Invalid name",
+        )
     }
 
     /// Whether the certificate is for the address `name`.
     pub fn check_email(&self, name: &str, flags: u32) -> Result<Option<String>> {
         // SAFETY: pointer and length are those of the string.
-        let status = unsafe { ossl::X509_check_email(self.as_ptr(), name.as_ptr().cast(), name.len(), flags) };
+        let status = unsafe {
+            ossl::X509_check_email(self.as_ptr(), name.as_ptr().cast(), name.len(), flags)
+        };
         matched(status, name.to_owned(), "Invalid name")
     }
 
@@ -249,7 +291,9 @@ fn matched(status: c_int, name: String, message: &str) -> Result<Option<String>>
         1 => Ok(Some(name)),
         0 => Ok(None),
         -2 => Err(invalid(message)),
-        _ => Err(CryptoError::operation_failed("The certificate could not be checked")),
+        _ => Err(CryptoError::operation_failed(
+            "The certificate could not be checked",
+        )),
     }
 }
 
@@ -259,6 +303,9 @@ fn name_text(name: *const ossl::X509_NAME) -> Result<Option<String>> {
     }
     let bio = Bio::memory()?;
     // SAFETY: the name belongs to a live certificate.
-    check(unsafe { ffi::X509_NAME_print_ex(bio.as_ptr(), name, 0, NAME_FLAGS) }, "Failed to print a name")?;
+    check(
+        unsafe { ffi::X509_NAME_print_ex(bio.as_ptr(), name, 0, NAME_FLAGS) },
+        "Failed to print a name",
+    )?;
     Ok(Some(bio.text()).filter(|text| !text.is_empty()))
 }

@@ -12,12 +12,21 @@ pub type Checked<T> = Result<T, Thrown>;
 /// A path: string or bytes, without a NUL.
 pub fn path(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Checked<Vec<u8>> {
     let Some(path) = convert::path_bytes(scope, value) else {
-        exception::throw_invalid_argument(scope, "The \"path\" argument must be of type string or Buffer");
+        exception::throw_invalid_argument(
+            scope,
+            "The \"path\" argument must be of type string or Buffer",
+        );
         return Err(Thrown);
     };
     if path.contains(&0) {
-        let message = "The argument 'path' must be a string, Uint8Array, or URL without null bytes.";
-        exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_ARG_VALUE", message);
+        let message =
+            "The argument 'path' must be a string, Uint8Array, or URL without null bytes.";
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_INVALID_ARG_VALUE",
+            message,
+        );
         return Err(Thrown);
     }
     Ok(path)
@@ -45,7 +54,8 @@ pub fn fd(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> 
     }
     if !number.is_finite() || number.fract() != 0.0 {
         let text = text(scope);
-        let message = format!("The value of \"fd\" is out of range. It must be an integer. Received {text}");
+        let message =
+            format!("The value of \"fd\" is out of range. It must be an integer. Received {text}");
         exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", &message);
         return Err(Thrown);
     }
@@ -70,7 +80,10 @@ fn received(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -
         return format!("type string ('{text}')");
     }
     if let Ok(object) = v8::Local::<v8::Object>::try_from(value) {
-        return format!("an instance of {}", object.get_constructor_name().to_rust_string_lossy(scope));
+        return format!(
+            "an instance of {}",
+            object.get_constructor_name().to_rust_string_lossy(scope)
+        );
     }
     let kind = value.type_of(scope).to_rust_string_lossy(scope);
     let text = value.to_rust_string_lossy(scope);
@@ -78,10 +91,20 @@ fn received(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -
 }
 
 /// An integer of 32 bits, such as flags or a mode.
-pub fn int32(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Checked<i32> {
-    let number = if value.is_number() { value.number_value(scope) } else { None };
+pub fn int32(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Checked<i32> {
+    let number = if value.is_number() {
+        value.number_value(scope)
+    } else {
+        None
+    };
     match number {
-        Some(number) if number.fract() == 0.0 && (-2_147_483_648.0..=4_294_967_295.0).contains(&number) => {
+        Some(number)
+            if number.fract() == 0.0 && (-2_147_483_648.0..=4_294_967_295.0).contains(&number) =>
+        {
             Ok(value.int32_value(scope).unwrap_or(0))
         }
         _ => {
@@ -98,16 +121,27 @@ pub fn mode(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -
 }
 
 /// A number.
-pub fn number(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Checked<f64> {
+pub fn number(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Checked<f64> {
     if let (true, Some(number)) = (value.is_number(), value.number_value(scope)) {
         return Ok(number);
     }
-    exception::throw_invalid_argument(scope, &format!("The \"{name}\" argument must be of type number"));
+    exception::throw_invalid_argument(
+        scope,
+        &format!("The \"{name}\" argument must be of type number"),
+    );
     Err(Thrown)
 }
 
 /// An integer that a double holds exactly.
-pub fn integer(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Checked<i64> {
+pub fn integer(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Checked<i64> {
     let number = number(scope, value, name)?;
     if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0 {
         #[expect(clippy::cast_possible_truncation, reason = "a safe integer fits")]
@@ -123,9 +157,17 @@ pub fn integer(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>
 }
 
 /// A user or group id; -1 leaves it as it is.
-pub fn id(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name: &str) -> Checked<u32> {
+pub fn id(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    name: &str,
+) -> Checked<u32> {
     let id = integer(scope, value, name)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "uid_t wraps as in C")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "uid_t wraps as in C"
+    )]
     Ok(id as u32)
 }
 
@@ -146,7 +188,10 @@ pub fn position(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value
 }
 
 /// The mode of access(2) or of copyFile (`GetValidFileMode`).
-pub fn file_mode(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Checked<i32> {
+pub fn file_mode(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Checked<i32> {
     if value.is_null_or_undefined() {
         return Ok(0);
     }
@@ -156,7 +201,12 @@ pub fn file_mode(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Valu
     }
     let number = value.number_value(scope).unwrap_or(f64::NAN);
     if !number.is_finite() {
-        exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", "mode is out of range");
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "ERR_OUT_OF_RANGE",
+            "mode is out of range",
+        );
         return Err(Thrown);
     }
     let mode = value.int32_value(scope).unwrap_or(-1);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use secure_exec_kernel::abi::fcntl::{AT_FDCWD, AtFlags, OpenFlags};
-use secure_exec_kernel::abi::stat::{FileKind, PERMISSIONS, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK, SetTime};
+use secure_exec_kernel::abi::stat::{
+    FileKind, PERMISSIONS, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK, SetTime,
+};
 use secure_exec_kernel::{Errno, Process};
 
 use super::arguments;
@@ -29,9 +31,15 @@ pub fn copy_file(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(mode) = arguments::file_mode(scope, args.get(2)) else { return };
-    let Ok(src) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(dest) = arguments::path(scope, args.get(1)) else { return };
+    let Ok(mode) = arguments::file_mode(scope, args.get(2)) else {
+        return;
+    };
+    let Ok(src) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(dest) = arguments::path(scope, args.get(1)) else {
+        return;
+    };
     let outcome = copy(&Env::of(scope).process(), &src, &dest, mode)
         .map(|()| Reply::Undefined)
         .map_err(|errno| Failure::between(errno, "copyfile", &src, &dest));
@@ -48,7 +56,11 @@ fn copy(process: &Arc<Process>, src: &[u8], dest: &[u8], mode: i32) -> Result<()
 
 fn copy_from(process: &Arc<Process>, from: i32, dest: &[u8], mode: i32) -> Result<(), Errno> {
     let stat = process.fstat(from)?;
-    let exclusive = if mode & COPYFILE_EXCL == 0 { OpenFlags::empty() } else { OpenFlags::O_EXCL };
+    let exclusive = if mode & COPYFILE_EXCL == 0 {
+        OpenFlags::empty()
+    } else {
+        OpenFlags::O_EXCL
+    };
     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | exclusive;
     let created = process.lstat(dest).is_err();
     let to = open_file(process, dest, flags.bits(), stat.mode & PERMISSIONS)?;
@@ -118,12 +130,24 @@ pub fn cp_sync_check_paths(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(src) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(dest) = arguments::path(scope, args.get(1)) else { return };
+    let Ok(src) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(dest) = arguments::path(scope, args.get(1)) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    match check_paths(&process, &src, &dest, args.get(2).is_true(), args.get(3).is_true()) {
+    match check_paths(
+        &process,
+        &src,
+        &dest,
+        args.get(2).is_true(),
+        args.get(3).is_true(),
+    ) {
         Ok(()) => {}
-        Err(CopyError::Named(code, message)) => exception::throw(scope, ErrorKind::Error, code, &message),
+        Err(CopyError::Named(code, message)) => {
+            exception::throw(scope, ErrorKind::Error, code, &message)
+        }
         Err(CopyError::Errno(failure)) => {
             let error = failure.exception(scope);
             scope.throw_exception(error);
@@ -153,10 +177,17 @@ fn check_paths(
     recursive: bool,
 ) -> Result<(), CopyError> {
     // Node asks for the link itself only when links are to be followed; the names in the error are swapped likewise.
-    let (src_stat, syscall) =
-        if dereference { (process.lstat(src), "stat") } else { (process.stat(src), "lstat") };
+    let (src_stat, syscall) = if dereference {
+        (process.lstat(src), "stat")
+    } else {
+        (process.stat(src), "lstat")
+    };
     let src_stat = src_stat.map_err(|errno| CopyError::at(errno, syscall, src))?;
-    let dest_stat = if dereference { process.stat(dest) } else { process.lstat(dest) };
+    let dest_stat = if dereference {
+        process.stat(dest)
+    } else {
+        process.lstat(dest)
+    };
     let kind = src_stat.mode & S_IFMT;
     let src_is_dir = src_stat.is_dir() || (dereference && kind == S_IFLNK);
     let mut src_text = text(src);
@@ -167,11 +198,13 @@ fn check_paths(
             return Err(CopyError::Named("ERR_FS_CP_EINVAL", message));
         }
         if src_is_dir && !dest_stat.is_dir() {
-            let message = format!("Cannot overwrite non-directory {dest_text} with directory {src_text}");
+            let message =
+                format!("Cannot overwrite non-directory {dest_text} with directory {src_text}");
             return Err(CopyError::Named("ERR_FS_CP_DIR_TO_NON_DIR", message));
         }
         if !src_is_dir && dest_stat.is_dir() {
-            let message = format!("Cannot overwrite directory {dest_text} with non-directory {src_text}");
+            let message =
+                format!("Cannot overwrite directory {dest_text} with non-directory {src_text}");
             return Err(CopyError::Named("ERR_FS_CP_NON_DIR_TO_DIR", message));
         }
     }
@@ -199,10 +232,16 @@ fn check_paths(
     }
     match kind {
         S_IFSOCK => {
-            return Err(CopyError::Named("ERR_FS_CP_SOCKET", format!("Cannot copy a socket file: {dest_text}")));
+            return Err(CopyError::Named(
+                "ERR_FS_CP_SOCKET",
+                format!("Cannot copy a socket file: {dest_text}"),
+            ));
         }
         S_IFIFO => {
-            return Err(CopyError::Named("ERR_FS_CP_FIFO_PIPE", format!("Cannot copy a FIFO pipe: {dest_text}")));
+            return Err(CopyError::Named(
+                "ERR_FS_CP_FIFO_PIPE",
+                format!("Cannot copy a FIFO pipe: {dest_text}"),
+            ));
         }
         _ => {}
     }
@@ -219,15 +258,29 @@ pub fn cp_sync_override_file(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(src) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(dest) = arguments::path(scope, args.get(1)) else { return };
-    let Ok(mode) = arguments::file_mode(scope, args.get(2)) else { return };
+    let Ok(src) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(dest) = arguments::path(scope, args.get(1)) else {
+        return;
+    };
+    let Ok(mode) = arguments::file_mode(scope, args.get(2)) else {
+        return;
+    };
     let process = Env::of(scope).process();
     let result = process
         .unlink(&dest)
         .map_err(|errno| Failure::at(errno, "unlink", &dest))
-        .and_then(|()| copy(&process, &src, &dest, mode).map_err(|e| Failure::between(e, "cp", &src, &dest)))
-        .and_then(|()| if args.get(3).is_true() { copy_times(&process, &src, &dest) } else { Ok(()) });
+        .and_then(|()| {
+            copy(&process, &src, &dest, mode).map_err(|e| Failure::between(e, "cp", &src, &dest))
+        })
+        .and_then(|()| {
+            if args.get(3).is_true() {
+                copy_times(&process, &src, &dest)
+            } else {
+                Ok(())
+            }
+        });
     if let Err(failure) = result {
         let error = failure.exception(scope);
         scope.throw_exception(error);
@@ -235,9 +288,17 @@ pub fn cp_sync_override_file(
 }
 
 fn copy_times(process: &Arc<Process>, src: &[u8], dest: &[u8]) -> Result<(), Failure> {
-    let stat = process.stat(src).map_err(|errno| Failure::at(errno, "stat", src))?;
+    let stat = process
+        .stat(src)
+        .map_err(|errno| Failure::at(errno, "stat", src))?;
     process
-        .utimensat(AT_FDCWD, dest, SetTime::At(stat.atime), SetTime::At(stat.mtime), AtFlags::empty())
+        .utimensat(
+            AT_FDCWD,
+            dest,
+            SetTime::At(stat.atime),
+            SetTime::At(stat.mtime),
+            AtFlags::empty(),
+        )
         .map_err(|errno| Failure::at(errno, "utime", dest))
 }
 
@@ -255,8 +316,12 @@ pub fn cp_sync_copy_dir(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(src) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(dest) = arguments::path(scope, args.get(1)) else { return };
+    let Ok(src) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(dest) = arguments::path(scope, args.get(1)) else {
+        return;
+    };
     let options = TreeOptions {
         force: args.get(2).is_true(),
         dereference: args.get(3).is_true(),
@@ -267,7 +332,9 @@ pub fn cp_sync_copy_dir(
     let process = Env::of(scope).process();
     match copy_tree(&process, &src, &dest, &options, 0) {
         Ok(()) => {}
-        Err(CopyError::Named(code, message)) => exception::throw(scope, ErrorKind::Error, code, &message),
+        Err(CopyError::Named(code, message)) => {
+            exception::throw(scope, ErrorKind::Error, code, &message)
+        }
         Err(CopyError::Errno(failure)) => {
             let errno = failure.errno();
             let message = std_message(errno);
@@ -303,7 +370,9 @@ fn copy_tree(
     if depth == 0 {
         make_directories(process, dest, 0o777).map_err(|errno| CopyError::at(errno, "cp", dest))?;
     } else if !existed {
-        process.mkdir(dest, 0o777).map_err(|errno| CopyError::at(errno, "cp", dest))?;
+        process
+            .mkdir(dest, 0o777)
+            .map_err(|errno| CopyError::at(errno, "cp", dest))?;
     }
     for entry in scan_directory(process, src).map_err(|errno| CopyError::at(errno, "cp", src))? {
         let from = [src, b"/", &entry.name].concat();
@@ -313,7 +382,9 @@ fn copy_tree(
             copy_link(process, src, &from, &to, dest, options)?;
             continue;
         }
-        let stat = process.stat(&from).map_err(|errno| CopyError::at(errno, "stat", &from))?;
+        let stat = process
+            .stat(&from)
+            .map_err(|errno| CopyError::at(errno, "stat", &from))?;
         if stat.is_dir() {
             copy_tree(process, &from, &to, options, depth + 1)?;
         } else if stat.is_file() {
@@ -322,8 +393,12 @@ fn copy_tree(
     }
     if !existed {
         // Last, since the source may be read-only.
-        let stat = process.stat(src).map_err(|errno| CopyError::at(errno, "stat", src))?;
-        process.chmod(dest, stat.mode & PERMISSIONS).map_err(|errno| CopyError::at(errno, "cp", dest))?;
+        let stat = process
+            .stat(src)
+            .map_err(|errno| CopyError::at(errno, "stat", src))?;
+        process
+            .chmod(dest, stat.mode & PERMISSIONS)
+            .map_err(|errno| CopyError::at(errno, "cp", dest))?;
     }
     if options.preserve_timestamps {
         copy_times(process, src, dest).map_err(CopyError::Errno)?;
@@ -371,21 +446,32 @@ fn copy_link(
     match process.lstat(to) {
         Ok(stat) if stat.is_symlink() && process.stat(to).is_ok() => {
             let current = process.readlink(to).map_err(failed)?;
-            if process.stat(&target).is_ok_and(|stat| stat.is_dir()) && is_inside(&target, &current) {
-                let message =
-                    format!("Cannot copy {} to a subdirectory of self {}", text(&target), text(&current));
+            if process.stat(&target).is_ok_and(|stat| stat.is_dir()) && is_inside(&target, &current)
+            {
+                let message = format!(
+                    "Cannot copy {} to a subdirectory of self {}",
+                    text(&target),
+                    text(&current)
+                );
                 return Err(CopyError::Named("ERR_FS_CP_EINVAL", message));
             }
             if process.stat(to).is_ok_and(|stat| stat.is_dir()) && is_inside(&current, &target) {
                 let message = format!("cannot overwrite {} with {}", text(&current), text(&target));
-                return Err(CopyError::Named("ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message));
+                return Err(CopyError::Named(
+                    "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY",
+                    message,
+                ));
             }
             process.unlink(to).map_err(failed)?;
         }
         Ok(stat) if stat.is_file() => return Err(CopyError::at(Errno::EEXIST, "cp", to)),
         _ => {}
     }
-    let absolute = if target.starts_with(b"/") { target } else { [src, b"/", &target].concat() };
+    let absolute = if target.starts_with(b"/") {
+        target
+    } else {
+        [src, b"/", &target].concat()
+    };
     let resolved = weakly_canonical(process, &absolute);
     process.symlink(&resolved, to).map_err(failed)
 }
@@ -393,7 +479,10 @@ fn copy_link(
 /// Whether `inner` is `outer` or lies below it, by components.
 fn is_inside(outer: &[u8], inner: &[u8]) -> bool {
     let parts = |path: &[u8]| -> Vec<Vec<u8>> {
-        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+        path.split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect()
     };
     parts(inner).starts_with(&parts(outer))
 }
@@ -410,7 +499,11 @@ fn weakly_canonical(process: &Arc<Process>, path: &[u8]) -> Vec<u8> {
         if above == head || above.is_empty() {
             break head;
         }
-        let name = head[above.len()..].iter().copied().filter(|byte| *byte != b'/').collect();
+        let name = head[above.len()..]
+            .iter()
+            .copied()
+            .filter(|byte| *byte != b'/')
+            .collect();
         tail.push(name);
         head = above;
     };

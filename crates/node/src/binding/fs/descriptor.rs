@@ -9,7 +9,9 @@ use super::request::{Failure, Outcome, finish};
 use crate::env::Env;
 
 fn done(result: Result<(), Errno>, syscall: &'static str) -> Outcome {
-    result.map(|()| Reply::Undefined).map_err(|errno| Failure::of(errno, syscall))
+    result
+        .map(|()| Reply::Undefined)
+        .map_err(|errno| Failure::of(errno, syscall))
 }
 
 /// `close(fd, req)`
@@ -18,7 +20,9 @@ pub fn close(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     let outcome = done(Env::of(scope).process().close(fd), "close");
     finish(scope, args.get(1), &mut rv, outcome);
 }
@@ -29,7 +33,9 @@ pub fn fsync(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     let outcome = done(Env::of(scope).process().fsync(fd), "fsync");
     finish(scope, args.get(1), &mut rv, outcome);
 }
@@ -40,7 +46,9 @@ pub fn fdatasync(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     let outcome = done(Env::of(scope).process().fdatasync(fd), "fdatasync");
     finish(scope, args.get(1), &mut rv, outcome);
 }
@@ -51,8 +59,12 @@ pub fn ftruncate(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(length) = arguments::integer(scope, args.get(1), "len") else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(length) = arguments::integer(scope, args.get(1), "len") else {
+        return;
+    };
     let result = match u64::try_from(length) {
         Ok(length) => Env::of(scope).process().ftruncate(fd, length),
         Err(_) => Err(Errno::EINVAL),
@@ -66,8 +78,12 @@ pub fn fchmod(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(mode) = arguments::mode(scope, args.get(1)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(mode) = arguments::mode(scope, args.get(1)) else {
+        return;
+    };
     let outcome = done(Env::of(scope).process().fchmod(fd, mode), "fchmod");
     finish(scope, args.get(2), &mut rv, outcome);
 }
@@ -78,9 +94,15 @@ pub fn fchown(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(uid) = arguments::id(scope, args.get(1), "uid") else { return };
-    let Ok(gid) = arguments::id(scope, args.get(2), "gid") else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(uid) = arguments::id(scope, args.get(1), "uid") else {
+        return;
+    };
+    let Ok(gid) = arguments::id(scope, args.get(2), "gid") else {
+        return;
+    };
     let outcome = done(Env::of(scope).process().fchown(fd, uid, gid), "fchown");
     finish(scope, args.get(3), &mut rv, outcome);
 }
@@ -91,8 +113,15 @@ pub fn futimes(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok((atime, mtime)) = times(scope, args.get(1), args.get(2)) else { return };
-    let outcome = done(Env::of(scope).process().futimens(fd, atime, mtime), "futime");
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok((atime, mtime)) = times(scope, args.get(1), args.get(2)) else {
+        return;
+    };
+    let outcome = done(
+        Env::of(scope).process().futimens(fd, atime, mtime),
+        "futime",
+    );
     finish(scope, args.get(3), &mut rv, outcome);
 }

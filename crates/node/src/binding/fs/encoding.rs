@@ -52,7 +52,11 @@ impl Encoding {
     }
 
     /// The JavaScript value of `bytes`; `None` where the string would be longer than V8 allows.
-    pub fn encode<'s>(self, scope: &mut v8::PinScope<'s, '_>, bytes: &[u8]) -> Option<v8::Local<'s, v8::Value>> {
+    pub fn encode<'s>(
+        self,
+        scope: &mut v8::PinScope<'s, '_>,
+        bytes: &[u8],
+    ) -> Option<v8::Local<'s, v8::Value>> {
         let normal = v8::NewStringType::Normal;
         let string = match self {
             Encoding::Buffer => return Some(convert::buffer(scope, bytes.to_vec())),
@@ -63,26 +67,41 @@ impl Encoding {
                 v8::String::new_from_one_byte(scope, &seven, normal)
             }
             Encoding::Ucs2 => {
-                let units: Vec<u16> =
-                    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+                let units: Vec<u16> = bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                    .collect();
                 v8::String::new_from_two_byte(scope, &units, normal)
             }
             Encoding::Hex => {
                 let digits = b"0123456789abcdef";
                 let text: Vec<u8> = bytes
                     .iter()
-                    .flat_map(|byte| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]])
+                    .flat_map(|byte| {
+                        [
+                            digits[usize::from(byte >> 4)],
+                            digits[usize::from(byte & 15)],
+                        ]
+                    })
                     .collect();
                 v8::String::new_from_one_byte(scope, &text, normal)
             }
-            Encoding::Base64 => v8::String::new_from_one_byte(scope, &base64(bytes, STANDARD, true), normal),
-            Encoding::Base64Url => v8::String::new_from_one_byte(scope, &base64(bytes, URL_SAFE, false), normal),
+            Encoding::Base64 => {
+                v8::String::new_from_one_byte(scope, &base64(bytes, STANDARD, true), normal)
+            }
+            Encoding::Base64Url => {
+                v8::String::new_from_one_byte(scope, &base64(bytes, URL_SAFE, false), normal)
+            }
         };
         string.map(Into::into)
     }
 
     /// The bytes of a string.
-    pub fn decode(self, scope: &mut v8::PinScope<'_, '_>, string: v8::Local<'_, v8::String>) -> Vec<u8> {
+    pub fn decode(
+        self,
+        scope: &mut v8::PinScope<'_, '_>,
+        string: v8::Local<'_, v8::String>,
+    ) -> Vec<u8> {
         let units = |scope: &mut v8::PinScope<'_, '_>| {
             let mut units = vec![0u16; string.length()];
             string.write_v2(scope, 0, &mut units, v8::WriteFlags::empty());
@@ -90,10 +109,14 @@ impl Encoding {
         };
         match self {
             Encoding::Utf8 | Encoding::Buffer => string.to_rust_string_lossy(scope).into_bytes(),
-            Encoding::Ucs2 => units(scope).into_iter().flat_map(u16::to_le_bytes).collect(),
-            Encoding::Latin1 | Encoding::Ascii => {
-                units(scope).into_iter().map(|unit| unit.to_le_bytes()[0]).collect()
-            }
+            Encoding::Ucs2 => units(scope)
+                .into_iter()
+                .flat_map(u16::to_le_bytes)
+                .collect(),
+            Encoding::Latin1 | Encoding::Ascii => units(scope)
+                .into_iter()
+                .map(|unit| unit.to_le_bytes()[0])
+                .collect(),
             Encoding::Hex => decode_hex(&units(scope)),
             Encoding::Base64 | Encoding::Base64Url => decode_base64(&units(scope)),
         }
@@ -124,7 +147,9 @@ fn decode_hex(units: &[u16]) -> Vec<u8> {
     let digit = |unit: u16| char::from_u32(u32::from(unit)).and_then(|c| c.to_digit(16));
     let mut bytes = Vec::with_capacity(units.len() / 2);
     for pair in units.chunks_exact(2) {
-        let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else { break };
+        let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
+            break;
+        };
         bytes.push((high << 4 | low).to_le_bytes()[0]);
     }
     bytes

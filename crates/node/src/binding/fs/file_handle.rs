@@ -39,7 +39,8 @@ impl Drop for FileHandle {
         if let Some(env) = self.env.upgrade()
             && !env.stopping.get()
         {
-            env.event_loop.set_immediate_unref(Box::new(move |scope| warn_of_collection(scope, fd)));
+            env.event_loop
+                .set_immediate_unref(Box::new(move |scope| warn_of_collection(scope, fd)));
         }
     }
 }
@@ -56,7 +57,10 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// A new `FileHandle` object that owns `fd`.
-pub fn new_file_handle<'s>(scope: &mut v8::PinScope<'s, '_>, fd: i32) -> Option<v8::Local<'s, v8::Value>> {
+pub fn new_file_handle<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    fd: i32,
+) -> Option<v8::Local<'s, v8::Value>> {
     let template = class_template(scope, "FileHandle")?;
     let object = template.instance_template(scope).new_instance(scope)?;
     attach(scope, object, fd);
@@ -65,7 +69,11 @@ pub fn new_file_handle<'s>(scope: &mut v8::PinScope<'s, '_>, fd: i32) -> Option<
 
 fn attach(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, fd: i32) {
     let env = Env::of(scope);
-    let handle = FileHandle { fd: Cell::new(fd), process: env.process(), env: Rc::downgrade(&env) };
+    let handle = FileHandle {
+        fd: Cell::new(fd),
+        process: env.process(),
+        env: Rc::downgrade(&env),
+    };
     async_wrap::wrap_async(scope, object, "FILEHANDLE", handle);
 }
 
@@ -76,14 +84,22 @@ fn construct(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if !args.is_construct_call() {
-        exception::throw_invalid_argument(scope, "Class constructor FileHandle cannot be invoked without `new`");
+        exception::throw_invalid_argument(
+            scope,
+            "Class constructor FileHandle cannot be invoked without `new`",
+        );
         return;
     }
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     attach(scope, args.this(), fd);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<FileHandle>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<FileHandle>> {
     let handle = wrap::unwrap::<FileHandle>(scope, args.this().into());
     if handle.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no FileHandle");
@@ -107,15 +123,21 @@ fn close(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(handle) = this(scope, &args) else { return };
-    let Some((request, promise)) = request::promise_request(scope, "FILEHANDLECLOSEREQ") else { return };
+    let Some(handle) = this(scope, &args) else {
+        return;
+    };
+    let Some((request, promise)) = request::promise_request(scope, "FILEHANDLECLOSEREQ") else {
+        return;
+    };
     rv.set(promise.into());
     let fd = handle.fd.replace(-1);
     let outcome = if fd < 0 {
         Ok(Reply::Undefined)
     } else {
         let result = handle.process.close(fd);
-        result.map(|()| Reply::Undefined).map_err(|errno| Failure::of(errno, "close"))
+        result
+            .map(|()| Reply::Undefined)
+            .map_err(|errno| Failure::of(errno, "close"))
     };
     let request = Waiter::Request(v8::Global::new(scope, request));
     request::answer(scope, request, &mut rv, outcome);
@@ -127,12 +149,21 @@ fn close_sync(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(handle) = this(scope, &args) else { return };
+    let Some(handle) = this(scope, &args) else {
+        return;
+    };
     let fd = handle.fd.replace(-1);
     if fd >= 0
         && let Err(errno) = handle.process.close(fd)
     {
-        exception::throw_errno(scope, errno, SyscallContext { syscall: "close", ..SyscallContext::default() });
+        exception::throw_errno(
+            scope,
+            errno,
+            SyscallContext {
+                syscall: "close",
+                ..SyscallContext::default()
+            },
+        );
     }
 }
 
@@ -149,12 +180,21 @@ fn release_fd(
 
 fn warn_of_collection(scope: &mut v8::PinScope<'_, '_>, fd: i32) {
     let env = Env::of(scope);
-    let Some(process) = env.object(scope, Slot::Process) else { return };
-    let key = env.name(scope, "emitWarning").into();
-    let Some(emit) = process.get(scope, key).and_then(|f| v8::Local::<v8::Function>::try_from(f).ok()) else {
+    let Some(process) = env.object(scope, Slot::Process) else {
         return;
     };
-    let text = exception::string(scope, &format!("Closing file descriptor {fd} on garbage collection")).into();
+    let key = env.name(scope, "emitWarning").into();
+    let Some(emit) = process
+        .get(scope, key)
+        .and_then(|f| v8::Local::<v8::Function>::try_from(f).ok())
+    else {
+        return;
+    };
+    let text = exception::string(
+        scope,
+        &format!("Closing file descriptor {fd} on garbage collection"),
+    )
+    .into();
     let context = crate::callback_scope::AsyncContext::none();
     crate::callback_scope::call_in_scope(scope, process, &context, |scope| {
         emit.call(scope, process.into(), &[text])?;

@@ -18,11 +18,11 @@ mod stat;
 mod stat_watcher;
 mod transfer;
 
+pub(super) use arguments::path as path_argument;
 pub use encoding::Encoding;
+pub(super) use open::{open_file, read_file};
 pub(super) use reply::Reply;
 pub(super) use request::{Failure, answer, finish, waiter};
-pub(super) use arguments::path as path_argument;
-pub(super) use open::{open_file, read_file};
 
 use super::Definition;
 use super::base::illegal_constructor;
@@ -32,8 +32,13 @@ use crate::env::{Env, Slot};
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     define_functions(definition);
-    definition.class("FSReqCallback", request::new_callback_request).inherits("AsyncWrap");
-    definition.class("FSReqPromise", illegal_constructor).inherits("AsyncWrap").hidden();
+    definition
+        .class("FSReqCallback", request::new_callback_request)
+        .inherits("AsyncWrap");
+    definition
+        .class("FSReqPromise", illegal_constructor)
+        .inherits("AsyncWrap")
+        .hidden();
     file_handle::define(definition);
     stat_watcher::define(definition);
     definition.init(initialize);
@@ -84,7 +89,10 @@ fn define_functions(definition: &mut Definition) {
         .function("cpSyncOverrideFile", copy::cp_sync_override_file)
         .function("cpSyncCopyDir", copy::cp_sync_copy_dir)
         .function("rmSync", remove::rm_sync)
-        .function("getFormatOfExtensionlessFile", resolve::get_format_of_extensionless_file)
+        .function(
+            "getFormatOfExtensionlessFile",
+            resolve::get_format_of_extensionless_file,
+        )
         .function("legacyMainResolve", resolve::legacy_main_resolve);
 }
 

@@ -16,7 +16,11 @@ use crate::env::Env;
 
 /// open(2) as libuv does it: never inherited by programs that this one starts.
 pub fn open_file(process: &Arc<Process>, path: &[u8], flags: i32, mode: u32) -> Result<i32, Errno> {
-    process.open(path, OpenFlags::from_bits_retain(flags) | OpenFlags::O_CLOEXEC, mode)
+    process.open(
+        path,
+        OpenFlags::from_bits_retain(flags) | OpenFlags::O_CLOEXEC,
+        mode,
+    )
 }
 
 /// `open(path, flags, mode, req)`
@@ -25,9 +29,15 @@ pub fn open(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else { return };
-    let Ok(mode) = arguments::mode(scope, args.get(2)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
+        return;
+    };
+    let Ok(mode) = arguments::mode(scope, args.get(2)) else {
+        return;
+    };
     let outcome = open_file(&Env::of(scope).process(), &path, flags, mode)
         .map(|fd| Reply::Integer(i64::from(fd)))
         .map_err(|errno| Failure::at(errno, "open", &path));
@@ -40,9 +50,15 @@ pub fn open_file_handle(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else { return };
-    let Ok(mode) = arguments::mode(scope, args.get(2)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
+        return;
+    };
+    let Ok(mode) = arguments::mode(scope, args.get(2)) else {
+        return;
+    };
     let outcome = open_file(&Env::of(scope).process(), &path, flags, mode)
         .map(Reply::FileHandle)
         .map_err(|errno| Failure::at(errno, "open", &path));
@@ -52,18 +68,24 @@ pub fn open_file_handle(
 /// Reads a descriptor to its end.
 pub fn read_to_end(env: &Env, process: &Arc<Process>, fd: i32) -> Result<Vec<u8>, Errno> {
     // One byte more than a regular file has left, so that its end is found by the first read.
-    let size = process.fstat(fd).map_or(0, |stat| if stat.is_file() { stat.size } else { 0 });
+    let size = process
+        .fstat(fd)
+        .map_or(0, |stat| if stat.is_file() { stat.size } else { 0 });
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).min(1 << 30) + 1];
     let mut length = 0;
     loop {
         if length == bytes.len() {
             let grown = (bytes.len() * 2).max(8192);
-            bytes.try_reserve(grown - length).map_err(|_| Errno::ENOMEM)?;
+            bytes
+                .try_reserve(grown - length)
+                .map_err(|_| Errno::ENOMEM)?;
             bytes.resize(grown, 0);
         }
         let rest = &mut bytes[length..];
-        let count =
-            env.event_loop.block_on(poll_fn(|cx| process.poll_read(fd, rest, cx))).unwrap_or(Err(Errno::EINTR))?;
+        let count = env
+            .event_loop
+            .block_on(poll_fn(|cx| process.poll_read(fd, rest, cx)))
+            .unwrap_or(Err(Errno::EINTR))?;
         if count == 0 {
             bytes.truncate(length);
             return Ok(bytes);
@@ -90,16 +112,27 @@ pub fn read_file_utf8(
     let process = env.process();
     let undefined = v8::undefined(scope).into();
     let result = if args.get(0).is_number() {
-        let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+        let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+            return;
+        };
         read_to_end(&env, &process, fd).map_err(|errno| Failure::of(errno, "read"))
     } else {
-        let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-        let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else { return };
-        open_file(&process, &path, flags, 0o666).map_err(|errno| Failure::at(errno, "open", &path)).and_then(|fd| {
-            let result = read_to_end(&env, &process, fd).map_err(|errno| Failure::of(errno, "read"));
-            process.close(fd).map_err(|errno| Failure::of(errno, "close"))?;
-            result
-        })
+        let Ok(path) = arguments::path(scope, args.get(0)) else {
+            return;
+        };
+        let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
+            return;
+        };
+        open_file(&process, &path, flags, 0o666)
+            .map_err(|errno| Failure::at(errno, "open", &path))
+            .and_then(|fd| {
+                let result =
+                    read_to_end(&env, &process, fd).map_err(|errno| Failure::of(errno, "read"));
+                process
+                    .close(fd)
+                    .map_err(|errno| Failure::of(errno, "close"))?;
+                result
+            })
     };
     match result {
         Ok(bytes) => {
@@ -126,19 +159,33 @@ pub fn write_file_utf8(
             None => return,
         },
     };
-    let Ok(flags) = arguments::int32(scope, args.get(2), "flags") else { return };
-    let Ok(mode) = arguments::mode(scope, args.get(3)) else { return };
-    let write = |fd| transfer::write_all(&env, &process, fd, data).map_err(|errno| Failure::of(errno, "write"));
+    let Ok(flags) = arguments::int32(scope, args.get(2), "flags") else {
+        return;
+    };
+    let Ok(mode) = arguments::mode(scope, args.get(3)) else {
+        return;
+    };
+    let write = |fd| {
+        transfer::write_all(&env, &process, fd, data).map_err(|errno| Failure::of(errno, "write"))
+    };
     let result = if args.get(0).is_number() {
-        let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+        let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+            return;
+        };
         write(fd)
     } else {
-        let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-        open_file(&process, &path, flags, mode).map_err(|errno| Failure::at(errno, "open", &path)).and_then(|fd| {
-            let result = write(fd);
-            process.close(fd).map_err(|errno| Failure::of(errno, "close"))?;
-            result
-        })
+        let Ok(path) = arguments::path(scope, args.get(0)) else {
+            return;
+        };
+        open_file(&process, &path, flags, mode)
+            .map_err(|errno| Failure::at(errno, "open", &path))
+            .and_then(|fd| {
+                let result = write(fd);
+                process
+                    .close(fd)
+                    .map_err(|errno| Failure::of(errno, "close"))?;
+                result
+            })
     };
     let undefined = v8::undefined(scope).into();
     finish(scope, undefined, &mut rv, result.map(|()| Reply::Undefined));

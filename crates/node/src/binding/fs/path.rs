@@ -33,12 +33,21 @@ fn call(
 
 /// The outcome of a call on one path that yields nothing.
 fn done(result: Result<(), Errno>, syscall: &'static str, path: &[u8]) -> Outcome {
-    result.map(|()| Reply::Undefined).map_err(|errno| Failure::at(errno, syscall, path))
+    result
+        .map(|()| Reply::Undefined)
+        .map_err(|errno| Failure::at(errno, syscall, path))
 }
 
 /// The outcome of a call on two paths that yields nothing.
-fn done_between(result: Result<(), Errno>, syscall: &'static str, path: &[u8], dest: &[u8]) -> Outcome {
-    result.map(|()| Reply::Undefined).map_err(|errno| Failure::between(errno, syscall, path, dest))
+fn done_between(
+    result: Result<(), Errno>,
+    syscall: &'static str,
+    path: &[u8],
+    dest: &[u8],
+) -> Outcome {
+    result
+        .map(|()| Reply::Undefined)
+        .map_err(|errno| Failure::between(errno, syscall, path, dest))
 }
 
 /// `access(path, mode, req)`
@@ -52,9 +61,15 @@ pub fn access(scope: Scope, args: Args, mut rv: Return) {
 
 /// `existsSync(path)`
 pub fn exists_sync(scope: Scope, args: Args, mut rv: Return) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    rv.set_bool(process.access(&path, secure_exec_kernel::abi::fcntl::F_OK).is_ok());
+    rv.set_bool(
+        process
+            .access(&path, secure_exec_kernel::abi::fcntl::F_OK)
+            .is_ok(),
+    );
 }
 
 /// `rename(oldPath, newPath, req)`
@@ -62,7 +77,12 @@ pub fn rename(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, 2, |scope, args, process| {
         let old = arguments::path(scope, args.get(0))?;
         let new = arguments::path(scope, args.get(1))?;
-        Ok(done_between(process.rename(&old, &new), "rename", &old, &new))
+        Ok(done_between(
+            process.rename(&old, &new),
+            "rename",
+            &old,
+            &new,
+        ))
     });
 }
 
@@ -71,7 +91,12 @@ pub fn link(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, 2, |scope, args, process| {
         let existing = arguments::path(scope, args.get(0))?;
         let new = arguments::path(scope, args.get(1))?;
-        Ok(done_between(process.link(&existing, &new), "link", &existing, &new))
+        Ok(done_between(
+            process.link(&existing, &new),
+            "link",
+            &existing,
+            &new,
+        ))
     });
 }
 
@@ -80,7 +105,12 @@ pub fn symlink(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, 3, |scope, args, process| {
         let target = arguments::path(scope, args.get(0))?;
         let path = arguments::path(scope, args.get(1))?;
-        Ok(done_between(process.symlink(&target, &path), "symlink", &target, &path))
+        Ok(done_between(
+            process.symlink(&target, &path),
+            "symlink",
+            &target,
+            &path,
+        ))
     });
 }
 
@@ -90,7 +120,9 @@ pub fn readlink(scope: Scope, args: Args, mut rv: Return) {
         let path = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
         let target = process.readlink(&path);
-        Ok(target.map(|target| Reply::Name(target, encoding)).map_err(|e| Failure::at(e, "readlink", &path)))
+        Ok(target
+            .map(|target| Reply::Name(target, encoding))
+            .map_err(|e| Failure::at(e, "readlink", &path)))
     });
 }
 
@@ -100,7 +132,9 @@ pub fn realpath(scope: Scope, args: Args, mut rv: Return) {
         let path = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
         let real = process.realpath(&path);
-        Ok(real.map(|real| Reply::Name(real, encoding)).map_err(|e| Failure::at(e, "realpath", &path)))
+        Ok(real
+            .map(|real| Reply::Name(real, encoding))
+            .map_err(|e| Failure::at(e, "realpath", &path)))
     });
 }
 
@@ -137,7 +171,11 @@ pub fn mkdir(scope: Scope, args: Args, mut rv: Return) {
 }
 
 /// Makes `path` and what is missing above it (`MKDirpSync`); the outermost directory made.
-pub fn make_directories(process: &Arc<Process>, path: &[u8], mode: u32) -> Result<Option<Vec<u8>>, Errno> {
+pub fn make_directories(
+    process: &Arc<Process>,
+    path: &[u8],
+    mode: u32,
+) -> Result<Option<Vec<u8>>, Errno> {
     let mut first = None;
     let mut todo = vec![path.to_vec()];
     while let Some(next) = todo.pop() {
@@ -146,10 +184,15 @@ pub fn make_directories(process: &Arc<Process>, path: &[u8], mode: u32) -> Resul
                 first = first.or(Some(next));
                 continue;
             }
-            Err(errno @ (Errno::EACCES | Errno::ENOSPC | Errno::ENOTDIR | Errno::EPERM)) => return Err(errno),
+            Err(errno @ (Errno::EACCES | Errno::ENOSPC | Errno::ENOTDIR | Errno::EPERM)) => {
+                return Err(errno);
+            }
             Err(Errno::ENOENT) => {
                 // A path without a slash is its own parent, as in Node: nothing above it can be made.
-                let parent = next.iter().rposition(|byte| *byte == b'/').map(|slash| next[..slash].to_vec());
+                let parent = next
+                    .iter()
+                    .rposition(|byte| *byte == b'/')
+                    .map(|slash| next[..slash].to_vec());
                 match parent {
                     Some(parent) if parent != next => {
                         todo.push(next);
@@ -184,9 +227,15 @@ fn make_temporary_directory(process: &Arc<Process>, prefix: &[u8]) -> Result<Vec
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     for _ in 0..100 {
         let mut random = [0u8; 6];
-        process.getrandom(&mut random).map_err(|errno| Failure::at(errno, "mkdtemp", prefix))?;
+        process
+            .getrandom(&mut random)
+            .map_err(|errno| Failure::at(errno, "mkdtemp", prefix))?;
         let mut path = prefix.to_vec();
-        path.extend(random.iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]));
+        path.extend(
+            random
+                .iter()
+                .map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]),
+        );
         match process.mkdir(&path, 0o700) {
             Ok(()) => return Ok(path),
             Err(Errno::EEXIST) => {}
@@ -196,7 +245,11 @@ fn make_temporary_directory(process: &Arc<Process>, prefix: &[u8]) -> Result<Vec
             }
         }
     }
-    Err(Failure::at(Errno::EEXIST, "mkdtemp", &[prefix, b"XXXXXX"].concat()))
+    Err(Failure::at(
+        Errno::EEXIST,
+        "mkdtemp",
+        &[prefix, b"XXXXXX"].concat(),
+    ))
 }
 
 /// `readdir(path, encoding, withFileTypes, req)`
@@ -289,16 +342,26 @@ fn set_time(seconds: f64) -> SetTime {
     if seconds.is_nan() {
         return SetTime::Omit;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "saturates at the ends of time")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates at the ends of time"
+    )]
     let mut whole = seconds.trunc() as i64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a fraction of a second")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a fraction of a second"
+    )]
     let mut nanoseconds = ((seconds - whole as f64) * 1e9) as i64;
     nanoseconds -= nanoseconds % 1000;
     if nanoseconds < 0 {
         nanoseconds += 1_000_000_000;
         whole = whole.saturating_sub(1);
     }
-    SetTime::At(Timespec::new(whole, u32::try_from(nanoseconds).unwrap_or(0)))
+    SetTime::At(Timespec::new(
+        whole,
+        u32::try_from(nanoseconds).unwrap_or(0),
+    ))
 }
 
 #[cfg(test)]

@@ -47,7 +47,10 @@ fn ignore_absent(result: Result<(), Errno>) -> Result<(), Errno> {
 }
 
 fn retryable(errno: Errno) -> bool {
-    matches!(errno, Errno::EBUSY | Errno::EMFILE | Errno::ENFILE | Errno::ENOTEMPTY | Errno::EPERM)
+    matches!(
+        errno,
+        Errno::EBUSY | Errno::EMFILE | Errno::ENFILE | Errno::ENOTEMPTY | Errno::EPERM
+    )
 }
 
 /// `rmSync(path, maxRetries, recursive, retryDelay)`
@@ -56,13 +59,21 @@ pub fn rm_sync(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(max_retries) = arguments::int32(scope, args.get(1), "maxRetries") else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(max_retries) = arguments::int32(scope, args.get(1), "maxRetries") else {
+        return;
+    };
     let recursive = args.get(2).is_true();
-    let Ok(retry_delay) = arguments::int32(scope, args.get(3), "retryDelay") else { return };
+    let Ok(retry_delay) = arguments::int32(scope, args.get(3), "retryDelay") else {
+        return;
+    };
     let env = Env::of(scope);
     let process = env.process();
-    let Ok(stat) = process.lstat(&path) else { return };
+    let Ok(stat) = process.lstat(&path) else {
+        return;
+    };
     if stat.is_dir() && !recursive {
         let message = format!("Path is a directory: {}", String::from_utf8_lossy(&path));
         exception::throw(scope, ErrorKind::Error, "ERR_FS_EISDIR", &message);
@@ -70,14 +81,23 @@ pub fn rm_sync(
     }
     let mut attempt = 0;
     let errno = loop {
-        let result = if recursive { remove_tree(&process, &path) } else { process.unlink(&path) };
+        let result = if recursive {
+            remove_tree(&process, &path)
+        } else {
+            process.unlink(&path)
+        };
         match result {
             Ok(()) | Err(Errno::ENOENT) => return,
             Err(errno) if retryable(errno) && attempt < max_retries => {
                 attempt += 1;
-                let delay = u64::try_from(retry_delay).unwrap_or(0) * u64::try_from(attempt).unwrap_or(0);
+                let delay =
+                    u64::try_from(retry_delay).unwrap_or(0) * u64::try_from(attempt).unwrap_or(0);
                 let mut sleep = pin!(Sleep::new(Duration::from_millis(delay)));
-                if env.event_loop.block_on(poll_fn(|cx| sleep.as_mut().poll(cx))).is_none() {
+                if env
+                    .event_loop
+                    .block_on(poll_fn(|cx| sleep.as_mut().poll(cx)))
+                    .is_none()
+                {
                     return;
                 }
             }
@@ -91,7 +111,11 @@ pub fn rm_sync(
         Errno::EACCES => (errno, "Permission denied:".to_owned()),
         _ => (errno, format!("Unknown error: {}", errno.message())),
     };
-    let context =
-        SyscallContext { syscall: "rm", path: Some(&path), dest: None, message: Some(message.as_str()) };
+    let context = SyscallContext {
+        syscall: "rm",
+        path: Some(&path),
+        dest: None,
+        message: Some(message.as_str()),
+    };
     exception::throw_errno(scope, errno, context);
 }

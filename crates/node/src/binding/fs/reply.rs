@@ -59,8 +59,12 @@ impl Reply {
             Reply::Null => Some(v8::null(scope).into()),
             #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
             Reply::Integer(number) => Some(v8::Number::new(scope, *number as f64).into()),
-            Reply::Stat(stat, bigint) => stat_array(scope, &stat_fields(stat), *bigint, arrays, STAT_SLOTS),
-            Reply::StatFs(stat, bigint) => stat_array(scope, &statfs_fields(stat), *bigint, arrays, STATFS_SLOTS),
+            Reply::Stat(stat, bigint) => {
+                stat_array(scope, &stat_fields(stat), *bigint, arrays, STAT_SLOTS)
+            }
+            Reply::StatFs(stat, bigint) => {
+                stat_array(scope, &statfs_fields(stat), *bigint, arrays, STATFS_SLOTS)
+            }
             Reply::Name(name, encoding) => encode(scope, *encoding, name),
             Reply::Names(entries, encoding) => {
                 let names = names(scope, entries, *encoding)?;
@@ -68,8 +72,10 @@ impl Reply {
             }
             Reply::TypedNames(entries, encoding) => {
                 let names = names(scope, entries, *encoding)?;
-                let types: Vec<v8::Local<v8::Value>> =
-                    entries.iter().map(|entry| dirent_type(scope, entry.kind)).collect();
+                let types: Vec<v8::Local<v8::Value>> = entries
+                    .iter()
+                    .map(|entry| dirent_type(scope, entry.kind))
+                    .collect();
                 let names = v8::Array::new_with_elements(scope, &names).into();
                 let types = v8::Array::new_with_elements(scope, &types).into();
                 Some(v8::Array::new_with_elements(scope, &[names, types]).into())
@@ -107,7 +113,10 @@ fn names<'s>(
     entries: &[DirEntry],
     encoding: Encoding,
 ) -> Option<Vec<v8::Local<'s, v8::Value>>> {
-    entries.iter().map(|entry| encode(scope, encoding, &entry.name)).collect()
+    entries
+        .iter()
+        .map(|entry| encode(scope, encoding, &entry.name))
+        .collect()
 }
 
 /// `UV_DIRENT_*` of a file type.
@@ -183,10 +192,16 @@ fn stat_array<'s>(
         }
         Arrays::Fresh => {
             let bytes: Vec<u8> = if bigint {
-                fields.iter().flat_map(|field| field.to_ne_bytes()).collect()
+                fields
+                    .iter()
+                    .flat_map(|field| field.to_ne_bytes())
+                    .collect()
             } else {
                 #[expect(clippy::cast_precision_loss, reason = "Node's own doubles")]
-                fields.iter().flat_map(|field| (*field as f64).to_ne_bytes()).collect()
+                fields
+                    .iter()
+                    .flat_map(|field| (*field as f64).to_ne_bytes())
+                    .collect()
             };
             let buffer = convert::array_buffer(scope, bytes);
             if bigint {
@@ -206,10 +221,16 @@ pub fn write_stat(env: &Env, stat: &Stat, bigint: bool, offset: usize) {
 fn write_fields(env: &Env, fields: &[i64], bigint: bool, offset: usize, slots: (Slot, Slot)) {
     if bigint {
         let array = env.aliased::<i64>(slots.1);
-        fields.iter().enumerate().for_each(|(index, field)| array.set(offset + index, *field));
+        fields
+            .iter()
+            .enumerate()
+            .for_each(|(index, field)| array.set(offset + index, *field));
     } else {
         let array = env.aliased::<f64>(slots.0);
         #[expect(clippy::cast_precision_loss, reason = "Node's own doubles")]
-        fields.iter().enumerate().for_each(|(index, field)| array.set(offset + index, *field as f64));
+        fields
+            .iter()
+            .enumerate()
+            .for_each(|(index, field)| array.set(offset + index, *field as f64));
     }
 }

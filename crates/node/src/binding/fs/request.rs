@@ -27,17 +27,28 @@ pub struct Failure {
 impl Failure {
     /// A failure of a call on a descriptor.
     pub fn of(errno: Errno, syscall: &'static str) -> Failure {
-        Failure { errno: Some(errno), syscall, path: None, dest: None }
+        Failure {
+            errno: Some(errno),
+            syscall,
+            path: None,
+            dest: None,
+        }
     }
 
     /// A failure of a call on a path.
     pub fn at(errno: Errno, syscall: &'static str, path: &[u8]) -> Failure {
-        Failure { path: Some(path.to_vec()), ..Failure::of(errno, syscall) }
+        Failure {
+            path: Some(path.to_vec()),
+            ..Failure::of(errno, syscall)
+        }
     }
 
     /// A failure of a call on two paths.
     pub fn between(errno: Errno, syscall: &'static str, path: &[u8], dest: &[u8]) -> Failure {
-        Failure { dest: Some(dest.to_vec()), ..Failure::at(errno, syscall, path) }
+        Failure {
+            dest: Some(dest.to_vec()),
+            ..Failure::at(errno, syscall, path)
+        }
     }
 
     /// The error number.
@@ -116,7 +127,10 @@ pub fn waiter(
         rv.set(promise.into());
         return Ok(Waiter::Request(v8::Global::new(scope, object)));
     }
-    exception::throw_invalid_argument(scope, "The \"req\" argument must be an FSReqCallback or kUsePromises");
+    exception::throw_invalid_argument(
+        scope,
+        "The \"req\" argument must be an FSReqCallback or kUsePromises",
+    );
     Err(super::arguments::Thrown)
 }
 
@@ -129,7 +143,9 @@ pub fn promise_request<'s>(
     let object = template.instance_template(scope).new_instance(scope)?;
     let resolver = v8::PromiseResolver::new(scope)?;
     let promise = resolver.get_promise(scope);
-    let value = PromiseRequest { resolver: v8::Global::new(scope, resolver) };
+    let value = PromiseRequest {
+        resolver: v8::Global::new(scope, resolver),
+    };
     async_wrap::wrap_async(scope, object, provider, value);
     crate::convert::set(scope, object, "promise", promise.into());
     Some((object, promise))
@@ -142,7 +158,9 @@ pub fn finish(
     rv: &mut v8::ReturnValue<'_, v8::Value>,
     outcome: Outcome,
 ) {
-    let Ok(waiter) = waiter(scope, request, rv) else { return };
+    let Ok(waiter) = waiter(scope, request, rv) else {
+        return;
+    };
     answer(scope, waiter, rv, outcome);
 }
 
@@ -167,13 +185,18 @@ pub fn answer(
         },
         Waiter::Request(request) => {
             let env = Env::of(scope);
-            env.event_loop.defer(Box::new(move |scope| complete(scope, &request, outcome)));
+            env.event_loop
+                .defer(Box::new(move |scope| complete(scope, &request, outcome)));
         }
     }
 }
 
 /// Completes a request, on the loop.
-pub fn complete(scope: &mut v8::PinScope<'_, '_>, request: &v8::Global<v8::Object>, outcome: Outcome) {
+pub fn complete(
+    scope: &mut v8::PinScope<'_, '_>,
+    request: &v8::Global<v8::Object>,
+    outcome: Outcome,
+) {
     let object = v8::Local::new(scope, request);
     if let Some(promise) = wrap::unwrap::<PromiseRequest>(scope, object.into()) {
         settle(scope, object, &promise, outcome);
@@ -212,13 +235,14 @@ fn settle(
     request: &PromiseRequest,
     outcome: Outcome,
 ) {
-    let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| AsyncContext {
-        async_id: state.async_id.get(),
-        trigger_async_id: state.trigger_async_id.get(),
-        context_frame: state.context_frame.borrow().clone(),
-        skip_task_queues: false,
-        skip_async_hooks: false,
-    });
+    let context =
+        wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| AsyncContext {
+            async_id: state.async_id.get(),
+            trigger_async_id: state.trigger_async_id.get(),
+            context_frame: state.context_frame.borrow().clone(),
+            skip_task_queues: false,
+            skip_async_hooks: false,
+        });
     let object = v8::Local::new(scope, object);
     callback_scope::call_in_scope(scope, object, &context, |scope| {
         let resolver = v8::Local::new(scope, &request.resolver);

@@ -11,7 +11,15 @@ use crate::env::Env;
 use crate::exception::{self, ErrorKind};
 
 /// Suffixes of `main` in the order in which they are tried, then of the package's own index.
-const MAIN_SUFFIXES: [&str; 7] = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
+const MAIN_SUFFIXES: [&str; 7] = [
+    "",
+    ".js",
+    ".json",
+    ".node",
+    "/index.js",
+    "/index.json",
+    "/index.node",
+];
 const INDEX_NAMES: [&str; 3] = ["index.js", "index.json", "index.node"];
 
 /// `getFormatOfExtensionlessFile(path)`: 1 for WebAssembly, 0 otherwise.
@@ -20,12 +28,16 @@ pub fn get_format_of_extensionless_file(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     rv.set_int32(i32::from(is_wasm(&Env::of(scope).process(), &path)));
 }
 
 fn is_wasm(process: &Arc<Process>, path: &[u8]) -> bool {
-    let Ok(fd) = open_file(process, path, 0, 0) else { return false };
+    let Ok(fd) = open_file(process, path, 0, 0) else {
+        return false;
+    };
     let mut magic = [0; 4];
     let read = process.pread(fd, &mut magic, 0);
     // Whether closing fails makes no difference to the answer.
@@ -39,9 +51,15 @@ pub fn legacy_main_resolve(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(package) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(package) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    let directory = if package.ends_with(b"/") { package } else { [package.as_slice(), b"/"].concat() };
+    let directory = if package.ends_with(b"/") {
+        package
+    } else {
+        [package.as_slice(), b"/"].concat()
+    };
     let is_file = |path: &[u8]| process.stat(path).is_ok_and(|stat| !stat.is_dir());
     let mut missing = [directory.as_slice(), b"index.js"].concat();
     if args.get(1).is_string() {
@@ -80,7 +98,11 @@ pub fn legacy_main_resolve(
 /// `name` below `directory`, without `.` and `..`.
 fn resolve(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
-    let joined = if name.starts_with(b"/") { name.to_vec() } else { [directory, name].concat() };
+    let joined = if name.starts_with(b"/") {
+        name.to_vec()
+    } else {
+        [directory, name].concat()
+    };
     for part in joined.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}

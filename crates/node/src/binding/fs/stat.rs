@@ -16,10 +16,22 @@ pub fn stat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    let absent: &[Errno] = if args.get(3).is_false() { &[Errno::ENOENT, Errno::ENOTDIR] } else { &[] };
-    let outcome = stat_outcome(process.stat(&path), args.get(1).is_true(), absent, "stat", &path);
+    let absent: &[Errno] = if args.get(3).is_false() {
+        &[Errno::ENOENT, Errno::ENOTDIR]
+    } else {
+        &[]
+    };
+    let outcome = stat_outcome(
+        process.stat(&path),
+        args.get(1).is_true(),
+        absent,
+        "stat",
+        &path,
+    );
     finish(scope, args.get(2), &mut rv, outcome);
 }
 
@@ -29,10 +41,22 @@ pub fn lstat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    let absent: &[Errno] = if args.get(3).is_false() { &[Errno::ENOENT] } else { &[] };
-    let outcome = stat_outcome(process.lstat(&path), args.get(1).is_true(), absent, "lstat", &path);
+    let absent: &[Errno] = if args.get(3).is_false() {
+        &[Errno::ENOENT]
+    } else {
+        &[]
+    };
+    let outcome = stat_outcome(
+        process.lstat(&path),
+        args.get(1).is_true(),
+        absent,
+        "lstat",
+        &path,
+    );
     finish(scope, args.get(2), &mut rv, outcome);
 }
 
@@ -56,10 +80,15 @@ pub fn fstat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
     let bigint = args.get(1).is_true();
-    let outcome = process.fstat(fd).map(|stat| Reply::Stat(stat, bigint)).map_err(|e| Failure::of(e, "fstat"));
+    let outcome = process
+        .fstat(fd)
+        .map(|stat| Reply::Stat(stat, bigint))
+        .map_err(|e| Failure::of(e, "fstat"));
     finish(scope, args.get(2), &mut rv, outcome);
 }
 
@@ -69,11 +98,15 @@ pub fn statfs(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     let process = Env::of(scope).process();
     let bigint = args.get(1).is_true();
-    let outcome =
-        process.statfs(&path).map(|stat| Reply::StatFs(stat, bigint)).map_err(|e| Failure::at(e, "statfs", &path));
+    let outcome = process
+        .statfs(&path)
+        .map(|stat| Reply::StatFs(stat, bigint))
+        .map_err(|e| Failure::at(e, "statfs", &path));
     finish(scope, args.get(2), &mut rv, outcome);
 }
 
@@ -91,6 +124,8 @@ pub fn internal_module_stat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
     rv.set_int32(module_stat(&Env::of(scope).process(), &path));
 }

@@ -50,7 +50,10 @@ fn construct(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if !args.is_construct_call() {
-        exception::throw_invalid_argument(scope, "Class constructor StatWatcher cannot be invoked without `new`");
+        exception::throw_invalid_argument(
+            scope,
+            "Class constructor StatWatcher cannot be invoked without `new`",
+        );
         return;
     }
     let watcher = StatWatcher::default();
@@ -59,7 +62,10 @@ fn construct(
     async_wrap::wrap_async(scope, args.this(), "STATWATCHER", watcher);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<StatWatcher>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<StatWatcher>> {
     wrap::unwrap::<StatWatcher>(scope, args.this().into())
 }
 
@@ -69,15 +75,23 @@ fn start(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(watcher) = this(scope, &args) else { return };
-    let Ok(path) = arguments::path(scope, args.get(0)) else { return };
-    let Ok(interval) = arguments::number(scope, args.get(1), "interval") else { return };
+    let Some(watcher) = this(scope, &args) else {
+        return;
+    };
+    let Ok(path) = arguments::path(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(interval) = arguments::number(scope, args.get(1), "interval") else {
+        return;
+    };
     rv.set_int32(0);
     if watcher.active.replace(true) {
         return;
     }
     *watcher.path.borrow_mut() = path;
-    watcher.interval.set(Duration::from_secs_f64(interval.clamp(1.0, 4_294_967_295.0) / 1000.0));
+    watcher.interval.set(Duration::from_secs_f64(
+        interval.clamp(1.0, 4_294_967_295.0) / 1000.0,
+    ));
     if watcher.referenced.get() {
         Env::of(scope).event_loop.add_reference();
     }
@@ -104,7 +118,9 @@ fn schedule(
 /// Compares with the last look and reports a difference (`poll_cb`).
 fn look(scope: &mut v8::PinScope<'_, '_>, object: v8::Global<v8::Object>) {
     let receiver = v8::Local::new(scope, &object);
-    let Some(watcher) = wrap::unwrap::<StatWatcher>(scope, receiver.into()) else { return };
+    let Some(watcher) = wrap::unwrap::<StatWatcher>(scope, receiver.into()) else {
+        return;
+    };
     if !watcher.active.get() {
         return;
     }
@@ -122,12 +138,20 @@ fn look(scope: &mut v8::PinScope<'_, '_>, object: v8::Global<v8::Object>) {
         (Some(Err(old)), Err(new)) => (old != new).then_some((-new.raw(), zero, zero)),
     };
     schedule(scope, object, &watcher, watcher.interval.get());
-    let Some((status, current, previous)) = report else { return };
+    let Some((status, current, previous)) = report else {
+        return;
+    };
     let bigint = watcher.bigint.get();
     reply::write_stat(&env, &current, bigint, 0);
     reply::write_stat(&env, &previous, bigint, STAT_FIELDS);
-    let slot = if bigint { Slot::BigintStatValues } else { Slot::StatValues };
-    let Some(array) = env.slot(scope, slot) else { return };
+    let slot = if bigint {
+        Slot::BigintStatValues
+    } else {
+        Slot::StatValues
+    };
+    let Some(array) = env.slot(scope, slot) else {
+        return;
+    };
     let status = v8::Integer::new(scope, status).into();
     callback_scope::make_named_callback(scope, receiver, "onchange", &[status, array]);
 }
@@ -135,7 +159,8 @@ fn look(scope: &mut v8::PinScope<'_, '_>, object: v8::Global<v8::Object>) {
 /// libuv's `statbuf_eq`, negated: access times do not count.
 fn differs(a: &Stat, b: &Stat) -> bool {
     (a.ctime, a.mtime, a.btime) != (b.ctime, b.mtime, b.btime)
-        || (a.size, a.mode, a.uid, a.gid, a.ino, a.dev) != (b.size, b.mode, b.uid, b.gid, b.ino, b.dev)
+        || (a.size, a.mode, a.uid, a.gid, a.ino, a.dev)
+            != (b.size, b.mode, b.uid, b.gid, b.ino, b.dev)
 }
 
 /// `watcher.close(callback)`
@@ -144,7 +169,9 @@ fn close(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(watcher) = this(scope, &args) else { return };
+    let Some(watcher) = this(scope, &args) else {
+        return;
+    };
     if !watcher.active.replace(false) {
         return;
     }
@@ -164,7 +191,9 @@ fn reference(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(watcher) = this(scope, &args) else { return };
+    let Some(watcher) = this(scope, &args) else {
+        return;
+    };
     if !watcher.referenced.replace(true) && watcher.active.get() {
         Env::of(scope).event_loop.add_reference();
     }
@@ -176,7 +205,9 @@ fn unreference(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(watcher) = this(scope, &args) else { return };
+    let Some(watcher) = this(scope, &args) else {
+        return;
+    };
     if watcher.referenced.replace(false) && watcher.active.get() {
         Env::of(scope).event_loop.remove_reference();
     }
@@ -188,6 +219,8 @@ fn has_ref(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(watcher) = this(scope, &args) else { return };
+    let Some(watcher) = this(scope, &args) else {
+        return;
+    };
     rv.set_bool(watcher.referenced.get() && watcher.active.get());
 }

@@ -26,7 +26,11 @@ pub(super) struct Region {
 impl Region {
     fn of(value: v8::Local<'_, v8::Value>) -> Option<Region> {
         let (store, offset, length) = convert::memory(value)?;
-        Some(Region { store, offset, length })
+        Some(Region {
+            store,
+            offset,
+            length,
+        })
     }
 
     fn part(mut self, offset: usize, length: usize) -> Option<Region> {
@@ -40,8 +44,12 @@ impl Region {
 
     /// The memory. A buffer that shrank meanwhile has less of it.
     fn bytes(&mut self) -> &mut [u8] {
-        let Some(store) = &self.store else { return &mut [] };
-        let Some(data) = store.data() else { return &mut [] };
+        let Some(store) = &self.store else {
+            return &mut [];
+        };
+        let Some(data) = store.data() else {
+            return &mut [];
+        };
         let offset = self.offset.min(store.byte_length());
         let length = self.length.min(store.byte_length() - offset);
         // SAFETY: offset and length lie within the store as it is now, and the store is held by `self`. No JavaScript
@@ -95,7 +103,15 @@ impl Transfer {
             first = false;
             let wanted = rest.len();
             let reads = matches!(self.direction, Direction::Read);
-            match step(&self.process, self.fd, &self.direction, rest, self.position, self.done, cx) {
+            match step(
+                &self.process,
+                self.fd,
+                &self.direction,
+                rest,
+                self.position,
+                self.done,
+                cx,
+            ) {
                 // A read ends with what there is; a write goes on until all is written.
                 Poll::Pending if reads && self.done > 0 => return Poll::Ready(Ok(self.done)),
                 Poll::Pending => return Poll::Pending,
@@ -135,8 +151,12 @@ fn step(
     cx: &mut Context<'_>,
 ) -> Poll<Result<usize, Errno>> {
     match (direction, position) {
-        (Direction::Read, Some(position)) => Poll::Ready(process.pread(fd, bytes, position + done as u64)),
-        (Direction::Write, Some(position)) => Poll::Ready(process.pwrite(fd, bytes, position + done as u64)),
+        (Direction::Read, Some(position)) => {
+            Poll::Ready(process.pread(fd, bytes, position + done as u64))
+        }
+        (Direction::Write, Some(position)) => {
+            Poll::Ready(process.pwrite(fd, bytes, position + done as u64))
+        }
         (Direction::Read, None) => process.poll_read(fd, bytes, cx),
         (Direction::Write, None) => process.poll_write(fd, bytes, cx),
     }
@@ -160,19 +180,28 @@ fn run(
     let env = Env::of(scope);
     match waiter {
         Waiter::Caller => {
-            let result = env.event_loop.block_on(poll_fn(|cx| transfer.poll(cx))).unwrap_or(Err(Errno::EINTR));
+            let result = env
+                .event_loop
+                .block_on(poll_fn(|cx| transfer.poll(cx)))
+                .unwrap_or(Err(Errno::EINTR));
             request::answer(scope, Waiter::Caller, rv, outcome(result, syscall));
         }
         Waiter::Request(request) => {
             let now = transfer.poll(&mut Context::from_waker(std::task::Waker::noop()));
             if let Poll::Ready(result) = now {
-                request::answer(scope, Waiter::Request(request), rv, outcome(result, syscall));
+                request::answer(
+                    scope,
+                    Waiter::Request(request),
+                    rv,
+                    outcome(result, syscall),
+                );
                 return;
             }
             env.event_loop.spawn(async move {
                 let result = poll_fn(|cx| transfer.poll(cx)).await;
-                let completion: Completion =
-                    Box::new(move |scope| request::complete(scope, &request, outcome(result, syscall)));
+                let completion: Completion = Box::new(move |scope| {
+                    request::complete(scope, &request, outcome(result, syscall))
+                });
                 completion
             });
         }
@@ -188,33 +217,51 @@ fn region(
 ) -> Checked<Region> {
     let offset = arguments::integer(scope, offset, "offset")?;
     let length = arguments::integer(scope, length, "length")?;
-    let region = match (Region::of(buffer), usize::try_from(offset), usize::try_from(length)) {
-        (Some(region), Ok(offset), Ok(length)) if length <= 0x7fff_ffff => region.part(offset, length),
+    let region = match (
+        Region::of(buffer),
+        usize::try_from(offset),
+        usize::try_from(length),
+    ) {
+        (Some(region), Ok(offset), Ok(length)) if length <= 0x7fff_ffff => {
+            region.part(offset, length)
+        }
         _ => None,
     };
     region.ok_or_else(|| {
-        let message = "The \"buffer\", \"offset\" and \"length\" arguments must name a part of a buffer";
+        let message =
+            "The \"buffer\", \"offset\" and \"length\" arguments must name a part of a buffer";
         exception::throw_invalid_argument(scope, message);
         Thrown
     })
 }
 
 /// An array of buffers.
-fn regions(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Checked<Vec<Region>> {
+fn regions(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Checked<Vec<Region>> {
     let mut regions = Vec::new();
     if let Ok(array) = v8::Local::<v8::Array>::try_from(value) {
         for index in 0..array.length() {
             // An accessor in the array may have thrown: that exception is the caller's.
-            let Some(item) = array.get_index(scope, index) else { return Err(Thrown) };
+            let Some(item) = array.get_index(scope, index) else {
+                return Err(Thrown);
+            };
             let Some(region) = Region::of(item) else {
-                exception::throw_invalid_argument(scope, "The \"buffers\" argument must hold buffers only");
+                exception::throw_invalid_argument(
+                    scope,
+                    "The \"buffers\" argument must hold buffers only",
+                );
                 return Err(Thrown);
             };
             regions.push(region);
         }
         return Ok(regions);
     }
-    exception::throw_invalid_argument(scope, "The \"buffers\" argument must be an array of buffers");
+    exception::throw_invalid_argument(
+        scope,
+        "The \"buffers\" argument must be an array of buffers",
+    );
     Err(Thrown)
 }
 
@@ -224,10 +271,22 @@ pub fn read(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else {
+        return;
+    };
     let position = arguments::position(scope, args.get(4));
-    transfer(scope, fd, Direction::Read, Data::Regions(vec![region]), position, args.get(5), &mut rv);
+    transfer(
+        scope,
+        fd,
+        Direction::Read,
+        Data::Regions(vec![region]),
+        position,
+        args.get(5),
+        &mut rv,
+    );
 }
 
 /// `readBuffers(fd, buffers, position, req)`
@@ -236,10 +295,22 @@ pub fn read_buffers(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(regions) = regions(scope, args.get(1)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(regions) = regions(scope, args.get(1)) else {
+        return;
+    };
     let position = arguments::position(scope, args.get(2));
-    transfer(scope, fd, Direction::Read, Data::Regions(regions), position, args.get(3), &mut rv);
+    transfer(
+        scope,
+        fd,
+        Direction::Read,
+        Data::Regions(regions),
+        position,
+        args.get(3),
+        &mut rv,
+    );
 }
 
 /// `writeBuffers(fd, buffers, position, req)`
@@ -248,10 +319,22 @@ pub fn write_buffers(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(regions) = regions(scope, args.get(1)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(regions) = regions(scope, args.get(1)) else {
+        return;
+    };
     let position = arguments::position(scope, args.get(2));
-    transfer(scope, fd, Direction::Write, Data::Regions(regions), position, args.get(3), &mut rv);
+    transfer(
+        scope,
+        fd,
+        Direction::Write,
+        Data::Regions(regions),
+        position,
+        args.get(3),
+        &mut rv,
+    );
 }
 
 /// `writeBuffer(fd, buffer, offset, length, position, req, ctx)`
@@ -260,8 +343,12 @@ pub fn write_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
-    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
+    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else {
+        return;
+    };
     let position = arguments::position(scope, args.get(4));
     let data = Data::Regions(vec![region]);
     write_or_fill(scope, fd, data, position, args.get(5), args.get(6), &mut rv);
@@ -273,10 +360,14 @@ pub fn write_string(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else { return };
+    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+        return;
+    };
     let position = arguments::position(scope, args.get(2));
     let encoding = Encoding::parse(scope, args.get(3));
-    let Some(string) = args.get(1).to_string(scope) else { return };
+    let Some(string) = args.get(1).to_string(scope) else {
+        return;
+    };
     let data = Data::Owned(encoding.decode(scope, string));
     write_or_fill(scope, fd, data, position, args.get(4), args.get(5), &mut rv);
 }
@@ -300,9 +391,19 @@ fn write_or_fill(
         return;
     }
     let env = Env::of(scope);
-    let mut transfer =
-        Transfer { process: env.process(), fd, direction: Direction::Write, data, position, done: 0 };
-    match env.event_loop.block_on(poll_fn(|cx| transfer.poll(cx))).unwrap_or(Err(Errno::EINTR)) {
+    let mut transfer = Transfer {
+        process: env.process(),
+        fd,
+        direction: Direction::Write,
+        data,
+        position,
+        done: 0,
+    };
+    match env
+        .event_loop
+        .block_on(poll_fn(|cx| transfer.poll(cx)))
+        .unwrap_or(Err(Errno::EINTR))
+    {
         #[expect(clippy::cast_precision_loss, reason = "a count of bytes in memory")]
         Ok(count) => rv.set_double(count as f64),
         Err(errno) => {
@@ -327,18 +428,47 @@ fn transfer(
         Direction::Read => "read",
         Direction::Write => "write",
     };
-    let Ok(waiter) = request::waiter(scope, request, rv) else { return };
+    let Ok(waiter) = request::waiter(scope, request, rv) else {
+        return;
+    };
     let process = Env::of(scope).process();
-    run(scope, Transfer { process, fd, direction, data, position, done: 0 }, syscall, waiter, rv);
+    run(
+        scope,
+        Transfer {
+            process,
+            fd,
+            direction,
+            data,
+            position,
+            done: 0,
+        },
+        syscall,
+        waiter,
+        rv,
+    );
 }
 
 /// Writes all of `bytes` at the current position, waiting where the descriptor makes it wait.
-pub(super) fn write_all(env: &Env, process: &Arc<Process>, fd: i32, mut bytes: Vec<u8>) -> Result<(), Errno> {
+pub(super) fn write_all(
+    env: &Env,
+    process: &Arc<Process>,
+    fd: i32,
+    mut bytes: Vec<u8>,
+) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let data = Data::Owned(std::mem::take(&mut bytes));
-        let mut transfer =
-            Transfer { process: process.clone(), fd, direction: Direction::Write, data, position: None, done: 0 };
-        let count = env.event_loop.block_on(poll_fn(|cx| transfer.poll(cx))).unwrap_or(Err(Errno::EINTR))?;
+        let mut transfer = Transfer {
+            process: process.clone(),
+            fd,
+            direction: Direction::Write,
+            data,
+            position: None,
+            done: 0,
+        };
+        let count = env
+            .event_loop
+            .block_on(poll_fn(|cx| transfer.poll(cx)))
+            .unwrap_or(Err(Errno::EINTR))?;
         // What stopped short is tried again: the second try tells why.
         if let Data::Owned(mut rest) = transfer.data
             && count < rest.len()

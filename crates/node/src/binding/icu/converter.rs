@@ -26,7 +26,12 @@ impl Converter {
     fn new(encoding: &'static Encoding, flags: u32) -> Converter {
         let ignore_bom = flags & IGNORE_BOM != 0;
         let decoder = RefCell::new(new_decoder(encoding, ignore_bom));
-        Converter { encoding, fatal: flags & FATAL != 0, ignore_bom, decoder }
+        Converter {
+            encoding,
+            fatal: flags & FATAL != 0,
+            ignore_bom,
+            decoder,
+        }
     }
 
     /// The text of `bytes`; `None` where they are invalid and the converter is fatal. Starts anew after `flush` and
@@ -42,7 +47,11 @@ impl Converter {
 }
 
 fn new_decoder(encoding: &'static Encoding, ignore_bom: bool) -> Decoder {
-    if ignore_bom { encoding.new_decoder_without_bom_handling() } else { encoding.new_decoder_with_bom_removal() }
+    if ignore_bom {
+        encoding.new_decoder_without_bom_handling()
+    } else {
+        encoding.new_decoder_with_bom_removal()
+    }
 }
 
 fn decode_all(decoder: &mut Decoder, bytes: &[u8], last: bool, fatal: bool) -> Option<Vec<u16>> {
@@ -96,9 +105,15 @@ pub fn get_converter(
 ) {
     let label = args.get(0).to_rust_string_lossy(scope);
     let flags = args.get(1).uint32_value(scope).unwrap_or(0);
-    let Some(encoding) = encoding_for(&label) else { return };
-    let Some(template) = class_template(scope, "Converter") else { return };
-    let Some(object) = template.instance_template(scope).new_instance(scope) else { return };
+    let Some(encoding) = encoding_for(&label) else {
+        return;
+    };
+    let Some(template) = class_template(scope, "Converter") else {
+        return;
+    };
+    let Some(object) = template.instance_template(scope).new_instance(scope) else {
+        return;
+    };
     wrap::wrap(scope, object, Converter::new(encoding, flags));
     rv.set(object.into());
 }
@@ -114,16 +129,25 @@ pub fn decode(
         return;
     };
     let flags = args.get(2).uint32_value(scope).unwrap_or(0);
-    let text = convert::with_bytes(args.get(1), |bytes| converter.decode(bytes, flags & FLUSH != 0));
+    let text = convert::with_bytes(args.get(1), |bytes| {
+        converter.decode(bytes, flags & FLUSH != 0)
+    });
     match text {
-        Some(Some(text)) => match v8::String::new_from_two_byte(scope, &text, v8::NewStringType::Normal) {
-            Some(text) => rv.set(text.into()),
-            None => string_bytes::throw_string_too_long(scope),
-        },
+        Some(Some(text)) => {
+            match v8::String::new_from_two_byte(scope, &text, v8::NewStringType::Normal) {
+                Some(text) => rv.set(text.into()),
+                None => string_bytes::throw_string_too_long(scope),
+            }
+        }
         Some(None) => {
             let name = args.get(3).to_rust_string_lossy(scope);
             let message = format!("The encoded data was not valid for encoding {name}");
-            exception::throw(scope, ErrorKind::TypeError, "ERR_ENCODING_INVALID_ENCODED_DATA", &message);
+            exception::throw(
+                scope,
+                ErrorKind::TypeError,
+                "ERR_ENCODING_INVALID_ENCODED_DATA",
+                &message,
+            );
         }
         None => throw_invalid_argument(
             scope,
@@ -150,8 +174,14 @@ mod tests {
     #[test]
     fn byte_order_mark_is_dropped_once_unless_ignored() {
         let bytes = [0xff, 0xfe, 0xff, 0xfe];
-        assert_eq!(converter("utf-16le", 0).decode(&bytes, true), Some(vec![0xfeff]));
-        assert_eq!(converter("utf-16le", IGNORE_BOM).decode(&bytes, true), Some(vec![0xfeff, 0xfeff]));
+        assert_eq!(
+            converter("utf-16le", 0).decode(&bytes, true),
+            Some(vec![0xfeff])
+        );
+        assert_eq!(
+            converter("utf-16le", IGNORE_BOM).decode(&bytes, true),
+            Some(vec![0xfeff, 0xfeff])
+        );
     }
 
     #[test]

@@ -23,8 +23,14 @@ pub fn transcode(
     }
 }
 
-fn convert_bytes(bytes: &[u8], from: Option<Encoding>, to: Option<Encoding>) -> Result<Vec<u8>, i32> {
-    let (Some(from), Some(to)) = (from, to) else { return Err(ILLEGAL_ARGUMENT_ERROR) };
+fn convert_bytes(
+    bytes: &[u8],
+    from: Option<Encoding>,
+    to: Option<Encoding>,
+) -> Result<Vec<u8>, i32> {
+    let (Some(from), Some(to)) = (from, to) else {
+        return Err(ILLEGAL_ARGUMENT_ERROR);
+    };
     match (from, to) {
         // Only between these two are invalid sequences an error and not replaced.
         (Encoding::Utf8, Encoding::Utf16le) => {
@@ -32,23 +38,38 @@ fn convert_bytes(bytes: &[u8], from: Option<Encoding>, to: Option<Encoding>) -> 
             return Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         }
         (Encoding::Utf16le, Encoding::Utf8) => {
-            return String::from_utf16(&units(bytes)).map(String::into_bytes).map_err(|_| INVALID_CHAR_FOUND);
+            return String::from_utf16(&units(bytes))
+                .map(String::into_bytes)
+                .map_err(|_| INVALID_CHAR_FOUND);
         }
         // ICU's shortcut takes ASCII for Latin-1.
-        (Encoding::Ascii, Encoding::Utf16le) => return Ok(bytes.iter().flat_map(|byte| [*byte, 0]).collect()),
+        (Encoding::Ascii, Encoding::Utf16le) => {
+            return Ok(bytes.iter().flat_map(|byte| [*byte, 0]).collect());
+        }
         _ => {}
     }
     let text: String = match from {
         Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
         Encoding::Utf16le => String::from_utf16_lossy(&units(bytes)),
         Encoding::Latin1 => bytes.iter().copied().map(char::from).collect(),
-        Encoding::Ascii => {
-            bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' }).collect()
-        }
+        Encoding::Ascii => bytes
+            .iter()
+            .map(|byte| {
+                if byte.is_ascii() {
+                    char::from(*byte)
+                } else {
+                    '\u{fffd}'
+                }
+            })
+            .collect(),
         _ => return Err(ILLEGAL_ARGUMENT_ERROR),
     };
     let narrow = |limit: u32| {
-        let byte = |c: char| u8::try_from(u32::from(c)).ok().filter(|byte| u32::from(*byte) < limit);
+        let byte = |c: char| {
+            u8::try_from(u32::from(c))
+                .ok()
+                .filter(|byte| u32::from(*byte) < limit)
+        };
         text.chars().map(|c| byte(c).unwrap_or(b'?')).collect()
     };
     match to {
@@ -61,7 +82,10 @@ fn convert_bytes(bytes: &[u8], from: Option<Encoding>, to: Option<Encoding>) -> 
 }
 
 fn units(bytes: &[u8]) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+    bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -74,14 +98,26 @@ mod tests {
 
     #[test]
     fn characters_without_a_byte_become_question_marks() {
-        assert_eq!(converted("t€é😀x".as_bytes(), Encoding::Utf8, Encoding::Latin1), Ok(b"t?\xe9?x".to_vec()));
-        assert_eq!(converted(b"\xffa", Encoding::Ascii, Encoding::Utf8), Ok("\u{fffd}a".into()));
+        assert_eq!(
+            converted("t€é😀x".as_bytes(), Encoding::Utf8, Encoding::Latin1),
+            Ok(b"t?\xe9?x".to_vec())
+        );
+        assert_eq!(
+            converted(b"\xffa", Encoding::Ascii, Encoding::Utf8),
+            Ok("\u{fffd}a".into())
+        );
     }
 
     #[test]
     fn invalid_unicode_is_an_error_between_utf8_and_utf16() {
-        assert_eq!(converted(b"\xff", Encoding::Utf8, Encoding::Utf16le), Err(10));
-        assert_eq!(converted(&[0x3d, 0xd8], Encoding::Utf16le, Encoding::Utf8), Err(10));
+        assert_eq!(
+            converted(b"\xff", Encoding::Utf8, Encoding::Utf16le),
+            Err(10)
+        );
+        assert_eq!(
+            converted(&[0x3d, 0xd8], Encoding::Utf16le, Encoding::Utf8),
+            Err(10)
+        );
     }
 
     #[test]

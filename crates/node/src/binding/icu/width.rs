@@ -17,14 +17,21 @@ pub fn get_string_width(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
+    let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
+        return;
+    };
     let ambiguous_is_wide = args.get(1).is_true();
     let expand = !args.get(2).is_boolean() || args.get(2).is_true();
     let width = string_bytes::with_units(scope, string, |units| match units {
-        Units::One(units) => width(units.iter().map(|unit| u32::from(*unit)), ambiguous_is_wide, expand),
+        Units::One(units) => width(
+            units.iter().map(|unit| u32::from(*unit)),
+            ambiguous_is_wide,
+            expand,
+        ),
         Units::Two(units) => {
             let points = char::decode_utf16(units.iter().copied());
-            let points = points.map(|c| c.map_or_else(|lone| lone.unpaired_surrogate().into(), u32::from));
+            let points =
+                points.map(|c| c.map_or_else(|lone| lone.unpaired_surrogate().into(), u32::from));
             width(points, ambiguous_is_wide, expand)
         }
     });
@@ -64,7 +71,11 @@ fn columns(point: u32, ambiguous_is_wide: bool) -> f64 {
             | GeneralCategory::EnclosingMark
             | GeneralCategory::NonspacingMark
     ) || CodePointSetData::new::<EmojiModifier>().contains32(point);
-    if invisible && point != SOFT_HYPHEN { 0.0 } else { 1.0 }
+    if invisible && point != SOFT_HYPHEN {
+        0.0
+    } else {
+        1.0
+    }
 }
 
 #[cfg(test)]

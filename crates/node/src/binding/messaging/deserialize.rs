@@ -28,7 +28,11 @@ fn refuse(scope: &mut v8::PinScope<'_, '_>) {
     throw_data_clone_error(scope, message);
 }
 
-fn by_id<'s, T>(scope: &mut v8::PinScope<'s, '_>, known: &[v8::Global<T>], id: u32) -> Option<v8::Local<'s, T>> {
+fn by_id<'s, T>(
+    scope: &mut v8::PinScope<'s, '_>,
+    known: &[v8::Global<T>],
+    id: u32,
+) -> Option<v8::Local<'s, T>> {
     let found = usize::try_from(id).ok().and_then(|id| known.get(id));
     if found.is_none() {
         refuse(scope);
@@ -94,9 +98,20 @@ pub fn deserialize<'s>(
         host_objects.push(object);
     }
     let objects = Objects {
-        host_objects: host_objects.iter().map(|object| v8::Global::new(scope, *object)).collect(),
-        shared_buffers: message.shared_buffers.iter().map(|store| shared_buffer(scope, store)).collect(),
-        modules: message.modules.iter().filter_map(|module| wasm_module(scope, module)).collect(),
+        host_objects: host_objects
+            .iter()
+            .map(|object| v8::Global::new(scope, *object))
+            .collect(),
+        shared_buffers: message
+            .shared_buffers
+            .iter()
+            .map(|store| shared_buffer(scope, store))
+            .collect(),
+        modules: message
+            .modules
+            .iter()
+            .filter_map(|module| wasm_module(scope, module))
+            .collect(),
     };
     let delegate = Box::new(Delegate(Rc::new(objects)));
     let deserializer = v8::ValueDeserializer::new(scope, delegate, &message.bytes);
@@ -129,7 +144,10 @@ fn wasm_module(
 }
 
 /// Makes an empty object of the library's class `info`; the data is read later, as it lies behind the value.
-fn create_library_object<'s>(scope: &mut v8::PinScope<'s, '_>, info: &str) -> Option<v8::Local<'s, v8::Object>> {
+fn create_library_object<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    info: &str,
+) -> Option<v8::Local<'s, v8::Object>> {
     let Some(create) = Env::of(scope).function(scope, Slot::DeserializerCreateObject) else {
         refuse(scope);
         return None;

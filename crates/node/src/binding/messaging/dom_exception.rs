@@ -1,8 +1,8 @@
 //! `DOMException`, a class of the library that native code throws.
 
+use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::convert;
 
 /// `exposeLazyDOMExceptionProperty(target)`.
 pub fn expose_lazy_dom_exception_property(
@@ -44,9 +44,13 @@ pub fn dom_exception_getter(
     }
 }
 
-fn dom_exception_class<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Function>> {
+fn dom_exception_class<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+) -> Option<v8::Local<'s, v8::Function>> {
     let exports = Env::of(scope).object(scope, Slot::PerContextExports)?;
-    convert::get(scope, exports, "DOMException")?.try_cast().ok()
+    convert::get(scope, exports, "DOMException")?
+        .try_cast()
+        .ok()
 }
 
 /// A new `DOMException` called `name`; a plain `Error` while the library has no such class yet.
@@ -60,11 +64,16 @@ pub fn new_dom_exception<'s>(
         return Some(exception::new_error(scope, ErrorKind::Error, "", &message));
     };
     let name = Env::of(scope).name(scope, name);
-    class.new_instance(scope, &[message.into(), name.into()]).map(Into::into)
+    class
+        .new_instance(scope, &[message.into(), name.into()])
+        .map(Into::into)
 }
 
 /// Throws the `DataCloneError` for a value that cannot be cloned.
-pub fn throw_data_clone_error<'s>(scope: &mut v8::PinScope<'s, '_>, message: v8::Local<'s, v8::String>) {
+pub fn throw_data_clone_error<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    message: v8::Local<'s, v8::String>,
+) {
     if let Some(error) = new_dom_exception(scope, message, "DataCloneError") {
         scope.throw_exception(error);
     }

@@ -28,7 +28,10 @@ pub enum Dispatched {
 impl Group {
     /// The group of the two ends of a channel.
     pub fn pair(first: &Arc<PortData>, second: &Arc<PortData>) {
-        let group = Arc::new(Group { name: None, ports: Mutex::default() });
+        let group = Arc::new(Group {
+            name: None,
+            ports: Mutex::default(),
+        });
         group.join(first);
         group.join(second);
     }
@@ -42,7 +45,9 @@ impl Group {
     pub fn leave(&self, port: &Arc<PortData>) {
         let left: Vec<Arc<PortData>> = {
             let mut ports = self.ports.lock();
-            ports.retain(|known| !std::ptr::eq(known.as_ptr(), Arc::as_ptr(port)) && known.strong_count() > 0);
+            ports.retain(|known| {
+                !std::ptr::eq(known.as_ptr(), Arc::as_ptr(port)) && known.strong_count() > 0
+            });
             ports.iter().filter_map(Weak::upgrade).collect()
         };
         port.receive(Incoming::Close);
@@ -53,7 +58,8 @@ impl Group {
 
     /// Hands a message to all ports but `source`.
     pub fn dispatch(&self, source: &Arc<PortData>, message: &SharedMessage) -> Dispatched {
-        let ports: Vec<Arc<PortData>> = self.ports.lock().iter().filter_map(Weak::upgrade).collect();
+        let ports: Vec<Arc<PortData>> =
+            self.ports.lock().iter().filter_map(Weak::upgrade).collect();
         let others = || ports.iter().filter(|port| !Arc::ptr_eq(port, source));
         if others().count() > 1 && message.has_transferables() {
             return Dispatched::ManyReaders;
@@ -78,7 +84,10 @@ impl Broadcasts {
         let mut groups = self.groups.lock();
         groups.retain(|_, group| group.strong_count() > 0);
         let group = groups.get(name).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let group = Arc::new(Group { name: Some(name.to_owned()), ports: Mutex::default() });
+            let group = Arc::new(Group {
+                name: Some(name.to_owned()),
+                ports: Mutex::default(),
+            });
             groups.insert(name.to_owned(), Arc::downgrade(&group));
             group
         });

@@ -19,7 +19,10 @@ unsafe impl Sync for Store {}
 /// A native object on its way to another heap.
 pub trait TransferData: Send + Sync {
     /// Makes the object; `None` with an exception pending.
-    fn deserialize<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>>;
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>>;
 }
 
 /// What stands for one host object of the message.
@@ -50,13 +53,20 @@ pub struct Message {
 impl Message {
     /// Whether the message can have only one reader.
     pub fn has_transferables(&self) -> bool {
-        !self.array_buffers.is_empty() || self.host_objects.iter().any(|object| matches!(object, HostObject::Port(_)))
+        !self.array_buffers.is_empty()
+            || self
+                .host_objects
+                .iter()
+                .any(|object| matches!(object, HostObject::Port(_)))
     }
 
     /// Whether `data` is among the transferred ports.
     pub fn transfers(&self, data: &Arc<PortData>) -> bool {
         self.host_objects.iter().any(|object| match object {
-            HostObject::Port(port) => port.lock().as_ref().is_some_and(|port| Arc::ptr_eq(port, data)),
+            HostObject::Port(port) => port
+                .lock()
+                .as_ref()
+                .is_some_and(|port| Arc::ptr_eq(port, data)),
             _ => false,
         })
     }

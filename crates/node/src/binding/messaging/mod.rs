@@ -30,8 +30,14 @@ const NORMAL_OBJECT: u32 = u32::MAX;
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     definition
-        .function("setDeserializerCreateObjectFunction", set_deserializer_create_object_function)
-        .function("exposeLazyDOMExceptionProperty", dom_exception::expose_lazy_dom_exception_property)
+        .function(
+            "setDeserializerCreateObjectFunction",
+            set_deserializer_create_object_function,
+        )
+        .function(
+            "exposeLazyDOMExceptionProperty",
+            dom_exception::expose_lazy_dom_exception_property,
+        )
         .function("structuredClone", structured_clone)
         .function("stopMessagePort", stop_message_port)
         .function("drainMessagePort", drain_message_port)
@@ -73,7 +79,9 @@ fn read_iterable<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: v8::Local<'s, v8::Value>,
 ) -> Result<Option<Vec<v8::Local<'s, v8::Value>>>, ()> {
-    let Ok(object) = v8::Local::<v8::Object>::try_from(value) else { return Ok(None) };
+    let Ok(object) = v8::Local::<v8::Object>::try_from(value) else {
+        return Ok(None);
+    };
     let mut entries = Vec::new();
     if let Ok(array) = v8::Local::<v8::Array>::try_from(value) {
         for index in 0..array.length() {
@@ -83,14 +91,22 @@ fn read_iterable<'s>(
     }
     let key = v8::Symbol::get_iterator(scope);
     let method = object.get(scope, key.into()).ok_or(())?;
-    let Ok(method) = v8::Local::<v8::Function>::try_from(method) else { return Ok(None) };
+    let Ok(method) = v8::Local::<v8::Function>::try_from(method) else {
+        return Ok(None);
+    };
     let iterator = method.call(scope, value, &[]).ok_or(())?;
-    let Ok(iterator) = v8::Local::<v8::Object>::try_from(iterator) else { return Ok(None) };
+    let Ok(iterator) = v8::Local::<v8::Object>::try_from(iterator) else {
+        return Ok(None);
+    };
     let next = convert::get(scope, iterator, "next").ok_or(())?;
-    let Ok(next) = v8::Local::<v8::Function>::try_from(next) else { return Ok(None) };
+    let Ok(next) = v8::Local::<v8::Function>::try_from(next) else {
+        return Ok(None);
+    };
     loop {
         let result = next.call(scope, iterator.into(), &[]).ok_or(())?;
-        let Ok(result) = v8::Local::<v8::Object>::try_from(result) else { return Ok(None) };
+        let Ok(result) = v8::Local::<v8::Object>::try_from(result) else {
+            return Ok(None);
+        };
         let done = convert::get(scope, result, "done").ok_or(())?;
         if done.boolean_value(scope) {
             return Ok(Some(entries));
@@ -105,8 +121,12 @@ fn structured_clone<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Ok(transfer_list) = transfer_option(scope, args.get(1)) else { return };
-    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, None) else { return };
+    let Ok(transfer_list) = transfer_option(scope, args.get(1)) else {
+        return;
+    };
+    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, None) else {
+        return;
+    };
     if let Some((value, _)) = deserialize::deserialize(scope, &message) {
         rv.set(value);
     }
@@ -117,7 +137,9 @@ fn transfer_option<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     options: v8::Local<'s, v8::Value>,
 ) -> Result<Vec<v8::Local<'s, v8::Value>>, ()> {
-    let Ok(options) = v8::Local::<v8::Object>::try_from(options) else { return Ok(Vec::new()) };
+    let Ok(options) = v8::Local::<v8::Object>::try_from(options) else {
+        return Ok(Vec::new());
+    };
     let transfer = convert::get(scope, options, "transfer").ok_or(())?;
     if transfer.is_undefined() {
         return Ok(Vec::new());
@@ -125,7 +147,10 @@ fn transfer_option<'s>(
     match read_iterable(scope, transfer)? {
         Some(entries) => Ok(entries),
         None => {
-            throw_invalid_argument(scope, "Optional options.transfer argument must be an iterable");
+            throw_invalid_argument(
+                scope,
+                "Optional options.transfer argument must be an iterable",
+            );
             Err(())
         }
     }
@@ -138,10 +163,17 @@ fn new_message_channel(
 ) {
     if args.new_target().is_undefined() {
         let message = "Cannot call constructor without `new`";
-        exception::throw(scope, ErrorKind::TypeError, "ERR_CONSTRUCT_CALL_REQUIRED", message);
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            message,
+        );
         return;
     }
-    let Some((first, second)) = port::new_pair(scope) else { return };
+    let Some((first, second)) = port::new_pair(scope) else {
+        return;
+    };
     convert::set(scope, args.this(), "port1", first.into());
     convert::set(scope, args.this(), "port2", second.into());
 }
@@ -151,10 +183,18 @@ fn new_message_port(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(scope, ErrorKind::TypeError, "ERR_CONSTRUCT_CALL_INVALID", "Constructor cannot be called");
+    exception::throw(
+        scope,
+        ErrorKind::TypeError,
+        "ERR_CONSTRUCT_CALL_INVALID",
+        "Constructor cannot be called",
+    );
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<MessagePort>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<MessagePort>> {
     wrap::unwrap::<MessagePort>(scope, args.this().into())
 }
 
@@ -169,20 +209,31 @@ fn post_message<'s>(
         exception::throw(scope, ErrorKind::TypeError, "ERR_MISSING_ARGS", message);
         return;
     }
-    let Ok(transfer_list) = transfer_argument(scope, args.get(1)) else { return };
+    let Ok(transfer_list) = transfer_argument(scope, args.get(1)) else {
+        return;
+    };
     // A closed port serializes all the same: the specification wants the transfers done.
-    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, Some(args.this())) else { return };
+    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, Some(args.this()))
+    else {
+        return;
+    };
     rv.set_bool(true);
-    let Some(port) = this(scope, &args).filter(|port| !port.is_detached()) else { return };
+    let Some(port) = this(scope, &args).filter(|port| !port.is_detached()) else {
+        return;
+    };
     let Some(data) = port.data() else { return };
     match data.dispatch(&Arc::new(message)) {
         Dispatched::Sent => {}
         Dispatched::PostedToItself => {
-            let message = "The target port was posted to itself, and the communication channel was lost";
+            let message =
+                "The target port was posted to itself, and the communication channel was lost";
             process_env::emit_warning(scope, message, "Warning", "");
         }
         Dispatched::ManyReaders => {
-            let message = exception::string(scope, "Transferables cannot be used with multiple destinations.");
+            let message = exception::string(
+                scope,
+                "Transferables cannot be used with multiple destinations.",
+            );
             dom_exception::throw_data_clone_error(scope, message);
         }
     }
@@ -263,7 +314,10 @@ fn port_argument<'s>(
     let port = wrap::unwrap::<MessagePort>(scope, args.get(0));
     let object = v8::Local::<v8::Object>::try_from(args.get(0)).ok();
     if port.is_none() {
-        throw_invalid_argument(scope, "The \"port\" argument must be a MessagePort instance");
+        throw_invalid_argument(
+            scope,
+            "The \"port\" argument must be a MessagePort instance",
+        );
     }
     object.zip(port)
 }
@@ -294,7 +348,9 @@ fn receive_message_on_port<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some((_, port)) = port_argument(scope, &args) else { return };
+    let Some((_, port)) = port_argument(scope, &args) else {
+        return;
+    };
     match port::receive(scope, &port) {
         Ok(Some(value)) => rv.set(value),
         Ok(None) => rv.set(Env::of(scope).symbol(scope, "no_message_symbol").into()),
@@ -308,7 +364,9 @@ fn move_message_port_to_context<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some((_, port)) = port_argument(scope, &args) else { return };
+    let Some((_, port)) = port_argument(scope, &args) else {
+        return;
+    };
     if port.is_detached() {
         let message = "Cannot send data on closed MessagePort";
         exception::throw(scope, ErrorKind::Error, "ERR_CLOSED_MESSAGE_PORT", message);
@@ -319,7 +377,9 @@ fn move_message_port_to_context<'s>(
         throw_invalid_argument(scope, "Invalid context argument");
         return;
     };
-    let Some(data) = port::detach(scope, &port) else { return };
+    let Some(data) = port::detach(scope, &port) else {
+        return;
+    };
     let scope = &mut v8::ContextScope::new(scope, context);
     if let Some(object) = port::new_port(scope, data) {
         rv.set(object.into());

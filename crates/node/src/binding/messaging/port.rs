@@ -63,7 +63,11 @@ impl PortData {
 
     fn set_owner(&self, handle: LoopHandle, key: u64) {
         let mut queue = self.queue.lock();
-        queue.owner = Some(Owner { handle, key, triggered: false });
+        queue.owner = Some(Owner {
+            handle,
+            key,
+            triggered: false,
+        });
         if !queue.incoming.is_empty() {
             queue.trigger();
         }
@@ -176,7 +180,10 @@ pub fn is_port(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Objec
 }
 
 /// A new port object in the current context.
-pub fn new_port<'s>(scope: &mut v8::PinScope<'s, '_>, data: Arc<PortData>) -> Option<v8::Local<'s, v8::Object>> {
+pub fn new_port<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    data: Arc<PortData>,
+) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
     let template = class_template(scope, "MessagePort")?;
     let object = template.instance_template(scope).new_instance(scope)?;
@@ -191,7 +198,9 @@ pub fn new_port<'s>(scope: &mut v8::PinScope<'s, '_>, data: Arc<PortData>) -> Op
         referenced: Cell::new(false),
     };
     async_wrap::wrap_async(scope, object, "MESSAGEPORT", port);
-    open.objects.borrow_mut().insert(key, v8::Global::new(scope, object));
+    open.objects
+        .borrow_mut()
+        .insert(key, v8::Global::new(scope, object));
     data.set_owner(env.event_loop.handle(), key);
     let on_init = env.symbol(scope, "oninit");
     let on_init = object.get(scope, on_init.into())?;
@@ -211,7 +220,10 @@ pub fn new_pair<'s>(
 }
 
 /// A new port of the broadcast channel called `name`.
-pub fn new_broadcast_port<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Object>> {
+pub fn new_broadcast_port<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Object>> {
     let data = Arc::new(PortData::default());
     let broadcasts = Env::of(scope).state::<OpenPorts>().broadcasts.clone();
     broadcasts.join(name, &data);
@@ -228,7 +240,8 @@ pub fn close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
         env.event_loop.remove_reference();
     }
     let port = port.clone();
-    env.event_loop.defer_close(Box::new(move |scope| on_close(scope, &port)));
+    env.event_loop
+        .defer_close(Box::new(move |scope| on_close(scope, &port)));
 }
 
 fn on_close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
@@ -238,8 +251,14 @@ fn on_close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
         disentangle(&data);
     }
     let env = Env::of(scope);
-    let object = env.state::<OpenPorts>().objects.borrow_mut().remove(&port.key);
-    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else { return };
+    let object = env
+        .state::<OpenPorts>()
+        .objects
+        .borrow_mut()
+        .remove(&port.key);
+    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else {
+        return;
+    };
     let name = env.symbol(scope, "handle_onclose");
     callback_scope::make_method_callback(scope, object, name.into(), &[]);
 }
@@ -255,9 +274,18 @@ pub fn detach(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) -> Optio
 }
 
 fn on_wake(scope: &mut v8::PinScope<'_, '_>, key: u64) {
-    let object = Env::of(scope).state::<OpenPorts>().objects.borrow().get(&key).cloned();
-    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else { return };
-    let Some(port) = wrap::unwrap::<MessagePort>(scope, object.into()) else { return };
+    let object = Env::of(scope)
+        .state::<OpenPorts>()
+        .objects
+        .borrow()
+        .get(&key)
+        .cloned();
+    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else {
+        return;
+    };
+    let Some(port) = wrap::unwrap::<MessagePort>(scope, object.into()) else {
+        return;
+    };
     if let Some(data) = port.data() {
         let mut queue = data.queue.lock();
         if let Some(owner) = &mut queue.owner {
@@ -294,7 +322,9 @@ pub fn deliver(
         };
         v8::scope!(let scope, scope);
         let object = v8::Local::new(scope, object);
-        let context = object.get_creation_context(scope).unwrap_or_else(|| scope.get_current_context());
+        let context = object
+            .get_creation_context(scope)
+            .unwrap_or_else(|| scope.get_current_context());
         let scope = &mut v8::ContextScope::new(scope, context);
         if !emit(scope, object, &message) {
             if port.data().is_some() {
@@ -306,7 +336,11 @@ pub fn deliver(
 }
 
 /// Reads one message and calls the library with it; false where a handler threw or the message could not be read.
-fn emit(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, message: &SharedMessage) -> bool {
+fn emit(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    message: &SharedMessage,
+) -> bool {
     let object = v8::Local::new(scope, object);
     let read = {
         v8::tc_scope!(let tc, scope);
@@ -316,9 +350,13 @@ fn emit(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, mes
         }
     };
     let env = Env::of(scope);
-    let Some(exports) = env.object(scope, Slot::PerContextExports) else { return false };
+    let Some(exports) = env.object(scope, Slot::PerContextExports) else {
+        return false;
+    };
     let function = convert::get(scope, exports, "emitMessage");
-    let Some(function) = function.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok()) else { return false };
+    let Some(function) = function.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok()) else {
+        return false;
+    };
     match read {
         Ok((value, ports)) => {
             let ports: v8::Local<v8::Value> = if ports.is_empty() {
@@ -354,6 +392,8 @@ pub fn receive<'s>(
             close(scope, port);
             Ok(None)
         }
-        Some(Incoming::Message(message)) => deserialize(scope, &message).map(|(value, _)| Some(value)).ok_or(()),
+        Some(Incoming::Message(message)) => deserialize(scope, &message)
+            .map(|(value, _)| Some(value))
+            .ok_or(()),
     }
 }

@@ -17,10 +17,15 @@ use crate::exception::string;
 use crate::{convert, wrap};
 
 /// Native classes whose instances can be copied: each yields the copy of an object of its class, `None` for others.
-const NATIVE_CLASSES: &[CloneNative] = &[block_list::clone_block_list, block_list::clone_socket_address];
+const NATIVE_CLASSES: &[CloneNative] = &[
+    block_list::clone_block_list,
+    block_list::clone_socket_address,
+];
 
-type CloneNative =
-    for<'s, 'i, 'o> fn(&mut v8::PinScope<'s, 'i>, v8::Local<'o, v8::Object>) -> Option<Box<dyn TransferData>>;
+type CloneNative = for<'s, 'i, 'o> fn(
+    &mut v8::PinScope<'s, 'i>,
+    v8::Local<'o, v8::Object>,
+) -> Option<Box<dyn TransferData>>;
 
 /// The object can be transferred (`kTransferable`).
 const TRANSFERABLE: u32 = 1;
@@ -30,7 +35,8 @@ const CLONEABLE: u32 = 2;
 const CLONE_UNSUPPORTED: &str = "Cannot clone object of unsupported type.";
 const TRANSFER_UNSUPPORTED: &str = "Cannot transfer object of unsupported type.";
 const TRANSFER_INVALID: &str = "Found invalid value in transferList.";
-const TRANSFER_MISSING: &str = "Object that needs transfer was found in message but not listed in transferList";
+const TRANSFER_MISSING: &str =
+    "Object that needs transfer was found in message but not listed in transferList";
 
 fn refuse(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     let message = string(scope, message);
@@ -49,9 +55,15 @@ struct State {
 }
 
 impl State {
-    fn find(&self, scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> Option<usize> {
+    fn find(
+        &self,
+        scope: &v8::PinScope<'_, '_>,
+        object: v8::Local<'_, v8::Object>,
+    ) -> Option<usize> {
         let objects = self.host_objects.borrow();
-        objects.iter().position(|known| v8::Local::new(scope, known).strict_equals(object.into()))
+        objects
+            .iter()
+            .position(|known| v8::Local::new(scope, known).strict_equals(object.into()))
     }
 
     fn add(&self, scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> usize {
@@ -62,7 +74,10 @@ impl State {
 }
 
 /// What the object allows, as flags: marked by the library, or known of its native class.
-fn transfer_mode<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Option<u32> {
+fn transfer_mode<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+) -> Option<u32> {
     if port::is_port(scope, object) {
         return Some(TRANSFERABLE);
     }
@@ -84,7 +99,11 @@ fn clone_native<'s>(
 struct Delegate(Rc<State>);
 
 impl v8::ValueSerializerImpl for Delegate {
-    fn throw_data_clone_error<'s>(&self, scope: &mut v8::PinScope<'s, '_>, message: v8::Local<'s, v8::String>) {
+    fn throw_data_clone_error<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        message: v8::Local<'s, v8::String>,
+    ) {
         throw_data_clone_error(scope, message);
     }
 
@@ -92,7 +111,11 @@ impl v8::ValueSerializerImpl for Delegate {
         true
     }
 
-    fn is_host_object<'s>(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Option<bool> {
+    fn is_host_object<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        object: v8::Local<'s, v8::Object>,
+    ) -> Option<bool> {
         if object.internal_field_count() > 0 {
             return Some(true);
         }
@@ -136,7 +159,9 @@ impl v8::ValueSerializerImpl for Delegate {
         buffer: v8::Local<'s, v8::SharedArrayBuffer>,
     ) -> Option<u32> {
         let mut buffers = self.0.shared_buffers.borrow_mut();
-        let known = buffers.iter().position(|known| v8::Local::new(scope, known).strict_equals(buffer.into()));
+        let known = buffers
+            .iter()
+            .position(|known| v8::Local::new(scope, known).strict_equals(buffer.into()));
         let index = known.unwrap_or_else(|| {
             buffers.push(v8::Global::new(scope, buffer));
             buffers.len() - 1
@@ -157,7 +182,9 @@ impl v8::ValueSerializerImpl for Delegate {
 
 /// `process.env` is an object with interceptors; a copy of it is a plain one.
 fn is_process_env(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool {
-    let Some(process) = Env::of(scope).object(scope, Slot::Process) else { return false };
+    let Some(process) = Env::of(scope).object(scope, Slot::Process) else {
+        return false;
+    };
     convert::get(scope, process, "env").is_some_and(|env| env.strict_equals(object.into()))
 }
 
@@ -203,7 +230,9 @@ pub fn serialize<'s>(
     }
     write_host_objects(scope, &state, &serializer, &mut message)?;
     for buffer in state.shared_buffers.borrow().iter() {
-        message.shared_buffers.push(Store(v8::Local::new(scope, buffer).get_backing_store()));
+        message
+            .shared_buffers
+            .push(Store(v8::Local::new(scope, buffer).get_backing_store()));
     }
     message.modules = state.modules.take();
     message.bytes = serializer.release();
@@ -233,7 +262,10 @@ fn read_transfer_list<'s>(
                 refuse(scope, TRANSFER_UNSUPPORTED);
                 return None;
             }
-            if array_buffers.iter().any(|known| known.strict_equals(*entry)) {
+            if array_buffers
+                .iter()
+                .any(|known| known.strict_equals(*entry))
+            {
                 refuse(scope, "Transfer list contains duplicate ArrayBuffer");
                 return None;
             }
@@ -280,7 +312,12 @@ fn add_transferred<'s>(
 fn add_nested(scope: &mut v8::PinScope<'_, '_>, state: &State) -> Option<()> {
     let mut index = 0;
     loop {
-        let Some(object) = state.host_objects.borrow().get(index).map(|object| v8::Local::new(scope, object)) else {
+        let Some(object) = state
+            .host_objects
+            .borrow()
+            .get(index)
+            .map(|object| v8::Local::new(scope, object))
+        else {
             return Some(());
         };
         index += 1;
@@ -289,11 +326,18 @@ fn add_nested(scope: &mut v8::PinScope<'_, '_>, state: &State) -> Option<()> {
         }
         let key = Env::of(scope).symbol(scope, "messaging_transfer_list_symbol");
         let method = object.get(scope, key.into())?;
-        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else { continue };
+        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else {
+            continue;
+        };
         let list = method.call(scope, object.into(), &[])?;
-        let Ok(list) = v8::Local::<v8::Array>::try_from(list) else { continue };
+        let Ok(list) = v8::Local::<v8::Array>::try_from(list) else {
+            continue;
+        };
         for position in 0..list.length() {
-            let Ok(entry) = v8::Local::<v8::Object>::try_from(list.get_index(scope, position)?) else { continue };
+            let Ok(entry) = v8::Local::<v8::Object>::try_from(list.get_index(scope, position)?)
+            else {
+                continue;
+            };
             if state.find(scope, entry).is_none() && transfer_mode(scope, entry).is_some() {
                 state.add(scope, entry);
             }
@@ -310,7 +354,12 @@ fn write_host_objects<'s>(
 ) -> Option<()> {
     loop {
         let index = message.host_objects.len();
-        let Some(object) = state.host_objects.borrow().get(index).map(|object| v8::Local::new(scope, object)) else {
+        let Some(object) = state
+            .host_objects
+            .borrow()
+            .get(index)
+            .map(|object| v8::Local::new(scope, object))
+        else {
             return Some(());
         };
         let transferred = index < state.transferred.get();
@@ -344,14 +393,25 @@ fn library_data<'s>(
     for key in methods {
         let key = Env::of(scope).symbol(scope, key);
         let method = object.get(scope, key.into())?;
-        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else { continue };
+        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else {
+            continue;
+        };
         let result = method.call(scope, object.into(), &[])?;
-        let Ok(result) = v8::Local::<v8::Object>::try_from(result) else { continue };
+        let Ok(result) = v8::Local::<v8::Object>::try_from(result) else {
+            continue;
+        };
         let data = convert::get(scope, result, "data")?;
         let info = convert::get(scope, result, "deserializeInfo")?;
         return Some((data, info.to_rust_string_lossy(scope)));
     }
-    refuse(scope, if transferred { TRANSFER_UNSUPPORTED } else { CLONE_UNSUPPORTED });
+    refuse(
+        scope,
+        if transferred {
+            TRANSFER_UNSUPPORTED
+        } else {
+            CLONE_UNSUPPORTED
+        },
+    );
     None
 }
 

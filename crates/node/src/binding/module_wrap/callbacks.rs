@@ -16,14 +16,27 @@ fn resolve<'s>(
     let key = requests::request_key(scope, specifier, attributes);
     let Some(dependent) = ModuleWrap::of_module(&env, scope, referrer) else {
         let message = format!("request for '{}' is from invalid module", key.0);
-        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_VM_MODULE_LINK_FAILURE",
+            &message,
+        );
         return None;
     };
     let index = dependent.requests.borrow().get(&key).copied();
     let found = index.and_then(|index| dependent.linked.borrow().get(index).cloned());
     if found.is_none() {
-        let message = format!("request for '{}' can not be resolved on module '{}' that is not linked", key.0, dependent.url);
-        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        let message = format!(
+            "request for '{}' can not be resolved on module '{}' that is not linked",
+            key.0, dependent.url
+        );
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_VM_MODULE_LINK_FAILURE",
+            &message,
+        );
     }
     found
 }
@@ -49,7 +62,11 @@ pub(super) fn resolve_source<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     v8::callback_scope!(unsafe scope, context);
     let found = resolve(scope, specifier, attributes, referrer)?;
-    let object = found.source_object.borrow().as_ref().map(|object| v8::Local::new(scope, object));
+    let object = found
+        .source_object
+        .borrow()
+        .as_ref()
+        .map(|object| v8::Local::new(scope, object));
     if object.is_none() {
         throw_no_source_object(scope, &found.url);
     }
@@ -97,11 +114,19 @@ pub unsafe extern "C" fn initialize_import_meta_object(
 ) {
     v8::callback_scope!(unsafe scope, context);
     let env = Env::of(scope);
-    let Some(wrap) = ModuleWrap::of_module(&env, scope, module) else { return };
-    let Some(object) = wrap.object(scope) else { return };
-    let Some(callback) = env.function(scope, Slot::InitializeImportMeta) else { return };
+    let Some(wrap) = ModuleWrap::of_module(&env, scope, module) else {
+        return;
+    };
+    let Some(object) = wrap.object(scope) else {
+        return;
+    };
+    let Some(callback) = env.function(scope, Slot::InitializeImportMeta) else {
+        return;
+    };
     let key = env.private(scope, "host_defined_option_symbol");
-    let Some(id) = object.get_private(scope, key) else { return };
+    let Some(id) = object.get_private(scope, key) else {
+        return;
+    };
     if !id.is_symbol() {
         return;
     }
@@ -129,7 +154,14 @@ pub fn import_module_with_phase_dynamically<'s>(
     phase: v8::ModuleImportPhase,
     attributes: v8::Local<'s, v8::FixedArray>,
 ) -> Option<v8::Local<'s, v8::Promise>> {
-    import_dynamically(scope, options, resource_name, specifier, requests::phase_number(phase), attributes)
+    import_dynamically(
+        scope,
+        options,
+        resource_name,
+        specifier,
+        requests::phase_number(phase),
+        attributes,
+    )
 }
 
 fn import_dynamically<'s>(
@@ -164,7 +196,17 @@ fn import_dynamically<'s>(
     let attributes = requests::attributes_object(scope, attributes, 2);
     let phase = v8::Integer::new(scope, phase).into();
     let receiver = v8::undefined(scope).into();
-    let result = callback.call(scope, receiver, &[id, specifier.into(), phase, attributes.into(), resource_name])?;
+    let result = callback.call(
+        scope,
+        receiver,
+        &[
+            id,
+            specifier.into(),
+            phase,
+            attributes.into(),
+            resource_name,
+        ],
+    )?;
     // The library's promise is of the main context; the caller gets one of its own.
     let resolver = v8::PromiseResolver::new(scope)?;
     resolver.resolve(scope, result)?;
@@ -178,10 +220,17 @@ fn id_of_context<'s>(
     context: v8::Local<'s, v8::Context>,
 ) -> v8::Local<'s, v8::Value> {
     let key = env.private(scope, "host_defined_option_symbol");
-    let own = context.global(scope).get_private(scope, key).filter(|value| value.is_symbol());
+    let own = context
+        .global(scope)
+        .get_private(scope, key)
+        .filter(|value| value.is_symbol());
     own.unwrap_or_else(|| {
         let main = env.context(scope) == context;
-        let name = if main { "vm_dynamic_import_main_context_default" } else { "vm_dynamic_import_missing_flag" };
+        let name = if main {
+            "vm_dynamic_import_main_context_default"
+        } else {
+            "vm_dynamic_import_missing_flag"
+        };
         env.symbol(scope, name).into()
     })
 }

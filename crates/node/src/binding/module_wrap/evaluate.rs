@@ -11,10 +11,17 @@ pub(super) fn instantiate(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     if !this.is_linked.get() {
         let message = format!("module '{}' is not linked", this.url);
-        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_VM_MODULE_LINK_FAILURE",
+            &message,
+        );
         return;
     }
     let context = v8::Local::new(scope, &this.context);
@@ -39,7 +46,9 @@ pub(super) fn evaluate(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
         throw_not_instantiated(scope);
@@ -73,7 +82,9 @@ pub(super) fn evaluate_sync(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
         throw_not_instantiated(scope);
@@ -84,7 +95,10 @@ pub(super) fn evaluate_sync(
         let scope = &mut v8::ContextScope::new(scope, context);
         module.evaluate(scope)
     };
-    let Some(promise) = result.and_then(|result| v8::Local::<v8::Promise>::try_from(result).ok()) else { return };
+    let Some(promise) = result.and_then(|result| v8::Local::<v8::Promise>::try_from(result).ok())
+    else {
+        return;
+    };
     if promise.state() == v8::PromiseState::Rejected {
         promise.mark_as_handled();
         let error = promise.result(scope);
@@ -99,12 +113,23 @@ pub(super) fn evaluate_sync(
              top-level await comes from, use --experimental-print-required-tla.",
         );
         if args.get(1).is_string() {
-            message.push_str(&format!("\n  From {} ", args.get(1).to_rust_string_lossy(scope)));
+            message.push_str(&format!(
+                "\n  From {} ",
+                args.get(1).to_rust_string_lossy(scope)
+            ));
         }
         if args.get(0).is_string() {
-            message.push_str(&format!("\n  Requiring {} ", args.get(0).to_rust_string_lossy(scope)));
+            message.push_str(&format!(
+                "\n  Requiring {} ",
+                args.get(0).to_rust_string_lossy(scope)
+            ));
         }
-        exception::throw(scope, ErrorKind::Error, "ERR_REQUIRE_ASYNC_MODULE", &message);
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_REQUIRE_ASYNC_MODULE",
+            &message,
+        );
         return;
     }
     rv.set(module.get_module_namespace());
@@ -115,7 +140,9 @@ pub(super) fn get_namespace(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
         throw_not_instantiated(scope);
@@ -129,7 +156,9 @@ pub(super) fn get_status(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     rv.set_int32(this.module(scope).get_status() as i32);
 }
 
@@ -138,7 +167,9 @@ pub(super) fn get_error(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     // V8 has an exception only in this state.
     if module.get_status() == v8::ModuleStatus::Errored {
@@ -151,7 +182,9 @@ pub(super) fn has_async_graph(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
         throw_not_instantiated(scope);

@@ -19,7 +19,11 @@ fn resolve_original<'s>(
     _referrer: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
-    ORIGINAL.with_borrow(|original| original.as_ref().map(|module| v8::Local::new(scope, module)))
+    ORIGINAL.with_borrow(|original| {
+        original
+            .as_ref()
+            .map(|module| v8::Local::new(scope, module))
+    })
 }
 
 /// `createRequiredModuleFacade(wrap)`: the original's namespace with `__esModule`.
@@ -34,9 +38,23 @@ pub(super) fn create_required_module_facade(
     };
     let text = string(scope, FACADE_SOURCE);
     let name = string(scope, "node:internal/require_module_default_facade");
-    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, true, -1, None, false, false, true, None);
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        name.into(),
+        0,
+        0,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        None,
+    );
     let mut source = v8::script_compiler::Source::new(text, Some(&origin));
-    let Some(facade) = v8::script_compiler::compile_module(scope, &mut source) else { return };
+    let Some(facade) = v8::script_compiler::compile_module(scope, &mut source) else {
+        return;
+    };
     ORIGINAL.set(Some(original.module.clone()));
     let linked = facade.instantiate_module(scope, resolve_original);
     ORIGINAL.set(None);

@@ -10,7 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-pub use callbacks::{import_module_dynamically, import_module_with_phase_dynamically, initialize_import_meta_object};
+pub use callbacks::{
+    import_module_dynamically, import_module_with_phase_dynamically, initialize_import_meta_object,
+};
 
 use super::Definition;
 use crate::env::{Env, Slot};
@@ -20,10 +22,22 @@ use crate::{convert, wrap};
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     definition
-        .function("setImportModuleDynamicallyCallback", set_import_module_dynamically_callback)
-        .function("setInitializeImportMetaObjectCallback", set_initialize_import_meta_object_callback)
-        .function("createRequiredModuleFacade", facade::create_required_module_facade)
-        .function("throwIfPromiseRejected", evaluate::throw_if_promise_rejected);
+        .function(
+            "setImportModuleDynamicallyCallback",
+            set_import_module_dynamically_callback,
+        )
+        .function(
+            "setInitializeImportMetaObjectCallback",
+            set_initialize_import_meta_object_callback,
+        )
+        .function(
+            "createRequiredModuleFacade",
+            facade::create_required_module_facade,
+        )
+        .function(
+            "throwIfPromiseRejected",
+            evaluate::throw_if_promise_rejected,
+        );
     definition
         .class("ModuleWrap", new_module_wrap)
         .method("link", requests::link)
@@ -76,17 +90,32 @@ impl ModuleWrap {
         self.object.borrow().as_ref()?.to_local(scope)
     }
 
-    fn of_module(env: &Env, scope: &v8::PinScope<'_, '_, ()>, module: v8::Local<'_, v8::Module>) -> Option<Rc<Self>> {
+    fn of_module(
+        env: &Env,
+        scope: &v8::PinScope<'_, '_, ()>,
+        module: v8::Local<'_, v8::Module>,
+    ) -> Option<Rc<Self>> {
         let registry = env.state::<Registry>();
         let by_hash = registry.by_hash.borrow();
         let candidates = by_hash.get(&module.get_identity_hash().get())?;
-        candidates.iter().filter_map(Weak::upgrade).find(|wrap| wrap.module(scope) == module)
+        candidates
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|wrap| wrap.module(scope) == module)
     }
 
-    fn of_this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Self>> {
+    fn of_this(
+        scope: &mut v8::PinScope<'_, '_>,
+        args: &v8::FunctionCallbackArguments<'_>,
+    ) -> Option<Rc<Self>> {
         let module = wrap::unwrap::<ModuleWrap>(scope, args.this().into());
         if module.is_none() {
-            exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", "Value of \"this\" is no ModuleWrap");
+            exception::throw(
+                scope,
+                ErrorKind::TypeError,
+                "ERR_INVALID_THIS",
+                "Value of \"this\" is no ModuleWrap",
+            );
         }
         module
     }
@@ -120,7 +149,9 @@ fn new_module_wrap<'s>(
         return;
     }
     let this = args.this();
-    let Ok(url) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
+    let Ok(url) = v8::Local::<v8::String>::try_from(args.get(0)) else {
+        return;
+    };
     let context = if args.get(1).is_object() {
         match super::contextify::context_of(scope, args.get(1)) {
             Some(context) => context,
@@ -158,7 +189,12 @@ fn create_synthetic<'s>(
     for index in 0..names.length() {
         exports.push(names.get_index(scope, index)?.to_string(scope)?);
     }
-    Some(v8::Module::create_synthetic_module(scope, url, &exports, callbacks::synthetic_evaluation_steps))
+    Some(v8::Module::create_synthetic_module(
+        scope,
+        url,
+        &exports,
+        callbacks::synthetic_evaluation_steps,
+    ))
 }
 
 fn compile<'s>(
@@ -173,21 +209,41 @@ fn compile<'s>(
     let options = v8::PrimitiveArray::new(scope, 1);
     options.set(scope, 0, id_symbol.into());
     let options: v8::Local<v8::Data> = options.into();
-    let origin =
-        v8::ScriptOrigin::new(scope, url.into(), line, column, true, -1, None, false, false, true, Some(options));
-    let cached_data = if args.get(5).is_symbol() { None } else { convert::bytes(args.get(5)) };
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        url.into(),
+        line,
+        column,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        Some(options),
+    );
+    let cached_data = if args.get(5).is_symbol() {
+        None
+    } else {
+        convert::bytes(args.get(5))
+    };
     v8::tc_scope!(let tc, scope);
     let module = match &cached_data {
         Some(data) => {
             let cached = v8::script_compiler::CachedData::new(data);
-            let mut source = v8::script_compiler::Source::new_with_cached_data(text, Some(&origin), cached);
+            let mut source =
+                v8::script_compiler::Source::new_with_cached_data(text, Some(&origin), cached);
             let module = v8::script_compiler::compile_module2(
                 tc,
                 &mut source,
                 v8::script_compiler::CompileOptions::ConsumeCodeCache,
                 v8::script_compiler::NoCacheReason::NoReason,
             );
-            if module.is_some() && source.get_cached_data().is_some_and(v8::CachedData::rejected) {
+            if module.is_some()
+                && source
+                    .get_cached_data()
+                    .is_some_and(v8::CachedData::rejected)
+            {
                 exception::throw(
                     tc,
                     ErrorKind::Error,
@@ -238,7 +294,9 @@ fn install(
     convert::set(scope, this, "hasTopLevelAwait", awaits);
     let key = env.private(scope, "host_defined_option_symbol");
     this.set_private(scope, key, id_symbol.into());
-    let steps = v8::Local::<v8::Function>::try_from(args.get(3)).ok().filter(|_| synthetic);
+    let steps = v8::Local::<v8::Function>::try_from(args.get(3))
+        .ok()
+        .filter(|_| synthetic);
     let value = ModuleWrap {
         module: v8::Global::new(scope, module),
         context: v8::Global::new(scope, context),
@@ -260,14 +318,24 @@ fn install(
 }
 
 /// Places of the awaits that keep the graph of `wrap` from settling, each with its source frame.
-pub fn stalled_messages(scope: &mut v8::PinScope<'_, '_>, wrap: v8::Local<'_, v8::Value>) -> Option<Vec<String>> {
+pub fn stalled_messages(
+    scope: &mut v8::PinScope<'_, '_>,
+    wrap: v8::Local<'_, v8::Value>,
+) -> Option<Vec<String>> {
     let wrap = wrap::unwrap::<ModuleWrap>(scope, wrap)?;
     let module = wrap.module(scope);
-    if !module.is_source_text_module() || module.get_status() as i32 <= v8::ModuleStatus::Instantiated as i32 {
+    if !module.is_source_text_module()
+        || module.get_status() as i32 <= v8::ModuleStatus::Instantiated as i32
+    {
         return None;
     }
     let messages = module.get_stalled_top_level_await_message(scope);
-    Some(messages.into_iter().map(|(_, message)| crate::report::source_frame(scope, message)).collect())
+    Some(
+        messages
+            .into_iter()
+            .map(|(_, message)| crate::report::source_frame(scope, message))
+            .collect(),
+    )
 }
 
 fn set_export<'s>(
@@ -275,8 +343,12 @@ fn set_export<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
-    let Some(name) = args.get(0).to_string(scope) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
+    let Some(name) = args.get(0).to_string(scope) else {
+        return;
+    };
     let module = this.module(scope);
     if !module.is_synthetic_module() {
         exception::throw_invalid_argument(scope, "setExport needs a synthetic module");
@@ -291,7 +363,9 @@ fn set_module_source_object(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "the module source must be an object");
         return;
@@ -304,8 +378,14 @@ fn get_module_source_object(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
-    let object = this.source_object.borrow().as_ref().map(|object| v8::Local::new(scope, object));
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
+    let object = this
+        .source_object
+        .borrow()
+        .as_ref()
+        .map(|object| v8::Local::new(scope, object));
     match object {
         Some(object) => rv.set(object.into()),
         None => callbacks::throw_no_source_object(scope, &this.url),
@@ -317,9 +397,13 @@ fn create_cached_data(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
-    if module.is_synthetic_module() || module.get_status() as i32 >= v8::ModuleStatus::Evaluating as i32 {
+    if module.is_synthetic_module()
+        || module.get_status() as i32 >= v8::ModuleStatus::Evaluating as i32
+    {
         exception::throw(
             scope,
             ErrorKind::Error,
@@ -329,6 +413,9 @@ fn create_cached_data(
         return;
     }
     let script = module.get_unbound_module_script(scope);
-    let data = script.create_code_cache().map(|data| data.to_vec()).unwrap_or_default();
+    let data = script
+        .create_code_cache()
+        .map(|data| data.to_vec())
+        .unwrap_or_default();
     rv.set(convert::buffer(scope, data));
 }

@@ -16,8 +16,12 @@ fn attribute_pairs<'s>(
     let mut pairs = Vec::new();
     let mut index = 0;
     while index + 1 < attributes.length() {
-        let key = attributes.get(scope, index).and_then(|data| v8::Local::<v8::String>::try_from(data).ok());
-        let value = attributes.get(scope, index + 1).and_then(|data| v8::Local::<v8::Value>::try_from(data).ok());
+        let key = attributes
+            .get(scope, index)
+            .and_then(|data| v8::Local::<v8::String>::try_from(data).ok());
+        let value = attributes
+            .get(scope, index + 1)
+            .and_then(|data| v8::Local::<v8::Value>::try_from(data).ok());
         if let (Some(key), Some(value)) = (key, value) {
             pairs.push((key, value));
         }
@@ -47,7 +51,12 @@ pub(super) fn request_key(
 ) -> RequestKey {
     let mut pairs: Vec<(String, String)> = attribute_pairs(scope, attributes, 3)
         .into_iter()
-        .map(|(key, value)| (key.to_rust_string_lossy(scope), value.to_rust_string_lossy(scope)))
+        .map(|(key, value)| {
+            (
+                key.to_rust_string_lossy(scope),
+                value.to_rust_string_lossy(scope),
+            )
+        })
         .collect();
     pairs.sort();
     (specifier.to_rust_string_lossy(scope), pairs)
@@ -73,7 +82,9 @@ pub(super) fn get_module_requests(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     let mut items: Vec<v8::Local<v8::Value>> = Vec::new();
     for request in module_requests(scope, module) {
@@ -106,7 +117,9 @@ pub(super) fn link(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else { return };
+    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+        return;
+    };
     let module = this.module(scope);
     let requests = module_requests(scope, module);
     let Ok(modules) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
@@ -120,23 +133,41 @@ pub(super) fn link(
             this.url,
             modules.length()
         );
-        exception::throw(scope, ErrorKind::Error, "ERR_VM_MODULE_LINK_FAILURE", &message);
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_VM_MODULE_LINK_FAILURE",
+            &message,
+        );
         return;
     }
     let mut linked: Vec<Rc<ModuleWrap>> = Vec::with_capacity(requests.len());
     let mut keys = std::collections::HashMap::new();
     for (index, request) in requests.into_iter().enumerate() {
         let module = modules.get_index(scope, u32::try_from(index).unwrap_or(u32::MAX));
-        let Some(module) = module.and_then(|module| wrap::unwrap::<ModuleWrap>(scope, module)) else {
+        let Some(module) = module.and_then(|module| wrap::unwrap::<ModuleWrap>(scope, module))
+        else {
             exception::throw_invalid_argument(scope, "link needs an array of modules");
             return;
         };
-        let key = request_key(scope, request.get_specifier(), request.get_import_attributes());
+        let key = request_key(
+            scope,
+            request.get_specifier(),
+            request.get_import_attributes(),
+        );
         if let Some(&earlier) = keys.get(&key) {
             let earlier: &Rc<ModuleWrap> = &linked[earlier];
             if !Rc::ptr_eq(earlier, &module) {
-                let message = format!("linking error, two modules for the request '{}' of {}", key.0, this.url);
-                exception::throw(scope, ErrorKind::Error, "ERR_MODULE_LINK_MISMATCH", &message);
+                let message = format!(
+                    "linking error, two modules for the request '{}' of {}",
+                    key.0, this.url
+                );
+                exception::throw(
+                    scope,
+                    ErrorKind::Error,
+                    "ERR_MODULE_LINK_MISMATCH",
+                    &message,
+                );
                 return;
             }
         }

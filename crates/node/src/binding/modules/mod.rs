@@ -19,8 +19,14 @@ const COMPILE_CACHE_DISABLED: i32 = 3;
 pub fn define(definition: &mut Definition) {
     definition
         .function("readPackageJSON", read_package_json)
-        .function("getNearestParentPackageJSON", get_nearest_parent_package_json)
-        .function("getNearestParentPackageJSONType", get_nearest_parent_package_json_type)
+        .function(
+            "getNearestParentPackageJSON",
+            get_nearest_parent_package_json,
+        )
+        .function(
+            "getNearestParentPackageJSONType",
+            get_nearest_parent_package_json_type,
+        )
         .function("getPackageScopeConfig", get_package_scope_config)
         .function("getPackageType", get_package_type)
         .function("enableCompileCache", enable_compile_cache)
@@ -49,7 +55,11 @@ fn package_json(
         Ok(config) => Ok(config),
         Err(package_json::Invalid) => {
             let mut message = format!("Invalid package config {}", String::from_utf8_lossy(path));
-            if let Some(ErrorContext { base: Some(base), specifier }) = context {
+            if let Some(ErrorContext {
+                base: Some(base),
+                specifier,
+            }) = context
+            {
                 let base = file_url_to_path(base).unwrap_or_else(|| base.clone().into_bytes());
                 message.push_str(&format!(
                     " while importing \"{specifier}\" from {}",
@@ -57,14 +67,22 @@ fn package_json(
                 ));
             }
             message.push('.');
-            exception::throw(scope, ErrorKind::Error, "ERR_INVALID_PACKAGE_CONFIG", &message);
+            exception::throw(
+                scope,
+                ErrorKind::Error,
+                "ERR_INVALID_PACKAGE_CONFIG",
+                &message,
+            );
             Err(())
         }
     }
 }
 
 /// `[name, main, type, imports, exports, filePath]`
-fn serialize<'s>(scope: &mut v8::PinScope<'s, '_>, config: &PackageConfig) -> v8::Local<'s, v8::Value> {
+fn serialize<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    config: &PackageConfig,
+) -> v8::Local<'s, v8::Value> {
     let optional = |text: &Option<String>| -> v8::Local<'s, v8::Value> {
         match text {
             Some(text) => exception::string(scope, text).into(),
@@ -90,7 +108,10 @@ fn string_argument(
     if value.is_string() {
         return Some(value.to_rust_string_lossy(scope));
     }
-    exception::throw_invalid_argument(scope, &format!("The \"{name}\" argument must be of type string"));
+    exception::throw_invalid_argument(
+        scope,
+        &format!("The \"{name}\" argument must be of type string"),
+    );
     None
 }
 
@@ -100,9 +121,14 @@ fn read_package_json(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(path) = string_argument(scope, args.get(0), "path") else { return };
+    let Some(path) = string_argument(scope, args.get(0), "path") else {
+        return;
+    };
     let context = args.get(1).is_true().then(|| ErrorContext {
-        base: args.get(2).is_string().then(|| args.get(2).to_rust_string_lossy(scope)),
+        base: args
+            .get(2)
+            .is_string()
+            .then(|| args.get(2).to_rust_string_lossy(scope)),
         specifier: args.get(3).to_rust_string_lossy(scope),
     });
     if let Ok(Some(config)) = package_json(scope, path.as_bytes(), context.as_ref()) {
@@ -111,7 +137,10 @@ fn read_package_json(
 }
 
 /// The nearest configuration above `path`; the search ends at a `node_modules` folder and does not look into `/`.
-fn nearest_parent(scope: &mut v8::PinScope<'_, '_>, path: &str) -> Result<Option<Rc<PackageConfig>>, ()> {
+fn nearest_parent(
+    scope: &mut v8::PinScope<'_, '_>,
+    path: &str,
+) -> Result<Option<Rc<PackageConfig>>, ()> {
     let mut directory = path;
     loop {
         directory = match directory.rfind('/') {
@@ -134,7 +163,9 @@ fn get_nearest_parent_package_json(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(path) = string_argument(scope, args.get(0), "path") else { return };
+    let Some(path) = string_argument(scope, args.get(0), "path") else {
+        return;
+    };
     if let Ok(Some(config)) = nearest_parent(scope, &path) {
         rv.set(serialize(scope, &config));
     }
@@ -146,7 +177,9 @@ fn get_nearest_parent_package_json_type(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(path) = string_argument(scope, args.get(0), "path") else { return };
+    let Some(path) = string_argument(scope, args.get(0), "path") else {
+        return;
+    };
     if let Ok(Some(config)) = nearest_parent(scope, &path) {
         rv.set(exception::string(scope, config.kind).into());
     }
@@ -161,7 +194,12 @@ enum Scope {
 
 fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<Scope> {
     let Some(path) = file_url_to_path(url) else {
-        let error = exception::new_error(scope, ErrorKind::TypeError, "ERR_INVALID_URL", "Invalid URL");
+        let error = exception::new_error(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_INVALID_URL",
+            "Invalid URL",
+        );
         if let Some(error) = error.to_object(scope) {
             let input = exception::string(scope, url).into();
             convert::set(scope, error, "input", input);
@@ -169,10 +207,16 @@ fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<Scope> {
         scope.throw_exception(error);
         return None;
     };
-    let context = ErrorContext { base: None, specifier: url.to_owned() };
+    let context = ErrorContext {
+        base: None,
+        specifier: url.to_owned(),
+    };
     let mut directory = path.as_slice();
     loop {
-        directory = &directory[..directory.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
+        directory = &directory[..directory
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .unwrap_or(0)];
         let file = [directory, b"/package.json"].concat();
         if directory.ends_with(b"/node_modules") {
             return Some(Scope::Missing(file));
@@ -192,10 +236,14 @@ fn get_package_scope_config(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(url) = string_argument(scope, args.get(0), "resolved") else { return };
+    let Some(url) = string_argument(scope, args.get(0), "resolved") else {
+        return;
+    };
     match package_scope(scope, &url) {
         Some(Scope::Found(config)) => rv.set(serialize(scope, &config)),
-        Some(Scope::Missing(path)) => rv.set(exception::string(scope, &String::from_utf8_lossy(&path)).into()),
+        Some(Scope::Missing(path)) => {
+            rv.set(exception::string(scope, &String::from_utf8_lossy(&path)).into())
+        }
         None => {}
     }
 }
@@ -206,7 +254,9 @@ fn get_package_type(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(url) = string_argument(scope, args.get(0), "resolved") else { return };
+    let Some(url) = string_argument(scope, args.get(0), "resolved") else {
+        return;
+    };
     if let Some(Scope::Found(config)) = package_scope(scope, &url)
         && config.kind != "none"
     {
@@ -253,8 +303,12 @@ fn set_lazy_path_helpers(
         exception::throw_invalid_argument(scope, "The \"meta\" argument must be an object");
         return;
     };
-    let Some(url) = string_argument(scope, args.get(1), "url") else { return };
-    let Some(path) = file_url_to_path(&url) else { return };
+    let Some(url) = string_argument(scope, args.get(1), "url") else {
+        return;
+    };
+    let Some(path) = file_url_to_path(&url) else {
+        return;
+    };
     let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     let directory = String::from_utf8_lossy(&path[..slash.max(1)]).into_owned();
     let path = String::from_utf8_lossy(&path).into_owned();
@@ -275,7 +329,9 @@ pub(crate) fn file_url_to_path(url: &str) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;
     while index < bytes.len() {
-        let digits = (bytes[index] == b'%').then(|| path.get(index + 1..index + 3)).flatten();
+        let digits = (bytes[index] == b'%')
+            .then(|| path.get(index + 1..index + 3))
+            .flatten();
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 decoded.push(byte);
@@ -296,7 +352,10 @@ mod tests {
 
     #[test]
     fn file_urls_become_paths_without_query_and_hash() {
-        assert_eq!(file_url_to_path("file:///a%20b/c.js?x#y"), Some(b"/a b/c.js".to_vec()));
+        assert_eq!(
+            file_url_to_path("file:///a%20b/c.js?x#y"),
+            Some(b"/a b/c.js".to_vec())
+        );
         assert_eq!(file_url_to_path("file:///a%zz%"), Some(b"/a%zz%".to_vec()));
         assert_eq!(file_url_to_path("data:text/javascript,1"), None);
     }

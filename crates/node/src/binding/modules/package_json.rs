@@ -40,13 +40,19 @@ impl PackageConfigs {
         if let Some(config) = self.configs.borrow().get(path) {
             return Ok(Some(config.clone()));
         }
-        let Some(process) = env.try_process() else { return Ok(None) };
+        let Some(process) = env.try_process() else {
+            return Ok(None);
+        };
         if path.contains(&0) {
             return Ok(None);
         }
-        let Ok(text) = read_file(env, &process, path) else { return Ok(None) };
+        let Ok(text) = read_file(env, &process, path) else {
+            return Ok(None);
+        };
         let config = Rc::new(parse(&text, path)?);
-        self.configs.borrow_mut().insert(path.to_vec(), config.clone());
+        self.configs
+            .borrow_mut()
+            .insert(path.to_vec(), config.clone());
         Ok(Some(config))
     }
 }
@@ -103,7 +109,11 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn new(text: &'a str) -> Result<Members<'a>, Invalid> {
-        let mut members = Members { text, position: 0, first: true };
+        let mut members = Members {
+            text,
+            position: 0,
+            first: true,
+        };
         members.expect(b'{')?;
         Ok(members)
     }
@@ -127,7 +137,11 @@ impl<'a> Members<'a> {
     fn next(&mut self) -> Result<Option<(String, &'a str)>, Invalid> {
         if self.peek() == Some(b'}') {
             self.position += 1;
-            return if self.peek().is_none() { Ok(None) } else { Err(Invalid) };
+            return if self.peek().is_none() {
+                Ok(None)
+            } else {
+                Err(Invalid)
+            };
         }
         if !self.first {
             self.expect(b',')?;
@@ -169,7 +183,11 @@ impl<'a> Members<'a> {
             }
         }
         let value = self.text[start..self.position].trim_end();
-        if value.is_empty() { Err(Invalid) } else { Ok(value) }
+        if value.is_empty() {
+            Err(Invalid)
+        } else {
+            Ok(value)
+        }
     }
 
     fn pass_string(&mut self) -> Result<(), Invalid> {
@@ -199,7 +217,9 @@ mod tests {
 
     #[test]
     fn exports_keep_their_text_and_strings_lose_their_quotes() {
-        let config = read(r#"{"exports":{"b":1,"a":"}" },"imports":"./x","main":3,"type":"module"}"#).unwrap();
+        let config =
+            read(r#"{"exports":{"b":1,"a":"}" },"imports":"./x","main":3,"type":"module"}"#)
+                .unwrap();
         assert_eq!(config.exports.as_deref(), Some(r#"{"b":1,"a":"}" }"#));
         assert_eq!(config.imports.as_deref(), Some("./x"));
         assert_eq!(config.main, None);
@@ -208,7 +228,13 @@ mod tests {
 
     #[test]
     fn escapes_and_a_byte_order_mark_are_understood() {
-        assert_eq!(read("\u{feff}{ \"n\\u0061me\" : \"\\u0041\\\"\" }").unwrap().name.as_deref(), Some("A\""));
+        assert_eq!(
+            read("\u{feff}{ \"n\\u0061me\" : \"\\u0041\\\"\" }")
+                .unwrap()
+                .name
+                .as_deref(),
+            Some("A\"")
+        );
     }
 
     #[test]
@@ -218,7 +244,19 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_has_something_behind_it_is_invalid() {
-        for text in ["", "[]", "{", "\"x\"", "{} x", "{\"name\":1}", "{\"type\":1}", "{\"name\":null}", "{\"a\"}", "{\"a\":}", "{\"a\" 1}"] {
+        for text in [
+            "",
+            "[]",
+            "{",
+            "\"x\"",
+            "{} x",
+            "{\"name\":1}",
+            "{\"type\":1}",
+            "{\"name\":null}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\" 1}",
+        ] {
             assert_eq!(read(text), Err(Invalid), "{text}");
         }
     }

@@ -66,7 +66,10 @@ pub(super) fn patch_process_object(
     argv.extend(script);
     let argv = string_array(scope, &argv);
     define(scope, object, "argv", argv, v8::PropertyAttribute::NONE);
-    if exec_argv.iter().any(|flag| flag.replace('_', "-") == "--expose-gc") {
+    if exec_argv
+        .iter()
+        .any(|flag| flag.replace('_', "-") == "--expose-gc")
+    {
         expose_gc(scope);
     }
     let exec_argv = string_array(scope, &exec_argv);
@@ -121,7 +124,12 @@ fn expose_gc(scope: &mut v8::PinScope<'_, '_>) {
     let key = env.name(scope, "gc");
     if let Some(function) = v8::Function::new(scope, gc) {
         function.set_name(key);
-        global.define_own_property(scope, key.into(), function.into(), v8::PropertyAttribute::DONT_ENUM);
+        global.define_own_property(
+            scope,
+            key.into(),
+            function.into(),
+            v8::PropertyAttribute::DONT_ENUM,
+        );
     }
 }
 
@@ -133,7 +141,9 @@ fn gc(
 ) {
     let mut is_async = false;
     if let Ok(options) = v8::Local::<v8::Object>::try_from(args.get(0)) {
-        let Some(execution) = convert::get(scope, options, "execution") else { return };
+        let Some(execution) = convert::get(scope, options, "execution") else {
+            return;
+        };
         is_async = execution.is_string() && execution.to_rust_string_lossy(scope) == "async";
     }
     scope.low_memory_notification();
@@ -175,7 +185,13 @@ fn title<'s>(
     let env = Env::of(scope);
     let state = env.state::<ProcessObject>();
     let set = state.title.borrow().clone();
-    let option = || env.options.borrow().text("--title").filter(|title| !title.is_empty()).map(str::to_owned);
+    let option = || {
+        env.options
+            .borrow()
+            .text("--title")
+            .filter(|title| !title.is_empty())
+            .map(str::to_owned)
+    };
     let title = set.or_else(option).unwrap_or_else(|| first_argument(&env));
     rv.set(exception::string(scope, &title).into());
 }

@@ -54,7 +54,12 @@ impl v8::ValueDeserializerImpl for Delegate {
         };
         let object = read.call(scope, this.into(), &[])?;
         if !object.is_object() {
-            exception::throw(scope, ErrorKind::TypeError, "", "readHostObject must return an object");
+            exception::throw(
+                scope,
+                ErrorKind::TypeError,
+                "",
+                "readHostObject must return an object",
+            );
         }
         object.try_cast().ok()
     }
@@ -87,20 +92,36 @@ fn construct(
         return;
     }
     let buffer = args.get(0);
-    let bytes = if buffer.is_array_buffer_view() { convert::bytes(buffer) } else { None };
+    let bytes = if buffer.is_array_buffer_view() {
+        convert::bytes(buffer)
+    } else {
+        None
+    };
     let Some(bytes) = bytes else {
         throw_invalid_argument(scope, "buffer must be a TypedArray or a DataView");
         return;
     };
     let bytes = bytes.into_boxed_slice();
-    let delegate = Box::new(Delegate { this: v8::Weak::new(scope, args.this()) });
+    let delegate = Box::new(Delegate {
+        this: v8::Weak::new(scope, args.this()),
+    });
     let deserializer = v8::ValueDeserializer::new(scope, delegate, &bytes);
     deserializer.set_supports_legacy_wire_format(true);
     convert::set(scope, args.this(), "buffer", buffer);
-    wrap::wrap(scope, args.this(), Deserializer { deserializer, bytes });
+    wrap::wrap(
+        scope,
+        args.this(),
+        Deserializer {
+            deserializer,
+            bytes,
+        },
+    );
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Deserializer>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Deserializer>> {
     let deserializer = wrap::unwrap::<Deserializer>(scope, args.this().into());
     if deserializer.is_none() {
         throw_invalid_argument(scope, "The receiver must be a Deserializer");
@@ -113,7 +134,9 @@ fn read_header(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
     let context = scope.get_current_context();
     if let Some(read) = this.deserializer.read_header(context) {
         rv.set_bool(read);
@@ -125,7 +148,9 @@ fn read_value<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
     let context = scope.get_current_context();
     if let Some(value) = this.deserializer.read_value(context) {
         rv.set(value);
@@ -147,14 +172,21 @@ fn transfer_array_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
-    let Some(id) = args.get(0).uint32_value(scope) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
+    let Some(id) = args.get(0).uint32_value(scope) else {
+        return;
+    };
     if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(1)) {
         this.deserializer.transfer_array_buffer(id, buffer);
     } else if let Ok(buffer) = v8::Local::<v8::SharedArrayBuffer>::try_from(args.get(1)) {
         this.deserializer.transfer_shared_array_buffer(id, buffer);
     } else {
-        throw_invalid_argument(scope, "arrayBuffer must be an ArrayBuffer or SharedArrayBuffer");
+        throw_invalid_argument(
+            scope,
+            "arrayBuffer must be an ArrayBuffer or SharedArrayBuffer",
+        );
     }
 }
 
@@ -163,7 +195,9 @@ fn read_uint32(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
     let mut value = 0;
     if this.deserializer.read_uint32(&mut value) {
         rv.set_uint32(value);
@@ -178,7 +212,9 @@ fn read_uint64(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
     let mut value = 0;
     if !this.deserializer.read_uint64(&mut value) {
         throw(scope, "ReadUint64() failed");
@@ -196,7 +232,9 @@ fn read_double(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
     let mut value = 0.0;
     if this.deserializer.read_double(&mut value) {
         rv.set_double(value);
@@ -211,9 +249,15 @@ fn read_raw_bytes(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = this(scope, &args) else { return };
-    let Some(length) = args.get(0).integer_value(scope) else { return };
-    let length = usize::try_from(length).ok().filter(|length| *length <= this.bytes.len());
+    let Some(this) = this(scope, &args) else {
+        return;
+    };
+    let Some(length) = args.get(0).integer_value(scope) else {
+        return;
+    };
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= this.bytes.len());
     let Some(bytes) = length.and_then(|length| this.deserializer.read_raw_bytes(length)) else {
         throw(scope, "ReadRawBytes() failed");
         return;

@@ -15,12 +15,21 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// Throws where a class is called like a function; true if it was.
-fn refuse_plain_call(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>, class: &str) -> bool {
+fn refuse_plain_call(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    class: &str,
+) -> bool {
     if !args.new_target().is_undefined() {
         return false;
     }
     let message = format!("Class constructor {class} cannot be invoked without 'new'");
-    exception::throw(scope, ErrorKind::TypeError, "ERR_CONSTRUCT_CALL_REQUIRED", &message);
+    exception::throw(
+        scope,
+        ErrorKind::TypeError,
+        "ERR_CONSTRUCT_CALL_REQUIRED",
+        &message,
+    );
     true
 }
 

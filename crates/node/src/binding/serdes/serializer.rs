@@ -21,7 +21,10 @@ pub fn define(definition: &mut Definition) {
         .method("writeUint64", write_uint64)
         .method("writeDouble", write_double)
         .method("writeRawBytes", write_raw_bytes)
-        .method("_setTreatArrayBufferViewsAsHostObjects", set_treat_array_buffer_views_as_host_objects);
+        .method(
+            "_setTreatArrayBufferViewsAsHostObjects",
+            set_treat_array_buffer_views_as_host_objects,
+        );
 }
 
 /// Tag and number of the format that the library's version of V8 writes; V8's own number here is higher, but values
@@ -36,7 +39,11 @@ struct Delegate {
 }
 
 impl Delegate {
-    fn throw_not_cloneable(&self, scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    fn throw_not_cloneable(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        object: v8::Local<'_, v8::Object>,
+    ) {
         let name = object.get_constructor_name().to_rust_string_lossy(scope);
         let message = string(scope, &format!("#<{name}> could not be cloned."));
         self.throw(scope, message);
@@ -44,8 +51,12 @@ impl Delegate {
 
     fn throw(&self, scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::String>) {
         let message = v8::Local::new(scope, message);
-        let Some(this) = self.this.to_local(scope) else { return };
-        let Ok(Some(make_error)) = hook(scope, this, "_getDataCloneError") else { return };
+        let Some(this) = self.this.to_local(scope) else {
+            return;
+        };
+        let Ok(Some(make_error)) = hook(scope, this, "_getDataCloneError") else {
+            return;
+        };
         if let Some(error) = make_error.call(scope, this.into(), &[message.into()]) {
             scope.throw_exception(error);
         }
@@ -53,7 +64,11 @@ impl Delegate {
 }
 
 impl v8::ValueSerializerImpl for Delegate {
-    fn throw_data_clone_error<'s>(&self, scope: &mut v8::PinScope<'s, '_>, message: v8::Local<'s, v8::String>) {
+    fn throw_data_clone_error<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        message: v8::Local<'s, v8::String>,
+    ) {
         self.throw(scope, message);
     }
 
@@ -82,7 +97,9 @@ impl v8::ValueSerializerImpl for Delegate {
             self.throw_not_cloneable(scope, buffer.into());
             return None;
         };
-        id_of.call(scope, this.into(), &[buffer.into()])?.uint32_value(scope)
+        id_of
+            .call(scope, this.into(), &[buffer.into()])?
+            .uint32_value(scope)
     }
 
     fn get_wasm_module_transfer_id(
@@ -103,12 +120,17 @@ fn construct(
     if refuse_plain_call(scope, &args, "Serializer") {
         return;
     }
-    let delegate = Box::new(Delegate { this: v8::Weak::new(scope, args.this()) });
+    let delegate = Box::new(Delegate {
+        this: v8::Weak::new(scope, args.this()),
+    });
     let serializer = Serializer(v8::ValueSerializer::new(scope, delegate));
     wrap::wrap(scope, args.this(), serializer);
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<Serializer>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Serializer>> {
     let serializer = wrap::unwrap::<Serializer>(scope, args.this().into());
     if serializer.is_none() {
         throw_invalid_argument(scope, "The receiver must be a Serializer");
@@ -131,7 +153,9 @@ fn write_value(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
     let context = scope.get_current_context();
     if let Some(written) = serializer.0.write_value(context, args.get(0)) {
         rv.set_bool(written);
@@ -154,10 +178,17 @@ fn transfer_array_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
-    let Some(id) = args.get(0).uint32_value(scope) else { return };
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
+    let Some(id) = args.get(0).uint32_value(scope) else {
+        return;
+    };
     let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(1)) else {
-        throw_invalid_argument(scope, "The \"arrayBuffer\" argument must be an instance of ArrayBuffer");
+        throw_invalid_argument(
+            scope,
+            "The \"arrayBuffer\" argument must be an instance of ArrayBuffer",
+        );
         return;
     };
     serializer.0.transfer_array_buffer(id, buffer);
@@ -168,7 +199,9 @@ fn write_uint32(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
     if let Some(value) = args.get(0).uint32_value(scope) {
         serializer.0.write_uint32(value);
     }
@@ -180,10 +213,18 @@ fn write_uint64(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
-    let Some(high) = args.get(0).uint32_value(scope) else { return };
-    let Some(low) = args.get(1).uint32_value(scope) else { return };
-    serializer.0.write_uint64(u64::from(high) << 32 | u64::from(low));
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
+    let Some(high) = args.get(0).uint32_value(scope) else {
+        return;
+    };
+    let Some(low) = args.get(1).uint32_value(scope) else {
+        return;
+    };
+    serializer
+        .0
+        .write_uint64(u64::from(high) << 32 | u64::from(low));
 }
 
 fn write_double(
@@ -191,7 +232,9 @@ fn write_double(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
     if let Some(value) = args.get(0).number_value(scope) {
         serializer.0.write_double(value);
     }
@@ -202,7 +245,9 @@ fn write_raw_bytes(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(serializer) = this(scope, &args) else { return };
+    let Some(serializer) = this(scope, &args) else {
+        return;
+    };
     let source = args.get(0);
     if !source.is_array_buffer_view() {
         throw_invalid_argument(scope, "source must be a TypedArray or a DataView");
@@ -217,6 +262,8 @@ fn set_treat_array_buffer_views_as_host_objects(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if let Some(serializer) = this(scope, &args) {
-        serializer.0.set_treat_array_buffer_views_as_host_objects(args.get(0).boolean_value(scope));
+        serializer
+            .0
+            .set_treat_array_buffer_views_as_host_objects(args.get(0).boolean_value(scope));
     }
 }

@@ -9,13 +9,19 @@ pub fn get_caller_location(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(trace) = v8::StackTrace::current_stack_trace(scope, 2) else { return };
+    let Some(trace) = v8::StackTrace::current_stack_trace(scope, 2) else {
+        return;
+    };
     // Frame 0 is the function that asks, frame 1 its caller.
     if trace.get_frame_count() != 2 {
         return;
     }
-    let Some(frame) = trace.get_frame(scope, 1) else { return };
-    let Some(file) = frame.get_script_name_or_source_url(scope) else { return };
+    let Some(frame) = trace.get_frame(scope, 1) else {
+        return;
+    };
+    let Some(file) = frame.get_script_name_or_source_url(scope) else {
+        return;
+    };
     let line = number(scope, frame.get_line_number());
     let column = number(scope, frame.get_column());
     rv.set(v8::Array::new_with_elements(scope, &[line, column, file.into()]).into());
@@ -36,13 +42,21 @@ pub fn get_call_sites(
         throw_invalid_argument(scope, "The \"frames\" argument must be between 1 and 200");
         return;
     }
-    let Some(trace) = v8::StackTrace::current_stack_trace(scope, frames + 1) else { return };
+    let Some(trace) = v8::StackTrace::current_stack_trace(scope, frames + 1) else {
+        return;
+    };
     let mut sites = Vec::new();
     // Frame 0 is node:util.
     for index in 1..trace.get_frame_count() {
-        let Some(frame) = trace.get_frame(scope, index) else { continue };
-        let function_name = frame.get_function_name(scope).unwrap_or_else(|| v8::String::empty(scope));
-        let script_name = frame.get_script_name(scope).unwrap_or_else(|| v8::String::empty(scope));
+        let Some(frame) = trace.get_frame(scope, index) else {
+            continue;
+        };
+        let function_name = frame
+            .get_function_name(scope)
+            .unwrap_or_else(|| v8::String::empty(scope));
+        let script_name = frame
+            .get_script_name(scope)
+            .unwrap_or_else(|| v8::String::empty(scope));
         let script_id = string(scope, &frame.get_script_id().to_string());
         let line = number(scope, frame.get_line_number());
         let column = number(scope, frame.get_column());
@@ -65,12 +79,23 @@ pub fn is_inside_node_modules(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let limit = args.get(0);
-    let limit = if limit.is_int32() { limit.int32_value(scope).unwrap_or(10).clamp(0, 200) } else { 10 };
+    let limit = if limit.is_int32() {
+        limit.int32_value(scope).unwrap_or(10).clamp(0, 200)
+    } else {
+        10
+    };
     let limit = usize::try_from(limit).unwrap_or(10);
-    let Some(trace) = v8::StackTrace::current_stack_trace(scope, limit) else { return };
+    let Some(trace) = v8::StackTrace::current_stack_trace(scope, limit) else {
+        return;
+    };
     let mut inside = false;
     for index in 0..trace.get_frame_count() {
-        let Some(name) = trace.get_frame(scope, index).and_then(|frame| frame.get_script_name(scope)) else { continue };
+        let Some(name) = trace
+            .get_frame(scope, index)
+            .and_then(|frame| frame.get_script_name(scope))
+        else {
+            continue;
+        };
         let name = name.to_rust_string_lossy(scope);
         if name.is_empty() || name.starts_with("node:") {
             continue;

@@ -69,7 +69,10 @@ fn value(text: &str) -> (String, &str) {
     if let Some(quoted) = text.strip_prefix('"')
         && let Some(end) = quoted.find('"')
     {
-        return (quoted[..end].replace("\\n", "\n"), after_line(&quoted[end + 1..]));
+        return (
+            quoted[..end].replace("\\n", "\n"),
+            after_line(&quoted[end + 1..]),
+        );
     }
     for quote in ['\'', '`'] {
         if let Some(quoted) = text.strip_prefix(quote)
@@ -93,15 +96,29 @@ mod tests {
 
     #[test]
     fn plain_quoted_and_commented_values() {
-        let parsed = pairs("# top\nA=1\nexport B = two # why\nC=\"x\\ny\" # z\nD='a # b'\nE=\n\nF=`q\"`\n");
-        let expected = [("A", "1"), ("B", "two"), ("C", "x\ny"), ("D", "a # b"), ("E", ""), ("F", "q\"")];
-        let expected: Vec<_> = expected.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let parsed =
+            pairs("# top\nA=1\nexport B = two # why\nC=\"x\\ny\" # z\nD='a # b'\nE=\n\nF=`q\"`\n");
+        let expected = [
+            ("A", "1"),
+            ("B", "two"),
+            ("C", "x\ny"),
+            ("D", "a # b"),
+            ("E", ""),
+            ("F", "q\""),
+        ];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         assert_eq!(parsed, expected);
     }
 
     #[test]
     fn quoted_value_spans_lines() {
-        assert_eq!(pairs("A=\"1\n2\"\nB=3"), [("A".into(), "1\n2".into()), ("B".into(), "3".into())]);
+        assert_eq!(
+            pairs("A=\"1\n2\"\nB=3"),
+            [("A".into(), "1\n2".into()), ("B".into(), "3".into())]
+        );
     }
 
     #[test]

@@ -8,7 +8,9 @@ pub fn get_promise_details(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else { return };
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else {
+        return;
+    };
     let state = promise.state();
     let number = match state {
         v8::PromiseState::Pending => 0,
@@ -28,7 +30,9 @@ pub fn get_proxy_details(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else { return };
+    let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else {
+        return;
+    };
     let target = proxy.get_target(scope);
     if args.length() == 1 || args.get(1).is_true() {
         let handler = proxy.get_handler(scope);
@@ -44,8 +48,12 @@ pub fn preview_entries(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else { return };
-    let (Some(entries), is_key_value) = object.preview_entries(scope) else { return };
+    let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
+        return;
+    };
+    let (Some(entries), is_key_value) = object.preview_entries(scope) else {
+        return;
+    };
     if args.length() == 1 {
         rv.set(entries.into());
         return;

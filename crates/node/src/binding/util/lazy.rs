@@ -10,10 +10,14 @@ pub fn define_lazy_properties(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let (Ok(target), Ok(keys)) =
-        (v8::Local::<v8::Object>::try_from(args.get(0)), v8::Local::<v8::Array>::try_from(args.get(2)))
-    else {
-        throw_invalid_argument(scope, "defineLazyProperties takes an object, an id and an array of keys");
+    let (Ok(target), Ok(keys)) = (
+        v8::Local::<v8::Object>::try_from(args.get(0)),
+        v8::Local::<v8::Array>::try_from(args.get(2)),
+    ) else {
+        throw_invalid_argument(
+            scope,
+            "defineLazyProperties takes an object, an id and an array of keys",
+        );
         return;
     };
     let id = args.get(1);
@@ -21,13 +25,17 @@ pub fn define_lazy_properties(
         throw_invalid_argument(scope, "The \"id\" argument must be a string");
         return;
     }
-    let attributes = || if args.length() < 4 || args.get(3).is_true() {
-        v8::PropertyAttribute::NONE
-    } else {
-        v8::PropertyAttribute::DONT_ENUM
+    let attributes = || {
+        if args.length() < 4 || args.get(3).is_true() {
+            v8::PropertyAttribute::NONE
+        } else {
+            v8::PropertyAttribute::DONT_ENUM
+        }
     };
     for index in 0..keys.length() {
-        let Some(key) = keys.get_index(scope, index) else { return };
+        let Some(key) = keys.get_index(scope, index) else {
+            return;
+        };
         let Ok(key) = v8::Local::<v8::String>::try_from(key) else {
             throw_invalid_argument(scope, "The \"keys\" argument must be an array of strings");
             return;
@@ -56,13 +64,22 @@ pub fn lazy_property_getter(
 ) {
     let env = Env::of(scope);
     let Some(require) = env.function(scope, Slot::RequireBuiltin) else {
-        exception::throw(scope, ErrorKind::Error, "ERR_INVALID_STATE", "The library is not loaded yet");
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_INVALID_STATE",
+            "The library is not loaded yet",
+        );
         return;
     };
     let receiver = v8::null(scope).into();
     let id = args.data();
-    let Some(module) = require.call(scope, receiver, &[id]) else { return };
-    let Some(module) = module.to_object(scope) else { return };
+    let Some(module) = require.call(scope, receiver, &[id]) else {
+        return;
+    };
+    let Some(module) = module.to_object(scope) else {
+        return;
+    };
     if let Some(value) = module.get(scope, name.into()) {
         rv.set(value);
     }

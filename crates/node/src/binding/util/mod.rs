@@ -21,10 +21,16 @@ pub fn define(definition: &mut Definition) {
         .function("getPromiseDetails", inspect::get_promise_details)
         .function("getProxyDetails", inspect::get_proxy_details)
         .function("previewEntries", inspect::preview_entries)
-        .function("getOwnNonIndexProperties", inspect::get_own_non_index_properties)
+        .function(
+            "getOwnNonIndexProperties",
+            inspect::get_own_non_index_properties,
+        )
         .function("getConstructorName", inspect::get_constructor_name)
         .function("getExternalValue", inspect::get_external_value)
-        .function("arrayBufferViewHasBuffer", inspect::array_buffer_view_has_buffer)
+        .function(
+            "arrayBufferViewHasBuffer",
+            inspect::array_buffer_view_has_buffer,
+        )
         .function("getCallerLocation", call_sites::get_caller_location)
         .function("getCallSites", call_sites::get_call_sites)
         .function("isInsideNodeModules", call_sites::is_inside_node_modules)
@@ -64,7 +70,9 @@ pub fn private_symbols<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8
         let name = exception::string(scope, key);
         template.set(name.into(), private.into());
     }
-    let Some(object) = template.new_instance(scope) else { return v8::Object::new(scope) };
+    let Some(object) = template.new_instance(scope) else {
+        return v8::Object::new(scope);
+    };
     let null = v8::null(scope).into();
     object.set_prototype(scope, null);
     env.set_slot(scope, Slot::PrivateSymbols, object.into());
@@ -76,7 +84,9 @@ fn sleep(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(milliseconds) = args.get(0).uint32_value(scope) else { return };
+    let Some(milliseconds) = args.get(0).uint32_value(scope) else {
+        return;
+    };
     let isolate = scope.thread_safe_handle();
     let until = std::time::Instant::now() + std::time::Duration::from_millis(milliseconds.into());
     // In slices, so that a kill ends it.
@@ -94,9 +104,16 @@ fn construct_shared_array_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(length) = args.get(0).integer_value(scope) else { return };
+    let Some(length) = args.get(0).integer_value(scope) else {
+        return;
+    };
     let Some(bytes) = usize::try_from(length).ok().and_then(zeroed) else {
-        exception::throw(scope, ErrorKind::RangeError, "", "Array buffer allocation failed");
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "",
+            "Array buffer allocation failed",
+        );
         return;
     };
     let store = v8::SharedArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
@@ -135,7 +152,11 @@ fn mark_promise_as_handled(
     if let Some(callback) = Env::of(scope).function(scope, Slot::PromiseRejectCallback) {
         let handler_added_after_reject = v8::Integer::new(scope, 1).into();
         let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
-        callback.call(scope, undefined, &[handler_added_after_reject, promise.into(), undefined]);
+        callback.call(
+            scope,
+            undefined,
+            &[handler_added_after_reject, promise.into(), undefined],
+        );
     }
 }
 
@@ -145,7 +166,9 @@ fn guess_handle_type(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(fd) = args.get(0).int32_value(scope) else { return };
+    let Some(fd) = args.get(0).int32_value(scope) else {
+        return;
+    };
     rv.set_uint32(handle_type(scope, fd));
 }
 
@@ -154,7 +177,9 @@ const PIPE: u32 = 4;
 const UNKNOWN: u32 = 5;
 
 fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> u32 {
-    let file = Env::of(scope).try_process().and_then(|process| process.file(fd).ok());
+    let file = Env::of(scope)
+        .try_process()
+        .and_then(|process| process.file(fd).ok());
     match file.map(|file| file.kind()) {
         // libuv takes a character device that is no terminal for a file; there are no terminals yet.
         Some(FileKind::Regular | FileKind::CharDevice) => FILE,

@@ -14,7 +14,10 @@ use crate::wrap;
 
 /// Adds the class.
 pub fn define(definition: &mut Definition) {
-    definition.class("GCProfiler", construct).method("start", start).method("stop", stop);
+    definition
+        .class("GCProfiler", construct)
+        .method("start", start)
+        .method("stop", stop);
 }
 
 /// How many collections a report holds at most: a profile that is never read must not fill the memory.
@@ -41,8 +44,12 @@ impl Drop for GcProfiler {
 
 /// The guest's wall clock, milliseconds.
 fn now(scope: &v8::PinScope<'_, '_>) -> f64 {
-    let kernel = Env::of(scope).try_process().and_then(|process| process.kernel().ok());
-    let Some(time) = kernel.map(|kernel| kernel.clock().realtime()) else { return 0.0 };
+    let kernel = Env::of(scope)
+        .try_process()
+        .and_then(|process| process.kernel().ok());
+    let Some(time) = kernel.map(|kernel| kernel.clock().realtime()) else {
+        return 0.0;
+    };
     (time.sec as f64 * 1e3 + f64::from(time.nsec) / 1e6).floor()
 }
 
@@ -58,7 +65,10 @@ fn construct(
     wrap::wrap(scope, args.this(), GcProfiler::default());
 }
 
-fn this(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<Rc<GcProfiler>> {
+fn this(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<GcProfiler>> {
     let profiler = wrap::unwrap::<GcProfiler>(scope, args.this().into());
     if profiler.is_none() {
         throw_invalid_argument(scope, "The receiver must be a GCProfiler");
@@ -71,7 +81,9 @@ fn start(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(profiler) = this(scope, &args) else { return };
+    let Some(profiler) = this(scope, &args) else {
+        return;
+    };
     if profiler.0.running.replace(true) {
         return;
     }
@@ -87,7 +99,9 @@ fn stop(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(profiler) = this(scope, &args) else { return };
+    let Some(profiler) = this(scope, &args) else {
+        return;
+    };
     if !profiler.0.running.replace(false) {
         return;
     }
@@ -160,8 +174,12 @@ unsafe extern "C" fn before(
 ) {
     // SAFETY: V8 calls with the live isolate, and `data` is the reference that `start` made and `stop` gives back after
     // taking this callback out.
-    let (mut isolate, profile) =
-        unsafe { (v8::Isolate::from_raw_isolate_ptr(isolate), &*data.cast::<Profile>()) };
+    let (mut isolate, profile) = unsafe {
+        (
+            v8::Isolate::from_raw_isolate_ptr(isolate),
+            &*data.cast::<Profile>(),
+        )
+    };
     if profile.running.get() && profile.collections.borrow().len() < MAX_COLLECTIONS {
         *profile.began.borrow_mut() = Some((snapshot(&mut isolate), Instant::now()));
     }
@@ -174,9 +192,15 @@ unsafe extern "C" fn after(
     data: *mut c_void,
 ) {
     // SAFETY: as in `before`.
-    let (mut isolate, profile) =
-        unsafe { (v8::Isolate::from_raw_isolate_ptr(isolate), &*data.cast::<Profile>()) };
-    let Some((before, began)) = profile.began.borrow_mut().take() else { return };
+    let (mut isolate, profile) = unsafe {
+        (
+            v8::Isolate::from_raw_isolate_ptr(isolate),
+            &*data.cast::<Profile>(),
+        )
+    };
+    let Some((before, began)) = profile.began.borrow_mut().take() else {
+        return;
+    };
     profile.collections.borrow_mut().push(json!({
         "gcType": type_name(kind),
         "beforeGC": before,

@@ -9,8 +9,14 @@ use crate::exception::string;
 pub fn define(definition: &mut Definition) {
     definition
         .function("updateHeapStatisticsBuffer", update_heap_statistics_buffer)
-        .function("updateHeapCodeStatisticsBuffer", update_heap_code_statistics_buffer)
-        .function("updateHeapSpaceStatisticsBuffer", update_heap_space_statistics_buffer)
+        .function(
+            "updateHeapCodeStatisticsBuffer",
+            update_heap_code_statistics_buffer,
+        )
+        .function(
+            "updateHeapSpaceStatisticsBuffer",
+            update_heap_space_statistics_buffer,
+        )
         .function("getCppHeapStatistics", get_cpp_heap_statistics)
         .init(initialize);
 }
@@ -30,7 +36,9 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     // The spaces are those of this V8, not those of the pinned binary's.
     let mut names: Vec<v8::Local<v8::Value>> = Vec::new();
     for index in 0..scope.number_of_heap_spaces() {
-        let Some(space) = scope.get_heap_space_statistics(index) else { continue };
+        let Some(space) = scope.get_heap_space_statistics(index) else {
+            continue;
+        };
         let name = space.space_name().to_string_lossy().into_owned();
         names.push(string(scope, &name).into());
     }
@@ -75,7 +83,9 @@ fn update_heap_code_statistics_buffer(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(code) = scope.get_heap_code_and_metadata_statistics() else { return };
+    let Some(code) = scope.get_heap_code_and_metadata_statistics() else {
+        return;
+    };
     let values: [usize; CODE_FIELDS] = [
         code.code_and_metadata_size(),
         code.bytecode_and_metadata_size(),
@@ -90,12 +100,16 @@ fn update_heap_space_statistics_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(index) = args.get(0).uint32_value(scope) else { return };
+    let Some(index) = args.get(0).uint32_value(scope) else {
+        return;
+    };
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     if index >= scope.number_of_heap_spaces() {
         return;
     }
-    let Some(space) = scope.get_heap_space_statistics(index) else { return };
+    let Some(space) = scope.get_heap_space_statistics(index) else {
+        return;
+    };
     let values: [usize; SPACE_FIELDS] = [
         space.space_size(),
         space.space_used_size(),
@@ -113,7 +127,11 @@ fn get_cpp_heap_statistics(
 ) {
     let detailed = args.get(0).uint32_value(scope) == Some(1);
     let result = convert::null_prototype_object(scope);
-    for key in ["committed_size_bytes", "resident_size_bytes", "used_size_bytes"] {
+    for key in [
+        "committed_size_bytes",
+        "resident_size_bytes",
+        "used_size_bytes",
+    ] {
         let zero = v8::Integer::new(scope, 0).into();
         convert::set(scope, result, key, zero);
     }

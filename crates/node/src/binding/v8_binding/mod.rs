@@ -10,9 +10,15 @@ use crate::exception::{self, ErrorKind, throw_invalid_argument};
 pub fn define(definition: &mut Definition) {
     definition
         .function("cachedDataVersionTag", cached_data_version_tag)
-        .function("isStringOneByteRepresentation", is_string_one_byte_representation)
+        .function(
+            "isStringOneByteRepresentation",
+            is_string_one_byte_representation,
+        )
         .function("setFlagsFromString", set_flags_from_string)
-        .function("setHeapSnapshotNearHeapLimit", set_heap_snapshot_near_heap_limit)
+        .function(
+            "setHeapSnapshotNearHeapLimit",
+            set_heap_snapshot_near_heap_limit,
+        )
         .function("getHashSeed", get_hash_seed)
         .function("startCpuProfile", refuse_profile)
         .function("stopCpuProfile", refuse_profile);
@@ -35,7 +41,12 @@ fn query_objects(
 }
 
 fn unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
-    exception::throw(scope, ErrorKind::Error, "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message);
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+        message,
+    );
 }
 
 fn cached_data_version_tag(
@@ -65,7 +76,10 @@ fn set_flags_from_string(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let flags = args.get(0).to_rust_string_lossy(scope);
-    unavailable(scope, &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"));
+    unavailable(
+        scope,
+        &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"),
+    );
 }
 
 fn set_heap_snapshot_near_heap_limit(
@@ -73,7 +87,10 @@ fn set_heap_snapshot_near_heap_limit(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    unavailable(scope, "v8.setHeapSnapshotNearHeapLimit() is not available in this VM");
+    unavailable(
+        scope,
+        "v8.setHeapSnapshotNearHeapLimit() is not available in this VM",
+    );
 }
 
 /// The seed must stay unknown: with it a guest could make keys that collide in other programs' tables.

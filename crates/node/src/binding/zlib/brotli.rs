@@ -1,8 +1,8 @@
 //! Brotli, on the Rust implementation.
 
 use brotli::enc::StandardAlloc;
-use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::enc::encode::BrotliEncoderParameter;
+use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
 use super::codec::{Codec, CompressionError, Progress};
@@ -43,20 +43,36 @@ impl BrotliEncoder {
         // The reference's defaults.
         state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_QUALITY, 11);
         state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_LGWIN, 22);
-        for (number, value) in settings.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET) {
-            if !encoder_parameter(number).is_some_and(|parameter| state.set_parameter(parameter, *value)) {
+        for (number, value) in settings
+            .parameters
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value != UNSET)
+        {
+            if !encoder_parameter(number)
+                .is_some_and(|parameter| state.set_parameter(parameter, *value))
+            {
                 return Err(parameter_failed());
             }
         }
         if !settings.dictionary.is_empty() {
             state.set_custom_dictionary(settings.dictionary.len(), &settings.dictionary);
         }
-        Ok(BrotliEncoder { state, settings, started: false, piece: Vec::new() })
+        Ok(BrotliEncoder {
+            state,
+            settings,
+            started: false,
+            piece: Vec::new(),
+        })
     }
 }
 
 fn parameter_failed() -> CompressionError {
-    CompressionError::new("Setting parameter failed", "ERR_BROTLI_PARAM_SET_FAILED", -1)
+    CompressionError::new(
+        "Setting parameter failed",
+        "ERR_BROTLI_PARAM_SET_FAILED",
+        -1,
+    )
 }
 
 fn encoder_parameter(number: usize) -> Option<BrotliEncoderParameter> {
@@ -84,7 +100,12 @@ fn operation(flush: u32) -> BrotliEncoderOperation {
 }
 
 impl Codec for BrotliEncoder {
-    fn write(&mut self, flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError> {
+    fn write(
+        &mut self,
+        flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError> {
         if !self.started {
             self.started = true;
             if self.state.params.size_hint == 0 {
@@ -98,7 +119,11 @@ impl Codec for BrotliEncoder {
             let mut piece = std::mem::take(&mut self.piece);
             input.copy_piece(consumed, ENCODER_PIECE, &mut piece);
             let last = consumed + piece.len() == input.len();
-            let step = if last { operation(flush) } else { BrotliEncoderOperation::BROTLI_OPERATION_PROCESS };
+            let step = if last {
+                operation(flush)
+            } else {
+                BrotliEncoderOperation::BROTLI_OPERATION_PROCESS
+            };
             let mut available_in = piece.len();
             let mut available_out = output.len() - produced;
             let done = self.state.compress_stream(
@@ -115,23 +140,35 @@ impl Codec for BrotliEncoder {
             consumed += piece.len() - available_in;
             self.piece = piece;
             if !done {
-                return Err(CompressionError::new("Compression failed", "ERR_BROTLI_COMPRESSION_FAILED", -1));
+                return Err(CompressionError::new(
+                    "Compression failed",
+                    "ERR_BROTLI_COMPRESSION_FAILED",
+                    -1,
+                ));
             }
             if last || available_in > 0 || available_out == 0 {
-                return Ok(Progress { available_in: input.len() - consumed, available_out });
+                return Ok(Progress {
+                    available_in: input.len() - consumed,
+                    available_out,
+                });
             }
         }
     }
 
     fn reset(&mut self) -> Result<(), CompressionError> {
         // As the reference: parameters fall back to the defaults, which its own tests rely on.
-        let settings = Settings { parameters: Vec::new(), dictionary: self.settings.dictionary.clone() };
+        let settings = Settings {
+            parameters: Vec::new(),
+            dictionary: self.settings.dictionary.clone(),
+        };
         *self = BrotliEncoder::new(settings)?;
         Ok(())
     }
 
     fn memory(&self) -> usize {
-        let window = usize::try_from(self.state.params.lgwin).unwrap_or(22).min(24);
+        let window = usize::try_from(self.state.params.lgwin)
+            .unwrap_or(22)
+            .min(24);
         self.piece.capacity() + if self.started { 3 << window } else { 0 }
     }
 }
@@ -154,9 +191,19 @@ impl BrotliDecoder {
     pub fn new(settings: Settings) -> Result<BrotliDecoder, CompressionError> {
         let alloc = StandardAlloc::default;
         let dictionary = settings.dictionary.clone().into();
-        let mut state = Box::new(BrotliState::new_with_custom_dictionary(alloc(), alloc(), alloc(), dictionary));
+        let mut state = Box::new(BrotliState::new_with_custom_dictionary(
+            alloc(),
+            alloc(),
+            alloc(),
+            dictionary,
+        ));
         state.large_window = false;
-        for (number, value) in settings.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET) {
+        for (number, value) in settings
+            .parameters
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value != UNSET)
+        {
             match number {
                 // How the ring buffer grows: the result is the same.
                 0 => {}
@@ -164,12 +211,22 @@ impl BrotliDecoder {
                 _ => return Err(parameter_failed()),
             }
         }
-        Ok(BrotliDecoder { state, settings, piece: Vec::new(), failed: None })
+        Ok(BrotliDecoder {
+            state,
+            settings,
+            piece: Vec::new(),
+            failed: None,
+        })
     }
 }
 
 impl Codec for BrotliDecoder {
-    fn write(&mut self, flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError> {
+    fn write(
+        &mut self,
+        flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -190,7 +247,10 @@ impl Codec for BrotliDecoder {
                 &mut self.state,
             );
             consumed += self.piece.len() - available_in;
-            let progress = Progress { available_in: input.len() - consumed, available_out };
+            let progress = Progress {
+                available_in: input.len() - consumed,
+                available_out,
+            };
             match result {
                 BrotliResult::ResultFailure => {
                     let errno = self.state.error_code as i32;
@@ -201,7 +261,11 @@ impl Codec for BrotliDecoder {
                 }
                 BrotliResult::NeedsMoreInput if progress.available_in > 0 && available_in == 0 => {}
                 BrotliResult::NeedsMoreInput if flush == FINISH => {
-                    return Err(CompressionError::new("unexpected end of file", "Z_BUF_ERROR", Z_BUF_ERROR));
+                    return Err(CompressionError::new(
+                        "unexpected end of file",
+                        "Z_BUF_ERROR",
+                        Z_BUF_ERROR,
+                    ));
                 }
                 _ => return Ok(progress),
             }
@@ -209,7 +273,10 @@ impl Codec for BrotliDecoder {
     }
 
     fn reset(&mut self) -> Result<(), CompressionError> {
-        let settings = Settings { parameters: Vec::new(), dictionary: self.settings.dictionary.clone() };
+        let settings = Settings {
+            parameters: Vec::new(),
+            dictionary: self.settings.dictionary.clone(),
+        };
         *self = BrotliDecoder::new(settings)?;
         Ok(())
     }
@@ -227,8 +294,13 @@ fn error_name(errno: i32) -> String {
         .as_object()
         .into_iter()
         .flatten()
-        .find(|(name, value)| name.starts_with("BROTLI_DECODER_ERROR") && value.as_i64() == Some(i64::from(errno)))
-        .map_or_else(|| "_ERROR_UNREACHABLE".to_owned(), |(name, _)| name["BROTLI_DECODER".len()..].to_owned())
+        .find(|(name, value)| {
+            name.starts_with("BROTLI_DECODER_ERROR") && value.as_i64() == Some(i64::from(errno))
+        })
+        .map_or_else(
+            || "_ERROR_UNREACHABLE".to_owned(),
+            |(name, _)| name["BROTLI_DECODER".len()..].to_owned(),
+        )
 }
 
 #[cfg(test)]
@@ -246,35 +318,68 @@ mod tests {
     fn round_trip_with_the_bytes_of_the_reference() {
         let bytes = run(&mut BrotliEncoder::new(Settings::default()).unwrap(), b"a").unwrap();
         assert_eq!(bytes, [0x0b, 0, 0x80, 0x61, 3]);
-        assert_eq!(run(&mut BrotliDecoder::new(Settings::default()).unwrap(), &bytes).unwrap(), b"a");
+        assert_eq!(
+            run(
+                &mut BrotliDecoder::new(Settings::default()).unwrap(),
+                &bytes
+            )
+            .unwrap(),
+            b"a"
+        );
     }
 
     #[test]
     fn dictionary_of_the_reference_decodes() {
-        let bytes = [0x1b, 0x23, 0, 0xf8, 0x25, 0x40, 0x8a, 0x18, 0x65, 0x4a, 5, 0x84, 0xd4, 0x2f, 0];
-        let settings = Settings { dictionary: b"hello world dictionary text".to_vec(), ..Settings::default() };
+        let bytes = [
+            0x1b, 0x23, 0, 0xf8, 0x25, 0x40, 0x8a, 0x18, 0x65, 0x4a, 5, 0x84, 0xd4, 0x2f, 0,
+        ];
+        let settings = Settings {
+            dictionary: b"hello world dictionary text".to_vec(),
+            ..Settings::default()
+        };
         let text = run(&mut BrotliDecoder::new(settings).unwrap(), &bytes).unwrap();
         assert_eq!(text, b"hello world dictionary text and more");
     }
 
     #[test]
     fn dictionary_round_trip() {
-        let settings = Settings { dictionary: b"hello world dictionary text".to_vec(), ..Settings::default() };
+        let settings = Settings {
+            dictionary: b"hello world dictionary text".to_vec(),
+            ..Settings::default()
+        };
         let text = b"hello world dictionary text and more, hello world";
         let bytes = run(&mut BrotliEncoder::new(settings.clone()).unwrap(), text).unwrap();
-        assert_eq!(run(&mut BrotliDecoder::new(settings).unwrap(), &bytes).unwrap(), text);
+        assert_eq!(
+            run(&mut BrotliDecoder::new(settings).unwrap(), &bytes).unwrap(),
+            text
+        );
     }
 
     #[test]
     fn bad_input_has_the_code_of_the_reference() {
-        let error = run(&mut BrotliDecoder::new(Settings::default()).unwrap(), &[0xff; 4]).unwrap_err();
+        let error = run(
+            &mut BrotliDecoder::new(Settings::default()).unwrap(),
+            &[0xff; 4],
+        )
+        .unwrap_err();
         assert_eq!(error.message, "Decompression failed");
-        assert!(error.code.starts_with("ERR__ERROR_FORMAT_"), "{}", error.code);
+        assert!(
+            error.code.starts_with("ERR__ERROR_FORMAT_"),
+            "{}",
+            error.code
+        );
     }
 
     #[test]
     fn truncated_input_is_an_unexpected_end() {
-        let error = run(&mut BrotliDecoder::new(Settings::default()).unwrap(), &[0x0b, 0]).unwrap_err();
-        assert_eq!(error, CompressionError::new("unexpected end of file", "Z_BUF_ERROR", Z_BUF_ERROR));
+        let error = run(
+            &mut BrotliDecoder::new(Settings::default()).unwrap(),
+            &[0x0b, 0],
+        )
+        .unwrap_err();
+        assert_eq!(
+            error,
+            CompressionError::new("unexpected end of file", "Z_BUF_ERROR", Z_BUF_ERROR)
+        );
     }
 }

@@ -12,7 +12,11 @@ pub struct CompressionError {
 
 impl CompressionError {
     pub fn new(message: &str, code: &str, errno: i32) -> CompressionError {
-        CompressionError { message: message.to_owned(), errno, code: code.to_owned() }
+        CompressionError {
+            message: message.to_owned(),
+            errno,
+            code: code.to_owned(),
+        }
     }
 }
 
@@ -31,7 +35,12 @@ pub trait Codec: Send {
     ///
     /// # Errors
     /// When the data or the state of the stream is bad; the stream is of no use any more.
-    fn write(&mut self, flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError>;
+    fn write(
+        &mut self,
+        flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError>;
 
     /// Starts over with the same settings.
     ///

@@ -36,7 +36,9 @@ impl Mode {
             Mode::InflateRaw,
             Mode::Unzip,
         ];
-        MODES.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
+        MODES
+            .get(usize::try_from(number).ok()?.checked_sub(1)?)
+            .copied()
     }
 
     fn compresses(self) -> bool {
@@ -58,7 +60,8 @@ pub struct Settings {
 impl Settings {
     /// Whether zlib accepts these for `mode`; the library has checked them before.
     pub fn valid(&self, mode: Mode) -> bool {
-        let window = (8..=15).contains(&self.window_bits) || (self.window_bits == 0 && !mode.compresses());
+        let window =
+            (8..=15).contains(&self.window_bits) || (self.window_bits == 0 && !mode.compresses());
         window
             && (-1..=9).contains(&self.level)
             && (1..=9).contains(&self.memory_level)
@@ -173,7 +176,11 @@ impl ZlibCodec {
             },
             _ => z::Z_OK,
         };
-        if self.status == z::Z_OK { Ok(()) } else { Err(self.error("Failed to set dictionary")) }
+        if self.status == z::Z_OK {
+            Ok(())
+        } else {
+            Err(self.error("Failed to set dictionary"))
+        }
     }
 
     fn inflate(&mut self) {
@@ -215,12 +222,16 @@ impl ZlibCodec {
 
     fn decompress(&mut self) {
         self.inflate();
-        if self.mode != Mode::InflateRaw && self.status == z::Z_NEED_DICT && !self.settings.dictionary.is_empty() {
+        if self.mode != Mode::InflateRaw
+            && self.status == z::Z_NEED_DICT
+            && !self.settings.dictionary.is_empty()
+        {
             let dictionary = &self.settings.dictionary;
             let length = z::uInt::try_from(dictionary.len()).unwrap_or(z::uInt::MAX);
             // SAFETY: the stream is set up and asked for a dictionary; the pointer is good for `length` bytes.
-            self.status =
-                unsafe { z::inflateSetDictionary(&raw mut *self.stream, dictionary.as_ptr(), length) };
+            self.status = unsafe {
+                z::inflateSetDictionary(&raw mut *self.stream, dictionary.as_ptr(), length)
+            };
             if self.status == z::Z_OK {
                 self.inflate();
             } else if self.status == z::Z_DATA_ERROR {
@@ -247,7 +258,9 @@ impl ZlibCodec {
                 Err(self.error("unexpected end of file"))
             }
             z::Z_OK | z::Z_BUF_ERROR | z::Z_STREAM_END => Ok(()),
-            z::Z_NEED_DICT if self.settings.dictionary.is_empty() => Err(self.error("Missing dictionary")),
+            z::Z_NEED_DICT if self.settings.dictionary.is_empty() => {
+                Err(self.error("Missing dictionary"))
+            }
             z::Z_NEED_DICT => Err(self.error("Bad dictionary")),
             _ => Err(self.error("Zlib error")),
         }
@@ -258,9 +271,17 @@ impl ZlibCodec {
             None
         } else {
             // SAFETY: zlib's messages are static, NUL-terminated strings.
-            Some(unsafe { CStr::from_ptr(self.stream.msg) }.to_string_lossy().into_owned())
+            Some(
+                unsafe { CStr::from_ptr(self.stream.msg) }
+                    .to_string_lossy()
+                    .into_owned(),
+            )
         };
-        let status = if self.status == z::Z_OK { z::Z_BUF_ERROR } else { self.status };
+        let status = if self.status == z::Z_OK {
+            z::Z_BUF_ERROR
+        } else {
+            self.status
+        };
         let errno = self.status;
         CompressionError {
             message: own.unwrap_or_else(|| message.to_owned()),
@@ -286,7 +307,12 @@ fn code_name(status: c_int) -> &'static str {
 }
 
 impl Codec for ZlibCodec {
-    fn write(&mut self, flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError> {
+    fn write(
+        &mut self,
+        flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError> {
         self.flush = c_int::try_from(flush).unwrap_or(z::Z_NO_FLUSH);
         // The caller's lengths are 32-bit numbers.
         self.stream.avail_in = z::uInt::try_from(input.len()).unwrap_or(z::uInt::MAX);
@@ -383,8 +409,9 @@ impl Drop for ZlibCodec {
 const PREFIX: usize = 16;
 
 unsafe extern "C" fn allocate(opaque: *mut c_void, items: z::uInt, size: z::uInt) -> *mut c_void {
-    let Some(bytes) =
-        (items as usize).checked_mul(size as usize).and_then(|bytes| bytes.checked_add(PREFIX))
+    let Some(bytes) = (items as usize)
+        .checked_mul(size as usize)
+        .and_then(|bytes| bytes.checked_add(PREFIX))
     else {
         return std::ptr::null_mut();
     };
@@ -445,7 +472,13 @@ mod tests {
     #[test]
     fn deflate_gives_the_bytes_of_the_reference() {
         let bytes = compressed(Mode::Deflate, b"hello hello hello");
-        assert_eq!(bytes, [0x78, 0x9c, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x90, 0, 0x3a, 0x2e, 6, 0x7d]);
+        assert_eq!(
+            bytes,
+            [
+                0x78, 0x9c, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x90, 0, 0x3a, 0x2e, 6,
+                0x7d
+            ]
+        );
     }
 
     #[test]
@@ -453,7 +486,10 @@ mod tests {
         let mut archive = compressed(Mode::Gzip, b"abc");
         archive.extend(compressed(Mode::Gzip, b"def"));
         archive.extend([0; 5]);
-        assert_eq!(run(&mut ZlibCodec::new(Mode::Gunzip, settings()), &archive).unwrap(), b"abcdef");
+        assert_eq!(
+            run(&mut ZlibCodec::new(Mode::Gunzip, settings()), &archive).unwrap(),
+            b"abcdef"
+        );
     }
 
     #[test]
@@ -461,7 +497,10 @@ mod tests {
         let mut archive = compressed(Mode::Gzip, b"abc");
         archive.extend(b"junk");
         let error = run(&mut ZlibCodec::new(Mode::Gunzip, settings()), &archive).unwrap_err();
-        assert_eq!(error, CompressionError::new("incorrect header check", "Z_DATA_ERROR", -3));
+        assert_eq!(
+            error,
+            CompressionError::new("incorrect header check", "Z_DATA_ERROR", -3)
+        );
     }
 
     #[test]
@@ -469,39 +508,71 @@ mod tests {
         let mut bytes = compressed(Mode::Deflate, b"abcdefgh");
         bytes.truncate(6);
         let error = run(&mut ZlibCodec::new(Mode::Inflate, settings()), &bytes).unwrap_err();
-        assert_eq!(error, CompressionError::new("unexpected end of file", "Z_BUF_ERROR", -5));
+        assert_eq!(
+            error,
+            CompressionError::new("unexpected end of file", "Z_BUF_ERROR", -5)
+        );
     }
 
     #[test]
     fn unzip_takes_gzip_and_deflate() {
         for mode in [Mode::Gzip, Mode::Deflate] {
             let bytes = compressed(mode, b"abc");
-            assert_eq!(run(&mut ZlibCodec::new(Mode::Unzip, settings()), &bytes).unwrap(), b"abc");
+            assert_eq!(
+                run(&mut ZlibCodec::new(Mode::Unzip, settings()), &bytes).unwrap(),
+                b"abc"
+            );
         }
     }
 
     #[test]
     fn dictionary_is_needed_on_both_sides() {
-        let with = Settings { dictionary: b"dictionary".to_vec(), ..settings() };
-        let bytes = run(&mut ZlibCodec::new(Mode::Deflate, with.clone()), b"dictionary").unwrap();
-        assert_eq!(run(&mut ZlibCodec::new(Mode::Inflate, with), &bytes).unwrap(), b"dictionary");
+        let with = Settings {
+            dictionary: b"dictionary".to_vec(),
+            ..settings()
+        };
+        let bytes = run(
+            &mut ZlibCodec::new(Mode::Deflate, with.clone()),
+            b"dictionary",
+        )
+        .unwrap();
+        assert_eq!(
+            run(&mut ZlibCodec::new(Mode::Inflate, with), &bytes).unwrap(),
+            b"dictionary"
+        );
         let error = run(&mut ZlibCodec::new(Mode::Inflate, settings()), &bytes).unwrap_err();
-        assert_eq!(error, CompressionError::new("Missing dictionary", "Z_NEED_DICT", 2));
+        assert_eq!(
+            error,
+            CompressionError::new("Missing dictionary", "Z_NEED_DICT", 2)
+        );
     }
 
     #[test]
     fn parameters_change_between_writes() {
-        let mut codec = ZlibCodec::new(Mode::Deflate, Settings { level: 0, ..settings() });
+        let mut codec = ZlibCodec::new(
+            Mode::Deflate,
+            Settings {
+                level: 0,
+                ..settings()
+            },
+        );
         let mut output = vec![0; 1 << 16];
-        let progress = codec.write(2, &Input::copied(&[b'a'; 1000]), &mut output).unwrap();
+        let progress = codec
+            .write(2, &Input::copied(&[b'a'; 1000]), &mut output)
+            .unwrap();
         let stored = output.len() - progress.available_out;
         assert!(stored > 1000, "level 0 stores");
         codec.set_parameters(9, 0).unwrap();
-        let progress = codec.write(4, &Input::copied(&[b'a'; 1000]), &mut output[stored..]).unwrap();
+        let progress = codec
+            .write(4, &Input::copied(&[b'a'; 1000]), &mut output[stored..])
+            .unwrap();
         let packed = output.len() - stored - progress.available_out;
         assert!(packed < 100, "level 9 compresses: {packed}");
         let bytes = &output[..stored + packed];
-        assert_eq!(run(&mut ZlibCodec::new(Mode::Inflate, settings()), bytes).unwrap(), [b'a'; 2000]);
+        assert_eq!(
+            run(&mut ZlibCodec::new(Mode::Inflate, settings()), bytes).unwrap(),
+            [b'a'; 2000]
+        );
     }
 
     #[test]

@@ -19,7 +19,12 @@ unsafe impl Send for Input {}
 impl Input {
     /// No bytes: a mere flush.
     pub fn empty() -> Input {
-        Input { _store: None, _copy: Vec::new(), data: std::ptr::NonNull::dangling().as_ptr(), length: 0 }
+        Input {
+            _store: None,
+            _copy: Vec::new(),
+            data: std::ptr::NonNull::dangling().as_ptr(),
+            length: 0,
+        }
     }
 
     /// `length` bytes of a view from `offset` on; `None` if the view is shorter or no view.
@@ -37,20 +42,37 @@ impl Input {
         let store = store?;
         if store.is_resizable_by_user_javascript() {
             // Shrinking takes pages away from under the reader.
-            let copy = convert::with_bytes(value, |bytes| bytes.get(offset..offset + length).map(<[u8]>::to_vec))??;
-            return Some(Input { _store: None, data: copy.as_ptr(), length, _copy: copy });
+            let copy = convert::with_bytes(value, |bytes| {
+                bytes.get(offset..offset + length).map(<[u8]>::to_vec)
+            })??;
+            return Some(Input {
+                _store: None,
+                data: copy.as_ptr(),
+                length,
+                _copy: copy,
+            });
         }
         let base = store.data()?.as_ptr().cast::<u8>();
         // SAFETY: offset and length are within the view, and the view within the store.
         let data = unsafe { base.add(view_offset + offset) };
-        Some(Input { _store: Some(store), _copy: Vec::new(), data, length })
+        Some(Input {
+            _store: Some(store),
+            _copy: Vec::new(),
+            data,
+            length,
+        })
     }
 
     /// Bytes as a test gives them.
     #[cfg(test)]
     pub fn copied(bytes: &[u8]) -> Input {
         let copy = bytes.to_vec();
-        Input { _store: None, data: copy.as_ptr(), length: copy.len(), _copy: copy }
+        Input {
+            _store: None,
+            data: copy.as_ptr(),
+            length: copy.len(),
+            _copy: copy,
+        }
     }
 
     /// How many bytes there are.
@@ -71,7 +93,11 @@ impl Input {
         // SAFETY: `count` bytes from `offset` on are within the input, and within what was reserved; the two do not
         // overlap. Racing writes of the guest can only change which bytes are copied.
         unsafe {
-            std::ptr::copy_nonoverlapping(self.data.add(offset.min(self.length)), piece.as_mut_ptr(), count);
+            std::ptr::copy_nonoverlapping(
+                self.data.add(offset.min(self.length)),
+                piece.as_mut_ptr(),
+                count,
+            );
             piece.set_len(count);
         }
     }

@@ -13,10 +13,14 @@ use crate::{convert, exception};
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     methods(definition.class("Zlib", stream::new_zlib)).method("init", stream::init_zlib);
-    methods(definition.class("BrotliEncoder", stream::new_brotli_encoder)).method("init", stream::init_brotli);
-    methods(definition.class("BrotliDecoder", stream::new_brotli_decoder)).method("init", stream::init_brotli);
-    methods(definition.class("ZstdCompress", stream::new_zstd_compress)).method("init", stream::init_zstd);
-    methods(definition.class("ZstdDecompress", stream::new_zstd_decompress)).method("init", stream::init_zstd);
+    methods(definition.class("BrotliEncoder", stream::new_brotli_encoder))
+        .method("init", stream::init_brotli);
+    methods(definition.class("BrotliDecoder", stream::new_brotli_decoder))
+        .method("init", stream::init_brotli);
+    methods(definition.class("ZstdCompress", stream::new_zstd_compress))
+        .method("init", stream::init_zstd);
+    methods(definition.class("ZstdDecompress", stream::new_zstd_decompress))
+        .method("init", stream::init_zstd);
     definition.function("crc32", crc32);
 }
 
@@ -39,7 +43,10 @@ fn crc32(
     let value = args.get(1).uint32_value(scope).unwrap_or(0);
     let data = args.get(0);
     let result = if data.is_string() {
-        Some(update_crc32(value, data.to_rust_string_lossy(scope).as_bytes()))
+        Some(update_crc32(
+            value,
+            data.to_rust_string_lossy(scope).as_bytes(),
+        ))
     } else if data.is_array_buffer_view() {
         convert::with_bytes(data, |bytes| update_crc32(value, bytes))
     } else {

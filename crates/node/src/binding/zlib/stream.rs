@@ -74,7 +74,11 @@ fn refuse(scope: &mut v8::PinScope<'_, '_>) {
     exception::throw_invalid_argument(scope, "Invalid arguments");
 }
 
-fn construct(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>, kind: Kind) {
+fn construct(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    kind: Kind,
+) {
     if !args.is_construct_call() {
         return refuse(scope);
     }
@@ -180,13 +184,24 @@ fn keep_callback(
 }
 
 fn optional_bytes(value: v8::Local<'_, v8::Value>) -> Vec<u8> {
-    if value.is_array_buffer_view() { convert::bytes(value).unwrap_or_default() } else { Vec::new() }
+    if value.is_array_buffer_view() {
+        convert::bytes(value).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
 }
 
 fn parameters(value: v8::Local<'_, v8::Value>) -> Option<Vec<u32>> {
     value.try_cast::<v8::Uint32Array>().ok()?;
     let bytes = convert::bytes(value)?;
-    Some(bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_ne_bytes(*chunk)).collect())
+    Some(
+        bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|chunk| u32::from_ne_bytes(*chunk))
+            .collect(),
+    )
 }
 
 /// `init(windowBits, level, memLevel, strategy, writeState, processCallback, dictionary, rejectGarbageAfterEnd)`.
@@ -195,8 +210,12 @@ pub fn init_zlib<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Kind::Zlib(mode) = stream.kind else { return refuse(scope) };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Kind::Zlib(mode) = stream.kind else {
+        return refuse(scope);
+    };
     let number = |index| args.get(index).int32_value(scope).unwrap_or(i32::MIN);
     let settings = deflate::Settings {
         window_bits: number(0),
@@ -220,15 +239,26 @@ pub fn init_brotli<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(parameters) = parameters(args.get(0)) else { return refuse(scope) };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(parameters) = parameters(args.get(0)) else {
+        return refuse(scope);
+    };
     if !keep_callback(scope, args.this(), &stream, args.get(1), args.get(2)) {
         return;
     }
-    let settings = brotli::Settings { parameters, dictionary: optional_bytes(args.get(3)) };
+    let settings = brotli::Settings {
+        parameters,
+        dictionary: optional_bytes(args.get(3)),
+    };
     let codec = match stream.kind {
-        Kind::BrotliEncoder => BrotliEncoder::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>),
-        Kind::BrotliDecoder => BrotliDecoder::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>),
+        Kind::BrotliEncoder => {
+            BrotliEncoder::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>)
+        }
+        Kind::BrotliDecoder => {
+            BrotliDecoder::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>)
+        }
         _ => return refuse(scope),
     };
     match codec {
@@ -243,10 +273,17 @@ pub fn init_zstd<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(parameters) = parameters(args.get(0)) else { return refuse(scope) };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(parameters) = parameters(args.get(0)) else {
+        return refuse(scope);
+    };
     let pledged_size = if args.get(1).is_number() {
-        let size = args.get(1).integer_value(scope).and_then(|size| u64::try_from(size).ok());
+        let size = args
+            .get(1)
+            .integer_value(scope)
+            .and_then(|size| u64::try_from(size).ok());
         if size.is_none() {
             let text = "pledgedSrcSize must be non-negative";
             return exception::throw(scope, ErrorKind::RangeError, "ERR_OUT_OF_RANGE", text);
@@ -258,10 +295,18 @@ pub fn init_zstd<'s>(
     if !keep_callback(scope, args.this(), &stream, args.get(2), args.get(3)) {
         return;
     }
-    let settings = zstd::Settings { parameters, pledged_size, dictionary: optional_bytes(args.get(4)) };
+    let settings = zstd::Settings {
+        parameters,
+        pledged_size,
+        dictionary: optional_bytes(args.get(4)),
+    };
     let codec = match stream.kind {
-        Kind::ZstdCompress => ZstdCompress::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>),
-        Kind::ZstdDecompress => ZstdDecompress::new(&settings).map(|codec| Box::new(codec) as Box<dyn Codec>),
+        Kind::ZstdCompress => {
+            ZstdCompress::new(settings).map(|codec| Box::new(codec) as Box<dyn Codec>)
+        }
+        Kind::ZstdDecompress => {
+            ZstdDecompress::new(&settings).map(|codec| Box::new(codec) as Box<dyn Codec>)
+        }
         _ => return refuse(scope),
     };
     match codec {
@@ -271,7 +316,12 @@ pub fn init_zstd<'s>(
 }
 
 fn initialization_failed(scope: &mut v8::PinScope<'_, '_>, message: &str) {
-    exception::throw(scope, ErrorKind::Error, "ERR_ZLIB_INITIALIZATION_FAILED", message);
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_ZLIB_INITIALIZATION_FAILED",
+        message,
+    );
 }
 
 fn set_codec(scope: &mut v8::PinScope<'_, '_>, stream: &CompressionStream, codec: Box<dyn Codec>) {
@@ -281,7 +331,11 @@ fn set_codec(scope: &mut v8::PinScope<'_, '_>, stream: &CompressionStream, codec
 
 /// Tells the collector how much memory hangs on its objects. No write may be in progress.
 fn report_memory(scope: &mut v8::PinScope<'_, '_>, stream: &CompressionStream) {
-    let held = stream.codec.borrow().as_ref().map_or(0, |codec| codec.lock().memory());
+    let held = stream
+        .codec
+        .borrow()
+        .as_ref()
+        .map_or(0, |codec| codec.lock().memory());
     let before = stream.reported.replace(held) + stream.released.take();
     let change = i64::try_from(held).unwrap_or(0) - i64::try_from(before).unwrap_or(0);
     if change != 0 {
@@ -320,7 +374,13 @@ fn write_arguments<'s>(
     if output_offset.checked_add(output_length)? > available {
         return None;
     }
-    Some(Write { flush, input, output, output_offset, output_length })
+    Some(Write {
+        flush,
+        input,
+        output,
+        output_offset,
+        output_length,
+    })
 }
 
 /// The codec for a write that may start now; throws where none may.
@@ -342,9 +402,15 @@ pub fn write_sync<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(codec) = ready_codec(scope, &stream) else { return };
-    let Some(write) = write_arguments(scope, &args) else { return refuse(scope) };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(codec) = ready_codec(scope, &stream) else {
+        return;
+    };
+    let Some(write) = write_arguments(scope, &args) else {
+        return refuse(scope);
+    };
     let mut output = vec![0; write.output_length];
     let result = codec.lock().write(write.flush, &write.input, &mut output);
     report_memory(scope, &stream);
@@ -364,9 +430,15 @@ pub fn write<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(codec) = ready_codec(scope, &stream) else { return };
-    let Some(write) = write_arguments(scope, &args) else { return refuse(scope) };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(codec) = ready_codec(scope, &stream) else {
+        return;
+    };
+    let Some(write) = write_arguments(scope, &args) else {
+        return refuse(scope);
+    };
     let env = Env::of(scope);
     let streams = env.state::<Streams>();
     let number = streams.next_write.get();
@@ -380,7 +452,12 @@ pub fn write<'s>(
     stream.write_in_progress.set(true);
     env.event_loop.add_reference();
     let handle = env.event_loop.handle();
-    let Write { flush, input, output_length, .. } = write;
+    let Write {
+        flush,
+        input,
+        output_length,
+        ..
+    } = write;
     thread_pool::submit(move || {
         if handle.aborted() {
             return;
@@ -400,10 +477,14 @@ fn finish_write(
     result: Result<Progress, CompressionError>,
 ) {
     let env = Env::of(scope);
-    let Some(pending) = env.state::<Streams>().writes.borrow_mut().remove(&number) else { return };
+    let Some(pending) = env.state::<Streams>().writes.borrow_mut().remove(&number) else {
+        return;
+    };
     env.event_loop.remove_reference();
     let object = v8::Local::new(scope, &pending.stream);
-    let Some(stream) = wrap::unwrap::<CompressionStream>(scope, object.into()) else { return };
+    let Some(stream) = wrap::unwrap::<CompressionStream>(scope, object.into()) else {
+        return;
+    };
     stream.write_in_progress.set(false);
     report_memory(scope, &stream);
     match result {
@@ -437,9 +518,15 @@ fn copy_output(target: v8::Local<'_, v8::Value>, offset: usize, bytes: &[u8]) {
 }
 
 /// Writes `[availOut, availIn]` for the library.
-fn store_progress(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, progress: Progress) {
+fn store_progress(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    progress: Progress,
+) {
     let key = Env::of(scope).private(scope, WRITE_STATE);
-    let Some(state) = object.get_private(scope, key) else { return };
+    let Some(state) = object.get_private(scope, key) else {
+        return;
+    };
     convert::with_bytes_mut(state, |memory| {
         let numbers = [progress.available_out, progress.available_in];
         for (chunk, number) in memory.as_chunks_mut::<4>().0.iter_mut().zip(numbers) {
@@ -496,8 +583,12 @@ pub fn reset<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(codec) = ready_codec(scope, &stream) else { return };
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(codec) = ready_codec(scope, &stream) else {
+        return;
+    };
     let result = codec.lock().reset();
     report_memory(scope, &stream);
     if let Err(error) = result {
@@ -511,9 +602,16 @@ pub fn params<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(stream) = stream_of(scope, &args) else { return };
-    let Some(codec) = ready_codec(scope, &stream) else { return };
-    let (Some(level), Some(strategy)) = (args.get(0).int32_value(scope), args.get(1).int32_value(scope)) else {
+    let Some(stream) = stream_of(scope, &args) else {
+        return;
+    };
+    let Some(codec) = ready_codec(scope, &stream) else {
+        return;
+    };
+    let (Some(level), Some(strategy)) = (
+        args.get(0).int32_value(scope),
+        args.get(1).int32_value(scope),
+    ) else {
         return;
     };
     let result = codec.lock().set_parameters(level, strategy);

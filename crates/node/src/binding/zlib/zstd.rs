@@ -31,7 +31,12 @@ fn error_of(result: usize) -> CompressionError {
     // SAFETY: both functions look at the number only and return static strings.
     let (code, message) = unsafe {
         let code = sys::ZSTD_getErrorCode(result);
-        (code, CStr::from_ptr(sys::ZSTD_getErrorString(code)).to_string_lossy().into_owned())
+        (
+            code,
+            CStr::from_ptr(sys::ZSTD_getErrorString(code))
+                .to_string_lossy()
+                .into_owned(),
+        )
     };
     let errno = code as i32;
     let constants = &crate::tables::binding("constants")["constants"]["zlib"];
@@ -40,17 +45,31 @@ fn error_of(result: usize) -> CompressionError {
         .as_object()
         .into_iter()
         .flatten()
-        .find(|(name, value)| name.starts_with("ZSTD_error_") && value.as_i64() == Some(i64::from(errno)))
+        .find(|(name, value)| {
+            name.starts_with("ZSTD_error_") && value.as_i64() == Some(i64::from(errno))
+        })
         .map_or("ZSTD_error_GENERIC", |(name, _)| name);
-    CompressionError { message, errno, code: name.to_owned() }
+    CompressionError {
+        message,
+        errno,
+        code: name.to_owned(),
+    }
 }
 
 fn not_initialized() -> CompressionError {
-    CompressionError::new("Could not initialize zstd instance", "ERR_ZLIB_INITIALIZATION_FAILED", -1)
+    CompressionError::new(
+        "Could not initialize zstd instance",
+        "ERR_ZLIB_INITIALIZATION_FAILED",
+        -1,
+    )
 }
 
 fn dictionary_failed() -> CompressionError {
-    CompressionError::new("Failed to load zstd dictionary", "ERR_ZLIB_DICTIONARY_LOAD_FAILED", -1)
+    CompressionError::new(
+        "Failed to load zstd dictionary",
+        "ERR_ZLIB_DICTIONARY_LOAD_FAILED",
+        -1,
+    )
 }
 
 fn parameter_failed() -> CompressionError {
@@ -107,14 +126,26 @@ impl ZstdCompress {
     /// When the library refuses a setting.
     pub fn new(settings: Settings) -> Result<ZstdCompress, CompressionError> {
         // SAFETY: creates an own context.
-        let context = NonNull::new(unsafe { sys::ZSTD_createCCtx() }).ok_or_else(not_initialized)?;
-        let codec = ZstdCompress { context, settings, started: false, piece: Vec::new(), failed: None };
+        let context =
+            NonNull::new(unsafe { sys::ZSTD_createCCtx() }).ok_or_else(not_initialized)?;
+        let codec = ZstdCompress {
+            context,
+            settings,
+            started: false,
+            piece: Vec::new(),
+            failed: None,
+        };
         let raw = context.as_ptr();
         let dictionary = &codec.settings.dictionary;
         if !dictionary.is_empty() {
             // SAFETY: the library copies the dictionary.
-            let result =
-                unsafe { sys::ZSTD_CCtx_loadDictionary(raw, dictionary.as_ptr().cast::<c_void>(), dictionary.len()) };
+            let result = unsafe {
+                sys::ZSTD_CCtx_loadDictionary(
+                    raw,
+                    dictionary.as_ptr().cast::<c_void>(),
+                    dictionary.len(),
+                )
+            };
             if failed(result) {
                 return Err(dictionary_failed());
             }
@@ -123,10 +154,20 @@ impl ZstdCompress {
             // SAFETY: the context is live.
             if failed(unsafe { sys::ZSTD_CCtx_setPledgedSrcSize(raw, size) }) {
                 let text = "Could not set pledged src size";
-                return Err(CompressionError::new(text, "ERR_ZLIB_INITIALIZATION_FAILED", -1));
+                return Err(CompressionError::new(
+                    text,
+                    "ERR_ZLIB_INITIALIZATION_FAILED",
+                    -1,
+                ));
             }
         }
-        for (number, value) in codec.settings.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET) {
+        for (number, value) in codec
+            .settings
+            .parameters
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value != UNSET)
+        {
             let parameter = compression_parameter(number).ok_or_else(parameter_failed)?;
             // SAFETY: the context is live; the library checks the value.
             if failed(unsafe { sys::ZSTD_CCtx_setParameter(raw, parameter, value_of(*value)) }) {
@@ -144,8 +185,16 @@ impl ZstdCompress {
             unsafe { sys::ZSTD_CCtx_setPledgedSrcSize(self.context.as_ptr(), length as u64) };
             return;
         }
-        let mut nothing = sys::ZSTD_inBuffer { src: std::ptr::null(), size: 0, pos: 0 };
-        let mut nowhere = sys::ZSTD_outBuffer { dst: std::ptr::null_mut(), size: 0, pos: 0 };
+        let mut nothing = sys::ZSTD_inBuffer {
+            src: std::ptr::null(),
+            size: 0,
+            pos: 0,
+        };
+        let mut nowhere = sys::ZSTD_outBuffer {
+            dst: std::ptr::null_mut(),
+            size: 0,
+            pos: 0,
+        };
         // Opens the frame, which fixes the promise. An error shows again in the write that follows.
         // SAFETY: the context is live; both buffers are empty.
         unsafe {
@@ -160,7 +209,12 @@ impl ZstdCompress {
 }
 
 impl Codec for ZstdCompress {
-    fn write(&mut self, flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError> {
+    fn write(
+        &mut self,
+        flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError> {
         use sys::ZSTD_EndDirective as Directive;
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -175,16 +229,32 @@ impl Codec for ZstdCompress {
         }
         self.started = true;
         let mut consumed = 0;
-        let mut out = sys::ZSTD_outBuffer { dst: output.as_mut_ptr().cast::<c_void>(), size: output.len(), pos: 0 };
+        let mut out = sys::ZSTD_outBuffer {
+            dst: output.as_mut_ptr().cast::<c_void>(),
+            size: output.len(),
+            pos: 0,
+        };
         loop {
             input.copy_piece(consumed, PIECE, &mut self.piece);
             let last = consumed + self.piece.len() == input.len();
-            let mut source =
-                sys::ZSTD_inBuffer { src: self.piece.as_ptr().cast::<c_void>(), size: self.piece.len(), pos: 0 };
-            let step = if last { directive } else { Directive::ZSTD_e_continue };
+            let mut source = sys::ZSTD_inBuffer {
+                src: self.piece.as_ptr().cast::<c_void>(),
+                size: self.piece.len(),
+                pos: 0,
+            };
+            let step = if last {
+                directive
+            } else {
+                Directive::ZSTD_e_continue
+            };
             // SAFETY: the context is live; both buffers describe memory that is valid for this call.
             let result = unsafe {
-                sys::ZSTD_compressStream2(self.context.as_ptr(), &raw mut out, &raw mut source, step)
+                sys::ZSTD_compressStream2(
+                    self.context.as_ptr(),
+                    &raw mut out,
+                    &raw mut source,
+                    step,
+                )
             };
             consumed += source.pos;
             if failed(result) {
@@ -193,14 +263,20 @@ impl Codec for ZstdCompress {
                 return Err(error);
             }
             if last || source.pos < source.size || out.pos == out.size {
-                return Ok(Progress { available_in: input.len() - consumed, available_out: out.size - out.pos });
+                return Ok(Progress {
+                    available_in: input.len() - consumed,
+                    available_out: out.size - out.pos,
+                });
             }
         }
     }
 
     fn reset(&mut self) -> Result<(), CompressionError> {
         // As the reference: parameters and dictionary are gone after a reset.
-        *self = ZstdCompress::new(Settings { pledged_size: self.settings.pledged_size, ..Settings::default() })?;
+        *self = ZstdCompress::new(Settings {
+            pledged_size: self.settings.pledged_size,
+            ..Settings::default()
+        })?;
         Ok(())
     }
 
@@ -234,19 +310,34 @@ impl ZstdDecompress {
     /// When the library refuses a setting.
     pub fn new(settings: &Settings) -> Result<ZstdDecompress, CompressionError> {
         // SAFETY: creates an own context.
-        let context = NonNull::new(unsafe { sys::ZSTD_createDCtx() }).ok_or_else(not_initialized)?;
-        let codec = ZstdDecompress { context, piece: Vec::new(), failed: None };
+        let context =
+            NonNull::new(unsafe { sys::ZSTD_createDCtx() }).ok_or_else(not_initialized)?;
+        let codec = ZstdDecompress {
+            context,
+            piece: Vec::new(),
+            failed: None,
+        };
         let raw = context.as_ptr();
         let dictionary = &settings.dictionary;
         if !dictionary.is_empty() {
             // SAFETY: the library copies the dictionary.
-            let result =
-                unsafe { sys::ZSTD_DCtx_loadDictionary(raw, dictionary.as_ptr().cast::<c_void>(), dictionary.len()) };
+            let result = unsafe {
+                sys::ZSTD_DCtx_loadDictionary(
+                    raw,
+                    dictionary.as_ptr().cast::<c_void>(),
+                    dictionary.len(),
+                )
+            };
             if failed(result) {
                 return Err(dictionary_failed());
             }
         }
-        for (number, value) in settings.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET) {
+        for (number, value) in settings
+            .parameters
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value != UNSET)
+        {
             if number != 100 {
                 return Err(parameter_failed());
             }
@@ -261,20 +352,33 @@ impl ZstdDecompress {
 }
 
 impl Codec for ZstdDecompress {
-    fn write(&mut self, _flush: u32, input: &Input, output: &mut [u8]) -> Result<Progress, CompressionError> {
+    fn write(
+        &mut self,
+        _flush: u32,
+        input: &Input,
+        output: &mut [u8],
+    ) -> Result<Progress, CompressionError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
         let mut consumed = 0;
-        let mut out = sys::ZSTD_outBuffer { dst: output.as_mut_ptr().cast::<c_void>(), size: output.len(), pos: 0 };
+        let mut out = sys::ZSTD_outBuffer {
+            dst: output.as_mut_ptr().cast::<c_void>(),
+            size: output.len(),
+            pos: 0,
+        };
         loop {
             input.copy_piece(consumed, PIECE, &mut self.piece);
             let last = consumed + self.piece.len() == input.len();
-            let mut source =
-                sys::ZSTD_inBuffer { src: self.piece.as_ptr().cast::<c_void>(), size: self.piece.len(), pos: 0 };
+            let mut source = sys::ZSTD_inBuffer {
+                src: self.piece.as_ptr().cast::<c_void>(),
+                size: self.piece.len(),
+                pos: 0,
+            };
             // SAFETY: the context is live; both buffers describe memory that is valid for this call.
-            let result =
-                unsafe { sys::ZSTD_decompressStream(self.context.as_ptr(), &raw mut out, &raw mut source) };
+            let result = unsafe {
+                sys::ZSTD_decompressStream(self.context.as_ptr(), &raw mut out, &raw mut source)
+            };
             consumed += source.pos;
             if failed(result) {
                 let error = error_of(result);
@@ -282,7 +386,10 @@ impl Codec for ZstdDecompress {
                 return Err(error);
             }
             if last || source.pos < source.size || out.pos == out.size {
-                return Ok(Progress { available_in: input.len() - consumed, available_out: out.size - out.pos });
+                return Ok(Progress {
+                    available_in: input.len() - consumed,
+                    available_out: out.size - out.pos,
+                });
             }
         }
     }
@@ -318,9 +425,20 @@ mod tests {
 
     #[test]
     fn round_trip_with_the_bytes_of_the_reference() {
-        let bytes = run(&mut ZstdCompress::new(Settings::default()).unwrap(), b"hello hello").unwrap();
+        let bytes = run(
+            &mut ZstdCompress::new(Settings::default()).unwrap(),
+            b"hello hello",
+        )
+        .unwrap();
         assert_eq!(bytes[..9], [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x0b, 0x59, 0, 0]);
-        assert_eq!(run(&mut ZstdDecompress::new(&Settings::default()).unwrap(), &bytes).unwrap(), b"hello hello");
+        assert_eq!(
+            run(
+                &mut ZstdDecompress::new(&Settings::default()).unwrap(),
+                &bytes
+            )
+            .unwrap(),
+            b"hello hello"
+        );
     }
 
     #[test]
@@ -328,26 +446,52 @@ mod tests {
         let text = vec![b'x'; PIECE * 2 + 5];
         let bytes = run(&mut ZstdCompress::new(Settings::default()).unwrap(), &text).unwrap();
         assert_eq!(bytes[4] >> 6, 2, "a four-byte content size");
-        assert_eq!(run(&mut ZstdDecompress::new(&Settings::default()).unwrap(), &bytes).unwrap(), text);
+        assert_eq!(
+            run(
+                &mut ZstdDecompress::new(&Settings::default()).unwrap(),
+                &bytes
+            )
+            .unwrap(),
+            text
+        );
     }
 
     #[test]
     fn bad_input_has_the_error_of_the_reference() {
-        let error = run(&mut ZstdDecompress::new(&Settings::default()).unwrap(), &[1, 2, 3, 4, 5]).unwrap_err();
-        assert_eq!(error, CompressionError::new("Unknown frame descriptor", "ZSTD_error_prefix_unknown", 10));
+        let error = run(
+            &mut ZstdDecompress::new(&Settings::default()).unwrap(),
+            &[1, 2, 3, 4, 5],
+        )
+        .unwrap_err();
+        assert_eq!(
+            error,
+            CompressionError::new("Unknown frame descriptor", "ZSTD_error_prefix_unknown", 10)
+        );
     }
 
     #[test]
     fn broken_promise_of_the_size_is_an_error() {
-        let settings = Settings { pledged_size: Some(7), ..Settings::default() };
+        let settings = Settings {
+            pledged_size: Some(7),
+            ..Settings::default()
+        };
         let error = run(&mut ZstdCompress::new(settings).unwrap(), b"a").unwrap_err();
-        assert_eq!(error, CompressionError::new("Src size is incorrect", "ZSTD_error_srcSize_wrong", 72));
+        assert_eq!(
+            error,
+            CompressionError::new("Src size is incorrect", "ZSTD_error_srcSize_wrong", 72)
+        );
     }
 
     #[test]
     fn unknown_parameter_is_refused() {
         let mut parameters = vec![UNSET; 403];
         parameters[101] = 100;
-        assert!(ZstdCompress::new(Settings { parameters, ..Settings::default() }).is_err());
+        assert!(
+            ZstdCompress::new(Settings {
+                parameters,
+                ..Settings::default()
+            })
+            .is_err()
+        );
     }
 }

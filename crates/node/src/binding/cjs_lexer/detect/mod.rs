@@ -19,7 +19,11 @@ pub struct Found {
 /// Finds the exports of `source`.
 pub fn detect(source: &str) -> Result<Found, Malformed> {
     let tokens = tokenize(source)?;
-    let mut detector = Detector { source, tokens: &tokens, ..Detector::default() };
+    let mut detector = Detector {
+        source,
+        tokens: &tokens,
+        ..Detector::default()
+    };
     for index in 0..tokens.len() {
         if tokens[index].kind == Kind::Word {
             detector.word(index)?;
@@ -27,7 +31,11 @@ pub fn detect(source: &str) -> Result<Found, Malformed> {
     }
     let unsafe_getters = detector.unsafe_getters;
     Ok(Found {
-        exports: detector.exports.into_iter().filter(|name| !unsafe_getters.contains(name)).collect(),
+        exports: detector
+            .exports
+            .into_iter()
+            .filter(|name| !unsafe_getters.contains(name))
+            .collect(),
         reexports: detector.reexports.into_iter().collect(),
     })
 }
@@ -58,7 +66,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn text(&self) -> &'a str {
-        self.token().map_or("", |token| &self.source[token.start..token.end])
+        self.token()
+            .map_or("", |token| &self.source[token.start..token.end])
     }
 
     /// Passes over the tokens that spell `form`, words and punctuation separated by spaces.
@@ -92,7 +101,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn is(&self, byte: u8) -> bool {
-        self.token().is_some_and(|token| token.kind == Kind::Punctuation(byte))
+        self.token()
+            .is_some_and(|token| token.kind == Kind::Punctuation(byte))
     }
 
     fn optional(&mut self, byte: u8) {
@@ -150,12 +160,19 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Detector<'a> {
     fn at(&self, index: usize) -> Cursor<'a> {
-        Cursor { source: self.source, tokens: self.tokens, index }
+        Cursor {
+            source: self.source,
+            tokens: self.tokens,
+            index,
+        }
     }
 
     fn add(&mut self, name: &str) {
-        let decoded =
-            if name.starts_with(['"', '\'']) { literal::decode(name) } else { Some(name.to_owned()) };
+        let decoded = if name.starts_with(['"', '\'']) {
+            literal::decode(name)
+        } else {
+            Some(name.to_owned())
+        };
         self.exports.extend(decoded);
     }
 
@@ -204,7 +221,9 @@ impl<'a> Detector<'a> {
                     return Err(Malformed);
                 }
             }
-            "export" if top_level && !after_dot && index + 1 < self.tokens.len() => return Err(Malformed),
+            "export" if top_level && !after_dot && index + 1 < self.tokens.len() => {
+                return Err(Malformed);
+            }
             _ => {}
         }
         Ok(())
@@ -245,7 +264,9 @@ impl<'a> Detector<'a> {
                 }
             } else {
                 let quoted = cursor.token().is_some_and(|token| token.kind == Kind::Text);
-                let Some(name) = cursor.identifier().or_else(|| cursor.literal()) else { return };
+                let Some(name) = cursor.identifier().or_else(|| cursor.literal()) else {
+                    return;
+                };
                 if cursor.punctuation(b':').is_some() {
                     if cursor.identifier().is_none() {
                         return;
@@ -299,8 +320,12 @@ impl<'a> Detector<'a> {
 
     /// Remembers the variable in `var name = require('specifier')`.
     fn required_variable(&mut self, index: usize, mut cursor: Cursor<'a>) {
-        let Some(specifier) = cursor.require() else { return };
-        let Some(start) = index.checked_sub(3) else { return };
+        let Some(specifier) = cursor.require() else {
+            return;
+        };
+        let Some(start) = index.checked_sub(3) else {
+            return;
+        };
         let mut before = self.at(start);
         if !matches!(before.text(), "var" | "let" | "const") {
             return;
@@ -347,7 +372,10 @@ impl<'a> Detector<'a> {
             }
             cursor.punctuation(b')')?;
         }
-        if cursor.attempt(|cursor| assign_member(cursor, key, module)).is_none() {
+        if cursor
+            .attempt(|cursor| assign_member(cursor, key, module))
+            .is_none()
+        {
             define_member(cursor, key, module)?;
         }
         cursor.form("} )")?;

@@ -10,19 +10,34 @@ fn reexports(source: &str) -> Vec<String> {
 
 #[test]
 fn assignments_to_members_count_at_any_depth() {
-    assert_eq!(exports("exports.a = 1; if (x) { module.exports['b c'] = 2 } a.exports.d = 3"), ["a", "b c"]);
+    assert_eq!(
+        exports("exports.a = 1; if (x) { module.exports['b c'] = 2 } a.exports.d = 3"),
+        ["a", "b c"]
+    );
 }
 
 #[test]
 fn object_literals_count_up_to_the_first_other_expression() {
-    assert_eq!(exports("module.exports = { a, b: c, 'd': e, f: 1, g }"), ["a", "b", "d"]);
-    assert_eq!(exports("0 && (module.exports = { a, b, ...require('x') })"), ["a", "b"]);
-    assert_eq!(reexports("0 && (module.exports = { a, ...require('x') })"), ["x"]);
+    assert_eq!(
+        exports("module.exports = { a, b: c, 'd': e, f: 1, g }"),
+        ["a", "b", "d"]
+    );
+    assert_eq!(
+        exports("0 && (module.exports = { a, b, ...require('x') })"),
+        ["a", "b"]
+    );
+    assert_eq!(
+        reexports("0 && (module.exports = { a, ...require('x') })"),
+        ["x"]
+    );
 }
 
 #[test]
 fn a_later_replacement_drops_earlier_reexports() {
-    assert_eq!(reexports("module.exports = require('a'); module.exports = require('b')"), ["b"]);
+    assert_eq!(
+        reexports("module.exports = require('a'); module.exports = require('b')"),
+        ["b"]
+    );
 }
 
 #[test]
@@ -39,7 +54,12 @@ fn defined_properties_count_where_their_getters_run_no_code() {
 
 #[test]
 fn typescript_and_babel_star_exports_are_reexports() {
-    assert_eq!(reexports("__exportStar(require('a'), exports); tslib_1.__exportStar(require('b'), exports)"), ["a", "b"]);
+    assert_eq!(
+        reexports(
+            "__exportStar(require('a'), exports); tslib_1.__exportStar(require('b'), exports)"
+        ),
+        ["a", "b"]
+    );
     assert_eq!(reexports("__export(require('c'))"), ["c"]);
     let source = "
         var _x = require('x');

@@ -34,7 +34,11 @@ pub fn private(
 }
 
 /// The key at `index` for what needs the public part only.
-pub fn any(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>, index: i32) -> Result<Pkey> {
+pub fn any(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    index: i32,
+) -> Result<Pkey> {
     match read(scope, args, index, false)? {
         KeyData::Private(key) | KeyData::Public(key) => Ok(key),
         KeyData::Secret(_) => Err(input::invalid("key", "an asymmetric key")),
@@ -60,11 +64,14 @@ fn read(
     };
     match format {
         format::JWK => {
-            let object = value.try_cast().map_err(|_| input::invalid("key", "a JWK object"))?;
+            let object = value
+                .try_cast()
+                .map_err(|_| input::invalid("key", "a JWK object"))?;
             match jwk::import(scope, object)? {
-                KeyData::Public(_) if private => {
-                    Err(CryptoError::type_error("ERR_CRYPTO_INVALID_JWK", "Invalid JWK private key"))
-                }
+                KeyData::Public(_) if private => Err(CryptoError::type_error(
+                    "ERR_CRYPTO_INVALID_JWK",
+                    "Invalid JWK private key",
+                )),
                 data => Ok(data),
             }
         }
@@ -78,7 +85,11 @@ fn read(
             let curve = input::optional_string(scope, args.get(index + 4), "namedCurve")?;
             let bytes = input::bytes(scope, value, "key")?;
             let key = raw::import(&name, &bytes, part, curve.as_deref())?;
-            Ok(if part == Part::Public { KeyData::Public(key) } else { KeyData::Private(key) })
+            Ok(if part == Part::Public {
+                KeyData::Public(key)
+            } else {
+                KeyData::Private(key)
+            })
         }
         format::DER | format::PEM => {
             let structure = match args.get(index + 2) {

@@ -39,7 +39,10 @@ struct Classes {
     internal_crypto_key: RefCell<Option<v8::Global<v8::Function>>>,
 }
 
-fn handle_data(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Result<KeyData> {
+fn handle_data(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Result<KeyData> {
     wrap::unwrap::<KeyObjectHandle>(scope, value)
         .and_then(|handle| handle.data())
         .ok_or_else(|| input::invalid("handle", "a KeyObjectHandle"))
@@ -70,7 +73,16 @@ fn new_crypto_key(
     let data = attempt!(scope, handle_data(scope, args.get(0)));
     let usages = attempt!(scope, input::uint32(scope, args.get(2), "usages"));
     let algorithm = v8::Global::new(scope, args.get(1));
-    wrap::wrap(scope, args.this(), NativeCryptoKey { data, algorithm, usages, extractable: args.get(3).is_true() });
+    wrap::wrap(
+        scope,
+        args.this(),
+        NativeCryptoKey {
+            data,
+            algorithm,
+            usages,
+            extractable: args.get(3).is_true(),
+        },
+    );
 }
 
 /// Calls `callback` with the base class; its result is an array of classes.
@@ -103,7 +115,9 @@ fn create_crypto_key_class(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(classes) = derive(scope, args.get(0), "NativeCryptoKey") else { return };
+    let Some(classes) = derive(scope, args.get(0), "NativeCryptoKey") else {
+        return;
+    };
     let internal = classes
         .to_object(scope)
         .and_then(|classes| classes.get_index(scope, 1))
@@ -123,7 +137,11 @@ pub fn create_crypto_key<'s>(
     usages: u32,
     extractable: bool,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let class = Env::of(scope).state::<Classes>().internal_crypto_key.borrow().clone();
+    let class = Env::of(scope)
+        .state::<Classes>()
+        .internal_crypto_key
+        .borrow()
+        .clone();
     let Some(class) = class else {
         CryptoError::operation_failed("CryptoKey is not set up").throw(scope);
         return None;
@@ -132,7 +150,9 @@ pub fn create_crypto_key<'s>(
     let handle = handle::create(scope, data)?.into();
     let usages = v8::Integer::new_from_unsigned(scope, usages).into();
     let extractable = v8::Boolean::new(scope, extractable).into();
-    class.new_instance(scope, &[handle, algorithm, usages, extractable]).map(Into::into)
+    class
+        .new_instance(scope, &[handle, algorithm, usages, extractable])
+        .map(Into::into)
 }
 
 fn invalid_this(scope: &mut v8::PinScope<'_, '_>, class: &str) {
@@ -149,7 +169,9 @@ fn key_object_slots(
     let Some(key) = wrap::unwrap::<NativeKeyObject>(scope, args.get(0)) else {
         return invalid_this(scope, "KeyObject");
     };
-    let Some(handle) = handle::create(scope, key.data.clone()) else { return };
+    let Some(handle) = handle::create(scope, key.data.clone()) else {
+        return;
+    };
     let kind = v8::Integer::new_from_unsigned(scope, handle::type_number(&key.data)).into();
     rv.set(v8::Array::new_with_elements(scope, &[kind, handle.into()]).into());
 }
@@ -163,7 +185,9 @@ fn crypto_key_slots(
     let Some(key) = wrap::unwrap::<NativeCryptoKey>(scope, args.get(0)) else {
         return invalid_this(scope, "CryptoKey");
     };
-    let Some(handle) = handle::create(scope, key.data.clone()) else { return };
+    let Some(handle) = handle::create(scope, key.data.clone()) else {
+        return;
+    };
     let slots = [
         v8::Integer::new_from_unsigned(scope, handle::type_number(&key.data)).into(),
         v8::Boolean::new(scope, key.extractable).into(),

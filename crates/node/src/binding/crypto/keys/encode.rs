@@ -40,11 +40,19 @@ pub fn public_encoding(
     index: i32,
 ) -> Result<Encoding> {
     let number = |scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name| {
-        if value.is_null_or_undefined() { Ok(None) } else { input::uint32(scope, value, name).map(Some) }
+        if value.is_null_or_undefined() {
+            Ok(None)
+        } else {
+            input::uint32(scope, value, name).map(Some)
+        }
     };
     let format = number(scope, args.get(index), "format")?;
     let kind = number(scope, args.get(index + 1), "type")?;
-    Ok(Encoding { format, kind, encryption: None })
+    Ok(Encoding {
+        format,
+        kind,
+        encryption: None,
+    })
 }
 
 /// Reads `format, type, cipher, passphrase` at `index`.
@@ -56,7 +64,8 @@ pub fn private_encoding(
     let mut encoding = public_encoding(scope, args, index)?;
     if let Some(name) = input::optional_string(scope, args.get(index + 2), "cipher")? {
         let cipher = cipher_ffi::cipher(&name)?;
-        let phrase = input::optional_bytes(scope, args.get(index + 3), "passphrase")?.unwrap_or_default();
+        let phrase =
+            input::optional_bytes(scope, args.get(index + 3), "passphrase")?.unwrap_or_default();
         encoding.encryption = Some((cipher, phrase));
     }
     Ok(encoding)
@@ -68,7 +77,9 @@ pub fn encode<'s>(
     data: KeyData,
     encoding: &Encoding,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let Some(format) = encoding.format else { return super::handle::create(scope, data).map(Into::into) };
+    let Some(format) = encoding.format else {
+        return super::handle::create(scope, data).map(Into::into);
+    };
     let result = match (format, &data) {
         (format::JWK, _) => {
             let target = v8::Object::new(scope);
@@ -76,12 +87,15 @@ pub fn encode<'s>(
         }
         (_, KeyData::Secret(bytes)) => Ok(convert::buffer(scope, bytes.to_vec())),
         (format::RAW_PUBLIC, KeyData::Public(key) | KeyData::Private(key)) => {
-            super::raw::public(key, encoding.kind.unwrap_or(4)).map(|bytes| convert::buffer(scope, bytes))
+            super::raw::public(key, encoding.kind.unwrap_or(4))
+                .map(|bytes| convert::buffer(scope, bytes))
         }
         (format::RAW_PRIVATE, KeyData::Private(key)) => {
             super::raw::private(key).map(|bytes| convert::buffer(scope, bytes))
         }
-        (format::RAW_SEED, KeyData::Private(key)) => super::raw::seed(key).map(|bytes| convert::buffer(scope, bytes)),
+        (format::RAW_SEED, KeyData::Private(key)) => {
+            super::raw::seed(key).map(|bytes| convert::buffer(scope, bytes))
+        }
         (format::DER | format::PEM, KeyData::Public(key)) => {
             write_public(key, encoding).map(|bytes| text_or_buffer(scope, format, bytes))
         }
@@ -99,7 +113,11 @@ pub fn encode<'s>(
     }
 }
 
-fn text_or_buffer<'s>(scope: &mut v8::PinScope<'s, '_>, format: u32, bytes: Vec<u8>) -> v8::Local<'s, v8::Value> {
+fn text_or_buffer<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    format: u32,
+    bytes: Vec<u8>,
+) -> v8::Local<'s, v8::Value> {
     if format == format::PEM {
         exception::string(scope, &String::from_utf8_lossy(&bytes)).into()
     } else {
@@ -108,7 +126,10 @@ fn text_or_buffer<'s>(scope: &mut v8::PinScope<'s, '_>, format: u32, bytes: Vec<
 }
 
 fn structure(encoding: &Encoding) -> Result<Structure> {
-    encoding.kind.and_then(Structure::from_number).ok_or_else(|| input::invalid("type", "a key structure"))
+    encoding
+        .kind
+        .and_then(Structure::from_number)
+        .ok_or_else(|| input::invalid("type", "a key structure"))
 }
 
 fn write_public(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
@@ -125,18 +146,28 @@ fn write_public(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
                 let mut der = std::ptr::null_mut();
                 let length = ffi::i2d_PublicKey(key.as_ptr(), &mut der);
                 check(length, FAILED)?;
-                let bytes = std::slice::from_raw_parts(der, usize::try_from(length).unwrap_or(0)).to_vec();
+                let bytes =
+                    std::slice::from_raw_parts(der, usize::try_from(length).unwrap_or(0)).to_vec();
                 ossl::CRYPTO_free(der.cast(), c"".as_ptr(), 0);
                 if !pem {
                     return Ok(bytes);
                 }
                 let name = c"RSA PUBLIC KEY".as_ptr();
                 check(
-                    ffi::PEM_write_bio(bio.as_ptr(), name, c"".as_ptr(), bytes.as_ptr(), length.into()),
+                    ffi::PEM_write_bio(
+                        bio.as_ptr(),
+                        name,
+                        c"".as_ptr(),
+                        bytes.as_ptr(),
+                        length.into(),
+                    ),
                     FAILED,
                 )?;
             }
-            Structure::Spki if pem => check(ossl::PEM_write_bio_PUBKEY(bio.as_ptr(), key.as_ptr()), FAILED)?,
+            Structure::Spki if pem => check(
+                ossl::PEM_write_bio_PUBKEY(bio.as_ptr(), key.as_ptr()),
+                FAILED,
+            )?,
             Structure::Spki => check(ossl::i2d_PUBKEY_bio(bio.as_ptr(), key.as_ptr()), FAILED)?,
             _ => return Err(input::invalid("type", "a structure of public keys")),
         }
@@ -151,15 +182,27 @@ fn write_private(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
     let (cipher, phrase, length) = match &encoding.encryption {
         // An empty phrase is still one: null would mean that OpenSSL asks for it.
         Some((cipher, phrase)) => {
-            let pointer = if phrase.is_empty() { c"".as_ptr().cast() } else { phrase.as_ptr() };
-            (cipher.as_ptr().cast_const(), pointer, ffi::int(phrase.len()).ok_or_else(CryptoError::out_of_memory)?)
+            let pointer = if phrase.is_empty() {
+                c"".as_ptr().cast()
+            } else {
+                phrase.as_ptr()
+            };
+            (
+                cipher.as_ptr().cast_const(),
+                pointer,
+                ffi::int(phrase.len()).ok_or_else(CryptoError::out_of_memory)?,
+            )
         }
         None => (std::ptr::null(), std::ptr::null(), 0),
     };
     let structure = structure(encoding)?;
     match structure {
-        Structure::Pkcs1 if key.type_name() != "RSA" => return Err(CryptoError::operation_failed(FAILED)),
-        Structure::Sec1 if key.type_name() != "EC" => return Err(CryptoError::operation_failed(FAILED)),
+        Structure::Pkcs1 if key.type_name() != "RSA" => {
+            return Err(CryptoError::operation_failed(FAILED));
+        }
+        Structure::Sec1 if key.type_name() != "EC" => {
+            return Err(CryptoError::operation_failed(FAILED));
+        }
         _ => {}
     }
     let null = std::ptr::null_mut();
@@ -184,15 +227,17 @@ fn write_private(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
                 None,
                 null,
             ),
-            (Structure::Pkcs1 | Structure::Sec1, true) => ffi::PEM_write_bio_PrivateKey_traditional(
-                bio.as_ptr(),
-                key.as_ptr(),
-                cipher,
-                phrase,
-                length,
-                None,
-                null,
-            ),
+            (Structure::Pkcs1 | Structure::Sec1, true) => {
+                ffi::PEM_write_bio_PrivateKey_traditional(
+                    bio.as_ptr(),
+                    key.as_ptr(),
+                    cipher,
+                    phrase,
+                    length,
+                    None,
+                    null,
+                )
+            }
             (Structure::Pkcs1 | Structure::Sec1, false) => {
                 let mut der = std::ptr::null_mut();
                 let length = ossl::i2d_PrivateKey(key.as_ptr(), &mut der);
@@ -203,7 +248,9 @@ fn write_private(key: &Pkey, encoding: &Encoding) -> Result<Vec<u8>> {
                 }
                 length
             }
-            (Structure::Spki, _) => return Err(input::invalid("type", "a structure of private keys")),
+            (Structure::Spki, _) => {
+                return Err(input::invalid("type", "a structure of private keys"));
+            }
         }
     };
     check(status, FAILED)?;

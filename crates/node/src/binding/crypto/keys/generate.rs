@@ -47,7 +47,11 @@ fn new_secret_key_job(
 ) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let bits = attempt!(scope, input::length(scope, args.get(1), "length"));
-    let length = if mode == Mode::WebCrypto { bits.div_ceil(8) } else { bits / 8 };
+    let length = if mode == Mode::WebCrypto {
+        bits.div_ceil(8)
+    } else {
+        bits / 8
+    };
     let unused = length * 8 - bits.min(length * 8);
     let options = match mode {
         Mode::WebCrypto => Some(CryptoKeyOptions {
@@ -67,12 +71,20 @@ fn new_secret_key_job(
         Ok(Output::Secret(key))
     };
     let encode: Encode = Box::new(move |scope, output| {
-        let Output::Secret(key) = output else { return None };
+        let Output::Secret(key) = output else {
+            return None;
+        };
         let data = KeyData::Secret(Arc::new(key));
         match options {
             Some(options) => {
                 let algorithm = v8::Local::new(scope, &options.algorithm);
-                create_crypto_key(scope, data, algorithm, options.private_usages, options.extractable)
+                create_crypto_key(
+                    scope,
+                    data,
+                    algorithm,
+                    options.private_usages,
+                    options.extractable,
+                )
             }
             None => handle::create(scope, data).map(Into::into),
         }
@@ -91,8 +103,14 @@ fn create_pair(
     let encode: Encode = if mode == Mode::WebCrypto {
         let options = CryptoKeyOptions {
             algorithm: v8::Global::new(scope, args.get(index)),
-            public_usages: attempt!(scope, input::uint32(scope, args.get(index + 1), "publicUsages")),
-            private_usages: attempt!(scope, input::uint32(scope, args.get(index + 2), "privateUsages")),
+            public_usages: attempt!(
+                scope,
+                input::uint32(scope, args.get(index + 1), "publicUsages")
+            ),
+            private_usages: attempt!(
+                scope,
+                input::uint32(scope, args.get(index + 2), "privateUsages")
+            ),
             extractable: args.get(index + 3).is_true(),
         };
         Box::new(move |scope, output| encode_crypto_keys(scope, output, &options))
@@ -101,7 +119,14 @@ fn create_pair(
         let private = attempt!(scope, encode::private_encoding(scope, args, index + 2));
         Box::new(move |scope, output| encode_pair(scope, output, &public, &private))
     };
-    job::create_with(scope, args, mode, "KEYPAIRGENREQUEST", move || generate().map(Output::Key), encode);
+    job::create_with(
+        scope,
+        args,
+        mode,
+        "KEYPAIRGENREQUEST",
+        move || generate().map(Output::Key),
+        encode,
+    );
 }
 
 /// `[publicKey, privateKey]`
@@ -111,7 +136,9 @@ fn encode_pair<'s>(
     public: &Encoding,
     private: &Encoding,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let Output::Key(key) = output else { return None };
+    let Output::Key(key) = output else {
+        return None;
+    };
     let public = encode::encode(scope, KeyData::Public(key.clone()), public)?;
     let private = encode::encode(scope, KeyData::Private(key), private)?;
     Some(v8::Array::new_with_elements(scope, &[public, private]).into())
@@ -123,11 +150,24 @@ fn encode_crypto_keys<'s>(
     output: Output,
     options: &CryptoKeyOptions,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let Output::Key(key) = output else { return None };
+    let Output::Key(key) = output else {
+        return None;
+    };
     let algorithm = v8::Local::new(scope, &options.algorithm);
-    let public = create_crypto_key(scope, KeyData::Public(key.clone()), algorithm, options.public_usages, true)?;
-    let private =
-        create_crypto_key(scope, KeyData::Private(key), algorithm, options.private_usages, options.extractable)?;
+    let public = create_crypto_key(
+        scope,
+        KeyData::Public(key.clone()),
+        algorithm,
+        options.public_usages,
+        true,
+    )?;
+    let private = create_crypto_key(
+        scope,
+        KeyData::Private(key),
+        algorithm,
+        options.private_usages,
+        options.extractable,
+    )?;
     let pair = v8::Object::new(scope);
     convert::set(scope, pair, "publicKey", public);
     convert::set(scope, pair, "privateKey", private);
@@ -143,22 +183,34 @@ fn new_rsa_job(
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     /// `kKeyVariantRSA_PSS`
     const PSS: u32 = 1;
-    let pss = attempt!(scope, input::uint32(scope, args.get(1), "variant")) == PSS && mode != Mode::WebCrypto;
+    let pss = attempt!(scope, input::uint32(scope, args.get(1), "variant")) == PSS
+        && mode != Mode::WebCrypto;
     let bits = attempt!(scope, input::uint32(scope, args.get(2), "modulusLength"));
     let exponent = attempt!(scope, input::uint32(scope, args.get(3), "publicExponent"));
     // OpenSSL generates up to this size; a larger one would take longer than anybody waits.
     if bits > 16_384 {
-        return CryptoError::range_error("ERR_OUT_OF_RANGE", "modulusLength is too big").throw(scope);
+        return CryptoError::range_error("ERR_OUT_OF_RANGE", "modulusLength is too big")
+            .throw(scope);
     }
     let (mut hash, mut mgf1, mut salt) = (None, None, None);
     if pss {
-        let name = attempt!(scope, input::optional_string(scope, args.get(4), "hashAlgorithm"));
+        let name = attempt!(
+            scope,
+            input::optional_string(scope, args.get(4), "hashAlgorithm")
+        );
         hash = attempt!(scope, named_digest(name, "Invalid digest"));
-        let name = attempt!(scope, input::optional_string(scope, args.get(5), "mgf1HashAlgorithm"));
+        let name = attempt!(
+            scope,
+            input::optional_string(scope, args.get(5), "mgf1HashAlgorithm")
+        );
         mgf1 = attempt!(scope, named_digest(name, "Invalid MGF1 digest"));
-        salt = attempt!(scope, input::optional_int32(scope, args.get(6), "saltLength"));
+        salt = attempt!(
+            scope,
+            input::optional_int32(scope, args.get(6), "saltLength")
+        );
         if salt.is_some_and(|salt| salt < 0) {
-            return CryptoError::range_error("ERR_OUT_OF_RANGE", "salt length is out of range").throw(scope);
+            return CryptoError::range_error("ERR_OUT_OF_RANGE", "salt length is out of range")
+                .throw(scope);
         }
     }
     let index = if pss { 7 } else { 4 };
@@ -169,17 +221,34 @@ fn new_rsa_job(
         unsafe {
             let ctx = context.as_ptr();
             check(ossl::EVP_PKEY_keygen_init(ctx), FAILED)?;
-            check(ossl::EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits as i32), FAILED)?;
-            check(ossl::EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, exponent.as_ptr()), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits as i32),
+                FAILED,
+            )?;
+            check(
+                ossl::EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, exponent.as_ptr()),
+                FAILED,
+            )?;
             if let Some(hash) = &hash {
-                check(ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx, hash.as_ptr()), FAILED)?;
+                check(
+                    ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx, hash.as_ptr()),
+                    FAILED,
+                )?;
             }
             // RFC 8017 recommends the same digest for both and a salt of its size; OpenSSL would take SHA-1.
             if let Some(mgf1) = mgf1.as_ref().or(hash.as_ref()) {
-                check(ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx, mgf1.as_ptr()), FAILED)?;
+                check(
+                    ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx, mgf1.as_ptr()),
+                    FAILED,
+                )?;
             }
-            if let Some(salt) = salt.or_else(|| hash.as_ref().and_then(|hash| ffi::int(hash.size()))) {
-                check(ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, salt), FAILED)?;
+            if let Some(salt) =
+                salt.or_else(|| hash.as_ref().and_then(|hash| ffi::int(hash.size())))
+            {
+                check(
+                    ffi::EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, salt),
+                    FAILED,
+                )?;
             }
         }
         context.generate()
@@ -191,7 +260,10 @@ fn named_digest(name: Option<String>, message: &str) -> Result<Option<Md>> {
     let md = Md::fetch(&name);
     match md {
         Some(md) => Ok(Some(md)),
-        None => Err(CryptoError::type_error("ERR_CRYPTO_INVALID_DIGEST", format!("{message}: {name}"))),
+        None => Err(CryptoError::type_error(
+            "ERR_CRYPTO_INVALID_DIGEST",
+            format!("{message}: {name}"),
+        )),
     }
 }
 
@@ -205,7 +277,8 @@ fn new_dsa_job(
     let bits = attempt!(scope, input::uint32(scope, args.get(1), "modulusLength"));
     let divisor = attempt!(scope, input::int32(scope, args.get(2), "divisorLength"));
     if bits > 10_000 {
-        return CryptoError::range_error("ERR_OUT_OF_RANGE", "modulusLength is too big").throw(scope);
+        return CryptoError::range_error("ERR_OUT_OF_RANGE", "modulusLength is too big")
+            .throw(scope);
     }
     create_pair(scope, &args, mode, 3, move || {
         let context = PkeyCtx::named(c"DSA")?;
@@ -214,9 +287,15 @@ fn new_dsa_job(
         let parameters = unsafe {
             let ctx = context.as_ptr();
             check(ossl::EVP_PKEY_paramgen_init(ctx), FAILED)?;
-            check(ossl::EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, bits as i32), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, bits as i32),
+                FAILED,
+            )?;
             if divisor >= 0 {
-                check(ffi::EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx, divisor), FAILED)?;
+                check(
+                    ffi::EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx, divisor),
+                    FAILED,
+                )?;
             }
             check(ossl::EVP_PKEY_paramgen(ctx, &mut parameters), FAILED)?;
             Pkey::own(parameters).ok_or_else(|| CryptoError::capture(FAILED))?
@@ -229,7 +308,10 @@ fn new_dsa_job(
 pub fn generate_from(parameters: &Pkey) -> Result<Pkey> {
     let context = PkeyCtx::new(parameters)?;
     // SAFETY: the context is live.
-    check(unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) }, FAILED)?;
+    check(
+        unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) },
+        FAILED,
+    )?;
     context.generate()
 }
 
@@ -241,9 +323,13 @@ fn new_ec_job(
 ) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let name = attempt!(scope, input::string(scope, args.get(1), "namedCurve"));
-    let encoding = attempt!(scope, input::optional_int32(scope, args.get(2), "paramEncoding"));
+    let encoding = attempt!(
+        scope,
+        input::optional_int32(scope, args.get(2), "paramEncoding")
+    );
     let Some(nid) = curve_nid(&name) else {
-        return CryptoError::type_error("ERR_CRYPTO_INVALID_CURVE", "Invalid EC curve name").throw(scope);
+        return CryptoError::type_error("ERR_CRYPTO_INVALID_CURVE", "Invalid EC curve name")
+            .throw(scope);
     };
     create_pair(scope, &args, mode, 3, move || {
         let context = PkeyCtx::named(c"EC")?;
@@ -251,8 +337,14 @@ fn new_ec_job(
         unsafe {
             let ctx = context.as_ptr();
             check(ossl::EVP_PKEY_keygen_init(ctx), FAILED)?;
-            check(ossl::EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, nid), FAILED)?;
-            check(ffi::EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding.unwrap_or(1)), FAILED)?;
+            check(
+                ossl::EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, nid),
+                FAILED,
+            )?;
+            check(
+                ffi::EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding.unwrap_or(1)),
+                FAILED,
+            )?;
         }
         context.generate()
     });
@@ -269,7 +361,10 @@ fn new_nid_job(
     create_pair(scope, &args, mode, 2, move || {
         let context = PkeyCtx::numbered(nid)?;
         // SAFETY: the context is live.
-        check(unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) }, FAILED)?;
+        check(
+            unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) },
+            FAILED,
+        )?;
         context.generate()
     });
 }
@@ -296,8 +391,14 @@ fn new_dh_job(
             let parameters = unsafe {
                 let ctx = context.as_ptr();
                 check(ossl::EVP_PKEY_paramgen_init(ctx), FAILED)?;
-                check(ossl::EVP_PKEY_CTX_set_dh_paramgen_prime_len(ctx, bits), FAILED)?;
-                check(ossl::EVP_PKEY_CTX_set_dh_paramgen_generator(ctx, generator as i32), FAILED)?;
+                check(
+                    ossl::EVP_PKEY_CTX_set_dh_paramgen_prime_len(ctx, bits),
+                    FAILED,
+                )?;
+                check(
+                    ossl::EVP_PKEY_CTX_set_dh_paramgen_generator(ctx, generator as i32),
+                    FAILED,
+                )?;
                 check(ossl::EVP_PKEY_paramgen(ctx, &mut parameters), FAILED)?;
                 Pkey::own(parameters).ok_or_else(|| CryptoError::capture(FAILED))?
             };

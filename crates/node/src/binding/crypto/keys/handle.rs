@@ -34,7 +34,10 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// A handle of `data`; `None` leaves an exception pending.
-pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>, data: KeyData) -> Option<v8::Local<'s, v8::Object>> {
+pub fn create<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    data: KeyData,
+) -> Option<v8::Local<'s, v8::Object>> {
     let constructor = class_template(scope, "KeyObjectHandle")?.get_function(scope)?;
     let object = constructor.new_instance(scope, &[])?;
     wrap::unwrap::<KeyObjectHandle>(scope, object.into())?.set(data);
@@ -52,15 +55,27 @@ fn new_handle(
     wrap::wrap(scope, args.this(), KeyObjectHandle::default());
 }
 
-fn handle_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Rc<KeyObjectHandle>> {
-    wrap::unwrap::<KeyObjectHandle>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "a key handle"))
+fn handle_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Rc<KeyObjectHandle>> {
+    wrap::unwrap::<KeyObjectHandle>(scope, args.this().into())
+        .ok_or_else(|| input::invalid("this", "a key handle"))
 }
 
-fn data_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<KeyData> {
-    handle_of(scope, args)?.data().ok_or_else(|| input::invalid("this", "a key handle with a key"))
+fn data_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<KeyData> {
+    handle_of(scope, args)?
+        .data()
+        .ok_or_else(|| input::invalid("this", "a key handle with a key"))
 }
 
-fn asymmetric(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Pkey> {
+fn asymmetric(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Pkey> {
     match data_of(scope, args)? {
         KeyData::Public(key) | KeyData::Private(key) => Ok(key),
         KeyData::Secret(_) => Err(input::invalid("this", "an asymmetric key")),
@@ -78,13 +93,23 @@ fn init(
     handle.set(data);
 }
 
-fn read(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<KeyData> {
+fn read(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<KeyData> {
     match input::uint32(scope, args.get(0), "keyType")? {
         0 if args.get(2).is_uint32() && args.get(2).uint32_value(scope) == Some(format::JWK) => {
-            let object = args.get(1).try_cast().map_err(|_| input::invalid("key", "a JWK object"))?;
+            let object = args
+                .get(1)
+                .try_cast()
+                .map_err(|_| input::invalid("key", "a JWK object"))?;
             jwk::import_secret(scope, object)
         }
-        0 => Ok(KeyData::Secret(Arc::new(input::bytes(scope, args.get(1), "key")?))),
+        0 => Ok(KeyData::Secret(Arc::new(input::bytes(
+            scope,
+            args.get(1),
+            "key",
+        )?))),
         1 => match argument::public_or_private(scope, args, 1)? {
             KeyData::Public(key) | KeyData::Private(key) => Ok(KeyData::Public(key)),
             KeyData::Secret(_) => Err(input::invalid("key", "an asymmetric key")),
@@ -181,7 +206,10 @@ fn export_jwk(
     let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return exception::throw_invalid_argument(scope, "The target must be an object");
     };
-    attempt!(scope, jwk::export(scope, &data, target, args.get(1).is_true()));
+    attempt!(
+        scope,
+        jwk::export(scope, &data, target, args.get(1).is_true())
+    );
     rv.set(target.into());
 }
 
@@ -195,7 +223,10 @@ fn raw_public_key(
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn private_of(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Result<Pkey> {
+fn private_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Pkey> {
     match data_of(scope, args)? {
         KeyData::Private(key) => Ok(key),
         _ => Err(input::invalid("this", "a private key")),
@@ -276,12 +307,19 @@ fn key_detail(
 
 /// The restrictions of an RSA-PSS key. OpenSSL leaves out what is the standard's default.
 fn pss_detail(scope: &mut v8::PinScope<'_, '_>, key: &Pkey, target: v8::Local<'_, v8::Object>) {
-    let (digest, mgf1, salt) = (key.text(c"digest"), key.text(c"mgf1-digest"), key.int(c"saltlen"));
+    let (digest, mgf1, salt) = (
+        key.text(c"digest"),
+        key.text(c"mgf1-digest"),
+        key.int(c"saltlen"),
+    );
     if digest.is_none() && mgf1.is_none() && salt.is_none() {
         return;
     }
     let name = |name: Option<String>| match name.as_deref() {
-        Some(name) => name.to_ascii_lowercase().replace("sha2-", "sha").replace('/', "-"),
+        Some(name) => name
+            .to_ascii_lowercase()
+            .replace("sha2-", "sha")
+            .replace('/', "-"),
         None => "sha1".to_owned(),
     };
     let value = exception::string(scope, &name(digest)).into();
@@ -298,11 +336,17 @@ fn equals(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let one = attempt!(scope, data_of(scope, &args));
-    let other = wrap::unwrap::<KeyObjectHandle>(scope, args.get(0)).and_then(|handle| handle.data());
-    let other = attempt!(scope, other.ok_or_else(|| CryptoError::type_error("ERR_INVALID_ARG_TYPE", "Not a key")));
+    let other =
+        wrap::unwrap::<KeyObjectHandle>(scope, args.get(0)).and_then(|handle| handle.data());
+    let other = attempt!(
+        scope,
+        other.ok_or_else(|| CryptoError::type_error("ERR_INVALID_ARG_TYPE", "Not a key"))
+    );
     rv.set_bool(match (&one, &other) {
         (KeyData::Secret(a), KeyData::Secret(b)) => digest::equal(a, b),
-        (KeyData::Public(a), KeyData::Public(b)) | (KeyData::Private(a), KeyData::Private(b)) => a.same_as(b),
+        (KeyData::Public(a), KeyData::Public(b)) | (KeyData::Private(a), KeyData::Private(b)) => {
+            a.same_as(b)
+        }
         _ => false,
     });
 }

@@ -14,8 +14,12 @@ use crate::exception;
 use crate::string_bytes::{self, Encoding};
 
 /// Curves that JWK names.
-const CURVES: [(&str, &str); 4] =
-    [("P-256", "prime256v1"), ("secp256k1", "secp256k1"), ("P-384", "secp384r1"), ("P-521", "secp521r1")];
+const CURVES: [(&str, &str); 4] = [
+    ("P-256", "prime256v1"),
+    ("secp256k1", "secp256k1"),
+    ("P-384", "secp384r1"),
+    ("P-521", "secp521r1"),
+];
 
 /// JWK's names of RSA's numbers and OpenSSL's.
 const RSA_PUBLIC: [(&str, &CStr); 2] = [("n", c"n"), ("e", c"e")];
@@ -76,7 +80,10 @@ pub fn export(
             set_bytes(scope, target, "pub", &bytes);
             Ok(())
         }
-        _ => Err(CryptoError::error("ERR_CRYPTO_JWK_UNSUPPORTED_KEY_TYPE", "Unsupported JWK Key Type.")),
+        _ => Err(CryptoError::error(
+            "ERR_CRYPTO_JWK_UNSUPPORTED_KEY_TYPE",
+            "Unsupported JWK Key Type.",
+        )),
     }
 }
 
@@ -89,7 +96,9 @@ fn export_rsa(
     set_text(scope, target, "kty", "RSA");
     let private = if private { &RSA_PRIVATE[..] } else { &[] };
     for (name, parameter) in RSA_PUBLIC.iter().chain(private) {
-        let number = key.number(parameter).ok_or_else(|| CryptoError::operation_failed("Failed to export the key"))?;
+        let number = key
+            .number(parameter)
+            .ok_or_else(|| CryptoError::operation_failed("Failed to export the key"))?;
         let bytes = number.to_bytes()?;
         set_bytes(scope, target, name, &bytes);
     }
@@ -105,29 +114,48 @@ fn export_ec(
     let name = key.text(c"group").unwrap_or_default();
     let Some((crv, _)) = CURVES.iter().find(|(_, openssl)| *openssl == name) else {
         let message = format!("Unsupported JWK EC curve: {name}.");
-        return Err(CryptoError::error("ERR_CRYPTO_JWK_UNSUPPORTED_CURVE", message));
+        return Err(CryptoError::error(
+            "ERR_CRYPTO_JWK_UNSUPPORTED_CURVE",
+            message,
+        ));
     };
     let (_, group) = raw::curve(key)?;
     let failed = || CryptoError::operation_failed("Failed to export the key");
     set_text(scope, target, "kty", "EC");
     for (name, parameter) in [("x", c"qx"), ("y", c"qy")] {
-        let bytes = key.number(parameter).ok_or_else(failed)?.to_padded_bytes(group.field_length())?;
+        let bytes = key
+            .number(parameter)
+            .ok_or_else(failed)?
+            .to_padded_bytes(group.field_length())?;
         set_bytes(scope, target, name, &bytes);
     }
     set_text(scope, target, "crv", crv);
     if private {
-        let bytes = key.number(c"priv").ok_or_else(failed)?.to_padded_bytes(group.order_length()?)?;
+        let bytes = key
+            .number(c"priv")
+            .ok_or_else(failed)?
+            .to_padded_bytes(group.order_length()?)?;
         set_bytes(scope, target, "d", &bytes);
     }
     Ok(())
 }
 
-fn set_text(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Object>, name: &'static str, text: &str) {
+fn set_text(
+    scope: &mut v8::PinScope<'_, '_>,
+    target: v8::Local<'_, v8::Object>,
+    name: &'static str,
+    text: &str,
+) {
     let value = exception::string(scope, text).into();
     convert::set(scope, target, name, value);
 }
 
-fn set_bytes(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Object>, name: &'static str, bytes: &[u8]) {
+fn set_bytes(
+    scope: &mut v8::PinScope<'_, '_>,
+    target: v8::Local<'_, v8::Object>,
+    name: &'static str,
+    bytes: &[u8],
+) {
     if let Some(value) = string_bytes::encode(scope, bytes, Encoding::Base64url) {
         convert::set(scope, target, name, value);
     }
@@ -138,7 +166,11 @@ fn invalid(message: impl Into<String>) -> CryptoError {
 }
 
 /// A string member.
-fn text(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>, name: &'static str) -> Option<String> {
+fn text(
+    scope: &mut v8::PinScope<'_, '_>,
+    jwk: v8::Local<'_, v8::Object>,
+    name: &'static str,
+) -> Option<String> {
     let value = convert::get(scope, jwk, name)?;
     value.is_string().then(|| value.to_rust_string_lossy(scope))
 }
@@ -156,7 +188,11 @@ fn bytes(
         return Ok(None);
     }
     let string: v8::Local<v8::String> = value.try_cast().map_err(|_| failed())?;
-    Ok(Some(string_bytes::decode(scope, string, Encoding::Base64url)))
+    Ok(Some(string_bytes::decode(
+        scope,
+        string,
+        Encoding::Base64url,
+    )))
 }
 
 fn required(
@@ -169,11 +205,15 @@ fn required(
 }
 
 /// The secret key that `jwk` describes.
-pub fn import_secret(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) -> Result<KeyData> {
+pub fn import_secret(
+    scope: &mut v8::PinScope<'_, '_>,
+    jwk: v8::Local<'_, v8::Object>,
+) -> Result<KeyData> {
     if text(scope, jwk, "kty").as_deref() != Some("oct") {
         return Err(invalid("Invalid JWK secret key format"));
     }
-    let key = bytes(scope, jwk, "k", "secret")?.ok_or_else(|| invalid("Invalid JWK secret key format"))?;
+    let key = bytes(scope, jwk, "k", "secret")?
+        .ok_or_else(|| invalid("Invalid JWK secret key format"))?;
     Ok(KeyData::Secret(Arc::new(key)))
 }
 
@@ -203,8 +243,13 @@ fn import_rsa(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) 
         }
     }
     let selection = if private { KEYPAIR } else { PUBLIC };
-    let key = Pkey::from_data(c"RSA", selection, params).map_err(|_| invalid("Invalid JWK RSA key"))?;
-    Ok(if private { KeyData::Private(key) } else { KeyData::Public(key) })
+    let key =
+        Pkey::from_data(c"RSA", selection, params).map_err(|_| invalid("Invalid JWK RSA key"))?;
+    Ok(if private {
+        KeyData::Private(key)
+    } else {
+        KeyData::Public(key)
+    })
 }
 
 fn import_ec(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) -> Result<KeyData> {
@@ -223,10 +268,16 @@ fn import_ec(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) -
         point.extend(number.to_padded_bytes(length).map_err(|_| failed())?);
     }
     group.point(&point).ok_or_else(failed)?;
-    let private = bytes(scope, jwk, "d", "EC")?.map(|d| BigNum::from_bytes(&d)).transpose()?;
+    let private = bytes(scope, jwk, "d", "EC")?
+        .map(|d| BigNum::from_bytes(&d))
+        .transpose()?;
     let is_private = private.is_some();
     let key = ec_key(nid, &point, private).map_err(|_| failed())?;
-    Ok(if is_private { KeyData::Private(key) } else { KeyData::Public(key) })
+    Ok(if is_private {
+        KeyData::Private(key)
+    } else {
+        KeyData::Public(key)
+    })
 }
 
 fn import_okp(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) -> Result<KeyData> {
@@ -236,19 +287,41 @@ fn import_okp(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) 
         Some("Ed448") => c"ED448",
         Some("X25519") => c"X25519",
         Some("X448") => c"X448",
-        _ => return Err(CryptoError::type_error("ERR_CRYPTO_INVALID_CURVE", "Unsupported JWK OKP curve")),
+        _ => {
+            return Err(CryptoError::type_error(
+                "ERR_CRYPTO_INVALID_CURVE",
+                "Unsupported JWK OKP curve",
+            ));
+        }
     };
     let public = required(scope, jwk, "x", "OKP")?;
-    pair(name, &public, bytes(scope, jwk, "d", "OKP")?, |seed| Pkey::from_raw(name, seed, true), failed)
+    pair(
+        name,
+        &public,
+        bytes(scope, jwk, "d", "OKP")?,
+        |seed| Pkey::from_raw(name, seed, true),
+        failed,
+    )
 }
 
-fn import_lattice(scope: &mut v8::PinScope<'_, '_>, jwk: v8::Local<'_, v8::Object>) -> Result<KeyData> {
+fn import_lattice(
+    scope: &mut v8::PinScope<'_, '_>,
+    jwk: v8::Local<'_, v8::Object>,
+) -> Result<KeyData> {
     let failed = || invalid("Invalid JWK AKP key");
-    let alg = text(scope, jwk, "alg").filter(|alg| alg.starts_with("ML-")).ok_or_else(failed)?;
+    let alg = text(scope, jwk, "alg")
+        .filter(|alg| alg.starts_with("ML-"))
+        .ok_or_else(failed)?;
     let name = CString::new(alg).map_err(|_| failed())?;
     let public = required(scope, jwk, "pub", "AKP")?;
     let make = |seed: &[u8]| raw::import(&name.to_string_lossy(), seed, raw::Part::Seed, None).ok();
-    pair(&name, &public, bytes(scope, jwk, "priv", "AKP")?, make, failed)
+    pair(
+        &name,
+        &public,
+        bytes(scope, jwk, "priv", "AKP")?,
+        make,
+        failed,
+    )
 }
 
 /// The public key, or the private one where it belongs to the public one.
@@ -260,7 +333,9 @@ fn pair(
     failed: impl Fn() -> CryptoError,
 ) -> Result<KeyData> {
     let Some(private) = private else {
-        return Pkey::from_raw(name, public, false).map(KeyData::Public).ok_or_else(failed);
+        return Pkey::from_raw(name, public, false)
+            .map(KeyData::Public)
+            .ok_or_else(failed);
     };
     let key = make(&private).ok_or_else(&failed)?;
     if key.raw_public()? != public {

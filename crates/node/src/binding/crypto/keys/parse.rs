@@ -48,7 +48,11 @@ impl Bio {
         let length = ffi::int(bytes.len()).ok_or_else(CryptoError::out_of_memory)?;
         // SAFETY: pointer and length are those of the slice.
         let written = unsafe { ossl::BIO_write(bio.as_ptr(), bytes.as_ptr().cast(), length) };
-        if written == length || length == 0 { Ok(bio) } else { Err(CryptoError::out_of_memory()) }
+        if written == length || length == 0 {
+            Ok(bio)
+        } else {
+            Err(CryptoError::out_of_memory())
+        }
     }
 
     /// An empty buffer.
@@ -67,7 +71,8 @@ impl Bio {
         let mut data: *mut c_char = std::ptr::null_mut();
         // SAFETY: the stream is a memory buffer: its data are valid until it is written again.
         unsafe {
-            let length = usize::try_from(ossl::BIO_get_mem_data(self.as_ptr(), &mut data)).unwrap_or(0);
+            let length =
+                usize::try_from(ossl::BIO_get_mem_data(self.as_ptr(), &mut data)).unwrap_or(0);
             if data.is_null() || length == 0 {
                 return Vec::new();
             }
@@ -80,9 +85,16 @@ impl Bio {
 ///
 /// # Safety
 /// `user` points at an `Option<Vec<u8>>`.
-unsafe extern "C" fn password(buffer: *mut c_char, size: c_int, _writing: c_int, user: *mut c_void) -> c_int {
+unsafe extern "C" fn password(
+    buffer: *mut c_char,
+    size: c_int,
+    _writing: c_int,
+    user: *mut c_void,
+) -> c_int {
     // SAFETY: by the contract.
-    let Some(Some(phrase)) = (unsafe { user.cast::<Option<Vec<u8>>>().as_ref() }) else { return -1 };
+    let Some(Some(phrase)) = (unsafe { user.cast::<Option<Vec<u8>>>().as_ref() }) else {
+        return -1;
+    };
     match (ffi::int(phrase.len()), usize::try_from(size)) {
         (Some(length), Ok(size)) if phrase.len() <= size => {
             // SAFETY: the buffer has `size` bytes, and the phrase is not longer.
@@ -121,10 +133,16 @@ fn pem_block(pem: &[u8], name: &CStr) -> Option<Vec<u8>> {
 /// The public key in a PEM text; `Ok(None)` where it holds no public key at all.
 pub fn public_pem(pem: &[u8]) -> Result<Option<Pkey>> {
     type Read = fn(&[u8]) -> Option<Pkey>;
-    let kinds: [(&CStr, Read); 3] = [(c"PUBLIC KEY", spki), (c"RSA PUBLIC KEY", pkcs1_public), (c"CERTIFICATE", certificate)];
+    let kinds: [(&CStr, Read); 3] = [
+        (c"PUBLIC KEY", spki),
+        (c"RSA PUBLIC KEY", pkcs1_public),
+        (c"CERTIFICATE", certificate),
+    ];
     for (name, read) in kinds {
         if let Some(der) = pem_block(pem, name) {
-            return read(&der).map(Some).ok_or_else(|| CryptoError::capture(FAILED).peeked());
+            return read(&der)
+                .map(Some)
+                .ok_or_else(|| CryptoError::capture(FAILED).peeked());
         }
         clear_errors();
     }
@@ -134,21 +152,38 @@ pub fn public_pem(pem: &[u8]) -> Result<Option<Pkey>> {
 fn spki(der: &[u8]) -> Option<Pkey> {
     let mut pointer = der.as_ptr();
     // SAFETY: pointer and length are those of the slice.
-    unsafe { Pkey::own(ossl::d2i_PUBKEY(std::ptr::null_mut(), &mut pointer, der.len().try_into().ok()?)) }
+    unsafe {
+        Pkey::own(ossl::d2i_PUBKEY(
+            std::ptr::null_mut(),
+            &mut pointer,
+            der.len().try_into().ok()?,
+        ))
+    }
 }
 
 fn pkcs1_public(der: &[u8]) -> Option<Pkey> {
     let mut pointer = der.as_ptr();
     let length = der.len().try_into().ok()?;
     // SAFETY: as in `spki`.
-    unsafe { Pkey::own(ffi::d2i_PublicKey(ossl::EVP_PKEY_RSA, std::ptr::null_mut(), &mut pointer, length)) }
+    unsafe {
+        Pkey::own(ffi::d2i_PublicKey(
+            ossl::EVP_PKEY_RSA,
+            std::ptr::null_mut(),
+            &mut pointer,
+            length,
+        ))
+    }
 }
 
 fn certificate(der: &[u8]) -> Option<Pkey> {
     let mut pointer = der.as_ptr();
     // SAFETY: as in `spki`; the key has its own reference.
     unsafe {
-        let certificate = X509::own(ossl::d2i_X509(std::ptr::null_mut(), &mut pointer, der.len().try_into().ok()?))?;
+        let certificate = X509::own(ossl::d2i_X509(
+            std::ptr::null_mut(),
+            &mut pointer,
+            der.len().try_into().ok()?,
+        ))?;
         Pkey::own(ossl::X509_get_pubkey(certificate.as_ptr()))
     }
 }
@@ -181,25 +216,43 @@ pub fn private_pem(pem: &[u8], phrase: Option<Vec<u8>>) -> Result<Pkey> {
 /// The private key in `der`.
 pub fn private_der(der: &[u8], structure: Structure, phrase: Option<Vec<u8>>) -> Result<Pkey> {
     let mut phrase = phrase;
-    let length = der.len().try_into().map_err(|_| CryptoError::out_of_memory())?;
+    let length = der
+        .len()
+        .try_into()
+        .map_err(|_| CryptoError::out_of_memory())?;
     let mut pointer = der.as_ptr();
-    let kind = if structure == Structure::Sec1 { ossl::EVP_PKEY_EC } else { ossl::EVP_PKEY_RSA };
+    let kind = if structure == Structure::Sec1 {
+        ossl::EVP_PKEY_EC
+    } else {
+        ossl::EVP_PKEY_RSA
+    };
     // SAFETY: pointer and length are those of the slice; the callback gets the phrase, which outlives the call.
     let key = unsafe {
         match structure {
-            Structure::Pkcs1 | Structure::Sec1 => {
-                Pkey::own(ffi::d2i_PrivateKey(kind, std::ptr::null_mut(), &mut pointer, length))
-            }
+            Structure::Pkcs1 | Structure::Sec1 => Pkey::own(ffi::d2i_PrivateKey(
+                kind,
+                std::ptr::null_mut(),
+                &mut pointer,
+                length,
+            )),
             Structure::Spki => return Err(input::invalid("type", "a structure of private keys")),
             Structure::Pkcs8 if is_encrypted(der) => {
                 let bio = Bio::reading(der)?;
                 let null = std::ptr::null_mut();
-                Pkey::own(ossl::d2i_PKCS8PrivateKey_bio(bio.as_ptr(), null, Some(password), (&raw mut phrase).cast()))
+                Pkey::own(ossl::d2i_PKCS8PrivateKey_bio(
+                    bio.as_ptr(),
+                    null,
+                    Some(password),
+                    (&raw mut phrase).cast(),
+                ))
             }
             Structure::Pkcs8 => {
                 let bio = Bio::reading(der)?;
-                Pkcs8::own(ffi::d2i_PKCS8_PRIV_KEY_INFO_bio(bio.as_ptr(), std::ptr::null_mut()))
-                    .and_then(|info| Pkey::own(ossl::EVP_PKCS82PKEY(info.as_ptr())))
+                Pkcs8::own(ffi::d2i_PKCS8_PRIV_KEY_INFO_bio(
+                    bio.as_ptr(),
+                    std::ptr::null_mut(),
+                ))
+                .and_then(|info| Pkey::own(ossl::EVP_PKCS82PKEY(info.as_ptr())))
             }
         }
     };
@@ -215,9 +268,14 @@ fn clear_on_success(key: Option<Pkey>, had_phrase: bool) -> Result<Pkey> {
             Ok(key)
         }
         None => match CryptoError::capture(PRIVATE_FAILED) {
-            CryptoError::OpenSsl(codes, _) if !had_phrase && codes.first() == Some(&BAD_PASSWORD_READ) => Err(
-                CryptoError::type_error("ERR_MISSING_PASSPHRASE", "Passphrase required for encrypted key"),
-            ),
+            CryptoError::OpenSsl(codes, _)
+                if !had_phrase && codes.first() == Some(&BAD_PASSWORD_READ) =>
+            {
+                Err(CryptoError::type_error(
+                    "ERR_MISSING_PASSPHRASE",
+                    "Passphrase required for encrypted key",
+                ))
+            }
             error => Err(error.peeked()),
         },
     }
@@ -229,12 +287,18 @@ fn sequence(der: &[u8]) -> Option<usize> {
         return None;
     }
     let length = *der.get(1)?;
-    Some(if length & 0x80 == 0 { 2 } else { 2 + usize::from(length & 0x7f) })
+    Some(if length & 0x80 == 0 {
+        2
+    } else {
+        2 + usize::from(length & 0x7f)
+    })
 }
 
 /// Whether a PKCS#8 structure is an EncryptedPrivateKeyInfo: its first member is a sequence, not a version.
 fn is_encrypted(der: &[u8]) -> bool {
-    sequence(der).and_then(|start| der.get(start)).is_some_and(|tag| *tag != 2)
+    sequence(der)
+        .and_then(|start| der.get(start))
+        .is_some_and(|tag| *tag != 2)
 }
 
 /// Whether a PKCS#1 structure is a private key: it starts with the version 0 or 1.

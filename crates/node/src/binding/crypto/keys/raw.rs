@@ -22,8 +22,12 @@ pub fn public(key: &Pkey, form: u32) -> Result<Vec<u8>> {
     match key.type_name() {
         "EC" => {
             let (_, group) = curve(key)?;
-            let bytes = key.octets(c"pub").ok_or_else(|| CryptoError::operation_failed("No public key"))?;
-            let point = group.point(&bytes).ok_or_else(|| CryptoError::operation_failed("Invalid public key"))?;
+            let bytes = key
+                .octets(c"pub")
+                .ok_or_else(|| CryptoError::operation_failed("No public key"))?;
+            let point = group
+                .point(&bytes)
+                .ok_or_else(|| CryptoError::operation_failed("Invalid public key"))?;
             group.encode(&point, form)
         }
         name if has_raw_form(name) => key.raw_public(),
@@ -36,7 +40,9 @@ pub fn private(key: &Pkey) -> Result<Vec<u8>> {
     match key.type_name() {
         "EC" => {
             let (_, group) = curve(key)?;
-            let number = key.number(c"priv").ok_or_else(|| CryptoError::operation_failed("No private key"))?;
+            let number = key
+                .number(c"priv")
+                .ok_or_else(|| CryptoError::operation_failed("No private key"))?;
             number.to_padded_bytes(group.order_length()?)
         }
         name if has_raw_form(name) && !name.starts_with("ML-") => key.raw_private(),
@@ -49,11 +55,14 @@ pub fn seed(key: &Pkey) -> Result<Vec<u8>> {
     if !key.type_name().starts_with("ML-") {
         return Err(unsupported());
     }
-    key.octets(c"seed").ok_or_else(|| CryptoError::operation_failed("Failed to get raw seed"))
+    key.octets(c"seed")
+        .ok_or_else(|| CryptoError::operation_failed("Failed to get raw seed"))
 }
 
 fn has_raw_form(name: &str) -> bool {
-    matches!(name, "ED25519" | "ED448" | "X25519" | "X448") || name.starts_with("ML-") || name.starts_with("SLH-")
+    matches!(name, "ED25519" | "ED448" | "X25519" | "X448")
+        || name.starts_with("ML-")
+        || name.starts_with("SLH-")
 }
 
 fn unsupported() -> CryptoError {
@@ -78,9 +87,9 @@ pub enum Part {
 pub fn import(name: &str, bytes: &[u8], part: Part, named_curve: Option<&str>) -> Result<Pkey> {
     let failed = || CryptoError::type_error("ERR_INVALID_ARG_VALUE", "Invalid key data");
     if name == "ec" {
-        let nid = named_curve
-            .and_then(curve_nid)
-            .ok_or_else(|| CryptoError::type_error("ERR_CRYPTO_INVALID_CURVE", "Invalid EC curve name"))?;
+        let nid = named_curve.and_then(curve_nid).ok_or_else(|| {
+            CryptoError::type_error("ERR_CRYPTO_INVALID_CURVE", "Invalid EC curve name")
+        })?;
         let group = EcGroup::new(nid)?;
         return match part {
             Part::Public => {
@@ -103,9 +112,13 @@ pub fn import(name: &str, bytes: &[u8], part: Part, named_curve: Option<&str>) -
         };
     }
     let upper = name.to_ascii_uppercase();
-    let type_name = CString::new(upper.as_str()).map_err(|_| input::invalid("asymmetricKeyType", "a key type"))?;
+    let type_name = CString::new(upper.as_str())
+        .map_err(|_| input::invalid("asymmetricKeyType", "a key type"))?;
     if !has_raw_form(&upper) {
-        return Err(CryptoError::type_error("ERR_INVALID_ARG_VALUE", format!("Invalid asymmetricKeyType: {name}")));
+        return Err(CryptoError::type_error(
+            "ERR_INVALID_ARG_VALUE",
+            format!("Invalid asymmetricKeyType: {name}"),
+        ));
     }
     let lattice = upper.starts_with("ML-");
     match part {
@@ -116,7 +129,11 @@ pub fn import(name: &str, bytes: &[u8], part: Part, named_curve: Option<&str>) -
             }
             let mut params = crate::binding::crypto::params_ffi::ParamList::new()?;
             params.octets(c"seed", bytes)?;
-            Pkey::from_data(&type_name, crate::binding::crypto::pkey_ffi::KEYPAIR, params)
+            Pkey::from_data(
+                &type_name,
+                crate::binding::crypto::pkey_ffi::KEYPAIR,
+                params,
+            )
         }
         Part::Private if lattice => Err(unsupported()),
         Part::Seed => Err(unsupported()),
