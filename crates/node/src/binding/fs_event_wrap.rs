@@ -12,6 +12,7 @@ use secure_exec_kernel::abi::inotify::{InotifyEvent, InotifyMask};
 
 use super::Definition;
 use super::fs::{Encoding, path_argument};
+use super::handle_wrap::{Handle, HandleResource};
 use crate::async_wrap;
 use crate::callback_scope;
 use crate::env::Env;
@@ -38,8 +39,14 @@ pub struct FsEvent {
     /// Last component of the watched path: the name of events on the file itself.
     name: RefCell<Vec<u8>>,
     encoding: Cell<Encoding>,
-    referenced: Cell<bool>,
-    closed: Cell<bool>,
+}
+
+struct Closer(Rc<FsEvent>);
+
+impl HandleResource for Closer {
+    fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
+        stop(scope, &self.0);
+    }
 }
 
 /// The inotify instance of a process and who listens to it.
@@ -54,12 +61,8 @@ struct Inotify {
 pub fn define(definition: &mut Definition) {
     definition
         .class("FSEvent", construct)
-        .inherits("AsyncWrap")
+        .inherits("HandleWrap")
         .method("start", start)
-        .method("close", close)
-        .method("ref", reference)
-        .method("unref", unreference)
-        .method("hasRef", has_ref)
         .getter("initialized", initialized);
 }
 
@@ -80,10 +83,9 @@ fn construct(
         wd: Cell::new(None),
         name: RefCell::default(),
         encoding: Cell::new(Encoding::Utf8),
-        referenced: Cell::new(true),
-        closed: Cell::new(false),
     };
-    async_wrap::wrap_async(scope, args.this(), "FSEVENTWRAP", event);
+    let event = async_wrap::wrap_async(scope, args.this(), "FSEVENTWRAP", event);
+    Handle::attach(scope, args.this(), "FSEventWrap").set_resource(Rc::new(Closer(event)));
 }
 
 fn this(
@@ -105,10 +107,11 @@ fn start(
     let Ok(path) = path_argument(scope, args.get(0)) else {
         return;
     };
-    if event.wd.get().is_some() || event.closed.get() {
+    let handle = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive());
+    let Some(handle) = handle.filter(|_| event.wd.get().is_none()) else {
         rv.set_int32(-Errno::EINVAL.raw());
         return;
-    }
+    };
     event.encoding.set(Encoding::parse(scope, args.get(3)));
     match watch(scope, args.this(), &path) {
         Ok(wd) => {
@@ -119,10 +122,11 @@ fn start(
                 .map_or(0, |slash| slash + 1);
             *event.name.borrow_mut() = path[start..].to_vec();
             // Not persistent: does not keep the process running.
-            event.referenced.set(args.get(1).is_true());
-            if event.referenced.get() {
-                Env::of(scope).event_loop.add_reference();
+            let env = Env::of(scope);
+            if !args.get(1).is_true() {
+                handle.set_referenced(&env, false);
             }
+            handle.set_active(&env, true);
             rv.set_int32(0);
         }
         Err(errno) => rv.set_int32(-errno.raw()),
@@ -249,25 +253,18 @@ fn stop_if_idle(env: &Env, inotify: &Inotify) {
     }
 }
 
-/// `event.close(callback)`
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(event) = this(scope, &args) else {
-        return;
-    };
-    if event.closed.replace(true) {
-        return;
-    }
+/// Ends the watch of a handle that is being closed.
+fn stop(scope: &mut v8::PinScope<'_, '_>, event: &Rc<FsEvent>) {
     let Some(wd) = event.wd.take() else { return };
     let env = Env::of(scope);
     let inotify = env.state::<Inotify>();
     let mut listeners = inotify.listeners.borrow_mut();
     if let Some(of_watch) = listeners.get_mut(&wd) {
-        let this = args.this();
-        of_watch.retain(|listener| v8::Local::new(scope, listener) != this);
+        of_watch.retain(|listener| {
+            let object = v8::Local::new(scope, listener);
+            wrap::unwrap::<FsEvent>(scope, object.into())
+                .is_some_and(|other| !Rc::ptr_eq(&other, event))
+        });
         if of_watch.is_empty() {
             listeners.remove(&wd);
             if let Some(fd) = inotify.fd.get() {
@@ -278,49 +275,6 @@ fn close(
     }
     drop(listeners);
     stop_if_idle(&env, &inotify);
-    if event.referenced.get() {
-        env.event_loop.remove_reference();
-    }
-}
-
-/// `event.ref()`
-fn reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(event) = this(scope, &args) else {
-        return;
-    };
-    if !event.referenced.replace(true) && event.wd.get().is_some() {
-        Env::of(scope).event_loop.add_reference();
-    }
-}
-
-/// `event.unref()`
-fn unreference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(event) = this(scope, &args) else {
-        return;
-    };
-    if event.referenced.replace(false) && event.wd.get().is_some() {
-        Env::of(scope).event_loop.remove_reference();
-    }
-}
-
-/// `event.hasRef()`
-fn has_ref(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(event) = this(scope, &args) else {
-        return;
-    };
-    rv.set_bool(event.referenced.get() && event.wd.get().is_some());
 }
 
 /// `event.initialized`

@@ -7,6 +7,7 @@ use secure_exec_kernel::Process;
 
 use super::arguments;
 use super::open::open_file;
+use crate::binding::modules;
 use crate::env::Env;
 use crate::exception::{self, ErrorKind};
 
@@ -86,7 +87,10 @@ pub fn legacy_main_resolve(
         return;
     }
     let base = args.get(2).to_rust_string_lossy(scope);
-    let base = crate::binding::modules::file_url_to_path(&base).unwrap_or(base.into_bytes());
+    let Some(base) = modules::file_url_to_path(&base) else {
+        modules::throw_invalid_url(scope, &base);
+        return;
+    };
     let message = format!(
         "Cannot find package '{}' imported from {}",
         String::from_utf8_lossy(&missing),

@@ -12,6 +12,7 @@ use super::arguments;
 use super::reply::{self, STAT_FIELDS};
 use crate::async_wrap;
 use crate::binding::Definition;
+use crate::binding::handle_wrap::{Handle, HandleResource};
 use crate::callback_scope;
 use crate::env::{Env, Slot};
 use crate::event_loop::{Completion, TaskKey};
@@ -28,19 +29,25 @@ pub struct StatWatcher {
     task: RefCell<Option<TaskKey>>,
     previous: RefCell<Option<Result<Stat, Errno>>>,
     active: Cell<bool>,
-    referenced: Cell<bool>,
+}
+
+struct Closer(Rc<StatWatcher>);
+
+impl HandleResource for Closer {
+    fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
+        self.0.active.set(false);
+        if let Some(key) = self.0.task.borrow_mut().take() {
+            Env::of(scope).event_loop.cancel(key);
+        }
+    }
 }
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {
     definition
         .class("StatWatcher", construct)
-        .inherits("AsyncWrap")
-        .method("start", start)
-        .method("close", close)
-        .method("ref", reference)
-        .method("unref", unreference)
-        .method("hasRef", has_ref);
+        .inherits("HandleWrap")
+        .method("start", start);
 }
 
 /// `new StatWatcher(bigint)`
@@ -58,8 +65,8 @@ fn construct(
     }
     let watcher = StatWatcher::default();
     watcher.bigint.set(args.get(0).is_true());
-    watcher.referenced.set(true);
-    async_wrap::wrap_async(scope, args.this(), "STATWATCHER", watcher);
+    let watcher = async_wrap::wrap_async(scope, args.this(), "STATWATCHER", watcher);
+    Handle::attach(scope, args.this(), "StatWatcher").set_resource(Rc::new(Closer(watcher)));
 }
 
 fn this(
@@ -85,6 +92,10 @@ fn start(
         return;
     };
     rv.set_int32(0);
+    let Some(handle) = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive())
+    else {
+        return;
+    };
     if watcher.active.replace(true) {
         return;
     }
@@ -92,10 +103,7 @@ fn start(
     watcher.interval.set(Duration::from_secs_f64(
         interval.clamp(1.0, 4_294_967_295.0) / 1000.0,
     ));
-    if watcher.referenced.get() {
-        Env::of(scope).event_loop.add_reference();
-    }
-    wrap::make_strong(scope, args.this());
+    handle.set_active(&Env::of(scope), true);
     let object = v8::Global::new(scope, args.this());
     schedule(scope, object, &watcher, Duration::ZERO);
 }
@@ -161,66 +169,4 @@ fn differs(a: &Stat, b: &Stat) -> bool {
     (a.ctime, a.mtime, a.btime) != (b.ctime, b.mtime, b.btime)
         || (a.size, a.mode, a.uid, a.gid, a.ino, a.dev)
             != (b.size, b.mode, b.uid, b.gid, b.ino, b.dev)
-}
-
-/// `watcher.close(callback)`
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(watcher) = this(scope, &args) else {
-        return;
-    };
-    if !watcher.active.replace(false) {
-        return;
-    }
-    let env = Env::of(scope);
-    if let Some(key) = watcher.task.borrow_mut().take() {
-        env.event_loop.cancel(key);
-    }
-    if watcher.referenced.get() {
-        env.event_loop.remove_reference();
-    }
-    wrap::make_weak(scope, args.this());
-}
-
-/// `watcher.ref()`
-fn reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(watcher) = this(scope, &args) else {
-        return;
-    };
-    if !watcher.referenced.replace(true) && watcher.active.get() {
-        Env::of(scope).event_loop.add_reference();
-    }
-}
-
-/// `watcher.unref()`
-fn unreference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(watcher) = this(scope, &args) else {
-        return;
-    };
-    if watcher.referenced.replace(false) && watcher.active.get() {
-        Env::of(scope).event_loop.remove_reference();
-    }
-}
-
-/// `watcher.hasRef()`
-fn has_ref(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Some(watcher) = this(scope, &args) else {
-        return;
-    };
-    rv.set_bool(watcher.referenced.get() && watcher.active.get());
 }

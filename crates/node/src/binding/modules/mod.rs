@@ -192,19 +192,24 @@ enum Scope {
     Missing(Vec<u8>),
 }
 
+/// Throws `ERR_INVALID_URL`.
+pub(crate) fn throw_invalid_url(scope: &mut v8::PinScope<'_, '_>, url: &str) {
+    let error = exception::new_error(
+        scope,
+        ErrorKind::TypeError,
+        "ERR_INVALID_URL",
+        "Invalid URL",
+    );
+    if let Some(error) = error.to_object(scope) {
+        let input = exception::string(scope, url).into();
+        convert::set(scope, error, "input", input);
+    }
+    scope.throw_exception(error);
+}
+
 fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<Scope> {
     let Some(path) = file_url_to_path(url) else {
-        let error = exception::new_error(
-            scope,
-            ErrorKind::TypeError,
-            "ERR_INVALID_URL",
-            "Invalid URL",
-        );
-        if let Some(error) = error.to_object(scope) {
-            let input = exception::string(scope, url).into();
-            convert::set(scope, error, "input", input);
-        }
-        scope.throw_exception(error);
+        throw_invalid_url(scope, url);
         return None;
     };
     let context = ErrorContext {
