@@ -3,7 +3,7 @@
 
 import { read, writeSync } from "node:fs";
 import { inspect, promisify } from "node:util";
-import { constants, SourceTextModule, SyntheticModule } from "node:vm";
+import { SourceTextModule, SyntheticModule } from "node:vm";
 
 const readAsync = promisify(read);
 const importHere = (specifier, options) => import(specifier, options);
@@ -32,7 +32,8 @@ async function evaluate(code) {
   try {
     const module = new SourceTextModule(code, {
       identifier: `snippet-${count}.mjs`,
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      importModuleDynamically: (specifier, _module, attributes) =>
+        importHere(specifier, { with: attributes }),
       initializeImportMeta(meta) {
         meta.url = import.meta.url;
         meta.resolve = import.meta.resolve;

@@ -48,18 +48,17 @@ impl Broker {
                 failure = Some(error);
                 dead_end()
             });
-            if let Err(error) = poller::start(weak.clone()) {
-                failure = Some(error);
-            }
             Broker {
                 core: Mutex::new(Core::new(orders, poller.clone())),
                 poller: poller.clone(),
             }
         });
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(broker),
+        if let Some(error) = failure {
+            return Err(error);
         }
+        // Only now: before, the thread would find no broker and end.
+        poller::start(Arc::downgrade(&broker))?;
+        Ok(broker)
     }
 
     /// Creates a VM; `sink` hears of it by `Created`.

@@ -5,6 +5,9 @@
 //! besides the server's exists.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 /// How far the server may go in confining its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +25,14 @@ const MAX_FDS: u64 = 64;
 /// export its filesystem.
 const EXPORT_HEADROOM: u64 = 64 << 20;
 
-/// What is writable in every VM process without being used: address space for compiled code (64 MiB for each of the
-/// running guests and the spare isolate), stacks, the tables of V8. Few guests run at a time.
-const ENGINE_OVERHEAD: u64 = 256 << 20;
+/// What is writable in every VM process without being used: stacks of threads, the tables of V8.
+const PROCESS_OVERHEAD: u64 = 64 << 20;
+
+/// The memory limit, once there is one, and the hard limit behind it.
+static LIMIT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+
+/// What running isolates take besides. Kept apart so that it is exactly what they have taken already.
+static ENGINE: AtomicU64 = AtomicU64::new(0);
 
 /// Confines the process for good.
 ///
@@ -48,25 +56,44 @@ pub(crate) fn confine() -> io::Result<()> {
 /// # Errors
 /// The operating system refused.
 pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> {
-    let bytes = bytes.saturating_add(ENGINE_OVERHEAD);
-    let hard = bytes
-        .saturating_add(filesystem_bytes.saturating_mul(2))
-        .saturating_add(EXPORT_HEADROOM);
-    set_limit(libc::RLIMIT_DATA, bytes, hard)
+    let soft = bytes.saturating_add(PROCESS_OVERHEAD);
+    let hard = soft.saturating_add(filesystem_bytes.saturating_mul(2)).saturating_add(EXPORT_HEADROOM);
+    let mut limit = LIMIT.lock();
+    *limit = Some((soft, hard));
+    apply(soft)
+}
+
+/// An isolate is about to take this much.
+pub(crate) fn allow_engine(bytes: u64) {
+    ENGINE.fetch_add(bytes, Ordering::Relaxed);
+    adjust();
+}
+
+/// An isolate has given it back.
+pub(crate) fn disallow_engine(bytes: u64) {
+    ENGINE.fetch_sub(bytes, Ordering::Relaxed);
+    adjust();
+}
+
+fn adjust() {
+    if let Some((soft, _)) = *LIMIT.lock() {
+        // Only the soft limit moves, below a hard one that is infinite: this cannot fail.
+        let _ = apply(soft);
+    }
+}
+
+fn apply(soft: u64) -> io::Result<()> {
+    let soft = soft.saturating_add(ENGINE.load(Ordering::Relaxed));
+    set_limit(libc::RLIMIT_DATA, soft, libc::RLIM_INFINITY)
 }
 
 /// Gives the process the headroom that is kept for the export.
 pub(crate) fn release_memory_headroom() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: `limit` is valid for both calls. Should they fail, the export has to do with what there is.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_DATA, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_DATA, &raw const limit);
-        }
+    let mut limit = LIMIT.lock();
+    if let Some((soft, hard)) = limit.as_mut() {
+        *soft = *hard;
+        // Should it fail, the export has to do with what there is.
+        let _ = apply(*soft);
     }
 }
 

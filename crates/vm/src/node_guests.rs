@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, Pid};
-use secure_exec_node::engine::{Breach, EngineEvents};
+use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES};
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{Limit, VmConfig, VmId};
 
 use crate::guests::{Guests, Notice, Returned};
+use crate::lockdown;
 use crate::mailbox::Mailbox;
 
 /// Restored isolates that wait in each VM.
@@ -62,6 +63,14 @@ impl EngineEvents for Events {
 
     fn on_stuck(&self, pid: Pid) {
         self.notify(Notice::Stuck { pid });
+    }
+
+    fn on_isolate_start(&self) {
+        lockdown::allow_engine(ISOLATE_BYTES);
+    }
+
+    fn on_isolate_end(&self) {
+        lockdown::disallow_engine(ISOLATE_BYTES);
     }
 
     fn on_end(&self, pid: Pid) {

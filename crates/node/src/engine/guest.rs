@@ -16,10 +16,11 @@ pub(super) const STACK_SIZE: usize = 4 << 20;
 
 /// Address space for compiled code. V8's own choice of 512 MiB is writable from the start, so it would count in full
 /// against the memory limit of the process.
-const CODE_RANGE: usize = 64 << 20;
+pub(super) const CODE_RANGE: usize = 64 << 20;
 
 /// Waits for a job with an isolate ready, runs it, and disposes of the isolate.
 pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce()) {
+    engine.config.events.on_isolate_start();
     let references = binding::external_references();
     let mut params = v8::CreateParams::default().external_references(references.into());
     params = params.set_code_range_size_in_bytes(CODE_RANGE);
@@ -49,6 +50,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     }
     env.clear();
     drop(owned);
+    engine.config.events.on_isolate_end();
 }
 
 fn make_context<'s>(

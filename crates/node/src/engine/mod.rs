@@ -15,6 +15,9 @@ use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 use crate::snapshot::Snapshot;
 use watchdog::Watchdog;
 
+/// Writable address space of every isolate besides its heap: the range for compiled code and the thread's stack.
+pub const ISOLATE_BYTES: u64 = (guest::CODE_RANGE + guest::STACK_SIZE) as u64;
+
 /// What a limit of the engine was exceeded with.
 #[derive(Clone, Debug)]
 pub struct Breach {
@@ -35,6 +38,10 @@ pub trait EngineEvents: Send + Sync {
     fn on_fatal(&self, message: &str);
     /// A killed guest does not leave JavaScript: only the end of the operating system process helps.
     fn on_stuck(&self, pid: Pid);
+    /// An isolate is about to be made. It takes `ISOLATE_BYTES` of address space that no guest can use for data.
+    fn on_isolate_start(&self) {}
+    /// An isolate is gone.
+    fn on_isolate_end(&self) {}
     /// The thread of a guest has left JavaScript for good, whatever ended the guest.
     fn on_end(&self, pid: Pid) {
         let _ = pid;
