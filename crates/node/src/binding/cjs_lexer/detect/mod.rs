@@ -198,7 +198,7 @@ impl<'a> Detector<'a> {
                 let cursor = self.at(index + 1);
                 self.define_property(cursor);
                 if top_level && let Some(specifier) = self.star_export(cursor) {
-                    self.reexport(&specifier);
+                    self.reexports.insert(specifier);
                 }
             }
             "require" if top_level && !after_dot => self.required_variable(index, self.at(index)),
