@@ -152,7 +152,7 @@ pub fn queue_destroy(env: &Rc<Env>, async_id: f64) {
     queue.ids.borrow_mut().push(async_id);
     if !queue.scheduled.replace(true) {
         env.event_loop
-            .set_immediate_unref(Box::new(|scope| run_destroy_hooks(scope)));
+            .set_immediate_unref(Box::new(run_destroy_hooks));
     }
 }
 

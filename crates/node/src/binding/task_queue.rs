@@ -53,6 +53,9 @@ fn set_promise_reject_callback(
 }
 
 /// The isolate's hook for rejected promises (`PromiseRejectCallback`).
+///
+/// # Safety
+/// Called by V8 alone, with a message of the current isolate.
 pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessage<'_>) {
     v8::callback_scope!(unsafe scope, &message);
     let env = Env::of(scope);

@@ -107,6 +107,9 @@ pub(super) fn synthetic_evaluation_steps<'s>(
 }
 
 /// V8's hook for `import.meta`.
+///
+/// # Safety
+/// Called by V8 alone, with live handles of the current isolate.
 pub unsafe extern "C" fn initialize_import_meta_object(
     context: v8::Local<'_, v8::Context>,
     module: v8::Local<'_, v8::Module>,
