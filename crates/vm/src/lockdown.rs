@@ -57,7 +57,9 @@ pub(crate) fn confine() -> io::Result<()> {
 /// The operating system refused.
 pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> {
     let soft = bytes.saturating_add(PROCESS_OVERHEAD);
-    let hard = soft.saturating_add(filesystem_bytes.saturating_mul(2)).saturating_add(EXPORT_HEADROOM);
+    let hard = soft
+        .saturating_add(filesystem_bytes.saturating_mul(2))
+        .saturating_add(EXPORT_HEADROOM);
     let mut limit = LIMIT.lock();
     *limit = Some((soft, hard));
     apply(soft)

@@ -206,7 +206,10 @@ pub struct NodeBinfmt {
 impl NodeBinfmt {
     /// The format of one VM.
     #[must_use]
-    #[expect(clippy::new_ret_no_self, reason = "the kernel takes the format as a trait object")]
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "the kernel takes the format as a trait object"
+    )]
     pub fn new(engine: Arc<Engine>, options: NodeOptions) -> Arc<dyn Binfmt> {
         Arc::new(NodeBinfmt { engine, options })
     }
