@@ -60,10 +60,13 @@ describe("the host", () => {
       import.meta.filename,
       process.execPath,
     ];
-    const { stdout, stderr } = await inGuest(`
+    const { stdout, stderr } = await inGuest(
+      `
       import fs from "node:fs";
       const seen = {};
-      for (const path of ${JSON.stringify(paths)}.map((path, i) => [i, path])) {
+      // Not from the program's text, which is in its own /proc/self/cmdline.
+      const paths = JSON.parse(fs.readFileSync("paths.json", "utf8"));
+      for (const path of paths.map((path, i) => [i, path])) {
         try {
           seen[path[0]] = fs.readFileSync(path[1], "latin1");
         } catch (error) {
@@ -80,7 +83,9 @@ describe("the host", () => {
         }
       }
       console.log(JSON.stringify(seen));
-    `);
+    `,
+      { "paths.json": JSON.stringify(paths) },
+    );
     assert.equal(stderr, "");
     assertNoSecrets(stdout);
     const seen = JSON.parse(stdout);

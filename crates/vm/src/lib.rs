@@ -21,6 +21,7 @@ mod mailbox;
 mod node_guests;
 mod server;
 mod system;
+mod waiting;
 
 pub use entry::{serve_in_process, vm_main};
 pub use guests::{Guests, Notice, Returned};

@@ -1,6 +1,6 @@
 //! One VM: its kernel and the programs that the host runs in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::guest_call::{GuestCall, Parts};
 use crate::guests::{Guests, Returned};
 use crate::mailbox::{CallWaker, Mailbox};
 use crate::system::{SystemClock, SystemRandom};
+use crate::waiting::WaitingPrograms;
 
 /// Environment that is the VM's own.
 const ENVIRONMENT: [(&str, &str); 7] = [
@@ -39,7 +40,10 @@ pub(crate) struct Machine {
     pub(crate) files: Files,
     pub(crate) transfer: Transfer,
     pub(crate) calls: BTreeMap<CallId, GuestCall>,
+    pub(crate) waiting: WaitingPrograms,
     pub(crate) config: VmConfig,
+    /// Calls of programs without a live handle that run.
+    turns_taken: BTreeSet<CallId>,
     id: VmId,
 }
 
@@ -66,7 +70,9 @@ impl Machine {
             files,
             transfer: Transfer::default(),
             calls: BTreeMap::new(),
+            waiting: WaitingPrograms::default(),
             config,
+            turns_taken: BTreeSet::new(),
             id,
         })
     }
@@ -100,7 +106,21 @@ impl Machine {
         }
         let pid = guest.process.pid().raw();
         self.calls.insert(call, guest);
+        if !program.announce {
+            self.turns_taken.insert(call);
+        }
         Ok(VmMessage::Started { pid })
+    }
+
+    /// Whether a program has to wait until another one ends.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.turns_taken.len() >= WaitingPrograms::turns(self.config.limits.max_memory_bytes)
+    }
+
+    /// Forgets a program that has ended.
+    pub(crate) fn finish(&mut self, call: CallId) {
+        self.calls.remove(&call);
+        self.turns_taken.remove(&call);
     }
 
     fn start(
@@ -213,7 +233,9 @@ impl Machine {
     }
 
     /// Kills programs that are past their time.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    ///
+    /// Gives back those that had not even started.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<CallId> {
         let mut expired = Vec::new();
         for guest in self.calls.values_mut() {
             if guest.deadline.is_some_and(|deadline| deadline <= now) {
@@ -225,11 +247,13 @@ impl Machine {
         for pid in expired {
             self.kill(pid, Signal::SIGKILL);
         }
+        self.waiting.expire(now)
     }
 
     /// The next time at which `expire` has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.calls.values().filter_map(|guest| guest.deadline).min()
+        let running = self.calls.values().filter_map(|guest| guest.deadline);
+        running.chain(self.waiting.next_deadline()).min()
     }
 
     pub(crate) fn call_of(&mut self, pid: Pid) -> Option<(CallId, &mut GuestCall)> {

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use secure_exec_kernel::Signal;
 use secure_exec_protocol::{
-    CallId, Cause, Channel, Failure, HostFrame, HostMessage, Phase, Received, VERSION, VmConfig,
-    VmFrame, VmId, VmMessage,
+    CallId, Cause, Channel, Exit, Failure, HostFrame, HostMessage, Phase, Received, VERSION,
+    VmConfig, VmFrame, VmId, VmMessage,
 };
 
 use crate::guests::{Guests, Notice};
@@ -19,6 +19,8 @@ use crate::lockdown::{self, Confinement};
 use crate::machine::Machine;
 use crate::mailbox::{Mail, Mailbox};
 
+/// Status of a program that SIGKILL ended.
+const KILLED: i32 = 137;
 /// Status of a program that a disposed VM ended: that of SIGTERM.
 const TERMINATED: i32 = 143;
 
@@ -132,8 +134,12 @@ impl Server {
             }
         }
         let now = Instant::now();
-        for machine in self.machines.values_mut() {
-            machine.expire(now);
+        let mut late = Vec::new();
+        for (vm, machine) in &mut self.machines {
+            late.extend(machine.expire(now).into_iter().map(|call| (*vm, call)));
+        }
+        for (vm, call) in late {
+            self.end_unstarted(vm, call, KILLED, Some(Cause::TimedOut));
         }
         open
     }
@@ -153,6 +159,9 @@ impl Server {
                     HostMessage::Destroy => return self.destroy(vm, call),
                     HostMessage::Spawn(program) => {
                         let announce = program.announce;
+                        if !announce && machine.is_crowded() {
+                            return machine.waiting.push(call, *program);
+                        }
                         match machine.spawn(call, *program, &*self.guests, &self.mailbox) {
                             Ok(started) => {
                                 if announce {
@@ -166,6 +175,8 @@ impl Server {
                     HostMessage::Input { stream, data, end } => {
                         if let Some(guest) = machine.calls.get_mut(&call) {
                             guest.feed(stream, data, end);
+                        } else if let Some(waiting) = machine.waiting.find(call) {
+                            waiting.input.push((stream, data, end));
                         }
                         return self.pump(vm, call);
                     }
@@ -175,7 +186,12 @@ impl Server {
                         }
                         return self.pump(vm, call);
                     }
-                    HostMessage::Signal { signal } => return machine.signal(call, signal),
+                    HostMessage::Signal { signal } => {
+                        if machine.waiting.remove(call) {
+                            return self.end_unstarted(vm, call, 128 + i32::from(signal), None);
+                        }
+                        return machine.signal(call, signal);
+                    }
                     HostMessage::File(request) => machine.files.serve(request).map(VmMessage::File),
                     HostMessage::Resources => Ok(VmMessage::Resources(
                         machine.resources(self.guests.heap_bytes(vm)),
@@ -239,6 +255,9 @@ impl Server {
                 self.send(vm, id, message);
             }
         }
+        while let Some(waiting) = machine.waiting.pop() {
+            self.end_unstarted(vm, waiting.call, TERMINATED, None);
+        }
         self.guests.remove(vm);
         self.send(vm, call, VmMessage::Destroyed);
     }
@@ -256,12 +275,54 @@ impl Server {
         if let Some(VmMessage::Exited(_)) = messages.last() {
             // What it left behind has nobody who could see it any more.
             let pid = guest.process.pid();
-            machine.calls.remove(&call);
+            machine.finish(call);
             let _ = machine.kernel.init().kill(-pid.raw(), Signal::SIGKILL);
         }
+        let ended = matches!(messages.last(), Some(VmMessage::Exited(_)));
         for message in messages {
             self.send(vm, call, message);
         }
+        if ended {
+            self.start_waiting(vm);
+        }
+    }
+
+    /// Starts the programs whose turn it is.
+    fn start_waiting(&mut self, vm: VmId) {
+        while let Some(machine) = self.machines.get_mut(&vm) {
+            if machine.is_crowded() {
+                return;
+            }
+            let Some(mut waiting) = machine.waiting.pop() else {
+                return;
+            };
+            let call = waiting.call;
+            let input = std::mem::take(&mut waiting.input);
+            match machine.spawn(call, waiting.into_program(), &*self.guests, &self.mailbox) {
+                Ok(_) => {
+                    for (stream, data, end) in input {
+                        if let Some(guest) = machine.calls.get_mut(&call) {
+                            guest.feed(stream, data, end);
+                        }
+                    }
+                    self.pump(vm, call);
+                }
+                Err(failure) => self.send(vm, call, VmMessage::Failed(failure)),
+            }
+        }
+    }
+
+    /// Settles a program that never ran.
+    fn end_unstarted(&mut self, vm: VmId, call: CallId, code: i32, cause: Option<Cause>) {
+        self.send(
+            vm,
+            call,
+            VmMessage::Exited(Box::new(Exit {
+                code,
+                cause,
+                ..Exit::default()
+            })),
+        );
     }
 
     fn hear(&mut self, vm: VmId, notice: Notice) {
