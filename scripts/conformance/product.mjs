@@ -4,7 +4,10 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "../lib/paths.mjs";
-import { guestSuite, guestTmp } from "./backends.mjs";
+import { guestSuite as mountedSuite, guestTmp } from "./backends.mjs";
+
+/** Where the suite is copied to: files given to a runtime belong to its user. */
+const copiedSuite = "/workspace/node/test";
 
 /** Folders of fixtures that few files need: 38 of 50 MB. Added for a file that names them. */
 const largeFixtures = ["wpt", "snapshot"];
@@ -13,6 +16,7 @@ const largeFixtures = ["wpt", "snapshot"];
 export async function productBackend(suite) {
   const { NodeRuntime } = await import(pathToFileURL(join(root, "index.js")).href);
   const canMount = await supportsMounts(NodeRuntime, suite);
+  const guestSuite = canMount ? mountedSuite : copiedSuite;
   const common = canMount ? undefined : commonFiles(suite);
 
   function creation(name) {
@@ -56,7 +60,7 @@ export async function productBackend(suite) {
 const loopbackOnly = [{ mode: "allow", patterns: ["localhost", "127.0.0.0/8", "::1"] }];
 
 async function supportsMounts(NodeRuntime, suite) {
-  const mounts = [{ guestPath: guestSuite, hostPath: suite, readOnly: true }];
+  const mounts = [{ guestPath: mountedSuite, hostPath: suite, readOnly: true }];
   try {
     const runtime = await NodeRuntime.create({ mounts, permissions: {} });
     await runtime.dispose();
@@ -68,7 +72,7 @@ async function supportsMounts(NodeRuntime, suite) {
 }
 
 function commonFiles(suite) {
-  const files = { [`${guestSuite}/parallel/.keep`]: "" };
+  const files = { [`${copiedSuite}/parallel/.keep`]: "" };
   addFolder(files, suite, "common");
   for (const name of readdirSync(join(suite, "fixtures"))) {
     if (!largeFixtures.includes(name)) add(files, suite, `fixtures/${name}`);
@@ -94,5 +98,5 @@ function add(files, suite, name) {
   const path = join(suite, name);
   const stat = lstatSync(path);
   if (stat.isDirectory()) addFolder(files, suite, name);
-  else if (stat.isFile()) files[`${guestSuite}/${name}`] = readFileSync(path);
+  else if (stat.isFile()) files[`${copiedSuite}/${name}`] = readFileSync(path);
 }
