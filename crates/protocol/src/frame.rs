@@ -83,6 +83,10 @@ impl Decoder {
     ///
     /// # Errors
     /// The stream is unusable from here on: the connection must be closed.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot choose the type of each message"
+    )]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some((prefix, body)) = rest.split_first_chunk::<PREFIX>() else {

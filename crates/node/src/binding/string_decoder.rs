@@ -140,7 +140,7 @@ impl State {
                 self.missing = 2;
                 2
             }
-            Encoding::Base64 | Encoding::Base64url if data.len() % 3 > 0 => {
+            Encoding::Base64 | Encoding::Base64url if !data.len().is_multiple_of(3) => {
                 self.missing = 3 - data.len() % 3;
                 data.len() % 3
             }

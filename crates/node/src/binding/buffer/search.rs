@@ -61,7 +61,7 @@ impl Search {
             let mut from = start;
             while from < haystack.len() {
                 let found = from + memmem::find(&haystack[from..], needle)?;
-                if found % unit == 0 {
+                if found.is_multiple_of(unit) {
                     return Some(found);
                 }
                 from = found + 1;

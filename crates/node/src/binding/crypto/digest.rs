@@ -97,8 +97,8 @@ impl MdCtx {
     /// A second digest in the same state.
     pub fn duplicate(&self) -> Result<MdCtx> {
         let copy = MdCtx::empty()?;
-        // SAFETY: both are live.
         check(
+            // SAFETY: both are live.
             unsafe { ossl::EVP_MD_CTX_copy_ex(copy.as_ptr(), self.as_ptr()) },
             "Digest copy error",
         )?;
@@ -107,8 +107,8 @@ impl MdCtx {
 
     /// Adds data.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
-        // SAFETY: pointer and length are those of a slice.
         check(
+            // SAFETY: pointer and length are those of a slice.
             unsafe { ossl::EVP_DigestUpdate(self.as_ptr(), data.as_ptr().cast(), data.len()) },
             "Digest update failed",
         )

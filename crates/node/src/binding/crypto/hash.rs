@@ -113,11 +113,11 @@ fn update(
     let Some(hash) = wrap::unwrap::<Hash>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not a Hash");
     };
-    let mut add = |data: &[u8]| {
+    let add = |data: &[u8]| {
         hash.result.borrow().is_none() && hash.context.borrow_mut().update(data).is_ok()
     };
     // Bytes are hashed where they are; only strings need decoding.
-    let added = match convert::with_bytes(args.get(0), &mut add) {
+    let added = match convert::with_bytes(args.get(0), add) {
         Some(added) => added,
         None => {
             let data = attempt!(scope, input::data(scope, args.get(0), args.get(1)));

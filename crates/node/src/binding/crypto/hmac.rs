@@ -65,13 +65,13 @@ fn update(
     let Some(hmac) = wrap::unwrap::<Hmac>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not an Hmac");
     };
-    let mut add = |data: &[u8]| {
+    let add = |data: &[u8]| {
         hmac.state
             .borrow_mut()
             .as_mut()
             .is_some_and(|state| state.update(data).is_ok())
     };
-    let added = match convert::with_bytes(args.get(0), &mut add) {
+    let added = match convert::with_bytes(args.get(0), add) {
         Some(added) => added,
         None => {
             let data = attempt!(scope, input::data(scope, args.get(0), args.get(1)));

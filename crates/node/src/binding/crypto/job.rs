@@ -98,14 +98,7 @@ pub fn create(
     provider: &'static str,
     work: impl FnOnce() -> Result<Output> + Send + 'static,
 ) {
-    create_with(
-        scope,
-        args,
-        mode,
-        provider,
-        work,
-        Box::new(|scope, output| encode_plain(scope, output)),
-    );
+    create_with(scope, args, mode, provider, work, Box::new(encode_plain));
 }
 
 /// Ends the constructor of a job: `provider` is its async type, `encode` makes its result.

@@ -262,8 +262,8 @@ fn derive(algorithm: &CStr, params: &Params, output: &mut [u8]) -> Result<()> {
     // SAFETY: the algorithm is live; the context keeps its own reference.
     let context = unsafe { KdfCtx::own(ossl::EVP_KDF_CTX_new(kdf.as_ptr())) }
         .ok_or_else(|| CryptoError::capture(FAILED))?;
-    // SAFETY: the buffer has the length given; the parameters live over the call.
     check(
+        // SAFETY: the buffer has the length given; the parameters live over the call.
         unsafe {
             ossl::EVP_KDF_derive(
                 context.as_ptr(),

@@ -51,8 +51,8 @@ impl MacState {
         } else {
             key.as_ptr()
         };
-        // SAFETY: pointer and length are those of the key; the parameters live over the call.
         check(
+            // SAFETY: pointer and length are those of the key; the parameters live over the call.
             unsafe { ossl::EVP_MAC_init(context.as_ptr(), pointer, key.len(), params.as_ptr()) },
             FAILED,
         )?;
@@ -61,8 +61,8 @@ impl MacState {
 
     /// Adds data.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
-        // SAFETY: pointer and length are those of a slice.
         check(
+            // SAFETY: pointer and length are those of a slice.
             unsafe { ossl::EVP_MAC_update(self.context.as_ptr(), data.as_ptr(), data.len()) },
             "MAC update failed",
         )

@@ -57,8 +57,8 @@ impl<'a> ParamList<'a> {
     pub fn octets(&mut self, key: &'static CStr, value: &'a [u8]) -> Result<()> {
         // The builder refuses null, which an empty slice's pointer is not.
         let pointer = value.as_ptr().cast();
-        // SAFETY: pointer and length are those of the slice, whose content `build` copies.
         check(
+            // SAFETY: pointer and length are those of the slice, whose content `build` copies.
             unsafe {
                 ossl::OSSL_PARAM_BLD_push_octet_string(
                     self.builder.as_ptr(),
@@ -73,8 +73,8 @@ impl<'a> ParamList<'a> {
 
     /// Adds an `unsigned int`.
     pub fn uint(&mut self, key: &'static CStr, value: u32) -> Result<()> {
-        // SAFETY: the builder and the key are live.
         check(
+            // SAFETY: the builder and the key are live.
             unsafe { ossl::OSSL_PARAM_BLD_push_uint(self.builder.as_ptr(), key.as_ptr(), value) },
             FAILED,
         )
@@ -82,8 +82,8 @@ impl<'a> ParamList<'a> {
 
     /// Adds a `size_t`.
     pub fn size(&mut self, key: &'static CStr, value: usize) -> Result<()> {
-        // SAFETY: the builder and the key are live.
         check(
+            // SAFETY: the builder and the key are live.
             unsafe { ossl::OSSL_PARAM_BLD_push_size_t(self.builder.as_ptr(), key.as_ptr(), value) },
             FAILED,
         )

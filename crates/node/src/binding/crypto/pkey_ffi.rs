@@ -328,8 +328,8 @@ impl PkeyCtx {
 
     /// Sets the digest whose output is signed.
     pub fn set_signature_md(&self, md: &Md) -> Result<()> {
-        // SAFETY: context and algorithm are live.
         check(
+            // SAFETY: context and algorithm are live.
             unsafe { ossl::EVP_PKEY_CTX_set_signature_md(self.as_ptr(), md.as_ptr()) },
             "Invalid digest",
         )
@@ -385,8 +385,8 @@ impl EcGroup {
     pub fn order(&self) -> Result<BigNum> {
         let order = BigNum::zero()?;
         let context = BigNumCtx::new()?;
-        // SAFETY: all are live.
         check(
+            // SAFETY: all are live.
             unsafe { ossl::EC_GROUP_get_order(self.as_ptr(), order.as_ptr(), context.as_ptr()) },
             "Failed to get the order",
         )?;

@@ -24,8 +24,8 @@ pub fn define(definition: &mut Definition) {
 pub fn fill(bytes: &mut [u8]) -> Result<()> {
     for chunk in bytes.chunks_mut(1 << 20) {
         let length = ffi::int(chunk.len()).unwrap_or(0);
-        // SAFETY: pointer and length are those of the chunk.
         check(
+            // SAFETY: pointer and length are those of the chunk.
             unsafe { ossl::RAND_bytes(chunk.as_mut_ptr(), length) },
             "Random bytes are not available",
         )?;

@@ -43,8 +43,8 @@ impl X509 {
     /// DER.
     pub fn der(&self) -> Result<Vec<u8>> {
         let bio = Bio::memory()?;
-        // SAFETY: both are live.
         check(
+            // SAFETY: both are live.
             unsafe { ossl::i2d_X509_bio(bio.as_ptr(), self.as_ptr()) },
             "Failed to encode certificate",
         )?;
@@ -54,8 +54,8 @@ impl X509 {
     /// PEM.
     pub fn pem(&self) -> Result<String> {
         let bio = Bio::memory()?;
-        // SAFETY: both are live.
         check(
+            // SAFETY: both are live.
             unsafe { ossl::PEM_write_bio_X509(bio.as_ptr(), self.as_ptr()) },
             "Failed to encode certificate",
         )?;
@@ -106,8 +106,8 @@ impl X509 {
     /// The start or end of validity, printed.
     pub fn time_text(&self, end: bool) -> Result<String> {
         let bio = Bio::memory()?;
-        // SAFETY: the time belongs to the certificate.
         check(
+            // SAFETY: the time belongs to the certificate.
             unsafe { ossl::ASN1_TIME_print(bio.as_ptr(), self.time_field(end)) },
             "Invalid time",
         )?;
@@ -302,8 +302,8 @@ fn name_text(name: *const ossl::X509_NAME) -> Result<Option<String>> {
         return Ok(None);
     }
     let bio = Bio::memory()?;
-    // SAFETY: the name belongs to a live certificate.
     check(
+        // SAFETY: the name belongs to a live certificate.
         unsafe { ffi::X509_NAME_print_ex(bio.as_ptr(), name, 0, NAME_FLAGS) },
         "Failed to print a name",
     )?;

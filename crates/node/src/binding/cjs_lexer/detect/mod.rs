@@ -24,8 +24,8 @@ pub fn detect(source: &str) -> Result<Found, Malformed> {
         tokens: &tokens,
         ..Detector::default()
     };
-    for index in 0..tokens.len() {
-        if tokens[index].kind == Kind::Word {
+    for (index, token) in tokens.iter().enumerate() {
+        if token.kind == Kind::Word {
             detector.word(index)?;
         }
     }

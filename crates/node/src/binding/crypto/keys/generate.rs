@@ -307,8 +307,8 @@ fn new_dsa_job(
 /// A key with the parameters of another.
 pub fn generate_from(parameters: &Pkey) -> Result<Pkey> {
     let context = PkeyCtx::new(parameters)?;
-    // SAFETY: the context is live.
     check(
+        // SAFETY: the context is live.
         unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) },
         FAILED,
     )?;
@@ -360,8 +360,8 @@ fn new_nid_job(
     let nid = attempt!(scope, input::int32(scope, args.get(1), "nid"));
     create_pair(scope, &args, mode, 2, move || {
         let context = PkeyCtx::numbered(nid)?;
-        // SAFETY: the context is live.
         check(
+            // SAFETY: the context is live.
             unsafe { ossl::EVP_PKEY_keygen_init(context.as_ptr()) },
             FAILED,
         )?;
