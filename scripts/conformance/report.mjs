@@ -60,7 +60,7 @@ export async function writeDocument(totals, baseline, expectations) {
 
 # Node's own tests
 
-Files of Node's test suite, each run in a fresh machine. A file counts if the
+Files of Node's test suite, each run in a fresh runtime in default isolation. A file counts if the
 reference, Node.js ${baseline.node}, passes it in the same runner; a file passes with exit status 0 and
 without skipping itself.
 
