@@ -161,7 +161,7 @@ impl Files {
             .into_iter()
             .filter(|entry| entry.name != b"." && entry.name != b"..");
         let entries = entries.map(|entry| DirectoryEntry {
-            name: entry.name.into(),
+            name: entry.name,
             kind: entry.kind.mode(),
         });
         let mut entries: Vec<DirectoryEntry> = entries.collect();
@@ -285,7 +285,7 @@ fn file_stat(stat: &Stat) -> FileStat {
         dev: stat.dev,
         ino: stat.ino,
         mode: stat.mode,
-        nlink: stat.nlink.into(),
+        nlink: stat.nlink,
         uid: stat.uid,
         gid: stat.gid,
         size: stat.size,
