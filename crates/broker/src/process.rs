@@ -50,9 +50,10 @@ impl Child {
             return Err(std::io::Error::last_os_error());
         }
         // SAFETY: the descriptor is new and nobody else's.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Child {
             pid,
-            pidfd: unsafe { OwnedFd::from_raw_fd(fd) },
+            pidfd,
             reaped: false,
         })
     }
