@@ -52,7 +52,11 @@ pub fn get_internal_binding(
 
 /// The callbacks of this module, for the snapshot's list of references.
 pub fn callbacks() -> Vec<v8::FunctionCallback> {
-    vec![get_internal_binding.map_fn_to(), unavailable.map_fn_to()]
+    vec![
+        get_internal_binding.map_fn_to(),
+        unavailable.map_fn_to(),
+        called_at_load.map_fn_to(),
+    ]
 }
 
 fn install_constants(
@@ -217,8 +221,14 @@ fn install_stand_ins(
         if binding.has_own_property(scope, key.into()).unwrap_or(false) {
             continue;
         }
-        let label = exception::string(scope, &format!("{binding_name}.{name}"));
-        let template = v8::FunctionTemplate::builder(unavailable)
+        let path = format!("{binding_name}.{name}");
+        let callback = if CALLED_AT_LOAD.contains(&path.as_str()) {
+            called_at_load.map_fn_to()
+        } else {
+            unavailable.map_fn_to()
+        };
+        let label = exception::string(scope, &path);
+        let template = v8::FunctionTemplate::builder_raw(callback)
             .data(label.into())
             .build(scope);
         template.set_class_name(key);
@@ -257,6 +267,17 @@ fn feature_of(binding: &str) -> &'static str {
         "crypto" => "this part of crypto",
         _ => "this function",
     }
+}
+
+/// What the library calls while a module of it merely loads: `require` must work before the feature does, so these do
+/// nothing. Everything that could be mistaken for the feature itself throws.
+const CALLED_AT_LOAD: [&str; 2] = ["cares_wrap.ChannelWrap", "http2.setCallbackFunctions"];
+
+fn called_at_load(
+    _scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
 }
 
 fn unavailable(

@@ -1,0 +1,35 @@
+// Modules of features that are not there yet load, and say so when they are used.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NodeRuntime } from "secure-exec";
+
+const MODULES = ["dns", "dns/promises", "http", "http2", "https", "net", "tls", "dgram"];
+
+test("modules of later features load", async () => {
+  const runtime = await NodeRuntime.create();
+  try {
+    const { stdout, stderr } = await runtime.exec(`
+      const loaded = [];
+      for (const name of ${JSON.stringify(MODULES)}) loaded.push(typeof (await import("node:" + name)).default);
+      console.log(loaded.join());
+    `);
+    assert.equal(stdout, `${MODULES.map(() => "object").join()}\n`, stderr);
+  } finally {
+    await runtime.dispose();
+  }
+});
+
+test("their use fails by the name of the feature", async () => {
+  const runtime = await NodeRuntime.create();
+  try {
+    const { stderr, exitCode } = await runtime.exec(`
+      import dns from "node:dns";
+      dns.lookup("example.com", () => {});
+    `);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /the network .* is not available in this VM/);
+  } finally {
+    await runtime.dispose();
+  }
+});
