@@ -10,8 +10,10 @@ test("modules of later features load", async () => {
   const runtime = await NodeRuntime.create();
   try {
     const { stdout, stderr } = await runtime.exec(`
+      import { createRequire } from "node:module";
+      const require = createRequire(import.meta.url);
       const loaded = [];
-      for (const name of ${JSON.stringify(MODULES)}) loaded.push(typeof (await import("node:" + name)).default);
+      for (const name of ${JSON.stringify(MODULES)}) loaded.push(typeof require("node:" + name));
       console.log(loaded.join());
     `);
     assert.equal(stdout, `${MODULES.map(() => "object").join()}\n`, stderr);
