@@ -37,7 +37,7 @@ export const unpackV8 = {
     if (process.env.RUSTY_V8_ARCHIVE)
       return `RUSTY_V8_ARCHIVE is set to ${process.env.RUSTY_V8_ARCHIVE}`;
     const found = await readFile(stamp, "utf8").catch(() => undefined);
-    return found === (await stampOf(archive)) ? "up to date" : undefined;
+    return found !== undefined && found === (await stampOf(archive)) ? "up to date" : undefined;
   },
   async run(note) {
     const sums = parseSums(await readFile(join(vendor, "SHA256SUMS"), "utf8"));
