@@ -18,6 +18,8 @@ fn main() {
     }
     // A weak reference that V8's library leaves open would otherwise be an import from the user's Node.
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym={TLS_INITIALIZER}=0");
+    // `Date` asks the C library for the time; a VM may have to make that stand still (crates/node/src/frozen_clock.rs).
+    println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap=gettimeofday");
     if links_with_lld() {
         // rustc lists what dependencies export under C names in its own version script; only LLD takes a second one.
         let map = concat!(env!("CARGO_MANIFEST_DIR"), "/vendor/v8/hidden-symbols.map");

@@ -236,23 +236,37 @@ describe("other programs", () => {
 });
 
 describe("guest clocks", () => {
-  test("stand still within a turn when frozen, and cannot be thawed", {
-    todo: "freeze",
-  }, async () => {
+  test("stand still within a turn when frozen, and cannot be thawed", async () => {
     const runtime = await NodeRuntime.create({ jsRuntime: { timingMitigation: "freeze" } });
     try {
       const { stdout, stderr } = await runtime.exec(`
+        import vm from "node:vm";
         const busy = () => { for (let i = 0, x = 0; i < 2e7; i++) x += i; };
-        const read = () => [Date.now(), +new Date(), performance.now(), Number(process.hrtime.bigint())].join();
+        const other = vm.createContext({});
+        const day = new Intl.DateTimeFormat("en", { fractionalSecondDigits: 3, second: "numeric" });
+        const read = () => [
+          Date.now(), +new Date(), Date(), performance.now(), Number(process.hrtime.bigint()),
+          vm.runInContext("Date.now()", other), new vm.Script("+new Date()").runInNewContext(),
+          day.format(), globalThis.Temporal?.Now.instant(), JSON.stringify(process.cpuUsage()),
+        ].join();
         const before = read();
         busy();
         console.log(read() === before, typeof SharedArrayBuffer);
         await new Promise((resolve) => setTimeout(resolve, 30));
         console.log(read() !== before);
         delete globalThis.Date;
-        console.log(typeof SharedArrayBuffer);
+        console.log(typeof SharedArrayBuffer, vm.runInNewContext("typeof SharedArrayBuffer"));
+        for (const Memory of [WebAssembly.Memory, vm.runInNewContext("WebAssembly.Memory")]) {
+          const memory = new Memory({ initial: 1, maximum: 1, shared: true });
+          try {
+            console.log(memory.buffer.constructor.name);
+          } catch (error) {
+            console.log(error.name);
+          }
+        }
       `);
-      assert.equal(stdout, "true undefined\ntrue\nundefined\n", stderr);
+      const shared = "undefined undefined\nTypeError\nTypeError\n";
+      assert.equal(stdout, `true undefined\ntrue\n${shared}`, stderr);
     } finally {
       await runtime.dispose();
     }

@@ -138,7 +138,8 @@ test("node:test runs in process", async () => {
   `;
   const [host, guest] = await Promise.all([onHost(code), inGuest(code)]);
   const withoutTimes = (text: string) =>
-    text.replace(/\d+(\.\d+)?(?=ms)|(?<=duration_ms )[\d.]+/g, "<ms>");
+    // A time of zero whole milliseconds is left out.
+    text.replace(/ \(\d+(\.\d+)?ms\)/g, "").replace(/(?<=duration_ms )[\d.]+/g, "<ms>");
   assert.equal(withoutTimes(guest.stdout), withoutTimes(host.stdout), guest.stderr);
 });
 
@@ -158,7 +159,7 @@ describe("timers", () => {
     });
   });
 
-  test("more than the limit fails by name", { todo: "maxTimers is not enforced" }, async () => {
+  test("more than the limit fails by name", async () => {
     await withRuntime({ limits: { jsRuntime: { maxTimers: 100 } } }, async (runtime) => {
       const { stderr, exitCode } = await runtime.exec(
         "for (let i = 0; i < 1000; i++) setTimeout(() => {}, 1e6);",

@@ -23,6 +23,7 @@ pub mod env;
 pub mod event_loop;
 pub mod exception;
 pub mod exit;
+pub mod frozen_clock;
 pub mod invocation;
 pub mod isolate;
 pub mod options;

@@ -19,6 +19,9 @@ pub struct ThreadUsage {
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn thread_usage() -> ThreadUsage {
+    if let Some(frozen) = crate::frozen_clock::usage() {
+        return frozen;
+    }
     // SAFETY: rusage is plain data for which all zeroes is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a live rusage.
@@ -38,6 +41,9 @@ pub fn thread_usage() -> ThreadUsage {
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn thread_usage() -> ThreadUsage {
+    if let Some(frozen) = crate::frozen_clock::usage() {
+        return frozen;
+    }
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -1,10 +1,11 @@
 //! Time and randomness of the machine, for the kernel.
 
 use secure_exec_kernel::{Clock, RandomSource, Timespec};
+use secure_exec_node::frozen_clock;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// The clocks of the host, in steps.
+/// The clocks of the host, in steps; on the thread of a guest whose clocks are frozen, those of its turn.
 #[derive(Debug)]
 pub(crate) struct SystemClock {
     /// Length of a step; 1 for the full resolution.
@@ -39,11 +40,11 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn realtime(&self) -> Timespec {
-        self.read(libc::CLOCK_REALTIME)
+        frozen_clock::realtime().unwrap_or_else(|| self.read(libc::CLOCK_REALTIME))
     }
 
     fn monotonic(&self) -> Timespec {
-        self.read(libc::CLOCK_MONOTONIC)
+        frozen_clock::monotonic().unwrap_or_else(|| self.read(libc::CLOCK_MONOTONIC))
     }
 }
 

@@ -48,7 +48,7 @@ mod stream_wrap;
 mod string_decoder;
 mod symbols;
 pub mod task_queue;
-mod timers;
+pub mod timers;
 mod trace_events;
 mod tty_wrap;
 mod types;

@@ -2,6 +2,7 @@
 
 use super::Definition;
 use crate::env::{Env, Slot};
+use crate::exception::{self, ErrorKind};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -11,6 +12,7 @@ pub fn define(definition: &mut Definition) {
         .function("scheduleTimer", schedule_timer)
         .function("toggleTimerRef", toggle_timer_ref)
         .function("toggleImmediateRef", toggle_immediate_ref)
+        .function("refuseTimer", refuse_timer)
         .init(init);
 }
 
@@ -21,6 +23,26 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let timeout_info = env.aliased_array::<i32>(scope, Slot::TimeoutInfo, 1);
     crate::convert::set(scope, binding, "timerInfo", timeout_info);
     crate::convert::set(scope, binding, "timeoutInfo", timeout_info);
+    let usage = env.aliased_array::<u32>(scope, Slot::TimerUsage, 2);
+    env.aliased::<u32>(Slot::TimerUsage).set(1, u32::MAX);
+    crate::convert::set(scope, binding, "timerUsage", usage);
+}
+
+/// Sets how many timers may wait at a time (`limits.jsRuntime.maxTimers`).
+pub fn limit_timers(env: &Env) {
+    let bound = u32::try_from(env.max_timers.get()).unwrap_or(u32::MAX);
+    env.aliased::<u32>(Slot::TimerUsage).set(1, bound);
+}
+
+/// `refuseTimer()`, called by our patch of `internal/timers`: throws what a timer too many is answered with.
+fn refuse_timer(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let bound = Env::of(scope).max_timers.get();
+    let message = format!("Too many timers: limits.jsRuntime.maxTimers is {bound}");
+    exception::throw(scope, ErrorKind::Error, "ERR_RESOURCE_LIMIT", &message);
 }
 
 fn setup_timers(

@@ -4,17 +4,20 @@ use secure_exec_kernel::Process;
 
 use super::run_script;
 use crate::binding::performance::{self, Milestone};
+use crate::binding::timers;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
 use crate::event_loop;
 use crate::exception::string;
 use crate::options::Options;
-use crate::{convert, exit, report};
+use crate::{convert, exit, frozen_clock, report};
 
 /// Exit status of an entry point whose top-level await never settled.
 const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
 /// Exit status of a bad command line.
 const INVALID_COMMAND_LINE_ARGUMENT: i32 = 9;
+/// `sysexits.h`: EX_SOFTWARE.
+const INTERNAL_ERROR: i32 = 70;
 
 /// Runs the program of the environment's process to its end. The isolate's main context is entered.
 pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
@@ -43,8 +46,15 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     }
     let main = main_script(&options, &process);
     env.options.replace(options);
+    frozen_clock::enter_turn(&env);
     start_clock(&env);
+    timers::limit_timers(&env);
     install_environment(scope);
+    if env.freeze_clocks.get() && frozen_clock::remove_shared_memory(scope).is_none() {
+        report::write_stderr(scope, b"secure-exec: shared memory was not taken away\n");
+        exit::exit_process(scope, INTERNAL_ERROR);
+        return;
+    }
     let finished = run_main(scope, main);
     if !finished || env.stopping.get() {
         return;

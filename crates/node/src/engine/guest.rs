@@ -9,7 +9,7 @@ use secure_exec_kernel::Signal;
 use super::{Breach, Engine, Job, fatal};
 use crate::bootstrap;
 use crate::env::Env;
-use crate::{binding, isolate, report};
+use crate::{binding, frozen_clock, isolate, report};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(super) const STACK_SIZE: usize = 4 << 20;
@@ -84,6 +84,8 @@ fn run_job(
 ) {
     let Job { process, options } = job;
     env.set_process(process.clone());
+    env.freeze_clocks.set(options.freeze_clocks);
+    env.max_timers.set(options.max_timers);
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();
     let watched = engine
@@ -115,6 +117,7 @@ fn run_job(
             let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
         }
     }
+    frozen_clock::thaw();
     watched.finished();
 }
 

@@ -41,6 +41,10 @@ pub struct Env {
     pub callback_depth: Cell<u32>,
     /// Set once the process may run no more JavaScript: exit, kill, terminated isolate.
     pub stopping: Cell<bool>,
+    /// Clocks stand still within a turn of the event loop.
+    pub freeze_clocks: Cell<bool>,
+    /// How many timers may wait at a time.
+    pub max_timers: Cell<usize>,
     /// Set when the heap reached its limit; the program is being ended.
     pub heap_limit_reached: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
@@ -72,6 +76,8 @@ impl Env {
             options: RefCell::new(Options::defaults()),
             callback_depth: Cell::new(0),
             stopping: Cell::new(false),
+            freeze_clocks: Cell::new(false),
+            max_timers: Cell::new(usize::MAX),
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
             building_snapshot: Cell::new(false),

@@ -65,6 +65,8 @@ slots! {
     ImmediateInfo,
     /// `timers`: timeoutInfo, Int32Array(1).
     TimeoutInfo,
+    /// `timers`: how many wait and how many may, Uint32Array(2).
+    TimerUsage,
     /// `timers.setupTimers`: processImmediate.
     ProcessImmediate,
     /// `timers.setupTimers`: processTimers.

@@ -6,15 +6,17 @@ use std::time::Duration;
 use super::Completion;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
+use crate::frozen_clock;
 
 /// `uv_run(UV_RUN_DEFAULT)`: runs until nothing keeps the loop alive, or the process stops.
 pub fn run(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    update_time(&env);
+    start_turn(&env);
     if alive(scope) {
         run_timers(scope, &env);
     }
     while alive(scope) && !halted(scope, &env) {
+        frozen_clock::enter_turn(&env);
         let timeout = if scope.has_pending_background_tasks() {
             Some(
                 backend_timeout(&env)
@@ -30,7 +32,7 @@ pub fn run(scope: &mut v8::PinScope<'_, '_>) {
         }
         check(scope, &env);
         close(scope, &env);
-        update_time(&env);
+        start_turn(&env);
         run_timers(scope, &env);
     }
 }
@@ -58,6 +60,12 @@ pub fn clock_now(env: &Env) -> f64 {
     let now = kernel.clock().monotonic();
     let nanoseconds = u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec);
     nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
+}
+
+/// Reads the clock for what runs next.
+fn start_turn(env: &Env) {
+    frozen_clock::enter_turn(env);
+    update_time(env);
 }
 
 /// Reads the clock (`uv_update_time`).
@@ -90,7 +98,7 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
             .idle_time
             .set(env.event_loop.idle_time.get() + waited);
     }
-    update_time(env);
+    start_turn(env);
     run_platform_tasks(scope, env);
     // Only what is ready now: a completion that defers again waits for the next turn.
     let ready = env.event_loop.ready.take();

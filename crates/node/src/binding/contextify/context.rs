@@ -10,6 +10,7 @@ use super::compile;
 use super::interceptor;
 use crate::bootstrap::per_context;
 use crate::env::Env;
+use crate::frozen_clock;
 use crate::wrap;
 
 /// Embedder data of a context: its sandbox object, `undefined` for one without.
@@ -166,6 +167,9 @@ fn create<'s>(
     }
 
     let scope = &mut v8::ContextScope::new(scope, context);
+    if env.freeze_clocks.get() {
+        frozen_clock::remove_shared_memory(scope)?;
+    }
     let global = context.global(scope);
     if let Some(sandbox) = sandbox {
         let name = sandbox.get_constructor_name();
