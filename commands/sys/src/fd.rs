@@ -1,0 +1,139 @@
+//! Descriptors: pipes, duplicates, reading and writing.
+
+use std::io;
+use std::path::Path;
+
+use crate::stat::Stat;
+use crate::{Fd, backend};
+
+pub const O_RDONLY: i32 = 0;
+pub const O_WRONLY: i32 = 1;
+pub const O_RDWR: i32 = 2;
+pub const O_CREAT: i32 = 0o100;
+pub const O_EXCL: i32 = 0o200;
+pub const O_NOCTTY: i32 = 0o400;
+pub const O_TRUNC: i32 = 0o1000;
+pub const O_APPEND: i32 = 0o2000;
+pub const O_NONBLOCK: i32 = 0o4000;
+pub const O_DIRECTORY: i32 = 0o200_000;
+pub const O_NOFOLLOW: i32 = 0o400_000;
+pub const O_CLOEXEC: i32 = 0o2_000_000;
+/// As a directory: the working directory.
+pub const AT_FDCWD: Fd = -100;
+
+/// `pipe2(2)`: the reading and the writing end.
+///
+/// # Errors
+/// `EMFILE`: too many descriptors.
+pub fn pipe(flags: i32) -> io::Result<(Fd, Fd)> {
+    backend::fd_pipe(flags)
+}
+
+/// A duplicate that is at least `minimum`, with `FD_CLOEXEC` or without.
+///
+/// # Errors
+/// `EBADF`: not open. `EMFILE`: too many descriptors.
+pub fn dup_from(fd: Fd, minimum: Fd, cloexec: Cloexec) -> io::Result<Fd> {
+    backend::fd_dup(fd, minimum, cloexec == Cloexec::Set)
+}
+
+/// Whether a descriptor closes at `exec`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloexec {
+    Set,
+    Clear,
+}
+
+/// `dup2(2)`; equal numbers succeed when open.
+///
+/// # Errors
+/// `EBADF`: not open, or `newfd` is out of range.
+pub fn dup2(oldfd: Fd, newfd: Fd) -> io::Result<()> {
+    backend::fd_dup2(oldfd, newfd, 0)
+}
+
+/// # Errors
+/// `EBADF`: not open.
+pub fn set_cloexec(fd: Fd, cloexec: Cloexec) -> io::Result<()> {
+    backend::fd_cloexec(fd, cloexec == Cloexec::Set)
+}
+
+/// # Errors
+/// `EBADF`: not open.
+pub fn close(fd: Fd) -> io::Result<()> {
+    backend::fd_close(fd)
+}
+
+/// `openat(2)` from the working directory.
+///
+/// # Errors
+/// As `open(2)`.
+pub fn open(path: impl AsRef<Path>, flags: i32, mode: u32) -> io::Result<Fd> {
+    backend::path_openat(AT_FDCWD, path.as_ref(), flags, mode)
+}
+
+/// `openat(2)`.
+///
+/// # Errors
+/// As `open(2)`.
+pub fn openat(dirfd: Fd, path: impl AsRef<Path>, flags: i32, mode: u32) -> io::Result<Fd> {
+    backend::path_openat(dirfd, path.as_ref(), flags, mode)
+}
+
+/// `read(2)`.
+///
+/// # Errors
+/// `EBADF`, `EISDIR`, `EIO`, `EINTR`, `EAGAIN`: as `read(2)`.
+pub fn read(fd: Fd, buffer: &mut [u8]) -> io::Result<usize> {
+    backend::fd_read(fd, buffer)
+}
+
+/// `write(2)`.
+///
+/// # Errors
+/// `EBADF`, `EPIPE`, `ENOSPC`, `EINTR`, `EAGAIN`: as `write(2)`.
+pub fn write(fd: Fd, bytes: &[u8]) -> io::Result<usize> {
+    backend::fd_write(fd, bytes)
+}
+
+/// Writes everything, going on after signals.
+///
+/// # Errors
+/// As [`write`], but not `EINTR`.
+pub fn write_all(fd: Fd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(fd, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = &bytes[n..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Sets the position, counted from the current one; gives the new one.
+///
+/// # Errors
+/// `ESPIPE`: a pipe or a terminal.
+pub fn seek_by(fd: Fd, offset: i64) -> io::Result<u64> {
+    backend::fd_seek_by(fd, offset)
+}
+
+/// # Errors
+/// `EBADF`: not open.
+pub fn stat(fd: Fd) -> io::Result<Stat> {
+    backend::fd_stat(fd)
+}
+
+/// # Errors
+/// `EBADF`: not open. `EPERM`: not the owner.
+pub fn chmod(fd: Fd, mode: u32) -> io::Result<()> {
+    backend::fd_chmod(fd, mode)
+}
+
+/// # Errors
+/// `ENOTDIR`: not a directory.
+pub fn chdir(fd: Fd) -> io::Result<()> {
+    backend::fd_chdir(fd)
+}

@@ -1,0 +1,29 @@
+//! The backend inside the machine.
+
+mod c_library;
+mod files;
+mod imports;
+mod processes;
+mod terminals;
+
+use std::io;
+
+pub(crate) use files::*;
+pub(crate) use processes::*;
+pub(crate) use terminals::*;
+
+/// Prepares the process: tells the C library the working directory, which preview 1 does not know.
+pub fn init() {
+    if let Ok(cwd) = path_getcwd() {
+        files::tell_c_library(&cwd);
+    }
+}
+
+/// The result of an import as std's error. The numbers are preview 1's, which the C library shares.
+fn check(errno: i32) -> io::Result<()> {
+    if errno == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(errno))
+    }
+}
