@@ -56,7 +56,8 @@ pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
 pub use limits::{LimitBreach, Limits};
 pub use process::{
-    Binfmt, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState, SpawnOptions,
+    Binfmt, CpuTime, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState,
+    SpawnOptions,
 };
 pub use random::{RandomSource, SeededRandom};
 pub use trace::{SyscallEvent, Tracer};

@@ -1,16 +1,19 @@
 //! Processes.
 
+mod cpu_time;
 mod exec;
 mod exit;
 mod fd_table;
+mod fork;
 mod ids;
 mod rlimit;
 mod signal;
 mod spawn;
 mod table;
 
-pub(crate) use exec::command_file;
+pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
+pub(crate) use exec::{Program, command_file};
 pub(crate) use fd_table::{FdEntry, FdTable};
 pub use ids::{Fd, Pid};
 pub use spawn::{FileAction, SpawnOptions};
@@ -53,6 +56,9 @@ pub(crate) struct Image {
 /// What runs when a fatal signal ends a process.
 type KillCallback = Box<dyn Fn(Signal) + Send + Sync>;
 
+/// What runs when a signal has stopped a process.
+type StopCallback = Arc<dyn Fn() + Send + Sync>;
+
 /// A guest process. Its methods are the system calls, each on behalf of this process.
 pub struct Process {
     pid: Pid,
@@ -75,6 +81,9 @@ pub struct Process {
     exit_status: Mutex<Option<ExitStatus>>,
     pub(crate) exited: WaitQueue,
     on_kill: Mutex<Option<KillCallback>>,
+    pub(crate) on_stop: Mutex<Option<StopCallback>>,
+    pub(crate) cpu: cpu_time::CpuClock,
+    pub(crate) children_cpu: cpu_time::CpuClock,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) started: crate::abi::stat::Timespec,
 }
@@ -127,6 +136,9 @@ impl Process {
             exit_status: Mutex::new(None),
             exited: WaitQueue::new(),
             on_kill: Mutex::new(None),
+            on_stop: Mutex::new(None),
+            cpu: Default::default(),
+            children_cpu: Default::default(),
             attachment: new.attachment,
             started,
         })

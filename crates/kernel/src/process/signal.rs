@@ -49,6 +49,17 @@ impl Signals {
         signals
     }
 
+    /// Dispositions of the child of `fork(2)`: the same; pending signals are the parent's own.
+    pub fn for_fork(&self) -> Signals {
+        let signals = Signals::default();
+        signals.state.lock().dispositions = self.state.lock().dispositions;
+        signals
+    }
+
+    pub fn any_pending(&self) -> bool {
+        self.state.lock().pending != 0
+    }
+
     /// Resets the handlers in place, for `execve(2)`.
     pub fn reset_handlers(&self) {
         let mut state = self.state.lock();
@@ -76,7 +87,7 @@ impl Signals {
         self.arrived.wake_all();
     }
 
-    fn take(&self) -> Option<Signal> {
+    pub fn take(&self) -> Option<Signal> {
         let mut state = self.state.lock();
         let number = state.pending.trailing_zeros();
         let signal = Signal::from_raw(i32::try_from(number).ok()?)?;
@@ -137,6 +148,7 @@ impl Process {
 
     fn stop(&self, signal: Signal) {
         self.change_state(ProcessState::Stopped(signal), ExitStatus::Stopped(signal));
+        self.run_on_stop();
     }
 
     fn resume(&self) {

@@ -190,21 +190,33 @@ impl Kernel {
         at: &At,
         options: &SpawnOptions,
     ) -> Result<(Program, Arc<dyn Binfmt>)> {
-        if !options.search_path {
-            return self.match_program(at, &options.file, &options.argv);
+        if options.search_path {
+            self.search_program(at, &options.file, &options.argv, &options.envp)
+        } else {
+            self.match_program(at, &options.file, &options.argv)
         }
-        if options.file.contains(&b'/') {
-            return self.match_or_shell(at, &options.file, &options.argv);
+    }
+
+    /// Finds a program as `execvp(3)` does.
+    pub(crate) fn search_program(
+        &self,
+        at: &At,
+        file: &[u8],
+        argv: &[Vec<u8>],
+        envp: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<(Program, Arc<dyn Binfmt>)> {
+        if file.contains(&b'/') {
+            return self.match_or_shell(at, file, argv);
         }
-        if options.file.is_empty() {
+        if file.is_empty() {
             return Err(Errno::ENOENT);
         }
-        let variable = options.envp.iter().find(|(name, _)| name == b"PATH");
+        let variable = envp.iter().find(|(name, _)| name == b"PATH");
         let path = variable.map_or(DEFAULT_PATH, |(_, value)| value);
         let mut denied = false;
         for dir in path.split(|byte| *byte == b':') {
             let dir = if dir.is_empty() { b"." } else { dir };
-            match self.match_or_shell(at, &join(dir.to_vec(), &options.file), &options.argv) {
+            match self.match_or_shell(at, &join(dir.to_vec(), file), argv) {
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(Errno::EACCES) => denied = true,
                 found => return found,
@@ -317,7 +329,7 @@ impl Kernel {
     }
 
     /// Makes the process and its row in the table.
-    fn enter_table(
+    pub(super) fn enter_table(
         self: &Arc<Self>,
         parent: &Arc<Process>,
         mut new: NewProcess,
@@ -382,7 +394,7 @@ impl Kernel {
     }
 
     /// Takes back a process whose program did not start.
-    fn discard(&self, process: &Arc<Process>) {
+    pub(super) fn discard(&self, process: &Arc<Process>) {
         let row = self.table.lock().remove(process.pid());
         drop(row);
         process.terminate(crate::abi::wait::ExitStatus::Exited(127));

@@ -42,6 +42,29 @@ impl Process {
         })
     }
 
+    /// Entries of a directory from a position on, each with the position that follows it (`telldir(3)`); 0 is the
+    /// start.
+    ///
+    /// # Errors
+    /// As [`Process::getdents`].
+    pub fn getdents_from(&self, fd: Fd, position: u64, max: usize) -> Result<Vec<(DirEntry, u64)>> {
+        self.enter(Sysno::Getdents, format_args!("{fd}, {position}"), || {
+            let file = self.file(fd)?;
+            if file.kind() != FileKind::Directory {
+                return Err(Errno::ENOTDIR);
+            }
+            if file.inode().removed() {
+                return Err(Errno::ENOENT);
+            }
+            let cursors =
+                file.read_dir_from(position, max.clamp(1, DIRENT_BATCH), &self.caller())?;
+            Ok(cursors
+                .into_iter()
+                .map(|cursor| (cursor.entry, cursor.next))
+                .collect())
+        })
+    }
+
     /// Lists a directory by its path.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod descriptor;
 mod directory;
 mod enter;
 mod file;
+mod interrupt;
 mod io;
 mod metadata;
 mod path;

@@ -6,7 +6,8 @@ use crate::abi::resource::{Resource, Rlimit};
 use crate::abi::stat::Timespec;
 use crate::abi::wait::{ExitStatus, WaitFlags};
 use crate::errno::{Errno, Result};
-use crate::process::{Image, Pid, Process, ProcessState, SpawnOptions};
+use crate::kernel::Kernel;
+use crate::process::{Binfmt, Image, Pid, Process, ProcessState, Program, SpawnOptions};
 use crate::trace::Quoted;
 use core::task::{Context, Poll};
 use std::sync::Arc;
@@ -164,19 +165,56 @@ impl Process {
     ) -> Result<()> {
         self.enter(Sysno::Execve, format_args!("{}", Quoted(file)), || {
             let kernel = self.kernel()?;
-            kernel.check_argument_size(&argv, &envp)?;
-            let (program, binfmt) = kernel.match_program(&self.at(AT_FDCWD, file)?, file, &argv)?;
-            let closing = self.fds.lock().take_cloexec();
-            drop(closing);
-            self.signals.reset_handlers();
-            *self.image.lock() = Arc::new(Image {
-                argv: program.argv,
-                envp,
-                exe: program.image.path.clone(),
-            });
-            kernel.table.lock().row_mut(self.pid())?.execed = true;
-            binfmt.start(self.arc()?, program.image)
+            let found = kernel.match_program(&self.at(AT_FDCWD, file)?, file, &argv)?;
+            self.replace_image(&kernel, &argv, envp, found)
         })
+    }
+
+    /// Implements `execvpe(3)`: as [`Process::execve`], with a name without a slash looked up in the `PATH` of `envp`.
+    ///
+    /// # Errors
+    /// As [`Process::execve`].
+    pub fn execvpe(
+        &self,
+        file: &[u8],
+        argv: Vec<Vec<u8>>,
+        envp: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<()> {
+        self.enter(Sysno::Execve, format_args!("{}", Quoted(file)), || {
+            let kernel = self.kernel()?;
+            let found = kernel.search_program(&self.at_cwd(), file, &argv, &envp)?;
+            self.replace_image(&kernel, &argv, envp, found)
+        })
+    }
+
+    fn replace_image(
+        &self,
+        kernel: &Kernel,
+        argv: &[Vec<u8>],
+        envp: Vec<(Vec<u8>, Vec<u8>)>,
+        (program, binfmt): (Program, Arc<dyn Binfmt>),
+    ) -> Result<()> {
+        kernel.check_argument_size(argv, &envp)?;
+        let closing = self.fds.lock().take_cloexec();
+        drop(closing);
+        self.signals.reset_handlers();
+        *self.image.lock() = Arc::new(Image {
+            argv: program.argv,
+            envp,
+            exe: program.image.path.clone(),
+        });
+        kernel.table.lock().row_mut(self.pid())?.execed = true;
+        binfmt.start(self.arc()?, program.image)
+    }
+
+    /// Implements `fork(2)` for a runtime that can copy its program: `start` gives the child, which has everything but
+    /// a program, the copy.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: the limit of processes is reached.
+    /// - What `start` fails with.
+    pub fn fork(&self, start: impl FnOnce(&Arc<Process>) -> Result<()>) -> Result<Pid> {
+        self.enter(Sysno::Fork, format_args!(""), || self.fork_with(start))
     }
 
     /// Implements `exit_group(2)`: the process ends by itself. Its status is the low byte.
@@ -235,7 +273,9 @@ impl Process {
             if let ProcessState::Zombie(status) = row.state {
                 let reaped = table.remove(child);
                 drop(table);
-                drop(reaped);
+                if let Some(row) = reaped {
+                    self.inherit_cpu(&row.process);
+                }
                 return Ok(Some((child, status)));
             }
             let wanted = match row.unreported {

@@ -99,6 +99,7 @@ syscalls! {
     }
     "processes" {
         PosixSpawn "posix_spawn" Full;
+        Fork "fork" Partial("by runtimes that can copy a program");
         Execve "execve" Partial("the runtime that calls it must end the old program itself");
         Exit "exit_group" Full;
         Wait4 "wait4" Partial("no resource usage");

@@ -249,6 +249,20 @@ impl FileDescription {
         Ok(target)
     }
 
+    /// Entries of a directory from a position on, each with the position that follows it; the offset moves along.
+    pub(crate) fn read_dir_from(
+        &self,
+        position: u64,
+        max: usize,
+        caller: &Caller,
+    ) -> Result<Vec<DirCursor>> {
+        self.check_readable()?;
+        let cursors = self.inode().read_dir(position, max, caller)?;
+        *self.offset.lock() = cursors.last().map_or(position, |last| last.next);
+        self.notify(InotifyMask::IN_ACCESS);
+        Ok(cursors)
+    }
+
     /// Next entries of a directory; empty at its end.
     pub(crate) fn read_dir(&self, max: usize, caller: &Caller) -> Result<Vec<DirEntry>> {
         self.check_readable()?;

@@ -1,0 +1,53 @@
+//! What interrupts a program: signals with a handler, stops, faults. For runtimes whose programs take
+//! signals themselves instead of having a handler called.
+
+use super::Sysno;
+use crate::abi::signal::{DefaultAction, Signal};
+use crate::abi::wait::ExitStatus;
+use crate::process::Process;
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
+
+impl Process {
+    /// Takes the lowest pending signal that has a handler.
+    pub fn take_signal(&self) -> Option<Signal> {
+        let taken = self.enter(Sysno::Sigtimedwait, format_args!("0"), || {
+            Ok(self.signals.take())
+        });
+        taken.unwrap_or(None)
+    }
+
+    /// Ready when a signal with a handler is pending, which stays pending: the reason for `EINTR`.
+    pub fn poll_signal_pending(&self, cx: &Context<'_>) -> Poll<()> {
+        self.signals
+            .arrived
+            .poll_until(cx, || self.signals.any_pending().then_some(()))
+    }
+
+    /// Ready when no signal keeps the process stopped, or the process has ended.
+    pub fn poll_continued(&self, cx: &Context<'_>) -> Poll<()> {
+        let goes_on = || !self.stopped.load(Ordering::Acquire) || !self.is_alive();
+        self.resumed.poll_until(cx, || goes_on().then_some(()))
+    }
+
+    /// Sets what runs, outside all locks, each time a signal has stopped the process.
+    pub fn on_stop(&self, callback: Box<dyn Fn() + Send + Sync>) {
+        *self.on_stop.lock() = Some(callback.into());
+        if self.stopped.load(Ordering::Acquire) {
+            self.run_on_stop();
+        }
+    }
+
+    pub(crate) fn run_on_stop(&self) {
+        let callback = self.on_stop.lock().clone();
+        if let Some(callback) = callback {
+            callback();
+        }
+    }
+
+    /// Ends the process as a fault of its program does: by a signal that it can neither ignore nor handle.
+    pub fn fault(&self, signal: Signal) {
+        let core = signal.default_action() == DefaultAction::Core;
+        self.terminate(ExitStatus::Signaled(signal, core));
+    }
+}
