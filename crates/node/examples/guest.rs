@@ -203,6 +203,7 @@ fn main() -> Result<std::process::ExitCode, Failure> {
         None => None,
     };
     let engine = Engine::new(EngineConfig {
+        profile: false,
         snapshot,
         spare_isolates: 0,
         events: Arc::new(Report),

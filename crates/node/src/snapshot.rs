@@ -1,7 +1,7 @@
 //! The startup snapshot: a heap in which Node's library is already bootstrapped.
 //!
 //! Layout of the file: magic, length of the JSON header, header (engine version, template keys, fingerprint of the
-//! library), V8's blob. The default context is a bare one with the per-context scripts run, for `node:vm`; context 0
+//! library, sizes), V8's blob, the code caches of the library's modules. The default context is a bare one with the per-context scripts run, for `node:vm`; context 0
 //! is the main one.
 
 use std::rc::Rc;
@@ -10,10 +10,18 @@ use serde_json::json;
 
 use crate::binding;
 use crate::bootstrap::{self, per_context};
+use crate::code_cache;
 use crate::env::Env;
 use crate::isolate;
 
-const MAGIC: &[u8; 8] = b"SXSNAP01";
+const MAGIC: &[u8; 8] = b"SXSNAP02";
+
+/// V8 reads its parts in place and wants them aligned.
+const ALIGNMENT: usize = 16;
+
+fn pad(file: &mut Vec<u8>) {
+    file.resize(file.len().next_multiple_of(ALIGNMENT), b' ');
+}
 
 /// A verified snapshot, mapped for the life of the process.
 pub struct Snapshot {
@@ -47,19 +55,28 @@ impl Snapshot {
         let blob = creator
             .create_blob(v8::FunctionCodeHandling::Keep)
             .ok_or("V8 made no snapshot")?;
-        let header = json!({ "v8": v8::V8::get_version(), "templates": keys, "node": crate::tables::tables()["process"]["version"] });
+        let caches = code_cache::current().entries();
+        let sizes: Vec<_> = caches.iter().map(|(id, data)| (id, data.len())).collect();
+        let header = json!({
+            "v8": v8::V8::get_version(),
+            "templates": keys,
+            "node": crate::tables::tables()["process"]["version"],
+            "blob": blob.len(),
+            "caches": sizes,
+        });
         let header = header.to_string();
         let mut file = Vec::with_capacity(blob.len() + header.len() + 16);
         file.extend_from_slice(MAGIC);
         file.extend_from_slice(&u64::try_from(header.len()).unwrap_or(0).to_le_bytes());
         file.extend_from_slice(header.as_bytes());
-        // V8 reads its blob in place and wants it aligned.
-        while !file.len().is_multiple_of(16) {
-            file.push(b' ');
-        }
+        pad(&mut file);
         let length = u64::try_from(file.len() - 16).unwrap_or(0).to_le_bytes();
         file[8..16].copy_from_slice(&length);
         file.extend_from_slice(&blob);
+        for (_, data) in caches {
+            pad(&mut file);
+            file.extend_from_slice(data);
+        }
         Ok(file)
     }
 
@@ -115,7 +132,14 @@ impl Snapshot {
                 v8::V8::get_version()
             ));
         }
-        let blob = &file[16 + length..];
+        let body = file.get(16 + length..).unwrap_or_default();
+        let blob_length = header["blob"]
+            .as_u64()
+            .and_then(|length| usize::try_from(length).ok());
+        let blob_length = blob_length.ok_or("the snapshot's header has no size")?;
+        let blob = body.get(..blob_length).ok_or("the snapshot is cut off")?;
+        let caches = body.get(blob_length.next_multiple_of(ALIGNMENT)..);
+        Self::offer_caches(&header, caches.unwrap_or_default())?;
         let keys = header["templates"].as_array().into_iter().flatten();
         let template_keys = keys
             .filter_map(|key| key.as_str().map(str::to_owned))
@@ -124,6 +148,20 @@ impl Snapshot {
             blob,
             template_keys,
         })
+    }
+
+    /// Makes the process compile library modules from the caches of this snapshot.
+    fn offer_caches(header: &serde_json::Value, mut rest: &'static [u8]) -> Result<(), String> {
+        let caches: Vec<(String, usize)> =
+            serde_json::from_value(header["caches"].clone()).map_err(|e| e.to_string())?;
+        for (id, length) in caches {
+            let data = rest.get(..length).ok_or("a code cache is cut off")?;
+            code_cache::current().insert(&id, data);
+            rest = rest
+                .get(length.next_multiple_of(ALIGNMENT)..)
+                .unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// V8's part.

@@ -14,6 +14,7 @@ use secure_exec_protocol::Phase;
 
 use crate::lockdown::{self, Confinement};
 use crate::node_guests::NodeGuests;
+use crate::profile;
 use crate::server;
 
 /// The descriptor on which the host's end of the socket is.
@@ -141,7 +142,8 @@ fn parse_snapshot(bytes: &'static [u8]) -> Result<&'static Snapshot, String> {
 
 fn make_snapshot(file: &Path) -> i32 {
     initialize_v8(V8Options::default());
-    let made = Snapshot::create()
+    let made = profile::run()
+        .and_then(|()| Snapshot::create())
         .and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
     match made {
         Ok(()) => 0,

@@ -19,6 +19,7 @@ mod lockdown;
 mod machine;
 mod mailbox;
 mod node_guests;
+mod profile;
 mod server;
 mod system;
 mod waiting;

@@ -96,6 +96,7 @@ impl NodeGuests {
             snapshot: self.snapshot,
             spare_isolates: SPARE_ISOLATES,
             events: events.clone(),
+            profile: false,
         };
         (Engine::new(config), events)
     }

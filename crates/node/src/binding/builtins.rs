@@ -3,7 +3,7 @@
 use super::Definition;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
-use crate::{convert, source, tables};
+use crate::{code_cache, convert, source, tables};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -164,17 +164,32 @@ pub fn compile<'s>(
         false,
         Some(options),
     );
-    let mut source = v8::script_compiler::Source::new(text, Some(&origin));
+    let (mut source, options) = match code_cache::current().get(id) {
+        Some(data) => (
+            v8::script_compiler::Source::new_with_cached_data(
+                text,
+                Some(&origin),
+                v8::CachedData::new(data),
+            ),
+            v8::script_compiler::CompileOptions::ConsumeCodeCache,
+        ),
+        None => (
+            v8::script_compiler::Source::new(text, Some(&origin)),
+            v8::script_compiler::CompileOptions::NoCompileOptions,
+        ),
+    };
     let names: Vec<_> = parameters(id)
         .iter()
         .map(|parameter| env.name(scope, parameter))
         .collect();
-    v8::script_compiler::compile_function(
+    let function = v8::script_compiler::compile_function(
         scope,
         &mut source,
         &names,
         &[],
-        v8::script_compiler::CompileOptions::NoCompileOptions,
+        options,
         v8::script_compiler::NoCacheReason::NoReason,
-    )
+    )?;
+    code_cache::note(scope, &env, id, function);
+    Some(function)
 }

@@ -9,7 +9,7 @@ use secure_exec_kernel::Signal;
 use super::{Breach, Engine, Job, fatal};
 use crate::bootstrap;
 use crate::env::Env;
-use crate::{binding, frozen_clock, isolate, report};
+use crate::{binding, code_cache, frozen_clock, isolate, report};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(super) const STACK_SIZE: usize = 4 << 20;
@@ -30,6 +30,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     let mut owned = v8::Isolate::new(params);
     fatal::watch(&mut owned, &engine.config.events);
     let env = Env::new();
+    env.profiling.set(engine.config.profile);
     isolate::prepare(&mut owned, &env);
     *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
     let context = {
@@ -43,7 +44,13 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     if let Ok(job) = jobs.recv() {
         let pid = job.process.pid();
         match context {
-            Ok(context) => run_job(&mut owned, &env, context, engine, job),
+            Ok(context) => {
+                run_job(&mut owned, &env, context.clone(), engine, job);
+                if engine.config.profile {
+                    v8::scope_with_context!(let scope, &mut owned, &context);
+                    code_cache::collect(scope, &env);
+                }
+            }
             Err(message) => refuse_job(&job, &message),
         }
         engine.config.events.on_end(pid);

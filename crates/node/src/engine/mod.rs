@@ -56,6 +56,8 @@ pub struct EngineConfig {
     pub spare_isolates: usize,
     /// Told about limits and fatal errors.
     pub events: Arc<dyn EngineEvents>,
+    /// What the guests run of the library is added to the code cache (`code_cache.rs`): for the build.
+    pub profile: bool,
 }
 
 /// Settings of the guests of one VM.

@@ -49,6 +49,8 @@ pub struct Env {
     pub heap_limit_reached: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
     pub terminate: RefCell<Option<v8::IsolateHandle>>,
+    /// Compiled library functions are remembered (`code_cache.rs`).
+    pub profiling: Cell<bool>,
     /// True while the startup snapshot is being built.
     pub building_snapshot: Cell<bool>,
     /// The loop's start, monotonic nanoseconds of the kernel's clock: the zero of `performance.now()`.
@@ -80,6 +82,7 @@ impl Env {
             max_timers: Cell::new(usize::MAX),
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
+            profiling: Cell::new(false),
             building_snapshot: Cell::new(false),
             time_origin: Cell::new(0),
             time_origin_timestamp: Cell::new(0.0),
