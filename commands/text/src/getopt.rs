@@ -41,7 +41,10 @@ impl Grammar {
 
     /// Parses, or says what is wrong in `getopt_long`'s words.
     pub fn parse(&self, arguments: Vec<Vec<u8>>) -> Result<Parsed, String> {
-        let mut parsed = Parsed { options: Vec::new(), operands: Vec::new() };
+        let mut parsed = Parsed {
+            options: Vec::new(),
+            operands: Vec::new(),
+        };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             if argument == b"--" {
@@ -72,8 +75,9 @@ impl Grammar {
     ) -> Result<(), String> {
         while let Some((&letter, rest)) = letters.split_first() {
             let letter = char::from(letter);
-            let kind =
-                self.short(letter).ok_or_else(|| format!("invalid option -- '{letter}'"))?;
+            let kind = self
+                .short(letter)
+                .ok_or_else(|| format!("invalid option -- '{letter}'"))?;
             let value = match kind {
                 Argument::No => {
                     parsed.options.push((letter, None));
@@ -125,7 +129,9 @@ impl Grammar {
 
     fn abbreviation(&self, name: &str) -> Result<Long, String> {
         let mut found = self.long.iter().filter(|(long, ..)| long.starts_with(name));
-        let first = found.next().ok_or_else(|| format!("unrecognized option '--{name}'"))?;
+        let first = found
+            .next()
+            .ok_or_else(|| format!("unrecognized option '--{name}'"))?;
         if found.any(|other| other.2 != first.2) {
             return Err(format!("option '--{name}' is ambiguous"));
         }

@@ -5,6 +5,8 @@ mod getopt;
 mod grep;
 mod message;
 mod pattern;
+mod sed;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -15,9 +17,11 @@ const TOOLS: &[(&str, Tool)] = &[
     ("grep", grep::main),
     ("egrep", grep::main),
     ("fgrep", grep::main),
+    ("sed", sed::main),
 ];
 
 fn main() -> ExitCode {
+    secure_exec_sys::init();
     let mut arguments = std::env::args_os().map(bytes::from_os);
     let name = arguments.next().unwrap_or_default();
     let base = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();

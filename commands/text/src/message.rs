@@ -18,5 +18,8 @@ pub fn warn(tool: &str, text: &str) {
 
 /// Writes `tool: name: reason`.
 pub fn warn_file(tool: &str, name: &[u8], error: &io::Error) {
-    warn(tool, &format!("{}: {}", String::from_utf8_lossy(name), reason(error)));
+    warn(
+        tool,
+        &format!("{}: {}", String::from_utf8_lossy(name), reason(error)),
+    );
 }

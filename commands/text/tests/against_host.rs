@@ -1,7 +1,8 @@
 //! Runs each line of `cases/*.txt` as a shell command twice, with the host's tool and with ours of the same
 //! name, in equal directories, and compares standard output, exit status and the files left behind.
 //!
-//! A line that begins with `!` is run before every case of its file; `#` is a comment.
+//! A line that begins with `!` is run before every case of its file; `#` is a comment. `␤` stands for a newline
+//! within a case.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,7 +51,11 @@ fn run(script: &str, directory: &Path, path: &str) -> Outcome {
         .unwrap();
     let mut files = BTreeMap::new();
     collect(directory, directory, &mut files);
-    Outcome { stdout: output.stdout, status: output.status.code(), files }
+    Outcome {
+        stdout: output.stdout,
+        status: output.status.code(),
+        files,
+    }
 }
 
 fn installed(tool: &str) -> bool {
@@ -64,7 +69,10 @@ fn installed(tool: &str) -> bool {
 /// Runs the cases of one file. `tools` are the names that it uses; `host` gives other host programs for them.
 fn compare(file: &str, tools: &[&str], host: &[(&str, &str)]) {
     for tool in tools {
-        let program = host.iter().find(|(name, _)| name == tool).map_or(*tool, |found| found.1);
+        let program = host
+            .iter()
+            .find(|(name, _)| name == tool)
+            .map_or(*tool, |found| found.1);
         if !installed(program) {
             eprintln!("{file}: skipped, the host has no {program}");
             return;
@@ -81,18 +89,29 @@ fn compare(file: &str, tools: &[&str], host: &[(&str, &str)]) {
     for (tool, program) in host {
         let script = format!("ln -s \"$(command -v {program})\" {tool}");
         assert!(
-            Command::new("sh").args(["-c", &script]).current_dir(&theirs).status().unwrap().success()
+            Command::new("sh")
+                .args(["-c", &script])
+                .current_dir(&theirs)
+                .status()
+                .unwrap()
+                .success()
         );
     }
     let rest = std::env::var("PATH").unwrap();
-    let text =
-        fs::read_to_string(Path::new("tests/cases").join(format!("{file}.txt"))).unwrap();
-    let setup: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let text = fs::read_to_string(Path::new("tests/cases").join(format!("{file}.txt"))).unwrap();
+    let setup: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .collect();
     let setup = setup.join("\n");
     let mut failures = Vec::new();
     let mut count = 0;
-    for case in text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '!'])) {
+    for case in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '!']))
+    {
         count += 1;
+        let case = &case.replace('␤', "\n");
         let outcome = |bin: &Path, name: &str| {
             let directory = base.join(name);
             let _ = fs::remove_dir_all(&directory);
@@ -124,4 +143,9 @@ fn compare(file: &str, tools: &[&str], host: &[(&str, &str)]) {
 #[test]
 fn grep_agrees_with_the_host() {
     compare("grep", &["grep"], &[]);
+}
+
+#[test]
+fn sed_agrees_with_the_host() {
+    compare("sed", &["sed"], &[]);
 }

@@ -124,22 +124,32 @@ impl<R: Read> Read for Watching<'_, R> {
 impl Run<'_> {
     fn files(&mut self) -> io::Result<()> {
         let options = self.printer.options;
-        let recursive =
-            matches!(options.directories, Directories::Recurse | Directories::RecurseFollowing);
+        let recursive = matches!(
+            options.directories,
+            Directories::Recurse | Directories::RecurseFollowing
+        );
         let mut files = options.files.clone();
         let from_current = files.is_empty() && recursive;
         if files.is_empty() {
-            files.push(if recursive { b".".to_vec() } else { b"-".to_vec() });
+            files.push(if recursive {
+                b".".to_vec()
+            } else {
+                b"-".to_vec()
+            });
         }
-        self.printer.with_filename =
-            options.with_filename.unwrap_or(files.len() > 1 || recursive);
+        self.printer.with_filename = options
+            .with_filename
+            .unwrap_or(files.len() > 1 || recursive);
         let walk = walk::Walk::new(options);
         for file in &files {
             if options.output == Output::Nothing && self.selected {
                 break;
             }
             if file == b"-" {
-                let label = options.label.clone().unwrap_or(b"(standard input)".to_vec());
+                let label = options
+                    .label
+                    .clone()
+                    .unwrap_or(b"(standard input)".to_vec());
                 self.search(&label, io::stdin().lock())?;
                 continue;
             }
@@ -185,7 +195,11 @@ impl Run<'_> {
     fn search(&mut self, name: &[u8], input: impl Read) -> io::Result<()> {
         let saw_nul = Cell::new(false);
         let failure = Cell::new(None);
-        let reader = Watching { inner: input, saw_nul: &saw_nul, failure: &failure };
+        let reader = Watching {
+            inner: input,
+            saw_nul: &saw_nul,
+            failure: &failure,
+        };
         let mut file = printer::File::new(&mut self.printer, name, &saw_nul);
         match &self.patterns.fast {
             Some(matcher) => self.searcher.search_reader(matcher, reader, &mut file)?,

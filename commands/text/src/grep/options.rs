@@ -206,9 +206,9 @@ impl Options {
                 }
                 'A' | 'B' | 'C' => {
                     let text = String::from_utf8_lossy(&value).into_owned();
-                    let length = text.parse::<usize>().map_err(|_| {
-                        fail(&format!("{text}: invalid context length argument"))
-                    })?;
+                    let length = text
+                        .parse::<usize>()
+                        .map_err(|_| fail(&format!("{text}: invalid context length argument")))?;
                     match letter {
                         'A' => context.0 = Some(length),
                         'B' => context.1 = Some(length),
@@ -216,10 +216,12 @@ impl Options {
                     }
                 }
                 '0'..='9' => digits.push(letter),
-                _ => options.apply(letter, value).map_err(|problem| match problem {
-                    Some(text) => fail(&text),
-                    None => Exit(0),
-                })?,
+                _ => options
+                    .apply(letter, value)
+                    .map_err(|problem| match problem {
+                        Some(text) => fail(&text),
+                        None => Exit(0),
+                    })?,
             }
         }
         let both = context.2.or_else(|| digits.parse().ok()).unwrap_or(0);
@@ -239,7 +241,8 @@ impl Options {
 
     /// A newline separates patterns.
     fn add_patterns(&mut self, text: &[u8]) {
-        self.patterns.extend(text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec));
+        self.patterns
+            .extend(text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec));
     }
 
     /// Applies one option. Fails with a message, or with none after `--help` and `--version`.
@@ -293,7 +296,9 @@ impl Options {
         let text = String::from_utf8_lossy(value).into_owned();
         match (letter, text.as_str()) {
             ('m', _) => {
-                let count = text.parse::<i64>().map_err(|_| "invalid max count".to_owned())?;
+                let count = text
+                    .parse::<i64>()
+                    .map_err(|_| "invalid max count".to_owned())?;
                 self.max_count = u64::try_from(count).ok();
             }
             ('\u{4}', "text") => self.binary = Binary::Text,
@@ -310,7 +315,9 @@ impl Options {
             ('\u{7}', _) => {
                 let list = read_file(value)
                     .map_err(|error| format!("{text}: {}", message::reason(&error)))?;
-                let lines = list.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+                let lines = list
+                    .split(|&byte| byte == b'\n')
+                    .filter(|line| !line.is_empty());
                 self.exclude.extend(lines.map(<[u8]>::to_vec));
             }
             ('\u{e}', "never") => self.color = false,

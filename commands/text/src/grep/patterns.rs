@@ -20,7 +20,10 @@ impl Matcher for LineMatcher<'_> {
     type Error = NoError;
 
     fn find_at(&self, text: &[u8], at: usize) -> Result<Option<Match>, NoError> {
-        Ok(self.0.find_at(text, at).map(|(start, end)| Match::new(start, end)))
+        Ok(self
+            .0
+            .find_at(text, at)
+            .map(|(start, end)| Match::new(start, end)))
     }
 
     fn new_captures(&self) -> Result<NoCaptures, NoError> {
@@ -38,14 +41,24 @@ impl Matcher for LineMatcher<'_> {
 impl Patterns {
     pub fn new(options: &Options) -> Result<Self, String> {
         let unicode = !bytes_locale();
-        let builder = Builder { unicode, ignore_case: options.ignore_case };
+        let builder = Builder {
+            unicode,
+            ignore_case: options.ignore_case,
+        };
         let perl = options.kind == Kind::Perl;
-        let translation = if perl { perl_text(options)? } else { join(options, unicode)? };
+        let translation = if perl {
+            perl_text(options)?
+        } else {
+            join(options, unicode)?
+        };
         let pattern = if perl {
             builder.perl(&wrap(options, &translation.text, true))?
         } else {
             let text = wrap(options, &translation.text, translation.back_references);
-            builder.translated(&Translation { text, ..translation })?
+            builder.translated(&Translation {
+                text,
+                ..translation
+            })?
         };
         let fast = (!translation.back_references && !perl && !options.null_data)
             .then(|| {
@@ -65,7 +78,11 @@ impl Patterns {
 
 /// The alternation of all patterns.
 fn join(options: &Options, unicode: bool) -> Result<Translation, String> {
-    let syntax = if options.kind == Kind::Basic { Syntax::Basic } else { Syntax::Extended };
+    let syntax = if options.kind == Kind::Basic {
+        Syntax::Basic
+    } else {
+        Syntax::Extended
+    };
     let dialect = Dialect::grep(unicode);
     let mut joined = Translation {
         text: String::new(),
@@ -113,7 +130,10 @@ fn perl_text(options: &Options) -> Result<Translation, String> {
     if options.patterns.len() > 1 {
         return Err("the -P option only supports a single pattern".to_owned());
     }
-    let text = options.patterns.first().map(|text| String::from_utf8_lossy(text).into_owned());
+    let text = options
+        .patterns
+        .first()
+        .map(|text| String::from_utf8_lossy(text).into_owned());
     Ok(Translation {
         text: text.unwrap_or_default(),
         groups: 0,

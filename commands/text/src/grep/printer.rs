@@ -50,7 +50,11 @@ impl Printer<'_> {
     /// Writes the file name alone on a line, for `-l` and `-L`.
     pub fn name_line(&mut self, name: &[u8]) -> io::Result<()> {
         self.colored("35", name)?;
-        self.out.write_all(if self.options.null_after_name { b"\0" } else { b"\n" })
+        self.out.write_all(if self.options.null_after_name {
+            b"\0"
+        } else {
+            b"\n"
+        })
     }
 
     pub fn count(&mut self, name: &[u8], count: u64) -> io::Result<()> {
@@ -83,8 +87,7 @@ impl Printer<'_> {
             self.colored("32", line.offset.to_string().as_bytes())?;
             self.colored("36", &[separator])?;
         }
-        let prefixed =
-            self.with_filename || line.number.is_some() || self.options.byte_offset;
+        let prefixed = self.with_filename || line.number.is_some() || self.options.byte_offset;
         if self.options.initial_tab && prefixed {
             self.out.write_all(b"\t")?;
         }
@@ -93,10 +96,17 @@ impl Printer<'_> {
 
     fn line(&mut self, name: &[u8], line: &Line, highlight: bool) -> io::Result<()> {
         self.prefix(name, line)?;
-        let body = line.bytes.strip_suffix(&[self.terminator]).unwrap_or(line.bytes);
+        let body = line
+            .bytes
+            .strip_suffix(&[self.terminator])
+            .unwrap_or(line.bytes);
         if highlight && self.options.color {
             let mut written = 0;
-            for (start, end) in (Matches { pattern: self.pattern, text: body, at: 0 }) {
+            for (start, end) in (Matches {
+                pattern: self.pattern,
+                text: body,
+                at: 0,
+            }) {
                 self.out.write_all(&body[written..start])?;
                 self.colored("01;31", &body[start..end])?;
                 written = end;
@@ -109,9 +119,19 @@ impl Printer<'_> {
     }
 
     fn matches(&mut self, name: &[u8], line: &Line) -> io::Result<()> {
-        let body = line.bytes.strip_suffix(&[self.terminator]).unwrap_or(line.bytes);
-        for (start, end) in (Matches { pattern: self.pattern, text: body, at: 0 }) {
-            let part = Line { offset: line.offset + start as u64, ..*line };
+        let body = line
+            .bytes
+            .strip_suffix(&[self.terminator])
+            .unwrap_or(line.bytes);
+        for (start, end) in (Matches {
+            pattern: self.pattern,
+            text: body,
+            at: 0,
+        }) {
+            let part = Line {
+                offset: line.offset + start as u64,
+                ..*line
+            };
             self.prefix(name, &part)?;
             self.colored("01;31", &body[start..end])?;
             self.end_line()?;
@@ -121,7 +141,11 @@ impl Printer<'_> {
 
     fn end_line(&mut self) -> io::Result<()> {
         self.out.write_all(&[self.terminator])?;
-        if self.options.line_buffered { self.out.flush() } else { Ok(()) }
+        if self.options.line_buffered {
+            self.out.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn separator(&mut self) -> io::Result<()> {
@@ -160,7 +184,14 @@ impl Iterator for Matches<'_> {
 
 impl<'a, 'b> File<'a, 'b> {
     pub fn new(printer: &'a mut Printer<'b>, name: &'a [u8], saw_nul: &'a Cell<bool>) -> Self {
-        Self { printer, name, saw_nul, selected: 0, binary: false, started: false }
+        Self {
+            printer,
+            name,
+            saw_nul,
+            selected: 0,
+            binary: false,
+            started: false,
+        }
     }
 
     fn is_binary(&self, line: &[u8]) -> bool {
@@ -171,10 +202,7 @@ impl<'a, 'b> File<'a, 'b> {
 
     fn begin_group(&mut self) -> io::Result<()> {
         let options = self.printer.options;
-        if !self.started
-            && self.printer.wrote_group
-            && (options.before > 0 || options.after > 0)
-        {
+        if !self.started && self.printer.wrote_group && (options.before > 0 || options.after > 0) {
             self.printer.separator()?;
         }
         self.started = true;

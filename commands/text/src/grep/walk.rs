@@ -71,9 +71,7 @@ impl<'a> Walk<'a> {
             return step(Found::File(operand));
         }
         match self.options.directories {
-            Directories::Read => {
-                step(Found::Failure(operand, io::Error::other("Is a directory")))
-            }
+            Directories::Read => step(Found::Failure(operand, io::Error::other("Is a directory"))),
             Directories::Skip => Ok(()),
             _ if Self::matches(self.exclude_directory.as_ref(), operand) => Ok(()),
             _ => self.below(operand, 0, step),
@@ -86,10 +84,15 @@ impl<'a> Walk<'a> {
             Err(error) => return step(Found::Failure(directory, error)),
         };
         if depth > 255 {
-            return step(Found::Failure(directory, io::Error::other("recursive directory loop")));
+            return step(Found::Failure(
+                directory,
+                io::Error::other("recursive directory loop"),
+            ));
         }
-        let mut names: Vec<Vec<u8>> =
-            entries.flatten().map(|entry| bytes::from_os(entry.file_name())).collect();
+        let mut names: Vec<Vec<u8>> = entries
+            .flatten()
+            .map(|entry| bytes::from_os(entry.file_name()))
+            .collect();
         names.sort_unstable();
         for name in names {
             let mut path = directory.to_vec();

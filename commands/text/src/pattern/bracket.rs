@@ -53,8 +53,7 @@ impl Parser<'_> {
             if byte == b'[' && self.peek_at(1) == Some(b':') {
                 let unicode = self.dialect.unicode;
                 let name = self.named(b':').ok_or(unmatched)?;
-                let text = class(name, unicode)
-                    .ok_or(Error("Invalid character class name"))?;
+                let text = class(name, unicode).ok_or(Error("Invalid character class name"))?;
                 members.push_str(text);
                 continue;
             }
@@ -86,8 +85,11 @@ impl Parser<'_> {
     /// The text of `[:text:]`, `[=text=]` or `[.text.]`, at the `[`.
     fn named(&mut self, mark: u8) -> Option<&[u8]> {
         let start = self.at + 2;
-        let length =
-            self.pattern.get(start..)?.windows(2).position(|pair| pair == [mark, b']'])?;
+        let length = self
+            .pattern
+            .get(start..)?
+            .windows(2)
+            .position(|pair| pair == [mark, b']'])?;
         self.at = start + length + 2;
         self.pattern.get(start..start + length)
     }
@@ -128,9 +130,13 @@ impl Parser<'_> {
         match self.dialect.bracket_escapes {
             Escapes::None => None,
             Escapes::Control => {
-                let member = control?;
+                let start = self.at;
                 self.at += 2;
-                Some(member)
+                let member = control.or_else(|| self.numeric_escape(next));
+                if member.is_none() {
+                    self.at = start;
+                }
+                member
             }
             Escapes::All => {
                 self.at += 1;
@@ -168,16 +174,31 @@ pub enum Escapes {
 impl Dialect {
     /// grep's: POSIX as it stands.
     pub fn grep(unicode: bool) -> Self {
-        Self { unicode, newline_never: false, bracket_escapes: Escapes::None, multi_line: false }
+        Self {
+            unicode,
+            newline_never: false,
+            bracket_escapes: Escapes::None,
+            multi_line: false,
+        }
     }
 
     /// sed's: `\n` and its kind also between brackets.
     pub fn sed(unicode: bool, multi_line: bool) -> Self {
-        Self { unicode, newline_never: false, bracket_escapes: Escapes::Control, multi_line }
+        Self {
+            unicode,
+            newline_never: false,
+            bracket_escapes: Escapes::Control,
+            multi_line,
+        }
     }
 
     /// awk's: every escape also between brackets.
     pub fn awk(unicode: bool) -> Self {
-        Self { unicode, newline_never: false, bracket_escapes: Escapes::All, multi_line: false }
+        Self {
+            unicode,
+            newline_never: false,
+            bracket_escapes: Escapes::All,
+            multi_line: false,
+        }
     }
 }

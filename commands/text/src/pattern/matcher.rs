@@ -53,7 +53,10 @@ struct Longest {
 
 impl Builder {
     fn syntax(self) -> syntax::Config {
-        syntax::Config::new().unicode(self.unicode).utf8(false).case_insensitive(self.ignore_case)
+        syntax::Config::new()
+            .unicode(self.unicode)
+            .utf8(false)
+            .case_insensitive(self.ignore_case)
     }
 
     /// Compiles a POSIX expression.
@@ -73,21 +76,33 @@ impl Builder {
         let kind = if translation.back_references {
             Kind::Backtracking(Box::new(self.backtracking(&translation.text, true)?))
         } else {
-            Kind::Automaton(Box::new(self.automaton(&translation.text, translation.ambiguous)?))
+            Kind::Automaton(Box::new(
+                self.automaton(&translation.text, translation.ambiguous)?,
+            ))
         };
-        Ok(Pattern { kind, groups: translation.groups })
+        Ok(Pattern {
+            kind,
+            groups: translation.groups,
+        })
     }
 
     /// Compiles an expression in Perl's syntax; the first match counts, not the longest.
     pub fn perl(self, text: &str) -> Result<Pattern, String> {
         let regex = self.backtracking(text, false)?;
         let groups = regex.captures_len() - 1;
-        Ok(Pattern { kind: Kind::Backtracking(Box::new(regex)), groups })
+        Ok(Pattern {
+            kind: Kind::Backtracking(Box::new(regex)),
+            groups,
+        })
     }
 
     fn backtracking(self, text: &str, longest: bool) -> Result<fancy_regex::Regex, String> {
         fancy_regex::RegexBuilder::new(text)
-            .bytes_mode(if self.unicode { BytesMode::UnicodeBytes } else { BytesMode::Ascii })
+            .bytes_mode(if self.unicode {
+                BytesMode::UnicodeBytes
+            } else {
+                BytesMode::Ascii
+            })
             .case_insensitive(self.ignore_case)
             .leftmost_longest(longest)
             .backtrack_limit(50_000_000)
@@ -138,7 +153,11 @@ impl Builder {
             .build(text)
             .ok()?;
         let cache = RefCell::new(dfa.create_cache());
-        Some(Longest { dfa, cache, fallback: OnceCell::new() })
+        Some(Longest {
+            dfa,
+            cache,
+            fallback: OnceCell::new(),
+        })
     }
 
     fn pike(self, text: &str) -> Option<PikeVM> {
@@ -154,8 +173,12 @@ impl Builder {
 impl Automaton {
     /// The end of the longest match that starts at `start`; `end` is that of the first.
     fn longest_end(&self, text: &[u8], (start, end): Span) -> usize {
-        let Some(longest) = &self.longest else { return end };
-        let input = Input::new(text).span(start..text.len()).anchored(Anchored::Yes);
+        let Some(longest) = &self.longest else {
+            return end;
+        };
+        let input = Input::new(text)
+            .span(start..text.len())
+            .anchored(Anchored::Yes);
         let mut cache = longest.cache.borrow_mut();
         if let Ok(found) = longest.dfa.try_search_fwd(&mut cache, &input) {
             return found.map_or(end, |half| half.offset());
@@ -165,7 +188,9 @@ impl Automaton {
                 let _ = longest.fallback.set(pike);
             }
         }
-        let Some(pike) = longest.fallback.get() else { return end };
+        let Some(pike) = longest.fallback.get() else {
+            return end;
+        };
         let mut slots = [None, None];
         pike.search_slots(&mut pike.create_cache(), &input, &mut slots);
         slots[1].map_or(end, |slot| slot.get().max(end))
@@ -173,26 +198,37 @@ impl Automaton {
 
     fn find(&self, text: &[u8], at: usize) -> Option<Span> {
         let found = self.regex.search(&Input::new(text).span(at..text.len()))?;
-        Some((found.start(), self.longest_end(text, (found.start(), found.end()))))
+        Some((
+            found.start(),
+            self.longest_end(text, (found.start(), found.end())),
+        ))
     }
 
     fn captures(&self, text: &[u8], at: usize, spans: &mut Vec<Option<Span>>) -> bool {
         let mut captures = self.captures.borrow_mut();
-        self.regex.search_captures(&Input::new(text).span(at..text.len()), &mut captures);
-        let Some(found) = captures.get_match() else { return false };
+        self.regex
+            .search_captures(&Input::new(text).span(at..text.len()), &mut captures);
+        let Some(found) = captures.get_match() else {
+            return false;
+        };
         let end = self.longest_end(text, (found.start(), found.end()));
         if end != found.end() {
             let whole = self
                 .whole
                 .get_or_init(|| self.builder.meta(&format!(r"(?:{})\z", self.text)).ok());
             if let Some(whole) = whole {
-                let input =
-                    Input::new(&text[..end]).span(found.start()..end).anchored(Anchored::Yes);
+                let input = Input::new(&text[..end])
+                    .span(found.start()..end)
+                    .anchored(Anchored::Yes);
                 whole.search_captures(&input, &mut captures);
             }
         }
         spans.clear();
-        spans.extend(captures.iter().map(|span| span.map(|span| (span.start, span.end))));
+        spans.extend(
+            captures
+                .iter()
+                .map(|span| span.map(|span| (span.start, span.end))),
+        );
         if spans.first().is_none_or(Option::is_none) {
             // The context behind the match decides the groups; then only the match is known.
             spans.clear();
@@ -239,7 +275,9 @@ impl Pattern {
             }
             Kind::Automaton(automaton) => automaton.captures(text, at, spans),
             Kind::Backtracking(regex) => {
-                let Ok(Some(captures)) = regex.captures_from_pos(text, at) else { return false };
+                let Ok(Some(captures)) = regex.captures_from_pos(text, at) else {
+                    return false;
+                };
                 spans.clear();
                 spans.extend(
                     (0..=self.groups)

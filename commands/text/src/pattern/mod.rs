@@ -8,7 +8,7 @@ mod bracket;
 mod matcher;
 mod translate;
 
-pub use matcher::{Builder, Pattern};
+pub use matcher::{Builder, Pattern, Span};
 pub use translate::{Dialect, Syntax, Translation, translate};
 
 /// Whether the environment asks for the C locale: then a character is a byte. Unset means UTF-8.

@@ -135,11 +135,19 @@ impl Parser<'_> {
     }
 
     fn at_alternation(&self) -> bool {
-        if self.basic() { self.looking_at(br"\|") } else { self.peek() == Some(b'|') }
+        if self.basic() {
+            self.looking_at(br"\|")
+        } else {
+            self.peek() == Some(b'|')
+        }
     }
 
     fn at_close(&self) -> bool {
-        if self.basic() { self.looking_at(br"\)") } else { self.peek() == Some(b')') }
+        if self.basic() {
+            self.looking_at(br"\)")
+        } else {
+            self.peek() == Some(b')')
+        }
     }
 
     fn alternation(&mut self, depth: usize) -> Result<(), Error> {
@@ -282,7 +290,11 @@ impl Parser<'_> {
     }
 
     fn word_class(&mut self, brackets: &str) {
-        let members = if self.dialect.unicode { r"\p{Alphabetic}\p{Nd}" } else { "0-9A-Za-z" };
+        let members = if self.dialect.unicode {
+            r"\p{Alphabetic}\p{Nd}"
+        } else {
+            "0-9A-Za-z"
+        };
         self.out.push_str(&brackets.replace("{}", members));
     }
 
@@ -298,6 +310,14 @@ impl Parser<'_> {
             b'a' if control => '\x07',
             b'r' if control => '\r',
             b'b' if awk => '\x08',
+            b'x' | b'o' | b'd' | b'c' if control => {
+                if let Some(character) = self.numeric_escape(byte) {
+                    self.literal(character);
+                } else {
+                    self.literal(char::from(byte));
+                }
+                return Ok(false);
+            }
             _ => {
                 self.at -= 1;
                 let (character, length) = decode(&self.pattern[self.at..], self.dialect.unicode)
@@ -322,7 +342,43 @@ impl Parser<'_> {
             digits += 1;
             self.at += 1;
         }
-        if digits == 0 { None } else { char::from_u32(value & 0xff) }
+        if digits == 0 {
+            None
+        } else {
+            char::from_u32(value & 0xff)
+        }
+    }
+
+    /// The rest of `\xHH`, and of sed's `\oNNN`, `\dNNN` and `\cX`, behind its letter.
+    pub(super) fn numeric_escape(&mut self, letter: u8) -> Option<char> {
+        let awk = self.syntax == Syntax::Awk;
+        let (radix, digits) = match letter {
+            b'x' => (16, 2),
+            b'o' if !awk => (8, 3),
+            b'd' if !awk => (10, 3),
+            b'c' if !awk => {
+                let control = self.peek()?.to_ascii_uppercase() ^ 0x40;
+                self.at += 1;
+                return Some(char::from(control));
+            }
+            _ => return None,
+        };
+        let mut value = 0;
+        let start = self.at;
+        while self.at < start + digits {
+            let Some(digit) = self
+                .peek()
+                .and_then(|byte| char::from(byte).to_digit(radix))
+            else {
+                break;
+            };
+            value = value * radix + digit;
+            self.at += 1;
+        }
+        if self.at == start {
+            return None;
+        }
+        char::from_u32(value & 0xff)
     }
 
     fn back_reference(&mut self, digit: u8) -> Result<(), Error> {
@@ -356,7 +412,9 @@ impl Parser<'_> {
     }
 
     fn quantifier(&mut self) -> Result<Option<String>, Error> {
-        let Some(byte) = self.peek() else { return Ok(None) };
+        let Some(byte) = self.peek() else {
+            return Ok(None);
+        };
         let (simple, length) = match byte {
             b'*' => (true, 1),
             b'+' | b'?' if !self.basic() => (true, 1),
