@@ -143,11 +143,7 @@ impl Parser<'_> {
             return Err(self.error(text));
         }
         let function = self.function(letter)?;
-        self.commands.push(Command {
-            selector,
-            line,
-            function,
-        });
+        self.commands.push(Command { selector, function });
         Ok(true)
     }
 
