@@ -55,6 +55,8 @@ pub(crate) struct Vm {
     pub(crate) carried: Option<Vec<u8>>,
     /// `Created` was told.
     pub(crate) announced: bool,
+    /// Its preparation failed once for the process's sake.
+    pub(crate) retried: bool,
     pub(crate) phases: Vec<Phase>,
 }
 

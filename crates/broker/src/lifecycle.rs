@@ -43,6 +43,7 @@ impl Core {
             queue: VecDeque::new(),
             carried: None,
             announced: false,
+            retried: false,
             phases: Vec::new(),
         };
         self.vms.insert(id, vm);
@@ -191,6 +192,7 @@ impl Core {
             return;
         }
         vm.state = State::Serving;
+        vm.retried = false;
         vm.carried = None;
         let isolation = vm.isolation;
         if !std::mem::replace(&mut vm.announced, true) {
@@ -231,6 +233,22 @@ impl Core {
         self.detach(vm_id);
     }
 
+    /// The process went away before the VM served: a spare may have been killed while it waited. Nothing has run in the
+    /// VM yet, so it is prepared on another process, once.
+    fn prepare_elsewhere(&mut self, vm_id: VmId, error: VmError) {
+        let Some(vm) = self.vms.get_mut(&vm_id) else {
+            return;
+        };
+        if std::mem::replace(&mut vm.retried, true) {
+            return self.preparation_failed(vm_id, error);
+        }
+        vm.calls
+            .retain(|_, call| !matches!(call, Call::Setup { .. }));
+        vm.state = State::Preparing { missing: 0 };
+        self.detach(vm_id);
+        self.attach(vm_id);
+    }
+
     /// Stops using a process, and has its filesystems exported before it is killed.
     pub(crate) fn condemn(&mut self, id: ProcessId, why: &str, limit: Option<Limit>) {
         let Some(process) = self.processes.get_mut(&id) else {
@@ -258,7 +276,7 @@ impl Core {
                 }
                 State::Preparing { .. } => {
                     let error = self.crash_error(id, false);
-                    self.preparation_failed(vm_id, error);
+                    self.prepare_elsewhere(vm_id, error);
                 }
                 _ => {}
             }
@@ -396,12 +414,12 @@ impl Core {
                     self.replace(vm_id, true);
                 }
                 State::Preparing { .. } => {
-                    let error = if ready {
-                        self.crash_error(id, true)
+                    if ready {
+                        let error = self.crash_error(id, true);
+                        self.prepare_elsewhere(vm_id, error);
                     } else {
-                        VmError::cannot_start(how)
-                    };
-                    self.preparation_failed(vm_id, error);
+                        self.preparation_failed(vm_id, VmError::cannot_start(how));
+                    }
                 }
                 State::Disposing => self.finish_disposal(vm_id),
                 State::Asleep | State::Disposed => {}

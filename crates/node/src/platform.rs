@@ -16,11 +16,20 @@ pub struct V8Options {
 impl Default for V8Options {
     fn default() -> Self {
         V8Options {
-            worker_threads: 1,
+            worker_threads: background_threads(),
             building_snapshot: false,
         }
     }
 }
+
+/// As many threads as Node has for V8's background work, but no more than there are processors.
+fn background_threads() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(processors.min(NODE_THREADS)).unwrap_or(1)
+}
+
+/// `--v8-pool-size` of Node.
+const NODE_THREADS: usize = 4;
 
 /// Initialises V8. The first call decides; later ones do nothing.
 ///
