@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertSameAsHost, type Files, withRuntime } from "./support/guest.ts";
+import { assertSameAsHost, type Files, inGuest, withRuntime } from "./support/guest.ts";
 
 const cases: Record<string, { code: string; files?: Files }> = {
   "top-level await in the entry, in static and in dynamic imports": {
@@ -217,4 +217,17 @@ describe("modules", () => {
       assert.equal(result.timedOut, true);
     });
   });
+});
+
+test("every public module of Node.js can be imported", async () => {
+  const { stdout, stderr } = await inGuest(`
+    import { builtinModules } from "node:module";
+    const failed = [];
+    for (const name of builtinModules) {
+      const id = name.startsWith("node:") ? name : "node:" + name;
+      await import(id).catch((error) => failed.push(id + " " + error.message));
+    }
+    console.log(builtinModules.length > 60, failed);
+  `);
+  assert.equal(stdout, "true []\n", stderr);
 });

@@ -1,6 +1,7 @@
 // Prints what Node's binary knows about itself: run by build.rs with the pinned Node, never at run time.
 //   node --expose-internals --no-warnings extract.mjs OUT_DIR
-// Writes OUT_DIR/lib/<id>.js (the library's sources) and OUT_DIR/tables.json (what native code provides).
+// Writes OUT_DIR/lib/<id>.js (the library's sources), OUT_DIR/tables.json (what native code provides) and
+// OUT_DIR/root-certificates.json (an array of PEM texts).
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
@@ -235,3 +236,7 @@ const tables = {
   v8Flags: null,
 };
 fs.writeFileSync(path.join(out, "tables.json"), JSON.stringify(tables));
+
+// Last: loading these modules changes the tables above.
+const { rootCertificates } = require("node:tls");
+fs.writeFileSync(path.join(out, "root-certificates.json"), JSON.stringify(rootCertificates));

@@ -5,6 +5,9 @@ use super::error::CryptoError;
 use super::input::{self, attempt};
 use crate::binding::Definition;
 use crate::convert;
+use crate::exception::string;
+
+const ROOT_CERTIFICATES: &str = include_str!(concat!(env!("OUT_DIR"), "/root-certificates.json"));
 
 /// Declares the functions.
 pub fn define(definition: &mut Definition) {
@@ -15,8 +18,24 @@ pub fn define(definition: &mut Definition) {
         .function("getOpenSSLSecLevelCrypto", get_security_level)
         .function("timingSafeEqual", timing_safe_equal)
         .function("setEngine", set_engine)
+        .function("getBundledRootCertificates", get_bundled_root_certificates)
         .function("startLoadingCertificatesOffThread", load_no_certificates)
         .function("resetRootCertStore", load_no_certificates);
+}
+
+/// Mozilla's root certificates as the pinned Node has them, in PEM.
+fn get_bundled_root_certificates(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let certificates: Vec<String> =
+        serde_json::from_str(ROOT_CERTIFICATES).expect("the build wrote an array of texts");
+    let certificates: Vec<v8::Local<v8::Value>> = certificates
+        .into_iter()
+        .map(|certificate| string(scope, &certificate).into())
+        .collect();
+    rv.set(v8::Array::new_with_elements(scope, &certificates).into());
 }
 
 /// FIPS mode is off: the module is not part of the build.
