@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandSteps } from "./commands.mjs";
 import { artifacts, platformDir, root, targetDir, triple } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { cargoEnv } from "./lib/v8.mjs";
@@ -77,13 +78,16 @@ export const buildSteps = [
       note(`${artifacts.snapshot.slice(root.length + 1)}: ${await megabytes(artifacts.snapshot)}`);
     },
   },
+  ...commandSteps,
   {
     name: "Collect the licence texts that ship with the binary",
     async upToDate() {
-      const [texts, lock] = await Promise.all(
-        [licenceTexts, join(root, "Cargo.lock")].map((path) => stat(path).catch(() => undefined)),
+      const paths = [licenceTexts, join(root, "Cargo.lock"), join(root, "commands", "Cargo.lock")];
+      const [texts, ...locks] = await Promise.all(
+        paths.map((path) => stat(path).catch(() => undefined)),
       );
-      return texts && texts.mtimeMs > lock.mtimeMs ? "up to date" : undefined;
+      const isFresh = texts && locks.every((lock) => texts.mtimeMs > lock.mtimeMs);
+      return isFresh ? "up to date" : undefined;
     },
     run: () =>
       run(process.execPath, [join(root, "scripts", "third-party.mjs"), "--texts", licenceTexts]),

@@ -15,11 +15,19 @@ export const targetDir = process.env.CARGO_TARGET_DIR
   ? resolve(process.env.CARGO_TARGET_DIR)
   : join(root, "target");
 
+/** Cargo's output for the WebAssembly commands, outside the clone. */
+export const wasmTargetDir = process.env.CARGO_TARGET_DIR
+  ? join(targetDir, "wasm")
+  : join(cache, "target-wasm");
+
 /** `linux-x64-gnu` and the like, the suffix of the platform package. */
 export const triple = platformTriple();
 
 /** The platform package that the build fills. */
 export const platformDir = join(root, "npm", triple);
+
+/** The WebAssembly commands in the platform package. */
+export const commandsDir = join(platformDir, "commands");
 
 /** What the build leaves in the platform package. */
 export const artifacts = {

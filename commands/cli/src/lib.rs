@@ -1,0 +1,16 @@
+//! What the commands of this project share: options as `getopt_long(3)` takes them, messages in the form
+//! of the GNU tools, names in quotes, and file names as bytes.
+
+mod bytes;
+mod command;
+mod mode;
+mod numbers;
+mod options;
+mod quote;
+
+pub use bytes::{bytes, os_string, path};
+pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
+pub use mode::{ModeChange, parse_mode};
+pub use numbers::{human_size, parse_duration, parse_size};
+pub use options::{Arity, Opt, Parsed, Syntax, Value, flag, optional, required};
+pub use quote::{needs_quotes, quote, shell_escape};

@@ -1,0 +1,156 @@
+// Compiles the guest's commands to WebAssembly and puts them, compiled ahead of time as well, into the
+// platform package with `commands.json`, which says what is where.
+
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
+import {
+  artifacts,
+  commandsDir,
+  platformDir,
+  root,
+  targetDir,
+  wasmTargetDir,
+} from "./lib/paths.mjs";
+import { capture, run, runMain, runSteps } from "./lib/steps.mjs";
+import { findWasmToolchain, target } from "./lib/wasm-toolchain.mjs";
+
+const manifest = join(commandsDir, "commands.json");
+const stamp = join(targetDir, "secure-exec-commands.stamp");
+
+/** @type {import("./lib/steps.mjs").Step[]} */
+export const commandSteps = [
+  {
+    name: "Compile the WebAssembly commands (cargo; minutes the first time)",
+    async upToDate() {
+      const found = await readFile(stamp, "utf8").catch(() => undefined);
+      return found !== undefined && found === (await state()) ? "up to date" : undefined;
+    },
+    async run(note) {
+      const toolchain = await findWasmToolchain(note);
+      note(`with ${toolchain.name}`);
+      await compile(toolchain);
+      const modules = await install(note);
+      await writeFile(manifest, `${JSON.stringify({ modules }, undefined, 2)}\n`);
+      await writeFile(stamp, (await state()) ?? "");
+    },
+  },
+];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await runMain(() => runSteps(commandSteps));
+}
+
+async function compile({ args, env }) {
+  const cargo = ["build", "--release", "--locked", "--workspace", "--bins", "--target", target];
+  await run("cargo", [...cargo, "--manifest-path", join(commandsRoot, "Cargo.toml"), ...args], {
+    env: { ...env, CARGO_TARGET_DIR: wasmTargetDir, CARGO_INCREMENTAL: "0" },
+    hint: "The compiler's message is above.",
+  });
+}
+
+// Every file is written beside its place and moved there: a running VM may have the old one mapped.
+async function install(note) {
+  await mkdir(commandsDir, { recursive: true });
+  const canPrecompile = await launcherPrecompiles(note);
+  const queue = (await commandCrates()).flatMap(({ programs }) => programs);
+  const modules = [];
+  const worker = async () => {
+    for (let program = queue.shift(); program; program = queue.shift()) {
+      modules.push(await installProgram(program, canPrecompile, note));
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  modules.sort((a, b) => (a.file < b.file ? -1 : 1));
+  const wanted = modules.flatMap(({ file, precompiled }) => [file, precompiled]);
+  for (const name of await readdir(commandsDir)) {
+    if (!wanted.includes(name)) await rm(join(commandsDir, name), { recursive: true });
+  }
+  return modules;
+}
+
+async function installProgram({ name, commands }, canPrecompile, note) {
+  const file = `${name}.wasm`;
+  const built = join(wasmTargetDir, target, "release", file);
+  await replace(join(commandsDir, file), (partial) => copyFile(built, partial));
+  const module = { file, sha256: { file: await sha256(join(commandsDir, file)) } };
+  let sizes = await megabytes(join(commandsDir, file));
+  if (canPrecompile) {
+    module.precompiled = `${name}.cwasm`;
+    const precompiled = join(commandsDir, module.precompiled);
+    await replace(precompiled, (partial) =>
+      run(artifacts.launcher, ["--precompile", artifacts.addon, join(commandsDir, file), partial]),
+    );
+    module.sha256.precompiled = await sha256(precompiled);
+    sizes += `, precompiled ${await megabytes(precompiled)}`;
+  }
+  module.commands = Object.keys(commands).sort();
+  note(`${relative(root, join(commandsDir, file))}: ${sizes}, ${module.commands.length} commands`);
+  return module;
+}
+
+async function replace(path, write) {
+  const partial = `${path}.${process.pid}.partial`;
+  await write(partial);
+  await rename(partial, path);
+}
+
+// What the result depends on, and the result itself.
+async function state() {
+  const written = await readFile(manifest, "utf8").catch(() => undefined);
+  if (written === undefined) return undefined;
+  for (const { file, precompiled } of JSON.parse(written).modules) {
+    for (const name of [file, precompiled].filter(Boolean)) {
+      if (!(await stat(join(commandsDir, name)).catch(() => undefined))) return undefined;
+    }
+  }
+  const hash = createHash("sha256").update(written).update(platformDir);
+  // The engine inside the addon decides whether it takes a module that was compiled before.
+  hash.update((await sha256(artifacts.addon)) ?? "");
+  hash.update((await capture("rustc", ["--version"])) ?? "");
+  for (const path of await sources(commandsRoot)) {
+    hash.update(relative(commandsRoot, path)).update(await readFile(path));
+  }
+  return hash.digest("hex");
+}
+
+async function sources(folder) {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const nested = await Promise.all(
+    entries
+      .filter(({ name }) => name !== "target" && name !== "tests")
+      .map((entry) => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? sources(path) : [path];
+      }),
+  );
+  return nested.flat().sort();
+}
+
+async function launcherPrecompiles(note) {
+  const probe = join(commandsDir, "probe.wasm");
+  // The smallest module there is: magic number and version.
+  await writeFile(probe, Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  const answer = await capture(artifacts.launcher, [
+    "--precompile",
+    artifacts.addon,
+    probe,
+    `${probe}.out`,
+  ]);
+  if (answer === undefined) {
+    note("the launcher does not compile modules: they will be compiled when they first run");
+  }
+  return answer !== undefined;
+}
+
+async function sha256(path) {
+  const bytes = await readFile(path).catch(() => undefined);
+  return bytes && createHash("sha256").update(bytes).digest("hex");
+}
+
+async function megabytes(path) {
+  return `${((await stat(path)).size / 1e6).toFixed(2)} MB`;
+}
