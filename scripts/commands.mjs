@@ -7,19 +7,12 @@ import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
-import {
-  artifacts,
-  commandsDir,
-  platformDir,
-  root,
-  targetDir,
-  wasmTargetDir,
-} from "./lib/paths.mjs";
+import { artifacts, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps } from "./lib/steps.mjs";
 import { findWasmToolchain, target } from "./lib/wasm-toolchain.mjs";
 
 const manifest = join(commandsDir, "commands.json");
-const stamp = join(targetDir, "secure-exec-commands.stamp");
+const stamp = join(wasmTargetDir, "secure-exec-commands.stamp");
 
 /** @type {import("./lib/steps.mjs").Step[]} */
 export const commandSteps = [
