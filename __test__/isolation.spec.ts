@@ -283,3 +283,34 @@ describe("guest clocks", () => {
     });
   });
 });
+
+describe("time zones", () => {
+  const tell = `
+    console.log(Intl.DateTimeFormat().resolvedOptions().timeZone, new Date(0).getTimezoneOffset());
+  `;
+
+  test("are what TZ says, from the start and when it is set", async () => {
+    await withRuntime({ env: { TZ: "America/New_York" } }, async (runtime) => {
+      assert.equal((await runtime.exec(tell)).stdout, "America/New_York 300\n");
+      assert.equal(
+        (await runtime.exec(tell, { env: { TZ: ":Asia/Tokyo" } })).stdout,
+        "Asia/Tokyo -540\n",
+      );
+      const changed = await runtime.exec(`${tell} process.env.TZ = "Europe/Paris"; ${tell}`);
+      assert.equal(changed.stdout, "America/New_York 300\nEurope/Paris -60\n");
+      assert.equal((await runtime.exec(tell, { env: { TZ: "Nowhere" } })).stdout, "UTC 0\n");
+    });
+  });
+
+  test("end with the program that set them, and say where they cannot be set", async () => {
+    await withRuntime({}, async (runtime) => {
+      await runtime.exec(`process.env.TZ = "Asia/Tokyo"; ${tell}`);
+      assert.equal((await runtime.exec(tell)).stdout, "UTC 0\n");
+    });
+    await withRuntime({ isolation: "shared" }, async (runtime) => {
+      const { stdout, stderr } = await runtime.exec(tell, { env: { TZ: "Asia/Tokyo" } });
+      assert.equal(stdout, "UTC 0\n");
+      assert.match(stderr, /time zone of this VM is UTC/);
+    });
+  });
+});

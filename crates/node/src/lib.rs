@@ -40,6 +40,7 @@ pub mod stream;
 pub mod string_bytes;
 pub mod tables;
 pub mod thread_pool;
+pub mod time_zone;
 pub mod watchdog;
 pub mod wrap;
 

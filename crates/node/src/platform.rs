@@ -53,6 +53,7 @@ pub fn initialize_v8(options: V8Options) {
             v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
         assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
         v8::icu::set_default_locale("en-US");
+        crate::time_zone::initialize();
         let platform =
             v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
         v8::V8::initialize_platform(platform);

@@ -3,10 +3,6 @@
 //!
 //! The environment is a copy that belongs to the isolate; neither the kernel's record of the process nor the host's
 //! environment changes when the guest writes to it.
-//!
-//! # Deviations
-//! The default time zone is one for the whole operating system process, which may run several guests; it stays UTC.
-//! `TZ` is a variable like any other, and a warning says so where it names another zone.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,6 +11,7 @@ use v8::MapFnTo;
 
 use crate::env::{Env, Slot};
 use crate::exception;
+use crate::time_zone;
 
 /// The environment variables of the isolate's process.
 #[derive(Default)]
@@ -301,23 +298,14 @@ fn definer<'s>(
     v8::Intercepted::kYes
 }
 
-/// Warns where the time zone `TZ` asks for is not the one that `Date` shows.
+/// Applies `TZ`, and warns where that is not possible.
 pub fn check_time_zone(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let Some(zone) = environment(&env).get("TZ") else {
         return;
     };
-    let zone = zone.trim_start_matches(':');
-    if !matches!(
-        zone,
-        "" | "UTC" | "UTC0" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Universal" | "Zulu"
-    ) {
-        emit_warning(
-            scope,
-            "The time zone of this VM is UTC and cannot be changed: Date and Intl take no notice of process.env.TZ",
-            "Warning",
-            "",
-        );
+    if let Some(warning) = time_zone::apply(scope, &env, &zone) {
+        emit_warning(scope, warning, "Warning", "");
     }
 }
 

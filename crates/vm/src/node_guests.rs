@@ -126,6 +126,7 @@ impl Guests for NodeGuests {
                 COARSE_NS
             },
             freeze_clocks: config.freeze_time,
+            own_time_zone: config.exclusive,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));

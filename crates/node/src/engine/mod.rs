@@ -71,6 +71,8 @@ pub struct NodeOptions {
     pub clock_resolution_ns: u64,
     /// Guest clocks stand still within a turn of the event loop.
     pub freeze_clocks: bool,
+    /// No other VM runs in this operating system process, so `TZ` can be applied (`time_zone.rs`).
+    pub own_time_zone: bool,
     /// How many timers a guest may have.
     pub max_timers: usize,
 }
@@ -82,6 +84,7 @@ impl Default for NodeOptions {
             cpu_time_limit: Some(Duration::from_secs(30)),
             clock_resolution_ns: 1_000_000,
             freeze_clocks: false,
+            own_time_zone: false,
             max_timers: 4096,
         }
     }

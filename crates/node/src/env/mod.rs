@@ -43,6 +43,8 @@ pub struct Env {
     pub stopping: Cell<bool>,
     /// Clocks stand still within a turn of the event loop.
     pub freeze_clocks: Cell<bool>,
+    /// The time zone of the operating system process is this guest's to change.
+    pub own_time_zone: Cell<bool>,
     /// How many timers may wait at a time.
     pub max_timers: Cell<usize>,
     /// Set when the heap reached its limit; the program is being ended.
@@ -79,6 +81,7 @@ impl Env {
             callback_depth: Cell::new(0),
             stopping: Cell::new(false),
             freeze_clocks: Cell::new(false),
+            own_time_zone: Cell::new(false),
             max_timers: Cell::new(usize::MAX),
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
