@@ -74,6 +74,43 @@ describe("memory", () => {
     if (end.exitCode !== 0) assertEnded(end);
     await sentinel.assertUnharmed();
   });
+
+  test("13 types of WebAssembly cost their own VM process only", async () => {
+    // A module with 400,000 distinct function types; V8 has room for 2,000,000 in a process.
+    const code = `
+      const leb = (n) => { const b = []; do { b.push((n & 127) | (n > 127 ? 128 : 0)); n >>>= 7; } while (n); return b; };
+      const values = [0x7f, 0x7e, 0x7d, 0x7c];
+      for (let round = 0; round < 6; round++) {
+        const body = [...leb(400000)];
+        for (let i = 0; i < 400000; i++) {
+          const parameters = [];
+          for (let n = i + round * 400000, k = 0; k < 11; k++, n >>>= 2) parameters.push(values[n & 3]);
+          body.push(0x60, 11, ...parameters, 0);
+        }
+        const bytes = new Uint8Array(8 + 1 + leb(body.length).length + body.length);
+        bytes.set([0, 97, 115, 109, 1, 0, 0, 0, 1]);
+        bytes.set(leb(body.length), 9);
+        bytes.set(body, 9 + leb(body.length).length);
+        new WebAssembly.Module(bytes);
+      }
+    `;
+    assertEnded(await attack(code, { timeout: 20_000 }));
+    const fresh = await attack(
+      "new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0]));",
+    );
+    assert.equal(fresh.exitCode, 0, JSON.stringify(fresh));
+    await sentinel.assertUnharmed();
+  });
+
+  test("20 many greedy machines at a time all end in a typed way", async () => {
+    const greedy =
+      "const a = []; for (let i = 0; i < 16; i++) a.push(new Uint8Array(4e6).fill(1)); console.log('fed');";
+    const ends = await Promise.all(
+      Array.from({ length: 40 }, () => attack(greedy, { timeout: 30_000 })),
+    );
+    for (const end of ends) if (end.exitCode !== 0) assertEnded(end);
+    await sentinel.assertUnharmed();
+  });
 });
 
 describe("CPU", () => {
@@ -169,7 +206,87 @@ describe("CPU", () => {
 });
 
 describe("escapes", () => {
+  /** What is refused, or reaches only what is the guest's own: the program goes on to its end. */
+  const harmless: Record<string, string> = {
+    "34 the constructor of everything": `
+      const run = (0, eval)("this").constructor.constructor;
+      if (run("return process")().pid !== process.pid) throw 1;
+    `,
+    "37 a walk over every error": `
+      import fs from "node:fs";
+      const seen = new Set();
+      const walk = (value) => {
+        if (value === null || !["object", "function"].includes(typeof value) || seen.has(value)) return;
+        seen.add(value);
+        for (const key of Reflect.ownKeys(value)) try { walk(value[key]); } catch {}
+        walk(Object.getPrototypeOf(value));
+      };
+      try { fs.readFileSync("/none"); } catch (error) { walk(error); }
+      await fs.promises.readFile("/none").catch(walk);
+    `,
+    "38 callers": `
+      import { createRequire } from "node:module";
+      createRequire("/workspace/x")("node:fs").writeFileSync("sloppy.cjs",
+        "module.exports = function f() { return [f.caller, f.arguments?.callee?.caller]; };");
+      const callers = createRequire("/workspace/x")("./sloppy.cjs");
+      for (const caller of [[1].map(callers), await Promise.resolve(1).then(callers)].flat(2))
+        if (typeof caller === "function") caller.constructor("return process")().exit(3);
+    `,
+    "41 flags and other realms": `
+      import v8 from "node:v8";
+      import vm from "node:vm";
+      for (const flag of ["--allow-natives-syntax", "--expose-gc", "--jitless", "--stack-size=1000000", "--no-flush-bytecode"])
+        try { v8.setFlagsFromString(flag); } catch {}
+      const f = () => f() + 1;
+      try { f(); } catch {}
+      vm.runInNewContext("const g = () => g() + 1; try { g(); } catch {}");
+      try { new ShadowRealm().evaluate("1"); } catch {}
+    `,
+    "42 imports of other schemes": `
+      for (const url of ["file:///etc/shadow", "http://127.0.0.1/", "data:text/javascript,1", "node:internal/x", "blob:x"])
+        await import(url).catch(() => {});
+    `,
+    "43 source maps of the host": `
+      import { findSourceMap } from "node:module";
+      process.setSourceMapsEnabled(true);
+      try { (0, eval)("throw new Error('x')\n//# sourceMappingURL=file:///etc/passwd"); } catch (e) { e.stack; }
+      findSourceMap("/etc/passwd");
+    `,
+    "44 a builtin's name": `
+      import vm from "node:vm";
+      new vm.Script("process", { filename: "node:internal/process" });
+      (0, eval)("(function () { try { require('internal/bootstrap/realm'); } catch {} })()\n//# sourceURL=node:internal/x");
+    `,
+    "46 serialized values that are none": `
+      import v8 from "node:v8";
+      const good = v8.serialize({ a: [1, "two", new Map([[1, { b: 2n }]]), new Uint8Array(9), new Date(0), /x/g] });
+      for (let i = 0; i < 20000; i++) {
+        const bytes = Buffer.from(good);
+        for (let k = 0; k < 3; k++) bytes[Math.floor(Math.random() * bytes.length)] = Math.random() * 256;
+        try { v8.deserialize(bytes); } catch {}
+      }
+    `,
+  };
+  for (const [name, code] of Object.entries(harmless)) {
+    test(name, async () => {
+      const end = await attack(code, { timeout: 10_000 });
+      assert.equal(end.exitCode, 0, JSON.stringify(end));
+      await sentinel.assertUnharmed();
+    });
+  }
+
   const selfHarm: Record<string, string> = {
+    "45 code caches that are none": `
+      import vm from "node:vm";
+      const source = "function f() { return 1 } f()";
+      const good = new vm.Script(source).createCachedData();
+      for (let i = 0; i < 400; i++) {
+        const cachedData = Buffer.from(good);
+        for (let k = 0; k < 8; k++) cachedData[Math.floor(Math.random() * good.length)] ^= 1 << (k & 7);
+        const script = new vm.Script(source, { cachedData });
+        if (!script.cachedDataRejected) try { script.runInThisContext(); } catch {}
+      }
+    `,
     "36 prepareStackTrace": "Error.prepareStackTrace = () => { for (;;); }; throw new Error('x');",
     "39 a thenable everywhere":
       "Object.prototype.then = function (r) { r?.(1); }; await import('node:fs');",

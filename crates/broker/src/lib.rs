@@ -15,6 +15,7 @@
 //! Nothing that a VM process says can end a thread or a loop here: a frame that makes no sense ends its
 //! connection. Every call settles exactly once, because it settles by being taken out of its VM's table.
 
+mod admission;
 mod broker;
 mod calls;
 mod core;

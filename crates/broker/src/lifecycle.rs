@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secure_exec_protocol::{File, HostMessage, Limit, MAX_CHUNK, VmConfig, VmId};
 
+use crate::admission;
 use crate::calls::write_requests;
 use crate::core::{Call, Common, Core, State, Vm, frame};
 use crate::event::{Event, Sink, VmError};
@@ -47,7 +48,10 @@ impl Core {
             phases: Vec::new(),
         };
         self.vms.insert(id, vm);
-        self.attach(id);
+        match admission::admit() {
+            Ok(()) => self.attach(id),
+            Err(error) => self.preparation_failed(id, error),
+        }
         id
     }
 
