@@ -249,13 +249,13 @@ describe("escapes", () => {
     "43 source maps of the host": `
       import { findSourceMap } from "node:module";
       process.setSourceMapsEnabled(true);
-      try { (0, eval)("throw new Error('x')\n//# sourceMappingURL=file:///etc/passwd"); } catch (e) { e.stack; }
+      try { (0, eval)("throw new Error('x')\\n//# sourceMappingURL=file:///etc/passwd"); } catch (e) { e.stack; }
       findSourceMap("/etc/passwd");
     `,
     "44 a builtin's name": `
       import vm from "node:vm";
       new vm.Script("process", { filename: "node:internal/process" });
-      (0, eval)("(function () { try { require('internal/bootstrap/realm'); } catch {} })()\n//# sourceURL=node:internal/x");
+      (0, eval)("(function () { try { require('internal/bootstrap/realm'); } catch {} })()\\n//# sourceURL=node:internal/x");
     `,
     "46 serialized values that are none": `
       import v8 from "node:v8";
