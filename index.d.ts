@@ -10,6 +10,8 @@ export interface ResourceLimits {
   maxOpenFds?: number;
   /** Pipes made by guests. Default 128. */
   maxPipes?: number;
+  /** Sockets made by guests; the two of a pair count as one. Default 256. */
+  maxSockets?: number;
   /** Bytes of all files. Default 64 MiB. */
   maxFilesystemBytes?: number;
   /** Files, directories and links. Default 16384. */

@@ -69,6 +69,7 @@ describe("create", () => {
         "maxProcesses",
         "maxOpenFds",
         "maxPipes",
+        "maxSockets",
         "maxFilesystemBytes",
         "maxInodeCount",
         "maxMemoryBytes",

@@ -22,6 +22,7 @@ const resourceLimits = {
   maxProcesses: count,
   maxOpenFds: count,
   maxPipes: count,
+  maxSockets: count,
   maxPtys: later,
   maxSockets: later,
   maxConnections: later,

@@ -9,6 +9,7 @@ use crate::fs::anon::{AnonFs, AnonInode};
 use crate::fs::rootfs;
 use crate::fs::tmpfs::Tmpfs;
 use crate::limits::{LimitBreach, LimitLedger, Limits, Slot};
+use crate::net::StreamSocket;
 use crate::pipe::Pipe;
 use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable};
 use crate::random::{RandomSource, SeededRandom};
@@ -63,6 +64,8 @@ pub struct ResourceCounts {
     pub fds: usize,
     /// Pipes made by guests.
     pub pipes: usize,
+    /// Sockets made by guests.
+    pub sockets: usize,
     /// Inotify instances.
     pub inotify_instances: usize,
     /// Bytes that files hold, in whole 4 KiB blocks.
@@ -214,6 +217,21 @@ impl Kernel {
         )
     }
 
+    /// Makes two connected sockets that count against the guests' limit.
+    pub(crate) fn guest_socket_pair(
+        &self,
+        credentials: &Credentials,
+        flags: OpenFlags,
+    ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
+        let (first, second) = StreamSocket::pair(Some(self.vfs.socket_slot()?));
+        let describe = |socket: StreamSocket| {
+            let owner = Ownership::new(0o777, credentials.euid, credentials.egid);
+            let path = self.anonymous(FileKind::Socket, owner, None);
+            self.describe(path, Arc::new(socket), flags | OpenFlags::O_RDWR)
+        };
+        Ok((describe(first), describe(second)))
+    }
+
     /// Makes a nameless inode as something to open.
     pub(crate) fn anonymous(
         &self,
@@ -225,6 +243,7 @@ impl Kernel {
         let created = self.vfs.clock.realtime();
         let name = match kind {
             FileKind::Pipe => format!("pipe:[{ino}]"),
+            FileKind::Socket => format!("socket:[{ino}]"),
             _ => "anon_inode:inotify".into(),
         };
         let inode = Arc::new(AnonInode {
@@ -311,6 +330,7 @@ impl Kernel {
             zombies,
             fds,
             pipes: self.vfs.pipes.load(Ordering::Relaxed),
+            sockets: self.vfs.sockets.load(Ordering::Relaxed),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),
             inodes: self.tmpfs.used_inodes(),

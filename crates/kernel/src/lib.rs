@@ -36,6 +36,7 @@ pub mod errno;
 pub mod fs;
 mod kernel;
 pub mod limits;
+pub mod net;
 pub mod pipe;
 pub mod process;
 pub mod random;

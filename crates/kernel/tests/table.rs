@@ -54,6 +54,8 @@ fn files(guest: &Process) {
     guest.dup3(fd, 21, OpenFlags::O_CLOEXEC).unwrap();
     guest.fd_flags(fd).unwrap();
     guest.pipe2(OpenFlags::O_CLOEXEC).unwrap();
+    let (socket, _) = guest.socketpair(OpenFlags::O_CLOEXEC).unwrap();
+    guest.shutdown(socket, net::Shutdown::Both).unwrap();
     ready(poll(|cx| guest.poll_ready(fd, PollEvents::POLLIN, cx))).unwrap();
     guest.close(fd).unwrap();
 }

@@ -41,6 +41,8 @@ pub struct VmLimits {
     pub max_open_fds: u64,
     /// `resources.maxPipes`.
     pub max_pipes: u64,
+    /// `resources.maxSockets`.
+    pub max_sockets: u64,
     /// `resources.maxFilesystemBytes`.
     pub max_filesystem_bytes: u64,
     /// `resources.maxInodeCount`.
@@ -70,6 +72,7 @@ impl Default for VmLimits {
             max_processes: 64,
             max_open_fds: 256,
             max_pipes: 128,
+            max_sockets: 256,
             max_filesystem_bytes: 64 << 20,
             max_inodes: 16_384,
             max_file_bytes: 32 << 20,

@@ -1,9 +1,9 @@
-//! Inodes without a name: pipes and inotify instances.
+//! Inodes without a name: pipes, sockets and inotify instances.
 
 use super::dev;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{FileKind, Stat, StatFs, Timespec};
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::pipe::Pipe;
 use crate::vfs::{Caller, File, FileSystem, Inode, Ownership};
@@ -80,7 +80,12 @@ impl Inode for AnonInode {
         })
     }
 
+    /// # Errors
+    /// - `ENXIO`: a socket, which only `connect(2)` reaches.
     fn open(self: Arc<Self>, flags: OpenFlags, _caller: &Caller) -> Result<Option<Arc<dyn File>>> {
+        if self.kind == FileKind::Socket {
+            return Err(Errno::ENXIO);
+        }
         Ok(self
             .pipe
             .as_ref()

@@ -1,6 +1,6 @@
 //! Pipes and FIFOs (`pipe(7)`).
 
-mod ring;
+pub(crate) mod ring;
 
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::poll::PollEvents;

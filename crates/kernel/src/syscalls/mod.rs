@@ -13,6 +13,7 @@ mod metadata;
 mod path;
 pub mod process;
 mod signal;
+mod socket;
 mod table;
 mod watch;
 

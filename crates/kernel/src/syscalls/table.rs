@@ -67,6 +67,10 @@ syscalls! {
         Pipe2 "pipe2" Partial("O_NONBLOCK and O_CLOEXEC; the capacity is always 64 KiB");
         Poll "poll" Full;
     }
+    "sockets" {
+        Socketpair "socketpair" Partial("AF_UNIX, SOCK_STREAM; no descriptors are passed along");
+        Shutdown "shutdown" Full;
+    }
     "paths" {
         Mkdirat "mkdirat" Full;
         Mknodat "mknodat" Partial("regular files and FIFOs");

@@ -113,6 +113,15 @@ impl System for Guest {
         raw(self.process.pipe2(OpenFlags::from_bits_retain(flags)))
     }
 
+    fn socketpair(&mut self, flags: i32) -> Outcome<(i32, i32)> {
+        raw(self.process.socketpair(OpenFlags::from_bits_retain(flags)))
+    }
+
+    fn shutdown(&mut self, fd: i32, how: i32) -> Outcome<()> {
+        let how = net::Shutdown::from_raw(how).ok_or(Errno::EINVAL);
+        raw(how.and_then(|how| self.process.shutdown(fd, how)))
+    }
+
     fn poll(&mut self, fd: i32, events: i16) -> Outcome<i16> {
         let events = PollEvents::from_bits_retain(events);
         match common::poll(|cx| self.process.poll_ready(fd, events, cx)) {

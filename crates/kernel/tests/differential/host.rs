@@ -166,6 +166,17 @@ impl System for Host {
         Ok((fds[0], fds[1]))
     }
 
+    fn socketpair(&mut self, flags: i32) -> Result<(i32, i32), i32> {
+        let mut fds = [0; 2];
+        let kind = libc::SOCK_STREAM | flags;
+        call!(socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()))?;
+        Ok((fds[0], fds[1]))
+    }
+
+    fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32> {
+        call!(shutdown(fd, how)).map(drop)
+    }
+
     fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32> {
         let mut entry = libc::pollfd {
             fd,

@@ -68,6 +68,11 @@ fn pipes_behave_as_on_linux() {
 }
 
 #[test]
+fn sockets_behave_as_on_linux() {
+    compare_scripts(scripts::SOCKETS, false);
+}
+
+#[test]
 fn watches_behave_as_on_linux() {
     compare_scripts(scripts::WATCHES, false);
 }

@@ -16,6 +16,8 @@ pub trait System {
     fn fsync(&mut self, fd: i32) -> Result<(), i32>;
     fn dup(&mut self, fd: i32) -> Result<i32, i32>;
     fn pipe(&mut self, flags: i32) -> Result<(i32, i32), i32>;
+    fn socketpair(&mut self, flags: i32) -> Result<(i32, i32), i32>;
+    fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32>;
     fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32>;
     fn getfl(&mut self, fd: i32) -> Result<i32, i32>;
     fn setfl(&mut self, fd: i32, flags: i32) -> Result<(), i32>;
@@ -210,6 +212,15 @@ fn attempt(
             fds.insert(write.to_owned(), writer);
             Ok("ok".to_owned())
         }
+        ["socketpair", first, second, how] => {
+            let (one, two) = system.socketpair(flags(how))?;
+            fds.insert(first.to_owned(), one);
+            fds.insert(second.to_owned(), two);
+            Ok("ok".to_owned())
+        }
+        ["shutdown", name, how] => system
+            .shutdown(fd(fds, name), number(how) as i32)
+            .map(|()| "ok".to_owned()),
         ["poll", name, events] => system
             .poll(fd(fds, name), number(events) as i16)
             .map(|ready| format!("{ready:#x}")),

@@ -553,6 +553,96 @@ pub const PIPES: &[(&str, &str)] = &[
     ),
 ];
 
+pub const SOCKETS: &[(&str, &str)] = &[
+    (
+        "both directions and the end",
+        "socketpair a b nonblock
+         getfl a
+         fstat a
+         read a 1
+         poll a 8197
+         write a hello
+         write b world
+         read b 3
+         read b 100
+         read a 100
+         read a 1
+         lseek a 0 0
+         pread a 1 0
+         ftruncate a 0
+         fsync a
+         write a last
+         close a
+         poll b 8197
+         read b 100
+         read b 100
+         read b 100
+         write b x
+         poll b 4",
+    ),
+    (
+        "shutdown",
+        "socketpair a b nonblock
+         write a one
+         shutdown a 1
+         write a two
+         poll a 8197
+         poll b 8197
+         read b 100
+         read b 100
+         write b back
+         read a 100
+         shutdown b 0
+         read b 1
+         shutdown b 1
+         read a 1
+         poll a 8197
+         poll b 8197
+         write b x
+         shutdown a 3
+         shutdown a 2",
+    ),
+    (
+        "reading half",
+        "socketpair a b nonblock
+         write b early
+         shutdown a 0
+         poll a 8197
+         poll b 8197
+         read a 3
+         read a 100
+         read a 100
+         write b late
+         write a still
+         read b 100",
+    ),
+    (
+        "unread data at the close",
+        "socketpair a b nonblock
+         write a forward
+         write b unread
+         close b
+         poll a 8197
+         read a 0
+         write a x
+         read a 1
+         read a 1
+         poll a 8197
+         socketpair c d nonblock
+         write c forward
+         write d unread
+         close d
+         read c 100",
+    ),
+    (
+        "no socket",
+        "open f f rw,creat 600
+         shutdown f 1
+         pipe r w nonblock
+         shutdown r 0",
+    ),
+];
+
 pub const PERMISSIONS: &[(&str, &str)] = &[
     (
         "files",

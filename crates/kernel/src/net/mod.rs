@@ -1,0 +1,6 @@
+//! Sockets.
+
+mod unix;
+
+pub(crate) use unix::StreamSocket;
+pub use unix::{SOCKET_BUFFER, Shutdown};
