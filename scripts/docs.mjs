@@ -30,8 +30,7 @@ const probe = `
 
 /** What a guest can load but not use yet, and what using it does. */
 const withoutFunction = {
-  child_process: "starting a process fails",
-  cluster: "starting a worker fails",
+  cluster: "workers cannot listen",
   dgram: "sockets fail",
   dns: "lookups fail",
   "dns/promises": "lookups fail",

@@ -69,9 +69,7 @@ impl Process {
             let description = self.file(fd)?;
             let file = description.file().ok_or(Errno::ENOTSOCK)?;
             let file: &dyn Any = &**file;
-            let socket = file
-                .downcast_ref::<StreamSocket>()
-                .ok_or(Errno::ENOTSOCK)?;
+            let socket = file.downcast_ref::<StreamSocket>().ok_or(Errno::ENOTSOCK)?;
             socket.shutdown(how);
             Ok(())
         })

@@ -259,7 +259,6 @@ fn feature_of(binding: &str) -> &'static str {
     match binding {
         "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http_parser" | "http2" | "tls_wrap"
         | "js_udp_wrap" | "block_list" => "the network (net, http, https, http2, tls, dgram, dns)",
-        "process_wrap" | "spawn_sync" | "ipc_serdes" => "child processes (child_process, cluster)",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
         "sqlite" | "webstorage" => "sqlite and web storage",

@@ -28,6 +28,7 @@ mod heap_utils;
 mod icu;
 mod inspector;
 mod install;
+mod ipc_serdes;
 mod js_stream;
 mod messaging;
 mod mksnapshot;
@@ -39,9 +40,11 @@ pub(crate) mod performance;
 mod permission;
 mod pipe_wrap;
 pub(crate) mod process_methods;
+mod process_wrap;
 mod report;
 mod serdes;
 mod signal_wrap;
+mod spawn_sync;
 mod stream_base;
 mod stream_pipe;
 mod stream_wrap;
@@ -99,6 +102,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("icu", icu::define),
     ("inspector", inspector::define),
     ("internal_only_v8", v8_binding::define_internal_only),
+    ("ipc_serdes", ipc_serdes::define),
     ("js_stream", js_stream::define),
     ("messaging", messaging::define),
     ("mksnapshot", mksnapshot::define),
@@ -110,9 +114,11 @@ const BINDINGS: &[(&str, Define)] = &[
     ("permission", permission::define),
     ("pipe_wrap", pipe_wrap::define),
     ("process_methods", process_methods::define),
+    ("process_wrap", process_wrap::define),
     ("report", report::define),
     ("serdes", serdes::define),
     ("signal_wrap", signal_wrap::define),
+    ("spawn_sync", spawn_sync::define),
     ("stream_pipe", stream_pipe::define),
     ("stream_wrap", stream_wrap::define),
     ("string_decoder", string_decoder::define),

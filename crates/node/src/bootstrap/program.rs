@@ -1,6 +1,6 @@
 //! One program: main script, event loop, exit. Follows Node's `src/api/embed_helpers.cc` and `StartExecution`.
 
-use secure_exec_kernel::Process;
+use secure_exec_kernel::{FdFlags, Process};
 
 use super::run_script;
 use crate::binding::performance::{self, Milestone};
@@ -18,6 +18,9 @@ const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
 const INVALID_COMMAND_LINE_ARGUMENT: i32 = 9;
 /// `sysexits.h`: EX_SOFTWARE.
 const INTERNAL_ERROR: i32 = 70;
+
+/// Up to this descriptor gaps are looked past.
+const LAST_LIKELY_FD: i32 = 15;
 
 /// Runs the program of the environment's process to its end. The isolate's main context is entered.
 pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
@@ -44,6 +47,7 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         exit::exit_process(scope, 0);
         return;
     }
+    close_inherited_on_exec(&process);
     let main = main_script(&options, &process);
     env.options.replace(options);
     frozen_clock::enter_turn(&env);
@@ -101,6 +105,16 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
         return "internal/main/repl";
     }
     "internal/main/eval_stdin"
+}
+
+/// Children get the descriptors that they are given, not those that this process was started with
+/// (`uv_disable_stdio_inheritance`).
+fn close_inherited_on_exec(process: &Process) {
+    for fd in 0.. {
+        if process.set_fd_flags(fd, FdFlags::FD_CLOEXEC).is_err() && fd > LAST_LIKELY_FD {
+            break;
+        }
+    }
 }
 
 fn start_clock(env: &Env) {

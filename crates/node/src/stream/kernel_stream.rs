@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use secure_exec_kernel::abi::poll::PollEvents;
+use secure_exec_kernel::net::Shutdown;
 use secure_exec_kernel::{Errno, Fd};
 
 use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
@@ -244,9 +245,24 @@ impl KernelStream {
                 Err(errno) => write.request.done(scope, -errno.raw()),
             }
         }
-        if let Some(request) = self.shutdown.take() {
-            request.done(scope, 0);
-        }
+        self.finish_shutdown(scope);
+    }
+
+    /// Ends the writable side once everything is written. A pipe that is no socket has no halves: its end comes with
+    /// the close.
+    fn finish_shutdown(&self, scope: &mut v8::PinScope<'_, '_>) {
+        let Some(request) = self.shutdown.take() else {
+            return;
+        };
+        let result = match Env::of(scope).try_process() {
+            Some(process) => process.shutdown(self.fd.get(), Shutdown::Write),
+            None => Err(Errno::ESRCH),
+        };
+        let status = match result {
+            Ok(()) | Err(Errno::ENOTSOCK) => 0,
+            Err(errno) => -errno.raw(),
+        };
+        request.done(scope, status);
     }
 
     fn take_front(&self) -> Option<QueuedWrite> {
@@ -329,12 +345,8 @@ impl StreamResource for KernelStream {
             let stream = stream.clone();
             // Completes in the next turn, as libuv does from its io watcher.
             Env::of(scope).event_loop.defer(Box::new(move |scope| {
-                if let Some(request) = stream
-                    .resource()
-                    .as_kernel_stream()
-                    .and_then(|this| this.shutdown.take())
-                {
-                    request.done(scope, 0);
+                if let Some(this) = stream.resource().as_kernel_stream() {
+                    this.finish_shutdown(scope);
                 }
             }));
         }

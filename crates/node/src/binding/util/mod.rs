@@ -183,7 +183,7 @@ fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> u32 {
     match file.map(|file| file.kind()) {
         // libuv takes a character device that is no terminal for a file; there are no terminals yet.
         Some(FileKind::Regular | FileKind::CharDevice) => FILE,
-        Some(FileKind::Pipe) => PIPE,
+        Some(FileKind::Pipe | FileKind::Socket) => PIPE,
         _ => UNKNOWN,
     }
 }

@@ -1,0 +1,326 @@
+//! `internalBinding('process_wrap')`: child processes. Follows Node's `src/process_wrap.cc`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use secure_exec_kernel::{Errno, FileDescription, Pid, Process, WaitFlags};
+
+use super::Definition;
+use super::handle_wrap::{Handle, HandleResource};
+use super::process_methods::signal_of;
+use crate::async_wrap;
+use crate::callback_scope;
+use crate::child_process::{self, ChildFd, Ending, Malformed, Program};
+use crate::convert;
+use crate::env::Env;
+use crate::event_loop::Completion;
+use crate::exception::{self, string};
+use crate::process_env;
+use crate::stream::Stream;
+use crate::wrap;
+
+/// Declares the binding.
+pub fn define(definition: &mut Definition) {
+    definition
+        .class("Process", new_process)
+        .inherits("HandleWrap")
+        .method("spawn", spawn)
+        .method("kill", kill);
+}
+
+/// The native side of a `Process` object.
+struct Child {
+    handle: RefCell<Option<Rc<Handle>>>,
+    /// The running child.
+    pid: Cell<Option<Pid>>,
+}
+
+/// A closed handle hears of nothing; the child is waited for all the same, so that no zombie stays.
+struct Closer;
+
+impl HandleResource for Closer {
+    fn close(&self, _scope: &mut v8::PinScope<'_, '_>) {}
+}
+
+fn new_process(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if !args.is_construct_call() {
+        exception::throw_invalid_argument(scope, "Process must be called with new");
+        return;
+    }
+    let child = Rc::new(Child {
+        handle: RefCell::default(),
+        pid: Cell::new(None),
+    });
+    async_wrap::wrap_async(scope, args.this(), "PROCESSWRAP", child.clone());
+    let handle = Handle::attach(scope, args.this(), "ProcessWrap");
+    handle.set_resource(Rc::new(Closer));
+    *child.handle.borrow_mut() = Some(handle);
+}
+
+fn child_of(
+    scope: &v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Child>> {
+    Some((*wrap::unwrap::<Rc<Child>>(scope, args.this().into())?).clone())
+}
+
+/// A descriptor of the child as the library describes it.
+enum Stdio {
+    Ignore,
+    /// A pipe to be made for this handle.
+    Pipe(Rc<Stream>),
+    Fd(i32),
+}
+
+/// `spawn(file, args, cwd, envPairs, stdio, flags, uid, gid)`: 0, or a negative error number.
+fn spawn(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let (Some(child), Some(process)) = (child_of(scope, &args), env.try_process()) else {
+        rv.set_int32(-Errno::EBADF.raw());
+        return;
+    };
+    let usable = child.pid.get().is_none()
+        && child
+            .handle
+            .borrow()
+            .as_ref()
+            .is_some_and(|handle| handle.is_alive());
+    if !usable {
+        rv.set_int32(-Errno::EINVAL.raw());
+        return;
+    }
+    let Ok(program) = program(scope, &args) else {
+        return;
+    };
+    let Ok(stdio) = stdio(scope, args.get(4)) else {
+        return;
+    };
+    let result = start(&process, program, &stdio);
+    if let Ok(pid) = result {
+        let number = v8::Integer::new(scope, pid.raw()).into();
+        convert::set(scope, args.this(), "pid", number);
+        let object = v8::Global::new(scope, args.this());
+        child.watch(&env, &process, pid, object);
+    }
+    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |_| 0));
+}
+
+fn program(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Result<Program, Malformed> {
+    if !args.get(0).is_string() {
+        exception::throw_invalid_argument(scope, "The \"file\" argument must be of type string");
+        return Err(Malformed);
+    }
+    let file = child_process::text(scope, args.get(0))?;
+    let arguments = child_process::string_list(scope, args.get(1))?.unwrap_or_default();
+    let cwd = if args.get(2).is_string() {
+        Some(child_process::text(scope, args.get(2))?).filter(|cwd| !cwd.is_empty())
+    } else {
+        None
+    };
+    let environment = match child_process::string_list(scope, args.get(3))? {
+        Some(environment) => environment,
+        None => own_environment(&Env::of(scope)),
+    };
+    let flags = args.get(5).int32_value(scope).unwrap_or(0);
+    Ok(Program {
+        file,
+        arguments,
+        cwd,
+        environment,
+        detached: flags & child_process::DETACHED != 0,
+        uid: child_process::id(scope, args.get(6), "uid")?,
+        gid: child_process::id(scope, args.get(7), "gid")?,
+    })
+}
+
+fn own_environment(env: &Env) -> Vec<Vec<u8>> {
+    let own = process_env::environment(env).all();
+    own.into_iter()
+        .map(|(name, value)| format!("{name}={value}").into_bytes())
+        .collect()
+}
+
+fn stdio(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Result<Vec<Stdio>, Malformed> {
+    let Ok(array) = v8::Local::<v8::Array>::try_from(value) else {
+        exception::throw_invalid_argument(scope, "The \"stdio\" argument must be an array");
+        return Err(Malformed);
+    };
+    let mut list = Vec::new();
+    for index in 0..array.length() {
+        v8::scope!(let scope, scope);
+        let item = array.get_index(scope, index).ok_or(Malformed)?;
+        list.push(one_stdio(scope, item)?);
+    }
+    Ok(list)
+}
+
+fn one_stdio(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Result<Stdio, Malformed> {
+    let Ok(container) = v8::Local::<v8::Object>::try_from(value) else {
+        exception::throw_invalid_argument(scope, "The \"stdio\" argument must hold objects");
+        return Err(Malformed);
+    };
+    let container = v8::Local::new(scope, container);
+    let kind = child_process::property(scope, container, "type")?;
+    let kind = kind.to_rust_string_lossy(scope);
+    match kind.as_str() {
+        "ignore" => Ok(Stdio::Ignore),
+        "pipe" | "overlapped" | "wrap" => {
+            let handle = child_process::property(scope, container, "handle")?;
+            let stream = Stream::of(scope, handle)
+                .filter(|stream| stream.resource().as_kernel_stream().is_some());
+            match stream {
+                Some(stream) if kind == "wrap" => Ok(Stdio::Fd(stream.resource().fd())),
+                Some(stream) => Ok(Stdio::Pipe(stream)),
+                None => {
+                    exception::throw_invalid_argument(
+                        scope,
+                        "The \"stdio\" argument holds a handle that is no stream over a descriptor",
+                    );
+                    Err(Malformed)
+                }
+            }
+        }
+        _ => {
+            let fd = child_process::property(scope, container, "fd")?;
+            Ok(Stdio::Fd(fd.int32_value(scope).ok_or(Malformed)?))
+        }
+    }
+}
+
+/// Makes the pipes and starts the program. As in libuv, the parent's ends are opened also where the program cannot be
+/// started: they are at their end then.
+fn start(process: &Arc<Process>, program: Program, stdio: &[Stdio]) -> Result<Pid, Errno> {
+    let mut opened: Vec<(&Rc<Stream>, i32)> = Vec::new();
+    let mut child_fds = Vec::new();
+    for item in stdio {
+        child_fds.push(match item {
+            Stdio::Ignore => ChildFd::Nothing,
+            Stdio::Fd(fd) => ChildFd::Inherited(*fd),
+            Stdio::Pipe(stream) => match make_pipe(process, stream) {
+                Ok((fd, peer)) => {
+                    opened.push((stream, fd));
+                    ChildFd::File(peer)
+                }
+                Err(errno) => {
+                    for (_, fd) in opened {
+                        // Just made, so it is open.
+                        let _ = process.close(fd);
+                    }
+                    return Err(errno);
+                }
+            },
+        });
+    }
+    let result = program.start(process, child_fds);
+    for (stream, fd) in opened {
+        if let Some(kernel_stream) = stream.resource().as_kernel_stream() {
+            kernel_stream.open(fd);
+        }
+    }
+    result
+}
+
+fn make_pipe(process: &Process, stream: &Stream) -> Result<(i32, Arc<FileDescription>), Errno> {
+    if stream.resource().fd() >= 0 {
+        return Err(Errno::EINVAL);
+    }
+    process.socketpair_with_child()
+}
+
+impl Child {
+    /// Waits for the child and tells JavaScript.
+    fn watch(
+        self: &Rc<Self>,
+        env: &Env,
+        process: &Arc<Process>,
+        pid: Pid,
+        object: v8::Global<v8::Object>,
+    ) {
+        self.pid.set(Some(pid));
+        if let Some(handle) = self.handle.borrow().as_ref() {
+            handle.set_active(env, true);
+        }
+        let child = self.clone();
+        let process = process.clone();
+        env.event_loop.spawn_unref(async move {
+            let ended =
+                std::future::poll_fn(|cx| process.poll_wait4(pid.raw(), WaitFlags::empty(), cx))
+                    .await;
+            Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
+                // ECHILD: SIGCHLD is ignored, and the status is lost.
+                let ending = ended.ok().flatten().map(|(_, status)| Ending::from(status));
+                child.ended(scope, &object, ending);
+            }) as Completion
+        });
+    }
+
+    fn ended(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        object: &v8::Global<v8::Object>,
+        ending: Option<Ending>,
+    ) {
+        v8::scope!(let scope, scope);
+        let env = Env::of(scope);
+        self.pid.set(None);
+        let handle = self.handle.borrow().clone();
+        let Some(handle) = handle.filter(|handle| handle.is_alive()) else {
+            return;
+        };
+        handle.set_active(&env, false);
+        let ending = ending.unwrap_or(Ending {
+            status: 0,
+            signal: None,
+        });
+        let signal = ending
+            .signal
+            .map_or(String::new(), |signal| format!("{signal:?}"));
+        let arguments = [
+            v8::Integer::new(scope, ending.status.into()).into(),
+            string(scope, &signal).into(),
+        ];
+        let object = v8::Local::new(scope, object);
+        callback_scope::make_named_callback(scope, object, "onexit", &arguments);
+    }
+}
+
+fn kill(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(number) = args.get(0).int32_value(scope) else {
+        return;
+    };
+    let env = Env::of(scope);
+    let (Some(child), Some(process)) = (child_of(scope, &args), env.try_process()) else {
+        rv.set_int32(-Errno::EBADF.raw());
+        return;
+    };
+    let result = match child.pid.get() {
+        None => Err(Errno::ESRCH),
+        Some(pid) if number == 0 => process.kill_check(pid.raw()),
+        Some(pid) => signal_of(number)
+            .ok_or(Errno::EINVAL)
+            .and_then(|signal| process.kill(pid.raw(), signal)),
+    };
+    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |()| 0));
+}
