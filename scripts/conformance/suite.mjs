@@ -11,6 +11,7 @@ import { capture, run, StepError } from "../lib/steps.mjs";
 export const prefixes = [
   "assert",
   "buffer",
+  "child-process",
   "console",
   "event",
   "fs",
@@ -21,6 +22,10 @@ export const prefixes = [
   "querystring",
   "readline",
   "require",
+  "signal",
+  "stdin",
+  "stdio",
+  "stdout",
   "stream",
   "string-decoder",
   "timers",
@@ -98,7 +103,6 @@ export function flagsOf(suite, name) {
 
 // What a file uses that guests do not have yet.
 const missingFeatures = [
-  ["child processes", /child_process|spawnPromisified|spawnSyncAnd/],
   ["worker threads", /new Worker\b/],
   ["sockets", /(require\(|from )'(node:)?(net|http|https|http2|tls|dgram|cluster)'/],
   ["the inspector", /(require\(|from )'(node:)?inspector/],

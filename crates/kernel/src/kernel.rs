@@ -11,7 +11,7 @@ use crate::fs::tmpfs::Tmpfs;
 use crate::limits::{LimitBreach, LimitLedger, Limits, Slot};
 use crate::net::StreamSocket;
 use crate::pipe::Pipe;
-use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable};
+use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable, Row};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
 use crate::vfs::{
@@ -463,12 +463,22 @@ impl Kernel {
     /// Kills every process but init; no new one can be started afterwards.
     pub fn shutdown(&self) {
         self.down.store(true, Ordering::Release);
+        self.kill_while_any(|_| true);
+    }
+
+    /// Kills a process of the embedder's and all that descend from it, in whatever group, session or
+    /// parentage they are by now.
+    pub fn kill_tree(&self, root: Pid) {
+        self.kill_while_any(|row| row.origin == root);
+    }
+
+    fn kill_while_any(&self, meant: impl Fn(&Row) -> bool) {
         loop {
             let victims: Vec<Arc<Process>> = {
                 let table = self.table.lock();
                 let running = table
                     .rows()
-                    .filter(|(pid, row)| *pid != Pid::INIT && row.process.is_alive());
+                    .filter(|(pid, row)| *pid != Pid::INIT && row.process.is_alive() && meant(row));
                 running.map(|(_, row)| row.process.clone()).collect()
             };
             if victims.is_empty() {

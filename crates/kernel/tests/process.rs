@@ -606,3 +606,28 @@ fn nothing_starts_after_shutdown() {
     );
     assert_eq!(machine.kernel.spawn(command()).unwrap_err(), Errno::ESRCH);
 }
+
+#[test]
+fn a_tree_is_killed_through_sessions_and_orphans_and_nothing_else_is() {
+    let machine = machine();
+    let (root, other) = (machine.guest(), machine.guest());
+    let spawn = |parent: &Process, setsid: bool| {
+        let options = SpawnOptions {
+            setsid,
+            ..command()
+        };
+        let pid = parent.posix_spawn(options).unwrap();
+        machine.kernel.process(pid).unwrap()
+    };
+    let child = spawn(&root, false);
+    let session = spawn(&root, true);
+    let grandchild = spawn(&child, true);
+    let stranger = spawn(&other, false);
+    child.exit(0);
+    assert_eq!(grandchild.ppid(), Pid::INIT);
+    machine.kernel.kill_tree(root.pid());
+    for process in [&root, &session, &grandchild] {
+        assert!(!process.is_alive());
+    }
+    assert!(other.is_alive() && stranger.is_alive());
+}

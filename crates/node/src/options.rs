@@ -1,5 +1,7 @@
 //! The command line of a guest `node`. Follows Node's `src/node_options.cc`; the option table is the pinned binary's.
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value};
 
 use crate::tables::tables;
@@ -16,6 +18,15 @@ pub struct Options {
     /// Whether `-e`/`-p` was given, possibly with an empty string.
     pub has_eval: bool,
 }
+
+/// Types of options, as the binary's table numbers them (`options.types`).
+const NO_OP: i64 = 0;
+const V8_OPTION: i64 = 1;
+const BOOLEAN: i64 = 2;
+const INTEGER: i64 = 3;
+const UNSIGNED: i64 = 4;
+const HOST_PORT: i64 = 6;
+const STRING_LIST: i64 = 7;
 
 /// Flags of V8 that are accepted because they change nothing a program can see: the feature is on in this engine, or
 /// the flag is about the timing of background work.
@@ -41,112 +52,103 @@ impl Options {
         options
     }
 
-    /// Parses `arguments`, the command line behind `node`.
+    /// Parses `arguments`, the command line behind `node`. Follows `OptionsParser::Parse`.
     ///
     /// # Errors
     /// Node's own message for a bad option; the process ends with status 9.
     pub fn parse(arguments: &[String]) -> Result<Options, String> {
         let mut options = Options::defaults();
-        let mut rest = arguments.iter().peekable();
-        while let Some(argument) = rest.peek() {
-            if *argument == "-" || !argument.starts_with('-') {
-                break;
-            }
-            let argument = rest.next().expect("it was peeked at").clone();
-            options.exec_argv.push(argument.clone());
+        let mut rest = Arguments {
+            real: arguments.iter().cloned().collect(),
+            ..Arguments::default()
+        };
+        while rest
+            .first()
+            .is_some_and(|first| first.len() > 1 && first.starts_with('-'))
+        {
+            let Some(argument) = rest.pop() else { break };
             if argument == "--" {
-                options.exec_argv.pop();
+                rest.consumed.pop();
                 break;
             }
-            let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => {
-                    (name.to_owned(), Some(value.to_owned()))
-                }
-                _ => (argument.clone(), None),
-            };
-            let mut value = inline;
-            for name in expand_alias(&name) {
-                if let Some((name, fixed)) = name.split_once('=') {
-                    options.apply(name, Some(fixed.to_owned()), &argument, &mut rest)?;
-                } else {
-                    options.apply(&name, value.take(), &argument, &mut rest)?;
-                }
-            }
+            options.apply(&argument, &mut rest)?;
         }
-        options.script = rest.cloned().collect();
+        options.exec_argv = rest.consumed;
+        options.script = rest.synthetic.into_iter().chain(rest.real).collect();
         Ok(options)
     }
 
-    fn apply<'a>(
-        &mut self,
-        name: &str,
-        inline: Option<String>,
-        argument: &str,
-        rest: &mut std::iter::Peekable<impl Iterator<Item = &'a String>>,
-    ) -> Result<(), String> {
-        let (base, negated) = match name.strip_prefix("--no-") {
-            Some(base) if option_type(name).is_none() => {
-                (format!("--{}", base.replace('_', "-")), true)
-            }
-            _ => (name.replace('_', "-"), false),
+    fn apply(&mut self, argument: &str, rest: &mut Arguments) -> Result<(), String> {
+        let (name, inline) = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+            _ => (argument, None),
         };
-        if HARMLESS_V8_FLAGS.contains(&base.as_str()) {
+        // What messages call the option: as it was written, with the sign that a value followed.
+        let written = if inline.is_some() {
+            format!("{name}=")
+        } else {
+            name.to_owned()
+        };
+        let mut name = name.replace('_', "-");
+        let negated = name.starts_with("--no-");
+        if negated {
+            name.replace_range(2..5, "");
+        }
+        let name = rest.expand_aliases(name, inline.is_some());
+        if HARMLESS_V8_FLAGS.contains(&name.as_str()) {
             return Ok(());
         }
-        let Some(kind) = option_type(&base) else {
+        let Some(kind) = option_type(&name) else {
             return Err(format!("bad option: {argument}"));
         };
-        let mut take = || match inline.clone() {
-            Some(value) => Some(value),
-            None => {
-                let value = rest.next().cloned();
-                if let Some(value) = &value {
-                    self.exec_argv.push(value.clone());
-                }
-                value
-            }
-        };
+        if negated && !matches!(kind, V8_OPTION | BOOLEAN) {
+            return Err(format!(
+                "{argument} is an invalid negation because it is not a boolean option"
+            ));
+        }
         match kind {
-            // kNoOp, kV8Option: accepted without effect; flags of V8 belong to the host.
-            0 | 1 => return Ok(()),
-            // kBoolean
-            2 => {
-                self.set(&base, Value::Bool(!negated));
-                if base == "--print" {
-                    self.has_eval = true;
-                }
+            // Flags of V8 belong to the host.
+            NO_OP | V8_OPTION => return Ok(()),
+            BOOLEAN => {
+                self.set(&name, Value::Bool(!negated));
                 return Ok(());
             }
             _ => {}
         }
-        let missing = format!("{argument} requires an argument");
+        let missing = || format!("{written} requires an argument");
+        let value = match inline {
+            Some("") => return Err(missing()),
+            Some(value) => value.to_owned(),
+            None => match rest.pop() {
+                Some(value) if value.starts_with('-') => return Err(missing()),
+                // A backslash keeps a leading minus from being an option's.
+                Some(value) => match value.strip_prefix('\\') {
+                    Some(escaped) if escaped.starts_with('-') => escaped.to_owned(),
+                    _ => value,
+                },
+                None => return Err(missing()),
+            },
+        };
+        self.set_valued(&name, kind, value);
+        Ok(())
+    }
+
+    fn set_valued(&mut self, name: &str, kind: i64, value: String) {
         match kind {
-            3 | 4 => {
-                let value = take().ok_or(missing)?;
-                let number: i64 = value
-                    .parse()
-                    .map_err(|_| format!("{argument} must be a number"))?;
-                self.set(&base, Value::from(number));
-            }
-            6 => {
-                let _ = inline;
-            }
-            7 => {
-                let value = take().ok_or(missing)?;
-                match self.values.get_mut(&base).and_then(Value::as_array_mut) {
-                    Some(list) => list.push(Value::String(value)),
-                    None => self.set(&base, Value::Array(vec![Value::String(value)])),
-                }
-            }
+            INTEGER | UNSIGNED => self.set(name, Value::from(leading_number(&value))),
+            // There is no inspector whose port this could be.
+            HOST_PORT => {}
+            STRING_LIST => match self.values.get_mut(name).and_then(Value::as_array_mut) {
+                Some(list) => list.push(Value::String(value)),
+                None => self.set(name, Value::Array(vec![Value::String(value)])),
+            },
             _ => {
-                let value = take().ok_or(missing)?;
-                if base == "--eval" {
+                if name == "--eval" {
                     self.has_eval = true;
                 }
-                self.set(&base, Value::String(value));
+                self.set(name, Value::String(value));
             }
         }
-        Ok(())
     }
 
     /// Sets an option, its negated twin, and the option of the same meaning with or without `experimental-`.
@@ -196,23 +198,77 @@ fn option_type(name: &str) -> Option<i64> {
         .and_then(|entry| entry[1]["type"].as_i64())
 }
 
-/// What an alias stands for, for example `-e` or `-pe`.
-fn expand_alias(name: &str) -> Vec<String> {
-    let aliases = tables()["options"]["aliases"].as_array();
-    let target = aliases.and_then(|list| list.iter().find(|entry| entry[0] == name));
-    match target.and_then(|entry| entry[1].as_array()) {
-        Some(to) => to
-            .iter()
+/// What an alias stands for.
+fn alias(name: &str) -> Option<Vec<String>> {
+    let aliases = tables()["options"]["aliases"].as_array()?;
+    let entry = aliases.iter().find(|entry| entry[0] == name)?;
+    let expansion = entry[1].as_array()?.iter();
+    Some(
+        expansion
             .filter_map(Value::as_str)
-            .flat_map(|to| {
-                if to == name {
-                    vec![to.to_owned()]
-                } else {
-                    expand_alias(to)
-                }
-            })
+            .map(str::to_owned)
             .collect(),
-        None => vec![name.to_owned()],
+    )
+}
+
+/// What `strtoll(3)` makes of a text.
+fn leading_number(text: &str) -> i64 {
+    let text = text.trim_start();
+    let digits = text
+        .char_indices()
+        .take_while(|(at, char)| char.is_ascii_digit() || *at == 0 && matches!(char, '-' | '+'))
+        .count();
+    text[..digits].parse().unwrap_or(0)
+}
+
+/// Arguments that are still to be looked at.
+#[derive(Default)]
+struct Arguments {
+    real: VecDeque<String>,
+    /// What an alias put in front of them.
+    synthetic: VecDeque<String>,
+    /// Real ones that options have taken.
+    consumed: Vec<String>,
+}
+
+impl Arguments {
+    fn first(&self) -> Option<&String> {
+        self.synthetic.front().or_else(|| self.real.front())
+    }
+
+    fn pop(&mut self) -> Option<String> {
+        if let Some(argument) = self.synthetic.pop_front() {
+            return Some(argument);
+        }
+        let argument = self.real.pop_front()?;
+        self.consumed.push(argument.clone());
+        Some(argument)
+    }
+
+    /// The option behind an alias; what else the alias stands for comes before the other arguments.
+    fn expand_aliases(&mut self, mut name: String, has_value: bool) -> String {
+        loop {
+            let with_value = has_value.then(|| alias(&format!("{name}="))).flatten();
+            let with_argument = || {
+                let follows = self
+                    .first()
+                    .is_some_and(|next| !next.is_empty() && !next.starts_with('-'));
+                (follows && !has_value)
+                    .then(|| alias(&format!("{name} <arg>")))
+                    .flatten()
+            };
+            let expansion = with_value.or_else(|| alias(&name)).or_else(with_argument);
+            let Some((next, more)) = expansion.as_deref().and_then(<[String]>::split_first) else {
+                return name;
+            };
+            for argument in more.iter().rev() {
+                self.synthetic.push_front(argument.clone());
+            }
+            if *next == name {
+                return name;
+            }
+            name.clone_from(next);
+        }
     }
 }
 
@@ -234,6 +290,36 @@ mod tests {
         assert!(parse(&["x.js"]).flag("--warnings"));
         assert!(parse(&["--expose-internals", "x.js"]).flag("--expose-internals"));
         assert!(!parse(&["--no-warnings", "x.js"]).flag("--warnings"));
+    }
+
+    #[test]
+    fn print_takes_what_follows_as_the_code_unless_it_is_an_option() {
+        let options = parse(&["-p", "1", "x"]);
+        assert!(options.has_eval && options.flag("--print"));
+        assert_eq!(options.text("--eval"), Some("1"));
+        assert_eq!(options.script, ["x"]);
+        assert_eq!(options.exec_argv, ["-p", "1"]);
+        let options = parse(&["-p", "--no-warnings"]);
+        assert!(!options.has_eval && options.flag("--print"));
+        let options = parse(&["-pe", "2"]);
+        assert_eq!(options.text("--eval"), Some("2"));
+        assert_eq!(options.exec_argv, ["-pe", "2"]);
+    }
+
+    #[test]
+    fn bad_command_lines_get_nodes_own_words() {
+        let error = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
+            Options::parse(&arguments).unwrap_err()
+        };
+        assert_eq!(error(&["--foo"]), "bad option: --foo");
+        assert_eq!(error(&["-e"]), "-e requires an argument");
+        assert_eq!(error(&["-e", "-1"]), "-e requires an argument");
+        assert_eq!(error(&["--eval="]), "--eval= requires an argument");
+        assert_eq!(
+            error(&["--no-require", "x"]),
+            "--no-require is an invalid negation because it is not a boolean option"
+        );
     }
 
     #[test]

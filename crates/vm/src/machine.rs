@@ -223,13 +223,12 @@ impl Machine {
     }
 
     fn kill(&self, pid: Pid, signal: Signal) {
-        let target = if signal == Signal::SIGKILL {
-            -pid.raw()
+        if signal == Signal::SIGKILL {
+            self.kernel.kill_tree(pid);
         } else {
-            pid.raw()
-        };
-        // ESRCH: it has ended by itself.
-        let _ = self.kernel.init().kill(target, signal);
+            // ESRCH: it has ended by itself.
+            let _ = self.kernel.init().kill(pid.raw(), signal);
+        }
     }
 
     /// Kills programs that are past their time.

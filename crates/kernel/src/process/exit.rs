@@ -31,8 +31,9 @@ impl Process {
         self.signals.arrived.wake_all();
         self.child_events.wake_all();
         if let Some(parent) = parent {
-            parent.child_events.wake_all();
+            // First the signal: a parent that has seen the end gets none for it later.
             parent.deliver(Signal::SIGCHLD);
+            parent.child_events.wake_all();
         }
         if let ExitStatus::Signaled(signal, _) = status {
             self.run_on_kill(signal);

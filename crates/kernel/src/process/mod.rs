@@ -17,8 +17,8 @@ pub(crate) use exec::{Program, command_file};
 pub(crate) use fd_table::{FdEntry, FdTable};
 pub use ids::{Fd, Pid};
 pub use spawn::{FileAction, SpawnOptions};
-pub(crate) use table::ProcessTable;
 pub use table::{ProcessInfo, ProcessState};
+pub(crate) use table::{ProcessTable, Row};
 
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};
 use crate::abi::signal::Signal;

@@ -267,7 +267,8 @@ impl Child {
             Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
                 // ECHILD: SIGCHLD is ignored, and the status is lost.
                 let ending = ended.ok().flatten().map(|(_, status)| Ending::from(status));
-                child.ended(scope, &object, ending);
+                let event_loop = &Env::of(scope).event_loop;
+                event_loop.run_last(Box::new(move |scope| child.ended(scope, &object, ending)));
             }) as Completion
         });
     }

@@ -112,7 +112,10 @@ fn listen(env: &Env) {
     };
     env.event_loop.spawn_unref(async move {
         let signal = std::future::poll_fn(|cx| process.poll_signal(cx)).await;
-        Box::new(move |scope: &mut v8::PinScope<'_, '_>| deliver(scope, signal)) as Completion
+        Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
+            let event_loop = &Env::of(scope).event_loop;
+            event_loop.run_last(Box::new(move |scope| deliver(scope, signal)));
+        }) as Completion
     });
 }
 

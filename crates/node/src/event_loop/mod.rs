@@ -30,6 +30,8 @@ pub struct EventLoop {
     tasks: RefCell<Tasks>,
     /// Completions for the next poll phase.
     ready: RefCell<VecDeque<Completion>>,
+    /// Completions for the end of this poll phase.
+    last: RefCell<VecDeque<Completion>>,
     closing: RefCell<VecDeque<Completion>>,
     unref_immediates: RefCell<VecDeque<Completion>>,
     /// Handles that are active and referenced, plus requests in flight.
@@ -54,6 +56,7 @@ impl EventLoop {
             tasks: RefCell::new(Tasks::new(shared.clone())),
             shared,
             ready: RefCell::default(),
+            last: RefCell::default(),
             closing: RefCell::default(),
             unref_immediates: RefCell::default(),
             references: Cell::new(0),
@@ -102,6 +105,12 @@ impl EventLoop {
             crate::env::Env::of(scope).event_loop.remove_reference();
             completion(scope);
         }));
+    }
+
+    /// Runs `completion` behind everything else of this poll phase, as libuv handles signals and the ends of children:
+    /// what a child wrote before is read first. For completions of a poll phase.
+    pub fn run_last(&self, completion: Completion) {
+        self.last.borrow_mut().push_back(completion);
     }
 
     /// Runs `completion` in the closing phase (`uv_close` callbacks).
@@ -179,6 +188,7 @@ impl EventLoop {
         );
         drop(tasks);
         drop(self.ready.take());
+        drop(self.last.take());
         drop(self.closing.take());
         drop(self.unref_immediates.take());
     }

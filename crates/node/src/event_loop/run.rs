@@ -126,6 +126,10 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
             }
         }
     }
+    let last = env.event_loop.last.take();
+    for completion in last {
+        run_completion(scope, env, completion);
+    }
 }
 
 /// V8's foreground tasks: finalization registries, results of background compilation.
