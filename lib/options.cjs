@@ -24,7 +24,6 @@ const resourceLimits = {
   maxPipes: count,
   maxSockets: count,
   maxPtys: later,
-  maxSockets: later,
   maxConnections: later,
   maxSocketBufferedBytes: later,
   maxFilesystemBytes: count,
