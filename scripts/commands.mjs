@@ -2,16 +2,28 @@
 // platform package with `commands.json`, which says what is where.
 
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
-import { artifacts, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
+import { artifacts, cache, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps } from "./lib/steps.mjs";
 import { findWasmToolchain, target } from "./lib/wasm-toolchain.mjs";
 
 const manifest = join(commandsDir, "commands.json");
+const kept = join(cache, "commands");
+const keptBuilds = 8;
 const stamp = join(wasmTargetDir, "secure-exec-commands.stamp");
 
 /** @type {import("./lib/steps.mjs").Step[]} */
@@ -25,8 +37,8 @@ export const commandSteps = [
     async run(note) {
       const toolchain = await findWasmToolchain(note);
       note(`with ${toolchain.name}`);
-      await compile(toolchain);
-      const modules = await install(note);
+      const folder = await builtPrograms(toolchain, note);
+      const modules = await install(folder, note);
       await writeFile(manifest, `${JSON.stringify({ modules }, undefined, 2)}\n`);
       await writeFile(stamp, (await state()) ?? "");
     },
@@ -35,6 +47,43 @@ export const commandSteps = [
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(() => runSteps(commandSteps));
+}
+
+/**
+ * The folder with the compiled programs. They are kept by what they were compiled from, so that several
+ * clones and branches do not compile the same sources again.
+ */
+async function builtPrograms(toolchain, note) {
+  const programs = (await commandCrates()).flatMap((each) => each.programs);
+  const hash = createHash("sha256").update(toolchain.name);
+  for (const path of await sources(commandsRoot)) {
+    hash.update(relative(commandsRoot, path)).update(await readFile(path));
+  }
+  const folder = join(kept, hash.digest("hex").slice(0, 32));
+  const files = programs.map(({ name }) => `${name}.wasm`);
+  const found = await readdir(folder).catch(() => []);
+  if (files.every((file) => found.includes(file))) {
+    note(`the same sources were compiled before: ${folder}`);
+    await utimes(folder, new Date(), new Date());
+    return folder;
+  }
+  await compile(toolchain);
+  const partial = `${folder}.${process.pid}.partial`;
+  await mkdir(partial, { recursive: true });
+  for (const file of files) {
+    await copyFile(join(wasmTargetDir, target, "release", file), join(partial, file));
+  }
+  await rm(folder, { recursive: true, force: true });
+  await rename(partial, folder);
+  await forgetOldest();
+  return folder;
+}
+
+async function forgetOldest() {
+  const paths = (await readdir(kept)).map((name) => join(kept, name));
+  const dated = await Promise.all(paths.map(async (path) => [(await stat(path)).mtimeMs, path]));
+  dated.sort(([a], [b]) => b - a);
+  for (const [, path] of dated.slice(keptBuilds)) await rm(path, { recursive: true, force: true });
 }
 
 async function compile({ args, env }) {
@@ -46,14 +95,14 @@ async function compile({ args, env }) {
 }
 
 // Every file is written beside its place and moved there: a running VM may have the old one mapped.
-async function install(note) {
+async function install(folder, note) {
   await mkdir(commandsDir, { recursive: true });
   const canPrecompile = await launcherPrecompiles(note);
   const queue = (await commandCrates()).flatMap(({ programs }) => programs);
   const modules = [];
   const worker = async () => {
     for (let program = queue.shift(); program; program = queue.shift()) {
-      modules.push(await installProgram(program, canPrecompile, note));
+      modules.push(await installProgram(folder, program, canPrecompile, note));
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
@@ -65,10 +114,9 @@ async function install(note) {
   return modules;
 }
 
-async function installProgram({ name, commands }, canPrecompile, note) {
+async function installProgram(folder, { name, commands }, canPrecompile, note) {
   const file = `${name}.wasm`;
-  const built = join(wasmTargetDir, target, "release", file);
-  await replace(join(commandsDir, file), (partial) => copyFile(built, partial));
+  await replace(join(commandsDir, file), (partial) => copyFile(join(folder, file), partial));
   const module = { file, sha256: { file: await sha256(join(commandsDir, file)) } };
   let sizes = await megabytes(join(commandsDir, file));
   if (canPrecompile) {
