@@ -1,0 +1,246 @@
+//! Running one process from its start to its end, on the calling thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secure_exec_kernel::{Errno, OpenFlags, Process};
+use wasmtime::{Store, StoreLimitsBuilder, UpdateDeadline};
+
+use crate::call::{Host, State};
+use crate::commands::Command;
+use crate::cpu;
+use crate::ending::{self, Ending};
+use crate::engine::Engine;
+use crate::module_cache::{LoadError, LoadedModule};
+use crate::park::Park;
+
+/// Entries of all function tables of a process.
+const MOST_TABLE_ELEMENTS: usize = 1 << 20;
+/// Tables of a module.
+const MOST_TABLES: usize = 8;
+
+/// What a process is to run.
+pub(crate) enum Program {
+    Command(Arc<Command>),
+    /// Path of a module in the VM.
+    File(Vec<u8>),
+}
+
+/// Runs a new program.
+pub(crate) fn start(engine: &Arc<Engine>, process: Arc<Process>, program: &Program) {
+    conduct(engine, &process, || {
+        if !process.is_alive() {
+            return (Ending::Killed, None);
+        }
+        interrupt_on_signals(engine, &process);
+        let module = match load(engine, &process, program) {
+            Ok(module) => module,
+            Err(error) => return (Ending::NotLoaded(error), None),
+        };
+        let argv = match program {
+            Program::Command(command) => command.arguments(process.argv()),
+            Program::File(_) => process.argv(),
+        };
+        let mut store = new_store(engine, &process, module, Arc::new(argv));
+        adopt(&mut store);
+        let ending = run_start(&mut store);
+        (ending, Some(store))
+    });
+}
+
+/// Goes on with the copy of an instance that `proc_fork_call` made.
+pub(crate) fn resume(
+    engine: &Arc<Engine>,
+    process: &Arc<Process>,
+    mut store: Store<State>,
+    function: u32,
+    argument: u32,
+) {
+    conduct(engine, process, || {
+        interrupt_on_signals(engine, process);
+        adopt(&mut store);
+        let ending = run_fork_entry(&mut store, function, argument);
+        (ending, Some(store))
+    });
+}
+
+/// Runs a program and tells the kernel and the VM of its end.
+fn conduct(
+    engine: &Arc<Engine>,
+    process: &Arc<Process>,
+    run: impl FnOnce() -> (Ending, Option<Store<State>>),
+) {
+    let panicked = |_| (Ending::Host("panic".into()), None);
+    let (ending, store) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked);
+    if let Some(store) = &store {
+        let host = &store.data().host;
+        ending::charge(host);
+        if let Some(watched) = &host.watched {
+            engine.watchdog.unwatch(watched);
+        }
+    }
+    let ended = ending::conclude(engine, process, &ending);
+    // Unmapping comes after the end is known, so that nobody waits for it.
+    drop(store);
+    if ended {
+        engine.events().on_end(process.pid());
+    }
+}
+
+/// Makes kills and stops reach running code.
+fn interrupt_on_signals(engine: &Arc<Engine>, process: &Process) {
+    let interrupt = engine.interrupter();
+    process.on_kill(Box::new(move |_| interrupt()));
+    process.on_stop(Box::new(engine.interrupter()));
+}
+
+fn load(
+    engine: &Engine,
+    process: &Process,
+    program: &Program,
+) -> Result<Arc<LoadedModule>, LoadError> {
+    match program {
+        Program::Command(command) => command.load(engine),
+        Program::File(path) => {
+            let bytes = read_file(engine, process, path)?;
+            engine.load_bytes(&bytes)
+        }
+    }
+}
+
+/// Reads a module as the kernel does it for `execve(2)`: permission to execute is enough.
+fn read_file(engine: &Engine, process: &Process, path: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let read = || {
+        let reader = process.kernel()?.init();
+        let fd = reader.open(path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, 0)?;
+        let bytes = read_descriptor(&reader, fd, engine.options().max_module_bytes);
+        reader.close(fd)?;
+        bytes
+    };
+    read().map_err(|errno| match errno {
+        Errno::EFBIG => LoadError::TooLarge {
+            what: "module",
+            bound: engine.options().max_module_bytes,
+            size: engine.options().max_module_bytes + 1,
+        },
+        _ => LoadError::Unreadable,
+    })
+}
+
+fn read_descriptor(reader: &Process, fd: i32, bound: usize) -> Result<Vec<u8>, Errno> {
+    let size = usize::try_from(reader.fstat(fd)?.size).unwrap_or(usize::MAX);
+    if size > bound {
+        return Err(Errno::EFBIG);
+    }
+    let mut bytes = vec![0; size];
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match reader.read(fd, rest)? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    bytes.truncate(done);
+    Ok(bytes)
+}
+
+/// A store for a process, with nothing in it yet.
+pub(crate) fn new_store(
+    engine: &Arc<Engine>,
+    process: &Arc<Process>,
+    module: Arc<LoadedModule>,
+    argv: Arc<Vec<Vec<u8>>>,
+) -> Store<State> {
+    let limits = StoreLimitsBuilder::new()
+        .memory_size(engine.options().max_memory_bytes)
+        .table_elements(MOST_TABLE_ELEMENTS)
+        .instances(1)
+        .memories(1)
+        .tables(MOST_TABLES)
+        .build();
+    let wasm_engine = module.pre.module().engine().clone();
+    let state = State {
+        host: Host {
+            engine: engine.clone(),
+            process: process.clone(),
+            module,
+            argv,
+            park: Park::new(),
+            cpu_base: Default::default(),
+            watched: None,
+        },
+        limits,
+        memory: None,
+        instance: None,
+    };
+    let mut store = Store::new(&wasm_engine, state);
+    store.limiter(|state| &mut state.limits);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|context| match context.data().host.interrupted() {
+        Some(end) => Err(end.into()),
+        None => Ok(UpdateDeadline::Continue(1)),
+    });
+    store
+}
+
+/// Binds a store to the calling thread: its processor time is the process's from now on.
+fn adopt(store: &mut Store<State>) {
+    let host = &mut store.data_mut().host;
+    host.cpu_base = cpu::of_this_thread();
+    if let Some(limit) = host.engine.options().cpu_time_limit {
+        let (used, _) = host.process.cpu_times();
+        let used = Duration::from_nanos(used.user_ns + used.system_ns);
+        host.watched = Some(host.engine.watchdog.watch(limit.saturating_sub(used)));
+    }
+}
+
+fn run_start(store: &mut Store<State>) -> Ending {
+    if let Err(error) = instantiate(store) {
+        return Ending::of_error(&error);
+    }
+    let Some(instance) = store.data().instance else {
+        return Ending::Host("no instance".into());
+    };
+    let Ok(start) = instance.get_typed_func::<(), ()>(&mut *store, "_start") else {
+        return Ending::NotLoaded(LoadError::Export("_start"));
+    };
+    if !store.data().host.process.is_alive() {
+        return Ending::Killed;
+    }
+    match start.call(&mut *store, ()) {
+        Ok(()) => Ending::Status(0),
+        Err(error) => Ending::of_error(&error),
+    }
+}
+
+fn run_fork_entry(store: &mut Store<State>, function: u32, argument: u32) -> Ending {
+    let Some(instance) = store.data().instance else {
+        return Ending::Host("no instance".into());
+    };
+    let entry = instance.get_typed_func::<(u32, u32), i32>(&mut *store, crate::ext::FORK_ENTRY);
+    let Ok(entry) = entry else {
+        return Ending::NotLoaded(LoadError::Export(crate::ext::FORK_ENTRY));
+    };
+    if !store.data().host.process.is_alive() {
+        return Ending::Killed;
+    }
+    match entry.call(&mut *store, (function, argument)) {
+        Ok(status) => Ending::Status(status),
+        Err(error) => Ending::of_error(&error),
+    }
+}
+
+/// Makes the instance and finds its memory.
+///
+/// # Errors
+/// A limit, a lack of memory, or a trap of the start function.
+pub(crate) fn instantiate(store: &mut Store<State>) -> wasmtime::Result<()> {
+    let module = store.data().host.module.clone();
+    let instance = module.pre.instantiate(&mut *store)?;
+    let memory = instance.get_memory(&mut *store, "memory");
+    let state = store.data_mut();
+    state.instance = Some(instance);
+    state.memory = memory;
+    Ok(())
+}

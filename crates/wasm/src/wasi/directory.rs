@@ -1,0 +1,75 @@
+//! Listing directories.
+
+use secure_exec_kernel::{AT_FDCWD, AtFlags, DirEntry, Errno, FileKind, Process};
+
+use super::descriptor::filetype;
+use crate::call::{Call, Outcome};
+
+/// Length of an entry without its name.
+const HEADER: usize = 24;
+/// Cookies below this one stand before `.` and `..`, which the kernel does not list; the kernel's positions follow.
+const FIRST_LISTED: u64 = 2;
+
+/// Fills the buffer with entries from `cookie` on. The last one may be cut off, which tells that there is more.
+pub(super) fn fd_readdir(
+    call: &mut Call<'_>,
+    fd: i32,
+    buf: u32,
+    length: u32,
+    cookie: u64,
+    out: u32,
+) -> Outcome<()> {
+    call.memory.check(buf, length)?;
+    call.memory.check(out, 4)?;
+    let process = call.host.process.clone();
+    let file = process.file(fd)?;
+    if file.kind() != FileKind::Directory {
+        return Err(Errno::ENOTDIR.into());
+    }
+    let room = length as usize;
+    let mut filled = Vec::with_capacity(room.min(64 << 10));
+    let mut cookie = cookie;
+    while cookie < FIRST_LISTED && filled.len() < room {
+        let (name, ino): (&[u8], u64) = if cookie == 0 {
+            (b".", file.stat()?.ino)
+        } else {
+            (b"..", parent_ino(&process, fd))
+        };
+        cookie += 1;
+        append(&mut filled, name, ino, FileKind::Directory, cookie);
+    }
+    let mut position = cookie.saturating_sub(FIRST_LISTED);
+    while filled.len() < room {
+        let most = (room - filled.len()).div_ceil(HEADER);
+        let entries = process.getdents_from(fd, position, most)?;
+        if entries.is_empty() {
+            break;
+        }
+        for (DirEntry { name, ino, kind }, next) in &entries {
+            if filled.len() >= room {
+                break;
+            }
+            position = *next;
+            append(&mut filled, name, *ino, *kind, next.saturating_add(FIRST_LISTED));
+        }
+    }
+    filled.truncate(room);
+    call.memory.put(buf, &filled)?;
+    call.memory.put_u32(out, filled.len() as u32)
+}
+
+fn append(filled: &mut Vec<u8>, name: &[u8], ino: u64, kind: FileKind, next: u64) {
+    filled.extend_from_slice(&next.to_le_bytes());
+    filled.extend_from_slice(&ino.to_le_bytes());
+    filled.extend_from_slice(&(name.len() as u32).to_le_bytes());
+    filled.extend_from_slice(&[filetype(kind), 0, 0, 0]);
+    filled.extend_from_slice(name);
+}
+
+/// Inode of the directory above; 0 if it cannot be known.
+fn parent_ino(process: &Process, fd: i32) -> u64 {
+    debug_assert_ne!(fd, AT_FDCWD);
+    process
+        .fstatat(fd, b"..", AtFlags::empty())
+        .map_or(0, |stat| stat.ino)
+}

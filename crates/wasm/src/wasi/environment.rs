@@ -1,0 +1,125 @@
+//! Arguments, environment, randomness, and what concerns the process as a whole.
+
+use secure_exec_kernel::{Errno, Signal};
+
+use crate::call::{Call, Fault, Outcome};
+use crate::ending::End;
+use crate::memory::element;
+
+/// Bytes of randomness between two looks at whether the process still lives.
+const RANDOM_PIECE: u32 = 64 << 10;
+
+/// Stores strings, each ended by NUL, and pointers to them.
+fn put_strings(call: &mut Call<'_>, strings: &[Vec<u8>], pointers: u32, buf: u32) -> Outcome<()> {
+    let mut at = buf;
+    for (index, string) in strings.iter().enumerate() {
+        let slot = element(pointers, index as u32, 4)?;
+        call.memory.put_u32(slot, at)?;
+        call.memory.put(at, string)?;
+        let end = at.checked_add(string.len() as u32).ok_or(Fault::Pointer)?;
+        call.memory.put(end, &[0])?;
+        at = end.checked_add(1).ok_or(Fault::Pointer)?;
+    }
+    Ok(())
+}
+
+fn put_sizes(call: &mut Call<'_>, strings: &[Vec<u8>], count_out: u32, size_out: u32) -> Outcome<()> {
+    let size: usize = strings.iter().map(|string| string.len() + 1).sum();
+    let number = |value: usize| u32::try_from(value).map_err(|_| Fault::Errno(Errno::EOVERFLOW));
+    call.memory.put_u32(count_out, number(strings.len())?)?;
+    call.memory.put_u32(size_out, number(size)?)
+}
+
+pub(super) fn args_get(call: &mut Call<'_>, pointers: u32, buf: u32) -> Outcome<()> {
+    let argv = call.host.argv.clone();
+    put_strings(call, &argv, pointers, buf)
+}
+
+pub(super) fn args_sizes_get(call: &mut Call<'_>, count_out: u32, size_out: u32) -> Outcome<()> {
+    let argv = call.host.argv.clone();
+    put_sizes(call, &argv, count_out, size_out)
+}
+
+/// The environment as `NAME=value`.
+fn environment(call: &Call<'_>) -> Vec<Vec<u8>> {
+    let pairs = call.host.process.envp();
+    pairs
+        .into_iter()
+        .map(|(name, value)| [&name[..], b"=", &value].concat())
+        .collect()
+}
+
+pub(super) fn environ_get(call: &mut Call<'_>, pointers: u32, buf: u32) -> Outcome<()> {
+    let environment = environment(call);
+    put_strings(call, &environment, pointers, buf)
+}
+
+pub(super) fn environ_sizes_get(call: &mut Call<'_>, count_out: u32, size_out: u32) -> Outcome<()> {
+    let environment = environment(call);
+    put_sizes(call, &environment, count_out, size_out)
+}
+
+/// Preview 1's numbers of signals, from 1 on, in Linux's.
+const SIGNALS: [Signal; 30] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGILL,
+    Signal::SIGTRAP,
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGKILL,
+    Signal::SIGUSR1,
+    Signal::SIGSEGV,
+    Signal::SIGUSR2,
+    Signal::SIGPIPE,
+    Signal::SIGALRM,
+    Signal::SIGTERM,
+    Signal::SIGCHLD,
+    Signal::SIGCONT,
+    Signal::SIGSTOP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGWINCH,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSYS,
+];
+
+/// `raise(3)`; 0 checks nothing and succeeds.
+pub(super) fn proc_raise(call: &mut Call<'_>, signal: u32) -> Outcome<()> {
+    let Some(index) = signal.checked_sub(1) else {
+        return Ok(());
+    };
+    let signal = *SIGNALS.get(index as usize).ok_or(Errno::EINVAL)?;
+    let process = &call.host.process;
+    process.kill(process.pid().raw(), signal)?;
+    // A signal that ends or stops the process takes effect before the call returns.
+    match call.host.interrupted() {
+        Some(end) => Err(Fault::End(end)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn random_get(call: &mut Call<'_>, buf: u32, length: u32) -> Outcome<()> {
+    let bytes = call.memory.bytes_mut(buf, length)?;
+    for piece in bytes.chunks_mut(RANDOM_PIECE as usize) {
+        call.host.process.getrandom(piece)?;
+    }
+    Ok(())
+}
+
+pub(super) fn sched_yield(call: &mut Call<'_>) -> Outcome<()> {
+    if !call.host.process.is_alive() {
+        return Err(Fault::End(End::Killed));
+    }
+    std::thread::yield_now();
+    Ok(())
+}

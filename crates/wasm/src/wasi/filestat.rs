@@ -1,0 +1,121 @@
+//! Metadata.
+
+use secure_exec_kernel::abi::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
+use secure_exec_kernel::{Errno, SetTime, Stat};
+
+use super::clock::{nanoseconds, timespec};
+use super::descriptor::stands_for_root;
+use super::path::{argument, follow};
+use crate::call::{Call, Outcome};
+
+mod fstflags {
+    pub(super) const ATIM: u32 = 1;
+    pub(super) const ATIM_NOW: u32 = 2;
+    pub(super) const MTIM: u32 = 4;
+    pub(super) const MTIM_NOW: u32 = 8;
+    pub(super) const ALL: u32 = 15;
+}
+
+/// `__wasi_filetype_t` of a mode.
+fn filetype(mode: u32) -> u8 {
+    match mode & S_IFMT {
+        S_IFBLK => 1,
+        S_IFCHR => 2,
+        S_IFDIR => 3,
+        S_IFREG => 4,
+        S_IFSOCK => 6,
+        S_IFLNK => 7,
+        _ => 0,
+    }
+}
+
+fn put(call: &mut Call<'_>, out: u32, stat: &Stat) -> Outcome<()> {
+    let mut record = [0; 64];
+    record[16] = filetype(stat.mode);
+    let fields = [
+        (0, stat.dev),
+        (8, stat.ino),
+        (24, stat.nlink),
+        (32, stat.size),
+        (40, nanoseconds(stat.atime)),
+        (48, nanoseconds(stat.mtime)),
+        (56, nanoseconds(stat.ctime)),
+    ];
+    for (offset, value) in fields {
+        if let Some(field) = record.get_mut(offset..offset + 8) {
+            field.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    call.memory.put(out, &record)
+}
+
+pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
+    let process = &call.host.process;
+    let stat = if stands_for_root(process, fd) {
+        process.stat(b"/")?
+    } else {
+        process.fstat(fd)?
+    };
+    put(call, out, &stat)
+}
+
+pub(super) fn path_filestat_get(
+    call: &mut Call<'_>,
+    fd: i32,
+    lookup: u32,
+    path: u32,
+    length: u32,
+    out: u32,
+) -> Outcome<()> {
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    let stat = call.host.process.fstatat(dirfd, &path, follow(lookup))?;
+    put(call, out, &stat)
+}
+
+pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: u64) -> Outcome<()> {
+    Ok(call.host.process.ftruncate(fd, size)?)
+}
+
+/// Both times as `utimensat(2)` takes them.
+fn times(atime: u64, mtime: u64, flags: u32) -> Result<(SetTime, SetTime), Errno> {
+    if flags & !fstflags::ALL != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let one = |time: u64, given: bool, now: bool| match (given, now) {
+        (true, true) => Err(Errno::EINVAL),
+        (true, false) => Ok(SetTime::At(timespec(time))),
+        (false, true) => Ok(SetTime::Now),
+        (false, false) => Ok(SetTime::Omit),
+    };
+    Ok((
+        one(atime, flags & fstflags::ATIM != 0, flags & fstflags::ATIM_NOW != 0)?,
+        one(mtime, flags & fstflags::MTIM != 0, flags & fstflags::MTIM_NOW != 0)?,
+    ))
+}
+
+pub(super) fn fd_filestat_set_times(
+    call: &mut Call<'_>,
+    fd: i32,
+    atime: u64,
+    mtime: u64,
+    flags: u32,
+) -> Outcome<()> {
+    let (atime, mtime) = times(atime, mtime, flags)?;
+    Ok(call.host.process.futimens(fd, atime, mtime)?)
+}
+
+pub(super) fn path_filestat_set_times(
+    call: &mut Call<'_>,
+    fd: i32,
+    lookup: u32,
+    path: u32,
+    length: u32,
+    atime: u64,
+    mtime: u64,
+    flags: u32,
+) -> Outcome<()> {
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (atime, mtime) = times(atime, mtime, flags)?;
+    let process = &call.host.process;
+    Ok(process.utimensat(dirfd, &path, atime, mtime, follow(lookup))?)
+}

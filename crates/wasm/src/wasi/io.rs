@@ -1,0 +1,203 @@
+//! Reading and writing.
+
+use secure_exec_kernel::{Errno, Fd, OpenFlags};
+
+use crate::call::{Call, Fault, Outcome};
+use crate::memory::element;
+
+/// `IOV_MAX`.
+const MOST_VECTORS: u32 = 1024;
+/// `PIPE_BUF`: a write up to this size is one piece, however many vectors it has.
+const ATOMIC: usize = 4096;
+/// Length of a vector: pointer and length.
+const VECTOR: u32 = 8;
+
+/// Pointer and length of a vector, both checked.
+fn vector(call: &Call<'_>, vectors: u32, index: u32) -> Outcome<(u32, u32)> {
+    let at = element(vectors, index, VECTOR)?;
+    let (pointer, length) = (call.memory.u32(at)?, call.memory.u32(at + 4)?);
+    call.memory.check(pointer, length)?;
+    Ok((pointer, length))
+}
+
+/// Checks all vectors before anything is transferred, and returns the sum of their lengths.
+fn check(call: &Call<'_>, vectors: u32, count: u32) -> Outcome<u64> {
+    if count > MOST_VECTORS {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut total = 0;
+    for index in 0..count {
+        total += u64::from(vector(call, vectors, index)?.1);
+    }
+    if total > u64::from(u32::MAX) {
+        return Err(Errno::EINVAL.into());
+    }
+    Ok(total)
+}
+
+/// What a step says about the rest of the transfer.
+fn proceed(done: &mut u32, step: Outcome<usize>, wanted: u32) -> Outcome<bool> {
+    match step {
+        Ok(count) => {
+            *done += count as u32;
+            Ok(count as u32 == wanted)
+        }
+        Err(Fault::Errno(_)) if *done > 0 => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(super) fn fd_read(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32, out: u32) -> Outcome<()> {
+    call.memory.check(out, 4)?;
+    let total = check(call, vectors, count)?;
+    let mut done = 0;
+    if total == 0 {
+        call.host.process.read(fd, &mut [])?;
+    }
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        if length == 0 {
+            continue;
+        }
+        let step = if done == 0 {
+            call.wait_for(|process, memory, cx| {
+                process.poll_read(fd, memory.bytes_mut(pointer, length)?, cx).map_err(Fault::from)
+            })
+        } else {
+            // What is there already; the call has something to return.
+            let bytes = call.memory.bytes_mut(pointer, length)?;
+            call.host.process.read(fd, bytes).map_err(Fault::from)
+        };
+        if !proceed(&mut done, step, length)? {
+            break;
+        }
+    }
+    call.memory.put_u32(out, done)
+}
+
+pub(super) fn fd_pread(
+    call: &mut Call<'_>,
+    fd: Fd,
+    vectors: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Outcome<()> {
+    call.memory.check(out, 4)?;
+    let total = check(call, vectors, count)?;
+    let mut done = 0;
+    if total == 0 {
+        call.host.process.pread(fd, &mut [], offset)?;
+    }
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        if length == 0 {
+            continue;
+        }
+        let bytes = call.memory.bytes_mut(pointer, length)?;
+        let at = offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?;
+        let step = call.host.process.pread(fd, bytes, at).map_err(Fault::from);
+        if !proceed(&mut done, step, length)? {
+            break;
+        }
+    }
+    call.memory.put_u32(out, done)
+}
+
+/// Writes a piece of memory; a descriptor that blocks takes all of it unless something comes between.
+fn write_piece(call: &mut Call<'_>, fd: Fd, pointer: u32, length: u32, blocks: bool) -> Outcome<usize> {
+    let mut done = 0u32;
+    while done < length {
+        let step = call.wait_for(|process, memory, cx| {
+            let bytes = memory.bytes(pointer + done, length - done)?;
+            process.poll_write(fd, bytes, cx).map_err(Fault::from)
+        });
+        match step {
+            Ok(count) => done += count as u32,
+            Err(Fault::Errno(_)) if done > 0 => break,
+            Err(fault) => return Err(fault),
+        }
+        if !blocks {
+            break;
+        }
+    }
+    Ok(done as usize)
+}
+
+pub(super) fn fd_write(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32, out: u32) -> Outcome<()> {
+    call.memory.check(out, 4)?;
+    let total = check(call, vectors, count)?;
+    let flags = call.host.process.status_flags(fd)?;
+    let blocks = !flags.contains(OpenFlags::O_NONBLOCK);
+    let mut done = 0;
+    if total == 0 {
+        call.host.process.write(fd, &[])?;
+    } else if count > 1 && total <= ATOMIC as u64 {
+        done = write_gathered(call, fd, vectors, count)?;
+    } else {
+        for index in 0..count {
+            let (pointer, length) = vector(call, vectors, index)?;
+            if length == 0 {
+                continue;
+            }
+            let step = write_piece(call, fd, pointer, length, blocks);
+            if !proceed(&mut done, step, length)? {
+                break;
+            }
+        }
+    }
+    call.memory.put_u32(out, done)
+}
+
+/// Writes several small vectors as one, so that nobody else's bytes come between.
+fn write_gathered(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32) -> Outcome<u32> {
+    let mut buffer = [0; ATOMIC];
+    let mut filled = 0;
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        let bytes = call.memory.bytes(pointer, length)?;
+        if let Some(room) = buffer.get_mut(filled..filled + bytes.len()) {
+            room.copy_from_slice(bytes);
+            filled += bytes.len();
+        }
+    }
+    let mut rest = buffer.get(..filled).unwrap_or_default();
+    while !rest.is_empty() {
+        let step = call.wait_for(|process, _, cx| process.poll_write(fd, rest, cx).map_err(Fault::from));
+        match step {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Fault::Errno(_)) if rest.len() < filled => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok((filled - rest.len()) as u32)
+}
+
+pub(super) fn fd_pwrite(
+    call: &mut Call<'_>,
+    fd: Fd,
+    vectors: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Outcome<()> {
+    call.memory.check(out, 4)?;
+    let total = check(call, vectors, count)?;
+    let mut done = 0;
+    if total == 0 {
+        call.host.process.pwrite(fd, &[], offset)?;
+    }
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        if length == 0 {
+            continue;
+        }
+        let bytes = call.memory.bytes(pointer, length)?;
+        let at = offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?;
+        let step = call.host.process.pwrite(fd, bytes, at).map_err(Fault::from);
+        if !proceed(&mut done, step, length)? {
+            break;
+        }
+    }
+    call.memory.put_u32(out, done)
+}

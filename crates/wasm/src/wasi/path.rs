@@ -1,0 +1,210 @@
+//! Paths.
+
+use std::borrow::Cow;
+
+use secure_exec_kernel::{AT_FDCWD, AtFlags, Errno, Fd, OpenFlags, Process, RenameFlags};
+
+use super::ROOT_FD;
+use super::descriptor::{open_flags, rights};
+use crate::call::{Call, Outcome};
+
+/// Longest path, without its NUL.
+const PATH_MAX: u32 = 4095;
+
+/// `__wasi_lookupflags_t`.
+const SYMLINK_FOLLOW: u32 = 1;
+
+mod oflags {
+    pub(super) const CREAT: u32 = 1;
+    pub(super) const DIRECTORY: u32 = 2;
+    pub(super) const EXCL: u32 = 4;
+    pub(super) const TRUNC: u32 = 8;
+    pub(super) const ALL: u32 = 15;
+}
+
+/// A path of the guest.
+///
+/// # Errors
+/// - `ENAMETOOLONG`, `EINVAL`: too long, or with a NUL.
+pub(crate) fn path_at<'a>(call: &'a Call<'_>, pointer: u32, length: u32) -> Outcome<&'a [u8]> {
+    let path = call.memory.bytes(pointer, length)?;
+    if length > PATH_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    if path.contains(&0) {
+        return Err(Errno::EINVAL.into());
+    }
+    Ok(path)
+}
+
+/// Where a path of preview 1 starts, as the kernel's functions take it.
+///
+/// Descriptor 3 always means the root directory here. A program that cannot change its working directory, because it
+/// imports nothing of ours, does not know it either: to its C library `file` is `/file`. So a path of such a program
+/// whose first component is not in the root directory starts at the working directory.
+pub(super) fn resolve<'a>(call: &Call<'_>, fd: i32, path: &'a [u8]) -> (Fd, Cow<'a, [u8]>) {
+    if fd != ROOT_FD || path.is_empty() || path.starts_with(b"/") {
+        return (fd, Cow::Borrowed(path));
+    }
+    if call.host.module.plain && !in_root(&call.host.process, path) {
+        return (AT_FDCWD, Cow::Borrowed(path));
+    }
+    (AT_FDCWD, Cow::Owned([b"/", path].concat()))
+}
+
+/// Whether the first component is the name of something in the root directory. `.` is not.
+fn in_root(process: &Process, path: &[u8]) -> bool {
+    let first = path.split(|byte| *byte == b'/').next().unwrap_or_default();
+    if first == b"." || first == b".." {
+        return false;
+    }
+    process.lstat(&[b"/", first].concat()).is_ok()
+}
+
+/// A path argument and where it starts.
+pub(super) fn argument(call: &Call<'_>, fd: i32, pointer: u32, length: u32) -> Outcome<(Fd, Vec<u8>)> {
+    let path = path_at(call, pointer, length)?;
+    let (dirfd, path) = resolve(call, fd, path);
+    Ok((dirfd, path.into_owned()))
+}
+
+pub(super) fn follow(lookup: u32) -> AtFlags {
+    if lookup & SYMLINK_FOLLOW != 0 {
+        AtFlags::empty()
+    } else {
+        AtFlags::AT_SYMLINK_NOFOLLOW
+    }
+}
+
+pub(super) fn path_create_directory(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    Ok(call.host.process.mkdirat(dirfd, &path, 0o777)?)
+}
+
+pub(super) fn path_remove_directory(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::AT_REMOVEDIR)?)
+}
+
+pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::empty())?)
+}
+
+pub(super) fn path_link(
+    call: &mut Call<'_>,
+    fd: i32,
+    lookup: u32,
+    path: u32,
+    length: u32,
+    newfd: i32,
+    new: u32,
+    new_length: u32,
+) -> Outcome<()> {
+    let (olddirfd, old) = argument(call, fd, path, length)?;
+    let (newdirfd, new) = argument(call, newfd, new, new_length)?;
+    let flags = if lookup & SYMLINK_FOLLOW != 0 {
+        AtFlags::AT_SYMLINK_FOLLOW
+    } else {
+        AtFlags::empty()
+    };
+    Ok(call.host.process.linkat(olddirfd, &old, newdirfd, &new, flags)?)
+}
+
+pub(super) fn path_rename(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    length: u32,
+    newfd: i32,
+    new: u32,
+    new_length: u32,
+) -> Outcome<()> {
+    let (olddirfd, old) = argument(call, fd, path, length)?;
+    let (newdirfd, new) = argument(call, newfd, new, new_length)?;
+    let process = &call.host.process;
+    Ok(process.renameat2(olddirfd, &old, newdirfd, &new, RenameFlags::empty())?)
+}
+
+pub(super) fn path_symlink(
+    call: &mut Call<'_>,
+    target: u32,
+    target_length: u32,
+    fd: i32,
+    path: u32,
+    length: u32,
+) -> Outcome<()> {
+    let target = path_at(call, target, target_length)?.to_vec();
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    Ok(call.host.process.symlinkat(&target, dirfd, &path)?)
+}
+
+pub(super) fn path_readlink(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    length: u32,
+    buf: u32,
+    room: u32,
+    out: u32,
+) -> Outcome<()> {
+    call.memory.check(buf, room)?;
+    call.memory.check(out, 4)?;
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    let target = call.host.process.readlinkat(dirfd, &path)?;
+    let kept = target.get(..room as usize).unwrap_or(&target);
+    call.memory.put(buf, kept)?;
+    call.memory.put_u32(out, kept.len() as u32)
+}
+
+/// Opens a file. The descriptor is not below 4, and closes when another program is executed.
+pub(super) fn path_open(
+    call: &mut Call<'_>,
+    fd: i32,
+    lookup: u32,
+    path: u32,
+    length: u32,
+    oflags: u32,
+    base: u64,
+    _inheriting: u64,
+    flags: u32,
+    out: u32,
+) -> Outcome<()> {
+    call.memory.check(out, 4)?;
+    let (dirfd, path) = argument(call, fd, path, length)?;
+    let open = opening(lookup, oflags, base, flags)?;
+    let process = &call.host.process;
+    let opened = process.openat(dirfd, &path, open, 0o666)?;
+    let placed = if opened > ROOT_FD {
+        opened
+    } else {
+        let moved = process.dup_from(opened, ROOT_FD + 1, true);
+        process.close(opened)?;
+        moved?
+    };
+    call.memory.put_i32(out, placed)
+}
+
+/// Flags of `open(2)`. Preview 1 has no access mode: it is in the rights that are asked for.
+fn opening(lookup: u32, oflags: u32, base: u64, flags: u32) -> Result<OpenFlags, Errno> {
+    const WRITING: u64 =
+        rights::FD_WRITE | rights::FD_DATASYNC | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE;
+    if oflags & !oflags::ALL != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let reads = base & (rights::FD_READ | rights::FD_READDIR) != 0;
+    // A directory is asked for with all rights and opened for reading.
+    let writes = base & WRITING != 0 && oflags & oflags::DIRECTORY == 0;
+    let mut open = open_flags(flags)? | OpenFlags::O_CLOEXEC;
+    open |= match (reads, writes) {
+        (true, true) => OpenFlags::O_RDWR,
+        (false, true) => OpenFlags::O_WRONLY,
+        (_, false) => OpenFlags::O_RDONLY,
+    };
+    open.set(OpenFlags::O_CREAT, oflags & oflags::CREAT != 0);
+    open.set(OpenFlags::O_EXCL, oflags & oflags::EXCL != 0);
+    open.set(OpenFlags::O_TRUNC, oflags & oflags::TRUNC != 0);
+    open.set(OpenFlags::O_DIRECTORY, oflags & oflags::DIRECTORY != 0);
+    open.set(OpenFlags::O_NOFOLLOW, lookup & SYMLINK_FOLLOW == 0);
+    Ok(open)
+}

@@ -1,0 +1,116 @@
+//! The bound of processor time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::cpu;
+
+/// Never looked at more often: the clock of a thread moves in such steps.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// A thread that runs a process with a limit.
+pub(crate) struct Watched {
+    clock: libc::clockid_t,
+    /// Reading of the clock at which the limit is used up.
+    bound: Duration,
+    exceeded: AtomicBool,
+}
+
+impl Watched {
+    pub(crate) fn exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Acquire)
+    }
+}
+
+/// Sleeps for as long as the process that is nearest to its limit has left, for it cannot use it up sooner.
+#[derive(Default)]
+struct State {
+    watched: Mutex<Vec<Arc<Watched>>>,
+    changed: Condvar,
+}
+
+/// Watches the processes of a VM.
+pub(crate) struct Watchdog {
+    state: Arc<State>,
+    started: AtomicBool,
+    interrupt: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Watchdog {
+    /// `interrupt` makes running processes look at their [`Watched`].
+    pub(crate) fn new(interrupt: Arc<dyn Fn() + Send + Sync>) -> Watchdog {
+        Watchdog {
+            state: Arc::default(),
+            started: AtomicBool::new(false),
+            interrupt,
+        }
+    }
+
+    /// Watches the calling thread, which may use `left` from now on.
+    pub(crate) fn watch(&self, left: Duration) -> Arc<Watched> {
+        let clock = cpu::thread_clock();
+        let watched = Arc::new(Watched {
+            clock,
+            bound: cpu::read(clock).saturating_add(left),
+            exceeded: AtomicBool::new(false),
+        });
+        self.state.watched.lock().push(watched.clone());
+        if self.started.swap(true, Ordering::AcqRel) {
+            self.state.changed.notify_one();
+        } else {
+            self.start();
+        }
+        watched
+    }
+
+    pub(crate) fn unwatch(&self, watched: &Arc<Watched>) {
+        self.state.watched.lock().retain(|other| !Arc::ptr_eq(other, watched));
+    }
+
+    fn start(&self) {
+        let state = Arc::downgrade(&self.state);
+        let interrupt = self.interrupt.clone();
+        let spawned = std::thread::Builder::new()
+            .name("wasm-watchdog".to_owned())
+            .stack_size(128 << 10)
+            .spawn(move || serve(&state, &*interrupt));
+        if spawned.is_err() {
+            // The next process tries again.
+            self.started.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.state.changed.notify_one();
+    }
+}
+
+fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
+    while let Some(state) = state.upgrade() {
+        let mut watched = state.watched.lock();
+        let mut nearest = None;
+        let mut exceeded = false;
+        for process in watched.iter().filter(|process| !process.exceeded()) {
+            let left = process.bound.saturating_sub(cpu::read(process.clock));
+            if left.is_zero() {
+                process.exceeded.store(true, Ordering::Release);
+                exceeded = true;
+            } else {
+                nearest = Some(nearest.map_or(left, |nearest: Duration| nearest.min(left)));
+            }
+        }
+        if exceeded {
+            drop(watched);
+            interrupt();
+            continue;
+        }
+        // An upper bound even without anybody to watch: the state may be gone.
+        let sleep = nearest.unwrap_or(Duration::from_secs(10)).max(SHORTEST_SLEEP);
+        state.changed.wait_for(&mut watched, sleep);
+    }
+}
