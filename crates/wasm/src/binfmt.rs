@@ -24,7 +24,10 @@ pub struct WasmBinfmt {
 impl WasmBinfmt {
     /// The format of one VM. Of commands with the same name the first counts.
     #[must_use]
-    #[expect(clippy::new_ret_no_self, reason = "the kernel takes the format as a trait object")]
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "the kernel takes the format as a trait object"
+    )]
     pub fn new(engine: Arc<Engine>, commands: Vec<Command>) -> Arc<dyn Binfmt> {
         let mut known = HashMap::new();
         for command in commands {

@@ -56,7 +56,10 @@ impl Host {
         if !self.process.is_alive() {
             return Some(End::Killed);
         }
-        let exceeded = self.watched.as_ref().is_some_and(|watched| watched.exceeded());
+        let exceeded = self
+            .watched
+            .as_ref()
+            .is_some_and(|watched| watched.exceeded());
         exceeded.then_some(End::CpuLimit)
     }
 }

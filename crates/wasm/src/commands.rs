@@ -86,8 +86,14 @@ impl CommandModule {
     fn compile(&self, engine: &Engine) -> Result<Arc<LoadedModule>, LoadError> {
         let bytes = fs::read(&self.file).map_err(|_| LoadError::Unreadable)?;
         let sum = || hexadecimal(&Sha256::digest(&bytes));
-        if self.sha256.as_ref().is_some_and(|expected| *expected != sum()) {
-            return Err(LoadError::Invalid("it does not have the SHA-256 sum of the manifest".into()));
+        if self
+            .sha256
+            .as_ref()
+            .is_some_and(|expected| *expected != sum())
+        {
+            return Err(LoadError::Invalid(
+                "it does not have the SHA-256 sum of the manifest".into(),
+            ));
         }
         compile_trusted(engine, &bytes)
     }
@@ -115,7 +121,10 @@ impl Command {
     /// whatever the caller has put there.
     pub(crate) fn arguments(&self, mut argv: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let given = argv.first().map_or(&b""[..], |first| first.as_slice());
-        let base = given.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let base = given
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
         // A login shell's name starts with a dash.
         let base = base.strip_prefix(b"-").unwrap_or(base);
         if self.shared && base != self.name.as_bytes() {
@@ -160,7 +169,8 @@ impl CommandDir {
 
 fn from_manifest(dir: &Path, text: &[u8]) -> Result<Vec<Command>, CommandError> {
     let wrong = |message: String| CommandError::Manifest(message);
-    let manifest: Manifest = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
+    let manifest: Manifest =
+        serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
     let mut commands = Vec::new();
     let mut names = BTreeSet::new();
     for module in manifest.modules {

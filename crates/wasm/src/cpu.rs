@@ -19,7 +19,10 @@ pub(crate) fn of_this_thread() -> CpuTime {
 }
 
 fn nanoseconds(time: libc::timeval) -> u64 {
-    let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_usec);
+    let micros = time
+        .tv_sec
+        .saturating_mul(1_000_000)
+        .saturating_add(time.tv_usec);
     u64::try_from(micros).unwrap_or(0).saturating_mul(1000)
 }
 

@@ -77,7 +77,10 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
                 limit: "limits.jsRuntime.cpuTimeLimitMs",
                 bound: bound_ms,
             });
-            complain(process, &format!("CPU time limit of {bound_ms} ms exceeded"));
+            complain(
+                process,
+                &format!("CPU time limit of {bound_ms} ms exceeded"),
+            );
             process.fault(Signal::SIGXCPU);
         }
         Ending::Trap(trap) => {
@@ -103,9 +106,10 @@ fn signal_of(trap: Trap) -> (Signal, &'static str) {
         // What `abort` and failed assertions compile to.
         Trap::UnreachableCodeReached => (Signal::SIGABRT, "aborted"),
         Trap::StackOverflow => (Signal::SIGSEGV, "segmentation fault (stack overflow)"),
-        Trap::MemoryOutOfBounds | Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::NullReference => {
-            (Signal::SIGSEGV, "segmentation fault")
-        }
+        Trap::MemoryOutOfBounds
+        | Trap::TableOutOfBounds
+        | Trap::IndirectCallToNull
+        | Trap::NullReference => (Signal::SIGSEGV, "segmentation fault"),
         Trap::IntegerDivisionByZero | Trap::IntegerOverflow | Trap::BadConversionToInteger => {
             (Signal::SIGFPE, "floating point exception")
         }
@@ -118,15 +122,22 @@ fn complain(process: &Process, text: &str) {
     // The fault is to be the reason of the end, not a reader that has gone.
     let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
     let argv = process.argv();
-    let name = argv.first().map_or(&b"wasm"[..], |argument| argument.as_slice());
+    let name = argv
+        .first()
+        .map_or(&b"wasm"[..], |argument| argument.as_slice());
     let mut line = name.to_vec();
     line.extend_from_slice(b": ");
-    line.extend(text.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
+    line.extend(
+        text.bytes()
+            .map(|byte| if byte == b'\n' { b' ' } else { byte }),
+    );
     line.push(b'\n');
     let park = Park::new();
     let mut rest = &line[..];
     while !rest.is_empty() {
-        let crate::park::Woken::Ready(Ok(count)) = park.wait(None, |cx| process.poll_write(2, rest, cx)) else {
+        let crate::park::Woken::Ready(Ok(count)) =
+            park.wait(None, |cx| process.poll_write(2, rest, cx))
+        else {
             return;
         };
         rest = rest.get(count..).unwrap_or_default();

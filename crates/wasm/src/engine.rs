@@ -104,7 +104,8 @@ impl Engine {
     /// # Errors
     /// Wasmtime does not run on this machine, or with these options.
     pub fn new(options: WasmOptions, events: Arc<dyn EngineEvents>) -> Result<Arc<Engine>, String> {
-        let mapped = Runtime::new(Images::Mapped, &options).map_err(|error| format!("{error:#}"))?;
+        let mapped =
+            Runtime::new(Images::Mapped, &options).map_err(|error| format!("{error:#}"))?;
         let runtimes = Arc::new(Runtimes {
             mapped,
             compiled: OnceLock::new(),

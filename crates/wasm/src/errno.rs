@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn every_error_of_the_kernel_has_a_number() {
         assert_eq!(MAPPED, Errno::ALL);
-        assert!(Errno::ALL.iter().all(|errno| (1..=76).contains(&wasi(*errno))));
+        assert!(
+            Errno::ALL
+                .iter()
+                .all(|errno| (1..=76).contains(&wasi(*errno)))
+        );
         assert_eq!(wasi(Errno::from_raw(4095)), 29);
     }
 }

@@ -87,9 +87,18 @@ mod tests {
         let mut guest = Guest::new(&mut bytes);
         assert!(guest.bytes(0, 64).is_ok());
         assert!(guest.bytes(64, 0).is_ok());
-        for (pointer, length) in [(65, 0), (0, 65), (u32::MAX, 1), (1, u32::MAX), (u32::MAX, u32::MAX)] {
+        for (pointer, length) in [
+            (65, 0),
+            (0, 65),
+            (u32::MAX, 1),
+            (1, u32::MAX),
+            (u32::MAX, u32::MAX),
+        ] {
             assert!(matches!(guest.bytes(pointer, length), Err(Fault::Pointer)));
-            assert!(matches!(guest.bytes_mut(pointer, length), Err(Fault::Pointer)));
+            assert!(matches!(
+                guest.bytes_mut(pointer, length),
+                Err(Fault::Pointer)
+            ));
         }
         assert!(matches!(guest.u32(61), Err(Fault::Pointer)));
         assert!(matches!(element(16, 1 << 29, 8), Err(Fault::Pointer)));

@@ -74,8 +74,14 @@ impl LoadedModule {
             .filter(|name| name.starts_with(sections::GLOBAL_EXPORT))
             .map(String::from)
             .collect();
-        let plain = module.imports().all(|import| import.module() != crate::ext::MODULE);
-        Ok(LoadedModule { pre, globals, plain })
+        let plain = module
+            .imports()
+            .all(|import| import.module() != crate::ext::MODULE);
+        Ok(LoadedModule {
+            pre,
+            globals,
+            plain,
+        })
     }
 }
 
@@ -115,7 +121,10 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// It is no module that can run here.
-pub(crate) fn compile_trusted(engine: &Engine, bytes: &[u8]) -> Result<Arc<LoadedModule>, LoadError> {
+pub(crate) fn compile_trusted(
+    engine: &Engine,
+    bytes: &[u8],
+) -> Result<Arc<LoadedModule>, LoadError> {
     compile(engine, bytes)
 }
 
@@ -154,7 +163,11 @@ pub(crate) struct ModuleCache {
 }
 
 impl ModuleCache {
-    pub(crate) fn load(&self, engine: &Engine, bytes: &[u8]) -> Result<Arc<LoadedModule>, LoadError> {
+    pub(crate) fn load(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+    ) -> Result<Arc<LoadedModule>, LoadError> {
         let bound = engine.options().max_module_bytes;
         if bytes.len() > bound {
             return Err(LoadError::TooLarge {

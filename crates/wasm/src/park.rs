@@ -60,7 +60,13 @@ impl Park {
                 match deadline {
                     None => self.signal.condvar.wait(&mut woken),
                     Some(deadline) => {
-                        if self.signal.condvar.wait_until(&mut woken, deadline).timed_out() && !*woken {
+                        if self
+                            .signal
+                            .condvar
+                            .wait_until(&mut woken, deadline)
+                            .timed_out()
+                            && !*woken
+                        {
                             return Woken::TimedOut;
                         }
                     }
@@ -83,7 +89,11 @@ mod tests {
         let woken = park.wait(None, |cx| {
             polls += 1;
             cx.waker().wake_by_ref();
-            if polls == 3 { Poll::Ready(polls) } else { Poll::Pending }
+            if polls == 3 {
+                Poll::Ready(polls)
+            } else {
+                Poll::Pending
+            }
         });
         assert_eq!(woken, Woken::Ready(3));
     }
@@ -92,6 +102,9 @@ mod tests {
     fn deadline_ends_the_wait() {
         let park = Park::new();
         let deadline = Instant::now() + Duration::from_millis(1);
-        assert_eq!(park.wait(Some(deadline), |_| Poll::<()>::Pending), Woken::TimedOut);
+        assert_eq!(
+            park.wait(Some(deadline), |_| Poll::<()>::Pending),
+            Woken::TimedOut
+        );
     }
 }

@@ -114,10 +114,8 @@ impl<'a> Plan<'a> {
             match &payload {
                 Payload::ImportSection(section) => {
                     for import in section.clone().into_imports() {
-                        let is_global = matches!(
-                            import.map_err(invalid)?.ty,
-                            wasmparser::TypeRef::Global(_)
-                        );
+                        let is_global =
+                            matches!(import.map_err(invalid)?.ty, wasmparser::TypeRef::Global(_));
                         imported += u32::from(is_global);
                     }
                 }

@@ -67,7 +67,10 @@ impl Watchdog {
     }
 
     pub(crate) fn unwatch(&self, watched: &Arc<Watched>) {
-        self.state.watched.lock().retain(|other| !Arc::ptr_eq(other, watched));
+        self.state
+            .watched
+            .lock()
+            .retain(|other| !Arc::ptr_eq(other, watched));
     }
 
     fn start(&self) {
@@ -110,7 +113,9 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
             continue;
         }
         // An upper bound even without anybody to watch: the state may be gone.
-        let sleep = nearest.unwrap_or(Duration::from_secs(10)).max(SHORTEST_SLEEP);
+        let sleep = nearest
+            .unwrap_or(Duration::from_secs(10))
+            .max(SHORTEST_SLEEP);
         state.changed.wait_for(&mut watched, sleep);
     }
 }

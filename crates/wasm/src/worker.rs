@@ -93,7 +93,9 @@ fn serve(pool: &Weak<Workers>, first: Job) {
         // A job reports its own panics; what is left must not end the thread with the pool's count wrong.
         let _ = catch_unwind(AssertUnwindSafe(job));
         let (sender, receiver) = channel();
-        let Some(workers) = pool.upgrade() else { return };
+        let Some(workers) = pool.upgrade() else {
+            return;
+        };
         {
             let mut idle = workers.idle.lock();
             if idle.len() >= MOST_IDLE {

@@ -32,7 +32,8 @@ fn executable_module_runs() {
 #[test]
 fn program_that_returns_exits_with_zero() {
     let machine = machine();
-    let outcome = machine.run_text(r#"(module (memory (export "memory") 1) (func (export "_start")))"#);
+    let outcome =
+        machine.run_text(r#"(module (memory (export "memory") 1) (func (export "_start")))"#);
     assert_eq!(outcome.status, exited(0));
 }
 
@@ -48,13 +49,41 @@ fn fault(body: &str) -> Outcome {
 fn trap_ends_the_process_like_a_signal_with_one_line() {
     let cases = [
         ("unreachable", Signal::SIGABRT, "aborted"),
-        ("(drop (i32.load (i32.const 65536)))", Signal::SIGSEGV, "segmentation fault"),
-        ("(drop (i32.load (i32.const -4)))", Signal::SIGSEGV, "segmentation fault"),
-        ("(call $deep)", Signal::SIGSEGV, "segmentation fault (stack overflow)"),
-        ("(call_indirect (type $void) (i32.const 0))", Signal::SIGSEGV, "segmentation fault"),
-        ("(call_indirect (type $void) (i32.const 7))", Signal::SIGSEGV, "segmentation fault"),
-        ("(drop (i32.div_u (i32.const 1) (i32.const 0)))", Signal::SIGFPE, "floating point exception"),
-        ("(drop (i32.trunc_f32_s (f32.const nan)))", Signal::SIGFPE, "floating point exception"),
+        (
+            "(drop (i32.load (i32.const 65536)))",
+            Signal::SIGSEGV,
+            "segmentation fault",
+        ),
+        (
+            "(drop (i32.load (i32.const -4)))",
+            Signal::SIGSEGV,
+            "segmentation fault",
+        ),
+        (
+            "(call $deep)",
+            Signal::SIGSEGV,
+            "segmentation fault (stack overflow)",
+        ),
+        (
+            "(call_indirect (type $void) (i32.const 0))",
+            Signal::SIGSEGV,
+            "segmentation fault",
+        ),
+        (
+            "(call_indirect (type $void) (i32.const 7))",
+            Signal::SIGSEGV,
+            "segmentation fault",
+        ),
+        (
+            "(drop (i32.div_u (i32.const 1) (i32.const 0)))",
+            Signal::SIGFPE,
+            "floating point exception",
+        ),
+        (
+            "(drop (i32.trunc_f32_s (f32.const nan)))",
+            Signal::SIGFPE,
+            "floating point exception",
+        ),
     ];
     for (body, signal, text) in cases {
         let outcome = fault(body);

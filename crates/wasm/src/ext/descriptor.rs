@@ -7,12 +7,21 @@ use crate::call::{Call, Outcome};
 
 pub(super) fn fd_pipe(call: &mut Call<'_>, out: u32, flags: i32) -> Outcome<()> {
     call.memory.check(out, 8)?;
-    let (read, write) = call.host.process.pipe2(OpenFlags::from_bits_retain(flags))?;
+    let (read, write) = call
+        .host
+        .process
+        .pipe2(OpenFlags::from_bits_retain(flags))?;
     call.memory.put_i32(out, read)?;
     call.memory.put_i32(out + 4, write)
 }
 
-pub(super) fn fd_dup(call: &mut Call<'_>, fd: i32, minimum: i32, cloexec: i32, out: u32) -> Outcome<()> {
+pub(super) fn fd_dup(
+    call: &mut Call<'_>,
+    fd: i32,
+    minimum: i32,
+    cloexec: i32,
+    out: u32,
+) -> Outcome<()> {
     call.memory.check(out, 4)?;
     let copy = call.host.process.dup_from(fd, minimum, cloexec != 0)?;
     call.memory.put_i32(out, copy)

@@ -34,7 +34,11 @@ fn fork(
     let memory = memory_of(caller).map_err(|_| Fault::Pointer)?;
     Guest::new(memory.data_mut(&mut *caller)).check(pid_out, 4)?;
     let host = &caller.data().host;
-    let (engine, process, module) = (host.engine.clone(), host.process.clone(), host.module.clone());
+    let (engine, process, module) = (
+        host.engine.clone(),
+        host.process.clone(),
+        host.module.clone(),
+    );
     let entry = module.pre.module().get_export(super::FORK_ENTRY);
     if !entry.is_some_and(|entry| entry.func().is_some()) {
         return Err(Errno::ENOSYS.into());

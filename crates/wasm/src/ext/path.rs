@@ -16,7 +16,12 @@ pub(super) fn path_chdir(call: &mut Call<'_>, path: u32, length: u32) -> Outcome
     Ok(call.host.process.chdir(path_at(call, path, length)?)?)
 }
 
-pub(super) fn path_getcwd(call: &mut Call<'_>, buf: u32, room: u32, length_out: u32) -> Outcome<()> {
+pub(super) fn path_getcwd(
+    call: &mut Call<'_>,
+    buf: u32,
+    room: u32,
+    length_out: u32,
+) -> Outcome<()> {
     let cwd = call.host.process.getcwd()?;
     if cwd.len() > room as usize {
         return Err(Errno::ERANGE.into());
@@ -56,11 +61,17 @@ pub(super) fn path_stat(
 }
 
 pub(super) fn path_access(call: &mut Call<'_>, path: u32, length: u32, mode: i32) -> Outcome<()> {
-    Ok(call.host.process.access(path_at(call, path, length)?, mode)?)
+    Ok(call
+        .host
+        .process
+        .access(path_at(call, path, length)?, mode)?)
 }
 
 pub(super) fn path_chmod(call: &mut Call<'_>, path: u32, length: u32, mode: u32) -> Outcome<()> {
-    Ok(call.host.process.chmod(path_at(call, path, length)?, mode)?)
+    Ok(call
+        .host
+        .process
+        .chmod(path_at(call, path, length)?, mode)?)
 }
 
 pub(super) fn path_chown(
@@ -73,16 +84,25 @@ pub(super) fn path_chown(
 ) -> Outcome<()> {
     let path = argument(call, path, length)?;
     let flags = AtFlags::from_bits_retain(flags);
-    Ok(call.host.process.fchownat(AT_FDCWD, &path, uid, gid, flags)?)
+    Ok(call
+        .host
+        .process
+        .fchownat(AT_FDCWD, &path, uid, gid, flags)?)
 }
 
 pub(super) fn path_mkfifo(call: &mut Call<'_>, path: u32, length: u32, mode: u32) -> Outcome<()> {
     let path = path_at(call, path, length)?;
-    Ok(call.host.process.mknodat(AT_FDCWD, path, S_IFIFO | mode & 0o7777)?)
+    Ok(call
+        .host
+        .process
+        .mknodat(AT_FDCWD, path, S_IFIFO | mode & 0o7777)?)
 }
 
 pub(super) fn path_mkdir(call: &mut Call<'_>, path: u32, length: u32, mode: u32) -> Outcome<()> {
-    Ok(call.host.process.mkdir(path_at(call, path, length)?, mode)?)
+    Ok(call
+        .host
+        .process
+        .mkdir(path_at(call, path, length)?, mode)?)
 }
 
 pub(super) fn path_statfs(call: &mut Call<'_>, path: u32, length: u32, out: u32) -> Outcome<()> {

@@ -9,7 +9,12 @@ use crate::ending::End;
 /// Groups that `proc_ids` tells.
 const MOST_GROUPS: usize = 32;
 
-pub(super) fn proc_spawn(call: &mut Call<'_>, request: u32, length: u32, pid_out: u32) -> Outcome<()> {
+pub(super) fn proc_spawn(
+    call: &mut Call<'_>,
+    request: u32,
+    length: u32,
+    pid_out: u32,
+) -> Outcome<()> {
     call.memory.check(pid_out, 4)?;
     let options = request::parse(call.memory.bytes(request, length)?)?;
     let pid = call.host.process.posix_spawn(options)?;
@@ -46,7 +51,8 @@ pub(super) fn proc_wait(
     if flags.intersects(!KNOWN) {
         return Err(Errno::EINVAL.into());
     }
-    let found = call.wait_for(|process, _, cx| process.poll_wait4(pid, flags, cx).map_err(Fault::from))?;
+    let found =
+        call.wait_for(|process, _, cx| process.poll_wait4(pid, flags, cx).map_err(Fault::from))?;
     let (pid, status) = found.map_or((0, 0), |(pid, status)| (pid.raw(), status.wait_status()));
     call.memory.put_i32(pid_out, pid)?;
     call.memory.put_i32(status_out, status)
@@ -97,7 +103,12 @@ pub(super) fn proc_times(call: &mut Call<'_>, out: u32) -> Outcome<()> {
     let own = call.host.cpu_time();
     let (_, children) = call.host.process.cpu_times();
     let resolution = call.host.engine.options().clock_resolution_ns.max(1);
-    let times = [own.user_ns, own.system_ns, children.user_ns, children.system_ns];
+    let times = [
+        own.user_ns,
+        own.system_ns,
+        children.user_ns,
+        children.system_ns,
+    ];
     let mut record = [0; 32];
     for (field, time) in record.chunks_exact_mut(8).zip(times) {
         field.copy_from_slice(&(time - time % resolution).to_le_bytes());

@@ -40,10 +40,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list; its length is checked against what is left before anything is allocated for it.
-    fn list<T>(
-        &mut self,
-        item: impl Fn(&mut Self) -> Result<T, Errno>,
-    ) -> Result<Vec<T>, Errno> {
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, Errno>) -> Result<Vec<T>, Errno> {
         let count = self.word()? as usize;
         if count > self.0.len() / 4 {
             return Err(Errno::EINVAL);
@@ -116,7 +113,10 @@ mod tests {
     use super::*;
 
     fn words(values: &[u32]) -> Vec<u8> {
-        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
     }
 
     #[test]
@@ -136,7 +136,10 @@ mod tests {
         assert_eq!(options.pgid, Some(7));
         assert_eq!(
             options.file_actions,
-            [FileAction::Close(5), FileAction::Dup2 { oldfd: 4, newfd: 1 }]
+            [
+                FileAction::Close(5),
+                FileAction::Dup2 { oldfd: 4, newfd: 1 }
+            ]
         );
         for length in 0..bytes.len() {
             assert_eq!(parse(&bytes[..length]).err(), Some(Errno::EINVAL));
@@ -149,6 +152,9 @@ mod tests {
     fn counts_beyond_the_request_allocate_nothing() {
         let bytes = words(&[0, 0, 0, u32::MAX]);
         assert_eq!(parse(&bytes).err(), Some(Errno::EINVAL));
-        assert_eq!(parse(&words(&[16, 0, 0, 0, 0, 0, 0])).err(), Some(Errno::EINVAL));
+        assert_eq!(
+            parse(&words(&[16, 0, 0, 0, 0, 0, 0])).err(),
+            Some(Errno::EINVAL)
+        );
     }
 }

@@ -16,7 +16,12 @@ fn number(disposition: Disposition) -> i32 {
     }
 }
 
-pub(super) fn sig_action(call: &mut Call<'_>, signal: i32, disposition: i32, old_out: u32) -> Outcome<()> {
+pub(super) fn sig_action(
+    call: &mut Call<'_>,
+    signal: i32,
+    disposition: i32,
+    old_out: u32,
+) -> Outcome<()> {
     call.memory.check(old_out, 4)?;
     let signal = Signal::from_raw(signal).ok_or(Errno::EINVAL)?;
     let disposition = match disposition {
@@ -48,7 +53,11 @@ pub(super) fn sig_wait(call: &mut Call<'_>, timeout_ms: i32, out: u32) -> Outcom
         let woken = call.host.park.wait(deadline, |cx| {
             if process.is_alive() {
                 let ended = process.poll_exit(cx).map(|_| ());
-                if ended.is_ready() { ended } else { process.poll_signal_pending(cx) }
+                if ended.is_ready() {
+                    ended
+                } else {
+                    process.poll_signal_pending(cx)
+                }
             } else {
                 std::task::Poll::Ready(())
             }

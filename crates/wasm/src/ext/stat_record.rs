@@ -28,7 +28,8 @@ pub(super) fn encode(stat: &Stat) -> [u8; LENGTH] {
     for (offset, value) in [(24, stat.mode), (28, stat.uid), (32, stat.gid)] {
         put(offset, &value.to_le_bytes());
     }
-    for (offset, Timespec { sec, nsec }) in [(72, stat.atime), (88, stat.mtime), (104, stat.ctime)] {
+    for (offset, Timespec { sec, nsec }) in [(72, stat.atime), (88, stat.mtime), (104, stat.ctime)]
+    {
         put(offset, &sec.to_le_bytes());
         put(offset + 8, &nsec.to_le_bytes());
     }

@@ -8,7 +8,13 @@ use crate::call::{Call, Outcome};
 pub(super) fn sys_uname(call: &mut Call<'_>, buf: u32, room: u32, length_out: u32) -> Outcome<()> {
     let name = call.host.process.uname()?;
     let mut text = Vec::new();
-    for part in [&name.sysname, &name.nodename, &name.release, &name.version, &name.machine] {
+    for part in [
+        &name.sysname,
+        &name.nodename,
+        &name.release,
+        &name.version,
+        &name.machine,
+    ] {
         text.extend_from_slice(part.as_bytes());
         text.push(0);
     }

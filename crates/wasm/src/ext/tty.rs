@@ -6,7 +6,9 @@ use crate::call::{Call, Outcome};
 
 pub(super) fn tty_isatty(call: &mut Call<'_>, fd: i32) -> Outcome<i32> {
     let file = call.host.process.file(fd);
-    Ok(i32::from(file.is_ok_and(|file| file.kind() == FileKind::Tty)))
+    Ok(i32::from(
+        file.is_ok_and(|file| file.kind() == FileKind::Tty),
+    ))
 }
 
 /// Fails as it does for whatever is no terminal: the kernel has none yet.

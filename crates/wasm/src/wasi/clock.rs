@@ -52,7 +52,12 @@ pub(super) fn clock_res_get(call: &mut Call<'_>, clock: u32, out: u32) -> Outcom
     call.memory.put_u64(out, resolution)
 }
 
-pub(super) fn clock_time_get(call: &mut Call<'_>, clock: u32, _precision: u64, out: u32) -> Outcome<()> {
+pub(super) fn clock_time_get(
+    call: &mut Call<'_>,
+    clock: u32,
+    _precision: u64,
+    out: u32,
+) -> Outcome<()> {
     let time = read(call, clock)?;
     call.memory.put_u64(out, time)
 }

@@ -114,7 +114,12 @@ pub(super) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: u32) -> O
 }
 
 /// Rights can be given up, which has no effect: descriptors have none beside their access mode.
-pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: i32, _base: u64, _inheriting: u64) -> Outcome<()> {
+pub(super) fn fd_fdstat_set_rights(
+    call: &mut Call<'_>,
+    fd: i32,
+    _base: u64,
+    _inheriting: u64,
+) -> Outcome<()> {
     call.host.process.file(fd)?;
     Ok(())
 }
@@ -127,7 +132,12 @@ pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<
     call.memory.put_u64(out, 1 << 32)
 }
 
-pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: i32, buf: u32, length: u32) -> Outcome<()> {
+pub(super) fn fd_prestat_dir_name(
+    call: &mut Call<'_>,
+    fd: i32,
+    buf: u32,
+    length: u32,
+) -> Outcome<()> {
     if fd != ROOT_FD {
         return Err(Errno::EBADF.into());
     }
@@ -155,11 +165,20 @@ pub(super) fn fd_renumber(call: &mut Call<'_>, fd: i32, to: i32) -> Outcome<()> 
     Ok(())
 }
 
-pub(super) fn fd_seek(call: &mut Call<'_>, fd: i32, offset: i64, whence: u32, out: u32) -> Outcome<()> {
+pub(super) fn fd_seek(
+    call: &mut Call<'_>,
+    fd: i32,
+    offset: i64,
+    whence: u32,
+    out: u32,
+) -> Outcome<()> {
     // The numbers are Linux's; `SEEK_DATA` and `SEEK_HOLE` do not exist here.
     let whence = i32::try_from(whence).ok().filter(|whence| *whence <= 2);
     call.memory.check(out, 8)?;
-    let position = call.host.process.lseek(fd, offset, whence.ok_or(Errno::EINVAL)?)?;
+    let position = call
+        .host
+        .process
+        .lseek(fd, offset, whence.ok_or(Errno::EINVAL)?)?;
     call.memory.put_u64(out, position)
 }
 
@@ -177,7 +196,13 @@ pub(super) fn fd_datasync(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
 }
 
 /// `posix_fadvise(3)`: memory needs no advice, but the arguments are checked.
-pub(super) fn fd_advise(call: &mut Call<'_>, fd: i32, _offset: u64, length: u64, advice: u32) -> Outcome<()> {
+pub(super) fn fd_advise(
+    call: &mut Call<'_>,
+    fd: i32,
+    _offset: u64,
+    length: u64,
+    advice: u32,
+) -> Outcome<()> {
     let file = call.host.process.file(fd)?;
     if advice > 5 || i64::try_from(length).is_err() {
         return Err(Errno::EINVAL.into());
@@ -203,7 +228,9 @@ pub(super) fn fd_allocate(call: &mut Call<'_>, fd: i32, offset: u64, length: u64
     if length == 0 || i64::try_from(offset).is_err() {
         return Err(Errno::EINVAL.into());
     }
-    let end = offset.checked_add(length).filter(|end| i64::try_from(*end).is_ok());
+    let end = offset
+        .checked_add(length)
+        .filter(|end| i64::try_from(*end).is_ok());
     let end = end.ok_or(Errno::EFBIG)?;
     if end > file.stat()?.size {
         process.ftruncate(fd, end)?;

@@ -50,7 +50,13 @@ pub(super) fn fd_readdir(
                 break;
             }
             position = *next;
-            append(&mut filled, name, *ino, *kind, next.saturating_add(FIRST_LISTED));
+            append(
+                &mut filled,
+                name,
+                *ino,
+                *kind,
+                next.saturating_add(FIRST_LISTED),
+            );
         }
     }
     filled.truncate(room);

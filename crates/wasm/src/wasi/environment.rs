@@ -23,7 +23,12 @@ fn put_strings(call: &mut Call<'_>, strings: &[Vec<u8>], pointers: u32, buf: u32
     Ok(())
 }
 
-fn put_sizes(call: &mut Call<'_>, strings: &[Vec<u8>], count_out: u32, size_out: u32) -> Outcome<()> {
+fn put_sizes(
+    call: &mut Call<'_>,
+    strings: &[Vec<u8>],
+    count_out: u32,
+    size_out: u32,
+) -> Outcome<()> {
     let size: usize = strings.iter().map(|string| string.len() + 1).sum();
     let number = |value: usize| u32::try_from(value).map_err(|_| Fault::Errno(Errno::EOVERFLOW));
     call.memory.put_u32(count_out, number(strings.len())?)?;

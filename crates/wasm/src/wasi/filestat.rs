@@ -1,6 +1,8 @@
 //! Metadata.
 
-use secure_exec_kernel::abi::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
+use secure_exec_kernel::abi::stat::{
+    S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+};
 use secure_exec_kernel::{Errno, SetTime, Stat};
 
 use super::clock::{nanoseconds, timespec};
@@ -88,8 +90,16 @@ fn times(atime: u64, mtime: u64, flags: u32) -> Result<(SetTime, SetTime), Errno
         (false, false) => Ok(SetTime::Omit),
     };
     Ok((
-        one(atime, flags & fstflags::ATIM != 0, flags & fstflags::ATIM_NOW != 0)?,
-        one(mtime, flags & fstflags::MTIM != 0, flags & fstflags::MTIM_NOW != 0)?,
+        one(
+            atime,
+            flags & fstflags::ATIM != 0,
+            flags & fstflags::ATIM_NOW != 0,
+        )?,
+        one(
+            mtime,
+            flags & fstflags::MTIM != 0,
+            flags & fstflags::MTIM_NOW != 0,
+        )?,
     ))
 }
 

@@ -47,7 +47,13 @@ fn proceed(done: &mut u32, step: Outcome<usize>, wanted: u32) -> Outcome<bool> {
     }
 }
 
-pub(super) fn fd_read(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32, out: u32) -> Outcome<()> {
+pub(super) fn fd_read(
+    call: &mut Call<'_>,
+    fd: Fd,
+    vectors: u32,
+    count: u32,
+    out: u32,
+) -> Outcome<()> {
     call.memory.check(out, 4)?;
     let total = check(call, vectors, count)?;
     let mut done = 0;
@@ -61,7 +67,9 @@ pub(super) fn fd_read(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32, out
         }
         let step = if done == 0 {
             call.wait_for(|process, memory, cx| {
-                process.poll_read(fd, memory.bytes_mut(pointer, length)?, cx).map_err(Fault::from)
+                process
+                    .poll_read(fd, memory.bytes_mut(pointer, length)?, cx)
+                    .map_err(Fault::from)
             })
         } else {
             // What is there already; the call has something to return.
@@ -105,7 +113,13 @@ pub(super) fn fd_pread(
 }
 
 /// Writes a piece of memory; a descriptor that blocks takes all of it unless something comes between.
-fn write_piece(call: &mut Call<'_>, fd: Fd, pointer: u32, length: u32, blocks: bool) -> Outcome<usize> {
+fn write_piece(
+    call: &mut Call<'_>,
+    fd: Fd,
+    pointer: u32,
+    length: u32,
+    blocks: bool,
+) -> Outcome<usize> {
     let mut done = 0u32;
     while done < length {
         let step = call.wait_for(|process, memory, cx| {
@@ -124,7 +138,13 @@ fn write_piece(call: &mut Call<'_>, fd: Fd, pointer: u32, length: u32, blocks: b
     Ok(done as usize)
 }
 
-pub(super) fn fd_write(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32, out: u32) -> Outcome<()> {
+pub(super) fn fd_write(
+    call: &mut Call<'_>,
+    fd: Fd,
+    vectors: u32,
+    count: u32,
+    out: u32,
+) -> Outcome<()> {
     call.memory.check(out, 4)?;
     let total = check(call, vectors, count)?;
     let flags = call.host.process.status_flags(fd)?;
@@ -163,7 +183,8 @@ fn write_gathered(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32) -> Outc
     }
     let mut rest = buffer.get(..filled).unwrap_or_default();
     while !rest.is_empty() {
-        let step = call.wait_for(|process, _, cx| process.poll_write(fd, rest, cx).map_err(Fault::from));
+        let step =
+            call.wait_for(|process, _, cx| process.poll_write(fd, rest, cx).map_err(Fault::from));
         match step {
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(Fault::Errno(_)) if rest.len() < filled => break,

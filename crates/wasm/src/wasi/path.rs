@@ -62,7 +62,12 @@ fn in_root(process: &Process, path: &[u8]) -> bool {
 }
 
 /// A path argument and where it starts.
-pub(super) fn argument(call: &Call<'_>, fd: i32, pointer: u32, length: u32) -> Outcome<(Fd, Vec<u8>)> {
+pub(super) fn argument(
+    call: &Call<'_>,
+    fd: i32,
+    pointer: u32,
+    length: u32,
+) -> Outcome<(Fd, Vec<u8>)> {
     let path = path_at(call, pointer, length)?;
     let (dirfd, path) = resolve(call, fd, path);
     Ok((dirfd, path.into_owned()))
@@ -76,17 +81,35 @@ pub(super) fn follow(lookup: u32) -> AtFlags {
     }
 }
 
-pub(super) fn path_create_directory(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+pub(super) fn path_create_directory(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    length: u32,
+) -> Outcome<()> {
     let (dirfd, path) = argument(call, fd, path, length)?;
     Ok(call.host.process.mkdirat(dirfd, &path, 0o777)?)
 }
 
-pub(super) fn path_remove_directory(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+pub(super) fn path_remove_directory(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    length: u32,
+) -> Outcome<()> {
     let (dirfd, path) = argument(call, fd, path, length)?;
-    Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::AT_REMOVEDIR)?)
+    Ok(call
+        .host
+        .process
+        .unlinkat(dirfd, &path, AtFlags::AT_REMOVEDIR)?)
 }
 
-pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: i32, path: u32, length: u32) -> Outcome<()> {
+pub(super) fn path_unlink_file(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    length: u32,
+) -> Outcome<()> {
     let (dirfd, path) = argument(call, fd, path, length)?;
     Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::empty())?)
 }
@@ -108,7 +131,10 @@ pub(super) fn path_link(
     } else {
         AtFlags::empty()
     };
-    Ok(call.host.process.linkat(olddirfd, &old, newdirfd, &new, flags)?)
+    Ok(call
+        .host
+        .process
+        .linkat(olddirfd, &old, newdirfd, &new, flags)?)
 }
 
 pub(super) fn path_rename(

@@ -29,7 +29,10 @@ const HANGUP: u16 = 1;
 enum Subscription {
     /// When it fires, from the start of the call on; or that there is no such clock.
     Clock(Result<Duration, Errno>),
-    File { fd: i32, events: PollEvents },
+    File {
+        fd: i32,
+        events: PollEvents,
+    },
 }
 
 struct Subscribed {
@@ -124,7 +127,9 @@ pub(super) fn poll_oneoff(
         Subscription::Clock(Ok(distance)) => Some(distance),
         _ => None,
     });
-    let deadline = nearest.min().and_then(|distance| start.checked_add(distance));
+    let deadline = nearest
+        .min()
+        .and_then(|distance| start.checked_add(distance));
     let waited = call.wait(deadline, |process, _, cx| {
         let happened = look(process, &all, start.elapsed(), cx);
         if happened.is_empty() {

@@ -156,7 +156,12 @@ impl Running {
 
     pub fn kill(&self, signal: Signal) {
         let pid = self.process.pid().raw();
-        self.process.kernel().unwrap().init().kill(pid, signal).unwrap();
+        self.process
+            .kernel()
+            .unwrap()
+            .init()
+            .kill(pid, signal)
+            .unwrap();
     }
 }
 
@@ -190,7 +195,10 @@ impl Machine {
         let mut options = SpawnOptions {
             file: argv[0].as_bytes().to_vec(),
             search_path: true,
-            argv: argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+            argv: argv
+                .iter()
+                .map(|argument| argument.as_bytes().to_vec())
+                .collect(),
             envp: vec![(b"PATH".to_vec(), b"/usr/bin:/bin".to_vec())],
             cwd: Some(b"/workspace".to_vec()),
             fds: vec![(0, stdin), (1, out), (2, err)],
