@@ -11,10 +11,6 @@ pub fn from_os(text: OsString) -> Vec<u8> {
     text.into_vec()
 }
 
-pub fn of_path(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
-}
-
 pub fn os(text: &[u8]) -> &OsStr {
     OsStr::from_bytes(text)
 }

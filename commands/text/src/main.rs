@@ -1,5 +1,6 @@
 //! Text tools as one program: the name it is called by decides which it is.
 
+mod awk;
 mod bytes;
 mod getopt;
 mod grep;
@@ -18,6 +19,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("egrep", grep::main),
     ("fgrep", grep::main),
     ("sed", sed::main),
+    ("awk", awk::main),
 ];
 
 fn main() -> ExitCode {

@@ -149,3 +149,8 @@ fn grep_agrees_with_the_host() {
 fn sed_agrees_with_the_host() {
     compare("sed", &["sed"], &[]);
 }
+
+#[test]
+fn awk_agrees_with_gawk() {
+    compare("awk", &["awk"], &[("awk", "gawk")]);
+}

@@ -17,6 +17,7 @@ use execute::{Machine, Settings};
 use input::Input;
 use output::Output;
 use parse::Flavour;
+pub use replace::character;
 use std::io::{self, Read};
 
 const USAGE_ERROR: u8 = 1;

@@ -1,0 +1,210 @@
+//! `strftime` and `mktime`, in UTC: the machine has no other time zone.
+
+/// A point in time, taken apart.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    /// 0 is Sunday.
+    weekday: i64,
+    /// 0 is the first of January.
+    yearday: i64,
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+fn civil(seconds: i64) -> Civil {
+    let days = seconds.div_euclid(86_400);
+    let rest = seconds.rem_euclid(86_400);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year + era * 400 + i64::from(month <= 2);
+    Civil {
+        year,
+        month,
+        day,
+        hour: rest / 3600,
+        minute: rest / 60 % 60,
+        second: rest % 60,
+        weekday: (days + 4).rem_euclid(7),
+        yearday: days - days_from_civil(year, 1, 1),
+    }
+}
+
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// The ISO 8601 year and week.
+fn iso_week(time: &Civil) -> (i64, i64) {
+    let monday = (time.weekday + 6) % 7;
+    let week = (time.yearday - monday + 10) / 7;
+    let long = |year: i64| {
+        let first = (days_from_civil(year, 1, 1) + 3).rem_euclid(7);
+        let leap = days_from_civil(year + 1, 1, 1) - days_from_civil(year, 1, 1) == 366;
+        first == 3 || (leap && first == 2)
+    };
+    if week < 1 {
+        (time.year - 1, if long(time.year - 1) { 53 } else { 52 })
+    } else if week == 53 && !long(time.year) {
+        (time.year + 1, 1)
+    } else {
+        (time.year, week)
+    }
+}
+
+fn conversion(letter: u8, time: &Civil, seconds: i64) -> Option<String> {
+    let nested = |format: &[u8]| String::from_utf8_lossy(&strftime(format, seconds)).into_owned();
+    let day = DAYS[usize::try_from(time.weekday).unwrap_or(0)];
+    let month = MONTHS[usize::try_from(time.month - 1).unwrap_or(0)];
+    let hour12 = if time.hour % 12 == 0 {
+        12
+    } else {
+        time.hour % 12
+    };
+    Some(match letter {
+        b'a' => day[..3].to_owned(),
+        b'A' => day.to_owned(),
+        b'b' | b'h' => month[..3].to_owned(),
+        b'B' => month.to_owned(),
+        b'c' => nested(b"%a %b %e %H:%M:%S %Y"),
+        b'C' => format!("{:02}", time.year.div_euclid(100)),
+        b'd' => format!("{:02}", time.day),
+        b'D' | b'x' => nested(b"%m/%d/%y"),
+        b'e' => format!("{:2}", time.day),
+        b'F' => nested(b"%Y-%m-%d"),
+        b'g' => format!("{:02}", iso_week(time).0.rem_euclid(100)),
+        b'G' => iso_week(time).0.to_string(),
+        b'H' => format!("{:02}", time.hour),
+        b'I' => format!("{hour12:02}"),
+        b'j' => format!("{:03}", time.yearday + 1),
+        b'k' => format!("{:2}", time.hour),
+        b'l' => format!("{hour12:2}"),
+        b'm' => format!("{:02}", time.month),
+        b'M' => format!("{:02}", time.minute),
+        b'n' => "\n".to_owned(),
+        b'p' => (if time.hour < 12 { "AM" } else { "PM" }).to_owned(),
+        b'r' => nested(b"%I:%M:%S %p"),
+        b'R' => nested(b"%H:%M"),
+        b's' => seconds.to_string(),
+        b'S' => format!("{:02}", time.second),
+        b't' => "\t".to_owned(),
+        b'T' | b'X' => nested(b"%H:%M:%S"),
+        b'u' => (if time.weekday == 0 { 7 } else { time.weekday }).to_string(),
+        b'U' => format!("{:02}", (time.yearday + 7 - time.weekday) / 7),
+        b'V' => format!("{:02}", iso_week(time).1),
+        b'w' => time.weekday.to_string(),
+        b'W' => format!("{:02}", (time.yearday + 7 - (time.weekday + 6) % 7) / 7),
+        b'y' => format!("{:02}", time.year.rem_euclid(100)),
+        b'Y' => time.year.to_string(),
+        b'z' => "+0000".to_owned(),
+        b'Z' => "UTC".to_owned(),
+        b'%' => "%".to_owned(),
+        _ => return None,
+    })
+}
+
+pub fn strftime(format: &[u8], seconds: i64) -> Vec<u8> {
+    let time = civil(seconds.clamp(-100_000_000_000_000, 100_000_000_000_000));
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < format.len() {
+        let byte = format[at];
+        at += 1;
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let start = at;
+        if matches!(format.get(at), Some(b'E' | b'O')) {
+            at += 1;
+        }
+        let text = format
+            .get(at)
+            .and_then(|letter| conversion(*letter, &time, seconds));
+        match text {
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                at += 1;
+            }
+            None => {
+                out.push(b'%');
+                at = start;
+            }
+        }
+    }
+    out
+}
+
+/// Seconds of `YYYY MM DD HH MM SS`; -1 if it is none.
+pub fn mktime(text: &[u8]) -> f64 {
+    let text = String::from_utf8_lossy(text);
+    let parts: Vec<i64> = text
+        .split_whitespace()
+        .map_while(|part| part.parse().ok())
+        .collect();
+    let [year, month, day, hour, minute, second, ..] = parts[..] else {
+        return -1.0;
+    };
+    if year.abs() > 1_000_000 {
+        return -1.0;
+    }
+    let months = year * 12 + month - 1;
+    let days = days_from_civil(months.div_euclid(12), months.rem_euclid(12) + 1, 1) + day - 1;
+    (days * 86_400 + hour * 3600 + minute * 60 + second) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_go_there_and_back() {
+        assert_eq!(
+            strftime(b"%Y-%m-%d %H:%M:%S %a %j", 951_827_696),
+            b"2000-02-29 12:34:56 Tue 060"
+        );
+        assert_eq!(mktime(b"2000 02 29 12 34 56"), 951_827_696.0);
+        assert_eq!(strftime(b"%G-%V", 1_609_459_200), b"2020-53");
+    }
+}

@@ -1,0 +1,213 @@
+//! The functions of awk that work on numbers, files and the system; [`super::strings`] has the others.
+
+use super::ast::{Builtin, Expr};
+use super::machine::{Machine, Result};
+use super::streams::status_number;
+use super::value::Value;
+use super::{clock, format, text};
+use crate::shell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs() as f64)
+}
+
+impl Machine<'_> {
+    pub fn builtin(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
+        let number = |machine: &mut Self, index: usize| match arguments.get(index) {
+            Some(argument) => machine.number(argument),
+            None => Ok(0.0),
+        };
+        Ok(match builtin {
+            Builtin::Atan2 => {
+                let (y, x) = (number(self, 0)?, number(self, 1)?);
+                Value::Number(y.atan2(x))
+            }
+            Builtin::Cos => Value::Number(number(self, 0)?.cos()),
+            Builtin::Sin => Value::Number(number(self, 0)?.sin()),
+            Builtin::Exp => Value::Number(number(self, 0)?.exp()),
+            Builtin::Log => Value::Number(number(self, 0)?.ln()),
+            Builtin::Sqrt => Value::Number(number(self, 0)?.sqrt()),
+            Builtin::Int => Value::Number(number(self, 0)?.trunc()),
+            Builtin::Rand => Value::Number(self.random.next()),
+            Builtin::Srand => {
+                let seed = if arguments.is_empty() {
+                    now()
+                } else {
+                    number(self, 0)?
+                };
+                let old = self.random.seed;
+                self.random = super::random::Random::new(seed);
+                Value::Number(old)
+            }
+            Builtin::And | Builtin::Or | Builtin::Xor => {
+                let mut bits = number(self, 0)? as u64;
+                for index in 1..arguments.len() {
+                    let other = number(self, index)? as u64;
+                    bits = match builtin {
+                        Builtin::And => bits & other,
+                        Builtin::Or => bits | other,
+                        _ => bits ^ other,
+                    };
+                }
+                Value::Number(bits as f64)
+            }
+            Builtin::Compl => Value::Number((!(number(self, 0)? as u64) & ((1 << 53) - 1)) as f64),
+            Builtin::Lshift | Builtin::Rshift => {
+                let (bits, by) = (number(self, 0)? as u64, number(self, 1)? as u32);
+                let shifted = if builtin == Builtin::Lshift {
+                    bits.checked_shl(by)
+                } else {
+                    bits.checked_shr(by)
+                };
+                Value::Number(shifted.unwrap_or(0) as f64)
+            }
+            Builtin::Systime => Value::Number(now()),
+            Builtin::System | Builtin::Close | Builtin::Fflush => {
+                self.system(builtin, arguments)?
+            }
+            Builtin::Strftime | Builtin::Mktime => self.time(builtin, arguments)?,
+            _ => return self.string_function(builtin, arguments),
+        })
+    }
+
+    fn system(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
+        let Some(argument) = arguments.first() else {
+            self.streams.flush_all()?;
+            return Ok(Value::Number(0.0));
+        };
+        let value = self.value(argument)?;
+        let name = self.text_of(&value);
+        Ok(Value::Number(match builtin {
+            Builtin::Close => self.streams.close(&name)?,
+            Builtin::Fflush if name.is_empty() => {
+                self.streams.flush_all()?;
+                0.0
+            }
+            Builtin::Fflush => {
+                if self.streams.flush_one(&name)? {
+                    0.0
+                } else {
+                    -1.0
+                }
+            }
+            _ => {
+                self.streams.flush_all()?;
+                shell::system(&name).map_or(-1.0, status_number)
+            }
+        }))
+    }
+
+    fn time(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
+        if builtin == Builtin::Mktime {
+            let value = self.value(&arguments[0])?;
+            return Ok(Value::Number(clock::mktime(&self.text_of(&value))));
+        }
+        let format = match arguments.first() {
+            Some(format) => {
+                let value = self.value(format)?;
+                self.text_of(&value)
+            }
+            None => std::rc::Rc::new(b"%a %b %e %H:%M:%S %Z %Y".to_vec()),
+        };
+        let seconds = match arguments.get(1) {
+            Some(seconds) => self.number(seconds)?,
+            None => now(),
+        };
+        Ok(Value::text(clock::strftime(
+            &format,
+            seconds.floor() as i64,
+        )))
+    }
+
+    /// The text of `printf` and `sprintf`.
+    pub fn formatted(&mut self, arguments: &[Expr]) -> Result<Vec<u8>> {
+        let Some((first, rest)) = arguments.split_first() else {
+            return Ok(Vec::new());
+        };
+        let value = self.value(first)?;
+        let pattern = self.text_of(&value);
+        let mut values = Vec::with_capacity(rest.len());
+        for argument in rest {
+            values.push(self.value(argument)?);
+        }
+        let mut out = Vec::with_capacity(pattern.len() + 16);
+        format::format(&mut out, &pattern, &values, &self.specials.convfmt);
+        Ok(out)
+    }
+
+    fn string_function(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
+        let first = match arguments.first() {
+            Some(Expr::Text(_)) if builtin == Builtin::Sprintf => None,
+            Some(first) if builtin != Builtin::Sprintf && builtin != Builtin::Gensub => {
+                let value = self.value(first)?;
+                Some(self.text_of(&value))
+            }
+            _ => None,
+        };
+        let first = first.as_deref();
+        Ok(match builtin {
+            Builtin::Length => {
+                let length = match first {
+                    Some(text) => text::length(text),
+                    None => text::length(&self.record_text()),
+                };
+                Value::Number(length as f64)
+            }
+            Builtin::Sprintf => Value::text(self.formatted(arguments)?),
+            Builtin::Tolower => Value::text(text::to_lower(first.unwrap_or(&Vec::new()))),
+            Builtin::Toupper => Value::text(text::to_upper(first.unwrap_or(&Vec::new()))),
+            Builtin::Index => {
+                let value = self.value(&arguments[1])?;
+                let wanted = self.text_of(&value);
+                let text = first.map_or(&[][..], Vec::as_slice);
+                let found = memchr::memmem::find(text, &wanted);
+                Value::Number(
+                    found.map_or(0.0, |at| (text::characters_before(text, at) + 1) as f64),
+                )
+            }
+            Builtin::Strtonum => Value::Number(strtonum(first.map_or(&[][..], Vec::as_slice))),
+            Builtin::Substr => {
+                let start = self.number(&arguments[1])?;
+                let length = match arguments.get(2) {
+                    Some(length) => Some(self.number(length)?),
+                    None => None,
+                };
+                Value::text(substr(first.map_or(&[][..], Vec::as_slice), start, length).to_vec())
+            }
+            Builtin::Gensub => self.gensub(arguments)?,
+            _ => Value::Uninitialized,
+        })
+    }
+}
+
+/// A start before the text is its start; fractions are cut off, as all awks do.
+fn substr(text: &[u8], start: f64, length: Option<f64>) -> &[u8] {
+    let skip = (start.max(1.0).trunc() - 1.0).min(text.len() as f64) as usize;
+    let rest = &text[text::offset(text, skip)..];
+    let take = length.map_or(rest.len(), |length| {
+        length.max(0.0).min(rest.len() as f64) as usize
+    });
+    &rest[..text::offset(rest, take)]
+}
+
+/// gawk's `strtonum`: also octal and hexadecimal.
+fn strtonum(text: &[u8]) -> f64 {
+    let trimmed = text.trim_ascii_start();
+    let digits = |text: &[u8], radix: u32| {
+        text.iter()
+            .map_while(|&byte| char::from(byte).to_digit(radix))
+            .fold(0.0, |value, digit| {
+                value * f64::from(radix) + f64::from(digit)
+            })
+    };
+    match trimmed {
+        [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
+        [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit) => {
+            digits(rest, 8)
+        }
+        _ => super::value::number_prefix(text).0,
+    }
+}

@@ -1,0 +1,211 @@
+//! Values: numbers, strings, and strings from input that count as numbers if they look like one.
+
+use std::cmp::Ordering;
+use std::io::Write;
+use std::rc::Rc;
+
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    #[default]
+    Uninitialized,
+    Number(f64),
+    Text(Rc<Vec<u8>>),
+    /// From a field, `getline`, the command line or the environment.
+    Input(Rc<Vec<u8>>),
+}
+
+impl Value {
+    pub fn text(text: Vec<u8>) -> Self {
+        Self::Text(Rc::new(text))
+    }
+
+    pub fn input(text: &[u8]) -> Self {
+        Self::Input(Rc::new(text.to_vec()))
+    }
+
+    pub fn flag(flag: bool) -> Self {
+        Self::Number(f64::from(u8::from(flag)))
+    }
+
+    pub fn number(&self) -> f64 {
+        match self {
+            Self::Uninitialized => 0.0,
+            Self::Number(number) => *number,
+            Self::Text(text) | Self::Input(text) => number_prefix(text).0,
+        }
+    }
+
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::Uninitialized => false,
+            Self::Number(number) => *number != 0.0,
+            Self::Text(text) => !text.is_empty(),
+            Self::Input(text) => input_truth(text),
+        }
+    }
+
+    /// The number this is in a comparison, if it counts as one.
+    fn comparable(&self) -> Option<f64> {
+        match self {
+            Self::Uninitialized => Some(0.0),
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+            Self::Input(text) => looks_numeric(text),
+        }
+    }
+
+    /// Appends the string form; numbers that are not whole by `format`.
+    pub fn append_to(&self, out: &mut Vec<u8>, format: &[u8]) {
+        match self {
+            Self::Uninitialized => {}
+            Self::Number(number) => append_number(out, *number, format),
+            Self::Text(text) | Self::Input(text) => out.extend_from_slice(text),
+        }
+    }
+
+    pub fn string(&self, format: &[u8]) -> Rc<Vec<u8>> {
+        match self {
+            Self::Text(text) | Self::Input(text) => Rc::clone(text),
+            _ => {
+                let mut out = Vec::new();
+                self.append_to(&mut out, format);
+                Rc::new(out)
+            }
+        }
+    }
+
+    pub fn compare(&self, other: &Self, format: &[u8]) -> Option<Ordering> {
+        if let (Some(left), Some(right)) = (self.comparable(), other.comparable()) {
+            return left.partial_cmp(&right);
+        }
+        Some(self.string(format).cmp(&other.string(format)))
+    }
+}
+
+pub fn input_truth(text: &[u8]) -> bool {
+    match looks_numeric(text) {
+        Some(number) => number != 0.0,
+        None => !text.is_empty(),
+    }
+}
+
+/// Appends a number as `print` would: whole ones as integers.
+pub fn append_number(out: &mut Vec<u8>, number: f64, format: &[u8]) {
+    if number == number.trunc() && number.abs() < 1e16 {
+        append_integer(out, number as i64);
+    } else if number.is_nan() {
+        out.extend_from_slice(if number.is_sign_negative() {
+            b"-nan"
+        } else {
+            b"+nan"
+        });
+    } else if number.is_infinite() {
+        out.extend_from_slice(if number < 0.0 { b"-inf" } else { b"+inf" });
+    } else if number == number.trunc() {
+        let written = write!(out, "{number:.0}");
+        debug_assert!(written.is_ok());
+    } else {
+        super::format::format(out, format, &[Value::Number(number)], b"%.6g");
+    }
+}
+
+pub fn append_integer(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+/// The number at the start of `text`, behind blanks, and where it ends (0 if there is none).
+pub fn number_prefix(text: &[u8]) -> (f64, usize) {
+    let mut at = text
+        .iter()
+        .position(|&byte| !is_blank(byte))
+        .unwrap_or(text.len());
+    let start = at;
+    let negative = text.get(at) == Some(&b'-');
+    if matches!(text.get(at), Some(b'-' | b'+')) {
+        at += 1;
+        let word: Vec<u8> = text[at..]
+            .iter()
+            .take(3)
+            .map(u8::to_ascii_lowercase)
+            .collect();
+        let ends = !text
+            .get(at + 3)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if ends && (word == b"inf" || word == b"nan") {
+            let value = if word == b"inf" {
+                f64::INFINITY
+            } else {
+                f64::NAN
+            };
+            return (if negative { -value } else { value }, at + 3);
+        }
+    }
+    let digits = at;
+    let mut whole: u64 = 0;
+    while let Some(digit @ b'0'..=b'9') = text.get(at) {
+        whole = whole.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        at += 1;
+    }
+    let whole_digits = at - digits;
+    let mut fraction = 0;
+    if text.get(at) == Some(&b'.') {
+        let after = text[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if after + whole_digits > 0 {
+            at += 1 + after;
+            fraction = after + 1;
+        }
+    }
+    if whole_digits == 0 && fraction == 0 {
+        return (0.0, 0);
+    }
+    let mut exponent = false;
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'-' | b'+')));
+        let count = text[at + 1..]
+            .iter()
+            .skip(sign)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if count > 0 {
+            at += 1 + sign + count;
+            exponent = true;
+        }
+    }
+    if fraction == 0 && !exponent && whole_digits <= 18 {
+        let value = whole as f64;
+        return (if negative { -value } else { value }, at);
+    }
+    let value = std::str::from_utf8(&text[start..at])
+        .ok()
+        .and_then(|text| text.parse().ok());
+    (value.unwrap_or(0.0), at)
+}
+
+/// The number that `text` is from end to end, blanks aside.
+pub fn looks_numeric(text: &[u8]) -> Option<f64> {
+    let last = text.iter().rposition(|&byte| !is_blank(byte))?;
+    let text = &text[..=last];
+    let (value, length) = number_prefix(text);
+    (length == text.len()).then_some(value)
+}
