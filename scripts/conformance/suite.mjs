@@ -35,6 +35,8 @@ export const prefixes = [
   "whatwg",
   "zlib",
   "es-module",
+  "worker",
+  "message",
 ];
 
 /** Environment variable that points at a Node.js source tree (or at its `test` folder). */

@@ -112,7 +112,7 @@ pub fn call_in_scope<'s>(
     body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let env = Env::of(scope);
-    if env.stopping.get() || scope.is_execution_terminating() {
+    if env.is_halted(scope) {
         return None;
     }
     let outermost = env.callback_depth.get() == 0;
@@ -126,6 +126,7 @@ pub fn call_in_scope<'s>(
     };
     if result.is_none()
         && let Some(error) = thrown
+        && !env.is_halted(scope)
     {
         // The queues run at the end of the next scope; where the exception was handled, the library makes sure that
         // there is one.
@@ -191,7 +192,7 @@ pub fn run_task_queues(scope: &mut v8::PinScope<'_, '_>) {
 fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
     // A tick that throws is reported, and the queue goes on behind it.
     loop {
-        if env.stopping.get() || scope.is_execution_terminating() {
+        if env.is_halted(scope) {
             return;
         }
         let tick_info = env.aliased::<u8>(Slot::TickInfo);

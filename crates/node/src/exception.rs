@@ -135,7 +135,7 @@ pub fn trigger_uncaught_exception(
     from_promise: bool,
 ) {
     let env = Env::of(scope);
-    if env.stopping.get() || scope.is_execution_terminating() {
+    if env.is_halted(scope) {
         return;
     }
     let Some(process) = env.object(scope, Slot::Process) else {
@@ -160,7 +160,8 @@ pub fn trigger_uncaught_exception(
         match handled {
             Some(handled) => Some(handled.is_true() || !handled.is_false()),
             None => {
-                if let Some(inner) = tc.exception() {
+                // Not where the thread was ended in the middle: that is no exception.
+                if let Some(inner) = tc.exception().filter(|_| !env.is_halted(tc)) {
                     let message = v8::Exception::create_message(tc, inner);
                     crate::report::print_exception(tc, inner, message);
                 }
@@ -169,7 +170,7 @@ pub fn trigger_uncaught_exception(
         }
     };
     env.callback_depth.set(env.callback_depth.get() - 1);
-    if env.stopping.get() {
+    if env.is_halted(scope) {
         return;
     }
     match handled {

@@ -8,7 +8,7 @@ use crate::exception::string;
 
 /// Address space that a heap may use beyond its limit while the process is being ended: V8 aborts the whole operating
 /// system process when the limit it was given is reached for good.
-const HEAP_HEADROOM: usize = 2 << 30;
+pub const HEAP_HEADROOM: usize = 2 << 30;
 
 /// Installs the environment and every isolate-wide callback.
 pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {

@@ -43,7 +43,8 @@ pub mod tables;
 pub mod thread_pool;
 pub mod time_zone;
 pub mod watchdog;
-pub mod wrap;
+pub mod worker;
+mod wrap;
 
 pub use engine::{Engine, EngineConfig, NodeBinfmt, NodeOptions};
 pub use invocation::Invocation;

@@ -21,7 +21,7 @@ pub struct Options {
 
 /// Types of options, as the binary's table numbers them (`options.types`).
 const NO_OP: i64 = 0;
-const V8_OPTION: i64 = 1;
+pub(crate) const V8_OPTION: i64 = 1;
 const BOOLEAN: i64 = 2;
 const INTEGER: i64 = 3;
 const UNSIGNED: i64 = 4;
@@ -191,7 +191,7 @@ impl Options {
 }
 
 /// Type of an option in the binary's table (`options.types`).
-fn option_type(name: &str) -> Option<i64> {
+pub(crate) fn option_type(name: &str) -> Option<i64> {
     let info = tables()["options"]["info"].as_array()?;
     info.iter()
         .find(|entry| entry[0] == name)

@@ -5,18 +5,23 @@
 //! environment changes when the guest writes to it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
+use parking_lot::Mutex;
 use v8::MapFnTo;
 
 use crate::env::{Env, Slot};
 use crate::exception;
 use crate::time_zone;
 
+/// Variables by name; threads that share their environment share these.
+pub type Variables = Mutex<IndexMap<String, String>>;
+
 /// The environment variables of the isolate's process.
 #[derive(Default)]
 pub struct Environment {
-    variables: RefCell<IndexMap<String, String>>,
+    variables: RefCell<Arc<Variables>>,
     loaded: Cell<bool>,
     warned_of_coercion: Cell<bool>,
 }
@@ -31,7 +36,8 @@ impl Environment {
             return;
         };
         self.loaded.set(true);
-        let mut variables = self.variables.borrow_mut();
+        let variables = self.shared();
+        let mut variables = variables.lock();
         for (name, value) in process.envp() {
             variables.insert(
                 String::from_utf8_lossy(&name).into_owned(),
@@ -40,9 +46,14 @@ impl Environment {
         }
     }
 
+    /// What threads share that share their environment.
+    pub fn shared(&self) -> Arc<Variables> {
+        self.variables.borrow().clone()
+    }
+
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<String> {
-        self.variables.borrow().get(name).cloned()
+        self.shared().lock().get(name).cloned()
     }
 
     /// Sets `name`, as `setenv(3)`: both end at the first NUL, and an empty name or one with `=` is no variable.
@@ -51,21 +62,21 @@ impl Environment {
         if name.is_empty() || name.contains('=') {
             return false;
         }
-        self.variables
-            .borrow_mut()
+        self.shared()
+            .lock()
             .insert(name.to_owned(), until_nul(value).to_owned());
         true
     }
 
     /// Removes `name`; the order of the others stays.
     pub fn remove(&self, name: &str) {
-        self.variables.borrow_mut().shift_remove(name);
+        self.shared().lock().shift_remove(name);
     }
 
     /// Every name and value in order, as the environment of a child.
     pub fn all(&self) -> Vec<(String, String)> {
-        self.variables
-            .borrow()
+        self.shared()
+            .lock()
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
@@ -81,6 +92,13 @@ pub fn environment(env: &Env) -> std::rc::Rc<Environment> {
     let environment = env.state::<Environment>();
     environment.load(env);
     environment
+}
+
+/// Gives a worker's isolate its variables, before anything reads them.
+pub fn adopt(env: &Env, variables: Arc<Variables>) {
+    let environment = env.state::<Environment>();
+    environment.loaded.set(true);
+    *environment.variables.borrow_mut() = variables;
 }
 
 /// A new object for `process.env`.
@@ -215,7 +233,7 @@ fn query<'s>(
     }
     let name = key.to_rust_string_lossy(scope);
     let env = Env::of(scope);
-    if environment(&env).variables.borrow().contains_key(&name) {
+    if environment(&env).shared().lock().contains_key(&name) {
         rv.set_int32(0);
         return v8::Intercepted::kYes;
     }
@@ -245,8 +263,8 @@ fn enumerator<'s>(
 ) {
     let env = Env::of(scope);
     let names: Vec<String> = environment(&env)
-        .variables
-        .borrow()
+        .shared()
+        .lock()
         .keys()
         .cloned()
         .collect();

@@ -1,8 +1,8 @@
 //! The startup snapshot: a heap in which Node's library is already bootstrapped.
 //!
 //! Layout of the file: magic, length of the JSON header, header (engine version, template keys, fingerprint of the
-//! library, sizes), V8's blob, the code caches of the library's modules. The default context is a bare one with the per-context scripts run, for `node:vm`; context 0
-//! is the main one.
+//! library, sizes), V8's blob, the code caches of the library's modules. The default context is a bare one with the
+//! per-context scripts run, for `node:vm`; context 0 is that of a main thread, context 1 that of a worker thread.
 
 use std::rc::Rc;
 
@@ -21,6 +21,15 @@ const ALIGNMENT: usize = 16;
 
 fn pad(file: &mut Vec<u8>) {
     file.resize(file.len().next_multiple_of(ALIGNMENT), b' ');
+}
+
+/// Which of the snapshot's contexts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ContextKind {
+    /// The main thread of a process.
+    Main = 0,
+    /// A worker thread.
+    Worker = 1,
 }
 
 /// A verified snapshot, mapped for the life of the process.
@@ -87,22 +96,28 @@ impl Snapshot {
             let scope = &mut v8::ContextScope::new(scope, plain);
             per_context::initialize_context(scope).ok_or("the per-context scripts failed")?;
         }
-        let main = v8::Context::new(scope, v8::ContextOptions::default());
-        {
-            let scope = &mut v8::ContextScope::new(scope, main);
-            env.set_context(v8::Global::new(scope, main));
+        let mut contexts = Vec::new();
+        for kind in [ContextKind::Main, ContextKind::Worker] {
+            env.forget_context();
+            env.is_worker.set(kind == ContextKind::Worker);
+            let context = v8::Context::new(scope, v8::ContextOptions::default());
+            let scope = &mut v8::ContextScope::new(scope, context);
+            env.set_context(v8::Global::new(scope, context));
             bootstrap::boot(scope)?;
             bootstrap::warm(scope)?;
             let slots = env.slots_array(scope);
-            scope.add_context_data(main, slots);
-            for key in env.template_keys() {
-                if let Some(template) = env.template(scope, &key) {
-                    scope.add_isolate_data(template);
-                }
+            scope.add_context_data(context, slots);
+            contexts.push(context);
+        }
+        for key in env.template_keys() {
+            if let Some(template) = env.template(scope, &key) {
+                scope.add_isolate_data(template);
             }
         }
         scope.set_default_context(plain);
-        scope.add_context(main);
+        for context in contexts {
+            scope.add_context(context);
+        }
         Ok(())
     }
 
@@ -169,14 +184,16 @@ impl Snapshot {
         v8::StartupData::from(self.blob)
     }
 
-    /// Restores the main context and what belongs to it.
+    /// Restores the context of a main or worker thread and what belongs to it.
     pub(crate) fn restore<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_, ()>,
         env: &Rc<Env>,
+        kind: ContextKind,
     ) -> Result<v8::Local<'s, v8::Context>, String> {
-        let context = v8::Context::from_snapshot(scope, 0, v8::ContextOptions::default())
-            .ok_or("the snapshot has no main context")?;
+        let index = kind as usize;
+        let context = v8::Context::from_snapshot(scope, index, v8::ContextOptions::default())
+            .ok_or("the snapshot lacks a context")?;
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
         let slots = scope

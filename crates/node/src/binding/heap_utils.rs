@@ -1,5 +1,6 @@
 //! `internalBinding('heap_utils')`: heap snapshots, as a stream or a file. Follows Node's `src/heap_utils.cc`.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use secure_exec_kernel::abi::fcntl::OpenFlags;
@@ -27,12 +28,15 @@ pub fn define(definition: &mut Definition) {
 /// Bytes that a reader gets at a time.
 const CHUNK: usize = 64 << 10;
 
-/// A snapshot, taken when the stream is first read.
-struct HeapSnapshot;
+/// A snapshot: of this heap, taken when the stream is first read, or one that was taken of another thread.
+struct HeapSnapshot {
+    taken: RefCell<Option<Vec<u8>>>,
+}
 
 impl StreamResource for HeapSnapshot {
     fn read_start(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) -> i32 {
-        let snapshot = take(scope);
+        let taken = self.taken.take();
+        let snapshot = taken.unwrap_or_else(|| take(scope));
         for chunk in snapshot.chunks(CHUNK) {
             stream.emit_read(scope, Read::Data(chunk.to_vec()));
         }
@@ -64,7 +68,8 @@ impl StreamResource for HeapSnapshot {
     }
 }
 
-fn take(scope: &mut v8::PinScope<'_, '_>) -> Vec<u8> {
+/// The snapshot of this heap, as JSON.
+pub fn take(scope: &mut v8::PinScope<'_, '_>) -> Vec<u8> {
     let mut snapshot = Vec::new();
     scope.take_heap_snapshot(|chunk| {
         snapshot.extend_from_slice(chunk);
@@ -78,15 +83,24 @@ fn create_heap_snapshot_stream(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(template) = class_template(scope, "HeapSnapshotStream") else {
-        return;
+    if let Some(object) = new_stream(scope, None) {
+        rv.set(object.into());
+    }
+}
+
+/// A stream of the snapshot `taken`, or of one of this heap.
+pub fn new_stream<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    taken: Option<Vec<u8>>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let template = class_template(scope, "HeapSnapshotStream")?;
+    let object = template.instance_template(scope).new_instance(scope)?;
+    async_wrap::wrap_async(scope, object, "HEAPSNAPSHOT", ());
+    let snapshot = HeapSnapshot {
+        taken: RefCell::new(taken),
     };
-    let Some(object) = template.instance_template(scope).new_instance(scope) else {
-        return;
-    };
-    async_wrap::wrap_async(scope, object, "HEAPSNAPSHOT", HeapSnapshot);
-    Stream::attach(scope, object, Rc::new(HeapSnapshot));
-    rv.set(object.into());
+    Stream::attach(scope, object, Rc::new(snapshot));
+    Some(object)
 }
 
 /// `triggerHeapSnapshot(filename, options)`: the name of the file that was written.

@@ -30,6 +30,7 @@ mod inspector;
 mod install;
 mod ipc_serdes;
 mod js_stream;
+mod locks;
 mod messaging;
 mod mksnapshot;
 pub mod module_wrap;
@@ -61,7 +62,7 @@ mod util;
 mod uv;
 mod v8_binding;
 mod wasm_web_api;
-mod worker;
+pub(crate) mod worker;
 mod zlib;
 
 use std::sync::OnceLock;
@@ -70,9 +71,12 @@ pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
 pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use install::{class_template, get_internal_binding};
+pub use locks::{LockManager, release_all as release_locks};
+pub use messaging::{Broadcasts, PortData, close_ports};
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
 pub use wasm_web_api::install_wasm_streaming;
+pub use worker::WorkerBinding;
 
 /// Declares one binding.
 type Define = fn(&mut Definition);
@@ -104,6 +108,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("internal_only_v8", v8_binding::define_internal_only),
     ("ipc_serdes", ipc_serdes::define),
     ("js_stream", js_stream::define),
+    ("locks", locks::define),
     ("messaging", messaging::define),
     ("mksnapshot", mksnapshot::define),
     ("module_wrap", module_wrap::define),

@@ -59,7 +59,7 @@ fn set_promise_reject_callback(
 pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessage<'_>) {
     v8::callback_scope!(unsafe scope, &message);
     let env = Env::of(scope);
-    if env.stopping.get() || scope.is_execution_terminating() {
+    if env.is_halted(scope) {
         return;
     }
     let Some(callback) = env.function(scope, Slot::PromiseRejectCallback) else {

@@ -4,20 +4,30 @@ pub mod per_context;
 mod process_object;
 mod program;
 
-pub use program::run_program;
+pub use program::{run_program, run_worker};
 
 use crate::binding::{compile_builtin, get_internal_binding};
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
 
-/// Scripts that every realm runs behind `internal/bootstrap/realm`, in order.
-const BOOTSTRAP: [&str; 5] = [
+/// Scripts that every thread runs behind `internal/bootstrap/realm`, in order.
+const BOOTSTRAP: [&str; 3] = [
     "internal/bootstrap/node",
     "internal/bootstrap/web/exposed-wildcard",
     "internal/bootstrap/web/exposed-window-or-worker",
+];
+
+/// Scripts that the main thread runs behind them.
+const MAIN_SWITCHES: [&str; 2] = [
     "internal/bootstrap/switches/is_main_thread",
     "internal/bootstrap/switches/does_own_process_state",
+];
+
+/// Scripts that a worker runs instead.
+const WORKER_SWITCHES: [&str; 2] = [
+    "internal/bootstrap/switches/is_not_main_thread",
+    "internal/bootstrap/switches/does_not_own_process_state",
 ];
 
 /// Library modules that nearly every program loads: part of the snapshot, so that a process does not compile them.
@@ -46,6 +56,20 @@ const WARM_MODULES: &[&str] = &[
     "internal/vm/module",
 ];
 
+/// What else a worker loads: the modules that `is_main_thread` loads for the main thread. None of them may read the
+/// thread's id or name while it loads, as `internal/worker` does.
+const WORKER_WARM_MODULES: &[&str] = &[
+    "fs",
+    "url",
+    "internal/modules/cjs/loader",
+    "internal/modules/esm/loader",
+    "internal/modules/esm/utils",
+    "internal/perf/utils",
+    "internal/dns/utils",
+    "internal/process/pre_execution",
+    "internal/error_serdes",
+];
+
 /// Boots Node's library in the scope's current context, up to the point where a program can be started.
 ///
 /// # Errors
@@ -65,7 +89,12 @@ pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
         return Err("no require".to_owned());
     };
     let building = env.building_snapshot.replace(false);
-    for id in WARM_MODULES {
+    let worker: &[&str] = if env.is_worker.get() {
+        WORKER_WARM_MODULES
+    } else {
+        &[]
+    };
+    for id in WARM_MODULES.iter().chain(worker) {
         v8::tc_scope!(let tc, scope);
         let receiver = v8::undefined(tc).into();
         let name = exception::string(tc, id).into();
@@ -127,7 +156,12 @@ fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
         ],
     )?;
 
-    for id in BOOTSTRAP {
+    let switches = if env.is_worker.get() {
+        WORKER_SWITCHES
+    } else {
+        MAIN_SWITCHES
+    };
+    for id in BOOTSTRAP.into_iter().chain(switches) {
         run_script(scope, id)?;
     }
     Some(())

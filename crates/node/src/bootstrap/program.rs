@@ -117,6 +117,22 @@ fn close_inherited_on_exec(process: &Process) {
     }
 }
 
+/// Runs a worker thread's program to its end. The isolate's main context is entered, options and environment are set.
+pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    frozen_clock::enter_turn(&env);
+    start_clock(&env);
+    timers::limit_timers(&env);
+    crate::process_env::install(scope);
+    if env.freeze_clocks.get() && frozen_clock::remove_shared_memory(scope).is_none() {
+        exit::exit_process(scope, INTERNAL_ERROR);
+        return;
+    }
+    if run_main(scope, "internal/main/worker_thread") && !env.stopping.get() {
+        spin(scope);
+    }
+}
+
 fn start_clock(env: &Env) {
     let kernel = env.kernel();
     let clock = kernel.clock();
@@ -156,6 +172,9 @@ fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
 fn spin(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     performance::mark(&env, Milestone::LoopStart);
+    if let Some(worker) = env.worker() {
+        worker.loop_started(&env);
+    }
     loop {
         event_loop::run(scope);
         if halted(scope, &env) {
@@ -174,7 +193,7 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
 }
 
 fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
-    env.stopping.get() || env.event_loop.handle().aborted() || scope.is_execution_terminating()
+    env.is_halted(scope)
 }
 
 fn exit_code(env: &Env) -> i32 {

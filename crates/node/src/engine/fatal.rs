@@ -20,7 +20,7 @@ thread_local! {
 static ANY: Mutex<Option<Weak<dyn EngineEvents>>> = Mutex::new(None);
 
 /// Makes failures on the calling thread, and on V8's own threads, known to `events`.
-pub(super) fn watch(isolate: &mut v8::OwnedIsolate, events: &Arc<dyn EngineEvents>) {
+pub(crate) fn watch(isolate: &mut v8::OwnedIsolate, events: &Arc<dyn EngineEvents>) {
     EVENTS.with_borrow_mut(|slot| *slot = Some(events.clone()));
     *ANY.lock() = Some(Arc::downgrade(events));
     isolate.set_oom_error_handler(out_of_memory);

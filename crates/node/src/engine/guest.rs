@@ -9,25 +9,21 @@ use secure_exec_kernel::Signal;
 use super::{Breach, Engine, Job, fatal};
 use crate::bootstrap;
 use crate::env::Env;
+use crate::snapshot::ContextKind;
+use crate::worker::{self, Program, Worker};
 use crate::{binding, code_cache, frozen_clock, isolate, report};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
-pub(super) const STACK_SIZE: usize = 4 << 20;
+pub(crate) const STACK_SIZE: usize = 4 << 20;
 
 /// Address space for compiled code. V8's own choice of 512 MiB is writable from the start, so it would count in full
 /// against the memory limit of the process.
-pub(super) const CODE_RANGE: usize = 64 << 20;
+pub(crate) const CODE_RANGE: usize = 64 << 20;
 
 /// Waits for a job with an isolate ready, runs it, and disposes of the isolate.
 pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce()) {
     engine.config.events.on_isolate_start();
-    let references = binding::external_references();
-    let mut params = v8::CreateParams::default().external_references(references.into());
-    params = params.set_code_range_size_in_bytes(CODE_RANGE);
-    if let Some(snapshot) = engine.config.snapshot {
-        params = params.snapshot_blob(snapshot.startup_data());
-    }
-    let mut owned = v8::Isolate::new(params);
+    let mut owned = v8::Isolate::new(isolate_params(engine));
     fatal::watch(&mut owned, &engine.config.events);
     let env = Env::new();
     env.profiling.set(engine.config.profile);
@@ -35,7 +31,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
     let context = {
         v8::scope!(let scope, &mut owned);
-        match make_context(scope, engine, &env) {
+        match make_context(scope, engine, &env, ContextKind::Main) {
             Ok(context) => Ok(v8::Global::new(scope, context)),
             Err(message) => Err(message),
         }
@@ -60,13 +56,26 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     engine.config.events.on_isolate_end();
 }
 
-fn make_context<'s>(
+/// What every isolate of the engine is made with.
+pub(crate) fn isolate_params(engine: &Engine) -> v8::CreateParams {
+    let references = binding::external_references();
+    let params = v8::CreateParams::default()
+        .external_references(references.into())
+        .set_code_range_size_in_bytes(CODE_RANGE);
+    match engine.config.snapshot {
+        Some(snapshot) => params.snapshot_blob(snapshot.startup_data()),
+        None => params,
+    }
+}
+
+pub(crate) fn make_context<'s>(
     scope: &mut v8::PinScope<'s, '_, ()>,
     engine: &Engine,
     env: &Rc<Env>,
+    kind: ContextKind,
 ) -> Result<v8::Local<'s, v8::Context>, String> {
     if let Some(snapshot) = engine.config.snapshot {
-        return snapshot.restore(scope, env);
+        return snapshot.restore(scope, env, kind);
     }
     let context = v8::Context::new(scope, v8::ContextOptions::default());
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -96,15 +105,16 @@ fn run_job(
     env.max_timers.set(options.max_timers);
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();
-    let watched = engine
-        .watchdog
-        .watch(&process, handle.clone(), options.cpu_time_limit);
+    let program = Program::new(engine.clone(), options.clone());
+    env.set_threads(program.clone(), None);
+    let watched = engine.watch(&process, handle.clone(), &program);
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {
             event_loop.abort();
             handle.terminate_execution();
             watched.killed();
+            program.kill();
         }));
     }
     let data = Rc::as_ptr(env).cast_mut().cast();
@@ -125,6 +135,8 @@ fn run_job(
             let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
         }
     }
+    // Nothing of the process runs once this returns.
+    worker::end_children(env, Worker::kill);
     frozen_clock::thaw();
     watched.finished();
 }

@@ -13,7 +13,10 @@ use parking_lot::Mutex;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
 use crate::snapshot::Snapshot;
+use crate::worker::Program;
+pub(crate) use guest::{CODE_RANGE, STACK_SIZE, isolate_params, make_context};
 use watchdog::Watchdog;
+pub(crate) use watchdog::Watched;
 
 /// Writable address space of every isolate besides its heap: the range for compiled code and the thread's stack.
 pub const ISOLATE_BYTES: u64 = (guest::CODE_RANGE + guest::STACK_SIZE) as u64;
@@ -123,6 +126,23 @@ impl Engine {
     #[must_use]
     pub fn ready(&self) -> usize {
         self.spares.lock().len()
+    }
+
+    /// Told about limits and fatal errors.
+    pub(crate) fn events(&self) -> &Arc<dyn EngineEvents> {
+        &self.config.events
+    }
+
+    /// Watches the calling thread as a thread of `process`.
+    pub(crate) fn watch(
+        &self,
+        process: &Arc<Process>,
+        isolate: v8::IsolateHandle,
+        program: &Program,
+    ) -> Arc<Watched> {
+        let limit = program.options.cpu_time_limit;
+        self.watchdog
+            .watch(process, isolate, limit, program.spent.clone())
     }
 
     fn refill(&self) {

@@ -16,16 +16,19 @@ const RETERMINATE: Duration = Duration::from_millis(250);
 /// When a killed guest counts as stuck.
 const STUCK: Duration = Duration::from_millis(1250);
 
-/// One running guest.
-pub(super) struct Watched {
+/// One running thread of a guest.
+pub(crate) struct Watched {
     pid: Pid,
     handle: v8::IsolateHandle,
     clock: libc::clockid_t,
     limit: Option<Duration>,
+    /// Processor time of the guest's threads that ended, nanoseconds.
+    spent: Arc<AtomicU64>,
     /// Processor time of the thread before this guest, nanoseconds.
     base: u64,
     kill: Box<dyn Fn(Signal) + Send + Sync>,
     killed_at: Mutex<Option<Instant>>,
+    stopped_at: Mutex<Option<Instant>>,
     reterminated: AtomicBool,
     reported: AtomicBool,
     finished: AtomicBool,
@@ -33,8 +36,18 @@ pub(super) struct Watched {
 }
 
 impl Watched {
+    /// Whether both are threads of one guest, and this one still runs.
+    fn is_thread_of(&self, other: &Watched) -> bool {
+        Arc::ptr_eq(&self.spent, &other.spent) && !self.finished.load(Ordering::Acquire)
+    }
+
+    /// The thread was told to end, and its process goes on.
+    pub(crate) fn stopped(&self) {
+        self.stopped_at.lock().get_or_insert_with(Instant::now);
+    }
+
     /// Starts the ladder.
-    pub(super) fn killed(&self) {
+    pub(crate) fn killed(&self) {
         let mut killed_at = self.killed_at.lock();
         if killed_at.is_none() {
             *killed_at = Some(Instant::now());
@@ -42,8 +55,15 @@ impl Watched {
     }
 
     /// The thread has left JavaScript for good.
-    pub(super) fn finished(&self) {
-        self.finished.store(true, Ordering::Release);
+    pub(crate) fn finished(&self) {
+        if !self.finished.swap(true, Ordering::AcqRel) {
+            self.spent.fetch_add(self.time(), Ordering::AcqRel);
+        }
+    }
+
+    /// Processor time of the thread for this guest, nanoseconds.
+    fn time(&self) -> u64 {
+        clock_time(self.clock).saturating_sub(self.base)
     }
 }
 
@@ -76,8 +96,14 @@ impl Watchdog {
                 let current: Vec<_> = guests.clone();
                 drop(guests);
                 drop(state);
-                for guest in current {
-                    check(&guest, &*events);
+                for guest in &current {
+                    guest.used.store(guest.time(), Ordering::Relaxed);
+                }
+                for guest in &current {
+                    // All threads of a guest count together.
+                    let threads = current.iter().filter(|other| other.is_thread_of(guest));
+                    let used = threads.map(|thread| thread.used.load(Ordering::Relaxed)).sum();
+                    check(guest, used, &*events);
                 }
             }
         });
@@ -86,12 +112,13 @@ impl Watchdog {
         Watchdog { state }
     }
 
-    /// Watches the calling thread as the guest `pid`.
+    /// Watches the calling thread as one of `process`; `spent` counts its threads that ended.
     pub(super) fn watch(
         &self,
         process: &Arc<secure_exec_kernel::Process>,
         handle: v8::IsolateHandle,
         limit: Option<Duration>,
+        spent: Arc<AtomicU64>,
     ) -> Arc<Watched> {
         let clock = thread_clock();
         let process = process.clone();
@@ -100,11 +127,13 @@ impl Watchdog {
             handle,
             clock,
             limit,
+            spent,
             base: clock_time(clock),
             kill: Box::new(move |signal| {
                 let _ = process.kill(process.pid().raw(), signal);
             }),
             killed_at: Mutex::default(),
+            stopped_at: Mutex::default(),
             reterminated: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             finished: AtomicBool::new(false),
@@ -116,7 +145,7 @@ impl Watchdog {
     }
 }
 
-fn check(guest: &Watched, events: &dyn EngineEvents) {
+fn check(guest: &Watched, threads: u64, events: &dyn EngineEvents) {
     if guest.finished.load(Ordering::Acquire) {
         return;
     }
@@ -131,11 +160,13 @@ fn check(guest: &Watched, events: &dyn EngineEvents) {
         }
         return;
     }
-    let used = Duration::from_nanos(clock_time(guest.clock).saturating_sub(guest.base));
-    guest.used.store(
-        u64::try_from(used.as_nanos()).unwrap_or(u64::MAX),
-        Ordering::Relaxed,
-    );
+    let stopped_at = *guest.stopped_at.lock();
+    if stopped_at.is_some_and(|at| at.elapsed() >= RETERMINATE)
+        && !guest.reterminated.swap(true, Ordering::AcqRel)
+    {
+        guest.handle.terminate_execution();
+    }
+    let used = Duration::from_nanos(threads.saturating_add(guest.spent.load(Ordering::Acquire)));
     if let Some(limit) = guest.limit
         && used > limit
     {

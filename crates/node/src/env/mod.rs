@@ -18,6 +18,7 @@ pub use slot::Slot;
 use crate::event_loop::EventLoop;
 use crate::options::Options;
 use crate::tables::tables;
+use crate::worker::{Program, Worker};
 
 /// Per-isolate state, reached from any callback through [`Env::of`]. Single-threaded: interior mutability by
 /// `Cell` and `RefCell`, and no `RefCell` borrow is held while JavaScript runs.
@@ -33,6 +34,10 @@ pub struct Env {
     process: RefCell<Option<Arc<Process>>>,
     /// Held so that a guest that is still being torn down never outlives its kernel.
     kernel: RefCell<Option<Arc<Kernel>>>,
+    program: RefCell<Option<Arc<Program>>>,
+    worker: RefCell<Option<Arc<Worker>>>,
+    /// Whether the context is one for a worker thread. Decides which scripts boot it.
+    pub is_worker: Cell<bool>,
     /// Phases, pending work, handles.
     pub event_loop: EventLoop,
     /// The command line of the process, parsed.
@@ -76,6 +81,9 @@ impl Env {
             context: RefCell::default(),
             process: RefCell::default(),
             kernel: RefCell::default(),
+            program: RefCell::default(),
+            worker: RefCell::default(),
+            is_worker: Cell::new(false),
             event_loop: EventLoop::new(),
             options: RefCell::new(Options::defaults()),
             callback_depth: Cell::new(0),
@@ -132,6 +140,27 @@ impl Env {
     pub fn set_process(&self, process: Arc<Process>) {
         *self.kernel.borrow_mut() = process.kernel().ok();
         *self.process.borrow_mut() = Some(process);
+    }
+
+    /// Binds the isolate to the other threads of its process; `worker` is absent on the main thread.
+    pub fn set_threads(&self, program: Arc<Program>, worker: Option<Arc<Worker>>) {
+        *self.program.borrow_mut() = Some(program);
+        *self.worker.borrow_mut() = worker;
+    }
+
+    /// What all threads of the process share; absent where [`Env::try_process`] is.
+    pub fn program(&self) -> Option<Arc<Program>> {
+        self.program.borrow().clone()
+    }
+
+    /// The worker thread that the isolate belongs to; absent on the main thread.
+    pub fn worker(&self) -> Option<Arc<Worker>> {
+        self.worker.borrow().clone()
+    }
+
+    /// Whether the thread may run no more JavaScript: it is ending, or was told to from outside.
+    pub fn is_halted(&self, isolate: &v8::Isolate) -> bool {
+        self.stopping.get() || self.event_loop.is_aborted() || isolate.is_execution_terminating()
     }
 
     /// Stores a value that native code needs again.
@@ -193,6 +222,19 @@ impl Env {
     /// Drops every handle into the heap; the isolate is about to be disposed of.
     pub fn clear(&self) {
         self.event_loop.clear();
+        self.forget_context();
+        self.templates.borrow_mut().clear();
+        self.names.borrow_mut().clear();
+        self.symbols.borrow_mut().clear();
+        self.privates.borrow_mut().clear();
+        *self.process.borrow_mut() = None;
+        *self.kernel.borrow_mut() = None;
+        *self.program.borrow_mut() = None;
+        *self.worker.borrow_mut() = None;
+    }
+
+    /// Drops what belongs to the main context and keeps what belongs to the isolate.
+    pub fn forget_context(&self) {
         self.slots
             .borrow_mut()
             .iter_mut()
@@ -201,14 +243,8 @@ impl Env {
             .borrow_mut()
             .iter_mut()
             .for_each(|memory| *memory = None);
-        self.templates.borrow_mut().clear();
-        self.names.borrow_mut().clear();
-        self.symbols.borrow_mut().clear();
-        self.privates.borrow_mut().clear();
         self.states.borrow_mut().clear();
         *self.context.borrow_mut() = None;
-        *self.process.borrow_mut() = None;
-        *self.kernel.borrow_mut() = None;
     }
 
     /// An internalised string, made once.

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use park::LoopHandle;
 pub use run::{alive, clock_now, run, update_time};
@@ -43,7 +44,7 @@ pub struct EventLoop {
     /// Loop time, milliseconds since `Env::time_origin`, fixed within a phase (`uv_now`).
     now: Cell<f64>,
     /// Total time spent waiting, nanoseconds (`performance.eventLoopUtilization`).
-    idle_time: Cell<u64>,
+    idle_time: Arc<AtomicU64>,
     stop: Cell<bool>,
 }
 
@@ -64,9 +65,15 @@ impl EventLoop {
             timer_referenced: Cell::new(true),
             immediate_referenced: Cell::new(false),
             now: Cell::new(0.0),
-            idle_time: Cell::new(0),
+            idle_time: Arc::default(),
             stop: Cell::new(false),
         }
+    }
+
+    /// Whether the process or thread was told to end.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.shared.aborted()
     }
 
     /// A handle for other threads.
@@ -163,7 +170,13 @@ impl EventLoop {
     /// Nanoseconds spent waiting so far.
     #[must_use]
     pub fn idle_time(&self) -> u64 {
-        self.idle_time.get()
+        self.idle_time.load(Ordering::Relaxed)
+    }
+
+    /// The counter behind [`EventLoop::idle_time`], for other threads.
+    #[must_use]
+    pub fn idle_counter(&self) -> Arc<AtomicU64> {
+        self.idle_time.clone()
     }
 
     /// Ends the loop after the current callback.

@@ -96,7 +96,7 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
         let waited = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         env.event_loop
             .idle_time
-            .set(env.event_loop.idle_time.get() + waited);
+            .fetch_add(waited, std::sync::atomic::Ordering::Relaxed);
     }
     start_turn(env);
     run_platform_tasks(scope, env);

@@ -14,8 +14,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use dom_exception::dom_exception_getter;
+pub use group::Broadcasts;
 use group::Dispatched;
 pub use message::TransferData;
+pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
 use port::MessagePort;
 
 use super::Definition;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::deserialize::deserialize;
-use super::group::{Broadcasts, Dispatched, Group};
+use super::group::{Dispatched, Group};
 use super::serialize::SharedMessage;
 use crate::binding::class_template;
 use crate::env::{Env, Slot};
@@ -115,8 +115,12 @@ pub struct MessagePort {
 #[derive(Default)]
 struct OpenPorts {
     next: Cell<u64>,
-    objects: RefCell<HashMap<u64, v8::Global<v8::Object>>>,
-    broadcasts: Arc<Broadcasts>,
+    ports: RefCell<HashMap<u64, OpenPort>>,
+}
+
+struct OpenPort {
+    object: v8::Global<v8::Object>,
+    port: Rc<MessagePort>,
 }
 
 /// How many messages are handled in one go at least.
@@ -197,10 +201,12 @@ pub fn new_port<'s>(
         closed: Cell::new(false),
         referenced: Cell::new(false),
     };
-    async_wrap::wrap_async(scope, object, "MESSAGEPORT", port);
-    open.objects
-        .borrow_mut()
-        .insert(key, v8::Global::new(scope, object));
+    let port = async_wrap::wrap_async(scope, object, "MESSAGEPORT", port);
+    let open_port = OpenPort {
+        object: v8::Global::new(scope, object),
+        port,
+    };
+    open.ports.borrow_mut().insert(key, open_port);
     data.set_owner(env.event_loop.handle(), key);
     let on_init = env.symbol(scope, "oninit");
     let on_init = object.get(scope, on_init.into())?;
@@ -219,14 +225,35 @@ pub fn new_pair<'s>(
     Some((new_port(scope, first)?, new_port(scope, second)?))
 }
 
+/// One end of a new channel as an object here, the other for another thread.
+pub fn new_half_pair<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+) -> Option<(v8::Local<'s, v8::Object>, Arc<PortData>)> {
+    let (first, second) = (Arc::new(PortData::default()), Arc::new(PortData::default()));
+    Group::pair(&first, &second);
+    Some((new_port(scope, first)?, second))
+}
+
+/// Closes every port of an isolate that ends, so that their peers hear of it.
+pub fn close_all(env: &Env) {
+    let ports = env.state::<OpenPorts>().ports.take();
+    for open in ports.into_values() {
+        let data = open.port.data.borrow_mut().take();
+        if let Some(data) = data {
+            disentangle(&data);
+        }
+    }
+}
+
 /// A new port of the broadcast channel called `name`.
 pub fn new_broadcast_port<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     name: &str,
 ) -> Option<v8::Local<'s, v8::Object>> {
     let data = Arc::new(PortData::default());
-    let broadcasts = Env::of(scope).state::<OpenPorts>().broadcasts.clone();
-    broadcasts.join(name, &data);
+    if let Some(program) = Env::of(scope).program() {
+        program.broadcasts.join(name, &data);
+    }
     new_port(scope, data)
 }
 
@@ -251,12 +278,12 @@ fn on_close(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) {
         disentangle(&data);
     }
     let env = Env::of(scope);
-    let object = env
+    let open = env
         .state::<OpenPorts>()
-        .objects
+        .ports
         .borrow_mut()
         .remove(&port.key);
-    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else {
+    let Some(object) = open.map(|open| v8::Local::new(scope, open.object)) else {
         return;
     };
     let name = env.symbol(scope, "handle_onclose");
@@ -274,16 +301,15 @@ pub fn detach(scope: &mut v8::PinScope<'_, '_>, port: &Rc<MessagePort>) -> Optio
 }
 
 fn on_wake(scope: &mut v8::PinScope<'_, '_>, key: u64) {
-    let object = Env::of(scope)
-        .state::<OpenPorts>()
-        .objects
-        .borrow()
-        .get(&key)
-        .cloned();
-    let Some(object) = object.map(|object| v8::Local::new(scope, object)) else {
-        return;
+    let open = Env::of(scope).state::<OpenPorts>();
+    let found = {
+        let ports = open.ports.borrow();
+        ports.get(&key).map(|open| {
+            let object = v8::Local::new(scope, &open.object);
+            (object, open.port.clone())
+        })
     };
-    let Some(port) = wrap::unwrap::<MessagePort>(scope, object.into()) else {
+    let Some((object, port)) = found else {
         return;
     };
     if let Some(data) = port.data() {

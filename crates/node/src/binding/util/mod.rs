@@ -116,6 +116,12 @@ fn construct_shared_array_buffer(
         );
         return;
     };
+    if Env::of(scope).freeze_clocks.get() {
+        // The library's own shared memory could be had by guest code, and a counter in it is a clock.
+        let store = v8::ArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
+        rv.set(v8::ArrayBuffer::with_backing_store(scope, &store).into());
+        return;
+    }
     let store = v8::SharedArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
     rv.set(v8::SharedArrayBuffer::with_backing_store(scope, &store).into());
 }

@@ -1,0 +1,173 @@
+//! Making a worker and starting its thread (`Worker::New`, `Worker::StartThread`).
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{Child, Children, WorkerHandle, limits_of};
+use crate::async_wrap;
+use crate::binding::messaging::{PortData, new_half_pair};
+use crate::convert;
+use crate::env::Env;
+use crate::exception::{self, ErrorKind, string};
+use crate::options::Options;
+use crate::process_env::{self, Variables};
+use crate::worker::{self, Start, Worker};
+use crate::wrap;
+
+/// What the thread will get.
+pub(in crate::binding) struct Prepared {
+    options: Options,
+    variables: Arc<Variables>,
+    port: Arc<PortData>,
+}
+
+/// `new Worker(url, env, execArgv, resourceLimits, trackUnmanagedFds, isInternal, name)`. `env` is null for a copy of
+/// the parent's, undefined for the parent's own.
+pub(super) fn new_worker<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    _rv: v8::ReturnValue<'s, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let Some(program) = env.program().filter(|_| !args.new_target().is_undefined()) else {
+        exception::throw(
+            scope,
+            ErrorKind::TypeError,
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            "Class constructor Worker cannot be invoked without `new`",
+        );
+        return;
+    };
+    let Some(variables) = variables(scope, args.get(1)) else {
+        return;
+    };
+    let options = match options(scope, args.get(2)) {
+        Ok(options) => options,
+        Err(invalid) => {
+            let invalid: Vec<v8::Local<v8::Value>> = invalid
+                .iter()
+                .map(|text| string(scope, text).into())
+                .collect();
+            let invalid = v8::Array::new_with_elements(scope, &invalid).into();
+            convert::set(scope, args.this(), "invalidExecArgv", invalid);
+            return;
+        }
+    };
+    let Some((port, other)) = new_half_pair(scope) else {
+        return;
+    };
+    let name = args.get(6).to_rust_string_lossy(scope);
+    let limits = limits_of(args.get(3));
+    let worker = Worker::new(program.next_id(), name, args.get(5).is_true(), limits);
+    let handle = WorkerHandle {
+        worker: worker.clone(),
+        start: RefCell::new(Some(Prepared {
+            options,
+            variables,
+            port: other,
+        })),
+        referenced: Cell::new(true),
+        running: Cell::new(false),
+    };
+    let object = args.this();
+    async_wrap::wrap_async(scope, object, "WORKER", handle);
+    let id = v8::Integer::new_from_unsigned(scope, worker.id).into();
+    convert::set(scope, object, "threadId", id);
+    let name = string(scope, &worker.name).into();
+    convert::set(scope, object, "threadName", name);
+    convert::set(scope, object, "messagePort", port.into());
+}
+
+fn variables<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    value: v8::Local<'s, v8::Value>,
+) -> Option<Arc<Variables>> {
+    let env = Env::of(scope);
+    let own = process_env::environment(&env).shared();
+    if value.is_undefined() {
+        return Some(own);
+    }
+    let Ok(object) = v8::Local::<v8::Object>::try_from(value) else {
+        let copy = own.lock().clone();
+        return Some(Arc::new(Variables::new(copy)));
+    };
+    let mut variables = IndexMap::new();
+    let names = object.get_own_property_names(scope, v8::GetPropertyNamesArgs::default())?;
+    for index in 0..names.length() {
+        let name = names.get_index(scope, index)?;
+        let value = object.get(scope, name)?.to_string(scope)?;
+        variables.insert(
+            name.to_rust_string_lossy(scope),
+            value.to_rust_string_lossy(scope),
+        );
+    }
+    Some(Arc::new(Variables::new(variables)))
+}
+
+/// The options in `execArgv`, or the parent's; `Err` with what is not allowed.
+fn options<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    exec_argv: v8::Local<'s, v8::Value>,
+) -> Result<Options, Vec<String>> {
+    let Ok(list) = v8::Local::<v8::Array>::try_from(exec_argv) else {
+        let mut options = Env::of(scope).options.borrow().clone();
+        options.script = Vec::new();
+        return Ok(options);
+    };
+    let arguments: Vec<String> = (0..list.length())
+        .filter_map(|index| list.get_index(scope, index))
+        .map(|argument| argument.to_rust_string_lossy(scope))
+        .collect();
+    worker::parse_exec_argv(&arguments)
+}
+
+/// Starts the thread; throws where that is not possible.
+pub(super) fn start_thread(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let env = Env::of(scope);
+    let object = args.this();
+    let Some(handle) = wrap::unwrap::<WorkerHandle>(scope, object.into()) else {
+        return;
+    };
+    let (Some(prepared), Some(program)) = (handle.start.take(), env.program()) else {
+        return;
+    };
+    let started = worker::start(Start {
+        worker: handle.worker.clone(),
+        program,
+        process: env.process(),
+        options: prepared.options,
+        variables: prepared.variables,
+        port: prepared.port,
+        parent: env.event_loop.handle(),
+    });
+    if let Err(reason) = started {
+        let message = format!("Worker initialization failure: {reason}");
+        exception::throw(scope, ErrorKind::Error, "ERR_WORKER_INIT_FAILED", &message);
+        return;
+    }
+    remember(scope, &env, object, handle);
+}
+
+fn remember(
+    scope: &mut v8::PinScope<'_, '_>,
+    env: &Env,
+    object: v8::Local<'_, v8::Object>,
+    handle: Rc<WorkerHandle>,
+) {
+    handle.running.set(true);
+    if handle.referenced.get() {
+        env.event_loop.add_reference();
+    }
+    let children = env.state::<Children>();
+    children.running.borrow_mut().push(Child {
+        object: v8::Global::new(scope, object),
+        handle,
+    });
+}

@@ -1,0 +1,235 @@
+//! Worker threads: further isolates of one guest process, a thread each. Follows Node's `src/node_worker.cc`.
+//!
+//! A [`Worker`] is what the thread and its parent share; the parent's JavaScript object is in `binding/worker`.
+//! `docs/design/workers.md` says what ends a worker and who owns it.
+
+mod limits;
+mod options;
+mod program;
+mod thread;
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+
+pub use limits::{COUNT as LIMIT_COUNT, ResourceLimits};
+pub use options::parse as parse_exec_argv;
+pub use program::Program;
+pub use thread::{Start, end_children, start};
+
+use crate::binding::process_methods::monotonic_nanoseconds;
+use crate::engine::Watched;
+use crate::env::Env;
+use crate::event_loop::LoopHandle;
+
+/// What runs on a worker's thread between two steps of its JavaScript; it must not run JavaScript itself.
+type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
+
+/// Why a worker ended, besides its exit code: a key of the library's error codes and a message.
+pub type Failure = (&'static str, String);
+
+/// What a thread and its parent share.
+pub struct Worker {
+    /// `threadId`.
+    pub id: u32,
+    /// `threadName`.
+    pub name: String,
+    /// Whether it runs a module of the library (the loader's hooks) and no program of the guest's.
+    pub internal: bool,
+    limits: Mutex<ResourceLimits>,
+    state: Mutex<State>,
+    ended: Condvar,
+    /// Start of the event loop by the kernel's monotonic clock, nanoseconds; zero before.
+    loop_start: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    stopped: bool,
+    ended: bool,
+    exit_code: i32,
+    failure: Option<Failure>,
+    running: Option<Running>,
+    interrupts: VecDeque<Interrupt>,
+}
+
+/// How a running thread is reached.
+struct Running {
+    isolate: v8::IsolateHandle,
+    event_loop: LoopHandle,
+    idle_time: Arc<AtomicU64>,
+    watched: Arc<Watched>,
+}
+
+impl Running {
+    fn stop(&self) {
+        self.event_loop.abort();
+        self.isolate.terminate_execution();
+    }
+}
+
+impl Worker {
+    /// A worker that has not started.
+    pub fn new(id: u32, name: String, internal: bool, limits: ResourceLimits) -> Arc<Worker> {
+        Arc::new(Worker {
+            id,
+            name,
+            internal,
+            limits: Mutex::new(limits),
+            state: Mutex::default(),
+            ended: Condvar::new(),
+            loop_start: AtomicU64::new(0),
+        })
+    }
+
+    /// The limits; what was not asked for is filled in once the thread runs.
+    pub fn limits(&self) -> ResourceLimits {
+        *self.limits.lock()
+    }
+
+    /// Ends the thread (`Worker::Exit`): running JavaScript is terminated and waits end. A worker that does not run yet
+    /// will not.
+    pub fn exit(&self, code: i32, failure: Option<Failure>) {
+        let mut state = self.state.lock();
+        if failure.is_some() {
+            state.failure = failure;
+        }
+        state.stopped = true;
+        if let Some(running) = &state.running {
+            running.watched.stopped();
+            running.stop();
+            state.exit_code = code;
+        }
+    }
+
+    /// As `worker.terminate()`.
+    pub fn exit_terminated(&self) {
+        self.exit(1, None);
+    }
+
+    /// Ends the thread because its process ends: a thread that does not obey ends the operating system process.
+    pub fn kill(&self) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        if let Some(running) = &state.running {
+            running.watched.killed();
+            running.stop();
+            state.exit_code = 1;
+        }
+    }
+
+    /// Makes the calling thread known; false if the worker was stopped before it ran.
+    fn attach(&self, running: Running) -> bool {
+        let mut state = self.state.lock();
+        let go = !state.stopped;
+        if go {
+            state.running = Some(running);
+        }
+        go
+    }
+
+    /// The thread runs no JavaScript any more.
+    fn detach(&self) {
+        let mut state = self.state.lock();
+        state.running = None;
+        let interrupts = std::mem::take(&mut state.interrupts);
+        drop(state);
+        // Whoever waits for their results hears that there are none.
+        drop(interrupts);
+    }
+
+    /// Sets the exit code of a thread that ends by itself, unless it was stopped with another.
+    pub fn set_exit_code(&self, code: i32) {
+        let mut state = self.state.lock();
+        if !state.stopped && state.exit_code == 0 {
+            state.exit_code = code;
+        }
+    }
+
+    fn finish(&self) {
+        self.state.lock().ended = true;
+        self.ended.notify_all();
+    }
+
+    /// Blocks until the thread has given everything back.
+    pub fn wait(&self) {
+        let mut state = self.state.lock();
+        while !state.ended {
+            self.ended.wait(&mut state);
+        }
+    }
+
+    /// Exit code and failure of an ended thread.
+    pub fn outcome(&self) -> (i32, Option<Failure>) {
+        let state = self.state.lock();
+        (state.exit_code, state.failure.clone())
+    }
+
+    /// Notes that the event loop starts.
+    pub fn loop_started(&self, env: &Env) {
+        self.loop_start
+            .store(monotonic_nanoseconds(env), Ordering::Release);
+    }
+
+    /// Start of the loop in nanoseconds; `None` where it does not run.
+    pub fn loop_start(&self) -> Option<u64> {
+        self.state.lock().running.as_ref()?;
+        Some(self.loop_start.load(Ordering::Acquire)).filter(|start| *start > 0)
+    }
+
+    /// How long the loop has waited so far, nanoseconds.
+    pub fn idle_time(&self) -> u64 {
+        let state = self.state.lock();
+        let running = state.running.as_ref();
+        running.map_or(0, |running| running.idle_time.load(Ordering::Relaxed))
+    }
+
+    /// Runs `work` on the thread soon, also in the middle of a loop of its JavaScript; false if it does not run.
+    pub fn interrupt(&self, work: Interrupt) -> bool {
+        let mut state = self.state.lock();
+        let Some(running) = &state.running else {
+            return false;
+        };
+        running.event_loop.post(run_interrupts);
+        running
+            .isolate
+            .request_interrupt(on_interrupt, std::ptr::null_mut());
+        state.interrupts.push_back(work);
+        true
+    }
+}
+
+fn run_interrupts(scope: &mut v8::PinScope<'_, '_>) {
+    let Some(worker) = Env::of(scope).worker() else {
+        return;
+    };
+    loop {
+        let work = worker.state.lock().interrupts.pop_front();
+        let Some(work) = work else { return };
+        work(scope);
+    }
+}
+
+unsafe extern "C" fn on_interrupt(mut isolate: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 passes the isolate that runs on this thread, and nothing else uses it during the call.
+    let isolate = unsafe { v8::Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) };
+    v8::scope!(let scope, isolate);
+    let context = Env::of(scope).context(scope);
+    let scope = &mut v8::ContextScope::new(scope, context);
+    run_interrupts(scope);
+}
+
+/// Called by V8 when a worker's heap reaches its limit: ends the worker, and its parent hears why.
+///
+/// # Safety
+/// `data` is the address of a [`Worker`] that outlives the isolate.
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: the registrant holds the worker until the isolate is gone.
+    let worker = unsafe { &*data.cast::<Worker>() };
+    let message = "JS heap out of memory".to_owned();
+    worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
+    current.saturating_add(crate::isolate::HEAP_HEADROOM)
+}
