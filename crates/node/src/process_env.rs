@@ -262,12 +262,7 @@ fn enumerator<'s>(
     mut rv: v8::ReturnValue<'_, v8::Array>,
 ) {
     let env = Env::of(scope);
-    let names: Vec<String> = environment(&env)
-        .shared()
-        .lock()
-        .keys()
-        .cloned()
-        .collect();
+    let names: Vec<String> = environment(&env).shared().lock().keys().cloned().collect();
     let names: Vec<v8::Local<v8::Value>> = names
         .iter()
         .map(|name| exception::string(scope, name).into())

@@ -221,11 +221,7 @@ fn granted(scope: &mut v8::PinScope<'_, '_>, id: u64) {
     let lock = v8::Object::new(scope);
     let name = string(scope, &name).into();
     convert::set(scope, lock, "name", name);
-    let mode = if exclusive {
-        "exclusive"
-    } else {
-        "shared"
-    };
+    let mode = if exclusive { "exclusive" } else { "shared" };
     let mode = string(scope, mode).into();
     convert::set(scope, lock, "mode", mode);
     call(scope, id, lock.into());
@@ -366,10 +362,7 @@ fn query(
     rv.set(resolver.get_promise(scope).into());
 }
 
-fn describe<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    entries: &[Entry],
-) -> v8::Local<'s, v8::Value> {
+fn describe<'s>(scope: &mut v8::PinScope<'s, '_>, entries: &[Entry]) -> v8::Local<'s, v8::Value> {
     let mut items: Vec<v8::Local<v8::Value>> = Vec::with_capacity(entries.len());
     for entry in entries {
         let item = v8::Object::new(scope);

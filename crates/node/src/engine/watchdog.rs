@@ -102,7 +102,9 @@ impl Watchdog {
                 for guest in &current {
                     // All threads of a guest count together.
                     let threads = current.iter().filter(|other| other.is_thread_of(guest));
-                    let used = threads.map(|thread| thread.used.load(Ordering::Relaxed)).sum();
+                    let used = threads
+                        .map(|thread| thread.used.load(Ordering::Relaxed))
+                        .sum();
                     check(guest, used, &*events);
                 }
             }

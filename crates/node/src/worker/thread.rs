@@ -110,7 +110,9 @@ fn run(start: Start) {
     owned.remove_near_heap_limit_callback(near_heap_limit, heap_limit);
     owned.add_near_heap_limit_callback(near_heap_limit, data);
 
-    let watched = program.engine.watch(&start.process, handle.clone(), &program);
+    let watched = program
+        .engine
+        .watch(&start.process, handle.clone(), &program);
     let running = Running {
         isolate: handle,
         event_loop: env.event_loop.handle(),

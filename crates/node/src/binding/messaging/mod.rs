@@ -17,8 +17,8 @@ pub use dom_exception::dom_exception_getter;
 pub use group::Broadcasts;
 use group::Dispatched;
 pub use message::TransferData;
-pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
 use port::MessagePort;
+pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
 
 use super::Definition;
 use crate::binding::contextify::context_of;

@@ -14,8 +14,8 @@ use crate::callback_scope;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
-use crate::wrap;
 use crate::worker::{LIMIT_COUNT, ResourceLimits, Worker};
+use crate::wrap;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
