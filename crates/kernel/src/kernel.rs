@@ -3,6 +3,7 @@
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, Timespec};
+use crate::abi::termios::Winsize;
 use crate::clock::{Clock, VirtualClock};
 use crate::errno::{Errno, Result};
 use crate::fs::anon::{AnonFs, AnonInode};
@@ -14,13 +15,14 @@ use crate::pipe::Pipe;
 use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable, Row};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
+use crate::tty::TtyTable;
 use crate::vfs::{
     At, Caller, Credentials, File, FileDescription, FileSystem, LastLink, Mount, MountFlags,
-    NewInodeKind, OpenPath, Ownership, Vfs, VirtualDentry,
+    NewInodeKind, OpenPath, OpenRequest, Ownership, Vfs, VirtualDentry,
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// What a kernel is made with.
 #[derive(Clone)]
@@ -66,6 +68,8 @@ pub struct ResourceCounts {
     pub pipes: usize,
     /// Sockets made by guests.
     pub sockets: usize,
+    /// Pseudoterminals.
+    pub ptys: usize,
     /// Inotify instances.
     pub inotify_instances: usize,
     /// Bytes that files hold, in whole 4 KiB blocks.
@@ -82,6 +86,7 @@ pub struct Kernel {
     pub(crate) binfmts: RwLock<Vec<Arc<dyn Binfmt>>>,
     pub(crate) config: KernelConfig,
     tmpfs: Arc<Tmpfs>,
+    ttys: Arc<TtyTable>,
     anon: Arc<Mount>,
     next_anon_ino: AtomicU64,
     booted: Timespec,
@@ -108,14 +113,16 @@ impl Kernel {
             root.clone(),
             config.clock.clone(),
             config.limits.clone(),
-            ledger,
+            ledger.clone(),
         ));
+        let ttys = TtyTable::new(config.limits.max_ptys, ledger, config.clock.clone());
         let kernel = Arc::new(Kernel {
             vfs,
             trace: Arc::default(),
             table: Mutex::default(),
             binfmts: RwLock::default(),
             tmpfs,
+            ttys,
             anon: Mount::new_root(Arc::new(AnonFs), "pipefs"),
             next_anon_ino: AtomicU64::new(1),
             booted: config.clock.monotonic(),
@@ -141,6 +148,8 @@ impl Kernel {
         let init = kernel.table.lock().row(Pid::INIT)?.process.clone();
         let set = (kernel.init.set(init), kernel.file_agent.set(agent));
         debug_assert!(set.0.is_ok() && set.1.is_ok(), "boot sets them once");
+        let sink: Weak<Kernel> = Arc::downgrade(&kernel);
+        kernel.ttys.connect(sink);
         rootfs::populate(&kernel)?;
         Ok(kernel)
     }
@@ -187,6 +196,29 @@ impl Kernel {
     /// None at present.
     pub fn pipe(&self) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
         Ok(self.make_pipe(Credentials::user(rootfs::USER_ID), OpenFlags::empty(), None))
+    }
+
+    /// Makes a pseudoterminal for the embedder: master and slave, open and unlocked.
+    ///
+    /// # Errors
+    /// - `ENOSPC`: there are as many as allowed.
+    pub fn open_pty(
+        &self,
+        winsize: Winsize,
+    ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
+        let mut at = self.root_at();
+        at.caller = self.file_agent().caller();
+        let request = OpenRequest {
+            flags: OpenFlags::O_RDWR | OpenFlags::O_NOCTTY,
+            mode: 0,
+        };
+        let master = self.vfs.open(&at, b"/dev/ptmx", request)?;
+        let pty = master.terminal().ok_or(Errno::ENODEV)?.pty().clone();
+        pty.unlock();
+        pty.set_winsize(winsize);
+        let path = format!("/dev/pts/{}", pty.index());
+        let slave = self.vfs.open(&at, path.as_bytes(), request)?;
+        Ok((master, slave))
     }
 
     /// Makes a pipe that counts against the guests' limit.
@@ -331,6 +363,7 @@ impl Kernel {
             fds,
             pipes: self.vfs.pipes.load(Ordering::Relaxed),
             sockets: self.vfs.sockets.load(Ordering::Relaxed),
+            ptys: self.ttys.count(),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),
             inodes: self.tmpfs.used_inodes(),
@@ -384,6 +417,10 @@ impl Kernel {
         }
     }
 
+    pub(crate) fn ttys(&self) -> &Arc<TtyTable> {
+        &self.ttys
+    }
+
     pub(crate) fn tmpfs(&self) -> &Arc<Tmpfs> {
         &self.tmpfs
     }
@@ -434,7 +471,7 @@ impl Kernel {
     pub fn import_filesystem(&self, bytes: &[u8]) -> Result<()> {
         let root = &self.vfs.root;
         let mut mounted = Vec::new();
-        for mount in root.mount.children() {
+        for mount in self.vfs.mounts() {
             if let Some((parent, inode)) = mount.covered() {
                 let path = self.vfs.path_of_dir(
                     root,
@@ -450,11 +487,13 @@ impl Kernel {
         root.mount.detach_children();
         let at = self.root_at();
         for (path, mount) in mounted {
-            match self.vfs.make(&at, &path, NewInodeKind::Directory, 0o755) {
-                Ok(()) | Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(errno),
-            }
-            let dir = at.find(&path, LastLink::Follow)?;
+            let dir = match at.find(&path, LastLink::Follow) {
+                Err(Errno::ENOENT) => {
+                    self.vfs.make(&at, &path, NewInodeKind::Directory, 0o755)?;
+                    at.find(&path, LastLink::Follow)?
+                }
+                found => found?,
+            };
             Mount::attach(&dir, mount.fs().clone(), mount.source(), mount.flags())?;
         }
         Ok(())

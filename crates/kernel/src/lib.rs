@@ -7,16 +7,16 @@
 //! ([`Binfmt`]).
 //!
 //! # Layers
-//! Each uses those left of it: `abi, errno` ← `wait_queue, clock` ← `vfs` ← `fs, pipe` ← `process` ←
+//! Each uses those left of it: `abi, errno` ← `wait_queue, clock` ← `vfs` ← `fs, pipe, tty` ← `process` ←
 //! `syscalls`.
 //!
 //! # Locking
 //! From outside in; whoever holds one may take those below it, never one above:
-//! 1. process table
+//! 1. process table, table of pseudoterminals
 //! 2. per process: descriptors, file system context, image, limits, signals (leaves, one at a time)
 //! 3. per open file: offset
 //! 4. per file system: namespace (tmpfs), then directory entries, file data, attributes
-//! 5. per pipe: state
+//! 5. per pipe, per pseudoterminal: state
 //! 6. inotify: watchers of an inode, then the instance
 //! 7. wait queues
 //!
@@ -42,6 +42,7 @@ pub mod process;
 pub mod random;
 pub mod syscalls;
 pub mod trace;
+pub mod tty;
 pub mod vfs;
 pub mod wait_queue;
 
@@ -51,6 +52,10 @@ pub use abi::poll::PollEvents;
 pub use abi::resource::{Resource, Rlimit};
 pub use abi::signal::{Disposition, Signal};
 pub use abi::stat::{DirEntry, FileKind, SetTime, Stat, StatFs, Timespec};
+pub use abi::termios::{
+    ControlFlags, InputFlags, LocalFlags, OutputFlags, TcflowAction, TcflushQueue, TcsetAction,
+    Termios, Winsize,
+};
 pub use abi::wait::{ExitStatus, WaitFlags};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
@@ -62,5 +67,6 @@ pub use process::{
 };
 pub use random::{RandomSource, SeededRandom};
 pub use trace::{SyscallEvent, Tracer};
+pub use tty::Terminal;
 pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};
 pub use wait_queue::WaitQueue;

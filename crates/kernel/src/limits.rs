@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_pipes: usize,
     /// Sockets made by guests; the two of a pair count as one.
     pub max_sockets: usize,
+    /// Pseudoterminals.
+    pub max_ptys: usize,
     /// Bytes all files may hold, in whole 4 KiB blocks.
     pub max_filesystem_bytes: u64,
     /// Inodes.
@@ -40,6 +42,7 @@ impl Default for Limits {
             max_open_fds: 256,
             max_pipes: 128,
             max_sockets: 256,
+            max_ptys: 16,
             max_filesystem_bytes: 64 << 20,
             max_inodes: 16384,
             max_file_bytes: 32 << 20,

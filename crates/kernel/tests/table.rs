@@ -114,6 +114,38 @@ fn processes(machine: &Machine, guest: &Process) {
     ready(poll(|cx| guest.poll_wait4(-1, WaitFlags::empty(), cx))).unwrap();
 }
 
+fn terminals(machine: &Machine) {
+    let guest = machine
+        .kernel
+        .spawn(SpawnOptions {
+            setsid: true,
+            ..command()
+        })
+        .unwrap();
+    let master = guest.open(b"/dev/ptmx", OpenFlags::O_RDWR, 0).unwrap();
+    guest.unlockpt(master).unwrap();
+    let path = guest.ptsname(master).unwrap();
+    let flags = OpenFlags::O_RDWR | OpenFlags::O_NOCTTY;
+    let tty = guest.open(&path, flags, 0).unwrap();
+    guest.tiocsctty(tty).unwrap();
+    assert!(guest.isatty(tty));
+    guest.ttyname(tty).unwrap();
+    let termios = guest.tcgetattr(tty).unwrap();
+    guest
+        .tcsetattr(tty, TcsetAction::TCSADRAIN, &termios)
+        .unwrap();
+    guest.tcflush(tty, TcflushQueue::TCIOFLUSH).unwrap();
+    guest.tcflow(tty, TcflowAction::TCOON).unwrap();
+    guest.tcdrain(tty).unwrap();
+    guest.tcsendbreak(tty, 0).unwrap();
+    guest.tcgetpgrp(tty).unwrap();
+    guest.tcsetpgrp(tty, guest.pid().raw()).unwrap();
+    guest.tcgetsid(tty).unwrap();
+    let winsize = guest.tiocgwinsz(tty).unwrap();
+    guest.tiocswinsz(tty, winsize).unwrap();
+    guest.tiocnotty(tty).unwrap();
+}
+
 #[test]
 fn every_row_is_exercised_and_traced() {
     let machine = machine();
@@ -123,6 +155,7 @@ fn every_row_is_exercised_and_traced() {
     files(&guest);
     paths(&guest);
     processes(&machine, &guest);
+    terminals(&machine);
     machine.kernel.set_tracer(None);
     guest.getcwd().unwrap();
     let rows: BTreeSet<&str> = TABLE.iter().map(|row| row.name).collect();

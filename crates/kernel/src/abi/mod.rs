@@ -6,4 +6,5 @@ pub mod poll;
 pub mod resource;
 pub mod signal;
 pub mod stat;
+pub mod termios;
 pub mod wait;

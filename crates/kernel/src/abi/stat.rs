@@ -51,6 +51,16 @@ impl Timespec {
     pub const fn new(sec: i64, nsec: u32) -> Timespec {
         Timespec { sec, nsec }
     }
+
+    /// This time and `ms` milliseconds.
+    pub const fn plus_ms(self, ms: u64) -> Timespec {
+        let nsec = self.nsec as u64 + ms % 1000 * 1_000_000;
+        let carry = nsec / 1_000_000_000;
+        Timespec {
+            sec: self.sec + (ms / 1000 + carry) as i64,
+            nsec: (nsec % 1_000_000_000) as u32,
+        }
+    }
 }
 
 /// One of the two times that `utimensat(2)` sets.

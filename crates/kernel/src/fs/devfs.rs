@@ -6,6 +6,7 @@ use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind, Stat, StatFs, Timespec};
 use crate::errno::{Errno, Result};
 use crate::random::RandomSource;
+use crate::tty::{MasterEnd, SlaveEnd, TtyTable};
 use crate::vfs::{Caller, DirCursor, File, FileSystem, Inode, Ownership, SetAttributes};
 use std::sync::Arc;
 
@@ -19,11 +20,14 @@ enum Device {
     Full,
     Random,
     Tty,
+    Ptmx,
 }
 
 enum Node {
     Device(Device, u64),
     Link(&'static str),
+    /// Empty directory that another file system covers.
+    MountPoint,
 }
 
 /// Name, and what it is; the inode number is the position plus two. Device numbers are major 1 or 5,
@@ -35,6 +39,8 @@ const NODES: &[(&str, Node)] = &[
     ("random", Node::Device(Device::Random, 0x108)),
     ("urandom", Node::Device(Device::Random, 0x109)),
     ("tty", Node::Device(Device::Tty, 0x500)),
+    ("ptmx", Node::Device(Device::Ptmx, 0x502)),
+    ("pts", Node::MountPoint),
     ("fd", Node::Link("/proc/self/fd")),
     ("stdin", Node::Link("/proc/self/fd/0")),
     ("stdout", Node::Link("/proc/self/fd/1")),
@@ -44,13 +50,22 @@ const NODES: &[(&str, Node)] = &[
 /// The device file system.
 pub struct Devfs {
     random: Arc<dyn RandomSource>,
+    ttys: Arc<TtyTable>,
     booted: Timespec,
 }
 
 impl Devfs {
     /// Makes the file system; its files date from `booted`.
-    pub fn new(random: Arc<dyn RandomSource>, booted: Timespec) -> Arc<Devfs> {
-        Arc::new(Devfs { random, booted })
+    pub(crate) fn new(
+        random: Arc<dyn RandomSource>,
+        ttys: Arc<TtyTable>,
+        booted: Timespec,
+    ) -> Arc<Devfs> {
+        Arc::new(Devfs {
+            random,
+            ttys,
+            booted,
+        })
     }
 }
 
@@ -63,6 +78,7 @@ impl FileSystem for Devfs {
         Arc::new(DevInode {
             index: None,
             random: self.random.clone(),
+            ttys: self.ttys.clone(),
             booted: self.booted,
         })
     }
@@ -81,6 +97,7 @@ impl FileSystem for Devfs {
 struct DevInode {
     index: Option<usize>,
     random: Arc<dyn RandomSource>,
+    ttys: Arc<TtyTable>,
     booted: Timespec,
 }
 
@@ -94,7 +111,7 @@ impl DevInode {
 
 fn kind_of(node: Option<&Node>) -> FileKind {
     match node {
-        None => FileKind::Directory,
+        None | Some(Node::MountPoint) => FileKind::Directory,
         Some(Node::Device(..)) => FileKind::CharDevice,
         Some(Node::Link(_)) => FileKind::Symlink,
     }
@@ -111,7 +128,7 @@ impl Inode for DevInode {
 
     fn ownership(&self) -> Ownership {
         let mode = match self.node() {
-            None => 0o755,
+            None | Some(Node::MountPoint) => 0o755,
             Some(Node::Device(..)) => 0o666,
             Some(Node::Link(_)) => 0o777,
         };
@@ -124,7 +141,11 @@ impl Inode for DevInode {
             dev: dev::DEVFS,
             ino: self.ino(),
             mode: self.kind().mode() | owner.mode,
-            nlink: if self.index.is_none() { 2 } else { 1 },
+            nlink: if self.kind() == FileKind::Directory {
+                2
+            } else {
+                1
+            },
             rdev: if let Some(Node::Device(_, number)) = self.node() {
                 *number
             } else {
@@ -149,8 +170,10 @@ impl Inode for DevInode {
     }
 
     fn lookup(&self, name: &[u8], _caller: &Caller) -> Result<Arc<dyn Inode>> {
-        if self.index.is_some() {
-            return Err(Errno::ENOTDIR);
+        match self.node() {
+            None => {}
+            Some(Node::MountPoint) => return Err(Errno::ENOENT),
+            Some(_) => return Err(Errno::ENOTDIR),
         }
         let index = NODES
             .iter()
@@ -159,6 +182,7 @@ impl Inode for DevInode {
         Ok(Arc::new(DevInode {
             index: Some(index),
             random: self.random.clone(),
+            ttys: self.ttys.clone(),
             booted: self.booted,
         }))
     }
@@ -171,8 +195,10 @@ impl Inode for DevInode {
     }
 
     fn read_dir(&self, position: u64, max: usize, _caller: &Caller) -> Result<Vec<DirCursor>> {
-        if self.index.is_some() {
-            return Err(Errno::ENOTDIR);
+        match self.node() {
+            None => {}
+            Some(Node::MountPoint) => return Ok(Vec::new()),
+            Some(_) => return Err(Errno::ENOTDIR),
         }
         let skip = usize::try_from(position).unwrap_or(usize::MAX);
         let following = NODES.iter().enumerate().skip(skip).take(max);
@@ -187,10 +213,29 @@ impl Inode for DevInode {
         Ok(cursors.collect())
     }
 
-    fn open(self: Arc<Self>, _flags: OpenFlags, _caller: &Caller) -> Result<Option<Arc<dyn File>>> {
+    fn parent(&self) -> Option<(Arc<dyn Inode>, Vec<u8>)> {
+        let index = self.index?;
+        let root = DevInode {
+            index: None,
+            random: self.random.clone(),
+            ttys: self.ttys.clone(),
+            booted: self.booted,
+        };
+        Some((Arc::new(root), NODES[index].0.as_bytes().to_vec()))
+    }
+
+    fn open(self: Arc<Self>, _flags: OpenFlags, caller: &Caller) -> Result<Option<Arc<dyn File>>> {
         match self.node() {
-            // No process has a controlling terminal.
-            Some(Node::Device(Device::Tty, _)) => Err(Errno::ENXIO),
+            Some(Node::Device(Device::Tty, _)) => {
+                let sink = self.ttys.sink().ok_or(Errno::ENXIO)?;
+                let sid = sink.session_of(caller.pid).ok_or(Errno::ENXIO)?;
+                let pty = self.ttys.of_session(sid).ok_or(Errno::ENXIO)?;
+                Ok(Some(Arc::new(SlaveEnd::open(pty)?)))
+            }
+            Some(Node::Device(Device::Ptmx, _)) => {
+                let pty = self.ttys.create(caller.credentials.uid)?;
+                Ok(Some(Arc::new(MasterEnd::new(pty))))
+            }
             Some(Node::Device(device, _)) => Ok(Some(Arc::new(DeviceFile {
                 device: *device,
                 random: self.random.clone(),
@@ -216,7 +261,7 @@ impl File for DeviceFile {
             Device::Null => return Ok(0),
             Device::Zero | Device::Full => buf.fill(0),
             Device::Random => self.random.fill(buf),
-            Device::Tty => return Err(Errno::EIO),
+            Device::Tty | Device::Ptmx => return Err(Errno::EIO),
         }
         Ok(buf.len())
     }
@@ -224,7 +269,7 @@ impl File for DeviceFile {
     fn write_at(&self, _offset: u64, buf: &[u8]) -> Result<usize> {
         match self.device {
             Device::Full => Err(Errno::ENOSPC),
-            Device::Tty => Err(Errno::EIO),
+            Device::Tty | Device::Ptmx => Err(Errno::EIO),
             Device::Null | Device::Zero | Device::Random => Ok(buf.len()),
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod anon;
 pub mod devfs;
+pub(crate) mod devpts;
 pub mod procfs;
 pub(crate) mod rootfs;
 pub mod tmpfs;
@@ -12,4 +13,5 @@ pub(crate) mod dev {
     pub const DEVFS: u64 = 2;
     pub const PROCFS: u64 = 3;
     pub const PIPEFS: u64 = 4;
+    pub const DEVPTS: u64 = 5;
 }

@@ -1,6 +1,7 @@
 //! The tree that a Linux program expects (`hier(7)`).
 
 use super::devfs::Devfs;
+use super::devpts::Devpts;
 use super::procfs::Procfs;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::FileKind;
@@ -53,13 +54,24 @@ const FILES: &[(&str, &str)] = &[
         "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n\
          nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     ),
-    ("/etc/group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"),
+    (
+        "/etc/group",
+        "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
+    ),
     ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
     (
         "/etc/nsswitch.conf",
         "passwd: files\ngroup: files\nhosts: files dns\n",
     ),
-    ("/etc/shells", "/bin/sh\n"),
+    ("/etc/shells", "/bin/sh\n/bin/bash\n"),
+    (
+        "/etc/profile",
+        "# Read by login shells.\nexport PATH=\"${PATH:-/usr/local/bin:/usr/bin:/bin}\"\n\
+         if [ -d /etc/profile.d ]; then\n  for script in /etc/profile.d/*.sh; do\n\
+         \x20   [ -r \"$script\" ] && . \"$script\"\n  done\n  unset script\nfi\n",
+    ),
+    ("/etc/protocols", include_str!("etc/protocols")),
+    ("/etc/services", include_str!("etc/services")),
     (
         "/usr/lib/os-release",
         "NAME=\"secure-exec\"\nID=secure-exec\nID_LIKE=linux\nPRETTY_NAME=\"secure-exec\"\nVERSION_ID=\"1\"\n",
@@ -115,9 +127,15 @@ pub(crate) fn populate(kernel: &Arc<Kernel>) -> Result<()> {
     mount(
         kernel,
         b"/dev",
-        Devfs::new(kernel.random().clone(), kernel.clock().realtime()),
+        Devfs::new(
+            kernel.random().clone(),
+            kernel.ttys().clone(),
+            kernel.clock().realtime(),
+        ),
         "devtmpfs",
     )?;
+    let terminals = Devpts::new(kernel.ttys().clone(), kernel.clock().realtime());
+    mount(kernel, b"/dev/pts", terminals, "devpts")?;
     mount(kernel, b"/proc", Procfs::new(kernel), "proc")
 }
 

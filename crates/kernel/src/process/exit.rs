@@ -24,6 +24,8 @@ impl Process {
         }
         let closing = self.fds.lock().finish();
         drop(closing);
+        let orphaned = self.orphaned_groups();
+        let session = self.led_session();
         let parent = self.leave_table(status);
         *self.exit_status.lock() = Some(status);
         self.exited.wake_all();
@@ -35,9 +37,35 @@ impl Process {
             parent.deliver(Signal::SIGCHLD);
             parent.child_events.wake_all();
         }
+        if let Ok(kernel) = self.kernel() {
+            if let Some(session) = session {
+                kernel.ttys().leader_exited(session);
+            }
+            for group in orphaned {
+                kernel.deliver_to_group(group, Signal::SIGHUP);
+                kernel.deliver_to_group(group, Signal::SIGCONT);
+            }
+        }
         if let ExitStatus::Signaled(signal, _) = status {
             self.run_on_kill(signal);
         }
+    }
+
+    /// Stopped groups that nobody will be left to continue.
+    fn orphaned_groups(&self) -> Vec<Pid> {
+        let kernel = self.kernel();
+        kernel.map_or_else(
+            |_| Vec::new(),
+            |kernel| kernel.table.lock().groups_orphaned_by(self.pid()),
+        )
+    }
+
+    /// The session, if the process leads one.
+    fn led_session(&self) -> Option<Pid> {
+        let kernel = self.kernel().ok()?;
+        let table = kernel.table.lock();
+        let sid = table.row(self.pid()).ok()?.sid;
+        (sid == self.pid()).then_some(sid)
     }
 
     /// Turns the table's row into a zombie, or removes it if nobody will wait for it.

@@ -9,6 +9,9 @@ use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 
+/// Signals whose default action stops, and that can be handled.
+const STOP_SIGNALS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+
 /// Dispositions and pending signals of a process.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -83,7 +86,17 @@ impl Signals {
     }
 
     fn queue(&self, signal: Signal) {
-        self.state.lock().pending |= 1 << signal.raw();
+        let mut state = self.state.lock();
+        state.pending |= 1 << signal.raw();
+        // A continuation and a stop undo each other while they are pending.
+        if signal == Signal::SIGCONT {
+            for stop in STOP_SIGNALS {
+                state.pending &= !(1 << stop.raw());
+            }
+        } else if STOP_SIGNALS.contains(&signal) {
+            state.pending &= !(1 << Signal::SIGCONT.raw());
+        }
+        drop(state);
         self.arrived.wake_all();
     }
 
@@ -139,11 +152,23 @@ impl Process {
             Disposition::Handle => self.signals.queue(signal),
             Disposition::Default => match signal.default_action() {
                 DefaultAction::Ign | DefaultAction::Cont => {}
+                DefaultAction::Stop if signal != Signal::SIGSTOP && self.in_orphaned_group() => {}
                 DefaultAction::Stop => self.stop(signal),
                 DefaultAction::Term => self.terminate(ExitStatus::Signaled(signal, false)),
                 DefaultAction::Core => self.terminate(ExitStatus::Signaled(signal, true)),
             },
         }
+    }
+
+    /// Whether nobody could continue the process if the terminal stopped it.
+    fn in_orphaned_group(&self) -> bool {
+        let Ok(kernel) = self.kernel() else {
+            return true;
+        };
+        let table = kernel.table.lock();
+        table
+            .row(self.pid())
+            .is_ok_and(|row| table.orphaned(row.pgid, None))
     }
 
     fn stop(&self, signal: Signal) {
@@ -152,16 +177,10 @@ impl Process {
     }
 
     fn resume(&self) {
-        let Ok(kernel) = self.kernel() else { return };
-        let stopped = kernel
-            .table
-            .lock()
-            .row(self.pid())
-            .is_ok_and(|row| matches!(row.state, ProcessState::Stopped(_)));
-        if stopped {
-            self.change_state(ProcessState::Running, ExitStatus::Continued);
-        }
+        self.change_state(ProcessState::Running, ExitStatus::Continued);
     }
+
+    /// Stops a process that runs, or continues one that is stopped.
 
     fn change_state(&self, state: ProcessState, event: ExitStatus) {
         let Ok(kernel) = self.kernel() else { return };
@@ -170,8 +189,16 @@ impl Process {
             let Ok(row) = table.row_mut(self.pid()) else {
                 return;
             };
-            row.state = state;
             let stopped = matches!(state, ProcessState::Stopped(_));
+            let expected = match row.state {
+                ProcessState::Running => stopped,
+                ProcessState::Stopped(_) => !stopped,
+                ProcessState::Zombie(_) => false,
+            };
+            if !expected {
+                return;
+            }
+            row.state = state;
             self.stopped.store(stopped, Ordering::Release);
             row.unreported = Some(event);
             let ppid = row.ppid;

@@ -35,8 +35,11 @@ pub struct SpawnOptions {
     pub fds: Vec<(Fd, Arc<FileDescription>)>,
     /// Changes to the descriptors inherited from the parent, in order.
     pub file_actions: Vec<FileAction>,
-    /// Starts a new session.
+    /// Starts a new session. As when a session leader opens a terminal, one that a file action opens without
+    /// `O_NOCTTY` becomes the session's.
     pub setsid: bool,
+    /// Descriptor of the child whose terminal becomes the one of its new session (`login_tty(3)`).
+    pub ctty: Option<Fd>,
     /// Process group to join; 0 makes a new one.
     pub pgid: Option<i32>,
     /// Gives every signal its default action, the ignored ones too.
@@ -72,6 +75,22 @@ pub enum FileAction {
         /// Where to.
         newfd: Fd,
     },
+}
+
+/// Gives a new session its terminal.
+fn adopt_terminal(process: &Process, ctty: Option<Fd>, actions: &[FileAction]) -> Result<()> {
+    for action in actions {
+        if let FileAction::Open { fd, flags, .. } = action
+            && !flags.contains(OpenFlags::O_NOCTTY)
+            && let Ok(file) = process.file(*fd)
+        {
+            process.adopt_terminal(&file);
+        }
+    }
+    match ctty {
+        Some(fd) => process.tiocsctty(fd),
+        None => Ok(()),
+    }
 }
 
 impl Kernel {
@@ -152,6 +171,12 @@ impl Kernel {
             attachment: options.attachment,
         };
         let process = self.enter_table(parent, new, options.setsid, options.pgid)?;
+        if options.setsid
+            && let Err(errno) = adopt_terminal(&process, options.ctty, &options.file_actions)
+        {
+            self.discard(&process);
+            return Err(errno);
+        }
         if let Err(errno) = binfmt.start(process.clone(), program.image) {
             self.discard(&process);
             return Err(errno);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Highest process id; numbering starts over after it.
-const PID_MAX: i32 = 4_194_304;
+pub(crate) const PID_MAX: i32 = 4_194_304;
 
 /// State of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,6 +46,9 @@ impl Process {
                         mode: mode & !umask,
                     },
                 )?;
+                if !flags.contains(OpenFlags::O_NOCTTY) {
+                    self.adopt_terminal(&file);
+                }
                 self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
             },
         )

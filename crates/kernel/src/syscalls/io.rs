@@ -7,9 +7,11 @@ use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, S_ISGID, S_ISUID};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::{Access, Fd, Process, TerminalUse};
 use crate::vfs::{FileDescription, Inode, SetAttributes};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
+use std::sync::Arc;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_BUFFER: usize = 64 << 10;
@@ -23,8 +25,18 @@ impl Process {
     /// - `EAGAIN`: it would block.
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> Result<usize> {
         self.enter(Sysno::Read, format_args!("{fd}, {}", buf.len()), || {
-            self.file(fd)?.read(buf)
+            let file = self.file(fd)?;
+            self.use_terminal(&file, TerminalUse::Read)?;
+            file.read(buf)
         })
+    }
+
+    /// Fails with `EAGAIN` where the process was signalled instead of using its terminal.
+    fn use_terminal(&self, file: &FileDescription, purpose: TerminalUse) -> Result<()> {
+        match self.check_terminal(file, purpose)? {
+            Access::Granted => Ok(()),
+            Access::Signalled => Err(Errno::EAGAIN),
+        }
     }
 
     /// Implements `write(2)` without blocking.
@@ -37,7 +49,9 @@ impl Process {
     /// - `ENOSPC`: the quota is used up.
     pub fn write(&self, fd: Fd, buf: &[u8]) -> Result<usize> {
         self.enter(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
-            self.write_file(&*self.file(fd)?, buf)
+            let file = self.file(fd)?;
+            self.use_terminal(&file, TerminalUse::Write)?;
+            self.write_file(&file, buf)
         })
     }
 
@@ -116,6 +130,7 @@ impl Process {
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> Result<usize> {
         self.enter(Sysno::Readv, format_args!("{fd}, {}", bufs.len()), || {
             let file = self.file(fd)?;
+            self.use_terminal(&file, TerminalUse::Read)?;
             gather(
                 bufs.iter_mut().map(|buf| buf.len()).collect(),
                 |index, _| file.read(bufs[index]),
@@ -130,6 +145,7 @@ impl Process {
     pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> Result<usize> {
         self.enter(Sysno::Writev, format_args!("{fd}, {}", bufs.len()), || {
             let file = self.file(fd)?;
+            self.use_terminal(&file, TerminalUse::Write)?;
             let total: usize = bufs.iter().map(|buf| buf.len()).sum();
             let one_write = file.kind() == FileKind::Pipe && total <= crate::pipe::PIPE_BUF
                 || file.status_flags().contains(OpenFlags::O_APPEND);
@@ -186,7 +202,15 @@ impl Process {
     /// Pending until there is something to read; with `O_NONBLOCK` `EAGAIN` instead.
     pub fn poll_read(&self, fd: Fd, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
         self.enter_poll(Sysno::Read, format_args!("{fd}, {}", buf.len()), cx, |cx| {
-            self.poll_file(fd, PollEvents::POLLIN, cx, |file| file.read(buf))
+            let file = match self.terminal_for(fd, TerminalUse::Read, cx) {
+                Poll::Ready(Ok(file)) => file,
+                Poll::Ready(Err(errno)) => return Poll::Ready(Err(errno)),
+                Poll::Pending => return Poll::Pending,
+            };
+            if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
+                return Poll::Ready(file.read(buf));
+            }
+            file.poll_read(buf, cx)
         })
     }
 
@@ -201,28 +225,41 @@ impl Process {
             format_args!("{fd}, {}", buf.len()),
             cx,
             |cx| {
-                self.poll_file(fd, PollEvents::POLLOUT, cx, |file| {
-                    self.write_file(file, buf)
-                })
+                let file = match self.terminal_for(fd, TerminalUse::Write, cx) {
+                    Poll::Ready(Ok(file)) => file,
+                    Poll::Ready(Err(errno)) => return Poll::Ready(Err(errno)),
+                    Poll::Pending => return Poll::Pending,
+                };
+                let attempt = |file: &FileDescription| self.write_file(file, buf);
+                if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
+                    return Poll::Ready(attempt(&file));
+                }
+                file.poll_io(PollEvents::POLLOUT, cx, attempt)
             },
         )
     }
 
-    fn poll_file<T>(
+    /// The open file behind a descriptor, when the process may use it: a process that the terminal stops
+    /// waits for its continuation and then asks again.
+    pub(crate) fn terminal_for(
         &self,
         fd: Fd,
-        events: PollEvents,
+        purpose: TerminalUse,
         cx: &Context<'_>,
-        mut attempt: impl FnMut(&FileDescription) -> Result<T>,
-    ) -> Poll<Result<T>> {
-        let file = match self.file(fd) {
-            Ok(file) => file,
-            Err(errno) => return Poll::Ready(Err(errno)),
-        };
-        if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
-            return Poll::Ready(attempt(&file));
+    ) -> Poll<Result<Arc<FileDescription>>> {
+        let checked = self
+            .file(fd)
+            .and_then(|file| Ok((self.check_terminal(&file, purpose)?, file)));
+        match checked {
+            Ok((Access::Granted, file)) => Poll::Ready(Ok(file)),
+            Ok((Access::Signalled, _)) if self.stopped.load(Ordering::Acquire) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            // A handler runs first.
+            Ok((Access::Signalled, _)) => Poll::Ready(Err(Errno::EINTR)),
+            Err(errno) => Poll::Ready(Err(errno)),
         }
-        file.poll_io(events, cx, attempt)
     }
 
     /// Implements `poll(2)` for one descriptor.

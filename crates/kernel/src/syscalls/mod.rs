@@ -15,6 +15,7 @@ pub mod process;
 mod signal;
 mod socket;
 mod table;
+mod terminal;
 mod watch;
 
 pub(crate) use table::Sysno;

@@ -119,6 +119,25 @@ syscalls! {
         Getrandom "getrandom" Full;
         ClockGettime "clock_gettime" Partial("CLOCK_REALTIME and CLOCK_MONOTONIC");
     }
+    "terminals" {
+        Tcgetattr "tcgetattr" Partial("no speeds beyond those in `c_cflag`");
+        Tcsetattr "tcsetattr" Partial("no EXTPROC, FLUSHO or PENDIN");
+        Tcflush "tcflush" Full;
+        Tcflow "tcflow" Full;
+        Tcdrain "tcdrain" Full;
+        Tcsendbreak "tcsendbreak" Partial("a pseudoterminal has no break to send");
+        Tcgetpgrp "tcgetpgrp" Full;
+        Tcsetpgrp "tcsetpgrp" Full;
+        Tcgetsid "tcgetsid" Full;
+        Isatty "isatty" Full;
+        Ttyname "ttyname" Full;
+        Ptsname "ptsname" Full;
+        Unlockpt "unlockpt" Full;
+        Tiocgwinsz "TIOCGWINSZ" Full;
+        Tiocswinsz "TIOCSWINSZ" Full;
+        Tiocsctty "TIOCSCTTY" Partial("stealing the terminal of another session is refused to root too");
+        Tiocnotty "TIOCNOTTY" Partial("for session leaders");
+    }
     "signals" {
         Kill "kill" Partial("a stopped process goes on until it makes a call that may wait");
         Sigaction "rt_sigaction" Partial("dispositions without masks and flags");

@@ -3,8 +3,9 @@
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
+use crate::tty::Terminal;
 use core::any::Any;
-use core::task::Context;
+use core::task::{Context, Poll};
 
 /// Behaviour of one open file description. Dropping it closes the file.
 pub trait File: Any + Send + Sync {
@@ -17,6 +18,19 @@ pub trait File: Any + Send + Sync {
     /// - `EAGAIN`: it would block.
     fn read(&self, _buf: &mut [u8]) -> Result<usize> {
         Err(Errno::EINVAL)
+    }
+
+    /// Reads, waiting until there is something to read.
+    fn poll_read(&self, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        match self.read(buf) {
+            Err(Errno::EAGAIN) => {}
+            done => return Poll::Ready(done),
+        }
+        self.register(PollEvents::POLLIN, cx);
+        match self.read(buf) {
+            Err(Errno::EAGAIN) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
     }
 
     /// Writes without blocking.
@@ -60,4 +74,9 @@ pub trait File: Any + Send + Sync {
 
     /// Registers for a change of the given events.
     fn register(&self, _events: PollEvents, _cx: &Context<'_>) {}
+
+    /// Terminal behind the file, if it is one.
+    fn terminal(&self) -> Option<Terminal<'_>> {
+        None
+    }
 }

@@ -7,6 +7,7 @@ use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind, Stat};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::tty::Terminal;
 use core::fmt;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::task::{Context, Poll};
@@ -289,7 +290,23 @@ impl FileDescription {
 
     /// Reads, waiting until there is something to read.
     pub fn poll_read(&self, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        self.poll_io(PollEvents::POLLIN, cx, |this| this.read(buf))
+        let waiting = match &self.file {
+            Some(file) if !file.seekable() => file,
+            _ => return Poll::Ready(self.read(buf)),
+        };
+        if let Err(errno) = self.check_readable() {
+            return Poll::Ready(Err(errno));
+        }
+        let polled = waiting.poll_read(buf, cx);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.notify_data(InotifyMask::IN_ACCESS, count);
+        }
+        polled
+    }
+
+    /// Terminal behind the file, if it is one.
+    pub fn terminal(&self) -> Option<Terminal<'_>> {
+        self.file.as_ref().and_then(|file| file.terminal())
     }
 
     /// Writes, waiting until something can be written. Of a write beyond `PIPE_BUF` bytes a part may be taken.

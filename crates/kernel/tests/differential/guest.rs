@@ -1,7 +1,7 @@
 //! The kernel, as one guest process sees it.
 
 use super::common::{self, Machine};
-use super::script::{Attributes, System};
+use super::script::{Attributes, Settings, System};
 use secure_exec_kernel::*;
 use std::sync::Arc;
 use std::task::Poll;
@@ -246,4 +246,71 @@ impl System for Guest {
             .map(|entry| String::from_utf8(entry.name).unwrap())
             .collect())
     }
+
+    fn openpty(&mut self) -> Outcome<(i32, i32)> {
+        let flags = OpenFlags::O_RDWR | OpenFlags::O_NOCTTY | OpenFlags::O_NONBLOCK;
+        let master = raw(self.process.open(b"/dev/ptmx", flags, 0))?;
+        raw(self.process.unlockpt(master))?;
+        let path = raw(self.process.ptsname(master))?;
+        Ok((master, raw(self.process.open(&path, flags, 0))?))
+    }
+
+    fn isatty(&mut self, fd: i32) -> bool {
+        self.process.isatty(fd)
+    }
+
+    fn tcgetattr(&mut self, fd: i32) -> Outcome<Settings> {
+        let termios = raw(self.process.tcgetattr(fd))?;
+        let (iflag, oflag) = (termios.iflag.bits(), termios.oflag.bits());
+        Ok(Settings {
+            flags: [iflag, oflag, termios.cflag.bits(), termios.lflag.bits()],
+            cc: termios.cc,
+        })
+    }
+
+    fn tcsetattr(&mut self, fd: i32, flush: bool, settings: &Settings) -> Outcome<()> {
+        let [iflag, oflag, cflag, lflag] = settings.flags;
+        let termios = Termios {
+            iflag: InputFlags::from_bits_retain(iflag),
+            oflag: OutputFlags::from_bits_retain(oflag),
+            cflag: ControlFlags::from_bits_retain(cflag),
+            lflag: LocalFlags::from_bits_retain(lflag),
+            cc: settings.cc,
+        };
+        let action = if flush {
+            TcsetAction::TCSAFLUSH
+        } else {
+            TcsetAction::TCSANOW
+        };
+        raw(self.process.tcsetattr(fd, action, &termios))
+    }
+
+    fn tcflush(&mut self, fd: i32) -> Outcome<()> {
+        raw(self.process.tcflush(fd, TcflushQueue::TCIFLUSH))
+    }
+
+    fn tcflow(&mut self, fd: i32, action: i32) -> Outcome<()> {
+        let action = match action {
+            libc::TCOOFF => TcflowAction::TCOOFF,
+            libc::TCOON => TcflowAction::TCOON,
+            libc::TCIOFF => TcflowAction::TCIOFF,
+            _ => TcflowAction::TCION,
+        };
+        raw(self.process.tcflow(fd, action))
+    }
+
+    fn winsize(&mut self, fd: i32) -> Outcome<(u16, u16)> {
+        raw(self.process.tiocgwinsz(fd)).map(|size| (size.rows, size.cols))
+    }
+
+    fn set_winsize(&mut self, fd: i32, rows: u16, cols: u16) -> Outcome<()> {
+        let winsize = Winsize {
+            rows,
+            cols,
+            ..Winsize::default()
+        };
+        raw(self.process.tiocswinsz(fd, winsize))
+    }
+
+    fn settle(&mut self) {}
 }

@@ -1,6 +1,6 @@
 //! Host Linux, through libc.
 
-use super::script::{Attributes, System};
+use super::script::{Attributes, Settings, System};
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,11 +93,16 @@ macro_rules! call {
 
 pub struct Host {
     base: PathBuf,
+    /// Masters and slaves.
+    ptys: Vec<(i32, i32)>,
 }
 
 impl Host {
     pub fn new(base: PathBuf) -> Host {
-        Host { base }
+        Host {
+            base,
+            ptys: Vec::new(),
+        }
     }
 }
 
@@ -332,4 +337,97 @@ impl System for Host {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect())
     }
+
+    fn openpty(&mut self) -> Result<(i32, i32), i32> {
+        let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let master = call!(posix_openpt(flags))? as i32;
+        call!(grantpt(master))?;
+        call!(unlockpt(master))?;
+        let mut name = [0; 64];
+        call!(ptsname_r(master, name.as_mut_ptr(), name.len()))?;
+        let slave = call!(open(name.as_ptr(), flags))? as i32;
+        self.ptys.push((master, slave));
+        Ok((master, slave))
+    }
+
+    fn isatty(&mut self, fd: i32) -> bool {
+        call!(isatty(fd)) == Ok(1)
+    }
+
+    fn tcgetattr(&mut self, fd: i32) -> Result<Settings, i32> {
+        let found = termios(fd)?;
+        Ok(Settings {
+            flags: [found.c_iflag, found.c_oflag, found.c_cflag, found.c_lflag],
+            cc: found.c_cc[..19].try_into().unwrap(),
+        })
+    }
+
+    fn tcsetattr(&mut self, fd: i32, flush: bool, settings: &Settings) -> Result<(), i32> {
+        let mut wanted = termios(fd)?;
+        [
+            wanted.c_iflag,
+            wanted.c_oflag,
+            wanted.c_cflag,
+            wanted.c_lflag,
+        ] = settings.flags;
+        wanted.c_cc[..19].copy_from_slice(&settings.cc);
+        let action = if flush {
+            libc::TCSAFLUSH
+        } else {
+            libc::TCSANOW
+        };
+        call!(tcsetattr(fd, action, &raw const wanted)).map(drop)
+    }
+
+    fn tcflush(&mut self, fd: i32) -> Result<(), i32> {
+        call!(tcflush(fd, libc::TCIFLUSH)).map(drop)
+    }
+
+    fn tcflow(&mut self, fd: i32, action: i32) -> Result<(), i32> {
+        call!(tcflow(fd, action)).map(drop)
+    }
+
+    fn winsize(&mut self, fd: i32) -> Result<(u16, u16), i32> {
+        let mut size = winsize(0, 0);
+        call!(ioctl(fd, libc::TIOCGWINSZ, &raw mut size))?;
+        Ok((size.ws_row, size.ws_col))
+    }
+
+    fn set_winsize(&mut self, fd: i32, rows: u16, cols: u16) -> Result<(), i32> {
+        let size = winsize(rows, cols);
+        call!(ioctl(fd, libc::TIOCSWINSZ, &raw const size)).map(drop)
+    }
+
+    /// Linux hands bytes from one end to the other on a thread of its own. Polling an end waits for that,
+    /// unless the end has something to read already; then only time helps.
+    fn settle(&mut self) {
+        for (master, slave) in &self.ptys {
+            for fd in [*slave, *master] {
+                let mut poll = libc::pollfd {
+                    fd,
+                    events: libc::POLLIN,
+                    revents: 0,
+                };
+                if call!(poll(&raw mut poll, 1, 0)) == Ok(1) && fd == *slave {
+                    let _ = call!(poll(std::ptr::null_mut(), 0, 15));
+                }
+            }
+        }
+    }
+}
+
+fn winsize(rows: u16, cols: u16) -> libc::winsize {
+    libc::winsize {
+        ws_row: rows,
+        ws_col: cols,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+fn termios(fd: i32) -> Result<libc::termios, i32> {
+    // SAFETY: a structure of numbers may be zero.
+    let mut found: libc::termios = unsafe { std::mem::zeroed() };
+    call!(tcgetattr(fd, &raw mut found))?;
+    Ok(found)
 }

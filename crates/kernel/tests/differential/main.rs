@@ -13,6 +13,7 @@ mod guest;
 mod host;
 mod script;
 mod scripts;
+mod terminals;
 
 use guest::Guest;
 use host::Host;
@@ -80,6 +81,19 @@ fn watches_behave_as_on_linux() {
 #[test]
 fn permissions_behave_as_on_linux() {
     compare_scripts(scripts::PERMISSIONS, true);
+}
+
+#[test]
+fn terminals_behave_as_on_linux() {
+    compare_scripts(terminals::TERMINALS, false);
+}
+
+#[test]
+fn random_typing_behaves_as_on_linux() {
+    for seed in 0..terminals::SEEDS {
+        let script = terminals::random(seed);
+        compare(&format!("typing seed {seed}"), &script, false);
+    }
 }
 
 #[test]

@@ -44,6 +44,25 @@ pub trait System {
     fn inotify_init(&mut self) -> Result<i32, i32>;
     fn inotify_add_watch(&mut self, fd: i32, path: &[u8], mask: u32) -> Result<i32, i32>;
     fn list(&mut self, path: &[u8]) -> Result<Vec<String>, i32>;
+    /// Master and slave, both without blocking.
+    fn openpty(&mut self) -> Result<(i32, i32), i32>;
+    fn isatty(&mut self, fd: i32) -> bool;
+    fn tcgetattr(&mut self, fd: i32) -> Result<Settings, i32>;
+    fn tcsetattr(&mut self, fd: i32, flush: bool, settings: &Settings) -> Result<(), i32>;
+    fn tcflush(&mut self, fd: i32) -> Result<(), i32>;
+    fn tcflow(&mut self, fd: i32, action: i32) -> Result<(), i32>;
+    fn winsize(&mut self, fd: i32) -> Result<(u16, u16), i32>;
+    fn set_winsize(&mut self, fd: i32, rows: u16, cols: u16) -> Result<(), i32>;
+    /// Lets what was typed arrive.
+    fn settle(&mut self);
+}
+
+/// Settings of a terminal.
+#[derive(Debug)]
+pub struct Settings {
+    /// `c_iflag`, `c_oflag`, `c_cflag`, `c_lflag`.
+    pub flags: [u32; 4],
+    pub cc: [u8; 19],
 }
 
 pub struct Attributes {
@@ -112,6 +131,89 @@ fn bytes(word: &str) -> Vec<u8> {
         Some(count) => vec![b'.'; count.parse().unwrap()],
         None if word == "''" => Vec::new(),
         None => word.as_bytes().to_vec(),
+    }
+}
+
+/// Text with `\\n`, `\\xHH` and so on, and `_` for a space.
+fn typed(word: &str) -> Vec<u8> {
+    if word.starts_with('#') {
+        return bytes(word);
+    }
+    let mut typed = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        typed.push(match byte {
+            b'_' => b' ',
+            b'\\' => match rest.next().unwrap() {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(core::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => other,
+            },
+            other => other,
+        });
+    }
+    typed
+}
+
+/// Applies words as `stty(1)` knows them.
+fn change(settings: &mut Settings, words: &str) {
+    for word in words.split(',') {
+        if let Some((name, value)) = word.split_once('=') {
+            let index = match name {
+                "eof" => libc::VEOF,
+                "eol" => libc::VEOL,
+                "eol2" => libc::VEOL2,
+                "erase" => libc::VERASE,
+                "min" => libc::VMIN,
+                "time" => libc::VTIME,
+                other => panic!("unknown character {other}"),
+            };
+            settings.cc[index] = value
+                .parse()
+                .unwrap_or_else(|_| typed(value).first().copied().unwrap());
+            continue;
+        }
+        let name = word.trim_start_matches('-');
+        let (set, bits) = match name {
+            "icrnl" => (0, libc::ICRNL),
+            "inlcr" => (0, libc::INLCR),
+            "igncr" => (0, libc::IGNCR),
+            "istrip" => (0, libc::ISTRIP),
+            "iuclc" => (0, libc::IUCLC),
+            "ixon" => (0, libc::IXON),
+            "ixany" => (0, libc::IXANY),
+            "parmrk" => (0, libc::PARMRK),
+            "iutf8" => (0, libc::IUTF8),
+            "opost" => (1, libc::OPOST),
+            "onlcr" => (1, libc::ONLCR),
+            "ocrnl" => (1, libc::OCRNL),
+            "onocr" => (1, libc::ONOCR),
+            "onlret" => (1, libc::ONLRET),
+            "olcuc" => (1, libc::OLCUC),
+            "xtabs" => (1, libc::XTABS),
+            "isig" => (3, libc::ISIG),
+            "icanon" => (3, libc::ICANON),
+            "echo" => (3, libc::ECHO),
+            "echoe" => (3, libc::ECHOE),
+            "echok" => (3, libc::ECHOK),
+            "echonl" => (3, libc::ECHONL),
+            "echoctl" => (3, libc::ECHOCTL),
+            "echoprt" => (3, libc::ECHOPRT),
+            "echoke" => (3, libc::ECHOKE),
+            "noflsh" => (3, libc::NOFLSH),
+            "iexten" => (3, libc::IEXTEN),
+            other => panic!("unknown setting {other}"),
+        };
+        if word.starts_with('-') {
+            settings.flags[set] &= !bits;
+        } else {
+            settings.flags[set] |= bits;
+        }
     }
 }
 
@@ -289,6 +391,55 @@ fn attempt(
             let count = system.read(fd(fds, name), &mut buf)?;
             Ok(shown_events(&buf[..count]))
         }
+        ["openpty", master, slave] => {
+            let made = system.openpty()?;
+            fds.insert(master.to_owned(), made.0);
+            fds.insert(slave.to_owned(), made.1);
+            Ok("ok".to_owned())
+        }
+        ["isatty", name] => Ok(system.isatty(fd(fds, name)).to_string()),
+        ["type", name, text] => {
+            let written = system.write(fd(fds, name), &typed(text))?;
+            system.settle();
+            Ok(written.to_string())
+        }
+        ["show", name] => {
+            // A terminal hands over what it has in pieces of its own choice.
+            let (mut shown, mut buf) = (Vec::new(), vec![0; 65_536]);
+            loop {
+                match system.read(fd(fds, name), &mut buf) {
+                    Ok(0) => break,
+                    Ok(count) => shown.extend_from_slice(&buf[..count]),
+                    Err(errno) if shown.is_empty() => return Err(errno),
+                    Err(_) => break,
+                }
+                system.settle();
+            }
+            Ok(shown_bytes(&shown))
+        }
+        ["stty", name, how] | ["stty-flush", name, how] => {
+            let mut settings = system.tcgetattr(fd(fds, name))?;
+            change(&mut settings, how);
+            let flush = words[0] == "stty-flush";
+            system.tcsetattr(fd(fds, name), flush, &settings)?;
+            system.settle();
+            Ok("ok".to_owned())
+        }
+        ["settings", name] => system
+            .tcgetattr(fd(fds, name))
+            .map(|settings| format!("{settings:x?}")),
+        ["tcflush", name] => system.tcflush(fd(fds, name)).map(ok),
+        ["tcflow", name, action] => {
+            let flowed = system.tcflow(fd(fds, name), number(action) as i32).map(ok);
+            system.settle();
+            flowed
+        }
+        ["winsize", name] => system
+            .winsize(fd(fds, name))
+            .map(|(rows, cols)| format!("{rows}x{cols}")),
+        ["set-winsize", name, rows, cols] => system
+            .set_winsize(fd(fds, name), number(rows) as u16, number(cols) as u16)
+            .map(ok),
         ["ls", at] => system.list(&path(at)).map(|mut names| {
             names.sort();
             names.join(" ")

@@ -62,6 +62,12 @@ enum Node {
     Root,
     SelfLink,
     System(usize),
+    /// `/proc/sys`.
+    Sys,
+    /// `/proc/sys/kernel`.
+    SysKernel,
+    /// File in it, by its place in [`system::SYSCTLS`].
+    Sysctl(usize),
     Process(Pid),
     /// File or link of a process, by its place in [`process::ENTRIES`].
     Entry(Pid, usize),
@@ -71,6 +77,10 @@ enum Node {
 
 /// Names of the root directory that are not process numbers.
 const SELF: &[u8] = b"self";
+/// The directory of settings.
+const SYS: &[u8] = b"sys";
+/// The one directory in it.
+const KERNEL: &[u8] = b"kernel";
 /// Place of the descriptor directory among the entries of a process.
 const FD: &[u8] = b"fd";
 
@@ -97,7 +107,12 @@ impl ProcInode {
 
     fn pid(&self) -> Option<Pid> {
         match self.node {
-            Node::Root | Node::SelfLink | Node::System(_) => None,
+            Node::Root
+            | Node::SelfLink
+            | Node::System(_)
+            | Node::Sys
+            | Node::SysKernel
+            | Node::Sysctl(_) => None,
             Node::Process(pid) | Node::Entry(pid, _) | Node::FdDir(pid) | Node::Fd(pid, _) => {
                 Some(pid)
             }
@@ -107,13 +122,14 @@ impl ProcInode {
     /// Position inside the root directory to the entry there: the fixed ones first, processes after them.
     fn list_root(&self, position: u64, max: usize) -> Result<Vec<DirCursor>> {
         let mut listed = Vec::new();
-        let fixed = 1 + system::FILES.len() as u64;
+        let fixed = 2 + system::FILES.len() as u64;
         for index in position..fixed {
             let (name, node) = match index {
                 0 => (SELF, Node::SelfLink),
+                1 => (SYS, Node::Sys),
                 _ => (
-                    system::FILES[index as usize - 1].0.as_bytes(),
-                    Node::System(index as usize - 1),
+                    system::FILES[index as usize - 2].0.as_bytes(),
+                    Node::System(index as usize - 2),
                 ),
             };
             listed.push(self.cursor(name, node, index + 1));
@@ -181,7 +197,10 @@ fn ino_of(node: Node) -> u64 {
     match node {
         Node::Root => 1,
         Node::SelfLink => 2,
+        Node::Sys => 3,
+        Node::SysKernel => 4,
         Node::System(index) => 16 + index as u64,
+        Node::Sysctl(index) => 64 + index as u64,
         Node::Process(pid) => (pid.raw() as u64) << 32 | 1,
         Node::Entry(pid, index) => (pid.raw() as u64) << 32 | (16 + index as u64),
         Node::FdDir(pid) => (pid.raw() as u64) << 32 | 2,
@@ -191,10 +210,12 @@ fn ino_of(node: Node) -> u64 {
 
 fn kind_of(node: Node) -> FileKind {
     match node {
-        Node::Root | Node::Process(_) | Node::FdDir(_) => FileKind::Directory,
+        Node::Root | Node::Sys | Node::SysKernel | Node::Process(_) | Node::FdDir(_) => {
+            FileKind::Directory
+        }
         Node::SelfLink | Node::Fd(..) => FileKind::Symlink,
         Node::Entry(_, index) if process::ENTRIES[index].is_link() => FileKind::Symlink,
-        Node::Entry(..) | Node::System(_) => FileKind::Regular,
+        Node::Entry(..) | Node::System(_) | Node::Sysctl(_) => FileKind::Regular,
     }
 }
 
@@ -209,10 +230,10 @@ impl Inode for ProcInode {
 
     fn ownership(&self) -> Ownership {
         let mode = match self.node {
-            Node::Root | Node::Process(_) => 0o555,
+            Node::Root | Node::Sys | Node::SysKernel | Node::Process(_) => 0o555,
             Node::FdDir(_) | Node::Fd(..) => 0o500,
             Node::SelfLink => 0o777,
-            Node::System(_) => 0o444,
+            Node::System(_) | Node::Sysctl(_) => 0o444,
             Node::Entry(_, index) => process::ENTRIES[index].mode,
         };
         let owner = self.pid().and_then(|pid| self.process(pid).ok());
@@ -250,6 +271,13 @@ impl Inode for ProcInode {
     fn lookup(&self, name: &[u8], _caller: &Caller) -> Result<Arc<dyn Inode>> {
         let node = match self.node {
             Node::Root if name == SELF => Node::SelfLink,
+            Node::Root if name == SYS => Node::Sys,
+            Node::Sys if name == KERNEL => Node::SysKernel,
+            Node::Sys => return Err(Errno::ENOENT),
+            Node::SysKernel => {
+                let mut names = system::SYSCTLS.iter().map(|(file, _)| file.as_bytes());
+                Node::Sysctl(names.position(|file| file == name).ok_or(Errno::ENOENT)?)
+            }
             Node::Root => match number(name) {
                 Some(number) => {
                     let pid = Pid::from_raw(number);
@@ -287,6 +315,8 @@ impl Inode for ProcInode {
     fn parent(&self) -> Option<(Arc<dyn Inode>, Vec<u8>)> {
         match self.node {
             Node::Process(pid) => Some((self.at(Node::Root), pid.to_string().into_bytes())),
+            Node::Sys => Some((self.at(Node::Root), SYS.to_vec())),
+            Node::SysKernel => Some((self.at(Node::Sys), KERNEL.to_vec())),
             Node::FdDir(pid) => Some((self.at(Node::Process(pid)), FD.to_vec())),
             _ => None,
         }
@@ -301,6 +331,17 @@ impl Inode for ProcInode {
         let mut listed = match self.node {
             Node::Root => return self.list_root(position, max),
             Node::FdDir(pid) => self.list_fds(pid, position)?,
+            Node::Sys if position == 0 => vec![self.cursor(KERNEL, Node::SysKernel, 1)],
+            Node::Sys => Vec::new(),
+            Node::SysKernel => {
+                let skip = usize::try_from(position).unwrap_or(usize::MAX);
+                let following = system::SYSCTLS.iter().enumerate().skip(skip);
+                following
+                    .map(|(index, (name, _))| {
+                        self.cursor(name.as_bytes(), Node::Sysctl(index), index as u64 + 1)
+                    })
+                    .collect()
+            }
             Node::Process(pid) => {
                 self.process(pid)?;
                 let entries = process::ENTRIES.iter().enumerate();
@@ -368,6 +409,7 @@ impl Inode for ProcInode {
     fn open(self: Arc<Self>, _flags: OpenFlags, caller: &Caller) -> Result<Option<Arc<dyn File>>> {
         let text = match self.node {
             Node::System(index) => (system::FILES[index].1)(&*self.kernel()?, caller)?,
+            Node::Sysctl(index) => (system::SYSCTLS[index].1)(&*self.kernel()?, caller)?,
             Node::Entry(pid, index) => process::ENTRIES[index].text(&*self.process(pid)?)?,
             _ => return Ok(None),
         };

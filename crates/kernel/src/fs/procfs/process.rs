@@ -2,7 +2,7 @@
 
 use super::Jump;
 use crate::errno::{Errno, Result};
-use crate::process::{Process, ProcessState};
+use crate::process::{Pid, Process, ProcessState};
 use core::fmt::Write;
 
 /// Name, permissions and contents of one file.
@@ -139,11 +139,15 @@ fn stat(process: &Process) -> Result<Vec<u8>> {
         let row = table.row(process.pid())?;
         (row.ppid, row.pgid, row.sid, state(row.state).0)
     };
+    let terminal = kernel.ttys().of_session(sid);
+    let tty_nr = terminal.as_ref().map_or(0, |pty| pty.device());
+    let foreground = terminal.and_then(|pty| pty.foreground());
+    let tpgid = foreground.map_or(-1, Pid::raw);
     let name = String::from_utf8_lossy(&name(process)).into_owned();
     let ticks = process.started.sec * 100 + i64::from(process.started.nsec / 10_000_000);
     // Fields 7 to 52 of proc_pid_stat(5); what the kernel does not account for is zero.
     let mut line = format!(
-        "{} ({name}) {letter} {ppid} {pgid} {sid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}",
+        "{} ({name}) {letter} {ppid} {pgid} {sid} {tty_nr} {tpgid} 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}",
         process.pid()
     );
     for _ in 23..=52 {

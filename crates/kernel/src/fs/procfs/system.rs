@@ -10,7 +10,7 @@ type Produce = fn(&Kernel, &Caller) -> Result<Vec<u8>>;
 pub(super) const FILES: &[(&str, Produce)] = &[
     ("cpuinfo", |kernel, _| cpuinfo(kernel)),
     ("filesystems", |_, _| {
-        Ok(b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipefs\n".to_vec())
+        Ok(b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tpipefs\n".to_vec())
     }),
     ("loadavg", |kernel, _| loadavg(kernel)),
     ("meminfo", |kernel, _| meminfo(kernel)),
@@ -20,6 +20,19 @@ pub(super) const FILES: &[(&str, Produce)] = &[
     ("version", |_, _| {
         Ok(format!("Linux version {RELEASE} (secure-exec) #1 SMP\n").into_bytes())
     }),
+];
+
+/// Name and contents of the files in `/proc/sys/kernel`.
+pub(super) const SYSCTLS: &[(&str, Produce)] = &[
+    ("hostname", |kernel, _| {
+        Ok(format!("{}\n", kernel.hostname()).into_bytes())
+    }),
+    ("osrelease", |_, _| Ok(format!("{RELEASE}\n").into_bytes())),
+    ("ostype", |_, _| Ok(b"Linux\n".to_vec())),
+    ("pid_max", |_, _| {
+        Ok(format!("{}\n", crate::process::PID_MAX).into_bytes())
+    }),
+    ("version", |_, _| Ok(b"#1 SMP\n".to_vec())),
 ];
 
 /// Kernel release that guests see; the interface followed is that of Linux 6.
