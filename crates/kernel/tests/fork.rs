@@ -111,7 +111,7 @@ fn stop_is_told_and_continuing_ends_the_wait() {
     let init = machine.kernel.init();
     let cx = Context::from_waker(Waker::noop());
     assert!(guest.poll_continued(&cx).is_ready());
-    init.kill(guest.pid().raw(), Signal::SIGTSTP).unwrap();
+    init.kill(guest.pid().raw(), Signal::SIGSTOP).unwrap();
     assert_eq!(stops.load(Ordering::SeqCst), 1);
     assert!(guest.poll_continued(&cx).is_pending());
     init.kill(guest.pid().raw(), Signal::SIGCONT).unwrap();

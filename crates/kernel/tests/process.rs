@@ -563,7 +563,7 @@ fn stopped_process_waits_in_its_next_blocking_call() {
     let root = machine.kernel.init();
     let (read, write) = guest.pipe2(OpenFlags::empty()).unwrap();
     guest.write(write, b"x").unwrap();
-    root.kill(guest.pid().raw(), Signal::SIGTSTP).unwrap();
+    root.kill(guest.pid().raw(), Signal::SIGSTOP).unwrap();
     let (wakes, waker) = waker();
     let mut cx = Context::from_waker(&waker);
     assert!(guest.poll_read(read, &mut [0], &mut cx).is_pending());

@@ -219,6 +219,9 @@ impl LineDiscipline {
         if self.local(LocalFlags::ECHOCTL) && is_control(byte) && byte != b'\t' {
             self.output.echo_unprocessed(b'^');
             self.output.echo_unprocessed(byte ^ 0o100);
+        } else if byte == 0xff {
+            // Linux's echo buffer has a meaning for this byte, so that it escapes processing.
+            self.output.echo_unprocessed(byte);
         } else {
             self.output.echo(byte);
         }

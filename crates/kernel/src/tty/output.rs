@@ -117,11 +117,12 @@ impl Output {
 
     /// Takes in what a process writes and returns how much of it.
     pub fn write(&mut self, buf: &[u8], termios: &Termios) -> usize {
+        let processed = termios.oflag.contains(OutputFlags::OPOST);
         let mut done = 0;
         while done < buf.len() && self.has_room() {
             let room = OUTPUT_CAPACITY - self.queue.len();
             let rest = &buf[done..];
-            let plain = if termios.oflag.contains(OutputFlags::OPOST) {
+            let plain = if processed {
                 let special =
                     |byte: &u8| is_control(*byte) || termios.oflag.contains(OutputFlags::OLCUC);
                 rest.iter().position(special).unwrap_or(rest.len())
@@ -131,8 +132,10 @@ impl Output {
             if plain > 0 {
                 let run = &rest[..plain.min(room)];
                 self.queue.extend(run);
-                let wide = |byte: &&u8| !is_continuation(**byte, termios);
-                self.column += run.iter().filter(wide).count();
+                if processed {
+                    let wide = |byte: &&u8| !is_continuation(**byte, termios);
+                    self.column += run.iter().filter(wide).count();
+                }
                 done += run.len();
             } else {
                 let mut bytes = Expansion::default();

@@ -218,7 +218,7 @@ fn change(settings: &mut Settings, words: &str) {
 }
 
 fn shown_bytes(bytes: &[u8]) -> String {
-    if bytes.len() > 64 {
+    if bytes.len() > 256 {
         return format!("{} bytes", bytes.len());
     }
     bytes.escape_ascii().to_string()
