@@ -109,7 +109,12 @@ fn processes(machine: &Machine, guest: &Process) {
     child
         .execve(b"/bin/true", vec![b"true".to_vec()], Vec::new())
         .unwrap();
-    child.fork(|copy| Ok(copy.exit(0))).unwrap();
+    child
+        .fork(|copy| {
+            copy.exit(0);
+            Ok(())
+        })
+        .unwrap();
     child.exit(0);
     ready(poll(|cx| guest.poll_wait4(-1, WaitFlags::empty(), cx))).unwrap();
 }

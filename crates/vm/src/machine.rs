@@ -270,6 +270,7 @@ impl Machine {
             fds: counts.fds as u64,
             pipes: counts.pipes as u64,
             sockets: counts.sockets as u64,
+            ptys: counts.ptys as u64,
             filesystem_bytes: counts.filesystem_bytes,
             inodes: counts.inodes,
             heap_bytes,

@@ -1,5 +1,11 @@
 //! Time and randomness of the machine, for the kernel.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Clock, RandomSource, Timespec};
 use secure_exec_node::frozen_clock;
 
@@ -10,12 +16,22 @@ const NANOS: i64 = 1_000_000_000;
 pub(crate) struct SystemClock {
     /// Length of a step; 1 for the full resolution.
     resolution_ns: i64,
+    /// The thread that wakes, once somebody has asked for it.
+    alarms: OnceLock<Arc<Alarms>>,
+}
+
+/// Those who wait for a time, in its order.
+#[derive(Debug, Default)]
+struct Alarms {
+    waiting: Mutex<BTreeMap<(i64, u32), Vec<Waker>>>,
+    changed: Condvar,
 }
 
 impl SystemClock {
     pub(crate) fn new(resolution_ns: u32) -> SystemClock {
         SystemClock {
             resolution_ns: i64::from(resolution_ns.max(1)),
+            alarms: OnceLock::new(),
         }
     }
 
@@ -75,6 +91,23 @@ mod tests {
         let clock = SystemClock::new(1_000_000);
         assert_eq!(clock.monotonic().nsec % 1_000_000, 0);
         assert_eq!(clock.realtime().nsec % 1_000_000, 0);
+    }
+
+    #[test]
+    fn alarm_rings_at_its_time_and_not_before() {
+        struct Parked(std::thread::Thread);
+        impl std::task::Wake for Parked {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let clock = SystemClock::new(1);
+        let deadline = clock.monotonic().plus_ms(20);
+        let waker = Waker::from(Arc::new(Parked(std::thread::current())));
+        clock.wake_at(deadline, waker);
+        std::thread::park();
+        let now = clock.monotonic();
+        assert!((now.sec, now.nsec) >= (deadline.sec, deadline.nsec));
     }
 
     #[test]

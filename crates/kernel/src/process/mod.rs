@@ -19,8 +19,8 @@ pub(crate) use fd_table::{FdEntry, FdTable};
 pub use ids::{Fd, Pid};
 pub(crate) use job_control::{Access, TerminalUse};
 pub use spawn::{FileAction, SpawnOptions};
-pub use table::{ProcessInfo, ProcessState};
 pub(crate) use table::{PID_MAX, ProcessTable, Row};
+pub use table::{ProcessInfo, ProcessState};
 
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};
 use crate::abi::signal::Signal;

@@ -181,7 +181,6 @@ impl Process {
     }
 
     /// Stops a process that runs, or continues one that is stopped.
-
     fn change_state(&self, state: ProcessState, event: ExitStatus) {
         let Ok(kernel) = self.kernel() else { return };
         let parent = {
