@@ -1,0 +1,396 @@
+//! Creating archives and adding to them.
+
+use super::options::{Action, Member};
+use super::pattern::Excluded;
+use super::{Run, cannot, damaged, unusable};
+use secure_exec_cli::{Failure, bytes, os_string};
+use secure_exec_sys::path::{lstat, stat};
+use secure_exec_sys::stat::Stat;
+use secure_exec_sys::users;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use tar::{Archive, Builder, EntryType, Header};
+
+/// Adds members to an archive.
+struct Creator<'r, W: Write> {
+    run: &'r mut Run,
+    builder: Builder<W>,
+    excluded: Excluded,
+    /// Names of files with several links, by device and inode.
+    links: HashMap<(u64, u64), Vec<u8>>,
+    users: HashMap<u32, String>,
+    groups: HashMap<u32, String>,
+    /// The archive itself is not put into it.
+    archive: Option<Stat>,
+    /// For `-u`: when the members of the archive were changed.
+    times: HashMap<Vec<u8>, u64>,
+    /// What `--remove-files` removes at the end.
+    added: Vec<(PathBuf, bool)>,
+}
+
+/// Writes all members and the end of the archive.
+pub fn write<W: Write>(run: &mut Run, output: W) -> Result<W, Failure> {
+    write_after(run, output, HashMap::new())
+}
+
+fn write_after<W: Write>(
+    run: &mut Run,
+    output: W,
+    times: HashMap<Vec<u8>, u64>,
+) -> Result<W, Failure> {
+    let mut creator = Creator {
+        builder: Builder::new(output),
+        excluded: Excluded::new(&run.options.exclude),
+        links: HashMap::new(),
+        users: users::users()
+            .into_iter()
+            .map(|user| (user.uid, user.name))
+            .collect(),
+        groups: users::groups()
+            .into_iter()
+            .map(|group| (group.gid, group.name))
+            .collect(),
+        archive: run
+            .options
+            .archive
+            .as_ref()
+            .and_then(|path| stat(path).ok()),
+        times,
+        added: Vec::new(),
+        run,
+    };
+    for member in creator.run.options.members.clone() {
+        creator.member(&member)?;
+    }
+    for (path, directory) in creator.added.iter().rev() {
+        // A directory that is not empty stays.
+        let _ = if *directory {
+            fs::remove_dir(path)
+        } else {
+            fs::remove_file(path)
+        };
+    }
+    Ok(creator.builder.into_inner()?)
+}
+
+/// `-r` and `-u`: adds behind the last member.
+pub fn append(run: &mut Run) -> Result<(), Failure> {
+    let Some(path) = run.options.archive.clone() else {
+        return Err(super::fail_status(
+            "Options '-Aru' are incompatible with '-f -'",
+        ));
+    };
+    if run.options.gzip {
+        return Err(super::fail_status("Cannot update compressed archives"));
+    }
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path);
+    let mut file = file.map_err(|error| unusable(&error, &run.options))?;
+    let mut end = 0;
+    let mut times = HashMap::new();
+    let mut magic = [0; 2];
+    if file.read(&mut magic)? == 2 && magic == [0x1f, 0x8b] {
+        return Err(super::fail_status("Cannot update compressed archives"));
+    }
+    file.rewind()?;
+    {
+        let mut archive = Archive::new(io::BufReader::new(&file));
+        for entry in archive.entries().map_err(|error| damaged(&error))? {
+            let entry = entry.map_err(|error| damaged(&error))?;
+            end = entry.raw_file_position() + entry.size().div_ceil(512) * 512;
+            if run.options.action == Action::Update {
+                let time = entry.header().mtime().unwrap_or(0);
+                let name = entry.path_bytes().to_vec();
+                times.insert(name.strip_suffix(b"/").unwrap_or(&name).to_vec(), time);
+            }
+        }
+    }
+    file.seek(SeekFrom::Start(end))?;
+    let mut file = write_after(run, file, times)?;
+    let end = file.stream_position()?;
+    file.set_len(end.div_ceil(10_240) * 10_240)?;
+    Ok(())
+}
+
+impl<W: Write> Creator<'_, W> {
+    fn member(&mut self, member: &Member) -> Result<(), Failure> {
+        let name = &member.name;
+        let path = member.directory.join(os_string(name.as_slice()));
+        self.add(&path, name)
+    }
+
+    /// Adds a file, and for a directory what is in it.
+    fn add(&mut self, path: &Path, name: &[u8]) -> Result<(), Failure> {
+        if self.excluded.covers(name) {
+            return Ok(());
+        }
+        let found = if self.run.options.dereference {
+            stat(path)
+        } else {
+            lstat(path)
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.run
+                    .complain(&cannot("stat", Path::new(&os_string(name)), &error));
+                return Ok(());
+            }
+        };
+        if self
+            .archive
+            .as_ref()
+            .is_some_and(|archive| archive.same_file(&found))
+        {
+            let shown = path.display();
+            secure_exec_cli::warn(
+                &self.run.name,
+                format_args!("{shown}: file is the archive; not dumped"),
+            );
+            return Ok(());
+        }
+        let known = name.strip_suffix(b"/").unwrap_or(name);
+        let stored = self.run.relative(known).to_vec();
+        let older = self
+            .times
+            .get(&stored)
+            .is_some_and(|time| i64::try_from(*time).unwrap_or(0) >= found.mtime.seconds);
+        if !(older && !found.is_dir()) {
+            self.add_one(path, name, &found)?;
+        }
+        if found.is_dir() && self.run.options.recursion {
+            self.add_below(path, name)?;
+        }
+        Ok(())
+    }
+
+    fn add_below(&mut self, path: &Path, name: &[u8]) -> Result<(), Failure> {
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.run.complain(&cannot("open", path, &error));
+                return Ok(());
+            }
+        };
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for base in names {
+            let mut below = name.to_vec();
+            if below.last() != Some(&b'/') {
+                below.push(b'/');
+            }
+            below.extend_from_slice(bytes(&base));
+            self.add(&path.join(&base), &below)?;
+        }
+        Ok(())
+    }
+
+    fn header(&self, found: &Stat) -> io::Result<Header> {
+        let options = &self.run.options;
+        let mut header = Header::new_gnu();
+        header.set_mode(options.mode.unwrap_or(found.permissions()));
+        let mtime = u64::try_from(found.mtime.seconds).unwrap_or(0);
+        header.set_mtime(options.mtime.unwrap_or(mtime));
+        let (user, uid) = match &options.owner {
+            Some((name, uid)) => (Some(name), *uid),
+            None => (self.users.get(&found.uid), found.uid),
+        };
+        let (group, gid) = match &options.group {
+            Some((name, gid)) => (Some(name), *gid),
+            None => (self.groups.get(&found.gid), found.gid),
+        };
+        header.set_uid(uid.into());
+        header.set_gid(gid.into());
+        if !options.numeric {
+            // Names that do not fit are left out; the numbers stay.
+            let _ = header.set_username(user.map_or("", String::as_str));
+            let _ = header.set_groupname(group.map_or("", String::as_str));
+        }
+        header.set_size(0);
+        Ok(header)
+    }
+
+    fn add_one(&mut self, path: &Path, name: &[u8], found: &Stat) -> Result<(), Failure> {
+        let mut stored = self.run.relative(name).to_vec();
+        if found.is_dir() && stored.last() != Some(&b'/') {
+            stored.push(b'/');
+        }
+        let mut header = self.header(found)?;
+        let shown = PathBuf::from(os_string(name));
+        if found.is_dir() {
+            header.set_entry_type(EntryType::Directory);
+            self.write_entry(&mut header, &stored, io::empty())?;
+        } else if found.is_symlink() {
+            let target = match fs::read_link(path) {
+                Ok(target) => target,
+                Err(error) => {
+                    self.run.complain(&cannot("readlink", &shown, &error));
+                    return Ok(());
+                }
+            };
+            header.set_entry_type(EntryType::Symlink);
+            self.write_link(&mut header, &stored, bytes(&target))?;
+        } else if found.is_file() {
+            let key = (found.dev, found.ino);
+            if found.nlink > 1 {
+                if let Some(first) = self.links.get(&key).cloned() {
+                    header.set_entry_type(EntryType::Link);
+                    self.write_link(&mut header, &stored, &first)?;
+                    return self.done(path, name, found, &stored);
+                }
+                self.links.insert(key, stored.clone());
+            }
+            let file = match File::open(path) {
+                Ok(file) => file,
+                Err(error) => {
+                    self.run.complain(&cannot("open", &shown, &error));
+                    return Ok(());
+                }
+            };
+            header.set_entry_type(EntryType::Regular);
+            header.set_size(found.size);
+            self.write_file(&mut header, &stored, file, found.size, &shown)?;
+        } else {
+            let kind = match found.kind() {
+                0o010_000 => EntryType::Fifo,
+                0o020_000 => EntryType::Char,
+                0o060_000 => EntryType::Block,
+                _ => {
+                    let text = format!("{}: socket ignored", shown.display());
+                    secure_exec_cli::warn(&self.run.name, text);
+                    return Ok(());
+                }
+            };
+            header.set_entry_type(kind);
+            self.write_entry(&mut header, &stored, io::empty())?;
+        }
+        self.done(path, name, found, &stored)
+    }
+
+    fn done(&mut self, path: &Path, _: &[u8], found: &Stat, stored: &[u8]) -> Result<(), Failure> {
+        if self.run.options.remove {
+            self.added.push((path.to_owned(), found.is_dir()));
+        }
+        if self.run.options.verbose > 0 {
+            let mut header = self.header(found)?;
+            header.set_size(if found.is_file() { found.size } else { 0 });
+            let to_stdout = self.run.options.archive.is_some();
+            super::listing::announce(&self.run.options, &header, found, stored, to_stdout)?;
+        }
+        Ok(())
+    }
+
+    /// A file that shrinks while it is read is filled up with zeros.
+    fn write_file(
+        &mut self,
+        header: &mut Header,
+        name: &[u8],
+        file: File,
+        size: u64,
+        shown: &Path,
+    ) -> Result<(), Failure> {
+        let mut limited = file.take(size);
+        let mut counted = Counted {
+            inner: &mut limited,
+            count: 0,
+            failure: None,
+        };
+        let padded = (&mut counted).chain(io::repeat(0)).take(size);
+        write_entry(&mut self.builder, header, name, padded)?;
+        if let Some(error) = counted.failure {
+            self.run.complain(&cannot("read", shown, &error));
+        } else if counted.count < size {
+            let text = format!(
+                "{}: File shrank by {} bytes; padding with zeros",
+                shown.display(),
+                size - counted.count
+            );
+            self.run.complain(&text);
+        }
+        Ok(())
+    }
+
+    fn write_entry(
+        &mut self,
+        header: &mut Header,
+        name: &[u8],
+        data: impl Read,
+    ) -> Result<(), Failure> {
+        write_entry(&mut self.builder, header, name, data)
+    }
+
+    fn write_link(
+        &mut self,
+        header: &mut Header,
+        name: &[u8],
+        target: &[u8],
+    ) -> Result<(), Failure> {
+        if target.len() > 100 {
+            long_name(&mut self.builder, b'K', target)?;
+        }
+        header.set_link_name_literal(&target[..target.len().min(100)])?;
+        write_entry(&mut self.builder, header, name, io::empty())
+    }
+}
+
+/// Counts what was read; a failure is the end.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.inner.read(buffer) {
+            Ok(length) => {
+                self.count += length as u64;
+                Ok(length)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                self.failure = Some(error);
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// GNU's record for a name that does not fit into a header.
+fn long_name<W: Write>(builder: &mut Builder<W>, kind: u8, name: &[u8]) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    let link = b"././@LongLink";
+    header.as_old_mut().name[..link.len()].copy_from_slice(link);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(name.len() as u64 + 1);
+    header.set_entry_type(EntryType::new(kind));
+    header.set_cksum();
+    builder.append(&header, name.chain(&b"\0"[..]))
+}
+
+fn write_entry<W: Write>(
+    builder: &mut Builder<W>,
+    header: &mut Header,
+    name: &[u8],
+    data: impl Read,
+) -> Result<(), Failure> {
+    if name.len() > 100 {
+        long_name(builder, b'L', name)?;
+    }
+    let short = &name[..name.len().min(100)];
+    let field = &mut header.as_old_mut().name;
+    field.fill(0);
+    field[..short.len()].copy_from_slice(short);
+    header.set_cksum();
+    builder.append(header, data)?;
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Listing, and the lines that `-v` writes.
+
+use super::options::Options;
+use super::pattern::{Excluded, Wanted};
+use super::{Run, damaged, input};
+use crate::moment::Moment;
+use secure_exec_cli::Failure;
+use secure_exec_sys::stat::{Stat, mode_string};
+use std::io::{self, Write};
+use tar::{Archive, EntryType, Header};
+
+/// Characters that are not printable as escapes, as tar quotes names.
+pub fn quoted(name: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(name.len());
+    let valid = std::str::from_utf8(name).is_ok();
+    for &byte in name {
+        match byte {
+            b'\\' => quoted.extend_from_slice(br"\\"),
+            b'\n' => quoted.extend_from_slice(br"\n"),
+            b'\t' => quoted.extend_from_slice(br"\t"),
+            0x07 => quoted.extend_from_slice(br"\a"),
+            0x08 => quoted.extend_from_slice(br"\b"),
+            0x0b => quoted.extend_from_slice(br"\v"),
+            0x0c => quoted.extend_from_slice(br"\f"),
+            b'\r' => quoted.extend_from_slice(br"\r"),
+            _ if byte < b' ' || byte == 0x7f || (byte >= 0x80 && !valid) => {
+                quoted.extend_from_slice(format!("\\{byte:03o}").as_bytes());
+            }
+            _ => quoted.push(byte),
+        }
+    }
+    quoted
+}
+
+fn type_bits(kind: EntryType) -> u32 {
+    match kind {
+        EntryType::Directory => 0o040_000,
+        EntryType::Symlink => 0o120_000,
+        EntryType::Fifo => 0o010_000,
+        EntryType::Char => 0o020_000,
+        EntryType::Block => 0o060_000,
+        _ => 0o100_000,
+    }
+}
+
+/// The line of `tar -tv`.
+pub fn long_line(options: &Options, header: &Header, name: &[u8], link: Option<&[u8]>) -> Vec<u8> {
+    let kind = header.entry_type();
+    let mut mode = mode_string(header.mode().unwrap_or(0) | type_bits(kind));
+    if kind == EntryType::Link {
+        mode.replace_range(..1, "h");
+    }
+    let named = |name: Option<&[u8]>, number: io::Result<u64>| match name {
+        Some(name) if !name.is_empty() && !options.numeric => {
+            String::from_utf8_lossy(name).into_owned()
+        }
+        _ => number.unwrap_or(0).to_string(),
+    };
+    let owner = format!(
+        "{}/{}",
+        named(header.username_bytes(), header.uid()),
+        named(header.groupname_bytes(), header.gid())
+    );
+    let size = match kind {
+        EntryType::Char | EntryType::Block => format!(
+            "{},{}",
+            header.device_major().ok().flatten().unwrap_or(0),
+            header.device_minor().ok().flatten().unwrap_or(0)
+        ),
+        EntryType::Link => "0".to_owned(),
+        _ => header.size().unwrap_or(0).to_string(),
+    };
+    let width = 18usize.saturating_sub(owner.len()).max(size.len());
+    let time = Moment::from_seconds(i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0));
+    let mut line = format!("{mode} {owner} {size:>width$} {} ", time.minute_text()).into_bytes();
+    line.extend_from_slice(&quoted(name));
+    if let Some(link) = link {
+        let arrow: &[u8] = if kind == EntryType::Link {
+            b" link to "
+        } else {
+            b" -> "
+        };
+        line.extend_from_slice(arrow);
+        line.extend_from_slice(&quoted(link));
+    }
+    line.push(b'\n');
+    line
+}
+
+/// Tells what was added to an archive.
+pub fn announce(
+    options: &Options,
+    header: &Header,
+    found: &Stat,
+    name: &[u8],
+    to_stdout: bool,
+) -> Result<(), Failure> {
+    let mut header = header.clone();
+    if found.is_dir() {
+        header.set_entry_type(EntryType::Directory);
+    } else if found.is_symlink() {
+        header.set_entry_type(EntryType::Symlink);
+    }
+    let line = if options.verbose > 1 {
+        long_line(options, &header, name, None)
+    } else {
+        let mut line = quoted(name);
+        line.push(b'\n');
+        line
+    };
+    if to_stdout {
+        io::stdout().write_all(&line)?;
+    } else {
+        io::stderr().write_all(&line)?;
+    }
+    Ok(())
+}
+
+pub fn list(run: &mut Run) -> Result<(), Failure> {
+    let excluded = Excluded::new(&run.options.exclude);
+    let names = run.options.members.iter().map(|member| member.name.clone());
+    let mut wanted = Wanted::new(names, run.options.wildcards);
+    let mut archive = Archive::new(input(&run.options)?);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for entry in archive.entries().map_err(|error| damaged(&error))? {
+        let entry = entry.map_err(|error| {
+            // What was found before is still shown.
+            let _ = out.flush();
+            damaged(&error)
+        })?;
+        let name = entry.path_bytes().to_vec();
+        if excluded.covers(&name) || wanted.find(&name).is_none() {
+            continue;
+        }
+        if run.options.verbose == 0 {
+            out.write_all(&quoted(&name))?;
+            out.write_all(b"\n")?;
+            continue;
+        }
+        let link = entry.link_name_bytes();
+        let line = long_line(&run.options, entry.header(), &name, link.as_deref());
+        out.write_all(&line)?;
+    }
+    out.flush()?;
+    drop(out);
+    not_found(run, &wanted);
+    Ok(())
+}
+
+/// Complains about operands that were not in the archive.
+pub fn not_found(run: &mut Run, wanted: &Wanted) {
+    for name in wanted.missing() {
+        let text = format!("{}: Not found in archive", String::from_utf8_lossy(name));
+        run.complain(&text);
+    }
+}
