@@ -290,6 +290,51 @@ describe("processes of a machine", () => {
     });
   });
 
+  test("a fork bomb meets its limits and leaves a machine that works", async () => {
+    const bomb = `
+      const { spawn } = require("node:child_process");
+      const fs = require("node:fs");
+      for (let i = 0; i < 3; i++)
+        spawn("node", ["/workspace/bomb.cjs"], { detached: i === 0, stdio: "ignore" })
+          .on("error", (error) => fs.appendFileSync("/workspace/errors", error.code + " "));
+      setInterval(() => {}, 1000);
+    `;
+    await withRuntime({ files: { "/workspace/bomb.cjs": bomb } }, async (runtime) => {
+      const { timedOut } = await runtime.exec(`import "/workspace/bomb.cjs";`, { timeout: 4000 });
+      assert.equal(timedOut, true);
+      const { stdout, stderr, exitCode } = await runtime.exec(`
+        import { readFileSync } from "node:fs";
+        console.log([...new Set(readFileSync("/workspace/errors", "utf8").trim().split(" "))].join());
+      `);
+      assert.deepEqual([stdout, stderr, exitCode], ["EAGAIN\n", "", 0]);
+      assert.equal((await runtime.getResourceSnapshot()).processes, 0);
+    });
+  });
+
+  test("execve goes on as another program in the same process", async () => {
+    await assertSameAsHost(
+      `
+      import { spawnSync } from "node:child_process";
+      const { stdout, status, pid } = spawnSync(process.execPath, ["replace.cjs"], { env: { PATH: process.env.PATH } });
+      const [first, second] = stdout.toString().trim().split("\\n").map(JSON.parse);
+      console.log(first.pid === second.pid, first.pid === pid, second.argv, second.env, status);
+      const failed = spawnSync(process.execPath, ["-e", "process.execve('/no/such/file', ['x'], {})"]);
+      console.log(failed.signal, /process.execve failed with error code ENOENT/.test(failed.stderr));
+      `,
+      {
+        "replace.cjs": `
+          require("fs").writeSync(1, JSON.stringify({ pid: process.pid }) + "\\n");
+          process.on("exit", () => console.log("never"));
+          process.execve(process.execPath, [process.execPath, "second.cjs", "arg"], { NAME: "value" });
+        `,
+        "second.cjs": `
+          console.log(JSON.stringify({ pid: process.pid, argv: process.argv.slice(2), env: process.env }));
+          process.exitCode = 4;
+        `,
+      },
+    );
+  });
+
   test("a timeout of the call ends the whole tree, sessions of their own too", async () => {
     await withRuntime({}, async (runtime) => {
       const tree = runtime.exec(

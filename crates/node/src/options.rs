@@ -151,6 +151,26 @@ impl Options {
         }
     }
 
+    /// Applies the environment variables that stand for options (`HandleEnvOptions`). `NODE_OPTIONS` is not among them:
+    /// it is inert in this VM.
+    pub fn apply_environment(&mut self, get: impl Fn(&str) -> Option<String>) {
+        for (variable, option) in [
+            ("NODE_PENDING_DEPRECATION", "--pending-deprecation"),
+            ("NODE_PRESERVE_SYMLINKS", "--preserve-symlinks"),
+            ("NODE_PRESERVE_SYMLINKS_MAIN", "--preserve-symlinks-main"),
+        ] {
+            if get(variable).as_deref() == Some("1") {
+                self.set(option, Value::Bool(true));
+            }
+        }
+        let redirect = "--redirect-warnings";
+        if self.text(redirect).is_none_or(str::is_empty)
+            && let Some(path) = get("NODE_REDIRECT_WARNINGS")
+        {
+            self.set(redirect, Value::String(path));
+        }
+    }
+
     /// Sets an option, its negated twin, and the option of the same meaning with or without `experimental-`.
     pub fn set(&mut self, name: &str, value: Value) {
         let bare = name.trim_start_matches("--");

@@ -17,6 +17,12 @@ use crate::mailbox::Mailbox;
 /// Restored isolates that wait in each VM.
 const SPARE_ISOLATES: usize = 1;
 
+/// Memory that the isolate of an idle program takes, besides the address space that is reckoned by itself.
+const BYTES_PER_ISOLATE: u64 = 12 << 20;
+
+/// Programs that may run at a time whatever the memory limit.
+const AT_LEAST: usize = 8;
+
 /// Resolution of guest clocks unless the host asked for more.
 const COARSE_NS: u64 = 1_000_000;
 
@@ -128,6 +134,9 @@ impl Guests for NodeGuests {
             freeze_clocks: config.freeze_time,
             own_time_zone: config.exclusive,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
+            max_programs: usize::try_from(limits.max_memory_bytes / BYTES_PER_ISOLATE)
+                .unwrap_or(usize::MAX)
+                .max(AT_LEAST),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
         kernel

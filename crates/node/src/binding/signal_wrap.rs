@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use secure_exec_kernel::{Disposition, Errno, Signal};
 
@@ -105,23 +106,33 @@ impl Watcher {
     }
 }
 
-/// Waits for the next handled signal. Does not keep the loop alive: the watchers do.
+/// Waits for handled signals. Does not keep the loop alive: the watchers do.
 fn listen(env: &Env) {
     let Some(process) = env.try_process() else {
         return;
     };
     env.event_loop.spawn_unref(async move {
-        let signal = std::future::poll_fn(|cx| process.poll_signal(cx)).await;
+        let first = std::future::poll_fn(|cx| process.poll_signal(cx)).await;
+        // All that are pending arrive in one turn, as through libuv's signal pipe.
+        let mut signals = vec![first];
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(signal) = process.poll_signal(&mut cx) {
+            signals.push(signal);
+        }
         Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
-            let event_loop = &Env::of(scope).event_loop;
-            event_loop.run_last(Box::new(move |scope| deliver(scope, signal)));
+            let env = Env::of(scope);
+            listen(&env);
+            env.event_loop.run_last(Box::new(move |scope| {
+                for signal in signals {
+                    deliver(scope, signal);
+                }
+            }));
         }) as Completion
     });
 }
 
 fn deliver(scope: &mut v8::PinScope<'_, '_>, signal: Signal) {
     let env = Env::of(scope);
-    listen(&env);
     let watchers = env.state::<Watchers>();
     let list = watchers
         .by_signal

@@ -103,6 +103,19 @@ pub fn warm(scope: &mut v8::PinScope<'_, '_>) -> Result<(), String> {
         }
     }
     env.building_snapshot.set(building);
+    // What modules asked for while they loaded are the options of no process.
+    v8::tc_scope!(let tc, scope);
+    let receiver = v8::undefined(tc).into();
+    let name = exception::string(tc, "internal/options").into();
+    let refreshed = require
+        .call(tc, receiver, &[name])
+        .and_then(|options| v8::Local::<v8::Object>::try_from(options).ok())
+        .and_then(|options| convert::get(tc, options, "refreshOptions"))
+        .and_then(|refresh| v8::Local::<v8::Function>::try_from(refresh).ok())
+        .and_then(|refresh| refresh.call(tc, receiver, &[]));
+    if refreshed.is_none() {
+        return Err(format!("refreshOptions: {}", describe(tc.exception(), tc)));
+    }
     Ok(())
 }
 

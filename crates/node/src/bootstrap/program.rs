@@ -31,10 +31,11 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         .iter()
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect();
-    let options = match Options::parse(arguments.get(1..).unwrap_or_default()) {
+    let mut options = match Options::parse(arguments.get(1..).unwrap_or_default()) {
         Ok(options) => options,
         Err(message) => {
-            report::write_stderr(scope, format!("/usr/bin/node: {message}\n").as_bytes());
+            let name = arguments.first().map_or("node", String::as_str);
+            report::write_stderr(scope, format!("{name}: {message}\n").as_bytes());
             exit::exit_process(scope, INVALID_COMMAND_LINE_ARGUMENT);
             return;
         }
@@ -47,6 +48,13 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         exit::exit_process(scope, 0);
         return;
     }
+    options.apply_environment(|name| {
+        let variables = process.envp();
+        let found = variables
+            .iter()
+            .find(|(known, _)| known == name.as_bytes())?;
+        Some(String::from_utf8_lossy(&found.1).into_owned())
+    });
     close_inherited_on_exec(&process);
     let main = main_script(&options, &process);
     env.options.replace(options);

@@ -115,7 +115,9 @@ fn credentials(process: &Process, uid: Option<u32>, gid: Option<u32>) -> Option<
     Some(wanted)
 }
 
-fn split(pair: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+/// Name and value of `NAME=value`.
+#[must_use]
+pub fn split(pair: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
     match pair.iter().position(|byte| *byte == b'=') {
         Some(at) => (pair[..at].to_vec(), pair[at + 1..].to_vec()),
         None => (pair, Vec::new()),

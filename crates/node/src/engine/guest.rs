@@ -37,8 +37,10 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
         }
     };
     ready();
+    let mut ran = None;
     if let Ok(job) = jobs.recv() {
         let pid = job.process.pid();
+        ran = Some(job.process.clone());
         match context {
             Ok(context) => {
                 run_job(&mut owned, &env, context.clone(), engine, job);
@@ -49,11 +51,16 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
             }
             Err(message) => refuse_job(&job, &message),
         }
-        engine.config.events.on_end(pid);
+        if !env.replaced.get() {
+            engine.config.events.on_end(pid);
+        }
     }
     env.clear();
     drop(owned);
     engine.config.events.on_isolate_end();
+    if let Some(process) = ran {
+        engine.population.leave(&process);
+    }
 }
 
 /// What every isolate of the engine is made with.

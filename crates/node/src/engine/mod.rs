@@ -2,6 +2,7 @@
 
 pub(crate) mod fatal;
 mod guest;
+mod population;
 mod watchdog;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
 pub(crate) use guest::{CODE_RANGE, STACK_SIZE, isolate_params, make_context};
+use population::Population;
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 
@@ -78,6 +80,8 @@ pub struct NodeOptions {
     pub own_time_zone: bool,
     /// How many timers a guest may have.
     pub max_timers: usize,
+    /// How many programs of the VM may run at a time; more are refused with `EAGAIN`.
+    pub max_programs: usize,
 }
 
 impl Default for NodeOptions {
@@ -89,6 +93,7 @@ impl Default for NodeOptions {
             freeze_clocks: false,
             own_time_zone: false,
             max_timers: 4096,
+            max_programs: 64,
         }
     }
 }
@@ -103,6 +108,7 @@ pub struct Engine {
     config: EngineConfig,
     spares: Mutex<Vec<Sender<Job>>>,
     starting: AtomicUsize,
+    population: Population,
     watchdog: Watchdog,
     this: Weak<Engine>,
 }
@@ -116,6 +122,7 @@ impl Engine {
             config,
             spares: Mutex::default(),
             starting: AtomicUsize::new(0),
+            population: Population::default(),
             this: this.clone(),
         });
         engine.refill();
@@ -185,6 +192,13 @@ impl Engine {
     }
 
     fn run(&self, job: Job) -> Result<(), Errno> {
+        let process = job.process.clone();
+        self.population.admit(&process, job.options.max_programs)?;
+        self.hand_over(job)
+            .inspect_err(|_| self.population.leave(&process))
+    }
+
+    fn hand_over(&self, job: Job) -> Result<(), Errno> {
         let mut job = Some(job);
         loop {
             // In a statement of its own: `refill` takes the lock again.

@@ -52,6 +52,8 @@ pub struct Env {
     pub own_time_zone: Cell<bool>,
     /// How many timers may wait at a time.
     pub max_timers: Cell<usize>,
+    /// Set when another program goes on as this process (`execve`).
+    pub replaced: Cell<bool>,
     /// Set when the heap reached its limit; the program is being ended.
     pub heap_limit_reached: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
@@ -91,6 +93,7 @@ impl Env {
             freeze_clocks: Cell::new(false),
             own_time_zone: Cell::new(false),
             max_timers: Cell::new(usize::MAX),
+            replaced: Cell::new(false),
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
             profiling: Cell::new(false),

@@ -297,6 +297,10 @@ fn install(
     let steps = v8::Local::<v8::Function>::try_from(args.get(3))
         .ok()
         .filter(|_| synthetic);
+    if synthetic && args.get(4).is_object() {
+        let key = env.symbol(scope, "imported_cjs_symbol");
+        this.set(scope, key.into(), args.get(4));
+    }
     let value = ModuleWrap {
         module: v8::Global::new(scope, module),
         context: v8::Global::new(scope, context),

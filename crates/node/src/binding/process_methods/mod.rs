@@ -1,9 +1,10 @@
 //! `internalBinding('process_methods')`. Follows Node's `src/node_process_methods.cc` and `src/node_process_object.cc`.
 //!
 //! # Deviations
-//! `execve`, the debugger's entry points and `causeSegfault` refuse. `memoryUsage().rss` counts what the isolate holds,
+//! The debugger's entry points and `causeSegfault` refuse. `memoryUsage().rss` counts what the isolate holds,
 //! not the memory of the host process it lives in.
 
+mod execve;
 mod object;
 mod usage;
 
@@ -39,6 +40,7 @@ pub fn define(definition: &mut Definition) {
         .function("_kill", kill)
         .function("abort", abort)
         .function("reallyExit", really_exit)
+        .function("execve", execve::execve)
         .function("_rawDebug", raw_debug)
         .function("_getActiveRequests", get_active_requests)
         .function("_getActiveHandles", get_active_handles)
@@ -239,6 +241,11 @@ fn abort(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
+    abort_process(scope);
+}
+
+/// Ends the process as `abort(3)` does.
+fn abort_process(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;

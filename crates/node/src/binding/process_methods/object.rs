@@ -10,9 +10,6 @@ use crate::env::{Env, Slot};
 use crate::exception;
 use crate::tables::tables;
 
-/// Where the guest finds its own executable.
-const EXEC_PATH: &str = "/usr/bin/node";
-
 /// The port that `--inspect` would use.
 const DEFAULT_DEBUG_PORT: u32 = 9229;
 
@@ -82,7 +79,8 @@ pub(super) fn patch_process_object(
     );
     let pid = v8::Integer::new(scope, process.pid().raw()).into();
     define(scope, object, "pid", pid, v8::PropertyAttribute::READ_ONLY);
-    let exec_path = exception::string(scope, EXEC_PATH).into();
+    let exec_path = String::from_utf8_lossy(&process.exe()).into_owned();
+    let exec_path = exception::string(scope, &exec_path).into();
     define(
         scope,
         object,

@@ -1,0 +1,50 @@
+//! How many isolates may exist at a time.
+//!
+//! Every running program takes an isolate's memory, and V8 gives up the whole operating system process when there is
+//! none left. A fork bomb must get `EAGAIN` before that.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use secure_exec_kernel::{Errno, Process};
+
+/// How long a program waits for the isolate of one that has ended. Taking one down needs milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The processes whose isolates exist.
+#[derive(Default)]
+pub(super) struct Population {
+    running: Mutex<Vec<Arc<Process>>>,
+    changed: Condvar,
+}
+
+impl Population {
+    /// Takes a place for `process` among at most `max`.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: none is free.
+    pub fn admit(&self, process: &Arc<Process>, max: usize) -> Result<(), Errno> {
+        let mut running = self.running.lock();
+        let deadline = Instant::now() + PATIENCE;
+        while running.len() >= max {
+            let leaving = running.iter().any(|process| !process.is_alive());
+            if !leaving || self.changed.wait_until(&mut running, deadline).timed_out() {
+                return Err(Errno::EAGAIN);
+            }
+        }
+        running.push(process.clone());
+        Ok(())
+    }
+
+    /// Gives the place back.
+    pub fn leave(&self, process: &Arc<Process>) {
+        let left = {
+            let mut running = self.running.lock();
+            let at = running.iter().position(|other| Arc::ptr_eq(other, process));
+            at.map(|at| running.swap_remove(at))
+        };
+        self.changed.notify_all();
+        drop(left);
+    }
+}
