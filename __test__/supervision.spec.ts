@@ -99,6 +99,7 @@ describe("a runtime", () => {
       const during = await runtime.getResourceSnapshot();
       assert.equal(during.processes, before.processes + 1);
       assert.ok(during.fds > before.fds);
+      assert.ok(during.heapBytes > 1_000_000, `${during.heapBytes} bytes of heap`);
       program.kill("SIGKILL");
       await program.wait();
       await runtime.writeFile("/tmp/file", new Uint8Array(100_000));

@@ -26,6 +26,7 @@ pub mod event_loop;
 pub mod exception;
 pub mod exit;
 pub mod frozen_clock;
+pub mod heap_usage;
 pub mod invocation;
 pub mod isolate;
 pub mod options;

@@ -156,8 +156,10 @@ impl Guests for NodeGuests {
         true
     }
 
-    fn heap_bytes(&self, _vm: VmId) -> u64 {
-        0
+    fn heap_bytes(&self, vm: VmId) -> u64 {
+        self.engines
+            .get(&vm)
+            .map_or(0, |engine| engine.heap_bytes())
     }
 
     fn remove(&mut self, vm: VmId) {

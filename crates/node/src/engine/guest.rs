@@ -11,7 +11,7 @@ use crate::bootstrap;
 use crate::env::Env;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
-use crate::{binding, code_cache, frozen_clock, isolate, report};
+use crate::{binding, code_cache, frozen_clock, heap_usage, isolate, report};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(crate) const STACK_SIZE: usize = 4 << 20;
@@ -129,6 +129,7 @@ fn run_job(
     owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
     owned.remove_near_heap_limit_callback(isolate::near_heap_limit, options.heap_limit_bytes);
     owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
+    heap_usage::watch(owned, env, engine.heap_usage.enter());
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);
         bootstrap::run_program(scope);

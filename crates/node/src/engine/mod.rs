@@ -13,6 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
+use crate::heap_usage::HeapUsage;
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
 pub(crate) use guest::{CODE_RANGE, STACK_SIZE, isolate_params, make_context};
@@ -110,6 +111,7 @@ pub struct Engine {
     starting: AtomicUsize,
     population: Population,
     watchdog: Watchdog,
+    pub(crate) heap_usage: HeapUsage,
     this: Weak<Engine>,
 }
 
@@ -119,6 +121,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Arc<Engine> {
         let engine = Arc::new_cyclic(|this| Engine {
             watchdog: Watchdog::start(config.events.clone()),
+            heap_usage: HeapUsage::default(),
             config,
             spares: Mutex::default(),
             starting: AtomicUsize::new(0),
@@ -127,6 +130,12 @@ impl Engine {
         });
         engine.refill();
         engine
+    }
+
+    /// Bytes of the heaps of all guests, as of their last turns and collections.
+    #[must_use]
+    pub fn heap_bytes(&self) -> u64 {
+        self.heap_usage.bytes()
     }
 
     /// How many isolates are ready for a process.

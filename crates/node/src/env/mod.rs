@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use indexmap::IndexMap;
 use secure_exec_kernel::{Kernel, Process};
@@ -54,6 +55,8 @@ pub struct Env {
     pub max_timers: Cell<usize>,
     /// Set when another program goes on as this process (`execve`).
     pub replaced: Cell<bool>,
+    /// Where the isolate writes down how much heap it uses (`heap_usage.rs`).
+    pub heap_bytes: RefCell<Option<Arc<AtomicU64>>>,
     /// Set when the heap reached its limit; the program is being ended.
     pub heap_limit_reached: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
@@ -94,6 +97,7 @@ impl Env {
             own_time_zone: Cell::new(false),
             max_timers: Cell::new(usize::MAX),
             replaced: Cell::new(false),
+            heap_bytes: RefCell::default(),
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
             profiling: Cell::new(false),

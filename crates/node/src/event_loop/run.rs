@@ -7,6 +7,7 @@ use super::Completion;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
 use crate::frozen_clock;
+use crate::heap_usage;
 
 /// `uv_run(UV_RUN_DEFAULT)`: runs until nothing keeps the loop alive, or the process stops.
 pub fn run(scope: &mut v8::PinScope<'_, '_>) {
@@ -90,6 +91,9 @@ fn backend_timeout(env: &Env) -> Option<Duration> {
 }
 
 fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) {
+    if timeout != Some(Duration::ZERO) {
+        heap_usage::note(scope, env);
+    }
     let started = std::time::Instant::now();
     let (woken, posted) = env.event_loop.shared.take(timeout);
     if timeout != Some(Duration::ZERO) {

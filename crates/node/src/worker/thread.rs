@@ -12,6 +12,7 @@ use crate::engine::{self, STACK_SIZE, make_context};
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
 use crate::frozen_clock;
+use crate::heap_usage;
 use crate::isolate;
 use crate::options::Options;
 use crate::process_env::{self, Variables};
@@ -119,6 +120,7 @@ fn run(start: Start) {
         idle_time: env.event_loop.idle_counter(),
         watched: watched.clone(),
     };
+    heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());
     if worker.attach(running) {
         run_program(&mut owned, &env, start);
     }
