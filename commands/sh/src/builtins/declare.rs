@@ -1,0 +1,249 @@
+//! `declare`, `typeset`, `local`.
+
+use std::collections::BTreeMap;
+
+use super::variables::{base_name, split_assignment};
+use crate::expand::escape;
+use crate::shell::{Exec, Shell};
+use crate::text;
+use crate::variables::{Value, Variable};
+
+impl Variable {
+    /// The letters of the attributes.
+    pub fn flags(&self) -> String {
+        let a = &self.attributes;
+        let kinds = [
+            (matches!(self.value, Value::Array(_)), 'a'),
+            (matches!(self.value, Value::Assoc(_)), 'A'),
+            (a.integer, 'i'),
+            (a.lower, 'l'),
+            (a.nameref, 'n'),
+            (a.readonly, 'r'),
+            (a.upper, 'u'),
+            (a.export, 'x'),
+        ];
+        kinds.iter().filter(|(on, _)| *on).map(|(_, c)| *c).collect()
+    }
+
+    /// The command that makes this variable, as `declare -p` prints it.
+    pub fn declaration(&self, name: &str) -> String {
+        let flags = self.flags();
+        let flags = if flags.is_empty() { "-".to_owned() } else { flags };
+        let value = match &self.value {
+            Value::Unset => String::new(),
+            Value::Scalar(text) => format!("={}", escape::double_quote(text)),
+            Value::Array(map) => {
+                let items: Vec<String> = map.iter().map(|(k, v)| format!("[{k}]={}", escape::double_quote(v))).collect();
+                format!("=({})", items.join(" "))
+            }
+            Value::Assoc(map) => {
+                let key = |k: &str| if k.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) { k.to_owned() } else { escape::double_quote(k) };
+                let items: String = map.iter().map(|(k, v)| format!("[{}]={} ", key(k), escape::double_quote(v))).collect();
+                format!("=({items})")
+            }
+        };
+        format!("declare -{flags} {name}{value}")
+    }
+}
+
+/// The options of one call: letters switched on and off.
+struct Request {
+    on: String,
+    off: String,
+}
+
+impl Request {
+    fn has(&self, letter: char) -> bool {
+        self.on.contains(letter)
+    }
+
+    fn apply(&self, variable: &mut Variable) {
+        let a = &mut variable.attributes;
+        for (letter, field) in [
+            ('x', &mut a.export),
+            ('r', &mut a.readonly),
+            ('i', &mut a.integer),
+            ('n', &mut a.nameref),
+        ] {
+            *field = (*field || self.on.contains(letter)) && !self.off.contains(letter);
+        }
+        if self.has('u') {
+            (a.upper, a.lower) = (true, false);
+        }
+        if self.has('l') {
+            (a.upper, a.lower) = (false, true);
+        }
+        a.upper &= !self.off.contains('u');
+        a.lower &= !self.off.contains('l');
+    }
+}
+
+fn parse(words: &[String]) -> Result<(Request, usize), char> {
+    let mut request = Request { on: String::new(), off: String::new() };
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        if word == "--" {
+            at += 1;
+            break;
+        }
+        let (letters, list) = match (word.strip_prefix('-'), word.strip_prefix('+')) {
+            (Some(letters), _) if !letters.is_empty() => (letters, &mut request.on),
+            (_, Some(letters)) if !letters.is_empty() => (letters, &mut request.off),
+            _ => break,
+        };
+        for letter in letters.chars() {
+            if !"aAfFgiIlnprtux".contains(letter) {
+                return Err(letter);
+            }
+            list.push(letter);
+        }
+        at += 1;
+    }
+    Ok((request, at))
+}
+
+pub fn local(shell: &mut Shell, words: &[String]) -> Exec {
+    if !shell.vars.has_scope() {
+        if shell.bash {
+            shell.error("local: can only be used in a function");
+            return Ok(1);
+        }
+        return shell.misuse_special("local: not in a function");
+    }
+    if shell.bash {
+        return declare(shell, words);
+    }
+    for word in &words[1..] {
+        let (name, _, value) = split_assignment(word);
+        if !text::is_name(name) {
+            return shell.misuse_special(&format!("local: {word}: bad variable name"));
+        }
+        // dash's locals begin with the outer value.
+        shell.vars.make_local(name, true);
+        if let Some(value) = value {
+            shell.assign(name, value.to_owned())?;
+        }
+    }
+    Ok(0)
+}
+
+pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
+    let builtin = words[0].clone();
+    let (request, first) = match parse(words) {
+        Ok(found) => found,
+        Err(letter) => return Ok(shell.misuse(&format!("{builtin}: -{letter}: invalid option"))),
+    };
+    if request.has('f') || request.has('F') {
+        return functions(shell, &request, &words[first..]);
+    }
+    if words.len() == first {
+        return list(shell, &request, &builtin);
+    }
+    if request.has('p') {
+        return print(shell, &words[first..], &builtin);
+    }
+    let local = shell.vars.has_scope() && !request.has('g');
+    let mut status = 0;
+    for at in first..words.len() {
+        let (target, append, value) = split_assignment(&words[at]);
+        let name = base_name(target);
+        if !text::is_name(name) {
+            shell.error(&format!("{builtin}: `{}': not a valid identifier", words[at]));
+            status = 1;
+            continue;
+        }
+        if local {
+            shell.vars.make_local(name, request.has('I') || shell.options.localvar_inherit);
+        }
+        if shell.vars.find(name).is_some_and(|v| v.attributes.readonly) && (value.is_some() || request.off.contains('r')) {
+            shell.error(&format!("{builtin}: {name}: readonly variable"));
+            status = 1;
+            continue;
+        }
+        become_array(shell, name, &request, target != name);
+        let unreferenced = !request.has('n');
+        if request.has('n') {
+            shell.vars.entry(name).attributes.nameref = false;
+        }
+        let mut attributes = Request { on: request.on.replace('r', ""), off: request.off.clone() };
+        if !unreferenced {
+            attributes.on = attributes.on.replace('n', "");
+        }
+        let resolved = if unreferenced { shell.resolve(name) } else { name.to_owned() };
+        attributes.apply(shell.vars.entry(&resolved));
+        if let Some(array) = shell.take_array(at) {
+            shell.store_array(&resolved, array)?;
+        } else if let Some(value) = value {
+            match target.split_once('[') {
+                Some((_, index)) => shell.assign_element(&resolved, index.trim_end_matches(']'), value.to_owned())?,
+                None => shell.assign_text(&resolved, value.to_owned(), append)?,
+            }
+        }
+        request.apply(shell.vars.entry(&resolved));
+    }
+    Ok(status)
+}
+
+fn become_array(shell: &mut Shell, name: &str, request: &Request, subscript: bool) {
+    let variable = shell.vars.entry(name);
+    if request.has('A') && !matches!(variable.value, Value::Assoc(_)) {
+        variable.value = Value::Assoc(BTreeMap::new());
+    } else if (request.has('a') || subscript) && !matches!(variable.value, Value::Array(_) | Value::Assoc(_)) {
+        variable.value = match std::mem::take(&mut variable.value) {
+            Value::Scalar(text) => Value::Array(BTreeMap::from([(0, text)])),
+            _ => Value::Array(BTreeMap::new()),
+        };
+    }
+}
+
+fn print(shell: &mut Shell, names: &[String], builtin: &str) -> Exec {
+    let mut out = String::new();
+    let mut status = 0;
+    for name in names {
+        match shell.vars.find(name) {
+            Some(variable) => out.push_str(&format!("{}\n", variable.declaration(name))),
+            None => {
+                shell.error(&format!("{builtin}: {name}: not found"));
+                status = 1;
+            }
+        }
+    }
+    shell.print(builtin, &out);
+    Ok(status)
+}
+
+fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
+    let mut out = String::new();
+    for (name, variable) in shell.vars.iter() {
+        let flags = variable.flags();
+        let wanted = request.on.chars().filter(|c| "aAilnrux".contains(*c)).all(|c| flags.contains(c));
+        if !wanted || builtin == "local" && !shell.vars.is_local(name) {
+            continue;
+        }
+        if request.on.is_empty() {
+            if let Value::Scalar(text) = &variable.value {
+                out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text)));
+                continue;
+            }
+        }
+        out.push_str(&format!("{}\n", variable.declaration(name)));
+    }
+    Ok(shell.print(builtin, &out))
+}
+
+fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
+    let mut all: Vec<String> = shell.functions.keys().cloned().collect();
+    all.sort();
+    let names = if names.is_empty() { all } else { names.to_vec() };
+    let mut out = String::new();
+    let mut status = 0;
+    for name in &names {
+        match shell.functions.get(name) {
+            Some(_) if request.has('F') => out.push_str(&format!("{name}\n")),
+            Some(function) => out.push_str(&format!("{}\n", function.text)),
+            None => status = 1,
+        }
+    }
+    shell.print("declare", &out);
+    Ok(status)
+}

@@ -1,0 +1,95 @@
+//! `getopts`.
+
+use crate::shell::{Exec, Shell};
+use crate::text;
+
+pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
+    let [_, spec, name, rest @ ..] = words else {
+        return Ok(shell.misuse(if shell.bash { "getopts: usage: getopts optstring name [arg ...]" } else { "getopts: Usage: getopts optstring var [arg]" }));
+    };
+    if !text::is_name(name) {
+        shell.error(&format!("getopts: {name}: bad variable name"));
+        return Ok(if shell.bash { 1 } else { 2 });
+    }
+    let arguments = if rest.is_empty() { shell.positional.clone() } else { rest.to_vec() };
+    let index: usize = shell.var("OPTIND").and_then(|v| v.parse().ok()).unwrap_or(1).max(1);
+    let silent = spec.starts_with(':');
+    let mut index = index - 1;
+    let mut column = shell.getopts_column;
+    if column == 0 {
+        let word = arguments.get(index).map(String::as_str).unwrap_or_default();
+        if !word.starts_with('-') || word == "-" || word == "--" {
+            if word == "--" {
+                index += 1;
+            }
+            shell.assign(name, "?".to_owned())?;
+            return finish(shell, index, 0, 1);
+        }
+        column = 1;
+    }
+    let word: Vec<char> = arguments.get(index).map(|w| w.chars().collect()).unwrap_or_default();
+    let Some(&letter) = word.get(column) else {
+        shell.assign(name, "?".to_owned())?;
+        return finish(shell, index + 1, 0, 1);
+    };
+    column += 1;
+    let at_end = column >= word.len();
+    let known: Vec<char> = spec.chars().collect();
+    let position = known.iter().position(|c| *c == letter && letter != ':');
+    let Some(position) = position else {
+        if silent {
+            shell.assign("OPTARG", letter.to_string())?;
+        } else {
+            report(shell, &format!("illegal option -- {letter}"), &format!("Illegal option -{letter}"));
+            shell.vars.remove("OPTARG");
+        }
+        shell.assign(name, "?".to_owned())?;
+        return if at_end { finish(shell, index + 1, 0, 0) } else { finish(shell, index, column, 0) };
+    };
+    if known.get(position + 1) != Some(&':') {
+        shell.vars.remove("OPTARG");
+        shell.assign(name, letter.to_string())?;
+        return if at_end { finish(shell, index + 1, 0, 0) } else { finish(shell, index, column, 0) };
+    }
+    if !at_end {
+        let argument: String = word[column..].iter().collect();
+        shell.assign("OPTARG", argument)?;
+        shell.assign(name, letter.to_string())?;
+        return finish(shell, index + 1, 0, 0);
+    }
+    match arguments.get(index + 1) {
+        Some(argument) => {
+            shell.assign("OPTARG", argument.clone())?;
+            shell.assign(name, letter.to_string())?;
+            finish(shell, index + 2, 0, 0)
+        }
+        None => {
+            if silent {
+                shell.assign("OPTARG", letter.to_string())?;
+                shell.assign(name, ":".to_owned())?;
+            } else {
+                report(shell, &format!("option requires an argument -- {letter}"), &format!("No arg for -{letter} option"));
+                shell.vars.remove("OPTARG");
+                shell.assign(name, "?".to_owned())?;
+            }
+            finish(shell, index + 1, 0, 0)
+        }
+    }
+}
+
+fn report(shell: &mut Shell, bash: &str, dash: &str) {
+    if shell.bash {
+        if shell.var("OPTERR").as_deref() != Some("0") {
+            let name = shell.name.clone();
+            shell.print_error_raw(&format!("{name}: {bash}\n"));
+        }
+    } else {
+        shell.print_error_raw(&format!("{dash}\n"));
+    }
+}
+
+fn finish(shell: &mut Shell, index: usize, column: usize, status: i32) -> Exec {
+    shell.assign("OPTIND", (index + 1).to_string())?;
+    shell.getopts_column = column;
+    Ok(status)
+}

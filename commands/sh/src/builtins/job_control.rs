@@ -1,0 +1,295 @@
+//! `wait`, `jobs`, `fg`, `bg`, `kill`, `disown`, `suspend`.
+
+use secure_exec_sys as sys;
+use sys::Pid;
+
+use crate::jobs::{State, exit_status};
+use crate::shell::{Exec, Flow, Shell};
+
+pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
+    let mut rest = &words[1..];
+    let mut any = false;
+    while let Some(word) = rest.first().filter(|w| shell.bash && w.starts_with('-')) {
+        match word.as_str() {
+            "-n" => any = true,
+            "-f" => {}
+            "--" => {
+                rest = &rest[1..];
+                break;
+            }
+            _ => return Ok(shell.misuse(&format!("wait: {word}: invalid option"))),
+        }
+        rest = &rest[1..];
+    }
+    if any {
+        return wait_any(shell);
+    }
+    if rest.is_empty() {
+        while shell.jobs.list.iter().any(|j| j.id != 0 && j.state() == State::Running) {
+            if let Err(signal) = shell.wait_for_change() {
+                shell.run_traps()?;
+                return Ok(128 + signal);
+            }
+        }
+        shell.jobs.list.retain(|j| !matches!(j.state(), State::Done(_)));
+        shell.jobs.forget_remembered();
+        return Ok(0);
+    }
+    let mut status = 0;
+    for word in rest {
+        let pid = if word.starts_with('%') {
+            match shell.jobs.by_name(word) {
+                Some(at) => shell.jobs.list[at].last_pid(),
+                None => {
+                    shell.error(&format!("wait: {word}: no such job"));
+                    status = 127;
+                    continue;
+                }
+            }
+        } else if let Ok(pid) = word.parse::<Pid>() {
+            pid
+        } else {
+            let message = if shell.bash { format!("wait: `{word}': not a pid or valid job spec") } else { format!("wait: Illegal number: {word}") };
+            shell.error(&message);
+            return Ok(if shell.bash { 1 } else { 2 });
+        };
+        status = match shell.wait_background(pid) {
+            Ok(status) => status,
+            Err(signal) => {
+                shell.run_traps()?;
+                return Ok(128 + signal);
+            }
+        };
+    }
+    Ok(status)
+}
+
+fn wait_any(shell: &mut Shell) -> Exec {
+    loop {
+        let done = shell.jobs.list.iter().position(|j| j.id != 0 && matches!(j.state(), State::Done(_)));
+        if let Some(at) = done {
+            let job = shell.jobs.list.remove(at);
+            return Ok(job.processes.last().and_then(|(_, s)| *s).map_or(0, exit_status));
+        }
+        if !shell.jobs.list.iter().any(|j| j.id != 0) {
+            return Ok(127);
+        }
+        match shell.wait_for_change() {
+            Ok(true) => {}
+            Ok(false) => return Ok(127),
+            Err(signal) => {
+                shell.run_traps()?;
+                return Ok(128 + signal);
+            }
+        }
+    }
+}
+
+pub fn jobs(shell: &mut Shell, words: &[String]) -> Exec {
+    let (letters, names) = match shell.letters(words, "lpnrs") {
+        Ok((letters, names)) => (letters, names.to_vec()),
+        Err(message) => return Ok(shell.misuse(&message)),
+    };
+    shell.reap_all();
+    let mut list: Vec<usize> = Vec::new();
+    for name in &names {
+        match shell.jobs.by_name(name) {
+            Some(at) => list.push(at),
+            None => {
+                shell.error(&format!("jobs: {name}: no such job"));
+                return Ok(1);
+            }
+        }
+    }
+    if names.is_empty() {
+        list = (0..shell.jobs.list.len()).filter(|i| shell.jobs.list[*i].id != 0).collect();
+        list.sort_by_key(|i| shell.jobs.list[*i].id);
+    }
+    let mut out = String::new();
+    for at in &list {
+        let job = &shell.jobs.list[*at];
+        let state = job.state();
+        if letters.contains('r') && state != State::Running || letters.contains('s') && !matches!(state, State::Stopped(_)) {
+            continue;
+        }
+        if letters.contains('p') {
+            out.push_str(&format!("{}\n", job.processes.first().map_or(0, |(p, _)| *p)));
+        } else {
+            out.push_str(&shell.job_line(*at, letters.contains('l')));
+        }
+    }
+    let status = shell.print("jobs", &out);
+    // What was told to be done is forgotten.
+    let mut at = 0;
+    while at < shell.jobs.list.len() {
+        if matches!(shell.jobs.list[at].state(), State::Done(_)) { shell.retire(at) } else { at += 1 }
+    }
+    Ok(status)
+}
+
+/// The job that the first operand names, or the current one; reports when there is none.
+fn job_operand(shell: &mut Shell, words: &[String]) -> Option<usize> {
+    let name = words.get(1).map_or("%+", String::as_str);
+    let named = if name.starts_with('%') { name.to_owned() } else { format!("%{name}") };
+    let found = shell.jobs.by_name(&named);
+    if found.is_none() {
+        let what = if words.len() > 1 { name } else { "current" };
+        shell.error(&format!("{}: {what}: no such job", words[0]));
+    }
+    found
+}
+
+pub fn fg(shell: &mut Shell, words: &[String]) -> Exec {
+    if !shell.options.monitor {
+        shell.error("fg: no job control");
+        return Ok(if shell.bash { 1 } else { 2 });
+    }
+    let Some(at) = job_operand(shell, words) else { return Ok(if shell.bash { 1 } else { 2 }) };
+    let text = shell.jobs.list[at].text.clone();
+    shell.print("fg", &format!("{text}\n"));
+    Ok(shell.foreground(at))
+}
+
+pub fn bg(shell: &mut Shell, words: &[String]) -> Exec {
+    if !shell.options.monitor {
+        shell.error("bg: no job control");
+        return Ok(if shell.bash { 1 } else { 2 });
+    }
+    let Some(at) = job_operand(shell, words) else { return Ok(if shell.bash { 1 } else { 2 }) };
+    let turn = shell.jobs.next_turn();
+    shell.jobs.list[at].turn = turn;
+    shell.resume(at);
+    let job = &shell.jobs.list[at];
+    shell.last_background = Some(job.last_pid());
+    let line = if shell.bash { format!("[{}]+ {} &\n", job.id, job.text) } else { format!("[{}] {}\n", job.id, job.text) };
+    Ok(shell.print("bg", &line))
+}
+
+pub fn disown(shell: &mut Shell, words: &[String]) -> Exec {
+    let all = words.get(1).is_some_and(|w| w == "-a");
+    if all {
+        shell.jobs.list.clear();
+        return Ok(0);
+    }
+    let words: Vec<String> = words.iter().filter(|w| *w != "-h" && *w != "-r").cloned().collect();
+    if let Some(pid) = words.get(1).and_then(|w| w.parse::<Pid>().ok()) {
+        if let Some(at) = shell.jobs.by_pid(pid) {
+            shell.jobs.list.remove(at);
+            return Ok(0);
+        }
+    }
+    match job_operand(shell, &words) {
+        Some(at) => {
+            shell.jobs.list.remove(at);
+            Ok(0)
+        }
+        None => Ok(1),
+    }
+}
+
+pub fn suspend(shell: &mut Shell, _: &[String]) -> Exec {
+    if shell.subshell == 0 && !shell.interactive {
+        shell.error("suspend: cannot suspend: no job control");
+        return Ok(1);
+    }
+    Ok(i32::from(sys::process::kill(sys::process::getpid(), sys::signal::SIGSTOP).is_err()))
+}
+
+fn list_signals(shell: &mut Shell, rest: &[String]) -> Exec {
+    if rest.is_empty() {
+        let names: Vec<String> = (1..=31).filter_map(sys::signal::name).collect();
+        let text = if shell.bash {
+            let cells: Vec<String> = names.iter().enumerate().map(|(i, n)| format!("{:2}) SIG{n}", i + 1)).collect();
+            cells.chunks(5).map(|row| row.join("\t") + "\n").collect::<String>()
+        } else {
+            names.join("\n") + "\n"
+        };
+        return Ok(shell.print("kill", &text));
+    }
+    let mut out = String::new();
+    for word in rest {
+        match word.parse::<i32>() {
+            Ok(n) => match sys::signal::name(if n > 128 { n - 128 } else { n }) {
+                Some(name) => out.push_str(&format!("{name}\n")),
+                None => return Ok(bad_signal(shell, word)),
+            },
+            Err(_) => match sys::signal::number(word) {
+                Some(n) => out.push_str(&format!("{n}\n")),
+                None => return Ok(bad_signal(shell, word)),
+            },
+        }
+    }
+    Ok(shell.print("kill", &out))
+}
+
+fn bad_signal(shell: &mut Shell, word: &str) -> i32 {
+    if shell.bash {
+        shell.error(&format!("kill: {word}: invalid signal specification"));
+        return 1;
+    }
+    shell.misuse(&format!("kill: invalid signal number or name: {word}"))
+}
+
+pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
+    let mut rest = &words[1..];
+    let mut signal = sys::signal::SIGTERM;
+    if let Some(word) = rest.first().filter(|w| w.starts_with('-') && w.len() > 1) {
+        let named = match word.as_str() {
+            "-l" | "-L" => return list_signals(shell, &rest[1..]),
+            "--" => None,
+            "-s" | "-n" => {
+                rest = &rest[1..];
+                Some(rest.first().cloned().unwrap_or_default())
+            }
+            word if word.starts_with("-s") && word.len() > 2 && sys::signal::number(&word[1..]).is_none() => Some(word[2..].to_owned()),
+            word => Some(word[1..].to_owned()),
+        };
+        rest = rest.get(1..).unwrap_or_default();
+        if let Some(name) = named {
+            let number = name.parse::<i32>().ok().filter(|n| (0..=64).contains(n));
+            match number.or_else(|| sys::signal::number(&name)) {
+                Some(n) => signal = n,
+                None => return Ok(bad_signal(shell, &name)),
+            }
+        }
+        if rest.first().is_some_and(|w| w == "--") {
+            rest = &rest[1..];
+        }
+    }
+    if rest.is_empty() {
+        return Ok(shell.misuse("kill: usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or kill -l [exitstatus]"));
+    }
+    let mut status = 0;
+    for word in rest {
+        let target = if word.starts_with('%') {
+            match shell.jobs.by_name(word) {
+                Some(at) => {
+                    let job = &shell.jobs.list[at];
+                    if job.pgid != 0 { -job.pgid } else { job.last_pid() }
+                }
+                None => {
+                    shell.error(&format!("kill: {word}: no such job"));
+                    status = if shell.bash { 1 } else { 2 };
+                    continue;
+                }
+            }
+        } else if let Ok(pid) = word.parse::<Pid>() {
+            pid
+        } else {
+            let message = if shell.bash { format!("kill: {word}: arguments must be process or job IDs") } else { format!("kill: Illegal number: {word}") };
+            shell.error(&message);
+            if !shell.bash {
+                return Err(Flow::Abort(2));
+            }
+            status = 1;
+            continue;
+        };
+        if let Err(error) = sys::process::kill(target, signal) {
+            let reason = sys::errno::message(&error);
+            let message = if shell.bash { format!("kill: ({target}) - {reason}") } else { format!("kill: {reason}\n") };
+            shell.error(message.trim_end());
+            status = 1;
+        }
+    }
+    Ok(status)
+}

@@ -1,0 +1,350 @@
+//! `printf` (XCU), with bash's `-v`, `%q` and `%(...)T`.
+
+use crate::expand::escape::{self, Style, unescape};
+use crate::shell::{Exec, Shell};
+use crate::text;
+
+/// A conversion's flags, width and precision.
+#[derive(Default)]
+struct Spec {
+    left: bool,
+    zero: bool,
+    plus: bool,
+    space: bool,
+    alternate: bool,
+    width: usize,
+    precision: Option<usize>,
+}
+
+/// The widest field; more is a mistake or an attack.
+const MAX_WIDTH: usize = 1 << 20;
+
+struct Output<'a> {
+    text: String,
+    arguments: &'a [String],
+    used: usize,
+    status: i32,
+    ended: bool,
+}
+
+impl Output<'_> {
+    fn next(&mut self) -> Option<String> {
+        let argument = self.arguments.get(self.used).cloned();
+        self.used += 1;
+        argument
+    }
+}
+
+pub fn printf(shell: &mut Shell, words: &[String]) -> Exec {
+    let mut rest = &words[1..];
+    let mut variable = None;
+    if shell.bash && rest.first().is_some_and(|w| w == "-v") && rest.len() > 1 {
+        variable = Some(rest[1].clone());
+        rest = &rest[2..];
+    } else if shell.bash && rest.first().is_some_and(|w| w.starts_with("-v") && w.len() > 2) {
+        variable = Some(rest[0][2..].to_owned());
+        rest = &rest[1..];
+    }
+    if rest.first().is_some_and(|w| w == "--") {
+        rest = &rest[1..];
+    } else if rest.first().is_some_and(|w| w.starts_with('-') && w.len() > 1 && shell.bash) {
+        return Ok(shell.misuse(&format!("printf: {}: invalid option", rest[0])));
+    }
+    let Some((format, arguments)) = rest.split_first() else {
+        return Ok(shell.misuse("printf: usage: printf format [arg ...]"));
+    };
+    let mut output = Output { text: String::new(), arguments, used: 0, status: 0, ended: false };
+    loop {
+        let before = output.used;
+        format_once(shell, format, &mut output);
+        if output.ended || output.used >= arguments.len() || output.used == before {
+            break;
+        }
+    }
+    match variable {
+        Some(name) => {
+            shell.assign(&name, output.text)?;
+            Ok(output.status)
+        }
+        None => {
+            let written = shell.print("printf", &output.text);
+            Ok(if written != 0 { written } else { output.status })
+        }
+    }
+}
+
+fn format_once(shell: &mut Shell, format: &str, output: &mut Output<'_>) {
+    let mut rest = format;
+    while let Some(at) = rest.find(['%', '\\']) {
+        output.text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if rest.starts_with('\\') {
+            // An escape takes at most ten characters.
+            let end = rest[1..].find(['%', '\\']).map_or(rest.len(), |i| i + 1);
+            let end = if end == 1 { rest.len().min(2) } else { end };
+            if rest[1..].starts_with('c') {
+                output.ended = true;
+                return;
+            }
+            output.text.push_str(&unescape(&rest[..end], Style::Format).0);
+            rest = &rest[end..];
+            continue;
+        }
+        if rest.starts_with("%%") {
+            output.text.push('%');
+            rest = &rest[2..];
+            continue;
+        }
+        rest = conversion(shell, &rest[1..], output);
+        if output.ended {
+            return;
+        }
+    }
+    output.text.push_str(rest);
+}
+
+/// Formats one conversion; gives what follows it.
+fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> &'a str {
+    let mut spec = Spec::default();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        match c {
+            '-' => spec.left = true,
+            '0' => spec.zero = true,
+            '+' => spec.plus = true,
+            ' ' => spec.space = true,
+            '#' => spec.alternate = true,
+            _ => break,
+        }
+        rest = &rest[1..];
+    }
+    let number = |rest: &mut &'a str, shell: &mut Shell, output: &mut Output<'_>| -> i64 {
+        if let Some(after) = rest.strip_prefix('*') {
+            *rest = after;
+            let argument = output.next().unwrap_or_default();
+            return integer(shell, &argument, output);
+        }
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let value = rest[..digits].parse().unwrap_or(0);
+        *rest = &rest[digits..];
+        value
+    };
+    let width = number(&mut rest, shell, output);
+    spec.left |= width < 0;
+    spec.width = usize::try_from(width.unsigned_abs()).unwrap_or(0).min(MAX_WIDTH);
+    if let Some(after) = rest.strip_prefix('.') {
+        rest = after;
+        let precision = number(&mut rest, shell, output);
+        spec.precision = usize::try_from(precision).ok().map(|p| p.min(MAX_WIDTH));
+    }
+    rest = rest.trim_start_matches(['l', 'h', 'j', 'z', 't', 'L', 'q']).get(..).filter(|_| !rest.starts_with('q')).unwrap_or(rest);
+    if shell.bash && rest.starts_with('(') {
+        if let Some((format, after)) = rest[1..].split_once(")T") {
+            let argument = output.next();
+            let when = argument.map_or(-1, |a| integer(shell, &a, output));
+            let seconds = match when {
+                -1 | -2 => super::system::now(),
+                when => when,
+            };
+            let text = super::system::strftime(format, seconds);
+            pad(&text, &spec, output);
+            return after;
+        }
+    }
+    let Some(kind) = rest.chars().next() else {
+        shell.error("printf: missing format character");
+        output.status = 1;
+        output.ended = true;
+        return rest;
+    };
+    let after = &rest[kind.len_utf8()..];
+    match kind {
+        's' | 'b' | 'c' | 'q' | 'Q' => string_conversion(shell, kind, &spec, output),
+        'd' | 'i' | 'u' | 'o' | 'x' | 'X' => integer_conversion(shell, kind, &spec, output),
+        'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A' => float_conversion(shell, kind, &spec, output),
+        _ => {
+            let message = if shell.bash { format!("printf: `{kind}': invalid format character") } else { format!("printf: %{kind}: invalid directive") };
+            shell.error(&message);
+            output.status = if shell.bash { 1 } else { 2 };
+            output.ended = true;
+        }
+    }
+    after
+}
+
+fn pad(text: &str, spec: &Spec, output: &mut Output<'_>) {
+    let fill = spec.width.saturating_sub(text.chars().count());
+    let blanks = " ".repeat(fill);
+    if spec.left {
+        output.text.push_str(text);
+        output.text.push_str(&blanks);
+    } else {
+        output.text.push_str(&blanks);
+        output.text.push_str(text);
+    }
+}
+
+fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Output<'_>) {
+    let argument = output.next().unwrap_or_default();
+    let text = match kind {
+        'b' => {
+            let (text, ended) = unescape(&argument, Style::Echo);
+            output.ended = ended;
+            text
+        }
+        'c' => argument.chars().take(1).collect(),
+        'q' | 'Q' if shell.bash => escape::backslash_quote(&argument),
+        _ => argument,
+    };
+    let text = match spec.precision {
+        Some(n) if kind != 'c' => text.chars().take(n).collect(),
+        _ => text,
+    };
+    pad(&text, spec, output);
+}
+
+/// The value of a numeric argument, as C writes integers, or `'c` for a character.
+fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
+    let trimmed = argument.trim_start();
+    if let Some(quoted) = trimmed.strip_prefix(['\'', '"']) {
+        let code = quoted.chars().next().map_or(0, |c| {
+            let mut buffer = [0; 4];
+            let bytes = text::encode(c.encode_utf8(&mut buffer)).into_owned();
+            if bytes.len() == 1 { u32::from(bytes[0]) } else { c as u32 }
+        });
+        return i64::from(code);
+    }
+    if argument.is_empty() {
+        return 0;
+    }
+    let (negative, digits) = match trimmed.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
+    };
+    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) => (16, hex),
+        None if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
+        None => (10, digits),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    if end < digits.len() || end == 0 {
+        let message = match (shell.bash, end) {
+            (true, _) => format!("printf: {argument}: invalid number"),
+            (false, 0) => format!("printf: {argument}: expected numeric value"),
+            (false, _) => format!("printf: {argument}: not completely converted"),
+        };
+        shell.error(&message);
+        output.status = 1;
+    }
+    match u64::from_str_radix(&digits[..end], radix) {
+        Ok(value) if negative => (value.cast_signed()).wrapping_neg(),
+        Ok(value) => value.cast_signed(),
+        Err(_) if end == 0 => 0,
+        Err(_) => {
+            shell.error(&format!("printf: {argument}: Numerical result out of range"));
+            output.status = 1;
+            if negative { i64::MIN } else { i64::MAX }
+        }
+    }
+}
+
+fn integer_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Output<'_>) {
+    let argument = output.next().unwrap_or_default();
+    let value = integer(shell, &argument, output);
+    let (sign, digits) = match kind {
+        'd' | 'i' => {
+            let sign = match () {
+                () if value < 0 => "-",
+                () if spec.plus => "+",
+                () if spec.space => " ",
+                () => "",
+            };
+            (sign, value.unsigned_abs().to_string())
+        }
+        'u' => ("", value.cast_unsigned().to_string()),
+        'o' => (if spec.alternate && value != 0 { "0" } else { "" }, format!("{value:o}")),
+        'x' => (if spec.alternate && value != 0 { "0x" } else { "" }, format!("{value:x}")),
+        _ => (if spec.alternate && value != 0 { "0X" } else { "" }, format!("{value:X}")),
+    };
+    let mut digits = match spec.precision {
+        Some(0) if value == 0 => String::new(),
+        Some(n) => format!("{digits:0>n$}"),
+        None => digits,
+    };
+    if spec.zero && !spec.left && spec.precision.is_none() {
+        let width = spec.width.saturating_sub(sign.len());
+        digits = format!("{digits:0>width$}");
+    }
+    pad(&format!("{sign}{digits}"), spec, output);
+}
+
+fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Output<'_>) {
+    let argument = output.next().unwrap_or_default();
+    let trimmed = argument.trim();
+    let value = if trimmed.is_empty() {
+        0.0
+    } else if trimmed.starts_with(['\'', '"']) || trimmed.starts_with("0x") {
+        #[expect(clippy::cast_precision_loss, reason = "what C does")]
+        let value = integer(shell, trimmed, output) as f64;
+        value
+    } else {
+        trimmed.parse::<f64>().unwrap_or_else(|_| {
+            let message = if shell.bash { "invalid number" } else { "expected numeric value" };
+            shell.error(&format!("printf: {argument}: {message}"));
+            output.status = 1;
+            let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(0);
+            trimmed[..end].parse().unwrap_or(0.0)
+        })
+    };
+    let magnitude = value.abs();
+    let precision = spec.precision.unwrap_or(6);
+    let mut body = match kind {
+        _ if value.is_infinite() => "inf".to_owned(),
+        _ if value.is_nan() => "nan".to_owned(),
+        'f' | 'F' => format!("{magnitude:.precision$}"),
+        'e' | 'E' => exponent_form(magnitude, precision),
+        _ => general_form(magnitude, precision, spec.alternate),
+    };
+    if kind.is_ascii_uppercase() {
+        body = body.to_uppercase();
+    }
+    let sign = match () {
+        () if value.is_sign_negative() && !value.is_nan() => "-",
+        () if spec.plus => "+",
+        () if spec.space => " ",
+        () => "",
+    };
+    if spec.zero && !spec.left && value.is_finite() {
+        let width = spec.width.saturating_sub(sign.len());
+        body = format!("{body:0>width$}");
+    }
+    pad(&format!("{sign}{body}"), spec, output);
+}
+
+fn exponent_form(value: f64, precision: usize) -> String {
+    let text = format!("{value:.precision$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |d| ('-', d));
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+fn general_form(value: f64, precision: usize, alternate: bool) -> String {
+    let precision = precision.max(1);
+    let scientific = format!("{:.*e}", precision - 1, value);
+    let exponent: i64 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    let text = if exponent < -4 || exponent >= i64::try_from(precision).unwrap_or(i64::MAX) {
+        exponent_form(value, precision - 1)
+    } else {
+        let digits = usize::try_from(i64::try_from(precision).unwrap_or(0) - 1 - exponent).unwrap_or(0);
+        format!("{value:.digits$}")
+    };
+    if alternate || !text.contains('.') {
+        return text;
+    }
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => {
+            format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+        }
+        None => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+    }
+}

@@ -1,0 +1,268 @@
+//! `read`.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use secure_exec_sys as sys;
+use sys::termios::{ECHO, ICANON};
+
+use crate::shell::{Exec, Flow, Shell};
+use crate::text;
+
+/// The options of one call.
+struct Options {
+    raw: bool,
+    silent: bool,
+    array: Option<String>,
+    delimiter: u8,
+    count: Option<usize>,
+    /// `-N`: delimiters do not count.
+    exact: bool,
+    prompt: Option<String>,
+    timeout: Option<f64>,
+    fd: i32,
+}
+
+fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
+    let mut options = Options {
+        raw: false,
+        silent: false,
+        array: None,
+        delimiter: b'\n',
+        count: None,
+        exact: false,
+        prompt: None,
+        timeout: None,
+        fd: 0,
+    };
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let Some(letters) = word.strip_prefix('-').filter(|l| !l.is_empty()) else { break };
+        at += 1;
+        if word == "--" {
+            break;
+        }
+        let mut rest = letters;
+        while let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
+            match letter {
+                'r' => options.raw = true,
+                's' if shell.bash => options.silent = true,
+                'e' | 'E' if shell.bash => {}
+                'p' | 'd' | 'a' | 'n' | 'N' | 't' | 'u' | 'i' if shell.bash || letter == 'p' || letter == 'd' => {
+                    let argument = if rest.is_empty() {
+                        at += 1;
+                        words.get(at - 1).cloned()
+                    } else {
+                        Some(rest.to_owned())
+                    };
+                    rest = "";
+                    let Some(argument) = argument else {
+                        return Err(shell.misuse(&format!("read: -{letter}: option requires an argument")));
+                    };
+                    match letter {
+                        'p' => options.prompt = Some(argument),
+                        'd' => options.delimiter = argument.bytes().next().unwrap_or(0),
+                        'a' => options.array = Some(argument),
+                        't' => options.timeout = argument.parse().ok(),
+                        'u' => options.fd = argument.parse().unwrap_or(-1),
+                        'i' => {}
+                        _ => {
+                            options.count = argument.parse().ok();
+                            options.exact = letter == 'N';
+                        }
+                    }
+                }
+                _ => {
+                    let message = if shell.bash { format!("read: -{letter}: invalid option") } else { format!("read: Illegal option -{letter}") };
+                    return Err(shell.misuse(&message));
+                }
+            }
+        }
+    }
+    Ok((options, at))
+}
+
+/// What was read: bytes with a mark where escaped, and how it ended.
+struct Line {
+    bytes: Vec<(u8, bool)>,
+    ended: End,
+}
+
+#[derive(PartialEq, Eq)]
+enum End {
+    Delimiter,
+    Eof,
+    Timeout,
+    Signal(i32),
+}
+
+fn read_line(shell: &mut Shell, options: &Options) -> Line {
+    let deadline = options.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t.clamp(0.0, 1e9)));
+    let mut bytes = Vec::new();
+    let mut escaped = false;
+    let ended = loop {
+        if options.count.is_some_and(|n| text::decode(&bytes.iter().map(|(b, _)| *b).collect::<Vec<u8>>()).chars().count() >= n) {
+            break End::Delimiter;
+        }
+        if deadline.is_some_and(|d| !wait_readable(options.fd, d)) {
+            break End::Timeout;
+        }
+        let mut byte = [0];
+        match sys::fd::read(options.fd, &mut byte) {
+            Ok(0) => break End::Eof,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                shell.collect_signals();
+                if let Some(signal) = shell.traps.next_arrived() {
+                    break End::Signal(signal);
+                }
+                if shell.traps.interrupted {
+                    break End::Signal(2);
+                }
+                continue;
+            }
+            Err(error) => {
+                if shell.bash {
+                    shell.error(&format!("read: read error: {}: {}", options.fd, sys::errno::message(&error)));
+                }
+                break End::Eof;
+            }
+        }
+        let byte = byte[0];
+        if escaped {
+            escaped = false;
+            if byte != b'\n' {
+                bytes.push((byte, true));
+            }
+        } else if byte == b'\\' && !options.raw {
+            escaped = true;
+        } else if byte == options.delimiter && !options.exact {
+            break End::Delimiter;
+        } else if byte != 0 {
+            bytes.push((byte, false));
+        }
+    };
+    Line { bytes, ended }
+}
+
+/// Waits until the descriptor has something to read.
+fn wait_readable(fd: i32, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
+    let mut poll = PollFd { fd, events: 1, revents: 0 };
+    // SAFETY: one descriptor in the C library's layout.
+    unsafe { poll_c(&raw mut poll, 1, ms) > 0 }
+}
+
+#[repr(C)]
+struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+
+unsafe extern "C" {
+    #[link_name = "poll"]
+    fn poll_c(fds: *mut PollFd, count: std::ffi::c_ulong, timeout: i32) -> i32;
+}
+
+/// Decodes bytes to characters, keeping the marks.
+fn characters(bytes: &[(u8, bool)]) -> Vec<(char, bool)> {
+    let plain: Vec<u8> = bytes.iter().map(|(b, _)| *b).collect();
+    let decoded = text::decode(&plain);
+    let mut at = 0;
+    let mut out = Vec::with_capacity(plain.len());
+    for c in decoded.chars() {
+        let mut buffer = [0; 4];
+        let len = text::encode(c.encode_utf8(&mut buffer)).len();
+        out.push((c, bytes.get(at).is_some_and(|(_, e)| *e)));
+        at += len;
+    }
+    out
+}
+
+pub fn read(shell: &mut Shell, words: &[String]) -> Exec {
+    let (options, at) = match parse(shell, words) {
+        Ok(found) => found,
+        Err(status) => return Ok(status),
+    };
+    let mut names = words[at..].to_vec();
+    if let Some(bad) = names.iter().find(|n| !text::is_name(super::variables::base_name(n))) {
+        let message = if shell.bash { format!("read: `{bad}': not a valid identifier") } else { format!("read: {bad}: bad variable name") };
+        shell.error(&message);
+        return if shell.bash { Ok(1) } else { Err(Flow::Abort(2)) };
+    }
+    if names.is_empty() && !shell.bash && options.array.is_none() {
+        return Ok(shell.misuse("read: arg count"));
+    }
+    let terminal = sys::tty::isatty(options.fd);
+    if let Some(prompt) = options.prompt.as_deref().filter(|_| terminal) {
+        shell.print_error_raw(prompt);
+    }
+    if options.timeout == Some(0.0) {
+        return Ok(i32::from(!wait_readable(options.fd, Instant::now())));
+    }
+    let quiet = terminal && (options.silent || options.count.is_some() || options.delimiter != b'\n');
+    let before = if quiet { sys::tty::getattr(options.fd).ok() } else { None };
+    if let Some(mut settings) = before {
+        if options.silent {
+            settings.lflag &= !ECHO;
+        }
+        if options.count.is_some() || options.delimiter != b'\n' {
+            settings.lflag &= !ICANON;
+        }
+        let _ = sys::tty::setattr(options.fd, sys::tty::When::Now, &settings);
+    }
+    let line = read_line(shell, &options);
+    if let Some(settings) = before {
+        let _ = sys::tty::setattr(options.fd, sys::tty::When::Now, &settings);
+    }
+    let chars = characters(&line.bytes);
+    let whole = |chars: &[(char, bool)]| chars.iter().map(|(c, _)| *c).collect::<String>();
+    if let Some(array) = &options.array {
+        let fields = shell.split_line(&chars, None);
+        shell.assign_array(array, fields)?;
+    } else if names.is_empty() {
+        shell.assign("REPLY", whole(&chars))?;
+    } else if options.exact {
+        let first = names.remove(0);
+        shell.assign(&first, whole(&chars))?;
+        for name in names {
+            shell.assign(&name, String::new())?;
+        }
+    } else {
+        let mut fields = shell.split_line(&chars, Some(names.len())).into_iter();
+        for name in names {
+            shell.assign(&name, fields.next().unwrap_or_default())?;
+        }
+    }
+    Ok(match line.ended {
+        End::Delimiter => 0,
+        End::Eof => 1,
+        End::Timeout => 142,
+        End::Signal(signal) => 128 + signal,
+    })
+}
+
+impl Shell {
+    /// A line for `select`.
+    pub fn read_reply(&mut self) -> Option<String> {
+        let options = Options {
+            raw: false,
+            silent: false,
+            array: None,
+            delimiter: b'\n',
+            count: None,
+            exact: false,
+            prompt: None,
+            timeout: None,
+            fd: 0,
+        };
+        let line = read_line(self, &options);
+        if line.ended != End::Delimiter && line.bytes.is_empty() {
+            return None;
+        }
+        Some(characters(&line.bytes).iter().map(|(c, _)| *c).collect())
+    }
+}

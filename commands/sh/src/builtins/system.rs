@@ -1,0 +1,259 @@
+//! `umask`, `ulimit`, `times`, and the time for `printf`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use secure_exec_sys as sys;
+use sys::process::{RLIM_INFINITY, Rlimit};
+
+use crate::shell::{Exec, Shell};
+
+pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
+    let symbolic = words.get(1).is_some_and(|w| w == "-S");
+    let print = words.get(1).is_some_and(|w| w == "-p");
+    let operand = words.get(if symbolic || print { 2 } else { 1 });
+    let old = sys::process::umask(0);
+    let Some(text) = operand else {
+        let _ = sys::process::umask(old);
+        let text = if symbolic { symbolic_mask(old) } else { format!("{old:04o}") };
+        let text = if print { format!("umask {text}") } else { text };
+        return Ok(shell.print("umask", &format!("{text}\n")));
+    };
+    let new = if text.starts_with(|c: char| c.is_ascii_digit()) {
+        u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o777)
+    } else {
+        parse_symbolic(text, old)
+    };
+    let _ = sys::process::umask(new.unwrap_or(old));
+    if new.is_some() {
+        return Ok(0);
+    }
+    let message = match (shell.bash, text.starts_with(|c: char| c.is_ascii_digit())) {
+        (true, true) => format!("umask: {text}: octal number out of range"),
+        (true, false) => format!("umask: `{text}': invalid symbolic mode operator"),
+        (false, true) => format!("umask: Illegal number: {text}"),
+        (false, false) => format!("umask: Illegal mode: {text}"),
+    };
+    shell.error(&message);
+    Ok(if shell.bash { 1 } else { 2 })
+}
+
+fn symbolic_mask(mask: u32) -> String {
+    let part = |shift: u32| {
+        let bits = !(mask >> shift) & 7;
+        [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(b, _)| bits & b != 0).map(|(_, c)| *c).collect::<String>()
+    };
+    format!("u={},g={},o={}", part(6), part(3), part(0))
+}
+
+fn parse_symbolic(text: &str, old: u32) -> Option<u32> {
+    let mut allowed = !old & 0o777;
+    for clause in text.split(',') {
+        let split = clause.find(['+', '-', '='])?;
+        let (who, mut rest) = clause.split_at(split);
+        let mut mask = 0;
+        for c in who.chars() {
+            mask |= match c {
+                'u' => 0o700,
+                'g' => 0o070,
+                'o' => 0o007,
+                'a' => 0o777,
+                _ => return None,
+            };
+        }
+        if who.is_empty() {
+            mask = 0o777;
+        }
+        while let Some(operator) = rest.chars().next() {
+            let body = &rest[1..];
+            let end = body.find(['+', '-', '=']).unwrap_or(body.len());
+            let mut bits = 0;
+            for c in body[..end].chars() {
+                bits |= match c {
+                    'r' => 0o444,
+                    'w' => 0o222,
+                    'x' => 0o111,
+                    'X' => 0o111,
+                    's' | 't' => 0,
+                    'u' => (allowed >> 6 & 7) * 0o111,
+                    'g' => (allowed >> 3 & 7) * 0o111,
+                    'o' => (allowed & 7) * 0o111,
+                    _ => return None,
+                };
+            }
+            match operator {
+                '+' => allowed |= bits & mask,
+                '-' => allowed &= !(bits & mask),
+                '=' => allowed = allowed & !mask | bits & mask,
+                _ => return None,
+            }
+            rest = &body[end..];
+        }
+    }
+    Some(!allowed & 0o777)
+}
+
+/// Letter, resource, unit in bytes, name in bash's list, name in dash's.
+const LIMITS: [(char, i32, u64, &str, &str); 11] = [
+    ('c', 4, 512, "core file size              (blocks, -c)", "coredump(blocks)    "),
+    ('d', 2, 1024, "data seg size               (kbytes, -d)", "data(kbytes)        "),
+    ('e', 13, 1, "scheduling priority                 (-e)", "nice                "),
+    ('f', 1, 512, "file size                   (blocks, -f)", "file(blocks)        "),
+    ('l', 8, 1024, "max locked memory           (kbytes, -l)", "locked memory(kbytes)"),
+    ('m', 5, 1024, "max memory size             (kbytes, -m)", "memory(kbytes)      "),
+    ('n', 7, 1, "open files                          (-n)", "nofiles             "),
+    ('s', 3, 1024, "stack size                  (kbytes, -s)", "stack(kbytes)       "),
+    ('t', 0, 1, "cpu time                   (seconds, -t)", "time(seconds)       "),
+    ('u', 6, 1, "max user processes                  (-u)", "process             "),
+    ('v', 9, 1024, "virtual memory              (kbytes, -v)", "vmemory(kbytes)     "),
+];
+
+pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
+    let (mut hard, mut soft, mut all, mut which) = (false, false, false, 'f');
+    let mut at = 1;
+    while let Some(letters) = words.get(at).and_then(|w| w.strip_prefix('-')).filter(|l| !l.is_empty()) {
+        for letter in letters.chars() {
+            match letter {
+                'H' => hard = true,
+                'S' => soft = true,
+                'a' => all = true,
+                letter if LIMITS.iter().any(|(l, ..)| *l == letter) => which = letter,
+                letter => {
+                    let message = if shell.bash { format!("ulimit: -{letter}: invalid option") } else { format!("ulimit: Illegal option -{letter}") };
+                    return Ok(shell.misuse(&message));
+                }
+            }
+        }
+        at += 1;
+    }
+    let unit = |unit: u64| if shell.bash && unit == 512 { 1024 } else { unit };
+    let show = |value: u64, unit: u64| if value == RLIM_INFINITY { "unlimited".to_owned() } else { (value / unit).to_string() };
+    if all {
+        let mut out = String::new();
+        for (_, resource, size, bash, dash) in LIMITS {
+            let Ok(limit) = sys::process::getrlimit(resource) else { continue };
+            let value = show(if hard { limit.hard } else { limit.soft }, unit(size));
+            out.push_str(&format!("{} {value}\n", if shell.bash { bash } else { dash }));
+        }
+        return Ok(shell.print("ulimit", &out));
+    }
+    let Some((_, resource, size, ..)) = LIMITS.into_iter().find(|(l, ..)| *l == which) else { return Ok(2) };
+    let limit = match sys::process::getrlimit(resource) {
+        Ok(limit) => limit,
+        Err(error) => {
+            shell.error(&format!("ulimit: {}", sys::errno::message(&error)));
+            return Ok(1);
+        }
+    };
+    let Some(word) = words.get(at) else {
+        let value = show(if hard { limit.hard } else { limit.soft }, unit(size));
+        return Ok(shell.print("ulimit", &format!("{value}\n")));
+    };
+    let value = match word.as_str() {
+        "unlimited" => Some(RLIM_INFINITY),
+        "hard" => Some(limit.hard),
+        "soft" => Some(limit.soft),
+        number => number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit(size))),
+    };
+    let Some(value) = value else {
+        return Ok(if shell.bash {
+            shell.error(&format!("ulimit: {word}: invalid number"));
+            1
+        } else {
+            shell.misuse(&format!("ulimit: bad number: {word}"))
+        });
+    };
+    let both = !hard && !soft;
+    let new = Rlimit { soft: if soft || both { value } else { limit.soft }, hard: if hard || both { value } else { limit.hard } };
+    match sys::process::setrlimit(resource, new) {
+        Ok(()) => Ok(0),
+        Err(error) => {
+            shell.error(&format!("ulimit: error setting limit: {}", sys::errno::message(&error)));
+            Ok(if shell.bash { 1 } else { 2 })
+        }
+    }
+}
+
+pub fn times(shell: &mut Shell, _: &[String]) -> Exec {
+    let times = sys::process::times().unwrap_or_default();
+    let show = |d: Duration| format!("{}m{}.{:0width$}s", d.as_secs() / 60, d.as_secs() % 60, if shell.bash { d.subsec_millis() } else { d.subsec_micros() }, width = if shell.bash { 3 } else { 6 });
+    let text = format!(
+        "{} {}\n{} {}\n",
+        show(times.user),
+        show(times.system),
+        show(times.children_user),
+        show(times.children_system)
+    );
+    Ok(shell.print("times", &text))
+}
+
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(0)
+}
+
+/// Year, month and day of a day number since 1970 (civil calendar).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+}
+
+/// `strftime(3)` in UTC.
+pub fn strftime(format: &str, seconds: i64) -> String {
+    const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    const MONTHS: [&str; 12] = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    ];
+    let days = seconds.div_euclid(86_400);
+    let second = seconds.rem_euclid(86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, sec) = (second / 3600, second / 60 % 60, second % 60);
+    let weekday = usize::try_from((days + 4).rem_euclid(7)).unwrap_or(0);
+    let month_name = MONTHS[usize::try_from(month - 1).unwrap_or(0).min(11)];
+    let mut out = String::new();
+    let mut chars = if format.is_empty() { "%H:%M:%S" } else { format }.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('Y') => out.push_str(&year.to_string()),
+            Some('y') => out.push_str(&format!("{:02}", year.rem_euclid(100))),
+            Some('m') => out.push_str(&format!("{month:02}")),
+            Some('d') => out.push_str(&format!("{day:02}")),
+            Some('e') => out.push_str(&format!("{day:2}")),
+            Some('H') => out.push_str(&format!("{hour:02}")),
+            Some('I') => out.push_str(&format!("{:02}", (hour + 11) % 12 + 1)),
+            Some('M') => out.push_str(&format!("{minute:02}")),
+            Some('S') => out.push_str(&format!("{sec:02}")),
+            Some('p') => out.push_str(if hour < 12 { "AM" } else { "PM" }),
+            Some('s') => out.push_str(&seconds.to_string()),
+            Some('F') => out.push_str(&format!("{year}-{month:02}-{day:02}")),
+            Some('T') => out.push_str(&format!("{hour:02}:{minute:02}:{sec:02}")),
+            Some('R') => out.push_str(&format!("{hour:02}:{minute:02}")),
+            Some('D') => out.push_str(&format!("{month:02}/{day:02}/{:02}", year.rem_euclid(100))),
+            Some('a') => out.push_str(&DAYS[weekday][..3]),
+            Some('A') => out.push_str(DAYS[weekday]),
+            Some('b' | 'h') => out.push_str(&month_name[..3]),
+            Some('B') => out.push_str(month_name),
+            Some('c') => out.push_str(&format!("{} {} {day:2} {hour:02}:{minute:02}:{sec:02} {year}", &DAYS[weekday][..3], &month_name[..3])),
+            Some('u') => out.push_str(&(if weekday == 0 { 7 } else { weekday }).to_string()),
+            Some('w') => out.push_str(&weekday.to_string()),
+            Some('Z') => out.push_str("UTC"),
+            Some('z') => out.push_str("+0000"),
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('%') => out.push('%'),
+            Some(other) => out.extend(['%', other]),
+            None => out.push('%'),
+        }
+    }
+    out
+}

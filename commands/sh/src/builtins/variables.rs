@@ -1,0 +1,214 @@
+//! `export`, `readonly`, `unset`, `shift`, `let`.
+
+use crate::exec::assign::ArrayValue;
+use crate::expand::escape;
+use crate::shell::{Exec, Flow, Shell};
+use crate::text;
+use crate::variables::{Value, Variable};
+
+/// Parts `name+=value`: name, whether it appends, value.
+pub fn split_assignment(word: &str) -> (&str, bool, Option<&str>) {
+    match word.split_once('=') {
+        Some((name, value)) => match name.strip_suffix('+') {
+            Some(name) => (name, true, Some(value)),
+            None => (name, false, Some(value)),
+        },
+        None => (word, false, None),
+    }
+}
+
+/// The name without its subscript.
+pub fn base_name(name: &str) -> &str {
+    name.split('[').next().unwrap_or(name)
+}
+
+impl Shell {
+    /// Takes the array given as the argument `at`.
+    pub fn take_array(&mut self, at: usize) -> Option<ArrayValue> {
+        let found = self.array_arguments.iter().position(|(n, _)| *n == at)?;
+        Some(self.array_arguments.remove(found).1)
+    }
+
+    fn bad_name(&mut self, builtin: &str, name: &str) -> Exec {
+        if self.bash {
+            self.error(&format!("{builtin}: `{name}': not a valid identifier"));
+            return Ok(1);
+        }
+        self.error(&format!("{builtin}: {name}: bad variable name"));
+        Err(Flow::Abort(2))
+    }
+}
+
+/// `export` and `readonly` list and set alike.
+fn mark(shell: &mut Shell, words: &[String], apply: fn(&mut Variable), has: fn(&Variable) -> bool) -> Exec {
+    let name = words[0].clone();
+    let allowed = if shell.bash { "pfnaA" } else { "p" };
+    let (letters, rest) = match shell.letters(words, allowed) {
+        Ok(found) => found,
+        Err(message) => return shell.misuse_special(&message),
+    };
+    if rest.is_empty() {
+        return list(shell, &name, has);
+    }
+    let mut status = 0;
+    let first = words.len() - rest.len();
+    for (i, word) in rest.to_vec().iter().enumerate() {
+        let (target, append, value) = split_assignment(word);
+        if !text::is_name(base_name(target)) {
+            status = shell.bad_name(&name, word)?;
+            continue;
+        }
+        if letters.contains('f') {
+            if name == "readonly" || shell.functions.contains_key(target) {
+                continue;
+            }
+            shell.error(&format!("{name}: {target}: not a function"));
+            status = 1;
+            continue;
+        }
+        if letters.contains('n') {
+            shell.vars.entry(target).attributes.export = false;
+            continue;
+        }
+        if let Some(array) = shell.take_array(first + i) {
+            shell.store_array(target, array)?;
+        } else if let Some(value) = value {
+            shell.assign_text(target, value.to_owned(), append)?;
+        }
+        let resolved = shell.resolve(target);
+        apply(shell.vars.entry(&resolved));
+    }
+    Ok(status)
+}
+
+fn list(shell: &mut Shell, builtin: &str, has: fn(&Variable) -> bool) -> Exec {
+    let mut out = String::new();
+    for (name, variable) in shell.vars.iter().filter(|(_, v)| has(v)) {
+        if shell.bash {
+            out.push_str(&format!("{}\n", variable.declaration(name)));
+        } else {
+            match variable.scalar() {
+                Some(value) => out.push_str(&format!("{builtin} {name}={}\n", escape::single_quote(value))),
+                None => out.push_str(&format!("{builtin} {name}\n")),
+            }
+        }
+    }
+    Ok(shell.print(builtin, &out))
+}
+
+pub fn export(shell: &mut Shell, words: &[String]) -> Exec {
+    mark(shell, words, |v| v.attributes.export = true, |v| v.attributes.export)
+}
+
+pub fn readonly(shell: &mut Shell, words: &[String]) -> Exec {
+    mark(shell, words, |v| v.attributes.readonly = true, |v| v.attributes.readonly)
+}
+
+pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
+    let (letters, rest) = match shell.letters(words, "fvn") {
+        Ok(found) => found,
+        Err(message) => return shell.misuse_special(&message),
+    };
+    let mut status = 0;
+    for word in rest.to_vec() {
+        if letters.contains('f') {
+            shell.functions.remove(&word);
+            continue;
+        }
+        if let Some((base, index)) = word.split_once('[').filter(|_| shell.bash && word.ends_with(']')) {
+            unset_element(shell, base, &index[..index.len() - 1])?;
+            continue;
+        }
+        if !text::is_name(&word) {
+            status = shell.bad_name("unset", &word)?;
+            continue;
+        }
+        let name = if letters.contains('n') { word.clone() } else { shell.resolve(&word) };
+        if shell.vars.find(&name).is_some_and(|v| v.attributes.readonly) {
+            if shell.bash {
+                shell.error(&format!("unset: {name}: cannot unset: readonly variable"));
+                status = 1;
+                continue;
+            }
+            shell.error(&format!("unset: {name}: is read only"));
+            return Err(Flow::Abort(2));
+        }
+        if shell.vars.find(&name).is_none() && shell.bash && !letters.contains('v') && shell.functions.remove(&word).is_some() {
+            continue;
+        }
+        if shell.vars.is_local(&name) {
+            *shell.vars.entry(&name) = Variable::default();
+        } else {
+            shell.vars.remove(&name);
+        }
+        if name == "PATH" {
+            shell.paths.clear();
+        }
+    }
+    Ok(status)
+}
+
+fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<(), Flow> {
+    let name = shell.resolve(base);
+    shell.check_writable(&name)?;
+    if index == "@" || index == "*" {
+        if shell.is_assoc(&name) {
+            return Ok(());
+        }
+        shell.vars.remove(&name);
+        return Ok(());
+    }
+    if shell.is_assoc(&name) {
+        let index = index.trim_matches(['\'', '"']).to_owned();
+        if let Value::Assoc(map) = &mut shell.vars.entry(&name).value {
+            map.remove(&index);
+        }
+        return Ok(());
+    }
+    let mut at = shell.arithmetic(index)?;
+    if let Value::Array(map) = &mut shell.vars.entry(&name).value {
+        if at < 0 {
+            at += map.last_key_value().map_or(0, |(k, _)| k + 1);
+        }
+        map.remove(&at);
+    }
+    Ok(())
+}
+
+pub fn shift(shell: &mut Shell, words: &[String]) -> Exec {
+    let count = match words.get(1) {
+        None => 1,
+        Some(word) => match word.parse::<usize>() {
+            Ok(n) => n,
+            Err(_) if shell.bash => {
+                shell.error(&format!("shift: {word}: numeric argument required"));
+                return Ok(1);
+            }
+            Err(_) => return shell.misuse_special(&format!("shift: Illegal number: {word}")),
+        },
+    };
+    if count > shell.positional.len() {
+        if shell.bash {
+            return Ok(1);
+        }
+        return shell.misuse_special("shift: can't shift that many");
+    }
+    shell.positional.drain(..count);
+    Ok(0)
+}
+
+pub fn let_(shell: &mut Shell, words: &[String]) -> Exec {
+    if words.len() < 2 {
+        shell.error("let: expression expected");
+        return Ok(1);
+    }
+    let mut value = 0;
+    for word in &words[1..] {
+        match shell.arithmetic(word) {
+            Ok(n) => value = n,
+            Err(Flow::Abort(_)) => return Ok(1),
+            Err(flow) => return Err(flow),
+        }
+    }
+    Ok(i32::from(value == 0))
+}

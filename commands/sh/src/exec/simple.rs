@@ -1,0 +1,220 @@
+//! Simple commands and function calls.
+
+use std::rc::Rc;
+
+use secure_exec_sys as sys;
+use sys::errno;
+use sys::process::Program;
+
+use super::lookup::Target;
+use super::redirect::Failure;
+use crate::builtins::Builtin;
+use crate::shell::{Exec, Flow, Frame, Shell};
+use crate::syntax::ast::{Arg, AssignValue, Function, Simple};
+
+impl Shell {
+    /// Whether the shell may be replaced by its last command: nothing of it is needed later.
+    pub(super) fn can_exec(&self) -> bool {
+        let trapped = self.traps.actions.values().any(|a| !a.is_empty());
+        !trapped && self.traps.pseudo.is_empty() && !self.interactive && !self.options.monitor && self.capture.is_none()
+    }
+
+    pub(super) fn run_simple(&mut self, simple: &Simple, tail: bool) -> Exec {
+        self.line = simple.line;
+        self.substitution_status = None;
+        self.run_pseudo_trap("DEBUG")?;
+        let words = self.expand_arguments(&simple.args)?;
+        if words.is_empty() {
+            return self.run_assignments(simple);
+        }
+        if self.bash {
+            self.last_argument = words.last().cloned().unwrap_or_default();
+        }
+        let target = self.target(&words[0]);
+        self.run_words(simple, words, &target, tail)
+    }
+
+    /// Expands the words; assignments given to declaration utilities are not split.
+    pub(super) fn expand_arguments(&mut self, args: &[Arg]) -> Result<Vec<String>, Flow> {
+        let mut words = Vec::with_capacity(args.len());
+        self.array_arguments.clear();
+        let mut arrays = Vec::new();
+        for arg in args {
+            match arg {
+                Arg::Word(word) => self.expand_into(word, &mut words)?,
+                Arg::Assign(assign) => {
+                    let plus = if assign.append { "+" } else { "" };
+                    let index = match &assign.index {
+                        Some(index) => format!("[{}]", self.expand_single(index)?),
+                        None => String::new(),
+                    };
+                    match &assign.value {
+                        AssignValue::Scalar(value) => {
+                            let value = self.expand_assignment(value)?;
+                            words.push(format!("{}{index}{plus}={value}", assign.name));
+                        }
+                        AssignValue::Array(elements) => {
+                            let items = self.expand_elements(elements)?;
+                            arrays.push((words.len(), super::assign::ArrayValue { append: assign.append, items }));
+                            words.push(assign.name.clone());
+                        }
+                    }
+                }
+            }
+        }
+        self.array_arguments = arrays;
+        Ok(words)
+    }
+
+    /// A command without a name: assignments and redirections only.
+    fn run_assignments(&mut self, simple: &Simple) -> Exec {
+        let saved = match self.redirect(&simple.redirects) {
+            Ok(saved) => saved,
+            Err(Failure::Reported) => return Ok(if self.bash { 1 } else { 2 }),
+            Err(Failure::Flow(flow)) => return Err(flow),
+        };
+        let result = self.assign_all(&simple.assigns);
+        self.restore(saved);
+        result?;
+        Ok(self.substitution_status.take().unwrap_or(0))
+    }
+
+    pub(super) fn run_words(&mut self, simple: &Simple, words: Vec<String>, target: &Target, tail: bool) -> Exec {
+        let special = matches!(target, Target::Special(_)) && (!self.bash || self.options.posix);
+        let is_exec = matches!(target, Target::Special(_)) && words[0] == "exec"
+            || words[0] == "command" && words.get(1).is_some_and(|w| w == "exec");
+        let saved = match self.redirect(&simple.redirects) {
+            Ok(saved) => saved,
+            Err(Failure::Reported) if special => return Err(Flow::Abort(2)),
+            Err(Failure::Reported) => return Ok(if self.bash { 1 } else { 2 }),
+            Err(Failure::Flow(flow)) => return Err(flow),
+        };
+        let hidden = if special {
+            self.assign_all(&simple.assigns).map(|()| Vec::new())
+        } else {
+            self.assign_for_command(&simple.assigns)
+        };
+        let hidden = match hidden {
+            Ok(hidden) => hidden,
+            Err(flow) => {
+                self.restore(saved);
+                return Err(flow);
+            }
+        };
+        self.trace_words(&words);
+        let result = match target {
+            Target::Special(run) | Target::Builtin(run) => self.run_builtin(*run, &words),
+            Target::Function(function) => {
+                let function = Rc::clone(function);
+                self.call_function(&function, words)
+            }
+            Target::Program => self.run_program(&words, tail && self.substitutions.is_empty()),
+        };
+        self.unhide(hidden);
+        if is_exec && result.is_ok() {
+            self.keep(saved);
+        } else {
+            self.restore(saved);
+        }
+        result
+    }
+
+    pub fn run_builtin(&mut self, run: Builtin, words: &[String]) -> Exec {
+        let result = run(self, words);
+        self.array_arguments.clear();
+        result
+    }
+
+    /// Calls a function with the words as its name and parameters.
+    pub fn call_function(&mut self, function: &Rc<Function>, mut words: Vec<String>) -> Exec {
+        let name = words.remove(0);
+        let frame = Frame { name, line: self.line, file: Rc::clone(&function.file), is_function: true };
+        self.frames.push(frame);
+        self.vars.push_scope();
+        let positional = std::mem::replace(&mut self.positional, words);
+        let loops = std::mem::take(&mut self.loops);
+        let result = self.run_command(&function.body, false);
+        let result = match result {
+            Err(Flow::Return(status)) => {
+                self.status = status;
+                Ok(status)
+            }
+            other => other,
+        };
+        let returned = if self.options.functrace { self.run_pseudo_trap("RETURN") } else { Ok(()) };
+        self.loops = loops;
+        self.positional = positional;
+        self.vars.pop_scope();
+        self.frames.pop();
+        returned?;
+        result
+    }
+
+    /// Runs a program and waits for it; with `tail` it replaces the shell.
+    pub fn run_program(&mut self, words: &[String], tail: bool) -> Exec {
+        let program = match self.program(words) {
+            Ok(program) => program,
+            Err(status) => return Ok(status),
+        };
+        if tail && self.can_exec() {
+            return Err(Flow::Exit(self.exec(program)));
+        }
+        match self.spawn(program, 0) {
+            Ok(pid) => self.wait_single(pid, &words.join(" ")),
+            Err(status) => Ok(status),
+        }
+    }
+
+    /// Replaces the shell; the status when that failed.
+    pub fn exec(&mut self, program: Program) -> i32 {
+        let error = sys::process::exec(&program);
+        if errno::is(&error, errno::ENOEXEC) {
+            let script = self.as_script(&program);
+            let error = sys::process::exec(&script);
+            return self.exec_failed(&script, &error);
+        }
+        self.exec_failed(&program, &error)
+    }
+
+    /// Starts a program in the process group `pgid` (under job control; 0 starts one). `Err` is the status.
+    pub(super) fn spawn(&mut self, mut program: Program, pgid: sys::Pid) -> Result<sys::Pid, i32> {
+        if self.options.monitor {
+            program.flags |= sys::process::SETPGID;
+            program.pgid = pgid;
+        }
+        let ignored = self.interactive_to_default(true);
+        let mut started = sys::process::spawn(&program);
+        if matches!(&started, Err(error) if errno::is(error, errno::ENOEXEC)) {
+            program = self.as_script(&program);
+            started = sys::process::spawn(&program);
+        }
+        if ignored {
+            self.interactive_to_default(false);
+        }
+        match started {
+            Ok(pid) => {
+                if self.options.monitor {
+                    self.give_terminal(if pgid == 0 { pid } else { pgid });
+                }
+                Ok(pid)
+            }
+            Err(error) => Err(self.exec_failed(&program, &error)),
+        }
+    }
+
+    /// Programs do not inherit what an interactive shell ignores for itself.
+    fn interactive_to_default(&mut self, start: bool) -> bool {
+        use sys::signal::{Disposition, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+        if !self.interactive {
+            return false;
+        }
+        let terminal = if self.options.monitor { &[SIGTSTP, SIGTTIN, SIGTTOU][..] } else { &[] };
+        for signal in [SIGQUIT, SIGTERM].iter().chain(terminal) {
+            if !self.traps.actions.contains_key(signal) {
+                let disposition = if start { Disposition::Default } else { Disposition::Ignore };
+                let _ = sys::signal::action(*signal, disposition);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,189 @@
+//! Escape sequences and quoting for reuse.
+
+/// Whose escapes are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// `$'...'`
+    AnsiC,
+    /// XSI `echo` and `printf %b`: octal as `\0nnn`, `\c` ends.
+    Echo,
+    /// The format of `printf`: octal as `\nnn`.
+    Format,
+}
+
+/// Replaces escapes; true when `\c` ended the text.
+pub fn unescape(text: &str, style: Style) -> (String, bool) {
+    let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let push = |bytes: &mut Vec<u8>, c: char| {
+        let mut buffer = [0; 4];
+        bytes.extend_from_slice(&crate::text::encode(c.encode_utf8(&mut buffer)));
+    };
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            push(&mut bytes, c);
+            continue;
+        }
+        let Some(kind) = chars.next() else {
+            bytes.push(b'\\');
+            break;
+        };
+        match kind {
+            'a' => bytes.push(7),
+            'b' => bytes.push(8),
+            'f' => bytes.push(12),
+            'n' => bytes.push(b'\n'),
+            'r' => bytes.push(b'\r'),
+            't' => bytes.push(b'\t'),
+            'v' => bytes.push(11),
+            '\\' => bytes.push(b'\\'),
+            'e' | 'E' => bytes.push(27),
+            'c' if style == Style::Echo => return (crate::text::decode(&bytes), true),
+            'c' if style == Style::AnsiC => {
+                if let Some(c) = chars.next() {
+                    bytes.push((c as u32 & 0x1f) as u8);
+                }
+            }
+            '\'' | '"' | '?' if style == Style::AnsiC => bytes.push(kind as u8),
+            '"' | '\'' if style == Style::Format && kind == '"' => bytes.push(b'"'),
+            'x' => match digits(&mut chars, 16, 2) {
+                Some(n) => bytes.push((n & 0xff) as u8),
+                None => bytes.extend_from_slice(b"\\x"),
+            },
+            'u' | 'U' => match digits(&mut chars, 16, if kind == 'u' { 4 } else { 8 }) {
+                Some(n) => push(&mut bytes, char::from_u32(n).unwrap_or(char::REPLACEMENT_CHARACTER)),
+                None => bytes.extend_from_slice(&[b'\\', kind as u8]),
+            },
+            '0' if style == Style::Echo => bytes.push((digits(&mut chars, 8, 3).unwrap_or(0) & 0xff) as u8),
+            '0'..='7' => {
+                let mut n = kind.to_digit(8).unwrap_or(0);
+                for _ in 0..2 {
+                    match chars.peek().and_then(|c| c.to_digit(8)) {
+                        Some(d) => {
+                            n = n * 8 + d;
+                            chars.next();
+                        }
+                        None => break,
+                    }
+                }
+                bytes.push((n & 0xff) as u8);
+            }
+            other => {
+                bytes.push(b'\\');
+                push(&mut bytes, other);
+            }
+        }
+    }
+    if style == Style::AnsiC {
+        if let Some(end) = bytes.iter().position(|b| *b == 0) {
+            bytes.truncate(end);
+        }
+    }
+    (crate::text::decode(&bytes), false)
+}
+
+fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, most: usize) -> Option<u32> {
+    let mut value = None;
+    for _ in 0..most {
+        let Some(d) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
+        value = Some(value.unwrap_or(0_u32).wrapping_mul(radix) + d);
+        chars.next();
+    }
+    value
+}
+
+fn has_control(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || c as u32 >= 0x0010_FF80)
+}
+
+fn ansi_c(text: &str) -> String {
+    let mut out = String::from("$'");
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            '\u{1b}' => out.push_str("\\E"),
+            '\'' | '\\' => out.extend(['\\', c]),
+            c if c.is_ascii_control() || c as u32 >= 0x0010_FF80 => out.push_str(&format!("\\{:03o}", c as u32 & 0xff)),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Single quotes, as dash lists values.
+pub fn single_quote(text: &str) -> String {
+    let mut out = String::from("'");
+    let mut rest = text;
+    while let Some(at) = rest.find('\'') {
+        let run = rest[at..].chars().take_while(|c| *c == '\'').count();
+        out.push_str(&rest[..at]);
+        out.push_str("'\"");
+        out.push_str(&rest[at..at + run]);
+        out.push_str("\"'");
+        rest = &rest[at + run..];
+    }
+    out.push_str(rest);
+    out.push('\'');
+    out
+}
+
+/// Single quotes, as bash gives `${x@Q}`.
+pub fn bash_single_quote(text: &str) -> String {
+    if has_control(text) {
+        return ansi_c(text);
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// As bash lists values in `set` and `alias`: bare when plain.
+pub fn bash_quote_if_needed(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
+    if text.is_empty() {
+        String::new()
+    } else if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        bash_single_quote(text)
+    }
+}
+
+/// Double quotes, as `declare -p` lists values.
+pub fn double_quote(text: &str) -> String {
+    if has_control(text) {
+        return ansi_c(text);
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if "\"\\$`".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+/// Backslashes, as `printf %q`.
+pub fn backslash_quote(text: &str) -> String {
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    if has_control(text) {
+        return ansi_c(text);
+    }
+    let mut out = String::new();
+    for (at, c) in text.chars().enumerate() {
+        if " !\"$&'()*,;<>?[\\]^`{|}".contains(c) || at == 0 && (c == '#' || c == '~') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

@@ -1,0 +1,240 @@
+//! The operators that change a value: trimming, replacing, slicing, case, transformations.
+
+use super::escape;
+use super::parameter::Found;
+use super::pattern::Pattern;
+use crate::shell::{Flow, Shell};
+use crate::syntax::ast::{Index, Op, Param, Word};
+use crate::variables::Value;
+
+/// Applies to one value or to each of several.
+fn each(found: Found, mut change: impl FnMut(&str) -> String) -> Found {
+    match found {
+        Found::Unset => Found::Unset,
+        Found::One(text) => Found::One(change(&text)),
+        Found::Many(list, star) => Found::Many(list.iter().map(|text| change(text)).collect(), star),
+    }
+}
+
+fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let n = chars.len();
+    let keep = |k: usize| -> bool {
+        if suffix { pattern.matches_chars(&chars[k..]) } else { pattern.matches_chars(&chars[..k]) }
+    };
+    let mut forward = 0..=n;
+    let found = if suffix == longest { forward.find(|k| keep(*k)) } else { forward.rev().find(|k| keep(*k)) };
+    match found {
+        Some(k) if suffix => chars[..k].iter().collect(),
+        Some(k) => chars[k..].iter().collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// The longest match that begins at `start`.
+fn longest(chars: &[char], start: usize, pattern: &Pattern) -> Option<usize> {
+    (start..=chars.len()).rev().find(|end| pattern.matches_chars(&chars[start..*end]))
+}
+
+fn replace(text: &str, pattern: &Pattern, with: &str, kind: char) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    match kind {
+        '#' => match longest(&chars, 0, pattern) {
+            Some(end) => out.extend(with.chars().chain(chars[end..].iter().copied())),
+            None => return text.to_owned(),
+        },
+        '%' => match (0..=chars.len()).find(|k| pattern.matches_chars(&chars[*k..])) {
+            Some(start) => out.extend(chars[..start].iter().copied().chain(with.chars())),
+            None => return text.to_owned(),
+        },
+        _ => {
+            let mut at = 0;
+            let mut done = false;
+            while at <= chars.len() {
+                let end = if done { None } else { longest(&chars, at, pattern) };
+                match end {
+                    Some(end) if end > at || chars.is_empty() => {
+                        out.push_str(with);
+                        at = end.max(at + usize::from(chars.is_empty()));
+                        done = kind != '/';
+                    }
+                    _ => {
+                        if let Some(c) = chars.get(at) {
+                            out.push(*c);
+                        }
+                        at += 1;
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+fn change_case(text: &str, upper: bool, all: bool, pattern: Option<&Pattern>) -> String {
+    let mut out = String::new();
+    for (at, c) in text.chars().enumerate() {
+        let fits = (all || at == 0) && pattern.is_none_or(|p| p.matches_chars(&[c]));
+        match (fits, upper) {
+            (true, true) => out.extend(c.to_uppercase()),
+            (true, false) => out.extend(c.to_lowercase()),
+            (false, _) => out.push(c),
+        }
+    }
+    out
+}
+
+impl Shell {
+    fn pattern_of(&mut self, word: &Word) -> Result<Pattern, Flow> {
+        let text = self.expand_pattern(word)?;
+        Ok(Pattern::new(&text, self.options.extglob, false))
+    }
+
+    pub(super) fn operate(&mut self, param: &Param, op: &Op, found: Found) -> Result<Found, Flow> {
+        match op {
+            Op::Trim { suffix, longest, pattern } => {
+                let pattern = self.pattern_of(pattern)?;
+                Ok(each(found, |text| trim(text, &pattern, *suffix, *longest)))
+            }
+            Op::Replace { kind, pattern, with } => {
+                let pattern = self.expand_pattern(pattern)?;
+                let with = self.expand_single(with)?;
+                if pattern.is_empty() && *kind != '#' && *kind != '%' {
+                    return Ok(found);
+                }
+                let pattern = Pattern::new(&pattern, self.options.extglob, self.options.nocasematch);
+                Ok(each(found, |text| replace(text, &pattern, &with, *kind)))
+            }
+            Op::Case { upper, all, pattern } => {
+                let text = self.expand_pattern(pattern)?;
+                let pattern = (!text.is_empty()).then(|| Pattern::new(&text, self.options.extglob, false));
+                Ok(each(found, |text| change_case(text, *upper, *all, pattern.as_ref())))
+            }
+            Op::Slice { offset, length } => self.slice(param, found, offset, length.as_ref()),
+            Op::Transform(kind) => self.transform(param, found, *kind),
+            _ => Ok(found),
+        }
+    }
+
+    fn slice(&mut self, param: &Param, found: Found, offset: &Word, length: Option<&Word>) -> Result<Found, Flow> {
+        let offset = self.expand_arithmetic(&offset.parts)?;
+        let length = match length {
+            Some(word) => Some(self.expand_arithmetic(&word.parts)?),
+            None => None,
+        };
+        match found {
+            Found::Unset => Ok(Found::Unset),
+            Found::One(text) => {
+                let chars: Vec<char> = text.chars().collect();
+                match self.bounds(chars.len(), offset, length, true)? {
+                    Some((from, to)) => Ok(Found::One(chars[from..to].iter().collect())),
+                    None => Ok(Found::One(String::new())),
+                }
+            }
+            Found::Many(list, star) if matches!(param.name.as_str(), "@" | "*") => {
+                let mut all = list;
+                // Offset 0 includes $0; a negative one counts from the end.
+                let offset = if offset < 0 { offset } else { offset - 1 };
+                if offset == -1 && self.positional.len() == all.len() && !length.is_some_and(|l| l < 0) {
+                    all.insert(0, self.name.clone());
+                    return self.slice_list(all, 0, length, star);
+                }
+                self.slice_list(all, offset, length, star)
+            }
+            Found::Many(list, star) => {
+                let keys: Vec<i64> = self
+                    .elements(&param.name)
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|(k, _)| k.parse().ok())
+                    .collect();
+                // The offset is an index, and arrays may have gaps.
+                let start = match keys.last() {
+                    Some(last) if offset < 0 => last + 1 + offset,
+                    _ => offset,
+                };
+                let skipped = if keys.len() == list.len() { keys.iter().filter(|k| **k < start).count() } else { 0 };
+                let offset = if keys.len() == list.len() { i64::try_from(skipped).unwrap_or(0) } else { offset };
+                self.slice_list(list, offset, length, star)
+            }
+        }
+    }
+
+    fn slice_list(&mut self, list: Vec<String>, offset: i64, length: Option<i64>, star: bool) -> Result<Found, Flow> {
+        if length.is_some_and(|l| l < 0) {
+            return self.fatal(&format!("{}: substring expression < 0", length.unwrap_or(0)));
+        }
+        Ok(match self.bounds(list.len(), offset, length, false)? {
+            Some((from, to)) => Found::Many(list[from..to].to_vec(), star),
+            None => Found::Many(Vec::new(), star),
+        })
+    }
+
+    fn bounds(&mut self, len: usize, offset: i64, length: Option<i64>, negative: bool) -> Result<Option<(usize, usize)>, Flow> {
+        let n = i64::try_from(len).unwrap_or(i64::MAX);
+        let from = if offset < 0 { n + offset } else { offset };
+        if from < 0 || from > n {
+            return Ok(None);
+        }
+        let to = match length {
+            None => n,
+            Some(l) if l < 0 && negative => {
+                if n + l < from {
+                    return self.fatal(&format!("{l}: substring expression < 0"));
+                }
+                n + l
+            }
+            Some(l) => from.saturating_add(l.max(0)).min(n),
+        };
+        Ok(Some((usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0))))
+    }
+
+    /// `${name@X}`.
+    fn transform(&mut self, param: &Param, found: Found, kind: char) -> Result<Found, Flow> {
+        Ok(match kind {
+            'Q' => each(found, escape::bash_single_quote),
+            'U' => each(found, |t| t.to_uppercase()),
+            'L' => each(found, |t| t.to_lowercase()),
+            'u' => each(found, |t| change_case(t, true, false, None)),
+            'E' => each(found, |t| escape::unescape(t, escape::Style::AnsiC).0),
+            'P' => match found {
+                Found::One(text) => Found::One(self.expand_prompt(&text)),
+                other => other,
+            },
+            'a' => {
+                let name = self.resolve(&param.name);
+                Found::One(self.vars.find(&name).map(|v| v.flags()).unwrap_or_default())
+            }
+            'A' => {
+                let name = self.resolve(&param.name);
+                let list = matches!(param.index, Some(Index::At | Index::Star));
+                match self.vars.find(&name) {
+                    None => Found::Unset,
+                    Some(v) => match &v.value {
+                        Value::Scalar(text) if v.flags().is_empty() => {
+                            Found::One(format!("{name}={}", escape::bash_single_quote(text)))
+                        }
+                        Value::Scalar(text) => {
+                            Found::One(format!("declare -{} {name}={}", v.flags(), escape::bash_single_quote(text)))
+                        }
+                        _ if list => Found::One(v.declaration(&name)),
+                        _ => Found::One(format!("declare -{} {name}", v.flags())),
+                    },
+                }
+            }
+            'K' | 'k' if matches!(param.index, Some(Index::At | Index::Star)) => {
+                let pairs = self.elements(&param.name).unwrap_or_default();
+                if kind == 'k' {
+                    Found::Many(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect(), false)
+                } else {
+                    let texts: Vec<String> =
+                        pairs.iter().map(|(k, v)| format!("{k} {}", escape::double_quote(v))).collect();
+                    Found::One(texts.join(" "))
+                }
+            }
+            'K' | 'k' => each(found, escape::bash_single_quote),
+            _ => found,
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! Parameter expansion (XCU 2.6.2): finding the value, and the operators that may replace it.
+
+use super::{Context, Mode, Piece, join};
+use crate::shell::{Flow, Shell};
+use crate::syntax::ast::{Index, Op, Param, Word};
+use crate::text;
+
+/// What a parameter holds.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    Unset,
+    One(String),
+    /// Several values; true: joined with the first of `IFS` when quoted (`*`).
+    Many(Vec<String>, bool),
+}
+
+impl Found {
+    fn is_null(&self) -> bool {
+        match self {
+            Self::Unset => true,
+            Self::One(text) => text.is_empty(),
+            Self::Many(list, _) => list.iter().all(String::is_empty),
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        match self {
+            Self::Unset => false,
+            Self::One(_) => true,
+            Self::Many(list, _) => !list.is_empty(),
+        }
+    }
+}
+
+impl Param {
+    /// Whether `"$x"` of this may be no field at all.
+    pub fn may_vanish(&self) -> bool {
+        let list = self.name == "@" || matches!(self.index, Some(Index::At));
+        (list || self.indirect) && !matches!(self.op, Op::Length) || matches!(self.op, Op::Names('@') | Op::Keys)
+    }
+}
+
+impl Shell {
+    pub(super) fn parameter_into(&mut self, param: &Param, context: Context, out: &mut Vec<Piece>) -> Result<(), Flow> {
+        match &param.op {
+            Op::Bad(text) => return self.bad_substitution(text),
+            Op::Value { kind, colon, word } => return self.value_into(param, *kind, *colon, word, context, out),
+            Op::Names(kind) => {
+                let names = self.variable_names(&param.name);
+                self.push_found(Found::Many(names, *kind == '*'), context, out);
+                return Ok(());
+            }
+            Op::Keys => {
+                let keys = self.elements(&param.name).unwrap_or_default().into_iter().map(|(k, _)| k).collect();
+                let star = matches!(param.index, Some(Index::Star));
+                self.push_found(Found::Many(keys, star), context, out);
+                return Ok(());
+            }
+            Op::Length => {
+                let length = self.length(param)?;
+                self.push_found(Found::One(length), context, out);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let found = self.find(param)?;
+        if !found.is_set() && self.options.nounset && !matches!(param.op, Op::Transform(_)) {
+            self.check_set(param, &found)?;
+        }
+        let found = match &param.op {
+            Op::None => found,
+            op => self.operate(param, op, found)?,
+        };
+        self.push_found(found, context, out);
+        Ok(())
+    }
+
+    fn bad_substitution<T>(&mut self, text: &str) -> Result<T, Flow> {
+        if self.bash { self.fatal(&format!("{text}: bad substitution")) } else { self.fatal("Bad substitution") }
+    }
+
+    /// Ends the shell for an unset parameter under `set -u`.
+    fn check_set(&mut self, param: &Param, found: &Found) -> Result<(), Flow> {
+        if matches!(found, Found::Many(..)) || param.name == "@" || param.name == "*" {
+            return Ok(());
+        }
+        let name = param.display();
+        if self.bash {
+            self.error(&format!("{name}: unbound variable"));
+            return Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 }));
+        }
+        self.error(&format!("{name}: parameter not set"));
+        Err(Flow::Abort(2))
+    }
+
+    /// Finds the value, after `!` and the subscript.
+    pub(super) fn find(&mut self, param: &Param) -> Result<Found, Flow> {
+        if !param.indirect {
+            return self.find_named(&param.name, param.index.as_ref());
+        }
+        if let Some(crate::variables::Variable { value: crate::variables::Value::Scalar(target), attributes }) = self.vars.find(&param.name) {
+            if attributes.nameref {
+                return Ok(Found::One(target.clone()));
+            }
+        }
+        let target = match self.find_named(&param.name, param.index.as_ref())? {
+            Found::One(text) => text,
+            Found::Many(list, _) => list.join(" "),
+            Found::Unset => {
+                return self.fatal(&format!("{}: invalid indirect expansion", param.name));
+            }
+        };
+        let (name, index) = match target.split_once('[') {
+            Some((name, index)) => (name.to_owned(), index.strip_suffix(']').map(str::to_owned)),
+            None => (target.clone(), None),
+        };
+        let index = index.map(|i| match i.as_str() {
+            "@" => Index::At,
+            "*" => Index::Star,
+            _ => Index::Word(Word::from_literal(&i)),
+        });
+        let special = name.chars().count() == 1 && "@*#?-$!0123456789".contains(&name);
+        if !text::is_name(&name) && !special && name.parse::<usize>().is_err() {
+            return self.fatal(&format!("{target}: invalid variable name"));
+        }
+        self.find_named(&name, index.as_ref())
+    }
+
+    fn find_named(&mut self, name: &str, index: Option<&Index>) -> Result<Found, Flow> {
+        match index {
+            Some(Index::At | Index::Star) => {
+                let star = matches!(index, Some(Index::Star));
+                Ok(match self.elements(name) {
+                    Some(list) => Found::Many(list.into_iter().map(|(_, v)| v).collect(), star),
+                    None => Found::Many(Vec::new(), star),
+                })
+            }
+            Some(Index::Word(word)) => {
+                let index = self.expand_single(word)?;
+                Ok(self.element(name, &index)?.map_or(Found::Unset, Found::One))
+            }
+            None if self.bash && name == "RANDOM" => Ok(Found::One(self.next_random().to_string())),
+            None => Ok(self.find_plain(name)),
+        }
+    }
+
+    fn find_plain(&self, name: &str) -> Found {
+        let first = name.as_bytes().first().copied().unwrap_or(b' ');
+        if first == b'_' || first.is_ascii_alphabetic() {
+            if let Some(variable) = self.vars.find(name).filter(|v| !v.attributes.nameref) {
+                if let crate::variables::Value::Scalar(text) = &variable.value {
+                    let computed = self.bash && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID") || name == "LINENO";
+                    if !computed {
+                        return Found::One(text.clone());
+                    }
+                }
+            }
+            return self.var(name).map_or(Found::Unset, Found::One);
+        }
+        match name {
+            "@" => Found::Many(self.positional.clone(), false),
+            "*" => Found::Many(self.positional.clone(), true),
+            "#" => Found::One(self.positional.len().to_string()),
+            "?" => Found::One(self.status.to_string()),
+            "-" => Found::One(self.options.letters()),
+            "$" => Found::One(self.pid.to_string()),
+            "!" => self.last_background.map_or(Found::Unset, |pid| Found::One(pid.to_string())),
+            "0" => Found::One(self.name.clone()),
+            _ => match name.parse::<usize>() {
+                Ok(0) => Found::One(self.name.clone()),
+                Ok(n) => self.positional.get(n - 1).cloned().map_or(Found::Unset, Found::One),
+                Err(_) => Found::Unset,
+            },
+        }
+    }
+
+    fn variable_names(&self, prefix: &str) -> Vec<String> {
+        let set = |v: &crate::variables::Variable| v.value != crate::variables::Value::Unset;
+        self.vars.iter().filter(|(n, v)| n.starts_with(prefix) && set(v)).map(|(n, _)| n.clone()).collect()
+    }
+
+    fn length(&mut self, param: &Param) -> Result<String, Flow> {
+        let found = self.find(param)?;
+        if !found.is_set() && self.options.nounset {
+            self.check_set(param, &found)?;
+        }
+        Ok(match found {
+            Found::Unset => 0,
+            Found::One(text) => text.chars().count(),
+            Found::Many(list, _) => list.len(),
+        }
+        .to_string())
+    }
+
+    /// `-`, `=`, `?`, `+`.
+    fn value_into(
+        &mut self,
+        param: &Param,
+        kind: char,
+        colon: bool,
+        word: &Word,
+        context: Context,
+        out: &mut Vec<Piece>,
+    ) -> Result<(), Flow> {
+        let found = self.find(param)?;
+        let use_value = found.is_set() && !(colon && found.is_null());
+        let operand = Context { split_literals: !context.quoted && context.mode == Mode::Fields, ..context };
+        match (kind, use_value) {
+            ('+', false) => {
+                self.push_found(if context.quoted { Found::One(String::new()) } else { Found::Unset }, context, out);
+                Ok(())
+            }
+            ('+', true) | ('-', false) => self.pieces_into(&word.parts, operand, out),
+            ('=', false) => {
+                let text = self.expand_assignment_word(word)?;
+                if !text::is_name(&param.name) {
+                    if self.bash {
+                        return self.fatal(&format!("${}: cannot assign in this way", param.name));
+                    }
+                    return self.fatal(&format!("{}: bad variable name", param.name));
+                }
+                match &param.index {
+                    Some(Index::Word(index)) => {
+                        let index = self.expand_single(index)?;
+                        self.assign_element(&param.name, &index, text.clone())?;
+                    }
+                    _ => self.assign(&param.name, text.clone())?,
+                }
+                self.push_found(Found::One(text), context, out);
+                Ok(())
+            }
+            ('?', false) => self.missing(param, colon, word),
+            _ => {
+                self.push_found(found, context, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn expand_assignment_word(&mut self, word: &Word) -> Result<String, Flow> {
+        Ok(join(self.pieces(&word.parts, Context::SINGLE)?))
+    }
+
+    /// `${name?message}` of a parameter without a value.
+    fn missing<T>(&mut self, param: &Param, colon: bool, word: &Word) -> Result<T, Flow> {
+        let mut message = join(self.pieces(&word.parts, Context::SINGLE)?);
+        if message.is_empty() {
+            message = match (self.bash, colon) {
+                (_, true) => "parameter null or not set",
+                (true, false) => "parameter not set",
+                (false, false) => "parameter not set",
+            }
+            .to_owned();
+        }
+        self.error(&format!("{}: {message}", param.display()));
+        if self.bash { Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 })) } else { Err(Flow::Abort(2)) }
+    }
+
+    /// Adds values to the pieces as fields or as one text.
+    pub(super) fn push_found(&mut self, found: Found, context: Context, out: &mut Vec<Piece>) {
+        let quoted = context.quoted;
+        let split = !quoted;
+        match found {
+            Found::Unset => {
+                if quoted {
+                    out.push(Piece::Text { text: String::new(), quoted, split: false });
+                }
+            }
+            Found::One(text) => out.push(Piece::Text { text, quoted, split }),
+            Found::Many(list, star) => {
+                let joined = context.mode == Mode::Single || star && quoted;
+                if joined {
+                    let separator = if star { self.ifs().chars().next().map(String::from).unwrap_or_default() } else { " ".to_owned() };
+                    out.push(Piece::Text { text: list.join(&separator), quoted, split });
+                    return;
+                }
+                for (at, text) in list.into_iter().enumerate() {
+                    if at > 0 {
+                        out.push(Piece::Break);
+                    }
+                    out.push(Piece::Text { text, quoted, split });
+                }
+            }
+        }
+    }
+}
+
+impl Param {
+    /// The parameter as messages name it.
+    pub(super) fn display(&self) -> String {
+        match &self.index {
+            Some(Index::Word(word)) => format!("{}[{}]", self.name, word.literal().unwrap_or("")),
+            Some(Index::At) => format!("{}[@]", self.name),
+            Some(Index::Star) => format!("{}[*]", self.name),
+            None => self.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The shell at a terminal: prompts, line editing, history, completion.
+
+mod complete;
+mod editor;
+mod history;
+mod prompt;
+
+use secure_exec_sys as sys;
+
+use crate::shell::Shell;
+use crate::text;
+
+pub use history::{fc, history_builtin};
+
+/// What an interactive shell keeps between lines.
+#[derive(Debug, Default)]
+pub struct State {
+    pub history: Vec<String>,
+    /// Lines dropped from the front of the history.
+    pub dropped: usize,
+    terminal: i32,
+    /// Ctrl-D in a row, for `ignoreeof`.
+    eofs: u32,
+}
+
+impl State {
+    /// The descriptor of the terminal.
+    pub fn terminal(&self) -> i32 {
+        self.terminal
+    }
+}
+
+/// Reads one line of a command, with a prompt; `None` at the end.
+pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
+    if !continued {
+        shell.notify_jobs();
+        if shell.bash {
+            if let Some(command) = shell.var("PROMPT_COMMAND").filter(|c| !c.is_empty()) {
+                let status = shell.status;
+                // Its errors were reported; the prompt comes all the same.
+                let _ = shell.eval_text(&command, 1);
+                shell.status = status;
+            }
+        }
+    }
+    let name = if continued { "PS2" } else { "PS1" };
+    let prompt = shell.var(name).unwrap_or_default();
+    let prompt = shell.expand_prompt(&prompt);
+    loop {
+        let line = if sys::tty::getattr(0).is_ok() && shell.var("TERM").as_deref() != Some("dumb") {
+            editor::read_line(shell, &prompt)
+        } else {
+            plain_line(shell, &prompt)
+        };
+        match line {
+            editor::Line::Text(line) => {
+                shell.editor.eofs = 0;
+                shell.remember(line.trim_end_matches('\n'));
+                return Some(line);
+            }
+            editor::Line::Interrupted => {
+                shell.status = 130;
+                if continued {
+                    // Ends the unfinished command: an empty word cannot follow what was begun.
+                    shell.traps.interrupted = true;
+                    return None;
+                }
+            }
+            editor::Line::End => {
+                shell.editor.eofs += 1;
+                if shell.options.ignoreeof && shell.editor.eofs < 10 && !continued {
+                    shell.print_error_raw("Use \"exit\" to leave the shell.\n");
+                    continue;
+                }
+                return None;
+            }
+        }
+    }
+}
+
+/// Reads without editing.
+fn plain_line(shell: &mut Shell, prompt: &str) -> editor::Line {
+    shell.print_error_raw(prompt);
+    let mut bytes = Vec::new();
+    loop {
+        let mut byte = [0];
+        match sys::fd::read(0, &mut byte) {
+            Ok(0) => break,
+            Ok(_) => bytes.push(byte[0]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                shell.collect_signals();
+                if std::mem::take(&mut shell.traps.interrupted) {
+                    shell.print_error_raw("\n");
+                    return editor::Line::Interrupted;
+                }
+                continue;
+            }
+            Err(_) => break,
+        }
+        if bytes.last() == Some(&b'\n') {
+            break;
+        }
+    }
+    if bytes.is_empty() { editor::Line::End } else { editor::Line::Text(text::decode(&bytes)) }
+}

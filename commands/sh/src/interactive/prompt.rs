@@ -1,0 +1,99 @@
+//! Prompts.
+
+use secure_exec_sys as sys;
+
+use crate::builtins::system as time;
+use crate::shell::Shell;
+use crate::syntax::{Input, Parser};
+
+impl Shell {
+    /// Expands a prompt: bash's backslashes, then parameters, commands and arithmetic.
+    pub fn expand_prompt(&mut self, prompt: &str) -> String {
+        let decoded = if self.bash { self.decode_prompt(prompt) } else { prompt.to_owned() };
+        if !decoded.contains(['$', '`']) {
+            return decoded;
+        }
+        let mut input = Input::text(&decoded, self.line);
+        let parts = Parser::new(&mut input, self).here_parts();
+        let (status, substitution) = (self.status, self.substitution_status);
+        let result = match parts {
+            Ok(parts) => {
+                let context = crate::expand::Context { quoted: true, ..crate::expand::Context::SINGLE };
+                self.pieces(&parts, context).map(crate::expand::join).unwrap_or(decoded)
+            }
+            Err(_) => decoded,
+        };
+        self.status = status;
+        self.substitution_status = substitution;
+        result
+    }
+
+    fn decode_prompt(&mut self, prompt: &str) -> String {
+        let mut out = String::new();
+        let mut chars = prompt.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c != '\\' {
+                out.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some('u') => out.push_str(&user()),
+                Some('h') => out.push_str(host().split('.').next().unwrap_or("")),
+                Some('H') => out.push_str(&host()),
+                Some('w') => out.push_str(&self.short_directory()),
+                Some('W') => {
+                    let dir = self.short_directory();
+                    out.push_str(dir.rsplit('/').next().filter(|s| !s.is_empty()).unwrap_or(&dir));
+                }
+                Some('$') => out.push(if sys::process::ids().is_ok_and(|i| i.euid == 0) { '#' } else { '$' }),
+                Some('s') => out.push_str(&self.label),
+                Some('v') => out.push_str("5.2"),
+                Some('V') => out.push_str("5.2.15"),
+                Some('n') => out.push('\n'),
+                Some('r') => out.push('\r'),
+                Some('a') => out.push('\u{7}'),
+                Some('e') => out.push('\u{1b}'),
+                Some('j') => out.push_str(&self.jobs.list.iter().filter(|j| j.id != 0).count().to_string()),
+                Some('#' | '!') => out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string()),
+                Some('t') => out.push_str(&time::strftime("%H:%M:%S", time::now())),
+                Some('A') => out.push_str(&time::strftime("%H:%M", time::now())),
+                Some('d') => out.push_str(&time::strftime("%a %b %e", time::now())),
+                // Marks of what has no width.
+                Some('[' | ']') => {}
+                Some('\\') => out.push('\\'),
+                Some(digit @ '0'..='7') => {
+                    let mut code = digit.to_digit(8).unwrap_or(0);
+                    for _ in 0..2 {
+                        let Some(d) = chars.peek().and_then(|c| c.to_digit(8)) else { break };
+                        code = code * 8 + d;
+                        chars.next();
+                    }
+                    out.push(char::from_u32(code & 0xff).unwrap_or('?'));
+                }
+                Some(other) => out.extend(['\\', other]),
+                None => out.push('\\'),
+            }
+        }
+        out
+    }
+
+    fn short_directory(&self) -> String {
+        let dir = self.var("PWD").unwrap_or_default();
+        match self.var("HOME").filter(|h| h.len() > 1) {
+            Some(home) => match dir.strip_prefix(&home) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+                _ => dir,
+            },
+            None => dir,
+        }
+    }
+}
+
+fn user() -> String {
+    let uid = sys::process::ids().map_or(0, |ids| ids.euid);
+    sys::users::user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+fn host() -> String {
+    sys::machine::uname().map(|names| names.nodename).unwrap_or_default()
+}

@@ -1,0 +1,283 @@
+//! The state of a shell: what a subshell gets a copy of.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use secure_exec_sys as sys;
+use sys::Pid;
+
+use crate::jobs::Jobs;
+use crate::options::Options;
+use crate::syntax::ast::Function;
+use crate::text;
+use crate::traps::Traps;
+use crate::variables::Variables;
+
+/// Why a command did not simply end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    Break(u32),
+    Continue(u32),
+    Return(i32),
+    Exit(i32),
+    /// An error that ends a shell that is not interactive; it was reported.
+    Abort(i32),
+}
+
+/// The exit status of a command.
+pub type Exec = Result<i32, Flow>;
+
+/// A function or sourced file being executed.
+#[derive(Debug)]
+pub struct Frame {
+    pub name: String,
+    /// Where it was called.
+    pub line: u32,
+    pub file: Rc<str>,
+    pub is_function: bool,
+}
+
+#[derive(Debug)]
+pub struct Shell {
+    /// The features of bash are on.
+    pub bash: bool,
+    /// `$0`.
+    pub name: String,
+    /// What error messages begin with.
+    pub label: String,
+    pub options: Options,
+    pub vars: Variables,
+    pub functions: HashMap<String, Rc<Function>>,
+    pub aliases: BTreeMap<String, String>,
+    pub disabled_builtins: Vec<String>,
+    pub positional: Vec<String>,
+    pub status: i32,
+    /// `$$`: of the shell, not of a subshell.
+    pub pid: Pid,
+    pub subshell: u32,
+    pub jobs: Jobs,
+    pub traps: Traps,
+    pub line: u32,
+    pub loops: u32,
+    pub frames: Vec<Frame>,
+    pub script: Rc<str>,
+    /// Above 0 where a failure does not end the shell under `set -e`.
+    pub tested: u32,
+    /// Collects what builtins write, instead of descriptor 1.
+    pub capture: Option<Vec<u8>>,
+    pub interactive: bool,
+    pub paths: HashMap<String, (String, u32)>,
+    pub getopts_column: usize,
+    pub last_background: Option<Pid>,
+    pub pipe_statuses: Vec<i32>,
+    pub last_argument: String,
+    /// Status of the last command substitution of the command being expanded.
+    pub substitution_status: Option<i32>,
+    /// Nesting of commands and functions.
+    pub depth: u32,
+    pub random: u32,
+    pub started: std::time::Instant,
+    pub seconds_base: i64,
+    pub directories: Vec<String>,
+    /// Processes and descriptors of process substitutions of the running command.
+    pub substitutions: Vec<(i32, Pid)>,
+    /// Arrays given to the declaration utility that runs next, by argument number.
+    pub array_arguments: Vec<(usize, crate::exec::assign::ArrayValue)>,
+    pub editor: crate::interactive::State,
+}
+
+impl Shell {
+    pub fn new(bash: bool, name: &str) -> Self {
+        let base = name.rsplit('/').next().unwrap_or(name).trim_start_matches('-').to_owned();
+        let pid = sys::process::getpid();
+        let mut shell = Self {
+            bash,
+            name: name.to_owned(),
+            label: base,
+            options: Options::new(bash),
+            vars: Variables::default(),
+            functions: HashMap::new(),
+            aliases: BTreeMap::new(),
+            disabled_builtins: Vec::new(),
+            positional: Vec::new(),
+            status: 0,
+            pid,
+            subshell: 0,
+            jobs: Jobs::default(),
+            traps: Traps::default(),
+            line: 0,
+            loops: 0,
+            frames: Vec::new(),
+            script: "".into(),
+            tested: 0,
+            capture: None,
+            interactive: false,
+            paths: HashMap::new(),
+            getopts_column: 0,
+            last_background: None,
+            pipe_statuses: vec![0],
+            last_argument: String::new(),
+            substitution_status: None,
+            depth: 0,
+            random: pid.unsigned_abs().wrapping_mul(2_654_435_761) | 1,
+            started: std::time::Instant::now(),
+            seconds_base: 0,
+            directories: Vec::new(),
+            substitutions: Vec::new(),
+            array_arguments: Vec::new(),
+            editor: crate::interactive::State::default(),
+        };
+        shell.import_environment();
+        shell
+    }
+
+    fn import_environment(&mut self) {
+        for (name, value) in std::env::vars_os() {
+            let name = text::from_os(&name);
+            if text::is_name(&name) {
+                let variable = self.vars.entry(&name);
+                variable.value = crate::variables::Value::Scalar(text::from_os(&value));
+                variable.attributes.export = true;
+            }
+        }
+        for (name, value) in [("IFS", " \t\n"), ("OPTIND", "1")] {
+            self.force(name, value);
+        }
+        self.vars.entry("IFS").attributes.export = false;
+        if self.var("PS4").is_none() {
+            self.force("PS4", "+ ");
+        }
+        let ppid = sys::process::getppid().to_string();
+        self.force("PPID", &ppid);
+        if self.bash {
+            self.import_for_bash();
+        }
+        self.import_pwd();
+    }
+
+    fn import_for_bash(&mut self) {
+        let level = self.var("SHLVL").and_then(|l| l.parse::<i64>().ok()).unwrap_or(0) + 1;
+        self.force("SHLVL", &level.to_string());
+        self.vars.entry("SHLVL").attributes.export = true;
+        for (name, value) in [
+            ("BASH", "/bin/bash"),
+            ("BASH_VERSION", "5.2.15(1)-release"),
+            ("HOSTTYPE", "x86_64"),
+            ("MACHTYPE", "x86_64-pc-linux-gnu"),
+            ("OSTYPE", "linux-gnu"),
+            ("OPTERR", "1"),
+        ] {
+            self.force(name, value);
+        }
+        let parts = ["5", "2", "15", "1", "release", "x86_64-pc-linux-gnu"];
+        let map = (0..).zip(parts.iter().map(|p| (*p).to_owned())).collect();
+        let variable = self.vars.entry("BASH_VERSINFO");
+        variable.value = crate::variables::Value::Array(map);
+        variable.attributes.readonly = true;
+    }
+
+    /// Takes `PWD` from the environment when it names the working directory, as POSIX says.
+    fn import_pwd(&mut self) {
+        let given = self.var("PWD").filter(|pwd| pwd.starts_with('/'));
+        let dots = |p: &str| p.split('/').any(|c| c == "." || c == "..");
+        let same = given.as_deref().is_some_and(|pwd| {
+            !dots(pwd)
+                && match (sys::path::stat(text::path(pwd)), sys::path::stat(".")) {
+                    (Ok(a), Ok(b)) => a.same_file(&b),
+                    _ => false,
+                }
+        });
+        if !same {
+            if let Ok(cwd) = sys::path::getcwd() {
+                let cwd = text::from_os(cwd.as_os_str());
+                self.force("PWD", &cwd);
+            }
+        }
+        if self.bash {
+            self.vars.entry("PWD").attributes.export = true;
+            self.vars.entry("OLDPWD").attributes.export = true;
+        }
+    }
+
+    /// Sets a variable whatever its attributes say.
+    pub fn force(&mut self, name: &str, value: &str) {
+        let variable = self.vars.entry(name);
+        variable.value = crate::variables::Value::Scalar(value.to_owned());
+    }
+
+    /// The name of the file being executed, for `BASH_SOURCE`.
+    pub fn source_name(&self) -> Rc<str> {
+        self.frames.last().map_or_else(|| Rc::clone(&self.script), |frame| Rc::clone(&frame.file))
+    }
+
+    /// The name of the running function.
+    pub fn function_name(&self) -> Option<&str> {
+        self.frames.iter().rev().find(|f| f.is_function).map(|f| f.name.as_str())
+    }
+
+    pub fn expands_aliases(&self) -> bool {
+        !self.bash || self.interactive || self.options.expand_aliases || self.options.posix
+    }
+
+    /// Writes to standard output, or into the capture.
+    pub fn out(&mut self, text: &str) -> std::io::Result<()> {
+        let bytes = text::encode(text);
+        match self.capture.as_mut() {
+            Some(capture) => {
+                capture.extend_from_slice(&bytes);
+                Ok(())
+            }
+            None => sys::fd::write_all(1, &bytes),
+        }
+    }
+
+    /// Writes to standard output and reports a failure; gives the status.
+    pub fn print(&mut self, builtin: &str, text: &str) -> i32 {
+        match self.out(text) {
+            Ok(()) => 0,
+            Err(error) => {
+                let message = if self.bash { format!("{builtin}: write error: {}", sys::errno::message(&error)) } else { format!("{builtin}: I/O error") };
+                self.error(&message);
+                if self.bash { 1 } else { 2 }
+            }
+        }
+    }
+
+    pub fn print_error_raw(&self, text: &str) {
+        // There is nobody left to tell when standard error fails.
+        let _ = sys::fd::write_all(2, &text::encode(text));
+    }
+
+    /// Reports an error with the shell's name and the line.
+    pub fn error(&self, message: &str) {
+        self.error_at(message, self.line);
+    }
+
+    pub fn error_at(&self, message: &str, line: u32) {
+        let label = if self.bash && !self.script.is_empty() { &*self.script } else { &self.label };
+        let text = if self.interactive {
+            format!("{label}: {message}\n")
+        } else if self.bash {
+            format!("{label}: line {line}: {message}\n")
+        } else {
+            format!("{label}: {line}: {message}\n")
+        };
+        self.print_error_raw(&text);
+    }
+
+    /// Reports an error that ends the shell unless it is interactive.
+    pub fn fatal<T>(&self, message: &str) -> Result<T, Flow> {
+        self.error(message);
+        Err(Flow::Abort(if self.bash { 1 } else { 2 }))
+    }
+
+    /// A number for `RANDOM`: xorshift, seeded by the pid or by assignment.
+    pub fn next_random(&mut self) -> u32 {
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random = x;
+        (x >> 8) & 0x7fff
+    }
+}

@@ -1,0 +1,394 @@
+//! Lists, pipelines, simple commands, functions, aliases.
+
+use std::rc::Rc;
+
+use super::ast::{Arg, Assign, AssignValue, Command, Element, Function, Item, List, Part, Pipeline, Simple, Word};
+use super::parser::{Parser, Result};
+use crate::text;
+
+/// Words that end a list when they stand where a command would.
+const CLOSERS: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
+/// Utilities whose arguments may be assignments.
+const DECLARATIONS: [&str; 5] = ["export", "readonly", "local", "declare", "typeset"];
+
+impl Parser<'_> {
+    /// Whether no command can begin here.
+    fn at_list_end(&mut self) -> bool {
+        match self.peek() {
+            None | Some(')') => true,
+            Some(';') => self.peek_second() == Some(';') || self.peek_second() == Some('&') && self.bash(),
+            _ => self.peek_plain().is_some_and(|word| CLOSERS.contains(&word.as_str())),
+        }
+    }
+
+    /// A list that may span lines, up to what closes it.
+    pub(super) fn list(&mut self) -> Result<List> {
+        self.nested(|p| {
+            let mut list = List::new();
+            loop {
+                p.skip_newlines()?;
+                if p.at_list_end() {
+                    return Ok(list);
+                }
+                list.push(p.item()?);
+                if !p.separator()? {
+                    return Ok(list);
+                }
+            }
+        })
+    }
+
+    /// A list that must hold a command.
+    pub(super) fn full_list(&mut self) -> Result<List> {
+        let list = self.list()?;
+        if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
+    }
+
+    /// Takes what separates commands; false when the list ends here.
+    fn separator(&mut self) -> Result<bool> {
+        self.skip_blanks();
+        match self.peek() {
+            Some('\n') => self.newline().map(|()| true),
+            // `item` has taken `;` and `&` already.
+            Some(c) if !")".contains(c) => Ok(!self.at_list_end()),
+            _ => Ok(false),
+        }
+    }
+
+    /// A list up to the end of the line.
+    pub(super) fn list_until_newline(&mut self) -> Result<List> {
+        self.nested(|p| {
+            let mut list = List::new();
+            loop {
+                list.push(p.item()?);
+                p.skip_blanks();
+                if matches!(p.peek(), None | Some('\n')) {
+                    return Ok(list);
+                }
+                let ended = p.input.chars.get(p.input.pos.wrapping_sub(1)).is_some();
+                if !ended || p.at_list_end() {
+                    return Err(p.unexpected());
+                }
+            }
+        })
+    }
+
+    /// An and-or list with the `;` or `&` after it.
+    fn item(&mut self) -> Result<Item> {
+        let start = self.input.pos;
+        let first = self.pipeline()?;
+        let mut rest = Vec::new();
+        loop {
+            self.skip_blanks();
+            let and = if self.eat_str("&&") {
+                true
+            } else if self.eat_str("||") {
+                false
+            } else {
+                break;
+            };
+            self.skip_newlines()?;
+            rest.push((and, self.pipeline()?));
+        }
+        let text = if self.shell.options.monitor || self.peek() == Some('&') { self.source_since(start) } else { String::new() };
+        let background = match self.peek() {
+            Some('&') => {
+                self.next_raw();
+                true
+            }
+            Some(';') if self.peek_second() != Some(';') && !(self.bash() && self.peek_second() == Some('&')) => {
+                self.next_raw();
+                false
+            }
+            None | Some('\n' | ')' | ';') => false,
+            // A word can only follow what a reserved word has closed, and then not without a separator.
+            Some(_) => return Err(self.unexpected()),
+        };
+        Ok(Item { first, rest, background, text: text.into() })
+    }
+
+    fn pipeline(&mut self) -> Result<Pipeline> {
+        let start = {
+            self.skip_blanks();
+            self.input.pos
+        };
+        let mut time = None;
+        let mut bang = false;
+        loop {
+            if self.bash() && self.peek_plain().as_deref() == Some("time") && time.is_none() {
+                self.eat_str("time");
+                let posix = self.peek_plain().as_deref() == Some("-p") && self.eat_str("-p");
+                time = Some(posix);
+            } else if self.eat_reserved("!") {
+                bang = !bang;
+                self.skip_blanks();
+                if !self.bash() {
+                    break;
+                }
+            } else {
+                break;
+            }
+        }
+        let mut commands = Vec::new();
+        self.skip_blanks();
+        let nothing = time.is_some() || bang && self.bash();
+        if !(nothing && matches!(self.peek(), None | Some('\n' | ';'))) {
+            commands.push(self.command()?);
+        }
+        loop {
+            self.skip_blanks();
+            if self.peek() != Some('|') || self.peek_second() == Some('|') {
+                break;
+            }
+            self.next_raw();
+            if self.peek() == Some('&') && self.bash() {
+                self.next_raw();
+                if let Some(last) = commands.last_mut() {
+                    Self::also_error(last);
+                }
+            }
+            self.skip_newlines()?;
+            commands.push(self.command()?);
+        }
+        let text = if self.shell.options.monitor { self.source_since(start) } else { String::new() };
+        Ok(Pipeline { bang, time, commands, text: text.into() })
+    }
+
+    fn command(&mut self) -> Result<Command> {
+        self.expand_alias();
+        self.skip_blanks();
+        let line = self.input.line;
+        if self.peek() == Some('(') {
+            let arith = self.peek_second() == Some('(');
+            return self.nested(|p| p.parenthesis(arith, line));
+        }
+        if let Some(word) = self.peek_plain() {
+            if let Some(command) = self.nested(|p| p.reserved(&word, line))? {
+                return Ok(command);
+            }
+            if CLOSERS.contains(&word.as_str()) || word == "in" && false {
+                return Err(self.unexpected());
+            }
+            if let Some(command) = self.function(&word)? {
+                return Ok(command);
+            }
+        }
+        self.simple().map(Command::Simple)
+    }
+
+    /// `name() compound`, if that is what follows.
+    fn function(&mut self, word: &str) -> Result<Option<Command>> {
+        let (start, line) = (self.input.pos, self.input.line);
+        let keyword = self.bash() && word == "function";
+        let mut name = word.to_owned();
+        self.eat_str(word);
+        if keyword {
+            self.skip_blanks();
+            match self.peek_plain() {
+                Some(found) => name = found,
+                None => {
+                    self.input.pos = start;
+                    self.input.line = line;
+                    return Ok(None);
+                }
+            }
+            self.eat_str(&name);
+        }
+        self.skip_blanks();
+        let parentheses = self.peek() == Some('(') && {
+            self.next_raw();
+            self.skip_blanks();
+            self.eat(')')
+        };
+        if !parentheses && !keyword {
+            if self.input.pos > start && self.input.chars.get(self.input.pos - 1) == Some(&'(') && text::is_name(word) {
+                return Err(self.unexpected());
+            }
+            self.input.pos = start;
+            self.input.line = line;
+            return Ok(None);
+        }
+        if !self.bash() && !text::is_name(&name) {
+            return Err(self.error("Syntax error: Bad function name"));
+        }
+        self.skip_newlines()?;
+        let body = self.nested(Parser::command)?;
+        if !keyword && self.bash() && matches!(body, Command::Simple(_)) {
+            return Err(self.unexpected());
+        }
+        let text = self.source_since(start);
+        let file = self.shell.source_name();
+        let function = Rc::new(Function { body, text, file });
+        Ok(Some(Command::Function { name, function }))
+    }
+
+    fn simple(&mut self) -> Result<Simple> {
+        let mut simple = Simple { line: self.input.line, ..Simple::default() };
+        let mut declares = false;
+        loop {
+            self.skip_blanks();
+            if let Some(redirect) = self.redirect()? {
+                simple.redirects.push(redirect);
+                continue;
+            }
+            if simple.args.is_empty() {
+                if let Some(assign) = self.assignment()? {
+                    simple.assigns.push(assign);
+                    self.expand_alias();
+                    continue;
+                }
+            } else if declares {
+                if let Some(assign) = self.assignment()? {
+                    simple.args.push(Arg::Assign(assign));
+                    continue;
+                }
+            }
+            if self.alias_next {
+                self.expand_alias();
+            }
+            let Some(word) = self.word()? else { break };
+            if !declares {
+                let name = word.literal();
+                let first = simple.args.iter().all(|a| matches!(a, Arg::Word(w) if matches!(w.literal(), Some("command" | "builtin"))));
+                declares = first && name.is_some_and(|name| DECLARATIONS.contains(&name));
+            }
+            simple.args.push(Arg::Word(word));
+        }
+        if simple.args.is_empty() && simple.assigns.is_empty() && simple.redirects.is_empty() {
+            return Err(self.unexpected());
+        }
+        self.skip_blanks();
+        if self.peek() == Some('(') {
+            return Err(self.unexpected());
+        }
+        Ok(simple)
+    }
+
+    /// `name=value`, `name+=value`, `name[index]=value`, `name=(...)`, if that is what follows.
+    fn assignment(&mut self) -> Result<Option<Assign>> {
+        let (start, line) = (self.input.pos, self.input.line);
+        let mut name = String::new();
+        while let Some(c) = self.peek() {
+            let fits = c == '_' || c.is_ascii_alphabetic() || !name.is_empty() && c.is_ascii_digit();
+            if !fits {
+                break;
+            }
+            name.push(c);
+            self.next_raw();
+        }
+        let mut index = None;
+        if !name.is_empty() && self.bash() && self.peek() == Some('[') && self.subscript_then_equals() {
+            self.next_raw();
+            index = Some(self.word_until(&[']'], false)?);
+            self.next_raw();
+        }
+        let append = self.bash() && self.peek() == Some('+') && self.peek_second() == Some('=');
+        if append {
+            self.next_raw();
+        }
+        if name.is_empty() || !self.eat('=') {
+            self.input.pos = start;
+            self.input.line = line;
+            return Ok(None);
+        }
+        let value = if self.bash() && self.peek_raw() == Some('(') {
+            self.next_raw();
+            AssignValue::Array(self.elements()?)
+        } else {
+            AssignValue::Scalar(self.word()?.unwrap_or_default())
+        };
+        Ok(Some(Assign { name, index, append, value }))
+    }
+
+    /// Whether the `[` that comes next is closed on this line and `=` or `+=` follows.
+    fn subscript_then_equals(&mut self) -> bool {
+        let mut depth = 0;
+        let mut ahead = 0;
+        loop {
+            match self.input.chars.get(self.input.pos + ahead) {
+                None | Some('\n') => return false,
+                Some('[') => depth += 1,
+                Some(']') => {
+                    depth -= 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                Some(_) => {}
+            }
+            ahead += 1;
+        }
+        let at = |n: usize| self.input.chars.get(self.input.pos + ahead + n).copied();
+        at(1) == Some('=') || at(1) == Some('+') && at(2) == Some('=')
+    }
+
+    /// The members of `name=(...)` after the parenthesis.
+    fn elements(&mut self) -> Result<Vec<Element>> {
+        let mut elements = Vec::new();
+        loop {
+            self.skip_newlines()?;
+            if self.eat(')') {
+                return Ok(elements);
+            }
+            if self.peek().is_none() {
+                return Err(self.unterminated(")"));
+            }
+            let mut index = None;
+            let mut append = false;
+            if self.peek() == Some('[') && self.subscript_then_equals() {
+                self.next_raw();
+                index = Some(self.word_until(&[']'], false)?);
+                self.next_raw();
+                append = self.eat('+');
+                self.eat('=');
+            }
+            let word = self.word()?;
+            match word {
+                Some(value) => elements.push(Element { index, append, value }),
+                None if index.is_some() => elements.push(Element { index, append, value: Word::default() }),
+                None => return Err(self.unexpected()),
+            }
+        }
+    }
+
+    /// Replaces the coming word when it is an alias.
+    fn expand_alias(&mut self) {
+        self.alias_next = false;
+        if self.shell.aliases.is_empty() || !self.shell.expands_aliases() {
+            return;
+        }
+        for _ in 0..64 {
+            let Some(word) = self.peek_plain() else { return };
+            let start = self.input.pos;
+            self.aliases.retain(|(_, end)| *end > start);
+            let Some(value) = self.shell.aliases.get(&word) else { return };
+            if self.aliases.iter().any(|(name, _)| *name == word) {
+                return;
+            }
+            let value: Vec<char> = value.chars().collect();
+            let end = start + word.chars().count();
+            let (old, new) = (end - start, value.len());
+            self.alias_next = matches!(value.last(), Some(' ' | '\t'));
+            self.input.chars.splice(start..end, value);
+            for (_, stop) in &mut self.aliases {
+                *stop = *stop + new - old;
+            }
+            self.aliases.push((word, start + new));
+        }
+    }
+
+    /// Applies `|&`: the command's standard error goes where its output goes.
+    fn also_error(command: &mut Command) {
+        let redirect = super::ast::Redirect {
+            fd: super::ast::RedirectFd::Number(2),
+            kind: super::ast::RedirectKind::DupOut,
+            target: Word { parts: vec![Part::Literal("1".to_owned())], brace: false },
+            body: None,
+        };
+        match command {
+            Command::Simple(simple) => simple.redirects.push(redirect),
+            Command::Compound { redirects, .. } => redirects.push(redirect),
+            Command::Function { .. } => {}
+        }
+    }
+}

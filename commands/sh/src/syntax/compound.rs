@@ -1,0 +1,220 @@
+//! Compound commands.
+
+use super::ast::{Arm, ArmEnd, Command, Compound, List, Word};
+use super::parser::{Parser, Result};
+use crate::text;
+
+impl Parser<'_> {
+    /// A compound command with its redirections.
+    fn finish(&mut self, body: Compound, line: u32) -> Result<Command> {
+        let mut redirects = Vec::new();
+        loop {
+            self.skip_blanks();
+            match self.redirect()? {
+                Some(redirect) => redirects.push(redirect),
+                None => return Ok(Command::Compound { body, redirects, line }),
+            }
+        }
+    }
+
+    /// The compound command that the reserved word begins, if it is one.
+    pub(super) fn reserved(&mut self, word: &str, line: u32) -> Result<Option<Command>> {
+        let bash = self.bash();
+        let parse: fn(&mut Self) -> Result<Compound> = match word {
+            "{" => Self::brace,
+            "if" => Self::if_clause,
+            "while" => |p| p.loop_clause(false),
+            "until" => |p| p.loop_clause(true),
+            "for" => Self::for_clause,
+            "case" => Self::case_clause,
+            "select" if bash => Self::select_clause,
+            "[[" if bash => Self::condition,
+            "coproc" if bash => return Err(self.error("coproc: not supported")),
+            _ => return Ok(None),
+        };
+        self.eat_str(word);
+        let body = parse(self)?;
+        self.finish(body, line).map(Some)
+    }
+
+    /// `( list )`, or `(( expression ))` in bash.
+    pub(super) fn parenthesis(&mut self, arith: bool, line: u32) -> Result<Command> {
+        if arith && self.bash() {
+            let (start, at) = (self.input.pos, self.input.line);
+            self.next();
+            self.next();
+            if let Some(parts) = self.arithmetic()? {
+                return self.finish(Compound::Arith(Word { parts, brace: false }), line);
+            }
+            self.input.pos = start;
+            self.input.line = at;
+        }
+        self.next();
+        let list = self.full_list()?;
+        if !self.eat(')') {
+            return Err(self.expected(")"));
+        }
+        self.finish(Compound::Subshell(list), line)
+    }
+
+    fn brace(&mut self) -> Result<Compound> {
+        let list = self.full_list()?;
+        self.expect_reserved("}")?;
+        Ok(Compound::Brace(list))
+    }
+
+    fn if_clause(&mut self) -> Result<Compound> {
+        let mut branches = Vec::new();
+        let mut otherwise = None;
+        loop {
+            let test = self.full_list()?;
+            self.expect_reserved("then")?;
+            branches.push((test, self.full_list()?));
+            if self.eat_reserved("elif") {
+                continue;
+            }
+            if self.eat_reserved("else") {
+                otherwise = Some(self.full_list()?);
+            }
+            self.expect_reserved("fi")?;
+            return Ok(Compound::If { branches, otherwise });
+        }
+    }
+
+    fn loop_clause(&mut self, until: bool) -> Result<Compound> {
+        let test = self.full_list()?;
+        let body = self.do_group()?;
+        Ok(Compound::While { until, test, body })
+    }
+
+    fn do_group(&mut self) -> Result<List> {
+        self.expect_reserved("do")?;
+        let body = self.full_list()?;
+        self.expect_reserved("done")?;
+        Ok(body)
+    }
+
+    /// The body of a `for`: `do ... done`, or `{ ... }` in bash.
+    fn for_body(&mut self) -> Result<List> {
+        self.skip_newlines()?;
+        if self.bash() && self.eat_reserved("{") {
+            let body = self.full_list()?;
+            self.expect_reserved("}")?;
+            return Ok(body);
+        }
+        self.do_group()
+    }
+
+    fn for_clause(&mut self) -> Result<Compound> {
+        self.skip_blanks();
+        if self.bash() && self.looking_at("((") {
+            return self.arith_for();
+        }
+        let (name, words) = self.names_in()?;
+        let body = self.for_body()?;
+        Ok(Compound::For { name, words, body })
+    }
+
+    fn select_clause(&mut self) -> Result<Compound> {
+        let (name, words) = self.names_in()?;
+        let body = self.for_body()?;
+        Ok(Compound::Select { name, words, body })
+    }
+
+    /// `name [in words]` of `for` and `select`.
+    fn names_in(&mut self) -> Result<(String, Option<Vec<Word>>)> {
+        let name = match self.peek_plain() {
+            Some(name) if text::is_name(&name) => name,
+            _ if self.bash() => return Err(self.unexpected()),
+            _ => return Err(self.error("Syntax error: Bad for loop variable")),
+        };
+        self.eat_str(&name);
+        self.skip_blanks();
+        let mut words = None;
+        if self.peek() == Some(';') {
+            self.next_raw();
+            self.skip_newlines()?;
+            return Ok((name, words));
+        }
+        self.skip_newlines()?;
+        if self.eat_reserved("in") {
+            let mut list = Vec::new();
+            loop {
+                self.skip_blanks();
+                match self.word()? {
+                    Some(word) => list.push(word),
+                    None => break,
+                }
+            }
+            match self.peek() {
+                Some(';') if self.peek_second() != Some(';') => {
+                    self.next_raw();
+                }
+                Some('\n') => {}
+                _ => return Err(self.unexpected()),
+            }
+            self.skip_newlines()?;
+            words = Some(list);
+        }
+        Ok((name, words))
+    }
+
+    /// `for ((init; test; step))` after `for`.
+    fn arith_for(&mut self) -> Result<Compound> {
+        self.next();
+        self.next();
+        let init = self.arith_until(';')?;
+        let test = self.arith_until(';')?;
+        let step = self.arith_until(')')?;
+        if !self.eat(')') {
+            return Err(self.expected(")"));
+        }
+        self.skip_blanks();
+        self.eat(';');
+        let body = self.for_body()?;
+        Ok(Compound::ArithFor { init, test, step, body })
+    }
+
+    fn case_clause(&mut self) -> Result<Compound> {
+        self.skip_blanks();
+        let Some(subject) = self.word()? else { return Err(self.unexpected()) };
+        self.skip_newlines()?;
+        self.expect_reserved("in")?;
+        let mut arms = Vec::new();
+        loop {
+            self.skip_newlines()?;
+            if self.eat_reserved("esac") {
+                return Ok(Compound::Case { subject, arms });
+            }
+            self.eat('(');
+            let mut patterns = Vec::new();
+            loop {
+                self.skip_blanks();
+                let Some(pattern) = self.word()? else { return Err(self.unexpected()) };
+                patterns.push(pattern);
+                self.skip_blanks();
+                if !self.eat('|') {
+                    break;
+                }
+            }
+            if !self.eat(')') {
+                return Err(self.expected(")"));
+            }
+            let body = self.list()?;
+            self.skip_blanks();
+            let end = if self.eat_str(";;&") {
+                ArmEnd::TestNext
+            } else if self.eat_str(";;") {
+                ArmEnd::Break
+            } else if self.eat_str(";&") {
+                ArmEnd::FallThrough
+            } else {
+                arms.push(Arm { patterns, body, end: ArmEnd::Break });
+                self.skip_newlines()?;
+                self.expect_reserved("esac")?;
+                return Ok(Compound::Case { subject, arms });
+            };
+            arms.push(Arm { patterns, body, end });
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The parser's ground: characters, blanks, newlines, reserved words, errors.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::ast::{List, Word};
+use super::input::Input;
+use crate::shell::Shell;
+
+/// How deep commands and words may nest.
+const MAX_DEPTH: u32 = 120;
+
+/// What is wrong with the text.
+#[derive(Debug)]
+pub struct ParseError {
+    pub message: String,
+    pub line: u32,
+    /// The text ended too early.
+    pub at_end: bool,
+}
+
+pub type Result<T> = std::result::Result<T, ParseError>;
+
+/// A here-document whose lines are still to come.
+pub(super) struct Pending {
+    pub delimiter: String,
+    pub quoted: bool,
+    pub strip_tabs: bool,
+    pub body: Rc<OnceCell<Word>>,
+}
+
+/// Reads commands from an input.
+pub struct Parser<'a> {
+    pub(super) input: &'a mut Input,
+    pub(super) shell: &'a mut Shell,
+    pub(super) pending: Vec<Pending>,
+    pub(super) depth: u32,
+    /// Aliases being replaced, with where their text ends.
+    pub(super) aliases: Vec<(String, usize)>,
+    /// The next word may be an alias as well, because the last one ended in a blank.
+    pub(super) alias_next: bool,
+    /// Inside `[[ ]]`, where patterns may hold parentheses.
+    pub(super) in_pattern: bool,
+    /// Where `((` turned out not to begin an expression.
+    pub(super) not_arith: HashSet<usize>,
+    started: bool,
+}
+
+impl<'a> Parser<'a> {
+    pub fn new(input: &'a mut Input, shell: &'a mut Shell) -> Self {
+        Self {
+            input,
+            shell,
+            pending: Vec::new(),
+            depth: 0,
+            aliases: Vec::new(),
+            alias_next: false,
+            in_pattern: false,
+            not_arith: HashSet::new(),
+            started: false,
+        }
+    }
+
+    /// One complete command: a list up to the end of the line. `None` at the end of the text.
+    ///
+    /// # Errors
+    /// The text is not a command.
+    pub fn complete_command(&mut self) -> Result<Option<List>> {
+        self.input.forget_parsed();
+        self.started = false;
+        self.pending.clear();
+        self.skip_blanks();
+        match self.peek() {
+            None => return Ok(None),
+            Some('\n') => {
+                self.newline()?;
+                return Ok(Some(List::new()));
+            }
+            Some(_) => {}
+        }
+        let list = self.list_until_newline()?;
+        self.skip_blanks();
+        match self.peek() {
+            None => {
+                if !self.pending.is_empty() {
+                    self.read_here_documents()?;
+                }
+            }
+            Some('\n') => self.newline()?,
+            Some(_) => return Err(self.unexpected()),
+        }
+        Ok(Some(list))
+    }
+
+    /// All of the text as the inside of a here-document.
+    ///
+    /// # Errors
+    /// An expansion is not finished.
+    pub fn here_parts(&mut self) -> Result<Vec<super::ast::Part>> {
+        self.double_parts(None)
+    }
+
+    pub(super) fn bash(&self) -> bool {
+        self.shell.bash
+    }
+
+    /// The next character as it stands.
+    pub(super) fn peek_raw(&mut self) -> Option<char> {
+        self.peek_raw_at(0)
+    }
+
+    pub(super) fn peek_raw_at(&mut self, ahead: usize) -> Option<char> {
+        while self.input.pos + ahead >= self.input.chars.len() {
+            let continued = self.started;
+            if !self.input.more(self.shell, continued) {
+                return None;
+            }
+        }
+        Some(self.input.chars[self.input.pos + ahead])
+    }
+
+    /// The next character after any escaped newlines.
+    pub(super) fn peek(&mut self) -> Option<char> {
+        loop {
+            let c = self.peek_raw()?;
+            if c != '\\' {
+                return Some(c);
+            }
+            // A backslash at the very end must not ask for more text.
+            if self.input.pos + 1 >= self.input.chars.len() || self.input.chars[self.input.pos + 1] != '\n' {
+                return Some(c);
+            }
+            self.started = true;
+            self.input.pos += 2;
+            self.input.line += 1;
+        }
+    }
+
+    /// The character after the next one, both without escaped newlines.
+    pub(super) fn peek_second(&mut self) -> Option<char> {
+        self.peek()?;
+        let start = self.input.pos;
+        let line = self.input.line;
+        self.input.pos += 1;
+        let at_line_end = self.input.chars[start] == '\n';
+        let second = if at_line_end { None } else { self.peek() };
+        self.input.pos = start;
+        self.input.line = line;
+        second
+    }
+
+    /// Takes the next character as it stands.
+    pub(super) fn next_raw(&mut self) -> Option<char> {
+        let c = self.peek_raw()?;
+        self.started = true;
+        self.input.pos += 1;
+        if c == '\n' {
+            self.input.line += 1;
+        }
+        Some(c)
+    }
+
+    /// Takes the next character after any escaped newlines.
+    pub(super) fn next(&mut self) -> Option<char> {
+        self.peek()?;
+        self.next_raw()
+    }
+
+    /// Takes `c` if it comes next.
+    pub(super) fn eat(&mut self, c: char) -> bool {
+        let found = self.peek() == Some(c);
+        if found {
+            self.next_raw();
+        }
+        found
+    }
+
+    /// Whether the text goes on with `text`.
+    pub(super) fn looking_at(&mut self, text: &str) -> bool {
+        let (start, line) = (self.input.pos, self.input.line);
+        let found = text.chars().all(|c| {
+            let found = self.peek() == Some(c);
+            if found {
+                self.input.pos += 1;
+            }
+            found
+        });
+        self.input.pos = start;
+        self.input.line = line;
+        found
+    }
+
+    /// Takes `text` if it comes next.
+    pub(super) fn eat_str(&mut self, text: &str) -> bool {
+        let found = self.looking_at(text);
+        if found {
+            for _ in text.chars() {
+                self.next();
+            }
+        }
+        found
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        while let Some(c) = self.peek() {
+            match c {
+                ' ' | '\t' => {
+                    self.input.pos += 1;
+                }
+                '#' => {
+                    while !matches!(self.peek_raw(), None | Some('\n')) {
+                        self.input.pos += 1;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes a newline and the here-documents that begin after it.
+    pub(super) fn newline(&mut self) -> Result<()> {
+        self.next_raw();
+        if self.pending.is_empty() { Ok(()) } else { self.read_here_documents() }
+    }
+
+    /// Skips blanks, comments and newlines.
+    pub(super) fn skip_newlines(&mut self) -> Result<()> {
+        loop {
+            self.skip_blanks();
+            if self.peek() != Some('\n') {
+                return Ok(());
+            }
+            self.newline()?;
+        }
+    }
+
+    /// The coming word when it is plain letters or one of `{ } ! [[ ]]`, without taking it.
+    pub(super) fn peek_plain(&mut self) -> Option<String> {
+        self.skip_blanks();
+        let (start, line) = (self.input.pos, self.input.line);
+        let mut word = String::new();
+        let plain = loop {
+            match self.peek() {
+                None => break true,
+                Some(c) if " \t\n;&|()<>".contains(c) => break true,
+                Some(c) if "'\"\\$`".contains(c) => break false,
+                Some(_) if word.len() > 64 => break false,
+                Some(c) => {
+                    word.push(c);
+                    self.input.pos += 1;
+                }
+            }
+        };
+        self.input.pos = start;
+        self.input.line = line;
+        (plain && !word.is_empty()).then_some(word)
+    }
+
+    /// Takes the reserved word if it comes next.
+    pub(super) fn eat_reserved(&mut self, word: &str) -> bool {
+        if self.peek_plain().as_deref() != Some(word) {
+            return false;
+        }
+        self.eat_str(word)
+    }
+
+    /// Takes the reserved word or fails.
+    pub(super) fn expect_reserved(&mut self, word: &str) -> Result<()> {
+        if self.eat_reserved(word) { Ok(()) } else { Err(self.expected(word)) }
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>) -> ParseError {
+        ParseError { message: message.into(), line: self.input.line, at_end: false }
+    }
+
+    /// The text that is in the way, for messages.
+    fn offender(&mut self) -> Option<String> {
+        match self.peek()? {
+            '\n' => Some("newline".to_owned()),
+            c if ";&|()<>".contains(c) => {
+                let double = self.peek_second() == Some(c) && c != '(' && c != ')';
+                Some(std::iter::repeat_n(c, if double { 2 } else { 1 }).collect())
+            }
+            c => Some(self.peek_plain().unwrap_or_else(|| c.to_string())),
+        }
+    }
+
+    /// What comes next does not belong here.
+    pub(super) fn unexpected(&mut self) -> ParseError {
+        let what = self.offender();
+        self.syntax_error(what, None)
+    }
+
+    pub(super) fn expected(&mut self, wanted: &str) -> ParseError {
+        let what = self.offender();
+        self.syntax_error(what, Some(wanted))
+    }
+
+    fn syntax_error(&self, what: Option<String>, wanted: Option<&str>) -> ParseError {
+        let at_end = what.is_none();
+        let message = if self.bash() {
+            match what {
+                None => "syntax error: unexpected end of file".to_owned(),
+                Some(what) => format!("syntax error near unexpected token `{what}'"),
+            }
+        } else {
+            let what = match what {
+                None => "end of file".to_owned(),
+                Some(what) if what == "newline" => what,
+                Some(what) => format!("\"{what}\""),
+            };
+            match wanted {
+                Some(wanted) => format!("Syntax error: {what} unexpected (expecting \"{wanted}\")"),
+                None => format!("Syntax error: {what} unexpected"),
+            }
+        };
+        ParseError { message, line: self.input.line, at_end }
+    }
+
+    /// An unfinished quote or expansion.
+    pub(super) fn unterminated(&self, what: &str) -> ParseError {
+        let message = if self.bash() {
+            format!("unexpected EOF while looking for matching `{what}'")
+        } else {
+            match what {
+                "'" | "\"" => "Syntax error: Unterminated quoted string".to_owned(),
+                "}" => "Syntax error: Missing '}'".to_owned(),
+                "`" => "Syntax error: EOF in backquote substitution".to_owned(),
+                _ => format!("Syntax error: end of file unexpected (expecting \"{what}\")"),
+            }
+        };
+        ParseError { message, line: self.input.line, at_end: true }
+    }
+
+    /// Runs `parse` one level deeper.
+    pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error("Syntax error: nested too deeply"));
+        }
+        self.depth += 1;
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// The source from `start` to here.
+    pub(super) fn source_since(&self, start: usize) -> String {
+        let end = self.input.pos.min(self.input.chars.len());
+        self.input.chars[start.min(end)..end].iter().collect::<String>().trim().to_owned()
+    }
+}

@@ -1,0 +1,173 @@
+//! Redirections and here-documents.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use super::ast::{Part, Redirect, RedirectFd, RedirectKind, Word};
+use super::input::Input;
+use super::parser::{Parser, Pending, Result};
+
+impl Parser<'_> {
+    /// A redirection, if one follows.
+    pub(super) fn redirect(&mut self) -> Result<Option<Redirect>> {
+        let (start, line) = (self.input.pos, self.input.line);
+        let fd = self.redirect_fd();
+        let Some((kind, strip_tabs)) = self.redirect_operator(matches!(fd, RedirectFd::Default)) else {
+            self.input.pos = start;
+            self.input.line = line;
+            return Ok(None);
+        };
+        self.skip_blanks();
+        if kind == RedirectKind::HereDocument {
+            let body = self.here_document(strip_tabs)?;
+            return Ok(Some(Redirect { fd, kind, target: Word::default(), body: Some(body) }));
+        }
+        let Some(target) = self.word()? else { return Err(self.unexpected()) };
+        Ok(Some(Redirect { fd, kind, target, body: None }))
+    }
+
+    /// The digits or `{name}` right before an operator; consumes nothing else.
+    fn redirect_fd(&mut self) -> RedirectFd {
+        let start = self.input.pos;
+        let mut text = String::new();
+        while let Some(c) = self.peek().filter(|c| c.is_ascii_digit() && text.len() < 9) {
+            text.push(c);
+            self.input.pos += 1;
+        }
+        if !text.is_empty() && matches!(self.peek(), Some('<' | '>')) {
+            if let Ok(number) = text.parse() {
+                return RedirectFd::Number(number);
+            }
+        }
+        self.input.pos = start;
+        if self.bash() && self.peek() == Some('{') {
+            let mut ahead = 1;
+            let mut name = String::new();
+            while let Some(c) = self.input.chars.get(start + ahead).filter(|c| **c == '_' || c.is_ascii_alphanumeric()) {
+                name.push(*c);
+                ahead += 1;
+            }
+            let at = |n: usize| self.input.chars.get(start + ahead + n);
+            if crate::text::is_name(&name) && at(0) == Some(&'}') && matches!(at(1), Some('<' | '>')) {
+                self.input.pos = start + ahead + 1;
+                return RedirectFd::Variable(name);
+            }
+        }
+        RedirectFd::Default
+    }
+
+    fn redirect_operator(&mut self, default_fd: bool) -> Option<(RedirectKind, bool)> {
+        use RedirectKind as K;
+        let bash = self.bash();
+        match self.peek()? {
+            '<' | '>' if self.peek_second() == Some('(') && bash && default_fd => return None,
+            '<' | '>' => {}
+            '&' if bash && default_fd && self.peek_second() == Some('>') => {
+                self.next();
+                self.next();
+                return Some((if self.eat('>') { K::BothAppend } else { K::BothWrite }, false));
+            }
+            _ => return None,
+        }
+        if self.eat_str("<<<") && bash {
+            return Some((K::HereString, false));
+        }
+        let table = [
+            ("<<-", K::HereDocument, true),
+            ("<<", K::HereDocument, false),
+            ("<&", K::DupIn, false),
+            ("<>", K::ReadWrite, false),
+            ("<", K::Read, false),
+            (">>", K::Append, false),
+            (">&", K::DupOut, false),
+            (">|", K::Clobber, false),
+            (">", K::Write, false),
+        ];
+        table.into_iter().find(|(text, ..)| self.eat_str(text)).map(|(_, kind, strip)| (kind, strip))
+    }
+
+    /// Notes a here-document; its body is read after the newline.
+    fn here_document(&mut self, strip_tabs: bool) -> Result<Rc<OnceCell<Word>>> {
+        let start = self.input.pos;
+        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let mut delimiter = String::new();
+        let mut quoted = false;
+        for part in &word.parts {
+            match part {
+                Part::Literal(text) => delimiter.push_str(text),
+                Part::Quoted(text) => {
+                    quoted = true;
+                    delimiter.push_str(text);
+                }
+                Part::Double(inner) => {
+                    quoted = true;
+                    for part in inner {
+                        if let Part::Quoted(text) | Part::Literal(text) = part {
+                            delimiter.push_str(text);
+                        }
+                    }
+                }
+                // The delimiter is not expanded.
+                _ => delimiter = self.source_since(start),
+            }
+        }
+        let body = Rc::new(OnceCell::new());
+        self.pending.push(Pending { delimiter, quoted, strip_tabs, body: Rc::clone(&body) });
+        Ok(body)
+    }
+
+    /// Reads the bodies of the here-documents noted so far.
+    pub(super) fn read_here_documents(&mut self) -> Result<()> {
+        for pending in std::mem::take(&mut self.pending) {
+            let line = self.input.line;
+            let text = self.here_text(&pending);
+            let word = if pending.quoted {
+                Word { parts: vec![Part::Quoted(text)], brace: false }
+            } else {
+                let mut input = Input::text(&text, line);
+                let mut parser = Parser::new(&mut input, self.shell);
+                parser.depth = self.depth + 1;
+                let parts = parser.nested(|p| p.double_parts(None))?;
+                Word { parts: vec![Part::Double(parts)], brace: false }
+            };
+            // Set only here, once per body.
+            let _ = pending.body.set(word);
+        }
+        Ok(())
+    }
+
+    fn here_text(&mut self, pending: &Pending) -> String {
+        let mut text = String::new();
+        loop {
+            let mut line = String::new();
+            let mut continued = false;
+            loop {
+                match self.next_raw() {
+                    None => {
+                        // The end of the text ends the document too.
+                        if line != pending.delimiter {
+                            text.push_str(&line);
+                        }
+                        return text;
+                    }
+                    Some('\n') => {
+                        let escapes = line.chars().rev().take_while(|c| *c == '\\').count();
+                        if !pending.quoted && escapes % 2 == 1 {
+                            line.push('\n');
+                            continued = true;
+                            continue;
+                        }
+                        break;
+                    }
+                    Some('\t') if pending.strip_tabs && (line.is_empty() || line.ends_with("\\\n") && false) => {}
+                    Some(c) => line.push(c),
+                }
+            }
+            if !continued && line == pending.delimiter {
+                return text;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+}

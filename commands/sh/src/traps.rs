@@ -1,0 +1,182 @@
+//! Traps: what a signal, the end of the shell, or an error runs.
+
+use std::collections::BTreeMap;
+
+use secure_exec_sys as sys;
+use sys::signal::{Disposition, SIGINT, SIGKILL, SIGSTOP};
+
+use crate::shell::{Flow, Shell};
+
+/// Conditions of bash that are not signals.
+pub const PSEUDO: [&str; 3] = ["ERR", "DEBUG", "RETURN"];
+
+#[derive(Debug, Default)]
+pub struct Traps {
+    /// By condition (0 is `EXIT`); an empty action ignores.
+    pub actions: BTreeMap<i32, String>,
+    /// Actions of `ERR`, `DEBUG` and `RETURN`.
+    pub pseudo: BTreeMap<String, String>,
+    /// Ignored when the shell started: a shell that is not interactive cannot change that.
+    pub ignored_at_start: Vec<i32>,
+    /// In a subshell, what the parent had, for `trap` to list.
+    pub inherited: Option<BTreeMap<i32, String>>,
+    arrived: Vec<i32>,
+    /// Ctrl-C came while the shell is interactive.
+    pub interrupted: bool,
+    pub catching: bool,
+    running: bool,
+}
+
+impl Traps {
+    /// A trapped signal that has arrived and whose action has not run.
+    pub fn next_arrived(&self) -> Option<i32> {
+        self.arrived.first().copied()
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.arrived.is_empty()
+    }
+}
+
+impl Shell {
+    /// Takes the signals that came.
+    pub fn collect_signals(&mut self) {
+        while let Some(signal) = sys::signal::take() {
+            if self.traps.actions.get(&signal).is_some_and(|a| !a.is_empty()) {
+                self.traps.arrived.push(signal);
+            } else if signal == SIGINT {
+                self.traps.interrupted = true;
+            }
+        }
+    }
+
+    /// Sets the action of a condition; `None` resets it.
+    pub fn set_trap(&mut self, signal: i32, action: Option<String>) {
+        self.traps.inherited = None;
+        if signal == SIGKILL || signal == SIGSTOP {
+            return;
+        }
+        if signal != 0 {
+            if self.traps.ignored_at_start.contains(&signal) && !self.interactive {
+                return;
+            }
+            let disposition = match action.as_deref() {
+                None => self.default_disposition(signal),
+                Some("") => Disposition::Ignore,
+                Some(_) => Disposition::Catch,
+            };
+            let old = sys::signal::action(signal, disposition);
+            let first = !self.traps.actions.contains_key(&signal);
+            if first && matches!(old, Ok(Disposition::Ignore)) && !self.interactive && self.subshell == 0 {
+                self.traps.ignored_at_start.push(signal);
+                let _ = sys::signal::action(signal, Disposition::Ignore);
+                return;
+            }
+        }
+        match action {
+            Some(action) => {
+                self.traps.catching |= !action.is_empty() && signal != 0;
+                self.traps.actions.insert(signal, action);
+            }
+            None => {
+                self.traps.actions.remove(&signal);
+            }
+        }
+    }
+
+    /// What an interactive shell does with signals it has no trap for.
+    fn default_disposition(&self, signal: i32) -> Disposition {
+        use sys::signal::{SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+        if !self.interactive {
+            return Disposition::Default;
+        }
+        match signal {
+            SIGINT => Disposition::Catch,
+            SIGQUIT | SIGTERM => Disposition::Ignore,
+            SIGTSTP | SIGTTIN | SIGTTOU if self.options.monitor => Disposition::Ignore,
+            _ => Disposition::Default,
+        }
+    }
+
+    /// Sets what an interactive shell does with signals, or undoes that.
+    pub fn interactive_signals(&mut self) {
+        use sys::signal::{SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+        for signal in [SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU] {
+            if !self.traps.actions.contains_key(&signal) {
+                // A signal that cannot be set keeps its default.
+                let _ = sys::signal::action(signal, self.default_disposition(signal));
+            }
+        }
+        self.traps.catching |= self.interactive;
+    }
+
+    /// Traps of a subshell: those that were caught are back to default, ignored ones stay.
+    pub fn reset_traps(&mut self) {
+        let old = std::mem::take(&mut self.traps.actions);
+        for (signal, action) in &old {
+            if action.is_empty() {
+                self.traps.actions.insert(*signal, String::new());
+            } else if *signal != 0 {
+                let _ = sys::signal::action(*signal, Disposition::Default);
+            }
+        }
+        if self.traps.inherited.is_none() {
+            self.traps.inherited = Some(old);
+        }
+        let keep_error = self.options.errtrace;
+        let keep_debug = self.options.functrace;
+        self.traps.pseudo.retain(|name, _| if name == "ERR" { keep_error } else { keep_debug });
+        self.traps.arrived.clear();
+        self.traps.catching = false;
+        self.traps.interrupted = false;
+        self.traps.running = false;
+    }
+
+    /// Runs the actions of signals that have arrived.
+    pub fn run_traps(&mut self) -> Result<(), Flow> {
+        if self.traps.catching {
+            self.collect_signals();
+        }
+        while !self.traps.arrived.is_empty() {
+            let signal = self.traps.arrived.remove(0);
+            let Some(action) = self.traps.actions.get(&signal).cloned() else { continue };
+            if action.is_empty() {
+                continue;
+            }
+            let status = self.status;
+            let result = self.eval_text(&action, 1);
+            self.status = status;
+            result?;
+        }
+        if self.traps.interrupted && self.interactive {
+            return Err(Flow::Abort(128 + SIGINT));
+        }
+        Ok(())
+    }
+
+    /// Runs the action for `ERR`, `DEBUG` or `RETURN`.
+    pub fn run_pseudo_trap(&mut self, name: &str) -> Result<(), Flow> {
+        if self.traps.pseudo.is_empty() || self.traps.running {
+            return Ok(());
+        }
+        let Some(action) = self.traps.pseudo.get(name).filter(|a| !a.is_empty()).cloned() else { return Ok(()) };
+        let (status, line) = (self.status, self.line);
+        self.traps.running = true;
+        let result = self.eval_text(&action, line);
+        self.traps.running = false;
+        self.status = status;
+        self.line = line;
+        result.map(|_| ())
+    }
+
+    /// Runs the action for the end of the shell; gives the status to exit with.
+    pub fn run_exit_trap(&mut self, status: i32) -> i32 {
+        let Some(action) = self.traps.actions.remove(&0) else { return status };
+        self.status = status;
+        self.tested = 0;
+        match self.eval_text(&action, 1) {
+            Err(Flow::Exit(status) | Flow::Abort(status)) => status,
+            _ => status,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Reading and setting variables, with those the shell computes.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use secure_exec_sys as sys;
+
+use crate::shell::{Flow, Shell};
+use crate::variables::{Value, Variable};
+
+impl Shell {
+    /// The value of a variable as a scalar.
+    pub fn var(&self, name: &str) -> Option<String> {
+        if let Some(text) = self.computed(name) {
+            return Some(text);
+        }
+        let name = self.resolve(name);
+        self.vars.find(&name)?.scalar().map(str::to_owned)
+    }
+
+    /// What a name reference leads to.
+    pub fn resolve(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        for _ in 0..16 {
+            match self.vars.find(&name) {
+                Some(Variable { value: Value::Scalar(target), attributes }) if attributes.nameref => {
+                    name.clone_from(target);
+                }
+                _ => break,
+            }
+        }
+        name
+    }
+
+    fn computed(&self, name: &str) -> Option<String> {
+        if name == "LINENO" {
+            return Some(self.line.to_string());
+        }
+        if !self.bash {
+            return None;
+        }
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        match name {
+            "SECONDS" => {
+                let run = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(0);
+                Some((self.seconds_base + run).to_string())
+            }
+            "EPOCHSECONDS" => Some(now().as_secs().to_string()),
+            "EPOCHREALTIME" => Some(format!("{}.{:06}", now().as_secs(), now().subsec_micros())),
+            "BASHPID" => Some(sys::process::getpid().to_string()),
+            "BASH_SUBSHELL" => Some(self.subshell.to_string()),
+            "UID" => sys::process::ids().ok().map(|ids| ids.uid.to_string()),
+            "EUID" => sys::process::ids().ok().map(|ids| ids.euid.to_string()),
+            "HOSTNAME" if self.vars.find("HOSTNAME").is_none() => sys::machine::uname().ok().map(|u| u.nodename),
+            "_" => Some(self.last_argument.clone()),
+            "FUNCNAME" | "BASH_SOURCE" | "BASH_LINENO" | "PIPESTATUS" | "GROUPS" | "DIRSTACK" => {
+                self.computed_array(name)?.into_iter().next()
+            }
+            "BASHOPTS" | "SHELLOPTS" => Some(self.option_names(name == "SHELLOPTS")),
+            _ => None,
+        }
+    }
+
+    fn option_names(&self, set: bool) -> String {
+        let mut copy = self.options.clone();
+        let names: Vec<&str> = if set {
+            crate::options::SET.iter().filter(|(_, _, f)| *f(&mut copy)).map(|(_, n, _)| *n).collect()
+        } else {
+            crate::options::SHOPT.iter().filter(|(_, f)| *f(&mut copy)).map(|(n, _)| *n).collect()
+        };
+        names.join(":")
+    }
+
+    fn computed_array(&self, name: &str) -> Option<Vec<String>> {
+        if !self.bash {
+            return None;
+        }
+        match name {
+            "PIPESTATUS" => Some(self.pipe_statuses.iter().map(i32::to_string).collect()),
+            "FUNCNAME" if self.function_name().is_none() => None,
+            "FUNCNAME" => {
+                let names = self.frames.iter().rev().map(|f| f.name.clone());
+                Some(names.chain([String::from("main")]).collect())
+            }
+            "BASH_SOURCE" => {
+                let mut files: Vec<String> = self.frames.iter().rev().map(|f| f.file.to_string()).collect();
+                if !self.script.is_empty() {
+                    files.push(self.script.to_string());
+                }
+                Some(files)
+            }
+            "BASH_LINENO" => {
+                let lines = self.frames.iter().rev().map(|f| f.line.to_string());
+                Some(lines.chain([String::from("0")]).collect())
+            }
+            "GROUPS" => sys::process::ids().ok().map(|ids| ids.groups.iter().map(u32::to_string).collect()),
+            "DIRSTACK" => Some(self.directory_stack()),
+            _ => None,
+        }
+    }
+
+    /// The members of a variable with their keys; `None` when it is not set.
+    pub fn elements(&self, name: &str) -> Option<Vec<(String, String)>> {
+        if let Some(list) = self.computed_array(name) {
+            return Some(list.into_iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect());
+        }
+        if let Some(text) = self.computed(name) {
+            return Some(vec![("0".to_owned(), text)]);
+        }
+        let name = self.resolve(name);
+        let variable = self.vars.find(&name)?;
+        (variable.value != Value::Unset).then(|| variable.elements())
+    }
+
+    pub fn is_assoc(&self, name: &str) -> bool {
+        let name = self.resolve(name);
+        matches!(self.vars.find(&name), Some(Variable { value: Value::Assoc(_), .. }))
+    }
+
+    /// The member of an array; a negative index counts from the end.
+    pub fn element(&mut self, name: &str, index: &str) -> Result<Option<String>, Flow> {
+        let name = self.resolve(name);
+        if let Some(Variable { value: Value::Assoc(map), .. }) = self.vars.find(&name) {
+            return Ok(map.get(index).cloned());
+        }
+        let mut at = self.arithmetic(index)?;
+        let Some(list) = self.elements(&name) else { return Ok(None) };
+        if at < 0 {
+            let end = list.last().and_then(|(k, _)| k.parse::<i64>().ok()).map_or(0, |k| k + 1);
+            at += end;
+            if at < 0 {
+                self.error(&format!("{name}: bad array subscript"));
+                return Ok(None);
+            }
+        }
+        let key = at.to_string();
+        Ok(list.into_iter().find(|(k, _)| *k == key).map(|(_, v)| v))
+    }
+
+    /// What assigning `text` to the variable stores, by its attributes.
+    fn fit(&mut self, name: &str, text: String) -> Result<String, Flow> {
+        let Some(variable) = self.vars.find(name) else { return Ok(text) };
+        if variable.attributes.integer {
+            return self.arithmetic(&text).map(|n| n.to_string());
+        }
+        Ok(variable.fit(text))
+    }
+
+    /// Whether the variable may be set; reports when not.
+    pub fn check_writable(&self, name: &str) -> Result<(), Flow> {
+        if self.vars.find(name).is_some_and(|v| v.attributes.readonly) {
+            let message = if self.bash { format!("{name}: readonly variable") } else { format!("{name}: is read only") };
+            return self.fatal(&message);
+        }
+        Ok(())
+    }
+
+    /// Assigns a scalar.
+    pub fn assign(&mut self, name: &str, text: String) -> Result<(), Flow> {
+        let name = self.resolve(name);
+        self.check_writable(&name)?;
+        if let Some(open) = name.find('[').filter(|_| name.ends_with(']')) {
+            let (base, index) = (name[..open].to_owned(), name[open + 1..name.len() - 1].to_owned());
+            return self.assign_element(&base, &index, text);
+        }
+        let text = self.fit(&name, text)?;
+        self.changed(&name, &text);
+        let export = self.options.allexport;
+        let variable = self.vars.entry(&name);
+        match &mut variable.value {
+            Value::Array(map) => {
+                map.insert(0, text);
+            }
+            Value::Assoc(map) => {
+                map.insert("0".to_owned(), text);
+            }
+            value => *value = Value::Scalar(text),
+        }
+        variable.attributes.export |= export;
+        Ok(())
+    }
+
+    /// What setting some variables does besides.
+    fn changed(&mut self, name: &str, text: &str) {
+        match name {
+            "PATH" => self.paths.clear(),
+            "OPTIND" => self.getopts_column = 0,
+            "RANDOM" if self.bash => self.random = text.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761) | 1,
+            "SECONDS" if self.bash => {
+                let run = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(0);
+                self.seconds_base = text.parse::<i64>().unwrap_or(0) - run;
+            }
+            _ => {}
+        }
+    }
+
+    /// Assigns a member of an array.
+    pub fn assign_element(&mut self, name: &str, index: &str, text: String) -> Result<(), Flow> {
+        let name = self.resolve(name);
+        self.check_writable(&name)?;
+        let text = self.fit(&name, text)?;
+        if self.is_assoc(&name) {
+            if let Value::Assoc(map) = &mut self.vars.entry(&name).value {
+                map.insert(index.to_owned(), text);
+            }
+            return Ok(());
+        }
+        let mut at = self.arithmetic(index)?;
+        let variable = self.vars.entry(&name);
+        match &variable.value {
+            Value::Unset => variable.value = Value::Array(BTreeMap::new()),
+            Value::Scalar(old) => variable.value = Value::Array(BTreeMap::from([(0, old.clone())])),
+            _ => {}
+        }
+        if let Value::Array(map) = &mut variable.value {
+            if at < 0 {
+                at += map.last_key_value().map_or(0, |(k, _)| k + 1);
+                if at < 0 {
+                    return self.fatal(&format!("{name}[{index}]: bad array subscript"));
+                }
+            }
+            map.insert(at, text);
+        }
+        Ok(())
+    }
+
+    /// Replaces a variable by an array.
+    pub fn assign_array(&mut self, name: &str, values: Vec<String>) -> Result<(), Flow> {
+        let name = self.resolve(name);
+        self.check_writable(&name)?;
+        self.vars.entry(&name).value = Value::Array((0..).zip(values).collect());
+        Ok(())
+    }
+
+    /// The separators of fields.
+    pub fn ifs(&self) -> String {
+        match self.vars.find("IFS") {
+            Some(variable) => variable.scalar().map_or_else(|| " \t\n".to_owned(), str::to_owned),
+            None => " \t\n".to_owned(),
+        }
+    }
+
+    /// `NAME=value` of everything exported, for a program.
+    pub fn environment(&self) -> Vec<std::ffi::OsString> {
+        let mut list: Vec<_> = self.vars.exported().map(|(n, v)| crate::text::os(&format!("{n}={v}"))).collect();
+        if self.bash && !self.last_argument.is_empty() && false {
+            list.push(crate::text::os(&format!("_={}", self.last_argument)));
+        }
+        list
+    }
+}
