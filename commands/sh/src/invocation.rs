@@ -25,9 +25,17 @@ struct Invocation {
 pub fn run() -> i32 {
     let args: Vec<String> = std::env::args_os().map(|a| text::from_os(&a)).collect();
     let name = args.first().map_or("sh", String::as_str);
-    let base = name.rsplit('/').next().unwrap_or(name).trim_start_matches('-').to_owned();
+    let base = name
+        .rsplit('/')
+        .next()
+        .unwrap_or(name)
+        .trim_start_matches('-')
+        .to_owned();
     let mut shell = Shell::new(matches!(base.as_str(), "bash" | "rbash"), name);
-    let mut invocation = Invocation { login: name.starts_with('-'), ..Invocation::default() };
+    let mut invocation = Invocation {
+        login: name.starts_with('-'),
+        ..Invocation::default()
+    };
     let rest = match options(&mut shell, &mut invocation, &args) {
         Ok(at) => args[at..].to_vec(),
         Err(status) => return status,
@@ -61,7 +69,10 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
                 }
                 "version" if shell.bash => {
                     let version = shell.var("BASH_VERSION").unwrap_or_default();
-                    shell.print("bash", &format!("bash, compatible with version {version}\n"));
+                    shell.print(
+                        "bash",
+                        &format!("bash, compatible with version {version}\n"),
+                    );
                     return Err(0);
                 }
                 _ => return Err(illegal(shell, word)),
@@ -75,7 +86,9 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
                 'i' => invocation.interactive = on,
                 'l' => invocation.login = on,
                 'o' | 'O' => {
-                    let Some(name) = args.get(at) else { return Err(illegal(shell, word)) };
+                    let Some(name) = args.get(at) else {
+                        return Err(illegal(shell, word));
+                    };
                     at += 1;
                     let known = match (letter, shell.options.by_shopt(name)) {
                         ('O', Some(option)) => {
@@ -101,7 +114,11 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
 
 fn illegal(shell: &Shell, option: &str) -> i32 {
     let label = &shell.label;
-    let message = if shell.bash { format!("{label}: {option}: invalid option\n") } else { format!("{label}: 0: Illegal option {option}\n") };
+    let message = if shell.bash {
+        format!("{label}: {option}: invalid option\n")
+    } else {
+        format!("{label}: 0: Illegal option {option}\n")
+    };
     shell.print_error_raw(&message);
     2
 }
@@ -113,7 +130,11 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
     shell.options.interactive = shell.interactive;
     let mut input = if invocation.command {
         if rest.is_empty() {
-            let message = if shell.bash { "-c: option requires an argument" } else { "0: -c requires an argument" };
+            let message = if shell.bash {
+                "-c: option requires an argument"
+            } else {
+                "0: -c requires an argument"
+            };
             shell.print_error_raw(&format!("{}: {message}\n", shell.label));
             return 2;
         }
@@ -125,7 +146,11 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
         Input::text(&command, 1)
     } else if commands_from_stdin {
         shell.options.stdin = true;
-        Input::from(if shell.interactive && terminal { Source::Editor } else { Source::Fd(0) })
+        Input::from(if shell.interactive && terminal {
+            Source::Editor
+        } else {
+            Source::Fd(0)
+        })
     } else {
         let file = rest.remove(0);
         match script(shell, &file) {
@@ -148,7 +173,10 @@ fn script(shell: &mut Shell, file: &str) -> Result<Input, i32> {
     let result = match read(file) {
         Err(error) if sys::errno::is(&error, sys::errno::ENOENT) && !file.contains('/') => {
             let path = shell.var("PATH").unwrap_or_default();
-            let found = path.split(':').map(|d| format!("{d}/{file}")).find(|p| sys::path::stat(text::path(p)).is_ok_and(|s| s.is_file()));
+            let found = path
+                .split(':')
+                .map(|d| format!("{d}/{file}"))
+                .find(|p| sys::path::stat(text::path(p)).is_ok_and(|s| s.is_file()));
             found.map_or(Err(error), |path| read(&path))
         }
         other => other,
@@ -157,7 +185,10 @@ fn script(shell: &mut Shell, file: &str) -> Result<Input, i32> {
     match result {
         Ok(bytes) => {
             if bytes.iter().take(80).any(|b| *b == 0) {
-                shell.print_error_raw(&format!("{}: {file}: cannot execute binary file\n", shell.label));
+                shell.print_error_raw(&format!(
+                    "{}: {file}: cannot execute binary file\n",
+                    shell.label
+                ));
                 return Err(126);
             }
             shell.label = file.to_owned();
@@ -170,7 +201,11 @@ fn script(shell: &mut Shell, file: &str) -> Result<Input, i32> {
             let message = if shell.bash {
                 format!("{}: {file}: {reason}\n", shell.label)
             } else {
-                let reason = if missing { "No such file".to_owned() } else { reason };
+                let reason = if missing {
+                    "No such file".to_owned()
+                } else {
+                    reason
+                };
                 format!("{}: 0: cannot open {file}: {reason}\n", shell.label)
             };
             shell.print_error_raw(&message);
@@ -218,7 +253,11 @@ fn startup_files(shell: &mut Shell, invocation: &Invocation) {
     let home = shell.var("HOME").unwrap_or_default();
     if invocation.login && !invocation.no_profile {
         files.push("/etc/profile".to_owned());
-        let own = if shell.bash { [".bash_profile", ".bash_login", ".profile"].as_slice() } else { &[".profile"] };
+        let own = if shell.bash {
+            [".bash_profile", ".bash_login", ".profile"].as_slice()
+        } else {
+            &[".profile"]
+        };
         let exists = |f: &String| sys::path::stat(text::path(f)).is_ok();
         files.extend(own.iter().map(|f| format!("{home}/{f}")).find(exists));
     }
@@ -227,7 +266,12 @@ fn startup_files(shell: &mut Shell, invocation: &Invocation) {
             files.push(shell.expand_prompt(&env));
         }
     } else if shell.interactive && !invocation.login && !invocation.no_rc {
-        files.push(invocation.rc_file.clone().unwrap_or_else(|| format!("{home}/.bashrc")));
+        files.push(
+            invocation
+                .rc_file
+                .clone()
+                .unwrap_or_else(|| format!("{home}/.bashrc")),
+        );
     } else if shell.bash && !shell.interactive {
         if let Some(env) = shell.var("BASH_ENV").filter(|e| !e.is_empty()) {
             files.push(shell.expand_prompt(&env));
@@ -254,7 +298,11 @@ fn main_loop(shell: &mut Shell, input: &mut Input) -> i32 {
                     input.discard();
                     continue;
                 }
-                return if shell.interactive { shell.status } else { status };
+                return if shell.interactive {
+                    shell.status
+                } else {
+                    status
+                };
             }
             Err(Flow::Exit(status)) => return status,
             Err(Flow::Return(status)) => {

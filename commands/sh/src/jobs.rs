@@ -103,12 +103,16 @@ impl Jobs {
     }
 
     pub fn by_pid(&self, pid: Pid) -> Option<usize> {
-        self.list.iter().position(|j| j.processes.iter().any(|(p, _)| *p == pid))
+        self.list
+            .iter()
+            .position(|j| j.processes.iter().any(|(p, _)| *p == pid))
     }
 
     /// The job that is `%+` (0) or `%-` (1).
     pub fn recent(&self, back: usize) -> Option<usize> {
-        let mut order: Vec<usize> = (0..self.list.len()).filter(|i| self.list[*i].id != 0).collect();
+        let mut order: Vec<usize> = (0..self.list.len())
+            .filter(|i| self.list[*i].id != 0)
+            .collect();
         // Stopped jobs come first.
         order.sort_by_key(|i| {
             let job = &self.list[*i];
@@ -128,7 +132,10 @@ impl Jobs {
                     return self.list.iter().position(|j| j.id == id && id != 0);
                 }
                 self.list.iter().position(|j| {
-                    j.id != 0 && rest.strip_prefix('?').map_or_else(|| j.text.starts_with(rest), |t| j.text.contains(t))
+                    j.id != 0
+                        && rest
+                            .strip_prefix('?')
+                            .map_or_else(|| j.text.starts_with(rest), |t| j.text.contains(t))
                 })
             }
         }
@@ -138,7 +145,11 @@ impl Jobs {
         for job in &mut self.list {
             for process in &mut job.processes {
                 if process.0 == pid {
-                    process.1 = if status.continued() { None } else { Some(status) };
+                    process.1 = if status.continued() {
+                        None
+                    } else {
+                        Some(status)
+                    };
                     job.changed = true;
                     return;
                 }
@@ -153,7 +164,14 @@ impl Shell {
         let id = if background { self.jobs.free_id() } else { 0 };
         let turn = self.jobs.next_turn();
         let processes = pids.iter().map(|pid| (*pid, None)).collect();
-        self.jobs.list.push(Job { id, pgid, processes, text: text.to_owned(), changed: false, turn });
+        self.jobs.list.push(Job {
+            id,
+            pgid,
+            processes,
+            text: text.to_owned(),
+            changed: false,
+            turn,
+        });
         self.jobs.list.len() - 1
     }
 
@@ -162,7 +180,8 @@ impl Shell {
     /// # Errors
     /// `ECHILD`: there are none. `EINTR`: a caught signal came.
     pub fn reap(&mut self, wait: bool) -> io::Result<bool> {
-        let options = if wait { 0 } else { WNOHANG } | if self.options.monitor { WUNTRACED } else { 0 };
+        let options =
+            if wait { 0 } else { WNOHANG } | if self.options.monitor { WUNTRACED } else { 0 };
         match sys::process::wait(-1, options)? {
             Some((pid, status)) => {
                 self.jobs.note(pid, status);
@@ -192,7 +211,11 @@ impl Shell {
         }
         let job = &self.jobs.list[at];
         let state = job.state();
-        let statuses: Vec<i32> = job.processes.iter().map(|(_, s)| s.map_or(0, exit_status)).collect();
+        let statuses: Vec<i32> = job
+            .processes
+            .iter()
+            .map(|(_, s)| s.map_or(0, exit_status))
+            .collect();
         match state {
             State::Stopped(signal) => {
                 let id = self.jobs.free_id();
@@ -215,15 +238,23 @@ impl Shell {
 
     /// Says which signal ended a foreground job.
     fn report_signal(&mut self, job: &Job) {
-        let Some((pid, Some(status))) = job.processes.last() else { return };
-        let Some(signal) = status.signaled() else { return };
+        let Some((pid, Some(status))) = job.processes.last() else {
+            return;
+        };
+        let Some(signal) = status.signaled() else {
+            return;
+        };
         if signal == SIGINT || signal == SIGPIPE {
             if signal == SIGINT && self.interactive {
                 self.print_error_raw("\n");
             }
             return;
         }
-        let core = if status.core_dumped() { " (core dumped)" } else { "" };
+        let core = if status.core_dumped() {
+            " (core dumped)"
+        } else {
+            ""
+        };
         let what = sys::signal::description(signal);
         if self.bash && !self.interactive {
             self.error(&format!("{pid:5} {what:24}{core}{}", job.text));
@@ -238,8 +269,14 @@ impl Shell {
             if let Some(status) = self.jobs.recall(pid) {
                 return Ok(status);
             }
-            let Some(at) = self.jobs.by_pid(pid) else { return Ok(127) };
-            let done = self.jobs.list[at].processes.iter().find(|(p, _)| *p == pid).and_then(|(_, s)| *s);
+            let Some(at) = self.jobs.by_pid(pid) else {
+                return Ok(127);
+            };
+            let done = self.jobs.list[at]
+                .processes
+                .iter()
+                .find(|(p, _)| *p == pid)
+                .and_then(|(_, s)| *s);
             if let Some(status) = done.filter(|s| s.stopped().is_none()) {
                 self.retire(at);
                 self.jobs.recall(pid);
@@ -300,7 +337,11 @@ impl Shell {
             }
         }
         job.changed = false;
-        let target = if job.pgid != 0 { -job.pgid } else { job.last_pid() };
+        let target = if job.pgid != 0 {
+            -job.pgid
+        } else {
+            job.last_pid()
+        };
         // It may have ended meanwhile.
         let _ = sys::process::kill(target, SIGCONT);
     }
@@ -339,7 +380,11 @@ impl Shell {
                 _ => (String::new(), false),
             },
         };
-        let pid = if long { format!("{} ", job.processes.first().map_or(0, |(p, _)| *p)) } else { String::new() };
+        let pid = if long {
+            format!("{} ", job.processes.first().map_or(0, |(p, _)| *p))
+        } else {
+            String::new()
+        };
         let width = if self.bash { 24 } else { 27 };
         let amp = if running && self.bash { " &" } else { "" };
         if self.bash {

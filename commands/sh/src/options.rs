@@ -147,7 +147,10 @@ impl Options {
 
     /// The option of this letter.
     pub fn by_letter(&mut self, letter: char) -> Option<&mut bool> {
-        let found = SET.iter().chain(&EXTRA).find(|(l, ..)| *l == letter && letter != ' ')?;
+        let found = SET
+            .iter()
+            .chain(&EXTRA)
+            .find(|(l, ..)| *l == letter && letter != ' ')?;
         Some(found.2(self))
     }
 
@@ -166,6 +169,8 @@ impl Options {
     pub fn letters(&self) -> String {
         let mut copy = self.clone();
         let all = SET.iter().chain(&EXTRA);
-        all.filter(|(l, _, field)| *l != ' ' && *field(&mut copy)).map(|(l, ..)| *l).collect()
+        all.filter(|(l, _, field)| *l != ' ' && *field(&mut copy))
+            .map(|(l, ..)| *l)
+            .collect()
     }
 }

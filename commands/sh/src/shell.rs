@@ -88,7 +88,12 @@ pub struct Shell {
 
 impl Shell {
     pub fn new(bash: bool, name: &str) -> Self {
-        let base = name.rsplit('/').next().unwrap_or(name).trim_start_matches('-').to_owned();
+        let base = name
+            .rsplit('/')
+            .next()
+            .unwrap_or(name)
+            .trim_start_matches('-')
+            .to_owned();
         let pid = sys::process::getpid();
         let mut shell = Self {
             bash,
@@ -156,7 +161,11 @@ impl Shell {
     }
 
     fn import_for_bash(&mut self) {
-        let level = self.var("SHLVL").and_then(|l| l.parse::<i64>().ok()).unwrap_or(0) + 1;
+        let level = self
+            .var("SHLVL")
+            .and_then(|l| l.parse::<i64>().ok())
+            .unwrap_or(0)
+            + 1;
         self.force("SHLVL", &level.to_string());
         self.vars.entry("SHLVL").attributes.export = true;
         for (name, value) in [
@@ -207,12 +216,18 @@ impl Shell {
 
     /// The name of the file being executed, for `BASH_SOURCE`.
     pub fn source_name(&self) -> Rc<str> {
-        self.frames.last().map_or_else(|| Rc::clone(&self.script), |frame| Rc::clone(&frame.file))
+        self.frames
+            .last()
+            .map_or_else(|| Rc::clone(&self.script), |frame| Rc::clone(&frame.file))
     }
 
     /// The name of the running function.
     pub fn function_name(&self) -> Option<&str> {
-        self.frames.iter().rev().find(|f| f.is_function).map(|f| f.name.as_str())
+        self.frames
+            .iter()
+            .rev()
+            .find(|f| f.is_function)
+            .map(|f| f.name.as_str())
     }
 
     pub fn expands_aliases(&self) -> bool {
@@ -236,7 +251,11 @@ impl Shell {
         match self.out(text) {
             Ok(()) => 0,
             Err(error) => {
-                let message = if self.bash { format!("{builtin}: write error: {}", sys::errno::message(&error)) } else { format!("{builtin}: I/O error") };
+                let message = if self.bash {
+                    format!("{builtin}: write error: {}", sys::errno::message(&error))
+                } else {
+                    format!("{builtin}: I/O error")
+                };
                 self.error(&message);
                 if self.bash { 1 } else { 2 }
             }
@@ -254,7 +273,11 @@ impl Shell {
     }
 
     pub fn error_at(&self, message: &str, line: u32) {
-        let label = if self.bash && !self.script.is_empty() { &*self.script } else { &self.label };
+        let label = if self.bash && !self.script.is_empty() {
+            &*self.script
+        } else {
+            &self.label
+        };
         let text = if self.interactive {
             format!("{label}: {message}\n")
         } else if self.bash {

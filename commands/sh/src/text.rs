@@ -85,7 +85,9 @@ pub fn from_os(text: &OsStr) -> String {
 /// Whether `text` is a name in the sense of the shell's grammar.
 pub fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+    bytes
+        .next()
+        .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
         && bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
@@ -95,7 +97,11 @@ mod tests {
 
     #[test]
     fn any_bytes_survive() {
-        for bytes in [&b"plain"[..], b"\xff\x80a\xc3\xa9", "\u{10FFFF}\u{10FF81}é".as_bytes()] {
+        for bytes in [
+            &b"plain"[..],
+            b"\xff\x80a\xc3\xa9",
+            "\u{10FFFF}\u{10FF81}é".as_bytes(),
+        ] {
             assert_eq!(&*encode(&decode(bytes)), bytes);
         }
     }

@@ -42,7 +42,12 @@ impl Shell {
     /// Takes the signals that came.
     pub fn collect_signals(&mut self) {
         while let Some(signal) = sys::signal::take() {
-            if self.traps.actions.get(&signal).is_some_and(|a| !a.is_empty()) {
+            if self
+                .traps
+                .actions
+                .get(&signal)
+                .is_some_and(|a| !a.is_empty())
+            {
                 self.traps.arrived.push(signal);
             } else if signal == SIGINT {
                 self.traps.interrupted = true;
@@ -67,7 +72,11 @@ impl Shell {
             };
             let old = sys::signal::action(signal, disposition);
             let first = !self.traps.actions.contains_key(&signal);
-            if first && matches!(old, Ok(Disposition::Ignore)) && !self.interactive && self.subshell == 0 {
+            if first
+                && matches!(old, Ok(Disposition::Ignore))
+                && !self.interactive
+                && self.subshell == 0
+            {
                 self.traps.ignored_at_start.push(signal);
                 let _ = sys::signal::action(signal, Disposition::Ignore);
                 return;
@@ -125,7 +134,13 @@ impl Shell {
         }
         let keep_error = self.options.errtrace;
         let keep_debug = self.options.functrace;
-        self.traps.pseudo.retain(|name, _| if name == "ERR" { keep_error } else { keep_debug });
+        self.traps.pseudo.retain(|name, _| {
+            if name == "ERR" {
+                keep_error
+            } else {
+                keep_debug
+            }
+        });
         self.traps.arrived.clear();
         self.traps.catching = false;
         self.traps.interrupted = false;
@@ -139,7 +154,9 @@ impl Shell {
         }
         while !self.traps.arrived.is_empty() {
             let signal = self.traps.arrived.remove(0);
-            let Some(action) = self.traps.actions.get(&signal).cloned() else { continue };
+            let Some(action) = self.traps.actions.get(&signal).cloned() else {
+                continue;
+            };
             if action.is_empty() {
                 continue;
             }
@@ -159,7 +176,15 @@ impl Shell {
         if self.traps.pseudo.is_empty() || self.traps.running {
             return Ok(());
         }
-        let Some(action) = self.traps.pseudo.get(name).filter(|a| !a.is_empty()).cloned() else { return Ok(()) };
+        let Some(action) = self
+            .traps
+            .pseudo
+            .get(name)
+            .filter(|a| !a.is_empty())
+            .cloned()
+        else {
+            return Ok(());
+        };
         let (status, line) = (self.status, self.line);
         self.traps.running = true;
         let result = self.eval_text(&action, line);
@@ -171,7 +196,9 @@ impl Shell {
 
     /// Runs the action for the end of the shell; gives the status to exit with.
     pub fn run_exit_trap(&mut self, status: i32) -> i32 {
-        let Some(action) = self.traps.actions.remove(&0) else { return status };
+        let Some(action) = self.traps.actions.remove(&0) else {
+            return status;
+        };
         self.status = status;
         self.tested = 0;
         match self.eval_text(&action, 1) {

@@ -23,7 +23,10 @@ impl Shell {
         let mut name = name.to_owned();
         for _ in 0..16 {
             match self.vars.find(&name) {
-                Some(Variable { value: Value::Scalar(target), attributes }) if attributes.nameref => {
+                Some(Variable {
+                    value: Value::Scalar(target),
+                    attributes,
+                }) if attributes.nameref => {
                     name.clone_from(target);
                 }
                 _ => break,
@@ -39,7 +42,11 @@ impl Shell {
         if !self.bash {
             return None;
         }
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+        };
         match name {
             "SECONDS" => {
                 let run = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(0);
@@ -51,7 +58,9 @@ impl Shell {
             "BASH_SUBSHELL" => Some(self.subshell.to_string()),
             "UID" => sys::process::ids().ok().map(|ids| ids.uid.to_string()),
             "EUID" => sys::process::ids().ok().map(|ids| ids.euid.to_string()),
-            "HOSTNAME" if self.vars.find("HOSTNAME").is_none() => sys::machine::uname().ok().map(|u| u.nodename),
+            "HOSTNAME" if self.vars.find("HOSTNAME").is_none() => {
+                sys::machine::uname().ok().map(|u| u.nodename)
+            }
             "_" => Some(self.last_argument.clone()),
             "FUNCNAME" | "BASH_SOURCE" | "BASH_LINENO" | "PIPESTATUS" | "GROUPS" | "DIRSTACK" => {
                 self.computed_array(name)?.into_iter().next()
@@ -64,9 +73,17 @@ impl Shell {
     fn option_names(&self, set: bool) -> String {
         let mut copy = self.options.clone();
         let names: Vec<&str> = if set {
-            crate::options::SET.iter().filter(|(_, _, f)| *f(&mut copy)).map(|(_, n, _)| *n).collect()
+            crate::options::SET
+                .iter()
+                .filter(|(_, _, f)| *f(&mut copy))
+                .map(|(_, n, _)| *n)
+                .collect()
         } else {
-            crate::options::SHOPT.iter().filter(|(_, f)| *f(&mut copy)).map(|(n, _)| *n).collect()
+            crate::options::SHOPT
+                .iter()
+                .filter(|(_, f)| *f(&mut copy))
+                .map(|(n, _)| *n)
+                .collect()
         };
         names.join(":")
     }
@@ -83,7 +100,12 @@ impl Shell {
                 Some(names.chain([String::from("main")]).collect())
             }
             "BASH_SOURCE" => {
-                let mut files: Vec<String> = self.frames.iter().rev().map(|f| f.file.to_string()).collect();
+                let mut files: Vec<String> = self
+                    .frames
+                    .iter()
+                    .rev()
+                    .map(|f| f.file.to_string())
+                    .collect();
                 if !self.script.is_empty() {
                     files.push(self.script.to_string());
                 }
@@ -93,7 +115,9 @@ impl Shell {
                 let lines = self.frames.iter().rev().map(|f| f.line.to_string());
                 Some(lines.chain([String::from("0")]).collect())
             }
-            "GROUPS" => sys::process::ids().ok().map(|ids| ids.groups.iter().map(u32::to_string).collect()),
+            "GROUPS" => sys::process::ids()
+                .ok()
+                .map(|ids| ids.groups.iter().map(u32::to_string).collect()),
             "DIRSTACK" => Some(self.directory_stack()),
             _ => None,
         }
@@ -102,7 +126,12 @@ impl Shell {
     /// The members of a variable with their keys; `None` when it is not set.
     pub fn elements(&self, name: &str) -> Option<Vec<(String, String)>> {
         if let Some(list) = self.computed_array(name) {
-            return Some(list.into_iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect());
+            return Some(
+                list.into_iter()
+                    .enumerate()
+                    .map(|(i, v)| (i.to_string(), v))
+                    .collect(),
+            );
         }
         if let Some(text) = self.computed(name) {
             return Some(vec![("0".to_owned(), text)]);
@@ -114,19 +143,34 @@ impl Shell {
 
     pub fn is_assoc(&self, name: &str) -> bool {
         let name = self.resolve(name);
-        matches!(self.vars.find(&name), Some(Variable { value: Value::Assoc(_), .. }))
+        matches!(
+            self.vars.find(&name),
+            Some(Variable {
+                value: Value::Assoc(_),
+                ..
+            })
+        )
     }
 
     /// The member of an array; a negative index counts from the end.
     pub fn element(&mut self, name: &str, index: &str) -> Result<Option<String>, Flow> {
         let name = self.resolve(name);
-        if let Some(Variable { value: Value::Assoc(map), .. }) = self.vars.find(&name) {
+        if let Some(Variable {
+            value: Value::Assoc(map),
+            ..
+        }) = self.vars.find(&name)
+        {
             return Ok(map.get(index).cloned());
         }
         let mut at = self.arithmetic(index)?;
-        let Some(list) = self.elements(&name) else { return Ok(None) };
+        let Some(list) = self.elements(&name) else {
+            return Ok(None);
+        };
         if at < 0 {
-            let end = list.last().and_then(|(k, _)| k.parse::<i64>().ok()).map_or(0, |k| k + 1);
+            let end = list
+                .last()
+                .and_then(|(k, _)| k.parse::<i64>().ok())
+                .map_or(0, |k| k + 1);
             at += end;
             if at < 0 {
                 self.error(&format!("{name}: bad array subscript"));
@@ -139,7 +183,9 @@ impl Shell {
 
     /// What assigning `text` to the variable stores, by its attributes.
     fn fit(&mut self, name: &str, text: String) -> Result<String, Flow> {
-        let Some(variable) = self.vars.find(name) else { return Ok(text) };
+        let Some(variable) = self.vars.find(name) else {
+            return Ok(text);
+        };
         if variable.attributes.integer {
             return self.arithmetic(&text).map(|n| n.to_string());
         }
@@ -149,7 +195,11 @@ impl Shell {
     /// Whether the variable may be set; reports when not.
     pub fn check_writable(&self, name: &str) -> Result<(), Flow> {
         if self.vars.find(name).is_some_and(|v| v.attributes.readonly) {
-            let message = if self.bash { format!("{name}: readonly variable") } else { format!("{name}: is read only") };
+            let message = if self.bash {
+                format!("{name}: readonly variable")
+            } else {
+                format!("{name}: is read only")
+            };
             return self.fatal(&message);
         }
         Ok(())
@@ -160,7 +210,10 @@ impl Shell {
         let name = self.resolve(name);
         self.check_writable(&name)?;
         if let Some(open) = name.find('[').filter(|_| name.ends_with(']')) {
-            let (base, index) = (name[..open].to_owned(), name[open + 1..name.len() - 1].to_owned());
+            let (base, index) = (
+                name[..open].to_owned(),
+                name[open + 1..name.len() - 1].to_owned(),
+            );
             return self.assign_element(&base, &index, text);
         }
         let text = self.fit(&name, text)?;
@@ -185,7 +238,9 @@ impl Shell {
         match name {
             "PATH" => self.paths.clear(),
             "OPTIND" => self.getopts_column = 0,
-            "RANDOM" if self.bash => self.random = text.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761) | 1,
+            "RANDOM" if self.bash => {
+                self.random = text.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761) | 1
+            }
             "SECONDS" if self.bash => {
                 let run = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(0);
                 self.seconds_base = text.parse::<i64>().unwrap_or(0) - run;
@@ -235,17 +290,18 @@ impl Shell {
     /// The separators of fields.
     pub fn ifs(&self) -> String {
         match self.vars.find("IFS") {
-            Some(variable) => variable.scalar().map_or_else(|| " \t\n".to_owned(), str::to_owned),
+            Some(variable) => variable
+                .scalar()
+                .map_or_else(|| " \t\n".to_owned(), str::to_owned),
             None => " \t\n".to_owned(),
         }
     }
 
     /// `NAME=value` of everything exported, for a program.
     pub fn environment(&self) -> Vec<std::ffi::OsString> {
-        let mut list: Vec<_> = self.vars.exported().map(|(n, v)| crate::text::os(&format!("{n}={v}"))).collect();
-        if self.bash && !self.last_argument.is_empty() && false {
-            list.push(crate::text::os(&format!("_={}", self.last_argument)));
-        }
-        list
+        self.vars
+            .exported()
+            .map(|(n, v)| crate::text::os(&format!("{n}={v}")))
+            .collect()
     }
 }

@@ -56,7 +56,10 @@ impl Variable {
         match &self.value {
             Value::Unset => Vec::new(),
             Value::Scalar(text) => vec![("0".to_owned(), text.clone())],
-            Value::Array(map) => map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+            Value::Array(map) => map
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.clone()))
+                .collect(),
             Value::Assoc(map) => map.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         }
     }
@@ -112,7 +115,9 @@ impl Variables {
 
     /// Whether `name` is local to the running function.
     pub fn is_local(&self, name: &str) -> bool {
-        self.scopes.last().is_some_and(|scope| scope.iter().any(|(n, _)| n == name))
+        self.scopes
+            .last()
+            .is_some_and(|scope| scope.iter().any(|(n, _)| n == name))
     }
 
     /// Hides the outer variable of this name until the function returns.
@@ -120,14 +125,22 @@ impl Variables {
         if self.is_local(name) {
             return;
         }
-        let Some(scope) = self.scopes.last_mut() else { return };
+        let Some(scope) = self.scopes.last_mut() else {
+            return;
+        };
         let old = self.map.remove(name);
         if let Some(variable) = old.as_ref() {
             let export = variable.attributes.export;
             let new = if inherit {
                 variable.clone()
             } else {
-                Variable { value: Value::Unset, attributes: Attributes { export, ..Attributes::default() } }
+                Variable {
+                    value: Value::Unset,
+                    attributes: Attributes {
+                        export,
+                        ..Attributes::default()
+                    },
+                }
             };
             self.map.insert(name.to_owned(), new);
         }
@@ -136,9 +149,12 @@ impl Variables {
 
     /// The hidden variables go on being hidden, but nothing is remembered: for a subshell.
     pub fn exported(&self) -> impl Iterator<Item = (&String, &str)> {
-        self.map.iter().filter(|(_, v)| v.attributes.export).filter_map(|(name, v)| match &v.value {
-            Value::Scalar(text) => Some((name, text.as_str())),
-            _ => None,
-        })
+        self.map
+            .iter()
+            .filter(|(_, v)| v.attributes.export)
+            .filter_map(|(name, v)| match &v.value {
+                Value::Scalar(text) => Some((name, text.as_str())),
+                _ => None,
+            })
     }
 }

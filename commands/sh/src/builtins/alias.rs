@@ -11,7 +11,10 @@ pub fn alias(shell: &mut Shell, words: &[String]) -> Exec {
             format!("{name}={}\n", escape::single_quote(value))
         }
     };
-    let rest: Vec<&String> = words[1..].iter().filter(|w| *w != "-p" && *w != "--").collect();
+    let rest: Vec<&String> = words[1..]
+        .iter()
+        .filter(|w| *w != "-p" && *w != "--")
+        .collect();
     let mut out = String::new();
     if rest.is_empty() {
         for (name, value) in &shell.aliases {
@@ -28,7 +31,7 @@ pub fn alias(shell: &mut Shell, words: &[String]) -> Exec {
             None => match shell.aliases.get(word) {
                 Some(value) => out.push_str(&line(shell, word, value)),
                 None => {
-                    shell.error(&format!("alias: {word}: not found").replace("alias: ", if shell.bash { "alias: " } else { "alias: " }));
+                    shell.error(&format!("alias: {word}: not found"));
                     status = 1;
                 }
             },

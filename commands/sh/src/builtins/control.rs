@@ -28,11 +28,17 @@ pub fn unsupported_quietly(_: &mut Shell, _: &[String]) -> Exec {
 }
 
 fn levels(shell: &mut Shell, words: &[String]) -> Result<u32, Flow> {
-    let Some(word) = words.get(1) else { return Ok(1) };
+    let Some(word) = words.get(1) else {
+        return Ok(1);
+    };
     match word.parse::<u32>() {
         Ok(n) if n > 0 => Ok(n),
         _ => {
-            let message = if shell.bash { format!("{}: {word}: numeric argument required", words[0]) } else { format!("{}: Illegal number: {word}", words[0]) };
+            let message = if shell.bash {
+                format!("{}: {word}: numeric argument required", words[0])
+            } else {
+                format!("{}: Illegal number: {word}", words[0])
+            };
             shell.error(&message);
             Err(Flow::Abort(if shell.bash { 1 } else { 2 }))
         }
@@ -46,17 +52,31 @@ pub fn break_loop(shell: &mut Shell, words: &[String]) -> Exec {
 
 pub fn continue_loop(shell: &mut Shell, words: &[String]) -> Exec {
     let n = levels(shell, words)?.min(shell.loops);
-    if n == 0 { Ok(0) } else { Err(Flow::Continue(n)) }
+    if n == 0 {
+        Ok(0)
+    } else {
+        Err(Flow::Continue(n))
+    }
 }
 
 fn status_argument(shell: &mut Shell, words: &[String]) -> Result<i32, Flow> {
-    let Some(word) = words.get(1) else { return Ok(shell.status) };
+    let Some(word) = words.get(1) else {
+        return Ok(shell.status);
+    };
     match word.trim().parse::<i64>() {
         Ok(n) if shell.bash || n >= 0 => Ok(i32::try_from(n & 0xff).unwrap_or(0)),
         _ => {
-            let message = if shell.bash { format!("{}: {word}: numeric argument required", words[0]) } else { format!("{}: Illegal number: {word}", words[0]) };
+            let message = if shell.bash {
+                format!("{}: {word}: numeric argument required", words[0])
+            } else {
+                format!("{}: Illegal number: {word}", words[0])
+            };
             shell.error(&message);
-            if shell.bash { Ok(2) } else { Err(Flow::Abort(2)) }
+            if shell.bash {
+                Ok(2)
+            } else {
+                Err(Flow::Abort(2))
+            }
         }
     }
 }
@@ -70,12 +90,20 @@ pub fn return_from(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 pub fn exit(shell: &mut Shell, words: &[String]) -> Exec {
-    let words = if words.get(1).is_some_and(|w| w == "--") { &words[1..] } else { words };
+    let words = if words.get(1).is_some_and(|w| w == "--") {
+        &words[1..]
+    } else {
+        words
+    };
     Err(Flow::Exit(status_argument(shell, words)?))
 }
 
 pub fn eval(shell: &mut Shell, words: &[String]) -> Exec {
-    let rest = if words.get(1).is_some_and(|w| w == "--") { &words[2..] } else { &words[1..] };
+    let rest = if words.get(1).is_some_and(|w| w == "--") {
+        &words[2..]
+    } else {
+        &words[1..]
+    };
     let source = rest.join(" ");
     let line = shell.line;
     match shell.eval_text(&source, line) {
@@ -97,20 +125,37 @@ pub fn dot(shell: &mut Shell, words: &[String]) -> Exec {
         return Ok(0);
     };
     let Some(path) = locate(shell, name) else {
-        let message = if shell.bash { format!("{}: {name}: file not found", words[0]) } else { format!(".: {name}: not found") };
+        let message = if shell.bash {
+            format!("{}: {name}: file not found", words[0])
+        } else {
+            format!(".: {name}: not found")
+        };
         return not_readable(shell, &message);
     };
     let bytes = match std::fs::read(text::path(&path)) {
         Ok(bytes) => bytes,
         Err(error) => {
             let reason = sys::errno::message(&error);
-            let message = if shell.bash { format!("{name}: {reason}") } else { format!(".: cannot open {name}: {}", reason.replace("No such file or directory", "No such file")) };
+            let message = if shell.bash {
+                format!("{name}: {reason}")
+            } else {
+                format!(
+                    ".: cannot open {name}: {}",
+                    reason.replace("No such file or directory", "No such file")
+                )
+            };
             return not_readable(shell, &message);
         }
     };
     let source = text::decode(&bytes);
-    let positional = (rest.len() > 1 && shell.bash).then(|| std::mem::replace(&mut shell.positional, rest[1..].to_vec()));
-    let frame = Frame { name: "source".to_owned(), line: shell.line, file: Rc::from(path.as_str()), is_function: false };
+    let positional = (rest.len() > 1 && shell.bash)
+        .then(|| std::mem::replace(&mut shell.positional, rest[1..].to_vec()));
+    let frame = Frame {
+        name: "source".to_owned(),
+        line: shell.line,
+        file: Rc::from(path.as_str()),
+        is_function: false,
+    };
     shell.frames.push(frame);
     let mut input = Input::text(&source, 1);
     let result = shell.run_input(&mut input, false);
@@ -129,7 +174,11 @@ pub fn dot(shell: &mut Shell, words: &[String]) -> Exec {
 
 fn not_readable(shell: &mut Shell, message: &str) -> Exec {
     shell.error(message);
-    if shell.bash && !shell.options.posix { Ok(1) } else { Err(Flow::Abort(2)) }
+    if shell.bash && !shell.options.posix {
+        Ok(1)
+    } else {
+        Err(Flow::Abort(2))
+    }
 }
 
 fn locate(shell: &Shell, name: &str) -> Option<String> {
@@ -138,7 +187,16 @@ fn locate(shell: &Shell, name: &str) -> Option<String> {
     }
     let path = shell.var("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned());
     let readable = |p: &String| sys::path::stat(text::path(p)).is_ok_and(|s| s.is_file());
-    let found = path.split(':').map(|d| if d.is_empty() { name.to_owned() } else { format!("{d}/{name}") }).find(readable);
+    let found = path
+        .split(':')
+        .map(|d| {
+            if d.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{d}/{name}")
+            }
+        })
+        .find(readable);
     found.or_else(|| (shell.bash && readable(&name.to_owned())).then(|| name.to_owned()))
 }
 
@@ -187,5 +245,9 @@ pub fn exec(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 fn failed_exec(shell: &mut Shell, status: i32) -> Exec {
-    if shell.interactive { Ok(status) } else { Err(Flow::Exit(status)) }
+    if shell.interactive {
+        Ok(status)
+    } else {
+        Err(Flow::Exit(status))
+    }
 }

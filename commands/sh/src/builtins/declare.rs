@@ -22,23 +22,43 @@ impl Variable {
             (a.upper, 'u'),
             (a.export, 'x'),
         ];
-        kinds.iter().filter(|(on, _)| *on).map(|(_, c)| *c).collect()
+        kinds
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, c)| *c)
+            .collect()
     }
 
     /// The command that makes this variable, as `declare -p` prints it.
     pub fn declaration(&self, name: &str) -> String {
         let flags = self.flags();
-        let flags = if flags.is_empty() { "-".to_owned() } else { flags };
+        let flags = if flags.is_empty() {
+            "-".to_owned()
+        } else {
+            flags
+        };
         let value = match &self.value {
             Value::Unset => String::new(),
             Value::Scalar(text) => format!("={}", escape::double_quote(text)),
             Value::Array(map) => {
-                let items: Vec<String> = map.iter().map(|(k, v)| format!("[{k}]={}", escape::double_quote(v))).collect();
+                let items: Vec<String> = map
+                    .iter()
+                    .map(|(k, v)| format!("[{k}]={}", escape::double_quote(v)))
+                    .collect();
                 format!("=({})", items.join(" "))
             }
             Value::Assoc(map) => {
-                let key = |k: &str| if k.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) { k.to_owned() } else { escape::double_quote(k) };
-                let items: String = map.iter().map(|(k, v)| format!("[{}]={} ", key(k), escape::double_quote(v))).collect();
+                let key = |k: &str| {
+                    if k.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) {
+                        k.to_owned()
+                    } else {
+                        escape::double_quote(k)
+                    }
+                };
+                let items: String = map
+                    .iter()
+                    .map(|(k, v)| format!("[{}]={} ", key(k), escape::double_quote(v)))
+                    .collect();
                 format!("=({items})")
             }
         };
@@ -79,7 +99,10 @@ impl Request {
 }
 
 fn parse(words: &[String]) -> Result<(Request, usize), char> {
-    let mut request = Request { on: String::new(), off: String::new() };
+    let mut request = Request {
+        on: String::new(),
+        off: String::new(),
+    };
     let mut at = 1;
     while let Some(word) = words.get(at) {
         if word == "--" {
@@ -148,14 +171,21 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
         let (target, append, value) = split_assignment(&words[at]);
         let name = base_name(target);
         if !text::is_name(name) {
-            shell.error(&format!("{builtin}: `{}': not a valid identifier", words[at]));
+            shell.error(&format!(
+                "{builtin}: `{}': not a valid identifier",
+                words[at]
+            ));
             status = 1;
             continue;
         }
         if local {
-            shell.vars.make_local(name, request.has('I') || shell.options.localvar_inherit);
+            shell
+                .vars
+                .make_local(name, request.has('I') || shell.options.localvar_inherit);
         }
-        if shell.vars.find(name).is_some_and(|v| v.attributes.readonly) && (value.is_some() || request.off.contains('r')) {
+        if shell.vars.find(name).is_some_and(|v| v.attributes.readonly)
+            && (value.is_some() || request.off.contains('r'))
+        {
             shell.error(&format!("{builtin}: {name}: readonly variable"));
             status = 1;
             continue;
@@ -165,17 +195,28 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
         if request.has('n') {
             shell.vars.entry(name).attributes.nameref = false;
         }
-        let mut attributes = Request { on: request.on.replace('r', ""), off: request.off.clone() };
+        let mut attributes = Request {
+            on: request.on.replace('r', ""),
+            off: request.off.clone(),
+        };
         if !unreferenced {
             attributes.on = attributes.on.replace('n', "");
         }
-        let resolved = if unreferenced { shell.resolve(name) } else { name.to_owned() };
+        let resolved = if unreferenced {
+            shell.resolve(name)
+        } else {
+            name.to_owned()
+        };
         attributes.apply(shell.vars.entry(&resolved));
         if let Some(array) = shell.take_array(at) {
             shell.store_array(&resolved, array)?;
         } else if let Some(value) = value {
             match target.split_once('[') {
-                Some((_, index)) => shell.assign_element(&resolved, index.trim_end_matches(']'), value.to_owned())?,
+                Some((_, index)) => shell.assign_element(
+                    &resolved,
+                    index.trim_end_matches(']'),
+                    value.to_owned(),
+                )?,
                 None => shell.assign_text(&resolved, value.to_owned(), append)?,
             }
         }
@@ -188,7 +229,9 @@ fn become_array(shell: &mut Shell, name: &str, request: &Request, subscript: boo
     let variable = shell.vars.entry(name);
     if request.has('A') && !matches!(variable.value, Value::Assoc(_)) {
         variable.value = Value::Assoc(BTreeMap::new());
-    } else if (request.has('a') || subscript) && !matches!(variable.value, Value::Array(_) | Value::Assoc(_)) {
+    } else if (request.has('a') || subscript)
+        && !matches!(variable.value, Value::Array(_) | Value::Assoc(_))
+    {
         variable.value = match std::mem::take(&mut variable.value) {
             Value::Scalar(text) => Value::Array(BTreeMap::from([(0, text)])),
             _ => Value::Array(BTreeMap::new()),
@@ -216,7 +259,11 @@ fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
     let mut out = String::new();
     for (name, variable) in shell.vars.iter() {
         let flags = variable.flags();
-        let wanted = request.on.chars().filter(|c| "aAilnrux".contains(*c)).all(|c| flags.contains(c));
+        let wanted = request
+            .on
+            .chars()
+            .filter(|c| "aAilnrux".contains(*c))
+            .all(|c| flags.contains(c));
         if !wanted || builtin == "local" && !shell.vars.is_local(name) {
             continue;
         }
@@ -234,7 +281,11 @@ fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
 fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
     let mut all: Vec<String> = shell.functions.keys().cloned().collect();
     all.sort();
-    let names = if names.is_empty() { all } else { names.to_vec() };
+    let names = if names.is_empty() {
+        all
+    } else {
+        names.to_vec()
+    };
     let mut out = String::new();
     let mut status = 0;
     for name in &names {

@@ -22,21 +22,38 @@ fn canonical(path: &str) -> String {
 
 impl Shell {
     fn logical_cwd(&self) -> String {
-        self.var("PWD").filter(|p| p.starts_with('/')).unwrap_or_else(|| physical_cwd().unwrap_or_else(|| "/".to_owned()))
+        self.var("PWD")
+            .filter(|p| p.starts_with('/'))
+            .unwrap_or_else(|| physical_cwd().unwrap_or_else(|| "/".to_owned()))
     }
 
     /// Changes the directory and sets `PWD` and `OLDPWD`; the new directory, or the failure reported.
-    fn change_directory(&mut self, builtin: &str, target: &str, physical: bool) -> Result<String, i32> {
+    fn change_directory(
+        &mut self,
+        builtin: &str,
+        target: &str,
+        physical: bool,
+    ) -> Result<String, i32> {
         let old = self.logical_cwd();
-        let joined = if target.starts_with('/') { target.to_owned() } else { format!("{old}/{target}") };
+        let joined = if target.starts_with('/') {
+            target.to_owned()
+        } else {
+            format!("{old}/{target}")
+        };
         let new = canonical(&joined);
         let dots = joined.split('/').any(|p| p == "..");
         // A logical `..` still needs what comes before it to be a directory.
         let missing = !physical
             && dots
-            && joined.split("/..").next().is_some_and(|head| !head.is_empty() && !sys::path::stat(text::path(head)).is_ok_and(|s| s.is_dir()));
+            && joined.split("/..").next().is_some_and(|head| {
+                !head.is_empty() && !sys::path::stat(text::path(head)).is_ok_and(|s| s.is_dir())
+            });
         let place = if physical { target } else { &new };
-        let result = if missing { Err(sys::errno::error(sys::errno::ENOENT)) } else { sys::path::chdir(text::path(place)) };
+        let result = if missing {
+            Err(sys::errno::error(sys::errno::ENOENT))
+        } else {
+            sys::path::chdir(text::path(place))
+        };
         if let Err(error) = result {
             let message = if self.bash {
                 format!("{builtin}: {target}: {}", sys::errno::message(&error))
@@ -46,7 +63,11 @@ impl Shell {
             self.error(&message);
             return Err(if self.bash { 1 } else { 2 });
         }
-        let new = if physical { physical_cwd().unwrap_or(new) } else { new };
+        let new = if physical {
+            physical_cwd().unwrap_or(new)
+        } else {
+            new
+        };
         self.force("OLDPWD", &old);
         self.force("PWD", &new);
         if self.bash {
@@ -57,11 +78,16 @@ impl Shell {
 
     /// The stack as `dirs` lists it: the working directory first.
     pub fn directory_stack(&self) -> Vec<String> {
-        std::iter::once(self.logical_cwd()).chain(self.directories.iter().rev().cloned()).collect()
+        std::iter::once(self.logical_cwd())
+            .chain(self.directories.iter().rev().cloned())
+            .collect()
     }
 
     fn print_stack(&mut self, builtin: &str) -> i32 {
-        let home = self.var("HOME").filter(|h| h.len() > 1).unwrap_or_else(|| "\0".to_owned());
+        let home = self
+            .var("HOME")
+            .filter(|h| h.len() > 1)
+            .unwrap_or_else(|| "\0".to_owned());
         let short: Vec<String> = self
             .directory_stack()
             .iter()
@@ -75,7 +101,9 @@ impl Shell {
 }
 
 fn physical_cwd() -> Option<String> {
-    sys::path::getcwd().ok().map(|p| text::from_os(p.as_os_str()))
+    sys::path::getcwd()
+        .ok()
+        .map(|p| text::from_os(p.as_os_str()))
 }
 
 pub fn cd(shell: &mut Shell, words: &[String]) -> Exec {
@@ -87,7 +115,10 @@ pub fn cd(shell: &mut Shell, words: &[String]) -> Exec {
         shell.error("cd: too many arguments");
         return Ok(1);
     }
-    let physical = letters.chars().rfind(|c| "LP".contains(*c)).map_or(shell.options.physical, |c| c == 'P');
+    let physical = letters
+        .chars()
+        .rfind(|c| "LP".contains(*c))
+        .map_or(shell.options.physical, |c| c == 'P');
     let mut show = false;
     let target = match rest.first().map(String::as_str) {
         None => match shell.var("HOME") {
@@ -113,10 +144,15 @@ pub fn cd(shell: &mut Shell, words: &[String]) -> Exec {
     if target.is_empty() {
         return Ok(0);
     }
-    let searched = !target.starts_with('/') && !matches!(target.split('/').next(), Some("." | ".."));
+    let searched =
+        !target.starts_with('/') && !matches!(target.split('/').next(), Some("." | ".."));
     if let Some(path) = shell.var("CDPATH").filter(|_| searched) {
         for dir in path.split(':') {
-            let candidate = if dir.is_empty() { format!("./{target}") } else { format!("{}/{target}", dir.trim_end_matches('/')) };
+            let candidate = if dir.is_empty() {
+                format!("./{target}")
+            } else {
+                format!("{}/{target}", dir.trim_end_matches('/'))
+            };
             if sys::path::stat(text::path(&candidate)).is_ok_and(|s| s.is_dir()) {
                 return Ok(match shell.change_directory("cd", &candidate, physical) {
                     Ok(new) if !dir.is_empty() || show => shell.print("cd", &format!("{new}\n")),
@@ -138,8 +174,15 @@ pub fn pwd(shell: &mut Shell, words: &[String]) -> Exec {
         Ok(found) => found,
         Err(message) => return Ok(shell.misuse(&message)),
     };
-    let physical = letters.chars().last().map_or(shell.options.physical, |c| c == 'P');
-    let dir = if physical { physical_cwd() } else { Some(shell.logical_cwd()) };
+    let physical = letters
+        .chars()
+        .last()
+        .map_or(shell.options.physical, |c| c == 'P');
+    let dir = if physical {
+        physical_cwd()
+    } else {
+        Some(shell.logical_cwd())
+    };
     match dir {
         Some(dir) => Ok(shell.print("pwd", &format!("{dir}\n"))),
         None => {
@@ -176,7 +219,9 @@ pub fn pushd(shell: &mut Shell, words: &[String]) -> Exec {
         }
         Some(word) if word.len() > 1 && word.starts_with(['+', '-']) => {
             let Some(at) = stack_index(word, size) else {
-                shell.error(&format!("pushd: {word}: directory stack index out of range"));
+                shell.error(&format!(
+                    "pushd: {word}: directory stack index out of range"
+                ));
                 return Ok(1);
             };
             let mut stack = shell.directory_stack();
@@ -234,7 +279,11 @@ pub fn dirs(shell: &mut Shell, words: &[String]) -> Exec {
         Some(flag @ ("-p" | "-v" | "-l")) => {
             let stack = shell.directory_stack();
             let text: String = match flag {
-                "-v" => stack.iter().enumerate().map(|(i, d)| format!("{i:2}  {d}\n")).collect(),
+                "-v" => stack
+                    .iter()
+                    .enumerate()
+                    .map(|(i, d)| format!("{i:2}  {d}\n"))
+                    .collect(),
                 "-p" => stack.iter().map(|d| format!("{d}\n")).collect(),
                 _ => stack.join(" ") + "\n",
             };

@@ -5,14 +5,26 @@ use crate::text;
 
 pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
     let [_, spec, name, rest @ ..] = words else {
-        return Ok(shell.misuse(if shell.bash { "getopts: usage: getopts optstring name [arg ...]" } else { "getopts: Usage: getopts optstring var [arg]" }));
+        return Ok(shell.misuse(if shell.bash {
+            "getopts: usage: getopts optstring name [arg ...]"
+        } else {
+            "getopts: Usage: getopts optstring var [arg]"
+        }));
     };
     if !text::is_name(name) {
         shell.error(&format!("getopts: {name}: bad variable name"));
         return Ok(if shell.bash { 1 } else { 2 });
     }
-    let arguments = if rest.is_empty() { shell.positional.clone() } else { rest.to_vec() };
-    let index: usize = shell.var("OPTIND").and_then(|v| v.parse().ok()).unwrap_or(1).max(1);
+    let arguments = if rest.is_empty() {
+        shell.positional.clone()
+    } else {
+        rest.to_vec()
+    };
+    let index: usize = shell
+        .var("OPTIND")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(1)
+        .max(1);
     let silent = spec.starts_with(':');
     let mut index = index - 1;
     let mut column = shell.getopts_column;
@@ -27,7 +39,10 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
         }
         column = 1;
     }
-    let word: Vec<char> = arguments.get(index).map(|w| w.chars().collect()).unwrap_or_default();
+    let word: Vec<char> = arguments
+        .get(index)
+        .map(|w| w.chars().collect())
+        .unwrap_or_default();
     let Some(&letter) = word.get(column) else {
         shell.assign(name, "?".to_owned())?;
         return finish(shell, index + 1, 0, 1);
@@ -40,16 +55,28 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
         if silent {
             shell.assign("OPTARG", letter.to_string())?;
         } else {
-            report(shell, &format!("illegal option -- {letter}"), &format!("Illegal option -{letter}"));
+            report(
+                shell,
+                &format!("illegal option -- {letter}"),
+                &format!("Illegal option -{letter}"),
+            );
             shell.vars.remove("OPTARG");
         }
         shell.assign(name, "?".to_owned())?;
-        return if at_end { finish(shell, index + 1, 0, 0) } else { finish(shell, index, column, 0) };
+        return if at_end {
+            finish(shell, index + 1, 0, 0)
+        } else {
+            finish(shell, index, column, 0)
+        };
     };
     if known.get(position + 1) != Some(&':') {
         shell.vars.remove("OPTARG");
         shell.assign(name, letter.to_string())?;
-        return if at_end { finish(shell, index + 1, 0, 0) } else { finish(shell, index, column, 0) };
+        return if at_end {
+            finish(shell, index + 1, 0, 0)
+        } else {
+            finish(shell, index, column, 0)
+        };
     }
     if !at_end {
         let argument: String = word[column..].iter().collect();
@@ -68,7 +95,11 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
                 shell.assign("OPTARG", letter.to_string())?;
                 shell.assign(name, ":".to_owned())?;
             } else {
-                report(shell, &format!("option requires an argument -- {letter}"), &format!("No arg for -{letter} option"));
+                report(
+                    shell,
+                    &format!("option requires an argument -- {letter}"),
+                    &format!("No arg for -{letter} option"),
+                );
                 shell.vars.remove("OPTARG");
                 shell.assign(name, "?".to_owned())?;
             }

@@ -25,13 +25,21 @@ pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
         return wait_any(shell);
     }
     if rest.is_empty() {
-        while shell.jobs.list.iter().any(|j| j.id != 0 && j.state() == State::Running) {
+        while shell
+            .jobs
+            .list
+            .iter()
+            .any(|j| j.id != 0 && j.state() == State::Running)
+        {
             if let Err(signal) = shell.wait_for_change() {
                 shell.run_traps()?;
                 return Ok(128 + signal);
             }
         }
-        shell.jobs.list.retain(|j| !matches!(j.state(), State::Done(_)));
+        shell
+            .jobs
+            .list
+            .retain(|j| !matches!(j.state(), State::Done(_)));
         shell.jobs.forget_remembered();
         return Ok(0);
     }
@@ -49,7 +57,11 @@ pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
         } else if let Ok(pid) = word.parse::<Pid>() {
             pid
         } else {
-            let message = if shell.bash { format!("wait: `{word}': not a pid or valid job spec") } else { format!("wait: Illegal number: {word}") };
+            let message = if shell.bash {
+                format!("wait: `{word}': not a pid or valid job spec")
+            } else {
+                format!("wait: Illegal number: {word}")
+            };
             shell.error(&message);
             return Ok(if shell.bash { 1 } else { 2 });
         };
@@ -66,10 +78,18 @@ pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
 
 fn wait_any(shell: &mut Shell) -> Exec {
     loop {
-        let done = shell.jobs.list.iter().position(|j| j.id != 0 && matches!(j.state(), State::Done(_)));
+        let done = shell
+            .jobs
+            .list
+            .iter()
+            .position(|j| j.id != 0 && matches!(j.state(), State::Done(_)));
         if let Some(at) = done {
             let job = shell.jobs.list.remove(at);
-            return Ok(job.processes.last().and_then(|(_, s)| *s).map_or(0, exit_status));
+            return Ok(job
+                .processes
+                .last()
+                .and_then(|(_, s)| *s)
+                .map_or(0, exit_status));
         }
         if !shell.jobs.list.iter().any(|j| j.id != 0) {
             return Ok(127);
@@ -102,18 +122,25 @@ pub fn jobs(shell: &mut Shell, words: &[String]) -> Exec {
         }
     }
     if names.is_empty() {
-        list = (0..shell.jobs.list.len()).filter(|i| shell.jobs.list[*i].id != 0).collect();
+        list = (0..shell.jobs.list.len())
+            .filter(|i| shell.jobs.list[*i].id != 0)
+            .collect();
         list.sort_by_key(|i| shell.jobs.list[*i].id);
     }
     let mut out = String::new();
     for at in &list {
         let job = &shell.jobs.list[*at];
         let state = job.state();
-        if letters.contains('r') && state != State::Running || letters.contains('s') && !matches!(state, State::Stopped(_)) {
+        if letters.contains('r') && state != State::Running
+            || letters.contains('s') && !matches!(state, State::Stopped(_))
+        {
             continue;
         }
         if letters.contains('p') {
-            out.push_str(&format!("{}\n", job.processes.first().map_or(0, |(p, _)| *p)));
+            out.push_str(&format!(
+                "{}\n",
+                job.processes.first().map_or(0, |(p, _)| *p)
+            ));
         } else {
             out.push_str(&shell.job_line(*at, letters.contains('l')));
         }
@@ -122,7 +149,11 @@ pub fn jobs(shell: &mut Shell, words: &[String]) -> Exec {
     // What was told to be done is forgotten.
     let mut at = 0;
     while at < shell.jobs.list.len() {
-        if matches!(shell.jobs.list[at].state(), State::Done(_)) { shell.retire(at) } else { at += 1 }
+        if matches!(shell.jobs.list[at].state(), State::Done(_)) {
+            shell.retire(at)
+        } else {
+            at += 1
+        }
     }
     Ok(status)
 }
@@ -130,7 +161,11 @@ pub fn jobs(shell: &mut Shell, words: &[String]) -> Exec {
 /// The job that the first operand names, or the current one; reports when there is none.
 fn job_operand(shell: &mut Shell, words: &[String]) -> Option<usize> {
     let name = words.get(1).map_or("%+", String::as_str);
-    let named = if name.starts_with('%') { name.to_owned() } else { format!("%{name}") };
+    let named = if name.starts_with('%') {
+        name.to_owned()
+    } else {
+        format!("%{name}")
+    };
     let found = shell.jobs.by_name(&named);
     if found.is_none() {
         let what = if words.len() > 1 { name } else { "current" };
@@ -144,7 +179,9 @@ pub fn fg(shell: &mut Shell, words: &[String]) -> Exec {
         shell.error("fg: no job control");
         return Ok(if shell.bash { 1 } else { 2 });
     }
-    let Some(at) = job_operand(shell, words) else { return Ok(if shell.bash { 1 } else { 2 }) };
+    let Some(at) = job_operand(shell, words) else {
+        return Ok(if shell.bash { 1 } else { 2 });
+    };
     let text = shell.jobs.list[at].text.clone();
     shell.print("fg", &format!("{text}\n"));
     Ok(shell.foreground(at))
@@ -155,13 +192,19 @@ pub fn bg(shell: &mut Shell, words: &[String]) -> Exec {
         shell.error("bg: no job control");
         return Ok(if shell.bash { 1 } else { 2 });
     }
-    let Some(at) = job_operand(shell, words) else { return Ok(if shell.bash { 1 } else { 2 }) };
+    let Some(at) = job_operand(shell, words) else {
+        return Ok(if shell.bash { 1 } else { 2 });
+    };
     let turn = shell.jobs.next_turn();
     shell.jobs.list[at].turn = turn;
     shell.resume(at);
     let job = &shell.jobs.list[at];
     shell.last_background = Some(job.last_pid());
-    let line = if shell.bash { format!("[{}]+ {} &\n", job.id, job.text) } else { format!("[{}] {}\n", job.id, job.text) };
+    let line = if shell.bash {
+        format!("[{}]+ {} &\n", job.id, job.text)
+    } else {
+        format!("[{}] {}\n", job.id, job.text)
+    };
     Ok(shell.print("bg", &line))
 }
 
@@ -171,7 +214,11 @@ pub fn disown(shell: &mut Shell, words: &[String]) -> Exec {
         shell.jobs.list.clear();
         return Ok(0);
     }
-    let words: Vec<String> = words.iter().filter(|w| *w != "-h" && *w != "-r").cloned().collect();
+    let words: Vec<String> = words
+        .iter()
+        .filter(|w| *w != "-h" && *w != "-r")
+        .cloned()
+        .collect();
     if let Some(pid) = words.get(1).and_then(|w| w.parse::<Pid>().ok()) {
         if let Some(at) = shell.jobs.by_pid(pid) {
             shell.jobs.list.remove(at);
@@ -192,15 +239,24 @@ pub fn suspend(shell: &mut Shell, _: &[String]) -> Exec {
         shell.error("suspend: cannot suspend: no job control");
         return Ok(1);
     }
-    Ok(i32::from(sys::process::kill(sys::process::getpid(), sys::signal::SIGSTOP).is_err()))
+    Ok(i32::from(
+        sys::process::kill(sys::process::getpid(), sys::signal::SIGSTOP).is_err(),
+    ))
 }
 
 fn list_signals(shell: &mut Shell, rest: &[String]) -> Exec {
     if rest.is_empty() {
         let names: Vec<String> = (1..=31).filter_map(sys::signal::name).collect();
         let text = if shell.bash {
-            let cells: Vec<String> = names.iter().enumerate().map(|(i, n)| format!("{:2}) SIG{n}", i + 1)).collect();
-            cells.chunks(5).map(|row| row.join("\t") + "\n").collect::<String>()
+            let cells: Vec<String> = names
+                .iter()
+                .enumerate()
+                .map(|(i, n)| format!("{:2}) SIG{n}", i + 1))
+                .collect();
+            cells
+                .chunks(5)
+                .map(|row| row.join("\t") + "\n")
+                .collect::<String>()
         } else {
             names.join("\n") + "\n"
         };
@@ -241,7 +297,12 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
                 rest = &rest[1..];
                 Some(rest.first().cloned().unwrap_or_default())
             }
-            word if word.starts_with("-s") && word.len() > 2 && sys::signal::number(&word[1..]).is_none() => Some(word[2..].to_owned()),
+            word if word.starts_with("-s")
+                && word.len() > 2
+                && sys::signal::number(&word[1..]).is_none() =>
+            {
+                Some(word[2..].to_owned())
+            }
             word => Some(word[1..].to_owned()),
         };
         rest = rest.get(1..).unwrap_or_default();
@@ -265,7 +326,11 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
             match shell.jobs.by_name(word) {
                 Some(at) => {
                     let job = &shell.jobs.list[at];
-                    if job.pgid != 0 { -job.pgid } else { job.last_pid() }
+                    if job.pgid != 0 {
+                        -job.pgid
+                    } else {
+                        job.last_pid()
+                    }
                 }
                 None => {
                     shell.error(&format!("kill: {word}: no such job"));
@@ -276,7 +341,11 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
         } else if let Ok(pid) = word.parse::<Pid>() {
             pid
         } else {
-            let message = if shell.bash { format!("kill: {word}: arguments must be process or job IDs") } else { format!("kill: Illegal number: {word}") };
+            let message = if shell.bash {
+                format!("kill: {word}: arguments must be process or job IDs")
+            } else {
+                format!("kill: Illegal number: {word}")
+            };
             shell.error(&message);
             if !shell.bash {
                 return Err(Flow::Abort(2));
@@ -286,8 +355,12 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
         };
         if let Err(error) = sys::process::kill(target, signal) {
             let reason = sys::errno::message(&error);
-            let message = if shell.bash { format!("kill: ({target}) - {reason}") } else { format!("kill: {reason}\n") };
-            shell.error(message.trim_end());
+            let message = if shell.bash {
+                format!("kill: ({target}) - {reason}")
+            } else {
+                format!("kill: {reason}")
+            };
+            shell.error(&message);
             status = 1;
         }
     }

@@ -29,14 +29,23 @@ pub fn mapfile(shell: &mut Shell, words: &[String]) -> Exec {
         match letter {
             'u' => fd = argument.parse().unwrap_or(-1),
             'd' => delimiter = argument.bytes().next().unwrap_or(0),
-            'n' => most = argument.parse().ok().filter(|n| *n > 0).unwrap_or(usize::MAX),
+            'n' => {
+                most = argument
+                    .parse()
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .unwrap_or(usize::MAX)
+            }
             's' => skip = argument.parse().unwrap_or(0),
             'O' => origin = argument.parse::<i64>().ok(),
             'c' | 'C' => {}
             _ => return Ok(shell.misuse(&format!("{}: {word}: invalid option", words[0]))),
         }
     }
-    let name = words.get(at).cloned().unwrap_or_else(|| "MAPFILE".to_owned());
+    let name = words
+        .get(at)
+        .cloned()
+        .unwrap_or_else(|| "MAPFILE".to_owned());
     let mut lines = Vec::new();
     let mut line = Vec::new();
     let mut buffer = [0];

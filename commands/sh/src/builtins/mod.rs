@@ -118,8 +118,14 @@ pub fn find(name: &str, bash: bool) -> Option<(Builtin, bool)> {
 
 /// The names of all builtins.
 pub fn all(bash: bool) -> Vec<&'static str> {
-    let tables = SPECIAL.iter().chain(&PLAIN).chain(BASH.iter().filter(|_| bash));
-    let mut names: Vec<_> = tables.map(|(n, _)| *n).filter(|n| find(n, bash).is_some()).collect();
+    let tables = SPECIAL
+        .iter()
+        .chain(&PLAIN)
+        .chain(BASH.iter().filter(|_| bash));
+    let mut names: Vec<_> = tables
+        .map(|(n, _)| *n)
+        .filter(|n| find(n, bash).is_some())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -134,21 +140,35 @@ impl Shell {
     /// Reports wrong use of a special builtin, which ends a shell that is not interactive.
     pub(crate) fn misuse_special(&mut self, message: &str) -> Exec {
         self.error(message);
-        if self.bash && !self.options.posix { Ok(2) } else { Err(crate::shell::Flow::Abort(2)) }
+        if self.bash && !self.options.posix {
+            Ok(2)
+        } else {
+            Err(crate::shell::Flow::Abort(2))
+        }
     }
 
     /// Takes options off the front: the letters found, and the operands. `Err` is the wrong letter.
-    pub(crate) fn letters<'a>(&self, words: &'a [String], allowed: &str) -> Result<(String, &'a [String]), String> {
+    pub(crate) fn letters<'a>(
+        &self,
+        words: &'a [String],
+        allowed: &str,
+    ) -> Result<(String, &'a [String]), String> {
         let mut found = String::new();
         let mut rest = words.get(1..).unwrap_or_default();
         while let Some(word) = rest.first() {
             if word == "--" {
                 return Ok((found, &rest[1..]));
             }
-            let Some(letters) = word.strip_prefix('-').filter(|l| !l.is_empty()) else { break };
+            let Some(letters) = word.strip_prefix('-').filter(|l| !l.is_empty()) else {
+                break;
+            };
             for letter in letters.chars() {
                 if !allowed.contains(letter) {
-                    let message = if self.bash { format!("{}: -{letter}: invalid option", words[0]) } else { format!("{}: Illegal option -{letter}", words[0]) };
+                    let message = if self.bash {
+                        format!("{}: -{letter}: invalid option", words[0])
+                    } else {
+                        format!("{}: Illegal option -{letter}", words[0])
+                    };
                     return Err(message);
                 }
                 found.push(letter);

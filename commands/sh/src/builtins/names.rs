@@ -6,7 +6,8 @@ use crate::shell::{Exec, Flow, Shell};
 
 /// The grammar's own words.
 const KEYWORDS: [&str; 16] = [
-    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
+    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then",
+    "until", "while",
 ];
 const BASH_KEYWORDS: [&str; 7] = ["[[", "]]", "function", "select", "time", "coproc", "in"];
 
@@ -36,8 +37,14 @@ fn kinds(shell: &mut Shell, name: &str, path: Option<&str>, all: bool) -> Vec<Ki
     if shell.functions.contains_key(name) {
         found.push(Kind::Function);
     }
-    if let Some((_, special)) = builtins::find(name, shell.bash).filter(|_| !shell.disabled_builtins.iter().any(|d| d == name)) {
-        found.push(if special { Kind::Special } else { Kind::Builtin });
+    if let Some((_, special)) = builtins::find(name, shell.bash)
+        .filter(|_| !shell.disabled_builtins.iter().any(|d| d == name))
+    {
+        found.push(if special {
+            Kind::Special
+        } else {
+            Kind::Builtin
+        });
     }
     if found.is_empty() || all {
         if name.contains('/') {
@@ -45,9 +52,16 @@ fn kinds(shell: &mut Shell, name: &str, path: Option<&str>, all: bool) -> Vec<Ki
                 found.push(Kind::File(name.to_owned(), false));
             }
         } else {
-            let hashed = shell.paths.get(name).map(|(p, _)| p.clone()).filter(|_| path.is_none());
+            let hashed = shell
+                .paths
+                .get(name)
+                .map(|(p, _)| p.clone())
+                .filter(|_| path.is_none());
             let is_hashed = hashed.is_some();
-            let path = path.map_or_else(|| shell.var("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()), str::to_owned);
+            let path = path.map_or_else(
+                || shell.var("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
+                str::to_owned,
+            );
             if let Some(file) = hashed.or_else(|| search(name, &path).filter(|f| is_program(f))) {
                 found.push(Kind::File(file, is_hashed));
             }
@@ -66,7 +80,10 @@ fn describe(shell: &Shell, name: &str, kind: &Kind) -> String {
         Kind::Alias(value) => format!("{name} is an alias for {value}\n"),
         Kind::Keyword => format!("{name} is a shell keyword\n"),
         Kind::Function if bash => {
-            let text = shell.functions.get(name).map_or(String::new(), |f| f.text.clone());
+            let text = shell
+                .functions
+                .get(name)
+                .map_or(String::new(), |f| f.text.clone());
             format!("{name} is a function\n{text}\n")
         }
         Kind::Function => format!("{name} is a shell function\n"),
@@ -90,7 +107,12 @@ pub fn type_(shell: &mut Shell, words: &[String]) -> Exec {
     let mut status = 0;
     let mut out = String::new();
     for name in &names {
-        let found = kinds(shell, name, None, letters.contains('a') || letters.contains('P'));
+        let found = kinds(
+            shell,
+            name,
+            None,
+            letters.contains('a') || letters.contains('P'),
+        );
         if found.is_empty() {
             status = if shell.bash { 1 } else { 127 };
             if letters.is_empty() {
@@ -151,8 +173,14 @@ pub fn command(shell: &mut Shell, words: &[String]) -> Exec {
                 continue;
             }
             match kind {
-                Kind::Alias(value) if shell.bash => out.push_str(&format!("alias {name}={}\n", crate::expand::escape::bash_single_quote(value))),
-                Kind::Alias(value) => out.push_str(&format!("alias {name}={}\n", crate::expand::escape::single_quote(value))),
+                Kind::Alias(value) if shell.bash => out.push_str(&format!(
+                    "alias {name}={}\n",
+                    crate::expand::escape::bash_single_quote(value)
+                )),
+                Kind::Alias(value) => out.push_str(&format!(
+                    "alias {name}={}\n",
+                    crate::expand::escape::single_quote(value)
+                )),
                 Kind::File(path, _) => out.push_str(&format!("{path}\n")),
                 _ => out.push_str(&format!("{name}\n")),
             }
@@ -171,7 +199,9 @@ pub fn command(shell: &mut Shell, words: &[String]) -> Exec {
     match target {
         // Special builtins lose what makes them special.
         Target::Special(run) | Target::Builtin(run) => match shell.run_shifted(run, words, &rest) {
-            Err(Flow::Abort(status)) if !["exit", "return"].contains(&rest[0].as_str()) => Ok(status),
+            Err(Flow::Abort(status)) if !["exit", "return"].contains(&rest[0].as_str()) => {
+                Ok(status)
+            }
             other => other,
         },
         _ => {
@@ -197,8 +227,14 @@ impl Shell {
 }
 
 pub fn builtin(shell: &mut Shell, words: &[String]) -> Exec {
-    let rest = if words.get(1).is_some_and(|w| w == "--") { &words[2..] } else { &words[1..] };
-    let Some(name) = rest.first() else { return Ok(0) };
+    let rest = if words.get(1).is_some_and(|w| w == "--") {
+        &words[2..]
+    } else {
+        &words[1..]
+    };
+    let Some(name) = rest.first() else {
+        return Ok(0);
+    };
     match builtins::find(name, shell.bash) {
         Some((run, _)) => shell.run_shifted(run, words, rest),
         None => {
@@ -250,7 +286,8 @@ pub fn hash(shell: &mut Shell, words: &[String]) -> Exec {
             }
             continue;
         }
-        let known = builtins::find(name, shell.bash).is_some() || shell.functions.contains_key(name);
+        let known =
+            builtins::find(name, shell.bash).is_some() || shell.functions.contains_key(name);
         if !known && shell.find_program(name).is_none() {
             shell.error(&format!("hash: {name}: not found"));
             status = 1;
@@ -269,7 +306,13 @@ pub fn enable(shell: &mut Shell, words: &[String]) -> Exec {
         let text: String = builtins::all(true)
             .into_iter()
             .filter(|n| shell.disabled_builtins.iter().any(|d| d == n) == disabled)
-            .map(|n| if disabled { format!("enable -n {n}\n") } else { format!("enable {n}\n") })
+            .map(|n| {
+                if disabled {
+                    format!("enable -n {n}\n")
+                } else {
+                    format!("enable {n}\n")
+                }
+            })
             .collect();
         return Ok(shell.print("enable", &text));
     }
@@ -291,12 +334,27 @@ pub fn enable(shell: &mut Shell, words: &[String]) -> Exec {
 pub fn caller(shell: &mut Shell, words: &[String]) -> Exec {
     let depth: Option<usize> = words.get(1).and_then(|w| w.parse().ok());
     let count = shell.frames.len();
-    let Some(frame) = count.checked_sub(1 + depth.unwrap_or(0)).and_then(|at| shell.frames.get(at)) else { return Ok(1) };
-    let outer = count.checked_sub(2 + depth.unwrap_or(0)).and_then(|at| shell.frames.get(at));
+    let Some(frame) = count
+        .checked_sub(1 + depth.unwrap_or(0))
+        .and_then(|at| shell.frames.get(at))
+    else {
+        return Ok(1);
+    };
+    let outer = count
+        .checked_sub(2 + depth.unwrap_or(0))
+        .and_then(|at| shell.frames.get(at));
     let file = outer.map_or_else(|| shell.script.to_string(), |f| f.file.to_string());
-    let file = if file.is_empty() { "NULL".to_owned() } else { file };
+    let file = if file.is_empty() {
+        "NULL".to_owned()
+    } else {
+        file
+    };
     let text = match depth {
-        Some(_) => format!("{} {} {file}\n", frame.line, outer.map_or("main", |f| f.name.as_str())),
+        Some(_) => format!(
+            "{} {} {file}\n",
+            frame.line,
+            outer.map_or("main", |f| f.name.as_str())
+        ),
         None => format!("{} {file}\n", frame.line),
     };
     Ok(shell.print("caller", &text))

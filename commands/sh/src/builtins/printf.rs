@@ -41,19 +41,32 @@ pub fn printf(shell: &mut Shell, words: &[String]) -> Exec {
     if shell.bash && rest.first().is_some_and(|w| w == "-v") && rest.len() > 1 {
         variable = Some(rest[1].clone());
         rest = &rest[2..];
-    } else if shell.bash && rest.first().is_some_and(|w| w.starts_with("-v") && w.len() > 2) {
+    } else if shell.bash
+        && rest
+            .first()
+            .is_some_and(|w| w.starts_with("-v") && w.len() > 2)
+    {
         variable = Some(rest[0][2..].to_owned());
         rest = &rest[1..];
     }
     if rest.first().is_some_and(|w| w == "--") {
         rest = &rest[1..];
-    } else if rest.first().is_some_and(|w| w.starts_with('-') && w.len() > 1 && shell.bash) {
+    } else if rest
+        .first()
+        .is_some_and(|w| w.starts_with('-') && w.len() > 1 && shell.bash)
+    {
         return Ok(shell.misuse(&format!("printf: {}: invalid option", rest[0])));
     }
     let Some((format, arguments)) = rest.split_first() else {
         return Ok(shell.misuse("printf: usage: printf format [arg ...]"));
     };
-    let mut output = Output { text: String::new(), arguments, used: 0, status: 0, ended: false };
+    let mut output = Output {
+        text: String::new(),
+        arguments,
+        used: 0,
+        status: 0,
+        ended: false,
+    };
     loop {
         let before = output.used;
         format_once(shell, format, &mut output);
@@ -86,7 +99,9 @@ fn format_once(shell: &mut Shell, format: &str, output: &mut Output<'_>) {
                 output.ended = true;
                 return;
             }
-            output.text.push_str(&unescape(&rest[..end], Style::Format).0);
+            output
+                .text
+                .push_str(&unescape(&rest[..end], Style::Format).0);
             rest = &rest[end..];
             continue;
         }
@@ -131,13 +146,19 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
     };
     let width = number(&mut rest, shell, output);
     spec.left |= width < 0;
-    spec.width = usize::try_from(width.unsigned_abs()).unwrap_or(0).min(MAX_WIDTH);
+    spec.width = usize::try_from(width.unsigned_abs())
+        .unwrap_or(0)
+        .min(MAX_WIDTH);
     if let Some(after) = rest.strip_prefix('.') {
         rest = after;
         let precision = number(&mut rest, shell, output);
         spec.precision = usize::try_from(precision).ok().map(|p| p.min(MAX_WIDTH));
     }
-    rest = rest.trim_start_matches(['l', 'h', 'j', 'z', 't', 'L', 'q']).get(..).filter(|_| !rest.starts_with('q')).unwrap_or(rest);
+    rest = rest
+        .trim_start_matches(['l', 'h', 'j', 'z', 't', 'L', 'q'])
+        .get(..)
+        .filter(|_| !rest.starts_with('q'))
+        .unwrap_or(rest);
     if shell.bash && rest.starts_with('(') {
         if let Some((format, after)) = rest[1..].split_once(")T") {
             let argument = output.next();
@@ -161,9 +182,15 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
     match kind {
         's' | 'b' | 'c' | 'q' | 'Q' => string_conversion(shell, kind, &spec, output),
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => integer_conversion(shell, kind, &spec, output),
-        'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A' => float_conversion(shell, kind, &spec, output),
+        'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A' => {
+            float_conversion(shell, kind, &spec, output)
+        }
         _ => {
-            let message = if shell.bash { format!("printf: `{kind}': invalid format character") } else { format!("printf: %{kind}: invalid directive") };
+            let message = if shell.bash {
+                format!("printf: `{kind}': invalid format character")
+            } else {
+                format!("printf: %{kind}: invalid directive")
+            };
             shell.error(&message);
             output.status = if shell.bash { 1 } else { 2 };
             output.ended = true;
@@ -210,7 +237,11 @@ fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
         let code = quoted.chars().next().map_or(0, |c| {
             let mut buffer = [0; 4];
             let bytes = text::encode(c.encode_utf8(&mut buffer)).into_owned();
-            if bytes.len() == 1 { u32::from(bytes[0]) } else { c as u32 }
+            if bytes.len() == 1 {
+                u32::from(bytes[0])
+            } else {
+                c as u32
+            }
         });
         return i64::from(code);
     }
@@ -221,12 +252,17 @@ fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
         Some(rest) => (true, rest),
         None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
     };
-    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(hex) => (16, hex),
         None if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
         None => (10, digits),
     };
-    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_digit(radix))
+        .unwrap_or(digits.len());
     if end < digits.len() || end == 0 {
         let message = match (shell.bash, end) {
             (true, _) => format!("printf: {argument}: invalid number"),
@@ -241,7 +277,9 @@ fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
         Ok(value) => value.cast_signed(),
         Err(_) if end == 0 => 0,
         Err(_) => {
-            shell.error(&format!("printf: {argument}: Numerical result out of range"));
+            shell.error(&format!(
+                "printf: {argument}: Numerical result out of range"
+            ));
             output.status = 1;
             if negative { i64::MIN } else { i64::MAX }
         }
@@ -262,9 +300,30 @@ fn integer_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut O
             (sign, value.unsigned_abs().to_string())
         }
         'u' => ("", value.cast_unsigned().to_string()),
-        'o' => (if spec.alternate && value != 0 { "0" } else { "" }, format!("{value:o}")),
-        'x' => (if spec.alternate && value != 0 { "0x" } else { "" }, format!("{value:x}")),
-        _ => (if spec.alternate && value != 0 { "0X" } else { "" }, format!("{value:X}")),
+        'o' => (
+            if spec.alternate && value != 0 {
+                "0"
+            } else {
+                ""
+            },
+            format!("{value:o}"),
+        ),
+        'x' => (
+            if spec.alternate && value != 0 {
+                "0x"
+            } else {
+                ""
+            },
+            format!("{value:x}"),
+        ),
+        _ => (
+            if spec.alternate && value != 0 {
+                "0X"
+            } else {
+                ""
+            },
+            format!("{value:X}"),
+        ),
     };
     let mut digits = match spec.precision {
         Some(0) if value == 0 => String::new(),
@@ -289,10 +348,16 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
         value
     } else {
         trimmed.parse::<f64>().unwrap_or_else(|_| {
-            let message = if shell.bash { "invalid number" } else { "expected numeric value" };
+            let message = if shell.bash {
+                "invalid number"
+            } else {
+                "expected numeric value"
+            };
             shell.error(&format!("printf: {argument}: {message}"));
             output.status = 1;
-            let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(0);
+            let end = trimmed
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(0);
             trimmed[..end].parse().unwrap_or(0.0)
         })
     };
@@ -324,18 +389,24 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
 fn exponent_form(value: f64, precision: usize) -> String {
     let text = format!("{value:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |d| ('-', d));
+    let (sign, digits) = exponent
+        .strip_prefix('-')
+        .map_or(('+', exponent), |d| ('-', d));
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
 fn general_form(value: f64, precision: usize, alternate: bool) -> String {
     let precision = precision.max(1);
     let scientific = format!("{:.*e}", precision - 1, value);
-    let exponent: i64 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    let exponent: i64 = scientific
+        .split_once('e')
+        .and_then(|(_, e)| e.parse().ok())
+        .unwrap_or(0);
     let text = if exponent < -4 || exponent >= i64::try_from(precision).unwrap_or(i64::MAX) {
         exponent_form(value, precision - 1)
     } else {
-        let digits = usize::try_from(i64::try_from(precision).unwrap_or(0) - 1 - exponent).unwrap_or(0);
+        let digits =
+            usize::try_from(i64::try_from(precision).unwrap_or(0) - 1 - exponent).unwrap_or(0);
         format!("{value:.digits$}")
     };
     if alternate || !text.contains('.') {
@@ -343,7 +414,10 @@ fn general_form(value: f64, precision: usize, alternate: bool) -> String {
     }
     match text.split_once('e') {
         Some((mantissa, exponent)) => {
-            format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+            format!(
+                "{}e{exponent}",
+                mantissa.trim_end_matches('0').trim_end_matches('.')
+            )
         }
         None => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
     }

@@ -37,7 +37,9 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
     };
     let mut at = 1;
     while let Some(word) = words.get(at) {
-        let Some(letters) = word.strip_prefix('-').filter(|l| !l.is_empty()) else { break };
+        let Some(letters) = word.strip_prefix('-').filter(|l| !l.is_empty()) else {
+            break;
+        };
         at += 1;
         if word == "--" {
             break;
@@ -49,7 +51,9 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
                 'r' => options.raw = true,
                 's' if shell.bash => options.silent = true,
                 'e' | 'E' if shell.bash => {}
-                'p' | 'd' | 'a' | 'n' | 'N' | 't' | 'u' | 'i' if shell.bash || letter == 'p' || letter == 'd' => {
+                'p' | 'd' | 'a' | 'n' | 'N' | 't' | 'u' | 'i'
+                    if shell.bash || letter == 'p' || letter == 'd' =>
+                {
                     let argument = if rest.is_empty() {
                         at += 1;
                         words.get(at - 1).cloned()
@@ -58,7 +62,9 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
                     };
                     rest = "";
                     let Some(argument) = argument else {
-                        return Err(shell.misuse(&format!("read: -{letter}: option requires an argument")));
+                        return Err(
+                            shell.misuse(&format!("read: -{letter}: option requires an argument"))
+                        );
                     };
                     match letter {
                         'p' => options.prompt = Some(argument),
@@ -74,7 +80,11 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
                     }
                 }
                 _ => {
-                    let message = if shell.bash { format!("read: -{letter}: invalid option") } else { format!("read: Illegal option -{letter}") };
+                    let message = if shell.bash {
+                        format!("read: -{letter}: invalid option")
+                    } else {
+                        format!("read: Illegal option -{letter}")
+                    };
                     return Err(shell.misuse(&message));
                 }
             }
@@ -98,11 +108,18 @@ enum End {
 }
 
 fn read_line(shell: &mut Shell, options: &Options) -> Line {
-    let deadline = options.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t.clamp(0.0, 1e9)));
+    let deadline = options
+        .timeout
+        .map(|t| Instant::now() + Duration::from_secs_f64(t.clamp(0.0, 1e9)));
     let mut bytes = Vec::new();
     let mut escaped = false;
     let ended = loop {
-        if options.count.is_some_and(|n| text::decode(&bytes.iter().map(|(b, _)| *b).collect::<Vec<u8>>()).chars().count() >= n) {
+        if options.count.is_some_and(|n| {
+            text::decode(&bytes.iter().map(|(b, _)| *b).collect::<Vec<u8>>())
+                .chars()
+                .count()
+                >= n
+        }) {
             break End::Delimiter;
         }
         if deadline.is_some_and(|d| !wait_readable(options.fd, d)) {
@@ -124,7 +141,11 @@ fn read_line(shell: &mut Shell, options: &Options) -> Line {
             }
             Err(error) => {
                 if shell.bash {
-                    shell.error(&format!("read: read error: {}: {}", options.fd, sys::errno::message(&error)));
+                    shell.error(&format!(
+                        "read: read error: {}: {}",
+                        options.fd,
+                        sys::errno::message(&error)
+                    ));
                 }
                 break End::Eof;
             }
@@ -150,7 +171,11 @@ fn read_line(shell: &mut Shell, options: &Options) -> Line {
 fn wait_readable(fd: i32, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-    let mut poll = PollFd { fd, events: 1, revents: 0 };
+    let mut poll = PollFd {
+        fd,
+        events: 1,
+        revents: 0,
+    };
     // SAFETY: one descriptor in the C library's layout.
     unsafe { poll_c(&raw mut poll, 1, ms) > 0 }
 }
@@ -188,10 +213,21 @@ pub fn read(shell: &mut Shell, words: &[String]) -> Exec {
         Err(status) => return Ok(status),
     };
     let mut names = words[at..].to_vec();
-    if let Some(bad) = names.iter().find(|n| !text::is_name(super::variables::base_name(n))) {
-        let message = if shell.bash { format!("read: `{bad}': not a valid identifier") } else { format!("read: {bad}: bad variable name") };
+    if let Some(bad) = names
+        .iter()
+        .find(|n| !text::is_name(super::variables::base_name(n)))
+    {
+        let message = if shell.bash {
+            format!("read: `{bad}': not a valid identifier")
+        } else {
+            format!("read: {bad}: bad variable name")
+        };
         shell.error(&message);
-        return if shell.bash { Ok(1) } else { Err(Flow::Abort(2)) };
+        return if shell.bash {
+            Ok(1)
+        } else {
+            Err(Flow::Abort(2))
+        };
     }
     if names.is_empty() && !shell.bash && options.array.is_none() {
         return Ok(shell.misuse("read: arg count"));
@@ -203,8 +239,13 @@ pub fn read(shell: &mut Shell, words: &[String]) -> Exec {
     if options.timeout == Some(0.0) {
         return Ok(i32::from(!wait_readable(options.fd, Instant::now())));
     }
-    let quiet = terminal && (options.silent || options.count.is_some() || options.delimiter != b'\n');
-    let before = if quiet { sys::tty::getattr(options.fd).ok() } else { None };
+    let quiet =
+        terminal && (options.silent || options.count.is_some() || options.delimiter != b'\n');
+    let before = if quiet {
+        sys::tty::getattr(options.fd).ok()
+    } else {
+        None
+    };
     if let Some(mut settings) = before {
         if options.silent {
             settings.lflag &= !ECHO;

@@ -7,8 +7,22 @@ use crate::variables::Value;
 
 /// The options dash lists, in its order.
 const DASH_ORDER: [&str; 16] = [
-    "errexit", "noglob", "ignoreeof", "interactive", "monitor", "noexec", "stdin", "xtrace", "verbose", "vi",
-    "emacs", "noclobber", "allexport", "notify", "nounset", "nolog",
+    "errexit",
+    "noglob",
+    "ignoreeof",
+    "interactive",
+    "monitor",
+    "noexec",
+    "stdin",
+    "xtrace",
+    "verbose",
+    "vi",
+    "emacs",
+    "noclobber",
+    "allexport",
+    "notify",
+    "nounset",
+    "nolog",
 ];
 
 pub fn set(shell: &mut Shell, words: &[String]) -> Exec {
@@ -21,7 +35,7 @@ pub fn set(shell: &mut Shell, words: &[String]) -> Exec {
             shell.positional = words[at + 1..].to_vec();
             return Ok(0);
         }
-        if word == "-" && shell.bash || word == "-" {
+        if word == "-" {
             shell.options.xtrace = false;
             shell.options.verbose = false;
             if at + 1 < words.len() {
@@ -29,21 +43,41 @@ pub fn set(shell: &mut Shell, words: &[String]) -> Exec {
             }
             return Ok(0);
         }
-        let Some(on) = word.strip_prefix('-').map(|_| true).or_else(|| word.strip_prefix('+').map(|_| false)) else { break };
+        let Some(on) = word
+            .strip_prefix('-')
+            .map(|_| true)
+            .or_else(|| word.strip_prefix('+').map(|_| false))
+        else {
+            break;
+        };
         for letter in word[1..].chars() {
             if letter == 'o' {
-                let Some(name) = words.get(at + 1) else { return list_options(shell, on) };
+                let Some(name) = words.get(at + 1) else {
+                    return list_options(shell, on);
+                };
                 at += 1;
                 if !set_named(shell, name, on) {
-                    let message = if shell.bash { format!("set: {name}: invalid option name") } else { format!("set: Illegal option {}o {name}", &word[..1]) };
+                    let message = if shell.bash {
+                        format!("set: {name}: invalid option name")
+                    } else {
+                        format!("set: Illegal option {}o {name}", &word[..1])
+                    };
                     return shell.misuse_special(&message);
                 }
                 continue;
             }
-            match shell.options.by_letter(letter).filter(|_| letter != 'i' && letter != 's') {
+            match shell
+                .options
+                .by_letter(letter)
+                .filter(|_| letter != 'i' && letter != 's')
+            {
                 Some(option) => *option = on,
                 None => {
-                    let message = if shell.bash { format!("set: {word}: invalid option") } else { format!("set: Illegal option -{letter}") };
+                    let message = if shell.bash {
+                        format!("set: {word}: invalid option")
+                    } else {
+                        format!("set: Illegal option -{letter}")
+                    };
                     return shell.misuse_special(&message);
                 }
             }
@@ -104,7 +138,10 @@ fn list_options(shell: &mut Shell, table: bool) -> Exec {
         if table {
             let width = if shell.bash { 15 } else { 16 };
             let tab = if shell.bash { "\t" } else { "" };
-            out.push_str(&format!("{name:width$}{tab}{}\n", if on { "on" } else { "off" }));
+            out.push_str(&format!(
+                "{name:width$}{tab}{}\n",
+                if on { "on" } else { "off" }
+            ));
         } else {
             out.push_str(&format!("set {}o {name}\n", if on { '-' } else { '+' }));
         }
@@ -117,8 +154,12 @@ fn list_variables(shell: &mut Shell) -> Exec {
     for (name, variable) in shell.vars.iter() {
         match &variable.value {
             Value::Unset => {}
-            Value::Scalar(text) if shell.bash => out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text))),
-            Value::Scalar(text) => out.push_str(&format!("{name}={}\n", escape::single_quote(text))),
+            Value::Scalar(text) if shell.bash => {
+                out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text)))
+            }
+            Value::Scalar(text) => {
+                out.push_str(&format!("{name}={}\n", escape::single_quote(text)))
+            }
             _ => {
                 let declaration = variable.declaration(name);
                 let start = declaration.find(name.as_str()).unwrap_or(0);
@@ -142,7 +183,10 @@ pub fn shopt(shell: &mut Shell, words: &[String]) -> Exec {
         Err(message) => return Ok(shell.misuse(&message)),
     };
     let names = names.to_vec();
-    let change = letters.chars().find(|c| *c == 's' || *c == 'u').map(|c| c == 's');
+    let change = letters
+        .chars()
+        .find(|c| *c == 's' || *c == 'u')
+        .map(|c| c == 's');
     let mut status = 0;
     let mut out = String::new();
     let mut options = shell.options.clone();
@@ -152,12 +196,19 @@ pub fn shopt(shell: &mut Shell, words: &[String]) -> Exec {
         } else {
             SHOPT.iter().map(|(n, f)| (*n, *f(&mut options))).collect()
         };
-        all.into_iter().filter(|(_, on)| change.is_none_or(|c| c == *on)).map(|(n, _)| n.to_owned()).collect()
+        all.into_iter()
+            .filter(|(_, on)| change.is_none_or(|c| c == *on))
+            .map(|(n, _)| n.to_owned())
+            .collect()
     } else {
         names.clone()
     };
     for name in listed {
-        let option = if letters.contains('o') { shell.options.by_name(&name) } else { shell.options.by_shopt(&name) };
+        let option = if letters.contains('o') {
+            shell.options.by_name(&name)
+        } else {
+            shell.options.by_shopt(&name)
+        };
         let Some(option) = option else {
             shell.error(&format!("shopt: {name}: invalid shell option name"));
             status = 1;

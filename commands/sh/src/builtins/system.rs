@@ -14,7 +14,11 @@ pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
     let old = sys::process::umask(0);
     let Some(text) = operand else {
         let _ = sys::process::umask(old);
-        let text = if symbolic { symbolic_mask(old) } else { format!("{old:04o}") };
+        let text = if symbolic {
+            symbolic_mask(old)
+        } else {
+            format!("{old:04o}")
+        };
         let text = if print { format!("umask {text}") } else { text };
         return Ok(shell.print("umask", &format!("{text}\n")));
     };
@@ -40,7 +44,11 @@ pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
 fn symbolic_mask(mask: u32) -> String {
     let part = |shift: u32| {
         let bits = !(mask >> shift) & 7;
-        [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(b, _)| bits & b != 0).map(|(_, c)| *c).collect::<String>()
+        [(4, 'r'), (2, 'w'), (1, 'x')]
+            .iter()
+            .filter(|(b, _)| bits & b != 0)
+            .map(|(_, c)| *c)
+            .collect::<String>()
     };
     format!("u={},g={},o={}", part(6), part(3), part(0))
 }
@@ -94,23 +102,93 @@ fn parse_symbolic(text: &str, old: u32) -> Option<u32> {
 
 /// Letter, resource, unit in bytes, name in bash's list, name in dash's.
 const LIMITS: [(char, i32, u64, &str, &str); 11] = [
-    ('c', 4, 512, "core file size              (blocks, -c)", "coredump(blocks)    "),
-    ('d', 2, 1024, "data seg size               (kbytes, -d)", "data(kbytes)        "),
-    ('e', 13, 1, "scheduling priority                 (-e)", "nice                "),
-    ('f', 1, 512, "file size                   (blocks, -f)", "file(blocks)        "),
-    ('l', 8, 1024, "max locked memory           (kbytes, -l)", "locked memory(kbytes)"),
-    ('m', 5, 1024, "max memory size             (kbytes, -m)", "memory(kbytes)      "),
-    ('n', 7, 1, "open files                          (-n)", "nofiles             "),
-    ('s', 3, 1024, "stack size                  (kbytes, -s)", "stack(kbytes)       "),
-    ('t', 0, 1, "cpu time                   (seconds, -t)", "time(seconds)       "),
-    ('u', 6, 1, "max user processes                  (-u)", "process             "),
-    ('v', 9, 1024, "virtual memory              (kbytes, -v)", "vmemory(kbytes)     "),
+    (
+        'c',
+        4,
+        512,
+        "core file size              (blocks, -c)",
+        "coredump(blocks)    ",
+    ),
+    (
+        'd',
+        2,
+        1024,
+        "data seg size               (kbytes, -d)",
+        "data(kbytes)        ",
+    ),
+    (
+        'e',
+        13,
+        1,
+        "scheduling priority                 (-e)",
+        "nice                ",
+    ),
+    (
+        'f',
+        1,
+        512,
+        "file size                   (blocks, -f)",
+        "file(blocks)        ",
+    ),
+    (
+        'l',
+        8,
+        1024,
+        "max locked memory           (kbytes, -l)",
+        "locked memory(kbytes)",
+    ),
+    (
+        'm',
+        5,
+        1024,
+        "max memory size             (kbytes, -m)",
+        "memory(kbytes)      ",
+    ),
+    (
+        'n',
+        7,
+        1,
+        "open files                          (-n)",
+        "nofiles             ",
+    ),
+    (
+        's',
+        3,
+        1024,
+        "stack size                  (kbytes, -s)",
+        "stack(kbytes)       ",
+    ),
+    (
+        't',
+        0,
+        1,
+        "cpu time                   (seconds, -t)",
+        "time(seconds)       ",
+    ),
+    (
+        'u',
+        6,
+        1,
+        "max user processes                  (-u)",
+        "process             ",
+    ),
+    (
+        'v',
+        9,
+        1024,
+        "virtual memory              (kbytes, -v)",
+        "vmemory(kbytes)     ",
+    ),
 ];
 
 pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
     let (mut hard, mut soft, mut all, mut which) = (false, false, false, 'f');
     let mut at = 1;
-    while let Some(letters) = words.get(at).and_then(|w| w.strip_prefix('-')).filter(|l| !l.is_empty()) {
+    while let Some(letters) = words
+        .get(at)
+        .and_then(|w| w.strip_prefix('-'))
+        .filter(|l| !l.is_empty())
+    {
         for letter in letters.chars() {
             match letter {
                 'H' => hard = true,
@@ -118,25 +196,48 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
                 'a' => all = true,
                 letter if LIMITS.iter().any(|(l, ..)| *l == letter) => which = letter,
                 letter => {
-                    let message = if shell.bash { format!("ulimit: -{letter}: invalid option") } else { format!("ulimit: Illegal option -{letter}") };
+                    let message = if shell.bash {
+                        format!("ulimit: -{letter}: invalid option")
+                    } else {
+                        format!("ulimit: Illegal option -{letter}")
+                    };
                     return Ok(shell.misuse(&message));
                 }
             }
         }
         at += 1;
     }
-    let unit = |unit: u64| if shell.bash && unit == 512 { 1024 } else { unit };
-    let show = |value: u64, unit: u64| if value == RLIM_INFINITY { "unlimited".to_owned() } else { (value / unit).to_string() };
+    let unit = |unit: u64| {
+        if shell.bash && unit == 512 {
+            1024
+        } else {
+            unit
+        }
+    };
+    let show = |value: u64, unit: u64| {
+        if value == RLIM_INFINITY {
+            "unlimited".to_owned()
+        } else {
+            (value / unit).to_string()
+        }
+    };
     if all {
         let mut out = String::new();
         for (_, resource, size, bash, dash) in LIMITS {
-            let Ok(limit) = sys::process::getrlimit(resource) else { continue };
+            let Ok(limit) = sys::process::getrlimit(resource) else {
+                continue;
+            };
             let value = show(if hard { limit.hard } else { limit.soft }, unit(size));
-            out.push_str(&format!("{} {value}\n", if shell.bash { bash } else { dash }));
+            out.push_str(&format!(
+                "{} {value}\n",
+                if shell.bash { bash } else { dash }
+            ));
         }
         return Ok(shell.print("ulimit", &out));
     }
-    let Some((_, resource, size, ..)) = LIMITS.into_iter().find(|(l, ..)| *l == which) else { return Ok(2) };
+    let Some((_, resource, size, ..)) = LIMITS.into_iter().find(|(l, ..)| *l == which) else {
+        return Ok(2);
+    };
     let limit = match sys::process::getrlimit(resource) {
         Ok(limit) => limit,
         Err(error) => {
@@ -152,7 +253,10 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
         "unlimited" => Some(RLIM_INFINITY),
         "hard" => Some(limit.hard),
         "soft" => Some(limit.soft),
-        number => number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit(size))),
+        number => number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(unit(size))),
     };
     let Some(value) = value else {
         return Ok(if shell.bash {
@@ -163,11 +267,17 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
         });
     };
     let both = !hard && !soft;
-    let new = Rlimit { soft: if soft || both { value } else { limit.soft }, hard: if hard || both { value } else { limit.hard } };
+    let new = Rlimit {
+        soft: if soft || both { value } else { limit.soft },
+        hard: if hard || both { value } else { limit.hard },
+    };
     match sys::process::setrlimit(resource, new) {
         Ok(()) => Ok(0),
         Err(error) => {
-            shell.error(&format!("ulimit: error setting limit: {}", sys::errno::message(&error)));
+            shell.error(&format!(
+                "ulimit: error setting limit: {}",
+                sys::errno::message(&error)
+            ));
             Ok(if shell.bash { 1 } else { 2 })
         }
     }
@@ -175,7 +285,19 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
 
 pub fn times(shell: &mut Shell, _: &[String]) -> Exec {
     let times = sys::process::times().unwrap_or_default();
-    let show = |d: Duration| format!("{}m{}.{:0width$}s", d.as_secs() / 60, d.as_secs() % 60, if shell.bash { d.subsec_millis() } else { d.subsec_micros() }, width = if shell.bash { 3 } else { 6 });
+    let show = |d: Duration| {
+        format!(
+            "{}m{}.{:0width$}s",
+            d.as_secs() / 60,
+            d.as_secs() % 60,
+            if shell.bash {
+                d.subsec_millis()
+            } else {
+                d.subsec_micros()
+            },
+            width = if shell.bash { 3 } else { 6 }
+        )
+    };
     let text = format!(
         "{} {}\n{} {}\n",
         show(times.user),
@@ -187,7 +309,9 @@ pub fn times(shell: &mut Shell, _: &[String]) -> Exec {
 }
 
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(0)
 }
 
@@ -200,14 +324,36 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+    (
+        yoe + era * 400 + i64::from(month <= 2),
+        month,
+        doy - (153 * mp + 2) / 5 + 1,
+    )
 }
 
 /// `strftime(3)` in UTC.
 pub fn strftime(format: &str, seconds: i64) -> String {
-    const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    const DAYS: [&str; 7] = [
+        "Sunday",
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+    ];
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let days = seconds.div_euclid(86_400);
@@ -217,7 +363,12 @@ pub fn strftime(format: &str, seconds: i64) -> String {
     let weekday = usize::try_from((days + 4).rem_euclid(7)).unwrap_or(0);
     let month_name = MONTHS[usize::try_from(month - 1).unwrap_or(0).min(11)];
     let mut out = String::new();
-    let mut chars = if format.is_empty() { "%H:%M:%S" } else { format }.chars();
+    let mut chars = if format.is_empty() {
+        "%H:%M:%S"
+    } else {
+        format
+    }
+    .chars();
     while let Some(c) = chars.next() {
         if c != '%' {
             out.push(c);
@@ -243,7 +394,11 @@ pub fn strftime(format: &str, seconds: i64) -> String {
             Some('A') => out.push_str(DAYS[weekday]),
             Some('b' | 'h') => out.push_str(&month_name[..3]),
             Some('B') => out.push_str(month_name),
-            Some('c') => out.push_str(&format!("{} {} {day:2} {hour:02}:{minute:02}:{sec:02} {year}", &DAYS[weekday][..3], &month_name[..3])),
+            Some('c') => out.push_str(&format!(
+                "{} {} {day:2} {hour:02}:{minute:02}:{sec:02} {year}",
+                &DAYS[weekday][..3],
+                &month_name[..3]
+            )),
             Some('u') => out.push_str(&(if weekday == 0 { 7 } else { weekday }).to_string()),
             Some('w') => out.push_str(&weekday.to_string()),
             Some('Z') => out.push_str("UTC"),

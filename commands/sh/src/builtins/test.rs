@@ -41,7 +41,10 @@ pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
         "-t" => operand.trim().parse().is_ok_and(sys::tty::isatty),
         "-o" if shell.bash => shell.options.clone().by_name(operand).is_some_and(|o| *o),
         "-v" if shell.bash => is_set(shell, operand),
-        "-R" if shell.bash => shell.vars.find(operand).is_some_and(|v| v.attributes.nameref),
+        "-R" if shell.bash => shell
+            .vars
+            .find(operand)
+            .is_some_and(|v| v.attributes.nameref),
         _ => return None,
     })
 }
@@ -72,7 +75,10 @@ pub fn compare(operator: &str, a: i64, b: i64) -> bool {
 }
 
 pub fn compare_files(operator: &str, a: &str, b: &str) -> bool {
-    let (a, b) = (sys::path::stat(text::path(a)).ok(), sys::path::stat(text::path(b)).ok());
+    let (a, b) = (
+        sys::path::stat(text::path(a)).ok(),
+        sys::path::stat(text::path(b)).ok(),
+    );
     match (operator, a, b) {
         ("-ef", Some(a), Some(b)) => a.same_file(&b),
         ("-nt", Some(a), Some(b)) => a.mtime > b.mtime,
@@ -97,17 +103,30 @@ pub fn test(shell: &mut Shell, words: &[String]) -> Exec {
     if name == "[" {
         match words.split_last() {
             Some((last, rest)) if last == "]" => words = rest,
-            _ => return Ok(shell.misuse(if shell.bash { "[: missing `]'" } else { "[: missing ]" })),
+            _ => {
+                return Ok(shell.misuse(if shell.bash {
+                    "[: missing `]'"
+                } else {
+                    "[: missing ]"
+                }));
+            }
         }
     }
-    let mut test = Test { shell, words, at: 0, depth: 0 };
+    let mut test = Test {
+        shell,
+        words,
+        at: 0,
+        depth: 0,
+    };
     match test.run() {
         Ok(value) => Ok(i32::from(!value)),
         Err(message) => Ok(shell.misuse(&format!("{name}: {message}"))),
     }
 }
 
-const BINARY: [&str; 14] = ["=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"];
+const BINARY: [&str; 14] = [
+    "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef",
+];
 
 impl Test<'_> {
     /// Decides by the number of arguments, as POSIX says.
@@ -128,13 +147,21 @@ impl Test<'_> {
             [open, one, close] if open == "(" && close == ")" => Ok(!one.is_empty()),
             [open, op, operand, close] if open == "(" && close == ")" => {
                 let (op, operand) = (op.clone(), operand.clone());
-                if op == "!" { Ok(operand.is_empty()) } else { self.unary(&op, &operand) }
+                if op == "!" {
+                    Ok(operand.is_empty())
+                } else {
+                    self.unary(&op, &operand)
+                }
             }
             _ => {
                 let value = self.or()?;
                 match self.words.get(self.at) {
                     None => Ok(value),
-                    Some(word) if self.shell.bash => Err(if self.words.len() > 3 { "too many arguments".to_owned() } else { format!("{word}: binary operator expected") }),
+                    Some(word) if self.shell.bash => Err(if self.words.len() > 3 {
+                        "too many arguments".to_owned()
+                    } else {
+                        format!("{word}: binary operator expected")
+                    }),
                     Some(word) => Err(format!("{word}: unexpected operator")),
                 }
             }
@@ -227,9 +254,17 @@ impl Test<'_> {
 
     fn number(&self, text: &str) -> Result<i64, String> {
         let trimmed = text.trim();
-        trimmed.strip_prefix('+').unwrap_or(trimmed).parse().map_err(|_| {
-            if self.shell.bash { format!("{text}: integer expression expected") } else { format!("Illegal number: {text}") }
-        })
+        trimmed
+            .strip_prefix('+')
+            .unwrap_or(trimmed)
+            .parse()
+            .map_err(|_| {
+                if self.shell.bash {
+                    format!("{text}: integer expression expected")
+                } else {
+                    format!("Illegal number: {text}")
+                }
+            })
     }
 }
 

@@ -14,7 +14,9 @@ enum Condition {
 
 fn condition(shell: &Shell, word: &str) -> Option<Condition> {
     if let Ok(n) = word.parse::<i32>() {
-        return (0..=sys::signal::MAX).contains(&n).then_some(Condition::Signal(n));
+        return (0..=sys::signal::MAX)
+            .contains(&n)
+            .then_some(Condition::Signal(n));
     }
     let upper = word.to_ascii_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -26,12 +28,27 @@ fn condition(shell: &Shell, word: &str) -> Option<Condition> {
 
 fn condition_name(shell: &Shell, signal: i32) -> String {
     let name = sys::signal::name(signal).unwrap_or_else(|| signal.to_string());
-    if shell.bash && signal != 0 && !shell.options.posix { format!("SIG{name}") } else { name }
+    if shell.bash && signal != 0 && !shell.options.posix {
+        format!("SIG{name}")
+    } else {
+        name
+    }
 }
 
 fn list(shell: &mut Shell, only: &[String]) -> Exec {
-    let quote = |shell: &Shell, text: &str| if shell.bash { escape::bash_single_quote(text) } else { escape::single_quote(text) };
-    let actions = shell.traps.inherited.as_ref().unwrap_or(&shell.traps.actions).clone();
+    let quote = |shell: &Shell, text: &str| {
+        if shell.bash {
+            escape::bash_single_quote(text)
+        } else {
+            escape::single_quote(text)
+        }
+    };
+    let actions = shell
+        .traps
+        .inherited
+        .as_ref()
+        .unwrap_or(&shell.traps.actions)
+        .clone();
     let wanted: Vec<String> = only
         .iter()
         .filter_map(|w| condition(shell, w))
@@ -60,18 +77,28 @@ pub fn trap(shell: &mut Shell, words: &[String]) -> Exec {
     match rest.first().map(String::as_str) {
         Some("-l") => {
             let names: Vec<String> = (1..=31).filter_map(sys::signal::name).collect();
-            let text: String = names.iter().enumerate().map(|(i, n)| format!("{:2}) SIG{n}\n", i + 1)).collect();
+            let text: String = names
+                .iter()
+                .enumerate()
+                .map(|(i, n)| format!("{:2}) SIG{n}\n", i + 1))
+                .collect();
             return Ok(shell.print("trap", &text));
         }
         Some("-p") => return list(shell, &rest[1..]),
         Some("--") => rest = &rest[1..],
         _ => {}
     }
-    let Some((action, conditions)) = rest.split_first() else { return list(shell, &[]) };
+    let Some((action, conditions)) = rest.split_first() else {
+        return list(shell, &[]);
+    };
     // A number first, or a single condition, resets.
     let numeric = action.bytes().all(|b| b.is_ascii_digit()) && !action.is_empty();
     let reset_all = numeric || conditions.is_empty() && condition(shell, action).is_some();
-    let (action, conditions) = if reset_all { (None, rest) } else { (Some(action.clone()).filter(|a| a != "-"), conditions) };
+    let (action, conditions) = if reset_all {
+        (None, rest)
+    } else {
+        (Some(action.clone()).filter(|a| a != "-"), conditions)
+    };
     if conditions.is_empty() {
         if shell.bash {
             return shell.misuse_special("trap: usage: trap [-lp] [[arg] signal_spec ...]");
@@ -93,7 +120,11 @@ pub fn trap(shell: &mut Shell, words: &[String]) -> Exec {
                 }
             },
             None => {
-                let message = if shell.bash { format!("trap: {word}: invalid signal specification") } else { format!("trap: {word}: bad trap") };
+                let message = if shell.bash {
+                    format!("trap: {word}: invalid signal specification")
+                } else {
+                    format!("trap: {word}: bad trap")
+                };
                 shell.error(&message);
                 status = 1;
             }

@@ -40,7 +40,12 @@ impl Shell {
 }
 
 /// `export` and `readonly` list and set alike.
-fn mark(shell: &mut Shell, words: &[String], apply: fn(&mut Variable), has: fn(&Variable) -> bool) -> Exec {
+fn mark(
+    shell: &mut Shell,
+    words: &[String],
+    apply: fn(&mut Variable),
+    has: fn(&Variable) -> bool,
+) -> Exec {
     let name = words[0].clone();
     let allowed = if shell.bash { "pfnaA" } else { "p" };
     let (letters, rest) = match shell.letters(words, allowed) {
@@ -88,7 +93,10 @@ fn list(shell: &mut Shell, builtin: &str, has: fn(&Variable) -> bool) -> Exec {
             out.push_str(&format!("{}\n", variable.declaration(name)));
         } else {
             match variable.scalar() {
-                Some(value) => out.push_str(&format!("{builtin} {name}={}\n", escape::single_quote(value))),
+                Some(value) => out.push_str(&format!(
+                    "{builtin} {name}={}\n",
+                    escape::single_quote(value)
+                )),
                 None => out.push_str(&format!("{builtin} {name}\n")),
             }
         }
@@ -97,11 +105,21 @@ fn list(shell: &mut Shell, builtin: &str, has: fn(&Variable) -> bool) -> Exec {
 }
 
 pub fn export(shell: &mut Shell, words: &[String]) -> Exec {
-    mark(shell, words, |v| v.attributes.export = true, |v| v.attributes.export)
+    mark(
+        shell,
+        words,
+        |v| v.attributes.export = true,
+        |v| v.attributes.export,
+    )
 }
 
 pub fn readonly(shell: &mut Shell, words: &[String]) -> Exec {
-    mark(shell, words, |v| v.attributes.readonly = true, |v| v.attributes.readonly)
+    mark(
+        shell,
+        words,
+        |v| v.attributes.readonly = true,
+        |v| v.attributes.readonly,
+    )
 }
 
 pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
@@ -115,7 +133,10 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             shell.functions.remove(&word);
             continue;
         }
-        if let Some((base, index)) = word.split_once('[').filter(|_| shell.bash && word.ends_with(']')) {
+        if let Some((base, index)) = word
+            .split_once('[')
+            .filter(|_| shell.bash && word.ends_with(']'))
+        {
             unset_element(shell, base, &index[..index.len() - 1])?;
             continue;
         }
@@ -123,8 +144,16 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             status = shell.bad_name("unset", &word)?;
             continue;
         }
-        let name = if letters.contains('n') { word.clone() } else { shell.resolve(&word) };
-        if shell.vars.find(&name).is_some_and(|v| v.attributes.readonly) {
+        let name = if letters.contains('n') {
+            word.clone()
+        } else {
+            shell.resolve(&word)
+        };
+        if shell
+            .vars
+            .find(&name)
+            .is_some_and(|v| v.attributes.readonly)
+        {
             if shell.bash {
                 shell.error(&format!("unset: {name}: cannot unset: readonly variable"));
                 status = 1;
@@ -133,7 +162,11 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             shell.error(&format!("unset: {name}: is read only"));
             return Err(Flow::Abort(2));
         }
-        if shell.vars.find(&name).is_none() && shell.bash && !letters.contains('v') && shell.functions.remove(&word).is_some() {
+        if shell.vars.find(&name).is_none()
+            && shell.bash
+            && !letters.contains('v')
+            && shell.functions.remove(&word).is_some()
+        {
             continue;
         }
         if shell.vars.is_local(&name) {

@@ -61,12 +61,22 @@ impl Shell {
         match &assign.value {
             AssignValue::Array(elements) => {
                 let items = self.expand_elements(elements)?;
-                self.store_array(name, ArrayValue { append: assign.append, items })?;
+                self.store_array(
+                    name,
+                    ArrayValue {
+                        append: assign.append,
+                        items,
+                    },
+                )?;
                 Ok(format!("{name}=()"))
             }
             AssignValue::Scalar(word) => {
                 let text = self.expand_assignment(word)?;
-                let shown = if self.options.xtrace { self.quoted_for_trace(&text) } else { String::new() };
+                let shown = if self.options.xtrace {
+                    self.quoted_for_trace(&text)
+                } else {
+                    String::new()
+                };
                 match &assign.index {
                     Some(index) => {
                         let index = self.expand_single(index)?;
@@ -102,12 +112,18 @@ impl Shell {
     fn appended(&mut self, name: &str, old: &str, text: &str) -> Result<String, Flow> {
         let name = self.resolve(name);
         if self.vars.find(&name).is_some_and(|v| v.attributes.integer) {
-            return Ok(self.arithmetic(old)?.wrapping_add(self.arithmetic(text)?).to_string());
+            return Ok(self
+                .arithmetic(old)?
+                .wrapping_add(self.arithmetic(text)?)
+                .to_string());
         }
         Ok(format!("{old}{text}"))
     }
 
-    pub fn expand_elements(&mut self, elements: &[Element]) -> Result<Vec<(Option<String>, bool, String)>, Flow> {
+    pub fn expand_elements(
+        &mut self,
+        elements: &[Element],
+    ) -> Result<Vec<(Option<String>, bool, String)>, Flow> {
         let mut items = Vec::new();
         for element in elements {
             match &element.index {
@@ -148,8 +164,16 @@ impl Shell {
                     return self.fatal(&format!("[{key}]: bad array subscript"));
                 }
             }
-            let text = if integer { self.arithmetic(&text)?.to_string() } else { text };
-            let text = if append { format!("{}{text}", map.get(&next).map_or("", String::as_str)) } else { text };
+            let text = if integer {
+                self.arithmetic(&text)?.to_string()
+            } else {
+                text
+            };
+            let text = if append {
+                format!("{}{text}", map.get(&next).map_or("", String::as_str))
+            } else {
+                text
+            };
             let text = self.vars.find(&name).map_or(text.clone(), |v| v.fit(text));
             map.insert(next, text);
             next += 1;
@@ -170,7 +194,11 @@ impl Shell {
                 // Keys and values in turn.
                 None => (text, items.next().map(|(_, _, v)| v).unwrap_or_default()),
             };
-            let text = if append { format!("{}{text}", map.get(&key).map_or("", String::as_str)) } else { text };
+            let text = if append {
+                format!("{}{text}", map.get(&key).map_or("", String::as_str))
+            } else {
+                text
+            };
             map.insert(key, text);
         }
         self.vars.entry(name).value = Value::Assoc(map);
@@ -186,7 +214,10 @@ impl Shell {
         self.options.xtrace = true;
         if self.bash && self.subshell > 0 {
             if let Some(first) = prompt.chars().next() {
-                prompt = format!("{}{prompt}", String::from(first).repeat(usize::try_from(self.subshell).unwrap_or(0).min(20)));
+                prompt = format!(
+                    "{}{prompt}",
+                    String::from(first).repeat(usize::try_from(self.subshell).unwrap_or(0).min(20))
+                );
             }
         }
         self.print_error_raw(&format!("{prompt}{text}\n"));
@@ -206,7 +237,13 @@ impl Shell {
         }
         let quoted: Vec<String> = words
             .iter()
-            .map(|w| if w.is_empty() && self.bash { "''".to_owned() } else { self.quoted_for_trace(w) })
+            .map(|w| {
+                if w.is_empty() && self.bash {
+                    "''".to_owned()
+                } else {
+                    self.quoted_for_trace(w)
+                }
+            })
             .collect();
         self.trace(&quoted.join(" "));
     }

@@ -13,9 +13,17 @@ impl Shell {
             Compound::Subshell(list) => self.run_subshell(list, tail),
             Compound::For { name, words, body } => self.run_for(name, words.as_deref(), body),
             Compound::Select { name, words, body } => self.run_select(name, words.as_deref(), body),
-            Compound::ArithFor { init, test, step, body } => self.run_arith_for(init, test, step, body),
+            Compound::ArithFor {
+                init,
+                test,
+                step,
+                body,
+            } => self.run_arith_for(init, test, step, body),
             Compound::Case { subject, arms } => self.run_case(subject, arms, tail),
-            Compound::If { branches, otherwise } => self.run_if(branches, otherwise.as_ref(), tail),
+            Compound::If {
+                branches,
+                otherwise,
+            } => self.run_if(branches, otherwise.as_ref(), tail),
             Compound::While { until, test, body } => self.run_while(*until, test, body),
             Compound::Arith(word) => {
                 self.trace_compound("((", word, "))")?;
@@ -34,7 +42,13 @@ impl Shell {
     fn trace_compound(&mut self, open: &str, word: &Word, close: &str) -> Result<(), Flow> {
         self.run_pseudo_trap("DEBUG")?;
         if self.options.xtrace {
-            let text = crate::expand::join(self.pieces(&word.parts, crate::expand::Context { quoted: true, ..crate::expand::Context::SINGLE })?);
+            let text = crate::expand::join(self.pieces(
+                &word.parts,
+                crate::expand::Context {
+                    quoted: true,
+                    ..crate::expand::Context::SINGLE
+                },
+            )?);
             self.trace(&format!("{open} {} {close}", text.trim()));
         }
         Ok(())
@@ -55,7 +69,10 @@ impl Shell {
     }
 
     /// Forks a copy that runs `child` in the foreground.
-    pub(super) fn fork_here(&mut self, child: impl FnOnce(&mut Self) -> i32) -> Result<sys::Pid, Flow> {
+    pub(super) fn fork_here(
+        &mut self,
+        child: impl FnOnce(&mut Self) -> i32,
+    ) -> Result<sys::Pid, Flow> {
         let foreground = self.options.monitor;
         let forked = sys::process::fork_call(|| {
             if foreground {
@@ -118,11 +135,19 @@ impl Shell {
             }
             Err(Flow::Break(n)) => {
                 *status = 0;
-                if n > 1 { Err(Flow::Break(n - 1)) } else { Ok(false) }
+                if n > 1 {
+                    Err(Flow::Break(n - 1))
+                } else {
+                    Ok(false)
+                }
             }
             Err(Flow::Continue(n)) => {
                 *status = 0;
-                if n > 1 { Err(Flow::Continue(n - 1)) } else { Ok(true) }
+                if n > 1 {
+                    Err(Flow::Continue(n - 1))
+                } else {
+                    Ok(true)
+                }
             }
             Err(flow) => Err(flow),
         }
@@ -163,7 +188,8 @@ impl Shell {
         self.expand_arithmetic(&init.parts)?;
         self.looped(|shell| {
             let mut status = 0;
-            let empty = test.parts.is_empty() || test.literal().is_some_and(|t| t.trim().is_empty());
+            let empty =
+                test.parts.is_empty() || test.literal().is_some_and(|t| t.trim().is_empty());
             while empty || shell.expand_arithmetic(&test.parts)? != 0 {
                 if !shell.run_body(body, &mut status)? {
                     break;
@@ -225,7 +251,8 @@ impl Shell {
     fn matches_any(&mut self, patterns: &[Word], subject: &str) -> Result<bool, Flow> {
         for pattern in patterns {
             let text = self.expand_pattern(pattern)?;
-            if Pattern::new(&text, self.options.extglob, self.options.nocasematch).matches(subject) {
+            if Pattern::new(&text, self.options.extglob, self.options.nocasematch).matches(subject)
+            {
                 return Ok(true);
             }
         }
@@ -261,7 +288,10 @@ impl Shell {
                 if show {
                     continue;
                 }
-                let chosen = line.parse::<usize>().ok().and_then(|n| values.get(n.wrapping_sub(1)));
+                let chosen = line
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|n| values.get(n.wrapping_sub(1)));
                 shell.assign(name, chosen.cloned().unwrap_or_default())?;
                 shell.assign("REPLY", line)?;
                 if !shell.run_body(body, &mut status)? {

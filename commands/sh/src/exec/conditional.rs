@@ -46,12 +46,20 @@ impl Shell {
         }
     }
 
-    fn binary_condition(&mut self, left: &Word, operator: &str, right: &Word) -> Result<bool, Problem> {
+    fn binary_condition(
+        &mut self,
+        left: &Word,
+        operator: &str,
+        right: &Word,
+    ) -> Result<bool, Problem> {
         let left = self.expand_single(left)?;
         match operator {
             "=" | "==" | "!=" => {
                 let pattern = self.expand_pattern(right)?;
-                self.trace_condition(&format!("{} {operator} {pattern}", self.quoted_for_trace(&left)));
+                self.trace_condition(&format!(
+                    "{} {operator} {pattern}",
+                    self.quoted_for_trace(&left)
+                ));
                 let matches = Pattern::new(&pattern, true, self.options.nocasematch).matches(&left);
                 Ok(matches == (operator != "!="))
             }
@@ -65,7 +73,9 @@ impl Shell {
                 self.trace_condition(&format!("{left} {operator} {right}"));
                 let (a, b) = match (self.arithmetic(&left), self.arithmetic(&right)) {
                     (Ok(a), Ok(b)) => (a, b),
-                    (Err(Flow::Abort(_)), _) | (_, Err(Flow::Abort(_))) => return Err(Problem::Status(1)),
+                    (Err(Flow::Abort(_)), _) | (_, Err(Flow::Abort(_))) => {
+                        return Err(Problem::Status(1));
+                    }
                     (Err(flow), _) | (_, Err(flow)) => return Err(Problem::Flow(flow)),
                 };
                 Ok(test::compare(operator, a, b))
@@ -91,7 +101,10 @@ impl Shell {
             self.assign_array("BASH_REMATCH", Vec::new())?;
             return Ok(false);
         };
-        let groups = captures.iter().map(|g| g.map_or_else(String::new, |g| g.as_str().to_owned())).collect();
+        let groups = captures
+            .iter()
+            .map(|g| g.map_or_else(String::new, |g| g.as_str().to_owned()))
+            .collect();
         self.assign_array("BASH_REMATCH", groups)?;
         Ok(true)
     }

@@ -25,7 +25,11 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 impl Shell {
     /// What `name` runs, in the order of XCU 2.9.1.4.
     pub fn target(&self, name: &str) -> Target {
-        let builtin = if self.disabled_builtins.iter().any(|n| n == name) { None } else { builtins::find(name, self.bash) };
+        let builtin = if self.disabled_builtins.iter().any(|n| n == name) {
+            None
+        } else {
+            builtins::find(name, self.bash)
+        };
         let function = self.functions.get(name);
         match (builtin, function) {
             (Some((run, true)), _) if !self.bash || self.options.posix => Target::Special(run),
@@ -60,7 +64,11 @@ impl Shell {
     /// Where a script without a known format is run: by this shell.
     pub fn own_path(&self) -> std::path::PathBuf {
         if cfg!(target_os = "wasi") {
-            return if self.bash { "/bin/bash".into() } else { "/bin/sh".into() };
+            return if self.bash {
+                "/bin/bash".into()
+            } else {
+                "/bin/sh".into()
+            };
         }
         std::env::current_exe().unwrap_or_else(|_| "/bin/sh".into())
     }
@@ -68,9 +76,17 @@ impl Shell {
     /// The program that words name, with the exported variables. `Err` is the status, reported.
     pub fn program(&mut self, words: &[String]) -> Result<Program, i32> {
         let name = words.first().map_or("", String::as_str);
-        let found = if name.is_empty() { None } else { self.find_program(name) };
+        let found = if name.is_empty() {
+            None
+        } else {
+            self.find_program(name)
+        };
         let Some(path) = found else {
-            let message = if self.bash { format!("{name}: command not found") } else { format!("{name}: not found") };
+            let message = if self.bash {
+                format!("{name}: command not found")
+            } else {
+                format!("{name}: not found")
+            };
             self.error(&message);
             return Err(127);
         };
@@ -85,7 +101,11 @@ impl Shell {
     /// Reports why a program did not start; gives the status.
     pub fn exec_failed(&mut self, program: &Program, error: &std::io::Error) -> i32 {
         use sys::errno::{self, ENOENT, ENOTDIR};
-        let name = program.args.first().map(|a| text::from_os(a)).unwrap_or_default();
+        let name = program
+            .args
+            .first()
+            .map(|a| text::from_os(a))
+            .unwrap_or_default();
         let missing = errno::is(error, ENOENT) || errno::is(error, ENOTDIR);
         let is_dir = sys::path::stat(&program.file).is_ok_and(|s| s.is_dir());
         let reason = match () {
@@ -102,7 +122,9 @@ impl Shell {
     pub fn as_script(&self, program: &Program) -> Program {
         let mut script = program.clone();
         let name = if self.bash { "bash" } else { "sh" };
-        script.args.splice(0..1, [name.into(), program.file.clone().into_os_string()]);
+        script
+            .args
+            .splice(0..1, [name.into(), program.file.clone().into_os_string()]);
         script.file = self.own_path();
         script
     }
@@ -111,7 +133,8 @@ impl Shell {
 /// Whether a path is a file that may be executed.
 pub fn is_program(path: &str) -> bool {
     let path = text::path(path);
-    sys::path::stat(&path).is_ok_and(|s| s.is_file() && s.mode & 0o111 != 0) && sys::path::access(&path, sys::path::X_OK).is_ok()
+    sys::path::stat(&path).is_ok_and(|s| s.is_file() && s.mode & 0o111 != 0)
+        && sys::path::access(&path, sys::path::X_OK).is_ok()
 }
 
 /// The first program of this name in the directories of `path`.
@@ -126,7 +149,8 @@ pub fn search(name: &str, path: &str) -> Option<String> {
         if is_program(&candidate) {
             return Some(candidate);
         }
-        if fallback.is_none() && sys::path::stat(text::path(&candidate)).is_ok_and(|s| s.is_file()) {
+        if fallback.is_none() && sys::path::stat(text::path(&candidate)).is_ok_and(|s| s.is_file())
+        {
             fallback = Some(candidate);
         }
     }

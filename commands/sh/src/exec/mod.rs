@@ -64,6 +64,9 @@ impl Shell {
     pub fn run_list(&mut self, list: &List, tail: bool) -> Exec {
         let mut status = 0;
         for (at, item) in list.iter().enumerate() {
+            if self.options.noexec && !self.interactive {
+                break;
+            }
             status = self.run_item(item, tail && at + 1 == list.len())?;
         }
         Ok(status)
@@ -116,23 +119,37 @@ impl Shell {
     }
 
     fn run_timed(&mut self, pipeline: &Pipeline, tail: bool) -> Exec {
-        let Some(posix) = pipeline.time else { return self.run_pipeline(pipeline, tail) };
+        let Some(posix) = pipeline.time else {
+            return self.run_pipeline(pipeline, tail);
+        };
         let start = std::time::Instant::now();
         let before = secure_exec_sys::process::times().unwrap_or_default();
         let result = self.run_pipeline(pipeline, false);
         let real = start.elapsed();
         let after = secure_exec_sys::process::times().unwrap_or_default();
-        let user = (after.user + after.children_user).saturating_sub(before.user + before.children_user);
-        let system = (after.system + after.children_system).saturating_sub(before.system + before.children_system);
+        let user =
+            (after.user + after.children_user).saturating_sub(before.user + before.children_user);
+        let system = (after.system + after.children_system)
+            .saturating_sub(before.system + before.children_system);
         let line = |name: &str, d: std::time::Duration| {
             if posix {
                 format!("{name} {:.2}\n", d.as_secs_f64())
             } else {
-                format!("{name}\t{}m{}.{:03}s\n", d.as_secs() / 60, d.as_secs() % 60, d.subsec_millis())
+                format!(
+                    "{name}\t{}m{}.{:03}s\n",
+                    d.as_secs() / 60,
+                    d.as_secs() % 60,
+                    d.subsec_millis()
+                )
             }
         };
         let first = if posix { "" } else { "\n" };
-        self.print_error_raw(&format!("{first}{}{}{}", line("real", real), line("user", user), line("sys", system)));
+        self.print_error_raw(&format!(
+            "{first}{}{}{}",
+            line("real", real),
+            line("user", user),
+            line("sys", system)
+        ));
         result
     }
 
@@ -141,7 +158,18 @@ impl Shell {
             [] => Ok(0),
             [command] => {
                 let status = self.run_command(command, tail)?;
-                if self.bash && matches!(command, Command::Simple(_) | Command::Compound { body: Compound::Cond(_) | Compound::Arith(_) | Compound::Subshell(_), .. }) {
+                if self.bash
+                    && matches!(
+                        command,
+                        Command::Simple(_)
+                            | Command::Compound {
+                                body: Compound::Cond(_)
+                                    | Compound::Arith(_)
+                                    | Compound::Subshell(_),
+                                ..
+                            }
+                    )
+                {
                     self.pipe_statuses.clear();
                     self.pipe_statuses.push(status);
                 }
@@ -161,7 +189,11 @@ impl Shell {
         let substitutions = self.substitutions.len();
         let result = match command {
             Command::Simple(simple) => self.run_simple(simple, tail),
-            Command::Compound { body, redirects, line } => {
+            Command::Compound {
+                body,
+                redirects,
+                line,
+            } => {
                 self.line = *line;
                 if redirects.is_empty() {
                     self.run_compound(body, tail)
@@ -206,7 +238,9 @@ impl Shell {
     /// The status a copy of the shell exits with.
     pub fn leave_subshell(&mut self, result: Exec) -> i32 {
         let status = match result {
-            Ok(status) | Err(Flow::Exit(status) | Flow::Abort(status) | Flow::Return(status)) => status,
+            Ok(status) | Err(Flow::Exit(status) | Flow::Abort(status) | Flow::Return(status)) => {
+                status
+            }
             Err(Flow::Break(_) | Flow::Continue(_)) => self.status,
         };
         self.run_exit_trap(status) & 0xff
@@ -217,7 +251,10 @@ impl Shell {
 fn failure_counts(pipeline: &Pipeline) -> bool {
     match pipeline.commands.as_slice() {
         [Command::Compound { body, .. }] => {
-            matches!(body, Compound::Subshell(_) | Compound::Arith(_) | Compound::Cond(_))
+            matches!(
+                body,
+                Compound::Subshell(_) | Compound::Arith(_) | Compound::Cond(_)
+            )
         }
         [Command::Function { .. }] => false,
         _ => true,

@@ -29,7 +29,9 @@ fn is_pure_part(part: &Part) -> bool {
         Part::Double(parts) => parts.iter().all(is_pure_part),
         Part::Param(param) => {
             let index = match &param.index {
-                Some(Index::Word(word)) => word.literal().is_some_and(|t| !t.contains(['=', '+', '-'])),
+                Some(Index::Word(word)) => {
+                    word.literal().is_some_and(|t| !t.contains(['=', '+', '-']))
+                }
                 _ => true,
             };
             let op = match &param.op {
@@ -46,9 +48,19 @@ fn is_pure_part(part: &Part) -> bool {
 }
 
 pub(super) fn is_pure_command(simple: &Simple) -> bool {
-    let args = simple.args.iter().all(|arg| matches!(arg, Arg::Word(word) if is_pure(word)));
-    let assigns = simple.assigns.iter().all(|a| matches!(&a.value, AssignValue::Scalar(w) if is_pure(w)) && a.index.is_none());
-    args && assigns && simple.redirects.iter().all(|r| is_pure(&r.target) && r.body.is_none())
+    let args = simple
+        .args
+        .iter()
+        .all(|arg| matches!(arg, Arg::Word(word) if is_pure(word)));
+    let assigns = simple
+        .assigns
+        .iter()
+        .all(|a| matches!(&a.value, AssignValue::Scalar(w) if is_pure(w)) && a.index.is_none());
+    args && assigns
+        && simple
+            .redirects
+            .iter()
+            .all(|r| is_pure(&r.target) && r.body.is_none())
 }
 
 impl Shell {
@@ -72,7 +84,11 @@ impl Shell {
             None => status,
         };
         let failed = statuses.iter().rev().find(|s| **s != 0).copied();
-        let result = if self.options.pipefail { failed.unwrap_or(0) } else { status };
+        let result = if self.options.pipefail {
+            failed.unwrap_or(0)
+        } else {
+            status
+        };
         if self.bash {
             self.pipe_statuses = statuses;
         }
@@ -85,7 +101,9 @@ impl Shell {
         self.save(0, &mut saved);
         let _ = sys::fd::dup2(input, 0);
         let _ = sys::fd::close(input);
-        let result = commands.last().map_or(Ok(0), |command| self.run_command(command, false));
+        let result = commands
+            .last()
+            .map_or(Ok(0), |command| self.run_command(command, false));
         self.restore(saved);
         result
     }
@@ -107,7 +125,11 @@ impl Shell {
             if last && keep_last {
                 return Ok((pids, pgid, input));
             }
-            let mut ends = Ends { input, output: if last { output } else { None }, next_input: None };
+            let mut ends = Ends {
+                input,
+                output: if last { output } else { None },
+                next_input: None,
+            };
             if !last {
                 match own_pipe() {
                     Ok((read, write)) => {
@@ -115,13 +137,19 @@ impl Shell {
                         ends.next_input = Some(read);
                     }
                     Err(error) => {
-                        self.error(&format!("Pipe call failed: {}", sys::errno::message(&error)));
+                        self.error(&format!(
+                            "Pipe call failed: {}",
+                            sys::errno::message(&error)
+                        ));
                         return Err(Flow::Abort(2));
                     }
                 }
             }
             let pid = self.start_stage(command, ends, pgid, background)?;
-            for fd in [ends.input, ends.output.filter(|_| !last)].into_iter().flatten() {
+            for fd in [ends.input, ends.output.filter(|_| !last)]
+                .into_iter()
+                .flatten()
+            {
                 let _ = sys::fd::close(fd);
             }
             if self.options.monitor && pgid == 0 {
@@ -133,21 +161,42 @@ impl Shell {
         Ok((pids, pgid, None))
     }
 
-    fn start_stage(&mut self, command: &Command, ends: Ends, pgid: Pid, background: bool) -> Result<Pid, Flow> {
+    fn start_stage(
+        &mut self,
+        command: &Command,
+        ends: Ends,
+        pgid: Pid,
+        background: bool,
+    ) -> Result<Pid, Flow> {
         if let Command::Simple(simple) = command {
             if let Some(pid) = self.spawn_stage(simple, ends, pgid, background)? {
                 return Ok(pid);
             }
         }
-        self.fork_stage(ends, pgid, background, |shell| shell.run_command(command, true))
+        self.fork_stage(ends, pgid, background, |shell| {
+            shell.run_command(command, true)
+        })
     }
 
     /// Starts a stage that is a program by spawning, without a copy of the shell.
-    fn spawn_stage(&mut self, simple: &Simple, ends: Ends, pgid: Pid, background: bool) -> Result<Option<Pid>, Flow> {
-        if !is_pure_command(simple) || self.options.nounset || self.options.xtrace || simple.args.is_empty() {
+    fn spawn_stage(
+        &mut self,
+        simple: &Simple,
+        ends: Ends,
+        pgid: Pid,
+        background: bool,
+    ) -> Result<Option<Pid>, Flow> {
+        if !is_pure_command(simple)
+            || self.options.nounset
+            || self.options.xtrace
+            || simple.args.is_empty()
+        {
             return Ok(None);
         }
-        if !simple.redirects.is_empty() || !self.traps.pseudo.is_empty() || background && ends.input.is_none() {
+        if !simple.redirects.is_empty()
+            || !self.traps.pseudo.is_empty()
+            || background && ends.input.is_none()
+        {
             return Ok(None);
         }
         let mut words = Vec::new();
@@ -163,7 +212,9 @@ impl Shell {
         let hidden = self.assign_for_command(&simple.assigns)?;
         let program = self.program_quiet(&words);
         self.unhide(hidden);
-        let Some(mut program) = program else { return Ok(None) };
+        let Some(mut program) = program else {
+            return Ok(None);
+        };
         for (fd, end) in [(0, ends.input), (1, ends.output)] {
             if let Some(end) = end {
                 program.actions.push(Action::Dup2 { oldfd: end, fd });
@@ -193,13 +244,23 @@ impl Shell {
     }
 
     /// Starts a copy of the shell for a stage.
-    fn fork_stage(&mut self, ends: Ends, pgid: Pid, background: bool, run: impl FnOnce(&mut Self) -> Exec) -> Result<Pid, Flow> {
+    fn fork_stage(
+        &mut self,
+        ends: Ends,
+        pgid: Pid,
+        background: bool,
+        run: impl FnOnce(&mut Self) -> Exec,
+    ) -> Result<Pid, Flow> {
         let monitor = self.options.monitor;
         let forked = sys::process::fork_call(|| {
             if monitor {
                 let _ = sys::process::setpgid(0, pgid);
                 if !background {
-                    let own = if pgid == 0 { sys::process::getpid() } else { pgid };
+                    let own = if pgid == 0 {
+                        sys::process::getpid()
+                    } else {
+                        pgid
+                    };
                     self.give_terminal(own);
                 }
             }
@@ -259,7 +320,11 @@ impl Shell {
             let (pids, pgid, _) = self.start_stages(&item.first.commands, true, false, None)?;
             (pids, pgid)
         } else {
-            let ends = Ends { input: None, output: None, next_input: None };
+            let ends = Ends {
+                input: None,
+                output: None,
+                next_input: None,
+            };
             let pid = self.fork_stage(ends, 0, true, |shell| {
                 let mut status = shell.run_link(&item.first, !item.rest.is_empty(), false)?;
                 for (and, pipeline) in &item.rest {
@@ -275,7 +340,11 @@ impl Shell {
         let text = item.text.trim_end_matches('&').trim_end().to_owned();
         let job = self.add_job(&pids, pgid, &text, true);
         if self.interactive {
-            let line = format!("[{}] {}\n", self.jobs.list[job].id, pids.last().unwrap_or(&0));
+            let line = format!(
+                "[{}] {}\n",
+                self.jobs.list[job].id,
+                pids.last().unwrap_or(&0)
+            );
             self.print_error_raw(&line);
         }
         Ok(0)

@@ -193,7 +193,11 @@ impl Shell {
     fn open_new(&mut self, name: &str) -> Result<Fd, Failure> {
         let path = text::path(name);
         let special = sys::path::stat(&path).is_ok_and(|s| !s.is_file());
-        let flags = if special { O_WRONLY } else { O_WRONLY | O_CREAT | O_EXCL };
+        let flags = if special {
+            O_WRONLY
+        } else {
+            O_WRONLY | O_CREAT | O_EXCL
+        };
         match sys::fd::open(&path, flags, 0o666).and_then(move_up) {
             Ok(fd) => Ok(fd),
             Err(error) if self.bash && errno::is(&error, errno::EEXIST) => {
@@ -214,11 +218,19 @@ impl Shell {
             (false, true) => "Directory nonexistent".to_owned(),
             _ => reason,
         };
-        self.report(&format!("cannot {} {name}: {reason}", if read { "open" } else { "create" }))
+        self.report(&format!(
+            "cannot {} {name}: {reason}",
+            if read { "open" } else { "create" }
+        ))
     }
 
     /// `n<&m`, `n>&m`, `n>&-`, and `>&file` in bash.
-    fn duplicate(&mut self, redirect: &Redirect, target: Option<Fd>, saved: &mut Saved) -> Result<(), Failure> {
+    fn duplicate(
+        &mut self,
+        redirect: &Redirect,
+        target: Option<Fd>,
+        saved: &mut Saved,
+    ) -> Result<(), Failure> {
         let word = self.expand_single(&redirect.target)?;
         if word == "-" {
             let fd = match &redirect.fd {
@@ -238,7 +250,9 @@ impl Shell {
         };
         if let Ok(source) = digits.parse::<Fd>() {
             let copied = sys::fd::dup_from(source, OWN, Cloexec::Set);
-            let Ok(copy) = copied else { return self.report(&format!("{source}: Bad file descriptor")) };
+            let Ok(copy) = copied else {
+                return self.report(&format!("{source}: Bad file descriptor"));
+            };
             match (&redirect.fd, target) {
                 (RedirectFd::Variable(name), _) => {
                     let _ = sys::fd::set_cloexec(copy, Cloexec::Clear);
@@ -255,13 +269,20 @@ impl Shell {
             }
             return Ok(());
         }
-        if self.bash && redirect.kind == RedirectKind::DupOut && matches!(redirect.fd, RedirectFd::Default) {
+        if self.bash
+            && redirect.kind == RedirectKind::DupOut
+            && matches!(redirect.fd, RedirectFd::Default)
+        {
             let fd = self.open_for(RedirectKind::Write, &word)?;
             self.put(fd, 1, saved)?;
             let _ = sys::fd::close(fd);
             return self.put(1, 2, saved);
         }
-        if self.bash { self.report(&format!("{word}: ambiguous redirect")) } else { self.bad_fd(&word) }
+        if self.bash {
+            self.report(&format!("{word}: ambiguous redirect"))
+        } else {
+            self.bad_fd(&word)
+        }
     }
 
     fn bad_fd<T>(&mut self, word: &str) -> Result<T, Failure> {
@@ -287,7 +308,10 @@ impl Shell {
         });
         match piped {
             Ok(fd) => Ok(fd),
-            Err(error) => self.report(&format!("cannot create here-document: {}", errno::message(&error))),
+            Err(error) => self.report(&format!(
+                "cannot create here-document: {}",
+                errno::message(&error)
+            )),
         }
     }
 }

@@ -16,7 +16,11 @@ impl Shell {
     /// Whether the shell may be replaced by its last command: nothing of it is needed later.
     pub(super) fn can_exec(&self) -> bool {
         let trapped = self.traps.actions.values().any(|a| !a.is_empty());
-        !trapped && self.traps.pseudo.is_empty() && !self.interactive && !self.options.monitor && self.capture.is_none()
+        !trapped
+            && self.traps.pseudo.is_empty()
+            && !self.interactive
+            && !self.options.monitor
+            && self.capture.is_none()
     }
 
     pub(super) fn run_simple(&mut self, simple: &Simple, tail: bool) -> Exec {
@@ -55,7 +59,13 @@ impl Shell {
                         }
                         AssignValue::Array(elements) => {
                             let items = self.expand_elements(elements)?;
-                            arrays.push((words.len(), super::assign::ArrayValue { append: assign.append, items }));
+                            arrays.push((
+                                words.len(),
+                                super::assign::ArrayValue {
+                                    append: assign.append,
+                                    items,
+                                },
+                            ));
                             words.push(assign.name.clone());
                         }
                     }
@@ -79,7 +89,13 @@ impl Shell {
         Ok(self.substitution_status.take().unwrap_or(0))
     }
 
-    pub(super) fn run_words(&mut self, simple: &Simple, words: Vec<String>, target: &Target, tail: bool) -> Exec {
+    pub(super) fn run_words(
+        &mut self,
+        simple: &Simple,
+        words: Vec<String>,
+        target: &Target,
+        tail: bool,
+    ) -> Exec {
         let special = matches!(target, Target::Special(_)) && (!self.bash || self.options.posix);
         let is_exec = matches!(target, Target::Special(_)) && words[0] == "exec"
             || words[0] == "command" && words.get(1).is_some_and(|w| w == "exec");
@@ -128,7 +144,12 @@ impl Shell {
     /// Calls a function with the words as its name and parameters.
     pub fn call_function(&mut self, function: &Rc<Function>, mut words: Vec<String>) -> Exec {
         let name = words.remove(0);
-        let frame = Frame { name, line: self.line, file: Rc::clone(&function.file), is_function: true };
+        let frame = Frame {
+            name,
+            line: self.line,
+            file: Rc::clone(&function.file),
+            is_function: true,
+        };
         self.frames.push(frame);
         self.vars.push_scope();
         let positional = std::mem::replace(&mut self.positional, words);
@@ -141,7 +162,11 @@ impl Shell {
             }
             other => other,
         };
-        let returned = if self.options.functrace { self.run_pseudo_trap("RETURN") } else { Ok(()) };
+        let returned = if self.options.functrace {
+            self.run_pseudo_trap("RETURN")
+        } else {
+            Ok(())
+        };
         self.loops = loops;
         self.positional = positional;
         self.vars.pop_scope();
@@ -208,10 +233,18 @@ impl Shell {
         if !self.interactive {
             return false;
         }
-        let terminal = if self.options.monitor { &[SIGTSTP, SIGTTIN, SIGTTOU][..] } else { &[] };
+        let terminal = if self.options.monitor {
+            &[SIGTSTP, SIGTTIN, SIGTTOU][..]
+        } else {
+            &[]
+        };
         for signal in [SIGQUIT, SIGTERM].iter().chain(terminal) {
             if !self.traps.actions.contains_key(signal) {
-                let disposition = if start { Disposition::Default } else { Disposition::Ignore };
+                let disposition = if start {
+                    Disposition::Default
+                } else {
+                    Disposition::Ignore
+                };
                 let _ = sys::signal::action(*signal, disposition);
             }
         }

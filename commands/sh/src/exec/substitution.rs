@@ -14,12 +14,15 @@ use crate::syntax::ast::{Arg, Command, List, RedirectKind, Simple};
 use crate::text;
 
 /// Builtins that change nothing, so that their output may be collected without a copy of the shell.
-const HARMLESS: [&str; 9] = ["echo", "printf", "pwd", ":", "true", "false", "test", "[", "basename"];
+const HARMLESS: [&str; 9] = [
+    "echo", "printf", "pwd", ":", "true", "false", "test", "[", "basename",
+];
 
 /// The one simple command of a list, if that is all.
 fn only_command(list: &List) -> Option<&Simple> {
     let [item] = list.as_slice() else { return None };
-    let plain = item.rest.is_empty() && !item.background && !item.first.bang && item.first.time.is_none();
+    let plain =
+        item.rest.is_empty() && !item.background && !item.first.bang && item.first.time.is_none();
     match item.first.commands.as_slice() {
         [Command::Simple(simple)] if plain => Some(simple),
         _ => None,
@@ -76,7 +79,9 @@ impl Shell {
         });
         let pid = match forked {
             Ok(pid) => pid,
-            Err(error) => return self.fatal(&format!("Cannot fork: {}", sys::errno::message(&error))),
+            Err(error) => {
+                return self.fatal(&format!("Cannot fork: {}", sys::errno::message(&error)));
+            }
         };
         Ok(self.collect(read, write, pid))
     }
@@ -84,7 +89,10 @@ impl Shell {
     fn substitution_pipe(&mut self) -> Result<(Fd, Fd), Flow> {
         match own_pipe() {
             Ok(ends) => Ok(ends),
-            Err(error) => self.fatal(&format!("Pipe call failed: {}", sys::errno::message(&error))),
+            Err(error) => self.fatal(&format!(
+                "Pipe call failed: {}",
+                sys::errno::message(&error)
+            )),
         }
     }
 
@@ -111,7 +119,12 @@ impl Shell {
             return self.substitute_file(simple);
         }
         let traced = self.options.xtrace || !self.traps.pseudo.is_empty();
-        if !simple.redirects.is_empty() || !simple.assigns.is_empty() || !is_pure_command(simple) || self.options.nounset || traced {
+        if !simple.redirects.is_empty()
+            || !simple.assigns.is_empty()
+            || !is_pure_command(simple)
+            || self.options.nounset
+            || traced
+        {
             return Ok(None);
         }
         let (line, saved) = (self.line, self.substitution_status);
@@ -122,9 +135,13 @@ impl Shell {
             }
         }
         self.substitution_status = saved;
-        let Some(name) = words.first().cloned() else { return Ok(None) };
+        let Some(name) = words.first().cloned() else {
+            return Ok(None);
+        };
         match self.target(&name) {
-            Target::Builtin(run) | Target::Special(run) if HARMLESS.contains(&name.as_str()) && !words.iter().any(|w| w == "-v") => {
+            Target::Builtin(run) | Target::Special(run)
+                if HARMLESS.contains(&name.as_str()) && !words.iter().any(|w| w == "-v") =>
+            {
                 let outer = self.capture.replace(Vec::new());
                 let result = run(self, &words);
                 let bytes = std::mem::replace(&mut self.capture, outer).unwrap_or_default();
@@ -148,7 +165,10 @@ impl Shell {
                 };
                 let (read, write) = self.substitution_pipe()?;
                 let mut program = program;
-                program.actions.push(sys::process::Action::Dup2 { oldfd: write, fd: 1 });
+                program.actions.push(sys::process::Action::Dup2 {
+                    oldfd: write,
+                    fd: 1,
+                });
                 match self.spawn(program, 0) {
                     Ok(pid) => Ok(Some(self.collect(read, write, pid))),
                     Err(status) => {
@@ -166,7 +186,9 @@ impl Shell {
 
     /// `$(<file)` of bash.
     fn substitute_file(&mut self, simple: &Simple) -> Result<Option<String>, Flow> {
-        let [redirect] = simple.redirects.as_slice() else { return Ok(None) };
+        let [redirect] = simple.redirects.as_slice() else {
+            return Ok(None);
+        };
         if !self.bash || redirect.kind != RedirectKind::Read || !simple.assigns.is_empty() {
             return Ok(None);
         }
@@ -190,7 +212,11 @@ impl Shell {
     /// Starts the list of `<(...)` or `>(...)`; gives the path of the pipe's other end.
     pub fn process_substitution(&mut self, reads: bool, list: &Rc<List>) -> Result<String, Flow> {
         let (read, write) = self.substitution_pipe()?;
-        let (ours, theirs, std) = if reads { (read, write, 1) } else { (write, read, 0) };
+        let (ours, theirs, std) = if reads {
+            (read, write, 1)
+        } else {
+            (write, read, 0)
+        };
         let forked = sys::process::fork_call(|| {
             let _ = sys::fd::close(ours);
             let _ = sys::fd::dup2(theirs, std);
@@ -205,7 +231,9 @@ impl Shell {
         let _ = sys::fd::close(theirs);
         let pid = match forked {
             Ok(pid) => pid,
-            Err(error) => return self.fatal(&format!("Cannot fork: {}", sys::errno::message(&error))),
+            Err(error) => {
+                return self.fatal(&format!("Cannot fork: {}", sys::errno::message(&error)));
+            }
         };
         // The command opens it by its path, so it must survive the exec.
         let _ = sys::fd::set_cloexec(ours, sys::fd::Cloexec::Clear);
@@ -221,6 +249,8 @@ impl Shell {
             let _ = sys::fd::close(fd);
         }
         self.reap_all();
-        self.jobs.list.retain(|j| j.id != 0 || !matches!(j.state(), crate::jobs::State::Done(_)));
+        self.jobs
+            .list
+            .retain(|j| j.id != 0 || !matches!(j.state(), crate::jobs::State::Done(_)));
     }
 }

@@ -42,7 +42,9 @@ const LEVELS: [&[&str]; 10] = [
     &["+", "-"],
     &["*", "/", "%"],
 ];
-const ASSIGNMENTS: [&str; 11] = ["<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "&=", "^=", "|=", "="];
+const ASSIGNMENTS: [&str; 11] = [
+    "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "&=", "^=", "|=", "=",
+];
 
 impl Shell {
     /// The value of an expression that has been expanded.
@@ -61,8 +63,13 @@ impl Shell {
         if trimmed.is_empty() {
             return Ok(0);
         }
-        let mut evaluator =
-            Evaluator { chars: source.chars().collect(), at: 0, depth, skip: 0, shell: self };
+        let mut evaluator = Evaluator {
+            chars: source.chars().collect(),
+            at: 0,
+            depth,
+            skip: 0,
+            shell: self,
+        };
         let result = evaluator.whole();
         match result {
             Ok(value) => Ok(value),
@@ -92,20 +99,30 @@ impl Evaluator<'_> {
     fn problem<T>(&self, message: &str) -> Value<T> {
         if self.shell.bash {
             let rest: String = self.chars[self.at.min(self.chars.len())..].iter().collect();
-            return Err(Problem::Message(format!("{message} (error token is \"{rest}\")")));
+            return Err(Problem::Message(format!(
+                "{message} (error token is \"{rest}\")"
+            )));
         }
         Err(Problem::Message(message.to_owned()))
     }
 
     fn expecting<T>(&self) -> Value<T> {
-        self.problem(if self.shell.bash { "syntax error: operand expected" } else { "expecting primary" })
+        self.problem(if self.shell.bash {
+            "syntax error: operand expected"
+        } else {
+            "expecting primary"
+        })
     }
 
     fn whole(&mut self) -> Value {
         let value = self.comma()?;
         self.blanks();
         if self.at < self.chars.len() {
-            return self.problem(if self.shell.bash { "syntax error in expression" } else { "expecting EOF" });
+            return self.problem(if self.shell.bash {
+                "syntax error in expression"
+            } else {
+                "expecting EOF"
+            });
         }
         Ok(value)
     }
@@ -117,7 +134,9 @@ impl Evaluator<'_> {
     }
 
     fn looking_at(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
+        text.chars()
+            .enumerate()
+            .all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
     }
 
     fn eat(&mut self, text: &str) -> bool {
@@ -183,7 +202,11 @@ impl Evaluator<'_> {
         self.skip -= u32::from(test == 0);
         let yes = yes?;
         if !self.eat(":") {
-            return self.problem(if self.shell.bash { "`:' expected for conditional expression" } else { "expecting ':'" });
+            return self.problem(if self.shell.bash {
+                "`:' expected for conditional expression"
+            } else {
+                "expecting ':'"
+            });
         }
         self.skip += u32::from(test != 0);
         let no = self.assignment();
@@ -233,7 +256,11 @@ impl Evaluator<'_> {
         self.at += 2;
         let exponent = self.nested(Self::power)?;
         if exponent < 0 {
-            return if self.skip > 0 { Ok(0) } else { self.problem("exponent less than 0") };
+            return if self.skip > 0 {
+                Ok(0)
+            } else {
+                self.problem("exponent less than 0")
+            };
         }
         let (mut result, mut base, mut n) = (1_i64, base, exponent);
         while n > 0 {
@@ -266,7 +293,13 @@ impl Evaluator<'_> {
             "-" => a.wrapping_sub(b),
             "*" => a.wrapping_mul(b),
             _ if b == 0 && self.skip > 0 => 0,
-            _ if b == 0 => return self.problem(if self.shell.bash { "division by 0" } else { "division by zero" }),
+            _ if b == 0 => {
+                return self.problem(if self.shell.bash {
+                    "division by 0"
+                } else {
+                    "division by zero"
+                });
+            }
             "/" => a.wrapping_div(b),
             _ => a.wrapping_rem(b),
         })
@@ -314,14 +347,20 @@ impl Evaluator<'_> {
         if self.eat("(") {
             let value = self.nested(Self::comma)?;
             if !self.eat(")") {
-                return self.problem(if self.shell.bash { "missing `)'" } else { "expecting ')'" });
+                return self.problem(if self.shell.bash {
+                    "missing `)'"
+                } else {
+                    "expecting ')'"
+                });
             }
             return Ok(value);
         }
         if self.chars.get(self.at).is_some_and(char::is_ascii_digit) {
             return self.number();
         }
-        let Some(place) = self.place()? else { return self.expecting() };
+        let Some(place) = self.place()? else {
+            return self.expecting();
+        };
         let value = self.load(&place)?;
         self.blanks();
         for (step, text) in [(1, "++"), (-1, "--")] {
@@ -335,7 +374,11 @@ impl Evaluator<'_> {
 
     fn number(&mut self) -> Value {
         let start = self.at;
-        while self.chars.get(self.at).is_some_and(|c| c.is_ascii_alphanumeric() || "#@_".contains(*c)) {
+        while self
+            .chars
+            .get(self.at)
+            .is_some_and(|c| c.is_ascii_alphanumeric() || "#@_".contains(*c))
+        {
             self.at += 1;
         }
         let text: String = self.chars[start..self.at].iter().collect();
@@ -343,11 +386,17 @@ impl Evaluator<'_> {
         match parse_number(&text, bash) {
             Some(value) => Ok(value),
             None if bash && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => {
-                Err(Problem::Message(format!("value too great for base (error token is \"{text}\")")))
+                Err(Problem::Message(format!(
+                    "value too great for base (error token is \"{text}\")"
+                )))
             }
             None => {
                 self.at = start;
-                self.problem(if bash { "syntax error: invalid number" } else { "expecting EOF" })
+                self.problem(if bash {
+                    "syntax error: invalid number"
+                } else {
+                    "expecting EOF"
+                })
             }
         }
     }
@@ -355,7 +404,11 @@ impl Evaluator<'_> {
     /// A variable, if one comes next.
     fn place(&mut self) -> Value<Option<Place>> {
         let start = self.at;
-        while self.chars.get(self.at).is_some_and(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        while self
+            .chars
+            .get(self.at)
+            .is_some_and(|c| c.is_ascii_alphanumeric() || *c == '_')
+        {
             self.at += 1;
         }
         let name: String = self.chars[start..self.at].iter().collect();
@@ -389,23 +442,44 @@ impl Evaluator<'_> {
             return Ok(0);
         }
         let text = match &place.index {
-            Some(index) => self.shell.element(&place.name, index).map_err(Problem::Flow)?,
-            None if self.shell.bash && place.name == "RANDOM" => Some(self.shell.next_random().to_string()),
+            Some(index) => self
+                .shell
+                .element(&place.name, index)
+                .map_err(Problem::Flow)?,
+            None if self.shell.bash && place.name == "RANDOM" => {
+                Some(self.shell.next_random().to_string())
+            }
             None => self.shell.var(&place.name),
         };
         let Some(text) = text else {
             if self.shell.options.nounset {
-                let message = if self.shell.bash { "unbound variable" } else { "parameter not set" };
+                let message = if self.shell.bash {
+                    "unbound variable"
+                } else {
+                    "parameter not set"
+                };
                 self.shell.error(&format!("{}: {message}", place.name));
-                let flow = if self.shell.bash { Flow::Exit(1) } else { Flow::Abort(2) };
+                let flow = if self.shell.bash {
+                    Flow::Exit(1)
+                } else {
+                    Flow::Abort(2)
+                };
                 return Err(Problem::Flow(flow));
             }
             return Ok(0);
         };
         if self.shell.bash {
-            return self.shell.arithmetic_at(&text, self.depth + 1).map_err(Problem::Flow).and_then(|value| {
-                if self.depth >= MAX_DEPTH { self.problem("expression recursion level exceeded") } else { Ok(value) }
-            });
+            return self
+                .shell
+                .arithmetic_at(&text, self.depth + 1)
+                .map_err(Problem::Flow)
+                .and_then(|value| {
+                    if self.depth >= MAX_DEPTH {
+                        self.problem("expression recursion level exceeded")
+                    } else {
+                        Ok(value)
+                    }
+                });
         }
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -436,7 +510,6 @@ impl Evaluator<'_> {
         .map_err(Problem::Flow)
     }
 }
-
 
 /// A constant: decimal, octal, hexadecimal, and `base#digits` in bash.
 fn parse_number(text: &str, bash: bool) -> Option<i64> {
@@ -472,10 +545,14 @@ fn in_base(digits: &str, base: u32, wrap: bool) -> Option<i64> {
         if digit >= base {
             return None;
         }
-        let next = value.checked_mul(i64::from(base)).and_then(|v| v.checked_add(i64::from(digit)));
+        let next = value
+            .checked_mul(i64::from(base))
+            .and_then(|v| v.checked_add(i64::from(digit)));
         value = match next {
             Some(next) => next,
-            None if wrap => value.wrapping_mul(i64::from(base)).wrapping_add(i64::from(digit)),
+            None if wrap => value
+                .wrapping_mul(i64::from(base))
+                .wrapping_add(i64::from(digit)),
             None => return Some(i64::MAX),
         };
     }

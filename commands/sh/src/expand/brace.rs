@@ -42,7 +42,10 @@ fn into_word(units: Vec<Unit>) -> Word {
     if !literal.is_empty() {
         parts.push(Part::Literal(literal));
     }
-    Word { parts, brace: false }
+    Word {
+        parts,
+        brace: false,
+    }
 }
 
 fn is(unit: &Unit, c: char) -> bool {
@@ -115,7 +118,16 @@ fn choices(units: &[Unit], open: usize, depth: usize) -> Option<(usize, Vec<Vec<
 
 /// `{1..10..2}` and `{a..e}`.
 fn sequence(units: &[Unit]) -> Option<Vec<Vec<Unit>>> {
-    let text: Option<String> = units.iter().map(|u| if let Unit::Char(c) = u { Some(*c) } else { None }).collect();
+    let text: Option<String> = units
+        .iter()
+        .map(|u| {
+            if let Unit::Char(c) = u {
+                Some(*c)
+            } else {
+                None
+            }
+        })
+        .collect();
     let text = text?;
     let fields: Vec<&str> = text.split("..").collect();
     let (from, to, step) = match fields.as_slice() {
@@ -125,19 +137,38 @@ fn sequence(units: &[Unit]) -> Option<Vec<Vec<Unit>>> {
     };
     let step = step.checked_abs()?.max(1);
     let items: Vec<String> = if let (Ok(a), Ok(b)) = (from.parse::<i64>(), to.parse::<i64>()) {
-        let digits = |t: &str| t.trim_start_matches('-').len() > 1 && t.trim_start_matches('-').starts_with('0');
-        let width = if digits(from) || digits(to) { from.len().max(to.len()) } else { 0 };
-        numbers(a, b, step)?.into_iter().map(|n| format!("{n:0width$}")).collect()
+        let digits = |t: &str| {
+            t.trim_start_matches('-').len() > 1 && t.trim_start_matches('-').starts_with('0')
+        };
+        let width = if digits(from) || digits(to) {
+            from.len().max(to.len())
+        } else {
+            0
+        };
+        numbers(a, b, step)?
+            .into_iter()
+            .map(|n| format!("{n:0width$}"))
+            .collect()
     } else {
         let one = |t: &str| {
             let mut chars = t.chars();
-            chars.next().filter(|c| c.is_ascii_alphabetic() && chars.next().is_none())
+            chars
+                .next()
+                .filter(|c| c.is_ascii_alphabetic() && chars.next().is_none())
         };
         let (a, b) = (one(from)?, one(to)?);
         let list = numbers(i64::from(u32::from(a)), i64::from(u32::from(b)), step)?;
-        list.into_iter().filter_map(|n| u32::try_from(n).ok().and_then(char::from_u32)).map(String::from).collect()
+        list.into_iter()
+            .filter_map(|n| u32::try_from(n).ok().and_then(char::from_u32))
+            .map(String::from)
+            .collect()
     };
-    Some(items.into_iter().map(|item| item.chars().map(Unit::Char).collect()).collect())
+    Some(
+        items
+            .into_iter()
+            .map(|item| item.chars().map(Unit::Char).collect())
+            .collect(),
+    )
 }
 
 fn numbers(a: i64, b: i64, step: i64) -> Option<Vec<i64>> {
@@ -146,5 +177,9 @@ fn numbers(a: i64, b: i64, step: i64) -> Option<Vec<i64>> {
         return None;
     }
     let step = if a <= b { step } else { -step };
-    Some((0..i64::try_from(count).ok()?).map(|i| a + i * step).collect())
+    Some(
+        (0..i64::try_from(count).ok()?)
+            .map(|i| a + i * step)
+            .collect(),
+    )
 }

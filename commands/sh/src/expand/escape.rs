@@ -51,10 +51,15 @@ pub fn unescape(text: &str, style: Style) -> (String, bool) {
                 None => bytes.extend_from_slice(b"\\x"),
             },
             'u' | 'U' => match digits(&mut chars, 16, if kind == 'u' { 4 } else { 8 }) {
-                Some(n) => push(&mut bytes, char::from_u32(n).unwrap_or(char::REPLACEMENT_CHARACTER)),
+                Some(n) => push(
+                    &mut bytes,
+                    char::from_u32(n).unwrap_or(char::REPLACEMENT_CHARACTER),
+                ),
                 None => bytes.extend_from_slice(&[b'\\', kind as u8]),
             },
-            '0' if style == Style::Echo => bytes.push((digits(&mut chars, 8, 3).unwrap_or(0) & 0xff) as u8),
+            '0' if style == Style::Echo => {
+                bytes.push((digits(&mut chars, 8, 3).unwrap_or(0) & 0xff) as u8)
+            }
             '0'..='7' => {
                 let mut n = kind.to_digit(8).unwrap_or(0);
                 for _ in 0..2 {
@@ -82,10 +87,16 @@ pub fn unescape(text: &str, style: Style) -> (String, bool) {
     (crate::text::decode(&bytes), false)
 }
 
-fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, most: usize) -> Option<u32> {
+fn digits(
+    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    radix: u32,
+    most: usize,
+) -> Option<u32> {
     let mut value = None;
     for _ in 0..most {
-        let Some(d) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
+        let Some(d) = chars.peek().and_then(|c| c.to_digit(radix)) else {
+            break;
+        };
         value = Some(value.unwrap_or(0_u32).wrapping_mul(radix) + d);
         chars.next();
     }
@@ -93,7 +104,8 @@ fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, most
 }
 
 fn has_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() || c as u32 >= 0x0010_FF80)
+    text.chars()
+        .any(|c| c.is_control() || c as u32 >= 0x0010_FF80)
 }
 
 fn ansi_c(text: &str) -> String {
@@ -109,7 +121,9 @@ fn ansi_c(text: &str) -> String {
             '\u{c}' => out.push_str("\\f"),
             '\u{1b}' => out.push_str("\\E"),
             '\'' | '\\' => out.extend(['\\', c]),
-            c if c.is_ascii_control() || c as u32 >= 0x0010_FF80 => out.push_str(&format!("\\{:03o}", c as u32 & 0xff)),
+            c if c.is_ascii_control() || c as u32 >= 0x0010_FF80 => {
+                out.push_str(&format!("\\{:03o}", c as u32 & 0xff))
+            }
             c => out.push(c),
         }
     }

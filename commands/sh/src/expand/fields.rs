@@ -15,7 +15,11 @@ struct Field {
 impl Field {
     fn push(&mut self, text: &str, quoted: bool, extglob: bool) {
         if quoted {
-            if self.pattern.is_none() && text.contains(['*', '?', '[', ']', '\\', '(', ')', '|', '!', '-', '^', '+', '@']) {
+            if self.pattern.is_none()
+                && text.contains([
+                    '*', '?', '[', ']', '\\', '(', ')', '|', '!', '-', '^', '+', '@',
+                ])
+            {
                 self.pattern = Some(self.text.clone());
             }
             if let Some(pattern) = &mut self.pattern {
@@ -73,7 +77,9 @@ impl Splitter {
 
     fn push(&mut self, text: &str, quoted: bool) {
         if !text.is_empty() || quoted {
-            self.current.get_or_insert_with(Field::default).push(text, quoted, self.extglob);
+            self.current
+                .get_or_insert_with(Field::default)
+                .push(text, quoted, self.extglob);
             self.after = After::Nothing;
         }
     }
@@ -107,7 +113,11 @@ impl Splitter {
 
 impl Shell {
     /// Splits pieces to fields and replaces those that are patterns by the paths that match.
-    pub(super) fn fields_into(&mut self, pieces: Vec<Piece>, out: &mut Vec<String>) -> Result<(), Flow> {
+    pub(super) fn fields_into(
+        &mut self,
+        pieces: Vec<Piece>,
+        out: &mut Vec<String>,
+    ) -> Result<(), Flow> {
         let mut splitter = Splitter {
             separators: Separators { all: self.ifs() },
             fields: Vec::new(),
@@ -117,7 +127,9 @@ impl Shell {
         };
         for piece in pieces {
             match piece {
-                Piece::Text { text, split: true, .. } => splitter.split(&text),
+                Piece::Text {
+                    text, split: true, ..
+                } => splitter.split(&text),
                 Piece::Text { text, quoted, .. } => splitter.push(&text, quoted),
                 Piece::Break => {
                     splitter.finish_field();
@@ -158,7 +170,8 @@ impl Shell {
         let separators = Separators { all: self.ifs() };
         let is = |at: usize| !line[at].1 && separators.is(line[at].0);
         let blank = |at: usize| !line[at].1 && separators.is_blank(line[at].0);
-        let text = |from: usize, to: usize| line[from..to].iter().map(|(c, _)| *c).collect::<String>();
+        let text =
+            |from: usize, to: usize| line[from..to].iter().map(|(c, _)| *c).collect::<String>();
         let mut at = 0;
         let mut fields = Vec::new();
         while at < line.len() && blank(at) {
@@ -190,7 +203,13 @@ impl Shell {
     /// Where the last field of `read` ends: without trailing blanks, and without one trailing separator when
     /// it is the only one.
     #[expect(clippy::unused_self, reason = "reads as one family with split_line")]
-    fn rest_end(&self, line: &[(char, bool)], start: usize, is: &dyn Fn(usize) -> bool, blank: &dyn Fn(usize) -> bool) -> usize {
+    fn rest_end(
+        &self,
+        line: &[(char, bool)],
+        start: usize,
+        is: &dyn Fn(usize) -> bool,
+        blank: &dyn Fn(usize) -> bool,
+    ) -> usize {
         let mut end = line.len();
         while end > start && blank(end - 1) {
             end -= 1;

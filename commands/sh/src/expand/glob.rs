@@ -15,7 +15,9 @@ pub fn paths(pattern: &str, options: &Options) -> Vec<String> {
     let components: Vec<String> = components(pattern);
     let mut found = Vec::new();
     let (start, rest) = match components.split_first() {
-        Some((first, rest)) if first.is_empty() && pattern.starts_with('/') => ("/".to_owned(), rest),
+        Some((first, rest)) if first.is_empty() && pattern.starts_with('/') => {
+            ("/".to_owned(), rest)
+        }
         _ => (String::new(), components.as_slice()),
     };
     let search = Search { options };
@@ -64,21 +66,34 @@ struct Search<'a> {
 }
 
 fn join(base: &str, name: &str) -> String {
-    if base.is_empty() || base.ends_with('/') { format!("{base}{name}") } else { format!("{base}/{name}") }
+    if base.is_empty() || base.ends_with('/') {
+        format!("{base}{name}")
+    } else {
+        format!("{base}/{name}")
+    }
 }
 
 fn entries(dir: &str) -> Vec<(String, Option<bool>)> {
     let dir = if dir.is_empty() { "." } else { dir };
-    let Ok(entries) = std::fs::read_dir(text::path(dir)) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(text::path(dir)) else {
+        return Vec::new();
+    };
     entries
         .filter_map(Result::ok)
-        .map(|e| (text::from_os(&e.file_name()), e.file_type().ok().map(|t| t.is_dir())))
+        .map(|e| {
+            (
+                text::from_os(&e.file_name()),
+                e.file_type().ok().map(|t| t.is_dir()),
+            )
+        })
         .collect()
 }
 
 impl Search<'_> {
     fn walk(&self, base: &str, components: &[String], found: &mut Vec<String>, depth: usize) {
-        let Some((first, rest)) = components.split_first() else { return };
+        let Some((first, rest)) = components.split_first() else {
+            return;
+        };
         if depth > MAX_DEPTH || found.len() > MAX_PATHS {
             return;
         }
@@ -89,13 +104,28 @@ impl Search<'_> {
         if !is_special(first, self.options.extglob) {
             let name = unescape(first);
             if rest.is_empty() {
-                let path = format!("{}{name}", if base.is_empty() || base.ends_with('/') { base.to_owned() } else { format!("{base}/") });
+                let path = format!(
+                    "{}{name}",
+                    if base.is_empty() || base.ends_with('/') {
+                        base.to_owned()
+                    } else {
+                        format!("{base}/")
+                    }
+                );
                 if sys::path::lstat(text::path(&path)).is_ok() {
                     found.push(path);
                 }
             } else {
                 // An empty component keeps its slash: `a//b`.
-                let next = format!("{}{}/", if base.is_empty() || base.ends_with('/') { base.to_owned() } else { format!("{base}/") }, name);
+                let next = format!(
+                    "{}{}/",
+                    if base.is_empty() || base.ends_with('/') {
+                        base.to_owned()
+                    } else {
+                        format!("{base}/")
+                    },
+                    name
+                );
                 self.walk(&next, rest, found, depth + 1);
             }
             return;
@@ -103,7 +133,8 @@ impl Search<'_> {
         let pattern = Pattern::new(first, self.options.extglob, self.options.nocaseglob);
         let hidden = first.starts_with('.') || first.starts_with("\\.");
         for (name, is_dir) in entries(base) {
-            if name.starts_with('.') && !hidden && !self.options.dotglob || !pattern.matches(&name) {
+            if name.starts_with('.') && !hidden && !self.options.dotglob || !pattern.matches(&name)
+            {
                 continue;
             }
             let path = join(base, &name);
@@ -153,7 +184,12 @@ impl Search<'_> {
                 found.push(path.clone());
             }
             if dir {
-                self.walk_all(&if files { path } else { format!("{path}/") }, rest, found, depth + 1);
+                self.walk_all(
+                    &if files { path } else { format!("{path}/") },
+                    rest,
+                    found,
+                    depth + 1,
+                );
             }
         }
     }

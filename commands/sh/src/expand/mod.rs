@@ -48,9 +48,24 @@ pub struct Context {
 }
 
 impl Context {
-    pub const FIELDS: Self = Self { mode: Mode::Fields, quoted: false, split_literals: false, assignment: false };
-    pub const SINGLE: Self = Self { mode: Mode::Single, quoted: false, split_literals: false, assignment: false };
-    pub const ASSIGNMENT: Self = Self { mode: Mode::Single, quoted: false, split_literals: false, assignment: true };
+    pub const FIELDS: Self = Self {
+        mode: Mode::Fields,
+        quoted: false,
+        split_literals: false,
+        assignment: false,
+    };
+    pub const SINGLE: Self = Self {
+        mode: Mode::Single,
+        quoted: false,
+        split_literals: false,
+        assignment: false,
+    };
+    pub const ASSIGNMENT: Self = Self {
+        mode: Mode::Single,
+        quoted: false,
+        split_literals: false,
+        assignment: true,
+    };
 }
 
 /// Joins pieces to one string; `Break` becomes a space.
@@ -94,7 +109,8 @@ impl Shell {
 
     fn expand_plain(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
         if let Some(text) = word.literal() {
-            let plain = !text.contains(['*', '?', '[', '~', '\\']) && !(self.options.extglob && text.contains('('));
+            let plain = !text.contains(['*', '?', '[', '~', '\\'])
+                && !(self.options.extglob && text.contains('('));
             if plain {
                 out.push(text.to_owned());
                 return Ok(());
@@ -124,7 +140,9 @@ impl Shell {
         let mut out = String::new();
         for piece in self.pieces(&word.parts, Context::SINGLE)? {
             match piece {
-                Piece::Text { text, quoted: true, .. } => pattern::escape(&text, &mut out),
+                Piece::Text {
+                    text, quoted: true, ..
+                } => pattern::escape(&text, &mut out),
                 Piece::Text { text, .. } => out.push_str(&text),
                 Piece::Break => out.push(' '),
             }
@@ -137,7 +155,9 @@ impl Shell {
         let mut out = String::new();
         for piece in self.pieces(&word.parts, Context::SINGLE)? {
             match piece {
-                Piece::Text { text, quoted: true, .. } => out.push_str(&regex_lite::escape(&text)),
+                Piece::Text {
+                    text, quoted: true, ..
+                } => out.push_str(&regex_lite::escape(&text)),
                 Piece::Text { text, .. } => out.push_str(&text),
                 Piece::Break => out.push(' '),
             }
@@ -150,7 +170,10 @@ impl Shell {
         if let [Part::Literal(text)] = parts {
             return self.arithmetic(text);
         }
-        let context = Context { quoted: true, ..Context::SINGLE };
+        let context = Context {
+            quoted: true,
+            ..Context::SINGLE
+        };
         let text = join(self.pieces(parts, context)?);
         self.arithmetic(&text)
     }
@@ -162,53 +185,101 @@ impl Shell {
         Ok(out)
     }
 
-    pub(crate) fn pieces_into(&mut self, parts: &[Part], context: Context, out: &mut Vec<Piece>) -> Result<(), Flow> {
+    pub(crate) fn pieces_into(
+        &mut self,
+        parts: &[Part],
+        context: Context,
+        out: &mut Vec<Piece>,
+    ) -> Result<(), Flow> {
         self.depth += 1;
         if self.depth > crate::exec::MAX_DEPTH {
             self.depth -= 1;
             return self.fatal("expansion nested too deeply");
         }
-        let result = parts.iter().enumerate().try_for_each(|(at, part)| match part {
-            Part::Literal(text) if !context.quoted && text.contains('~') => {
-                let last = at + 1 == parts.len();
-                let first = at == 0;
-                self.tilde_into(text, first, last, context, out);
-                Ok(())
-            }
-            _ => self.piece_into(part, context, out),
-        });
+        let result = parts
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, part)| match part {
+                Part::Literal(text) if !context.quoted && text.contains('~') => {
+                    let last = at + 1 == parts.len();
+                    let first = at == 0;
+                    self.tilde_into(text, first, last, context, out);
+                    Ok(())
+                }
+                _ => self.piece_into(part, context, out),
+            });
         self.depth -= 1;
         result
     }
 
-    fn piece_into(&mut self, part: &Part, context: Context, out: &mut Vec<Piece>) -> Result<(), Flow> {
+    fn piece_into(
+        &mut self,
+        part: &Part,
+        context: Context,
+        out: &mut Vec<Piece>,
+    ) -> Result<(), Flow> {
         let quoted = context.quoted;
         match part {
             Part::Literal(text) => {
-                out.push(Piece::Text { text: text.clone(), quoted, split: context.split_literals && !quoted });
+                out.push(Piece::Text {
+                    text: text.clone(),
+                    quoted,
+                    split: context.split_literals && !quoted,
+                });
             }
-            Part::Quoted(text) => out.push(Piece::Text { text: text.clone(), quoted: true, split: false }),
+            Part::Quoted(text) => out.push(Piece::Text {
+                text: text.clone(),
+                quoted: true,
+                split: false,
+            }),
             Part::Double(inner) => {
                 let before = out.len();
-                self.pieces_into(inner, Context { quoted: true, split_literals: false, ..context }, out)?;
+                self.pieces_into(
+                    inner,
+                    Context {
+                        quoted: true,
+                        split_literals: false,
+                        ..context
+                    },
+                    out,
+                )?;
                 // Quotes around nothing are an empty field, but not around "$@" without parameters.
-                let at_only = !inner.is_empty() && inner.iter().all(|p| matches!(p, Part::Param(p) if p.may_vanish()));
+                let at_only = !inner.is_empty()
+                    && inner
+                        .iter()
+                        .all(|p| matches!(p, Part::Param(p) if p.may_vanish()));
                 if out.len() == before && !at_only {
-                    out.push(Piece::Text { text: String::new(), quoted: true, split: false });
+                    out.push(Piece::Text {
+                        text: String::new(),
+                        quoted: true,
+                        split: false,
+                    });
                 }
             }
             Part::Param(param) => self.parameter_into(param, context, out)?,
             Part::Command(list) => {
                 let text = self.command_substitution(list)?;
-                out.push(Piece::Text { text, quoted, split: !quoted });
+                out.push(Piece::Text {
+                    text,
+                    quoted,
+                    split: !quoted,
+                });
             }
             Part::Arith(parts) => {
                 let text = self.expand_arithmetic(parts)?.to_string();
-                out.push(Piece::Text { text, quoted, split: !quoted });
+                out.push(Piece::Text {
+                    text,
+                    quoted,
+                    split: !quoted,
+                });
             }
             Part::Process(reads, list) => {
                 let text = self.process_substitution(*reads, list)?;
-                out.push(Piece::Text { text, quoted: true, split: false });
+                out.push(Piece::Text {
+                    text,
+                    quoted: true,
+                    split: false,
+                });
             }
         }
         Ok(())

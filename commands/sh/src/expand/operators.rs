@@ -12,7 +12,9 @@ fn each(found: Found, mut change: impl FnMut(&str) -> String) -> Found {
     match found {
         Found::Unset => Found::Unset,
         Found::One(text) => Found::One(change(&text)),
-        Found::Many(list, star) => Found::Many(list.iter().map(|text| change(text)).collect(), star),
+        Found::Many(list, star) => {
+            Found::Many(list.iter().map(|text| change(text)).collect(), star)
+        }
     }
 }
 
@@ -20,10 +22,18 @@ fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let n = chars.len();
     let keep = |k: usize| -> bool {
-        if suffix { pattern.matches_chars(&chars[k..]) } else { pattern.matches_chars(&chars[..k]) }
+        if suffix {
+            pattern.matches_chars(&chars[k..])
+        } else {
+            pattern.matches_chars(&chars[..k])
+        }
     };
     let mut forward = 0..=n;
-    let found = if suffix == longest { forward.find(|k| keep(*k)) } else { forward.rev().find(|k| keep(*k)) };
+    let found = if suffix == longest {
+        forward.find(|k| keep(*k))
+    } else {
+        forward.rev().find(|k| keep(*k))
+    };
     match found {
         Some(k) if suffix => chars[..k].iter().collect(),
         Some(k) => chars[k..].iter().collect(),
@@ -33,7 +43,9 @@ fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
 
 /// The longest match that begins at `start`.
 fn longest(chars: &[char], start: usize, pattern: &Pattern) -> Option<usize> {
-    (start..=chars.len()).rev().find(|end| pattern.matches_chars(&chars[start..*end]))
+    (start..=chars.len())
+        .rev()
+        .find(|end| pattern.matches_chars(&chars[start..*end]))
 }
 
 fn replace(text: &str, pattern: &Pattern, with: &str, kind: char) -> String {
@@ -52,7 +64,11 @@ fn replace(text: &str, pattern: &Pattern, with: &str, kind: char) -> String {
             let mut at = 0;
             let mut done = false;
             while at <= chars.len() {
-                let end = if done { None } else { longest(&chars, at, pattern) };
+                let end = if done {
+                    None
+                } else {
+                    longest(&chars, at, pattern)
+                };
                 match end {
                     Some(end) if end > at || chars.is_empty() => {
                         out.push_str(with);
@@ -93,23 +109,39 @@ impl Shell {
 
     pub(super) fn operate(&mut self, param: &Param, op: &Op, found: Found) -> Result<Found, Flow> {
         match op {
-            Op::Trim { suffix, longest, pattern } => {
+            Op::Trim {
+                suffix,
+                longest,
+                pattern,
+            } => {
                 let pattern = self.pattern_of(pattern)?;
                 Ok(each(found, |text| trim(text, &pattern, *suffix, *longest)))
             }
-            Op::Replace { kind, pattern, with } => {
+            Op::Replace {
+                kind,
+                pattern,
+                with,
+            } => {
                 let pattern = self.expand_pattern(pattern)?;
                 let with = self.expand_single(with)?;
                 if pattern.is_empty() && *kind != '#' && *kind != '%' {
                     return Ok(found);
                 }
-                let pattern = Pattern::new(&pattern, self.options.extglob, self.options.nocasematch);
+                let pattern =
+                    Pattern::new(&pattern, self.options.extglob, self.options.nocasematch);
                 Ok(each(found, |text| replace(text, &pattern, &with, *kind)))
             }
-            Op::Case { upper, all, pattern } => {
+            Op::Case {
+                upper,
+                all,
+                pattern,
+            } => {
                 let text = self.expand_pattern(pattern)?;
-                let pattern = (!text.is_empty()).then(|| Pattern::new(&text, self.options.extglob, false));
-                Ok(each(found, |text| change_case(text, *upper, *all, pattern.as_ref())))
+                let pattern =
+                    (!text.is_empty()).then(|| Pattern::new(&text, self.options.extglob, false));
+                Ok(each(found, |text| {
+                    change_case(text, *upper, *all, pattern.as_ref())
+                }))
             }
             Op::Slice { offset, length } => self.slice(param, found, offset, length.as_ref()),
             Op::Transform(kind) => self.transform(param, found, *kind),
@@ -117,7 +149,13 @@ impl Shell {
         }
     }
 
-    fn slice(&mut self, param: &Param, found: Found, offset: &Word, length: Option<&Word>) -> Result<Found, Flow> {
+    fn slice(
+        &mut self,
+        param: &Param,
+        found: Found,
+        offset: &Word,
+        length: Option<&Word>,
+    ) -> Result<Found, Flow> {
         let offset = self.expand_arithmetic(&offset.parts)?;
         let length = match length {
             Some(word) => Some(self.expand_arithmetic(&word.parts)?),
@@ -135,12 +173,16 @@ impl Shell {
             Found::Many(list, star) if matches!(param.name.as_str(), "@" | "*") => {
                 let mut all = list;
                 // Offset 0 includes $0; a negative one counts from the end.
-                let offset = if offset < 0 { offset } else { offset - 1 };
-                if offset == -1 && self.positional.len() == all.len() && !length.is_some_and(|l| l < 0) {
+                if offset == 0 {
                     all.insert(0, self.name.clone());
                     return self.slice_list(all, 0, length, star);
                 }
-                self.slice_list(all, offset, length, star)
+                self.slice_list(
+                    all,
+                    if offset < 0 { offset } else { offset - 1 },
+                    length,
+                    star,
+                )
             }
             Found::Many(list, star) => {
                 let keys: Vec<i64> = self
@@ -154,16 +196,33 @@ impl Shell {
                     Some(last) if offset < 0 => last + 1 + offset,
                     _ => offset,
                 };
-                let skipped = if keys.len() == list.len() { keys.iter().filter(|k| **k < start).count() } else { 0 };
-                let offset = if keys.len() == list.len() { i64::try_from(skipped).unwrap_or(0) } else { offset };
+                let skipped = if keys.len() == list.len() {
+                    keys.iter().filter(|k| **k < start).count()
+                } else {
+                    0
+                };
+                let offset = if keys.len() == list.len() {
+                    i64::try_from(skipped).unwrap_or(0)
+                } else {
+                    offset
+                };
                 self.slice_list(list, offset, length, star)
             }
         }
     }
 
-    fn slice_list(&mut self, list: Vec<String>, offset: i64, length: Option<i64>, star: bool) -> Result<Found, Flow> {
+    fn slice_list(
+        &mut self,
+        list: Vec<String>,
+        offset: i64,
+        length: Option<i64>,
+        star: bool,
+    ) -> Result<Found, Flow> {
         if length.is_some_and(|l| l < 0) {
-            return self.fatal(&format!("{}: substring expression < 0", length.unwrap_or(0)));
+            return self.fatal(&format!(
+                "{}: substring expression < 0",
+                length.unwrap_or(0)
+            ));
         }
         Ok(match self.bounds(list.len(), offset, length, false)? {
             Some((from, to)) => Found::Many(list[from..to].to_vec(), star),
@@ -171,7 +230,13 @@ impl Shell {
         })
     }
 
-    fn bounds(&mut self, len: usize, offset: i64, length: Option<i64>, negative: bool) -> Result<Option<(usize, usize)>, Flow> {
+    fn bounds(
+        &mut self,
+        len: usize,
+        offset: i64,
+        length: Option<i64>,
+        negative: bool,
+    ) -> Result<Option<(usize, usize)>, Flow> {
         let n = i64::try_from(len).unwrap_or(i64::MAX);
         let from = if offset < 0 { n + offset } else { offset };
         if from < 0 || from > n {
@@ -187,7 +252,10 @@ impl Shell {
             }
             Some(l) => from.saturating_add(l.max(0)).min(n),
         };
-        Ok(Some((usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0))))
+        Ok(Some((
+            usize::try_from(from).unwrap_or(0),
+            usize::try_from(to).unwrap_or(0),
+        )))
     }
 
     /// `${name@X}`.
@@ -215,9 +283,11 @@ impl Shell {
                         Value::Scalar(text) if v.flags().is_empty() => {
                             Found::One(format!("{name}={}", escape::bash_single_quote(text)))
                         }
-                        Value::Scalar(text) => {
-                            Found::One(format!("declare -{} {name}={}", v.flags(), escape::bash_single_quote(text)))
-                        }
+                        Value::Scalar(text) => Found::One(format!(
+                            "declare -{} {name}={}",
+                            v.flags(),
+                            escape::bash_single_quote(text)
+                        )),
                         _ if list => Found::One(v.declaration(&name)),
                         _ => Found::One(format!("declare -{} {name}", v.flags())),
                     },
@@ -228,8 +298,10 @@ impl Shell {
                 if kind == 'k' {
                     Found::Many(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect(), false)
                 } else {
-                    let texts: Vec<String> =
-                        pairs.iter().map(|(k, v)| format!("{k} {}", escape::double_quote(v))).collect();
+                    let texts: Vec<String> = pairs
+                        .iter()
+                        .map(|(k, v)| format!("{k} {}", escape::double_quote(v)))
+                        .collect();
                     Found::One(texts.join(" "))
                 }
             }

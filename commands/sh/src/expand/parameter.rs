@@ -36,22 +36,35 @@ impl Param {
     /// Whether `"$x"` of this may be no field at all.
     pub fn may_vanish(&self) -> bool {
         let list = self.name == "@" || matches!(self.index, Some(Index::At));
-        (list || self.indirect) && !matches!(self.op, Op::Length) || matches!(self.op, Op::Names('@') | Op::Keys)
+        (list || self.indirect) && !matches!(self.op, Op::Length)
+            || matches!(self.op, Op::Names('@') | Op::Keys)
     }
 }
 
 impl Shell {
-    pub(super) fn parameter_into(&mut self, param: &Param, context: Context, out: &mut Vec<Piece>) -> Result<(), Flow> {
+    pub(super) fn parameter_into(
+        &mut self,
+        param: &Param,
+        context: Context,
+        out: &mut Vec<Piece>,
+    ) -> Result<(), Flow> {
         match &param.op {
             Op::Bad(text) => return self.bad_substitution(text),
-            Op::Value { kind, colon, word } => return self.value_into(param, *kind, *colon, word, context, out),
+            Op::Value { kind, colon, word } => {
+                return self.value_into(param, *kind, *colon, word, context, out);
+            }
             Op::Names(kind) => {
                 let names = self.variable_names(&param.name);
                 self.push_found(Found::Many(names, *kind == '*'), context, out);
                 return Ok(());
             }
             Op::Keys => {
-                let keys = self.elements(&param.name).unwrap_or_default().into_iter().map(|(k, _)| k).collect();
+                let keys = self
+                    .elements(&param.name)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(k, _)| k)
+                    .collect();
                 let star = matches!(param.index, Some(Index::Star));
                 self.push_found(Found::Many(keys, star), context, out);
                 return Ok(());
@@ -76,7 +89,11 @@ impl Shell {
     }
 
     fn bad_substitution<T>(&mut self, text: &str) -> Result<T, Flow> {
-        if self.bash { self.fatal(&format!("{text}: bad substitution")) } else { self.fatal("Bad substitution") }
+        if self.bash {
+            self.fatal(&format!("{text}: bad substitution"))
+        } else {
+            self.fatal("Bad substitution")
+        }
     }
 
     /// Ends the shell for an unset parameter under `set -u`.
@@ -98,7 +115,11 @@ impl Shell {
         if !param.indirect {
             return self.find_named(&param.name, param.index.as_ref());
         }
-        if let Some(crate::variables::Variable { value: crate::variables::Value::Scalar(target), attributes }) = self.vars.find(&param.name) {
+        if let Some(crate::variables::Variable {
+            value: crate::variables::Value::Scalar(target),
+            attributes,
+        }) = self.vars.find(&param.name)
+        {
             if attributes.nameref {
                 return Ok(Found::One(target.clone()));
             }
@@ -149,7 +170,9 @@ impl Shell {
         if first == b'_' || first.is_ascii_alphabetic() {
             if let Some(variable) = self.vars.find(name).filter(|v| !v.attributes.nameref) {
                 if let crate::variables::Value::Scalar(text) = &variable.value {
-                    let computed = self.bash && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID") || name == "LINENO";
+                    let computed = self.bash
+                        && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID")
+                        || name == "LINENO";
                     if !computed {
                         return Found::One(text.clone());
                     }
@@ -164,11 +187,17 @@ impl Shell {
             "?" => Found::One(self.status.to_string()),
             "-" => Found::One(self.options.letters()),
             "$" => Found::One(self.pid.to_string()),
-            "!" => self.last_background.map_or(Found::Unset, |pid| Found::One(pid.to_string())),
+            "!" => self
+                .last_background
+                .map_or(Found::Unset, |pid| Found::One(pid.to_string())),
             "0" => Found::One(self.name.clone()),
             _ => match name.parse::<usize>() {
                 Ok(0) => Found::One(self.name.clone()),
-                Ok(n) => self.positional.get(n - 1).cloned().map_or(Found::Unset, Found::One),
+                Ok(n) => self
+                    .positional
+                    .get(n - 1)
+                    .cloned()
+                    .map_or(Found::Unset, Found::One),
                 Err(_) => Found::Unset,
             },
         }
@@ -176,7 +205,11 @@ impl Shell {
 
     fn variable_names(&self, prefix: &str) -> Vec<String> {
         let set = |v: &crate::variables::Variable| v.value != crate::variables::Value::Unset;
-        self.vars.iter().filter(|(n, v)| n.starts_with(prefix) && set(v)).map(|(n, _)| n.clone()).collect()
+        self.vars
+            .iter()
+            .filter(|(n, v)| n.starts_with(prefix) && set(v))
+            .map(|(n, _)| n.clone())
+            .collect()
     }
 
     fn length(&mut self, param: &Param) -> Result<String, Flow> {
@@ -204,10 +237,21 @@ impl Shell {
     ) -> Result<(), Flow> {
         let found = self.find(param)?;
         let use_value = found.is_set() && !(colon && found.is_null());
-        let operand = Context { split_literals: !context.quoted && context.mode == Mode::Fields, ..context };
+        let operand = Context {
+            split_literals: !context.quoted && context.mode == Mode::Fields,
+            ..context
+        };
         match (kind, use_value) {
             ('+', false) => {
-                self.push_found(if context.quoted { Found::One(String::new()) } else { Found::Unset }, context, out);
+                self.push_found(
+                    if context.quoted {
+                        Found::One(String::new())
+                    } else {
+                        Found::Unset
+                    },
+                    context,
+                    out,
+                );
                 Ok(())
             }
             ('+', true) | ('-', false) => self.pieces_into(&word.parts, operand, out),
@@ -253,7 +297,11 @@ impl Shell {
             .to_owned();
         }
         self.error(&format!("{}: {message}", param.display()));
-        if self.bash { Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 })) } else { Err(Flow::Abort(2)) }
+        if self.bash {
+            Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 }))
+        } else {
+            Err(Flow::Abort(2))
+        }
     }
 
     /// Adds values to the pieces as fields or as one text.
@@ -263,22 +311,46 @@ impl Shell {
         match found {
             Found::Unset => {
                 if quoted {
-                    out.push(Piece::Text { text: String::new(), quoted, split: false });
+                    out.push(Piece::Text {
+                        text: String::new(),
+                        quoted,
+                        split: false,
+                    });
                 }
             }
-            Found::One(text) => out.push(Piece::Text { text, quoted, split }),
+            Found::One(text) => out.push(Piece::Text {
+                text,
+                quoted,
+                split,
+            }),
             Found::Many(list, star) => {
                 let joined = context.mode == Mode::Single || star && quoted;
                 if joined {
-                    let separator = if star { self.ifs().chars().next().map(String::from).unwrap_or_default() } else { " ".to_owned() };
-                    out.push(Piece::Text { text: list.join(&separator), quoted, split });
+                    let separator = if star {
+                        self.ifs()
+                            .chars()
+                            .next()
+                            .map(String::from)
+                            .unwrap_or_default()
+                    } else {
+                        " ".to_owned()
+                    };
+                    out.push(Piece::Text {
+                        text: list.join(&separator),
+                        quoted,
+                        split,
+                    });
                     return;
                 }
                 for (at, text) in list.into_iter().enumerate() {
                     if at > 0 {
                         out.push(Piece::Break);
                     }
-                    out.push(Piece::Text { text, quoted, split });
+                    out.push(Piece::Text {
+                        text,
+                        quoted,
+                        split,
+                    });
                 }
             }
         }

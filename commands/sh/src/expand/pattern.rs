@@ -36,7 +36,11 @@ pub fn unescape(pattern: &str) -> String {
     let mut out = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
-        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+        out.push(if c == '\\' {
+            chars.next().unwrap_or('\\')
+        } else {
+            c
+        });
     }
     out
 }
@@ -46,8 +50,14 @@ enum Token {
     Char(char),
     Any,
     Star,
-    Set { negated: bool, items: Vec<SetItem> },
-    Group { kind: char, choices: Vec<Vec<Token>> },
+    Set {
+        negated: bool,
+        items: Vec<SetItem>,
+    },
+    Group {
+        kind: char,
+        choices: Vec<Vec<Token>>,
+    },
 }
 
 #[derive(Debug)]
@@ -82,7 +92,8 @@ impl Compiler<'_> {
             if depth > 0 && (c == '|' || c == ')') {
                 break;
             }
-            let group = self.extglob && "?*+@!".contains(c) && self.chars.get(self.at + 1) == Some(&'(');
+            let group =
+                self.extglob && "?*+@!".contains(c) && self.chars.get(self.at + 1) == Some(&'(');
             if group && depth < MAX_NESTING {
                 if let Some(token) = self.group(c, depth) {
                     tokens.push(token);
@@ -92,7 +103,9 @@ impl Compiler<'_> {
             self.at += 1;
             match c {
                 '\\' => {
-                    tokens.push(Token::Char(self.chars.get(self.at).copied().unwrap_or('\\')));
+                    tokens.push(Token::Char(
+                        self.chars.get(self.at).copied().unwrap_or('\\'),
+                    ));
                     self.at += 1;
                 }
                 '?' => tokens.push(Token::Any),
@@ -169,7 +182,8 @@ impl Compiler<'_> {
                 _ => {
                     let (low, next) = self.set_char(at)?;
                     at = next;
-                    let range = self.chars.get(at) == Some(&'-') && self.chars.get(at + 1).is_some_and(|c| *c != ']');
+                    let range = self.chars.get(at) == Some(&'-')
+                        && self.chars.get(at + 1).is_some_and(|c| *c != ']');
                     if range {
                         let (high, next) = self.set_char(at + 1)?;
                         at = next;
@@ -212,9 +226,18 @@ fn in_class(class: &str, c: char) -> bool {
 impl Pattern {
     pub fn new(pattern: &str, extglob: bool, fold: bool) -> Self {
         let chars: Vec<char> = pattern.chars().collect();
-        let mut compiler = Compiler { chars: &chars, at: 0, extglob, groups: false };
+        let mut compiler = Compiler {
+            chars: &chars,
+            at: 0,
+            extglob,
+            groups: false,
+        };
         let tokens = compiler.tokens(0);
-        Self { groups: compiler.groups, tokens, fold }
+        Self {
+            groups: compiler.groups,
+            tokens,
+            fold,
+        }
     }
 
     pub fn matches(&self, text: &str) -> bool {
@@ -262,7 +285,13 @@ impl Pattern {
     }
 
     fn one(&self, token: &Token, c: char) -> bool {
-        let fold = |c: char| if self.fold { c.to_lowercase().next().unwrap_or(c) } else { c };
+        let fold = |c: char| {
+            if self.fold {
+                c.to_lowercase().next().unwrap_or(c)
+            } else {
+                c
+            }
+        };
         match token {
             Token::Char(p) => *p == c || self.fold && fold(*p) == fold(c),
             Token::Any => true,
@@ -280,19 +309,34 @@ impl Pattern {
         }
     }
 
-    fn backtrack(&self, tokens: &[Token], text: &[char], depth: u32, steps: &Cell<u64>, then: &dyn Fn(&[char]) -> bool) -> bool {
+    fn backtrack(
+        &self,
+        tokens: &[Token],
+        text: &[char],
+        depth: u32,
+        steps: &Cell<u64>,
+        then: &dyn Fn(&[char]) -> bool,
+    ) -> bool {
         steps.set(steps.get() + 1);
         if steps.get() > MAX_STEPS || depth > 400 {
             return false;
         }
-        let Some((token, rest)) = tokens.split_first() else { return then(text) };
+        let Some((token, rest)) = tokens.split_first() else {
+            return then(text);
+        };
         match token {
-            Token::Star => (0..=text.len()).any(|n| self.backtrack(rest, &text[n..], depth + 1, steps, then)),
-            Token::Group { kind, choices } => self.group(*kind, choices, text, depth, steps, &|after| {
-                self.backtrack(rest, after, depth + 1, steps, then)
-            }),
+            Token::Star => {
+                (0..=text.len()).any(|n| self.backtrack(rest, &text[n..], depth + 1, steps, then))
+            }
+            Token::Group { kind, choices } => {
+                self.group(*kind, choices, text, depth, steps, &|after| {
+                    self.backtrack(rest, after, depth + 1, steps, then)
+                })
+            }
             token => {
-                !text.is_empty() && self.one(token, text[0]) && self.backtrack(rest, &text[1..], depth + 1, steps, then)
+                !text.is_empty()
+                    && self.one(token, text[0])
+                    && self.backtrack(rest, &text[1..], depth + 1, steps, then)
             }
         }
     }
@@ -310,7 +354,9 @@ impl Pattern {
             return false;
         }
         let once = |then: &dyn Fn(&[char]) -> bool| {
-            choices.iter().any(|choice| self.backtrack(choice, text, depth + 1, steps, then))
+            choices
+                .iter()
+                .any(|choice| self.backtrack(choice, text, depth + 1, steps, then))
         };
         match kind {
             '@' => once(then),
@@ -320,12 +366,15 @@ impl Pattern {
                     || once(&|after: &[char]| {
                         // A choice that took nothing cannot be repeated with any gain.
                         (after.len() == text.len() && then(after))
-                            || after.len() < text.len() && self.group('*', choices, after, depth + 1, steps, then)
+                            || after.len() < text.len()
+                                && self.group('*', choices, after, depth + 1, steps, then)
                     })
             }
             _ => (0..=text.len()).any(|n| {
                 let taken = &text[..n];
-                let hit = choices.iter().any(|c| self.backtrack(c, taken, depth + 1, steps, &|r| r.is_empty()));
+                let hit = choices
+                    .iter()
+                    .any(|c| self.backtrack(c, taken, depth + 1, steps, &|r| r.is_empty()));
                 !hit && then(&text[n..])
             }),
         }

@@ -18,9 +18,13 @@ pub struct Completions {
 
 /// The word that ends `line`, and whether it is a command's name.
 fn last_word(line: &str) -> (&str, bool) {
-    let start = line.rfind([' ', '\t', ';', '|', '&', '(', '`', '<', '>', '=', '"', '\'']).map_or(0, |i| i + 1);
+    let start = line
+        .rfind([' ', '\t', ';', '|', '&', '(', '`', '<', '>', '=', '"', '\''])
+        .map_or(0, |i| i + 1);
     let before = line[..start].trim_end();
-    let command = before.is_empty() || before.ends_with(['|', ';', '&', '(', '`']) || before.ends_with("sudo");
+    let command = before.is_empty()
+        || before.ends_with(['|', ';', '&', '(', '`'])
+        || before.ends_with("sudo");
     (&line[start..], command)
 }
 
@@ -28,7 +32,13 @@ pub fn complete(shell: &mut Shell, line: &str) -> Completions {
     let (word, command) = last_word(line);
     let mut candidates = Vec::new();
     if let Some(name) = word.strip_prefix('$') {
-        candidates.extend(shell.vars.iter().filter(|(n, _)| n.starts_with(name)).map(|(n, _)| format!("${n} ")));
+        candidates.extend(
+            shell
+                .vars
+                .iter()
+                .filter(|(n, _)| n.starts_with(name))
+                .map(|(n, _)| format!("${n} ")),
+        );
     } else {
         if command && !word.contains('/') {
             commands(shell, word, &mut candidates);
@@ -40,17 +50,26 @@ pub fn complete(shell: &mut Shell, line: &str) -> Completions {
     candidates.sort();
     candidates.dedup();
     candidates.truncate(MAX_SHOWN);
-    Completions { typed: word.chars().count(), candidates }
+    Completions {
+        typed: word.chars().count(),
+        candidates,
+    }
 }
 
 fn commands(shell: &Shell, word: &str, candidates: &mut Vec<String>) {
     let names = builtins::all(shell.bash).into_iter().map(str::to_owned);
-    let all = names.chain(shell.functions.keys().cloned()).chain(shell.aliases.keys().cloned());
+    let all = names
+        .chain(shell.functions.keys().cloned())
+        .chain(shell.aliases.keys().cloned());
     candidates.extend(all.filter(|n| n.starts_with(word)).map(|n| n + " "));
     let path = shell.var("PATH").unwrap_or_default();
     for dir in path.split(':').filter(|d| !d.is_empty()) {
-        let Ok(entries) = std::fs::read_dir(text::path(dir)) else { continue };
-        let names = entries.filter_map(Result::ok).map(|e| text::from_os(&e.file_name()));
+        let Ok(entries) = std::fs::read_dir(text::path(dir)) else {
+            continue;
+        };
+        let names = entries
+            .filter_map(Result::ok)
+            .map(|e| text::from_os(&e.file_name()));
         candidates.extend(names.filter(|n| n.starts_with(word)).map(|n| n + " "));
     }
 }
@@ -65,13 +84,17 @@ fn files(shell: &Shell, word: &str, executable: bool, candidates: &mut Vec<Strin
         None if dir.is_empty() => ".".to_owned(),
         None => dir.to_owned(),
     };
-    let Ok(entries) = std::fs::read_dir(text::path(&real)) else { return };
+    let Ok(entries) = std::fs::read_dir(text::path(&real)) else {
+        return;
+    };
     for entry in entries.filter_map(Result::ok) {
         let name = text::from_os(&entry.file_name());
         if !name.starts_with(prefix) || name.starts_with('.') && !prefix.starts_with('.') {
             continue;
         }
-        let Ok(stat) = sys::path::stat(entry.path()) else { continue };
+        let Ok(stat) = sys::path::stat(entry.path()) else {
+            continue;
+        };
         if executable && !stat.is_dir() && stat.mode & 0o111 == 0 {
             continue;
         }
@@ -82,6 +105,9 @@ fn files(shell: &Shell, word: &str, executable: bool, candidates: &mut Vec<Strin
             }
             quoted.push(c);
         }
-        candidates.push(format!("{dir}{quoted}{}", if stat.is_dir() { "/" } else { " " }));
+        candidates.push(format!(
+            "{dir}{quoted}{}",
+            if stat.is_dir() { "/" } else { " " }
+        ));
     }
 }

@@ -50,7 +50,9 @@ struct Editor<'a> {
 
 /// Reads a line with editing.
 pub fn read_line(shell: &mut Shell, prompt: &str) -> Line {
-    let Ok(before) = sys::tty::getattr(0) else { return Line::End };
+    let Ok(before) = sys::tty::getattr(0) else {
+        return Line::End;
+    };
     let _ = sys::tty::setattr(0, When::Drain, &before.raw_input());
     // All but the last line of the prompt is printed once.
     let (head, last) = match prompt.rfind('\n') {
@@ -121,13 +123,18 @@ fn read_key(shell: &mut Shell) -> Key {
                     Err(key) => return key,
                 }
             }
-            text::decode(&bytes).chars().next().map_or(Key::Unknown, Key::Char)
+            text::decode(&bytes)
+                .chars()
+                .next()
+                .map_or(Key::Unknown, Key::Char)
         }
     }
 }
 
 fn escape_sequence(shell: &mut Shell) -> Key {
-    let Ok(kind) = read_byte(shell) else { return Key::Closed };
+    let Ok(kind) = read_byte(shell) else {
+        return Key::Closed;
+    };
     match kind {
         b'b' => return Key::WordLeft,
         b'f' => return Key::WordRight,
@@ -138,7 +145,9 @@ fn escape_sequence(shell: &mut Shell) -> Key {
     }
     let mut parameters = String::new();
     loop {
-        let Ok(byte) = read_byte(shell) else { return Key::Closed };
+        let Ok(byte) = read_byte(shell) else {
+            return Key::Closed;
+        };
         match byte {
             b'0'..=b'9' | b';' if parameters.len() < 16 => parameters.push(char::from(byte)),
             b'A' => return Key::Up,
@@ -186,8 +195,15 @@ fn width(text: &str) -> usize {
 fn char_width(c: char) -> usize {
     match c as u32 {
         0x300..=0x36F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
-        0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F | 0xFF00..=0xFF60
-        | 0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD => 2,
+        0x1100..=0x115F
+        | 0x2E80..=0xA4CF
+        | 0xAC00..=0xD7A3
+        | 0xF900..=0xFAFF
+        | 0xFE30..=0xFE6F
+        | 0xFF00..=0xFF60
+        | 0xFFE0..=0xFFE6
+        | 0x1F300..=0x1FAFF
+        | 0x20000..=0x3FFFD => 2,
         _ => 1,
     }
 }
@@ -254,9 +270,15 @@ impl Editor<'_> {
             }
             21 => self.kill(0, self.cursor),
             23 => {
-                let start = self.chars[..self.cursor].iter().rposition(|c| !c.is_whitespace()).map_or(0, |end| {
-                    self.chars[..end].iter().rposition(|c| c.is_whitespace()).map_or(0, |i| i + 1)
-                });
+                let start = self.chars[..self.cursor]
+                    .iter()
+                    .rposition(|c| !c.is_whitespace())
+                    .map_or(0, |end| {
+                        self.chars[..end]
+                            .iter()
+                            .rposition(|c| c.is_whitespace())
+                            .map_or(0, |i| i + 1)
+                    });
                 self.kill(start, self.cursor);
             }
             25 => {
@@ -343,8 +365,12 @@ impl Editor<'_> {
         let mut wanted = String::new();
         let mut limit = shell.editor.history.len();
         loop {
-            let found = (0..limit).rev().find(|i| !wanted.is_empty() && shell.editor.history[*i].contains(&wanted));
-            let shown = found.map_or("", |i| shell.editor.history[i].as_str()).to_owned();
+            let found = (0..limit)
+                .rev()
+                .find(|i| !wanted.is_empty() && shell.editor.history[*i].contains(&wanted));
+            let shown = found
+                .map_or("", |i| shell.editor.history[i].as_str())
+                .to_owned();
             shell.print_error_raw(&format!("\r\u{1b}[J(reverse-i-search)`{wanted}': {shown}"));
             match read_key(shell) {
                 Key::Char(c) => wanted.push(c),
@@ -354,7 +380,9 @@ impl Editor<'_> {
                 }
                 Key::Control(18) => limit = found.unwrap_or(limit),
                 key => {
-                    if let Some(at) = found.filter(|_| key != Key::Control(3) && key != Key::Control(7)) {
+                    if let Some(at) =
+                        found.filter(|_| key != Key::Control(3) && key != Key::Control(7))
+                    {
                         self.show(shell, at);
                     }
                     self.row = 0;
@@ -373,7 +401,11 @@ impl Editor<'_> {
         };
         let mut common: Vec<char> = first.chars().collect();
         for candidate in &found.candidates[1..] {
-            let same = common.iter().zip(candidate.chars()).take_while(|(a, b)| **a == *b).count();
+            let same = common
+                .iter()
+                .zip(candidate.chars())
+                .take_while(|(a, b)| **a == *b)
+                .count();
             common.truncate(same);
         }
         if common.len() > found.typed {
@@ -401,7 +433,10 @@ impl Editor<'_> {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the terminal may differ per editor one day")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the terminal may differ per editor one day"
+    )]
     fn columns(&self) -> usize {
         match sys::tty::winsize(0) {
             Ok(size) if size.columns > 0 => usize::from(size.columns),
@@ -414,7 +449,10 @@ impl Editor<'_> {
         let columns = self.columns();
         let text: String = self.chars.iter().collect();
         let start = width(self.prompt);
-        let before: usize = self.chars[..self.cursor].iter().map(|c| char_width(*c)).sum();
+        let before: usize = self.chars[..self.cursor]
+            .iter()
+            .map(|c| char_width(*c))
+            .sum();
         let total = start + width(&text);
         let mut out = String::new();
         if self.row > 0 {

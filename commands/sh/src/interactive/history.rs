@@ -10,7 +10,11 @@ impl Shell {
         if line.trim().is_empty() || self.editor.history.last().is_some_and(|last| last == line) {
             return;
         }
-        let most = self.var("HISTSIZE").and_then(|n| n.parse().ok()).unwrap_or(MAX_LINES).min(MAX_LINES);
+        let most = self
+            .var("HISTSIZE")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(MAX_LINES)
+            .min(MAX_LINES);
         self.editor.history.push(line.to_owned());
         while self.editor.history.len() > most {
             self.editor.history.remove(0);
@@ -31,7 +35,9 @@ pub fn history_builtin(shell: &mut Shell, words: &[String]) -> Exec {
             let skip = shell.editor.history.len().saturating_sub(count);
             let first = shell.editor.dropped + 1;
             let lines = shell.editor.history.iter().enumerate().skip(skip);
-            let text: String = lines.map(|(i, line)| format!("{:5}  {line}\n", i + first)).collect();
+            let text: String = lines
+                .map(|(i, line)| format!("{:5}  {line}\n", i + first))
+                .collect();
             Ok(shell.print("history", &text))
         }
     }
@@ -45,14 +51,28 @@ pub fn fc(shell: &mut Shell, words: &[String]) -> Exec {
             let skip = shell.editor.history.len().saturating_sub(17);
             let first = shell.editor.dropped + 1;
             let lines = shell.editor.history.iter().enumerate().skip(skip);
-            let text: String =
-                lines.map(|(i, l)| if numbers { format!("{}\t {l}\n", i + first) } else { format!("\t {l}\n") }).collect();
+            let text: String = lines
+                .map(|(i, l)| {
+                    if numbers {
+                        format!("{}\t {l}\n", i + first)
+                    } else {
+                        format!("\t {l}\n")
+                    }
+                })
+                .collect();
             Ok(shell.print("fc", &text))
         }
         Some("-s") => {
             let prefix = words.get(2).cloned().unwrap_or_default();
             // The last line is this `fc` itself.
-            let found = shell.editor.history.iter().rev().skip(1).find(|l| l.starts_with(&prefix)).cloned();
+            let found = shell
+                .editor
+                .history
+                .iter()
+                .rev()
+                .skip(1)
+                .find(|l| l.starts_with(&prefix))
+                .cloned();
             match found {
                 Some(line) => {
                     shell.print_error_raw(&format!("{line}\n"));

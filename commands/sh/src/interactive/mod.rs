@@ -101,5 +101,9 @@ fn plain_line(shell: &mut Shell, prompt: &str) -> editor::Line {
             break;
         }
     }
-    if bytes.is_empty() { editor::Line::End } else { editor::Line::Text(text::decode(&bytes)) }
+    if bytes.is_empty() {
+        editor::Line::End
+    } else {
+        editor::Line::Text(text::decode(&bytes))
+    }
 }

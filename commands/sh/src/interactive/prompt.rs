@@ -9,7 +9,11 @@ use crate::syntax::{Input, Parser};
 impl Shell {
     /// Expands a prompt: bash's backslashes, then parameters, commands and arithmetic.
     pub fn expand_prompt(&mut self, prompt: &str) -> String {
-        let decoded = if self.bash { self.decode_prompt(prompt) } else { prompt.to_owned() };
+        let decoded = if self.bash {
+            self.decode_prompt(prompt)
+        } else {
+            prompt.to_owned()
+        };
         if !decoded.contains(['$', '`']) {
             return decoded;
         }
@@ -18,8 +22,13 @@ impl Shell {
         let (status, substitution) = (self.status, self.substitution_status);
         let result = match parts {
             Ok(parts) => {
-                let context = crate::expand::Context { quoted: true, ..crate::expand::Context::SINGLE };
-                self.pieces(&parts, context).map(crate::expand::join).unwrap_or(decoded)
+                let context = crate::expand::Context {
+                    quoted: true,
+                    ..crate::expand::Context::SINGLE
+                };
+                self.pieces(&parts, context)
+                    .map(crate::expand::join)
+                    .unwrap_or(decoded)
             }
             Err(_) => decoded,
         };
@@ -43,9 +52,18 @@ impl Shell {
                 Some('w') => out.push_str(&self.short_directory()),
                 Some('W') => {
                     let dir = self.short_directory();
-                    out.push_str(dir.rsplit('/').next().filter(|s| !s.is_empty()).unwrap_or(&dir));
+                    out.push_str(
+                        dir.rsplit('/')
+                            .next()
+                            .filter(|s| !s.is_empty())
+                            .unwrap_or(&dir),
+                    );
                 }
-                Some('$') => out.push(if sys::process::ids().is_ok_and(|i| i.euid == 0) { '#' } else { '$' }),
+                Some('$') => out.push(if sys::process::ids().is_ok_and(|i| i.euid == 0) {
+                    '#'
+                } else {
+                    '$'
+                }),
                 Some('s') => out.push_str(&self.label),
                 Some('v') => out.push_str("5.2"),
                 Some('V') => out.push_str("5.2.15"),
@@ -53,8 +71,18 @@ impl Shell {
                 Some('r') => out.push('\r'),
                 Some('a') => out.push('\u{7}'),
                 Some('e') => out.push('\u{1b}'),
-                Some('j') => out.push_str(&self.jobs.list.iter().filter(|j| j.id != 0).count().to_string()),
-                Some('#' | '!') => out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string()),
+                Some('j') => out.push_str(
+                    &self
+                        .jobs
+                        .list
+                        .iter()
+                        .filter(|j| j.id != 0)
+                        .count()
+                        .to_string(),
+                ),
+                Some('#' | '!') => {
+                    out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string())
+                }
                 Some('t') => out.push_str(&time::strftime("%H:%M:%S", time::now())),
                 Some('A') => out.push_str(&time::strftime("%H:%M", time::now())),
                 Some('d') => out.push_str(&time::strftime("%a %b %e", time::now())),
@@ -64,7 +92,9 @@ impl Shell {
                 Some(digit @ '0'..='7') => {
                     let mut code = digit.to_digit(8).unwrap_or(0);
                     for _ in 0..2 {
-                        let Some(d) = chars.peek().and_then(|c| c.to_digit(8)) else { break };
+                        let Some(d) = chars.peek().and_then(|c| c.to_digit(8)) else {
+                            break;
+                        };
                         code = code * 8 + d;
                         chars.next();
                     }
@@ -95,5 +125,7 @@ fn user() -> String {
 }
 
 fn host() -> String {
-    sys::machine::uname().map(|names| names.nodename).unwrap_or_default()
+    sys::machine::uname()
+        .map(|names| names.nodename)
+        .unwrap_or_default()
 }

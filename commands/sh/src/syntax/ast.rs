@@ -29,8 +29,15 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub enum Command {
     Simple(Simple),
-    Compound { body: Compound, redirects: Vec<Redirect>, line: u32 },
-    Function { name: String, function: Rc<Function> },
+    Compound {
+        body: Compound,
+        redirects: Vec<Redirect>,
+        line: u32,
+    },
+    Function {
+        name: String,
+        function: Rc<Function>,
+    },
 }
 
 /// A function's body and source.
@@ -116,12 +123,35 @@ pub enum RedirectKind {
 pub enum Compound {
     Brace(List),
     Subshell(List),
-    For { name: String, words: Option<Vec<Word>>, body: List },
-    Select { name: String, words: Option<Vec<Word>>, body: List },
-    ArithFor { init: Word, test: Word, step: Word, body: List },
-    Case { subject: Word, arms: Vec<Arm> },
-    If { branches: Vec<(List, List)>, otherwise: Option<List> },
-    While { until: bool, test: List, body: List },
+    For {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    Select {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    ArithFor {
+        init: Word,
+        test: Word,
+        step: Word,
+        body: List,
+    },
+    Case {
+        subject: Word,
+        arms: Vec<Arm>,
+    },
+    If {
+        branches: Vec<(List, List)>,
+        otherwise: Option<List>,
+    },
+    While {
+        until: bool,
+        test: List,
+        body: List,
+    },
     Arith(Word),
     Cond(Cond),
 }
@@ -171,7 +201,10 @@ impl Word {
     }
 
     pub fn from_literal(text: &str) -> Self {
-        Self { parts: vec![Part::Literal(text.to_owned())], brace: false }
+        Self {
+            parts: vec![Part::Literal(text.to_owned())],
+            brace: false,
+        }
     }
 }
 
@@ -213,14 +246,33 @@ pub enum Op {
     /// `${#name}`
     Length,
     /// `-`, `=`, `?`, `+` with a colon or without.
-    Value { kind: char, colon: bool, word: Word },
+    Value {
+        kind: char,
+        colon: bool,
+        word: Word,
+    },
     /// `#`, `##`, `%`, `%%`.
-    Trim { suffix: bool, longest: bool, pattern: Word },
+    Trim {
+        suffix: bool,
+        longest: bool,
+        pattern: Word,
+    },
     /// `/`, `//`, `/#`, `/%`.
-    Replace { kind: char, pattern: Word, with: Word },
-    Slice { offset: Word, length: Option<Word> },
+    Replace {
+        kind: char,
+        pattern: Word,
+        with: Word,
+    },
+    Slice {
+        offset: Word,
+        length: Option<Word>,
+    },
     /// `^`, `^^`, `,`, `,,`.
-    Case { upper: bool, all: bool, pattern: Word },
+    Case {
+        upper: bool,
+        all: bool,
+        pattern: Word,
+    },
     /// `@Q` and the like.
     Transform(char),
     /// `${!prefix*}` and `${!prefix@}`.

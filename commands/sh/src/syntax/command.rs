@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use super::ast::{Arg, Assign, AssignValue, Command, Element, Function, Item, List, Part, Pipeline, Simple, Word};
+use super::ast::{
+    Arg, Assign, AssignValue, Command, Element, Function, Item, List, Part, Pipeline, Simple, Word,
+};
 use super::parser::{Parser, Result};
 use crate::text;
 
@@ -16,8 +18,10 @@ impl Parser<'_> {
     fn at_list_end(&mut self) -> bool {
         match self.peek() {
             None | Some(')') => true,
-            Some(';') => self.peek_second() == Some(';') || self.peek_second() == Some('&') && self.bash(),
-            _ => self.peek_plain().is_some_and(|word| CLOSERS.contains(&word.as_str())),
+            Some(';') => matches!(self.peek_second(), Some(';' | '&')),
+            _ => self
+                .peek_plain()
+                .is_some_and(|word| CLOSERS.contains(&word.as_str())),
         }
     }
 
@@ -41,7 +45,11 @@ impl Parser<'_> {
     /// A list that must hold a command.
     pub(super) fn full_list(&mut self) -> Result<List> {
         let list = self.list()?;
-        if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
+        if list.is_empty() {
+            Err(self.unexpected())
+        } else {
+            Ok(list)
+        }
     }
 
     /// Takes what separates commands; false when the list ends here.
@@ -90,13 +98,17 @@ impl Parser<'_> {
             self.skip_newlines()?;
             rest.push((and, self.pipeline()?));
         }
-        let text = if self.shell.options.monitor || self.peek() == Some('&') { self.source_since(start) } else { String::new() };
+        let text = if self.shell.options.monitor || self.peek() == Some('&') {
+            self.source_since(start)
+        } else {
+            String::new()
+        };
         let background = match self.peek() {
             Some('&') => {
                 self.next_raw();
                 true
             }
-            Some(';') if self.peek_second() != Some(';') && !(self.bash() && self.peek_second() == Some('&')) => {
+            Some(';') if !matches!(self.peek_second(), Some(';' | '&')) => {
                 self.next_raw();
                 false
             }
@@ -104,7 +116,12 @@ impl Parser<'_> {
             // A word can only follow what a reserved word has closed, and then not without a separator.
             Some(_) => return Err(self.unexpected()),
         };
-        Ok(Item { first, rest, background, text: text.into() })
+        Ok(Item {
+            first,
+            rest,
+            background,
+            text: text.into(),
+        })
     }
 
     fn pipeline(&mut self) -> Result<Pipeline> {
@@ -150,8 +167,17 @@ impl Parser<'_> {
             self.skip_newlines()?;
             commands.push(self.command()?);
         }
-        let text = if self.shell.options.monitor { self.source_since(start) } else { String::new() };
-        Ok(Pipeline { bang, time, commands, text: text.into() })
+        let text = if self.shell.options.monitor {
+            self.source_since(start)
+        } else {
+            String::new()
+        };
+        Ok(Pipeline {
+            bang,
+            time,
+            commands,
+            text: text.into(),
+        })
     }
 
     fn command(&mut self) -> Result<Command> {
@@ -166,7 +192,7 @@ impl Parser<'_> {
             if let Some(command) = self.nested(|p| p.reserved(&word, line))? {
                 return Ok(command);
             }
-            if CLOSERS.contains(&word.as_str()) || word == "in" && false {
+            if CLOSERS.contains(&word.as_str()) {
                 return Err(self.unexpected());
             }
             if let Some(command) = self.function(&word)? {
@@ -179,6 +205,9 @@ impl Parser<'_> {
     /// `name() compound`, if that is what follows.
     fn function(&mut self, word: &str) -> Result<Option<Command>> {
         let (start, line) = (self.input.pos, self.input.line);
+        if word.contains(['=', '+', '[']) && word != "[" {
+            return Ok(None);
+        }
         let keyword = self.bash() && word == "function";
         let mut name = word.to_owned();
         self.eat_str(word);
@@ -201,7 +230,10 @@ impl Parser<'_> {
             self.eat(')')
         };
         if !parentheses && !keyword {
-            if self.input.pos > start && self.input.chars.get(self.input.pos - 1) == Some(&'(') && text::is_name(word) {
+            if self.input.pos > start
+                && self.input.chars.get(self.input.pos - 1) == Some(&'(')
+                && text::is_name(word)
+            {
                 return Err(self.unexpected());
             }
             self.input.pos = start;
@@ -223,7 +255,10 @@ impl Parser<'_> {
     }
 
     fn simple(&mut self) -> Result<Simple> {
-        let mut simple = Simple { line: self.input.line, ..Simple::default() };
+        let mut simple = Simple {
+            line: self.input.line,
+            ..Simple::default()
+        };
         let mut declares = false;
         loop {
             self.skip_blanks();
@@ -243,7 +278,12 @@ impl Parser<'_> {
                     continue;
                 }
             }
-            if self.alias_next {
+            if self.alias_next
+                && self
+                    .aliases
+                    .last()
+                    .is_some_and(|(_, end)| self.input.pos >= *end)
+            {
                 self.expand_alias();
             }
             let Some(word) = self.word()? else { break };
@@ -269,7 +309,8 @@ impl Parser<'_> {
         let (start, line) = (self.input.pos, self.input.line);
         let mut name = String::new();
         while let Some(c) = self.peek() {
-            let fits = c == '_' || c.is_ascii_alphabetic() || !name.is_empty() && c.is_ascii_digit();
+            let fits =
+                c == '_' || c.is_ascii_alphabetic() || !name.is_empty() && c.is_ascii_digit();
             if !fits {
                 break;
             }
@@ -277,7 +318,11 @@ impl Parser<'_> {
             self.next_raw();
         }
         let mut index = None;
-        if !name.is_empty() && self.bash() && self.peek() == Some('[') && self.subscript_then_equals() {
+        if !name.is_empty()
+            && self.bash()
+            && self.peek() == Some('[')
+            && self.subscript_then_equals()
+        {
             self.next_raw();
             index = Some(self.word_until(&[']'], false)?);
             self.next_raw();
@@ -297,7 +342,12 @@ impl Parser<'_> {
         } else {
             AssignValue::Scalar(self.word()?.unwrap_or_default())
         };
-        Ok(Some(Assign { name, index, append, value }))
+        Ok(Some(Assign {
+            name,
+            index,
+            append,
+            value,
+        }))
     }
 
     /// Whether the `[` that comes next is closed on this line and `=` or `+=` follows.
@@ -344,8 +394,16 @@ impl Parser<'_> {
             }
             let word = self.word()?;
             match word {
-                Some(value) => elements.push(Element { index, append, value }),
-                None if index.is_some() => elements.push(Element { index, append, value: Word::default() }),
+                Some(value) => elements.push(Element {
+                    index,
+                    append,
+                    value,
+                }),
+                None if index.is_some() => elements.push(Element {
+                    index,
+                    append,
+                    value: Word::default(),
+                }),
                 None => return Err(self.unexpected()),
             }
         }
@@ -358,10 +416,14 @@ impl Parser<'_> {
             return;
         }
         for _ in 0..64 {
-            let Some(word) = self.peek_plain() else { return };
+            let Some(word) = self.peek_plain() else {
+                return;
+            };
             let start = self.input.pos;
             self.aliases.retain(|(_, end)| *end > start);
-            let Some(value) = self.shell.aliases.get(&word) else { return };
+            let Some(value) = self.shell.aliases.get(&word) else {
+                return;
+            };
             if self.aliases.iter().any(|(name, _)| *name == word) {
                 return;
             }
@@ -382,7 +444,10 @@ impl Parser<'_> {
         let redirect = super::ast::Redirect {
             fd: super::ast::RedirectFd::Number(2),
             kind: super::ast::RedirectKind::DupOut,
-            target: Word { parts: vec![Part::Literal("1".to_owned())], brace: false },
+            target: Word {
+                parts: vec![Part::Literal("1".to_owned())],
+                brace: false,
+            },
             body: None,
         };
         match command {

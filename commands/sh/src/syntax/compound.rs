@@ -12,7 +12,13 @@ impl Parser<'_> {
             self.skip_blanks();
             match self.redirect()? {
                 Some(redirect) => redirects.push(redirect),
-                None => return Ok(Command::Compound { body, redirects, line }),
+                None => {
+                    return Ok(Command::Compound {
+                        body,
+                        redirects,
+                        line,
+                    });
+                }
             }
         }
     }
@@ -44,7 +50,13 @@ impl Parser<'_> {
             self.next();
             self.next();
             if let Some(parts) = self.arithmetic()? {
-                return self.finish(Compound::Arith(Word { parts, brace: false }), line);
+                return self.finish(
+                    Compound::Arith(Word {
+                        parts,
+                        brace: false,
+                    }),
+                    line,
+                );
             }
             self.input.pos = start;
             self.input.line = at;
@@ -77,7 +89,10 @@ impl Parser<'_> {
                 otherwise = Some(self.full_list()?);
             }
             self.expect_reserved("fi")?;
-            return Ok(Compound::If { branches, otherwise });
+            return Ok(Compound::If {
+                branches,
+                otherwise,
+            });
         }
     }
 
@@ -172,12 +187,19 @@ impl Parser<'_> {
         self.skip_blanks();
         self.eat(';');
         let body = self.for_body()?;
-        Ok(Compound::ArithFor { init, test, step, body })
+        Ok(Compound::ArithFor {
+            init,
+            test,
+            step,
+            body,
+        })
     }
 
     fn case_clause(&mut self) -> Result<Compound> {
         self.skip_blanks();
-        let Some(subject) = self.word()? else { return Err(self.unexpected()) };
+        let Some(subject) = self.word()? else {
+            return Err(self.unexpected());
+        };
         self.skip_newlines()?;
         self.expect_reserved("in")?;
         let mut arms = Vec::new();
@@ -190,7 +212,9 @@ impl Parser<'_> {
             let mut patterns = Vec::new();
             loop {
                 self.skip_blanks();
-                let Some(pattern) = self.word()? else { return Err(self.unexpected()) };
+                let Some(pattern) = self.word()? else {
+                    return Err(self.unexpected());
+                };
                 patterns.push(pattern);
                 self.skip_blanks();
                 if !self.eat('|') {
@@ -209,12 +233,20 @@ impl Parser<'_> {
             } else if self.eat_str(";&") {
                 ArmEnd::FallThrough
             } else {
-                arms.push(Arm { patterns, body, end: ArmEnd::Break });
+                arms.push(Arm {
+                    patterns,
+                    body,
+                    end: ArmEnd::Break,
+                });
                 self.skip_newlines()?;
                 self.expect_reserved("esac")?;
                 return Ok(Compound::Case { subject, arms });
             };
-            arms.push(Arm { patterns, body, end });
+            arms.push(Arm {
+                patterns,
+                body,
+                end,
+            });
         }
     }
 }

@@ -4,8 +4,9 @@ use super::ast::{Compound, Cond, Part, Word};
 use super::parser::{Parser, Result};
 
 /// Operators between two words.
-const BINARY: [&str; 14] =
-    ["=~", "==", "=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "<"];
+const BINARY: [&str; 14] = [
+    "=~", "==", "=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "<",
+];
 
 impl Parser<'_> {
     /// Up to `]]`, after `[[`.
@@ -62,14 +63,23 @@ impl Parser<'_> {
         if self.peek_plain().as_deref() == Some("]]") {
             return Err(self.unexpected());
         }
-        let Some(first) = self.word()? else { return Err(self.unexpected()) };
+        let Some(first) = self.word()? else {
+            return Err(self.unexpected());
+        };
         self.skip_blanks();
-        let unary = first.literal().filter(|t| t.len() == 2 && t.starts_with('-')).map(str::to_owned);
+        let unary = first
+            .literal()
+            .filter(|t| t.len() == 2 && t.starts_with('-'))
+            .map(str::to_owned);
         if let Some(operator) = unary {
             let next = self.peek_plain();
-            let binary_next = next.as_deref().is_some_and(|w| BINARY.contains(&w) || w == "]]");
+            let binary_next = next
+                .as_deref()
+                .is_some_and(|w| BINARY.contains(&w) || w == "]]");
             if !binary_next && !matches!(self.peek(), None | Some(')' | '&' | '|' | '\n')) {
-                let Some(operand) = self.word()? else { return Err(self.unexpected()) };
+                let Some(operand) = self.word()? else {
+                    return Err(self.unexpected());
+                };
                 return Ok(Cond::Unary(operator, operand));
             }
         }
@@ -100,7 +110,9 @@ impl Parser<'_> {
                 word?
             }
         };
-        let Some(right) = right else { return Err(self.unexpected()) };
+        let Some(right) = right else {
+            return Err(self.unexpected());
+        };
         Ok(Cond::Binary(first, operator, right))
     }
 
@@ -150,6 +162,9 @@ impl Parser<'_> {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok((!parts.is_empty()).then_some(Word { parts, brace: false }))
+        Ok((!parts.is_empty()).then_some(Word {
+            parts,
+            brace: false,
+        }))
     }
 }

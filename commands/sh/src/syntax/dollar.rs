@@ -14,13 +14,20 @@ fn is_name_start(c: char) -> bool {
 }
 
 fn simple(name: String) -> Part {
-    Part::Param(Box::new(Param { name, index: None, indirect: false, op: Op::None }))
+    Part::Param(Box::new(Param {
+        name,
+        index: None,
+        indirect: false,
+        op: Op::None,
+    }))
 }
 
 impl Parser<'_> {
     /// The expansion that `$` begins. Takes nothing and gives none when the `$` stands for itself.
     pub(super) fn dollar(&mut self, quoted: bool) -> Result<Option<Part>> {
-        let Some(c) = self.peek_second() else { return Ok(None) };
+        let Some(c) = self.peek_second() else {
+            return Ok(None);
+        };
         match c {
             '(' => {
                 self.next();
@@ -58,7 +65,10 @@ impl Parser<'_> {
 
     fn name(&mut self) -> String {
         let mut name = String::new();
-        while let Some(c) = self.peek().filter(|c| is_name_start(*c) || c.is_ascii_digit()) {
+        while let Some(c) = self
+            .peek()
+            .filter(|c| is_name_start(*c) || c.is_ascii_digit())
+        {
             name.push(c);
             self.next_raw();
         }
@@ -83,7 +93,11 @@ impl Parser<'_> {
         self.next();
         let list = self.list()?;
         if !self.eat(')') {
-            return Err(if self.peek().is_none() { self.unterminated(")") } else { self.unexpected() });
+            return Err(if self.peek().is_none() {
+                self.unterminated(")")
+            } else {
+                self.unexpected()
+            });
         }
         Ok(Part::Command(list.into()))
     }
@@ -99,10 +113,15 @@ impl Parser<'_> {
         let mut parts = Parts::default();
         let mut depth = 0_u32;
         loop {
-            let Some(c) = self.peek() else { return Err(self.unterminated(&end.to_string())) };
+            let Some(c) = self.peek() else {
+                return Err(self.unterminated(&end.to_string()));
+            };
             if c == end && depth == 0 {
                 self.next_raw();
-                return Ok(Word { parts: parts.finish(), brace: false });
+                return Ok(Word {
+                    parts: parts.finish(),
+                    brace: false,
+                });
             }
             match c {
                 '(' | '[' => depth += 1,
@@ -152,14 +171,27 @@ impl Parser<'_> {
     /// `${...}` after the brace.
     fn braced(&mut self, quoted: bool) -> Result<Part> {
         let start = self.input.pos;
-        let Some(c) = self.peek() else { return Err(self.unterminated("}")) };
+        let Some(c) = self.peek() else {
+            return Err(self.unterminated("}"));
+        };
         let second = self.peek_second();
-        let mut param = Param { name: String::new(), index: None, indirect: false, op: Op::None };
+        let mut param = Param {
+            name: String::new(),
+            index: None,
+            indirect: false,
+            op: Op::None,
+        };
         let mut length = false;
-        if c == '#' && second.is_some_and(|c| is_name_start(c) || is_special(c)) && self.length_follows() {
+        if c == '#'
+            && second.is_some_and(|c| is_name_start(c) || is_special(c))
+            && self.length_follows()
+        {
             length = true;
             self.next();
-        } else if c == '!' && self.bash() && second.is_some_and(|c| is_name_start(c) || c.is_ascii_digit() || "@*#?".contains(c)) {
+        } else if c == '!'
+            && self.bash()
+            && second.is_some_and(|c| is_name_start(c) || c.is_ascii_digit() || "@*#?".contains(c))
+        {
             param.indirect = true;
             self.next();
         }
@@ -178,7 +210,10 @@ impl Parser<'_> {
             None => return Err(self.unterminated("}")),
             Some(_) => return self.bad_substitution(start),
         }
-        if self.bash() && self.peek() == Some('[') && is_name_start(param.name.chars().next().unwrap_or('0')) {
+        if self.bash()
+            && self.peek() == Some('[')
+            && is_name_start(param.name.chars().next().unwrap_or('0'))
+        {
             self.next_raw();
             param.index = Some(self.index()?);
         }
@@ -246,13 +281,20 @@ impl Parser<'_> {
             }
         }
         let text = format!("${{{}", self.source_since(start));
-        let param = Param { name: String::new(), index: None, indirect: false, op: Op::Bad(text) };
+        let param = Param {
+            name: String::new(),
+            index: None,
+            indirect: false,
+            op: Op::Bad(text),
+        };
         Ok(Part::Param(Box::new(param)))
     }
 
     /// The operator and its words; false when there is no such operator.
     fn operator(&mut self, param: &mut Param, quoted: bool) -> Result<bool> {
-        let Some(c) = self.peek() else { return Err(self.unterminated("}")) };
+        let Some(c) = self.peek() else {
+            return Err(self.unterminated("}"));
+        };
         let whole = matches!(param.index, Some(Index::At | Index::Star));
         match c {
             '}' => {
@@ -266,7 +308,11 @@ impl Parser<'_> {
                 self.next();
                 let longest = self.eat(c);
                 let pattern = self.operand(&['}'], false)?;
-                param.op = Op::Trim { suffix: c == '%', longest, pattern };
+                param.op = Op::Trim {
+                    suffix: c == '%',
+                    longest,
+                    pattern,
+                };
             }
             '/' if self.bash() => {
                 self.next();
@@ -278,14 +324,26 @@ impl Parser<'_> {
                     _ => ' ',
                 };
                 let pattern = self.operand(&['/', '}'], false)?;
-                let with = if self.eat('/') { self.operand(&['}'], false)? } else { Word::default() };
-                param.op = Op::Replace { kind, pattern, with };
+                let with = if self.eat('/') {
+                    self.operand(&['}'], false)?
+                } else {
+                    Word::default()
+                };
+                param.op = Op::Replace {
+                    kind,
+                    pattern,
+                    with,
+                };
             }
             '^' | ',' if self.bash() => {
                 self.next();
                 let all = self.eat(c);
                 let pattern = self.operand(&['}'], false)?;
-                param.op = Op::Case { upper: c == '^', all, pattern };
+                param.op = Op::Case {
+                    upper: c == '^',
+                    all,
+                    pattern,
+                };
             }
             '@' | '*' if param.indirect && self.bash() && self.peek_second() == Some('}') => {
                 self.next();
@@ -309,7 +367,9 @@ impl Parser<'_> {
         if colon {
             self.next();
         }
-        let Some(kind) = self.peek() else { return Err(self.unterminated("}")) };
+        let Some(kind) = self.peek() else {
+            return Err(self.unterminated("}"));
+        };
         if "-=?+".contains(kind) {
             self.next();
             let word = self.operand(&['}'], quoted)?;
@@ -320,7 +380,11 @@ impl Parser<'_> {
             return Ok(false);
         }
         let offset = self.slice_operand()?;
-        let length = if self.eat(':') { Some(self.slice_operand()?) } else { None };
+        let length = if self.eat(':') {
+            Some(self.slice_operand()?)
+        } else {
+            None
+        };
         param.op = Op::Slice { offset, length };
         Ok(true)
     }
@@ -330,7 +394,9 @@ impl Parser<'_> {
         let mut parts = Parts::default();
         let (mut depth, mut questions) = (0_i32, 0_i32);
         loop {
-            let Some(c) = self.peek() else { return Err(self.unterminated("}")) };
+            let Some(c) = self.peek() else {
+                return Err(self.unterminated("}"));
+            };
             match c {
                 '}' => break,
                 ':' if depth == 0 && questions == 0 => break,
@@ -342,7 +408,10 @@ impl Parser<'_> {
             }
             self.double_part(c, false, &mut parts)?;
         }
-        Ok(Word { parts: parts.finish(), brace: false })
+        Ok(Word {
+            parts: parts.finish(),
+            brace: false,
+        })
     }
 
     /// The word of an operator, up to one of `stops`.
@@ -354,7 +423,9 @@ impl Parser<'_> {
         }
         let mut parts = Parts::default();
         loop {
-            let Some(c) = self.peek() else { return Err(self.unterminated("}")) };
+            let Some(c) = self.peek() else {
+                return Err(self.unterminated("}"));
+            };
             if stops.contains(&c) {
                 break;
             }
@@ -374,14 +445,19 @@ impl Parser<'_> {
                 _ => self.double_part(c, false, &mut parts)?,
             }
         }
-        Ok(Word { parts: vec![Part::Double(parts.finish())], brace: false })
+        Ok(Word {
+            parts: vec![Part::Double(parts.finish())],
+            brace: false,
+        })
     }
 
     /// An unquoted operand: blanks and operators are plain.
     fn braced_word(&mut self, stops: &[char]) -> Result<Word> {
         let mut parts = Parts::default();
         loop {
-            let Some(c) = self.peek() else { return Err(self.unterminated("}")) };
+            let Some(c) = self.peek() else {
+                return Err(self.unterminated("}"));
+            };
             if stops.contains(&c) {
                 break;
             }
@@ -408,6 +484,9 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(Word { parts: parts.finish(), brace: false })
+        Ok(Word {
+            parts: parts.finish(),
+            brace: false,
+        })
     }
 }

@@ -29,11 +29,23 @@ pub struct Input {
 
 impl Input {
     pub fn text(text: &str, line: u32) -> Self {
-        Self { chars: text.chars().collect(), pos: 0, line, source: Source::Text, ended: false }
+        Self {
+            chars: text.chars().collect(),
+            pos: 0,
+            line,
+            source: Source::Text,
+            ended: false,
+        }
     }
 
     pub fn from(source: Source) -> Self {
-        Self { chars: Vec::new(), pos: 0, line: 1, source, ended: false }
+        Self {
+            chars: Vec::new(),
+            pos: 0,
+            line: 1,
+            source,
+            ended: false,
+        }
     }
 
     /// Whether more is certain not to come.
@@ -80,7 +92,11 @@ impl Input {
 /// Reads up to the end of a line, byte by byte unless the descriptor can go back.
 fn read_line(fd: i32) -> Option<String> {
     let mut bytes = Vec::new();
-    let step = if sys::fd::seek_by(fd, 0).is_ok() { 512 } else { 1 };
+    let step = if sys::fd::seek_by(fd, 0).is_ok() {
+        512
+    } else {
+        1
+    };
     loop {
         let mut buffer = [0; 512];
         let n = match sys::fd::read(fd, &mut buffer[..step]) {

@@ -128,7 +128,9 @@ impl<'a> Parser<'a> {
                 return Some(c);
             }
             // A backslash at the very end must not ask for more text.
-            if self.input.pos + 1 >= self.input.chars.len() || self.input.chars[self.input.pos + 1] != '\n' {
+            if self.input.pos + 1 >= self.input.chars.len()
+                || self.input.chars[self.input.pos + 1] != '\n'
+            {
                 return Some(c);
             }
             self.started = true;
@@ -221,7 +223,11 @@ impl<'a> Parser<'a> {
     /// Takes a newline and the here-documents that begin after it.
     pub(super) fn newline(&mut self) -> Result<()> {
         self.next_raw();
-        if self.pending.is_empty() { Ok(()) } else { self.read_here_documents() }
+        if self.pending.is_empty() {
+            Ok(())
+        } else {
+            self.read_here_documents()
+        }
     }
 
     /// Skips blanks, comments and newlines.
@@ -267,11 +273,19 @@ impl<'a> Parser<'a> {
 
     /// Takes the reserved word or fails.
     pub(super) fn expect_reserved(&mut self, word: &str) -> Result<()> {
-        if self.eat_reserved(word) { Ok(()) } else { Err(self.expected(word)) }
+        if self.eat_reserved(word) {
+            Ok(())
+        } else {
+            Err(self.expected(word))
+        }
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> ParseError {
-        ParseError { message: message.into(), line: self.input.line, at_end: false }
+        ParseError {
+            message: message.into(),
+            line: self.input.line,
+            at_end: false,
+        }
     }
 
     /// The text that is in the way, for messages.
@@ -315,7 +329,11 @@ impl<'a> Parser<'a> {
                 None => format!("Syntax error: {what} unexpected"),
             }
         };
-        ParseError { message, line: self.input.line, at_end }
+        ParseError {
+            message,
+            line: self.input.line,
+            at_end,
+        }
     }
 
     /// An unfinished quote or expansion.
@@ -330,7 +348,11 @@ impl<'a> Parser<'a> {
                 _ => format!("Syntax error: end of file unexpected (expecting \"{what}\")"),
             }
         };
-        ParseError { message, line: self.input.line, at_end: true }
+        ParseError {
+            message,
+            line: self.input.line,
+            at_end: true,
+        }
     }
 
     /// Runs `parse` one level deeper.
@@ -347,6 +369,10 @@ impl<'a> Parser<'a> {
     /// The source from `start` to here.
     pub(super) fn source_since(&self, start: usize) -> String {
         let end = self.input.pos.min(self.input.chars.len());
-        self.input.chars[start.min(end)..end].iter().collect::<String>().trim().to_owned()
+        self.input.chars[start.min(end)..end]
+            .iter()
+            .collect::<String>()
+            .trim()
+            .to_owned()
     }
 }

@@ -12,7 +12,8 @@ impl Parser<'_> {
     pub(super) fn redirect(&mut self) -> Result<Option<Redirect>> {
         let (start, line) = (self.input.pos, self.input.line);
         let fd = self.redirect_fd();
-        let Some((kind, strip_tabs)) = self.redirect_operator(matches!(fd, RedirectFd::Default)) else {
+        let Some((kind, strip_tabs)) = self.redirect_operator(matches!(fd, RedirectFd::Default))
+        else {
             self.input.pos = start;
             self.input.line = line;
             return Ok(None);
@@ -20,10 +21,22 @@ impl Parser<'_> {
         self.skip_blanks();
         if kind == RedirectKind::HereDocument {
             let body = self.here_document(strip_tabs)?;
-            return Ok(Some(Redirect { fd, kind, target: Word::default(), body: Some(body) }));
+            return Ok(Some(Redirect {
+                fd,
+                kind,
+                target: Word::default(),
+                body: Some(body),
+            }));
         }
-        let Some(target) = self.word()? else { return Err(self.unexpected()) };
-        Ok(Some(Redirect { fd, kind, target, body: None }))
+        let Some(target) = self.word()? else {
+            return Err(self.unexpected());
+        };
+        Ok(Some(Redirect {
+            fd,
+            kind,
+            target,
+            body: None,
+        }))
     }
 
     /// The digits or `{name}` right before an operator; consumes nothing else.
@@ -43,12 +56,20 @@ impl Parser<'_> {
         if self.bash() && self.peek() == Some('{') {
             let mut ahead = 1;
             let mut name = String::new();
-            while let Some(c) = self.input.chars.get(start + ahead).filter(|c| **c == '_' || c.is_ascii_alphanumeric()) {
+            while let Some(c) = self
+                .input
+                .chars
+                .get(start + ahead)
+                .filter(|c| **c == '_' || c.is_ascii_alphanumeric())
+            {
                 name.push(*c);
                 ahead += 1;
             }
             let at = |n: usize| self.input.chars.get(start + ahead + n);
-            if crate::text::is_name(&name) && at(0) == Some(&'}') && matches!(at(1), Some('<' | '>')) {
+            if crate::text::is_name(&name)
+                && at(0) == Some(&'}')
+                && matches!(at(1), Some('<' | '>'))
+            {
                 self.input.pos = start + ahead + 1;
                 return RedirectFd::Variable(name);
             }
@@ -65,7 +86,14 @@ impl Parser<'_> {
             '&' if bash && default_fd && self.peek_second() == Some('>') => {
                 self.next();
                 self.next();
-                return Some((if self.eat('>') { K::BothAppend } else { K::BothWrite }, false));
+                return Some((
+                    if self.eat('>') {
+                        K::BothAppend
+                    } else {
+                        K::BothWrite
+                    },
+                    false,
+                ));
             }
             _ => return None,
         }
@@ -83,13 +111,18 @@ impl Parser<'_> {
             (">|", K::Clobber, false),
             (">", K::Write, false),
         ];
-        table.into_iter().find(|(text, ..)| self.eat_str(text)).map(|(_, kind, strip)| (kind, strip))
+        table
+            .into_iter()
+            .find(|(text, ..)| self.eat_str(text))
+            .map(|(_, kind, strip)| (kind, strip))
     }
 
     /// Notes a here-document; its body is read after the newline.
     fn here_document(&mut self, strip_tabs: bool) -> Result<Rc<OnceCell<Word>>> {
         let start = self.input.pos;
-        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let Some(word) = self.word()? else {
+            return Err(self.unexpected());
+        };
         let mut delimiter = String::new();
         let mut quoted = false;
         for part in &word.parts {
@@ -112,7 +145,12 @@ impl Parser<'_> {
             }
         }
         let body = Rc::new(OnceCell::new());
-        self.pending.push(Pending { delimiter, quoted, strip_tabs, body: Rc::clone(&body) });
+        self.pending.push(Pending {
+            delimiter,
+            quoted,
+            strip_tabs,
+            body: Rc::clone(&body),
+        });
         Ok(body)
     }
 
@@ -122,13 +160,19 @@ impl Parser<'_> {
             let line = self.input.line;
             let text = self.here_text(&pending);
             let word = if pending.quoted {
-                Word { parts: vec![Part::Quoted(text)], brace: false }
+                Word {
+                    parts: vec![Part::Quoted(text)],
+                    brace: false,
+                }
             } else {
                 let mut input = Input::text(&text, line);
                 let mut parser = Parser::new(&mut input, self.shell);
                 parser.depth = self.depth + 1;
                 let parts = parser.nested(|p| p.double_parts(None))?;
-                Word { parts: vec![Part::Double(parts)], brace: false }
+                Word {
+                    parts: vec![Part::Double(parts)],
+                    brace: false,
+                }
             };
             // Set only here, once per body.
             let _ = pending.body.set(word);
@@ -159,7 +203,7 @@ impl Parser<'_> {
                         }
                         break;
                     }
-                    Some('\t') if pending.strip_tabs && (line.is_empty() || line.ends_with("\\\n") && false) => {}
+                    Some('\t') if pending.strip_tabs && line.is_empty() => {}
                     Some(c) => line.push(c),
                 }
             }

@@ -17,7 +17,8 @@ impl Parts {
 
     pub fn flush(&mut self) {
         if !self.literal.is_empty() {
-            self.list.push(Part::Literal(std::mem::take(&mut self.literal)));
+            self.list
+                .push(Part::Literal(std::mem::take(&mut self.literal)));
         }
     }
 
@@ -46,7 +47,8 @@ impl Parser<'_> {
                 break;
             }
             if token && " \t\n;&|<>()".contains(c) {
-                let process = (c == '<' || c == '>') && self.bash() && self.peek_second() == Some('(');
+                let process =
+                    (c == '<' || c == '>') && self.bash() && self.peek_second() == Some('(');
                 if !process {
                     break;
                 }
@@ -80,7 +82,9 @@ impl Parser<'_> {
                         None => parts.push_char('\\'),
                     }
                 }
-                '?' | '*' | '+' | '@' | '!' if token && self.peek_second() == Some('(') && self.has_extglob() => {
+                '?' | '*' | '+' | '@' | '!'
+                    if token && self.peek_second() == Some('(') && self.has_extglob() =>
+                {
                     parts.push_char(c);
                     self.next();
                     self.pattern_group(&mut parts)?;
@@ -97,7 +101,10 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(Word { parts: parts.finish(), brace })
+        Ok(Word {
+            parts: parts.finish(),
+            brace,
+        })
     }
 
     fn has_extglob(&self) -> bool {
