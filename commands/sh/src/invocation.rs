@@ -272,10 +272,11 @@ fn startup_files(shell: &mut Shell, invocation: &Invocation) {
                 .clone()
                 .unwrap_or_else(|| format!("{home}/.bashrc")),
         );
-    } else if shell.bash && !shell.interactive {
-        if let Some(env) = shell.var("BASH_ENV").filter(|e| !e.is_empty()) {
-            files.push(shell.expand_prompt(&env));
-        }
+    } else if shell.bash
+        && !shell.interactive
+        && let Some(env) = shell.var("BASH_ENV").filter(|e| !e.is_empty())
+    {
+        files.push(shell.expand_prompt(&env));
     }
     for file in files {
         if let Ok(bytes) = std::fs::read(text::path(&file)) {

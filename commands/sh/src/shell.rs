@@ -196,11 +196,9 @@ impl Shell {
                     _ => false,
                 }
         });
-        if !same {
-            if let Ok(cwd) = sys::path::getcwd() {
-                let cwd = text::from_os(cwd.as_os_str());
-                self.force("PWD", &cwd);
-            }
+        if !same && let Ok(cwd) = sys::path::getcwd() {
+            let cwd = text::from_os(cwd.as_os_str());
+            self.force("PWD", &cwd);
         }
         if self.bash {
             self.vars.entry("PWD").attributes.export = true;

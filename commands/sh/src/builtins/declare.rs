@@ -167,14 +167,11 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
     }
     let local = shell.vars.has_scope() && !request.has('g');
     let mut status = 0;
-    for at in first..words.len() {
-        let (target, append, value) = split_assignment(&words[at]);
+    for (at, word) in words.iter().enumerate().skip(first) {
+        let (target, append, value) = split_assignment(word);
         let name = base_name(target);
         if !text::is_name(name) {
-            shell.error(&format!(
-                "{builtin}: `{}': not a valid identifier",
-                words[at]
-            ));
+            shell.error(&format!("{builtin}: `{}': not a valid identifier", word));
             status = 1;
             continue;
         }
@@ -267,11 +264,11 @@ fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
         if !wanted || builtin == "local" && !shell.vars.is_local(name) {
             continue;
         }
-        if request.on.is_empty() {
-            if let Value::Scalar(text) = &variable.value {
-                out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text)));
-                continue;
-            }
+        if request.on.is_empty()
+            && let Value::Scalar(text) = &variable.value
+        {
+            out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text)));
+            continue;
         }
         out.push_str(&format!("{}\n", variable.declaration(name)));
     }

@@ -219,11 +219,11 @@ pub fn disown(shell: &mut Shell, words: &[String]) -> Exec {
         .filter(|w| *w != "-h" && *w != "-r")
         .cloned()
         .collect();
-    if let Some(pid) = words.get(1).and_then(|w| w.parse::<Pid>().ok()) {
-        if let Some(at) = shell.jobs.by_pid(pid) {
-            shell.jobs.list.remove(at);
-            return Ok(0);
-        }
+    if let Some(pid) = words.get(1).and_then(|w| w.parse::<Pid>().ok())
+        && let Some(at) = shell.jobs.by_pid(pid)
+    {
+        shell.jobs.list.remove(at);
+        return Ok(0);
     }
     match job_operand(shell, &words) {
         Some(at) => {

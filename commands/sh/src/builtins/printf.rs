@@ -159,18 +159,19 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
         .get(..)
         .filter(|_| !rest.starts_with('q'))
         .unwrap_or(rest);
-    if shell.bash && rest.starts_with('(') {
-        if let Some((format, after)) = rest[1..].split_once(")T") {
-            let argument = output.next();
-            let when = argument.map_or(-1, |a| integer(shell, &a, output));
-            let seconds = match when {
-                -1 | -2 => super::system::now(),
-                when => when,
-            };
-            let text = super::system::strftime(format, seconds);
-            pad(&text, &spec, output);
-            return after;
-        }
+    if shell.bash
+        && rest.starts_with('(')
+        && let Some((format, after)) = rest[1..].split_once(")T")
+    {
+        let argument = output.next();
+        let when = argument.map_or(-1, |a| integer(shell, &a, output));
+        let seconds = match when {
+            -1 | -2 => super::system::now(),
+            when => when,
+        };
+        let text = super::system::strftime(format, seconds);
+        pad(&text, &spec, output);
+        return after;
     }
     let Some(kind) = rest.chars().next() else {
         shell.error("printf: missing format character");

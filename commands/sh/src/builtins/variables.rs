@@ -128,9 +128,9 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
         Err(message) => return shell.misuse_special(&message),
     };
     let mut status = 0;
-    for word in rest.to_vec() {
+    for word in rest {
         if letters.contains('f') {
-            shell.functions.remove(&word);
+            shell.functions.remove(word);
             continue;
         }
         if let Some((base, index)) = word
@@ -140,14 +140,14 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             unset_element(shell, base, &index[..index.len() - 1])?;
             continue;
         }
-        if !text::is_name(&word) {
-            status = shell.bad_name("unset", &word)?;
+        if !text::is_name(word) {
+            status = shell.bad_name("unset", word)?;
             continue;
         }
         let name = if letters.contains('n') {
             word.clone()
         } else {
-            shell.resolve(&word)
+            shell.resolve(word)
         };
         if shell
             .vars
@@ -165,7 +165,7 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
         if shell.vars.find(&name).is_none()
             && shell.bash
             && !letters.contains('v')
-            && shell.functions.remove(&word).is_some()
+            && shell.functions.remove(word).is_some()
         {
             continue;
         }

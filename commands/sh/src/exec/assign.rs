@@ -212,13 +212,14 @@ impl Shell {
         self.options.xtrace = false;
         let mut prompt = self.expand_prompt(&prompt);
         self.options.xtrace = true;
-        if self.bash && self.subshell > 0 {
-            if let Some(first) = prompt.chars().next() {
-                prompt = format!(
-                    "{}{prompt}",
-                    String::from(first).repeat(usize::try_from(self.subshell).unwrap_or(0).min(20))
-                );
-            }
+        if self.bash
+            && self.subshell > 0
+            && let Some(first) = prompt.chars().next()
+        {
+            prompt = format!(
+                "{}{prompt}",
+                String::from(first).repeat(usize::try_from(self.subshell).unwrap_or(0).min(20))
+            );
         }
         self.print_error_raw(&format!("{prompt}{text}\n"));
     }

@@ -69,10 +69,7 @@ impl Shell {
         let lastpipe = self.bash && self.options.lastpipe && !self.options.monitor;
         let (pids, pgid, last) = self.start_stages(commands, false, lastpipe, None)?;
         let job = self.add_job(&pids, pgid, text, false);
-        let last_status = match last {
-            Some(input) => Some(self.run_last_here(commands, input)),
-            None => None,
-        };
+        let last_status = last.map(|input| self.run_last_here(commands, input));
         let (status, mut statuses) = self.wait_foreground(job);
         self.take_terminal();
         let status = match last_status {
@@ -168,10 +165,10 @@ impl Shell {
         pgid: Pid,
         background: bool,
     ) -> Result<Pid, Flow> {
-        if let Command::Simple(simple) = command {
-            if let Some(pid) = self.spawn_stage(simple, ends, pgid, background)? {
-                return Ok(pid);
-            }
+        if let Command::Simple(simple) = command
+            && let Some(pid) = self.spawn_stage(simple, ends, pgid, background)?
+        {
+            return Ok(pid);
         }
         self.fork_stage(ends, pgid, background, |shell| {
             shell.run_command(command, true)
@@ -303,12 +300,10 @@ impl Shell {
         for signal in [SIGINT, SIGQUIT] {
             let _ = sys::signal::action(signal, Disposition::Ignore);
         }
-        if input {
-            if let Ok(null) = sys::fd::open("/dev/null", sys::fd::O_RDONLY, 0) {
-                let _ = sys::fd::dup2(null, 0);
-                if null != 0 {
-                    let _ = sys::fd::close(null);
-                }
+        if input && let Ok(null) = sys::fd::open("/dev/null", sys::fd::O_RDONLY, 0) {
+            let _ = sys::fd::dup2(null, 0);
+            if null != 0 {
+                let _ = sys::fd::close(null);
             }
         }
     }

@@ -60,10 +60,10 @@ impl Shell {
             self.substitution_status = Some(0);
             return Ok(String::new());
         }
-        if let Some(simple) = only_command(list) {
-            if let Some(text) = self.substitute_directly(simple)? {
-                return Ok(text);
-            }
+        if let Some(simple) = only_command(list)
+            && let Some(text) = self.substitute_directly(simple)?
+        {
+            return Ok(text);
         }
         let (read, write) = self.substitution_pipe()?;
         let forked = sys::process::fork_call(|| {

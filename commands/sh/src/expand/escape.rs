@@ -79,10 +79,10 @@ pub fn unescape(text: &str, style: Style) -> (String, bool) {
             }
         }
     }
-    if style == Style::AnsiC {
-        if let Some(end) = bytes.iter().position(|b| *b == 0) {
-            bytes.truncate(end);
-        }
+    if style == Style::AnsiC
+        && let Some(end) = bytes.iter().position(|b| *b == 0)
+    {
+        bytes.truncate(end);
     }
     (crate::text::decode(&bytes), false)
 }

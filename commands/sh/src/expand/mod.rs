@@ -96,22 +96,24 @@ impl Shell {
 
     /// Expands a word to fields at the end of `out`.
     pub fn expand_into(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
-        if word.brace && self.bash && self.options.braceexpand {
-            if let Some(words) = brace::expand(word) {
-                for word in &words {
-                    self.expand_plain(word, out)?;
-                }
-                return Ok(());
+        if word.brace
+            && self.bash
+            && self.options.braceexpand
+            && let Some(words) = brace::expand(word)
+        {
+            for word in &words {
+                self.expand_plain(word, out)?;
             }
+            return Ok(());
         }
         self.expand_plain(word, out)
     }
 
     fn expand_plain(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
         if let Some(text) = word.literal() {
-            let plain = !text.contains(['*', '?', '[', '~', '\\'])
-                && !(self.options.extglob && text.contains('('));
-            if plain {
+            let special = text.contains(['*', '?', '[', '~', '\\'])
+                || self.options.extglob && text.contains('(');
+            if !special {
                 out.push(text.to_owned());
                 return Ok(());
             }
@@ -122,10 +124,10 @@ impl Shell {
 
     /// Expands to one string without splitting or patterns.
     pub fn expand_single(&mut self, word: &Word) -> Result<String, Flow> {
-        if let Some(text) = word.literal() {
-            if !text.contains('~') {
-                return Ok(text.to_owned());
-            }
+        if let Some(text) = word.literal()
+            && !text.contains('~')
+        {
+            return Ok(text.to_owned());
         }
         Ok(join(self.pieces(&word.parts, Context::SINGLE)?))
     }

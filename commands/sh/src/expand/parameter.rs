@@ -119,10 +119,9 @@ impl Shell {
             value: crate::variables::Value::Scalar(target),
             attributes,
         }) = self.vars.find(&param.name)
+            && attributes.nameref
         {
-            if attributes.nameref {
-                return Ok(Found::One(target.clone()));
-            }
+            return Ok(Found::One(target.clone()));
         }
         let target = match self.find_named(&param.name, param.index.as_ref())? {
             Found::One(text) => text,
@@ -168,14 +167,14 @@ impl Shell {
     fn find_plain(&self, name: &str) -> Found {
         let first = name.as_bytes().first().copied().unwrap_or(b' ');
         if first == b'_' || first.is_ascii_alphabetic() {
-            if let Some(variable) = self.vars.find(name).filter(|v| !v.attributes.nameref) {
-                if let crate::variables::Value::Scalar(text) = &variable.value {
-                    let computed = self.bash
-                        && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID")
-                        || name == "LINENO";
-                    if !computed {
-                        return Found::One(text.clone());
-                    }
+            if let Some(variable) = self.vars.find(name).filter(|v| !v.attributes.nameref)
+                && let crate::variables::Value::Scalar(text) = &variable.value
+            {
+                let computed = self.bash
+                    && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID")
+                    || name == "LINENO";
+                if !computed {
+                    return Found::One(text.clone());
                 }
             }
             return self.var(name).map_or(Found::Unset, Found::One);

@@ -94,11 +94,12 @@ impl Compiler<'_> {
             }
             let group =
                 self.extglob && "?*+@!".contains(c) && self.chars.get(self.at + 1) == Some(&'(');
-            if group && depth < MAX_NESTING {
-                if let Some(token) = self.group(c, depth) {
-                    tokens.push(token);
-                    continue;
-                }
+            if group
+                && depth < MAX_NESTING
+                && let Some(token) = self.group(c, depth)
+            {
+                tokens.push(token);
+                continue;
             }
             self.at += 1;
             match c {

@@ -459,7 +459,7 @@ impl Editor<'_> {
             out.push_str(&format!("\u{1b}[{}A", self.row));
         }
         out.push_str(&format!("\r\u{1b}[J{}{text}", self.prompt));
-        if total > 0 && total % columns == 0 {
+        if total > 0 && total.is_multiple_of(columns) {
             // The cursor waits at the margin: move it to the next row.
             out.push_str("\r\n");
         }

@@ -34,13 +34,13 @@ impl State {
 pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
     if !continued {
         shell.notify_jobs();
-        if shell.bash {
-            if let Some(command) = shell.var("PROMPT_COMMAND").filter(|c| !c.is_empty()) {
-                let status = shell.status;
-                // Its errors were reported; the prompt comes all the same.
-                let _ = shell.eval_text(&command, 1);
-                shell.status = status;
-            }
+        if shell.bash
+            && let Some(command) = shell.var("PROMPT_COMMAND").filter(|c| !c.is_empty())
+        {
+            let status = shell.status;
+            // Its errors were reported; the prompt comes all the same.
+            let _ = shell.eval_text(&command, 1);
+            shell.status = status;
         }
     }
     let name = if continued { "PS2" } else { "PS1" };

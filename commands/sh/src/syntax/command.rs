@@ -272,11 +272,9 @@ impl Parser<'_> {
                     self.expand_alias();
                     continue;
                 }
-            } else if declares {
-                if let Some(assign) = self.assignment()? {
-                    simple.args.push(Arg::Assign(assign));
-                    continue;
-                }
+            } else if declares && let Some(assign) = self.assignment()? {
+                simple.args.push(Arg::Assign(assign));
+                continue;
             }
             if self.alias_next
                 && self

@@ -47,10 +47,11 @@ impl Parser<'_> {
             text.push(c);
             self.input.pos += 1;
         }
-        if !text.is_empty() && matches!(self.peek(), Some('<' | '>')) {
-            if let Ok(number) = text.parse() {
-                return RedirectFd::Number(number);
-            }
+        if !text.is_empty()
+            && matches!(self.peek(), Some('<' | '>'))
+            && let Ok(number) = text.parse()
+        {
+            return RedirectFd::Number(number);
         }
         self.input.pos = start;
         if self.bash() && self.peek() == Some('{') {
