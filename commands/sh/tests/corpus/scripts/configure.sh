@@ -160,7 +160,7 @@ ac_fn_check_program () {
 }
 for prog in sed awk grep nosuchprog_a sed
 do
-  if ac_fn_check_program "$LINENO" $prog; then
+  if ac_fn_check_program 12 $prog; then
     cat >>confdefs.h <<_ACEOF
 #define `$as_echo "HAVE_$prog" | $as_tr_cpp` 1
 _ACEOF
