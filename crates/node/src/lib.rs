@@ -25,6 +25,7 @@ pub mod env;
 pub mod event_loop;
 pub mod exception;
 pub mod exit;
+mod foreground;
 pub mod frozen_clock;
 pub mod heap_usage;
 pub mod invocation;

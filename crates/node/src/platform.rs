@@ -2,6 +2,8 @@
 
 use std::sync::Once;
 
+use crate::foreground::Foreground;
+
 static INITIALIZED: Once = Once::new();
 
 /// How V8 is set up in this process.
@@ -55,7 +57,7 @@ pub fn initialize_v8(options: V8Options) {
         v8::icu::set_default_locale("en-US");
         crate::time_zone::initialize();
         let platform =
-            v8::new_unprotected_default_platform(options.worker_threads, false).make_shared();
+            v8::new_custom_platform(options.worker_threads, false, true, Foreground).make_shared();
         v8::V8::initialize_platform(platform);
         v8::V8::initialize();
         crate::engine::fatal::install();

@@ -9,6 +9,7 @@ use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::stat::{Stat, Timespec};
 
 use super::fs::{open_file, path_argument};
+use super::messaging::{Store, TransferData};
 use super::{Definition, class_template};
 use crate::async_wrap;
 use crate::callback_scope;
@@ -126,6 +127,41 @@ pub fn clone_blob<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     let blob = wrap::unwrap::<Blob>(scope, value)?;
     new_blob(scope, blob.parts.clone())
+}
+
+/// Bytes of a blob on their way to another heap.
+struct BlobData(Vec<(Store, usize, usize)>);
+
+/// A blob handle for another heap; the bytes are shared. `None` for what is no blob or has a part in a file, which the
+/// library refuses to clone.
+pub fn clone_to_message(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Box<dyn TransferData>> {
+    let blob = wrap::unwrap::<Blob>(scope, object.into())?;
+    let parts = blob.parts.iter().map(|part| match part {
+        Part::Memory {
+            store,
+            offset,
+            length,
+        } => Some((Store(store.clone()), *offset, *length)),
+        Part::File { .. } => None,
+    });
+    Some(Box::new(BlobData(parts.collect::<Option<_>>()?)))
+}
+
+impl TransferData for BlobData {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        let parts = self.0.iter().map(|(store, offset, length)| Part::Memory {
+            store: store.0.clone(),
+            offset: *offset,
+            length: *length,
+        });
+        new_blob(scope, parts.collect())
+    }
 }
 
 fn this_blob(

@@ -9,6 +9,7 @@ use secure_exec_kernel::Signal;
 use super::{Breach, Engine, Job, fatal};
 use crate::bootstrap;
 use crate::env::Env;
+use crate::foreground;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
 use crate::{binding, code_cache, frozen_clock, heap_usage, isolate, report};
@@ -28,6 +29,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
     let env = Env::new();
     env.profiling.set(engine.config.profile);
     isolate::prepare(&mut owned, &env);
+    foreground::attach(&owned, env.event_loop.handle());
     *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
     let context = {
         v8::scope!(let scope, &mut owned);
@@ -56,7 +58,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
         }
     }
     env.clear();
-    drop(owned);
+    foreground::dispose(owned);
     engine.config.events.on_isolate_end();
     if let Some(process) = ran {
         engine.population.leave(&process);

@@ -90,6 +90,11 @@ impl LoopHandle {
         self.shared.condvar.notify_one();
     }
 
+    /// Makes the loop take a turn.
+    pub fn wake(&self) {
+        self.shared.notify();
+    }
+
     /// Ends every wait of the loop, now and later: the process is being killed.
     pub fn abort(&self) {
         self.shared.aborted.store(true, Ordering::Release);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Completion;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
+use crate::foreground;
 use crate::frozen_clock;
 use crate::heap_usage;
 
@@ -91,6 +92,10 @@ fn backend_timeout(env: &Env) -> Option<Duration> {
 }
 
 fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) {
+    let due = foreground::due(scope);
+    let timeout = timeout.map_or(due, |timeout| {
+        Some(due.map_or(timeout, |due| timeout.min(due)))
+    });
     if timeout != Some(Duration::ZERO) {
         heap_usage::note(scope, env);
     }
@@ -138,9 +143,11 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
 
 /// V8's foreground tasks: finalization registries, results of background compilation.
 fn run_platform_tasks(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let platform = v8::V8::get_current_platform();
     let mut ran = false;
-    while !halted(scope, env) && v8::Platform::pump_message_loop(&platform, scope, false) {
+    while !halted(scope, env)
+        && let Some(task) = foreground::next(scope)
+    {
+        task.run();
         ran = true;
     }
     if ran {

@@ -31,6 +31,18 @@ type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
 /// Why a worker ended, besides its exit code: a key of the library's error codes and a message.
 pub type Failure = (&'static str, String);
 
+/// What a worker is made with.
+pub struct Settings {
+    /// `threadName`.
+    pub name: String,
+    /// Whether it runs a module of the library.
+    pub internal: bool,
+    /// Whether descriptors that it opened are closed when it ends.
+    pub tracks_fds: bool,
+    /// `resourceLimits`.
+    pub limits: ResourceLimits,
+}
+
 /// What a thread and its parent share.
 pub struct Worker {
     /// `threadId`.
@@ -39,6 +51,8 @@ pub struct Worker {
     pub name: String,
     /// Whether it runs a module of the library (the loader's hooks) and no program of the guest's.
     pub internal: bool,
+    /// Whether descriptors that it opened are closed when it ends.
+    pub tracks_fds: bool,
     limits: Mutex<ResourceLimits>,
     state: Mutex<State>,
     ended: Condvar,
@@ -73,12 +87,13 @@ impl Running {
 
 impl Worker {
     /// A worker that has not started.
-    pub fn new(id: u32, name: String, internal: bool, limits: ResourceLimits) -> Arc<Worker> {
+    pub fn new(id: u32, settings: Settings) -> Arc<Worker> {
         Arc::new(Worker {
             id,
-            name,
-            internal,
-            limits: Mutex::new(limits),
+            name: settings.name,
+            internal: settings.internal,
+            tracks_fds: settings.tracks_fds,
+            limits: Mutex::new(settings.limits),
             state: Mutex::default(),
             ended: Condvar::new(),
             loop_start: AtomicU64::new(0),

@@ -11,6 +11,7 @@ use crate::bootstrap;
 use crate::engine::{self, STACK_SIZE, make_context};
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
+use crate::foreground;
 use crate::frozen_clock;
 use crate::heap_usage;
 use crate::isolate;
@@ -92,6 +93,7 @@ fn run(start: Start) {
     let env = Env::new();
     env.is_worker.set(true);
     isolate::prepare(&mut owned, &env);
+    foreground::attach(&owned, env.event_loop.handle());
     let handle = owned.thread_safe_handle();
     *env.terminate.borrow_mut() = Some(handle.clone());
     env.set_process(start.process.clone());
@@ -129,8 +131,9 @@ fn run(start: Start) {
     end_children(&env, Worker::exit_terminated);
     binding::release_locks(&env);
     binding::close_ports(&env);
+    binding::close_unmanaged(&env);
     env.clear();
-    drop(owned);
+    foreground::dispose(owned);
     watched.finished();
 }
 

@@ -38,6 +38,8 @@ mod x509;
 mod x509_ffi;
 
 use super::Definition;
+pub use keys::clone_key;
+pub use x509::clone_certificate;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

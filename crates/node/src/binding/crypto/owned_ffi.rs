@@ -92,6 +92,20 @@ unsafe impl Sync for Pkey {}
 // SAFETY: as for `Pkey`.
 unsafe impl Sync for Md {}
 
+// SAFETY: the reference count of certificates is atomic, and a certificate that has been parsed is only read; what
+// OpenSSL caches in it is under its own lock.
+unsafe impl Sync for X509 {}
+
+impl Clone for X509 {
+    fn clone(&self) -> X509 {
+        // SAFETY: the certificate is live; the new reference is given to the new owner.
+        unsafe {
+            ossl::X509_up_ref(self.as_ptr());
+            X509(self.0)
+        }
+    }
+}
+
 impl Clone for Pkey {
     fn clone(&self) -> Pkey {
         // SAFETY: the key is live; the new reference is given to the new owner.

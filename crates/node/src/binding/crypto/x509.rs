@@ -8,7 +8,7 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::keys::{KeyData, KeyObjectHandle, create_handle};
 use super::owned_ffi::{Md, Pkey, X509};
-use crate::binding::{Definition, class_template};
+use crate::binding::{Definition, TransferData, class_template};
 use crate::convert;
 use crate::exception;
 use crate::wrap;
@@ -46,6 +46,24 @@ pub fn define(definition: &mut Definition) {
         .method("verify", verify)
         .method("toLegacy", to_legacy);
     definition.function("parseX509", parse);
+}
+
+/// A certificate for another heap.
+pub fn clone_certificate(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Box<dyn TransferData>> {
+    let certificate = wrap::unwrap::<X509>(scope, object.into())?;
+    Some(Box::new(X509::clone(&certificate)))
+}
+
+impl TransferData for X509 {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        create(scope, self.clone())
+    }
 }
 
 /// Wraps `certificate` in a new object of the hidden class.

@@ -6,6 +6,7 @@ use super::arguments;
 use super::path::times;
 use super::reply::Reply;
 use super::request::{Failure, Outcome, finish};
+use super::unmanaged;
 use crate::env::Env;
 
 fn done(result: Result<(), Errno>, syscall: &'static str) -> Outcome {
@@ -23,6 +24,7 @@ pub fn close(
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
+    unmanaged::closed(scope, fd);
     let outcome = done(Env::of(scope).process().close(fd), "close");
     finish(scope, args.get(1), &mut rv, outcome);
 }

@@ -4,13 +4,14 @@ use std::cell::Cell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
 use super::arguments;
 use super::reply::Reply;
 use super::request::{self, Failure, Waiter};
 use crate::async_wrap;
-use crate::binding::{Definition, class_template};
+use crate::binding::{Definition, TransferData, class_template};
 use crate::env::{Env, Slot};
 use crate::exception::{self, SyscallContext};
 use crate::wrap;
@@ -94,6 +95,49 @@ fn construct(
         return;
     };
     attach(scope, args.this(), fd);
+}
+
+/// A descriptor on its way to another heap; closed if it never arrives.
+struct FileHandleData {
+    fd: Mutex<Option<i32>>,
+    process: Arc<Process>,
+}
+
+/// Takes the descriptor out of a handle for another heap; the handle is closed. `None` for what is no open handle.
+pub fn transfer_file_handle(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Box<dyn TransferData>> {
+    let handle = wrap::unwrap::<FileHandle>(scope, object.into())?;
+    let fd = Some(handle.fd.replace(-1)).filter(|fd| *fd >= 0)?;
+    Some(Box::new(FileHandleData {
+        fd: Mutex::new(Some(fd)),
+        process: handle.process.clone(),
+    }))
+}
+
+/// Whether `object` is an open handle.
+pub fn is_file_handle(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool {
+    wrap::unwrap::<FileHandle>(scope, object.into()).is_some_and(|handle| handle.fd() >= 0)
+}
+
+impl TransferData for FileHandleData {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        let fd = self.fd.lock().take()?;
+        new_file_handle(scope, fd)?.try_cast().ok()
+    }
+}
+
+impl Drop for FileHandleData {
+    fn drop(&mut self) {
+        if let Some(fd) = self.fd.lock().take() {
+            // Nobody is left to hear of a failure.
+            let _ = self.process.close(fd);
+        }
+    }
 }
 
 fn this(

@@ -17,12 +17,15 @@ mod resolve;
 mod stat;
 mod stat_watcher;
 mod transfer;
+mod unmanaged;
 
 pub(super) use arguments::path as path_argument;
 pub use encoding::Encoding;
+pub use file_handle::{is_file_handle, transfer_file_handle};
 pub(super) use open::{open_file, read_file};
 pub(super) use reply::Reply;
 pub(super) use request::{Failure, answer, finish, waiter};
+pub use unmanaged::close_all as close_unmanaged;
 
 use super::Definition;
 use super::base::illegal_constructor;

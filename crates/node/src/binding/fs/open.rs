@@ -11,6 +11,7 @@ use super::encoding::Encoding;
 use super::reply::{self, Reply};
 use super::request::{Failure, finish};
 use super::transfer;
+use super::unmanaged;
 use crate::convert;
 use crate::env::Env;
 
@@ -38,7 +39,11 @@ pub fn open(
     let Ok(mode) = arguments::mode(scope, args.get(2)) else {
         return;
     };
-    let outcome = open_file(&Env::of(scope).process(), &path, flags, mode)
+    let opened = open_file(&Env::of(scope).process(), &path, flags, mode);
+    if let Ok(fd) = opened {
+        unmanaged::opened(scope, fd);
+    }
+    let outcome = opened
         .map(|fd| Reply::Integer(i64::from(fd)))
         .map_err(|errno| Failure::at(errno, "open", &path));
     finish(scope, args.get(3), &mut rv, outcome);

@@ -92,7 +92,7 @@ pub fn deserialize<'s>(
                 ports.push(port.into());
                 port
             }
-            HostObject::Native(native) => native.deserialize(scope)?,
+            HostObject::Native(native) | HostObject::Moved(native) => native.deserialize(scope)?,
             HostObject::Library(info) => create_library_object(scope, info)?,
         };
         host_objects.push(object);

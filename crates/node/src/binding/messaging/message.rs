@@ -31,6 +31,8 @@ pub enum HostObject {
     Library(String),
     /// A native object that was copied.
     Native(Box<dyn TransferData>),
+    /// A native object that was moved; it has one reader.
+    Moved(Box<dyn TransferData>),
     /// A port that was transferred; taken by the first reader.
     Port(Mutex<Option<Arc<PortData>>>),
 }
@@ -57,7 +59,7 @@ impl Message {
             || self
                 .host_objects
                 .iter()
-                .any(|object| matches!(object, HostObject::Port(_)))
+                .any(|object| matches!(object, HostObject::Port(_) | HostObject::Moved(_)))
     }
 
     /// Whether `data` is among the transferred ports.

@@ -7,18 +7,21 @@ mod deserialize;
 mod dom_exception;
 mod group;
 mod message;
+mod native;
 mod port;
 mod serialize;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use deserialize::deserialize;
 pub use dom_exception::dom_exception_getter;
 pub use group::Broadcasts;
 use group::Dispatched;
-pub use message::TransferData;
+pub use message::{Message, Store, TransferData};
 use port::MessagePort;
 pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
+pub use serialize::serialize;
 
 use super::Definition;
 use crate::binding::contextify::context_of;
@@ -126,10 +129,10 @@ fn structured_clone<'s>(
     let Ok(transfer_list) = transfer_option(scope, args.get(1)) else {
         return;
     };
-    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, None) else {
+    let Some(message) = serialize(scope, args.get(0), &transfer_list, None) else {
         return;
     };
-    if let Some((value, _)) = deserialize::deserialize(scope, &message) {
+    if let Some((value, _)) = deserialize(scope, &message) {
         rv.set(value);
     }
 }
@@ -215,8 +218,7 @@ fn post_message<'s>(
         return;
     };
     // A closed port serializes all the same: the specification wants the transfers done.
-    let Some(message) = serialize::serialize(scope, args.get(0), &transfer_list, Some(args.this()))
-    else {
+    let Some(message) = serialize(scope, args.get(0), &transfer_list, Some(args.this())) else {
         return;
     };
     rv.set_bool(true);

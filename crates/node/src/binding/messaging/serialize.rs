@@ -9,23 +9,12 @@ use v8::ValueSerializerHelper;
 
 use super::NORMAL_OBJECT;
 use super::dom_exception::throw_data_clone_error;
-use super::message::{HostObject, Message, Store, TransferData};
+use super::message::{HostObject, Message, Store};
+use super::native;
 use super::port::{self, MessagePort};
-use crate::binding::block_list;
 use crate::env::{Env, Slot};
 use crate::exception::string;
 use crate::{convert, wrap};
-
-/// Native classes whose instances can be copied: each yields the copy of an object of its class, `None` for others.
-const NATIVE_CLASSES: &[CloneNative] = &[
-    block_list::clone_block_list,
-    block_list::clone_socket_address,
-];
-
-type CloneNative = for<'s, 'i, 'o> fn(
-    &mut v8::PinScope<'s, 'i>,
-    v8::Local<'o, v8::Object>,
-) -> Option<Box<dyn TransferData>>;
 
 /// The object can be transferred (`kTransferable`).
 const TRANSFERABLE: u32 = 1;
@@ -78,21 +67,14 @@ fn transfer_mode<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
 ) -> Option<u32> {
-    if port::is_port(scope, object) {
+    if native::is_transferable(scope, object) {
         return Some(TRANSFERABLE);
     }
     let key = Env::of(scope).private(scope, "transfer_mode_private_symbol");
     if object.has_private(scope, key) == Some(true) {
         return object.get_private(scope, key)?.uint32_value(scope);
     }
-    clone_native(scope, object).map(|_| CLONEABLE)
-}
-
-fn clone_native<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    object: v8::Local<'s, v8::Object>,
-) -> Option<Box<dyn TransferData>> {
-    NATIVE_CLASSES.iter().find_map(|clone| clone(scope, object))
+    native::clone(scope, object).map(|_| CLONEABLE)
 }
 
 /// The delegate of V8's serializer.
@@ -116,7 +98,8 @@ impl v8::ValueSerializerImpl for Delegate {
         scope: &mut v8::PinScope<'s, '_>,
         object: v8::Local<'s, v8::Object>,
     ) -> Option<bool> {
-        if object.internal_field_count() > 0 {
+        // Not those with room for native state only, such as a MessageChannel.
+        if wrap::key(scope, object).is_some() {
             return Some(true);
         }
         let key = Env::of(scope).private(scope, "transfer_mode_private_symbol");
@@ -366,7 +349,9 @@ fn write_host_objects<'s>(
         let host_object = if let Some(port) = wrap::unwrap::<MessagePort>(scope, object.into()) {
             let data = port::detach(scope, &port);
             HostObject::Port(Mutex::new(data))
-        } else if let Some(native) = clone_native(scope, object) {
+        } else if let Some(moved) = native::transfer(scope, object) {
+            HostObject::Moved(moved)
+        } else if let Some(native) = native::clone(scope, object) {
             HostObject::Native(native)
         } else {
             let (data, deserialize_info) = library_data(scope, object, transferred)?;

@@ -1,15 +1,19 @@
 //! `Histogram` and the histogram of event loop delays. Follows Node's `src/histogram.cc`.
 //!
 //! # Deviations
-//! The statistical tests between two histograms and confidence intervals refuse; a histogram cannot be posted to a
-//! message port.
+//! The statistical tests between two histograms and confidence intervals refuse.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::monotonic_nanoseconds;
 use crate::async_wrap;
+use crate::binding::TransferData;
 use crate::binding::handle_wrap::{Handle, HandleResource};
 use crate::binding::{ClassDefinition, Definition, class_template};
 use crate::convert;
@@ -87,15 +91,45 @@ struct Ewma {
     error_rate: f64,
 }
 
-/// Recorded values by size; shared between clones.
-pub struct Histogram {
-    values: RefCell<hdrhistogram::Histogram<u64>>,
+/// A histogram; its clones, also on other threads, record into the same values.
+#[derive(Clone)]
+pub struct Histogram(Arc<Recorded>);
+
+impl Deref for Histogram {
+    type Target = Recorded;
+
+    fn deref(&self) -> &Recorded {
+        &self.0
+    }
+}
+
+/// A small value that threads share.
+#[derive(Default)]
+struct Shared<T>(Mutex<T>);
+
+impl<T: Copy> Shared<T> {
+    fn get(&self) -> T {
+        *self.0.lock()
+    }
+
+    fn set(&self, value: T) {
+        *self.0.lock() = value;
+    }
+
+    fn replace(&self, value: T) -> T {
+        std::mem::replace(&mut *self.0.lock(), value)
+    }
+}
+
+/// Recorded values by size.
+pub struct Recorded {
+    values: Mutex<hdrhistogram::Histogram<u64>>,
     highest: u64,
-    exceeds: Cell<u64>,
-    previous: Cell<u64>,
+    exceeds: Shared<u64>,
+    previous: Shared<u64>,
     alpha: f64,
     threshold: f64,
-    ewma: Cell<Ewma>,
+    ewma: Shared<Ewma>,
 }
 
 impl Histogram {
@@ -116,20 +150,22 @@ impl Histogram {
         } else {
             0.0
         };
-        Some(Histogram {
-            values: RefCell::new(values),
+        Some(Histogram(Arc::new(Recorded {
+            values: Mutex::new(values),
             highest,
-            exceeds: Cell::new(0),
-            previous: Cell::new(0),
+            exceeds: Shared::default(),
+            previous: Shared::default(),
             alpha,
             threshold,
-            ewma: Cell::default(),
-        })
+            ewma: Shared::default(),
+        })))
     }
+}
 
+impl Recorded {
     fn record(&self, value: u64) {
         self.observe(value as f64);
-        if value > self.highest || self.values.borrow_mut().record(value).is_err() {
+        if value > self.highest || self.values.lock().record(value).is_err() {
             self.exceeds.set(self.exceeds.get() + 1);
         }
     }
@@ -170,7 +206,7 @@ impl Histogram {
 
     /// Smallest value, or the largest number there is where nothing was recorded.
     fn min(&self) -> u64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         if values.is_empty() {
             i64::MAX.unsigned_abs()
         } else {
@@ -179,12 +215,12 @@ impl Histogram {
     }
 
     fn max(&self) -> u64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         if values.is_empty() { 0 } else { values.max() }
     }
 
     fn mean(&self) -> f64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         if values.is_empty() {
             f64::NAN
         } else {
@@ -193,7 +229,7 @@ impl Histogram {
     }
 
     fn stddev(&self) -> f64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         if values.is_empty() {
             f64::NAN
         } else {
@@ -203,7 +239,7 @@ impl Histogram {
 
     /// The standardised central moment of `order`; 0 where there is no spread.
     fn moment(&self, order: i32) -> f64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         let deviation = values.stdev();
         if values.is_empty() || deviation == 0.0 {
             return 0.0;
@@ -221,16 +257,16 @@ impl Histogram {
 
     /// Share of the values up to `value`.
     fn cdf(&self, value: u64) -> f64 {
-        let values = self.values.borrow();
-        if values.is_empty() {
+        let all = self.values.lock().len();
+        if all == 0 {
             0.0
         } else {
-            self.count_up_to(value) as f64 / values.len() as f64
+            self.count_up_to(value) as f64 / all as f64
         }
     }
 
     fn count_up_to(&self, value: u64) -> u64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         let limit = values.highest_equivalent(value);
         let steps = values.iter_recorded();
         steps
@@ -240,7 +276,7 @@ impl Histogram {
     }
 
     fn percentile(&self, percentile: f64) -> u64 {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         if values.is_empty() {
             0
         } else {
@@ -250,7 +286,7 @@ impl Histogram {
 
     /// Percentiles in steps that halve the distance to 100, and the values there.
     fn percentiles(&self) -> Vec<(f64, u64)> {
-        let values = self.values.borrow();
+        let values = self.values.lock();
         let total = values.len() as f64;
         let mut result = Vec::new();
         let mut target = 0.0_f64;
@@ -274,7 +310,7 @@ impl Histogram {
     }
 
     fn reset(&self) {
-        self.values.borrow_mut().reset();
+        self.values.lock().reset();
         self.exceeds.set(0);
         self.previous.set(0);
         self.ewma.set(Ewma::default());
@@ -287,6 +323,28 @@ pub fn histogram_of(
     value: v8::Local<'_, v8::Value>,
 ) -> Option<Rc<Histogram>> {
     wrap::attached::<Histogram>(scope, value)
+}
+
+/// A histogram for another heap that shares what is recorded.
+pub fn clone_histogram(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Box<dyn TransferData>> {
+    let histogram = histogram_of(scope, object.into())?;
+    Some(Box::new(Histogram::clone(&histogram)))
+}
+
+impl TransferData for Histogram {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        let template = class_template(scope, "Histogram")?;
+        let object = template.instance_template(scope).new_instance(scope)?;
+        wrap::wrap(scope, object, ());
+        wrap::attach(scope, object, Rc::new(self.clone()));
+        Some(object)
+    }
 }
 
 /// The receiver's histogram; throws where it has none.
@@ -426,8 +484,8 @@ fn combine(
         return;
     };
     // A copy: a histogram may be combined with itself.
-    let values = other.values.borrow().clone();
-    operation(&mut histogram.values.borrow_mut(), &values);
+    let values = other.values.lock().clone();
+    operation(&mut histogram.values.lock(), &values);
 }
 
 fn add(
@@ -436,7 +494,7 @@ fn add(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let before = histogram_of(scope, args.this().into())
-        .map_or(0, |histogram| histogram.values.borrow().len());
+        .map_or(0, |histogram| histogram.values.lock().len());
     combine(scope, &args, |own, other| {
         for step in other.iter_recorded() {
             // It resizes itself; what still does not fit cannot be counted.
@@ -444,7 +502,7 @@ fn add(
         }
     });
     if let Some(histogram) = histogram_of(scope, args.this().into()) {
-        rv.set_double(histogram.values.borrow().len().saturating_sub(before) as f64);
+        rv.set_double(histogram.values.lock().len().saturating_sub(before) as f64);
     }
 }
 
@@ -479,7 +537,7 @@ macro_rules! reader {
             let Some(histogram) = this(scope, &args) else {
                 return;
             };
-            let read: fn(&Histogram) -> f64 = $read;
+            let read: fn(&Recorded) -> f64 = $read;
             rv.set_double(read(&histogram));
         }
     };
@@ -495,22 +553,22 @@ macro_rules! bigint_reader {
             let Some(histogram) = this(scope, &args) else {
                 return;
             };
-            let read: fn(&Histogram) -> u64 = $read;
+            let read: fn(&Recorded) -> u64 = $read;
             rv.set(v8::BigInt::new_from_u64(scope, read(&histogram)).into());
         }
     };
 }
 
-reader!(count, |h| h.values.borrow().len() as f64);
-bigint_reader!(count_bigint, |h| h.values.borrow().len());
+reader!(count, |h| h.values.lock().len() as f64);
+bigint_reader!(count_bigint, |h| h.values.lock().len());
 reader!(exceeds, |h| h.exceeds.get() as f64);
 bigint_reader!(exceeds_bigint, |h| h.exceeds.get());
 reader!(min, |h| h.min() as f64);
-bigint_reader!(min_bigint, Histogram::min);
+bigint_reader!(min_bigint, Recorded::min);
 reader!(max, |h| h.max() as f64);
-bigint_reader!(max_bigint, Histogram::max);
-reader!(mean, Histogram::mean);
-reader!(stddev, Histogram::stddev);
+bigint_reader!(max_bigint, Recorded::max);
+reader!(mean, Recorded::mean);
+reader!(stddev, Recorded::stddev);
 reader!(skewness, |h| h.moment(3));
 reader!(kurtosis, |h| if h.moment(2) == 0.0 {
     0.0
@@ -551,7 +609,7 @@ fn count_at(
         return;
     };
     let value = value_argument(scope, &args);
-    rv.set_double(histogram.values.borrow().count_at(value) as f64);
+    rv.set_double(histogram.values.lock().count_at(value) as f64);
 }
 
 fn percentile(
@@ -693,7 +751,7 @@ fn buckets(
         )]
         let level = bound as u64;
         let up_to = histogram.count_up_to(level);
-        let key = histogram.values.borrow().lowest_equivalent(level) as f64;
+        let key = histogram.values.lock().lowest_equivalent(level) as f64;
         put(scope, map, key, up_to.saturating_sub(below) as f64);
         below = up_to;
         if bound >= max || next(bound) <= bound {

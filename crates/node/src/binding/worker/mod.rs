@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use super::Definition;
 use super::messaging::{PortData, new_port};
+use crate::async_wrap;
 use crate::callback_scope;
 use crate::convert;
 use crate::env::{Env, Slot};
+use crate::event_loop::Completion;
 use crate::exception::{self, ErrorKind, string};
 use crate::worker::{LIMIT_COUNT, ResourceLimits, Worker};
 use crate::wrap;
@@ -57,6 +59,8 @@ pub(super) struct WorkerHandle {
     referenced: Cell<bool>,
     /// Between the start of the thread and the event of its end.
     running: Cell<bool>,
+    /// Some time after that event: the object stands for nothing any more.
+    gone: Cell<bool>,
 }
 
 /// The workers that a thread has started and not yet heard of their end.
@@ -143,6 +147,11 @@ impl WorkerBinding {
         };
         let code = v8::Integer::new(scope, code).into();
         callback_scope::make_named_callback(scope, object, "onexit", &[code, name, reason]);
+        if let Some(state) = wrap::async_state(scope, object) {
+            async_wrap::emit_destroy(scope, state.async_id.get());
+        }
+        let gone: Completion = Box::new(move |_| handle.gone.set(true));
+        env.event_loop.set_immediate_unref(gone);
     }
 }
 
@@ -180,7 +189,9 @@ fn has_ref(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_bool(this(scope, &args).is_some_and(|handle| handle.referenced.get()));
+    if let Some(handle) = this(scope, &args).filter(|handle| !handle.gone.get()) {
+        rv.set_bool(handle.referenced.get());
+    }
 }
 
 fn set_referenced(

@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::exception::{self, ErrorKind, string};
 use crate::options::Options;
 use crate::process_env::{self, Variables};
-use crate::worker::{self, Start, Worker};
+use crate::worker::{self, Settings, Start, Worker};
 use crate::wrap;
 
 /// What the thread will get.
@@ -44,24 +44,35 @@ pub(super) fn new_worker<'s>(
     let Some(variables) = variables(scope, args.get(1)) else {
         return;
     };
-    let options = match options(scope, args.get(2)) {
+    // Options in an environment that is the worker's own hold for it.
+    let from_environment = if args.get(1).is_object() {
+        let options = variables.lock().get("NODE_OPTIONS").cloned();
+        options.map(|text| text.split_ascii_whitespace().map(str::to_owned).collect())
+    } else {
+        None
+    };
+    let options = match options(scope, args.get(2), from_environment) {
         Ok(options) => options,
-        Err(invalid) => {
+        Err((property, invalid)) => {
             let invalid: Vec<v8::Local<v8::Value>> = invalid
                 .iter()
                 .map(|text| string(scope, text).into())
                 .collect();
             let invalid = v8::Array::new_with_elements(scope, &invalid).into();
-            convert::set(scope, args.this(), "invalidExecArgv", invalid);
+            convert::set(scope, args.this(), property, invalid);
             return;
         }
     };
     let Some((port, other)) = new_half_pair(scope) else {
         return;
     };
-    let name = args.get(6).to_rust_string_lossy(scope);
-    let limits = limits_of(args.get(3));
-    let worker = Worker::new(program.next_id(), name, args.get(5).is_true(), limits);
+    let settings = Settings {
+        name: args.get(6).to_rust_string_lossy(scope),
+        internal: args.get(5).is_true(),
+        tracks_fds: args.get(4).is_true(),
+        limits: limits_of(args.get(3)),
+    };
+    let worker = Worker::new(program.next_id(), settings);
     let handle = WorkerHandle {
         worker: worker.clone(),
         start: RefCell::new(Some(Prepared {
@@ -71,6 +82,7 @@ pub(super) fn new_worker<'s>(
         })),
         referenced: Cell::new(true),
         running: Cell::new(false),
+        gone: Cell::new(false),
     };
     let object = args.this();
     async_wrap::wrap_async(scope, object, "WORKER", handle);
@@ -107,21 +119,37 @@ fn variables<'s>(
     Some(Arc::new(Variables::new(variables)))
 }
 
-/// The options in `execArgv`, or the parent's; `Err` with what is not allowed.
+/// The options in `execArgv` or the parent's, behind those of the environment. `Err` with what is not allowed, and the
+/// property that tells the library.
 fn options<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     exec_argv: v8::Local<'s, v8::Value>,
-) -> Result<Options, Vec<String>> {
-    let Ok(list) = v8::Local::<v8::Array>::try_from(exec_argv) else {
+    from_environment: Option<Vec<String>>,
+) -> Result<Options, (&'static str, Vec<String>)> {
+    let list = v8::Local::<v8::Array>::try_from(exec_argv).ok();
+    if list.is_none() && from_environment.is_none() {
         let mut options = Env::of(scope).options.borrow().clone();
         options.script = Vec::new();
         return Ok(options);
+    }
+    let exec_argv: Vec<String> = match list {
+        Some(list) => (0..list.length())
+            .filter_map(|index| list.get_index(scope, index))
+            .map(|argument| argument.to_rust_string_lossy(scope))
+            .collect(),
+        None => Env::of(scope).options.borrow().exec_argv.clone(),
     };
-    let arguments: Vec<String> = (0..list.length())
-        .filter_map(|index| list.get_index(scope, index))
-        .map(|argument| argument.to_rust_string_lossy(scope))
-        .collect();
-    worker::parse_exec_argv(&arguments)
+    let mut all = from_environment.unwrap_or_default();
+    worker::parse_exec_argv(&all).map_err(|invalid| ("invalidNodeOptions", invalid))?;
+    // The parent's own are not judged again.
+    if list.is_some() {
+        worker::parse_exec_argv(&exec_argv).map_err(|invalid| ("invalidExecArgv", invalid))?;
+    }
+    all.extend(exec_argv.iter().cloned());
+    let mut options = Options::parse(&all).map_err(|message| ("invalidExecArgv", vec![message]))?;
+    options.exec_argv = exec_argv;
+    options.script = Vec::new();
+    Ok(options)
 }
 
 /// Starts the thread; throws where that is not possible.

@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use super::{KeyData, KeyObjectHandle, handle};
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
+use crate::binding::messaging::{self, Message, TransferData};
 use crate::binding::{Definition, class_template};
-use crate::env::Env;
+use crate::env::{Env, Slot};
 use crate::exception;
 use crate::wrap;
 
@@ -36,6 +37,8 @@ struct NativeCryptoKey {
 /// Classes that the library made of the bases.
 #[derive(Default)]
 struct Classes {
+    /// Of secret, public and private keys.
+    key_objects: RefCell<Vec<v8::Global<v8::Function>>>,
     internal_crypto_key: RefCell<Option<v8::Global<v8::Function>>>,
 }
 
@@ -105,9 +108,19 @@ fn create_native_key_object_class(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if let Some(classes) = derive(scope, args.get(0), "NativeKeyObject") {
-        rv.set(classes);
+    let Some(classes) = derive(scope, args.get(0), "NativeKeyObject") else {
+        return;
+    };
+    if let Some(array) = classes.to_object(scope) {
+        let state = Env::of(scope).state::<Classes>();
+        let made: Vec<_> = (1..=3)
+            .filter_map(|index| array.get_index(scope, index))
+            .filter_map(|class| v8::Local::<v8::Function>::try_from(class).ok())
+            .map(|class| v8::Global::new(scope, class))
+            .collect();
+        *state.key_objects.borrow_mut() = made;
     }
+    rv.set(classes);
 }
 
 fn create_crypto_key_class(
@@ -153,6 +166,61 @@ pub fn create_crypto_key<'s>(
     class
         .new_instance(scope, &[handle, algorithm, usages, extractable])
         .map(Into::into)
+}
+
+/// A `KeyObject` or `CryptoKey` on its way to another heap.
+struct KeyMessage {
+    data: KeyData,
+    /// Algorithm, usages and whether it can be exported, of a `CryptoKey`.
+    crypto_key: Option<(Message, u32, bool)>,
+}
+
+/// A key for another heap; the key itself is shared.
+pub fn clone_key(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<Box<dyn TransferData>> {
+    if let Some(key) = wrap::unwrap::<NativeKeyObject>(scope, object.into()) {
+        return Some(Box::new(KeyMessage {
+            data: key.data.clone(),
+            crypto_key: None,
+        }));
+    }
+    let key = wrap::unwrap::<NativeCryptoKey>(scope, object.into())?;
+    let algorithm = v8::Local::new(scope, &key.algorithm);
+    let algorithm = messaging::serialize(scope, algorithm, &[], None)?;
+    Some(Box::new(KeyMessage {
+        data: key.data.clone(),
+        crypto_key: Some((algorithm, key.usages, key.extractable)),
+    }))
+}
+
+impl TransferData for KeyMessage {
+    fn deserialize<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        // Makes the classes, where the receiver has not used them.
+        let require = Env::of(scope).function(scope, Slot::RequireBuiltin)?;
+        let id = exception::string(scope, "internal/crypto/keys").into();
+        let undefined = v8::undefined(scope).into();
+        require.call(scope, undefined, &[id])?;
+        if let Some((algorithm, usages, extractable)) = &self.crypto_key {
+            let (algorithm, _) = messaging::deserialize(scope, algorithm)?;
+            let key =
+                create_crypto_key(scope, self.data.clone(), algorithm, *usages, *extractable)?;
+            return key.try_cast().ok();
+        }
+        let state = Env::of(scope).state::<Classes>();
+        let index = match self.data {
+            KeyData::Secret(_) => 0,
+            KeyData::Public(_) => 1,
+            KeyData::Private(_) => 2,
+        };
+        let class = state.key_objects.borrow().get(index).cloned()?;
+        let handle = handle::create(scope, self.data.clone())?.into();
+        v8::Local::new(scope, class).new_instance(scope, &[handle])
+    }
 }
 
 fn invalid_this(scope: &mut v8::PinScope<'_, '_>, class: &str) {

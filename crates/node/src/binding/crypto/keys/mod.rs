@@ -12,6 +12,7 @@ pub mod raw;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+pub use self::classes::clone_key;
 pub use self::handle::create as create_handle;
 pub use super::owned_ffi::Pkey;
 use crate::binding::Definition;
