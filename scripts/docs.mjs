@@ -41,7 +41,6 @@ const withoutFunction = {
   "inspector/promises": "there is no inspector",
   net: "sockets fail",
   tls: "sockets fail",
-  worker_threads: "starting a worker fails",
 };
 
 await runMain(async () => {

@@ -336,7 +336,7 @@ fn lost(scope: &mut v8::PinScope<'_, '_>, id: u64) {
     });
 }
 
-/// `query()`: a promise of `{ held, pending }`.
+/// `query()`: a promise of `{ held, pending }` of this thread, as in Node.
 fn query(
     scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
@@ -348,8 +348,13 @@ fn query(
     };
     let (held, pending) = match env.program() {
         Some(program) => {
+            let own = thread_of(&env);
+            let mine = |entries: &[Entry]| -> Vec<Entry> {
+                let mine = entries.iter().filter(|entry| entry.thread == own);
+                mine.cloned().collect()
+            };
             let table = program.locks.table.lock();
-            (table.held.clone(), table.pending.clone())
+            (mine(&table.held), mine(&table.pending))
         }
         None => (Vec::new(), Vec::new()),
     };
