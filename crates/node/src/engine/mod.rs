@@ -149,6 +149,19 @@ impl Engine {
         &self.config.events
     }
 
+    /// Takes a place for a further isolate of `process`, to be given back by [`Engine::leave`].
+    ///
+    /// # Errors
+    /// - `EAGAIN`: the VM has no memory for one.
+    pub(crate) fn admit(&self, process: &Arc<Process>, max: usize) -> Result<(), Errno> {
+        self.population.admit(process, max)
+    }
+
+    /// Gives a place back.
+    pub(crate) fn leave(&self, process: &Arc<Process>) {
+        self.population.leave(process);
+    }
+
     /// Watches the calling thread as a thread of `process`.
     pub(crate) fn watch(
         &self,

@@ -43,12 +43,22 @@ pub struct Start {
 /// There are too many workers, or the system has no thread to give.
 pub fn start(start: Start) -> Result<(), String> {
     let (program, worker) = (start.program.clone(), start.worker.clone());
+    let process = start.process.clone();
     program.admit(&worker)?;
+    if program
+        .engine
+        .admit(&process, program.options.max_programs)
+        .is_err()
+    {
+        program.dismiss(&worker);
+        return Err("there is no memory for a further isolate".to_owned());
+    }
     let spawned = std::thread::Builder::new()
         .name("worker".to_owned())
         .stack_size(STACK_SIZE)
         .spawn(move || main(start));
     if let Err(error) = spawned {
+        program.engine.leave(&process);
         program.dismiss(&worker);
         return Err(error.to_string());
     }
@@ -57,11 +67,12 @@ pub fn start(start: Start) -> Result<(), String> {
 
 fn main(start: Start) {
     let (program, worker) = (start.program.clone(), start.worker.clone());
-    let parent = start.parent.clone();
+    let (process, parent) = (start.process.clone(), start.parent.clone());
     let events = program.engine.events().clone();
     events.on_isolate_start();
     run(start);
     events.on_isolate_end();
+    program.engine.leave(&process);
     program.dismiss(&worker);
     let id = worker.id;
     worker.finish();
@@ -112,6 +123,8 @@ fn run(start: Start) {
     owned.add_near_heap_limit_callback(near_heap_limit, data);
     owned.remove_near_heap_limit_callback(near_heap_limit, heap_limit);
     owned.add_near_heap_limit_callback(near_heap_limit, data);
+
+    heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());
 
     let watched = program
         .engine
