@@ -44,14 +44,18 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
+    pub(crate) fn of_end(end: End) -> Ending {
+        match end {
+            End::Exit(status) => Ending::Status(status),
+            End::Exec => Ending::Exec,
+            End::Killed => Ending::Killed,
+            End::CpuLimit => Ending::CpuLimit,
+        }
+    }
+
     pub(crate) fn of_error(error: &wasmtime::Error) -> Ending {
         if let Some(end) = error.downcast_ref::<End>() {
-            return match end {
-                End::Exit(status) => Ending::Status(*status),
-                End::Exec => Ending::Exec,
-                End::Killed => Ending::Killed,
-                End::CpuLimit => Ending::CpuLimit,
-            };
+            return Ending::of_end(*end);
         }
         match error.downcast_ref::<Trap>() {
             Some(trap) => Ending::Trap(*trap),

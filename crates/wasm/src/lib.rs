@@ -26,6 +26,9 @@ mod ending;
 mod engine;
 mod errno;
 mod ext;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod fixture;
 mod memory;
 mod module_cache;
 mod park;

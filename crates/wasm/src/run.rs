@@ -196,6 +196,10 @@ fn adopt(store: &mut Store<State>) {
 }
 
 fn run_start(store: &mut Store<State>) -> Ending {
+    // What came before the store had its epoch interrupts nothing any more.
+    if let Some(end) = store.data().host.interrupted() {
+        return Ending::of_end(end);
+    }
     if let Err(error) = instantiate(store) {
         return Ending::of_error(&error);
     }
@@ -205,9 +209,6 @@ fn run_start(store: &mut Store<State>) -> Ending {
     let Ok(start) = instance.get_typed_func::<(), ()>(&mut *store, "_start") else {
         return Ending::NotLoaded(LoadError::Export("_start"));
     };
-    if !store.data().host.process.is_alive() {
-        return Ending::Killed;
-    }
     match start.call(&mut *store, ()) {
         Ok(()) => Ending::Status(0),
         Err(error) => Ending::of_error(&error),
@@ -222,8 +223,8 @@ fn run_fork_entry(store: &mut Store<State>, function: u32, argument: u32) -> End
     let Ok(entry) = entry else {
         return Ending::NotLoaded(LoadError::Export(crate::ext::FORK_ENTRY));
     };
-    if !store.data().host.process.is_alive() {
-        return Ending::Killed;
+    if let Some(end) = store.data().host.interrupted() {
+        return Ending::of_end(end);
     }
     match entry.call(&mut *store, (function, argument)) {
         Ok(status) => Ending::Status(status),

@@ -8,6 +8,9 @@ mod request;
 mod signal;
 mod stat_record;
 mod system;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests;
 mod tty;
 
 use wasmtime::{Linker, Result};

@@ -12,6 +12,9 @@ mod io;
 mod path;
 mod poll;
 mod socket;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests;
 
 pub(crate) use path::path_at;
 use wasmtime::{Linker, Result};

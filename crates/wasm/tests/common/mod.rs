@@ -125,6 +125,7 @@ pub fn exited(code: u8) -> ExitStatus {
 /// A process with the reading ends of its output.
 pub struct Running {
     pub process: Arc<Process>,
+    /// Writing end of its standard input, closed by `finish`.
     pub stdin: Option<Arc<FileDescription>>,
     stdout: Arc<FileDescription>,
     stderr: Arc<FileDescription>,
