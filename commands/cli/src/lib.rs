@@ -3,6 +3,7 @@
 
 mod bytes;
 mod command;
+mod glob;
 mod mode;
 mod numbers;
 mod options;
@@ -10,6 +11,7 @@ mod quote;
 
 pub use bytes::{bytes, os_string, path};
 pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
+pub use glob::Glob;
 pub use mode::{ModeChange, parse_mode};
 pub use numbers::{human_size, parse_duration, parse_size};
 pub use options::{Arity, Opt, Parsed, Syntax, Value, flag, optional, required};

@@ -6,11 +6,17 @@
 
 mod chmod;
 mod chown;
+mod copying;
+mod env;
 mod identity;
+mod launch;
+mod ls;
 mod machine;
 mod make;
 mod removal;
+mod stat;
 mod test;
+mod times;
 mod tree;
 mod uutils;
 
@@ -28,19 +34,30 @@ const OWN: &[(&str, Tool)] = &[
     ("chgrp", chown::chgrp),
     ("chmod", chmod::main),
     ("chown", chown::chown),
+    ("cp", copying::cp),
+    ("dir", ls::dir),
+    ("env", env::main),
     ("groups", identity::groups),
     ("hostname", machine::hostname),
     ("id", identity::id),
+    ("install", copying::install),
     ("logname", identity::logname),
+    ("ls", ls::ls),
     ("mkdir", make::mkdir),
     ("mkfifo", make::mkfifo),
+    ("mv", copying::mv),
+    ("nice", launch::nice),
+    ("nohup", launch::nohup),
     ("nproc", machine::nproc),
     ("rm", removal::rm),
+    ("stat", stat::main),
     ("sync", machine::sync),
     ("test", test::main),
+    ("timeout", launch::timeout),
     ("tty", machine::tty),
     ("uname", machine::uname),
     ("users", identity::users),
+    ("vdir", ls::vdir),
     ("who", identity::who),
     ("whoami", identity::whoami),
 ];
