@@ -10,6 +10,7 @@ use super::options::{Format, Indicator, Options, Quoting};
 
 /// The space between columns.
 const GAP: usize = 2;
+const TAB: usize = 8;
 
 /// A name with all that stands before and behind it.
 pub struct Cell {
@@ -162,12 +163,26 @@ fn columns(
                 Direction::Across => row * widths.len() + column,
             };
             let Some(cell) = cells.get(index) else { break };
-            write!(out, "{:1$}", "", start - position)?;
+            indent(out, position, start)?;
             out.write_all(&cell.text)?;
             position = start + cell.width;
             start += column_width;
         }
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Moves to a column, with tabs where they help, as terminals have them.
+fn indent(out: &mut impl Write, mut from: usize, to: usize) -> io::Result<()> {
+    while from < to {
+        if to / TAB > (from + 1) / TAB {
+            out.write_all(b"\t")?;
+            from += TAB - from % TAB;
+        } else {
+            out.write_all(b" ")?;
+            from += 1;
+        }
     }
     Ok(())
 }
