@@ -1,4 +1,4 @@
-// Writes docs/node.md and docs/syscalls.md from what the build really has.
+// Writes docs/node.md, docs/syscalls.md and docs/commands.md from what the build really has.
 //
 //   node scripts/docs.mjs          writes them
 //   node scripts/docs.mjs --check  fails if they are not up to date
@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildEnv } from "./build.mjs";
+import { commandsPage } from "./lib/commands-page.mjs";
 import { pinnedNode, root } from "./lib/paths.mjs";
 import { capture, runMain, say, StepError } from "./lib/steps.mjs";
 
@@ -44,7 +45,11 @@ const withoutFunction = {
 };
 
 await runMain(async () => {
-  const pages = { "node.md": await nodePage(), "syscalls.md": await syscallPage() };
+  const pages = {
+    "node.md": await nodePage(),
+    "syscalls.md": await syscallPage(),
+    "commands.md": await commandsPage(),
+  };
   for (const [name, text] of Object.entries(pages)) {
     const path = join(root, "docs", name);
     const found = await readFile(path, "utf8").catch(() => "");

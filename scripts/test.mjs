@@ -1,12 +1,14 @@
-// From a fresh clone to all tests. `npm test -- rust`, `npm test -- api` and
+// From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api` and
 // `npm test -- conformance` run one part of them.
 
 import { join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
-import { pinnedNode, root } from "./lib/paths.mjs";
+import { pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
+
+const commandsManifest = join(root, "commands", "Cargo.toml");
 
 /** @type {Record<string, import("./lib/steps.mjs").Step>} */
 const parts = {
@@ -14,6 +16,14 @@ const parts = {
   rust: {
     name: "Rust tests (cargo test --workspace)",
     run: () => run("cargo", ["test", "--release", "--locked", "--workspace"], { env: buildEnv }),
+  },
+  // Natively, where the host's own commands are there to compare with.
+  commands: {
+    name: "Tests of the commands (cargo test in commands/)",
+    run: () =>
+      run("cargo", ["test", "--locked", "--workspace", "--manifest-path", commandsManifest], {
+        env: { CARGO_TARGET_DIR: join(wasmTargetDir, "native") },
+      }),
   },
   api: {
     name: "Tests of the public API (__test__)",

@@ -182,8 +182,8 @@ fn words(text: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote_mark = None;
-    let mut bytes = text.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
+    let mut characters = text.iter().copied();
+    while let Some(byte) = characters.next() {
         match (quote_mark, byte) {
             (Some(mark), byte) if byte == mark => quote_mark = None,
             (None, b'"' | b'\'') => {
@@ -192,8 +192,14 @@ fn words(text: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
             }
             (None, b' ' | b'\t' | b'\n') => words.extend(word.take()),
             (None, b'#') if word.is_none() => break,
+            (Some(b'"') | None, b'$') => {
+                let rest: Vec<u8> = characters.clone().collect();
+                let (value, length) = variable(&rest)?;
+                word.get_or_insert_default().extend(value);
+                characters.by_ref().take(length).for_each(drop);
+            }
             (Some(b'"') | None, b'\\') => {
-                let next = bytes
+                let next = characters
                     .next()
                     .ok_or_else(|| fail("invalid backslash at end of string in -S"))?;
                 let escaped = match next {
@@ -213,4 +219,20 @@ fn words(text: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// The value of `{NAME}` and its length.
+fn variable(rest: &[u8]) -> Result<(Vec<u8>, usize), Failure> {
+    let end = rest
+        .iter()
+        .position(|&byte| byte == b'}')
+        .filter(|_| rest.first() == Some(&b'{'));
+    let Some(end) = end else {
+        let rest = String::from_utf8_lossy(rest);
+        return Err(trouble(format!(
+            "only ${{VARNAME}} expansion is supported, error at: ${rest}"
+        )));
+    };
+    let value = std::env::var_os(os_string(&rest[1..end])).unwrap_or_default();
+    Ok((bytes(&value).to_vec(), end + 1))
 }

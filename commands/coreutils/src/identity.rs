@@ -253,7 +253,7 @@ pub fn who(args: &Args) -> Outcome {
     if parsed.has("count") {
         println!("# users=0");
     } else if parsed.has("heading") {
-        println!("NAME     LINE         TIME             COMMENT");
+        println!("NAME     LINE         TIME         COMMENT");
     }
     Ok(0)
 }

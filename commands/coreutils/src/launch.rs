@@ -37,7 +37,7 @@ fn program(operands: Vec<OsString>, variables: Vec<(OsString, OsString)>) -> Pro
     }
 }
 
-fn cannot_run(name: &OsString, error: &std::io::Error) -> Failure {
+fn cannot_run(what: &str, name: &OsString, error: &std::io::Error) -> Failure {
     let status = if errno::is(error, ENOENT) {
         NOT_FOUND
     } else {
@@ -45,13 +45,13 @@ fn cannot_run(name: &OsString, error: &std::io::Error) -> Failure {
     };
     Failure {
         status,
-        message: format!("{}: {}", quote(name), errno::message(error)),
+        message: format!("{what}{}: {}", quote(name), errno::message(error)),
     }
 }
 
 /// Becomes another program. Returns only to say why not.
 pub fn replace(
-    _args: &Args,
+    args: &Args,
     operands: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     name: Option<OsString>,
@@ -62,8 +62,13 @@ pub fn replace(
         program.args[0] = name;
     }
     let error = process::exec(&program);
-    let mut failure = cannot_run(&file, &error);
-    if failure.status == NOT_FOUND && bytes(&file).contains(&b' ') {
+    let what = if args.name == "nohup" {
+        "failed to run command "
+    } else {
+        ""
+    };
+    let mut failure = cannot_run(what, &file, &error);
+    if args.name == "env" && failure.status == NOT_FOUND && bytes(&file).contains(&b' ') {
         failure.message += "\nenv: use -[v]S to pass options in shebang lines";
     }
     Err(failure)
@@ -196,7 +201,8 @@ pub fn timeout(args: &Args) -> Outcome {
     let parsed = TIMEOUT.parse(args)?;
     let mut operands = parsed.operands.clone();
     if operands.len() < 2 {
-        return Err(TIMEOUT.missing_operand(args));
+        eprintln!("Try '{} --help' for more information.", args.name);
+        return Err(Failure::silent(TROUBLE));
     }
     let duration = |text: &str| {
         parse_duration(text)
@@ -239,7 +245,8 @@ fn run_limited(args: &Args, operands: Vec<OsString>, limit: &Limit) -> Outcome {
     let file = operands[0].clone();
     let mut program = program(operands, std::env::vars_os().collect());
     program.flags |= process::RESET_SIGNALS;
-    let child = process::spawn(&program).map_err(|error| cannot_run(&file, &error))?;
+    let child = process::spawn(&program)
+        .map_err(|error| cannot_run("failed to run command ", &file, &error))?;
     let mut deadline = Instant::now()
         .checked_add(limit.after)
         .filter(|_| !limit.after.is_zero());

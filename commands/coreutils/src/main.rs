@@ -10,6 +10,7 @@ mod copying;
 mod env;
 mod identity;
 mod launch;
+mod links;
 mod ls;
 mod machine;
 mod make;
@@ -41,6 +42,7 @@ const OWN: &[(&str, Tool)] = &[
     ("hostname", machine::hostname),
     ("id", identity::id),
     ("install", copying::install),
+    ("link", links::link),
     ("logname", identity::logname),
     ("ls", ls::ls),
     ("mkdir", make::mkdir),
@@ -56,6 +58,7 @@ const OWN: &[(&str, Tool)] = &[
     ("timeout", launch::timeout),
     ("tty", machine::tty),
     ("uname", machine::uname),
+    ("unlink", links::unlink),
     ("users", identity::users),
     ("vdir", ls::vdir),
     ("who", identity::who),

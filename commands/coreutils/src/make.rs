@@ -8,7 +8,7 @@ use secure_exec_cli::{
     Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag, optional, parse_mode, path,
 };
 use secure_exec_cli::{quote, required, warn_path};
-use secure_exec_sys::errno::{self, EEXIST};
+use secure_exec_sys::errno::{self, EEXIST, ENOTDIR};
 use secure_exec_sys::path::{chmod, mkdir as make, mkfifo as make_fifo, stat};
 use secure_exec_sys::process::umask;
 
@@ -106,8 +106,10 @@ fn make_parents(args: &Args, parsed: &Parsed, target: &Path) -> Made {
     let components: Vec<Component> = target.components().collect();
     for component in components.iter().take(components.len().saturating_sub(1)) {
         parent.push(component);
-        if stat(&parent).is_ok_and(|found| found.is_dir()) {
-            continue;
+        match stat(&parent) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => return Err((parent, errno::error(ENOTDIR))),
+            Err(_) => {}
         }
         make(&parent, 0o777).map_err(|error| (parent.clone(), error))?;
         let mask = current_umask();

@@ -7,9 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secure_exec_cli::warn_path;
-use secure_exec_cli::{
-    Args, Outcome, Parsed, Syntax, bytes, flag, needs_quotes, quote, required, shell_escape,
-};
+use secure_exec_cli::{Args, Outcome, Parsed, Syntax, bytes, flag, required, shell_escape};
 use secure_exec_sys::path::{Statfs, lstat, stat, statfs};
 use secure_exec_sys::stat::{
     S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK, Stat, Time, mode_string,
@@ -32,10 +30,10 @@ const SYNTAX: Syntax = Syntax {
     operand_ends: false,
 };
 
-const FILE: &str = "  File: %N\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
+const FILE: &str = "  File: %q\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
                     Links: %h\nAccess: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: (%5g/%8G)\nAccess: %x\nModify: %y\n\
                     Change: %z\n Birth: %w\n";
-const DEVICE: &str = "  File: %N\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
+const DEVICE: &str = "  File: %q\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
                       Links: %-5h Device type: %Hr,%Lr\nAccess: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: \
                       (%5g/%8G)\nAccess: %x\nModify: %y\nChange: %z\n Birth: %w\n";
 const TERSE: &str = "%n %s %b %f %u %g %D %i %h %t %T %X %Y %Z %W %o\n";
@@ -241,7 +239,9 @@ fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>>
     Some(
         match directive {
             "n" => return Some(bytes(name).to_vec()),
-            "N" => quoted(name, found),
+            "N" => quoted(name, found, true),
+            // Of the default format: in quotes only where that is needed.
+            "q" => quoted(name, found, false),
             "a" => format!("{:o}", found.permissions()),
             "A" => mode_string(found.mode),
             "b" => found.blocks.to_string(),
@@ -282,21 +282,13 @@ fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>>
     )
 }
 
-fn quoted(name: &OsString, found: &Stat) -> String {
-    let shown = |raw: &[u8]| {
-        if needs_quotes(raw) {
-            shell_escape(raw, true)
-        } else {
-            shell_escape(raw, false)
-        }
-    };
-    let own = shown(bytes(name));
-    if !found.is_symlink() {
-        return own;
-    }
+fn quoted(name: &OsString, found: &Stat, always: bool) -> String {
+    let own = shell_escape(bytes(name), always);
     match std::fs::read_link(name) {
-        Ok(target) => format!("{own} -> {}", shown(bytes(&target))),
-        Err(_) => quote(name),
+        Ok(target) if found.is_symlink() => {
+            format!("{own} -> {}", shell_escape(bytes(&target), always))
+        }
+        _ => own,
     }
 }
 

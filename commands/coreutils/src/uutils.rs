@@ -43,7 +43,6 @@ tools! {
     "head" => uu_head,
     "hostid" => uu_hostid,
     "join" => uu_join,
-    "link" => uu_link,
     "ln" => uu_ln,
     "md5sum" => uu_md5sum,
     "mktemp" => uu_mktemp,
@@ -82,7 +81,6 @@ tools! {
     "tsort" => uu_tsort,
     "unexpand" => uu_unexpand,
     "uniq" => uu_uniq,
-    "unlink" => uu_unlink,
     "wc" => uu_wc,
     "yes" => uu_yes,
 }

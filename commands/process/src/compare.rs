@@ -8,6 +8,9 @@ use secure_exec_cli::{
     Args, Failure, Outcome, Parsed, Syntax, fail, flag, parse_size, quote, required,
 };
 use secure_exec_sys::errno;
+use secure_exec_sys::path::stat;
+
+use crate::diff::prefix_hint;
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -31,6 +34,10 @@ fn trouble(message: impl Into<String>) -> Failure {
 }
 
 pub fn cmp(args: &Args) -> Outcome {
+    compare(args).map_err(prefix_hint)
+}
+
+fn compare(args: &Args) -> Outcome {
     let parsed = SYNTAX.parse(args)?;
     let Some(first) = parsed.operands.first() else {
         return Err(SYNTAX.wrong(
@@ -72,6 +79,17 @@ pub fn cmp(args: &Args) -> Outcome {
     };
     let left = open(first, skip_first)?;
     let right = open(second, skip_second)?;
+    let sizes = [(first, skip_first), (second, skip_second)]
+        .into_iter()
+        .filter_map(|(name, skip)| {
+            let found = stat(name).ok().filter(|found| found.is_file())?;
+            Some(found.size.saturating_sub(skip))
+        });
+    let most = sizes
+        .chain([limit.min(i64::MAX.unsigned_abs())])
+        .min()
+        .unwrap_or(0);
+    let width = most.to_string().len();
     let names = (
         first.to_string_lossy().into_owned(),
         second.to_string_lossy().into_owned(),
@@ -81,6 +99,7 @@ pub fn cmp(args: &Args) -> Outcome {
         quiet,
         parsed: &parsed,
         differs: false,
+        width,
     };
     comparison.run(left, right)
 }
@@ -107,6 +126,8 @@ struct Comparison<'a> {
     quiet: bool,
     parsed: &'a Parsed,
     differs: bool,
+    /// Digits of the offsets that are listed.
+    width: usize,
 }
 
 impl Comparison<'_> {
@@ -163,14 +184,15 @@ impl Comparison<'_> {
                 "{first} {second} differ: byte {at}, line {line} is {a:3o} {left} {b:3o} {right}"
             );
         }
-        format!("{first} {second} differ: byte {at}, line {line}")
+        format!("{first} {second} differ: char {at}, line {line}")
     }
 
     fn listed(&self, at: u64, a: u8, b: u8) -> String {
+        let width = self.width;
         if self.parsed.has("print-bytes") {
-            return format!("{at} {a:3o} {:4} {b:3o} {}", visible(a), visible(b));
+            return format!("{at:>width$} {a:3o} {:4} {b:3o} {}", visible(a), visible(b));
         }
-        format!("{at} {a:3o} {b:3o}")
+        format!("{at:>width$} {a:3o} {b:3o}")
     }
 }
 

@@ -102,6 +102,9 @@ fn value(name: &str, path: Option<&String>) -> Result<String, Failure> {
                 .to_string())
         }
         "GNU_LIBC_VERSION" => Ok("undefined".to_owned()),
-        _ => Err(fail(format!("unrecognized variable {}", quote(name)))),
+        _ => Err(Failure {
+            status: 2,
+            message: format!("unrecognized variable {}", quote(name)),
+        }),
     }
 }

@@ -54,7 +54,7 @@ fn send(args: &Args, list: &[OsString], number: i32) -> i32 {
                 if let Err(error) = kill(pid, number) {
                     warn(
                         &args.name,
-                        format_args!("({text}) - {}", errno::message(&error)),
+                        format_args!("({text}): {}", errno::message(&error)),
                     );
                     status = 1;
                 }

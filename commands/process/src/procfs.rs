@@ -44,7 +44,8 @@ impl Process {
             let mark = if self.state == 'Z' { " <defunct>" } else { "" };
             return format!("[{}]{mark}", self.comm);
         }
-        self.args.join(" ")
+        // A line each: what would break it is shown as a blank.
+        self.args.join(" ").replace('\n', " ")
     }
 
     #[must_use]

@@ -88,16 +88,19 @@ fn settings(args: &Args, parsed: &Parsed) -> Result<Xargs, Failure> {
             return Ok(None);
         };
         let text = value.text();
-        let parsed = text
-            .parse::<usize>()
-            .ok()
-            .filter(|number| *number > 0 || option == "P");
-        parsed.map(Some).ok_or_else(|| {
-            fail(format!(
-                "invalid number {} for -{option} option",
-                quote(&text)
-            ))
-        })
+        let number = text.parse::<usize>().map_err(|_| {
+            SYNTAX.wrong(
+                args,
+                &format!("invalid number \"{text}\" for -{option} option"),
+            )
+        })?;
+        if number == 0 && option != "P" {
+            return Err(SYNTAX.wrong(
+                args,
+                &format!("value 0 for -{option} option should be >= 1"),
+            ));
+        }
+        Ok(Some(number))
     };
     let replaced = match parsed.last_of(&["I", "replace", "L", "max-lines", "max-args"]) {
         Some("I") => parsed.value("I").map(|value| bytes(&value.os()).to_vec()),

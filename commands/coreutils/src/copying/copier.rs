@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use secure_exec_cli::{Args, bytes, quote, report, warn};
 use secure_exec_sys::Fd;
+use secure_exec_sys::errno::{self, ENOTDIR};
 use secure_exec_sys::fd::{self, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY};
 use secure_exec_sys::path::{AT_SYMLINK_NOFOLLOW, chmod, chown, lstat, mkdir, mkfifo, stat};
 use secure_exec_sys::process::umask;
@@ -115,7 +116,14 @@ impl<'a> Copier<'a> {
             ));
             return false;
         }
-        let existing = lstat(destination).ok();
+        let existing = match lstat(destination) {
+            Ok(existing) => Some(existing),
+            Err(error) if errno::is(&error, ENOTDIR) => {
+                self.complain_of("cannot stat", destination, &error);
+                return false;
+            }
+            Err(_) => None,
+        };
         if found.is_dir() {
             return self.copy_directory(source, destination, &found, existing.as_ref());
         }
@@ -181,7 +189,6 @@ impl<'a> Copier<'a> {
             Overwrite::Ask
                 if !confirm(self.args, &format!("overwrite {}?", quote(destination))) =>
             {
-                self.failed |= self.args.name == "cp";
                 return false;
             }
             _ => {}

@@ -1,5 +1,7 @@
 //! Colors of names, from `LS_COLORS` as `dircolors` writes it.
 
+use std::cell::Cell;
+
 use secure_exec_cli::bytes;
 use secure_exec_sys::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK};
 use secure_exec_sys::stat::{S_ISGID, S_ISUID, S_ISVTX, Stat};
@@ -9,20 +11,28 @@ use super::Entry;
 /// The escape sequences by kind of file and by ending.
 #[derive(Clone, Debug)]
 pub struct Palette {
+    /// Colors are reset before the first use, in case something else left some on.
+    started: Cell<bool>,
     kinds: Vec<(String, String)>,
     endings: Vec<(String, String)>,
 }
 
-/// What `dircolors` has for the kinds, for when `LS_COLORS` is not set.
-const DEFAULTS: &str = "rs=0:di=01;34:ln=01;36:pi=40;33:so=01;35:bd=40;33;01:cd=40;33;01:or=40;31;01:su=37;41:\
-                        sg=30;43:tw=30;42:ow=34;42:st=37;44:ex=01;32";
+/// For when `LS_COLORS` is not set.
+const DEFAULTS: &str = "di=01;34:ln=01;36:pi=33:so=01;35:bd=01;33:cd=01;33:su=37;41:sg=30;43:tw=30;42:\
+                        ow=34;42:st=37;44:ex=01;32";
 
 impl Palette {
-    pub fn from_env() -> Self {
+    /// `None`: the terminal has no colors.
+    pub fn from_env() -> Option<Self> {
         let text = std::env::var("LS_COLORS")
             .ok()
             .filter(|text| !text.is_empty());
+        let terminal = std::env::var("TERM").unwrap_or_default();
+        if text.is_none() && matches!(terminal.as_str(), "" | "dumb") {
+            return None;
+        }
         let mut palette = Self {
+            started: Cell::new(false),
             kinds: Vec::new(),
             endings: Vec::new(),
         };
@@ -37,7 +47,7 @@ impl Palette {
                 None => palette.kinds.push((key.to_owned(), value.to_owned())),
             }
         }
-        palette
+        Some(palette)
     }
 
     fn kind(&self, key: &str) -> Option<&str> {
@@ -60,7 +70,7 @@ impl Palette {
             (Some(found), _) => self.of_stat(bytes(&entry.name), found),
             (None, _) => self.kind("mi"),
         };
-        wrap(text, sequence)
+        self.wrap(text, sequence)
     }
 
     /// The name of a link's target in the target's color.
@@ -69,7 +79,7 @@ impl Palette {
             Some(found) => self.of_stat(name, found),
             None => self.kind("mi").or(self.kind("or")),
         };
-        wrap(text, sequence)
+        self.wrap(text, sequence)
     }
 
     fn of_stat(&self, name: &[u8], found: &Stat) -> Option<&str> {
@@ -108,9 +118,16 @@ impl Palette {
     }
 }
 
-fn wrap(text: &str, sequence: Option<&str>) -> String {
-    match sequence {
-        Some(sequence) => format!("\x1b[0m\x1b[{sequence}m{text}\x1b[0m"),
-        None => text.to_owned(),
+impl Palette {
+    fn wrap(&self, text: &str, sequence: Option<&str>) -> String {
+        let Some(sequence) = sequence else {
+            return text.to_owned();
+        };
+        let start = if self.started.replace(true) {
+            ""
+        } else {
+            "\x1b[0m"
+        };
+        format!("{start}\x1b[{sequence}m{text}\x1b[0m")
     }
 }

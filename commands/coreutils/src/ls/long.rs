@@ -36,7 +36,12 @@ struct Names {
     groups: Vec<Group>,
 }
 
-pub fn print(out: &mut impl Write, entries: &[Entry], options: &Options) -> io::Result<()> {
+pub fn print(
+    out: &mut impl Write,
+    entries: &[Entry],
+    also: &[Entry],
+    options: &Options,
+) -> io::Result<()> {
     let names = if options.numeric_ids {
         Names {
             users: Vec::new(),
@@ -52,6 +57,7 @@ pub fn print(out: &mut impl Write, entries: &[Entry], options: &Options) -> io::
     let now = Timestamp::now().as_second();
     let rows: Vec<Row> = entries
         .iter()
+        .chain(also)
         .map(|entry| row(entry, options, &names, &zone, now))
         .collect();
     let width = |field: fn(&Row) -> &String| {

@@ -94,7 +94,7 @@ impl Lister<'_> {
         order::sort(&mut directories, &self.options);
         let has_titles = operands.len() > 1 || self.options.recursive;
         if !files.is_empty() {
-            self.print(&files, None)?;
+            self.print(&files, &directories, None)?;
             self.is_first = false;
         }
         for entry in directories {
@@ -178,7 +178,7 @@ impl Lister<'_> {
             .filter_map(|entry| entry.stat)
             .map(|found| found.blocks)
             .sum();
-        self.print(&entries, Some(total))?;
+        self.print(&entries, &[], Some(total))?;
         if self.options.recursive {
             self.subdirectories(&entries, title)?;
         }
@@ -240,14 +240,15 @@ impl Lister<'_> {
         }
     }
 
-    fn print(&mut self, entries: &[Entry], total: Option<u64>) -> io::Result<()> {
+    /// `also` only makes columns wide enough for what is listed later.
+    fn print(&mut self, entries: &[Entry], also: &[Entry], total: Option<u64>) -> io::Result<()> {
         if let Some(total) = total
             && (self.options.format == Format::Long || self.options.blocks)
         {
             writeln!(self.out, "total {}", self.options.block_count(total))?;
         }
         if self.options.format == Format::Long {
-            return long::print(&mut self.out, entries, &self.options);
+            return long::print(&mut self.out, entries, also, &self.options);
         }
         let cells = entries
             .iter()

@@ -380,7 +380,7 @@ impl Options {
     }
 
     pub fn wants_targets(&self) -> bool {
-        self.format == Format::Long || self.palette.is_some()
+        self.format == Format::Long || self.palette.is_some() || self.directories_first
     }
 
     /// A number of 512-byte blocks.
@@ -423,9 +423,9 @@ fn when(text: &str, yes: Indicator) -> Option<Indicator> {
 
 fn color_when(text: &str) -> Option<Option<Palette>> {
     match text {
-        "" | "always" | "yes" | "force" => Some(Some(Palette::from_env())),
+        "" | "always" | "yes" | "force" => Some(Palette::from_env()),
         "never" | "no" | "none" => Some(None),
-        "auto" | "tty" | "if-tty" => Some(isatty(1).then(Palette::from_env)),
+        "auto" | "tty" | "if-tty" => Some(if isatty(1) { Palette::from_env() } else { None }),
         _ => None,
     }
 }

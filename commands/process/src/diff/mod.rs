@@ -39,7 +39,7 @@ fn trouble(message: impl Into<String>) -> Failure {
 }
 
 pub fn main(args: &Args) -> Outcome {
-    let (options, operands) = options::parse(args)?;
+    let (options, operands) = options::parse(args).map_err(prefix_hint)?;
     let [left, right] = &operands;
     let is_directory =
         |path: &OsString| path != "-" && stat(path).is_ok_and(|found| found.is_dir());
@@ -63,6 +63,17 @@ pub fn main(args: &Args) -> Outcome {
     };
     out.flush()?;
     Ok(status)
+}
+
+/// The hint has the command's name in front, too, unlike that of other commands.
+pub fn prefix_hint(failure: Failure) -> Failure {
+    Failure {
+        message: failure
+            .message
+            .replace("\nTry 'diff", "\ndiff: Try 'diff")
+            .replace("\nTry 'cmp", "\ncmp: Try 'cmp"),
+        ..failure
+    }
 }
 
 fn base(path: &OsString) -> OsString {

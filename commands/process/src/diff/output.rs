@@ -154,7 +154,7 @@ pub fn context(
     context: usize,
     options: &Options,
 ) -> io::Result<()> {
-    const STAMP: &str = "%Y-%m-%d %H:%M:%S.%9f %z";
+    const STAMP: &str = "%a %b %e %H:%M:%S %Y";
     writeln!(
         out,
         "{}",

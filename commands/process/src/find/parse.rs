@@ -228,6 +228,10 @@ impl Parser<'_> {
         if self.option(name)? {
             return Ok(Expression::True);
         }
+        if matches!(name, "-o" | "-or" | "-a" | "-and" | ",") {
+            let text = format!("you have used a binary operator '{name}' with nothing before it.");
+            return Err(fail(format!("invalid expression; {text}")));
+        }
         if name.starts_with('-') {
             return Err(fail(format!("unknown predicate `{name}'")));
         }
@@ -290,8 +294,7 @@ impl Parser<'_> {
             }
             "-size" => {
                 let text = self.text(name)?;
-                let (size, unit) = size(&text)
-                    .ok_or_else(|| fail(format!("Invalid argument `{text}' to -size")))?;
+                let (size, unit) = size(&text).ok_or_else(|| fail(size_error(&text)))?;
                 Expression::Size(size, unit)
             }
             "-empty" => Expression::Empty,
@@ -491,6 +494,15 @@ fn count(text: &str) -> Option<Count> {
         b'+' => text[1..].parse().ok().map(Count::More),
         b'-' => text[1..].parse().ok().map(Count::Less),
         _ => text.parse().ok().map(Count::Exactly),
+    }
+}
+
+fn size_error(text: &str) -> String {
+    match text.chars().last() {
+        Some(unit) if !unit.is_ascii_digit() && !"cwbkMG".contains(unit) => {
+            format!("invalid -size type `{unit}'")
+        }
+        _ => format!("Invalid argument `{text}' to -size"),
     }
 }
 
