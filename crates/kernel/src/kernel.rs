@@ -175,19 +175,29 @@ impl Kernel {
     /// - `EINVAL`: the name is no file name, or a name holds white space.
     /// - `ENOSPC`: the quota is used up.
     pub fn register_command(&self, name: &str, binfmt: &str) -> Result<()> {
+        self.register_command_in("/usr/bin", name, binfmt, name)
+    }
+
+    /// Makes `<dir>/<name>`, a file that the given binary format runs as `command`.
+    ///
+    /// # Errors
+    /// As [`Kernel::register_command`].
+    pub fn register_command_in(
+        &self,
+        dir: &str,
+        name: &str,
+        binfmt: &str,
+        command: &str,
+    ) -> Result<()> {
         let plain = |text: &str| {
             !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\0')
         };
-        if !plain(name) || !plain(binfmt) || name == "." || name == ".." {
+        if ![name, binfmt, command].into_iter().all(plain) || name == "." || name == ".." {
             return Err(Errno::EINVAL);
         }
-        let path = [b"/usr/bin/", name.as_bytes()].concat();
-        rootfs::write_file(
-            self,
-            &path,
-            &crate::process::command_file(binfmt, name),
-            0o755,
-        )
+        let contents = crate::process::command_file(binfmt, command);
+        let path = format!("{dir}/{name}");
+        rootfs::write_file(self, path.as_bytes(), &contents, 0o755)
     }
 
     /// Makes a pipe that belongs to the embedder: reading end, writing end.
@@ -415,6 +425,11 @@ impl Kernel {
             sec: now.sec - self.booted.sec - borrow,
             nsec,
         }
+    }
+
+    /// Number of a session's terminal in `/dev/pts`.
+    pub fn terminal_of_session(&self, sid: Pid) -> Option<usize> {
+        self.ttys.of_session(sid).map(|pty| pty.index())
     }
 
     pub(crate) fn ttys(&self) -> &Arc<TtyTable> {

@@ -204,6 +204,17 @@ impl Process {
         self.image.lock().exe.clone()
     }
 
+    /// Path of the working directory, unless it has been removed.
+    pub fn working_directory(&self) -> Option<Vec<u8>> {
+        let fs = self.fs.lock().clone();
+        self.vfs.path_of_dir(&fs.root, &fs.cwd).ok()
+    }
+
+    /// When the process was started, on the monotonic clock.
+    pub fn started(&self) -> crate::abi::stat::Timespec {
+        self.started
+    }
+
     /// What the embedder gave to the process at its start; guests cannot see it.
     pub fn attachment(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
         self.attachment.as_ref()

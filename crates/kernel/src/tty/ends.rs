@@ -19,7 +19,7 @@ impl MasterEnd {
 
 impl File for MasterEnd {
     fn kind(&self) -> FileKind {
-        FileKind::CharDevice
+        FileKind::Tty
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
@@ -69,7 +69,7 @@ impl SlaveEnd {
 
 impl File for SlaveEnd {
     fn kind(&self) -> FileKind {
-        FileKind::CharDevice
+        FileKind::Tty
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
