@@ -13,6 +13,7 @@ pub fn exit_process(scope: &mut v8::PinScope<'_, '_>, code: i32) {
     } else if let Some(process) = env.try_process() {
         // Nothing of the process may run once it is a zombie.
         crate::worker::end_children(&env, crate::worker::Worker::kill);
+        crate::binding::tty_wrap::reset_mode(&process);
         process.exit(code);
     }
     env.event_loop.stop();

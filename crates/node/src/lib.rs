@@ -28,6 +28,7 @@ pub mod exit;
 mod foreground;
 pub mod frozen_clock;
 pub mod heap_usage;
+mod host_tools;
 pub mod invocation;
 pub mod isolate;
 pub mod options;

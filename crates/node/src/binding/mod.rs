@@ -54,7 +54,7 @@ mod symbols;
 pub mod task_queue;
 pub mod timers;
 mod trace_events;
-mod tty_wrap;
+pub(crate) mod tty_wrap;
 mod types;
 mod url;
 mod url_pattern;

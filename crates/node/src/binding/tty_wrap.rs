@@ -1,9 +1,11 @@
 //! `internalBinding('tty_wrap')`: terminals of the guest's kernel. Follows Node's `src/tty_wrap.cc`.
-//!
-//! # Deviations
-//! The kernel's terminals have no size and no modes yet: `getWindowSize` and `setRawMode` return `ENOTTY`.
 
-use secure_exec_kernel::{Errno, FileKind};
+use std::cell::RefCell;
+
+use secure_exec_kernel::{
+    ControlFlags, Errno, FileKind, InputFlags, LocalFlags, OutputFlags, Pid, Process, TcsetAction,
+    Termios,
+};
 
 use super::Definition;
 use super::stream_wrap;
@@ -18,8 +20,22 @@ pub fn define(definition: &mut Definition) {
     definition
         .class("TTY", new_tty)
         .inherits("LibuvStreamWrap")
-        .method("getWindowSize", no_terminal)
-        .method("setRawMode", no_terminal);
+        .method("getWindowSize", window_size)
+        .method("setRawMode", set_raw_mode);
+}
+
+thread_local! {
+    /// The terminal whose mode this thread's process has changed, and its settings before: `process.exit` gives them
+    /// back (libuv's `uv_tty_reset_mode`).
+    static CHANGED: RefCell<Option<(Pid, i32, Termios)>> = const { RefCell::new(None) };
+}
+
+/// Gives the terminal back the settings it had before the process changed its mode.
+pub fn reset_mode(process: &Process) {
+    if let Some((_, fd, termios)) = CHANGED.take().filter(|(pid, ..)| *pid == process.pid()) {
+        // The terminal may be gone, and then has no mode.
+        let _ = process.tcsetattr(fd, TcsetAction::TCSANOW, &termios);
+    }
 }
 
 /// Whether `fd` of the process is a terminal.
@@ -84,10 +100,76 @@ fn describe(
     }
 }
 
-fn no_terminal(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
+/// Descriptor of a `TTY` object.
+fn descriptor(scope: &mut v8::PinScope<'_, '_>, this: v8::Local<'_, v8::Object>) -> Option<i32> {
+    let stream = Stream::of(scope, this.into())?;
+    let fd = stream.resource().as_kernel_stream()?.fd();
+    (fd >= 0).then_some(fd)
+}
+
+/// `getWindowSize([columns, rows])`: fills the array.
+fn window_size(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_int32(-Errno::ENOTTY.raw());
+    let fd = descriptor(scope, args.this());
+    let process = Env::of(scope).try_process();
+    let (Some(fd), Some(process)) = (fd, process) else {
+        return rv.set_int32(-Errno::EBADF.raw());
+    };
+    match process.tiocgwinsz(fd) {
+        Ok(size) => {
+            if let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) {
+                for (index, cells) in [(0, size.cols), (1, size.rows)] {
+                    let cells = v8::Integer::new(scope, cells.into()).into();
+                    target.set_index(scope, index, cells);
+                }
+            }
+            rv.set_int32(0);
+        }
+        Err(errno) => rv.set_int32(-errno.raw()),
+    }
+}
+
+/// `setRawMode(flag)`: libuv's `UV_TTY_MODE_RAW`, and back.
+fn set_raw_mode(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let fd = descriptor(scope, args.this());
+    let process = Env::of(scope).try_process();
+    let (Some(fd), Some(process)) = (fd, process) else {
+        return rv.set_int32(-Errno::EBADF.raw());
+    };
+    let raw = args.get(0).boolean_value(scope);
+    let changed = change_mode(&process, fd, raw);
+    rv.set_int32(changed.map_or_else(|errno| -errno.raw(), |()| 0));
+}
+
+fn change_mode(process: &Process, fd: i32, raw: bool) -> Result<(), Errno> {
+    let current = process.tcgetattr(fd)?;
+    if !raw {
+        reset_mode(process);
+        return Ok(());
+    }
+    CHANGED.with_borrow_mut(|changed| {
+        // Threads run one process after another, and one that was killed gives nothing back.
+        if changed.is_none_or(|(pid, ..)| pid != process.pid()) {
+            *changed = Some((process.pid(), fd, current));
+        }
+    });
+    let mut termios = current;
+    termios.iflag -= InputFlags::BRKINT
+        | InputFlags::ICRNL
+        | InputFlags::INPCK
+        | InputFlags::ISTRIP
+        | InputFlags::IXON;
+    termios.oflag |= OutputFlags::ONLCR;
+    termios.cflag |= ControlFlags::CS8;
+    termios.lflag -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG;
+    termios.cc[secure_exec_kernel::abi::termios::VMIN] = 1;
+    termios.cc[secure_exec_kernel::abi::termios::VTIME] = 0;
+    process.tcsetattr(fd, TcsetAction::TCSADRAIN, &termios)
 }

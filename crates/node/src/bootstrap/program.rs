@@ -157,6 +157,7 @@ fn start_clock(env: &Env) {
 fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
     crate::process_env::install(scope);
     crate::invocation::install(scope);
+    crate::host_tools::install(scope);
 }
 
 fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {

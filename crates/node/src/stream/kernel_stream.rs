@@ -56,6 +56,12 @@ impl KernelStream {
         self.blocking.set(fd == 1 || fd == 2);
     }
 
+    /// The descriptor; -1 without one.
+    #[must_use]
+    pub fn fd(&self) -> Fd {
+        self.fd.get()
+    }
+
     /// Whether writes wait until everything is written.
     pub fn set_blocking(&self, blocking: bool) {
         self.blocking.set(blocking);

@@ -178,6 +178,7 @@ fn guess_handle_type(
     rv.set_uint32(handle_type(scope, fd));
 }
 
+const TTY: u32 = 1;
 const FILE: u32 = 3;
 const PIPE: u32 = 4;
 const UNKNOWN: u32 = 5;
@@ -187,7 +188,8 @@ fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> u32 {
         .try_process()
         .and_then(|process| process.file(fd).ok());
     match file.map(|file| file.kind()) {
-        // libuv takes a character device that is no terminal for a file; there are no terminals yet.
+        Some(FileKind::Tty) => TTY,
+        // libuv takes a character device that is no terminal for a file.
         Some(FileKind::Regular | FileKind::CharDevice) => FILE,
         Some(FileKind::Pipe | FileKind::Socket) => PIPE,
         _ => UNKNOWN,
