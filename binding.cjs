@@ -16,7 +16,7 @@ binding.configure(
   existsSync(snapshot) ? snapshot : undefined,
 );
 
-module.exports = binding;
+module.exports = Object.assign(binding, { folder });
 
 function platformTriple() {
   const { platform, arch } = process;

@@ -8,6 +8,21 @@ export interface VmOptions {
   isolation: string;
   highResolutionTime: boolean;
   freezeTime: boolean;
+  trace: boolean;
+  tools: ToolOption[];
+}
+
+export interface ToolOption {
+  name: string;
+  description: string;
+  schema: string;
+  aliases: string[];
+  examples: string[];
+}
+
+export interface SizeOption {
+  cols: number;
+  rows: number;
 }
 
 export interface ProgramOptions {
@@ -20,6 +35,7 @@ export interface ProgramOptions {
   announce: boolean;
   returns: boolean;
   control: boolean;
+  terminal?: SizeOption;
 }
 
 export interface LimitReached {
@@ -52,8 +68,16 @@ export interface Content {
   stat?: Record<string, number | bigint>;
   resources?: Record<string, number>;
   phases?: { phase: string; durationMs: number }[];
+  processes?: Record<string, unknown>[];
+  tool?: string;
+  text?: string;
   limit?: LimitReached;
   error?: Failure;
+}
+
+export declare class Schema {
+  constructor(json: string);
+  validate(json: string): string[];
 }
 
 export declare class Vm {
@@ -72,9 +96,15 @@ export declare class Vm {
   remove(path: string, recursive: boolean): number;
   rename(from: string, to: string): number;
   resources(): number;
+  processes(): number;
+  resize(call: number, size: SizeOption): void;
+  registerTools(tools: ToolOption[]): number;
+  toolResult(id: number, result: string | undefined, error: string | undefined): void;
   dispose(): void;
 }
 
 export declare function configure(launcher: string, addon: string, snapshot?: string): void;
+/** The folder of the platform package. */
+export declare const folder: string;
 export declare function prepare(): void;
 export declare function vmProcessIds(): number[];

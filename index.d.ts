@@ -10,6 +10,8 @@ export interface ResourceLimits {
   maxOpenFds?: number;
   /** Pipes made by guests. Default 128. */
   maxPipes?: number;
+  /** Pseudoterminals, those of `openShell` included. Default 16. */
+  maxPtys?: number;
   /** Sockets made by guests; the two of a pair count as one. Default 256. */
   maxSockets?: number;
   /** Bytes of all files. Default 64 MiB. */
@@ -42,10 +44,41 @@ export interface JsRuntimeLimits {
   maxTimers?: number;
 }
 
+/** Bounds of tools. */
+export interface ToolLimits {
+  /** Milliseconds that a handler may take unless its definition says otherwise. Default 30 s. */
+  defaultToolTimeoutMs?: number;
+  /** Bytes of the input, and of the result, of one call. Default 1 MiB, at most 3 MiB. */
+  maxPayloadBytes?: number;
+  /** Calls at a time. Default 256. */
+  maxPending?: number;
+}
+
+/** A function of the host that guests can call, as a command and by `callTool`. */
+// biome-ignore lint/suspicious/noExplicitAny: handlers destructure what the schema promises
+export interface ToolDefinition<Input = any, Result = unknown> {
+  /** What it does, for the command's `--help`. */
+  description: string;
+  /** JSON Schema of the input, which is checked before the handler sees it. Flags are derived from it. */
+  inputSchema: object;
+  /**
+   * Runs in the host. What it gives back must be what JSON can hold. What it throws is told to the guest, by its
+   * message only. `signal` is aborted by the timeout, and when the guest ends.
+   */
+  handler: (input: Input, context: { signal: AbortSignal }) => Result | Promise<Result>;
+  /** Milliseconds. Default: the VM's limit, 30 s. */
+  timeoutMs?: number;
+  /** Inputs to show in the help, by themselves or as `{ description, input }`. */
+  examples?: unknown[];
+  /** Further names of the command. */
+  commandAliases?: string[];
+}
+
 /** Bounds of a VM. */
 export interface Limits {
   resources?: ResourceLimits;
   jsRuntime?: JsRuntimeLimits;
+  tools?: ToolLimits;
 }
 
 /** Options of {@link NodeRuntime.create}. */
@@ -69,6 +102,19 @@ export interface NodeRuntimeCreateOptions {
     /** `freeze`: guest clocks stand still within a turn of the event loop. Default `off`. */
     timingMitigation?: "off" | "freeze";
   };
+  /** Functions of the host that guests can call, by name. */
+  tools?: Record<string, ToolDefinition>;
+  /** Another name of `tools`. */
+  bindings?: Record<string, ToolDefinition>;
+  /**
+   * Directory of the host with WebAssembly commands. Default: what the environment variable
+   * `SECURE_EXEC_WASM_COMMANDS_DIR` names, else the commands of the build or of the installed package.
+   */
+  commandsDir?: string;
+  /** Further directories of commands; those that come first win. */
+  wasmCommandDirs?: string[];
+  /** Hears of the system calls of guests: lines as `strace(1)` prints them. */
+  onTrace?: (lines: string) => void;
   /** Hears how long each phase of the boot took. */
   onBootTiming?: (timing: { phase: string; durationMs: number }) => void;
 }
@@ -138,6 +184,64 @@ export interface NodeRuntimeProcess {
   kill(signal?: NodeJS.Signals | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
+}
+
+/** Options of {@link NodeRuntime.openShell}. */
+export interface NodeRuntimeShellOptions {
+  /** Columns of the window. Default 80. */
+  cols?: number;
+  /** Lines of the window. Default 24. */
+  rows?: number;
+  /** What runs on the terminal. Default `sh`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Milliseconds after which it is killed. */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+/** A program on a terminal of its own. Iterating it gives its output. */
+export interface NodeRuntimeTerminal extends AsyncIterable<Uint8Array> {
+  readonly pid: number;
+  readonly cols: number;
+  readonly rows: number;
+  readonly exitCode: number | null;
+  /** Types. The promise resolves when the terminal has taken the data, or the program has ended. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** Changes the size of the window; the foreground group gets SIGWINCH. */
+  resize(cols: number, rows: number): void;
+  /** Sends a signal to the program, by default SIGHUP. */
+  kill(signal?: NodeJS.Signals | number): void;
+  /** Resolves with the exit status. */
+  wait(): Promise<number>;
+  /** Hears of output; the first listener also of what came before, up to 1 MiB. */
+  onData(listener: (chunk: Uint8Array) => void): { dispose(): void };
+  /** Kills the program and what it started. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A process of a VM. */
+export interface ProcessInfo {
+  pid: number;
+  ppid: number;
+  /** Process group. */
+  pgid: number;
+  /** Session. */
+  sid: number;
+  uid: number;
+  state: "running" | "stopped" | "zombie";
+  argv: string[];
+  cwd: string;
+  /** Path of the terminal of its session. */
+  terminal?: string;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  /** Open descriptors. */
+  fds: number;
 }
 
 /** A live guest process that runs one snippet after another, with shared globals. */
@@ -220,6 +324,14 @@ export interface NodeRuntime {
     args?: string[],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeProcess>;
+  /** Starts a program on a terminal of its own, by default a shell. */
+  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
+  /** Every guest process, ascending. */
+  processes(): Promise<ProcessInfo[]>;
+  /** Adds tools; one of the same name is replaced. */
+  registerTools(tools: Record<string, ToolDefinition>): Promise<void>;
+  /** Another name of {@link registerTools}. */
+  registerBindings(tools: Record<string, ToolDefinition>): Promise<void>;
   /** A live guest process for one snippet after another. */
   createResidentRunner(): Promise<ResidentRunner>;
 

@@ -23,6 +23,7 @@ const smallInput = 256 * 1024;
  * @property {number} inputLimit
  * @property {boolean} [returns] The program can hand back a value.
  * @property {boolean} [live] Input stays open and output is streamed.
+ * @property {{cols: number, rows: number}} [terminal] It runs on a terminal of this size.
  * @property {(data: Buffer) => void} [onControl] The program has control pipes; takes what comes.
  */
 
@@ -69,6 +70,7 @@ class Execution {
         announce: Boolean(settings.live),
         returns: Boolean(settings.returns),
         control: Boolean(settings.onControl),
+        terminal: settings.terminal,
       },
       this,
     );
@@ -110,6 +112,11 @@ class Execution {
     return new Promise((resolve) => this.#queueInput(data, resolve));
   }
 
+  /** Changes the size of the terminal. */
+  resize(size) {
+    if (this.exitCode === null) this.#machine.resize(this.#call, size);
+  }
+
   closeInput() {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
@@ -149,10 +156,11 @@ class Execution {
   }
 
   exited(content) {
+    // First: whoever is shown the last output must see that nothing more comes.
+    this.exitCode = content.number;
     const shown = [content.stdout, content.stderr].map((rest, index) =>
       rest ? this.#show(index + stdout, rest) : undefined,
     );
-    this.exitCode = content.number;
     this.#started.resolve(undefined);
     const slow = shown.filter((pending) => typeof pending?.then === "function");
     if (slow.length === 0) return this.#settle(content);

@@ -4,6 +4,7 @@
 const binding = require("../binding.cjs");
 const { VmError, disposedError } = require("./errors.cjs");
 const { hold } = require("./keep-alive.cjs");
+const { Toolbox } = require("./tools.cjs");
 
 /** Kinds of events, as src/event.rs numbers them. */
 const Kind = {
@@ -16,6 +17,9 @@ const Kind = {
   done: 6,
   failed: 7,
   disposed: 8,
+  toolCall: 9,
+  toolCancelled: 10,
+  trace: 11,
 };
 
 class Machine {
@@ -26,9 +30,16 @@ class Machine {
   #created = withResolvers();
   #disposing;
   #releaseCreation = hold();
+  /** The tools, and who hears of system calls. */
+  #toolbox;
+  #onTrace;
 
   /** @param {import("../binding.d.cts").VmOptions} options */
-  constructor(options) {
+  constructor(options, { toolLimits, onTrace } = {}) {
+    this.#toolbox = new Toolbox(toolLimits, (id, result, error) =>
+      this.#vm.toolResult(id, result, error),
+    );
+    this.#onTrace = onTrace;
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
   }
 
@@ -57,6 +68,14 @@ class Machine {
     this.#vm.signal(call, number);
   }
 
+  get toolbox() {
+    return this.#toolbox;
+  }
+
+  resize(call, size) {
+    this.#vm.resize(call, size);
+  }
+
   credit(call, stream, bytes) {
     this.#vm.credit(call, stream, bytes);
   }
@@ -76,6 +95,7 @@ class Machine {
       this.#disposing = withResolvers();
       this.#disposing.promise.finally(release);
       this.#vm.dispose();
+      this.#toolbox.dispose();
     }
     return this.#disposing.promise;
   }
@@ -88,6 +108,9 @@ class Machine {
   #onEvent(kind, number, content) {
     if (kind === Kind.created) return this.#onCreated(content);
     if (kind === Kind.disposed) return this.#disposing?.resolve();
+    if (kind === Kind.toolCall) return this.#toolbox.call(number, content.tool, content.text);
+    if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
+    if (kind === Kind.trace) return this.#onTrace?.(content.text);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {

@@ -1,12 +1,15 @@
 "use strict";
 // The public handle of a VM.
 
+const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, unsupported, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
+const { NodeRuntimeTerminal } = require("./terminal.cjs");
+const { forMachine, toolDefinitions } = require("./tools.cjs");
 const check = require("./validate.cjs");
 
 /** Type bits of `st_mode`. */
@@ -34,7 +37,7 @@ class NodeRuntime {
     const settings = options.createOptions(given);
     const { onBootTiming } = settings;
     const start = performance.now();
-    const machine = new Machine({
+    const vmOptions = {
       env: settings.env,
       cwd: settings.cwd,
       files: settings.files,
@@ -42,7 +45,15 @@ class NodeRuntime {
       isolation: settings.isolation,
       highResolutionTime: settings.jsRuntime.highResolutionTime,
       freezeTime: settings.jsRuntime.timingMitigation === "freeze",
+      commandDirs: commandDirs(settings.commandsDir, settings.wasmCommandDirs),
+      trace: settings.onTrace !== undefined,
+      tools: settings.tools.map(forMachine),
+    };
+    const machine = new Machine(vmOptions, {
+      toolLimits: settings.limits.tools,
+      onTrace: settings.onTrace,
     });
+    machine.toolbox.add(settings.tools);
     const phases = await machine.created;
     if (onBootTiming) {
       for (const phase of phases) onBootTiming(phase);
@@ -72,6 +83,30 @@ class NodeRuntime {
 
   async spawnCommand(command, args, given) {
     return await this.#live(this.#startCommand(command, args, given, { live: true }));
+  }
+
+  async openShell(given) {
+    const { size, argv, checked } = options.shellOptions(given);
+    const terminal = new NodeRuntimeTerminal(size);
+    const shown = { ...checked, maxOutputBytes: 0, onStdout: (chunk) => terminal.deliver(chunk) };
+    const execution = this.#start(argv, shown, { live: true, terminal: size });
+    return terminal.attach(execution, await execution.pid);
+  }
+
+  async processes() {
+    const { processes } = await this.#machine.request("processes");
+    return processes;
+  }
+
+  async registerTools(tools) {
+    const checked = toolDefinitions(tools, "tools");
+    this.#requireLive();
+    this.#machine.toolbox.add(checked);
+    await this.#machine.request("registerTools", checked.map(forMachine));
+  }
+
+  async registerBindings(tools) {
+    await this.registerTools(tools);
   }
 
   async createResidentRunner() {

@@ -2,7 +2,9 @@
 // The options of the public methods: which keys there are, what they may be, what they become.
 
 const { constants } = require("node:os");
+const { resolve } = require("node:path");
 const { invalidType, invalidValue, unsupported } = require("./errors.cjs");
+const { toolDefinitions } = require("./tools.cjs");
 const check = require("./validate.cjs");
 
 const { integer, object, optional } = check;
@@ -23,7 +25,7 @@ const resourceLimits = {
   maxOpenFds: count,
   maxPipes: count,
   maxSockets: count,
-  maxPtys: later,
+  maxPtys: optional(integer(1, { maximum: 4096 })),
   maxConnections: later,
   maxSocketBufferedBytes: later,
   maxFilesystemBytes: count,
@@ -44,16 +46,25 @@ const scriptLimits = {
   maxTimers: count,
 };
 
+const toolLimits = {
+  defaultToolTimeoutMs: optional(check.milliseconds, 30_000),
+  // A payload travels in one message of at most 4 MiB.
+  maxPayloadBytes: optional(integer(1, { maximum: 3 * mebibyte }), mebibyte),
+  maxPending: optional(integer(1, { maximum: 65_536 }), 256),
+};
+
 function limits(value, name) {
-  const { resources, jsRuntime } = object(value, name, {
+  const { resources, jsRuntime, tools } = object(value, name, {
     resources: (part, path) => object(part, path, resourceLimits),
     jsRuntime: (part, path) => object(part, path, scriptLimits),
     wasm: later,
     http: later,
-    tools: later,
+    tools: (part, path) => object(part, path, toolLimits),
   });
   const { capturedOutputLimitBytes, stdinBufferLimitBytes, ...script } = jsRuntime;
-  return { native: { ...resources, ...script }, capturedOutputLimitBytes, stdinBufferLimitBytes };
+  const { defaultToolTimeoutMs, ...toolBounds } = tools;
+  const native = { ...resources, ...script, ...toolBounds };
+  return { native, tools, capturedOutputLimitBytes, stdinBufferLimitBytes };
 }
 
 function files(value, name) {
@@ -63,8 +74,26 @@ function files(value, name) {
   }));
 }
 
+/** A directory of the host, as an absolute path. */
+function directory(value, name) {
+  if (check.cString(value, name) === "") throw invalidValue(name, "must not be empty");
+  return resolve(value);
+}
+
+/** The tools under their name or the alias of the option. */
+function oneOfTools({ tools, bindings, ...rest }) {
+  if (tools && bindings) {
+    throw invalidValue("options.bindings", "is another name of options.tools: give one of them");
+  }
+  return { ...rest, tools: tools ?? bindings ?? [] };
+}
+
 /** Options of `NodeRuntime.create`. */
 function createOptions(value) {
+  return oneOfTools(createKeys(value));
+}
+
+function createKeys(value) {
   return object(value, "options", {
     env: optional(check.environment, []),
     cwd: optional(check.absolutePath),
@@ -73,10 +102,10 @@ function createOptions(value) {
     files: optional(files, []),
     mounts: later,
     nodeModules: later,
-    tools: later,
-    bindings: later,
-    commandsDir: later,
-    wasmCommandDirs: later,
+    tools: optional(toolDefinitions),
+    bindings: optional(toolDefinitions),
+    commandsDir: optional(directory),
+    wasmCommandDirs: optional(check.list(directory), []),
     loopbackExemptPorts: later,
     jsRuntime: (part, path) =>
       object(part, path, {
@@ -86,6 +115,7 @@ function createOptions(value) {
     isolation: optional(check.oneOf("process", "shared", "in-process"), "process"),
     v8Runtime: later,
     onBootTiming: optional(check.callback),
+    onTrace: optional(check.callback),
   });
 }
 
@@ -111,6 +141,29 @@ const { args: _, ...command } = program;
 /** Options of `execCommand` and `spawnCommand`, which take the arguments apart. */
 function commandOptions(value) {
   return { ...object(value, "options", command), args: [] };
+}
+
+const cells = integer(1, { maximum: 65_535 });
+
+/** Options of `openShell`. */
+function shellOptions(value) {
+  const {
+    cols,
+    rows,
+    command: shell,
+    args,
+    ...rest
+  } = object(value, "options", {
+    cols: optional(cells, 80),
+    rows: optional(cells, 24),
+    command: optional(check.cString, "sh"),
+    args: optional(check.list(check.cString), []),
+    env: command.env,
+    cwd: command.cwd,
+    timeout: command.timeout,
+    signal: command.signal,
+  });
+  return { size: { cols, rows }, argv: [shell, ...args], checked: { ...rest, args: [] } };
 }
 
 function residentOptions(value) {
@@ -161,5 +214,6 @@ module.exports = {
   programOptions,
   removeOptions,
   residentOptions,
+  shellOptions,
   signalNumber,
 };

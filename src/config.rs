@@ -2,7 +2,7 @@
 
 use napi::bindgen_prelude::{BigInt, Uint8Array};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{File, Program, Stdin, VmConfig, VmLimits};
+use secure_exec_broker::protocol::{File, Program, Stdin, TerminalSize, Tool, VmConfig, VmLimits};
 
 /// What a VM is made from.
 #[napi(object, object_to_js = false)]
@@ -15,6 +15,49 @@ pub struct VmOptions {
     pub isolation: String,
     pub high_resolution_time: bool,
     pub freeze_time: bool,
+    pub trace: bool,
+    pub tools: Vec<ToolOption>,
+}
+
+/// A tool.
+#[napi(object, object_to_js = false)]
+pub struct ToolOption {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema, as JSON.
+    pub schema: String,
+    pub aliases: Vec<String>,
+    /// Inputs, as JSON.
+    pub examples: Vec<String>,
+}
+
+impl ToolOption {
+    pub fn tool(&self) -> Tool {
+        Tool {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            schema: self.schema.clone(),
+            aliases: self.aliases.clone(),
+            examples: self.examples.clone(),
+        }
+    }
+}
+
+/// Size of a terminal.
+#[napi(object, object_to_js = false)]
+pub struct SizeOption {
+    pub cols: u32,
+    pub rows: u32,
+}
+
+impl From<SizeOption> for TerminalSize {
+    fn from(option: SizeOption) -> TerminalSize {
+        let cells = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+        TerminalSize {
+            cols: cells(option.cols),
+            rows: cells(option.rows),
+        }
+    }
 }
 
 /// A file of a new VM.
@@ -43,6 +86,9 @@ pub struct LimitOptions {
     pub cpu_time_limit_ms: Option<f64>,
     pub wall_clock_limit_ms: Option<f64>,
     pub max_timers: Option<f64>,
+    pub max_ptys: Option<f64>,
+    pub max_payload_bytes: Option<f64>,
+    pub max_pending: Option<f64>,
 }
 
 /// A program.
@@ -59,6 +105,8 @@ pub struct ProgramOptions {
     pub announce: bool,
     pub returns: bool,
     pub control: bool,
+    /// Runs on a terminal of this size.
+    pub terminal: Option<SizeOption>,
 }
 
 impl VmOptions {
@@ -70,6 +118,8 @@ impl VmOptions {
             exclusive: false,
             high_resolution_time: self.high_resolution_time,
             freeze_time: self.freeze_time,
+            trace: self.trace,
+            tools: self.tools.iter().map(ToolOption::tool).collect(),
         }
     }
 
@@ -104,6 +154,9 @@ impl LimitOptions {
             cpu_time_ms: duration(self.cpu_time_limit_ms).unwrap_or(known.cpu_time_ms),
             wall_clock_ms: duration(self.wall_clock_limit_ms).unwrap_or(known.wall_clock_ms),
             max_timers: whole(self.max_timers, known.max_timers),
+            max_ptys: whole(self.max_ptys, known.max_ptys),
+            tool_payload_bytes: whole(self.max_payload_bytes, known.tool_payload_bytes),
+            tools_pending: whole(self.max_pending, known.tools_pending),
         }
     }
 }
@@ -122,6 +175,7 @@ impl From<ProgramOptions> for Program {
             announce: options.announce,
             returns: options.returns,
             control: options.control,
+            terminal: options.terminal.map(Into::into),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use napi::bindgen_prelude::{BigInt, Buffer, FnArgs};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{Cause, FileReply, Limit};
+use secure_exec_broker::protocol::{self, Cause, FileReply, Limit};
 use secure_exec_broker::{Event, VmError};
 
 use crate::config::{call_number, nanos};
@@ -23,6 +23,9 @@ enum Kind {
     Done = 6,
     Failed = 7,
     Disposed = 8,
+    ToolCall = 9,
+    ToolCancelled = 10,
+    Trace = 11,
 }
 
 /// The content of any event; each kind has its own part of it.
@@ -41,6 +44,9 @@ pub struct Content {
     pub entries: Option<Vec<Entry>>,
     pub stat: Option<Stat>,
     pub resources: Option<Resources>,
+    pub processes: Option<Vec<ProcessEntry>>,
+    pub tool: Option<String>,
+    pub text: Option<String>,
     pub phases: Option<Vec<BootPhase>>,
     pub limit: Option<LimitReached>,
     pub error: Option<Failure>,
@@ -81,6 +87,21 @@ pub struct Resources {
     pub filesystem_bytes: f64,
     pub inodes: f64,
     pub heap_bytes: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct ProcessEntry {
+    pub pid: i32,
+    pub ppid: i32,
+    pub pgid: i32,
+    pub sid: i32,
+    pub uid: u32,
+    pub state: String,
+    pub argv: Vec<String>,
+    pub cwd: String,
+    pub terminal: Option<String>,
+    pub started_at: f64,
+    pub fds: f64,
 }
 
 #[napi(object, object_from_js = false)]
@@ -226,6 +247,35 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 },
             )
         }
+        Event::Processes { call, processes } => {
+            let processes = processes.into_iter().map(Into::into).collect();
+            (
+                Kind::Done,
+                call,
+                Content {
+                    processes: Some(processes),
+                    ..empty()
+                },
+            )
+        }
+        Event::ToolCall { id, tool, input } => (
+            Kind::ToolCall,
+            id,
+            Content {
+                tool: Some(tool),
+                text: Some(input),
+                ..empty()
+            },
+        ),
+        Event::ToolCancelled { id } => (Kind::ToolCancelled, id, empty()),
+        Event::Trace { text } => (
+            Kind::Trace,
+            0,
+            Content {
+                text: Some(text),
+                ..empty()
+            },
+        ),
         Event::Failed { call, error } => (
             Kind::Failed,
             call,
@@ -281,6 +331,25 @@ fn file(reply: FileReply) -> Content {
             exists: Some(exists),
             ..empty()
         },
+    }
+}
+
+impl From<protocol::ProcessEntry> for ProcessEntry {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds stay below 2^53")]
+    fn from(entry: protocol::ProcessEntry) -> ProcessEntry {
+        ProcessEntry {
+            pid: entry.pid,
+            ppid: entry.ppid,
+            pgid: entry.pgid,
+            sid: entry.sid,
+            uid: entry.uid,
+            state: entry.state,
+            argv: entry.argv,
+            cwd: entry.cwd,
+            terminal: Some(entry.terminal).filter(|terminal| !terminal.is_empty()),
+            started_at: entry.started_ms as f64,
+            fds: call_number(entry.fds),
+        }
     }
 }
 

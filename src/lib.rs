@@ -6,4 +6,5 @@
 mod config;
 mod entry;
 mod event;
+mod schema;
 mod vm;

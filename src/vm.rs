@@ -10,7 +10,7 @@ use napi_derive::napi;
 use secure_exec_broker::protocol::FileRequest;
 use secure_exec_broker::{Broker, Event, Isolation, Settings, Sink, VmHandle};
 
-use crate::config::{ProgramOptions, VmOptions, call_id, call_number};
+use crate::config::{ProgramOptions, SizeOption, ToolOption, VmOptions, call_id, call_number};
 use crate::event::{Arguments, arguments};
 
 /// One broker serves every thread of the process that loads the addon.
@@ -179,6 +179,29 @@ impl Vm {
     #[napi(catch_unwind)]
     pub fn resources(&self) -> f64 {
         call_number(self.handle.resources())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn processes(&self) -> f64 {
+        call_number(self.handle.processes())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn resize(&self, call: f64, size: SizeOption) {
+        self.handle.resize(call_id(call), size.into());
+    }
+
+    #[napi(catch_unwind)]
+    pub fn register_tools(&self, tools: Vec<ToolOption>) -> f64 {
+        let tools = tools.iter().map(ToolOption::tool).collect();
+        call_number(self.handle.register_tools(tools))
+    }
+
+    /// Answers a call of a tool: with a result as JSON, or with what went wrong.
+    #[napi(catch_unwind)]
+    pub fn tool_result(&self, id: f64, result: Option<String>, error: Option<String>) {
+        let result = result.ok_or_else(|| error.unwrap_or_default());
+        self.handle.tool_result(call_id(id), result);
     }
 
     #[napi(catch_unwind)]

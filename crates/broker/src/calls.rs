@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secure_exec_protocol::{
-    CallId, Cause, Exit, FileRequest, HostFrame, HostMessage, MAX_CHUNK, VmId,
+    CallId, Cause, Exit, FileRequest, HostFrame, HostMessage, MAX_CHUNK, Tool, VmId,
 };
 
-use crate::core::{Call, Core, State, frame};
+use crate::core::{Call, Core, State, Vm, frame};
 use crate::event::{Event, VmError};
 use crate::timer::Due;
 
@@ -99,6 +99,24 @@ impl Core {
             vm.queue.push_back(frame);
         } else {
             self.dispatch(frame);
+        }
+    }
+
+    /// Remembers tools for every VM process of this VM, and tells the one that runs.
+    pub(crate) fn register_tools(&mut self, vm_id: VmId, tools: Vec<Tool>) -> CallId {
+        if let Some(vm) = self.vms.get_mut(&vm_id) {
+            let known = &mut vm.config.tools;
+            known.retain(|old| tools.iter().all(|new| new.name != old.name));
+            known.extend(tools.iter().cloned());
+        }
+        self.request(vm_id, HostMessage::RegisterTools(tools))
+    }
+
+    /// Something for the VM process that runs now; a replacement would not know what it is about.
+    pub(crate) fn tell(&mut self, vm_id: VmId, message: HostMessage) {
+        let serving = |vm: &Vm| !vm.defers();
+        if self.vms.get(&vm_id).is_some_and(serving) {
+            self.dispatch(frame(vm_id, 0, message));
         }
     }
 

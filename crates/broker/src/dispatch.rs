@@ -128,6 +128,11 @@ impl Core {
                 });
             }
             VmMessage::Value { data } if program => vm.sink.event(Event::Value { call, data }),
+            VmMessage::ToolCall { id, tool, input } => {
+                vm.sink.event(Event::ToolCall { id, tool, input })
+            }
+            VmMessage::ToolCancelled { id } => vm.sink.event(Event::ToolCancelled { id }),
+            VmMessage::Trace { text } => vm.sink.event(Event::Trace { text }),
             VmMessage::Failed(failure) => self.fail_call(vm_id, call, failure.into()),
             message if message.is_answer() => self.answer(id, vm_id, call, message),
             // About a call that has settled.
@@ -150,6 +155,9 @@ impl Core {
             (Call::Simple, VmMessage::File(reply)) => vm.sink.event(Event::File { call, reply }),
             (Call::Simple, VmMessage::Resources(resources)) => {
                 vm.sink.event(Event::Resources { call, resources });
+            }
+            (Call::Simple, VmMessage::Processes(processes)) => {
+                vm.sink.event(Event::Processes { call, processes });
             }
             (Call::Part { .. }, VmMessage::File(_)) => {}
             (Call::Setup { .. }, VmMessage::Created { phases }) => {

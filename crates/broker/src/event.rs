@@ -1,7 +1,7 @@
 //! What the broker tells the embedder.
 
 use secure_exec_protocol::{
-    CallId, Exit, Failure, FileReply, Limit, Phase, ResourceSnapshot, Stream,
+    CallId, Exit, Failure, FileReply, Limit, Phase, ProcessEntry, ResourceSnapshot, Stream,
 };
 
 /// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
@@ -40,6 +40,21 @@ pub enum Event {
         call: CallId,
         resources: ResourceSnapshot,
     },
+    /// Settles a list of processes.
+    Processes {
+        call: CallId,
+        processes: Vec<ProcessEntry>,
+    },
+    /// A guest calls a tool; the embedder answers by `tool_result`.
+    ToolCall {
+        id: u64,
+        tool: String,
+        input: String,
+    },
+    /// Nobody waits for that tool call any more.
+    ToolCancelled { id: u64 },
+    /// System calls of guests.
+    Trace { text: String },
     /// Settles any call.
     Failed { call: CallId, error: VmError },
     /// Everything is freed.

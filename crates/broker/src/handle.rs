@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use secure_exec_protocol::{CallId, FileRequest, HostMessage, Program, Stream, VmId};
+use secure_exec_protocol::{
+    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, VmId,
+};
 
 use crate::broker::Broker;
 
@@ -66,6 +68,28 @@ impl VmHandle {
     #[must_use]
     pub fn resources(&self) -> CallId {
         self.request(HostMessage::Resources)
+    }
+
+    /// Changes the size of a running program's terminal.
+    pub fn resize(&self, call: CallId, size: TerminalSize) {
+        self.notify(call, HostMessage::Resize(size));
+    }
+
+    /// Settles by `Processes` or `Failed`.
+    #[must_use]
+    pub fn processes(&self) -> CallId {
+        self.request(HostMessage::Processes)
+    }
+
+    /// Adds tools, also for a replacement of the VM process. Settles by `File` or `Failed`.
+    #[must_use]
+    pub fn register_tools(&self, tools: Vec<Tool>) -> CallId {
+        self.locked(|core, vm| core.register_tools(vm, tools))
+    }
+
+    /// Answers `ToolCall`. Nothing happens if nobody waits any more.
+    pub fn tool_result(&self, id: u64, result: Result<String, String>) {
+        self.locked(|core, vm| core.tell(vm, HostMessage::ToolResult { id, result }));
     }
 
     /// Kills and frees everything; running programs settle with status 143. Ends with `Disposed`, once.

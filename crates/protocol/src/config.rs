@@ -24,10 +24,27 @@ pub struct VmConfig {
     pub limits: VmLimits,
     /// The VM has its VM process for itself, so that its memory limit is the process's.
     pub exclusive: bool,
+    /// Tools of the host's that guests can call.
+    pub tools: Vec<Tool>,
+    /// System calls of guests are told by `Trace` messages.
+    pub trace: bool,
     /// Guest clocks at full resolution instead of whole milliseconds.
     pub high_resolution_time: bool,
     /// Guest clocks stand still within a turn of the event loop.
     pub freeze_time: bool,
+}
+
+/// A function of the host's that guests run as a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema of its input, as JSON. The command line is derived from it; the host checks.
+    pub schema: String,
+    /// Further names of the command.
+    pub aliases: Vec<String>,
+    /// Inputs to show in the help, as JSON.
+    pub examples: Vec<String>,
 }
 
 /// Bounds of a VM; the defaults are the documented ones.
@@ -63,6 +80,12 @@ pub struct VmLimits {
     pub wall_clock_ms: Option<u64>,
     /// `jsRuntime.maxTimers`.
     pub max_timers: u64,
+    /// `resources.maxPtys`.
+    pub max_ptys: u64,
+    /// `tools.maxPayloadBytes`: input, and result, of one call of a tool.
+    pub tool_payload_bytes: u64,
+    /// `tools.maxPending`: calls of tools at a time.
+    pub tools_pending: u64,
 }
 
 impl Default for VmLimits {
@@ -83,6 +106,9 @@ impl Default for VmLimits {
             cpu_time_ms: Some(30_000),
             wall_clock_ms: None,
             max_timers: 4096,
+            max_ptys: 16,
+            tool_payload_bytes: 1 << 20,
+            tools_pending: 256,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, FileRequest, Program, Stream, VmConfig, VmId};
+use crate::{CallId, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId};
 
 /// One frame from host to VM process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,17 @@ pub enum HostMessage {
     Signal { signal: u8 },
     /// The host took this many bytes of an output stream.
     Credit { stream: Stream, bytes: u32 },
+    /// A new size for the terminal of the call's program.
+    Resize(TerminalSize),
+    /// Every process of the VM. Answer: `Processes`.
+    Processes,
+    /// More tools, or other ones of the same names. Answer: `File(Done)`.
+    RegisterTools(Vec<Tool>),
+    /// What came of a `ToolCall`: the result as JSON, or what went wrong.
+    ToolResult {
+        id: u64,
+        result: Result<String, String>,
+    },
     /// A file method. Answer: `File`.
     File(FileRequest),
     /// Answer: `Resources`.
@@ -56,7 +67,11 @@ impl HostMessage {
     pub fn is_request(&self) -> bool {
         !matches!(
             self,
-            HostMessage::Input { .. } | HostMessage::Signal { .. } | HostMessage::Credit { .. }
+            HostMessage::Input { .. }
+                | HostMessage::Signal { .. }
+                | HostMessage::Credit { .. }
+                | HostMessage::Resize(_)
+                | HostMessage::ToolResult { .. }
         )
     }
 }

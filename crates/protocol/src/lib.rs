@@ -19,12 +19,14 @@ pub mod program;
 pub mod vm_message;
 
 pub use channel::{Channel, Received};
-pub use config::{File, VmConfig, VmLimits};
+pub use config::{File, Tool, VmConfig, VmLimits};
 pub use file::{DirectoryEntry, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
-pub use program::{Program, Stdin};
-pub use vm_message::{Cause, Exit, Failure, Limit, Phase, ResourceSnapshot, VmFrame, VmMessage};
+pub use program::{Program, Stdin, TerminalSize};
+pub use vm_message::{
+    Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, VmFrame, VmMessage,
+};
 
 /// Number that changes with every incompatible change of the messages.
 pub const VERSION: u32 = 1;

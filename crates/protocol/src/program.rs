@@ -11,6 +11,13 @@ pub enum Stdin {
     Stream,
 }
 
+/// Size of a terminal's window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    pub cols: u16,
+    pub rows: u16,
+}
+
 /// A guest process to start, with pipes on its standard streams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
@@ -32,4 +39,6 @@ pub struct Program {
     pub returns: bool,
     /// Pipes on the descriptors [`crate::CONTROL_IN`] and [`crate::CONTROL_OUT`].
     pub control: bool,
+    /// Runs on a terminal of its own, which is its standard streams; what it shows comes as standard output.
+    pub terminal: Option<TerminalSize>,
 }

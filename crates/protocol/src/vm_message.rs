@@ -57,6 +57,22 @@ pub enum VmMessage {
     },
     Imported,
     Pong,
+    Processes(Vec<ProcessEntry>),
+    /// A guest calls a tool of the host's. Belongs to no call.
+    ToolCall {
+        id: u64,
+        tool: String,
+        /// JSON.
+        input: String,
+    },
+    /// Nobody waits for that tool call any more.
+    ToolCancelled {
+        id: u64,
+    },
+    /// System calls of guests, line by line (only for [`crate::VmConfig::trace`]).
+    Trace {
+        text: String,
+    },
     /// The request could not be done.
     Failed(Failure),
     /// The process must not be used any more; it can still export its filesystems.
@@ -78,6 +94,9 @@ impl VmMessage {
                 | VmMessage::InputCredit { .. }
                 | VmMessage::Value { .. }
                 | VmMessage::Condemned { .. }
+                | VmMessage::ToolCall { .. }
+                | VmMessage::ToolCancelled { .. }
+                | VmMessage::Trace { .. }
         )
     }
 }
@@ -156,4 +175,25 @@ pub struct ResourceSnapshot {
     pub filesystem_bytes: u64,
     pub inodes: u64,
     pub heap_bytes: u64,
+}
+
+/// A guest process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEntry {
+    pub pid: i32,
+    pub ppid: i32,
+    pub pgid: i32,
+    pub sid: i32,
+    pub uid: u32,
+    /// `running`, `stopped` or `zombie`.
+    pub state: String,
+    pub argv: Vec<String>,
+    /// Working directory, or empty.
+    pub cwd: String,
+    /// Terminal, or empty.
+    pub terminal: String,
+    /// Milliseconds since 1970.
+    pub started_ms: i64,
+    /// Open descriptors.
+    pub fds: u64,
 }

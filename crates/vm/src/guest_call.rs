@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use secure_exec_kernel::abi::termios::VEOF;
+use secure_exec_kernel::tty::Pty;
 use secure_exec_kernel::{ExitStatus, FileDescription, Process};
 use secure_exec_protocol::{
     CONTROL_OUT, Cause, Exit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, VmMessage,
@@ -49,6 +51,8 @@ pub(crate) struct GuestCall {
     /// Control output first: what it announces must come behind the output before it.
     outputs: Vec<Output>,
     inputs: Vec<Input>,
+    /// Terminal that its standard streams are.
+    pub(crate) terminal: Option<Arc<Pty>>,
     /// Output goes out at once.
     streaming: bool,
     returned: Option<Arc<Returned>>,
@@ -67,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) waker: Arc<CallWaker>,
     pub(crate) outputs: Vec<(Stream, Arc<FileDescription>)>,
     pub(crate) inputs: Vec<(Stream, Arc<FileDescription>)>,
+    pub(crate) terminal: Option<Arc<Pty>>,
     pub(crate) streaming: bool,
     pub(crate) returned: Option<Arc<Returned>>,
     pub(crate) deadline: Option<(Duration, Cause)>,
@@ -100,6 +105,7 @@ impl GuestCall {
             waker: parts.waker,
             outputs,
             inputs: parts.inputs.into_iter().map(input).collect(),
+            terminal: parts.terminal,
             streaming: parts.streaming,
             returned: parts.returned,
             deadline,
@@ -115,7 +121,11 @@ impl GuestCall {
             if !data.is_empty() {
                 input.data.push_back(data);
             }
-            input.end |= end;
+            match &self.terminal {
+                // A terminal is ended by what its user types.
+                Some(pty) if end => input.data.push_back(vec![pty.termios().cc[VEOF]]),
+                _ => input.end |= end,
+            }
         }
     }
 

@@ -19,9 +19,13 @@ mod lockdown;
 mod machine;
 mod mailbox;
 mod node_guests;
+mod process_list;
 mod profile;
 mod server;
 mod system;
+mod tool_line;
+mod tools;
+mod trace_lines;
 mod waiting;
 
 pub use entry::{serve_in_process, vm_main};

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{Kernel, KernelConfig, Limits, Pid, Signal, SpawnOptions};
+use secure_exec_kernel::{Kernel, KernelConfig, Limits, Pid, Signal, SpawnOptions, Winsize};
 use secure_exec_protocol::{
     CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR,
-    STDIN, STDOUT, Stdin, VmConfig, VmId, VmMessage,
+    STDIN, STDOUT, Stdin, TerminalSize, VmConfig, VmId, VmMessage,
 };
 
 use crate::files::{Files, failure};
@@ -16,6 +16,8 @@ use crate::guest_call::{GuestCall, Parts};
 use crate::guests::{Guests, Returned};
 use crate::mailbox::{CallWaker, Mailbox};
 use crate::system::{SystemClock, SystemRandom};
+use crate::tools::Tools;
+use crate::trace_lines::TraceLines;
 use crate::waiting::WaitingPrograms;
 
 /// Environment that is the VM's own.
@@ -38,6 +40,7 @@ const COARSE_NS: u32 = 1_000_000;
 pub(crate) struct Machine {
     pub(crate) kernel: Arc<Kernel>,
     pub(crate) files: Files,
+    pub(crate) tools: Arc<Tools>,
     pub(crate) transfer: Transfer,
     pub(crate) calls: BTreeMap<CallId, GuestCall>,
     pub(crate) waiting: WaitingPrograms,
@@ -65,8 +68,14 @@ impl Machine {
                 ..Failure::default()
             })?;
         let files = Files::new(kernel.file_agent());
+        let tools = Tools::install(id, &kernel, &config.limits, mailbox);
+        tools.register(&kernel, config.tools.clone())?;
+        if config.trace {
+            kernel.set_tracer(Some(TraceLines::new(id, mailbox)));
+        }
         Ok(Machine {
             kernel,
+            tools,
             files,
             transfer: Transfer::default(),
             calls: BTreeMap::new(),
@@ -133,6 +142,16 @@ impl Machine {
         let (mut inputs, mut outputs, mut fds) = (Vec::new(), Vec::new(), Vec::new());
         let mut in_streams = vec![STDIN];
         let mut out_streams = vec![STDOUT, STDERR];
+        let mut terminal = None;
+        if let Some(size) = program.terminal {
+            let (master, slave) = self.kernel.open_pty(winsize(size))?;
+            fds.extend((0..3).map(|fd| (fd, slave.clone())));
+            inputs.push((STDIN, master.clone()));
+            outputs.push((STDOUT, master.clone()));
+            terminal = master.terminal().map(|terminal| terminal.pty().clone());
+            in_streams.clear();
+            out_streams.clear();
+        }
         if program.control {
             in_streams.push(CONTROL_IN);
             out_streams.push(CONTROL_OUT);
@@ -164,6 +183,7 @@ impl Machine {
             cwd: Some(cwd.map_or(WORKSPACE.as_bytes(), String::as_bytes).to_vec()),
             fds,
             setsid: true,
+            ctty: terminal.is_some().then_some(0),
             attachment: returned.clone().map(|returned| guests.returning(returned)),
             ..SpawnOptions::default()
         })?;
@@ -172,6 +192,7 @@ impl Machine {
             waker: CallWaker::new(mailbox.clone(), self.id, call),
             outputs,
             inputs,
+            terminal,
             streaming: program.streaming,
             returned,
             deadline: self.deadline(program.timeout_ms),
@@ -220,6 +241,17 @@ impl Machine {
             return;
         };
         self.kill(guest.process.pid(), signal);
+    }
+
+    /// Changes the size of a program's terminal.
+    pub(crate) fn resize(&self, call: CallId, size: TerminalSize) {
+        if let Some(pty) = self
+            .calls
+            .get(&call)
+            .and_then(|guest| guest.terminal.as_ref())
+        {
+            pty.set_winsize(winsize(size));
+        }
     }
 
     fn kill(&self, pid: Pid, signal: Signal) {
@@ -279,6 +311,14 @@ impl Machine {
     }
 }
 
+fn winsize(size: TerminalSize) -> Winsize {
+    Winsize {
+        rows: size.rows,
+        cols: size.cols,
+        ..Winsize::default()
+    }
+}
+
 fn kernel_config(config: &VmConfig) -> KernelConfig {
     let limits = &config.limits;
     let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
@@ -292,6 +332,7 @@ fn kernel_config(config: &VmConfig) -> KernelConfig {
             max_processes: count(limits.max_processes),
             max_open_fds: count(limits.max_open_fds),
             max_pipes: count(limits.max_pipes),
+            max_ptys: count(limits.max_ptys),
             max_sockets: count(limits.max_sockets),
             max_filesystem_bytes: limits.max_filesystem_bytes,
             max_inodes: limits.max_inodes,

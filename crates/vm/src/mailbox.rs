@@ -7,15 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
-use secure_exec_protocol::{CallId, VmId};
+use secure_exec_protocol::{CallId, VmId, VmMessage};
 
 use crate::guests::Notice;
+use crate::trace_lines::TraceLines;
 
 /// What has arrived.
 #[derive(Debug)]
 pub(crate) enum Mail {
     /// A stream or the process of a call is ready.
     Ready(VmId, CallId),
+    /// A guest calls a tool, or has given up to.
+    Tool(VmId, VmMessage),
+    /// System calls have been traced.
+    Trace(VmId, Arc<TraceLines>),
     /// The runtime of a VM's guests has something to say.
     Notice(VmId, Notice),
 }
@@ -51,7 +56,7 @@ impl Mailbox {
         self.post(Mail::Notice(vm, notice));
     }
 
-    fn post(&self, mail: Mail) {
+    pub(crate) fn post(&self, mail: Mail) {
         let mut queue = self.queue.lock();
         queue.push(mail);
         if queue.len() > 1 {

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use secure_exec_kernel::Signal;
 use secure_exec_protocol::{
-    CallId, Cause, Channel, Exit, Failure, HostFrame, HostMessage, Phase, Received, VERSION,
-    VmConfig, VmFrame, VmId, VmMessage,
+    CallId, Cause, Channel, Exit, Failure, FileReply, HostFrame, HostMessage, Phase, Received,
+    VERSION, VmConfig, VmFrame, VmId, VmMessage,
 };
 
 use crate::guests::{Guests, Notice};
@@ -131,6 +131,11 @@ impl Server {
             match mail {
                 Mail::Ready(vm, call) => self.pump(vm, call),
                 Mail::Notice(vm, notice) => self.hear(vm, notice),
+                Mail::Tool(vm, message) => self.send(vm, 0, message),
+                Mail::Trace(vm, lines) => {
+                    let text = lines.take();
+                    self.send(vm, 0, VmMessage::Trace { text });
+                }
             }
         }
         let now = Instant::now();
@@ -191,6 +196,15 @@ impl Server {
                             return self.end_unstarted(vm, call, 128 + i32::from(signal), None);
                         }
                         return machine.signal(call, signal);
+                    }
+                    HostMessage::Resize(size) => return machine.resize(call, size),
+                    HostMessage::Processes => Ok(VmMessage::Processes(machine.processes())),
+                    HostMessage::RegisterTools(tools) => machine
+                        .tools
+                        .register(&machine.kernel, tools)
+                        .map(|()| VmMessage::File(FileReply::Done)),
+                    HostMessage::ToolResult { id, result } => {
+                        return machine.tools.settle(id, result);
                     }
                     HostMessage::File(request) => machine.files.serve(request).map(VmMessage::File),
                     HostMessage::Resources => Ok(VmMessage::Resources(

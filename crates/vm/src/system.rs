@@ -62,6 +62,51 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Timespec {
         frozen_clock::monotonic().unwrap_or_else(|| self.read(libc::CLOCK_MONOTONIC))
     }
+
+    fn wake_at(&self, deadline: Timespec, waker: Waker) {
+        let alarms = self.alarms.get_or_init(|| {
+            let alarms = Arc::new(Alarms::default());
+            let weak = Arc::downgrade(&alarms);
+            let run = move || {
+                while let Some(alarms) = weak.upgrade() {
+                    alarms.ring();
+                }
+            };
+            // Without the thread a read with a time limit waits for input.
+            let _ = std::thread::Builder::new().name("alarms".into()).spawn(run);
+            alarms
+        });
+        let key = (deadline.sec, deadline.nsec);
+        alarms.waiting.lock().entry(key).or_default().push(waker);
+        alarms.changed.notify_one();
+    }
+}
+
+impl Alarms {
+    /// Longest wait in one go, after which the thread looks whether its clock is still there.
+    const TURN: Duration = Duration::from_secs(1);
+
+    /// Wakes whose time has come, or waits a turn.
+    fn ring(&self) {
+        let mut waiting = self.waiting.lock();
+        let now = SystemClock::new(1).read(libc::CLOCK_MONOTONIC);
+        let Some(first) = waiting.first_entry() else {
+            self.changed.wait_for(&mut waiting, Self::TURN);
+            return;
+        };
+        let (sec, nsec) = *first.key();
+        if (sec, nsec) > (now.sec, now.nsec) {
+            let ns = (sec - now.sec) * NANOS + i64::from(nsec) - i64::from(now.nsec);
+            let left = Duration::from_nanos(ns.unsigned_abs());
+            self.changed.wait_for(&mut waiting, left.min(Self::TURN));
+            return;
+        }
+        let due = first.remove();
+        drop(waiting);
+        for waker in due {
+            waker.wake();
+        }
+    }
 }
 
 /// `getrandom(2)` of the host.

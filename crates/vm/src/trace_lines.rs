@@ -1,0 +1,72 @@
+//! System calls of guests, as lines on their way to the host.
+
+use std::fmt::Write;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use secure_exec_kernel::{SyscallEvent, Tracer};
+use secure_exec_protocol::VmId;
+
+use crate::mailbox::{Mail, Mailbox};
+
+/// Bytes that may wait for the server; what comes beyond is counted and dropped.
+const CAPACITY: usize = 1 << 20;
+
+/// Collects lines until the server takes them.
+#[derive(Debug)]
+pub(crate) struct TraceLines {
+    vm: VmId,
+    mailbox: Arc<Mailbox>,
+    this: Weak<TraceLines>,
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    text: String,
+    dropped: u64,
+    posted: bool,
+}
+
+impl TraceLines {
+    pub(crate) fn new(vm: VmId, mailbox: &Arc<Mailbox>) -> Arc<TraceLines> {
+        Arc::new_cyclic(|this| TraceLines {
+            vm,
+            mailbox: mailbox.clone(),
+            this: this.clone(),
+            lines: Mutex::default(),
+        })
+    }
+
+    /// Takes what has come since the last time.
+    pub(crate) fn take(&self) -> String {
+        let mut lines = std::mem::take(&mut *self.lines.lock());
+        if lines.dropped > 0 {
+            // Writing to a string succeeds.
+            let _ = writeln!(lines.text, "... {} more calls", lines.dropped);
+        }
+        lines.text
+    }
+}
+
+impl Tracer for TraceLines {
+    fn syscall(&self, event: &SyscallEvent<'_>) {
+        // Waiting calls are made again and again until there is something to tell.
+        if matches!(event.outcome, secure_exec_kernel::trace::Outcome::Pending) {
+            return;
+        }
+        let mut lines = self.lines.lock();
+        if lines.text.len() >= CAPACITY {
+            lines.dropped += 1;
+            return;
+        }
+        // Writing to a string succeeds.
+        let _ = writeln!(lines.text, "{event}");
+        if !std::mem::replace(&mut lines.posted, true)
+            && let Some(this) = self.this.upgrade()
+        {
+            drop(lines);
+            self.mailbox.post(Mail::Trace(self.vm, this));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+"use strict";
+// A program on a terminal: the handle that `openShell` gives back.
+
+const { signalNumber } = require("./options.cjs");
+const check = require("./validate.cjs");
+
+/** Output kept while nobody listens; of more than that the beginning is dropped. */
+const mostKept = 1024 * 1024;
+
+class NodeRuntimeTerminal {
+  #execution;
+  #pid;
+  #listeners = new Set();
+  #kept = [];
+  #keptBytes = 0;
+  #readers = new Set();
+  #size;
+
+  /** @param {{ cols: number, rows: number }} size */
+  constructor(size) {
+    this.#size = size;
+  }
+
+  /** Takes the running program. */
+  attach(execution, pid) {
+    this.#execution = execution;
+    this.#pid = pid;
+    const end = () => {
+      for (const reader of this.#readers) reader.end();
+    };
+    execution.result.then(end, end);
+    return this;
+  }
+
+  /** Takes output. A promise makes the program wait. */
+  deliver(chunk) {
+    const listening = this.#listeners.size > 0 || this.#readers.size > 0;
+    if (!listening) return this.#keep(chunk);
+    for (const listener of this.#listeners) listener(chunk);
+    const pending = [...this.#readers].map((reader) => reader.push(chunk));
+    const ended = this.#execution === undefined || this.#execution.exitCode !== null;
+    return pending.length > 0 && !ended ? Promise.all(pending) : undefined;
+  }
+
+  get pid() {
+    return this.#pid;
+  }
+
+  get cols() {
+    return this.#size.cols;
+  }
+
+  get rows() {
+    return this.#size.rows;
+  }
+
+  get exitCode() {
+    return this.#execution.exitCode;
+  }
+
+  write(data) {
+    const written = this.#execution.write(check.bytes(data, "data"));
+    // Whoever does not wait for it does not want to hear of it.
+    written.catch(() => {});
+    return written;
+  }
+
+  resize(cols, rows) {
+    this.#size = { cols: cells(cols, "cols"), rows: cells(rows, "rows") };
+    this.#execution.resize(this.#size);
+  }
+
+  kill(signal = "SIGHUP") {
+    this.#execution.kill(signalNumber(signal));
+  }
+
+  async wait() {
+    const { exitCode } = await this.#execution.result;
+    return exitCode;
+  }
+
+  onData(listener) {
+    check.callback(listener, "listener");
+    this.#listeners.add(listener);
+    for (const chunk of this.#takeKept()) listener(chunk);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  async *[Symbol.asyncIterator]() {
+    const reader = new Reader(this.#takeKept());
+    if (this.#execution.exitCode === null) this.#readers.add(reader);
+    else reader.end();
+    try {
+      for (;;) {
+        const chunk = await reader.next();
+        if (chunk === undefined) return;
+        yield chunk;
+      }
+    } finally {
+      this.#readers.delete(reader);
+      reader.end();
+    }
+  }
+
+  /** Ends the program and what it started. */
+  async dispose() {
+    this.#execution.kill(9);
+    await this.#execution.result.catch(() => {});
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    await this.dispose();
+  }
+
+  #keep(chunk) {
+    this.#kept.push(chunk);
+    this.#keptBytes += chunk.length;
+    while (this.#keptBytes > mostKept) this.#keptBytes -= this.#kept.shift().length;
+  }
+
+  #takeKept() {
+    const kept = this.#kept;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    return kept;
+  }
+}
+
+/** One `for await`: what came and was not taken yet. */
+class Reader {
+  #chunks;
+  #taken = [];
+  #waiting;
+  #ended = false;
+
+  constructor(chunks) {
+    this.#chunks = [...chunks];
+    this.#taken = chunks.map(() => () => {});
+  }
+
+  /** Resolves when the chunk has been taken. */
+  push(chunk) {
+    return new Promise((resolve) => {
+      this.#chunks.push(chunk);
+      this.#taken.push(resolve);
+      this.#waiting?.();
+    });
+  }
+
+  end() {
+    this.#ended = true;
+    for (const taken of this.#taken.splice(0)) taken();
+    this.#waiting?.();
+  }
+
+  async next() {
+    while (this.#chunks.length === 0 && !this.#ended) {
+      await new Promise((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+    this.#taken.shift()?.();
+    return this.#chunks.shift();
+  }
+}
+
+const cells = check.integer(1, { maximum: 65_535 });
+
+module.exports = { NodeRuntimeTerminal };
