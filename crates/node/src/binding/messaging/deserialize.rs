@@ -9,7 +9,7 @@ use super::dom_exception::throw_data_clone_error;
 use super::message::{HostObject, Message, Store};
 use super::port;
 use crate::env::{Env, Slot};
-use crate::exception::string;
+use crate::exception::{self, ErrorKind, string};
 
 /// What V8 asks for by number while it reads.
 #[derive(Default)]
@@ -75,6 +75,15 @@ impl v8::ValueDeserializerImpl for Delegate {
     }
 }
 
+fn throw_context_unavailable(scope: &mut v8::PinScope<'_, '_>) {
+    exception::throw(
+        scope,
+        ErrorKind::Error,
+        "ERR_MESSAGE_TARGET_CONTEXT_UNAVAILABLE",
+        "A message object could not be deserialized successfully in the target vm.Context",
+    );
+}
+
 /// The value of a message in the current context, and the ports that came with it. `None` with an exception pending.
 pub fn deserialize<'s>(
     scope: &mut v8::PinScope<'s, '_>,
@@ -83,7 +92,13 @@ pub fn deserialize<'s>(
     let context = scope.get_current_context();
     let mut ports = Vec::new();
     let mut host_objects = Vec::with_capacity(message.host_objects.len());
+    // The classes of other objects belong to the main context.
+    let foreign = context != Env::of(scope).context(scope);
     for host_object in &message.host_objects {
+        if foreign && !matches!(host_object, HostObject::Port(_)) {
+            throw_context_unavailable(scope);
+            return None;
+        }
         let object = match host_object {
             HostObject::Port(data) => {
                 // A message has one reader if there are ports in it.
