@@ -115,7 +115,9 @@ fn trigger_heap_snapshot(
         let seconds = process
             .kernel()
             .map_or(0, |kernel| kernel.clock().realtime().sec);
-        default_name(process.pid().raw(), u64::try_from(seconds).unwrap_or(0)).into_bytes()
+        let thread = env.worker().map_or(0, |worker| worker.id);
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        default_name(process.pid().raw(), thread, seconds).into_bytes()
     } else {
         match convert::path_bytes(scope, args.get(0)) {
             Some(path) => path,
@@ -142,7 +144,7 @@ fn trigger_heap_snapshot(
 }
 
 /// Node's name for a diagnostic file: what, when, which process and thread, which of them.
-fn default_name(pid: i32, seconds: u64) -> String {
+fn default_name(pid: i32, thread: u32, seconds: u64) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static SEQUENCE: AtomicU32 = AtomicU32::new(1);
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
@@ -150,7 +152,7 @@ fn default_name(pid: i32, seconds: u64) -> String {
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
     format!(
-        "Heap.{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}.{pid}.0.{sequence:03}.heapsnapshot"
+        "Heap.{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}.{pid}.{thread}.{sequence:03}.heapsnapshot"
     )
 }
 

@@ -285,7 +285,7 @@ fn build(
             "dumpEventTime": format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
             "dumpEventTimeStamp": now.to_string(),
             "processId": process.as_ref().map(|process| process.pid().raw()),
-            "threadId": 0,
+            "threadId": env.worker().map_or(0, |worker| worker.id),
             "cwd": String::from_utf8_lossy(&directory),
             "commandLine": arguments,
             "nodejsVersion": about["version"],

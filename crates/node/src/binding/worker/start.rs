@@ -133,18 +133,21 @@ fn options<'s>(
         return Ok(options);
     }
     let exec_argv: Vec<String> = match list {
-        Some(list) => (0..list.length())
-            .filter_map(|index| list.get_index(scope, index))
-            .map(|argument| argument.to_rust_string_lossy(scope))
-            .collect(),
+        Some(list) => {
+            let own: Vec<String> = (0..list.length())
+                .filter_map(|index| list.get_index(scope, index))
+                .map(|argument| argument.to_rust_string_lossy(scope))
+                .collect();
+            let parsed = worker::parse_exec_argv(&own);
+            parsed
+                .map_err(|invalid| ("invalidExecArgv", invalid))?
+                .exec_argv
+        }
+        // The parent's own are not judged again.
         None => Env::of(scope).options.borrow().exec_argv.clone(),
     };
     let mut all = from_environment.unwrap_or_default();
     worker::parse_exec_argv(&all).map_err(|invalid| ("invalidNodeOptions", invalid))?;
-    // The parent's own are not judged again.
-    if list.is_some() {
-        worker::parse_exec_argv(&exec_argv).map_err(|invalid| ("invalidExecArgv", invalid))?;
-    }
     all.extend(exec_argv.iter().cloned());
     let mut options = Options::parse(&all).map_err(|message| ("invalidExecArgv", vec![message]))?;
     options.exec_argv = exec_argv;
