@@ -48,6 +48,8 @@ pub(super) fn patch_process_object(
     performance::start(&env);
     // As Node at its start: writing to a closed pipe is an error, not the end. It cannot fail for this signal.
     let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
+    // In Node this one starts the debugger, which a guest does not have.
+    let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
     let name = env.name(scope, "title").into();
     object.set_accessor_with_setter(scope, name, title, set_title);
     let name = env.name(scope, "ppid").into();
