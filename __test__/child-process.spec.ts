@@ -256,6 +256,50 @@ describe("fork", () => {
   });
 });
 
+test("servers and clients on a path, also of another process", async () => {
+  await assertSameAsHost(
+    `
+    import net from "node:net";
+    import fs from "node:fs";
+    import { spawn } from "node:child_process";
+    import { once } from "node:events";
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      let text = "";
+      socket.setEncoding("utf8").on("data", (more) => (text += more));
+      socket.on("end", () => socket.end(text.toUpperCase()));
+    });
+    server.listen({ path: "echo.sock", writableAll: true });
+    await once(server, "listening");
+    const stat = fs.statSync("echo.sock");
+    console.log(server.address(), stat.isSocket(), (stat.mode & 0o222).toString(8));
+    const ask = async (words) => {
+      const socket = net.connect("echo.sock");
+      await once(socket, "connect");
+      socket.end(words);
+      let answer = "";
+      for await (const part of socket.setEncoding("utf8")) answer += part;
+      return answer;
+    };
+    console.log(await ask("hello"));
+    console.log((await Promise.all(Array.from({ length: 20 }, (_, n) => ask("n" + n)))).join());
+    console.log((await ask("x".repeat(1_000_000))).length);
+    const child = spawn(process.execPath, ["-e", "const s = require('net').connect('echo.sock'); s.end('from a child'); s.pipe(process.stdout)"]);
+    const [[output], [code]] = await Promise.all([once(child.stdout, "data"), once(child, "exit")]);
+    console.log(String(output), code);
+    const second = net.createServer().listen("echo.sock");
+    console.log((await once(second, "error"))[0].code);
+    for (const path of ["missing.sock", "file.txt"]) {
+      const [error] = await once(net.connect(path), "error");
+      console.log(error.code, error.syscall, error.address);
+    }
+    server.close();
+    await once(server, "close");
+    console.log(fs.existsSync("echo.sock"), server.listening);
+    `,
+    { "file.txt": "no socket" },
+  );
+});
+
 describe("processes of a machine", () => {
   test("pids rise and every count returns to its start", async () => {
     await withRuntime({}, async (runtime) => {

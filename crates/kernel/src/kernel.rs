@@ -266,12 +266,22 @@ impl Kernel {
         flags: OpenFlags,
     ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
         let (first, second) = StreamSocket::pair(Some(self.vfs.socket_slot()?));
-        let describe = |socket: StreamSocket| {
-            let owner = Ownership::new(0o777, credentials.euid, credentials.egid);
-            let path = self.anonymous(FileKind::Socket, owner, None);
-            self.describe(path, Arc::new(socket), flags | OpenFlags::O_RDWR)
-        };
-        Ok((describe(first), describe(second)))
+        Ok((
+            self.describe_socket(credentials, Arc::new(first), flags),
+            self.describe_socket(credentials, Arc::new(second), flags),
+        ))
+    }
+
+    /// An open file for a socket.
+    pub(crate) fn describe_socket(
+        &self,
+        credentials: &Credentials,
+        socket: Arc<dyn File>,
+        flags: OpenFlags,
+    ) -> Arc<FileDescription> {
+        let owner = Ownership::new(0o777, credentials.euid, credentials.egid);
+        let path = self.anonymous(FileKind::Socket, owner, None);
+        self.describe(path, socket, flags | OpenFlags::O_RDWR)
     }
 
     /// Makes a nameless inode as something to open.

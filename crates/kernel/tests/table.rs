@@ -56,6 +56,12 @@ fn files(guest: &Process) {
     guest.pipe2(OpenFlags::O_CLOEXEC).unwrap();
     let (socket, _) = guest.socketpair(OpenFlags::O_CLOEXEC).unwrap();
     guest.shutdown(socket, net::Shutdown::Both).unwrap();
+    let server = guest.socket(OpenFlags::O_CLOEXEC).unwrap();
+    guest.bind(server, b"socket").unwrap();
+    guest.listen(server, 8).unwrap();
+    let client = guest.socket(OpenFlags::O_CLOEXEC).unwrap();
+    guest.connect(client, b"socket").unwrap();
+    guest.accept4(server, OpenFlags::O_CLOEXEC).unwrap();
     ready(poll(|cx| guest.poll_ready(fd, PollEvents::POLLIN, cx))).unwrap();
     guest.close(fd).unwrap();
 }

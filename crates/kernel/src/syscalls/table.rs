@@ -68,6 +68,11 @@ syscalls! {
         Poll "poll" Full;
     }
     "sockets" {
+        Socket "socket" Partial("AF_UNIX, SOCK_STREAM");
+        Bind "bind" Partial("to paths");
+        Listen "listen" Full;
+        Accept4 "accept4" Full;
+        Connect "connect" Partial("to paths; a full queue is EAGAIN also for sockets that block");
         Socketpair "socketpair" Partial("AF_UNIX, SOCK_STREAM; no descriptors are passed along");
         Shutdown "shutdown" Full;
     }

@@ -4,6 +4,7 @@ use super::{Caller, File, VirtualDentry, Watchers};
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{DirEntry, FileKind, PERMISSIONS, Stat, StatFs, Timespec};
 use crate::errno::{Errno, Result};
+use crate::net::Address;
 use core::any::Any;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub enum NewInodeKind<'a> {
     Symlink(&'a [u8]),
     /// FIFO.
     Fifo,
+    /// Socket.
+    Socket,
 }
 
 /// Description of an inode to be created.
@@ -126,6 +129,11 @@ pub trait Inode: Any + Send + Sync {
 
     /// Parent and name of a directory; `None` for the root of the file system.
     fn parent(&self) -> Option<(Arc<dyn Inode>, Vec<u8>)> {
+        None
+    }
+
+    /// What a socket's name leads to.
+    fn socket(&self) -> Option<Arc<Address>> {
         None
     }
 

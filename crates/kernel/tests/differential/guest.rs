@@ -117,6 +117,26 @@ impl System for Guest {
         raw(self.process.socketpair(OpenFlags::from_bits_retain(flags)))
     }
 
+    fn socket(&mut self, flags: i32) -> Outcome<i32> {
+        raw(self.process.socket(OpenFlags::from_bits_retain(flags)))
+    }
+
+    fn bind(&mut self, fd: i32, path: &[u8]) -> Outcome<()> {
+        raw(self.process.bind(fd, path))
+    }
+
+    fn listen(&mut self, fd: i32, backlog: i32) -> Outcome<()> {
+        raw(self.process.listen(fd, backlog))
+    }
+
+    fn accept(&mut self, fd: i32, flags: i32) -> Outcome<i32> {
+        raw(self.process.accept4(fd, OpenFlags::from_bits_retain(flags)))
+    }
+
+    fn connect(&mut self, fd: i32, path: &[u8]) -> Outcome<()> {
+        raw(self.process.connect(fd, path))
+    }
+
     fn shutdown(&mut self, fd: i32, how: i32) -> Outcome<()> {
         let how = net::Shutdown::from_raw(how).ok_or(Errno::EINVAL);
         raw(how.and_then(|how| self.process.shutdown(fd, how)))

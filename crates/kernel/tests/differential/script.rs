@@ -18,6 +18,11 @@ pub trait System {
     fn pipe(&mut self, flags: i32) -> Result<(i32, i32), i32>;
     fn socketpair(&mut self, flags: i32) -> Result<(i32, i32), i32>;
     fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32>;
+    fn socket(&mut self, flags: i32) -> Result<i32, i32>;
+    fn bind(&mut self, fd: i32, path: &[u8]) -> Result<(), i32>;
+    fn listen(&mut self, fd: i32, backlog: i32) -> Result<(), i32>;
+    fn accept(&mut self, fd: i32, flags: i32) -> Result<i32, i32>;
+    fn connect(&mut self, fd: i32, path: &[u8]) -> Result<(), i32>;
     fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32>;
     fn getfl(&mut self, fd: i32) -> Result<i32, i32>;
     fn setfl(&mut self, fd: i32, flags: i32) -> Result<(), i32>;
@@ -320,6 +325,25 @@ fn attempt(
             fds.insert(second.to_owned(), two);
             Ok("ok".to_owned())
         }
+        ["socket", name, how] => {
+            let socket = system.socket(flags(how))?;
+            fds.insert(name.to_owned(), socket);
+            Ok("ok".to_owned())
+        }
+        ["bind", name, at] => system
+            .bind(fd(fds, name), &path(at))
+            .map(|()| "ok".to_owned()),
+        ["listen", name, backlog] => system
+            .listen(fd(fds, name), number(backlog) as i32)
+            .map(|()| "ok".to_owned()),
+        ["accept", name, from, how] => {
+            let accepted = system.accept(fd(fds, from), flags(how))?;
+            fds.insert(name.to_owned(), accepted);
+            Ok("ok".to_owned())
+        }
+        ["connect", name, at] => system
+            .connect(fd(fds, name), &path(at))
+            .map(|()| "ok".to_owned()),
         ["shutdown", name, how] => system
             .shutdown(fd(fds, name), number(how) as i32)
             .map(|()| "ok".to_owned()),

@@ -635,6 +635,90 @@ pub const SOCKETS: &[(&str, &str)] = &[
          read c 100",
     ),
     (
+        "names",
+        "socket s nonblock
+         fstat s
+         getfl s
+         poll s 8197
+         read s 1
+         listen s 5
+         accept x s nonblock
+         umask 27
+         bind s name
+         stat name
+         bind s other
+         poll s 8197
+         open o name rw 0
+         listen s 5
+         poll s 8197
+         accept x s nonblock
+         read s 1
+         socket c nonblock
+         connect c nothing
+         connect c .
+         connect c name
+         connect c name
+         poll s 8197
+         write c early
+         accept x s nonblock
+         poll s 8197
+         read x 100
+         write x back
+         read c 100
+         shutdown c 1
+         read x 1
+         getfl x
+         close x
+         read c 1
+         socket b nonblock
+         bind b name
+         unlink name
+         connect b name
+         bind b name
+         connect b name
+         open f file rw,creat 600
+         connect b file
+         bind f other
+         listen f 1
+         accept x f nonblock
+         connect f name
+         shutdown s 0
+         shutdown b 1",
+    ),
+    (
+        "closed listener",
+        "socket s nonblock
+         bind s name
+         listen s 0
+         socket a nonblock
+         connect a name
+         socket b nonblock
+         connect b name
+         close s
+         read a 1
+         write a x
+         socket c nonblock
+         connect c name
+         stat name
+         socket d nonblock
+         bind d name
+         unlink name
+         bind d name
+         listen d 0
+         connect c name
+         socket e nonblock
+         connect e name
+         socket g nonblock
+         connect g name
+         connect d name",
+    ),
+    (
+        "pairs have their peer",
+        "socketpair a b nonblock
+         listen a 1
+         accept x a nonblock",
+    ),
+    (
         "no socket",
         "open f f rw,creat 600
          shutdown f 1

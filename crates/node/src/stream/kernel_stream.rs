@@ -32,6 +32,10 @@ pub struct KernelStream {
     writer: Cell<Option<TaskKey>>,
     queue: RefCell<VecDeque<QueuedWrite>>,
     shutdown: RefCell<Option<Rc<StreamRequest>>>,
+    /// Waits for connections.
+    accepter: Cell<Option<TaskKey>>,
+    /// Path that a server made, to be removed with it.
+    path: RefCell<Option<Vec<u8>>>,
 }
 
 impl KernelStream {
@@ -47,7 +51,29 @@ impl KernelStream {
             writer: Cell::new(None),
             queue: RefCell::default(),
             shutdown: RefCell::default(),
+            accepter: Cell::new(None),
+            path: RefCell::default(),
         }
+    }
+
+    /// The handle that the stream belongs to.
+    pub fn handle(&self) -> &Rc<Handle> {
+        &self.handle
+    }
+
+    /// Notes the path that the socket was bound to.
+    pub fn set_path(&self, path: Vec<u8>) {
+        *self.path.borrow_mut() = Some(path);
+    }
+
+    /// The path that the socket was bound to.
+    pub fn path(&self) -> Option<Vec<u8>> {
+        self.path.borrow().clone()
+    }
+
+    /// Sets the task that waits for connections, for it to end with the stream.
+    pub fn set_accepter(&self, key: Option<TaskKey>) {
+        self.accepter.set(key);
     }
 
     /// Takes over `fd`. Standard output and error are written to synchronously, so that no output is lost at exit.
@@ -83,6 +109,13 @@ impl KernelStream {
         self.stop_reading(&env);
         if let Some(key) = self.writer.take() {
             env.event_loop.cancel(key);
+        }
+        if let Some(key) = self.accepter.take() {
+            env.event_loop.cancel(key);
+        }
+        if let (Some(path), Some(process)) = (self.path.take(), env.try_process()) {
+            // As libuv: it may be gone, or somebody else's by now.
+            let _ = process.unlink(&path);
         }
         let fd = self.fd.replace(-1);
         if fd > 2

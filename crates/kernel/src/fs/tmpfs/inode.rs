@@ -7,6 +7,7 @@ use super::quota::BLOCK;
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{FileKind, PERMISSIONS, Stat, Timespec};
 use crate::errno::{Errno, Result};
+use crate::net::Address;
 use crate::pipe::Pipe;
 use crate::vfs::{
     Caller, DirCursor, File, Inode, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes,
@@ -40,6 +41,7 @@ pub(crate) enum Body {
     Directory(RwLock<Directory>),
     Symlink(Box<[u8]>),
     Fifo(Arc<Pipe>),
+    Socket(Arc<Address>),
 }
 
 impl Body {
@@ -223,6 +225,7 @@ impl Inode for TmpfsInode {
             Body::Directory(_) => FileKind::Directory,
             Body::Symlink(_) => FileKind::Symlink,
             Body::Fifo(_) => FileKind::Pipe,
+            Body::Socket(_) => FileKind::Socket,
         }
     }
 
@@ -238,7 +241,7 @@ impl Inode for TmpfsInode {
             }
             Body::Directory(directory) => ((directory.read().len() as u64 + 2) * 20, 0),
             Body::Symlink(target) => (target.len() as u64, 0),
-            Body::Fifo(_) => (0, 0),
+            Body::Fifo(_) | Body::Socket(_) => (0, 0),
         };
         let attributes = *self.attributes.lock();
         Ok(Stat {
@@ -284,6 +287,13 @@ impl Inode for TmpfsInode {
         Some((parent, directory.name.to_vec()))
     }
 
+    fn socket(&self) -> Option<Arc<Address>> {
+        match &self.body {
+            Body::Socket(address) => Some(address.clone()),
+            _ => None,
+        }
+    }
+
     fn removed(&self) -> bool {
         self.directory()
             .is_ok_and(|directory| directory.read().removed)
@@ -303,6 +313,7 @@ impl Inode for TmpfsInode {
             NewInodeKind::Directory => Body::directory(),
             NewInodeKind::Symlink(target) => Body::Symlink(target.into()),
             NewInodeKind::Fifo => Body::Fifo(Pipe::new()),
+            NewInodeKind::Socket => Body::Socket(Arc::default()),
         };
         let inode = TmpfsInode::new(&self.shared, body, new.ownership)?;
         self.attach(name, &inode, self.shared.now())?;
@@ -394,6 +405,8 @@ impl Inode for TmpfsInode {
     fn open(self: Arc<Self>, flags: OpenFlags, _caller: &Caller) -> Result<Option<Arc<dyn File>>> {
         match &self.body {
             Body::Fifo(pipe) => pipe.open_fifo(flags).map(Some),
+            // Only connect(2) reaches it.
+            Body::Socket(_) => Err(Errno::ENXIO),
             _ => Ok(None),
         }
     }
@@ -471,7 +484,7 @@ impl Drop for TmpfsInode {
                 quota.release_blocks(u64::from(target.len() > SHORT_SYMLINK));
                 quota.release_inodes(names.max(1));
             }
-            Body::Fifo(_) => quota.release_inodes(names.max(1)),
+            Body::Fifo(_) | Body::Socket(_) => quota.release_inodes(names.max(1)),
             Body::Directory(directory) => {
                 quota.release_inodes(1);
                 TmpfsInode::drop_children(directory.get_mut().take_children());
