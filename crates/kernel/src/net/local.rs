@@ -38,7 +38,18 @@ struct Queue {
     backlog: usize,
 }
 
+impl Drop for Listener {
+    fn drop(&mut self) {
+        for connection in self.queue.get_mut().pending.drain(..) {
+            connection.refuse();
+        }
+    }
+}
+
 /// A socket that was made by `socket(2)`.
+///
+/// # Locking
+/// The queue of a listener comes before the state of a socket; wakers run without either.
 #[derive(Debug)]
 pub(crate) struct LocalSocket {
     state: Mutex<State>,
@@ -99,26 +110,24 @@ impl LocalSocket {
     /// - `EINVAL`: it has no name, or a peer.
     pub fn listen(&self, backlog: i32) -> Result<()> {
         let backlog = usize::try_from(backlog).unwrap_or(SOMAXCONN).min(SOMAXCONN);
-        let mut state = self.state.lock();
-        match &*state {
-            State::Bound(address) => {
-                let listener = Arc::new(Listener {
-                    queue: Mutex::new(Queue {
-                        pending: VecDeque::new(),
-                        backlog,
-                    }),
-                    accepters: WaitQueue::new(),
-                });
-                *address.listener.lock() = Arc::downgrade(&listener);
-                *state = State::Listening(listener);
-                Ok(())
-            }
-            State::Listening(listener) => {
-                listener.queue.lock().backlog = backlog;
-                Ok(())
-            }
-            State::New | State::Connected(_) => Err(Errno::EINVAL),
+        if let State::Listening(listener) = self.state() {
+            listener.queue.lock().backlog = backlog;
+            return Ok(());
         }
+        let mut state = self.state.lock();
+        let State::Bound(address) = &*state else {
+            return Err(Errno::EINVAL);
+        };
+        let listener = Arc::new(Listener {
+            queue: Mutex::new(Queue {
+                pending: VecDeque::new(),
+                backlog,
+            }),
+            accepters: WaitQueue::new(),
+        });
+        *address.listener.lock() = Arc::downgrade(&listener);
+        *state = State::Listening(listener);
+        Ok(())
     }
 
     /// Takes the first waiting connection (`accept(2)`).
@@ -144,26 +153,24 @@ impl LocalSocket {
     /// - `ECONNREFUSED`: nobody listens there.
     /// - `EAGAIN`: too many connections wait there.
     pub fn connect(&self, address: &Address, slot: Slot) -> Result<()> {
-        let listener = {
+        let listener = address.listener.lock().upgrade();
+        let listener = listener.ok_or(Errno::ECONNREFUSED)?;
+        {
+            // Linux looks at the queue first and then at the socket's own state.
+            let mut queue = listener.queue.lock();
+            if queue.pending.len() > queue.backlog {
+                return Err(Errno::EAGAIN);
+            }
             let mut state = self.state.lock();
             match *state {
                 State::Connected(_) => return Err(Errno::EISCONN),
                 State::Listening(_) => return Err(Errno::EINVAL),
                 State::New | State::Bound(_) => {}
             }
-            let listener = address.listener.lock().upgrade();
-            let listener = listener.ok_or(Errno::ECONNREFUSED)?;
-            {
-                let mut queue = listener.queue.lock();
-                if queue.pending.len() > queue.backlog {
-                    return Err(Errno::EAGAIN);
-                }
-                let (own, peer) = StreamSocket::pair(Some(slot));
-                queue.pending.push_back(peer);
-                *state = State::Connected(Arc::new(own));
-            }
-            listener
-        };
+            let (own, peer) = StreamSocket::pair(Some(slot));
+            queue.pending.push_back(peer);
+            *state = State::Connected(Arc::new(own));
+        }
         listener.accepters.wake_all();
         self.idle.wake_all();
         Ok(())

@@ -117,6 +117,12 @@ impl StreamSocket {
         self.wake_all();
     }
 
+    /// Closes a connection that nobody will accept: its peer hears of it by an error.
+    pub fn refuse(self) {
+        let peer = self.side.peer().index();
+        self.connection.inboxes.lock()[peer].reset = true;
+    }
+
     fn wake_all(&self) {
         for queue in self
             .connection
