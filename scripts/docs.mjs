@@ -40,7 +40,7 @@ const withoutFunction = {
   https: "sockets fail",
   inspector: "there is no inspector",
   "inspector/promises": "there is no inspector",
-  net: "sockets fail",
+  net: "only sockets on paths",
   tls: "sockets fail",
 };
 
