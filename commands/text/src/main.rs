@@ -4,7 +4,9 @@ mod awk;
 mod bytes;
 mod getopt;
 mod grep;
+mod jq;
 mod message;
+mod patch;
 mod pattern;
 mod sed;
 mod shell;
@@ -20,6 +22,8 @@ const TOOLS: &[(&str, Tool)] = &[
     ("fgrep", grep::main),
     ("sed", sed::main),
     ("awk", awk::main),
+    ("jq", jq::main),
+    ("patch", patch::main),
 ];
 
 fn main() -> ExitCode {

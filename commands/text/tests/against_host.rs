@@ -20,3 +20,13 @@ fn sed_agrees_with_the_host() {
 fn awk_agrees_with_gawk() {
     compare("awk", &["awk"], &[("awk", "gawk")]);
 }
+
+#[test]
+fn jq_agrees_with_the_host() {
+    compare("jq", &["jq"], &[]);
+}
+
+#[test]
+fn patch_agrees_with_the_host() {
+    compare("patch", &["patch"], &[]);
+}
