@@ -604,7 +604,6 @@ pub fn set_modified(path: &Path, modified: SystemTime) -> io::Result<()> {
 }
 
 /// A file's time of change as a date.
-#[expect(dead_code, reason = "used by zip")]
 pub fn modified_moment(path: &Path) -> Moment {
     let seconds = fs::metadata(path)
         .and_then(|stat| stat.modified())

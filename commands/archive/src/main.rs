@@ -4,6 +4,8 @@ mod gzip;
 mod link;
 mod moment;
 mod tar;
+mod unzip;
+mod zip;
 
 use secure_exec_cli::{Args, Outcome, bytes, finish};
 use std::process::ExitCode;
@@ -13,6 +15,8 @@ const TOOLS: &[(&str, fn(Args) -> Outcome)] = &[
     ("gzip", gzip::main),
     ("gunzip", gzip::main),
     ("zcat", gzip::main),
+    ("zip", zip::main),
+    ("unzip", unzip::main),
 ];
 
 fn main() -> ExitCode {

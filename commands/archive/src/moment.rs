@@ -11,7 +11,6 @@ pub struct Moment {
     pub second: u8,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "used by zip"))]
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -45,7 +44,6 @@ impl Moment {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "used by zip"))]
     pub fn seconds(self) -> i64 {
         days_from_civil(self.year, self.month.into(), self.day.into()) * 86_400
             + i64::from(self.hour) * 3600
