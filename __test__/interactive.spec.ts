@@ -1,0 +1,97 @@
+// The shell at a terminal. Left out where the WebAssembly commands are not built.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { NodeRuntimeTerminal } from "secure-exec";
+import { withRuntime } from "./support/guest.ts";
+
+const { folder } = createRequire(import.meta.url)("../binding.cjs");
+const skip = existsSync(join(folder, "commands", "commands.json")) ? false : "no commands";
+
+/** A shell without line editing, so that what it shows is what is typed and printed. */
+async function inShell(
+  work: (type: (text: string) => void, until: (text: string) => Promise<string>) => Promise<void>,
+  status: number,
+) {
+  await withRuntime({}, async (runtime) => {
+    const terminal = await runtime.openShell({ env: { TERM: "dumb", PS1: "ready> " } });
+    const until = reader(terminal);
+    await until("ready> ");
+    await work((text) => void terminal.write(text), until);
+    assert.equal(await terminal.wait(), status);
+    const { processes, ptys } = await runtime.getResourceSnapshot();
+    assert.deepEqual([processes, ptys], [0, 0]);
+  });
+}
+
+/** Waits until the terminal shows a text, and gives what came before it. */
+function reader(terminal: NodeRuntimeTerminal) {
+  const decoder = new TextDecoder();
+  let [text, look] = ["", () => {}];
+  terminal.onData((chunk) => {
+    text += decoder.decode(chunk, { stream: true });
+    look();
+  });
+  return async (wanted: string) => {
+    while (!text.includes(wanted)) {
+      await new Promise<void>((resolve) => {
+        look = resolve;
+      });
+    }
+    const at = text.indexOf(wanted);
+    const before = text.slice(0, at);
+    text = text.slice(at + wanted.length);
+    return before;
+  };
+}
+
+describe("a shell at a terminal", { skip, timeout: 60_000 }, () => {
+  test("runs commands and ends with their status", async () => {
+    await inShell(async (type, until) => {
+      type("echo one | tr a-z A-Z; tty\r");
+      assert.match(await until("ready> "), /ONE\r\n\/dev\/pts\/0\r\n$/);
+      type("stty size\r");
+      assert.match(await until("ready> "), /24 80\r\n$/);
+      type("exit 3\r");
+    }, 3);
+  });
+
+  test("Ctrl-C ends the command and not the shell", async () => {
+    await inShell(async (type, until) => {
+      type("sleep 1000\r");
+      await until("sleep 1000\r\n");
+      type("\x03");
+      await until("ready> ");
+      type("echo status $?\r");
+      assert.match(await until("ready> "), /status 130\r\n$/);
+      type("exit 0\r");
+    }, 0);
+  });
+
+  test("Ctrl-Z stops a job, which goes on in the background and in the foreground", async () => {
+    await inShell(async (type, until) => {
+      type("sleep 1000\r");
+      await until("sleep 1000\r\n");
+      type("\x1a");
+      await until("ready> ");
+      type("jobs\r");
+      assert.match(await until("ready> "), /Stopped.*sleep 1000/i);
+      type("bg\r");
+      await until("ready> ");
+      type("jobs\r");
+      assert.match(await until("ready> "), /Running.*sleep 1000/i);
+      type("fg\r");
+      await until("sleep 1000\r\n");
+      type("\x03");
+      await until("ready> ");
+      type("exit 0\r");
+    }, 0);
+  });
+
+  test("Ctrl-D ends it", async () => {
+    await inShell(async (type) => type("\x04"), 0);
+  });
+});
