@@ -130,7 +130,7 @@ describe("a runtime", () => {
   });
 
   test("says of options that are not there yet that they are not", async () => {
-    for (const option of ["permissions", "mounts", "nodeModules", "tools", "v8Runtime"]) {
+    for (const option of ["permissions", "mounts", "nodeModules", "v8Runtime"]) {
       await assert.rejects(NodeRuntime.create({ [option]: {} } as never), {
         code: "ERR_FEATURE_UNAVAILABLE",
       });
