@@ -139,7 +139,7 @@ pub fn main(mut args: Args) -> Outcome {
     let (path, mut archive) = open(name)?;
     let pipe = parsed.has("pipe");
     let bare = parsed.has("zipinfo") && parsed.has("1");
-    if !pipe && !bare && unzip.quiet < 2 {
+    if !pipe && !bare && unzip.quiet == 0 {
         println!("Archive:  {}", path.display());
     }
     if bare {
@@ -303,7 +303,9 @@ impl Unzip {
 
     fn test(&mut self, archive: &mut ZipArchive<File>, path: &Path) -> Result<(), Failure> {
         let mut bad = false;
+        let mut count = 0;
         self.each(archive, |unzip, entry| {
+            count += 1;
             let name = member_name(entry);
             let result = io::copy(entry, &mut io::sink());
             let outcome = match &result {

@@ -16,3 +16,8 @@ fn tar_agrees_with_the_host() {
 fn gzip_agrees_with_the_host() {
     compare("gzip", &["gzip", "gunzip", "zcat"]);
 }
+
+#[test]
+fn zip_and_unzip_agree_with_the_host() {
+    compare("zip", &["zip", "unzip"]);
+}

@@ -8,6 +8,7 @@ mod jq;
 mod message;
 mod patch;
 mod pattern;
+mod rg;
 mod sed;
 mod shell;
 
@@ -24,6 +25,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("awk", awk::main),
     ("jq", jq::main),
     ("patch", patch::main),
+    ("rg", rg::main),
 ];
 
 fn main() -> ExitCode {

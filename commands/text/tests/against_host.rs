@@ -30,3 +30,8 @@ fn jq_agrees_with_the_host() {
 fn patch_agrees_with_the_host() {
     compare("patch", &["patch"], &[]);
 }
+
+#[test]
+fn rg_agrees_with_the_host() {
+    compare("rg", &["rg"], &[]);
+}
