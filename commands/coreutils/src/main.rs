@@ -7,6 +7,8 @@
 mod chmod;
 mod chown;
 mod copying;
+mod df;
+mod du;
 mod env;
 mod identity;
 mod launch;
@@ -16,6 +18,8 @@ mod machine;
 mod make;
 mod removal;
 mod stat;
+mod stty;
+mod tail;
 mod test;
 mod times;
 mod tree;
@@ -36,7 +40,9 @@ const OWN: &[(&str, Tool)] = &[
     ("chmod", chmod::main),
     ("chown", chown::chown),
     ("cp", copying::cp),
+    ("df", df::main),
     ("dir", ls::dir),
+    ("du", du::main),
     ("env", env::main),
     ("groups", identity::groups),
     ("hostname", machine::hostname),
@@ -53,6 +59,7 @@ const OWN: &[(&str, Tool)] = &[
     ("nproc", machine::nproc),
     ("rm", removal::rm),
     ("stat", stat::main),
+    ("stty", stty::main),
     ("sync", machine::sync),
     ("test", test::main),
     ("timeout", launch::timeout),
@@ -87,6 +94,9 @@ fn run(name: &str, list: Vec<OsString>) -> i32 {
             list: list.into_iter().skip(1).collect(),
         };
         return finish(name, tool(&args));
+    }
+    if let Some(status) = tail::follow(name, &list) {
+        return status;
     }
     uutils::run(name, list).unwrap_or_else(|| {
         warn(

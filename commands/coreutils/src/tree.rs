@@ -19,3 +19,10 @@ pub fn sorted_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     entries.sort();
     Ok(entries)
 }
+
+/// As [`sorted_entries`], in the order of the filesystem.
+pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect()
+}
