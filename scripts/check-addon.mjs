@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodeVersion } from "./lib/packages.mjs";
-import { artifacts, root } from "./lib/paths.mjs";
+import { artifacts, commandsDir, root } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 
 /** The newest release of every major version that users run. */
@@ -19,7 +19,7 @@ const exportsNeeded = ["napi_register_module_v1", "secure_exec_vm_main"];
 /** Symbols of the engine and its libraries: importing one would bind to the host's own V8. */
 const importsForbidden = /^_Z.*(2v8|6icu_|4absl|4node)|^u[a-z]*_\w+_\d\d$|^(v8|node)_/;
 
-const limits = { addonAndSnapshot: 90e6, launcher: 1e6 };
+const limits = { addonAndSnapshot: 90e6, launcher: 1e6, packed: 60e6 };
 
 /** @type {import("./lib/steps.mjs").Step[]} */
 const steps = [
@@ -80,6 +80,9 @@ async function checkDynamicSection(note) {
 }
 
 async function checkSizes(note) {
+  for (const name of (await readdir(commandsDir)).sort()) {
+    note(`commands/${name}: ${megabytes((await stat(join(commandsDir, name))).size)}`);
+  }
   const size = {};
   for (const [name, path] of Object.entries(artifacts)) {
     size[name] = (await stat(path)).size;
@@ -102,8 +105,21 @@ async function checkPackage(note) {
   note(
     `${report.entryCount} files, ${megabytes(report.size)}, unpacked ${megabytes(report.unpackedSize)}`,
   );
+  if (report.size > limits.packed) {
+    throw new StepError(`the npm package is larger than ${megabytes(limits.packed)}`);
+  }
   const names = report.files.map(({ path }) => path);
-  const needed = Object.values(artifacts).map((path) => path.slice(root.length + 1));
+  const manifest = join(commandsDir, "commands.json");
+  const modules = JSON.parse(await readFile(manifest, "utf8")).modules;
+  const inCommands = modules
+    .flatMap(({ file, precompiled }) => [file, precompiled])
+    .filter(Boolean);
+  const shipped = [
+    ...Object.values(artifacts),
+    manifest,
+    ...inCommands.map((name) => join(commandsDir, name)),
+  ];
+  const needed = shipped.map((path) => path.slice(root.length + 1));
   const missing = ["index.js", "index.cjs", "index.d.ts", "LICENSE", "THIRD-PARTY.md", ...needed];
   const absent = missing.filter((name) => !names.includes(name));
   if (absent.length > 0) throw new StepError(`the npm package lacks ${absent.join(", ")}`);

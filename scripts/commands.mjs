@@ -18,7 +18,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
 import { artifacts, cache, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
-import { capture, run, runMain, runSteps } from "./lib/steps.mjs";
+import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { findWasmToolchain, target } from "./lib/wasm-toolchain.mjs";
 
 const manifest = join(commandsDir, "commands.json");
@@ -55,11 +55,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
  */
 async function builtPrograms(toolchain, note) {
   const programs = (await commandCrates()).flatMap((each) => each.programs);
-  const hash = createHash("sha256").update(toolchain.name);
-  for (const path of await sources(commandsRoot)) {
-    hash.update(relative(commandsRoot, path)).update(await readFile(path));
-  }
-  const folder = join(kept, hash.digest("hex").slice(0, 32));
+  const key = await sourcesSum(toolchain);
+  const folder = join(kept, key.slice(0, 32));
   const files = programs.map(({ name }) => `${name}.wasm`);
   const found = await readdir(folder).catch(() => []);
   if (files.every((file) => found.includes(file))) {
@@ -68,6 +65,9 @@ async function builtPrograms(toolchain, note) {
     return folder;
   }
   await compile(toolchain);
+  if ((await sourcesSum(toolchain)) !== key) {
+    throw new StepError("the commands' sources changed while they were compiled: run this again");
+  }
   const partial = `${folder}.${process.pid}.partial`;
   await mkdir(partial, { recursive: true });
   for (const file of files) {
@@ -77,6 +77,14 @@ async function builtPrograms(toolchain, note) {
   await rename(partial, folder);
   await forgetOldest();
   return folder;
+}
+
+async function sourcesSum(toolchain) {
+  const hash = createHash("sha256").update(toolchain.name);
+  for (const path of await sources(commandsRoot)) {
+    hash.update(relative(commandsRoot, path)).update(await readFile(path));
+  }
+  return hash.digest("hex");
 }
 
 async function forgetOldest() {

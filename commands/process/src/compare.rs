@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use secure_exec_cli::{
     Args, Failure, Outcome, Parsed, Syntax, fail, flag, parse_size, quote, required,
@@ -56,7 +56,7 @@ fn compare(args: &Args) -> Outcome {
         Some(value) => size(&value.text())?,
     };
     let quiet = parsed.has("quiet") || parsed.has("silent");
-    let open = |name: &OsString, skip: u64| -> Result<Box<dyn Read>, Failure> {
+    let open = |name: &OsString, skip: u64| -> Result<BufReader<Box<dyn Read>>, Failure> {
         let failed = |error: &io::Error| match quiet {
             true => Failure::silent(2),
             false => trouble(format!(
@@ -72,10 +72,10 @@ fn compare(args: &Args) -> Outcome {
         };
         io::copy(&mut input.by_ref().take(skip), &mut io::sink())
             .map_err(|error| failed(&error))?;
-        Ok(Box::new(BufReader::with_capacity(
+        Ok(BufReader::with_capacity(
             64 * 1024,
-            input.take(limit),
-        )))
+            Box::new(input.take(limit)),
+        ))
     };
     let left = open(first, skip_first)?;
     let right = open(second, skip_second)?;
@@ -131,7 +131,7 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn run(&mut self, left: impl Read, right: impl Read) -> Outcome {
+    fn run(&mut self, left: impl BufRead, right: impl BufRead) -> Outcome {
         let (mut left, mut right) = (left.bytes(), right.bytes());
         let (mut at, mut line) = (0_u64, 1_u64);
         let mut last = b'\n';

@@ -290,7 +290,10 @@ pub fn killall(args: &Args) -> Outcome {
     Ok(status)
 }
 
-fn name_matcher(parsed: &Parsed, name: &str) -> Result<Box<dyn Fn(&Process) -> bool>, Failure> {
+/// Tells whether a process is meant.
+type Matcher = Box<dyn Fn(&Process) -> bool>;
+
+fn name_matcher(parsed: &Parsed, name: &str) -> Result<Matcher, Failure> {
     if parsed.has("regexp") {
         let shape = if parsed.has("ignore-case") {
             format!("(?i){name}")

@@ -283,10 +283,22 @@ fn unix_options(
                 add_columns(request, &value()?)?;
                 return add_columns(request, "s,tty,time,args");
             }
-            'p' | 'q' => return Ok(request.pids.extend(numbers(&value()?)?)),
-            's' | 'g' => return Ok(request.groups.extend(numbers(&value()?)?)),
-            'u' | 'U' => return Ok(request.users.extend(user_list(&value()?)?)),
-            'C' => return Ok(request.names.extend(value()?.split(',').map(str::to_owned))),
+            'p' | 'q' => {
+                request.pids.extend(numbers(&value()?)?);
+                return Ok(());
+            }
+            's' | 'g' => {
+                request.groups.extend(numbers(&value()?)?);
+                return Ok(());
+            }
+            'u' | 'U' => {
+                request.users.extend(user_list(&value()?)?);
+                return Ok(());
+            }
+            'C' => {
+                request.names.extend(value()?.split(',').map(str::to_owned));
+                return Ok(());
+            }
             't' => {
                 value()?;
                 request.with_terminal = true;
@@ -331,8 +343,14 @@ fn bsd_options(
                 request.columns.clear();
                 return add_columns(request, &value()?);
             }
-            'p' => return Ok(request.pids.extend(numbers(&value()?)?)),
-            'U' => return Ok(request.users.extend(user_list(&value()?)?)),
+            'p' => {
+                request.pids.extend(numbers(&value()?)?);
+                return Ok(());
+            }
+            'U' => {
+                request.users.extend(user_list(&value()?)?);
+                return Ok(());
+            }
             _ => return Err(fail(format!("error: unsupported option {letter}"))),
         }
     }

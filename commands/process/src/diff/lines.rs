@@ -57,12 +57,8 @@ pub fn changes(old: &Text<'_>, new: &Text<'_>, options: &Options) -> Vec<Change>
     }
     let is_blank = |line: &&[u8]| normalize(line, options).iter().all(|&byte| byte == b'\n');
     let only_blank = |change: &Change| {
-        old.lines[change.old.clone()]
-            .iter()
-            .all(|line| is_blank(line))
-            && new.lines[change.new.clone()]
-                .iter()
-                .all(|line| is_blank(line))
+        old.lines[change.old.clone()].iter().all(is_blank)
+            && new.lines[change.new.clone()].iter().all(is_blank)
     };
     found.filter(|change| !only_blank(change)).collect()
 }
