@@ -4,6 +4,7 @@
 //! What works on text comes from uutils (`uutils.rs`). What deals in modes, owners, processes and terminals,
 //! which WASI preview 1 lacks, is written here on `secure_exec_sys`.
 
+mod cat;
 mod chmod;
 mod chown;
 mod copying;
@@ -36,6 +37,7 @@ type Tool = fn(&Args) -> Outcome;
 const OWN: &[(&str, Tool)] = &[
     ("[", test::bracket),
     ("arch", machine::arch),
+    ("cat", cat::cat),
     ("chgrp", chown::chgrp),
     ("chmod", chmod::main),
     ("chown", chown::chown),
@@ -61,6 +63,7 @@ const OWN: &[(&str, Tool)] = &[
     ("stat", stat::main),
     ("stty", stty::main),
     ("sync", machine::sync),
+    ("tac", cat::tac),
     ("test", test::main),
     ("timeout", launch::timeout),
     ("tty", machine::tty),
