@@ -226,6 +226,9 @@ impl Shell {
                 }
                 job.turn = turn;
                 job.changed = true;
+                if self.interactive {
+                    self.print_error_raw("\n");
+                }
                 (128 + signal, statuses)
             }
             _ => {

@@ -107,50 +107,70 @@ enum End {
     Signal(i32),
 }
 
+/// Bytes of a descriptor: one by one, because what follows the line is somebody else's, or in pieces where the
+/// rest can be given back.
+struct Bytes {
+    fd: i32,
+    piece: Vec<u8>,
+    at: usize,
+    size: usize,
+}
+
+impl Bytes {
+    fn of(options: &Options) -> Self {
+        let seekable = options.timeout.is_none() && sys::fd::seek_by(options.fd, 0).is_ok();
+        Self { fd: options.fd, piece: Vec::new(), at: 0, size: if seekable { 256 } else { 1 } }
+    }
+
+    fn next(&mut self) -> std::io::Result<Option<u8>> {
+        if self.at == self.piece.len() {
+            let mut buffer = [0; 256];
+            let n = sys::fd::read(self.fd, &mut buffer[..self.size])?;
+            self.piece = buffer[..n].to_vec();
+            self.at = 0;
+        }
+        let byte = self.piece.get(self.at).copied();
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// Gives back what was read too much.
+    fn finish(self) {
+        let unused = self.piece.len().saturating_sub(self.at);
+        if unused > 0 {
+            // It could be sought before.
+            let _ = sys::fd::seek_by(self.fd, -i64::try_from(unused).unwrap_or(0));
+        }
+    }
+}
+
+/// Whether so many characters are complete.
+fn is_full(bytes: &[(u8, bool)], count: usize) -> bool {
+    bytes.len() >= count && characters(bytes).len() >= count
+}
+
 fn read_line(shell: &mut Shell, options: &Options) -> Line {
     let deadline = options
         .timeout
         .map(|t| Instant::now() + Duration::from_secs_f64(t.clamp(0.0, 1e9)));
+    let mut input = Bytes::of(options);
     let mut bytes = Vec::new();
     let mut escaped = false;
     let ended = loop {
-        if options.count.is_some_and(|n| {
-            text::decode(&bytes.iter().map(|(b, _)| *b).collect::<Vec<u8>>())
-                .chars()
-                .count()
-                >= n
-        }) {
+        if options.count.is_some_and(|n| is_full(&bytes, n)) {
             break End::Delimiter;
         }
         if deadline.is_some_and(|d| !wait_readable(options.fd, d)) {
             break End::Timeout;
         }
-        let mut byte = [0];
-        match sys::fd::read(options.fd, &mut byte) {
-            Ok(0) => break End::Eof,
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                shell.collect_signals();
-                if let Some(signal) = shell.traps.next_arrived() {
-                    break End::Signal(signal);
-                }
-                if shell.traps.interrupted {
-                    break End::Signal(2);
-                }
-                continue;
-            }
-            Err(error) => {
-                if shell.bash {
-                    shell.error(&format!(
-                        "read: read error: {}: {}",
-                        options.fd,
-                        sys::errno::message(&error)
-                    ));
-                }
-                break End::Eof;
-            }
-        }
-        let byte = byte[0];
+        let byte = match input.next() {
+            Ok(Some(byte)) => byte,
+            Ok(None) => break End::Eof,
+            Err(error) => match failed(shell, options, &error) {
+                Some(end) => break end,
+                None => continue,
+            },
+        };
         if escaped {
             escaped = false;
             if byte != b'\n' {
@@ -164,32 +184,27 @@ fn read_line(shell: &mut Shell, options: &Options) -> Line {
             bytes.push((byte, false));
         }
     };
+    input.finish();
     Line { bytes, ended }
+}
+
+/// How a failed read ends the line; it goes on after signals without a trap.
+fn failed(shell: &mut Shell, options: &Options, error: &std::io::Error) -> Option<End> {
+    if error.kind() == ErrorKind::Interrupted {
+        shell.collect_signals();
+        let signal = shell.traps.next_arrived();
+        return signal.or(shell.traps.interrupted.then_some(2)).map(End::Signal);
+    }
+    if shell.bash {
+        let reason = sys::errno::message(error);
+        shell.error(&format!("read: read error: {}: {reason}", options.fd));
+    }
+    Some(End::Eof)
 }
 
 /// Waits until the descriptor has something to read.
 fn wait_readable(fd: i32, deadline: Instant) -> bool {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-    let mut poll = PollFd {
-        fd,
-        events: 1,
-        revents: 0,
-    };
-    // SAFETY: one descriptor in the C library's layout.
-    unsafe { poll_c(&raw mut poll, 1, ms) > 0 }
-}
-
-#[repr(C)]
-struct PollFd {
-    fd: i32,
-    events: i16,
-    revents: i16,
-}
-
-unsafe extern "C" {
-    #[link_name = "poll"]
-    fn poll_c(fds: *mut PollFd, count: std::ffi::c_ulong, timeout: i32) -> i32;
+    sys::fd::wait_readable(fd, deadline.saturating_duration_since(Instant::now()))
 }
 
 /// Decodes bytes to characters, keeping the marks.

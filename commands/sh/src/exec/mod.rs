@@ -15,8 +15,9 @@ use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Command, Compound, Item, List, Pipeline};
 use crate::syntax::{Input, ParseError, Parser};
 
-/// How deep commands, functions and expansions may nest before that is an error.
-pub const MAX_DEPTH: u32 = 1200;
+/// How deep commands, functions and expansions may nest before that is an error. Compiled code has a stack of
+/// 1 MiB in the machine.
+pub const MAX_DEPTH: u32 = if cfg!(target_os = "wasi") { 600 } else { 1200 };
 
 impl Shell {
     /// Parses and runs text, as `eval`, traps and `-c` do.
@@ -55,7 +56,10 @@ impl Shell {
     }
 
     pub fn syntax_error(&mut self, error: &ParseError) -> Exec {
-        self.error_at(&error.message, error.line);
+        // Ctrl-C in an unfinished command ends its text too early; that is no mistake.
+        if !(error.at_end && self.traps.interrupted) {
+            self.error_at(&error.message, error.line);
+        }
         self.status = 2;
         Err(Flow::Abort(2))
     }

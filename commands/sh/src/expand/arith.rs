@@ -5,6 +5,8 @@ use crate::text;
 
 /// How deep parentheses, operators and variables that hold expressions may nest.
 const MAX_DEPTH: u32 = 100;
+/// What an expression counts towards the nesting of the shell.
+const STEP: u32 = 20;
 
 struct Evaluator<'a> {
     shell: &'a mut Shell,
@@ -70,7 +72,14 @@ impl Shell {
             skip: 0,
             shell: self,
         };
-        let result = evaluator.whole();
+        // A subscript is an expression of its own: it counts as deep nesting of the shell.
+        evaluator.shell.depth += STEP;
+        let result = if evaluator.shell.depth > crate::exec::MAX_DEPTH {
+            evaluator.problem("expression recursion level exceeded")
+        } else {
+            evaluator.whole()
+        };
+        evaluator.shell.depth -= STEP;
         match result {
             Ok(value) => Ok(value),
             Err(Problem::Flow(flow)) => Err(flow),

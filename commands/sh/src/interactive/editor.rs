@@ -73,6 +73,9 @@ pub fn read_line(shell: &mut Shell, prompt: &str) -> Line {
     editor.draw(shell);
     let line = loop {
         let key = read_key(shell);
+        if editor.append(shell, key) {
+            continue;
+        }
         if let Some(line) = editor.press(shell, key) {
             break line;
         }
@@ -209,6 +212,21 @@ fn char_width(c: char) -> usize {
 }
 
 impl Editor<'_> {
+    /// A character at the end of the line only has to be echoed, unless the row ends with it.
+    fn append(&mut self, shell: &Shell, key: Key) -> bool {
+        let Key::Char(c) = key else { return false };
+        let taken: usize = self.chars.iter().map(|c| char_width(*c)).sum();
+        let column = (width(self.prompt) + taken) % self.columns();
+        if self.cursor < self.chars.len() || column == 0 || column + char_width(c) >= self.columns() {
+            return false;
+        }
+        self.last_tab = false;
+        self.chars.push(c);
+        self.cursor += 1;
+        shell.print_error_raw(&c.to_string());
+        true
+    }
+
     /// Acts on a key; `Some` ends the line.
     fn press(&mut self, shell: &mut Shell, key: Key) -> Option<Line> {
         let tab = std::mem::take(&mut self.last_tab);
