@@ -115,7 +115,11 @@ pub fn write_all(fd: Fd, mut bytes: &[u8]) -> io::Result<()> {
 /// Waits until a read does not block, or the time is over; true when there is something to read.
 #[must_use]
 pub fn wait_readable(fd: Fd, timeout: std::time::Duration) -> bool {
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one descriptor.
     unsafe { libc::poll(&raw mut poll, 1, milliseconds) > 0 }

@@ -119,7 +119,12 @@ struct Bytes {
 impl Bytes {
     fn of(options: &Options) -> Self {
         let seekable = options.timeout.is_none() && sys::fd::seek_by(options.fd, 0).is_ok();
-        Self { fd: options.fd, piece: Vec::new(), at: 0, size: if seekable { 256 } else { 1 } }
+        Self {
+            fd: options.fd,
+            piece: Vec::new(),
+            at: 0,
+            size: if seekable { 256 } else { 1 },
+        }
     }
 
     fn next(&mut self) -> std::io::Result<Option<u8>> {
@@ -193,7 +198,9 @@ fn failed(shell: &mut Shell, options: &Options, error: &std::io::Error) -> Optio
     if error.kind() == ErrorKind::Interrupted {
         shell.collect_signals();
         let signal = shell.traps.next_arrived();
-        return signal.or(shell.traps.interrupted.then_some(2)).map(End::Signal);
+        return signal
+            .or(shell.traps.interrupted.then_some(2))
+            .map(End::Signal);
     }
     if shell.bash {
         let reason = sys::errno::message(error);

@@ -217,7 +217,8 @@ impl Editor<'_> {
         let Key::Char(c) = key else { return false };
         let taken: usize = self.chars.iter().map(|c| char_width(*c)).sum();
         let column = (width(self.prompt) + taken) % self.columns();
-        if self.cursor < self.chars.len() || column == 0 || column + char_width(c) >= self.columns() {
+        if self.cursor < self.chars.len() || column == 0 || column + char_width(c) >= self.columns()
+        {
             return false;
         }
         self.last_tab = false;
