@@ -16,10 +16,18 @@ const RESERVE: u64 = 192 << 20;
 ///
 /// # Errors
 /// `ERR_RESOURCE_LIMIT` with the limit `host memory`.
+#[expect(
+    clippy::result_large_err,
+    reason = "made once for a VM that is refused"
+)]
 pub(crate) fn admit() -> Result<(), VmError> {
     judge(available())
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "made once for a VM that is refused"
+)]
 fn judge(available: Option<u64>) -> Result<(), VmError> {
     match available {
         Some(available) if available < RESERVE => Err(VmError {
