@@ -270,7 +270,7 @@ impl Zip {
             println!("\nzip error: Nothing to do! ({})", path.display());
             return Ok(NOTHING_TO_DO);
         }
-        let temporary = path.with_file_name(format!("zi{:06}", std::process::id()));
+        let temporary = path.with_file_name(format!("zi{:06}", secure_exec_sys::process::getpid()));
         let cannot = |error: io::Error| Failure {
             status: CANNOT_CREATE,
             message: format!("I/O error: {}: {}", path.display(), errno::message(&error)),
@@ -458,7 +458,7 @@ impl Zip {
         };
         let names: Vec<Vec<u8>> = names.iter().map(|name| bytes(name).to_vec()).collect();
         let patterns = Patterns::new(&names);
-        let temporary = path.with_file_name(format!("zi{:06}", std::process::id()));
+        let temporary = path.with_file_name(format!("zi{:06}", secure_exec_sys::process::getpid()));
         let mut writer = ZipWriter::new(BufWriter::new(File::create(&temporary)?));
         let (mut deleted, mut kept) = (0, 0);
         for index in 0..old.len() {

@@ -139,7 +139,7 @@ impl Output {
     /// Begins to edit a file in place.
     pub fn edit(&mut self, name: &[u8]) -> io::Result<()> {
         let name = bytes::path(name).to_owned();
-        let mut number = std::process::id();
+        let mut number = secure_exec_sys::process::getpid();
         loop {
             let temporary = name.with_file_name(format!("sed{number:06}"));
             match File::options()
