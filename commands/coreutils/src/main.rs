@@ -8,6 +8,7 @@ mod cat;
 mod chmod;
 mod chown;
 mod copying;
+mod dd;
 mod df;
 mod du;
 mod env;
@@ -42,6 +43,7 @@ const OWN: &[(&str, Tool)] = &[
     ("chmod", chmod::main),
     ("chown", chown::chown),
     ("cp", copying::cp),
+    ("dd", dd::main),
     ("df", df::main),
     ("dir", ls::dir),
     ("du", du::main),

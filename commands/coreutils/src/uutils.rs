@@ -29,7 +29,6 @@ tools! {
     "csplit" => uu_csplit,
     "cut" => uu_cut,
     "date" => uu_date,
-    "dd" => uu_dd,
     "dircolors" => uu_dircolors,
     "dirname" => uu_dirname,
     "echo" => uu_echo,

@@ -7,7 +7,7 @@ mod script;
 use std::ffi::OsString;
 use std::path::Path;
 
-use secure_exec_cli::{Args, Failure, Outcome, fail};
+use secure_exec_cli::{Args, Failure, Outcome, bytes, fail, path};
 use secure_exec_sys::path::{X_OK, access, stat};
 
 use crate::run::{failure_status, run, shell_status};
@@ -249,5 +249,7 @@ fn execute(words: &[OsString]) -> Outcome {
 
 fn on_path(name: &OsString) -> bool {
     let list = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&list).any(|folder| access(folder.join(name), X_OK).is_ok())
+    bytes(&list)
+        .split(|&byte| byte == b':')
+        .any(|folder| access(path(folder).join(name), X_OK).is_ok())
 }
