@@ -321,6 +321,10 @@ impl Unzip {
         if bad {
             self.status = 2;
             println!("At least one error was detected in {}.", path.display());
+        } else if self.quiet < 2 && !self.wanted.is_empty() {
+            let plural = if count == 1 { "file" } else { "files" };
+            let path = path.display();
+            println!("No errors detected in {path} for the {count} {plural} tested.");
         } else if self.quiet < 2 {
             println!(
                 "No errors detected in compressed data of {}.",
