@@ -150,6 +150,8 @@ fn run_all(cases: &[Case], bash: bool) {
         .filter(|(_, c)| c.name.contains(&only))
     {
         total += 1;
+        // The last name printed is the case that hangs, should one.
+        eprintln!("{}", case.name);
         let shell: &[&str] = match (bash, case.follow.as_str()) {
             (true, _) => &["bash"],
             (false, "bash") => &["bash", "--posix"],
