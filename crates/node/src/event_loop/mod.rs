@@ -4,6 +4,7 @@
 //! `std::future::poll_fn` over the kernel's `poll_*` methods, work on other threads by [`LoopHandle::post`]. A future
 //! is polled on the loop's own thread only.
 
+mod idle;
 mod park;
 mod run;
 mod task;
@@ -13,8 +14,8 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use idle::IdleMeter;
 pub use park::LoopHandle;
 pub use run::{alive, clock_now, run, update_time};
 use task::Tasks;
@@ -44,7 +45,7 @@ pub struct EventLoop {
     /// Loop time, milliseconds since `Env::time_origin`, fixed within a phase (`uv_now`).
     now: Cell<f64>,
     /// Total time spent waiting, nanoseconds (`performance.eventLoopUtilization`).
-    idle_time: Arc<AtomicU64>,
+    idle: Arc<IdleMeter>,
     stop: Cell<bool>,
 }
 
@@ -65,7 +66,7 @@ impl EventLoop {
             timer_referenced: Cell::new(true),
             immediate_referenced: Cell::new(false),
             now: Cell::new(0.0),
-            idle_time: Arc::default(),
+            idle: Arc::default(),
             stop: Cell::new(false),
         }
     }
@@ -167,16 +168,10 @@ impl EventLoop {
         self.now.set(now);
     }
 
-    /// Nanoseconds spent waiting so far.
+    /// Measures how long the loop waits; other threads may read it.
     #[must_use]
-    pub fn idle_time(&self) -> u64 {
-        self.idle_time.load(Ordering::Relaxed)
-    }
-
-    /// The counter behind [`EventLoop::idle_time`], for other threads.
-    #[must_use]
-    pub fn idle_counter(&self) -> Arc<AtomicU64> {
-        self.idle_time.clone()
+    pub fn idle_meter(&self) -> &Arc<IdleMeter> {
+        &self.idle
     }
 
     /// Ends the loop after the current callback.

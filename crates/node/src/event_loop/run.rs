@@ -4,6 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Completion;
+use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
 use crate::foreground;
@@ -98,16 +99,11 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
     });
     if timeout != Some(Duration::ZERO) {
         heap_usage::note(scope, env);
+        env.event_loop.idle.enter(monotonic_nanoseconds(env));
     }
-    let started = std::time::Instant::now();
     let (woken, posted) = env.event_loop.shared.take(timeout);
-    if timeout != Some(Duration::ZERO) {
-        let waited = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        env.event_loop
-            .idle_time
-            .fetch_add(waited, std::sync::atomic::Ordering::Relaxed);
-    }
     start_turn(env);
+    env.event_loop.idle.leave(monotonic_nanoseconds(env));
     run_platform_tasks(scope, env);
     // Only what is ready now: a completion that defers again waits for the next turn.
     let ready = env.event_loop.ready.take();

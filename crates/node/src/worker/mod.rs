@@ -23,7 +23,7 @@ pub use thread::{Start, end_children, start};
 use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::engine::Watched;
 use crate::env::Env;
-use crate::event_loop::LoopHandle;
+use crate::event_loop::{IdleMeter, LoopHandle};
 
 /// What runs on a worker's thread between two steps of its JavaScript; it must not run JavaScript itself.
 type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
@@ -74,7 +74,7 @@ struct State {
 struct Running {
     isolate: v8::IsolateHandle,
     event_loop: LoopHandle,
-    idle_time: Arc<AtomicU64>,
+    idle: Arc<IdleMeter>,
     watched: Arc<Watched>,
 }
 
@@ -195,11 +195,11 @@ impl Worker {
         Some(self.loop_start.load(Ordering::Acquire)).filter(|start| *start > 0)
     }
 
-    /// How long the loop has waited so far, nanoseconds.
-    pub fn idle_time(&self) -> u64 {
+    /// How long the loop has waited until `now`, nanoseconds.
+    pub fn idle_time(&self, now: u64) -> u64 {
         let state = self.state.lock();
         let running = state.running.as_ref();
-        running.map_or(0, |running| running.idle_time.load(Ordering::Relaxed))
+        running.map_or(0, |running| running.idle.read(now))
     }
 
     /// Runs `work` on the thread soon, also in the middle of a loop of its JavaScript; false if it does not run.

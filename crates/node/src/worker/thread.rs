@@ -132,7 +132,7 @@ fn run(start: Start) {
     let running = Running {
         isolate: handle,
         event_loop: env.event_loop.handle(),
-        idle_time: env.event_loop.idle_counter(),
+        idle: env.event_loop.idle_meter().clone(),
         watched: watched.clone(),
     };
     heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());

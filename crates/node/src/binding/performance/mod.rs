@@ -196,7 +196,12 @@ fn loop_idle_time(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_double(Env::of(scope).event_loop.idle_time() as f64 / 1e6);
+    let env = Env::of(scope);
+    let idle = env
+        .event_loop
+        .idle_meter()
+        .read(monotonic_nanoseconds(&env));
+    rv.set_double(idle as f64 / 1e6);
 }
 
 /// Turns of the loop, events handled, events waiting (`uv_metrics_info`).

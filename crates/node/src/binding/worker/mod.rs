@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Definition;
 use super::messaging::{PortData, new_port};
+use super::process_methods::monotonic_nanoseconds;
 use crate::async_wrap;
 use crate::callback_scope;
 use crate::convert;
@@ -268,7 +269,8 @@ fn loop_idle_time(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if let Some(handle) = this(scope, &args) {
-        rv.set_double(handle.worker.idle_time() as f64 / 1e6);
+        let now = monotonic_nanoseconds(&Env::of(scope));
+        rv.set_double(handle.worker.idle_time(now) as f64 / 1e6);
     }
 }
 
