@@ -4,6 +4,7 @@ export interface VmOptions {
   env: string[];
   cwd?: string;
   files: { path: string; data: Uint8Array }[];
+  commandDirs?: string[];
   limits: Record<string, number | undefined>;
   isolation: string;
   highResolutionTime: boolean;

@@ -74,11 +74,22 @@ export interface ToolDefinition<Input = any, Result = unknown> {
   commandAliases?: string[];
 }
 
+/** Bounds of WebAssembly commands. */
+export interface WasmLimits {
+  /** Memory of one process. Default 256 MiB. */
+  maxMemoryBytes?: number;
+  /** Size of a module that a guest brings along. Default 16 MiB. */
+  maxModuleBytes?: number;
+  /** Stack of compiled code of one process. Default 1 MiB. */
+  maxStackBytes?: number;
+}
+
 /** Bounds of a VM. */
 export interface Limits {
   resources?: ResourceLimits;
   jsRuntime?: JsRuntimeLimits;
   tools?: ToolLimits;
+  wasm?: WasmLimits;
 }
 
 /** Options of {@link NodeRuntime.create}. */

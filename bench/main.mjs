@@ -5,6 +5,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { NodeRuntime } from "secure-exec";
+import { commands } from "./commands.mjs";
 import { cpu } from "./cpu.mjs";
 import { files } from "./files.mjs";
 import { memory } from "./memory.mjs";
@@ -13,7 +14,7 @@ import { loadPeer } from "./peer.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
 
-const groups = { startup, output, files, cpu, memory };
+const groups = { startup, output, files, commands, cpu, memory };
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,

@@ -53,17 +53,29 @@ const toolLimits = {
   maxPending: optional(integer(1, { maximum: 65_536 }), 256),
 };
 
+const wasmLimits = {
+  // A page of WebAssembly's memory.
+  maxMemoryBytes: optional(integer(64 * 1024, { maximum: 4096 * mebibyte })),
+  maxModuleBytes: count,
+  maxStackBytes: optional(integer(64 * 1024, { maximum: 256 * mebibyte })),
+};
+
 function limits(value, name) {
-  const { resources, jsRuntime, tools } = object(value, name, {
+  const { resources, jsRuntime, wasm, tools } = object(value, name, {
     resources: (part, path) => object(part, path, resourceLimits),
     jsRuntime: (part, path) => object(part, path, scriptLimits),
-    wasm: later,
+    wasm: (part, path) => object(part, path, wasmLimits),
     http: later,
     tools: (part, path) => object(part, path, toolLimits),
   });
   const { capturedOutputLimitBytes, stdinBufferLimitBytes, ...script } = jsRuntime;
   const { defaultToolTimeoutMs, ...toolBounds } = tools;
-  const native = { ...resources, ...script, ...toolBounds };
+  const commands = {
+    wasmMaxMemoryBytes: wasm.maxMemoryBytes,
+    wasmMaxModuleBytes: wasm.maxModuleBytes,
+    wasmMaxStackBytes: wasm.maxStackBytes,
+  };
+  const native = { ...resources, ...script, ...toolBounds, ...commands };
   return { native, tools, capturedOutputLimitBytes, stdinBufferLimitBytes };
 }
 

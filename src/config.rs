@@ -10,6 +10,8 @@ pub struct VmOptions {
     /// Names and values in turn.
     pub env: Vec<String>,
     pub cwd: Option<String>,
+    /// Directories with WebAssembly commands; absent for those of the package.
+    pub command_dirs: Option<Vec<String>>,
     pub files: Vec<FileOption>,
     pub limits: LimitOptions,
     pub isolation: String,
@@ -89,6 +91,9 @@ pub struct LimitOptions {
     pub max_ptys: Option<f64>,
     pub max_payload_bytes: Option<f64>,
     pub max_pending: Option<f64>,
+    pub wasm_max_memory_bytes: Option<f64>,
+    pub wasm_max_module_bytes: Option<f64>,
+    pub wasm_max_stack_bytes: Option<f64>,
 }
 
 /// A program.
@@ -114,6 +119,7 @@ impl VmOptions {
         VmConfig {
             env: pairs(&self.env),
             cwd: self.cwd.clone(),
+            command_dirs: self.command_dirs.clone().unwrap_or_default(),
             limits: self.limits.limits(),
             exclusive: false,
             high_resolution_time: self.high_resolution_time,
@@ -157,6 +163,9 @@ impl LimitOptions {
             max_ptys: whole(self.max_ptys, known.max_ptys),
             tool_payload_bytes: whole(self.max_payload_bytes, known.tool_payload_bytes),
             tools_pending: whole(self.max_pending, known.tools_pending),
+            wasm_memory_bytes: whole(self.wasm_max_memory_bytes, known.wasm_memory_bytes),
+            wasm_module_bytes: whole(self.wasm_max_module_bytes, known.wasm_module_bytes),
+            wasm_stack_bytes: whole(self.wasm_max_stack_bytes, known.wasm_stack_bytes),
         }
     }
 }

@@ -20,6 +20,7 @@ static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::ne
 #[napi(catch_unwind)]
 pub fn configure(launcher: String, addon: String, snapshot: Option<String>) -> Result<()> {
     let settings = Settings {
+        commands: Path::new(&addon).parent().map(|dir| dir.join("commands")),
         launcher: launcher.into(),
         addon: addon.into(),
         snapshot: snapshot.map(PathBuf::from),

@@ -25,6 +25,8 @@ pub struct Settings {
     pub addon: PathBuf,
     /// The startup snapshot, with its sum beside it; None boots without.
     pub snapshot: Option<PathBuf>,
+    /// The directory of the package's commands, for VMs that are given none.
+    pub commands: Option<PathBuf>,
     /// Serves a socket on the calling thread, for `Isolation::InProcess`.
     pub in_process: Option<fn(OwnedFd, Option<&Path>)>,
 }
@@ -33,6 +35,7 @@ pub struct Settings {
 pub struct Broker {
     pub(crate) core: Mutex<Core>,
     pub(crate) poller: Arc<Poller>,
+    commands: Option<String>,
 }
 
 impl Broker {
@@ -43,6 +46,7 @@ impl Broker {
     pub fn start(settings: Settings) -> io::Result<Arc<Broker>> {
         let poller = Arc::new(Poller::new()?);
         let mut failure = None;
+        let commands = settings.commands.as_deref().and_then(command_dir);
         let broker = Arc::new_cyclic(|weak| {
             let orders = spawner::start(weak.clone(), Arc::new(settings)).unwrap_or_else(|error| {
                 failure = Some(error);
@@ -51,6 +55,7 @@ impl Broker {
             Broker {
                 core: Mutex::new(Core::new(orders, poller.clone())),
                 poller: poller.clone(),
+                commands: commands.clone(),
             }
         });
         if let Some(error) = failure {
@@ -69,6 +74,10 @@ impl Broker {
         isolation: Isolation,
         sink: Arc<dyn Sink>,
     ) -> VmHandle {
+        let mut config = config;
+        if config.command_dirs.is_empty() {
+            config.command_dirs.extend(self.commands.clone());
+        }
         let vm = self.core.lock().create(config, files, isolation, sink);
         self.poller.wake();
         VmHandle::new(self.clone(), vm)
@@ -94,6 +103,12 @@ impl Broker {
         self.core.lock().started(process, outcome);
         self.poller.wake();
     }
+}
+
+/// The directory as VM processes get it, if it is there: a build without commands is of use too.
+fn command_dir(path: &Path) -> Option<String> {
+    let complete = path.join("commands.json").is_file();
+    complete.then(|| path.to_str().map(String::from)).flatten()
 }
 
 /// A channel that nobody reads: an order sent into it is refused.

@@ -3,8 +3,9 @@
 //! - `secure-exec-vm <addon> <parent pid> ...` serves the socket on descriptor 3. Everything else that
 //!   was inherited is closed, and the process dies with the thread that started it.
 //! - `secure-exec-vm --mksnapshot <addon> <file>` makes the startup snapshot.
+//! - `secure-exec-vm --precompile <addon> <module> <file>` compiles a WebAssembly command.
 //!
-//! Both pass their whole command line to `secure_exec_vm_main`, whose result is the exit status.
+//! All pass their whole command line to `secure_exec_vm_main`, whose result is the exit status.
 
 use std::ffi::{CStr, CString, OsString, c_char, c_int};
 use std::io::Write;
@@ -31,12 +32,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>) -> Result<u8, String> {
-    let making_snapshot = arguments
+    let building = arguments
         .get(1)
-        .is_some_and(|argument| argument == "--mksnapshot");
-    let addon = arguments.get(if making_snapshot { 2 } else { 1 }).cloned();
+        .is_some_and(|argument| argument == "--mksnapshot" || argument == "--precompile");
+    let addon = arguments.get(if building { 2 } else { 1 }).cloned();
     let addon = addon.ok_or("the path of the addon is missing")?;
-    if !making_snapshot {
+    if !building {
         let parent = arguments
             .get(2)
             .and_then(|argument| argument.to_str()?.parse().ok());

@@ -20,6 +20,8 @@ pub struct VmConfig {
     pub env: Vec<(String, String)>,
     /// Working directory of programs; `/workspace` if absent.
     pub cwd: Option<String>,
+    /// Directories of the host with WebAssembly commands; of commands with the same name the first counts.
+    pub command_dirs: Vec<String>,
     /// Bounds.
     pub limits: VmLimits,
     /// The VM has its VM process for itself, so that its memory limit is the process's.
@@ -86,6 +88,16 @@ pub struct VmLimits {
     pub tool_payload_bytes: u64,
     /// `tools.maxPending`: calls of tools at a time.
     pub tools_pending: u64,
+    /// `wasm.maxMemoryBytes`: linear memory of one WebAssembly process. Half of the machine's memory: a program that
+    /// runs away leaves room for the shell that has started it.
+    pub wasm_memory_bytes: u64,
+    /// `wasm.maxModuleBytes`: size of a module that a guest brings along, which is compiled in the VM. Compiling takes
+    /// seconds for this much, and some twenty times its size in memory. The machine's own commands are compiled before
+    /// and may be larger.
+    pub wasm_module_bytes: u64,
+    /// `wasm.maxStackBytes`: stack of compiled code of one process, on which return addresses and what fits no register
+    /// are. As much as the main stack of V8; the stack that C and Rust keep in linear memory comes on top.
+    pub wasm_stack_bytes: u64,
 }
 
 impl Default for VmLimits {
@@ -109,6 +121,9 @@ impl Default for VmLimits {
             max_ptys: 16,
             tool_payload_bytes: 1 << 20,
             tools_pending: 256,
+            wasm_memory_bytes: 256 << 20,
+            wasm_module_bytes: 16 << 20,
+            wasm_stack_bytes: 1 << 20,
         }
     }
 }

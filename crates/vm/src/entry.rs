@@ -13,8 +13,8 @@ use secure_exec_node::{Snapshot, V8Options, initialize_v8};
 use secure_exec_protocol::Phase;
 
 use crate::lockdown::{self, Confinement};
-use crate::node_guests::NodeGuests;
 use crate::profile;
+use crate::runtimes::Runtimes;
 use crate::server;
 
 /// The descriptor on which the host's end of the socket is.
@@ -29,6 +29,7 @@ const USAGE: i32 = 64;
 ///
 /// - `<launcher> <addon> <parent> <snapshot> <its identity>` serves.
 /// - `<launcher> --mksnapshot <addon> <file>` makes the startup snapshot.
+/// - `<launcher> --precompile <addon> <module> <file>` compiles a WebAssembly command.
 #[must_use]
 pub fn vm_main(arguments: &[OsString]) -> i32 {
     let run = || {
@@ -39,6 +40,15 @@ pub fn vm_main(arguments: &[OsString]) -> i32 {
             return match arguments.get(3) {
                 Some(file) => make_snapshot(Path::new(file)),
                 None => USAGE,
+            };
+        }
+        if arguments
+            .get(1)
+            .is_some_and(|argument| argument == "--precompile")
+        {
+            return match (arguments.get(3), arguments.get(4)) {
+                (Some(module), Some(file)) => precompile(Path::new(module), Path::new(file)),
+                _ => USAGE,
             };
         }
         let (Some(snapshot), Some(identity)) = (arguments.get(3), arguments.get(4)) else {
@@ -69,7 +79,7 @@ fn serve_process(snapshot: &Path, identity: &str) -> i32 {
     let Ok(snapshot) = snapshot.map(parse_snapshot).transpose() else {
         return NO_SNAPSHOT;
     };
-    let guests = Box::new(NodeGuests::new(snapshot));
+    let guests = Box::new(Runtimes::new(snapshot));
     let status = match server::serve(socket, guests, Confinement::Process, phases) {
         Ok(()) => 0,
         Err(_) => INTERNAL_ERROR,
@@ -85,7 +95,7 @@ pub fn serve_in_process(socket: OwnedFd, snapshot: Option<&Path>) {
         initialize_v8(V8Options::default());
         let snapshot = snapshot.and_then(|path| map_file(&File::open(path).ok()?).ok());
         let snapshot = snapshot.and_then(|bytes| parse_snapshot(bytes).ok());
-        let guests = Box::new(NodeGuests::new(snapshot));
+        let guests = Box::new(Runtimes::new(snapshot));
         // A broken socket is seen by the host as the end of this server.
         let _ = server::serve(socket, guests, Confinement::None, Vec::new());
     };
@@ -152,6 +162,25 @@ fn make_snapshot(file: &Path) -> i32 {
             let _ = writeln!(
                 io::stderr(),
                 "secure-exec: the snapshot was not made: {message}"
+            );
+            INTERNAL_ERROR
+        }
+    }
+}
+
+fn precompile(module: &Path, file: &Path) -> i32 {
+    let compiled = std::fs::read(module)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| secure_exec_wasm::precompile(&bytes))
+        .and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
+    match compiled {
+        Ok(()) => 0,
+        Err(message) => {
+            // With stderr gone there is nobody left to tell.
+            let _ = writeln!(
+                io::stderr(),
+                "secure-exec: {} was not compiled: {message}",
+                module.display()
             );
             INTERNAL_ERROR
         }

@@ -5,7 +5,8 @@
 //! - `server`: the one thread that talks to the host. It also pumps the standard streams of all guests and
 //!   does the host's file methods; guests run on threads of their own and wake it through the `mailbox`.
 //! - `machine`, `guest_call`, `files`, `filesystem`: one VM, one of its programs, its file methods, its export.
-//! - `guests`, `node_guests`: how programs are run; the seam at which tests put their own.
+//! - `guests`: how programs are run; the seam at which tests put their own. `runtimes`: all of `node_guests` and
+//!   `wasm_guests`.
 //!
 //! The server's thread never runs guest code and holds no state of V8, so it answers even when every
 //! guest hangs or V8 has given up.
@@ -21,12 +22,14 @@ mod mailbox;
 mod node_guests;
 mod process_list;
 mod profile;
+mod runtimes;
 mod server;
 mod system;
 mod tool_line;
 mod tools;
 mod trace_lines;
 mod waiting;
+mod wasm_guests;
 
 pub use entry::{serve_in_process, vm_main};
 pub use guests::{Guests, Notice, Returned};

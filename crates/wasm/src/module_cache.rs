@@ -32,6 +32,8 @@ pub enum LoadError {
     Import(String),
     /// It lacks an export that a command must have.
     Export(&'static str),
+    /// It begins with more than a process may have.
+    Resources(String),
     /// The file cannot be read.
     Unreadable,
     /// The compiler does not work here.
@@ -45,7 +47,7 @@ impl fmt::Display for LoadError {
             LoadError::TooLarge { what, bound, size } => {
                 write!(f, "{what} of size {size} exceeds the limit of {bound}")
             }
-            LoadError::Import(message) => write!(f, "{message}"),
+            LoadError::Import(message) | LoadError::Resources(message) => f.write_str(message),
             LoadError::Export(name) => write!(f, "the module does not export {name}"),
             LoadError::Unreadable => f.write_str("the file cannot be read"),
             LoadError::Compiler(message) => write!(f, "compiling: {message}"),

@@ -75,7 +75,10 @@ fn conduct(
     let (ending, store) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked);
     if let Some(store) = &store {
         let host = &store.data().host;
-        ending::charge(host);
+        // The time before `proc_exec` is noted by it: the next program is running already.
+        if !matches!(ending, Ending::Exec) {
+            ending::charge(host);
+        }
         if let Some(watched) = &host.watched {
             engine.watchdog.unwatch(watched);
         }
@@ -201,7 +204,10 @@ fn run_start(store: &mut Store<State>) -> Ending {
         return Ending::of_end(end);
     }
     if let Err(error) = instantiate(store) {
-        return Ending::of_error(&error);
+        return match Ending::of_error(&error) {
+            Ending::Host(message) => Ending::NotLoaded(LoadError::Resources(message)),
+            ending => ending,
+        };
     }
     let Some(instance) = store.data().instance else {
         return Ending::Host("no instance".into());

@@ -1,6 +1,6 @@
 //! Every function of `secure_exec` over an in-memory kernel, except those that need a running program.
 
-use secure_exec_kernel::{Errno, FdFlags, OpenFlags, Resource, Signal};
+use secure_exec_kernel::{Errno, FdFlags, OpenFlags, Resource, Signal, Winsize};
 
 use super::*;
 use crate::call::Outcome;
@@ -267,6 +267,28 @@ fn what_is_no_terminal_says_so() {
         fixture.call(|call| tty::tty_getattr(call, fd, 65_500)),
         None
     );
+}
+
+#[test]
+fn terminal_has_attributes_size_and_groups() {
+    let mut fixture = Fixture::new();
+    let (_master, slave) = fixture.kernel.open_pty(Winsize::default()).unwrap();
+    let fd = fixture.process.install(slave, false).unwrap();
+    assert_eq!(fixture.value(|call| tty::tty_isatty(call, fd)), 1);
+    fixture.put(2000, &[24, 0, 80, 0, 1, 0, 2, 0]);
+    fixture.ok(|call| tty::tty_set_winsize(call, fd, 2000));
+    fixture.ok(|call| tty::tty_winsize(call, fd, OUT));
+    assert_eq!(fixture.memory[1000..1008], [24, 0, 80, 0, 1, 0, 2, 0]);
+    fixture.ok(|call| tty::tty_getattr(call, fd, OUT));
+    let echo = 0o10;
+    assert_ne!(fixture.u32(1012) & echo, 0);
+    assert_eq!(fixture.memory[1017], 3, "VINTR is Ctrl-C");
+    fixture.memory[1012] &= !echo as u8;
+    fixture.ok(|call| tty::tty_setattr(call, fd, 2, OUT));
+    fixture.ok(|call| tty::tty_getattr(call, fd, 3000));
+    assert_eq!(fixture.u32(3012) & echo, 0);
+    fixture.fails(Errno::EINVAL, |call| tty::tty_setattr(call, fd, 3, OUT));
+    fixture.fails(Errno::ENOTTY, |call| tty::tty_getpgrp(call, fd, OUT));
 }
 
 #[test]

@@ -114,6 +114,7 @@ pub(super) fn fd_filestat_set_times(
     Ok(call.host.process.futimens(fd, atime, mtime)?)
 }
 
+#[expect(clippy::too_many_arguments, reason = "as preview 1 declares it")]
 pub(super) fn path_filestat_set_times(
     call: &mut Call<'_>,
     fd: i32,

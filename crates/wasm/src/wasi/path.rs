@@ -114,6 +114,7 @@ pub(super) fn path_unlink_file(
     Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::empty())?)
 }
 
+#[expect(clippy::too_many_arguments, reason = "as preview 1 declares it")]
 pub(super) fn path_link(
     call: &mut Call<'_>,
     fd: i32,
@@ -184,6 +185,7 @@ pub(super) fn path_readlink(
 }
 
 /// Opens a file. The descriptor is not below 4, and closes when another program is executed.
+#[expect(clippy::too_many_arguments, reason = "as preview 1 declares it")]
 pub(super) fn path_open(
     call: &mut Call<'_>,
     fd: i32,

@@ -1,0 +1,60 @@
+//! Every runtime of this process's VMs.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use secure_exec_kernel::Kernel;
+use secure_exec_node::Snapshot;
+use secure_exec_protocol::{VmConfig, VmId};
+
+use crate::guests::{Guests, Returned};
+use crate::mailbox::Mailbox;
+use crate::node_guests::NodeGuests;
+use crate::wasm_guests::WasmGuests;
+
+/// Node programs and WebAssembly commands.
+pub(crate) struct Runtimes {
+    node: NodeGuests,
+    wasm: WasmGuests,
+}
+
+impl Runtimes {
+    /// Prepares both for the first VM.
+    pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> Runtimes {
+        Runtimes {
+            wasm: WasmGuests::new(),
+            node: NodeGuests::new(snapshot),
+        }
+    }
+}
+
+impl Guests for Runtimes {
+    fn install(
+        &mut self,
+        vm: VmId,
+        kernel: &Arc<Kernel>,
+        config: &VmConfig,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<(), String> {
+        // In this order: no directory of commands takes the place of `node`.
+        self.wasm.install(vm, kernel, config, mailbox)?;
+        self.node.install(vm, kernel, config, mailbox)
+    }
+
+    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
+        self.node.returning(returned)
+    }
+
+    fn reports_ends(&self) -> bool {
+        self.node.reports_ends() && self.wasm.reports_ends()
+    }
+
+    fn heap_bytes(&self, vm: VmId) -> u64 {
+        self.node.heap_bytes(vm) + self.wasm.heap_bytes(vm)
+    }
+
+    fn remove(&mut self, vm: VmId) {
+        self.node.remove(vm);
+        self.wasm.remove(vm);
+    }
+}

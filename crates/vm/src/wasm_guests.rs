@@ -1,0 +1,187 @@
+//! WebAssembly processes of this process's VMs.
+
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_protocol::{Limit, VmConfig, VmId};
+use secure_exec_wasm::{
+    Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
+};
+
+use crate::guests::{Guests, Notice, Returned};
+use crate::lockdown;
+use crate::mailbox::Mailbox;
+
+/// Resolution of guest clocks unless the host asked for more.
+const COARSE_NS: u64 = 1_000_000;
+
+/// Runs WebAssembly commands. Each VM has an engine of its own: nothing that one VM has compiled is another's.
+pub(crate) struct WasmGuests {
+    /// Made before the first VM is known, for one with the default limits.
+    prepared: Option<JoinHandle<Result<Prepared, String>>>,
+    engines: HashMap<VmId, Arc<Engine>>,
+}
+
+/// Where an engine's reports go once its VM is known.
+struct Events {
+    target: OnceLock<(VmId, Arc<Mailbox>)>,
+    thread_bytes: u64,
+}
+
+impl Events {
+    fn new(options: &WasmOptions) -> Arc<Events> {
+        Arc::new(Events {
+            target: OnceLock::new(),
+            thread_bytes: thread_bytes(options),
+        })
+    }
+
+    fn notify(&self, notice: Notice) {
+        if let Some((vm, mailbox)) = self.target.get() {
+            mailbox.notify(*vm, notice);
+        }
+    }
+}
+
+impl EngineEvents for Events {
+    fn on_breach(&self, breach: Breach) {
+        let limit = Limit {
+            name: breach.limit.into(),
+            bound: breach.bound,
+            used: breach.bound,
+        };
+        self.notify(Notice::Breach {
+            pid: Some(breach.pid),
+            limit,
+        });
+    }
+
+    fn on_thread_start(&self) {
+        lockdown::allow_engine(self.thread_bytes);
+    }
+
+    fn on_thread_end(&self) {
+        lockdown::disallow_engine(self.thread_bytes);
+    }
+
+    fn on_compile_start(&self, bytes: u64) {
+        lockdown::allow_engine(bytes);
+    }
+
+    fn on_compile_end(&self, bytes: u64) {
+        lockdown::disallow_engine(bytes);
+    }
+
+    fn on_end(&self, pid: Pid) {
+        self.notify(Notice::Ended { pid });
+    }
+}
+
+/// An engine and where its reports go.
+type Prepared = (Arc<Engine>, Arc<Events>);
+
+fn make_engine(options: WasmOptions) -> Result<Prepared, String> {
+    let events = Events::new(&options);
+    let engine = Engine::new(options, events.clone())
+        .map_err(|message| format!("starting the WebAssembly engine: {message}"))?;
+    Ok((engine, events))
+}
+
+impl WasmGuests {
+    pub(crate) fn new() -> WasmGuests {
+        // Most of a millisecond, which nobody waits for until the first VM.
+        let prepared = std::thread::Builder::new()
+            .name("wasm-engine".into())
+            .spawn(|| make_engine(options(&VmConfig::default())));
+        WasmGuests {
+            prepared: prepared.ok(),
+            engines: HashMap::new(),
+        }
+    }
+
+    fn engine_for(&mut self, config: &VmConfig) -> Result<Prepared, String> {
+        let options = options(config);
+        let prepared = self.prepared.take().and_then(|thread| thread.join().ok());
+        match prepared {
+            Some(Ok((engine, events))) if *engine.options() == options => Ok((engine, events)),
+            _ => make_engine(options),
+        }
+    }
+}
+
+fn options(config: &VmConfig) -> WasmOptions {
+    let limits = &config.limits;
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    WasmOptions {
+        max_memory_bytes: size(limits.wasm_memory_bytes),
+        max_module_bytes: size(limits.wasm_module_bytes),
+        max_stack_bytes: size(limits.wasm_stack_bytes),
+        cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
+        clock_resolution_ns: if config.high_resolution_time {
+            1
+        } else {
+            COARSE_NS
+        },
+    }
+}
+
+/// All commands of the VM; of those with the same name the first counts.
+fn commands(config: &VmConfig) -> Result<Vec<Command>, String> {
+    let mut names = BTreeSet::new();
+    let mut commands = Vec::new();
+    for dir in &config.command_dirs {
+        let found = CommandDir::read(Path::new(dir))
+            .map_err(|error| format!("the command directory {dir}: {error}"))?;
+        commands.extend(
+            found
+                .into_iter()
+                .filter(|command| names.insert(command.name().to_owned())),
+        );
+    }
+    Ok(commands)
+}
+
+impl Guests for WasmGuests {
+    fn install(
+        &mut self,
+        vm: VmId,
+        kernel: &Arc<Kernel>,
+        config: &VmConfig,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<(), String> {
+        let (engine, events) = self.engine_for(config)?;
+        // The engine is new, so its target is not set yet.
+        let _ = events.target.set((vm, mailbox.clone()));
+        let commands = commands(config)?;
+        for command in &commands {
+            kernel
+                .register_command(command.name(), "wasm")
+                .map_err(|errno| format!("registering {}: {}", command.name(), errno.name()))?;
+        }
+        kernel.register_binfmt(WasmBinfmt::new(engine.clone(), commands));
+        self.engines.insert(vm, engine);
+        Ok(())
+    }
+
+    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
+        // Nothing that a command could hand back.
+        returned
+    }
+
+    fn reports_ends(&self) -> bool {
+        true
+    }
+
+    fn heap_bytes(&self, _vm: VmId) -> u64 {
+        0
+    }
+
+    fn remove(&mut self, vm: VmId) {
+        self.engines.remove(&vm);
+    }
+}
