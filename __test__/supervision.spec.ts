@@ -95,7 +95,11 @@ describe("a runtime", () => {
     await withRuntime({}, async (runtime) => {
       await runtime.exec("1");
       const before = await runtime.getResourceSnapshot();
-      const program = await runtime.spawn("setInterval(() => {}, 1000)");
+      const ready = Promise.withResolvers();
+      const program = await runtime.spawn("console.log(1); setInterval(() => {}, 1000);", {
+        onStdout: ready.resolve,
+      });
+      await ready.promise;
       const during = await runtime.getResourceSnapshot();
       assert.equal(during.processes, before.processes + 1);
       assert.ok(during.fds > before.fds);
