@@ -4,6 +4,7 @@
 //! -p secure-exec-wasm --test shell_corpus -- --ignored`. `CASE=text` chooses cases. The format of the corpus is
 //! described in `commands/sh/tests/corpus.rs`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(clippy::print_stderr, reason = "names the case that hangs, should one")]
 
 mod common;
 use common::*;

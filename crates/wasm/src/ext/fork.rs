@@ -40,7 +40,7 @@ fn fork(
         host.module.clone(),
     );
     let entry = module.pre.module().get_export(super::FORK_ENTRY);
-    if !entry.is_some_and(|entry| entry.func().is_some()) {
+    if entry.is_none_or(|entry| entry.func().is_none()) {
         return Err(Errno::ENOSYS.into());
     }
     let argv = host.argv.clone();
@@ -65,12 +65,11 @@ fn copy_instance(caller: &mut Caller<'_, State>, store: &mut Store<State>) -> wa
     for name in store.data().host.module.clone().globals.iter() {
         let old = from.get_global(&mut *caller, name).ok_or_else(missing)?;
         let new = to.get_global(&mut *store, name).ok_or_else(missing)?;
-        match old.get(&mut *caller) {
-            // A reference belongs to its store; the module's start value stays.
-            value @ (Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_)) => {
-                new.set(&mut *store, value)?;
-            }
-            _ => {}
+        // A reference belongs to its store; the module's start value stays.
+        if let value @ (Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_)) =
+            old.get(&mut *caller)
+        {
+            new.set(&mut *store, value)?;
         }
     }
     let old = memory_of(caller)?;

@@ -243,7 +243,8 @@ fn bad_vectors_trap_before_anything_is_transferred() {
     let fd = opened(&mut fixture, "workspace/f");
     write(&mut fixture, fd, b"text");
     let (vectors, count) = fixture.vectors(4000, &[4, 1 << 20]);
-    let traps: [fn(&mut Call, i32, u32, u32) -> Outcome<()>; 2] = [
+    type Transfer = fn(&mut Call, i32, u32, u32) -> Outcome<()>;
+    let traps: [Transfer; 2] = [
         |call, fd, vectors, count| io::fd_write(call, fd, vectors, count, OUT),
         |call, fd, vectors, count| io::fd_pwrite(call, fd, vectors, count, 0, OUT),
     ];
