@@ -8,7 +8,7 @@ import { root } from "./lib/paths.mjs";
 import { capture, runMain, say, StepError } from "./lib/steps.mjs";
 
 /** The documents whose examples are in `examples/<name>`. */
-const documents = ["output-capture", "executing-code"];
+const documents = ["output-capture", "executing-code", "child-processes"];
 
 const documentedPart = /^[ \t]*\/\/ #region documented\n([\s\S]*?)^[ \t]*\/\/ #endregion/m;
 

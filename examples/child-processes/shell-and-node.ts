@@ -1,3 +1,4 @@
+// #region documented
 import { NodeRuntime } from "secure-exec";
 
 const rt = await NodeRuntime.create();
@@ -5,10 +6,19 @@ try {
   const { stdout, stderr, exitCode } = await rt.exec(`
     import { execFileSync } from "node:child_process";
 
+    // Spawn a shell command and capture its stdout.
+    const shellOut = execFileSync("sh", ["-c", "echo hello from a child process"], {
+      encoding: "utf8",
+    });
+    console.log("sh output:", shellOut.trim());
+
     // Spawn node as a child process and read its version.
-    const nodeVersion = execFileSync("node", ["--version"], { encoding: "utf8" });
+    const nodeVersion = execFileSync("node", ["--version"], {
+      encoding: "utf8",
+    });
     console.log("child node version:", nodeVersion.trim());
   `);
+
   console.log("exitCode:", exitCode);
   if (stderr.trim()) console.log("guest stderr:", stderr.trim());
   console.log("guest stdout:");
@@ -16,3 +26,4 @@ try {
 } finally {
   await rt.dispose();
 }
+// #endregion
