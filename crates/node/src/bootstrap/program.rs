@@ -1,6 +1,6 @@
 //! One program: main script, event loop, exit. Follows Node's `src/api/embed_helpers.cc` and `StartExecution`.
 
-use secure_exec_kernel::{FdFlags, Process};
+use secure_exec_kernel::{FdFlags, OpenFlags, Process};
 
 use super::run_script;
 use crate::binding::performance::{self, Milestone};
@@ -26,6 +26,7 @@ const LAST_LIKELY_FD: i32 = 15;
 pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let process = env.process();
+    open_standard_descriptors(&process);
     let arguments: Vec<String> = process
         .argv()
         .iter()
@@ -72,6 +73,17 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         return;
     }
     spin(scope);
+}
+
+/// Opens `/dev/null` in the place of standard descriptors that are closed, so that no file that the program opens takes
+/// it (`PlatformInit` in Node's `src/node.cc`).
+fn open_standard_descriptors(process: &Process) {
+    for fd in 0..=2 {
+        if process.file(fd).is_err() {
+            // The lowest free number is this one. A guest without a /dev/null has to do without.
+            let _ = process.open(b"/dev/null", OpenFlags::O_RDWR, 0);
+        }
+    }
 }
 
 /// Node's order of main scripts.
