@@ -6,7 +6,7 @@
 //! stored behind the snapshot and used when a guest loads one.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use parking_lot::RwLock;
@@ -70,6 +70,12 @@ pub(crate) fn note(
             .borrow_mut()
             .push((id.to_owned(), function));
     }
+}
+
+/// Modules that this isolate has compiled since it was asked to remember them; forgets their functions.
+pub(crate) fn take_ids(env: &Env) -> BTreeSet<String> {
+    let compiled = env.state::<Compiled>().functions.take();
+    compiled.into_iter().map(|(id, _)| id).collect()
 }
 
 /// Adds the code of everything that this isolate has run to [`current`]. The build's process lives as long as its caches.

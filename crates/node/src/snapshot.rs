@@ -48,11 +48,13 @@ impl Snapshot {
         let mut creator = v8::Isolate::snapshot_creator(Some(references.into()), None);
         let env = Env::new();
         env.building_snapshot.set(true);
+        env.profiling.set(true);
         isolate::prepare(&mut creator, &env);
         let booted = Self::fill(&mut creator, &env);
         // Targets of weak references of this turn are roots until then, and would pull the context into the isolate's part.
         creator.clear_kept_objects();
         let keys = env.template_keys();
+        let within = code_cache::take_ids(&env);
         env.clear();
         creator.remove_slot::<Rc<Env>>();
         if let Err(message) = booted {
@@ -64,7 +66,9 @@ impl Snapshot {
         let blob = creator
             .create_blob(v8::FunctionCodeHandling::Keep)
             .ok_or("V8 made no snapshot")?;
-        let caches = code_cache::current().entries();
+        // What is in the snapshot has its code there.
+        let mut caches = code_cache::current().entries();
+        caches.retain(|(id, _)| !within.contains(id));
         let sizes: Vec<_> = caches.iter().map(|(id, data)| (id, data.len())).collect();
         let header = json!({
             "v8": v8::V8::get_version(),
