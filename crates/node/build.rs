@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+/// Sources beyond this size are stored compressed: the stripper of types, which few programs need.
+const LARGE: usize = 1 << 20;
+
 const NODE_VERSION: &str = "v24.21.0";
 
 fn main() {
@@ -76,6 +79,11 @@ fn write_sources(out: &Path) {
         let file = out.join(format!("lib/{id}.bin"));
         if source.chars().all(|c| u32::from(c) < 256) {
             let bytes: Vec<u8> = source.chars().map(|c| c as u8).collect();
+            if bytes.len() > LARGE {
+                fs::write(&file, compressed(&bytes)).expect("OUT_DIR is writable");
+                let _ = writeln!(table, "({id:?}, Source::Packed(include_bytes!({file:?}))),");
+                continue;
+            }
             fs::write(&file, bytes).expect("OUT_DIR is writable");
             let _ = writeln!(table, "({id:?}, Source::Latin1(include_bytes!({file:?}))),");
         } else {
@@ -86,6 +94,16 @@ fn write_sources(out: &Path) {
     }
     table.push_str("];\n");
     fs::write(out.join("sources.rs"), table).expect("OUT_DIR is writable");
+}
+
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams {
+        quality: 5,
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &*bytes, &mut packed, &params).expect("memory takes everything");
+    packed
 }
 
 /// Applies `patches/<id with / as __>.json`: a list of {reason, find, replace}, each of which must match once.

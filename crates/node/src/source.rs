@@ -1,13 +1,17 @@
 //! The sources of Node's library, as V8 strings that point at the binary's own pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
+
+use parking_lot::Mutex;
 
 /// The text of one module.
 #[derive(Clone, Copy)]
 pub enum Source {
     /// One byte a character.
     Latin1(&'static [u8]),
+    /// One byte a character, compressed with Brotli.
+    Packed(&'static [u8]),
     /// Little-endian UTF-16.
     Utf16(&'static [u8]),
 }
@@ -29,6 +33,9 @@ impl Source {
     pub fn to_v8<'s>(self, scope: &v8::PinScope<'s, '_, ()>) -> Option<v8::Local<'s, v8::String>> {
         match self {
             Source::Latin1(bytes) => v8::String::new_external_onebyte_static(scope, bytes),
+            Source::Packed(bytes) => {
+                v8::String::new_external_onebyte_static(scope, unpacked(bytes))
+            }
             Source::Utf16(bytes) => {
                 let units: Vec<u16> = bytes
                     .as_chunks::<2>()
@@ -40,4 +47,15 @@ impl Source {
             }
         }
     }
+}
+
+/// The text of a packed source, made once for the life of the process.
+fn unpacked(packed: &'static [u8]) -> &'static [u8] {
+    static TEXTS: Mutex<BTreeMap<usize, &'static [u8]>> = Mutex::new(BTreeMap::new());
+    let mut texts = TEXTS.lock();
+    texts.entry(packed.as_ptr().addr()).or_insert_with(|| {
+        let mut text = Vec::new();
+        brotli::BrotliDecompress(&mut &*packed, &mut text).expect("the build packed it");
+        Vec::leak(text)
+    })
 }
