@@ -202,6 +202,24 @@ fn fifo_connects_openers_by_name() {
 }
 
 #[test]
+fn fifo_writer_that_comes_first_waits_for_its_reader() {
+    let machine = machine();
+    let guest = machine.guest();
+    guest.mknodat(AT_FDCWD, b"fifo", 0o010_600).unwrap();
+    let write = guest.open(b"fifo", OpenFlags::O_WRONLY, 0).unwrap();
+    assert_eq!(guest.write(write, b"hi"), Err(Errno::EAGAIN));
+    let read = guest.open(b"fifo", OpenFlags::O_RDONLY, 0).unwrap();
+    assert_eq!(guest.write(write, b"hi"), Ok(2));
+    let mut buf = [0; 4];
+    assert_eq!(guest.read(read, &mut buf), Ok(2));
+    guest.close(read).unwrap();
+    guest
+        .sigaction(Signal::SIGPIPE, Disposition::Ignore)
+        .unwrap();
+    assert_eq!(guest.write(write, b"hi"), Err(Errno::EPIPE));
+}
+
+#[test]
 fn sixteen_writes_then_exit_lose_nothing() {
     for _ in 0..200 {
         let machine = machine();

@@ -39,6 +39,8 @@ struct State {
     writers: usize,
     /// Whether there ever was a writer: a FIFO without one yet has not ended but not begun.
     had_writer: bool,
+    /// The same for readers, and those who write before one has come.
+    had_reader: bool,
 }
 
 impl Pipe {
@@ -52,13 +54,14 @@ impl Pipe {
             pipe: self.clone(),
             reads: flags.readable(),
             writes: flags.writable(),
-            awaits_writer: !flags.contains(OpenFlags::O_NONBLOCK),
+            awaits_peer: !flags.contains(OpenFlags::O_NONBLOCK),
             _slot: slot,
         };
         let mut state = self.state.lock();
         state.readers += usize::from(end.reads);
         state.writers += usize::from(end.writes);
         state.had_writer |= end.writes;
+        state.had_reader |= end.reads;
         drop(state);
         end
     }
@@ -66,17 +69,18 @@ impl Pipe {
     /// Opens a FIFO by name.
     ///
     /// # Deviations
-    /// Opening never blocks: a reader opens at once and reads block until a writer has come; a writer
-    /// without a reader gets `ENXIO` whether or not it asked for `O_NONBLOCK`.
+    /// Opening never blocks: a reader opens at once and reads block until a writer has come, and the other way round.
     ///
     /// # Errors
-    /// - `ENXIO`: opened for writing only, and nobody reads.
+    /// - `ENXIO`: opened for writing only with `O_NONBLOCK`, and nobody reads.
     pub fn open_fifo(self: &Arc<Self>, flags: OpenFlags) -> Result<Arc<dyn File>> {
-        if !flags.readable() && self.state.lock().readers == 0 {
+        let needs_reader = flags.contains(OpenFlags::O_NONBLOCK) && !flags.readable();
+        if needs_reader && self.state.lock().readers == 0 {
             return Err(Errno::ENXIO);
         }
         let end = self.open(flags, None);
         self.readers.wake_all();
+        self.writers.wake_all();
         Ok(Arc::new(end))
     }
 
@@ -99,13 +103,18 @@ impl Pipe {
         Ok(count)
     }
 
-    fn write(&self, buf: &[u8]) -> Result<usize> {
+    /// Writes; `awaits_reader` makes a FIFO that nobody has read yet full rather than broken.
+    fn write(&self, buf: &[u8], awaits_reader: bool) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
         let mut state = self.state.lock();
         if state.readers == 0 {
-            return Err(Errno::EPIPE);
+            return Err(if state.had_reader || !awaits_reader {
+                Errno::EPIPE
+            } else {
+                Errno::EAGAIN
+            });
         }
         let room = PIPE_CAPACITY - state.ring.len();
         if room == 0 || buf.len() <= PIPE_BUF && room < buf.len() {
@@ -125,8 +134,8 @@ pub(crate) struct PipeEnd {
     pipe: Arc<Pipe>,
     reads: bool,
     writes: bool,
-    /// Opened to block, so that reading stands in for the wait that opening a FIFO leaves out.
-    awaits_writer: bool,
+    /// Opened to block, so that reading and writing stand in for the wait that opening a FIFO leaves out.
+    awaits_peer: bool,
     _slot: Option<Slot>,
 }
 
@@ -136,11 +145,11 @@ impl File for PipeEnd {
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        self.pipe.read(buf, self.awaits_writer)
+        self.pipe.read(buf, self.awaits_peer)
     }
 
     fn write(&self, buf: &[u8]) -> Result<usize> {
-        self.pipe.write(buf)
+        self.pipe.write(buf, self.awaits_peer)
     }
 
     fn readiness(&self) -> PollEvents {
@@ -155,10 +164,11 @@ impl File for PipeEnd {
             }
         }
         if self.writes {
-            if PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
+            let begun = state.had_reader || !self.awaits_peer;
+            if begun && PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
                 ready |= PollEvents::POLLOUT;
             }
-            if state.readers == 0 {
+            if begun && state.readers == 0 {
                 ready |= PollEvents::POLLERR;
             }
         }
@@ -185,6 +195,7 @@ impl Drop for PipeEnd {
             // A FIFO starts over with its next openers.
             state.ring = Ring::default();
             state.had_writer = false;
+            state.had_reader = false;
         }
         drop(state);
         if self.writes && no_writer {
