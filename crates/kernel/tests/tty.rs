@@ -4,8 +4,8 @@
 mod common;
 use common::*;
 use secure_exec_kernel::*;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
 const VMIN: usize = 6;
 const VTIME: usize = 5;
@@ -38,6 +38,14 @@ fn session() -> Session {
     }
 }
 
+fn session_job(machine: &Machine, shell: &Process) -> Arc<Process> {
+    let pid = shell.posix_spawn(SpawnOptions {
+        pgid: Some(0),
+        ..command()
+    });
+    machine.kernel.process(pid.unwrap()).unwrap()
+}
+
 impl Session {
     fn shown(&self) -> String {
         let mut buf = [0; 65_536];
@@ -49,11 +57,7 @@ impl Session {
 
     /// A child of the shell in a group of its own, in the background.
     fn job(&self) -> Arc<Process> {
-        let pid = self.shell.posix_spawn(SpawnOptions {
-            pgid: Some(0),
-            ..command()
-        });
-        self.machine.kernel.process(pid.unwrap()).unwrap()
+        session_job(&self.machine, &self.shell)
     }
 
     fn wait(&self, flags: WaitFlags) -> Poll<Result<Option<(Pid, ExitStatus)>>> {
@@ -344,6 +348,44 @@ fn stopped_orphans_are_hung_up_and_continued() {
     assert!(!job.is_stopped(), "terminal stops do not reach orphans");
     job.kill(0, Signal::SIGSTOP).unwrap();
     assert!(job.is_stopped());
+}
+
+/// Looks at a job and its terminal in the moment in which it is told of the leader's end.
+struct Onlooker {
+    job: Arc<Process>,
+    seen: Mutex<Vec<(bool, usize)>>,
+}
+
+impl Wake for Onlooker {
+    fn wake(self: Arc<Self>) {
+        let ptys = self.job.kernel().unwrap().resource_counts().ptys;
+        self.seen.lock().unwrap().push((self.job.is_alive(), ptys));
+    }
+}
+
+#[test]
+fn whoever_sees_the_leaders_end_sees_the_terminal_gone() {
+    let Session {
+        machine,
+        master,
+        shell,
+    } = session();
+    let job = session_job(&machine, &shell);
+    ignore(&shell, Signal::SIGHUP);
+    shell.tcsetpgrp(0, job.pid().raw()).unwrap();
+    drop(master);
+    let onlooker = Arc::new(Onlooker {
+        job,
+        seen: Mutex::default(),
+    });
+    let waker = Waker::from(onlooker.clone());
+    assert!(
+        shell
+            .poll_exit(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    shell.exit(0);
+    assert_eq!(*onlooker.seen.lock().unwrap(), [(false, 0)]);
 }
 
 #[test]

@@ -25,7 +25,16 @@ impl Process {
         let closing = self.fds.lock().finish();
         drop(closing);
         let orphaned = self.orphaned_groups();
-        let session = self.led_session();
+        // Before anybody can see the end: whoever has seen it finds the terminal free and the orphans told.
+        if let Ok(kernel) = self.kernel() {
+            if let Some(session) = self.led_session() {
+                kernel.ttys().leader_exited(session);
+            }
+            for group in orphaned {
+                kernel.deliver_to_group(group, Signal::SIGHUP);
+                kernel.deliver_to_group(group, Signal::SIGCONT);
+            }
+        }
         let parent = self.leave_table(status);
         *self.exit_status.lock() = Some(status);
         self.exited.wake_all();
@@ -36,15 +45,6 @@ impl Process {
             // First the signal: a parent that has seen the end gets none for it later.
             parent.deliver(Signal::SIGCHLD);
             parent.child_events.wake_all();
-        }
-        if let Ok(kernel) = self.kernel() {
-            if let Some(session) = session {
-                kernel.ttys().leader_exited(session);
-            }
-            for group in orphaned {
-                kernel.deliver_to_group(group, Signal::SIGHUP);
-                kernel.deliver_to_group(group, Signal::SIGCONT);
-            }
         }
         if let ExitStatus::Signaled(signal, _) = status {
             self.run_on_kill(signal);
