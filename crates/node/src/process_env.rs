@@ -250,6 +250,9 @@ fn deleter<'s>(
         let name = key.to_rust_string_lossy(scope);
         let env = Env::of(scope);
         environment(&env).remove(&name);
+        if name == "TZ" {
+            check_time_zone(scope);
+        }
     }
     // Every variable is configurable, so deleting succeeds, whether there was one or not.
     rv.set_bool(true);
@@ -314,9 +317,7 @@ fn definer<'s>(
 /// Applies `TZ`, and warns where that is not possible.
 pub fn check_time_zone(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let Some(zone) = environment(&env).get("TZ") else {
-        return;
-    };
+    let zone = environment(&env).get("TZ").unwrap_or_default();
     if let Some(warning) = time_zone::apply(scope, &env, &zone) {
         emit_warning(scope, warning, "Warning", "");
     }

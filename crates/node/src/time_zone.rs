@@ -15,10 +15,44 @@ use crate::env::Env;
 
 const UTC: &str = "UTC";
 
-/// Zones that running programs have asked for, the latest last.
-static WANTED: Mutex<Vec<(u64, Arc<str>)>> = Mutex::new(Vec::new());
+static ZONES: Mutex<Zones> = Mutex::new(Zones {
+    wanted: Vec::new(),
+    current: None,
+});
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// What running programs want, and what ICU has.
+struct Zones {
+    /// The latest last.
+    wanted: Vec<(u64, Arc<str>)>,
+    /// None for UTC.
+    current: Option<Arc<str>>,
+}
+
+impl Zones {
+    /// Makes `zone` ICU's default. False where ICU does not know it.
+    fn switch(&mut self, zone: &str) -> bool {
+        if self.current.as_deref().unwrap_or(UTC) == zone {
+            return true;
+        }
+        let known = v8::icu::set_default_time_zone(zone);
+        if known {
+            self.current = (zone != UTC).then(|| zone.into());
+        }
+        known
+    }
+
+    fn withdraw(&mut self, claim: u64) {
+        self.wanted.retain(|(id, _)| *id != claim);
+    }
+
+    /// Makes the latest claim the default again; ICU knew it before.
+    fn restore(&mut self) {
+        let zone = self.wanted.last().map(|(_, zone)| zone.clone());
+        let _ = self.switch(zone.as_deref().unwrap_or(UTC));
+    }
+}
 
 /// A program's claim on the default zone; dropping it gives the zone back.
 #[derive(Default)]
@@ -32,13 +66,13 @@ impl Claim {
         if self.id.get() == 0 {
             self.id.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
-        let mut wanted = WANTED.lock();
-        wanted.retain(|(id, _)| *id != self.id.get());
-        let known = v8::icu::set_default_time_zone(zone);
+        let mut zones = ZONES.lock();
+        zones.withdraw(self.id.get());
+        let known = zones.switch(zone);
         if known {
-            wanted.push((self.id.get(), zone.into()));
+            zones.wanted.push((self.id.get(), zone.into()));
         } else {
-            restore(&wanted);
+            zones.restore();
         }
         known
     }
@@ -47,17 +81,11 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.id.get() != 0 {
-            let mut wanted = WANTED.lock();
-            wanted.retain(|(id, _)| *id != self.id.get());
-            restore(&wanted);
+            let mut zones = ZONES.lock();
+            zones.withdraw(self.id.get());
+            zones.restore();
         }
     }
-}
-
-fn restore(wanted: &[(u64, Arc<str>)]) {
-    let zone = wanted.last().map_or(UTC, |(_, zone)| zone);
-    // ICU knew it before.
-    let _ = v8::icu::set_default_time_zone(zone);
 }
 
 /// Makes UTC the default instead of what the host has. Once, before the first isolate.
@@ -66,7 +94,10 @@ pub(crate) fn initialize() {
     debug_assert!(known, "ICU has its zones");
 }
 
-/// Applies the `TZ` of the isolate's environment. Where it cannot be, the text of a warning.
+/// Applies the `TZ` of the isolate's environment, an empty one where it has none. Where it cannot be, the text of a
+/// warning.
+///
+/// Every program claims a zone when it starts, UTC too: the thread of the program before it may still have one.
 pub fn apply(scope: &mut v8::PinScope<'_, '_>, env: &Env, value: &str) -> Option<&'static str> {
     let zone = match value.trim_start_matches(':') {
         "" | "UTC0" => UTC,
