@@ -1,10 +1,13 @@
 //! Linker flags of the addon.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Initialiser of a thread-local variable of V8 that needs none.
 const TLS_INITIALIZER: &str = "_ZTHN2v88internal12trap_handler16TrapHandlerGuard10is_active_E";
+
+/// What V8's library must not export, relative to the package: where cargo runs the script.
+const HIDDEN_SYMBOLS: &str = "vendor/v8/hidden-symbols.map";
 
 fn main() {
     napi_build::setup();
@@ -22,11 +25,23 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap=gettimeofday");
     if links_with_lld() {
         // rustc lists what dependencies export under C names in its own version script; only LLD takes a second one.
-        let map = concat!(env!("CARGO_MANIFEST_DIR"), "/vendor/v8/hidden-symbols.map");
-        println!("cargo:rerun-if-changed={map}");
-        println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={map}");
+        println!("cargo:rerun-if-changed={HIDDEN_SYMBOLS}");
+        let map = own_copy(HIDDEN_SYMBOLS);
+        println!(
+            "cargo:rustc-cdylib-link-arg=-Wl,--version-script={}",
+            map.display()
+        );
         println!("cargo:rustc-cdylib-link-arg=-Wl,--undefined-version");
     }
+}
+
+/// Several checkouts may share a target directory, and cargo then takes the flags that one of them was given for
+/// another: no path of a checkout may be among them.
+fn own_copy(file: &str) -> PathBuf {
+    let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    let copy = Path::new(&out).join("hidden-symbols.map");
+    std::fs::copy(file, &copy).expect("the repository has the map");
+    copy
 }
 
 /// The toolchain brings LLD along, and then uses it.

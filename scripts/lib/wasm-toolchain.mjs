@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { root } from "./paths.mjs";
 import { capture, run, StepError } from "./steps.mjs";
 
 export const target = "wasm32-wasip1";
@@ -63,7 +64,6 @@ async function fromDebian() {
   const flags = [
     "-Clink-self-contained=no",
     `-Clink-arg=-L${wasiLibc}`,
-    `-Clink-arg=${wasiLibc}/crt1-command.o`,
     "-Clink-arg=-lc",
   ];
   return {
@@ -73,7 +73,9 @@ async function fromDebian() {
       RUSTC: debianRustc,
       // Building the standard library is an unstable feature of cargo and compiler.
       RUSTC_BOOTSTRAP: "1",
-      CARGO_TARGET_WASM32_WASIP1_LINKER: linker,
+      CARGO_TARGET_WASM32_WASIP1_LINKER: join(root, "scripts/lib/wasm-ld.sh"),
+      WASM_LD: linker,
+      WASI_CRT1: join(wasiLibc, "crt1-command.o"),
       CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS: flags.join(" "),
     },
   };
