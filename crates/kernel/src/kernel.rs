@@ -292,19 +292,13 @@ impl Kernel {
         pipe: Option<(Arc<Pipe>, Option<Slot>)>,
     ) -> OpenPath {
         let ino = self.next_anon_ino.fetch_add(1, Ordering::Relaxed);
-        let created = self.vfs.clock.realtime();
+        let clock = self.vfs.clock.clone();
         let name = match kind {
             FileKind::Pipe => format!("pipe:[{ino}]"),
             FileKind::Socket => format!("socket:[{ino}]"),
             _ => "anon_inode:inotify".into(),
         };
-        let inode = Arc::new(AnonInode {
-            ino,
-            kind,
-            owner,
-            created,
-            pipe,
-        });
+        let inode = Arc::new(AnonInode::new(ino, kind, owner, clock, pipe));
         let dentry = VirtualDentry {
             mount: self.anon.clone(),
             inode,

@@ -2,11 +2,13 @@
 
 use super::dev;
 use crate::abi::fcntl::OpenFlags;
-use crate::abi::stat::{FileKind, Stat, StatFs, Timespec};
+use crate::abi::stat::{FileKind, PERMISSIONS, Stat, StatFs, Timespec};
+use crate::clock::{Clock, VirtualClock};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::pipe::Pipe;
-use crate::vfs::{Caller, File, FileSystem, Inode, Ownership};
+use crate::vfs::{Caller, File, FileSystem, Inode, Ownership, SetAttributes};
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Magic number that `statfs(2)` reports for pipefs.
@@ -21,13 +23,10 @@ impl FileSystem for AnonFs {
     }
 
     fn root(&self) -> Arc<dyn Inode> {
-        Arc::new(AnonInode {
-            ino: 0,
-            kind: FileKind::Directory,
-            owner: Ownership::new(0o555, 0, 0),
-            created: Timespec::default(),
-            pipe: None,
-        })
+        let owner = Ownership::new(0o555, 0, 0);
+        // Nobody comes here to ask for times.
+        let clock = Arc::new(VirtualClock::new());
+        Arc::new(AnonInode::new(0, FileKind::Directory, owner, clock, None))
     }
 
     fn statfs(&self) -> Result<StatFs> {
@@ -42,12 +41,45 @@ impl FileSystem for AnonFs {
 
 /// A nameless inode.
 pub(crate) struct AnonInode {
-    pub ino: u64,
-    pub kind: FileKind,
-    pub owner: Ownership,
-    pub created: Timespec,
+    ino: u64,
+    kind: FileKind,
+    created: Timespec,
+    attributes: Mutex<Attributes>,
+    clock: Arc<dyn Clock>,
     /// Pipe behind the inode, so that it can be opened again through `/proc/self/fd`.
-    pub pipe: Option<(Arc<Pipe>, Option<Slot>)>,
+    pipe: Option<(Arc<Pipe>, Option<Slot>)>,
+}
+
+struct Attributes {
+    ownership: Ownership,
+    atime: Timespec,
+    mtime: Timespec,
+    ctime: Timespec,
+}
+
+impl AnonInode {
+    pub fn new(
+        ino: u64,
+        kind: FileKind,
+        ownership: Ownership,
+        clock: Arc<dyn Clock>,
+        pipe: Option<(Arc<Pipe>, Option<Slot>)>,
+    ) -> AnonInode {
+        let created = clock.realtime();
+        AnonInode {
+            ino,
+            kind,
+            created,
+            attributes: Mutex::new(Attributes {
+                ownership,
+                atime: created,
+                mtime: created,
+                ctime: created,
+            }),
+            clock,
+            pipe,
+        }
+    }
 }
 
 impl Inode for AnonInode {
@@ -60,24 +92,39 @@ impl Inode for AnonInode {
     }
 
     fn ownership(&self) -> Ownership {
-        self.owner
+        self.attributes.lock().ownership
     }
 
     fn stat(&self) -> Result<Stat> {
+        let attributes = self.attributes.lock();
+        let owner = attributes.ownership;
         Ok(Stat {
             dev: dev::PIPEFS,
             ino: self.ino,
-            mode: self.kind.mode() | self.owner.mode,
+            mode: self.kind.mode() | owner.mode,
             nlink: 1,
-            uid: self.owner.uid,
-            gid: self.owner.gid,
+            uid: owner.uid,
+            gid: owner.gid,
             blksize: 4096,
-            atime: self.created,
-            mtime: self.created,
-            ctime: self.created,
+            atime: attributes.atime,
+            mtime: attributes.mtime,
+            ctime: attributes.ctime,
             btime: self.created,
             ..Stat::default()
         })
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        let now = self.clock.realtime();
+        let mut attributes = self.attributes.lock();
+        let owner = &mut attributes.ownership;
+        owner.mode = change.mode.map_or(owner.mode, |mode| mode & PERMISSIONS);
+        owner.uid = change.uid.unwrap_or(owner.uid);
+        owner.gid = change.gid.unwrap_or(owner.gid);
+        attributes.atime = change.atime.unwrap_or(attributes.atime);
+        attributes.mtime = change.mtime.unwrap_or(attributes.mtime);
+        attributes.ctime = now;
+        Ok(())
     }
 
     /// # Errors

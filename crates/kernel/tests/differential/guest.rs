@@ -60,6 +60,11 @@ fn unsigned(number: i64) -> core::result::Result<u64, i32> {
     u64::try_from(number).map_err(|_| Errno::EINVAL.raw())
 }
 
+fn set_time((sec, nsec): (i64, i64)) -> Outcome<SetTime> {
+    let nsec = u32::try_from(nsec).map_err(|_| Errno::EINVAL.raw())?;
+    Ok(SetTime::At(Timespec::new(sec, nsec)))
+}
+
 type Outcome<T> = core::result::Result<T, i32>;
 
 impl System for Guest {
@@ -221,13 +226,15 @@ impl System for Guest {
     }
 
     fn utimens(&mut self, path: &[u8], atime: (i64, i64), mtime: (i64, i64)) -> Outcome<()> {
-        let at = |(sec, nsec): (i64, i64)| match u32::try_from(nsec) {
-            Ok(nsec) => Ok(SetTime::At(Timespec::new(sec, nsec))),
-            Err(_) => Err(Errno::EINVAL.raw()),
-        };
+        let (atime, mtime) = (set_time(atime)?, set_time(mtime)?);
         raw(self
             .process
-            .utimensat(AT_FDCWD, path, at(atime)?, at(mtime)?, AtFlags::empty()))
+            .utimensat(AT_FDCWD, path, atime, mtime, AtFlags::empty()))
+    }
+
+    fn futimens(&mut self, fd: i32, time: (i64, i64)) -> Outcome<()> {
+        let time = set_time(time)?;
+        raw(self.process.futimens(fd, time, time))
     }
 
     fn chdir(&mut self, path: &[u8]) -> Outcome<()> {

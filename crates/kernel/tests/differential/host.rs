@@ -330,6 +330,11 @@ impl System for Host {
         .map(drop)
     }
 
+    fn futimens(&mut self, fd: i32, (tv_sec, tv_nsec): (i64, i64)) -> Result<(), i32> {
+        let times = [libc::timespec { tv_sec, tv_nsec }; 2];
+        call!(futimens(fd, times.as_ptr())).map(drop)
+    }
+
     fn chdir(&mut self, path: &[u8]) -> Result<(), i32> {
         call!(chdir(c_string(path).as_ptr())).map(drop)
     }

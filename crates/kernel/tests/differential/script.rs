@@ -41,6 +41,8 @@ pub trait System {
     fn fchmod(&mut self, fd: i32, mode: u32) -> Result<(), i32>;
     fn chown(&mut self, path: &[u8], uid: u32, gid: u32) -> Result<(), i32>;
     fn utimens(&mut self, path: &[u8], atime: (i64, i64), mtime: (i64, i64)) -> Result<(), i32>;
+    /// Both times of an open file to the same.
+    fn futimens(&mut self, fd: i32, time: (i64, i64)) -> Result<(), i32>;
     fn chdir(&mut self, path: &[u8]) -> Result<(), i32>;
     fn fchdir(&mut self, fd: i32) -> Result<(), i32>;
     /// Working directory below the directory the script started in.
@@ -395,6 +397,12 @@ fn attempt(
             let time = (number(sec), number(nsec));
             system.utimens(&path(at), time, time).map(ok)
         }
+        ["futimens", name, sec, nsec] => system
+            .futimens(fd(fds, name), (number(sec), number(nsec)))
+            .map(ok),
+        ["fmtime", name] => system
+            .fstat(fd(fds, name))
+            .map(|found| format!("{:?}", found.mtime)),
         ["chdir", at] => system.chdir(&path(at)).map(ok),
         ["fchdir", name] => system.fchdir(fd(fds, name)).map(ok),
         ["getcwd"] => system.getcwd().map(|path| shown_bytes(&path)),

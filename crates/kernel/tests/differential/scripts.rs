@@ -498,6 +498,21 @@ pub const PIPES: &[(&str, &str)] = &[
          close r",
     ),
     (
+        "attributes of a pipe",
+        "pipe r w nonblock
+         fstat r
+         fchmod w 640
+         fstat r
+         futimens r 12345 678
+         fmtime w
+         socketpair a b nonblock
+         fstat a
+         fchmod a 600
+         fstat a
+         futimens a 12345 678
+         fmtime a",
+    ),
+    (
         "no reader",
         "pipe r w nonblock
          write w x
