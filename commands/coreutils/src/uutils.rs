@@ -83,7 +83,7 @@ tools! {
 }
 
 /// Runs a tool; `None`: there is none of the name.
-pub fn run(name: &str, list: Vec<OsString>) -> Option<i32> {
+pub fn run(name: &str, mut list: Vec<OsString>) -> Option<i32> {
     if !NAMES.contains(&name) {
         return None;
     }
@@ -91,8 +91,33 @@ pub fn run(name: &str, list: Vec<OsString>) -> Option<i32> {
         // What it makes is for the user alone, and WASI's open takes no mode.
         let _ = umask(0o077);
     }
+    if name == "touch" {
+        name_standard_output(&mut list);
+    }
     if let Err(error) = uucore::locale::setup_localization(name) {
         eprintln!("{name}: {error}");
     }
     Some(call(name, list))
+}
+
+/// Names the file that is standard output for the operand `-` of touch, which uutils refuses on WASI.
+fn name_standard_output(list: &mut [OsString]) {
+    let mut is_value = false;
+    for word in list.iter_mut().skip(1) {
+        if !is_value && word == "-" {
+            *word = "/dev/stdout".into();
+        }
+        let text = word.to_string_lossy();
+        let is_short = text.starts_with('-') && !text.starts_with("--");
+        is_value = match &*text {
+            "--date" | "--reference" | "--time" => true,
+            // A cluster of options whose last one takes a value.
+            _ => {
+                is_short
+                    && text
+                        .find(['d', 'r', 't'])
+                        .is_some_and(|at| at + 1 == text.len())
+            }
+        };
+    }
 }
