@@ -4,7 +4,8 @@
 import { join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
-import { pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
+import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
+import { checkShells } from "./lib/prerequisites.mjs";
 import { run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
 
@@ -12,10 +13,14 @@ const commandsManifest = join(root, "commands", "Cargo.toml");
 
 /** @type {Record<string, import("./lib/steps.mjs").Step>} */
 const parts = {
-  // The release profile shares every dependency with the addon's build.
+  // The release profile shares every dependency with the addon's build. The shell's corpus runs in the machine
+  // with the commands that were built before.
   rust: {
     name: "Rust tests (cargo test --workspace)",
-    run: () => run("cargo", ["test", "--release", "--locked", "--workspace"], { env: buildEnv }),
+    run: () =>
+      run("cargo", ["test", "--release", "--locked", "--workspace"], {
+        env: { ...buildEnv, SECURE_EXEC_WASM_COMMANDS_DIR: commandsDir },
+      }),
   },
   // Natively, where the host's own commands are there to compare with.
   commands: {
@@ -46,5 +51,5 @@ await runMain(async () => {
   const chosen = Object.entries(parts).filter(
     ([name]) => wanted.length === 0 || wanted.includes(name),
   );
-  await runSteps([...setupSteps, ...buildSteps, ...chosen.map(([, part]) => part)]);
+  await runSteps([...setupSteps, checkShells, ...buildSteps, ...chosen.map(([, part]) => part)]);
 });

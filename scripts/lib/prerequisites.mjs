@@ -18,6 +18,28 @@ export const checkPrerequisites = {
   },
 };
 
+/** Programs of the host that the tests compare the guest's with. */
+const shells = ["dash", "bash", "timeout"];
+
+/** @type {import("./steps.mjs").Step} */
+export const checkShells = {
+  name: "Check the shells that the tests compare with",
+  async run(note) {
+    let absent = shells.filter((name) => !onPath(name));
+    if (absent.length > 0 && canInstall()) {
+      note(`installing ${absent.join(", ")} with apt-get`);
+      await installWithApt(["dash", "bash", "coreutils"]);
+      absent = shells.filter((name) => !onPath(name));
+    }
+    if (absent.length > 0) {
+      throw new StepError(
+        `Missing: ${absent.join(", ")}. Install them with your package manager: ` +
+          "the shell's corpus is compared with what they print.",
+      );
+    }
+  },
+};
+
 function checkNode() {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < 20) {
@@ -73,10 +95,7 @@ async function findCompiler(note) {
   let absent = await missing();
   if (absent.length > 0 && canInstall()) {
     note(`installing ${absent.join(", ")} with apt-get`);
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const packages = ["build-essential", "perl"];
-    await run("apt-get", ["update", "-q"], { env });
-    await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });
+    await installWithApt(["build-essential", "perl"]);
     absent = await missing();
   }
   if (absent.length > 0) throw new StepError(`Missing: ${absent.join(", ")}. ${installHint()}`);
@@ -85,6 +104,12 @@ async function findCompiler(note) {
 
 function canInstall() {
   return process.platform === "linux" && process.getuid?.() === 0 && onPath("apt-get");
+}
+
+async function installWithApt(packages) {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await run("apt-get", ["update", "-q"], { env });
+  await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });
 }
 
 function installHint() {
