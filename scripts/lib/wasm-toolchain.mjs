@@ -61,7 +61,12 @@ async function fromDebian() {
   const linker = await findLinker();
   const isComplete = existsSync(debianSources) && existsSync(join(wasiLibc, "libc.a"));
   if (!isRecent || !linker || !isComplete) return undefined;
-  const flags = ["-Clink-self-contained=no", `-Clink-arg=-L${wasiLibc}`, "-Clink-arg=-lc"];
+  const flags = [
+    "-Clink-self-contained=no",
+    `-Clink-arg=-L${wasiLibc}`,
+    "-Clink-arg=-lc",
+    "--cfg=wasi_libc_2022",
+  ];
   return {
     name: `Debian's ${version.trim()}`,
     args: ["-Zbuild-std=std,panic_abort"],

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 unsafe extern "C" {
-    static mut errno: c_int;
+    pub(super) static mut errno: c_int;
 }
 
 #[unsafe(no_mangle)]

@@ -3,6 +3,8 @@
 mod c_library;
 mod files;
 mod imports;
+#[cfg(wasi_libc_2022)]
+mod old_c_library;
 mod processes;
 mod terminals;
 
