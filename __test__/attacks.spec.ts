@@ -2,8 +2,8 @@
 // afterwards, and ends in a typed way.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { attack, type End, Sentinel } from "./support/sentinel.ts";
+import { after, before, describe, test } from "./support/suite.ts";
 
 let sentinel: Sentinel;
 before(async () => {

@@ -1,8 +1,8 @@
 // Child processes of the guest: `node:child_process` compared with the Node.js that runs the tests.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { assertSameAsHost, inGuest, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 describe("synchronous children", () => {
   test("execFileSync, spawnSync: output, status, signal, input", async () => {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, describe, test } from "./support/suite.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version, bin } = createRequire(import.meta.url)("../package.json");
@@ -31,7 +31,7 @@ async function run(args: string[], input = "") {
   return { stdout, stderr, exitCode };
 }
 
-describe("secure-exec", { timeout: 60_000 }, () => {
+describe("secure-exec", () => {
   test("shows its version and its help", async () => {
     assert.deepEqual(await run(["--version"]), { stdout: `${version}\n`, stderr: "", exitCode: 0 });
     const { stdout, exitCode } = await run(["--help"]);

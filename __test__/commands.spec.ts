@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
 import { NodeRuntime } from "secure-exec";
+import { after, describe, test } from "./support/suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "secure-exec-commands-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

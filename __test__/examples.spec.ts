@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import { promisify } from "node:util";
+import { test } from "./support/suite.ts";
 
 const folder = join(import.meta.dirname, "..", "examples");
 const examples = readdirSync(folder, { recursive: true, encoding: "utf8" })

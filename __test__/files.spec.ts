@@ -1,8 +1,8 @@
 // The filesystem through Node's fs, in sync, callback and promise forms, compared with host Node.js.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { assertSameAsHost, inGuest, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const same: Record<string, string> = {
   "opendir iterates, readdir lists with types": `

@@ -1,9 +1,9 @@
 // Programs that go for processes, descriptors, output and input. Each ends with a code, and the machine as it was.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import type { NodeRuntime } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 type CreateOptions = NonNullable<Parameters<typeof NodeRuntime.create>[0]>;
 
@@ -25,7 +25,7 @@ async function attack(code: string, look: (value: unknown) => void, options: Cre
 
 const tool = { description: "", inputSchema: {}, handler: () => 1 };
 
-describe("processes", { timeout: 120_000 }, () => {
+describe("processes", () => {
   test("as many as can be started end at the limit", async () => {
     const code = `
       import { spawn } from "node:child_process";
@@ -86,7 +86,7 @@ describe("processes", { timeout: 120_000 }, () => {
   });
 });
 
-describe("descriptors", { timeout: 120_000 }, () => {
+describe("descriptors", () => {
   test("end at the limit", async () => {
     const code = `
       import { openSync } from "node:fs";
@@ -121,7 +121,7 @@ describe("descriptors", { timeout: 120_000 }, () => {
   });
 });
 
-describe("output and input", { timeout: 120_000 }, () => {
+describe("output and input", () => {
   test("a flood with a slow reader waits and loses nothing", async () => {
     await withRuntime({}, async (runtime) => {
       let bytes = 0;

@@ -1,8 +1,8 @@
 // Every option of every call, with everything that is wrong with it.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { NodeRuntime } from "secure-exec";
+import { after, before, describe, test } from "./support/suite.ts";
 
 let runtime: NodeRuntime;
 before(async () => {

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { describe, test } from "node:test";
 import type { NodeRuntimeTerminal } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const { folder } = createRequire(import.meta.url)("../binding.cjs");
 const skip = existsSync(join(folder, "commands", "commands.json")) ? false : "no commands";
@@ -48,7 +48,7 @@ function reader(terminal: NodeRuntimeTerminal) {
   };
 }
 
-describe("a shell at a terminal", { skip, timeout: 60_000 }, () => {
+describe("a shell at a terminal", { skip }, () => {
   test("runs commands and ends with their status", async () => {
     await inShell(async (type, until) => {
       type("echo one | tr a-z A-Z; tty\r");

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { hostname, userInfo } from "node:os";
-import { describe, test } from "node:test";
 import { NodeRuntime } from "secure-exec";
 import { inGuest, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 /** Texts that a guest must never be able to print. */
 const hostSecrets = [

@@ -1,8 +1,8 @@
 // Live handles: spawned programs and resident runners.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const decoder = new TextDecoder();
 

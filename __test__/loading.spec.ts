@@ -1,8 +1,8 @@
 // Modules of features that are not there yet load, and say so when they are used.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { NodeRuntime } from "secure-exec";
+import { test } from "./support/suite.ts";
 
 const MODULES = ["dns", "dns/promises", "http", "http2", "https", "net", "tls", "dgram"];
 

@@ -1,8 +1,8 @@
 // ES modules and CommonJS, resolution, TypeScript. Each program must do what it does on host Node.js.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { assertSameAsHost, type Files, inGuest, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const cases: Record<string, { code: string; files?: Files }> = {
   "top-level await in the entry, in static and in dynamic imports": {

@@ -1,8 +1,8 @@
 // Output, standard input and the end of a program.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { assertSameAsHost, inGuest, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 describe("output", () => {
   test("a fast exit loses nothing", async () => {

@@ -1,10 +1,10 @@
 // The host's view of guest processes.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
-describe("processes()", { timeout: 60_000 }, () => {
+describe("processes()", () => {
   test("lists what runs, with its family, directory and start", async () => {
     await withRuntime({}, async (runtime) => {
       assert.deepEqual(await runtime.processes(), []);
@@ -52,7 +52,7 @@ describe("processes()", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a spawned program's signal", { timeout: 60_000 }, () => {
+describe("a spawned program's signal", () => {
   test("kills it and what it started", async () => {
     await withRuntime({}, async (runtime) => {
       const controller = new AbortController();

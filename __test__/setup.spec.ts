@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { test } from "./support/suite.ts";
 
 test("an empty cache is not taken for an up-to-date V8 library", async () => {
   const empty = await mkdtemp(join(tmpdir(), "secure-exec-cache-"));

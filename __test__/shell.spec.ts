@@ -1,9 +1,9 @@
 // Programs on a terminal: openShell.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import type { NodeRuntime, NodeRuntimeTerminal } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 /** Output of a terminal, to be waited for. */
 class Screen {
@@ -44,7 +44,7 @@ async function onTerminal(
   });
 }
 
-describe("a program on a terminal", { timeout: 30_000 }, () => {
+describe("a program on a terminal", () => {
   test("sees a terminal of the given size, and its changes", async () => {
     const code = `
       console.log([process.stdin, process.stdout, process.stderr].map((s) => s.isTTY).join());

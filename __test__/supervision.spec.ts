@@ -1,9 +1,9 @@
 // VM processes: where they are, what their end costs, what replaces them.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { NodeRuntime } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const stuck = "Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);";
 

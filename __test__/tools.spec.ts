@@ -1,9 +1,9 @@
 // Tools: functions of the host as commands and as callTool.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { NodeRuntime, type ToolDefinition } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const weather: ToolDefinition<{ city: string; days?: number }> = {
   description: "Tells the weather.",

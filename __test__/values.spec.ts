@@ -1,8 +1,8 @@
 // Serialisation, inspection, hashing, timers: programs that must do what they do on host Node.js.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { assertSameAsHost, inGuest, onHost, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const same: Record<string, string> = {
   "v8.serialize and structuredClone round trips": `

@@ -1,8 +1,8 @@
 // WebAssembly processes: modules that a guest brings along, their ends and their limits.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 /** Writes `hello` and exits with the number of bytes written. */
 const hello = module(

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
 import { assertSameAsHost, inGuest, withRuntime } from "./support/guest.ts";
 import { attack, Sentinel } from "./support/sentinel.ts";
+import { after, before, describe, test } from "./support/suite.ts";
 
 const fixture = (name: string) =>
   readFileSync(join(import.meta.dirname, "fixtures", `${name}.mjs`), "utf8");

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { NodeRuntime } from "secure-exec";
+import { ownedByTest } from "./suite.ts";
 
 export type Files = Record<string, string | Uint8Array>;
 export type Outcome = { stdout: string; stderr: string; exitCode: number | null };
@@ -16,7 +17,7 @@ export async function withRuntime<T>(
   options: CreateOptions,
   work: (runtime: NodeRuntime) => Promise<T>,
 ): Promise<T> {
-  const runtime = await NodeRuntime.create(options);
+  const runtime = ownedByTest(await NodeRuntime.create(options));
   try {
     return await work(runtime);
   } finally {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { NodeRuntime } from "secure-exec";
+import { ownedByTest } from "./suite.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -57,7 +58,7 @@ export async function attack(
   code: string,
   { timeout = 3000, limits = {} }: { timeout?: number; limits?: object } = {},
 ): Promise<End & { ms: number }> {
-  const runtime = await NodeRuntime.create({ limits });
+  const runtime = ownedByTest(await NodeRuntime.create({ limits }));
   try {
     const start = performance.now();
     const end = await runtime.exec(code, { timeout }).then(
