@@ -62,9 +62,9 @@ describe("a shell below Node.js", () => {
   test("a writer whose reader has gone is 141", async () => {
     await withRuntime({}, async (runtime) => {
       const writers =
-        "yes | head -1; echo ${PIPESTATUS[@]}; head -c 100M /dev/zero | true; echo ${PIPESTATUS[0]}";
+        "yes | head -1; echo $PIPESTATUS; head -c 100M /dev/zero | true; echo $PIPESTATUS";
       const { stdout, stderr } = await runtime.execCommand("bash", ["-c", writers]);
-      assert.equal(stdout, "y\n141 0\n141\n", stderr);
+      assert.equal(stdout, "y\n141\n141\n", stderr);
       const started = performance.now();
       assert.equal(await script(runtime, "yes | head -1"), "y\n");
       assert.ok(performance.now() - started < 5000);

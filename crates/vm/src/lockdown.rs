@@ -4,7 +4,10 @@
 //! (seccomp) and file system rules (Landlock) belong at the end of [`confine`], which runs before the first thread
 //! besides the server's exists.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -30,6 +33,13 @@ const PROCESS_OVERHEAD: u64 = 64 << 20;
 
 /// The memory limit, once there is one, and the hard limit behind it.
 static LIMIT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+
+/// The share of the memory limit that guests which ask before they take memory leave to the rest of the process,
+/// for which a lack of memory is the end.
+const RESERVE_SHARE: u64 = 6;
+
+/// `/proc/self/statm`, once there is a limit.
+static USAGE: OnceLock<Option<File>> = OnceLock::new();
 
 /// What running isolates take besides. Kept apart so that it is exactly what they have taken already.
 static ENGINE: AtomicU64 = AtomicU64::new(0);
@@ -67,7 +77,34 @@ pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> 
         .saturating_add(EXPORT_HEADROOM);
     let mut limit = LIMIT.lock();
     *limit = Some((soft, hard));
+    USAGE.get_or_init(|| File::open("/proc/self/statm").ok());
     apply(soft)
+}
+
+/// Whether a guest may take this much more. The kernel's own account is asked, which is the one that the limit is
+/// held against: heaps, files and the memories of commands are all in it.
+pub(crate) fn has_room(bytes: u64) -> bool {
+    let Some((soft, _)) = *LIMIT.lock() else {
+        return true;
+    };
+    let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) else {
+        // Without an account there is the limit itself.
+        return true;
+    };
+    let bound = soft.saturating_add(ENGINE.load(Ordering::Relaxed));
+    let reserve = soft / RESERVE_SHARE;
+    used.saturating_add(bytes) <= bound.saturating_sub(reserve)
+}
+
+/// Memory that counts against `RLIMIT_DATA`: the sixth field of `statm`, in pages.
+fn used_bytes(statm: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let length = statm.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(5)?.parse().ok()?;
+    // SAFETY: takes a plain number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages.saturating_mul(u64::try_from(page).ok()?))
 }
 
 /// An isolate is about to take this much.

@@ -77,6 +77,10 @@ impl EngineEvents for Events {
         lockdown::disallow_engine(bytes);
     }
 
+    fn has_room(&self, bytes: u64) -> bool {
+        lockdown::has_room(bytes)
+    }
+
     fn on_end(&self, pid: Pid) {
         self.notify(Notice::Ended { pid });
     }

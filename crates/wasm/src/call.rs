@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use secure_exec_kernel::{CpuTime, Errno, Process};
-use wasmtime::{Caller, Extern, Instance, Memory, StoreLimits, Trap};
+use wasmtime::{Caller, Extern, Instance, Memory, Trap};
 
+use crate::bounds::Bounds;
 use crate::cpu;
 use crate::ending::End;
 use crate::engine::Engine;
@@ -19,7 +20,7 @@ use crate::watchdog::Watched;
 /// What a store holds.
 pub(crate) struct State {
     pub(crate) host: Host,
-    pub(crate) limits: StoreLimits,
+    pub(crate) bounds: Bounds,
     /// Known once the module is instantiated.
     pub(crate) memory: Option<Memory>,
     pub(crate) instance: Option<Instance>,

@@ -42,6 +42,11 @@ pub trait EngineEvents: Send + Sync {
     fn on_compile_end(&self, bytes: u64) {
         let _ = bytes;
     }
+    /// Whether this much memory more leaves the machine what it needs for itself.
+    fn has_room(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        true
+    }
     /// The thread of a process is free, whatever ended the process.
     fn on_end(&self, pid: Pid) {
         let _ = pid;

@@ -4,7 +4,7 @@
 //! - `config`, `sections`, `precompile`: how modules are checked, prepared and compiled.
 //! - `engine`, `module_cache`, `commands`: what a VM has loaded, and what it may load.
 //! - `binfmt`, `worker`, `run`, `ending`: from `execve(2)` to the exit status.
-//! - `call`, `memory`, `park`, `errno`: what every import is made of.
+//! - `bounds`: what one process may take. `call`, `memory`, `park`, `errno`: what every import is made of.
 //! - `wasi`: preview 1. `ext`: the module `secure_exec`, described in `docs/design/wasm-imports.md`.
 //!
 //! # Threads
@@ -18,6 +18,7 @@
 //! away at the first fault that is not its own, and V8 then has no bounds checks to fall back on.
 
 mod binfmt;
+mod bounds;
 mod call;
 mod commands;
 mod config;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_kernel::{Errno, OpenFlags, Process};
-use wasmtime::{Store, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
+use crate::bounds::Bounds;
 use crate::call::{Host, State};
 use crate::commands::Command;
 use crate::cpu;
@@ -14,11 +15,6 @@ use crate::ending::{self, Ending};
 use crate::engine::Engine;
 use crate::module_cache::{LoadError, LoadedModule};
 use crate::park::Park;
-
-/// Entries of all function tables of a process.
-const MOST_TABLE_ELEMENTS: usize = 1 << 20;
-/// Tables of a module.
-const MOST_TABLES: usize = 8;
 
 /// What a process is to run.
 pub(crate) enum Program {
@@ -155,13 +151,6 @@ pub(crate) fn new_store(
     module: Arc<LoadedModule>,
     argv: Arc<Vec<Vec<u8>>>,
 ) -> Store<State> {
-    let limits = StoreLimitsBuilder::new()
-        .memory_size(engine.options().max_memory_bytes)
-        .table_elements(MOST_TABLE_ELEMENTS)
-        .instances(1)
-        .memories(1)
-        .tables(MOST_TABLES)
-        .build();
     let wasm_engine = module.pre.module().engine().clone();
     let state = State {
         host: Host {
@@ -173,12 +162,12 @@ pub(crate) fn new_store(
             cpu_base: Default::default(),
             watched: None,
         },
-        limits,
+        bounds: Bounds::new(engine),
         memory: None,
         instance: None,
     };
     let mut store = Store::new(&wasm_engine, state);
-    store.limiter(|state| &mut state.limits);
+    store.limiter(|state| &mut state.bounds);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| match context.data().host.interrupted() {
         Some(end) => Err(end.into()),
