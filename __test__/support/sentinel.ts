@@ -53,15 +53,26 @@ function usage() {
 /** How a call ended: an exit code, or the code of the error it rejected with. */
 export type End = { exitCode?: number; timedOut?: boolean; code?: string; stderr: string };
 
+/** The guest failed by itself, hit a limit, or lost its process: anything but success or silence. */
+export function assertEnded(end: End): void {
+  const isFailure = end.exitCode !== undefined && end.exitCode !== 0;
+  assert.ok(isFailure || end.code?.startsWith("ERR_"), JSON.stringify(end));
+}
+
 /** Runs an attack in a runtime of its own and tells how it ended. */
 export async function attack(
   code: string,
-  { timeout = 3000, limits = {} }: { timeout?: number; limits?: object } = {},
+  {
+    timeout = 3000,
+    limits = {},
+    returns = false,
+  }: { timeout?: number; limits?: object; returns?: boolean } = {},
 ): Promise<End & { ms: number }> {
   const runtime = ownedByTest(await NodeRuntime.create({ limits }));
   try {
     const start = performance.now();
-    const end = await runtime.exec(code, { timeout }).then(
+    const started = returns ? runtime.run(code, { timeout }) : runtime.exec(code, { timeout });
+    const end = await started.then(
       ({ exitCode, timedOut, stderr }): End => ({
         exitCode,
         stderr,
