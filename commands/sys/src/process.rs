@@ -15,6 +15,8 @@ pub const SETSID: u32 = 2;
 pub const RESET_SIGNALS: u32 = 4;
 /// Join or start the process group `pgid` (0: one of its own).
 pub const SETPGID: u32 = 8;
+/// Put that group into the foreground of the terminal before the program runs, if this one is there.
+pub const FOREGROUND: u32 = 16;
 
 pub const WNOHANG: i32 = 1;
 pub const WUNTRACED: i32 = 2;

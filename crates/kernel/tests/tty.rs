@@ -268,6 +268,31 @@ fn background_change_of_settings_stops() {
 }
 
 #[test]
+fn spawned_job_has_the_terminal_from_its_start_if_its_parent_had_it() {
+    let session = session();
+    let in_front = |parent: &Process| {
+        parent.posix_spawn(SpawnOptions {
+            pgid: Some(0),
+            foreground: true,
+            ..command()
+        })
+    };
+    let job = in_front(&session.shell).unwrap();
+    assert_eq!(session.shell.tcgetpgrp(0), Ok(job));
+    // The shell is in the background now, and one more job changes nothing.
+    in_front(&session.shell).unwrap();
+    assert_eq!(session.shell.tcgetpgrp(0), Ok(job));
+    let missing = session.shell.posix_spawn(SpawnOptions {
+        file: b"/no/such/file".to_vec(),
+        pgid: Some(0),
+        foreground: true,
+        ..command()
+    });
+    assert_eq!(missing, Err(Errno::ENOENT));
+    assert_eq!(session.shell.tcgetpgrp(0), Ok(job));
+}
+
+#[test]
 fn foreground_group_must_be_of_the_session() {
     let session = session();
     let stranger = session.machine.kernel.spawn(SpawnOptions {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{Kernel, KernelConfig, Limits, Pid, Signal, SpawnOptions, Winsize};
+use secure_exec_kernel::{
+    Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Winsize,
+};
 use secure_exec_protocol::{
     CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR,
     STDIN, STDOUT, Stdin, TerminalSize, VmConfig, VmId, VmMessage,
@@ -294,8 +296,23 @@ impl Machine {
             .map(|(call, guest)| (*call, guest))
     }
 
+    /// Counts without what is only in the hands of the dead. Whoever kills a process ends it at once; its thread,
+    /// which may be inside a system call with a file, notices when it comes to run.
+    fn settled_counts(&self) -> ResourceCounts {
+        let deadline = Instant::now() + LETTING_GO;
+        loop {
+            let counts = self.kernel.resource_counts();
+            let held = counts.ptys + counts.pipes + counts.sockets > 0;
+            let abandoned = held && counts.processes == 0 && self.calls.is_empty();
+            if !abandoned || Instant::now() >= deadline {
+                return counts;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
     pub(crate) fn resources(&self, heap_bytes: u64) -> ResourceSnapshot {
-        let counts = self.kernel.resource_counts();
+        let counts = self.settled_counts();
         ResourceSnapshot {
             processes: counts.processes as u64,
             zombies: counts.zombies as u64,
@@ -310,6 +327,9 @@ impl Machine {
         }
     }
 }
+
+/// Longest wait for threads that have nothing more to do than to let go.
+const LETTING_GO: Duration = Duration::from_millis(100);
 
 fn winsize(size: TerminalSize) -> Winsize {
     Winsize {

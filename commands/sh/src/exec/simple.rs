@@ -204,7 +204,8 @@ impl Shell {
     /// Starts a program in the process group `pgid` (under job control; 0 starts one). `Err` is the status.
     pub(super) fn spawn(&mut self, mut program: Program, pgid: sys::Pid) -> Result<sys::Pid, i32> {
         if self.options.monitor {
-            program.flags |= sys::process::SETPGID;
+            // With the terminal from its first step on: it may read before this shell has come to give it.
+            program.flags |= sys::process::SETPGID | sys::process::FOREGROUND;
             program.pgid = pgid;
         }
         let ignored = self.interactive_to_default(true);

@@ -8,7 +8,8 @@ use super::check;
 use super::files::c_string;
 use crate::Pid;
 use crate::process::{
-    Action, Ids, Program, RESET_SIGNALS, Rlimit, SEARCH_PATH, SETPGID, SETSID, WaitStatus,
+    Action, FOREGROUND, Ids, Program, RESET_SIGNALS, Rlimit, SEARCH_PATH, SETPGID, SETSID,
+    WaitStatus,
 };
 
 /// What `execve(2)` takes, made before the fork.
@@ -88,12 +89,35 @@ fn act(action: &Action) -> io::Result<()> {
     }
 }
 
+/// Makes this process's group the foreground of its terminal, which one in the background may do when it does not
+/// hear `SIGTTOU`.
+fn take_foreground() -> io::Result<()> {
+    let terminal = super::path_openat(
+        crate::fd::AT_FDCWD,
+        std::path::Path::new("/dev/tty"),
+        libc::O_RDWR,
+        0,
+    )?;
+    // SAFETY: changes the disposition of a signal for the time of one call.
+    let before = unsafe { libc::signal(libc::SIGTTOU, libc::SIG_IGN) };
+    // SAFETY: takes no arguments.
+    let taken = super::tty_setpgrp(terminal, unsafe { libc::getpgrp() });
+    // SAFETY: what the disposition was.
+    unsafe { libc::signal(libc::SIGTTOU, before) };
+    super::fd_close(terminal)?;
+    taken
+}
+
 fn prepare(program: &Program) -> io::Result<()> {
     if program.flags & SETSID != 0 {
         proc_setsid()?;
     }
     if program.flags & SETPGID != 0 {
         proc_setpgid(0, program.pgid)?;
+    }
+    if program.flags & FOREGROUND != 0 {
+        // Without a terminal there is no foreground.
+        let _ = take_foreground();
     }
     if program.flags & RESET_SIGNALS != 0 {
         for signal in (1..32).filter(|s| ![libc::SIGKILL, libc::SIGSTOP].contains(s)) {

@@ -8,6 +8,7 @@ use crate::abi::resource::Resource;
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
 use crate::process::exec::Program;
+use crate::tty::Pty;
 use crate::vfs::{
     At, Caller, Credentials, FileDescription, LastLink, OpenRequest, check_permission, join,
 };
@@ -42,6 +43,9 @@ pub struct SpawnOptions {
     pub ctty: Option<Fd>,
     /// Process group to join; 0 makes a new one.
     pub pgid: Option<i32>,
+    /// Puts its group into the foreground of the parent's terminal before the program runs, if the parent is there
+    /// itself: what a shell's child does for itself between `fork(2)` and `execve(2)`.
+    pub foreground: bool,
     /// Gives every signal its default action, the ignored ones too.
     pub reset_signals: bool,
     /// Identity; otherwise the parent's, or for the embedder's processes uid 1000. Only root may ask for another.
@@ -177,11 +181,33 @@ impl Kernel {
             self.discard(&process);
             return Err(errno);
         }
+        let given = options
+            .foreground
+            .then(|| self.give_terminal(parent, &process))
+            .flatten();
         if let Err(errno) = binfmt.start(process.clone(), program.image) {
+            if let Some((pty, before)) = given {
+                pty.set_foreground(before);
+            }
             self.discard(&process);
             return Err(errno);
         }
         Ok(process)
+    }
+
+    /// Makes a child's group the foreground of its parent's terminal; gives that and the group before. A parent in
+    /// the background may not, but then whoever is in the foreground has decided.
+    fn give_terminal(&self, parent: &Process, child: &Process) -> Option<(Arc<Pty>, Pid)> {
+        let pty = parent.controlling_terminal()?;
+        let before = pty.foreground()?;
+        let table = self.table.lock();
+        let (parent, child) = (table.row(parent.pid()).ok()?, table.row(child.pid()).ok()?);
+        if parent.pgid != before || parent.sid != child.sid {
+            return None;
+        }
+        pty.set_foreground(child.pgid);
+        drop(table);
+        Some((pty, before))
     }
 
     pub(crate) fn check_argument_size(

@@ -8,7 +8,8 @@ mod flags {
     pub(super) const SETSID: u32 = 2;
     pub(super) const RESET_SIGNALS: u32 = 4;
     pub(super) const SETPGID: u32 = 8;
-    pub(super) const ALL: u32 = 15;
+    pub(super) const FOREGROUND: u32 = 16;
+    pub(super) const ALL: u32 = 31;
 }
 
 const OPEN: u32 = 1;
@@ -103,6 +104,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SpawnOptions, Errno> {
         file_actions,
         setsid: flags & flags::SETSID != 0,
         pgid: (flags & flags::SETPGID != 0).then_some(pgid),
+        foreground: flags & flags::FOREGROUND != 0,
         reset_signals: flags & flags::RESET_SIGNALS != 0,
         ..SpawnOptions::default()
     })
