@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, test } from "node:test";
 import { type Files, withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
 
 const corpus = join(import.meta.dirname, "../commands/sh/tests/corpus/scripts");
 
