@@ -351,10 +351,10 @@ impl Gzip {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs());
             builder = builder.mtime(u32::try_from(seconds).unwrap_or(0));
-        } else if let (false, Ok(found)) = (self.no_name, secure_exec_sys::fd::stat(0)) {
-            if found.is_file() {
-                builder = builder.mtime(u32::try_from(found.mtime.seconds).unwrap_or(0));
-            }
+        } else if let (false, Ok(found)) = (self.no_name, secure_exec_sys::fd::stat(0))
+            && found.is_file()
+        {
+            builder = builder.mtime(u32::try_from(found.mtime.seconds).unwrap_or(0));
         }
         let output = Counting {
             inner: output,
@@ -548,11 +548,9 @@ fn decompress(mut input: impl BufRead, output: &mut impl Write) -> io::Result<Fo
             }
             _ => error,
         })?;
-        if first {
-            if let Some(header) = decoder.header() {
-                found.name = header.filename().map(<[u8]>::to_vec);
-                found.mtime = header.mtime();
-            }
+        if first && let Some(header) = decoder.header() {
+            found.name = header.filename().map(<[u8]>::to_vec);
+            found.mtime = header.mtime();
         }
         first = false;
     }
@@ -584,12 +582,13 @@ fn without_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
         ("-gz", ""),
         ("-z", ""),
     ] {
-        if let Some(stem) = name.strip_suffix(ending.as_bytes()) {
-            if !stem.is_empty() && !stem.ends_with(b"/") {
-                let mut stem = stem.to_vec();
-                stem.extend_from_slice(replacement.as_bytes());
-                return Some(os_string(stem).into());
-            }
+        if let Some(stem) = name.strip_suffix(ending.as_bytes())
+            && !stem.is_empty()
+            && !stem.ends_with(b"/")
+        {
+            let mut stem = stem.to_vec();
+            stem.extend_from_slice(replacement.as_bytes());
+            return Some(os_string(stem).into());
         }
     }
     None

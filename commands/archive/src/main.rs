@@ -10,7 +10,9 @@ mod zip;
 use secure_exec_cli::{Args, Outcome, bytes, finish};
 use std::process::ExitCode;
 
-const TOOLS: &[(&str, fn(Args) -> Outcome)] = &[
+type Tool = fn(Args) -> Outcome;
+
+const TOOLS: &[(&str, Tool)] = &[
     ("tar", tar::main),
     ("gzip", gzip::main),
     ("gunzip", gzip::main),

@@ -207,10 +207,10 @@ fn member_name<R: Read>(entry: &ZipFile<'_, R>) -> String {
 /// When an entry was changed: in seconds if it has a Unix time, else as MS-DOS had it.
 fn modified<R: Read>(entry: &ZipFile<'_, R>) -> i64 {
     for field in entry.extra_data_fields() {
-        if let zip::ExtraField::ExtendedTimestamp(time) = field {
-            if let Some(seconds) = time.mod_time() {
-                return i64::from(seconds);
-            }
+        if let zip::ExtraField::ExtendedTimestamp(time) = field
+            && let Some(seconds) = time.mod_time()
+        {
+            return i64::from(seconds);
         }
     }
     let time = entry.last_modified().unwrap_or_default();
@@ -263,11 +263,8 @@ impl Unzip {
         }
         let (mut count, mut total, mut packed) = (0, 0, 0);
         let ratio = |size: u64, packed: u64| {
-            if size == 0 {
-                0
-            } else {
-                (100 * size.saturating_sub(packed) + size / 2) / size
-            }
+            let saved = 100 * size.saturating_sub(packed) + size / 2;
+            saved.checked_div(size).unwrap_or(0)
         };
         self.each(archive, |_, entry| {
             let name = member_name(entry);

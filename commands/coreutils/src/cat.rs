@@ -103,7 +103,7 @@ fn shown(operand: &OsString) -> String {
     let quoted = quote(operand);
     let text = operand.to_string_lossy();
     // In quotes only where the name has to be protected.
-    if quoted == format!("'{text}'") && !text.contains(|c: char| c == ' ' || c == ':') {
+    if quoted == format!("'{text}'") && !text.contains([' ', ':']) {
         text.into_owned()
     } else {
         quoted

@@ -187,9 +187,9 @@ fn headings(parsed: &Parsed, fields: &[&str], unit: Unit) -> Vec<String> {
 
 fn block_name(size: u64) -> String {
     match size {
-        _ if size % (1 << 30) == 0 => format!("{}G", size >> 30),
-        _ if size % (1 << 20) == 0 => format!("{}M", size >> 20),
-        _ if size % (1 << 10) == 0 => format!("{}K", size >> 10),
+        _ if size.is_multiple_of(1 << 30) => format!("{}G", size >> 30),
+        _ if size.is_multiple_of(1 << 20) => format!("{}M", size >> 20),
+        _ if size.is_multiple_of(1 << 10) => format!("{}K", size >> 10),
         _ => format!("{size}B"),
     }
 }

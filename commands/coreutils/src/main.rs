@@ -12,6 +12,7 @@ mod dd;
 mod df;
 mod du;
 mod env;
+mod fifos;
 mod identity;
 mod launch;
 mod links;

@@ -106,7 +106,7 @@ impl Parser<'_> {
 
     fn term(&mut self) -> Truth {
         let Some(word) = self.peek(0).map(OsStr::to_os_string) else {
-            let last = self.list.last().map(|word| quote(word)).unwrap_or_default();
+            let last = self.list.last().map(quote).unwrap_or_default();
             return Err(wrong(format!("argument expected after {last}")));
         };
         if let (Some(operator), Some(right)) = (self.peek(1), self.peek(2))

@@ -2,7 +2,11 @@
 
 use std::ffi::OsString;
 
+use secure_exec_cli::warn;
+use secure_exec_sys::errno;
 use secure_exec_sys::process::umask;
+
+use crate::fifos;
 
 macro_rules! tools {
     ($($name:literal => $krate:ident),* $(,)?) => {
@@ -93,6 +97,15 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> Option<i32> {
     }
     if name == "touch" {
         name_standard_output(&mut list);
+    }
+    if name == "sort"
+        && let Err(error) = fifos::as_pipes(&mut list)
+    {
+        warn(
+            name,
+            format_args!("cannot read: {}", errno::message(&error)),
+        );
+        return Some(2);
     }
     if let Err(error) = uucore::locale::setup_localization(name) {
         eprintln!("{name}: {error}");

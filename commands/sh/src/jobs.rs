@@ -200,7 +200,10 @@ impl Shell {
         while self.jobs.list[at].state() == State::Running {
             match self.reap(true) {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.collect_signals();
+                    self.pass_interrupt(at);
+                }
                 // Somebody else reaped it.
                 Err(_) => {
                     for process in &mut self.jobs.list[at].processes {
@@ -236,6 +239,16 @@ impl Shell {
                 self.report_signal(&job);
                 (statuses.last().copied().unwrap_or(0), statuses)
             }
+        }
+    }
+
+    /// Ctrl-C that came before the job had the terminal is meant for the job.
+    fn pass_interrupt(&mut self, at: usize) {
+        let pgid = self.jobs.list[at].pgid;
+        if self.interactive && self.traps.interrupted && pgid != 0 {
+            self.traps.interrupted = false;
+            // It may have ended meanwhile.
+            let _ = sys::process::kill(-pgid, SIGINT);
         }
     }
 

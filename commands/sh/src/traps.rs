@@ -142,6 +142,7 @@ impl Shell {
             }
         });
         self.traps.arrived.clear();
+        sys::signal::forget_set_aside();
         self.traps.catching = false;
         self.traps.interrupted = false;
         self.traps.running = false;

@@ -1,6 +1,8 @@
 //! Signals: Linux's numbers and names, dispositions, and taking those that were caught.
 
+use std::collections::VecDeque;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::backend;
 
@@ -130,7 +132,25 @@ pub fn action(signal: i32, disposition: Disposition) -> io::Result<Disposition> 
 /// A caught signal that has arrived, removing it.
 #[must_use]
 pub fn take() -> Option<i32> {
-    backend::sig_take()
+    let aside = aside().pop_front();
+    aside.or_else(backend::sig_take)
+}
+
+/// Caught signals that were taken before somebody asked for them.
+fn aside() -> MutexGuard<'static, VecDeque<i32>> {
+    static ASIDE: Mutex<VecDeque<i32>> = Mutex::new(VecDeque::new());
+    ASIDE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets the caught signals that have arrived aside, for [`take`] to give later. While they are pending, every call
+/// that waits is interrupted at once.
+pub fn set_aside() {
+    aside().extend(std::iter::from_fn(backend::sig_take));
+}
+
+/// Forgets what was set aside, as a copy of the process must: the signals came for the original.
+pub fn forget_set_aside() {
+    aside().clear();
 }
 
 /// Waits for a caught signal, for ever or so many milliseconds.
@@ -138,6 +158,10 @@ pub fn take() -> Option<i32> {
 /// # Errors
 /// `ETIMEDOUT`: none came in time.
 pub fn wait(timeout_ms: Option<u32>) -> io::Result<i32> {
+    let aside = aside().pop_front();
+    if let Some(signal) = aside {
+        return Ok(signal);
+    }
     backend::sig_wait(timeout_ms)
 }
 

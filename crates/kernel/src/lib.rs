@@ -66,6 +66,7 @@ pub use process::{
     SpawnOptions,
 };
 pub use random::{RandomSource, SeededRandom};
+pub use syscalls::Opening;
 pub use trace::{SyscallEvent, Tracer};
 pub use tty::Terminal;
 pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};

@@ -4,7 +4,8 @@
 mod common;
 use common::*;
 use secure_exec_kernel::*;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 #[test]
 fn bytes_come_out_as_they_went_in_and_end_with_the_last_writer() {
@@ -190,7 +191,9 @@ fn fifo_connects_openers_by_name() {
         guest.open(b"fifo", OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK, 0),
         Err(Errno::ENXIO)
     );
-    let read = guest.open(b"fifo", OpenFlags::O_RDONLY, 0).unwrap();
+    let read = guest
+        .open(b"fifo", OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK, 0)
+        .unwrap();
     let write = guest.open(b"fifo", OpenFlags::O_WRONLY, 0).unwrap();
     guest.write(write, b"hi").unwrap();
     let mut buf = [0; 4];
@@ -201,22 +204,113 @@ fn fifo_connects_openers_by_name() {
     assert_eq!(guest.read(read, &mut buf), Ok(0));
 }
 
-#[test]
-fn fifo_writer_that_comes_first_waits_for_its_reader() {
+/// An open by one process that waits for the other end.
+struct Waiting {
+    process: Arc<Process>,
+    flags: OpenFlags,
+    opening: Option<Opening>,
+}
+
+impl Waiting {
+    fn new(process: &Arc<Process>, flags: OpenFlags) -> Waiting {
+        let mut waiting = Waiting {
+            process: process.clone(),
+            flags,
+            opening: None,
+        };
+        assert_eq!(waiting.poll(), Poll::Pending);
+        waiting
+    }
+
+    fn poll(&mut self) -> Poll<Result<Fd>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.process
+            .poll_openat(&mut self.opening, AT_FDCWD, b"fifo", self.flags, 0, &mut cx)
+    }
+
+    fn ready(&mut self) -> Fd {
+        match self.poll() {
+            Poll::Ready(Ok(fd)) => fd,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn with_fifo() -> (Machine, Arc<Process>) {
     let machine = machine();
     let guest = machine.guest();
     guest.mknodat(AT_FDCWD, b"fifo", 0o010_600).unwrap();
+    (machine, guest)
+}
+
+#[test]
+fn fifo_reader_and_writer_wait_for_each_other() {
+    for (first, second) in [
+        (OpenFlags::O_RDONLY, OpenFlags::O_WRONLY),
+        (OpenFlags::O_WRONLY, OpenFlags::O_RDONLY),
+    ] {
+        let (_machine, guest) = with_fifo();
+        assert_eq!(guest.open(b"fifo", first, 0), Err(Errno::EAGAIN));
+        let mut waiting = Waiting::new(&guest, first);
+        let other = guest.open(b"fifo", second, 0).unwrap();
+        let opened = waiting.ready();
+        let (read, write) = if first == OpenFlags::O_RDONLY {
+            (opened, other)
+        } else {
+            (other, opened)
+        };
+        assert_eq!(guest.write(write, b"hi"), Ok(2));
+        let mut buf = [0; 4];
+        assert_eq!(guest.read(read, &mut buf), Ok(2));
+        guest.close(write).unwrap();
+        assert_eq!(guest.read(read, &mut buf), Ok(0));
+    }
+}
+
+#[test]
+fn fifo_opener_gets_through_although_the_other_end_is_closed_again() {
+    let (_machine, guest) = with_fifo();
+    let mut waiting = Waiting::new(&guest, OpenFlags::O_RDONLY);
     let write = guest.open(b"fifo", OpenFlags::O_WRONLY, 0).unwrap();
-    assert_eq!(guest.write(write, b"hi"), Err(Errno::EAGAIN));
-    let read = guest.open(b"fifo", OpenFlags::O_RDONLY, 0).unwrap();
-    assert_eq!(guest.write(write, b"hi"), Ok(2));
-    let mut buf = [0; 4];
-    assert_eq!(guest.read(read, &mut buf), Ok(2));
-    guest.close(read).unwrap();
-    guest
-        .sigaction(Signal::SIGPIPE, Disposition::Ignore)
-        .unwrap();
-    assert_eq!(guest.write(write, b"hi"), Err(Errno::EPIPE));
+    guest.close(write).unwrap();
+    let read = waiting.ready();
+    assert_eq!(guest.read(read, &mut [0]), Ok(0));
+}
+
+#[test]
+fn fifo_opener_that_gives_up_leaves_nothing_behind() {
+    let (machine, guest) = with_fifo();
+    let before = machine.kernel.resource_counts();
+    let waiting = Waiting::new(&guest, OpenFlags::O_RDONLY);
+    // The end counts while its open waits.
+    let nonblocking = OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK;
+    drop(waiting);
+    assert_eq!(guest.open(b"fifo", nonblocking, 0), Err(Errno::ENXIO));
+    assert_eq!(machine.kernel.resource_counts(), before);
+}
+
+#[test]
+fn fifo_opener_that_is_killed_stops_waiting() {
+    let (_machine, guest) = with_fifo();
+    let mut waiting = Waiting::new(&guest, OpenFlags::O_WRONLY);
+    guest.kill(guest.pid().raw(), Signal::SIGKILL).unwrap();
+    assert_eq!(waiting.poll(), Poll::Ready(Err(Errno::ESRCH)));
+}
+
+#[test]
+fn watches_are_told_of_a_fifo_once_it_is_open() {
+    let (_machine, guest) = with_fifo();
+    let watch = guest.inotify_init1(OpenFlags::O_NONBLOCK).unwrap();
+    let mask = InotifyMask::IN_OPEN | InotifyMask::IN_CLOSE_NOWRITE;
+    guest.inotify_add_watch(watch, b"fifo", mask).unwrap();
+    let mut events = [0; 256];
+    drop(Waiting::new(&guest, OpenFlags::O_RDONLY));
+    let mut waiting = Waiting::new(&guest, OpenFlags::O_RDONLY);
+    assert_eq!(guest.read(watch, &mut events), Err(Errno::EAGAIN));
+    guest.open(b"fifo", OpenFlags::O_WRONLY, 0).unwrap();
+    assert_eq!(guest.read(watch, &mut events), Ok(16));
+    waiting.ready();
+    assert_eq!(guest.read(watch, &mut events), Ok(16));
 }
 
 #[test]

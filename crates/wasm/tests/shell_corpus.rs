@@ -15,8 +15,8 @@ use common::*;
 use secure_exec_kernel::*;
 use secure_exec_wasm::*;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant, SystemTime};
 
 fn commands_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("SECURE_EXEC_WASM_COMMANDS_DIR") {
@@ -31,9 +31,30 @@ fn commands_dir() -> PathBuf {
     )
 }
 
+/// Time that passes, for scripts that wait for it.
+struct HostClock(Instant);
+
+impl Clock for HostClock {
+    fn realtime(&self) -> Timespec {
+        timespec(SystemTime::UNIX_EPOCH.elapsed().unwrap())
+    }
+
+    fn monotonic(&self) -> Timespec {
+        timespec(self.0.elapsed())
+    }
+}
+
+fn timespec(time: Duration) -> Timespec {
+    Timespec::new(time.as_secs().try_into().unwrap(), time.subsec_nanos())
+}
+
 fn commands() -> Machine {
     let commands = CommandDir::read(&commands_dir()).unwrap();
-    machine_with(WasmOptions::default(), commands)
+    let config = KernelConfig {
+        clock: Arc::new(HostClock(Instant::now())),
+        ..KernelConfig::default()
+    };
+    machine_of(config, WasmOptions::default(), commands)
 }
 
 /// Runs `body` and kills `root` and all that descends from it if that takes too long; whether it did.

@@ -161,7 +161,7 @@ impl<W: Write> Creator<'_, W> {
             .times
             .get(&stored)
             .is_some_and(|time| i64::try_from(*time).unwrap_or(0) >= found.mtime.seconds);
-        if !(older && !found.is_dir()) {
+        if !older || found.is_dir() {
             self.add_one(path, name, &found)?;
         }
         if found.is_dir() && self.run.options.recursion {

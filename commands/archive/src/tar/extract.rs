@@ -131,10 +131,11 @@ impl Extractor<'_> {
         if kind == EntryType::Directory {
             return self.directory(entry.header(), path);
         }
-        if let Some(parent) = path.parent() {
-            if !parent.as_os_str().is_empty() && !parent.exists() {
-                fs::create_dir_all(parent).map_err(|error| cannot("mkdir", parent, &error))?;
-            }
+        if let Some(parent) = path.parent()
+            && !parent.as_os_str().is_empty()
+            && !parent.exists()
+        {
+            fs::create_dir_all(parent).map_err(|error| cannot("mkdir", parent, &error))?;
         }
         if !self.make_room(entry.header(), path)? {
             return Ok(());

@@ -153,14 +153,14 @@ fn modernized(args: &Args) -> Vec<OsString> {
     let mut new = Vec::new();
     for &letter in letters {
         new.push(os_string([b'-', letter]));
-        if VALUED.contains(&letter) {
-            if let Some(value) = list.next() {
-                // Attached, so that a value that begins with a dash is one too.
-                let mut option = vec![b'-', letter];
-                option.extend_from_slice(bytes(&value));
-                new.pop();
-                new.push(os_string(option));
-            }
+        if VALUED.contains(&letter)
+            && let Some(value) = list.next()
+        {
+            // Attached, so that a value that begins with a dash is one too.
+            let mut option = vec![b'-', letter];
+            option.extend_from_slice(bytes(&value));
+            new.pop();
+            new.push(os_string(option));
         }
     }
     new.extend(list);

@@ -363,15 +363,14 @@ impl Options {
     /// Whether an entry of a directory is listed.
     pub fn shows(&self, name: &[u8]) -> bool {
         let is_hidden = name.starts_with(b".");
-        if self.hidden == Hidden::No {
-            if is_hidden
+        if self.hidden == Hidden::No
+            && (is_hidden
                 || self
                     .hidden_patterns
                     .iter()
-                    .any(|pattern| matches(pattern, name))
-            {
-                return false;
-            }
+                    .any(|pattern| matches(pattern, name)))
+        {
+            return false;
         }
         !self.ignored.iter().any(|pattern| {
             // A pattern that does not begin with a dot does not mean hidden files.

@@ -54,7 +54,10 @@ pub fn mapfile(shell: &mut Shell, words: &[String]) -> Exec {
         match sys::fd::read(fd, &mut buffer) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                shell.collect_signals();
+                continue;
+            }
             Err(_) => break,
         }
         if buffer[0] != delimiter {

@@ -1,6 +1,7 @@
 //! Redirections: made in this process, and undone.
 
 use std::io;
+use std::path::Path;
 
 use secure_exec_sys as sys;
 use sys::Fd;
@@ -183,9 +184,25 @@ impl Shell {
             K::Write if self.options.noclobber => return self.open_new(name),
             _ => O_WRONLY | O_CREAT | O_TRUNC,
         };
-        match sys::fd::open(text::path(name), flags, 0o666).and_then(move_up) {
+        match self.open(&text::path(name), flags).and_then(move_up) {
             Ok(fd) => Ok(fd),
             Err(error) => self.cannot_open(kind == K::Read, name, &error),
+        }
+    }
+
+    /// Opens a file. A trap runs after the command, so a signal does not end the wait for a FIFO's other end;
+    /// Ctrl-C does.
+    pub(super) fn open(&mut self, path: &Path, flags: i32) -> io::Result<Fd> {
+        loop {
+            match sys::fd::open(path, flags, 0o666) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.collect_signals();
+                    if self.traps.interrupted {
+                        return Err(error);
+                    }
+                }
+                opened => return opened,
+            }
         }
     }
 
@@ -198,7 +215,7 @@ impl Shell {
         } else {
             O_WRONLY | O_CREAT | O_EXCL
         };
-        match sys::fd::open(&path, flags, 0o666).and_then(move_up) {
+        match self.open(&path, flags).and_then(move_up) {
             Ok(fd) => Ok(fd),
             Err(error) if self.bash && errno::is(&error, errno::EEXIST) => {
                 self.report(&format!("{name}: cannot overwrite existing file"))

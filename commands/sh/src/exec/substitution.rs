@@ -36,7 +36,9 @@ fn read_all(fd: Fd) -> Vec<u8> {
         match sys::fd::read(fd, &mut buffer) {
             Ok(0) => return bytes,
             Ok(n) => bytes.extend_from_slice(&buffer[..n]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                sys::signal::set_aside();
+            }
             Err(_) => return bytes,
         }
     }
@@ -104,7 +106,9 @@ impl Shell {
         let status = loop {
             match sys::process::wait(pid, 0) {
                 Ok(Some((_, status))) => break exit_status(status),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    self.collect_signals();
+                }
                 _ => break 0,
             }
         };
@@ -194,7 +198,7 @@ impl Shell {
         }
         let name = self.expand_single(&redirect.target)?;
         self.status = 0;
-        match sys::fd::open(text::path(&name), sys::fd::O_RDONLY, 0) {
+        match self.open(&text::path(&name), sys::fd::O_RDONLY) {
             Ok(fd) => {
                 let bytes = read_all(fd);
                 let _ = sys::fd::close(fd);

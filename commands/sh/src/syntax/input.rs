@@ -102,7 +102,10 @@ fn read_line(fd: i32) -> Option<String> {
         let n = match sys::fd::read(fd, &mut buffer[..step]) {
             Ok(0) => break,
             Ok(n) => n,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                sys::signal::set_aside();
+                continue;
+            }
             Err(_) => break,
         };
         if let Some(end) = buffer[..n].iter().position(|b| *b == b'\n') {

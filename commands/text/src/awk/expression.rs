@@ -298,10 +298,10 @@ impl Parser<'_> {
             let safe = parts.len() == 2
                 && matches!(parts[1], Expr::Text(_) | Expr::Variable(_) | Expr::Field(_));
             if first && safe && !matches!(parts[1], Expr::Variable(found) if found == slot) {
-                if let Expr::Concatenation(mut parts) = value {
-                    if let Some(last) = parts.pop() {
-                        return Ok(Expr::Append(slot, Box::new(last)));
-                    }
+                if let Expr::Concatenation(mut parts) = value
+                    && let Some(last) = parts.pop()
+                {
+                    return Ok(Expr::Append(slot, Box::new(last)));
                 }
                 return Err(self.unexpected());
             }

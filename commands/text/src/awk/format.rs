@@ -194,12 +194,12 @@ fn unsigned(out: &mut Vec<u8>, spec: &Spec, conversion: u8, number: f64) {
 }
 
 fn digits(out: &mut Vec<u8>, spec: &Spec, prefix: &[u8], mut body: Vec<u8>) {
-    if let Some(precision) = spec.precision {
-        if body.len() < precision {
-            let mut longer = vec![b'0'; precision - body.len()];
-            longer.append(&mut body);
-            body = longer;
-        }
+    if let Some(precision) = spec.precision
+        && body.len() < precision
+    {
+        let mut longer = vec![b'0'; precision - body.len()];
+        longer.append(&mut body);
+        body = longer;
     }
     let length = body.len();
     pad(

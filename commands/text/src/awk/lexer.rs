@@ -219,11 +219,11 @@ impl<'a> Lexer<'a> {
                         .position(|pair| pair == b":]")
                         .map(|end| end + 2);
                     regex.push(byte);
-                    if let Some(class) = end.map(|end| &rest[..end]) {
-                        if !class.contains(&b'\n') {
-                            regex.extend_from_slice(class);
-                            self.at += class.len();
-                        }
+                    if let Some(class) = end.map(|end| &rest[..end])
+                        && !class.contains(&b'\n')
+                    {
+                        regex.extend_from_slice(class);
+                        self.at += class.len();
                     }
                     continue;
                 }

@@ -578,10 +578,10 @@ impl Parser<'_> {
             let saved = (self.lexer.clone(), self.token.clone(), self.token_at);
             self.advance()?;
             let list = self.list_in_parentheses();
-            if let Ok(list) = list {
-                if self.ends_print() {
-                    return Ok(list);
-                }
+            if let Ok(list) = list
+                && self.ends_print()
+            {
+                return Ok(list);
             }
             (self.lexer, self.token, self.token_at) = saved;
         }

@@ -94,12 +94,11 @@ fn regex(
     let mut at = 0;
     while at <= text.len() {
         let mut found = pattern.find_at(text, at);
-        if newline {
-            if let Some(next) = memchr::memchr(b'\n', &text[at..]).map(|offset| at + offset) {
-                if found.is_none_or(|(from, _)| next < from) {
-                    found = Some((next, next + 1));
-                }
-            }
+        if newline
+            && let Some(next) = memchr::memchr(b'\n', &text[at..]).map(|offset| at + offset)
+            && found.is_none_or(|(from, _)| next < from)
+        {
+            found = Some((next, next + 1));
         }
         let Some((from, to)) = found else { break };
         if from == to {

@@ -210,10 +210,10 @@ impl Reader {
                 return Ok(true);
             }
             if !self.fill()? {
-                if let Some((from, to)) = pattern.find_at(&self.buffer[self.start..self.end], 0) {
-                    if to > from {
-                        continue;
-                    }
+                if let Some((from, to)) = pattern.find_at(&self.buffer[self.start..self.end], 0)
+                    && to > from
+                {
+                    continue;
                 }
                 return Ok(self.rest(record));
             }

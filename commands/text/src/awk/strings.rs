@@ -274,7 +274,7 @@ impl Machine<'_> {
             .into_iter()
             .map(|(key, value)| if indices { Value::text(key) } else { value })
             .collect();
-        values.sort_by(|left, right| by_value(left, right));
+        values.sort_by(by_value);
         let target = match into {
             Some(into) => self.array(into)?,
             None => shared,
@@ -316,9 +316,7 @@ impl Machine<'_> {
                     .then_with(|| left.1.string(b"%.6g").cmp(&right.1.string(b"%.6g")))
                     .then_with(|| left.0.cmp(&right.0))
             }),
-            b"@val_str" => {
-                pairs.sort_by(|left, right| left.1.string(b"%.6g").cmp(&right.1.string(b"%.6g")))
-            }
+            b"@val_str" => pairs.sort_by_key(|left| left.1.string(b"%.6g")),
             b"@val_type" => pairs.sort_by(|left, right| by_value(&left.1, &right.1)),
             _ => {}
         }

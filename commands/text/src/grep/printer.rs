@@ -149,11 +149,11 @@ impl Printer<'_> {
     }
 
     fn separator(&mut self) -> io::Result<()> {
-        if self.options.output == Output::Lines || self.options.output == Output::Matches {
-            if let Some(separator) = &self.options.group_separator {
-                self.colored("36", separator)?;
-                self.out.write_all(b"\n")?;
-            }
+        if (self.options.output == Output::Lines || self.options.output == Output::Matches)
+            && let Some(separator) = &self.options.group_separator
+        {
+            self.colored("36", separator)?;
+            self.out.write_all(b"\n")?;
         }
         Ok(())
     }

@@ -105,10 +105,10 @@ impl Parser<'_> {
                 }
             }
         }
-        if byte == b'\\' {
-            if let Some(member) = self.bracket_escape() {
-                return Some(member);
-            }
+        if byte == b'\\'
+            && let Some(member) = self.bracket_escape()
+        {
+            return Some(member);
         }
         let (member, length) = decode(&self.pattern[self.at..], self.dialect.unicode)?;
         self.at += length;

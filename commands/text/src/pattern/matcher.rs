@@ -183,10 +183,10 @@ impl Automaton {
         if let Ok(found) = longest.dfa.try_search_fwd(&mut cache, &input) {
             return found.map_or(end, |half| half.offset());
         }
-        if longest.fallback.get().is_none() {
-            if let Some(pike) = self.builder.pike(&self.text) {
-                let _ = longest.fallback.set(pike);
-            }
+        if longest.fallback.get().is_none()
+            && let Some(pike) = self.builder.pike(&self.text)
+        {
+            let _ = longest.fallback.set(pike);
         }
         let Some(pike) = longest.fallback.get() else {
             return end;

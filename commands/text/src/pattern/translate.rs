@@ -262,11 +262,11 @@ impl Parser<'_> {
     /// Reads what follows a backslash. The result says whether it was an anchor.
     fn escape(&mut self, depth: usize) -> Result<bool, Error> {
         let byte = self.peek().ok_or(Error("Trailing backslash"))?;
-        if self.syntax == Syntax::Awk {
-            if let Some(value) = self.octal() {
-                self.literal(value);
-                return Ok(false);
-            }
+        if self.syntax == Syntax::Awk
+            && let Some(value) = self.octal()
+        {
+            self.literal(value);
+            return Ok(false);
         }
         self.at += 1;
         match byte {

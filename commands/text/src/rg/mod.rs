@@ -206,7 +206,7 @@ impl Search<'_> {
             }
             let explicit = entry.depth() == 0;
             let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-            if !is_file && !(explicit && !entry.path().is_dir()) {
+            if !is_file && (!explicit || entry.path().is_dir()) {
                 continue;
             }
             let shown = if self.implicit {

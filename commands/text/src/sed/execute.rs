@@ -190,10 +190,10 @@ impl<'a> Machine<'a> {
                     } else {
                         fs::read(bytes::path(&name))
                     };
-                    if let Ok(text) = text {
-                        if !text.is_empty() {
-                            self.output.raw(&text)?;
-                        }
+                    if let Ok(text) = text
+                        && !text.is_empty()
+                    {
+                        self.output.raw(&text)?;
                     }
                 }
             }

@@ -289,9 +289,8 @@ impl Parser<'_> {
             let next = self.next()?;
             if next == delimiter {
                 // What the delimiter means in an expression it does not mean escaped.
-                if regex && b"^$.*[]".contains(&delimiter) {
-                    text.push(b'\\');
-                } else if !regex && delimiter == b'&' {
+                let special: &[u8] = if regex { b"^$.*[]" } else { b"&" };
+                if special.contains(&delimiter) {
                     text.push(b'\\');
                 }
                 text.push(next);

@@ -165,12 +165,12 @@ impl Parser<'_> {
             _ => 0,
         });
         let highest = highest.max().unwrap_or(0);
-        if let Some(pattern) = &substitution.pattern {
-            if highest > pattern.groups() {
-                return Err(self.error(format!(
-                    "invalid reference \\{highest} on `s' command's RHS"
-                )));
-            }
+        if let Some(pattern) = &substitution.pattern
+            && highest > pattern.groups()
+        {
+            return Err(self.error(format!(
+                "invalid reference \\{highest} on `s' command's RHS"
+            )));
         }
         Ok(Function::Substitute(Box::new(substitution)))
     }
@@ -187,18 +187,19 @@ impl Parser<'_> {
         let (from, to) = (self.unescaped(&from)?, self.unescaped(&to)?);
         let unequal = "strings for `y' command are different lengths";
         let ascii = from.is_ascii() && to.is_ascii();
-        if !ascii && self.flavour.unicode {
-            if let (Ok(from), Ok(to)) = (std::str::from_utf8(&from), std::str::from_utf8(&to)) {
-                if from.chars().count() != to.chars().count() {
-                    return Err(self.error(unequal));
-                }
-                let mut map = HashMap::new();
-                for (from, to) in from.chars().zip(to.chars()) {
-                    map.entry(from).or_insert(to);
-                }
-                let map = Transliteration::Characters(map);
-                return Ok(Function::Transliterate(Box::new(map)));
+        if !ascii
+            && self.flavour.unicode
+            && let (Ok(from), Ok(to)) = (std::str::from_utf8(&from), std::str::from_utf8(&to))
+        {
+            if from.chars().count() != to.chars().count() {
+                return Err(self.error(unequal));
             }
+            let mut map = HashMap::new();
+            for (from, to) in from.chars().zip(to.chars()) {
+                map.entry(from).or_insert(to);
+            }
+            let map = Transliteration::Characters(map);
+            return Ok(Function::Transliterate(Box::new(map)));
         }
         if from.len() != to.len() {
             return Err(self.error(unequal));

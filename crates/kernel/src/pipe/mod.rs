@@ -37,10 +37,10 @@ struct State {
     ring: Ring,
     readers: usize,
     writers: usize,
-    /// Whether there ever was a writer: a FIFO without one yet has not ended but not begun.
-    had_writer: bool,
-    /// The same for readers, and those who write before one has come.
-    had_reader: bool,
+    /// How often each end was opened: an open that waits for the other end ends when that changes, even if
+    /// the other end is closed again by then.
+    reader_opens: u64,
+    writer_opens: u64,
 }
 
 impl Pipe {
@@ -48,51 +48,65 @@ impl Pipe {
         Arc::default()
     }
 
-    /// Opens one end, or both.
+    /// Opens one end, or both, without waiting for the other.
     pub fn open(self: &Arc<Self>, flags: OpenFlags, slot: Option<Slot>) -> PipeEnd {
+        self.end(&mut self.state.lock(), flags, slot)
+    }
+
+    fn end(self: &Arc<Self>, state: &mut State, flags: OpenFlags, slot: Option<Slot>) -> PipeEnd {
         let end = PipeEnd {
             pipe: self.clone(),
             reads: flags.readable(),
             writes: flags.writable(),
-            awaits_peer: !flags.contains(OpenFlags::O_NONBLOCK),
+            awaits: None,
+            hangs_up_after: None,
             _slot: slot,
         };
-        let mut state = self.state.lock();
         state.readers += usize::from(end.reads);
         state.writers += usize::from(end.writes);
-        state.had_writer |= end.writes;
-        state.had_reader |= end.reads;
-        drop(state);
+        state.reader_opens += u64::from(end.reads);
+        state.writer_opens += u64::from(end.writes);
         end
     }
 
-    /// Opens a FIFO by name.
-    ///
-    /// # Deviations
-    /// Opening never blocks: a reader opens at once and reads block until a writer has come, and the other way round.
+    /// Opens a FIFO by name (`fifo(7)`). The end counts at once; whether the open has to wait for the other one,
+    /// [`File::opened`] tells.
     ///
     /// # Errors
     /// - `ENXIO`: opened for writing only with `O_NONBLOCK`, and nobody reads.
     pub fn open_fifo(self: &Arc<Self>, flags: OpenFlags) -> Result<Arc<dyn File>> {
-        let needs_reader = flags.contains(OpenFlags::O_NONBLOCK) && !flags.readable();
-        if needs_reader && self.state.lock().readers == 0 {
+        let waits = !flags.contains(OpenFlags::O_NONBLOCK);
+        let mut state = self.state.lock();
+        if !waits && !flags.readable() && state.readers == 0 {
             return Err(Errno::ENXIO);
         }
-        let end = self.open(flags, None);
+        let mut end = self.end(&mut state, flags, None);
+        match (end.reads, end.writes) {
+            (true, false) if state.writers == 0 => {
+                let opens = Some(state.writer_opens);
+                *(if waits {
+                    &mut end.awaits
+                } else {
+                    &mut end.hangs_up_after
+                }) = opens;
+            }
+            (false, true) if state.readers == 0 => end.awaits = Some(state.reader_opens),
+            _ => {}
+        }
+        drop(state);
         self.readers.wake_all();
         self.writers.wake_all();
         Ok(Arc::new(end))
     }
 
-    /// Reads; `awaits_writer` makes a FIFO that nobody has written to yet empty rather than ended.
-    fn read(&self, buf: &mut [u8], awaits_writer: bool) -> Result<usize> {
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
         let mut state = self.state.lock();
         let count = state.ring.read(buf);
         if count == 0 {
-            return if state.writers == 0 && (state.had_writer || !awaits_writer) {
+            return if state.writers == 0 {
                 Ok(0)
             } else {
                 Err(Errno::EAGAIN)
@@ -103,18 +117,13 @@ impl Pipe {
         Ok(count)
     }
 
-    /// Writes; `awaits_reader` makes a FIFO that nobody has read yet full rather than broken.
-    fn write(&self, buf: &[u8], awaits_reader: bool) -> Result<usize> {
+    fn write(&self, buf: &[u8]) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
         let mut state = self.state.lock();
         if state.readers == 0 {
-            return Err(if state.had_reader || !awaits_reader {
-                Errno::EPIPE
-            } else {
-                Errno::EAGAIN
-            });
+            return Err(Errno::EPIPE);
         }
         let room = PIPE_CAPACITY - state.ring.len();
         if room == 0 || buf.len() <= PIPE_BUF && room < buf.len() {
@@ -134,8 +143,11 @@ pub(crate) struct PipeEnd {
     pipe: Arc<Pipe>,
     reads: bool,
     writes: bool,
-    /// Opened to block, so that reading and writing stand in for the wait that opening a FIFO leaves out.
-    awaits_peer: bool,
+    /// Openings of the other end until then, while an open by name waits for one more.
+    awaits: Option<u64>,
+    /// Openings for writing until then: a FIFO that is opened for reading without blocking before there is a
+    /// writer has not hung up.
+    hangs_up_after: Option<u64>,
     _slot: Option<Slot>,
 }
 
@@ -145,11 +157,24 @@ impl File for PipeEnd {
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        self.pipe.read(buf, self.awaits_peer)
+        self.pipe.read(buf)
     }
 
     fn write(&self, buf: &[u8]) -> Result<usize> {
-        self.pipe.write(buf, self.awaits_peer)
+        self.pipe.write(buf)
+    }
+
+    fn opened(&self) -> bool {
+        let Some(before) = self.awaits else {
+            return true;
+        };
+        let state = self.pipe.state.lock();
+        before
+            != if self.reads {
+                state.writer_opens
+            } else {
+                state.reader_opens
+            }
     }
 
     fn readiness(&self) -> PollEvents {
@@ -159,16 +184,15 @@ impl File for PipeEnd {
             if state.ring.len() > 0 {
                 ready |= PollEvents::POLLIN;
             }
-            if state.writers == 0 && state.had_writer {
+            if state.writers == 0 && self.hangs_up_after != Some(state.writer_opens) {
                 ready |= PollEvents::POLLHUP;
             }
         }
         if self.writes {
-            let begun = state.had_reader || !self.awaits_peer;
-            if begun && PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
+            if PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
                 ready |= PollEvents::POLLOUT;
             }
-            if begun && state.readers == 0 {
+            if state.readers == 0 {
                 ready |= PollEvents::POLLERR;
             }
         }
@@ -194,8 +218,6 @@ impl Drop for PipeEnd {
         if no_reader && no_writer {
             // A FIFO starts over with its next openers.
             state.ring = Ring::default();
-            state.had_writer = false;
-            state.had_reader = false;
         }
         drop(state);
         if self.writes && no_writer {

@@ -59,7 +59,7 @@ pub struct SpawnOptions {
 /// One step on the descriptors of a process that is being started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileAction {
-    /// Opens a file at a descriptor.
+    /// Opens a file at a descriptor; `EAGAIN` for a FIFO that would have to wait for its other end.
     Open {
         /// Descriptor.
         fd: Fd,
@@ -342,6 +342,10 @@ impl Kernel {
                         mode: mode & !umask,
                     };
                     let file = self.vfs.open(at, path, request)?;
+                    // Waiting for the other end of a FIFO is left to the program itself.
+                    if !file.opened() {
+                        return Err(Errno::EAGAIN);
+                    }
                     fds.install_at(
                         *fd,
                         FdEntry {

@@ -10,10 +10,15 @@ use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::Quoted;
 use crate::vfs::{FileDescription, Inode, LastLink, OpenRequest, check_permission};
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
+/// An open that waits, held by whoever polls it.
+#[derive(Debug)]
+pub struct Opening(Arc<FileDescription>);
+
 impl Process {
-    /// Implements `open(2)`: [`Process::openat`] from the working directory.
+    /// Implements `open(2)` without blocking: [`Process::openat`] from the working directory.
     ///
     /// # Errors
     /// As [`Process::openat`].
@@ -21,7 +26,7 @@ impl Process {
         self.openat(AT_FDCWD, path, flags, mode)
     }
 
-    /// Implements `openat(2)`.
+    /// Implements `openat(2)` without blocking.
     ///
     /// # Errors
     /// - `ENOENT`, `ENOTDIR`, `ELOOP`, `ENAMETOOLONG`, `EACCES`: from the path walk.
@@ -29,29 +34,82 @@ impl Process {
     /// - `EISDIR`: a directory is opened for writing, or created.
     /// - `EMFILE`: no descriptor is left.
     /// - `ENOSPC`: no inode is left.
+    /// - `EAGAIN`: it would block, being a FIFO whose other end nobody has opened.
     pub fn openat(&self, dirfd: Fd, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Fd> {
         self.enter(
             Sysno::Openat,
             format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
             || {
-                let at = self.at(dirfd, path)?;
-                let umask = self.fs.lock().umask;
-                // A full table is found out before a file is created or truncated for nothing.
-                self.check_descriptor_left()?;
-                let file = self.vfs.open(
-                    &at,
-                    path,
-                    OpenRequest {
-                        flags,
-                        mode: mode & !umask,
-                    },
-                )?;
-                if !flags.contains(OpenFlags::O_NOCTTY) {
-                    self.adopt_terminal(&file);
+                let file = self.begin_open(dirfd, path, flags, mode)?;
+                if !file.opened() {
+                    return Err(Errno::EAGAIN);
                 }
-                self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
+                self.finish_open(file, flags)
             },
         )
+    }
+
+    /// Implements `openat(2)`: waits if the file is a FIFO whose other end nobody has opened. `opening`, empty at
+    /// first, holds the open between the polls; dropping it gives the open up.
+    ///
+    /// # Errors
+    /// As [`Process::openat`].
+    ///
+    /// # Blocking
+    /// Pending until the other end of the FIFO is opened; not with `O_NONBLOCK` or `O_RDWR` (`fifo(7)`).
+    pub fn poll_openat(
+        &self,
+        opening: &mut Option<Opening>,
+        dirfd: Fd,
+        path: &[u8],
+        flags: OpenFlags,
+        mode: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Fd>> {
+        self.enter_poll(
+            Sysno::Openat,
+            format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
+            cx,
+            |cx| {
+                let file = match opening.take() {
+                    Some(Opening(file)) => file,
+                    None => match self.begin_open(dirfd, path, flags, mode) {
+                        Ok(file) => file,
+                        Err(errno) => return Poll::Ready(Err(errno)),
+                    },
+                };
+                if file.poll_opened(cx).is_pending() {
+                    *opening = Some(Opening(file));
+                    return Poll::Pending;
+                }
+                Poll::Ready(self.finish_open(file, flags))
+            },
+        )
+    }
+
+    fn begin_open(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        flags: OpenFlags,
+        mode: u32,
+    ) -> Result<Arc<FileDescription>> {
+        let at = self.at(dirfd, path)?;
+        let umask = self.fs.lock().umask;
+        // A full table is found out before a file is created or truncated for nothing.
+        self.check_descriptor_left()?;
+        let request = OpenRequest {
+            flags,
+            mode: mode & !umask,
+        };
+        self.vfs.open(&at, path, request)
+    }
+
+    fn finish_open(&self, file: Arc<FileDescription>, flags: OpenFlags) -> Result<Fd> {
+        if !flags.contains(OpenFlags::O_NOCTTY) {
+            self.adopt_terminal(&file);
+        }
+        self.install(file, flags.contains(OpenFlags::O_CLOEXEC))
     }
 
     /// Puts an open file at the lowest free descriptor.

@@ -18,5 +18,6 @@ mod table;
 mod terminal;
 mod watch;
 
+pub use file::Opening;
 pub(crate) use table::Sysno;
 pub use table::{Row, Support, TABLE};

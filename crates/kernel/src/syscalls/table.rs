@@ -41,7 +41,7 @@ use Support::{Full, Partial};
 
 syscalls! {
     "files" {
-        Openat "openat" Partial("opening a FIFO never blocks; O_DIRECT and O_ASYNC have no effect");
+        Openat "openat" Partial("O_DIRECT and O_ASYNC have no effect");
         Close "close" Full;
         Read "read" Full;
         Write "write" Full;

@@ -12,6 +12,12 @@ pub trait File: Any + Send + Sync {
     /// Type.
     fn kind(&self) -> FileKind;
 
+    /// Whether opening is complete. That of a FIFO waits for the other end; [`File::register`] for reading and
+    /// writing tells when to look again.
+    fn opened(&self) -> bool {
+        true
+    }
+
     /// Reads without blocking; 0 is the end of the file.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::tty::Terminal;
 use core::fmt;
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct FileDescription {
     /// Position of the next read or write; for directories the position in their listing.
     offset: Mutex<u64>,
     watches: Arc<WatchCounter>,
+    /// Whether opening is complete and watches have been told.
+    opened: AtomicBool,
     /// Place in the count of pipes, for a FIFO.
     _slot: Option<Slot>,
 }
@@ -64,10 +66,32 @@ impl FileDescription {
             flags: AtomicI32::new(kept.bits()),
             offset: Mutex::new(0),
             watches,
+            opened: AtomicBool::new(false),
             _slot: slot,
         };
-        description.notify(InotifyMask::IN_OPEN);
+        description.opened();
         Arc::new(description)
+    }
+
+    /// Whether opening is complete: that of a FIFO waits for the other end (`fifo(7)`).
+    pub(crate) fn opened(&self) -> bool {
+        let opened = self.file.as_ref().is_none_or(|file| file.opened());
+        if opened && !self.opened.swap(true, Ordering::AcqRel) {
+            self.notify(InotifyMask::IN_OPEN);
+        }
+        opened
+    }
+
+    /// Waits until opening is complete.
+    pub(crate) fn poll_opened(&self, cx: &Context<'_>) -> Poll<()> {
+        let polled = self.poll_io(PollEvents::POLLIN | PollEvents::POLLOUT, cx, |this| {
+            if this.opened() {
+                Ok(())
+            } else {
+                Err(Errno::EAGAIN)
+            }
+        });
+        polled.map(drop)
     }
 
     /// Type.
@@ -419,6 +443,9 @@ impl FileDescription {
 
 impl Drop for FileDescription {
     fn drop(&mut self) {
+        if !*self.opened.get_mut() {
+            return;
+        }
         let written = self.status_flags().writable();
         self.notify(if written {
             InotifyMask::IN_CLOSE_WRITE

@@ -3,15 +3,39 @@
 use super::common::{self, Machine};
 use super::script::{Attributes, Settings, System};
 use secure_exec_kernel::*;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 /// Directory that scripts start in.
 const BASE: &[u8] = b"/tmp/differential";
 
 pub struct Guest {
     process: Arc<Process>,
+    begun: HashMap<String, Begun>,
     _machine: Machine,
+}
+
+/// An open that may wait.
+struct Begun {
+    path: Vec<u8>,
+    flags: OpenFlags,
+    opening: Option<Opening>,
+    ended: Option<Outcome<i32>>,
+}
+
+impl Begun {
+    fn poll(&mut self, process: &Process) {
+        if self.ended.is_some() {
+            return;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let opening = &mut self.opening;
+        let polled = process.poll_openat(opening, AT_FDCWD, &self.path, self.flags, 0, &mut cx);
+        if let Poll::Ready(opened) = polled {
+            self.ended = Some(raw(opened));
+        }
+    }
 }
 
 impl Guest {
@@ -37,6 +61,7 @@ impl Guest {
         process.chdir(BASE).unwrap();
         Guest {
             process,
+            begun: HashMap::new(),
             _machine: machine,
         }
     }
@@ -72,6 +97,25 @@ impl System for Guest {
         raw(self
             .process
             .open(path, OpenFlags::from_bits_retain(flags), mode))
+    }
+
+    fn begin_open(&mut self, name: &str, path: &[u8], flags: i32) {
+        let mut begun = Begun {
+            path: path.to_vec(),
+            flags: OpenFlags::from_bits_retain(flags),
+            opening: None,
+            ended: None,
+        };
+        begun.poll(&self.process);
+        self.begun.insert(name.to_owned(), begun);
+    }
+
+    fn end_open(&mut self, name: &str) -> Option<Outcome<i32>> {
+        let begun = self.begun.get_mut(name).unwrap();
+        begun.poll(&self.process);
+        let ended = begun.ended?;
+        self.begun.remove(name);
+        Some(ended)
     }
 
     fn close(&mut self, fd: i32) -> Outcome<()> {

@@ -1,9 +1,12 @@
 //! Host Linux, through libc.
 
 use super::script::{Attributes, Settings, System};
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 /// Runs `work` in a fresh directory on a thread with its own working directory and umask; with
 /// `drop_privileges`, a thread of root's becomes uid 1000 for itself.
@@ -95,6 +98,68 @@ pub struct Host {
     base: PathBuf,
     /// Masters and slaves.
     ptys: Vec<(i32, i32)>,
+    opening: HashMap<String, Opening>,
+}
+
+/// An open on a thread of its own, which shares descriptors, working directory and umask.
+struct Opening {
+    path: CString,
+    tid: i32,
+    thread: JoinHandle<Result<i32, i32>>,
+}
+
+impl Opening {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ban is for the kernel, not for its counterpart"
+    )]
+    fn new(path: &[u8], flags: i32) -> Opening {
+        let path = c_string(path);
+        let (told, tid) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                // SAFETY: `gettid` has no preconditions.
+                told.send(unsafe { libc::gettid() }).unwrap();
+                call!(open(path.as_ptr(), flags | libc::O_CLOEXEC, 0)).map(|fd| fd as i32)
+            }
+        });
+        let tid = tid.recv().unwrap();
+        Opening { path, tid, thread }
+    }
+
+    /// Whether the thread sleeps in openat(2); looked for until it does or has ended.
+    fn waits(&self) -> bool {
+        let sleeping = format!("{} ", libc::SYS_openat);
+        while !self.thread.is_finished() {
+            let about = |what| {
+                let path = format!("/proc/self/task/{}/{what}", self.tid);
+                std::fs::read_to_string(path).unwrap_or_default()
+            };
+            let is_asleep = about("stat")
+                .rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.starts_with(" S"));
+            if is_asleep && about("syscall").starts_with(&sleeping) {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+}
+
+impl Drop for Host {
+    /// Opens both ends for those that still wait, so that their threads end.
+    fn drop(&mut self) {
+        for opening in self.opening.drain().map(|(_, opening)| opening) {
+            let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
+            let both = call!(open(opening.path.as_ptr(), flags));
+            for fd in [both, opening.thread.join().unwrap().map(i64::from)] {
+                let _ = call!(close(fd.unwrap() as i32));
+            }
+        }
+    }
 }
 
 impl Host {
@@ -102,6 +167,7 @@ impl Host {
         Host {
             base,
             ptys: Vec::new(),
+            opening: HashMap::new(),
         }
     }
 }
@@ -134,6 +200,20 @@ fn empty_stat() -> libc::stat {
 impl System for Host {
     fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Result<i32, i32> {
         call!(open(c_string(path).as_ptr(), flags | libc::O_CLOEXEC, mode)).map(|fd| fd as i32)
+    }
+
+    fn begin_open(&mut self, name: &str, path: &[u8], flags: i32) {
+        let opening = Opening::new(path, flags);
+        opening.waits();
+        self.opening.insert(name.to_owned(), opening);
+    }
+
+    fn end_open(&mut self, name: &str) -> Option<Result<i32, i32>> {
+        if self.opening[name].waits() {
+            return None;
+        }
+        let opening = self.opening.remove(name).unwrap();
+        Some(opening.thread.join().unwrap())
     }
 
     fn close(&mut self, fd: i32) -> Result<(), i32> {

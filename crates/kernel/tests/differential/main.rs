@@ -8,6 +8,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fifos;
 mod fuzz;
 mod guest;
 mod host;
@@ -66,6 +67,11 @@ fn links_and_renames_behave_as_on_linux() {
 #[test]
 fn pipes_behave_as_on_linux() {
     compare_scripts(scripts::PIPES, false);
+}
+
+#[test]
+fn fifos_behave_as_on_linux() {
+    compare_scripts(fifos::FIFOS, false);
 }
 
 #[test]

@@ -5,6 +5,10 @@ use std::collections::HashMap;
 /// What both sides can do. Every method is one system call; errors are errno numbers.
 pub trait System {
     fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Result<i32, i32>;
+    /// Begins an open that may wait, under a name to ask for it by.
+    fn begin_open(&mut self, name: &str, path: &[u8], flags: i32);
+    /// How an open that was begun ended; `None` while it waits.
+    fn end_open(&mut self, name: &str) -> Option<Result<i32, i32>>;
     fn close(&mut self, fd: i32) -> Result<(), i32>;
     fn read(&mut self, fd: i32, buf: &mut [u8]) -> Result<usize, i32>;
     fn write(&mut self, fd: i32, buf: &[u8]) -> Result<usize, i32>;
@@ -283,6 +287,17 @@ fn attempt(
             }
             Ok("open".to_owned())
         }
+        ["begin-open", name, at, how] => {
+            system.begin_open(name, &path(at), flags(how));
+            Ok("begun".to_owned())
+        }
+        ["end-open", name] => match system.end_open(name) {
+            None => Ok("waits".to_owned()),
+            Some(opened) => {
+                fds.insert(name.to_owned(), opened?);
+                Ok("open".to_owned())
+            }
+        },
         ["close", name] => match fds.remove(name) {
             Some(open) => system.close(open).map(ok),
             None => system.close(999_999).map(ok),

@@ -541,31 +541,6 @@ pub const PIPES: &[(&str, &str)] = &[
          write w #4096
          read r 70000",
     ),
-    (
-        "fifo",
-        "mkfifo p 600
-         mkfifo p 600
-         lstat p
-         open w p w,nonblock 0
-         open r p r,nonblock 0
-         read r 1
-         poll r 1
-         open w p w,nonblock 0
-         read r 1
-         write w hi
-         read r 10
-         close w
-         read r 1
-         poll r 1
-         open b p rw,nonblock 0
-         write b both
-         read b 10
-         truncate p 0
-         open t p rw,trunc,nonblock 0
-         unlink p
-         write b still
-         read r 10",
-    ),
 ];
 
 pub const SOCKETS: &[(&str, &str)] = &[

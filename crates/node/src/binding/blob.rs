@@ -388,7 +388,7 @@ fn read_part(env: &Env, part: &Part) -> Result<Vec<u8>, Errno> {
         return Ok(Vec::new());
     };
     let process = env.process();
-    let fd = open_file(&process, path, 0, 0)?;
+    let fd = open_file(env, path, 0, 0)?;
     let result = process.fstat(fd).and_then(|stat: Stat| {
         if stat.size != *size || stat.mtime != *mtime {
             return Err(Errno::EINVAL);

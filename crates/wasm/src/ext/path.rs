@@ -5,7 +5,7 @@ use secure_exec_kernel::{AT_FDCWD, AtFlags, Errno, OpenFlags};
 
 use super::stat_record;
 use crate::call::{Call, Outcome};
-use crate::wasi::path_at;
+use crate::wasi::{open_waiting, path_at};
 
 /// A path argument.
 fn argument(call: &Call<'_>, path: u32, length: u32) -> Outcome<Vec<u8>> {
@@ -40,9 +40,9 @@ pub(super) fn path_openat(
     out: u32,
 ) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    let path = path_at(call, path, length)?;
+    let path = argument(call, path, length)?;
     let flags = OpenFlags::from_bits_retain(flags);
-    let fd = call.host.process.openat(dirfd, path, flags, mode)?;
+    let fd = open_waiting(call, dirfd, &path, flags, mode)?;
     call.memory.put_i32(out, fd)
 }
 

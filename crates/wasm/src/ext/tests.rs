@@ -3,7 +3,7 @@
 use secure_exec_kernel::{Errno, FdFlags, OpenFlags, Resource, Signal, Winsize};
 
 use super::*;
-use crate::call::Outcome;
+use crate::call::{Call, Outcome};
 use crate::fixture::Fixture;
 
 const OUT: u32 = 1000;
@@ -302,4 +302,34 @@ fn machine_has_five_names() {
         (6, &b"Linux"[..], &b"x86_64"[..])
     );
     fixture.fails(Errno::ERANGE, |call| system::sys_uname(call, 3000, 10, OUT));
+}
+
+#[test]
+fn open_of_a_fifo_waits_and_is_interrupted_by_a_caught_signal() {
+    let mut fixture = Fixture::new();
+    let (at, length) = fixture.put(2000, b"/tmp/fifo");
+    fixture.ok(|call| path::path_mkfifo(call, at, length, 0o600));
+    let open = |call: &mut Call<'_>, flags: OpenFlags| {
+        path::path_openat(call, -100, at, length, flags.bits(), 0, OUT)
+    };
+    let usr1 = i32::from(Signal::SIGUSR1.raw());
+    let pid = fixture.process.pid().raw();
+    fixture.ok(|call| signal::sig_action(call, usr1, 2, OUT));
+    fixture.ok(|call| process::proc_kill(call, pid, usr1));
+    fixture.fails(Errno::EINTR, |call| open(call, OpenFlags::O_RDONLY));
+    assert_eq!(fixture.value(signal::sig_take), usr1);
+    // The reader that was interrupted is gone.
+    let nonblocking = OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK;
+    fixture.fails(Errno::ENXIO, |call| open(call, nonblocking));
+    let child = fixture.child();
+    let other = std::thread::spawn(move || {
+        let mut opened = None;
+        while opened.is_none() {
+            // Fails until the other end waits.
+            opened = child.open(b"/tmp/fifo", nonblocking, 0).ok();
+            std::thread::yield_now();
+        }
+    });
+    fixture.ok(|call| open(call, OpenFlags::O_RDONLY));
+    other.join().unwrap();
 }

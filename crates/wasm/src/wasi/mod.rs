@@ -16,7 +16,7 @@ mod socket;
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests;
 
-pub(crate) use path::path_at;
+pub(crate) use path::{open_waiting, path_at};
 use wasmtime::{Linker, Result};
 
 use crate::call::{State, link_errno};

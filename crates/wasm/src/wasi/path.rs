@@ -6,7 +6,7 @@ use secure_exec_kernel::{AT_FDCWD, AtFlags, Errno, Fd, OpenFlags, Process, Renam
 
 use super::ROOT_FD;
 use super::descriptor::{open_flags, rights};
-use crate::call::{Call, Outcome};
+use crate::call::{Call, Fault, Outcome};
 
 /// Longest path, without its NUL.
 const PATH_MAX: u32 = 4095;
@@ -201,8 +201,8 @@ pub(super) fn path_open(
     call.memory.check(out, 4)?;
     let (dirfd, path) = argument(call, fd, path, length)?;
     let open = opening(lookup, oflags, base, flags)?;
+    let opened = open_waiting(call, dirfd, &path, open, 0o666)?;
     let process = &call.host.process;
-    let opened = process.openat(dirfd, &path, open, 0o666)?;
     let placed = if opened > ROOT_FD {
         opened
     } else {
@@ -211,6 +211,22 @@ pub(super) fn path_open(
         moved?
     };
     call.memory.put_i32(out, placed)
+}
+
+/// `openat(2)`, which waits for the other end of a FIFO.
+pub(crate) fn open_waiting(
+    call: &mut Call<'_>,
+    dirfd: i32,
+    path: &[u8],
+    flags: OpenFlags,
+    mode: u32,
+) -> Outcome<Fd> {
+    let mut opening = None;
+    call.wait_for(|process, _, cx| {
+        process
+            .poll_openat(&mut opening, dirfd, path, flags, mode, cx)
+            .map_err(Fault::from)
+    })
 }
 
 /// Flags of `open(2)`. Preview 1 has no access mode: it is in the rights that are asked for.

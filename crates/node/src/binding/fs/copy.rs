@@ -40,21 +40,22 @@ pub fn copy_file(
     let Ok(dest) = arguments::path(scope, args.get(1)) else {
         return;
     };
-    let outcome = copy(&Env::of(scope).process(), &src, &dest, mode)
+    let outcome = copy(&Env::of(scope), &src, &dest, mode)
         .map(|()| Reply::Undefined)
         .map_err(|errno| Failure::between(errno, "copyfile", &src, &dest));
     finish(scope, args.get(3), &mut rv, outcome);
 }
 
 /// Copies data and mode of a regular file.
-fn copy(process: &Arc<Process>, src: &[u8], dest: &[u8], mode: i32) -> Result<(), Errno> {
-    let from = open_file(process, src, 0, 0)?;
-    let result = copy_from(process, from, dest, mode);
-    process.close(from)?;
+fn copy(env: &Env, src: &[u8], dest: &[u8], mode: i32) -> Result<(), Errno> {
+    let from = open_file(env, src, 0, 0)?;
+    let result = copy_from(env, from, dest, mode);
+    env.process().close(from)?;
     result
 }
 
-fn copy_from(process: &Arc<Process>, from: i32, dest: &[u8], mode: i32) -> Result<(), Errno> {
+fn copy_from(env: &Env, from: i32, dest: &[u8], mode: i32) -> Result<(), Errno> {
+    let process = &env.process();
     let stat = process.fstat(from)?;
     let exclusive = if mode & COPYFILE_EXCL == 0 {
         OpenFlags::empty()
@@ -63,7 +64,7 @@ fn copy_from(process: &Arc<Process>, from: i32, dest: &[u8], mode: i32) -> Resul
     };
     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | exclusive;
     let created = process.lstat(dest).is_err();
-    let to = open_file(process, dest, flags.bits(), stat.mode & PERMISSIONS)?;
+    let to = open_file(env, dest, flags.bits(), stat.mode & PERMISSIONS)?;
     let result = (|| {
         let target = process.fstat(to)?;
         if (target.dev, target.ino) == (stat.dev, stat.ino) {
@@ -267,12 +268,13 @@ pub fn cp_sync_override_file(
     let Ok(mode) = arguments::file_mode(scope, args.get(2)) else {
         return;
     };
-    let process = Env::of(scope).process();
+    let env = Env::of(scope);
+    let process = env.process();
     let result = process
         .unlink(&dest)
         .map_err(|errno| Failure::at(errno, "unlink", &dest))
         .and_then(|()| {
-            copy(&process, &src, &dest, mode).map_err(|e| Failure::between(e, "cp", &src, &dest))
+            copy(&env, &src, &dest, mode).map_err(|e| Failure::between(e, "cp", &src, &dest))
         })
         .and_then(|()| {
             if args.get(3).is_true() {
@@ -329,8 +331,7 @@ pub fn cp_sync_copy_dir(
         verbatim_symlinks: args.get(5).is_true(),
         preserve_timestamps: args.get(6).is_true(),
     };
-    let process = Env::of(scope).process();
-    match copy_tree(&process, &src, &dest, &options, 0) {
+    match copy_tree(&Env::of(scope), &src, &dest, &options, 0) {
         Ok(()) => {}
         Err(CopyError::Named(code, message)) => {
             exception::throw(scope, ErrorKind::Error, code, &message)
@@ -357,7 +358,7 @@ fn std_message(errno: Errno) -> Option<String> {
 }
 
 fn copy_tree(
-    process: &Arc<Process>,
+    env: &Env,
     src: &[u8],
     dest: &[u8],
     options: &TreeOptions,
@@ -366,6 +367,7 @@ fn copy_tree(
     if depth > MAX_DEPTH {
         return Err(CopyError::at(Errno::ENAMETOOLONG, "cp", src));
     }
+    let process = &env.process();
     let existed = process.stat(dest).is_ok();
     if depth == 0 {
         make_directories(process, dest, 0o777).map_err(|errno| CopyError::at(errno, "cp", dest))?;
@@ -386,9 +388,9 @@ fn copy_tree(
             .stat(&from)
             .map_err(|errno| CopyError::at(errno, "stat", &from))?;
         if stat.is_dir() {
-            copy_tree(process, &from, &to, options, depth + 1)?;
+            copy_tree(env, &from, &to, options, depth + 1)?;
         } else if stat.is_file() {
-            copy_entry(process, &from, &to, dest, options)?;
+            copy_entry(env, &from, &to, dest, options)?;
         }
     }
     if !existed {
@@ -407,12 +409,13 @@ fn copy_tree(
 }
 
 fn copy_entry(
-    process: &Arc<Process>,
+    env: &Env,
     from: &[u8],
     to: &[u8],
     dest: &[u8],
     options: &TreeOptions,
 ) -> Result<(), CopyError> {
+    let process = &env.process();
     if process.stat(to).is_ok() && !options.force {
         if !options.error_on_exist {
             return Ok(());
@@ -423,7 +426,7 @@ fn copy_entry(
         );
         return Err(CopyError::Named("ERR_FS_CP_EEXIST", message));
     }
-    copy(process, from, to, 0).map_err(|errno| CopyError::at(errno, "cp", dest))?;
+    copy(env, from, to, 0).map_err(|errno| CopyError::at(errno, "cp", dest))?;
     if options.preserve_timestamps {
         copy_times(process, from, to).map_err(CopyError::Errno)?;
     }

@@ -2,26 +2,103 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use secure_exec_kernel::abi::fcntl::OpenFlags;
-use secure_exec_kernel::{Errno, Process};
+use secure_exec_kernel::abi::fcntl::{AT_FDCWD, OpenFlags};
+use secure_exec_kernel::{Errno, Opening, Process};
 
 use super::arguments;
 use super::encoding::Encoding;
 use super::reply::{self, Reply};
-use super::request::{Failure, finish};
+use super::request::{self, Failure, Waiter, finish};
 use super::transfer;
 use super::unmanaged;
 use crate::convert;
 use crate::env::Env;
+use crate::event_loop::Completion;
 
-/// open(2) as libuv does it: never inherited by programs that this one starts.
-pub fn open_file(process: &Arc<Process>, path: &[u8], flags: i32, mode: u32) -> Result<i32, Errno> {
-    process.open(
-        path,
-        OpenFlags::from_bits_retain(flags) | OpenFlags::O_CLOEXEC,
-        mode,
-    )
+/// open(2) as libuv does it, never inherited by programs that this one starts; polled, as that of a FIFO waits for the
+/// other end.
+struct Open {
+    process: Arc<Process>,
+    path: Vec<u8>,
+    flags: OpenFlags,
+    mode: u32,
+    opening: Option<Opening>,
+}
+
+impl Open {
+    fn new(process: &Arc<Process>, path: &[u8], flags: i32, mode: u32) -> Open {
+        Open {
+            process: process.clone(),
+            path: path.to_vec(),
+            flags: OpenFlags::from_bits_retain(flags) | OpenFlags::O_CLOEXEC,
+            mode,
+            opening: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<i32, Errno>> {
+        self.process.poll_openat(
+            &mut self.opening,
+            AT_FDCWD,
+            &self.path,
+            self.flags,
+            self.mode,
+            cx,
+        )
+    }
+
+    /// Blocks the thread, as the synchronous calls do.
+    fn wait(mut self, env: &Env) -> Result<i32, Errno> {
+        env.event_loop
+            .block_on(poll_fn(|cx| self.poll(cx)))
+            .unwrap_or(Err(Errno::EINTR))
+    }
+
+    /// Opens for whoever waits; `settle` makes the outcome of the descriptor.
+    fn run(
+        mut self,
+        scope: &mut v8::PinScope<'_, '_>,
+        request: v8::Local<'_, v8::Value>,
+        rv: &mut v8::ReturnValue<'_, v8::Value>,
+        settle: fn(&mut v8::PinScope<'_, '_>, i32) -> Reply,
+    ) {
+        let Ok(waiter) = request::waiter(scope, request, rv) else {
+            return;
+        };
+        let path = self.path.clone();
+        let outcome = move |scope: &mut v8::PinScope<'_, '_>, opened: Result<i32, Errno>| {
+            opened
+                .map(|fd| settle(scope, fd))
+                .map_err(|errno| Failure::at(errno, "open", &path))
+        };
+        let env = Env::of(scope);
+        let request = match waiter {
+            Waiter::Caller => {
+                let outcome = outcome(scope, self.wait(&env));
+                return request::answer(scope, Waiter::Caller, rv, outcome);
+            }
+            Waiter::Request(request) => request,
+        };
+        if let Poll::Ready(opened) = self.poll(&mut Context::from_waker(Waker::noop())) {
+            let outcome = outcome(scope, opened);
+            return request::answer(scope, Waiter::Request(request), rv, outcome);
+        }
+        env.event_loop.spawn(async move {
+            let opened = poll_fn(|cx| self.poll(cx)).await;
+            let completion: Completion = Box::new(move |scope| {
+                let outcome = outcome(scope, opened);
+                request::complete(scope, &request, outcome);
+            });
+            completion
+        });
+    }
+}
+
+/// Opens a file; blocks the thread while a FIFO waits for its other end.
+pub fn open_file(env: &Env, path: &[u8], flags: i32, mode: u32) -> Result<i32, Errno> {
+    Open::new(&env.process(), path, flags, mode).wait(env)
 }
 
 /// `open(path, flags, mode, req)`
@@ -39,14 +116,11 @@ pub fn open(
     let Ok(mode) = arguments::mode(scope, args.get(2)) else {
         return;
     };
-    let opened = open_file(&Env::of(scope).process(), &path, flags, mode);
-    if let Ok(fd) = opened {
+    let open = Open::new(&Env::of(scope).process(), &path, flags, mode);
+    open.run(scope, args.get(3), &mut rv, |scope, fd| {
         unmanaged::opened(scope, fd);
-    }
-    let outcome = opened
-        .map(|fd| Reply::Integer(i64::from(fd)))
-        .map_err(|errno| Failure::at(errno, "open", &path));
-    finish(scope, args.get(3), &mut rv, outcome);
+        Reply::Integer(i64::from(fd))
+    });
 }
 
 /// `openFileHandle(path, flags, mode, req)`
@@ -64,10 +138,8 @@ pub fn open_file_handle(
     let Ok(mode) = arguments::mode(scope, args.get(2)) else {
         return;
     };
-    let outcome = open_file(&Env::of(scope).process(), &path, flags, mode)
-        .map(Reply::FileHandle)
-        .map_err(|errno| Failure::at(errno, "open", &path));
-    finish(scope, args.get(3), &mut rv, outcome);
+    let open = Open::new(&Env::of(scope).process(), &path, flags, mode);
+    open.run(scope, args.get(3), &mut rv, |_, fd| Reply::FileHandle(fd));
 }
 
 /// Reads a descriptor to its end.
@@ -101,7 +173,7 @@ pub fn read_to_end(env: &Env, process: &Arc<Process>, fd: i32) -> Result<Vec<u8>
 
 /// Reads a whole file by path.
 pub fn read_file(env: &Env, process: &Arc<Process>, path: &[u8]) -> Result<Vec<u8>, Errno> {
-    let fd = open_file(process, path, 0, 0)?;
+    let fd = open_file(env, path, 0, 0)?;
     let result = read_to_end(env, process, fd);
     process.close(fd)?;
     result
@@ -128,7 +200,7 @@ pub fn read_file_utf8(
         let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
             return;
         };
-        open_file(&process, &path, flags, 0o666)
+        open_file(&env, &path, flags, 0o666)
             .map_err(|errno| Failure::at(errno, "open", &path))
             .and_then(|fd| {
                 let result =
@@ -182,7 +254,7 @@ pub fn write_file_utf8(
         let Ok(path) = arguments::path(scope, args.get(0)) else {
             return;
         };
-        open_file(&process, &path, flags, mode)
+        open_file(&env, &path, flags, mode)
             .map_err(|errno| Failure::at(errno, "open", &path))
             .and_then(|fd| {
                 let result = write(fd);

@@ -1,10 +1,6 @@
 //! What the module loaders leave to native code: `legacyMainResolve`, `getFormatOfExtensionlessFile`. Follows Node's
 //! `src/node_file.cc`.
 
-use std::sync::Arc;
-
-use secure_exec_kernel::Process;
-
 use super::arguments;
 use super::open::open_file;
 use crate::binding::modules;
@@ -32,13 +28,14 @@ pub fn get_format_of_extensionless_file(
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
-    rv.set_int32(i32::from(is_wasm(&Env::of(scope).process(), &path)));
+    rv.set_int32(i32::from(is_wasm(&Env::of(scope), &path)));
 }
 
-fn is_wasm(process: &Arc<Process>, path: &[u8]) -> bool {
-    let Ok(fd) = open_file(process, path, 0, 0) else {
+fn is_wasm(env: &Env, path: &[u8]) -> bool {
+    let Ok(fd) = open_file(env, path, 0, 0) else {
         return false;
     };
+    let process = env.process();
     let mut magic = [0; 4];
     let read = process.pread(fd, &mut magic, 0);
     // Whether closing fails makes no difference to the answer.
