@@ -155,7 +155,7 @@ mod tests {
         let bytes = words(&[0, 0, 0, u32::MAX]);
         assert_eq!(parse(&bytes).err(), Some(Errno::EINVAL));
         assert_eq!(
-            parse(&words(&[16, 0, 0, 0, 0, 0, 0])).err(),
+            parse(&words(&[32, 0, 0, 0, 0, 0, 0])).err(),
             Some(Errno::EINVAL)
         );
     }
