@@ -63,13 +63,15 @@ fn node_binary() -> PathBuf {
         )
 }
 
-/// Writes `sources.rs`: the table of the library's modules. Latin-1 text stays one byte a character so that V8
+/// Writes `sources.rs`: the table of the library's modules. ASCII text is a resource that the startup snapshot can point
+/// at instead of holding a copy. Latin-1 text stays one byte a character so that V8
 /// can use the bytes in place; the few modules with wider characters are stored as UTF-16.
 fn write_sources(out: &Path) {
     let tables =
         fs::read_to_string(out.join("tables.json")).expect("extract.mjs wrote tables.json");
     let tables: serde_json::Value = serde_json::from_str(&tables).expect("tables.json is JSON");
     let ids = tables["ids"].as_array().expect("tables.json has ids");
+    let mut statics = String::new();
     let mut table = String::from("pub static SOURCES: &[(&str, Source)] = &[\n");
     for id in ids {
         let id = id.as_str().expect("an id is a string");
@@ -84,8 +86,18 @@ fn write_sources(out: &Path) {
                 let _ = writeln!(table, "({id:?}, Source::Packed(include_bytes!({file:?}))),");
                 continue;
             }
+            let ascii = bytes.is_ascii();
             fs::write(&file, bytes).expect("OUT_DIR is writable");
-            let _ = writeln!(table, "({id:?}, Source::Latin1(include_bytes!({file:?}))),");
+            if ascii {
+                let name = format!("TEXT_{}", statics.lines().count());
+                let _ = writeln!(
+                    statics,
+                    "static {name}: v8::OneByteConst = ascii(include_bytes!({file:?}));"
+                );
+                let _ = writeln!(table, "({id:?}, Source::Ascii(&{name})),");
+            } else {
+                let _ = writeln!(table, "({id:?}, Source::Latin1(include_bytes!({file:?}))),");
+            }
         } else {
             let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
             fs::write(&file, bytes).expect("OUT_DIR is writable");
@@ -93,6 +105,7 @@ fn write_sources(out: &Path) {
         }
     }
     table.push_str("];\n");
+    table.push_str(&statics);
     fs::write(out.join("sources.rs"), table).expect("OUT_DIR is writable");
 }
 

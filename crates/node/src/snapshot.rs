@@ -4,6 +4,7 @@
 //! library, sizes), V8's blob, the code caches of the library's modules. The default context is a bare one with the
 //! per-context scripts run, for `node:vm`; context 0 is that of a main thread, context 1 that of a worker thread.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::json;
@@ -45,7 +46,7 @@ impl Snapshot {
     /// What the library threw while it booted, or what V8 refused.
     pub fn create() -> Result<Vec<u8>, String> {
         let references = binding::external_references();
-        let mut creator = v8::Isolate::snapshot_creator(Some(references.into()), None);
+        let mut creator = v8::Isolate::snapshot_creator(Some(Cow::Borrowed(references)), None);
         let env = Env::new();
         env.building_snapshot.set(true);
         env.profiling.set(true);

@@ -8,12 +8,20 @@ use parking_lot::Mutex;
 /// The text of one module.
 #[derive(Clone, Copy)]
 pub enum Source {
+    /// ASCII. The startup snapshot refers to it by its place among the external references.
+    Ascii(&'static v8::OneByteConst),
     /// One byte a character.
     Latin1(&'static [u8]),
     /// One byte a character, compressed with Brotli.
     Packed(&'static [u8]),
     /// Little-endian UTF-16.
     Utf16(&'static [u8]),
+}
+
+/// The resource of a text that the build has found to be ASCII.
+const fn ascii(text: &'static [u8]) -> v8::OneByteConst {
+    // SAFETY: build.rs calls this for ASCII texts only.
+    unsafe { v8::String::create_external_onebyte_const_unchecked(text) }
 }
 
 include!(concat!(env!("OUT_DIR"), "/sources.rs"));
@@ -32,6 +40,7 @@ impl Source {
     /// A V8 string of this text.
     pub fn to_v8<'s>(self, scope: &v8::PinScope<'s, '_, ()>) -> Option<v8::Local<'s, v8::String>> {
         match self {
+            Source::Ascii(text) => v8::String::new_from_onebyte_const(scope, text),
             Source::Latin1(bytes) => v8::String::new_external_onebyte_static(scope, bytes),
             Source::Packed(bytes) => {
                 v8::String::new_external_onebyte_static(scope, unpacked(bytes))
@@ -47,6 +56,16 @@ impl Source {
             }
         }
     }
+}
+
+/// The texts that a snapshot may refer to, in a fixed order.
+pub fn external_references() -> impl Iterator<Item = v8::ExternalReference> {
+    SOURCES.iter().filter_map(|(_, source)| match source {
+        Source::Ascii(text) => Some(v8::ExternalReference {
+            pointer: std::ptr::from_ref(*text).cast_mut().cast(),
+        }),
+        _ => None,
+    })
 }
 
 /// The text of a packed source, made once for the life of the process.

@@ -14,7 +14,7 @@ use crate::guests::{Guests, Notice, Returned};
 use crate::lockdown;
 use crate::mailbox::Mailbox;
 
-/// Restored isolates that wait in each VM.
+/// Restored isolates that wait in each VM outside a rush.
 const SPARE_ISOLATES: usize = 1;
 
 /// Memory that the isolate of an idle program takes, besides the address space that is reckoned by itself.
@@ -163,6 +163,8 @@ impl Guests for NodeGuests {
     }
 
     fn remove(&mut self, vm: VmId) {
-        self.engines.remove(&vm);
+        if let Some(engine) = self.engines.remove(&vm) {
+            engine.close();
+        }
     }
 }

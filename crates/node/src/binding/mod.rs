@@ -167,8 +167,20 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
         .map(|(_, definition)| definition)
 }
 
-/// Every native callback that an object in the startup snapshot may point at, in a fixed order.
-pub fn external_references() -> Vec<v8::ExternalReference> {
+/// Everything native that an object in the startup snapshot may point at, in a fixed order.
+pub fn external_references() -> &'static [v8::ExternalReference] {
+    static REFERENCES: OnceLock<References> = OnceLock::new();
+    &REFERENCES.get_or_init(|| References(collect_references())).0
+}
+
+struct References(Vec<v8::ExternalReference>);
+
+// SAFETY: addresses of functions and of texts, which are the same for all threads; nothing is reached through them here.
+unsafe impl Send for References {}
+// SAFETY: as above.
+unsafe impl Sync for References {}
+
+fn collect_references() -> Vec<v8::ExternalReference> {
     let mut references = Vec::new();
     let mut add =
         |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
@@ -206,5 +218,10 @@ pub fn external_references() -> Vec<v8::ExternalReference> {
             });
         }
     }
+    references.extend(crate::source::external_references());
+    // V8 wants its end marked, and takes a list without a mark by copy.
+    references.push(v8::ExternalReference {
+        pointer: std::ptr::null_mut(),
+    });
     references
 }

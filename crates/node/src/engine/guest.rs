@@ -1,8 +1,8 @@
 //! The thread of one guest process.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use secure_exec_kernel::Signal;
 
@@ -21,8 +21,8 @@ pub(crate) const STACK_SIZE: usize = 4 << 20;
 /// against the memory limit of the process.
 pub(crate) const CODE_RANGE: usize = 64 << 20;
 
-/// Waits for a job with an isolate ready, runs it, and disposes of the isolate.
-pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce()) {
+/// Makes an isolate ready, gets its job, runs it, and disposes of the isolate.
+pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job>) {
     engine.config.events.on_isolate_start();
     let mut owned = v8::Isolate::new(isolate_params(engine));
     fatal::watch(&mut owned, &engine.config.events);
@@ -38,9 +38,8 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
             Err(message) => Err(message),
         }
     };
-    ready();
     let mut ran = None;
-    if let Ok(job) = jobs.recv() {
+    if let Some(job) = job(engine) {
         let pid = job.process.pid();
         ran = Some(job.process.clone());
         match context {
@@ -69,7 +68,7 @@ pub(super) fn main(engine: &Arc<Engine>, jobs: Receiver<Job>, ready: impl FnOnce
 pub(crate) fn isolate_params(engine: &Engine) -> v8::CreateParams {
     let references = binding::external_references();
     let params = v8::CreateParams::default()
-        .external_references(references.into())
+        .external_references(Cow::Borrowed(references))
         .set_code_range_size_in_bytes(CODE_RANGE);
     match engine.config.snapshot {
         Some(snapshot) => params.snapshot_blob(snapshot.startup_data()),

@@ -3,14 +3,13 @@
 pub(crate) mod fatal;
 mod guest;
 mod population;
+mod spares;
 mod watchdog;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
 use crate::heap_usage::HeapUsage;
@@ -18,6 +17,7 @@ use crate::snapshot::Snapshot;
 use crate::worker::Program;
 pub(crate) use guest::{CODE_RANGE, STACK_SIZE, isolate_params, make_context};
 use population::Population;
+use spares::Spares;
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 
@@ -107,8 +107,7 @@ pub(crate) struct Job {
 /// Runs guest `node` processes.
 pub struct Engine {
     config: EngineConfig,
-    spares: Mutex<Vec<Sender<Job>>>,
-    starting: AtomicUsize,
+    spares: Spares,
     population: Population,
     watchdog: Watchdog,
     pub(crate) heap_usage: HeapUsage,
@@ -122,9 +121,8 @@ impl Engine {
         let engine = Arc::new_cyclic(|this| Engine {
             watchdog: Watchdog::start(config.events.clone()),
             heap_usage: HeapUsage::default(),
+            spares: Spares::new(config.spare_isolates),
             config,
-            spares: Mutex::default(),
-            starting: AtomicUsize::new(0),
             population: Population::default(),
             this: this.clone(),
         });
@@ -141,7 +139,12 @@ impl Engine {
     /// How many isolates are ready for a process.
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.spares.lock().len()
+        self.spares.ready()
+    }
+
+    /// Lets the spare isolates go: the VM is gone. Their threads hold the engine.
+    pub fn close(&self) {
+        self.spares.close();
     }
 
     /// Told about limits and fatal errors.
@@ -175,33 +178,28 @@ impl Engine {
     }
 
     fn refill(&self) {
-        while self.spares.lock().len() + self.starting.load(Ordering::Relaxed)
-            < self.config.spare_isolates
-        {
-            self.starting.fetch_add(1, Ordering::Relaxed);
-            let Some(engine) = self.this.upgrade() else {
-                return;
-            };
-            if self
-                .start_thread(move |sender| {
-                    // Announced by the guest thread once the isolate is restored.
-                    engine.spares.lock().push(sender);
-                    engine.starting.fetch_sub(1, Ordering::Relaxed);
-                })
-                .is_err()
-            {
-                self.starting.fetch_sub(1, Ordering::Relaxed);
+        while let Some(id) = self.spares.missing() {
+            if self.start_spare(id).is_err() {
+                self.spares.failed();
                 return;
             }
         }
     }
 
-    /// Starts a guest thread; `announce` gets its job channel when the isolate is ready.
+    fn start_spare(&self, id: u64) -> std::io::Result<()> {
+        let (sender, receiver) = channel();
+        self.start_thread(move |engine| {
+            guest::main(engine, |engine| {
+                engine.spares.announce(id, sender);
+                engine.spares.wait(id, &receiver)
+            });
+        })
+    }
+
     fn start_thread(
         &self,
-        announce: impl FnOnce(Sender<Job>) + Send + 'static,
+        main: impl FnOnce(&Arc<Engine>) + Send + 'static,
     ) -> std::io::Result<()> {
-        let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
         let engine = self
             .this
             .upgrade()
@@ -209,7 +207,7 @@ impl Engine {
         std::thread::Builder::new()
             .name("guest".to_owned())
             .stack_size(guest::STACK_SIZE)
-            .spawn(move || guest::main(&engine, receiver, move || announce(sender)))?;
+            .spawn(move || main(&engine))?;
         Ok(())
     }
 
@@ -221,40 +219,20 @@ impl Engine {
     }
 
     fn hand_over(&self, job: Job) -> Result<(), Errno> {
-        let mut job = Some(job);
-        loop {
-            // In a statement of its own: `refill` takes the lock again.
-            let spare = self.spares.lock().pop();
-            let Some(spare) = spare else { break };
-            match spare.send(job.take().expect("it is put back on failure")) {
+        let mut job = job;
+        while let Some(spare) = self.spares.take() {
+            match spare.send(job) {
                 Ok(()) => {
                     self.refill();
                     return Ok(());
                 }
-                Err(std::sync::mpsc::SendError(returned)) => job = Some(returned),
+                Err(std::sync::mpsc::SendError(returned)) => job = returned,
             }
         }
-        let job = job.expect("no spare took it");
-        // The isolate is made on the way: the job waits in the channel.
-        let started = self.start_thread_with(job);
+        // The isolate is made on the way.
+        let started = self.start_thread(move |engine| guest::main(engine, |_| Some(job)));
         self.refill();
         started.map_err(|_| Errno::EAGAIN)
-    }
-
-    fn start_thread_with(&self, job: Job) -> std::io::Result<()> {
-        let (sender, receiver): (Sender<Job>, Receiver<Job>) = channel();
-        let engine = self
-            .this
-            .upgrade()
-            .ok_or(std::io::ErrorKind::NotConnected)?;
-        let thread = std::thread::Builder::new()
-            .name("guest".to_owned())
-            .stack_size(guest::STACK_SIZE);
-        thread.spawn(move || guest::main(&engine, receiver, || {}))?;
-        sender
-            .send(job)
-            .map_err(|_| std::io::ErrorKind::BrokenPipe)?;
-        Ok(())
     }
 }
 
