@@ -9,6 +9,7 @@ use wasmtime::Linker;
 use crate::call::State;
 use crate::config::{self, Images, WasmOptions};
 use crate::module_cache::{LoadError, LoadedModule, ModuleCache};
+use crate::tenants::Tenants;
 use crate::watchdog::Watchdog;
 use crate::worker::Workers;
 use crate::{ext, wasi};
@@ -83,6 +84,7 @@ pub struct Engine {
     pub(crate) workers: Arc<Workers>,
     pub(crate) watchdog: Watchdog,
     pub(crate) cache: ModuleCache,
+    pub(crate) tenants: Tenants,
     this: Weak<Engine>,
 }
 
@@ -126,6 +128,7 @@ impl Engine {
             workers: Workers::new(&options, events.clone()),
             watchdog: Watchdog::new(Arc::new(interrupt)),
             cache: ModuleCache::default(),
+            tenants: Tenants::default(),
             runtimes,
             options,
             events,

@@ -4,7 +4,7 @@
 //! - `config`, `sections`, `precompile`: how modules are checked, prepared and compiled.
 //! - `engine`, `module_cache`, `commands`: what a VM has loaded, and what it may load.
 //! - `binfmt`, `worker`, `run`, `ending`: from `execve(2)` to the exit status.
-//! - `bounds`: what one process may take. `call`, `memory`, `park`, `errno`: what every import is made of.
+//! - `bounds`: what one process may take. `tenants`: who still holds memory. `call`, `memory`, `park`, `errno`: what every import is made of.
 //! - `wasi`: preview 1. `ext`: the module `secure_exec`, described in `docs/design/wasm-imports.md`.
 //!
 //! # Threads
@@ -36,6 +36,7 @@ mod park;
 mod precompile;
 mod run;
 mod sections;
+mod tenants;
 mod wasi;
 mod watchdog;
 mod worker;

@@ -67,6 +67,7 @@ fn conduct(
     process: &Arc<Process>,
     run: impl FnOnce() -> (Ending, Option<Store<State>>),
 ) {
+    engine.tenants.enter(process);
     let panicked = |_| (Ending::Host("panic".into()), None);
     let (ending, store) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked);
     if let Some(store) = &store {
@@ -82,6 +83,7 @@ fn conduct(
     let ended = ending::conclude(engine, process, &ending);
     // Unmapping comes after the end is known, so that nobody waits for it.
     drop(store);
+    engine.tenants.leave(process);
     if ended {
         engine.events().on_end(process.pid());
     }
@@ -162,7 +164,7 @@ pub(crate) fn new_store(
             cpu_base: Default::default(),
             watched: None,
         },
-        bounds: Bounds::new(engine),
+        bounds: Bounds::new(engine, process),
         memory: None,
         instance: None,
     };

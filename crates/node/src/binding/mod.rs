@@ -170,7 +170,9 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
 /// Everything native that an object in the startup snapshot may point at, in a fixed order.
 pub fn external_references() -> &'static [v8::ExternalReference] {
     static REFERENCES: OnceLock<References> = OnceLock::new();
-    &REFERENCES.get_or_init(|| References(collect_references())).0
+    &REFERENCES
+        .get_or_init(|| References(collect_references()))
+        .0
 }
 
 struct References(Vec<v8::ExternalReference>);
