@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::FromRawFd;
 use std::time::Instant;
 
 use secure_exec_cli::{Args, Failure, Outcome, fail, human_size, parse_size, quote, report};
@@ -143,9 +144,11 @@ fn open_input(options: &Options) -> Result<Box<dyn Read>, Failure> {
     };
     let skipped = options.skip.saturating_mul(factor);
     let Some(path) = &options.input else {
-        let mut input: Box<dyn Read> = Box::new(io::stdin().lock());
-        io::copy(&mut input.by_ref().take(skipped), &mut io::sink())?;
-        return Ok(input);
+        // Without a buffer: what follows the blocks is for whoever reads the same input next.
+        // SAFETY: nothing else in this program reads or closes the standard input.
+        let mut input = unsafe { File::from_raw_fd(0) };
+        io::copy(&mut Read::by_ref(&mut input).take(skipped), &mut io::sink())?;
+        return Ok(Box::new(input));
     };
     let mut file =
         File::open(path).map_err(|error| fail(report("failed to open", path, &error)))?;
