@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
 use crate::env::{Env, Slot};
-use crate::exception::string;
+use crate::exception::{self, string};
 
 /// Address space that a heap may use beyond its limit while the process is being ended: V8 aborts the whole operating
 /// system process when the limit it was given is reached for good.
@@ -25,6 +25,23 @@ pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
     isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
     install_wasm_streaming(isolate);
+    // Listeners are part of a snapshot, where one would be there twice.
+    if !env.building_snapshot.get() {
+        isolate.add_message_listener(uncaught_exception);
+    }
+}
+
+/// Called by V8 with an exception that left a microtask or another job that nobody called
+/// (`PerIsolateMessageListener` in Node's `src/api/environment.cc`).
+///
+/// # Safety
+/// Called by V8 alone, with values of the current isolate.
+unsafe extern "C" fn uncaught_exception(
+    message: v8::Local<'_, v8::Message>,
+    error: v8::Local<'_, v8::Value>,
+) {
+    v8::callback_scope!(unsafe scope, message);
+    exception::trigger_uncaught_exception(scope, error, false);
 }
 
 /// Called by V8 when the heap reaches its limit: ends the program instead of the operating system process.

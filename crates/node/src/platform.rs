@@ -47,6 +47,8 @@ pub fn initialize_v8(options: V8Options) {
             "--no-memory-protection-keys",
             "--stack-size=984",
             "--wasm-max-mem-pages=32768",
+            // On in Node v24.21.0.
+            "--js-source-phase-imports",
         ];
         if options.building_snapshot {
             flags.extend(["--no-sparkplug", "--no-opt", "--no-maglev"]);
