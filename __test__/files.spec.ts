@@ -42,6 +42,20 @@ const same: Record<string, string> = {
     fs.closeSync(append);
     console.log(fs.readFileSync("o", "utf8"));
   `,
+  "offsets are shared with whom a descriptor was passed on to": `
+    import fs from "node:fs";
+    import { spawnSync } from "node:child_process";
+    fs.writeFileSync("shared", "0123456789");
+    const fd = fs.openSync("shared", "r+");
+    const read = (length) => { const b = Buffer.alloc(length); fs.readSync(fd, b, 0, length, null); return String(b); };
+    console.log(read(2));
+    console.log(spawnSync("head", ["-c", "0"], { stdio: [fd, "pipe", "pipe"] }).status, read(1));
+    const child = "const b = Buffer.alloc(3); require('fs').readSync(3, b, 0, 3, null); console.log(String(b)); require('fs').writeSync(3, 'X')";
+    console.log(String(spawnSync(process.execPath, ["-e", child], { stdio: ["ignore", "pipe", "inherit", fd] }).stdout));
+    console.log(read(3), fs.readFileSync("shared", "utf8"));
+    const other = fs.openSync("shared");
+    console.log(String(spawnSync("sh", ["-c", "dd bs=1 count=4 2> /dev/null; dd bs=1 count=2 2> /dev/null"], { stdio: [other, "pipe", "inherit"] }).stdout));
+  `,
   "streams of a FileHandle, with abort": `
     import { open } from "node:fs/promises";
     import { pipeline } from "node:stream/promises";

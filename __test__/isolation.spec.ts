@@ -223,15 +223,32 @@ describe("other programs", () => {
     });
   });
 
-  test("in another runtime share no files and see no processes", async () => {
+  test("in another runtime share no files, sockets or processes", async () => {
     await withRuntime({ files: { "/workspace/secret": "mine" } }, async (first) => {
       await withRuntime({}, async (second) => {
-        await first.exec(`import fs from "node:fs"; fs.writeFileSync("/tmp/written", "first");`);
-        const { stdout } = await second.exec(`
-          import fs from "node:fs";
-          console.log(fs.existsSync("/workspace/secret"), fs.existsSync("/tmp/written"));
-        `);
-        assert.equal(stdout, "false false\n");
+        const up = Promise.withResolvers<void>();
+        const program = await first.spawn(
+          `import fs from "node:fs";
+           import net from "node:net";
+           fs.writeFileSync("/tmp/written", "first");
+           net.createServer().listen("/tmp/socket", () => console.log("up"));`,
+          { onStdout: () => up.resolve() },
+        );
+        await up.promise;
+        const { stdout } = await second.exec(
+          `import fs from "node:fs";
+           import net from "node:net";
+           console.log(fs.existsSync("/workspace/secret"), fs.existsSync("/tmp/written"));
+           console.log(fs.readdirSync("/proc").filter((name) => /^\\d+$/.test(name)).join() === "1," + process.pid);
+           for (let pid = 2; pid < 100; pid += 1)
+             if (pid !== process.pid) try { process.kill(pid, "SIGKILL"); console.log("killed", pid); } catch {}
+           net.connect("/tmp/socket").on("error", (error) => console.log(error.code));`,
+        );
+        assert.equal(stdout, "false false\ntrue\nENOENT\n");
+        assert.equal(program.exitCode, null);
+        assert.deepEqual((await second.processes()).length, 0);
+        program.kill("SIGKILL");
+        assert.equal(await program.wait(), 137);
       });
     });
   });

@@ -141,15 +141,25 @@ describe("many at once", () => {
     });
   });
 
-  test("20 runtimes at a time never mix", async () => {
+  test("100 on 20 runtimes never mix, and each settles once", async () => {
+    let settled = 0;
     await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         withRuntime({ env: { NUMBER: String(i) } }, async (runtime) => {
-          const { stdout } = await runtime.exec("console.log(process.env.NUMBER)");
-          assert.equal(stdout, `${i}\n`);
+          const calls = Array.from({ length: 5 }, (_, n) =>
+            runtime
+              .exec(`console.log(process.env.NUMBER, ${n}); process.exit(${n});`)
+              .finally(() => {
+                settled += 1;
+              }),
+          );
+          for (const [n, { stdout, exitCode }] of (await Promise.all(calls)).entries()) {
+            assert.deepEqual([stdout, exitCode], [`${i} ${n}\n`, n]);
+          }
         }),
       ),
     );
+    assert.equal(settled, 100);
   });
 });
 
@@ -165,6 +175,41 @@ describe("dispose", () => {
     await assert.rejects(runtime.exec("1"), /NodeRuntime has been disposed/);
     await assert.rejects(runtime.readFile("/etc/passwd"), /NodeRuntime has been disposed/);
   });
+
+  test("ends children, timers and servers, and frees the VM process", async () => {
+    const runtime = await NodeRuntime.create();
+    let output = "";
+    const up = Promise.withResolvers<void>();
+    const program = await runtime.spawn(
+      `import { spawn } from "node:child_process";
+       import net from "node:net";
+       net.createServer().listen("/tmp/socket");
+       setInterval(() => console.log("tick"), 1);
+       spawn("sh", ["-c", "while :; do echo child; sleep 0.01; done"], { stdio: "inherit", detached: true });
+       spawn("node", ["-e", "setInterval(() => console.log('grandchild'), 1)"], { stdio: "inherit" });`,
+      {
+        onStdout: (chunk) => {
+          output += Buffer.from(chunk).toString();
+          if (
+            output.includes("tick") &&
+            output.includes("grandchild") &&
+            output.includes("child\n")
+          )
+            up.resolve();
+        },
+      },
+    );
+    await up.promise;
+    await runtime.dispose();
+    assert.equal(await program.wait(), 143);
+    const { length } = output;
+    await assertWorksElsewhere();
+    assert.equal(output.length, length, "output after the end");
+  });
+
+  async function assertWorksElsewhere(): Promise<void> {
+    await withRuntime({}, assertWorks);
+  }
 
   test("await using disposes", async () => {
     let runtime: NodeRuntime;

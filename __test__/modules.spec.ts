@@ -136,6 +136,48 @@ const cases: Record<string, { code: string; files?: Files }> = {
       ]),
     },
   },
+  "WebAssembly as a module": {
+    code: `
+      import { add } from "./add.wasm";
+      import source Add from "./add.wasm";
+      console.log(add(40, 2), Add instanceof WebAssembly.Module);
+      console.log(Object.keys(await import("./add.wasm")).join());
+      await import("./broken.wasm").catch((error) => console.log(error.name));
+    `,
+    files: {
+      "add.wasm": Uint8Array.from([
+        0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97,
+        100, 100, 0, 0, 10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11,
+      ]),
+      "broken.wasm": Uint8Array.from([0, 97, 115, 109, 9]),
+    },
+  },
+  "layouts of npm, yarn and workspaces resolve": {
+    code: `
+      import { mkdirSync, symlinkSync } from "node:fs";
+      import { createRequire } from "node:module";
+      mkdirSync("node_modules/@scope", { recursive: true });
+      symlinkSync("../../packages/app", "node_modules/@scope/app");
+      symlinkSync("../packages/lib", "node_modules/lib");
+      const { app } = await import("@scope/app");
+      const require = createRequire(process.cwd() + "/packages/app/index.js");
+      console.log(app, require("hoisted").version, require("nested").version);
+      console.log(createRequire(process.cwd() + "/")("nested").version, (await import("@scope/app/deep/x.js")).x);
+      console.log(require.resolve("lib").endsWith("packages/lib/main.js"));
+    `,
+    files: {
+      "package.json": JSON.stringify({ workspaces: ["packages/*"] }),
+      "node_modules/hoisted/package.json": `{ "version": "1.0.0", "main": "./lib" }`,
+      "node_modules/hoisted/lib/index.js": `exports.version = "hoisted 1";`,
+      "node_modules/nested/index.js": `exports.version = "nested 1";`,
+      "packages/app/node_modules/nested/index.js": `exports.version = "nested 2";`,
+      "packages/app/package.json": `{ "name": "@scope/app", "type": "module" }`,
+      "packages/app/index.js": `import lib from "lib"; export const app = "app+" + lib;`,
+      "packages/app/deep/x.js": `export const x = "deep";`,
+      "packages/lib/package.json": `{ "name": "lib", "main": "main" }`,
+      "packages/lib/main.js": `module.exports = "lib+" + require("hoisted").version;`,
+    },
+  },
   "types are stripped from TypeScript": {
     code: `
       import { total } from "./invoice.ts";
@@ -209,12 +251,22 @@ describe("modules", () => {
     });
   });
 
-  test("a limit holds while a module awaits at its top level", async () => {
-    const files = { "/workspace/slow.mjs": "for (;;) {}" };
+  test("a limit holds while a module awaits at its top level, whoever imports it", async () => {
+    const files = {
+      "/workspace/loops.mjs": "await 1; for (;;) {}",
+      "/workspace/waits.mjs": "await new Promise((resolve) => setTimeout(resolve, 1e8));",
+    };
     await withRuntime({ files }, async (runtime) => {
-      const result = await runtime.exec(`await import("./slow.mjs");`, { timeout: 300 });
-      assert.equal(result.exitCode, 137);
-      assert.equal(result.timedOut, true);
+      for (const file of ["loops", "waits"]) {
+        for (const code of [
+          `import "./${file}.mjs";`,
+          `await import("./${file}.mjs");`,
+          files[`/workspace/${file}.mjs` as keyof typeof files],
+        ]) {
+          const { exitCode, timedOut } = await runtime.exec(code, { timeout: 200 });
+          assert.deepEqual([exitCode, timedOut], [137, true], code);
+        }
+      }
     });
   });
 });

@@ -121,6 +121,17 @@ describe("the end of a program", () => {
       });
       setTimeout(() => { throw new Error("late"); }, 1);
     `,
+    "an error thrown in a tick reaches uncaughtException, and what comes next runs": `
+      process.on("uncaughtException", (error) => { console.log(error.message); process.exitCode = 9; });
+      process.nextTick(() => { throw new Error("tick"); });
+      queueMicrotask(() => { throw new Error("microtask"); });
+      setTimeout(() => console.log("later"), 1);
+    `,
+    "process.exit in a handler of an uncaught error keeps its code": `
+      process.on("uncaughtException", () => { console.log("handled"); process.exit(11); });
+      setImmediate(() => { throw new Error("immediate"); });
+      setTimeout(() => process.exit(12), 200);
+    `,
     "exitCode is read after the loop drained": `
       console.log("now");
       setTimeout(() => { process.exitCode = 7; }, 5);

@@ -58,6 +58,43 @@ const same: Record<string, string> = {
       try { call(); console.log("no error"); } catch (error) { console.log(error.name, error.code); }
     }
   `,
+  "ciphers, keys and WebCrypto": `
+    import crypto from "node:crypto";
+    const [key, iv] = [Buffer.alloc(32, 1), Buffer.alloc(12, 2)];
+    const cipher = crypto.createCipheriv("aes-256-gcm", key, iv).setAAD(Buffer.from("aad"));
+    const data = Buffer.concat([cipher.update("secret"), cipher.final()]);
+    const open = (tag, text = data) => {
+      const decipher = crypto.createDecipheriv("aes-256-gcm", key, iv).setAAD(Buffer.from("aad")).setAuthTag(tag);
+      return decipher.update(text, undefined, "utf8") + decipher.final("utf8");
+    };
+    console.log(data.toString("hex"), cipher.getAuthTag().toString("hex"), open(cipher.getAuthTag()));
+    for (const tag of [Buffer.alloc(16), Buffer.alloc(3)])
+      try { open(tag); } catch ({ name, code, message }) { console.log(name, code, message); }
+    const secret = crypto.createSecretKey(key);
+    console.log(secret.export({ format: "jwk" }).k, secret.symmetricKeySize, secret.equals(crypto.createSecretKey(key)));
+    const { publicKey, privateKey } = crypto.generateKeyPairSync("ed25519");
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+    console.log(pem.split("\\n")[0], publicKey.asymmetricKeyType, publicKey.export({ type: "spki", format: "der" }).length);
+    console.log(crypto.verify(null, Buffer.from("m"), publicKey, crypto.sign(null, Buffer.from("m"), crypto.createPrivateKey(pem))));
+    try { publicKey.export({ type: "pkcs1", format: "pem" }); } catch ({ code }) { console.log(code); }
+    for (const call of [
+      () => crypto.scrypt("p", "s", -1, () => {}),
+      () => crypto.randomFill(new Uint8Array(2), 5, () => {}),
+      () => crypto.generateKeyPair("rsa", {}, () => {}),
+      () => crypto.hkdf("sha256", "k", "s", "i", -1, () => {}),
+      () => crypto.randomInt(5, 1, () => {}),
+    ]) try { call(); console.log("no error"); } catch ({ name, code }) { console.log(name, code); }
+    const { subtle } = crypto.webcrypto;
+    const aes = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt", "decrypt"]);
+    const sealed = await subtle.encrypt({ name: "AES-GCM", iv }, aes, Buffer.from("text"));
+    console.log(Buffer.from(await subtle.decrypt({ name: "AES-GCM", iv }, aes, sealed)).toString());
+    await subtle.decrypt({ name: "AES-GCM", iv: key.subarray(0, 12) }, aes, sealed).catch(({ name }) => console.log(name));
+    console.log((await subtle.exportKey("jwk", aes)).alg, Buffer.from(await subtle.digest("SHA-256", Buffer.from("a"))).toString("hex"));
+    const ec = await subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
+    const signature = await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, ec.privateKey, Buffer.from("m"));
+    console.log(await subtle.verify({ name: "ECDSA", hash: "SHA-256" }, ec.publicKey, signature, Buffer.from("m")));
+    await subtle.exportKey("jwk", ec.privateKey).catch(({ name }) => console.log(name));
+  `,
   "compression round trips": `
     import zlib from "node:zlib";
     import { promisify } from "node:util";
