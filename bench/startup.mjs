@@ -1,5 +1,6 @@
 // How long a caller waits for the smallest program.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { runInNode, runInWorker } from "./host.mjs";
 import { percentileRows, sample } from "./table.mjs";
 
@@ -12,6 +13,7 @@ export async function startup({ NodeRuntime, peer, scale }) {
     "node -e": await sample(few, () => runInNode(program)),
     worker: await sample(few, () => runInWorker(program)),
   };
+  const rested = await sampleRested(few, () => createAndExec(NodeRuntime));
   const cold = await sample(few, () => createAndExec(NodeRuntime));
   const warm = await sampleWarm(NodeRuntime, many, (runtime) => runtime.exec(program));
   const run = await sampleWarm(NodeRuntime, many, (runtime) =>
@@ -22,7 +24,8 @@ export async function startup({ NodeRuntime, peer, scale }) {
     peer: await sampleWarm(peer.NodeRuntime, many, (runtime) => runtime.exec(program)),
   };
   return [
-    ...percentileRows("create + first exec", cold, { ...others, ...peerCold }),
+    ...percentileRows("create + first exec, spare ready", rested, { ...others, ...peerCold }),
+    ...percentileRows("create + first exec, one after the other", cold, others),
     ...percentileRows(`warm exec (${many})`, warm, { ...others, ...peerWarm }),
     ...percentileRows("warm run of a value", run, others),
   ];
@@ -36,6 +39,19 @@ async function createAndExec(NodeRuntime) {
   } finally {
     await runtime.dispose();
   }
+}
+
+/** Long enough for the next VM process to be started and its first isolate to be restored. */
+const pauseMs = 100;
+
+/** Samples with a pause before each: how long one caller waits who does not create one runtime after the other. */
+async function sampleRested(count, work) {
+  const times = [];
+  for (let i = 0; i < count; i++) {
+    await sleep(pauseMs);
+    times.push(...(await sample(1, work)));
+  }
+  return times;
 }
 
 async function sampleWarm(NodeRuntime, count, work) {
