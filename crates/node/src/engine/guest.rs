@@ -52,6 +52,7 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
             }
             Err(message) => refuse_job(&job, &message),
         }
+        engine.spares.program_ended();
         if !env.replaced.get() {
             engine.config.events.on_end(pid);
         }

@@ -189,6 +189,7 @@ impl Engine {
     fn start_spare(&self, id: u64) -> std::io::Result<()> {
         let (sender, receiver) = channel();
         self.start_thread(move |engine| {
+            engine.spares.let_programs_start();
             guest::main(engine, |engine| {
                 engine.spares.announce(id, sender);
                 engine.spares.wait(id, &receiver)

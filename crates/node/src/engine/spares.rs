@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::Job;
 
@@ -16,11 +16,16 @@ const RUSH: Duration = Duration::from_millis(50);
 /// How long a spare beyond the usual number is kept behind the last program.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// How long a program that has started has the processors for itself outside a rush: most have ended by then.
+const START: Duration = Duration::from_millis(4);
+
 /// The spares of an engine.
 pub(super) struct Spares {
     /// How many are kept outside a rush; with 0 none ever is.
     usual: usize,
     state: Mutex<State>,
+    /// A program has ended, or one has found no spare.
+    due: Condvar,
 }
 
 #[derive(Default)]
@@ -49,7 +54,21 @@ impl Spares {
         Spares {
             usual,
             state: Mutex::default(),
+            due: Condvar::new(),
         }
+    }
+
+    /// Waits, on the thread of a spare that is to be made, until that disturbs nobody.
+    pub fn let_programs_start(&self) {
+        let mut state = self.state.lock();
+        if state.taken_at.is_some() && !state.rush {
+            self.due.wait_for(&mut state, START);
+        }
+    }
+
+    /// A program has ended.
+    pub fn program_ended(&self) {
+        self.due.notify_all();
     }
 
     /// How many wait.
@@ -95,7 +114,11 @@ impl Spares {
         let now = Instant::now();
         let last = state.taken_at.replace(now);
         state.rush = last.is_some_and(|last| now.duration_since(last) < RUSH);
-        state.ready.pop().map(|(_, jobs)| jobs)
+        let spare = state.ready.pop().map(|(_, jobs)| jobs);
+        if spare.is_none() {
+            self.due.notify_all();
+        }
+        spare
     }
 
     /// Waits on the thread of spare `id` for its program. None when there is to be none.
