@@ -1,0 +1,73 @@
+// Behaviour 40: what is too large fails with a code and harms nothing; what is within the limits arrives as it was sent.
+
+import assert from "node:assert/strict";
+import type { NodeRuntime } from "secure-exec";
+import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
+
+const mebibyte = 1 << 20;
+
+/** The runtime goes on as if nothing had been asked of it. */
+async function assertUnharmed(runtime: NodeRuntime) {
+  assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
+  const { processes, fds, pipes } = await runtime.getResourceSnapshot();
+  assert.deepEqual([processes, fds, pipes], [0, 0, 0]);
+}
+
+describe("40 what is too large", () => {
+  test("of a returned value is a limit with a name", async () => {
+    await withRuntime({}, async (runtime) => {
+      const value = (bytes: number) => runtime.run(`globalThis.__return("x".repeat(${bytes}))`);
+      assert.equal((await value(8 * mebibyte)).value, "x".repeat(8 * mebibyte));
+      await assert.rejects(value(17 * mebibyte), {
+        code: "ERR_RESOURCE_LIMIT",
+        limit: "returned value bytes",
+      });
+      await assertUnharmed(runtime);
+    });
+  });
+
+  test("of a file is EFBIG", async () => {
+    await withRuntime({ limits: { resources: { maxFileBytes: mebibyte } } }, async (runtime) => {
+      const fits = Buffer.alloc(mebibyte, 7);
+      await runtime.writeFile("/tmp/fits", fits);
+      assert.ok(fits.equals(await runtime.readFile("/tmp/fits")));
+      const large = runtime.writeFile("/tmp/large", Buffer.alloc(mebibyte + 1));
+      await assert.rejects(large, { code: "EFBIG" });
+      await assertUnharmed(runtime);
+    });
+  });
+
+  test("of code, arguments and variables is refused before anything starts", async () => {
+    await withRuntime({}, async (runtime) => {
+      const comment = (bytes: number) => `//${"x".repeat(bytes)}\nconsole.log("ran");`;
+      assert.equal((await runtime.exec(comment(mebibyte / 16))).stdout, "ran\n");
+      await assert.rejects(runtime.exec(comment(40 * mebibyte)), { code: "ERR_OUT_OF_RANGE" });
+      const text = "y".repeat(3 * mebibyte);
+      await assert.rejects(runtime.execCommand("echo", [text]), { code: "E2BIG" });
+      await assert.rejects(runtime.exec("", { env: { TEXT: text } }), { code: "E2BIG" });
+      await assertUnharmed(runtime);
+    });
+  });
+
+  test("of a folder is ENOSPC, and all that fits is listed", async () => {
+    await withRuntime({}, async (runtime) => {
+      const { stdout } = await runtime.exec(`
+        import fs from "node:fs";
+        fs.mkdirSync("/tmp/full");
+        let made = 0;
+        try {
+          for (;;) fs.writeFileSync("/tmp/full/" + "n".repeat(240) + made++, "");
+        } catch (error) {
+          console.log(error.code, fs.readdirSync("/tmp/full").length === made - 1);
+          console.log(made - 1);
+        }
+      `);
+      const [outcome, made] = stdout.split("\n");
+      assert.equal(outcome, "ENOSPC true");
+      assert.equal((await runtime.readDir("/tmp/full")).length, Number(made));
+      await runtime.remove("/tmp/full", { recursive: true });
+      await assertUnharmed(runtime);
+    });
+  });
+});
