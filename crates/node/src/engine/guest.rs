@@ -109,9 +109,7 @@ fn run_job(
 ) {
     let Job { process, options } = job;
     env.set_process(process.clone());
-    env.freeze_clocks.set(options.freeze_clocks);
-    env.own_time_zone.set(options.own_time_zone);
-    env.max_timers.set(options.max_timers);
+    env.set_options(&options);
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();
     let program = Program::new(engine.clone(), options.clone());

@@ -16,6 +16,7 @@ use secure_exec_kernel::{Kernel, Process};
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
 
+use crate::engine::NodeOptions;
 use crate::event_loop::EventLoop;
 use crate::options::Options;
 use crate::tables::tables;
@@ -147,6 +148,13 @@ impl Env {
     pub fn set_process(&self, process: Arc<Process>) {
         *self.kernel.borrow_mut() = process.kernel().ok();
         *self.process.borrow_mut() = Some(process);
+    }
+
+    /// Takes what the VM's options say of every thread of a guest, before any guest code runs.
+    pub fn set_options(&self, options: &NodeOptions) {
+        self.freeze_clocks.set(options.freeze_clocks);
+        self.own_time_zone.set(options.own_time_zone);
+        self.max_timers.set(options.max_timers);
     }
 
     /// Binds the isolate to the other threads of its process; `worker` is absent on the main thread.

@@ -108,9 +108,7 @@ fn run(start: Start) {
     let handle = owned.thread_safe_handle();
     *env.terminate.borrow_mut() = Some(handle.clone());
     env.set_process(start.process.clone());
-    env.freeze_clocks.set(program.options.freeze_clocks);
-    env.own_time_zone.set(program.options.own_time_zone);
-    env.max_timers.set(program.options.max_timers);
+    env.set_options(&program.options);
     env.set_threads(program.clone(), Some(worker.clone()));
     env.options.replace(start.options.clone());
     process_env::adopt(&env, start.variables.clone());
