@@ -1,4 +1,5 @@
-// Computation, where guest and host differ in the engine's version and flags alone.
+// Computation, where guest and host differ in the engine's version and flags alone. The last row is the geometric mean of
+// the others: what a program that does a little of each would see.
 
 import { runInNode } from "./host.mjs";
 
@@ -35,6 +36,45 @@ const kernels = {
     for (let i = 0; i < 3; i++) list.slice().sort((a, b) => a - b);
     return list.length;
   `,
+  "CPU: classes": `
+    class Shape { area() { return 0; } }
+    class Square extends Shape { constructor(a) { super(); this.a = a; } area() { return this.a * this.a; } }
+    class Circle extends Shape { constructor(r) { super(); this.r = r; } area() { return this.r * this.r * 3.14; } }
+    class Box extends Square { area() { return super.area() * 6; } }
+    let sum = 0;
+    for (let i = 0; i < 3e6; i++) {
+      const shape = i % 3 === 0 ? new Square(i) : i % 3 === 1 ? new Circle(i) : new Box(i);
+      sum += shape.area();
+    }
+    return sum;
+  `,
+  "CPU: typed arrays": `
+    const size = 160, a = new Float64Array(size * size).fill(1.5), b = a.slice(), c = new Float64Array(size * size);
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j < size; j++) {
+        let sum = 0;
+        for (let k = 0; k < size; k++) sum += a[i * size + k] * b[k * size + j];
+        c[i * size + j] = sum;
+      }
+    const sieve = new Uint8Array(2e6);
+    for (let i = 2; i * i < sieve.length; i++)
+      if (!sieve[i]) for (let j = i * i; j < sieve.length; j += i) sieve[j] = 1;
+    return c[0] + sieve.length;
+  `,
+  "CPU: closures and arrays": `
+    let sum = 0;
+    for (let i = 0; i < 300; i++) {
+      const list = Array.from({ length: 1000 }, (_, n) => ({ n, odd: n % 2 }));
+      sum += list.filter((x) => x.odd).map(({ n }) => [n, n * i]).flatMap((x) => x).reduce((p, c) => p + c, 0);
+    }
+    return sum;
+  `,
+  "CPU: generators and destructuring": `
+    function* numbers(n) { for (let i = 0; i < n; i++) yield [i, i * 2]; }
+    let sum = 0;
+    for (const [a, b] of numbers(1e6)) sum += a ^ b;
+    return sum;
+  `,
 };
 
 const program = `
@@ -62,13 +102,19 @@ export async function cpu({ NodeRuntime }) {
     const { value, stderr } = await runtime.run(`${program} globalThis.__return(times);`);
     if (!value) throw new Error(stderr);
     const host = JSON.parse(await runInNode(`${program} console.log(JSON.stringify(times));`));
-    return Object.entries(value).map(([name, ms]) => ({
-      name,
-      unit: "ms",
-      value: ms,
-      against: { "node -e": host[name] },
-    }));
+    const rows = Object.entries(value).map(([name, ms]) => row(name, ms, host[name]));
+    return [...rows, row("CPU: geometric mean", mean(value), mean(host))];
   } finally {
     await runtime.dispose();
   }
+}
+
+function row(name, ms, host) {
+  return { name, unit: "ms", value: ms, against: { "node -e": host } };
+}
+
+/** The geometric mean of a record's numbers. */
+function mean(times) {
+  const all = Object.values(times);
+  return Math.exp(all.reduce((sum, ms) => sum + Math.log(ms), 0) / all.length);
 }
