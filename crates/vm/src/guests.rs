@@ -36,6 +36,18 @@ pub trait Guests {
     fn remove(&mut self, vm: VmId);
 }
 
+/// Resolution of guest clocks unless the host asked for more.
+const COARSE_NS: u64 = 1_000_000;
+
+/// Resolution of the clocks of a VM's guests, in nanoseconds.
+pub(crate) fn clock_resolution_ns(config: &VmConfig) -> u64 {
+    if config.high_resolution_time {
+        1
+    } else {
+        COARSE_NS
+    }
+}
+
 /// What the runtime of the guests tells the server.
 #[derive(Debug)]
 pub enum Notice {

@@ -22,6 +22,7 @@ mod mailbox;
 mod node_guests;
 mod process_list;
 mod profile;
+mod reports;
 mod runtimes;
 mod server;
 mod system;

@@ -2,17 +2,18 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES};
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
-use secure_exec_protocol::{Limit, VmConfig, VmId};
+use secure_exec_protocol::{VmConfig, VmId};
 
-use crate::guests::{Guests, Notice, Returned};
+use crate::guests::{Guests, Notice, Returned, clock_resolution_ns};
 use crate::lockdown;
 use crate::mailbox::Mailbox;
+use crate::reports::Reports;
 
 /// Restored isolates that wait in each VM outside a rush.
 const SPARE_ISOLATES: usize = 1;
@@ -23,9 +24,6 @@ const BYTES_PER_ISOLATE: u64 = 12 << 20;
 /// Programs that may run at a time whatever the memory limit.
 const AT_LEAST: usize = 8;
 
-/// Resolution of guest clocks unless the host asked for more.
-const COARSE_NS: u64 = 1_000_000;
-
 /// Runs Node programs. Each VM has an engine of its own, because pids, by which an engine reports, are unique
 /// within one VM only; the first VM takes one that was made before it was known.
 pub(crate) struct NodeGuests {
@@ -34,41 +32,25 @@ pub(crate) struct NodeGuests {
     engines: HashMap<VmId, Arc<Engine>>,
 }
 
-/// Where an engine's reports go once its VM is known.
+/// What an engine tells its VM.
 #[derive(Default)]
 struct Events {
-    target: OnceLock<(VmId, Arc<Mailbox>)>,
-}
-
-impl Events {
-    fn notify(&self, notice: Notice) {
-        if let Some((vm, mailbox)) = self.target.get() {
-            mailbox.notify(*vm, notice);
-        }
-    }
+    reports: Reports,
 }
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
-        let limit = Limit {
-            name: breach.limit.into(),
-            bound: breach.bound,
-            used: breach.bound,
-        };
-        self.notify(Notice::Breach {
-            pid: breach.pid,
-            limit,
-        });
+        self.reports.breach(breach.pid, breach.limit, breach.bound);
     }
 
     fn on_fatal(&self, message: &str) {
-        self.notify(Notice::Fatal {
+        self.reports.notify(Notice::Fatal {
             message: message.into(),
         });
     }
 
     fn on_stuck(&self, pid: Pid) {
-        self.notify(Notice::Stuck { pid });
+        self.reports.notify(Notice::Stuck { pid });
     }
 
     fn on_isolate_start(&self) {
@@ -80,7 +62,7 @@ impl EngineEvents for Events {
     }
 
     fn on_end(&self, pid: Pid) {
-        self.notify(Notice::Ended { pid });
+        self.reports.notify(Notice::Ended { pid });
     }
 }
 
@@ -120,17 +102,12 @@ impl Guests for NodeGuests {
             Some(prepared) => prepared,
             None => self.make_engine(),
         };
-        // The engine is new, so its target is not set yet.
-        let _ = events.target.set((vm, mailbox.clone()));
+        events.reports.deliver_to(vm, mailbox.clone());
         let limits = &config.limits;
         let options = NodeOptions {
             heap_limit_bytes: usize::try_from(limits.heap_bytes).unwrap_or(usize::MAX),
             cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
-            clock_resolution_ns: if config.high_resolution_time {
-                1
-            } else {
-                COARSE_NS
-            },
+            clock_resolution_ns: clock_resolution_ns(config),
             freeze_clocks: config.freeze_time,
             own_time_zone: config.exclusive,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),

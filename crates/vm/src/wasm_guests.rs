@@ -3,22 +3,20 @@
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, Pid};
-use secure_exec_protocol::{Limit, VmConfig, VmId};
+use secure_exec_protocol::{VmConfig, VmId};
 use secure_exec_wasm::{
     Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
 };
 
-use crate::guests::{Guests, Notice, Returned};
+use crate::guests::{Guests, Notice, Returned, clock_resolution_ns};
 use crate::lockdown;
 use crate::mailbox::Mailbox;
-
-/// Resolution of guest clocks unless the host asked for more.
-const COARSE_NS: u64 = 1_000_000;
+use crate::reports::Reports;
 
 /// Runs WebAssembly commands. Each VM has an engine of its own: nothing that one VM has compiled is another's.
 pub(crate) struct WasmGuests {
@@ -27,38 +25,25 @@ pub(crate) struct WasmGuests {
     engines: HashMap<VmId, Arc<Engine>>,
 }
 
-/// Where an engine's reports go once its VM is known.
+/// What an engine tells its VM.
 struct Events {
-    target: OnceLock<(VmId, Arc<Mailbox>)>,
+    reports: Reports,
     thread_bytes: u64,
 }
 
 impl Events {
     fn new(options: &WasmOptions) -> Arc<Events> {
         Arc::new(Events {
-            target: OnceLock::new(),
+            reports: Reports::default(),
             thread_bytes: thread_bytes(options),
         })
-    }
-
-    fn notify(&self, notice: Notice) {
-        if let Some((vm, mailbox)) = self.target.get() {
-            mailbox.notify(*vm, notice);
-        }
     }
 }
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
-        let limit = Limit {
-            name: breach.limit.into(),
-            bound: breach.bound,
-            used: breach.bound,
-        };
-        self.notify(Notice::Breach {
-            pid: Some(breach.pid),
-            limit,
-        });
+        self.reports
+            .breach(Some(breach.pid), breach.limit, breach.bound);
     }
 
     fn on_thread_start(&self) {
@@ -82,7 +67,7 @@ impl EngineEvents for Events {
     }
 
     fn on_end(&self, pid: Pid) {
-        self.notify(Notice::Ended { pid });
+        self.reports.notify(Notice::Ended { pid });
     }
 }
 
@@ -126,11 +111,7 @@ fn options(config: &VmConfig) -> WasmOptions {
         max_module_bytes: size(limits.wasm_module_bytes),
         max_stack_bytes: size(limits.wasm_stack_bytes),
         cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
-        clock_resolution_ns: if config.high_resolution_time {
-            1
-        } else {
-            COARSE_NS
-        },
+        clock_resolution_ns: clock_resolution_ns(config),
     }
 }
 
@@ -159,8 +140,7 @@ impl Guests for WasmGuests {
         mailbox: &Arc<Mailbox>,
     ) -> Result<(), String> {
         let (engine, events) = self.engine_for(config)?;
-        // The engine is new, so its target is not set yet.
-        let _ = events.target.set((vm, mailbox.clone()));
+        events.reports.deliver_to(vm, mailbox.clone());
         let commands = commands(config)?;
         for command in &commands {
             kernel
