@@ -21,8 +21,6 @@ const START: Duration = Duration::from_millis(4);
 
 /// The spares of an engine.
 pub(super) struct Spares {
-    /// How many are kept outside a rush; with 0 none ever is.
-    usual: usize,
     state: Mutex<State>,
     /// A program has ended, or one has found no spare.
     due: Condvar,
@@ -30,6 +28,8 @@ pub(super) struct Spares {
 
 #[derive(Default)]
 struct State {
+    /// How many are kept outside a rush; with 0 none ever is.
+    usual: usize,
     /// The latest last.
     ready: Vec<(u64, Sender<Job>)>,
     starting: usize,
@@ -40,20 +40,23 @@ struct State {
 }
 
 impl State {
-    fn wanted(&self, usual: usize) -> usize {
+    fn wanted(&self) -> usize {
         if self.closed {
             return 0;
         }
         let rush = self.rush && self.taken_at.is_some_and(|taken| taken.elapsed() < IDLE);
-        usual + usize::from(rush && usual > 0)
+        self.usual + usize::from(rush && self.usual > 0)
     }
 }
 
 impl Spares {
     pub fn new(usual: usize) -> Spares {
-        Spares {
+        let state = State {
             usual,
-            state: Mutex::default(),
+            ..State::default()
+        };
+        Spares {
+            state: Mutex::new(state),
             due: Condvar::new(),
         }
     }
@@ -79,7 +82,7 @@ impl Spares {
     /// The number of a spare to be made, if one is missing. [`Spares::announce`] or [`Spares::failed`] must follow.
     pub fn missing(&self) -> Option<u64> {
         let mut state = self.state.lock();
-        if state.ready.len() + state.starting >= state.wanted(self.usual) {
+        if state.ready.len() + state.starting >= state.wanted() {
             return None;
         }
         state.starting += 1;
@@ -130,14 +133,14 @@ impl Spares {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let mut state = self.state.lock();
-            let surplus = state.ready.len() > state.wanted(self.usual);
+            let surplus = state.ready.len() > state.wanted();
             if let Some(at) = state.ready.iter().position(|(spare, _)| *spare == id)
                 && surplus
             {
                 state.ready.remove(at);
                 return None;
             }
-            let rush_is_over = state.wanted(self.usual) == self.usual;
+            let rush_is_over = state.wanted() == state.usual;
             drop(state);
             if rush_is_over {
                 // One of the usual number: nothing happens until its program comes.
