@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { NodeRuntime } from "secure-exec";
+import { rejectsArgument } from "./support/arguments.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
 const groups: Record<string, string[]> = {
@@ -37,34 +38,32 @@ const boundless = new Set(["jsRuntime.cpuTimeLimitMs", "jsRuntime.wallClockLimit
 /** Limits of which nothing at all may be had. */
 const zeroable = new Set(["jsRuntime.capturedOutputLimitBytes"]);
 
-/** Runs `call` and expects an error that names the option; what it returns otherwise is let go. */
-async function refuses(call: () => unknown, option: string, value: unknown): Promise<void> {
-  let returned: { dispose?: () => unknown } | undefined;
-  try {
-    returned = (await call()) as typeof returned;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const found = `${option} = ${String(value)}: ${code} ${message}`;
-    assert.match(code ?? "", /^ERR_(OUT_OF_RANGE|INVALID_ARG_(TYPE|VALUE))$/, found);
-    assert.ok(message.includes(option), found);
-    return;
-  }
-  await returned?.dispose?.();
-  assert.fail(`${option} = ${String(value)} was accepted`);
-}
-
 describe("limits", () => {
   for (const [group, names] of Object.entries(groups)) {
     for (const name of names) {
       const option = `${group}.${name}`;
       test(`${option} refuses what is no bound`, async () => {
-        const wrong: unknown[] = [-0, -1, -0.5, Number.NaN, "", "1", null, {}, [], true, 1n];
+        const wrong: unknown[] = [
+          -0,
+          -1,
+          -0.5,
+          Number.NaN,
+          "",
+          "1",
+          null,
+          {},
+          [],
+          true,
+          1n,
+          Symbol("s"),
+        ];
         if (!boundless.has(option)) wrong.push(Number.POSITIVE_INFINITY);
         if (!zeroable.has(option)) wrong.push(0);
         wrong.push(Number.NEGATIVE_INFINITY, 2 ** 53);
         for (const value of wrong) {
-          const limits = { [group]: { [name]: value } };
-          await refuses(() => NodeRuntime.create({ limits } as never), `limits.${option}`, value);
+          const create = (bound: never) =>
+            NodeRuntime.create({ limits: { [group]: { [name]: bound } } });
+          await rejectsArgument(create, value, `limits.${option}`);
         }
       });
     }
@@ -104,28 +103,30 @@ describe("commands and shells", () => {
   const wrongSizes = [0, -0, -1, 1.5, Number.NaN, Infinity, -Infinity, 65_536, 2 ** 53, "80", null];
 
   test("refuse a wrong timeout", async () => {
-    for (const timeout of wrongTimes) {
-      const options = { timeout } as never;
-      await refuses(() => runtime.execCommand("true", [], options), "options.timeout", timeout);
-      await refuses(() => runtime.spawnCommand("true", [], options), "options.timeout", timeout);
-      await refuses(() => runtime.openShell(options), "options.timeout", timeout);
+    for (const value of wrongTimes) {
+      for (const method of ["execCommand", "spawnCommand"] as const) {
+        const call = (timeout: never) => runtime[method]("true", [], { timeout });
+        await rejectsArgument(call, value, "options.timeout");
+      }
+      const open = (timeout: never) => runtime.openShell({ timeout });
+      await rejectsArgument(open, value, "options.timeout");
     }
   });
 
   test("refuse a wrong number of bytes to capture", async () => {
-    for (const maxOutputBytes of [-0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, "1", null]) {
-      const options = { maxOutputBytes } as never;
-      const name = "options.maxOutputBytes";
-      await refuses(() => runtime.execCommand("true", [], options), name, maxOutputBytes);
-      await refuses(() => runtime.spawnCommand("true", [], options), name, maxOutputBytes);
+    for (const value of [-0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, "1", null]) {
+      for (const method of ["execCommand", "spawnCommand"] as const) {
+        const call = (maxOutputBytes: never) => runtime[method]("true", [], { maxOutputBytes });
+        await rejectsArgument(call, value, "options.maxOutputBytes");
+      }
     }
   });
 
   for (const side of ["cols", "rows"]) {
     test(`refuse a terminal with wrong ${side}`, async () => {
       for (const value of wrongSizes) {
-        const open = () => runtime.openShell({ [side]: value });
-        await refuses(open, `options.${side}`, value);
+        const open = (size: never) => runtime.openShell({ [side]: size });
+        await rejectsArgument(open, value, `options.${side}`);
       }
     });
   }
