@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { NodeRuntime } from "secure-exec";
-import { assertSameAsHost, withRuntime } from "./support/guest.ts";
+import { assertIdle, assertSameAsHost, withRuntime } from "./support/guest.ts";
 import { Sentinel } from "./support/sentinel.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
@@ -21,9 +21,7 @@ async function withVictim(
 ): Promise<void> {
   await withRuntime(options, async (runtime) => {
     await work(runtime);
-    assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
-    const { processes, fds, pipes, ptys, bufferedBytes } = await runtime.getResourceSnapshot();
-    assert.deepEqual([processes, fds, pipes, ptys, bufferedBytes], [0, 0, 0, 0, 0]);
+    await assertIdle(runtime);
   });
   await sentinel.assertUnharmed();
 }

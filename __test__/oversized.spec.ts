@@ -1,18 +1,10 @@
 // Behaviour 40: what is too large fails with a code and harms nothing; what is within the limits arrives as it was sent.
 
 import assert from "node:assert/strict";
-import type { NodeRuntime } from "secure-exec";
-import { withRuntime } from "./support/guest.ts";
+import { assertIdle, withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
 
 const mebibyte = 1 << 20;
-
-/** The runtime goes on as if nothing had been asked of it. */
-async function assertUnharmed(runtime: NodeRuntime) {
-  assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
-  const { processes, fds, pipes } = await runtime.getResourceSnapshot();
-  assert.deepEqual([processes, fds, pipes], [0, 0, 0]);
-}
 
 describe("40 what is too large", () => {
   test("of a returned value is a limit with a name", async () => {
@@ -23,7 +15,7 @@ describe("40 what is too large", () => {
         code: "ERR_RESOURCE_LIMIT",
         limit: "returned value bytes",
       });
-      await assertUnharmed(runtime);
+      await assertIdle(runtime);
     });
   });
 
@@ -34,7 +26,7 @@ describe("40 what is too large", () => {
       assert.ok(fits.equals(await runtime.readFile("/tmp/fits")));
       const large = runtime.writeFile("/tmp/large", Buffer.alloc(mebibyte + 1));
       await assert.rejects(large, { code: "EFBIG" });
-      await assertUnharmed(runtime);
+      await assertIdle(runtime);
     });
   });
 
@@ -46,7 +38,7 @@ describe("40 what is too large", () => {
       const text = "y".repeat(3 * mebibyte);
       await assert.rejects(runtime.execCommand("echo", [text]), { code: "E2BIG" });
       await assert.rejects(runtime.exec("", { env: { TEXT: text } }), { code: "E2BIG" });
-      await assertUnharmed(runtime);
+      await assertIdle(runtime);
     });
   });
 
@@ -67,7 +59,7 @@ describe("40 what is too large", () => {
       assert.equal(outcome, "ENOSPC true");
       assert.equal((await runtime.readDir("/tmp/full")).length, Number(made));
       await runtime.remove("/tmp/full", { recursive: true });
-      await assertUnharmed(runtime);
+      await assertIdle(runtime);
     });
   });
 });

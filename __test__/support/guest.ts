@@ -90,3 +90,10 @@ export async function assertSameAsHost(code: string, files: Files = {}): Promise
   );
   return guest;
 }
+
+/** Asserts that the runtime runs programs, and holds nothing of those before. */
+export async function assertIdle(runtime: NodeRuntime): Promise<void> {
+  assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
+  const { processes, fds, pipes, ptys, bufferedBytes } = await runtime.getResourceSnapshot();
+  assert.deepEqual([processes, fds, pipes, ptys, bufferedBytes], [0, 0, 0, 0, 0]);
+}
