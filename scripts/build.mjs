@@ -70,7 +70,9 @@ export const buildSteps = [
     },
     async run(note) {
       await rm(artifacts.snapshot, { force: true });
-      await run(artifacts.launcher, ["--mksnapshot", artifacts.addon, artifacts.snapshot]);
+      for (const part of ["--mksnapshot", "--mkcaches", "--check-caches"]) {
+        await run(artifacts.launcher, [part, artifacts.addon, artifacts.snapshot]);
+      }
       // The host verifies this sum before it lets a VM process map the snapshot.
       const sum = await sha256(artifacts.snapshot);
       await writeFile(`${artifacts.snapshot}.sha256`, `${sum}  ${basename(artifacts.snapshot)}\n`);

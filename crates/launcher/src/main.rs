@@ -3,6 +3,7 @@
 //! - `secure-exec-vm <addon> <parent pid> ...` serves the socket on descriptor 3. Everything else that
 //!   was inherited is closed, and the process dies with the thread that started it.
 //! - `secure-exec-vm --mksnapshot <addon> <file>` makes the startup snapshot.
+//! - `secure-exec-vm --mkcaches <addon> <file>` and `--check-caches <addon> <file>` add code caches to it and check them.
 //! - `secure-exec-vm --precompile <addon> <module> <file>` compiles a WebAssembly command.
 //!
 //! All pass their whole command line to `secure_exec_vm_main`, whose result is the exit status.
@@ -17,6 +18,14 @@ const FIRST_STRAY_FD: libc::c_uint = 4;
 
 /// Status of `env(1)` and shells for a program that could not be started.
 const CANNOT_START: u8 = 126;
+
+/// First arguments of the build's calls.
+const BUILDING: [&str; 4] = [
+    "--mksnapshot",
+    "--mkcaches",
+    "--check-caches",
+    "--precompile",
+];
 
 type VmMain = unsafe extern "C" fn(c_int, *const *const c_char) -> c_int;
 
@@ -34,7 +43,7 @@ fn main() -> ExitCode {
 fn run(arguments: Vec<OsString>) -> Result<u8, String> {
     let building = arguments
         .get(1)
-        .is_some_and(|argument| argument == "--mksnapshot" || argument == "--precompile");
+        .is_some_and(|argument| BUILDING.iter().any(|mode| argument == mode));
     let addon = arguments.get(if building { 2 } else { 1 }).cloned();
     let addon = addon.ok_or("the path of the addon is missing")?;
     if !building {

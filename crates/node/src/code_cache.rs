@@ -2,14 +2,17 @@
 //!
 //! V8 compiles a function when it is first called. The build runs a typical program without a snapshot and keeps, for
 //! each module of the library, V8's code cache: the bytecode of exactly the functions that ran. Modules of the startup
-//! snapshot are then compiled from it, so the snapshot has their bytecode; the caches of the other modules are
-//! stored behind the snapshot and used when a guest loads one.
+//! snapshot are then compiled from it, so the snapshot has their bytecode.
+//!
+//! Such a cache fits only the read-only heap and the flags that it was made with. The modules that are not in the
+//! snapshot therefore get theirs by a second run, of a new process that has the snapshot; they are stored behind it and
+//! used when a guest loads one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::env::Env;
 
@@ -17,6 +20,7 @@ use crate::env::Env;
 #[derive(Default, Debug)]
 pub struct CodeCache {
     entries: RwLock<BTreeMap<String, &'static [u8]>>,
+    rejected: Mutex<BTreeSet<String>>,
 }
 
 static CURRENT: OnceLock<CodeCache> = OnceLock::new();
@@ -36,6 +40,17 @@ impl CodeCache {
     /// Adds the cache of a module; the first one counts.
     pub fn insert(&self, id: &str, data: &'static [u8]) {
         self.entries.write().entry(id.to_owned()).or_insert(data);
+    }
+
+    /// V8 refused the cache of a module and compiled its text instead.
+    pub(crate) fn reject(&self, id: &str) {
+        self.rejected.lock().insert(id.to_owned());
+    }
+
+    /// Modules whose cache V8 has refused, in order. There are none unless the caches are of another build.
+    #[must_use]
+    pub fn rejected(&self) -> Vec<String> {
+        self.rejected.lock().iter().cloned().collect()
     }
 
     /// All entries, by id.
@@ -70,12 +85,6 @@ pub(crate) fn note(
             .borrow_mut()
             .push((id.to_owned(), function));
     }
-}
-
-/// Modules that this isolate has compiled since it was asked to remember them; forgets their functions.
-pub(crate) fn take_ids(env: &Env) -> BTreeSet<String> {
-    let compiled = env.state::<Compiled>().functions.take();
-    compiled.into_iter().map(|(id, _)| id).collect()
 }
 
 /// Adds the code of everything that this isolate has run to [`current`]. The build's process lives as long as its caches.

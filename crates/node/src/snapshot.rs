@@ -40,7 +40,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Builds a snapshot with this very engine. `initialize_v8` must have been called.
+    /// Builds a snapshot, without code caches, with this very engine. `initialize_v8` must have been called.
     ///
     /// # Errors
     /// What the library threw while it booted, or what V8 refused.
@@ -49,13 +49,11 @@ impl Snapshot {
         let mut creator = v8::Isolate::snapshot_creator(Some(Cow::Borrowed(references)), None);
         let env = Env::new();
         env.building_snapshot.set(true);
-        env.profiling.set(true);
         isolate::prepare(&mut creator, &env);
         let booted = Self::fill(&mut creator, &env);
         // Targets of weak references of this turn are roots until then, and would pull the context into the isolate's part.
         creator.clear_kept_objects();
         let keys = env.template_keys();
-        let within = code_cache::take_ids(&env);
         env.clear();
         creator.remove_slot::<Rc<Env>>();
         if let Err(message) = booted {
@@ -67,9 +65,17 @@ impl Snapshot {
         let blob = creator
             .create_blob(v8::FunctionCodeHandling::Keep)
             .ok_or("V8 made no snapshot")?;
-        // What is in the snapshot has its code there.
-        let mut caches = code_cache::current().entries();
-        caches.retain(|(id, _)| !within.contains(id));
+        Ok(Self::assemble(&blob, &keys, &[]))
+    }
+
+    /// The file of this snapshot with the code caches that this process has collected.
+    #[must_use]
+    pub fn with_code_caches(&self) -> Vec<u8> {
+        let caches = code_cache::current().entries();
+        Self::assemble(self.blob, &self.template_keys, &caches)
+    }
+
+    fn assemble(blob: &[u8], keys: &[String], caches: &[(String, &'static [u8])]) -> Vec<u8> {
         let sizes: Vec<_> = caches.iter().map(|(id, data)| (id, data.len())).collect();
         let header = json!({
             "v8": v8::V8::get_version(),
@@ -86,12 +92,12 @@ impl Snapshot {
         pad(&mut file);
         let length = u64::try_from(file.len() - 16).unwrap_or(0).to_le_bytes();
         file[8..16].copy_from_slice(&length);
-        file.extend_from_slice(&blob);
+        file.extend_from_slice(blob);
         for (_, data) in caches {
             pad(&mut file);
             file.extend_from_slice(data);
         }
-        Ok(file)
+        file
     }
 
     fn fill(creator: &mut v8::OwnedIsolate, env: &Rc<Env>) -> Result<(), String> {

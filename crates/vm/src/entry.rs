@@ -9,7 +9,7 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::Instant;
 
-use secure_exec_node::{Snapshot, V8Options, initialize_v8};
+use secure_exec_node::{Snapshot, V8Options, code_cache, initialize_v8};
 use secure_exec_protocol::Phase;
 
 use crate::lockdown::{self, Confinement};
@@ -29,27 +29,23 @@ const USAGE: i32 = 64;
 ///
 /// - `<launcher> <addon> <parent> <snapshot> <its identity>` serves.
 /// - `<launcher> --mksnapshot <addon> <file>` makes the startup snapshot.
+/// - `<launcher> --mkcaches <addon> <file>` adds the code caches of the library's other modules to it.
+/// - `<launcher> --check-caches <addon> <file>` fails if V8 does not accept them.
 /// - `<launcher> --precompile <addon> <module> <file>` compiles a WebAssembly command.
 #[must_use]
 pub fn vm_main(arguments: &[OsString]) -> i32 {
     let run = || {
-        if arguments
-            .get(1)
-            .is_some_and(|argument| argument == "--mksnapshot")
-        {
-            return match arguments.get(3) {
-                Some(file) => make_snapshot(Path::new(file)),
-                None => USAGE,
-            };
-        }
-        if arguments
-            .get(1)
-            .is_some_and(|argument| argument == "--precompile")
-        {
-            return match (arguments.get(3), arguments.get(4)) {
-                (Some(module), Some(file)) => precompile(Path::new(module), Path::new(file)),
-                _ => USAGE,
-            };
+        let mode = arguments.get(1).and_then(|argument| argument.to_str());
+        let file = |index| arguments.get(index).map(Path::new);
+        let made = match (mode, file(3), file(4)) {
+            (Some("--mksnapshot"), Some(file), _) => Some(make_snapshot(file)),
+            (Some("--mkcaches"), Some(file), _) => Some(add_code_caches(file)),
+            (Some("--check-caches"), Some(file), _) => Some(check_code_caches(file)),
+            (Some("--precompile"), Some(module), Some(file)) => Some(precompile(module, file)),
+            _ => None,
+        };
+        if let Some(made) = made {
+            return build_status(made);
         }
         let (Some(snapshot), Some(identity)) = (arguments.get(3), arguments.get(4)) else {
             return USAGE;
@@ -150,38 +146,60 @@ fn parse_snapshot(bytes: &'static [u8]) -> Result<&'static Snapshot, String> {
     Ok(Box::leak(Box::new(Snapshot::parse(bytes)?)))
 }
 
-fn make_snapshot(file: &Path) -> i32 {
+fn make_snapshot(file: &Path) -> Result<(), String> {
+    initialize_v8(V8Options {
+        building_snapshot: true,
+        ..V8Options::default()
+    });
+    profile::run(None)?;
+    replace(file, &Snapshot::create()?)
+}
+
+fn add_code_caches(file: &Path) -> Result<(), String> {
+    let snapshot = open_snapshot(file)?;
+    profile::run(Some(snapshot))?;
+    replace(file, &snapshot.with_code_caches())
+}
+
+/// Runs what the caches were made by, with the caches. V8 says nothing when it refuses one, it is only slow.
+fn check_code_caches(file: &Path) -> Result<(), String> {
+    profile::run(Some(open_snapshot(file)?))?;
+    let rejected = code_cache::current().rejected();
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "V8 refuses the code caches of {}",
+        rejected.join(", ")
+    ))
+}
+
+fn open_snapshot(file: &Path) -> Result<&'static Snapshot, String> {
     initialize_v8(V8Options::default());
-    let made = profile::run()
-        .and_then(|()| Snapshot::create())
-        .and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
+    let bytes = File::open(file).and_then(|file| map_file(&file));
+    parse_snapshot(bytes.map_err(|error| error.to_string())?)
+}
+
+fn precompile(module: &Path, file: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(module).map_err(|error| error.to_string())?;
+    replace(file, &secure_exec_wasm::precompile(&bytes)?)
+}
+
+/// Puts a new file in the place of one that may be mapped.
+fn replace(file: &Path, bytes: &[u8]) -> Result<(), String> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, file))
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn build_status(made: Result<(), String>) -> i32 {
     match made {
         Ok(()) => 0,
         Err(message) => {
             // With stderr gone there is nobody left to tell.
-            let _ = writeln!(
-                io::stderr(),
-                "secure-exec: the snapshot was not made: {message}"
-            );
-            INTERNAL_ERROR
-        }
-    }
-}
-
-fn precompile(module: &Path, file: &Path) -> i32 {
-    let compiled = std::fs::read(module)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| secure_exec_wasm::precompile(&bytes))
-        .and_then(|bytes| std::fs::write(file, bytes).map_err(|error| error.to_string()));
-    match compiled {
-        Ok(()) => 0,
-        Err(message) => {
-            // With stderr gone there is nobody left to tell.
-            let _ = writeln!(
-                io::stderr(),
-                "secure-exec: {} was not compiled: {message}",
-                module.display()
-            );
+            let _ = writeln!(io::stderr(), "secure-exec: {message}");
             INTERNAL_ERROR
         }
     }

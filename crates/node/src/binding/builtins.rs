@@ -190,6 +190,12 @@ pub fn compile<'s>(
         options,
         v8::script_compiler::NoCacheReason::NoReason,
     )?;
+    if source
+        .get_cached_data()
+        .is_some_and(v8::CachedData::rejected)
+    {
+        code_cache::current().reject(id);
+    }
     code_cache::note(scope, &env, id, function);
     Some(function)
 }
