@@ -1,6 +1,6 @@
 //! The command line of a guest `node`. Follows Node's `src/node_options.cc`; the option table is the pinned binary's.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -9,8 +9,8 @@ use crate::tables::tables;
 /// Parsed options and what is left of the arguments.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// By name with its dashes, for example `--eval`; also the `--no-` forms.
-    pub values: Map<String, Value>,
+    /// What the command line and the environment have set; all others have their default.
+    own: BTreeMap<String, Value>,
     /// `process.execArgv`.
     pub exec_argv: Vec<String>,
     /// Script and its arguments: `process.argv` behind the executable.
@@ -36,20 +36,33 @@ impl Options {
     /// No command line at all.
     #[must_use]
     pub fn defaults() -> Options {
-        let values = tables()["options"]["values"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        let mut options = Options {
-            values,
+        Options {
+            own: BTreeMap::new(),
             exec_argv: Vec::new(),
             script: Vec::new(),
             has_eval: false,
-        };
-        // The tables come from a run with `--expose-internals --no-warnings`: a guest must have neither.
-        options.set("--expose-internals", Value::Bool(false));
-        options.set("--warnings", Value::Bool(true));
-        options
+        }
+    }
+
+    /// The value of an option by its name with its dashes, for example `--eval`; also of the `--no-` forms.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.own.get(name).or_else(|| default_values().get(name))
+    }
+
+    /// All options with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let defaults = default_values();
+        let values = defaults
+            .iter()
+            .map(|(name, value)| (name, self.own.get(name).unwrap_or(value)));
+        let others = self
+            .own
+            .iter()
+            .filter(|(name, _)| !defaults.contains_key(*name));
+        values
+            .chain(others)
+            .map(|(name, value)| (name.as_str(), value))
     }
 
     /// Parses `arguments`, the command line behind `node`. Follows `OptionsParser::Parse`.
@@ -138,10 +151,12 @@ impl Options {
             INTEGER | UNSIGNED => self.set(name, Value::from(leading_number(&value))),
             // There is no inspector whose port this could be.
             HOST_PORT => {}
-            STRING_LIST => match self.values.get_mut(name).and_then(Value::as_array_mut) {
-                Some(list) => list.push(Value::String(value)),
-                None => self.set(name, Value::Array(vec![Value::String(value)])),
-            },
+            STRING_LIST => {
+                let list = self.get(name).and_then(Value::as_array).cloned();
+                let mut list = list.unwrap_or_default();
+                list.push(Value::String(value));
+                self.set(name, Value::Array(list));
+            }
             _ => {
                 if name == "--eval" {
                     self.has_eval = true;
@@ -178,7 +193,7 @@ impl Options {
             Some(stable) => format!("--{stable}"),
             None => format!("--experimental-{bare}"),
         };
-        if value.is_boolean() && self.values.get(&other).is_some_and(Value::is_boolean) {
+        if value.is_boolean() && self.get(&other).is_some_and(Value::is_boolean) {
             self.set_one(&other, value.clone());
         }
         self.set_one(name, value);
@@ -187,27 +202,30 @@ impl Options {
     fn set_one(&mut self, name: &str, value: Value) {
         if let Value::Bool(on) = value {
             let twin = format!("--no-{}", name.trim_start_matches("--"));
-            if self.values.contains_key(&twin) {
-                self.values.insert(twin, Value::Bool(!on));
+            if self.get(&twin).is_some() {
+                self.own.insert(twin, Value::Bool(!on));
             }
         }
-        self.values.insert(name.to_owned(), value);
+        self.own.insert(name.to_owned(), value);
     }
 
     /// Whether the boolean option `name` is on.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
-        self.values
-            .get(name)
-            .and_then(Value::as_bool)
-            .unwrap_or(false)
+        self.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
     /// The string option `name`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name).and_then(Value::as_str)
+        self.get(name).and_then(Value::as_str)
     }
+}
+
+/// The values without a command line.
+fn default_values() -> &'static Map<String, Value> {
+    let values = tables()["options"]["values"].as_object();
+    values.expect("the table of options is an object")
 }
 
 /// Type of an option in the binary's table (`options.types`).

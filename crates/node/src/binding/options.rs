@@ -32,14 +32,20 @@ fn get_cli_options_values(
         );
         return;
     }
-    let values = env.options.borrow().values.clone();
-    let object = convert::null_prototype_object(scope);
-    for (name, value) in &values {
-        let key = string(scope, name);
-        let value = convert::from_json(scope, value);
-        object.set(scope, key.into(), value);
+    let options = env.options.borrow();
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for (name, value) in options.iter() {
+        names.push(name_of(scope, name));
+        values.push(convert::from_json(scope, value));
     }
+    let prototype = v8::null(scope).into();
+    let object = v8::Object::with_prototype_and_properties(scope, prototype, &names, &values);
     rv.set(object.into());
+}
+
+fn name_of<'s>(scope: &v8::PinScope<'s, '_>, text: &str) -> v8::Local<'s, v8::Name> {
+    let name = v8::String::new_from_utf8(scope, text.as_bytes(), v8::NewStringType::Internalized);
+    name.expect("names of options are short").into()
 }
 
 /// Maps as `process.allowedNodeEnvironmentFlags` and `--help` read them.
