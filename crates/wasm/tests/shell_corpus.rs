@@ -123,7 +123,7 @@ fn in_machine(machine: &Machine, shell: &str, case: &Case, number: usize) -> End
 
 fn run_all(cases: &[Case]) {
     let machine = commands();
-    let mut failures = Vec::new();
+    let mut differences = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         let (host, options, ours): (_, &[&str], _) = match (case.bash, case.follow.as_deref()) {
             (true, _) => ("bash", &[], "bash"),
@@ -133,35 +133,26 @@ fn run_all(cases: &[Case]) {
         let want = run_on_host(Path::new(host), options, case);
         let got = in_machine(&machine, ours, case, number);
         if want != got {
-            let Case { name, script, .. } = case;
-            failures.push(format!(
-                "=== {name}\n{script}--- wanted\n{want}\n--- got\n{got}\n"
-            ));
+            differences.push(case.difference("ours differs", &want, &got));
         }
     }
     machine.kernel.shutdown();
-    assert!(
-        failures.is_empty(),
-        "{}\n{} of {} cases failed",
-        failures.join("\n"),
-        failures.len(),
-        cases.len()
-    );
+    case::assert_none(&differences, cases);
 }
 
 #[test]
 fn posix_cases_agree_with_the_host() {
-    run_all(&case::chosen(case::posix(), case::LEAST_POSIX));
+    run_all(&case::posix());
 }
 
 #[test]
 fn bash_cases_agree_with_the_host() {
-    run_all(&case::chosen(case::bash(), case::LEAST_BASH));
+    run_all(&case::bash());
 }
 
 #[test]
 fn whole_scripts_agree_with_the_host() {
-    run_all(&case::chosen(case::scripts(), case::LEAST_SCRIPTS));
+    run_all(&case::scripts());
 }
 
 /// How long commands take once their modules are loaded.

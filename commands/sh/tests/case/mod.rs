@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub const PATIENCE_SECONDS: u64 = 10;
 
 /// The fewest cases there may be: a corpus that is not found must not pass.
-pub const LEAST_POSIX: usize = 300;
-pub const LEAST_BASH: usize = 100;
-pub const LEAST_SCRIPTS: usize = 5;
+const LEAST_POSIX: usize = 300;
+const LEAST_BASH: usize = 100;
+const LEAST_SCRIPTS: usize = 5;
 
 #[derive(Default)]
 pub struct Case {
@@ -30,6 +30,14 @@ pub struct Case {
     pub follow: Option<String>,
     /// Whether it is for `bash`, not for `sh`.
     pub bash: bool,
+}
+
+impl Case {
+    /// What to print of a case whose endings differ.
+    pub fn difference(&self, why: &str, want: &Ending, got: &Ending) -> String {
+        let Case { name, script, .. } = self;
+        format!("=== {name}: {why}\n{script}--- wanted\n{want}\n--- got\n{got}\n")
+    }
 }
 
 /// What a shell did with a case. Compared are standard output and the exit status.
@@ -59,19 +67,19 @@ impl std::fmt::Display for Ending {
     }
 }
 
-/// The cases for `sh`.
+/// The chosen cases for `sh`.
 pub fn posix() -> Vec<Case> {
-    of_files("posix", false)
+    chosen(of_files("posix", false), LEAST_POSIX)
 }
 
-/// The cases for `bash`.
+/// The chosen cases for `bash`.
 pub fn bash() -> Vec<Case> {
-    of_files("bash", true)
+    chosen(of_files("bash", true), LEAST_BASH)
 }
 
-/// The whole scripts.
+/// The chosen whole scripts.
 pub fn scripts() -> Vec<Case> {
-    files("scripts", "sh")
+    let scripts = files("scripts", "sh")
         .iter()
         .map(|path| {
             let script = fs::read_to_string(path).expect("a script");
@@ -82,16 +90,28 @@ pub fn scripts() -> Vec<Case> {
                 ..Case::default()
             }
         })
-        .collect()
+        .collect();
+    chosen(scripts, LEAST_SCRIPTS)
 }
 
 /// Those of the cases that the variable `CASE` chooses, all if there is none.
-pub fn chosen(mut cases: Vec<Case>, least: usize) -> Vec<Case> {
+fn chosen(mut cases: Vec<Case>, least: usize) -> Vec<Case> {
     assert!(cases.len() >= least, "only {} cases", cases.len());
     if let Ok(only) = std::env::var("CASE") {
         cases.retain(|case| case.name.contains(&only));
     }
     cases
+}
+
+/// Fails with all differences there are.
+pub fn assert_none(differences: &[String], cases: &[Case]) {
+    assert!(
+        differences.is_empty(),
+        "{}\n{} of {} cases failed",
+        differences.join("\n"),
+        differences.len(),
+        cases.len()
+    );
 }
 
 fn of_files(dir: &str, bash: bool) -> Vec<Case> {
