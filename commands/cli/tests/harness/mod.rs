@@ -5,8 +5,6 @@
 //! unless the line begins with `~`. Lines with `#` are comments. `env NAME` reaches a command that is also a
 //! builtin of the shell.
 
-#![allow(dead_code, reason = "each test uses what it needs")]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -28,8 +26,8 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Makes links for all `names` that lead to the program.
-    pub fn new(program: &str, names: &[String]) -> Self {
+    /// Makes links to the program for all names that it lists.
+    pub fn new(program: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = Path::new(program).file_name().expect("a name").display();
@@ -38,7 +36,7 @@ impl Harness {
         let _ = fs::remove_dir_all(&folder);
         let own = folder.join("own");
         fs::create_dir_all(&own).expect("a directory for links");
-        for name in names {
+        for name in names(program) {
             symlink(program, own.join(name)).expect("a link");
         }
         let host_path = "/usr/local/bin:/usr/bin:/bin".to_owned();
@@ -139,6 +137,30 @@ impl Drop for Harness {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The names that the program lists.
+fn names(program: &str) -> Vec<String> {
+    let output = Command::new(program)
+        .arg("--list")
+        .output()
+        .expect("the list of commands");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Fails unless the program lists the names that the Cargo.toml of its crate gives the build.
+pub fn assert_manifest_names_all(program: &str, manifest: &str) {
+    let list = manifest
+        .split_once("names = [")
+        .and_then(|(_, rest)| rest.split_once("\n]"))
+        .expect("a list")
+        .0;
+    let mut listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names(program));
 }
 
 /// The path a command was called by is no difference.
