@@ -30,6 +30,13 @@ pub fn set(path: &Path, accessed: Time, modified: Time) -> io::Result<()> {
     }
 }
 
+#[cfg_attr(
+    not(target_os = "wasi"),
+    expect(
+        clippy::unnecessary_fallible_conversions,
+        reason = "`long` has 32 bits on wasm32"
+    )
+)]
 fn timespec(time: Time) -> libc::timespec {
     // SAFETY: zeros are a valid value of this plain struct, whose padding differs between targets.
     let mut spec: libc::timespec = unsafe { std::mem::zeroed() };

@@ -4,6 +4,8 @@
 //! A line that begins with `!` is run before every case of its file; `#` is a comment. `␤` stands for a newline
 //! within a case.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
