@@ -1,0 +1,126 @@
+//! The histogram of event loop delays (`IntervalHistogram` of Node's `src/histogram.cc`).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::super::monotonic_nanoseconds;
+use super::recorded::Histogram;
+use crate::async_wrap;
+use crate::binding::class_template;
+use crate::binding::handle_wrap::{Handle, HandleResource};
+use crate::delay::delay;
+use crate::env::Env;
+use crate::event_loop::{Completion, TaskKey};
+use crate::exception;
+use crate::wrap;
+
+/// Records how late the loop is, each time its interval has passed.
+struct Ticker {
+    histogram: Rc<Histogram>,
+    interval: Duration,
+    task: Cell<Option<TaskKey>>,
+}
+
+impl Ticker {
+    fn schedule(self: &Rc<Self>, env: &Env) {
+        let ticker = self.clone();
+        let waiting = delay(self.interval);
+        let key = env.event_loop.spawn_unref(async move {
+            waiting.await;
+            Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
+                let env = Env::of(scope);
+                ticker.task.set(None);
+                ticker.histogram.record_delta(monotonic_nanoseconds(&env));
+                ticker.schedule(&env);
+            }) as Completion
+        });
+        self.task.set(Some(key));
+    }
+
+    fn stop(&self, env: &Env) {
+        if let Some(key) = self.task.take() {
+            env.event_loop.cancel(key);
+        }
+    }
+}
+
+struct Closer(Rc<Ticker>);
+
+impl HandleResource for Closer {
+    fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
+        let env = Env::of(scope);
+        self.0.stop(&env);
+    }
+}
+
+/// `createELDHistogram(resolution, samplePerIteration)`; both ways of sampling go by the interval.
+pub(super) fn create_eld_histogram(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let milliseconds = args.get(0).integer_value(scope).unwrap_or(0);
+    let (Ok(milliseconds @ 1..), Some(histogram)) = (
+        u64::try_from(milliseconds),
+        Histogram::new(1, 3_600_000_000_000, 3, 0.0, 0.0),
+    ) else {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"resolution\" argument must be a positive integer",
+        );
+        return;
+    };
+    let object = class_template(scope, "IntervalHistogram")
+        .and_then(|template| template.instance_template(scope).new_instance(scope));
+    let Some(object) = object else { return };
+    let histogram = Rc::new(histogram);
+    let ticker = Rc::new(Ticker {
+        histogram: histogram.clone(),
+        interval: Duration::from_millis(milliseconds.min(1 << 31)),
+        task: Cell::new(None),
+    });
+    async_wrap::wrap_async(scope, object, "ELDHISTOGRAM", ticker.clone());
+    wrap::attach(scope, object, histogram);
+    let handle = Handle::attach(scope, object, "ELDHistogram");
+    // It never keeps the process alive.
+    handle.set_referenced(&Env::of(scope), false);
+    handle.set_resource(Rc::new(Closer(ticker)));
+    rv.set(object.into());
+}
+
+fn ticker_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<Rc<Ticker>> {
+    Some((*wrap::unwrap::<Rc<Ticker>>(scope, args.this().into())?).clone())
+}
+
+/// `start(reset)`
+pub(super) fn start(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    let Some(ticker) = ticker_of(scope, &args) else {
+        return;
+    };
+    let alive = Handle::of(scope, args.this().into()).is_some_and(|handle| handle.is_alive());
+    if !alive || ticker.task.get().is_some() {
+        return;
+    }
+    if args.get(0).is_true() {
+        ticker.histogram.reset();
+    }
+    ticker.schedule(&Env::of(scope));
+}
+
+pub(super) fn stop(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    if let Some(ticker) = ticker_of(scope, &args) {
+        ticker.stop(&Env::of(scope));
+    }
+}
