@@ -1,5 +1,7 @@
 //! Instantiation, evaluation and what is known afterwards.
 
+use std::rc::Rc;
+
 use super::{ModuleWrap, callbacks};
 use crate::binding::contextify;
 use crate::exception::{self, ErrorKind};
@@ -46,14 +48,9 @@ pub(super) fn evaluate(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
-    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
-        throw_not_instantiated(scope);
-        return;
-    }
     let timeout = args.get(0).integer_value(scope).unwrap_or(-1);
     let context = v8::Local::new(scope, &this.context);
     let result = contextify::run_with_timeout(scope, timeout, |scope| {
@@ -82,14 +79,9 @@ pub(super) fn evaluate_sync(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
-    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
-        throw_not_instantiated(scope);
-        return;
-    }
     let context = v8::Local::new(scope, &this.context);
     let result = {
         let scope = &mut v8::ContextScope::new(scope, context);
@@ -140,14 +132,9 @@ pub(super) fn get_namespace(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = instantiated(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
-    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
-        throw_not_instantiated(scope);
-        return;
-    }
     rv.set(module.get_module_namespace());
 }
 
@@ -182,14 +169,9 @@ pub(super) fn has_async_graph(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = instantiated(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
-    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
-        throw_not_instantiated(scope);
-        return;
-    }
     rv.set_bool(module.is_graph_async());
 }
 
@@ -207,11 +189,21 @@ pub(super) fn throw_if_promise_rejected(
     }
 }
 
-fn throw_not_instantiated(scope: &mut v8::PinScope<'_, '_>) {
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_MODULE_NOT_INSTANTIATED",
-        "Module is not instantiated",
-    );
+/// The receiver and its module; throws where V8 has not linked it yet.
+fn instantiated<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<(Rc<ModuleWrap>, v8::Local<'s, v8::Module>)> {
+    let this = ModuleWrap::of_this(scope, args)?;
+    let module = this.module(scope);
+    if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
+        exception::throw(
+            scope,
+            ErrorKind::Error,
+            "ERR_MODULE_NOT_INSTANTIATED",
+            "Module is not instantiated",
+        );
+        return None;
+    }
+    Some((this, module))
 }

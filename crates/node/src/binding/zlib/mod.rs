@@ -4,7 +4,9 @@ mod brotli;
 mod codec;
 mod deflate;
 mod input;
+mod setup;
 mod stream;
+mod write;
 mod zstd;
 
 use super::{ClassDefinition, Definition};
@@ -12,23 +14,23 @@ use crate::{convert, exception};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
-    methods(definition.class("Zlib", stream::new_zlib)).method("init", stream::init_zlib);
+    methods(definition.class("Zlib", stream::new_zlib)).method("init", setup::init_zlib);
     methods(definition.class("BrotliEncoder", stream::new_brotli_encoder))
-        .method("init", stream::init_brotli);
+        .method("init", setup::init_brotli);
     methods(definition.class("BrotliDecoder", stream::new_brotli_decoder))
-        .method("init", stream::init_brotli);
+        .method("init", setup::init_brotli);
     methods(definition.class("ZstdCompress", stream::new_zstd_compress))
-        .method("init", stream::init_zstd);
+        .method("init", setup::init_zstd);
     methods(definition.class("ZstdDecompress", stream::new_zstd_decompress))
-        .method("init", stream::init_zstd);
+        .method("init", setup::init_zstd);
     definition.function("crc32", crc32);
 }
 
 fn methods(class: &mut ClassDefinition) -> &mut ClassDefinition {
     class
         .inherits("AsyncWrap")
-        .method("write", stream::write)
-        .method("writeSync", stream::write_sync)
+        .method("write", write::write)
+        .method("writeSync", write::write_sync)
         .method("close", stream::close)
         .method("params", stream::params)
         .method("reset", stream::reset)
