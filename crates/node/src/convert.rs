@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::exception::string;
+use crate::exception::{self, string};
 
 /// A V8 value of `value`. An object `{"$null": …}` has no prototype; `{"$number": …}` and `{"$bigint": …}` stand for
 /// numbers that JSON cannot hold.
@@ -43,6 +43,21 @@ pub fn from_json<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) -> v8::Loc
 pub fn null_prototype_object<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Object> {
     let null = v8::null(scope).into();
     v8::Object::with_prototype_and_properties(scope, null, &[], &[])
+}
+
+/// The function in argument `index`, which the message calls `name`; throws where it is none.
+pub fn function_argument<'s>(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'s>,
+    index: i32,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let function = args.get(index).try_cast().ok();
+    if function.is_none() {
+        let message = format!("The \"{name}\" argument must be of type function");
+        exception::throw_invalid_argument(scope, &message);
+    }
+    function
 }
 
 /// The bytes of a string argument as UTF-8, or of a Buffer or other view, as Node's `BufferValue` takes a path.

@@ -299,12 +299,11 @@ fn pull(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let reader = wrap::unwrap::<BlobReader>(scope, args.this().into());
-    let (Some(reader), Ok(callback)) = (reader, v8::Local::<v8::Function>::try_from(args.get(0)))
-    else {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"callback\" argument must be of type function",
-        );
+    let Some(reader) = reader else {
+        exception::throw_invalid_argument(scope, "The receiver must be a reader of a blob");
+        return;
+    };
+    let Some(callback) = convert::function_argument(scope, &args, 0, "callback") else {
         return;
     };
     let next = reader.parts.borrow_mut().pop_front();

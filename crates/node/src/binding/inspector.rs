@@ -52,11 +52,7 @@ fn console_call(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(node_method) = v8::Local::<v8::Function>::try_from(args.get(1)) else {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"nodeMethod\" argument must be of type function",
-        );
+    let Some(node_method) = convert::function_argument(scope, &args, 1, "nodeMethod") else {
         return;
     };
     let rest: Vec<v8::Local<v8::Value>> = (2..args.length()).map(|index| args.get(index)).collect();
@@ -70,14 +66,9 @@ fn set_console_extension_installer(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if !args.get(0).is_function() {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"installer\" argument must be of type function",
-        );
-        return;
+    if let Some(installer) = convert::function_argument(scope, &args, 0, "installer") {
+        Env::of(scope).set_slot(scope, Slot::ConsoleExtensionInstaller, installer.into());
     }
-    Env::of(scope).set_slot(scope, Slot::ConsoleExtensionInstaller, args.get(0));
 }
 
 /// The hooks would be switched on by a debugger that asks for asynchronous stacks.
@@ -121,8 +112,7 @@ fn call_and_pause_on_start(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(function) = v8::Local::<v8::Function>::try_from(args.get(0)) else {
-        exception::throw_invalid_argument(scope, "The \"fn\" argument must be of type function");
+    let Some(function) = convert::function_argument(scope, &args, 0, "fn") else {
         return;
     };
     let rest: Vec<v8::Local<v8::Value>> = (2..args.length()).map(|index| args.get(index)).collect();

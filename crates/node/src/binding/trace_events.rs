@@ -74,14 +74,9 @@ fn set_trace_category_state_update_handler(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if !args.get(0).is_function() {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"handler\" argument must be of type function",
-        );
-        return;
+    if let Some(handler) = convert::function_argument(scope, &args, 0, "handler") {
+        Env::of(scope).set_slot(scope, Slot::TraceCategoryStateUpdate, handler.into());
     }
-    Env::of(scope).set_slot(scope, Slot::TraceCategoryStateUpdate, args.get(0));
 }
 
 /// One byte that says whether the category is on: zero for ever.

@@ -1,7 +1,7 @@
 //! Cipher algorithms and their state.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 
 use openssl_sys as ossl;
 
@@ -310,28 +310,8 @@ impl CipherCtx {
 
 /// Names of the ciphers that can be used, sorted (`crypto.getCiphers()`).
 pub fn names() -> Vec<String> {
-    unsafe extern "C" fn add(
-        _cipher: *const ossl::EVP_CIPHER,
-        from: *const c_char,
-        _to: *const c_char,
-        names: *mut c_void,
-    ) {
-        if from.is_null() {
-            return;
-        }
-        // SAFETY: OpenSSL passes C strings and the pointer that `names` gave it.
-        unsafe {
-            if let (Ok(name), Some(names)) = (
-                CStr::from_ptr(from).to_str(),
-                names.cast::<Vec<String>>().as_mut(),
-            ) {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    let mut names: Vec<String> = Vec::new();
-    // SAFETY: the callback gets the pointer to the vector, which outlives the call.
-    unsafe { ffi::EVP_CIPHER_do_all_sorted(add, (&raw mut names).cast()) };
+    // SAFETY: the function of OpenSSL that lists them.
+    let names = unsafe { ffi::algorithm_names(ffi::EVP_CIPHER_do_all_sorted) };
     let usable: BTreeSet<String> = names
         .into_iter()
         // Upper-case names are doubles of those in lower case.

@@ -1,7 +1,7 @@
 //! Digest algorithms by name. Follows Node's `src/crypto/crypto_hash.cc`.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_int};
 
 use openssl_sys as ossl;
 
@@ -162,28 +162,8 @@ pub fn digest(md: &Md, data: &[u8], length: usize) -> Result<Vec<u8>> {
 
 /// Names of the digests that can be used, sorted (`crypto.getHashes()`).
 pub fn names() -> Vec<String> {
-    unsafe extern "C" fn add(
-        _md: *const ossl::EVP_MD,
-        from: *const c_char,
-        _to: *const c_char,
-        names: *mut c_void,
-    ) {
-        if from.is_null() {
-            return;
-        }
-        // SAFETY: OpenSSL passes C strings and the pointer that `names` gave it.
-        unsafe {
-            if let (Ok(name), Some(names)) = (
-                CStr::from_ptr(from).to_str(),
-                names.cast::<Vec<String>>().as_mut(),
-            ) {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    let mut names: Vec<String> = Vec::new();
-    // SAFETY: the callback gets the pointer to the vector, which outlives the call.
-    unsafe { ffi::EVP_MD_do_all_sorted(add, (&raw mut names).cast()) };
+    // SAFETY: the function of OpenSSL that lists them.
+    let names = unsafe { ffi::algorithm_names(ffi::EVP_MD_do_all_sorted) };
     let usable: BTreeSet<String> = names
         .into_iter()
         // Upper-case names are doubles of those in lower case.

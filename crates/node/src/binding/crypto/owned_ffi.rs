@@ -1,6 +1,6 @@
 //! OpenSSL objects that free themselves, and the functions that `openssl-sys` does not declare.
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_ulong, c_void};
 use std::ptr::NonNull;
 use std::sync::Once;
 
@@ -271,4 +271,40 @@ pub fn init() {
 /// Length of a buffer as OpenSSL's `int`.
 pub fn int(length: usize) -> Option<c_int> {
     c_int::try_from(length).ok()
+}
+
+/// How OpenSSL lists the algorithms of a kind: `EVP_MD_do_all_sorted` and its like.
+type DoAllSorted<T> = unsafe extern "C" fn(
+    unsafe extern "C" fn(*const T, *const c_char, *const c_char, *mut c_void),
+    *mut c_void,
+);
+
+/// All names under which OpenSSL has algorithms of a kind, in its order.
+///
+/// # Safety
+/// `list` is one of OpenSSL's functions of this signature.
+pub unsafe fn algorithm_names<T>(list: DoAllSorted<T>) -> Vec<String> {
+    unsafe extern "C" fn add<T>(
+        _algorithm: *const T,
+        from: *const c_char,
+        _to: *const c_char,
+        names: *mut c_void,
+    ) {
+        if from.is_null() {
+            return;
+        }
+        // SAFETY: OpenSSL passes C strings and the pointer that `names` gave it.
+        unsafe {
+            if let (Ok(name), Some(names)) = (
+                CStr::from_ptr(from).to_str(),
+                names.cast::<Vec<String>>().as_mut(),
+            ) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    let mut names: Vec<String> = Vec::new();
+    // SAFETY: the callback gets the pointer to the vector, which outlives the call.
+    unsafe { list(add::<T>, (&raw mut names).cast()) };
+    names
 }

@@ -265,76 +265,28 @@ fn regions(
     Err(Thrown)
 }
 
+/// What `(fd, buffer, offset, length, position, …)` names.
+fn region_arguments(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Checked<(i32, Data, Option<u64>)> {
+    let fd = arguments::fd(scope, args.get(0))?;
+    let region = region(scope, args.get(1), args.get(2), args.get(3))?;
+    let position = arguments::position(scope, args.get(4));
+    Ok((fd, Data::Regions(vec![region]), position))
+}
+
 /// `read(fd, buffer, offset, length, position, req)`
 pub fn read(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
+    let Ok((fd, data, position)) = region_arguments(scope, &args) else {
         return;
     };
-    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else {
-        return;
-    };
-    let position = arguments::position(scope, args.get(4));
-    transfer(
-        scope,
-        fd,
-        Direction::Read,
-        Data::Regions(vec![region]),
-        position,
-        args.get(5),
-        &mut rv,
-    );
-}
-
-/// `readBuffers(fd, buffers, position, req)`
-pub fn read_buffers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
-        return;
-    };
-    let Ok(regions) = regions(scope, args.get(1)) else {
-        return;
-    };
-    let position = arguments::position(scope, args.get(2));
-    transfer(
-        scope,
-        fd,
-        Direction::Read,
-        Data::Regions(regions),
-        position,
-        args.get(3),
-        &mut rv,
-    );
-}
-
-/// `writeBuffers(fd, buffers, position, req)`
-pub fn write_buffers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let Ok(fd) = arguments::fd(scope, args.get(0)) else {
-        return;
-    };
-    let Ok(regions) = regions(scope, args.get(1)) else {
-        return;
-    };
-    let position = arguments::position(scope, args.get(2));
-    transfer(
-        scope,
-        fd,
-        Direction::Write,
-        Data::Regions(regions),
-        position,
-        args.get(3),
-        &mut rv,
-    );
+    let request = args.get(5);
+    transfer(scope, fd, Direction::Read, data, position, request, &mut rv);
 }
 
 /// `writeBuffer(fd, buffer, offset, length, position, req, ctx)`
@@ -343,15 +295,45 @@ pub fn write_buffer(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
+    let Ok((fd, data, position)) = region_arguments(scope, &args) else {
+        return;
+    };
+    write_or_fill(scope, fd, data, position, args.get(5), args.get(6), &mut rv);
+}
+
+/// `readBuffers(fd, buffers, position, req)`
+pub fn read_buffers(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    transfer_buffers(scope, &args, Direction::Read, &mut rv);
+}
+
+/// `writeBuffers(fd, buffers, position, req)`
+pub fn write_buffers(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    transfer_buffers(scope, &args, Direction::Write, &mut rv);
+}
+
+fn transfer_buffers(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    direction: Direction,
+    rv: &mut v8::ReturnValue<'_, v8::Value>,
+) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
-    let Ok(region) = region(scope, args.get(1), args.get(2), args.get(3)) else {
+    let Ok(regions) = regions(scope, args.get(1)) else {
         return;
     };
-    let position = arguments::position(scope, args.get(4));
-    let data = Data::Regions(vec![region]);
-    write_or_fill(scope, fd, data, position, args.get(5), args.get(6), &mut rv);
+    let position = arguments::position(scope, args.get(2));
+    let data = Data::Regions(regions);
+    transfer(scope, fd, direction, data, position, args.get(3), rv);
 }
 
 /// `writeString(fd, string, position, encoding, req, ctx)`

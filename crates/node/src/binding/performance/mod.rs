@@ -144,14 +144,9 @@ fn setup_observers(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if !args.get(0).is_function() {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"callback\" argument must be of type function",
-        );
-        return;
+    if let Some(callback) = convert::function_argument(scope, &args, 0, "callback") {
+        Env::of(scope).set_slot(scope, Slot::PerformanceObserverCallback, callback.into());
     }
-    Env::of(scope).set_slot(scope, Slot::PerformanceObserverCallback, args.get(0));
 }
 
 /// `notify(type, entry)`: passes the entry to the observers if there are any of that type.

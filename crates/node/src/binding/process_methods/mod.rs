@@ -414,12 +414,7 @@ fn set_emit_warning_sync(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if !args.get(0).is_function() {
-        exception::throw_invalid_argument(
-            scope,
-            "The \"callback\" argument must be of type function",
-        );
-        return;
+    if let Some(callback) = convert::function_argument(scope, &args, 0, "callback") {
+        Env::of(scope).set_slot(scope, Slot::EmitWarningSync, callback.into());
     }
-    Env::of(scope).set_slot(scope, Slot::EmitWarningSync, args.get(0));
 }
