@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use secure_exec_kernel::abi::fcntl::{AT_FDCWD, OpenFlags};
 use secure_exec_kernel::{Errno, Opening, Process};
 
-use super::arguments;
+use super::arguments::{self, Checked};
 use super::encoding::Encoding;
 use super::reply::{self, Reply};
 use super::request::{self, Failure, Waiter, finish};
@@ -101,22 +101,26 @@ pub fn open_file(env: &Env, path: &[u8], flags: i32, mode: u32) -> Result<i32, E
     Open::new(&env.process(), path, flags, mode).wait(env)
 }
 
+/// What `(path, flags, mode, …)` says to open.
+fn open_arguments(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Checked<Open> {
+    let path = arguments::path(scope, args.get(0))?;
+    let flags = arguments::int32(scope, args.get(1), "flags")?;
+    let mode = arguments::mode(scope, args.get(2))?;
+    Ok(Open::new(&Env::of(scope).process(), &path, flags, mode))
+}
+
 /// `open(path, flags, mode, req)`
 pub fn open(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else {
+    let Ok(open) = open_arguments(scope, &args) else {
         return;
     };
-    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
-        return;
-    };
-    let Ok(mode) = arguments::mode(scope, args.get(2)) else {
-        return;
-    };
-    let open = Open::new(&Env::of(scope).process(), &path, flags, mode);
     open.run(scope, args.get(3), &mut rv, |scope, fd| {
         unmanaged::opened(scope, fd);
         Reply::Integer(i64::from(fd))
@@ -129,16 +133,9 @@ pub fn open_file_handle(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else {
+    let Ok(open) = open_arguments(scope, &args) else {
         return;
     };
-    let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
-        return;
-    };
-    let Ok(mode) = arguments::mode(scope, args.get(2)) else {
-        return;
-    };
-    let open = Open::new(&Env::of(scope).process(), &path, flags, mode);
     open.run(scope, args.get(3), &mut rv, |_, fd| Reply::FileHandle(fd));
 }
 

@@ -7,7 +7,7 @@ use secure_exec_kernel::{Errno, Process};
 
 use super::arguments;
 use super::reply::Reply;
-use super::request::{Failure, Outcome, finish};
+use super::request::{Failure, finish};
 use crate::env::Env;
 
 /// `stat(path, bigint, req, throwIfNoEntry)`
@@ -16,23 +16,8 @@ pub fn stat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Ok(path) = arguments::path(scope, args.get(0)) else {
-        return;
-    };
-    let process = Env::of(scope).process();
-    let absent: &[Errno] = if args.get(3).is_false() {
-        &[Errno::ENOENT, Errno::ENOTDIR]
-    } else {
-        &[]
-    };
-    let outcome = stat_outcome(
-        process.stat(&path),
-        args.get(1).is_true(),
-        absent,
-        "stat",
-        &path,
-    );
-    finish(scope, args.get(2), &mut rv, outcome);
+    let absent = [Errno::ENOENT, Errno::ENOTDIR];
+    stat_path(scope, &args, &mut rv, ("stat", Process::stat), &absent);
 }
 
 /// `lstat(path, bigint, req, throwIfNoEntry)`
@@ -41,37 +26,30 @@ pub fn lstat(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
+    let absent = [Errno::ENOENT];
+    stat_path(scope, &args, &mut rv, ("lstat", Process::lstat), &absent);
+}
+
+type StatCall = fn(&Process, &[u8]) -> Result<Stat, Errno>;
+
+/// The errors of `absent` are no errors for a caller that passes false as `throwIfNoEntry`.
+fn stat_path(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    (syscall, call): (&'static str, StatCall),
+    absent: &[Errno],
+) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
     let process = Env::of(scope).process();
-    let absent: &[Errno] = if args.get(3).is_false() {
-        &[Errno::ENOENT]
-    } else {
-        &[]
+    let outcome = match call(&process, &path) {
+        Ok(stat) => Ok(Reply::Stat(stat, args.get(1).is_true())),
+        Err(errno) if args.get(3).is_false() && absent.contains(&errno) => Ok(Reply::Undefined),
+        Err(errno) => Err(Failure::at(errno, syscall, &path)),
     };
-    let outcome = stat_outcome(
-        process.lstat(&path),
-        args.get(1).is_true(),
-        absent,
-        "lstat",
-        &path,
-    );
-    finish(scope, args.get(2), &mut rv, outcome);
-}
-
-fn stat_outcome(
-    result: Result<Stat, Errno>,
-    bigint: bool,
-    absent: &[Errno],
-    syscall: &'static str,
-    path: &[u8],
-) -> Outcome {
-    match result {
-        Ok(stat) => Ok(Reply::Stat(stat, bigint)),
-        Err(errno) if absent.contains(&errno) => Ok(Reply::Undefined),
-        Err(errno) => Err(Failure::at(errno, syscall, path)),
-    }
+    finish(scope, args.get(2), rv, outcome);
 }
 
 /// `fstat(fd, bigint, req)`; the fourth argument of the library has no effect in Node either.
