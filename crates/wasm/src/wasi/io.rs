@@ -35,16 +35,37 @@ fn check(call: &Call<'_>, vectors: u32, count: u32) -> Outcome<u64> {
     Ok(total)
 }
 
-/// What a step says about the rest of the transfer.
-fn proceed(done: &mut u32, step: Outcome<usize>, wanted: u32) -> Outcome<bool> {
-    match step {
-        Ok(count) => {
-            *done += count as u32;
-            Ok(count as u32 == wanted)
+/// Moves one vector after the other until one comes short. `step` gets how much is done, pointer and length; its error
+/// is the call's only where nothing is done.
+fn each_vector<'a>(
+    call: &mut Call<'a>,
+    vectors: u32,
+    count: u32,
+    mut step: impl FnMut(&mut Call<'a>, u32, u32, u32) -> Outcome<usize>,
+) -> Outcome<u32> {
+    let mut done = 0;
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        if length == 0 {
+            continue;
         }
-        Err(Fault::Errno(_)) if *done > 0 => Ok(false),
-        Err(fault) => Err(fault),
+        match step(call, done, pointer, length) {
+            Ok(moved) => {
+                done += moved as u32;
+                if moved as u32 != length {
+                    break;
+                }
+            }
+            Err(Fault::Errno(_)) if done > 0 => break,
+            Err(fault) => return Err(fault),
+        }
     }
+    Ok(done)
+}
+
+/// Where a transfer at `offset` goes on.
+fn position(offset: u64, done: u32) -> Outcome<u64> {
+    Ok(offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?)
 }
 
 pub(super) fn fd_read(
@@ -55,31 +76,21 @@ pub(super) fn fd_read(
     out: u32,
 ) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    let total = check(call, vectors, count)?;
-    let mut done = 0;
-    if total == 0 {
+    if check(call, vectors, count)? == 0 {
         call.host.process.read(fd, &mut [])?;
     }
-    for index in 0..count {
-        let (pointer, length) = vector(call, vectors, index)?;
-        if length == 0 {
-            continue;
-        }
-        let step = if done == 0 {
-            call.wait_for(|process, memory, cx| {
+    let done = each_vector(call, vectors, count, |call, done, pointer, length| {
+        if done == 0 {
+            return call.wait_for(|process, memory, cx| {
                 process
                     .poll_read(fd, memory.bytes_mut(pointer, length)?, cx)
                     .map_err(Fault::from)
-            })
-        } else {
-            // What is there already; the call has something to return.
-            let bytes = call.memory.bytes_mut(pointer, length)?;
-            call.host.process.read(fd, bytes).map_err(Fault::from)
-        };
-        if !proceed(&mut done, step, length)? {
-            break;
+            });
         }
-    }
+        // What is there already; the call has something to return.
+        let bytes = call.memory.bytes_mut(pointer, length)?;
+        Ok(call.host.process.read(fd, bytes)?)
+    })?;
     call.memory.put_u32(out, done)
 }
 
@@ -92,23 +103,16 @@ pub(super) fn fd_pread(
     out: u32,
 ) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    let total = check(call, vectors, count)?;
-    let mut done = 0;
-    if total == 0 {
+    if check(call, vectors, count)? == 0 {
         call.host.process.pread(fd, &mut [], offset)?;
     }
-    for index in 0..count {
-        let (pointer, length) = vector(call, vectors, index)?;
-        if length == 0 {
-            continue;
-        }
+    let done = each_vector(call, vectors, count, |call, done, pointer, length| {
         let bytes = call.memory.bytes_mut(pointer, length)?;
-        let at = offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?;
-        let step = call.host.process.pread(fd, bytes, at).map_err(Fault::from);
-        if !proceed(&mut done, step, length)? {
-            break;
-        }
-    }
+        Ok(call
+            .host
+            .process
+            .pread(fd, bytes, position(offset, done)?)?)
+    })?;
     call.memory.put_u32(out, done)
 }
 
@@ -149,23 +153,16 @@ pub(super) fn fd_write(
     let total = check(call, vectors, count)?;
     let flags = call.host.process.status_flags(fd)?;
     let blocks = !flags.contains(OpenFlags::O_NONBLOCK);
-    let mut done = 0;
-    if total == 0 {
+    let done = if total == 0 {
         call.host.process.write(fd, &[])?;
+        0
     } else if count > 1 && total <= ATOMIC as u64 {
-        done = write_gathered(call, fd, vectors, count)?;
+        write_gathered(call, fd, vectors, count)?
     } else {
-        for index in 0..count {
-            let (pointer, length) = vector(call, vectors, index)?;
-            if length == 0 {
-                continue;
-            }
-            let step = write_piece(call, fd, pointer, length, blocks);
-            if !proceed(&mut done, step, length)? {
-                break;
-            }
-        }
-    }
+        each_vector(call, vectors, count, |call, _, pointer, length| {
+            write_piece(call, fd, pointer, length, blocks)
+        })?
+    };
     call.memory.put_u32(out, done)
 }
 
@@ -203,22 +200,15 @@ pub(super) fn fd_pwrite(
     out: u32,
 ) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    let total = check(call, vectors, count)?;
-    let mut done = 0;
-    if total == 0 {
+    if check(call, vectors, count)? == 0 {
         call.host.process.pwrite(fd, &[], offset)?;
     }
-    for index in 0..count {
-        let (pointer, length) = vector(call, vectors, index)?;
-        if length == 0 {
-            continue;
-        }
+    let done = each_vector(call, vectors, count, |call, done, pointer, length| {
         let bytes = call.memory.bytes(pointer, length)?;
-        let at = offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?;
-        let step = call.host.process.pwrite(fd, bytes, at).map_err(Fault::from);
-        if !proceed(&mut done, step, length)? {
-            break;
-        }
-    }
+        Ok(call
+            .host
+            .process
+            .pwrite(fd, bytes, position(offset, done)?)?)
+    })?;
     call.memory.put_u32(out, done)
 }
