@@ -1,5 +1,7 @@
 //! Points in time as dates, in UTC: the machine has no other time zone.
 
+use secure_exec_cli::{Date, days_since_epoch};
+
 /// A date and time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -11,41 +13,23 @@ pub struct Moment {
     pub second: u8,
 }
 
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
 impl Moment {
     /// The moment that is `seconds` after 1970.
     pub fn from_seconds(seconds: i64) -> Self {
-        let seconds = seconds.clamp(-62_135_596_800, 253_402_300_799);
-        let days = seconds.div_euclid(86_400);
-        let rest = seconds.rem_euclid(86_400);
-        let shifted = days + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let of_era = shifted.rem_euclid(146_097);
-        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
+        let date = Date::from_seconds(seconds.clamp(-62_135_596_800, 253_402_300_799));
         let small = |number: i64| u8::try_from(number).unwrap_or(0);
         Self {
-            year: year + era * 400 + i64::from(month <= 2),
-            month: small(month),
-            day: small(day),
-            hour: small(rest / 3600),
-            minute: small(rest / 60 % 60),
-            second: small(rest % 60),
+            year: date.year,
+            month: small(date.month),
+            day: small(date.day),
+            hour: small(date.hour),
+            minute: small(date.minute),
+            second: small(date.second),
         }
     }
 
     pub fn seconds(self) -> i64 {
-        days_from_civil(self.year, self.month.into(), self.day.into()) * 86_400
+        days_since_epoch(self.year, self.month.into(), self.day.into()) * 86_400
             + i64::from(self.hour) * 3600
             + i64::from(self.minute) * 60
             + i64::from(self.second)

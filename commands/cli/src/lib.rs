@@ -1,8 +1,9 @@
 //! What the commands of this project share: options as `getopt_long(3)` takes them, messages in the form
-//! of the GNU tools, names in quotes, and file names as bytes.
+//! of the GNU tools, names in quotes, file names as bytes, and dates.
 
 mod bytes;
 mod command;
+mod date;
 mod glob;
 mod mode;
 mod numbers;
@@ -11,6 +12,7 @@ mod quote;
 
 pub use bytes::{bytes, os_string, path};
 pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
+pub use date::{Date, days_since_epoch};
 pub use glob::Glob;
 pub use mode::{ModeChange, parse_mode};
 pub use numbers::{human_size, parse_duration, parse_size};

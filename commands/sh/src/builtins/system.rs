@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use secure_exec_cli::Date;
 use secure_exec_sys as sys;
 use sys::process::{RLIM_INFINITY, Rlimit};
 
@@ -315,53 +316,20 @@ pub fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(0)
 }
 
-/// Year, month and day of a day number since 1970 (civil calendar).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (
-        yoe + era * 400 + i64::from(month <= 2),
-        month,
-        doy - (153 * mp + 2) / 5 + 1,
-    )
-}
-
 /// `strftime(3)` in UTC.
 pub fn strftime(format: &str, seconds: i64) -> String {
-    const DAYS: [&str; 7] = [
-        "Sunday",
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-    ];
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let days = seconds.div_euclid(86_400);
-    let second = seconds.rem_euclid(86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, sec) = (second / 3600, second / 60 % 60, second % 60);
-    let weekday = usize::try_from((days + 4).rem_euclid(7)).unwrap_or(0);
-    let month_name = MONTHS[usize::try_from(month - 1).unwrap_or(0).min(11)];
+    let date = Date::from_seconds(seconds);
+    let Date {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        weekday,
+        ..
+    } = date;
+    let (weekday_name, month_name) = (date.weekday_name(), date.month_name());
     let mut out = String::new();
     let mut chars = if format.is_empty() {
         "%H:%M:%S"
@@ -383,20 +351,20 @@ pub fn strftime(format: &str, seconds: i64) -> String {
             Some('H') => out.push_str(&format!("{hour:02}")),
             Some('I') => out.push_str(&format!("{:02}", (hour + 11) % 12 + 1)),
             Some('M') => out.push_str(&format!("{minute:02}")),
-            Some('S') => out.push_str(&format!("{sec:02}")),
+            Some('S') => out.push_str(&format!("{second:02}")),
             Some('p') => out.push_str(if hour < 12 { "AM" } else { "PM" }),
             Some('s') => out.push_str(&seconds.to_string()),
             Some('F') => out.push_str(&format!("{year}-{month:02}-{day:02}")),
-            Some('T') => out.push_str(&format!("{hour:02}:{minute:02}:{sec:02}")),
+            Some('T') => out.push_str(&format!("{hour:02}:{minute:02}:{second:02}")),
             Some('R') => out.push_str(&format!("{hour:02}:{minute:02}")),
             Some('D') => out.push_str(&format!("{month:02}/{day:02}/{:02}", year.rem_euclid(100))),
-            Some('a') => out.push_str(&DAYS[weekday][..3]),
-            Some('A') => out.push_str(DAYS[weekday]),
+            Some('a') => out.push_str(&weekday_name[..3]),
+            Some('A') => out.push_str(weekday_name),
             Some('b' | 'h') => out.push_str(&month_name[..3]),
             Some('B') => out.push_str(month_name),
             Some('c') => out.push_str(&format!(
-                "{} {} {day:2} {hour:02}:{minute:02}:{sec:02} {year}",
-                &DAYS[weekday][..3],
+                "{} {} {day:2} {hour:02}:{minute:02}:{second:02} {year}",
+                &weekday_name[..3],
                 &month_name[..3]
             )),
             Some('u') => out.push_str(&(if weekday == 0 { 7 } else { weekday }).to_string()),

@@ -1,87 +1,14 @@
 //! `strftime` and `mktime`, in UTC: the machine has no other time zone.
 
-/// A point in time, taken apart.
-struct Civil {
-    year: i64,
-    month: i64,
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    /// 0 is Sunday.
-    weekday: i64,
-    /// 0 is the first of January.
-    yearday: i64,
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-fn civil(seconds: i64) -> Civil {
-    let days = seconds.div_euclid(86_400);
-    let rest = seconds.rem_euclid(86_400);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year + era * 400 + i64::from(month <= 2);
-    Civil {
-        year,
-        month,
-        day,
-        hour: rest / 3600,
-        minute: rest / 60 % 60,
-        second: rest % 60,
-        weekday: (days + 4).rem_euclid(7),
-        yearday: days - days_from_civil(year, 1, 1),
-    }
-}
-
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+use secure_exec_cli::{Date, days_since_epoch};
 
 /// The ISO 8601 year and week.
-fn iso_week(time: &Civil) -> (i64, i64) {
+fn iso_week(time: &Date) -> (i64, i64) {
     let monday = (time.weekday + 6) % 7;
     let week = (time.yearday - monday + 10) / 7;
     let long = |year: i64| {
-        let first = (days_from_civil(year, 1, 1) + 3).rem_euclid(7);
-        let leap = days_from_civil(year + 1, 1, 1) - days_from_civil(year, 1, 1) == 366;
+        let first = (days_since_epoch(year, 1, 1) + 3).rem_euclid(7);
+        let leap = days_since_epoch(year + 1, 1, 1) - days_since_epoch(year, 1, 1) == 366;
         first == 3 || (leap && first == 2)
     };
     if week < 1 {
@@ -93,10 +20,10 @@ fn iso_week(time: &Civil) -> (i64, i64) {
     }
 }
 
-fn conversion(letter: u8, time: &Civil, seconds: i64) -> Option<String> {
+fn conversion(letter: u8, time: &Date, seconds: i64) -> Option<String> {
     let nested = |format: &[u8]| String::from_utf8_lossy(&strftime(format, seconds)).into_owned();
-    let day = DAYS[usize::try_from(time.weekday).unwrap_or(0)];
-    let month = MONTHS[usize::try_from(time.month - 1).unwrap_or(0)];
+    let day = time.weekday_name();
+    let month = time.month_name();
     let hour12 = if time.hour % 12 == 0 {
         12
     } else {
@@ -145,7 +72,7 @@ fn conversion(letter: u8, time: &Civil, seconds: i64) -> Option<String> {
 }
 
 pub fn strftime(format: &[u8], seconds: i64) -> Vec<u8> {
-    let time = civil(seconds.clamp(-100_000_000_000_000, 100_000_000_000_000));
+    let time = Date::from_seconds(seconds.clamp(-100_000_000_000_000, 100_000_000_000_000));
     let mut out = Vec::new();
     let mut at = 0;
     while at < format.len() {
@@ -190,7 +117,7 @@ pub fn mktime(text: &[u8]) -> f64 {
         return -1.0;
     }
     let months = year * 12 + month - 1;
-    let days = days_from_civil(months.div_euclid(12), months.rem_euclid(12) + 1, 1) + day - 1;
+    let days = days_since_epoch(months.div_euclid(12), months.rem_euclid(12) + 1, 1) + day - 1;
     (days * 86_400 + hour * 3600 + minute * 60 + second) as f64
 }
 
