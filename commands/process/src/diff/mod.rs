@@ -17,6 +17,7 @@ use secure_exec_sys::stat::Time;
 
 use lines::Text;
 use options::{Format, Options};
+use output::Comparison;
 
 /// The statuses: the same, different, trouble.
 const SAME: i32 = 0;
@@ -154,24 +155,15 @@ fn compare(
     if let Some(title) = title {
         writeln!(out, "{title}")?;
     }
+    let comparison = Comparison {
+        sides: [&left, &right],
+        texts: [&old, &new],
+        changes: &changes,
+    };
     match options.format {
         Format::Normal => output::normal(out, &old, &new, &changes)?,
-        Format::Unified(context) => output::unified(
-            out,
-            [&left, &right],
-            [&old, &new],
-            &changes,
-            context,
-            options,
-        )?,
-        Format::Context(context) => output::context(
-            out,
-            [&left, &right],
-            [&old, &new],
-            &changes,
-            context,
-            options,
-        )?,
+        Format::Unified(context) => output::unified(out, &comparison, context, options)?,
+        Format::Context(context) => output::context(out, &comparison, context, options)?,
         Format::Ed => output::ed(out, &new, &changes)?,
         Format::SideBySide => output::side_by_side(out, &old, &new, &changes, options)?,
     }

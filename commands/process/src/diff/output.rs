@@ -12,12 +12,27 @@ use super::options::Options;
 
 const NO_NEWLINE: &str = "\\ No newline at end of file";
 
-fn line(out: &mut impl Write, prefix: &str, text: &Text<'_>, index: usize) -> io::Result<()> {
-    out.write_all(prefix.as_bytes())?;
-    out.write_all(text.bare(index))?;
-    out.write_all(b"\n")?;
-    if text.is_unended(index) {
-        writeln!(out, "{NO_NEWLINE}")?;
+/// Two files and how their lines differ.
+pub struct Comparison<'a> {
+    pub sides: [&'a Side; 2],
+    pub texts: [&'a Text<'a>; 2],
+    pub changes: &'a [Change],
+}
+
+/// Prints lines, each behind a prefix.
+fn print(
+    out: &mut impl Write,
+    prefix: &str,
+    text: &Text<'_>,
+    lines: Range<usize>,
+) -> io::Result<()> {
+    for index in lines {
+        out.write_all(prefix.as_bytes())?;
+        out.write_all(text.bare(index))?;
+        out.write_all(b"\n")?;
+        if text.is_unended(index) {
+            writeln!(out, "{NO_NEWLINE}")?;
+        }
     }
     Ok(())
 }
@@ -31,6 +46,15 @@ fn lines_text(range: &Range<usize>) -> String {
     }
 }
 
+/// The command of `ed` that makes the change.
+fn letter(change: &Change) -> char {
+    match (change.old.is_empty(), change.new.is_empty()) {
+        (true, _) => 'a',
+        (_, true) => 'd',
+        _ => 'c',
+    }
+}
+
 pub fn normal(
     out: &mut impl Write,
     old: &Text<'_>,
@@ -38,35 +62,32 @@ pub fn normal(
     changes: &[Change],
 ) -> io::Result<()> {
     for change in changes {
-        let letter = match (change.old.is_empty(), change.new.is_empty()) {
-            (true, _) => 'a',
-            (_, true) => 'd',
-            _ => 'c',
-        };
+        let letter = letter(change);
         writeln!(
             out,
             "{}{letter}{}",
             lines_text(&change.old),
             lines_text(&change.new)
         )?;
-        for index in change.old.clone() {
-            line(out, "< ", old, index)?;
-        }
+        print(out, "< ", old, change.old.clone())?;
         if letter == 'c' {
             writeln!(out, "---")?;
         }
-        for index in change.new.clone() {
-            line(out, "> ", new, index)?;
-        }
+        print(out, "> ", new, change.new.clone())?;
     }
     Ok(())
 }
 
-/// Changes so near to each other that their contexts meet, with the lines to show.
-fn groups(changes: &[Change], context: usize) -> Vec<&[Change]> {
-    changes
-        .chunk_by(|a, b| b.old.start - a.old.end <= 2 * context)
-        .collect()
+/// Changes so near to each other that their contexts meet, with the lines to show of both texts.
+fn groups<'a>(
+    comparison: &Comparison<'a>,
+    context: usize,
+) -> impl Iterator<Item = (&'a [Change], [Range<usize>; 2])> {
+    let lengths = comparison.texts.map(|text| text.lines.len());
+    let groups = comparison
+        .changes
+        .chunk_by(move |a, b| b.old.start - a.old.end <= 2 * context);
+    groups.map(move |group| (group, shown(group, context, lengths)))
 }
 
 fn shown(group: &[Change], context: usize, lengths: [usize; 2]) -> [Range<usize>; 2] {
@@ -79,39 +100,40 @@ fn shown(group: &[Change], context: usize, lengths: [usize; 2]) -> [Range<usize>
     ]
 }
 
-fn header(mark: &str, side: &Side, label: Option<&String>, format: &str) -> String {
-    if let Some(label) = label {
-        return format!("{mark} {label}");
+/// A line for each side: its mark and label, or its name and time in a format of `strftime(3)`.
+fn header(
+    out: &mut impl Write,
+    marks: [&str; 2],
+    sides: [&Side; 2],
+    labels: &[String],
+    format: &str,
+) -> io::Result<()> {
+    for (index, (mark, side)) in marks.into_iter().zip(sides).enumerate() {
+        if let Some(label) = labels.get(index) {
+            writeln!(out, "{mark} {label}")?;
+            continue;
+        }
+        let time = side.modified.unwrap_or_default();
+        let stamp = Timestamp::new(time.seconds, i32::try_from(time.nanoseconds).unwrap_or(0))
+            .unwrap_or_default();
+        let zoned = stamp.to_zoned(TimeZone::system());
+        let moment = jiff::fmt::strtime::format(format, &zoned).unwrap_or_default();
+        writeln!(out, "{mark} {}\t{moment}", side.name)?;
     }
-    let time = side.modified.unwrap_or_default();
-    let stamp = Timestamp::new(time.seconds, i32::try_from(time.nanoseconds).unwrap_or(0))
-        .unwrap_or_default();
-    let zoned = stamp.to_zoned(TimeZone::system());
-    let moment = jiff::fmt::strtime::format(format, &zoned).unwrap_or_default();
-    format!("{mark} {}\t{moment}", side.name)
+    Ok(())
 }
 
 pub fn unified(
     out: &mut impl Write,
-    sides: [&Side; 2],
-    [old, new]: [&Text<'_>; 2],
-    changes: &[Change],
+    comparison: &Comparison<'_>,
     context: usize,
     options: &Options,
 ) -> io::Result<()> {
     const STAMP: &str = "%Y-%m-%d %H:%M:%S.%9f %z";
-    writeln!(
-        out,
-        "{}",
-        header("---", sides[0], options.labels.first(), STAMP)
-    )?;
-    writeln!(
-        out,
-        "{}",
-        header("+++", sides[1], options.labels.get(1), STAMP)
-    )?;
-    for group in groups(changes, context) {
-        let [old_shown, new_shown] = shown(group, context, [old.lines.len(), new.lines.len()]);
+    let marks = ["---", "+++"];
+    header(out, marks, comparison.sides, &options.labels, STAMP)?;
+    let [old, new] = comparison.texts;
+    for (group, [old_shown, new_shown]) in groups(comparison, context) {
         writeln!(
             out,
             "@@ -{} +{} @@",
@@ -120,20 +142,12 @@ pub fn unified(
         )?;
         let mut at = old_shown.start;
         for change in group {
-            for index in at..change.old.start {
-                line(out, " ", old, index)?;
-            }
-            for index in change.old.clone() {
-                line(out, "-", old, index)?;
-            }
-            for index in change.new.clone() {
-                line(out, "+", new, index)?;
-            }
+            print(out, " ", old, at..change.old.start)?;
+            print(out, "-", old, change.old.clone())?;
+            print(out, "+", new, change.new.clone())?;
             at = change.old.end;
         }
-        for index in at..old_shown.end {
-            line(out, " ", old, index)?;
-        }
+        print(out, " ", old, at..old_shown.end)?;
     }
     Ok(())
 }
@@ -148,87 +162,51 @@ fn unified_range(range: &Range<usize>) -> String {
 
 pub fn context(
     out: &mut impl Write,
-    sides: [&Side; 2],
-    [old, new]: [&Text<'_>; 2],
-    changes: &[Change],
+    comparison: &Comparison<'_>,
     context: usize,
     options: &Options,
 ) -> io::Result<()> {
     const STAMP: &str = "%a %b %e %H:%M:%S %Y";
-    writeln!(
-        out,
-        "{}",
-        header("***", sides[0], options.labels.first(), STAMP)
-    )?;
-    writeln!(
-        out,
-        "{}",
-        header("---", sides[1], options.labels.get(1), STAMP)
-    )?;
-    for group in groups(changes, context) {
-        let [old_shown, new_shown] = shown(group, context, [old.lines.len(), new.lines.len()]);
-        writeln!(
-            out,
-            "***************\n*** {} ****",
-            context_range(&old_shown)
-        )?;
-        if group.iter().any(|change| !change.old.is_empty()) {
-            let ranges = group
-                .iter()
-                .map(|change| (change.old.clone(), !change.new.is_empty()));
-            context_side(out, old, &old_shown, ranges, "- ")?;
-        }
-        writeln!(out, "--- {} ----", context_range(&new_shown))?;
-        if group.iter().any(|change| !change.new.is_empty()) {
-            let ranges = group
-                .iter()
-                .map(|change| (change.new.clone(), !change.old.is_empty()));
-            context_side(out, new, &new_shown, ranges, "+ ")?;
-        }
+    let marks = ["***", "---"];
+    header(out, marks, comparison.sides, &options.labels, STAMP)?;
+    let [old, new] = comparison.texts;
+    for (group, [old_shown, new_shown]) in groups(comparison, context) {
+        writeln!(out, "***************\n*** {} ****", lines_text(&old_shown))?;
+        let ranges = group.iter().map(|change| (&change.old, &change.new));
+        context_side(out, old, &old_shown, ranges, "- ")?;
+        writeln!(out, "--- {} ----", lines_text(&new_shown))?;
+        let ranges = group.iter().map(|change| (&change.new, &change.old));
+        context_side(out, new, &new_shown, ranges, "+ ")?;
     }
     Ok(())
 }
 
-/// One side: changed lines have `!` where both sides have some, else the side's own mark.
-fn context_side(
+/// One side, by its own ranges and the other's: changed lines have `!` where both sides have some, else the side's
+/// own mark. A side without any is left out.
+fn context_side<'a>(
     out: &mut impl Write,
     text: &Text<'_>,
     shown: &Range<usize>,
-    ranges: impl Iterator<Item = (Range<usize>, bool)>,
+    ranges: impl Iterator<Item = (&'a Range<usize>, &'a Range<usize>)> + Clone,
     mark: &str,
 ) -> io::Result<()> {
+    if ranges.clone().all(|(own, _)| own.is_empty()) {
+        return Ok(());
+    }
     let mut at = shown.start;
-    for (range, both) in ranges {
-        for index in at..range.start {
-            line(out, "  ", text, index)?;
-        }
-        for index in range.clone() {
-            line(out, if both { "! " } else { mark }, text, index)?;
-        }
-        at = range.end;
+    for (own, other) in ranges {
+        print(out, "  ", text, at..own.start)?;
+        let mark = if other.is_empty() { mark } else { "! " };
+        print(out, mark, text, own.clone())?;
+        at = own.end;
     }
-    for index in at..shown.end {
-        line(out, "  ", text, index)?;
-    }
-    Ok(())
-}
-
-fn context_range(range: &Range<usize>) -> String {
-    match range.len() {
-        0 => range.start.to_string(),
-        1 => (range.start + 1).to_string(),
-        _ => format!("{},{}", range.start + 1, range.end),
-    }
+    print(out, "  ", text, at..shown.end)
 }
 
 /// A script for `ed`: from the end to the beginning, so that numbers stay right.
 pub fn ed(out: &mut impl Write, new: &Text<'_>, changes: &[Change]) -> io::Result<()> {
     for change in changes.iter().rev() {
-        let letter = match (change.old.is_empty(), change.new.is_empty()) {
-            (true, _) => 'a',
-            (_, true) => 'd',
-            _ => 'c',
-        };
+        let letter = letter(change);
         writeln!(out, "{}{letter}", lines_text(&change.old))?;
         if letter == 'd' {
             continue;
