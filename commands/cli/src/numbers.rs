@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::command::{Failure, fail};
+use crate::options::{Parsed, Value};
+use crate::quote::quote;
+
 /// The factors of a size's suffix: `K` 1024, `kB` 1000, and so on; a bare `b` is 512.
 fn factor(suffix: &str) -> Option<u64> {
     if suffix.is_empty() {
@@ -83,6 +87,51 @@ pub fn human_size(size: u64, base: u64) -> String {
         return format!("1.0{}", units[unit + 1] as char);
     }
     format!("{whole}{}", units[unit] as char)
+}
+
+/// How sizes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// As a number of units of so many bytes, rounded up.
+    Units(u64),
+    /// For people, by powers of 1024 or 1000.
+    Human(u64),
+}
+
+impl Sizes {
+    /// By the options of `df` and `du`, of which the last given counts: `--block-size`, `--human-readable`,
+    /// `--si`, `-k`, `-m`, and `--bytes` of `du`.
+    ///
+    /// # Errors
+    /// A block size that is none.
+    pub fn of_options(parsed: &Parsed) -> Result<Self, Failure> {
+        let names = ["bytes", "block-size", "human-readable", "si", "k", "m"];
+        Ok(match parsed.last_of(&names) {
+            Some("bytes") => Self::Units(1),
+            Some("human-readable") => Self::Human(1024),
+            Some("si") => Self::Human(1000),
+            Some("m") => Self::Units(1 << 20),
+            Some("block-size") => {
+                let text = parsed
+                    .value("block-size")
+                    .map(Value::text)
+                    .unwrap_or_default();
+                let size = parse_size(&text).filter(|size| *size > 0);
+                Self::Units(size.ok_or_else(|| {
+                    fail(format!("invalid --block-size argument {}", quote(&text)))
+                })?)
+            }
+            _ => Self::Units(1024),
+        })
+    }
+
+    #[must_use]
+    pub fn show(self, size: u64) -> String {
+        match self {
+            Self::Units(unit) => size.div_ceil(unit).to_string(),
+            Self::Human(base) => human_size(size, base),
+        }
+    }
 }
 
 #[cfg(test)]

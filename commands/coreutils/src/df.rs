@@ -6,9 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secure_exec_cli::{
-    Args, Failure, Outcome, Parsed, Syntax, fail, flag, human_size, optional, parse_size,
+    Args, Failure, Outcome, Parsed, Sizes, Syntax, fail, flag, optional, quote, required,
 };
-use secure_exec_cli::{quote, required};
 use secure_exec_sys::path::{Statfs, stat, statfs};
 
 const SYNTAX: Syntax = Syntax {
@@ -42,12 +41,6 @@ struct Mount {
     kind: String,
 }
 
-#[derive(Clone, Copy)]
-enum Unit {
-    Blocks(u64),
-    Human(u64),
-}
-
 /// The columns by the names of `--output`, with headings and whether they stand left.
 const FIELDS: &[(&str, &str, bool)] = &[
     ("source", "Filesystem", true),
@@ -66,11 +59,11 @@ const FIELDS: &[(&str, &str, bool)] = &[
 
 pub fn main(args: &Args) -> Outcome {
     let parsed = SYNTAX.parse(args)?;
-    let unit = unit(&parsed)?;
+    let sizes = Sizes::of_options(&parsed)?;
     let fields = fields(&parsed)?;
     let mounts = mounts();
     let mut status = 0;
-    let mut rows: Vec<Vec<String>> = vec![headings(&parsed, &fields, unit)];
+    let mut rows: Vec<Vec<String>> = vec![headings(&parsed, &fields, sizes)];
     let mut totals = Statfs::default();
     let chosen = choose(args, &parsed, &mounts, &mut status);
     let mut is_empty = true;
@@ -87,7 +80,7 @@ pub fn main(args: &Args) -> Outcome {
         rows.push(
             fields
                 .iter()
-                .map(|field| value(field, mount, file, &found, unit))
+                .map(|field| value(field, mount, file, &found, sizes))
                 .collect(),
         );
     }
@@ -107,33 +100,12 @@ pub fn main(args: &Args) -> Outcome {
         rows.push(
             fields
                 .iter()
-                .map(|field| value(field, &all, Path::new("-"), &totals, unit))
+                .map(|field| value(field, &all, Path::new("-"), &totals, sizes))
                 .collect(),
         );
     }
     print(&rows, &fields);
     Ok(status)
-}
-
-fn unit(parsed: &Parsed) -> Result<Unit, Failure> {
-    Ok(
-        match parsed.last_of(&["block-size", "human-readable", "si", "k", "m"]) {
-            Some("human-readable") => Unit::Human(1024),
-            Some("si") => Unit::Human(1000),
-            Some("m") => Unit::Blocks(1 << 20),
-            Some("block-size") => {
-                let text = parsed
-                    .value("block-size")
-                    .map(secure_exec_cli::Value::text)
-                    .unwrap_or_default();
-                let size = parse_size(&text).filter(|size| *size > 0);
-                Unit::Blocks(size.ok_or_else(|| {
-                    fail(format!("invalid --block-size argument {}", quote(&text)))
-                })?)
-            }
-            _ => Unit::Blocks(1024),
-        },
-    )
 }
 
 fn fields(parsed: &Parsed) -> Result<Vec<&'static str>, Failure> {
@@ -167,17 +139,17 @@ fn fields(parsed: &Parsed) -> Result<Vec<&'static str>, Failure> {
     Ok(fields)
 }
 
-fn headings(parsed: &Parsed, fields: &[&str], unit: Unit) -> Vec<String> {
+fn headings(parsed: &Parsed, fields: &[&str], sizes: Sizes) -> Vec<String> {
     let heading = |name: &&str| {
         let (_, text, _) = FIELDS
             .iter()
             .find(|(each, _, _)| each == name)
             .unwrap_or(&FIELDS[0]);
-        match (*name, unit) {
-            ("size", Unit::Human(_)) => "Size".to_owned(),
-            ("avail", Unit::Human(_)) => "Avail".to_owned(),
-            ("size", Unit::Blocks(1024)) if parsed.has("portability") => "1024-blocks".to_owned(),
-            ("size", Unit::Blocks(size)) if size != 1024 => format!("{}-blocks", block_name(size)),
+        match (*name, sizes) {
+            ("size", Sizes::Human(_)) => "Size".to_owned(),
+            ("avail", Sizes::Human(_)) => "Avail".to_owned(),
+            ("size", Sizes::Units(1024)) if parsed.has("portability") => "1024-blocks".to_owned(),
+            ("size", Sizes::Units(size)) if size != 1024 => format!("{}-blocks", block_name(size)),
             ("pcent", _) if parsed.has("portability") => "Capacity".to_owned(),
             _ => (*text).to_owned(),
         }
@@ -272,11 +244,8 @@ fn add(totals: &mut Statfs, found: &Statfs) {
     totals.files_free += found.files_free;
 }
 
-fn value(field: &str, mount: &Mount, file: &Path, found: &Statfs, unit: Unit) -> String {
-    let room = |blocks: u64| match unit {
-        Unit::Blocks(size) => (blocks * found.block_size).div_ceil(size).to_string(),
-        Unit::Human(base) => human_size(blocks * found.block_size, base),
-    };
+fn value(field: &str, mount: &Mount, file: &Path, found: &Statfs, sizes: Sizes) -> String {
+    let room = |blocks: u64| sizes.show(blocks * found.block_size);
     let used = found.blocks.saturating_sub(found.free);
     let files_used = found.files.saturating_sub(found.files_free);
     match field {

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use secure_exec_cli::{
-    Args, Failure, Glob, Outcome, Parsed, Syntax, bytes, fail, flag, human_size, parse_size,
+    Args, Failure, Glob, Outcome, Parsed, Sizes, Syntax, bytes, fail, flag, parse_size, quote,
+    required, warn_path,
 };
-use secure_exec_cli::{quote, required, warn_path};
 use secure_exec_sys::path::{lstat, stat};
 use secure_exec_sys::stat::Stat;
 
@@ -43,17 +43,10 @@ const SYNTAX: Syntax = Syntax {
     operand_ends: false,
 };
 
-/// How sizes are printed.
-#[derive(Clone, Copy)]
-enum Unit {
-    Blocks(u64),
-    Human(u64),
-}
-
 struct Usage<'a> {
     args: &'a Args,
     parsed: &'a Parsed,
-    unit: Unit,
+    sizes: Sizes,
     apparent: bool,
     max_depth: usize,
     excluded: Vec<String>,
@@ -68,7 +61,7 @@ pub fn main(args: &Args) -> Outcome {
     let mut usage = Usage {
         args,
         parsed: &parsed,
-        unit: unit(&parsed)?,
+        sizes: Sizes::of_options(&parsed)?,
         apparent: parsed.has("apparent-size") || parsed.has("bytes"),
         max_depth: max_depth(args, &parsed)?,
         excluded: Vec::new(),
@@ -98,28 +91,6 @@ pub fn main(args: &Args) -> Outcome {
     }
     usage.out.flush()?;
     Ok(i32::from(usage.failed))
-}
-
-fn unit(parsed: &Parsed) -> Result<Unit, Failure> {
-    Ok(
-        match parsed.last_of(&["bytes", "block-size", "human-readable", "si", "k", "m"]) {
-            Some("bytes") => Unit::Blocks(1),
-            Some("human-readable") => Unit::Human(1024),
-            Some("si") => Unit::Human(1000),
-            Some("m") => Unit::Blocks(1 << 20),
-            Some("block-size") => {
-                let text = parsed
-                    .value("block-size")
-                    .map(secure_exec_cli::Value::text)
-                    .unwrap_or_default();
-                let size = parse_size(&text).filter(|size| *size > 0);
-                Unit::Blocks(size.ok_or_else(|| {
-                    fail(format!("invalid --block-size argument {}", quote(&text)))
-                })?)
-            }
-            _ => Unit::Blocks(1024),
-        },
-    )
 }
 
 fn max_depth(args: &Args, parsed: &Parsed) -> Result<usize, Failure> {
@@ -220,11 +191,7 @@ impl Usage<'_> {
         if !is_shown {
             return Ok(());
         }
-        let text = match self.unit {
-            Unit::Blocks(unit) => size.div_ceil(unit).to_string(),
-            Unit::Human(base) => human_size(size, base),
-        };
-        write!(self.out, "{text}\t")?;
+        write!(self.out, "{}\t", self.sizes.show(size))?;
         self.out.write_all(bytes(path))?;
         self.out.write_all(if self.parsed.has("null") {
             b"\0"

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use secure_exec_cli::{
-    Args, Failure, Glob, Parsed, Syntax, flag, human_size, optional, parse_size, quote, required,
+    Args, Failure, Glob, Parsed, Sizes, Syntax, flag, optional, parse_size, quote, required,
 };
 use secure_exec_sys::tty::{isatty, winsize};
 
@@ -78,13 +78,6 @@ pub enum TimeStyle {
     LongIso,
     FullIso,
     Format(String),
-}
-
-/// How sizes are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    Units(u64),
-    Human(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -385,15 +378,6 @@ impl Options {
     /// A number of 512-byte blocks.
     pub fn block_count(&self, blocks: u64) -> String {
         self.block_sizes.show(blocks * 512)
-    }
-}
-
-impl Sizes {
-    pub fn show(self, size: u64) -> String {
-        match self {
-            Self::Human(base) => human_size(size, base),
-            Self::Units(unit) => size.div_ceil(unit).to_string(),
-        }
     }
 }
 
