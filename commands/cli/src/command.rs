@@ -16,6 +16,17 @@ pub struct Args {
     pub list: Vec<OsString>,
 }
 
+impl Args {
+    /// Of all arguments; that of place 0 is left out.
+    #[must_use]
+    pub fn new(name: &str, arguments: Vec<OsString>) -> Self {
+        Self {
+            name: name.to_owned(),
+            list: arguments.into_iter().skip(1).collect(),
+        }
+    }
+}
+
 /// The exit status of a command, or why it gave up.
 pub type Outcome = Result<i32, Failure>;
 

@@ -6,6 +6,7 @@ mod command;
 mod date;
 mod glob;
 mod mode;
+mod multicall;
 mod numbers;
 mod options;
 mod quote;
@@ -15,6 +16,7 @@ pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path}
 pub use date::{Date, days_since_epoch};
 pub use glob::Glob;
 pub use mode::{ModeChange, parse_mode};
+pub use multicall::dispatch;
 pub use numbers::{Sizes, human_size, parse_duration, parse_size};
 pub use options::{Arity, Opt, Parsed, Syntax, Value, flag, optional, required};
 pub use quote::{needs_quotes, quote, shell_escape};

@@ -28,10 +28,9 @@ mod times;
 mod tree;
 mod uutils;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use secure_exec_cli::{Args, Outcome, bytes, finish, warn};
+use secure_exec_cli::{Args, Outcome, dispatch, finish};
 
 type Tool = fn(&Args) -> Outcome;
 
@@ -79,55 +78,12 @@ const OWN: &[(&str, Tool)] = &[
 ];
 
 fn main() -> ExitCode {
-    secure_exec_sys::init();
-    let mut list: Vec<OsString> = std::env::args_os().collect();
-    let mut name = base_name(list.first());
-    if name == "coreutils" && list.len() > 1 {
-        list.remove(0);
-        name = base_name(list.first());
-    }
-    if name == "--list" {
-        list_names();
-        return ExitCode::SUCCESS;
-    }
-    ExitCode::from(u8::try_from(run(&name, list) & 0xff).unwrap_or(1))
-}
-
-fn run(name: &str, list: Vec<OsString>) -> i32 {
-    if let Some((_, tool)) = OWN.iter().find(|(own, _)| *own == name) {
-        let args = Args {
-            name: name.to_owned(),
-            list: list.into_iter().skip(1).collect(),
-        };
-        return finish(name, tool(&args));
-    }
-    if let Some(status) = tail::follow(name, &list) {
-        return status;
-    }
-    uutils::run(name, list).unwrap_or_else(|| {
-        warn(
-            "coreutils",
-            format_args!("{name}: not one of the coreutils"),
-        );
-        127
+    let own = OWN.iter().map(|(name, tool)| (*name, Some(*tool)));
+    let tools: Vec<_> = own
+        .chain(uutils::NAMES.iter().map(|name| (*name, None)))
+        .collect();
+    dispatch("coreutils", &tools, |tool, name, arguments| match tool {
+        Some(tool) => finish(name, tool(&Args::new(name, arguments))),
+        None => tail::follow(name, &arguments).unwrap_or_else(|| uutils::run(name, arguments)),
     })
-}
-
-/// The last component, without the ending of the module's file.
-fn base_name(argument: Option<&OsString>) -> String {
-    let raw = argument
-        .map(|name| bytes(name).to_vec())
-        .unwrap_or_default();
-    let base = raw.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    let base = base.strip_suffix(b".wasm").unwrap_or(base);
-    String::from_utf8_lossy(base).into_owned()
-}
-
-fn list_names() {
-    let own = OWN.iter().map(|(name, _)| *name);
-    let mut names: Vec<&str> = own.chain(uutils::NAMES.iter().copied()).collect();
-    names.sort_unstable();
-    for name in names {
-        println!("{name}");
-    }
 }

@@ -83,7 +83,7 @@ fn run(args: &Args, parsed: &Parsed) -> Outcome {
         .iter()
         .map(|name| Followed::new(name.clone()))
         .collect();
-    let status = uutils::run("tail", without_follow(parsed)).unwrap_or(1);
+    let status = uutils::run("tail", without_follow(parsed));
     io::stdout().flush()?;
     // A pipe on standard input has been read to its end.
     if files.is_empty() {

@@ -86,11 +86,8 @@ tools! {
     "yes" => uu_yes,
 }
 
-/// Runs a tool; `None`: there is none of the name.
-pub fn run(name: &str, mut list: Vec<OsString>) -> Option<i32> {
-    if !NAMES.contains(&name) {
-        return None;
-    }
+/// Runs a tool.
+pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     if name == "mktemp" {
         // What it makes is for the user alone, and WASI's open takes no mode.
         let _ = umask(0o077);
@@ -105,12 +102,12 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> Option<i32> {
             name,
             format_args!("cannot read: {}", errno::message(&error)),
         );
-        return Some(2);
+        return 2;
     }
     if let Err(error) = uucore::locale::setup_localization(name) {
         eprintln!("{name}: {error}");
     }
-    Some(call(name, list))
+    call(name, list)
 }
 
 /// Names the file that is standard output for the operand `-` of touch, which uutils refuses on WASI.
