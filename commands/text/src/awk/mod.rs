@@ -4,6 +4,7 @@
 mod array;
 mod ast;
 mod clock;
+mod evaluation;
 mod expression;
 mod format;
 mod function;
@@ -18,6 +19,7 @@ mod streams;
 mod strings;
 mod text;
 mod value;
+mod variable;
 
 use crate::pattern::bytes_locale;
 use crate::{bytes, message};
