@@ -1,9 +1,9 @@
 //! The main input, the files of `ARGV`, and `getline`.
 
 use super::ast::{Place, Source, Special};
-use super::lexer::unescape;
 use super::machine::{Machine, Result, Unwind};
 use super::streams::Reader;
+use super::syntax::unescape;
 use super::value::Value;
 use crate::message;
 use std::rc::Rc;

@@ -2,10 +2,10 @@
 
 use super::array::{Array, Shared};
 use super::ast::{ArrayRef, Expr, Program, Slot};
-use super::expression::compile;
 use super::input::MainInput;
 use super::record::{Record, Splitter};
 use super::streams::{RecordSeparator, Streams};
+use super::syntax::compile;
 use super::value::Value;
 use super::variable::Specials;
 use crate::pattern::{Pattern, Span};

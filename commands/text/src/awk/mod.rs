@@ -5,18 +5,16 @@ mod array;
 mod ast;
 mod clock;
 mod evaluation;
-mod expression;
 mod format;
 mod function;
 mod input;
-mod lexer;
 mod machine;
-mod parser;
 mod random;
 mod record;
 mod statement;
 mod streams;
 mod strings;
+mod syntax;
 mod text;
 mod value;
 mod variable;
@@ -173,7 +171,7 @@ pub fn main(_: &str, arguments: Vec<Vec<u8>>) -> u8 {
         None => options.operands.remove(0),
     };
     let unicode = !bytes_locale();
-    let program = match parser::parse(&text, unicode) {
+    let program = match syntax::parse(&text, unicode) {
         Ok(program) => program,
         Err(text) => {
             message::warn("awk", &text);

@@ -1,5 +1,8 @@
 //! Tokens of awk, POSIX.1-2024's awk, "Lexical Conventions".
 
+use crate::awk::ast::Builtin;
+use crate::awk::value::number_prefix;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Token {
     Newline,
@@ -121,7 +124,7 @@ impl<'a> Lexer<'a> {
                 keyword
             });
         }
-        if super::ast::Builtin::named(&word).is_some() {
+        if Builtin::named(&word).is_some() {
             return Token::Builtin(word);
         }
         if self.peek(0) == Some(b'(') {
@@ -147,7 +150,7 @@ impl<'a> Lexer<'a> {
                 return Token::Number(value);
             }
         }
-        let (value, length) = super::value::number_prefix(&self.text[self.at..]);
+        let (value, length) = number_prefix(&self.text[self.at..]);
         self.at += length.max(1);
         Token::Number(value)
     }
