@@ -1,6 +1,10 @@
-//! Points in time as dates, in UTC: the machine has no other time zone.
+//! Points in time as dates, in UTC (the machine has no other time zone), and as the times of files.
 
 use secure_exec_cli::{Date, days_since_epoch};
+use std::fs::{self, File, FileTimes};
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A date and time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,24 @@ impl Moment {
             self.year, self.month, self.day, self.hour, self.minute
         )
     }
+}
+
+/// Sets the time of the last change of a file.
+pub fn set_modified(path: &Path, modified: SystemTime) -> io::Result<()> {
+    let times = FileTimes::new()
+        .set_modified(modified)
+        .set_accessed(modified);
+    File::options().write(true).open(path)?.set_times(times)
+}
+
+/// A file's time of change as a date.
+pub fn modified_moment(path: &Path) -> Moment {
+    let seconds = fs::metadata(path)
+        .and_then(|stat| stat.modified())
+        .ok()
+        .and_then(|modified| modified.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_secs());
+    Moment::from_seconds(i64::try_from(seconds).unwrap_or(0))
 }
 
 #[cfg(test)]

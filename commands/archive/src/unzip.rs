@@ -1,8 +1,7 @@
 //! unzip: lists and extracts zip archives.
 
-use crate::gzip::set_modified;
 use crate::link::symlink;
-use crate::moment::Moment;
+use crate::moment::{Moment, set_modified};
 use globset::{GlobBuilder, GlobMatcher};
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, bytes, fail, flag, os_string, required};
 use secure_exec_sys::errno;

@@ -1,6 +1,6 @@
 //! zip: makes and changes zip archives.
 
-use crate::gzip::modified_moment;
+use crate::moment::modified_moment;
 use crate::unzip::Patterns;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
