@@ -150,6 +150,23 @@ describe("limits", () => {
     });
   });
 
+  test("a worker may end in the middle of a collection that finds native objects", async () => {
+    // So much memory outside the heap starts a collection that is not over when the worker ends.
+    const { stdout, stderr } = await inGuest(`
+      import { Worker } from "node:worker_threads";
+      const worker = new Worker(\`
+        const { createHash } = require("node:crypto");
+        const memory = new Uint8Array(1e8);
+        for (let i = 0; i < 10; i++) createHash("sha256");
+        throw new Error("the end");
+      \`, { eval: true, execArgv: [] });
+      worker.on("error", (error) => console.log(error.message));
+      worker.on("exit", (code) => console.log(code));
+    `);
+    assert.equal(stdout, "the end\n1\n", stderr);
+    await sentinel.assertUnharmed();
+  });
+
   test("processor time counts for all threads together", async () => {
     await withRuntime({ limits: { jsRuntime: { cpuTimeLimitMs: 400 } } }, async (runtime) => {
       const code = `

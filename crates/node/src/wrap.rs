@@ -1,13 +1,21 @@
 //! Native state behind JavaScript objects (Node's `BaseObject`).
 //!
 //! A class template with internal fields gives each instance a field that holds an `External` to a [`WrapBox`]. The
-//! box owns the native value and is dropped when the object is collected or the isolate is disposed of. Values are
+//! box owns the native value and is dropped when the object is collected or the environment is cleared. Values are
 //! handed out as `Rc`, so that JavaScript running in the middle of a native method cannot free what it uses.
+//!
+//! All boxes must be gone before the isolate is: a [`v8::Weak`] that is dropped while its isolate is being disposed of
+//! leaves its callback behind, with memory that is free, for the collection that V8 makes at the end if it was in the
+//! middle of one.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::rc::Rc;
+
+use crate::env::Env;
 
 /// Internal fields of every wrapped class: the native state, and a V8 value that is no JavaScript value (a script).
 pub const INTERNAL_FIELDS: usize = 2;
@@ -31,6 +39,20 @@ struct WrapBox {
     weak: RefCell<Option<v8::Weak<v8::Object>>>,
     facets: RefCell<Vec<Rc<dyn Any>>>,
 }
+
+/// Owns a box that V8 has the address of.
+struct Owned(NonNull<WrapBox>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came out of `Box::into_raw` and has this one owner.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// The boxes of an isolate, by address.
+#[derive(Default)]
+struct Boxes(RefCell<HashMap<usize, Owned>>);
 
 impl WrapBox {
     /// Names the object while it lives.
@@ -68,16 +90,22 @@ pub(crate) fn wrap_with<T: 'static>(
         weak: RefCell::default(),
         facets: RefCell::default(),
     });
-    let raw: *mut WrapBox = Box::into_raw(wrap_box);
+    let raw = NonNull::from(Box::leak(wrap_box));
+    let address = raw.addr().get();
+    let boxes = Env::of(scope).state::<Boxes>();
+    boxes.0.borrow_mut().insert(address, Owned(raw));
+    // Runs when the object is unreachable, so nobody can unwrap it again.
+    let boxes = Rc::downgrade(&boxes);
     let finalizer = Box::new(move || {
-        // SAFETY: `raw` came out of `Box::into_raw`; the guaranteed finalizer runs exactly once, after the object is
-        // unreachable, so nobody can unwrap it again.
-        drop(unsafe { Box::from_raw(raw) });
+        let gone = boxes
+            .upgrade()
+            .and_then(|boxes| boxes.0.borrow_mut().remove(&address));
+        drop(gone);
     });
     let weak = v8::Weak::with_guaranteed_finalizer(scope, object, finalizer);
     // SAFETY: the box is live until its finalizer runs, which needs the object to be unreachable.
-    *unsafe { &*raw }.weak.borrow_mut() = Some(weak);
-    let external = v8::External::new(scope, raw.cast::<c_void>());
+    *unsafe { raw.as_ref() }.weak.borrow_mut() = Some(weak);
+    let external = v8::External::new(scope, raw.as_ptr().cast::<c_void>());
     let stored = object.set_internal_field(0, external.into());
     debug_assert!(stored, "a wrapped class has internal fields");
     value
@@ -141,7 +169,7 @@ pub fn make_strong(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Objec
     if let Some(wrap_box) = wrap_box(scope, object) {
         let strong = v8::Global::new(scope, object);
         if wrap_box.async_state.is_some() {
-            let env = crate::env::Env::of(scope);
+            let env = Env::of(scope);
             crate::active::resources(&env).add_request(wrap_box.key(), strong.clone());
         }
         *wrap_box.strong.borrow_mut() = Some(strong);
@@ -153,7 +181,7 @@ pub fn make_weak(scope: &v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>
     if let Some(wrap_box) = wrap_box(scope, object) {
         // Dropped after the borrow ends.
         let _strong = wrap_box.strong.borrow_mut().take();
-        let env = crate::env::Env::of(scope);
+        let env = Env::of(scope);
         crate::active::resources(&env).remove(wrap_box.key());
     }
 }

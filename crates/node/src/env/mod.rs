@@ -258,7 +258,9 @@ impl Env {
             .borrow_mut()
             .iter_mut()
             .for_each(|memory| *memory = None);
-        self.states.borrow_mut().clear();
+        // What is dropped here may ask for a state itself.
+        let states = self.states.take();
+        drop(states);
         *self.context.borrow_mut() = None;
     }
 
