@@ -1,6 +1,7 @@
 //! Brotli, on the Rust implementation.
 
 use brotli::enc::StandardAlloc;
+use brotli::enc::backward_references::BrotliEncoderParams;
 use brotli::enc::encode::BrotliEncoderParameter;
 use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
@@ -26,8 +27,11 @@ pub struct Settings {
 }
 
 /// A Brotli compressor.
+///
+/// The best qualities take tens of megabytes, so they are held no longer than the stream goes on.
 pub struct BrotliEncoder {
-    state: Box<BrotliEncoderStateStruct<StandardAlloc>>,
+    /// None behind the end of the stream.
+    state: Option<Box<BrotliEncoderStateStruct<StandardAlloc>>>,
     settings: Settings,
     started: bool,
     piece: Vec<u8>,
@@ -59,12 +63,30 @@ impl BrotliEncoder {
             state.set_custom_dictionary(settings.dictionary.len(), &settings.dictionary);
         }
         Ok(BrotliEncoder {
-            state,
+            state: Some(state),
             settings,
             started: false,
             piece: Vec::new(),
         })
     }
+}
+
+fn compression_failed() -> CompressionError {
+    CompressionError::new("Compression failed", "ERR_BROTLI_COMPRESSION_FAILED", -1)
+}
+
+/// Fails where the library would find no memory, which it takes at the first write and cannot do without.
+fn check_memory(params: &BrotliEncoderParams) -> Result<(), CompressionError> {
+    let ring_and_tables = 2 << params.lgwin.clamp(10, 24);
+    // The binary tree of the best two qualities has two numbers for each position of the window.
+    let tree = if params.quality >= 10 {
+        4 * ring_and_tables
+    } else {
+        0
+    };
+    Vec::<u8>::new()
+        .try_reserve_exact(ring_and_tables + tree)
+        .map_err(|_| compression_failed())
 }
 
 fn parameter_failed() -> CompressionError {
@@ -106,11 +128,23 @@ impl Codec for BrotliEncoder {
         input: &Input,
         output: &mut [u8],
     ) -> Result<Progress, CompressionError> {
+        let Some(state) = &mut self.state else {
+            // As the reference: there is nothing more to come, and nothing may be added.
+            return if input.len() == 0 {
+                Ok(Progress {
+                    available_in: 0,
+                    available_out: output.len(),
+                })
+            } else {
+                Err(compression_failed())
+            };
+        };
         if !self.started {
+            check_memory(&state.params)?;
             self.started = true;
-            if self.state.params.size_hint == 0 {
+            if state.params.size_hint == 0 {
                 // What the encoder would take from the length of its first input.
-                self.state.params.size_hint = input.len().min(1 << 30);
+                state.params.size_hint = input.len().min(1 << 30);
             }
         }
         let mut consumed = 0;
@@ -126,7 +160,7 @@ impl Codec for BrotliEncoder {
             };
             let mut available_in = piece.len();
             let mut available_out = output.len() - produced;
-            let done = self.state.compress_stream(
+            let done = state.compress_stream(
                 step,
                 &mut available_in,
                 &piece,
@@ -140,11 +174,15 @@ impl Codec for BrotliEncoder {
             consumed += piece.len() - available_in;
             self.piece = piece;
             if !done {
-                return Err(CompressionError::new(
-                    "Compression failed",
-                    "ERR_BROTLI_COMPRESSION_FAILED",
-                    -1,
-                ));
+                return Err(compression_failed());
+            }
+            if state.is_finished() {
+                self.state = None;
+                self.piece = Vec::new();
+                return Ok(Progress {
+                    available_in: input.len() - consumed,
+                    available_out,
+                });
             }
             if last || available_in > 0 || available_out == 0 {
                 return Ok(Progress {
@@ -166,10 +204,11 @@ impl Codec for BrotliEncoder {
     }
 
     fn memory(&self) -> usize {
-        let window = usize::try_from(self.state.params.lgwin)
-            .unwrap_or(22)
-            .min(24);
-        self.piece.capacity() + if self.started { 3 << window } else { 0 }
+        let window = match &self.state {
+            Some(state) if self.started => 3 << state.params.lgwin.clamp(10, 24),
+            _ => 0,
+        };
+        self.piece.capacity() + window
     }
 }
 
@@ -326,6 +365,17 @@ mod tests {
             .unwrap(),
             b"a"
         );
+    }
+
+    #[test]
+    fn an_encoder_holds_nothing_behind_its_end() {
+        let mut encoder = BrotliEncoder::new(Settings::default()).unwrap();
+        run(&mut encoder, b"text").unwrap();
+        assert_eq!(encoder.memory(), 0);
+        assert_eq!(run(&mut encoder, b"").unwrap(), b"");
+        assert_eq!(run(&mut encoder, b"more"), Err(compression_failed()));
+        encoder.reset().unwrap();
+        assert!(!run(&mut encoder, b"again").unwrap().is_empty());
     }
 
     #[test]
