@@ -426,6 +426,11 @@ describe("processes of a machine", () => {
       run(["-e", "process.exit(257)"]);
       run(["-e", "await 1; new Promise(() => {})"]);
       run(["--input-type=module", "-e", "await new Promise(() => {})"]);
+      run(["--input-type=wasm", "-e", "1"]);
+      run(["--unhandled-rejections=maybe", "-e", "1"]);
+      run(["--check", "-e", "1"]);
+      run(["--test", "--check"]);
+      run(["-p", "require('timers/promises').setTimeout(1e6, 0, { ref: false })"]);
       `,
       {
         "good.js": "console.log('good', process.argv.slice(2))",

@@ -31,6 +31,7 @@ pub mod heap_usage;
 mod host_tools;
 pub mod invocation;
 pub mod isolate;
+mod option_checks;
 pub mod options;
 pub mod passwd;
 pub mod platform;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Map, Value};
 
+use crate::option_checks;
 use crate::tables::tables;
 
 /// Parsed options and what is left of the arguments.
@@ -88,6 +89,7 @@ impl Options {
         }
         options.exec_argv = rest.consumed;
         options.script = rest.synthetic.into_iter().chain(rest.real).collect();
+        option_checks::check(&options)?;
         Ok(options)
     }
 
@@ -357,6 +359,18 @@ mod tests {
         assert_eq!(
             error(&["--no-require", "x"]),
             "--no-require is an invalid negation because it is not a boolean option"
+        );
+        assert_eq!(
+            error(&["--trace-require-module=1", "x"]),
+            "invalid value for --trace-require-module"
+        );
+        assert_eq!(
+            error(&["--input-type=wasm", "-e", "1"]),
+            "--input-type must be \"module\",\"commonjs\", \"module-typescript\" or \"commonjs-typescript\""
+        );
+        assert_eq!(
+            error(&["--check", "-e", "1"]),
+            "either --check or --eval can be used, not both"
         );
     }
 

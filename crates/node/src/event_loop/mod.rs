@@ -40,6 +40,7 @@ pub struct EventLoop {
     references: Cell<usize>,
     /// Due time of the one native timer, milliseconds of loop time; None when idle.
     timer: Cell<Option<f64>>,
+    /// Not before the library says so: a timer may be unreferenced from the start.
     timer_referenced: Cell<bool>,
     immediate_referenced: Cell<bool>,
     /// Loop time, milliseconds since `Env::time_origin`, fixed within a phase (`uv_now`).
@@ -63,7 +64,7 @@ impl EventLoop {
             unref_immediates: RefCell::default(),
             references: Cell::new(0),
             timer: Cell::new(None),
-            timer_referenced: Cell::new(true),
+            timer_referenced: Cell::new(false),
             immediate_referenced: Cell::new(false),
             now: Cell::new(0.0),
             idle: Arc::default(),

@@ -137,9 +137,9 @@ impl MessagePort {
         self.data.borrow().clone()
     }
 
-    /// Counts the port for the loop, or not.
+    /// Counts the port for the loop, or not. One that is being closed counts no more, but remembers.
     pub fn reference(&self, env: &Env, referenced: bool) {
-        if self.closing.get() || self.referenced.replace(referenced) == referenced {
+        if self.referenced.replace(referenced) == referenced || self.closing.get() {
             return;
         }
         if referenced {
@@ -149,7 +149,7 @@ impl MessagePort {
         }
     }
 
-    /// Whether the port keeps the loop alive, or did when it began to close; `None` once it is closed.
+    /// Whether the port keeps the loop alive, or would if it were not being closed; `None` once it is closed.
     pub fn has_reference(&self) -> Option<bool> {
         (!self.closed.get()).then(|| self.referenced.get())
     }

@@ -100,7 +100,12 @@ pub fn is_inside_node_modules(
         if name.is_empty() || name.starts_with("node:") {
             continue;
         }
-        inside = name.contains("/node_modules/");
+        // Names of scripts are the program's own: they may be those of another system.
+        inside = name
+            .split(['/', '\\'])
+            .rev()
+            .skip(1)
+            .any(|folder| folder == "node_modules");
         break;
     }
     rv.set_bool(inside);
