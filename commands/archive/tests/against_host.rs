@@ -2,9 +2,18 @@
 
 #[path = "../../text/tests/harness/mod.rs"]
 mod harness;
+#[path = "../../cli/tests/harness/manifest.rs"]
+mod manifest;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_archive");
 
 fn compare(file: &str, tools: &[&str]) {
-    harness::compare(env!("CARGO_BIN_EXE_archive"), file, tools, &[]);
+    harness::compare(PROGRAM, file, tools, &[]);
+}
+
+#[test]
+fn the_manifest_names_all_commands() {
+    manifest::assert_manifest_names_all(PROGRAM, include_str!("../Cargo.toml"));
 }
 
 #[test]

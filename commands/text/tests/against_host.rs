@@ -1,9 +1,18 @@
 //! Our tools against the host's, by the cases in `cases/`.
 
 mod harness;
+#[path = "../../cli/tests/harness/manifest.rs"]
+mod manifest;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_text");
 
 fn compare(file: &str, tools: &[&str], host: &[(&str, &str)]) {
-    harness::compare(env!("CARGO_BIN_EXE_text"), file, tools, host);
+    harness::compare(PROGRAM, file, tools, host);
+}
+
+#[test]
+fn the_manifest_names_all_commands() {
+    manifest::assert_manifest_names_all(PROGRAM, include_str!("../Cargo.toml"));
 }
 
 #[test]

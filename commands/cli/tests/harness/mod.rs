@@ -5,6 +5,11 @@
 //! unless the line begins with `~`. Lines with `#` are comments. `env NAME` reaches a command that is also a
 //! builtin of the shell.
 
+mod manifest;
+
+pub use manifest::assert_manifest_names_all;
+
+use manifest::names;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -137,30 +142,6 @@ impl Drop for Harness {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// The names that the program lists.
-fn names(program: &str) -> Vec<String> {
-    let output = Command::new(program)
-        .arg("--list")
-        .output()
-        .expect("the list of commands");
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Fails unless the program lists the names that the Cargo.toml of its crate gives the build.
-pub fn assert_manifest_names_all(program: &str, manifest: &str) {
-    let list = manifest
-        .split_once("names = [")
-        .and_then(|(_, rest)| rest.split_once("\n]"))
-        .expect("a list")
-        .0;
-    let mut listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-    listed.sort_unstable();
-    assert_eq!(listed, names(program));
 }
 
 /// The path a command was called by is no difference.
