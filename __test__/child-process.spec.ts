@@ -430,6 +430,8 @@ describe("processes of a machine", () => {
       run(["--unhandled-rejections=maybe", "-e", "1"]);
       run(["--check", "-e", "1"]);
       run(["--test", "--check"]);
+      run(["--test", "--test-isolation=maybe"]);
+      run(["--test-isolation=maybe", "-p", "1"]);
       run(["-p", "require('timers/promises').setTimeout(1e6, 0, { ref: false })"]);
       `,
       {

@@ -3,7 +3,7 @@
 use crate::options::Options;
 
 /// Options that take one of a few words.
-const CHOICES: [(&str, &[&str], &str); 4] = [
+const CHOICES: [(&str, &[&str], &str); 3] = [
     (
         "--input-type",
         &[
@@ -23,11 +23,6 @@ const CHOICES: [(&str, &[&str], &str); 4] = [
         "--trace-require-module",
         &["all", "no-node-modules"],
         "invalid value for --trace-require-module",
-    ),
-    (
-        "--test-isolation",
-        &["process", "none"],
-        "invalid value for --test-isolation",
     ),
 ];
 
@@ -51,6 +46,11 @@ pub(crate) fn check(options: &Options) -> Result<(), String> {
         if !value.is_empty() && !choices.contains(&value) {
             return Err(message.to_owned());
         }
+    }
+    // Without the test runner nobody looks at it.
+    let isolation = options.text("--test-isolation").unwrap_or("process");
+    if options.flag("--test") && !["process", "none"].contains(&isolation) {
+        return Err("invalid value for --test-isolation".to_owned());
     }
     let given = |name: &str| match name {
         "--eval" => options.has_eval,

@@ -100,13 +100,37 @@ pub fn is_inside_node_modules(
         if name.is_empty() || name.starts_with("node:") {
             continue;
         }
-        // Names of scripts are the program's own: they may be those of another system.
-        inside = name
-            .split(['/', '\\'])
-            .rev()
-            .skip(1)
-            .any(|folder| folder == "node_modules");
+        inside = is_in_node_modules(&name);
         break;
     }
     rv.set_bool(inside);
+}
+
+/// Whether a folder of the path is `node_modules`: one with a separator of any system on either side.
+fn is_in_node_modules(path: &str) -> bool {
+    path.replace('\\', "/").contains("/node_modules/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_in_node_modules;
+
+    #[test]
+    fn node_modules_is_a_folder_between_separators() {
+        for path in [
+            "/a/node_modules/b.js",
+            "c:\\node_modules\\b.js",
+            "file:///node_modules/a/b.js",
+        ] {
+            assert!(is_in_node_modules(path), "{path}");
+        }
+        for path in [
+            "node_modules/b.js",
+            "/a/node_modules",
+            "/a/my_node_modules/b.js",
+            "b.js",
+        ] {
+            assert!(!is_in_node_modules(path), "{path}");
+        }
+    }
 }
