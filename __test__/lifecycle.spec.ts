@@ -106,6 +106,30 @@ describe("a runtime outlives its guests", () => {
     });
   });
 
+  // The output that is consumed while the filesystem is being carried over has nobody to tell it to.
+  test("after the end of V8 beside a program whose output streams, which is told", async () => {
+    const size = 15 << 20;
+    const files = Object.fromEntries(
+      ["/tmp/a", "/tmp/b", "/tmp/c"].map((path) => [path, new Uint8Array(size)]),
+    );
+    const runtime = await NodeRuntime.create({ files });
+    try {
+      const streams = Promise.withResolvers<void>();
+      const program =
+        "const print = () => { console.log('x'.repeat(1e4)); setImmediate(print); }; print();";
+      const streaming = runtime.exec(program, { onStdout: () => streams.resolve() });
+      const told = assert.rejects(streaming, { code: "ERR_VM_CRASHED" });
+      await streams.promise;
+      const death = "'a'.repeat(1e6).replace(/a/g, '$&'.repeat(500));";
+      await assert.rejects(runtime.exec(death), { code: "ERR_VM_CRASHED" });
+      await told;
+      assert.equal((await runtime.readFile("/tmp/c")).length, size);
+      await assertWorks(runtime);
+    } finally {
+      await runtime.dispose();
+    }
+  });
+
   // The spare is killed along with the others, and may be handed out before its end is noticed.
   test("after its VM process was killed from outside", async () => {
     const runtime = await NodeRuntime.create({ files: { "/workspace/given": "given" } });

@@ -95,11 +95,12 @@ impl Core {
             return;
         }
         let frame = frame(vm_id, call, message);
-        if vm.defers() {
-            vm.queue.push_back(frame);
-        } else {
+        if !vm.defers() {
             self.dispatch(frame);
+        } else if vm.queue.iter().any(|queued| queued.call == call) {
+            vm.queue.push_back(frame);
         }
+        // Else the program runs on a process that was given up, and settles with it.
     }
 
     /// Remembers tools for every VM process of this VM, and tells the one that runs.
