@@ -33,6 +33,12 @@ fn background_threads() -> u32 {
 /// `--v8-pool-size` of Node.
 const NODE_THREADS: usize = 4;
 
+/// Seeds V8's generators. By itself V8 opens `/dev/urandom` several times for each isolate, and reads a page of it.
+fn fill_random(buffer: &mut [u8]) -> bool {
+    // SAFETY: the buffer is as long as it says.
+    unsafe { libc::getentropy(buffer.as_mut_ptr().cast(), buffer.len()) == 0 }
+}
+
 /// Initialises V8. The first call decides; later ones do nothing.
 ///
 /// The platform is the unprotected one: memory protection keys are per thread, and inside a Node process threads exist
@@ -59,6 +65,7 @@ pub fn initialize_v8(options: V8Options) {
         let unknown =
             v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
         assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
+        v8::V8::set_entropy_source(fill_random);
         v8::icu::set_default_locale("en-US");
         crate::time_zone::initialize();
         let platform =

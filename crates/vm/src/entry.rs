@@ -58,6 +58,7 @@ pub fn vm_main(arguments: &[OsString]) -> i32 {
 
 fn serve_process(snapshot: &Path, identity: &str) -> i32 {
     let start = Instant::now();
+    lockdown::keep_freed_memory();
     let Ok(snapshot) = map_verified(snapshot, identity) else {
         return NO_SNAPSHOT;
     };
