@@ -278,6 +278,18 @@ fn fifo_opener_gets_through_although_the_other_end_is_closed_again() {
 }
 
 #[test]
+fn fifo_opener_that_is_killed_leaves_nothing_behind() {
+    let (machine, guest) = with_fifo();
+    let child = machine.guest();
+    let mut waiting = Waiting::new(&child, OpenFlags::O_RDONLY);
+    child.kill(child.pid().raw(), Signal::SIGKILL).unwrap();
+    // Nobody has polled since.
+    let nonblocking = OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK;
+    assert_eq!(guest.open(b"fifo", nonblocking, 0), Err(Errno::ENXIO));
+    assert_eq!(waiting.poll(), Poll::Ready(Err(Errno::ESRCH)));
+}
+
+#[test]
 fn fifo_opener_that_gives_up_leaves_nothing_behind() {
     let (machine, guest) = with_fifo();
     let before = machine.kernel.resource_counts();

@@ -22,8 +22,15 @@ impl Process {
         if !self.alive.swap(false, Ordering::AcqRel) {
             return;
         }
-        let closing = self.fds.lock().finish();
+        let (closing, pending) = {
+            let mut fds = self.fds.lock();
+            (fds.finish(), fds.give_up_pending())
+        };
         drop(closing);
+        for file in pending {
+            let given_up = file.lock().take();
+            drop(given_up);
+        }
         let orphaned = self.orphaned_groups();
         // Before anybody can see the end: whoever has seen it finds the terminal free and the orphans told.
         if let Ok(kernel) = self.kernel() {

@@ -4,7 +4,8 @@ use super::Fd;
 use crate::abi::fcntl::FdFlags;
 use crate::errno::{Errno, Result};
 use crate::vfs::FileDescription;
-use std::sync::Arc;
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
 
 /// A descriptor's entry.
 #[derive(Clone, Debug)]
@@ -12,6 +13,9 @@ pub(crate) struct FdEntry {
     pub file: Arc<FileDescription>,
     pub flags: FdFlags,
 }
+
+/// A file whose open waits for the other end of a FIFO; `None` once it is open or given up.
+pub(crate) type PendingFile = Mutex<Option<Arc<FileDescription>>>;
 
 /// Map from descriptors to open file descriptions.
 ///
@@ -24,6 +28,8 @@ pub(crate) struct FdTable {
     /// No descriptor below this one is free.
     lowest_free: usize,
     open: usize,
+    /// Opens that wait.
+    pending: Vec<Weak<PendingFile>>,
     /// Set when the process has ended; nothing can be installed any more.
     finished: bool,
 }
@@ -131,6 +137,25 @@ impl FdTable {
             .iter()
             .enumerate()
             .filter_map(|(fd, slot)| Some((fd as Fd, slot.as_ref()?)))
+    }
+
+    /// Remembers an open that waits.
+    ///
+    /// # Errors
+    /// - `ESRCH`: the process has ended.
+    pub fn wait_for(&mut self, pending: &Arc<PendingFile>) -> Result<()> {
+        if self.finished {
+            return Err(Errno::ESRCH);
+        }
+        self.pending.retain(|known| known.strong_count() > 0);
+        self.pending.push(Arc::downgrade(pending));
+        Ok(())
+    }
+
+    /// Takes out what waits to be opened; the process has ended.
+    pub fn give_up_pending(&mut self) -> Vec<Arc<PendingFile>> {
+        let pending = core::mem::take(&mut self.pending);
+        pending.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Takes everything out for good; the process has ended.

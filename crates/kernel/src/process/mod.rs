@@ -15,7 +15,7 @@ mod table;
 pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
 pub(crate) use exec::{Program, command_file};
-pub(crate) use fd_table::{FdEntry, FdTable};
+pub(crate) use fd_table::{FdEntry, FdTable, PendingFile};
 pub use ids::{Fd, Pid};
 pub(crate) use job_control::{Access, TerminalUse};
 pub use spawn::{FileAction, SpawnOptions};

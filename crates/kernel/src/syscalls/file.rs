@@ -7,15 +7,16 @@ use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::{Fd, PendingFile, Process};
 use crate::trace::Quoted;
 use crate::vfs::{FileDescription, Inode, LastLink, OpenRequest, check_permission};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-/// An open that waits, held by whoever polls it.
+/// An open that waits, held by whoever polls it. It goes with its process: what a dead process waited for is not open
+/// any more, even if the thread that polled has not heard of the end yet.
 #[derive(Debug)]
-pub struct Opening(Arc<FileDescription>);
+pub struct Opening(Arc<PendingFile>);
 
 impl Process {
     /// Implements `open(2)` without blocking: [`Process::openat`] from the working directory.
@@ -71,20 +72,42 @@ impl Process {
             format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
             cx,
             |cx| {
-                let file = match opening.take() {
-                    Some(Opening(file)) => file,
-                    None => match self.begin_open(dirfd, path, flags, mode) {
-                        Ok(file) => file,
+                let Opening(pending) = match opening.take() {
+                    Some(opening) => opening,
+                    None => match self.begin_waiting_open(dirfd, path, flags, mode) {
+                        Ok(opening) => opening,
                         Err(errno) => return Poll::Ready(Err(errno)),
                     },
                 };
-                if file.poll_opened(cx).is_pending() {
-                    *opening = Some(Opening(file));
-                    return Poll::Pending;
+                // Locked for as long as the file is used: the end of the process waits for it.
+                let mut file = pending.lock();
+                let polled = file.as_ref().map(|file| file.poll_opened(cx));
+                match polled {
+                    Some(Poll::Pending) => {
+                        drop(file);
+                        *opening = Some(Opening(pending));
+                        Poll::Pending
+                    }
+                    _ => Poll::Ready(match file.take() {
+                        Some(file) => self.finish_open(file, flags),
+                        None => Err(Errno::ESRCH),
+                    }),
                 }
-                Poll::Ready(self.finish_open(file, flags))
             },
         )
+    }
+
+    fn begin_waiting_open(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        flags: OpenFlags,
+        mode: u32,
+    ) -> Result<Opening> {
+        let file = self.begin_open(dirfd, path, flags, mode)?;
+        let pending = Arc::new(PendingFile::new(Some(file)));
+        self.fds.lock().wait_for(&pending)?;
+        Ok(Opening(pending))
     }
 
     fn begin_open(
