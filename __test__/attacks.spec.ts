@@ -61,6 +61,41 @@ describe("memory", () => {
     });
   }
 
+  // As in Node.js. Nothing of it is missing to the programs behind it, although the machine is the same.
+  test("8 memory outside the heap can be caught, again and again", async () => {
+    const allocations: Record<string, string> = {
+      "many small": "new ArrayBuffer(1e4)",
+      "some of a middle size": "new Uint8Array(1e6)",
+      "a few large": "new Uint8Array(1e8)",
+      shared: "new SharedArrayBuffer(1e6)",
+      buffers: "Buffer.alloc(1e7)",
+      unsafe: "Buffer.allocUnsafeSlow(3e6)",
+      copies: "new Uint8Array(1e7).slice()",
+      encoded: "new TextEncoder().encode('x'.repeat(1e7))",
+    };
+    const fill = (allocation: string) => `
+      let kept = [];
+      try { for (;;) kept.push(${allocation}); } catch (error) { console.log(error.name); }
+      kept = undefined;
+      console.log(Array.from({ length: 1e5 }, (_, index) => ({ index })).length);`;
+    await withRuntime({ limits: { resources: limits.resources } }, async (runtime) => {
+      for (const [name, allocation] of Object.entries(allocations)) {
+        const { stdout, stderr } = await runtime.exec(fill(allocation), { timeout: 20_000 });
+        assert.equal(stdout, "RangeError\n100000\n", `${name}: ${stderr}`);
+      }
+      const worker = `import { Worker } from "node:worker_threads";
+        const worker = new Worker(${JSON.stringify(fill("new ArrayBuffer(1e6)"))}, { eval: true });
+        worker.on("error", (error) => console.log(error));`;
+      assert.equal((await runtime.exec(worker)).stdout, "RangeError\n100000\n");
+      const large = await runtime.exec(
+        "const { arrayBuffers } = process.memoryUsage(); const kept = new ArrayBuffer(1e8); " +
+          "console.log(process.memoryUsage().arrayBuffers - arrayBuffers, kept.byteLength);",
+      );
+      assert.equal(large.stdout, "100000000 100000000\n");
+    });
+    await sentinel.assertUnharmed();
+  });
+
   test("16 weak references", async () => {
     const end = await attack(
       "const r = new FinalizationRegistry(() => {}); for (let i = 0; i < 1e6; i++) { const o = {}; r.register(o, i); new WeakRef(o); }",

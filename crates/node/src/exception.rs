@@ -58,6 +58,12 @@ pub fn throw_invalid_argument(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     throw(scope, ErrorKind::TypeError, "ERR_INVALID_ARG_TYPE", message);
 }
 
+/// Throws `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`: this VM lacks what was asked for. The message names it.
+pub fn throw_unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
+    let code = "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM";
+    throw(scope, ErrorKind::Error, code, message);
+}
+
 /// Context of a failed system call.
 #[derive(Clone, Copy, Default)]
 pub struct SyscallContext<'a> {

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 
 use crate::env::Env;
 
+/// This share of a heap is left when it counts as full.
+const HEAP_RESERVE_SHARE: u64 = 8;
+
 /// The numbers of all guests of one engine.
 #[derive(Default)]
 pub struct HeapUsage {
@@ -44,6 +47,15 @@ pub(crate) fn watch(isolate: &mut v8::Isolate, env: &Env, bytes: Arc<AtomicU64>)
     note(isolate, env);
 }
 
+/// Whether V8's near-heap-limit callback is about an array buffer, and not about a heap that may grow to `limit` bytes: V8
+/// calls it for every allocation that fails.
+pub(crate) fn is_about_array_buffer(env: &Env, limit: usize) -> bool {
+    let used = env.heap_bytes.borrow();
+    let used = used.as_ref().map(|bytes| bytes.load(Ordering::Relaxed));
+    let full = limit as u64 - limit as u64 / HEAP_RESERVE_SHARE;
+    used.is_some_and(|used| used < full) && env.array_buffers.refused()
+}
+
 /// Writes down what the isolate uses.
 pub(crate) fn note(isolate: &mut v8::Isolate, env: &Env) {
     if let Some(bytes) = &*env.heap_bytes.borrow() {
@@ -63,5 +75,7 @@ unsafe extern "C" fn collected(
     // SAFETY: V8 passes the isolate that has just collected, on its thread.
     let isolate = unsafe { v8::Isolate::ref_from_raw_isolate_ptr_mut_unchecked(&mut isolate) };
     // SAFETY: by the registration in `watch`.
-    note(isolate, unsafe { &*data.cast::<Env>() });
+    let env = unsafe { &*data.cast::<Env>() };
+    env.array_buffers.collected();
+    note(isolate, env);
 }

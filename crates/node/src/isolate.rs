@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
 use crate::env::{Env, Slot};
 use crate::exception::{self, string};
+use crate::heap_usage;
 
 /// Address space that a heap may use beyond its limit while the process is being ended: V8 aborts the whole operating
 /// system process when the limit it was given is reached for good.
@@ -55,6 +56,10 @@ pub unsafe extern "C" fn near_heap_limit(
 ) -> usize {
     // SAFETY: the registrant passes the address of an Env that outlives the isolate.
     let env = unsafe { &*data.cast::<Env>() };
+    if heap_usage::is_about_array_buffer(env, current) {
+        // The program gets a RangeError.
+        return current;
+    }
     env.heap_limit_reached.set(true);
     if let Some(terminate) = env.terminate.borrow().as_ref() {
         terminate.terminate_execution();

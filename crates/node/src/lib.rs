@@ -11,6 +11,7 @@
 //! One isolate belongs to one thread; `Env` is reached from any callback by `Env::of(scope)`.
 
 pub mod active;
+pub mod array_buffers;
 pub mod async_wrap;
 pub mod binding;
 pub mod bootstrap;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -47,7 +48,7 @@ impl Snapshot {
     pub fn create() -> Result<Vec<u8>, String> {
         let references = binding::external_references();
         let mut creator = v8::Isolate::snapshot_creator(Some(Cow::Borrowed(references)), None);
-        let env = Env::new();
+        let env = Env::new(Arc::default());
         env.building_snapshot.set(true);
         isolate::prepare(&mut creator, &env);
         let booted = Self::fill(&mut creator, &env);

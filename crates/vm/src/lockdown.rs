@@ -44,7 +44,7 @@ static USAGE: OnceLock<Option<File>> = OnceLock::new();
 /// What running isolates take besides. Kept apart so that it is exactly what they have taken already.
 static ENGINE: AtomicU64 = AtomicU64::new(0);
 
-/// Memory that `malloc` keeps for each thread instead of giving it back: about what restoring an isolate needs for a
+/// Memory that `malloc` keeps for each thread instead of giving it back: more than restoring an isolate needs for a
 /// moment.
 #[cfg(target_env = "gnu")]
 const KEPT_BYTES: i32 = 2 << 20;

@@ -53,6 +53,10 @@ impl EngineEvents for Events {
         self.reports.notify(Notice::Stuck { pid });
     }
 
+    fn has_room(&self, bytes: u64) -> bool {
+        lockdown::has_room(bytes)
+    }
+
     fn on_isolate_start(&self) {
         lockdown::allow_engine(ISOLATE_BYTES);
     }

@@ -61,12 +61,25 @@ fn encode_utf8_string(
         throw_invalid_argument(scope, "The \"string\" argument must be of type string");
         return;
     };
-    let bytes = string_bytes::decode(scope, string, Encoding::Utf8);
-    let length = bytes.len();
-    let buffer = convert::array_buffer(scope, bytes);
-    if let Some(array) = v8::Uint8Array::new(scope, buffer, 0, length) {
-        rv.set(array.into());
-    }
+    let length = string.utf8_length(scope);
+    let Some(store) = Env::of(scope).array_buffers.backing_store(length) else {
+        let message = "Array buffer allocation failed";
+        exception::throw(
+            scope,
+            ErrorKind::RangeError,
+            "ERR_MEMORY_ALLOCATION_FAILED",
+            message,
+        );
+        return;
+    };
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);
+    let Some(array) = v8::Uint8Array::new(scope, buffer, 0, length) else {
+        return;
+    };
+    convert::with_bytes_mut(array.into(), |target| {
+        string.write_utf8_v2(scope, target, v8::WriteFlags::kReplaceInvalidUtf8, None)
+    });
+    rv.set(array.into());
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -5,7 +5,7 @@
 use super::Definition;
 use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -126,10 +126,8 @@ fn unavailable(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
+    exception::throw_unavailable(
         scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
         "The inspector is not available in this VM: no debugger can attach to a guest",
     );
 }

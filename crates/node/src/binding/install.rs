@@ -290,10 +290,5 @@ fn unavailable(
         "{} is not available in this VM: {label} has no implementation",
         feature_of(binding)
     );
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-        &message,
-    );
+    exception::throw_unavailable(scope, &message);
 }

@@ -3,7 +3,7 @@
 
 use super::Definition;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -34,10 +34,5 @@ fn refuse(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-        "--build-snapshot is not available in this VM",
-    );
+    exception::throw_unavailable(scope, "--build-snapshot is not available in this VM");
 }

@@ -3,7 +3,7 @@
 //! The model is off: what a guest may do is decided by the kernel it runs on, and `--permission` adds nothing to that.
 
 use super::Definition;
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -30,10 +30,8 @@ fn drop_permission(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
+    exception::throw_unavailable(
         scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
         "process.permission.drop is not available in this VM: the permission model is off",
     );
 }

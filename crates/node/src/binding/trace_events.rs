@@ -5,7 +5,7 @@
 use super::Definition;
 use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 use crate::wrap;
 
 /// Declares the binding.
@@ -45,10 +45,8 @@ fn enable(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
+    exception::throw_unavailable(
         scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
         "trace_events is not available in this VM: nothing collects the events",
     );
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secure_exec_kernel::Signal;
 
 use super::{Breach, Engine, Job, fatal};
+use crate::array_buffers::ArrayBuffers;
 use crate::bootstrap;
 use crate::env::Env;
 use crate::foreground;
@@ -24,9 +25,10 @@ pub(crate) const CODE_RANGE: usize = 64 << 20;
 /// Makes an isolate ready, gets its job, runs it, and disposes of the isolate.
 pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job>) {
     engine.config.events.on_isolate_start();
-    let mut owned = v8::Isolate::new(isolate_params(engine));
+    let array_buffers = ArrayBuffers::new(engine.config.events.clone());
+    let mut owned = v8::Isolate::new(isolate_params(engine, &array_buffers));
     fatal::watch(&mut owned, &engine.config.events);
-    let env = Env::new();
+    let env = Env::new(array_buffers);
     env.profiling.set(engine.config.profile);
     isolate::prepare(&mut owned, &env);
     foreground::attach(&owned, env.event_loop.handle());
@@ -66,10 +68,14 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
 }
 
 /// What every isolate of the engine is made with.
-pub(crate) fn isolate_params(engine: &Engine) -> v8::CreateParams {
+pub(crate) fn isolate_params(
+    engine: &Engine,
+    array_buffers: &Arc<ArrayBuffers>,
+) -> v8::CreateParams {
     let references = binding::external_references();
     let params = v8::CreateParams::default()
         .external_references(Cow::Borrowed(references))
+        .array_buffer_allocator(array_buffers.allocator())
         .set_code_range_size_in_bytes(CODE_RANGE);
     match engine.config.snapshot {
         Some(snapshot) => params.snapshot_blob(snapshot.startup_data()),
@@ -130,6 +136,7 @@ fn run_job(
     owned.remove_near_heap_limit_callback(isolate::near_heap_limit, options.heap_limit_bytes);
     owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
     heap_usage::watch(owned, env, engine.heap_usage.enter());
+    env.array_buffers.guard();
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);
         bootstrap::run_program(scope);

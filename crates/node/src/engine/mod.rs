@@ -44,6 +44,11 @@ pub trait EngineEvents: Send + Sync {
     fn on_fatal(&self, message: &str);
     /// A killed guest does not leave JavaScript: only the end of the operating system process helps.
     fn on_stuck(&self, pid: Pid);
+    /// Whether this much memory more leaves the operating system process what it needs for itself.
+    fn has_room(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        true
+    }
     /// An isolate is about to be made. It takes `ISOLATE_BYTES` of address space that no guest can use for data.
     fn on_isolate_start(&self) {}
     /// An isolate is gone.

@@ -16,6 +16,7 @@ use secure_exec_kernel::{Kernel, Process};
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
 
+use crate::array_buffers::ArrayBuffers;
 use crate::engine::NodeOptions;
 use crate::event_loop::EventLoop;
 use crate::options::Options;
@@ -58,6 +59,8 @@ pub struct Env {
     pub replaced: Cell<bool>,
     /// Where the isolate writes down how much heap it uses (`heap_usage.rs`).
     pub heap_bytes: RefCell<Option<Arc<AtomicU64>>>,
+    /// The memory of the isolate's array buffers.
+    pub array_buffers: Arc<ArrayBuffers>,
     /// Set when the heap reached its limit; the program is being ended.
     pub heap_limit_reached: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
@@ -75,7 +78,7 @@ pub struct Env {
 impl Env {
     /// An empty environment; `bootstrap.rs` fills it.
     #[must_use]
-    pub fn new() -> Rc<Env> {
+    pub fn new(array_buffers: Arc<ArrayBuffers>) -> Rc<Env> {
         Rc::new(Env {
             slots: RefCell::new(vec![None; Slot::COUNT]),
             aliased: RefCell::new((0..Slot::COUNT).map(|_| None).collect()),
@@ -99,6 +102,7 @@ impl Env {
             max_timers: Cell::new(usize::MAX),
             replaced: Cell::new(false),
             heap_bytes: RefCell::default(),
+            array_buffers,
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),
             profiling: Cell::new(false),

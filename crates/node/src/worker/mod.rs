@@ -24,6 +24,7 @@ use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::engine::Watched;
 use crate::env::Env;
 use crate::event_loop::{IdleMeter, LoopHandle};
+use crate::heap_usage;
 
 /// What runs on a worker's thread between two steps of its JavaScript; it must not run JavaScript itself.
 type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
@@ -240,11 +241,17 @@ unsafe extern "C" fn on_interrupt(mut isolate: v8::UnsafeRawIsolatePtr, _data: *
 /// Called by V8 when a worker's heap reaches its limit: ends the worker, and its parent hears why.
 ///
 /// # Safety
-/// `data` is the address of a [`Worker`] that outlives the isolate.
+/// `data` is the address of the isolate's [`Env`], which outlives it.
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
-    // SAFETY: the registrant holds the worker until the isolate is gone.
-    let worker = unsafe { &*data.cast::<Worker>() };
-    let message = "JS heap out of memory".to_owned();
-    worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
+    // SAFETY: the registrant holds the environment until the isolate is gone.
+    let env = unsafe { &*data.cast::<Env>() };
+    if heap_usage::is_about_array_buffer(env, current) {
+        // The program gets a RangeError.
+        return current;
+    }
+    if let Some(worker) = env.worker() {
+        let message = "JS heap out of memory".to_owned();
+        worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
+    }
     current.saturating_add(crate::isolate::HEAP_HEADROOM)
 }

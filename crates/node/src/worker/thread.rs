@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secure_exec_kernel::Process;
 
 use super::{Program, Running, Worker, near_heap_limit};
+use crate::array_buffers::ArrayBuffers;
 use crate::binding::{self, PortData, WorkerBinding};
 use crate::bootstrap;
 use crate::engine::{self, STACK_SIZE, make_context};
@@ -79,8 +80,12 @@ fn main(start: Start) {
     parent.post(move |scope| WorkerBinding::on_end(scope, id));
 }
 
-fn new_isolate(program: &Program, worker: &Worker) -> v8::OwnedIsolate {
-    let mut params = engine::isolate_params(&program.engine);
+fn new_isolate(
+    program: &Program,
+    worker: &Worker,
+    array_buffers: &Arc<ArrayBuffers>,
+) -> v8::OwnedIsolate {
+    let mut params = engine::isolate_params(&program.engine, array_buffers);
     if let Some(bytes) = worker.limits().young_generation() {
         params = params.set_max_young_generation_size_in_bytes(bytes);
     }
@@ -99,9 +104,10 @@ fn new_isolate(program: &Program, worker: &Worker) -> v8::OwnedIsolate {
 fn run(start: Start) {
     let worker = start.worker.clone();
     let program = start.program.clone();
-    let mut owned = new_isolate(&program, &worker);
+    let array_buffers = ArrayBuffers::new(program.engine.events().clone());
+    let mut owned = new_isolate(&program, &worker, &array_buffers);
     engine::fatal::watch(&mut owned, program.engine.events());
-    let env = Env::new();
+    let env = Env::new(array_buffers);
     env.is_worker.set(true);
     isolate::prepare(&mut owned, &env);
     foreground::attach(&owned, env.event_loop.handle());
@@ -116,7 +122,7 @@ fn run(start: Start) {
     let heap_limit = worker
         .limits()
         .old_generation(program.options.heap_limit_bytes);
-    let data = Arc::as_ptr(&worker).cast_mut().cast();
+    let data = Rc::as_ptr(&env).cast_mut().cast();
     // As for a main thread: taking the callback away is V8's way to lower the limit.
     owned.add_near_heap_limit_callback(near_heap_limit, data);
     owned.remove_near_heap_limit_callback(near_heap_limit, heap_limit);
@@ -133,7 +139,6 @@ fn run(start: Start) {
         idle: env.event_loop.idle_meter().clone(),
         watched: watched.clone(),
     };
-    heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());
     if worker.attach(running) {
         run_program(&mut owned, &env, start);
     }
@@ -153,6 +158,7 @@ fn run_program(owned: &mut v8::OwnedIsolate, env: &Rc<Env>, start: Start) {
     match make_context(scope, &start.program.engine, env, ContextKind::Worker) {
         Ok(context) => {
             let scope = &mut v8::ContextScope::new(scope, context);
+            env.array_buffers.guard();
             WorkerBinding::install(scope, start.port);
             bootstrap::run_worker(scope);
         }

@@ -9,7 +9,6 @@ mod text;
 use arguments::{array_index, is_view_or_buffer, throw_not_a_buffer};
 
 use super::Definition;
-use super::util::zeroed;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
@@ -46,7 +45,7 @@ fn set_buffer_prototype(
     Env::of(scope).set_slot(scope, Slot::BufferPrototype, args.get(0));
 }
 
-/// An `ArrayBuffer` for the library to fill. Zeroed all the same: the process's memory is nothing for guests to see.
+/// An `ArrayBuffer` for the library to fill.
 fn create_unsafe_array_buffer(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
@@ -55,7 +54,9 @@ fn create_unsafe_array_buffer(
     let Some(length) = args.get(0).integer_value(scope) else {
         return;
     };
-    let Some(bytes) = usize::try_from(length).ok().and_then(zeroed) else {
+    let buffers = Env::of(scope).array_buffers.clone();
+    let length = usize::try_from(length).ok();
+    let Some(store) = length.and_then(|length| buffers.backing_store(length)) else {
         exception::throw(
             scope,
             ErrorKind::RangeError,
@@ -64,7 +65,6 @@ fn create_unsafe_array_buffer(
         );
         return;
     };
-    let store = v8::ArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
     rv.set(v8::ArrayBuffer::with_backing_store(scope, &store).into());
 }
 

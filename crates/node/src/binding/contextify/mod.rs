@@ -10,7 +10,7 @@ mod script;
 mod timeout;
 
 use super::Definition;
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 
 pub use compile::host_defined_options;
 pub use context::{
@@ -71,12 +71,7 @@ fn measure_memory(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-        "vm.measureMemory() is not available in this VM",
-    );
+    exception::throw_unavailable(scope, "vm.measureMemory() is not available in this VM");
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ fn run(code: &str) -> String {
     crate::watchdog::initialize_v8_for_tests();
     let mut isolate = v8::Isolate::new(v8::CreateParams::default());
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    let env = Env::new();
+    let env = Env::new(std::sync::Arc::default());
     isolate.set_slot(env.clone());
     let text = {
         v8::scope!(let scope, &mut isolate);

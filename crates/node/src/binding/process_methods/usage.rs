@@ -65,13 +65,13 @@ pub(super) fn memory_usage(
     let rss = resident(scope);
     let statistics = scope.get_heap_statistics();
     let external = statistics.external_memory() as f64;
-    // V8 counts the memory of array buffers as external; it does not tell the two apart.
+    let array_buffers = Env::of(scope).array_buffers.used() as f64;
     let values = [
         rss,
         statistics.total_heap_size() as f64,
         statistics.used_heap_size() as f64,
         external,
-        external,
+        array_buffers,
     ];
     fill(scope, args.get(0), &values);
 }

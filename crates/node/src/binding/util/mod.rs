@@ -107,7 +107,17 @@ fn construct_shared_array_buffer(
     let Some(length) = args.get(0).integer_value(scope) else {
         return;
     };
-    let Some(bytes) = usize::try_from(length).ok().and_then(zeroed) else {
+    let env = Env::of(scope);
+    // The library's own shared memory could be had by guest code, and a counter in it is a clock.
+    let is_shared = !env.freeze_clocks.get();
+    let store = usize::try_from(length).ok().and_then(|length| {
+        if is_shared {
+            env.array_buffers.shared_backing_store(length)
+        } else {
+            env.array_buffers.backing_store(length)
+        }
+    });
+    let Some(store) = store else {
         exception::throw(
             scope,
             ErrorKind::RangeError,
@@ -116,29 +126,11 @@ fn construct_shared_array_buffer(
         );
         return;
     };
-    if Env::of(scope).freeze_clocks.get() {
-        // The library's own shared memory could be had by guest code, and a counter in it is a clock.
-        let store = v8::ArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
-        rv.set(v8::ArrayBuffer::with_backing_store(scope, &store).into());
-        return;
-    }
-    let store = v8::SharedArrayBuffer::new_backing_store_from_boxed_slice(bytes).make_shared();
-    rv.set(v8::SharedArrayBuffer::with_backing_store(scope, &store).into());
-}
-
-/// `length` zeroed bytes, `None` where there is no room: V8's own allocation would end the process instead.
-pub fn zeroed(length: usize) -> Option<Box<[u8]>> {
-    if length == 0 {
-        return Some(Box::default());
-    }
-    let layout = std::alloc::Layout::array::<u8>(length).ok()?;
-    // SAFETY: the layout has a non-zero size.
-    let data = unsafe { std::alloc::alloc_zeroed(layout) };
-    if data.is_null() {
-        return None;
-    }
-    // SAFETY: the global allocator gave `length` initialised bytes with the layout that Box<[u8]> frees them by.
-    Some(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(data, length)) })
+    rv.set(if is_shared {
+        v8::SharedArrayBuffer::with_backing_store(scope, &store).into()
+    } else {
+        v8::ArrayBuffer::with_backing_store(scope, &store).into()
+    });
 }
 
 fn mark_promise_as_handled(

@@ -4,7 +4,7 @@ mod gc_profiler;
 mod heap;
 
 use super::Definition;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::exception::{self, throw_invalid_argument};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -37,16 +37,7 @@ fn query_objects(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    unavailable(scope, "v8.queryObjects() is not available in this VM");
-}
-
-fn unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-        message,
-    );
+    exception::throw_unavailable(scope, "v8.queryObjects() is not available in this VM");
 }
 
 fn cached_data_version_tag(
@@ -76,7 +67,7 @@ fn set_flags_from_string(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let flags = args.get(0).to_rust_string_lossy(scope);
-    unavailable(
+    exception::throw_unavailable(
         scope,
         &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"),
     );
@@ -87,7 +78,7 @@ fn set_heap_snapshot_near_heap_limit(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    unavailable(
+    exception::throw_unavailable(
         scope,
         "v8.setHeapSnapshotNearHeapLimit() is not available in this VM",
     );
@@ -99,7 +90,7 @@ fn get_hash_seed(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    unavailable(scope, "The hash seed is not available in this VM");
+    exception::throw_unavailable(scope, "The hash seed is not available in this VM");
 }
 
 fn refuse_profile(
@@ -107,5 +98,5 @@ fn refuse_profile(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    unavailable(scope, "v8.startCpuProfile() is not available in this VM");
+    exception::throw_unavailable(scope, "v8.startCpuProfile() is not available in this VM");
 }

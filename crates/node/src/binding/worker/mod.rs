@@ -16,7 +16,7 @@ use crate::callback_scope;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::event_loop::Completion;
-use crate::exception::{self, ErrorKind, string};
+use crate::exception::{self, string};
 use crate::worker::{LIMIT_COUNT, ResourceLimits, Worker};
 use crate::wrap;
 
@@ -291,10 +291,5 @@ fn refuse_profile(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
-        scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-        "profiles of workers are not available in this VM",
-    );
+    exception::throw_unavailable(scope, "profiles of workers are not available in this VM");
 }

@@ -4,7 +4,7 @@ use super::recorded::{Histogram, Recorded};
 use super::{reset, this, throw_out_of_range};
 use crate::binding::ClassDefinition;
 use crate::convert;
-use crate::exception::{self, ErrorKind};
+use crate::exception;
 
 pub(super) fn add_readers(class: &mut ClassDefinition) {
     class
@@ -315,10 +315,8 @@ fn unavailable(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::throw(
+    exception::throw_unavailable(
         scope,
-        ErrorKind::Error,
-        "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
         "Statistical tests of histograms are not available in this VM",
     );
 }
