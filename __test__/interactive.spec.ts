@@ -71,6 +71,25 @@ describe("a shell at a terminal", { skip }, () => {
     }, 0);
   });
 
+  test("Ctrl-C interrupts what node evaluates and not node", async () => {
+    await inShell(async (type, until) => {
+      type("node\r");
+      await until("> ");
+      // Not by a stream, which is left as it is when it is interrupted.
+      type("const endless = () => { fs.writeSync(1, 'it ' + 'runs'); for (;;); };\r");
+      await until("undefined");
+      type("endless()\r");
+      await until("it runs");
+      type("\x03");
+      await until("Script execution was interrupted by `SIGINT`");
+      type("6 * 7\r");
+      await until("42");
+      type(".exit\r");
+      await until("ready> ");
+      type("exit 0\r");
+    }, 0);
+  });
+
   // A program that answers what is typed is in the foreground: what comes next reaches it and not the shell.
   test("Ctrl-Z stops a job, which goes on in the background", async () => {
     await inShell(async (type, until) => {

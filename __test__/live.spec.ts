@@ -49,6 +49,39 @@ describe("a spawned program", () => {
     });
   });
 
+  test("goes on after SIGINT in a script that breaks on it, as often as it likes", async () => {
+    await withRuntime({}, async (runtime) => {
+      for (const [handler, status] of [
+        ["", 130],
+        ["process.on('SIGINT', () => process.exit(5));", 5],
+      ] as const) {
+        let output = "";
+        const interrupt = (chunk: Uint8Array) => {
+          const text = decoder.decode(chunk);
+          output += text;
+          if (text.includes("up")) program.kill("SIGINT");
+        };
+        // Not by a stream, which is left as it is when it is interrupted.
+        const code = `import vm from "node:vm";
+          import { writeSync } from "node:fs";
+          ${handler}
+          globalThis.writeSync = writeSync;
+          const endless = "writeSync(1, 'up\\\\n'); for (;;);", options = { breakOnSigint: true };
+          for (const run of [
+            () => vm.runInThisContext(endless, options),
+            () => vm.runInNewContext(endless, { writeSync }, options),
+          ])
+            try { run(); } catch (error) { writeSync(1, error.code + "\\n"); }
+          writeSync(1, vm.runInThisContext("6 * 7", options) + "\\nup\\n");
+          setInterval(() => {}, 1000);`;
+        const program = await runtime.spawn(code, { onStdout: interrupt, timeout: 20_000 });
+        assert.equal(await program.wait(), status, output);
+        const interrupted = "up\nERR_SCRIPT_EXECUTION_INTERRUPTED\n";
+        assert.equal(output, `${interrupted.repeat(2)}42\nup\n`);
+      }
+    });
+  });
+
   test("is not sent signals that do not exist", async () => {
     await withRuntime({}, async (runtime) => {
       const program = await started(runtime, "setInterval(() => {}, 1000); console.log('up');");

@@ -206,8 +206,12 @@ fn handler_and_default_dispositions_decide() {
     guest.kill(pid, Signal::SIGHUP).unwrap();
     guest.kill(pid, Signal::SIGTERM).unwrap();
     guest.kill(pid, Signal::SIGTERM).unwrap();
+    assert!(poll(|cx| guest.poll_signal_of(Signal::SIGINT, cx)).is_pending());
     assert_eq!(ready(poll(|cx| guest.poll_signal(cx))), Signal::SIGTERM);
     assert!(poll(|cx| guest.poll_signal(cx)).is_pending());
+    guest.kill(pid, Signal::SIGTERM).unwrap();
+    ready(poll(|cx| guest.poll_signal_of(Signal::SIGTERM, cx)));
+    assert!(poll(|cx| guest.poll_signal_of(Signal::SIGTERM, cx)).is_pending());
     assert!(guest.is_alive());
     assert_eq!(
         guest.sigaction(Signal::SIGKILL, Disposition::Ignore),

@@ -112,6 +112,16 @@ impl Signals {
         self.arrived.poll_until(cx, || self.take())
     }
 
+    pub fn poll_take_one(&self, signal: Signal, cx: &Context<'_>) -> Poll<()> {
+        let bit = 1 << signal.raw();
+        self.arrived.poll_until(cx, || {
+            let mut state = self.state.lock();
+            let was_pending = state.pending & bit != 0;
+            state.pending &= !bit;
+            was_pending.then_some(())
+        })
+    }
+
     /// Signals that are ignored, and those with a handler, as bit masks for `/proc/self/status`.
     pub fn masks(&self) -> (u64, u64, u64) {
         let state = self.state.lock();

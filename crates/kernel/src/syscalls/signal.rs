@@ -106,6 +106,20 @@ impl Process {
         }
     }
 
+    /// Waits for one signal, which must have a handler (`sigtimedwait(2)` for a set of one).
+    ///
+    /// # Blocking
+    /// Pending until there is one; for good once the process has ended.
+    pub fn poll_signal_of(&self, signal: Signal, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!("{signal:?}"), cx, |cx| {
+            self.signals.poll_take_one(signal, cx).map(Ok)
+        });
+        match polled {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
     /// Whether a signal has stopped the process.
     pub fn is_stopped(&self) -> bool {
         self.kernel().is_ok_and(|kernel| {

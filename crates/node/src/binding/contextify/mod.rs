@@ -7,15 +7,19 @@ mod context;
 mod function;
 mod interceptor;
 mod script;
+mod sigint;
 mod timeout;
 
 use super::Definition;
+use crate::env::Env;
 use crate::exception;
+use sigint::SigintWatchdog;
 
 pub use compile::host_defined_options;
 pub use context::{
     context_of, contextified_context, has_own_microtask_queue, perform_own_microtask_checkpoint,
 };
+pub use sigint::run_with_sigint;
 pub use timeout::run_with_timeout;
 
 /// Declares the binding.
@@ -39,30 +43,31 @@ pub fn define(definition: &mut Definition) {
         .method("runInContext", script::run_in_context);
 }
 
-/// The terminal's interrupt reaches a guest as an ordinary SIGINT, whose default action ends the process; scripts are
-/// not interrupted by it. Reports success, so that a REPL starts.
+/// `startSigintWatchdog()`: whether SIGINT is watched from now on.
 fn start_sigint_watchdog(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_bool(true);
+    let env = Env::of(scope);
+    rv.set_bool(env.state::<SigintWatchdog>().start(&env));
 }
 
+/// `stopSigintWatchdog()`: whether a signal came that interrupted nothing.
 fn stop_sigint_watchdog(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_bool(false);
+    rv.set_bool(Env::of(scope).state::<SigintWatchdog>().stop());
 }
 
 fn watchdog_has_pending_sigint(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_bool(false);
+    rv.set_bool(Env::of(scope).state::<SigintWatchdog>().has_pending());
 }
 
 /// V8's memory measurement is not reachable through the engine's Rust interface.

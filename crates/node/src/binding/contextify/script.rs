@@ -157,6 +157,10 @@ pub fn run_in_context<'s>(
     };
     let timeout = args.get(1).integer_value(scope).unwrap_or(-1);
     let display_errors = args.get(2).is_true();
+    let limits = Limits {
+        timeout,
+        breaks_on_sigint: args.get(3).is_true(),
+    };
     let context = match &contextified {
         Some(contextified) => contextified.context,
         None => Env::of(scope).context(scope),
@@ -166,7 +170,7 @@ pub fn run_in_context<'s>(
         scope,
         script,
         contextified.as_ref(),
-        timeout,
+        limits,
         display_errors.then_some(state.offset),
     );
     if let Some(result) = result {
@@ -174,24 +178,32 @@ pub fn run_in_context<'s>(
     }
 }
 
+/// What may end a script before it returns.
+struct Limits {
+    timeout: i64,
+    breaks_on_sigint: bool,
+}
+
 /// Runs `script` in the entered context. `decorate` asks for source frames in errors.
 fn evaluate<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     script: v8::Local<'s, v8::UnboundScript>,
     contextified: Option<&Contextified<'s>>,
-    timeout: i64,
+    limits: Limits,
     decorate: Option<Offset>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     v8::tc_scope!(let scope, scope);
     let script = script.bind_to_current_context(scope);
-    let result = super::run_with_timeout(scope, timeout, |scope| {
-        let result = script.run(scope);
-        if result.is_some()
-            && let Some(contextified) = contextified
-        {
-            contextified.perform_microtask_checkpoint(scope);
-        }
-        result
+    let result = super::run_with_sigint(scope, limits.breaks_on_sigint, |scope| {
+        super::run_with_timeout(scope, limits.timeout, |scope| {
+            let result = script.run(scope);
+            if result.is_some()
+                && let Some(contextified) = contextified
+            {
+                contextified.perform_microtask_checkpoint(scope);
+            }
+            result
+        })
     });
     if scope.has_caught() {
         if let Some(offset) = decorate

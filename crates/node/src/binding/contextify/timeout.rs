@@ -54,9 +54,9 @@ pub fn run_with_timeout<'s>(
     result
 }
 
-/// Turns a termination by a time limit back into running; false when the process itself is being ended, which must
+/// Turns a termination by a time limit or SIGINT back into running; false when the process itself is being ended, which must
 /// stay in force.
-fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
+pub(super) fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
     let env = Env::of(isolate);
     let ending =
         || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();

@@ -43,17 +43,18 @@ pub(super) fn instantiate(
 }
 
 /// `evaluate(timeout, breakOnSigint)`: the promise of the evaluation.
-pub(super) fn evaluate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
+pub(super) fn evaluate<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
     let timeout = args.get(0).integer_value(scope).unwrap_or(-1);
+    let breaks = args.get(1).is_true();
     let context = v8::Local::new(scope, &this.context);
-    let result = contextify::run_with_timeout(scope, timeout, |scope| {
+    let run = |scope: &mut v8::PinScope<'s, '_>| {
         let result = {
             let scope = &mut v8::ContextScope::new(scope, context);
             module.evaluate(scope)?
@@ -67,6 +68,9 @@ pub(super) fn evaluate(
         resolver.resolve(scope, result)?;
         contextify::perform_own_microtask_checkpoint(scope, context);
         Some(resolver.get_promise(scope).into())
+    };
+    let result = contextify::run_with_sigint(scope, breaks, |scope| {
+        contextify::run_with_timeout(scope, timeout, run)
     });
     if let Some(result) = result {
         rv.set(result);
