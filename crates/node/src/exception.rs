@@ -64,6 +64,13 @@ pub fn throw_unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     throw(scope, ErrorKind::Error, code, message);
 }
 
+/// Throws `ERR_MEMORY_ALLOCATION_FAILED`: an array buffer does not fit into the memory of the VM.
+pub fn throw_array_buffer_failed(scope: &mut v8::PinScope<'_, '_>) {
+    let code = "ERR_MEMORY_ALLOCATION_FAILED";
+    let message = "Array buffer allocation failed";
+    throw(scope, ErrorKind::RangeError, code, message);
+}
+
 /// Context of a failed system call.
 #[derive(Clone, Copy, Default)]
 pub struct SyscallContext<'a> {

@@ -22,10 +22,7 @@ impl Process {
         if !self.alive.swap(false, Ordering::AcqRel) {
             return;
         }
-        let (closing, pending) = {
-            let mut fds = self.fds.lock();
-            (fds.finish(), fds.give_up_pending())
-        };
+        let (closing, pending) = self.fds.lock().finish();
         drop(closing);
         for file in pending {
             let given_up = file.lock().take();

@@ -152,20 +152,16 @@ impl FdTable {
         Ok(())
     }
 
-    /// Takes out what waits to be opened; the process has ended.
-    pub fn give_up_pending(&mut self) -> Vec<Arc<PendingFile>> {
-        let pending = core::mem::take(&mut self.pending);
-        pending.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    /// Takes everything out for good; the process has ended.
-    pub fn finish(&mut self) -> Vec<FdEntry> {
+    /// Takes everything out for good, also what waits to be opened; the process has ended.
+    pub fn finish(&mut self) -> (Vec<FdEntry>, Vec<Arc<PendingFile>>) {
         self.finished = true;
         self.open = 0;
-        core::mem::take(&mut self.slots)
-            .into_iter()
-            .flatten()
-            .collect()
+        let slots = core::mem::take(&mut self.slots);
+        let pending = core::mem::take(&mut self.pending);
+        (
+            slots.into_iter().flatten().collect(),
+            pending.iter().filter_map(Weak::upgrade).collect(),
+        )
     }
 
     /// Takes out what `execve(2)` closes.

@@ -63,14 +63,7 @@ fn encode_utf8_string(
     };
     let length = string.utf8_length(scope);
     let Some(store) = Env::of(scope).array_buffers.backing_store(length) else {
-        let message = "Array buffer allocation failed";
-        exception::throw(
-            scope,
-            ErrorKind::RangeError,
-            "ERR_MEMORY_ALLOCATION_FAILED",
-            message,
-        );
-        return;
+        return exception::throw_array_buffer_failed(scope);
     };
     let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);
     let Some(array) = v8::Uint8Array::new(scope, buffer, 0, length) else {

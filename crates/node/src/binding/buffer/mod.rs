@@ -11,7 +11,7 @@ use arguments::{array_index, is_view_or_buffer, throw_not_a_buffer};
 use super::Definition;
 use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::exception::{self, throw_invalid_argument};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -57,13 +57,7 @@ fn create_unsafe_array_buffer(
     let buffers = Env::of(scope).array_buffers.clone();
     let length = usize::try_from(length).ok();
     let Some(store) = length.and_then(|length| buffers.backing_store(length)) else {
-        exception::throw(
-            scope,
-            ErrorKind::RangeError,
-            "ERR_MEMORY_ALLOCATION_FAILED",
-            "Array buffer allocation failed",
-        );
-        return;
+        return exception::throw_array_buffer_failed(scope);
     };
     rv.set(v8::ArrayBuffer::with_backing_store(scope, &store).into());
 }

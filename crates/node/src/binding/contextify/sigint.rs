@@ -10,7 +10,7 @@ use std::thread::{JoinHandle, Thread};
 use parking_lot::Mutex;
 use secure_exec_kernel::{Disposition, Process, Signal};
 
-use super::timeout::cancel_termination;
+use super::timeout::run_until_ended;
 use crate::env::Env;
 use crate::exception::{self, ErrorKind};
 
@@ -174,24 +174,12 @@ pub fn run_with_sigint<'s>(
         return None;
     }
     let interrupted = watchdog.enter(scope.thread_safe_handle());
-    v8::tc_scope!(let scope, scope);
-    let result = body(scope);
-    watchdog.leave();
-    watchdog.stop();
-    if interrupted.load(Ordering::Acquire) && cancel_termination(scope) {
-        scope.reset();
-        exception::throw(
-            scope,
-            ErrorKind::Error,
-            "ERR_SCRIPT_EXECUTION_INTERRUPTED",
-            "Script execution was interrupted by `SIGINT`",
-        );
-        scope.rethrow();
-        return None;
-    }
-    if scope.has_caught() {
-        scope.rethrow();
-        return None;
-    }
-    result
+    run_until_ended(scope, body, || {
+        watchdog.leave();
+        watchdog.stop();
+        interrupted.load(Ordering::Acquire).then(|| {
+            let text = "Script execution was interrupted by `SIGINT`".to_owned();
+            ("ERR_SCRIPT_EXECUTION_INTERRUPTED", text)
+        })
+    })
 }

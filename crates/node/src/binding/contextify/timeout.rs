@@ -32,18 +32,28 @@ pub fn run_with_timeout<'s>(
             return None;
         }
     };
+    run_until_ended(scope, body, || {
+        watchdog.disarm().then(|| {
+            let text = format!("Script execution timed out after {timeout}ms");
+            ("ERR_SCRIPT_EXECUTION_TIMEOUT", text)
+        })
+    })
+}
+
+/// Runs `body`, JavaScript that something may terminate. `ended`, behind it, sees to it that this cannot happen any more,
+/// and gives the code and the message of the error that it becomes if it has happened.
+pub(super) fn run_until_ended<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+    ended: impl FnOnce() -> Option<(&'static str, String)>,
+) -> Option<v8::Local<'s, v8::Value>> {
     v8::tc_scope!(let scope, scope);
     let result = body(scope);
-    let timed_out = watchdog.disarm();
-    if timed_out && cancel_termination(scope) {
+    if let Some((code, message)) = ended()
+        && cancel_termination(scope)
+    {
         scope.reset();
-        let text = format!("Script execution timed out after {timeout}ms");
-        exception::throw(
-            scope,
-            ErrorKind::Error,
-            "ERR_SCRIPT_EXECUTION_TIMEOUT",
-            &text,
-        );
+        exception::throw(scope, ErrorKind::Error, code, &message);
         scope.rethrow();
         return None;
     }
@@ -54,9 +64,8 @@ pub fn run_with_timeout<'s>(
     result
 }
 
-/// Turns a termination by a time limit or SIGINT back into running; false when the process itself is being ended, which must
-/// stay in force.
-pub(super) fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
+/// Turns a termination back into running; false when the process itself is being ended, which must stay in force.
+fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
     let env = Env::of(isolate);
     let ending =
         || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();
