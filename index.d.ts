@@ -1,57 +1,64 @@
-// The public API of secure-exec.
+// The public API of secure-exec. The build copies this file to index.d.cts, for CommonJS.
+
+/// <reference lib="esnext.disposable" />
+
+/** The global one, where the types of Node.js or of the DOM are there. */
+type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
+  ? Signal
+  : { readonly aborted: boolean; readonly reason: unknown };
 
 /** Bounds of what a VM holds. */
 export interface ResourceLimits {
   /** Processors that guests see. Default 1. */
-  cpuCount?: number;
+  cpuCount?: number | undefined;
   /** Processes at a time. Default 64. */
-  maxProcesses?: number;
+  maxProcesses?: number | undefined;
   /** Open descriptors per process. Default 256. */
-  maxOpenFds?: number;
+  maxOpenFds?: number | undefined;
   /** Pipes made by guests. Default 128. */
-  maxPipes?: number;
+  maxPipes?: number | undefined;
   /** Pseudoterminals, those of `openShell` included. Default 16. */
-  maxPtys?: number;
+  maxPtys?: number | undefined;
   /** Sockets made by guests; the two of a pair count as one. Default 256. */
-  maxSockets?: number;
+  maxSockets?: number | undefined;
   /** Bytes of all files. Default 64 MiB. */
-  maxFilesystemBytes?: number;
+  maxFilesystemBytes?: number | undefined;
   /** Files, directories and links. Default 16384. */
-  maxInodeCount?: number;
+  maxInodeCount?: number | undefined;
   /** Bytes of one file. Default 32 MiB. */
-  maxFileBytes?: number;
+  maxFileBytes?: number | undefined;
   /** Bytes of the arguments of one process. Default 1 MiB. */
-  maxProcessArgvBytes?: number;
+  maxProcessArgvBytes?: number | undefined;
   /** Bytes of the environment of one process. Default 1 MiB. */
-  maxProcessEnvBytes?: number;
+  maxProcessEnvBytes?: number | undefined;
   /** Memory of the VM process. Default 512 MiB, at least 64 MiB. */
-  maxMemoryBytes?: number;
+  maxMemoryBytes?: number | undefined;
 }
 
 /** Bounds of guest JavaScript. */
 export interface JsRuntimeLimits {
   /** JavaScript heap of each guest process, in MiB. Default 128. */
-  v8HeapLimitMb?: number;
+  v8HeapLimitMb?: number | undefined;
   /** Processor time of each guest process, in milliseconds; Infinity for no bound. Default 30 s. */
-  cpuTimeLimitMs?: number;
+  cpuTimeLimitMs?: number | undefined;
   /** Time that each program may run, in milliseconds; Infinity for no bound, which is the default. */
-  wallClockLimitMs?: number;
+  wallClockLimitMs?: number | undefined;
   /** Bytes kept of each output channel. Default 16 MiB. */
-  capturedOutputLimitBytes?: number;
+  capturedOutputLimitBytes?: number | undefined;
   /** Bytes of input that a program has not read yet. Default 1 MiB. */
-  stdinBufferLimitBytes?: number;
+  stdinBufferLimitBytes?: number | undefined;
   /** Timers of a guest process. Default 4096. */
-  maxTimers?: number;
+  maxTimers?: number | undefined;
 }
 
 /** Bounds of tools. */
 export interface ToolLimits {
   /** Milliseconds that a handler may take unless its definition says otherwise. Default 30 s. */
-  defaultToolTimeoutMs?: number;
+  defaultToolTimeoutMs?: number | undefined;
   /** Bytes of the input, and of the result, of one call. Default 1 MiB, at most 3 MiB. */
-  maxPayloadBytes?: number;
+  maxPayloadBytes?: number | undefined;
   /** Calls at a time. Default 256. */
-  maxPending?: number;
+  maxPending?: number | undefined;
 }
 
 /** A function of the host that guests can call, as a command and by `callTool`. */
@@ -67,89 +74,91 @@ export interface ToolDefinition<Input = any, Result = unknown> {
    */
   handler: (input: Input, context: { signal: AbortSignal }) => Result | Promise<Result>;
   /** Milliseconds. Default: the VM's limit, 30 s. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Inputs to show in the help, by themselves or as `{ description, input }`. */
-  examples?: unknown[];
+  examples?: readonly unknown[] | undefined;
   /** Further names of the command. */
-  commandAliases?: string[];
+  commandAliases?: readonly string[] | undefined;
 }
 
 /** Bounds of WebAssembly commands. */
 export interface WasmLimits {
   /** Memory of one process. Default 256 MiB. */
-  maxMemoryBytes?: number;
+  maxMemoryBytes?: number | undefined;
   /** Size of a module that a guest brings along. Default 16 MiB. */
-  maxModuleBytes?: number;
+  maxModuleBytes?: number | undefined;
   /** Stack of compiled code of one process. Default 1 MiB. */
-  maxStackBytes?: number;
+  maxStackBytes?: number | undefined;
 }
 
 /** Bounds of a VM. */
 export interface Limits {
-  resources?: ResourceLimits;
-  jsRuntime?: JsRuntimeLimits;
-  tools?: ToolLimits;
-  wasm?: WasmLimits;
+  resources?: ResourceLimits | undefined;
+  jsRuntime?: JsRuntimeLimits | undefined;
+  tools?: ToolLimits | undefined;
+  wasm?: WasmLimits | undefined;
 }
 
 /** Options of {@link NodeRuntime.create}. */
 export interface NodeRuntimeCreateOptions {
   /** Environment of every program, over the VM's own. Nothing of the host's environment is there. */
-  env?: Record<string, string>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** Working directory of programs. Default `/workspace`, which exists and is writable. */
-  cwd?: string;
+  cwd?: string | undefined;
   /** Files by absolute path; they and their directories are there before the first program. */
-  files?: Record<string, string | Uint8Array>;
+  files?: Readonly<Record<string, string | Uint8Array>> | undefined;
   /** Bounds; every one has a default. */
-  limits?: Limits;
+  limits?: Limits | undefined;
   /**
    * Where the VM lives: `process` (default) in an operating system process of its own, `shared` in one
    * with the other shared VMs of this application, `in-process` in this process, which is for trusted code only.
    */
-  isolation?: "process" | "shared" | "in-process";
-  jsRuntime?: {
-    /** Guest clocks at full resolution instead of whole milliseconds. */
-    highResolutionTime?: boolean;
-    /** `freeze`: guest clocks stand still within a turn of the event loop. Default `off`. */
-    timingMitigation?: "off" | "freeze";
-  };
+  isolation?: "process" | "shared" | "in-process" | undefined;
+  jsRuntime?:
+    | {
+        /** Guest clocks at full resolution instead of whole milliseconds. */
+        highResolutionTime?: boolean | undefined;
+        /** `freeze`: guest clocks stand still within a turn of the event loop. Default `off`. */
+        timingMitigation?: "off" | "freeze" | undefined;
+      }
+    | undefined;
   /** Functions of the host that guests can call, by name. */
-  tools?: Record<string, ToolDefinition>;
+  tools?: Readonly<Record<string, ToolDefinition>> | undefined;
   /** Another name of `tools`. */
-  bindings?: Record<string, ToolDefinition>;
+  bindings?: Readonly<Record<string, ToolDefinition>> | undefined;
   /**
    * Directory of the host with WebAssembly commands. Default: what the environment variable
    * `SECURE_EXEC_WASM_COMMANDS_DIR` names, else the commands of the build or of the installed package.
    */
-  commandsDir?: string;
+  commandsDir?: string | undefined;
   /** Further directories of commands; those that come first win. */
-  wasmCommandDirs?: string[];
+  wasmCommandDirs?: readonly string[] | undefined;
   /** Hears of the system calls of guests: lines as `strace(1)` prints them. */
-  onTrace?: (lines: string) => void;
+  onTrace?: ((lines: string) => void) | undefined;
   /** Hears how long each phase of the boot took. */
-  onBootTiming?: (timing: { phase: string; durationMs: number }) => void;
+  onBootTiming?: ((timing: { phase: string; durationMs: number }) => void) | undefined;
 }
 
 /** Options of {@link NodeRuntime.exec}, {@link NodeRuntime.run} and {@link NodeRuntime.spawn}. */
 export interface NodeRuntimeExecOptions {
   /** Standard input. For `exec` and `run` end of file follows; without it, at once. */
-  stdin?: string | Uint8Array;
+  stdin?: string | Uint8Array | undefined;
   /** Environment over the VM's. */
-  env?: Record<string, string>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** Working directory. */
-  cwd?: string;
+  cwd?: string | undefined;
   /** Milliseconds after which the program is killed; the result then has `timedOut`. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Kills the program; the call rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Output as it comes. The program waits while a promise that this gives back is pending. */
-  onStdout?: (chunk: Uint8Array) => unknown;
+  onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */
-  onStderr?: (chunk: Uint8Array) => unknown;
+  onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
   /** `process.argv` behind the executable. */
-  args?: string[];
+  args?: readonly string[] | undefined;
   /** Bytes kept of each output channel. Default: the VM's limit, 16 MiB. */
-  maxOutputBytes?: number;
+  maxOutputBytes?: number | undefined;
 }
 
 /** Options of {@link NodeRuntime.spawn}. */
@@ -192,7 +201,7 @@ export interface NodeRuntimeProcess {
   /** Ends standard input behind what was written. */
   closeStdin(): void;
   /** Sends a signal, by default SIGTERM. Nothing happens after the end. */
-  kill(signal?: NodeJS.Signals | number): void;
+  kill(signal?: SignalName | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
 }
@@ -200,18 +209,18 @@ export interface NodeRuntimeProcess {
 /** Options of {@link NodeRuntime.openShell}. */
 export interface NodeRuntimeShellOptions {
   /** Columns of the window. Default 80. */
-  cols?: number;
+  cols?: number | undefined;
   /** Lines of the window. Default 24. */
-  rows?: number;
+  rows?: number | undefined;
   /** What runs on the terminal. Default `sh`. */
-  command?: string;
+  command?: string | undefined;
   /** Its arguments. */
-  args?: string[];
-  env?: Record<string, string>;
-  cwd?: string;
+  args?: readonly string[] | undefined;
+  env?: Readonly<Record<string, string>> | undefined;
+  cwd?: string | undefined;
   /** Milliseconds after which it is killed. */
-  timeout?: number;
-  signal?: AbortSignal;
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** A program on a terminal of its own. Iterating it gives its output. */
@@ -225,7 +234,7 @@ export interface NodeRuntimeTerminal extends AsyncIterable<Uint8Array> {
   /** Changes the size of the window; the foreground group gets SIGWINCH. */
   resize(cols: number, rows: number): void;
   /** Sends a signal to the program, by default SIGHUP. */
-  kill(signal?: NodeJS.Signals | number): void;
+  kill(signal?: SignalName | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
   /** Hears of output; the first listener also of what came before, up to 1 MiB. */
@@ -261,11 +270,21 @@ export interface ResidentRunner {
    * Runs a snippet as a module of its own. One at a time. A snippet that throws has `exitCode` 1 and its error on
    * `stderr`. A timeout kills the process and rejects; the next snippet gets a new one.
    */
-  exec(code: string, options?: { timeout?: number }): Promise<NodeRuntimeExecResult>;
+  exec(code: string, options?: { timeout?: number | undefined }): Promise<NodeRuntimeExecResult>;
   /** Ends the process. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** How the bytes of a text are to be read. */
+export type TextEncoding = "utf8" | "utf-8";
+
+/** The encoding that `readFile` decodes with, by itself or as an option; none gives the bytes. */
+export type ReadFileOptions<Encoding extends TextEncoding | undefined> =
+  | Encoding
+  | (Encoding extends undefined
+      ? { readonly encoding?: undefined } | null
+      : { readonly encoding: Encoding });
 
 /** A name in a directory. */
 export interface DirectoryEntry {
@@ -326,13 +345,13 @@ export interface NodeRuntime {
   /** Runs a guest command, without a shell. */
   execCommand(
     command: string,
-    args?: string[],
+    args?: readonly string[],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeExecResult>;
   /** Starts a guest command, without a shell. */
   spawnCommand(
     command: string,
-    args?: string[],
+    args?: readonly string[],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeProcess>;
   /** Starts a program on a terminal of its own, by default a shell. */
@@ -340,27 +359,28 @@ export interface NodeRuntime {
   /** Every guest process, ascending. */
   processes(): Promise<ProcessInfo[]>;
   /** Adds tools; one of the same name is replaced. */
-  registerTools(tools: Record<string, ToolDefinition>): Promise<void>;
+  registerTools(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
   /** Another name of {@link registerTools}. */
-  registerBindings(tools: Record<string, ToolDefinition>): Promise<void>;
+  registerBindings(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
   /** A live guest process for one snippet after another. */
   createResidentRunner(): Promise<ResidentRunner>;
 
   /** Creates or replaces a file. */
   writeFile(path: string, data: string | Uint8Array): Promise<void>;
-  readFile(path: string): Promise<Uint8Array>;
+  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
+  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
   readFile(
     path: string,
-    encoding: "utf8" | "utf-8" | { encoding: "utf8" | "utf-8" },
-  ): Promise<string>;
+    options?: ReadFileOptions<TextEncoding | undefined>,
+  ): Promise<string | Uint8Array>;
   /** The names in a directory, sorted. */
   readDir(path: string): Promise<string[]>;
   readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
-  mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
+  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
   /** Follows symbolic links. */
   stat(path: string): Promise<FileStat>;
   exists(path: string): Promise<boolean>;
-  remove(path: string, options?: { recursive?: boolean }): Promise<void>;
+  remove(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
   rename(from: string, to: string): Promise<void>;
 
   /** What the VM holds right now. */
@@ -371,32 +391,196 @@ export interface NodeRuntime {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export const NodeRuntime: {
+/** What {@link NodeRuntime} is as a value: it makes VMs, and tells them from other objects by `instanceof`. */
+// biome-ignore lint/complexity/noBannedTypes: what `instanceof` asks of its right side
+export interface NodeRuntimeConstructor extends Function {
+  readonly prototype: NodeRuntime;
   /** Makes a VM. */
   create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime>;
-};
+}
 
-/** What calls reject with when it is not the caller's argument that is wrong. */
-export class VmError extends Error {
-  /**
-   * `ERR_VM_CRASHED`, `ERR_VM_DISPOSED`, `ERR_VM_START`, `ERR_RESOURCE_LIMIT`, `ERR_RUNNER_BUSY`, `ERR_TIMEOUT`,
-   * or the name of an errno.
-   */
-  readonly code: string;
-  /** Negative errno. */
-  readonly errno?: number;
-  readonly syscall?: string;
-  /** The guest path. */
-  readonly path?: string;
-  /** For `ERR_VM_CRASHED`: what ended the VM process. */
-  readonly why?: string;
-  /** For `ERR_VM_CRASHED`: files written since creation are lost. */
-  readonly stateLost?: boolean;
-  /** The limit that was reached, its bound, and the use. */
-  readonly limit?: string;
-  readonly bound?: number;
-  readonly used?: number;
+/** Makes machines: `await NodeRuntime.create()`. */
+export const NodeRuntime: NodeRuntimeConstructor;
+
+interface VmErrorBase extends Error {
+  readonly name: "VmError";
   /** What the program had written. */
   readonly stdout?: string;
   readonly stderr?: string;
 }
+
+/** A limit was passed. What the machine's files hold is still there. */
+export interface VmLimitError extends VmErrorBase {
+  readonly code: "ERR_RESOURCE_LIMIT";
+  /** The limit, by the name that `create` knows it under. */
+  readonly limit: string;
+  /** Its bound, in the unit of the limit. */
+  readonly bound: number;
+  /** What was used or asked for, in the same unit. */
+  readonly used: number;
+}
+
+/** The VM process ended. The next call gets a new one. */
+export interface VmCrashError extends VmErrorBase {
+  readonly code: "ERR_VM_CRASHED";
+  /** What ended it. */
+  readonly why: string;
+  /** Files written since creation are lost: the new process has those that `create` was given. */
+  readonly stateLost: boolean;
+  /** Where a limit ended it: the limit, its bound, and the use. */
+  readonly limit?: string;
+  readonly bound?: number;
+  readonly used?: number;
+}
+
+/** A system call of the machine failed. */
+export interface VmSystemError extends VmErrorBase {
+  readonly code: ErrnoName;
+  /** Negative, as in Node.js. */
+  readonly errno: number;
+  readonly syscall?: string;
+  /** The guest path. */
+  readonly path?: string;
+}
+
+/** The call came at the wrong time, or took too long. */
+export interface VmStateError extends VmErrorBase {
+  /**
+   * - `ERR_VM_DISPOSED`: the runtime, or the resident runner, was disposed of.
+   * - `ERR_VM_START`: no VM process could be started.
+   * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
+   * - `ERR_TIMEOUT`: a snippet did not end in time and was killed.
+   * - `ERR_OUT_OF_RANGE`: a request or its answer does not fit into a message to the VM process.
+   */
+  readonly code:
+    | "ERR_VM_DISPOSED"
+    | "ERR_VM_START"
+    | "ERR_RUNNER_BUSY"
+    | "ERR_TIMEOUT"
+    | "ERR_OUT_OF_RANGE";
+}
+
+/** What calls reject with when it is not the caller's argument that is wrong; `code` tells which. */
+export type VmError = VmLimitError | VmCrashError | VmSystemError | VmStateError;
+
+/** Only the runtime makes errors of this class; `instanceof` recognises them. */
+// biome-ignore lint/complexity/noBannedTypes: what `instanceof` asks of its right side
+export interface VmErrorConstructor extends Function {
+  readonly prototype: VmError;
+}
+
+/** The class of the errors of machines, for `instanceof`. */
+export const VmError: VmErrorConstructor;
+
+/** A signal by its name. */
+export type SignalName =
+  | "SIGHUP"
+  | "SIGINT"
+  | "SIGQUIT"
+  | "SIGILL"
+  | "SIGTRAP"
+  | "SIGABRT"
+  | "SIGIOT"
+  | "SIGBUS"
+  | "SIGFPE"
+  | "SIGKILL"
+  | "SIGUSR1"
+  | "SIGSEGV"
+  | "SIGUSR2"
+  | "SIGPIPE"
+  | "SIGALRM"
+  | "SIGTERM"
+  | "SIGCHLD"
+  | "SIGSTKFLT"
+  | "SIGCONT"
+  | "SIGSTOP"
+  | "SIGTSTP"
+  | "SIGTTIN"
+  | "SIGTTOU"
+  | "SIGURG"
+  | "SIGXCPU"
+  | "SIGXFSZ"
+  | "SIGVTALRM"
+  | "SIGPROF"
+  | "SIGWINCH"
+  | "SIGIO"
+  | "SIGPOLL"
+  | "SIGPWR"
+  | "SIGSYS";
+
+/** Names of Linux error numbers, as in `errno(3)`. */
+export type ErrnoName =
+  | "EPERM"
+  | "ENOENT"
+  | "ESRCH"
+  | "EINTR"
+  | "EIO"
+  | "ENXIO"
+  | "E2BIG"
+  | "ENOEXEC"
+  | "EBADF"
+  | "ECHILD"
+  | "EAGAIN"
+  | "ENOMEM"
+  | "EACCES"
+  | "EFAULT"
+  | "ENOTBLK"
+  | "EBUSY"
+  | "EEXIST"
+  | "EXDEV"
+  | "ENODEV"
+  | "ENOTDIR"
+  | "EISDIR"
+  | "EINVAL"
+  | "ENFILE"
+  | "EMFILE"
+  | "ENOTTY"
+  | "ETXTBSY"
+  | "EFBIG"
+  | "ENOSPC"
+  | "ESPIPE"
+  | "EROFS"
+  | "EMLINK"
+  | "EPIPE"
+  | "EDOM"
+  | "ERANGE"
+  | "EDEADLK"
+  | "ENAMETOOLONG"
+  | "ENOLCK"
+  | "ENOSYS"
+  | "ENOTEMPTY"
+  | "ELOOP"
+  | "EIDRM"
+  | "ENODATA"
+  | "EPROTO"
+  | "EOVERFLOW"
+  | "EILSEQ"
+  | "EUSERS"
+  | "ENOTSOCK"
+  | "EDESTADDRREQ"
+  | "EMSGSIZE"
+  | "EPROTOTYPE"
+  | "ENOPROTOOPT"
+  | "EPROTONOSUPPORT"
+  | "ESOCKTNOSUPPORT"
+  | "ENOTSUP"
+  | "EAFNOSUPPORT"
+  | "EADDRINUSE"
+  | "EADDRNOTAVAIL"
+  | "ENETDOWN"
+  | "ENETUNREACH"
+  | "ECONNABORTED"
+  | "ECONNRESET"
+  | "ENOBUFS"
+  | "EISCONN"
+  | "ENOTCONN"
+  | "ESHUTDOWN"
+  | "ETIMEDOUT"
+  | "ECONNREFUSED"
+  | "EHOSTDOWN"
+  | "EHOSTUNREACH"
+  | "EALREADY"
+  | "EINPROGRESS"
+  | "ESTALE"
+  | "EDQUOT"
+  | "ECANCELED";

@@ -7,6 +7,7 @@ const { inspect } = require("node:util");
 class VmError extends Error {
   /** @param {import("../binding.d.cts").Failure} failure */
   constructor(failure) {
+    if (typeof failure?.code !== "string") throw notConstructible("VmError");
     super(failure.message);
     this.code = failure.code;
     if (failure.errno !== 0) this.errno = failure.errno;
@@ -14,7 +15,9 @@ class VmError extends Error {
       if (failure[key] !== undefined && failure[key] !== null) this[key] = failure[key];
     }
     if (failure.limit) Object.assign(this, failure.limit);
-    if (failure.code === "ERR_VM_CRASHED") this.stateLost = failure.stateLost;
+    if (failure.code !== "ERR_VM_CRASHED") return;
+    this.why ??= failure.message;
+    this.stateLost = failure.stateLost === true;
   }
 }
 Object.defineProperty(VmError.prototype, "name", {
@@ -38,6 +41,14 @@ function limitError({ limit, bound, used }) {
 function disposedError() {
   const message = "NodeRuntime has been disposed";
   return new VmError({ code: "ERR_VM_DISPOSED", message, errno: 0, stateLost: false });
+}
+
+/** The types have no constructor for it either. */
+function notConstructible(name) {
+  return withCode(
+    new TypeError(`${name} is made by secure-exec only: use instanceof to recognise it`),
+    "ERR_INVALID_ARG_TYPE",
+  );
 }
 
 function unsupported(name) {

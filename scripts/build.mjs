@@ -19,6 +19,7 @@ import { artifacts, platformDir, root, targetDir, triple } from "./lib/paths.mjs
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { cargoEnv } from "./lib/v8.mjs";
 import { setupSteps } from "./setup.mjs";
+import { copyTypes } from "./types.mjs";
 
 // The development profile compiles in a fraction of the time, for code that is several times slower.
 const isDevelopment = process.env.SECURE_EXEC_PROFILE === "dev";
@@ -81,6 +82,7 @@ export const buildSteps = [
     },
   },
   ...commandSteps,
+  copyTypes,
   {
     name: "Collect the licence texts that ship with the binary",
     async upToDate() {
