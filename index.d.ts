@@ -45,7 +45,11 @@ export interface JsRuntimeLimits {
   wallClockLimitMs?: number | undefined;
   /** Bytes kept of each output channel. Default 16 MiB. */
   capturedOutputLimitBytes?: number | undefined;
-  /** Bytes of input that a program has not read yet. Default 1 MiB. */
+  /**
+   * Bytes of input that may wait behind the write in progress, which may have any size itself. Writes beyond that wait
+   * for a program that reads, up to sixteen times as much; when it has taken nothing for 5 s they are refused, and so
+   * is all that follows. Default 1 MiB.
+   */
   stdinBufferLimitBytes?: number | undefined;
   /** Timers of a guest process. Default 4096. */
   maxTimers?: number | undefined;
@@ -133,10 +137,14 @@ export interface NodeRuntimeCreateOptions {
   commandsDir?: string | undefined;
   /** Further directories of commands; those that come first win. */
   wasmCommandDirs?: readonly string[] | undefined;
-  /** Hears of the system calls of guests: lines as `strace(1)` prints them. */
-  onTrace?: ((lines: string) => void) | undefined;
-  /** Hears how long each phase of the boot took. */
-  onBootTiming?: ((timing: { phase: string; durationMs: number }) => void) | undefined;
+  /**
+   * Hears of the system calls of guests: lines as `strace(1)` prints them. While a promise that it gives back is
+   * pending, lines are gathered up to a bound; of those beyond, a line tells the number. What it throws is told by a
+   * warning of the process.
+   */
+  onTrace?: ((lines: string) => unknown) | undefined;
+  /** Hears how long each phase of the boot took. What it throws rejects `create`. */
+  onBootTiming?: ((timing: { phase: string; durationMs: number }) => unknown) | undefined;
 }
 
 /** Options of {@link NodeRuntime.exec}, {@link NodeRuntime.run} and {@link NodeRuntime.spawn}. */
@@ -151,13 +159,19 @@ export interface NodeRuntimeExecOptions {
   timeout?: number | undefined;
   /** Kills the program; the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Output as it comes. The program waits while a promise that this gives back is pending. */
+  /**
+   * Output as it comes, in the asynchronous context of the call. The program waits while a promise that this gives
+   * back is pending. What it throws ends the program and rejects the call.
+   */
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */
   onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
   /** `process.argv` behind the executable. */
   args?: readonly string[] | undefined;
-  /** Bytes kept of each output channel. Default: the VM's limit, 16 MiB. */
+  /**
+   * Bytes kept of each output channel. Default: the VM's limit, 16 MiB; for live programs nothing of a channel with a
+   * callback.
+   */
   maxOutputBytes?: number | undefined;
 }
 
@@ -187,15 +201,23 @@ export interface NodeRuntimeRunResult<T> extends NodeRuntimeExecResult {
   value?: T;
 }
 
-/** A running guest program. */
+/**
+ * A running guest program. It keeps the host process alive while somebody waits for it, or hears of its output.
+ */
 export interface NodeRuntimeProcess {
   /** Its number in the guest. */
   readonly pid: number;
   /** Its exit status once it has ended, else null. */
   readonly exitCode: number | null;
+  /** What has been kept of its output so far, up to `maxOutputBytes`. */
+  readonly stdout: string;
+  /** As `stdout`. */
+  readonly stderr: string;
   /**
-   * Feeds standard input. The promise resolves when the program's pipe has taken the data, or the program has
-   * ended; it rejects when more than `stdinBufferLimitBytes` wait.
+   * Feeds standard input. The data is copied. The promise resolves when the program's pipe has taken the data, or the
+   * program has ended. A write may have any size, and nobody has to wait for it; it rejects with `ERR_RESOURCE_LIMIT`
+   * when more waits than `stdinBufferLimitBytes` lets, and with `ERR_STREAM_WRITE_AFTER_END` behind `closeStdin`.
+   * After a write that was refused all others are, and `wait` rejects with its error.
    */
   writeStdin(data: string | Uint8Array): Promise<void>;
   /** Ends standard input behind what was written. */
@@ -204,6 +226,8 @@ export interface NodeRuntimeProcess {
   kill(signal?: SignalName | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
+  /** Kills the program and waits for its end. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Options of {@link NodeRuntime.openShell}. */
@@ -229,7 +253,10 @@ export interface NodeRuntimeTerminal extends AsyncIterable<Uint8Array> {
   readonly cols: number;
   readonly rows: number;
   readonly exitCode: number | null;
-  /** Types. The promise resolves when the terminal has taken the data, or the program has ended. */
+  /**
+   * Types. The promise resolves when the terminal has taken the data, or the program has ended. Sizes and errors are
+   * those of `NodeRuntimeProcess.writeStdin`.
+   */
   write(data: string | Uint8Array): Promise<void>;
   /** Changes the size of the window; the foreground group gets SIGWINCH. */
   resize(cols: number, rows: number): void;
@@ -237,8 +264,12 @@ export interface NodeRuntimeTerminal extends AsyncIterable<Uint8Array> {
   kill(signal?: SignalName | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
-  /** Hears of output; the first listener also of what came before, up to 1 MiB. */
-  onData(listener: (chunk: Uint8Array) => void): { dispose(): void };
+  /**
+   * Hears of output, in the asynchronous context of this call; the first listener also of what came before, up to
+   * 1 MiB. The program waits while a promise that the listener gives back is pending. What it throws ends the program,
+   * and `wait` rejects with it.
+   */
+  onData(listener: (chunk: Uint8Array) => unknown): { dispose(): void };
   /** Kills the program and what it started. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -450,6 +481,7 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_VM_START`: no VM process could be started.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed.
+   * - `ERR_STREAM_WRITE_AFTER_END`: input was written behind `closeStdin`.
    * - `ERR_OUT_OF_RANGE`: a request or its answer does not fit into a message to the VM process.
    */
   readonly code:
@@ -457,6 +489,7 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_VM_START"
     | "ERR_RUNNER_BUSY"
     | "ERR_TIMEOUT"
+    | "ERR_STREAM_WRITE_AFTER_END"
     | "ERR_OUT_OF_RANGE";
 }
 

@@ -166,7 +166,8 @@ describe("input", () => {
       const writes = Array.from({ length: 16 }, () => program.writeStdin(piece));
       await assert.rejects(Promise.all(writes), { code: "ERR_RESOURCE_LIMIT" });
       program.kill("SIGKILL");
-      assert.equal(await program.wait(), 137);
+      await assert.rejects(program.wait(), { code: "ERR_RESOURCE_LIMIT" });
+      assert.equal(program.exitCode, 137);
       await program.writeStdin("after the end");
     });
   });

@@ -93,19 +93,6 @@ describe("a spawned program", () => {
     });
   });
 
-  test("that does not read stops its writer at the limit", async () => {
-    const limits = { jsRuntime: { stdinBufferLimitBytes: 300_000 } };
-    await withRuntime({ limits }, async (runtime) => {
-      const program = await runtime.spawn("setInterval(() => {}, 1000)");
-      const piece = new Uint8Array(100_000);
-      const writes = Array.from({ length: 8 }, () => program.writeStdin(piece));
-      const last = await writes.at(-1)?.catch((error) => error.code);
-      assert.equal(last, "ERR_RESOURCE_LIMIT");
-      program.kill("SIGKILL");
-      assert.equal(await program.wait(), 137);
-    });
-  });
-
   test("waits for a reader that takes its time", async () => {
     await withRuntime({}, async (runtime) => {
       let taken = 0;

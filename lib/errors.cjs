@@ -3,12 +3,21 @@
 
 const { inspect } = require("node:util");
 
+/** Every error that was made here. */
+const ours = new WeakSet();
+
+/** Whether an error was made by the API, and is not the caller's own. */
+function isOurs(error) {
+  return typeof error === "object" && error !== null && ours.has(error);
+}
+
 /** Something went wrong in or with a VM: a limit, a crash, a file that is not there. */
 class VmError extends Error {
   /** @param {import("../binding.d.cts").Failure} failure */
   constructor(failure) {
     if (typeof failure?.code !== "string") throw notConstructible("VmError");
     super(failure.message);
+    ours.add(this);
     this.code = failure.code;
     if (failure.errno !== 0) this.errno = failure.errno;
     for (const key of ["syscall", "path", "why"]) {
@@ -27,8 +36,7 @@ Object.defineProperty(VmError.prototype, "name", {
 });
 
 /** A guest ended because it reached a limit. */
-function limitError({ limit, bound, used }) {
-  const message = `The guest was ended: ${limit} is ${bound}, it used ${used}`;
+function limitError({ limit, bound, used }, message = limitMessage({ limit, bound, used })) {
   return new VmError({
     code: "ERR_RESOURCE_LIMIT",
     message,
@@ -36,6 +44,17 @@ function limitError({ limit, bound, used }) {
     stateLost: false,
     limit: { limit, bound, used },
   });
+}
+
+function limitMessage({ limit, bound, used }) {
+  return `The guest was ended: ${limit} is ${bound}, it used ${used}`;
+}
+
+/** Node's error for input behind the end of input. */
+function writeAfterEnd() {
+  const message = "Standard input has been closed";
+  const code = "ERR_STREAM_WRITE_AFTER_END";
+  return new VmError({ code, message, errno: 0, stateLost: false });
 }
 
 function disposedError() {
@@ -81,6 +100,7 @@ function outOfRange(name, range, value) {
 }
 
 function withCode(error, code) {
+  ours.add(error);
   return Object.assign(error, { code });
 }
 
@@ -97,7 +117,9 @@ module.exports = {
   disposedError,
   invalidType,
   invalidValue,
+  isOurs,
   limitError,
   outOfRange,
   unsupported,
+  writeAfterEnd,
 };

@@ -1,8 +1,11 @@
 "use strict";
 // One guest program from start to end: its output, its input, and how it settles.
 
+const { AsyncResource } = require("node:async_hooks");
+const { inContext } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
-const { hold } = require("./keep-alive.cjs");
+const { Input } = require("./input.cjs");
+const { hold, holdFor } = require("./keep-alive.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { Output } = require("./output.cjs");
 
@@ -10,8 +13,6 @@ const stdin = 0;
 const stdout = 1;
 const SIGKILL = 9;
 
-/** Bytes of input that may be under way (STREAM_WINDOW of the protocol). */
-const inputWindow = 64 * 1024;
 /** Input up to this size travels with the request. */
 const smallInput = 256 * 1024;
 
@@ -22,7 +23,8 @@ const smallInput = 256 * 1024;
  * @property {number} outputLimit
  * @property {number} inputLimit
  * @property {boolean} [returns] The program can hand back a value.
- * @property {boolean} [live] Input stays open and output is streamed.
+ * @property {boolean} [live] Input stays open and output is streamed. The program keeps the host alive only while
+ *   somebody waits for it or has a callback for its output.
  * @property {{cols: number, rows: number}} [terminal] It runs on a terminal of this size.
  * @property {(data: Buffer) => void} [onControl] The program has control pipes; takes what comes.
  */
@@ -35,36 +37,33 @@ class Execution {
   #abort;
   #value = [];
   #callbackError;
-  #input = [];
-  #inputLimit;
-  #inputBytes = 0;
-  #inFlight = 0;
-  #inputEnded = false;
-  #streamed;
+  /** Its standard input, unless that travels with the request. */
+  #input;
   #result = withResolvers();
   #started = withResolvers();
-  #release = hold();
+  #release;
   #onControl;
+  /** The asynchronous context of the call. */
+  #context = new AsyncResource("SECUREEXECCALL");
   exitCode = null;
 
   /** @param {Settings} settings */
   constructor(machine, settings) {
     const { options } = settings;
     this.#machine = machine;
-    this.#inputLimit = settings.inputLimit;
     this.#onControl = settings.onControl;
-    const limit = options.maxOutputBytes ?? settings.outputLimit;
-    this.#outputs = [new Output(limit, options.onStdout), new Output(limit, options.onStderr)];
+    this.#outputs = outputs(settings, this.#context);
+    if (!settings.live || options.onStdout || options.onStderr) this.#release = hold();
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});
     this.#started.promise.catch(() => {});
-    this.#streamed = settings.live || (options.stdin?.length ?? 0) > smallInput;
+    const streamed = settings.live || (options.stdin?.length ?? 0) > smallInput;
     this.#call = machine.spawn(
       {
         argv: settings.argv,
         env: options.env,
         cwd: options.cwd,
-        stdin: this.#streamed ? undefined : (options.stdin ?? new Uint8Array()),
+        stdin: streamed ? undefined : (options.stdin ?? new Uint8Array()),
         timeoutMs: options.timeout,
         streaming: Boolean(settings.live || options.onStdout || options.onStderr),
         announce: Boolean(settings.live),
@@ -74,42 +73,27 @@ class Execution {
       },
       this,
     );
-    if (this.#streamed && options.stdin) this.#queueInput(options.stdin, undefined);
-    if (this.#streamed && !settings.live) this.closeInput();
+    if (streamed) this.#openInput(settings);
     this.#watch(options.signal);
   }
 
-  /** How the program ended, once. */
+  /** How the program ended, once. Whoever asks waits for it. */
   get result() {
-    return this.#result.promise;
+    return holdFor(this.#result.promise);
   }
 
   /** The pid, once the program runs. */
   get pid() {
-    return this.#started.promise;
+    return holdFor(this.#started.promise);
   }
 
   kill(signal) {
     if (this.exitCode === null) this.#machine.signal(this.#call, signal);
   }
 
-  /** Feeds standard input. Resolves when the program has taken it, or has ended. */
+  /** Feeds standard input, of a program that is live. */
   write(data) {
-    if (this.exitCode !== null || this.#inputEnded) return Promise.resolve();
-    if (this.#inputBytes + data.length > this.#inputLimit) {
-      const used = this.#inputBytes + data.length;
-      const limit = "limits.jsRuntime.stdinBufferLimitBytes";
-      return Promise.reject(
-        new VmError({
-          code: "ERR_RESOURCE_LIMIT",
-          message: `The program does not read its input: ${limit} is ${this.#inputLimit}`,
-          errno: 0,
-          stateLost: false,
-          limit: { limit, bound: this.#inputLimit, used },
-        }),
-      );
-    }
-    return new Promise((resolve) => this.#queueInput(data, resolve));
+    return holdFor(this.#input.write(data));
   }
 
   /** Changes the size of the terminal. */
@@ -118,9 +102,7 @@ class Execution {
   }
 
   closeInput() {
-    if (this.#inputEnded) return;
-    this.#inputEnded = true;
-    this.#feed();
+    this.#input.close();
   }
 
   /** Sends a command to a resident program. */
@@ -137,18 +119,16 @@ class Execution {
   output(stream, data) {
     const pending = stream > 2 ? this.#onControl?.(data) : this.#show(stream, data);
     const credit = () => this.#machine.credit(this.#call, stream, data.length);
-    if (typeof pending?.then !== "function") return credit();
+    if (!pending) return credit();
     // A callback that gives back a promise is a slow reader: the guest waits with it.
     pending.then(credit, (error) => {
-      this.#failCallback(error);
+      this.failCallback(error);
       credit();
     });
   }
 
-  inputCredit(_stream, bytes) {
-    this.#inFlight -= bytes;
-    this.#inputBytes -= bytes;
-    this.#feed();
+  inputCredit(stream, bytes) {
+    if (stream === stdin) this.#input?.credited(bytes);
   }
 
   value(data) {
@@ -158,16 +138,17 @@ class Execution {
   exited(content) {
     // First: whoever is shown the last output must see that nothing more comes.
     this.exitCode = content.number;
+    this.#input?.end();
     const shown = [content.stdout, content.stderr].map((rest, index) =>
       rest ? this.#show(index + stdout, rest) : undefined,
     );
     this.#started.resolve(undefined);
-    const slow = shown.filter((pending) => typeof pending?.then === "function");
+    const slow = shown.filter((pending) => pending !== undefined);
     if (slow.length === 0) return this.#settle(content);
     Promise.all(slow).then(
       () => this.#settle(content),
       (error) => {
-        this.#failCallback(error);
+        this.failCallback(error);
         this.#settle(content);
       },
     );
@@ -191,7 +172,8 @@ class Execution {
     if (content.limit) {
       return this.#result.reject(this.#withOutput(limitError(content.limit)));
     }
-    const result = this.#captured();
+    if (this.#input?.refusal) return this.#result.reject(this.#input.refusal);
+    const result = this.captured();
     if (content.timedOut) result.timedOut = true;
     if (content.data) {
       result.value = JSON.parse(Buffer.concat([...this.#value, content.data]).toString("utf8"));
@@ -199,7 +181,8 @@ class Execution {
     this.#result.resolve(result);
   }
 
-  #captured() {
+  /** What has been kept of its output. */
+  captured() {
     const [out, err] = this.#outputs;
     const result = { stdout: out.toString(), stderr: err.toString(), exitCode: this.exitCode };
     if (out.truncated) result.stdoutTruncated = true;
@@ -209,30 +192,31 @@ class Execution {
 
   /** What the program had written is often the best account of what went wrong. */
   #withOutput(error) {
-    const { stdout: out, stderr: err } = this.#captured();
+    const { stdout: out, stderr: err } = this.captured();
     return Object.assign(error, { stdout: out, stderr: err });
   }
 
   #finish() {
-    this.#release();
+    this.#release?.();
     this.#signal?.removeEventListener("abort", this.#abort);
-    for (const { taken } of this.#input) taken?.();
-    this.#input = [];
+    this.#input?.end();
   }
 
+  /** Gives back a promise while a callback wants the program to wait. */
   #show(stream, data) {
     const output = this.#outputs[stream - stdout];
     if (!output) return undefined;
     try {
-      return output.push(data);
+      const pending = output.push(data);
+      return typeof pending?.then === "function" ? Promise.resolve(pending) : undefined;
     } catch (error) {
-      this.#failCallback(error);
+      this.failCallback(error);
       return undefined;
     }
   }
 
   /** A callback that throws ends the program, and the call with its error. */
-  #failCallback(error) {
+  failCallback(error) {
     if (this.#callbackError) return;
     this.#callbackError = { error };
     this.kill(SIGKILL);
@@ -246,31 +230,21 @@ class Execution {
     else signal.addEventListener("abort", this.#abort, { once: true });
   }
 
-  #queueInput(data, taken) {
-    this.#input.push({ data, taken });
-    this.#inputBytes += data.length;
-    this.#feed();
+  #openInput({ options, inputLimit, live }) {
+    const send = (data, end) => this.#machine.input(this.#call, stdin, data, end);
+    this.#input = new Input(send, inputLimit);
+    // Told by the end of the program.
+    if (options.stdin) this.#input.write(options.stdin);
+    if (!live) this.#input.close();
   }
+}
 
-  /** Sends input as far as the window goes. */
-  #feed() {
-    if (!this.#streamed) return;
-    while (this.#input.length > 0 && this.#inFlight < inputWindow) {
-      const first = this.#input[0];
-      const piece = first.data.subarray(0, inputWindow - this.#inFlight);
-      first.data = first.data.subarray(piece.length);
-      this.#inFlight += piece.length;
-      if (piece.length > 0) this.#machine.input(this.#call, stdin, piece, false);
-      if (first.data.length > 0) return;
-      this.#input.shift();
-      first.taken?.();
-    }
-    if (this.#inputEnded && this.#input.length === 0) {
-      this.#inputEnded = true;
-      this.#streamed = false;
-      this.#machine.input(this.#call, stdin, new Uint8Array(), true);
-    }
-  }
+/** Where the two channels go. What a live program writes is kept for whoever has no callback for it. */
+function outputs({ options, live, outputLimit }, context) {
+  return [options.onStdout, options.onStderr].map((callback) => {
+    const limit = options.maxOutputBytes ?? (live && callback ? 0 : outputLimit);
+    return new Output(limit, inContext(callback, context));
+  });
 }
 
 module.exports = { Execution };

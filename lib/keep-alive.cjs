@@ -21,4 +21,11 @@ function hold() {
   };
 }
 
-module.exports = { hold };
+/** Keeps the process alive until the promise settles, as somebody waits for it. Gives it back. */
+function holdFor(promise) {
+  const release = hold();
+  promise.then(release, release);
+  return promise;
+}
+
+module.exports = { hold, holdFor };

@@ -2,6 +2,7 @@
 // The native VM with promises: routes its events to the calls they belong to.
 
 const binding = require("../binding.cjs");
+const { callUnawaited, inContext } = require("./callback.cjs");
 const { VmError, disposedError } = require("./errors.cjs");
 const { hold } = require("./keep-alive.cjs");
 const { Toolbox } = require("./tools.cjs");
@@ -39,7 +40,7 @@ class Machine {
     this.#toolbox = new Toolbox(toolLimits, (id, result, error) =>
       this.#vm.toolResult(id, result, error),
     );
-    this.#onTrace = onTrace;
+    this.#onTrace = inContext(onTrace);
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
   }
 
@@ -110,7 +111,7 @@ class Machine {
     if (kind === Kind.disposed) return this.#disposing?.resolve();
     if (kind === Kind.toolCall) return this.#toolbox.call(number, content.tool, content.text);
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
-    if (kind === Kind.trace) return this.#onTrace?.(content.text);
+    if (kind === Kind.trace) return callUnawaited("onTrace", this.#onTrace, content.text);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {

@@ -1,6 +1,7 @@
 "use strict";
 // The public handle of a VM.
 
+const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, unsupported, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
@@ -56,8 +57,13 @@ class NodeRuntime {
     machine.toolbox.add(settings.tools);
     const phases = await machine.created;
     if (onBootTiming) {
-      for (const phase of phases) onBootTiming(phase);
-      onBootTiming({ phase: "total", durationMs: performance.now() - start });
+      const total = { phase: "total", durationMs: performance.now() - start };
+      try {
+        for (const timing of [...phases, total]) await onBootTiming(timing);
+      } catch (error) {
+        await machine.dispose();
+        throw error;
+      }
     }
     return new NodeRuntime(created, machine, settings);
   }
@@ -232,6 +238,12 @@ class NodeRuntime {
     return new NodeRuntimeProcess(execution, await execution.pid);
   }
 }
+
+withCallerStacks(NodeRuntime, "create");
+withCallerStacks(
+  NodeRuntime.prototype,
+  ...Object.getOwnPropertyNames(NodeRuntime.prototype).filter((name) => name !== "constructor"),
+);
 
 /** A shell's statuses for a command that does not exist or cannot be run. */
 function commandNotStarted(command, error) {

@@ -1,8 +1,11 @@
 "use strict";
 // The live handle of a program that `spawn` started.
 
+const { fromCaller, withCallerStacks } = require("./caller.cjs");
 const { signalNumber } = require("./options.cjs");
 const check = require("./validate.cjs");
+
+const SIGKILL = 9;
 
 class NodeRuntimeProcess {
   #execution;
@@ -25,9 +28,18 @@ class NodeRuntimeProcess {
     return this.#execution.exitCode;
   }
 
+  get stdout() {
+    return this.#execution.captured().stdout;
+  }
+
+  get stderr() {
+    return this.#execution.captured().stderr;
+  }
+
   writeStdin(data) {
-    const written = this.#execution.write(check.bytes(data, "data"));
-    // Whoever does not wait for it does not want to hear of it.
+    const bytes = check.bytes(data, "data");
+    const written = fromCaller(this.writeStdin, () => this.#execution.write(bytes));
+    // Whoever does not wait for it is told by `wait()`.
     written.catch(() => {});
     return written;
   }
@@ -44,6 +56,14 @@ class NodeRuntimeProcess {
     const { exitCode } = await this.#execution.result;
     return exitCode;
   }
+
+  /** Kills the program and waits for its end. */
+  async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    this.#execution.kill(SIGKILL);
+    await this.#execution.result.catch(() => {});
+  }
 }
+
+withCallerStacks(NodeRuntimeProcess.prototype, "wait");
 
 module.exports = { NodeRuntimeProcess };

@@ -1,6 +1,8 @@
 "use strict";
 // A program on a terminal: the handle that `openShell` gives back.
 
+const { callUnawaited, inContext } = require("./callback.cjs");
+const { fromCaller, withCallerStacks } = require("./caller.cjs");
 const { signalNumber } = require("./options.cjs");
 const check = require("./validate.cjs");
 
@@ -36,10 +38,14 @@ class NodeRuntimeTerminal {
   deliver(chunk) {
     const listening = this.#listeners.size > 0 || this.#readers.size > 0;
     if (!listening) return this.#keep(chunk);
-    for (const listener of this.#listeners) listener(chunk);
-    const pending = [...this.#readers].map((reader) => reader.push(chunk));
+    const pending = [...this.#listeners]
+      .map((listener) => listener(chunk))
+      .filter((each) => typeof each?.then === "function");
+    const taken = [...this.#readers].map((reader) => reader.push(chunk));
+    // Nobody has to read on for the end of the program to be told.
     const ended = this.#execution === undefined || this.#execution.exitCode !== null;
-    return pending.length > 0 && !ended ? Promise.all(pending) : undefined;
+    if (!ended) pending.push(...taken);
+    return pending.length > 0 ? Promise.all(pending) : undefined;
   }
 
   get pid() {
@@ -59,8 +65,9 @@ class NodeRuntimeTerminal {
   }
 
   write(data) {
-    const written = this.#execution.write(check.bytes(data, "data"));
-    // Whoever does not wait for it does not want to hear of it.
+    const bytes = check.bytes(data, "data");
+    const written = fromCaller(this.write, () => this.#execution.write(bytes));
+    // Whoever does not wait for it is told by `wait()`.
     written.catch(() => {});
     return written;
   }
@@ -80,10 +87,22 @@ class NodeRuntimeTerminal {
   }
 
   onData(listener) {
-    check.callback(listener, "listener");
-    this.#listeners.add(listener);
-    for (const chunk of this.#takeKept()) listener(chunk);
-    return { dispose: () => void this.#listeners.delete(listener) };
+    const bound = inContext(check.callback(listener, "listener"));
+    this.#listeners.add(bound);
+    for (const chunk of this.#takeKept()) this.#tell(bound, chunk);
+    return { dispose: () => void this.#listeners.delete(bound) };
+  }
+
+  /** Shows a listener what came before it. */
+  #tell(listener, chunk) {
+    // When the program has ended no call is left that could reject.
+    if (this.#execution.exitCode !== null) return callUnawaited("onData", listener, chunk);
+    const fail = (error) => this.#execution.failCallback(error);
+    try {
+      Promise.resolve(listener(chunk)).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   async *[Symbol.asyncIterator]() {
@@ -163,6 +182,8 @@ class Reader {
     return this.#chunks.shift();
   }
 }
+
+withCallerStacks(NodeRuntimeTerminal.prototype, "wait", "dispose");
 
 const cells = check.integer(1, { maximum: 65_535 });
 

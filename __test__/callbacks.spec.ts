@@ -1,0 +1,161 @@
+// Callbacks that throw, that reject, that take their time: the host's process never ends by them, and a slow one
+// makes the guest wait.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { NodeRuntime } from "secure-exec";
+import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
+
+const onPurpose = new Error("on purpose");
+
+/** Every way in which a function can fail. */
+const failures: Record<string, () => unknown> = {
+  throws: () => {
+    throw onPurpose;
+  },
+  rejects: async () => {
+    throw onPurpose;
+  },
+  "gives back a thenable that throws": () => ({
+    // biome-ignore lint/suspicious/noThenProperty: a hostile thenable is what is tested
+    then() {
+      throw onPurpose;
+    },
+  }),
+  "gives back an object whose then cannot be read": () => ({
+    // biome-ignore lint/suspicious/noThenProperty: a hostile thenable is what is tested
+    get then() {
+      throw onPurpose;
+    },
+  }),
+};
+
+const talk = "setInterval(() => console.log('still here'), 5);";
+
+for (const [how, fail] of Object.entries(failures)) {
+  describe(`a callback that ${how}`, () => {
+    test("ends the program of its call, which rejects with the error", async () => {
+      await withRuntime({}, async (runtime) => {
+        for (const name of ["onStdout", "onStderr"] as const) {
+          const code = name === "onStdout" ? talk : talk.replace("log", "error");
+          await assert.rejects(runtime.exec(code, { [name]: fail }), onPurpose);
+          await assert.rejects(runtime.run(code, { [name]: fail }), onPurpose);
+          const program = await runtime.spawn(code, { [name]: fail });
+          await assert.rejects(program.wait(), onPurpose);
+        }
+        const command = await runtime.spawnCommand("yes", [], { onStdout: fail });
+        await assert.rejects(command.wait(), onPurpose);
+        assert.equal((await runtime.exec("1")).exitCode, 0);
+      });
+    });
+
+    test("ends the program of its terminal, also with what came before it", async () => {
+      await withRuntime({}, async (runtime) => {
+        const live = await runtime.openShell({ command: "yes" });
+        live.onData(fail);
+        await assert.rejects(live.wait(), onPurpose);
+        const kept = await runtime.openShell({ command: "sh", args: ["-c", "echo up; sleep 100"] });
+        for await (const _ of kept) break;
+        await kept.write("x");
+        kept.onData(fail);
+        await kept.write("more");
+        await assert.rejects(kept.wait(), onPurpose);
+      });
+    });
+
+    test("is told by a warning if the program has ended", async () => {
+      await withRuntime({}, async (runtime) => {
+        const terminal = await runtime.openShell({ command: "echo", args: ["hi"] });
+        assert.equal(await terminal.wait(), 0);
+        const warned = once(process, "warning");
+        terminal.onData(fail);
+        assertWarning(await warned, "onData");
+      });
+    });
+
+    test("is told by a warning if it is onTrace", async () => {
+      const warned = once(process, "warning");
+      await withRuntime({ onTrace: fail }, async (runtime) => {
+        assert.equal((await runtime.exec("console.log(1)")).stdout, "1\n");
+        assertWarning(await warned, "onTrace");
+      });
+    });
+
+    test("rejects create if it is onBootTiming", async () => {
+      await assert.rejects(NodeRuntime.create({ onBootTiming: fail }), onPurpose);
+    });
+  });
+}
+
+function assertWarning([warning]: unknown[], name: string) {
+  assert.ok(warning instanceof Error);
+  assert.equal(warning.name, "SecureExecWarning");
+  assert.match(warning.message, new RegExp(`${name} threw: Error: on purpose`));
+  assert.equal(warning.cause, onPurpose);
+}
+
+describe("a callback that gives back a promise", () => {
+  const flood = "const b = Buffer.alloc(32768, 'x'); for (;;) process.stdout.write(b);";
+
+  test("makes the guest wait, whatever it hears of", async () => {
+    await withRuntime({}, async (runtime) => {
+      for (const start of [
+        (onData: (chunk: Uint8Array) => unknown) => runtime.spawn(flood, { onStdout: onData }),
+        async (onData: (chunk: Uint8Array) => unknown) => {
+          const terminal = await runtime.openShell({ command: "yes" });
+          terminal.onData(onData);
+          return terminal;
+        },
+      ]) {
+        let bytes = 0;
+        let release = () => {};
+        const gate = new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        const first = Promise.withResolvers<void>();
+        const program = await start((chunk) => {
+          bytes += chunk.length;
+          first.resolve();
+          return gate;
+        });
+        await first.promise;
+        // Several answers of the machine: whatever was on its way has come.
+        for (let i = 0; i < 5; i++) await runtime.exec("1");
+        assert.ok(bytes <= 64 * 1024, `${bytes} bytes`);
+        program.kill("SIGKILL");
+        release();
+        await program.wait();
+      }
+    });
+  });
+});
+
+describe("what is kept of a live program", () => {
+  test("is nothing where there is a callback, and what it wrote where there is none", async () => {
+    await withRuntime({}, async (runtime) => {
+      const code = "console.log('out'); console.error('err');";
+      const heard = await runtime.spawn(code, { onStdout: () => {} });
+      await heard.wait();
+      assert.deepEqual([heard.stdout, heard.stderr], ["", "err\n"]);
+      const unheard = await runtime.spawn(code);
+      await unheard.wait();
+      assert.deepEqual([unheard.stdout, unheard.stderr], ["out\n", "err\n"]);
+      const asked = await runtime.spawn(code, { onStdout: () => {}, maxOutputBytes: 2 });
+      await asked.wait();
+      assert.deepEqual([asked.stdout, asked.stderr], ["ou", "er"]);
+    });
+  });
+});
+
+describe("a handle that is disposed of", () => {
+  test("kills its program", async () => {
+    await withRuntime({}, async (runtime) => {
+      const program = await runtime.spawn("setInterval(() => {}, 1000)");
+      await program[Symbol.asyncDispose]();
+      assert.equal(program.exitCode, 137);
+      await program[Symbol.asyncDispose]();
+      assert.deepEqual(await runtime.processes(), []);
+    });
+  });
+});

@@ -1,0 +1,54 @@
+"use strict";
+// Functions of the embedder's that the API calls.
+
+const { AsyncResource } = require("node:async_hooks");
+
+/**
+ * Binds a callback to the asynchronous context of the call that is being made, so that an `AsyncLocalStorage` of the
+ * caller's is the same inside.
+ */
+function inContext(callback, resource = new AsyncResource("SECUREEXECCALL")) {
+  return callback && ((...args) => resource.runInAsyncScope(callback, undefined, ...args));
+}
+
+/** Callbacks whose first error has been told. */
+const told = new WeakSet();
+
+/**
+ * Calls a callback that no call waits for. What it throws, now or later, never ends the process: the first error is told
+ * by a warning.
+ * @returns {Promise<void> | undefined} A promise while the callback's own is pending.
+ */
+function callUnawaited(name, callback, ...args) {
+  try {
+    const pending = callback(...args);
+    if (typeof pending?.then !== "function") return undefined;
+    return Promise.resolve(pending).then(
+      () => {},
+      (error) => warn(name, callback, error),
+    );
+  } catch (error) {
+    warn(name, callback, error);
+    return undefined;
+  }
+}
+
+function warn(name, callback, error) {
+  if (told.has(callback)) return;
+  told.add(callback);
+  const warning = new Error(`The callback ${name} threw: ${describe(error)}`, { cause: error });
+  warning.name = "SecureExecWarning";
+  warning.code = "ERR_CALLBACK_THREW";
+  process.emitWarning(warning);
+}
+
+/** Whatever was thrown, this does not throw. */
+function describe(error) {
+  try {
+    return String(error?.stack ?? error);
+  } catch {
+    return "something that has no text";
+  }
+}
+
+module.exports = { callUnawaited, inContext };
