@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { NodeRuntimeTerminal } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
+import { reader } from "./support/terminal.ts";
 
 const { folder } = createRequire(import.meta.url)("../binding.cjs");
 const skip = existsSync(join(folder, "commands", "commands.json")) ? false : "no commands";
@@ -25,27 +25,6 @@ async function inShell(
     const { processes, ptys } = await runtime.getResourceSnapshot();
     assert.deepEqual([processes, ptys], [0, 0]);
   });
-}
-
-/** Waits until the terminal shows a text, and gives what came before it. */
-function reader(terminal: NodeRuntimeTerminal) {
-  const decoder = new TextDecoder();
-  let [text, look] = ["", () => {}];
-  terminal.onData((chunk) => {
-    text += decoder.decode(chunk, { stream: true });
-    look();
-  });
-  return async (wanted: string) => {
-    while (!text.includes(wanted)) {
-      await new Promise<void>((resolve) => {
-        look = resolve;
-      });
-    }
-    const at = text.indexOf(wanted);
-    const before = text.slice(0, at);
-    text = text.slice(at + wanted.length);
-    return before;
-  };
 }
 
 describe("a shell at a terminal", { skip }, () => {

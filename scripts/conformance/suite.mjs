@@ -21,6 +21,7 @@ export const prefixes = [
   "promise",
   "querystring",
   "readline",
+  "repl",
   "require",
   "signal",
   "stdin",

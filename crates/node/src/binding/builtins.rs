@@ -1,9 +1,10 @@
 //! `internalBinding('builtins')`: compiles the modules of Node's library. Follows Node's `src/node_builtins.cc`.
 
 use super::Definition;
+use crate::bootstrap::claims;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
-use crate::{code_cache, convert, source, tables};
+use crate::{code_cache, convert, source};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -16,7 +17,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
-    let config = string(scope, &tables::tables()["process"]["config"].to_string());
+    let config = string(scope, &claims::config());
     convert::set(scope, binding, "config", config.into());
     let categories = builtin_categories(scope);
     convert::set(scope, binding, "builtinCategories", categories.into());

@@ -1,11 +1,25 @@
-//! `internalBinding('config')`: its constants are the pinned binary's.
+//! `internalBinding('config')`: its constants are the pinned binary's, except for what a guest lacks.
 
 use super::Definition;
+use crate::convert;
 use crate::exception::string;
+
+/// What the pinned binary was built with and a guest does not have. The library asks here before it relies on it.
+/// `hasTls` is ours: TLS sockets, as `process.features` names them, apart from the OpenSSL of `crypto`.
+const ABSENT: [&str; 3] = ["hasInspector", "hasNodeOptions", "hasTls"];
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
-    definition.function("getDefaultLocale", get_default_locale);
+    definition
+        .function("getDefaultLocale", get_default_locale)
+        .init(initialize);
+}
+
+fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
+    for name in ABSENT {
+        let absent = v8::Boolean::new(scope, false);
+        convert::set(scope, binding, name, absent.into());
+    }
 }
 
 fn get_default_locale(

@@ -1,6 +1,7 @@
 //! `internalBinding('inspector')`. Follows Node's `src/inspector_js_api.cc`.
 //!
-//! There is no debugger: the console works, `require('inspector')` loads, and connecting a session refuses.
+//! There is no debugger, and the config binding says so: the console works, `require('inspector')` loads (a patch of the
+//! library), and connecting a session refuses.
 
 use super::Definition;
 use crate::convert;

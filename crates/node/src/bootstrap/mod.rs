@@ -1,5 +1,6 @@
 //! From an empty context to a running program. Follows Node's `src/node_realm.cc` and `src/api/environment.cc`.
 
+pub(crate) mod claims;
 pub mod per_context;
 mod process_object;
 mod program;

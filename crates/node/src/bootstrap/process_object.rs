@@ -2,6 +2,7 @@
 
 use v8::MapFnTo;
 
+use super::claims;
 use crate::env::{Env, Slot};
 use crate::exception::string;
 use crate::tables::tables;
@@ -25,15 +26,9 @@ pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::
         read_only(scope, process, key, value.into());
     }
     let versions = v8::Object::new(scope);
-    for (key, value) in table["versions"].as_object().into_iter().flatten() {
-        // The engine is ours, whatever the pinned binary links.
-        let text = if key == "v8" {
-            v8::V8::get_version()
-        } else {
-            value.as_str().unwrap_or_default()
-        };
-        let value = string(scope, text);
-        read_only(scope, versions, key, value.into());
+    for (key, version) in claims::versions() {
+        let value = string(scope, &version);
+        read_only(scope, versions, &key, value.into());
     }
     read_only(scope, process, "versions", versions.into());
     let release = v8::Object::new(scope);

@@ -334,7 +334,7 @@ pub fn times(
     Ok((set_time(atime), set_time(mtime)))
 }
 
-/// libuv's `uv__fs_to_timespec`: microseconds; infinite is now, NaN leaves the time as it is.
+/// libuv's `uv__fs_to_timespec`: what a double holds of the nanoseconds; infinite is now, NaN leaves the time as it is.
 fn set_time(seconds: f64) -> SetTime {
     if seconds.is_infinite() {
         return SetTime::Now;
@@ -353,7 +353,6 @@ fn set_time(seconds: f64) -> SetTime {
         reason = "a fraction of a second"
     )]
     let mut nanoseconds = ((seconds - whole as f64) * 1e9) as i64;
-    nanoseconds -= nanoseconds % 1000;
     if nanoseconds < 0 {
         nanoseconds += 1_000_000_000;
         whole = whole.saturating_sub(1);
@@ -372,6 +371,19 @@ mod tests {
     fn times_before_1970_have_positive_nanoseconds() {
         assert_eq!(set_time(-1.25), SetTime::At(Timespec::new(-2, 750_000_000)));
         assert_eq!(set_time(1.5), SetTime::At(Timespec::new(1, 500_000_000)));
+    }
+
+    #[test]
+    fn nanoseconds_are_those_of_the_double_cut_off() {
+        assert_eq!(
+            set_time(1.123_456_789),
+            SetTime::At(Timespec::new(1, 123_456_789))
+        );
+        assert_eq!(
+            set_time(1_234.000_000_999),
+            SetTime::At(Timespec::new(1_234, 998))
+        );
+        assert_eq!(set_time(1e-9), SetTime::At(Timespec::new(0, 1)));
     }
 
     #[test]

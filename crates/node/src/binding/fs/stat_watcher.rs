@@ -91,6 +91,13 @@ fn start(
     let Ok(interval) = arguments::number(scope, args.get(1), "interval") else {
         return;
     };
+    let Some(interval) = polling_interval(interval) else {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"interval\" argument must be a number of milliseconds",
+        );
+        return;
+    };
     rv.set_int32(0);
     let Some(handle) = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive())
     else {
@@ -100,12 +107,15 @@ fn start(
         return;
     }
     *watcher.path.borrow_mut() = path;
-    watcher.interval.set(Duration::from_secs_f64(
-        interval.clamp(1.0, 4_294_967_295.0) / 1000.0,
-    ));
+    watcher.interval.set(interval);
     handle.set_active(&Env::of(scope), true);
     let object = v8::Global::new(scope, args.this());
     schedule(scope, object, &watcher, Duration::ZERO);
+}
+
+/// An unsigned 32-bit number of milliseconds, at least one (`uv_fs_poll_start`); none of what is no number.
+fn polling_interval(milliseconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(milliseconds.clamp(1.0, f64::from(u32::MAX)) / 1000.0).ok()
 }
 
 fn schedule(
@@ -169,4 +179,20 @@ fn differs(a: &Stat, b: &Stat) -> bool {
     (a.ctime, a.mtime, a.btime) != (b.ctime, b.mtime, b.btime)
         || (a.size, a.mode, a.uid, a.gid, a.ino, a.dev)
             != (b.size, b.mode, b.uid, b.gid, b.ino, b.dev)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, polling_interval};
+
+    #[test]
+    fn an_interval_is_bounded_and_a_number() {
+        assert_eq!(polling_interval(f64::NAN), None);
+        assert_eq!(polling_interval(-1.0), Some(Duration::from_millis(1)));
+        assert_eq!(polling_interval(250.0), Some(Duration::from_millis(250)));
+        assert_eq!(
+            polling_interval(f64::INFINITY),
+            Some(Duration::from_millis(u64::from(u32::MAX)))
+        );
+    }
 }

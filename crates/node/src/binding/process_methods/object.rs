@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use secure_exec_kernel::{Disposition, Signal};
 
 use crate::binding::performance;
+use crate::bootstrap::claims;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception;
-use crate::tables::tables;
 
 /// The port that `--inspect` would use.
 const DEFAULT_DEBUG_PORT: u32 = 9229;
@@ -95,7 +95,11 @@ pub(super) fn patch_process_object(
         .has_own_property(scope, versions.into())
         .unwrap_or(false)
     {
-        let versions = convert::from_json(scope, &tables()["process"]["versions"]);
+        let versions = claims::versions().into_iter();
+        let versions = versions
+            .map(|(name, version)| (name, version.into()))
+            .collect();
+        let versions = convert::from_json(scope, &serde_json::Value::Object(versions));
         define(
             scope,
             object,
