@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 impl Process {
     /// Sets what runs when a fatal signal ends the process: once, outside all locks, when the process is
-    /// already a zombie. Runs at once if that has happened before.
+    /// already a zombie. Runs at once if that has happened before. It is dropped with the end of the process,
+    /// whatever ended it, so it may hold the process.
     pub fn on_kill(&self, callback: Box<dyn Fn(Signal) + Send + Sync>) {
         *self.on_kill.lock() = Some(callback);
-        if let Some(ExitStatus::Signaled(signal, _)) = self.exit_status() {
-            self.run_on_kill(signal);
+        if let Some(status) = self.exit_status() {
+            self.release_callbacks(status);
         }
     }
 
@@ -50,9 +51,7 @@ impl Process {
             parent.deliver(Signal::SIGCHLD);
             parent.child_events.wake_all();
         }
-        if let ExitStatus::Signaled(signal, _) = status {
-            self.run_on_kill(signal);
-        }
+        self.release_callbacks(status);
     }
 
     /// Stopped groups that nobody will be left to continue.
@@ -98,10 +97,14 @@ impl Process {
         parent
     }
 
-    fn run_on_kill(&self, signal: Signal) {
-        let callback = self.on_kill.lock().take();
-        if let Some(callback) = callback {
-            callback(signal);
+    /// Tells the runtime if a signal ended the process, and lets what the runtime left here go: it refers to the
+    /// process, which would never be freed. The status has been set.
+    pub(crate) fn release_callbacks(&self, status: ExitStatus) {
+        let on_kill = self.on_kill.lock().take();
+        let on_stop = self.on_stop.lock().take();
+        if let (Some(on_kill), ExitStatus::Signaled(signal, _)) = (on_kill, status) {
+            on_kill(signal);
         }
+        drop(on_stop);
     }
 }

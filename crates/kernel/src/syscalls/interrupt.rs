@@ -30,9 +30,13 @@ impl Process {
         self.resumed.poll_until(cx, || goes_on().then_some(()))
     }
 
-    /// Sets what runs, outside all locks, each time a signal has stopped the process.
+    /// Sets what runs, outside all locks, each time a signal has stopped the process. It is dropped with the end of
+    /// the process, so it may hold the process.
     pub fn on_stop(&self, callback: Box<dyn Fn() + Send + Sync>) {
         *self.on_stop.lock() = Some(callback.into());
+        if let Some(status) = self.exit_status() {
+            self.release_callbacks(status);
+        }
         if self.stopped.load(Ordering::Acquire) {
             self.run_on_stop();
         }
