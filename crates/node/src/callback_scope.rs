@@ -122,7 +122,7 @@ pub fn call_in_scope<'s>(
     let (result, thrown) = {
         v8::tc_scope!(let tc, scope);
         let result = enter(tc, &env, resource, context, body);
-        (result, tc.exception())
+        (result, tc.exception().filter(|_| !tc.has_terminated()))
     };
     if result.is_none()
         && let Some(error) = thrown
@@ -217,7 +217,7 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
             if result.is_some() {
                 None
             } else {
-                tc.exception()
+                tc.exception().filter(|_| !tc.has_terminated())
             }
         };
         env.callback_depth.set(env.callback_depth.get() - 1);

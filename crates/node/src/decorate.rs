@@ -93,24 +93,26 @@ pub fn decorate_error_stack(
         object.set_private(scope, arrow_key, frame);
     }
     // `stack` may be a getter of guest code: what it throws is not this error's business.
-    v8::tc_scope!(let scope, scope);
-    let Some(arrow) = object
+    let _ = exception::catch(scope, |scope| put_arrow(scope, object));
+}
+
+/// Puts the source frame that is kept on an error in front of its stack.
+fn put_arrow(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> Option<()> {
+    let env = Env::of(scope);
+    let arrow_key = env.private(scope, "arrow_message_private_symbol");
+    let arrow = object
         .get_private(scope, arrow_key)
-        .filter(|value| value.is_string())
-    else {
-        return;
-    };
+        .filter(|value| value.is_string())?;
     let key = env.name(scope, "stack").into();
-    let Some(stack) = object.get(scope, key).filter(|value| value.is_string()) else {
-        return;
-    };
+    let stack = object.get(scope, key).filter(|value| value.is_string())?;
     let text = format!(
         "{}\n{}",
         arrow.to_rust_string_lossy(scope),
         stack.to_rust_string_lossy(scope)
     );
     let text = exception::string(scope, &text).into();
-    object.set(scope, key, text);
+    object.set(scope, key, text)?;
+    let decorated = env.private(scope, "decorated_private_symbol");
     let yes = v8::Boolean::new(scope, true).into();
-    object.set_private(scope, decorated, yes);
+    object.set_private(scope, decorated, yes).map(|_| ())
 }

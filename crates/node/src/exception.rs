@@ -53,6 +53,26 @@ pub fn throw(scope: &mut v8::PinScope<'_, '_>, kind: ErrorKind, code: &str, mess
     scope.throw_exception(error);
 }
 
+/// Runs `body` as JavaScript runs a `try` block and gives back what it threw. An end of the thread's JavaScript is nobody's
+/// exception: it goes on to the caller of the native function, and there is nothing to give back.
+///
+/// # Errors
+/// What was thrown, or `None` if `body` failed without an exception or JavaScript is being ended.
+pub fn catch<'s, T>(
+    scope: &mut v8::PinScope<'s, '_>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<T>,
+) -> Result<T, Option<v8::Local<'s, v8::Value>>> {
+    v8::tc_scope!(let tc, scope);
+    if let Some(value) = body(tc) {
+        return Ok(value);
+    }
+    if tc.has_terminated() {
+        tc.rethrow();
+        return Err(None);
+    }
+    Err(tc.exception())
+}
+
 /// Throws `ERR_INVALID_ARG_TYPE`: native code was reached with an argument the library would not have passed.
 pub fn throw_invalid_argument(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     throw(scope, ErrorKind::TypeError, "ERR_INVALID_ARG_TYPE", message);
@@ -177,6 +197,9 @@ pub fn trigger_uncaught_exception(
                 if let Some(inner) = tc.exception().filter(|_| !env.is_halted(tc)) {
                     let message = v8::Exception::create_message(tc, inner);
                     crate::report::print_exception(tc, inner, message);
+                }
+                if tc.has_terminated() {
+                    tc.rethrow();
                 }
                 None
             }

@@ -60,11 +60,16 @@ pub unsafe extern "C" fn near_heap_limit(
         // The program gets a RangeError.
         return current;
     }
+    end_program(env);
+    current.saturating_add(HEAP_HEADROOM)
+}
+
+/// Stops the JavaScript of a thread whose heap is full; the thread ends its process once it is out of it.
+pub fn end_program(env: &Env) {
     env.heap_limit_reached.set(true);
     if let Some(terminate) = env.terminate.borrow().as_ref() {
         terminate.terminate_execution();
     }
-    current.saturating_add(HEAP_HEADROOM)
 }
 
 /// Formats `error.stack` through the library's callback (`PrepareStackTraceCallback` in Node's `src/node_errors.cc`).
@@ -79,16 +84,16 @@ fn prepare_stack_trace<'s>(
     };
     let receiver: v8::Local<v8::Value> = v8::undefined(scope).into();
     let global = scope.get_current_context().global(scope).into();
-    let thrown = {
-        v8::tc_scope!(let tc, scope);
-        if let Some(stack) = prepare.call(tc, receiver, &[global, error, sites.into()]) {
-            return stack;
+    let prepared = exception::catch(scope, |scope| {
+        prepare.call(scope, receiver, &[global, error, sites.into()])
+    });
+    match prepared {
+        Ok(stack) => return stack,
+        // V8 wants a value in any case; the exception of a user's hook replaces it.
+        Err(Some(thrown)) => {
+            scope.throw_exception(thrown);
         }
-        tc.exception()
-    };
-    // V8 wants a value in any case; the exception of a user's hook replaces it.
-    if let Some(thrown) = thrown {
-        scope.throw_exception(thrown);
+        Err(None) => {}
     }
     v8::undefined(scope).into()
 }

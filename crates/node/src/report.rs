@@ -141,6 +141,10 @@ fn enhanced_stack(
         {
             stack = Some(value.to_rust_string_lossy(tc));
         }
+        if tc.has_terminated() {
+            tc.rethrow();
+            return None;
+        }
         tc.reset();
     }
     if stack.is_none() {

@@ -243,14 +243,7 @@ fn call(scope: &mut v8::PinScope<'_, '_>, id: u64, lock: v8::Local<'_, v8::Value
     let callback = v8::Local::new(scope, callback);
     callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
         let receiver = v8::undefined(scope).into();
-        let outcome = {
-            v8::tc_scope!(let tc, scope);
-            match callback.call(tc, receiver, &[lock]) {
-                Some(value) => Ok(value),
-                None => Err(tc.exception()),
-            }
-        };
-        match outcome {
+        match exception::catch(scope, |scope| callback.call(scope, receiver, &[lock])) {
             Ok(value) => follow(scope, value, id),
             Err(error) => {
                 let released = end(scope, id);

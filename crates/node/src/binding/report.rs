@@ -188,7 +188,11 @@ fn javascript_stack(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::V
         }
     }
     // What a getter of the guest threw is its own affair: the report is made without it.
-    scope.reset();
+    if scope.has_terminated() {
+        scope.rethrow();
+    } else {
+        scope.reset();
+    }
     json!({ "message": message, "stack": frames, "errorProperties": properties })
 }
 

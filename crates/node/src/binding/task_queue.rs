@@ -79,9 +79,9 @@ pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessa
     let promise = message.get_promise().into();
     v8::tc_scope!(let tc, scope);
     callback.call(tc, undefined, &[kind, promise, value]);
-    if let Some(error) = tc.exception()
-        && !tc.has_terminated()
-    {
+    if tc.has_terminated() {
+        tc.rethrow();
+    } else if let Some(error) = tc.exception() {
         let text = error.to_rust_string_lossy(tc);
         crate::report::write_stderr(
             tc,

@@ -217,10 +217,15 @@ fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
     env.is_halted(scope)
 }
 
-fn exit_code(env: &Env) -> i32 {
+/// `process.exitCode`, or `default` where the program has not set it.
+fn exit_code(env: &Env, default: i32) -> i32 {
     let info = env.aliased::<i32>(Slot::ExitInfo);
     // kHasExitCode, kExitCode
-    if info.get(2) != 0 { info.get(1) } else { 0 }
+    if info.get(2) != 0 {
+        info.get(1)
+    } else {
+        default
+    }
 }
 
 fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
@@ -235,7 +240,7 @@ fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
     let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else {
         return;
     };
-    let code = exit_code(&env);
+    let code = exit_code(&env, 0);
     let arguments = [
         string(scope, event).into(),
         v8::Integer::new(scope, code).into(),
@@ -249,29 +254,31 @@ fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
     let thrown = {
         v8::tc_scope!(let tc, scope);
         emit.call(tc, process.into(), &arguments);
-        tc.exception()
+        tc.exception().filter(|_| !tc.has_terminated())
     };
     if let Some(error) = thrown {
         crate::exception::trigger_uncaught_exception(scope, error, false);
     }
 }
 
+/// `EmitProcessExitInternal`: the listeners of `exit` see the status of an await that never settled, and may change it.
 fn emit_exit(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     // kExiting
     env.aliased::<i32>(Slot::ExitInfo).set(0, 1);
+    let mut code = exit_code(&env, 0);
+    if code == 0 && unsettled_top_level_await(scope) {
+        code = UNSETTLED_TOP_LEVEL_AWAIT;
+        let info = env.aliased::<i32>(Slot::ExitInfo);
+        info.set(1, code);
+        info.set(2, 1);
+        warn_unsettled(scope);
+    }
     emit(scope, "exit", false);
     if halted(scope, &env) {
         return;
     }
-    let mut code = exit_code(&env);
-    if code == 0 && unsettled_top_level_await(scope) {
-        code = UNSETTLED_TOP_LEVEL_AWAIT;
-    }
-    if code == UNSETTLED_TOP_LEVEL_AWAIT {
-        warn_unsettled(scope);
-    }
-    exit::exit_process(scope, code);
+    exit::exit_process(scope, exit_code(&env, code));
 }
 
 fn unsettled_top_level_await(scope: &mut v8::PinScope<'_, '_>) -> bool {

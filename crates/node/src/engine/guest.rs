@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use secure_exec_kernel::Signal;
+use secure_exec_kernel::{Process, Signal};
 
 use super::{Breach, Engine, Job, fatal};
 use crate::array_buffers::ArrayBuffers;
@@ -157,10 +157,10 @@ fn run_job(
 }
 
 /// Node's words for a heap that is full, and its way to die.
-fn heap_limit_reached(
+pub(crate) fn heap_limit_reached(
     scope: &mut v8::PinScope<'_, '_>,
     engine: &Engine,
-    process: &Arc<secure_exec_kernel::Process>,
+    process: &Arc<Process>,
     bound: usize,
 ) {
     if !process.is_alive() {

@@ -15,7 +15,7 @@ use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 use crate::heap_usage::HeapUsage;
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
-pub(crate) use guest::{CODE_RANGE, STACK_SIZE, isolate_params, make_context};
+pub(crate) use guest::{CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context};
 use population::Population;
 use spares::Spares;
 use watchdog::Watchdog;

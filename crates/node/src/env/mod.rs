@@ -179,7 +179,10 @@ impl Env {
 
     /// Whether the thread may run no more JavaScript: it is ending, or was told to from outside.
     pub fn is_halted(&self, isolate: &v8::Isolate) -> bool {
-        self.stopping.get() || self.event_loop.is_aborted() || isolate.is_execution_terminating()
+        self.stopping.get()
+            || self.heap_limit_reached.get()
+            || self.event_loop.is_aborted()
+            || isolate.is_execution_terminating()
     }
 
     /// Stores a value that native code needs again.

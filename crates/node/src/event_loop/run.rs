@@ -7,6 +7,7 @@ use super::Completion;
 use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
+use crate::exception;
 use crate::foreground;
 use crate::frozen_clock;
 use crate::heap_usage;
@@ -49,10 +50,7 @@ pub fn alive(scope: &v8::PinScope<'_, '_>) -> bool {
 }
 
 fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
-    env.stopping.get()
-        || env.event_loop.stop.get()
-        || env.event_loop.shared.aborted()
-        || scope.is_execution_terminating()
+    env.event_loop.stop.get() || env.is_halted(scope)
 }
 
 /// Milliseconds of the kernel's monotonic clock since the process started.
@@ -196,6 +194,8 @@ fn close(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
     }
 }
 
+/// `Environment::RunTimers` in Node's `src/env.cc`. The native timer is set by what `processTimers` answers before the
+/// callback scope is left: the ticks and microtasks behind it arm and reference the timer too, and theirs is the last word.
 fn run_timers(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
     let Some(due) = env.event_loop.timer.get() else {
         return;
@@ -204,32 +204,50 @@ fn run_timers(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
         return;
     }
     env.event_loop.timer.set(None);
-    let next = loop {
-        v8::scope!(let scope, scope);
-        let Some(function) = env.function(scope, Slot::ProcessTimers) else {
-            return;
-        };
-        let Some(process) = env.object(scope, Slot::Process) else {
-            return;
-        };
-        let now = v8::Number::new(scope, env.event_loop.now()).into();
-        let result =
-            callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
-                function.call(scope, process.into(), &[now])
-            });
-        if halted(scope, env) {
-            return;
-        }
-        // After an exception the list is run again: the timers behind the failed one are still due.
-        if let Some(result) = result {
-            break result.number_value(scope).unwrap_or(0.0);
-        }
+    v8::scope!(let scope, scope);
+    let Some(function) = env.function(scope, Slot::ProcessTimers) else {
+        return;
     };
-    if next != 0.0 {
-        // The library returns the absolute expiry, negative when only unref'd timers are left.
-        update_time(env);
-        let delay = next.abs() - env.event_loop.now();
-        env.event_loop.schedule_timer(delay.max(1.0));
+    let Some(process) = env.object(scope, Slot::Process) else {
+        return;
+    };
+    callback_scope::call_in_scope(scope, process, &AsyncContext::none(), |scope| {
+        let next = process_timers(scope, env, function, process)?;
+        if next != 0.0 {
+            // The library returns the absolute expiry, negative when only unref'd timers are left.
+            update_time(env);
+            let delay = next.abs() - env.event_loop.now();
+            env.event_loop.schedule_timer(delay.max(1.0));
+        }
         env.event_loop.reference_timer(next > 0.0);
+        Some(v8::undefined(scope).into())
+    });
+}
+
+/// Runs the lists of timers that are due and gives back what `processTimers` returned; `None` if the program ends.
+fn process_timers<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    env: &Env,
+    function: v8::Local<'s, v8::Function>,
+    process: v8::Local<'s, v8::Object>,
+) -> Option<f64> {
+    loop {
+        v8::scope!(let scope, scope);
+        let now = v8::Number::new(scope, env.event_loop.now()).into();
+        let thrown = {
+            v8::tc_scope!(let tc, scope);
+            match function.call(tc, process.into(), &[now]) {
+                Some(next) => return Some(next.number_value(tc).unwrap_or(0.0)),
+                None => tc.exception().filter(|_| !tc.has_terminated()),
+            }
+        };
+        if halted(scope, env) {
+            return None;
+        }
+        // The timers behind the one that threw are still due: the lists are run again.
+        exception::trigger_uncaught_exception(scope, thrown?, false);
+        if halted(scope, env) {
+            return None;
+        }
     }
 }

@@ -161,6 +161,10 @@ fn run_program(owned: &mut v8::OwnedIsolate, env: &Rc<Env>, start: Start) {
             env.array_buffers.guard();
             WorkerBinding::install(scope, start.port);
             bootstrap::run_worker(scope);
+            if env.heap_limit_reached.get() {
+                let bound = start.program.options.heap_limit_bytes;
+                engine::heap_limit_reached(scope, &start.program.engine, &start.process, bound);
+            }
         }
         // Our defect, said to the parent, never a hang.
         Err(message) => start

@@ -67,6 +67,7 @@ fn compile_wrapper<'s>(
         return Ok(function);
     }
     if scope.has_terminated() {
+        scope.rethrow();
         return Err(None);
     }
     let Some(error) = scope.exception() else {

@@ -210,15 +210,10 @@ fn settle<'s>(
     let Some(encode) = job.encode.borrow_mut().take() else {
         return (undefined, undefined);
     };
-    let (value, thrown) = {
-        v8::tc_scope!(let tc, scope);
-        let value = encode(tc, output);
-        (value, tc.exception())
-    };
-    match (value, thrown) {
-        (Some(value), _) => (undefined, value),
-        (None, Some(thrown)) => (thrown, undefined),
-        (None, None) => (
+    match exception::catch(scope, |scope| encode(scope, output)) {
+        Ok(value) => (undefined, value),
+        Err(Some(thrown)) => (thrown, undefined),
+        Err(None) => (
             CryptoError::operation_failed("The operation failed").to_value(scope),
             undefined,
         ),

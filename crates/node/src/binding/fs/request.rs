@@ -222,11 +222,8 @@ fn encode<'s>(
     reply: &Reply,
     arrays: reply::Arrays,
 ) -> Result<v8::Local<'s, v8::Value>, v8::Local<'s, v8::Value>> {
-    v8::tc_scope!(let tc, scope);
-    if let Some(value) = reply.value(tc, arrays) {
-        return Ok(value);
-    }
-    Err(tc.exception().unwrap_or_else(|| v8::undefined(tc).into()))
+    exception::catch(scope, |scope| reply.value(scope, arrays))
+        .map_err(|thrown| thrown.unwrap_or_else(|| v8::undefined(scope).into()))
 }
 
 fn settle(

@@ -13,6 +13,7 @@ use super::serialize::SharedMessage;
 use crate::binding::class_template;
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
+use crate::exception;
 use crate::{async_wrap, callback_scope, convert, wrap};
 
 /// What waits in a port's queue.
@@ -368,13 +369,7 @@ fn emit(
     message: &SharedMessage,
 ) -> bool {
     let object = v8::Local::new(scope, object);
-    let read = {
-        v8::tc_scope!(let tc, scope);
-        match deserialize(tc, message) {
-            Some(read) => Ok(read),
-            None => Err(tc.exception()),
-        }
-    };
+    let read = exception::catch(scope, |scope| deserialize(scope, message));
     let env = Env::of(scope);
     let Some(exports) = env.object(scope, Slot::PerContextExports) else {
         return false;

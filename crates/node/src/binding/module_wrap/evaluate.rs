@@ -34,8 +34,10 @@ pub(super) fn instantiate(
         let scope = &mut v8::ContextScope::new(inner, context);
         module.instantiate_module2(scope, callbacks::resolve_module, callbacks::resolve_source)
     };
-    if done.is_none() && tc.has_caught() && !tc.has_terminated() {
-        if let (Some(error), Some(message)) = (tc.exception(), tc.message()) {
+    if done.is_none() && tc.has_caught() {
+        if !tc.has_terminated()
+            && let (Some(error), Some(message)) = (tc.exception(), tc.message())
+        {
             report::append_exception_line(tc, error, message);
         }
         tc.rethrow();

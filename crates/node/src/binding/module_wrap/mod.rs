@@ -260,8 +260,10 @@ fn compile<'s>(
             v8::script_compiler::compile_module(tc, &mut source)
         }
     };
-    if module.is_none() && tc.has_caught() && !tc.has_terminated() {
-        if let (Some(error), Some(message)) = (tc.exception(), tc.message()) {
+    if module.is_none() && tc.has_caught() {
+        if !tc.has_terminated()
+            && let (Some(error), Some(message)) = (tc.exception(), tc.message())
+        {
             crate::report::append_exception_line(tc, error, message);
         }
         tc.rethrow();
