@@ -1,96 +1,159 @@
-// The command line.
+// The command line: what it understands, and what it says about what it does not.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, describe, test } from "./support/suite.ts";
+import { files, folder, run, version } from "./support/cli.ts";
+import { describe, test } from "./support/suite.ts";
 
-const root = join(import.meta.dirname, "..");
-const { version, bin } = createRequire(import.meta.url)("../package.json");
-const cli = join(root, bin["secure-exec"]);
-const folder = mkdtempSync(join(tmpdir(), "secure-exec-cli-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-function file(name: string, text: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-async function run(args: string[], input = "") {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: folder });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  child.stdin.on("error", () => {});
-  child.stdin.end(input);
-  const exitCode = await new Promise((resolve) => child.on("close", resolve));
-  return { stdout, stderr, exitCode };
+/** Expects one refused command line. */
+async function refused(args: string[], message: string) {
+  const { stdout, stderr, exitCode } = await run(args);
+  assert.equal(stderr, `secure-exec: ${message}\nTry 'secure-exec --help'.\n`);
+  assert.equal(stdout, "");
+  assert.equal(exitCode, 64);
 }
 
 describe("secure-exec", () => {
   test("shows its version and its help", async () => {
-    assert.deepEqual(await run(["--version"]), { stdout: `${version}\n`, stderr: "", exitCode: 0 });
-    const { stdout, exitCode } = await run(["--help"]);
-    assert.match(stdout, /^Usage: secure-exec run/);
-    assert.equal(exitCode, 0);
+    for (const flag of ["--version", "-v"]) {
+      assert.deepEqual(await run([flag]), { stdout: `${version}\n`, stderr: "", exitCode: 0 });
+    }
+    for (const args of [["--help"], ["-h"], ["help"]]) {
+      const { stdout, stderr, exitCode } = await run(args);
+      assert.match(stdout, /^Usage: secure-exec run/);
+      assert.match(stdout, /--memory <size>/);
+      assert.deepEqual([stderr, exitCode], ["", 0]);
+    }
+    for (const args of [
+      ["help", "run"],
+      ["run", "--help"],
+      ["run", "-h", "x.mjs"],
+    ]) {
+      const { stdout } = await run(args);
+      assert.match(stdout, /^Usage: secure-exec run \[options\] <file>/);
+      assert.doesNotMatch(stdout, /secure-exec exec/);
+    }
+  });
+
+  test("shows the usage on standard error where nothing is asked for", async () => {
+    const { stdout, stderr, exitCode } = await run([]);
+    assert.match(stderr, /^Usage: secure-exec run/);
+    assert.deepEqual([stdout, exitCode], ["", 64]);
   });
 
   test("explains what it does not understand", async () => {
-    for (const [args, message] of [
-      [[], "a command is missing"],
-      [["walk"], "unknown command: walk"],
-      [["run"], "run needs a file"],
-      [["run", "--fast", "x.mjs"], "unknown option: --fast"],
-      [["run", "--timeout", "soon", "x.mjs"], "--timeout takes milliseconds, not 'soon'"],
-      [["run", "--env", "A", "x.mjs"], "--env takes NAME=value"],
-      [["run", "--allow-net", "host", "x.mjs"], "--allow-net is not available yet"],
-      [["run", "--mount=a:b", "x.mjs"], "--mount is not available yet"],
-      [["serve"], "serve is not available yet"],
-    ] as const) {
-      const { stderr, exitCode } = await run([...args]);
-      assert.ok(stderr.startsWith(`secure-exec: ${message}`), stderr);
-      assert.equal(exitCode, 64);
-    }
-    const { stderr, exitCode } = await run(["run", "nope.mjs"]);
-    assert.equal(stderr, "secure-exec: nope.mjs cannot be read: ENOENT\n");
-    assert.equal(exitCode, 1);
+    await refused(["walk"], "unknown command: walk");
+    await refused(["run"], "run needs a file, -e <code>, or - for a program on standard input");
+    await refused(["exec"], "exec needs a command");
+    await refused(["run", "--fast", "x.mjs"], "unknown option: --fast");
+    await refused(["run", "--timeout"], "--timeout needs a value");
+    await refused(["run", "--no-tty=1", "x.mjs"], "--no-tty takes no value");
+    await refused(["shell", "-e", "1"], "-e belongs to run, not to shell");
+    await refused(["run", "--allow-net", "host", "x.mjs"], "--allow-net is not available yet");
+    await refused(["run", "--mount=a:b", "x.mjs"], "--mount is not available yet");
+    await refused(["serve"], "serve is not available yet");
+    await refused(["run", "-o", "f", "x.mjs"], "--trace-output belongs to --trace");
   });
 
-  test("run passes arguments, environment, streams and the status", async () => {
-    const program = file(
-      "program.mjs",
-      `let input = "";
-       for await (const chunk of process.stdin) input += chunk;
-       console.log(JSON.stringify([process.argv.slice(2), process.env.NAME, process.cwd(), input]));
-       console.error("problem");
-       process.exitCode = 3;`,
+  test("says which flag has a wrong value", async () => {
+    const time = "--timeout takes a time like 500ms, 5s or 2m, not";
+    await refused(["run", "--timeout", "soon", "x.mjs"], `${time} 'soon'`);
+    await refused(["run", "--timeout", "0", "x.mjs"], `${time} '0'`);
+    await refused(["run", "--timeout=-5s", "x.mjs"], `${time} '-5s'`);
+    await refused(
+      ["run", "--memory", "lots", "x"],
+      "--memory takes a size like 256m or 1g, not 'lots'",
     );
-    const args = ["run", "--env", "NAME=a=b", "--cwd", "/tmp", program, "--env", "x"];
-    const { stdout, stderr, exitCode } = await run(args, "typed");
-    assert.deepEqual(JSON.parse(stdout), [["--env", "x"], "a=b", "/tmp", "typed"]);
-    assert.equal(stderr, "problem\n");
-    assert.equal(exitCode, 3);
-  });
-
-  test("run streams everything, and ends at the timeout", async () => {
-    const large = file("large.mjs", `process.stdout.write("x".repeat(3_000_000));`);
-    assert.equal((await run(["run", large])).stdout.length, 3_000_000);
-    const endless = file("endless.mjs", `console.log("up"); setInterval(() => {}, 1000);`);
-    const { stdout, exitCode } = await run(["run", "--timeout", "1500", endless]);
-    assert.deepEqual([stdout, exitCode], ["up\n", 137]);
-  });
-
-  test("--trace prints system calls on standard error", async () => {
-    const program = file(
-      "traced.mjs",
-      `import { mkdirSync } from "node:fs"; mkdirSync("/tmp/traced");`,
+    await refused(
+      ["exec", "--memory", "512", "ls"],
+      "--memory is at least 64m (a number without a unit is bytes)",
     );
-    const { stderr, exitCode } = await run(["run", "--trace", program]);
-    assert.equal(exitCode, 0);
-    assert.match(stderr, /^\[\d+\] mkdirat\(-100, "\/tmp\/traced", 0o777\) = \(\)$/m);
+    await refused(["exec", "--heap", "1m", "ls"], "--heap is at least 8m");
+    await refused(
+      ["exec", "--cpus", "0.5", "ls"],
+      "--cpus takes a whole number from 1 on, not '0.5'",
+    );
+    await refused(["run", "--env", "=x", "x.mjs"], "--env takes NAME=value or NAME");
+    await refused(["run", "--file", ":/x", "x.mjs"], "--file takes host:guest or host, not ':/x'");
+    await refused(
+      ["run", "--cwd", "sub", "x.mjs"],
+      "--cwd takes an absolute path in the machine, not 'sub'",
+    );
+    await refused(
+      ["exec", "--trace=%all", "ls"],
+      "--trace takes names of system calls, %file, %desc, %process, %signal, %network or /pattern, not '%all'",
+    );
+    const { stderr, exitCode } = await run(["exec", "--cpus", "5000", "ls"]);
+    assert.match(stderr, /^secure-exec: --cpus is out of range/);
+    assert.equal(exitCode, 64);
+  });
+
+  test("says what is wrong with the files of the host", async () => {
+    const nope = await run(["run", "nope.mjs"]);
+    assert.equal(nope.stderr, "secure-exec: nope.mjs cannot be read: ENOENT\n");
+    assert.equal(nope.exitCode, 1);
+    const directory = await run(["run", folder]);
+    assert.equal(directory.stderr, `secure-exec: ${folder} is not a file\n`);
+    const copied = await run(["exec", "--file", "nope:/tmp/x", "ls"]);
+    assert.equal(copied.stderr, "secure-exec: nope cannot be read: ENOENT\n");
+    const commands = await run(["exec", "--commands", "nope", "ls"]);
+    assert.match(commands.stderr, /^secure-exec: --commands cannot be read: ENOENT/);
+  });
+});
+
+describe("secure-exec exec", () => {
+  test("runs a command with its streams and its status", async () => {
+    const bytes = new Uint8Array(300_000).map((_, index) => (index * 7) & 0xff);
+    const sum = await run(["exec", "--", "cksum"], { input: bytes });
+    assert.match(sum.stdout, /^\d+ 300000\n$/);
+    assert.equal((await run(["exec", "sh", "-c", "echo a >&2; exit 7"])).exitCode, 7);
+    assert.equal((await run(["exec", "--env", "A=b c", "printenv", "A"])).stdout, "b c\n");
+  });
+
+  test("has a shell's statuses for what cannot run and what a signal ended", async () => {
+    assert.deepEqual(await run(["exec", "nope"]), {
+      stdout: "",
+      stderr: "secure-exec: nope: command not found\n",
+      exitCode: 127,
+    });
+    assert.equal((await run(["exec", "/etc/passwd"])).exitCode, 126);
+    assert.equal((await run(["exec", "sh", "-c", "kill -TERM $$"])).exitCode, 143);
+  });
+
+  test("copies files and folders of the host", async () => {
+    files({ "data/in.csv": "1,2\n", "data/deep/x.txt": "x\n" });
+    const args = ["--file", "data:/tmp/data", "--file", "data/in.csv", "--file=data/in.csv:/tmp/"];
+    const { stdout, stderr } = await run([
+      "exec",
+      ...args,
+      "sh",
+      "-c",
+      "cat in.csv /tmp/in.csv; find /tmp/data -type f | sort",
+    ]);
+    assert.equal(stdout, "1,2\n1,2\n/tmp/data/deep/x.txt\n/tmp/data/in.csv\n", stderr);
+  });
+});
+
+describe("secure-exec shell", () => {
+  test("runs a line with its arguments", async () => {
+    const { stdout, exitCode } = await run([
+      "shell",
+      "-c",
+      "echo $0 $1 $#; exit 4",
+      "name",
+      "first",
+    ]);
+    assert.deepEqual([stdout, exitCode], ["name first 1\n", 4]);
+  });
+
+  test("runs a script of the host, which finds its neighbours", async () => {
+    files({ "scripts/main.sh": ". ./part.sh\necho main $1\n", "scripts/part.sh": "echo part\n" });
+    assert.equal((await run(["shell", "scripts/main.sh", "x"])).stdout, "part\nmain x\n");
+  });
+
+  test("reads commands from standard input, and their input behind them", async () => {
+    const { stdout, stderr, exitCode } = await run(["shell"], {
+      input: 'echo one; read line\nrest of it\necho "$line"\nexit 3\n',
+    });
+    assert.deepEqual([stdout, stderr, exitCode], ["one\nrest of it\n", "", 3]);
   });
 });

@@ -1,81 +1,126 @@
 "use strict";
-// Reading the command line. Options come before the file; what follows it is the program's.
+// Reading the command line. Options come before the operand; what follows it is the program's.
 
-class UsageError extends Error {}
+const { existsSync } = require("node:fs");
+const { extname } = require("node:path");
+const { flagOf, later } = require("./flags.cjs");
+const { traceFilter } = require("./trace-filter.cjs");
+const { UsageError } = require("./usage-error.cjs");
 
-const known = {
-  "--cwd": { name: "cwd", read: (text) => text },
-  "--env": { name: "env", read: variable, many: true },
-  "--timeout": { name: "timeout", read: milliseconds },
-  "--commands": { name: "commandsDir", read: (text) => text },
-  "--trace": { name: "trace" },
-  "--help": { name: "help" },
-  "-h": { name: "help" },
-  "--version": { name: "version" },
-};
+const commands = ["run", "exec", "shell", "serve", "help"];
+const programs = new Set([".mjs", ".cjs", ".js", ".mts", ".cts", ".ts"]);
 
-/** Options of features that are not there yet. */
-const later = new Set(["--allow-net", "--mount"]);
+/**
+ * @typedef {object} CommandLine
+ * @property {string} [command] One of `run`, `exec`, `shell`, `serve`, `help`.
+ * @property {Record<string, any>} flags By the names of flags.cjs.
+ * @property {string[]} operands
+ */
 
+/** @returns {CommandLine} */
 function parseCommandLine(argv) {
-  const flags = { env: [] };
   const rest = [...argv];
-  let command;
+  const line = { command: undefined, flags: { env: [], envFile: [], file: [] }, used: [] };
   while (rest.length > 0) {
     const word = rest[0];
     if (word === "--") {
       rest.shift();
       break;
     }
-    if (!word.startsWith("-") || word === "-") {
-      if (command !== undefined) break;
-      command = rest.shift();
+    if (word.startsWith("-") && word !== "-") {
+      rest.shift();
+      takeFlag(line, word, rest);
       continue;
     }
-    rest.shift();
-    const [flag, attached] = splitOnce(word);
-    if (later.has(flag)) throw new UsageError(`${flag} is not available yet`);
-    if (!Object.hasOwn(known, flag)) throw new UsageError(`unknown option: ${flag}`);
-    const { name, read, many } = known[flag];
-    if (!read) {
-      if (attached !== undefined) throw new UsageError(`${flag} takes no value`);
-      flags[name] = true;
-      continue;
-    }
-    const text = attached ?? rest.shift();
-    if (text === undefined) throw new UsageError(`${flag} needs a value`);
-    if (many) flags[name].push(read(text, flag));
-    else flags[name] = read(text, flag);
+    if (!takesCommand(line, word)) break;
+    line.command = rest.shift();
   }
-  return { command, flags, operands: rest };
+  imply(line, rest);
+  const { command, flags } = line;
+  for (const { spelling, of } of line.used) {
+    const fits = command === undefined || !["run", "exec", "shell"].includes(command);
+    if (!fits && !of.includes(command)) {
+      throw new UsageError(`${spelling} belongs to ${of.join(" and ")}, not to ${command}`);
+    }
+  }
+  return { command, flags: settle(flags), operands: rest };
 }
+
+/** Whether a word is the command: the first that is no option, unless the program is there already. */
+function takesCommand({ command, flags }, word) {
+  return command === undefined && (commands.includes(word) || !hasCode(flags)) && !isProgram(word);
+}
+
+/** `secure-exec file.mjs` and `secure-exec -e code` are `run`. */
+function imply(line, rest) {
+  if (line.command !== undefined) return;
+  if (hasCode(line.flags) || (rest.length > 0 && isProgram(rest[0]))) line.command = "run";
+}
+
+function hasCode({ eval: code, print }) {
+  return code !== undefined || print !== undefined;
+}
+
+/** Whether a word names a program rather than a command. */
+function isProgram(word) {
+  if (word === "-") return true;
+  if (commands.includes(word)) return false;
+  return programs.has(extname(word)) || word.includes("/") || existsSync(word);
+}
+
+function takeFlag(line, word, rest) {
+  const [spelling, attached] = splitOnce(word);
+  if (later.has(spelling)) throw new UsageError(`${spelling} is not available yet`);
+  const flag = flagOf(spelling);
+  if (!flag) throw new UsageError(`unknown option: ${spelling}`);
+  const { flags } = line;
+  line.used.push({ spelling, of: flag.of });
+  if (!flag.read || (flag.attachedOnly && attached === undefined)) {
+    if (attached !== undefined) throw new UsageError(`${spelling} takes no value`);
+    flags[flag.name] = true;
+    return;
+  }
+  const text = attached ?? rest.shift();
+  if (text === undefined) throw new UsageError(`${spelling} needs a value`);
+  // `-e trace=SET` is strace's way to say `--trace=SET`.
+  if (flag.name === "eval" && flags.trace && /^trace=[\w!%,/]+$/.test(text)) {
+    flags.trace = traceFilter(text.slice("trace=".length), "-e trace");
+    return;
+  }
+  const value = flag.read(text, spelling);
+  if (flag.many) flags[flag.name].push(value);
+  else flags[flag.name] = value;
+}
+
+/** What only shows when all options are there. */
+function settle({ t, ...flags }) {
+  // `-t` is docker's and ssh's for a terminal, and strace's for the time of day.
+  if (t) flags[flags.trace ? "seconds" : "tty"] = true;
+  if (flags.tty && flags.noTty) throw new UsageError("--tty and --no-tty contradict each other");
+  if (flags.copy !== undefined && flags.noCopy) {
+    throw new UsageError("--copy and --no-copy contradict each other");
+  }
+  if (flags.eval !== undefined && flags.print !== undefined) {
+    throw new UsageError("--eval and --print contradict each other");
+  }
+  for (const [name, spelling] of traceOnly) {
+    if (flags[name] && !flags.trace) throw new UsageError(`${spelling} belongs to --trace`);
+  }
+  if (flags.cwd !== undefined && !flags.cwd.startsWith("/")) {
+    throw new UsageError(`--cwd takes an absolute path in the machine, not '${flags.cwd}'`);
+  }
+  return flags;
+}
+
+const traceOnly = [
+  ["traceOutput", "--trace-output"],
+  ["microseconds", "-tt"],
+  ["relativeTimes", "-r"],
+];
 
 function splitOnce(word) {
   const at = word.indexOf("=");
   return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
-function variable(text, flag) {
-  const [name, value] = splitOnce(text);
-  if (name === "" || value === undefined) throw new UsageError(`${flag} takes NAME=value`);
-  return [name, value];
-}
-
-function milliseconds(text, flag) {
-  const value = Number(text);
-  if (!(value > 0)) throw new UsageError(`${flag} takes milliseconds, not '${text}'`);
-  return value;
-}
-
-/** Options of `NodeRuntime.create` that the flags stand for. */
-function runtimeOptions(flags) {
-  const trace = (lines) => process.stderr.write(lines);
-  return {
-    ...(flags.env.length > 0 && { env: Object.fromEntries(flags.env) }),
-    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
-    ...(flags.commandsDir !== undefined && { commandsDir: flags.commandsDir }),
-    ...(flags.trace && { onTrace: trace }),
-  };
-}
-
-module.exports = { UsageError, parseCommandLine, runtimeOptions };
+module.exports = { parseCommandLine };

@@ -1,41 +1,34 @@
 #!/usr/bin/env node
 "use strict";
-// The command line: `secure-exec run`, `secure-exec shell`.
+// The command line: `secure-exec run`, `secure-exec exec`, `secure-exec shell`.
 
 const { version } = require("../../package.json");
-const { UsageError, parseCommandLine } = require("./arguments.cjs");
+const { parseCommandLine } = require("./arguments.cjs");
+const { failure } = require("./failures.cjs");
+const { help, usage } = require("./help.cjs");
+const { UsageError } = require("./usage-error.cjs");
 
-const usage = `Usage: secure-exec run [options] <file> [arguments]
-       secure-exec shell [options]
-
-Runs a program, or an interactive shell, in a small, deny-by-default machine.
-
-Options:
-  --cwd <dir>         working directory in the machine (default: /workspace)
-  --env <NAME=value>  environment variable; may be repeated
-  --timeout <ms>      kill the program after this time
-  --trace             print the system calls of guests on standard error
-  --commands <dir>    directory with WebAssembly commands
-  --help              show this text
-  --version           show the version
-`;
-
-/** sysexits.h: EX_USAGE. */
+/** sysexits.h. */
 const EX_USAGE = 64;
 
 async function main(argv) {
   const { command, flags, operands } = parseCommandLine(argv);
-  if (flags.help) return print(usage);
+  if (flags.help) return print(help(command));
   if (flags.version) return print(`${version}\n`);
   switch (command) {
     case "run":
       return await require("./run.cjs").run(operands, flags);
+    case "exec":
+      return await require("./exec.cjs").exec(operands, flags);
     case "shell":
       return await require("./shell.cjs").shell(operands, flags);
+    case "help":
+      return print(help(operands[0]));
     case "serve":
       throw new UsageError("serve is not available yet");
     case undefined:
-      throw new UsageError("a command is missing: run or shell");
+      process.stderr.write(`${usage}Try 'secure-exec --help'.\n`);
+      return EX_USAGE;
     default:
       throw new UsageError(`unknown command: ${command}`);
   }
@@ -51,9 +44,8 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error) => {
-    const misused = error instanceof UsageError;
-    process.stderr.write(`secure-exec: ${error.message}\n`);
-    if (misused) process.stderr.write("Try 'secure-exec --help'.\n");
-    process.exitCode = misused ? EX_USAGE : 1;
+    const { message, exitCode } = failure(error);
+    if (message !== undefined) process.stderr.write(message);
+    process.exitCode = exitCode;
   },
 );

@@ -1,0 +1,69 @@
+"use strict";
+// The options: their spellings, what they take, which commands have them.
+
+const { variable, variablesOf } = require("./environment.cjs");
+const { namedFile } = require("./named-file.cjs");
+const { bytes, count, milliseconds } = require("./quantities.cjs");
+const { traceFilter } = require("./trace-filter.cjs");
+
+const word = (text) => text;
+const all = ["run", "exec", "shell"];
+
+/**
+ * @typedef {object} Flag
+ * @property {string} name Its key among the parsed options.
+ * @property {string[]} of The commands that have it.
+ * @property {(text: string, flag: string) => unknown} [read] What its value becomes; without, it takes none.
+ * @property {boolean} [many] It may be repeated: the values are collected.
+ * @property {boolean} [attachedOnly] A value only behind `=`.
+ */
+
+/** @type {Record<string, Flag>} */
+const flags = {
+  "--eval": { name: "eval", of: ["run"], read: word },
+  "--print": { name: "print", of: ["run"], read: word },
+  "--no-copy": { name: "noCopy", of: ["run", "shell"] },
+  "--copy": { name: "copy", of: all, read: word },
+  "--file": { name: "file", of: all, read: namedFile, many: true },
+  "--env": { name: "env", of: all, read: variable, many: true },
+  "--env-file": { name: "envFile", of: all, read: variablesOf, many: true },
+  "--cwd": { name: "cwd", of: all, read: word },
+  "--memory": { name: "memory", of: all, read: bytes },
+  "--heap": { name: "heap", of: all, read: bytes },
+  "--disk": { name: "disk", of: all, read: bytes },
+  "--inodes": { name: "inodes", of: all, read: count },
+  "--cpus": { name: "cpus", of: all, read: count },
+  "--timeout": { name: "timeout", of: all, read: milliseconds },
+  "--tty": { name: "tty", of: all },
+  "--no-tty": { name: "noTty", of: all },
+  "--commands": { name: "commandsDir", of: all, read: word },
+  "--trace": { name: "trace", of: all, read: traceFilter, attachedOnly: true },
+  "--trace-output": { name: "traceOutput", of: all, read: word },
+  "-tt": { name: "microseconds", of: all },
+  "-r": { name: "relativeTimes", of: all },
+  // As `docker run -t`; with `--trace` it is strace's: see settle() of arguments.cjs.
+  "-t": { name: "t", of: all },
+  "-c": { name: "line", of: ["shell"], read: word },
+  "--help": { name: "help", of: all },
+  "--version": { name: "version", of: all },
+};
+
+const short = {
+  "-e": "--eval",
+  "-p": "--print",
+  "-pe": "--print",
+  "-o": "--trace-output",
+  "-h": "--help",
+  "-v": "--version",
+};
+
+/** Options of features that are not there yet. */
+const later = new Set(["--allow-net", "--mount"]);
+
+/** The flag of a spelling, or undefined. */
+function flagOf(spelling) {
+  const long = short[spelling] ?? spelling;
+  return Object.hasOwn(flags, long) ? flags[long] : undefined;
+}
+
+module.exports = { flagOf, later };

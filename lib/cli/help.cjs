@@ -1,0 +1,81 @@
+"use strict";
+// The texts of `--help`.
+
+const usage = `Usage: secure-exec run [options] <file> [arguments]
+       secure-exec run [options] -e <code> [arguments]
+       secure-exec exec [options] [--] <command> [arguments]
+       secure-exec shell [options] [-c <line> | <script> [arguments]]
+       secure-exec help [command]
+
+Runs programs, commands or a shell in a small, deny-by-default machine.
+
+`;
+
+const commands = {
+  run: `secure-exec run [options] <file> [arguments]
+
+Runs a program with node. Its folder is copied to /workspace in the machine: that of the nearest package.json, else
+the one that it is in, without version control directories (.git, .hg, .svn). Changes are not written back. JavaScript
+and TypeScript; '-' reads the program from standard input.
+
+  -e, --eval <code>         run this code instead of a file
+  -p, --print <code>        as -e, and print the value
+  --copy <dir>              copy this folder instead; the file must be in it
+  --no-copy                 copy the file alone
+`,
+  exec: `secure-exec exec [options] [--] <command> [arguments]
+
+Runs a command of the machine, such as ls, jq or node, without a shell.
+
+  --copy <dir>              copy this folder to /workspace
+`,
+  shell: `secure-exec shell [options] [-c <line> | <script> [arguments]]
+
+A shell on this terminal, or one that reads standard input where that is no terminal. A script's folder is copied
+to /workspace in the machine, as that of a program.
+
+  -c <line>                 run this line; arguments follow it, the first is $0
+  --copy <dir>              copy this folder to /workspace
+  --no-copy                 copy the script alone
+`,
+};
+
+const common = `Options of all commands:
+  --file <host>[:<guest>]   copy a file or a folder into the machine; may be repeated
+  --cwd <dir>               working directory in the machine
+  --env <NAME=value>        environment variable; NAME alone passes on the one of this process; may be repeated
+  --env-file <file>         environment variables of a file; may be repeated
+  --timeout <time>          kill the program after this time: 500ms, 5s, 2m
+  --memory <size>           memory of the machine: 512m is the default
+  --heap <size>             JavaScript heap of each process: 128m is the default
+  --disk <size>             bytes of all files: 64m is the default
+  --inodes <number>         files, folders and links: 16384 is the default
+  --cpus <number>           processors that programs see: 1 is the default
+  -t, --tty                 give the program a terminal; the default where this process has one
+  --no-tty                  give it pipes
+  --trace[=<set>]           print system calls as strace does: all, or those of strace's -e trace=<set>
+  -o, --trace-output <file> print them to this file instead of standard error
+  -t, -tt, -r               with --trace: the time of day, with microseconds, or the time since the last call
+  --commands <dir>          directory with WebAssembly commands
+  -h, --help                show this text, or that of a command
+  -v, --version             show the version
+
+Exit status: the program's own; 128 and the number of the signal that ended it; 134 where it reached a memory limit;
+137 where it was killed by --timeout; 127 for a command that does not exist; 64 for a wrong command line.
+`;
+
+/** The help of a command, or of all. */
+function help(command) {
+  if (command === undefined || !Object.hasOwn(commands, command)) {
+    return usage + Object.values(commands).map(sectionOf).join("") + common;
+  }
+  return `Usage: ${commands[command]}\n${common}`;
+}
+
+/** What is special to a command, under its name. */
+function sectionOf(text) {
+  const name = text.split(" ")[1];
+  return `Options of ${name}:\n${text.slice(text.indexOf("\n\n  ") + 2)}\n`;
+}
+
+module.exports = { help, usage };

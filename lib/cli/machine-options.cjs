@@ -1,0 +1,70 @@
+"use strict";
+// What the flags mean to `NodeRuntime.create`, and the names that its errors get on the command line.
+
+const { UsageError } = require("./usage-error.cjs");
+
+const mebibyte = 2 ** 20;
+/** Bounds that hold where no flag says otherwise (see index.d.ts). */
+const defaults = { disk: 64 * mebibyte, inodes: 16_384 };
+
+/** What options are called here. */
+const spellings = {
+  "options.cwd": "--cwd",
+  "options.env": "--env",
+  "options.timeout": "--timeout",
+  "options.files": "--file",
+  "options.commandsDir": "--commands",
+  "limits.resources.maxMemoryBytes": "--memory",
+  "limits.resources.cpuCount": "--cpus",
+  "limits.resources.maxFilesystemBytes": "--disk",
+  "limits.resources.maxFileBytes": "--disk",
+  "limits.resources.maxInodeCount": "--inodes",
+  "limits.jsRuntime.v8HeapLimitMb": "--heap",
+};
+
+/** Options of `NodeRuntime.create` that the flags stand for. */
+function createOptions(flags) {
+  const { heap } = flags;
+  if (heap !== undefined && heap < 8 * mebibyte) throw new UsageError("--heap is at least 8m");
+  if (flags.memory !== undefined && flags.memory < 64 * mebibyte) {
+    throw new UsageError("--memory is at least 64m (a number without a unit is bytes)");
+  }
+  const env = Object.fromEntries([...flags.envFile.flat(), ...flags.env.flat()]);
+  const resources = {
+    maxMemoryBytes: flags.memory,
+    cpuCount: flags.cpus,
+    maxInodeCount: flags.inodes,
+    maxFilesystemBytes: flags.disk,
+    maxFileBytes: flags.disk,
+  };
+  return {
+    env,
+    commandsDir: flags.commandsDir,
+    limits: {
+      resources,
+      jsRuntime: { v8HeapLimitMb: heap === undefined ? undefined : Math.floor(heap / mebibyte) },
+    },
+  };
+}
+
+/** The bounds of what can be copied into a machine. */
+function filesystemBounds(flags) {
+  return { bytes: flags.disk ?? defaults.disk, inodes: flags.inodes ?? defaults.inodes };
+}
+
+/** An error's message with the options' names as the command line spells them. */
+function translate(message) {
+  return message
+    .replace(
+      /(?:The (?:argument|value of|property) )?["'`]?\b(options(?:\.\w+)+)["'`]?(?: argument)?/g,
+      (whole, name) => spelling(name) ?? whole,
+    )
+    .replace(/\blimits\.\w+\.\w+/g, (name) => spelling(name) ?? name);
+}
+
+function spelling(name) {
+  const key = name.replace(/^options\.(?=limits\.)/, "");
+  return Object.hasOwn(spellings, key) ? spellings[key] : undefined;
+}
+
+module.exports = { createOptions, filesystemBounds, translate };

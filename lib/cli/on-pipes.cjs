@@ -1,0 +1,50 @@
+"use strict";
+// A program of the machine with this process's standard streams as pipes.
+
+const { standardError, standardOutput } = require("./outlet.cjs");
+const { forwardSignals } = require("./signals.cjs");
+
+/**
+ * Runs a command to its end.
+ *
+ * @param {import("../node-runtime.cjs").NodeRuntime} runtime
+ * @param {string[]} argv
+ * @param {{cwd?: string, timeout?: number}} options
+ * @returns {Promise<number>} Its exit status.
+ */
+async function runOnPipes(runtime, [command, ...args], options) {
+  const out = standardOutput();
+  const err = standardError();
+  const program = await runtime.spawnCommand(command, args, {
+    ...options,
+    maxOutputBytes: 0,
+    onStdout: (chunk) => out.write(chunk),
+    onStderr: (chunk) => err.write(chunk),
+  });
+  const stop = forwardSignals(runtime, program);
+  try {
+    feed(program);
+    return await program.wait();
+  } finally {
+    stop();
+    process.stdin.destroy();
+  }
+}
+
+/** Passes standard input on, as fast as the program reads it. */
+async function feed(program) {
+  try {
+    for await (const chunk of process.stdin) {
+      await program.writeStdin(chunk);
+      if (program.exitCode !== null) return;
+    }
+  } catch (error) {
+    // The end of the program closes it under the reader.
+    if (program.exitCode === null && error.code !== "ERR_STREAM_PREMATURE_CLOSE") {
+      process.stderr.write(`secure-exec: standard input cannot be read: ${error.code}\n`);
+    }
+  }
+  program.closeStdin();
+}
+
+module.exports = { runOnPipes };

@@ -1,0 +1,48 @@
+"use strict";
+// Standard output and standard error of this process, written as fast as their readers take it.
+
+const { ClosedOutput, CommandError } = require("./failures.cjs");
+
+class Outlet {
+  #stream;
+  #name;
+  #failed;
+
+  /**
+   * @param {NodeJS.WriteStream} stream
+   * @param {string} name What it is called in a message.
+   */
+  constructor(stream, name) {
+    this.#stream = stream;
+    this.#name = name;
+    // The failure is told by the write that meets it; without a listener it would end the process.
+    stream.on("error", (error) => {
+      this.#failed ??= failureOf(error, name);
+    });
+  }
+
+  /** Resolves when the reader has room again. Rejects when there is no reader any more. */
+  write(chunk) {
+    return new Promise((resolve, reject) => {
+      if (this.#failed) return reject(this.#failed);
+      this.#stream.write(chunk, (error) => {
+        if (!error) return resolve();
+        this.#failed ??= failureOf(error, this.#name);
+        reject(this.#failed);
+      });
+    });
+  }
+}
+
+function failureOf(error, name) {
+  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return new ClosedOutput();
+  return new CommandError(`${name} cannot be written: ${error.code}`, EX_IOERR);
+}
+
+/** sysexits.h. */
+const EX_IOERR = 74;
+
+const standardOutput = () => new Outlet(process.stdout, "standard output");
+const standardError = () => new Outlet(process.stderr, "standard error");
+
+module.exports = { standardError, standardOutput };
