@@ -21,7 +21,7 @@ export interface ResourceLimits {
   maxPtys?: number | undefined;
   /** Sockets made by guests; the two of a pair count as one. Default 256. */
   maxSockets?: number | undefined;
-  /** Bytes of all files. Default 64 MiB. */
+  /** Bytes of all files. Default 64 MiB, at most half of the memory. */
   maxFilesystemBytes?: number | undefined;
   /** Files, directories and links. Default 16384. */
   maxInodeCount?: number | undefined;
@@ -37,7 +37,7 @@ export interface ResourceLimits {
 
 /** Bounds of guest JavaScript. */
 export interface JsRuntimeLimits {
-  /** JavaScript heap of each guest process, in MiB. Default 128. */
+  /** JavaScript heap of each guest process, in MiB. Default 128, at most half of the memory. */
   v8HeapLimitMb?: number | undefined;
   /** Processor time of each guest process, in milliseconds; Infinity for no bound. Default 30 s. */
   cpuTimeLimitMs?: number | undefined;
@@ -87,7 +87,7 @@ export interface ToolDefinition<Input = any, Result = unknown> {
 
 /** Bounds of WebAssembly commands. */
 export interface WasmLimits {
-  /** Memory of one process. Default 256 MiB. */
+  /** Memory of one process. Default 256 MiB, at most half of the VM process's. */
   maxMemoryBytes?: number | undefined;
   /** Size of a module that a guest brings along. Default 16 MiB. */
   maxModuleBytes?: number | undefined;
@@ -103,15 +103,33 @@ export interface Limits {
   wasm?: WasmLimits | undefined;
 }
 
+/** A file of a new machine, with its attributes. */
+export interface FileContent {
+  /** Text is written as UTF-8. */
+  data: string | Uint8Array;
+  /** Permission bits, as `0o755`. Default `0o644`; a file that is there keeps its own. */
+  mode?: number | undefined;
+  /** Owner. Default 1000, the guests' user. */
+  uid?: number | undefined;
+  /** Group. Default 1000. */
+  gid?: number | undefined;
+}
+
 /** Options of {@link NodeRuntime.create}. */
 export interface NodeRuntimeCreateOptions {
   /** Environment of every program, over the VM's own. Nothing of the host's environment is there. */
   env?: Readonly<Record<string, string>> | undefined;
-  /** Working directory of programs. Default `/workspace`, which exists and is writable. */
+  /**
+   * Working directory of programs. Default `/workspace`, which exists and is writable. Another one is made, with the
+   * directories on the way to it, if it is missing.
+   */
   cwd?: string | undefined;
-  /** Files by absolute path; they and their directories are there before the first program. */
-  files?: Readonly<Record<string, string | Uint8Array>> | undefined;
-  /** Bounds; every one has a default. */
+  /**
+   * Files by any absolute path, written with the host's rights; they and the directories on the way to them are there
+   * before the first program. They belong to the guests' user unless their attributes say otherwise.
+   */
+  files?: Readonly<Record<string, string | Uint8Array | FileContent>> | undefined;
+  /** Bounds; every one has a default. Two that cannot both hold are a RangeError that names them. */
   limits?: Limits | undefined;
   /**
    * Where the VM lives: `process` (default) in an operating system process of its own, `shared` in one
@@ -396,8 +414,18 @@ export interface NodeRuntime {
   /** A live guest process for one snippet after another. */
   createResidentRunner(): Promise<ResidentRunner>;
 
-  /** Creates or replaces a file. */
+  // The file methods act with the host's rights: no permission of the machine stops them, and what they make belongs to
+  // the guests' user. Links are followed inside the machine only.
+
+  /**
+   * Creates a file, or replaces the content of one. Its directory must be there: `mkdir(path, { recursive: true })`.
+   * FIFOs, sockets and terminals are refused with `EINVAL`.
+   */
   writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  /**
+   * The content of a file. FIFOs, sockets, terminals and devices that give bytes for ever are refused with `EINVAL`;
+   * more than `limits.resources.maxFileBytes` is `EFBIG`.
+   */
   readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
   readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
   readFile(
@@ -411,7 +439,14 @@ export interface NodeRuntime {
   /** Follows symbolic links. */
   stat(path: string): Promise<FileStat>;
   exists(path: string): Promise<boolean>;
-  remove(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  /**
+   * Removes a file, a link, or a directory: an empty one, or with `recursive` one with all that is in it. With `force`
+   * it is no failure if there is nothing.
+   */
+  remove(
+    path: string,
+    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
+  ): Promise<void>;
   rename(from: string, to: string): Promise<void>;
 
   /** What the VM holds right now. */
@@ -472,6 +507,10 @@ export interface VmSystemError extends VmErrorBase {
   readonly syscall?: string;
   /** The guest path. */
   readonly path?: string;
+  /** Where a limit is behind it (`ENOSPC`, `EFBIG`, `E2BIG`, `EAGAIN`, `EMFILE`): the limit, its bound, and the use. */
+  readonly limit?: string;
+  readonly bound?: number;
+  readonly used?: number;
 }
 
 /** The call came at the wrong time, or took too long. */

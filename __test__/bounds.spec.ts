@@ -145,3 +145,124 @@ describe("commands and shells", () => {
     assert.equal(shown.trim(), "24 80");
   });
 });
+
+describe("limits that are parts of others", () => {
+  const mebibyte = 1024 * 1024;
+  const contradictions: [string, object, string, string][] = [
+    [
+      "the heap",
+      { jsRuntime: { v8HeapLimitMb: 1024 } },
+      "jsRuntime.v8HeapLimitMb",
+      "resources.maxMemoryBytes",
+    ],
+    [
+      "files",
+      { resources: { maxFilesystemBytes: 2 ** 31, maxFileBytes: 2 ** 31 } },
+      "resources.maxFilesystemBytes",
+      "resources.maxMemoryBytes",
+    ],
+    [
+      "files in little memory",
+      { resources: { maxFilesystemBytes: 128 * mebibyte, maxMemoryBytes: 64 * mebibyte } },
+      "resources.maxFilesystemBytes",
+      "resources.maxMemoryBytes",
+    ],
+    [
+      "the memory of commands",
+      { wasm: { maxMemoryBytes: 1024 * mebibyte } },
+      "wasm.maxMemoryBytes",
+      "resources.maxMemoryBytes",
+    ],
+    [
+      "one file",
+      { resources: { maxFileBytes: 100 * mebibyte } },
+      "resources.maxFileBytes",
+      "resources.maxFilesystemBytes",
+    ],
+  ];
+  for (const [what, limits, part, whole] of contradictions) {
+    test(`${what}: more than the whole is refused, and both are named`, async () => {
+      await assert.rejects(NodeRuntime.create({ limits }), (error: Error & { code: string }) => {
+        assert.ok(error instanceof RangeError);
+        assert.equal(error.code, "ERR_OUT_OF_RANGE");
+        assert.ok(error.message.includes(`options.limits.${part}`), error.message);
+        assert.ok(error.message.includes(`limits.${whole}`), error.message);
+        return true;
+      });
+    });
+  }
+
+  test("defaults give way to a small memory and to a small file system", async () => {
+    for (const resources of [
+      { maxMemoryBytes: 64 * mebibyte },
+      { maxFilesystemBytes: 8 * mebibyte },
+      { maxMemoryBytes: 1024 * mebibyte, maxFilesystemBytes: 512 * mebibyte },
+    ]) {
+      await using runtime = await NodeRuntime.create({ limits: { resources } });
+      assert.equal((await runtime.exec("console.log(1)")).stdout, "1\n");
+      assert.equal((await runtime.execCommand("echo", ["2"])).stdout, "2\n");
+    }
+  });
+});
+
+describe("wrong arguments", () => {
+  const hints: [string, (runtime: NodeRuntime) => Promise<unknown>, RegExp][] = [
+    [
+      "a key that is nearly right",
+      (rt) => rt.exec("1", { timeoutMs: 1 } as never),
+      /Did you mean timeout\?/,
+    ],
+    [
+      "a key with a letter less",
+      (rt) => rt.exec("1", { onStdot() {} } as never),
+      /Did you mean onStdout\?/,
+    ],
+    [
+      "a key with two letters turned",
+      (rt) => rt.exec("1", { singal: null } as never),
+      /Did you mean signal\?/,
+    ],
+    [
+      "a key that is none",
+      (rt) => rt.exec("1", { filePath: "x" } as never),
+      /Known are stdin, env, cwd/,
+    ],
+    ["an array for a record", (rt) => rt.exec("1", { env: [] as never }), /Received an array/],
+    [
+      "a variable without a value",
+      (rt) => rt.exec("1", { env: { A: undefined } as never }),
+      /env\.A.*or left out/,
+    ],
+    [
+      "bytes that were meant as MiB",
+      () => NodeRuntime.create({ limits: { resources: { maxMemoryBytes: 512 } } }),
+      /at least 64 MiB\. Received 512/,
+    ],
+    [
+      "options of writeFile",
+      (rt) => rt.writeFile("/tmp/x", "", ...(["utf8"] as unknown as [])),
+      /writeFile/,
+    ],
+  ];
+  for (const [what, call, message] of hints) {
+    test(`${what} gets a hint`, async () => {
+      await using runtime = await NodeRuntime.create();
+      await assert.rejects(call(runtime), { message });
+    });
+  }
+
+  test("a command line in place of a command gets a hint", async () => {
+    await using runtime = await NodeRuntime.create();
+    const { exitCode, stderr } = await runtime.execCommand("ls -la");
+    assert.equal(exitCode, 127);
+    assert.match(stderr, /^ls -la: command not found\n.*no shell.*\["-c", line\]/);
+  });
+
+  test("a constructor that is none says what makes a machine", () => {
+    const construct = NodeRuntime as unknown as new (options: object) => unknown;
+    assert.throws(() => new construct({}), {
+      name: "TypeError",
+      message: /await NodeRuntime\.create\(\)/,
+    });
+  });
+});

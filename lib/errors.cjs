@@ -2,6 +2,7 @@
 // The errors that the API throws and rejects with. Every one has a stable `code`.
 
 const { inspect } = require("node:util");
+const { breachText } = require("./limits.cjs");
 
 /** Every error that was made here. */
 const ours = new WeakSet();
@@ -16,7 +17,7 @@ class VmError extends Error {
   /** @param {import("../binding.d.cts").Failure} failure */
   constructor(failure) {
     if (typeof failure?.code !== "string") throw notConstructible("VmError");
-    super(failure.message);
+    super(failure.limit && failure.errno ? withLimit(failure) : failure.message);
     ours.add(this);
     this.code = failure.code;
     if (failure.errno !== 0) this.errno = failure.errno;
@@ -35,6 +36,11 @@ Object.defineProperty(VmError.prototype, "name", {
   writable: true,
 });
 
+/** The limit behind an errno: the same one stands for several of them. */
+function withLimit({ message, limit }) {
+  return `${message}: ${breachText(limit)}`;
+}
+
 /** A guest ended because it reached a limit. */
 function limitError({ limit, bound, used }, message = limitMessage({ limit, bound, used })) {
   return new VmError({
@@ -46,8 +52,8 @@ function limitError({ limit, bound, used }, message = limitMessage({ limit, boun
   });
 }
 
-function limitMessage({ limit, bound, used }) {
-  return `The guest was ended: ${limit} is ${bound}, it used ${used}`;
+function limitMessage(breach) {
+  return `The guest was ended: ${breachText(breach)}`;
 }
 
 /** Node's error for input behind the end of input. */
@@ -99,6 +105,14 @@ function outOfRange(name, range, value) {
   );
 }
 
+/** Two limits that cannot both hold. */
+function limitsContradict(name, { part, text }) {
+  return withCode(
+    new RangeError(`The value of "${name}.${part}" is out of range. It is ${text}`),
+    "ERR_OUT_OF_RANGE",
+  );
+}
+
 function withCode(error, code) {
   ours.add(error);
   return Object.assign(error, { code });
@@ -107,9 +121,19 @@ function withCode(error, code) {
 // Never more than a few words, whatever it is given, and never the caller's own code.
 function describe(value) {
   if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "object" && value !== null) return isArray(value) ? "an array" : "an object";
+  if (value === undefined || value === null) return String(value);
   const text = inspect(value);
   return `type ${typeof value} (${text.length > 40 ? `${text.slice(0, 40)}...` : text})`;
+}
+
+/** A revoked proxy of an array throws when it is asked. */
+function isArray(value) {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 module.exports = {
@@ -119,6 +143,7 @@ module.exports = {
   invalidValue,
   isOurs,
   limitError,
+  limitsContradict,
   outOfRange,
   unsupported,
   writeAfterEnd,

@@ -3,7 +3,7 @@
 
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
-const { disposedError, unsupported, VmError } = require("./errors.cjs");
+const { disposedError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
@@ -28,7 +28,7 @@ class NodeRuntime {
   #inputLimit;
 
   constructor(token, machine, settings) {
-    if (token !== created) throw unsupported("new NodeRuntime(): use NodeRuntime.create(), which");
+    if (token !== created) throw notConstructible();
     this.#machine = machine;
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
@@ -125,38 +125,25 @@ class NodeRuntime {
     return new ResidentRunner(start);
   }
 
-  async writeFile(path, data) {
+  async writeFile(path, data, ...rest) {
+    options.noWriteOptions(rest);
     const target = check.absolutePath(path, "path");
     await this.#machine.request("writeFile", target, check.bytes(data, "data"));
   }
 
   async readFile(path, encoding) {
     const decode = options.encoding(encoding);
-    const chunks = [];
-    let { data, more } = await this.#machine.request("readFile", check.absolutePath(path, "path"));
-    chunks.push(data);
-    while (more !== undefined && more !== null) {
-      ({ data, more } = await this.#machine.request("readMore", more));
-      chunks.push(data);
-    }
-    const bytes = Buffer.concat(chunks);
+    const pieces = await this.#pieces("readFile", check.absolutePath(path, "path"));
+    const bytes = Buffer.concat(pieces.map(({ data }) => data));
     return decode ? bytes.toString(decode) : new Uint8Array(bytes);
   }
 
   async readDir(path) {
-    const { entries } = await this.#machine.request(
-      "readDirectory",
-      check.absolutePath(path, "path"),
-    );
-    return entries.map(({ name }) => name);
+    return (await this.#entries(path)).map(({ name }) => name);
   }
 
   async readDirWithTypes(path) {
-    const { entries } = await this.#machine.request(
-      "readDirectory",
-      check.absolutePath(path, "path"),
-    );
-    return entries.map(({ name, kind }) => ({ name, ...fileTypes(kind) }));
+    return (await this.#entries(path)).map(({ name, kind }) => ({ name, ...fileTypes(kind) }));
   }
 
   async mkdir(path, given) {
@@ -183,8 +170,8 @@ class NodeRuntime {
   }
 
   async remove(path, given) {
-    const { recursive } = options.removeOptions(given);
-    await this.#machine.request("remove", check.absolutePath(path, "path"), recursive);
+    const { recursive, force } = options.removeOptions(given);
+    await this.#machine.request("remove", check.absolutePath(path, "path"), recursive, force);
   }
 
   async rename(from, to) {
@@ -204,6 +191,20 @@ class NodeRuntime {
   // Node 20 has the symbol from 20.4 on.
   async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
     await this.dispose();
+  }
+
+  async #entries(path) {
+    const pieces = await this.#pieces("readDirectory", check.absolutePath(path, "path"));
+    return pieces.flatMap(({ entries }) => entries);
+  }
+
+  /** What is too long for one answer comes in several. */
+  async #pieces(method, path) {
+    const pieces = [await this.#machine.request(method, path)];
+    for (let more = pieces[0].more; typeof more === "number"; more = pieces.at(-1).more) {
+      pieces.push(await this.#machine.request("readMore", more));
+    }
+    return pieces;
   }
 
   #requireLive() {
@@ -249,13 +250,25 @@ withCallerStacks(
 function commandNotStarted(command, error) {
   if (error instanceof VmError && error.syscall === "spawn") {
     if (error.code === "ENOENT") {
-      return { stdout: "", stderr: `${command}: command not found\n`, exitCode: 127 };
+      return { stdout: "", stderr: notFound(command), exitCode: 127 };
     }
     if (error.code === "EACCES" || error.code === "ENOEXEC") {
       return { stdout: "", stderr: `${command}: cannot execute\n`, exitCode: 126 };
     }
   }
   throw error;
+}
+
+function notFound(command) {
+  const text = `${command}: command not found\n`;
+  if (!/\s/.test(command)) return text;
+  return `${text}secure-exec: there is no shell between: give the arguments as an array, or run "sh" with ["-c", line]\n`;
+}
+
+function notConstructible() {
+  const message =
+    "NodeRuntime has no public constructor: await NodeRuntime.create() makes a machine";
+  return Object.assign(new TypeError(message), { code: "ERR_FEATURE_UNAVAILABLE" });
 }
 
 function fileTypes(mode) {

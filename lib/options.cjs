@@ -3,7 +3,8 @@
 
 const { constants } = require("node:os");
 const { resolve } = require("node:path");
-const { invalidType, invalidValue, unsupported } = require("./errors.cjs");
+const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
+const { contradiction, derived } = require("./limits.cjs");
 const { toolDefinitions } = require("./tools.cjs");
 const check = require("./validate.cjs");
 
@@ -68,22 +69,45 @@ function limits(value, name) {
     http: later,
     tools: (part, path) => object(part, path, toolLimits),
   });
+  const conflict = contradiction({ resources, jsRuntime, wasm });
+  if (conflict) throw limitsContradict(name, conflict);
   const { capturedOutputLimitBytes, stdinBufferLimitBytes, ...script } = jsRuntime;
   const { defaultToolTimeoutMs, ...toolBounds } = tools;
   const commands = {
-    wasmMaxMemoryBytes: wasm.maxMemoryBytes,
     wasmMaxModuleBytes: wasm.maxModuleBytes,
     wasmMaxStackBytes: wasm.maxStackBytes,
   };
-  const native = { ...resources, ...script, ...toolBounds, ...commands };
+  const parts = derived({ resources, jsRuntime, wasm });
+  const native = { ...resources, ...script, ...toolBounds, ...commands, ...parts };
   return { native, tools, capturedOutputLimitBytes, stdinBufferLimitBytes };
 }
 
+/** The guests' user, whom files belong to unless it is said otherwise. */
+const guestUser = 1000;
+
+const owner = optional(integer(0, { maximum: 2 ** 32 - 2 }), guestUser);
+
+const fileKeys = {
+  data: check.bytes,
+  mode: optional(integer(0, { maximum: 0o7777 })),
+  uid: owner,
+  gid: owner,
+};
+
 function files(value, name) {
-  return check.entries(value, name).map(([path, data]) => ({
+  return check.entries(value, name).map(([path, file]) => ({
     path: check.absolutePath(path, `a key of ${name}`),
-    data: check.bytes(data, `${name}[${JSON.stringify(path)}]`),
+    ...fileContent(file, `${name}[${JSON.stringify(path)}]`),
   }));
+}
+
+/** A file's content, by itself or with its attributes. */
+function fileContent(value, name) {
+  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    if (check.isPlainObject(value)) return object(value, name, fileKeys);
+    throw invalidType(name, "a string, a Uint8Array or an object with the key data", value);
+  }
+  return { data: check.bytes(value, name), uid: guestUser, gid: guestUser };
 }
 
 /** A directory of the host, as an absolute path. */
@@ -187,7 +211,16 @@ function mkdirOptions(value) {
 }
 
 function removeOptions(value) {
-  return object(value, "options", { recursive: optional(check.boolean, false) });
+  return object(value, "options", {
+    recursive: optional(check.boolean, false),
+    force: optional(check.boolean, false),
+  });
+}
+
+/** `writeFile` has no options; what is given all the same would be silently without effect. */
+function noWriteOptions(given) {
+  if (given.every((value) => value === undefined)) return;
+  throw invalidValue("options", "is not taken by writeFile, which writes bytes, or text as UTF-8");
 }
 
 const signalNumbers = new Set(Object.values(constants.signals));
@@ -223,6 +256,7 @@ module.exports = {
   createOptions,
   encoding,
   mkdirOptions,
+  noWriteOptions,
   programOptions,
   removeOptions,
   residentOptions,

@@ -2,6 +2,7 @@
 // Checks of single values. A checker takes a value and its name and gives back what to use.
 
 const { invalidType, invalidValue, outOfRange } = require("./errors.cjs");
+const { amount } = require("./limits.cjs");
 
 /** Reads an options object with a checker for each key it may have. */
 function object(value, name, checkers) {
@@ -10,8 +11,12 @@ function object(value, name, checkers) {
     throw invalidType(name, "an object", value);
   }
   for (const key of attempt(name, () => Object.keys(value))) {
-    if (!Object.hasOwn(checkers, key))
-      throw invalidValue(`${name}.${key}`, "is not a known option");
+    if (!Object.hasOwn(checkers, key)) {
+      throw invalidValue(
+        `${name}.${key}`,
+        `is not a known option${suggestion(key, Object.keys(checkers))}`,
+      );
+    }
   }
   const result = {};
   for (const [key, check] of Object.entries(checkers)) {
@@ -22,6 +27,33 @@ function object(value, name, checkers) {
     );
   }
   return result;
+}
+
+/** What the caller may have meant: a key that differs in little, else all of them. */
+function suggestion(key, known) {
+  const meant = key.toLowerCase();
+  const alike = (name) => {
+    const other = name.toLowerCase();
+    const begins = meant.length > 2 && (other.startsWith(meant) || meant.startsWith(other));
+    return begins || isTypo(meant, other);
+  };
+  const near = known.find(alike);
+  return near ? `. Did you mean ${near}?` : `. Known are ${known.join(", ")}`;
+}
+
+/** Whether two words differ by one letter: another one, one more, one less, or two in the wrong order. */
+function isTypo(left, right) {
+  const [short, long] = left.length <= right.length ? [left, right] : [right, left];
+  if (short.length < 4 || long.length - short.length > 1) return false;
+  let at = 0;
+  while (at < short.length && short[at] === long[at]) at += 1;
+  const rest = (text, from) => text.slice(from);
+  if (long.length > short.length) return rest(short, at) === rest(long, at + 1);
+  const swapped = short[at] === long[at + 1] && short[at + 1] === long[at];
+  return (
+    rest(short, at + 1) === rest(long, at + 1) ||
+    (swapped && rest(short, at + 2) === rest(long, at + 2))
+  );
 }
 
 /** Runs the caller's own getters and traps: what they throw is the cause, not the error. */
@@ -95,10 +127,18 @@ function integer(minimum, { maximum = Number.MAX_SAFE_INTEGER, infinite = false 
     if (infinite && value === Number.POSITIVE_INFINITY) return value;
     if (!Number.isInteger(value)) throw outOfRange(name, "an integer", value);
     if (value < minimum || value > maximum || Object.is(value, -0)) {
-      throw outOfRange(name, `>= ${minimum} && <= ${maximum}`, value);
+      throw outOfRange(name, integerRange(name, minimum, maximum), value);
     }
     return value;
   };
+}
+
+/** Bounds in the limit's own unit, and in one that people use. */
+function integerRange(name, minimum, maximum) {
+  const range = `>= ${minimum} && <= ${maximum}`;
+  return name.endsWith("Bytes") && minimum > 1
+    ? `${range} bytes, at least ${amount(name, minimum)}`
+    : range;
 }
 
 /** Milliseconds, whole or not. Zero is neither "at once" nor "never": it is refused. */
@@ -133,6 +173,10 @@ function environment(value, name) {
     if (key === "" || key.includes("=")) {
       throw invalidValue(name, `has ${JSON.stringify(key)}, which is no name of a variable`);
     }
+    if (variable === undefined) {
+      // The types of process.env say that every value may be missing.
+      throw invalidType(`${name}.${key}`, "of type string, or left out", variable);
+    }
     flat.push(cString(key, `a key of ${name}`), cString(variable, `${name}.${key}`));
   }
   return flat;
@@ -146,6 +190,17 @@ function entries(value, name) {
     throw invalidType(name, "a record", value);
   }
   return attempt(name, () => Object.entries(value));
+}
+
+/** A record by literal, not an instance of a class. */
+function isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    const prototype = Object.getPrototypeOf(value);
+    return prototype === null || Object.getPrototypeOf(prototype) === null;
+  } catch {
+    return false;
+  }
 }
 
 function list(check) {
@@ -172,6 +227,7 @@ module.exports = {
   entries,
   environment,
   integer,
+  isPlainObject,
   list,
   milliseconds,
   object,

@@ -2,7 +2,9 @@
 
 use napi::bindgen_prelude::{BigInt, Uint8Array};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{File, Program, Stdin, TerminalSize, Tool, VmConfig, VmLimits};
+use secure_exec_broker::protocol::{
+    File, FileAttributes, Program, Stdin, TerminalSize, Tool, VmConfig, VmLimits,
+};
 
 /// What a VM is made from.
 #[napi(object, object_to_js = false)]
@@ -67,6 +69,9 @@ impl From<SizeOption> for TerminalSize {
 pub struct FileOption {
     pub path: String,
     pub data: Uint8Array,
+    pub mode: Option<u32>,
+    pub uid: u32,
+    pub gid: u32,
 }
 
 /// Bounds; an absent one has its default.
@@ -133,6 +138,11 @@ impl VmOptions {
         let file = |file: &FileOption| File {
             path: file.path.clone().into_bytes(),
             data: file.data.to_vec(),
+            attributes: FileAttributes {
+                mode: file.mode,
+                uid: Some(file.uid),
+                gid: Some(file.gid),
+            },
         };
         self.files.iter().map(file).collect()
     }

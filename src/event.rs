@@ -297,13 +297,14 @@ fn file(reply: FileReply) -> Content {
             more,
             ..empty()
         },
-        FileReply::Entries(entries) => {
+        FileReply::Entries { entries, more } => {
             let entry = |entry: secure_exec_broker::protocol::DirectoryEntry| Entry {
                 name: text(&entry.name),
                 kind: entry.kind,
             };
             Content {
                 entries: Some(entries.into_iter().map(entry).collect()),
+                more,
                 ..empty()
             }
         }

@@ -162,10 +162,11 @@ impl Vm {
     }
 
     #[napi(catch_unwind)]
-    pub fn remove(&self, path: String, recursive: bool) -> f64 {
+    pub fn remove(&self, path: String, recursive: bool, force: bool) -> f64 {
         self.file(FileRequest::Remove {
             path: path.into_bytes(),
             recursive,
+            force,
         })
     }
 

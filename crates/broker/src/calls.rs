@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secure_exec_protocol::{
-    CallId, Cause, Exit, FileRequest, HostFrame, HostMessage, MAX_CHUNK, Tool, VmId,
+    CallId, Cause, Exit, File, FileAttributes, FileRequest, HostFrame, HostMessage, MAX_CHUNK,
+    Tool, VmId,
 };
 
 use crate::core::{Call, Core, State, Vm, frame};
@@ -69,13 +70,18 @@ impl Core {
                 data,
                 handle: None,
                 parents: false,
+                attributes: FileAttributes::default(),
             };
             self.register(vm, whole, Call::Simple, HostMessage::File(request));
             return whole;
         }
-        for (request, last) in
-            write_requests(path, &data, u32::try_from(whole).unwrap_or(u32::MAX), false)
-        {
+        let file = File {
+            path,
+            data,
+            attributes: FileAttributes::default(),
+        };
+        let handle = u32::try_from(whole).unwrap_or(u32::MAX);
+        for (request, last) in write_requests(&file, handle, false) {
             let (call, kind) = if last {
                 (whole, Call::Simple)
             } else {
@@ -164,14 +170,7 @@ impl Core {
                 vm.sink.event(Event::Failed { call, error })
             }
             Some(Call::Part { whole }) => self.fail_call(vm_id, whole, error),
-            Some(Call::Setup { path }) => {
-                let path = if path.is_empty() {
-                    error.path.clone()
-                } else {
-                    path
-                };
-                self.preparation_failed(vm_id, VmError { path, ..error });
-            }
+            Some(Call::Setup) => self.preparation_failed(vm_id, error),
             Some(Call::Export) => self.export_failed(vm_id),
             Some(Call::Destroy) | None => {}
         }
@@ -207,7 +206,7 @@ impl Core {
                         error: error.clone(),
                     });
                 }
-                Call::Setup { .. } | Call::Export | Call::Destroy => {}
+                Call::Setup | Call::Export | Call::Destroy => {}
             }
         }
     }
@@ -279,42 +278,25 @@ impl Core {
 }
 
 /// Cuts a file into requests; the flag marks the last one. `handle` must be free in the VM.
-pub(crate) fn write_requests(
-    path: Vec<u8>,
-    data: &[u8],
-    handle: u32,
-    parents: bool,
-) -> Vec<(FileRequest, bool)> {
-    if data.len() <= MAX_CHUNK {
-        return vec![(
+pub(crate) fn write_requests(file: &File, handle: u32, parents: bool) -> Vec<(FileRequest, bool)> {
+    let count = file.data.len().div_ceil(MAX_CHUNK).max(1);
+    let request = |index: usize| {
+        let start = index * MAX_CHUNK;
+        let end = file.data.len().min(start + MAX_CHUNK);
+        let data = file.data.get(start..end).unwrap_or_default().to_vec();
+        let last = index + 1 == count;
+        let request = if index == 0 {
             FileRequest::Write {
-                path,
-                data: data.to_vec(),
-                handle: None,
+                path: file.path.clone(),
+                data,
+                handle: (count > 1).then_some(handle),
                 parents,
-            },
-            true,
-        )];
-    }
-    let count = data.len().div_ceil(MAX_CHUNK);
-    let mut path = Some(path);
-    data.chunks(MAX_CHUNK)
-        .enumerate()
-        .map(|(index, chunk)| {
-            let last = index + 1 == count;
-            let data = chunk.to_vec();
-            match path.take() {
-                Some(path) => (
-                    FileRequest::Write {
-                        path,
-                        data,
-                        handle: Some(handle),
-                        parents,
-                    },
-                    last,
-                ),
-                None => (FileRequest::WriteMore { handle, data, last }, last),
+                attributes: file.attributes,
             }
-        })
-        .collect()
+        } else {
+            FileRequest::WriteMore { handle, data, last }
+        };
+        (request, last)
+    };
+    (0..count).map(request).collect()
 }

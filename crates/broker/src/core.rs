@@ -89,7 +89,7 @@ pub(crate) enum Call {
     /// One of several frames of a file method; the last one settles it.
     Part { whole: CallId },
     /// Part of preparing a VM.
-    Setup { path: Vec<u8> },
+    Setup,
     /// A piece of the filesystem.
     Export,
     /// The destruction.

@@ -160,13 +160,11 @@ impl Core {
                 vm.sink.event(Event::Processes { call, processes });
             }
             (Call::Part { .. }, VmMessage::File(_)) => {}
-            (Call::Setup { .. }, VmMessage::Created { phases }) => {
+            (Call::Setup, VmMessage::Created { phases }) => {
                 vm.phases = phases;
                 self.prepared_one(vm_id);
             }
-            (Call::Setup { .. }, VmMessage::File(_) | VmMessage::Imported) => {
-                self.prepared_one(vm_id)
-            }
+            (Call::Setup, VmMessage::File(_) | VmMessage::Imported) => self.prepared_one(vm_id),
             (Call::Export, VmMessage::Chunk { data, last }) => self.exported(vm_id, &data, last),
             (Call::Destroy, VmMessage::Destroyed) => self.finish_disposal(vm_id),
             (kind, _) => {

@@ -130,6 +130,7 @@ impl From<Failure> for VmError {
             errno: failure.errno,
             syscall: failure.syscall,
             path: failure.path,
+            limit: failure.limit.map(|limit| *limit),
             ..VmError::default()
         }
     }

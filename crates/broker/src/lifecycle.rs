@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secure_exec_protocol::{File, HostMessage, Limit, MAX_CHUNK, VmConfig, VmId};
+use secure_exec_protocol::{File, FileRequest, HostMessage, Limit, MAX_CHUNK, VmConfig, VmId};
 
 use crate::admission;
 use crate::calls::write_requests;
@@ -148,36 +148,39 @@ impl Core {
         };
         process.vms.insert(vm_id);
         vm.process = Some(process_id);
-        let mut setup = vec![(HostMessage::Create(Box::new(vm.config.clone())), Vec::new())];
+        let mut setup = vec![HostMessage::Create(Box::new(vm.config.clone()))];
         if let Some(carried) = &vm.carried {
             let count = carried.len().div_ceil(MAX_CHUNK).max(1);
             for index in 0..count {
                 let start = index * MAX_CHUNK;
                 let end = carried.len().min(start + MAX_CHUNK);
                 let data = carried.get(start..end).unwrap_or_default().to_vec();
-                setup.push((
-                    HostMessage::Import {
-                        data,
-                        last: index + 1 == count,
-                    },
-                    Vec::new(),
-                ));
+                setup.push(HostMessage::Import {
+                    data,
+                    last: index + 1 == count,
+                });
             }
         } else {
             for (index, file) in vm.files.iter().enumerate() {
                 let handle = u32::try_from(index).unwrap_or(u32::MAX);
-                for (request, _) in write_requests(file.path.clone(), &file.data, handle, true) {
-                    setup.push((HostMessage::File(request), file.path.clone()));
+                for (request, _) in write_requests(file, handle, true) {
+                    setup.push(HostMessage::File(request));
                 }
+            }
+            if let Some(cwd) = &vm.config.cwd {
+                let path = cwd.clone().into_bytes();
+                setup.push(HostMessage::File(FileRequest::MakeWorkingDirectory {
+                    path,
+                }));
             }
         }
         vm.state = State::Preparing {
             missing: setup.len(),
         };
-        for (message, path) in setup {
+        for message in setup {
             let call = self.next_call();
             if let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.prepares()) {
-                vm.calls.insert(call, Call::Setup { path });
+                vm.calls.insert(call, Call::Setup);
                 self.send(frame(vm_id, call, message));
             }
         }
@@ -219,8 +222,7 @@ impl Core {
         if !vm.prepares() {
             return;
         }
-        vm.calls
-            .retain(|_, call| !matches!(call, Call::Setup { .. }));
+        vm.calls.retain(|_, call| !matches!(call, Call::Setup));
         vm.queue.clear();
         vm.carried = None;
         let pending: Vec<_> = vm.calls.keys().copied().collect();
@@ -246,8 +248,7 @@ impl Core {
         if std::mem::replace(&mut vm.retried, true) {
             return self.preparation_failed(vm_id, error);
         }
-        vm.calls
-            .retain(|_, call| !matches!(call, Call::Setup { .. }));
+        vm.calls.retain(|_, call| !matches!(call, Call::Setup));
         vm.state = State::Preparing { missing: 0 };
         self.detach(vm_id);
         self.attach(vm_id);

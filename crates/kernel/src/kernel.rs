@@ -39,6 +39,8 @@ pub struct KernelConfig {
     pub cpu_count: usize,
     /// Memory that guests see.
     pub memory_bytes: u64,
+    /// Where breaches of limits are noted, those of the boot included.
+    pub ledger: Arc<LimitLedger>,
 }
 
 impl Default for KernelConfig {
@@ -51,6 +53,7 @@ impl Default for KernelConfig {
             hostname: "secure-exec".into(),
             cpu_count: 1,
             memory_bytes: 512 << 20,
+            ledger: Arc::default(),
         }
     }
 }
@@ -101,7 +104,7 @@ impl Kernel {
     /// # Errors
     /// - `ENOSPC`: the limits leave no room for the root file system.
     pub fn boot(config: KernelConfig) -> Result<Arc<Kernel>> {
-        let ledger = Arc::new(LimitLedger::default());
+        let ledger = config.ledger.clone();
         let tmpfs = Tmpfs::new(
             &config.limits,
             ledger.clone(),
@@ -138,7 +141,7 @@ impl Kernel {
         };
         let agent = kernel.first_process(
             Pid::from_raw(0),
-            Credentials::user(rootfs::USER_ID),
+            Credentials::user(rootfs::USER_ID).with_capabilities(),
             fs.clone(),
         );
         kernel
@@ -159,7 +162,8 @@ impl Kernel {
         self.init.get().expect("boot made it").clone()
     }
 
-    /// The identity (uid 1000) that the host's file methods act with. It is not in the process table.
+    /// The identity that the host's file methods act with: no permission stops it, and what it makes belongs to the
+    /// guest's user (uid 1000). It is not in the process table.
     pub fn file_agent(&self) -> Arc<Process> {
         self.file_agent.get().expect("boot made it").clone()
     }
@@ -387,6 +391,24 @@ impl Kernel {
     /// Takes the breaches of limits noted since the last call.
     pub fn take_limit_breaches(&self) -> Vec<LimitBreach> {
         self.vfs.ledger.take()
+    }
+
+    /// Takes those of one process of the embedder's and all that descend from it; with `None` those of the embedder's
+    /// own file operations and of programs that did not start.
+    pub fn take_limit_breaches_of(&self, origin: Option<Pid>) -> Vec<LimitBreach> {
+        self.vfs.ledger.take_of(origin)
+    }
+
+    /// Notes a breach of a limit that a runtime keeps: by a process, or by whomever the calling thread works for.
+    pub fn note_limit_breach(&self, pid: Option<Pid>, breach: LimitBreach) {
+        let process = pid.and_then(|pid| self.process(pid));
+        match process {
+            Some(process) => self.vfs.ledger.record_for(process.origin(), breach),
+            None => self
+                .vfs
+                .ledger
+                .record(breach.limit, breach.bound, breach.used),
+        }
     }
 
     /// Bounds this kernel enforces.

@@ -60,7 +60,7 @@ pub use abi::wait::{ExitStatus, WaitFlags};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
-pub use limits::{LimitBreach, Limits};
+pub use limits::{LimitBreach, LimitLedger, Limits};
 pub use process::{
     Binfmt, CpuTime, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState,
     SpawnOptions,

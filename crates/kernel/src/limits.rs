@@ -1,5 +1,7 @@
 //! Resource limits of a kernel and the record of their breaches.
 
+use crate::process::Pid;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -66,28 +68,66 @@ pub struct LimitBreach {
     pub used: u64,
 }
 
-/// Breaches since the embedder last took them: one entry per limit, with the largest use.
+thread_local! {
+    /// The embedder's process that the last system call on this thread was made for.
+    static ORIGIN: Cell<Pid> = const { Cell::new(HOST) };
+}
+
+/// Stands for the host among the origins: its file methods, and programs that did not start.
+const HOST: Pid = Pid::from_raw(0);
+
+/// Notes on whose behalf the calling thread works from now on: the embedder's process that the caller of a system call
+/// descends from. A runtime that refuses something between two system calls does it for the same one.
+pub(crate) fn act_for(origin: Pid) {
+    ORIGIN.set(origin);
+}
+
+/// Entries that are kept at most. A program that was left behind may breach limits that nobody asks about.
+const MOST_ENTRIES: usize = 512;
+
+/// Breaches since the embedder last took them: one entry per limit and origin, with the largest use.
 #[derive(Debug, Default)]
 pub struct LimitLedger {
-    breaches: Mutex<Vec<LimitBreach>>,
+    breaches: Mutex<Vec<(Pid, LimitBreach)>>,
 }
 
 impl LimitLedger {
-    /// Notes a breach.
+    /// Notes a breach by whomever the calling thread works for.
     pub fn record(&self, limit: &'static str, bound: u64, used: u64) {
+        self.record_for(ORIGIN.get(), LimitBreach { limit, bound, used });
+    }
+
+    /// Notes a breach.
+    pub(crate) fn record_for(&self, origin: Pid, breach: LimitBreach) {
         let mut breaches = self.breaches.lock();
-        match breaches.iter_mut().find(|breach| breach.limit == limit) {
-            Some(breach) => {
-                breach.bound = bound;
-                breach.used = breach.used.max(used);
+        let same =
+            |known: &&mut (Pid, LimitBreach)| known.0 == origin && known.1.limit == breach.limit;
+        match breaches.iter_mut().find(same) {
+            Some((_, known)) => {
+                known.bound = breach.bound;
+                known.used = known.used.max(breach.used);
             }
-            None => breaches.push(LimitBreach { limit, bound, used }),
+            None => {
+                if breaches.len() >= MOST_ENTRIES {
+                    breaches.remove(0);
+                }
+                breaches.push((origin, breach));
+            }
         }
     }
 
-    /// Takes what was noted.
+    /// Takes what was noted, whoever it was.
     pub fn take(&self) -> Vec<LimitBreach> {
-        core::mem::take(&mut *self.breaches.lock())
+        let taken = core::mem::take(&mut *self.breaches.lock());
+        taken.into_iter().map(|(_, breach)| breach).collect()
+    }
+
+    /// Takes what was noted of an embedder's process and its descendants; of the host's own doings with `None`.
+    pub fn take_of(&self, origin: Option<Pid>) -> Vec<LimitBreach> {
+        let origin = origin.unwrap_or(HOST);
+        let mut breaches = self.breaches.lock();
+        let taken = breaches.extract_if(.., |(whose, _)| *whose == origin);
+        taken.map(|(_, breach)| breach).collect()
     }
 }
 

@@ -109,3 +109,35 @@ fn each_limit_is_named_in_its_breach() {
     );
     assert_eq!(machine.kernel.take_limit_breaches(), []);
 }
+
+#[test]
+fn breaches_are_told_apart_by_the_program_that_they_belong_to() {
+    let machine = machine_with(Limits {
+        max_file_bytes: 4096,
+        max_pipes: 1,
+        ..Limits::default()
+    });
+    let (first, second) = (machine.guest(), machine.guest());
+    let agent = machine.kernel.file_agent();
+    let too_long = |process: &Process| {
+        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT;
+        let fd = process.open(b"/tmp/long", flags, 0o666).unwrap();
+        process.ftruncate(fd, 9000).unwrap_err();
+    };
+    too_long(&first);
+    let kept = second.pipe2(OpenFlags::empty()).unwrap();
+    second.pipe2(OpenFlags::empty()).unwrap_err();
+    too_long(&agent);
+    let of = |origin| {
+        let taken = machine.kernel.take_limit_breaches_of(origin);
+        taken
+            .into_iter()
+            .map(|breach| (breach.limit, breach.bound, breach.used))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(Some(first.pid())), [("maxFileBytes", 4096, 9000)]);
+    assert_eq!(of(Some(first.pid())), []);
+    assert_eq!(of(Some(second.pid())), [("maxPipes", 1, 2)]);
+    assert_eq!(of(None), [("maxFileBytes", 4096, 9000)]);
+    let _ = kept;
+}

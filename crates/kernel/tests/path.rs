@@ -365,3 +365,78 @@ fn read_only_mount_refuses_every_change() {
     assert!(text(&root, "/proc/mounts").contains("disk /mnt/disk tmpfs ro 0 0"));
     assert_eq!(root.rmdir(b"/mnt/disk"), Err(Errno::EBUSY));
 }
+
+#[test]
+fn file_agent_passes_every_permission_and_makes_what_the_guests_own() {
+    let machine = machine();
+    let (agent, guest) = (machine.kernel.file_agent(), machine.guest());
+    write_file(&agent, "/etc/app.conf", b"port=1");
+    agent.mkdir(b"/app", 0o755).unwrap();
+    for path in ["/etc/app.conf", "/app"] {
+        let stat = guest.stat(path.as_bytes()).unwrap();
+        assert_eq!((stat.uid, stat.gid), (1000, 1000), "{path}");
+    }
+    write_file(&guest, "/app/mine", b"x");
+    guest.chmod(b"/app/mine", 0).unwrap();
+    assert_eq!(read_file(&agent, "/app/mine"), b"x");
+    agent.chown(b"/app/mine", 0, 7).unwrap();
+    let stat = guest.stat(b"/app/mine").unwrap();
+    assert_eq!((stat.uid, stat.gid), (0, 7));
+    agent.rename(b"/app/mine", b"/root/mine").unwrap();
+    agent.unlink(b"/root/mine").unwrap();
+}
+
+#[test]
+fn remove_tree_takes_any_depth_and_leaves_what_links_lead_to() {
+    let machine = machine();
+    let (agent, guest) = (machine.kernel.file_agent(), machine.guest());
+    let before = machine.kernel.resource_counts().inodes;
+    guest.mkdir(b"tree", 0o755).unwrap();
+    guest.symlink(b"/etc", b"tree/etc").unwrap();
+    guest.mknodat(AT_FDCWD, b"tree/fifo", 0o010_600).unwrap();
+    guest.chdir(b"tree").unwrap();
+    // Far longer as a path than PATH_MAX.
+    for _ in 0..3000 {
+        write_file(&guest, "file", b"x");
+        guest.mkdir(b"deeper-and-deeper", 0o755).unwrap();
+        guest.chdir(b"deeper-and-deeper").unwrap();
+    }
+    guest.chdir(b"/").unwrap();
+    agent.remove_tree(b"/home/user/tree").unwrap();
+    assert_eq!(guest.stat(b"/home/user/tree"), Err(Errno::ENOENT));
+    assert!(guest.stat(b"/etc/passwd").is_ok());
+    assert_eq!(machine.kernel.resource_counts().inodes, before);
+}
+
+#[test]
+fn remove_tree_takes_more_names_than_are_read_at_once() {
+    let machine = machine();
+    let (agent, guest) = (machine.kernel.file_agent(), machine.guest());
+    guest.mkdir(b"/tmp/wide", 0o755).unwrap();
+    for index in 0..2500 {
+        if index % 5 == 0 {
+            guest
+                .mkdir(format!("/tmp/wide/{index}").as_bytes(), 0o700)
+                .unwrap();
+        } else {
+            write_file(&guest, &format!("/tmp/wide/{index}"), b"");
+        }
+    }
+    agent.remove_tree(b"/tmp/wide").unwrap();
+    assert_eq!(guest.stat(b"/tmp/wide"), Err(Errno::ENOENT));
+    assert_eq!(agent.remove_tree(b"/tmp/wide"), Err(Errno::ENOENT));
+}
+
+#[test]
+fn remove_tree_stops_at_mounts_and_at_the_root() {
+    let machine = machine();
+    let agent = machine.kernel.file_agent();
+    for path in ["/", "/dev", "/proc", "/dev/pts", "/proc/.."] {
+        let removed = agent.remove_tree(path.as_bytes());
+        assert!(
+            matches!(removed, Err(Errno::EBUSY | Errno::ENOTEMPTY)),
+            "{path}: {removed:?}"
+        );
+    }
+    assert!(agent.stat(b"/dev/null").is_ok() && agent.stat(b"/etc/passwd").is_ok());
+}

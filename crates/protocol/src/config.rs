@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::FileAttributes;
+
 /// A file that is there before the first program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
@@ -11,6 +13,7 @@ pub struct File {
     /// Its content.
     #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
+    pub attributes: FileAttributes,
 }
 
 /// Everything a VM is created with, except its files, which follow as file requests.

@@ -2,15 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An operation on the VM's filesystem, done as the guest's user.
+/// What a file has besides its content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileAttributes {
+    /// Permission bits; those of a new file are 0644 without.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// An operation on the VM's filesystem, done with the host's rights: no permission stops it, and what it makes belongs
+/// to the guest's user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileRequest {
-    /// Answered by `Data`.
+    /// Answered by `Data`. What does not end is refused.
     Read {
         #[serde(with = "serde_bytes")]
         path: Vec<u8>,
     },
-    /// The next piece of a file too large for one frame.
+    /// The next piece of a file or directory too large for one frame.
     ReadMore { handle: u32 },
     /// Creates or truncates. The host picks a free number as `handle` if it is going to send more.
     Write {
@@ -21,6 +33,7 @@ pub enum FileRequest {
         handle: Option<u32>,
         /// Missing directories on the way are made.
         parents: bool,
+        attributes: FileAttributes,
     },
     /// The next piece; fails with `EBADF` behind a `Write` that failed.
     WriteMore {
@@ -39,6 +52,11 @@ pub enum FileRequest {
         path: Vec<u8>,
         recursive: bool,
     },
+    /// Makes the directory that programs start in if it is missing.
+    MakeWorkingDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
     /// Answered by `Stat`; follows symbolic links.
     Stat {
         #[serde(with = "serde_bytes")]
@@ -53,6 +71,8 @@ pub enum FileRequest {
         #[serde(with = "serde_bytes")]
         path: Vec<u8>,
         recursive: bool,
+        /// That it is not there is no failure.
+        force: bool,
     },
     Rename {
         #[serde(with = "serde_bytes")]
@@ -73,7 +93,11 @@ pub enum FileReply {
         data: Vec<u8>,
         more: Option<u32>,
     },
-    Entries(Vec<DirectoryEntry>),
+    /// Names in a directory, sorted, and a handle if there are more.
+    Entries {
+        entries: Vec<DirectoryEntry>,
+        more: Option<u32>,
+    },
     Stat(FileStat),
     Exists(bool),
 }

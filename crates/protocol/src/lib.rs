@@ -20,7 +20,7 @@ pub mod vm_message;
 
 pub use channel::{Channel, Received};
 pub use config::{File, Tool, VmConfig, VmLimits};
-pub use file::{DirectoryEntry, FileReply, FileRequest, FileStat};
+pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use program::{Program, Stdin, TerminalSize};

@@ -159,6 +159,8 @@ pub struct Failure {
     /// The guest path, or empty.
     #[serde(with = "serde_bytes")]
     pub path: Vec<u8>,
+    /// The limit that was in the way.
+    pub limit: Option<Box<Limit>>,
 }
 
 /// What a VM holds right now.

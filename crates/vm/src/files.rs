@@ -1,31 +1,53 @@
-//! The host's file methods, done as the guest's user.
+//! The host's file methods, done with the host's rights.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use secure_exec_kernel::abi::fcntl::OpenFlags;
-use secure_exec_kernel::abi::stat::{S_IFDIR, S_IFMT};
-use secure_exec_kernel::{Errno, FileDescription, Process, Stat, Timespec};
-use secure_exec_protocol::{DirectoryEntry, Failure, FileReply, FileRequest, FileStat, MAX_CHUNK};
+use secure_exec_kernel::abi::stat::{S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK};
+use secure_exec_kernel::{Errno, Fd, FileDescription, FileKind, Process, Stat, Timespec};
+use secure_exec_protocol::{
+    DirectoryEntry, Failure, FileAttributes, FileReply, FileRequest, FileStat, MAX_CHUNK,
+};
+
+use crate::breaches;
 
 /// Files that the host reads or writes in pieces.
 pub(crate) struct Files {
     agent: Arc<Process>,
     reading: HashMap<u32, Reading>,
-    writing: HashMap<u32, Arc<FileDescription>>,
+    writing: HashMap<u32, Writing>,
     next: u32,
 }
 
-struct Reading {
+/// What the host has read a part of.
+enum Reading {
+    File(FileReading),
+    Directory(std::vec::IntoIter<DirectoryEntry>),
+}
+
+struct FileReading {
     file: Arc<FileDescription>,
+    path: Vec<u8>,
     offset: u64,
+}
+
+struct Writing {
+    file: Arc<FileDescription>,
+    path: Vec<u8>,
 }
 
 /// Files that the host has opened and not finished: a host that forgets them must not grow a table for ever.
 const MAX_OPEN: usize = 1024;
 
-/// Deepest tree that `remove` walks: paths cannot be longer.
-const MAX_DEPTH: usize = 2048;
+/// Names of a directory in one reply: with the longest ones far less than a frame.
+const MAX_ENTRIES: usize = 4096;
+
+/// Permission bits with which others than the owner may list and enter a directory.
+const PASSABLE: u32 = 0o055;
+
+/// An owner or group that stays as it is (`chown(2)`).
+const UNCHANGED: u32 = u32::MAX;
 
 type Outcome = Result<FileReply, Failure>;
 
@@ -40,30 +62,58 @@ impl Files {
     }
 
     pub(crate) fn serve(&mut self, request: FileRequest) -> Outcome {
+        self.answer(request)
+            .map_err(|failure| match self.agent.kernel() {
+                Ok(kernel) => breaches::named(failure, &kernel.take_limit_breaches_of(None)),
+                Err(_) => failure,
+            })
+    }
+
+    fn answer(&mut self, request: FileRequest) -> Outcome {
         match request {
-            FileRequest::Read { path } => self.read(&path),
+            FileRequest::Read { path } => self.read(path),
             FileRequest::ReadMore { handle } => self.read_more(handle),
             FileRequest::Write {
                 path,
                 data,
                 handle,
                 parents,
-            } => self.write(&path, &data, handle, parents),
+                attributes,
+            } => {
+                let file = self.create(&path, parents, attributes)?;
+                write_all(&file, &data).map_err(failing("write", &path))?;
+                self.keep_writing(handle, Writing { file, path })
+            }
             FileRequest::WriteMore { handle, data, last } => self.write_more(handle, &data, last),
             FileRequest::ReadDirectory { path } => self.read_directory(&path),
             FileRequest::MakeDirectory { path, recursive } => {
-                if recursive {
+                let made = if recursive {
                     self.make_directories(&path)
                 } else {
-                    self.make_directory(&path)
-                }
+                    self.agent.mkdir(&path, 0o755)
+                };
+                made.map_err(failing("mkdir", &path))?;
+                Ok(FileReply::Done)
+            }
+            FileRequest::MakeWorkingDirectory { path } => {
+                self.make_working_directory(&path)?;
+                Ok(FileReply::Done)
             }
             FileRequest::Stat { path } => {
                 let stat = self.agent.stat(&path).map_err(failing("stat", &path))?;
                 Ok(FileReply::Stat(file_stat(&stat)))
             }
             FileRequest::Exists { path } => Ok(FileReply::Exists(self.agent.stat(&path).is_ok())),
-            FileRequest::Remove { path, recursive } => self.remove(&path, recursive),
+            FileRequest::Remove {
+                path,
+                recursive,
+                force,
+            } => match self.remove(&path, recursive) {
+                Err(failure) if force && failure.code == Errno::ENOENT.name() => {
+                    Ok(FileReply::Done)
+                }
+                removed => removed,
+            },
             FileRequest::Rename { from, to } => {
                 self.agent
                     .rename(&from, &to)
@@ -73,38 +123,76 @@ impl Files {
         }
     }
 
-    fn open(&self, path: &[u8], flags: OpenFlags) -> Result<Arc<FileDescription>, Errno> {
-        let fd = self.agent.open(path, flags | OpenFlags::O_CLOEXEC, 0o644)?;
+    /// Opens what has content that ends. A FIFO, a socket and a terminal have not; to open one would already be
+    /// noticed by the guests at its other end, so it is looked at before.
+    fn open(
+        &self,
+        path: &[u8],
+        flags: OpenFlags,
+        attributes: FileAttributes,
+    ) -> Result<Arc<FileDescription>, Failure> {
+        let creates = flags.contains(OpenFlags::O_CREAT);
+        match self.agent.stat(path) {
+            Ok(stat) if !has_content(stat.mode) => return Err(endless(path)),
+            Err(errno) if !(creates && errno == Errno::ENOENT) => {
+                return Err(failure(errno, "open", path));
+            }
+            _ => {}
+        }
+        // It may be another file by now: O_NONBLOCK keeps a FIFO from being waited for.
+        let flags = flags | OpenFlags::O_NONBLOCK | OpenFlags::O_NOCTTY | OpenFlags::O_CLOEXEC;
+        let fd = self
+            .agent
+            .open(path, flags, 0o644)
+            .map_err(failing("open", path))?;
+        let changed = self.change(fd, attributes);
         let file = self.agent.file(fd);
-        self.agent.close(fd)?;
-        file
+        let closed = self.agent.close(fd);
+        let file = file.map_err(failing("open", path))?;
+        changed.and(closed).map_err(failing("chmod", path))?;
+        if !has_content(file.kind().mode()) || file.terminal().is_some() {
+            return Err(endless(path));
+        }
+        Ok(file)
     }
 
-    fn read(&mut self, path: &[u8]) -> Outcome {
-        // Without O_NONBLOCK a FIFO would keep the server waiting.
-        let flags = OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK;
-        let file = self.open(path, flags).map_err(failing("open", path))?;
-        self.read_piece(Reading { file, offset: 0 })
-            .map_err(failing("read", path))
+    fn change(&self, fd: Fd, attributes: FileAttributes) -> Result<(), Errno> {
+        let FileAttributes { mode, uid, gid } = attributes;
+        if uid.is_some() || gid.is_some() {
+            let (uid, gid) = (uid.unwrap_or(UNCHANGED), gid.unwrap_or(UNCHANGED));
+            self.agent.fchown(fd, uid, gid)?;
+        }
+        // Behind the owner: to change that takes set-user-ID bits away.
+        mode.map_or(Ok(()), |mode| self.agent.fchmod(fd, mode))
+    }
+
+    fn read(&mut self, path: Vec<u8>) -> Outcome {
+        let file = self.open(&path, OpenFlags::O_RDONLY, FileAttributes::default())?;
+        self.read_piece(FileReading {
+            file,
+            path,
+            offset: 0,
+        })
     }
 
     fn read_more(&mut self, handle: u32) -> Outcome {
-        let reading = self
-            .reading
-            .remove(&handle)
-            .ok_or_else(|| failure(Errno::EBADF, "read", b""))?;
-        self.read_piece(reading).map_err(failing("read", b""))
+        match self.reading.remove(&handle) {
+            Some(Reading::File(reading)) => self.read_piece(reading),
+            Some(Reading::Directory(rest)) => self.entries(rest),
+            None => Err(failure(Errno::EBADF, "read", b"")),
+        }
     }
 
-    fn read_piece(&mut self, mut reading: Reading) -> Result<FileReply, Errno> {
+    fn read_piece(&mut self, mut reading: FileReading) -> Outcome {
         let mut data = vec![0; MAX_CHUNK];
         let mut filled = 0;
         while let Some(room) = data.get_mut(filled..).filter(|room| !room.is_empty()) {
             let count = match reading.file.pread(room, reading.offset) {
                 // What has no positions is read as it comes.
-                Err(Errno::ESPIPE) => reading.file.read(room)?,
-                result => result?,
+                Err(Errno::ESPIPE) => reading.file.read(room),
+                result => result,
             };
+            let count = count.map_err(failing("read", &reading.path))?;
             if count == 0 {
                 data.truncate(filled);
                 return Ok(FileReply::Data { data, more: None });
@@ -112,47 +200,79 @@ impl Files {
             filled += count;
             reading.offset += count as u64;
         }
-        if self.reading.len() >= MAX_OPEN {
-            return Err(Errno::EMFILE);
-        }
-        self.next = self.next.wrapping_add(1);
-        self.reading.insert(self.next, reading);
+        self.check_length(&reading)?;
+        let more = self.keep_reading(Reading::File(reading))?;
         Ok(FileReply::Data {
             data,
-            more: Some(self.next),
+            more: Some(more),
         })
     }
 
-    fn write(&mut self, path: &[u8], data: &[u8], handle: Option<u32>, parents: bool) -> Outcome {
-        if parents && let Some(parent) = parent(path) {
-            self.make_directories(parent)?;
+    /// A file that grows while it is read, and a device, must not be read for ever.
+    fn check_length(&self, reading: &FileReading) -> Result<(), Failure> {
+        let path = &reading.path;
+        if reading.file.kind() == FileKind::CharDevice {
+            // One that ends has less than a piece: /dev/null.
+            return Err(endless(path));
         }
-        let flags =
-            OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_NONBLOCK;
-        let file = self.open(path, flags).map_err(failing("open", path))?;
-        write_all(&file, data).map_err(failing("write", path))?;
+        let kernel = self.agent.kernel().map_err(failing("read", path))?;
+        let bound = kernel.limits().max_file_bytes;
+        if reading.offset <= bound {
+            return Ok(());
+        }
+        Err(Failure {
+            limit: Some(breaches::resource("maxFileBytes", bound, reading.offset).into()),
+            ..failure(Errno::EFBIG, "read", path)
+        })
+    }
+
+    fn keep_reading(&mut self, reading: Reading) -> Result<u32, Failure> {
+        if self.reading.len() >= MAX_OPEN {
+            return Err(failure(Errno::EMFILE, "read", b""));
+        }
+        self.next = self.next.wrapping_add(1);
+        self.reading.insert(self.next, reading);
+        Ok(self.next)
+    }
+
+    fn create(
+        &self,
+        path: &[u8],
+        parents: bool,
+        attributes: FileAttributes,
+    ) -> Result<Arc<FileDescription>, Failure> {
+        if parents && let Some(parent) = parent(path) {
+            self.make_directories(parent)
+                .map_err(not_a_directory)
+                .map_err(failing("open", path))?;
+        }
+        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
+        self.open(path, flags, attributes)
+    }
+
+    fn keep_writing(&mut self, handle: Option<u32>, writing: Writing) -> Outcome {
         if let Some(handle) = handle {
             if self.writing.len() >= MAX_OPEN {
-                return Err(failure(Errno::EMFILE, "open", path));
+                return Err(failure(Errno::EMFILE, "open", &writing.path));
             }
-            self.writing.insert(handle, file);
+            self.writing.insert(handle, writing);
         }
         Ok(FileReply::Done)
     }
 
     fn write_more(&mut self, handle: u32, data: &[u8], last: bool) -> Outcome {
-        let file = self
+        let writing = self
             .writing
             .remove(&handle)
             .ok_or_else(|| failure(Errno::EBADF, "write", b""))?;
-        write_all(&file, data).map_err(failing("write", b""))?;
+        write_all(&writing.file, data).map_err(failing("write", &writing.path))?;
         if !last {
-            self.writing.insert(handle, file);
+            self.writing.insert(handle, writing);
         }
         Ok(FileReply::Done)
     }
 
-    fn read_directory(&self, path: &[u8]) -> Outcome {
+    fn read_directory(&mut self, path: &[u8]) -> Outcome {
         let entries = self
             .agent
             .read_dir(path)
@@ -166,17 +286,22 @@ impl Files {
         });
         let mut entries: Vec<DirectoryEntry> = entries.collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(FileReply::Entries(entries))
+        self.entries(entries.into_iter())
     }
 
-    fn make_directory(&self, path: &[u8]) -> Outcome {
-        self.agent
-            .mkdir(path, 0o755)
-            .map_err(failing("mkdir", path))?;
-        Ok(FileReply::Done)
+    fn entries(&mut self, mut rest: std::vec::IntoIter<DirectoryEntry>) -> Outcome {
+        let entries: Vec<DirectoryEntry> = rest.by_ref().take(MAX_ENTRIES).collect();
+        let more = if rest.len() > 0 {
+            Some(self.keep_reading(Reading::Directory(rest))?)
+        } else {
+            None
+        };
+        Ok(FileReply::Entries { entries, more })
     }
 
-    fn make_directories(&self, path: &[u8]) -> Outcome {
+    /// Makes a directory and those on the way to it, as `mkdir -p` does. Those that are there and closed to the
+    /// guests are opened to them: what the host puts below is meant for them.
+    fn make_directories(&self, path: &[u8]) -> Result<(), Errno> {
         let ends = path
             .iter()
             .enumerate()
@@ -185,22 +310,30 @@ impl Files {
         for end in ends {
             let prefix = path.get(..end).unwrap_or(path);
             match self.agent.mkdir(prefix, 0o755) {
-                Ok(()) => {}
-                Err(Errno::EEXIST | Errno::EISDIR) => {
-                    let stat = self.agent.stat(prefix).map_err(failing("mkdir", prefix))?;
-                    if stat.mode & S_IFMT != S_IFDIR {
-                        let errno = if end == path.len() {
-                            Errno::EEXIST
-                        } else {
-                            Errno::ENOTDIR
-                        };
-                        return Err(failure(errno, "mkdir", path));
-                    }
-                }
-                Err(errno) => return Err(failure(errno, "mkdir", path)),
+                Ok(()) => continue,
+                Err(Errno::EEXIST | Errno::EISDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+            let stat = self.agent.stat(prefix)?;
+            if stat.mode & S_IFMT != S_IFDIR {
+                let whole = end == path.len();
+                return Err(if whole { Errno::EEXIST } else { Errno::ENOTDIR });
+            }
+            if stat.uid != self.agent.uid() && stat.mode & PASSABLE != PASSABLE {
+                self.agent.chmod(prefix, stat.mode | PASSABLE)?;
             }
         }
-        Ok(FileReply::Done)
+        Ok(())
+    }
+
+    /// Makes the directory that programs start in, if it is missing.
+    ///
+    /// # Errors
+    /// - `ENOTDIR`: something else has its name.
+    pub(crate) fn make_working_directory(&self, path: &[u8]) -> Result<(), Failure> {
+        self.make_directories(path)
+            .map_err(not_a_directory)
+            .map_err(failing("chdir", path))
     }
 
     fn remove(&self, path: &[u8], recursive: bool) -> Outcome {
@@ -208,36 +341,37 @@ impl Files {
         if stat.mode & S_IFMT != S_IFDIR {
             self.agent.unlink(path).map_err(failing("unlink", path))?;
         } else if recursive {
-            self.remove_tree(path, 0)?;
+            self.agent
+                .remove_tree(path)
+                .map_err(failing("rmdir", path))?;
         } else {
             self.agent.rmdir(path).map_err(failing("rmdir", path))?;
         }
         Ok(FileReply::Done)
     }
+}
 
-    fn remove_tree(&self, path: &[u8], depth: usize) -> Result<(), Failure> {
-        if depth > MAX_DEPTH {
-            return Err(failure(Errno::ENAMETOOLONG, "rmdir", path));
-        }
-        for entry in self
-            .agent
-            .read_dir(path)
-            .map_err(failing("scandir", path))?
-        {
-            if entry.name == b"." || entry.name == b".." {
-                continue;
-            }
-            let child = [path, b"/", &entry.name].concat();
-            if entry.kind.mode() == S_IFDIR {
-                self.remove_tree(&child, depth + 1)?;
-            } else {
-                self.agent
-                    .unlink(&child)
-                    .map_err(failing("unlink", &child))?;
-            }
-        }
-        self.agent.rmdir(path).map_err(failing("rmdir", path))
+/// `mkdir -p` of something that is there and no directory, seen by whoever wants to use it as one.
+fn not_a_directory(errno: Errno) -> Errno {
+    if errno == Errno::EEXIST {
+        Errno::ENOTDIR
+    } else {
+        errno
     }
+}
+
+/// Whether a file of this type can be read to an end, or be written as a whole.
+fn has_content(mode: u32) -> bool {
+    !matches!(mode & S_IFMT, S_IFIFO | S_IFSOCK)
+}
+
+/// A FIFO, a socket, a terminal, a device that gives bytes for ever.
+fn endless(path: &[u8]) -> Failure {
+    let mut failed = failure(Errno::EINVAL, "open", path);
+    failed
+        .message
+        .push_str(": a FIFO, a socket, a terminal or a device has no content that ends");
+    failed
 }
 
 fn write_all(file: &FileDescription, mut data: &[u8]) -> Result<(), Errno> {
@@ -272,6 +406,7 @@ pub(crate) fn failure(errno: Errno, syscall: &str, path: &[u8]) -> Failure {
         message,
         syscall: syscall.into(),
         path: path.to_vec(),
+        limit: None,
     }
 }
 

@@ -12,6 +12,7 @@ use secure_exec_protocol::{
     STDIN, STDOUT, Stdin, TerminalSize, VmConfig, VmId, VmMessage,
 };
 
+use crate::breaches;
 use crate::files::{Files, failure};
 use crate::filesystem::Transfer;
 use crate::guest_call::{GuestCall, Parts};
@@ -60,14 +61,19 @@ impl Machine {
         guests: &mut dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<Machine, Failure> {
+        let kernel_config = kernel_config(&config);
+        let ledger = kernel_config.ledger.clone();
+        let too_small = |failure| breaches::named(failure, &ledger.take());
         let kernel =
-            Kernel::boot(kernel_config(&config)).map_err(|errno| failure(errno, "boot", b""))?;
+            Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
         guests
             .install(id, &kernel, &config, mailbox)
-            .map_err(|message| Failure {
-                code: "ERR_VM_START".into(),
-                message,
-                ..Failure::default()
+            .map_err(|message| {
+                too_small(Failure {
+                    code: "ERR_VM_START".into(),
+                    message,
+                    ..Failure::default()
+                })
             })?;
         let files = Files::new(kernel.file_agent());
         let tools = Tools::install(id, &kernel, &config.limits, mailbox);
@@ -96,20 +102,22 @@ impl Machine {
         guests: &dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<VmMessage, Failure> {
-        let cwd = program
-            .cwd
-            .as_deref()
-            .or(self.config.cwd.as_deref())
-            .unwrap_or(WORKSPACE)
-            .as_bytes();
-        self.kernel
-            .file_agent()
-            .stat(cwd)
-            .map_err(|errno| failure(errno, "chdir", cwd))?;
+        match &program.cwd {
+            Some(cwd) => {
+                let found = self.kernel.file_agent().stat(cwd.as_bytes());
+                found.map_err(|errno| failure(errno, "chdir", cwd.as_bytes()))?;
+            }
+            // Should it have been removed, there is an empty one again.
+            None => {
+                let cwd = self.config.cwd.as_deref().unwrap_or(WORKSPACE);
+                self.files.make_working_directory(cwd.as_bytes())?;
+            }
+        }
         let started = self.start(call, &program, guests, mailbox);
         let mut guest = started.map_err(|errno| {
             let name = program.argv.first().map_or("", String::as_str);
-            failure(errno, "spawn", name.as_bytes())
+            let failed = failure(errno, "spawn", name.as_bytes());
+            breaches::named(failed, &self.kernel.take_limit_breaches_of(None))
         })?;
         match program.stdin {
             Stdin::Whole(data) => guest.feed(STDIN, data, true),

@@ -13,6 +13,7 @@ impl Process {
         let image = self.image.lock().clone();
         let new = NewProcess {
             pid: Pid::from_raw(0),
+            origin: Pid::from_raw(0),
             credentials: self.credentials().clone(),
             image: Image {
                 argv: image.argv.clone(),

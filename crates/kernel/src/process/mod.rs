@@ -64,6 +64,8 @@ type StopCallback = Arc<dyn Fn() + Send + Sync>;
 /// A guest process. Its methods are the system calls, each on behalf of this process.
 pub struct Process {
     pid: Pid,
+    /// The embedder's process that this one descends from; 0 for init and the host's file agent.
+    origin: Pid,
     this: Weak<Process>,
     kernel: Weak<Kernel>,
     pub(crate) vfs: Arc<Vfs>,
@@ -93,6 +95,7 @@ pub struct Process {
 /// Parts that a new process is made of.
 pub(crate) struct NewProcess {
     pub pid: Pid,
+    pub origin: Pid,
     pub credentials: Arc<Credentials>,
     pub image: Image,
     pub fs: FsContext,
@@ -121,6 +124,7 @@ impl Process {
         let started = vfs.clock.monotonic();
         Arc::new_cyclic(|this| Process {
             pid: new.pid,
+            origin: new.origin,
             this: this.clone(),
             kernel,
             vfs,
@@ -149,6 +153,11 @@ impl Process {
     /// Process id.
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// The embedder's process that this one descends from, whatever happened to those in between.
+    pub fn origin(&self) -> Pid {
+        self.origin
     }
 
     /// The kernel this process lives in.

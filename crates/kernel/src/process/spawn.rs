@@ -7,6 +7,7 @@ use crate::abi::fcntl::{FdFlags, OpenFlags, X_OK};
 use crate::abi::resource::Resource;
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
+use crate::limits::act_for;
 use crate::process::exec::Program;
 use crate::tty::Pty;
 use crate::vfs::{
@@ -111,6 +112,8 @@ impl Kernel {
         options
             .credentials
             .get_or_insert_with(|| Credentials::user(crate::fs::rootfs::USER_ID));
+        // What keeps it from starting is nobody else's doing.
+        act_for(Pid::from_raw(0));
         let init = self.init();
         self.start_child(&init, options)
     }
@@ -162,6 +165,7 @@ impl Kernel {
         };
         let new = NewProcess {
             pid: Pid::from_raw(0),
+            origin: Pid::from_raw(0),
             credentials,
             image: Image {
                 argv: program.argv,
@@ -437,6 +441,7 @@ impl Kernel {
             }
         };
         new.pid = pid;
+        new.origin = origin;
         let process = Process::new(self, new);
         table.insert(
             pid,
@@ -473,6 +478,7 @@ impl Kernel {
             self,
             NewProcess {
                 pid,
+                origin: Pid::from_raw(0),
                 credentials: Arc::new(credentials),
                 image: Image {
                     argv: vec![b"init".to_vec()],

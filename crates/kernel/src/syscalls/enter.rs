@@ -3,6 +3,7 @@
 use super::Sysno;
 use crate::abi::fcntl::AT_FDCWD;
 use crate::errno::{Errno, Result};
+use crate::limits::act_for;
 use crate::process::{Fd, Process};
 use crate::trace::{Outcome, SyscallEvent};
 use crate::vfs::{At, FileDescription};
@@ -19,6 +20,7 @@ impl Process {
         args: fmt::Arguments<'_>,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        act_for(self.origin());
         let result = if self.is_alive() {
             run()
         } else {
@@ -47,6 +49,7 @@ impl Process {
         cx: &mut Context<'_>,
         run: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
+        act_for(self.origin());
         let result = if !self.is_alive() {
             Poll::Ready(Err(Errno::ESRCH))
         } else if self.waits_for_continue(cx) {

@@ -180,9 +180,12 @@ impl Process {
     }
 
     fn note_descriptors(&self, limit: usize) {
-        self.vfs
-            .ledger
-            .record("maxOpenFds", limit as u64, limit as u64 + 1);
+        // A bound that the process has set itself is its own affair.
+        if limit >= self.vfs.limits.max_open_fds {
+            self.vfs
+                .ledger
+                .record("maxOpenFds", limit as u64, limit as u64 + 1);
+        }
     }
 
     /// Implements `close(2)`.

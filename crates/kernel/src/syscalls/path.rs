@@ -103,6 +103,18 @@ impl Process {
         )
     }
 
+    /// Removes what a path names and everything below it, whatever its depth.
+    ///
+    /// # Errors
+    /// As [`Process::unlinkat`], and:
+    /// - `EBUSY`: the root directory, or something is mounted on the way.
+    /// - `ENOTEMPTY`: others go on filling it.
+    pub fn remove_tree(&self, path: &[u8]) -> Result<()> {
+        self.enter(Sysno::Unlinkat, format_args!("{}", Quoted(path)), || {
+            self.vfs.remove_tree(&self.at_cwd(), path)
+        })
+    }
+
     /// Implements `rename(2)`.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ pub struct Credentials {
     pub egid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
+    /// `CAP_DAC_OVERRIDE`, `CAP_FOWNER`, `CAP_CHOWN` and their like (`capabilities(7)`), held without being root: what
+    /// it makes belongs to its own user.
+    pub capable: bool,
 }
 
 impl Credentials {
@@ -27,6 +30,7 @@ impl Credentials {
             euid: 0,
             egid: 0,
             groups: vec![0],
+            capable: true,
         }
     }
 
@@ -38,12 +42,22 @@ impl Credentials {
             euid: uid,
             egid: uid,
             groups: vec![uid],
+            capable: false,
+        }
+    }
+
+    /// The same user with root's capabilities.
+    #[must_use]
+    pub fn with_capabilities(self) -> Credentials {
+        Credentials {
+            capable: true,
+            ..self
         }
     }
 
     /// Whether permission checks are overridden.
     pub fn privileged(&self) -> bool {
-        self.euid == 0
+        self.euid == 0 || self.capable
     }
 
     /// Whether the group is the effective or a supplementary one.

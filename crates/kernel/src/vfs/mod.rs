@@ -13,6 +13,7 @@ mod namespace;
 mod open;
 mod path_walk;
 mod permission;
+mod remove_tree;
 mod watch;
 
 pub use caller::{Caller, Credentials};

@@ -45,9 +45,14 @@ impl Vfs {
             });
         }
         permission::may_delete(&walked.parent, &*target.inode, &at.caller)?;
-        let removed = walked.parent.inode.unlink(name)?;
+        self.unlink_in(&walked.parent, name)
+    }
+
+    /// Removes the name of a non-directory from a directory, without any check of permissions.
+    pub fn unlink_in(&self, parent: &VirtualDentry, name: &[u8]) -> Result<()> {
+        let removed = parent.inode.unlink(name)?;
         self.notify_object(None, &*removed, InotifyMask::IN_ATTRIB);
-        self.notify_name(&*walked.parent.inode, InotifyMask::IN_DELETE, 0, name);
+        self.notify_name(&*parent.inode, InotifyMask::IN_DELETE, 0, name);
         self.finish_if_gone(&*removed);
         Ok(())
     }
@@ -69,9 +74,14 @@ impl Vfs {
         if crosses_mount(&walked.parent, target) {
             return Err(Errno::EBUSY);
         }
-        let removed = walked.parent.inode.rmdir(name)?;
+        self.rmdir_in(&walked.parent, name)
+    }
+
+    /// Removes an empty directory from another, without any check of permissions.
+    pub fn rmdir_in(&self, parent: &VirtualDentry, name: &[u8]) -> Result<()> {
+        let removed = parent.inode.rmdir(name)?;
         self.notify_name(
-            &*walked.parent.inode,
+            &*parent.inode,
             InotifyMask::IN_DELETE | InotifyMask::IN_ISDIR,
             0,
             name,
@@ -280,7 +290,7 @@ impl Vfs {
 }
 
 /// Whether `target` is the root of a mount that covers a directory of `parent`.
-fn crosses_mount(parent: &VirtualDentry, target: &VirtualDentry) -> bool {
+pub(super) fn crosses_mount(parent: &VirtualDentry, target: &VirtualDentry) -> bool {
     !std::sync::Arc::ptr_eq(&parent.mount, &target.mount)
 }
 

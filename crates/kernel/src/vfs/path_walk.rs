@@ -252,7 +252,8 @@ impl PathWalk<'_> {
     }
 }
 
-fn enter(dir: &VirtualDentry, inode: Arc<dyn Inode>) -> VirtualDentry {
+/// The child of a directory, or the root of what is mounted on it.
+pub(super) fn enter(dir: &VirtualDentry, inode: Arc<dyn Inode>) -> VirtualDentry {
     let is_dir = inode.kind() == FileKind::Directory;
     let entered = VirtualDentry {
         mount: dir.mount.clone(),
