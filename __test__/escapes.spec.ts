@@ -142,17 +142,6 @@ describe("escapes", () => {
   }
 
   const selfHarm: Record<string, string> = {
-    "45 code caches that are none": `
-      import vm from "node:vm";
-      const source = "function f() { return 1 } f()";
-      const good = new vm.Script(source).createCachedData();
-      for (let i = 0; i < 400; i++) {
-        const cachedData = Buffer.from(good);
-        for (let k = 0; k < 8; k++) cachedData[Math.floor(Math.random() * good.length)] ^= 1 << (k & 7);
-        const script = new vm.Script(source, { cachedData });
-        if (!script.cachedDataRejected) try { script.runInThisContext(); } catch {}
-      }
-    `,
     "36 prepareStackTrace": "Error.prepareStackTrace = () => { for (;;); }; throw new Error('x');",
     "39 a thenable everywhere":
       "Object.prototype.then = function (r) { r?.(1); }; await import('node:fs');",

@@ -1,6 +1,6 @@
 //! Compilation of CommonJS modules, and the guess whether a text that does not compile as one is an ES module.
 
-use super::compile::{self, Unit};
+use super::compile::{self, Cache, Unit};
 use crate::convert;
 use crate::decorate::{self, Offset};
 use crate::env::Env;
@@ -49,7 +49,7 @@ fn compile_wrapper<'s>(
         line_offset: 0,
         column_offset: 0,
         id,
-        cached_data: None,
+        cache: Cache::Absent,
     };
     let parameters = if wrapper {
         PARAMETERS

@@ -1,5 +1,6 @@
 //! What scripts and compiled functions share: origins, code caches.
 
+use super::code_seal::{self, Kind};
 use crate::convert;
 use crate::exception;
 
@@ -20,7 +21,32 @@ pub struct Unit<'s> {
     pub line_offset: i32,
     pub column_offset: i32,
     pub id: v8::Local<'s, v8::Symbol>,
-    pub cached_data: Option<Vec<u8>>,
+    pub cache: Cache,
+}
+
+/// A code cache that a unit is compiled with.
+pub enum Cache {
+    /// None was given.
+    Absent,
+    /// What was given was not sealed for this unit: V8 never sees it.
+    Refused,
+    /// One of this process's own.
+    Genuine(Vec<u8>),
+}
+
+impl Cache {
+    /// What a guest handed over as the cache of `source`.
+    pub fn opened(
+        scope: &v8::PinScope<'_, '_>,
+        kind: Kind<'_>,
+        source: v8::Local<'_, v8::String>,
+        given: Option<Vec<u8>>,
+    ) -> Cache {
+        let Some(sealed) = given else {
+            return Cache::Absent;
+        };
+        code_seal::open(scope, kind, source, sealed).map_or(Cache::Refused, Cache::Genuine)
+    }
 }
 
 impl<'s> Unit<'s> {
@@ -47,8 +73,8 @@ impl<'s> Unit<'s> {
             false,
             Some(options),
         );
-        match &self.cached_data {
-            Some(data) => {
+        match &self.cache {
+            Cache::Genuine(data) => {
                 let cached = v8::script_compiler::CachedData::new(data);
                 let source = v8::script_compiler::Source::new_with_cached_data(
                     self.code,
@@ -60,7 +86,7 @@ impl<'s> Unit<'s> {
                     v8::script_compiler::CompileOptions::ConsumeCodeCache,
                 )
             }
-            None => {
+            Cache::Absent | Cache::Refused => {
                 let source = v8::script_compiler::Source::new(self.code, Some(&origin));
                 (
                     source,
@@ -71,8 +97,11 @@ impl<'s> Unit<'s> {
     }
 }
 
-/// Whether V8 refused the code cache that was given; `None` where none was.
-pub fn cache_rejected(source: &v8::script_compiler::Source) -> Option<bool> {
+/// Whether the code cache that was given was refused, by us or by V8; `None` where none was.
+pub fn cache_rejected(unit: &Unit<'_>, source: &v8::script_compiler::Source) -> Option<bool> {
+    if matches!(unit.cache, Cache::Refused) {
+        return Some(true);
+    }
     source
         .get_cached_data()
         .map(v8::script_compiler::CachedData::rejected)

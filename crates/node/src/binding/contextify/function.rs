@@ -1,6 +1,7 @@
 //! `compileFunction`, the native half of `vm.compileFunction`.
 
-use super::compile::{self, Unit};
+use super::code_seal::{self, Kind};
+use super::compile::{self, Cache, Unit};
 use super::context;
 use crate::convert;
 use crate::decorate::{self, Offset};
@@ -31,21 +32,29 @@ pub fn compile_function<'s>(
             None => return compile::refuse(scope),
         }
     };
-    let (Some(extensions), Some(parameters)) = (list(scope, args.get(7)), list(scope, args.get(8)))
-    else {
+    let (Some(extensions), Some(parameters)) = (
+        list(scope, args.get(7)),
+        list::<v8::String>(scope, args.get(8)),
+    ) else {
         return compile::refuse(scope);
     };
     let offset = Offset {
         line: args.get(2).int32_value(scope).unwrap_or(0),
         column: args.get(3).int32_value(scope).unwrap_or(0),
     };
+    let names = parameters
+        .iter()
+        .map(|name| name.to_rust_string_lossy(scope))
+        .collect::<Vec<_>>()
+        .join(",");
+    let kind = Kind::Function(&names, extensions.len());
     let unit = Unit {
         code,
         filename,
         line_offset: offset.line,
         column_offset: offset.column,
         id,
-        cached_data,
+        cache: Cache::opened(scope, kind, code, cached_data),
     };
     let compiled = {
         let scope = &mut v8::ContextScope::new(scope, parsing_context);
@@ -57,7 +66,8 @@ pub fn compile_function<'s>(
     let produced = args
         .get(5)
         .is_true()
-        .then(|| function.create_code_cache().map(|data| data.to_vec()));
+        .then(|| function.create_code_cache())
+        .map(|cache| cache.map(|data| code_seal::seal(scope, kind, code, data.to_vec())));
     let result = describe(scope, function);
     let key = Env::of(scope).private(scope, "host_defined_option_symbol");
     function.set_private(scope, key, id.into());
@@ -100,7 +110,7 @@ fn compile_in_context<'s>(
         options,
         reason,
     ) {
-        Some(function) => Some((function, compile::cache_rejected(&source))),
+        Some(function) => Some((function, compile::cache_rejected(unit, &source))),
         None => {
             if let Some(error) = scope.exception()
                 && !scope.has_terminated()

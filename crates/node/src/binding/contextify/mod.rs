@@ -1,6 +1,7 @@
 //! `internalBinding('contextify')`: scripts, compiled functions and contexts of `node:vm`, and the compilation of
 //! CommonJS modules. Follows Node's `src/node_contextify.cc`.
 
+mod code_seal;
 mod commonjs;
 mod compile;
 mod context;
@@ -15,6 +16,7 @@ use crate::env::Env;
 use crate::exception;
 use sigint::SigintWatchdog;
 
+pub use code_seal::{Kind as CacheKind, open as open_cache, seal as seal_cache};
 pub use compile::host_defined_options;
 pub use context::{
     context_of, contextified_context, has_own_microtask_queue, perform_own_microtask_checkpoint,

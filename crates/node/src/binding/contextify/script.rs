@@ -1,6 +1,7 @@
 //! `ContextifyScript`, the native half of `vm.Script`.
 
-use super::compile::{self, Unit};
+use super::code_seal::{self, Kind};
+use super::compile::{self, Cache, Unit};
 use super::context::{self, Contextified};
 use crate::convert;
 use crate::decorate::{self, Offset};
@@ -14,6 +15,8 @@ const SCRIPT_FIELD: usize = 1;
 
 struct ContextifyScript {
     offset: Offset,
+    /// What a code cache of it belongs to.
+    source: v8::Global<v8::String>,
 }
 
 /// `new ContextifyScript(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext, id)`,
@@ -55,10 +58,11 @@ pub fn new<'s>(
         line_offset: offset.line,
         column_offset: offset.column,
         id,
-        cached_data,
+        cache: Cache::opened(scope, Kind::Script, code, cached_data),
     };
     let this = args.this();
-    wrap::wrap(scope, this, ContextifyScript { offset });
+    let source = v8::Global::new(scope, code);
+    wrap::wrap(scope, this, ContextifyScript { offset, source });
     let compiled = {
         let scope = &mut v8::ContextScope::new(scope, parsing_context);
         compile_script(scope, &unit, offset)
@@ -72,7 +76,7 @@ pub fn new<'s>(
     let produced = args
         .get(5)
         .is_true()
-        .then(|| script.create_code_cache().map(|data| data.to_vec()));
+        .then(|| sealed_cache(scope, script, code));
     compile::store_cache_result(scope, this, rejected, produced);
     let source_url = script.get_source_url(scope);
     convert::set(scope, this, "sourceURL", source_url);
@@ -89,7 +93,7 @@ fn compile_script<'s>(
     let (mut source, options) = unit.source(scope);
     let reason = v8::script_compiler::NoCacheReason::NoReason;
     match v8::script_compiler::compile_unbound_script(scope, &mut source, options, reason) {
-        Some(script) => Some((script, compile::cache_rejected(&source))),
+        Some(script) => Some((script, compile::cache_rejected(unit, &source))),
         None => {
             if let Some(error) = scope.exception()
                 && !scope.has_terminated()
@@ -117,19 +121,27 @@ fn unbound_script<'s>(
     Some(unsafe { v8::Local::<v8::UnboundScript>::cast_unchecked(data) })
 }
 
+fn sealed_cache(
+    scope: &v8::PinScope<'_, '_>,
+    script: v8::Local<'_, v8::UnboundScript>,
+    source: v8::Local<'_, v8::String>,
+) -> Option<Vec<u8>> {
+    let cache = script.create_code_cache()?;
+    Some(code_seal::seal(scope, Kind::Script, source, cache.to_vec()))
+}
+
 /// `script.createCachedData()`.
 pub fn create_cached_data<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(script) = unbound_script(scope, args.this()) else {
+    let state = wrap::unwrap::<ContextifyScript>(scope, args.this().into());
+    let (Some(script), Some(state)) = (unbound_script(scope, args.this()), state) else {
         return compile::refuse(scope);
     };
-    let data = script
-        .create_code_cache()
-        .map(|data| data.to_vec())
-        .unwrap_or_default();
+    let source = v8::Local::new(scope, &state.source);
+    let data = sealed_cache(scope, script, source).unwrap_or_default();
     let buffer = convert::buffer(scope, data);
     rv.set(buffer);
 }

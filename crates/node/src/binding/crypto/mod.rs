@@ -41,6 +41,25 @@ use super::Definition;
 pub use keys::clone_key;
 pub use x509::clone_certificate;
 
+/// The HMAC with SHA-256 of `parts` one behind the other; `None` where OpenSSL fails.
+pub(in crate::binding) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+    owned_ffi::init();
+    let md = owned_ffi::Md::named("sha256").ok()?;
+    let mut state = mac::MacState::hmac(&md, key).ok()?;
+    for part in parts {
+        state.update(part).ok()?;
+    }
+    state.finish(None).ok()
+}
+
+/// Random bytes nobody can foretell; `None` where OpenSSL has none.
+pub(in crate::binding) fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    owned_ffi::init();
+    let mut bytes = [0; N];
+    random::fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     cipher::define(definition);

@@ -15,6 +15,7 @@ pub use callbacks::{
 };
 
 use super::Definition;
+use super::contextify::{CacheKind, open_cache, seal_cache};
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
 use crate::{convert, wrap};
@@ -63,6 +64,8 @@ pub struct ModuleWrap {
     module: v8::Global<v8::Module>,
     context: v8::Global<v8::Context>,
     url: String,
+    /// The text of a source text module: what a code cache of it belongs to.
+    source: Option<v8::Global<v8::String>>,
     /// The evaluation steps of a synthetic module.
     steps: Option<v8::Global<v8::Function>>,
     /// Wrapped modules in the order of the requests, once linked.
@@ -222,10 +225,17 @@ fn compile<'s>(
         true,
         Some(options),
     );
-    let cached_data = if args.get(5).is_symbol() {
+    let given = if args.get(5).is_symbol() {
         None
     } else {
         convert::bytes(args.get(5))
+    };
+    let cached_data = match given {
+        Some(sealed) => match open_cache(scope, CacheKind::Module, text, sealed) {
+            Some(data) => Some(data),
+            None => return throw_cache_rejected(scope),
+        },
+        None => None,
     };
     v8::tc_scope!(let tc, scope);
     let module = match &cached_data {
@@ -244,12 +254,7 @@ fn compile<'s>(
                     .get_cached_data()
                     .is_some_and(v8::CachedData::rejected)
             {
-                exception::throw(
-                    tc,
-                    ErrorKind::Error,
-                    "ERR_VM_MODULE_CACHED_DATA_REJECTED",
-                    "cachedData buffer was rejected",
-                );
+                throw_cache_rejected(tc);
                 tc.rethrow();
                 return None;
             }
@@ -269,6 +274,13 @@ fn compile<'s>(
         tc.rethrow();
     }
     module
+}
+
+fn throw_cache_rejected<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Module>> {
+    let code = "ERR_VM_MODULE_CACHED_DATA_REJECTED";
+    let message = "cachedData buffer was rejected";
+    exception::throw(scope, ErrorKind::Error, code, message);
+    None
 }
 
 fn install(
@@ -303,10 +315,15 @@ fn install(
         let key = env.symbol(scope, "imported_cjs_symbol");
         this.set(scope, key.into(), args.get(4));
     }
+    let source = (!synthetic)
+        .then(|| args.get(2).to_string(scope))
+        .flatten()
+        .map(|text| v8::Global::new(scope, text));
     let value = ModuleWrap {
         module: v8::Global::new(scope, module),
         context: v8::Global::new(scope, context),
         url: args.get(0).to_rust_string_lossy(scope),
+        source,
         steps: steps.map(|steps| v8::Global::new(scope, steps)),
         linked: RefCell::default(),
         is_linked: Cell::new(synthetic),
@@ -419,9 +436,13 @@ fn create_cached_data(
         return;
     }
     let script = module.get_unbound_module_script(scope);
-    let data = script
-        .create_code_cache()
-        .map(|data| data.to_vec())
+    let cache = script.create_code_cache();
+    let data = cache
+        .zip(this.source.as_ref())
+        .map(|(cache, source)| {
+            let source = v8::Local::new(scope, source);
+            seal_cache(scope, CacheKind::Module, source, cache.to_vec())
+        })
         .unwrap_or_default();
     rv.set(convert::buffer(scope, data));
 }
