@@ -1,13 +1,16 @@
 //! Commands that run another: `nice`, `nohup`, `timeout`.
 
 use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use secure_exec_cli::{
     Args, Failure, Outcome, Syntax, bytes, flag, os_string, parse_duration, quote, required, warn,
 };
+use secure_exec_sys::Fd;
 use secure_exec_sys::errno::{self, ENOENT};
-use secure_exec_sys::fd::{self, O_APPEND, O_CREAT, O_RDWR, O_WRONLY};
+use secure_exec_sys::fd::{self, Cloexec, O_APPEND, O_CREAT, O_WRONLY};
 use secure_exec_sys::process::{self, Program, SEARCH_PATH, WNOHANG, WaitStatus};
 use secure_exec_sys::signal::{
     self, Disposition, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM,
@@ -37,7 +40,7 @@ fn program(operands: Vec<OsString>, variables: Vec<(OsString, OsString)>) -> Pro
     }
 }
 
-fn cannot_run(what: &str, name: &OsString, error: &std::io::Error) -> Failure {
+fn cannot_run(what: &str, name: &OsString, error: &io::Error) -> Failure {
     let status = if errno::is(error, ENOENT) {
         NOT_FOUND
     } else {
@@ -128,7 +131,7 @@ pub fn nohup(args: &Args) -> Outcome {
     if parsed.operands.is_empty() {
         return Err(NOHUP.missing_operand(args));
     }
-    let cannot = |what: &str, error: &std::io::Error| Failure {
+    let cannot = |what: &str, error: &io::Error| Failure {
         status: TROUBLE,
         message: format!("{what}: {}", errno::message(error)),
     };
@@ -137,39 +140,64 @@ pub fn nohup(args: &Args) -> Outcome {
         // Reading from it fails, as the descriptor is for writing.
         let null = fd::open("/dev/null", O_WRONLY, 0)
             .map_err(|error| cannot("failed to open /dev/null", &error))?;
-        fd::dup2(null, 0)
-            .map_err(|error| cannot("failed to render standard input unusable", &error))?;
+        put(null, 0).map_err(|error| cannot("failed to render standard input unusable", &error))?;
     }
     if output {
-        let file = open_log().map_err(|error| cannot("failed to open 'nohup.out'", &error))?;
+        let (file, name) =
+            open_log().map_err(|error| cannot("failed to open 'nohup.out'", &error))?;
         let what = if input {
             "ignoring input and appending output to"
         } else {
             "appending output to"
         };
-        warn(&args.name, format_args!("{what} 'nohup.out'"));
-        fd::dup2(file, 1).map_err(|error| cannot("failed to redirect standard output", &error))?;
-    } else if input && errors {
-        warn(
-            &args.name,
-            "ignoring input and redirecting stderr to stdout",
-        );
-    } else if input {
+        warn(&args.name, format_args!("{what} {}", quote(&name)));
+        put(file, 1).map_err(|error| cannot("failed to redirect standard output", &error))?;
+    } else if input && !errors {
         warn(&args.name, "ignoring input");
     }
-    if errors {
+    let terminal = if errors {
+        if !output {
+            let what = if input {
+                "ignoring input and redirecting stderr to stdout"
+            } else {
+                "redirecting stderr to stdout"
+            };
+            warn(&args.name, what);
+        }
+        // Where the command cannot be run, that is told to the user.
+        let terminal = fd::dup_from(2, 3, Cloexec::Set).ok();
         fd::dup2(1, 2).map_err(|error| cannot("failed to redirect standard error", &error))?;
-    }
+        terminal
+    } else {
+        None
+    };
     signal::action(SIGHUP, Disposition::Ignore)
         .map_err(|error| cannot("cannot ignore SIGHUP", &error))?;
-    replace(args, parsed.operands, std::env::vars_os().collect(), None)
+    let failed = replace(args, parsed.operands, std::env::vars_os().collect(), None);
+    if let Some(terminal) = terminal {
+        // The message then goes to the log.
+        let _ = fd::dup2(terminal, 2);
+    }
+    failed
 }
 
-fn open_log() -> std::io::Result<secure_exec_sys::Fd> {
-    fd::open("nohup.out", O_RDWR | O_CREAT | O_APPEND, 0o600).or_else(|error| {
+/// Moves an open file to a descriptor.
+fn put(file: Fd, target: Fd) -> io::Result<()> {
+    if file != target {
+        fd::dup2(file, target)?;
+        fd::close(file)?;
+    }
+    Ok(())
+}
+
+fn open_log() -> io::Result<(Fd, PathBuf)> {
+    let open = |path: PathBuf| {
+        let file = fd::open(&path, O_WRONLY | O_CREAT | O_APPEND, 0o600)?;
+        Ok((file, path))
+    };
+    open("nohup.out".into()).or_else(|error| {
         let home = std::env::var_os("HOME").ok_or(error)?;
-        let path = std::path::Path::new(&home).join("nohup.out");
-        fd::open(path, O_RDWR | O_CREAT | O_APPEND, 0o600)
+        open(Path::new(&home).join("nohup.out"))
     })
 }
 

@@ -12,6 +12,7 @@ mod npm;
 mod procfs;
 mod ps;
 mod run;
+mod session;
 mod terminal;
 mod time;
 mod tree;
@@ -40,6 +41,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("pkill", lookup::pkill),
     ("ps", ps::main),
     ("reset", terminal::reset),
+    ("setsid", session::setsid),
     ("time", time::time),
     ("tput", terminal::tput),
     ("tree", tree::main),

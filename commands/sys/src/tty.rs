@@ -73,3 +73,11 @@ pub fn getpgrp(fd: Fd) -> io::Result<Pid> {
 pub fn setpgrp(fd: Fd, pgid: Pid) -> io::Result<()> {
     backend::tty_setpgrp(fd, pgid)
 }
+
+/// Makes a terminal the one of this process's session, which it leads and which has none.
+///
+/// # Errors
+/// `ENOTTY`: no terminal. `EPERM`: not the leader of a session without a terminal, or the terminal is another's.
+pub fn acquire(fd: Fd) -> io::Result<()> {
+    backend::tty_acquire(fd)
+}

@@ -378,6 +378,7 @@ const IMPORTS: &[(&str, &str, &str, bool)] = &[
     (OURS, "tty_setattr", "iii", true),
     (OURS, "tty_getpgrp", "ii", true),
     (OURS, "tty_setpgrp", "ii", true),
+    (OURS, "tty_acquire", "i", true),
     (OURS, "sys_uname", "iii", true),
 ];
 

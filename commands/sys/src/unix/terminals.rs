@@ -82,6 +82,12 @@ pub(crate) fn tty_setpgrp(fd: Fd, pgid: Pid) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn tty_acquire(fd: Fd) -> io::Result<()> {
+    // SAFETY: no pointers; 0 takes the terminal from nobody.
+    check(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) })?;
+    Ok(())
+}
+
 pub(crate) fn sys_uname() -> io::Result<[String; 5]> {
     // SAFETY: a struct of bytes.
     let mut names: libc::utsname = unsafe { std::mem::zeroed() };

@@ -56,5 +56,6 @@ unsafe extern "C" {
     pub fn tty_setattr(fd: i32, action: i32, termios: *const u8) -> i32;
     pub fn tty_getpgrp(fd: i32, out: *mut i32) -> i32;
     pub fn tty_setpgrp(fd: i32, pgid: i32) -> i32;
+    pub fn tty_acquire(fd: i32) -> i32;
     pub fn sys_uname(buf: *mut u8, len: usize, len_out: *mut usize) -> i32;
 }

@@ -72,6 +72,11 @@ pub(crate) fn tty_setpgrp(fd: Fd, pgid: Pid) -> io::Result<()> {
     check(unsafe { imports::tty_setpgrp(fd, pgid) })
 }
 
+pub(crate) fn tty_acquire(fd: Fd) -> io::Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { imports::tty_acquire(fd) })
+}
+
 pub(crate) fn sys_uname() -> io::Result<[String; 5]> {
     let mut buffer = vec![0; 1024];
     let mut len = 0;

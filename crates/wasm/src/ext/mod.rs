@@ -97,6 +97,7 @@ fn link_terminals(linker: &mut Linker<State>) -> Result<()> {
         "tty_setattr" => tty::tty_setattr, (fd: i32, action: i32, termios: u32);
         "tty_getpgrp" => tty::tty_getpgrp, (fd: i32, out: u32);
         "tty_setpgrp" => tty::tty_setpgrp, (fd: i32, pgid: i32);
+        "tty_acquire" => tty::tty_acquire, (fd: i32);
         "sys_uname" => system::sys_uname, (buf: u32, room: u32, length_out: u32);
     });
     link_value!(linker, MODULE, {

@@ -262,6 +262,7 @@ fn what_is_no_terminal_says_so() {
     fixture.fails(Errno::ENOTTY, |call| tty::tty_setattr(call, fd, 0, OUT));
     fixture.fails(Errno::ENOTTY, |call| tty::tty_getpgrp(call, fd, OUT));
     fixture.fails(Errno::ENOTTY, |call| tty::tty_setpgrp(call, fd, 1));
+    fixture.fails(Errno::ENOTTY, |call| tty::tty_acquire(call, fd));
     fixture.fails(Errno::EBADF, |call| tty::tty_winsize(call, 99, OUT));
     assert_eq!(
         fixture.call(|call| tty::tty_getattr(call, fd, 65_500)),

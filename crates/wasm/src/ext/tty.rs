@@ -93,3 +93,7 @@ pub(super) fn tty_getpgrp(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()>
 pub(super) fn tty_setpgrp(call: &mut Call<'_>, fd: i32, pgid: i32) -> Outcome<()> {
     call.wait_for(|process, _, cx| process.poll_tcsetpgrp(fd, pgid, cx).map_err(Fault::from))
 }
+
+pub(super) fn tty_acquire(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
+    Ok(call.host.process.tiocsctty(fd)?)
+}
