@@ -242,9 +242,10 @@ fn become_interactive(shell: &mut Shell) {
     shell.interactive_signals();
     if terminal {
         let pid = sys::process::getpid();
+        shell.editor.keep_terminal();
         // A session leader leads its group already.
         let _ = sys::process::setpgid(0, 0);
-        let _ = sys::tty::setpgrp(0, pid);
+        let _ = sys::tty::setpgrp(shell.editor.terminal(), pid);
     }
 }
 
@@ -334,6 +335,7 @@ fn end(shell: &mut Shell, status: i32) -> i32 {
     let status = shell.run_exit_trap(status);
     if shell.interactive && shell.bash && shell.options.monitor {
         shell.print_error_raw("exit\n");
+        shell.end_stopped_jobs();
     }
     status & 0xff
 }

@@ -5,7 +5,7 @@ use std::io;
 use secure_exec_sys as sys;
 use sys::Pid;
 use sys::process::{WNOHANG, WUNTRACED, WaitStatus};
-use sys::signal::{SIGCONT, SIGINT, SIGPIPE};
+use sys::signal::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use crate::shell::Shell;
 
@@ -33,6 +33,8 @@ pub struct Job {
     pub changed: bool,
     /// Used last: the highest is `%+`.
     pub turn: u64,
+    /// Is not told when the shell is hung up (`disown -h`).
+    pub keeps_on: bool,
 }
 
 impl Job {
@@ -48,6 +50,15 @@ impl Job {
             }
         }
         State::Done(last)
+    }
+
+    /// What `kill` is given to reach all of it.
+    pub fn target(&self) -> Pid {
+        if self.pgid != 0 {
+            -self.pgid
+        } else {
+            self.last_pid()
+        }
     }
 
     /// The process whose pid `$!` gives.
@@ -171,6 +182,7 @@ impl Shell {
             text: text.to_owned(),
             changed: false,
             turn,
+            keeps_on: false,
         });
         self.jobs.list.len() - 1
     }
@@ -353,13 +365,53 @@ impl Shell {
             }
         }
         job.changed = false;
-        let target = if job.pgid != 0 {
-            -job.pgid
-        } else {
-            job.last_pid()
-        };
         // It may have ended meanwhile.
-        let _ = sys::process::kill(target, SIGCONT);
+        let _ = sys::process::kill(job.target(), SIGCONT);
+    }
+
+    /// Tells the jobs that the shell is hung up.
+    pub fn hang_up_jobs(&mut self) {
+        self.reap_all();
+        for job in self.jobs.list.iter().filter(|job| !job.keeps_on) {
+            self.end_job(job, SIGHUP);
+        }
+    }
+
+    /// What bash does with stopped jobs when it ends, as nobody could continue them.
+    pub fn end_stopped_jobs(&mut self) {
+        self.reap_all();
+        for job in &self.jobs.list {
+            if matches!(job.state(), State::Stopped(_)) {
+                self.end_job(job, SIGTERM);
+            }
+        }
+    }
+
+    fn end_job(&self, job: &Job, signal: i32) {
+        // Both: it may have ended meanwhile.
+        let _ = sys::process::kill(job.target(), signal);
+        if matches!(job.state(), State::Stopped(_)) {
+            let _ = sys::process::kill(job.target(), SIGCONT);
+        }
+    }
+
+    /// Whether the user who wants to leave is told of stopped jobs first; not twice in a row.
+    pub fn warns_of_stopped_jobs(&mut self) -> bool {
+        if !self.interactive || !self.options.monitor || self.editor.warned() {
+            return false;
+        }
+        self.reap_all();
+        let stopped = |job: &Job| matches!(job.state(), State::Stopped(_));
+        if !self.jobs.list.iter().any(stopped) {
+            return false;
+        }
+        self.print_error_raw(if self.bash {
+            "exit\nThere are stopped jobs.\n"
+        } else {
+            "You have stopped jobs.\n"
+        });
+        self.editor.warn();
+        true
     }
 
     /// Makes a process group the terminal's foreground.

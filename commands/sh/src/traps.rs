@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use secure_exec_sys as sys;
-use sys::signal::{Disposition, SIGINT, SIGKILL, SIGSTOP};
+use sys::signal::{Disposition, SIGHUP, SIGINT, SIGKILL, SIGSTOP};
 
 use crate::shell::{Flow, Shell};
 
@@ -24,6 +24,8 @@ pub struct Traps {
     /// Ctrl-C came while the shell is interactive.
     pub interrupted: bool,
     pub catching: bool,
+    /// SIGHUP is caught to tell the jobs: in an interactive bash that did not start with it ignored.
+    catches_hangup: bool,
     running: bool,
 }
 
@@ -51,8 +53,20 @@ impl Shell {
                 self.traps.arrived.push(signal);
             } else if signal == SIGINT {
                 self.traps.interrupted = true;
+            } else if signal == SIGHUP {
+                self.end_by_hangup();
             }
         }
+    }
+
+    /// The terminal or its user has gone: the jobs are told, then the shell ends as by the signal.
+    fn end_by_hangup(&mut self) -> ! {
+        self.hang_up_jobs();
+        let status = self.run_exit_trap(128 + SIGHUP);
+        let _ = sys::signal::action(SIGHUP, Disposition::Default);
+        let _ = sys::process::kill(sys::process::getpid(), SIGHUP);
+        // Only where the signal could not be sent.
+        std::process::exit(status)
     }
 
     /// Sets the action of a condition; `None` resets it.
@@ -101,6 +115,7 @@ impl Shell {
         }
         match signal {
             SIGINT => Disposition::Catch,
+            SIGHUP if self.traps.catches_hangup => Disposition::Catch,
             SIGQUIT | SIGTERM => Disposition::Ignore,
             SIGTSTP | SIGTTIN | SIGTTOU if self.options.monitor => Disposition::Ignore,
             _ => Disposition::Default,
@@ -116,7 +131,23 @@ impl Shell {
                 let _ = sys::signal::action(signal, self.default_disposition(signal));
             }
         }
+        self.hangup_signal();
         self.traps.catching |= self.interactive;
+    }
+
+    fn hangup_signal(&mut self) {
+        let wanted = self.bash && self.interactive && !self.traps.actions.contains_key(&SIGHUP);
+        if wanted == self.traps.catches_hangup {
+            return;
+        }
+        self.traps.catches_hangup = wanted;
+        let disposition = self.default_disposition(SIGHUP);
+        let before = sys::signal::action(SIGHUP, disposition);
+        if wanted && matches!(before, Ok(Disposition::Ignore)) {
+            // As `nohup` left it.
+            self.traps.catches_hangup = false;
+            let _ = sys::signal::action(SIGHUP, Disposition::Ignore);
+        }
     }
 
     /// Traps of a subshell: those that were caught are back to default, ignored ones stay.

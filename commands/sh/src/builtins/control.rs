@@ -95,7 +95,11 @@ pub fn exit(shell: &mut Shell, words: &[String]) -> Exec {
     } else {
         words
     };
-    Err(Flow::Exit(status_argument(shell, words)?))
+    let status = status_argument(shell, words)?;
+    if shell.subshell == 0 && shell.warns_of_stopped_jobs() {
+        return Ok(i32::from(shell.bash));
+    }
+    Err(Flow::Exit(status))
 }
 
 pub fn eval(shell: &mut Shell, words: &[String]) -> Exec {

@@ -3,7 +3,7 @@
 use secure_exec_sys as sys;
 use sys::Pid;
 
-use crate::jobs::{State, exit_status};
+use crate::jobs::{Job, State, exit_status};
 use crate::shell::{Exec, Flow, Shell};
 
 pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
@@ -209,29 +209,55 @@ pub fn bg(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 pub fn disown(shell: &mut Shell, words: &[String]) -> Exec {
-    let all = words.get(1).is_some_and(|w| w == "-a");
-    if all {
-        shell.jobs.list.clear();
-        return Ok(0);
-    }
-    let words: Vec<String> = words
-        .iter()
-        .filter(|w| *w != "-h" && *w != "-r")
-        .cloned()
-        .collect();
-    if let Some(pid) = words.get(1).and_then(|w| w.parse::<Pid>().ok())
-        && let Some(at) = shell.jobs.by_pid(pid)
-    {
-        shell.jobs.list.remove(at);
-        return Ok(0);
-    }
-    match job_operand(shell, &words) {
-        Some(at) => {
-            shell.jobs.list.remove(at);
-            Ok(0)
+    let (letters, names) = match shell.letters(words, "ahr") {
+        Ok((letters, names)) => (letters, names.to_vec()),
+        Err(message) => return Ok(shell.misuse(&message)),
+    };
+    let only_running = letters.contains('r');
+    let mut status = 0;
+    let mut chosen: Vec<Pid> = Vec::new();
+    if names.is_empty() && (letters.contains('a') || only_running) {
+        chosen.extend(
+            shell
+                .jobs
+                .list
+                .iter()
+                .filter(|j| j.id != 0)
+                .map(Job::last_pid),
+        );
+    } else {
+        let current = vec!["%+".to_owned()];
+        let given = !names.is_empty();
+        for name in if given { &names } else { &current } {
+            let by_pid = name.parse::<Pid>().ok().map(|pid| shell.jobs.by_pid(pid));
+            let found = by_pid.unwrap_or_else(|| {
+                let named = name.strip_prefix('%').unwrap_or(name);
+                shell.jobs.by_name(&format!("%{named}"))
+            });
+            match found {
+                Some(at) => chosen.push(shell.jobs.list[at].last_pid()),
+                None => {
+                    let what = if given { name } else { "current" };
+                    shell.error(&format!("disown: {what}: no such job"));
+                    status = 1;
+                }
+            }
         }
-        None => Ok(1),
     }
+    for pid in chosen {
+        let Some(at) = shell.jobs.by_pid(pid) else {
+            continue;
+        };
+        if only_running && shell.jobs.list[at].state() != State::Running {
+            continue;
+        }
+        if letters.contains('h') {
+            shell.jobs.list[at].keeps_on = true;
+        } else {
+            shell.jobs.list.remove(at);
+        }
+    }
+    Ok(status)
 }
 
 pub fn suspend(shell: &mut Shell, _: &[String]) -> Exec {
@@ -324,14 +350,7 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
     for word in rest {
         let target = if word.starts_with('%') {
             match shell.jobs.by_name(word) {
-                Some(at) => {
-                    let job = &shell.jobs.list[at];
-                    if job.pgid != 0 {
-                        -job.pgid
-                    } else {
-                        job.last_pid()
-                    }
-                }
+                Some(at) => shell.jobs.list[at].target(),
                 None => {
                     shell.error(&format!("kill: {word}: no such job"));
                     status = if shell.bash { 1 } else { 2 };

@@ -5,7 +5,7 @@ mod compound;
 mod conditional;
 pub mod lookup;
 mod pipeline;
-mod redirect;
+pub mod redirect;
 mod simple;
 mod substitution;
 

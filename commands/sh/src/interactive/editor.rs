@@ -194,9 +194,23 @@ fn width(text: &str) -> usize {
     columns
 }
 
-/// Two columns for East Asian wide characters and emoji, none for combining marks.
+/// What is drawn of a line: control characters as `^I`.
+fn shown(chars: &[char]) -> String {
+    let mut text = String::new();
+    for c in chars {
+        match *c {
+            '\0'..='\x1f' => text.extend(['^', char::from(*c as u8 ^ 0x40)]),
+            '\x7f' => text.push_str("^?"),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// Two columns for East Asian wide characters, emoji and control characters, none for combining marks.
 fn char_width(c: char) -> usize {
     match c as u32 {
+        0..=0x1F | 0x7F => 2,
         0x300..=0x36F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
         0x1100..=0x115F
         | 0x2E80..=0xA4CF
@@ -232,10 +246,7 @@ impl Editor<'_> {
     fn press(&mut self, shell: &mut Shell, key: Key) -> Option<Line> {
         let tab = std::mem::take(&mut self.last_tab);
         match key {
-            Key::Char(c) => {
-                self.chars.insert(self.cursor, c);
-                self.cursor += 1;
-            }
+            Key::Char(c) => self.insert(c),
             Key::Closed => return Some(Line::End),
             Key::Interrupted => return Some(self.interrupt(shell)),
             Key::Left => self.cursor = self.cursor.saturating_sub(1),
@@ -267,6 +278,8 @@ impl Editor<'_> {
             5 => self.cursor = self.chars.len(),
             6 => self.cursor = (self.cursor + 1).min(self.chars.len()),
             8 | 127 => self.delete(self.cursor.saturating_sub(1), self.cursor),
+            // Before anything else it is indentation, as in what is pasted: there is nothing to complete.
+            9 if self.chars[..self.cursor].iter().all(|c| c.is_whitespace()) => self.insert('\t'),
             9 => self.complete(shell, tab),
             10 | 13 => {
                 self.cursor = self.chars.len();
@@ -288,6 +301,11 @@ impl Editor<'_> {
                 self.cursor = at + 1;
             }
             21 => self.kill(0, self.cursor),
+            22 => match read_key(shell) {
+                Key::Char(c) => self.insert(c),
+                Key::Control(c) => self.insert(char::from(c)),
+                _ => {}
+            },
             23 => {
                 let start = self.chars[..self.cursor]
                     .iter()
@@ -309,6 +327,11 @@ impl Editor<'_> {
             _ => {}
         }
         None
+    }
+
+    fn insert(&mut self, c: char) {
+        self.chars.insert(self.cursor, c);
+        self.cursor += 1;
     }
 
     fn interrupt(&mut self, shell: &mut Shell) -> Line {
@@ -466,7 +489,7 @@ impl Editor<'_> {
     /// Draws prompt and line, and puts the cursor where it belongs.
     fn draw(&mut self, shell: &Shell) {
         let columns = self.columns();
-        let text: String = self.chars.iter().collect();
+        let text = shown(&self.chars);
         let start = width(self.prompt);
         let before: usize = self.chars[..self.cursor]
             .iter()

@@ -6,11 +6,16 @@ mod history;
 mod prompt;
 
 use secure_exec_sys as sys;
+use sys::fd::Cloexec;
 
+use crate::exec::redirect;
 use crate::shell::Shell;
 use crate::text;
 
 pub use history::{fc, history_builtin};
+
+/// Where the terminal's descriptor is put, as in bash: out of the way of scripts that number their own.
+const TERMINAL: i32 = 255;
 
 /// What an interactive shell keeps between lines.
 #[derive(Debug, Default)]
@@ -21,6 +26,8 @@ pub struct State {
     terminal: i32,
     /// Ctrl-D in a row, for `ignoreeof`.
     eofs: u32,
+    /// Above 0 right behind the warning of stopped jobs, counted down by commands.
+    warning: u32,
 }
 
 impl State {
@@ -28,11 +35,28 @@ impl State {
     pub fn terminal(&self) -> i32 {
         self.terminal
     }
+
+    /// Whether the command before this one, or this one, warned of stopped jobs.
+    pub fn warned(&self) -> bool {
+        self.warning > 0
+    }
+
+    pub fn warn(&mut self) {
+        self.warning = 2;
+    }
+
+    /// Takes a descriptor for the terminal that redirections of standard input do not reach: groups come to the
+    /// foreground and leave it while they are made.
+    pub fn keep_terminal(&mut self) {
+        let copy = |lowest| sys::fd::dup_from(0, lowest, Cloexec::Set);
+        self.terminal = copy(TERMINAL).or_else(|_| copy(redirect::OWN)).unwrap_or(0);
+    }
 }
 
 /// Reads one line of a command, with a prompt; `None` at the end.
 pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
     if !continued {
+        shell.editor.warning = shell.editor.warning.saturating_sub(1);
         shell.notify_jobs();
         if shell.bash
             && let Some(command) = shell.var("PROMPT_COMMAND").filter(|c| !c.is_empty())
@@ -61,7 +85,7 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
             editor::Line::Interrupted => {
                 shell.status = 130;
                 if continued {
-                    // Ends the unfinished command: an empty word cannot follow what was begun.
+                    // Ends the unfinished command, which is not run.
                     shell.traps.interrupted = true;
                     return None;
                 }
@@ -70,6 +94,9 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
                 shell.editor.eofs += 1;
                 if shell.options.ignoreeof && shell.editor.eofs < 10 && !continued {
                     shell.print_error_raw("Use \"exit\" to leave the shell.\n");
+                    continue;
+                }
+                if !continued && shell.warns_of_stopped_jobs() {
                     continue;
                 }
                 return None;

@@ -25,6 +25,8 @@ pub struct Input {
     pub(super) line: u32,
     source: Source,
     ended: bool,
+    /// It ended because a user gave the unfinished command up.
+    interrupted: bool,
 }
 
 impl Input {
@@ -35,6 +37,7 @@ impl Input {
             line,
             source: Source::Text,
             ended: false,
+            interrupted: false,
         }
     }
 
@@ -45,6 +48,7 @@ impl Input {
             line: 1,
             source,
             ended: false,
+            interrupted: false,
         }
     }
 
@@ -53,11 +57,21 @@ impl Input {
         self.pos >= self.chars.len() && (self.source == Source::Text || self.ended)
     }
 
-    /// Forgets what was parsed, so that the buffer does not grow.
-    pub(super) fn forget_parsed(&mut self) {
+    /// Whether the text ended because a user gave the unfinished command up.
+    pub(super) fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Makes ready for the next command: forgets what was parsed, so that the buffer does not grow. An end typed on a
+    /// terminal inside a command has ended that command only.
+    pub(super) fn begin_command(&mut self) {
         if self.source != Source::Text {
             self.chars.drain(..self.pos);
             self.pos = 0;
+        }
+        if self.source == Source::Editor {
+            self.ended = false;
+            self.interrupted = false;
         }
     }
 
@@ -79,6 +93,7 @@ impl Input {
         };
         let Some(line) = line else {
             self.ended = true;
+            self.interrupted = self.source == Source::Editor && shell.traps.interrupted;
             return false;
         };
         if shell.options.verbose {

@@ -27,6 +27,8 @@ pub(super) struct Pending {
     pub delimiter: String,
     pub quoted: bool,
     pub strip_tabs: bool,
+    /// Where it was asked for.
+    pub line: u32,
     pub body: Rc<OnceCell<Word>>,
 }
 
@@ -67,7 +69,7 @@ impl<'a> Parser<'a> {
     /// # Errors
     /// The text is not a command.
     pub fn complete_command(&mut self) -> Result<Option<List>> {
-        self.input.forget_parsed();
+        self.input.begin_command();
         self.started = false;
         self.pending.clear();
         self.skip_blanks();
@@ -89,6 +91,9 @@ impl<'a> Parser<'a> {
             }
             Some('\n') => self.newline()?,
             Some(_) => return Err(self.unexpected()),
+        }
+        if self.input.interrupted() {
+            return Err(self.unexpected());
         }
         Ok(Some(list))
     }

@@ -150,6 +150,7 @@ impl Parser<'_> {
             delimiter,
             quoted,
             strip_tabs,
+            line: self.input.line,
             body: Rc::clone(&body),
         });
         Ok(body)
@@ -181,6 +182,19 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// As bash does when the end of the text ended a here-document.
+    fn warn_of_end(&self, pending: &Pending) {
+        if self.bash() && !self.input.interrupted() {
+            let Pending {
+                line, delimiter, ..
+            } = pending;
+            let warning = format!(
+                "warning: here-document at line {line} delimited by end-of-file (wanted `{delimiter}')"
+            );
+            self.shell.error_at(&warning, self.input.line);
+        }
+    }
+
     fn here_text(&mut self, pending: &Pending) -> String {
         let mut text = String::new();
         loop {
@@ -192,6 +206,7 @@ impl Parser<'_> {
                         // The end of the text ends the document too.
                         if line != pending.delimiter {
                             text.push_str(&line);
+                            self.warn_of_end(pending);
                         }
                         return text;
                     }
