@@ -175,7 +175,10 @@ export interface NodeRuntimeExecOptions {
   cwd?: string | undefined;
   /** Milliseconds after which the program is killed; the result then has `timedOut`. */
   timeout?: number | undefined;
-  /** Kills the program; the call rejects with the signal's reason. */
+  /**
+   * Kills the program and what it started, as far as that is still in its session; the call rejects with the signal's
+   * reason.
+   */
   signal?: AbortSignal | undefined;
   /**
    * Output as it comes, in the asynchronous context of the call. The program waits while a promise that this gives
@@ -240,7 +243,10 @@ export interface NodeRuntimeProcess {
   writeStdin(data: string | Uint8Array): Promise<void>;
   /** Ends standard input behind what was written. */
   closeStdin(): void;
-  /** Sends a signal, by default SIGTERM. Nothing happens after the end. */
+  /**
+   * Sends a signal, by default SIGTERM. SIGKILL takes along what is still in the program's session. Nothing happens
+   * after the end.
+   */
   kill(signal?: SignalName | number): void;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
@@ -382,7 +388,11 @@ export interface ResourceSnapshot {
  * a runtime itself never does.
  */
 export interface NodeRuntime {
-  /** Runs `code` as an ES module in a fresh guest process and captures its output. */
+  /**
+   * Runs `code` as an ES module in a fresh guest process and captures its output. The call settles when that process
+   * has ended. What it leaves behind (`x &`, `nohup`, `detached`) goes on until it ends or the runtime is disposed of;
+   * what that writes to the call's output then is dropped.
+   */
   exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult>;
   /** As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`. */
   run<T = unknown>(

@@ -59,7 +59,7 @@ describe("a spawned program's signal", () => {
       const up = Promise.withResolvers<void>();
       const program = await runtime.spawn(
         `import { spawn } from "node:child_process";
-         spawn("node", ["-e", "setInterval(() => {}, 1000); console.log('up')"], { stdio: "inherit", detached: true });`,
+         spawn("node", ["-e", "setInterval(() => {}, 1000); console.log('up')"], { stdio: "inherit" });`,
         { signal: controller.signal, onStdout: () => up.resolve() },
       );
       await up.promise;

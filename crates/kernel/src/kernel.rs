@@ -546,10 +546,10 @@ impl Kernel {
         self.kill_while_any(|_| true);
     }
 
-    /// Kills a process of the embedder's and all that descend from it, in whatever group, session or
-    /// parentage they are by now.
-    pub fn kill_tree(&self, root: Pid) {
-        self.kill_while_any(|row| row.origin == root);
+    /// Kills everything in a session, in whatever group or parentage it is by now. What has made a session of its own
+    /// (`setsid(2)`) goes on.
+    pub fn kill_session(&self, leader: Pid) {
+        self.kill_while_any(|row| row.sid == leader);
     }
 
     fn kill_while_any(&self, meant: impl Fn(&Row) -> bool) {

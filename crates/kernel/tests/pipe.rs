@@ -346,3 +346,29 @@ fn sixteen_writes_then_exit_lose_nothing() {
         assert_eq!(read.read(&mut all), Ok(0));
     }
 }
+
+#[test]
+fn a_reader_that_left_a_sink_behind_is_never_missed() {
+    let machine = machine();
+    let guest = machine.guest();
+    let (read, write) = machine.kernel.pipe().unwrap();
+    let (wakes, waker) = waker();
+    let mut cx = Context::from_waker(&waker);
+    let full = vec![b'x'; 64 << 10];
+    assert_eq!(
+        write.poll_write(&full, &mut cx),
+        Poll::Ready(Ok(full.len()))
+    );
+    assert!(write.poll_write(b"more", &mut cx).is_pending());
+    read.discard_input();
+    drop(read);
+    assert!(wakes.count() > 0);
+    for _ in 0..3 {
+        assert_eq!(
+            write.poll_write(&full, &mut cx),
+            Poll::Ready(Ok(full.len()))
+        );
+    }
+    assert_eq!(write.readiness(), PollEvents::POLLOUT);
+    assert!(guest.is_alive());
+}

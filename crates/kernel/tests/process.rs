@@ -612,26 +612,37 @@ fn nothing_starts_after_shutdown() {
 }
 
 #[test]
-fn a_tree_is_killed_through_sessions_and_orphans_and_nothing_else_is() {
+fn a_session_is_killed_through_groups_and_orphans_and_nothing_else_is() {
     let machine = machine();
-    let (root, other) = (machine.guest(), machine.guest());
-    let spawn = |parent: &Process, setsid: bool| {
+    let leader = || {
+        let options = SpawnOptions {
+            setsid: true,
+            ..command()
+        };
+        machine.kernel.spawn(options).unwrap()
+    };
+    let (root, other) = (leader(), leader());
+    let spawn = |parent: &Process, setsid: bool, pgid: Option<i32>| {
         let options = SpawnOptions {
             setsid,
+            pgid,
             ..command()
         };
         let pid = parent.posix_spawn(options).unwrap();
         machine.kernel.process(pid).unwrap()
     };
-    let child = spawn(&root, false);
-    let session = spawn(&root, true);
-    let grandchild = spawn(&child, true);
-    let stranger = spawn(&other, false);
+    let child = spawn(&root, false, None);
+    let group = spawn(&child, false, Some(0));
+    let orphan = spawn(&child, false, None);
+    let session = spawn(&child, true, None);
+    let stranger = spawn(&other, false, None);
     child.exit(0);
-    assert_eq!(grandchild.ppid(), Pid::INIT);
-    machine.kernel.kill_tree(root.pid());
-    for process in [&root, &session, &grandchild] {
+    assert_eq!(orphan.ppid(), Pid::INIT);
+    machine.kernel.kill_session(root.pid());
+    for process in [&root, &group, &orphan] {
         assert!(!process.is_alive());
     }
-    assert!(other.is_alive() && stranger.is_alive());
+    for process in [&session, &other, &stranger] {
+        assert!(process.is_alive());
+    }
 }

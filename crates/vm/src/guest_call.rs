@@ -268,15 +268,17 @@ impl Output {
         }
     }
 
-    /// Reads what is left in the pipe of a dead program. At most what a pipe holds, because its descendants may
-    /// go on writing.
+    /// Reads what is left in the pipe of a dead program. At most what a pipe holds, because what it left behind may go
+    /// on writing; that is dropped from then on.
     fn drain(&mut self, cx: &mut Context<'_>) -> Vec<u8> {
         let bound = self.kept.len() + STREAM_WINDOW;
         let mut rest = std::mem::take(&mut self.kept);
         while rest.len() < bound && self.fill(cx) {
             rest.append(&mut self.kept);
         }
-        self.pipe = None;
+        if let Some(pipe) = self.pipe.take() {
+            pipe.discard_input();
+        }
         rest
     }
 }

@@ -242,7 +242,7 @@ impl Machine {
             .collect()
     }
 
-    /// Signals a program of the host's. SIGKILL takes what it started along.
+    /// Signals a program of the host's. SIGKILL takes along what it started and what is still in its session.
     pub(crate) fn signal(&self, call: CallId, signal: u8) {
         let Some(guest) = self.calls.get(&call) else {
             return;
@@ -266,7 +266,7 @@ impl Machine {
 
     fn kill(&self, pid: Pid, signal: Signal) {
         if signal == Signal::SIGKILL {
-            self.kernel.kill_tree(pid);
+            self.kernel.kill_session(pid);
         } else {
             // ESRCH: it has ended by itself.
             let _ = self.kernel.init().kill(pid.raw(), signal);

@@ -57,14 +57,14 @@ fn commands() -> Machine {
     machine_of(config, WasmOptions::default(), commands)
 }
 
-/// Runs `body` and kills `root` and all that descends from it if that takes too long; whether it did.
+/// Runs `body` and kills the session of `root` if that takes too long; whether it did.
 fn in_time<T>(machine: &Machine, root: Pid, body: impl FnOnce() -> T) -> (T, bool) {
     let (done, is_done) = mpsc::channel();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(move || {
             let late = is_done.recv_timeout(Duration::from_secs(PATIENCE_SECONDS));
             if late.is_err() {
-                machine.kernel.kill_tree(root);
+                machine.kernel.kill_session(root);
             }
             late.is_err()
         });
@@ -85,6 +85,7 @@ fn in_machine(machine: &Machine, shell: &str, case: &Case, number: usize) -> End
     machine.install(&format!("{dir}/script"), case.script.as_bytes());
     let running = machine.spawn_with(&[shell, "../script"], |options| {
         options.cwd = Some(format!("{dir}/work").into_bytes());
+        options.setsid = true;
         for (name, value) in [
             ("HOME", "/home/tester"),
             ("LC_ALL", "C.UTF-8"),

@@ -41,6 +41,8 @@ struct State {
     /// the other end is closed again by then.
     reader_opens: u64,
     writer_opens: u64,
+    /// What is written while nobody reads vanishes, instead of being an error.
+    discards: bool,
 }
 
 impl Pipe {
@@ -99,6 +101,13 @@ impl Pipe {
         Ok(Arc::new(end))
     }
 
+    /// Makes the pipe one that takes everything from now on: whatever is written while it has no reader is dropped, as
+    /// by `/dev/null`, and its writers never learn that the reader has gone.
+    fn discard(&self) {
+        self.state.lock().discards = true;
+        self.writers.wake_all();
+    }
+
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -123,7 +132,11 @@ impl Pipe {
         }
         let mut state = self.state.lock();
         if state.readers == 0 {
-            return Err(Errno::EPIPE);
+            return if state.discards {
+                Ok(buf.len())
+            } else {
+                Err(Errno::EPIPE)
+            };
         }
         let room = PIPE_CAPACITY - state.ring.len();
         if room == 0 || buf.len() <= PIPE_BUF && room < buf.len() {
@@ -164,6 +177,10 @@ impl File for PipeEnd {
         self.pipe.write(buf)
     }
 
+    fn discard(&self) {
+        self.pipe.discard();
+    }
+
     fn opened(&self) -> bool {
         let Some(before) = self.awaits else {
             return true;
@@ -189,10 +206,11 @@ impl File for PipeEnd {
             }
         }
         if self.writes {
-            if PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
+            let discards = state.readers == 0 && state.discards;
+            if discards || PIPE_CAPACITY - state.ring.len() >= PIPE_BUF {
                 ready |= PollEvents::POLLOUT;
             }
-            if state.readers == 0 {
+            if state.readers == 0 && !discards {
                 ready |= PollEvents::POLLERR;
             }
         }
@@ -215,7 +233,7 @@ impl Drop for PipeEnd {
         state.readers -= usize::from(self.reads);
         state.writers -= usize::from(self.writes);
         let (no_reader, no_writer) = (state.readers == 0, state.writers == 0);
-        if no_reader && no_writer {
+        if no_reader && (no_writer || state.discards) {
             // A FIFO starts over with its next openers.
             state.ring = Ring::default();
         }

@@ -420,13 +420,7 @@ impl Kernel {
             return Err(Errno::ESRCH);
         }
         let (parent_pgid, parent_sid) = (parent_row.pgid, parent_row.sid);
-        let parent_origin = parent_row.origin;
         let pid = table.allocate_pid();
-        let origin = if parent.pid() == Pid::INIT {
-            pid
-        } else {
-            parent_origin
-        };
         let sid = if setsid { pid } else { parent_sid };
         let pgid = match pgid {
             _ if setsid => pid,
@@ -450,7 +444,6 @@ impl Kernel {
                 ppid: parent.pid(),
                 pgid,
                 sid,
-                origin,
                 state: ProcessState::Running,
                 children: BTreeSet::new(),
                 execed: false,

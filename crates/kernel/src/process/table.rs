@@ -50,8 +50,6 @@ pub(crate) struct Row {
     pub ppid: Pid,
     pub pgid: Pid,
     pub sid: Pid,
-    /// The embedder's process that this one descends from, whatever happened to those in between.
-    pub origin: Pid,
     pub state: ProcessState,
     pub children: BTreeSet<Pid>,
     /// Whether the image was replaced since the start; `setpgid(2)` from the parent then fails.
@@ -120,7 +118,6 @@ impl ProcessTable {
             ppid: Pid::from_raw(0),
             pgid: Pid::INIT,
             sid: Pid::INIT,
-            origin: Pid::INIT,
             state: ProcessState::Running,
             children: BTreeSet::new(),
             execed: false,

@@ -81,6 +81,9 @@ pub trait File: Any + Send + Sync {
     /// Registers for a change of the given events.
     fn register(&self, _events: PollEvents, _cx: &Context<'_>) {}
 
+    /// From now on takes and drops what is written while nobody reads. Only pipes can.
+    fn discard(&self) {}
+
     /// Terminal behind the file, if it is one.
     fn terminal(&self) -> Option<Terminal<'_>> {
         None

@@ -82,6 +82,14 @@ impl FileDescription {
         opened
     }
 
+    /// For the reading end of a pipe that its reader is about to leave: what is written from then on is taken and
+    /// dropped, and the writers never learn that nobody reads. Has no effect on anything but a pipe.
+    pub fn discard_input(&self) {
+        if let Some(file) = &self.file {
+            file.discard();
+        }
+    }
+
     /// Waits until opening is complete.
     pub(crate) fn poll_opened(&self, cx: &Context<'_>) -> Poll<()> {
         let polled = self.poll_io(PollEvents::POLLIN | PollEvents::POLLOUT, cx, |this| {
