@@ -1,0 +1,211 @@
+// Memory of the VM process after many objects of each kind that a program makes and lets go.
+
+import assert from "node:assert/strict";
+import { NodeRuntime } from "secure-exec";
+import { assertFlat, type Budget, counts, ownMemory } from "./support/memory.ts";
+import { after, before, describe, test } from "./support/suite.ts";
+import { assemble, op } from "./support/wasm-module.ts";
+
+let runtime: NodeRuntime;
+let vmMemory: (perIteration: number) => Budget;
+
+before(async () => {
+  runtime = await NodeRuntime.create();
+  vmMemory = await ownMemory(runtime);
+});
+after(() => runtime.dispose());
+
+/** Objects inside one program: what `once` makes, it lets go. `setup` runs before the first. */
+type Kind = {
+  iterations: number;
+  once: string;
+  setup?: string;
+  /** Bytes that the heap, and the process, may keep of one. */
+  heap?: number;
+  memory?: number;
+};
+
+const file = "/tmp/program.cjs";
+const copy = "/tmp/copy";
+
+const bytes = JSON.stringify([...assemble({ functions: [{ body: op.i32(1), results: [0x7f] }] })]);
+
+const kinds: Record<string, Kind> = {
+  worker: {
+    iterations: 12,
+    heap: 2000,
+    setup: "const { Worker } = require('node:worker_threads');",
+    once: "await new Promise((resolve) => new Worker('1', { eval: true }).on('exit', resolve));",
+    memory: 60_000,
+  },
+  "message port": {
+    iterations: 1000,
+    once: `const { port1, port2 } = new MessageChannel();
+      const got = new Promise((resolve) => { port2.onmessage = resolve; });
+      port1.postMessage({ text: 'x'.repeat(1000) });
+      await got;
+      port1.close();`,
+  },
+  "broadcast channel": {
+    iterations: 500,
+    once: "const channel = new BroadcastChannel('name'); channel.postMessage(1); channel.close();",
+  },
+  pipe: {
+    iterations: 40,
+    // As in Node.js: what it compiles late, and lists that grow.
+    heap: 1500,
+    memory: 5000,
+    setup: "const { spawn } = require('node:child_process');",
+    once: `const child = spawn('cat');
+      child.stdout.resume();
+      child.stdin.end('x'.repeat(10_000));
+      await new Promise((resolve) => child.on('close', resolve));`,
+  },
+  "child process, synchronous": {
+    iterations: 30,
+    heap: 500,
+    memory: 5000,
+    setup: "const { execFileSync } = require('node:child_process');",
+    once: "execFileSync('true');",
+  },
+  timer: {
+    iterations: 10_000,
+    once: `clearTimeout(setTimeout(() => {}, 1e6));
+      clearImmediate(setImmediate(() => {}));
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));`,
+  },
+  "abort signal": {
+    iterations: 2000,
+    once: `const controller = new AbortController();
+      const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(1)]);
+      signal.addEventListener('abort', () => {});
+      if (i % 2) controller.abort();
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 2));`,
+  },
+  "watcher of files": {
+    iterations: 300,
+    setup: "const fs = require('node:fs');",
+    once: `const watcher = fs.watch('/tmp', () => {});
+      watcher.close();
+      await new Promise((resolve) => watcher.on('close', resolve));
+      fs.watchFile('/tmp', () => {});
+      fs.unwatchFile('/tmp');`,
+  },
+  "stream of a file": {
+    iterations: 200,
+    setup: `const fs = require('node:fs');
+      const { pipeline } = require('node:stream/promises');
+      const { createGzip } = require('node:zlib');`,
+    once: `await pipeline(fs.createReadStream('/etc/passwd'), createGzip(), fs.createWriteStream('${copy}'));
+      const file = await fs.promises.open('${copy}');
+      await file.readFile();
+      await file.close();`,
+  },
+  "web stream": {
+    iterations: 300,
+    once: `const stream = new Blob(['x'.repeat(1000)]).stream().pipeThrough(new CompressionStream('gzip'));
+      for await (const _ of stream) {}`,
+  },
+  hash: {
+    iterations: 2000,
+    setup: "const crypto = require('node:crypto');",
+    once: "crypto.createHmac('sha256', 'key').update(crypto.randomBytes(100)).digest('hex');",
+  },
+  "CommonJS module": {
+    iterations: 500,
+    setup: "const Module = require('node:module');",
+    once: `const module = new Module('/tmp/m' + i + '.js');
+      module._compile('exports.text = ' + JSON.stringify('x'.repeat(1000 + i)), module.id);
+      if (module.exports.text.length !== 1000 + i) throw new Error('not compiled');`,
+  },
+  script: {
+    iterations: 500,
+    setup: "const vm = require('node:vm');",
+    once: `new vm.Script('"' + 'y'.repeat(1000 + i) + '".length').runInThisContext();
+      new vm.Script('while (true) break', { importModuleDynamically: async () => {} }).runInThisContext({ timeout: 1000 });`,
+  },
+  context: {
+    iterations: 40,
+    setup: "const vm = require('node:vm');",
+    once: "vm.runInContext('globalThis.kept = new Array(1000).fill(1)', vm.createContext({}));",
+  },
+  "WebAssembly instance": {
+    iterations: 300,
+    setup: `const bytes = Uint8Array.from(${bytes});`,
+    once: `const module = i % 10 === 0 ? new WebAssembly.Module(bytes) : (globalThis.compiled ??= new WebAssembly.Module(bytes));
+      if (new WebAssembly.Instance(module).exports._start() !== 1) throw new Error('not run');
+      new WebAssembly.Memory({ initial: 1, maximum: 2 });`,
+  },
+  buffer: {
+    iterations: 1000,
+    once: "Buffer.alloc(100_000, 1); structuredClone({ data: new Uint8Array(10_000) });",
+  },
+  "environment variable": {
+    iterations: 2000,
+    once: "process.env['NAME' + (i % 10)] = 'x'.repeat(1000 + i); delete process.env['NAME' + (i % 10)];",
+  },
+};
+
+/** A program that makes `iterations` objects for each byte of its input and tells what it holds then. */
+const program = ({ setup = "", once, iterations }: Kind) => `
+  ${setup}
+  process.stdin.on('data', async () => {
+    for (let i = 0; i < ${iterations}; i++) {
+      ${once}
+    }
+    // Twice: what is finalized in the first goes in the second.
+    for (let turn = 0; turn < 2; turn++) {
+      await new Promise(setImmediate);
+      gc();
+    }
+    const { heapUsed, external } = process.memoryUsage();
+    console.log(heapUsed + external);
+  });`;
+
+/** Runs a program step by step: each gives what it prints. */
+async function stepwise(code: string) {
+  let answer = (_text: string) => {};
+  let errors = "";
+  await runtime.writeFile(file, code);
+  const running = await runtime.spawnCommand("node", ["--expose-gc", "--no-warnings", file], {
+    onStdout: (chunk) => answer(Buffer.from(chunk).toString()),
+    onStderr: (chunk) => {
+      errors += Buffer.from(chunk).toString();
+    },
+  });
+  const ended = running.wait();
+  const step = async () => {
+    const answered = new Promise<string>((resolve) => {
+      answer = resolve;
+    });
+    await running.writeStdin("x");
+    const failed = ended.then((code) => assert.fail(`the program ended: ${code} ${errors}`));
+    return await Promise.race([answered, failed]);
+  };
+  const end = async () => {
+    running.kill("SIGKILL");
+    await ended;
+    for (const path of [file, copy]) if (await runtime.exists(path)) await runtime.remove(path);
+  };
+  return { step, end };
+}
+
+describe("inside a program", () => {
+  for (const [name, kind] of Object.entries(kinds)) {
+    test(`${name}: nothing is kept`, { timeout: 60_000 }, async () => {
+      const { iterations, heap = 100, memory = 1000 } = kind;
+      const before = await counts(runtime);
+      const { step, end } = await stepwise(program(kind));
+      try {
+        let used = 0;
+        const own = { name: "heap of the program", read: () => used, perIteration: heap };
+        await assertFlat(iterations, [own, vmMemory(memory)], async () => {
+          used = Number(await step());
+        });
+      } finally {
+        await end();
+      }
+      assert.deepEqual(await counts(runtime), before);
+    });
+  }
+});
