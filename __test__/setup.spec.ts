@@ -1,11 +1,19 @@
 // The build's own steps, as a fresh machine meets them.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "./support/suite.ts";
+
+const root = join(import.meta.dirname, "..");
+
+/** A module of the scripts, which have no types. */
+function script(name: string) {
+  return import(pathToFileURL(join(root, "scripts/lib", name)).href);
+}
 
 test("an empty cache is not taken for an up-to-date V8 library", async () => {
   const empty = await mkdtemp(join(tmpdir(), "secure-exec-cache-"));
@@ -13,8 +21,7 @@ test("an empty cache is not taken for an up-to-date V8 library", async () => {
   try {
     process.env.SECURE_EXEC_CACHE = empty;
     delete process.env.RUSTY_V8_ARCHIVE;
-    const module = pathToFileURL(join(import.meta.dirname, "../scripts/lib/v8.mjs"));
-    const { isVendored, unpackV8 } = await import(module.href);
+    const { isVendored, unpackV8 } = await script("v8.mjs");
     if (isVendored) assert.equal(await unpackV8.upToDate(), undefined);
   } finally {
     Object.assign(process.env, { SECURE_EXEC_CACHE, RUSTY_V8_ARCHIVE });
@@ -22,4 +29,75 @@ test("an empty cache is not taken for an up-to-date V8 library", async () => {
     if (RUSTY_V8_ARCHIVE === undefined) delete process.env.RUSTY_V8_ARCHIVE;
     await rm(empty, { recursive: true });
   }
+});
+
+test("the set-up brings every tool that commands are compared with", async () => {
+  const { hostTools } = await script("prerequisites.mjs");
+  const named = new Set<string>();
+  const commands = join(root, "commands");
+  for (const crate of await readdir(commands)) {
+    const cases = join(commands, crate, "tests/cases");
+    for (const name of await readdir(cases).catch(() => [])) {
+      const text = await readFile(join(cases, name), "utf8");
+      for (const [, tool = ""] of text.matchAll(/^~? ?needs (\S+): /gm)) named.add(tool);
+    }
+    const tests = await readFile(join(commands, crate, "tests/against_host.rs"), "utf8").catch(
+      () => "",
+    );
+    for (const [, list = ""] of tests.matchAll(/compare\("\w+", &\[([^\]]*)\]/g)) {
+      for (const [, tool = ""] of list.matchAll(/"(\w+)"/g))
+        named.add(tool === "awk" ? "gawk" : tool);
+    }
+  }
+  assert(named.has("tree") && named.has("jq") && named.has("zip"));
+  assert.deepEqual(
+    [...named].filter((tool) => !Object.hasOwn(hostTools, tool)),
+    [],
+  );
+});
+
+test("the reports of cargo, node --test and the conformance runner are counted", async () => {
+  const { addCounts, countsOf, countTests, noCounts } = await script("test-counts.mjs");
+  const report = [
+    "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1s",
+    "test a::b ... ok",
+    "\u001b[34mℹ pass 7\u001b[39m",
+    "ℹ fail 2",
+    "ℹ cancelled 1",
+    "ℹ skipped 4",
+    "ℹ todo 0",
+    "10 passed, 1 failed, 5 skipped",
+    "20 of 30 passed, 10 failed",
+  ];
+  const sum = report.map((line) => countsOf(line)).reduce(addCounts, noCounts);
+  assert.deepEqual(sum, { passed: 20, failed: 5, skipped: 11 });
+  const program = "process.stdout.write('1 passed, 2 failed'); process.exitCode = 3";
+  const run = await countTests(process.execPath, ["-e", program], {});
+  assert.deepEqual(run, { counts: { passed: 1, failed: 2, skipped: 0 }, ended: 3 });
+});
+
+test("a group of tests that fails does not keep the others from running", () => {
+  const program = `
+    import { runGroups } from ${JSON.stringify(pathToFileURL(join(root, "scripts/lib/test-groups.mjs")))};
+    const group = (code) => ({ name: "group", command: process.execPath, args: ["-e", code] });
+    const lines = "['tree 4', 'jq 2', 'tree 1', ''].join(os.EOL)";
+    const skip = "fs.appendFileSync(process.env.SECURE_EXEC_SKIPPED, " + lines + ");";
+    process.exitCode = await runGroups([
+      ["breaks", group("process.exitCode = 101")],
+      ["dies", group("process.kill(process.pid, 9)")],
+      ["fails", group("console.log('2 passed, 3 failed'); process.exitCode = 1")],
+      ["absent", { ...group("process.exitCode = 1"), leftOut: async () => "there is no suite" }],
+      ["passes", group("console.log('5 passed, 0 failed, 1 skipped');" + skip)],
+    ]);
+  `;
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", program],
+    { encoding: "utf8" },
+  );
+  assert.equal(status, 1, stderr);
+  const lines = stdout.trimEnd().split("\n");
+  assert.equal(lines.at(-1), "7 passed, 5 failed, 9 skipped");
+  assert(lines.includes("  skipped: 5 cases, the host has no tree to compare with"));
+  assert(lines.includes("  absent: left out. there is no suite"));
 });

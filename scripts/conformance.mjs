@@ -212,5 +212,9 @@ function summary(results) {
   const passed = results.filter(({ state }) => state === "UNEXPECTED PASS").length;
   if (failed > 0) say(`${failed} files failed that should pass: --show <file> prints one's output`);
   if (passed > 0) say(`${passed} files passed that were expected to fail: --update drops them`);
+  // What is known to fail is neither.
+  const held = results.filter(({ state }) => state === "pass").length;
+  const known = results.length - held - failed - passed;
+  say(`\n${held} passed, ${failed + passed} failed, ${known} skipped`);
   return failed + passed > 0 ? 1 : 0;
 }

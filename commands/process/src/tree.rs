@@ -1,5 +1,6 @@
-//! `tree`: a directory as a drawing.
+//! `tree`: a directory as a drawing, in the characters of the locale.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use secure_exec_cli::{
     Args, Failure, Glob, Outcome, Parsed, Syntax, bytes, fail, flag, quote, required,
 };
 use secure_exec_sys::path::{lstat, stat};
-use secure_exec_sys::stat::Stat;
+use secure_exec_sys::stat::{S_IFIFO, S_IFSOCK, Stat};
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -24,16 +25,42 @@ const SYNTAX: Syntax = Syntax {
         required('I', "I"),
         required('L', "L"),
         required('P', "P"),
+        required('\0', "charset"),
         flag('\0', "noreport"),
         flag('\0', "dirsfirst"),
     ],
-    usage: "[-adfirsF] [-L LEVEL] [-P PATTERN] [-I PATTERN] [--noreport] [--dirsfirst] [DIRECTORY]...",
+    usage: "[-adfirsF] [-L LEVEL] [-P PATTERN] [-I PATTERN] [--charset CHARSET] [--noreport] [--dirsfirst] [DIRECTORY]...",
     usage_status: 1,
     operand_ends: false,
 };
 
+/// The characters that branches are drawn with.
+struct Lines {
+    branch: &'static str,
+    last: &'static str,
+    beside: &'static str,
+}
+
+const UNICODE: Lines = Lines {
+    branch: "├── ",
+    last: "└── ",
+    beside: "│\u{a0}\u{a0} ",
+};
+
+const ASCII: Lines = Lines {
+    branch: "|-- ",
+    last: "`-- ",
+    beside: "|   ",
+};
+
+/// What is below the last branch.
+const NOTHING: &str = "    ";
+
 struct Tree<'a> {
     parsed: &'a Parsed,
+    lines: &'static Lines,
+    /// The locale's characters have several bytes: names are read as UTF-8.
+    is_unicode: bool,
     depth: usize,
     directories: usize,
     files: usize,
@@ -52,8 +79,11 @@ pub fn main(args: &Args) -> Outcome {
         roots.push(".".into());
     }
     let out = io::BufWriter::new(io::stdout());
+    let is_unicode = is_utf8(&locale());
     let mut tree = Tree {
         parsed: &parsed,
+        lines: lines(&parsed, is_unicode),
+        is_unicode,
         depth,
         directories: 0,
         files: 0,
@@ -75,6 +105,31 @@ pub fn main(args: &Args) -> Outcome {
     Ok(if tree.failed { 2 } else { 0 })
 }
 
+/// What decides the kind of characters, as `setlocale(3)` finds it.
+fn locale() -> OsString {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let found = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    found.unwrap_or_default()
+}
+
+/// Drawn is in the charset of the option, else of the variable, else of the locale.
+fn lines(parsed: &Parsed, is_unicode: bool) -> &'static Lines {
+    let chosen = match parsed.value("charset") {
+        Some(value) => Some(is_utf8(OsStr::new(&*value.text()))),
+        None => std::env::var_os("TREE_CHARSET").map(|value| is_utf8(&value)),
+    };
+    if chosen.unwrap_or(is_unicode) {
+        &UNICODE
+    } else {
+        &ASCII
+    }
+}
+
+fn is_utf8(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    name.contains("utf-8") || name.contains("utf8")
+}
+
 fn depth(text: &str) -> Result<usize, Failure> {
     let found = text.parse().ok().filter(|depth| *depth > 0);
     found.ok_or_else(|| {
@@ -91,14 +146,20 @@ fn plural(count: usize, one: &str, many: &str) -> String {
 
 impl Tree<'_> {
     fn root(&mut self, root: &Path) -> io::Result<()> {
-        let name = root.to_string_lossy();
-        if !stat(root).is_ok_and(|found| found.is_dir()) {
+        let name = self.spelled(root.as_os_str());
+        let Some(found) = stat(root).ok().filter(Stat::is_dir) else {
             self.failed = true;
             return writeln!(self.out, "{name}  [error opening dir]");
+        };
+        let mark = if self.parsed.has("F") { "/" } else { "" };
+        writeln!(self.out, "{}{name}{mark}", self.size(&found))?;
+        let before = self.directories + self.files;
+        self.directory(root, "", 1)?;
+        // One in which nothing is shown is not counted.
+        if self.directories + self.files > before {
+            self.directories += 1;
         }
-        writeln!(self.out, "{name}")?;
-        self.directories += 1;
-        self.directory(root, "", 1)
+        Ok(())
     }
 
     fn directory(&mut self, path: &Path, indent: &str, level: usize) -> io::Result<()> {
@@ -107,9 +168,9 @@ impl Tree<'_> {
         for (at, (entry, found)) in entries.into_iter().enumerate() {
             let is_last = at + 1 == count;
             let (branch, below) = if is_last {
-                ("└── ", "    ")
+                (self.lines.last, NOTHING)
             } else {
-                ("├── ", "│\u{a0}\u{a0} ")
+                (self.lines.branch, self.lines.beside)
             };
             let branch = if self.parsed.has("i") { "" } else { branch };
             let prefix = if self.parsed.has("i") {
@@ -119,13 +180,12 @@ impl Tree<'_> {
             };
             let text = self.describe(&entry, &found);
             writeln!(self.out, "{prefix}{text}")?;
-            if found.is_dir() {
-                self.directories += 1;
-                if level < self.depth {
-                    self.directory(&entry, &format!("{indent}{below}"), level + 1)?;
-                }
-            } else {
-                self.files += 1;
+            if found.is_dir() && level < self.depth {
+                self.directory(&entry, &format!("{indent}{below}"), level + 1)?;
+            }
+            match leads_to_directory(&entry, &found) {
+                true => self.directories += 1,
+                false => self.files += 1,
             }
         }
         Ok(())
@@ -137,22 +197,41 @@ impl Tree<'_> {
         } else {
             entry.file_name()
         };
-        let mut text = name.unwrap_or_default().to_string_lossy().into_owned();
-        if self.parsed.has("s") {
-            text = format!("[{:>11}]  {text}", found.size);
-        }
+        let mut text = self.size(found) + &self.spelled(name.unwrap_or_default());
         if found.is_symlink()
             && let Ok(target) = fs::read_link(entry)
         {
-            text += &format!(" -> {}", target.display());
-        } else if self.parsed.has("F") {
-            text += if found.is_dir() {
-                "/"
-            } else if found.mode & 0o111 != 0 {
-                "*"
-            } else {
-                ""
-            };
+            text += &format!(" -> {}", self.spelled(target.as_os_str()));
+        }
+        if self.parsed.has("F") {
+            text += mark(&stat(entry).unwrap_or(*found));
+        }
+        text
+    }
+
+    fn size(&self, found: &Stat) -> String {
+        match self.parsed.has("s") {
+            true => format!("[{:>11}]  ", found.size),
+            false => String::new(),
+        }
+    }
+
+    /// A name with what cannot be printed in this locale escaped.
+    fn spelled(&self, name: &OsStr) -> String {
+        if !self.is_unicode {
+            return bytes(name).iter().map(|byte| in_ascii(*byte)).collect();
+        }
+        let mut text = String::new();
+        for chunk in bytes(name).utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match character.is_control() {
+                    true => text += &format!("\\{:03o}", u32::from(character)),
+                    false => text.push(character),
+                }
+            }
+            for byte in chunk.invalid() {
+                text += &format!("\\{byte:03o}");
+            }
         }
         text
     }
@@ -172,7 +251,7 @@ impl Tree<'_> {
             entries.reverse();
         }
         if self.parsed.has("dirsfirst") {
-            entries.sort_by_key(|(_, found)| !found.is_dir());
+            entries.sort_by_key(|(path, found)| !leads_to_directory(path, found));
         }
         entries
     }
@@ -188,8 +267,35 @@ impl Tree<'_> {
             })
         };
         let is_hidden = name.first() == Some(&b'.') && !self.parsed.has("a");
-        let is_kind = found.is_dir() || !self.parsed.has("d");
+        let is_kind = !self.parsed.has("d") || leads_to_directory(path, found);
         let is_wanted = found.is_dir() || matches("P").unwrap_or(true);
         !is_hidden && is_kind && is_wanted && !matches("I").unwrap_or(false)
+    }
+}
+
+/// A directory, or a link to one, which counts as one.
+fn leads_to_directory(path: &Path, found: &Stat) -> bool {
+    found.is_dir() || (found.is_symlink() && stat(path).is_ok_and(|target| target.is_dir()))
+}
+
+/// The mark that `-F` puts behind a name, as `ls -F` does.
+fn mark(found: &Stat) -> &'static str {
+    match found.kind() {
+        _ if found.is_dir() => "/",
+        S_IFIFO => "|",
+        S_IFSOCK => "=",
+        _ if found.is_file() && found.mode & 0o111 != 0 => "*",
+        _ => "",
+    }
+}
+
+/// A byte of a name in a locale of single bytes.
+fn in_ascii(byte: u8) -> String {
+    const NAMED: &[u8] = b"abtnvfr";
+    match byte {
+        7..=13 => format!("\\{}", char::from(NAMED[usize::from(byte - 7)])),
+        b' ' | b'\\' => format!("\\{}", char::from(byte)),
+        b'!'..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
     }
 }

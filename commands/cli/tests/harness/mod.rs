@@ -3,13 +3,16 @@
 //! A case is a line for `sh`. It runs twice in a fresh directory that `setup` filled: once with this project's
 //! commands first on `PATH`, once with the host's alone. Output and status must be the same; messages too,
 //! unless the line begins with `~`. Lines with `#` are comments. `env NAME` reaches a command that is also a
-//! builtin of the shell.
+//! builtin of the shell. A line that begins with `needs NAME: ` is skipped, and counted as such, where the host has no
+//! such command.
 
 mod manifest;
+mod skipped;
 
 pub use manifest::assert_manifest_names_all;
 
 use manifest::names;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -99,6 +102,7 @@ impl Harness {
     pub fn compare(&self, cases: &str, setup: &str) {
         let mut differing = Vec::new();
         let mut count = 0;
+        let mut absent: BTreeMap<&str, usize> = BTreeMap::new();
         for line in cases
             .lines()
             .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
@@ -114,7 +118,8 @@ impl Harness {
                 Some((needs, line)) => (Some(needs), line),
                 None => (None, line),
             };
-            if needs.is_some_and(|name| !self.host_has(name)) {
+            if let Some(name) = needs.filter(|name| !self.host_has(name)) {
+                *absent.entry(name).or_default() += 1;
                 continue;
             }
             let mut wanted = self.run(line, &self.host_path, setup);
@@ -127,6 +132,9 @@ impl Harness {
             if wanted != found {
                 differing.push(format!("{line}\n  host: {wanted:?}\n  ours: {found:?}"));
             }
+        }
+        for (tool, cases) in absent {
+            skipped::note(tool, cases);
         }
         assert!(count > 0, "there are no cases");
         assert!(

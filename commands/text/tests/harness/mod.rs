@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+#[path = "../../../cli/tests/harness/skipped.rs"]
+mod skipped;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -68,16 +71,22 @@ fn installed(tool: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs the cases of one file with `program`. `tools` are the names that it uses; `host` gives other host programs for them.
+fn is_case(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with(['#', '!'])
+}
+
+/// Runs the cases of one file with `program`. `tools` are the names that it uses; `host` gives other host programs for
+/// them. Where the host lacks one of those the file is skipped, and its cases are counted as such.
 pub fn compare(program: &str, file: &str, tools: &[&str], host: &[(&str, &str)]) {
+    let text = fs::read_to_string(Path::new("tests/cases").join(format!("{file}.txt"))).unwrap();
     for tool in tools {
         let program = host
             .iter()
             .find(|(name, _)| name == tool)
             .map_or(*tool, |found| found.1);
         if !installed(program) {
-            eprintln!("{file}: skipped, the host has no {program}");
-            return;
+            let cases = text.lines().filter(|line| is_case(line)).count();
+            return skipped::note(program, cases);
         }
     }
     let base = scratch(file);
@@ -100,7 +109,6 @@ pub fn compare(program: &str, file: &str, tools: &[&str], host: &[(&str, &str)])
         );
     }
     let rest = std::env::var("PATH").unwrap();
-    let text = fs::read_to_string(Path::new("tests/cases").join(format!("{file}.txt"))).unwrap();
     let setup: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix('!'))
@@ -108,10 +116,7 @@ pub fn compare(program: &str, file: &str, tools: &[&str], host: &[(&str, &str)])
     let setup = setup.join("\n");
     let mut failures = Vec::new();
     let mut count = 0;
-    for case in text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with(['#', '!']))
-    {
+    for case in text.lines().filter(|line| is_case(line)) {
         count += 1;
         let case = &case.replace('␤', "\n");
         let outcome = |bin: &Path, name: &str| {

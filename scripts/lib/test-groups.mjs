@@ -1,0 +1,69 @@
+// Groups of tests, one after the other, and what all of them reported.
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { say } from "./steps.mjs";
+import { addCounts, countTests, noCounts } from "./test-counts.mjs";
+
+/**
+ * @typedef {object} Group
+ * @property {string} name What is tested, as the user reads it.
+ * @property {string} command
+ * @property {string[]} args
+ * @property {Record<string, string>} [env]
+ * @property {() => Promise<string | undefined>} [leftOut] Says why it cannot run here.
+ */
+
+/**
+ * Runs all, whatever fails, and sums up in a last line.
+ * @param {[string, Group][]} chosen
+ * @returns {Promise<number>} The exit status.
+ */
+export async function runGroups(chosen) {
+  const folder = await mkdtemp(join(tmpdir(), "secure-exec-test-"));
+  const skippedFile = join(folder, "skipped");
+  let total = noCounts;
+  const summaries = [];
+  try {
+    for (const [name, group] of chosen) {
+      const reason = await group.leftOut?.();
+      const counts = reason
+        ? { ...noCounts, skipped: 1 }
+        : await runGroup(group, { SECURE_EXEC_SKIPPED: skippedFile });
+      if (reason) summaries.push(`  ${name}: left out. ${reason}`);
+      else summaries.push(`  ${name}: ${counts.passed} passed, ${counts.failed} failed`);
+      total = addCounts(total, counts);
+    }
+    const missing = await readSkipped(skippedFile);
+    for (const [tool, cases] of missing) {
+      summaries.push(`  skipped: ${cases} cases, the host has no ${tool} to compare with`);
+      total = addCounts(total, { ...noCounts, skipped: cases });
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  say(`\n${summaries.join("\n")}\n`);
+  say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed > 0 ? 1 : 0;
+}
+
+async function runGroup({ name, command, args, env }, variables) {
+  say(`\n=== ${name}`);
+  const { counts, ended } = await countTests(command, args, { ...env, ...variables });
+  if (ended === 0) return counts;
+  say(`\`${command} ${args.join(" ")}\` ended with ${ended}`);
+  // What cannot even be compiled has no failing test to count.
+  return counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}
+
+/** Cases that were skipped, by the tool that the host lacks. */
+async function readSkipped(file) {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const sums = new Map();
+  for (const line of text.split("\n").filter(Boolean)) {
+    const [tool, cases] = line.split(" ");
+    sums.set(tool, (sums.get(tool) ?? 0) + Number(cases));
+  }
+  return sums;
+}
