@@ -1,41 +1,97 @@
 "use strict";
-// Loads the addon of this platform and tells it where the rest of its package is.
+// Loads the addon of this platform and tells it where the files beside it are.
 
-const { existsSync } = require("node:fs");
-const { dirname, join } = require("node:path");
+// First of all: in the output of a bundler for ES modules this is not there, and neither is `require`.
+if (typeof __dirname === "undefined") throw bundled();
 
-const triple = platformTriple();
-const folder = findPackage();
-const addon = join(folder, `secure-exec.${triple}.node`);
-const snapshot = join(folder, "node.snapshot");
+const { existsSync, readFileSync } = require("node:fs");
+const { join } = require("node:path");
 
-const binding = require(addon);
-binding.configure(
-  join(folder, "secure-exec-vm"),
-  addon,
-  existsSync(snapshot) ? snapshot : undefined,
-);
+/** The only platform that there is a binary for; `libc` is told by loading it. */
+const supported = { platform: "linux", arch: "x64", triple: "linux-x64-gnu" };
+/** The oldest C library that the binary works with (scripts/check-addon.mjs holds the build to it). */
+const oldestGlibc = "2.34";
 
-module.exports = Object.assign(binding, { folder });
+const folder = join(__dirname, "npm", supported.triple);
+const addon = join(folder, `secure-exec.${supported.triple}.node`);
 
-function platformTriple() {
+module.exports = load();
+
+/** The addon; where there is none that works here, an object that says so when it is used. */
+function load() {
   const { platform, arch } = process;
-  if (platform !== "linux") return `${platform}-${arch}`;
-  const glibc = process.report?.getReport?.().header?.glibcVersionRuntime;
-  return `linux-${arch}-${glibc ? "gnu" : "musl"}`;
+  if (platform !== supported.platform || arch !== supported.arch) {
+    return unusable(() => unsupported(`${platform}-${arch}`));
+  }
+  if (!existsSync(addon)) {
+    if (!isPackage()) throw bundled();
+    return unusable(notBuilt);
+  }
+  let binding;
+  try {
+    binding = require(addon);
+  } catch (cause) {
+    return unusable(() => notLoaded(cause));
+  }
+  const snapshot = join(folder, "node.snapshot");
+  binding.configure(
+    join(folder, "secure-exec-vm"),
+    addon,
+    existsSync(snapshot) ? snapshot : undefined,
+  );
+  return Object.assign(binding, { folder });
 }
 
-/** The folder with the addon: built in place, or the package that npm installed for the platform. */
-function findPackage() {
-  const local = join(__dirname, "npm", triple);
-  if (existsSync(join(local, `secure-exec.${triple}.node`))) return local;
+// A program that only imports the package, for its types or on a path that it never takes, works everywhere.
+function unusable(makeError) {
+  return new Proxy(Object.create(null), {
+    get() {
+      throw makeError();
+    },
+  });
+}
+
+/** Whether this file is where the package has it, and not in somebody's bundle. */
+function isPackage() {
   try {
-    return dirname(require.resolve(`secure-exec-${triple}/package.json`));
-  } catch (cause) {
-    throw new Error(
-      `secure-exec has no binary for ${triple}. In a clone run \`npm run build\`; otherwise install ` +
-        `the package secure-exec-${triple} (npm leaves it out with --omit=optional).`,
-      { cause },
-    );
+    return JSON.parse(readFileSync(join(__dirname, "package.json"), "utf8")).name === "secure-exec";
+  } catch {
+    return false;
   }
+}
+
+function bundled() {
+  return withCode(
+    "ERR_BUNDLED",
+    "secure-exec was bundled, but its binary is not in the bundle. Mark secure-exec as external: " +
+      "`external: ['secure-exec']` in esbuild, rolldown, Rollup and Vite, " +
+      "`externals: { 'secure-exec': 'node-commonjs secure-exec' }` in webpack, " +
+      "`serverExternalPackages: ['secure-exec']` in Next.js",
+  );
+}
+
+function unsupported(platform, cause) {
+  return withCode(
+    "ERR_PLATFORM_UNSUPPORTED",
+    `secure-exec is not supported on ${platform}: it runs on linux x64 with glibc ${oldestGlibc} or later`,
+    cause,
+  );
+}
+
+function notBuilt() {
+  const how = "run `npm run build` in a clone, or install the package again";
+  return withCode("ERR_NOT_BUILT", `secure-exec has no binary: ${how}`);
+}
+
+/** The dynamic linker's message tells whether it is the machine that does not fit. */
+function notLoaded(cause) {
+  const message = String(cause?.message);
+  if (/GLIBC(XX)?_\d|ld-linux|ld-musl|libc\.musl|__\w+: symbol not found/.test(message)) {
+    return unsupported(`this system's C library (${message})`, cause);
+  }
+  return withCode("ERR_DLOPEN_FAILED", `secure-exec cannot load its binary: ${message}`, cause);
+}
+
+function withCode(code, message, cause) {
+  return Object.assign(new Error(message, { cause }), { code });
 }

@@ -3,7 +3,7 @@
 
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
-const { folder } = require("../binding.cjs");
+const binding = require("../binding.cjs");
 
 /** The manifest that the build writes beside the modules. */
 const manifest = "commands.json";
@@ -24,7 +24,7 @@ function commandDirs(commandsDir, wasmCommandDirs) {
 }
 
 function bundled() {
-  const dir = join(folder, "commands");
+  const dir = join(binding.folder, "commands");
   // An addon without commands runs Node programs only.
   return hasCommands(dir) ? dir : undefined;
 }
@@ -44,7 +44,7 @@ function hasCommands(dir) {
   try {
     return readdirSync(dir).some((name) => name === manifest || name.endsWith(".wasm"));
   } catch (error) {
-    if (dir === join(folder, "commands") && error.code === "ENOENT") return false;
+    if (dir === join(binding.folder, "commands") && error.code === "ENOENT") return false;
     throw error;
   }
 }

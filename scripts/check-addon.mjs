@@ -4,6 +4,7 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkBinaries, packageContents } from "./check-package.mjs";
 import { nodeVersion } from "./lib/packages.mjs";
 import { artifacts, commandsDir, root } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
@@ -99,30 +100,12 @@ async function checkSizes(note) {
 }
 
 async function checkPackage(note) {
-  const output = await capture("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
-  if (!output) throw new StepError("npm pack --dry-run failed");
-  const [report] = Object.values(JSON.parse(output));
-  note(
-    `${report.entryCount} files, ${megabytes(report.size)}, unpacked ${megabytes(report.unpackedSize)}`,
-  );
-  if (report.size > limits.packed) {
+  const { files, size, unpackedSize } = await packageContents();
+  await checkBinaries();
+  note(`${files.length} files, ${megabytes(size)}, unpacked ${megabytes(unpackedSize)}`);
+  if (size > limits.packed) {
     throw new StepError(`the npm package is larger than ${megabytes(limits.packed)}`);
   }
-  const names = report.files.map(({ path }) => path);
-  const manifest = join(commandsDir, "commands.json");
-  const modules = JSON.parse(await readFile(manifest, "utf8")).modules;
-  const inCommands = modules
-    .flatMap(({ file, precompiled }) => [file, precompiled])
-    .filter(Boolean);
-  const shipped = [
-    ...Object.values(artifacts),
-    manifest,
-    ...inCommands.map((name) => join(commandsDir, name)),
-  ];
-  const needed = shipped.map((path) => path.slice(root.length + 1));
-  const missing = ["index.js", "index.cjs", "index.d.ts", "LICENSE", "THIRD-PARTY.md", ...needed];
-  const absent = missing.filter((name) => !names.includes(name));
-  if (absent.length > 0) throw new StepError(`the npm package lacks ${absent.join(", ")}`);
 }
 
 // As a user has it: no clone around it, nothing but what the package contains.

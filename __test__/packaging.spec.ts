@@ -1,0 +1,196 @@
+// What is published, and how the package fails where it cannot work.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { after, before, describe, test } from "./support/suite.ts";
+
+const root = join(import.meta.dirname, "..");
+const entry = pathToFileURL(join(root, "index.js")).href;
+
+/** Runs a program of the host that prints JSON. */
+function host(program: string, flags: string[] = ["--input-type=module"]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "-e", program], {
+    encoding: "utf8",
+  });
+  return { status, stderr, value: status === 0 ? JSON.parse(stdout) : undefined };
+}
+
+/** A program that imports the package and says how `create` and a wrong option fail. */
+function creation(index: string, before = "") {
+  return `
+    ${before}
+    const { NodeRuntime, VmError } = await import(${JSON.stringify(index)});
+    const failure = (error) => ({ code: error.code, message: error.message });
+    const created = await NodeRuntime.create().then((rt) => rt.dispose(), failure);
+    const option = await NodeRuntime.create({ nope: 1 }).catch(failure);
+    console.log(JSON.stringify({ created, option, isClass: typeof VmError }));
+  `;
+}
+
+describe("the published package", () => {
+  test("has every file that runs and no other", { timeout: 300_000 }, () => {
+    const script = pathToFileURL(join(root, "scripts/check-package.mjs")).href;
+    const { value, stderr } = host(`
+      const { packageContents } = await import(${JSON.stringify(script)});
+      console.log(JSON.stringify((await packageContents()).files));
+    `);
+    const files: string[] = value ?? assert.fail(stderr);
+    for (const name of ["binding.cjs", "index.d.cts", "npm/linux-x64-gnu/node.snapshot.sha256"]) {
+      assert(files.includes(name), name);
+    }
+    const strange = files.filter((name) =>
+      /\.(wasm|ts\.map|rs|spec\.ts)$|^binding\.d|\/package\.json$/.test(name),
+    );
+    assert.deepEqual(strange, []);
+  });
+
+  test("its README has no link that a registry's page cannot follow", async () => {
+    const text = await readFile(join(root, "README.md"), "utf8");
+    const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
+    assert.deepEqual(
+      links.filter((target) => !/^(https:\/\/|#)/.test(target)),
+      [],
+    );
+  });
+
+  test("its README says what the package and the build hold to", async () => {
+    const [readme, binding, gates] = await Promise.all(
+      ["README.md", "binding.cjs", "scripts/check-addon.mjs"].map((name) =>
+        readFile(join(root, name), "utf8"),
+      ),
+    );
+    const floor = /oldestGlibc = "([\d.]+)"/.exec(binding ?? "")?.[1];
+    assert(floor);
+    assert(readme?.includes(`glibc ${floor}`), "the oldest C library");
+    for (const [, major] of (gates ?? "").matchAll(/"(\d+)\.\d+\.\d+"/g)) {
+      assert.match(readme ?? "", new RegExp(`Node\\.js.*\\b${major}\\b`), `Node.js ${major}`);
+    }
+  });
+});
+
+describe("where the package cannot work", () => {
+  let folder = "";
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "secure-exec-packaging-"));
+    await writeFile(join(folder, "package.json"), '{ "private": true }');
+  });
+
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  /** A copy of the package without its binary. */
+  async function copyTo(name: string) {
+    const target = join(folder, name);
+    for (const part of ["package.json", "index.js", "index.cjs", "binding.cjs", "lib"]) {
+      await cp(join(root, part), join(target, part), { recursive: true });
+    }
+    return target;
+  }
+
+  for (const [platform, arch] of [
+    ["darwin", "arm64"],
+    ["win32", "x64"],
+    ["linux", "arm64"],
+  ]) {
+    test(`on ${platform} ${arch} it loads, and a machine cannot be made`, () => {
+      const fake = `
+        Object.defineProperty(process, "platform", { value: "${platform}" });
+        Object.defineProperty(process, "arch", { value: "${arch}" });
+      `;
+      const { value, stderr } = host(creation(entry, fake));
+      assert(value, stderr);
+      assert.equal(value.created.code, "ERR_PLATFORM_UNSUPPORTED");
+      assert.match(
+        value.created.message,
+        new RegExp(`not supported on ${platform}-${arch}.*glibc`),
+      );
+      assert.doesNotMatch(value.created.message, /secure-exec-(linux|darwin|win32)/);
+      assert.equal(value.option.code, "ERR_INVALID_ARG_VALUE");
+      assert.equal(value.isClass, "function");
+    });
+  }
+
+  test("without a build it says what to do", async () => {
+    const copy = await copyTo("unbuilt");
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
+    assert.equal(value?.created.code, "ERR_NOT_BUILT", stderr);
+  });
+
+  test("a binary that the linker refuses is told with its reason", async () => {
+    const copy = await copyTo("refused");
+    const platform = join(copy, "npm/linux-x64-gnu");
+    await mkdir(platform, { recursive: true });
+    await writeFile(join(platform, "secure-exec.linux-x64-gnu.node"), "no library");
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
+    assert.equal(value?.created.code, "ERR_DLOPEN_FAILED", stderr);
+    assert.match(value.created.message, /secure-exec\.linux-x64-gnu\.node/);
+  });
+
+  test("an old C library is named", async () => {
+    const copy = await copyTo("old");
+    const platform = join(copy, "npm/linux-x64-gnu");
+    await mkdir(platform, { recursive: true });
+    await writeFile(join(platform, "secure-exec.linux-x64-gnu.node"), "");
+    const linker = "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.99' not found";
+    const fake = `
+      const { createRequire, Module } = await import("node:module");
+      Module._extensions[".node"] = () => { throw new Error(${JSON.stringify(linker)}); };
+    `;
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href, fake));
+    assert.equal(value?.created.code, "ERR_PLATFORM_UNSUPPORTED", stderr);
+    assert.match(value.created.message, /GLIBC_2\.99.*linux x64 with glibc/);
+  });
+
+  test("the package of somebody else is never loaded as the binary", async () => {
+    const copy = await copyTo("node_modules/secure-exec");
+    const other = join(folder, "node_modules/secure-exec-linux-x64-gnu");
+    await mkdir(other, { recursive: true });
+    const manifest = { name: "secure-exec-linux-x64-gnu", main: "index.js" };
+    await writeFile(join(other, "package.json"), JSON.stringify(manifest));
+    await writeFile(join(other, "secure-exec.linux-x64-gnu.node"), "");
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
+    assert.equal(value?.created.code, "ERR_NOT_BUILT", stderr);
+  });
+
+  // As bundlers put it into their output: the text of the file, in another place.
+  test("in a bundle of CommonJS it asks to be external", async () => {
+    const text = await readFile(join(root, "binding.cjs"), "utf8");
+    const bundle = join(folder, "bundle.cjs");
+    await writeFile(bundle, text);
+    const { status, stderr } = host(`require(${JSON.stringify(bundle)})`, []);
+    assert.equal(status, 1);
+    assert.match(stderr, /mark secure-exec as external/i);
+    assert.match(stderr, /ERR_BUNDLED/);
+    assert.match(stderr, /serverExternalPackages/);
+  });
+
+  test("in a bundle of ES modules too, before it requires anything", async () => {
+    const files = { index: join(root, "index.cjs"), binding: join(root, "binding.cjs") };
+    const [index, binding] = await Promise.all(
+      Object.values(files).map((file) => readFile(file, "utf8")),
+    );
+    const bundle = join(folder, "bundle.mjs");
+    // esbuild's form: modules as functions, and a `require` that knows the bundle's own modules only.
+    await writeFile(
+      bundle,
+      `const modules = {
+         "./binding.cjs"(exports, module, require) { ${binding} },
+         "./index.cjs"(exports, module, require) { ${index} },
+       };
+       function require(name) {
+         if (!modules[name]) throw new Error('Dynamic require of "' + name + '" is not supported');
+         const module = { exports: {} };
+         modules[name](module.exports, module, require);
+         return module.exports;
+       }
+       require("./index.cjs");`,
+    );
+    const { status, stderr } = host(`await import(${JSON.stringify(pathToFileURL(bundle).href)})`);
+    assert.equal(status, 1);
+    assert.match(stderr, /mark secure-exec as external/i);
+  });
+});
