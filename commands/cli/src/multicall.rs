@@ -23,6 +23,7 @@ pub fn dispatch<T>(
         arguments.remove(0);
         called = base_name(arguments.first());
     }
+    secure_exec_sys::report_panics(called.clone());
     let status = match tools.iter().find(|(name, _)| *name == called) {
         Some((name, tool)) => run(tool, name, arguments),
         None if called == "--list" => list(tools),

@@ -20,6 +20,7 @@ mod variables;
 
 fn main() {
     secure_exec_sys::init();
+    secure_exec_sys::report_panics("sh");
     let status = invocation::run();
     std::process::exit(status);
 }

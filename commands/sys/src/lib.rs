@@ -5,11 +5,12 @@
 //! [`std::io::Error`] with the target's own numbers; compare [`std::io::Error::raw_os_error`] with the
 //! constants of [`errno`], print with [`errno::message`].
 //!
-//! A command calls [`init`] first in `main`.
+//! A command calls [`init`] first in `main`, and [`report_panics`] when it knows its name.
 
 pub mod errno;
 pub mod fd;
 pub mod machine;
+mod panics;
 pub mod path;
 pub mod process;
 pub mod signal;
@@ -26,6 +27,7 @@ mod backend;
 mod backend;
 
 pub use backend::init;
+pub use panics::report_panics;
 
 /// The number of an open file description in a process.
 pub type Fd = i32;
