@@ -15,6 +15,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandSteps } from "./commands.mjs";
+import { withoutBuildPaths } from "./lib/build-paths.mjs";
 import { artifacts, platformDir, root, targetDir, triple } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { cargoEnv } from "./lib/v8.mjs";
@@ -124,6 +125,7 @@ async function install(name) {
     const stripped = await capture("strip", ["--strip-unneeded", partial]);
     if (stripped === undefined) throw new StepError("cannot run strip: install binutils");
   }
+  await writeFile(partial, withoutBuildPaths(await readFile(partial)));
   await chmod(partial, 0o755);
   const { atime, mtime } = await stat(built[name]);
   await utimes(partial, atime, mtime);

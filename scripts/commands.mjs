@@ -16,6 +16,7 @@ import {
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withoutBuildPaths } from "./lib/build-paths.mjs";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
 import { artifacts, cache, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
@@ -124,7 +125,9 @@ async function install(folder, note) {
 
 async function installProgram(folder, { name, commands }, canPrecompile, note) {
   const file = `${name}.wasm`;
-  await replace(join(commandsDir, file), (partial) => copyFile(join(folder, file), partial));
+  await replace(join(commandsDir, file), async (partial) => {
+    await writeFile(partial, withoutBuildPaths(await readFile(join(folder, file))));
+  });
   const module = { file, sha256: { file: await sha256(join(commandsDir, file)) } };
   let sizes = await megabytes(join(commandsDir, file));
   if (canPrecompile) {
