@@ -7,10 +7,7 @@ if (typeof __dirname === "undefined") throw bundled();
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-/** The only platform that there is a binary for; `libc` is told by loading it. */
-const supported = { platform: "linux", arch: "x64", triple: "linux-x64-gnu" };
-/** The oldest C library that the binary works with (scripts/check-addon.mjs holds the build to it). */
-const oldestGlibc = "2.34";
+const { oldest, ...supported } = require("./lib/platform.cjs");
 
 const folder = join(__dirname, "npm", supported.triple);
 const addon = join(folder, `secure-exec.${supported.triple}.node`);
@@ -73,7 +70,7 @@ function bundled() {
 function unsupported(platform, cause) {
   return withCode(
     "ERR_PLATFORM_UNSUPPORTED",
-    `secure-exec is not supported on ${platform}: it runs on linux x64 with glibc ${oldestGlibc} or later`,
+    `secure-exec is not supported on ${platform}: it runs on linux x64 with glibc ${oldest.GLIBC} or later`,
     cause,
   );
 }

@@ -2,9 +2,11 @@
 // it works in every Node.js version that is promised. `--no-load` leaves the last part out.
 
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkBinaries, packageContents } from "./check-package.mjs";
+import { buildPathsIn } from "./lib/build-paths.mjs";
 import { nodeVersion } from "./lib/packages.mjs";
 import { artifacts, commandsDir, root } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
@@ -20,6 +22,8 @@ const exportsNeeded = ["napi_register_module_v1", "secure_exec_vm_main"];
 /** Symbols of the engine and its libraries: importing one would bind to the host's own V8. */
 const importsForbidden = /^_Z.*(2v8|6icu_|4absl|4node)|^u[a-z]*_\w+_\d\d$|^(v8|node)_/;
 
+const { oldest } = createRequire(import.meta.url)("../lib/platform.cjs");
+
 const limits = { addonAndSnapshot: 90e6, launcher: 1e6, packed: 60e6 };
 
 /** @type {import("./lib/steps.mjs").Step[]} */
@@ -27,6 +31,8 @@ const steps = [
   { name: "Symbols that the addon exports", run: checkExports },
   { name: "Symbols that the addon imports", run: checkImports },
   { name: "Thread-local storage and relocations", run: checkDynamicSection },
+  { name: "Versions of the system's libraries", run: checkSymbolVersions },
+  { name: "Paths of the machine that built", run: checkBuildPaths },
   { name: "Sizes", run: checkSizes },
   { name: "Contents of the npm package", run: checkPackage },
 ];
@@ -78,6 +84,50 @@ async function checkDynamicSection(note) {
   if (/TEXTREL/.test(section)) throw new StepError("the addon has text relocations");
   const needed = [...section.matchAll(/NEEDED.*\[(.*)\]/g)].map(([, name]) => name);
   note(`no STATIC_TLS, no TEXTREL; needs ${needed.join(", ")}`);
+}
+
+async function checkSymbolVersions(note) {
+  for (const file of [artifacts.addon, artifacts.launcher]) {
+    const info = await tool("readelf", ["--version-info", "--wide", file]);
+    // Weak references count as well: the linker refuses a version that is not there for any of them.
+    const needed = [...info.matchAll(/Name: ([A-Z]+)_([0-9.]+)\s+Flags:/g)];
+    const late = needed.filter(([, library, version]) => isLater(version, oldest[library]));
+    const newest = (library) =>
+      needed
+        .filter(([, name]) => name === library)
+        .map(([, , version]) => version)
+        .sort((a, b) => (isLater(a, b) ? 1 : -1))
+        .at(-1);
+    if (late.length > 0) {
+      const versions = [...new Set(late.map(([, library, version]) => `${library}_${version}`))];
+      const text = `${file.slice(root.length + 1)} needs ${versions.join(", ")}`;
+      throw new StepError(`${text}, later than lib/platform.cjs promises`);
+    }
+    if (needed.length === 0) throw new StepError(`${file} needs no version of anything`);
+    const libraries = Object.keys(oldest).map((name) => `${name} ${newest(name) ?? "none"}`);
+    note(`${file.slice(root.length + 1)}: ${libraries.join(", ")}`);
+  }
+}
+
+/** Whether a version is later than another; one of a library that is not listed always is. */
+function isLater(version, bound = "0") {
+  const [a, b] = [version, bound].map((text) => text.split(".").map(Number));
+  const at = a.findIndex((number, index) => number !== (b[index] ?? 0));
+  return at >= 0 && a[at] > (b[at] ?? 0);
+}
+
+async function checkBuildPaths(note) {
+  const files = [
+    ...Object.values(artifacts),
+    ...(await readdir(commandsDir)).map((name) => join(commandsDir, name)),
+  ];
+  for (const file of files) {
+    const found = buildPathsIn(await readFile(file));
+    if (found.length > 0) {
+      throw new StepError(`${file.slice(root.length + 1)} has ${some(found)}: build again`);
+    }
+  }
+  note(`none in ${files.length} files`);
 }
 
 async function checkSizes(note) {

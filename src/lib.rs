@@ -8,3 +8,5 @@ mod entry;
 mod event;
 mod schema;
 mod vm;
+
+use secure_exec_glibc_floor as _;

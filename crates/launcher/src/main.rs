@@ -8,6 +8,7 @@
 //!
 //! All pass their whole command line to `secure_exec_vm_main`, whose result is the exit status.
 
+use secure_exec_glibc_floor as _;
 use std::ffi::{CStr, CString, OsString, c_char, c_int};
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
