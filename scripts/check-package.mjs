@@ -20,10 +20,12 @@ const expected = [
 
 /**
  * The list that npm packs, checked against what must be there and what may.
+ * @param {string} [folder] The clone, or a copy of it.
  * @returns {Promise<{ files: string[], size: number, unpackedSize: number }>}
  */
-export async function packageContents() {
-  const output = await capture("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+export async function packageContents(folder = root) {
+  const args = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const output = await capture("npm", args, { cwd: folder });
   if (!output) throw new StepError("npm pack --dry-run failed");
   const [{ files, size, unpackedSize }] = Object.values(JSON.parse(output));
   const names = files.map(({ path }) => path).sort();
