@@ -435,7 +435,11 @@ impl Kernel {
             }
         };
         new.pid = pid;
-        new.origin = origin;
+        new.origin = if parent.pid() == Pid::INIT {
+            pid
+        } else {
+            parent.origin()
+        };
         let process = Process::new(self, new);
         table.insert(
             pid,
