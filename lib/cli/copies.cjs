@@ -13,8 +13,8 @@ const { Tree } = require("./tree.cjs");
  *
  * @param {Record<string, any>} flags
  * @param {string} [program] The program's file.
- * @returns {Promise<{tree: Tree, program?: string, root?: string}>} The program's path in the machine, and the folder
- *   of the host that `/workspace` is a copy of.
+ * @returns {Promise<{tree: Tree, program?: string, source?: string, alone?: boolean, root?: string}>} The program's path
+ *   in the machine and on the host, whether it was copied alone, and the folder that `/workspace` is a copy of.
  */
 async function readCopies(flags, program) {
   const tree = new Tree(filesystemBounds(flags));
@@ -23,7 +23,7 @@ async function readCopies(flags, program) {
     const { source, root, file, alone } = projectOf(program, flags);
     if (alone) await tree.addFile(source, file);
     else await tree.addFolder(root, workspace);
-    Object.assign(copied, { program: file, alone, ...(!alone && { root }) });
+    Object.assign(copied, { program: file, source, alone, ...(!alone && { root }) });
   } else if (flags.copy !== undefined) {
     copied.root = folderOf(flags.copy);
     await tree.addFolder(copied.root, workspace);
@@ -56,32 +56,36 @@ function filesOf({ files }) {
   return Object.fromEntries(files);
 }
 
-/** What `files` cannot say: empty folders, links and permissions. A program of the machine does it. */
+/**
+ * What `files` cannot say: empty folders and links. A program of the machine makes the links.
+ *
+ * @returns {Promise<number | undefined>} The program's number in the machine, if there was something to do.
+ */
 async function finish(runtime, tree) {
-  const filled = new Set(
-    [...tree.files.keys(), ...tree.links.keys()].map((path) => posix.dirname(path)),
-  );
+  const filled = new Set([...tree.files.keys()].map(posix.dirname));
   const folders = [...tree.folders].filter((path) => path !== workspace && !filled.has(path));
-  if (folders.length + tree.links.size + tree.modes.size === 0) return;
   for (const folder of folders) await runtime.mkdir(folder, { recursive: true });
-  const { exitCode, stderr } = await runtime.exec(finisher, {
-    stdin: JSON.stringify({ links: [...tree.links], modes: [...tree.modes] }),
+  if (tree.links.size === 0) return undefined;
+  let stderr = "";
+  const program = await runtime.spawn(linker, {
+    stdin: JSON.stringify([...tree.links]),
     cwd: "/",
+    onStderr: (chunk) => {
+      stderr += Buffer.from(chunk).toString();
+    },
   });
-  if (exitCode !== 0) throw new CommandError(`the files could not be copied: ${lastLine(stderr)}`);
+  program.closeStdin();
+  if ((await program.wait()) !== 0) {
+    throw new CommandError(`the links could not be copied: ${lastLine(stderr)}`);
+  }
+  return program.pid;
 }
 
-const finisher = `
-  import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
-  import { dirname } from "node:path";
+const linker = `
+  import { symlinkSync } from "node:fs";
   import { text } from "node:stream/consumers";
-  const { links, modes } = JSON.parse(await text(process.stdin));
   try {
-    for (const [path, target] of links) {
-      mkdirSync(dirname(path), { recursive: true });
-      symlinkSync(target, path);
-    }
-    for (const [path, mode] of modes) chmodSync(path, mode);
+    for (const [path, target] of JSON.parse(await text(process.stdin))) symlinkSync(target, path);
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

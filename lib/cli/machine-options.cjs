@@ -5,7 +5,7 @@ const { UsageError } = require("./usage-error.cjs");
 
 const mebibyte = 2 ** 20;
 /** Bounds that hold where no flag says otherwise (see index.d.ts). */
-const defaults = { disk: 64 * mebibyte, inodes: 16_384 };
+const defaults = { memory: 512 * mebibyte, disk: 64 * mebibyte, inodes: 16_384 };
 
 /** What options are called here. */
 const spellings = {
@@ -22,14 +22,22 @@ const spellings = {
   "limits.jsRuntime.v8HeapLimitMb": "--heap",
 };
 
-/** Options of `NodeRuntime.create` that the flags stand for. */
-function createOptions(flags) {
+/**
+ * Options of `NodeRuntime.create` that the flags stand for.
+ *
+ * @param {Record<string, any>} flags
+ * @param {Record<string, string>} environment Variables that the flags may replace.
+ */
+function createOptions(flags, environment) {
   const { heap } = flags;
   if (heap !== undefined && heap < 8 * mebibyte) throw new UsageError("--heap is at least 8m");
   if (flags.memory !== undefined && flags.memory < 64 * mebibyte) {
     throw new UsageError("--memory is at least 64m (a number without a unit is bytes)");
   }
-  const env = Object.fromEntries([...flags.envFile.flat(), ...flags.env.flat()]);
+  const env = {
+    ...environment,
+    ...Object.fromEntries([...flags.envFile.flat(), ...flags.env.flat()]),
+  };
   const resources = {
     maxMemoryBytes: flags.memory,
     cpuCount: flags.cpus,
@@ -47,9 +55,12 @@ function createOptions(flags) {
   };
 }
 
-/** The bounds of what can be copied into a machine. */
-function filesystemBounds(flags) {
-  return { bytes: flags.disk ?? defaults.disk, inodes: flags.inodes ?? defaults.inodes };
+/** The bounds of what can be copied into a machine. Files take no more than half of a memory that is small. */
+function filesystemBounds({ disk, inodes, memory = defaults.memory }) {
+  return {
+    bytes: disk ?? Math.min(defaults.disk, Math.floor(memory / 2)),
+    inodes: inodes ?? defaults.inodes,
+  };
 }
 
 /** An error's message with the options' names as the command line spells them. */
@@ -59,7 +70,8 @@ function translate(message) {
       /(?:The (?:argument|value of|property) )?["'`]?\b(options(?:\.\w+)+)["'`]?(?: argument)?/g,
       (whole, name) => spelling(name) ?? whole,
     )
-    .replace(/\blimits\.\w+\.\w+/g, (name) => spelling(name) ?? name);
+    .replace(/\blimits\.\w+\.\w+/g, (name) => spelling(name) ?? name)
+    .replace(" NodeRuntime.create({ limits }) sets it", "");
 }
 
 function spelling(name) {

@@ -39,6 +39,9 @@ function print(text) {
   return 0;
 }
 
+// Who does not read what is printed here does not want to hear of that either.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

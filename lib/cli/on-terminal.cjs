@@ -1,17 +1,16 @@
 "use strict";
 // A program of the machine on a terminal of its own, shown in the terminal of this process.
 
-const { UsageError } = require("./usage-error.cjs");
 const { standardOutput } = require("./outlet.cjs");
 const { suspend } = require("./pause.cjs");
 const { forwardSignals } = require("./signals.cjs");
 
 /** Ctrl-Z. */
 const suspendKey = 0x1a;
+const newline = 0x0a;
 
 /** Whether a program gets a terminal: where this process has one on all three streams, or where it is asked for. */
 function wantsTerminal({ tty, noTty }, { stdin, stdout, stderr } = process) {
-  if (tty && !stdin.isTTY) throw new UsageError("--tty needs a terminal on standard input");
   return Boolean(tty || (!noTty && stdin.isTTY && stdout.isTTY && stderr.isTTY));
 }
 
@@ -20,14 +19,13 @@ function wantsTerminal({ tty, noTty }, { stdin, stdout, stderr } = process) {
  *
  * @param {import("../node-runtime.cjs").NodeRuntime} runtime
  * @param {string[]} argv
- * @param {{cwd?: string, timeout?: number, env?: Record<string, string>, suspendable: boolean}} options
+ * @param {{cwd?: string, timeout?: number, suspendable: boolean}} options
  *   `suspendable`: Ctrl-Z stops the machine and this process, for the program is no shell that has jobs.
  * @returns {Promise<number>} Its exit status.
  */
-async function runOnTerminal(runtime, [command, ...args], { suspendable, env, ...options }) {
+async function runOnTerminal(runtime, [command, ...args], { suspendable, ...options }) {
   const { stdin, stdout } = process;
   const out = standardOutput();
-  const size = () => [stdout.columns || 80, stdout.rows || 24];
   const [cols, rows] = size();
   const terminal = await runtime.openShell({
     ...options,
@@ -35,15 +33,16 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, env, ..
     args,
     cols,
     rows,
-    env: { ...terminalKind(), ...env },
   });
   // In raw mode every key goes to the machine, whose terminal does the editing and the signals.
   const host = {
     enter: () => {
-      stdin.setRawMode(true);
+      if (stdin.isTTY) stdin.setRawMode(true);
       terminal.resize(...size());
     },
-    leave: () => stdin.setRawMode(false),
+    leave: () => {
+      if (stdin.isTTY) stdin.setRawMode(false);
+    },
   };
   const resize = () => terminal.resize(...size());
   const stop = forwardSignals(runtime, terminal, host);
@@ -52,7 +51,9 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, env, ..
   const stopMachine = suspendable ? () => suspend(host) : undefined;
   try {
     type(runtime, terminal, stopMachine);
-    for await (const chunk of terminal) await out.write(chunk);
+    for await (const chunk of terminal) {
+      await out.write(stdout.isTTY ? withoutReturns(chunk) : chunk);
+    }
     return await terminal.wait();
   } finally {
     host.leave();
@@ -62,16 +63,25 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, env, ..
   }
 }
 
-/** What the machine's programs must know of the terminal that shows them. */
-function terminalKind() {
-  const { TERM, COLORTERM } = process.env;
-  return { ...(TERM && { TERM }), ...(COLORTERM && { COLORTERM }) };
+/**
+ * The machine's terminal has put a carriage return before each newline, and that of this process puts another one there,
+ * for raw mode as libuv has it leaves output processing on.
+ */
+function withoutReturns(chunk) {
+  return Buffer.from(Buffer.from(chunk).toString("latin1").replaceAll("\r\n", "\n"), "latin1");
+}
+
+/** Columns and lines of the window, or what terminals began with. */
+function size({ columns, rows } = process.stdout) {
+  return [columns || 80, rows || 24];
 }
 
 /** Passes the keys on. */
 async function type(runtime, terminal, stopMachine) {
+  let last = newline;
   try {
     for await (const chunk of process.stdin) {
+      last = chunk.at(-1);
       const at = stopMachine ? chunk.indexOf(suspendKey) : -1;
       if (at >= 0 && (await hasSignalKeys(runtime, terminal.pid))) {
         await terminal.write(chunk.subarray(0, at));
@@ -81,8 +91,8 @@ async function type(runtime, terminal, stopMachine) {
         await terminal.write(chunk);
       }
     }
-    // The end of a file is a key there.
-    await terminal.write("\x04");
+    // The end of a file is a key there, which in the middle of a line ends that first.
+    await terminal.write(last === newline ? "\x04" : "\x04\x04");
   } catch {
     // The program has ended.
   }

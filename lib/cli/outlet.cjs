@@ -34,8 +34,11 @@ class Outlet {
   }
 }
 
+/** Nobody reads any more: a pipe without a reader, a terminal that was closed. */
+const gone = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
+
 function failureOf(error, name) {
-  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return new ClosedOutput();
+  if (gone.has(error.code)) return new ClosedOutput();
   return new CommandError(`${name} cannot be written: ${error.code}`, EX_IOERR);
 }
 

@@ -1,6 +1,7 @@
 "use strict";
 // One command line from machine to exit status: makes the machine, copies files into it, runs one command, ends it.
 
+const { basename, dirname } = require("node:path");
 const { NodeRuntime } = require("../node-runtime.cjs");
 const { filesOf, finish, readCopies } = require("./copies.cjs");
 const { createOptions } = require("./machine-options.cjs");
@@ -12,6 +13,8 @@ const { TraceOutput } = require("./trace-output.cjs");
 /** A shell's statuses for commands that are not there, or are there and cannot be run. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
+/** What node ends with after an uncaught error. */
+const UNCAUGHT = 1;
 
 /**
  * @typedef {object} Task
@@ -27,28 +30,19 @@ const NOT_EXECUTABLE = 126;
  */
 async function runInMachine(flags, task) {
   const terminal = wantsTerminal(flags);
-  const { tree, program, root } = await readCopies(flags, task.program);
+  const copies = await readCopies(flags, task.program);
   const trace = flags.trace ? new TraceOutput(flags) : undefined;
   await trace?.open();
   const runtime = await NodeRuntime.create({
-    ...createOptions(flags),
-    files: filesOf(tree),
+    ...createOptions(flags, terminal ? terminalEnvironment(task) : {}),
+    files: filesOf(copies.tree),
     ...(trace && { onTrace: (lines) => trace.write(lines) }),
   });
   try {
-    await finish(runtime, tree);
-    const cwd = flags.cwd ?? (root === undefined ? workspace : workingDirectory(root));
-    const options = { cwd, ...(flags.timeout !== undefined && { timeout: flags.timeout }) };
-    const started = performance.now();
-    const exitCode = await start(runtime, task.argv(program), options, {
-      terminal,
-      shell: task.shell,
-    });
-    if (killedByTimeout(flags.timeout, exitCode, started)) {
-      process.stderr.write(
-        `secure-exec: killed: it ran longer than --timeout ${flags.timeout} ms\n`,
-      );
-    }
+    const helper = await finish(runtime, copies.tree);
+    trace?.begin(helper);
+    const exitCode = await start(runtime, task, flags, { copies, terminal });
+    if (exitCode === UNCAUGHT) explainAlone(copies, flags);
     return exitCode;
   } finally {
     await runtime.dispose();
@@ -56,21 +50,47 @@ async function runInMachine(flags, task) {
   }
 }
 
-async function start(runtime, argv, options, { terminal, shell }) {
+/** Runs the command to its end. */
+async function start(runtime, task, flags, { copies: { program, root }, terminal }) {
+  const argv = task.argv(program);
+  const cwd = flags.cwd ?? (root === undefined ? workspace : workingDirectory(root));
+  const options = { cwd, ...(flags.timeout !== undefined && { timeout: flags.timeout }) };
+  const started = performance.now();
   try {
-    if (!terminal) return await runOnPipes(runtime, argv, options);
-    return await runOnTerminal(runtime, argv, {
-      ...options,
-      ...(shell && prompt),
-      suspendable: !shell,
-    });
+    const exitCode = terminal
+      ? await runOnTerminal(runtime, argv, { ...options, suspendable: !task.shell })
+      : await runOnPipes(runtime, argv, options);
+    if (killedByTimeout(flags.timeout, exitCode, started)) {
+      say(`killed: it ran longer than --timeout ${flags.timeout} ms`);
+    }
+    return exitCode;
   } catch (error) {
     return notStarted(argv[0], error);
   }
 }
 
-/** An interactive shell shows where it is. */
-const prompt = { env: { PS1: "$PWD$ " } };
+/** What programs must know of the terminal that shows them. An interactive shell shows where it is. */
+function terminalEnvironment({ shell }) {
+  const { TERM, COLORTERM } = process.env;
+  return {
+    ...(TERM && { TERM }),
+    ...(COLORTERM && { COLORTERM }),
+    ...(shell && { PS1: "$PWD$ " }),
+  };
+}
+
+/** A program with an uncaught error may have missed its neighbours. */
+function explainAlone({ alone, source }, { noCopy }) {
+  if (!alone || noCopy) return;
+  say(
+    `only ${basename(source)} was copied, for ${dirname(source)} holds the files of many programs: ` +
+      "--copy <dir> copies a folder, --file <file> a file",
+  );
+}
+
+function say(text) {
+  process.stderr.write(`secure-exec: ${text}\n`);
+}
 
 /** The machine kills by SIGKILL, and never before the time is over. */
 function killedByTimeout(timeout, exitCode, started) {
@@ -83,7 +103,7 @@ function notStarted(command, error) {
     error.code === "ENOENT"
       ? ["command not found", NOT_FOUND]
       : [`cannot execute: ${error.code}`, NOT_EXECUTABLE];
-  process.stderr.write(`secure-exec: ${command}: ${reason}\n`);
+  say(`${command}: ${reason}`);
   return exitCode;
 }
 

@@ -1,57 +1,97 @@
 "use strict";
 // `--trace`: the lines of system calls, filtered, with times, where they go.
 
+const { once } = require("node:events");
 const { createWriteStream } = require("node:fs");
+const { promisify } = require("node:util");
 const { CommandError } = require("./failures.cjs");
 const { standardError } = require("./outlet.cjs");
 
-/** The name of the call in a line, behind the process's number. */
-const call = /^(?:\[(?:pid\s+)?\d+\]\s+)?(\w+)\(/;
+/** The number of the process, and what it did: a call, or something in strace's `---` or `+++`. */
+const traced = /^(?:\[(?:pid\s+)?(\d+)\]\s+)?((\w+)\(.*|.*)$/;
+/** Process 0 is the host that reads and writes files, process 1 the one that cleans up. */
+const init = 1;
 
 class TraceOutput {
   #filter;
   #clock;
+  #path;
+  #file;
   #sink;
   #last = Promise.resolve();
-  #file;
+  #own = init;
+  #first;
+  #several = false;
+  #failed;
 
   /** @param {Record<string, any>} flags */
   constructor(flags) {
     this.#filter = typeof flags.trace === "function" ? flags.trace : () => true;
     this.#clock = clockOf(flags);
-    if (flags.traceOutput === undefined || flags.traceOutput === "-") this.#sink = standardError();
-    else this.#file = createWriteStream(flags.traceOutput);
+    this.#path = flags.traceOutput === "-" ? undefined : flags.traceOutput;
   }
 
-  /** Resolves when the file is there. */
+  /** Resolves when lines can be written. */
   async open() {
-    if (!this.#file) return;
-    const file = this.#file;
-    await new Promise((resolve, reject) => {
-      file.once("open", resolve);
-      file.once("error", (error) => {
-        reject(new CommandError(`--trace-output: ${file.path} cannot be written: ${error.code}`));
-      });
-    });
-    this.#sink = { write: (text) => new Promise((resolve) => file.write(text, () => resolve())) };
+    if (this.#path === undefined) {
+      this.#sink = standardError();
+      return;
+    }
+    this.#file = createWriteStream(this.#path);
+    try {
+      await once(this.#file, "open");
+    } catch (error) {
+      throw this.#unwritten(error);
+    }
+    // The write that fails tells it.
+    this.#file.on("error", () => {});
+    this.#sink = { write: promisify(this.#file.write.bind(this.#file)) };
   }
 
-  /** Takes lines; the machine's calls wait while the promise is pending. */
+  /** The program is about to start; what ran before was not it, and had numbers up to `last`. */
+  begin(last) {
+    this.#own = Math.max(this.#own, last ?? 0);
+  }
+
+  /** Takes lines; the machine's programs wait while the promise is pending. */
   write(lines) {
     const time = this.#clock();
-    let text = "";
-    for (const line of lines.split("\n")) {
-      const name = call.exec(line)?.[1];
-      if (line === "" || (name !== undefined && !this.#filter(name))) continue;
-      text += `${time}${line}\n`;
-    }
-    if (text !== "") this.#last = this.#sink.write(text).catch(() => {});
+    const shown = lines.split("\n").map((line) => this.#format(line, time));
+    const text = shown.join("");
+    if (text === "" || this.#failed) return undefined;
+    this.#last = this.#sink.write(text).catch((error) => {
+      this.#failed ??= error;
+    });
     return this.#last;
   }
 
+  /** A line as strace prints it, or nothing. */
+  #format(line, time) {
+    const [, number, rest, name] = traced.exec(line) ?? [];
+    if (!rest) return "";
+    const pid = Number(number ?? this.#own + 1);
+    if (pid <= this.#own || (name !== undefined && !this.#filter(name))) return "";
+    this.#first ??= pid;
+    this.#several ||= pid !== this.#first;
+    return `${this.#label(pid)}${time}${rest}\n`;
+  }
+
+  /** A file says always whose call it is, standard error when there is more than one process. */
+  #label(pid) {
+    if (this.#path !== undefined) return `${String(pid).padEnd(5)} `;
+    return this.#several ? `[pid ${String(pid).padStart(5)}] ` : "";
+  }
+
+  #unwritten(error) {
+    return new CommandError(`--trace-output: ${this.#path} cannot be written: ${error.code}`);
+  }
+
+  /** Resolves when everything is written; rejects when something could not be. */
   async close() {
     await this.#last;
-    if (this.#file) await new Promise((resolve) => this.#file.end(resolve));
+    if (!this.#file) return;
+    if (this.#failed) throw this.#unwritten(this.#failed);
+    await new Promise((resolve) => this.#file.end(resolve));
   }
 }
 

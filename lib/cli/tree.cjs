@@ -11,16 +11,12 @@ const { showBytes } = require("./quantities.cjs");
 /** Histories: they are large, hold what is not part of the program any more, and no program reads them. */
 const versionControl = new Set([".git", ".hg", ".svn"]);
 
-/** Permissions of a file whose mode need not be told. */
-const usualMode = 0o644;
 const permissions = 0o777;
 
 /** What is copied into one machine. */
 class Tree {
-  /** @type {Map<string, Uint8Array>} Contents by guest path. */
+  /** @type {Map<string, {data: Uint8Array, mode: number}>} Contents and permissions by guest path. */
   files = new Map();
-  /** @type {Map<string, number>} Permissions other than the usual. */
-  modes = new Map();
   /** @type {Map<string, string>} Targets of symbolic links by guest path. */
   links = new Map();
   /** @type {Set<string>} Folders, each behind the one that it is in. */
@@ -64,8 +60,7 @@ class Tree {
       throw new CommandError(`${source} is neither a file nor a folder: it cannot be copied`);
     }
     this.#count(root, stat.size, 0);
-    this.files.set(target, await seen(source, contentsOf));
-    if ((stat.mode & permissions) !== usualMode) this.modes.set(target, stat.mode & permissions);
+    this.files.set(target, { data: await seen(source, contentsOf), mode: stat.mode & permissions });
   }
 
   #count(root, bytes, inodes) {
