@@ -9,49 +9,98 @@ type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer S
 
 /** Bounds of what a VM holds. */
 export interface ResourceLimits {
-  /** Processors that guests see. Default 1. */
+  /**
+   * Processors that guests see.
+   * @default 1
+   */
   cpuCount?: number | undefined;
-  /** Processes at a time. Default 64. */
+  /**
+   * Processes at a time.
+   * @default 64
+   */
   maxProcesses?: number | undefined;
-  /** Open descriptors per process. Default 256. */
+  /**
+   * Open descriptors per process.
+   * @default 256
+   */
   maxOpenFds?: number | undefined;
-  /** Pipes made by guests. Default 128. */
+  /**
+   * Pipes made by guests.
+   * @default 128
+   */
   maxPipes?: number | undefined;
-  /** Pseudoterminals, those of `openShell` included. Default 16. */
+  /**
+   * Pseudoterminals, those of `openShell` included.
+   * @default 16
+   */
   maxPtys?: number | undefined;
-  /** Sockets made by guests; the two of a pair count as one. Default 256. */
+  /**
+   * Sockets made by guests; the two of a pair count as one.
+   * @default 256
+   */
   maxSockets?: number | undefined;
-  /** Bytes of all files. Default 64 MiB, at most half of the memory. */
+  /**
+   * Bytes of all files.
+   * @default 64 MiB, at most half of the memory
+   */
   maxFilesystemBytes?: number | undefined;
-  /** Files, directories and links. Default 16384. */
+  /**
+   * Files, directories and links.
+   * @default 16384
+   */
   maxInodeCount?: number | undefined;
-  /** Bytes of one file. Default 32 MiB. */
+  /**
+   * Bytes of one file.
+   * @default 32 MiB
+   */
   maxFileBytes?: number | undefined;
-  /** Bytes of the arguments of one process. Default 1 MiB. */
+  /**
+   * Bytes of the arguments of one process.
+   * @default 1 MiB
+   */
   maxProcessArgvBytes?: number | undefined;
-  /** Bytes of the environment of one process. Default 1 MiB. */
+  /**
+   * Bytes of the environment of one process.
+   * @default 1 MiB
+   */
   maxProcessEnvBytes?: number | undefined;
-  /** Memory of the VM process. Default 512 MiB, at least 64 MiB. */
+  /**
+   * Memory of the VM process. At least 64 MiB.
+   * @default 512 MiB
+   */
   maxMemoryBytes?: number | undefined;
 }
 
 /** Bounds of guest JavaScript. */
 export interface JsRuntimeLimits {
-  /** JavaScript heap of each guest process, in MiB. Default 128, at most half of the memory. */
+  /**
+   * JavaScript heap of each guest process, in MiB.
+   * @default 128, at most half of the memory
+   */
   v8HeapLimitMb?: number | undefined;
-  /** Processor time of each guest process, in milliseconds; Infinity for no bound. Default 30 s. */
+  /**
+   * Processor time of each guest process, in milliseconds; Infinity for no bound.
+   * @default 30 s
+   */
   cpuTimeLimitMs?: number | undefined;
   /** Time that each program may run, in milliseconds; Infinity for no bound, which is the default. */
   wallClockLimitMs?: number | undefined;
-  /** Bytes kept of each output channel. Default 16 MiB. */
+  /**
+   * Bytes kept of each output channel.
+   * @default 16 MiB
+   */
   capturedOutputLimitBytes?: number | undefined;
   /**
-   * Bytes of input that may wait behind the write in progress, which may have any size itself. Writes beyond that wait
-   * for a program that reads, up to sixteen times as much; when it has taken nothing for 5 s they are refused, and so
-   * is all that follows. Default 1 MiB.
+   * Bytes of input that may wait behind the write in progress, which may have any size itself. Writes beyond that
+   * wait for a program that reads, up to sixteen times as much; when it has taken nothing for 5 s they are refused,
+   * and so is all that follows.
+   * @default 1 MiB
    */
   stdinBufferLimitBytes?: number | undefined;
-  /** Timers of a guest process. Default 4096. */
+  /**
+   * Timers of a guest process.
+   * @default 4096
+   */
   maxTimers?: number | undefined;
 }
 
@@ -87,11 +136,20 @@ export interface ToolDefinition<Input = any, Result = unknown> {
 
 /** Bounds of WebAssembly commands. */
 export interface WasmLimits {
-  /** Memory of one process. Default 256 MiB, at most half of the VM process's. */
+  /**
+   * Memory of one process.
+   * @default 256 MiB, at most half of the VM process's
+   */
   maxMemoryBytes?: number | undefined;
-  /** Size of a module that a guest brings along. Default 16 MiB. */
+  /**
+   * Size of a module that a guest brings along.
+   * @default 16 MiB
+   */
   maxModuleBytes?: number | undefined;
-  /** Stack of compiled code of one process. Default 1 MiB. */
+  /**
+   * Stack of compiled code of one process.
+   * @default 1 MiB
+   */
   maxStackBytes?: number | undefined;
 }
 
@@ -107,11 +165,20 @@ export interface Limits {
 export interface FileContent {
   /** Text is written as UTF-8. */
   data: string | Uint8Array;
-  /** Permission bits, as `0o755`. Default `0o644`; a file that is there keeps its own. */
+  /**
+   * Permission bits, as `0o755`. A file that is there keeps its own.
+   * @default 0o644
+   */
   mode?: number | undefined;
-  /** Owner. Default 1000, the guests' user. */
+  /**
+   * Owner.
+   * @default 1000, the guests' user
+   */
   uid?: number | undefined;
-  /** Group. Default 1000. */
+  /**
+   * Group.
+   * @default 1000
+   */
   gid?: number | undefined;
 }
 
@@ -140,7 +207,10 @@ export interface NodeRuntimeCreateOptions {
     | {
         /** Guest clocks at full resolution instead of whole milliseconds. */
         highResolutionTime?: boolean | undefined;
-        /** `freeze`: guest clocks stand still within a turn of the event loop. Default `off`. */
+        /**
+         * `freeze`: guest clocks stand still within a turn of the event loop.
+         * @default off
+         */
         timingMitigation?: "off" | "freeze" | undefined;
       }
     | undefined;
@@ -256,11 +326,20 @@ export interface NodeRuntimeProcess {
 
 /** Options of {@link NodeRuntime.openShell}. */
 export interface NodeRuntimeShellOptions {
-  /** Columns of the window. Default 80. */
+  /**
+   * Columns of the window.
+   * @default 80
+   */
   cols?: number | undefined;
-  /** Lines of the window. Default 24. */
+  /**
+   * Lines of the window.
+   * @default 24
+   */
   rows?: number | undefined;
-  /** What runs on the terminal. Default `sh`. */
+  /**
+   * What runs on the terminal.
+   * @default sh
+   */
   command?: string | undefined;
   /** Its arguments. */
   args?: readonly string[] | undefined;
@@ -392,36 +471,130 @@ export interface NodeRuntime {
    * Runs `code` as an ES module in a fresh guest process and captures its output. The call settles when that process
    * has ended. What it leaves behind (`x &`, `nohup`, `detached`) goes on until it ends or the runtime is disposed of;
    * what that writes to the call's output then is dropped.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { stdout, exitCode } = await rt.exec(`console.log(1 + 1)`, { timeout: 1000 });
+   * ```
    */
   exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult>;
-  /** As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`. */
+  /**
+   * As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { value } = await rt.run(`globalThis.__return({ sum: 2 + 40 })`);
+   * ```
+   */
   run<T = unknown>(
     code: string,
     options?: NodeRuntimeExecOptions,
   ): Promise<NodeRuntimeRunResult<T>>;
-  /** Starts `code` and gives back a live handle. Its standard input stays open. */
+  /**
+   * Starts `code` and gives back a live handle. Its standard input stays open.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started.
+   *
+   * @example
+   * ```js
+   * const child = await rt.spawn(`process.stdin.pipe(process.stdout)`, { onStdout: console.log });
+   * await child.writeStdin("hello");
+   * child.closeStdin();
+   * await child.wait();
+   * ```
+   */
   spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess>;
-  /** Runs a guest command, without a shell. */
+  /**
+   * Runs a guest command, without a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { stdout } = await rt.execCommand("sh", ["-c", "ls | wc -l"]);
+   * ```
+   */
   execCommand(
     command: string,
     args?: readonly string[],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeExecResult>;
-  /** Starts a guest command, without a shell. */
+  /**
+   * Starts a guest command, without a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started.
+   *
+   * @example
+   * ```js
+   * const child = await rt.spawnCommand("tail", ["-f", "log"], { onStdout: console.log });
+   * ```
+   */
   spawnCommand(
     command: string,
     args?: readonly string[],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeProcess>;
-  /** Starts a program on a terminal of its own, by default a shell. */
+  /**
+   * Starts a program on a terminal of its own, by default a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started, or there are `limits.resources.maxPtys` terminals.
+   *
+   * @example
+   * ```js
+   * await using terminal = await rt.openShell({ cols: 120, rows: 40 });
+   * terminal.onData((chunk) => process.stdout.write(chunk));
+   * await terminal.write("ls\n");
+   * ```
+   */
   openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
   /** Every guest process, ascending. */
   processes(): Promise<ProcessInfo[]>;
-  /** Adds tools; one of the same name is replaced. */
+  /**
+   * Adds tools; one of the same name is replaced.
+   *
+   * @throws {TypeError | RangeError} A name, a schema or another part of a definition is wrong.
+   *
+   * @example
+   * ```js
+   * await rt.registerTools({
+   *   weather: {
+   *     description: "Weather of a city",
+   *     inputSchema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+   *     handler: ({ city }) => ({ city, celsius: 21 }),
+   *   },
+   * });
+   * ```
+   */
   registerTools(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
   /** Another name of {@link registerTools}. */
   registerBindings(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
-  /** A live guest process for one snippet after another. */
+  /**
+   * A live guest process for one snippet after another.
+   *
+   *
+   * @example
+   * ```js
+   * await using runner = await rt.createResidentRunner();
+   * await runner.exec(`globalThis.count = 1`);
+   * const { stdout } = await runner.exec(`console.log(count)`);
+   * ```
+   */
   createResidentRunner(): Promise<ResidentRunner>;
 
   // The file methods act with the host's rights: no permission of the machine stops them, and what they make belongs to
@@ -430,11 +603,25 @@ export interface NodeRuntime {
   /**
    * Creates a file, or replaces the content of one. Its directory must be there: `mkdir(path, { recursive: true })`.
    * FIFOs, sockets and terminals are refused with `EINVAL`.
+   *
+   * @throws {VmSystemError} `ENOENT`, `EISDIR`, `EFBIG`, `ENOSPC` and their like.
+   *
+   * @example
+   * ```js
+   * await rt.writeFile("/workspace/data.json", JSON.stringify(data));
+   * ```
    */
   writeFile(path: string, data: string | Uint8Array): Promise<void>;
   /**
    * The content of a file. FIFOs, sockets, terminals and devices that give bytes for ever are refused with `EINVAL`;
    * more than `limits.resources.maxFileBytes` is `EFBIG`.
+   *
+   * @throws {VmSystemError} `ENOENT`, `EISDIR` and their like.
+   *
+   * @example
+   * ```js
+   * const text = await rt.readFile("/workspace/out.txt", "utf8");
+   * ```
    */
   readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
   readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
@@ -444,10 +631,13 @@ export interface NodeRuntime {
   ): Promise<string | Uint8Array>;
   /** The names in a directory, sorted. */
   readDir(path: string): Promise<string[]>;
+  /** As {@link readDir}, with the kind of each. */
   readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  /** Makes a directory; with `recursive` those on the way to it too, and one that is there is no failure. */
   mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
   /** Follows symbolic links. */
   stat(path: string): Promise<FileStat>;
+  /** Whether there is something; links are followed. */
   exists(path: string): Promise<boolean>;
   /**
    * Removes a file, a link, or a directory: an empty one, or with `recursive` one with all that is in it. With `force`
@@ -457,6 +647,7 @@ export interface NodeRuntime {
     path: string,
     options?: { recursive?: boolean | undefined; force?: boolean | undefined },
   ): Promise<void>;
+  /** Renames a file or a directory; a file of the new name is replaced. */
   rename(from: string, to: string): Promise<void>;
 
   /** What the VM holds right now. */
@@ -471,7 +662,21 @@ export interface NodeRuntime {
 // biome-ignore lint/complexity/noBannedTypes: what `instanceof` asks of its right side
 export interface NodeRuntimeConstructor extends Function {
   readonly prototype: NodeRuntime;
-  /** Makes a VM. */
+  /**
+   * Makes a VM.
+   *
+   * @throws {TypeError | RangeError} An option is wrong: the message has its name.
+   * @throws {VmLimitError} The host has no memory for another VM.
+   * @throws {VmSystemError} A file of `files` cannot be written.
+   * @throws {VmStateError} No VM process can be started.
+   * @throws {Error} There is no binary for this platform (`ERR_PLATFORM_UNSUPPORTED`), or none at all.
+   *
+   * @example
+   * ```js
+   * await using rt = await NodeRuntime.create({ files: { "/workspace/in.txt": "hello" } });
+   * console.log((await rt.execCommand("cat", ["in.txt"])).stdout);
+   * ```
+   */
   create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime>;
 }
 

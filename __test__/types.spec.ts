@@ -129,6 +129,22 @@ describe("types of the package", () => {
     assert.equal(compile(["bare.mts", "browser.mts"], { module, types: [], lib }).text, "");
   });
 
+  test("the examples of the declarations compile", { timeout }, async () => {
+    const text = await readFile(join(root, "index.d.ts"), "utf8");
+    const examples = [...text.matchAll(/ \* ```js\n([\s\S]*?) \* ```/g)].map(([, code = ""]) =>
+      code.replaceAll(/^ *\* ?/gm, ""),
+    );
+    assert(examples.length >= 10);
+    const functions = examples.map((code, at) => `export async function f${at}() {\n${code}}`);
+    const head = `import { NodeRuntime, VmError } from "secure-exec";
+      declare const rt: NodeRuntime; declare const data: unknown; declare const code: string;
+      export const isError = (error: unknown) => error instanceof VmError;`;
+    await writeFile(join(project, "examples.mts"), `${head}\n${functions.join("\n")}`);
+    // Declarations of `rt` within an example are its own.
+    const options = { module: ts.ModuleKind.Node16, skipLibCheck: true };
+    assert.equal(compile(["examples.mts"], options).text, "");
+  });
+
   test("every value that the package exports is declared, and nothing else", { timeout }, () => {
     const file = join(root, "index.d.ts");
     const program = ts.createProgram([file], { ...strict, types: [] });
