@@ -152,9 +152,45 @@ describe("the folder of a program", () => {
       /large does not fit into the machine: it holds more than 2m\. .*--disk.*--no-copy/,
     );
     assert.equal(bytes.exitCode, 1);
-    const inodes = await run(["run", "--inodes", "1", main]);
-    assert.match(inodes.stderr, /it holds more than 1 files\. .*--inodes/);
-    assert.equal((await run(["run", "--disk", "2m", "--no-copy", main])).stdout, "1\n");
+    files(Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`large/${index}`, ""])));
+    const inodes = await run(["run", "--inodes", "512", main]);
+    assert.match(inodes.stderr, /it holds more than 512 files\. .*--inodes/);
+    assert.equal(
+      (await run(["run", "--disk", "2m", "--inodes", "512", "--no-copy", main])).stdout,
+      "1\n",
+    );
+  });
+
+  test("must leave room for the machine's own files", async () => {
+    // As many as the bound, to which the machine's own come.
+    const names = Array.from({ length: 600 }, (_, index) => [`many/file-${index}`, ""]);
+    const main = files({ "many/main.mjs": "", ...Object.fromEntries(names) });
+    const { stderr, exitCode } = await run(["run", "--inodes", "605", main]);
+    assert.match(
+      stderr,
+      /^secure-exec: ENOSPC.*--inodes is 605.*Raise it, .*--no-copy and --file\n$/,
+    );
+    assert.equal(exitCode, 1);
+  });
+
+  test("is nothing but the file where the files of many programs are", async () => {
+    const main = files({
+      "home/main.mjs": `import "./neighbour.mjs";`,
+      "home/package.json": "{}",
+      "home/neighbour.mjs": "",
+      "home/project/main.mjs": `import "./neighbour.mjs"; console.log(process.argv[1]);`,
+      "home/project/neighbour.mjs": "",
+    });
+    const env = { HOME: join(folder, "home") };
+    const { stderr, exitCode } = await run(["run", main], { env });
+    assert.match(stderr, /Cannot find module '\/workspace\/neighbour\.mjs'/);
+    assert.match(
+      stderr,
+      /secure-exec: only main\.mjs was copied, for .*home holds the files of many.*--copy/,
+    );
+    assert.equal(exitCode, 1);
+    const inside = await run(["run", "home/project/main.mjs"], { env });
+    assert.equal(inside.stdout, "/workspace/main.mjs\n");
   });
 
   test("refuses what is no file", async () => {

@@ -109,6 +109,11 @@ describe("secure-exec exec", () => {
     assert.equal((await run(["exec", "--env", "A=b c", "printenv", "A"])).stdout, "b c\n");
   });
 
+  test("makes the working directory that is asked for", async () => {
+    const { stdout } = await run(["exec", "--cwd", "/srv/app/data", "sh", "-c", "touch x && pwd"]);
+    assert.equal(stdout, "/srv/app/data\n");
+  });
+
   test("has a shell's statuses for what cannot run and what a signal ended", async () => {
     assert.deepEqual(await run(["exec", "nope"]), {
       stdout: "",
@@ -130,6 +135,21 @@ describe("secure-exec exec", () => {
       "cat in.csv /tmp/in.csv; find /tmp/data -type f | sort",
     ]);
     assert.equal(stdout, "1,2\n1,2\n/tmp/data/deep/x.txt\n/tmp/data/in.csv\n", stderr);
+  });
+});
+
+describe("secure-exec exec --file", () => {
+  test("reaches any place of the machine, and large files fit", async () => {
+    files({ "etc/app.conf": "port=1\n", "large.bin": "x".repeat(40_000_000) });
+    const args = ["--file", "etc:/etc/app", "--file", "large.bin:/opt/"];
+    const { stdout } = await run([
+      "exec",
+      ...args,
+      "sh",
+      "-c",
+      "cat /etc/app/*; wc -c < /opt/large.bin",
+    ]);
+    assert.equal(stdout, "port=1\n40000000\n");
   });
 });
 

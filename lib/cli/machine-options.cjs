@@ -7,6 +7,14 @@ const mebibyte = 2 ** 20;
 /** Bounds that hold where no flag says otherwise (see index.d.ts). */
 const defaults = { memory: 512 * mebibyte, disk: 64 * mebibyte, inodes: 16_384 };
 
+/** With less a machine cannot start. */
+const smallest = [
+  ["heap", 8 * mebibyte, "8m"],
+  ["memory", 64 * mebibyte, "64m (a number without a unit is bytes)"],
+  ["disk", mebibyte, "1m (a number without a unit is bytes)"],
+  ["inodes", 512, "512: the machine has files of its own"],
+];
+
 /** What options are called here. */
 const spellings = {
   "options.cwd": "--cwd",
@@ -30,9 +38,10 @@ const spellings = {
  */
 function createOptions(flags, environment) {
   const { heap } = flags;
-  if (heap !== undefined && heap < 8 * mebibyte) throw new UsageError("--heap is at least 8m");
-  if (flags.memory !== undefined && flags.memory < 64 * mebibyte) {
-    throw new UsageError("--memory is at least 64m (a number without a unit is bytes)");
+  for (const [name, least, shown] of smallest) {
+    if (flags[name] !== undefined && flags[name] < least) {
+      throw new UsageError(`--${name} is at least ${shown}`);
+    }
   }
   const env = {
     ...environment,
@@ -43,7 +52,8 @@ function createOptions(flags, environment) {
     cpuCount: flags.cpus,
     maxInodeCount: flags.inodes,
     maxFilesystemBytes: flags.disk,
-    maxFileBytes: flags.disk,
+    // One file may be as large as all together.
+    maxFileBytes: filesystemBounds(flags).bytes,
   };
   return {
     env,
@@ -63,7 +73,7 @@ function filesystemBounds({ disk, inodes, memory = defaults.memory }) {
   };
 }
 
-/** An error's message with the options' names as the command line spells them. */
+/** An error's message with the options' names as the command line spells them, without what only an API has. */
 function translate(message) {
   return message
     .replace(
@@ -71,7 +81,8 @@ function translate(message) {
       (whole, name) => spelling(name) ?? whole,
     )
     .replace(/\blimits\.\w+\.\w+/g, (name) => spelling(name) ?? name)
-    .replace(" NodeRuntime.create({ limits }) sets it", "");
+    .replace(" NodeRuntime.create({ limits }) sets it", "")
+    .replace("; files written since creation are lost", "");
 }
 
 function spelling(name) {

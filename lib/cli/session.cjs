@@ -4,11 +4,13 @@
 const { basename, dirname } = require("node:path");
 const { NodeRuntime } = require("../node-runtime.cjs");
 const { filesOf, finish, readCopies } = require("./copies.cjs");
+const { CommandError } = require("./failures.cjs");
 const { createOptions } = require("./machine-options.cjs");
 const { runOnPipes } = require("./on-pipes.cjs");
 const { runOnTerminal, wantsTerminal } = require("./on-terminal.cjs");
 const { workingDirectory, workspace } = require("./project.cjs");
 const { TraceOutput } = require("./trace-output.cjs");
+const { lessToCopy } = require("./tree.cjs");
 
 /** A shell's statuses for commands that are not there, or are there and cannot be run. */
 const NOT_FOUND = 127;
@@ -36,7 +38,12 @@ async function runInMachine(flags, task) {
   const runtime = await NodeRuntime.create({
     ...createOptions(flags, terminal ? terminalEnvironment(task) : {}),
     files: filesOf(copies.tree),
-    ...(trace && { onTrace: (lines) => trace.write(lines) }),
+    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
+    ...(trace && { onTrace: (lines, times) => trace.write(lines, times) }),
+  }).catch((error) => {
+    throw error.code === "ENOSPC"
+      ? new CommandError(`${error.message} Raise it, ${lessToCopy}`)
+      : error;
   });
   try {
     const helper = await finish(runtime, copies.tree);

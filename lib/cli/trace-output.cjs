@@ -53,10 +53,11 @@ class TraceOutput {
     this.#own = Math.max(this.#own, last ?? 0);
   }
 
-  /** Takes lines; the machine's programs wait while the promise is pending. */
-  write(lines) {
-    const time = this.#clock();
-    const shown = lines.split("\n").map((line) => this.#format(line, time));
+  /** Takes lines and when they were made; the machine's calls wait while the promise is pending. */
+  write(lines, times = []) {
+    const shown = lines
+      .split("\n")
+      .map((line, index) => this.#format(line, times[index] ?? Date.now()));
     const text = shown.join("");
     if (text === "" || this.#failed) return undefined;
     this.#last = this.#sink.write(text).catch((error) => {
@@ -73,7 +74,7 @@ class TraceOutput {
     if (pid <= this.#own || (name !== undefined && !this.#filter(name))) return "";
     this.#first ??= pid;
     this.#several ||= pid !== this.#first;
-    return `${this.#label(pid)}${time}${rest}\n`;
+    return `${this.#label(pid)}${this.#clock(time)}${rest}\n`;
   }
 
   /** A file says always whose call it is, standard error when there is more than one process. */
@@ -95,25 +96,25 @@ class TraceOutput {
   }
 }
 
-/** What stands before each line: as strace's `-t`, `-tt` and `-r`. */
+/** What stands before each line: as strace's `-t`, `-tt` and `-r`, from milliseconds since 1970. */
 function clockOf({ seconds, microseconds, relativeTimes }) {
   if (relativeTimes) {
-    let before = performance.now();
-    return () => {
-      const now = performance.now();
-      const passed = ((now - before) / 1000).toFixed(6).padStart(13);
-      before = now;
+    let before;
+    return (time) => {
+      const passed = ((time - (before ?? time)) / 1000).toFixed(6).padStart(13);
+      before = time;
       return `${passed} `;
     };
   }
   if (!seconds && !microseconds) return () => "";
-  return () => {
-    const now = new Date();
-    const time = [now.getHours(), now.getMinutes(), now.getSeconds()]
+  return (time) => {
+    const date = new Date(time);
+    const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
       .map((part) => String(part).padStart(2, "0"))
       .join(":");
-    if (!microseconds) return `${time} `;
-    return `${time}.${String(now.getMilliseconds()).padStart(3, "0")}000 `;
+    if (!microseconds) return `${clock} `;
+    const fraction = Math.floor((time % 1000) * 1000);
+    return `${clock}.${String(fraction).padStart(6, "0")} `;
   };
 }
 

@@ -11,6 +11,9 @@ const { showBytes } = require("./quantities.cjs");
 /** Histories: they are large, hold what is not part of the program any more, and no program reads them. */
 const versionControl = new Set([".git", ".hg", ".svn"]);
 
+/** What the machine's filesystem counts in. */
+const block = 4096;
+
 const permissions = 0o777;
 
 /** What is copied into one machine. */
@@ -59,7 +62,7 @@ class Tree {
     if (!stat.isFile()) {
       throw new CommandError(`${source} is neither a file nor a folder: it cannot be copied`);
     }
-    this.#count(root, stat.size, 0);
+    this.#count(root, Math.ceil(stat.size / block) * block, 0);
     this.files.set(target, { data: await seen(source, contentsOf), mode: stat.mode & permissions });
   }
 
@@ -74,11 +77,13 @@ class Tree {
 
 function tooLarge(root, bound, flag) {
   return new CommandError(
-    `${root} does not fit into the machine: it holds more than ${bound}. ` +
-      `Raise the bound with ${flag}, choose a smaller folder with --copy, ` +
-      "or copy what the program needs with --no-copy and --file",
+    `${root} does not fit into the machine: it holds more than ${bound}. Raise the bound with ${flag}, ${lessToCopy}`,
   );
 }
+
+/** What to do about a folder that is too large. */
+const lessToCopy =
+  "choose a smaller folder with --copy, or copy what the program needs with --no-copy and --file";
 
 /** A link's target as it is in the machine. One that leads out of the root has none. */
 async function linkTarget(link, root, rootTarget) {
@@ -119,4 +124,4 @@ async function seen(path, act) {
   }
 }
 
-module.exports = { Tree };
+module.exports = { Tree, lessToCopy };
