@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { cli, folder, run, start } from "./support/cli.ts";
 import { describe, ownedByTest, test } from "./support/suite.ts";
@@ -138,6 +138,26 @@ describe("a program on a terminal", { skip }, () => {
     await until(() => machines.every((each) => state(each) !== "T"));
     screen.type("ab\n");
     assert.equal(await screen.status, 3);
+  });
+
+  test("leaves Ctrl-Z to a shell that it is, for the jobs of that", async () => {
+    const screen = new Screen(["exec", "bash"]);
+    await screen.shows(/\$ /);
+    screen.type("sh -c 'echo run''ning; sleep 1000'\n");
+    await screen.shows(/running/);
+    screen.type("\x1a");
+    await screen.shows(/Stopped/);
+    screen.type("kill -9 %1; exit 4\nexit 4\n");
+    assert.equal(await screen.status, 4);
+  });
+
+  test("ends with its terminal, and the machine too", async () => {
+    const screen = new Screen(["-e", `console.log("ready"); for (;;);`]);
+    await screen.shows(/ready/);
+    const [pid] = children(screen.process.pid as number) as [number];
+    const machines = children(pid);
+    screen.process.kill("SIGKILL");
+    await until(() => ![pid, ...machines].some((each) => existsSync(`/proc/${each}`)));
   });
 
   test("can be asked for where there is none", async () => {

@@ -1,6 +1,8 @@
 "use strict";
 // A program of the machine with this process's standard streams as pipes.
 
+const { setTimeout: delay } = require("node:timers/promises");
+const { inForeground } = require("./foreground.cjs");
 const { standardError, standardOutput } = require("./outlet.cjs");
 const { forwardSignals } = require("./signals.cjs");
 
@@ -31,8 +33,12 @@ async function runOnPipes(runtime, [command, ...args], options) {
   }
 }
 
-/** Passes standard input on, as fast as the program reads it. */
+/** Milliseconds: nothing tells that a job has come to the foreground. */
+const lookAgain = 200;
+
+/** Passes standard input on, as fast as the program reads it. A job in the background must not read its terminal. */
 async function feed(program) {
+  while (process.stdin.isTTY && !inForeground()) await delay(lookAgain, undefined, { ref: false });
   try {
     for await (const chunk of process.stdin) {
       await program.writeStdin(chunk);

@@ -1,6 +1,7 @@
 "use strict";
 // A program of the machine on a terminal of its own, shown in the terminal of this process.
 
+const { inForeground, isInForeground } = require("./foreground.cjs");
 const { standardOutput } = require("./outlet.cjs");
 const { suspend } = require("./pause.cjs");
 const { forwardSignals } = require("./signals.cjs");
@@ -9,9 +10,13 @@ const { forwardSignals } = require("./signals.cjs");
 const suspendKey = 0x1a;
 const newline = 0x0a;
 
-/** Whether a program gets a terminal: where this process has one on all three streams, or where it is asked for. */
+/**
+ * Whether a program gets a terminal: where this process has one on all three streams and is not in its background, or
+ * where it is asked for.
+ */
 function wantsTerminal({ tty, noTty }, { stdin, stdout, stderr } = process) {
-  return Boolean(tty || (!noTty && stdin.isTTY && stdout.isTTY && stderr.isTTY));
+  if (tty || noTty) return Boolean(tty);
+  return stdin.isTTY && stdout.isTTY && stderr.isTTY && inForeground();
 }
 
 /**
@@ -26,6 +31,8 @@ function wantsTerminal({ tty, noTty }, { stdin, stdout, stderr } = process) {
 async function runOnTerminal(runtime, [command, ...args], { suspendable, ...options }) {
   const { stdin, stdout } = process;
   const out = standardOutput();
+  // A terminal that is gone is told by SIGHUP.
+  stdin.on("error", () => {});
   const [cols, rows] = size();
   const terminal = await runtime.openShell({
     ...options,
@@ -83,7 +90,7 @@ async function type(runtime, terminal, stopMachine) {
     for await (const chunk of process.stdin) {
       last = chunk.at(-1);
       const at = stopMachine ? chunk.indexOf(suspendKey) : -1;
-      if (at >= 0 && (await hasSignalKeys(runtime, terminal.pid))) {
+      if (at >= 0 && (await isStoppedByKey(runtime, terminal.pid))) {
         await terminal.write(chunk.subarray(0, at));
         stopMachine();
         await terminal.write(chunk.subarray(at + 1));
@@ -98,11 +105,14 @@ async function type(runtime, terminal, stopMachine) {
   }
 }
 
-/** Whether keys of the program's terminal are signals, as Ctrl-Z is; false where the program reads every key itself. */
-async function hasSignalKeys(runtime, pid) {
-  const leader = (await runtime.processes()).find((process) => process.pid === pid);
-  if (leader?.terminal === undefined) return true;
-  const { stdout } = await runtime.execCommand("stty", ["-F", leader.terminal, "-a"], { cwd: "/" });
+/**
+ * Whether Ctrl-Z is to stop the program: not if that reads every key itself, and not if the key stops one of its jobs.
+ * The machine does not stop the program for it, for nobody there could continue it.
+ */
+async function isStoppedByKey(runtime, pid) {
+  if (!(await isInForeground(runtime, pid))) return false;
+  const { terminal } = (await runtime.processes()).find((process) => process.pid === pid);
+  const { stdout } = await runtime.execCommand("stty", ["-F", terminal, "-a"], { cwd: "/" });
   return !/(^|\s)-isig\b/.test(stdout);
 }
 
