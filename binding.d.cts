@@ -18,7 +18,7 @@ export interface ToolOption {
   description: string;
   schema: string;
   aliases: string[];
-  examples: string[];
+  examples: { description?: string; input: string }[];
 }
 
 export interface SizeOption {
@@ -76,9 +76,15 @@ export interface Content {
   error?: Failure;
 }
 
+export interface CheckedInput {
+  refused?: string;
+  errors: string[];
+  defaults?: string;
+}
+
 export declare class Schema {
   constructor(json: string);
-  validate(json: string): string[];
+  check(json: string): Promise<CheckedInput>;
 }
 
 export declare class Vm {
@@ -100,7 +106,11 @@ export declare class Vm {
   processes(): number;
   resize(call: number, size: SizeOption): void;
   registerTools(tools: ToolOption[]): number;
-  toolResult(id: number, result: string | undefined, error: string | undefined): void;
+  toolResult(
+    id: number,
+    result: string | undefined,
+    error: { message: string; code?: string; data?: string } | undefined,
+  ): void;
   dispose(): void;
 }
 

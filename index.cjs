@@ -3,7 +3,8 @@
 
 // First: it tells a bundle apart before anything is required.
 require("./binding.cjs");
-const { VmError } = require("./lib/errors.cjs");
+const { ToolError, VmError } = require("./lib/errors.cjs");
 const { NodeRuntime } = require("./lib/node-runtime.cjs");
+const { defineTool } = require("./lib/tools/definitions.cjs");
 
-module.exports = { NodeRuntime, VmError };
+module.exports = { NodeRuntime, defineTool, ToolError, VmError };

@@ -112,26 +112,177 @@ export interface ToolLimits {
   maxPayloadBytes?: number | undefined;
   /** Calls at a time. Default 256. */
   maxPending?: number | undefined;
+  /** Bytes of the inputs of all calls at a time; one call alone is always let in. Default 8 MiB. */
+  maxPendingBytes?: number | undefined;
+}
+
+/** An object of a schema library that speaks Standard Schema: Zod 3.24 and later, Valibot, ArkType and others. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    // biome-ignore lint/suspicious/noExplicitAny: libraries differ in what they give back
+    readonly validate: (value: unknown, ...rest: any[]) => any;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/**
+ * What the handler of a tool with this schema gets: what a Standard Schema gives out, or what a JSON Schema whose type
+ * is literal (`as const`, or given to {@link defineTool}) describes by `type`, `properties`, `required`, `default`,
+ * `items`, `prefixItems`, `additionalProperties`, `enum`, `const`, `anyOf`, `oneOf` and `allOf`. Anything else, like
+ * `$ref`, is `any`.
+ */
+export type ToolInput<Schema> = Schema extends StandardSchema
+  ? NonNullable<Schema["~standard"]["types"]>["output"]
+  : FromJsonSchema<Schema>;
+
+// biome-ignore lint/suspicious/noExplicitAny: a schema that says nothing allows anything
+type Anything = any;
+
+type FromJsonSchema<Schema> = Schema extends { readonly const: infer Value }
+  ? Mutable<Value>
+  : Schema extends { readonly enum: readonly (infer Value)[] }
+    ? Mutable<Value>
+    : Schema extends { readonly anyOf: readonly (infer Part)[] }
+      ? FromJsonSchema<Part>
+      : Schema extends { readonly oneOf: readonly (infer Part)[] }
+        ? FromJsonSchema<Part>
+        : Schema extends { readonly allOf: readonly [infer First, ...infer Rest] }
+          ? FromJsonSchema<First> &
+              (Rest extends readonly [] ? unknown : FromJsonSchema<{ readonly allOf: Rest }>)
+          : Schema extends { readonly type: infer Type }
+            ? FromType<Type extends readonly (infer Each)[] ? Each : Type, Schema>
+            : Anything;
+
+type FromType<Type, Schema> = Type extends "string"
+  ? string
+  : Type extends "number" | "integer"
+    ? number
+    : Type extends "boolean"
+      ? boolean
+      : Type extends "null"
+        ? null
+        : Type extends "array"
+          ? FromArray<Schema>
+          : Type extends "object"
+            ? FromObject<Schema>
+            : Anything;
+
+type FromArray<Schema> = Schema extends {
+  readonly prefixItems: infer First extends readonly unknown[];
+}
+  ? { -readonly [Index in keyof First]: FromJsonSchema<First[Index]> }
+  : Schema extends { readonly items: infer Items }
+    ? FromJsonSchema<Items>[]
+    : Anything[];
+
+type FromObject<Schema> = Schema extends { readonly properties: infer Properties }
+  ? FromProperties<Properties, PresentNames<Schema, Properties>>
+  : Schema extends { readonly additionalProperties: infer Extra extends object }
+    ? Record<string, FromJsonSchema<Extra>>
+    : Record<string, Anything>;
+
+type FromProperties<Properties, Present> = Flat<
+  {
+    -readonly [Name in keyof Properties as Name extends Present ? Name : never]: FromJsonSchema<
+      Properties[Name]
+    >;
+  } & {
+    -readonly [Name in keyof Properties as Name extends Present ? never : Name]?: FromJsonSchema<
+      Properties[Name]
+    >;
+  }
+>;
+
+/** Names that are required, and those whose default is filled in. */
+type PresentNames<Schema, Properties> =
+  | (Schema extends { readonly required: readonly (infer Name)[] } ? Name : never)
+  | {
+      [Name in keyof Properties]: Properties[Name] extends { readonly default: unknown }
+        ? Name
+        : never;
+    }[keyof Properties];
+
+type Flat<Type> = { [Name in keyof Type]: Type[Name] };
+type Mutable<Type> = Type extends object
+  ? { -readonly [Name in keyof Type]: Mutable<Type[Name]> }
+  : Type;
+
+/** What a handler knows of the call. */
+export interface ToolContext {
+  /** Aborted by the timeout, when the guest ends, and by `dispose`. */
+  readonly signal: AbortSignal;
+  /** The name that the tool is registered under. */
+  readonly name: string;
+  /** The guest process that calls: the command, or the program that has called `callTool`. */
+  readonly pid: number;
 }
 
 /** A function of the host that guests can call, as a command and by `callTool`. */
-// biome-ignore lint/suspicious/noExplicitAny: handlers destructure what the schema promises
-export interface ToolDefinition<Input = any, Result = unknown> {
+export interface ToolDefinition<Input = Anything, Result = unknown, Schema = object> {
   /** What it does, for the command's `--help`. */
-  description: string;
-  /** JSON Schema of the input, which is checked before the handler sees it. Flags are derived from it. */
-  inputSchema: object;
+  readonly description: string;
   /**
-   * Runs in the host. What it gives back must be what JSON can hold. What it throws is told to the guest, by its
-   * message only. `signal` is aborted by the timeout, and when the guest ends.
+   * What the input must be; flags are derived from it. JSON Schema as a plain object is checked on a thread of its own,
+   * within a bound of steps, with `format` and with defaults filled in. A Standard Schema is checked by its library, in
+   * this thread, and the handler gets what that gives out; it has flags if its library tells its JSON Schema.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE` for another kind of object, with what to give instead.
    */
-  handler: (input: Input, context: { signal: AbortSignal }) => Result | Promise<Result>;
-  /** Milliseconds. Default: the VM's limit, 30 s. */
-  timeoutMs?: number | undefined;
+  readonly inputSchema: Schema;
+  /**
+   * Runs in the host. What it gives back must be what JSON can hold. Of what it throws the guest is told the message
+   * of a {@link ToolError}; of anything else that the tool failed.
+   */
+  readonly handler: (input: Input, context: ToolContext) => Result | Promise<Result>;
+  /** Milliseconds for the check and the handler. Default: the VM's limit, 30 s. */
+  readonly timeoutMs?: number | undefined;
   /** Inputs to show in the help, by themselves or as `{ description, input }`. */
-  examples?: readonly unknown[] | undefined;
+  readonly examples?: readonly unknown[] | undefined;
   /** Further names of the command. */
-  commandAliases?: readonly string[] | undefined;
+  readonly commandAliases?: readonly string[] | undefined;
+}
+
+/** Tools by name; the input of each handler is inferred from the schema beside it. */
+export type ToolDefinitions<Schemas = Record<string, object>> = {
+  readonly [Name in keyof Schemas]: ToolDefinition<
+    ToolInput<Schemas[Name]>,
+    unknown,
+    Schemas[Name]
+  >;
+};
+
+/**
+ * Gives back the definition, with the handler's input inferred from the schema.
+ *
+ * @example
+ * const pay = defineTool({
+ *   description: "Pays.",
+ *   inputSchema: z.object({ amount: z.number().max(10) }),
+ *   handler: ({ amount }) => ({ paid: amount }),
+ * });
+ */
+export function defineTool<const Schema extends object, Result>(
+  definition: ToolDefinition<ToolInput<Schema>, Result, Schema>,
+): ToolDefinition<ToolInput<Schema>, Result, Schema>;
+
+/**
+ * What a handler throws to tell the guest: the message, and if given a code and data, which are `code` and `data` of
+ * the error that `callTool` rejects with. The code there is `ERR_TOOL_FAILED` otherwise.
+ */
+export class ToolError extends Error {
+  constructor(
+    message: string,
+    options?: {
+      code?: string | undefined;
+      data?: unknown;
+      cause?: unknown;
+    },
+  );
+  readonly code?: string;
+  /** Must be what JSON can hold. */
+  readonly data?: unknown;
 }
 
 /** Bounds of WebAssembly commands. */
@@ -183,7 +334,7 @@ export interface FileContent {
 }
 
 /** Options of {@link NodeRuntime.create}. */
-export interface NodeRuntimeCreateOptions {
+export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   /** Environment of every program, over the VM's own. Nothing of the host's environment is there. */
   env?: Readonly<Record<string, string>> | undefined;
   /**
@@ -215,9 +366,9 @@ export interface NodeRuntimeCreateOptions {
       }
     | undefined;
   /** Functions of the host that guests can call, by name. */
-  tools?: Readonly<Record<string, ToolDefinition>> | undefined;
+  tools?: ToolDefinitions<Schemas> | undefined;
   /** Another name of `tools`. */
-  bindings?: Readonly<Record<string, ToolDefinition>> | undefined;
+  bindings?: ToolDefinitions | undefined;
   /**
    * Directory of the host with WebAssembly commands. Default: what the environment variable
    * `SECURE_EXEC_WASM_COMMANDS_DIR` names, else the commands of the build or of the installed package.
@@ -225,6 +376,13 @@ export interface NodeRuntimeCreateOptions {
   commandsDir?: string | undefined;
   /** Further directories of commands; those that come first win. */
   wasmCommandDirs?: readonly string[] | undefined;
+  /**
+   * Hears of everything that goes wrong in a tool but not in its input: what a handler (or a Standard Schema) throws,
+   * with its stack, also a {@link ToolError}; results that JSON cannot hold or that are too large; calls that took too
+   * long. Without it the first failure of a runtime that is no ToolError is a warning of the process. If it throws or rejects itself,
+   * that is a warning of the process, too, and nothing else.
+   */
+  onToolError?: ((error: unknown, call: { name: string; pid: number }) => unknown) | undefined;
   /**
    * Hears of the system calls of guests: lines as `strace(1)` prints them. While a promise that it gives back is
    * pending, lines are gathered up to a bound; of those beyond, a line tells the number. What it throws is told by a
@@ -581,9 +739,11 @@ export interface NodeRuntime {
    * });
    * ```
    */
-  registerTools(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
+  registerTools<Schemas = Record<string, object>>(tools: ToolDefinitions<Schemas>): Promise<void>;
   /** Another name of {@link registerTools}. */
-  registerBindings(tools: Readonly<Record<string, ToolDefinition>>): Promise<void>;
+  registerBindings<Schemas = Record<string, object>>(
+    tools: ToolDefinitions<Schemas>,
+  ): Promise<void>;
   /**
    * A live guest process for one snippet after another.
    *
@@ -677,7 +837,9 @@ export interface NodeRuntimeConstructor extends Function {
    * console.log((await rt.execCommand("cat", ["in.txt"])).stdout);
    * ```
    */
-  create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime>;
+  create<Schemas = Record<string, object>>(
+    options?: NodeRuntimeCreateOptions<Schemas>,
+  ): Promise<NodeRuntime>;
 }
 
 /** Makes machines: `await NodeRuntime.create()`. */

@@ -2,4 +2,4 @@
 
 import entry from "./index.cjs";
 
-export const { NodeRuntime, VmError } = entry;
+export const { NodeRuntime, defineTool, ToolError, VmError } = entry;

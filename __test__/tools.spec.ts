@@ -58,6 +58,7 @@ describe("a tool as a command", () => {
     ["an unknown flag", ["weather", "--town", "x"], undefined, 1, /^weather: unknown flag --town/],
     ["no JSON", ["weather", "--json", "{"], undefined, 1, /^weather: invalid JSON/],
     ["no file", ["weather", "--json-file", "nope"], undefined, 1, /nope: no such file/],
+    ["a late help", ["weather", "--city", "Paris", "-h"], undefined, 0, /^Tells the weather/],
   ];
   test("takes flags, JSON, a file and standard input", async () => {
     const files = { "/workspace/in.json": '{"city":"Lima"}' };
@@ -138,125 +139,6 @@ describe("callTool", () => {
       await inGuest({}, failing('callTool("../../bin/node", {})')),
       "../../bin/node: no such tool",
     );
-  });
-});
-
-describe("a handler that", () => {
-  const never = new Promise<never>(() => {});
-  const outcomes: [string, ToolDefinition["handler"], RegExp][] = [
-    [
-      "throws",
-      () => {
-        throw new Error("broken");
-      },
-      /^t: broken$/,
-    ],
-    ["rejects", () => Promise.reject(new TypeError("refused")), /^t: refused$/],
-    [
-      "throws nothing much",
-      () => {
-        throw null;
-      },
-      /^t: null$/,
-    ],
-    [
-      "throws something hostile",
-      () => {
-        throw {
-          get message() {
-            throw 1;
-          },
-        };
-      },
-      /^t: the tool failed$/,
-    ],
-    ["never settles", () => never, /^t: the tool did not answer within 100 ms$/],
-    [
-      "returns a cycle",
-      () => {
-        const cycle: unknown[] = [];
-        cycle.push(cycle);
-        return cycle;
-      },
-      /^t: .*circular/i,
-    ],
-    ["returns a BigInt", () => 1n, /^t: .*BigInt/],
-    ["returns a function", () => () => {}, /^t: the result is not what JSON can hold$/],
-    [
-      "returns too much",
-      () => "x".repeat(2 << 20),
-      /^t: the result is too large: limits\.tools\.maxPayloadBytes/,
-    ],
-    [
-      "is a thenable that throws",
-      () => ({
-        // biome-ignore lint/suspicious/noThenProperty: hostile on purpose
-        get then() {
-          throw new Error("then");
-        },
-      }),
-      /^t: then$/,
-    ],
-    [
-      "settles twice",
-      () => ({
-        // biome-ignore lint/suspicious/noThenProperty: hostile on purpose
-        then(yes: (v: unknown) => void, no: (e: unknown) => void) {
-          no(new Error("first"));
-          yes(2);
-        },
-      }),
-      /^t: first$/,
-    ],
-  ];
-  test("goes wrong fails that call only", async () => {
-    const tools: Record<string, ToolDefinition> = { fine: { ...anything, handler: () => "fine" } };
-    await withRuntime({ tools }, async (runtime) => {
-      for (const [what, handler, message] of outcomes) {
-        await runtime.registerTools({ t: { ...anything, handler, timeoutMs: 100 } });
-        const { value } = await runtime.run<string>(failing('callTool("t", {})'));
-        assert.match(value ?? "", message, what);
-      }
-      const { value } = await runtime.run(`globalThis.__return(await callTool("fine"));`);
-      assert.equal(value, "fine");
-    });
-  });
-
-  test("returns nothing gives null", async () => {
-    const code = `globalThis.__return([await callTool("quiet")]);`;
-    assert.deepEqual(await inGuest({ quiet: { ...anything, handler: () => {} } }, code), [null]);
-  });
-
-  test("runs when its guest is killed is aborted", async () => {
-    const aborted = Promise.withResolvers<unknown>();
-    const started = Promise.withResolvers<void>();
-    const handler: ToolDefinition["handler"] = (_input, { signal }) => {
-      signal.addEventListener("abort", () => aborted.resolve(signal.reason));
-      started.resolve();
-      return never;
-    };
-    await withRuntime({ tools: { slow: { ...anything, handler } } }, async (runtime) => {
-      const program = await runtime.spawnCommand("slow", ["--json", "{}"]);
-      await started.promise;
-      program.kill("SIGKILL");
-      assert.equal(await program.wait(), 137);
-      assert.equal(((await aborted.promise) as Error).name, "AbortError");
-    });
-  });
-
-  test("returns after the runtime is disposed harms nothing", async () => {
-    const started = Promise.withResolvers<void>();
-    const late = Promise.withResolvers<string>();
-    const handler = () => {
-      started.resolve();
-      return late.promise;
-    };
-    const runtime = await NodeRuntime.create({ tools: { slow: { ...anything, handler } } });
-    const program = await runtime.spawnCommand("slow", ["--json", "{}"]);
-    await started.promise;
-    await runtime.dispose();
-    late.resolve("too late");
-    assert.equal(await program.wait(), 143);
   });
 });
 

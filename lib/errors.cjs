@@ -36,6 +36,29 @@ Object.defineProperty(VmError.prototype, "name", {
   writable: true,
 });
 
+/** What a tool's handler throws to tell the guest; of other errors the guest hears only that the tool failed. */
+class ToolError extends Error {
+  /**
+   * @param {string} message
+   * @param {{ code?: string, data?: unknown, cause?: unknown }} [options]
+   */
+  constructor(message, options = {}) {
+    super(message, Object.hasOwn(options, "cause") ? { cause: options.cause } : undefined);
+    if (options.code !== undefined) {
+      if (typeof options.code !== "string") {
+        throw invalidType("options.code", "of type string", options.code);
+      }
+      this.code = options.code;
+    }
+    if (options.data !== undefined) this.data = options.data;
+  }
+}
+Object.defineProperty(ToolError.prototype, "name", {
+  value: "ToolError",
+  configurable: true,
+  writable: true,
+});
+
 /** The limit behind an errno: the same one stands for several of them. */
 function withLimit({ message, limit }) {
   return `${message}: ${breachText(limit)}`;
@@ -137,6 +160,7 @@ function isArray(value) {
 }
 
 module.exports = {
+  ToolError,
   VmError,
   disposedError,
   invalidType,

@@ -5,7 +5,7 @@ const binding = require("../binding.cjs");
 const { callUnawaited, inContext } = require("./callback.cjs");
 const { VmError, disposedError } = require("./errors.cjs");
 const { hold } = require("./keep-alive.cjs");
-const { Toolbox } = require("./tools.cjs");
+const { Toolbox } = require("./tools/toolbox.cjs");
 
 /** Kinds of events, as src/event.rs numbers them. */
 const Kind = {
@@ -36,10 +36,9 @@ class Machine {
   #onTrace;
 
   /** @param {import("../binding.d.cts").VmOptions} options */
-  constructor(options, { toolLimits, onTrace } = {}) {
-    this.#toolbox = new Toolbox(toolLimits, (id, result, error) =>
-      this.#vm.toolResult(id, result, error),
-    );
+  constructor(options, { toolLimits, onToolError, onTrace } = {}) {
+    const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
+    this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
     this.#onTrace = inContext(onTrace);
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
   }
@@ -109,7 +108,7 @@ class Machine {
   #onEvent(kind, number, content) {
     if (kind === Kind.created) return this.#onCreated(content);
     if (kind === Kind.disposed) return this.#disposing?.resolve();
-    if (kind === Kind.toolCall) return this.#toolbox.call(number, content.tool, content.text);
+    if (kind === Kind.toolCall) return this.#toolbox.call(number, content);
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
     if (kind === Kind.trace) return callUnawaited("onTrace", this.#onTrace, content.text);
     const call = this.#calls.get(number);

@@ -10,7 +10,7 @@ const options = require("./options.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
-const { forMachine, toolDefinitions } = require("./tools.cjs");
+const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
 const check = require("./validate.cjs");
 
 /** Type bits of `st_mode`. */
@@ -52,6 +52,7 @@ class NodeRuntime {
     };
     const machine = new Machine(vmOptions, {
       toolLimits: settings.limits.tools,
+      onToolError: settings.onToolError,
       onTrace: settings.onTrace,
     });
     machine.toolbox.add(settings.tools);

@@ -5,7 +5,7 @@ const { constants } = require("node:os");
 const { resolve } = require("node:path");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
 const { contradiction, derived } = require("./limits.cjs");
-const { toolDefinitions } = require("./tools.cjs");
+const { toolDefinitions } = require("./tools/definitions.cjs");
 const check = require("./validate.cjs");
 
 const { integer, object, optional } = check;
@@ -52,6 +52,7 @@ const toolLimits = {
   // A payload travels in one message of at most 4 MiB.
   maxPayloadBytes: optional(integer(1, { maximum: 3 * mebibyte }), mebibyte),
   maxPending: optional(integer(1, { maximum: 65_536 }), 256),
+  maxPendingBytes: optional(integer(1), 8 * mebibyte),
 };
 
 const wasmLimits = {
@@ -151,6 +152,7 @@ function createKeys(value) {
     isolation: optional(check.oneOf("process", "shared", "in-process"), "process"),
     v8Runtime: later,
     onBootTiming: optional(check.callback),
+    onToolError: optional(check.callback),
     onTrace: optional(check.callback),
   });
 }

@@ -3,7 +3,8 @@
 use napi::bindgen_prelude::{BigInt, Uint8Array};
 use napi_derive::napi;
 use secure_exec_broker::protocol::{
-    File, FileAttributes, Program, Stdin, TerminalSize, Tool, VmConfig, VmLimits,
+    File, FileAttributes, Program, Stdin, TerminalSize, Tool, ToolExample, ToolFailure, VmConfig,
+    VmLimits,
 };
 
 /// What a VM is made from.
@@ -31,8 +32,43 @@ pub struct ToolOption {
     /// JSON Schema, as JSON.
     pub schema: String,
     pub aliases: Vec<String>,
-    /// Inputs, as JSON.
-    pub examples: Vec<String>,
+    pub examples: Vec<ExampleOption>,
+}
+
+/// An input that the help of a tool shows.
+#[napi(object, object_to_js = false)]
+pub struct ExampleOption {
+    pub description: Option<String>,
+    /// JSON.
+    pub input: String,
+}
+
+/// Why a call of a tool failed, as the guest is told.
+#[napi(object, object_to_js = false)]
+pub struct ToolFailureOption {
+    pub message: String,
+    pub code: Option<String>,
+    /// JSON.
+    pub data: Option<String>,
+}
+
+impl From<ToolFailureOption> for ToolFailure {
+    fn from(option: ToolFailureOption) -> ToolFailure {
+        ToolFailure {
+            message: option.message,
+            code: option.code,
+            data: option.data,
+        }
+    }
+}
+
+impl ExampleOption {
+    fn example(&self) -> ToolExample {
+        ToolExample {
+            description: self.description.clone(),
+            input: self.input.clone(),
+        }
+    }
 }
 
 impl ToolOption {
@@ -42,7 +78,7 @@ impl ToolOption {
             description: self.description.clone(),
             schema: self.schema.clone(),
             aliases: self.aliases.clone(),
-            examples: self.examples.clone(),
+            examples: self.examples.iter().map(ExampleOption::example).collect(),
         }
     }
 }
@@ -96,6 +132,7 @@ pub struct LimitOptions {
     pub max_ptys: Option<f64>,
     pub max_payload_bytes: Option<f64>,
     pub max_pending: Option<f64>,
+    pub max_pending_bytes: Option<f64>,
     pub wasm_max_memory_bytes: Option<f64>,
     pub wasm_max_module_bytes: Option<f64>,
     pub wasm_max_stack_bytes: Option<f64>,
@@ -173,6 +210,7 @@ impl LimitOptions {
             max_ptys: whole(self.max_ptys, known.max_ptys),
             tool_payload_bytes: whole(self.max_payload_bytes, known.tool_payload_bytes),
             tools_pending: whole(self.max_pending, known.tools_pending),
+            tools_pending_bytes: whole(self.max_pending_bytes, known.tools_pending_bytes),
             wasm_memory_bytes: whole(self.wasm_max_memory_bytes, known.wasm_memory_bytes),
             wasm_module_bytes: whole(self.wasm_max_module_bytes, known.wasm_module_bytes),
             wasm_stack_bytes: whole(self.wasm_max_stack_bytes, known.wasm_stack_bytes),

@@ -258,10 +258,16 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 },
             )
         }
-        Event::ToolCall { id, tool, input } => (
+        Event::ToolCall {
+            id,
+            pid,
+            tool,
+            input,
+        } => (
             Kind::ToolCall,
             id,
             Content {
+                number: Some(pid),
                 tool: Some(tool),
                 text: Some(input),
                 ..empty()

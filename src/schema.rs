@@ -1,17 +1,17 @@
 //! JSON Schema, for the input of tools.
 
-use jsonschema::Validator;
-use napi::{Error, Result, Status};
-use napi_derive::napi;
-use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-/// How many things that are wrong are told.
-const MOST_ERRORS: usize = 5;
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Error, Result, Status, Task};
+use napi_derive::napi;
+use secure_exec_tools::input::{self, Verdict};
 
 /// A compiled schema.
 #[napi]
 pub struct Schema {
-    validator: Validator,
+    compiled: Arc<input::Schema>,
 }
 
 #[napi]
@@ -19,30 +19,60 @@ impl Schema {
     /// Compiles a schema given as JSON. References to other documents are refused: nothing is fetched.
     #[napi(constructor, catch_unwind)]
     pub fn new(json: String) -> Result<Schema> {
-        let refused = |reason: String| Error::new(Status::InvalidArg, reason);
-        let schema: Value =
-            serde_json::from_str(&json).map_err(|error| refused(error.to_string()))?;
-        let validator =
-            jsonschema::validator_for(&schema).map_err(|error| refused(error.to_string()))?;
-        Ok(Schema { validator })
+        let compiled = input::Schema::compile(&json);
+        let compiled = compiled.map_err(|reason| Error::new(Status::InvalidArg, reason))?;
+        Ok(Schema {
+            compiled: Arc::new(compiled),
+        })
     }
 
-    /// What is wrong with a value given as JSON; nothing if it is valid.
-    #[napi(catch_unwind)]
-    pub fn validate(&self, json: String) -> Vec<String> {
-        let value: Value = match serde_json::from_str(&json) {
-            Ok(value) => value,
-            Err(error) => return vec![format!("invalid JSON: {error}")],
-        };
-        let errors = self.validator.iter_errors(&value).take(MOST_ERRORS);
-        let told = errors.map(|error| {
-            let at = error.instance_path().to_string();
-            if at.is_empty() {
-                error.to_string()
-            } else {
-                format!("{at}: {error}")
-            }
-        });
-        told.collect()
+    /// Checks an input given as JSON, on a thread of the pool and within a bound of steps.
+    #[napi(catch_unwind, ts_return_type = "Promise<CheckedInput>")]
+    pub fn check(&self, json: String) -> AsyncTask<Check> {
+        AsyncTask::new(Check {
+            schema: self.compiled.clone(),
+            json,
+        })
+    }
+}
+
+/// What is to be said of an input; nothing if it is valid as it is.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct CheckedInput {
+    /// Why it cannot be checked, whatever the schema says.
+    pub refused: Option<String>,
+    /// What is wrong with it.
+    pub errors: Vec<String>,
+    /// Defaults that belong into it: a JSON list of paths and values.
+    pub defaults: Option<String>,
+}
+
+/// An input that is being checked.
+pub struct Check {
+    schema: Arc<input::Schema>,
+    json: String,
+}
+
+impl Task for Check {
+    type Output = Verdict;
+    type JsValue = CheckedInput;
+
+    fn compute(&mut self) -> Result<Verdict> {
+        let check = AssertUnwindSafe(|| self.schema.check(&self.json));
+        catch_unwind(check)
+            .map_err(|_| Error::new(Status::GenericFailure, "the check of an input failed"))
+    }
+
+    fn resolve(&mut self, _env: Env, verdict: Verdict) -> Result<CheckedInput> {
+        let empty = CheckedInput::default();
+        Ok(match verdict {
+            Verdict::Valid(defaults) => CheckedInput { defaults, ..empty },
+            Verdict::Invalid(errors) => CheckedInput { errors, ..empty },
+            Verdict::Refused(reason) => CheckedInput {
+                refused: Some(reason),
+                ..empty
+            },
+        })
     }
 }

@@ -7,10 +7,12 @@ use napi::bindgen_prelude::{Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use secure_exec_broker::protocol::FileRequest;
+use secure_exec_broker::protocol::{FileRequest, ToolFailure};
 use secure_exec_broker::{Broker, Event, Isolation, Settings, Sink, VmHandle};
 
-use crate::config::{ProgramOptions, SizeOption, ToolOption, VmOptions, call_id, call_number};
+use crate::config::{
+    ProgramOptions, SizeOption, ToolFailureOption, ToolOption, VmOptions, call_id, call_number,
+};
 use crate::event::{Arguments, arguments};
 
 /// One broker serves every thread of the process that loads the addon.
@@ -201,8 +203,9 @@ impl Vm {
 
     /// Answers a call of a tool: with a result as JSON, or with what went wrong.
     #[napi(catch_unwind)]
-    pub fn tool_result(&self, id: f64, result: Option<String>, error: Option<String>) {
-        let result = result.ok_or_else(|| error.unwrap_or_default());
+    pub fn tool_result(&self, id: f64, result: Option<String>, error: Option<ToolFailureOption>) {
+        let told = || error.map_or_else(|| "the tool failed".into(), ToolFailure::from);
+        let result = result.ok_or_else(told);
         self.handle.tool_result(call_id(id), result);
     }
 

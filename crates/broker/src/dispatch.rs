@@ -128,9 +128,17 @@ impl Core {
                 });
             }
             VmMessage::Value { data } if program => vm.sink.event(Event::Value { call, data }),
-            VmMessage::ToolCall { id, tool, input } => {
-                vm.sink.event(Event::ToolCall { id, tool, input })
-            }
+            VmMessage::ToolCall {
+                id,
+                pid,
+                tool,
+                input,
+            } => vm.sink.event(Event::ToolCall {
+                id,
+                pid,
+                tool,
+                input,
+            }),
             VmMessage::ToolCancelled { id } => vm.sink.event(Event::ToolCancelled { id }),
             VmMessage::Trace { text } => vm.sink.event(Event::Trace { text }),
             VmMessage::Failed(failure) => self.fail_call(vm_id, call, failure.into()),

@@ -48,6 +48,7 @@ pub enum Event {
     /// A guest calls a tool; the embedder answers by `tool_result`.
     ToolCall {
         id: u64,
+        pid: i32,
         tool: String,
         input: String,
     },

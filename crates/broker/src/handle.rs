@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secure_exec_protocol::{
-    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, VmId,
+    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, ToolFailure, VmId,
 };
 
 use crate::broker::Broker;
@@ -88,7 +88,7 @@ impl VmHandle {
     }
 
     /// Answers `ToolCall`. Nothing happens if nobody waits any more.
-    pub fn tool_result(&self, id: u64, result: Result<String, String>) {
+    pub fn tool_result(&self, id: u64, result: Result<String, ToolFailure>) {
         self.locked(|core, vm| core.tell(vm, HostMessage::ToolResult { id, result }));
     }
 

@@ -48,8 +48,43 @@ pub struct Tool {
     pub schema: String,
     /// Further names of the command.
     pub aliases: Vec<String>,
-    /// Inputs to show in the help, as JSON.
-    pub examples: Vec<String>,
+    /// Inputs to show in the help.
+    pub examples: Vec<ToolExample>,
+}
+
+/// An input to show in the help of a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolExample {
+    /// What it is for.
+    pub description: Option<String>,
+    /// The input, as JSON.
+    pub input: String,
+}
+
+/// Why a call of a tool failed, as the guest is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFailure {
+    /// For people.
+    pub message: String,
+    /// For programs; the tool's own.
+    pub code: Option<String>,
+    /// What else the tool says, as JSON.
+    pub data: Option<String>,
+}
+
+impl From<String> for ToolFailure {
+    fn from(message: String) -> ToolFailure {
+        ToolFailure {
+            message,
+            ..ToolFailure::default()
+        }
+    }
+}
+
+impl From<&str> for ToolFailure {
+    fn from(message: &str) -> ToolFailure {
+        message.to_owned().into()
+    }
 }
 
 /// Bounds of a VM; the defaults are the documented ones.
@@ -91,6 +126,8 @@ pub struct VmLimits {
     pub tool_payload_bytes: u64,
     /// `tools.maxPending`: calls of tools at a time.
     pub tools_pending: u64,
+    /// `tools.maxPendingBytes`: inputs of the calls at a time.
+    pub tools_pending_bytes: u64,
     /// `wasm.maxMemoryBytes`: linear memory of one WebAssembly process. Half of the machine's memory: a program that
     /// runs away leaves room for the shell that has started it.
     pub wasm_memory_bytes: u64,
@@ -124,6 +161,7 @@ impl Default for VmLimits {
             max_ptys: 16,
             tool_payload_bytes: 1 << 20,
             tools_pending: 256,
+            tools_pending_bytes: 8 << 20,
             wasm_memory_bytes: 256 << 20,
             wasm_module_bytes: 16 << 20,
             wasm_stack_bytes: 1 << 20,

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId};
+use crate::{
+    CallId, FileRequest, Program, Stream, TerminalSize, Tool, ToolFailure, VmConfig, VmId,
+};
 
 /// One frame from host to VM process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +45,7 @@ pub enum HostMessage {
     /// What came of a `ToolCall`: the result as JSON, or what went wrong.
     ToolResult {
         id: u64,
-        result: Result<String, String>,
+        result: Result<String, ToolFailure>,
     },
     /// A file method. Answer: `File`.
     File(FileRequest),

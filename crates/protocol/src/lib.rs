@@ -19,7 +19,7 @@ pub mod program;
 pub mod vm_message;
 
 pub use channel::{Channel, Received};
-pub use config::{File, Tool, VmConfig, VmLimits};
+pub use config::{File, Tool, ToolExample, ToolFailure, VmConfig, VmLimits};
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};

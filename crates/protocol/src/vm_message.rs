@@ -61,6 +61,8 @@ pub enum VmMessage {
     /// A guest calls a tool of the host's. Belongs to no call.
     ToolCall {
         id: u64,
+        /// The process that calls.
+        pid: i32,
         tool: String,
         /// JSON.
         input: String,

@@ -28,7 +28,6 @@ mod reports;
 mod runtimes;
 mod server;
 mod system;
-mod tool_line;
 mod tools;
 mod trace_lines;
 mod waiting;

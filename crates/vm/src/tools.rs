@@ -12,19 +12,23 @@ use std::thread::Thread;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Kernel, OpenFlags, Process, Signal};
-use secure_exec_protocol::{Failure, Tool, VmId, VmLimits, VmMessage};
+use secure_exec_protocol::{Failure, Tool, ToolFailure, VmId, VmLimits, VmMessage};
+use secure_exec_tools::command_line::{self, Line};
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::files::failure;
 use crate::guests::Notice;
 use crate::mailbox::{Mail, Mailbox};
-use crate::tool_line::{self, Line};
 
 const BINFMT: &str = "tool";
 const DIRECTORY: &str = "/usr/local/bin";
 /// Stack of a tool's thread.
 const STACK: usize = 256 << 10;
 const READ_SIZE: usize = 16 << 10;
+/// How the name of a process begins that the function `callTool` has started: its errors are read by that function,
+/// and it is the parent that calls. No tool has such a name.
+const BY_FUNCTION: &str = "callTool(";
 
 /// The tools of a VM and the calls of them that wait.
 pub(crate) struct Tools {
@@ -32,20 +36,38 @@ pub(crate) struct Tools {
     mailbox: Arc<Mailbox>,
     max_payload: usize,
     max_pending: usize,
+    max_pending_bytes: usize,
     tools: RwLock<BTreeMap<String, Arc<Tool>>>,
-    pending: Mutex<HashMap<u64, Arc<Pending>>>,
+    pending: Mutex<Calls>,
     next: AtomicU64,
 }
 
-/// A call that waits for the host, or for the end of its process.
+/// The calls that wait.
 #[derive(Default)]
+struct Calls {
+    by_id: HashMap<u64, Arc<Pending>>,
+    /// Bytes of their inputs.
+    bytes: usize,
+}
+
+impl Calls {
+    fn remove(&mut self, id: u64) -> Option<Arc<Pending>> {
+        let pending = self.by_id.remove(&id)?;
+        self.bytes = self.bytes.saturating_sub(pending.bytes);
+        Some(pending)
+    }
+}
+
+/// A call that waits for the host, or for the end of its process.
 struct Pending {
+    /// Size of the input.
+    bytes: usize,
     outcome: Mutex<Option<Outcome>>,
     changed: Condvar,
 }
 
 enum Outcome {
-    Told(Result<String, String>),
+    Told(Result<String, ToolFailure>),
     Killed,
 }
 
@@ -83,6 +105,7 @@ impl Tools {
             mailbox: mailbox.clone(),
             max_payload: bound(limits.tool_payload_bytes),
             max_pending: bound(limits.tools_pending),
+            max_pending_bytes: bound(limits.tools_pending_bytes),
             tools: RwLock::default(),
             pending: Mutex::default(),
             next: AtomicU64::new(start & ((1 << 52) - 1)),
@@ -107,8 +130,8 @@ impl Tools {
     }
 
     /// Takes what came of a call.
-    pub(crate) fn settle(&self, id: u64, result: Result<String, String>) {
-        let pending = self.pending.lock().remove(&id);
+    pub(crate) fn settle(&self, id: u64, result: Result<String, ToolFailure>) {
+        let pending = self.pending.lock().remove(id);
         if let Some(pending) = pending {
             pending.settle(Outcome::Told(result));
         }
@@ -118,6 +141,7 @@ impl Tools {
         let tool = self.tools.read().get(command).cloned();
         let argv = process.argv();
         let name = argv.first().map_or(command.into(), |name| base_name(name));
+        let by_function = name.starts_with(BY_FUNCTION);
         let outcome = match tool {
             Some(tool) => self.run_line(process, &tool, &name, argv.get(1..).unwrap_or_default()),
             None => Err("the tool is not registered".into()),
@@ -127,8 +151,13 @@ impl Tools {
                 write(process, 1, text.as_bytes());
                 0
             }
-            Err(message) => {
-                write(process, 2, format!("{name}: {message}\n").as_bytes());
+            Err(failure) => {
+                let text = if by_function {
+                    failure_json(&failure)
+                } else {
+                    format!("{name}: {}\n", failure.message)
+                };
+                write(process, 2, text.as_bytes());
                 1
             }
         }
@@ -140,9 +169,9 @@ impl Tools {
         tool: &Tool,
         name: &str,
         arguments: &[Vec<u8>],
-    ) -> Result<String, String> {
-        let input = match tool_line::parse(tool, name, arguments)? {
-            Line::Help => return Ok(tool_line::help(tool, name)),
+    ) -> Result<String, ToolFailure> {
+        let input = match command_line::parse(tool, name, arguments)? {
+            Line::Help(text) => return Ok(text),
             Line::Input(json) => json,
             Line::File(path) => {
                 let shown = String::from_utf8_lossy(&path).into_owned();
@@ -164,40 +193,70 @@ impl Tools {
             let (bound, used) = (self.max_payload, input.len());
             return Err(format!(
                 "the input is too large: limits.tools.maxPayloadBytes is {bound}, it has {used}"
-            ));
+            )
+            .into());
         }
         serde_json::from_str::<IgnoredAny>(&input)
             .map_err(|error| format!("invalid JSON: {error}"))?;
-        let json = self.call(process, tool.name.clone(), input)?;
+        let pid = if name.starts_with(BY_FUNCTION) {
+            process.ppid()
+        } else {
+            process.pid()
+        };
+        let json = self.call(process, pid.raw(), tool.name.clone(), input)?;
         Ok(format!("{{\"ok\":true,\"result\":{json}}}\n"))
     }
 
     /// Asks the host and waits.
-    fn call(&self, process: &Arc<Process>, tool: String, input: String) -> Result<String, String> {
-        let pending = Arc::new(Pending::default());
-        let id = {
-            let mut calls = self.pending.lock();
-            if calls.len() >= self.max_pending {
-                let bound = self.max_pending;
-                return Err(format!(
-                    "too many calls wait: limits.tools.maxPending is {bound}"
-                ));
-            }
-            let id = self.next.fetch_add(1, Ordering::Relaxed);
-            calls.insert(id, pending.clone());
-            id
-        };
+    fn call(
+        &self,
+        process: &Arc<Process>,
+        pid: i32,
+        tool: String,
+        input: String,
+    ) -> Result<String, ToolFailure> {
+        let (id, pending) = self.admit(input.len())?;
         let killed = pending.clone();
         process.on_kill(Box::new(move |_: Signal| killed.settle(Outcome::Killed)));
-        self.post(VmMessage::ToolCall { id, tool, input });
+        self.post(VmMessage::ToolCall {
+            id,
+            pid,
+            tool,
+            input,
+        });
         match pending.wait() {
             Outcome::Told(result) => result,
             Outcome::Killed => {
-                self.pending.lock().remove(&id);
+                self.pending.lock().remove(id);
                 self.post(VmMessage::ToolCancelled { id });
                 Err("killed".into())
             }
         }
+    }
+
+    /// Makes a call one of those that wait.
+    fn admit(&self, bytes: usize) -> Result<(u64, Arc<Pending>), ToolFailure> {
+        let mut calls = self.pending.lock();
+        let refused = |limit: &str, bound: usize| {
+            let message = format!("too many calls wait: limits.tools.{limit} is {bound}");
+            Err(ToolFailure::from(message))
+        };
+        if calls.by_id.len() >= self.max_pending {
+            return refused("maxPending", self.max_pending);
+        }
+        // One call alone is bounded by its own limit.
+        if !calls.by_id.is_empty() && calls.bytes + bytes > self.max_pending_bytes {
+            return refused("maxPendingBytes", self.max_pending_bytes);
+        }
+        let pending = Arc::new(Pending {
+            bytes,
+            outcome: Mutex::default(),
+            changed: Condvar::default(),
+        });
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        calls.by_id.insert(id, pending.clone());
+        calls.bytes += bytes;
+        Ok((id, pending))
     }
 
     fn post(&self, message: VmMessage) {
@@ -244,6 +303,18 @@ impl Binfmt for ToolBinfmt {
             .spawn(run);
         started.map(drop).map_err(|_| Errno::EAGAIN)
     }
+}
+
+/// A failure as the function `callTool` reads it.
+fn failure_json(failure: &ToolFailure) -> String {
+    let data = failure.data.as_deref();
+    let data = data.and_then(|data| serde_json::from_str::<Value>(data).ok());
+    let json = serde_json::json!({
+        "message": failure.message,
+        "code": failure.code,
+        "data": data,
+    });
+    json.to_string()
 }
 
 fn base_name(path: &[u8]) -> String {

@@ -1,0 +1,216 @@
+"use strict";
+// The tools of one VM and the calls of them that run. Nothing that a guest sends, and nothing that a handler does,
+// reaches more than that one call.
+
+const { inspect } = require("node:util");
+const { callUnawaited } = require("../callback.cjs");
+const { ToolError } = require("../errors.cjs");
+const { NotJsonError, stringify } = require("./json.cjs");
+
+/** Longest message that a guest is told. */
+const longestMessage = 8192;
+const unknownFailure = "the tool failed";
+
+/** A call that runs. @typedef {{ id: number, pid: number, bytes: number, tool: object, controller: AbortController, timer?: NodeJS.Timeout }} Call */
+
+class Toolbox {
+  #tools = new Map();
+  /** @type {Map<number, Call>} */
+  #running = new Map();
+  /** Bytes of the inputs of the calls that run. */
+  #bytes = 0;
+  /** Inputs are checked one after the other, so that the calls of one VM take one thread at most. */
+  #checks = Promise.resolve();
+  #limits;
+  #answer;
+  #onToolError;
+  #warned = false;
+
+  /**
+   * @param {{defaultToolTimeoutMs: number, maxPayloadBytes: number, maxPending: number, maxPendingBytes: number}} limits
+   * @param {(id: number, result?: string, failure?: {message: string, code?: string, data?: string}) => void} answer
+   * @param {((error: unknown, call: {name: string, pid: number}) => unknown) | undefined} onToolError
+   */
+  constructor(limits, answer, onToolError) {
+    this.#limits = limits;
+    this.#answer = answer;
+    this.#onToolError = onToolError;
+  }
+
+  add(tools) {
+    for (const tool of tools) this.#tools.set(tool.name, tool);
+  }
+
+  /** A guest calls. */
+  call(id, { tool: name, text, number: pid }) {
+    // Numbers are the VM's: one that is used twice would end another call than it began.
+    if (this.#running.has(id)) return;
+    const tool = this.#tools.get(name);
+    const bytes = Buffer.byteLength(text);
+    const refused = tool ? this.#refusal(bytes) : "the tool is not registered";
+    if (refused) return this.#answer(id, undefined, { message: refused });
+    const call = { id, pid, bytes, tool, controller: new AbortController() };
+    this.#running.set(id, call);
+    this.#bytes += bytes;
+    this.#startTimer(call);
+    this.#run(call, text);
+  }
+
+  /** Nobody waits any more. */
+  cancel(id) {
+    const call = this.#running.get(id);
+    if (!call) return;
+    this.#finish(call);
+    call.controller.abort(new DOMException("The guest was ended", "AbortError"));
+  }
+
+  dispose() {
+    for (const id of [...this.#running.keys()]) this.cancel(id);
+  }
+
+  /** Why a call with so many bytes is not let in, if it is not. */
+  #refusal(bytes) {
+    const { maxPayloadBytes, maxPending, maxPendingBytes } = this.#limits;
+    if (this.#running.size >= maxPending) return `limits.tools.maxPending is ${maxPending}`;
+    if (bytes > maxPayloadBytes) return tooLarge("input", this.#limits, bytes);
+    if (this.#running.size > 0 && this.#bytes + bytes > maxPendingBytes) {
+      return `too many calls wait: limits.tools.maxPendingBytes is ${maxPendingBytes}`;
+    }
+  }
+
+  #startTimer(call) {
+    const timeout = call.tool.timeoutMs ?? this.#limits.defaultToolTimeoutMs;
+    call.timer = setTimeout(() => {
+      const error = new DOMException(
+        `the tool did not answer within ${timeout} ms`,
+        "TimeoutError",
+      );
+      this.#settle(call, undefined, { message: error.message });
+      this.#report(error, call);
+      call.controller.abort(error);
+    }, timeout);
+    call.timer.unref();
+  }
+
+  /** Checks the input, runs the handler, answers. Never rejects. */
+  async #run(call, text) {
+    try {
+      const checked = await this.#inTurn(call, text);
+      if (!this.#isRunning(call)) return;
+      if (checked.wrong !== undefined) {
+        return this.#settle(call, undefined, { message: `invalid input: ${checked.wrong}` });
+      }
+      const result = await this.#invoke(call, checked.value);
+      if (this.#isRunning(call)) this.#told(call, result);
+    } catch (error) {
+      this.#failed(call, error);
+    }
+  }
+
+  #inTurn(call, text) {
+    const check = () => (this.#isRunning(call) ? call.tool.inputSchema.check(text) : undefined);
+    const checked = this.#checks.then(check);
+    this.#checks = checked.then(ignore, ignore);
+    return checked;
+  }
+
+  /** The one place that runs handlers. */
+  #invoke(call, input) {
+    const { tool, pid, controller } = call;
+    return tool.handler(input, { signal: controller.signal, name: tool.name, pid });
+  }
+
+  #told(call, result) {
+    const text = stringify(result === undefined ? null : result, "the result");
+    const size = Buffer.byteLength(text);
+    if (size <= this.#limits.maxPayloadBytes) return this.#settle(call, text);
+    const message = tooLarge("result", this.#limits, size);
+    this.#settle(call, undefined, { message });
+    this.#report(new RangeError(message), call);
+  }
+
+  /** Something was thrown. The guest is told what is meant for it; the host hears all. */
+  #failed(call, error) {
+    let failure = { message: unknownFailure };
+    if (error instanceof ToolError) failure = failureOf(error);
+    else if (error instanceof NotJsonError) failure = { message: error.message };
+    const late = !this.#isRunning(call);
+    this.#settle(call, undefined, failure);
+    if (!(late && isAbort(error, call.controller.signal))) this.#report(error, call);
+  }
+
+  #report(error, { tool, pid }) {
+    const { name } = tool;
+    // A hook that fails must not end the host, nor change what the guest is told.
+    if (this.#onToolError) {
+      callUnawaited("onToolError", this.#onToolError, error, { name, pid });
+    } else if (!this.#warned && !(error instanceof ToolError)) {
+      this.#warned = true;
+      warn(name, error);
+    }
+  }
+
+  #isRunning(call) {
+    return this.#running.get(call.id) === call;
+  }
+
+  #settle(call, result, failure) {
+    if (!this.#finish(call)) return;
+    this.#answer(call.id, result, failure && { ...failure, message: clip(failure.message) });
+  }
+
+  #finish(call) {
+    if (!this.#isRunning(call)) return false;
+    clearTimeout(call.timer);
+    this.#bytes -= call.bytes;
+    return this.#running.delete(call.id);
+  }
+}
+
+function ignore() {}
+
+function tooLarge(what, { maxPayloadBytes }, size) {
+  return `the ${what} is too large: limits.tools.maxPayloadBytes is ${maxPayloadBytes}, it has ${size}`;
+}
+
+/** What a guest is told of a `ToolError`; whatever it has become, this does not throw. */
+function failureOf(error) {
+  try {
+    const { code, data } = error;
+    return {
+      message: String(error.message),
+      code: code === undefined ? undefined : String(code),
+      data: data === undefined ? undefined : stringify(data, "data of the error"),
+    };
+  } catch {
+    return { message: unknownFailure };
+  }
+}
+
+/** Handlers that obey their signal reject with its reason: nothing is wrong then. */
+function isAbort(error, signal) {
+  try {
+    return signal.aborted && (error === signal.reason || error?.name === "AbortError");
+  } catch {
+    return false;
+  }
+}
+
+/** Nobody else hears of the error. */
+function warn(name, error) {
+  const message = `The tool '${name}' failed; the option onToolError hears of every failure`;
+  const code = "SECURE_EXEC_TOOL_FAILED";
+  let detail;
+  try {
+    detail = inspect(error);
+  } catch {
+    detail = "what was thrown cannot be shown";
+  }
+  process.emitWarning(message, { code, detail });
+}
+
+function clip(message) {
+  return message.length > longestMessage ? `${message.slice(0, longestMessage)}...` : message;
+}
+
+module.exports = { Toolbox };
