@@ -14,7 +14,7 @@ async function refused(args: string[], message: string) {
 
 describe("secure-exec", () => {
   test("shows its version and its help", async () => {
-    for (const flag of ["--version", "-v"]) {
+    for (const flag of ["--version", "-v", "version"]) {
       assert.deepEqual(await run([flag]), { stdout: `${version}\n`, stderr: "", exitCode: 0 });
     }
     for (const args of [["--help"], ["-h"], ["help"]]) {

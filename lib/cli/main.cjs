@@ -24,6 +24,8 @@ async function main(argv) {
       return await require("./shell.cjs").shell(operands, flags);
     case "help":
       return print(help(operands[0]));
+    case "version":
+      return print(`${version}\n`);
     case "serve":
       throw new UsageError("serve is not available yet");
     case undefined:

@@ -34,13 +34,7 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, ...opti
   // A terminal that is gone is told by SIGHUP.
   stdin.on("error", () => {});
   const [cols, rows] = size();
-  const terminal = await runtime.openShell({
-    ...options,
-    command,
-    args,
-    cols,
-    rows,
-  });
+  const terminal = await runtime.openShell({ ...options, command, args, cols, rows });
   // In raw mode every key goes to the machine, whose terminal does the editing and the signals.
   const host = {
     enter: () => {
@@ -110,10 +104,15 @@ async function type(runtime, terminal, stopMachine) {
  * The machine does not stop the program for it, for nobody there could continue it.
  */
 async function isStoppedByKey(runtime, pid) {
-  if (!(await isInForeground(runtime, pid))) return false;
-  const { terminal } = (await runtime.processes()).find((process) => process.pid === pid);
-  const { stdout } = await runtime.execCommand("stty", ["-F", terminal, "-a"], { cwd: "/" });
-  return !/(^|\s)-isig\b/.test(stdout);
+  try {
+    if (!(await isInForeground(runtime, pid))) return false;
+    const { terminal } = (await runtime.processes()).find((process) => process.pid === pid);
+    const stty = await runtime.execCommand("stty", ["-F", terminal, "-a"], { cwd: "/" });
+    return stty.exitCode === 0 && !/(^|\s)-isig\b/.test(stty.stdout);
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
 }
 
 module.exports = { runOnTerminal, wantsTerminal };
