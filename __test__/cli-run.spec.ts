@@ -298,6 +298,11 @@ describe("--trace", () => {
     assert.equal(exitCode, 0);
     assert.match(stderr, /^.*mkdirat\(.*"\/tmp\/traced", .*\n/m);
     assert.doesNotMatch(stderr, /openat/);
+    const strace = await run(["exec", "--trace", "-e", "trace=exit_group,!x", "true"]);
+    assert.equal(strace.exitCode, 64);
+    const ends = await run(["exec", "--trace", "-e", "trace=exit_group", "true"]);
+    assert.match(ends.stderr, /exit_group\(0\)/);
+    assert.doesNotMatch(ends.stderr, /getcwd/);
     const file = join(folder, "trace.txt");
     const apart = await run(["--trace", "-o", file, "-t", "-e", code]);
     assert.equal(apart.stderr, "own\n");

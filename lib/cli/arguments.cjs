@@ -74,22 +74,25 @@ function takeFlag(line, word, rest) {
   const flag = flagOf(spelling);
   if (!flag) throw new UsageError(`unknown option: ${spelling}`);
   const { flags } = line;
-  line.used.push({ spelling, of: flag.of });
-  if (!flag.read || (flag.attachedOnly && attached === undefined)) {
-    if (attached !== undefined) throw new UsageError(`${spelling} takes no value`);
-    flags[flag.name] = true;
-    return;
-  }
-  const text = attached ?? rest.shift();
-  if (text === undefined) throw new UsageError(`${spelling} needs a value`);
+  const text = textOf(flag, spelling, attached, rest);
   // `-e trace=SET` is strace's way to say `--trace=SET`.
   if (flag.name === "eval" && flags.trace && /^trace=[\w!%,/]+$/.test(text)) {
     flags.trace = traceFilter(text.slice("trace=".length), "-e trace");
     return;
   }
-  const value = flag.read(text, spelling);
+  line.used.push({ spelling, of: flag.of });
+  const value = text === undefined ? true : flag.read(text, spelling);
   if (flag.many) flags[flag.name].push(value);
   else flags[flag.name] = value;
+}
+
+/** The text of a flag's value, or undefined where it has none. */
+function textOf({ read, attachedOnly }, spelling, attached, rest) {
+  if (!read && attached !== undefined) throw new UsageError(`${spelling} takes no value`);
+  if (!read || attachedOnly) return attached;
+  const text = attached ?? rest.shift();
+  if (text === undefined) throw new UsageError(`${spelling} needs a value`);
+  return text;
 }
 
 /** What only shows when all options are there. */
