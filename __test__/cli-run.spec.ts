@@ -237,10 +237,17 @@ describe("how a program ends", () => {
   });
 
   test("a full heap is told once, as status 134", async () => {
-    const fill = "const all = []; for (;;) all.push(new Array(1000).fill({}));";
-    const { stderr, exitCode } = await run(["--heap", "32m", "-e", fill]);
-    assert.equal(exitCode, 134, stderr);
-    assert.equal(stderr.match(/secure-exec: /g)?.length, 1, stderr);
+    const fill = "const all = []; for (let i = 0; ; i++) all.push(String(i).repeat(1000));";
+    for (const type of ["commonjs", "module"]) {
+      const main = files({
+        [`heap/${type}/main.js`]: fill,
+        [`heap/${type}/package.json`]: JSON.stringify({ type }),
+      });
+      const { stderr, exitCode } = await run(["--heap", "32m", main]);
+      assert.equal(exitCode, 134, stderr);
+      const told = stderr.match(/heap limit|v8HeapLimitMb|--heap|SIGABRT/g) ?? [];
+      assert.ok(stderr.trim().split("\n").length === 1 && told.length > 0, stderr);
+    }
   });
 
   test("signals reach the program, and its group where they are a terminal's", async () => {

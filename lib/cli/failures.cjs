@@ -30,9 +30,25 @@ const memoryLimits = /v8HeapLimitMb|maxMemoryBytes/;
 /** Why a whole machine ended (`VmError.why`) where memory was the reason. */
 const outOfMemory = /heap limit|out of memory/i;
 
+/** A limit that the program's output tells already, as V8's last words do, need not be told again. */
+class ToldLimit extends Error {
+  constructor(error) {
+    super(error.message, { cause: error });
+    this.exitCode = statusOf(error);
+  }
+}
+
+/** What is left to tell of an error behind the end of the program's output. */
+function untold(error, tail) {
+  const told = error.code === "ERR_RESOURCE_LIMIT" && tail.includes("FATAL ERROR: ");
+  return told ? new ToldLimit(error) : error;
+}
+
 /** What to print, if anything, and the exit status. */
 function failure(error) {
-  if (error instanceof ClosedOutput) return { exitCode: error.exitCode };
+  if (error instanceof ClosedOutput || error instanceof ToldLimit) {
+    return { exitCode: error.exitCode };
+  }
   if (error instanceof UsageError) {
     return {
       message: `secure-exec: ${error.message}\nTry 'secure-exec --help'.\n`,
@@ -67,4 +83,4 @@ function crashStatus(why) {
   return number === undefined ? EX_SOFTWARE : 128 + number;
 }
 
-module.exports = { ClosedOutput, CommandError, failure };
+module.exports = { ClosedOutput, CommandError, failure, untold };

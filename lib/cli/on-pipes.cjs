@@ -2,6 +2,7 @@
 // A program of the machine with this process's standard streams as pipes.
 
 const { setTimeout: delay } = require("node:timers/promises");
+const { untold } = require("./failures.cjs");
 const { inForeground } = require("./foreground.cjs");
 const { standardError, standardOutput } = require("./outlet.cjs");
 const { forwardSignals } = require("./signals.cjs");
@@ -27,6 +28,8 @@ async function runOnPipes(runtime, [command, ...args], options) {
   try {
     feed(program);
     return await program.wait();
+  } catch (error) {
+    throw untold(error, err.tail);
   } finally {
     stop();
     process.stdin.destroy();

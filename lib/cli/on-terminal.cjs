@@ -1,6 +1,7 @@
 "use strict";
 // A program of the machine on a terminal of its own, shown in the terminal of this process.
 
+const { untold } = require("./failures.cjs");
 const { inForeground, isInForeground } = require("./foreground.cjs");
 const { standardOutput } = require("./outlet.cjs");
 const { suspend } = require("./pause.cjs");
@@ -56,6 +57,8 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, ...opti
       await out.write(stdout.isTTY ? withoutReturns(chunk) : chunk);
     }
     return await terminal.wait();
+  } catch (error) {
+    throw untold(error, out.tail);
   } finally {
     host.leave();
     stdout.off("resize", resize);

@@ -3,10 +3,15 @@
 
 const { ClosedOutput, CommandError } = require("./failures.cjs");
 
+/** Longer than an engine's last words. */
+const tailLength = 1024;
+
 class Outlet {
   #stream;
   #name;
   #failed;
+  /** The end of what was written, for whoever wants to know what the program has said already. */
+  tail = Buffer.alloc(0);
 
   /**
    * @param {NodeJS.WriteStream} stream
@@ -23,6 +28,8 @@ class Outlet {
 
   /** Resolves when the reader has room again. Rejects when there is no reader any more. */
   write(chunk) {
+    const end = Buffer.from(chunk.slice(-tailLength));
+    this.tail = Buffer.concat([this.tail, end]).subarray(-tailLength);
     return new Promise((resolve, reject) => {
       if (this.#failed) return reject(this.#failed);
       this.#stream.write(chunk, (error) => {
