@@ -17,8 +17,9 @@ use std::rc::Rc;
 
 use crate::env::Env;
 
-/// Internal fields of every wrapped class: the native state, and a V8 value that is no JavaScript value (a script).
-pub const INTERNAL_FIELDS: usize = 2;
+/// Internal fields of every wrapped class: the native state, and two for V8 values that are no JavaScript values (a
+/// script; a module and its context).
+pub const INTERNAL_FIELDS: usize = 3;
 
 /// The async identity of a resource (Node's `AsyncWrap`).
 pub struct AsyncState {

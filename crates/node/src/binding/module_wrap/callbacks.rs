@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ModuleWrap, requests};
+use super::{Kept, ModuleWrap, requests};
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
 
@@ -50,7 +50,7 @@ pub(super) fn resolve_module<'s>(
 ) -> Option<v8::Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
     let found = resolve(scope, specifier, attributes, referrer)?;
-    Some(found.module(scope))
+    found.module(scope)
 }
 
 /// V8's `ResolveSourceCallback`, for `import source`.
@@ -62,11 +62,7 @@ pub(super) fn resolve_source<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     v8::callback_scope!(unsafe scope, context);
     let found = resolve(scope, specifier, attributes, referrer)?;
-    let object = found
-        .source_object
-        .borrow()
-        .as_ref()
-        .map(|object| v8::Local::new(scope, object));
+    let object = found.kept::<v8::Object>(scope, Kept::SourceObject);
     if object.is_none() {
         throw_no_source_object(scope, &found.url);
     }
@@ -93,9 +89,8 @@ pub(super) fn synthetic_evaluation_steps<'s>(
     v8::callback_scope!(unsafe scope, context);
     let env = Env::of(scope);
     if let Some(wrap) = ModuleWrap::of_module(&env, scope, module)
-        && let Some(steps) = &wrap.steps
+        && let Some(steps) = wrap.kept::<v8::Function>(scope, Kept::Steps)
     {
-        let steps = v8::Local::new(scope, steps);
         let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
         let receiver = wrap.object(scope).map_or(undefined, Into::into);
         steps.call(scope, receiver, &[])?;

@@ -26,8 +26,9 @@ pub(super) fn instantiate(
         );
         return;
     }
-    let context = v8::Local::new(scope, &this.context);
-    let module = this.module(scope);
+    let (Some(context), Some(module)) = (this.context(scope), this.module(scope)) else {
+        return;
+    };
     v8::tc_scope!(let tc, scope);
     let done = {
         let inner: &mut v8::PinScope<'_, '_> = tc;
@@ -55,7 +56,9 @@ pub(super) fn evaluate<'s>(
     };
     let timeout = args.get(0).integer_value(scope).unwrap_or(-1);
     let breaks = args.get(1).is_true();
-    let context = v8::Local::new(scope, &this.context);
+    let Some(context) = this.context(scope) else {
+        return;
+    };
     let run = |scope: &mut v8::PinScope<'s, '_>| {
         let result = {
             let scope = &mut v8::ContextScope::new(scope, context);
@@ -88,7 +91,9 @@ pub(super) fn evaluate_sync(
     let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
-    let context = v8::Local::new(scope, &this.context);
+    let Some(context) = this.context(scope) else {
+        return;
+    };
     let result = {
         let scope = &mut v8::ContextScope::new(scope, context);
         module.evaluate(scope)
@@ -149,10 +154,10 @@ pub(super) fn get_status(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
-    rv.set_int32(this.module(scope).get_status() as i32);
+    rv.set_int32(module.get_status() as i32);
 }
 
 pub(super) fn get_error(
@@ -160,10 +165,9 @@ pub(super) fn get_error(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
     // V8 has an exception only in this state.
     if module.get_status() == v8::ModuleStatus::Errored {
         rv.set(module.get_exception());
@@ -200,8 +204,7 @@ fn instantiated<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Option<(Rc<ModuleWrap>, v8::Local<'s, v8::Module>)> {
-    let this = ModuleWrap::of_this(scope, args)?;
-    let module = this.module(scope);
+    let (this, module) = ModuleWrap::and_module(scope, args)?;
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {
         exception::throw(
             scope,

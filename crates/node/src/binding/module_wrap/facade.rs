@@ -55,7 +55,10 @@ pub(super) fn create_required_module_facade(
     let Some(facade) = v8::script_compiler::compile_module(scope, &mut source) else {
         return;
     };
-    ORIGINAL.set(Some(original.module.clone()));
+    let Some(original) = original.module(scope) else {
+        return;
+    };
+    ORIGINAL.set(Some(v8::Global::new(scope, original)));
     let linked = facade.instantiate_module(scope, resolve_original);
     ORIGINAL.set(None);
     if linked.is_none() || facade.evaluate(scope).is_none() {

@@ -4,15 +4,16 @@
 mod callbacks;
 mod evaluate;
 mod facade;
+mod record;
 mod requests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::rc::{Rc, Weak};
 
 pub use callbacks::{
     import_module_dynamically, import_module_with_phase_dynamically, initialize_import_meta_object,
 };
+
+use record::{CONTEXT_FIELD, Kept, MODULE_FIELD, ModuleWrap, Registry};
 
 use super::Definition;
 use super::contextify::{CacheKind, open_cache, seal_cache};
@@ -54,74 +55,6 @@ pub fn define(definition: &mut Definition) {
         .method("getStatus", evaluate::get_status)
         .method("getError", evaluate::get_error)
         .getter("hasAsyncGraph", evaluate::has_async_graph);
-}
-
-/// Specifier and sorted attributes of an import: what makes two requests of a module the same.
-type RequestKey = (String, Vec<(String, String)>);
-
-/// A V8 module and what the loader knows about it.
-pub struct ModuleWrap {
-    module: v8::Global<v8::Module>,
-    context: v8::Global<v8::Context>,
-    url: String,
-    /// The text of a source text module: what a code cache of it belongs to.
-    source: Option<v8::Global<v8::String>>,
-    /// The evaluation steps of a synthetic module.
-    steps: Option<v8::Global<v8::Function>>,
-    /// Wrapped modules in the order of the requests, once linked.
-    linked: RefCell<Vec<Rc<ModuleWrap>>>,
-    is_linked: Cell<bool>,
-    /// Request to index in `linked`.
-    requests: RefCell<HashMap<RequestKey, usize>>,
-    source_object: RefCell<Option<v8::Global<v8::Object>>>,
-    /// The JavaScript object, held weakly: import.meta and synthetic evaluation need it.
-    object: RefCell<Option<v8::Weak<v8::Object>>>,
-}
-
-/// Finds the wrap of a module that V8 hands to a callback.
-#[derive(Default)]
-struct Registry {
-    by_hash: RefCell<HashMap<i32, Vec<Weak<ModuleWrap>>>>,
-}
-
-impl ModuleWrap {
-    fn module<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Module> {
-        v8::Local::new(scope, &self.module)
-    }
-
-    fn object<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> Option<v8::Local<'s, v8::Object>> {
-        self.object.borrow().as_ref()?.to_local(scope)
-    }
-
-    fn of_module(
-        env: &Env,
-        scope: &v8::PinScope<'_, '_, ()>,
-        module: v8::Local<'_, v8::Module>,
-    ) -> Option<Rc<Self>> {
-        let registry = env.state::<Registry>();
-        let by_hash = registry.by_hash.borrow();
-        let candidates = by_hash.get(&module.get_identity_hash().get())?;
-        candidates
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|wrap| wrap.module(scope) == module)
-    }
-
-    fn of_this(
-        scope: &mut v8::PinScope<'_, '_>,
-        args: &v8::FunctionCallbackArguments<'_>,
-    ) -> Option<Rc<Self>> {
-        let module = wrap::unwrap::<ModuleWrap>(scope, args.this().into());
-        if module.is_none() {
-            exception::throw(
-                scope,
-                ErrorKind::TypeError,
-                "ERR_INVALID_THIS",
-                "Value of \"this\" is no ModuleWrap",
-            );
-        }
-        module
-    }
 }
 
 fn set_import_module_dynamically_callback(
@@ -315,29 +248,26 @@ fn install(
         let key = env.symbol(scope, "imported_cjs_symbol");
         this.set(scope, key.into(), args.get(4));
     }
-    let source = (!synthetic)
-        .then(|| args.get(2).to_string(scope))
-        .flatten()
-        .map(|text| v8::Global::new(scope, text));
+    let source = (!synthetic).then(|| args.get(2).to_string(scope)).flatten();
     let value = ModuleWrap {
-        module: v8::Global::new(scope, module),
-        context: v8::Global::new(scope, context),
         url: args.get(0).to_rust_string_lossy(scope),
-        source,
-        steps: steps.map(|steps| v8::Global::new(scope, steps)),
         linked: RefCell::default(),
         is_linked: Cell::new(synthetic),
         requests: RefCell::default(),
-        source_object: RefCell::default(),
         object: RefCell::default(),
     };
     let value = wrap::wrap(scope, this, value);
     *value.object.borrow_mut() = Some(v8::Weak::new(scope, this));
+    this.set_internal_field(MODULE_FIELD, module.into());
+    this.set_internal_field(CONTEXT_FIELD, context.into());
+    if let Some(steps) = steps {
+        value.keep(scope, Kept::Steps, steps.into());
+    }
+    if let Some(source) = source {
+        value.keep(scope, Kept::Text, source.into());
+    }
     let registry = env.state::<Registry>();
-    let mut by_hash = registry.by_hash.borrow_mut();
-    let entries = by_hash.entry(module.get_identity_hash().get()).or_default();
-    entries.retain(|entry| entry.strong_count() > 0);
-    entries.push(Rc::downgrade(&value));
+    registry.add(module.get_identity_hash().get(), &value);
 }
 
 /// Places of the awaits that keep the graph of `wrap` from settling, each with its source frame.
@@ -346,7 +276,7 @@ pub fn stalled_messages(
     wrap: v8::Local<'_, v8::Value>,
 ) -> Option<Vec<String>> {
     let wrap = wrap::unwrap::<ModuleWrap>(scope, wrap)?;
-    let module = wrap.module(scope);
+    let module = wrap.module(scope)?;
     if !module.is_source_text_module()
         || module.get_status() as i32 <= v8::ModuleStatus::Instantiated as i32
     {
@@ -366,13 +296,12 @@ fn set_export<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     _rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
     let Some(name) = args.get(0).to_string(scope) else {
         return;
     };
-    let module = this.module(scope);
     if !module.is_synthetic_module() {
         exception::throw_invalid_argument(scope, "setExport needs a synthetic module");
         return;
@@ -393,7 +322,7 @@ fn set_module_source_object(
         exception::throw_invalid_argument(scope, "the module source must be an object");
         return;
     };
-    *this.source_object.borrow_mut() = Some(v8::Global::new(scope, object));
+    this.keep(scope, Kept::SourceObject, object.into());
 }
 
 fn get_module_source_object(
@@ -404,12 +333,7 @@ fn get_module_source_object(
     let Some(this) = ModuleWrap::of_this(scope, &args) else {
         return;
     };
-    let object = this
-        .source_object
-        .borrow()
-        .as_ref()
-        .map(|object| v8::Local::new(scope, object));
-    match object {
+    match this.kept::<v8::Object>(scope, Kept::SourceObject) {
         Some(object) => rv.set(object.into()),
         None => callbacks::throw_no_source_object(scope, &this.url),
     }
@@ -420,10 +344,9 @@ fn create_cached_data(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((this, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
     if module.is_synthetic_module()
         || module.get_status() as i32 >= v8::ModuleStatus::Evaluating as i32
     {
@@ -438,11 +361,8 @@ fn create_cached_data(
     let script = module.get_unbound_module_script(scope);
     let cache = script.create_code_cache();
     let data = cache
-        .zip(this.source.as_ref())
-        .map(|(cache, source)| {
-            let source = v8::Local::new(scope, source);
-            seal_cache(scope, CacheKind::Module, source, cache.to_vec())
-        })
+        .zip(this.kept::<v8::String>(scope, Kept::Text))
+        .map(|(cache, source)| seal_cache(scope, CacheKind::Module, source, cache.to_vec()))
         .unwrap_or_default();
     rv.set(convert::buffer(scope, data));
 }

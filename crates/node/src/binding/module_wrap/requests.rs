@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ModuleWrap, RequestKey};
-use crate::env::Env;
+use super::record::{Kept, ModuleWrap, RequestKey};
 use crate::exception::{self, ErrorKind};
 use crate::{convert, wrap};
 
@@ -82,10 +81,9 @@ pub(super) fn get_module_requests(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
     let mut items: Vec<v8::Local<v8::Value>> = Vec::new();
     for request in module_requests(scope, module) {
         let object = convert::null_prototype_object(scope);
@@ -117,10 +115,9 @@ pub(super) fn link(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(this) = ModuleWrap::of_this(scope, &args) else {
+    let Some((this, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
-    let module = this.module(scope);
     let requests = module_requests(scope, module);
     let Ok(modules) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "link needs an array of modules");
@@ -142,11 +139,15 @@ pub(super) fn link(
         return;
     }
     let mut linked: Vec<Rc<ModuleWrap>> = Vec::with_capacity(requests.len());
+    let mut objects: Vec<v8::Local<v8::Value>> = Vec::with_capacity(requests.len());
     let mut keys = std::collections::HashMap::new();
     for (index, request) in requests.into_iter().enumerate() {
         let module = modules.get_index(scope, u32::try_from(index).unwrap_or(u32::MAX));
-        let Some(module) = module.and_then(|module| wrap::unwrap::<ModuleWrap>(scope, module))
-        else {
+        let found = module.and_then(|module| {
+            let wrap = wrap::unwrap::<ModuleWrap>(scope, module)?;
+            Some((module, wrap))
+        });
+        let Some((object, module)) = found else {
             exception::throw_invalid_argument(scope, "link needs an array of modules");
             return;
         };
@@ -172,9 +173,11 @@ pub(super) fn link(
             }
         }
         keys.insert(key, index);
+        objects.push(object);
         linked.push(module);
     }
-    let _ = Env::of(scope);
+    let objects = v8::Array::new_with_elements(scope, &objects);
+    this.keep(scope, Kept::Linked, objects.into());
     *this.requests.borrow_mut() = keys;
     *this.linked.borrow_mut() = linked;
     this.is_linked.set(true);
