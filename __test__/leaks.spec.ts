@@ -118,6 +118,20 @@ const kinds: Record<string, Kind> = {
       module._compile('exports.text = ' + JSON.stringify('x'.repeat(1000 + i)), module.id);
       if (module.exports.text.length !== 1000 + i) throw new Error('not compiled');`,
   },
+  "ES module": {
+    iterations: 300,
+    // Every module has a name of its own.
+    heap: 200,
+    setup: "const vm = require('node:vm');",
+    once: `const text = 'export const text = ' + JSON.stringify('x'.repeat(3000 + i)) + '; globalThis.f = () => text;';
+      const context = i % 10 === 0 ? vm.createContext({}) : undefined;
+      const other = new vm.SyntheticModule(['a'], function () { this.setExport('a', other); }, { context });
+      const module = new vm.SourceTextModule('import { a } from "other"; export { a };' + text, { context });
+      if (context) context.other = other;
+      await module.link(() => other);
+      await module.evaluate();
+      if (module.namespace.text.length !== 3000 + i || module.namespace.a !== other) throw new Error('not evaluated');`,
+  },
   script: {
     iterations: 500,
     setup: "const vm = require('node:vm');",
@@ -167,7 +181,8 @@ async function stepwise(code: string) {
   let answer = (_text: string) => {};
   let errors = "";
   await runtime.writeFile(file, code);
-  const running = await runtime.spawnCommand("node", ["--expose-gc", "--no-warnings", file], {
+  const flags = ["--expose-gc", "--experimental-vm-modules", "--no-warnings"];
+  const running = await runtime.spawnCommand("node", [...flags, file], {
     onStdout: (chunk) => answer(Buffer.from(chunk).toString()),
     onStderr: (chunk) => {
       errors += Buffer.from(chunk).toString();
