@@ -35,8 +35,19 @@ pub fn define(definition: &mut Definition) {
         .function("getOSInformation", get_os_information);
 }
 
-/// Processors of the machine: a guest process has one thread of its own.
-const PROCESSORS: u32 = 1;
+/// Processors that the machine shows, as libuv counts those of Linux.
+fn processors(env: &Env) -> u32 {
+    let content = env
+        .try_process()
+        .map(|process| passwd::read_file(&process, b"/proc/cpuinfo"))
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&content);
+    let count = text
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    u32::try_from(count).unwrap_or(1).max(1)
+}
 
 /// Describes a failure in the library's context object; the caller returns undefined.
 fn fail(
@@ -141,12 +152,15 @@ fn get_cpus(
     let elapsed =
         (monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get()) as f64 / 1e6).floor();
     let idle = (elapsed - user - system).max(0.0);
-    let model = exception::string(scope, "Virtual CPU").into();
-    let mut values: Vec<v8::Local<v8::Value>> = vec![model];
-    values.extend(
-        [0.0, user, 0.0, system, idle, 0.0]
-            .map(|n| v8::Local::<v8::Value>::from(v8::Number::new(scope, n))),
-    );
+    // A guest process has one thread of its own: what it used is that of the first.
+    let first = [0.0, user, 0.0, system, idle, 0.0];
+    let other = [0.0, 0.0, 0.0, 0.0, elapsed.max(0.0), 0.0];
+    let mut values: Vec<v8::Local<v8::Value>> = Vec::new();
+    for number in 0..processors(&env) {
+        values.push(exception::string(scope, "Virtual CPU").into());
+        let times = if number == 0 { first } else { other };
+        values.extend(times.map(|n| v8::Local::<v8::Value>::from(v8::Number::new(scope, n))));
+    }
     rv.set(v8::Array::new_with_elements(scope, &values).into());
 }
 
@@ -299,11 +313,11 @@ fn get_priority(
 }
 
 fn get_available_parallelism(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_uint32(PROCESSORS);
+    rv.set_uint32(processors(&Env::of(scope)));
 }
 
 /// System, version, release, machine, as `uname(2)` of the guest's kernel.
