@@ -6,7 +6,7 @@ import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
-import { runMain, runSteps, StepError } from "./lib/steps.mjs";
+import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
 
@@ -62,7 +62,14 @@ await runMain(async () => {
   if (unknown) {
     throw new StepError(`no group named ${unknown}: there are ${Object.keys(groups).join(", ")}`);
   }
-  await runSteps([...setupSteps, checkHostTools, ...buildSteps]);
+  try {
+    await runSteps([...setupSteps, checkHostTools, ...buildSteps]);
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    process.stderr.write(`\nfailed: ${error.message}\n`);
+    say("0 passed, 1 failed, 0 skipped");
+    return 1;
+  }
   const chosen = Object.entries(groups).filter(
     ([name]) => wanted.length === 0 || wanted.includes(name),
   );

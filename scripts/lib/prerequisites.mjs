@@ -50,6 +50,7 @@ export const hostTools = {
   clear: "ncurses-bin",
   tput: "ncurses-bin",
   tree: "tree",
+  script: "bsdutils",
 };
 
 /** @type {import("./steps.mjs").Step} */
