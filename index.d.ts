@@ -106,13 +106,25 @@ export interface JsRuntimeLimits {
 
 /** Bounds of tools. */
 export interface ToolLimits {
-  /** Milliseconds that a handler may take unless its definition says otherwise. Default 30 s. */
+  /**
+   * Milliseconds that a handler may take unless its definition says otherwise.
+   * @default 30 s
+   */
   defaultToolTimeoutMs?: number | undefined;
-  /** Bytes of the input, and of the result, of one call. Default 1 MiB, at most 3 MiB. */
+  /**
+   * Bytes of the input, and of the result, of one call.
+   * @default 1 MiB, at most 3 MiB
+   */
   maxPayloadBytes?: number | undefined;
-  /** Calls at a time. Default 256. */
+  /**
+   * Calls at a time.
+   * @default 256
+   */
   maxPending?: number | undefined;
-  /** Bytes of the inputs of all calls at a time; one call alone is always let in. Default 8 MiB. */
+  /**
+   * Bytes of the inputs of all calls at a time; one call alone is always let in.
+   * @default 8 MiB
+   */
   maxPendingBytes?: number | undefined;
 }
 
@@ -236,7 +248,10 @@ export interface ToolDefinition<Input = Anything, Result = unknown, Schema = obj
    * of a {@link ToolError}; of anything else that the tool failed.
    */
   readonly handler: (input: Input, context: ToolContext) => Result | Promise<Result>;
-  /** Milliseconds for the check and the handler. Default: the VM's limit, 30 s. */
+  /**
+   * Milliseconds for the check and the handler.
+   * @default the VM's limit, 30 s
+   */
   readonly timeoutMs?: number | undefined;
   /** Inputs to show in the help, by themselves or as `{ description, input }`. */
   readonly examples?: readonly unknown[] | undefined;
