@@ -52,8 +52,22 @@ async function runInMachine(flags, task) {
     if (exitCode === UNCAUGHT) explainAlone(copies, flags);
     return exitCode;
   } finally {
+    if (trace) await lastLines(runtime, trace);
     await runtime.dispose();
     await trace?.close();
+  }
+}
+
+/** Lines come by themselves, in order with answers: what was under way is there when nothing came with an answer. */
+async function lastLines(runtime, trace) {
+  try {
+    for (let before = -1; before !== trace.batches; ) {
+      before = trace.batches;
+      await runtime.getResourceSnapshot();
+      await trace.written();
+    }
+  } catch {
+    // The machine has ended, and its lines with it.
   }
 }
 

@@ -23,6 +23,8 @@ class TraceOutput {
   #first;
   #several = false;
   #failed;
+  /** How often lines have come. */
+  batches = 0;
 
   /** @param {Record<string, any>} flags */
   constructor(flags) {
@@ -55,6 +57,7 @@ class TraceOutput {
 
   /** Takes lines and when they were made; the machine's calls wait while the promise is pending. */
   write(lines, times = []) {
+    this.batches++;
     const shown = lines
       .split("\n")
       .map((line, index) => this.#format(line, times[index] ?? Date.now()));
@@ -85,6 +88,11 @@ class TraceOutput {
 
   #unwritten(error) {
     return new CommandError(`--trace-output: ${this.#path} cannot be written: ${error.code}`);
+  }
+
+  /** Resolves when what has come is written. */
+  async written() {
+    await this.#last;
   }
 
   /** Resolves when everything is written; rejects when something could not be. */
