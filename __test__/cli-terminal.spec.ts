@@ -203,7 +203,7 @@ describe("secure-exec shell on a terminal", { skip }, () => {
     await screen.shows(/Stopped/);
     screen.type("jobs; echo job-$?\n");
     await screen.shows(/job-0/);
-    screen.type("kill %1; exit 3\n");
+    screen.type("kill -9 %1; exit 3\nexit 3\n");
     assert.equal(await screen.status, 3);
   });
 
