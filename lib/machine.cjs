@@ -1,6 +1,7 @@
 "use strict";
 // The native VM with promises: routes its events to the calls they belong to.
 
+const { AsyncResource } = require("node:async_hooks");
 const binding = require("../binding.cjs");
 const { callUnawaited, inContext } = require("./callback.cjs");
 const { VmError, disposedError } = require("./errors.cjs");
@@ -34,12 +35,14 @@ class Machine {
   /** The tools, and who hears of system calls. */
   #toolbox;
   #onTrace;
+  /** The asynchronous context of the creation. */
+  #context = new AsyncResource("SECUREEXECVM");
 
   /** @param {import("../binding.d.cts").VmOptions} options */
   constructor(options, { toolLimits, onToolError, onTrace } = {}) {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
     this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
-    this.#onTrace = inContext(onTrace);
+    this.#onTrace = inContext(onTrace, this.#context);
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
   }
 
@@ -70,6 +73,10 @@ class Machine {
 
   get toolbox() {
     return this.#toolbox;
+  }
+
+  renewCpuTime(call) {
+    this.#vm.renewCpuTime(call);
   }
 
   resize(call, size) {
@@ -108,9 +115,9 @@ class Machine {
   #onEvent(kind, number, content) {
     if (kind === Kind.created) return this.#onCreated(content);
     if (kind === Kind.disposed) return this.#disposing?.resolve();
-    if (kind === Kind.toolCall) return this.#toolbox.call(number, content);
+    if (kind === Kind.toolCall) return this.#onToolCall(number, content);
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
-    if (kind === Kind.trace) return callUnawaited("onTrace", this.#onTrace, content.text);
+    if (kind === Kind.trace) return this.#onTraced(content.text);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {
@@ -132,6 +139,20 @@ class Machine {
       case Kind.failed:
         return call.failed?.(new VmError(content.error));
     }
+  }
+
+  /** A handler runs in the context of the call whose program calls; if that has ended, in that of the creation. */
+  #onToolCall(id, content) {
+    const { context } = this.#calls.get(content.program) ?? {};
+    (context ?? this.#context).runInAsyncScope(() => this.#toolbox.call(id, content));
+  }
+
+  /** The next lines come when these have been taken. */
+  #onTraced(text) {
+    const taken = () => this.#vm.traceTaken();
+    const pending = callUnawaited("onTrace", this.#onTrace, text);
+    if (pending) pending.then(taken);
+    else taken();
   }
 
   #onCreated({ phases, error }) {

@@ -46,6 +46,8 @@ pub struct Content {
     pub resources: Option<Resources>,
     pub processes: Option<Vec<ProcessEntry>>,
     pub tool: Option<String>,
+    /// The call whose program a tool is called by, or 0.
+    pub program: Option<f64>,
     pub text: Option<String>,
     pub phases: Option<Vec<BootPhase>>,
     pub limit: Option<LimitReached>,
@@ -260,6 +262,7 @@ fn convert(event: Event) -> (Kind, u64, Content) {
         }
         Event::ToolCall {
             id,
+            call,
             pid,
             tool,
             input,
@@ -268,6 +271,7 @@ fn convert(event: Event) -> (Kind, u64, Content) {
             id,
             Content {
                 number: Some(pid),
+                program: Some(call_number(call)),
                 tool: Some(tool),
                 text: Some(input),
                 ..empty()

@@ -195,6 +195,18 @@ impl Vm {
         self.handle.resize(call_id(call), size.into());
     }
 
+    /// Counts the processor time of a program anew.
+    #[napi(catch_unwind)]
+    pub fn renew_cpu_time(&self, call: f64) {
+        self.handle.renew_cpu_time(call_id(call));
+    }
+
+    /// Asks for the lines that were traced since the last ones.
+    #[napi(catch_unwind)]
+    pub fn trace_taken(&self) {
+        self.handle.trace_taken();
+    }
+
     #[napi(catch_unwind)]
     pub fn register_tools(&self, tools: Vec<ToolOption>) -> f64 {
         let tools = tools.iter().map(ToolOption::tool).collect();

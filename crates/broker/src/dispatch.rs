@@ -135,6 +135,7 @@ impl Core {
                 input,
             } => vm.sink.event(Event::ToolCall {
                 id,
+                call: if program { call } else { 0 },
                 pid,
                 tool,
                 input,

@@ -45,16 +45,18 @@ pub enum Event {
         call: CallId,
         processes: Vec<ProcessEntry>,
     },
-    /// A guest calls a tool; the embedder answers by `tool_result`.
+    /// A guest calls a tool; the embedder answers by `tool_result`. `call` is the program that the guest descends
+    /// from, or 0 if that has ended.
     ToolCall {
         id: u64,
+        call: CallId,
         pid: i32,
         tool: String,
         input: String,
     },
     /// Nobody waits for that tool call any more.
     ToolCancelled { id: u64 },
-    /// System calls of guests.
+    /// System calls of guests; the embedder tells by `trace_taken` that it is ready for more.
     Trace { text: String },
     /// Settles any call.
     Failed { call: CallId, error: VmError },

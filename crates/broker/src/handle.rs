@@ -75,6 +75,16 @@ impl VmHandle {
         self.notify(call, HostMessage::Resize(size));
     }
 
+    /// Counts the processor time of a running program anew.
+    pub fn renew_cpu_time(&self, call: CallId) {
+        self.notify(call, HostMessage::RenewCpuTime);
+    }
+
+    /// Answers `Trace`.
+    pub fn trace_taken(&self) {
+        self.locked(|core, vm| core.tell(vm, HostMessage::TraceTaken));
+    }
+
     /// Settles by `Processes` or `Failed`.
     #[must_use]
     pub fn processes(&self) -> CallId {

@@ -38,6 +38,10 @@ pub enum HostMessage {
     Credit { stream: Stream, bytes: u32 },
     /// A new size for the terminal of the call's program.
     Resize(TerminalSize),
+    /// The processor time of the call's program is counted anew, for its limit.
+    RenewCpuTime,
+    /// The host took a `Trace`.
+    TraceTaken,
     /// Every process of the VM. Answer: `Processes`.
     Processes,
     /// More tools, or other ones of the same names. Answer: `File(Done)`.
@@ -73,6 +77,8 @@ impl HostMessage {
                 | HostMessage::Signal { .. }
                 | HostMessage::Credit { .. }
                 | HostMessage::Resize(_)
+                | HostMessage::RenewCpuTime
+                | HostMessage::TraceTaken
                 | HostMessage::ToolResult { .. }
         )
     }

@@ -58,7 +58,7 @@ pub enum VmMessage {
     Imported,
     Pong,
     Processes(Vec<ProcessEntry>),
-    /// A guest calls a tool of the host's. Belongs to no call.
+    /// A guest calls a tool of the host's. Its call is that of the program which the guest descends from, or 0.
     ToolCall {
         id: u64,
         /// The process that calls.
@@ -71,7 +71,7 @@ pub enum VmMessage {
     ToolCancelled {
         id: u64,
     },
-    /// System calls of guests, line by line (only for [`crate::VmConfig::trace`]).
+    /// System calls of guests, line by line (only for [`crate::VmConfig::trace`]). The host says when it has taken it.
     Trace {
         text: String,
     },

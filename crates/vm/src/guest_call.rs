@@ -244,11 +244,14 @@ impl Output {
         messages: &mut Vec<VmMessage>,
     ) -> bool {
         loop {
+            // Then the pipe is not asked, and may have more.
+            let full = self.kept.len() >= PIECE;
             let more = self.fill(cx);
             if streaming || self.kept.len() >= PIECE {
                 self.send(streaming, messages);
             }
-            if !more {
+            let asks_again = full && self.kept.len() < PIECE;
+            if !more && !asks_again {
                 return self.kept.is_empty() || !streaming;
             }
         }

@@ -29,6 +29,9 @@ pub trait Guests {
     /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`].
     fn reports_ends(&self) -> bool;
 
+    /// A program's processor time is counted anew.
+    fn renew_cpu_time(&self, vm: VmId, pid: Pid);
+
     /// Bytes of all heaps of a VM's guests, as far as known.
     fn heap_bytes(&self, vm: VmId) -> u64;
 

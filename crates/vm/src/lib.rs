@@ -29,6 +29,7 @@ mod runtimes;
 mod server;
 mod system;
 mod tools;
+mod trace_flow;
 mod trace_lines;
 mod waiting;
 mod wasm_guests;

@@ -20,6 +20,7 @@ use crate::guests::{Guests, Returned};
 use crate::mailbox::{CallWaker, Mailbox};
 use crate::system::{SystemClock, SystemRandom};
 use crate::tools::Tools;
+use crate::trace_flow::TraceFlow;
 use crate::trace_lines::TraceLines;
 use crate::waiting::WaitingPrograms;
 
@@ -48,6 +49,8 @@ pub(crate) struct Machine {
     pub(crate) calls: BTreeMap<CallId, GuestCall>,
     pub(crate) waiting: WaitingPrograms,
     pub(crate) config: VmConfig,
+    /// Set for [`VmConfig::trace`].
+    pub(crate) trace: Option<TraceFlow>,
     /// Calls of programs without a live handle that run.
     turns_taken: BTreeSet<CallId>,
     id: VmId,
@@ -78,9 +81,11 @@ impl Machine {
         let files = Files::new(kernel.file_agent());
         let tools = Tools::install(id, &kernel, &config.limits, mailbox);
         tools.register(&kernel, config.tools.clone())?;
-        if config.trace {
-            kernel.set_tracer(Some(TraceLines::new(id, mailbox)));
-        }
+        let trace = config.trace.then(|| {
+            let lines = TraceLines::new(id, mailbox);
+            kernel.set_tracer(Some(lines.clone()));
+            TraceFlow::new(lines)
+        });
         Ok(Machine {
             kernel,
             tools,
@@ -89,6 +94,7 @@ impl Machine {
             calls: BTreeMap::new(),
             waiting: WaitingPrograms::default(),
             config,
+            trace,
             turns_taken: BTreeSet::new(),
             id,
         })
@@ -302,6 +308,26 @@ impl Machine {
         calls
             .find(|(_, guest)| guest.process.pid() == pid)
             .map(|(call, guest)| (*call, guest))
+    }
+
+    /// The call whose program a process descends from: by its parents, or, if one of them has ended, by its session.
+    pub(crate) fn call_of_descendant(&self, pid: i32) -> Option<CallId> {
+        let processes = self.kernel.processes();
+        let info = |pid: i32| processes.iter().find(|info| info.pid.raw() == pid);
+        let running = |pid: i32| {
+            let mut calls = self.calls.iter();
+            calls.find_map(|(call, guest)| (guest.process.pid().raw() == pid).then_some(*call))
+        };
+        let mut ancestor = Some(pid);
+        // A process has no more ancestors than there are processes.
+        for _ in 0..=processes.len() {
+            let Some(at) = ancestor else { break };
+            if let Some(call) = running(at) {
+                return Some(call);
+            }
+            ancestor = info(at).map(|info| info.ppid.raw());
+        }
+        running(info(pid)?.sid.raw())
     }
 
     /// Counts without what is only in the hands of the dead. Whoever kills a process ends it at once; its thread,

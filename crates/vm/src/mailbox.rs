@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use secure_exec_protocol::{CallId, VmId, VmMessage};
 
 use crate::guests::Notice;
-use crate::trace_lines::TraceLines;
 
 /// What has arrived.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub(crate) enum Mail {
     /// A guest calls a tool, or has given up to.
     Tool(VmId, VmMessage),
     /// System calls have been traced.
-    Trace(VmId, Arc<TraceLines>),
+    Trace(VmId),
     /// The runtime of a VM's guests has something to say.
     Notice(VmId, Notice),
 }

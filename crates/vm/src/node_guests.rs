@@ -137,6 +137,12 @@ impl Guests for NodeGuests {
         true
     }
 
+    fn renew_cpu_time(&self, vm: VmId, pid: Pid) {
+        if let Some(engine) = self.engines.get(&vm) {
+            engine.renew_cpu_time(pid);
+        }
+    }
+
     fn heap_bytes(&self, vm: VmId) -> u64 {
         self.engines
             .get(&vm)

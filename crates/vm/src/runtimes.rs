@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use secure_exec_kernel::Kernel;
+use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::Snapshot;
 use secure_exec_protocol::{VmConfig, VmId};
 
@@ -47,6 +47,11 @@ impl Guests for Runtimes {
 
     fn reports_ends(&self) -> bool {
         self.node.reports_ends() && self.wasm.reports_ends()
+    }
+
+    fn renew_cpu_time(&self, vm: VmId, pid: Pid) {
+        self.node.renew_cpu_time(vm, pid);
+        self.wasm.renew_cpu_time(vm, pid);
     }
 
     fn heap_bytes(&self, vm: VmId) -> u64 {

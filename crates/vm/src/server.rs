@@ -17,6 +17,7 @@ use crate::guests::{Guests, Notice};
 use crate::lockdown::{self, Confinement};
 use crate::machine::Machine;
 use crate::mailbox::{Mail, Mailbox};
+use crate::trace_flow::TraceFlow;
 
 /// Status of a program that SIGKILL ended.
 const KILLED: i32 = 137;
@@ -130,11 +131,11 @@ impl Server {
             match mail {
                 Mail::Ready(vm, call) => self.pump(vm, call),
                 Mail::Notice(vm, notice) => self.hear(vm, notice),
-                Mail::Tool(vm, message) => self.send(vm, 0, message),
-                Mail::Trace(vm, lines) => {
-                    let text = lines.take();
-                    self.send(vm, 0, VmMessage::Trace { text });
+                Mail::Tool(vm, message) => {
+                    let call = self.call_of_tool(vm, &message).unwrap_or_default();
+                    self.send(vm, call, message);
                 }
+                Mail::Trace(vm) => self.send_trace(vm, TraceFlow::next),
             }
         }
         let now = Instant::now();
@@ -197,6 +198,18 @@ impl Server {
                         return machine.signal(call, signal);
                     }
                     HostMessage::Resize(size) => return machine.resize(call, size),
+                    HostMessage::RenewCpuTime => {
+                        if let Some(guest) = machine.calls.get(&call) {
+                            self.guests.renew_cpu_time(vm, guest.process.pid());
+                        }
+                        return;
+                    }
+                    HostMessage::TraceTaken => {
+                        if let Some(trace) = &mut machine.trace {
+                            trace.taken();
+                        }
+                        return self.send_trace(vm, TraceFlow::next);
+                    }
                     HostMessage::Processes => Ok(VmMessage::Processes(machine.processes())),
                     HostMessage::RegisterTools(tools) => machine
                         .tools
@@ -253,10 +266,13 @@ impl Server {
     }
 
     fn destroy(&mut self, vm: VmId, call: CallId) {
+        if let Some(machine) = self.machines.get(&vm) {
+            machine.kernel.shutdown();
+        }
+        self.send_trace(vm, TraceFlow::rest);
         let Some(mut machine) = self.machines.remove(&vm) else {
             return;
         };
-        machine.kernel.shutdown();
         for (id, mut guest) in std::mem::take(&mut machine.calls) {
             guest.lingers = false;
             let mut messages = Vec::new();
@@ -290,6 +306,9 @@ impl Server {
             machine.finish(call);
         }
         let ended = matches!(messages.last(), Some(VmMessage::Exited(_)));
+        if ended {
+            self.send_trace(vm, TraceFlow::rest);
+        }
         for message in messages {
             self.send(vm, call, message);
         }
@@ -320,6 +339,23 @@ impl Server {
                 }
                 Err(failure) => self.send(vm, call, VmMessage::Failed(failure)),
             }
+        }
+    }
+
+    /// The call that a message about a tool belongs to.
+    fn call_of_tool(&self, vm: VmId, message: &VmMessage) -> Option<CallId> {
+        match message {
+            VmMessage::ToolCall { pid, .. } => self.machines.get(&vm)?.call_of_descendant(*pid),
+            _ => None,
+        }
+    }
+
+    /// Sends the part of a VM's trace that `part` takes out.
+    fn send_trace(&mut self, vm: VmId, part: fn(&mut TraceFlow) -> Option<String>) {
+        let machine = self.machines.get_mut(&vm);
+        let text = machine.and_then(|machine| part(machine.trace.as_mut()?));
+        if let Some(text) = text {
+            self.send(vm, 0, VmMessage::Trace { text });
         }
     }
 

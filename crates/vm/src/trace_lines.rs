@@ -1,7 +1,7 @@
 //! System calls of guests, as lines on their way to the host.
 
 use std::fmt::Write;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use secure_exec_kernel::{SyscallEvent, Tracer};
@@ -17,7 +17,6 @@ const CAPACITY: usize = 1 << 20;
 pub(crate) struct TraceLines {
     vm: VmId,
     mailbox: Arc<Mailbox>,
-    this: Weak<TraceLines>,
     lines: Mutex<Lines>,
 }
 
@@ -30,10 +29,9 @@ struct Lines {
 
 impl TraceLines {
     pub(crate) fn new(vm: VmId, mailbox: &Arc<Mailbox>) -> Arc<TraceLines> {
-        Arc::new_cyclic(|this| TraceLines {
+        Arc::new(TraceLines {
             vm,
             mailbox: mailbox.clone(),
-            this: this.clone(),
             lines: Mutex::default(),
         })
     }
@@ -62,11 +60,9 @@ impl Tracer for TraceLines {
         }
         // Writing to a string succeeds.
         let _ = writeln!(lines.text, "{event}");
-        if !std::mem::replace(&mut lines.posted, true)
-            && let Some(this) = self.this.upgrade()
-        {
+        if !std::mem::replace(&mut lines.posted, true) {
             drop(lines);
-            self.mailbox.post(Mail::Trace(self.vm, this));
+            self.mailbox.post(Mail::Trace(self.vm));
         }
     }
 }

@@ -161,6 +161,10 @@ impl Guests for WasmGuests {
         true
     }
 
+    fn renew_cpu_time(&self, _vm: VmId, _pid: Pid) {
+        // No command is resident.
+    }
+
     fn heap_bytes(&self, _vm: VmId) -> u64 {
         0
     }

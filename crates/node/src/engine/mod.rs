@@ -18,6 +18,7 @@ use crate::worker::Program;
 pub(crate) use guest::{CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context};
 use population::Population;
 use spares::Spares;
+pub use watchdog::CpuAccount;
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 
@@ -180,6 +181,11 @@ impl Engine {
         let limit = program.options.cpu_time_limit;
         self.watchdog
             .watch(process, isolate, limit, program.spent.clone())
+    }
+
+    /// What a process has used of its processor time counts no more.
+    pub fn renew_cpu_time(&self, pid: Pid) {
+        self.watchdog.renew(pid);
     }
 
     fn refill(&self) {

@@ -16,14 +16,23 @@ const RETERMINATE: Duration = Duration::from_millis(250);
 /// When a killed guest counts as stuck.
 const STUCK: Duration = Duration::from_millis(1250);
 
+/// Processor time of one guest besides that of its running threads.
+#[derive(Debug, Default)]
+pub struct CpuAccount {
+    /// Of threads that ended, nanoseconds.
+    ended: AtomicU64,
+    /// What does not count against the limit any more, nanoseconds.
+    forgiven: AtomicU64,
+}
+
 /// One running thread of a guest.
 pub(crate) struct Watched {
     pid: Pid,
     handle: v8::IsolateHandle,
     clock: libc::clockid_t,
     limit: Option<Duration>,
-    /// Processor time of the guest's threads that ended, nanoseconds.
-    spent: Arc<AtomicU64>,
+    /// The guest's, which all of its threads share.
+    spent: Arc<CpuAccount>,
     /// Processor time of the thread before this guest, nanoseconds.
     base: u64,
     kill: Box<dyn Fn(Signal) + Send + Sync>,
@@ -57,7 +66,7 @@ impl Watched {
     /// The thread has left JavaScript for good.
     pub(crate) fn finished(&self) {
         if !self.finished.swap(true, Ordering::AcqRel) {
-            self.spent.fetch_add(self.time(), Ordering::AcqRel);
+            self.spent.ended.fetch_add(self.time(), Ordering::AcqRel);
         }
     }
 
@@ -114,13 +123,28 @@ impl Watchdog {
         Watchdog { state }
     }
 
-    /// Watches the calling thread as one of `process`; `spent` counts its threads that ended.
+    /// Has the limit of a process count from now on.
+    pub(super) fn renew(&self, pid: Pid) {
+        let guests = self.state.guests.lock();
+        let of_process = |guest: &&Arc<Watched>| guest.pid == pid;
+        let Some(any) = guests.iter().find(of_process) else {
+            return;
+        };
+        let threads = guests.iter().filter(|other| other.is_thread_of(any));
+        let running: u64 = threads.map(|thread| thread.time()).sum();
+        let ended = any.spent.ended.load(Ordering::Acquire);
+        any.spent
+            .forgiven
+            .store(running.saturating_add(ended), Ordering::Release);
+    }
+
+    /// Watches the calling thread as one of `process`; `spent` counts what its other threads have used.
     pub(super) fn watch(
         &self,
         process: &Arc<secure_exec_kernel::Process>,
         handle: v8::IsolateHandle,
         limit: Option<Duration>,
-        spent: Arc<AtomicU64>,
+        spent: Arc<CpuAccount>,
     ) -> Arc<Watched> {
         let clock = thread_clock();
         let process = process.clone();
@@ -168,7 +192,9 @@ fn check(guest: &Watched, threads: u64, events: &dyn EngineEvents) {
     {
         guest.handle.terminate_execution();
     }
-    let used = Duration::from_nanos(threads.saturating_add(guest.spent.load(Ordering::Acquire)));
+    let used = threads.saturating_add(guest.spent.ended.load(Ordering::Acquire));
+    let forgiven = guest.spent.forgiven.load(Ordering::Acquire);
+    let used = Duration::from_nanos(used.saturating_sub(forgiven));
     if let Some(limit) = guest.limit
         && used > limit
     {

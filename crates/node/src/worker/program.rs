@@ -1,13 +1,13 @@
 //! What all threads of one guest process share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
 use super::Worker;
 use crate::binding::{Broadcasts, LockManager};
-use crate::engine::{Engine, NodeOptions};
+use crate::engine::{CpuAccount, Engine, NodeOptions};
 
 /// How many worker threads a process may have at a time: each takes a thread and an isolate of the VM process.
 const MAX_WORKERS: usize = 64;
@@ -22,8 +22,8 @@ pub struct Program {
     pub broadcasts: Broadcasts,
     /// `navigator.locks`.
     pub locks: LockManager,
-    /// Processor time of threads that ended, nanoseconds.
-    pub spent: Arc<AtomicU64>,
+    /// Processor time besides that of its running threads.
+    pub spent: Arc<CpuAccount>,
     last_id: AtomicU32,
     threads: Mutex<Threads>,
 }
