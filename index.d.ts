@@ -571,13 +571,67 @@ export interface ProcessInfo {
   fds: number;
 }
 
-/** A live guest process that runs one snippet after another, with shared globals. */
-export interface ResidentRunner {
+/** Options of the methods of {@link ResidentRunner}. */
+export interface ResidentRunnerOptions {
+  /** Milliseconds after which the process is killed; the call rejects with `ERR_TIMEOUT`. */
+  timeout?: number | undefined;
+  /** Kills the process; the call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** As for {@link NodeRuntime.exec}: the snippet's output as it comes. */
+  onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
+  /** As `onStdout`. */
+  onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
+  /** Bytes kept of each output channel of the snippet. Default: the VM's limit, 16 MiB. */
+  maxOutputBytes?: number | undefined;
+}
+
+/** How a snippet ended and what it wrote. */
+export interface ResidentRunnerResult extends NodeRuntimeExecResult {
   /**
-   * Runs a snippet as a module of its own. One at a time. A snippet that throws has `exitCode` 1 and its error on
-   * `stderr`. A timeout kills the process and rejects; the next snippet gets a new one.
+   * The process of the snippet before had ended (it exited, ran out of time or memory, or crashed), so that this one ran
+   * on a new one, without what earlier ones had defined.
    */
-  exec(code: string, options?: { timeout?: number | undefined }): Promise<NodeRuntimeExecResult>;
+  restarted?: true;
+  /**
+   * What earlier snippets have written since the last result, from timers and the like, and the errors that they left to
+   * nobody. Each channel is kept up to the VM's limit.
+   */
+  background?: {
+    stdout: string;
+    stderr: string;
+    stdoutTruncated?: true;
+    stderrTruncated?: true;
+  };
+}
+
+/** As {@link ResidentRunnerResult}, with a value. */
+export interface ResidentRunnerValue<T> extends ResidentRunnerResult {
+  /** Only if `exitCode` is 0. */
+  value?: T;
+}
+
+/**
+ * A live guest process that runs one snippet after another, with shared globals. Standard input is at end of file, and
+ * the limit of processor time holds for each snippet by itself. It keeps the host process alive only while a snippet
+ * runs.
+ *
+ * A snippet's output and errors are its own. One that throws, or leaves a rejection to nobody, has `exitCode` 1 and its
+ * error on `stderr`; the process goes on. After a call that rejected the next snippet gets a new process.
+ */
+export interface ResidentRunner {
+  /** Runs a snippet as a module of its own. One at a time. */
+  exec(code: string, options?: ResidentRunnerOptions): Promise<ResidentRunnerResult>;
+  /** As {@link exec}, with the value that the snippet hands back by `globalThis.__return(value)`, as JSON. */
+  run<T = unknown>(code: string, options?: ResidentRunnerOptions): Promise<ResidentRunnerValue<T>>;
+  /**
+   * Runs a snippet as a REPL does, and gives back the value of its last expression by structured clone; of a promise,
+   * what it is fulfilled with. What it declares or imports at its top level stays for the next snippets, which may
+   * declare it again.
+   */
+  evaluate<T = unknown>(
+    code: string,
+    options?: ResidentRunnerOptions,
+  ): Promise<ResidentRunnerValue<T>>;
   /** Ends the process. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -912,6 +966,7 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_VM_START`: no VM process could be started.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed.
+   * - `ERR_INVALID_VALUE`: what a snippet gave back as its value is no value.
    * - `ERR_STREAM_WRITE_AFTER_END`: input was written behind `closeStdin`.
    * - `ERR_OUT_OF_RANGE`: a request or its answer does not fit into a message to the VM process.
    */
@@ -920,6 +975,7 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_VM_START"
     | "ERR_RUNNER_BUSY"
     | "ERR_TIMEOUT"
+    | "ERR_INVALID_VALUE"
     | "ERR_STREAM_WRITE_AFTER_END"
     | "ERR_OUT_OF_RANGE";
 }

@@ -96,6 +96,30 @@ function assertWarning([warning]: unknown[], name: string) {
 }
 
 describe("a callback that gives back a promise", () => {
+  test("is waited for at the end of the program, unless that was ended", async () => {
+    await withRuntime({}, async (runtime) => {
+      let taken = 0;
+      const onStdout = async (chunk: Uint8Array) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        taken += chunk.length;
+      };
+      await runtime.exec("for (let i = 0; i < 4; i++) console.log(i)", { onStdout });
+      assert.equal(taken, 8);
+      const late = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        throw onPurpose;
+      };
+      await assert.rejects(runtime.exec("console.log(1)", { onStdout: late }), onPurpose);
+      const never = () => new Promise(() => {});
+      const result = await runtime.exec(talk, { onStdout: never, timeout: 200 });
+      assert.deepEqual([result.exitCode, result.timedOut], [137, true]);
+      const signal = AbortSignal.timeout(200);
+      await assert.rejects(runtime.exec(talk, { onStdout: never, signal }), {
+        name: "TimeoutError",
+      });
+    });
+  });
+
   const flood = "const b = Buffer.alloc(32768, 'x'); for (;;) process.stdout.write(b);";
 
   test("makes the guest wait, whatever it hears of", async () => {
@@ -126,6 +150,69 @@ describe("a callback that gives back a promise", () => {
         program.kill("SIGKILL");
         release();
         await program.wait();
+      }
+    });
+  });
+});
+
+describe("a trace", () => {
+  const calls = `import fs from "node:fs";
+    const path = "/tmp/" + "x".repeat(200);
+    for (let i = 0; i < 30_000; i++) fs.existsSync(path);`;
+
+  test("waits for a listener that takes its time, and tells how much was dropped", async () => {
+    const heard: string[] = [];
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const onTrace = (lines: string) => {
+      heard.push(lines);
+      return gate;
+    };
+    await withRuntime({ onTrace }, async (runtime) => {
+      await runtime.exec(calls);
+      // What comes at once, and, at the end of the program, what had been gathered.
+      assert.ok(heard.length <= 4, `${heard.length} pieces`);
+      const all = heard.join("");
+      assert.ok(all.length < 3 << 20, `${all.length} bytes`);
+      assert.match(all, /\.\.\. \d+ more calls\n$/);
+      heard.length = 0;
+      release();
+      await runtime.execCommand("true");
+      await runtime.execCommand("true");
+      assert.match(heard.join(""), /exit/);
+    });
+  });
+
+  test("does not fill a host that is busy", async () => {
+    let bytes = 0;
+    const onTrace = (lines: string) => {
+      bytes += lines.length;
+    };
+    await withRuntime({ onTrace }, async (runtime) => {
+      const program = await runtime.spawn(calls.replace("i < 30_000", ""));
+      const asleep = new Int32Array(new SharedArrayBuffer(4));
+      for (let i = 0; i < 3; i++) {
+        Atomics.wait(asleep, 0, 0, 500);
+        bytes = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(bytes < 4 << 20, `${bytes} bytes`);
+      }
+      program.kill("SIGKILL");
+      await program.wait();
+    });
+  });
+
+  test("is told before the end of the program and of the machine", async () => {
+    let trace = "";
+    const onTrace = (lines: string) => {
+      trace += lines;
+    };
+    await withRuntime({ onTrace }, async (runtime) => {
+      for (let i = 0; i < 20; i++) {
+        await runtime.exec(`import fs from "node:fs"; fs.existsSync("/last-${i}")`);
+        assert.ok(trace.includes(`/last-${i}"`), String(i));
       }
     });
   });

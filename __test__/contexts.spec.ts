@@ -21,6 +21,11 @@ async function interleaved(work: (hear: () => void, name: string) => Promise<unk
   for (const name of tenants) assert.deepEqual([...(heard.get(name) ?? [])], [name]);
 }
 
+async function ok(call: Promise<{ exitCode: number; stderr: string }>) {
+  const { exitCode, stderr } = await call;
+  assert.equal(exitCode, 0, stderr);
+}
+
 /** Writes in several turns, so that the calls of different tenants take turns. */
 const talk = `for (let i = 0; i < 5; i++) {
   console.log(i);
@@ -63,6 +68,71 @@ describe("callbacks run in the context of their call", () => {
         await terminal.write(`${name}\n`);
         assert.equal(await terminal.wait(), 0);
       });
+    });
+  });
+
+  test("of tools: of the call whose program calls, from whatever process of it", async () => {
+    const heard = new Map<string, Set<string | undefined>>();
+    const tools = {
+      who: {
+        description: "Notes who calls",
+        inputSchema: { type: "object", properties: { name: { type: "string" } } },
+        handler: ({ name }: { name: string }) => {
+          const contexts = heard.get(name) ?? new Set();
+          heard.set(name, contexts.add(tenant.getStore()));
+        },
+      },
+    };
+    const limits = { resources: { maxProcesses: 256 } };
+    await withRuntime({ tools, limits }, async (runtime) => {
+      await Promise.all(
+        tenants.map((name) =>
+          tenant.run(name, async () => {
+            const json = JSON.stringify({ name });
+            const wait = "await new Promise((resolve) => setTimeout(resolve, 1));";
+            const byFunction = `for (let i = 0; i < 3; i++) { await callTool("who", ${json}); ${wait} }`;
+            await ok(runtime.exec(byFunction));
+            const shell = ["-c", `who --json '${json}' && (who --json '${json}' | cat)`];
+            await ok(runtime.execCommand("sh", shell));
+            // Its parent has ended before it calls.
+            const late = `mkfifo $$.fifo; (sh -c 'who --json "$1"; echo > "$2"' sh '${json}' $$.fifo &); read line < $$.fifo`;
+            await ok(runtime.execCommand("sh", ["-c", late]));
+          }),
+        ),
+      );
+    });
+    for (const name of tenants) assert.deepEqual([...(heard.get(name) ?? [])], [name]);
+  });
+
+  test("of create: tools that are called by what a call has left behind", async () => {
+    const heard = Promise.withResolvers<string | undefined>();
+    const handler = () => heard.resolve(tenant.getStore());
+    const tools = { who: { description: "Notes who calls", inputSchema: {}, handler } };
+    const create = () =>
+      withRuntime({ tools }, async (runtime) => {
+        const line = "mkfifo go; (read line < go; who --json '{}') > left.log 2>&1 &";
+        await tenant.run("caller", () => ok(runtime.execCommand("sh", ["-c", line])));
+        await tenant.run("other", () => ok(runtime.execCommand("sh", ["-c", "echo > go"])));
+        assert.equal(await heard.promise, "creator");
+      });
+    await tenant.run("creator", create);
+  });
+
+  test("of tools: of the snippet that runs", async () => {
+    const heard: (string | undefined)[] = [];
+    const handler = () => {
+      heard.push(tenant.getStore());
+    };
+    const tools = { who: { description: "Notes who calls", inputSchema: {}, handler } };
+    await withRuntime({ tools }, async (runtime) => {
+      const runner = await tenant.run("maker", () => runtime.createResidentRunner());
+      for (const name of ["one", "two"]) {
+        await tenant.run(name, async () => {
+          const { exitCode, stderr } = await runner.exec("await callTool('who', {})");
+          assert.equal(exitCode, 0, stderr);
+        });
+      }
+      assert.deepEqual(heard, ["one", "two"]);
     });
   });
 

@@ -11,7 +11,7 @@ function inContext(callback, resource = new AsyncResource("SECUREEXECCALL")) {
   return callback && ((...args) => resource.runInAsyncScope(callback, undefined, ...args));
 }
 
-/** Callbacks whose first error has been told. */
+/** Callbacks, and what has some, whose first error has been told. */
 const told = new WeakSet();
 
 /**
@@ -33,9 +33,10 @@ function callUnawaited(name, callback, ...args) {
   }
 }
 
-function warn(name, callback, error) {
-  if (told.has(callback)) return;
-  told.add(callback);
+/** Warns of what a callback has thrown, once for each `source`. */
+function warn(name, source, error) {
+  if (told.has(source)) return;
+  told.add(source);
   const warning = new Error(`The callback ${name} threw: ${describe(error)}`, { cause: error });
   warning.name = "SecureExecWarning";
   warning.code = "ERR_CALLBACK_THREW";
@@ -51,4 +52,4 @@ function describe(error) {
   }
 }
 
-module.exports = { callUnawaited, inContext };
+module.exports = { callUnawaited, inContext, warn };

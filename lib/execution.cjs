@@ -2,7 +2,7 @@
 // One guest program from start to end: its output, its input, and how it settles.
 
 const { AsyncResource } = require("node:async_hooks");
-const { inContext } = require("./callback.cjs");
+const { inContext, warn } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
 const { Input } = require("./input.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
@@ -11,6 +11,8 @@ const { Output } = require("./output.cjs");
 
 const stdin = 0;
 const stdout = 1;
+const stderr = 2;
+const controlIn = 3;
 const SIGKILL = 9;
 
 /** Input up to this size travels with the request. */
@@ -26,7 +28,10 @@ const smallInput = 256 * 1024;
  * @property {boolean} [live] Input stays open and output is streamed. The program keeps the host alive only while
  *   somebody waits for it or has a callback for its output.
  * @property {{cols: number, rows: number}} [terminal] It runs on a terminal of this size.
+ * @property {Output[]} [outputs] Takes the two channels, instead of what the options say.
  * @property {(data: Buffer) => void} [onControl] The program has control pipes; takes what comes.
+ * @property {() => void} [onExit] The program has ended, and has perhaps something left to show.
+ * @property {() => AsyncResource | undefined} [contextNow] The asynchronous context of what the program does now.
  */
 
 class Execution {
@@ -37,12 +42,19 @@ class Execution {
   #abort;
   #value = [];
   #callbackError;
+  /** Promises of callbacks that are not done with what they were shown. */
+  #showing = new Set();
+  #isSettled = false;
   /** Its standard input, unless that travels with the request. */
   #input;
   #result = withResolvers();
   #started = withResolvers();
   #release;
   #onControl;
+  /** Commands to a resident program. */
+  #control;
+  #contextNow;
+  #onExit;
   /** The asynchronous context of the call. */
   #context = new AsyncResource("SECUREEXECCALL");
   exitCode = null;
@@ -52,7 +64,9 @@ class Execution {
     const { options } = settings;
     this.#machine = machine;
     this.#onControl = settings.onControl;
-    this.#outputs = outputs(settings, this.#context);
+    this.#contextNow = settings.contextNow;
+    this.#onExit = settings.onExit;
+    this.#outputs = settings.outputs ?? outputs(settings, this.#context);
     if (!settings.live || options.onStdout || options.onStderr) this.#release = hold();
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});
@@ -74,7 +88,13 @@ class Execution {
       this,
     );
     if (streamed) this.#openInput(settings);
+    if (settings.onControl) this.#control = this.#inputTo(controlIn, Number.POSITIVE_INFINITY);
     this.#watch(options.signal);
+  }
+
+  /** How the program ended, for somebody who does not wait for it. */
+  get end() {
+    return this.#result.promise;
   }
 
   /** How the program ended, once. Whoever asks waits for it. */
@@ -106,8 +126,18 @@ class Execution {
   }
 
   /** Sends a command to a resident program. */
-  writeControl(stream, data) {
-    this.#machine.input(this.#call, stream, data, false);
+  writeControl(data) {
+    this.#control.write(data);
+  }
+
+  /** Has the limit of processor time count from now on. */
+  renewCpuTime() {
+    this.#machine.renewCpuTime(this.#call);
+  }
+
+  /** The asynchronous context in which tools are called for the program. */
+  get context() {
+    return this.#contextNow?.() ?? this.#context;
   }
 
   // Events, called by the machine.
@@ -119,16 +149,14 @@ class Execution {
   output(stream, data) {
     const pending = stream > 2 ? this.#onControl?.(data) : this.#show(stream, data);
     const credit = () => this.#machine.credit(this.#call, stream, data.length);
-    if (!pending) return credit();
     // A callback that gives back a promise is a slow reader: the guest waits with it.
-    pending.then(credit, (error) => {
-      this.failCallback(error);
-      credit();
-    });
+    if (pending) pending.then(credit);
+    else credit();
   }
 
   inputCredit(stream, bytes) {
     if (stream === stdin) this.#input?.credited(bytes);
+    if (stream === controlIn) this.#control?.credited(bytes);
   }
 
   value(data) {
@@ -138,23 +166,19 @@ class Execution {
   exited(content) {
     // First: whoever is shown the last output must see that nothing more comes.
     this.exitCode = content.number;
+    this.#onExit?.();
     this.#input?.end();
-    const shown = [content.stdout, content.stderr].map((rest, index) =>
-      rest ? this.#show(index + stdout, rest) : undefined,
-    );
+    if (content.stdout) this.#show(stdout, content.stdout);
+    if (content.stderr) this.#show(stderr, content.stderr);
     this.#started.resolve(undefined);
-    const slow = shown.filter((pending) => pending !== undefined);
-    if (slow.length === 0) return this.#settle(content);
-    Promise.all(slow).then(
-      () => this.#settle(content),
-      (error) => {
-        this.failCallback(error);
-        this.#settle(content);
-      },
-    );
+    // A program that was ended does not wait for whoever hears of it.
+    const stopped = content.timedOut || this.#signal?.aborted || this.#callbackError;
+    if (this.#showing.size === 0 || stopped) this.#settle(content);
+    else Promise.all(this.#showing).then(() => this.#settle(content));
   }
 
   failed(error) {
+    this.#isSettled = true;
     this.exitCode ??= 128 + SIGKILL;
     this.#started.reject(this.#signal?.aborted ? this.#signal.reason : error);
     this.#finish();
@@ -162,6 +186,7 @@ class Execution {
   }
 
   #settle(content) {
+    this.#isSettled = true;
     const aborted = this.#signal?.aborted && this.exitCode === 128 + SIGKILL && !content.timedOut;
     this.#finish();
     if (this.#callbackError) return this.#result.reject(this.#callbackError.error);
@@ -200,6 +225,7 @@ class Execution {
     this.#release?.();
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#input?.end();
+    this.#control?.end();
   }
 
   /** Gives back a promise while a callback wants the program to wait. */
@@ -208,7 +234,12 @@ class Execution {
     if (!output) return undefined;
     try {
       const pending = output.push(data);
-      return typeof pending?.then === "function" ? Promise.resolve(pending) : undefined;
+      if (typeof pending?.then !== "function") return undefined;
+      const shown = Promise.resolve(pending)
+        .catch((error) => this.failCallback(error))
+        .finally(() => this.#showing.delete(shown));
+      this.#showing.add(shown);
+      return shown;
     } catch (error) {
       this.failCallback(error);
       return undefined;
@@ -218,6 +249,7 @@ class Execution {
   /** A callback that throws ends the program, and the call with its error. */
   failCallback(error) {
     if (this.#callbackError) return;
+    if (this.#isSettled) warn("of a program that has ended", this, error);
     this.#callbackError = { error };
     this.kill(SIGKILL);
   }
@@ -230,9 +262,13 @@ class Execution {
     else signal.addEventListener("abort", this.#abort, { once: true });
   }
 
+  #inputTo(stream, limit) {
+    const send = (data, end) => this.#machine.input(this.#call, stream, data, end);
+    return new Input(send, limit);
+  }
+
   #openInput({ options, inputLimit, live }) {
-    const send = (data, end) => this.#machine.input(this.#call, stdin, data, end);
-    this.#input = new Input(send, inputLimit);
+    this.#input = this.#inputTo(stdin, inputLimit);
     // Told by the end of the program.
     if (options.stdin) this.#input.write(options.stdin);
     if (!live) this.#input.close();

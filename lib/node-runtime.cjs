@@ -8,6 +8,7 @@ const { Execution } = require("./execution.cjs");
 const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
+const { residentCommand } = require("./resident-program.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
@@ -96,7 +97,8 @@ class NodeRuntime {
     const { size, argv, checked } = options.shellOptions(given);
     const terminal = new NodeRuntimeTerminal(size);
     const shown = { ...checked, maxOutputBytes: 0, onStdout: (chunk) => terminal.deliver(chunk) };
-    const execution = this.#start(argv, shown, { live: true, terminal: size });
+    const onExit = () => terminal.end();
+    const execution = this.#start(argv, shown, { live: true, terminal: size, onExit });
     return terminal.attach(execution, await execution.pid);
   }
 
@@ -118,12 +120,10 @@ class NodeRuntime {
 
   async createResidentRunner() {
     this.#requireLive();
+    const checked = options.programOptions(undefined);
     const start = (settings) =>
-      this.#start(["node", ...settings.argv], options.programOptions(settings.options), {
-        live: true,
-        onControl: settings.onControl,
-      });
-    return new ResidentRunner(start);
+      this.#start(residentCommand(), checked, { live: true, ...settings });
+    return new ResidentRunner(start, this.#outputLimit);
   }
 
   async writeFile(path, data, ...rest) {

@@ -204,8 +204,12 @@ function shellOptions(value) {
   return { size: { cols, rows }, argv: [shell, ...args], checked: { ...rest, args: [] } };
 }
 
+const { timeout, signal, onStdout, onStderr, maxOutputBytes } = program;
+const resident = { timeout, signal, onStdout, onStderr, maxOutputBytes };
+
+/** Options of a snippet of a resident runner. */
 function residentOptions(value) {
-  return object(value, "options", { timeout: optional(check.milliseconds) });
+  return object(value, "options", resident);
 }
 
 function mkdirOptions(value) {

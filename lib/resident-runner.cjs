@@ -1,132 +1,96 @@
 "use strict";
-// A live guest process that runs one snippet after another.
+// A live guest process that runs one snippet after another; where it ends, the next snippet gets a new one.
 
-const { readFileSync } = require("node:fs");
-const { join } = require("node:path");
+const { withCallerStacks } = require("./caller.cjs");
 const { VmError } = require("./errors.cjs");
+const { hold } = require("./keep-alive.cjs");
 const { residentOptions } = require("./options.cjs");
-const { withResolvers } = require("./machine.cjs");
+const { Channels, Kind, Session, Snippet } = require("./resident-session.cjs");
 const check = require("./validate.cjs");
-
-const bootstrap = readFileSync(join(__dirname, "guest", "resident.mjs"), "utf8");
-
-const controlIn = 3;
-const SIGKILL = 9;
 
 class ResidentRunner {
   #start;
-  /** The live process and what it has said, or undefined until the next snippet. */
-  #process;
+  #outputLimit;
+  /** The process of the last snippet. */
+  #session;
+  /** What came between snippets, until the next result tells it. */
+  #late;
   #busy = false;
   #disposed = false;
 
-  /** @param {(settings: object) => import("./execution.cjs").Execution} start Starts the guest process. */
-  constructor(start) {
+  /**
+   * @param {(settings: object) => import("./execution.cjs").Execution} start Starts the guest process.
+   * @param {number} outputLimit Bytes kept of each channel.
+   */
+  constructor(start, outputLimit) {
     this.#start = start;
+    this.#outputLimit = outputLimit;
+    this.#late = new Channels(outputLimit);
   }
 
-  async exec(code, given) {
-    check.text(code, "code");
-    const { timeout } = residentOptions(given);
-    if (this.#disposed) throw runnerError("ERR_VM_DISPOSED", "The resident runner is disposed");
-    if (this.#busy) {
-      throw runnerError("ERR_RUNNER_BUSY", "The resident runner is running another snippet");
-    }
-    this.#busy = true;
-    let timer;
-    try {
-      const process = (this.#process ??= this.#launch());
-      process.out = [];
-      process.err = [];
-      process.answer = withResolvers();
-      process.execution.writeControl(controlIn, frame(code));
-      if (timeout !== undefined) {
-        timer = setTimeout(() => this.#expire(process, timeout), timeout);
-      }
-      const exitCode = await Promise.race([process.answer.promise, process.ended]);
-      return { stdout: decode(process.out), stderr: decode(process.err), exitCode };
-    } finally {
-      clearTimeout(timer);
-      this.#busy = false;
-    }
+  async exec(code, options) {
+    return await this.#run(Kind.exec, code, options);
+  }
+
+  async run(code, options) {
+    return await this.#run(Kind.run, code, options);
+  }
+
+  async evaluate(code, options) {
+    return await this.#run(Kind.evaluate, code, options);
   }
 
   async dispose() {
     this.#disposed = true;
-    const process = this.#process;
-    if (!process) return;
-    process.execution.kill(SIGKILL);
-    await process.execution.result.catch(() => {});
+    const session = this.#session;
+    if (!session) return;
+    session.kill();
+    await session.ended.catch(() => {});
   }
 
   [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
     return this.dispose();
   }
 
-  #launch() {
-    const process = { out: [], err: [], answer: withResolvers(), pending: Buffer.alloc(0) };
-    process.execution = this.#start({
-      argv: [
-        "--experimental-vm-modules",
-        "--no-warnings",
-        "--input-type=module",
-        "--eval",
-        bootstrap,
-      ],
-      options: {
-        maxOutputBytes: 0,
-        onStdout: (chunk) => void process.out.push(chunk),
-        onStderr: (chunk) => void process.err.push(chunk),
-      },
-      onControl: (data) => this.#onControl(process, data),
-    });
-    // The end of the process settles the snippet that was running, whatever ended it.
-    process.ended = process.execution.result.then(({ exitCode }) => {
-      this.#forget(process);
-      return exitCode;
-    });
-    process.ended.catch(() => this.#forget(process));
-    return process;
-  }
-
-  #forget(process) {
-    if (this.#process === process) this.#process = undefined;
-  }
-
-  /** Frames from the guest: a length and a JSON number, the snippet's status. */
-  #onControl(process, data) {
-    process.pending = Buffer.concat([process.pending, data]);
-    while (process.pending.length >= 4) {
-      const length = process.pending.readUInt32LE(0);
-      if (length > longestAnswer) return process.execution.kill(SIGKILL);
-      if (process.pending.length < 4 + length) return;
-      const status = Number(process.pending.toString("utf8", 4, 4 + length));
-      process.pending = process.pending.subarray(4 + length);
-      process.answer.resolve(Number.isInteger(status) ? status : 1);
+  async #run(kind, code, given) {
+    check.text(code, "code");
+    const options = residentOptions(given);
+    if (this.#disposed) throw runnerError("ERR_VM_DISPOSED", "The resident runner is disposed");
+    if (this.#busy) {
+      throw runnerError("ERR_RUNNER_BUSY", "The resident runner is running another snippet");
+    }
+    options.signal?.throwIfAborted();
+    this.#busy = true;
+    const release = hold();
+    try {
+      const restarted = this.#session?.isOver === true;
+      const session = this.#live();
+      const snippet = new Snippet(kind, options.maxOutputBytes ?? this.#outputLimit, options);
+      const result = await session.run(snippet, code, options);
+      return { ...result, ...(restarted && { restarted }), ...this.#takeLate() };
+    } finally {
+      release();
+      this.#busy = false;
     }
   }
 
-  #expire(process, timeout) {
-    this.#forget(process);
-    process.answer.reject(
-      runnerError("ERR_TIMEOUT", `The snippet did not end within ${timeout} ms and was killed`),
-    );
-    process.execution.kill(SIGKILL);
+  #live() {
+    if (!this.#session || this.#session.isOver) {
+      this.#session = new Session(this.#start, () => this.#late);
+    }
+    return this.#session;
+  }
+
+  /** What earlier snippets have written since the last result. */
+  #takeLate() {
+    const background = this.#late.captured();
+    if (background.stdout === "" && background.stderr === "") return undefined;
+    this.#late = new Channels(this.#outputLimit);
+    return { background };
   }
 }
 
-const longestAnswer = 64;
-
-function frame(text) {
-  const body = Buffer.from(text, "utf8");
-  const head = Buffer.alloc(4);
-  head.writeUInt32LE(body.length);
-  return Buffer.concat([head, body]);
-}
-
-function decode(chunks) {
-  return Buffer.concat(chunks).toString("utf8");
-}
+withCallerStacks(ResidentRunner.prototype, "exec", "run", "evaluate", "dispose");
 
 function runnerError(code, message) {
   return new VmError({ code, message, errno: 0, stateLost: false });

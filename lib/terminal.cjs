@@ -27,11 +27,14 @@ class NodeRuntimeTerminal {
   attach(execution, pid) {
     this.#execution = execution;
     this.#pid = pid;
-    const end = () => {
-      for (const reader of this.#readers) reader.end();
-    };
-    execution.result.then(end, end);
+    const end = () => this.end();
+    execution.end.then(end, end);
     return this;
+  }
+
+  /** Nobody has to read on for the end of the program to be told. */
+  end() {
+    for (const reader of this.#readers) reader.end();
   }
 
   /** Takes output. A promise makes the program wait. */
@@ -42,7 +45,6 @@ class NodeRuntimeTerminal {
       .map((listener) => listener(chunk))
       .filter((each) => typeof each?.then === "function");
     const taken = [...this.#readers].map((reader) => reader.push(chunk));
-    // Nobody has to read on for the end of the program to be told.
     const ended = this.#execution === undefined || this.#execution.exitCode !== null;
     if (!ended) pending.push(...taken);
     return pending.length > 0 ? Promise.all(pending) : undefined;

@@ -1,22 +1,96 @@
-// The program of a resident runner, inside the guest: reads snippets from descriptor 3, evaluates each as a module of
-// its own in the one global scope, and writes each one's status to descriptor 4.
+// The program of a resident runner, inside the guest: reads snippets from descriptor 3, runs each as a module of its own
+// in the one global scope, and answers on descriptor 4. lib/resident-session.cjs is the other side.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { read, writeSync } from "node:fs";
-import { inspect, promisify } from "node:util";
+import { createRequire } from "node:module";
+import { inspect } from "node:util";
 import { SourceTextModule, SyntheticModule } from "node:vm";
+import { encode, longestValue } from "./clone.mjs";
+import { compile } from "./evaluation.mjs";
 
-const readAsync = promisify(read);
+/** What a snippet is run for, as the host numbers it. */
+const Kind = { exec: 0, run: 1, evaluate: 2 };
+/** What a frame to the host brings. */
+const Frame = { answer: 0, lateStdout: 1, lateStderr: 2 };
+const controlIn = 3;
+const controlOut = 4;
+/** Length of the identifier that the answer must repeat. */
+const idLength = 36;
+const pieceLength = 64 * 1024;
+
+const internal = createRequire(import.meta.url);
+const { decorateErrorStack } = internal("internal/util");
 const importHere = (specifier, options) => import(specifier, options);
+const importDynamically = (specifier, _referrer, attributes) =>
+  importHere(specifier, { with: attributes });
+const importMeta = import.meta;
+const { stdout, stderr } = process;
+const exit = process.exit.bind(process);
+const listenerCount = process.listenerCount.bind(process);
+const soon = setImmediate;
+const toJson = JSON.stringify;
+
+/** The snippet that whatever runs was started by. */
+const owner = new AsyncLocalStorage();
+/** The snippet that the host waits for. */
+let running;
 let count = 0;
 
-async function readExactly(length) {
-  const bytes = Buffer.alloc(length);
-  for (let filled = 0; filled < length; ) {
-    const { bytesRead } = await readAsync(3, bytes, filled, length - filled, null);
-    if (bytesRead === 0) return undefined;
+function readExactly(length, then) {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  const more = (error, bytesRead) => {
+    if (error || bytesRead === 0) exit(0);
     filled += bytesRead;
+    if (filled === length) then(bytes);
+    else read(controlIn, bytes, filled, length - filled, null, more);
+  };
+  read(controlIn, bytes, 0, length, null, more);
+}
+
+function writeAll(fd, bytes) {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+function send(frame, body) {
+  const head = Buffer.alloc(5);
+  head.writeUInt32LE(body.length + 1);
+  head[4] = frame;
+  writeAll(controlOut, Buffer.concat([head, body]));
+}
+
+function sendLate(frame, bytes) {
+  for (let at = 0; at < bytes.length; at += pieceLength) {
+    send(frame, bytes.subarray(at, at + pieceLength));
   }
-  return bytes;
+}
+
+/** What a snippet writes when it is not the one that runs any more is told apart from the output of that one. */
+function tellApart(stream, frame) {
+  const write = stream.write.bind(stream);
+  const value = (chunk, encoding, done) => {
+    const snippet = owner.getStore();
+    const isText = typeof chunk === "string";
+    const late = snippet !== undefined && snippet !== running;
+    if (!late || !(isText || chunk instanceof Uint8Array)) return write(chunk, encoding, done);
+    const hasEncoding = typeof encoding === "string";
+    sendLate(frame, isText ? Buffer.from(chunk, hasEncoding ? encoding : "utf8") : chunk);
+    const callback = hasEncoding ? done : (encoding ?? done);
+    if (typeof callback === "function") process.nextTick(callback);
+    return true;
+  };
+  Object.defineProperty(stream, "write", { value, configurable: true, writable: true });
+  return write;
+}
+
+const writeOut = tellApart(stdout, Frame.lateStdout);
+const writeError = tellApart(stderr, Frame.lateStderr);
+
+/** Waits until the kernel has everything that was written to a stream. */
+function flushed(stream, write, then) {
+  if (stream.writableLength === 0 || stream.writableEnded || stream.destroyed) then();
+  else write("", then);
 }
 
 async function link(specifier, _referrer, { attributes }) {
@@ -27,40 +101,164 @@ async function link(specifier, _referrer, { attributes }) {
   });
 }
 
-async function evaluate(code) {
+function moduleOf(code, name) {
+  const module = new SourceTextModule(code, {
+    identifier: name,
+    importModuleDynamically: importDynamically,
+    initializeImportMeta(meta) {
+      meta.url = importMeta.url;
+      meta.resolve = importMeta.resolve;
+    },
+  });
+  return module.link(link).then(module.evaluate.bind(module));
+}
+
+function evaluationOf(code, name) {
+  const { run, awaits } = compile(code, name, importDynamically, internal);
+  const value = Promise.resolve().then(run);
+  return awaits ? value.then((result) => result?.value) : value;
+}
+
+/** Defines what hands back a value for as long as the snippet runs. */
+function offerReturn(snippet) {
+  const value = (result) => {
+    const text = result === undefined ? "null" : toJson(result);
+    if (text === undefined) {
+      const message = "__return() takes a value that JSON can hold, not a function or symbol";
+      throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_TYPE" });
+    }
+    if (snippet === running) snippet.value = text;
+  };
+  Object.defineProperty(globalThis, "__return", { value, configurable: true, writable: true });
+}
+
+/** No function of this program waits for the snippet, so that none is in the stacks that it sees. */
+function begin(kind, id, code) {
   count += 1;
+  const snippet = { id, kind, number: count, failed: false, value: undefined };
+  running = snippet;
+  owner.enterWith(snippet);
+  if (kind === Kind.run) offerReturn(snippet);
   try {
-    const module = new SourceTextModule(code, {
-      identifier: `snippet-${count}.mjs`,
-      importModuleDynamically: (specifier, _module, attributes) =>
-        importHere(specifier, { with: attributes }),
-      initializeImportMeta(meta) {
-        meta.url = import.meta.url;
-        meta.resolve = import.meta.resolve;
-      },
-    });
-    await module.link(link);
-    await module.evaluate();
-    return 0;
+    const run = kind === Kind.evaluate ? evaluationOf : moduleOf;
+    run(code, `snippet-${count}.mjs`).then(
+      (value) => finish(snippet, value),
+      (error) => fail(snippet, error),
+    );
   } catch (error) {
-    writeAll(2, Buffer.from(`${error instanceof Error ? error.stack : inspect(error)}\n`));
-    return 1;
+    fail(snippet, error);
   }
 }
 
-function writeAll(fd, bytes) {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+function finish(snippet, value) {
+  if (snippet.kind === Kind.evaluate) {
+    try {
+      snippet.value = encode(value);
+    } catch (error) {
+      return fail(snippet, error);
+    }
+  }
+  // A rejection that nobody has handled by then is the snippet's.
+  soon(() => settle(snippet));
 }
 
-for (;;) {
-  const head = await readExactly(4);
-  if (!head) break;
-  const code = await readExactly(head.readUInt32LE(0));
-  if (!code) break;
-  const status = Buffer.from(String(await evaluate(code.toString("utf8"))));
-  const answer = Buffer.alloc(4 + status.length);
-  answer.writeUInt32LE(status.length);
-  status.copy(answer, 4);
-  writeAll(4, answer);
+function fail(snippet, error) {
+  snippet.failed = true;
+  if (snippet === running) writeError(describe(error));
+  else sendLate(Frame.lateStderr, Buffer.from(describe(error)));
+  settle(snippet);
 }
-process.exit(0);
+
+function settle(snippet) {
+  if (snippet !== running || snippet.settled) return;
+  snippet.settled = true;
+  flushed(stdout, writeOut, () => flushed(stderr, writeError, () => answer(snippet)));
+}
+
+function answer({ id, kind, failed, value }) {
+  if (kind === Kind.run) delete globalThis.__return;
+  running = undefined;
+  const status = failed ? 1 : Number(process.exitCode ?? 0) & 0xff;
+  process.exitCode = undefined;
+  const told = { status };
+  const size = value === undefined ? 0 : Buffer.byteLength(value);
+  if (size > longestValue) told.tooLong = size;
+  else told.value = value;
+  send(Frame.answer, Buffer.from(id + toJson(told)));
+  next();
+}
+
+/** An error that no promise of a snippet brought: of a timer, an event, a promise that nobody waits for. */
+function uncaught(event, error) {
+  // The snippets' own listeners take care of it.
+  if (listenerCount(event) > 1) return;
+  const snippet = owner.getStore() ?? ownerByStack(error);
+  // An exception leaves the context of what has thrown it behind.
+  owner.enterWith(undefined);
+  if (running !== undefined && (snippet === running.number || snippet === running)) {
+    return fail(running, error);
+  }
+  if (running !== undefined && snippet === undefined && count === 1) return fail(running, error);
+  sendLate(Frame.lateStderr, Buffer.from(describe(error)));
+}
+
+function ownerByStack(error) {
+  const number = /\bsnippet-(\d+)\.mjs:/.exec(stackOf(error))?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+function stackOf(error) {
+  try {
+    return String(error?.stack);
+  } catch {
+    return "";
+  }
+}
+
+/** What an error looks like on standard error: where it is, and the frames that are the snippet's. */
+function describe(error) {
+  try {
+    if (!(error instanceof Error)) return `Uncaught ${inspect(error)}\n`;
+    if (error instanceof SyntaxError) decorateErrorStack(error);
+    return `${withoutForeignFrames(inspect(error))}\n`;
+  } catch {
+    return "Uncaught error\n";
+  }
+}
+
+function withoutForeignFrames(text) {
+  const kept = [];
+  for (const line of text.split("\n")) {
+    if (!foreignFrame.test(line)) kept.push(line);
+    // Behind the last frame the error's properties begin.
+    else if (line.endsWith(" {")) kept.push(`${kept.pop()} {`);
+  }
+  return kept.join("\n");
+}
+
+const foreignFrame = /^ +at (?:FSReqCallback\.|.*(?:node:internal\/|node:vm:|\[eval\d+\]))/;
+
+function next() {
+  readExactly(4 + 1 + idLength, (head) => {
+    const [kind, id] = [head[4], head.latin1Slice(5)];
+    const length = head.readUInt32LE(0);
+    const run = (code) => begin(kind, id, code);
+    if (length === 0) run("");
+    else readExactly(length, (bytes) => run(bytes.utf8Slice()));
+  });
+}
+
+process.on("uncaughtException", (error) => uncaught("uncaughtException", error));
+process.on("unhandledRejection", (error) => uncaught("unhandledRejection", error));
+process.on("beforeExit", () => {
+  if (running === undefined || running.settled) return;
+  writeError(`Warning: Detected unsettled top-level await in snippet-${running.number}.mjs\n`);
+  exit(13);
+});
+// Nothing of how this program was started is a snippet's business, nor is its first use of a feature.
+process.execArgv = [];
+const { emitWarning } = process;
+process.emitWarning = () => {};
+new SourceTextModule("");
+process.emitWarning = emitWarning;
+next();

@@ -310,24 +310,11 @@ impl Machine {
             .map(|(call, guest)| (*call, guest))
     }
 
-    /// The call whose program a process descends from: by its parents, or, if one of them has ended, by its session.
-    pub(crate) fn call_of_descendant(&self, pid: i32) -> Option<CallId> {
-        let processes = self.kernel.processes();
-        let info = |pid: i32| processes.iter().find(|info| info.pid.raw() == pid);
-        let running = |pid: i32| {
-            let mut calls = self.calls.iter();
-            calls.find_map(|(call, guest)| (guest.process.pid().raw() == pid).then_some(*call))
-        };
-        let mut ancestor = Some(pid);
-        // A process has no more ancestors than there are processes.
-        for _ in 0..=processes.len() {
-            let Some(at) = ancestor else { break };
-            if let Some(call) = running(at) {
-                return Some(call);
-            }
-            ancestor = info(at).map(|info| info.ppid.raw());
-        }
-        running(info(pid)?.sid.raw())
+    /// The call whose program a process descends from, if that still runs.
+    pub(crate) fn call_of_descendant(&self, pid: Pid) -> Option<CallId> {
+        let origin = self.kernel.process(pid)?.origin();
+        let mut calls = self.calls.iter();
+        calls.find_map(|(call, guest)| (guest.process.pid() == origin).then_some(*call))
     }
 
     /// Counts without what is only in the hands of the dead. Whoever kills a process ends it at once; its thread,

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use secure_exec_kernel::Pid;
 use secure_exec_protocol::{
     CallId, Cause, Channel, Exit, Failure, FileReply, HostFrame, HostMessage, Phase, Received,
     VERSION, VmConfig, VmFrame, VmId, VmMessage,
@@ -345,7 +346,10 @@ impl Server {
     /// The call that a message about a tool belongs to.
     fn call_of_tool(&self, vm: VmId, message: &VmMessage) -> Option<CallId> {
         match message {
-            VmMessage::ToolCall { pid, .. } => self.machines.get(&vm)?.call_of_descendant(*pid),
+            VmMessage::ToolCall { pid, .. } => {
+                let machine = self.machines.get(&vm)?;
+                machine.call_of_descendant(Pid::from_raw(*pid))
+            }
             _ => None,
         }
     }

@@ -1,0 +1,28 @@
+"use strict";
+// The program of a resident runner: the modules of lib/guest as one text, because the guest has no files of ours.
+
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+
+/** In the order in which they need each other. */
+const modules = ["clone.mjs", "evaluation.mjs", "resident.mjs"];
+
+/** It takes a parser from Node's own library, and evaluates modules. */
+const options = ["--expose-internals", "--experimental-vm-modules", "--input-type=module"];
+
+let text;
+
+/** @returns {string[]} The command that starts the program. */
+function residentCommand() {
+  text ??= modules.map(read).join("\n");
+  return ["node", ...options, "--eval", text];
+}
+
+/** Imports between the modules and their exports are names of one scope. */
+function read(name) {
+  return readFileSync(join(__dirname, "guest", name), "utf8")
+    .replace(/^import \{[^}]*\} from "\.\/[^"]*";\n/gm, "")
+    .replace(/^export /gm, "");
+}
+
+module.exports = { residentCommand };

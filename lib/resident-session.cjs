@@ -1,0 +1,253 @@
+"use strict";
+// One guest process of a resident runner, and the snippet that it runs. What comes on its control pipe is a guest's:
+// an answer counts only for the snippet that runs and with that snippet's identifier, and no frame is longer than it
+// may be.
+
+const { AsyncResource } = require("node:async_hooks");
+const { randomUUID } = require("node:crypto");
+const { decode } = require("./clone.cjs");
+const { inContext } = require("./callback.cjs");
+const { VmError, limitError } = require("./errors.cjs");
+const { withResolvers } = require("./machine.cjs");
+const { Output } = require("./output.cjs");
+
+/** What a snippet is run for, as lib/guest/resident.mjs numbers it. */
+const Kind = { exec: 0, run: 1, evaluate: 2 };
+const Frame = { answer: 0, lateStdout: 1, lateStderr: 2 };
+
+const SIGKILL = 9;
+const idLength = 36;
+/** Longest value that a snippet gives back, as JSON. */
+const longestValue = 16 * 1024 * 1024;
+/** That value again as a string in JSON, and the rest of the answer. */
+const longestFrame = 2 * longestValue + 1024;
+
+/** What is kept of two channels. */
+class Channels {
+  #outputs;
+
+  constructor(limit, callbacks = []) {
+    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index]));
+  }
+
+  /** @param {0 | 1} index */
+  push(index, chunk) {
+    return this.#outputs[index].push(chunk);
+  }
+
+  at(index) {
+    return this.#outputs[index];
+  }
+
+  captured() {
+    const [out, err] = this.#outputs;
+    const result = { stdout: out.toString(), stderr: err.toString() };
+    if (out.truncated) result.stdoutTruncated = true;
+    if (err.truncated) result.stderrTruncated = true;
+    return result;
+  }
+}
+
+/** Code on its way through the guest. */
+class Snippet {
+  id = randomUUID();
+  context = new AsyncResource("SECUREEXECCALL");
+  answer = withResolvers();
+
+  /** What callbacks are still busy with. */
+  #shown = new Set();
+  /** What a callback has thrown. */
+  #failure;
+
+  constructor(kind, limit, { onStdout, onStderr }) {
+    this.kind = kind;
+    const callbacks = [onStdout, onStderr].map((callback) => inContext(callback, this.context));
+    this.channels = new Channels(limit, callbacks);
+    this.answer.promise.catch(() => {});
+  }
+
+  /** Takes output. Gives back a promise while a callback wants the guest to wait. */
+  push(index, chunk) {
+    try {
+      const pending = this.channels.push(index, chunk);
+      if (typeof pending?.then !== "function") return undefined;
+      const shown = Promise.resolve(pending)
+        .catch((error) => this.#fail(error))
+        .finally(() => this.#shown.delete(shown));
+      this.#shown.add(shown);
+      return shown;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #fail(error) {
+    this.#failure ??= { error };
+    this.answer.reject(error);
+  }
+
+  /** The answer, when everything that was shown has been taken. */
+  async settled() {
+    const answer = await this.answer.promise;
+    await Promise.all(this.#shown);
+    // What a callback has thrown meanwhile comes too late for the promise.
+    if (this.#failure) throw this.#failure.error;
+    return answer;
+  }
+}
+
+class Session {
+  #execution;
+  #late;
+  #snippet;
+  #received = [];
+  #receivedBytes = 0;
+  #isOver = false;
+  /** Settles when the process has ended, as its execution does. */
+  ended;
+
+  /**
+   * @param {(settings: object) => import("./execution.cjs").Execution} start Starts the guest process.
+   * @param {() => Channels} late Takes what comes between snippets.
+   */
+  constructor(start, late) {
+    this.#late = late;
+    this.#execution = start({
+      outputs: [0, 1].map((index) => this.#channel(index)),
+      onControl: (data) => this.#onControl(data),
+      contextNow: () => this.#snippet?.context,
+    });
+    this.#execution.closeInput();
+    this.ended = this.#execution.end;
+    const over = () => {
+      this.#isOver = true;
+    };
+    this.ended.then(over, over);
+  }
+
+  /**
+   * Runs a snippet.
+   * @param {Snippet} snippet
+   * @returns {Promise<object>} Its result.
+   */
+  async run(snippet, code, { timeout, signal }) {
+    this.#snippet = snippet;
+    const expire = () => snippet.answer.reject(timeoutError(timeout, snippet));
+    const timer = timeout === undefined ? undefined : setTimeout(expire, timeout);
+    const abort = () => snippet.answer.reject(signal.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      this.#execution.renewCpuTime();
+      this.#execution.writeControl(frame(snippet, code));
+      const answer = await Promise.race([snippet.settled(), this.ended]);
+      return { ...answer, ...snippet.channels.captured() };
+    } catch (error) {
+      // Whatever the guest is doing is not wanted any more.
+      this.kill();
+      throw error;
+    } finally {
+      this.#snippet = undefined;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** It has been ended, or will be in a moment. */
+  get isOver() {
+    return this.#isOver;
+  }
+
+  kill() {
+    this.#isOver = true;
+    this.#execution.kill(SIGKILL);
+  }
+
+  /** Where the process's output goes: to the snippet that runs, else to what comes between them. */
+  #channel(index) {
+    const kept = () => (this.#snippet?.channels ?? this.#late()).at(index);
+    return {
+      push: (chunk) => (this.#snippet ?? this.#late()).push(index, chunk),
+      toString: () => kept().toString(),
+      get truncated() {
+        return kept().truncated;
+      },
+    };
+  }
+
+  #onControl(data) {
+    this.#received.push(data);
+    this.#receivedBytes += data.length;
+    while (this.#receivedBytes >= 5) {
+      if (this.#received[0].length < 5) this.#received = [Buffer.concat(this.#received)];
+      const length = this.#received[0].readUInt32LE(0);
+      if (length < 1 || length > longestFrame) return this.#violated();
+      if (this.#receivedBytes < 4 + length) return;
+      const all = Buffer.concat(this.#received);
+      const rest = all.subarray(4 + length);
+      this.#received = rest.length > 0 ? [rest] : [];
+      this.#receivedBytes = rest.length;
+      this.#take(all[4], all.subarray(5, 4 + length));
+    }
+  }
+
+  #take(kind, body) {
+    if (kind === Frame.answer) return this.#answered(body);
+    if (kind === Frame.lateStdout) return void this.#late().push(0, body);
+    if (kind === Frame.lateStderr) return void this.#late().push(1, body);
+    this.#violated();
+  }
+
+  #answered(body) {
+    const snippet = this.#snippet;
+    // One that is over, or that the guest has made up.
+    if (!snippet || body.toString("latin1", 0, idLength) !== snippet.id) return;
+    try {
+      snippet.answer.resolve(resultOf(snippet, JSON.parse(body.toString("utf8", idLength))));
+    } catch (error) {
+      snippet.answer.reject(error instanceof VmError ? error : answerError(error));
+    }
+  }
+
+  /** A guest that writes what its program never does is ended; its snippet tells the status. */
+  #violated() {
+    this.#received = [];
+    this.#receivedBytes = 0;
+    this.kill();
+  }
+}
+
+/** What an answer says, of which nothing is believed but its own value. */
+function resultOf({ kind, channels }, { status, value, tooLong }) {
+  if (typeof tooLong === "number") {
+    const error = limitError({ limit: "returned value bytes", bound: longestValue, used: tooLong });
+    throw Object.assign(error, channels.captured());
+  }
+  const result = { exitCode: Number.isInteger(status) ? status & 0xff : 1 };
+  if (result.exitCode !== 0 || typeof value !== "string") return result;
+  if (kind === Kind.run) result.value = JSON.parse(value);
+  if (kind === Kind.evaluate) result.value = decode(value);
+  return result;
+}
+
+function frame({ id, kind }, code) {
+  const body = Buffer.from(code, "utf8");
+  const head = Buffer.alloc(5);
+  head.writeUInt32LE(body.length);
+  head[4] = kind;
+  return Buffer.concat([head, Buffer.from(id), body]);
+}
+
+function timeoutError(timeout, snippet) {
+  const message = `The snippet did not end within ${timeout} ms and was killed`;
+  const error = new VmError({ code: "ERR_TIMEOUT", message, errno: 0, stateLost: false });
+  return Object.assign(error, snippet.channels.captured());
+}
+
+function answerError(cause) {
+  const message = "The value of the snippet cannot be read";
+  const failure = { code: "ERR_INVALID_VALUE", message, errno: 0, stateLost: false };
+  return Object.assign(new VmError(failure), { cause });
+}
+
+module.exports = { Channels, Kind, Session, Snippet };
