@@ -218,6 +218,42 @@ describe("a trace", () => {
   });
 });
 
+describe("tool calls that the guest gives up", () => {
+  test("count until a host that is busy has heard of them", async () => {
+    const tools = { t: { description: "Answers", inputSchema: {}, handler: () => 1 } };
+    const limits = { tools: { maxPending: 4 } };
+    await withRuntime({ tools, limits }, async (runtime) => {
+      let isReady = false;
+      const onStdout = () => {
+        if (isReady) return;
+        isReady = true;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000);
+      };
+      const { stdout, stderr } = await runtime.exec(
+        `import { spawn } from "node:child_process";
+         import { once } from "node:events";
+         console.log("ready");
+         const given = Array.from({ length: 8 }, () => spawn("t", ["--json", "{}"], { stdio: "ignore" }));
+         const ended = given.map((child) => once(child, "close"));
+         await new Promise((resolve) => setTimeout(resolve, 300));
+         for (const child of given) child.kill("SIGKILL");
+         await Promise.all(ended);
+         console.log(await callTool("t", {}).catch((error) => error.message));
+         for (;;) {
+           const answer = await callTool("t", {}).catch(() => undefined);
+           if (answer === 1) break;
+         }`,
+        { onStdout },
+      );
+      assert.match(
+        stdout,
+        /^ready\nt: too many calls wait: limits\.tools\.maxPending is 4\n$/,
+        stderr,
+      );
+    });
+  });
+});
+
 describe("what is kept of a live program", () => {
   test("is nothing where there is a callback, and what it wrote where there is none", async () => {
     await withRuntime({}, async (runtime) => {

@@ -60,7 +60,8 @@ class Toolbox {
   cancel(id) {
     const call = this.#running.get(id);
     if (!call) return;
-    this.#finish(call);
+    // Until it is answered the call counts in the machine.
+    this.#settle(call, undefined, { message: "the guest was ended" });
     call.controller.abort(new DOMException("The guest was ended", "AbortError"));
   }
 

@@ -227,7 +227,7 @@ impl Tools {
         match pending.wait() {
             Outcome::Told(result) => result,
             Outcome::Killed => {
-                self.pending.lock().remove(id);
+                // It counts until the host has answered: what is under way to a host that is busy stays bounded.
                 self.post(VmMessage::ToolCancelled { id });
                 Err("killed".into())
             }
