@@ -49,7 +49,7 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, ...opti
   const resize = () => terminal.resize(...size());
   const stop = forwardSignals(runtime, terminal, host);
   host.enter();
-  stdout.on("resize", resize);
+  windowOf(process).on("resize", resize);
   const stopMachine = suspendable ? () => suspend(host) : undefined;
   try {
     type(runtime, terminal, stopMachine);
@@ -61,7 +61,7 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, ...opti
     throw untold(error, out.tail);
   } finally {
     host.leave();
-    stdout.off("resize", resize);
+    windowOf(process).off("resize", resize);
     stop();
     stdin.destroy();
   }
@@ -75,8 +75,13 @@ function withoutReturns(chunk) {
   return Buffer.from(Buffer.from(chunk).toString("latin1").replaceAll("\r\n", "\n"), "latin1");
 }
 
+/** The stream that knows the window: standard output may go elsewhere. */
+function windowOf({ stdout, stderr }) {
+  return stdout.isTTY || !stderr.isTTY ? stdout : stderr;
+}
+
 /** Columns and lines of the window, or what terminals began with. */
-function size({ columns, rows } = process.stdout) {
+function size({ columns, rows } = windowOf(process)) {
   return [columns || 80, rows || 24];
 }
 
