@@ -445,12 +445,38 @@ export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 /** Options of {@link NodeRuntime.execCommand} and {@link NodeRuntime.spawnCommand}. */
 export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args">;
 
+/** What a program took, together with all that it started. */
+export interface ProgramUsage {
+  /** Milliseconds from its start to its end. */
+  wallMs: number;
+  /** Milliseconds of processor time. */
+  cpuMs: number;
+  /** The most memory in use at a time: JavaScript heaps, array buffers, memories of commands. */
+  peakMemoryBytes: number;
+}
+
+/** A limit that was passed. */
+export interface LimitBreach {
+  /** The limit, by the name that `create` knows it under, as `limits.resources.maxFileBytes`. */
+  limit: string;
+  /** Its bound, in the unit of the limit. */
+  bound: number;
+  /** What was used or asked for, in the same unit. */
+  used: number;
+}
+
 /** How a program ended and what it wrote. */
 export interface NodeRuntimeExecResult {
   stdout: string;
   stderr: string;
   /** The exit status, or 128 and the number of the signal that ended the program. */
   exitCode: number;
+  /** The signal that ended the program, or null: it exited, whatever its status. */
+  signal: SignalName | null;
+  /** What it took. */
+  usage: ProgramUsage;
+  /** Limits that the program, or one that it started, passed and survived; only if there are any. */
+  limits?: LimitBreach[];
   /** The program was killed by its timeout; `exitCode` is 137. */
   timedOut?: true;
   /** Output over the bound was dropped. */
@@ -473,6 +499,8 @@ export interface NodeRuntimeProcess {
   readonly pid: number;
   /** Its exit status once it has ended, else null. */
   readonly exitCode: number | null;
+  /** The signal that ended it; null if it has exited by itself, or runs. */
+  readonly signal: SignalName | null;
   /** What has been kept of its output so far, up to `maxOutputBytes`. */
   readonly stdout: string;
   /** As `stdout`. */
@@ -697,7 +725,8 @@ export interface NodeRuntime {
   /**
    * Runs `code` as an ES module in a fresh guest process and captures its output. The call settles when that process
    * has ended. What it leaves behind (`x &`, `nohup`, `detached`) goes on until it ends or the runtime is disposed of;
-   * what that writes to the call's output then is dropped.
+   * what that writes to the call's output then is dropped. The code is no argument of the process: its size is bounded
+   * by the memory, and it shows neither in `ps` nor in `process.execArgv`.
    *
    * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
    * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.

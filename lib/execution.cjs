@@ -7,6 +7,7 @@ const { VmError, limitError } = require("./errors.cjs");
 const { Input } = require("./input.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
 const { withResolvers } = require("./machine.cjs");
+const { signalName } = require("./options.cjs");
 const { Output } = require("./output.cjs");
 
 const stdin = 0;
@@ -21,6 +22,7 @@ const smallInput = 256 * 1024;
 /**
  * @typedef {object} Settings
  * @property {string[]} argv
+ * @property {string} [code] An ES module that `node` runs in place of a file.
  * @property {object} options Checked options of the call.
  * @property {number} outputLimit
  * @property {number} inputLimit
@@ -58,6 +60,8 @@ class Execution {
   /** The asynchronous context of the call. */
   #context = new AsyncResource("SECUREEXECCALL");
   exitCode = null;
+  /** The name of the signal that ended it, or null. */
+  signal = null;
 
   /** @param {Settings} settings */
   constructor(machine, settings) {
@@ -75,6 +79,7 @@ class Execution {
     this.#call = machine.spawn(
       {
         argv: settings.argv,
+        code: settings.code,
         env: options.env,
         cwd: options.cwd,
         stdin: streamed ? undefined : (options.stdin ?? new Uint8Array()),
@@ -167,6 +172,7 @@ class Execution {
     // First: whoever is shown the last output must see that nothing more comes.
     this.exitCode = content.number;
     this.#onExit?.();
+    this.signal = signalName(content.signal);
     this.#input?.end();
     if (content.stdout) this.#show(stdout, content.stdout);
     if (content.stderr) this.#show(stderr, content.stderr);
@@ -179,7 +185,10 @@ class Execution {
 
   failed(error) {
     this.#isSettled = true;
-    this.exitCode ??= 128 + SIGKILL;
+    if (this.exitCode === null) {
+      this.exitCode = 128 + SIGKILL;
+      this.signal = "SIGKILL";
+    }
     this.#started.reject(this.#signal?.aborted ? this.#signal.reason : error);
     this.#finish();
     this.#result.reject(this.#signal?.aborted ? this.#signal.reason : this.#withOutput(error));
@@ -198,7 +207,8 @@ class Execution {
       return this.#result.reject(this.#withOutput(limitError(content.limit)));
     }
     if (this.#input?.refusal) return this.#result.reject(this.#input.refusal);
-    const result = this.captured();
+    const result = { ...this.captured(), signal: this.signal, usage: content.usage };
+    if (content.limits?.length > 0) result.limits = content.limits;
     if (content.timedOut) result.timedOut = true;
     if (content.data) {
       result.value = JSON.parse(Buffer.concat([...this.#value, content.data]).toString("utf8"));

@@ -19,7 +19,7 @@ const defaults = {
 function amount(limit, value) {
   if (limit.endsWith("Mb")) return `${value} MiB`;
   if (limit.endsWith("Ms")) return `${value} ms`;
-  if (!limit.endsWith("Bytes")) return String(value);
+  if (!/bytes$/i.test(limit)) return String(value);
   return value < mebibyte ? `${value} bytes` : `${rounded(value / mebibyte)} MiB`;
 }
 

@@ -213,9 +213,8 @@ class NodeRuntime {
   }
 
   #startCode(code, checked, kind) {
-    const argv = ["node", "--input-type=module", "--eval", check.text(code, "code")];
-    if (checked.args.length > 0) argv.push("--", ...checked.args);
-    return this.#start(argv, checked, kind);
+    const program = { ...kind, code: check.text(code, "code") };
+    return this.#start(["node", ...checked.args], checked, program);
   }
 
   #startCommand(command, args, given, kind) {
@@ -251,13 +250,18 @@ withCallerStacks(
 function commandNotStarted(command, error) {
   if (error instanceof VmError && error.syscall === "spawn") {
     if (error.code === "ENOENT") {
-      return { stdout: "", stderr: notFound(command), exitCode: 127 };
+      return notStarted(127, notFound(command));
     }
     if (error.code === "EACCES" || error.code === "ENOEXEC") {
-      return { stdout: "", stderr: `${command}: cannot execute\n`, exitCode: 126 };
+      return notStarted(126, `${command}: cannot execute\n`);
     }
   }
   throw error;
+}
+
+function notStarted(exitCode, stderr) {
+  const usage = { wallMs: 0, cpuMs: 0, peakMemoryBytes: 0 };
+  return { stdout: "", stderr, exitCode, signal: null, usage };
 }
 
 function notFound(command) {

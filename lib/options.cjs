@@ -246,6 +246,19 @@ function signalNumber(value) {
   return value;
 }
 
+/** Names by number; of two names of one signal the usual one comes first. */
+const signalNames = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
+
+/** The name of a signal of the guest, whose numbers are those of Linux; null for none. */
+function signalName(number) {
+  if (!number) return null;
+  return signalNames.get(number) ?? `SIG${number}`;
+}
+
 /** How `readFile` decodes. */
 function encoding(value) {
   if (value === undefined || value === null) return undefined;
@@ -267,5 +280,6 @@ module.exports = {
   removeOptions,
   residentOptions,
   shellOptions,
+  signalName,
   signalNumber,
 };

@@ -28,6 +28,10 @@ class NodeRuntimeProcess {
     return this.#execution.exitCode;
   }
 
+  get signal() {
+    return this.#execution.signal;
+  }
+
   get stdout() {
     return this.#execution.captured().stdout;
   }

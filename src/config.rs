@@ -142,6 +142,8 @@ pub struct LimitOptions {
 #[napi(object, object_to_js = false)]
 pub struct ProgramOptions {
     pub argv: Vec<String>,
+    /// An ES module that `node` runs in place of a file.
+    pub code: Option<String>,
     /// Names and values in turn.
     pub env: Vec<String>,
     pub cwd: Option<String>,
@@ -222,6 +224,7 @@ impl From<ProgramOptions> for Program {
     fn from(options: ProgramOptions) -> Program {
         Program {
             argv: options.argv,
+            code: options.code.map(String::into_bytes),
             env: pairs(&options.env),
             cwd: options.cwd,
             stdin: options

@@ -2,7 +2,7 @@
 
 use napi::bindgen_prelude::{BigInt, Buffer, FnArgs};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{self, Cause, FileReply, Limit};
+use secure_exec_broker::protocol::{self, Cause, FileReply, Limit, Usage};
 use secure_exec_broker::{Event, VmError};
 
 use crate::config::{call_number, nanos};
@@ -51,6 +51,10 @@ pub struct Content {
     pub text: Option<String>,
     pub phases: Option<Vec<BootPhase>>,
     pub limit: Option<LimitReached>,
+    pub limits: Option<Vec<LimitReached>>,
+    pub usage: Option<UsageReport>,
+    /// The signal that ended a program.
+    pub signal: Option<u32>,
     pub error: Option<Failure>,
 }
 
@@ -104,6 +108,13 @@ pub struct ProcessEntry {
     pub terminal: Option<String>,
     pub started_at: f64,
     pub fds: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct UsageReport {
+    pub wall_ms: f64,
+    pub cpu_ms: f64,
+    pub peak_memory_bytes: f64,
 }
 
 #[napi(object, object_from_js = false)]
@@ -219,6 +230,9 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 data: exit.value.map(Buffer::from),
                 timed_out,
                 limit,
+                limits: Some(exit.limits.into_iter().map(Into::into).collect()),
+                usage: Some(exit.usage.into()),
+                signal: Some(exit.signal.into()).filter(|signal| *signal != 0),
                 error,
                 ..empty()
             };
@@ -360,6 +374,17 @@ impl From<protocol::ProcessEntry> for ProcessEntry {
             terminal: Some(entry.terminal).filter(|terminal| !terminal.is_empty()),
             started_at: entry.started_ms as f64,
             fds: call_number(entry.fds),
+        }
+    }
+}
+
+impl From<Usage> for UsageReport {
+    fn from(usage: Usage) -> UsageReport {
+        let milliseconds = |us: u64| call_number(us) / 1000.0;
+        UsageReport {
+            wall_ms: milliseconds(usage.wall_us),
+            cpu_ms: milliseconds(usage.cpu_us),
+            peak_memory_bytes: call_number(usage.peak_memory_bytes),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secure_exec_protocol::{
     CallId, Cause, Exit, File, FileAttributes, FileRequest, HostFrame, HostMessage, MAX_CHUNK,
-    Tool, VmId,
+    Program, Stream, Tool, VmId,
 };
 
 use crate::core::{Call, Core, State, Vm, frame};
@@ -22,20 +22,64 @@ const KILLED: i32 = 137;
 /// Status of a program that died of SIGTERM, which is what disposal is to it.
 const TERMINATED: i32 = 143;
 const SIGKILL: u8 = 9;
+const SIGTERM: u8 = 15;
 
 impl Core {
     /// Registers a call and sends it now or when the VM serves.
     pub(crate) fn request(&mut self, vm_id: VmId, message: HostMessage) -> CallId {
         let call = self.next_call();
-        let kind = match &message {
-            HostMessage::Spawn(program) => Call::Program {
-                timeout: program.timeout_ms.map(Duration::from_millis),
-                deadline_set: false,
-            },
-            _ => Call::Simple,
-        };
-        self.register(vm_id, call, kind, message);
+        self.register(vm_id, call, Call::Simple, message);
         call
+    }
+
+    /// Registers a program and sends it, its code in as many frames as it takes.
+    pub(crate) fn spawn(&mut self, vm_id: VmId, mut program: Program) -> CallId {
+        let call = self.next_call();
+        let kind = Call::Program {
+            timeout: program.timeout_ms.map(Duration::from_millis),
+            deadline_set: false,
+        };
+        if program
+            .code
+            .as_ref()
+            .is_none_or(|code| code.len() <= MAX_CHUNK)
+        {
+            self.register(vm_id, call, kind, HostMessage::Spawn(Box::new(program)));
+            return call;
+        }
+        let code = program.code.replace(Vec::new()).unwrap_or_default();
+        let size = code.len() as u64;
+        let pieces = code.chunks(MAX_CHUNK).map(|piece| HostMessage::Code {
+            size,
+            data: piece.to_vec(),
+        });
+        let spawn = HostMessage::Spawn(Box::new(program));
+        let mut kind = Some(kind);
+        for message in pieces.chain([spawn]) {
+            match kind.take() {
+                Some(kind) => self.register(vm_id, call, kind, message),
+                None => self.notify(vm_id, call, message),
+            }
+        }
+        call
+    }
+
+    /// Feeds a stream of a program, in as many frames as it takes.
+    pub(crate) fn input(
+        &mut self,
+        vm_id: VmId,
+        call: CallId,
+        stream: Stream,
+        mut data: Vec<u8>,
+        end: bool,
+    ) {
+        while data.len() > MAX_CHUNK {
+            let rest = data.split_off(MAX_CHUNK);
+            let data = std::mem::replace(&mut data, rest);
+            let end = false;
+            self.notify(vm_id, call, HostMessage::Input { stream, data, end });
+        }
+        self.notify(vm_id, call, HostMessage::Input { stream, data, end });
     }
 
     fn register(&mut self, vm_id: VmId, call: CallId, kind: Call, message: HostMessage) {
@@ -224,6 +268,7 @@ impl Core {
                         call,
                         exit: Exit {
                             code: TERMINATED,
+                            signal: SIGTERM,
                             ..Exit::default()
                         },
                     });
@@ -256,6 +301,7 @@ impl Core {
                 if vm.calls.remove(&call).is_some() {
                     let exit = Exit {
                         code: KILLED,
+                        signal: SIGKILL,
                         cause: Some(Cause::TimedOut),
                         ..Exit::default()
                     };

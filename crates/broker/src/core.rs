@@ -150,10 +150,13 @@ impl Core {
             self.poller.set_socket(process.connection.fd(), id, waits);
         }
         if let Err(error) = sent {
-            let error = VmError {
-                code: "ERR_OUT_OF_RANGE".into(),
-                message: format!("The request is too large: {error}"),
-                ..VmError::default()
+            let error = match &frame.message {
+                HostMessage::Spawn(program) => VmError::too_many_arguments(program),
+                _ => VmError {
+                    code: "ERR_OUT_OF_RANGE".into(),
+                    message: format!("The request is too large: {error}"),
+                    ..VmError::default()
+                },
             };
             self.fail_call(frame.vm, frame.call, error);
         }

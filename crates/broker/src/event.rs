@@ -1,7 +1,8 @@
 //! What the broker tells the embedder.
 
 use secure_exec_protocol::{
-    CallId, Exit, Failure, FileReply, Limit, Phase, ProcessEntry, ResourceSnapshot, Stream,
+    CallId, Exit, Failure, FileReply, Limit, MAX_FRAME, Phase, ProcessEntry, Program,
+    ResourceSnapshot, Stream,
 };
 
 /// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
@@ -110,6 +111,21 @@ impl VmError {
         VmError {
             code: "ERR_VM_DISPOSED".into(),
             message: "NodeRuntime has been disposed".into(),
+            ..VmError::default()
+        }
+    }
+
+    /// The arguments and the environment of a program do not fit into a frame.
+    pub(crate) fn too_many_arguments(program: &Program) -> VmError {
+        let name = program.argv.first().cloned().unwrap_or_default();
+        VmError {
+            code: "E2BIG".into(),
+            errno: -libc::E2BIG,
+            message: format!(
+                "E2BIG: argument list too long, spawn '{name}': more than {MAX_FRAME} bytes of arguments and environment"
+            ),
+            syscall: "spawn".into(),
+            path: name.into_bytes(),
             ..VmError::default()
         }
     }

@@ -33,12 +33,12 @@ impl VmHandle {
     /// Runs a program. Settles by `Exited` or `Failed`.
     #[must_use]
     pub fn spawn(&self, program: Program) -> CallId {
-        self.request(HostMessage::Spawn(Box::new(program)))
+        self.locked(|core, vm| core.spawn(vm, program))
     }
 
     /// Feeds a stream of a running program. At most a window of bytes may be without `InputCredit`.
     pub fn input(&self, call: CallId, stream: Stream, data: Vec<u8>, end: bool) {
-        self.notify(call, HostMessage::Input { stream, data, end });
+        self.locked(|core, vm| core.input(vm, call, stream, data, end));
     }
 
     /// Signals a running program. One that does not die of SIGKILL costs its VM process.

@@ -62,8 +62,8 @@ pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
 pub use limits::{LimitBreach, LimitLedger, Limits};
 pub use process::{
-    Binfmt, CpuTime, ExecImage, Fd, FileAction, Pid, Process, ProcessInfo, ProcessState,
-    SpawnOptions,
+    Account, Binfmt, CpuTime, ExecImage, Fd, FileAction, MemoryUse, Pid, Process, ProcessInfo,
+    ProcessState, SpawnOptions,
 };
 pub use random::{RandomSource, SeededRandom};
 pub use syscalls::Opening;

@@ -14,6 +14,11 @@ pub fn exit_process(scope: &mut v8::PinScope<'_, '_>, code: i32) {
         // Nothing of the process may run once it is a zombie.
         crate::worker::end_children(&env, crate::worker::Worker::kill);
         crate::binding::tty_wrap::reset_mode(&process);
+        // Whoever hears of the end may ask what it took.
+        crate::heap_usage::note(scope, &env);
+        if let Some(watched) = &*env.watched.borrow() {
+            watched.charge();
+        }
         process.exit(code);
     }
     env.event_loop.stop();

@@ -42,6 +42,8 @@ impl HeapUsage {
 /// Makes an isolate write down what it uses from now on.
 pub(crate) fn watch(isolate: &mut v8::Isolate, env: &Env, bytes: Arc<AtomicU64>) {
     env.heap_bytes.replace(Some(bytes));
+    env.memory_use
+        .replace(env.try_process().map(|process| process.memory_use()));
     let data = std::ptr::from_ref(env).cast_mut().cast();
     isolate.add_gc_epilogue_callback(collected, data, v8::GCType::kGCTypeAll);
     note(isolate, env);
@@ -58,9 +60,14 @@ pub(crate) fn is_about_array_buffer(env: &Env, limit: usize) -> bool {
 
 /// Writes down what the isolate uses.
 pub(crate) fn note(isolate: &mut v8::Isolate, env: &Env) {
+    let statistics = isolate.get_heap_statistics();
     if let Some(bytes) = &*env.heap_bytes.borrow() {
-        let used = isolate.get_heap_statistics().used_heap_size();
-        bytes.store(used as u64, Ordering::Relaxed);
+        bytes.store(statistics.used_heap_size() as u64, Ordering::Relaxed);
+    }
+    if let Some(memory) = &*env.memory_use.borrow() {
+        let heap = statistics.total_heap_size();
+        memory.touch((heap + env.array_buffers.take_peak()) as u64);
+        memory.set((heap + env.array_buffers.used()) as u64);
     }
 }
 

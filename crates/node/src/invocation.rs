@@ -2,17 +2,78 @@
 
 use std::sync::Arc;
 
-use crate::env::Env;
+use parking_lot::Mutex;
+use secure_exec_kernel::Process;
+
+use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
 
 /// The attachment of a process started by the host; plain `node` processes have none.
 pub struct Invocation {
+    /// An ES module to run in place of a file (UTF-8), until the program has taken it.
+    code: Mutex<Option<Vec<u8>>>,
+    has_code: bool,
     /// Takes the JSON of each value that the guest hands to `globalThis.__return`.
-    pub on_return: Option<Box<dyn Fn(String) + Send + Sync>>,
+    on_return: Option<OnReturn>,
+}
+
+type OnReturn = Box<dyn Fn(String) + Send + Sync>;
+
+impl Invocation {
+    /// An attachment with code to run and somebody who takes the values that are handed back.
+    #[must_use]
+    pub fn new(code: Option<Vec<u8>>, on_return: Option<OnReturn>) -> Invocation {
+        Invocation {
+            has_code: code.is_some(),
+            code: Mutex::new(code),
+            on_return,
+        }
+    }
+}
+
+/// Text of at least this many bytes is kept outside V8's heap, which is smaller than a program may be.
+const EXTERNAL_BYTES: usize = 256 << 10;
+
+/// Whether the process runs code that is no argument.
+pub(crate) fn has_code(process: &Process) -> bool {
+    of(process).is_some_and(|invocation| invocation.has_code)
+}
+
+/// The code of the process, for whoever asks for the option `--eval`.
+pub(crate) fn code<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::String>> {
+    let env = Env::of(scope);
+    // Workers have a program of their own.
+    let process = env.try_process().filter(|_| env.worker().is_none())?;
+    let known = env.slot(scope, Slot::Code);
+    if let Some(known) = known.and_then(|known| known.try_cast().ok()) {
+        return Some(known);
+    }
+    let code = of(&process)?.code.lock().take()?;
+    let text = source_text(scope, code);
+    env.set_slot(scope, Slot::Code, text.into());
+    Some(text)
+}
+
+/// Text as a string of V8's; what is long without a copy in V8's heap.
+fn source_text<'s>(scope: &mut v8::PinScope<'s, '_>, text: Vec<u8>) -> v8::Local<'s, v8::String> {
+    let made = if text.len() < EXTERNAL_BYTES {
+        v8::String::new_from_utf8(scope, &text, v8::NewStringType::Normal)
+    } else if text.is_ascii() {
+        v8::String::new_external_onebyte(scope, text.into_boxed_slice())
+    } else {
+        let units: Vec<u16> = String::from_utf8_lossy(&text).encode_utf16().collect();
+        v8::String::new_external_twobyte(scope, units.into_boxed_slice())
+    };
+    // The API takes no text that is longer than a string can be.
+    made.unwrap_or_else(|| string(scope, ""))
+}
+
+fn of(process: &Process) -> Option<Arc<Invocation>> {
+    process.attachment().cloned()?.downcast().ok()
 }
 
 fn attached(env: &Env) -> Option<Arc<Invocation>> {
-    env.process().attachment().cloned()?.downcast().ok()
+    of(&env.process())
 }
 
 /// Defines the globals that the process's invocation asks for.

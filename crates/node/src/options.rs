@@ -18,6 +18,8 @@ pub struct Options {
     pub script: Vec<String>,
     /// Whether `-e`/`-p` was given, possibly with an empty string.
     pub has_eval: bool,
+    /// Whether what is evaluated came with the process and not on the command line.
+    pub has_code: bool,
 }
 
 /// Types of options, as the binary's table numbers them (`options.types`).
@@ -42,7 +44,19 @@ impl Options {
             exec_argv: Vec::new(),
             script: Vec::new(),
             has_eval: false,
+            has_code: false,
         }
+    }
+
+    /// Those of a process that evaluates an ES module which is no argument: all arguments are the program's.
+    #[must_use]
+    pub fn for_code(arguments: &[String]) -> Options {
+        let mut options = Options::defaults();
+        options.set("--input-type", Value::from("module"));
+        options.script = arguments.to_vec();
+        options.has_eval = true;
+        options.has_code = true;
+        options
     }
 
     /// The value of an option by its name with its dashes, for example `--eval`; also of the `--no-` forms.

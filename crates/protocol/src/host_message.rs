@@ -25,6 +25,13 @@ pub enum HostMessage {
     Destroy,
     /// Runs a program. Answer: `Exited`, or `Failed` if it cannot start.
     Spawn(Box<Program>),
+    /// A piece of the code of the program that `Spawn` is going to start as the same call.
+    Code {
+        /// Bytes of the whole code.
+        size: u64,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
     /// Bytes for a stream of the call's program; `end` closes the stream behind them.
     Input {
         stream: Stream,
@@ -73,7 +80,8 @@ impl HostMessage {
     pub fn is_request(&self) -> bool {
         !matches!(
             self,
-            HostMessage::Input { .. }
+            HostMessage::Code { .. }
+                | HostMessage::Input { .. }
                 | HostMessage::Signal { .. }
                 | HostMessage::Credit { .. }
                 | HostMessage::Resize(_)

@@ -25,7 +25,7 @@ pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use program::{Program, Stdin, TerminalSize};
 pub use vm_message::{
-    Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, VmFrame, VmMessage,
+    Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame, VmMessage,
 };
 
 /// Number that changes with every incompatible change of the messages.

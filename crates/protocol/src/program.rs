@@ -23,6 +23,10 @@ pub struct TerminalSize {
 pub struct Program {
     /// `argv`; the first is looked up in `PATH`.
     pub argv: Vec<String>,
+    /// An ES module that the executable, which is `node`, runs in place of a file: UTF-8. Pieces that came by `Code`
+    /// messages go before this one.
+    #[serde(with = "serde_bytes")]
+    pub code: Option<Vec<u8>>,
     /// Environment over the VM's.
     pub env: Vec<(String, String)>,
     /// Working directory if not the VM's.

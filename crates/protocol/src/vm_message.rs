@@ -115,8 +115,13 @@ pub struct Phase {
 pub struct Exit {
     /// `$?` of a shell: the exit status, or 128 and the signal.
     pub code: i32,
+    /// The signal that ended the process, or 0.
+    pub signal: u8,
     /// What ended it, if it was not the program.
     pub cause: Option<Cause>,
+    pub usage: Usage,
+    /// Limits that the program, or one that it started, passed and survived.
+    pub limits: Vec<Limit>,
     /// Output that no `Output` message brought.
     #[serde(with = "serde_bytes")]
     pub stdout: Vec<u8>,
@@ -125,6 +130,17 @@ pub struct Exit {
     /// The value handed back, as JSON, behind what `Value` messages brought.
     #[serde(with = "serde_bytes")]
     pub value: Option<Vec<u8>>,
+}
+
+/// What a program and all that it started took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// From the start to the end, microseconds.
+    pub wall_us: u64,
+    /// Processor time, microseconds.
+    pub cpu_us: u64,
+    /// The most memory at a time: heaps, array buffers, linear memories.
+    pub peak_memory_bytes: u64,
 }
 
 /// Why the VM ended a program.

@@ -3,6 +3,8 @@
 use secure_exec_kernel::LimitBreach;
 use secure_exec_protocol::{Failure, Limit};
 
+use crate::lockdown;
+
 /// A limit that the kernel keeps.
 pub(crate) fn resource(name: &str, bound: u64, used: u64) -> Limit {
     Limit {
@@ -10,6 +12,12 @@ pub(crate) fn resource(name: &str, bound: u64, used: u64) -> Limit {
         bound,
         used,
     }
+}
+
+/// The memory of the VM, without room for this many bytes more.
+pub(crate) fn no_room(bound: u64, bytes: u64) -> Limit {
+    let used = lockdown::use_with(bytes).unwrap_or(bound).max(bound);
+    resource("maxMemoryBytes", bound, used)
 }
 
 /// As the host knows it. The kernel's names are those of `limits.resources`; runtimes give the whole path.

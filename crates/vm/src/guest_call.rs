@@ -9,8 +9,11 @@ use secure_exec_kernel::abi::termios::VEOF;
 use secure_exec_kernel::tty::Pty;
 use secure_exec_kernel::{ExitStatus, FileDescription, Process};
 use secure_exec_protocol::{
-    CONTROL_OUT, Cause, Exit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, VmMessage,
+    CONTROL_OUT, Cause, Exit, Limit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, Usage,
+    VmMessage,
 };
+
+use crate::breaches;
 
 use crate::guests::Returned;
 use crate::mailbox::CallWaker;
@@ -58,6 +61,7 @@ pub(crate) struct GuestCall {
     returned: Option<Arc<Returned>>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) deadline_cause: Cause,
+    started: Instant,
     /// Why the VM killed it.
     pub(crate) cause: Option<Cause>,
     /// The program's thread is not known to be free. A program that was killed counts as ended only when it is, so
@@ -110,6 +114,7 @@ impl GuestCall {
             returned: parts.returned,
             deadline,
             deadline_cause: parts.deadline.map_or(Cause::TimedOut, |(_, cause)| cause),
+            started: Instant::now(),
             cause: None,
             lingers: parts.lingers,
         }
@@ -159,7 +164,10 @@ impl GuestCall {
             }
             let mut exit = Exit {
                 code: status.code(),
+                signal: signal_of(status),
                 cause: self.cause.take(),
+                usage: self.usage(),
+                limits: self.limits(),
                 ..Exit::default()
             };
             for output in &mut self.outputs {
@@ -190,12 +198,31 @@ impl GuestCall {
         }
     }
 
+    /// What it has taken so far.
+    fn usage(&self) -> Usage {
+        let account = self.process.account();
+        Usage {
+            wall_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            cpu_us: account.cpu_ns() / 1000,
+            peak_memory_bytes: account.peak_memory(),
+        }
+    }
+
+    /// Takes the limits that it has passed.
+    fn limits(&self) -> Vec<Limit> {
+        let Ok(kernel) = self.process.kernel() else {
+            return Vec::new();
+        };
+        let taken = kernel.take_limit_breaches_of(Some(self.process.pid()));
+        taken.iter().map(breaches::limit).collect()
+    }
+
     fn finish(&mut self, mut exit: Exit, messages: &mut Vec<VmMessage>) {
         let value = self.returned.as_ref().and_then(|returned| returned.take());
         if let Some(value) = value.filter(|_| exit.code == 0) {
             let mut value = value.into_bytes();
             if value.len() > MAX_VALUE {
-                let limit = secure_exec_protocol::Limit {
+                let limit = Limit {
                     name: "returned value bytes".into(),
                     bound: MAX_VALUE as u64,
                     used: value.len() as u64,
@@ -212,6 +239,13 @@ impl GuestCall {
             }
         }
         messages.push(VmMessage::Exited(Box::new(exit)));
+    }
+}
+
+fn signal_of(status: ExitStatus) -> u8 {
+    match status {
+        ExitStatus::Signaled(signal, _) => u8::try_from(signal.raw()).unwrap_or(0),
+        _ => 0,
     }
 }
 

@@ -23,8 +23,12 @@ pub trait Guests {
         mailbox: &Arc<Mailbox>,
     ) -> Result<(), String>;
 
-    /// The attachment of a program that can hand back a value.
-    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync>;
+    /// What is attached to a program that the host starts: its code, and where it hands back a value.
+    fn attachment(
+        &self,
+        code: Option<Vec<u8>>,
+        returned: Option<Arc<Returned>>,
+    ) -> Option<Arc<dyn Any + Send + Sync>>;
 
     /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`].
     fn reports_ends(&self) -> bool;

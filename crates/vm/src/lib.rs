@@ -27,6 +27,7 @@ mod profile;
 mod reports;
 mod runtimes;
 mod server;
+mod staged_code;
 mod system;
 mod tools;
 mod trace_flow;

@@ -117,6 +117,19 @@ pub(crate) fn has_room(bytes: u64) -> bool {
     used.saturating_add(bytes) <= bound.saturating_sub(reserve)
 }
 
+/// What the memory limit would hold if a guest got this much more: what guests use, and what is kept from them for the
+/// process itself.
+pub(crate) fn use_with(bytes: u64) -> Option<u64> {
+    let (soft, _) = (*LIMIT.lock())?;
+    let used = USAGE.get().and_then(Option::as_ref).and_then(used_bytes)?;
+    let others = PROCESS_OVERHEAD.saturating_add(ENGINE.load(Ordering::Relaxed));
+    Some(
+        used.saturating_add(bytes)
+            .saturating_add(soft / RESERVE_SHARE)
+            .saturating_sub(others),
+    )
+}
+
 /// Memory that counts against `RLIMIT_DATA`: the sixth field of `statm`, in pages.
 fn used_bytes(statm: &File) -> Option<u64> {
     let mut text = [0; 128];

@@ -18,6 +18,7 @@ use crate::filesystem::Transfer;
 use crate::guest_call::{GuestCall, Parts};
 use crate::guests::{Guests, Returned};
 use crate::mailbox::{CallWaker, Mailbox};
+use crate::staged_code::StagedCode;
 use crate::system::{SystemClock, SystemRandom};
 use crate::tools::Tools;
 use crate::trace_flow::TraceFlow;
@@ -51,6 +52,8 @@ pub(crate) struct Machine {
     pub(crate) config: VmConfig,
     /// Set for [`VmConfig::trace`].
     pub(crate) trace: Option<TraceFlow>,
+    /// Code of programs that are about to be started.
+    pub(crate) code: StagedCode,
     /// Calls of programs without a live handle that run.
     turns_taken: BTreeSet<CallId>,
     id: VmId,
@@ -95,6 +98,7 @@ impl Machine {
             waiting: WaitingPrograms::default(),
             config,
             trace,
+            code: StagedCode::default(),
             turns_taken: BTreeSet::new(),
             id,
         })
@@ -119,22 +123,45 @@ impl Machine {
                 self.files.make_working_directory(cwd.as_bytes())?;
             }
         }
-        let started = self.start(call, &program, guests, mailbox);
+        let name = program.argv.first().cloned().unwrap_or_default();
+        let (stdin, announce) = (program.stdin.clone(), program.announce);
+        let started = self.start(call, program, guests, mailbox);
         let mut guest = started.map_err(|errno| {
-            let name = program.argv.first().map_or("", String::as_str);
             let failed = failure(errno, "spawn", name.as_bytes());
             breaches::named(failed, &self.kernel.take_limit_breaches_of(None))
         })?;
-        match program.stdin {
+        match stdin {
             Stdin::Whole(data) => guest.feed(STDIN, data, true),
             Stdin::Stream => {}
         }
         let pid = guest.process.pid().raw();
         self.calls.insert(call, guest);
-        if !program.announce {
+        if !announce {
             self.turns_taken.insert(call);
         }
         Ok(VmMessage::Started { pid })
+    }
+
+    /// Completes a program whose code came in pieces.
+    ///
+    /// # Errors
+    /// There was no memory for it.
+    pub(crate) fn take_code(&mut self, call: CallId, program: &mut Program) -> Result<(), Failure> {
+        let Some(code) = &mut program.code else {
+            return Ok(());
+        };
+        let bound = self.config.limits.max_memory_bytes;
+        let staged = self.code.take(call).map_err(|size| Failure {
+            code: "ERR_RESOURCE_LIMIT".into(),
+            message: "There is no memory for the code of the program".into(),
+            limit: Some(Box::new(breaches::no_room(bound, size))),
+            ..Failure::default()
+        })?;
+        if let Some(mut whole) = staged {
+            whole.append(code);
+            *code = whole;
+        }
+        Ok(())
     }
 
     /// Whether a program has to wait until another one ends.
@@ -151,7 +178,7 @@ impl Machine {
     fn start(
         &self,
         call: CallId,
-        program: &Program,
+        program: Program,
         guests: &dyn Guests,
         mailbox: &Arc<Mailbox>,
     ) -> Result<GuestCall, secure_exec_kernel::Errno> {
@@ -184,23 +211,17 @@ impl Machine {
         }
         let returned = program.returns.then(|| Arc::new(Returned::default()));
         let cwd = program.cwd.as_ref().or(self.config.cwd.as_ref());
+        let argv: Vec<Vec<u8>> = program.argv.into_iter().map(String::into_bytes).collect();
         let process = self.kernel.spawn(SpawnOptions {
-            file: program
-                .argv
-                .first()
-                .map_or(Vec::new(), |name| name.clone().into_bytes()),
+            file: argv.first().cloned().unwrap_or_default(),
             search_path: true,
-            argv: program
-                .argv
-                .iter()
-                .map(|argument| argument.clone().into_bytes())
-                .collect(),
+            argv,
             envp: self.environment(&program.env),
             cwd: Some(cwd.map_or(WORKSPACE.as_bytes(), String::as_bytes).to_vec()),
             fds,
             setsid: true,
             ctty: terminal.is_some().then_some(0),
-            attachment: returned.clone().map(|returned| guests.returning(returned)),
+            attachment: guests.attachment(program.code, returned.clone()),
             ..SpawnOptions::default()
         })?;
         Ok(GuestCall::new(Parts {

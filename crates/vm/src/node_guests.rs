@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES};
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{VmConfig, VmId};
@@ -40,7 +40,13 @@ struct Events {
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
-        self.reports.breach(breach.pid, breach.limit, breach.bound);
+        let Breach {
+            pid,
+            limit,
+            bound,
+            used,
+        } = breach;
+        self.reports.breach(pid, LimitBreach { limit, bound, used });
     }
 
     fn on_fatal(&self, message: &str) {
@@ -55,6 +61,10 @@ impl EngineEvents for Events {
 
     fn has_room(&self, bytes: u64) -> bool {
         lockdown::has_room(bytes)
+    }
+
+    fn on_refused(&self, bytes: u64) {
+        self.reports.refused(bytes);
     }
 
     fn on_isolate_start(&self) {
@@ -106,7 +116,7 @@ impl Guests for NodeGuests {
             Some(prepared) => prepared,
             None => self.make_engine(),
         };
-        events.reports.deliver_to(vm, mailbox.clone());
+        events.reports.deliver_to(vm, kernel, mailbox);
         let limits = &config.limits;
         let options = NodeOptions {
             heap_limit_bytes: usize::try_from(limits.heap_bytes).unwrap_or(usize::MAX),
@@ -127,10 +137,19 @@ impl Guests for NodeGuests {
         Ok(())
     }
 
-    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
-        Arc::new(Invocation {
-            on_return: Some(Box::new(move |json| returned.set(json))),
-        })
+    fn attachment(
+        &self,
+        code: Option<Vec<u8>>,
+        returned: Option<Arc<Returned>>,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        if code.is_none() && returned.is_none() {
+            return None;
+        }
+        let on_return = returned.map(|returned| {
+            let hand_back = move |json| returned.set(json);
+            Box::new(hand_back) as Box<dyn Fn(String) + Send + Sync>
+        });
+        Some(Arc::new(Invocation::new(code, on_return)))
     }
 
     fn reports_ends(&self) -> bool {

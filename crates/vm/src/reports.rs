@@ -1,39 +1,68 @@
 //! What an engine has to say about its guests, on its way to the host.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
-use secure_exec_kernel::Pid;
-use secure_exec_protocol::{Limit, VmId};
+use secure_exec_kernel::{Kernel, LimitBreach, Pid};
+use secure_exec_protocol::VmId;
 
+use crate::breaches;
 use crate::guests::Notice;
+use crate::lockdown;
 use crate::mailbox::Mailbox;
 
 /// The reports of one engine. An engine is made before its VM is known: until then nobody hears them, and there is no
 /// guest yet to report about.
 #[derive(Default)]
 pub(crate) struct Reports {
-    target: OnceLock<(VmId, Arc<Mailbox>)>,
+    target: OnceLock<Target>,
+}
+
+struct Target {
+    vm: VmId,
+    kernel: Weak<Kernel>,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Reports {
     /// Has the reports delivered as those of `vm`. The first call counts.
-    pub(crate) fn deliver_to(&self, vm: VmId, mailbox: Arc<Mailbox>) {
-        let _ = self.target.set((vm, mailbox));
+    pub(crate) fn deliver_to(&self, vm: VmId, kernel: &Arc<Kernel>, mailbox: &Arc<Mailbox>) {
+        let _ = self.target.set(Target {
+            vm,
+            kernel: Arc::downgrade(kernel),
+            mailbox: mailbox.clone(),
+        });
     }
 
     pub(crate) fn notify(&self, notice: Notice) {
-        if let Some((vm, mailbox)) = self.target.get() {
-            mailbox.notify(*vm, notice);
+        if let Some(target) = self.target.get() {
+            target.mailbox.notify(target.vm, notice);
         }
     }
 
-    /// The limit `name` ended a process, or one that is not known.
-    pub(crate) fn breach(&self, pid: Option<Pid>, name: &str, bound: u64) {
-        let limit = Limit {
-            name: name.into(),
-            bound,
-            used: bound,
-        };
+    /// A limit ended a process, or one that is not known. The kernel hears of it too: the process may be the child of
+    /// one that goes on.
+    pub(crate) fn breach(&self, pid: Option<Pid>, breach: LimitBreach) {
+        if let Some(kernel) = self.kernel() {
+            kernel.note_limit_breach(pid, breach);
+        }
+        let limit = breaches::limit(&breach);
         self.notify(Notice::Breach { pid, limit });
+    }
+
+    /// The guest of the calling thread did not get this much memory.
+    pub(crate) fn refused(&self, bytes: u64) {
+        let Some(kernel) = self.kernel() else { return };
+        let bound = kernel.config().memory_bytes;
+        let used = lockdown::use_with(bytes).unwrap_or(bound).max(bound);
+        let breach = LimitBreach {
+            limit: "maxMemoryBytes",
+            bound,
+            used,
+        };
+        kernel.note_limit_breach(None, breach);
+    }
+
+    fn kernel(&self) -> Option<Arc<Kernel>> {
+        self.target.get()?.kernel.upgrade()
     }
 }

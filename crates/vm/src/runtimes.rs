@@ -41,8 +41,12 @@ impl Guests for Runtimes {
         self.node.install(vm, kernel, config, mailbox)
     }
 
-    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
-        self.node.returning(returned)
+    fn attachment(
+        &self,
+        code: Option<Vec<u8>>,
+        returned: Option<Arc<Returned>>,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.node.attachment(code, returned)
     }
 
     fn reports_ends(&self) -> bool {

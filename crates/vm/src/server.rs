@@ -25,6 +25,8 @@ const KILLED: i32 = 137;
 /// Status of a program that a disposed VM ended: that of SIGTERM.
 const TERMINATED: i32 = 143;
 
+const SIGTERM: u8 = 15;
+
 struct Server {
     channel: Channel,
     mailbox: Arc<Mailbox>,
@@ -163,8 +165,14 @@ impl Server {
                 };
                 match message {
                     HostMessage::Destroy => return self.destroy(vm, call),
-                    HostMessage::Spawn(program) => {
+                    HostMessage::Code { size, data } => {
+                        return machine.code.add(call, size, &data);
+                    }
+                    HostMessage::Spawn(mut program) => {
                         let announce = program.announce;
+                        if let Err(failure) = machine.take_code(call, &mut program) {
+                            return self.send(vm, call, VmMessage::Failed(failure));
+                        }
                         if !announce && machine.is_crowded() {
                             return machine.waiting.push(call, *program);
                         }
@@ -281,6 +289,7 @@ impl Server {
             for mut message in messages {
                 if let VmMessage::Exited(exit) = &mut message {
                     exit.code = TERMINATED;
+                    exit.signal = SIGTERM;
                 }
                 self.send(vm, id, message);
             }
@@ -370,6 +379,7 @@ impl Server {
             call,
             VmMessage::Exited(Box::new(Exit {
                 code,
+                signal: u8::try_from(code - 128).unwrap_or(0),
                 cause,
                 ..Exit::default()
             })),

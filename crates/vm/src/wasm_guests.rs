@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_protocol::{VmConfig, VmId};
 use secure_exec_wasm::{
     Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
@@ -42,8 +42,14 @@ impl Events {
 
 impl EngineEvents for Events {
     fn on_breach(&self, breach: Breach) {
+        let Breach {
+            pid,
+            limit,
+            bound,
+            used,
+        } = breach;
         self.reports
-            .breach(Some(breach.pid), breach.limit, breach.bound);
+            .breach(Some(pid), LimitBreach { limit, bound, used });
     }
 
     fn on_thread_start(&self) {
@@ -64,6 +70,10 @@ impl EngineEvents for Events {
 
     fn has_room(&self, bytes: u64) -> bool {
         lockdown::has_room(bytes)
+    }
+
+    fn on_refused(&self, bytes: u64) {
+        self.reports.refused(bytes);
     }
 
     fn on_end(&self, pid: Pid) {
@@ -140,7 +150,7 @@ impl Guests for WasmGuests {
         mailbox: &Arc<Mailbox>,
     ) -> Result<(), String> {
         let (engine, events) = self.engine_for(config)?;
-        events.reports.deliver_to(vm, mailbox.clone());
+        events.reports.deliver_to(vm, kernel, mailbox);
         let commands = commands(config)?;
         for command in &commands {
             kernel
@@ -152,9 +162,13 @@ impl Guests for WasmGuests {
         Ok(())
     }
 
-    fn returning(&self, returned: Arc<Returned>) -> Arc<dyn Any + Send + Sync> {
-        // Nothing that a command could hand back.
-        returned
+    fn attachment(
+        &self,
+        _code: Option<Vec<u8>>,
+        _returned: Option<Arc<Returned>>,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        // A command brings its own code and has nothing to hand back.
+        None
     }
 
     fn reports_ends(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::Process;
+use secure_exec_kernel::{LimitBreach, MemoryUse, Process};
 use wasmtime::{ResourceLimiter, Result, StoreLimits, StoreLimitsBuilder};
 
 use crate::engine::Engine;
@@ -23,6 +23,7 @@ pub(crate) struct Bounds {
     fixed: StoreLimits,
     engine: Arc<Engine>,
     process: Arc<Process>,
+    memory: MemoryUse,
 }
 
 impl Bounds {
@@ -38,6 +39,24 @@ impl Bounds {
             fixed,
             engine: engine.clone(),
             process: process.clone(),
+            memory: process.memory_use(),
+        }
+    }
+
+    /// Notes that the process's own bound is in the way.
+    fn refuse_memory(&self, desired: usize) {
+        let bound = self.engine.options().max_memory_bytes;
+        if desired <= bound {
+            return;
+        }
+        // A kernel that is gone has nobody who would ask.
+        if let Ok(kernel) = self.process.kernel() {
+            let breach = LimitBreach {
+                limit: "limits.wasm.maxMemoryBytes",
+                bound: bound as u64,
+                used: desired as u64,
+            };
+            kernel.note_limit_breach(Some(self.process.pid()), breach);
         }
     }
 
@@ -50,6 +69,7 @@ impl Bounds {
                 .tenants
                 .wait_for_leaving(&self.process, deadline)
             {
+                self.engine.events().on_refused(bytes as u64);
                 return false;
             }
         }
@@ -64,8 +84,15 @@ impl ResourceLimiter for Bounds {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        Ok(self.fixed.memory_growing(current, desired, maximum)?
-            && self.has_room(current, desired, 1))
+        if !self.fixed.memory_growing(current, desired, maximum)? {
+            self.refuse_memory(desired);
+            return Ok(false);
+        }
+        let granted = self.has_room(current, desired, 1);
+        if granted {
+            self.memory.set(desired as u64);
+        }
+        Ok(granted)
     }
 
     fn table_growing(

@@ -80,6 +80,7 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
                 pid: process.pid(),
                 limit: "limits.jsRuntime.cpuTimeLimitMs",
                 bound: bound_ms,
+                used: cpu_ms(process).max(bound_ms),
             });
             complain(
                 process,
@@ -102,6 +103,12 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
         }
     }
     true
+}
+
+/// Processor time that a process has been charged with.
+fn cpu_ms(process: &Process) -> u64 {
+    let (own, _) = process.cpu_times();
+    (own.user_ns + own.system_ns) / 1_000_000
 }
 
 /// What a native program would have died of.

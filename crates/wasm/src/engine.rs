@@ -23,6 +23,8 @@ pub struct Breach {
     pub limit: &'static str,
     /// The bound, in the limit's own unit.
     pub bound: u64,
+    /// What was used, in the same unit.
+    pub used: u64,
 }
 
 /// What the VM must know of.
@@ -47,6 +49,10 @@ pub trait EngineEvents: Send + Sync {
     fn has_room(&self, bytes: u64) -> bool {
         let _ = bytes;
         true
+    }
+    /// A process did not get this much memory, because there is no room for it; it goes on without.
+    fn on_refused(&self, bytes: u64) {
+        let _ = bytes;
     }
     /// The thread of a process is free, whatever ended the process.
     fn on_end(&self, pid: Pid) {

@@ -37,6 +37,7 @@ impl Process {
     /// Notes processor time that this process has used. The runtime calls it before it reports the end.
     pub fn charge_cpu(&self, time: CpuTime) {
         self.cpu.add(time);
+        self.account().charge_cpu(time);
     }
 
     /// Processor time noted so far: of this process, and of its children that have been waited for.

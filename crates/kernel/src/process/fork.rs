@@ -24,6 +24,7 @@ impl Process {
             fds: self.fds.lock().duplicate(),
             rlimits: *self.rlimits.lock(),
             signals: self.signals.for_fork(),
+            account: self.account().clone(),
             attachment: None,
         };
         let child = kernel.enter_table(&self.arc()?, new, false, None)?;

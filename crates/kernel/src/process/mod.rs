@@ -1,5 +1,6 @@
 //! Processes.
 
+mod account;
 mod cpu_time;
 mod exec;
 mod exit;
@@ -12,6 +13,7 @@ mod signal;
 mod spawn;
 mod table;
 
+pub use account::{Account, MemoryUse};
 pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
 pub(crate) use exec::{Program, command_file};
@@ -88,6 +90,7 @@ pub struct Process {
     pub(crate) on_stop: Mutex<Option<StopCallback>>,
     pub(crate) cpu: cpu_time::CpuClock,
     pub(crate) children_cpu: cpu_time::CpuClock,
+    account: Arc<Account>,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) started: crate::abi::stat::Timespec,
 }
@@ -102,6 +105,7 @@ pub(crate) struct NewProcess {
     pub fds: FdTable,
     pub rlimits: [Rlimit; RLIM_NLIMITS],
     pub signals: Signals,
+    pub account: Arc<Account>,
     pub attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -145,6 +149,7 @@ impl Process {
             on_stop: Mutex::new(None),
             cpu: Default::default(),
             children_cpu: Default::default(),
+            account: new.account,
             attachment: new.attachment,
             started,
         })

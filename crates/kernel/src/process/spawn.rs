@@ -176,6 +176,11 @@ impl Kernel {
             fds,
             rlimits,
             signals,
+            account: if parent.pid() == Pid::INIT {
+                Arc::default()
+            } else {
+                parent.account().clone()
+            },
             attachment: options.attachment,
         };
         let process = self.enter_table(parent, new, options.setsid, options.pgid)?;
@@ -486,6 +491,7 @@ impl Kernel {
                 fds: FdTable::default(),
                 rlimits: super::rlimit::initial(&self.vfs.limits),
                 signals: Default::default(),
+                account: Arc::default(),
                 attachment: None,
             },
         )

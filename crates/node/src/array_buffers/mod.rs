@@ -26,6 +26,8 @@ pub struct ArrayBuffers {
     /// A program runs. What a snapshot restores is never refused: V8 would end the process.
     guarded: AtomicBool,
     used: AtomicUsize,
+    /// The most that was in use since somebody asked.
+    peak: AtomicUsize,
     unchecked: AtomicUsize,
     refused: AtomicBool,
     memory: Mutex<Memory>,
@@ -47,6 +49,11 @@ impl ArrayBuffers {
     /// Bytes in use.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were in use since the last call.
+    pub(crate) fn take_peak(&self) -> usize {
+        self.peak.swap(0, Ordering::Relaxed).max(self.used())
     }
 
     /// Whether memory was refused since the last collection.
@@ -134,9 +141,13 @@ impl ArrayBuffers {
         let supply = self.supply(length);
         let data = self.memory.lock().allocate(length, supply);
         if data.is_some() {
-            self.used.fetch_add(length, Ordering::Relaxed);
+            let before = self.used.fetch_add(length, Ordering::Relaxed);
+            self.peak.fetch_max(before + length, Ordering::Relaxed);
         } else {
             self.refused.store(true, Ordering::Relaxed);
+            if let Some(events) = &self.events {
+                events.on_refused(length as u64);
+            }
         }
         data
     }

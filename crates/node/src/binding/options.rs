@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Definition;
 use crate::env::Env;
 use crate::exception::{self, string};
-use crate::{convert, tables};
+use crate::{convert, invocation, tables};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -35,8 +35,15 @@ fn get_cli_options_values(
     let options = env.options.borrow();
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for (name, value) in options.iter() {
+        if name == "--eval" && options.has_code {
+            continue;
+        }
         names.push(name_of(scope, name));
         values.push(convert::from_json(scope, value));
+    }
+    if let Some(code) = invocation::code(scope) {
+        names.push(name_of(scope, "--eval"));
+        values.push(code.into());
     }
     let prototype = v8::null(scope).into();
     let object = v8::Object::with_prototype_and_properties(scope, prototype, &names, &values);

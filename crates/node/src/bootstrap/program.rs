@@ -10,7 +10,7 @@ use crate::env::{Env, Slot};
 use crate::event_loop;
 use crate::exception::string;
 use crate::options::Options;
-use crate::{convert, exit, frozen_clock, report};
+use crate::{convert, exit, frozen_clock, invocation, report};
 
 /// Exit status of an entry point whose top-level await never settled.
 const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
@@ -32,7 +32,13 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         .iter()
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect();
-    let mut options = match Options::parse(arguments.get(1..).unwrap_or_default()) {
+    let rest = arguments.get(1..).unwrap_or_default();
+    let parsed = if invocation::has_code(&process) {
+        Ok(Options::for_code(rest))
+    } else {
+        Options::parse(rest)
+    };
+    let mut options = match parsed {
         Ok(options) => options,
         Err(message) => {
             let name = arguments.first().map_or("node", String::as_str);

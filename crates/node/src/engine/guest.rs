@@ -121,6 +121,7 @@ fn run_job(
     let program = Program::new(engine.clone(), options.clone());
     env.set_threads(program.clone(), None);
     let watched = engine.watch(&process, handle.clone(), &program);
+    env.watched.replace(Some(watched.clone()));
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {
@@ -166,11 +167,14 @@ pub(crate) fn heap_limit_reached(
     if !process.is_alive() {
         return;
     }
-    let bound_mb = u64::try_from(bound >> 20).unwrap_or(u64::MAX);
+    let mebibytes = |bytes: usize| u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX);
+    let bound_mb = mebibytes(bound);
+    let used_mb = mebibytes(scope.get_heap_statistics().used_heap_size());
     engine.config.events.on_breach(Breach {
         pid: Some(process.pid()),
         limit: "limits.jsRuntime.v8HeapLimitMb",
         bound: bound_mb,
+        used: used_mb.max(bound_mb),
     });
     let text = format!(
         "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory \

@@ -34,6 +34,8 @@ pub struct Breach {
     pub limit: &'static str,
     /// The bound, in the limit's own unit.
     pub bound: u64,
+    /// What was used, in the same unit.
+    pub used: u64,
 }
 
 /// What happened to a guest that the VM must know of.
@@ -49,6 +51,10 @@ pub trait EngineEvents: Send + Sync {
     fn has_room(&self, bytes: u64) -> bool {
         let _ = bytes;
         true
+    }
+    /// A guest did not get this much memory, because there is no room for it; it goes on without.
+    fn on_refused(&self, bytes: u64) {
+        let _ = bytes;
     }
     /// An isolate is about to be made. It takes `ISOLATE_BYTES` of address space that no guest can use for data.
     fn on_isolate_start(&self) {}
@@ -225,7 +231,9 @@ impl Engine {
 
     fn run(&self, job: Job) -> Result<(), Errno> {
         let process = job.process.clone();
-        self.population.admit(&process, job.options.max_programs)?;
+        self.population
+            .admit(&process, job.options.max_programs)
+            .inspect_err(|_| self.config.events.on_refused(ISOLATE_BYTES))?;
         self.hand_over(job)
             .inspect_err(|_| self.population.leave(&process))
     }

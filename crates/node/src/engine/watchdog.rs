@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use secure_exec_kernel::{Pid, Signal};
+use secure_exec_kernel::{CpuTime, Pid, Process, Signal};
 
 use super::{Breach, EngineEvents};
 
@@ -28,6 +28,7 @@ pub struct CpuAccount {
 /// One running thread of a guest.
 pub(crate) struct Watched {
     pid: Pid,
+    process: Arc<Process>,
     handle: v8::IsolateHandle,
     clock: libc::clockid_t,
     limit: Option<Duration>,
@@ -35,13 +36,14 @@ pub(crate) struct Watched {
     spent: Arc<CpuAccount>,
     /// Processor time of the thread before this guest, nanoseconds.
     base: u64,
-    kill: Box<dyn Fn(Signal) + Send + Sync>,
     killed_at: Mutex<Option<Instant>>,
     stopped_at: Mutex<Option<Instant>>,
     reterminated: AtomicBool,
     reported: AtomicBool,
     finished: AtomicBool,
     used: AtomicU64,
+    /// What the process's account knows of, nanoseconds.
+    charged: AtomicU64,
 }
 
 impl Watched {
@@ -67,6 +69,19 @@ impl Watched {
     pub(crate) fn finished(&self) {
         if !self.finished.swap(true, Ordering::AcqRel) {
             self.spent.ended.fetch_add(self.time(), Ordering::AcqRel);
+            self.charge();
+        }
+    }
+
+    /// Brings the process's account up to date.
+    pub(crate) fn charge(&self) {
+        let now = self.time();
+        let before = self.charged.fetch_max(now, Ordering::AcqRel);
+        if now > before {
+            self.process.charge_cpu(CpuTime {
+                user_ns: now - before,
+                system_ns: 0,
+            });
         }
     }
 
@@ -107,6 +122,7 @@ impl Watchdog {
                 drop(state);
                 for guest in &current {
                     guest.used.store(guest.time(), Ordering::Relaxed);
+                    guest.charge();
                 }
                 for guest in &current {
                     // All threads of a guest count together.
@@ -141,29 +157,27 @@ impl Watchdog {
     /// Watches the calling thread as one of `process`; `spent` counts what its other threads have used.
     pub(super) fn watch(
         &self,
-        process: &Arc<secure_exec_kernel::Process>,
+        process: &Arc<Process>,
         handle: v8::IsolateHandle,
         limit: Option<Duration>,
         spent: Arc<CpuAccount>,
     ) -> Arc<Watched> {
         let clock = thread_clock();
-        let process = process.clone();
         let watched = Arc::new(Watched {
             pid: process.pid(),
+            process: process.clone(),
             handle,
             clock,
             limit,
             spent,
             base: clock_time(clock),
-            kill: Box::new(move |signal| {
-                let _ = process.kill(process.pid().raw(), signal);
-            }),
             killed_at: Mutex::default(),
             stopped_at: Mutex::default(),
             reterminated: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             used: AtomicU64::new(0),
+            charged: AtomicU64::new(0),
         });
         self.state.guests.lock().push(watched.clone());
         self.state.wake.notify_one();
@@ -202,9 +216,10 @@ fn check(guest: &Watched, threads: u64, events: &dyn EngineEvents) {
             pid: Some(guest.pid),
             limit: "limits.jsRuntime.cpuTimeLimitMs",
             bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            used: u64::try_from(used.as_millis()).unwrap_or(u64::MAX),
         });
-        // Not SIGXCPU, which a guest could handle.
-        (guest.kill)(Signal::SIGKILL);
+        // Not SIGXCPU, which a guest could handle. One that has ended meanwhile needs none.
+        let _ = guest.process.kill(guest.pid.raw(), Signal::SIGKILL);
     }
 }
 

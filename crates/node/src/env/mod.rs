@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use indexmap::IndexMap;
-use secure_exec_kernel::{Kernel, Process};
+use secure_exec_kernel::{Kernel, MemoryUse, Process};
 
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
 
 use crate::array_buffers::ArrayBuffers;
-use crate::engine::NodeOptions;
+use crate::engine::{NodeOptions, Watched};
 use crate::event_loop::EventLoop;
 use crate::options::Options;
 use crate::tables::tables;
@@ -59,6 +59,10 @@ pub struct Env {
     pub replaced: Cell<bool>,
     /// Where the isolate writes down how much heap it uses (`heap_usage.rs`).
     pub heap_bytes: RefCell<Option<Arc<AtomicU64>>>,
+    /// Where the process's account learns of it.
+    pub memory_use: RefCell<Option<MemoryUse>>,
+    /// Who reads the processor time of the isolate's thread.
+    pub(crate) watched: RefCell<Option<Arc<Watched>>>,
     /// The memory of the isolate's array buffers.
     pub array_buffers: Arc<ArrayBuffers>,
     /// Set when the heap reached its limit; the program is being ended.
@@ -102,6 +106,8 @@ impl Env {
             max_timers: Cell::new(usize::MAX),
             replaced: Cell::new(false),
             heap_bytes: RefCell::default(),
+            memory_use: RefCell::default(),
+            watched: RefCell::default(),
             array_buffers,
             heap_limit_reached: Cell::new(false),
             terminate: RefCell::default(),

@@ -17,6 +17,8 @@ macro_rules! slots {
 }
 
 slots! {
+    /// The code of a program that is no argument (`invocation.rs`).
+    Code,
     /// The `process` object.
     Process,
     /// `primordials` of the main context.

@@ -1,0 +1,84 @@
+//! What a process of the embedder's has used, together with all that descend from it.
+
+use super::{CpuTime, Process};
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// Sums over one of the embedder's processes and its descendants, those that nobody waited for included.
+#[derive(Debug, Default)]
+pub struct Account {
+    cpu_ns: AtomicU64,
+    memory: AtomicU64,
+    peak: AtomicU64,
+}
+
+impl Account {
+    /// Processor time, nanoseconds.
+    pub fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
+    }
+
+    /// The most memory that was in use at a time, bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn charge_cpu(&self, time: CpuTime) {
+        let ns = time.user_ns.saturating_add(time.system_ns);
+        self.cpu_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// Replaces a share of the memory in use by another one.
+    fn change_memory(&self, old: u64, new: u64) {
+        // Two wrapping steps in one: shares never add up to more than there is memory.
+        let change = new.wrapping_sub(old);
+        let before = self.memory.fetch_add(change, Ordering::Relaxed);
+        self.peak
+            .fetch_max(before.wrapping_add(change), Ordering::Relaxed);
+    }
+}
+
+/// The memory that one thread or instance of a process uses, as its runtime tells; none once this is dropped.
+#[derive(Debug)]
+pub struct MemoryUse {
+    account: Arc<Account>,
+    bytes: AtomicU64,
+}
+
+impl MemoryUse {
+    /// Tells how much is in use now.
+    pub fn set(&self, bytes: u64) {
+        let old = self.bytes.swap(bytes, Ordering::Relaxed);
+        self.account.change_memory(old, bytes);
+    }
+
+    /// Tells that as much was in use for a moment.
+    pub fn touch(&self, bytes: u64) {
+        let now = self.bytes.load(Ordering::Relaxed);
+        if bytes > now {
+            self.account.change_memory(now, bytes);
+            self.account.change_memory(bytes, now);
+        }
+    }
+}
+
+impl Drop for MemoryUse {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+impl Process {
+    /// What the embedder's process that this one descends from has used, with all its descendants.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// A share of the memory in use, at first none.
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse {
+            account: self.account.clone(),
+            bytes: AtomicU64::new(0),
+        }
+    }
+}
