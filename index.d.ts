@@ -400,8 +400,8 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   onToolError?: ((error: unknown, call: { name: string; pid: number }) => unknown) | undefined;
   /**
    * Hears of the system calls of guests: lines as `strace(1)` prints them. While a promise that it gives back is
-   * pending, lines are gathered up to a bound; of those beyond, a line tells the number. What it throws is told by a
-   * warning of the process.
+   * pending, lines are gathered up to a bound. Guests' calls beyond that wait 20 ms each; those that are left out then
+   * are counted by a line. What it throws is told by a warning of the process.
    */
   onTrace?: ((lines: string) => unknown) | undefined;
   /** Hears how long each phase of the boot took. What it throws rejects `create`. */

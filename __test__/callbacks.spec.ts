@@ -158,9 +158,9 @@ describe("a callback that gives back a promise", () => {
 describe("a trace", () => {
   const calls = `import fs from "node:fs";
     const path = "/tmp/" + "x".repeat(200);
-    for (let i = 0; i < 30_000; i++) fs.existsSync(path);`;
+    for (;;) fs.existsSync(path);`;
 
-  test("waits for a listener that takes its time, and tells how much was dropped", async () => {
+  test("makes the guest wait for a listener that takes its time, and tells how much was dropped", async () => {
     const heard: string[] = [];
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
@@ -171,7 +171,8 @@ describe("a trace", () => {
       return gate;
     };
     await withRuntime({ onTrace }, async (runtime) => {
-      await runtime.exec(calls);
+      const { timedOut } = await runtime.exec(calls, { timeout: 3000 });
+      assert.equal(timedOut, true);
       // What comes at once, and, at the end of the program, what had been gathered.
       assert.ok(heard.length <= 4, `${heard.length} pieces`);
       const all = heard.join("");
@@ -191,7 +192,7 @@ describe("a trace", () => {
       bytes += lines.length;
     };
     await withRuntime({ onTrace }, async (runtime) => {
-      const program = await runtime.spawn(calls.replace("i < 30_000", ""));
+      const program = await runtime.spawn(calls);
       const asleep = new Int32Array(new SharedArrayBuffer(4));
       for (let i = 0; i < 3; i++) {
         Atomics.wait(asleep, 0, 0, 500);

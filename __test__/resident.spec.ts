@@ -547,6 +547,39 @@ describe("a guest that forges answers", () => {
     });
   }
 
+  test("gives values that are none only to itself", async () => {
+    await withRunner({}, async (runner) => {
+      const forge = (text: string) =>
+        runner.evaluate(`JSON.stringify = () => ${JSON.stringify(text)}; 1`);
+      const wrong = [
+        "",
+        "1",
+        "[]",
+        "[{}]",
+        '[["x"]]',
+        '[["a", 1]]',
+        '[["a", [5]]]',
+        '[["a", ["0"]]]',
+        '[["m", 0, -1]]',
+        '[["o", 1, 0]]',
+        '[["t", "Uint8Array", 0, 0, 1]]',
+        '[["t", "Uint8Array", 1, 0, 9], ["B", "AA=="]]',
+        '[["t", "constructor", 1, 0, 1], ["B", "AA=="]]',
+        '[["O", 0]]',
+        '[["B", 5]]',
+        '[["r", "(", ""]]',
+        '[["b", "x"]]',
+        '[["e", 1, 2, 3, -1]]',
+      ];
+      for (const text of wrong) {
+        await assert.rejects(forge(text), { code: "ERR_INVALID_VALUE" }, text);
+      }
+      const { value } = await forge('[["o", "__proto__", 1], ["o", "polluted", 2], true]');
+      assert.deepEqual(Object.keys(value as object), ["__proto__"]);
+      assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+    });
+  });
+
   test("does not fill the host by what it writes between snippets", async () => {
     const limits = { jsRuntime: { capturedOutputLimitBytes: 100_000 } };
     await withRunner({ limits }, async (runner) => {

@@ -2,15 +2,21 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::thread::ThreadId;
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{SyscallEvent, Tracer};
 use secure_exec_protocol::VmId;
 
 use crate::mailbox::{Mail, Mailbox};
 
-/// Bytes that may wait for the server; what comes beyond is counted and dropped.
+/// Bytes that may wait for the host. Calls beyond that wait a moment for it; what still finds no room is counted and
+/// dropped.
 const CAPACITY: usize = 1 << 20;
+
+/// Longest wait of one call. A guest that is killed meanwhile leaves its thread long before it counts as stuck.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Collects lines until the server takes them.
 #[derive(Debug)]
@@ -18,6 +24,10 @@ pub(crate) struct TraceLines {
     vm: VmId,
     mailbox: Arc<Mailbox>,
     lines: Mutex<Lines>,
+    /// Lines have been taken.
+    room: Condvar,
+    /// The thread that takes the lines, whose own calls must not wait for it.
+    server: ThreadId,
 }
 
 #[derive(Debug, Default)]
@@ -33,12 +43,15 @@ impl TraceLines {
             vm,
             mailbox: mailbox.clone(),
             lines: Mutex::default(),
+            room: Condvar::new(),
+            server: std::thread::current().id(),
         })
     }
 
-    /// Takes what has come since the last time.
+    /// Takes what has come since the last time. The server's thread does.
     pub(crate) fn take(&self) -> String {
         let mut lines = std::mem::take(&mut *self.lines.lock());
+        self.room.notify_all();
         if lines.dropped > 0 {
             // Writing to a string succeeds.
             let _ = writeln!(lines.text, "... {} more calls", lines.dropped);
@@ -54,6 +67,9 @@ impl Tracer for TraceLines {
             return;
         }
         let mut lines = self.lines.lock();
+        if lines.text.len() >= CAPACITY && std::thread::current().id() != self.server {
+            self.room.wait_for(&mut lines, PATIENCE);
+        }
         if lines.text.len() >= CAPACITY {
             lines.dropped += 1;
             return;
