@@ -272,11 +272,14 @@ export type ToolDefinitions<Schemas = Record<string, object>> = {
  * Gives back the definition, with the handler's input inferred from the schema.
  *
  * @example
+ * ```js
  * const pay = defineTool({
  *   description: "Pays.",
- *   inputSchema: z.object({ amount: z.number().max(10) }),
+ *   inputSchema: { type: "object", properties: { amount: { type: "number" } }, required: ["amount"] },
  *   handler: ({ amount }) => ({ paid: amount }),
  * });
+ * await rt.registerTools({ pay });
+ * ```
  */
 export function defineTool<const Schema extends object, Result>(
   definition: ToolDefinition<ToolInput<Schema>, Result, Schema>,

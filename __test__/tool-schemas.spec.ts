@@ -80,13 +80,14 @@ describe("a JSON Schema", () => {
       }
       const told = await runtime.run<string[]>(`
         const told = [];
-        for (const id of [${large}n, 5n]) {
+        for (const id of [${large}n, 5n, NaN]) {
           told.push(await callTool("t", { id }).catch(({ code, message }) => code + " " + message));
         }
         globalThis.__return(told);`);
       const refused =
         "ERR_INVALID_ARG_TYPE t: 'id' is a BigInt, which JSON cannot hold: give a string";
-      assert.deepEqual(told.value, [refused, refused]);
+      const notANumber = "ERR_INVALID_ARG_TYPE t: 'id' is NaN, which JSON cannot hold";
+      assert.deepEqual(told.value, [refused, refused, notANumber]);
       for (const id of ["9007199254740991", "-9007199254740991", "1152921504606846976"]) {
         const { input } = await shell(runtime, seen, `t --id ${id}`);
         assert.equal(String(BigInt((input as { id: number }).id)), id);

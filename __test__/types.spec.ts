@@ -136,7 +136,7 @@ describe("types of the package", () => {
     );
     assert(examples.length >= 10);
     const functions = examples.map((code, at) => `export async function f${at}() {\n${code}}`);
-    const head = `import { NodeRuntime, VmError } from "secure-exec";
+    const head = `import { defineTool, NodeRuntime, VmError } from "secure-exec";
       declare const rt: NodeRuntime; declare const data: unknown; declare const code: string;
       export const isError = (error: unknown) => error instanceof VmError;`;
     await writeFile(join(project, "examples.mts"), `${head}\n${functions.join("\n")}`);

@@ -16,8 +16,12 @@
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name)) return Promise.reject(failed(missing));
   return new Promise((resolve, reject) => {
     const json = JSON.stringify(input === undefined ? {} : input, (key, value) => {
-      if (typeof value !== "bigint") return value;
       const where = key === "" ? "the input" : `'${key}'`;
+      // JSON.stringify would make null of it.
+      if (typeof value === "number" && !Number.isFinite(value)) {
+        throw argumentError(`${name}: ${where} is ${value}, which JSON cannot hold`);
+      }
+      if (typeof value !== "bigint") return value;
       throw argumentError(`${name}: ${where} is a BigInt, which JSON cannot hold: give a string`);
     });
     if (json === undefined) throw argumentError("The input of a tool must be what JSON can hold");
