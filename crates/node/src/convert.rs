@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::exception::{self, string};
+use crate::memory_guard;
 
 /// A V8 value of `value`. An object `{"$null": …}` has no prototype; `{"$number": …}` and `{"$bigint": …}` stand for
 /// numbers that JSON cannot hold.
@@ -66,14 +67,31 @@ pub fn path_bytes(
     value: v8::Local<'_, v8::Value>,
 ) -> Option<Vec<u8>> {
     if value.is_string() {
-        return Some(value.to_rust_string_lossy(scope).into_bytes());
+        return Some(text(scope, value).into_bytes());
     }
     bytes(value)
 }
 
+/// The text of a value, as `to_rust_string_lossy` gives it; for values of the guest's that may be as long as it likes.
+pub fn text(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> String {
+    let length = v8::Local::<v8::String>::try_from(value).map_or(0, |string| string.length());
+    // Once flat in V8's heap, once as UTF-8 of mostly one byte.
+    if memory_guard::admit(length.saturating_mul(2)) {
+        value.to_rust_string_lossy(scope)
+    } else {
+        String::new()
+    }
+}
+
 /// A copy of the bytes of an ArrayBufferView, ArrayBuffer or SharedArrayBuffer.
 pub fn bytes(value: v8::Local<'_, v8::Value>) -> Option<Vec<u8>> {
-    with_bytes(value, <[u8]>::to_vec)
+    with_bytes(value, |bytes| {
+        if memory_guard::admit(bytes.len()) {
+            bytes.to_vec()
+        } else {
+            Vec::new()
+        }
+    })
 }
 
 /// Calls `body` with the bytes of an ArrayBufferView, ArrayBuffer or SharedArrayBuffer. No JavaScript may run inside.

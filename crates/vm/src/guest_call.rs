@@ -24,6 +24,9 @@ const PIECE: usize = STREAM_WINDOW / 2;
 /// Longest value that a program can hand back.
 const MAX_VALUE: usize = 16 << 20;
 
+/// Most arrays, objects and elements in it: some 100 MB in the host.
+const MAX_PARTS: usize = 1 << 20;
+
 /// An output stream of the program.
 pub(crate) struct Output {
     stream: Stream,
@@ -221,12 +224,7 @@ impl GuestCall {
         let value = self.returned.as_ref().and_then(|returned| returned.take());
         if let Some(value) = value.filter(|_| exit.code == 0) {
             let mut value = value.into_bytes();
-            if value.len() > MAX_VALUE {
-                let limit = Limit {
-                    name: "returned value bytes".into(),
-                    bound: MAX_VALUE as u64,
-                    used: value.len() as u64,
-                };
+            if let Some(limit) = value_limit(&value) {
                 exit.cause = Some(Cause::Limit(limit));
             } else {
                 while value.len() > MAX_CHUNK {
@@ -242,9 +240,37 @@ impl GuestCall {
     }
 }
 
+/// What is too much of a value for the host, which parses it on the thread that everything else of it runs on.
+fn value_limit(json: &[u8]) -> Option<Limit> {
+    let over = |name: &str, bound: usize, used: usize| {
+        (used > bound).then(|| Limit {
+            name: name.into(),
+            bound: bound as u64,
+            used: used as u64,
+        })
+    };
+    over("returned value bytes", MAX_VALUE, json.len())
+        .or_else(|| over("returned value parts", MAX_PARTS, parts(json)))
+}
+
+/// Arrays, objects and their elements in a text of JSON.
+fn parts(json: &[u8]) -> usize {
+    let (mut parts, mut text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = text,
+            b'"' => text = !text,
+            b'[' | b'{' | b',' if !text => parts += 1,
+            _ => {}
+        }
+    }
+    parts
+}
+
 fn signal_of(status: ExitStatus) -> u8 {
     match status {
-        ExitStatus::Signaled(signal, _) => u8::try_from(signal.raw()).unwrap_or(0),
+        ExitStatus::Signaled(signal, _) => signal.raw(),
         _ => 0,
     }
 }

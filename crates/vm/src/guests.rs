@@ -64,8 +64,11 @@ pub enum Notice {
     Ended { pid: Pid },
     /// A killed program does not leave its thread.
     Stuck { pid: Pid },
-    /// The engine gave up the whole process.
-    Fatal { message: String },
+    /// The engine gave up the whole process, for a limit if one is known.
+    Fatal {
+        message: String,
+        limit: Option<Limit>,
+    },
 }
 
 /// The value that a program hands back; the last one counts.

@@ -5,6 +5,7 @@
 //! - `server`: the one thread that talks to the host. It also pumps the standard streams of all guests and
 //!   does the host's file methods; guests run on threads of their own and wake it through the `mailbox`.
 //! - `machine`, `guest_call`, `files`, `filesystem`: one VM, one of its programs, its file methods, its export.
+//! - `aborts`: what happens when an allocator gives up.
 //! - `breaches`: limits that were passed, as the host knows them.
 //! - `guests`: how programs are run; the seam at which tests put their own. `runtimes`: all of `node_guests` and
 //!   `wasm_guests`.
@@ -12,6 +13,7 @@
 //! The server's thread never runs guest code and holds no state of V8, so it answers even when every
 //! guest hangs or V8 has given up.
 
+mod aborts;
 mod breaches;
 mod entry;
 mod files;

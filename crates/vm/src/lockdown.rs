@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use secure_exec_protocol::Limit;
 
 /// How far the server may go in confining its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +129,17 @@ pub(crate) fn use_with(bytes: u64) -> Option<u64> {
             .saturating_add(soft / RESERVE_SHARE)
             .saturating_sub(others),
     )
+}
+
+/// The memory limit with its use, as the limit that has ended an allocation.
+pub(crate) fn limit_reached() -> Option<Limit> {
+    let (soft, _) = (*LIMIT.lock())?;
+    let bound = soft.saturating_sub(PROCESS_OVERHEAD);
+    Some(Limit {
+        name: "limits.resources.maxMemoryBytes".into(),
+        bound,
+        used: use_with(0).unwrap_or(bound).max(bound),
+    })
 }
 
 /// Memory that counts against `RLIMIT_DATA`: the sixth field of `statm`, in pages.

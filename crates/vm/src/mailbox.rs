@@ -5,11 +5,15 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use secure_exec_protocol::{CallId, VmId, VmMessage};
 
 use crate::guests::Notice;
+
+/// Longest wait of a thread that has failed: the queue may be in its own hands.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What has arrived.
 #[derive(Debug)]
@@ -53,6 +57,16 @@ impl Mailbox {
     /// Delivers what the runtime of a VM's guests says. From any thread.
     pub fn notify(&self, vm: VmId, notice: Notice) {
         self.post(Mail::Notice(vm, notice));
+    }
+
+    /// As `notify`, for a thread that may be anywhere: false where the queue cannot be had.
+    pub(crate) fn try_notify(&self, vm: VmId, notice: Notice) -> bool {
+        let Some(queue) = self.queue.try_lock_for(PATIENCE) else {
+            return false;
+        };
+        drop(queue);
+        self.post(Mail::Notice(vm, notice));
+        true
     }
 
     pub(crate) fn post(&self, mail: Mail) {

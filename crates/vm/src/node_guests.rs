@@ -50,9 +50,7 @@ impl EngineEvents for Events {
     }
 
     fn on_fatal(&self, message: &str) {
-        self.reports.notify(Notice::Fatal {
-            message: message.into(),
-        });
+        self.reports.fatal(message);
     }
 
     fn on_stuck(&self, pid: Pid) {
@@ -61,6 +59,10 @@ impl EngineEvents for Events {
 
     fn has_room(&self, bytes: u64) -> bool {
         lockdown::has_room(bytes)
+    }
+
+    fn on_overdrawn(&self, pid: Pid, bytes: u64) {
+        self.reports.overdrawn(pid, bytes);
     }
 
     fn on_refused(&self, bytes: u64) {

@@ -10,6 +10,9 @@ use crate::guests::Notice;
 use crate::lockdown;
 use crate::mailbox::Mailbox;
 
+/// Where not even this much is left, memory is what an engine gave up for.
+const LITTLE: u64 = 8 << 20;
+
 /// The reports of one engine. An engine is made before its VM is known: until then nobody hears them, and there is no
 /// guest yet to report about.
 #[derive(Default)]
@@ -47,6 +50,27 @@ impl Reports {
         }
         let limit = breaches::limit(&breach);
         self.notify(Notice::Breach { pid, limit });
+    }
+
+    /// The engine gave up the whole process.
+    pub(crate) fn fatal(&self, message: &str) {
+        let full = !lockdown::has_room(LITTLE);
+        let bound = self.kernel().map(|kernel| kernel.config().memory_bytes);
+        self.notify(Notice::Fatal {
+            message: message.into(),
+            limit: bound
+                .filter(|_| full)
+                .map(|bound| breaches::no_room(bound, 0)),
+        });
+    }
+
+    /// A process is ended because the memory of the VM has no room for what it needs.
+    pub(crate) fn overdrawn(&self, pid: Pid, bytes: u64) {
+        let Some(kernel) = self.kernel() else { return };
+        let bound = kernel.config().memory_bytes;
+        let used = lockdown::use_with(bytes).unwrap_or(bound).max(bound);
+        let limit = "maxMemoryBytes";
+        self.breach(Some(pid), LimitBreach { limit, bound, used });
     }
 
     /// The guest of the calling thread did not get this much memory.

@@ -14,6 +14,7 @@ use secure_exec_protocol::{
     VERSION, VmConfig, VmFrame, VmId, VmMessage,
 };
 
+use crate::aborts;
 use crate::guests::{Guests, Notice};
 use crate::lockdown::{self, Confinement};
 use crate::machine::Machine;
@@ -62,6 +63,9 @@ pub fn serve(
             phases,
         },
     );
+    if confinement == Confinement::Process {
+        aborts::survive(&server.mailbox);
+    }
     loop {
         server.wait()?;
         // A defect of ours must cost this VM process only, and must be told.
@@ -388,7 +392,7 @@ impl Server {
 
     fn hear(&mut self, vm: VmId, notice: Notice) {
         match notice {
-            Notice::Fatal { message } => self.condemn(message, None),
+            Notice::Fatal { message, limit } => self.condemn(message, limit),
             Notice::Breach { pid, limit } => {
                 let call = self
                     .machines

@@ -8,6 +8,7 @@ use super::ClassDefinition;
 use crate::async_wrap::ids;
 use crate::convert;
 use crate::env::{Env, Slot};
+use crate::memory_guard;
 use crate::stream::{CustomBufferListener, Stream, WriteResult};
 use crate::string_bytes::{self, Encoding};
 use crate::wrap;
@@ -169,6 +170,9 @@ fn write_string(
         let Ok(text) = v8::Local::<v8::String>::try_from(args.get(1)) else {
             return refuse(scope);
         };
+        if !memory_guard::admit(text.length().saturating_mul(2)) {
+            return refuse(scope);
+        }
         let bytes = encode(scope, text, encoding);
         write(scope, stream, args, &bytes)
     });

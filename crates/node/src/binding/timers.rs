@@ -1,5 +1,7 @@
 //! `internalBinding('timers')`. Follows Node's `src/timers.cc`.
 
+use secure_exec_kernel::LimitBreach;
+
 use super::Definition;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
@@ -40,7 +42,15 @@ fn refuse_timer(
     _args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let bound = Env::of(scope).max_timers.get();
+    let env = Env::of(scope);
+    let bound = env.max_timers.get();
+    let breach = LimitBreach {
+        limit: "limits.jsRuntime.maxTimers",
+        bound: bound as u64,
+        used: bound as u64 + 1,
+    };
+    env.kernel()
+        .note_limit_breach(Some(env.process().pid()), breach);
     let message = format!("Too many timers: limits.jsRuntime.maxTimers is {bound}");
     exception::throw(scope, ErrorKind::Error, "ERR_RESOURCE_LIMIT", &message);
 }

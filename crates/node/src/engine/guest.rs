@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::foreground;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
-use crate::{binding, code_cache, frozen_clock, heap_usage, isolate, report};
+use crate::{binding, code_cache, frozen_clock, heap_usage, isolate, memory_guard, report};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(crate) const STACK_SIZE: usize = 4 << 20;
@@ -122,6 +122,7 @@ fn run_job(
     env.set_threads(program.clone(), None);
     let watched = engine.watch(&process, handle.clone(), &program);
     env.watched.replace(Some(watched.clone()));
+    memory_guard::enter(&process, engine.events());
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {
@@ -154,6 +155,7 @@ fn run_job(
     // Nothing of the process runs once this returns.
     worker::end_children(env, Worker::kill);
     frozen_clock::thaw();
+    memory_guard::leave();
     watched.finished();
 }
 

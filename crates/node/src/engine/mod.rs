@@ -52,6 +52,10 @@ pub trait EngineEvents: Send + Sync {
         let _ = bytes;
         true
     }
+    /// A guest is ended because there is no room for this much memory more, which native code needs for it.
+    fn on_overdrawn(&self, pid: Pid, bytes: u64) {
+        let _ = (pid, bytes);
+    }
     /// A guest did not get this much memory, because there is no room for it; it goes on without.
     fn on_refused(&self, bytes: u64) {
         let _ = bytes;

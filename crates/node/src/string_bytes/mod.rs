@@ -6,7 +6,10 @@ mod hex;
 use v8::simdutf;
 
 use crate::exception::{self, ErrorKind};
-use crate::{convert, tables};
+use crate::{convert, memory_guard, tables};
+
+/// Strings below this size are not looked at before they are made.
+const UNCHECKED_BYTES: usize = 1 << 20;
 
 /// Node's encodings, with the numbers of `internalBinding('string_decoder').encodings`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +110,10 @@ pub fn encode<'s>(
     if bytes.is_empty() {
         return Some(v8::String::empty(scope).into());
     }
+    if !fits_heap(scope, bytes.len()) {
+        throw_string_too_long(scope);
+        return None;
+    }
     let normal = v8::NewStringType::Normal;
     let fits = |length: usize| length <= v8::String::MAX_LENGTH;
     let text = match encoding {
@@ -139,6 +146,19 @@ pub fn encode<'s>(
         throw_string_too_long(scope);
     }
     text.map(Into::into)
+}
+
+/// Whether a string of about this many bytes has room in V8's heap. V8 gives up the operating system process for one
+/// that has not.
+fn fits_heap(scope: &mut v8::PinScope<'_, '_>, bytes: usize) -> bool {
+    if bytes < UNCHECKED_BYTES {
+        return true;
+    }
+    let statistics = scope.get_heap_statistics();
+    let left = statistics
+        .heap_size_limit()
+        .saturating_sub(statistics.used_heap_size());
+    bytes < left && memory_guard::admit(bytes)
 }
 
 /// Writes `string` to `target` as far as it fits; returns the number of bytes written. UTF-8 and UTF-16 are cut
@@ -260,6 +280,9 @@ pub fn decode(
     string: v8::Local<'_, v8::String>,
     encoding: Encoding,
 ) -> Vec<u8> {
+    if !memory_guard::admit(string.length().saturating_mul(2)) {
+        return Vec::new();
+    }
     let mut bytes = vec![0; size(scope, string, encoding)];
     let written = write(scope, string, &mut bytes, encoding);
     bytes.truncate(written);

@@ -16,6 +16,7 @@ use crate::foreground;
 use crate::frozen_clock;
 use crate::heap_usage;
 use crate::isolate;
+use crate::memory_guard;
 use crate::options::Options;
 use crate::process_env::{self, Variables};
 use crate::snapshot::ContextKind;
@@ -139,10 +140,12 @@ fn run(start: Start) {
         idle: env.event_loop.idle_meter().clone(),
         watched: watched.clone(),
     };
+    memory_guard::enter(&start.process, program.engine.events());
     if worker.attach(running) {
         run_program(&mut owned, &env, start);
     }
     worker.detach();
+    memory_guard::leave();
     frozen_clock::thaw();
     end_children(&env, Worker::exit_terminated);
     binding::release_locks(&env);

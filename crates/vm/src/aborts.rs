@@ -1,0 +1,51 @@
+//! What happens when native code of a guest's thread gives up, because there is no memory for it (`abort(3)`).
+//!
+//! As with V8's own failures the thread is parked for ever, and the server, which holds none of its state, goes on for
+//! as long as it takes to save the filesystem. Signals that others send, and the server's own failures, end the process.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::guests::Notice;
+use crate::lockdown;
+use crate::mailbox::Mailbox;
+
+static SERVER: OnceLock<(libc::pthread_t, Arc<Mailbox>)> = OnceLock::new();
+
+/// Has the server, which runs on the calling thread, outlive the aborts of other threads.
+pub(crate) fn survive(mailbox: &Arc<Mailbox>) {
+    // SAFETY: takes nothing.
+    let server = unsafe { libc::pthread_self() };
+    let _ = SERVER.set((server, mailbox.clone()));
+    // SAFETY: zeroes are a valid sigaction.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = aborted as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO;
+    // SAFETY: the structure is valid for the call and the handler has the signature that its flags ask for.
+    unsafe { libc::sigaction(libc::SIGABRT, &raw const action, std::ptr::null_mut()) };
+}
+
+extern "C" fn aborted(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid structure.
+    let own = unsafe { (*info).si_code } == libc::SI_TKILL;
+    // SAFETY: takes nothing.
+    let this = unsafe { libc::pthread_self() };
+    let told = own
+        && SERVER.get().is_some_and(|(server, mailbox)| {
+            *server != this && {
+                let limit = lockdown::limit_reached();
+                lockdown::release_memory_headroom();
+                let message = "memory limit (an allocation failed)".into();
+                mailbox.try_notify(0, Notice::Fatal { message, limit })
+            }
+        });
+    if told {
+        loop {
+            std::thread::park();
+        }
+    }
+    // SAFETY: takes plain numbers. The default is the end of the process.
+    unsafe {
+        libc::signal(libc::SIGABRT, libc::SIG_DFL);
+        libc::raise(libc::SIGABRT);
+    }
+}
