@@ -402,11 +402,13 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    */
   onToolError?: ((error: unknown, call: { name: string; pid: number }) => unknown) | undefined;
   /**
-   * Hears of the system calls of guests: lines as `strace(1)` prints them. While a promise that it gives back is
-   * pending, lines are gathered up to a bound. Guests' calls beyond that wait 20 ms each; those that are left out then
-   * are counted by a line. What it throws is told by a warning of the process.
+   * Hears of the system calls, signals and ends of guests: lines as `strace -f -a1` prints them, each with its process
+   * in front (`[pid     2] close(3) = 0`). `times` tells for each line when it was made, in milliseconds since 1970 with
+   * their fraction. While a promise that it gives back is pending, lines are gathered up to a bound. Guests' calls beyond
+   * that wait 20 ms each; those that are left out then are counted by a line. What it throws is told by a warning of the
+   * process.
    */
-  onTrace?: ((lines: string) => unknown) | undefined;
+  onTrace?: ((lines: string, times: readonly number[]) => unknown) | undefined;
   /** Hears how long each phase of the boot took. What it throws rejects `create`. */
   onBootTiming?: ((timing: { phase: string; durationMs: number }) => unknown) | undefined;
 }

@@ -107,6 +107,30 @@ describe("a shell at a terminal", { skip }, () => {
     }, 0);
   });
 
+  for (const [command, warning] of [
+    ["sh", "You have stopped jobs."],
+    ["bash", "There are stopped jobs."],
+  ] as const) {
+    test(`${command} tells of stopped jobs before it ends`, async () => {
+      await inShell(
+        async (type, until) => {
+          type("sh -c 'read x; echo got $x; exec sleep 1000'\r");
+          type("one\r");
+          await until("got one\r\n");
+          type("\x1a");
+          await until("ready> ");
+          type("exit 3\r");
+          await until(warning);
+          await until("ready> ");
+          type("\x04");
+          if (command === "bash") await until("exit");
+        },
+        command === "bash" ? 1 : 0,
+        { command },
+      );
+    });
+  }
+
   test("Ctrl-D ends it", async () => {
     await inShell(async (type) => type("\x04"), 0);
   });

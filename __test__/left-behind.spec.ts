@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { NodeRuntime } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
+import { reader } from "./support/terminal.ts";
 
 const { folder } = createRequire(import.meta.url)("../binding.cjs");
 const skip = existsSync(join(folder, "commands", "commands.json")) ? false : "no commands";
@@ -159,6 +160,87 @@ describe("processes that a call leaves behind", { skip }, () => {
       program.kill("SIGKILL");
       assert.equal(await program.wait(), 137);
       assert.deepEqual(await running(runtime), ["sleep 1000 of 1"]);
+    });
+  });
+});
+
+describe("processes that a shell on a terminal leaves behind", { skip }, () => {
+  const env = { TERM: "dumb", PS1: "ready> " };
+
+  /** A shell, and a function that types a line and waits for the next prompt. */
+  const openShell = async (runtime: NodeRuntime, command = "sh") => {
+    const terminal = await runtime.openShell({ command, env });
+    const until = reader(terminal);
+    await until("ready> ");
+    const enter = async (line: string) => {
+      void terminal.write(`${line}\r`);
+      return await until("ready> ");
+    };
+    return { terminal, enter };
+  };
+  const waitFor = (runtime: NodeRuntime, name: string, word: "until" | "while") =>
+    sh(runtime, `${word} pgrep -f '^${name}' > /dev/null; do :; done`);
+
+  test("live on in the background and are hung up in the foreground", async () => {
+    await withRuntime({}, async (runtime) => {
+      const { terminal, enter } = await openShell(runtime);
+      await enter("sleep 1000 &");
+      void terminal.write("sleep 1001\r");
+      await waitFor(runtime, "sleep 1001", "until");
+      terminal.kill();
+      assert.equal(await terminal.wait(), 129);
+      await waitFor(runtime, "sleep 1001", "while");
+      assert.deepEqual(await running(runtime), ["sleep 1000 of 1"]);
+    });
+  });
+
+  test("find the terminal gone", async () => {
+    await withFifo(async (runtime) => {
+      const { terminal, enter } = await openShell(runtime);
+      await enter("{ read go < /tmp/go; echo late; echo $? > /tmp/told; } &");
+      void terminal.write("exit 5\r");
+      assert.equal(await terminal.wait(), 5);
+      await sh(runtime, "echo > /tmp/go");
+      assert.match(await told(runtime), /^[12]\n$/);
+    });
+  });
+
+  test("hear of it from bash, unless they are disowned or run by nohup", async () => {
+    await withRuntime({}, async (runtime) => {
+      const { terminal, enter } = await openShell(runtime, "bash");
+      await enter("sleep 1000 & disown");
+      await enter("nohup sleep 1002 > /dev/null 2>&1 &");
+      await enter("sleep 1001 &");
+      await waitFor(runtime, "sleep 1002", "until");
+      await waitFor(runtime, "sleep 1001", "until");
+      terminal.kill();
+      assert.equal(await terminal.wait(), 129);
+      await waitFor(runtime, "sleep 1001", "while");
+      assert.deepEqual(await running(runtime), ["sleep 1000 of 1", "sleep 1002 of 1"]);
+    });
+  });
+
+  test("leave their output in nohup.out", async () => {
+    await withRuntime({}, async (runtime) => {
+      const { terminal, enter } = await openShell(runtime);
+      assert.match(
+        await enter("nohup sh -c 'echo out; echo err >&2; read line || echo $?'"),
+        /\r\nnohup: ignoring input and appending output to 'nohup.out'\r\n$/,
+      );
+      const written = await runtime.readFile("/workspace/nohup.out", "utf8");
+      assert.match(written, /^out\nerr\n(sh: .*\n)?\d\n$/);
+      await terminal.dispose();
+    });
+  });
+
+  test("of setsid cannot take the terminal of another session", async () => {
+    await withRuntime({}, async (runtime) => {
+      const { terminal, enter } = await openShell(runtime);
+      assert.match(
+        await enter("setsid -c -w true; echo $?"),
+        /\r\nsetsid: failed to set the controlling terminal: Operation not permitted\r\n1\r\n$/,
+      );
+      await terminal.dispose();
     });
   });
 });

@@ -117,7 +117,7 @@ class Machine {
     if (kind === Kind.disposed) return this.#disposing?.resolve();
     if (kind === Kind.toolCall) return this.#onToolCall(number, content);
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
-    if (kind === Kind.trace) return this.#onTraced(content.text);
+    if (kind === Kind.trace) return this.#onTraced(content.text, content.times);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {
@@ -148,9 +148,9 @@ class Machine {
   }
 
   /** The next lines come when these have been taken. */
-  #onTraced(text) {
+  #onTraced(text, times) {
     const taken = () => this.#vm.traceTaken();
-    const pending = callUnawaited("onTrace", this.#onTrace, text);
+    const pending = callUnawaited("onTrace", this.#onTrace, text, times);
     if (pending) pending.then(taken);
     else taken();
   }

@@ -49,6 +49,8 @@ pub struct Content {
     /// The call whose program a tool is called by, or 0.
     pub program: Option<f64>,
     pub text: Option<String>,
+    /// When each line of the text was made: milliseconds since 1970.
+    pub times: Option<Vec<f64>>,
     pub phases: Option<Vec<BootPhase>>,
     pub limit: Option<LimitReached>,
     pub limits: Option<Vec<LimitReached>>,
@@ -292,11 +294,17 @@ fn convert(event: Event) -> (Kind, u64, Content) {
             },
         ),
         Event::ToolCancelled { id } => (Kind::ToolCancelled, id, empty()),
-        Event::Trace { text } => (
+        Event::Trace { text, times } => (
             Kind::Trace,
             0,
             Content {
                 text: Some(text),
+                times: Some(
+                    times
+                        .into_iter()
+                        .map(|micros| micros as f64 / 1e3)
+                        .collect(),
+                ),
                 ..empty()
             },
         ),

@@ -141,7 +141,7 @@ impl Core {
                 input,
             }),
             VmMessage::ToolCancelled { id } => vm.sink.event(Event::ToolCancelled { id }),
-            VmMessage::Trace { text } => vm.sink.event(Event::Trace { text }),
+            VmMessage::Trace { text, times } => vm.sink.event(Event::Trace { text, times }),
             VmMessage::Failed(failure) => self.fail_call(vm_id, call, failure.into()),
             message if message.is_answer() => self.answer(id, vm_id, call, message),
             // About a call that has settled.

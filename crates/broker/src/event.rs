@@ -57,8 +57,9 @@ pub enum Event {
     },
     /// Nobody waits for that tool call any more.
     ToolCancelled { id: u64 },
-    /// System calls of guests; the embedder tells by `trace_taken` that it is ready for more.
-    Trace { text: String },
+    /// What guests do, line by line, and when: for each line microseconds since 1970. The embedder tells by
+    /// `trace_taken` that it is ready for more.
+    Trace { text: String, times: Vec<u64> },
     /// Settles any call.
     Failed { call: CallId, error: VmError },
     /// Everything is freed.

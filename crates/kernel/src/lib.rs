@@ -67,7 +67,7 @@ pub use process::{
 };
 pub use random::{RandomSource, SeededRandom};
 pub use syscalls::Opening;
-pub use trace::{SyscallEvent, Tracer};
+pub use trace::{ProcessEvent, SignalInfo, SyscallEvent, Tracer};
 pub use tty::Terminal;
 pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};
 pub use wait_queue::WaitQueue;

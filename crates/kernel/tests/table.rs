@@ -20,6 +20,10 @@ impl Tracer for Recorder {
         self.names.lock().insert(event.name);
         self.lines.lock().push(event.to_string());
     }
+
+    fn process(&self, event: &ProcessEvent) {
+        self.lines.lock().push(event.to_string());
+    }
 }
 
 fn files(guest: &Process) {
@@ -174,20 +178,222 @@ fn every_row_is_exercised_and_traced() {
     assert_eq!(*recorder.names.lock(), rows);
 }
 
-#[test]
-fn trace_lines_read_like_strace() {
-    let machine = machine();
+/// Traces what `work` does with a process, without the prefix of the process.
+fn traced(machine: &Machine, guest: &Process, work: impl FnOnce(&Process)) -> Vec<String> {
     let recorder = Arc::new(Recorder::default());
-    let guest = machine.guest();
     machine.kernel.set_tracer(Some(recorder.clone()));
-    guest.mkdir(b"new\n", 0o755).unwrap();
-    guest.close(9).unwrap_err();
-    let pid = guest.pid();
+    work(guest);
+    machine.kernel.set_tracer(None);
+    let prefix = format!("[pid {:>5}] ", guest.pid());
+    let lines = recorder.lines.lock();
+    lines
+        .iter()
+        .map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned())
+        .collect()
+}
+
+#[test]
+fn trace_lines_of_files_are_straces() {
+    let machine = machine();
+    let guest = machine.guest();
+    let lines = traced(&machine, &guest, |guest| {
+        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_CLOEXEC;
+        let fd = guest.open(b"/tmp/x", flags, 0o644).unwrap();
+        guest.write(fd, b"hello\n\x01").unwrap();
+        guest.write(fd, &[b'0'; 40]).unwrap();
+        guest.pwrite(fd, b"H", 0).unwrap();
+        guest.writev(fd, &[b"ab", b"cd"]).unwrap();
+        guest.lseek(fd, 0, 0).unwrap();
+        guest.close(fd).unwrap();
+        guest.stat(b"/tmp/x").unwrap();
+        guest.lstat(b"/tmp/nope").unwrap_err();
+        guest.stat(b"/dev/null").unwrap();
+        let fd = guest.open(b"/tmp/x", OpenFlags::O_RDONLY, 0).unwrap();
+        let mut buf = [0; 100];
+        guest.read(fd, &mut buf[..7]).unwrap();
+        guest.pread(fd, &mut buf, 9).unwrap();
+        let (first, second) = buf.split_at_mut(4);
+        guest.readv(fd, &mut [first, second]).unwrap();
+        guest.read(fd, &mut buf).unwrap();
+        guest.read(99, &mut buf).unwrap_err();
+        guest.access(b"/tmp", 4 | 1).unwrap();
+        guest.mkdirat(AT_FDCWD, b"/tmp/d\n", 0o777).unwrap();
+        guest.symlinkat(b"to", AT_FDCWD, b"/tmp/link").unwrap();
+        guest.readlinkat(AT_FDCWD, b"/tmp/link").unwrap();
+        guest
+            .unlinkat(AT_FDCWD, b"/tmp/link", AtFlags::empty())
+            .unwrap();
+        let dir = guest.open(b"/tmp", OpenFlags::O_DIRECTORY, 0).unwrap();
+        guest.getdents(dir).unwrap();
+        guest.umask(0o77);
+        guest.getcwd().unwrap();
+    });
     assert_eq!(
-        *recorder.lines.lock(),
+        lines,
         [
-            format!(r#"[{pid}] mkdirat(-100, "new\n", 0o755) = ()"#),
-            format!("[{pid}] close(9) = -1 EBADF (bad file descriptor)"),
+            r#"openat(AT_FDCWD, "/tmp/x", O_WRONLY|O_CREAT|O_CLOEXEC, 0644) = 0"#,
+            r#"write(0, "hello\n\1", 7) = 7"#,
+            r#"write(0, "00000000000000000000000000000000"..., 40) = 40"#,
+            r#"pwrite64(0, "H", 1, 0) = 1"#,
+            r#"writev(0, [{iov_base="ab", iov_len=2}, {iov_base="cd", iov_len=2}], 2) = 4"#,
+            "lseek(0, 0, SEEK_SET) = 0",
+            "close(0) = 0",
+            r#"newfstatat(AT_FDCWD, "/tmp/x", {st_mode=S_IFREG|0644, st_size=51, ...}, 0) = 0"#,
+            r#"newfstatat(AT_FDCWD, "/tmp/nope", 0x7ffc00000000, AT_SYMLINK_NOFOLLOW) = -1 ENOENT (No such file or directory)"#,
+            r#"newfstatat(AT_FDCWD, "/dev/null", {st_mode=S_IFCHR|0666, st_rdev=makedev(0x1, 0x3), ...}, 0) = 0"#,
+            r#"openat(AT_FDCWD, "/tmp/x", O_RDONLY) = 0"#,
+            r#"read(0, "Hello\n\1", 7) = 7"#,
+            r#"pread64(0, "00000000000000000000000000000000"..., 100, 9) = 42"#,
+            r#"readv(0, [{iov_base="0000", iov_len=4}, {iov_base="00000000000000000000000000000000"..., iov_len=96}], 2) = 44"#,
+            r#"read(0, "", 100) = 0"#,
+            "read(99, 0x7ffc00000000, 100) = -1 EBADF (Bad file descriptor)",
+            r#"faccessat2(AT_FDCWD, "/tmp", R_OK|X_OK, 0) = 0"#,
+            r#"mkdirat(AT_FDCWD, "/tmp/d\n", 0777) = 0"#,
+            r#"symlinkat("to", AT_FDCWD, "/tmp/link") = 0"#,
+            r#"readlinkat(AT_FDCWD, "/tmp/link", "to", 4096) = 2"#,
+            r#"unlinkat(AT_FDCWD, "/tmp/link", 0) = 0"#,
+            r#"openat(AT_FDCWD, "/tmp", O_RDONLY|O_DIRECTORY) = 1"#,
+            "getdents64(1, 0x7ffc00000000 /* 2 entries */, 32768) = 48",
+            "umask(077) = 022",
+            r#"getcwd("/home/user", 4096) = 11"#,
+        ]
+    );
+}
+
+#[test]
+fn trace_lines_of_descriptors_are_straces() {
+    let machine = machine();
+    let guest = machine.guest();
+    let lines = traced(&machine, &guest, |guest| {
+        let flags = OpenFlags::O_NONBLOCK | OpenFlags::O_CLOEXEC;
+        let (read, write) = guest.pipe2(flags).unwrap();
+        guest.read(read, &mut [0; 9]).unwrap_err();
+        guest.status_flags(read).unwrap();
+        guest.fd_flags(read).unwrap();
+        guest.set_fd_flags(read, FdFlags::empty()).unwrap();
+        guest.fd_flags(read).unwrap();
+        guest.dup3(read, 9, OpenFlags::O_CLOEXEC).unwrap();
+        guest.dup_from(write, 20, true).unwrap();
+        ready(poll(|cx| {
+            guest.poll_ready(write, PollEvents::POLLIN | PollEvents::POLLOUT, cx)
+        }))
+        .unwrap();
+        guest.socketpair(OpenFlags::O_CLOEXEC).unwrap();
+        let socket = guest.socket(flags).unwrap();
+        guest.bind(socket, b"/tmp/s").unwrap();
+        guest.listen(socket, 511).unwrap();
+    });
+    assert_eq!(
+        lines,
+        [
+            "pipe2([0, 1], O_NONBLOCK|O_CLOEXEC) = 0",
+            "read(0, 0x7ffc00000000, 9) = -1 EAGAIN (Resource temporarily unavailable)",
+            "fcntl(0, F_GETFL) = 0x800 (flags O_RDONLY|O_NONBLOCK)",
+            "fcntl(0, F_GETFD) = 0x1 (flags FD_CLOEXEC)",
+            "fcntl(0, F_SETFD, 0) = 0",
+            "fcntl(0, F_GETFD) = 0",
+            "dup3(0, 9, O_CLOEXEC) = 9",
+            "fcntl(1, F_DUPFD_CLOEXEC, 20) = 20",
+            "poll([{fd=1, events=POLLIN|POLLOUT}], 1, -1) = 1 ([{fd=1, revents=POLLOUT}])",
+            "socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, [2, 3]) = 0",
+            "socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0) = 4",
+            r#"bind(4, {sa_family=AF_UNIX, sun_path="/tmp/s"}, 9) = 0"#,
+            "listen(4, 511) = 0",
+        ]
+    );
+}
+
+#[test]
+fn trace_lines_of_processes_are_straces() {
+    let machine = machine();
+    let guest = machine.guest();
+    let lines = traced(&machine, &guest, |guest| {
+        guest
+            .sigaction(Signal::SIGCHLD, Disposition::Handle)
+            .unwrap();
+        guest
+            .sigaction(Signal::SIGPIPE, Disposition::Ignore)
+            .unwrap();
+        let options = SpawnOptions {
+            argv: vec![b"true".to_vec(), b"a b".to_vec()],
+            envp: vec![(b"A".to_vec(), b"b".to_vec())],
+            ..command()
+        };
+        let pid = guest.posix_spawn(options).unwrap();
+        guest.kill(pid.raw(), Signal::SIGKILL).unwrap();
+        ready(poll(|cx| guest.poll_wait4(-1, WaitFlags::empty(), cx))).unwrap();
+        ready(poll(|cx| guest.poll_wait4(-1, WaitFlags::WNOHANG, cx))).unwrap_err();
+        guest.take_signal().unwrap();
+        assert_eq!(guest.take_signal(), None);
+        guest.kill(99, Signal::SIGTERM).unwrap_err();
+        guest.exit(3);
+    });
+    let child = guest.pid().raw() + 1;
+    let (path, own) = ("/usr/bin/true", guest.pid());
+    let other = format!("[pid {child:>5}] ");
+    assert_eq!(
+        lines,
+        [
+            "rt_sigaction(SIGCHLD, {sa_handler=0x7ffc00000000, sa_mask=[], sa_flags=0}, \
+             {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, 8) = 0"
+                .to_owned(),
+            "rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, \
+             {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, 8) = 0"
+                .to_owned(),
+            format!(r#"{other}execve("{path}", ["true", "a b"], 0x7ffc00000000 /* 1 vars */) = 0"#),
+            format!(r#"posix_spawn("true", ["true", "a b"], 0x7ffc00000000 /* 1 vars */) = {child}"#),
+            format!("{other}+++ killed by SIGKILL +++"),
+            format!(
+                "--- SIGCHLD {{si_signo=SIGCHLD, si_code=CLD_KILLED, si_pid={child}, si_uid=1000, \
+                 si_status=SIGKILL, si_utime=0, si_stime=0}} ---"
+            ),
+            format!("kill({child}, SIGKILL) = 0"),
+            format!("wait4(-1, [{{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}}], 0, NULL) = {child}"),
+            "wait4(-1, 0x7ffc00000000, WNOHANG, NULL) = -1 ECHILD (No child processes)".to_owned(),
+            "rt_sigtimedwait(~[], {si_signo=SIGCHLD, ...}, {tv_sec=0, tv_nsec=0}, 8) = 17 (SIGCHLD)".to_owned(),
+            "kill(99, SIGTERM) = -1 ESRCH (No such process)".to_owned(),
+            "exit_group(3) = ?".to_owned(),
+            "+++ exited with 3 +++".to_owned(),
+        ],
+        "{own}"
+    );
+}
+
+#[test]
+fn trace_lines_of_terminals_are_straces() {
+    let machine = machine();
+    let options = SpawnOptions {
+        setsid: true,
+        ..command()
+    };
+    let guest = machine.kernel.spawn(options).unwrap();
+    let lines = traced(&machine, &guest, |guest| {
+        let master = guest.open(b"/dev/ptmx", OpenFlags::O_RDWR, 0).unwrap();
+        guest.unlockpt(master).unwrap();
+        guest.ptsname(master).unwrap();
+        guest.tcgetattr(master).unwrap();
+        assert!(!guest.isatty(9));
+        guest.tcflush(master, TcflushQueue::TCIOFLUSH).unwrap();
+        let size = Winsize {
+            rows: 30,
+            cols: 90,
+            ..Winsize::default()
+        };
+        guest.tiocswinsz(master, size).unwrap();
+        guest.tcgetpgrp(master).unwrap();
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"openat(AT_FDCWD, "/dev/ptmx", O_RDWR) = 0"#,
+            "ioctl(0, TIOCSPTLCK, [0]) = 0",
+            "ioctl(0, TIOCGPTN, [0]) = 0",
+            "ioctl(0, TCGETS, {c_iflag=ICRNL|IXON, c_oflag=NL0|CR0|TAB0|BS0|VT0|FF0|OPOST|ONLCR, \
+             c_cflag=B38400|CS8|CREAD, c_lflag=ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN|ECHOCTL|ECHOKE, ...}) = 0",
+            "ioctl(9, TCGETS, 0x7ffc00000000) = -1 EBADF (Bad file descriptor)",
+            "ioctl(0, TCFLSH, TCIOFLUSH) = 0",
+            "ioctl(0, TIOCSWINSZ, {ws_row=30, ws_col=90, ws_xpixel=0, ws_ypixel=0}) = 0",
+            "ioctl(0, TIOCGPGRP, [0]) = 0",
         ]
     );
 }

@@ -71,9 +71,11 @@ pub enum VmMessage {
     ToolCancelled {
         id: u64,
     },
-    /// System calls of guests, line by line (only for [`crate::VmConfig::trace`]). The host says when it has taken it.
+    /// What guests do, line by line (only for [`crate::VmConfig::trace`]), and when: for each line microseconds since
+    /// 1970. The host says when it has taken it.
     Trace {
         text: String,
+        times: Vec<u64>,
     },
     /// The request could not be done.
     Failed(Failure),

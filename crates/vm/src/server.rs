@@ -20,6 +20,7 @@ use crate::lockdown::{self, Confinement};
 use crate::machine::Machine;
 use crate::mailbox::{Mail, Mailbox};
 use crate::trace_flow::TraceFlow;
+use crate::trace_lines::Traced;
 
 /// Status of a program that SIGKILL ended.
 const KILLED: i32 = 137;
@@ -368,11 +369,11 @@ impl Server {
     }
 
     /// Sends the part of a VM's trace that `part` takes out.
-    fn send_trace(&mut self, vm: VmId, part: fn(&mut TraceFlow) -> Option<String>) {
+    fn send_trace(&mut self, vm: VmId, part: fn(&mut TraceFlow) -> Option<Traced>) {
         let machine = self.machines.get_mut(&vm);
-        let text = machine.and_then(|machine| part(machine.trace.as_mut()?));
-        if let Some(text) = text {
-            self.send(vm, 0, VmMessage::Trace { text });
+        let traced = machine.and_then(|machine| part(machine.trace.as_mut()?));
+        if let Some(Traced { text, times }) = traced {
+            self.send(vm, 0, VmMessage::Trace { text, times });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::trace_lines::TraceLines;
+use crate::trace_lines::{TraceLines, Traced};
 
 /// The trace of one VM. While the host has not taken a message the lines behind it wait where they are collected,
 /// within the bound of [`TraceLines`].
@@ -21,7 +21,7 @@ impl TraceFlow {
     }
 
     /// What may be sent now.
-    pub(crate) fn next(&mut self) -> Option<String> {
+    pub(crate) fn next(&mut self) -> Option<Traced> {
         if self.under_way > 0 {
             return None;
         }
@@ -30,13 +30,13 @@ impl TraceFlow {
 
     /// Everything there is: what a program did is told before its end. The host has asked for each program, so that
     /// these are no more than it has asked for.
-    pub(crate) fn rest(&mut self) -> Option<String> {
-        let text = self.lines.take();
-        if text.is_empty() {
+    pub(crate) fn rest(&mut self) -> Option<Traced> {
+        let traced = self.lines.take();
+        if traced.times.is_empty() {
             return None;
         }
         self.under_way += 1;
-        Some(text)
+        Some(traced)
     }
 
     /// The host took a message.

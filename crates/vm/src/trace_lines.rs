@@ -1,12 +1,12 @@
-//! System calls of guests, as lines on their way to the host.
+//! System calls, signals and ends of guests, as lines on their way to the host.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::thread::ThreadId;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
-use secure_exec_kernel::{SyscallEvent, Tracer};
+use secure_exec_kernel::{Pid, ProcessEvent, SyscallEvent, Tracer};
 use secure_exec_protocol::VmId;
 
 use crate::mailbox::{Mail, Mailbox};
@@ -30,9 +30,18 @@ pub(crate) struct TraceLines {
     server: ThreadId,
 }
 
+/// Lines, and when each was made: microseconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    pub(crate) text: String,
+    pub(crate) times: Vec<u64>,
+}
+
 #[derive(Debug, Default)]
 struct Lines {
     text: String,
+    /// Of each line.
+    times: Vec<u64>,
     dropped: u64,
     posted: bool,
 }
@@ -49,21 +58,22 @@ impl TraceLines {
     }
 
     /// Takes what has come since the last time. The server's thread does.
-    pub(crate) fn take(&self) -> String {
+    pub(crate) fn take(&self) -> Traced {
         let mut lines = std::mem::take(&mut *self.lines.lock());
         self.room.notify_all();
         if lines.dropped > 0 {
-            // Writing to a string succeeds.
-            let _ = writeln!(lines.text, "... {} more calls", lines.dropped);
+            let dropped = lines.dropped;
+            lines.add(format_args!("... {dropped} more calls"));
         }
-        lines.text
+        Traced {
+            text: lines.text,
+            times: lines.times,
+        }
     }
-}
 
-impl Tracer for TraceLines {
-    fn syscall(&self, event: &SyscallEvent<'_>) {
-        // Waiting calls are made again and again until there is something to tell.
-        if matches!(event.outcome, secure_exec_kernel::trace::Outcome::Pending) {
+    fn add(&self, pid: Pid, line: impl Display) {
+        // Before them are the host's own file methods and init, which are no guests.
+        if pid <= Pid::INIT {
             return;
         }
         let mut lines = self.lines.lock();
@@ -74,11 +84,30 @@ impl Tracer for TraceLines {
             lines.dropped += 1;
             return;
         }
-        // Writing to a string succeeds.
-        let _ = writeln!(lines.text, "{event}");
+        lines.add(line);
         if !std::mem::replace(&mut lines.posted, true) {
             drop(lines);
             self.mailbox.post(Mail::Trace(self.vm));
         }
+    }
+}
+
+impl Lines {
+    fn add(&mut self, line: impl Display) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let micros = since.map_or(0, |since| since.as_micros());
+        self.times.push(u64::try_from(micros).unwrap_or(u64::MAX));
+        // Writing to a string succeeds.
+        let _ = writeln!(self.text, "{line}");
+    }
+}
+
+impl Tracer for TraceLines {
+    fn syscall(&self, event: &SyscallEvent<'_>) {
+        self.add(event.pid, event);
+    }
+
+    fn process(&self, event: &ProcessEvent) {
+        self.add(event.pid(), event);
     }
 }

@@ -3,6 +3,7 @@
 use super::{Pid, Process, ProcessState};
 use crate::abi::signal::{Disposition, Signal};
 use crate::abi::wait::ExitStatus;
+use crate::trace::ProcessEvent;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ impl Process {
         if !self.alive.swap(false, Ordering::AcqRel) {
             return;
         }
+        let pid = self.pid();
+        self.trace.tell(|| ProcessEvent::Ended { pid, status });
         let (closing, pending) = self.fds.lock().finish();
         drop(closing);
         for file in pending {
@@ -48,7 +51,7 @@ impl Process {
         self.child_events.wake_all();
         if let Some(parent) = parent {
             // First the signal: a parent that has seen the end gets none for it later.
-            parent.deliver(Signal::SIGCHLD);
+            parent.deliver_from(Signal::SIGCHLD, self.child_info(status));
             parent.child_events.wake_all();
         }
         self.release_callbacks(status);

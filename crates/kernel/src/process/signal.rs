@@ -4,6 +4,7 @@ use super::{Pid, Process, ProcessState};
 use crate::abi::signal::{DefaultAction, Disposition, Signal};
 use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};
+use crate::trace::{ProcessEvent, SignalInfo};
 use crate::wait_queue::WaitQueue;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
@@ -147,12 +148,25 @@ impl Process {
     /// # Locking
     /// The caller holds no kernel lock: a fatal signal closes files and runs the kill callback.
     pub(crate) fn deliver(&self, signal: Signal) {
+        self.deliver_from(signal, SignalInfo::Kernel);
+    }
+
+    /// As [`Process::deliver`], with where the signal comes from, for whoever traces.
+    ///
+    /// # Locking
+    /// As [`Process::deliver`].
+    pub(crate) fn deliver_from(&self, signal: Signal, info: SignalInfo) {
         if !self.is_alive() {
             return;
         }
         if self.pid() == Pid::INIT || self.pid().raw() == 0 {
             // Nothing kills init, and the host's file agent is no process.
             return;
+        }
+        if signal != Signal::SIGKILL {
+            let pid = self.pid();
+            self.trace
+                .tell(|| ProcessEvent::Signalled { pid, signal, info });
         }
         if signal == Signal::SIGCONT || signal == Signal::SIGKILL {
             self.resume();
@@ -170,6 +184,17 @@ impl Process {
         }
     }
 
+    /// What tells the parent how this process has changed.
+    pub(super) fn child_info(&self, status: ExitStatus) -> SignalInfo {
+        let used = self.cpu.read();
+        SignalInfo::Child {
+            pid: self.pid(),
+            uid: self.uid(),
+            status,
+            cpu_ns: (used.user_ns, used.system_ns),
+        }
+    }
+
     /// Whether nobody could continue the process if the terminal stopped it.
     fn in_orphaned_group(&self) -> bool {
         let Ok(kernel) = self.kernel() else {
@@ -182,6 +207,8 @@ impl Process {
     }
 
     fn stop(&self, signal: Signal) {
+        let pid = self.pid();
+        self.trace.tell(|| ProcessEvent::Stopped { pid, signal });
         self.change_state(ProcessState::Stopped(signal), ExitStatus::Stopped(signal));
         self.run_on_stop();
     }
@@ -216,7 +243,7 @@ impl Process {
         self.resumed.wake_all();
         if let Some(parent) = parent {
             parent.child_events.wake_all();
-            parent.deliver(Signal::SIGCHLD);
+            parent.deliver_from(Signal::SIGCHLD, self.child_info(event));
         }
     }
 

@@ -194,6 +194,11 @@ impl Kernel {
             .foreground
             .then(|| self.give_terminal(parent, &process))
             .flatten();
+        // Before the program makes its first call.
+        if self.trace.enabled() {
+            let (image, file) = (process.image.lock().clone(), &program.image.path);
+            process.emit_exec(file, &image.argv, image.envp.len(), Ok(()));
+        }
         if let Err(errno) = binfmt.start(process.clone(), program.image) {
             if let Some((pty, before)) = given {
                 pty.set_foreground(before);

@@ -4,6 +4,7 @@ use super::Sysno;
 use crate::abi::fcntl::{FdFlags, OpenFlags};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, FdEntry, Process};
+use crate::trace::{self, Args};
 
 impl Process {
     /// Implements `dup(2)`.
@@ -39,7 +40,7 @@ impl Process {
     pub fn dup3(&self, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd> {
         self.enter(
             Sysno::Dup3,
-            format_args!("{oldfd}, {newfd}, {:#o}", flags.bits()),
+            format_args!("{oldfd}, {newfd}, {}", trace::Pipe(flags)),
             || {
                 if oldfd == newfd || flags.intersects(!OpenFlags::O_CLOEXEC) {
                     return Err(Errno::EINVAL);
@@ -75,7 +76,12 @@ impl Process {
     /// - `EINVAL`: `min` is negative or not below the limit.
     /// - `EMFILE`: none is left.
     pub fn dup_from(&self, fd: Fd, min: Fd, cloexec: bool) -> Result<Fd> {
-        self.enter(Sysno::Fcntl, format_args!("{fd}, F_DUPFD, {min}"), || {
+        let command = if cloexec {
+            "F_DUPFD_CLOEXEC"
+        } else {
+            "F_DUPFD"
+        };
+        self.enter(Sysno::Fcntl, format_args!("{fd}, {command}, {min}"), || {
             let file = self.file(fd)?;
             if usize::try_from(min).map_or(true, |min| min >= self.nofile()) {
                 return Err(Errno::EINVAL);
@@ -101,7 +107,7 @@ impl Process {
     pub fn set_fd_flags(&self, fd: Fd, flags: FdFlags) -> Result<()> {
         self.enter(
             Sysno::Fcntl,
-            format_args!("{fd}, F_SETFD, {flags:?}"),
+            format_args!("{fd}, F_SETFD, {}", trace::Descriptor(flags)),
             || {
                 self.fds.lock().entry_mut(fd)?.flags = flags & FdFlags::FD_CLOEXEC;
                 Ok(())
@@ -126,7 +132,7 @@ impl Process {
     pub fn set_status_flags(&self, fd: Fd, flags: OpenFlags) -> Result<()> {
         self.enter(
             Sysno::Fcntl,
-            format_args!("{fd}, F_SETFL, {:#o}", flags.bits()),
+            format_args!("{fd}, F_SETFL, {}", trace::Open(flags)),
             || {
                 let file = self.file(fd)?;
                 if file.status_flags().contains(OpenFlags::O_PATH) {
@@ -148,17 +154,21 @@ impl Process {
     /// # Deviations
     /// `O_DIRECT` (packet mode) is refused with `EINVAL`.
     pub fn pipe2(&self, flags: OpenFlags) -> Result<(Fd, Fd)> {
-        self.enter(Sysno::Pipe2, format_args!("{:#o}", flags.bits()), || {
-            let status = flags & OpenFlags::O_NONBLOCK;
-            if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
-                return Err(Errno::EINVAL);
-            }
-            let (read, write) = self
-                .kernel()?
-                .guest_pipe((**self.credentials()).clone(), status)?;
-            let [read, write] =
-                self.install_from(0, [read, write], flags.contains(OpenFlags::O_CLOEXEC))?;
-            Ok((read, write))
-        })
+        self.enter(
+            Sysno::Pipe2,
+            Args::around(format_args!(""), format_args!(", {}", trace::Pipe(flags))),
+            || {
+                let status = flags & OpenFlags::O_NONBLOCK;
+                if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
+                    return Err(Errno::EINVAL);
+                }
+                let (read, write) = self
+                    .kernel()?
+                    .guest_pipe((**self.credentials()).clone(), status)?;
+                let [read, write] =
+                    self.install_from(0, [read, write], flags.contains(OpenFlags::O_CLOEXEC))?;
+                Ok((read, write))
+            },
+        )
     }
 }

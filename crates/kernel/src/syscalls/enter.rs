@@ -5,77 +5,149 @@ use crate::abi::fcntl::AT_FDCWD;
 use crate::errno::{Errno, Result};
 use crate::limits::act_for;
 use crate::process::{Fd, Process};
-use crate::trace::{Outcome, SyscallEvent};
+use crate::trace::{Args, Filled, Outcome, Read, SyscallEvent, Traced};
 use crate::vfs::{At, FileDescription};
-use core::fmt;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
 impl Process {
     /// Runs a system call: a process that has ended gets `ESRCH`, a tracer is told.
-    pub(crate) fn enter<T: fmt::Debug>(
+    pub(crate) fn enter<'a, T: Traced>(
         &self,
         call: Sysno,
-        args: fmt::Arguments<'_>,
+        args: impl Into<Args<'a>>,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         act_for(self.origin());
-        let result = if self.is_alive() {
-            run()
-        } else {
-            Err(Errno::ESRCH)
-        };
+        if !self.is_alive() {
+            return Err(Errno::ESRCH);
+        }
+        let result = run();
         if self.trace.enabled() {
-            let outcome = match &result {
-                Ok(value) => Outcome::Value(value),
-                Err(errno) => Outcome::Failed(*errno),
-            };
-            self.trace.emit(&SyscallEvent {
-                pid: self.pid(),
-                name: call.name(),
-                args,
-                outcome,
-            });
+            self.emit(call, args.into(), result.as_ref().map(|value| value as _));
         }
         result
     }
 
-    /// As [`Process::enter`], for a call that may have to wait; a stopped process waits in it.
-    pub(crate) fn enter_poll<T: fmt::Debug>(
+    /// As [`Process::enter`], for a call that fills a buffer.
+    pub(crate) fn enter_into<'a, B: Filled + ?Sized>(
         &self,
         call: Sysno,
-        args: fmt::Arguments<'_>,
+        args: Args<'a>,
+        buf: &mut B,
+        run: impl FnOnce(&mut B) -> Result<usize>,
+    ) -> Result<usize> {
+        act_for(self.origin());
+        if !self.is_alive() {
+            return Err(Errno::ESRCH);
+        }
+        let result = run(buf);
+        self.emit_read(call, args, buf, &result);
+        result
+    }
+
+    /// As [`Process::enter`], for a call that may have to wait; a stopped process waits in it.
+    pub(crate) fn enter_poll<'a, T: Traced>(
+        &self,
+        call: Sysno,
+        args: impl Into<Args<'a>>,
         cx: &mut Context<'_>,
         run: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
+        let Some(polled) = self.poll_alive(cx, run) else {
+            self.emit_unfinished(call, args.into());
+            return Poll::Ready(Err(Errno::ESRCH));
+        };
+        if let Poll::Ready(result) = &polled
+            && self.trace.enabled()
+        {
+            self.emit(call, args.into(), result.as_ref().map(|value| value as _));
+        }
+        polled
+    }
+
+    /// As [`Process::enter_poll`], for a call that fills a buffer.
+    pub(crate) fn enter_poll_into<'a, B: Filled + ?Sized>(
+        &self,
+        call: Sysno,
+        args: Args<'a>,
+        buf: &mut B,
+        cx: &mut Context<'_>,
+        run: impl FnOnce(&mut B, &mut Context<'_>) -> Poll<Result<usize>>,
+    ) -> Poll<Result<usize>> {
+        let Some(polled) = self.poll_alive(cx, |cx| run(buf, cx)) else {
+            self.emit_unfinished(call, args);
+            return Poll::Ready(Err(Errno::ESRCH));
+        };
+        if let Poll::Ready(result) = &polled {
+            self.emit_read(call, args, buf, result);
+        }
+        polled
+    }
+
+    /// Polls for a process that goes on; none once it has ended.
+    fn poll_alive<T>(
+        &self,
+        cx: &mut Context<'_>,
+        run: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
+    ) -> Option<Poll<Result<T>>> {
         act_for(self.origin());
-        let result = if !self.is_alive() {
-            Poll::Ready(Err(Errno::ESRCH))
-        } else if self.waits_for_continue(cx) {
+        if !self.is_alive() {
+            return None;
+        }
+        let polled = if self.waits_for_continue(cx) {
             Poll::Pending
         } else {
             run(cx)
         };
-        let result = if result.is_pending() && self.ends_while_waiting(cx) {
-            Poll::Ready(Err(Errno::ESRCH))
-        } else {
-            result
+        let ended = polled.is_pending() && self.ends_while_waiting(cx);
+        (!ended).then_some(polled)
+    }
+
+    /// Tells the tracer of a call.
+    pub(super) fn emit(
+        &self,
+        call: Sysno,
+        args: Args<'_>,
+        result: core::result::Result<&dyn Traced, &Errno>,
+    ) {
+        let outcome = match result {
+            Ok(value) => Outcome::Value(value),
+            Err(errno) => Outcome::Failed(*errno),
         };
+        self.emit_outcome(call, args, outcome);
+    }
+
+    fn emit_read<B: Filled + ?Sized>(
+        &self,
+        call: Sysno,
+        args: Args<'_>,
+        buf: &B,
+        result: &Result<usize>,
+    ) {
         if self.trace.enabled() {
-            let outcome = match &result {
-                Poll::Ready(Ok(value)) => Outcome::Value(value),
-                Poll::Ready(Err(errno)) => Outcome::Failed(*errno),
-                Poll::Pending => Outcome::Pending,
-            };
-            self.trace.emit(&SyscallEvent {
-                pid: self.pid(),
-                name: call.name(),
-                args,
-                outcome,
-            });
+            let read = result.as_ref().map(|count| Read(buf, *count));
+            let told = read.as_ref().map(|read| read as _);
+            self.emit(call, args, told.map_err(|errno| *errno));
         }
-        result
+    }
+
+    /// Tells of a call in which the process has ended.
+    pub(super) fn emit_unfinished(&self, call: Sysno, args: Args<'_>) {
+        if self.trace.enabled() {
+            self.emit_outcome(call, args, Outcome::Never);
+        }
+    }
+
+    fn emit_outcome(&self, call: Sysno, args: Args<'_>, outcome: Outcome<'_>) {
+        self.trace.emit(&SyscallEvent {
+            pid: self.pid(),
+            name: call.name(),
+            shown: call.shown(),
+            args,
+            outcome,
+        });
     }
 
     /// Registers for the end of the process, so that a kill ends every wait; tells whether it has ended.

@@ -8,10 +8,24 @@ use crate::abi::signal::Signal;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, PendingFile, Process};
-use crate::trace::Quoted;
+use crate::trace::{self, Quoted};
 use crate::vfs::{FileDescription, Inode, LastLink, OpenRequest, check_permission};
+use core::fmt;
 use core::task::{Context, Poll};
 use std::sync::Arc;
+
+/// The mode that `open(2)` takes where it may make a file.
+struct CreationMode(OpenFlags, u32);
+
+impl fmt::Display for CreationMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CreationMode(flags, mode) = *self;
+        if flags.intersects(OpenFlags::O_CREAT | OpenFlags::__O_TMPFILE) {
+            write!(f, ", {}", trace::Mode(mode))?;
+        }
+        Ok(())
+    }
+}
 
 /// An open that waits, held by whoever polls it. It goes with its process: what a dead process waited for is not open
 /// any more, even if the thread that polled has not heard of the end yet.
@@ -39,7 +53,13 @@ impl Process {
     pub fn openat(&self, dirfd: Fd, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Fd> {
         self.enter(
             Sysno::Openat,
-            format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
+            format_args!(
+                "{}, {}, {}{}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Open(flags),
+                CreationMode(flags, mode)
+            ),
             || {
                 let file = self.begin_open(dirfd, path, flags, mode)?;
                 if !file.opened() {
@@ -69,7 +89,13 @@ impl Process {
     ) -> Poll<Result<Fd>> {
         self.enter_poll(
             Sysno::Openat,
-            format_args!("{dirfd}, {}, {:#o}, {mode:#o}", Quoted(path), flags.bits()),
+            format_args!(
+                "{}, {}, {}{}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Open(flags),
+                CreationMode(flags, mode)
+            ),
             cx,
             |cx| {
                 let Opening(pending) = match opening.take() {
@@ -209,7 +235,7 @@ impl Process {
     pub fn lseek(&self, fd: Fd, offset: i64, whence: i32) -> Result<u64> {
         self.enter(
             Sysno::Lseek,
-            format_args!("{fd}, {offset}, {whence}"),
+            format_args!("{fd}, {offset}, {}", trace::Whence(whence)),
             || self.file(fd)?.seek(offset, whence),
         )
     }
@@ -273,7 +299,7 @@ impl Process {
 
     fn resize(&self, inode: &dyn Inode, length: u64) -> Result<()> {
         if length > self.fsize() && length > inode.size() {
-            self.deliver(Signal::SIGXFSZ);
+            self.deliver_from(Signal::SIGXFSZ, self.signal_info());
             return Err(Errno::EFBIG);
         }
         inode.set_size(length)?;

@@ -5,16 +5,27 @@ use super::Sysno;
 use crate::abi::signal::{DefaultAction, Signal};
 use crate::abi::wait::ExitStatus;
 use crate::process::Process;
+use crate::trace::Args;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
 impl Process {
     /// Takes the lowest pending signal that has a handler.
     pub fn take_signal(&self) -> Option<Signal> {
-        let taken = self.enter(Sysno::Sigtimedwait, format_args!("0"), || {
-            Ok(self.signals.take())
-        });
-        taken.unwrap_or(None)
+        if !self.is_alive() {
+            return None;
+        }
+        // Runtimes ask between any two calls of their program: only what is there is a call of its own.
+        let signal = self.signals.take()?;
+        let taken = self.enter(
+            Sysno::Sigtimedwait,
+            Args::around(
+                format_args!("~[], "),
+                format_args!(", {{tv_sec=0, tv_nsec=0}}, 8"),
+            ),
+            || Ok(signal),
+        );
+        taken.ok()
     }
 
     /// Ready when a signal with a handler is pending, which stays pending: the reason for `EINTR`.

@@ -8,6 +8,7 @@ use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, S_ISGID, S_ISUID};
 use crate::errno::{Errno, Result};
 use crate::process::{Access, Fd, Process, TerminalUse};
+use crate::trace::{self, Args, Data, Revents, Vectors};
 use crate::vfs::{FileDescription, Inode, SetAttributes};
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
@@ -24,11 +25,17 @@ impl Process {
     /// - `EISDIR`: a directory.
     /// - `EAGAIN`: it would block.
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> Result<usize> {
-        self.enter(Sysno::Read, format_args!("{fd}, {}", buf.len()), || {
-            let file = self.file(fd)?;
-            self.use_terminal(&file, TerminalUse::Read)?;
-            file.read(buf)
-        })
+        let length = buf.len();
+        self.enter_into(
+            Sysno::Read,
+            Args::around(format_args!("{fd}, "), format_args!(", {length}")),
+            buf,
+            |buf| {
+                let file = self.file(fd)?;
+                self.use_terminal(&file, TerminalUse::Read)?;
+                file.read(buf)
+            },
+        )
     }
 
     /// Fails with `EAGAIN` where the process was signalled instead of using its terminal.
@@ -48,7 +55,8 @@ impl Process {
     /// - `EFBIG`: beyond the largest file, or beyond `RLIMIT_FSIZE`, which also brings `SIGXFSZ`.
     /// - `ENOSPC`: the quota is used up.
     pub fn write(&self, fd: Fd, buf: &[u8]) -> Result<usize> {
-        self.enter(Sysno::Write, format_args!("{fd}, {}", buf.len()), || {
+        let args = format_args!("{fd}, {}, {}", Data(buf), buf.len());
+        self.enter(Sysno::Write, args, || {
             let file = self.file(fd)?;
             self.use_terminal(&file, TerminalUse::Write)?;
             self.write_file(&file, buf)
@@ -71,8 +79,10 @@ impl Process {
             Ok(0) => {}
             Ok(_) if file.kind() == FileKind::Regular => self.strip_set_id(&**file.inode()),
             Ok(_) => {}
-            Err(Errno::EPIPE) => self.deliver(Signal::SIGPIPE),
-            Err(Errno::EFBIG) if self.fsize() != u64::MAX => self.deliver(Signal::SIGXFSZ),
+            Err(Errno::EPIPE) => self.deliver_from(Signal::SIGPIPE, self.signal_info()),
+            Err(Errno::EFBIG) if self.fsize() != u64::MAX => {
+                self.deliver_from(Signal::SIGXFSZ, self.signal_info());
+            }
             Err(_) => {}
         }
     }
@@ -99,10 +109,12 @@ impl Process {
     /// # Errors
     /// As [`Process::read`], and `ESPIPE` for a file without offsets.
     pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.enter(
+        let length = buf.len();
+        self.enter_into(
             Sysno::Pread,
-            format_args!("{fd}, {}, {offset}", buf.len()),
-            || self.file(fd)?.pread(buf, offset),
+            Args::around(format_args!("{fd}, "), format_args!(", {length}, {offset}")),
+            buf,
+            |buf| self.file(fd)?.pread(buf, offset),
         )
     }
 
@@ -113,7 +125,7 @@ impl Process {
     pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> Result<usize> {
         self.enter(
             Sysno::Pwrite,
-            format_args!("{fd}, {}, {offset}", buf.len()),
+            format_args!("{fd}, {}, {}, {offset}", Data(buf), buf.len()),
             || {
                 let file = self.file(fd)?;
                 let result = file.pwrite_within(buf, offset, self.fsize());
@@ -128,14 +140,20 @@ impl Process {
     /// # Errors
     /// As [`Process::read`]; an error after the first bytes ends the call with their count.
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> Result<usize> {
-        self.enter(Sysno::Readv, format_args!("{fd}, {}", bufs.len()), || {
-            let file = self.file(fd)?;
-            self.use_terminal(&file, TerminalUse::Read)?;
-            gather(
-                bufs.iter_mut().map(|buf| buf.len()).collect(),
-                |index, _| file.read(bufs[index]),
-            )
-        })
+        let count = bufs.len();
+        self.enter_into(
+            Sysno::Readv,
+            Args::around(format_args!("{fd}, "), format_args!(", {count}")),
+            bufs,
+            |bufs| {
+                let file = self.file(fd)?;
+                self.use_terminal(&file, TerminalUse::Read)?;
+                gather(
+                    bufs.iter_mut().map(|buf| buf.len()).collect(),
+                    |index, _| file.read(bufs[index]),
+                )
+            },
+        )
     }
 
     /// Implements `writev(2)` without blocking. To a pipe, up to `PIPE_BUF` bytes are written atomically.
@@ -143,7 +161,8 @@ impl Process {
     /// # Errors
     /// As [`Process::write`]; an error after the first bytes ends the call with their count.
     pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> Result<usize> {
-        self.enter(Sysno::Writev, format_args!("{fd}, {}", bufs.len()), || {
+        let args = format_args!("{fd}, {}, {}", Vectors(bufs), bufs.len());
+        self.enter(Sysno::Writev, args, || {
             let file = self.file(fd)?;
             self.use_terminal(&file, TerminalUse::Write)?;
             let total: usize = bufs.iter().map(|buf| buf.len()).sum();
@@ -163,10 +182,12 @@ impl Process {
     /// # Errors
     /// As [`Process::pread`].
     pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> Result<usize> {
-        self.enter(
+        let count = bufs.len();
+        self.enter_into(
             Sysno::Preadv,
-            format_args!("{fd}, {}, {offset}", bufs.len()),
-            || {
+            Args::around(format_args!("{fd}, "), format_args!(", {count}, {offset}")),
+            bufs,
+            |bufs| {
                 let file = self.file(fd)?;
                 gather(
                     bufs.iter_mut().map(|buf| buf.len()).collect(),
@@ -183,7 +204,7 @@ impl Process {
     pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> Result<usize> {
         self.enter(
             Sysno::Pwritev,
-            format_args!("{fd}, {}, {offset}", bufs.len()),
+            format_args!("{fd}, {}, {}, {offset}", Vectors(bufs), bufs.len()),
             || {
                 let file = self.file(fd)?;
                 let fsize = self.fsize();
@@ -201,17 +222,24 @@ impl Process {
     /// # Blocking
     /// Pending until there is something to read; with `O_NONBLOCK` `EAGAIN` instead.
     pub fn poll_read(&self, fd: Fd, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        self.enter_poll(Sysno::Read, format_args!("{fd}, {}", buf.len()), cx, |cx| {
-            let file = match self.terminal_for(fd, TerminalUse::Read, cx) {
-                Poll::Ready(Ok(file)) => file,
-                Poll::Ready(Err(errno)) => return Poll::Ready(Err(errno)),
-                Poll::Pending => return Poll::Pending,
-            };
-            if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
-                return Poll::Ready(file.read(buf));
-            }
-            file.poll_read(buf, cx)
-        })
+        let length = buf.len();
+        self.enter_poll_into(
+            Sysno::Read,
+            Args::around(format_args!("{fd}, "), format_args!(", {length}")),
+            buf,
+            cx,
+            |buf, cx| {
+                let file = match self.terminal_for(fd, TerminalUse::Read, cx) {
+                    Poll::Ready(Ok(file)) => file,
+                    Poll::Ready(Err(errno)) => return Poll::Ready(Err(errno)),
+                    Poll::Pending => return Poll::Pending,
+                };
+                if file.status_flags().contains(OpenFlags::O_NONBLOCK) {
+                    return Poll::Ready(file.read(buf));
+                }
+                file.poll_read(buf, cx)
+            },
+        )
     }
 
     /// Implements `write(2)`: waits if the descriptor blocks. Of more than `PIPE_BUF` bytes to a pipe a part
@@ -222,7 +250,7 @@ impl Process {
     pub fn poll_write(&self, fd: Fd, buf: &[u8], cx: &mut Context<'_>) -> Poll<Result<usize>> {
         self.enter_poll(
             Sysno::Write,
-            format_args!("{fd}, {}", buf.len()),
+            format_args!("{fd}, {}, {}", Data(buf), buf.len()),
             cx,
             |cx| {
                 let file = match self.terminal_for(fd, TerminalUse::Write, cx) {
@@ -275,15 +303,14 @@ impl Process {
         events: PollEvents,
         cx: &mut Context<'_>,
     ) -> Poll<Result<PollEvents>> {
-        self.enter_poll(
-            Sysno::Poll,
-            format_args!("{fd}, {events:?}"),
-            cx,
-            |cx| match self.file(fd) {
-                Ok(file) => file.poll_ready(events, cx).map(Ok),
-                Err(errno) => Poll::Ready(Err(errno)),
-            },
-        )
+        let args = format_args!("[{{fd={fd}, events={}}}], 1, -1", trace::Events(events));
+        let polled = self.enter_poll(Sysno::Poll, args, cx, |cx| match self.file(fd) {
+            Ok(file) => file
+                .poll_ready(events, cx)
+                .map(|ready| Ok(Revents(fd, ready))),
+            Err(errno) => Poll::Ready(Err(errno)),
+        });
+        polled.map_ok(|Revents(_, ready)| ready)
     }
 
     /// Implements `copy_file_range(2)`: copies up to `len` bytes between regular files, from and to the
@@ -303,7 +330,11 @@ impl Process {
     ) -> Result<usize> {
         self.enter(
             Sysno::CopyFileRange,
-            format_args!("{fd_in}, {off_in:?}, {fd_out}, {off_out:?}, {len}"),
+            format_args!(
+                "{fd_in}, {}, {fd_out}, {}, {len}, 0",
+                trace::Offset(off_in),
+                trace::Offset(off_out)
+            ),
             || {
                 let (source, sink) = (self.file(fd_in)?, self.file(fd_out)?);
                 if source.kind() == FileKind::Directory || sink.kind() == FileKind::Directory {

@@ -6,7 +6,7 @@ use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, PERMISSIONS, S_ISGID, S_ISUID, SetTime, Stat, StatFs};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
-use crate::trace::Quoted;
+use crate::trace::{self, Args, Octal, Quoted, SetTimes};
 use crate::vfs::{LastLink, OpenPath, SetAttributes, check_permission};
 
 /// An id that leaves the owner or group as it is.
@@ -34,7 +34,11 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn fstat(&self, fd: Fd) -> Result<Stat> {
-        self.enter(Sysno::Fstat, format_args!("{fd}"), || self.file(fd)?.stat())
+        self.enter(
+            Sysno::Fstat,
+            Args::around(format_args!("{fd}, "), format_args!("")),
+            || self.file(fd)?.stat(),
+        )
     }
 
     /// Implements `stat(2)`.
@@ -60,7 +64,10 @@ impl Process {
     pub fn fstatat(&self, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<Stat> {
         self.enter(
             Sysno::Fstatat,
-            format_args!("{dirfd}, {}, {flags:?}", Quoted(path)),
+            Args::around(
+                format_args!("{}, {}, ", trace::Dir(dirfd), Quoted(path)),
+                format_args!(", {}", trace::At(flags)),
+            ),
             || {
                 check_flags(flags)?;
                 self.find_at(dirfd, path, flags, last_link(flags))?
@@ -75,13 +82,17 @@ impl Process {
     /// # Errors
     /// As the path walk.
     pub fn statfs(&self, path: &[u8]) -> Result<StatFs> {
-        self.enter(Sysno::Statfs, format_args!("{}", Quoted(path)), || {
-            self.at_cwd()
-                .find(path, LastLink::Follow)?
-                .mount
-                .fs()
-                .statfs()
-        })
+        self.enter(
+            Sysno::Statfs,
+            Args::around(format_args!("{}, ", Quoted(path)), format_args!("")),
+            || {
+                self.at_cwd()
+                    .find(path, LastLink::Follow)?
+                    .mount
+                    .fs()
+                    .statfs()
+            },
+        )
     }
 
     /// Implements `fstatfs(2)`.
@@ -89,9 +100,11 @@ impl Process {
     /// # Errors
     /// - `EBADF`: the descriptor is not open.
     pub fn fstatfs(&self, fd: Fd) -> Result<StatFs> {
-        self.enter(Sysno::Fstatfs, format_args!("{fd}"), || {
-            self.file(fd)?.open_path().dentry.mount.fs().statfs()
-        })
+        self.enter(
+            Sysno::Fstatfs,
+            Args::around(format_args!("{fd}, "), format_args!("")),
+            || self.file(fd)?.open_path().dentry.mount.fs().statfs(),
+        )
     }
 
     /// Implements `access(2)`.
@@ -111,7 +124,13 @@ impl Process {
     pub fn faccessat(&self, dirfd: Fd, path: &[u8], mode: i32, flags: AtFlags) -> Result<()> {
         self.enter(
             Sysno::Faccessat,
-            format_args!("{dirfd}, {}, {mode}, {flags:?}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Access(mode),
+                trace::At(flags)
+            ),
             || {
                 if mode & !(R_OK | W_OK | X_OK) != 0 {
                     return Err(Errno::EINVAL);
@@ -144,7 +163,12 @@ impl Process {
     pub fn fchmodat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
         self.enter(
             Sysno::Fchmodat,
-            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Mode(mode)
+            ),
             || {
                 let target = self.find_named(dirfd, path, AtFlags::empty(), LastLink::Follow)?;
                 self.change_mode(&target, mode)
@@ -158,10 +182,14 @@ impl Process {
     /// - `EBADF`: the descriptor is not open, or was opened with `O_PATH`.
     /// - `EPERM`: neither the owner nor root.
     pub fn fchmod(&self, fd: Fd, mode: u32) -> Result<()> {
-        self.enter(Sysno::Fchmod, format_args!("{fd}, {mode:#o}"), || {
-            let target = self.changeable(fd)?;
-            self.change_mode(&target, mode)
-        })
+        self.enter(
+            Sysno::Fchmod,
+            format_args!("{fd}, {}", trace::Mode(mode)),
+            || {
+                let target = self.changeable(fd)?;
+                self.change_mode(&target, mode)
+            },
+        )
     }
 
     fn changeable(&self, fd: Fd) -> Result<OpenPath> {
@@ -240,7 +268,14 @@ impl Process {
     ) -> Result<()> {
         self.enter(
             Sysno::Fchownat,
-            format_args!("{dirfd}, {}, {uid}, {gid}, {flags:?}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Id(uid),
+                trace::Id(gid),
+                trace::At(flags)
+            ),
             || {
                 check_flags(flags)?;
                 let target = self.find_named(dirfd, path, flags, last_link(flags))?;
@@ -255,7 +290,8 @@ impl Process {
     /// - `EBADF`: the descriptor is not open, or was opened with `O_PATH`.
     /// - `EPERM`: as [`Process::fchownat`].
     pub fn fchown(&self, fd: Fd, uid: u32, gid: u32) -> Result<()> {
-        self.enter(Sysno::Fchown, format_args!("{fd}, {uid}, {gid}"), || {
+        let args = format_args!("{fd}, {}, {}", trace::Id(uid), trace::Id(gid));
+        self.enter(Sysno::Fchown, args, || {
             let target = self.changeable(fd)?;
             self.change_owner(&target, uid, gid)
         })
@@ -309,7 +345,13 @@ impl Process {
     ) -> Result<()> {
         self.enter(
             Sysno::Utimensat,
-            format_args!("{dirfd}, {}, {atime:?}, {mtime:?}, {flags:?}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                SetTimes([atime, mtime]),
+                trace::At(flags)
+            ),
             || {
                 check_flags(flags)?;
                 let target = self.find_named(dirfd, path, flags, last_link(flags))?;
@@ -325,7 +367,7 @@ impl Process {
     pub fn futimens(&self, fd: Fd, atime: SetTime, mtime: SetTime) -> Result<()> {
         self.enter(
             Sysno::Utimensat,
-            format_args!("{fd}, {atime:?}, {mtime:?}"),
+            format_args!("{fd}, NULL, {}, 0", SetTimes([atime, mtime])),
             || {
                 let target = self.changeable(fd)?;
                 self.change_times(&target, atime, mtime)
@@ -366,10 +408,11 @@ impl Process {
 
     /// Implements `umask(2)`: sets the mask and returns the former one.
     pub fn umask(&self, mask: u32) -> u32 {
-        let replaced = self.enter(Sysno::Umask, format_args!("{mask:#o}"), || {
-            Ok(core::mem::replace(&mut self.fs.lock().umask, mask & 0o777))
+        let replaced = self.enter(Sysno::Umask, format_args!("{}", trace::Mode(mask)), || {
+            let umask = &mut self.fs.lock().umask;
+            Ok(Octal(core::mem::replace(umask, mask & 0o777)))
         });
         // Only a process that has ended gets an error, and its mask no longer matters.
-        replaced.unwrap_or(mask & 0o777)
+        replaced.map_or(mask & 0o777, |Octal(replaced)| replaced)
     }
 }

@@ -6,6 +6,7 @@
 mod descriptor;
 mod directory;
 mod enter;
+mod exec;
 mod file;
 mod interrupt;
 mod io;

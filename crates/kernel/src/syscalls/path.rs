@@ -5,7 +5,7 @@ use crate::abi::fcntl::{AT_FDCWD, AtFlags, PATH_MAX, RenameFlags, X_OK};
 use crate::abi::stat::{S_IFIFO, S_IFMT, S_IFREG};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
-use crate::trace::Quoted;
+use crate::trace::{self, Args, Quoted, Terminated};
 use crate::vfs::{Last, LastLink, NewInodeKind, OpenPath, VirtualDentry, check_permission};
 
 impl Process {
@@ -26,7 +26,12 @@ impl Process {
     pub fn mkdirat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
         self.enter(
             Sysno::Mkdirat,
-            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::Mode(mode)
+            ),
             || {
                 let umask = self.fs.lock().umask;
                 self.vfs.make(
@@ -47,7 +52,12 @@ impl Process {
     pub fn mknodat(&self, dirfd: Fd, path: &[u8], mode: u32) -> Result<()> {
         self.enter(
             Sysno::Mknodat,
-            format_args!("{dirfd}, {}, {mode:#o}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::FileMode(mode)
+            ),
             || {
                 let kind = match mode & S_IFMT {
                     0 | S_IFREG => NewInodeKind::Regular,
@@ -88,7 +98,12 @@ impl Process {
     pub fn unlinkat(&self, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<()> {
         self.enter(
             Sysno::Unlinkat,
-            format_args!("{dirfd}, {}, {flags:?}", Quoted(path)),
+            format_args!(
+                "{}, {}, {}",
+                trace::Dir(dirfd),
+                Quoted(path),
+                trace::At(flags)
+            ),
             || {
                 if flags.intersects(!AtFlags::AT_REMOVEDIR) {
                     return Err(Errno::EINVAL);
@@ -142,9 +157,12 @@ impl Process {
         self.enter(
             Sysno::Renameat2,
             format_args!(
-                "{olddirfd}, {}, {newdirfd}, {}, {flags:?}",
+                "{}, {}, {}, {}, {}",
+                trace::Dir(olddirfd),
                 Quoted(old),
-                Quoted(new)
+                trace::Dir(newdirfd),
+                Quoted(new),
+                trace::Rename(flags)
             ),
             || {
                 self.vfs.rename(
@@ -184,9 +202,12 @@ impl Process {
         self.enter(
             Sysno::Linkat,
             format_args!(
-                "{olddirfd}, {}, {newdirfd}, {}, {flags:?}",
+                "{}, {}, {}, {}, {}",
+                trace::Dir(olddirfd),
                 Quoted(old),
-                Quoted(new)
+                trace::Dir(newdirfd),
+                Quoted(new),
+                trace::At(flags)
             ),
             || {
                 if flags.intersects(!(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)) {
@@ -220,7 +241,12 @@ impl Process {
     pub fn symlinkat(&self, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<()> {
         self.enter(
             Sysno::Symlinkat,
-            format_args!("{}, {dirfd}, {}", Quoted(target), Quoted(path)),
+            format_args!(
+                "{}, {}, {}",
+                Quoted(target),
+                trace::Dir(dirfd),
+                Quoted(path)
+            ),
             || {
                 if target.is_empty() {
                     return Err(Errno::ENOENT);
@@ -256,7 +282,10 @@ impl Process {
     pub fn readlinkat(&self, dirfd: Fd, path: &[u8]) -> Result<Vec<u8>> {
         self.enter(
             Sysno::Readlinkat,
-            format_args!("{dirfd}, {}", Quoted(path)),
+            Args::around(
+                format_args!("{}, {}, ", trace::Dir(dirfd), Quoted(path)),
+                format_args!(", {PATH_MAX}"),
+            ),
             || {
                 let at = self.at(dirfd, path)?;
                 at.find(path, LastLink::NoFollow)?
@@ -271,9 +300,14 @@ impl Process {
     /// # Errors
     /// As the path walk; the last component must exist.
     pub fn realpath(&self, path: &[u8]) -> Result<Vec<u8>> {
-        self.enter(Sysno::Readlinkat, format_args!("{}", Quoted(path)), || {
-            self.vfs.realpath(&self.at_cwd(), path)
-        })
+        self.enter(
+            Sysno::Readlinkat,
+            Args::around(
+                format_args!("AT_FDCWD, {}, ", Quoted(path)),
+                format_args!(", {PATH_MAX}"),
+            ),
+            || self.vfs.realpath(&self.at_cwd(), path),
+        )
     }
 
     /// Implements `chdir(2)`.
@@ -314,10 +348,15 @@ impl Process {
     /// # Errors
     /// - `ENOENT`: the directory has been removed.
     pub fn getcwd(&self) -> Result<Vec<u8>> {
-        self.enter(Sysno::Getcwd, format_args!(""), || {
-            let fs = self.fs.lock().clone();
-            self.vfs.path_of_dir(&fs.root, &fs.cwd)
-        })
+        let found = self.enter(
+            Sysno::Getcwd,
+            Args::around(format_args!(""), format_args!(", {PATH_MAX}")),
+            || {
+                let fs = self.fs.lock().clone();
+                self.vfs.path_of_dir(&fs.root, &fs.cwd).map(Terminated)
+            },
+        );
+        found.map(|Terminated(path)| path)
     }
 
     /// Finds an existing object; with `AT_EMPTY_PATH` an empty path names the descriptor itself.

@@ -1,14 +1,13 @@
 //! Processes: identity, starting, waiting, ending, limits.
 
 use super::Sysno;
-use crate::abi::fcntl::AT_FDCWD;
 use crate::abi::resource::{Resource, Rlimit};
 use crate::abi::stat::Timespec;
 use crate::abi::wait::{ExitStatus, WaitFlags};
 use crate::errno::{Errno, Result};
-use crate::kernel::Kernel;
-use crate::process::{Binfmt, Image, Pid, Process, ProcessState, Program, SpawnOptions};
-use crate::trace::Quoted;
+use crate::limits::act_for;
+use crate::process::{Pid, Process, ProcessState, SpawnOptions};
+use crate::trace::{self, Args, Quoted, Random, Strings, Variables};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
@@ -146,65 +145,22 @@ impl Process {
     /// - `EAGAIN`: the limit of processes is reached.
     /// - `EBADF`: a file action names a descriptor that is not open.
     pub fn posix_spawn(&self, options: SpawnOptions) -> Result<Pid> {
-        let file = options.file.clone();
-        self.enter(Sysno::PosixSpawn, format_args!("{}", Quoted(&file)), || {
+        // The options are given away: only who traces keeps what is shown of them.
+        let (file, argv) = if self.trace.enabled() {
+            (options.file.clone(), options.argv.clone())
+        } else {
+            Default::default()
+        };
+        let variables = options.envp.len();
+        let args = format_args!(
+            "{}, {}, {}",
+            Quoted(&file),
+            Strings(&argv),
+            Variables(variables)
+        );
+        self.enter(Sysno::PosixSpawn, args, || {
             Ok(self.kernel()?.start_child(&self.arc()?, options)?.pid())
         })
-    }
-
-    /// Implements `execve(2)`: this process goes on with another program. On success the runtime that made
-    /// the call ends the old program without calling [`Process::exit`].
-    ///
-    /// # Errors
-    /// As [`Process::posix_spawn`]; the old program then goes on.
-    pub fn execve(
-        &self,
-        file: &[u8],
-        argv: Vec<Vec<u8>>,
-        envp: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<()> {
-        self.enter(Sysno::Execve, format_args!("{}", Quoted(file)), || {
-            let kernel = self.kernel()?;
-            let found = kernel.match_program(&self.at(AT_FDCWD, file)?, file, &argv)?;
-            self.replace_image(&kernel, &argv, envp, found)
-        })
-    }
-
-    /// Implements `execvpe(3)`: as [`Process::execve`], with a name without a slash looked up in the `PATH` of `envp`.
-    ///
-    /// # Errors
-    /// As [`Process::execve`].
-    pub fn execvpe(
-        &self,
-        file: &[u8],
-        argv: Vec<Vec<u8>>,
-        envp: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<()> {
-        self.enter(Sysno::Execve, format_args!("{}", Quoted(file)), || {
-            let kernel = self.kernel()?;
-            let found = kernel.search_program(&self.at_cwd(), file, &argv, &envp)?;
-            self.replace_image(&kernel, &argv, envp, found)
-        })
-    }
-
-    fn replace_image(
-        &self,
-        kernel: &Kernel,
-        argv: &[Vec<u8>],
-        envp: Vec<(Vec<u8>, Vec<u8>)>,
-        (program, binfmt): (Program, Arc<dyn Binfmt>),
-    ) -> Result<()> {
-        kernel.check_argument_size(argv, &envp)?;
-        let closing = self.fds.lock().take_cloexec();
-        drop(closing);
-        self.signals.reset_handlers();
-        *self.image.lock() = Arc::new(Image {
-            argv: program.argv,
-            envp,
-            exe: program.image.path.clone(),
-        });
-        kernel.table.lock().row_mut(self.pid())?.execed = true;
-        binfmt.start(self.arc()?, program.image)
     }
 
     /// Implements `fork(2)` for a runtime that can copy its program: `start` gives the child, which has everything but
@@ -220,12 +176,12 @@ impl Process {
     /// Implements `exit_group(2)`: the process ends by itself. Its status is the low byte.
     pub fn exit(&self, code: i32) {
         let status = ExitStatus::Exited((code & 0xff) as u8);
-        let ended = self.enter(Sysno::Exit, format_args!("{code}"), || {
+        act_for(self.origin());
+        if self.is_alive() {
+            // First, so that what the end brings comes behind it.
+            self.emit_unfinished(Sysno::Exit, format_args!("{code}").into());
             self.terminate(status);
-            Ok(())
-        });
-        // A second end is the error `ESRCH`, and of no interest.
-        let _ = ended;
+        }
     }
 
     /// Implements `wait4(2)`: a child by number (positive), any child (-1), one of this process's group (0) or
@@ -242,13 +198,21 @@ impl Process {
         flags: WaitFlags,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<(Pid, ExitStatus)>>> {
-        self.enter_poll(Sysno::Wait4, format_args!("{pid}, {flags:?}"), cx, |cx| {
-            let attempt = || match self.collect_child(pid, flags) {
-                Ok(None) if !flags.contains(WaitFlags::WNOHANG) => None,
-                done => Some(done),
-            };
-            self.child_events.poll_until(cx, attempt)
-        })
+        self.enter_poll(
+            Sysno::Wait4,
+            Args::around(
+                format_args!("{pid}, "),
+                format_args!(", {}, NULL", trace::Wait(flags)),
+            ),
+            cx,
+            |cx| {
+                let attempt = || match self.collect_child(pid, flags) {
+                    Ok(None) if !flags.contains(WaitFlags::WNOHANG) => None,
+                    done => Some(done),
+                };
+                self.child_events.poll_until(cx, attempt)
+            },
+        )
     }
 
     fn collect_child(&self, selector: i32, flags: WaitFlags) -> Result<Option<(Pid, ExitStatus)>> {
@@ -292,9 +256,11 @@ impl Process {
 
     /// Implements `getrlimit(2)`.
     pub fn getrlimit(&self, resource: Resource) -> Rlimit {
-        let found = self.enter(Sysno::Getrlimit, format_args!("{resource:?}"), || {
-            Ok(self.rlimits.lock()[resource as usize])
-        });
+        let found = self.enter(
+            Sysno::Getrlimit,
+            Args::around(format_args!("0, {resource:?}, NULL, "), format_args!("")),
+            || Ok(self.rlimits.lock()[resource as usize]),
+        );
         found.unwrap_or(Rlimit { soft: 0, hard: 0 })
     }
 
@@ -306,7 +272,7 @@ impl Process {
     pub fn setrlimit(&self, resource: Resource, limit: Rlimit) -> Result<()> {
         self.enter(
             Sysno::Setrlimit,
-            format_args!("{resource:?}, {limit:?}"),
+            format_args!("0, {resource:?}, {limit}, NULL"),
             || {
                 if limit.soft > limit.hard {
                     return Err(Errno::EINVAL);
@@ -330,15 +296,19 @@ impl Process {
     /// # Errors
     /// - `ESRCH`: the kernel has been shut down.
     pub fn uname(&self) -> Result<Utsname> {
-        self.enter(Sysno::Uname, format_args!(""), || {
-            Ok(Utsname {
-                sysname: "Linux".into(),
-                nodename: self.kernel()?.hostname().into(),
-                release: crate::fs::procfs::RELEASE.into(),
-                version: "#1 SMP".into(),
-                machine: "x86_64".into(),
-            })
-        })
+        self.enter(
+            Sysno::Uname,
+            Args::around(format_args!(""), format_args!("")),
+            || {
+                Ok(Utsname {
+                    sysname: "Linux".into(),
+                    nodename: self.kernel()?.hostname().into(),
+                    release: crate::fs::procfs::RELEASE.into(),
+                    version: "#1 SMP".into(),
+                    machine: "x86_64".into(),
+                })
+            },
+        )
     }
 
     /// Implements `getrandom(2)`.
@@ -346,25 +316,36 @@ impl Process {
     /// # Errors
     /// - `ESRCH`: the kernel has been shut down.
     pub fn getrandom(&self, buf: &mut [u8]) -> Result<()> {
-        self.enter(Sysno::Getrandom, format_args!("{}", buf.len()), || {
-            self.kernel()?.random().fill(buf);
-            Ok(())
-        })
+        let length = buf.len();
+        self.enter_into(
+            Sysno::Getrandom,
+            Args::around(format_args!(""), format_args!(", {length}, 0")),
+            &mut Random(buf),
+            |Random(buf)| {
+                self.kernel()?.random().fill(buf);
+                Ok(length)
+            },
+        )
+        .map(drop)
     }
 
     /// Implements `clock_gettime(2)` for `CLOCK_REALTIME`.
     pub fn clock_realtime(&self) -> Timespec {
-        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_REALTIME"), || {
-            Ok(self.vfs.clock.realtime())
-        });
+        let time = self.enter(
+            Sysno::ClockGettime,
+            Args::around(format_args!("CLOCK_REALTIME, "), format_args!("")),
+            || Ok(self.vfs.clock.realtime()),
+        );
         time.unwrap_or_default()
     }
 
     /// Implements `clock_gettime(2)` for `CLOCK_MONOTONIC`.
     pub fn clock_monotonic(&self) -> Timespec {
-        let time = self.enter(Sysno::ClockGettime, format_args!("CLOCK_MONOTONIC"), || {
-            Ok(self.vfs.clock.monotonic())
-        });
+        let time = self.enter(
+            Sysno::ClockGettime,
+            Args::around(format_args!("CLOCK_MONOTONIC, "), format_args!("")),
+            || Ok(self.vfs.clock.monotonic()),
+        );
         time.unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@ use super::Sysno;
 use crate::abi::signal::{Disposition, Signal};
 use crate::errno::{Errno, Result};
 use crate::process::{Pid, Process, ProcessState};
+use crate::trace::{Args, SignalInfo};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
@@ -16,8 +17,9 @@ impl Process {
     pub fn kill(&self, pid: i32, signal: Signal) -> Result<()> {
         self.enter(Sysno::Kill, format_args!("{pid}, {signal:?}"), || {
             let permitted = self.permitted_targets(pid)?;
+            let info = self.signal_info();
             for target in permitted {
-                target.deliver(signal);
+                target.deliver_from(signal, info);
             }
             Ok(())
         })
@@ -31,6 +33,14 @@ impl Process {
         self.enter(Sysno::Kill, format_args!("{pid}, 0"), || {
             self.permitted_targets(pid).map(drop)
         })
+    }
+
+    /// What tells a target who has signalled it.
+    pub(crate) fn signal_info(&self) -> SignalInfo {
+        SignalInfo::User {
+            pid: self.pid(),
+            uid: self.uid(),
+        }
     }
 
     fn permitted_targets(&self, pid: i32) -> Result<Vec<Arc<Process>>> {
@@ -87,7 +97,10 @@ impl Process {
     pub fn sigaction(&self, signal: Signal, disposition: Disposition) -> Result<Disposition> {
         self.enter(
             Sysno::Sigaction,
-            format_args!("{signal:?}, {disposition:?}"),
+            Args::around(
+                format_args!("{signal:?}, {disposition}, "),
+                format_args!(", 8"),
+            ),
             || self.change_disposition(signal, disposition),
         )
     }
@@ -97,9 +110,12 @@ impl Process {
     /// # Blocking
     /// Pending until there is one; for good once the process has ended.
     pub fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<Signal> {
-        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!(""), cx, |cx| {
-            self.signals.poll_take(cx).map(Ok)
-        });
+        let polled = self.enter_poll(
+            Sysno::Sigtimedwait,
+            Args::around(format_args!("~[], "), format_args!(", NULL, 8")),
+            cx,
+            |cx| self.signals.poll_take(cx).map(Ok),
+        );
         match polled {
             Poll::Ready(Ok(signal)) => Poll::Ready(signal),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -111,11 +127,14 @@ impl Process {
     /// # Blocking
     /// Pending until there is one; for good once the process has ended.
     pub fn poll_signal_of(&self, signal: Signal, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.enter_poll(Sysno::Sigtimedwait, format_args!("{signal:?}"), cx, |cx| {
-            self.signals.poll_take_one(signal, cx).map(Ok)
-        });
+        let polled = self.enter_poll(
+            Sysno::Sigtimedwait,
+            Args::around(format_args!("[{signal:?}], "), format_args!(", NULL, 8")),
+            cx,
+            |cx| self.signals.poll_take_one(signal, cx).map(|()| Ok(signal)),
+        );
         match polled {
-            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) => Poll::Ready(()),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }

@@ -5,9 +5,10 @@ use crate::abi::fcntl::{OpenFlags, W_OK};
 use crate::errno::{Errno, Result};
 use crate::net::{LocalSocket, PATH_SIZE, Shutdown, StreamSocket};
 use crate::process::{Fd, Process};
-use crate::trace::Quoted;
+use crate::trace::{self, Args, SocketPath, Traced};
 use crate::vfs::{File, FileDescription, LastLink, NewInodeKind, check_permission};
 use core::any::Any;
+use core::fmt;
 use std::sync::Arc;
 
 impl Process {
@@ -18,7 +19,7 @@ impl Process {
     pub fn socket(&self, flags: OpenFlags) -> Result<Fd> {
         self.enter(
             Sysno::Socket,
-            format_args!("AF_UNIX, SOCK_STREAM, {:#o}", flags.bits()),
+            format_args!("AF_UNIX, {}, 0", trace::Stream(flags)),
             || {
                 check_flags(flags)?;
                 let socket = LocalSocket::new(self.vfs.socket_slot()?);
@@ -35,22 +36,26 @@ impl Process {
     /// - `EADDRINUSE`: the path exists.
     /// - `EACCES`, `ENOENT`, `ENOTDIR`: the directory cannot be written to.
     pub fn bind(&self, fd: Fd, path: &[u8]) -> Result<()> {
-        self.enter(Sysno::Bind, format_args!("{fd}, {}", Quoted(path)), || {
-            self.with_local_socket(fd, |socket| {
-                check_path(path)?;
-                socket.check_unbound()?;
-                let at = self.at_cwd();
-                let mode = 0o777 & !self.fs.lock().umask;
-                self.vfs
-                    .make(&at, path, NewInodeKind::Socket, mode)
-                    .map_err(|errno| match errno {
-                        Errno::EEXIST => Errno::EADDRINUSE,
-                        other => other,
-                    })?;
-                let made = at.find(path, LastLink::NoFollow)?;
-                socket.bind(made.inode.socket().ok_or(Errno::EADDRINUSE)?)
-            })
-        })
+        self.enter(
+            Sysno::Bind,
+            format_args!("{fd}, {}", SocketPath(path)),
+            || {
+                self.with_local_socket(fd, |socket| {
+                    check_path(path)?;
+                    socket.check_unbound()?;
+                    let at = self.at_cwd();
+                    let mode = 0o777 & !self.fs.lock().umask;
+                    self.vfs
+                        .make(&at, path, NewInodeKind::Socket, mode)
+                        .map_err(|errno| match errno {
+                            Errno::EEXIST => Errno::EADDRINUSE,
+                            other => other,
+                        })?;
+                    let made = at.find(path, LastLink::NoFollow)?;
+                    socket.bind(made.inode.socket().ok_or(Errno::EADDRINUSE)?)
+                })
+            },
+        )
     }
 
     /// Implements `listen(2)`.
@@ -73,7 +78,7 @@ impl Process {
     pub fn accept4(&self, fd: Fd, flags: OpenFlags) -> Result<Fd> {
         self.enter(
             Sysno::Accept4,
-            format_args!("{fd}, {:#o}", flags.bits()),
+            format_args!("{fd}, NULL, NULL, {}", trace::Accept(flags)),
             || {
                 check_flags(flags)?;
                 let accepted = self.with_local_socket(fd, LocalSocket::accept)?;
@@ -94,7 +99,7 @@ impl Process {
     pub fn connect(&self, fd: Fd, path: &[u8]) -> Result<()> {
         self.enter(
             Sysno::Connect,
-            format_args!("{fd}, {}", Quoted(path)),
+            format_args!("{fd}, {}", SocketPath(path)),
             || {
                 self.with_local_socket(fd, |socket| {
                     check_path(path)?;
@@ -142,7 +147,10 @@ impl Process {
     pub fn socketpair(&self, flags: OpenFlags) -> Result<(Fd, Fd)> {
         self.enter(
             Sysno::Socketpair,
-            format_args!("AF_UNIX, SOCK_STREAM, {:#o}", flags.bits()),
+            Args::around(
+                format_args!("AF_UNIX, {}, 0, ", trace::Stream(flags)),
+                format_args!(""),
+            ),
             || {
                 let (first, second) = self.make_socket_pair(flags)?;
                 let cloexec = flags.contains(OpenFlags::O_CLOEXEC);
@@ -160,14 +168,17 @@ impl Process {
     pub fn socketpair_with_child(&self) -> Result<(Fd, Arc<FileDescription>)> {
         self.enter(
             Sysno::Socketpair,
-            format_args!("AF_UNIX, SOCK_STREAM, {:#o}", OpenFlags::O_CLOEXEC.bits()),
+            Args::around(
+                format_args!("AF_UNIX, {}, 0, ", trace::Stream(OpenFlags::O_CLOEXEC)),
+                format_args!(""),
+            ),
             || {
                 let (own, other) = self.make_socket_pair(OpenFlags::O_CLOEXEC)?;
                 let [fd] = self.install_from(0, [own], true)?;
-                Ok((fd, Peer(other)))
+                Ok(Peer(fd, other))
             },
         )
-        .map(|(fd, peer)| (fd, peer.0))
+        .map(|Peer(fd, other)| (fd, other))
     }
 
     fn make_socket_pair(
@@ -185,7 +196,7 @@ impl Process {
     /// - `EBADF`: the descriptor is not open.
     /// - `ENOTSOCK`: it is no socket.
     pub fn shutdown(&self, fd: Fd, how: Shutdown) -> Result<()> {
-        self.enter(Sysno::Shutdown, format_args!("{fd}, {how:?}"), || {
+        self.enter(Sysno::Shutdown, format_args!("{fd}, {how}"), || {
             let file = self.file(fd)?;
             let file = file.file().ok_or(Errno::ENOTSOCK)?;
             let any: &dyn Any = &**file;
@@ -217,11 +228,21 @@ fn check_path(path: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The end of a pair that is handed over, for the trace.
-struct Peer(Arc<FileDescription>);
+/// A descriptor, and the other end of its pair, which is handed over.
+struct Peer(Fd, Arc<FileDescription>);
 
-impl core::fmt::Debug for Peer {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("(handed over)")
+impl Traced for Peer {
+    fn out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, ...]", self.0)
+    }
+}
+
+impl fmt::Display for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shutdown::Read => "SHUT_RD",
+            Shutdown::Write => "SHUT_WR",
+            Shutdown::Both => "SHUT_RDWR",
+        })
     }
 }

@@ -155,4 +155,17 @@ impl Sysno {
     pub const fn name(self) -> &'static str {
         TABLE[self as usize].name
     }
+
+    /// Name of the call of Linux that does it: what `strace(1)` shows.
+    pub(super) const fn shown(self) -> &'static str {
+        use Sysno::*;
+        match self {
+            Tcgetattr | Tcsetattr | Tcflush | Tcflow | Tcdrain | Tcsendbreak | Tcgetpgrp
+            | Tcsetpgrp | Tcgetsid | Isatty | Ptsname | Unlockpt | Tiocgwinsz | Tiocswinsz
+            | Tiocsctty | Tiocnotty => "ioctl",
+            Ttyname => "readlinkat",
+            Getrlimit | Setrlimit => "prlimit64",
+            other => other.name(),
+        }
+    }
 }

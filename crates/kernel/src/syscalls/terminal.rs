@@ -1,10 +1,11 @@
 //! Terminals: settings, window size, groups and sessions (`termios(3)`, `ioctl_tty(2)`).
 
 use super::Sysno;
-use crate::abi::fcntl::OpenFlags;
+use crate::abi::fcntl::{OpenFlags, PATH_MAX};
 use crate::abi::termios::{TcflowAction, TcflushQueue, TcsetAction, Termios, Winsize};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Pid, Process, TerminalUse};
+use crate::trace::{Args, Stored, Traced, WindowSize};
 use crate::tty::{Pty, Terminal};
 use crate::vfs::FileDescription;
 use core::fmt;
@@ -23,7 +24,7 @@ impl Process {
     }
 
     /// Runs a change of the terminal that only the foreground group may make.
-    fn poll_change<T: fmt::Debug>(
+    fn poll_change<T: Traced>(
         &self,
         call: Sysno,
         args: fmt::Arguments<'_>,
@@ -46,9 +47,11 @@ impl Process {
 
     /// Implements `isatty(3)`.
     pub fn isatty(&self, fd: Fd) -> bool {
-        self.enter(Sysno::Isatty, format_args!("{fd}"), || {
-            self.pty(fd).map(drop)
-        })
+        self.enter(
+            Sysno::Isatty,
+            Args::around(format_args!("{fd}, TCGETS, "), format_args!("")),
+            || Ok(self.pty(fd)?.termios()),
+        )
         .is_ok()
     }
 
@@ -58,13 +61,20 @@ impl Process {
     /// - `EBADF`, `ENOTTY`: not open, or no terminal.
     /// - `EIO`: it has been hung up.
     pub fn ttyname(&self, fd: Fd) -> Result<Vec<u8>> {
-        self.enter(Sysno::Ttyname, format_args!("{fd}"), || {
-            let pty = self.pty(fd)?;
-            Ok(match self.file(fd)?.terminal() {
-                Some(Terminal::Master(_)) => b"/dev/ptmx".to_vec(),
-                _ => format!("/dev/pts/{}", pty.index()).into_bytes(),
-            })
-        })
+        self.enter(
+            Sysno::Ttyname,
+            Args::around(
+                format_args!("AT_FDCWD, \"/proc/self/fd/{fd}\", "),
+                format_args!(", {PATH_MAX}"),
+            ),
+            || {
+                let pty = self.pty(fd)?;
+                Ok(match self.file(fd)?.terminal() {
+                    Some(Terminal::Master(_)) => b"/dev/ptmx".to_vec(),
+                    _ => format!("/dev/pts/{}", pty.index()).into_bytes(),
+                })
+            },
+        )
     }
 
     /// Implements `ptsname(3)`: the slave that belongs to a master.
@@ -72,10 +82,12 @@ impl Process {
     /// # Errors
     /// - `EBADF`, `ENOTTY`: not open, or no master.
     pub fn ptsname(&self, fd: Fd) -> Result<Vec<u8>> {
-        self.enter(Sysno::Ptsname, format_args!("{fd}"), || {
-            let pty = self.master(fd)?;
-            Ok(format!("/dev/pts/{}", pty.index()).into_bytes())
-        })
+        let index = self.enter(
+            Sysno::Ptsname,
+            Args::around(format_args!("{fd}, TIOCGPTN, "), format_args!("")),
+            || Ok(Stored(self.master(fd)?.index())),
+        );
+        index.map(|Stored(index)| format!("/dev/pts/{index}").into_bytes())
     }
 
     /// Implements `unlockpt(3)`: the slave may be opened from now on.
@@ -83,10 +95,14 @@ impl Process {
     /// # Errors
     /// - `EBADF`, `ENOTTY`: not open, or no master.
     pub fn unlockpt(&self, fd: Fd) -> Result<()> {
-        self.enter(Sysno::Unlockpt, format_args!("{fd}"), || {
-            self.master(fd)?.unlock();
-            Ok(())
-        })
+        self.enter(
+            Sysno::Unlockpt,
+            format_args!("{fd}, TIOCSPTLCK, [0]"),
+            || {
+                self.master(fd)?.unlock();
+                Ok(())
+            },
+        )
     }
 
     fn master(&self, fd: Fd) -> Result<Arc<Pty>> {
@@ -102,9 +118,11 @@ impl Process {
     /// - `EBADF`, `ENOTTY`: not open, or no terminal.
     /// - `EIO`: it has been hung up.
     pub fn tcgetattr(&self, fd: Fd) -> Result<Termios> {
-        self.enter(Sysno::Tcgetattr, format_args!("{fd}"), || {
-            Ok(self.pty(fd)?.termios())
-        })
+        self.enter(
+            Sysno::Tcgetattr,
+            Args::around(format_args!("{fd}, TCGETS, "), format_args!("")),
+            || Ok(self.pty(fd)?.termios()),
+        )
     }
 
     /// Implements `tcsetattr(3)`.
@@ -123,7 +141,12 @@ impl Process {
         termios: &Termios,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        let args = format_args!("{fd}, {action:?}");
+        let request = match action {
+            TcsetAction::TCSANOW => "TCSETS",
+            TcsetAction::TCSADRAIN => "TCSETSW",
+            TcsetAction::TCSAFLUSH => "TCSETSF",
+        };
+        let args = format_args!("{fd}, {request}, {termios}");
         self.poll_change(Sysno::Tcsetattr, args, fd, cx, |pty| {
             pty.set_termios(*termios, action);
             Ok(())
@@ -143,7 +166,7 @@ impl Process {
     /// # Errors
     /// As [`Process::poll_tcsetattr`], with `EINTR` instead of waiting.
     pub fn tcflush(&self, fd: Fd, queue: TcflushQueue) -> Result<()> {
-        let args = format_args!("{fd}, {queue:?}");
+        let args = format_args!("{fd}, TCFLSH, {queue:?}");
         without_waiting(|cx| {
             self.poll_change(Sysno::Tcflush, args, fd, cx, |pty| {
                 pty.flush(queue);
@@ -157,7 +180,7 @@ impl Process {
     /// # Errors
     /// As [`Process::poll_tcsetattr`], with `EINTR` instead of waiting.
     pub fn tcflow(&self, fd: Fd, action: TcflowAction) -> Result<()> {
-        let args = format_args!("{fd}, {action:?}");
+        let args = format_args!("{fd}, TCXONC, {action:?}");
         without_waiting(|cx| {
             self.poll_change(Sysno::Tcflow, args, fd, cx, |pty| {
                 pty.flow(action);
@@ -171,7 +194,7 @@ impl Process {
     /// # Errors
     /// As [`Process::poll_tcsetattr`], with `EINTR` instead of waiting.
     pub fn tcdrain(&self, fd: Fd) -> Result<()> {
-        let args = format_args!("{fd}");
+        let args = format_args!("{fd}, TCSBRK, 1");
         without_waiting(|cx| self.poll_change(Sysno::Tcdrain, args, fd, cx, |_| Ok(())))
     }
 
@@ -180,7 +203,11 @@ impl Process {
     /// # Errors
     /// As [`Process::poll_tcsetattr`], with `EINTR` instead of waiting.
     pub fn tcsendbreak(&self, fd: Fd, duration: i32) -> Result<()> {
-        let args = format_args!("{fd}, {duration}");
+        // As the C library has it: the unit of a break that lasts is the kernel's.
+        let args = format_args!(
+            "{fd}, {}, {duration}",
+            if duration > 0 { "TCSBRKP" } else { "TCSBRK" }
+        );
         without_waiting(|cx| self.poll_change(Sysno::Tcsendbreak, args, fd, cx, |_| Ok(())))
     }
 
@@ -190,9 +217,11 @@ impl Process {
     /// - `EBADF`, `ENOTTY`: not open, or no terminal.
     /// - `EIO`: it has been hung up.
     pub fn tiocgwinsz(&self, fd: Fd) -> Result<Winsize> {
-        self.enter(Sysno::Tiocgwinsz, format_args!("{fd}"), || {
-            Ok(self.pty(fd)?.winsize())
-        })
+        self.enter(
+            Sysno::Tiocgwinsz,
+            Args::around(format_args!("{fd}, TIOCGWINSZ, "), format_args!("")),
+            || Ok(self.pty(fd)?.winsize()),
+        )
     }
 
     /// Implements `TIOCSWINSZ`: the foreground group gets `SIGWINCH` if the size is another.
@@ -200,7 +229,7 @@ impl Process {
     /// # Errors
     /// As [`Process::tiocgwinsz`].
     pub fn tiocswinsz(&self, fd: Fd, winsize: Winsize) -> Result<()> {
-        let args = format_args!("{fd}, {}x{}", winsize.cols, winsize.rows);
+        let args = format_args!("{fd}, TIOCSWINSZ, {}", WindowSize(winsize));
         self.enter(Sysno::Tiocswinsz, args, || {
             self.pty(fd)?.set_winsize(winsize);
             Ok(())
@@ -213,10 +242,15 @@ impl Process {
     /// - `EBADF`: not open.
     /// - `ENOTTY`: not the controlling terminal of this process, nor a master.
     pub fn tcgetpgrp(&self, fd: Fd) -> Result<Pid> {
-        self.enter(Sysno::Tcgetpgrp, format_args!("{fd}"), || {
-            let pty = self.own_terminal(fd)?;
-            Ok(pty.foreground().unwrap_or(Pid::from_raw(0)))
-        })
+        self.enter(
+            Sysno::Tcgetpgrp,
+            Args::around(format_args!("{fd}, TIOCGPGRP, "), format_args!("")),
+            || {
+                let pty = self.own_terminal(fd)?;
+                Ok(Stored(pty.foreground().unwrap_or(Pid::from_raw(0))))
+            },
+        )
+        .map(|Stored(group)| group)
     }
 
     /// Implements `tcsetpgrp(3)`.
@@ -232,7 +266,7 @@ impl Process {
     /// # Blocking
     /// Pending while `SIGTTOU` keeps a process of the background stopped.
     pub fn poll_tcsetpgrp(&self, fd: Fd, pgid: i32, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let args = format_args!("{fd}, {pgid}");
+        let args = format_args!("{fd}, TIOCSPGRP, [{pgid}]");
         let polled = self.poll_change(Sysno::Tcsetpgrp, args, fd, cx, |_| {
             let pty = self.own_terminal(fd)?;
             let group = u32::try_from(pgid).map_err(|_| Errno::EINVAL)?;
@@ -271,9 +305,15 @@ impl Process {
     /// # Errors
     /// As [`Process::tcgetpgrp`].
     pub fn tcgetsid(&self, fd: Fd) -> Result<Pid> {
-        self.enter(Sysno::Tcgetsid, format_args!("{fd}"), || {
-            self.own_terminal(fd)?.session().ok_or(Errno::ENOTTY)
-        })
+        self.enter(
+            Sysno::Tcgetsid,
+            Args::around(format_args!("{fd}, TIOCGSID, "), format_args!("")),
+            || {
+                let session = self.own_terminal(fd)?.session();
+                session.map(Stored).ok_or(Errno::ENOTTY)
+            },
+        )
+        .map(|Stored(session)| session)
     }
 
     /// The controlling terminal of this process, or through a master the terminal it serves.
@@ -297,7 +337,7 @@ impl Process {
     /// - `EBADF`, `ENOTTY`: not open, or no terminal.
     /// - `EPERM`: not a session leader, or it or the terminal is bound otherwise.
     pub fn tiocsctty(&self, fd: Fd) -> Result<()> {
-        self.enter(Sysno::Tiocsctty, format_args!("{fd}"), || {
+        self.enter(Sysno::Tiocsctty, format_args!("{fd}, TIOCSCTTY, 0"), || {
             let pty = self.pty(fd)?;
             if self.take_terminal(&pty)? {
                 Ok(())
@@ -313,7 +353,7 @@ impl Process {
     /// - `EBADF`: not open.
     /// - `ENOTTY`: not the controlling terminal, or not a session leader.
     pub fn tiocnotty(&self, fd: Fd) -> Result<()> {
-        self.enter(Sysno::Tiocnotty, format_args!("{fd}"), || {
+        self.enter(Sysno::Tiocnotty, format_args!("{fd}, TIOCNOTTY"), || {
             let pty = self.own_terminal(fd)?;
             if pty.session() != Some(self.pid()) {
                 return Err(Errno::ENOTTY);

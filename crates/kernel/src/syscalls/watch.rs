@@ -6,12 +6,15 @@ use crate::abi::inotify::{InotifyEvent, InotifyMask};
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
-use crate::trace::Quoted;
+use crate::trace::{self, Args, Quoted};
 use crate::vfs::{InotifyFile, InotifyInstance, LastLink, Ownership, check_permission};
 use core::any::Any;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use std::sync::Arc;
+
+/// Buffer that libuv reads events into.
+const BUFFER: usize = 4096;
 
 impl Process {
     /// Implements `inotify_init1(2)`.
@@ -22,7 +25,7 @@ impl Process {
     pub fn inotify_init1(&self, flags: OpenFlags) -> Result<Fd> {
         self.enter(
             Sysno::InotifyInit1,
-            format_args!("{:#o}", flags.bits()),
+            format_args!("{}", trace::Inotify(flags)),
             || {
                 if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
                     return Err(Errno::EINVAL);
@@ -71,7 +74,7 @@ impl Process {
     pub fn inotify_add_watch(&self, fd: Fd, path: &[u8], mask: InotifyMask) -> Result<i32> {
         self.enter(
             Sysno::InotifyAddWatch,
-            format_args!("{fd}, {}, {mask:?}", Quoted(path)),
+            format_args!("{fd}, {}, {}", Quoted(path), trace::Watch(mask)),
             || {
                 if !mask.intersects(InotifyMask::IN_ALL_EVENTS) {
                     return Err(Errno::EINVAL);
@@ -109,14 +112,18 @@ impl Process {
     /// - `EAGAIN`: there is none.
     /// - `EINVAL`: the descriptor is not an inotify instance.
     pub fn read_inotify(&self, fd: Fd) -> Result<Vec<InotifyEvent>> {
-        self.enter(Sysno::Read, format_args!("{fd}"), || {
-            let events = self.inotify(fd)?.take_events();
-            if events.is_empty() {
-                Err(Errno::EAGAIN)
-            } else {
-                Ok(events)
-            }
-        })
+        self.enter(
+            Sysno::Read,
+            Args::around(format_args!("{fd}, "), format_args!(", {BUFFER}")),
+            || {
+                let events = self.inotify(fd)?.take_events();
+                if events.is_empty() {
+                    Err(Errno::EAGAIN)
+                } else {
+                    Ok(events)
+                }
+            },
+        )
     }
 
     /// Reads all queued events of an inotify instance.
@@ -124,11 +131,14 @@ impl Process {
     /// # Blocking
     /// Pending until there is one.
     pub fn poll_inotify(&self, fd: Fd, cx: &mut Context<'_>) -> Poll<Result<Vec<InotifyEvent>>> {
-        self.enter_poll(Sysno::Read, format_args!("{fd}"), cx, |cx| {
-            match self.inotify(fd) {
+        self.enter_poll(
+            Sysno::Read,
+            Args::around(format_args!("{fd}, "), format_args!(", {BUFFER}")),
+            cx,
+            |cx| match self.inotify(fd) {
                 Ok(instance) => instance.poll_events(cx).map(Ok),
                 Err(errno) => Poll::Ready(Err(errno)),
-            }
-        })
+            },
+        )
     }
 }
