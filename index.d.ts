@@ -614,7 +614,10 @@ export interface ResidentRunnerOptions {
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */
   onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
-  /** Bytes kept of each output channel of the snippet. Default: the VM's limit, 16 MiB. */
+  /**
+   * Bytes kept of each output channel of the snippet.
+   * @default the VM's limit, 16 MiB
+   */
   maxOutputBytes?: number | undefined;
 }
 
