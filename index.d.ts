@@ -409,7 +409,10 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * process.
    */
   onTrace?: ((lines: string, times: readonly number[]) => unknown) | undefined;
-  /** Hears how long each phase of the boot took. What it throws rejects `create`. */
+  /**
+   * Hears how long each phase of the boot took: `kernel`, the making of the machine in its VM process, and `total`, all of
+   * `create` with the wait for that process. What it throws rejects `create`.
+   */
   onBootTiming?: ((timing: { phase: string; durationMs: number }) => unknown) | undefined;
 }
 
