@@ -625,7 +625,12 @@ export interface ResidentRunnerOptions {
 }
 
 /** How a snippet ended and what it wrote. */
-export interface ResidentRunnerResult extends NodeRuntimeExecResult {
+export interface ResidentRunnerResult
+  extends Omit<NodeRuntimeExecResult, "signal" | "usage" | "timedOut"> {
+  /** Only if the process ended with the snippet: the signal that ended it, or null. */
+  signal?: SignalName | null;
+  /** Only if the process ended with the snippet: what it took over its life. */
+  usage?: ProgramUsage;
   /**
    * The process of the snippet before had ended (it exited, ran out of time or memory, or crashed), so that this one ran
    * on a new one, without what earlier ones had defined.

@@ -120,10 +120,11 @@ class Session {
     });
     this.#execution.closeInput();
     this.ended = this.#execution.end;
-    const over = () => {
-      this.#isOver = true;
-    };
-    this.ended.then(over, over);
+    // Once for the session: what waits for a promise that lives long stays with it.
+    this.ended.then(
+      (result) => this.#over()?.answer.resolve(result),
+      (error) => this.#over()?.answer.reject(error),
+    );
   }
 
   /**
@@ -133,15 +134,16 @@ class Session {
    */
   async run(snippet, code, { timeout, signal }) {
     this.#snippet = snippet;
-    const expire = () => snippet.answer.reject(timeoutError(timeout, snippet));
+    const outcome = withResolvers();
+    const expire = () => outcome.reject(timeoutError(timeout, snippet));
     const timer = timeout === undefined ? undefined : setTimeout(expire, timeout);
-    const abort = () => snippet.answer.reject(signal.reason);
+    const abort = () => outcome.reject(signal.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {
       this.#execution.renewCpuTime();
       this.#execution.writeControl(frame(snippet, code));
-      const answer = await Promise.race([snippet.settled(), this.ended]);
-      return { ...answer, ...snippet.channels.captured() };
+      snippet.settled().then(outcome.resolve, outcome.reject);
+      return { ...(await outcome.promise), ...snippet.channels.captured() };
     } catch (error) {
       // Whatever the guest is doing is not wanted any more.
       this.kill();
@@ -156,6 +158,12 @@ class Session {
   /** It has been ended, or will be in a moment. */
   get isOver() {
     return this.#isOver;
+  }
+
+  /** The process has ended; gives back the snippet that it ran. */
+  #over() {
+    this.#isOver = true;
+    return this.#snippet;
   }
 
   kill() {
