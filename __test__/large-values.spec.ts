@@ -21,15 +21,17 @@ const survived: Record<string, string> = {
   "Buffer.toString": `Buffer.alloc(${much}, 120).toString()`,
   "Buffer.toString of latin1": `Buffer.alloc(${much}, 120).toString("latin1")`,
   "TextEncoder.encode": `new TextEncoder().encode("x".repeat(${much}))`,
+  "fs.writeFileSync": `import fs from "node:fs"; fs.writeFileSync("/tmp/x", "x".repeat(${much}))`,
+  "a value": `globalThis.__return("x".repeat(${much}))`,
+  btoa: `btoa("x".repeat(${much}))`,
   "a value of 30 MB": `globalThis.__return("x".repeat(30e6))`,
   "a value of millions of parts": `globalThis.__return(Array(2e6).fill(0))`,
 };
 
 /** Programs for which V8 itself gives up: they cost the other programs, but no file. */
 const replaced: Record<string, string> = {
-  "fs.writeFileSync": `import fs from "node:fs"; fs.writeFileSync("/tmp/x", "x".repeat(${much}))`,
+  "an error": `setTimeout(() => { throw new Error("x".repeat(${much})); })`,
   "JSON.stringify": `JSON.stringify(Array(300).fill("x".repeat(1e6)))`,
-  "a value": `globalThis.__return("x".repeat(${much}))`,
 };
 
 async function outcome(runtime: NodeRuntime, code: string): Promise<VmError | number> {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
+use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
+use crate::memory_guard;
 
 /// The attachment of a process started by the host; plain `node` processes have none.
 pub struct Invocation {
@@ -116,11 +118,16 @@ fn return_value(
         on_return("null".to_owned());
         return;
     }
+    let length = v8::Local::<v8::String>::try_from(value).map_or(0, |text| text.length());
+    // V8 gives up the operating system process where a copy has no room.
+    if !memory_guard::admit(length.saturating_mul(4)) {
+        return;
+    }
     let Some(json) = v8::json::stringify(scope, value) else {
         // JSON.stringify threw: cycle, BigInt, a getter of the guest's.
         return;
     };
-    let json = json.to_rust_string_lossy(scope);
+    let json = convert::text(scope, json.into());
     if json == "undefined" && (value.is_function() || value.is_symbol()) {
         exception::throw(
             scope,

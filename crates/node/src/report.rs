@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::convert;
 use crate::env::{Env, Slot};
 
 /// Prints source frame, enhanced stack and version line of a fatal exception to the guest's stderr.
@@ -139,7 +140,7 @@ fn enhanced_stack(
         if let Some(value) = enhance.call(tc, receiver, &[error.into()])
             && value.is_string()
         {
-            stack = Some(value.to_rust_string_lossy(tc));
+            stack = Some(convert::text(tc, value));
         }
         if tc.has_terminated() {
             tc.rethrow();
@@ -152,7 +153,7 @@ fn enhanced_stack(
         stack = error
             .get(tc, key)
             .filter(|value| value.is_string())
-            .map(|value| value.to_rust_string_lossy(tc));
+            .map(|value| convert::text(tc, value));
     }
     stack
 }

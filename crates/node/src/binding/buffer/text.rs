@@ -6,6 +6,7 @@ use super::arguments::{array_index, throw_index_out_of_range, throw_not_a_buffer
 use crate::binding::Definition;
 use crate::convert;
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::memory_guard;
 use crate::string_bytes::{self, Encoding, Units};
 
 /// Adds this part of the binding.
@@ -270,6 +271,10 @@ fn btoa(
         throw_invalid_argument(scope, "argument must be a string");
         return;
     };
+    // The copy, its base64, and that as a string.
+    if !memory_guard::admit(string.length().saturating_mul(4)) {
+        return;
+    }
     let bytes = string_bytes::with_units(scope, string, |units| match units {
         Units::One(units) => Some(units.to_vec()),
         Units::Two(units) => units.iter().map(|unit| u8::try_from(*unit).ok()).collect(),

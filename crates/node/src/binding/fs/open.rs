@@ -229,7 +229,7 @@ pub fn write_file_utf8(
     let data = match convert::bytes(args.get(1)) {
         Some(bytes) => bytes,
         None => match args.get(1).to_string(scope) {
-            Some(text) => text.to_rust_string_lossy(scope).into_bytes(),
+            Some(text) => convert::text(scope, text.into()).into_bytes(),
             None => return,
         },
     };
