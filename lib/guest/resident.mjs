@@ -236,7 +236,8 @@ function withoutForeignFrames(text) {
   return kept.join("\n");
 }
 
-const foreignFrame = /^ +at (?:FSReqCallback\.|.*(?:node:internal\/|node:vm:|\[eval\d+\]))/;
+const foreignFrame =
+  /^ +at (?:FSReqCallback\.|.*(?:node:(?:internal\/|vm:|diagnostics_channel:)|\[eval\d+\]))/;
 
 function next() {
   readExactly(4 + 1 + idLength, (head) => {
