@@ -51,6 +51,7 @@ export const hostTools = {
   tput: "ncurses-bin",
   tree: "tree",
   script: "bsdutils",
+  setsid: "util-linux",
 };
 
 /** @type {import("./steps.mjs").Step} */
