@@ -49,9 +49,13 @@ export async function onHost(code: string, files: Files = {}): Promise<Outcome> 
 }
 
 /** Runs Node.js with its standard input at end of file. */
-export function runNode(args: string[], cwd: string): Promise<Outcome> {
+export function runNode(
+  args: string[],
+  cwd: string,
+  more: Record<string, string> = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const env = { PATH: process.env.PATH, HOME: cwd, TZ: "UTC" };
+    const env = { PATH: process.env.PATH, HOME: cwd, TZ: "UTC", ...more };
     const child = spawn(process.execPath, args, { cwd, env, timeout: 20_000 });
     const outcome: Outcome = { stdout: "", stderr: "", exitCode: null };
     child.stdin.end();

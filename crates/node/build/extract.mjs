@@ -2,6 +2,7 @@
 //   node --expose-internals --no-warnings extract.mjs OUT_DIR
 // Writes OUT_DIR/lib/<id>.js (the library's sources), OUT_DIR/tables.json (what native code provides) and
 // OUT_DIR/root-certificates.json (an array of PEM texts).
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
@@ -193,6 +194,19 @@ for (const name of BINDINGS) {
 
 const options = internalBinding("options");
 const info = options.getCLIOptionsInfo();
+/** The flags of the binary's V8: name, type, and what it is without the flag. */
+function v8Flags() {
+  const text = execFileSync(process.execPath, ["--v8-options"], { encoding: "utf8" });
+  const found = text.matchAll(/^ {2}--(\S+) \(.*\)\n +type: (\S+) +default: (.*)$/gm);
+  const flags = [...found].map(([, name, type, value]) => [
+    name,
+    type,
+    type === "bool" ? !value.startsWith("--no-") : value.replace(/^--[^=]*=?/, ""),
+  ]);
+  if (flags.length < 100) throw new Error("the list of V8's flags is written in another way");
+  return flags;
+}
+
 const tables = {
   ids,
   bindings,
@@ -233,7 +247,7 @@ const tables = {
     features: constant({ ...process.features }),
     config: process.config,
   },
-  v8Flags: null,
+  v8Flags: v8Flags(),
 };
 fs.writeFileSync(path.join(out, "tables.json"), JSON.stringify(tables));
 

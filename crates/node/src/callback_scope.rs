@@ -122,15 +122,16 @@ pub fn call_in_scope<'s>(
     let (result, thrown) = {
         v8::tc_scope!(let tc, scope);
         let result = enter(tc, &env, resource, context, body);
-        (result, tc.exception().filter(|_| !tc.has_terminated()))
+        let thrown = tc.exception().filter(|_| !tc.has_terminated());
+        (result, thrown.zip(tc.message()))
     };
     if result.is_none()
-        && let Some(error) = thrown
+        && let Some((error, message)) = thrown
         && !env.is_halted(scope)
     {
         // The queues run at the end of the next scope; where the exception was handled, the library makes sure that
         // there is one.
-        exception::trigger_uncaught_exception(scope, error, false);
+        exception::trigger_uncaught_with(scope, error, message, false);
         return None;
     }
     if result.is_some() && !context.skip_task_queues {
@@ -217,13 +218,16 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
             if result.is_some() {
                 None
             } else {
-                tc.exception().filter(|_| !tc.has_terminated())
+                let thrown = tc.exception().filter(|_| !tc.has_terminated());
+                thrown.zip(tc.message())
             }
         };
         env.callback_depth.set(env.callback_depth.get() - 1);
-        let Some(error) = thrown else { return };
+        let Some((error, message)) = thrown else {
+            return;
+        };
         clear_async_id_stack(scope, env);
-        exception::trigger_uncaught_exception(scope, error, false);
+        exception::trigger_uncaught_with(scope, error, message, false);
     }
 }
 

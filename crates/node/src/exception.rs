@@ -167,6 +167,18 @@ pub fn trigger_uncaught_exception(
     error: v8::Local<'_, v8::Value>,
     from_promise: bool,
 ) {
+    let message = v8::Exception::create_message(scope, error);
+    trigger_uncaught_with(scope, error, message, from_promise);
+}
+
+/// As [`trigger_uncaught_exception`], with what V8 knows of the place where `error` was thrown: a value that is no error
+/// does not carry it.
+pub fn trigger_uncaught_with(
+    scope: &mut v8::PinScope<'_, '_>,
+    error: v8::Local<'_, v8::Value>,
+    message: v8::Local<'_, v8::Message>,
+    from_promise: bool,
+) {
     let env = Env::of(scope);
     if env.is_halted(scope) {
         return;
@@ -174,7 +186,6 @@ pub fn trigger_uncaught_exception(
     let Some(process) = env.object(scope, Slot::Process) else {
         return;
     };
-    let message = v8::Exception::create_message(scope, error);
     let key = env.name(scope, "_fatalException").into();
     let handler = process
         .get(scope, key)

@@ -24,3 +24,29 @@ pub fn exit_process(scope: &mut v8::PinScope<'_, '_>, code: i32) {
     env.event_loop.stop();
     scope.terminate_execution();
 }
+
+/// `process.reallyExit`: as [`exit_process`], and with `--trace-exit` says who ends the program, and from where (`Environment::Exit` in Node's `src/env.cc`).
+pub fn exit_on_request(scope: &mut v8::PinScope<'_, '_>, code: i32) {
+    let env = Env::of(scope);
+    if env.options.borrow().flag("--trace-exit") && !env.stopping.get() {
+        trace_exit(scope, &env, code);
+    }
+    exit_process(scope, code);
+}
+
+fn trace_exit(scope: &mut v8::PinScope<'_, '_>, env: &Env, code: i32) {
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    let pid = process.pid().raw();
+    let thread = env.worker().map(|worker| worker.id);
+    let who = match thread {
+        Some(id) => format!("(node:{pid}, thread:{id})"),
+        None => format!("(node:{pid})"),
+    };
+    let mut text = format!("{who} WARNING: Exited the environment with code {code}\n");
+    if let Some(trace) = v8::StackTrace::current_stack_trace(scope, 10) {
+        text.push_str(&crate::report::stack_frames(scope, trace));
+    }
+    crate::report::write_stderr(scope, text.as_bytes());
+}

@@ -42,7 +42,7 @@ unsafe extern "C" fn uncaught_exception(
     error: v8::Local<'_, v8::Value>,
 ) {
     v8::callback_scope!(unsafe scope, message);
-    exception::trigger_uncaught_exception(scope, error, false);
+    exception::trigger_uncaught_with(scope, error, message, false);
 }
 
 /// Called by V8 when the heap reaches its limit: ends the program instead of the operating system process.

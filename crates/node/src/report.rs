@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::binding::errors::SourceMaps;
 use crate::convert;
 use crate::env::{Env, Slot};
 
@@ -44,45 +45,92 @@ fn format_exception(
     message: v8::Local<'_, v8::Message>,
 ) -> String {
     let mut text = String::new();
-    let error_object = v8::Local::<v8::Object>::try_from(error).ok();
-    let decorated = error_object.is_some_and(|object| {
-        let env = Env::of(scope);
-        let key = env.private(scope, "decorated_private_symbol");
-        object
-            .get_private(scope, key)
-            .is_some_and(|value| value.is_true())
-    });
-    let arrow = error_object.and_then(|object| {
-        let env = Env::of(scope);
-        let key = env.private(scope, "arrow_message_private_symbol");
-        object
-            .get_private(scope, key)
-            .filter(|value| value.is_string())
-    });
-    if !decorated {
-        match arrow {
-            Some(arrow) => {
-                let _ = writeln!(text, "{}", arrow.to_rust_string_lossy(scope));
-            }
-            None => text.push_str(&source_frame(scope, message)),
+    match v8::Local::<v8::Object>::try_from(error) {
+        Ok(object) => text.push_str(&frame_of(scope, object, message)),
+        // Not kept with the value, so it stands for itself.
+        Err(_) => {
+            let _ = writeln!(text, "\n{}", source_frame(scope, message).trim_end());
         }
     }
-    let stack = enhanced_stack(scope, error_object);
-    match stack {
-        Some(stack) => {
-            let _ = writeln!(text, "{stack}");
-        }
-        None => {
-            let _ = writeln!(text, "{}", describe_thrown(scope, error));
-        }
+    let stack = enhanced_stack(scope, v8::Local::<v8::Object>::try_from(error).ok());
+    let stack = stack.unwrap_or_else(|| describe_thrown(scope, error));
+    let _ = writeln!(text, "{stack}");
+    let (traced, extra) = {
+        let env = Env::of(scope);
+        let options = env.options.borrow();
+        let extra = options.flag("--extra-info-on-fatal-exception");
+        (options.flag("--trace-uncaught"), extra)
+    };
+    if traced {
+        text.push_str(&thrown_at(scope, message));
+    } else if !error.is_object() {
+        text.push_str("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
     }
-    let _ = writeln!(
-        text,
-        "\nNode.js {}",
-        crate::tables::tables()["process"]["version"]
-            .as_str()
-            .unwrap_or("")
-    );
+    if extra {
+        let version = crate::tables::tables()["process"]["version"].as_str();
+        let _ = writeln!(text, "\nNode.js {}", version.unwrap_or_default());
+    }
+    text
+}
+
+/// The source frame of an error, unless its stack has one already.
+fn frame_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    error: v8::Local<'_, v8::Object>,
+    message: v8::Local<'_, v8::Message>,
+) -> String {
+    let env = Env::of(scope);
+    let key = env.private(scope, "decorated_private_symbol");
+    let decorated = error.get_private(scope, key);
+    if decorated.is_some_and(|value| value.is_true()) {
+        return String::new();
+    }
+    let key = env.private(scope, "arrow_message_private_symbol");
+    let arrow = error.get_private(scope, key);
+    match arrow.filter(|value| value.is_string()) {
+        Some(arrow) => format!("{}\n", arrow.to_rust_string_lossy(scope)),
+        None => source_frame(scope, message),
+    }
+}
+
+/// The frames of `--trace-uncaught`.
+fn thrown_at(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> String {
+    let mut text = String::new();
+    let Some(trace) = message.get_stack_trace(scope) else {
+        return text;
+    };
+    text.push_str("Thrown at:\n");
+    text.push_str(&stack_frames(scope, trace));
+    text
+}
+
+/// The frames of a stack, one a line, and an empty line behind them (`PrintStackTrace`).
+pub fn stack_frames(
+    scope: &mut v8::PinScope<'_, '_>,
+    trace: v8::Local<'_, v8::StackTrace>,
+) -> String {
+    let mut text = String::new();
+    for index in 0..trace.get_frame_count() {
+        let Some(frame) = trace.get_frame(scope, index) else {
+            continue;
+        };
+        let of = |text: Option<v8::Local<'_, v8::String>>, scope: &v8::PinScope<'_, '_>| {
+            text.map_or_else(String::new, |text| text.to_rust_string_lossy(scope))
+        };
+        let function = of(frame.get_function_name(scope), scope);
+        let script = of(frame.get_script_name_or_source_url(scope), scope);
+        let place = format!(
+            "{script}:{}:{}",
+            frame.get_line_number(),
+            frame.get_column()
+        );
+        let _ = if function.is_empty() {
+            writeln!(text, "    at {place}")
+        } else {
+            writeln!(text, "    at {function} ({place})")
+        };
+    }
+    text.push('\n');
     text
 }
 
@@ -107,6 +155,9 @@ pub fn source_frame(
     if source.contains("node-do-not-add-exception-line") {
         return text;
     }
+    if let Some(mapped) = mapped_frame(scope, message) {
+        return format!("{mapped}\n");
+    }
     let start = message.get_start_column();
     let end = message.get_end_column();
     let _ = writeln!(text, "{name}:{line}\n{source}");
@@ -118,6 +169,28 @@ pub fn source_frame(
     }
     text.push_str("\n\n");
     text
+}
+
+/// The frame of the source that the program was made from, where source maps are on and one is known
+/// (`GetSourceMapErrorSource`).
+fn mapped_frame(
+    scope: &mut v8::PinScope<'_, '_>,
+    message: v8::Local<'_, v8::Message>,
+) -> Option<String> {
+    let env = Env::of(scope);
+    if !env.state::<SourceMaps>().enabled.get() {
+        return None;
+    }
+    let look_up = env.function(scope, Slot::GetSourceMapErrorSource)?;
+    let name = message.get_script_resource_name(scope)?;
+    let line = message.get_line_number(scope).unwrap_or(0);
+    v8::tc_scope!(let tc, scope);
+    let name = v8::Local::new(tc, name);
+    let line = v8::Number::new(tc, line as f64).into();
+    let column = v8::Number::new(tc, message.get_start_column() as f64).into();
+    let receiver = v8::undefined(tc).into();
+    let frame = look_up.call(tc, receiver, &[name, line, column])?;
+    frame.is_string().then(|| frame.to_rust_string_lossy(tc))
 }
 
 /// `error.stack` after the library's enhancers (source maps, extra properties).
@@ -158,10 +231,14 @@ fn enhanced_stack(
     stack
 }
 
-/// A thrown value that is no error: `Uncaught:` and what inspect prints, or the plain text.
+/// A thrown value that is no error: what inspect prints of an object, or the plain text.
 fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>) -> String {
     let env = Env::of(scope);
     v8::tc_scope!(let tc, scope);
+    if error.is_symbol() {
+        // A symbol has no text of its own.
+        return String::new();
+    }
     if error.is_object()
         && let Some(require) = env.function(tc, Slot::RequireBuiltin)
     {
@@ -177,17 +254,12 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
         if let Some(inspect) = inspect.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok())
             && let Some(text) = inspect.call(tc, receiver, &[error])
         {
-            return format!("Uncaught:\n{}", text.to_rust_string_lossy(tc));
+            return text.to_rust_string_lossy(tc);
         }
         tc.reset();
     }
-    let text = error
-        .to_detail_string(tc)
-        .map(|text| text.to_rust_string_lossy(tc))
-        .unwrap_or_default();
-    format!(
-        "Uncaught:\n{text}\n(Use `node --trace-uncaught ...` to show where the exception was thrown)"
-    )
+    let text = error.to_detail_string(tc);
+    text.map_or_else(String::new, |text| text.to_rust_string_lossy(tc))
 }
 
 /// Keeps the source frame of `message` on the error for the final report (`AppendExceptionLine`).

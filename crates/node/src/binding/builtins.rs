@@ -72,11 +72,12 @@ fn natives(
 }
 
 fn has_cached_builtins(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_bool(true);
+    // Without its snapshot Node has no code cache either.
+    rv.set_bool(Env::of(scope).options.borrow().flag("--node-snapshot"));
 }
 
 fn set_internal_loaders(

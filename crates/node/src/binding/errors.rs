@@ -1,5 +1,7 @@
 //! `internalBinding('errors')`. Follows Node's `src/node_errors.cc`.
 
+use std::cell::Cell;
+
 use super::Definition;
 use crate::env::{Env, Slot};
 use crate::exception;
@@ -29,6 +31,12 @@ pub fn define(definition: &mut Definition) {
         .function("getErrorSourcePositions", get_error_source_positions);
 }
 
+/// `setSourceMapsEnabled`.
+#[derive(Default)]
+pub(crate) struct SourceMaps {
+    pub(crate) enabled: Cell<bool>,
+}
+
 fn set_prepare_stack_trace_callback(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
@@ -45,12 +53,14 @@ fn set_get_source_map_error_source(
     Env::of(scope).set_slot(scope, Slot::GetSourceMapErrorSource, args.get(0));
 }
 
-/// The library keeps the flag itself; native code consults the callbacks it sets.
+/// Whether the frame of a fatal exception is that of the mapped source.
 fn set_source_maps_enabled(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
+    let state = Env::of(scope).state::<SourceMaps>();
+    state.enabled.set(args.get(0).is_true());
 }
 
 fn set_maybe_cache_generated_source_map(

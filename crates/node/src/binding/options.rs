@@ -95,11 +95,13 @@ fn get_embedder_options(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let embedder = &tables::tables()["options"]["embedder"];
-    let embedder = if embedder.is_object() {
-        embedder.clone()
-    } else {
-        Value::Object(serde_json::Map::new())
-    };
+    let mut embedder = tables::tables()["options"]["embedder"].clone();
+    if !Env::of(scope)
+        .options
+        .borrow()
+        .flag("--global-search-paths")
+    {
+        embedder["noGlobalSearchPaths"] = Value::Bool(true);
+    }
     rv.set(convert::from_json(scope, &embedder));
 }

@@ -146,12 +146,7 @@ flag!(
     on_uncaught_exception,
     "--report-uncaught-exception"
 );
-text!(
-    get_directory,
-    set_directory,
-    directory,
-    "--report-directory"
-);
+text!(get_directory, set_directory, directory, "--report-dir");
 text!(get_filename, set_filename, filename, "--report-filename");
 text!(get_signal, set_signal, signal, "--report-signal");
 
@@ -271,16 +266,10 @@ fn build(
         .as_ref()
         .and_then(|process| process.getcwd().ok())
         .unwrap_or_default();
-    let variables: Map<String, Value> = if env.state::<Settings>().exclude_env.get() == Some(true) {
-        Map::new()
-    } else {
-        let all = process_env::environment(&env).all();
-        all.into_iter()
-            .map(|(name, value)| (name, Value::String(value)))
-            .collect()
-    };
+    let excluded = env.state::<Settings>().exclude_env.get();
+    let excluded = excluded.unwrap_or_else(|| env.options.borrow().flag("--report-exclude-env"));
     let about = &tables()["process"];
-    json!({
+    let mut report = json!({
         "header": {
             "reportVersion": 5,
             "event": event,
@@ -315,10 +304,31 @@ fn build(
         },
         "libuv": [],
         "workers": [],
-        "environmentVariables": variables,
         "userLimits": {},
         "sharedObjects": [],
-    })
+    });
+    if !excluded {
+        let all = process_env::environment(&env).all().into_iter();
+        let variables: Map<String, Value> = all
+            .map(|(name, value)| (name, Value::String(value)))
+            .collect();
+        report["environmentVariables"] = Value::Object(variables);
+    }
+    report
+}
+
+/// A text that `process.report` was given, or else the command line; none where it is empty.
+fn chosen(env: &Env, setting: &RefCell<Option<String>>, name: &str) -> Option<String> {
+    match setting.borrow().clone() {
+        Some(text) => Some(text).filter(|text| !text.is_empty()),
+        None => option(env, name),
+    }
+}
+
+fn option(env: &Env, name: &str) -> Option<String> {
+    let options = env.options.borrow();
+    let text = options.text(name).filter(|text| !text.is_empty());
+    text.map(str::to_owned)
 }
 
 /// `getReport(error)`: the report as JSON text.
@@ -363,15 +373,12 @@ fn write_report(
     let name = if args.get(2).is_string() {
         args.get(2).to_rust_string_lossy(scope)
     } else {
-        let set = settings
-            .filename
-            .borrow()
-            .clone()
-            .filter(|name| !name.is_empty());
+        let set = chosen(&env, &settings.filename, "--report-filename");
         set.unwrap_or_else(|| default_name(&env))
     };
     let report = build(scope, &event, &trigger, Some(&name), args.get(3));
-    let compact = settings.compact.get() == Some(true);
+    let compact = settings.compact.get();
+    let compact = compact.unwrap_or_else(|| env.options.borrow().flag("--report-compact"));
     let text = if compact {
         Ok(report.to_string())
     } else {
@@ -385,11 +392,8 @@ fn write_report(
             crate::report::write_fd(scope, fd, text.as_bytes());
         }
         _ => {
-            let directory = settings
-                .directory
-                .borrow()
-                .clone()
-                .filter(|directory| !directory.is_empty());
+            let directory = chosen(&env, &settings.directory, "--report-dir")
+                .or_else(|| option(&env, "--diagnostic-dir"));
             let path =
                 directory.map_or_else(|| name.clone(), |directory| format!("{directory}/{name}"));
             let flags = OpenFlags::O_WRONLY

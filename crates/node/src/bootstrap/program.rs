@@ -9,13 +9,14 @@ use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
 use crate::event_loop;
 use crate::exception::string;
-use crate::options::Options;
-use crate::{convert, exit, frozen_clock, invocation, report};
+use crate::options::{INVALID_ARGUMENT, Options, completion};
+use crate::{
+    context_settings, convert, env_file, exit, frozen_clock, invocation, own_heap_limit, report,
+    task_runner,
+};
 
 /// Exit status of an entry point whose top-level await never settled.
 const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
-/// Exit status of a bad command line.
-const INVALID_COMMAND_LINE_ARGUMENT: i32 = 9;
 /// `sysexits.h`: EX_SOFTWARE.
 const INTERNAL_ERROR: i32 = 70;
 
@@ -32,26 +33,20 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         .iter()
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect();
-    let rest = arguments.get(1..).unwrap_or_default();
-    let parsed = if invocation::has_code(&process) {
-        Ok(Options::for_code(rest))
-    } else {
-        Options::parse(rest)
-    };
-    let mut options = match parsed {
-        Ok(options) => options,
-        Err(message) => {
-            let name = arguments.first().map_or("node", String::as_str);
-            report::write_stderr(scope, format!("{name}: {message}\n").as_bytes());
-            exit::exit_process(scope, INVALID_COMMAND_LINE_ARGUMENT);
-            return;
-        }
+    let words = arguments.get(1..).unwrap_or_default();
+    let Some(mut options) = read_options(scope, &process, &arguments) else {
+        return;
     };
     if options.flag("--version") {
         let version = crate::tables::tables()["process"]["version"]
             .as_str()
             .unwrap_or_default();
         report::write_fd(scope, 1, format!("{version}\n").as_bytes());
+        exit::exit_process(scope, 0);
+        return;
+    }
+    if options.flag("--completion-bash") {
+        report::write_fd(scope, 1, completion::bash().as_bytes());
         exit::exit_process(scope, 0);
         return;
     }
@@ -64,7 +59,16 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     });
     close_inherited_on_exec(&process);
     let main = main_script(&options, &process);
+    let task = options.text("--run").filter(|name| !name.is_empty());
+    let task = task.map(|name| (name.to_owned(), task_runner::positional(words)));
+    own_heap_limit::apply(scope, &options);
+    let no_code = options.v8.no_code_from_strings;
     env.options.replace(options);
+    env.context(scope)
+        .set_allow_generation_from_strings(!no_code);
+    if context_settings::apply(scope).is_none() {
+        return;
+    }
     frozen_clock::enter_turn(&env);
     start_clock(&env);
     timers::limit_timers(&env);
@@ -74,11 +78,62 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         exit::exit_process(scope, INTERNAL_ERROR);
         return;
     }
-    let finished = run_main(scope, main);
+    let finished = run_main(scope, |scope| match task {
+        Some((name, arguments)) => task_runner::run(scope, &name, &arguments).map(|_| ()),
+        None => run_script(scope, main).map(|_| ()),
+    });
     if !finished || env.stopping.get() {
         return;
     }
     spin(scope);
+}
+
+/// The options of the command line, with the variables of its files in the environment. None after the process was
+/// ended because of them.
+fn read_options(
+    scope: &mut v8::PinScope<'_, '_>,
+    process: &Process,
+    arguments: &[String],
+) -> Option<Options> {
+    let name = arguments.first().map_or("node", String::as_str);
+    let words = arguments.get(1..).unwrap_or_default();
+    // Code that came with the process has all words for itself.
+    let has_code = invocation::has_code(process);
+    let files = if has_code {
+        env_file::Loaded::default()
+    } else {
+        env_file::load(process, words)
+    };
+    report::write_stderr(scope, files.notes.as_bytes());
+    let parsed = if has_code {
+        Ok(Options::for_code(words))
+    } else {
+        Options::parse(words)
+    };
+    let (text, status) = match parsed {
+        _ if !files.errors.is_empty() => {
+            let lines = files.errors.iter();
+            let text: String = lines.map(|error| format!("{name}: {error}\n")).collect();
+            (text, INVALID_ARGUMENT)
+        }
+        Ok(options) => {
+            let environment = crate::process_env::environment(&Env::of(scope));
+            for (variable, value) in files.variables {
+                // What is set already wins over the files.
+                if environment.get(&variable).is_none() {
+                    environment.set(&variable, &value);
+                }
+            }
+            return Some(options);
+        }
+        Err(error) => {
+            let text = format!("{}{name}: {}\n", error.preface, error.message);
+            (text, error.status)
+        }
+    };
+    report::write_stderr(scope, text.as_bytes());
+    exit::exit_process(scope, status);
+    None
 }
 
 /// Opens `/dev/null` in the place of standard descriptors that are closed, so that no file that the program opens takes
@@ -94,19 +149,8 @@ fn open_standard_descriptors(process: &Process) {
 
 /// Node's order of main scripts.
 fn main_script(options: &Options, process: &Process) -> &'static str {
-    if options
-        .script
-        .first()
-        .is_some_and(|script| script == "inspect")
-        && !options.has_eval
-    {
-        return "internal/main/inspect";
-    }
     if options.flag("--help") {
         return "internal/main/print_help";
-    }
-    if options.flag("--prof-process") {
-        return "internal/main/prof_process";
     }
     let interactive = options.flag("--interactive");
     if options.has_eval && !interactive {
@@ -154,7 +198,16 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
         exit::exit_process(scope, INTERNAL_ERROR);
         return;
     }
-    if run_main(scope, "internal/main/worker_thread") && !env.stopping.get() {
+    let no_code = env.options.borrow().v8.no_code_from_strings;
+    env.context(scope)
+        .set_allow_generation_from_strings(!no_code);
+    if context_settings::apply(scope).is_none() {
+        return;
+    }
+    let main = |scope: &mut v8::PinScope<'_, '_>| {
+        run_script(scope, "internal/main/worker_thread").map(|_| ())
+    };
+    if run_main(scope, main) && !env.stopping.get() {
         spin(scope);
     }
 }
@@ -178,7 +231,10 @@ fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
     crate::host_tools::install(scope);
 }
 
-fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
+fn run_main(
+    scope: &mut v8::PinScope<'_, '_>,
+    main: impl FnOnce(&mut v8::PinScope<'_, '_>) -> Option<()>,
+) -> bool {
     let env = Env::of(scope);
     let Some(process) = env.object(scope, Slot::Process) else {
         return false;
@@ -190,7 +246,7 @@ fn run_main(scope: &mut v8::PinScope<'_, '_>, main: &str) -> bool {
         ..AsyncContext::none()
     };
     callback_scope::call_in_scope(scope, process, &context, |scope| {
-        run_script(scope, main).map(|_| v8::undefined(scope).into())
+        main(scope).map(|()| v8::undefined(scope).into())
     });
     !env.stopping.get()
 }

@@ -13,7 +13,9 @@ use crate::env::Env;
 use crate::foreground;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
-use crate::{binding, code_cache, frozen_clock, heap_usage, isolate, memory_guard, report};
+use crate::{
+    binding, code_cache, frozen_clock, heap_usage, isolate, memory_guard, own_heap_limit, report,
+};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(crate) const STACK_SIZE: usize = 4 << 20;
@@ -159,6 +161,9 @@ fn run_job(
     watched.finished();
 }
 
+const HEAP_IS_FULL: &str =
+    "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+
 /// Node's words for a heap that is full, and its way to die.
 pub(crate) fn heap_limit_reached(
     scope: &mut v8::PinScope<'_, '_>,
@@ -167,6 +172,12 @@ pub(crate) fn heap_limit_reached(
     bound: usize,
 ) {
     if !process.is_alive() {
+        return;
+    }
+    if own_heap_limit::is_own(&Env::of(scope)) {
+        // Node's end for `--max-old-space-size`: no limit of the machine's was reached.
+        report::write_stderr(scope, format!("{HEAP_IS_FULL}\n").as_bytes());
+        let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
         return;
     }
     let mebibytes = |bytes: usize| u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX);
@@ -179,7 +190,7 @@ pub(crate) fn heap_limit_reached(
         used: used_mb.max(bound_mb),
     });
     let text = format!(
-        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory \
+        "{HEAP_IS_FULL} \
          (limits.jsRuntime.v8HeapLimitMb is {bound_mb})\n"
     );
     report::write_stderr(scope, text.as_bytes());

@@ -238,14 +238,18 @@ fn process_timers<'s>(
             v8::tc_scope!(let tc, scope);
             match function.call(tc, process.into(), &[now]) {
                 Some(next) => return Some(next.number_value(tc).unwrap_or(0.0)),
-                None => tc.exception().filter(|_| !tc.has_terminated()),
+                None => {
+                    let thrown = tc.exception().filter(|_| !tc.has_terminated());
+                    thrown.zip(tc.message())
+                }
             }
         };
         if halted(scope, env) {
             return None;
         }
         // The timers behind the one that threw are still due: the lists are run again.
-        exception::trigger_uncaught_exception(scope, thrown?, false);
+        let (error, message) = thrown?;
+        exception::trigger_uncaught_with(scope, error, message, false);
         if halted(scope, env) {
             return None;
         }

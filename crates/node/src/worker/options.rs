@@ -49,7 +49,7 @@ pub fn parse(arguments: &[String]) -> Result<Options, Vec<String>> {
     if !invalid.is_empty() {
         return Err(invalid);
     }
-    let options = Options::parse(arguments).map_err(|message| vec![message])?;
+    let options = Options::parse(arguments).map_err(|error| vec![error.message])?;
     if options.script.is_empty() {
         Ok(options)
     } else {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::compile;
 use super::interceptor;
 use crate::bootstrap::per_context;
+use crate::context_settings;
 use crate::env::Env;
 use crate::frozen_clock;
 use crate::wrap;
@@ -167,6 +168,7 @@ fn create<'s>(
     }
 
     let scope = &mut v8::ContextScope::new(scope, context);
+    context_settings::apply(scope)?;
     if env.freeze_clocks.get() {
         frozen_clock::remove_shared_memory(scope)?;
     }

@@ -266,7 +266,7 @@ fn really_exit(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let code = args.get(0).int32_value(scope).unwrap_or(0);
-    crate::exit::exit_process(scope, code);
+    crate::exit::exit_on_request(scope, code);
 }
 
 fn raw_debug(

@@ -49,6 +49,7 @@ pub(super) fn patch_process_object(
     // As Node at its start: writing to a closed pipe is an error, not the end. It cannot fail for this signal.
     let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
     // In Node this one starts the debugger, which a guest does not have.
+    // `--disable-sigusr1` ignores it as well.
     let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
     let name = env.name(scope, "title").into();
     object.set_accessor_with_setter(scope, name, title, set_title);
@@ -65,12 +66,6 @@ pub(super) fn patch_process_object(
     argv.extend(script);
     let argv = string_array(scope, &argv);
     define(scope, object, "argv", argv, v8::PropertyAttribute::NONE);
-    if exec_argv
-        .iter()
-        .any(|flag| flag.replace('_', "-") == "--expose-gc")
-    {
-        expose_gc(scope);
-    }
     let exec_argv = string_array(scope, &exec_argv);
     define(
         scope,
@@ -119,43 +114,6 @@ pub(super) fn patch_process_object(
         crate::process_env::install(scope);
     }
     crate::process_env::check_time_zone(scope);
-}
-
-/// `globalThis.gc` of `--expose-gc`. V8's own extension is a flag of the whole host process.
-fn expose_gc(scope: &mut v8::PinScope<'_, '_>) {
-    let env = Env::of(scope);
-    let global = scope.get_current_context().global(scope);
-    let key = env.name(scope, "gc");
-    if let Some(function) = v8::Function::new(scope, gc) {
-        function.set_name(key);
-        global.define_own_property(
-            scope,
-            key.into(),
-            function.into(),
-            v8::PropertyAttribute::DONT_ENUM,
-        );
-    }
-}
-
-/// `gc({ execution })`: collects everything; a promise where `execution` is `async`.
-fn gc(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let mut is_async = false;
-    if let Ok(options) = v8::Local::<v8::Object>::try_from(args.get(0)) {
-        let Some(execution) = convert::get(scope, options, "execution") else {
-            return;
-        };
-        is_async = execution.is_string() && execution.to_rust_string_lossy(scope) == "async";
-    }
-    scope.low_memory_notification();
-    if is_async && let Some(resolver) = v8::PromiseResolver::new(scope) {
-        let undefined = v8::undefined(scope).into();
-        resolver.resolve(scope, undefined);
-        rv.set(resolver.get_promise(scope).into());
-    }
 }
 
 fn string_array<'s>(

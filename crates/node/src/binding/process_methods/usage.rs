@@ -2,6 +2,7 @@
 
 use crate::env::Env;
 use crate::exception;
+use crate::own_heap_limit;
 use crate::rusage::{ThreadUsage, thread_usage};
 
 /// Writes `values` into the Float64Array of argument 0.
@@ -86,7 +87,8 @@ pub(super) fn rss(
 
 /// Memory that the process may use at most: its heap limit, which stands for a cgroup's.
 pub(super) fn limit(scope: &mut v8::PinScope<'_, '_>) -> f64 {
-    scope.get_heap_statistics().heap_size_limit() as f64
+    let own = own_heap_limit::of_machine(&Env::of(scope));
+    own.unwrap_or_else(|| scope.get_heap_statistics().heap_size_limit()) as f64
 }
 
 pub(super) fn constrained_memory(

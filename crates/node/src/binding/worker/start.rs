@@ -149,9 +149,12 @@ fn options<'s>(
     let mut all = from_environment.unwrap_or_default();
     worker::parse_exec_argv(&all).map_err(|invalid| ("invalidNodeOptions", invalid))?;
     all.extend(exec_argv.iter().cloned());
-    let mut options = Options::parse(&all).map_err(|message| ("invalidExecArgv", vec![message]))?;
+    let mut options =
+        Options::parse(&all).map_err(|error| ("invalidExecArgv", vec![error.message]))?;
     options.exec_argv = exec_argv;
     options.script = Vec::new();
+    // Flags of V8 and options of the process are those of all its threads.
+    options.adopt_process_options(&Env::of(scope).options.borrow());
     Ok(options)
 }
 

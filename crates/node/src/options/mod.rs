@@ -1,10 +1,17 @@
 //! The command line of a guest `node`. Follows Node's `src/node_options.cc`; the option table is the pinned binary's.
 
-use std::collections::{BTreeMap, VecDeque};
+mod arguments;
+mod checks;
+pub mod completion;
+mod refused;
+mod v8_flags;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::option_checks;
+use self::arguments::Arguments;
+pub use self::v8_flags::V8Settings;
 use crate::tables::tables;
 
 /// Parsed options and what is left of the arguments.
@@ -20,6 +27,8 @@ pub struct Options {
     pub has_eval: bool,
     /// Whether what is evaluated came with the process and not on the command line.
     pub has_code: bool,
+    /// Flags of V8 that one isolate can have.
+    pub v8: V8Settings,
 }
 
 /// Types of options, as the binary's table numbers them (`options.types`).
@@ -28,12 +37,43 @@ pub(crate) const V8_OPTION: i64 = 1;
 const BOOLEAN: i64 = 2;
 const INTEGER: i64 = 3;
 const UNSIGNED: i64 = 4;
-const HOST_PORT: i64 = 6;
 const STRING_LIST: i64 = 7;
 
-/// Flags of V8 that are accepted because they change nothing a program can see: the feature is on in this engine, or
-/// the flag is about the timing of background work.
-const HARMLESS_V8_FLAGS: [&str; 2] = ["--js-float16array", "--concurrent-array-buffer-sweeping"];
+/// Options that switch on another one (`Implies` in `src/node_options.cc`).
+const IMPLIED: [(&str, &str); 6] = [
+    ("--env-file", "[has_env_file_string]"),
+    ("--eval", "[has_eval_string]"),
+    ("--experimental-transform-types", "--enable-source-maps"),
+    ("--report-signal", "--report-on-signal"),
+    ("--test-random-seed", "[has_test_random_seed]"),
+    ("--watch-path", "--watch"),
+];
+
+/// Why a command line is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadOption {
+    /// What V8 says before Node does; whole lines.
+    pub preface: String,
+    /// Follows the name of the program and a colon.
+    pub message: String,
+    /// Exit status of the process.
+    pub status: i32,
+}
+
+/// Node's `ExitCode::kInvalidCommandLineArgument`.
+pub const INVALID_ARGUMENT: i32 = 9;
+/// Node's `ExitCode::kInvalidCommandLineArgument2`: found after the command line was read.
+pub const INVALID_ARGUMENT_2: i32 = 12;
+
+impl From<String> for BadOption {
+    fn from(message: String) -> BadOption {
+        BadOption {
+            preface: String::new(),
+            message,
+            status: INVALID_ARGUMENT,
+        }
+    }
+}
 
 impl Options {
     /// No command line at all.
@@ -45,6 +85,7 @@ impl Options {
             script: Vec::new(),
             has_eval: false,
             has_code: false,
+            v8: V8Settings::default(),
         }
     }
 
@@ -65,6 +106,12 @@ impl Options {
         self.own.get(name).or_else(|| default_values().get(name))
     }
 
+    /// The value of an option that the command line or the environment has set.
+    #[must_use]
+    pub fn given(&self, name: &str) -> Option<&Value> {
+        self.own.get(name)
+    }
+
     /// All options with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         let defaults = default_values();
@@ -83,8 +130,8 @@ impl Options {
     /// Parses `arguments`, the command line behind `node`. Follows `OptionsParser::Parse`.
     ///
     /// # Errors
-    /// Node's own message for a bad option; the process ends with status 9.
-    pub fn parse(arguments: &[String]) -> Result<Options, String> {
+    /// Node's own message for a bad option, or that this machine does not have it.
+    pub fn parse(arguments: &[String]) -> Result<Options, BadOption> {
         let mut options = Options::defaults();
         let mut rest = Arguments {
             real: arguments.iter().cloned().collect(),
@@ -103,11 +150,12 @@ impl Options {
         }
         options.exec_argv = rest.consumed;
         options.script = rest.synthetic.into_iter().chain(rest.real).collect();
-        option_checks::check(&options)?;
+        checks::check(&options)?;
+        refused::check_script(&options)?;
         Ok(options)
     }
 
-    fn apply(&mut self, argument: &str, rest: &mut Arguments) -> Result<(), String> {
+    fn apply(&mut self, argument: &str, rest: &mut Arguments) -> Result<(), BadOption> {
         let (name, inline) = match argument.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
             _ => (argument, None),
@@ -124,27 +172,25 @@ impl Options {
             name.replace_range(2..5, "");
         }
         let name = rest.expand_aliases(name, inline.is_some());
-        if HARMLESS_V8_FLAGS.contains(&name.as_str()) {
-            return Ok(());
-        }
         let Some(kind) = option_type(&name) else {
-            return Err(format!("bad option: {argument}"));
+            return self.v8.apply(argument);
         };
         if negated && !matches!(kind, V8_OPTION | BOOLEAN) {
-            return Err(format!(
+            return Err(BadOption::from(format!(
                 "{argument} is an invalid negation because it is not a boolean option"
-            ));
+            )));
         }
+        refused::check(&name, written.trim_end_matches('='), kind, negated)?;
         match kind {
-            // Flags of V8 belong to the host.
-            NO_OP | V8_OPTION => return Ok(()),
+            NO_OP => return Ok(()),
+            V8_OPTION => return self.v8.apply(argument),
             BOOLEAN => {
                 self.set(&name, Value::Bool(!negated));
                 return Ok(());
             }
             _ => {}
         }
-        let missing = || format!("{written} requires an argument");
+        let missing = || BadOption::from(format!("{written} requires an argument"));
         let value = match inline {
             Some("") => return Err(missing()),
             Some(value) => value.to_owned(),
@@ -158,6 +204,9 @@ impl Options {
                 None => return Err(missing()),
             },
         };
+        if name == v8_flags::STACK_TRACE_LIMIT {
+            v8_flags::integer(&name, &value)?;
+        }
         self.set_valued(&name, kind, value);
         Ok(())
     }
@@ -165,8 +214,6 @@ impl Options {
     fn set_valued(&mut self, name: &str, kind: i64, value: String) {
         match kind {
             INTEGER | UNSIGNED => self.set(name, Value::from(leading_number(&value))),
-            // There is no inspector whose port this could be.
-            HOST_PORT => {}
             STRING_LIST => {
                 let list = self.get(name).and_then(Value::as_array).cloned();
                 let mut list = list.unwrap_or_default();
@@ -212,7 +259,11 @@ impl Options {
         if value.is_boolean() && self.get(&other).is_some_and(Value::is_boolean) {
             self.set_one(&other, value.clone());
         }
+        let is_on = value.as_bool() != Some(false);
         self.set_one(name, value);
+        for (_, other) in IMPLIED.iter().filter(|(given, _)| is_on && *given == name) {
+            self.set_one(other, Value::Bool(true));
+        }
     }
 
     fn set_one(&mut self, name: &str, value: Value) {
@@ -223,6 +274,15 @@ impl Options {
             }
         }
         self.own.insert(name.to_owned(), value);
+    }
+
+    /// Takes over what every thread of a process has: flags of V8, and `--disable-proto`.
+    pub fn adopt_process_options(&mut self, process: &Options) {
+        self.v8 = process.v8.clone();
+        let proto = "--disable-proto";
+        if let Some(mode) = process.own.get(proto) {
+            self.own.insert(proto.to_owned(), mode.clone());
+        }
     }
 
     /// Whether the boolean option `name` is on.
@@ -252,19 +312,6 @@ pub(crate) fn option_type(name: &str) -> Option<i64> {
         .and_then(|entry| entry[1]["type"].as_i64())
 }
 
-/// What an alias stands for.
-fn alias(name: &str) -> Option<Vec<String>> {
-    let aliases = tables()["options"]["aliases"].as_array()?;
-    let entry = aliases.iter().find(|entry| entry[0] == name)?;
-    let expansion = entry[1].as_array()?.iter();
-    Some(
-        expansion
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-    )
-}
-
 /// What `strtoll(3)` makes of a text.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start();
@@ -273,57 +320,6 @@ fn leading_number(text: &str) -> i64 {
         .take_while(|(at, char)| char.is_ascii_digit() || *at == 0 && matches!(char, '-' | '+'))
         .count();
     text[..digits].parse().unwrap_or(0)
-}
-
-/// Arguments that are still to be looked at.
-#[derive(Default)]
-struct Arguments {
-    real: VecDeque<String>,
-    /// What an alias put in front of them.
-    synthetic: VecDeque<String>,
-    /// Real ones that options have taken.
-    consumed: Vec<String>,
-}
-
-impl Arguments {
-    fn first(&self) -> Option<&String> {
-        self.synthetic.front().or_else(|| self.real.front())
-    }
-
-    fn pop(&mut self) -> Option<String> {
-        if let Some(argument) = self.synthetic.pop_front() {
-            return Some(argument);
-        }
-        let argument = self.real.pop_front()?;
-        self.consumed.push(argument.clone());
-        Some(argument)
-    }
-
-    /// The option behind an alias; what else the alias stands for comes before the other arguments.
-    fn expand_aliases(&mut self, mut name: String, has_value: bool) -> String {
-        loop {
-            let with_value = has_value.then(|| alias(&format!("{name}="))).flatten();
-            let with_argument = || {
-                let follows = self
-                    .first()
-                    .is_some_and(|next| !next.is_empty() && !next.starts_with('-'));
-                (follows && !has_value)
-                    .then(|| alias(&format!("{name} <arg>")))
-                    .flatten()
-            };
-            let expansion = with_value.or_else(|| alias(&name)).or_else(with_argument);
-            let Some((next, more)) = expansion.as_deref().and_then(<[String]>::split_first) else {
-                return name;
-            };
-            for argument in more.iter().rev() {
-                self.synthetic.push_front(argument.clone());
-            }
-            if *next == name {
-                return name;
-            }
-            name.clone_from(next);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -364,7 +360,7 @@ mod tests {
     fn bad_command_lines_get_nodes_own_words() {
         let error = |arguments: &[&str]| {
             let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
-            Options::parse(&arguments).unwrap_err()
+            Options::parse(&arguments).unwrap_err().message
         };
         assert_eq!(error(&["--foo"]), "bad option: --foo");
         assert_eq!(error(&["-e"]), "-e requires an argument");
