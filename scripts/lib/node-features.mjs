@@ -1,0 +1,205 @@
+// What docs/node.md says of the modules: each feature is tried in a guest, by a snippet that must come to an end.
+
+/** Features by module. A snippet is the body of an asynchronous function; what it throws is what the page says. */
+export const features = {
+  child_process: {
+    "`spawn`": `
+      const child = require("child_process").spawn("node", ["-p", "1"]);
+      await once(child, "exit");`,
+    "`fork` with messages": `
+      require("fs").writeFileSync("/tmp/child.cjs", "process.send(1)");
+      const child = require("child_process").fork("/tmp/child.cjs");
+      await Promise.all([once(child, "message"), once(child, "exit")]);`,
+  },
+  cluster: {
+    "a worker that listens": `
+      require("fs").writeFileSync("/tmp/worker.cjs", "require('net').createServer().listen(0)");
+      const cluster = require("cluster");
+      cluster.setupPrimary({ exec: "/tmp/worker.cjs", silent: true });
+      const worker = cluster.fork();
+      let text = "";
+      worker.process.stderr.on("data", (data) => { text += data; });
+      const listening = new Promise((resolve) => worker.once("listening", () => resolve(true)));
+      const ended = once(worker, "exit").then(() => false);
+      const works = await Promise.race([listening, ended]);
+      worker.process.kill("SIGKILL");
+      if (!works) throw new Error(/\\[?(?:Error|ERR)[^\\n]*/.exec(text)?.[0] ?? "the worker ended");`,
+  },
+  crypto: {
+    "hashes, ciphers, key pairs": `
+      const crypto = require("crypto");
+      crypto.createHash("sha256").update("x").digest();
+      crypto.createCipheriv("aes-256-gcm", crypto.randomBytes(32), crypto.randomBytes(12));
+      crypto.generateKeyPairSync("ed25519");
+      crypto.scryptSync("x", "y", 16);`,
+    "`webcrypto.subtle`": `
+      await crypto.subtle.digest("SHA-512", new Uint8Array(8));`,
+    "`setFips(true)`": `require("crypto").setFips(true);`,
+    "`setEngine`": `require("crypto").setEngine("dynamic");`,
+  },
+  dgram: {
+    "`createSocket`": `require("dgram").createSocket("udp4").close();`,
+  },
+  dns: {
+    "`lookup`": `await require("dns").promises.lookup("localhost");`,
+    "`resolve`": `await require("dns").promises.resolve("example.org");`,
+  },
+  fs: {
+    "`watch`": `require("fs").watch("/tmp").close();`,
+    "`watchFile`": `
+      require("fs").watchFile("/tmp", () => {});
+      require("fs").unwatchFile("/tmp");`,
+    "`openAsBlob`": `
+      require("fs").writeFileSync("/tmp/blob", "x");
+      await (await require("fs").openAsBlob("/tmp/blob")).text();`,
+  },
+  http: {
+    "`createServer().listen`": `
+      const server = require("http").createServer().listen(0);
+      await once(server, "listening");
+      server.close();`,
+    "`get`": `await once(require("http").get("http://127.0.0.1:1/"), "response");`,
+  },
+  http2: {
+    "`connect`": `await once(require("http2").connect("http://127.0.0.1:1"), "connect");`,
+    "`createServer`": `
+      const server = require("http2").createServer().listen(0);
+      await once(server, "listening");
+      server.close();`,
+  },
+  https: {
+    "`get`": `await once(require("https").get("https://127.0.0.1:1/"), "response");`,
+  },
+  inspector: {
+    "`url`": `require("inspector").url();`,
+    "`open`": `require("inspector").open(0);`,
+    "`Session.connect`": `new (require("inspector").Session)().connect();`,
+  },
+  module: {
+    "`registerHooks`": `require("module").registerHooks({}).deregister();`,
+    "`stripTypeScriptTypes`": `require("module").stripTypeScriptTypes("let a: number");`,
+    "`enableCompileCache`": `require("module").enableCompileCache("/tmp/cache");`,
+  },
+  net: {
+    "a server on a path": `
+      const server = require("net").createServer().listen("/tmp/socket");
+      await once(server, "listening");
+      server.close();`,
+    "a server on a port": `
+      const server = require("net").createServer().listen(0);
+      await once(server, "listening");
+      server.close();`,
+    "a connection to a port": `await once(require("net").connect(1, "127.0.0.1"), "connect");`,
+    "`BlockList`": `new (require("net").BlockList)().addAddress("10.0.0.1");`,
+  },
+  perf_hooks: {
+    "`monitorEventLoopDelay`": `require("perf_hooks").monitorEventLoopDelay().enable();`,
+    "`createHistogram`": `require("perf_hooks").createHistogram().record(1);`,
+  },
+  process: {
+    "`dlopen` (native addons)": `process.dlopen({ exports: {} }, "/tmp/x.node");`,
+    "`report.getReport`": `process.report.getReport();`,
+    "`permission`": `if (!process.permission) throw new Error("process.permission is undefined");`,
+    "`loadEnvFile`": `
+      require("fs").writeFileSync("/tmp/.env", "X=1");
+      process.loadEnvFile("/tmp/.env");`,
+  },
+  repl: {
+    "`start`": `
+      const { PassThrough } = require("stream");
+      const server = require("repl").start({ input: new PassThrough(), output: new PassThrough() });
+      server.close();`,
+  },
+  tls: {
+    "`createSecureContext`": `require("tls").createSecureContext();`,
+    "`connect`": `await once(require("tls").connect(1, "127.0.0.1"), "secureConnect");`,
+    "`TLSSocket` over a stream": `
+      const { duplexPair } = require("stream");
+      new (require("tls").TLSSocket)(duplexPair()[0]).destroy();`,
+  },
+  trace_events: {
+    "`createTracing().enable`": `
+      require("trace_events").createTracing({ categories: ["node"] }).enable();`,
+  },
+  v8: {
+    "`writeHeapSnapshot`": `require("v8").writeHeapSnapshot("/tmp/heap");`,
+    "`serialize`": `require("v8").deserialize(require("v8").serialize(new Map()));`,
+    "`queryObjects`": `require("v8").queryObjects(class {});`,
+    "`setFlagsFromString`": `require("v8").setFlagsFromString("--trace-gc");`,
+    "`setHeapSnapshotNearHeapLimit`": `require("v8").setHeapSnapshotNearHeapLimit(1);`,
+    "`startCpuProfile`": `require("v8").startCpuProfile();`,
+    "`takeCoverage`": `require("v8").takeCoverage();`,
+    "`GCProfiler`": `new (require("v8").GCProfiler)().start();`,
+  },
+  vm: {
+    "contexts and scripts": `require("vm").runInNewContext("1");`,
+    "`measureMemory`": `await require("vm").measureMemory({ execution: "eager" });`,
+  },
+  wasi: {
+    "`new WASI`": `new (require("wasi").WASI)({ version: "preview1" });`,
+  },
+  worker_threads: {
+    "`Worker`": `
+      const { Worker } = require("worker_threads");
+      const worker = new Worker("0;", { eval: true });
+      await once(worker, "exit");`,
+    "`locks`": `await require("worker_threads").locks.request("x", () => {});`,
+  },
+  zlib: {
+    "gzip, brotli, zstd": `
+      const zlib = require("zlib");
+      zlib.gunzipSync(zlib.gzipSync("x"));
+      zlib.brotliDecompressSync(zlib.brotliCompressSync("x"));
+      zlib.zstdDecompressSync(zlib.zstdCompressSync("x"));`,
+  },
+  "node:sea": {
+    "`isSea`": `require("node:sea").isSea();`,
+    "`getAsset`": `require("node:sea").getAsset("x");`,
+  },
+  "node:sqlite": {
+    "`new DatabaseSync`": `new (require("node:sqlite").DatabaseSync)(":memory:");`,
+  },
+  "node:test": {
+    "`test`": `await require("node:test").run({ files: [] }).toArray();`,
+  },
+  globals: {
+    "`fetch` of a `data:` URL": `await (await fetch("data:text/plain,x")).text();`,
+    "`fetch` of an `http:` URL": `await fetch("http://127.0.0.1:8080/");`,
+    "`WebSocket`": `await once(new WebSocket("ws://127.0.0.1:8080/"), "open");`,
+    "`localStorage`": `
+      if (globalThis.localStorage === undefined) throw new Error("localStorage is undefined");
+      localStorage.setItem("x", "y");`,
+    "`WebAssembly`": `
+      new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));`,
+    "`Intl`": `new Intl.DateTimeFormat("de").format(0);`,
+  },
+};
+
+/** The program that tries them and gives back what each threw; one guest for each feature. */
+export function program(body) {
+  return `
+    import { createRequire } from "node:module";
+    const require = createRequire("/tmp/");
+    const once = (emitter, event) => new Promise((resolve, reject) => {
+      const on = (emitter.once ?? emitter.addEventListener).bind(emitter);
+      on(event, resolve);
+      on("error", (error) => reject(error.error ?? error));
+    });
+    const told = (error) => {
+      const { cause, errors } = Object(error);
+      const inner = cause ?? errors?.[0];
+      const text = Object(error).message || String(error);
+      return inner ? told(inner) : [Object(error).code, text];
+    };
+    const end = (error) => {
+      globalThis.__return(error === undefined ? [] : told(error));
+      process.exit();
+    };
+    process.on("uncaughtException", end);
+    try {
+      await (async () => { ${body} })();
+      end();
+    } catch (error) {
+      end(error ?? new Error("it threw nothing"));
+    }`;
+}
