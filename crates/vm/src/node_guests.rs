@@ -73,6 +73,10 @@ impl EngineEvents for Events {
         lockdown::allow_engine(ISOLATE_BYTES);
     }
 
+    fn on_idle(&self) {
+        lockdown::return_freed_memory();
+    }
+
     fn on_isolate_end(&self) {
         lockdown::disallow_engine(ISOLATE_BYTES);
     }

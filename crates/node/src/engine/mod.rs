@@ -64,6 +64,8 @@ pub trait EngineEvents: Send + Sync {
     fn on_isolate_start(&self) {}
     /// An isolate is gone.
     fn on_isolate_end(&self) {}
+    /// No guest has run for a while, after some have.
+    fn on_idle(&self) {}
     /// The thread of a guest has left JavaScript for good, whatever ended the guest.
     fn on_end(&self, pid: Pid) {
         let _ = pid;

@@ -11,6 +11,8 @@ use super::{Breach, EngineEvents};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
+/// How long no guest has run when the embedder hears of it.
+const IDLE: Duration = Duration::from_secs(1);
 /// When a killed guest is terminated once more: V8 drops the request when the outermost frame unwinds.
 const RETERMINATE: Duration = Duration::from_millis(250);
 /// When a killed guest counts as stuck.
@@ -109,11 +111,18 @@ impl Watchdog {
             .name("watchdog".to_owned())
             .stack_size(128 << 10);
         let spawned = thread.spawn(move || {
+            // Whether guests have run since the embedder last heard that none does.
+            let mut used = false;
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
                 if guests.is_empty() {
-                    state.wake.wait_for(&mut guests, Duration::from_secs(1));
+                    let waited = state.wake.wait_for(&mut guests, IDLE);
+                    if used && waited.timed_out() && guests.is_empty() {
+                        used = false;
+                        parking_lot::MutexGuard::unlocked(&mut guests, || events.on_idle());
+                    }
                 } else {
+                    used = true;
                     state.wake.wait_for(&mut guests, TICK);
                 }
                 guests.retain(|guest| !guest.finished.load(Ordering::Acquire));
