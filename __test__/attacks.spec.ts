@@ -162,6 +162,11 @@ describe("CPU", () => {
     "27 toString": "process.stdout.write(String({ toString() { for (;;); } }));",
     "28 a wait": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
     "30 a caught termination": "for (;;) try { for (;;); } catch {}",
+    "30 a loop whose steps are natives alone":
+      "let a = []; for (;;) { a.push(new Array(1000).fill({})); if (a.length > 100) a = []; }",
+    "30 natives in a function": "(() => { let a; for (;;) a = [...Array(50)]; })();",
+    "30 a chain that is dropped":
+      "let l = null, i = 0; for (;;) { l = { l, v: new Array(200).fill(0.5) }; if (i++ > 1000) l = i = null; }",
     "32 waiting": "await new Promise((r) => setTimeout(r, 1e8));",
   };
   for (const [name, code] of Object.entries(interruptible)) {

@@ -60,6 +60,10 @@ const programs: Record<string, string> = {
   "an async hook": `import { createHook } from "node:async_hooks"; createHook({ init() { ${bomb} } }).enable(); setTimeout(() => {}, 1);`,
   "a worker": `import { Worker } from "node:worker_threads"; new Worker(${quoted}, { eval: true }).on("error", () => console.log("caught")); setTimeout(() => console.log("behind"), 25_000);`,
   "a worker whose own limit is above the machine's": `import { Worker } from "node:worker_threads"; new Worker(${quoted}, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 4096 } }).on("error", () => console.log("caught"));`,
+  "a loop that calls nothing of its own": `const kept = []; for (;;) kept.push(new Array(1000).fill({}));`,
+  "arrays of middle size": `const kept = []; for (;;) kept.push({ x: new Array(100).fill(1.5) });`,
+  "a long chain": `let last = null; for (;;) last = { last, values: new Array(200).fill(0.5) };`,
+  "arrays out of iterations": `const kept = []; for (;;) kept.push([...Array(50)].map((_, at) => ({ at })));`,
   "many small objects": `const kept = new Map(); for (let at = 0; ; at++) kept.set(at, { at });`,
   strings: `const kept = []; for (;;) kept.push(String(Math.random()).repeat(100).split(""));`,
 };

@@ -5,11 +5,6 @@ use std::rc::Rc;
 use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
 use crate::env::{Env, Slot};
 use crate::exception::{self, string};
-use crate::heap_usage;
-
-/// Address space that a heap may use beyond its limit while the process is being ended: V8 aborts the whole operating
-/// system process when the limit it was given is reached for good.
-pub const HEAP_HEADROOM: usize = 2 << 30;
 
 /// Installs the environment and every isolate-wide callback.
 pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
@@ -43,33 +38,6 @@ unsafe extern "C" fn uncaught_exception(
 ) {
     v8::callback_scope!(unsafe scope, message);
     exception::trigger_uncaught_with(scope, error, message, false);
-}
-
-/// Called by V8 when the heap reaches its limit: ends the program instead of the operating system process.
-///
-/// # Safety
-/// `data` is the pointer registered with the callback: an `Rc<Env>` that the isolate keeps alive.
-pub unsafe extern "C" fn near_heap_limit(
-    data: *mut std::ffi::c_void,
-    current: usize,
-    _initial: usize,
-) -> usize {
-    // SAFETY: the registrant passes the address of an Env that outlives the isolate.
-    let env = unsafe { &*data.cast::<Env>() };
-    if heap_usage::is_about_array_buffer(env, current) {
-        // The program gets a RangeError.
-        return current;
-    }
-    end_program(env);
-    current.saturating_add(HEAP_HEADROOM)
-}
-
-/// Stops the JavaScript of a thread whose heap is full; the thread ends its process once it is out of it.
-pub fn end_program(env: &Env) {
-    env.heap_limit_reached.set(true);
-    if let Some(terminate) = env.terminate.borrow().as_ref() {
-        terminate.terminate_execution();
-    }
 }
 
 /// Formats `error.stack` through the library's callback (`PrepareStackTraceCallback` in Node's `src/node_errors.cc`).

@@ -30,6 +30,7 @@ pub mod exception;
 pub mod exit;
 mod foreground;
 pub mod frozen_clock;
+mod heap_limit;
 pub mod heap_usage;
 mod host_tools;
 pub mod invocation;

@@ -1,10 +1,9 @@
 //! The heap that a program allows itself: `--max-old-space-size` and its kin, within what the machine allows.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 use crate::env::Env;
-use crate::isolate;
+use crate::heap_limit;
 use crate::options::Options;
 
 /// The program's own bound, and the machine's that it replaced; bytes.
@@ -29,10 +28,7 @@ pub(crate) fn apply(scope: &mut v8::PinScope<'_, '_>, options: &Options) {
     let state = env.state::<OwnLimit>();
     state.bound.set(Some(bound));
     state.machine.set(Some(machine));
-    let data = Rc::as_ptr(&env).cast_mut().cast();
-    // Taking the callback away is V8's way to lower the limit.
-    scope.remove_near_heap_limit_callback(isolate::near_heap_limit, bound);
-    scope.add_near_heap_limit_callback(isolate::near_heap_limit, data);
+    heap_limit::set(scope, &env, bound);
 }
 
 fn wanted(options: &Options, machine: usize) -> Option<usize> {

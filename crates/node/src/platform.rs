@@ -58,6 +58,10 @@ pub fn initialize_v8(options: V8Options) {
             // A short program would compile to machine code, in batches of 4 KiB, what the library ran while it
             // started: a tenth of the program's processor time, without use. What is hot goes to Maglev in any case.
             "--baseline-batch-compilation-threshold=131072",
+            // While machine code for a loop is made in the background, V8 looks for interrupts once in some 10^9 bytes of
+            // bytecode (`InterruptBudgetFor`): a loop whose steps take microseconds then ignores the end of its program
+            // for minutes, and never gets the code either.
+            "--no-concurrent-osr",
         ];
         if options.building_snapshot {
             flags.extend(["--no-sparkplug", "--no-opt", "--no-maglev"]);

@@ -14,7 +14,8 @@ use crate::foreground;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
 use crate::{
-    binding, code_cache, frozen_clock, heap_usage, isolate, memory_guard, own_heap_limit, report,
+    binding, code_cache, frozen_clock, heap_limit, heap_usage, isolate, memory_guard,
+    own_heap_limit, report,
 };
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
@@ -134,11 +135,7 @@ fn run_job(
             program.kill();
         }));
     }
-    let data = Rc::as_ptr(env).cast_mut().cast();
-    // Isolates are made before their limit is known. Taking the callback away is V8's way to lower the limit.
-    owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
-    owned.remove_near_heap_limit_callback(isolate::near_heap_limit, options.heap_limit_bytes);
-    owned.add_near_heap_limit_callback(isolate::near_heap_limit, data);
+    heap_limit::set(owned, env, options.heap_limit_bytes);
     heap_usage::watch(owned, env, engine.heap_usage.enter());
     env.array_buffers.guard();
     if process.is_alive() {

@@ -24,8 +24,6 @@ use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::engine::Watched;
 use crate::env::Env;
 use crate::event_loop::{IdleMeter, LoopHandle};
-use crate::heap_usage;
-use crate::isolate;
 
 /// What runs on a worker's thread between two steps of its JavaScript; it must not run JavaScript itself.
 type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
@@ -237,30 +235,4 @@ unsafe extern "C" fn on_interrupt(mut isolate: v8::UnsafeRawIsolatePtr, _data: *
     let context = Env::of(scope).context(scope);
     let scope = &mut v8::ContextScope::new(scope, context);
     run_interrupts(scope);
-}
-
-/// Called by V8 when a worker's heap reaches its limit. One of the worker's own (`resourceLimits`) ends the worker, and
-/// its parent hears why; that of the machine ends the process, as in its main thread.
-///
-/// # Safety
-/// `data` is the address of the isolate's [`Env`], which outlives it.
-unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
-    // SAFETY: the registrant holds the environment until the isolate is gone.
-    let env = unsafe { &*data.cast::<Env>() };
-    if heap_usage::is_about_array_buffer(env, current) {
-        // The program gets a RangeError.
-        return current;
-    }
-    let own = env.worker().zip(env.program()).filter(|(worker, program)| {
-        let process = program.options.heap_limit_bytes;
-        worker.limits().old_generation(process) < process
-    });
-    match own {
-        Some((worker, _)) => {
-            let message = "JS heap out of memory".to_owned();
-            worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
-        }
-        None => isolate::end_program(env),
-    }
-    current.saturating_add(isolate::HEAP_HEADROOM)
 }

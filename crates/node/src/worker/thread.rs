@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secure_exec_kernel::Process;
 
-use super::{Program, Running, Worker, near_heap_limit};
+use super::{Program, Running, Worker};
 use crate::array_buffers::ArrayBuffers;
 use crate::binding::{self, PortData, WorkerBinding};
 use crate::bootstrap;
@@ -14,6 +14,7 @@ use crate::env::Env;
 use crate::event_loop::LoopHandle;
 use crate::foreground;
 use crate::frozen_clock;
+use crate::heap_limit;
 use crate::heap_usage;
 use crate::isolate;
 use crate::memory_guard;
@@ -123,12 +124,7 @@ fn run(start: Start) {
     let heap_limit = worker
         .limits()
         .old_generation(program.options.heap_limit_bytes);
-    let data = Rc::as_ptr(&env).cast_mut().cast();
-    // As for a main thread: taking the callback away is V8's way to lower the limit.
-    owned.add_near_heap_limit_callback(near_heap_limit, data);
-    owned.remove_near_heap_limit_callback(near_heap_limit, heap_limit);
-    owned.add_near_heap_limit_callback(near_heap_limit, data);
-
+    heap_limit::set(&mut owned, &env, heap_limit);
     heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());
 
     let watched = program

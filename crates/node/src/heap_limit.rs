@@ -1,0 +1,55 @@
+//! The bound of a guest's JavaScript heap: V8's limit, and what happens when it is reached.
+
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use crate::env::Env;
+use crate::heap_usage;
+
+/// Address space that a heap may use beyond V8's limit while the process is being ended: V8 aborts the whole operating
+/// system process when the limit it was given is reached for good.
+const HEAP_HEADROOM: usize = 2 << 30;
+
+/// Bounds the heap of an isolate, or lowers its bound; bytes. The environment must outlive the isolate.
+pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
+    let data = Rc::as_ptr(env).cast_mut().cast();
+    if !env.heap_bounded.replace(true) {
+        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+    }
+    // Isolates are made before their bound is known. Taking the callback away is V8's way to lower the limit.
+    isolate.remove_near_heap_limit_callback(near_heap_limit, bound);
+    isolate.add_near_heap_limit_callback(near_heap_limit, data);
+}
+
+/// Called by V8 when the heap reaches its limit, and when an allocation fails.
+///
+/// # Safety
+/// `data` is the pointer registered with the callback: an `Rc<Env>` that the isolate keeps alive.
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: the registrant passes the address of an Env that outlives the isolate.
+    let env = unsafe { &*data.cast::<Env>() };
+    if heap_usage::is_about_array_buffer(env, current) {
+        // The program gets a RangeError.
+        return current;
+    }
+    reached(env);
+    current.saturating_add(HEAP_HEADROOM)
+}
+
+/// A bound of a worker's own (`resourceLimits`) ends the worker, and its parent hears why; that of the machine ends the
+/// process, which its thread does once it is out of JavaScript.
+fn reached(env: &Env) {
+    let own = env.worker().zip(env.program()).filter(|(worker, program)| {
+        let process = program.options.heap_limit_bytes;
+        worker.limits().old_generation(process) < process
+    });
+    if let Some((worker, _)) = own {
+        let message = "JS heap out of memory".to_owned();
+        worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
+        return;
+    }
+    env.heap_limit_reached.set(true);
+    if let Some(terminate) = env.terminate.borrow().as_ref() {
+        terminate.terminate_execution();
+    }
+}
