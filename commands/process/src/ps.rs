@@ -91,7 +91,9 @@ const COLUMNS: &[Column] = &[
         format!("{:.1}", cpu_percent(p))
     }),
     // Two digits, as in procps.
-    right(&["c"], "C", 2, |p| format!("{:.0}", cpu_percent(p).min(99.0))),
+    right(&["c"], "C", 2, |p| {
+        format!("{:.0}", cpu_percent(p).min(99.0))
+    }),
     right(&["pmem", "%mem"], "%MEM", 4, |p| {
         format!("{:.1}", memory_percent(p))
     }),
