@@ -85,8 +85,9 @@ const steps: ((dice: Dice, name: string) => string)[] = [
   // What throws does not keep the others from running.
   (dice, name) =>
     `await new Promise((done) => { process.once("uncaughtException", (error) => { log(error.message); setTimeout(done, 1); }); ${dice.pick(throwers)}(() => { throw new Error("${name} thrown"); }); });`,
+  // Made in one and the same millisecond: otherwise they run in different turns.
   (dice, name) =>
-    `await new Promise((done) => { process.once("uncaughtException", (error) => log(error.message)); setTimeout(() => { ${dice.pick(laters)}(() => log("${name} behind")); throw new Error("${name} of two"); }, 1); setTimeout(() => { log("${name} second of two"); done(); }, 1); });`,
+    `await new Promise((done) => { process.once("uncaughtException", (error) => log(error.message)); let one, two; do { clearTimeout(one); clearTimeout(two); one = setTimeout(() => { ${dice.pick(laters)}(() => log("${name} behind")); throw new Error("${name} of two"); }, 1); two = setTimeout(() => { log("${name} second of two"); done(); }, 1); } while (one._idleStart !== two._idleStart); });`,
 ];
 
 /** Two functions side by side whose steps take no time: their order is that of the queues alone. */
