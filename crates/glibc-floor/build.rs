@@ -26,6 +26,9 @@ fn main() {
         && links_with_lld();
     if applies {
         let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        // Of an earlier build with other names.
+        fs::remove_dir_all(&folder).expect("a folder of our own");
+        fs::create_dir_all(&folder).expect("a folder of our own");
         make_libraries(&folder);
         println!("cargo:rustc-link-search=native={}", folder.display());
     }
@@ -43,9 +46,9 @@ fn make_libraries(folder: &Path) {
         }
     }
     for (name, symbols) in &libraries {
-        make_library(&folder.join(name), symbols);
+        make_library(folder, name, symbols);
     }
-    let inside = |name: &str| folder.join(name).display().to_string();
+    let inside = |name: &str| folder.join(file_name(name)).display().to_string();
     let further: Vec<String> = libraries
         .keys()
         .filter(|name| !["libc.so.6", "libm.so.6"].contains(name))
@@ -129,7 +132,13 @@ fn former_home(name: &str) -> Option<&'static str> {
         .map(|(_, home)| *home)
 }
 
-fn make_library(path: &Path, symbols: &[Symbol]) {
+/// Not the name under which programs ask for the library when they start: cargo has the folder searched then, too, by
+/// the tests that it runs.
+fn file_name(library: &str) -> String {
+    format!("floor-{library}")
+}
+
+fn make_library(folder: &Path, name: &str, symbols: &[Symbol]) {
     let mut source = String::from(".section .note.GNU-stack,\"\",@progbits\n.text\n");
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for Symbol {
@@ -150,13 +159,9 @@ fn make_library(path: &Path, symbols: &[Symbol]) {
     for (version, names) in versions {
         let _ = writeln!(script, "{version} {{ {}; }};", names.join("; "));
     }
-    let name = path
-        .file_name()
-        .expect("a library")
-        .to_string_lossy()
-        .into_owned();
-    let source_file = path.with_file_name(format!("{name}.s"));
-    let script_file = path.with_file_name(format!("{name}.map"));
+    let path = folder.join(file_name(name));
+    let source_file = folder.join(format!("{name}.s"));
+    let script_file = folder.join(format!("{name}.map"));
     fs::write(&source_file, source).expect("a source");
     fs::write(&script_file, script).expect("a version script");
     run(compiler()
