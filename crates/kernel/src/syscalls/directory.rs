@@ -1,12 +1,14 @@
 //! Listing directories.
 
+use std::sync::Arc;
+
 use super::Sysno;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
 use crate::process::{Fd, Process};
 use crate::trace::{Args, Quoted};
-use crate::vfs::OpenRequest;
+use crate::vfs::{FileDescription, OpenRequest};
 
 /// Entries that one `getdents64` returns at most.
 const DIRENT_BATCH: usize = 1024;
@@ -27,6 +29,18 @@ impl Process {
         self.getdents_up_to(fd, DIRENT_BATCH)
     }
 
+    /// The open directory behind a descriptor, which still has a name.
+    fn directory(&self, fd: Fd) -> Result<Arc<FileDescription>> {
+        let file = self.file(fd)?;
+        if file.kind() != FileKind::Directory {
+            return Err(Errno::ENOTDIR);
+        }
+        if file.inode().removed() {
+            return Err(Errno::ENOENT);
+        }
+        Ok(file)
+    }
+
     /// As [`Process::getdents`], with at most `max` entries.
     ///
     /// # Errors
@@ -36,13 +50,7 @@ impl Process {
             Sysno::Getdents,
             Args::around(format_args!("{fd}, "), format_args!(", {BUFFER}")),
             || {
-                let file = self.file(fd)?;
-                if file.kind() != FileKind::Directory {
-                    return Err(Errno::ENOTDIR);
-                }
-                if file.inode().removed() {
-                    return Err(Errno::ENOENT);
-                }
+                let file = self.directory(fd)?;
                 file.read_dir(max.min(DIRENT_BATCH), &self.caller())
             },
         )
@@ -58,13 +66,7 @@ impl Process {
             Sysno::Getdents,
             Args::around(format_args!("{fd}, "), format_args!(", {BUFFER}")),
             || {
-                let file = self.file(fd)?;
-                if file.kind() != FileKind::Directory {
-                    return Err(Errno::ENOTDIR);
-                }
-                if file.inode().removed() {
-                    return Err(Errno::ENOENT);
-                }
+                let file = self.directory(fd)?;
                 let cursors =
                     file.read_dir_from(position, max.clamp(1, DIRENT_BATCH), &self.caller())?;
                 Ok(cursors
