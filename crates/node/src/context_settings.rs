@@ -1,6 +1,7 @@
 //! Options of the command line that change every context of a program: what V8 or Node's `InitializeContextRuntime`
 //! (`src/api/environment.cc`) does to a context before code runs in it.
 
+use crate::callback;
 use crate::convert;
 use crate::env::Env;
 use crate::exception::{self, ErrorKind, string};
@@ -51,7 +52,7 @@ fn disable_proto(scope: &mut v8::PinScope<'_, '_>, mode: &str) -> Option<()> {
         prototype.delete(scope, key.into())?;
         return Some(());
     }
-    let thrower = v8::Function::new(scope, refuse_proto)?;
+    let thrower = v8::Function::new(scope, callback::function(refuse_proto))?;
     let mut descriptor = v8::PropertyDescriptor::new_from_get_set(thrower.into(), thrower.into());
     descriptor.set_enumerable(false);
     prototype.define_property(scope, key.into(), &descriptor)?;
@@ -75,7 +76,7 @@ fn refuse_proto(
 pub(crate) fn expose_gc(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     let global = scope.get_current_context().global(scope);
     let key = Env::of(scope).name(scope, "gc");
-    let function = v8::Function::new(scope, gc)?;
+    let function = v8::Function::new(scope, callback::function(gc))?;
     function.set_name(key);
     global.define_own_property(
         scope,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::callback::contain_bare;
 use crate::event_loop::LoopHandle;
 
 #[derive(Default)]
@@ -52,6 +53,10 @@ fn address(isolate: &v8::Isolate) -> usize {
 pub struct Foreground;
 
 fn put(isolate: *mut c_void, task: v8::Task, delay: Option<f64>) {
+    contain_bare(|| enqueue(isolate, task, delay));
+}
+
+fn enqueue(isolate: *mut c_void, task: v8::Task, delay: Option<f64>) {
     let mut queues = QUEUES.lock();
     let queue = queues.entry(isolate.addr()).or_default();
     if queue.closed {

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::rc::Rc;
 
+use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::heap_usage;
 
@@ -28,12 +29,16 @@ pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
     // SAFETY: the registrant passes the address of an Env that outlives the isolate.
     let env = unsafe { &*data.cast::<Env>() };
-    if heap_usage::is_about_array_buffer(env, current) {
-        // The program gets a RangeError.
-        return current;
-    }
-    reached(env);
-    current.saturating_add(HEAP_HEADROOM)
+    contain_bare(|| {
+        if heap_usage::is_about_array_buffer(env, current) {
+            // The program gets a RangeError.
+            return current;
+        }
+        reached(env);
+        current.saturating_add(HEAP_HEADROOM)
+    })
+    // V8 gives up the process where the limit stays.
+    .unwrap_or(current.saturating_add(HEAP_HEADROOM))
 }
 
 /// A bound of a worker's own (`resourceLimits`) ends the worker, and its parent hears why; that of the machine ends the

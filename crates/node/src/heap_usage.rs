@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use crate::callback::contain_bare;
 use crate::env::Env;
 
 /// This share of a heap is left when it counts as full.
@@ -83,6 +84,8 @@ unsafe extern "C" fn collected(
     let isolate = unsafe { v8::Isolate::ref_from_raw_isolate_ptr_mut_unchecked(&mut isolate) };
     // SAFETY: by the registration in `watch`.
     let env = unsafe { &*data.cast::<Env>() };
-    env.array_buffers.collected();
-    note(isolate, env);
+    contain_bare(|| {
+        env.array_buffers.collected();
+        note(isolate, env);
+    });
 }

@@ -2,6 +2,7 @@
 //!
 //! A tool is an executable of the machine, so calling one is running it, from whatever directory `PATH` names.
 
+use crate::callback;
 use crate::env::Env;
 use crate::exception::string;
 
@@ -13,7 +14,7 @@ const SOURCE: &str = include_str!("host_tools.js");
 /// Defines the globals; the function is compiled when one is first called.
 pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
-    let template = v8::FunctionTemplate::new(scope, call_tool);
+    let template = v8::FunctionTemplate::new(scope, callback::function(call_tool));
     let class = string(scope, "callTool");
     template.set_class_name(class);
     let Some(function) = template.get_function(scope) else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
@@ -85,7 +86,7 @@ pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
         return;
     };
     if attachment.on_return.is_some() {
-        let template = v8::FunctionTemplate::new(scope, return_value);
+        let template = v8::FunctionTemplate::new(scope, callback::function(return_value));
         let name = string(scope, "__return");
         template.set_class_name(name);
         if let Some(function) = template.get_function(scope) {

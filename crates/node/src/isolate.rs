@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
+use crate::callback::contain;
 use crate::env::{Env, Slot};
 use crate::exception::{self, string};
 
@@ -37,11 +38,23 @@ unsafe extern "C" fn uncaught_exception(
     error: v8::Local<'_, v8::Value>,
 ) {
     v8::callback_scope!(unsafe scope, message);
-    exception::trigger_uncaught_with(scope, error, message, false);
+    contain(scope, |scope| {
+        exception::trigger_uncaught_with(scope, error, message, false);
+    });
+}
+
+/// V8's hook for `error.stack`; it wants a value in any case.
+fn prepare_stack_trace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    error: v8::Local<'s, v8::Value>,
+    sites: v8::Local<'s, v8::Array>,
+) -> v8::Local<'s, v8::Value> {
+    let stack = contain(scope, |scope| formatted_stack(scope, error, sites));
+    stack.unwrap_or_else(|| v8::undefined(scope).into())
 }
 
 /// Formats `error.stack` through the library's callback (`PrepareStackTraceCallback` in Node's `src/node_errors.cc`).
-fn prepare_stack_trace<'s>(
+fn formatted_stack<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     error: v8::Local<'s, v8::Value>,
     sites: v8::Local<'s, v8::Array>,

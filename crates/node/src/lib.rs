@@ -15,6 +15,7 @@ pub mod array_buffers;
 pub mod async_wrap;
 pub mod binding;
 pub mod bootstrap;
+pub mod callback;
 pub mod callback_scope;
 pub mod child_process;
 pub mod code_cache;

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use v8::MapFnTo;
 
+use crate::callback;
 use crate::env::{Env, Slot};
 use crate::exception;
 use crate::time_zone;
@@ -106,12 +107,12 @@ pub fn new_object<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, 
     let template = v8::ObjectTemplate::new(scope);
     template.set_named_property_handler(
         v8::NamedPropertyHandlerConfiguration::new()
-            .getter(getter)
-            .setter(setter)
-            .query(query)
-            .deleter(deleter)
-            .enumerator(enumerator)
-            .definer(definer)
+            .getter(callback::named_getter(getter))
+            .setter(callback::named_setter(setter))
+            .query(callback::named_query(query))
+            .deleter(callback::named_deleter(deleter))
+            .enumerator(callback::property_enumerator(enumerator))
+            .definer(callback::named_definer(definer))
             .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT),
     );
     template.new_instance(scope)
@@ -132,22 +133,22 @@ pub fn install(scope: &mut v8::PinScope<'_, '_>) {
 pub fn external_references() -> Vec<v8::ExternalReference> {
     vec![
         v8::ExternalReference {
-            named_getter: getter.map_fn_to(),
+            named_getter: callback::named_getter(getter).map_fn_to(),
         },
         v8::ExternalReference {
-            named_setter: setter.map_fn_to(),
+            named_setter: callback::named_setter(setter).map_fn_to(),
         },
         v8::ExternalReference {
-            named_query: query.map_fn_to(),
+            named_query: callback::named_query(query).map_fn_to(),
         },
         v8::ExternalReference {
-            named_deleter: deleter.map_fn_to(),
+            named_deleter: callback::named_deleter(deleter).map_fn_to(),
         },
         v8::ExternalReference {
-            enumerator: enumerator.map_fn_to(),
+            enumerator: callback::property_enumerator(enumerator).map_fn_to(),
         },
         v8::ExternalReference {
-            named_definer: definer.map_fn_to(),
+            named_definer: callback::named_definer(definer).map_fn_to(),
         },
     ]
 }

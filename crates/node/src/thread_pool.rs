@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::callback::contain_bare;
+
 /// As many as libuv's default.
 const MAXIMUM_THREADS: usize = 4;
 const IDLE_TIME: Duration = Duration::from_secs(5);
@@ -59,7 +61,8 @@ fn work() {
     loop {
         if let Some(job) = pool.jobs.pop_front() {
             drop(pool);
-            job();
+            // The panic hook tells of it. The pool goes on, and its count of threads stays right.
+            contain_bare(job);
             pool = POOL.lock();
             continue;
         }

@@ -15,6 +15,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use crate::callback::contain_bare;
 use crate::env::Env;
 
 /// Internal fields of every wrapped class: the native state, and two for V8 values that are no JavaScript values (a
@@ -98,10 +99,12 @@ pub(crate) fn wrap_with<T: 'static>(
     // Runs when the object is unreachable, so nobody can unwrap it again.
     let boxes = Rc::downgrade(&boxes);
     let finalizer = Box::new(move || {
-        let gone = boxes
-            .upgrade()
-            .and_then(|boxes| boxes.0.borrow_mut().remove(&address));
-        drop(gone);
+        contain_bare(|| {
+            let gone = boxes
+                .upgrade()
+                .and_then(|boxes| boxes.0.borrow_mut().remove(&address));
+            drop(gone);
+        });
     });
     let weak = v8::Weak::with_guaranteed_finalizer(scope, object, finalizer);
     // SAFETY: the box is live until its finalizer runs, which needs the object to be unreachable.

@@ -5,7 +5,7 @@
 //! - `server`: the one thread that talks to the host. It also pumps the standard streams of all guests and
 //!   does the host's file methods; guests run on threads of their own and wake it through the `mailbox`.
 //! - `machine`, `guest_call`, `files`, `filesystem`: one VM, one of its programs, its file methods, its export.
-//! - `aborts`: what happens when an allocator gives up.
+//! - `aborts`: what happens when an allocator gives up. `panics`: what happens when our own code does.
 //! - `breaches`: limits that were passed, as the host knows them.
 //! - `guests`: how programs are run; the seam at which tests put their own. `runtimes`: all of `node_guests` and
 //!   `wasm_guests`.
@@ -24,6 +24,7 @@ mod lockdown;
 mod machine;
 mod mailbox;
 mod node_guests;
+mod panics;
 mod process_list;
 mod profile;
 mod reports;

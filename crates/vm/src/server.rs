@@ -19,6 +19,7 @@ use crate::guests::{Guests, Notice};
 use crate::lockdown::{self, Confinement};
 use crate::machine::Machine;
 use crate::mailbox::{Mail, Mailbox};
+use crate::panics;
 use crate::trace_flow::TraceFlow;
 use crate::trace_lines::Traced;
 
@@ -64,6 +65,7 @@ pub fn serve(
             phases,
         },
     );
+    panics::report(&server.mailbox, confinement == Confinement::Process);
     if confinement == Confinement::Process {
         aborts::survive(&server.mailbox);
     }
@@ -73,7 +75,7 @@ pub fn serve(
         match catch_unwind(AssertUnwindSafe(|| server.turn())) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(_) => server.condemn("internal error of secure-exec".into(), None),
+            Err(_) => server.condemn(panics::take_last(), None),
         }
     }
     for machine in server.machines.values() {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::callback::contain_bare;
 use crate::engine::EngineEvents;
 use memory::{Memory, Supply};
 
@@ -172,25 +173,26 @@ static VTABLE: v8::RustAllocatorVtable<ArrayBuffers> = v8::RustAllocatorVtable {
 };
 
 unsafe extern "C" fn allocate(buffers: &ArrayBuffers, length: usize) -> *mut c_void {
-    let data = buffers.zeroed(length);
+    let data = contain_bare(|| buffers.zeroed(length)).flatten();
     data.map_or(std::ptr::null_mut(), |data| data.as_ptr().cast())
 }
 
 unsafe extern "C" fn free(buffers: &ArrayBuffers, data: *mut c_void, length: usize) {
     // SAFETY: V8 gives back what it got.
-    unsafe { buffers.free(data, length) };
+    contain_bare(|| unsafe { buffers.free(data, length) });
 }
 
 unsafe extern "C" fn release(buffers: *const ArrayBuffers) {
     // SAFETY: the reference that `allocator` gave to V8.
-    drop(unsafe { Arc::from_raw(buffers) });
+    let buffers = unsafe { Arc::from_raw(buffers) };
+    contain_bare(|| drop(buffers));
 }
 
 unsafe extern "C" fn release_store(data: *mut c_void, length: usize, owner: *mut c_void) {
     // SAFETY: the reference that `backing_store` gave to V8.
     let buffers = unsafe { Arc::from_raw(owner.cast::<ArrayBuffers>()) };
     // SAFETY: V8 gives back what it got, once.
-    unsafe { buffers.free(data, length) };
+    contain_bare(|| unsafe { buffers.free(data, length) });
 }
 
 #[cfg(test)]

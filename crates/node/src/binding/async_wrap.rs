@@ -2,6 +2,7 @@
 
 use super::Definition;
 use crate::async_wrap::ids;
+use crate::callback::contain_bare;
 use crate::env::{Env, Slot};
 use crate::{async_wrap, callback_scope, convert};
 
@@ -168,22 +169,22 @@ fn register_destroy_hook(
     let weak = v8::Weak::with_finalizer(
         scope,
         resource,
-        Box::new(move |isolate| {
-            let Some(env) = env.upgrade() else { return };
-            env.state::<WatchedResources>()
-                .weaks
-                .borrow_mut()
-                .remove(&key);
-            let _ = isolate;
-            env.event_loop.set_immediate_unref(Box::new(move |scope| {
-                let already = destroyed.is_some_and(|destroyed| {
-                    let destroyed = v8::Local::new(scope, destroyed);
-                    convert::get(scope, destroyed, "destroyed").is_some_and(|value| value.is_true())
-                });
-                if !already {
-                    async_wrap::emit_destroy(scope, async_id);
-                }
-            }));
+        Box::new(move |_isolate| {
+            contain_bare(|| {
+                let Some(env) = env.upgrade() else { return };
+                let watched = env.state::<WatchedResources>();
+                watched.weaks.borrow_mut().remove(&key);
+                env.event_loop.set_immediate_unref(Box::new(move |scope| {
+                    let already = destroyed.is_some_and(|destroyed| {
+                        let destroyed = v8::Local::new(scope, destroyed);
+                        let destroyed = convert::get(scope, destroyed, "destroyed");
+                        destroyed.is_some_and(|value| value.is_true())
+                    });
+                    if !already {
+                        async_wrap::emit_destroy(scope, async_id);
+                    }
+                }));
+            });
         }),
     );
     watched.weaks.borrow_mut().insert(key, weak);

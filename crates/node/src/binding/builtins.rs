@@ -4,7 +4,7 @@ use super::Definition;
 use crate::bootstrap::claims;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
-use crate::{code_cache, convert, source};
+use crate::{callback, code_cache, convert, source};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -22,7 +22,7 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let categories = builtin_categories(scope);
     convert::set(scope, binding, "builtinCategories", categories.into());
     let name = string(scope, "natives");
-    let getter = v8::FunctionTemplate::new(scope, natives);
+    let getter = v8::FunctionTemplate::new(scope, callback::function(natives));
     if let Some(getter) = getter.get_function(scope) {
         let mut descriptor =
             v8::PropertyDescriptor::new_from_get_set(getter.into(), v8::undefined(scope).into());

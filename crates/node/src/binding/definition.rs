@@ -4,7 +4,7 @@
 //! needs. They must not depend on anything but the code: the list of references has the same order in the process that
 //! makes the snapshot and in those that use it.
 
-use v8::MapFnTo;
+use crate::callback::{self, NativeFunction};
 
 /// Fills in what is not a function or class: arrays, extra objects.
 pub type Initializer = fn(&mut v8::PinScope<'_, '_>, v8::Local<'_, v8::Object>);
@@ -57,14 +57,10 @@ pub struct Definition {
 
 impl Definition {
     /// Adds a function.
-    pub fn function(
-        &mut self,
-        name: &'static str,
-        callback: impl MapFnTo<v8::FunctionCallback>,
-    ) -> &mut Self {
+    pub fn function(&mut self, name: &'static str, callback: impl NativeFunction) -> &mut Self {
         self.functions.push(FunctionDefinition {
             name,
-            callback: callback.map_fn_to(),
+            callback: callback::raw_function(callback),
         });
         self
     }
@@ -73,12 +69,12 @@ impl Definition {
     pub fn class(
         &mut self,
         name: &'static str,
-        constructor: impl MapFnTo<v8::FunctionCallback>,
+        constructor: impl NativeFunction,
     ) -> &mut ClassDefinition {
         self.classes.push(ClassDefinition {
             name,
             parent: None,
-            constructor: constructor.map_fn_to(),
+            constructor: callback::raw_function(constructor),
             methods: Vec::new(),
             accessors: Vec::new(),
             statics: Vec::new(),
@@ -94,15 +90,15 @@ impl Definition {
     }
 
     /// Declares a callback that is installed by hand (templates made in an initializer) and may be in the snapshot.
-    pub fn reference(&mut self, callback: impl MapFnTo<v8::FunctionCallback>) -> &mut Self {
-        self.extra_references.push(callback.map_fn_to());
+    pub fn reference(&mut self, callback: impl NativeFunction) -> &mut Self {
+        self.extra_references.push(callback::raw_function(callback));
         self
     }
 
-    /// As [`Definition::reference`], for the getter of lazy data properties.
+    /// As [`Definition::reference`], for the getter of lazy data properties; `callback::accessor_getter` makes it.
     pub fn accessor_reference(
         &mut self,
-        getter: impl MapFnTo<v8::AccessorNameGetterCallback>,
+        getter: impl v8::MapFnTo<v8::AccessorNameGetterCallback>,
     ) -> &mut Self {
         self.accessor_references.push(getter.map_fn_to());
         self
@@ -117,27 +113,19 @@ impl ClassDefinition {
     }
 
     /// Adds a prototype method.
-    pub fn method(
-        &mut self,
-        name: &'static str,
-        callback: impl MapFnTo<v8::FunctionCallback>,
-    ) -> &mut Self {
+    pub fn method(&mut self, name: &'static str, callback: impl NativeFunction) -> &mut Self {
         self.methods.push(FunctionDefinition {
             name,
-            callback: callback.map_fn_to(),
+            callback: callback::raw_function(callback),
         });
         self
     }
 
     /// Adds a read-only prototype accessor.
-    pub fn getter(
-        &mut self,
-        name: &'static str,
-        getter: impl MapFnTo<v8::FunctionCallback>,
-    ) -> &mut Self {
+    pub fn getter(&mut self, name: &'static str, getter: impl NativeFunction) -> &mut Self {
         self.accessors.push(AccessorDefinition {
             name,
-            getter: getter.map_fn_to(),
+            getter: callback::raw_function(getter),
             setter: None,
         });
         self
@@ -147,13 +135,13 @@ impl ClassDefinition {
     pub fn accessor(
         &mut self,
         name: &'static str,
-        getter: impl MapFnTo<v8::FunctionCallback>,
-        setter: impl MapFnTo<v8::FunctionCallback>,
+        getter: impl NativeFunction,
+        setter: impl NativeFunction,
     ) -> &mut Self {
         self.accessors.push(AccessorDefinition {
             name,
-            getter: getter.map_fn_to(),
-            setter: Some(setter.map_fn_to()),
+            getter: callback::raw_function(getter),
+            setter: Some(callback::raw_function(setter)),
         });
         self
     }
@@ -162,11 +150,11 @@ impl ClassDefinition {
     pub fn static_function(
         &mut self,
         name: &'static str,
-        callback: impl MapFnTo<v8::FunctionCallback>,
+        callback: impl NativeFunction,
     ) -> &mut Self {
         self.statics.push(FunctionDefinition {
             name,
-            callback: callback.map_fn_to(),
+            callback: callback::raw_function(callback),
         });
         self
     }

@@ -8,6 +8,7 @@ use secure_exec_kernel::{Errno, Process};
 
 use super::base::illegal_constructor;
 use super::{Definition, class_template, stream_base};
+use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::exception::{self, SyscallContext};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
@@ -72,8 +73,8 @@ impl StreamResource for HeapSnapshot {
 pub fn take(scope: &mut v8::PinScope<'_, '_>) -> Vec<u8> {
     let mut snapshot = Vec::new();
     scope.take_heap_snapshot(|chunk| {
-        snapshot.extend_from_slice(chunk);
-        true
+        // What V8 is not given, it does not go on with.
+        contain_bare(|| snapshot.extend_from_slice(chunk)).is_some()
     });
     snapshot
 }

@@ -1,9 +1,9 @@
 //! From a declaration to the binding object.
 
 use serde_json::Value;
-use v8::MapFnTo;
 
 use super::{ClassDefinition, Definition, FunctionDefinition, definition};
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
@@ -53,9 +53,9 @@ pub fn get_internal_binding(
 /// The callbacks of this module, for the snapshot's list of references.
 pub fn callbacks() -> Vec<v8::FunctionCallback> {
     vec![
-        get_internal_binding.map_fn_to(),
-        unavailable.map_fn_to(),
-        called_at_load.map_fn_to(),
+        callback::raw_function(get_internal_binding),
+        callback::raw_function(unavailable),
+        callback::raw_function(called_at_load),
     ]
 }
 
@@ -223,9 +223,9 @@ fn install_stand_ins(
         }
         let path = format!("{binding_name}.{name}");
         let callback = if CALLED_AT_LOAD.contains(&path.as_str()) {
-            called_at_load.map_fn_to()
+            callback::raw_function(called_at_load)
         } else {
-            unavailable.map_fn_to()
+            callback::raw_function(unavailable)
         };
         let label = exception::string(scope, &path);
         let template = v8::FunctionTemplate::builder_raw(callback)
@@ -242,7 +242,7 @@ fn install_stand_ins(
             {
                 let key = exception::string(scope, method);
                 let label = exception::string(scope, &format!("{binding_name}.{name}.{method}"));
-                let method = v8::FunctionTemplate::builder(unavailable)
+                let method = v8::FunctionTemplate::builder_raw(callback)
                     .data(label.into())
                     .build(scope);
                 prototype.set(key.into(), method.into());

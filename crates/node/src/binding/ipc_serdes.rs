@@ -5,6 +5,7 @@
 use v8::{ValueDeserializerHelper, ValueSerializerHelper};
 
 use super::Definition;
+use crate::callback::Contained;
 use crate::convert;
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
 
@@ -121,9 +122,9 @@ fn serialize(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let delegate = Box::new(SerializerDelegate {
+    let delegate = Box::new(Contained(SerializerDelegate {
         buffer_class: v8::Global::new(scope, args.get(1)),
-    });
+    }));
     let serializer = v8::ValueSerializer::new(scope, delegate);
     serializer.set_treat_array_buffer_views_as_host_objects(true);
     serializer.write_raw_bytes(&[0; 4]);
@@ -242,7 +243,8 @@ fn deserialize(
         throw_invalid_argument(scope, "The \"data\" argument must be a view of memory");
         return;
     };
-    let deserializer = v8::ValueDeserializer::new(scope, Box::new(DeserializerDelegate), &bytes);
+    let delegate = Box::new(Contained(DeserializerDelegate));
+    let deserializer = v8::ValueDeserializer::new(scope, delegate, &bytes);
     let context = scope.get_current_context();
     if deserializer.read_header(context) != Some(true) {
         return;

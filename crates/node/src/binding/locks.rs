@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use v8::MapFnTo;
 
 use super::Definition;
+use crate::callback;
 use crate::callback_scope::{self, AsyncContext};
 use crate::convert;
 use crate::env::{Env, Slot};
@@ -263,10 +263,10 @@ fn follow(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, id:
     };
     waiter.resolve(scope, value);
     let id = v8::Number::new(scope, id as f64);
-    let on_value = v8::Function::builder_raw(settled.map_fn_to())
+    let on_value = v8::Function::builder_raw(callback::raw_function(settled))
         .data(id.into())
         .build(scope);
-    let on_error = v8::Function::builder_raw(failed.map_fn_to())
+    let on_error = v8::Function::builder_raw(callback::raw_function(failed))
         .data(id.into())
         .build(scope);
     if let (Some(on_value), Some(on_error)) = (on_value, on_error) {

@@ -16,6 +16,7 @@ mod config;
 pub mod contextify;
 mod credentials;
 mod crypto;
+mod defects;
 mod definition;
 mod diagnostics_channel;
 mod encoding_binding;
@@ -122,6 +123,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("process_methods", process_methods::define),
     ("process_wrap", process_wrap::define),
     ("report", report::define),
+    ("secure_exec_defects", defects::define),
     ("serdes", serdes::define),
     ("signal_wrap", signal_wrap::define),
     ("spawn_sync", spawn_sync::define),

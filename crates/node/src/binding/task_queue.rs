@@ -1,6 +1,7 @@
 //! `internalBinding('task_queue')`. Follows Node's `src/node_task_queue.cc`.
 
 use super::Definition;
+use crate::callback::contain;
 use crate::env::{Env, Slot};
 
 /// Declares the binding.
@@ -58,6 +59,10 @@ fn set_promise_reject_callback(
 /// Called by V8 alone, with a message of the current isolate.
 pub unsafe extern "C" fn promise_reject_callback(message: v8::PromiseRejectMessage<'_>) {
     v8::callback_scope!(unsafe scope, &message);
+    contain(scope, |scope| report_rejection(scope, &message));
+}
+
+fn report_rejection(scope: &mut v8::PinScope<'_, '_>, message: &v8::PromiseRejectMessage<'_>) {
     let env = Env::of(scope);
     if env.is_halted(scope) {
         return;

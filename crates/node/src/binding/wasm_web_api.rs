@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::base::illegal_constructor;
 use super::{Definition, class_template};
+use crate::callback::contain;
 use crate::env::{Env, Slot};
 use crate::exception::throw_invalid_argument;
 use crate::{convert, wrap};
@@ -39,7 +40,16 @@ fn set_implementation(
 
 /// Installs the streaming functions on the isolate's contexts; to be called before any context is made.
 pub fn install_wasm_streaming(isolate: &mut v8::Isolate) {
-    isolate.set_wasm_streaming_callback(start);
+    isolate.set_wasm_streaming_callback(on_streaming);
+}
+
+/// V8's hook for `WebAssembly.compileStreaming` and its like.
+fn on_streaming<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    source: v8::Local<'s, v8::Value>,
+    streaming: v8::WasmStreaming<false>,
+) {
+    contain(scope, |scope| start(scope, source, streaming));
 }
 
 /// Hands what is to be compiled to the library.

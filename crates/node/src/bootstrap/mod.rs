@@ -8,6 +8,7 @@ mod program;
 pub use program::{run_program, run_worker};
 
 use crate::binding::{compile_builtin, get_internal_binding};
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
@@ -154,9 +155,10 @@ fn boot_scripts(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     env.set_slot(scope, Slot::Process, process.into());
 
     let internal_binding =
-        v8::FunctionTemplate::new(scope, get_internal_binding).get_function(scope)?;
-    let linked_binding =
-        v8::FunctionTemplate::new(scope, get_linked_binding).get_function(scope)?;
+        v8::FunctionTemplate::new(scope, callback::function(get_internal_binding))
+            .get_function(scope)?;
+    let linked_binding = v8::FunctionTemplate::new(scope, callback::function(get_linked_binding))
+        .get_function(scope)?;
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let realm = compile_builtin(scope, "internal/bootstrap/realm")?;
     realm.call(
@@ -214,8 +216,7 @@ pub(crate) fn get_linked_binding(
 
 /// Callbacks installed by this module, for the snapshot's list of references.
 pub fn callbacks() -> Vec<v8::FunctionCallback> {
-    use v8::MapFnTo;
-    let mut callbacks = vec![get_linked_binding.map_fn_to()];
+    let mut callbacks = vec![callback::raw_function(get_linked_binding)];
     callbacks.extend(process_object::callbacks());
     callbacks
 }

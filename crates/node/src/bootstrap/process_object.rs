@@ -1,17 +1,15 @@
 //! The `process` object before the library gets it. Follows Node's `src/node_process_object.cc`.
 
-use v8::MapFnTo;
-
 use super::claims;
 use crate::env::{Env, Slot};
 use crate::exception::string;
 use crate::tables::tables;
-use crate::{convert, report};
+use crate::{callback, convert, report};
 
 /// Makes `process`: an instance of a native class `process`, whose prototype the library re-parents.
 pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
-    let template = v8::FunctionTemplate::new(scope, construct);
+    let template = v8::FunctionTemplate::new(scope, callback::function(construct));
     let name = string(scope, "process");
     template.set_class_name(name);
     let constructor = template.get_function(scope)?;
@@ -37,14 +35,18 @@ pub fn create<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::
     let lts = string(scope, table["release"]["lts"].as_str().unwrap_or_default());
     read_only(scope, release, "lts", lts.into());
     read_only(scope, process, "release", release.into());
-    let raw_debug = v8::FunctionTemplate::new(scope, raw_debug).get_function(scope)?;
+    let raw_debug = v8::FunctionTemplate::new(scope, callback::function(raw_debug));
+    let raw_debug = raw_debug.get_function(scope)?;
     convert::set(scope, process, "_rawDebug", raw_debug.into());
     Some(process)
 }
 
 /// Callbacks installed by this module.
 pub fn callbacks() -> Vec<v8::FunctionCallback> {
-    vec![construct.map_fn_to(), raw_debug.map_fn_to()]
+    vec![
+        callback::raw_function(construct),
+        callback::raw_function(raw_debug),
+    ]
 }
 
 fn read_only(

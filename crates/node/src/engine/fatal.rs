@@ -46,12 +46,25 @@ fn failed_check(_file: &str, _line: i32, message: &str) {
     give_up(&format!("engine failure ({message})"));
 }
 
-fn give_up(message: &str) -> ! {
-    let own = EVENTS
+fn own_events() -> Option<Arc<dyn EngineEvents>> {
+    EVENTS
         .try_with(|slot| slot.try_borrow().ok().and_then(|slot| slot.clone()))
         .ok()
-        .flatten();
-    let events = own.or_else(|| ANY.try_lock()?.as_ref()?.upgrade());
+        .flatten()
+}
+
+/// Tells the engine of the calling thread of a panic on it; false where the thread is no guest's. The thread goes on
+/// to unwind.
+pub fn tell_of_panic(message: &str) -> bool {
+    let events = own_events();
+    if let Some(events) = &events {
+        events.on_fatal(message);
+    }
+    events.is_some()
+}
+
+fn give_up(message: &str) -> ! {
+    let events = own_events().or_else(|| ANY.try_lock()?.as_ref()?.upgrade());
     let Some(events) = events else {
         std::process::abort()
     };

@@ -9,6 +9,7 @@ use secure_exec_kernel::{Process, Signal};
 use super::{Breach, Engine, Job, fatal};
 use crate::array_buffers::ArrayBuffers;
 use crate::bootstrap;
+use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::foreground;
 use crate::snapshot::ContextKind;
@@ -140,7 +141,7 @@ fn run_job(
     env.array_buffers.guard();
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);
-        bootstrap::run_program(scope);
+        run_or_park(|| bootstrap::run_program(scope));
         if env.heap_limit_reached.get() {
             heap_limit_reached(scope, engine, &process, options.heap_limit_bytes);
         }
@@ -156,6 +157,16 @@ fn run_job(
     frozen_clock::thaw();
     memory_guard::leave();
     watched.finished();
+}
+
+/// Runs what a thread of a guest is there for. After a defect of ours in it the thread is parked for ever, as after V8's
+/// own failures (`fatal.rs`): the panic hook has told of it, and the VM ends.
+pub(crate) fn run_or_park(run: impl FnOnce()) {
+    if contain_bare(run).is_none() {
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 const HEAP_IS_FULL: &str =

@@ -15,7 +15,10 @@ use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 use crate::heap_usage::HeapUsage;
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
-pub(crate) use guest::{CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context};
+pub use fatal::tell_of_panic;
+pub(crate) use guest::{
+    CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context, run_or_park,
+};
 use population::Population;
 use spares::Spares;
 pub use watchdog::CpuAccount;

@@ -21,6 +21,7 @@ pub use program::Program;
 pub use thread::{Start, end_children, start};
 
 use crate::binding::process_methods::monotonic_nanoseconds;
+use crate::callback::contain_bare;
 use crate::engine::Watched;
 use crate::env::Env;
 use crate::event_loop::{IdleMeter, LoopHandle};
@@ -232,7 +233,9 @@ unsafe extern "C" fn on_interrupt(mut isolate: v8::UnsafeRawIsolatePtr, _data: *
     // SAFETY: V8 passes the isolate that runs on this thread, and nothing else uses it during the call.
     let isolate = unsafe { v8::Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) };
     v8::scope!(let scope, isolate);
-    let context = Env::of(scope).context(scope);
-    let scope = &mut v8::ContextScope::new(scope, context);
-    run_interrupts(scope);
+    contain_bare(|| {
+        let context = Env::of(scope).context(scope);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        run_interrupts(scope);
+    });
 }

@@ -159,7 +159,7 @@ fn run_program(owned: &mut v8::OwnedIsolate, env: &Rc<Env>, start: Start) {
             let scope = &mut v8::ContextScope::new(scope, context);
             env.array_buffers.guard();
             WorkerBinding::install(scope, start.port);
-            bootstrap::run_worker(scope);
+            engine::run_or_park(|| bootstrap::run_worker(scope));
             if env.heap_limit_reached.get() {
                 let bound = start.program.options.heap_limit_bytes;
                 engine::heap_limit_reached(scope, &start.program.engine, &start.process, bound);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::compile;
 use super::interceptor;
 use crate::bootstrap::per_context;
+use crate::callback::contain_bare;
 use crate::context_settings;
 use crate::env::Env;
 use crate::frozen_clock;
@@ -213,7 +214,9 @@ unsafe extern "C" fn allow_wasm_code_generation(
     context: v8::Local<'_, v8::Context>,
     _source: v8::Local<'_, v8::String>,
 ) -> bool {
-    context
-        .get_slot::<Attributes>()
-        .is_none_or(|attributes| attributes.allow_wasm)
+    contain_bare(|| {
+        let attributes = context.get_slot::<Attributes>();
+        attributes.is_none_or(|attributes| attributes.allow_wasm)
+    })
+    .unwrap_or(false)
 }

@@ -6,6 +6,7 @@
 use v8::Intercepted::{self, kNo as No, kYes as Yes};
 
 use super::context::of_global;
+use crate::callback;
 use crate::env::Env;
 
 /// A template for global objects with all interceptors.
@@ -19,24 +20,24 @@ pub fn global_template<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8
     let template = function.instance_template(scope);
     template.set_named_property_handler(
         v8::NamedPropertyHandlerConfiguration::new()
-            .getter(named_getter)
-            .setter(named_setter)
-            .query(named_query)
-            .deleter(named_deleter)
-            .enumerator(named_enumerator)
-            .definer(named_definer)
-            .descriptor(named_descriptor)
+            .getter(callback::named_getter(named_getter))
+            .setter(callback::named_setter(named_setter))
+            .query(callback::named_query(named_query))
+            .deleter(callback::named_deleter(named_deleter))
+            .enumerator(callback::property_enumerator(named_enumerator))
+            .definer(callback::named_definer(named_definer))
+            .descriptor(callback::named_descriptor(named_descriptor))
             .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT),
     );
     template.set_indexed_property_handler(
         v8::IndexedPropertyHandlerConfiguration::new()
-            .getter(indexed_getter)
-            .setter(indexed_setter)
-            .query(indexed_query)
-            .deleter(indexed_deleter)
-            .enumerator(indexed_enumerator)
-            .definer(indexed_definer)
-            .descriptor(indexed_descriptor)
+            .getter(callback::indexed_getter(indexed_getter))
+            .setter(callback::indexed_setter(indexed_setter))
+            .query(callback::indexed_query(indexed_query))
+            .deleter(callback::indexed_deleter(indexed_deleter))
+            .enumerator(callback::property_enumerator(indexed_enumerator))
+            .definer(callback::indexed_definer(indexed_definer))
+            .descriptor(callback::indexed_descriptor(indexed_descriptor))
             .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT),
     );
     env.set_template(scope, KEY, function);
@@ -44,8 +45,7 @@ pub fn global_template<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8
 }
 
 fn unused_constructor() -> v8::FunctionCallback {
-    use v8::MapFnTo;
-    crate::binding::illegal_constructor.map_fn_to()
+    callback::raw_function(crate::binding::illegal_constructor)
 }
 
 fn get(

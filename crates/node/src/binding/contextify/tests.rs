@@ -18,7 +18,8 @@ fn run(code: &str) -> String {
         let bindings = v8::Object::new(scope);
         env.set_slot(scope, Slot::Bindings, bindings.into());
         let global = context.global(scope);
-        let loader = v8::Function::new(scope, get_internal_binding).unwrap();
+        let loader =
+            v8::Function::new(scope, crate::callback::function(get_internal_binding)).unwrap();
         crate::convert::set(scope, global, "internalBinding", loader.into());
         let prelude = "const {ContextifyScript, compileFunction, makeContext, compileFunctionForCJSLoader, \
                        containsModuleSyntax} = internalBinding('contextify'); const id = Symbol('id');\

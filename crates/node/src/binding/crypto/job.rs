@@ -13,6 +13,7 @@ use super::input;
 use super::keys::Pkey;
 use crate::async_wrap;
 use crate::binding::Definition;
+use crate::callback::NativeFunction;
 use crate::callback_scope::{AsyncContext, call_in_scope, make_named_callback};
 use crate::convert;
 use crate::env::{Env, Slot};
@@ -69,11 +70,7 @@ struct Running {
 }
 
 /// Declares the job class `name`.
-pub fn declare(
-    definition: &mut Definition,
-    name: &'static str,
-    constructor: impl v8::MapFnTo<v8::FunctionCallback>,
-) {
+pub fn declare(definition: &mut Definition, name: &'static str, constructor: impl NativeFunction) {
     definition
         .class(name, constructor)
         .inherits("AsyncWrap")

@@ -8,6 +8,7 @@ use super::NORMAL_OBJECT;
 use super::dom_exception::throw_data_clone_error;
 use super::message::{HostObject, Message, Store};
 use super::port;
+use crate::callback::Contained;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, string};
 
@@ -128,7 +129,7 @@ pub fn deserialize<'s>(
             .filter_map(|module| wasm_module(scope, module))
             .collect(),
     };
-    let delegate = Box::new(Delegate(Rc::new(objects)));
+    let delegate = Box::new(Contained(Delegate(Rc::new(objects))));
     let deserializer = v8::ValueDeserializer::new(scope, delegate, &message.bytes);
     for (id, store) in message.array_buffers.iter().enumerate() {
         let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.0);

@@ -1,5 +1,6 @@
 //! `DOMException`, a class of the library that native code throws.
 
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
@@ -24,7 +25,7 @@ pub fn define_lazily(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8:
     target.set_lazy_data_property_with_data(
         scope,
         name.into(),
-        dom_exception_getter,
+        callback::accessor_getter(dom_exception_getter),
         data,
         v8::PropertyAttribute::DONT_ENUM,
         v8::SideEffectType::HasSideEffect,

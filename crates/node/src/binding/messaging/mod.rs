@@ -25,6 +25,7 @@ pub use serialize::serialize;
 
 use super::Definition;
 use crate::binding::contextify::context_of;
+use crate::callback;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::{convert, process_env, wrap};
@@ -49,7 +50,7 @@ pub fn define(definition: &mut Definition) {
         .function("receiveMessageOnPort", receive_message_on_port)
         .function("moveMessagePortToContext", move_message_port_to_context)
         .function("broadcastChannel", broadcast_channel)
-        .accessor_reference(dom_exception_getter)
+        .accessor_reference(callback::accessor_getter(dom_exception_getter))
         .init(initialize);
     definition.class("MessageChannel", new_message_channel);
     definition

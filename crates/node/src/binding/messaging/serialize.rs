@@ -12,6 +12,7 @@ use super::dom_exception::throw_data_clone_error;
 use super::message::{HostObject, Message, Store};
 use super::native;
 use super::port::{self, MessagePort};
+use crate::callback::Contained;
 use crate::env::{Env, Slot};
 use crate::exception::string;
 use crate::{convert, wrap};
@@ -195,7 +196,7 @@ pub fn serialize<'s>(
 ) -> Option<Message> {
     let context = scope.get_current_context();
     let state = Rc::new(State::default());
-    let serializer = v8::ValueSerializer::new(scope, Box::new(Delegate(state.clone())));
+    let serializer = v8::ValueSerializer::new(scope, Box::new(Contained(Delegate(state.clone()))));
     let array_buffers = read_transfer_list(scope, &state, &serializer, transfer_list, source)?;
     add_nested(scope, &state)?;
     state.transferred.set(state.host_objects.borrow().len());

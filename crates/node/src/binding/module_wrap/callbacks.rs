@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Kept, ModuleWrap, requests};
+use crate::callback::contain;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind};
 
@@ -49,8 +50,11 @@ pub(super) fn resolve_module<'s>(
     referrer: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
-    let found = resolve(scope, specifier, attributes, referrer)?;
-    found.module(scope)
+    contain(scope, |scope| {
+        let found = resolve(scope, specifier, attributes, referrer)?;
+        found.module(scope)
+    })
+    .flatten()
 }
 
 /// V8's `ResolveSourceCallback`, for `import source`.
@@ -61,12 +65,15 @@ pub(super) fn resolve_source<'s>(
     referrer: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Object>> {
     v8::callback_scope!(unsafe scope, context);
-    let found = resolve(scope, specifier, attributes, referrer)?;
-    let object = found.kept::<v8::Object>(scope, Kept::SourceObject);
-    if object.is_none() {
-        throw_no_source_object(scope, &found.url);
-    }
-    object
+    contain(scope, |scope| {
+        let found = resolve(scope, specifier, attributes, referrer)?;
+        let object = found.kept::<v8::Object>(scope, Kept::SourceObject);
+        if object.is_none() {
+            throw_no_source_object(scope, &found.url);
+        }
+        object
+    })
+    .flatten()
 }
 
 /// Throws `ERR_SOURCE_PHASE_NOT_DEFINED`.
@@ -87,6 +94,13 @@ pub(super) fn synthetic_evaluation_steps<'s>(
     module: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     v8::callback_scope!(unsafe scope, context);
+    contain(scope, |scope| run_steps(scope, module)).flatten()
+}
+
+fn run_steps<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Value>> {
     let env = Env::of(scope);
     if let Some(wrap) = ModuleWrap::of_module(&env, scope, module)
         && let Some(steps) = wrap.kept::<v8::Function>(scope, Kept::Steps)
@@ -111,6 +125,14 @@ pub unsafe extern "C" fn initialize_import_meta_object(
     meta: v8::Local<'_, v8::Object>,
 ) {
     v8::callback_scope!(unsafe scope, context);
+    contain(scope, |scope| fill_import_meta(scope, module, meta));
+}
+
+fn fill_import_meta<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+    meta: v8::Local<'s, v8::Object>,
+) {
     let env = Env::of(scope);
     let Some(wrap) = ModuleWrap::of_module(&env, scope, module) else {
         return;
@@ -140,7 +162,10 @@ pub fn import_module_dynamically<'s>(
     specifier: v8::Local<'s, v8::String>,
     attributes: v8::Local<'s, v8::FixedArray>,
 ) -> Option<v8::Local<'s, v8::Promise>> {
-    import_dynamically(scope, options, resource_name, specifier, 2, attributes)
+    contain(scope, |scope| {
+        import_dynamically(scope, options, resource_name, specifier, 2, attributes)
+    })
+    .flatten()
 }
 
 /// V8's hook for `import.source()`.
@@ -152,14 +177,11 @@ pub fn import_module_with_phase_dynamically<'s>(
     phase: v8::ModuleImportPhase,
     attributes: v8::Local<'s, v8::FixedArray>,
 ) -> Option<v8::Local<'s, v8::Promise>> {
-    import_dynamically(
-        scope,
-        options,
-        resource_name,
-        specifier,
-        requests::phase_number(phase),
-        attributes,
-    )
+    let phase = requests::phase_number(phase);
+    contain(scope, |scope| {
+        import_dynamically(scope, options, resource_name, specifier, phase, attributes)
+    })
+    .flatten()
 }
 
 fn import_dynamically<'s>(

@@ -1,6 +1,7 @@
 //! The namespace that `require(esm)` returns for a module with a default export.
 
 use super::ModuleWrap;
+use crate::callback::contain;
 use crate::exception::{self, string};
 use crate::wrap;
 
@@ -19,11 +20,13 @@ fn resolve_original<'s>(
     _referrer: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
-    ORIGINAL.with_borrow(|original| {
-        original
-            .as_ref()
-            .map(|module| v8::Local::new(scope, module))
+    contain(scope, |scope| {
+        ORIGINAL.with_borrow(|original| {
+            let original = original.as_ref()?;
+            Some(v8::Local::new(scope, original))
+        })
     })
+    .flatten()
 }
 
 /// `createRequiredModuleFacade(wrap)`: the original's namespace with `__esModule`.

@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use super::Definition;
 use super::process_methods::monotonic_nanoseconds;
+use crate::callback::contain_bare;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception;
@@ -254,10 +255,11 @@ unsafe extern "C" fn gc_started(
     _flags: v8::GCCallbackFlags,
     _data: *mut std::ffi::c_void,
 ) {
-    let env = env_of(isolate);
-    env.state::<Tracking>()
-        .started
-        .set(monotonic_nanoseconds(&env));
+    contain_bare(|| {
+        let env = env_of(isolate);
+        let now = monotonic_nanoseconds(&env);
+        env.state::<Tracking>().started.set(now);
+    });
 }
 
 unsafe extern "C" fn gc_ended(
@@ -266,12 +268,15 @@ unsafe extern "C" fn gc_ended(
     flags: v8::GCCallbackFlags,
     _data: *mut std::ffi::c_void,
 ) {
-    let env = env_of(isolate);
+    contain_bare(|| note_collection(&env_of(isolate), kind, flags));
+}
+
+fn note_collection(env: &Env, kind: v8::GCType, flags: v8::GCCallbackFlags) {
     if env.aliased::<u32>(Slot::PerformanceObserverCounts).get(0) == 0 {
         return;
     }
     let start = env.state::<Tracking>().started.get();
-    let end = monotonic_nanoseconds(&env);
+    let end = monotonic_nanoseconds(env);
     let kind = kind.0;
     let flags = flags.0;
     // No JavaScript may run in the middle of a collection.

@@ -6,6 +6,7 @@ use secure_exec_kernel::{Disposition, Signal};
 
 use crate::binding::performance;
 use crate::bootstrap::claims;
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception;
@@ -52,11 +53,22 @@ pub(super) fn patch_process_object(
     // `--disable-sigusr1` ignores it as well.
     let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
     let name = env.name(scope, "title").into();
-    object.set_accessor_with_setter(scope, name, title, set_title);
+    object.set_accessor_with_setter(
+        scope,
+        name,
+        callback::accessor_getter(title),
+        callback::accessor_setter(set_title),
+    );
     let name = env.name(scope, "ppid").into();
-    object.set_accessor_with_configuration(scope, name, v8::AccessorConfiguration::new(ppid));
+    let getter = v8::AccessorConfiguration::new(callback::accessor_getter(ppid));
+    object.set_accessor_with_configuration(scope, name, getter);
     let name = env.name(scope, "debugPort").into();
-    object.set_accessor_with_setter(scope, name, debug_port, set_debug_port);
+    object.set_accessor_with_setter(
+        scope,
+        name,
+        callback::accessor_getter(debug_port),
+        callback::accessor_setter(set_debug_port),
+    );
 
     let (script, exec_argv) = {
         let options = env.options.borrow();

@@ -6,6 +6,7 @@ use v8::ValueDeserializerHelper;
 
 use super::{hook, refuse_plain_call};
 use crate::binding::Definition;
+use crate::callback::Contained;
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::{convert, wrap};
 
@@ -102,9 +103,9 @@ fn construct(
         return;
     };
     let bytes = bytes.into_boxed_slice();
-    let delegate = Box::new(Delegate {
+    let delegate = Box::new(Contained(Delegate {
         this: v8::Weak::new(scope, args.this()),
-    });
+    }));
     let deserializer = v8::ValueDeserializer::new(scope, delegate, &bytes);
     deserializer.set_supports_legacy_wire_format(true);
     convert::set(scope, args.this(), "buffer", buffer);

@@ -6,6 +6,7 @@ use v8::ValueSerializerHelper;
 
 use super::{hook, refuse_plain_call};
 use crate::binding::Definition;
+use crate::callback::Contained;
 use crate::exception::{string, throw_invalid_argument};
 use crate::{convert, wrap};
 
@@ -120,9 +121,9 @@ fn construct(
     if refuse_plain_call(scope, &args, "Serializer") {
         return;
     }
-    let delegate = Box::new(Delegate {
+    let delegate = Box::new(Contained(Delegate {
         this: v8::Weak::new(scope, args.this()),
-    });
+    }));
     let serializer = Serializer(v8::ValueSerializer::new(scope, delegate));
     wrap::wrap(scope, args.this(), serializer);
 }

@@ -1,5 +1,6 @@
 //! Properties that load a module of the library when they are first read.
 
+use crate::callback;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
 
@@ -43,7 +44,7 @@ pub fn define_lazy_properties(
         let defined = target.set_lazy_data_property_with_data(
             scope,
             key.into(),
-            lazy_property_getter,
+            callback::accessor_getter(lazy_property_getter),
             id,
             attributes(),
             v8::SideEffectType::HasSideEffect,

@@ -10,6 +10,7 @@ pub use lazy::lazy_property_getter;
 use secure_exec_kernel::FileKind;
 
 use super::Definition;
+use crate::callback;
 use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception::{self, ErrorKind, throw_invalid_argument};
@@ -44,7 +45,7 @@ pub fn define(definition: &mut Definition) {
         .function("isTypedArray", is_typed_array)
         .function("isUint8Array", is_uint8_array)
         .function("isDataView", is_data_view)
-        .accessor_reference(lazy_property_getter)
+        .accessor_reference(callback::accessor_getter(lazy_property_getter))
         .init(initialize);
 }
 

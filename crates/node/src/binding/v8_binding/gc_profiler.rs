@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::binding::Definition;
+use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::exception::{string, throw_invalid_argument};
 use crate::wrap;
@@ -180,9 +181,11 @@ unsafe extern "C" fn before(
             &*data.cast::<Profile>(),
         )
     };
-    if profile.running.get() && profile.collections.borrow().len() < MAX_COLLECTIONS {
-        *profile.began.borrow_mut() = Some((snapshot(&mut isolate), Instant::now()));
-    }
+    contain_bare(|| {
+        if profile.running.get() && profile.collections.borrow().len() < MAX_COLLECTIONS {
+            *profile.began.borrow_mut() = Some((snapshot(&mut isolate), Instant::now()));
+        }
+    });
 }
 
 unsafe extern "C" fn after(
@@ -198,13 +201,15 @@ unsafe extern "C" fn after(
             &*data.cast::<Profile>(),
         )
     };
-    let Some((before, began)) = profile.began.borrow_mut().take() else {
-        return;
-    };
-    profile.collections.borrow_mut().push(json!({
-        "gcType": type_name(kind),
-        "beforeGC": before,
-        "cost": began.elapsed().as_micros() as f64,
-        "afterGC": snapshot(&mut isolate),
-    }));
+    contain_bare(|| {
+        let Some((before, began)) = profile.began.borrow_mut().take() else {
+            return;
+        };
+        profile.collections.borrow_mut().push(json!({
+            "gcType": type_name(kind),
+            "beforeGC": before,
+            "cost": began.elapsed().as_micros() as f64,
+            "afterGC": snapshot(&mut isolate),
+        }));
+    });
 }
