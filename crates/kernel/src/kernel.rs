@@ -528,16 +528,29 @@ impl Kernel {
         root.mount.detach_children();
         let at = self.root_at();
         for (path, mount) in mounted {
-            let dir = match at.find(&path, LastLink::Follow) {
-                Err(Errno::ENOENT) => {
-                    self.vfs.make(&at, &path, NewInodeKind::Directory, 0o755)?;
-                    at.find(&path, LastLink::Follow)?
-                }
-                found => found?,
-            };
+            let dir = self.mount_point(&at, &path)?;
             Mount::attach(&dir, mount.fs().clone(), mount.source(), mount.flags())?;
         }
         Ok(())
+    }
+
+    /// The directory at a path without links. An import may have left it out; one that was forged has anything there.
+    fn mount_point(&self, at: &At, path: &[u8]) -> Result<VirtualDentry> {
+        let slashes = path.iter().enumerate().skip(1);
+        let ends = slashes
+            .filter(|(_, byte)| **byte == b'/')
+            .map(|(end, _)| end);
+        for end in ends.chain([path.len()]) {
+            let prefix = &path[..end];
+            match at.find(prefix, LastLink::NoFollow) {
+                Ok(found) if found.is_dir() => continue,
+                Ok(_) => self.file_agent().unlink(prefix)?,
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+            self.vfs.make(at, prefix, NewInodeKind::Directory, 0o755)?;
+        }
+        at.find(path, LastLink::NoFollow)
     }
 
     /// Kills every process but init; no new one can be started afterwards.

@@ -214,3 +214,35 @@ fn full_event_queues_hold_a_bounded_number() {
     guest.exit(0);
     assert_eq!(machine.kernel.resource_counts().inotify_instances, 0);
 }
+
+#[test]
+fn a_directory_read_behind_its_last_position_is_at_its_end() {
+    let machine = machine();
+    let guest = machine.guest();
+    for dir in [&b"."[..], b"/dev", b"/proc", b"/proc/self/fd", b"/dev/pts"] {
+        let fd = guest.open(dir, OpenFlags::O_RDONLY, 0).unwrap();
+        for position in [u64::MAX, u64::MAX - 1, i64::MAX as u64] {
+            assert_eq!(guest.getdents_from(fd, position, 10), Ok(Vec::new()));
+        }
+    }
+}
+
+#[test]
+fn a_forged_filesystem_does_not_keep_mounts_from_their_places() {
+    let machine = machine();
+    let guest = machine.guest();
+    let image = machine.kernel.export_filesystem();
+    // The root's names of what is mounted on become other names; none is a directory then.
+    let mut forged = image.clone();
+    for (name, other) in [
+        (&b"\x03dev"[..], &b"\x03etX"[..]),
+        (b"\x04proc", b"\x04rocX"),
+    ] {
+        let at = image.windows(name.len()).position(|window| window == name);
+        let at = at.unwrap();
+        forged[at..at + name.len()].copy_from_slice(other);
+    }
+    machine.kernel.import_filesystem(&forged).unwrap();
+    guest.stat(b"/dev/null").unwrap();
+    guest.stat(b"/proc/self/status").unwrap();
+}

@@ -440,3 +440,37 @@ fn remove_tree_stops_at_mounts_and_at_the_root() {
     }
     assert!(agent.stat(b"/dev/null").is_ok() && agent.stat(b"/etc/passwd").is_ok());
 }
+
+#[test]
+fn long_links_add_up_to_no_limit_of_a_path() {
+    let machine = machine();
+    let guest = machine.guest();
+    let detour = "./".repeat(2_000);
+    write_file(&guest, "end", b"");
+    for index in 0..40 {
+        let next = if index == 39 {
+            "end".into()
+        } else {
+            format!("l{}", index + 1)
+        };
+        let target = format!("{detour}{next}");
+        guest
+            .symlink(target.as_bytes(), format!("l{index}").as_bytes())
+            .unwrap();
+    }
+    guest.stat(b"l0").unwrap();
+    guest.symlink(b"l0", b"one-more").unwrap();
+    assert_eq!(guest.stat(b"one-more"), Err(Errno::ELOOP));
+    // What is left of a path when a link is followed counts for nothing either.
+    guest.mkdir(b"d", 0o755).unwrap();
+    guest
+        .symlink(format!("{detour}d").as_bytes(), b"to-d")
+        .unwrap();
+    guest
+        .symlink(
+            format!("{detour}to-d/{}", "./".repeat(40)).as_bytes(),
+            b"far",
+        )
+        .unwrap();
+    guest.stat(format!("far/{detour}").as_bytes()).unwrap();
+}

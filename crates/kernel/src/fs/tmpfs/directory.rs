@@ -73,7 +73,11 @@ impl Directory {
     }
 
     pub fn list(&self, position: u64, max: usize) -> Vec<DirCursor> {
-        let following = self.order.range(position + 1..).take(max);
+        // A position is whatever the guest says (`lseek(2)`).
+        let Some(next) = position.checked_add(1) else {
+            return Vec::new();
+        };
+        let following = self.order.range(next..).take(max);
         following
             .filter_map(|(position, name)| {
                 let inode = &self.entries.get(name)?.inode;

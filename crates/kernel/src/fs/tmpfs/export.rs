@@ -10,6 +10,7 @@
 
 use super::inode::{Attributes, Body, TmpfsInode};
 use super::{Directory, FileData, Tmpfs, TmpfsShared};
+use crate::abi::fcntl::{NAME_MAX, PATH_MAX};
 use crate::abi::stat::Timespec;
 use crate::errno::{Errno, Result};
 use crate::pipe::Pipe;
@@ -151,6 +152,9 @@ fn parse(bytes: &[u8]) -> Option<(u64, HashMap<u64, Record<'_>>)> {
         }
         let (record, after) = after.split_at_checked(length)?;
         let saved: Saved = postcard::from_bytes(record).ok()?;
+        if !is_possible(&saved) {
+            return None;
+        }
         let counted = match &saved.body {
             SavedBody::Regular { extents, .. } => extents
                 .iter()
@@ -162,6 +166,26 @@ fn parse(bytes: &[u8]) -> Option<(u64, HashMap<u64, Record<'_>>)> {
         records.insert(saved.ino, Record { saved, contents });
         rest = after;
     }
+}
+
+/// Could system calls have made that inode? Other code relies on what they check.
+fn is_possible(saved: &Saved) -> bool {
+    let is_name = |name: &[u8]| {
+        let dots = name == b"." || name == b"..";
+        !name.is_empty()
+            && name.len() <= NAME_MAX
+            && !dots
+            && !name.iter().any(|b| b"/\0".contains(b))
+    };
+    let in_range = saved.times.iter().all(|time| time.nsec < 1_000_000_000);
+    in_range
+        && match &saved.body {
+            SavedBody::Regular { .. } | SavedBody::Fifo => true,
+            SavedBody::Directory { entries } => entries.iter().all(|(name, _)| is_name(name)),
+            SavedBody::Symlink { target } => {
+                !target.is_empty() && target.len() < PATH_MAX && !target.contains(&0)
+            }
+        }
 }
 
 /// Puts exported files in place of the present ones.
@@ -220,15 +244,16 @@ fn restore(
                 // A directory that moved during the export may show up twice, and has one name.
                 if !matches!(known.body, Body::Directory(_)) {
                     shared.quota.take_inode()?;
-                    dir.attach(name, known, now)?;
+                    attach(&dir, name, known, now)
+                        .inspect_err(|_| shared.quota.release_inodes(1))?;
                 }
                 continue;
             }
-            if *ino == root_ino || name.is_empty() || name.contains(&b'/') {
+            if *ino == root_ino {
                 return Err(Errno::EINVAL);
             }
             let inode = rebuild(shared, child)?;
-            dir.attach(name, &inode, now)?;
+            attach(&dir, name, &inode, now)?;
             if let SavedBody::Directory { entries } = &child.saved.body {
                 pending.push((inode.clone(), entries));
             }
@@ -239,6 +264,14 @@ fn restore(
         set_attributes(inode, &records[ino].saved);
     }
     Ok(())
+}
+
+/// Gives an inode a name, which is new unless the export was forged.
+fn attach(dir: &TmpfsInode, name: &[u8], inode: &Arc<TmpfsInode>, now: Timespec) -> Result<()> {
+    match dir.attach(name, inode, now) {
+        Err(Errno::EEXIST) => Err(Errno::EINVAL),
+        attached => attached,
+    }
 }
 
 fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsInode>> {
@@ -311,6 +344,79 @@ mod tests {
         let inode = fs.root_inode().create(name, &new).unwrap();
         inode.write_at(0, contents).unwrap();
         inode
+    }
+
+    fn forged(ino: u64, body: SavedBody) -> Saved {
+        Saved {
+            ino,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            times: [Timespec::default(); 4],
+            body,
+        }
+    }
+
+    fn directory(ino: u64, entries: &[(&[u8], u64)]) -> Saved {
+        let entries = entries.iter().map(|(name, ino)| (name.to_vec(), *ino));
+        let entries = entries.collect();
+        forged(ino, SavedBody::Directory { entries })
+    }
+
+    fn image(records: &[Saved]) -> Vec<u8> {
+        let mut image = MAGIC.to_vec();
+        for saved in records {
+            let record = postcard::to_stdvec(saved).unwrap();
+            image.extend((record.len() as u32).to_le_bytes());
+            image.extend(record);
+        }
+        image.extend([0; 4]);
+        image
+    }
+
+    #[test]
+    fn what_no_system_call_makes_is_refused() {
+        let link = |target: &[u8]| SavedBody::Symlink {
+            target: target.to_vec(),
+        };
+        let mut out_of_range = forged(2, SavedBody::Fifo);
+        out_of_range.times[1].nsec = 1_000_000_000;
+        let long = [b'x'; 4096];
+        let root: &[(&[u8], u64)] = &[(b"a", 2)];
+        for records in [
+            vec![directory(1, &[(b"a\0b", 2)]), forged(2, SavedBody::Fifo)],
+            vec![directory(1, &[(b"..", 2)]), forged(2, SavedBody::Fifo)],
+            vec![directory(1, &[(&long, 2)]), forged(2, SavedBody::Fifo)],
+            vec![directory(1, root), forged(2, link(b""))],
+            vec![directory(1, root), forged(2, link(&long))],
+            vec![directory(1, root), out_of_range],
+            // Two names that are the same: of two files, and of one.
+            vec![
+                directory(1, &[(b"a", 2), (b"a", 3)]),
+                forged(2, SavedBody::Fifo),
+                forged(3, SavedBody::Fifo),
+            ],
+            vec![
+                directory(1, &[(b"a", 2), (b"a", 2)]),
+                forged(2, SavedBody::Fifo),
+            ],
+        ] {
+            let fs = tmpfs();
+            add(&fs, b"kept", b"data");
+            let inodes = fs.used_inodes();
+            assert_eq!(import(&fs, &image(&records)), Err(Errno::EINVAL));
+            assert_eq!(fs.used_inodes(), inodes);
+            assert!(
+                fs.root_inode()
+                    .directory()
+                    .unwrap()
+                    .read()
+                    .get(b"kept")
+                    .is_ok()
+            );
+        }
+        let good = [directory(1, root), forged(2, link(b"b"))];
+        assert_eq!(import(&tmpfs(), &image(&good)), Ok(()));
     }
 
     #[test]
