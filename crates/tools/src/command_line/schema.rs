@@ -10,6 +10,9 @@ const MOST_NESTED: usize = 16;
 /// Alternatives of one schema that are told apart.
 const MOST_ALTERNATIVES: usize = 64;
 
+/// Schemas that are looked into for one shape: combinations of references double with each level.
+const MOST_EXPANDED: usize = 4096;
+
 /// A type of JSON Schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
@@ -141,16 +144,18 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     /// The shape of a whole schema.
     pub(super) fn of(root: &'a Value) -> Shape<'a> {
+        let mut steps = MOST_EXPANDED;
         Shape {
             root,
-            alternatives: expand(root, root, MOST_NESTED),
+            alternatives: expand(root, root, MOST_NESTED, &mut steps),
         }
     }
 
     fn of_all(root: &'a Value, schemas: &[&'a Value]) -> Vec<Alternative<'a>> {
+        let mut steps = MOST_EXPANDED;
         let expanded = schemas
             .iter()
-            .map(|schema| expand(root, schema, MOST_NESTED));
+            .map(|schema| expand(root, schema, MOST_NESTED, &mut steps));
         expanded.reduce(product).unwrap_or_default()
     }
 
@@ -281,8 +286,13 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The ways in which a schema can be met.
-fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Vec<Alternative<'a>> {
+/// The ways in which a schema can be met. Looks no deeper than `left` says, and takes a step off `steps` for each schema.
+fn expand<'a>(
+    root: &'a Value,
+    schema: &'a Value,
+    left: usize,
+    steps: &mut usize,
+) -> Vec<Alternative<'a>> {
     let anything = || vec![Alternative { parts: Vec::new() }];
     let schema = match schema {
         Value::Object(schema) => schema,
@@ -292,23 +302,26 @@ fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Vec<Alternativ
     let own = vec![Alternative {
         parts: vec![schema],
     }];
-    let Some(left) = left.checked_sub(1) else {
+    let (Some(left), Some(fewer)) = (left.checked_sub(1), steps.checked_sub(1)) else {
         return own;
     };
+    *steps = fewer;
     let list = |keyword: &str| schema.get(keyword).and_then(Value::as_array);
     let mut all = own;
     for keyword in ["$ref", "$dynamicRef", "$recursiveRef"] {
         let reference = schema.get(keyword).and_then(Value::as_str);
         if let Some(target) = reference.and_then(|reference| resolve(root, reference)) {
-            all = product(all, expand(root, target, left));
+            all = product(all, expand(root, target, left, steps));
         }
     }
     for part in list("allOf").into_iter().flatten() {
-        all = product(all, expand(root, part, left));
+        all = product(all, expand(root, part, left, steps));
     }
     for keyword in ["anyOf", "oneOf"] {
         if let Some(parts) = list(keyword) {
-            let ways = parts.iter().flat_map(|part| expand(root, part, left));
+            let ways = parts
+                .iter()
+                .flat_map(|part| expand(root, part, left, steps));
             all = product(all, ways.take(MOST_ALTERNATIVES).collect());
         }
     }
@@ -318,13 +331,17 @@ fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Vec<Alternativ
 /// Each way of one with each way of the other.
 fn product<'a>(left: Vec<Alternative<'a>>, right: Vec<Alternative<'a>>) -> Vec<Alternative<'a>> {
     let mut all = Vec::new();
-    for one in &left {
-        for other in &right {
-            let parts = one.parts.iter().chain(&other.parts).copied().collect();
-            all.push(Alternative { parts });
-        }
+    let pairs = left
+        .iter()
+        .flat_map(|one| right.iter().map(move |other| (one, other)));
+    for (one, other) in pairs.take(MOST_ALTERNATIVES) {
+        let mut parts = one.parts.clone();
+        // What holds twice is said once: a schema that refers to itself would double its parts at each level.
+        let is_new =
+            |part: &&Map<String, Value>| !one.parts.iter().any(|known| std::ptr::eq(*known, *part));
+        parts.extend(other.parts.iter().copied().filter(is_new));
+        all.push(Alternative { parts });
     }
-    all.truncate(MOST_ALTERNATIVES);
     all
 }
 

@@ -496,3 +496,30 @@ Examples:
 "#;
     assert_eq!(help, expected);
 }
+
+#[test]
+fn lists_of_lists_without_an_innermost_end() {
+    let list = json!({ "type": "array", "items": { "$ref": "#/$defs/list" } });
+    let either = json!({ "type": "array", "items": { "anyOf": [{ "type": "array" }, { "$ref": "#/$defs/list" }] } });
+    for definition in [list, either] {
+        let schema = json!({ "properties": { "x": { "$ref": "#/$defs/list" } }, "$defs": { "list": definition } });
+        assert_eq!(input_of(&schema, &["--x=[[],[[]]]"]), r#"{"x":[[],[[]]]}"#);
+        let bare = line_of(&schema, &["--x", "word"]).unwrap_err();
+        assert_eq!(bare, r#"--x must be a JSON array, not "word""#);
+        line_of(&schema, &["--x", "a", "--x", "b"]).unwrap_err();
+    }
+    let matrix = json!({ "properties": { "x": { "type": "array", "items": { "type": "array", "items": { "type": "integer" } } } } });
+    assert_eq!(input_of(&matrix, &["--x", "7"]), r#"{"x":[[7]]}"#);
+}
+
+#[test]
+fn schemas_that_hold_themselves_several_times_are_read_soon() {
+    let own = json!({ "$ref": "#" });
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let schema = json!({ keyword: [own, own, own, own], "properties": { "x": { "allOf": [own, own, own] } }, "$ref": "#" });
+        let started = std::time::Instant::now();
+        let _ = line_of(&schema, &["--x.x.x.x", "1", "--unknown", "--help"]);
+        // Some milliseconds; without a bound years.
+        assert!(started.elapsed().as_secs() < 10);
+    }
+}

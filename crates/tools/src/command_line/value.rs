@@ -1,8 +1,13 @@
 //! Text behind a flag as the JSON that the flag's schema has in mind.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use super::schema::{Alternative, Shape, Type};
+
+/// Lists in lists that one bare text is read as: a schema whose elements are lists of their own kind has no innermost.
+const MOST_LISTS: usize = 4;
 
 /// Reads what was given for one flag, once or several times, as JSON.
 ///
@@ -13,8 +18,23 @@ use super::schema::{Alternative, Shape, Type};
 /// # Errors
 /// What the flag wants, for people.
 pub(super) fn read(shape: &Shape<'_>, flag: &str, texts: &[&str]) -> Result<String, String> {
+    read_nested(shape, flag, texts, MOST_LISTS)
+}
+
+fn read_nested(
+    shape: &Shape<'_>,
+    flag: &str,
+    texts: &[&str],
+    lists: usize,
+) -> Result<String, String> {
+    // The same for every alternative that is a list.
+    let list = OnceCell::new();
+    let as_list = || {
+        let list = list.get_or_init(|| elements(shape, texts, lists));
+        list.clone()
+    };
     let telling = shape.telling();
-    if let Some(json) = telling.iter().find_map(|one| one.read(shape, texts)) {
+    if let Some(json) = telling.iter().find_map(|one| one.read(texts, &as_list)) {
         return Ok(json);
     }
     match texts {
@@ -35,7 +55,7 @@ pub(super) fn read(shape: &Shape<'_>, flag: &str, texts: &[&str]) -> Result<Stri
 }
 
 impl Alternative<'_> {
-    fn read(&self, shape: &Shape<'_>, texts: &[&str]) -> Option<String> {
+    fn read(&self, texts: &[&str], as_list: &dyn Fn() -> Option<String>) -> Option<String> {
         let types = self.types();
         if let Some(values) = self.values() {
             let [text] = texts else { return None };
@@ -44,19 +64,19 @@ impl Alternative<'_> {
         let list = |kinds: &[Type]| kinds.contains(&Type::Array);
         match (texts, types) {
             ([text], None) => Some(json_or_string(text)),
-            ([text], Some(kinds)) => kinds.iter().find_map(|kind| scalar(*kind, shape, text)),
-            (texts, Some(kinds)) if list(&kinds) => elements(shape, texts),
+            ([text], Some(kinds)) => kinds.iter().find_map(|kind| scalar(*kind, text, as_list)),
+            (_, Some(kinds)) if list(&kinds) => as_list(),
             _ => None,
         }
     }
 }
 
-fn scalar(kind: Type, shape: &Shape<'_>, text: &str) -> Option<String> {
+fn scalar(kind: Type, text: &str, as_list: &dyn Fn() -> Option<String>) -> Option<String> {
     if kind == Type::String {
         return Some(string(text));
     }
     if kind == Type::Array {
-        return elements(shape, &[text]);
+        return as_list();
     }
     parsed(text)
         .filter(|value| kind.holds(value))
@@ -64,14 +84,18 @@ fn scalar(kind: Type, shape: &Shape<'_>, text: &str) -> Option<String> {
 }
 
 /// A list of what was given, element by element or as JSON arrays of elements.
-fn elements(shape: &Shape<'_>, texts: &[&str]) -> Option<String> {
+fn elements(shape: &Shape<'_>, texts: &[&str], lists: usize) -> Option<String> {
     let mut all: Vec<String> = Vec::new();
     for text in texts {
         match whole_array(shape, all.len(), text) {
             // The text inside the brackets, so that numbers keep their digits.
             Some(inner) if inner.is_empty() => {}
             Some(inner) => all.push(inner),
-            None => all.push(read(&shape.element(all.len()), "", &[text]).ok()?),
+            None => {
+                let lists = lists.checked_sub(1)?;
+                let element = shape.element(all.len());
+                all.push(read_nested(&element, "", &[text], lists).ok()?);
+            }
         }
     }
     Some(format!("[{}]", all.join(",")))

@@ -13,7 +13,7 @@ use counted::{Counted, CountedJson, within};
 const FEWEST_STEPS: u64 = 100_000;
 /// Further steps for each byte of an input.
 const STEPS_PER_BYTE: u64 = 16;
-/// Steps for finding out what is wrong with an input besides the first thing. Each may be an error that is kept.
+/// Steps for finding out what is wrong with an input. Each may be an error that is kept, with its path: up to a kilobyte.
 const STEPS_FOR_ERRORS: u64 = 20_000;
 /// How many things that are wrong are told.
 const MOST_ERRORS: usize = 5;
@@ -84,9 +84,7 @@ impl Schema {
         };
         match within(steps, || self.validator.is_valid(Counted(&value))) {
             Ok(true) => Verdict::Valid(filled),
-            Ok(false) => self
-                .wrong(&value, steps)
-                .map_or_else(complex, Verdict::Invalid),
+            Ok(false) => Verdict::Invalid(self.wrong(&value)),
             Err(()) => complex(),
         }
     }
@@ -105,21 +103,23 @@ impl Schema {
     }
 
     /// What is wrong with a value that is not valid: several things if that takes few steps, else the first.
-    fn wrong(&self, value: &Value, steps: u64) -> Option<Vec<String>> {
+    fn wrong(&self, value: &Value) -> Vec<String> {
         let all = within(STEPS_FOR_ERRORS, || {
             let errors = self.validator.iter_errors(Counted(value));
             errors.take(MOST_ERRORS).map(|error| told(&error)).collect()
         });
         let first = || {
-            within(steps, || {
-                self.validator
-                    .validate(Counted(value))
-                    .map_err(|error| told(&error))
+            within(STEPS_FOR_ERRORS, || {
+                let checked = self.validator.validate(Counted(value));
+                checked.map_err(|error| told(&error)).err()
             })
         };
         match all {
-            Ok(all) => Some(all),
-            Err(()) => Some(first().ok()?.err().into_iter().collect()),
+            Ok(all) => all,
+            Err(()) => match first() {
+                Ok(first) => first.into_iter().collect(),
+                Err(()) => vec!["it does not match the schema of the tool".into()],
+            },
         }
     }
 }

@@ -186,3 +186,14 @@ fn errors_are_short() {
     );
     assert!(all[0].len() < 600);
 }
+
+#[test]
+fn a_late_mistake_in_a_large_input_is_told_in_general() {
+    let schema =
+        json!({ "type": "array", "items": { "anyOf": [{ "type": "number" }, { "const": "a" }] } });
+    let many = format!("[{}\"b\"]", "1,".repeat(100_000));
+    assert_eq!(
+        errors(&schema, &many),
+        ["it does not match the schema of the tool"]
+    );
+}
