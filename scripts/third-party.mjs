@@ -35,6 +35,9 @@ const wrappers = {
   "napi-derive": ["secure-exec"],
 };
 
+/** Crates of ours that are in no binary. */
+const unshipped = ["secure-exec-fuzz"];
+
 /** Parts of Node.js's library that have a licence of their own, as its LICENSE file names them. */
 const nodeParts = [
   "Acorn",
@@ -111,7 +114,9 @@ function checkWrappers({ packages }) {
 function shippedPackages({ packages, resolve }) {
   const byId = new Map(packages.map((pkg) => [pkg.id, pkg]));
   const nodes = new Map(resolve.nodes.map((node) => [node.id, node]));
-  const queue = packages.filter(isOwn).map(({ id }) => id);
+  const queue = packages
+    .filter((pkg) => isOwn(pkg) && !unshipped.includes(pkg.name))
+    .map(({ id }) => id);
   const seen = new Set(queue);
   for (const id of queue) {
     for (const { pkg, dep_kinds: kinds } of nodes.get(id).deps) {

@@ -1,0 +1,29 @@
+//! What is fuzzed.
+
+mod carried_files;
+mod frames;
+mod json;
+mod machine;
+mod messages;
+mod path_walk;
+mod schemas;
+mod syscalls;
+mod tool_lines;
+
+use crate::Target;
+
+/// Every target.
+pub const ALL: &[Target] = &[
+    frames::TARGET,
+    schemas::TARGET,
+    tool_lines::TARGET,
+    syscalls::TARGET,
+    path_walk::TARGET,
+    carried_files::TARGET,
+];
+
+/// The target of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Target> {
+    ALL.iter().find(|target| target.name == name)
+}

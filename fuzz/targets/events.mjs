@@ -1,0 +1,253 @@
+// The event handlers of lib/, in front of a native VM that says whatever it likes.
+
+import { createRequire } from "node:module";
+import { Broken } from "../lib/runs.mjs";
+
+const require = createRequire(import.meta.url);
+
+/** The number of kinds of events, and some that are none. */
+const kinds = 14;
+
+/** Where the addon's loader would be: `lib/` gets a native part that is made of questions to the input. */
+const bindingPath = require.resolve("../../binding.cjs");
+
+export default {
+  name: "events",
+  about: "event handlers of lib/ with any content: none throws, every promise settles",
+  longest: 400,
+  open,
+  close,
+  run,
+};
+
+/** Loads lib/ anew with a false binding, and hears of everything that nobody catches. */
+async function open() {
+  const state = { vms: [], loose: [] };
+  const loaded = Object.keys(require.cache).filter((path) => /\/(lib|index|binding)/.test(path));
+  const saved = loaded.map((path) => [path, require.cache[path]]);
+  for (const [path] of saved) delete require.cache[path];
+  const exports = falseBinding(state);
+  require.cache[bindingPath] = { id: bindingPath, filename: bindingPath, loaded: true, exports };
+  const { NodeRuntime } = require("../../index.cjs");
+  const hear = (error) => state.loose.push(error);
+  process.on("uncaughtException", hear);
+  process.on("unhandledRejection", hear);
+  const quiet = () => {};
+  process.on("warning", quiet);
+  return { state, NodeRuntime, saved, hear, quiet };
+}
+
+async function close({ saved, hear, quiet }) {
+  process.off("uncaughtException", hear);
+  process.off("unhandledRejection", hear);
+  process.off("warning", quiet);
+  for (const path of Object.keys(require.cache)) {
+    if (/\/(lib|index|binding)/.test(path)) delete require.cache[path];
+  }
+  for (const [path, module] of saved) require.cache[path] = module;
+}
+
+function falseBinding(state) {
+  class Vm {
+    calls = [];
+    constructor(_options, onEvent) {
+      this.onEvent = onEvent;
+      state.vms.push(this);
+      const methods = new Proxy(this, {
+        get: (vm, name) => {
+          if (name in vm) return Reflect.get(vm, name);
+          if (typeof name === "symbol" || name === "then") return undefined;
+          return () => vm.calls.push(name);
+        },
+      });
+      // biome-ignore lint/correctness/noConstructorReturn: every method of the native VM is there
+      return methods;
+    }
+  }
+  class Schema {
+    async check() {
+      return { errors: [] };
+    }
+  }
+  const binding = { Vm, Schema, configure() {}, prepare() {}, vmProcessIds: () => [], folder: "/" };
+  return new Proxy(binding, { get: (known, name) => known[name] ?? (() => 0) });
+}
+
+async function run(input, { state, NodeRuntime }) {
+  state.vms.length = 0;
+  state.loose.length = 0;
+  const promises = [];
+  const keep = (name, promise) => {
+    const kept = { name, settled: false };
+    const done = () => {
+      kept.settled = true;
+    };
+    // A method may also give back an object whose promises are what counts.
+    Promise.resolve(promise).then(done, done);
+    promises.push(kept);
+    return promise;
+  };
+  const options = {
+    onTrace: input.onceIn(2) ? () => input.onceIn(3) && Promise.reject(new Error("x")) : undefined,
+    tools: input.onceIn(2) ? [tool(input)] : undefined,
+  };
+  const creating = keep("create", NodeRuntime.create(options));
+  const [vm] = state.vms;
+  if (!vm) throw new Broken("create() makes no VM");
+  tell(input, vm, 0, 0, input.onceIn(8) ? content(input) : { phases: [] });
+  const runtime = await Promise.race([creating.catch(() => undefined), turn()]);
+  while (!input.isSpent) {
+    if (runtime && input.onceIn(2)) act(input, runtime, keep);
+    else tell(input, vm, input.below(kinds), input.below(vm.calls.length + 2), content(input));
+    if (input.onceIn(4)) await turn();
+  }
+  // The last word of the broker: every call fails, and the VM is gone.
+  keep("dispose", runtime?.dispose());
+  const error = failure(input);
+  tell(input, vm, 0, 0, { error });
+  for (let call = 0; call <= vm.calls.length; call += 1) tell(input, vm, 7, call, { error });
+  tell(input, vm, 8, 0, {});
+  for (let turns = 0; turns < 20 && promises.some(({ settled }) => !settled); turns += 1)
+    await turn();
+  const pending = promises.filter(({ settled }) => !settled).map(({ name }) => name);
+  if (pending.length > 0) throw new Broken("a promise stays pending", pending.join(" "));
+  if (state.loose.length > 0) {
+    throw new Broken("an error that nobody catches", state.loose[0]?.stack ?? state.loose[0]);
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Has the VM say something. */
+function tell(input, vm, kind, call, what) {
+  input.note(() => `event ${kind} of call ${call}: ${shown(what)}`);
+  try {
+    vm.onEvent(kind, call, what);
+  } catch (error) {
+    throw new Broken(`an event handler throws (kind ${kind})`, error?.stack ?? error);
+  }
+}
+
+/** Calls something of the API. */
+function act(input, runtime, keep) {
+  const callback = () => {
+    if (input.onceIn(4)) throw new Error("the embedder's");
+    return input.onceIn(4) ? Promise.reject(new Error("later")) : undefined;
+  };
+  const given = input.onceIn(2)
+    ? {}
+    : { onStdout: callback, onStderr: callback, maxOutputBytes: 10 };
+  const swallow = (name, promise) => keep(name, promise).catch(() => {});
+  const live = async (starting) => {
+    const program = await starting;
+    program.exited?.catch?.(() => {});
+    if (input.onceIn(2)) program.write?.("x")?.catch?.(() => {});
+    if (input.onceIn(2)) program.kill?.();
+    return program;
+  };
+  const actions = {
+    exec: () => swallow("exec", runtime.exec("1", given)),
+    run: () => swallow("run", runtime.run("1", given)),
+    execCommand: () => swallow("execCommand", runtime.execCommand("a", [], given)),
+    spawn: () => swallow("spawn", live(runtime.spawn("1", given))),
+    shell: () => swallow("openShell", live(runtime.openShell())),
+    readFile: () => swallow("readFile", runtime.readFile("/a")),
+    readDir: () => swallow("readDir", runtime.readDirWithTypes("/a")),
+    stat: () => swallow("stat", runtime.stat("/a")),
+    exists: () => swallow("exists", runtime.exists("/a")),
+    writeFile: () => swallow("writeFile", runtime.writeFile("/a", "x")),
+    processes: () => swallow("processes", runtime.processes()),
+    resources: () => swallow("resources", runtime.getResourceSnapshot()),
+    resident: async () => {
+      const runner = await swallow("resident", runtime.createResidentRunner());
+      if (runner) swallow("resident exec", runner.exec("1"));
+    },
+  };
+  const name = input.pick(Object.keys(actions));
+  input.note(name);
+  actions[name]();
+}
+
+function tool(input) {
+  return {
+    name: "t",
+    description: "A tool.",
+    inputSchema: { type: "object" },
+    execute: async () => {
+      if (input.onceIn(3)) throw input.onceIn(2) ? null : new Error("x");
+      return input.pick([undefined, 1n, { a: 1 }, "x"]);
+    },
+  };
+}
+
+/** Numbers of a program's end and of streams that say something, and others. */
+const small = (input) => (input.onceIn(3) ? input.number() : input.below(6));
+const text = (input) =>
+  input.pick(["", "t", "ERR_VM_DISPOSED", "{bad", "\ud800", "__proto__", "x".repeat(3000)]);
+const bytes = (input) =>
+  Buffer.from(input.pick(["", "{bad", "[1]", '{"a":1}', "x".repeat(70_000), "\u0000"]));
+
+const failure = (input) => ({
+  code: text(input),
+  message: text(input),
+  why: perhaps(input, text),
+  limit: perhaps(input, limit),
+  stateLost: input.onceIn(2),
+  errno: small(input),
+  syscall: perhaps(input, text),
+  path: perhaps(input, text),
+});
+
+const limit = (input) => ({ limit: text(input), bound: small(input), used: small(input) });
+
+const perhaps = (input, one) => (input.onceIn(2) ? one(input) : undefined);
+
+/** Each part of `Content` in src/event.rs. */
+const parts = {
+  number: small,
+  stream: small,
+  data: bytes,
+  stdout: bytes,
+  stderr: bytes,
+  timedOut: (input) => input.onceIn(2),
+  more: small,
+  exists: (input) => input.onceIn(2),
+  entries: (input) => input.list(3, () => ({ name: text(input), kind: small(input) })),
+  stat: (input) => ({
+    mode: small(input),
+    size: small(input),
+    atimeNs: 1n,
+    mtimeNs: -1n,
+    ctimeNs: 0n,
+    birthtimeNs: 0n,
+  }),
+  resources: (input) => ({ processes: small(input) }),
+  processes: (input) => input.list(2, () => ({ pid: small(input), argv: [text(input)] })),
+  tool: (input) => input.pick(["t", "none", "__proto__"]),
+  program: small,
+  text: (input) => input.pick(["{}", "{bad", "[", "null", "1", text(input)]),
+  times: (input) => input.list(3, small),
+  phases: (input) => input.list(2, () => ({ phase: text(input), durationMs: small(input) })),
+  limit,
+  limits: (input) => input.list(2, limit),
+  usage: (input) => ({ wallMs: small(input), cpuMs: 0, peakMemoryBytes: 0 }),
+  signal: small,
+  error: failure,
+};
+
+function content(input) {
+  const made = {};
+  for (const [name, make] of Object.entries(parts)) {
+    if (input.onceIn(3)) made[name] = make(input);
+  }
+  return made;
+}
+
+function shown(what) {
+  const plain = (_key, value) => {
+    if (typeof value === "bigint") return `${value}n`;
+    if (value?.type === "Buffer") return Buffer.from(value.data).toString().slice(0, 30);
+    return typeof value === "string" ? value.slice(0, 40) : value;
+  };
+  return JSON.stringify(what, plain);
+}

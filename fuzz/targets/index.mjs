@@ -1,0 +1,5 @@
+// The targets that are written in JavaScript.
+
+import events from "./events.mjs";
+
+export const targets = [events];
