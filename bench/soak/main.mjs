@@ -52,8 +52,8 @@ while (performance.now() < end) {
   }
   const seconds = settings.seconds - (end - performance.now()) / 1000;
   // Garbage is no growth: what the host holds is looked at behind a collection.
-  const { host, held } = await ask("/stats/collected");
-  const own = { host, held };
+  const { host, held, files } = await ask("/stats/collected");
+  const own = { host, held, files };
   const row = { seconds: Math.round(seconds), ...quietest(looks), ...own, ...running.latencies() };
   rows.push(row);
   process.stdout.write(`${lineOf(row)}\n`);

@@ -49,6 +49,7 @@ const columns = {
   host: "host MB",
   held: "held MB",
   vms: "VMs MB",
+  files: "files MB",
   count: "VMs",
   zombies: "zombies",
   fds: "fds",

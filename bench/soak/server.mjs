@@ -36,8 +36,7 @@ async function serve(request, signal) {
   const [, action, user] = url.split("/");
   switch (`${method} ${action}`) {
     case "GET stats":
-      if (user === "collected") for (let turn = 0; turn < 2; turn++) gc();
-      return usage();
+      return user === "collected" ? await collected() : usage();
     case "POST stop":
       return await stop();
     case "DELETE run":
@@ -48,6 +47,18 @@ async function serve(request, signal) {
     default:
       throw new Error(`no such thing: ${method} ${url}`);
   }
+}
+
+/** What is held: behind a collection, and what the users' files take. */
+async function collected() {
+  for (let turn = 0; turn < 2; turn++) gc();
+  const machines = await Promise.all(runtimes.values());
+  const snapshots = await Promise.all(
+    // One that is given up at this moment counts with the next look.
+    machines.map((runtime) => runtime.getResourceSnapshot().catch(() => ({ filesystemBytes: 0 }))),
+  );
+  const files = snapshots.reduce((sum, { filesystemBytes }) => sum + filesystemBytes, 0);
+  return { ...usage(), files: files / mebibyte };
 }
 
 async function run(user, { code, sh }, signal) {

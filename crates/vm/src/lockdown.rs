@@ -45,6 +45,12 @@ static USAGE: OnceLock<Option<File>> = OnceLock::new();
 /// What running isolates take besides. Kept apart so that it is exactly what they have taken already.
 static ENGINE: AtomicU64 = AtomicU64::new(0);
 
+/// What the process has at rest, bytes.
+static AT_REST: AtomicU64 = AtomicU64::new(0);
+
+/// Growth that is worth new spare isolates: a few of V8's heaps.
+const NOTICEABLE: u64 = 16 << 20;
+
 /// Memory that `malloc` keeps for each thread instead of giving it back: more than restoring an isolate needs for a
 /// moment.
 #[cfg(target_env = "gnu")]
@@ -77,6 +83,19 @@ pub(crate) fn keep_freed_memory() {}
 /// As above.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn return_freed_memory() {}
+
+/// Whether the process has noticeably more memory than it has at rest. What it has when this is asked `again`, after
+/// what was given back for the first answer, is what it has at rest from then on.
+pub(crate) fn has_grown(again: bool) -> bool {
+    let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) else {
+        return false;
+    };
+    if again {
+        AT_REST.store(used, Ordering::Relaxed);
+        return false;
+    }
+    used > AT_REST.load(Ordering::Relaxed).saturating_add(NOTICEABLE)
+}
 
 /// Confines the process for good.
 ///
@@ -111,7 +130,10 @@ pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> 
         .saturating_add(EXPORT_HEADROOM);
     let mut limit = LIMIT.lock();
     *limit = Some((soft, hard));
-    USAGE.get_or_init(|| File::open("/proc/self/statm").ok());
+    let usage = USAGE.get_or_init(|| File::open("/proc/self/statm").ok());
+    if let Some(used) = usage.as_ref().and_then(used_bytes) {
+        AT_REST.store(used, Ordering::Relaxed);
+    }
     apply(soft)
 }
 

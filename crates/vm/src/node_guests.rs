@@ -73,8 +73,9 @@ impl EngineEvents for Events {
         lockdown::allow_engine(ISOLATE_BYTES);
     }
 
-    fn on_idle(&self) {
+    fn on_idle(&self, again: bool) -> bool {
         lockdown::return_freed_memory();
+        lockdown::has_grown(again)
     }
 
     fn on_isolate_end(&self) {

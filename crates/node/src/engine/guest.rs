@@ -62,6 +62,11 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
         if !env.replaced.get() {
             engine.config.events.on_end(pid);
         }
+    } else {
+        // V8 keeps pages of isolates that ended for those to come. Its task that gives them back is not posted within
+        // 12 s of the last one (`MemoryPool::PostDelayedReleaseTaskIfNeeded`), so those of the last guests before a
+        // pause would stay for the whole pause.
+        owned.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
     }
     env.clear();
     foreground::dispose(owned);

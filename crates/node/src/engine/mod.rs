@@ -67,8 +67,13 @@ pub trait EngineEvents: Send + Sync {
     fn on_isolate_start(&self) {}
     /// An isolate is gone.
     fn on_isolate_end(&self) {}
-    /// No guest has run for a while, after some have.
-    fn on_idle(&self) {}
+    /// No guest has run for a while, after some have. The handler gives back what it can, and tells whether the operating
+    /// system process keeps more than before: then V8's pages are given back, at the price of new spare isolates, and
+    /// the handler is called `again` if nothing has run meanwhile.
+    fn on_idle(&self, again: bool) -> bool {
+        let _ = again;
+        false
+    }
     /// The thread of a guest has left JavaScript for good, whatever ended the guest.
     fn on_end(&self, pid: Pid) {
         let _ = pid;
@@ -140,7 +145,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: EngineConfig) -> Arc<Engine> {
         let engine = Arc::new_cyclic(|this| Engine {
-            watchdog: Watchdog::start(config.events.clone()),
+            watchdog: Watchdog::start(config.events.clone(), this.clone()),
             heap_usage: HeapUsage::default(),
             spares: Spares::new(config.spare_isolates),
             config,
@@ -201,6 +206,12 @@ impl Engine {
     /// What a process has used of its processor time counts no more.
     pub fn renew_cpu_time(&self, pid: Pid) {
         self.watchdog.renew(pid);
+    }
+
+    /// Gives back the pages that V8 keeps of isolates that have ended: it has no way without an isolate.
+    fn renew_spares(&self) {
+        self.spares.renew();
+        self.refill();
     }
 
     fn refill(&self) {

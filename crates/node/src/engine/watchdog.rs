@@ -1,13 +1,13 @@
 //! Processor time and the end of guests that were killed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{CpuTime, Pid, Process, Signal};
 
-use super::{Breach, EngineEvents};
+use super::{Breach, Engine, EngineEvents};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -104,22 +104,29 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(super) fn start(events: Arc<dyn EngineEvents>) -> Watchdog {
+    pub(super) fn start(events: Arc<dyn EngineEvents>, engine: Weak<Engine>) -> Watchdog {
         let state = Arc::new(State::default());
         let weak = Arc::downgrade(&state);
         let thread = std::thread::Builder::new()
             .name("watchdog".to_owned())
             .stack_size(128 << 10);
         let spawned = thread.spawn(move || {
-            // Whether guests have run since the embedder last heard that none does.
-            let mut used = false;
+            // Whether guests have run since the embedder last heard that none does, and whether memory was given back
+            // then.
+            let (mut used, mut renewed) = (false, false);
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
                 if guests.is_empty() {
                     let waited = state.wake.wait_for(&mut guests, IDLE);
-                    if used && waited.timed_out() && guests.is_empty() {
+                    if (used || renewed) && waited.timed_out() && guests.is_empty() {
+                        renewed = parking_lot::MutexGuard::unlocked(&mut guests, || {
+                            let grown = events.on_idle(!used);
+                            if grown && let Some(engine) = engine.upgrade() {
+                                engine.renew_spares();
+                            }
+                            grown
+                        });
                         used = false;
-                        parking_lot::MutexGuard::unlocked(&mut guests, || events.on_idle());
                     }
                 } else {
                     used = true;
