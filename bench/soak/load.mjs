@@ -51,6 +51,7 @@ const shareDisposed = 0.001;
 
 /** Rounds of everything usual at the start, and how much of the time they may take. */
 const rounds = 12;
+const hostileRounds = 2;
 const shareWarmUp = 0.35;
 
 /** Milliseconds of thought between two requests of a client, and before one gives up. */
@@ -114,9 +115,19 @@ export function load({ ask, users, clients, seed, seconds }) {
       note(answer.stateLost ? `${answer.code}, files lost` : answer.code);
   }
 
-  /** Every user does everything a few times before chance decides: a machine has its size by then. */
+  /**
+   * Every user does everything usual a few times before chance decides, and everything hostile happens: a machine, and
+   * the heap of the host, has its size by then.
+   */
   async function warmUp(index) {
     const until = performance.now() + warmUpMs;
+    for (let round = 0; round < hostileRounds; round++) {
+      for (let which = index; which < hostile.length; which += clients) {
+        if (stopped || performance.now() > until) return;
+        const user = (which + round * hostile.length) % users;
+        await ask(`/run/u${user}`, { method: "POST", body: JSON.stringify(hostile[which]) });
+      }
+    }
     for (let round = 0; round < rounds; round++) {
       for (let user = index; user < users; user += clients) {
         for (const body of usual) {
