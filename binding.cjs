@@ -31,12 +31,24 @@ function load() {
     return unusable(() => notLoaded(cause));
   }
   const snapshot = join(folder, "node.snapshot");
+  const vmUser = userOfVms();
   binding.configure(
     join(folder, "secure-exec-vm"),
     addon,
     existsSync(snapshot) ? snapshot : undefined,
+    vmUser,
   );
-  return Object.assign(binding, { folder });
+  return Object.assign(binding, { folder, vmUser });
+}
+
+/** Who VM processes are where this process is root: nobody, unless it is said otherwise. */
+function userOfVms() {
+  const given = process.env.SECURE_EXEC_VM_UID;
+  if (given === undefined || given === "") return 65534;
+  const id = Number(given);
+  if (/^\d+$/.test(given) && id < 2 ** 32 - 1) return id;
+  const message = `SECURE_EXEC_VM_UID must be the number of a user, or 0. Received '${given}'`;
+  throw Object.assign(new RangeError(message), { code: "ERR_OUT_OF_RANGE" });
 }
 
 // A program that only imports the package, for its types or on a path that it never takes, works everywhere.

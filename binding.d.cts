@@ -7,6 +7,7 @@ export interface VmOptions {
   commandDirs?: string[];
   limits: Record<string, number | undefined>;
   isolation: string;
+  requireIsolation?: string;
   highResolutionTime: boolean;
   freezeTime: boolean;
   trace: boolean;
@@ -51,6 +52,7 @@ export interface Failure {
   why?: string;
   limit?: LimitReached;
   stateLost: boolean;
+  securityViolation: boolean;
   errno: number;
   syscall?: string;
   path?: string;
@@ -69,6 +71,7 @@ export interface Content {
   stat?: Record<string, number | bigint>;
   resources?: Record<string, number>;
   phases?: { phase: string; durationMs: number }[];
+  isolation?: import("./index.js").Isolation;
   processes?: Record<string, unknown>[];
   tool?: string;
   text?: string;
@@ -114,8 +117,17 @@ export declare class Vm {
   dispose(): void;
 }
 
-export declare function configure(launcher: string, addon: string, snapshot?: string): void;
+export declare function configure(
+  launcher: string,
+  addon: string,
+  snapshot: string | undefined,
+  uid: number,
+): void;
+/** Whom VM processes are where the host is root. */
+export declare const vmUser: number;
 /** The folder of the platform package. */
 export declare const folder: string;
 export declare function prepare(): void;
 export declare function vmProcessIds(): number[];
+/** What the kernel has to confine VM processes. */
+export declare function confinement(): { seccomp: boolean; landlock: number };

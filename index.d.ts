@@ -372,6 +372,17 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * with the other shared VMs of this application, `in-process` in this process, which is for trusted code only.
    */
   isolation?: "process" | "shared" | "in-process" | undefined;
+  /**
+   * The least that must hold the VM back ({@link Isolation.level}); if it does not, `create` rejects with
+   * `ERR_ISOLATION_UNAVAILABLE`, which names what is missing. It is checked from outside the VM process.
+   * - `sealed`: everything.
+   * - `partial`: a filter of system calls, and no way to gain privileges.
+   * - `process`: a process of its own with resource limits, also where the system has no filters of system calls.
+   *
+   * Default: a VM process ends itself if it cannot put on its filter, limits and `no_new_privs`, and takes the rest as far
+   * as the system has it.
+   */
+  requireIsolation?: "process" | "partial" | "sealed" | undefined;
   jsRuntime?:
     | {
         /** Guest clocks at full resolution instead of whole milliseconds. */
@@ -924,6 +935,9 @@ export interface NodeRuntime {
   /** Renames a file or a directory; a file of the new name is replaced. */
   rename(from: string, to: string): Promise<void>;
 
+  /** What held the VM's process back when it was created. */
+  readonly isolation: Isolation;
+
   /** What the VM holds right now. */
   getResourceSnapshot(): Promise<ResourceSnapshot>;
 
@@ -977,6 +991,31 @@ export interface VmLimitError extends VmErrorBase {
   readonly used: number;
 }
 
+/** What holds back the process behind a VM, as the operating system says of each of its threads. */
+export interface Isolation {
+  /**
+   * All of it in one word, from the strongest:
+   * - `sealed`: as `partial`; it has no capability, is not root, and reaches no file of the host.
+   * - `partial`: as `process`; it has few system calls, and cannot gain privileges.
+   * - `process`: a process of its own, with resource limits.
+   * - `shared`: the process serves other runtimes too, however well it is confined.
+   * - `none`: it is this process.
+   */
+  readonly level: "sealed" | "partial" | "process" | "shared" | "none";
+  /** Every thread has a filter of system calls of its own. */
+  readonly seccomp: boolean;
+  /** Version of Landlock's interface that the process is under; 0 for none. */
+  readonly landlock: number;
+  /** No thread can gain privileges by executing a program. */
+  readonly noNewPrivs: boolean;
+  /** Bits of the capabilities that some thread has or could take (capabilities(7)). */
+  readonly capabilities: number;
+  /** The user that the process is. */
+  readonly uid: number;
+  /** What keeps `level` from being `sealed`, for people. */
+  readonly missing: readonly string[];
+}
+
 /** The VM process ended. The next call gets a new one. */
 export interface VmCrashError extends VmErrorBase {
   readonly code: "ERR_VM_CRASHED";
@@ -984,6 +1023,11 @@ export interface VmCrashError extends VmErrorBase {
   readonly why: string;
   /** Files written since creation are lost: the new process has those that `create` was given. */
   readonly stateLost: boolean;
+  /**
+   * The process made a system call that no guest can make it do (`why` is `signal SIGSYS`): code in it that is not ours.
+   * Look at what ran there before you run it again.
+   */
+  readonly securityViolation: boolean;
   /** Where a limit ended it: the limit, its bound, and the use. */
   readonly limit?: string;
   readonly bound?: number;
@@ -1009,6 +1053,7 @@ export interface VmStateError extends VmErrorBase {
   /**
    * - `ERR_VM_DISPOSED`: the runtime, or the resident runner, was disposed of.
    * - `ERR_VM_START`: no VM process could be started.
+   * - `ERR_ISOLATION_UNAVAILABLE`: less than `requireIsolation` holds; the message names what is missing.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed.
    * - `ERR_INVALID_VALUE`: what a snippet gave back as its value is no value.
@@ -1018,6 +1063,7 @@ export interface VmStateError extends VmErrorBase {
   readonly code:
     | "ERR_VM_DISPOSED"
     | "ERR_VM_START"
+    | "ERR_ISOLATION_UNAVAILABLE"
     | "ERR_RUNNER_BUSY"
     | "ERR_TIMEOUT"
     | "ERR_INVALID_VALUE"

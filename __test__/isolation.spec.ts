@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { hostname, userInfo } from "node:os";
 import { NodeRuntime } from "secure-exec";
+import { run } from "./support/cli.ts";
 import { inGuest, withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
 
@@ -333,5 +334,18 @@ describe("time zones", () => {
       assert.equal(stdout, "UTC 0\n");
       assert.match(stderr, /time zone of this VM is UTC/);
     });
+  });
+});
+
+describe("code that has taken over a VM process", () => {
+  test("is refused everything", { timeout: 180_000 }, async () => {
+    const { stdout, exitCode } = await run(["doctor", "--json"]);
+    const { ok, attacks, isolation, files } = JSON.parse(stdout);
+    assert.ok(attacks.length >= 30);
+    const worked = attacks.filter(({ refused }: { refused: boolean }) => !refused);
+    assert.deepEqual(worked, []);
+    assert.equal(isolation.seccomp, true);
+    assert.ok(files.length > 2);
+    assert.deepEqual([ok, exitCode], [true, 0]);
   });
 });

@@ -28,6 +28,7 @@ class VmError extends Error {
     if (failure.code !== "ERR_VM_CRASHED") return;
     this.why ??= failure.message;
     this.stateLost = failure.stateLost === true;
+    this.securityViolation = failure.securityViolation === true;
   }
 }
 Object.defineProperty(VmError.prototype, "name", {

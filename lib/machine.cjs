@@ -46,7 +46,7 @@ class Machine {
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
   }
 
-  /** Resolves with the phases of the boot. */
+  /** Resolves with the phases of the boot, and what holds the VM process back. */
   get created() {
     return this.#created.promise;
   }
@@ -155,10 +155,10 @@ class Machine {
     else taken();
   }
 
-  #onCreated({ phases, error }) {
+  #onCreated({ phases, isolation, error }) {
     this.#releaseCreation();
     if (error) this.#created.reject(new VmError(error));
-    else this.#created.resolve(phases);
+    else this.#created.resolve({ phases, isolation });
   }
 }
 

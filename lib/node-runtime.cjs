@@ -25,12 +25,14 @@ const created = Symbol("created");
 class NodeRuntime {
   /** @type {Machine} */
   #machine;
+  #isolation;
   #outputLimit;
   #inputLimit;
 
-  constructor(token, machine, settings) {
+  constructor(token, machine, settings, isolation) {
     if (token !== created) throw notConstructible();
     this.#machine = machine;
+    this.#isolation = Object.freeze({ ...isolation, missing: Object.freeze(isolation.missing) });
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
   }
@@ -45,6 +47,7 @@ class NodeRuntime {
       files: settings.files,
       limits: settings.limits.native,
       isolation: settings.isolation,
+      requireIsolation: settings.requireIsolation,
       highResolutionTime: settings.jsRuntime.highResolutionTime,
       freezeTime: settings.jsRuntime.timingMitigation === "freeze",
       commandDirs: commandDirs(settings.commandsDir, settings.wasmCommandDirs),
@@ -57,7 +60,7 @@ class NodeRuntime {
       onTrace: settings.onTrace,
     });
     machine.toolbox.add(settings.tools);
-    const phases = await machine.created;
+    const { phases, isolation } = await machine.created;
     if (onBootTiming) {
       const total = { phase: "total", durationMs: performance.now() - start };
       try {
@@ -67,7 +70,11 @@ class NodeRuntime {
         throw error;
       }
     }
-    return new NodeRuntime(created, machine, settings);
+    return new NodeRuntime(created, machine, settings, isolation);
+  }
+
+  get isolation() {
+    return this.#isolation;
   }
 
   async exec(code, given) {
@@ -243,7 +250,9 @@ class NodeRuntime {
 withCallerStacks(NodeRuntime, "create");
 withCallerStacks(
   NodeRuntime.prototype,
-  ...Object.getOwnPropertyNames(NodeRuntime.prototype).filter((name) => name !== "constructor"),
+  ...Object.entries(Object.getOwnPropertyDescriptors(NodeRuntime.prototype))
+    .filter(([name, { value }]) => name !== "constructor" && value !== undefined)
+    .map(([name]) => name),
 );
 
 /** A shell's statuses for a command that does not exist or cannot be run. */

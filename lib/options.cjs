@@ -150,6 +150,7 @@ function createKeys(value) {
         timingMitigation: optional(check.oneOf("off", "freeze"), "off"),
       }),
     isolation: optional(check.oneOf("process", "shared", "in-process"), "process"),
+    requireIsolation: optional(check.oneOf("process", "partial", "sealed")),
     v8Runtime: later,
     onBootTiming: optional(check.callback),
     onToolError: optional(check.callback),

@@ -18,6 +18,8 @@ pub struct VmOptions {
     pub files: Vec<FileOption>,
     pub limits: LimitOptions,
     pub isolation: String,
+    /// `process`, `partial` or `sealed`: the least that must hold.
+    pub require_isolation: Option<String>,
     pub high_resolution_time: bool,
     pub freeze_time: bool,
     pub trace: bool,

@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{BigInt, Buffer, FnArgs};
 use napi_derive::napi;
 use secure_exec_broker::protocol::{self, Cause, FileReply, Limit, Usage};
-use secure_exec_broker::{Event, VmError};
+use secure_exec_broker::{Event, IsolationReport, Level, Ready, VmError};
 
 use crate::config::{call_number, nanos};
 
@@ -52,6 +52,7 @@ pub struct Content {
     /// When each line of the text was made: milliseconds since 1970.
     pub times: Option<Vec<f64>>,
     pub phases: Option<Vec<BootPhase>>,
+    pub isolation: Option<IsolationState>,
     pub limit: Option<LimitReached>,
     pub limits: Option<Vec<LimitReached>>,
     pub usage: Option<UsageReport>,
@@ -132,6 +133,39 @@ pub struct LimitReached {
     pub used: f64,
 }
 
+/// What holds a VM process back.
+#[napi(object, object_from_js = false)]
+pub struct IsolationState {
+    pub level: String,
+    pub seccomp: bool,
+    pub landlock: u32,
+    pub no_new_privs: bool,
+    pub capabilities: f64,
+    pub uid: u32,
+    pub missing: Vec<String>,
+}
+
+impl From<IsolationReport> for IsolationState {
+    fn from(report: IsolationReport) -> IsolationState {
+        let level = match report.level {
+            Level::None => "none",
+            Level::Shared => "shared",
+            Level::Process => "process",
+            Level::Partial => "partial",
+            Level::Sealed => "sealed",
+        };
+        IsolationState {
+            level: level.into(),
+            seccomp: report.seccomp,
+            landlock: report.landlock,
+            no_new_privs: report.no_new_privs,
+            capabilities: call_number(report.capabilities),
+            uid: report.uid,
+            missing: report.missing.into_iter().map(String::from).collect(),
+        }
+    }
+}
+
 #[napi(object, object_from_js = false)]
 pub struct Failure {
     pub code: String,
@@ -139,6 +173,7 @@ pub struct Failure {
     pub why: Option<String>,
     pub limit: Option<LimitReached>,
     pub state_lost: bool,
+    pub security_violation: bool,
     pub errno: i32,
     pub syscall: Option<String>,
     pub path: Option<String>,
@@ -153,7 +188,7 @@ pub fn arguments(event: Event) -> Arguments {
 fn convert(event: Event) -> (Kind, u64, Content) {
     let empty = Content::default;
     match event {
-        Event::Created(Ok(phases)) => {
+        Event::Created(Ok(Ready { phases, isolation })) => {
             let phases = phases.into_iter().map(|phase| BootPhase {
                 phase: phase.name,
                 duration_ms: call_number(phase.micros) / 1000.0,
@@ -163,6 +198,7 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 0,
                 Content {
                     phases: Some(phases.collect()),
+                    isolation: Some(isolation.into()),
                     ..empty()
                 },
             )
@@ -415,6 +451,7 @@ impl From<VmError> for Failure {
             why: error.why,
             limit: error.limit.map(Into::into),
             state_lost: error.state_lost,
+            security_violation: error.security_violation,
             errno: error.errno,
             syscall: Some(error.syscall).filter(|syscall| !syscall.is_empty()),
             path: Some(text(&error.path)).filter(|path| !path.is_empty()),

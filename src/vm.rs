@@ -8,7 +8,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use secure_exec_broker::protocol::{FileRequest, ToolFailure};
-use secure_exec_broker::{Broker, Event, Isolation, Settings, Sink, VmHandle};
+use secure_exec_broker::{Broker, Event, Isolation, Level, Settings, Sink, VmHandle};
 
 use crate::config::{
     ProgramOptions, SizeOption, ToolFailureOption, ToolOption, VmOptions, call_id, call_number,
@@ -18,14 +18,21 @@ use crate::event::{Arguments, arguments};
 /// One broker serves every thread of the process that loads the addon.
 static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::new();
 
-/// Says where the files of the platform package are. The first call decides.
+/// Says where the files of the platform package are, and who VM processes are where the host is root. The first call
+/// decides.
 #[napi(catch_unwind)]
-pub fn configure(launcher: String, addon: String, snapshot: Option<String>) -> Result<()> {
+pub fn configure(
+    launcher: String,
+    addon: String,
+    snapshot: Option<String>,
+    uid: u32,
+) -> Result<()> {
     let settings = Settings {
         commands: Path::new(&addon).parent().map(|dir| dir.join("commands")),
         launcher: launcher.into(),
         addon: addon.into(),
         snapshot: snapshot.map(PathBuf::from),
+        uid,
         in_process: Some(|socket, snapshot: Option<&Path>| {
             secure_exec_vm::serve_in_process(socket, snapshot)
         }),
@@ -45,6 +52,24 @@ pub fn prepare() -> Result<()> {
 #[napi(catch_unwind)]
 pub fn vm_process_ids() -> Result<Vec<i32>> {
     Ok(broker()?.pids())
+}
+
+/// What the kernel has to confine VM processes.
+#[napi(object, object_from_js = false)]
+pub struct Confinement {
+    /// Filters of system calls.
+    pub seccomp: bool,
+    /// Version of Landlock's interface, 0 for none.
+    pub landlock: u32,
+}
+
+/// What the kernel has to confine VM processes, for diagnosis.
+#[napi(catch_unwind)]
+pub fn confinement() -> Confinement {
+    Confinement {
+        seccomp: secure_exec_broker::seccomp_available(),
+        landlock: secure_exec_broker::landlock_version(),
+    }
 }
 
 fn broker() -> Result<&'static Arc<Broker>> {
@@ -89,8 +114,17 @@ impl Vm {
             "in-process" => Isolation::InProcess,
             _ => Isolation::Process,
         };
+        let required = options
+            .require_isolation
+            .as_deref()
+            .map(|level| match level {
+                "process" => Level::Process,
+                "partial" => Level::Partial,
+                _ => Level::Sealed,
+            });
         let sink = Arc::new(CallbackSink(callback));
-        let handle = broker()?.create(options.config(), options.files(), isolation, sink);
+        let (config, files) = (options.config(), options.files());
+        let handle = broker()?.create(config, files, isolation, required, sink);
         Ok(Vm { handle })
     }
 

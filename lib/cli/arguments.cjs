@@ -7,12 +7,12 @@ const { flagOf, later } = require("./flags.cjs");
 const { traceFilter } = require("./trace-filter.cjs");
 const { UsageError } = require("./usage-error.cjs");
 
-const commands = ["run", "exec", "shell", "serve", "help", "version"];
+const commands = ["run", "exec", "shell", "doctor", "serve", "help", "version"];
 const programs = new Set([".mjs", ".cjs", ".js", ".mts", ".cts", ".ts"]);
 
 /**
  * @typedef {object} CommandLine
- * @property {string} [command] One of `run`, `exec`, `shell`, `serve`, `help`, `version`.
+ * @property {string} [command] One of `run`, `exec`, `shell`, `doctor`, `serve`, `help`, `version`.
  * @property {Record<string, any>} flags By the names of flags.cjs.
  * @property {string[]} operands
  */

@@ -44,6 +44,7 @@ const flags = {
   // As `docker run -t`; with `--trace` it is strace's: see settle() of arguments.cjs.
   "-t": { name: "t", of: all },
   "-c": { name: "line", of: ["shell"], read: word },
+  "--json": { name: "json", of: ["doctor"] },
   "--help": { name: "help", of: all },
   "--version": { name: "version", of: all },
 };

@@ -5,6 +5,7 @@ const usage = `Usage: secure-exec run [options] <file> [arguments]
        secure-exec run [options] -e <code> [arguments]
        secure-exec exec [options] [--] <command> [arguments]
        secure-exec shell [options] [-c <line> | <script> [arguments]]
+       secure-exec doctor [--json]
        secure-exec help [command]
 
 Runs programs, commands or a shell in a small, deny-by-default machine.
@@ -37,6 +38,13 @@ to /workspace in the machine, as that of a program.
   -c <line>                 run this line; arguments follow it, the first is $0
   --copy <dir>              copy this folder to /workspace
   --no-copy                 copy the script alone
+`,
+  doctor: `secure-exec doctor [--json]
+
+Says what confines machines on this system, checks the package's files, and tries from confined processes what none of
+them must be able to do. The exit status is 1 if something does not hold.
+
+  --json                    as JSON
 `,
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 "use strict";
-// The command line: `secure-exec run`, `secure-exec exec`, `secure-exec shell`.
+// The command line: `secure-exec run`, `secure-exec exec`, `secure-exec shell`, `secure-exec doctor`.
 
 const { version } = require("../../package.json");
 const { parseCommandLine } = require("./arguments.cjs");
@@ -22,6 +22,8 @@ async function main(argv) {
       return await require("./exec.cjs").exec(operands, flags);
     case "shell":
       return await require("./shell.cjs").shell(operands, flags);
+    case "doctor":
+      return await require("./doctor.cjs").doctor(operands, flags);
     case "help":
       return print(help(operands[0]));
     case "version":

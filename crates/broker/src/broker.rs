@@ -12,9 +12,10 @@ use secure_exec_protocol::{File, VmConfig};
 use crate::core::Core;
 use crate::event::Sink;
 use crate::handle::{Isolation, VmHandle};
+use crate::isolation::Level;
 use crate::poller::{self, Poller};
 use crate::process::ProcessId;
-use crate::spawner::{self, Order, Outcome};
+use crate::spawner::{self, Order, Outcome, Start};
 
 /// Where the pieces of a VM process are.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub addon: PathBuf,
     /// The startup snapshot, with its sum beside it; None boots without.
     pub snapshot: Option<PathBuf>,
+    /// Who VM processes are where this one is root; 0 to stay root, without capabilities.
+    pub uid: u32,
     /// The directory of the package's commands, for VMs that are given none.
     pub commands: Option<PathBuf>,
     /// Serves a socket on the calling thread, for `Isolation::InProcess`.
@@ -66,26 +69,34 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Creates a VM; `sink` hears of it by `Created`.
+    /// Creates a VM; `sink` hears of it by `Created`. If less than `required` holds for its process, it is not created.
     pub fn create(
         self: &Arc<Self>,
         config: VmConfig,
         files: Vec<File>,
         isolation: Isolation,
+        required: Option<Level>,
         sink: Arc<dyn Sink>,
     ) -> VmHandle {
         let mut config = config;
         if config.command_dirs.is_empty() {
             config.command_dirs.extend(self.commands.clone());
         }
-        let vm = self.core.lock().create(config, files, isolation, sink);
+        let vm = self
+            .core
+            .lock()
+            .create(config, files, isolation, required, sink);
         self.poller.wake();
         VmHandle::new(self.clone(), vm)
     }
 
     /// Starts a spare VM process if there is none.
     pub fn prepare(&self) {
-        self.core.lock().prepare_spare();
+        let command_dirs = self.commands.iter().cloned().collect();
+        self.core.lock().prepare_spare(Start {
+            command_dirs,
+            ..Start::default()
+        });
     }
 
     /// Pids of the VM processes, for tests and diagnosis.

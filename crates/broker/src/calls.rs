@@ -93,6 +93,10 @@ impl Core {
             });
             return;
         }
+        if let Some(error) = vm.untold.take() {
+            vm.sink.event(Event::Failed { call, error });
+            return;
+        }
         vm.calls.insert(call, kind);
         let frame = frame(vm_id, call, message);
         if vm.defers() {
@@ -221,9 +225,9 @@ impl Core {
     }
 
     /// Settles what was sent to a process that is gone or given up. What was not sent yet stays for the replacement.
-    pub(crate) fn settle_sent(&mut self, vm_id: VmId, error: &VmError) {
+    pub(crate) fn settle_sent(&mut self, vm_id: VmId, error: &VmError) -> bool {
         let Some(vm) = self.vms.get_mut(&vm_id) else {
-            return;
+            return false;
         };
         let queued: BTreeSet<CallId> = vm.queue.iter().map(|frame| frame.call).collect();
         let sent: Vec<CallId> = vm
@@ -232,18 +236,21 @@ impl Core {
             .copied()
             .filter(|call| !queued.contains(call))
             .collect();
+        let mut told = false;
         for call in sent {
             let Some(kind) = vm.calls.remove(&call) else {
                 continue;
             };
             match kind {
                 Call::Program { .. } | Call::Simple => {
+                    told = true;
                     vm.sink.event(Event::Failed {
                         call,
                         error: error.clone(),
                     });
                 }
                 Call::Part { whole } => {
+                    told = true;
                     vm.calls.remove(&whole);
                     vm.sink.event(Event::Failed {
                         call: whole,
@@ -253,6 +260,7 @@ impl Core {
                 Call::Setup | Call::Export | Call::Destroy => {}
             }
         }
+        told
     }
 
     /// Settles everything because the VM is disposed.

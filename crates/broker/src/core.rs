@@ -9,9 +9,10 @@ use secure_exec_protocol::{CallId, File, HostFrame, HostMessage, Phase, VmConfig
 
 use crate::event::{Sink, VmError};
 use crate::handle::Isolation;
+use crate::isolation::Level;
 use crate::poller::Poller;
 use crate::process::{ProcessId, VmProcess};
-use crate::spawner::Order;
+use crate::spawner::{Order, Start};
 use crate::timer::{Due, Timers};
 
 /// Every VM and every VM process.
@@ -20,10 +21,11 @@ pub(crate) struct Core {
     pub(crate) vms: HashMap<VmId, Vm>,
     /// Processes that the spawner was asked for, with the VMs that wait for them.
     pub(crate) ordered: BTreeMap<ProcessId, Vec<VmId>>,
-    /// The spare, ordered or there.
+    /// The spare, ordered or there, and what it is for.
     pub(crate) spare: Option<ProcessId>,
-    /// The process of all shared VMs, and that of those inside this process.
-    pub(crate) common: HashMap<Common, ProcessId>,
+    pub(crate) spare_start: Start,
+    /// The processes of shared VMs, and that of those inside this process.
+    pub(crate) common: HashMap<Start, ProcessId>,
     pub(crate) timers: Timers,
     pub(crate) poller: Arc<Poller>,
     orders: Sender<Order>,
@@ -32,18 +34,13 @@ pub(crate) struct Core {
     next_call: CallId,
 }
 
-/// What several VMs share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Common {
-    Shared,
-    InProcess,
-}
-
 /// One logical VM.
 pub(crate) struct Vm {
     pub(crate) config: VmConfig,
     pub(crate) files: Arc<Vec<File>>,
     pub(crate) isolation: Isolation,
+    /// The least that must hold for its process.
+    pub(crate) required: Option<Level>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) state: State,
     pub(crate) process: Option<ProcessId>,
@@ -55,6 +52,8 @@ pub(crate) struct Vm {
     pub(crate) carried: Option<Vec<u8>>,
     /// `Created` was told.
     pub(crate) announced: bool,
+    /// A violation that ended its process while no call was there to be told: the next one is.
+    pub(crate) untold: Option<VmError>,
     /// Its preparation failed once for the process's sake.
     pub(crate) retried: bool,
     pub(crate) phases: Vec<Phase>,
@@ -103,6 +102,7 @@ impl Core {
             vms: HashMap::new(),
             ordered: BTreeMap::new(),
             spare: None,
+            spare_start: Start::default(),
             common: HashMap::new(),
             timers: Timers::default(),
             poller,
@@ -124,15 +124,12 @@ impl Core {
     }
 
     /// Asks the spawner for a process.
-    pub(crate) fn order(&mut self, in_process: bool) -> ProcessId {
+    pub(crate) fn order(&mut self, start: Start) -> ProcessId {
         let process = self.next_process;
         self.next_process += 1;
         self.ordered.insert(process, Vec::new());
         // A spawner that could not start made `Broker::start` fail; it never ends by itself.
-        let _ = self.orders.send(Order {
-            process,
-            in_process,
-        });
+        let _ = self.orders.send(Order { process, start });
         process
     }
 

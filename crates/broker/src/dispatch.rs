@@ -104,6 +104,7 @@ impl Core {
             VmMessage::Hello { .. } => {
                 if let Some(process) = self.processes.get_mut(&id) {
                     process.ready = true;
+                    process.look_at();
                 }
                 return;
             }

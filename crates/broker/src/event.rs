@@ -1,5 +1,6 @@
 //! What the broker tells the embedder.
 
+use crate::isolation::IsolationReport;
 use secure_exec_protocol::{
     CallId, Exit, Failure, FileReply, Limit, MAX_FRAME, Phase, ProcessEntry, Program,
     ResourceSnapshot, Stream,
@@ -15,7 +16,7 @@ pub trait Sink: Send + Sync {
 #[derive(Debug)]
 pub enum Event {
     /// The first boot is over, with its files in place.
-    Created(Result<Vec<Phase>, VmError>),
+    Created(Result<Ready, VmError>),
     /// The program has a pid.
     Started { call: CallId, pid: i32 },
     /// Output; the embedder gives credit back when it is consumed.
@@ -66,6 +67,15 @@ pub enum Event {
     Disposed,
 }
 
+/// A VM that has booted.
+#[derive(Debug)]
+pub struct Ready {
+    /// The steps of the boot.
+    pub phases: Vec<Phase>,
+    /// What holds its process back.
+    pub isolation: IsolationReport,
+}
+
 /// Why a call failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmError {
@@ -79,6 +89,8 @@ pub struct VmError {
     pub limit: Option<Limit>,
     /// The replacement starts from the files given at creation.
     pub state_lost: bool,
+    /// The process did what no guest can make it do, and was ended for it.
+    pub security_violation: bool,
     /// Negative errno, or 0.
     pub errno: i32,
     /// The syscall that failed, or empty.
@@ -100,6 +112,7 @@ impl VmError {
             code: "ERR_VM_CRASHED".into(),
             message: format!("The VM process ended: {why}{lost}"),
             why: Some(why.into()),
+            security_violation: why == "signal SIGSYS",
             limit,
             state_lost,
             ..VmError::default()

@@ -22,14 +22,17 @@ mod core;
 mod dispatch;
 mod event;
 mod handle;
+mod isolation;
 mod lifecycle;
 mod poller;
 mod process;
 mod snapshot;
 mod spawner;
+mod sweep;
 mod timer;
 
 pub use broker::{Broker, Settings};
-pub use event::{Event, Sink, VmError};
+pub use event::{Event, Ready, Sink, VmError};
 pub use handle::{Isolation, VmHandle};
+pub use isolation::{IsolationReport, Level, landlock_version, seccomp_available};
 pub use secure_exec_protocol as protocol;

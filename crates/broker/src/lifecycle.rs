@@ -8,11 +8,12 @@ use secure_exec_protocol::{File, FileRequest, HostMessage, Limit, MAX_CHUNK, VmC
 
 use crate::admission;
 use crate::calls::write_requests;
-use crate::core::{Call, Common, Core, State, Vm, frame};
-use crate::event::{Event, Sink, VmError};
+use crate::core::{Call, Core, State, Vm, frame};
+use crate::event::{Event, Ready, Sink, VmError};
 use crate::handle::Isolation;
+use crate::isolation::{self, IsolationReport, Level};
 use crate::process::{ProcessId, Stage, VmProcess};
-use crate::spawner::Outcome;
+use crate::spawner::{Outcome, Start};
 use crate::timer::Due;
 
 /// How long a condemned process may take to export its filesystems.
@@ -26,6 +27,7 @@ impl Core {
         config: VmConfig,
         files: Vec<File>,
         isolation: Isolation,
+        required: Option<Level>,
         sink: Arc<dyn Sink>,
     ) -> VmId {
         let id = self.next_vm();
@@ -37,6 +39,7 @@ impl Core {
             config,
             files: Arc::new(files),
             isolation,
+            required,
             sink,
             state: State::Preparing { missing: 0 },
             process: None,
@@ -44,6 +47,7 @@ impl Core {
             queue: VecDeque::new(),
             carried: None,
             announced: false,
+            untold: None,
             retried: false,
             phases: Vec::new(),
         };
@@ -55,11 +59,24 @@ impl Core {
         id
     }
 
-    /// Orders a spare process if there is none.
-    pub(crate) fn prepare_spare(&mut self) {
-        if self.spare.is_none() {
-            self.spare = Some(self.order(false));
+    /// Orders a spare process if there is none of this kind. The last kind that was asked for is the one that is kept.
+    pub(crate) fn prepare_spare(&mut self, start: Start) {
+        if self.spare.is_some() && self.spare_start == start {
+            return;
         }
+        let other = self.spare.take();
+        self.spare = Some(self.order(start.clone()));
+        self.spare_start = start;
+        if let Some(other) = other {
+            self.end_if_idle(other);
+        }
+    }
+
+    fn take_spare(&mut self, start: &Start) -> Option<ProcessId> {
+        if self.spare_start != *start {
+            return None;
+        }
+        self.spare.take()
     }
 
     /// Gives a VM without a process one.
@@ -75,10 +92,10 @@ impl Core {
         let Some(vm) = self.vms.get(&vm_id) else {
             return;
         };
+        let start = vm.start();
         let process = match vm.isolation {
-            Isolation::Process => self.spare.take().unwrap_or_else(|| self.order(false)),
-            Isolation::Shared => self.common_process(Common::Shared),
-            Isolation::InProcess => self.common_process(Common::InProcess),
+            Isolation::Process => self.take_spare(&start).unwrap_or_else(|| self.order(start)),
+            Isolation::Shared | Isolation::InProcess => self.common_process(start),
         };
         if let Some(waiting) = self.ordered.get_mut(&process) {
             waiting.push(vm_id);
@@ -87,12 +104,12 @@ impl Core {
         }
     }
 
-    fn common_process(&mut self, common: Common) -> ProcessId {
-        if let Some(process) = self.common.get(&common) {
+    fn common_process(&mut self, start: Start) -> ProcessId {
+        if let Some(process) = self.common.get(&start) {
             return *process;
         }
-        let process = self.order(common == Common::InProcess);
-        self.common.insert(common, process);
+        let process = self.order(start.clone());
+        self.common.insert(start, process);
         process
     }
 
@@ -110,6 +127,7 @@ impl Core {
                 child,
                 stage: Stage::Serving,
                 ready: false,
+                isolation: None,
                 vms: BTreeSet::new(),
                 closed: false,
             })
@@ -198,19 +216,30 @@ impl Core {
         if *missing > 0 {
             return;
         }
+        let seen = vm
+            .process
+            .and_then(|id| self.processes.get(&id)?.isolation.clone());
+        let seen = seen
+            .unwrap_or_else(IsolationReport::none)
+            .for_vm(vm.isolation);
+        if let Some(error) = seen.refuse(vm.required) {
+            return self.preparation_failed(vm_id, error);
+        }
         vm.state = State::Serving;
         vm.retried = false;
         vm.carried = None;
-        let isolation = vm.isolation;
+        let (isolation, start) = (vm.isolation, vm.start());
         if !std::mem::replace(&mut vm.announced, true) {
-            vm.sink
-                .event(Event::Created(Ok(std::mem::take(&mut vm.phases))));
+            vm.sink.event(Event::Created(Ok(Ready {
+                phases: std::mem::take(&mut vm.phases),
+                isolation: seen,
+            })));
         }
         for frame in std::mem::take(&mut vm.queue) {
             self.dispatch(frame);
         }
         if isolation == Isolation::Process {
-            self.prepare_spare();
+            self.prepare_spare(start);
         }
     }
 
@@ -245,7 +274,8 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_id) else {
             return;
         };
-        if std::mem::replace(&mut vm.retried, true) {
+        // What made it break the rules would make the next one.
+        if error.security_violation || std::mem::replace(&mut vm.retried, true) {
             return self.preparation_failed(vm_id, error);
         }
         vm.calls.retain(|_, call| !matches!(call, Call::Setup));
@@ -351,7 +381,13 @@ impl Core {
         if let Some(vm) = self.vms.get_mut(&vm_id) {
             vm.state = State::Preparing { missing: 0 };
         }
-        self.settle_sent(vm_id, &error);
+        let told = self.settle_sent(vm_id, &error);
+        if let Some(vm) = self.vms.get_mut(&vm_id)
+            && error.security_violation
+            && !told
+        {
+            vm.untold = Some(error);
+        }
         self.detach(vm_id);
         let Some(vm) = self.vms.get_mut(&vm_id) else {
             return;
@@ -423,7 +459,7 @@ impl Core {
                         let error = self.crash_error(id, true);
                         self.prepare_elsewhere(vm_id, error);
                     } else {
-                        self.preparation_failed(vm_id, VmError::cannot_start(how));
+                        self.preparation_failed(vm_id, isolation::start_error(how));
                     }
                 }
                 State::Disposing => self.finish_disposal(vm_id),
@@ -511,6 +547,21 @@ impl Core {
 }
 
 impl Vm {
+    /// The process that it needs.
+    fn start(&self) -> Start {
+        let in_process = self.isolation == Isolation::InProcess;
+        Start {
+            in_process,
+            // It opens them itself.
+            command_dirs: if in_process {
+                Vec::new()
+            } else {
+                self.config.command_dirs.clone()
+            },
+            lax: self.required == Some(Level::Process),
+        }
+    }
+
     fn prepares(&self) -> bool {
         matches!(self.state, State::Preparing { .. })
     }

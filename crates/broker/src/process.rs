@@ -5,6 +5,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use secure_exec_protocol::{Channel, Limit, VmId};
 
+use crate::isolation::{IsolationReport, Level};
+use crate::sweep;
+
 /// Number of a VM process, living or dead, within this broker.
 pub(crate) type ProcessId = u64;
 
@@ -27,10 +30,19 @@ pub(crate) struct VmProcess {
     pub(crate) stage: Stage,
     /// It said hello.
     pub(crate) ready: bool,
+    /// What holds it back, looked at when it said so.
+    pub(crate) isolation: Option<IsolationReport>,
     /// The VMs it serves.
     pub(crate) vms: BTreeSet<VmId>,
     /// End of file was seen on the socket.
     pub(crate) closed: bool,
+}
+
+impl VmProcess {
+    /// Looks at the process that says that it has confined itself.
+    pub(crate) fn look_at(&mut self) {
+        self.isolation = self.child.as_mut().map(Child::look_at);
+    }
 }
 
 /// A child process, named by a pidfd, which can neither be reused nor reaped by somebody else's `wait`.
@@ -38,6 +50,8 @@ pub(crate) struct Child {
     pid: libc::pid_t,
     pidfd: OwnedFd,
     reaped: bool,
+    /// It has no children and cannot have any.
+    alone: bool,
 }
 
 impl Child {
@@ -55,6 +69,7 @@ impl Child {
             pid,
             pidfd,
             reaped: false,
+            alone: false,
         })
     }
 
@@ -66,8 +81,17 @@ impl Child {
         self.pid
     }
 
-    /// Sends SIGKILL.
+    fn look_at(&mut self) -> IsolationReport {
+        let report = IsolationReport::of(self.pid);
+        self.alone = report.level >= Level::Partial && !sweep::has_children(self.pid);
+        report
+    }
+
+    /// Sends SIGKILL, to what descends from it as well.
     pub(crate) fn kill(&self) {
+        if !self.alone && !self.reaped {
+            sweep::descendants(self.pid);
+        }
         // SAFETY: takes plain numbers and a null siginfo; a dead child makes it fail without effect.
         unsafe {
             libc::syscall(
@@ -89,6 +113,9 @@ impl Child {
             return None;
         }
         self.reaped = true;
+        if !self.alone {
+            sweep::session(self.pid);
+        }
         if pid < 0 {
             return Some("unknown cause".into());
         }

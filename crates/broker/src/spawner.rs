@@ -17,10 +17,23 @@ use crate::snapshot;
 /// The descriptor on which a VM process finds its socket.
 const SOCKET_FD: RawFd = 3;
 
+/// `spawn.h`; the C libraries of Linux have it as an extension.
+const POSIX_SPAWN_SETSID: libc::c_int = 0x80;
+
 /// What is to be started.
 pub(crate) struct Order {
     pub(crate) process: ProcessId,
+    pub(crate) start: Start,
+}
+
+/// What a process is started with. Processes that are started alike can stand for each other until they serve a VM.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Start {
     pub(crate) in_process: bool,
+    /// Directories of commands, whose files it gets open.
+    pub(crate) command_dirs: Vec<String>,
+    /// It may go on where the system has no system call filters.
+    pub(crate) lax: bool,
 }
 
 /// A started process, or why it did not start.
@@ -60,7 +73,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
     let connection = Channel::new(ours).map_err(|error| format!("socket: {error}"))?;
-    if order.in_process {
+    if order.start.in_process {
         let serve = settings
             .in_process
             .ok_or("this build cannot run a VM in the host process")?;
@@ -71,16 +84,22 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
             .map_err(|error| format!("thread: {error}"))?;
         return Ok((connection, None));
     }
-    let child = launch(settings, &known, &theirs.into())
+    let child = launch(settings, &order.start, &known, &theirs.into())
         .map_err(|error| format!("the launcher: {error}"))?;
     Ok((connection, Some(child)))
 }
 
-/// Runs `launcher <addon> <our pid> <snapshot> <its identity>` with an empty environment, its own process group (a
-/// Ctrl-C at the terminal is for the host alone), no signal blocked or ignored, and the socket.
-fn launch(settings: &Settings, identity: &str, socket: &OwnedFd) -> io::Result<Child> {
+/// Runs `launcher <addon> <our pid> <snapshot> <its identity> <mode> <uid> <directory>...` with an empty environment, a
+/// session of its own (a Ctrl-C at the terminal is for the host alone), no signal blocked or ignored, and the socket.
+fn launch(
+    settings: &Settings,
+    start: &Start,
+    identity: &str,
+    socket: &OwnedFd,
+) -> io::Result<Child> {
     let launcher = c_string(settings.launcher.as_os_str().as_bytes())?;
-    let arguments = [
+    let mode = if start.lax { "lax" } else { "strict" };
+    let mut arguments = vec![
         launcher.clone(),
         c_string(settings.addon.as_os_str().as_bytes())?,
         c_string(std::process::id().to_string().as_bytes())?,
@@ -91,7 +110,12 @@ fn launch(settings: &Settings, identity: &str, socket: &OwnedFd) -> io::Result<C
                 .map_or(&b""[..], |path| path.as_os_str().as_bytes()),
         )?,
         c_string(identity.as_bytes())?,
+        c_string(mode.as_bytes())?,
+        c_string(settings.uid.to_string().as_bytes())?,
     ];
+    for dir in &start.command_dirs {
+        arguments.push(c_string(dir.as_bytes())?);
+    }
     let mut argv: Vec<*mut c_char> = arguments
         .iter()
         .map(|argument| argument.as_ptr().cast_mut())
@@ -164,15 +188,12 @@ impl Attributes {
                 std::mem::zeroed(),
             )
         };
-        let flags = libc::POSIX_SPAWN_SETPGROUP
-            | libc::POSIX_SPAWN_SETSIGMASK
-            | libc::POSIX_SPAWN_SETSIGDEF;
+        let flags = POSIX_SPAWN_SETSID | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         // SAFETY: all pointers are valid for the calls.
         unsafe {
             check(libc::posix_spawnattr_init(&raw mut attributes.0))?;
             libc::sigemptyset(&raw mut none);
             libc::sigfillset(&raw mut all);
-            check(libc::posix_spawnattr_setpgroup(&raw mut attributes.0, 0))?;
             check(libc::posix_spawnattr_setsigmask(
                 &raw mut attributes.0,
                 &raw const none,

@@ -1,24 +1,59 @@
-//! The executable of a VM process: loads the addon and calls its VM entry.
+//! The executable of a VM process: takes rights away from itself, loads the addon and calls its VM entry.
 //!
-//! - `secure-exec-vm <addon> <parent pid> ...` serves the socket on descriptor 3. Everything else that
-//!   was inherited is closed, and the process dies with the thread that started it.
+//! - `secure-exec-vm <addon> <parent pid> <snapshot> <its identity> <mode> <uid> <directory>...` serves the socket on
+//!   descriptor 3. `<mode>` is `strict`, or `lax` to go on where the system has no system call filters; `<uid>` is who
+//!   to be where the host is root. The snapshot and the files of the directories are opened here.
+//! - `secure-exec-vm --self-attack <addon> <parent pid> <attack> <target pid> <mode> <uid>` confines itself in the same
+//!   way and then does what it must not be able to do.
 //! - `secure-exec-vm --mksnapshot <addon> <file>` makes the startup snapshot.
 //! - `secure-exec-vm --mkcaches <addon> <file>` and `--check-caches <addon> <file>` add code caches to it and check them.
 //! - `secure-exec-vm --precompile <addon> <module> <file>` compiles a WebAssembly command.
 //!
-//! All pass their whole command line to `secure_exec_vm_main`, whose result is the exit status.
+//! All pass their command line to `secure_exec_vm_main`, whose result is the exit status; that of a VM process has
+//! `<descriptor>:<path>` for each open file instead of the directories.
+//!
+//! There is one thread until the addon starts others, so that whatever is set here holds for all of them. Rights are
+//! dropped before the addon is loaded, except for what loading it needs: the addon may be where only the host's user can
+//! read it, so the process becomes another user directly behind that.
+
+mod descriptors;
+mod limits;
+mod privileges;
+mod session;
 
 use secure_exec_glibc_floor as _;
 use std::ffi::{CStr, CString, OsString, c_char, c_int};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
-/// First descriptor that is not the launcher's own: 0 to 2 are standard, 3 is the socket.
-const FIRST_STRAY_FD: libc::c_uint = 4;
+use privileges::User;
 
 /// Status of `env(1)` and shells for a program that could not be started.
 const CANNOT_START: u8 = 126;
+
+/// `secure_exec_protocol::launch::CANNOT_CONFINE`, which would bring all of the protocol along.
+const CANNOT_CONFINE: u8 = 71;
+
+/// Why there is no VM process: the exit status, and what to say.
+struct Failure(u8, String);
+
+impl From<String> for Failure {
+    fn from(message: String) -> Failure {
+        Failure(CANNOT_START, message)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(message: &str) -> Failure {
+        message.to_owned().into()
+    }
+}
+
+/// A step of the confinement that the system refused.
+fn refused(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure(CANNOT_CONFINE, format!("{what}: {error}"))
+}
 
 /// First arguments of the build's calls.
 const BUILDING: [&str; 4] = [
@@ -28,33 +63,74 @@ const BUILDING: [&str; 4] = [
     "--precompile",
 ];
 
+const ATTACK: &str = "--self-attack";
+
 type VmMain = unsafe extern "C" fn(c_int, *const *const c_char) -> c_int;
 
 fn main() -> ExitCode {
     match run(std::env::args_os().collect()) {
         Ok(status) => ExitCode::from(status),
-        Err(message) => {
+        Err(Failure(status, message)) => {
             // With stderr gone there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "secure-exec-vm: {message}");
-            ExitCode::from(CANNOT_START)
+            let _ = writeln!(io::stderr(), "secure-exec-vm: {message}");
+            ExitCode::from(status)
         }
     }
 }
 
-fn run(arguments: Vec<OsString>) -> Result<u8, String> {
-    let building = arguments
-        .get(1)
-        .is_some_and(|argument| BUILDING.iter().any(|mode| argument == mode));
-    let addon = arguments.get(if building { 2 } else { 1 }).cloned();
-    let addon = addon.ok_or("the path of the addon is missing")?;
-    if !building {
-        let parent = arguments
-            .get(2)
-            .and_then(|argument| argument.to_str()?.parse().ok());
-        bind_to_parent(parent.ok_or("the pid of the parent is missing")?)?;
-        close_stray_fds();
-    }
-    let entry = load(&c_string(addon)?)?;
+fn run(mut arguments: Vec<OsString>) -> Result<u8, Failure> {
+    let mode = arguments.get(1).and_then(|argument| argument.to_str());
+    let building = mode.is_some_and(|mode| BUILDING.contains(&mode));
+    let attack = mode == Some(ATTACK);
+    let at = if building || attack { 2 } else { 1 };
+    let addon = arguments.get(at).cloned();
+    let addon = c_string(addon.ok_or("the path of the addon is missing")?)?;
+    let entry = if building {
+        load(&addon)?
+    } else {
+        let parent = number(&arguments, at + 1).ok_or("the pid of the parent is missing")?;
+        let user = number(&arguments, at + 5).ok_or("the user is missing")?;
+        let directories = arguments.split_off(arguments.len().min(at + 6));
+        let snapshot = arguments.get(3).filter(|path| !attack && !path.is_empty());
+        let files = separate(parent, snapshot, &directories)?;
+        let entry = load(&addon)?;
+        drop_rights(User::of(user), parent)?;
+        arguments.extend(files);
+        entry
+    };
+    Ok(call(entry, arguments)?)
+}
+
+/// Parts from the process that started this one. Gives what the entry is told about the open files.
+fn separate(
+    parent: libc::pid_t,
+    snapshot: Option<&OsString>,
+    directories: &[OsString],
+) -> Result<Vec<OsString>, Failure> {
+    session::leave().map_err(refused("session"))?;
+    descriptors::close_strays();
+    session::bind_to_parent(parent)?;
+    session::offer_to_oom_killer();
+    privileges::renounce_new().map_err(refused("no_new_privs"))?;
+    let files = descriptors::open(snapshot, directories);
+    limits::apply(files.len()).map_err(refused("resource limits"))?;
+    Ok(files)
+}
+
+/// Gives up what loading the addon may have needed.
+fn drop_rights(user: User, parent: libc::pid_t) -> Result<(), Failure> {
+    privileges::drop_all(user).map_err(refused("privileges"))?;
+    privileges::forbid_inspection().map_err(refused("dumpable"))?;
+    privileges::limit_speculation();
+    // The change of the user has undone it.
+    Ok(session::bind_to_parent(parent)?)
+}
+
+fn number<T: std::str::FromStr>(arguments: &[OsString], at: usize) -> Option<T> {
+    arguments.get(at)?.to_str()?.parse().ok()
+}
+
+fn call(entry: VmMain, arguments: Vec<OsString>) -> Result<u8, String> {
     let arguments = arguments
         .into_iter()
         .map(c_string)
@@ -65,32 +141,6 @@ fn run(arguments: Vec<OsString>) -> Result<u8, String> {
     // SAFETY: the addon exports the entry with this signature; argv is null-terminated and outlives the call.
     let status = unsafe { entry(argc, argv.as_ptr()) };
     Ok(u8::try_from(status).unwrap_or(CANNOT_START))
-}
-
-/// Makes the kernel kill this process when the starting thread ends, even by SIGKILL.
-fn bind_to_parent(parent: libc::pid_t) -> Result<(), String> {
-    // SAFETY: takes plain numbers.
-    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
-        return Err(format!("prctl: {}", std::io::Error::last_os_error()));
-    }
-    // SAFETY: cannot fail.
-    if unsafe { libc::getppid() } != parent {
-        return Err("the parent is gone".into());
-    }
-    Ok(())
-}
-
-/// Closes what the host process leaked into its child: descriptors that other code of it opened without CLOEXEC.
-fn close_stray_fds() {
-    // SAFETY: the launcher has opened nothing itself; no object owns any of these descriptors.
-    if unsafe { libc::syscall(libc::SYS_close_range, FIRST_STRAY_FD, libc::c_uint::MAX, 0) } == 0 {
-        return;
-    }
-    // Linux before 5.9.
-    for fd in 4..65_536 {
-        // SAFETY: as above; closing a free number does nothing.
-        unsafe { libc::close(fd) };
-    }
 }
 
 fn load(addon: &CStr) -> Result<VmMain, String> {

@@ -15,6 +15,7 @@ pub mod config;
 pub mod file;
 pub mod frame;
 pub mod host_message;
+pub mod launch;
 pub mod program;
 pub mod vm_message;
 

@@ -10,9 +10,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use secure_exec_node::{Snapshot, V8Options, code_cache, initialize_v8};
-use secure_exec_protocol::Phase;
+use secure_exec_protocol::launch::CANNOT_CONFINE;
+use secure_exec_protocol::{Phase, VmLimits};
 
-use crate::lockdown::{self, Confinement};
+use crate::lockdown::{self, Confinement, Demand, descriptors};
 use crate::profile;
 use crate::runtimes::Runtimes;
 use crate::server;
@@ -25,9 +26,22 @@ const INTERNAL_ERROR: i32 = 70;
 const NO_SNAPSHOT: i32 = 66;
 const USAGE: i32 = 64;
 
+/// Where the words of a VM process's command line are.
+const SNAPSHOT: usize = 3;
+const IDENTITY: usize = 4;
+const DEMAND: usize = 5;
+const FILES: usize = 7;
+
+/// And of a self-attack's.
+const ATTACK: usize = 4;
+const TARGET: usize = 5;
+const ATTACK_DEMAND: usize = 6;
+
 /// Runs a VM process and gives its exit status.
 ///
-/// - `<launcher> <addon> <parent> <snapshot> <its identity>` serves.
+/// - `<launcher> <addon> <parent> <snapshot> <its identity> <mode> <uid> <descriptor>:<path>...` serves, as the launcher
+///   describes.
+/// - `<launcher> --self-attack <addon> <parent> <attack> <target> <mode> <uid>` gives the errno of what must be refused.
 /// - `<launcher> --mksnapshot <addon> <file>` makes the startup snapshot.
 /// - `<launcher> --mkcaches <addon> <file>` adds the code caches of the library's other modules to it.
 /// - `<launcher> --check-caches <addon> <file>` fails if V8 does not accept them.
@@ -47,24 +61,42 @@ pub fn vm_main(arguments: &[OsString]) -> i32 {
         if let Some(made) = made {
             return build_status(made);
         }
-        let (Some(snapshot), Some(identity)) = (arguments.get(3), arguments.get(4)) else {
+        let word = |index: usize| arguments.get(index).map(|word| word.to_string_lossy());
+        if mode == Some("--self-attack") {
+            let words = (word(ATTACK), word(TARGET), word(ATTACK_DEMAND));
+            let (Some(name), Some(target), Some(demand)) = words else {
+                return USAGE;
+            };
+            return attack_itself(&name, &target, Demand::of(&demand));
+        }
+        let snapshot = file(SNAPSHOT);
+        let (Some(snapshot), Some(identity), Some(demand)) =
+            (snapshot, word(IDENTITY), word(DEMAND))
+        else {
             return USAGE;
         };
-        serve_process(Path::new(snapshot), &identity.to_string_lossy())
+        let files = arguments.get(FILES..).unwrap_or_default();
+        serve_process(snapshot, &identity, Demand::of(&demand), files)
     };
     // The panic hook has said what there is to say.
     catch_unwind(run).unwrap_or(INTERNAL_ERROR)
 }
 
-fn serve_process(snapshot: &Path, identity: &str) -> i32 {
+fn serve_process(snapshot: &Path, identity: &str, demand: Demand, files: &[OsString]) -> i32 {
     let start = Instant::now();
+    if lockdown::enclose().is_err() {
+        return CANNOT_CONFINE;
+    }
     lockdown::keep_freed_memory();
-    let Ok(snapshot) = map_verified(snapshot, identity) else {
+    // SAFETY: the launcher's contract; nobody else in this process knows of the descriptors.
+    let mut files = unsafe { descriptors::take_over(files) };
+    let Ok(snapshot) = map_verified(files.remove(snapshot), identity) else {
         return NO_SNAPSHOT;
     };
+    secure_exec_wasm::host_files::restrict_to(files);
     initialize_v8(V8Options::default());
-    if lockdown::confine().is_err() {
-        return INTERNAL_ERROR;
+    if lockdown::confine(demand).is_err() {
+        return CANNOT_CONFINE;
     }
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let phases = vec![Phase {
@@ -86,6 +118,24 @@ fn serve_process(snapshot: &Path, identity: &str) -> i32 {
     unsafe { libc::_exit(status) }
 }
 
+/// Confines the process as one that serves, and does what it must not be able to do.
+fn attack_itself(name: &str, target: &str, demand: Demand) -> i32 {
+    let Ok(target) = target.parse() else {
+        return USAGE;
+    };
+    if lockdown::enclose().is_err() {
+        return CANNOT_CONFINE;
+    }
+    initialize_v8(V8Options::default());
+    let limited = lockdown::limit_memory(&VmLimits::default());
+    if limited.is_err() || lockdown::confine(demand).is_err() {
+        return CANNOT_CONFINE;
+    }
+    let status = lockdown::attack(name, target).unwrap_or(USAGE);
+    // SAFETY: ends the process at once. It may be the child of an attack.
+    unsafe { libc::_exit(status) }
+}
+
 /// Serves a socket on the calling thread of a process that is not ours.
 pub fn serve_in_process(socket: OwnedFd, snapshot: Option<&Path>) {
     let run = || {
@@ -100,12 +150,13 @@ pub fn serve_in_process(socket: OwnedFd, snapshot: Option<&Path>) {
     let _ = catch_unwind(std::panic::AssertUnwindSafe(run));
 }
 
-/// Maps the snapshot whose content the host has verified: it must still be the same file, unchanged.
-fn map_verified(path: &Path, identity: &str) -> io::Result<Option<&'static [u8]>> {
-    if path.as_os_str().is_empty() {
+/// Maps the snapshot whose content the host has verified: it must still be the same file, unchanged. Without an identity
+/// there is none.
+fn map_verified(file: Option<File>, identity: &str) -> io::Result<Option<&'static [u8]>> {
+    if identity.is_empty() {
         return Ok(None);
     }
-    let file = File::open(path)?;
+    let file = file.ok_or(io::ErrorKind::NotFound)?;
     let stat = file.metadata()?;
     let found = format!(
         "{}:{}:{}:{}.{}",

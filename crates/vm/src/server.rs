@@ -261,14 +261,11 @@ impl Server {
         }
         let start = Instant::now();
         if self.confinement == Confinement::Process && config.exclusive {
-            let limits = &config.limits;
-            lockdown::limit_memory(limits.max_memory_bytes, limits.max_filesystem_bytes).map_err(
-                |error| Failure {
-                    code: "ERR_VM_START".into(),
-                    message: format!("the memory limit cannot be set: {error}"),
-                    ..Failure::default()
-                },
-            )?;
+            lockdown::limit_memory(&config.limits).map_err(|error| Failure {
+                code: "ERR_VM_START".into(),
+                message: format!("the memory limit cannot be set: {error}"),
+                ..Failure::default()
+            })?;
         }
         let machine = Machine::boot(vm, config, &mut *self.guests, &self.mailbox)?;
         self.machines.insert(vm, machine);

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
-use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
+use crate::host_files;
 use crate::module_cache::{LoadError, LoadedModule, compile_trusted, hexadecimal, map_file};
 
 const MANIFEST: &str = "commands.json";
@@ -84,7 +84,7 @@ impl CommandModule {
     }
 
     fn compile(&self, engine: &Engine) -> Result<Arc<LoadedModule>, LoadError> {
-        let bytes = fs::read(&self.file).map_err(|_| LoadError::Unreadable)?;
+        let bytes = host_files::read(&self.file).map_err(|_| LoadError::Unreadable)?;
         let sum = || hexadecimal(&Sha256::digest(&bytes));
         if self
             .sha256
@@ -155,7 +155,7 @@ impl CommandDir {
     /// # Errors
     /// There is none.
     pub fn read(dir: &Path) -> Result<Vec<Command>, CommandError> {
-        let commands = match fs::read(dir.join(MANIFEST)) {
+        let commands = match host_files::read(&dir.join(MANIFEST)) {
             Ok(text) => from_manifest(dir, &text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => from_files(dir)?,
             Err(error) => return Err(CommandError::Unreadable(error.to_string())),
@@ -208,8 +208,7 @@ fn from_manifest(dir: &Path, text: &[u8]) -> Result<Vec<Command>, CommandError> 
 fn from_files(dir: &Path) -> Result<Vec<Command>, CommandError> {
     let unreadable = |error: std::io::Error| CommandError::Unreadable(error.to_string());
     let mut commands = Vec::new();
-    for entry in fs::read_dir(dir).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
+    for file in host_files::list(dir).map_err(unreadable)? {
         let candidate = file.extension().is_none_or(|extension| extension == "wasm");
         let Some(name) = file.file_stem().and_then(OsStr::to_str) else {
             continue;
@@ -234,6 +233,6 @@ fn from_files(dir: &Path) -> Result<Vec<Command>, CommandError> {
 
 fn is_module(file: &Path) -> bool {
     let mut magic = [0; 4];
-    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic));
+    let read = host_files::open(file).and_then(|file| file.read_exact_at(&mut magic, 0));
     read.is_ok() && magic == *MAGIC
 }

@@ -30,6 +30,7 @@ mod ext;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod fixture;
+pub mod host_files;
 mod memory;
 mod module_cache;
 mod park;

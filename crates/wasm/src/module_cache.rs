@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +11,7 @@ use wasmtime::{InstancePre, Module};
 
 use crate::call::State;
 use crate::engine::{Engine, Runtime};
+use crate::host_files;
 use crate::sections;
 
 /// Why a module cannot run.
@@ -89,8 +89,8 @@ impl LoadedModule {
 
 /// Maps a precompiled module, if it is the one with this sum. None: it is not usable here.
 pub(crate) fn map_file(engine: &Engine, path: &Path, sha256: &str) -> Option<Arc<LoadedModule>> {
-    let mut file = File::open(path).ok()?;
-    if sum_of(&mut file).ok()? != sha256 {
+    let file = host_files::open(path).ok()?;
+    if sum_of(&file).ok()? != sha256 {
         return None;
     }
     let runtime = engine.mapped();
@@ -101,16 +101,9 @@ pub(crate) fn map_file(engine: &Engine, path: &Path, sha256: &str) -> Option<Arc
     LoadedModule::new(runtime, &module).ok().map(Arc::new)
 }
 
-fn sum_of(file: &mut File) -> std::io::Result<String> {
+fn sum_of(file: &File) -> std::io::Result<String> {
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        hash.update(buffer.get(..count).unwrap_or_default());
-    }
+    host_files::for_each_piece(file, |piece| hash.update(piece))?;
     Ok(hexadecimal(&hash.finalize()))
 }
 

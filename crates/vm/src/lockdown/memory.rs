@@ -1,8 +1,4 @@
-//! What a VM process takes away from itself before a guest runs.
-//!
-//! Done: resource limits, no core dumps, no tracing by others, no new privileges. System call filters
-//! (seccomp) and file system rules (Landlock) belong at the end of [`confine`], which runs before the first thread
-//! besides the server's exists.
+//! How much memory the process may take: `RLIMIT_DATA`, and what allocators keep.
 
 use std::fs::File;
 use std::io;
@@ -11,19 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use secure_exec_protocol::Limit;
-
-/// How far the server may go in confining its process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confinement {
-    /// The process is a VM process.
-    Process,
-    /// The process is the user's: nothing of it may be changed.
-    None,
-}
-
-/// Descriptors of a VM process: the socket, the mailbox, a few for libraries.
-const MAX_FDS: u64 = 64;
+use secure_exec_node::engine::ISOLATE_BYTES;
+use secure_exec_protocol::{Limit, VmLimits};
 
 /// Address space for data beyond the memory limit, so that a VM that has used its memory up can still
 /// export its filesystem.
@@ -32,8 +17,34 @@ const EXPORT_HEADROOM: u64 = 64 << 20;
 /// What is writable in every VM process without being used: stacks of threads, the tables of V8.
 const PROCESS_OVERHEAD: u64 = 64 << 20;
 
-/// The memory limit, once there is one, and the hard limit behind it.
-static LIMIT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+/// Isolates that are counted for at once, besides one for each process: the workers of a process with as many as it may
+/// have, and the spare.
+const FURTHER_ISOLATES: u64 = 65;
+
+/// What an isolate takes of the memory limit at least, besides its `ISOLATE_BYTES`.
+const LEAST_ISOLATE: u64 = 2 << 20;
+
+/// What compiling a module takes: at least, and for each of its bytes (`secure_exec_wasm`).
+const COMPILE_MEMORY: u64 = 32 << 20;
+const COMPILE_FACTOR: u64 = 24;
+
+/// The memory limit, once there is one, with that of a process that exports, and the hard limit behind both.
+static LIMIT: Mutex<Option<MemoryLimit>> = Mutex::new(None);
+
+#[derive(Clone, Copy)]
+struct MemoryLimit {
+    soft: u64,
+    exporting: u64,
+    hard: u64,
+}
+
+impl MemoryLimit {
+    /// With what the engines take at the moment.
+    fn bound(&self) -> u64 {
+        let engine = ENGINE.load(Ordering::Relaxed);
+        self.soft.saturating_add(engine).min(self.hard)
+    }
+}
 
 /// The share of the memory limit that guests which ask before they take memory leave to the rest of the process,
 /// for which a lack of memory is the end.
@@ -97,65 +108,70 @@ pub(crate) fn has_grown(again: bool) -> bool {
     used > AT_REST.load(Ordering::Relaxed).saturating_add(NOTICEABLE)
 }
 
-/// Confines the process for good.
-///
-/// # Errors
-/// The operating system refused; the process must not go on.
-pub(crate) fn confine() -> io::Result<()> {
-    // Should memory run out all the same, the host's killer is to choose a VM and not the application. It is a wish:
-    // not every container has this file.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    set_limit(libc::RLIMIT_CORE, 0, 0)?;
-    set_limit(libc::RLIMIT_FSIZE, 0, 0)?;
-    set_limit(libc::RLIMIT_NOFILE, MAX_FDS, MAX_FDS)?;
-    // SAFETY: these take plain numbers.
-    unsafe {
-        // A library that writes to a file all the same gets EFBIG instead of ending the process.
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        check(libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))?;
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
-    }
-    Ok(())
+/// Opens the kernel's account of the process's memory, before no file can be opened any more.
+pub(crate) fn watch() {
+    USAGE.get_or_init(|| File::open("/proc/self/statm").ok());
 }
 
 /// Bounds the process's memory: everything private and writable, which is what every allocator of V8, of
 /// ICU and of ours takes. Address space that is only reserved does not count.
 ///
+/// The hard limit is for native code that has been taken over, which could lift a soft one: no more than the guests of
+/// the VM could make the engines take, and the export.
+///
 /// # Errors
 /// The operating system refused.
-pub(crate) fn limit_memory(bytes: u64, filesystem_bytes: u64) -> io::Result<()> {
+pub(crate) fn limit_memory(limits: &VmLimits) -> io::Result<()> {
+    let bytes = limits.max_memory_bytes;
     let soft = bytes.saturating_add(PROCESS_OVERHEAD);
-    let hard = soft
-        .saturating_add(filesystem_bytes.saturating_mul(2))
+    let exporting = soft
+        .saturating_add(limits.max_filesystem_bytes.saturating_mul(2))
         .saturating_add(EXPORT_HEADROOM);
+    let hard = exporting.saturating_add(most_for_engines(limits));
+    let new = MemoryLimit {
+        soft,
+        exporting,
+        hard,
+    };
+    watch();
     let mut limit = LIMIT.lock();
-    *limit = Some((soft, hard));
-    let usage = USAGE.get_or_init(|| File::open("/proc/self/statm").ok());
-    if let Some(used) = usage.as_ref().and_then(used_bytes) {
+    *limit = Some(new);
+    if let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) {
         AT_REST.store(used, Ordering::Relaxed);
     }
-    apply(soft)
+    apply(new)
+}
+
+/// The most that isolates, threads of commands and a compilation can take at a time.
+fn most_for_engines(limits: &VmLimits) -> u64 {
+    let threads = limits.max_processes.saturating_add(FURTHER_ISOLATES);
+    let threads = threads.min(limits.max_memory_bytes / LEAST_ISOLATE);
+    let thread = ISOLATE_BYTES.max(limits.wasm_stack_bytes.saturating_add(LEAST_ISOLATE));
+    let module = limits.wasm_module_bytes.saturating_mul(COMPILE_FACTOR);
+    threads
+        .saturating_mul(thread)
+        .saturating_add(COMPILE_MEMORY)
+        .saturating_add(module)
 }
 
 /// Whether a guest may take this much more. The kernel's own account is asked, which is the one that the limit is
 /// held against: heaps, files and the memories of commands are all in it.
 pub(crate) fn has_room(bytes: u64) -> bool {
-    let Some((soft, _)) = *LIMIT.lock() else {
+    let Some(limit) = *LIMIT.lock() else {
         return true;
     };
     let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) else {
         // Without an account there is the limit itself.
         return true;
     };
-    let bound = soft.saturating_add(ENGINE.load(Ordering::Relaxed));
-    let reserve = soft / RESERVE_SHARE;
-    used.saturating_add(bytes) <= bound.saturating_sub(reserve)
+    let reserve = limit.soft / RESERVE_SHARE;
+    used.saturating_add(bytes) <= limit.bound().saturating_sub(reserve)
 }
 
 /// What the memory limit would hold if a guest got this much more: what guests use, and what is kept from them for the
 /// process itself.
 pub(crate) fn use_with(bytes: u64) -> Option<u64> {
-    let (soft, _) = (*LIMIT.lock())?;
+    let MemoryLimit { soft, .. } = (*LIMIT.lock())?;
     let used = USAGE.get().and_then(Option::as_ref).and_then(used_bytes)?;
     let others = PROCESS_OVERHEAD.saturating_add(ENGINE.load(Ordering::Relaxed));
     Some(
@@ -167,7 +183,7 @@ pub(crate) fn use_with(bytes: u64) -> Option<u64> {
 
 /// The memory limit with its use, as the limit that has ended an allocation.
 pub(crate) fn limit_reached() -> Option<Limit> {
-    let (soft, _) = (*LIMIT.lock())?;
+    let MemoryLimit { soft, .. } = (*LIMIT.lock())?;
     let bound = soft.saturating_sub(PROCESS_OVERHEAD);
     Some(Limit {
         name: "limits.resources.maxMemoryBytes".into(),
@@ -200,24 +216,23 @@ pub(crate) fn disallow_engine(bytes: u64) {
 }
 
 fn adjust() {
-    if let Some((soft, _)) = *LIMIT.lock() {
-        // Only the soft limit moves, below a hard one that is infinite: this cannot fail.
-        let _ = apply(soft);
+    if let Some(limit) = *LIMIT.lock() {
+        // Only the soft limit moves, and stays below the hard one: this cannot fail.
+        let _ = apply(limit);
     }
 }
 
-fn apply(soft: u64) -> io::Result<()> {
-    let soft = soft.saturating_add(ENGINE.load(Ordering::Relaxed));
-    set_limit(libc::RLIMIT_DATA, soft, libc::RLIM_INFINITY)
+fn apply(limit: MemoryLimit) -> io::Result<()> {
+    set_limit(libc::RLIMIT_DATA, limit.bound(), limit.hard)
 }
 
 /// Gives the process the headroom that is kept for the export.
 pub(crate) fn release_memory_headroom() {
     let mut limit = LIMIT.lock();
-    if let Some((soft, hard)) = limit.as_mut() {
-        *soft = *hard;
+    if let Some(limit) = limit.as_mut() {
+        limit.soft = limit.exporting;
         // Should it fail, the export has to do with what there is.
-        let _ = apply(*soft);
+        let _ = apply(*limit);
     }
 }
 
