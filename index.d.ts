@@ -1012,6 +1012,12 @@ export interface Isolation {
   readonly capabilities: number;
   /** The user that the process is. */
   readonly uid: number;
+  /** Whether the process has a namespace of users, of the network, of processes of its own. */
+  readonly userns: boolean;
+  readonly netns: boolean;
+  readonly pidns: boolean;
+  /** How the processor may guess in it, in the kernel's words; empty where it does not say. */
+  readonly speculation: { readonly storeBypass: string; readonly indirectBranch: string };
   /** What keeps `level` from being `sealed`, for people. */
   readonly missing: readonly string[];
 }

@@ -1,7 +1,7 @@
 // The VM process: what it has given up, what it leaves behind, how a violation is told.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -218,6 +218,8 @@ describe("requireIsolation", () => {
     for (const requireIsolation of ["process", "partial"] as const) {
       await withRuntime({ requireIsolation }, async (runtime) => {
         const { level, seccomp, noNewPrivs, capabilities, missing } = runtime.isolation;
+        assert.equal(runtime.isolation.netns, false);
+        assert.equal(typeof runtime.isolation.speculation.storeBypass, "string");
         assert.ok(level === "partial" || level === "sealed");
         assert.deepEqual([seccomp, noNewPrivs, capabilities], [true, true, 0]);
         assert.equal(missing.length === 0, level === "sealed");
@@ -291,5 +293,24 @@ describe("a host that is root", () => {
     assert.match((await of("1234")).stdout, /^1234 (sealed|partial) 1/);
     assert.match((await of("0")).stdout, /^0 partial 1/);
     await assert.rejects(of("nobody"), /SECURE_EXEC_VM_UID must be/);
+  });
+
+  const setpriv = spawnSync("setpriv", ["--version"]).status === 0;
+  test("and cannot change users is told so", {
+    skip: skip || (!setpriv && "no setpriv"),
+  }, async () => {
+    const code = `
+      import { NodeRuntime } from "./index.js";
+      const rt = await NodeRuntime.create();
+      const { level, uid, capabilities, missing } = rt.isolation;
+      console.log(level, uid, capabilities, missing.includes("a user other than root"));
+      await rt.dispose();
+      await NodeRuntime.create({ requireIsolation: "sealed" }).catch(({ code, message }) => {
+        console.log(code, message.includes("a user other than root"));
+      });
+    `;
+    const args = ["--bounding-set", "-setuid", process.execPath, "--input-type=module", "-e", code];
+    const { stdout } = await run("setpriv", args, { cwd: join(import.meta.dirname, "..") });
+    assert.equal(stdout, "partial 0 0 true\nERR_ISOLATION_UNAVAILABLE true\n");
   });
 });

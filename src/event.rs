@@ -142,7 +142,18 @@ pub struct IsolationState {
     pub no_new_privs: bool,
     pub capabilities: f64,
     pub uid: u32,
+    pub userns: bool,
+    pub netns: bool,
+    pub pidns: bool,
+    pub speculation: SpeculationState,
     pub missing: Vec<String>,
+}
+
+/// What the kernel says of speculation in a VM process.
+#[napi(object, object_from_js = false)]
+pub struct SpeculationState {
+    pub store_bypass: String,
+    pub indirect_branch: String,
 }
 
 impl From<IsolationReport> for IsolationState {
@@ -161,6 +172,13 @@ impl From<IsolationReport> for IsolationState {
             no_new_privs: report.no_new_privs,
             capabilities: call_number(report.capabilities),
             uid: report.uid,
+            userns: report.namespaces.userns,
+            netns: report.namespaces.netns,
+            pidns: report.namespaces.pidns,
+            speculation: SpeculationState {
+                store_bypass: report.store_bypass,
+                indirect_branch: report.indirect_branch,
+            },
             missing: report.missing.into_iter().map(String::from).collect(),
         }
     }

@@ -1,12 +1,12 @@
 //! What holds a VM process back, as the operating system says: a VM process is not asked about itself.
 
 use std::fs;
-use std::io;
 
 use secure_exec_protocol::launch::CANNOT_CONFINE;
 
 use crate::event::VmError;
 use crate::handle::Isolation;
+use crate::task_status::{Facts, facts, own_facts};
 
 /// How well the outside is protected from a VM that has taken over its process. In order: each has all of the one
 /// before it.
@@ -40,17 +40,41 @@ pub struct IsolationReport {
     pub capabilities: u64,
     /// The user that the process is.
     pub uid: u32,
+    /// Namespaces of its own: of users, of the network, of processes.
+    pub namespaces: Namespaces,
+    /// How the processor may guess across stores in the weakest thread, as the kernel puts it; empty if it does not say.
+    pub store_bypass: String,
+    /// And across indirect branches.
+    pub indirect_branch: String,
     /// What keeps the level from being the highest, for people.
     pub missing: Vec<&'static str>,
 }
 
-/// What the threads of a process have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Facts {
-    seccomp: bool,
-    no_new_privs: bool,
-    capabilities: u64,
-    uid: u32,
+/// Which namespaces of a VM process are not those of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Users.
+    pub userns: bool,
+    /// The network.
+    pub netns: bool,
+    /// Processes.
+    pub pidns: bool,
+}
+
+impl Namespaces {
+    /// What is not to be seen is the same: a VM process is started in this process's namespaces.
+    fn of(pid: i32) -> Namespaces {
+        let own = |name: &str| {
+            let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{name}")).ok();
+            let theirs = of(&pid.to_string());
+            theirs.is_some() && theirs != of("self")
+        };
+        Namespaces {
+            userns: own("user"),
+            netns: own("net"),
+            pidns: own("pid"),
+        }
+    }
 }
 
 const NOT_SEEN: &str = "/proc, where the VM process can be checked";
@@ -65,7 +89,12 @@ impl IsolationReport {
             landlock: 0,
             no_new_privs: own.as_ref().is_some_and(|own| own.no_new_privs),
             capabilities: own.as_ref().map_or(0, |own| own.capabilities),
-            uid: own.map_or(0, |own| own.uid),
+            uid: own.as_ref().map_or(0, |own| own.uid),
+            namespaces: Namespaces::default(),
+            store_bypass: own
+                .as_ref()
+                .map_or_else(String::new, |own| own.store_bypass.clone()),
+            indirect_branch: own.map_or_else(String::new, |own| own.indirect_branch),
             missing: vec!["a process of its own"],
         }
     }
@@ -73,7 +102,10 @@ impl IsolationReport {
     /// Looks at every thread of a VM process that has confined itself.
     pub(crate) fn of(pid: i32) -> IsolationReport {
         match facts(pid) {
-            Ok(facts) => IsolationReport::new(&facts, landlock_version()),
+            Ok(facts) => IsolationReport {
+                namespaces: Namespaces::of(pid),
+                ..IsolationReport::new(facts, landlock_version())
+            },
             Err(_) => IsolationReport {
                 level: Level::Process,
                 missing: vec![NOT_SEEN],
@@ -82,7 +114,7 @@ impl IsolationReport {
         }
     }
 
-    fn new(facts: &Facts, landlock: u32) -> IsolationReport {
+    fn new(facts: Facts, landlock: u32) -> IsolationReport {
         let filtered = facts.seccomp && facts.no_new_privs;
         let landlock = if filtered { landlock } else { 0 };
         let mut missing = Vec::new();
@@ -113,6 +145,9 @@ impl IsolationReport {
             no_new_privs: facts.no_new_privs,
             capabilities: facts.capabilities,
             uid: facts.uid,
+            namespaces: Namespaces::default(),
+            store_bypass: facts.store_bypass,
+            indirect_branch: facts.indirect_branch,
             missing,
         }
     }
@@ -187,126 +222,26 @@ pub fn seccomp_available() -> bool {
     }
 }
 
-fn own_facts() -> Option<Facts> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    Some(Thread::parse(&status)?.facts(0))
-}
-
-/// The weakest of all threads.
-fn facts(pid: i32) -> io::Result<Facts> {
-    let own = fs::read_to_string("/proc/self/status")?;
-    let inherited = Thread::parse(&own).map_or(0, |own| own.filters);
-    let mut weakest: Option<Facts> = None;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let status = match fs::read_to_string(task?.path().join("status")) {
-            Ok(status) => status,
-            // A thread that has ended.
-            Err(error) if is_gone(&error) => continue,
-            Err(error) => return Err(error),
-        };
-        let thread = Thread::parse(&status).ok_or(io::ErrorKind::InvalidData)?;
-        let facts = thread.facts(inherited);
-        weakest = Some(match weakest {
-            Some(weakest) => weakest.weaker(&facts),
-            None => facts,
-        });
-    }
-    weakest.ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
-}
-
-impl Facts {
-    fn weaker(self, other: &Facts) -> Facts {
-        Facts {
-            seccomp: self.seccomp && other.seccomp,
-            no_new_privs: self.no_new_privs && other.no_new_privs,
-            capabilities: self.capabilities | other.capabilities,
-            uid: self.uid.min(other.uid),
-        }
-    }
-}
-
-/// What `/proc/<pid>/task/<tid>/status` says (proc_pid_status(5)).
-struct Thread {
-    mode: u32,
-    /// Number of filters; Linux 5.9.
-    filters: u32,
-    counted: bool,
-    no_new_privs: bool,
-    capabilities: u64,
-    /// The lowest of real, effective, saved and file system user.
-    uid: u32,
-}
-
-/// `SECCOMP_MODE_FILTER`.
-const FILTERED: u32 = 2;
-
-impl Thread {
-    fn parse(status: &str) -> Option<Thread> {
-        let value = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
-            Some(line.get(name.len()..)?.trim())
-        };
-        let set = |name| u64::from_str_radix(value(name)?, 16).ok();
-        let count = value("Seccomp_filters:").and_then(|count| count.parse().ok());
-        let uids = value("Uid:")?.split_ascii_whitespace();
-        Some(Thread {
-            // Not there in a kernel without seccomp.
-            mode: value("Seccomp:").map_or(Some(0), |mode| mode.parse().ok())?,
-            filters: count.unwrap_or(0),
-            counted: count.is_some(),
-            no_new_privs: value("NoNewPrivs:")? == "1",
-            capabilities: set("CapInh:")? | set("CapPrm:")? | set("CapEff:")? | set("CapAmb:")?,
-            uid: uids.map(|uid| uid.parse().ok()).min()??,
-        })
-    }
-
-    /// Where this process is filtered itself, its filters do not count for those of a VM process.
-    fn facts(&self, inherited: u32) -> Facts {
-        let own = !self.counted || self.filters > inherited;
-        Facts {
-            seccomp: self.mode == FILTERED && own,
-            no_new_privs: self.no_new_privs,
-            capabilities: self.capabilities,
-            uid: self.uid,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(mode: u32, filters: &str, capabilities: &str, uid: &str) -> String {
-        format!(
-            "Name:\tx\nUid:\t{uid}\nCapInh:\t0\nCapPrm:\t{capabilities}\nCapEff:\t0\nCapBnd:\tff\n\
-             CapAmb:\t0\nNoNewPrivs:\t1\nSeccomp:\t{mode}\n{filters}"
-        )
-    }
-
-    fn facts_of(status: &str, inherited: u32) -> Facts {
-        Thread::parse(status).unwrap().facts(inherited)
-    }
-
-    #[test]
-    fn filters_of_the_host_are_none_of_the_vm() {
-        let two = status(2, "Seccomp_filters:\t2\n", "0", "7 7 7 7");
-        assert!(facts_of(&two, 0).seccomp);
-        assert!(facts_of(&two, 1).seccomp);
-        assert!(!facts_of(&two, 2).seccomp);
-        assert!(facts_of(&status(2, "", "0", "7 7 7 7"), 0).seccomp);
-        assert!(!facts_of(&status(0, "", "0", "7 7 7 7"), 0).seccomp);
+    fn facts(seccomp: bool, capabilities: u64, uid: u32) -> Facts {
+        Facts {
+            seccomp,
+            no_new_privs: true,
+            capabilities,
+            uid,
+            store_bypass: String::new(),
+            indirect_branch: String::new(),
+        }
     }
 
     #[test]
     fn level_is_that_of_the_weakest_thread() {
-        let strong = facts_of(&status(2, "", "0", "7 7 7 7"), 0);
-        let weak = facts_of(&status(0, "", "80", "7 0 7 7"), 0);
-        assert_eq!(IsolationReport::new(&strong, 3).level, Level::Sealed);
-        let report = IsolationReport::new(&strong.clone().weaker(&weak), 3);
+        let (strong, weak) = (facts(true, 0, 7), facts(false, 0x80, 0));
+        assert_eq!(IsolationReport::new(strong.clone(), 3).level, Level::Sealed);
+        let report = IsolationReport::new(strong.weaker(&weak), 3);
         assert_eq!(report.level, Level::Process);
         assert_eq!((report.capabilities, report.uid), (0x80, 0));
         assert_eq!(report.missing.len(), 4);
@@ -314,8 +249,7 @@ mod tests {
 
     #[test]
     fn level_below_the_required_one_is_refused_by_name() {
-        let facts = facts_of(&status(2, "", "0", "0 0 0 0"), 0);
-        let report = IsolationReport::new(&facts, 0);
+        let report = IsolationReport::new(facts(true, 0, 0), 0);
         assert_eq!(report.level, Level::Partial);
         assert_eq!(report.refuse(Some(Level::Partial)), None);
         assert_eq!(report.refuse(None), None);

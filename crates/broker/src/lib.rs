@@ -29,10 +29,11 @@ mod process;
 mod snapshot;
 mod spawner;
 mod sweep;
+mod task_status;
 mod timer;
 
 pub use broker::{Broker, Settings};
 pub use event::{Event, Ready, Sink, VmError};
 pub use handle::{Isolation, VmHandle};
-pub use isolation::{IsolationReport, Level, landlock_version, seccomp_available};
+pub use isolation::{IsolationReport, Level, Namespaces, landlock_version, seccomp_available};
 pub use secure_exec_protocol as protocol;

@@ -1,5 +1,6 @@
 //! A VM process, or the server thread that stands for one in this process.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -52,6 +53,8 @@ pub(crate) struct Child {
     reaped: bool,
     /// It has no children and cannot have any.
     alone: bool,
+    /// It is being ended with what descends from it.
+    swept: Cell<bool>,
 }
 
 impl Child {
@@ -70,6 +73,7 @@ impl Child {
             pidfd,
             reaped: false,
             alone: false,
+            swept: Cell::new(false),
         })
     }
 
@@ -89,19 +93,13 @@ impl Child {
 
     /// Sends SIGKILL, to what descends from it as well.
     pub(crate) fn kill(&self) {
-        if !self.alone && !self.reaped {
-            sweep::descendants(self.pid);
+        if !self.alone
+            && !self.reaped
+            && (self.swept.replace(true) || sweep::end(self.pid, &self.pidfd))
+        {
+            return;
         }
-        // SAFETY: takes plain numbers and a null siginfo; a dead child makes it fail without effect.
-        unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.fd(),
-                libc::SIGKILL,
-                std::ptr::null::<libc::c_void>(),
-                0,
-            )
-        };
+        sweep::signal_fd(&self.pidfd, libc::SIGKILL);
     }
 
     /// Reaps the child if it has ended and says how.

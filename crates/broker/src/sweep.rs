@@ -7,9 +7,43 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Threads that are looked at, at most: one that has more does not count as without children.
+const MAX_THREADS: usize = 64;
+
+/// Ends a child of this process that lives and all that descends from it, on a thread of its own: there may be many. False
+/// if there is no thread to be had.
+pub(crate) fn end(pid: i32, pidfd: &OwnedFd) -> bool {
+    let Ok(pidfd) = pidfd.try_clone() else {
+        return false;
+    };
+    let sweep = move || {
+        descendants(pid);
+        signal_fd(&pidfd, libc::SIGKILL);
+    };
+    std::thread::Builder::new()
+        .name("secure-exec-sweep".into())
+        .spawn(sweep)
+        .is_ok()
+}
+
+/// Signals the process of a pidfd, if it has not ended.
+pub(crate) fn signal_fd(pidfd: &OwnedFd, signal: i32) {
+    // SAFETY: takes plain numbers and a null siginfo; a dead process makes it fail without effect.
+    unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            std::ptr::null::<libc::c_void>(),
+            0,
+        )
+    };
+}
 
 /// Ends all descendants of a process that lives, which is stopped meanwhile so that it makes no more.
-pub(crate) fn descendants(pid: i32) {
+fn descendants(pid: i32) {
     signal(pid, libc::SIGSTOP);
     let mut found = BTreeSet::new();
     let mut unseen = children(pid);
@@ -24,9 +58,11 @@ pub(crate) fn descendants(pid: i32) {
     }
 }
 
-/// Whether a process has children.
+/// Whether a process has children, or too many threads to tell.
 pub(crate) fn has_children(pid: i32) -> bool {
-    !children(pid).is_empty()
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    threads.map_or(0, |threads| threads.take(MAX_THREADS + 1).count()) > MAX_THREADS
+        || !children(pid).is_empty()
 }
 
 /// Ends what is left of the session of a process that has just ended, on a thread of its own: every process of the
