@@ -9,13 +9,42 @@ const mebibyte = 1 << 20;
 describe("40 what is too large", () => {
   test("of a returned value is a limit with a name", async () => {
     await withRuntime({}, async (runtime) => {
-      const value = (bytes: number) => runtime.run(`globalThis.__return("x".repeat(${bytes}))`);
-      assert.equal((await value(8 * mebibyte)).value, "x".repeat(8 * mebibyte));
-      await assert.rejects(value(17 * mebibyte), {
-        code: "ERR_RESOURCE_LIMIT",
-        limit: "returned value bytes",
-      });
+      const value = (json: string) => runtime.run(`globalThis.__return(${json})`);
+      const fits = mebibyte - 2;
+      assert.equal((await value(`"x".repeat(${fits})`)).value, "x".repeat(fits));
+      const limit = "limits.jsRuntime.returnValueLimitBytes";
+      const named = { code: "ERR_RESOURCE_LIMIT", limit, bound: mebibyte };
+      await assert.rejects(value(`"x".repeat(${fits + 1})`), { ...named, used: mebibyte + 1 });
+      // Parsed, an object is larger than its text.
+      await assert.rejects(value("Array(300_000).fill({})"), named);
+      await assert.rejects(value("Array(300_000).fill([])"), named);
+      assert.equal((await value("Array(200_000).fill([])")).exitCode, 0);
       await assertIdle(runtime);
+    });
+  });
+
+  test("of a returned value may be set", async () => {
+    const limits = { jsRuntime: { returnValueLimitBytes: 8 * mebibyte } };
+    await withRuntime({ limits }, async (runtime) => {
+      const value = (bytes: number) => runtime.run(`globalThis.__return("x".repeat(${bytes}))`);
+      assert.equal((await value(7 * mebibyte)).value, "x".repeat(7 * mebibyte));
+      await assert.rejects(value(8 * mebibyte), { bound: 8 * mebibyte });
+      await using runner = await runtime.createResidentRunner();
+      const snippet = (bytes: number) => `"x".repeat(${bytes})`;
+      assert.equal((await runner.evaluate(snippet(5e6))).value, "x".repeat(5e6));
+      assert.equal((await runner.run(`__return(${snippet(5e6)})`)).value, "x".repeat(5e6));
+      await assert.rejects(runner.evaluate(snippet(9e6)), { bound: 8 * mebibyte });
+    });
+    const small = { jsRuntime: { returnValueLimitBytes: 10 } };
+    await withRuntime({ limits: small }, async (runtime) => {
+      assert.equal((await runtime.run("globalThis.__return('12345678')")).value, "12345678");
+      await assert.rejects(runtime.run("globalThis.__return('123456789')"), {
+        bound: 10,
+        used: 11,
+      });
+      await using runner = await runtime.createResidentRunner();
+      assert.equal((await runner.run("__return(1)")).value, 1);
+      await assert.rejects(runner.run("__return('123456789')"), { bound: 10, used: 11 });
     });
   });
 

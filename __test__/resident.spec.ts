@@ -316,7 +316,7 @@ describe("values", () => {
       const large = "__return('x'.repeat(17 * 1024 * 1024))";
       await assert.rejects(runner.run(large), {
         code: "ERR_RESOURCE_LIMIT",
-        limit: "returned value bytes",
+        limit: "limits.jsRuntime.returnValueLimitBytes",
       });
     });
   });

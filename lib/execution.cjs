@@ -42,7 +42,6 @@ class Execution {
   #outputs;
   #signal;
   #abort;
-  #value = [];
   #callbackError;
   /** Promises of callbacks that are not done with what they were shown. */
   #showing = new Set();
@@ -164,10 +163,6 @@ class Execution {
     if (stream === controlIn) this.#control?.credited(bytes);
   }
 
-  value(data) {
-    this.#value.push(data);
-  }
-
   exited(content) {
     // First: whoever is shown the last output must see that nothing more comes.
     this.exitCode = content.number;
@@ -210,8 +205,11 @@ class Execution {
     const result = { ...this.captured(), signal: this.signal, usage: content.usage };
     if (content.limits?.length > 0) result.limits = content.limits;
     if (content.timedOut) result.timedOut = true;
-    if (content.data) {
-      result.value = JSON.parse(Buffer.concat([...this.#value, content.data]).toString("utf8"));
+    try {
+      if (content.data) result.value = JSON.parse(content.data.toString("utf8"));
+    } catch (cause) {
+      const error = this.#machine.violated("a value that is no JSON", cause);
+      return this.#result.reject(this.#withOutput(error));
     }
     this.#result.resolve(result);
   }

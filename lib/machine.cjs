@@ -14,14 +14,13 @@ const Kind = {
   started: 1,
   output: 2,
   inputCredit: 3,
-  value: 4,
-  exited: 5,
-  done: 6,
-  failed: 7,
-  disposed: 8,
-  toolCall: 9,
-  toolCancelled: 10,
-  trace: 11,
+  exited: 4,
+  done: 5,
+  failed: 6,
+  disposed: 7,
+  toolCall: 8,
+  toolCancelled: 9,
+  trace: 10,
 };
 
 class Machine {
@@ -43,7 +42,7 @@ class Machine {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
     this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
     this.#onTrace = inContext(onTrace, this.#context);
-    this.#vm = new binding.Vm(options, (kind, call, content) => this.#onEvent(kind, call, content));
+    this.#vm = new binding.Vm(options, (kind, call, content) => this.#receive(kind, call, content));
   }
 
   /** Resolves with the phases of the boot, and what holds the VM process back. */
@@ -112,6 +111,31 @@ class Machine {
     return number;
   }
 
+  /** What is thrown here would end the host. It is the VM process's doing: that one ends instead. */
+  #receive(kind, number, content) {
+    // Tools are numbered by themselves.
+    const call = kind <= Kind.failed ? this.#calls.get(number) : undefined;
+    try {
+      this.#onEvent(kind, number, content);
+    } catch (cause) {
+      if (call) this.#calls.delete(number);
+      const error = this.violated(`an event that cannot be taken: ${clip(cause)}`, cause);
+      call?.failed?.(error);
+    }
+  }
+
+  /**
+   * Ends the VM process, which has said something that no VM process says.
+   * @returns {VmError} What the call is told that it was said about.
+   */
+  violated(rule, cause) {
+    this.#vm.reject(rule);
+    const why = `protocol violation: ${rule}`;
+    const message = `The VM process ended: ${why}`;
+    const failure = { code: "ERR_VM_CRASHED", message, why, errno: 0, stateLost: true };
+    return Object.assign(new VmError(failure), { cause });
+  }
+
   #onEvent(kind, number, content) {
     if (kind === Kind.created) return this.#onCreated(content);
     if (kind === Kind.disposed) return this.#disposing?.resolve();
@@ -127,8 +151,6 @@ class Machine {
         return call.output?.(content.stream, content.data);
       case Kind.inputCredit:
         return call.inputCredit?.(content.stream, content.number);
-      case Kind.value:
-        return call.value?.(content.data);
     }
     this.#calls.delete(number);
     switch (kind) {
@@ -160,6 +182,11 @@ class Machine {
     if (error) this.#created.reject(new VmError(error));
     else this.#created.resolve({ phases, isolation });
   }
+}
+
+function clip(error) {
+  const text = String(error?.message ?? error);
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
 function withResolvers() {

@@ -28,6 +28,7 @@ class NodeRuntime {
   #isolation;
   #outputLimit;
   #inputLimit;
+  #valueLimit;
 
   constructor(token, machine, settings, isolation) {
     if (token !== created) throw notConstructible();
@@ -35,6 +36,7 @@ class NodeRuntime {
     this.#isolation = Object.freeze({ ...isolation, missing: Object.freeze(isolation.missing) });
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
+    this.#valueLimit = settings.limits.native.returnValueLimitBytes;
   }
 
   static async create(given) {
@@ -129,8 +131,8 @@ class NodeRuntime {
     this.#requireLive();
     const checked = options.programOptions(undefined);
     const start = (settings) =>
-      this.#start(residentCommand(), checked, { live: true, ...settings });
-    return new ResidentRunner(start, this.#outputLimit);
+      this.#start(residentCommand(this.#valueLimit), checked, { live: true, ...settings });
+    return new ResidentRunner(start, this.#outputLimit, this.#valueLimit);
   }
 
   async writeFile(path, data, ...rest) {

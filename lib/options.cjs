@@ -44,6 +44,8 @@ const scriptLimits = {
   wallClockLimitMs: time,
   capturedOutputLimitBytes: optional(integer(0), 16 * mebibyte),
   stdinBufferLimitBytes: optional(integer(1), mebibyte),
+  // The host makes one text of it.
+  returnValueLimitBytes: optional(integer(1, { maximum: 256 * mebibyte }), mebibyte),
   maxTimers: count,
 };
 

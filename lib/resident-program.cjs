@@ -12,10 +12,13 @@ const options = ["--expose-internals", "--experimental-vm-modules", "--input-typ
 
 let text;
 
-/** @returns {string[]} The command that starts the program. */
-function residentCommand() {
+/**
+ * @param {number} longestValue Bytes of a value as JSON.
+ * @returns {string[]} The command that starts the program.
+ */
+function residentCommand(longestValue) {
   text ??= modules.map(read).join("\n");
-  return ["node", ...options, "--eval", text];
+  return ["node", ...options, "--eval", text, String(longestValue)];
 }
 
 /** Imports between the modules and their exports are names of one scope. */

@@ -11,6 +11,7 @@ const check = require("./validate.cjs");
 class ResidentRunner {
   #start;
   #outputLimit;
+  #valueLimit;
   /** The process of the last snippet. */
   #session;
   /** What came between snippets, until the next result tells it. */
@@ -21,10 +22,12 @@ class ResidentRunner {
   /**
    * @param {(settings: object) => import("./execution.cjs").Execution} start Starts the guest process.
    * @param {number} outputLimit Bytes kept of each channel.
+   * @param {number} valueLimit Bytes of a value as JSON.
    */
-  constructor(start, outputLimit) {
+  constructor(start, outputLimit, valueLimit) {
     this.#start = start;
     this.#outputLimit = outputLimit;
+    this.#valueLimit = valueLimit;
     this.#late = new Channels(outputLimit);
   }
 
@@ -76,7 +79,7 @@ class ResidentRunner {
 
   #live() {
     if (!this.#session || this.#session.isOver) {
-      this.#session = new Session(this.#start, () => this.#late);
+      this.#session = new Session(this.#start, () => this.#late, this.#valueLimit);
     }
     return this.#session;
   }

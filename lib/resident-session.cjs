@@ -17,10 +17,9 @@ const Frame = { answer: 0, lateStdout: 1, lateStderr: 2 };
 
 const SIGKILL = 9;
 const idLength = 36;
-/** Longest value that a snippet gives back, as JSON. */
-const longestValue = 16 * 1024 * 1024;
-/** That value again as a string in JSON, and the rest of the answer. */
-const longestFrame = 2 * longestValue + 1024;
+/** What an answer has besides its value, and bytes of output that go into one frame. */
+const restOfFrame = 64 * 1024;
+const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
 
 /** What is kept of two channels. */
 class Channels {
@@ -104,15 +103,18 @@ class Session {
   #received = [];
   #receivedBytes = 0;
   #isOver = false;
+  #valueLimit;
   /** Settles when the process has ended, as its execution does. */
   ended;
 
   /**
    * @param {(settings: object) => import("./execution.cjs").Execution} start Starts the guest process.
    * @param {() => Channels} late Takes what comes between snippets.
+   * @param {number} valueLimit Bytes of a value as JSON.
    */
-  constructor(start, late) {
+  constructor(start, late, valueLimit) {
     this.#late = late;
+    this.#valueLimit = valueLimit;
     this.#execution = start({
       outputs: [0, 1].map((index) => this.#channel(index)),
       onControl: (data) => this.#onControl(data),
@@ -186,6 +188,8 @@ class Session {
   #onControl(data) {
     this.#received.push(data);
     this.#receivedBytes += data.length;
+    // A value comes as a string in JSON, where every byte may be escaped by another.
+    const longestFrame = 2 * this.#valueLimit + restOfFrame;
     while (this.#receivedBytes >= 5) {
       if (this.#received[0].length < 5) this.#received = [Buffer.concat(this.#received)];
       const length = this.#received[0].readUInt32LE(0);
@@ -211,7 +215,8 @@ class Session {
     // One that is over, or that the guest has made up.
     if (!snippet || body.toString("latin1", 0, idLength) !== snippet.id) return;
     try {
-      snippet.answer.resolve(resultOf(snippet, JSON.parse(body.toString("utf8", idLength))));
+      const told = JSON.parse(body.toString("utf8", idLength));
+      snippet.answer.resolve(resultOf(snippet, told, this.#valueLimit));
     } catch (error) {
       snippet.answer.reject(error instanceof VmError ? error : answerError(error));
     }
@@ -226,9 +231,10 @@ class Session {
 }
 
 /** What an answer says, of which nothing is believed but its own value. */
-function resultOf({ kind, channels }, { status, value, tooLong }) {
-  if (typeof tooLong === "number") {
-    const error = limitError({ limit: "returned value bytes", bound: longestValue, used: tooLong });
+function resultOf({ kind, channels }, { status, value, tooLong }, bound) {
+  const used = typeof value === "string" ? Buffer.byteLength(value) : tooLong;
+  if (used > bound) {
+    const error = limitError({ limit: valueLimitName, bound, used });
     throw Object.assign(error, channels.captured());
   }
   const result = { exitCode: Number.isInteger(status) ? status & 0xff : 1 };

@@ -18,14 +18,13 @@ enum Kind {
     Started = 1,
     Output = 2,
     InputCredit = 3,
-    Value = 4,
-    Exited = 5,
-    Done = 6,
-    Failed = 7,
-    Disposed = 8,
-    ToolCall = 9,
-    ToolCancelled = 10,
-    Trace = 11,
+    Exited = 4,
+    Done = 5,
+    Failed = 6,
+    Disposed = 7,
+    ToolCall = 8,
+    ToolCancelled = 9,
+    Trace = 10,
 }
 
 /// The content of any event; each kind has its own part of it.
@@ -262,14 +261,6 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 },
             )
         }
-        Event::Value { call, data } => (
-            Kind::Value,
-            call,
-            Content {
-                data: Some(data.into()),
-                ..empty()
-            },
-        ),
         Event::Exited { call, exit } => {
             let (timed_out, limit, error) = match exit.cause {
                 Some(Cause::TimedOut) => (Some(true), None, None),
@@ -431,7 +422,11 @@ impl From<protocol::ProcessEntry> for ProcessEntry {
             sid: entry.sid,
             uid: entry.uid,
             state: entry.state,
-            argv: entry.argv,
+            argv: entry
+                .argv
+                .split_terminator('\0')
+                .map(String::from)
+                .collect(),
             cwd: entry.cwd,
             terminal: Some(entry.terminal).filter(|terminal| !terminal.is_empty()),
             started_at: entry.started_ms as f64,

@@ -6,6 +6,7 @@
 mod config;
 mod entry;
 mod event;
+mod event_queue;
 mod schema;
 mod vm;
 

@@ -14,6 +14,7 @@ use crate::config::{
     ProgramOptions, SizeOption, ToolFailureOption, ToolOption, VmOptions, call_id, call_number,
 };
 use crate::event::{Arguments, arguments};
+use crate::event_queue::EventQueue;
 
 /// One broker serves every thread of the process that loads the addon.
 static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::new();
@@ -83,15 +84,25 @@ fn broker() -> Result<&'static Arc<Broker>> {
     }
 }
 
-/// A callback that does not keep the host alive.
-type Callback = ThreadsafeFunction<Event, (), Arguments, Status, false, true>;
+/// A callback that does not keep the host alive. It is called once for each event of the queue.
+type Callback = ThreadsafeFunction<(), (), Arguments, Status, false, true>;
 
-struct CallbackSink(Callback);
+struct CallbackSink {
+    queue: Arc<EventQueue>,
+    callback: Callback,
+}
 
 impl Sink for CallbackSink {
     fn event(&self, event: Event) {
-        // Refused only when the JavaScript environment is gone, and with it whoever waits.
-        self.0.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+        if self.queue.push(event) {
+            // Refused only when the JavaScript environment is gone, and with it whoever waits.
+            self.callback
+                .call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    fn backlog(&self) -> usize {
+        self.queue.bytes()
     }
 }
 
@@ -105,10 +116,15 @@ pub struct Vm {
 impl Vm {
     #[napi(constructor, catch_unwind)]
     pub fn new(options: VmOptions, on_event: Function<'_, Arguments, ()>) -> Result<Vm> {
+        let queue = Arc::new(EventQueue::default());
+        let taken = queue.clone();
         let callback = on_event
-            .build_threadsafe_function::<Event>()
+            .build_threadsafe_function::<()>()
             .weak::<true>()
-            .build_callback(|context| Ok(arguments(context.value)))?;
+            .build_callback(move |_| {
+                let nothing = || Error::new(Status::GenericFailure, "an event without content");
+                taken.take().map(arguments).ok_or_else(nothing)
+            })?;
         let isolation = match options.isolation.as_str() {
             "shared" => Isolation::Shared,
             "in-process" => Isolation::InProcess,
@@ -122,10 +138,20 @@ impl Vm {
                 "partial" => Level::Partial,
                 _ => Level::Sealed,
             });
-        let sink = Arc::new(CallbackSink(callback));
+        let sink = Arc::new(CallbackSink {
+            queue: queue.clone(),
+            callback,
+        });
         let (config, files) = (options.config(), options.files());
         let handle = broker()?.create(config, files, isolation, required, sink);
+        queue.on_room(handle.resumer());
         Ok(Vm { handle })
+    }
+
+    /// Ends the VM's process for something that it said and that could only be seen here to be wrong.
+    #[napi(catch_unwind)]
+    pub fn reject(&self, rule: String) {
+        self.handle.violation(rule);
     }
 
     #[napi(catch_unwind)]

@@ -5,8 +5,8 @@ import { types } from "node:util";
 const clone = structuredClone;
 const plain = Object.prototype;
 
-/** More than this is not told to the host. */
-export const longestValue = 16 * 1024 * 1024;
+/** Bytes of a value as JSON; more than this is not told to the host, which has given it and counts again. */
+export const longestValue = Number(process.argv.splice(1, 1)[0]);
 
 /** @returns {string} JSON. */
 export function encode(value) {

@@ -4,18 +4,23 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
-use parking_lot::Mutex;
 use secure_exec_protocol::{File, VmConfig};
 
-use crate::core::Core;
+use crate::admission;
+use crate::core::{Core, VmKey};
 use crate::event::Sink;
 use crate::handle::{Isolation, VmHandle};
 use crate::isolation::Level;
-use crate::poller::{self, Poller};
+use crate::lifecycle::Creation;
+use crate::poller::Poller;
 use crate::process::ProcessId;
+use crate::shared::Shared;
 use crate::spawner::{self, Order, Outcome, Start};
+use crate::supervisor;
+use crate::timer::SystemClock;
 
 /// Where the pieces of a VM process are.
 #[derive(Clone, Debug)]
@@ -36,9 +41,10 @@ pub struct Settings {
 
 /// Starts, supervises and replaces VM processes.
 pub struct Broker {
-    pub(crate) core: Mutex<Core>,
+    pub(crate) shared: Shared,
     pub(crate) poller: Arc<Poller>,
     commands: Option<String>,
+    last_vm: AtomicU64,
 }
 
 impl Broker {
@@ -56,16 +62,17 @@ impl Broker {
                 dead_end()
             });
             Broker {
-                core: Mutex::new(Core::new(orders, poller.clone())),
+                shared: Shared::new(Core::new(orders, poller.clone(), Arc::new(SystemClock))),
                 poller: poller.clone(),
                 commands: commands.clone(),
+                last_vm: AtomicU64::new(0),
             }
         });
         if let Some(error) = failure {
             return Err(error);
         }
         // Only now: before, the thread would find no broker and end.
-        poller::start(Arc::downgrade(&broker))?;
+        supervisor::start(Arc::downgrade(&broker))?;
         Ok(broker)
     }
 
@@ -82,37 +89,42 @@ impl Broker {
         if config.command_dirs.is_empty() {
             config.command_dirs.extend(self.commands.clone());
         }
-        let vm = self
-            .core
-            .lock()
-            .create(config, files, isolation, required, sink);
-        self.poller.wake();
-        VmHandle::new(self.clone(), vm)
+        let vm: VmKey = self.last_vm.fetch_add(1, Ordering::Relaxed) + 1;
+        let last_call = Arc::new(AtomicU64::new(0));
+        let made = Creation {
+            config,
+            files,
+            isolation,
+            required,
+            sink,
+            last_call: last_call.clone(),
+        };
+        let admitted = admission::admit();
+        self.shared
+            .post(move |core| core.create(vm, made, admitted));
+        VmHandle::new(self.clone(), vm, last_call)
     }
 
     /// Starts a spare VM process if there is none.
     pub fn prepare(&self) {
-        let command_dirs = self.commands.iter().cloned().collect();
-        self.core.lock().prepare_spare(Start {
-            command_dirs,
+        let start = Start {
+            command_dirs: self.commands.iter().cloned().collect(),
             ..Start::default()
-        });
+        };
+        self.shared.post(move |core| core.prepare_spare(start));
     }
 
     /// Pids of the VM processes, for tests and diagnosis.
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
-        self.core
-            .lock()
-            .processes
-            .values()
-            .filter_map(|process| Some(process.child.as_ref()?.pid()))
-            .collect()
+        self.shared.with(|core| {
+            let children = core.processes.values().filter_map(|p| p.child.as_ref());
+            children.map(|child| child.pid()).collect()
+        })
     }
 
     pub(crate) fn started(&self, process: ProcessId, outcome: Outcome) {
-        self.core.lock().started(process, outcome);
-        self.poller.wake();
+        self.shared.post(move |core| core.started(process, outcome));
     }
 }
 

@@ -1,21 +1,17 @@
 //! Calls of the embedder: from request to the one event that settles them.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use secure_exec_protocol::{
-    CallId, Cause, Exit, File, FileAttributes, FileRequest, HostFrame, HostMessage, MAX_CHUNK,
-    Program, Stream, Tool, VmId,
+    CallId, Cause, Exit, File, FileAttributes, FileRequest, HostMessage, MAX_CHUNK, Program,
+    Stream, Tool, ToolFailure,
 };
 
-use crate::core::{Call, Core, State, Vm, frame};
+use crate::call::{Call, ProgramCall};
+use crate::core::{Core, Origin, VmKey};
+use crate::deadlines;
 use crate::event::{Event, VmError};
+use crate::setup::write_request;
 use crate::timer::Due;
-
-/// How long a VM process may take to end a guest that was killed. It climbs the soft rungs of the ladder itself
-/// (terminate, again after 250 ms) and reports a guest that is stuck 1.25 s after the kill; only a process that
-/// does not even do that is found out here.
-const KILL_GRACE: Duration = Duration::from_millis(1750);
+use crate::vm::{Queued, State, Vm};
 
 /// Status of a program that died of SIGKILL.
 const KILLED: i32 = 137;
@@ -25,27 +21,13 @@ const SIGKILL: u8 = 9;
 const SIGTERM: u8 = 15;
 
 impl Core {
-    /// Registers a call and sends it now or when the VM serves.
-    pub(crate) fn request(&mut self, vm_id: VmId, message: HostMessage) -> CallId {
-        let call = self.next_call();
-        self.register(vm_id, call, Call::Simple, message);
-        call
-    }
-
-    /// Registers a program and sends it, its code in as many frames as it takes.
-    pub(crate) fn spawn(&mut self, vm_id: VmId, mut program: Program) -> CallId {
-        let call = self.next_call();
-        let kind = Call::Program {
-            timeout: program.timeout_ms.map(Duration::from_millis),
-            deadline_set: false,
-        };
-        if program
-            .code
-            .as_ref()
-            .is_none_or(|code| code.len() <= MAX_CHUNK)
-        {
-            self.register(vm_id, call, kind, HostMessage::Spawn(Box::new(program)));
-            return call;
+    /// Starts a program, its code in as many frames as it takes.
+    pub(crate) fn spawn(&mut self, vm_key: VmKey, call: CallId, mut program: Program) {
+        let kind = Call::Program(Box::new(ProgramCall::new(&program)));
+        let long = |code: &Vec<u8>| code.len() > MAX_CHUNK;
+        if !program.code.as_ref().is_some_and(long) {
+            let spawn = HostMessage::Spawn(Box::new(program));
+            return self.submit(vm_key, call, Some(kind), spawn);
         }
         let code = program.code.replace(Vec::new()).unwrap_or_default();
         let size = code.len() as u64;
@@ -53,21 +35,19 @@ impl Core {
             size,
             data: piece.to_vec(),
         });
-        let spawn = HostMessage::Spawn(Box::new(program));
         let mut kind = Some(kind);
-        for message in pieces.chain([spawn]) {
+        for message in pieces.chain([HostMessage::Spawn(Box::new(program))]) {
             match kind.take() {
-                Some(kind) => self.register(vm_id, call, kind, message),
-                None => self.notify(vm_id, call, message),
+                Some(kind) => self.submit(vm_key, call, Some(kind), message),
+                None => self.notify(vm_key, call, message),
             }
         }
-        call
     }
 
     /// Feeds a stream of a program, in as many frames as it takes.
     pub(crate) fn input(
         &mut self,
-        vm_id: VmId,
+        vm_key: VmKey,
         call: CallId,
         stream: Stream,
         mut data: Vec<u8>,
@@ -77,280 +57,496 @@ impl Core {
             let rest = data.split_off(MAX_CHUNK);
             let data = std::mem::replace(&mut data, rest);
             let end = false;
-            self.notify(vm_id, call, HostMessage::Input { stream, data, end });
+            self.notify(vm_key, call, HostMessage::Input { stream, data, end });
         }
-        self.notify(vm_id, call, HostMessage::Input { stream, data, end });
+        self.notify(vm_key, call, HostMessage::Input { stream, data, end });
     }
 
-    fn register(&mut self, vm_id: VmId, call: CallId, kind: Call, message: HostMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    /// Does a file method.
+    pub(crate) fn file(&mut self, vm_key: VmKey, call: CallId, request: FileRequest) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        if matches!(vm.state, State::Disposing | State::Disposed) {
-            vm.sink.event(Event::Failed {
-                call,
-                error: VmError::disposed(),
-            });
-            return;
-        }
-        if let Some(error) = vm.untold.take() {
-            vm.sink.event(Event::Failed { call, error });
-            return;
-        }
-        vm.calls.insert(call, kind);
-        let frame = frame(vm_id, call, message);
-        if vm.defers() {
-            vm.queue.push_back(frame);
-            if vm.state == State::Asleep {
-                self.wake_up(vm_id);
-            }
-            return;
-        }
-        self.dispatch(frame);
+        let kind = vm.readings.expect(&request);
+        self.submit(vm_key, call, Some(kind), HostMessage::File(request));
     }
 
     /// Writes a file in as many frames as it takes.
-    pub(crate) fn write_file(&mut self, vm: VmId, path: Vec<u8>, data: Vec<u8>) -> CallId {
-        let whole = self.next_call();
-        if data.len() <= MAX_CHUNK {
-            let request = FileRequest::Write {
-                path,
-                data,
-                handle: None,
-                parents: false,
-                attributes: FileAttributes::default(),
-            };
-            self.register(vm, whole, Call::Simple, HostMessage::File(request));
-            return whole;
-        }
+    pub(crate) fn write_file(
+        &mut self,
+        vm_key: VmKey,
+        whole: CallId,
+        path: Vec<u8>,
+        data: Vec<u8>,
+    ) {
         let file = File {
             path,
             data,
             attributes: FileAttributes::default(),
         };
         let handle = u32::try_from(whole).unwrap_or(u32::MAX);
-        for (request, last) in write_requests(&file, handle, false) {
-            let (call, kind) = if last {
-                (whole, Call::Simple)
-            } else {
-                (self.next_call(), Call::Part { whole })
+        for piece in 0.. {
+            let (request, last) = write_request(&file, handle, false, piece);
+            let Some(vm) = self.vms.get(&vm_key) else {
+                return;
             };
-            self.register(vm, call, kind, HostMessage::File(request));
+            let (call, kind) = if last {
+                (whole, Call::Done)
+            } else {
+                (vm.next_call(), Call::Part { whole })
+            };
+            self.submit(vm_key, call, Some(kind), HostMessage::File(request));
+            if last {
+                return;
+            }
         }
-        whole
-    }
-
-    /// Something about a running program. Nothing happens if it has settled.
-    pub(crate) fn notify(&mut self, vm_id: VmId, call: CallId, message: HostMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
-            return;
-        };
-        if !vm.calls.contains_key(&call) {
-            return;
-        }
-        let frame = frame(vm_id, call, message);
-        if !vm.defers() {
-            self.dispatch(frame);
-        } else if vm.queue.iter().any(|queued| queued.call == call) {
-            vm.queue.push_back(frame);
-        }
-        // Else the program runs on a process that was given up, and settles with it.
     }
 
     /// Remembers tools for every VM process of this VM, and tells the one that runs.
-    pub(crate) fn register_tools(&mut self, vm_id: VmId, tools: Vec<Tool>) -> CallId {
-        if let Some(vm) = self.vms.get_mut(&vm_id) {
+    pub(crate) fn register_tools(&mut self, vm_key: VmKey, call: CallId, tools: Vec<Tool>) {
+        if let Some(vm) = self.vms.get_mut(&vm_key) {
             let known = &mut vm.config.tools;
             known.retain(|old| tools.iter().all(|new| new.name != old.name));
             known.extend(tools.iter().cloned());
         }
-        self.request(vm_id, HostMessage::RegisterTools(tools))
+        let message = HostMessage::RegisterTools(tools);
+        self.submit(vm_key, call, Some(Call::Done), message);
     }
 
-    /// Something for the VM process that runs now; a replacement would not know what it is about.
-    pub(crate) fn tell(&mut self, vm_id: VmId, message: HostMessage) {
-        let serving = |vm: &Vm| !vm.defers();
-        if self.vms.get(&vm_id).is_some_and(serving) {
-            self.dispatch(frame(vm_id, 0, message));
-        }
-    }
-
-    /// Sends a frame of a serving VM and arms what guards it.
-    pub(crate) fn dispatch(&mut self, frame: HostFrame) {
-        let (vm, call) = (frame.vm, frame.call);
-        match frame.message {
-            HostMessage::Signal { signal: SIGKILL } => {
-                self.arm(KILL_GRACE, Due::Overdue { vm, call })
+    /// Sends a message now or when the VM serves. With a `kind` it makes a call.
+    pub(crate) fn submit(
+        &mut self,
+        vm_key: VmKey,
+        call: CallId,
+        kind: Option<Call>,
+        message: HostMessage,
+    ) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        if matches!(vm.state, State::Disposing | State::Disposed) {
+            // A part is told with the whole.
+            if !matches!(kind, None | Some(Call::Part { .. })) {
+                let error = VmError::disposed();
+                vm.sink.event(Event::Failed { call, error });
             }
-            HostMessage::Spawn(_) => self.watch_timeout(vm, call),
-            _ => {}
+            return;
         }
-        self.send(frame);
+        if kind.as_ref().is_some_and(Call::is_told)
+            && let Some(error) = vm.untold.take()
+        {
+            vm.sink.event(Event::Failed { call, error });
+            return;
+        }
+        let queued = Queued {
+            call,
+            kind,
+            message,
+        };
+        if vm.defers() {
+            vm.queue.push_back(queued);
+            if vm.state == State::Asleep {
+                self.wake_up(vm_key);
+            }
+            return;
+        }
+        self.dispatch(vm_key, queued);
     }
 
-    /// Arms the supervisor's own deadline behind the one that the VM keeps itself.
-    fn watch_timeout(&mut self, vm_id: VmId, call: CallId) {
-        let Some(Call::Program {
-            timeout: Some(timeout),
-            deadline_set,
-        }) = self
+    /// Something about a running program. Nothing happens if it has settled.
+    pub(crate) fn notify(&mut self, vm_key: VmKey, call: CallId, message: HostMessage) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let queued = Queued {
+            call,
+            kind: None,
+            message,
+        };
+        if vm.queue.iter().any(|queued| queued.call == call) {
+            vm.queue.push_back(queued);
+        } else if !vm.defers() && vm.calls.contains_key(&call) {
+            self.dispatch(vm_key, queued);
+        }
+        // Else it has settled, or runs on a process that was given up, and settles with it.
+    }
+
+    /// The embedder took output: the VM gets credit for it, in pieces.
+    pub(crate) fn credit(&mut self, vm_key: VmKey, call: CallId, stream: Stream, bytes: u32) {
+        let Some(vm) = self.vms.get_mut(&vm_key).filter(|vm| !vm.defers()) else {
+            return;
+        };
+        let Some(Call::Program(program)) = vm.calls.get_mut(&call) else {
+            return;
+        };
+        if let Some(credit) = program.credit(stream, bytes) {
+            self.tell(vm_key, call, credit, Origin::Peer);
+        }
+    }
+
+    /// The embedder took traced lines.
+    pub(crate) fn trace_taken(&mut self, vm_key: VmKey) {
+        let vm = self.vms.get_mut(&vm_key).filter(|vm| !vm.defers());
+        if vm.is_some_and(|vm| vm.trace.taken()) {
+            self.tell(vm_key, 0, HostMessage::TraceTaken, Origin::Peer);
+        }
+    }
+
+    /// The embedder answers the call of a tool that it knows as `number`. A replacement of the VM process would not
+    /// know what it is about.
+    pub(crate) fn tool_result(
+        &mut self,
+        vm_key: VmKey,
+        number: u64,
+        result: Result<String, ToolFailure>,
+    ) {
+        let Some(vm) = self.vms.get(&vm_key).filter(|vm| !vm.defers()) else {
+            return;
+        };
+        let Some(id) = vm.tools.number(number) else {
+            return;
+        };
+        let message = HostMessage::ToolResult { id, result };
+        self.tell(vm_key, 0, message, Origin::Embedder);
+        let process = self.vms.get(&vm_key).and_then(|vm| vm.place);
+        let process = process.and_then(|place| self.processes.get(&place.process));
+        let position = process.map_or(0, |process| process.writer.given());
+        if let Some(vm) = self.vms.get_mut(&vm_key) {
+            vm.tools.answered(number, position);
+        }
+    }
+
+    /// Sends what makes no call. Only what the embedder has made can be too long, and a tool's result is bounded.
+    pub(crate) fn tell(
+        &mut self,
+        vm_key: VmKey,
+        call: CallId,
+        message: HostMessage,
+        origin: Origin,
+    ) {
+        if self.send(vm_key, call, message, origin).is_err() {
+            let place = self.vms.get(&vm_key).and_then(|vm| vm.place);
+            if let Some(place) = place {
+                self.end(place.process, "a message to it was too long");
+            }
+        }
+    }
+
+    /// Sends a message of a serving VM and arms what guards it.
+    pub(crate) fn dispatch(&mut self, vm_key: VmKey, queued: Queued) {
+        let Queued {
+            call,
+            kind,
+            message,
+        } = queued;
+        if let Some(kind) = kind {
+            return self.request(vm_key, call, kind, message, Origin::Embedder);
+        }
+        let Some(Call::Program(program)) = self
             .vms
-            .get_mut(&vm_id)
+            .get_mut(&vm_key)
             .and_then(|vm| vm.calls.get_mut(&call))
         else {
             return;
         };
-        if !std::mem::replace(deadline_set, true) {
-            let delay = timeout
-                .saturating_add(KILL_GRACE)
-                .min(Duration::from_secs(u64::from(u32::MAX)));
-            self.arm(delay, Due::Overdue { vm: vm_id, call });
+        match &message {
+            HostMessage::Signal { signal: SIGKILL } => {
+                self.expect_end(vm_key, call, deadlines::KILL);
+            }
+            HostMessage::Input { stream, data, end } => program.input(*stream, data.len(), *end),
+            _ => {}
+        }
+        self.tell(vm_key, call, message, Origin::Embedder);
+    }
+
+    /// Sends a request, whose answer is expected from now on.
+    pub(crate) fn request(
+        &mut self,
+        vm_key: VmKey,
+        call: CallId,
+        kind: Call,
+        message: HostMessage,
+        origin: Origin,
+    ) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let timeout = match &kind {
+            Call::Program(program) => program.timeout,
+            _ => None,
+        };
+        if kind.is_prompt() {
+            vm.requests.push_back(call);
+        }
+        vm.calls.insert(call, kind);
+        if let Err(error) = self.send(vm_key, call, message, origin) {
+            // Nothing was sent, so that no answer comes either.
+            return self.fail_call(vm_key, call, &error);
+        }
+        self.expect_answer(vm_key);
+        // The supervisor's own deadline, behind the one that the VM keeps itself.
+        if let Some(timeout) = timeout {
+            self.expect_end(vm_key, call, timeout.saturating_add(deadlines::KILL));
         }
     }
 
-    /// Settles a call with an error.
-    pub(crate) fn fail_call(&mut self, vm_id: VmId, call: CallId, error: VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    /// Arms the deadline of a program's end. The first one counts, unless a later one is sooner.
+    fn expect_end(&mut self, vm_key: VmKey, call: CallId, delay: std::time::Duration) {
+        let delay = delay.min(std::time::Duration::from_secs(u32::MAX.into()));
+        let at = self.timers.now() + delay;
+        let Some(Call::Program(program)) = self
+            .vms
+            .get_mut(&vm_key)
+            .and_then(|vm| vm.calls.get_mut(&call))
+        else {
             return;
         };
-        match vm.calls.remove(&call) {
-            Some(Call::Program { .. } | Call::Simple) => {
-                vm.sink.event(Event::Failed { call, error })
-            }
-            Some(Call::Part { whole }) => self.fail_call(vm_id, whole, error),
-            Some(Call::Setup) => self.preparation_failed(vm_id, error),
-            Some(Call::Export) => self.export_failed(vm_id),
-            Some(Call::Destroy) | None => {}
+        let old = program.overdue;
+        if old.is_some_and(|(due, _)| due <= at) {
+            return;
+        }
+        self.timers.cancel(old);
+        let timer = self.arm(delay, Due::Overdue { vm: vm_key, call });
+        if let Some(Call::Program(program)) = self
+            .vms
+            .get_mut(&vm_key)
+            .and_then(|vm| vm.calls.get_mut(&call))
+        {
+            program.overdue = Some(timer);
+        }
+    }
+
+    /// Arms the deadline of the oldest request that is answered at once, unless it has one.
+    pub(crate) fn expect_answer(&mut self, vm_key: VmKey) {
+        let waits = |vm: &&mut Vm| vm.answer_due.is_none() && !vm.requests.is_empty();
+        if self.vms.get_mut(&vm_key).filter(waits).is_none() {
+            return;
+        }
+        let patience = self.wait_for(Due::Answer(vm_key));
+        if let Some(vm) = self.vms.get_mut(&vm_key) {
+            vm.answer_due = Some(patience);
+        }
+    }
+
+    /// Takes a call out of its VM, with its deadlines.
+    pub(crate) fn take_call(&mut self, vm_key: VmKey, call: CallId) -> Option<Call> {
+        let vm = self.vms.get_mut(&vm_key)?;
+        let kind = vm.calls.remove(&call)?;
+        self.remove_request(vm_key, call);
+        self.cancel_end(&kind);
+        Some(kind)
+    }
+
+    /// A request was answered, or will never be.
+    pub(crate) fn remove_request(&mut self, vm_key: VmKey, call: CallId) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let Some(index) = vm.requests.iter().position(|request| *request == call) else {
+            return;
+        };
+        vm.requests.remove(index);
+        if index == 0 {
+            self.timers.give_up(vm.answer_due.take());
+            self.expect_answer(vm_key);
+        }
+    }
+
+    fn cancel_end(&mut self, kind: &Call) {
+        match kind {
+            Call::Program(program) => self.timers.cancel(program.overdue),
+            Call::Destroy { overdue } => self.timers.cancel(Some(*overdue)),
+            _ => {}
+        }
+    }
+
+    /// Settles a call with an error, as its answer or instead of one.
+    pub(crate) fn fail_call(&mut self, vm_key: VmKey, call: CallId, error: &VmError) {
+        match self.take_call(vm_key, call) {
+            Some(Call::Setup { .. }) => self.preparation_failed(vm_key, error.clone()),
+            Some(Call::Export) => self.export_failed(vm_key),
+            Some(Call::Part { whole }) => self.fail_whole(vm_key, whole, error),
+            Some(kind) if kind.is_told() => self.tell_failed(vm_key, call, error),
+            _ => {}
+        }
+    }
+
+    /// Settles a file method of which one frame has failed. The answer to its last one is still to come, or that is
+    /// still to be sent.
+    fn fail_whole(&mut self, vm_key: VmKey, whole: CallId, error: &VmError) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let queued = vm.queue.iter_mut().find(|queued| queued.call == whole);
+        let kind = match vm.calls.get_mut(&whole) {
+            Some(kind) => Some(kind),
+            None => queued.and_then(|queued| queued.kind.as_mut()),
+        };
+        let told = kind.is_some_and(|kind| std::mem::replace(kind, Call::Over).is_told());
+        if told {
+            self.tell_failed(vm_key, whole, error);
+        }
+    }
+
+    fn tell_failed(&self, vm_key: VmKey, call: CallId, error: &VmError) {
+        if let Some(vm) = self.vms.get(&vm_key) {
+            let error = error.clone();
+            vm.sink.event(Event::Failed { call, error });
         }
     }
 
     /// Settles what was sent to a process that is gone or given up. What was not sent yet stays for the replacement.
-    pub(crate) fn settle_sent(&mut self, vm_id: VmId, error: &VmError) -> bool {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    /// True if some call was told.
+    pub(crate) fn settle_sent(&mut self, vm_key: VmKey, error: &VmError) -> bool {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return false;
         };
-        let queued: BTreeSet<CallId> = vm.queue.iter().map(|frame| frame.call).collect();
-        let sent: Vec<CallId> = vm
-            .calls
-            .keys()
-            .copied()
-            .filter(|call| !queued.contains(call))
-            .collect();
         let mut told = false;
-        for call in sent {
-            let Some(kind) = vm.calls.remove(&call) else {
-                continue;
-            };
-            match kind {
-                Call::Program { .. } | Call::Simple => {
-                    told = true;
-                    vm.sink.event(Event::Failed {
-                        call,
-                        error: error.clone(),
-                    });
-                }
-                Call::Part { whole } => {
-                    told = true;
-                    vm.calls.remove(&whole);
-                    vm.sink.event(Event::Failed {
-                        call: whole,
-                        error: error.clone(),
-                    });
-                }
-                Call::Setup | Call::Export | Call::Destroy => {}
+        self.timers.give_up(vm.answer_due.take());
+        vm.requests.clear();
+        for (call, kind) in std::mem::take(&mut vm.calls) {
+            self.cancel_end(&kind);
+            if kind.is_told() {
+                told = true;
+                self.tell_failed(vm_key, call, error);
             }
         }
         told
     }
 
-    /// Settles everything because the VM is disposed.
-    pub(crate) fn settle_disposed(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    /// Settles what waits to be sent.
+    pub(crate) fn settle_queued(&mut self, vm_key: VmKey, error: &VmError) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        vm.queue.clear();
-        for (call, kind) in std::mem::take(&mut vm.calls) {
-            match kind {
-                Call::Program { .. } => {
-                    vm.sink.event(Event::Exited {
-                        call,
-                        exit: Exit {
-                            code: TERMINATED,
-                            signal: SIGTERM,
-                            ..Exit::default()
-                        },
-                    });
-                }
-                Call::Simple => vm.sink.event(Event::Failed {
-                    call,
-                    error: VmError::disposed(),
-                }),
-                _ => {}
+        for queued in std::mem::take(&mut vm.queue) {
+            if queued.kind.is_some_and(|kind| kind.is_told()) {
+                self.tell_failed(vm_key, queued.call, error);
             }
         }
     }
 
-    /// A call that was to be over is not: its VM process does not obey.
-    pub(crate) fn overdue(&mut self, vm_id: VmId, call: CallId) {
-        let Some(vm) = self.vms.get(&vm_id) else {
+    /// Settles everything because the VM is disposed: programs by their end, the rest by an error.
+    pub(crate) fn settle_disposed(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        let process = vm.process;
-        match vm.calls.get(&call) {
-            Some(Call::Program { timeout, .. }) if vm.state == State::Serving => {
-                let timed = timeout.is_some();
-                // First, so that what the settled caller does next meets the replacement.
-                if let Some(process) = process {
-                    self.condemn(process, "a guest did not end when it was killed", None);
-                }
-                let Some(vm) = self.vms.get_mut(&vm_id).filter(|_| timed) else {
-                    return;
-                };
-                if vm.calls.remove(&call).is_some() {
-                    let exit = Exit {
-                        code: KILLED,
-                        signal: SIGKILL,
-                        cause: Some(Cause::TimedOut),
-                        ..Exit::default()
-                    };
-                    vm.sink.event(Event::Exited { call, exit });
-                }
+        self.timers.give_up(vm.answer_due.take());
+        vm.requests.clear();
+        let sent = std::mem::take(&mut vm.calls).into_iter();
+        let queued = std::mem::take(&mut vm.queue).into_iter();
+        let queued = queued.filter_map(|queued| Some((queued.call, queued.kind?)));
+        for (call, kind) in sent.chain(queued) {
+            self.cancel_end(&kind);
+            if !kind.is_told() {
+                continue;
             }
-            Some(Call::Destroy) => {
-                self.finish_disposal(vm_id);
-                if let Some(process) = process {
+            if matches!(kind, Call::Program(_)) {
+                self.tell_ended(vm_key, call, TERMINATED, SIGTERM, None);
+            } else {
+                self.tell_failed(vm_key, call, &VmError::disposed());
+            }
+        }
+    }
+
+    fn tell_ended(&self, vm_key: VmKey, call: CallId, code: i32, signal: u8, cause: Option<Cause>) {
+        let Some(vm) = self.vms.get(&vm_key) else {
+            return;
+        };
+        let exit = Exit {
+            code,
+            signal,
+            cause,
+            ..Exit::default()
+        };
+        vm.sink.event(Event::Exited { call, exit });
+    }
+
+    /// A call that was to be over is not: its VM process does not obey.
+    pub(crate) fn overdue(&mut self, vm_key: VmKey, call: CallId) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let (state, place) = (vm.state, vm.place);
+        match vm.calls.get_mut(&call) {
+            Some(Call::Program(program)) => {
+                program.overdue = None;
+                let timed = program.timeout.is_some();
+                if state != State::Serving {
+                    return;
+                }
+                // First, so that what the settled caller does next meets the replacement.
+                if let Some(place) = place {
                     self.condemn(
-                        process,
-                        "a guest did not end when its VM was disposed",
+                        place.process,
+                        "a guest did not end when it was killed",
                         None,
                     );
+                }
+                if timed {
+                    self.settle_overdue(vm_key, call);
+                }
+            }
+            Some(Call::Destroy { .. }) => {
+                self.finish_disposal(vm_key);
+                if let Some(place) = place {
+                    let why = "a guest did not end when its VM was disposed";
+                    self.condemn(place.process, why, None);
                 }
             }
             _ => {}
         }
     }
+
+    /// Settles a program by its timeout. Its end may be on the way.
+    fn settle_overdue(&mut self, vm_key: VmKey, call: CallId) {
+        let Some(Call::Program(program)) = self
+            .vms
+            .get_mut(&vm_key)
+            .and_then(|vm| vm.calls.get_mut(&call))
+        else {
+            return;
+        };
+        if !std::mem::replace(&mut program.over, true) {
+            self.tell_ended(vm_key, call, KILLED, SIGKILL, Some(Cause::TimedOut));
+        }
+    }
+
+    /// The oldest request of a VM has no answer. A process that sleeps through its time is given up; one that is
+    /// busy, or that the embedder does not listen to, gets more.
+    pub(crate) fn unanswered(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let (Some(patience), Some(place)) = (vm.answer_due.take(), vm.place) else {
+            return;
+        };
+        if let Some(longer) = self.wait_longer(place.process, patience, Due::Answer(vm_key)) {
+            if let Some(vm) = self.vms.get_mut(&vm_key) {
+                vm.answer_due = Some(longer);
+            }
+            return;
+        }
+        self.fault(place.process, "it did not answer");
+    }
 }
 
-/// Cuts a file into requests; the flag marks the last one. `handle` must be free in the VM.
-pub(crate) fn write_requests(file: &File, handle: u32, parents: bool) -> Vec<(FileRequest, bool)> {
-    let count = file.data.len().div_ceil(MAX_CHUNK).max(1);
-    let request = |index: usize| {
-        let start = index * MAX_CHUNK;
-        let end = file.data.len().min(start + MAX_CHUNK);
-        let data = file.data.get(start..end).unwrap_or_default().to_vec();
-        let last = index + 1 == count;
-        let request = if index == 0 {
-            FileRequest::Write {
-                path: file.path.clone(),
-                data,
-                handle: (count > 1).then_some(handle),
-                parents,
-                attributes: file.attributes,
-            }
-        } else {
-            FileRequest::WriteMore { handle, data, last }
-        };
-        (request, last)
-    };
-    (0..count).map(request).collect()
+impl Call {
+    /// Whether the embedder hears of its end.
+    fn is_told(&self) -> bool {
+        match self {
+            Call::Program(program) => !program.over,
+            Call::Done
+            | Call::Read(_)
+            | Call::Stat
+            | Call::Exists
+            | Call::Resources
+            | Call::Processes => true,
+            Call::Part { .. }
+            | Call::Setup { .. }
+            | Call::Export
+            | Call::Destroy { .. }
+            | Call::Over => false,
+        }
+    }
 }

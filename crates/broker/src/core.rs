@@ -1,102 +1,67 @@
 //! The state behind the broker's lock.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use secure_exec_protocol::{CallId, File, HostFrame, HostMessage, Phase, VmConfig, VmId};
+use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame};
 
-use crate::event::{Sink, VmError};
-use crate::handle::Isolation;
-use crate::isolation::Level;
+use crate::deadlines;
+use crate::event::VmError;
 use crate::poller::Poller;
 use crate::process::{ProcessId, VmProcess};
 use crate::spawner::{Order, Start};
-use crate::timer::{Due, Timers};
+use crate::spool::Spools;
+use crate::timer::{Clock, Due, Patience, TimerId, Timers};
+use crate::vm::Vm;
+
+/// Number of a VM within this broker. A VM process knows its VMs by other numbers, which tell nothing of the rest.
+pub(crate) type VmKey = u64;
+
+/// Bytes that may wait for a VM process which does not read, besides what the embedder has given.
+const MOST_UNSENT: u64 = 8 << 20;
 
 /// Every VM and every VM process.
 pub(crate) struct Core {
     pub(crate) processes: HashMap<ProcessId, VmProcess>,
-    pub(crate) vms: HashMap<VmId, Vm>,
+    pub(crate) vms: HashMap<VmKey, Vm>,
     /// Processes that the spawner was asked for, with the VMs that wait for them.
-    pub(crate) ordered: BTreeMap<ProcessId, Vec<VmId>>,
+    pub(crate) ordered: BTreeMap<ProcessId, Vec<VmKey>>,
     /// The spare, ordered or there, and what it is for.
     pub(crate) spare: Option<ProcessId>,
     pub(crate) spare_start: Start,
     /// The processes of shared VMs, and that of those inside this process.
     pub(crate) common: HashMap<Start, ProcessId>,
     pub(crate) timers: Timers,
+    pub(crate) spools: Spools,
     pub(crate) poller: Arc<Poller>,
+    /// What new processes say, until the poller's thread takes it over.
+    pub(crate) arrivals: Vec<(ProcessId, FrameReader<VmFrame>)>,
+    /// Until when the poller sleeps; `None` while it is awake.
+    pub(crate) asleep: Option<Sleep>,
     orders: Sender<Order>,
     next_process: ProcessId,
-    next_vm: VmId,
-    next_call: CallId,
 }
 
-/// One logical VM.
-pub(crate) struct Vm {
-    pub(crate) config: VmConfig,
-    pub(crate) files: Arc<Vec<File>>,
-    pub(crate) isolation: Isolation,
-    /// The least that must hold for its process.
-    pub(crate) required: Option<Level>,
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) state: State,
-    pub(crate) process: Option<ProcessId>,
-    /// Calls that have not settled.
-    pub(crate) calls: BTreeMap<CallId, Call>,
-    /// Frames that wait until the VM serves.
-    pub(crate) queue: VecDeque<HostFrame>,
-    /// The filesystem of its predecessor: complete once it is `Some(Ok)`.
-    pub(crate) carried: Option<Vec<u8>>,
-    /// `Created` was told.
-    pub(crate) announced: bool,
-    /// A violation that ended its process while no call was there to be told: the next one is.
-    pub(crate) untold: Option<VmError>,
-    /// Its preparation failed once for the process's sake.
-    pub(crate) retried: bool,
-    pub(crate) phases: Vec<Phase>,
+/// How long the poller sleeps if nothing wakes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    Until(Instant),
+    Forever,
 }
 
-/// Where a VM is in its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Without a process; the next call gets one.
-    Asleep,
-    /// Waiting for a process, booting, or being filled; this many answers are missing.
-    Preparing {
-        missing: usize,
-    },
-    Serving,
-    /// On a condemned process that exports its filesystem.
-    Exporting,
-    Disposing,
-    Disposed,
-}
-
-/// A call that has not settled.
-#[derive(Debug)]
-pub(crate) enum Call {
-    /// A program. `killed` once it must end soon, `timed_out` if by its own timeout.
-    Program {
-        timeout: Option<Duration>,
-        deadline_set: bool,
-    },
-    /// A file method, a resource snapshot.
-    Simple,
-    /// One of several frames of a file method; the last one settles it.
-    Part { whole: CallId },
-    /// Part of preparing a VM.
-    Setup,
-    /// A piece of the filesystem.
-    Export,
-    /// The destruction.
-    Destroy,
+/// Who is behind a frame to a VM process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The embedder has given its bytes, and bounds them.
+    Embedder,
+    /// It answers something that the VM process has said.
+    Peer,
 }
 
 impl Core {
-    pub(crate) fn new(orders: Sender<Order>, poller: Arc<Poller>) -> Core {
+    pub(crate) fn new(orders: Sender<Order>, poller: Arc<Poller>, clock: Arc<dyn Clock>) -> Core {
         Core {
             processes: HashMap::new(),
             vms: HashMap::new(),
@@ -104,23 +69,14 @@ impl Core {
             spare: None,
             spare_start: Start::default(),
             common: HashMap::new(),
-            timers: Timers::default(),
+            timers: Timers::new(clock),
+            spools: Spools::default(),
             poller,
+            arrivals: Vec::new(),
+            asleep: None,
             orders,
             next_process: 1,
-            next_vm: 1,
-            next_call: 1,
         }
-    }
-
-    pub(crate) fn next_call(&mut self) -> CallId {
-        self.next_call += 1;
-        self.next_call
-    }
-
-    pub(crate) fn next_vm(&mut self) -> VmId {
-        self.next_vm += 1;
-        self.next_vm
     }
 
     /// Asks the spawner for a process.
@@ -133,46 +89,127 @@ impl Core {
         process
     }
 
-    /// Sends a frame to the VM's process. A message that is too long settles its call.
-    pub(crate) fn send(&mut self, frame: HostFrame) {
-        let process = self.vms.get(&frame.vm).and_then(|vm| vm.process);
-        let Some((id, process)) = process.and_then(|id| Some((id, self.processes.get_mut(&id)?)))
-        else {
+    /// Sends a message to the VM's process.
+    ///
+    /// # Errors
+    /// It is too long: nothing was sent.
+    #[expect(
+        clippy::result_large_err,
+        reason = "made once for a call that is refused"
+    )]
+    pub(crate) fn send(
+        &mut self,
+        vm_key: VmKey,
+        call: CallId,
+        message: HostMessage,
+        origin: Origin,
+    ) -> Result<(), VmError> {
+        let Some(place) = self.vms.get(&vm_key).and_then(|vm| vm.place) else {
+            return Ok(());
+        };
+        let Some(process) = self.processes.get_mut(&place.process) else {
+            return Ok(());
+        };
+        let frame = HostFrame {
+            vm: place.id,
+            call,
+            message,
+        };
+        let before = process.writer.given();
+        if let Err(error) = process.writer.send(&frame) {
+            return Err(match &frame.message {
+                HostMessage::Spawn(program) => VmError::too_many_arguments(program),
+                _ => VmError::too_large(&error),
+            });
+        }
+        if origin == Origin::Embedder {
+            process.from_embedder += process.writer.given() - before;
+        }
+        let waiting = process.writer.given() - process.writer.taken();
+        let too_much = waiting > MOST_UNSENT + process.from_embedder;
+        self.watch_writing(place.process);
+        if too_much {
+            self.violation(place.process, "it does not read its socket");
+        }
+        Ok(())
+    }
+
+    /// Has the poller wait for room while something is unsent, and a deadline wait for progress.
+    pub(crate) fn watch_writing(&mut self, id: ProcessId) {
+        let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
-        let waited = process.connection.wants_write();
-        let sent = process.connection.send(&frame);
-        let waits = process.connection.wants_write();
-        if waited != waits {
-            self.poller.set_socket(process.connection.fd(), id, waits);
+        let waits = process.writer.wants_write();
+        if !waits {
+            process.from_embedder = 0;
         }
-        if let Err(error) = sent {
-            let error = match &frame.message {
-                HostMessage::Spawn(program) => VmError::too_many_arguments(program),
-                _ => VmError {
-                    code: "ERR_OUT_OF_RANGE".into(),
-                    message: format!("The request is too large: {error}"),
-                    ..VmError::default()
-                },
-            };
-            self.fail_call(frame.vm, frame.call, error);
+        process.wait_for_room(&self.poller, id, waits);
+        let taken = process.writer.taken();
+        let moved = std::mem::replace(&mut process.seen_taken, taken) != taken;
+        if !waits || moved {
+            self.timers.give_up(process.deadlines.stuck.take());
+        }
+        if waits && process.deadlines.stuck.is_none() {
+            let patience = self.wait_for(Due::Stuck(id));
+            if let Some(process) = self.processes.get_mut(&id) {
+                process.deadlines.stuck = Some(patience);
+            }
         }
     }
 
-    pub(crate) fn arm(&mut self, delay: Duration, due: Due) {
-        self.timers.after(delay, due);
-        self.poller.wake();
+    /// Sets the deadline of something that a process does at once.
+    pub(crate) fn wait_for(&mut self, due: Due) -> Patience {
+        Patience {
+            timer: self.arm(deadlines::ANSWER, due),
+            begun: self.timers.now(),
+        }
     }
-}
 
-impl Vm {
-    /// Sends now or as soon as the VM serves.
-    pub(crate) fn defers(&self) -> bool {
-        !matches!(self.state, State::Serving)
+    /// Puts a deadline off if the process could not do better: it waits for the processor or the disk, or the embedder
+    /// does not take what it says.
+    pub(crate) fn wait_longer(
+        &mut self,
+        id: ProcessId,
+        patience: Patience,
+        due: Due,
+    ) -> Option<Patience> {
+        let process = self.processes.get(&id)?;
+        let waited = self.timers.now().saturating_duration_since(patience.begun);
+        let busy = waited < deadlines::ANSWER_WHEN_BUSY && process.is_busy();
+        if !busy && !process.paused {
+            return None;
+        }
+        Some(Patience {
+            timer: self.arm(deadlines::LOOK_AGAIN, due),
+            begun: patience.begun,
+        })
     }
-}
 
-/// A frame of a VM.
-pub(crate) fn frame(vm: VmId, call: CallId, message: HostMessage) -> HostFrame {
-    HostFrame { vm, call, message }
+    /// Sets a deadline, and wakes the poller if it would sleep past it.
+    pub(crate) fn arm(&mut self, delay: Duration, due: Due) -> TimerId {
+        let id = self.timers.after(delay, due);
+        let sleeps_past = match self.asleep {
+            Some(Sleep::Until(at)) => id.0 < at,
+            Some(Sleep::Forever) => true,
+            None => false,
+        };
+        if sleeps_past {
+            self.wake_poller();
+        }
+        id
+    }
+
+    /// Has the poller's thread look at everything again.
+    pub(crate) fn wake_poller(&mut self) {
+        if self.asleep.take().is_some() {
+            self.poller.wake();
+        }
+    }
+
+    /// How long the poller may sleep from now on; `None` for as long as nothing happens.
+    pub(crate) fn fall_asleep(&mut self) -> Option<Duration> {
+        let at = self.timers.next_at();
+        self.asleep = Some(at.map_or(Sleep::Forever, Sleep::Until));
+        at.map(|at| at.saturating_duration_since(self.timers.now()))
+    }
 }

@@ -1,89 +1,197 @@
-//! What comes in: frames of VM processes, their ends, deadlines.
+//! What comes in: frames of VM processes, their ends, deadlines. Nothing that a frame says is believed before it was
+//! held against what was asked for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use secure_exec_protocol::{Received, VERSION, VmFrame, VmMessage};
+use secure_exec_protocol::{CallId, FileReply, TurnState, VERSION, VmFrame, VmId, VmMessage};
 
-use crate::core::{Call, Core};
-use crate::event::Event;
+use crate::call::{Call, ProgramCall, Rule, SetupAnswer};
+use crate::core::{Core, VmKey};
+use crate::deadlines;
+use crate::event::{Event, VmError};
 use crate::process::{ProcessId, Stage};
+use crate::rules;
 use crate::timer::Due;
+use crate::vm::Vm;
 
-/// How long a process may live on after it closed its socket.
-const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// Bytes of events that may wait for the embedder before the process of their VM is not read any more.
+const MOST_EVENTS: usize = 4 << 20;
+/// Where reading goes on.
+const FEW_EVENTS: usize = 1 << 20;
+
+/// What the reader of a process does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The time for this portion is over: the rest of the frames.
+    Portion,
+    /// Another turn, once there is something to read.
+    Read,
+    /// Nothing until `is_paused` is false.
+    Pause,
+    /// The connection is over.
+    Stop,
+}
 
 impl Core {
-    /// Takes what a socket has; false if that was nothing.
-    pub(crate) fn socket_ready(&mut self, id: ProcessId) -> bool {
-        let Some(process) = self
-            .processes
-            .get_mut(&id)
-            .filter(|process| !process.closed)
-        else {
-            return false;
-        };
-        if process.connection.wants_write() {
-            process.connection.flush();
-            if !process.connection.wants_write() {
-                self.poller.set_socket(process.connection.fd(), id, false);
+    /// Applies frames of one turn, as many as the time allows, and then where the turn ended.
+    pub(crate) fn take_turn(
+        &mut self,
+        id: ProcessId,
+        frames: &mut std::vec::IntoIter<VmFrame>,
+        state: &TurnState,
+        portion: Duration,
+    ) -> Next {
+        let begun = Instant::now();
+        if frames.len() > 0
+            && let Some(process) = self.processes.get_mut(&id)
+        {
+            self.timers.give_up(process.deadlines.frame.take());
+        }
+        while let Some(frame) = frames.next() {
+            if !self.hears(id) {
+                return Next::Stop;
+            }
+            if let Err(rule) = self.take_frame(id, frame) {
+                self.violation(id, rule);
+                return Next::Stop;
+            }
+            if frames.len() > 0 && begun.elapsed() >= portion {
+                return Next::Portion;
             }
         }
-        let (frames, ended) = match process.connection.receive() {
-            Received::Frames(frames) => (frames, false),
-            Received::End(frames) => (frames, true),
-            Received::Garbage(error) => {
-                process.closed = true;
-                self.poller.remove(process.connection.fd());
-                self.end(id, &format!("protocol violation: {error}"));
-                return false;
+        self.end_turn(id, state)
+    }
+
+    fn end_turn(&mut self, id: ProcessId, state: &TurnState) -> Next {
+        if !self.hears(id) {
+            return Next::Stop;
+        }
+        match state {
+            TurnState::Garbage(error) => {
+                self.violation(id, &error.to_string());
+                return Next::Stop;
             }
+            TurnState::End => {
+                self.socket_closed(id);
+                return Next::Stop;
+            }
+            TurnState::Drained { inside: true } => self.expect_frame(id),
+            TurnState::Drained { inside: false } | TurnState::More => {}
+        }
+        self.pause_if_behind(id)
+    }
+
+    /// Whether anything that a process says still counts.
+    fn hears(&self, id: ProcessId) -> bool {
+        self.processes.get(&id).is_some_and(|process| {
+            !process.closed && !matches!(process.stage, Stage::Ending { .. })
+        })
+    }
+
+    /// A frame has begun: it must end.
+    fn expect_frame(&mut self, id: ProcessId) {
+        let waits = |process: &crate::process::VmProcess| process.deadlines.frame.is_some();
+        if self.processes.get(&id).is_none_or(waits) {
+            return;
+        }
+        let patience = self.wait_for(Due::Frame(id));
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.deadlines.frame = Some(patience);
+        }
+    }
+
+    /// Stops reading a process whose events the embedder does not take.
+    fn pause_if_behind(&mut self, id: ProcessId) -> Next {
+        if self.backlog(id) < MOST_EVENTS {
+            return Next::Read;
+        }
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.paused = true;
+            process.wait_for_frames(&self.poller, id, false);
+        }
+        Next::Pause
+    }
+
+    /// The embedder has taken events of a VM.
+    pub(crate) fn resume(&mut self, vm_key: VmKey) {
+        let Some(id) = self.vms.get(&vm_key).and_then(|vm| Some(vm.place?.process)) else {
+            return;
         };
-        let progress = !frames.is_empty();
-        for frame in frames {
-            self.take_frame(id, frame);
+        let behind = self.backlog(id) > FEW_EVENTS;
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        if process.paused && !behind {
+            process.paused = false;
+            process.wait_for_frames(&self.poller, id, true);
+            self.wake_poller();
         }
-        if ended {
-            self.socket_closed(id);
+    }
+
+    pub(crate) fn is_paused(&self, id: ProcessId) -> bool {
+        self.processes
+            .get(&id)
+            .is_some_and(|process| process.paused)
+    }
+
+    /// The most that one of its VMs has not been taken of.
+    fn backlog(&self, id: ProcessId) -> usize {
+        let Some(process) = self.processes.get(&id) else {
+            return 0;
+        };
+        let vms = process.vms.values().filter_map(|vm| self.vms.get(vm));
+        vms.map(|vm| vm.sink.backlog()).max().unwrap_or(0)
+    }
+
+    /// The socket takes more.
+    pub(crate) fn writable(&mut self, id: ProcessId) {
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.writer.flush();
+            self.watch_writing(id);
         }
-        progress
     }
 
     fn socket_closed(&mut self, id: ProcessId) {
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
-        process.closed = true;
-        self.poller.remove(process.connection.fd());
-        if process.child.is_some() {
-            // Its end tells why; it is usually a moment away.
-            self.arm(EXIT_GRACE, Due::End(id));
-        } else {
-            self.gone(id, "the server thread ended");
+        process.close(&self.poller);
+        if process.child.is_none() {
+            return self.gone(id, "the server thread ended");
+        }
+        // Its end tells why; it is usually a moment away.
+        let timer = self.arm(deadlines::EXIT, Due::End(id));
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.deadlines.end = Some(timer);
         }
     }
 
-    pub(crate) fn child_ready(&mut self, id: ProcessId) {
-        let Some(how) = self
-            .processes
-            .get_mut(&id)
-            .and_then(|process| process.child.as_mut()?.try_wait())
-        else {
-            return;
-        };
-        // What it said before it ended counts.
-        while self.socket_ready(id) {}
-        self.gone(id, &how);
+    /// How a child has ended, if it has.
+    pub(crate) fn reap(&mut self, id: ProcessId) -> Option<String> {
+        self.processes.get_mut(&id)?.child.as_mut()?.try_wait()
     }
 
-    pub(crate) fn due(&mut self, due: Due) {
+    /// Does what is due; false if that was nothing.
+    pub(crate) fn run_due(&mut self) -> bool {
+        let mut some = false;
+        while let Some(due) = self.timers.take_due() {
+            self.due(due);
+            some = true;
+        }
+        some
+    }
+
+    fn due(&mut self, due: Due) {
         match due {
             Due::Overdue { vm, call } => self.overdue(vm, call),
+            Due::Answer(vm) => self.unanswered(vm),
+            Due::Hello(id) | Due::Frame(id) | Due::Stuck(id) => self.asleep_on(id, due),
             Due::End(id) => self.end(id, "it closed its socket"),
             Due::Export(id) => {
                 let Some(process) = self.processes.get(&id) else {
                     return;
                 };
-                for vm in process.vms.clone() {
+                for vm in process.vms.values().copied().collect::<Vec<_>>() {
                     self.export_failed(vm);
                 }
                 self.end(id, "it was given up");
@@ -91,106 +199,327 @@ impl Core {
         }
     }
 
-    fn take_frame(&mut self, id: ProcessId, frame: VmFrame) {
+    /// A process has not done what it does at once.
+    fn asleep_on(&mut self, id: ProcessId, due: Due) {
+        let deadline = |process: &mut crate::process::VmProcess| match due {
+            Due::Hello(_) => process.deadlines.hello.take(),
+            Due::Frame(_) => process.deadlines.frame.take(),
+            _ => process.deadlines.stuck.take(),
+        };
+        let Some(patience) = self.processes.get_mut(&id).and_then(deadline) else {
+            return;
+        };
+        let Some(longer) = self.wait_longer(id, patience, due) else {
+            return match due {
+                Due::Hello(_) => self.fault(id, "it did not say that it is ready"),
+                Due::Frame(_) => self.violation(id, "a frame without its end"),
+                _ => self.fault(id, "it does not read its socket"),
+            };
+        };
+        if let Some(process) = self.processes.get_mut(&id) {
+            match due {
+                Due::Hello(_) => process.deadlines.hello = Some(longer),
+                Due::Frame(_) => process.deadlines.frame = Some(longer),
+                _ => process.deadlines.stuck = Some(longer),
+            }
+        }
+    }
+
+    fn take_frame(&mut self, id: ProcessId, frame: VmFrame) -> Result<(), Rule> {
         let VmFrame {
             vm: vm_id,
             call,
             message,
         } = frame;
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Ok(());
+        };
         match message {
-            VmMessage::Hello { version, .. } if version != VERSION => {
-                return self.end(id, "the addon that it loaded is of another version");
-            }
-            VmMessage::Hello { .. } => {
-                if let Some(process) = self.processes.get_mut(&id) {
-                    process.ready = true;
-                    process.look_at();
+            VmMessage::Hello { version, .. } => return self.hello(id, version),
+            VmMessage::Condemned { why, limit } => {
+                if std::mem::replace(&mut process.gave_up, true) {
+                    return Err("it was given up twice");
                 }
-                return;
+                self.condemn(id, &why, limit);
+                return Ok(());
             }
-            VmMessage::Condemned { why, limit } => return self.condemn(id, &why, limit),
+            _ if !process.ready => return Err("something was said before hello"),
             _ => {}
         }
-        // A process speaks for its own VMs only.
-        let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.process == Some(id)) else {
-            return;
+        let Some(vm_key) = process.vms.get(&vm_id).copied() else {
+            return self.take_stray(id, vm_id, call, &message);
         };
-        let program = matches!(vm.calls.get(&call), Some(Call::Program { .. }));
+        self.take_message(id, vm_key, call, message)
+    }
+
+    fn hello(&mut self, id: ProcessId, version: u32) -> Result<(), Rule> {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Ok(());
+        };
+        if process.ready {
+            return Err("hello was said twice");
+        }
+        if version != VERSION {
+            self.end(id, "the addon that it loaded is of another version");
+            return Ok(());
+        }
+        process.ready = true;
+        process.look_at();
+        self.timers.give_up(process.deadlines.hello.take());
+        Ok(())
+    }
+
+    /// A frame of a VM that the process does not serve, or not any more.
+    fn take_stray(
+        &mut self,
+        id: ProcessId,
+        vm_id: VmId,
+        call: CallId,
+        message: &VmMessage,
+    ) -> Result<(), Rule> {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Ok(());
+        };
+        // Its VMs leave a condemned process without being destroyed.
+        if process.stage != Stage::Serving {
+            return Ok(());
+        }
+        match (process.leaving.get(&vm_id), message) {
+            (None, _) => return Err("a VM that is none of its own"),
+            (Some(destroy), VmMessage::Destroyed | VmMessage::Failed(_)) if *destroy == call => {
+                process.leaving.remove(&vm_id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_message(
+        &mut self,
+        id: ProcessId,
+        vm_key: VmKey,
+        call: CallId,
+        message: VmMessage,
+    ) -> Result<(), Rule> {
+        if message.is_answer() {
+            return self.take_answer(id, vm_key, call, message);
+        }
+        let Some(process) = self.processes.get(&id) else {
+            return Ok(());
+        };
+        let (taken, serving) = (process.writer.taken(), process.stage == Stage::Serving);
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return Ok(());
+        };
         match message {
-            VmMessage::Started { pid } if program => vm.sink.event(Event::Started { call, pid }),
-            VmMessage::Output { stream, data } if program => {
-                vm.sink.event(Event::Output { call, stream, data })
+            VmMessage::Trace { text, times } => {
+                if !vm.config.trace || call != 0 || !vm.trace.take() {
+                    return Err("traced lines that were not asked for");
+                }
+                vm.sink.event(Event::Trace { text, times });
+                Ok(())
             }
-            VmMessage::InputCredit { stream, bytes } if program => {
-                vm.sink.event(Event::InputCredit {
-                    call,
-                    stream,
-                    bytes,
-                });
-            }
-            VmMessage::Value { data } if program => vm.sink.event(Event::Value { call, data }),
             VmMessage::ToolCall {
                 id,
                 pid,
                 tool,
                 input,
-            } => vm.sink.event(Event::ToolCall {
-                id,
-                call: if program { call } else { 0 },
-                pid,
-                tool,
-                input,
-            }),
-            VmMessage::ToolCancelled { id } => vm.sink.event(Event::ToolCancelled { id }),
-            VmMessage::Trace { text, times } => vm.sink.event(Event::Trace { text, times }),
-            VmMessage::Failed(failure) => self.fail_call(vm_id, call, failure.into()),
-            message if message.is_answer() => self.answer(id, vm_id, call, message),
-            // About a call that has settled.
-            _ => {}
-        }
-    }
-
-    /// Settles a call by its answer. The wrong kind of answer is a violation of the protocol.
-    fn answer(&mut self, id: ProcessId, vm_id: u32, call: u64, message: VmMessage) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
-            return;
-        };
-        let Some(kind) = vm.calls.remove(&call) else {
-            return;
-        };
-        match (kind, message) {
-            (Call::Program { .. }, VmMessage::Exited(exit)) => {
-                vm.sink.event(Event::Exited { call, exit: *exit });
+            } => {
+                rules::tool_call(pid, &tool)?;
+                if call != 0 && vm.program(call).is_none() {
+                    return Err("a call of a tool by a program that does not run");
+                }
+                let id = vm.tools.begin(id, input.len(), &vm.config.limits, taken)?;
+                vm.sink.event(Event::ToolCall {
+                    id,
+                    call,
+                    pid,
+                    tool,
+                    input,
+                });
+                Ok(())
             }
-            (Call::Simple, VmMessage::File(reply)) => vm.sink.event(Event::File { call, reply }),
-            (Call::Simple, VmMessage::Resources(resources)) => {
-                vm.sink.event(Event::Resources { call, resources });
+            VmMessage::ToolCancelled { id } => {
+                if let Some(id) = vm.tools.cancel(id)? {
+                    vm.sink.event(Event::ToolCancelled { id });
+                }
+                Ok(())
             }
-            (Call::Simple, VmMessage::Processes(processes)) => {
-                vm.sink.event(Event::Processes { call, processes });
-            }
-            (Call::Part { .. }, VmMessage::File(_)) => {}
-            (Call::Setup, VmMessage::Created { phases }) => {
-                vm.phases = phases;
-                self.prepared_one(vm_id);
-            }
-            (Call::Setup, VmMessage::File(_) | VmMessage::Imported) => self.prepared_one(vm_id),
-            (Call::Export, VmMessage::Chunk { data, last }) => self.exported(vm_id, &data, last),
-            (Call::Destroy, VmMessage::Destroyed) => self.finish_disposal(vm_id),
-            (kind, _) => {
-                vm.calls.insert(call, kind);
-                self.violation(id);
+            message => {
+                let starts = matches!(message, VmMessage::Started { .. });
+                let in_turn = !serving || vm.requests.front() == Some(&call);
+                take_notification(vm, call, message)?;
+                if starts && !in_turn {
+                    return Err("an answer out of turn");
+                }
+                if starts {
+                    self.remove_request(vm_key, call);
+                }
+                Ok(())
             }
         }
     }
 
-    fn violation(&mut self, id: ProcessId) {
-        if let Some(process) = self.processes.get_mut(&id) {
-            process.stage = Stage::Ending {
-                why: "protocol violation: a wrong answer".into(),
-                limit: None,
-            };
+    /// Settles a call by its answer, if that is of the kind that was asked for.
+    fn take_answer(
+        &mut self,
+        id: ProcessId,
+        vm_key: VmKey,
+        call: CallId,
+        message: VmMessage,
+    ) -> Result<(), Rule> {
+        let serving = self
+            .processes
+            .get(&id)
+            .is_some_and(|p| p.stage == Stage::Serving);
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return Ok(());
+        };
+        let Some(kind) = vm.calls.get_mut(&call) else {
+            return Err("an answer to nothing");
+        };
+        // A process that is condemned may have lost what it was about to answer.
+        if serving && kind.is_prompt() && vm.requests.front() != Some(&call) {
+            return Err("an answer out of turn");
         }
-        self.end(id, "protocol violation: a wrong answer");
+        let VmMessage::Failed(failure) = message else {
+            return self.take_result(vm_key, call, message);
+        };
+        rules::failure(&failure, kind)?;
+        if matches!(kind, Call::Over) || matches!(kind, Call::Program(program) if program.over) {
+            self.take_call(vm_key, call);
+            return Ok(());
+        }
+        let error = VmError::from(failure);
+        self.fail_call(vm_key, call, &error);
+        Ok(())
+    }
+
+    fn take_result(&mut self, vm_key: VmKey, call: CallId, message: VmMessage) -> Result<(), Rule> {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return Ok(());
+        };
+        let bound = vm.config.limits.return_value_bytes;
+        let Some(kind) = vm.calls.get_mut(&call) else {
+            return Ok(());
+        };
+        let event = match (kind, message) {
+            (Call::Program(program), VmMessage::Exited(mut exit)) => {
+                program.end(&mut exit, bound)?;
+                vm.trace.ended();
+                let over = program.over;
+                (!over).then_some(Event::Exited { call, exit: *exit })
+            }
+            (Call::Done, VmMessage::File(reply @ FileReply::Done)) => {
+                Some(Event::File { call, reply })
+            }
+            (Call::Read(reading), VmMessage::File(reply)) => {
+                let reading = *reading;
+                vm.readings.take(reading, &reply, &vm.config.limits)?;
+                Some(Event::File { call, reply })
+            }
+            (Call::Stat, VmMessage::File(reply @ FileReply::Stat(_))) => {
+                Some(Event::File { call, reply })
+            }
+            (Call::Exists, VmMessage::File(reply @ FileReply::Exists(_))) => {
+                Some(Event::File { call, reply })
+            }
+            (Call::Resources, VmMessage::Resources(resources)) => {
+                Some(Event::Resources { call, resources })
+            }
+            (Call::Processes, VmMessage::Processes(processes)) => {
+                rules::processes(&processes)?;
+                Some(Event::Processes { call, processes })
+            }
+            (Call::Part { .. } | Call::Over, VmMessage::File(FileReply::Done)) => None,
+            (Call::Setup { .. }, message) => return self.take_setup(vm_key, call, message),
+            (Call::Export, VmMessage::Chunk { data, last }) => {
+                self.take_call(vm_key, call);
+                self.exported(vm_key, &data, last);
+                return Ok(());
+            }
+            (Call::Destroy { .. }, VmMessage::Destroyed) => {
+                self.take_call(vm_key, call);
+                self.destroyed(vm_key);
+                return Ok(());
+            }
+            _ => return Err("an answer of another kind"),
+        };
+        self.take_call(vm_key, call);
+        if let (Some(event), Some(vm)) = (event, self.vms.get(&vm_key)) {
+            vm.sink.event(event);
+        }
+        Ok(())
+    }
+
+    fn take_setup(&mut self, vm_key: VmKey, call: CallId, message: VmMessage) -> Result<(), Rule> {
+        let Some(Call::Setup { step, bytes }) = self.take_call(vm_key, call) else {
+            return Ok(());
+        };
+        match (step, message) {
+            (SetupAnswer::Created, VmMessage::Created { phases }) => {
+                if let Some(vm) = self.vms.get_mut(&vm_key) {
+                    vm.phases = phases;
+                }
+            }
+            (SetupAnswer::Done, VmMessage::File(FileReply::Done))
+            | (SetupAnswer::Imported, VmMessage::Imported) => {}
+            _ => return Err("an answer of another kind"),
+        }
+        self.prepared_one(vm_key, bytes);
+        Ok(())
+    }
+
+    /// The process has destroyed a VM: it knows it no more.
+    fn destroyed(&mut self, vm_key: VmKey) {
+        let place = self.vms.get(&vm_key).and_then(|vm| vm.place);
+        if let Some(place) = place
+            && let Some(process) = self.processes.get_mut(&place.process)
+        {
+            process.vms.remove(&place.id);
+        }
+        self.finish_disposal(vm_key);
+    }
+}
+
+/// Takes what a program says while it runs. What is said of one that was settled is counted and not told.
+fn take_notification(vm: &mut Vm, call: CallId, message: VmMessage) -> Result<(), Rule> {
+    let bound = vm.config.limits.return_value_bytes;
+    let Some(Call::Program(program)) = vm.calls.get_mut(&call) else {
+        return Err("something about a program that does not run");
+    };
+    let over = program.over;
+    let event = match message {
+        VmMessage::Started { pid } => {
+            program.start(pid)?;
+            Event::Started { call, pid }
+        }
+        VmMessage::Output { stream, data } => {
+            program.output(stream, data.len())?;
+            Event::Output { call, stream, data }
+        }
+        VmMessage::InputCredit { stream, bytes } => {
+            program.input_taken(stream, bytes)?;
+            Event::InputCredit {
+                call,
+                stream,
+                bytes,
+            }
+        }
+        VmMessage::Value { data } => return program.value(&data, bound),
+        _ => return Err("a message of no kind"),
+    };
+    if !over {
+        vm.sink.event(event);
+    }
+    Ok(())
+}
+
+impl Vm {
+    fn program(&self, call: CallId) -> Option<&ProgramCall> {
+        match self.calls.get(&call) {
+            Some(Call::Program(program)) => Some(program),
+            _ => None,
+        }
     }
 }

@@ -2,14 +2,20 @@
 
 use crate::isolation::IsolationReport;
 use secure_exec_protocol::{
-    CallId, Exit, Failure, FileReply, Limit, MAX_FRAME, Phase, ProcessEntry, Program,
-    ResourceSnapshot, Stream,
+    CallId, DirectoryEntry, Exit, Failure, FileReply, FrameError, Limit, MAX_FRAME, Phase,
+    ProcessEntry, Program, ResourceSnapshot, Stream,
 };
 
 /// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: Event);
+
+    /// Bytes of events that the embedder has not taken. Beyond a bound nothing is read from the VM's process, until
+    /// the embedder says by `VmHandle::resumer` that there is room again.
+    fn backlog(&self) -> usize {
+        0
+    }
 }
 
 /// Something that happened to a VM or to one of its calls.
@@ -31,9 +37,7 @@ pub enum Event {
         stream: Stream,
         bytes: u32,
     },
-    /// A piece of a returned value.
-    Value { call: CallId, data: Vec<u8> },
-    /// Settles a program.
+    /// Settles a program. The value that it has handed back is whole.
     Exited { call: CallId, exit: Exit },
     /// Settles a file method.
     File { call: CallId, reply: FileReply },
@@ -47,8 +51,8 @@ pub enum Event {
         call: CallId,
         processes: Vec<ProcessEntry>,
     },
-    /// A guest calls a tool; the embedder answers by `tool_result`. `call` is the program that the guest descends
-    /// from, or 0 if that has ended.
+    /// A guest calls a tool; the embedder answers by `tool_result`. The number is the broker's and never used twice.
+    /// `call` is the program that the guest descends from, or 0 if that has ended.
     ToolCall {
         id: u64,
         call: CallId,
@@ -74,6 +78,42 @@ pub struct Ready {
     pub phases: Vec<Phase>,
     /// What holds its process back.
     pub isolation: IsolationReport,
+}
+
+impl Event {
+    /// The bytes that it carries, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Event::Output { data, .. } => data.len(),
+            Event::Exited { exit, .. } => {
+                let value = exit.value.as_ref().map_or(0, Vec::len);
+                exit.stdout.len() + exit.stderr.len() + value
+            }
+            Event::File { reply, .. } => match reply {
+                FileReply::Data { data, .. } => data.len(),
+                FileReply::Entries { entries, .. } => {
+                    let size =
+                        |entry: &DirectoryEntry| size_of::<DirectoryEntry>() + entry.name.len();
+                    entries.iter().map(size).sum()
+                }
+                FileReply::Done | FileReply::Stat(_) | FileReply::Exists(_) => 0,
+            },
+            Event::Processes { processes, .. } => {
+                let size = |entry: &ProcessEntry| size_of::<ProcessEntry>() + entry.argv.len();
+                processes.iter().map(size).sum()
+            }
+            Event::ToolCall { tool, input, .. } => tool.len() + input.len(),
+            Event::Trace { text, times } => text.len() + size_of_val(&**times),
+            Event::Failed { error, .. } => error.message.len() + error.path.len(),
+            Event::Created(_)
+            | Event::Started { .. }
+            | Event::InputCredit { .. }
+            | Event::Resources { .. }
+            | Event::ToolCancelled { .. }
+            | Event::Disposed => 0,
+        }
+    }
 }
 
 /// Why a call failed.
@@ -125,6 +165,15 @@ impl VmError {
         VmError {
             code: "ERR_VM_DISPOSED".into(),
             message: "NodeRuntime has been disposed".into(),
+            ..VmError::default()
+        }
+    }
+
+    /// A request does not fit into a frame.
+    pub(crate) fn too_large(error: &FrameError) -> VmError {
+        VmError {
+            code: "ERR_OUT_OF_RANGE".into(),
+            message: format!("The request is too large: {error}"),
             ..VmError::default()
         }
     }

@@ -1,12 +1,15 @@
 //! What the embedder holds of a VM.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use secure_exec_protocol::{
-    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, ToolFailure, VmId,
+    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, ToolFailure,
 };
 
 use crate::broker::Broker;
+use crate::call::Call;
+use crate::core::{Core, VmKey};
 
 /// Where a VM lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,26 +22,32 @@ pub enum Isolation {
     InProcess,
 }
 
-/// A VM. Every method returns at once; what comes of it is told to the VM's sink. Dropping the handle disposes the VM.
+/// A VM. Every method returns at once, whatever the broker is busy with; what comes of it is told to the VM's sink.
+/// Dropping the handle disposes the VM.
 pub struct VmHandle {
     broker: Arc<Broker>,
-    vm: VmId,
+    vm: VmKey,
+    last_call: Arc<AtomicU64>,
 }
 
 impl VmHandle {
-    pub(crate) fn new(broker: Arc<Broker>, vm: VmId) -> VmHandle {
-        VmHandle { broker, vm }
+    pub(crate) fn new(broker: Arc<Broker>, vm: VmKey, last_call: Arc<AtomicU64>) -> VmHandle {
+        VmHandle {
+            broker,
+            vm,
+            last_call,
+        }
     }
 
     /// Runs a program. Settles by `Exited` or `Failed`.
     #[must_use]
     pub fn spawn(&self, program: Program) -> CallId {
-        self.locked(|core, vm| core.spawn(vm, program))
+        self.call(|core, vm, call| core.spawn(vm, call, program))
     }
 
     /// Feeds a stream of a running program. At most a window of bytes may be without `InputCredit`.
     pub fn input(&self, call: CallId, stream: Stream, data: Vec<u8>, end: bool) {
-        self.locked(|core, vm| core.input(vm, call, stream, data, end));
+        self.post(move |core, vm| core.input(vm, call, stream, data, end));
     }
 
     /// Signals a running program. One that does not die of SIGKILL costs its VM process.
@@ -49,25 +58,27 @@ impl VmHandle {
     /// Tells that output was consumed.
     pub fn credit(&self, call: CallId, stream: Stream, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.notify(call, HostMessage::Credit { stream, bytes });
+        self.post(move |core, vm| core.credit(vm, call, stream, bytes));
     }
 
     /// Does a file method. Settles by `File` or `Failed`.
     #[must_use]
     pub fn file(&self, request: FileRequest) -> CallId {
-        self.request(HostMessage::File(request))
+        self.call(|core, vm, call| core.file(vm, call, request))
     }
 
     /// Writes a file of any size. Settles by `File` or `Failed`.
     #[must_use]
     pub fn write_file(&self, path: Vec<u8>, data: Vec<u8>) -> CallId {
-        self.locked(|core, vm| core.write_file(vm, path, data))
+        self.call(|core, vm, call| core.write_file(vm, call, path, data))
     }
 
     /// Settles by `Resources` or `Failed`.
     #[must_use]
     pub fn resources(&self) -> CallId {
-        self.request(HostMessage::Resources)
+        self.call(|core, vm, call| {
+            core.submit(vm, call, Some(Call::Resources), HostMessage::Resources);
+        })
     }
 
     /// Changes the size of a running program's terminal.
@@ -82,41 +93,65 @@ impl VmHandle {
 
     /// Answers `Trace`.
     pub fn trace_taken(&self) {
-        self.locked(|core, vm| core.tell(vm, HostMessage::TraceTaken));
+        self.post(|core, vm| core.trace_taken(vm));
     }
 
     /// Settles by `Processes` or `Failed`.
     #[must_use]
     pub fn processes(&self) -> CallId {
-        self.request(HostMessage::Processes)
+        self.call(|core, vm, call| {
+            core.submit(vm, call, Some(Call::Processes), HostMessage::Processes);
+        })
     }
 
     /// Adds tools, also for a replacement of the VM process. Settles by `File` or `Failed`.
     #[must_use]
     pub fn register_tools(&self, tools: Vec<Tool>) -> CallId {
-        self.locked(|core, vm| core.register_tools(vm, tools))
+        self.call(|core, vm, call| core.register_tools(vm, call, tools))
     }
 
     /// Answers `ToolCall`. Nothing happens if nobody waits any more.
     pub fn tool_result(&self, id: u64, result: Result<String, ToolFailure>) {
-        self.locked(|core, vm| core.tell(vm, HostMessage::ToolResult { id, result }));
+        self.post(move |core, vm| core.tool_result(vm, id, result));
+    }
+
+    /// What is to be called when the embedder has taken events: see `Sink::backlog`. It does not keep the VM.
+    pub fn resumer(&self) -> impl Fn() + Send + Sync + use<> {
+        let (broker, vm) = (Arc::downgrade(&self.broker), self.vm);
+        move || {
+            if let Some(broker) = broker.upgrade() {
+                broker.shared.post(move |core| core.resume(vm));
+            }
+        }
+    }
+
+    /// Ends the VM's process for something that it said and that only the embedder could see to be wrong.
+    pub fn violation(&self, rule: String) {
+        self.post(move |core, vm| {
+            if let Some(place) = core.vms.get(&vm).and_then(|vm| vm.place) {
+                core.violation(place.process, &rule);
+            }
+        });
     }
 
     /// Kills and frees everything; running programs settle with status 143. Ends with `Disposed`, once.
     pub fn dispose(&self) {
-        self.locked(|core, vm| core.dispose(vm));
+        self.post(|core, vm| core.dispose(vm));
     }
 
-    fn request(&self, message: HostMessage) -> CallId {
-        self.locked(|core, vm| core.request(vm, message))
+    fn call(&self, action: impl FnOnce(&mut Core, VmKey, CallId) + Send + 'static) -> CallId {
+        let call = self.last_call.fetch_add(1, Ordering::Relaxed) + 1;
+        self.post(move |core, vm| action(core, vm, call));
+        call
     }
 
     fn notify(&self, call: CallId, message: HostMessage) {
-        self.locked(|core, vm| core.notify(vm, call, message));
+        self.post(move |core, vm| core.notify(vm, call, message));
     }
 
-    fn locked<T>(&self, action: impl FnOnce(&mut crate::core::Core, VmId) -> T) -> T {
-        action(&mut self.broker.core.lock(), self.vm)
+    fn post(&self, action: impl FnOnce(&mut Core, VmKey) + Send + 'static) {
+        let vm = self.vm;
+        self.broker.shared.post(move |core| action(core, vm));
     }
 }
 

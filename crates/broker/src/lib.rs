@@ -6,31 +6,50 @@
 //!   the calls in flight are settled and the next call runs on a replacement.
 //!
 //! Layers, each using only those below it:
-//! `broker`, `handle` (what the embedder calls) → `lifecycle`, `calls`, `dispatch` (the state machine, all under
-//! one lock) → `process`, `spawner`, `poller` (the operating system).
+//! `broker`, `handle` (what the embedder calls) → `supervisor` (the thread that reads) → `lifecycle`, `setup`,
+//! `export`, `calls`, `dispatch` (the state machine, all under one lock) → `call`, `reading`, `tool_calls`, `rules`
+//! (what a VM process may say) → `process`, `spawner`, `poller`, `timer`, `spool` (the operating system).
 //!
-//! There is one lock, around [`core::Core`]. It is held while frames are written (the sockets never block) and
-//! while a [`Sink`] is told, so a sink must not call back into the broker.
+//! There is one lock, around [`core::Core`], and a queue of jobs before it ([`shared::Shared`]): the embedder's calls
+//! never wait for it. It is held while frames are written (the sockets never block) and while a [`Sink`] is told, so
+//! a sink must not call back into the broker. Frames are read and decoded outside of it.
 //!
-//! Nothing that a VM process says can end a thread or a loop here: a frame that makes no sense ends its
-//! connection. Every call settles exactly once, because it settles by being taken out of its VM's table.
+//! Nothing that a VM process says is believed: what does not answer something, comes without credit or is not of the
+//! kind that was asked for ends that process. Every call settles exactly once, because it settles by being taken out
+//! of its VM's table. `docs/design/supervision.md` has the rules and the reasons.
 
 mod admission;
 mod broker;
+mod call;
 mod calls;
 mod core;
+mod deadlines;
 mod dispatch;
 mod event;
+mod export;
 mod handle;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 mod isolation;
 mod lifecycle;
 mod poller;
 mod process;
+mod reading;
+mod rules;
+mod setup;
+mod shared;
 mod snapshot;
 mod spawner;
+mod spool;
+mod supervisor;
 mod sweep;
 mod task_status;
 mod timer;
+mod tool_calls;
+mod vm;
+
+#[cfg(test)]
+mod tests;
 
 pub use broker::{Broker, Settings};
 pub use event::{Event, Ready, Sink, VmError};

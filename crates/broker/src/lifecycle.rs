@@ -1,62 +1,79 @@
 //! VMs and the processes behind them: creation, the spare, condemnation, replacement, disposal.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
-use secure_exec_protocol::{File, FileRequest, HostMessage, Limit, MAX_CHUNK, VmConfig, VmId};
+use secure_exec_protocol::{File, HostMessage, Limit, VmConfig, VmFrame};
+use secure_exec_protocol::{FrameReader, FrameWriter};
 
-use crate::admission;
-use crate::calls::write_requests;
-use crate::core::{Call, Core, State, Vm, frame};
-use crate::event::{Event, Ready, Sink, VmError};
+use crate::call::Call;
+use crate::core::{Core, Origin, VmKey};
+use crate::deadlines;
+use crate::event::{Event, Sink, VmError};
 use crate::handle::Isolation;
-use crate::isolation::{self, IsolationReport, Level};
-use crate::process::{ProcessId, Stage, VmProcess};
-use crate::spawner::{Outcome, Start};
+use crate::isolation::{self, Level};
+use crate::process::{Life, ProcessId, Stage, VmProcess};
+use crate::reading::Readings;
+use crate::setup::Setup;
+use crate::spawner::Start;
 use crate::timer::Due;
+use crate::tool_calls::ToolCalls;
+use crate::vm::{Place, State, TraceCredit, Vm};
 
-/// How long a condemned process may take to export its filesystems.
-const EXPORT_GRACE: Duration = Duration::from_secs(2);
-/// How long a VM may take to destroy itself.
-const DESTROY_GRACE: Duration = Duration::from_millis(1250);
+/// A process that was started: the halves of its socket, and the child if it is one.
+pub(crate) struct Started {
+    pub(crate) writer: FrameWriter,
+    pub(crate) reader: FrameReader<VmFrame>,
+    pub(crate) child: Option<Box<dyn Life>>,
+}
+
+/// What a VM is made from.
+pub(crate) struct Creation {
+    pub(crate) config: VmConfig,
+    pub(crate) files: Vec<File>,
+    pub(crate) isolation: Isolation,
+    /// The least that must hold for its process.
+    pub(crate) required: Option<Level>,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) last_call: Arc<AtomicU64>,
+}
 
 impl Core {
-    pub(crate) fn create(
-        &mut self,
-        config: VmConfig,
-        files: Vec<File>,
-        isolation: Isolation,
-        required: Option<Level>,
-        sink: Arc<dyn Sink>,
-    ) -> VmId {
-        let id = self.next_vm();
+    /// Creates a VM, if the host can bear it.
+    pub(crate) fn create(&mut self, key: VmKey, made: Creation, admitted: Result<(), VmError>) {
         let config = VmConfig {
-            exclusive: isolation == Isolation::Process,
-            ..config
+            exclusive: made.isolation == Isolation::Process,
+            ..made.config
         };
         let vm = Vm {
             config,
-            files: Arc::new(files),
-            isolation,
-            required,
-            sink,
-            state: State::Preparing { missing: 0 },
-            process: None,
+            files: Arc::new(made.files),
+            isolation: made.isolation,
+            required: made.required,
+            sink: made.sink,
+            state: State::Preparing,
+            place: None,
             calls: BTreeMap::new(),
+            requests: VecDeque::new(),
+            answer_due: None,
             queue: VecDeque::new(),
+            setup: Setup::default(),
             carried: None,
             announced: false,
             untold: None,
             retried: false,
             phases: Vec::new(),
+            tools: ToolCalls::default(),
+            trace: TraceCredit::default(),
+            readings: Readings::default(),
+            last_call: made.last_call,
         };
-        self.vms.insert(id, vm);
-        match admission::admit() {
-            Ok(()) => self.attach(id),
-            Err(error) => self.preparation_failed(id, error),
+        self.vms.insert(key, vm);
+        match admitted {
+            Ok(()) => self.attach(key),
+            Err(error) => self.preparation_failed(key, error),
         }
-        id
     }
 
     /// Orders a spare process if there is none of this kind. The last kind that was asked for is the one that is kept.
@@ -80,27 +97,30 @@ impl Core {
     }
 
     /// Gives a VM without a process one.
-    pub(crate) fn wake_up(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    pub(crate) fn wake_up(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        vm.state = State::Preparing { missing: 0 };
-        self.attach(vm_id);
+        vm.state = State::Preparing;
+        self.attach(vm_key);
     }
 
-    fn attach(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get(&vm_id) else {
+    pub(crate) fn attach(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get(&vm_key) else {
             return;
         };
         let start = vm.start();
         let process = match vm.isolation {
-            Isolation::Process => self.take_spare(&start).unwrap_or_else(|| self.order(start)),
+            Isolation::Process => match self.take_spare(&start) {
+                Some(spare) => spare,
+                None => self.order(start),
+            },
             Isolation::Shared | Isolation::InProcess => self.common_process(start),
         };
         if let Some(waiting) = self.ordered.get_mut(&process) {
-            waiting.push(vm_id);
+            waiting.push(vm_key);
         } else {
-            self.prepare(vm_id, process);
+            self.prepare(vm_key, process);
         }
     }
 
@@ -113,35 +133,28 @@ impl Core {
         process
     }
 
-    /// The spawner's answer to an order.
-    pub(crate) fn started(&mut self, id: ProcessId, outcome: Outcome) {
+    /// The spawner's answer to an order. Gives back the half of the socket that is to be read.
+    pub(crate) fn started(&mut self, id: ProcessId, outcome: Result<Started, String>) {
         let waiting = self.ordered.remove(&id).unwrap_or_default();
-        let registered = outcome.and_then(|(connection, child)| {
+        let registered = outcome.and_then(|started| {
             let poll = |error: std::io::Error| format!("epoll: {error}");
-            self.poller.add_socket(connection.fd(), id).map_err(poll)?;
-            if let Some(child) = &child {
+            let fd = started.writer.fd();
+            self.poller.add_socket(fd, id).map_err(poll)?;
+            if let Some(child) = &started.child {
                 self.poller.add_child(child.fd(), id).map_err(poll)?;
             }
-            Ok(VmProcess {
-                connection,
-                child,
-                stage: Stage::Serving,
-                ready: false,
-                isolation: None,
-                vms: BTreeSet::new(),
-                closed: false,
-            })
+            Ok(started)
         });
         match registered {
-            Ok(process) => {
+            Ok(started) => {
+                self.arrivals.push((id, started.reader));
+                let mut process = VmProcess::new(started.writer, started.child);
+                process.deadlines.hello = Some(self.wait_for(Due::Hello(id)));
                 self.processes.insert(id, process);
                 for vm in waiting {
                     // It may have been disposed meanwhile.
-                    if self
-                        .vms
-                        .get(&vm)
-                        .is_some_and(|vm| vm.process.is_none() && vm.prepares())
-                    {
+                    let waits = |vm: &Vm| vm.place.is_none() && vm.prepares();
+                    if self.vms.get(&vm).is_some_and(waits) {
                         self.prepare(vm, id);
                     }
                 }
@@ -154,107 +167,33 @@ impl Core {
                 }
             }
         }
+        // Its frames may be there already, and only the poller reads them.
+        self.wake_poller();
     }
 
-    /// Boots a VM on a process and fills it. All of it is sent at once; the answers are counted.
-    fn prepare(&mut self, vm_id: VmId, process_id: ProcessId) {
+    /// Boots a VM on a process and fills it.
+    fn prepare(&mut self, vm_key: VmKey, process_id: ProcessId) {
         let Some(process) = self.processes.get_mut(&process_id) else {
             return;
         };
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        process.vms.insert(vm_id);
-        vm.process = Some(process_id);
-        let mut setup = vec![HostMessage::Create(Box::new(vm.config.clone()))];
-        if let Some(carried) = &vm.carried {
-            let count = carried.len().div_ceil(MAX_CHUNK).max(1);
-            for index in 0..count {
-                let start = index * MAX_CHUNK;
-                let end = carried.len().min(start + MAX_CHUNK);
-                let data = carried.get(start..end).unwrap_or_default().to_vec();
-                setup.push(HostMessage::Import {
-                    data,
-                    last: index + 1 == count,
-                });
-            }
-        } else {
-            for (index, file) in vm.files.iter().enumerate() {
-                let handle = u32::try_from(index).unwrap_or(u32::MAX);
-                for (request, _) in write_requests(file, handle, true) {
-                    setup.push(HostMessage::File(request));
-                }
-            }
-            if let Some(cwd) = &vm.config.cwd {
-                let path = cwd.clone().into_bytes();
-                setup.push(HostMessage::File(FileRequest::MakeWorkingDirectory {
-                    path,
-                }));
-            }
-        }
-        vm.state = State::Preparing {
-            missing: setup.len(),
-        };
-        for message in setup {
-            let call = self.next_call();
-            if let Some(vm) = self.vms.get_mut(&vm_id).filter(|vm| vm.prepares()) {
-                vm.calls.insert(call, Call::Setup);
-                self.send(frame(vm_id, call, message));
-            }
-        }
-    }
-
-    /// One answer of the preparation has come.
-    pub(crate) fn prepared_one(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
-            return;
-        };
-        let State::Preparing { missing } = &mut vm.state else {
-            return;
-        };
-        *missing = missing.saturating_sub(1);
-        if *missing > 0 {
-            return;
-        }
-        let seen = vm
-            .process
-            .and_then(|id| self.processes.get(&id)?.isolation.clone());
-        let seen = seen
-            .unwrap_or_else(IsolationReport::none)
-            .for_vm(vm.isolation);
-        if let Some(error) = seen.refuse(vm.required) {
-            return self.preparation_failed(vm_id, error);
-        }
-        vm.state = State::Serving;
-        vm.retried = false;
-        vm.carried = None;
-        let (isolation, start) = (vm.isolation, vm.start());
-        if !std::mem::replace(&mut vm.announced, true) {
-            vm.sink.event(Event::Created(Ok(Ready {
-                phases: std::mem::take(&mut vm.phases),
-                isolation: seen,
-            })));
-        }
-        for frame in std::mem::take(&mut vm.queue) {
-            self.dispatch(frame);
-        }
-        if isolation == Isolation::Process {
-            self.prepare_spare(start);
-        }
+        vm.place = Some(Place {
+            process: process_id,
+            id: process.adopt(vm_key),
+        });
+        vm.state = State::Preparing;
+        vm.setup = Setup::default();
+        self.continue_setup(vm_key);
     }
 
     /// The VM cannot be had. A new one is gone; a replacement is tried again by the next call.
-    pub(crate) fn preparation_failed(&mut self, vm_id: VmId, error: VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    pub(crate) fn preparation_failed(&mut self, vm_key: VmKey, error: VmError) {
+        let Some(vm) = self.vms.get_mut(&vm_key).filter(|vm| vm.prepares()) else {
             return;
         };
-        if !vm.prepares() {
-            return;
-        }
-        vm.calls.retain(|_, call| !matches!(call, Call::Setup));
-        vm.queue.clear();
-        vm.carried = None;
-        let pending: Vec<_> = vm.calls.keys().copied().collect();
+        self.spools.free(vm.carried.take());
         if vm.announced {
             vm.state = State::Asleep;
         } else {
@@ -262,26 +201,24 @@ impl Core {
             vm.state = State::Disposed;
             vm.sink.event(Event::Created(Err(error.clone())));
         }
-        for call in pending {
-            self.fail_call(vm_id, call, error.clone());
-        }
-        self.detach(vm_id);
+        self.settle_sent(vm_key, &error);
+        self.settle_queued(vm_key, &error);
+        self.detach(vm_key);
     }
 
     /// The process went away before the VM served: a spare may have been killed while it waited. Nothing has run in the
     /// VM yet, so it is prepared on another process, once.
-    fn prepare_elsewhere(&mut self, vm_id: VmId, error: VmError) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    fn prepare_elsewhere(&mut self, vm_key: VmKey, error: VmError) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
         // What made it break the rules would make the next one.
         if error.security_violation || std::mem::replace(&mut vm.retried, true) {
-            return self.preparation_failed(vm_id, error);
+            return self.preparation_failed(vm_key, error);
         }
-        vm.calls.retain(|_, call| !matches!(call, Call::Setup));
-        vm.state = State::Preparing { missing: 0 };
-        self.detach(vm_id);
-        self.attach(vm_id);
+        self.settle_sent(vm_key, &error);
+        self.detach(vm_key);
+        self.attach(vm_key);
     }
 
     /// Stops using a process, and has its filesystems exported before it is killed.
@@ -296,22 +233,18 @@ impl Core {
             why: why.to_owned(),
             limit,
         };
-        let vms: Vec<VmId> = process.vms.iter().copied().collect();
+        let vms: Vec<VmKey> = process.vms.values().copied().collect();
         self.forget(id);
-        self.arm(EXPORT_GRACE, Due::Export(id));
-        for vm_id in vms {
-            let Some(vm) = self.vms.get_mut(&vm_id) else {
-                continue;
-            };
-            match vm.state {
-                State::Serving => {
-                    vm.state = State::Exporting;
-                    vm.carried = Some(Vec::new());
-                    self.export(vm_id);
-                }
-                State::Preparing { .. } => {
+        let timer = self.arm(deadlines::EXPORT, Due::Export(id));
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.deadlines.export = Some(timer);
+        }
+        for vm_key in vms {
+            match self.vms.get(&vm_key).map(|vm| vm.state) {
+                Some(State::Serving) => self.begin_export(vm_key),
+                Some(State::Preparing) => {
                     let error = self.crash_error(id, false);
-                    self.prepare_elsewhere(vm_id, error);
+                    self.prepare_elsewhere(vm_key, error);
                 }
                 _ => {}
             }
@@ -319,83 +252,31 @@ impl Core {
         self.end_if_idle(id);
     }
 
-    /// Asks for the next piece of the filesystem.
-    fn export(&mut self, vm_id: VmId) {
-        let call = self.next_call();
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
-            return;
-        };
-        let offset = vm.carried.as_ref().map_or(0, Vec::len) as u64;
-        vm.calls.insert(call, Call::Export);
-        self.send(frame(vm_id, call, HostMessage::Export { offset }));
-    }
-
-    /// Takes a piece of the filesystem.
-    pub(crate) fn exported(&mut self, vm_id: VmId, data: &[u8], last: bool) {
-        let Some(vm) = self
-            .vms
-            .get_mut(&vm_id)
-            .filter(|vm| vm.state == State::Exporting)
-        else {
-            return;
-        };
-        let bound = vm
-            .config
-            .limits
-            .max_filesystem_bytes
-            .saturating_mul(2)
-            .saturating_add(64 << 20);
-        let Some(carried) = &mut vm.carried else {
-            return;
-        };
-        carried.extend_from_slice(data);
-        // What a condemned process says is not trusted to end.
-        if carried.len() as u64 > bound || (data.is_empty() && !last) {
-            self.export_failed(vm_id);
-        } else if last {
-            self.replace(vm_id, false);
-        } else {
-            self.export(vm_id);
-        }
-    }
-
-    /// The filesystem cannot be had: the replacement starts from the files given at creation.
-    pub(crate) fn export_failed(&mut self, vm_id: VmId) {
-        if let Some(vm) = self
-            .vms
-            .get_mut(&vm_id)
-            .filter(|vm| vm.state == State::Exporting)
-        {
-            vm.carried = None;
-            self.replace(vm_id, true);
-        }
-    }
-
     /// Settles what ran on the old process and moves the VM to a new one.
-    fn replace(&mut self, vm_id: VmId, state_lost: bool) {
-        let Some(process) = self.vms.get(&vm_id).and_then(|vm| vm.process) else {
+    pub(crate) fn replace(&mut self, vm_key: VmKey, state_lost: bool) {
+        let Some(place) = self.vms.get(&vm_key).and_then(|vm| vm.place) else {
             return;
         };
-        let error = self.crash_error(process, state_lost);
+        let error = self.crash_error(place.process, state_lost);
         // Before the calls settle, so that what their callers do next waits for the replacement.
-        if let Some(vm) = self.vms.get_mut(&vm_id) {
-            vm.state = State::Preparing { missing: 0 };
+        if let Some(vm) = self.vms.get_mut(&vm_key) {
+            vm.state = State::Preparing;
         }
-        let told = self.settle_sent(vm_id, &error);
-        if let Some(vm) = self.vms.get_mut(&vm_id)
+        let told = self.settle_sent(vm_key, &error);
+        if let Some(vm) = self.vms.get_mut(&vm_key)
             && error.security_violation
             && !told
         {
             vm.untold = Some(error);
         }
-        self.detach(vm_id);
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+        self.detach(vm_key);
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
         if vm.carried.is_none() && vm.queue.is_empty() {
             vm.state = State::Asleep;
         } else {
-            self.attach(vm_id);
+            self.attach(vm_key);
         }
     }
 
@@ -409,7 +290,28 @@ impl Core {
         }
     }
 
-    /// Kills a process; its VMs hear of it when it is gone.
+    /// Ends a process that broke a rule of the protocol, whatever it is in the middle of.
+    pub(crate) fn violation(&mut self, id: ProcessId, rule: &str) {
+        self.fault(id, &format!("protocol violation: {rule}"));
+    }
+
+    /// Ends a process that does not do what VM processes do, and tells so.
+    pub(crate) fn fault(&mut self, id: ProcessId, why: &str) {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        if matches!(process.stage, Stage::Ending { .. }) {
+            return;
+        }
+        process.faulty = true;
+        process.stage = Stage::Ending {
+            why: why.to_owned(),
+            limit: None,
+        };
+        self.end(id, why);
+    }
+
+    /// Kills a process and settles what ran on it.
     pub(crate) fn end(&mut self, id: ProcessId, why: &str) {
         self.forget(id);
         let Some(process) = self.processes.get_mut(&id) else {
@@ -424,8 +326,16 @@ impl Core {
                 Stage::Ending { why, limit }
             }
         };
+        for timer in process.deadlines.take() {
+            self.timers.cancel(Some(timer));
+        }
+        // Whatever it says from now on is not heard.
+        process.close(&self.poller);
         match &process.child {
-            Some(child) => child.kill(),
+            Some(child) => {
+                child.kill();
+                self.lose(id, why);
+            }
             // The server thread ends by itself when its socket closes.
             None => self.gone(id, why),
         }
@@ -443,33 +353,48 @@ impl Core {
                 limit: None,
             };
         }
-        let ready = process.ready;
-        for vm_id in process.vms.clone() {
-            let Some(vm) = self.vms.get_mut(&vm_id) else {
+        self.lose(id, how);
+        if let Some(mut process) = self.processes.remove(&id) {
+            for timer in process.deadlines.take() {
+                self.timers.cancel(Some(timer));
+            }
+            process.close(&self.poller);
+            if let Some(child) = &process.child {
+                self.poller.remove(child.fd());
+            }
+        }
+    }
+
+    /// Takes the VMs of a process that is lost.
+    fn lose(&mut self, id: ProcessId, how: &str) {
+        let Some(process) = self.processes.get(&id) else {
+            return;
+        };
+        let (ready, faulty) = (process.ready, process.faulty);
+        let vms: Vec<VmKey> = process.vms.values().copied().collect();
+        for vm_key in vms {
+            let Some(vm) = self.vms.get_mut(&vm_key) else {
                 continue;
             };
             match vm.state {
                 State::Serving | State::Exporting => {
                     vm.state = State::Exporting;
-                    vm.carried = None;
-                    self.replace(vm_id, true);
+                    self.spools.free(vm.carried.take());
+                    self.replace(vm_key, true);
                 }
-                State::Preparing { .. } => {
-                    if ready {
-                        let error = self.crash_error(id, true);
-                        self.prepare_elsewhere(vm_id, error);
+                State::Preparing if !ready => {
+                    self.preparation_failed(vm_key, isolation::start_error(how));
+                }
+                State::Preparing => {
+                    let error = self.crash_error(id, true);
+                    if faulty {
+                        self.preparation_failed(vm_key, error);
                     } else {
-                        self.preparation_failed(vm_id, isolation::start_error(how));
+                        self.prepare_elsewhere(vm_key, error);
                     }
                 }
-                State::Disposing => self.finish_disposal(vm_id),
+                State::Disposing => self.finish_disposal(vm_key),
                 State::Asleep | State::Disposed => {}
-            }
-        }
-        if let Some(process) = self.processes.remove(&id) {
-            self.poller.remove(process.connection.fd());
-            if let Some(child) = &process.child {
-                self.poller.remove(child.fd());
             }
         }
     }
@@ -480,89 +405,81 @@ impl Core {
         self.common.retain(|_, process| *process != id);
     }
 
-    fn detach(&mut self, vm_id: VmId) {
-        let Some(id) = self.vms.get_mut(&vm_id).and_then(|vm| vm.process.take()) else {
+    /// Takes a VM from its process, which is told if it goes on with others.
+    pub(crate) fn detach(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
-        if let Some(process) = self.processes.get_mut(&id) {
-            process.vms.remove(&vm_id);
+        let Some(place) = vm.place else {
+            return vm.forget_process();
+        };
+        self.timers.give_up(vm.answer_due.take());
+        let call = vm.next_call();
+        let knows = self
+            .processes
+            .get_mut(&place.process)
+            .is_some_and(|process| {
+                process.vms.remove(&place.id).is_some()
+                    && process.stage == Stage::Serving
+                    && !process.closed
+                    && !process.vms.is_empty()
+                    && process.leaving.insert(place.id, call).is_none()
+            });
+        if knows {
+            self.tell(vm_key, call, HostMessage::Destroy, Origin::Embedder);
         }
-        self.end_if_idle(id);
+        if let Some(vm) = self.vms.get_mut(&vm_key) {
+            vm.forget_process();
+        }
+        self.end_if_idle(place.process);
     }
 
     /// Ends a process that serves nobody and is not the spare.
-    fn end_if_idle(&mut self, id: ProcessId) {
-        let idle = self
-            .processes
-            .get(&id)
-            .is_some_and(|process| process.vms.is_empty());
-        if idle && self.spare != Some(id) {
+    pub(crate) fn end_if_idle(&mut self, id: ProcessId) {
+        let idle = |process: &VmProcess| {
+            process.vms.is_empty() && !matches!(process.stage, Stage::Ending { .. })
+        };
+        if self.processes.get(&id).is_some_and(idle) && self.spare != Some(id) {
             self.end(id, "no longer needed");
         }
     }
 
-    pub(crate) fn dispose(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    pub(crate) fn dispose(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
         match vm.state {
-            State::Disposing | State::Disposed => {
-                if vm.state == State::Disposed {
-                    vm.sink.event(Event::Disposed);
-                    self.vms.remove(&vm_id);
-                }
+            State::Disposing => {}
+            State::Disposed => {
+                vm.sink.event(Event::Disposed);
+                self.vms.remove(&vm_key);
             }
             State::Serving => {
                 vm.state = State::Disposing;
-                let call = self.next_call();
-                if let Some(vm) = self.vms.get_mut(&vm_id) {
-                    vm.calls.insert(call, Call::Destroy);
-                }
-                self.send(frame(vm_id, call, HostMessage::Destroy));
-                self.arm(DESTROY_GRACE, Due::Overdue { vm: vm_id, call });
+                let call = vm.next_call();
+                let due = Due::Overdue { vm: vm_key, call };
+                let overdue = self.arm(deadlines::DESTROY, due);
+                let kind = Call::Destroy { overdue };
+                self.request(vm_key, call, kind, HostMessage::Destroy, Origin::Embedder);
             }
-            State::Asleep | State::Preparing { .. } | State::Exporting => {
-                self.finish_disposal(vm_id)
-            }
+            State::Asleep | State::Preparing | State::Exporting => self.finish_disposal(vm_key),
         }
     }
 
     /// Everything of the VM is freed.
-    pub(crate) fn finish_disposal(&mut self, vm_id: VmId) {
-        let Some(vm) = self.vms.get_mut(&vm_id) else {
+    pub(crate) fn finish_disposal(&mut self, vm_key: VmKey) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
         vm.state = State::Disposed;
-        vm.carried = None;
-        self.settle_disposed(vm_id);
-        self.detach(vm_id);
-        if let Some(vm) = self.vms.get_mut(&vm_id) {
-            if !std::mem::replace(&mut vm.announced, true) {
+        self.spools.free(vm.carried.take());
+        self.settle_disposed(vm_key);
+        self.detach(vm_key);
+        if let Some(vm) = self.vms.remove(&vm_key) {
+            if !vm.announced {
                 vm.sink.event(Event::Created(Err(VmError::disposed())));
             }
             vm.sink.event(Event::Disposed);
         }
-        self.vms.remove(&vm_id);
-    }
-}
-
-impl Vm {
-    /// The process that it needs.
-    fn start(&self) -> Start {
-        let in_process = self.isolation == Isolation::InProcess;
-        Start {
-            in_process,
-            // It opens them itself.
-            command_dirs: if in_process {
-                Vec::new()
-            } else {
-                self.config.command_dirs.clone()
-            },
-            lax: self.required == Some(Level::Process),
-        }
-    }
-
-    fn prepares(&self) -> bool {
-        matches!(self.state, State::Preparing { .. })
     }
 }

@@ -1,11 +1,9 @@
-//! The thread that waits for sockets, children and deadlines.
+//! Waiting for sockets and children.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Weak;
 use std::time::Duration;
 
-use crate::broker::Broker;
 use crate::process::ProcessId;
 
 /// An epoll instance and a way to interrupt its wait.
@@ -16,8 +14,16 @@ pub(crate) struct Poller {
 
 /// What became ready.
 pub(crate) enum Ready {
-    Socket(ProcessId),
+    Socket(ProcessId, Readiness),
     Child(ProcessId),
+}
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    /// Something is there to read, or the other side is gone.
+    pub(crate) frames: bool,
+    pub(crate) room: bool,
 }
 
 const WAKE: u64 = u64::MAX;
@@ -47,13 +53,10 @@ impl Poller {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, process)
     }
 
-    /// Waits for room in the socket as well, or no longer.
-    pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, write: bool) {
-        let events = if write {
-            libc::EPOLLIN | libc::EPOLLOUT
-        } else {
-            libc::EPOLLIN
-        };
+    /// Says what is waited for: frames, room. That the other side is gone is always told.
+    pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, frames: bool, room: bool) {
+        let flag = |wanted, flag| if wanted { flag } else { 0 };
+        let events = flag(frames, libc::EPOLLIN) | flag(room, libc::EPOLLOUT);
         // Fails only if the socket is gone, and then there is nothing to wait for.
         let _ = self.control(libc::EPOLL_CTL_MOD, fd, events, process);
     }
@@ -86,11 +89,12 @@ impl Poller {
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
         // Rounded up: waking a moment before a deadline would spin.
-        let timeout = timeout.map_or(-1, |left| {
-            i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
+        let timeout = timeout.map_or(-1, |left| match left {
+            Duration::ZERO => 0,
+            left => i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX),
         });
         // SAFETY: `events` is valid for the number of entries given.
         let count =
@@ -98,7 +102,7 @@ impl Poller {
         let count = usize::try_from(count).unwrap_or(0);
         let mut ready = Vec::with_capacity(count);
         for event in events.iter().take(count) {
-            let data = event.u64;
+            let (data, events) = (event.u64, event.events.cast_signed());
             match data {
                 WAKE => {
                     let mut counter = [0u8; 8];
@@ -112,37 +116,16 @@ impl Poller {
                     };
                 }
                 _ if data & CHILD != 0 => ready.push(Ready::Child(data & !CHILD)),
-                _ => ready.push(Ready::Socket(data)),
+                _ => {
+                    let readiness = Readiness {
+                        frames: events & !libc::EPOLLOUT != 0,
+                        room: events & libc::EPOLLOUT != 0,
+                    };
+                    ready.push(Ready::Socket(data, readiness));
+                }
             }
         }
         ready
-    }
-}
-
-/// Starts the thread.
-pub(crate) fn start(broker: Weak<Broker>) -> io::Result<()> {
-    std::thread::Builder::new()
-        .name("secure-exec-poll".into())
-        .spawn(move || run(&broker))?;
-    Ok(())
-}
-
-fn run(broker: &Weak<Broker>) {
-    while let Some(broker) = broker.upgrade() {
-        let timeout = broker.core.lock().timers.wait();
-        let ready = broker.poller.wait(timeout);
-        let mut core = broker.core.lock();
-        for ready in ready {
-            match ready {
-                Ready::Socket(process) => {
-                    core.socket_ready(process);
-                }
-                Ready::Child(process) => core.child_ready(process),
-            }
-        }
-        while let Some(due) = core.timers.take_due() {
-            core.due(due);
-        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! A VM process, or the server thread that stands for one in this process.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use secure_exec_protocol::{Channel, Limit, VmId};
+use secure_exec_protocol::{CallId, FrameWriter, Limit, VmId};
 
+use crate::core::VmKey;
 use crate::isolation::{IsolationReport, Level};
+use crate::poller::Poller;
 use crate::sweep;
+use crate::timer::{Patience, TimerId};
 
 /// Number of a VM process, living or dead, within this broker.
 pub(crate) type ProcessId = u64;
@@ -25,25 +28,155 @@ pub(crate) enum Stage {
 
 /// One VM process.
 pub(crate) struct VmProcess {
-    pub(crate) connection: Channel,
+    pub(crate) writer: FrameWriter,
     /// None for a thread of this process.
-    pub(crate) child: Option<Child>,
+    pub(crate) child: Option<Box<dyn Life>>,
     pub(crate) stage: Stage,
     /// It said hello.
     pub(crate) ready: bool,
     /// What holds it back, looked at when it said so.
     pub(crate) isolation: Option<IsolationReport>,
-    /// The VMs it serves.
-    pub(crate) vms: BTreeSet<VmId>,
+    /// It said that it must not be used any more.
+    pub(crate) gave_up: bool,
+    /// It broke a rule or slept through a deadline: nothing is tried again that it was part of.
+    pub(crate) faulty: bool,
+    /// The VMs it serves, by its own numbers.
+    pub(crate) vms: BTreeMap<VmId, VmKey>,
+    /// VMs that were taken from it, each with the call that has told it to destroy the VM.
+    pub(crate) leaving: BTreeMap<VmId, CallId>,
     /// End of file was seen on the socket.
     pub(crate) closed: bool,
+    /// Nothing is read while the embedder has too much of it to take in.
+    pub(crate) paused: bool,
+    /// Bytes on their way to it that the embedder has given.
+    pub(crate) from_embedder: u64,
+    /// What its socket had taken when that was last looked at.
+    pub(crate) seen_taken: u64,
+    pub(crate) deadlines: Deadlines,
+    last_vm: VmId,
+    interest: Interest,
+}
+
+/// Deadlines of a process that are set.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    pub(crate) hello: Option<Patience>,
+    pub(crate) frame: Option<Patience>,
+    pub(crate) stuck: Option<Patience>,
+    pub(crate) export: Option<TimerId>,
+    pub(crate) end: Option<TimerId>,
+}
+
+impl Deadlines {
+    /// Takes all of them, to cancel them.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = TimerId> + use<> {
+        let all = std::mem::take(self);
+        let patience = [all.hello, all.frame, all.stuck].into_iter().flatten();
+        let timers = [all.export, all.end].into_iter().flatten();
+        patience.map(|patience| patience.timer).chain(timers)
+    }
+}
+
+/// What the poller waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Interest {
+    frames: bool,
+    room: bool,
 }
 
 impl VmProcess {
+    /// A process that was just started, and whose socket the poller waits for.
+    pub(crate) fn new(writer: FrameWriter, child: Option<Box<dyn Life>>) -> VmProcess {
+        VmProcess {
+            writer,
+            child,
+            stage: Stage::Serving,
+            ready: false,
+            isolation: None,
+            gave_up: false,
+            faulty: false,
+            vms: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            closed: false,
+            paused: false,
+            from_embedder: 0,
+            seen_taken: 0,
+            deadlines: Deadlines::default(),
+            last_vm: 0,
+            interest: Interest {
+                frames: true,
+                room: false,
+            },
+        }
+    }
+
     /// Looks at the process that says that it has confined itself.
     pub(crate) fn look_at(&mut self) {
-        self.isolation = self.child.as_mut().map(Child::look_at);
+        self.isolation = self.child.as_mut().map(|child| child.look_at());
     }
+
+    /// Takes in a VM and gives it a number.
+    pub(crate) fn adopt(&mut self, vm: VmKey) -> VmId {
+        self.last_vm += 1;
+        self.vms.insert(self.last_vm, vm);
+        self.last_vm
+    }
+
+    pub(crate) fn wait_for_room(&mut self, poller: &Poller, id: ProcessId, room: bool) {
+        self.set_interest(
+            poller,
+            id,
+            Interest {
+                room,
+                ..self.interest
+            },
+        );
+    }
+
+    pub(crate) fn wait_for_frames(&mut self, poller: &Poller, id: ProcessId, frames: bool) {
+        self.set_interest(
+            poller,
+            id,
+            Interest {
+                frames,
+                ..self.interest
+            },
+        );
+    }
+
+    fn set_interest(&mut self, poller: &Poller, id: ProcessId, interest: Interest) {
+        if !self.closed && std::mem::replace(&mut self.interest, interest) != interest {
+            poller.set_socket(self.writer.fd(), id, interest.frames, interest.room);
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn close(&mut self, poller: &Poller) {
+        if !std::mem::replace(&mut self.closed, true) {
+            poller.remove(self.writer.fd());
+        }
+        self.writer.shut_down();
+    }
+
+    /// Whether it would like to go on and cannot. The threads of a VM in this process are not looked at.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.child.as_ref().is_none_or(|child| child.is_busy())
+    }
+}
+
+/// What the broker can do with a child process.
+pub(crate) trait Life: Send {
+    fn pid(&self) -> i32;
+    /// Becomes readable when it ends.
+    fn fd(&self) -> RawFd;
+    /// What holds it back.
+    fn look_at(&mut self) -> IsolationReport;
+    /// Sends SIGKILL, to what descends from it as well.
+    fn kill(&self);
+    /// Reaps it if it has ended and says how.
+    fn try_wait(&mut self) -> Option<String>;
+    /// Whether one of its threads runs, waits for the processor or waits for the disk.
+    fn is_busy(&self) -> bool;
 }
 
 /// A child process, named by a pidfd, which can neither be reused nor reaped by somebody else's `wait`.
@@ -76,12 +209,14 @@ impl Child {
             swept: Cell::new(false),
         })
     }
+}
 
-    pub(crate) fn fd(&self) -> RawFd {
+impl Life for Child {
+    fn fd(&self) -> RawFd {
         self.pidfd.as_raw_fd()
     }
 
-    pub(crate) fn pid(&self) -> i32 {
+    fn pid(&self) -> i32 {
         self.pid
     }
 
@@ -91,8 +226,7 @@ impl Child {
         report
     }
 
-    /// Sends SIGKILL, to what descends from it as well.
-    pub(crate) fn kill(&self) {
+    fn kill(&self) {
         if !self.alone
             && !self.reaped
             && (self.swept.replace(true) || sweep::end(self.pid, &self.pidfd))
@@ -102,8 +236,7 @@ impl Child {
         sweep::signal_fd(&self.pidfd, libc::SIGKILL);
     }
 
-    /// Reaps the child if it has ended and says how.
-    pub(crate) fn try_wait(&mut self) -> Option<String> {
+    fn try_wait(&mut self) -> Option<String> {
         let mut status = 0;
         // SAFETY: `status` is valid for the call; the pid is our own unreaped child.
         let pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
@@ -122,6 +255,24 @@ impl Child {
         }
         Some(format!("exit status {}", libc::WEXITSTATUS(status)))
     }
+
+    fn is_busy(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid)) else {
+            return false;
+        };
+        threads.flatten().any(|thread| {
+            std::fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| is_busy(&stat))
+        })
+    }
+}
+
+/// Whether a thread runs or waits uninterruptibly, by its `stat` (`proc_pid_stat(5)`): the state follows the name,
+/// which is in parentheses and may have some of its own.
+fn is_busy(stat: &str) -> bool {
+    let state = stat
+        .rsplit_once(") ")
+        .map(|(_, rest)| rest.as_bytes().first());
+    matches!(state, Some(Some(b'R' | b'D')))
 }
 
 impl Drop for Child {
@@ -153,4 +304,17 @@ fn signal_name(signal: i32) -> String {
         _ => return signal.to_string(),
     };
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_thread_is_told_by_its_state() {
+        assert!(is_busy("12 (secure-exec-vm) R 1 12"));
+        assert!(is_busy("12 (a) S 1) D 1 12"));
+        assert!(!is_busy("12 (R) S 1 12"));
+        assert!(!is_busy(""));
+    }
 }

@@ -8,9 +8,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 
-use secure_exec_protocol::Channel;
+use secure_exec_protocol::channel::halves;
 
 use crate::broker::{Broker, Settings};
+use crate::lifecycle::Started;
 use crate::process::{Child, ProcessId};
 use crate::snapshot;
 
@@ -37,7 +38,7 @@ pub(crate) struct Start {
 }
 
 /// A started process, or why it did not start.
-pub(crate) type Outcome = Result<(Channel, Option<Child>), String>;
+pub(crate) type Outcome = Result<Started, String>;
 
 /// Starts the thread.
 pub(crate) fn start(broker: Weak<Broker>, settings: Arc<Settings>) -> io::Result<Sender<Order>> {
@@ -72,7 +73,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
             .clone(),
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
-    let connection = Channel::new(ours).map_err(|error| format!("socket: {error}"))?;
+    let (writer, reader) = halves(ours).map_err(|error| format!("socket: {error}"))?;
     if order.start.in_process {
         let serve = settings
             .in_process
@@ -82,11 +83,19 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
             .name("secure-exec-vm".into())
             .spawn(move || serve(theirs.into(), snapshot.as_deref()))
             .map_err(|error| format!("thread: {error}"))?;
-        return Ok((connection, None));
+        return Ok(Started {
+            writer,
+            reader,
+            child: None,
+        });
     }
     let child = launch(settings, &order.start, &known, &theirs.into())
         .map_err(|error| format!("the launcher: {error}"))?;
-    Ok((connection, Some(child)))
+    Ok(Started {
+        writer,
+        reader,
+        child: Some(Box::new(child)),
+    })
 }
 
 /// Runs `launcher <addon> <our pid> <snapshot> <its identity> <mode> <uid> <directory>...` with an empty environment, a

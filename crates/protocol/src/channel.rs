@@ -2,24 +2,222 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::marker::PhantomData;
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounds;
 use crate::frame::{Decoder, FrameError, encode};
 
 /// Bytes taken from the socket at once.
 const READ_SIZE: usize = 64 << 10;
 
-/// One side of the socketpair, in non-blocking mode.
-pub struct Channel {
-    socket: UnixStream,
-    decoder: Decoder,
+/// The sending half of a socket.
+pub struct FrameWriter {
+    socket: Arc<UnixStream>,
     /// What the socket did not take yet; the first one is sent up to `sent`.
     unsent: VecDeque<Vec<u8>>,
     sent: usize,
+    /// Bytes that have ever been given to be sent, and those that the socket took.
+    given: u64,
+    taken: u64,
+}
+
+impl FrameWriter {
+    /// Sends a frame as far as the socket takes it and keeps the rest. A dead peer is found out by reading.
+    ///
+    /// # Errors
+    /// The frame is too long.
+    pub fn send<F: Serialize>(&mut self, frame: &F) -> Result<(), FrameError> {
+        let mut bytes = Vec::new();
+        encode(frame, &mut bytes)?;
+        self.given += bytes.len() as u64;
+        self.unsent.push_back(bytes);
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what is kept.
+    pub fn flush(&mut self) {
+        while let Some(first) = self.unsent.front() {
+            let rest = first.get(self.sent..).unwrap_or_default();
+            match (&*self.socket).write(rest) {
+                Ok(count) => {
+                    self.sent += count;
+                    self.taken += count as u64;
+                    if self.sent >= first.len() {
+                        self.unsent.pop_front();
+                        self.sent = 0;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.unsent.clear();
+                    self.sent = 0;
+                    self.taken = self.given;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether room in the socket must be waited for.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Bytes that have been given to be sent since the beginning.
+    #[must_use]
+    pub fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Bytes of them that the socket took.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// The socket, to wait for.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Ends the connection for both sides, whoever else holds the socket.
+    pub fn shut_down(&mut self) {
+        self.unsent.clear();
+        self.sent = 0;
+        // Fails only if it is not connected any more.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// The receiving half of a socket whose peer is not trusted.
+pub struct FrameReader<F> {
+    socket: Arc<UnixStream>,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    frame: PhantomData<F>,
+}
+
+/// What one turn of reading brought.
+#[derive(Debug)]
+pub struct Turn<F> {
+    /// Whole frames, in order.
+    pub frames: Vec<F>,
+    pub state: TurnState,
+}
+
+/// Where reading stands.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TurnState {
+    /// Nothing is left that has arrived; the flag tells that a frame has begun and not ended.
+    Drained { inside: bool },
+    /// The budget is used up: another turn finds more.
+    More,
+    /// The peer is gone.
+    End,
+    /// The peer is not to be trusted any further.
+    Garbage(FrameError),
+}
+
+/// What one turn of reading may take.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadBudget {
+    /// Bytes from the socket. A frame that has begun is not cut short by it: it takes several turns.
+    pub bytes: usize,
+    /// Time for reading and decoding.
+    pub time: Duration,
+}
+
+impl<F: DeserializeOwned> FrameReader<F> {
+    /// Takes what has arrived, within the budget. What is decoded at most is bounded by the bytes and by the largest
+    /// frame (see [`bounds`]).
+    pub fn turn(&mut self, budget: ReadBudget) -> Turn<F> {
+        let begun = Instant::now();
+        let mut frames = Vec::new();
+        let mut read = 0;
+        let state = loop {
+            // What came before is decoded first, so that the buffer holds one turn's bytes and one frame at most.
+            match self.decode(&mut frames, begun, budget.time) {
+                Ok(true) => break TurnState::More,
+                Ok(false) => {}
+                Err(error) => break TurnState::Garbage(error),
+            }
+            if read >= budget.bytes || begun.elapsed() >= budget.time {
+                break TurnState::More;
+            }
+            match (&*self.socket).read(&mut self.buffer) {
+                Ok(0) => break TurnState::End,
+                Ok(count) => {
+                    read += count;
+                    self.decoder
+                        .push(self.buffer.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let inside = self.decoder.is_inside();
+                    break TurnState::Drained { inside };
+                }
+                Err(_) => break TurnState::End,
+            }
+        };
+        Turn { frames, state }
+    }
+
+    /// True if the time ended before the whole frames did.
+    fn decode(
+        &mut self,
+        frames: &mut Vec<F>,
+        begun: Instant,
+        time: Duration,
+    ) -> Result<bool, FrameError> {
+        while let Some(frame) = self.decoder.next_within(bounds::bound)? {
+            frames.push(frame);
+            if begun.elapsed() >= time {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Cuts a connected socket into its halves, in non-blocking mode.
+///
+/// # Errors
+/// The socket cannot be made non-blocking.
+pub fn halves<F>(socket: UnixStream) -> io::Result<(FrameWriter, FrameReader<F>)> {
+    socket.set_nonblocking(true)?;
+    let socket = Arc::new(socket);
+    let writer = FrameWriter {
+        socket: socket.clone(),
+        unsent: VecDeque::new(),
+        sent: 0,
+        given: 0,
+        taken: 0,
+    };
+    let reader = FrameReader {
+        socket,
+        decoder: Decoder::new(),
+        buffer: vec![0; READ_SIZE],
+        frame: PhantomData,
+    };
+    Ok((writer, reader))
+}
+
+/// One side of the socketpair whose peer is trusted: the VM process's.
+pub struct Channel {
+    writer: FrameWriter,
+    decoder: Decoder,
 }
 
 /// What reading brought.
@@ -39,19 +237,17 @@ impl Channel {
     /// # Errors
     /// The socket cannot be made non-blocking.
     pub fn new(socket: UnixStream) -> io::Result<Channel> {
-        socket.set_nonblocking(true)?;
+        let (writer, reader) = halves::<()>(socket)?;
         Ok(Channel {
-            socket,
-            decoder: Decoder::new(),
-            unsent: VecDeque::new(),
-            sent: 0,
+            writer,
+            decoder: reader.decoder,
         })
     }
 
     /// The socket, to wait for.
     #[must_use]
     pub fn fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.writer.fd()
     }
 
     /// Sends a frame as far as the socket takes it and keeps the rest. A dead peer is found out by reading.
@@ -59,42 +255,18 @@ impl Channel {
     /// # Errors
     /// The frame is too long.
     pub fn send<F: Serialize>(&mut self, frame: &F) -> Result<(), FrameError> {
-        let mut bytes = Vec::new();
-        encode(frame, &mut bytes)?;
-        self.unsent.push_back(bytes);
-        self.flush();
-        Ok(())
+        self.writer.send(frame)
     }
 
     /// Sends what is kept.
     pub fn flush(&mut self) {
-        while let Some(first) = self.unsent.front() {
-            match self
-                .socket
-                .write(first.get(self.sent..).unwrap_or_default())
-            {
-                Ok(count) => {
-                    self.sent += count;
-                    if self.sent >= first.len() {
-                        self.unsent.pop_front();
-                        self.sent = 0;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.unsent.clear();
-                    self.sent = 0;
-                    return;
-                }
-            }
-        }
+        self.writer.flush();
     }
 
     /// Whether room in the socket must be waited for.
     #[must_use]
     pub fn wants_write(&self) -> bool {
-        !self.unsent.is_empty()
+        self.writer.wants_write()
     }
 
     /// Takes what has arrived.
@@ -102,7 +274,7 @@ impl Channel {
         let mut frames = Vec::new();
         let mut buffer = vec![0; READ_SIZE];
         loop {
-            let end = match self.socket.read(&mut buffer) {
+            let end = match (&*self.writer.socket).read(&mut buffer) {
                 Ok(0) => true,
                 Ok(count) => {
                     self.decoder.push(buffer.get(..count).unwrap_or_default());

@@ -118,6 +118,8 @@ pub struct VmLimits {
     pub cpu_time_ms: Option<u64>,
     /// `jsRuntime.wallClockLimitMs`; `None` is no limit.
     pub wall_clock_ms: Option<u64>,
+    /// `jsRuntime.returnValueLimitBytes`: what a value may cost, as [`crate::ValueCost`] counts it.
+    pub return_value_bytes: u64,
     /// `jsRuntime.maxTimers`.
     pub max_timers: u64,
     /// `resources.maxPtys`.
@@ -157,6 +159,7 @@ impl Default for VmLimits {
             heap_bytes: 128 << 20,
             cpu_time_ms: Some(30_000),
             wall_clock_ms: None,
+            return_value_bytes: 1 << 20,
             max_timers: 4096,
             max_ptys: 16,
             tool_payload_bytes: 1 << 20,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MAX_ENTRIES};
+
 /// What a file has besides its content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttributes {
@@ -95,6 +97,7 @@ pub enum FileReply {
     },
     /// Names in a directory, sorted, and a handle if there are more.
     Entries {
+        #[serde(deserialize_with = "bounds::list::<_, _, MAX_ENTRIES>")]
         entries: Vec<DirectoryEntry>,
         more: Option<u32>,
     },

@@ -11,8 +11,8 @@ const PREFIX: usize = 4;
 /// Why a peer's bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
-    /// The announced length is over [`MAX_FRAME`].
-    TooLong(usize),
+    /// The announced length is over what a frame of its kind may have.
+    TooLong(usize, usize),
     /// The body is not the expected message.
     Malformed,
 }
@@ -20,10 +20,9 @@ pub enum FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FrameError::TooLong(length) => write!(
-                f,
-                "a frame of {length} bytes is over the limit of {MAX_FRAME}"
-            ),
+            FrameError::TooLong(length, bound) => {
+                write!(f, "a frame of {length} bytes is over the limit of {bound}")
+            }
             FrameError::Malformed => f.write_str("a frame does not decode"),
         }
     }
@@ -47,7 +46,7 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), FrameE
     let length = out.len() - start - PREFIX;
     if length > MAX_FRAME {
         out.truncate(start);
-        return Err(FrameError::TooLong(length));
+        return Err(FrameError::TooLong(length, MAX_FRAME));
     }
     let prefix = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     if let Some(place) = out.get_mut(start..start + PREFIX) {
@@ -88,13 +87,31 @@ impl Decoder {
         reason = "an iterator cannot choose the type of each message"
     )]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+        self.next_within(|_, _| Some(MAX_FRAME))
+    }
+
+    /// Takes the next whole message of a peer that is not trusted. `bound` gives the longest frame of the kind that
+    /// the body begins as, or `None` while it has not seen enough of it.
+    ///
+    /// # Errors
+    /// As [`Decoder::next`].
+    pub fn next_within<T: DeserializeOwned>(
+        &mut self,
+        bound: fn(&[u8], usize) -> Option<usize>,
+    ) -> Result<Option<T>, FrameError> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some((prefix, body)) = rest.split_first_chunk::<PREFIX>() else {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*prefix) as usize;
         if length > MAX_FRAME {
-            return Err(FrameError::TooLong(length));
+            return Err(FrameError::TooLong(length, MAX_FRAME));
+        }
+        let begun = body.get(..length.min(body.len())).unwrap_or_default();
+        if let Some(bound) = bound(begun, length)
+            && length > bound
+        {
+            return Err(FrameError::TooLong(length, bound));
         }
         let Some(body) = body.get(..length) else {
             return Ok(None);
@@ -114,6 +131,14 @@ impl Decoder {
             self.buffer = Vec::new();
         }
         Ok(Some(message))
+    }
+}
+
+impl Decoder {
+    /// Whether the beginning of a message is there, and its end is not.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.start < self.buffer.len()
     }
 }
 
@@ -164,7 +189,7 @@ mod tests {
         decoder.push(&u32::MAX.to_le_bytes());
         assert_eq!(
             decoder.next::<VmFrame>(),
-            Err(FrameError::TooLong(u32::MAX as usize))
+            Err(FrameError::TooLong(u32::MAX as usize, MAX_FRAME))
         );
     }
 
@@ -181,7 +206,7 @@ mod tests {
         };
         assert!(matches!(
             encode(&message, &mut out),
-            Err(FrameError::TooLong(_))
+            Err(FrameError::TooLong(..))
         ));
         assert_eq!(out, [1, 2]);
     }

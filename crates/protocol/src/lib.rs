@@ -2,7 +2,7 @@
 //!
 //! One stream socket carries length-prefixed frames in both directions: [`HostFrame`] towards the VM
 //! process, [`VmFrame`] back. A frame names the VM it is about and the call it belongs to; calls are
-//! numbered by the host, per connection, and never reused.
+//! numbered by the host, per VM, and never reused.
 //!
 //! - Every request ([`HostMessage::is_request`]) gets exactly one answer ([`VmMessage::is_answer`]) with its
 //!   id; everything else is a notification.
@@ -10,6 +10,7 @@
 //!   of one stream are under way before the receiver gave some back.
 //! - A frame that is too long or does not decode ends the connection, and nothing else.
 
+pub mod bounds;
 pub mod channel;
 pub mod config;
 pub mod file;
@@ -17,14 +18,16 @@ pub mod frame;
 pub mod host_message;
 pub mod launch;
 pub mod program;
+pub mod value;
 pub mod vm_message;
 
-pub use channel::{Channel, Received};
+pub use channel::{Channel, FrameReader, FrameWriter, ReadBudget, Received, Turn, TurnState};
 pub use config::{File, Tool, ToolExample, ToolFailure, VmConfig, VmLimits};
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use program::{Program, Stdin, TerminalSize};
+pub use value::ValueCost;
 pub use vm_message::{
     Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame, VmMessage,
 };
@@ -44,7 +47,7 @@ pub const STREAM_WINDOW: usize = 64 << 10;
 /// Number of a VM within its VM process.
 pub type VmId = u32;
 
-/// Number of a call within a connection; 0 belongs to no call.
+/// Number of a call within a VM; 0 belongs to no call.
 pub type CallId = u64;
 
 /// Number of a stream of a guest process, which is also its file descriptor in the guest.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MAX_LIMITS, MAX_LINES, MAX_PHASES, MAX_PROCESSES};
 use crate::{CallId, FileReply, Stream, VmId};
 
 /// One frame from VM process to host.
@@ -14,15 +15,17 @@ pub struct VmFrame {
     pub message: VmMessage,
 }
 
-/// The content of a [`VmFrame`].
+/// The content of a [`VmFrame`]. The order counts: `bounds` knows the kinds by their numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum VmMessage {
     /// The process is ready for its first request.
     Hello {
         version: u32,
+        #[serde(deserialize_with = "bounds::list::<_, _, MAX_PHASES>")]
         phases: Vec<Phase>,
     },
     Created {
+        #[serde(deserialize_with = "bounds::list::<_, _, MAX_PHASES>")]
         phases: Vec<Phase>,
     },
     Destroyed,
@@ -57,7 +60,7 @@ pub enum VmMessage {
     },
     Imported,
     Pong,
-    Processes(Vec<ProcessEntry>),
+    Processes(#[serde(deserialize_with = "bounds::list::<_, _, MAX_PROCESSES>")] Vec<ProcessEntry>),
     /// A guest calls a tool of the host's. Its call is that of the program which the guest descends from, or 0.
     ToolCall {
         id: u64,
@@ -75,12 +78,14 @@ pub enum VmMessage {
     /// 1970. The host says when it has taken it.
     Trace {
         text: String,
+        #[serde(deserialize_with = "bounds::list::<_, _, MAX_LINES>")]
         times: Vec<u64>,
     },
     /// The request could not be done.
     Failed(Failure),
     /// The process must not be used any more; it can still export its filesystems.
     Condemned {
+        #[serde(deserialize_with = "bounds::text")]
         why: String,
         limit: Option<Limit>,
     },
@@ -108,6 +113,7 @@ impl VmMessage {
 /// A step of a boot and how long it took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
+    #[serde(deserialize_with = "bounds::text")]
     pub name: String,
     pub micros: u64,
 }
@@ -123,6 +129,7 @@ pub struct Exit {
     pub cause: Option<Cause>,
     pub usage: Usage,
     /// Limits that the program, or one that it started, passed and survived.
+    #[serde(deserialize_with = "bounds::list::<_, _, MAX_LIMITS>")]
     pub limits: Vec<Limit>,
     /// Output that no `Output` message brought.
     #[serde(with = "serde_bytes")]
@@ -153,13 +160,14 @@ pub enum Cause {
     /// A limit of the VM.
     Limit(Limit),
     /// The engine gave up on the guest.
-    Fatal(String),
+    Fatal(#[serde(deserialize_with = "bounds::text")] String),
 }
 
 /// A limit that was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Name in the public API.
+    #[serde(deserialize_with = "bounds::text")]
     pub name: String,
     pub bound: u64,
     pub used: u64,
@@ -169,12 +177,15 @@ pub struct Limit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// An errno name, or a code of ours.
+    #[serde(deserialize_with = "bounds::text")]
     pub code: String,
     /// Negative errno if it is one, else 0.
     pub errno: i32,
     /// Text without any host path.
+    #[serde(deserialize_with = "bounds::text")]
     pub message: String,
     /// The syscall that failed, or empty.
+    #[serde(deserialize_with = "bounds::text")]
     pub syscall: String,
     /// The guest path, or empty.
     #[serde(with = "serde_bytes")]
@@ -209,7 +220,8 @@ pub struct ProcessEntry {
     pub uid: u32,
     /// `running`, `stopped` or `zombie`.
     pub state: String,
-    pub argv: Vec<String>,
+    /// Behind each argument a zero byte, as in `/proc/<pid>/cmdline`.
+    pub argv: String,
     /// Working directory, or empty.
     pub cwd: String,
     /// Terminal, or empty.

@@ -43,6 +43,10 @@ const MAX_OPEN: usize = 1024;
 /// Names of a directory in one reply: with the longest ones far less than a frame.
 const MAX_ENTRIES: usize = 4096;
 
+/// Bytes of a path in the text of an error, and beside it: a longer one than the first is none.
+const LONGEST_SHOWN: usize = 4096;
+const LONGEST_NAMED: usize = 64 << 10;
+
 /// Permission bits with which others than the owner may list and enter a directory.
 const PASSABLE: u32 = 0o055;
 
@@ -398,14 +402,15 @@ fn failing<'a>(syscall: &'static str, path: &'a [u8]) -> impl FnOnce(Errno) -> F
 pub(crate) fn failure(errno: Errno, syscall: &str, path: &[u8]) -> Failure {
     let mut message = format!("{}: {}, {syscall}", errno.name(), errno.message());
     if !path.is_empty() {
-        message.push_str(&format!(" '{}'", String::from_utf8_lossy(path)));
+        let shown = path.get(..LONGEST_SHOWN).unwrap_or(path);
+        message.push_str(&format!(" '{}'", String::from_utf8_lossy(shown)));
     }
     Failure {
         code: errno.name().into(),
         errno: -errno.raw(),
         message,
         syscall: syscall.into(),
-        path: path.to_vec(),
+        path: path.get(..LONGEST_NAMED).unwrap_or(path).to_vec(),
         limit: None,
     }
 }

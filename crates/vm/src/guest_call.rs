@@ -10,7 +10,7 @@ use secure_exec_kernel::tty::Pty;
 use secure_exec_kernel::{ExitStatus, FileDescription, Process};
 use secure_exec_protocol::{
     CONTROL_OUT, Cause, Exit, Limit, MAX_CHUNK, STDERR, STDOUT, STREAM_WINDOW, Stream, Usage,
-    VmMessage,
+    ValueCost, VmMessage,
 };
 
 use crate::breaches;
@@ -20,12 +20,6 @@ use crate::mailbox::CallWaker;
 
 /// Bytes read from a pipe at once: half a window, so that one piece can be on its way while the next is made.
 const PIECE: usize = STREAM_WINDOW / 2;
-
-/// Longest value that a program can hand back.
-const MAX_VALUE: usize = 16 << 20;
-
-/// Most arrays, objects and elements in it: some 100 MB in the host.
-const MAX_PARTS: usize = 1 << 20;
 
 /// An output stream of the program.
 pub(crate) struct Output {
@@ -62,6 +56,8 @@ pub(crate) struct GuestCall {
     /// Output goes out at once.
     streaming: bool,
     returned: Option<Arc<Returned>>,
+    /// What its value may cost.
+    value_bound: u64,
     pub(crate) deadline: Option<Instant>,
     pub(crate) deadline_cause: Cause,
     started: Instant,
@@ -81,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) terminal: Option<Arc<Pty>>,
     pub(crate) streaming: bool,
     pub(crate) returned: Option<Arc<Returned>>,
+    pub(crate) value_bound: u64,
     pub(crate) deadline: Option<(Duration, Cause)>,
     pub(crate) lingers: bool,
 }
@@ -115,6 +112,7 @@ impl GuestCall {
             terminal: parts.terminal,
             streaming: parts.streaming,
             returned: parts.returned,
+            value_bound: parts.value_bound,
             deadline,
             deadline_cause: parts.deadline.map_or(Cause::TimedOut, |(_, cause)| cause),
             started: Instant::now(),
@@ -185,20 +183,26 @@ impl GuestCall {
             self.finish(exit, messages);
             return;
         }
-        let streaming = self.streaming;
-        let mut control = None;
-        let mut drained = true;
+        while self.pump_outputs(cx, messages) {}
+    }
+
+    /// Moves output; true if the control pipe may have more, which would wake nobody.
+    fn pump_outputs(&mut self, cx: &mut Context<'_>, messages: &mut Vec<VmMessage>) -> bool {
+        let (mut more, mut drained) = (false, true);
         for output in &mut self.outputs {
             if output.stream == CONTROL_OUT {
-                output.fill(cx);
-                control = Some(output);
-                continue;
+                more = output.fill(cx);
+            } else {
+                drained &= output.pump(cx, self.streaming, messages);
             }
-            drained &= output.pump(cx, streaming, messages);
         }
-        if let Some(control) = control.filter(|_| drained) {
-            control.send(true, messages);
-        }
+        let mut outputs = self.outputs.iter_mut();
+        let control = outputs.find(|output| output.stream == CONTROL_OUT);
+        let Some(control) = control.filter(|_| drained) else {
+            return false;
+        };
+        control.send(true, messages);
+        more && control.kept.is_empty()
     }
 
     /// What it has taken so far.
@@ -224,7 +228,7 @@ impl GuestCall {
         let value = self.returned.as_ref().and_then(|returned| returned.take());
         if let Some(value) = value.filter(|_| exit.code == 0) {
             let mut value = value.into_bytes();
-            if let Some(limit) = value_limit(&value) {
+            if let Some(limit) = value_limit(&value, self.value_bound) {
                 exit.cause = Some(Cause::Limit(limit));
             } else {
                 while value.len() > MAX_CHUNK {
@@ -241,31 +245,15 @@ impl GuestCall {
 }
 
 /// What is too much of a value for the host, which parses it on the thread that everything else of it runs on.
-fn value_limit(json: &[u8]) -> Option<Limit> {
-    let over = |name: &str, bound: usize, used: usize| {
-        (used > bound).then(|| Limit {
-            name: name.into(),
-            bound: bound as u64,
-            used: used as u64,
-        })
-    };
-    over("returned value bytes", MAX_VALUE, json.len())
-        .or_else(|| over("returned value parts", MAX_PARTS, parts(json)))
-}
-
-/// Arrays, objects and their elements in a text of JSON.
-fn parts(json: &[u8]) -> usize {
-    let (mut parts, mut text, mut escaped) = (0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = text,
-            b'"' => text = !text,
-            b'[' | b'{' | b',' if !text => parts += 1,
-            _ => {}
-        }
-    }
-    parts
+fn value_limit(json: &[u8], bound: u64) -> Option<Limit> {
+    let mut cost = ValueCost::default();
+    cost.add(json);
+    let used = cost.total();
+    (used > bound).then(|| Limit {
+        name: "limits.jsRuntime.returnValueLimitBytes".into(),
+        bound,
+        used,
+    })
 }
 
 fn signal_of(status: ExitStatus) -> u8 {

@@ -232,6 +232,7 @@ impl Machine {
             terminal,
             streaming: program.streaming,
             returned,
+            value_bound: self.config.limits.return_value_bytes,
             deadline: self.deadline(program.timeout_ms),
             lingers: guests.reports_ends(),
         }))

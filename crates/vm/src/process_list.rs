@@ -2,14 +2,20 @@
 
 use secure_exec_kernel::{ProcessState, Timespec};
 use secure_exec_protocol::ProcessEntry;
+use secure_exec_protocol::bounds::MAX_ARGUMENTS;
 
 use crate::machine::Machine;
+
+/// Arguments, and bytes of them, that are shown of a process, so that a list of many fits into a message.
+const MOST_ARGUMENTS: usize = 1000;
+const LONGEST_COMMAND_LINE: usize = 32 << 10;
 
 impl Machine {
     /// Every process but init, ascending.
     pub(crate) fn processes(&self) -> Vec<ProcessEntry> {
         let clock = self.kernel.clock();
         let booted = milliseconds(clock.realtime()) - milliseconds(clock.monotonic());
+        let mut left = MAX_ARGUMENTS;
         let infos = self.kernel.processes().into_iter();
         let entries = infos.filter(|info| info.ppid.raw() != 0).map(|info| {
             let process = self.kernel.process(info.pid);
@@ -30,7 +36,7 @@ impl Machine {
                     ProcessState::Zombie(_) => "zombie",
                 }
                 .into(),
-                argv: info.argv.iter().map(|argument| text(argument)).collect(),
+                argv: command_line(&info.argv, &mut left),
                 cwd: cwd.map_or_else(String::new, |cwd| text(&cwd)),
                 terminal: terminal.map_or_else(String::new, |index| format!("/dev/pts/{index}")),
                 started_ms: booted + started,
@@ -39,6 +45,21 @@ impl Machine {
         });
         entries.collect()
     }
+}
+
+/// The arguments, each with a zero byte behind it, as far as they fit. `left` is how many may come of all processes.
+fn command_line(argv: &[Vec<u8>], left: &mut usize) -> String {
+    let mut line = String::new();
+    for argument in argv.iter().take(MOST_ARGUMENTS.min(*left)) {
+        let argument = text(argument);
+        if line.len() + argument.len() >= LONGEST_COMMAND_LINE {
+            break;
+        }
+        line.push_str(&argument);
+        line.push('\0');
+        *left -= 1;
+    }
+    line
 }
 
 fn text(bytes: &[u8]) -> String {

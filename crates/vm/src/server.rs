@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use secure_exec_kernel::Pid;
+use secure_exec_protocol::bounds::MAX_TEXT;
 use secure_exec_protocol::{
     CallId, Cause, Channel, Exit, Failure, FileReply, HostFrame, HostMessage, Phase, Received,
     VERSION, VmConfig, VmFrame, VmId, VmMessage,
@@ -141,6 +142,8 @@ impl Server {
             match mail {
                 Mail::Ready(vm, call) => self.pump(vm, call),
                 Mail::Notice(vm, notice) => self.hear(vm, notice),
+                // A tool's thread may end after its machine.
+                Mail::Tool(vm, _) if !self.machines.contains_key(&vm) => {}
                 Mail::Tool(vm, message) => {
                     let call = self.call_of_tool(vm, &message).unwrap_or_default();
                     self.send(vm, call, message);
@@ -427,9 +430,10 @@ impl Server {
     }
 
     /// Tells the host not to use this process any more.
-    fn condemn(&mut self, why: String, limit: Option<secure_exec_protocol::Limit>) {
+    fn condemn(&mut self, mut why: String, limit: Option<secure_exec_protocol::Limit>) {
         if !std::mem::replace(&mut self.condemned, true) {
             lockdown::release_memory_headroom();
+            why.truncate(why.floor_char_boundary(MAX_TEXT));
             self.send(0, 0, VmMessage::Condemned { why, limit });
         }
     }
