@@ -6,7 +6,7 @@ import { Broken } from "../lib/runs.mjs";
 const require = createRequire(import.meta.url);
 
 /** The number of kinds of events, and some that are none. */
-const kinds = 14;
+const kinds = 13;
 
 /** Where the addon's loader would be: `lib/` gets a native part that is made of questions to the input. */
 const bindingPath = require.resolve("../../binding.cjs");
@@ -105,8 +105,8 @@ async function run(input, { state, NodeRuntime }) {
   keep("dispose", runtime?.dispose());
   const error = failure(input);
   tell(input, vm, 0, 0, { error });
-  for (let call = 0; call <= vm.calls.length; call += 1) tell(input, vm, 7, call, { error });
-  tell(input, vm, 8, 0, {});
+  for (let call = 0; call <= vm.calls.length; call += 1) tell(input, vm, 6, call, { error });
+  tell(input, vm, 7, 0, {});
   for (let turns = 0; turns < 20 && promises.some(({ settled }) => !settled); turns += 1)
     await turn();
   const pending = promises.filter(({ settled }) => !settled).map(({ name }) => name);

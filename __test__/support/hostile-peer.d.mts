@@ -1,0 +1,28 @@
+/** What a host tells of one mode, of the calm before it, or of the end. */
+export type HostLine = {
+  mode: string;
+  calls: number;
+  /** Milliseconds of `exec` of the machine that must not notice. */
+  p50: number;
+  p99: number;
+  /** The longest time that the host's thread was in one call. */
+  blocked: number;
+  /** What the host grew by, MiB. */
+  grown: number;
+  /** Promises of the hostile machines' calls. */
+  settled: number;
+  pending: number;
+  /** Handlers of tools at a time. */
+  most: number;
+  end?: boolean;
+  left?: number;
+  loose?: string[];
+};
+
+export function hostilePeer(): Promise<{ peer: string; modes: string[] }>;
+export function hostileHost(
+  peer: string,
+  milliseconds: number,
+  modes: string[],
+  onLine?: (line: HostLine) => void,
+): Promise<HostLine[]>;
