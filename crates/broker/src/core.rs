@@ -38,6 +38,9 @@ pub(crate) struct Core {
     pub(crate) poller: Arc<Poller>,
     /// What new processes say, until the poller's thread takes it over.
     pub(crate) arrivals: Vec<(ProcessId, FrameReader<VmFrame>)>,
+    /// Processes that may be read again, and those that are gone.
+    pub(crate) resumed: Vec<ProcessId>,
+    pub(crate) departed: Vec<ProcessId>,
     /// Until when the poller sleeps; `None` while it is awake.
     pub(crate) asleep: Option<Sleep>,
     orders: Sender<Order>,
@@ -73,6 +76,8 @@ impl Core {
             spools: Spools::default(),
             poller,
             arrivals: Vec::new(),
+            resumed: Vec::new(),
+            departed: Vec::new(),
             asleep: None,
             orders,
             next_process: 1,

@@ -26,7 +26,7 @@ pub(crate) enum Next {
     Portion,
     /// Another turn, once there is something to read.
     Read,
-    /// Nothing until `is_paused` is false.
+    /// Nothing until the process is among `Core::resumed`.
     Pause,
     /// The connection is over.
     Stop,
@@ -124,14 +124,9 @@ impl Core {
         if process.paused && !behind {
             process.paused = false;
             process.wait_for_frames(&self.poller, id, true);
+            self.resumed.push(id);
             self.wake_poller();
         }
-    }
-
-    pub(crate) fn is_paused(&self, id: ProcessId) -> bool {
-        self.processes
-            .get(&id)
-            .is_some_and(|process| process.paused)
     }
 
     /// The most that one of its VMs has not been taken of.

@@ -299,6 +299,11 @@ impl Harness {
         self.settle();
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// What the broker holds now.
     #[must_use]
     pub fn counts(&self) -> Counts {

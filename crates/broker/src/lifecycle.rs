@@ -355,6 +355,7 @@ impl Core {
         }
         self.lose(id, how);
         if let Some(mut process) = self.processes.remove(&id) {
+            self.departed.push(id);
             for timer in process.deadlines.take() {
                 self.timers.cancel(Some(timer));
             }

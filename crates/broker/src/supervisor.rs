@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use secure_exec_protocol::{FrameReader, ReadBudget, Turn, TurnState, VmFrame};
 
 use crate::broker::Broker;
+use crate::core::Core;
 use crate::dispatch::Next;
 use crate::poller::{Poller, Ready};
 use crate::process::ProcessId;
@@ -49,23 +50,9 @@ fn run(broker: &Weak<Broker>) {
 /// The readers of all processes.
 #[derive(Default)]
 pub(crate) struct Supervisor {
-    readers: HashMap<ProcessId, Reader>,
-}
-
-struct Reader {
-    frames: FrameReader<VmFrame>,
-    state: ReaderState,
-}
-
-/// What a reader waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ReaderState {
-    /// Its socket.
-    Socket,
-    /// Its next turn.
-    Turn,
-    /// The embedder, who is behind.
-    Embedder,
+    readers: HashMap<ProcessId, FrameReader<VmFrame>>,
+    /// Those whose last turn did not take all that there was: their sockets do not tell of what they have read.
+    unfinished: Vec<ProcessId>,
 }
 
 impl Supervisor {
@@ -76,23 +63,16 @@ impl Supervisor {
         poller: &Poller,
         longest: Option<Duration>,
     ) -> bool {
-        let unfinished: Vec<ProcessId> = self
-            .readers
-            .iter()
-            .filter(|(_, reader)| reader.state == ReaderState::Turn)
-            .map(|(id, _)| *id)
-            .collect();
         let until = shared.with(|core| core.fall_asleep());
-        let mut timeout = match (until, longest) {
+        let timeout = match (until, longest) {
+            _ if !self.unfinished.is_empty() => Some(Duration::ZERO),
             (Some(until), Some(longest)) => Some(until.min(longest)),
             (until, longest) => until.or(longest),
         };
-        if !unfinished.is_empty() {
-            timeout = Some(Duration::ZERO);
-        }
         let ready = poller.wait(timeout);
+        shared.with(|core| self.begin(core));
+        let unfinished = std::mem::take(&mut self.unfinished);
         let mut busy = !unfinished.is_empty() || !ready.is_empty();
-        self.begin(shared);
         for id in unfinished {
             self.serve(shared, id);
         }
@@ -113,23 +93,14 @@ impl Supervisor {
         busy
     }
 
-    /// Takes over the readers of new processes and looks after those that were stopped.
-    fn begin(&mut self, shared: &Shared) {
-        let readers = &mut self.readers;
-        shared.with(|core| {
-            core.asleep = None;
-            for (id, frames) in core.arrivals.drain(..) {
-                let state = ReaderState::Socket;
-                readers.insert(id, Reader { frames, state });
-            }
-            for (id, reader) in readers.iter_mut() {
-                if reader.state == ReaderState::Embedder && !core.is_paused(*id) {
-                    // What it had begun may be in its buffer, of which the socket does not tell.
-                    reader.state = ReaderState::Turn;
-                }
-            }
-            readers.retain(|id, _| core.processes.contains_key(id));
-        });
+    /// Takes over the readers of new processes, and hears of those that go on and that are gone.
+    fn begin(&mut self, core: &mut Core) {
+        core.asleep = None;
+        self.readers.extend(core.arrivals.drain(..));
+        for id in core.departed.drain(..) {
+            self.readers.remove(&id);
+        }
+        self.unfinished.append(&mut core.resumed);
     }
 
     /// One turn of one process.
@@ -137,15 +108,19 @@ impl Supervisor {
         let Some(reader) = self.readers.get_mut(&id) else {
             return;
         };
-        let turn = reader.frames.turn(TURN);
+        let turn = reader.turn(TURN);
         let more = turn.state == TurnState::More;
         match apply(shared, id, turn) {
             Next::Stop => {
                 self.readers.remove(&id);
             }
-            Next::Pause => reader.state = ReaderState::Embedder,
-            Next::Portion | Next::Read if more => reader.state = ReaderState::Turn,
-            Next::Portion | Next::Read => reader.state = ReaderState::Socket,
+            // It goes on when the embedder has caught up.
+            Next::Pause => {}
+            Next::Portion | Next::Read => {
+                if more && !self.unfinished.contains(&id) {
+                    self.unfinished.push(id);
+                }
+            }
         }
     }
 
@@ -158,7 +133,7 @@ impl Supervisor {
             let begun = Instant::now();
             let mut left = LAST_BYTES;
             while left > 0 && begun.elapsed() < LAST_TIME {
-                let turn = reader.frames.turn(TURN);
+                let turn = reader.turn(TURN);
                 left = left.saturating_sub(TURN.bytes);
                 let more = turn.state == TurnState::More;
                 if apply(shared, id, turn) == Next::Stop || !more {

@@ -3,6 +3,7 @@
 mod deadlines;
 mod flow;
 mod lifecycle;
+mod lock;
 mod protocol;
 
 use std::time::Duration;
