@@ -222,21 +222,24 @@ impl Peer {
         }
     }
 
-    /// Says one thing for ever.
+    /// Says one thing for ever, many at once: it is the host that is to be busy.
     fn flood(&mut self, vm: VmId) {
-        for id in 0u64.. {
-            let bytes = match &*self.mode {
-                "garbage" => vec![4, 0, 0, 0, 1, 1, 0xff, 0xff],
-                "huge" => vec![0xff; 4],
-                "empty" => vec![0; 4],
-                _ => {
-                    let (vm, call, message) = self.flooding(vm, id);
-                    bytes(vm, call, message)
+        let mut id = 0;
+        loop {
+            let mut batch = Vec::new();
+            while batch.len() < 65_536 {
+                id += 1;
+                match &*self.mode {
+                    "garbage" => batch.extend([4, 0, 0, 0, 1, 1, 0xff, 0xff]),
+                    "huge" => batch.extend([0xff; 4]),
+                    "empty" => batch.extend([0; 4]),
+                    _ => {
+                        let (vm, call, message) = self.flooding(vm, id);
+                        batch.extend(bytes(vm, call, message));
+                    }
                 }
-            };
-            // Many at once: it is the host that is to be busy.
-            let times = (65_536 / bytes.len()).clamp(1, 512);
-            self.write(&bytes.repeat(times));
+            }
+            self.write(&batch);
         }
     }
 
