@@ -68,6 +68,7 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
         // pause would stay for the whole pause.
         owned.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
     }
+    binding::contextify::release_contexts(&mut owned, &env);
     env.clear();
     foreground::dispose(owned);
     engine.config.events.on_isolate_end();

@@ -147,6 +147,7 @@ fn run(start: Start) {
     binding::release_locks(&env);
     binding::close_ports(&env);
     binding::close_unmanaged(&env);
+    binding::contextify::release_contexts(&mut owned, &env);
     env.clear();
     foreground::dispose(owned);
     watched.finished();

@@ -4,6 +4,7 @@
 //! sandbox holds a wrapper object under a private symbol; the wrapper was made in the context and keeps it alive, and
 //! the context holds the sandbox as embedder data, so that both live and die together.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::compile;
@@ -22,6 +23,51 @@ const SANDBOX: i32 = 1;
 struct Attributes {
     allow_wasm: bool,
     state: std::rc::Weak<ContextifyContext>,
+}
+
+/// The contexts of an isolate.
+#[derive(Default)]
+struct Contexts(RefCell<Vec<Made>>);
+
+/// A context, and what shows whether its native state is still there.
+struct Made {
+    context: v8::Weak<v8::Context>,
+    attributes: std::rc::Weak<Attributes>,
+}
+
+impl Contexts {
+    fn add(&self, made: Made) {
+        let mut contexts = self.0.borrow_mut();
+        if contexts.len() == contexts.capacity() {
+            contexts.retain(|made| made.attributes.strong_count() > 0);
+        }
+        contexts.push(made);
+    }
+}
+
+/// Takes the native state of all contexts from them, before their isolate is disposed of.
+///
+/// It hangs on a weak handle of V8's crate. Dropped while the isolate is being disposed of, such a handle leaves its
+/// callback behind, with memory that is free, for the collection that V8 makes at the end if it was in the middle of one.
+pub fn release_contexts(isolate: &mut v8::Isolate, env: &Env) {
+    let contexts = env.state::<Contexts>().0.take();
+    let attributes: Vec<_> = contexts
+        .iter()
+        .map(|made| made.attributes.clone())
+        .collect();
+    {
+        v8::scope!(let scope, isolate);
+        for made in contexts {
+            if let Some(context) = made.context.to_local(scope) {
+                context.clear_all_slots();
+            }
+        }
+    }
+    // A context that is collected already is out of reach. V8 lets its state go a while later, or at once in a collection
+    // that was asked for.
+    if attributes.iter().any(|state| state.strong_count() > 0) {
+        isolate.low_memory_notification();
+    }
 }
 
 /// Native state of the wrapper object.
@@ -203,10 +249,15 @@ fn create<'s>(
     let data = sandbox.map_or_else(|| v8::undefined(scope).into(), v8::Local::<v8::Value>::from);
     context.set_embedder_data(SANDBOX, data);
     // From here on the interceptors answer.
-    context.set_slot(Rc::new(Attributes {
+    let attributes = Rc::new(Attributes {
         allow_wasm: options.allow_wasm,
         state: Rc::downgrade(&state),
-    }));
+    });
+    env.state::<Contexts>().add(Made {
+        context: v8::Weak::new(scope, context),
+        attributes: Rc::downgrade(&attributes),
+    });
+    context.set_slot(attributes);
     Some(holder)
 }
 

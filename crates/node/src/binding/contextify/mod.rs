@@ -20,6 +20,7 @@ pub use code_seal::{Kind as CacheKind, open as open_cache, seal as seal_cache};
 pub use compile::host_defined_options;
 pub use context::{
     context_of, contextified_context, has_own_microtask_queue, perform_own_microtask_checkpoint,
+    release_contexts,
 };
 pub use sigint::run_with_sigint;
 pub use timeout::run_with_timeout;
