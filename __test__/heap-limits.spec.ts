@@ -123,3 +123,47 @@ test("the machine and its files are there afterwards", async () => {
   assert.equal(await runtime.readFile("/workspace/kept", "utf8"), "kept");
   assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
 });
+
+/** Code of `number` that is unlike any other, some 60 kB. */
+const code = (number: number | string) =>
+  `${"f()".padEnd(10)};\nfunction f() { return ${JSON.stringify(`${number} ${"text ".repeat(12_000)}`)}; }\n`;
+
+const garbage: Record<string, string> = {
+  modules: `import { SourceTextModule } from "node:vm";
+    for (let i = 0; i < 1500; i++) {
+      const module = new SourceTextModule(code(i), { initializeImportMeta() {}, importModuleDynamically() {} });
+      await module.link(() => {});
+      await module.evaluate();
+    }`,
+  scripts: `import { Script } from "node:vm";
+    for (let i = 0; i < 1500; i++) new Script(code(i), { importModuleDynamically() {} }).runInThisContext();`,
+  functions: `import { compileFunction } from "node:vm";
+    for (let i = 0; i < 1500; i++) compileFunction(code(i), [], { importModuleDynamically() {} })();`,
+  contexts: `import { runInNewContext } from "node:vm";
+    for (let i = 0; i < 150; i++) runInNewContext("kept = new Array(1e5).fill(1.5)", {});`,
+};
+
+// Together each makes three times what the heap holds, and has hold of one at a time.
+describe("what is garbage does not count", () => {
+  const head = `const code = ${code};`;
+  for (const [name, loop] of Object.entries(garbage)) {
+    test(`${name} in a loop`, { timeout: 120_000 }, async () => {
+      const program = `${head}\n${loop}\nconsole.log("end");`;
+      await runtime.writeFile("/workspace/garbage.mjs", program);
+      const args = ["--experimental-vm-modules", "--no-warnings", "/workspace/garbage.mjs"];
+      const { stdout, stderr } = await runtime.execCommand("node", args);
+      assert.deepEqual({ stdout, stderr }, { stdout: "end\n", stderr: "" });
+    });
+  }
+
+  for (const kind of ["exec", "run", "evaluate"] as const) {
+    test(`snippets of a resident runner: ${kind}`, { timeout: 120_000 }, async () => {
+      const runner = await runtime.createResidentRunner();
+      for (let i = 0; i < 700; i++) {
+        const { exitCode, restarted } = await runner[kind](code(`${kind} ${i}`));
+        assert.deepEqual({ exitCode, restarted }, { exitCode: 0, restarted: undefined });
+      }
+      await runner.dispose();
+    });
+  }
+});

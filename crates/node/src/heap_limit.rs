@@ -14,7 +14,7 @@ const HEAP_HEADROOM: usize = 2 << 30;
 /// Bounds the heap of an isolate, or lowers its bound; bytes. The environment must outlive the isolate.
 pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
     let data = Rc::as_ptr(env).cast_mut().cast();
-    if !env.heap_bounded.replace(true) {
+    if env.heap_bound.replace(Some(bound)).is_none() {
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
     }
     // Isolates are made before their bound is known. Taking the callback away is V8's way to lower the limit.
@@ -34,12 +34,59 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
             // The program gets a RangeError.
             return current;
         }
-        reached(env);
+        if !collects_first(env) {
+            reached(env);
+        }
         current.saturating_add(HEAP_HEADROOM)
     })
     // V8 gives up the process where the limit stays.
     .unwrap_or(current.saturating_add(HEAP_HEADROOM))
 }
+
+/// Whether a collection of everything comes before the limit counts: what was allocated while V8 marked in the background
+/// survives its collection, garbage or not, and what native state holds goes with the one after that. V8 asks in the
+/// middle of a collection, where no other is possible.
+fn collects_first(env: &Env) -> bool {
+    if env.heap_limit_reached.get() || env.heap_collecting.replace(true) {
+        return false;
+    }
+    let data = std::ptr::from_ref(env).cast_mut().cast();
+    let terminate = env.terminate.borrow();
+    let requested = terminate
+        .as_ref()
+        .is_some_and(|isolate| isolate.request_interrupt(collect, data));
+    if !requested {
+        env.heap_collecting.set(false);
+    }
+    requested
+}
+
+/// Collects everything, and puts the limit back where that made room.
+///
+/// # Safety
+/// As for [`near_heap_limit`], on the thread of the isolate.
+unsafe extern "C" fn collect(mut isolate: v8::UnsafeRawIsolatePtr, data: *mut c_void) {
+    // SAFETY: V8 passes the isolate that runs on this thread, and nothing else uses it during the call.
+    let isolate = unsafe { v8::Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) };
+    // SAFETY: the requester passes the address of an Env that outlives the isolate.
+    let env = unsafe { &*data.cast::<Env>() };
+    contain_bare(|| {
+        isolate.low_memory_notification();
+        env.heap_collecting.set(false);
+        let Some(bound) = env.heap_bound.get() else {
+            return;
+        };
+        let used = isolate.get_heap_statistics().used_heap_size();
+        if used > bound - bound / WORTH {
+            return reached(env);
+        }
+        isolate.remove_near_heap_limit_callback(near_heap_limit, bound);
+        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+    });
+}
+
+/// A collection must free this part of the bound: one that frees less would be needed again at once.
+const WORTH: usize = 4;
 
 /// A bound of a worker's own (`resourceLimits`) ends the worker, and its parent hears why; that of the machine ends the
 /// process, which its thread does once it is out of JavaScript.

@@ -67,8 +67,10 @@ pub struct Env {
     pub array_buffers: Arc<ArrayBuffers>,
     /// Set when the heap reached its limit; the program is being ended.
     pub heap_limit_reached: Cell<bool>,
-    /// Whether the JavaScript heap has its bound (`heap_limit.rs`).
-    pub heap_bounded: Cell<bool>,
+    /// The bound of the JavaScript heap, bytes, once it has one (`heap_limit.rs`).
+    pub heap_bound: Cell<Option<usize>>,
+    /// A collection of everything has been asked for, because the limit is reached.
+    pub heap_collecting: Cell<bool>,
     /// Ends running JavaScript from callbacks that have no isolate at hand.
     pub terminate: RefCell<Option<v8::IsolateHandle>>,
     /// Compiled library functions are remembered (`code_cache.rs`).
@@ -112,7 +114,8 @@ impl Env {
             watched: RefCell::default(),
             array_buffers,
             heap_limit_reached: Cell::new(false),
-            heap_bounded: Cell::new(false),
+            heap_bound: Cell::new(None),
+            heap_collecting: Cell::new(false),
             terminate: RefCell::default(),
             profiling: Cell::new(false),
             building_snapshot: Cell::new(false),

@@ -13,10 +13,11 @@ use crate::wrap;
 /// callback of `import()`, and only the collector can free such a circle.
 const SCRIPT_FIELD: usize = 1;
 
+/// Private property with the text of the script: what a code cache of it belongs to.
+const SOURCE: &str = "script_source";
+
 struct ContextifyScript {
     offset: Offset,
-    /// What a code cache of it belongs to.
-    source: v8::Global<v8::String>,
 }
 
 /// `new ContextifyScript(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext, id)`,
@@ -61,8 +62,9 @@ pub fn new<'s>(
         cache: Cache::opened(scope, Kind::Script, code, cached_data),
     };
     let this = args.this();
-    let source = v8::Global::new(scope, code);
-    wrap::wrap(scope, this, ContextifyScript { offset, source });
+    wrap::wrap(scope, this, ContextifyScript { offset });
+    let key = Env::of(scope).private(scope, SOURCE);
+    this.set_private(scope, key, code.into());
     let compiled = {
         let scope = &mut v8::ContextScope::new(scope, parsing_context);
         compile_script(scope, &unit, offset)
@@ -136,11 +138,12 @@ pub fn create_cached_data<'s>(
     args: v8::FunctionCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let state = wrap::unwrap::<ContextifyScript>(scope, args.this().into());
-    let (Some(script), Some(state)) = (unbound_script(scope, args.this()), state) else {
+    let key = Env::of(scope).private(scope, SOURCE);
+    let source = args.this().get_private(scope, key);
+    let source = source.and_then(|source| source.try_cast().ok());
+    let (Some(script), Some(source)) = (unbound_script(scope, args.this()), source) else {
         return compile::refuse(scope);
     };
-    let source = v8::Local::new(scope, &state.source);
     let data = sealed_cache(scope, script, source).unwrap_or_default();
     let buffer = convert::buffer(scope, data);
     rv.set(buffer);
