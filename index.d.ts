@@ -376,7 +376,8 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   limits?: Limits | undefined;
   /**
    * Where the VM lives: `process` (default) in an operating system process of its own, `shared` in one
-   * with the other shared VMs of this application, `in-process` in this process, which is for trusted code only.
+   * with the other shared VMs of this application that have their commands from the same directories, `in-process` in this
+   * process, which is for trusted code only.
    */
   isolation?: "process" | "shared" | "in-process" | undefined;
   /**

@@ -261,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn process_that_cannot_confine_itself_is_told_from_one_that_cannot_start() {
+        let refused = start_error("exit status 71");
+        assert_eq!(refused.code, "ERR_ISOLATION_UNAVAILABLE");
+        assert_eq!(start_error("exit status 126").code, "ERR_VM_START");
+        assert_eq!(start_error("signal SIGKILL").code, "ERR_VM_START");
+    }
+
+    #[test]
     fn own_process_has_no_level() {
         let report = IsolationReport::none();
         assert_eq!(report.level, Level::None);

@@ -81,3 +81,56 @@ fn make_room(count: usize) {
     // SAFETY: as above. What does not fit is left out.
     unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::{FromRawFd, OwnedFd};
+    use std::process::Command;
+
+    #[test]
+    fn only_files_that_may_be_commands_are_opened_and_only_for_reading() {
+        let directory =
+            std::env::temp_dir().join(format!("secure-exec-fds-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        for name in [
+            "commands.json",
+            "a.wasm",
+            "a.cwasm",
+            "plain",
+            "notes.txt",
+            "x.json",
+        ] {
+            fs::write(directory.join(name), name).unwrap();
+        }
+        fs::create_dir(directory.join("folder")).unwrap();
+        let fifo = Command::new("mkfifo").arg(directory.join("fifo")).status();
+        assert!(fifo.unwrap().success());
+        let snapshot = directory.join("x.json").into_os_string();
+        let missing = OsString::from("/nonexistent/commands");
+        let entries = open(Some(&snapshot), &[directory.clone().into(), missing]);
+        let names: Vec<String> = entries
+            .iter()
+            .map(|entry| take(entry, &directory))
+            .collect();
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(
+            names,
+            ["x.json", "a.cwasm", "a.wasm", "commands.json", "plain"]
+        );
+    }
+
+    /// Closes the descriptor of an entry and gives the file's name.
+    fn take(entry: &OsString, directory: &Path) -> String {
+        let entry = entry.to_str().unwrap();
+        let (fd, path) = entry.split_once(':').unwrap();
+        let fd = fd.parse().unwrap();
+        // SAFETY: takes plain numbers.
+        let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+        assert_eq!(flags & libc::O_ACCMODE, libc::O_RDONLY);
+        // SAFETY: the descriptor was just opened, and nobody else's.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        let name = Path::new(path).strip_prefix(directory).unwrap();
+        name.to_str().unwrap().to_owned()
+    }
+}
