@@ -616,6 +616,7 @@ export interface ProcessInfo {
   sid: number;
   uid: number;
   state: "running" | "stopped" | "zombie";
+  /** The first arguments: at most 1,000, of 32 KiB together. */
   argv: string[];
   cwd: string;
   /** Path of the terminal of its session. */

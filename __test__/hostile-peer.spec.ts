@@ -22,6 +22,8 @@ const slow = new Set([
   "condemned-and-endless",
   "never-ends",
   "no-answer",
+  "slow-answers",
+  "endless-output",
 ]);
 
 let peer: string;

@@ -130,7 +130,9 @@ async function attack() {
     count(outcome === late ? `${name} is pending` : outcome);
   };
   do {
-    const limits = { tools: { maxPending: 4 } };
+    // What is kept of output is bounded by its own limit, which is not what is looked at here.
+    const jsRuntime = { capturedOutputLimitBytes: 2 ** 20 };
+    const limits = { tools: { maxPending: 4 }, jsRuntime };
     const creating = NodeRuntime.create({ tools: { slow }, limits });
     await settle("create", creating);
     const machine = await creating.catch(() => undefined);

@@ -68,6 +68,7 @@ const PROGRAMS: &[&str] = &[
     "wrong-kind",
     "forged-failure",
     "long-failure",
+    "endless-output",
 ];
 
 /// What it does with a request about a file, or for anything else.
@@ -77,6 +78,7 @@ const FILES: &[&str] = &[
     "bad-names",
     "no-answer",
     "out-of-turn",
+    "slow-answers",
 ];
 
 /// What it does from the beginning.
@@ -89,6 +91,7 @@ const STARTS: &[&str] = &[
     "condemned-and-endless",
     "condemned-and-mute",
     "exits",
+    "endless-tools",
 ];
 
 struct Peer {
@@ -181,6 +184,13 @@ impl Peer {
             },
             HostMessage::Import { .. } => self.say(vm, call, VmMessage::Imported),
             HostMessage::Destroy => self.say(vm, call, VmMessage::Destroyed),
+            HostMessage::Credit { stream, bytes } if self.mode == "endless-output" => {
+                let data = vec![b'x'; bytes as usize];
+                self.say(vm, call, VmMessage::Output { stream, data });
+            }
+            HostMessage::ToolResult { id, .. } if self.mode == "endless-tools" => {
+                self.say(vm, 0, tool_call(id + 4, "missing"));
+            }
             HostMessage::RegisterTools(_) => self.say(vm, call, VmMessage::File(FileReply::Done)),
             HostMessage::Processes | HostMessage::Resources if self.mode == "no-answer" => {}
             HostMessage::Processes => self.say(vm, call, VmMessage::Processes(Vec::new())),
@@ -216,6 +226,11 @@ impl Peer {
                 }
             }
             "condemned-and-endless" | "condemned-and-mute" => self.say(0, 0, condemned()),
+            "endless-tools" => {
+                for id in 0..4 {
+                    self.say(vm, 0, tool_call(id, "missing"));
+                }
+            }
             "exits" => std::process::abort(),
             mode if FLOODS.contains(&mode) => self.flood(vm),
             _ => {}
@@ -335,6 +350,10 @@ impl Peer {
                 let data = vec![b'x'; 65_536];
                 self.say(vm, call, VmMessage::Output { stream: 1, data });
             },
+            "endless-output" => {
+                let data = vec![b'x'; 65_536];
+                self.say(vm, call, VmMessage::Output { stream: 1, data });
+            }
             "tiny-outputs" => {
                 for _ in 0..60_000 {
                     self.say(
@@ -371,6 +390,9 @@ impl Peer {
     }
 
     fn file(&mut self, vm: VmId, call: CallId, request: FileRequest) {
+        if self.mode == "slow-answers" {
+            std::thread::sleep(Duration::from_millis(900));
+        }
         let more = |size| FileReply::Data {
             data: vec![b'x'; size],
             more: Some(1),
