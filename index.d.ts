@@ -79,7 +79,8 @@ export interface JsRuntimeLimits {
    */
   v8HeapLimitMb?: number | undefined;
   /**
-   * Processor time of each guest process, in milliseconds; Infinity for no bound.
+   * Processor time of each program that the host starts, in milliseconds: of its threads, of what works for it in the
+   * background, and of all that it starts; Infinity for no bound.
    * @default 30 s
    */
   cpuTimeLimitMs?: number | undefined;

@@ -141,13 +141,6 @@ const breaches: [string, object, string, { bound: number; least: number }, strin
     "limits.resources.maxProcessArgvBytes",
   ],
   [
-    "processor time of a child",
-    { jsRuntime: { cpuTimeLimitMs: 300 } },
-    "spawnSync('node', ['-e', 'for (;;);']);",
-    { bound: 300, least: 300 },
-    "limits.jsRuntime.cpuTimeLimitMs",
-  ],
-  [
     "heap of a child",
     { jsRuntime: { v8HeapLimitMb: 32 } },
     "spawnSync('node', ['-e', 'const a = []; for (;;) a.push(new Array(1e5).fill(1.5));']);",

@@ -565,6 +565,11 @@ impl Kernel {
         self.kill_while_any(|row| row.sid == leader);
     }
 
+    /// Kills a process of the embedder's and all that descends from it, whatever session it is in.
+    pub fn kill_program(&self, origin: Pid) {
+        self.kill_while_any(|row| row.process.origin() == origin);
+    }
+
     fn kill_while_any(&self, meant: impl Fn(&Row) -> bool) {
         loop {
             let victims: Vec<Arc<Process>> = {

@@ -169,3 +169,30 @@ fn directory_is_listed_from_any_entry() {
         assert!(rest.iter().zip(&all[index + 1..]).all(|(a, b)| a == b));
     }
 }
+
+#[test]
+fn a_program_is_charged_for_all_that_descends_from_it_and_ends_with_it() {
+    let machine = machine();
+    let parent = machine.guest();
+    let child = fork(&machine, &parent);
+    let grandchild = fork(&machine, &child);
+    grandchild.setsid().unwrap();
+    let other = machine.guest();
+    let second = CpuTime {
+        user_ns: 1_000_000_000,
+        system_ns: 0,
+    };
+    for process in [&parent, &child, &grandchild] {
+        process.charge_cpu(second);
+    }
+    assert_eq!(parent.account().limited_cpu_ns(), 3_000_000_000);
+    assert_eq!(other.account().limited_cpu_ns(), 0);
+    parent.account().renew_cpu();
+    child.charge_cpu(second);
+    assert_eq!(grandchild.account().limited_cpu_ns(), 1_000_000_000);
+    assert_eq!(grandchild.account().cpu_ns(), 4_000_000_000);
+
+    machine.kernel.kill_program(grandchild.origin());
+    let alive = [&parent, &child, &grandchild, &other].map(|process| process.is_alive());
+    assert_eq!(alive, [false, false, false, true]);
+}

@@ -13,6 +13,7 @@
 pub mod active;
 pub mod array_buffers;
 pub mod async_wrap;
+mod background_cpu;
 pub mod binding;
 pub mod bootstrap;
 pub mod callback;
@@ -21,6 +22,7 @@ pub mod child_process;
 pub mod code_cache;
 mod context_settings;
 pub mod convert;
+mod cpu_share;
 pub mod decorate;
 pub mod delay;
 pub mod engine;

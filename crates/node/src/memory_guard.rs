@@ -37,6 +37,11 @@ pub(crate) fn leave() {
     drop(left);
 }
 
+/// Whom the calling thread runs.
+pub(crate) fn guest() -> Option<Arc<Process>> {
+    GUEST.with_borrow(|guest| Some(guest.as_ref()?.process.clone()))
+}
+
 /// Whether there is memory for a copy of this size. Where there is not, the guest of the calling thread is ended, as for
 /// a heap that is full, and whatever the caller does in place of the copy is never seen.
 pub(crate) fn admit(bytes: usize) -> bool {

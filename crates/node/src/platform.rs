@@ -2,6 +2,7 @@
 
 use std::sync::Once;
 
+use crate::background_cpu;
 use crate::foreground::Foreground;
 
 static INITIALIZED: Once = Once::new();
@@ -72,9 +73,11 @@ pub fn initialize_v8(options: V8Options) {
         v8::V8::set_entropy_source(fill_random);
         v8::icu::set_default_locale("en-US");
         crate::time_zone::initialize();
-        let platform =
-            v8::new_custom_platform(options.worker_threads, false, true, Foreground).make_shared();
-        v8::V8::initialize_platform(platform);
+        background_cpu::find(|| {
+            let threads = options.worker_threads;
+            let platform = v8::new_custom_platform(threads, false, true, Foreground);
+            v8::V8::initialize_platform(platform.make_shared());
+        });
         v8::V8::initialize();
         crate::engine::fatal::install();
     });

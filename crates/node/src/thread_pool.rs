@@ -10,6 +10,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::callback::contain_bare;
+use crate::cpu_share;
+use crate::memory_guard;
 
 /// As many as libuv's default.
 const MAXIMUM_THREADS: usize = 4;
@@ -33,8 +35,13 @@ static ARRIVED: Condvar = Condvar::new();
 /// Runs `job` on a thread of the pool, after the jobs that were submitted before. A result goes back to the isolate by
 /// `LoopHandle::post`.
 pub fn submit(job: impl FnOnce() + Send + 'static) {
+    // Its processor time is that of whom the submitting thread runs.
+    let job: Job = match memory_guard::guest() {
+        Some(process) => Box::new(move || cpu_share::help(&process, job)),
+        None => Box::new(job),
+    };
     let mut pool = POOL.lock();
-    pool.jobs.push_back(Box::new(job));
+    pool.jobs.push_back(job);
     if pool.idle >= pool.jobs.len() || pool.threads >= MAXIMUM_THREADS {
         ARRIVED.notify_one();
         return;

@@ -130,7 +130,7 @@ impl Guests for NodeGuests {
             cpu_time_limit: limits.cpu_time_ms.map(Duration::from_millis),
             clock_resolution_ns: clock_resolution_ns(config),
             freeze_clocks: config.freeze_time,
-            own_time_zone: config.exclusive,
+            own_process: config.exclusive,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
             max_programs: usize::try_from(limits.max_memory_bytes / BYTES_PER_ISOLATE)
                 .unwrap_or(usize::MAX)

@@ -77,7 +77,7 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
             let bound = engine.options().cpu_time_limit.unwrap_or_default();
             let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
             engine.events().on_breach(Breach {
-                pid: process.pid(),
+                pid: process.origin(),
                 limit: "limits.jsRuntime.cpuTimeLimitMs",
                 bound: bound_ms,
                 used: cpu_ms(process).max(bound_ms),
@@ -87,6 +87,10 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
                 &format!("CPU time limit of {bound_ms} ms exceeded"),
             );
             process.fault(Signal::SIGXCPU);
+            // All that the program started used it together.
+            if let Ok(kernel) = process.kernel() {
+                kernel.kill_program(process.origin());
+            }
         }
         Ending::Trap(trap) => {
             let (signal, text) = signal_of(*trap);
@@ -105,10 +109,9 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
     true
 }
 
-/// Processor time that a process has been charged with.
+/// Processor time that a process's program has been charged with.
 fn cpu_ms(process: &Process) -> u64 {
-    let (own, _) = process.cpu_times();
-    (own.user_ns + own.system_ns) / 1_000_000
+    process.account().limited_cpu_ns() / 1_000_000
 }
 
 /// What a native program would have died of.

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use secure_exec_kernel::{Errno, OpenFlags, Process};
 use wasmtime::{Store, UpdateDeadline};
@@ -72,12 +71,13 @@ fn conduct(
     let (ending, store) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked);
     if let Some(store) = &store {
         let host = &store.data().host;
+        // Not watched when it is noted, so that it never counts twice.
+        if let Some(watched) = &host.watched {
+            engine.watchdog.unwatch(watched);
+        }
         // The time before `proc_exec` is noted by it: the next program is running already.
         if !matches!(ending, Ending::Exec) {
             ending::charge(host);
-        }
-        if let Some(watched) = &host.watched {
-            engine.watchdog.unwatch(watched);
         }
     }
     let ended = ending::conclude(engine, process, &ending);
@@ -183,9 +183,7 @@ fn adopt(store: &mut Store<State>) {
     let host = &mut store.data_mut().host;
     host.cpu_base = cpu::of_this_thread();
     if let Some(limit) = host.engine.options().cpu_time_limit {
-        let (used, _) = host.process.cpu_times();
-        let used = Duration::from_nanos(used.user_ns + used.system_ns);
-        host.watched = Some(host.engine.watchdog.watch(limit.saturating_sub(used)));
+        host.watched = Some(host.engine.watchdog.watch(host.process.account(), limit));
     }
 }
 

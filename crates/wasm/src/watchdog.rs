@@ -5,17 +5,24 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use secure_exec_kernel::Account;
 
 use crate::cpu;
 
 /// Never looked at more often: the clock of a thread moves in such steps.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
+/// Always looked at as often: a program's other processes use up what is left, too.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+
 /// A thread that runs a process with a limit.
 pub(crate) struct Watched {
     clock: libc::clockid_t,
-    /// Reading of the clock at which the limit is used up.
-    bound: Duration,
+    /// Reading of the clock when the process came to the thread.
+    base: Duration,
+    /// What the process's program has used, besides the threads that are watched.
+    account: Arc<Account>,
+    limit: Duration,
     exceeded: AtomicBool,
 }
 
@@ -23,9 +30,24 @@ impl Watched {
     pub(crate) fn exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Acquire)
     }
+
+    /// Time of the thread for the process.
+    fn time(&self) -> Duration {
+        cpu::read(self.clock).saturating_sub(self.base)
+    }
+
+    /// What the program has left; `others` are all threads that are watched.
+    fn left(&self, others: &[Arc<Watched>]) -> Duration {
+        let together = others
+            .iter()
+            .filter(|other| Arc::ptr_eq(&other.account, &self.account));
+        let running: Duration = together.map(|thread| thread.time()).sum();
+        let noted = Duration::from_nanos(self.account.limited_cpu_ns());
+        self.limit.saturating_sub(running.saturating_add(noted))
+    }
 }
 
-/// Sleeps for as long as the process that is nearest to its limit has left, for it cannot use it up sooner.
+/// Sleeps for a share of what the program that is nearest to its limit has left.
 #[derive(Default)]
 struct State {
     watched: Mutex<Vec<Arc<Watched>>>,
@@ -49,12 +71,14 @@ impl Watchdog {
         }
     }
 
-    /// Watches the calling thread, which may use `left` from now on.
-    pub(crate) fn watch(&self, left: Duration) -> Arc<Watched> {
+    /// Watches the calling thread, which runs a process of a program that may use `limit` in all.
+    pub(crate) fn watch(&self, account: &Arc<Account>, limit: Duration) -> Arc<Watched> {
         let clock = cpu::thread_clock();
         let watched = Arc::new(Watched {
             clock,
-            bound: cpu::read(clock).saturating_add(left),
+            base: cpu::read(clock),
+            account: account.clone(),
+            limit,
             exceeded: AtomicBool::new(false),
         });
         self.state.watched.lock().push(watched.clone());
@@ -99,7 +123,7 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
         let mut nearest = None;
         let mut exceeded = false;
         for process in watched.iter().filter(|process| !process.exceeded()) {
-            let left = process.bound.saturating_sub(cpu::read(process.clock));
+            let left = process.left(&watched);
             if left.is_zero() {
                 process.exceeded.store(true, Ordering::Release);
                 exceeded = true;
@@ -112,10 +136,11 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
             interrupt();
             continue;
         }
+        let threads = u32::try_from(watched.len()).unwrap_or(u32::MAX).max(1);
         // An upper bound even without anybody to watch: the state may be gone.
-        let sleep = nearest
-            .unwrap_or(Duration::from_secs(10))
-            .max(SHORTEST_SLEEP);
+        let sleep = nearest.map_or(Duration::from_secs(10), |left| {
+            (left / threads).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+        });
         state.changed.wait_for(&mut watched, sleep);
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Account {
     cpu_ns: AtomicU64,
+    /// The part of it that does not count against a limit any more.
+    forgiven_ns: AtomicU64,
     memory: AtomicU64,
     peak: AtomicU64,
 }
@@ -16,6 +18,17 @@ impl Account {
     /// Processor time, nanoseconds.
     pub fn cpu_ns(&self) -> u64 {
         self.cpu_ns.load(Ordering::Relaxed)
+    }
+
+    /// Processor time that counts against a limit, nanoseconds.
+    pub fn limited_cpu_ns(&self) -> u64 {
+        let forgiven = self.forgiven_ns.load(Ordering::Relaxed);
+        self.cpu_ns().saturating_sub(forgiven)
+    }
+
+    /// Has a limit of processor time count from now on.
+    pub fn renew_cpu(&self) {
+        self.forgiven_ns.store(self.cpu_ns(), Ordering::Relaxed);
     }
 
     /// The most memory that was in use at a time, bytes.

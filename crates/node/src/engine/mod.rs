@@ -21,7 +21,6 @@ pub(crate) use guest::{
 };
 use population::Population;
 use spares::Spares;
-pub use watchdog::CpuAccount;
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 
@@ -103,8 +102,9 @@ pub struct NodeOptions {
     pub clock_resolution_ns: u64,
     /// Guest clocks stand still within a turn of the event loop.
     pub freeze_clocks: bool,
-    /// No other VM runs in this operating system process, so `TZ` can be applied (`time_zone.rs`).
-    pub own_time_zone: bool,
+    /// No other VM runs in this operating system process, so `TZ` can be applied (`time_zone.rs`), and V8's own threads
+    /// work for this VM's guests.
+    pub own_process: bool,
     /// How many timers a guest may have.
     pub max_timers: usize,
     /// How many programs of the VM may run at a time; more are refused with `EAGAIN`.
@@ -118,7 +118,7 @@ impl Default for NodeOptions {
             cpu_time_limit: Some(Duration::from_secs(30)),
             clock_resolution_ns: 1_000_000,
             freeze_clocks: false,
-            own_time_zone: false,
+            own_process: false,
             max_timers: 4096,
             max_programs: 64,
         }
@@ -198,9 +198,7 @@ impl Engine {
         isolate: v8::IsolateHandle,
         program: &Program,
     ) -> Arc<Watched> {
-        let limit = program.options.cpu_time_limit;
-        self.watchdog
-            .watch(process, isolate, limit, program.spent.clone())
+        self.watchdog.watch(process, isolate, &program.options)
     }
 
     /// What a process has used of its processor time counts no more.

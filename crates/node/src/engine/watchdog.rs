@@ -1,13 +1,15 @@
 //! Processor time and the end of guests that were killed.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use secure_exec_kernel::{CpuTime, Pid, Process, Signal};
+use secure_exec_kernel::{Pid, Process};
 
-use super::{Breach, Engine, EngineEvents};
+use super::{Breach, Engine, EngineEvents, NodeOptions};
+use crate::cpu_share::CpuShare;
+use crate::{background_cpu, cpu_share};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -18,42 +20,23 @@ const RETERMINATE: Duration = Duration::from_millis(250);
 /// When a killed guest counts as stuck.
 const STUCK: Duration = Duration::from_millis(1250);
 
-/// Processor time of one guest besides that of its running threads.
-#[derive(Debug, Default)]
-pub struct CpuAccount {
-    /// Of threads that ended, nanoseconds.
-    ended: AtomicU64,
-    /// What does not count against the limit any more, nanoseconds.
-    forgiven: AtomicU64,
-}
-
 /// One running thread of a guest.
 pub(crate) struct Watched {
     pid: Pid,
     process: Arc<Process>,
     handle: v8::IsolateHandle,
-    clock: libc::clockid_t,
+    cpu: CpuShare,
     limit: Option<Duration>,
-    /// The guest's, which all of its threads share.
-    spent: Arc<CpuAccount>,
-    /// Processor time of the thread before this guest, nanoseconds.
-    base: u64,
+    /// V8 works for it in the background, and nobody else has V8's threads.
+    background: Option<AtomicBool>,
     killed_at: Mutex<Option<Instant>>,
     stopped_at: Mutex<Option<Instant>>,
     reterminated: AtomicBool,
     reported: AtomicBool,
     finished: AtomicBool,
-    used: AtomicU64,
-    /// What the process's account knows of, nanoseconds.
-    charged: AtomicU64,
 }
 
 impl Watched {
-    /// Whether both are threads of one guest, and this one still runs.
-    fn is_thread_of(&self, other: &Watched) -> bool {
-        Arc::ptr_eq(&self.spent, &other.spent) && !self.finished.load(Ordering::Acquire)
-    }
-
     /// The thread was told to end, and its process goes on.
     pub(crate) fn stopped(&self) {
         self.stopped_at.lock().get_or_insert_with(Instant::now);
@@ -70,26 +53,20 @@ impl Watched {
     /// The thread has left JavaScript for good.
     pub(crate) fn finished(&self) {
         if !self.finished.swap(true, Ordering::AcqRel) {
-            self.spent.ended.fetch_add(self.time(), Ordering::AcqRel);
-            self.charge();
+            self.cpu.charge();
         }
     }
 
     /// Brings the process's account up to date.
     pub(crate) fn charge(&self) {
-        let now = self.time();
-        let before = self.charged.fetch_max(now, Ordering::AcqRel);
-        if now > before {
-            self.process.charge_cpu(CpuTime {
-                user_ns: now - before,
-                system_ns: 0,
-            });
-        }
+        self.cpu.charge();
     }
 
-    /// Processor time of the thread for this guest, nanoseconds.
-    fn time(&self) -> u64 {
-        clock_time(self.clock).saturating_sub(self.base)
+    /// Notes whether V8 works for the thread's isolate in the background.
+    pub(crate) fn set_background(&self, works: bool) {
+        if let Some(background) = &self.background {
+            background.store(works, Ordering::Relaxed);
+        }
     }
 }
 
@@ -114,6 +91,7 @@ impl Watchdog {
             // Whether guests have run since the embedder last heard that none does, and whether memory was given back
             // then.
             let (mut used, mut renewed) = (false, false);
+            let mut background = background_cpu::time();
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
                 if guests.is_empty() {
@@ -136,17 +114,9 @@ impl Watchdog {
                 let current: Vec<_> = guests.clone();
                 drop(guests);
                 drop(state);
+                charge_all(&current, &mut background);
                 for guest in &current {
-                    guest.used.store(guest.time(), Ordering::Relaxed);
-                    guest.charge();
-                }
-                for guest in &current {
-                    // All threads of a guest count together.
-                    let threads = current.iter().filter(|other| other.is_thread_of(guest));
-                    let used = threads
-                        .map(|thread| thread.used.load(Ordering::Relaxed))
-                        .sum();
-                    check(guest, used, &*events);
+                    check(guest, &*events);
                 }
             }
         });
@@ -158,42 +128,33 @@ impl Watchdog {
     /// Has the limit of a process count from now on.
     pub(super) fn renew(&self, pid: Pid) {
         let guests = self.state.guests.lock();
-        let of_process = |guest: &&Arc<Watched>| guest.pid == pid;
-        let Some(any) = guests.iter().find(of_process) else {
-            return;
-        };
-        let threads = guests.iter().filter(|other| other.is_thread_of(any));
-        let running: u64 = threads.map(|thread| thread.time()).sum();
-        let ended = any.spent.ended.load(Ordering::Acquire);
-        any.spent
-            .forgiven
-            .store(running.saturating_add(ended), Ordering::Release);
+        let mut threads = guests.iter().filter(|guest| guest.pid == pid).peekable();
+        let Some(any) = threads.peek() else { return };
+        let account = any.process.account().clone();
+        threads.for_each(|thread| thread.charge());
+        cpu_share::charge_helpers();
+        account.renew_cpu();
     }
 
-    /// Watches the calling thread as one of `process`; `spent` counts what its other threads have used.
+    /// Watches the calling thread as one of `process`.
     pub(super) fn watch(
         &self,
         process: &Arc<Process>,
         handle: v8::IsolateHandle,
-        limit: Option<Duration>,
-        spent: Arc<CpuAccount>,
+        options: &NodeOptions,
     ) -> Arc<Watched> {
-        let clock = thread_clock();
         let watched = Arc::new(Watched {
             pid: process.pid(),
             process: process.clone(),
             handle,
-            clock,
-            limit,
-            spent,
-            base: clock_time(clock),
+            cpu: CpuShare::of_this_thread(process),
+            limit: options.cpu_time_limit,
+            background: options.own_process.then(AtomicBool::default),
             killed_at: Mutex::default(),
             stopped_at: Mutex::default(),
             reterminated: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             finished: AtomicBool::new(false),
-            used: AtomicU64::new(0),
-            charged: AtomicU64::new(0),
         });
         self.state.guests.lock().push(watched.clone());
         self.state.wake.notify_one();
@@ -201,7 +162,33 @@ impl Watchdog {
     }
 }
 
-fn check(guest: &Watched, threads: u64, events: &dyn EngineEvents) {
+/// Brings the accounts of all guests up to date. The time of V8's own threads since `background` is that of the guests
+/// they are known to work for, or else of those that have run meanwhile.
+fn charge_all(guests: &[Arc<Watched>], background: &mut u64) {
+    cpu_share::charge_helpers();
+    let ran: Vec<u64> = guests.iter().map(|guest| guest.cpu.charge()).collect();
+    let now = background_cpu::time();
+    let added = now.saturating_sub(std::mem::replace(background, now));
+    let is_awaited = |guest: &Arc<Watched>| {
+        let background = guest.background.as_ref();
+        background.is_some_and(|background| background.load(Ordering::Relaxed))
+    };
+    let mut shares: Vec<u64> = guests
+        .iter()
+        .map(|guest| is_awaited(guest).into())
+        .collect();
+    if shares.iter().sum::<u64>() == 0 {
+        let own = |(guest, ran): (&Arc<Watched>, u64)| guest.background.as_ref().map_or(0, |_| ran);
+        shares = guests.iter().zip(ran).map(own).collect();
+    }
+    let sum: u64 = shares.iter().sum();
+    for (guest, share) in guests.iter().zip(shares).filter(|(_, share)| *share > 0) {
+        let part = u128::from(added) * u128::from(share) / u128::from(sum);
+        cpu_share::charge(&guest.process, u64::try_from(part).unwrap_or(u64::MAX));
+    }
+}
+
+fn check(guest: &Watched, events: &dyn EngineEvents) {
     if guest.finished.load(Ordering::Acquire) {
         return;
     }
@@ -222,42 +209,25 @@ fn check(guest: &Watched, threads: u64, events: &dyn EngineEvents) {
     {
         guest.handle.terminate_execution();
     }
-    let used = threads.saturating_add(guest.spent.ended.load(Ordering::Acquire));
-    let forgiven = guest.spent.forgiven.load(Ordering::Acquire);
-    let used = Duration::from_nanos(used.saturating_sub(forgiven));
+    let used = Duration::from_nanos(guest.process.account().limited_cpu_ns());
     if let Some(limit) = guest.limit
         && used > limit
     {
-        events.on_breach(Breach {
-            pid: Some(guest.pid),
-            limit: "limits.jsRuntime.cpuTimeLimitMs",
-            bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-            used: u64::try_from(used.as_millis()).unwrap_or(u64::MAX),
-        });
-        // Not SIGXCPU, which a guest could handle. One that has ended meanwhile needs none.
-        let _ = guest.process.kill(guest.pid.raw(), Signal::SIGKILL);
+        end_program(&guest.process, limit, used, events);
     }
 }
 
-/// The clock of the calling thread's processor time, readable from other threads.
-fn thread_clock() -> libc::clockid_t {
-    let mut clock: libc::clockid_t = libc::CLOCK_THREAD_CPUTIME_ID;
-    // SAFETY: the calling thread is alive and `clock` is a valid place for the result.
-    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
-    debug_assert_eq!(failed, 0);
-    clock
-}
-
-/// Nanoseconds of `clock`; zero once its thread is gone.
-fn clock_time(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid place for the result; a stale clock id yields an error, not memory access.
-    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
-        return 0;
+/// Ends a program that has used up its time, with all that it started: they used it together.
+fn end_program(process: &Process, limit: Duration, used: Duration, events: &dyn EngineEvents) {
+    let origin = process.origin();
+    events.on_breach(Breach {
+        pid: Some(origin),
+        limit: "limits.jsRuntime.cpuTimeLimitMs",
+        bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+        used: u64::try_from(used.as_millis()).unwrap_or(u64::MAX),
+    });
+    // Not SIGXCPU, which a guest could handle. Those that have ended meanwhile need none.
+    if let Ok(kernel) = process.kernel() {
+        kernel.kill_program(origin);
     }
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
-        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }

@@ -169,7 +169,7 @@ impl Env {
     /// Takes what the VM's options say of every thread of a guest, before any guest code runs.
     pub fn set_options(&self, options: &NodeOptions) {
         self.freeze_clocks.set(options.freeze_clocks);
-        self.own_time_zone.set(options.own_time_zone);
+        self.own_time_zone.set(options.own_process);
         self.max_timers.set(options.max_timers);
     }
 

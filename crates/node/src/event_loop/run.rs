@@ -21,7 +21,11 @@ pub fn run(scope: &mut v8::PinScope<'_, '_>) {
     }
     while alive(scope) && !halted(scope, &env) {
         frozen_clock::enter_turn(&env);
-        let timeout = if scope.has_pending_background_tasks() {
+        let background = scope.has_pending_background_tasks();
+        if let Some(watched) = &*env.watched.borrow() {
+            watched.set_background(background);
+        }
+        let timeout = if background {
             Some(
                 backend_timeout(&env)
                     .unwrap_or(BACKGROUND_POLL)

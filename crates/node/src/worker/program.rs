@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::Worker;
 use crate::binding::{Broadcasts, LockManager};
-use crate::engine::{CpuAccount, Engine, NodeOptions};
+use crate::engine::{Engine, NodeOptions};
 
 /// How many worker threads a process may have at a time: each takes a thread and an isolate of the VM process.
 const MAX_WORKERS: usize = 64;
@@ -22,8 +22,6 @@ pub struct Program {
     pub broadcasts: Broadcasts,
     /// `navigator.locks`.
     pub locks: LockManager,
-    /// Processor time besides that of its running threads.
-    pub spent: Arc<CpuAccount>,
     last_id: AtomicU32,
     threads: Mutex<Threads>,
 }
@@ -42,7 +40,6 @@ impl Program {
             options,
             broadcasts: Broadcasts::default(),
             locks: LockManager::default(),
-            spent: Arc::default(),
             last_id: AtomicU32::new(0),
             threads: Mutex::default(),
         })

@@ -130,6 +130,7 @@ fn run(start: Start) {
     let watched = program
         .engine
         .watch(&start.process, handle.clone(), &program);
+    env.watched.replace(Some(watched.clone()));
     let running = Running {
         isolate: handle,
         event_loop: env.event_loop.handle(),

@@ -31,6 +31,9 @@ pub(super) fn proc_exec(call: &mut Call<'_>, request: u32, length: u32) -> Outco
     } else {
         process.execve(&options.file, options.argv, options.envp)?;
     }
+    if let Some(watched) = &call.host.watched {
+        call.host.engine.watchdog.unwatch(watched);
+    }
     process.charge_cpu(used);
     Err(Fault::End(End::Exec))
 }
