@@ -227,13 +227,11 @@ impl Life for Child {
     }
 
     fn kill(&self) {
-        if !self.alone
-            && !self.reaped
-            && (self.swept.replace(true) || sweep::end(self.pid, &self.pidfd))
-        {
-            return;
+        if self.alone || self.reaped {
+            sweep::signal_fd(&self.pidfd, libc::SIGKILL);
+        } else if !self.swept.replace(true) {
+            sweep::end(self.pid, &self.pidfd);
         }
-        sweep::signal_fd(&self.pidfd, libc::SIGKILL);
     }
 
     fn try_wait(&mut self) -> Option<String> {

@@ -12,20 +12,25 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// Threads that are looked at, at most: one that has more does not count as without children.
 const MAX_THREADS: usize = 64;
 
-/// Ends a child of this process that lives and all that descends from it, on a thread of its own: there may be many. False
-/// if there is no thread to be had.
-pub(crate) fn end(pid: i32, pidfd: &OwnedFd) -> bool {
-    let Ok(pidfd) = pidfd.try_clone() else {
-        return false;
-    };
-    let sweep = move || {
-        descendants(pid);
-        signal_fd(&pidfd, libc::SIGKILL);
-    };
-    std::thread::Builder::new()
-        .name("secure-exec-sweep".into())
-        .spawn(sweep)
-        .is_ok()
+/// Descendants that are ended at once, at most: some ten microseconds for each.
+const FEW: usize = 16;
+
+/// Ends a child of this process that lives, and all that descends from it: a few at once, since this process may end at any
+/// time, more on a thread of their own.
+pub(crate) fn end(pid: i32, pidfd: &OwnedFd) {
+    if !descendants(pid, FEW)
+        && let Ok(child) = pidfd.try_clone()
+    {
+        let sweep = move || {
+            descendants(pid, usize::MAX);
+            signal_fd(&child, libc::SIGKILL);
+        };
+        let thread = std::thread::Builder::new().name("secure-exec-sweep".into());
+        if thread.spawn(sweep).is_ok() {
+            return;
+        }
+    }
+    signal_fd(pidfd, libc::SIGKILL);
 }
 
 /// Signals the process of a pidfd, if it has not ended.
@@ -42,12 +47,16 @@ pub(crate) fn signal_fd(pidfd: &OwnedFd, signal: i32) {
     };
 }
 
-/// Ends all descendants of a process that lives, which is stopped meanwhile so that it makes no more.
-fn descendants(pid: i32) {
+/// Ends the descendants of a process that lives, which is stopped so that it makes no more. False if there are more than
+/// `most`.
+fn descendants(pid: i32, most: usize) -> bool {
     signal(pid, libc::SIGSTOP);
     let mut found = BTreeSet::new();
     let mut unseen = children(pid);
     while let Some(child) = unseen.pop() {
+        if found.len() == most {
+            return false;
+        }
         if found.insert(child) {
             signal(child, libc::SIGSTOP);
             unseen.extend(children(child));
@@ -56,6 +65,7 @@ fn descendants(pid: i32) {
     for child in found {
         signal(child, libc::SIGKILL);
     }
+    true
 }
 
 /// Whether a process has children, or too many threads to tell.
@@ -199,7 +209,10 @@ mod tests {
     fn children_of_a_living_process_end_whatever_their_session() {
         let (mut parent, child) = parent_of("setsid sleep 600");
         wait_for(|| membership(child).is_none_or(|(session, _)| session == child));
-        descendants(parent.id().cast_signed());
+        let pid = parent.id().cast_signed();
+        assert!(!descendants(pid, 0));
+        assert!(is_alive(child));
+        assert!(descendants(pid, 1));
         wait_for(|| !is_alive(child));
         parent.kill().unwrap();
         parent.wait().unwrap();
@@ -221,7 +234,7 @@ mod tests {
         let (mut parent, child) = parent_of("sleep 600");
         assert!(!kill_session(parent.id().cast_signed(), 0));
         assert!(is_alive(child));
-        descendants(parent.id().cast_signed());
+        assert!(descendants(parent.id().cast_signed(), FEW));
         parent.kill().unwrap();
         parent.wait().unwrap();
     }
