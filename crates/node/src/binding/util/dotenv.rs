@@ -1,5 +1,7 @@
 //! `.env` files. Follows the rules of Node's `src/node_dotenv.cc`.
 
+use std::collections::BTreeMap;
+
 use crate::exception::{string, throw_invalid_argument};
 
 /// `parseEnv(content)`: an object of the variables.
@@ -22,36 +24,43 @@ pub fn parse_env(
     rv.set(object.into());
 }
 
-/// The variables of a `.env` file in order of first appearance; a later value replaces an earlier one.
-pub fn parse(content: &str) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = Vec::new();
+/// What Node takes for white space here; others are part of a name or a value.
+const SPACES: [char; 3] = [' ', '\t', '\n'];
+
+/// The variables of a `.env` file, sorted by name; a later value replaces an earlier one.
+pub fn parse(content: &str) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
     let content = content.replace('\r', "");
-    let mut rest = content.trim();
+    let mut rest = content.trim_matches(SPACES);
     while !rest.is_empty() {
-        let first = rest.as_bytes()[0];
-        if first == b'\n' || first == b'#' {
+        if rest.starts_with(['\n', '#']) {
             rest = after_line(rest);
             continue;
         }
         let line_end = rest.find('\n').unwrap_or(rest.len());
         let Some(equals) = rest.find('=').filter(|equals| *equals < line_end) else {
             // No assignment on this line.
-            rest = after_line(rest).trim_start();
+            rest = after_line(rest).trim_start_matches(SPACES);
             continue;
         };
-        let key = rest[..equals].trim();
+        let key = rest[..equals].trim_matches(SPACES);
         rest = &rest[equals + 1..];
-        if key.is_empty() {
-            rest = after_line(rest);
+        let has_value = !rest.is_empty() && !rest.starts_with('\n');
+        // What is behind the sign is looked at as if it began a line.
+        if key.is_empty() && has_value {
+            rest = rest.trim_start_matches(SPACES);
             continue;
         }
-        let key = key.strip_prefix("export ").unwrap_or(key).trim().to_owned();
+        // Without a value Node does not look for the word.
+        let exported = key.strip_prefix("export ").filter(|_| has_value);
+        let key = exported.unwrap_or(key);
         let (value, remaining) = value(rest);
-        rest = remaining;
-        match variables.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
-            None => variables.push((key, value)),
-        }
+        rest = if has_value {
+            remaining.trim_start_matches(SPACES)
+        } else {
+            remaining
+        };
+        variables.insert(key.trim_matches(SPACES).to_owned(), value);
     }
     variables
 }
@@ -65,7 +74,7 @@ fn value(text: &str) -> (String, &str) {
     if text.is_empty() || text.starts_with('\n') {
         return (String::new(), text.strip_prefix('\n').unwrap_or(text));
     }
-    let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() && c != '\n');
+    let text = text.trim_start_matches(SPACES);
     if let Some(quoted) = text.strip_prefix('"')
         && let Some(end) = quoted.find('"')
     {
@@ -82,8 +91,12 @@ fn value(text: &str) -> (String, &str) {
         }
     }
     let line = &text[..text.find('\n').unwrap_or(text.len())];
+    if line.starts_with(['"', '\'', '`']) {
+        // A quote that is never closed is part of the value, and so is all behind it.
+        return (line.to_owned(), after_line(text));
+    }
     let line = line.split('#').next().unwrap_or_default();
-    (line.trim().to_owned(), after_line(text))
+    (line.trim_matches(SPACES).to_owned(), after_line(text))
 }
 
 #[cfg(test)]
@@ -91,7 +104,7 @@ mod tests {
     use super::parse;
 
     fn pairs(content: &str) -> Vec<(String, String)> {
-        parse(content)
+        parse(content).into_iter().collect()
     }
 
     #[test]
@@ -119,6 +132,32 @@ mod tests {
             pairs("A=\"1\n2\"\nB=3"),
             [("A".into(), "1\n2".into()), ("B".into(), "3".into())]
         );
+    }
+
+    #[test]
+    fn odd_lines_are_read_as_node_reads_them() {
+        let read = |content| {
+            let pairs = pairs(content).into_iter();
+            let pairs = pairs.map(|(key, value)| format!("{key}|{value}"));
+            pairs.collect::<Vec<_>>().join(";")
+        };
+        // What Node 24.21 says.
+        for (content, expected) in [
+            ("=", "|"),
+            ("=a\nb=1", "b|1"),
+            ("=\"=A", "\"|A"),
+            ("==A", ""),
+            ("=x=y=z\nq=1", "q|1;x|y=z"),
+            ("b=1\na=2\nB=3", "B|3;a|2;b|1"),
+            ("A= \n1", "A|1"),
+            ("\u{b}A=\u{a0}1", "\u{b}A|\u{a0}1"),
+            ("export\tA=1", "export\tA|1"),
+            ("export =1", "export|1"),
+            ("export A=", "export A|"),
+            ("A='a #b \nB=1", "A|'a #b ;B|1"),
+        ] {
+            assert_eq!(read(content), expected, "{content:?}");
+        }
     }
 
     #[test]
