@@ -30,7 +30,11 @@ function scripted(target) {
     name,
     about,
     seconds,
-    fuzz: (seed, until) => withWorld(target, (world) => fuzz(target, world, seed, until)),
+    fuzz: (seed, until) =>
+      withWorld(target, async (world) => {
+        const outcome = await fuzz(target, world, seed, until);
+        return { ...outcome, told: target.told?.(world) };
+      }),
     once: (bytes) => withWorld(target, (world) => attempt(target, world, bytes, true)),
   };
 }
@@ -49,9 +53,10 @@ function compiled({ name, about }) {
 async function search(target) {
   const seed = number("seed") ?? Math.floor(Math.random() * 2 ** 32);
   const until = options.runs ? { runs: number("runs") } : { seconds: number("seconds") };
-  const { runs, run, failure } = await target.fuzz(seed, until);
+  const { runs, run, failure, told } = await target.fuzz(seed, until);
   if (!failure) {
-    say(`${target.name}: ${runs} runs with seed ${seed}, nothing failed`);
+    const more = told ? `; ${told}` : "";
+    say(`${target.name}: ${runs} runs with seed ${seed}, nothing failed${more}`);
     return true;
   }
   say(`\nFAILED ${target.name}: run ${run} of seed ${seed}\n${failure.message}`);

@@ -97,6 +97,18 @@ class Input {
     this.#notes?.push(typeof text === "function" ? text() : text);
   }
 
+  /** Whether somebody reads the notes. */
+  get isNoting() {
+    return this.#notes !== undefined;
+  }
+
+  /** All bytes that are left, for somebody else to read. */
+  rest() {
+    const taken = this.#bytes.slice(this.#at);
+    this.#at = this.#bytes.length;
+    return taken;
+  }
+
   get notes() {
     return this.#notes ?? [];
   }

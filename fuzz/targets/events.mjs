@@ -1,81 +1,23 @@
 // The event handlers of lib/, in front of a native VM that says whatever it likes.
 
-import { createRequire } from "node:module";
+import { closeLibrary, kinds, openLibrary } from "../lib/false-binding.mjs";
 import { Broken } from "../lib/runs.mjs";
 
-const require = createRequire(import.meta.url);
-
-/** The number of kinds of events, and some that are none. */
-const kinds = 13;
-
-/** Where the addon's loader would be: `lib/` gets a native part that is made of questions to the input. */
-const bindingPath = require.resolve("../../binding.cjs");
+/** What the VM says is one of these. */
+const numbers = Object.values(kinds);
 
 export default {
   name: "events",
   about: "event handlers of lib/ with any content: none throws, every promise settles",
   longest: 400,
-  open,
-  close,
+  open: openLibrary,
+  close: closeLibrary,
   run,
 };
 
-/** Loads lib/ anew with a false binding, and hears of everything that nobody catches. */
-async function open() {
-  const state = { vms: [], loose: [] };
-  const loaded = Object.keys(require.cache).filter((path) => /\/(lib|index|binding)/.test(path));
-  const saved = loaded.map((path) => [path, require.cache[path]]);
-  for (const [path] of saved) delete require.cache[path];
-  const exports = falseBinding(state);
-  require.cache[bindingPath] = { id: bindingPath, filename: bindingPath, loaded: true, exports };
-  const { NodeRuntime } = require("../../index.cjs");
-  const hear = (error) => state.loose.push(error);
-  process.on("uncaughtException", hear);
-  process.on("unhandledRejection", hear);
-  const quiet = () => {};
-  process.on("warning", quiet);
-  return { state, NodeRuntime, saved, hear, quiet };
-}
-
-async function close({ saved, hear, quiet }) {
-  process.off("uncaughtException", hear);
-  process.off("unhandledRejection", hear);
-  process.off("warning", quiet);
-  for (const path of Object.keys(require.cache)) {
-    if (/\/(lib|index|binding)/.test(path)) delete require.cache[path];
-  }
-  for (const [path, module] of saved) require.cache[path] = module;
-}
-
-function falseBinding(state) {
-  class Vm {
-    calls = [];
-    constructor(_options, onEvent) {
-      this.onEvent = onEvent;
-      state.vms.push(this);
-      const methods = new Proxy(this, {
-        get: (vm, name) => {
-          if (name in vm) return Reflect.get(vm, name);
-          if (typeof name === "symbol" || name === "then") return undefined;
-          return () => vm.calls.push(name);
-        },
-      });
-      // biome-ignore lint/correctness/noConstructorReturn: every method of the native VM is there
-      return methods;
-    }
-  }
-  class Schema {
-    async check() {
-      return { errors: [] };
-    }
-  }
-  const binding = { Vm, Schema, configure() {}, prepare() {}, vmProcessIds: () => [], folder: "/" };
-  return new Proxy(binding, { get: (known, name) => known[name] ?? (() => 0) });
-}
-
-async function run(input, { state, NodeRuntime }) {
-  state.vms.length = 0;
-  state.loose.length = 0;
+async function run(input, world) {
+  const { NodeRuntime } = world;
+  world.reset();
   const promises = [];
   const keep = (name, promise) => {
     const kept = { name, settled: false };
@@ -89,30 +31,31 @@ async function run(input, { state, NodeRuntime }) {
   };
   const options = {
     onTrace: input.onceIn(2) ? () => input.onceIn(3) && Promise.reject(new Error("x")) : undefined,
-    tools: input.onceIn(2) ? [tool(input)] : undefined,
+    tools: input.onceIn(2) ? { t: tool(input) } : undefined,
   };
   const creating = keep("create", NodeRuntime.create(options));
-  const [vm] = state.vms;
-  if (!vm) throw new Broken("create() makes no VM");
-  tell(input, vm, 0, 0, input.onceIn(8) ? content(input) : { phases: [] });
+  const [vm] = world.vms;
+  if (!vm) throw new Broken("create() makes no VM", await creating.catch((error) => error.message));
+  tell(input, vm, kinds.created, 0, input.onceIn(8) ? content(input) : { phases: [] });
   const runtime = await Promise.race([creating.catch(() => undefined), turn()]);
   while (!input.isSpent) {
     if (runtime && input.onceIn(2)) act(input, runtime, keep);
-    else tell(input, vm, input.below(kinds), input.below(vm.calls.length + 2), content(input));
+    else tell(input, vm, input.pick(numbers), input.below(vm.calls.length + 2), content(input));
     if (input.onceIn(4)) await turn();
   }
   // The last word of the broker: every call fails, and the VM is gone.
   keep("dispose", runtime?.dispose());
   const error = failure(input);
-  tell(input, vm, 0, 0, { error });
-  for (let call = 0; call <= vm.calls.length; call += 1) tell(input, vm, 6, call, { error });
-  tell(input, vm, 7, 0, {});
+  tell(input, vm, kinds.created, 0, { error });
+  for (let call = 0; call <= vm.calls.length; call += 1)
+    tell(input, vm, kinds.failed, call, { error });
+  tell(input, vm, kinds.disposed, 0, {});
   for (let turns = 0; turns < 20 && promises.some(({ settled }) => !settled); turns += 1)
     await turn();
   const pending = promises.filter(({ settled }) => !settled).map(({ name }) => name);
   if (pending.length > 0) throw new Broken("a promise stays pending", pending.join(" "));
-  if (state.loose.length > 0) {
-    throw new Broken("an error that nobody catches", state.loose[0]?.stack ?? state.loose[0]);
+  if (world.loose.length > 0) {
+    throw new Broken("an error that nobody catches", world.loose[0]?.stack ?? world.loose[0]);
   }
 }
 
@@ -170,10 +113,9 @@ function act(input, runtime, keep) {
 
 function tool(input) {
   return {
-    name: "t",
     description: "A tool.",
     inputSchema: { type: "object" },
-    execute: async () => {
+    handler: async () => {
       if (input.onceIn(3)) throw input.onceIn(2) ? null : new Error("x");
       return input.pick([undefined, 1n, { a: 1 }, "x"]);
     },
