@@ -155,11 +155,11 @@ class Machine {
     this.#calls.delete(number);
     switch (kind) {
       case Kind.exited:
-        return call.exited?.(content);
+        return call.exited(content);
       case Kind.done:
-        return call.done?.(content);
+        return call.done(content);
       case Kind.failed:
-        return call.failed?.(new VmError(content.error));
+        return call.failed(new VmError(content.error));
     }
   }
 
