@@ -12,12 +12,14 @@ const { targets }: { targets: Target[] } = await import(`${lib}../targets/index.
 
 /** Runs of each, a few seconds together; seeds are fixed. */
 const runs: Record<string, number> = {
+  events: 500,
   options: 1000,
   parsers: 4,
   bindings: 6,
   calls: 4,
   wasi: 30,
   loaders: 8,
+  kills: 8,
 };
 
 /** As long as the slowest on a busy machine. */

@@ -14,6 +14,9 @@ const [, table] = /const Kind = \{([^}]*)\}/.exec(machine);
 export const kinds = Object.fromEntries(
   [...table.matchAll(/(\w+): (\d+)/g)].map(([, name, number]) => [name, Number(number)]),
 );
+/** What every VM says first. */
+export const booted = { phases: [], isolation: { level: "process", missing: [] } };
+
 const isOurs = (path) =>
   !path.includes("node_modules") && /[\\/](lib[\\/]|index\.cjs|binding\.cjs)/.test(path);
 

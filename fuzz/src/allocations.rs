@@ -22,6 +22,12 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (done, usize::try_from(peak).unwrap_or(0))
 }
 
+/// Bytes that this thread has taken and not given back; negative if it has freed what others took.
+#[must_use]
+pub fn held() -> isize {
+    HELD.get()
+}
+
 fn count(taken: usize, given: usize) {
     let difference = taken.cast_signed().wrapping_sub(given.cast_signed());
     // A thread that ends frees after its counters are gone.

@@ -150,7 +150,8 @@ fn listen_for_panics() {
 }
 
 /// Processor time of the calling thread: what others do on a busy machine does not count.
-fn thread_cpu() -> Duration {
+#[must_use]
+pub fn thread_cpu() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

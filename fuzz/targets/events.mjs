@@ -1,6 +1,6 @@
 // The event handlers of lib/, in front of a native VM that says whatever it likes.
 
-import { closeLibrary, kinds, openLibrary } from "../lib/false-binding.mjs";
+import { booted, closeLibrary, kinds, openLibrary } from "../lib/false-binding.mjs";
 import { Broken } from "../lib/runs.mjs";
 
 /** What the VM says is one of these. */
@@ -36,7 +36,7 @@ async function run(input, world) {
   const creating = keep("create", NodeRuntime.create(options));
   const [vm] = world.vms;
   if (!vm) throw new Broken("create() makes no VM", await creating.catch((error) => error.message));
-  tell(input, vm, kinds.created, 0, input.onceIn(8) ? content(input) : { phases: [] });
+  tell(input, vm, kinds.created, 0, input.onceIn(8) ? { ...booted, ...content(input) } : booted);
   const runtime = await Promise.race([creating.catch(() => undefined), turn()]);
   while (!input.isSpent) {
     if (runtime && input.onceIn(2)) act(input, runtime, keep);

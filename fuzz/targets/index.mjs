@@ -10,4 +10,15 @@ import options from "./options.mjs";
 import parsers from "./parsers.mjs";
 import wasi from "./wasi.mjs";
 
-export const targets = [events, options, parsers, bindings, calls, wasi, loaders, kills, memory];
+export const targets = [
+  events,
+  options,
+  parsers,
+  bindings,
+  calls,
+  wasi,
+  loaders,
+  kills,
+  memory,
+  ends,
+];

@@ -1,7 +1,7 @@
 // Options of the public API, in front of a native VM that does nothing.
 
 import { Broken } from "../lib/runs.mjs";
-import { closeLibrary, openLibrary } from "../lib/false-binding.mjs";
+import { booted, closeLibrary, kinds, openLibrary } from "../lib/false-binding.mjs";
 
 /** Names of options at any place, so that they meet values of others. */
 const names = [
@@ -88,7 +88,7 @@ export default {
     if (outcome?.error) return refused("create", outcome.error);
     const [vm] = world.vms;
     if (!vm) throw new Broken("create() neither fails nor makes a VM");
-    vm.onEvent(0, 0, { phases: [] });
+    vm.onEvent(kinds.created, 0, booted);
     const runtime = await creating;
     for (let count = 1 + input.below(4); count > 0; count -= 1) {
       const [name] = input.pick(methods);

@@ -46,6 +46,11 @@ fn forged_filesystems_are_refused_or_within_limits() {
 }
 
 #[test]
+fn vm_processes_that_say_anything_end_alone() {
+    holds("broker", 150);
+}
+
+#[test]
 fn every_target_has_a_test() {
     let tests = include_str!("fixed_seeds.rs");
     for target in targets::ALL {

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use secure_exec_protocol::bounds::bound;
 use secure_exec_protocol::{Decoder, FrameError, HostFrame, VmFrame, encode};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::messages::{host_frame, vm_frame};
 use crate::allocations::peak_of;
@@ -19,8 +19,11 @@ pub const TARGET: Target = Target {
     run,
 };
 
-/// Bytes of memory that a byte on the wire may take.
-const MOST_FOR_EACH_BYTE: usize = 64;
+/// Bytes of memory that a byte of a VM process may take: some ten for what is decoded, as much again while a list
+/// grows, and the bytes themselves.
+const MOST_FOR_EACH_BYTE: usize = 24;
+/// The same for a byte of the host, which a VM process has no reason to doubt.
+const MOST_FOR_EACH_TRUSTED_BYTE: usize = 64;
 /// What a frame may take besides: what a list reserves before its first element is read, for each level of nesting.
 const MOST_BESIDES: usize = 2 << 20;
 
@@ -40,9 +43,11 @@ fn run(input: &mut Input<'_>) -> Result<(), String> {
     }
     input.note(|| format!("{} bytes, from the VM: {from_vm}", wire.len()));
     if from_vm {
-        check::<VmFrame>(input, &wire)
+        let next = |decoder: &mut Decoder| decoder.next_within::<VmFrame>(bound);
+        check(input, &wire, next, MOST_FOR_EACH_BYTE)
     } else {
-        check::<HostFrame>(input, &wire)
+        let next = |decoder: &mut Decoder| decoder.next::<HostFrame>();
+        check(input, &wire, next, MOST_FOR_EACH_TRUSTED_BYTE)
     }
 }
 
@@ -91,14 +96,17 @@ fn damage(input: &mut Input<'_>, wire: &mut Vec<u8>, start: usize) {
     }
 }
 
-type Decoded<T> = (Vec<T>, Option<FrameError>);
+/// Takes the next frame out of a decoder.
+type Next<T> = fn(&mut Decoder) -> Result<Option<T>, FrameError>;
 
-fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+fn check<T: Serialize + PartialEq + Debug>(
     input: &mut Input<'_>,
     wire: &[u8],
+    next: Next<T>,
+    most_for_each: usize,
 ) -> Result<(), String> {
-    let (whole, peak) = peak_of(|| decode::<T>(wire, wire.len()));
-    let most = wire.len() * MOST_FOR_EACH_BYTE + MOST_BESIDES;
+    let (whole, peak) = peak_of(|| decode(wire, wire.len(), next));
+    let most = wire.len() * most_for_each + MOST_BESIDES;
     if peak > most {
         let length = wire.len();
         return Err(format!(
@@ -106,7 +114,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(
         ));
     }
     let step = input.below(wire.len().max(1)) + 1;
-    if decode::<T>(wire, step) != whole {
+    if decode(wire, step, next) != whole {
         return Err(format!(
             "decoding depends on the split: pieces of {step} bytes"
         ));
@@ -115,7 +123,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(
         let mut again = Vec::new();
         encode(frame, &mut again)
             .map_err(|error| format!("a decoded frame does not encode: {error}"))?;
-        let (decoded, error) = decode::<T>(&again, again.len());
+        let (decoded, error) = decode(&again, again.len(), next);
         if error.is_some() || decoded.first() != Some(frame) {
             return Err(format!("a frame changes when it is sent on: {frame:?}"));
         }
@@ -124,13 +132,13 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(
 }
 
 /// All frames of a stream that comes in pieces, and what ended it.
-fn decode<T: DeserializeOwned>(wire: &[u8], step: usize) -> Decoded<T> {
+fn decode<T>(wire: &[u8], step: usize, next: Next<T>) -> (Vec<T>, Option<FrameError>) {
     let mut decoder = Decoder::new();
     let mut frames = Vec::new();
     for piece in wire.chunks(step.max(1)) {
         decoder.push(piece);
         loop {
-            match decoder.next() {
+            match next(&mut decoder) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
                 Err(error) => return (frames, Some(error)),

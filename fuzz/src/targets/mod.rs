@@ -1,5 +1,6 @@
 //! What is fuzzed.
 
+mod broker;
 mod carried_files;
 mod frames;
 mod json;
@@ -20,6 +21,7 @@ pub const ALL: &[Target] = &[
     syscalls::TARGET,
     path_walk::TARGET,
     carried_files::TARGET,
+    broker::TARGET,
 ];
 
 /// The target of this name.
