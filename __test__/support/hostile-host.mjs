@@ -16,8 +16,10 @@ const [peer, time, ...modes] = process.argv.slice(2);
 const period = Number(time);
 const require = createRequire(import.meta.url);
 
-/** No call of the API may take longer, whatever the other side does: its deadlines are 4 s each. */
+/** No call of the API may take longer, whatever the other side does: its deadlines are 3 s each. */
 const patience = 20_000;
+/** Time between two hostile machines, ms: to start processes is work, also where nobody means harm. */
+const pause = 200;
 /** The process that waits for the next machine. */
 const spares = 1;
 
@@ -136,7 +138,10 @@ async function attack() {
     const creating = NodeRuntime.create({ tools: { slow }, limits });
     await settle("create", creating);
     const machine = await creating.catch(() => undefined);
-    if (!machine) continue;
+    if (!machine) {
+      await sleep(pause);
+      continue;
+    }
     const calls = {
       run: () => machine.run("1", { timeout: 300 }),
       exec: () => machine.exec("1", { timeout: 300, onStdout: () => sleep(50) }),
@@ -151,6 +156,7 @@ async function attack() {
     const made = Object.entries(calls).map(([name, call]) => settle(name, call()));
     await Promise.all(made);
     await settle("dispose", machine.dispose());
+    await sleep(pause);
   } while (performance.now() < end);
   return { ...told, outcomes: Object.fromEntries(outcomes) };
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long a VM process may take to say hello, to answer what is answered at once, to end a frame that it has begun
 /// and to take something of what was sent. One that is asleep all that time does not do it any more.
-pub(crate) const ANSWER: Duration = Duration::from_secs(4);
+pub(crate) const ANSWER: Duration = Duration::from_secs(3);
 /// The same for one that waits for the processor or the disk when the time is over: a busy machine is no fault of its.
 pub(crate) const ANSWER_WHEN_BUSY: Duration = Duration::from_secs(30);
 /// How often one that is busy is looked at again.

@@ -423,7 +423,7 @@ impl Core {
                 Some(Event::Resources { call, resources })
             }
             (Call::Processes, VmMessage::Processes(processes)) => {
-                rules::processes(&processes)?;
+                rules::processes(&processes, &vm.config.limits)?;
                 Some(Event::Processes { call, processes })
             }
             (Call::Part { .. } | Call::Over, VmMessage::File(FileReply::Done)) => None,

@@ -1,12 +1,15 @@
 //! What the parts of a message may be, whatever was asked for.
 
 use secure_exec_protocol::bounds::MAX_ARGUMENTS;
-use secure_exec_protocol::{Failure, ProcessEntry};
+use secure_exec_protocol::{Failure, ProcessEntry, VmLimits};
 
 use crate::call::{Call, Rule};
 
 /// Longest name of a tool, as the API has it, several times over.
 const MAX_TOOL_NAME: usize = 1024;
+
+/// Processes that do not count for the limit: init, and what acts for the host.
+const PROCESSES_OF_THE_VM: u64 = 64;
 
 /// Smallest number that is an errno (`errno(3)`, Linux).
 const LAST_ERRNO: i32 = -4095;
@@ -45,7 +48,10 @@ pub(crate) fn tool_call(pid: i32, tool: &str) -> Result<(), Rule> {
 }
 
 /// A list that becomes objects on the embedder's main thread.
-pub(crate) fn processes(entries: &[ProcessEntry]) -> Result<(), Rule> {
+pub(crate) fn processes(entries: &[ProcessEntry], limits: &VmLimits) -> Result<(), Rule> {
+    if entries.len() as u64 > limits.max_processes.saturating_add(PROCESSES_OF_THE_VM) {
+        return Err("more processes than limits.resources.maxProcesses");
+    }
     let zeros = |argv: &str| argv.bytes().filter(|byte| *byte == 0).count();
     let arguments: usize = entries.iter().map(|entry| zeros(&entry.argv)).sum();
     if arguments > MAX_ARGUMENTS {

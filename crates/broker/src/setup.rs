@@ -1,4 +1,4 @@
-//! Preparing a VM on a process: it boots, and gets its files or those of its predecessor, a few megabytes at a time.
+//! Preparing a VM on a process: it boots, and gets its files or those of its predecessor, a megabyte or two at a time.
 
 use secure_exec_protocol::{File, FileRequest, HostMessage, MAX_CHUNK};
 
@@ -10,7 +10,7 @@ use crate::isolation::IsolationReport;
 use crate::vm::{State, Vm};
 
 /// Bytes of files that may be on their way without an answer.
-const WINDOW: usize = 4 << 20;
+const WINDOW: usize = 1 << 20;
 
 /// How far the preparation of a VM is.
 #[derive(Debug, Default)]

@@ -19,11 +19,11 @@ pub const MAX_ENTRIES: usize = 4096;
 /// Guest processes in one message: as many as Linux has numbers for.
 pub const MAX_PROCESSES: usize = 32_768;
 /// Arguments of all processes in one message.
-pub const MAX_ARGUMENTS: usize = 65_536;
+pub const MAX_ARGUMENTS: usize = 16_384;
 /// Limits that one program can have passed.
 pub const MAX_LIMITS: usize = 64;
 /// Lines of a trace in one message.
-pub const MAX_LINES: usize = 262_144;
+pub const MAX_LINES: usize = 131_072;
 /// Bytes of a text for people.
 pub const MAX_TEXT: usize = 16 << 10;
 /// Bytes of one `Output`, and of the output that comes with the end of a program: what a pipe and the buffer before

@@ -19,7 +19,7 @@ fn a_process_that_never_says_hello_is_given_up() {
     let mut harness = Harness::new();
     let machine = harness.create(VmConfig::default(), Vec::new(), Isolation::Process);
     let peer = harness.next_process();
-    harness.advance(SECOND * 3);
+    harness.advance(SECOND * 2);
     assert!(machine.events().is_empty());
     harness.advance(SECOND * 2);
     assert_eq!(creation_error(&machine).code, "ERR_VM_START");
@@ -77,7 +77,7 @@ fn each_answer_gives_time_for_the_next() {
     };
     let calls: Vec<u64> = (0..10).map(|_| exists()).collect();
     for call in calls {
-        harness.advance(SECOND * 3);
+        harness.advance(SECOND * 2);
         peer.say(1, call, VmMessage::File(FileReply::Exists(true)));
         harness.settle();
     }

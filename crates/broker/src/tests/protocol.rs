@@ -399,6 +399,8 @@ fn the_parts_of_a_list_of_processes_are_looked_at() {
         (vec![entry("a\0", "running")], true),
         (vec![entry("a\0", "weird")], false),
         (vec![ProcessEntry::default()], false),
+        (vec![entry("a\0", "running"); 64], true),
+        (vec![entry("a\0", "running"); 1000], false),
         (vec![entry(&"\0".repeat(70_000), "zombie")], false),
     ] {
         let mut harness = Harness::new();
