@@ -71,7 +71,7 @@ export interface Content {
   stat?: Record<string, number | bigint>;
   resources?: Record<string, number>;
   phases?: { phase: string; durationMs: number }[];
-  isolation?: import("./index.js").Isolation;
+  isolation?: Omit<import("./index.js").Isolation, "jit">;
   processes?: Record<string, unknown>[];
   tool?: string;
   text?: string;

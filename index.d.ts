@@ -1026,6 +1026,8 @@ export interface Isolation {
   readonly userns: boolean;
   readonly netns: boolean;
   readonly pidns: boolean;
+  /** Whether V8 makes machine code in it, for which it has memory that is writable and executable. Always true for now. */
+  readonly jit: boolean;
   /** How the processor may guess in it, in the kernel's words; empty where it does not say. */
   readonly speculation: { readonly storeBypass: string; readonly indirectBranch: string };
   /** What keeps `level` from being `sealed`, for people. */

@@ -33,7 +33,7 @@ class NodeRuntime {
   constructor(token, machine, settings, isolation) {
     if (token !== created) throw notConstructible();
     this.#machine = machine;
-    this.#isolation = Object.freeze({ ...isolation, missing: Object.freeze(isolation.missing) });
+    this.#isolation = frozen(isolation);
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
     this.#valueLimit = settings.limits.native.returnValueLimitBytes;
@@ -256,6 +256,16 @@ withCallerStacks(
     .filter(([name, { value }]) => name !== "constructor" && value !== undefined)
     .map(([name]) => name),
 );
+
+/** What holds the VM process back. There is no mode in which V8 makes no machine code. */
+function frozen({ missing, speculation, ...isolation }) {
+  return Object.freeze({
+    ...isolation,
+    jit: true,
+    speculation: Object.freeze(speculation),
+    missing: Object.freeze(missing),
+  });
+}
 
 /** A shell's statuses for a command that does not exist or cannot be run. */
 function commandNotStarted(command, error) {
