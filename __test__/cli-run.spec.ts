@@ -161,6 +161,18 @@ describe("the folder of a program", () => {
     );
   });
 
+  test("has a limit that is told when the program fails by it", async () => {
+    const write = `require("fs").writeFileSync("/tmp/a", Buffer.alloc(2e6))`;
+    const failed = await run(["--disk", "1m", "-e", write]);
+    assert.match(
+      failed.stderr,
+      /ENOSPC.*\nsecure-exec: --disk is 1 MiB, 1\.\d+ MiB would be used\.\n$/s,
+    );
+    assert.equal(failed.stderr.match(/--disk/g)?.length, 1);
+    const survived = await run(["--disk", "1m", "-e", `try { ${write} } catch {}`]);
+    assert.deepEqual(survived, { stdout: "", stderr: "", exitCode: 0 });
+  });
+
   test("must leave room for the machine's own files", async () => {
     // As many as the bound, to which the machine's own come.
     const names = Array.from({ length: 600 }, (_, index) => [`many/file-${index}`, ""]);

@@ -1,8 +1,14 @@
 // The command line: what it understands, and what it says about what it does not.
 
 import assert from "node:assert/strict";
-import { files, folder, run, version } from "./support/cli.ts";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { cli, files, folder, run, version } from "./support/cli.ts";
 import { describe, test } from "./support/suite.ts";
+
+const require = createRequire(import.meta.url);
 
 /** Expects one refused command line. */
 async function refused(args: string[], message: string) {
@@ -42,6 +48,7 @@ describe("secure-exec", () => {
 
   test("explains what it does not understand", async () => {
     await refused(["walk"], "unknown command: walk");
+    await refused(["help", "walk"], "unknown command: walk");
     await refused(["run"], "run needs a file, -e <code>, or - for a program on standard input");
     await refused(["exec"], "exec needs a command");
     await refused(["run", "--fast", "x.mjs"], "unknown option: --fast");
@@ -82,9 +89,51 @@ describe("secure-exec", () => {
       ["exec", "--trace=%all", "ls"],
       "--trace takes names of system calls, %file, %desc, %process, %signal, %network or /pattern, not '%all'",
     );
+    const none = "--trace: the machine has no system call";
+    await refused(["exec", "--trace=nope", "ls"], `${none} 'nope'`);
+    await refused(["exec", "--trace=!read,open", "ls"], `${none} 'open'. There is openat`);
     const { stderr, exitCode } = await run(["exec", "--cpus", "5000", "ls"]);
     assert.match(stderr, /^secure-exec: --cpus is out of range/);
     assert.equal(exitCode, 64);
+  });
+
+  test("knows the names of all system calls that it can show", async () => {
+    const { systemCalls } = require("../lib/cli/system-calls.cjs");
+    const page = readFileSync(new URL("../docs/syscalls.md", import.meta.url), "utf8");
+    const named = [...page.matchAll(/^\| `([a-z]\w*)` /gm)].map(([, name]) => name as string);
+    // Functions of the C library that Linux does by an ioctl or by a call of another name.
+    const shownAs = /^(?:tc|is|unlockpt|(?:tty|pts)name|[gs]etrlimit)/;
+    const expected = named.filter((name) => !shownAs.test(name));
+    assert.deepEqual([...systemCalls].sort(), [...expected, "ioctl", "prlimit64"].sort());
+    assert.equal((await run(["exec", "--trace=?nope,ioctl", "true"])).exitCode, 0);
+  });
+
+  test("reads files of variables itself, and not the host's node", () => {
+    files({ "of-guest.env": "OF_GUEST=5\n" });
+    const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+    const direct = (...args: string[]) =>
+      spawnSync(cli, args, { cwd: folder, env: { ...process.env, PATH }, encoding: "utf8" });
+    const variable = direct("exec", "--env-file", "of-guest.env", "printenv", "OF_GUEST");
+    assert.deepEqual([variable.stdout, variable.status], ["5\n", 0]);
+    for (const args of [["--env-file", "nope"], ["--env-file=nope"]]) {
+      const { stderr, status } = direct("exec", ...args, "true");
+      assert.equal(stderr, "secure-exec: nope cannot be read: ENOENT\n");
+      assert.equal(status, 1);
+    }
+  });
+
+  test("refuses files whose names are no text", async () => {
+    const main = files({ "names/main.mjs": "" });
+    writeFileSync(
+      Buffer.concat([Buffer.from(join(dirname(main), "bad")), Buffer.from([0xff])]),
+      "",
+    );
+    const { stderr, exitCode } = await run(["run", main]);
+    assert.match(
+      stderr,
+      /^secure-exec: .*\/names\/bad\ufffd cannot be copied: its name is no UTF-8/,
+    );
+    assert.equal(exitCode, 1);
   });
 
   test("says what is wrong with the files of the host", async () => {
@@ -168,6 +217,23 @@ describe("secure-exec shell", () => {
   test("runs a script of the host, which finds its neighbours", async () => {
     files({ "scripts/main.sh": ". ./part.sh\necho main $1\n", "scripts/part.sh": "echo part\n" });
     assert.equal((await run(["shell", "scripts/main.sh", "x"])).stdout, "part\nmain x\n");
+  });
+
+  test("runs a script by what its first line names", async () => {
+    files({
+      "by/bash": '#!/bin/bash\na=(1 2 3)\necho "$0 $1 $a+ $(type -t declare)"\n',
+      "by/env.sh": "#!/usr/bin/env -S bash -e\nfalse\necho no\n",
+      "by/node.sh": "#! /usr/bin/node\nconsole.log(process.argv.slice(1).join())\n",
+      "by/none.sh": "#!/bin/nope -x\n",
+      "by/empty.sh": "#!\necho empty $1\n",
+    });
+    const by = (script: string) => run(["shell", `by/${script}`, "one"]);
+    assert.equal((await by("bash")).stdout, "/workspace/bash one 1+ builtin\n");
+    assert.deepEqual(await by("env.sh"), { stdout: "", stderr: "", exitCode: 1 });
+    assert.equal((await by("node.sh")).stdout, "/workspace/node.sh,one\n");
+    assert.equal((await by("empty.sh")).stdout, "empty one\n");
+    const { stderr, exitCode } = await by("none.sh");
+    assert.deepEqual([stderr, exitCode], ["secure-exec: /bin/nope: command not found\n", 127]);
   });
 
   test("reads commands from standard input, and their input behind them", async () => {

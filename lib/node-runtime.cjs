@@ -5,6 +5,7 @@ const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
+const { track } = require("./live-handles.cjs");
 const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
@@ -108,7 +109,7 @@ class NodeRuntime {
     const shown = { ...checked, maxOutputBytes: 0, onStdout: (chunk) => terminal.deliver(chunk) };
     const onExit = () => terminal.end();
     const execution = this.#start(argv, shown, { live: true, terminal: size, onExit });
-    return terminal.attach(execution, await execution.pid);
+    return track(terminal.attach(execution, await execution.pid), execution);
   }
 
   async processes() {
@@ -245,7 +246,7 @@ class NodeRuntime {
   }
 
   async #live(execution) {
-    return new NodeRuntimeProcess(execution, await execution.pid);
+    return track(new NodeRuntimeProcess(execution, await execution.pid), execution);
   }
 }
 

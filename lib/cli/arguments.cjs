@@ -126,4 +126,4 @@ function splitOnce(word) {
   return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
-module.exports = { parseCommandLine };
+module.exports = { commands, parseCommandLine };

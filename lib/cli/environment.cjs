@@ -3,6 +3,7 @@
 
 const { readFileSync } = require("node:fs");
 const util = require("node:util");
+const { CommandError } = require("./failures.cjs");
 const { UsageError } = require("./usage-error.cjs");
 
 /** `NAME=value`, or `NAME` alone: the value that this process has, if it has one. */
@@ -21,7 +22,7 @@ function variablesOf(file, flag) {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`${flag}: ${file} cannot be read: ${error.code}`);
+    throw new CommandError(`${file} cannot be read: ${error.code}`);
   }
   return Object.entries(util.parseEnv(text));
 }

@@ -32,8 +32,8 @@ Runs a command of the machine, such as ls, jq or node, without a shell.
 `,
   shell: `secure-exec shell [options] [-c <line> | <script> [arguments]]
 
-A shell on this terminal, or one that reads standard input where that is no terminal. A script's folder is copied
-to /workspace in the machine, as that of a program.
+A shell on this terminal, or one that reads standard input where that is no terminal. A script is run by what its
+first line names ('#!/bin/bash'), else by sh; its folder is copied to /workspace in the machine, as that of a program.
 
   -c <line>                 run this line; arguments follow it, the first is $0
   --copy <dir>              copy this folder to /workspace

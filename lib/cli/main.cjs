@@ -1,9 +1,10 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 "use strict";
 // The command line: `secure-exec run`, `secure-exec exec`, `secure-exec shell`, `secure-exec doctor`.
+// Without `--` above, Node.js would take the program's own `--env-file` for one of its options.
 
 const { version } = require("../../package.json");
-const { parseCommandLine } = require("./arguments.cjs");
+const { commands, parseCommandLine } = require("./arguments.cjs");
 const { failure } = require("./failures.cjs");
 const { help, usage } = require("./help.cjs");
 const { UsageError } = require("./usage-error.cjs");
@@ -25,7 +26,7 @@ async function main(argv) {
     case "doctor":
       return await require("./doctor.cjs").doctor(operands, flags);
     case "help":
-      return print(help(operands[0]));
+      return print(help(known(operands[0])));
     case "version":
       return print(`${version}\n`);
     case "serve":
@@ -36,6 +37,14 @@ async function main(argv) {
     default:
       throw new UsageError(`unknown command: ${command}`);
   }
+}
+
+/** A command that help is asked for. */
+function known(command) {
+  if (command !== undefined && !commands.includes(command)) {
+    throw new UsageError(`unknown command: ${command}`);
+  }
+  return command;
 }
 
 function print(text) {

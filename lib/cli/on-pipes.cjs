@@ -2,6 +2,7 @@
 // A program of the machine with this process's standard streams as pipes.
 
 const { setTimeout: delay } = require("node:timers/promises");
+const { limitsOf } = require("../live-handles.cjs");
 const { untold } = require("./failures.cjs");
 const { inForeground } = require("./foreground.cjs");
 const { standardError, standardOutput } = require("./outlet.cjs");
@@ -13,7 +14,7 @@ const { forwardSignals } = require("./signals.cjs");
  * @param {import("../node-runtime.cjs").NodeRuntime} runtime
  * @param {string[]} argv
  * @param {{cwd?: string, timeout?: number}} options
- * @returns {Promise<number>} Its exit status.
+ * @returns {Promise<{exitCode: number, limits: object[]}>} Its exit status, and the limits that it has passed.
  */
 async function runOnPipes(runtime, [command, ...args], options) {
   const out = standardOutput();
@@ -27,7 +28,7 @@ async function runOnPipes(runtime, [command, ...args], options) {
   const stop = forwardSignals(runtime, program);
   try {
     feed(program);
-    return await program.wait();
+    return { exitCode: await program.wait(), limits: await limitsOf(program) };
   } catch (error) {
     throw untold(error, err.tail);
   } finally {

@@ -1,6 +1,7 @@
 "use strict";
 // A program of the machine on a terminal of its own, shown in the terminal of this process.
 
+const { limitsOf } = require("../live-handles.cjs");
 const { untold } = require("./failures.cjs");
 const { inForeground, isInForeground } = require("./foreground.cjs");
 const { standardOutput } = require("./outlet.cjs");
@@ -27,7 +28,7 @@ function wantsTerminal({ tty, noTty }, { stdin, stdout, stderr } = process) {
  * @param {string[]} argv
  * @param {{cwd?: string, timeout?: number, suspendable: boolean}} options
  *   `suspendable`: Ctrl-Z stops the machine and this process, for the program is no shell that has jobs.
- * @returns {Promise<number>} Its exit status.
+ * @returns {Promise<{exitCode: number, limits: object[]}>} Its exit status, and the limits that it has passed.
  */
 async function runOnTerminal(runtime, [command, ...args], { suspendable, ...options }) {
   const { stdin, stdout } = process;
@@ -56,7 +57,7 @@ async function runOnTerminal(runtime, [command, ...args], { suspendable, ...opti
     for await (const chunk of terminal) {
       await out.write(stdout.isTTY ? withoutReturns(chunk) : chunk);
     }
-    return await terminal.wait();
+    return { exitCode: await terminal.wait(), limits: await limitsOf(terminal) };
   } catch (error) {
     throw untold(error, out.tail);
   } finally {

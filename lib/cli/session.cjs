@@ -2,10 +2,11 @@
 // One command line from machine to exit status: makes the machine, copies files into it, runs one command, ends it.
 
 const { basename, dirname } = require("node:path");
+const { breachText } = require("../limits.cjs");
 const { NodeRuntime } = require("../node-runtime.cjs");
 const { filesOf, finish, readCopies } = require("./copies.cjs");
 const { CommandError } = require("./failures.cjs");
-const { createOptions } = require("./machine-options.cjs");
+const { createOptions, translate } = require("./machine-options.cjs");
 const { runOnPipes } = require("./on-pipes.cjs");
 const { runOnTerminal, wantsTerminal } = require("./on-terminal.cjs");
 const { workingDirectory, workspace } = require("./project.cjs");
@@ -21,7 +22,8 @@ const UNCAUGHT = 1;
 /**
  * @typedef {object} Task
  * @property {string} [program] The host's file to run.
- * @property {(program?: string) => string[]} argv Makes the command from the file's path in the machine.
+ * @property {(program?: string, source?: string) => string[]} argv Makes the command from the file's path in the machine
+ *   and on the host.
  * @property {boolean} [shell] It has jobs of its own where it has a terminal.
  */
 
@@ -72,18 +74,19 @@ async function lastLines(runtime, trace) {
 }
 
 /** Runs the command to its end. */
-async function start(runtime, task, flags, { copies: { program, root }, terminal }) {
-  const argv = task.argv(program);
+async function start(runtime, task, flags, { copies: { program, source, root }, terminal }) {
+  const argv = task.argv(program, source);
   const cwd = flags.cwd ?? (root === undefined ? workspace : workingDirectory(root));
   const options = { cwd, ...(flags.timeout !== undefined && { timeout: flags.timeout }) };
   const started = performance.now();
   try {
-    const exitCode = terminal
+    const { exitCode, limits } = terminal
       ? await runOnTerminal(runtime, argv, { ...options, suspendable: !task.shell })
       : await runOnPipes(runtime, argv, options);
     if (killedByTimeout(flags.timeout, exitCode, started)) {
       say(`killed: it ran longer than --timeout ${flags.timeout} ms`);
     }
+    if (exitCode !== 0) tellLimits(limits);
     return exitCode;
   } catch (error) {
     return notStarted(argv[0], error);
@@ -107,6 +110,13 @@ function explainAlone({ alone, source }, { noCopy }) {
     `only ${basename(source)} was copied, for ${dirname(source)} holds the files of many programs: ` +
       "--copy <dir> copies a folder, --file <file> a file",
   );
+}
+
+/** A program that failed may have met a limit, of which its errno alone tells little. Two of them may be one flag. */
+function tellLimits(limits) {
+  const texts = limits.map((breach) => translate(breachText(breach)));
+  const flags = new Map(texts.map((text) => [text.split(" ", 1)[0], text]));
+  for (const text of flags.values()) say(text);
 }
 
 function say(text) {

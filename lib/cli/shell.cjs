@@ -1,6 +1,7 @@
 "use strict";
 // `secure-exec shell`: a line, a script, standard input, or a terminal.
 
+const { interpreterOf } = require("./interpreter.cjs");
 const { runInMachine } = require("./session.cjs");
 
 async function shell(operands, flags) {
@@ -11,7 +12,7 @@ async function shell(operands, flags) {
   if (script === undefined) return await runInMachine(flags, { argv: () => ["sh"], shell: true });
   return await runInMachine(flags, {
     program: script,
-    argv: (program) => ["sh", program, ...args],
+    argv: (program, source) => [...interpreterOf(source), program, ...args],
   });
 }
 

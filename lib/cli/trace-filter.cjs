@@ -1,6 +1,7 @@
 "use strict";
 // Which system calls `--trace=SET` shows, in the words of `strace -e trace=SET`.
 
+const { systemCalls } = require("./system-calls.cjs");
 const { UsageError } = require("./usage-error.cjs");
 
 const words = (text) => text.trim().split(/\s+/);
@@ -27,7 +28,7 @@ const classes = {
   ),
 };
 
-/** Reads `openat,write`, `!close`, `%file`, `/at2?$`, `all`, `none`: gives a test of a call's name. */
+/** Reads `openat,write`, `!close`, `%file`, `/at2?$`, `?open`, `all`, `none`: gives a test of a call's name. */
 function traceFilter(text, flag) {
   const negated = text.startsWith("!");
   const tests = (negated ? text.slice(1) : text).split(",").map((word) => testOf(word, flag));
@@ -42,11 +43,22 @@ function testOf(word, flag) {
     const members = Object.hasOwn(classes, word.slice(1)) ? classes[word.slice(1)] : undefined;
     if (members) return (name) => members.includes(name);
   }
-  if (/^[a-z]\w*$/.test(word)) return (name) => name === word;
+  const [, lenient, call] = /^(\??)([A-Za-z]\w*)$/.exec(word) ?? [];
+  if (call) {
+    if (!lenient && !systemCalls.has(call)) throw unknownCall(call, flag);
+    return (name) => name === call;
+  }
   const known = Object.keys(classes).map((name) => `%${name}`);
   throw new UsageError(
     `${flag} takes names of system calls, ${known.join(", ")} or /pattern, not '${word}'`,
   );
+}
+
+/** A call that no program of the machine can make would look like one that none has made. */
+function unknownCall(call, flag) {
+  const near = [...systemCalls].filter((name) => name.includes(call)).slice(0, 3);
+  const hint = near.length > 0 ? `. There is ${near.join(", ")}` : "";
+  return new UsageError(`${flag}: the machine has no system call '${call}'${hint}`);
 }
 
 function patternOf(source, flag) {

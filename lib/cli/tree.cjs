@@ -46,10 +46,10 @@ class Tree {
 
   async #folder(source, target, root, rootTarget) {
     this.folders.add(target);
-    const entries = await seen(source, (path) => readdir(path, { withFileTypes: true }));
-    for (const entry of entries) {
-      if (versionControl.has(entry.name)) continue;
-      const [from, to] = [join(source, entry.name), `${target}/${entry.name}`];
+    for (const bytes of await seen(source, (path) => readdir(path, { encoding: "buffer" }))) {
+      const name = textOf(bytes, source);
+      if (versionControl.has(name)) continue;
+      const [from, to] = [join(source, name), `${target}/${name}`];
       this.#count(root, 0, 1);
       const stat = await seen(from, lstat);
       if (stat.isDirectory()) await this.#folder(from, to, root, rootTarget);
@@ -84,6 +84,15 @@ function tooLarge(root, bound, flag) {
 /** What to do about a folder that is too large. */
 const lessToCopy =
   "choose a smaller folder with --copy, or copy what the program needs with --no-copy and --file";
+
+/** The name of a file; one that is no text has no path that a machine takes. */
+function textOf(bytes, folder) {
+  const name = bytes.toString("utf8");
+  if (bytes.equals(Buffer.from(name))) return name;
+  throw new CommandError(
+    `${join(folder, name)} cannot be copied: its name is no UTF-8. Rename it, ${lessToCopy}`,
+  );
+}
 
 /** A link's target as it is in the machine. One that leads out of the root has none. */
 async function linkTarget(link, root, rootTarget) {
