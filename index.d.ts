@@ -453,7 +453,8 @@ export interface NodeRuntimeExecOptions {
   signal?: AbortSignal | undefined;
   /**
    * Output as it comes, in the asynchronous context of the call. The program waits while a promise that this gives
-   * back is pending. What it throws ends the program and rejects the call.
+   * back is pending, and so does the call, no longer than `timeout`. What it throws ends the program and rejects the
+   * call.
    */
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */

@@ -120,6 +120,54 @@ describe("a callback that gives back a promise", () => {
     });
   });
 
+  test("that never settles holds no call beyond its timeout, its abort, its kill, or the end of the machine", async () => {
+    const never = () => new Promise(() => {});
+    const short = "console.log(1)";
+    await withRuntime({}, async (runtime) => {
+      const late = await runtime.exec(short, { onStdout: never, timeout: 300 });
+      assert.deepEqual([late.exitCode, late.stdout], [0, "1\n"]);
+      const signal = AbortSignal.timeout(300);
+      await assert.rejects(runtime.exec(short, { onStdout: never, signal }), {
+        name: "TimeoutError",
+      });
+
+      const endless = await runtime.spawn(talk, { onStdout: never });
+      endless.kill();
+      assert.deepEqual([await endless.wait(), endless.signal], [143, "SIGTERM"]);
+      const ended = await runtime.spawn(short, { onStdout: never });
+      while (ended.exitCode === null) await runtime.exec("1");
+      ended.kill();
+      assert.equal(await ended.wait(), 0);
+
+      const terminal = await runtime.openShell({ command: "yes" });
+      terminal.onData(never);
+      await terminal.dispose();
+
+      const runner = await runtime.createResidentRunner();
+      const snippetShown = Promise.withResolvers<void>();
+      const snippet = runner.exec(short, {
+        onStdout: () => {
+          snippetShown.resolve();
+          return never();
+        },
+      });
+      await snippetShown.promise;
+      await runner.dispose();
+      assert.equal((await snippet).stdout, "1\n");
+
+      const shown = Promise.withResolvers<void>();
+      const onStdout = () => {
+        shown.resolve();
+        return never();
+      };
+      const pending = [runtime.exec(short, { onStdout }), runtime.exec(talk, { onStdout: never })];
+      await shown.promise;
+      await runtime.dispose();
+      const [first, second] = await Promise.all(pending);
+      assert.deepEqual([first?.stdout, second?.signal], ["1\n", "SIGTERM"]);
+    });
+  });
+
   const flood = "const b = Buffer.alloc(32768, 'x'); for (;;) process.stdout.write(b);";
 
   test("makes the guest wait, whatever it hears of", async () => {

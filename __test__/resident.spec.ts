@@ -400,6 +400,26 @@ describe("values", () => {
 });
 
 describe("evaluate", () => {
+  test("takes code that ends in a comment or begins with a hash bang, as a REPL does", async () => {
+    await withRunner({}, async (runner) => {
+      const values: Record<string, unknown> = {
+        "1 + 1 // sum": 2,
+        "// nothing": undefined,
+        "import os from 'node:os' // its name": undefined,
+        "const x = await 3 // three": undefined,
+        "x // again": 3,
+        "await x // and again": 3,
+        "#!/usr/bin/env node\n4": 4,
+        "{ a: 1 } // an object": { a: 1 },
+        "({ a: 2 }) /* one */": { a: 2 },
+      };
+      for (const [code, expected] of Object.entries(values)) {
+        const { value, exitCode, stderr } = await runner.evaluate(code);
+        assert.deepEqual({ value, exitCode, stderr }, { value: expected, exitCode: 0, stderr: "" });
+      }
+    });
+  });
+
   test("keeps declarations and imports for the next, which may declare them again", async () => {
     const files = { "/workspace/lib.mjs": "export default 6; export const seven = 7;" };
     await withRunner({ files }, async (runner) => {

@@ -219,3 +219,45 @@ describe("definitions of tools", () => {
 function sunny(city: string, days: number): string {
   return `${JSON.stringify({ ok: true, result: { city, days, forecast: "sunny" } })}\n`;
 }
+
+describe("callTool", () => {
+  const echo = { echo: { ...anything, handler: (input: unknown) => input } };
+
+  test("as often as one likes at a time: what finds no process waits", async () => {
+    const code = `const calls = Array.from({ length: 300 }, (_, i) => callTool("echo", { i }));
+      globalThis.__return((await Promise.all(calls)).map(({ i }) => i));`;
+    const expected = Array.from({ length: 300 }, (_, i) => i);
+    for (const resources of [{}, { maxProcesses: 4 }, { maxOpenFds: 24 }]) {
+      await withRuntime({ tools: echo, limits: { resources } }, async (runtime) => {
+        const { value, stderr } = await runtime.run(code, { timeout: 60_000 });
+        assert.deepEqual({ value, stderr }, { value: expected, stderr: "" });
+      });
+    }
+  });
+
+  test("where no process is to be had at all, it fails as a tool does", async () => {
+    const limits = { resources: { maxProcesses: 1 } };
+    await withRuntime({ tools: echo, limits }, async (runtime) => {
+      const code = `globalThis.__return(await callTool("echo").catch(({ code }) => code));`;
+      assert.equal((await runtime.run(code)).value, "ERR_TOOL_FAILED");
+    });
+  });
+
+  test("half of a surrogate pair in the input is U+FFFD, and what looks like its escape is not", async () => {
+    const code = `const text = ["a\\ud83d", "\\udc00b", "\\ud83d\\ude00", "\\\\ud83d", "\\u001f"];
+      globalThis.__return(await callTool("echo", { text, ["k\\ud83d"]: 1 }));`;
+    assert.deepEqual(await inGuest(echo, code), {
+      text: ["a\ufffd", "\ufffdb", "\u{1f600}", "\\ud83d", "\u001f"],
+      "k\ufffd": 1,
+    });
+  });
+
+  test("is there in workers", async () => {
+    const code = `import { Worker } from "node:worker_threads";
+      import { once } from "node:events";
+      const source = 'import { parentPort } from "node:worker_threads"; parentPort.postMessage(await callTool("echo", { a: 1 }))';
+      const [value] = await once(new Worker(source, { eval: true }), "message");
+      globalThis.__return(value);`;
+    assert.deepEqual(await inGuest(echo, code), { a: 1 });
+  });
+});

@@ -58,6 +58,14 @@ class Execution {
   #onExit;
   /** The asynchronous context of the call. */
   #context = new AsyncResource("SECUREEXECCALL");
+  /** When the call may have taken its time, milliseconds of `performance.now()`. */
+  #deadline;
+  /** Where only callbacks are waited for: settles without them, and ends what else would. */
+  #abandon;
+  #stopAwaiting;
+  #wasKilled = false;
+  /** It was ended, or waiting for callbacks was: nobody waits for what they have not taken. */
+  wasStopped = false;
   exitCode = null;
   /** The name of the signal that ended it, or null. */
   signal = null;
@@ -71,6 +79,7 @@ class Execution {
     this.#onExit = settings.onExit;
     this.#outputs = settings.outputs ?? outputs(settings, this.#context);
     if (!settings.live || options.onStdout || options.onStderr) this.#release = hold();
+    if (options.timeout !== undefined) this.#deadline = performance.now() + options.timeout;
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});
     this.#started.promise.catch(() => {});
@@ -112,7 +121,9 @@ class Execution {
   }
 
   kill(signal) {
-    if (this.exitCode === null) this.#machine.signal(this.#call, signal);
+    if (this.exitCode !== null) return this.#abandon?.();
+    this.#wasKilled = true;
+    this.#machine.signal(this.#call, signal);
   }
 
   /** Feeds standard input, of a program that is live. */
@@ -173,9 +184,35 @@ class Execution {
     if (content.stderr) this.#show(stderr, content.stderr);
     this.#started.resolve(undefined);
     // A program that was ended does not wait for whoever hears of it.
-    const stopped = content.timedOut || this.#signal?.aborted || this.#callbackError;
-    if (this.#showing.size === 0 || stopped) this.#settle(content);
-    else Promise.all(this.#showing).then(() => this.#settle(content));
+    this.wasStopped = Boolean(
+      content.timedOut ||
+        this.#signal?.aborted ||
+        this.#callbackError ||
+        this.#machine.disposed ||
+        (this.#wasKilled && content.signal),
+    );
+    if (this.#showing.size === 0 || this.wasStopped) this.#settle(content);
+    else this.#awaitCallbacks(content);
+  }
+
+  /** Waits until what was shown has been taken: no longer than the call may take, and not beyond its abort. */
+  #awaitCallbacks(content) {
+    const settle = () => {
+      if (!this.#isSettled) this.#settle(content);
+    };
+    this.#abandon = () => {
+      this.wasStopped = true;
+      settle();
+    };
+    const stops = [this.#machine.atDisposal(this.#abandon)];
+    if (this.#deadline !== undefined) {
+      const timer = setTimeout(this.#abandon, Math.max(0, this.#deadline - performance.now()));
+      stops.push(() => clearTimeout(timer));
+    }
+    this.#stopAwaiting = () => {
+      for (const stop of stops) stop();
+    };
+    Promise.all(this.#showing).then(settle);
   }
 
   failed(error) {
@@ -191,7 +228,9 @@ class Execution {
 
   #settle(content) {
     this.#isSettled = true;
-    const aborted = this.#signal?.aborted && this.exitCode === 128 + SIGKILL && !content.timedOut;
+    const { aborted: wasAborted } = this.#signal ?? {};
+    const ended = this.exitCode === 128 + SIGKILL && !content.timedOut;
+    const aborted = wasAborted && (ended || this.wasStopped);
     this.#finish();
     if (this.#callbackError) return this.#result.reject(this.#callbackError.error);
     if (aborted) return this.#result.reject(this.#signal.reason);
@@ -231,6 +270,7 @@ class Execution {
 
   #finish() {
     this.#release?.();
+    this.#stopAwaiting?.();
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#input?.end();
     this.#control?.end();
@@ -265,7 +305,10 @@ class Execution {
   #watch(signal) {
     if (!signal) return;
     this.#signal = signal;
-    this.#abort = () => this.kill(SIGKILL);
+    this.#abort = () => {
+      this.kill(SIGKILL);
+      this.#abandon?.();
+    };
     if (signal.aborted) this.#abort();
     else signal.addEventListener("abort", this.#abort, { once: true });
   }

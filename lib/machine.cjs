@@ -30,6 +30,8 @@ class Machine {
   #calls = new Map();
   #created = withResolvers();
   #disposing;
+  /** Called when disposal begins. */
+  #atDisposal = new Set();
   #releaseCreation = hold();
   /** The tools, and who hears of system calls. */
   #toolbox;
@@ -102,8 +104,18 @@ class Machine {
       this.#disposing.promise.finally(release);
       this.#vm.dispose();
       this.#toolbox.dispose();
+      for (const callback of this.#atDisposal) callback();
     }
     return this.#disposing.promise;
+  }
+
+  /**
+   * Has `callback` called when disposal begins.
+   * @returns {() => void} Takes that back.
+   */
+  atDisposal(callback) {
+    this.#atDisposal.add(callback);
+    return () => this.#atDisposal.delete(callback);
   }
 
   #register(number, call) {

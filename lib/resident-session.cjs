@@ -52,6 +52,7 @@ class Snippet {
   id = randomUUID();
   context = new AsyncResource("SECUREEXECCALL");
   answer = withResolvers();
+  #abandoned = withResolvers();
 
   /** What callbacks are still busy with. */
   #shown = new Set();
@@ -81,6 +82,11 @@ class Snippet {
     }
   }
 
+  /** Nobody waits any more for what callbacks have not taken. */
+  abandon() {
+    this.#abandoned.resolve();
+  }
+
   #fail(error) {
     this.#failure ??= { error };
     this.answer.reject(error);
@@ -89,7 +95,7 @@ class Snippet {
   /** The answer, when everything that was shown has been taken. */
   async settled() {
     const answer = await this.answer.promise;
-    await Promise.all(this.#shown);
+    await Promise.race([Promise.all(this.#shown), this.#abandoned.promise]);
     // What a callback has thrown meanwhile comes too late for the promise.
     if (this.#failure) throw this.#failure.error;
     return answer;
@@ -165,11 +171,13 @@ class Session {
   /** The process has ended; gives back the snippet that it ran. */
   #over() {
     this.#isOver = true;
+    if (this.#execution.wasStopped) this.#snippet?.abandon();
     return this.#snippet;
   }
 
   kill() {
     this.#isOver = true;
+    this.#snippet?.abandon();
     this.#execution.kill(SIGKILL);
   }
 

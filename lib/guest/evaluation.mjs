@@ -17,7 +17,8 @@ export function compile(code, filename, importModuleDynamically, internal) {
 function translate(code, filename, internal) {
   const { parse } = internal("internal/deps/acorn/acorn/dist/acorn");
   const { processTopLevelAwait } = internal("internal/repl/await");
-  const text = asExpression(code, parse) ?? code;
+  // As a REPL has it: what follows the code must not become part of a comment at its end.
+  const text = asExpression(code, parse) ?? `${withoutHashBang(code)}\n`;
   let program;
   try {
     program = parse(text, grammar);
@@ -39,6 +40,11 @@ const grammar = {
   allowImportExportEverywhere: true,
   allowHashBang: true,
 };
+
+/** Its line stays, as a comment. */
+function withoutHashBang(code) {
+  return code.startsWith("#!") ? `//${code.slice(2)}` : code;
+}
 
 /** `{ a: 1 }` is an object, as in Node's REPL, unless it ends like a statement. */
 function asExpression(code, parse) {

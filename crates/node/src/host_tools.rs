@@ -2,6 +2,8 @@
 //!
 //! A tool is an executable of the machine, so calling one is running it, from whatever directory `PATH` names.
 
+use std::cell::RefCell;
+
 use crate::callback;
 use crate::env::Env;
 use crate::exception::string;
@@ -32,15 +34,16 @@ pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
     }
 }
 
+/// The function of `host_tools.js`, once it has been compiled: it knows of all calls of the thread.
+#[derive(Default)]
+struct Helper(RefCell<Option<v8::Global<v8::Function>>>);
+
 fn call_tool(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let source = string(scope, SOURCE);
-    let compiled = v8::Script::compile(scope, source, None);
-    let helper = compiled.and_then(|script| script.run(scope));
-    let Some(Ok(helper)) = helper.map(v8::Local::<v8::Function>::try_from) else {
+    let Some(helper) = helper(scope) else {
         // It threw, or the guest is being ended.
         return;
     };
@@ -48,4 +51,17 @@ fn call_tool(
     if let Some(promise) = helper.call(scope, this, &[args.get(0), args.get(1)]) {
         rv.set(promise);
     }
+}
+
+fn helper<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Function>> {
+    let state = Env::of(scope).state::<Helper>();
+    if let Some(helper) = state.0.borrow().as_ref() {
+        return Some(v8::Local::new(scope, helper));
+    }
+    let source = string(scope, SOURCE);
+    let result = v8::Script::compile(scope, source, None)?.run(scope)?;
+    let helper: v8::Local<v8::Function> = result.try_cast().ok()?;
+    let kept = v8::Global::new(scope, helper);
+    state.0.replace(Some(kept));
+    Some(helper)
 }

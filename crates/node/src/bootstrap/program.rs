@@ -194,6 +194,7 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
     start_clock(&env);
     timers::limit_timers(&env);
     crate::process_env::install(scope);
+    crate::host_tools::install(scope);
     if env.freeze_clocks.get() && frozen_clock::remove_shared_memory(scope).is_none() {
         exit::exit_process(scope, INTERNAL_ERROR);
         return;
