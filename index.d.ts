@@ -682,7 +682,8 @@ export interface ResidentRunnerValue<T> extends ResidentRunnerResult {
  * runs.
  *
  * A snippet's output and errors are its own. One that throws, or leaves a rejection to nobody, has `exitCode` 1 and its
- * error on `stderr`; the process goes on. After a call that rejected the next snippet gets a new process.
+ * error on `stderr`; the process goes on. After a call that rejected the next snippet gets a new process, unless it was
+ * for a value of `run` that is longer than `limits.jsRuntime.returnValueLimitBytes`.
  */
 export interface ResidentRunner {
   /** Runs a snippet as a module of its own. One at a time. */
@@ -692,7 +693,8 @@ export interface ResidentRunner {
   /**
    * Runs a snippet as a REPL does, and gives back the value of its last expression by structured clone; of a promise,
    * what it is fulfilled with. What it declares or imports at its top level stays for the next snippets, which may
-   * declare it again.
+   * declare it again. A value that cannot be cloned, or is longer than `limits.jsRuntime.returnValueLimitBytes`, fails the
+   * snippet.
    */
   evaluate<T = unknown>(
     code: string,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { text } from "node:stream/consumers";
 import type { NodeRuntime, ResidentRunner } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
@@ -318,6 +319,8 @@ describe("values", () => {
         code: "ERR_RESOURCE_LIMIT",
         limit: "limits.jsRuntime.returnValueLimitBytes",
       });
+      const next = await runner.run("__return(1)");
+      assert.deepEqual([next.value, next.restarted], [1, undefined]);
     });
   });
 
@@ -397,6 +400,69 @@ describe("values", () => {
       assert.equal((await runner.evaluate("kept")).value, 1);
     });
   });
+
+  test("of evaluate that cannot be cloned are named", async () => {
+    await withRunner({}, async (runner) => {
+      const named: Record<string, RegExp> = {
+        "new URL('http://a')": /^DOMException \[DataCloneError\]: URL could not be cloned/,
+        "({ a: { b: [1, new Response()] } })": /: Response at \.a\.b\.1 could not be cloned/,
+        "new Map([['x', new Headers()]])": /: Headers at /,
+        "[new Blob([])]": /Blob/,
+        "export const e = 5": /^SyntaxError: evaluate\(\) takes no export: .*\n$/,
+        "export default 5": /^SyntaxError: evaluate\(\) takes no export/,
+      };
+      for (const [code, message] of Object.entries(named)) {
+        const { exitCode, stderr } = await runner.evaluate(code);
+        assert.equal(exitCode, 1, code);
+        assert.match(stderr, message, code);
+      }
+    });
+  });
+
+  test("of evaluate that are too long fail the snippet, and nothing else", async () => {
+    const limits = { jsRuntime: { returnValueLimitBytes: 1000 } };
+    await withRunner({ limits }, async (runner) => {
+      await runner.evaluate("let kept = 1");
+      const limit = "limits.jsRuntime.returnValueLimitBytes";
+      for (const [code, used] of [
+        ["'x'.repeat(1001)", 1005],
+        ["new Array(5000)", 5000],
+        ["'ü'.repeat(600)", 1204],
+      ] as const) {
+        const { exitCode, stderr, ...rest } = await runner.evaluate(code);
+        assert.equal(exitCode, 1, code);
+        assert.match(stderr, new RegExp(`^RangeError: .*${used} bytes, ${limit} is 1000`), code);
+        assert.deepEqual(rest, { stdout: "", limits: [{ limit, bound: 1000, used }] });
+      }
+      assert.equal((await runner.evaluate("'x'.repeat(kept)")).value, "x");
+    });
+  });
+
+  test("of evaluate that the host's Node.js has no type for fail the snippet", async () => {
+    // As Node.js 20 and 22 are.
+    const program = `
+      delete globalThis.Float16Array;
+      const { NodeRuntime } = await import("secure-exec");
+      const runtime = await NodeRuntime.create();
+      const runner = await runtime.createResidentRunner();
+      await runner.evaluate("let kept = 1");
+      let shown = "";
+      const onStderr = (chunk) => { shown += Buffer.from(chunk); };
+      const failed = await runner.evaluate("({ a: new Float16Array([1.5]) })", { onStderr });
+      console.log(JSON.stringify([failed, shown, await runner.evaluate("kept")]));
+      await runtime.dispose();`;
+    const host = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [failed, shown, next] = JSON.parse(await text(host.stdout));
+    assert.match(
+      failed.stderr,
+      /^DOMException \[DataCloneError\]: Float16Array could not be cloned/,
+    );
+    assert.deepEqual([failed.exitCode, failed.stderr], [1, shown]);
+    assert.deepEqual([next.value, next.restarted], [1, undefined]);
+  });
 });
 
 describe("evaluate", () => {
@@ -417,6 +483,21 @@ describe("evaluate", () => {
         const { value, exitCode, stderr } = await runner.evaluate(code);
         assert.deepEqual({ value, exitCode, stderr }, { value: expected, exitCode: 0, stderr: "" });
       }
+    });
+  });
+
+  test("has require, from the working directory on, which may be declared again", async () => {
+    const files = { "/workspace/lib.cjs": "module.exports = 7;" };
+    await withRunner({ files }, async (runner) => {
+      assert.equal((await runner.exec("console.log(typeof require)")).stdout, "undefined\n");
+      const { value } = await runner.evaluate("[require('fs') === fs, require('./lib.cjs')]");
+      assert.deepEqual(value, [true, 7]);
+      assert.equal(
+        (await runner.evaluate("Object.keys(globalThis).includes('require')")).value,
+        false,
+      );
+      assert.equal((await runner.evaluate("const require = 5; require")).value, 5);
+      assert.equal((await runner.evaluate("require")).value, 5);
     });
   });
 

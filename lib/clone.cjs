@@ -31,12 +31,25 @@ const views = Object.fromEntries(
   ].map((view) => [view.name, view]),
 );
 
+/** What guests have and this Node.js may not. */
+const newerViews = new Set(["Float16Array"]);
+
+/** A value of a kind that guests have and this Node.js does not. */
+class UnknownTypeError extends Error {
+  /** @param {string} what */
+  constructor(what) {
+    super(`${what} could not be cloned to the host: Node.js ${process.versions.node} has none.`);
+    this.name = "DataCloneError";
+  }
+}
+
 /** Nodes that are made of others, which have to be there before. */
 const wrappers = new Set(["t", "O"]);
 
 /**
  * @param {string} text
  * @returns {unknown} The value.
+ * @throws {UnknownTypeError}
  * @throws {TypeError} The text is none that a guest of ours has written.
  */
 function decode(text) {
@@ -77,7 +90,7 @@ function begin(node) {
     case "d":
       return new Date(typeof first === "number" ? first : Number.NaN);
     case "r":
-      return new RegExp(text(first), text(second));
+      return regularExpression(text(first), text(second));
     case "B":
       return Uint8Array.from(Buffer.from(text(first), "base64")).buffer;
     case "a":
@@ -95,6 +108,19 @@ function begin(node) {
   }
 }
 
+/** Syntax that guests have and this Node.js may not: modifiers, and groups of one name in several alternatives. */
+const newerSyntax = /\(\?(?=[ims-])[ims]*-?[ims]*:|\(\?<(\w+)>.*\(\?<\1>/s;
+
+function regularExpression(source, flags) {
+  try {
+    return new RegExp(source, flags);
+  } catch (cause) {
+    if (!newerSyntax.test(source)) throw cause;
+    const shown = `/${source.slice(0, 100)}/${flags.slice(0, 10)}`;
+    throw Object.assign(new UnknownTypeError(`RegExp ${shown}`), { cause });
+  }
+}
+
 function error([, name, message, stack]) {
   const kind = Object.hasOwn(errors, text(name)) ? errors[name] : Error;
   const made = new kind(text(message));
@@ -109,6 +135,7 @@ function wrap([tag, first, second, third, fourth], at) {
     if (inner === null || typeof inner === "object" || inner === undefined) throw malformed();
     return Object(inner);
   }
+  if (newerViews.has(first) && !Object.hasOwn(views, first)) throw new UnknownTypeError(first);
   const buffer = at(second);
   if (!Object.hasOwn(views, text(first)) || !(buffer instanceof ArrayBuffer)) throw malformed();
   return new views[first](buffer, third, fourth);
@@ -163,4 +190,4 @@ function malformed() {
   return new TypeError("The value is malformed");
 }
 
-module.exports = { decode };
+module.exports = { UnknownTypeError, decode };

@@ -5,9 +5,10 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { randomUUID } = require("node:crypto");
-const { decode } = require("./clone.cjs");
+const { UnknownTypeError, decode } = require("./clone.cjs");
 const { inContext } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
+const { breachText } = require("./limits.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { Output } = require("./output.cjs");
 
@@ -58,6 +59,8 @@ class Snippet {
   #shown = new Set();
   /** What a callback has thrown. */
   #failure;
+  /** Why its value is not taken, though the guest has given it. */
+  refusal;
 
   constructor(kind, limit, { onStdout, onStderr }) {
     this.kind = kind;
@@ -85,6 +88,12 @@ class Snippet {
   /** Nobody waits any more for what callbacks have not taken. */
   abandon() {
     this.#abandoned.resolve();
+  }
+
+  /** Ends it with an error of its own that only shows on the host. */
+  fail({ name, message }) {
+    this.push(1, Buffer.from(`DOMException [${name}]: ${message}\n`));
+    this.answer.resolve({ exitCode: 1 });
   }
 
   #fail(error) {
@@ -153,8 +162,8 @@ class Session {
       snippet.settled().then(outcome.resolve, outcome.reject);
       return { ...(await outcome.promise), ...snippet.channels.captured() };
     } catch (error) {
-      // Whatever the guest is doing is not wanted any more.
-      this.kill();
+      // Whatever the guest is doing is not wanted any more. One that has answered waits for the next snippet.
+      if (error !== snippet.refusal) this.kill();
       throw error;
     } finally {
       this.#snippet = undefined;
@@ -226,7 +235,9 @@ class Session {
       const told = JSON.parse(body.toString("utf8", idLength));
       snippet.answer.resolve(resultOf(snippet, told, this.#valueLimit));
     } catch (error) {
-      snippet.answer.reject(error instanceof VmError ? error : answerError(error));
+      if (error instanceof UnknownTypeError) return snippet.fail(error);
+      if (error instanceof VmError) snippet.refusal = error;
+      snippet.answer.reject(snippet.refusal ?? answerError(error));
     }
   }
 
@@ -242,8 +253,11 @@ class Session {
 function resultOf({ kind, channels }, { status, value, tooLong }, bound) {
   const used = typeof value === "string" ? Buffer.byteLength(value) : tooLong;
   if (used > bound) {
-    const error = limitError({ limit: valueLimitName, bound, used });
-    throw Object.assign(error, channels.captured());
+    const breach = { limit: valueLimitName, bound, used };
+    // The guest has told why on its standard error.
+    if (kind === Kind.evaluate) return { exitCode: 1, limits: [breach] };
+    const message = `The value of the snippet is too long: ${breachText(breach)}`;
+    throw Object.assign(limitError(breach, message), channels.captured());
   }
   const result = { exitCode: Number.isInteger(status) ? status & 0xff : 1 };
   if (result.exitCode !== 0 || typeof value !== "string") return result;

@@ -8,7 +8,10 @@ const plain = Object.prototype;
 /** Bytes of a value as JSON; more than this is not told to the host, which has given it and counts again. */
 export const longestValue = Number(process.argv.splice(1, 1)[0]);
 
-/** @returns {string} JSON. */
+/**
+ * @returns {string} JSON.
+ * @throws {DOMException} `DataCloneError`, with the name of what cannot be cloned.
+ */
 export function encode(value) {
   const nodes = [];
   const known = new Map();
@@ -23,13 +26,63 @@ export function encode(value) {
     nodes.push(typeof each === "object" && each !== null ? undefined : leaf(each));
     return nodes.length - 1;
   };
-  place(clone(value));
+  place(cloned(value));
   // A queue, not a recursion: values may be as deep as they like.
   for (let next = 0; next < waiting.length; next += 1) {
     const [at, object] = waiting[next];
     nodes[at] = node(object, place);
   }
   return JSON.stringify(nodes);
+}
+
+function cloned(value) {
+  try {
+    return clone(value);
+  } catch (error) {
+    // Of objects of Node's own the error does not say which they are.
+    if (error?.name !== "DataCloneError" || !/unsupported type/.test(error.message)) throw error;
+    const found = unsupported(value);
+    if (found === undefined) throw error;
+    throw new DOMException(`${found} could not be cloned to the host.`, "DataCloneError");
+  }
+}
+
+/** The first object in a value that cannot be cloned, by its class and its place. */
+function unsupported(value) {
+  const seen = new Set();
+  const waiting = [[value, ""]];
+  for (let [object, path] of waiting) {
+    if (typeof object !== "object" || object === null || seen.has(object)) continue;
+    seen.add(object);
+    const inner = membersOf(object);
+    for (const [key, member] of inner ?? []) waiting.push([member, `${path}.${key}`]);
+    if (inner === undefined && !isClonable(object)) {
+      path = path === "" ? "" : ` at ${path}`;
+      return `${object.constructor?.name ?? "An object"}${path}`;
+    }
+  }
+  return undefined;
+}
+
+/** What is in an object that is no more than what is in it; undefined for others. */
+function membersOf(object) {
+  if (types.isProxy(object)) return undefined;
+  if (types.isMap(object)) return [...object].flat(1).map((each) => ["(map)", each]);
+  if (types.isSet(object)) return [...object].map((each) => ["(set)", each]);
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== plain && prototype !== null && !Array.isArray(object)) return undefined;
+  return Object.entries(Object.getOwnPropertyDescriptors(object))
+    .filter(([, { enumerable }]) => enumerable)
+    .map(([key, descriptor]) => [key, descriptor.value]);
+}
+
+function isClonable(object) {
+  try {
+    clone(object);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function leaf(value) {
@@ -60,9 +113,19 @@ function node(object, place) {
   throw new DOMException(`${object} could not be cloned to the host.`, "DataCloneError");
 }
 
+/** Of errors that say that a value is too long: its bytes, or what they are at least. */
+export const sizes = new WeakMap();
+
+export function tooLong(size) {
+  const limit = "limits.jsRuntime.returnValueLimitBytes";
+  const error = new RangeError(`The value has ${size} bytes, ${limit} is ${longestValue}`);
+  sizes.set(error, size);
+  return error;
+}
+
 /** Elements with -1 for holes, then what else the array has. */
 function array(object, place) {
-  if (object.length > longestValue) throw new RangeError("The array is too long for the host");
+  if (object.length > longestValue) throw tooLong(object.length);
   const elements = Array.from(object, (element, index) =>
     Object.hasOwn(object, index) ? place(element) : -1,
   );

@@ -27,6 +27,7 @@ function translate(code, filename, internal) {
     new vm.SourceTextModule(code, { identifier: filename });
     return { source: code, awaits: false };
   }
+  refuseExports(program);
   const edits = program.body.flatMap((statement) => edit(statement, text));
   const edited = apply(text, edits);
   const awaited = processTopLevelAwait(edited);
@@ -56,6 +57,11 @@ function asExpression(code, parse) {
   } catch {
     return undefined;
   }
+}
+
+function refuseExports({ body }) {
+  if (!body.some(({ type }) => /^Export/.test(type))) return;
+  throw new SyntaxError("evaluate() takes no export: later snippets have what a snippet declares");
 }
 
 /** What changes in a statement of the top level: replacements of ranges. */

@@ -6,7 +6,7 @@ import { read, writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { inspect } from "node:util";
 import { SourceTextModule, SyntheticModule } from "node:vm";
-import { encode, longestValue } from "./clone.mjs";
+import { encode, longestValue, sizes, tooLong } from "./clone.mjs";
 import { compile } from "./evaluation.mjs";
 
 /** What a snippet is run for, as the host numbers it. */
@@ -36,6 +36,8 @@ const owner = new AsyncLocalStorage();
 /** The snippet that the host waits for. */
 let running;
 let count = 0;
+/** A snippet of `evaluate` has been there. */
+let isOffered = false;
 
 function readExactly(length, then) {
   const bytes = Buffer.allocUnsafeSlow(length);
@@ -132,6 +134,14 @@ function offerReturn(snippet) {
   Object.defineProperty(globalThis, "__return", { value, configurable: true, writable: true });
 }
 
+/** What Node's REPL has, too: modules of its own and of packages, from the working directory on. */
+function offerRequire() {
+  isOffered = true;
+  if (Object.hasOwn(globalThis, "require")) return;
+  const value = createRequire(importMeta.url);
+  Object.defineProperty(globalThis, "require", { value, configurable: true, writable: true });
+}
+
 /** No function of this program waits for the snippet, so that none is in the stacks that it sees. */
 function begin(kind, id, code) {
   count += 1;
@@ -139,6 +149,7 @@ function begin(kind, id, code) {
   running = snippet;
   owner.enterWith(snippet);
   if (kind === Kind.run) offerReturn(snippet);
+  if (kind === Kind.evaluate && !isOffered) offerRequire();
   try {
     const run = kind === Kind.evaluate ? evaluationOf : moduleOf;
     run(code, `snippet-${count}.mjs`).then(
@@ -154,7 +165,11 @@ function finish(snippet, value) {
   if (snippet.kind === Kind.evaluate) {
     try {
       snippet.value = encode(value);
+      const size = Buffer.byteLength(snippet.value);
+      if (size > longestValue) throw tooLong(size);
     } catch (error) {
+      snippet.value = undefined;
+      snippet.tooLong = sizes.get(error);
       return fail(snippet, error);
     }
   }
@@ -175,12 +190,12 @@ function settle(snippet) {
   flushed(stdout, writeOut, () => flushed(stderr, writeError, () => answer(snippet)));
 }
 
-function answer({ id, kind, failed, value }) {
+function answer({ id, kind, failed, value, tooLong }) {
   if (kind === Kind.run) delete globalThis.__return;
   running = undefined;
   const status = failed ? 1 : Number(process.exitCode ?? 0) & 0xff;
   process.exitCode = undefined;
-  const told = { status };
+  const told = { status, tooLong };
   const size = value === undefined ? 0 : Buffer.byteLength(value);
   if (size > longestValue) told.tooLong = size;
   else told.value = value;
