@@ -580,7 +580,10 @@ export interface NodeRuntimeShellOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A program on a terminal of its own. Iterating it gives its output. */
+/**
+ * A program on a terminal of its own. Iterating it gives its output. It keeps the host process alive while somebody
+ * waits for it, listens to it or iterates.
+ */
 export interface NodeRuntimeTerminal extends AsyncIterable<Uint8Array> {
   readonly pid: number;
   readonly cols: number;

@@ -78,7 +78,8 @@ class Execution {
     this.#contextNow = settings.contextNow;
     this.#onExit = settings.onExit;
     this.#outputs = settings.outputs ?? outputs(settings, this.#context);
-    if (!settings.live || options.onStdout || options.onStderr) this.#release = hold();
+    const isHeard = !settings.terminal && (options.onStdout || options.onStderr);
+    if (!settings.live || isHeard) this.#release = hold();
     if (options.timeout !== undefined) this.#deadline = performance.now() + options.timeout;
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});

@@ -3,6 +3,7 @@
 
 const { constants } = require("node:os");
 const { resolve } = require("node:path");
+const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
 const { contradiction, derived } = require("./limits.cjs");
 const { toolDefinitions } = require("./tools/definitions.cjs");
@@ -106,7 +107,7 @@ function files(value, name) {
 
 /** A file's content, by itself or with its attributes. */
 function fileContent(value, name) {
-  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+  if (typeof value !== "string" && !isUint8Array(value)) {
     if (check.isPlainObject(value)) return object(value, name, fileKeys);
     throw invalidType(name, "a string, a Uint8Array or an object with the key data", value);
   }

@@ -3,7 +3,7 @@
 
 const { withCallerStacks } = require("./caller.cjs");
 const { VmError } = require("./errors.cjs");
-const { hold } = require("./keep-alive.cjs");
+const { hold, holdFor } = require("./keep-alive.cjs");
 const { residentOptions } = require("./options.cjs");
 const { Channels, Kind, Session, Snippet } = require("./resident-session.cjs");
 const check = require("./validate.cjs");
@@ -48,7 +48,7 @@ class ResidentRunner {
     const session = this.#session;
     if (!session) return;
     session.kill();
-    await session.ended.catch(() => {});
+    await holdFor(session.ended).catch(() => {});
   }
 
   [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {

@@ -3,6 +3,7 @@
 
 const { callUnawaited, inContext } = require("./callback.cjs");
 const { fromCaller, withCallerStacks } = require("./caller.cjs");
+const { hold } = require("./keep-alive.cjs");
 const { signalNumber } = require("./options.cjs");
 const check = require("./validate.cjs");
 
@@ -16,6 +17,8 @@ class NodeRuntimeTerminal {
   #kept = [];
   #keptBytes = 0;
   #readers = new Set();
+  /** Lets the host's process go, while somebody hears of the output. */
+  #release;
   #size;
 
   /** @param {{ cols: number, rows: number }} size */
@@ -35,6 +38,19 @@ class NodeRuntimeTerminal {
   /** Nobody has to read on for the end of the program to be told. */
   end() {
     for (const reader of this.#readers) reader.end();
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  /** Whoever hears of the output keeps the host's process alive, as whoever waits for the end does. */
+  #holdWhileHeard() {
+    const isHeard = this.#listeners.size > 0 || this.#readers.size > 0;
+    if (isHeard && this.#execution.exitCode === null) {
+      this.#release ??= hold();
+    } else {
+      this.#release?.();
+      this.#release = undefined;
+    }
   }
 
   /** Takes output. A promise makes the program wait. */
@@ -91,8 +107,13 @@ class NodeRuntimeTerminal {
   onData(listener) {
     const bound = inContext(check.callback(listener, "listener"));
     this.#listeners.add(bound);
+    this.#holdWhileHeard();
     for (const chunk of this.#takeKept()) this.#tell(bound, chunk);
-    return { dispose: () => void this.#listeners.delete(bound) };
+    const dispose = () => {
+      this.#listeners.delete(bound);
+      this.#holdWhileHeard();
+    };
+    return { dispose };
   }
 
   /** Shows a listener what came before it. */
@@ -111,6 +132,7 @@ class NodeRuntimeTerminal {
     const reader = new Reader(this.#takeKept());
     if (this.#execution.exitCode === null) this.#readers.add(reader);
     else reader.end();
+    this.#holdWhileHeard();
     try {
       for (;;) {
         const chunk = await reader.next();
@@ -119,6 +141,7 @@ class NodeRuntimeTerminal {
       }
     } finally {
       this.#readers.delete(reader);
+      this.#holdWhileHeard();
       reader.end();
     }
   }

@@ -1,6 +1,7 @@
 "use strict";
 // Checks of single values. A checker takes a value and its name and gives back what to use.
 
+const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, outOfRange } = require("./errors.cjs");
 const { amount } = require("./limits.cjs");
 
@@ -155,7 +156,7 @@ const longestTimeout = 2 ** 31 - 1;
 /** A string or bytes, as bytes that nobody else can change meanwhile. */
 function bytes(value, name) {
   if (typeof value === "string") return Buffer.from(text(value, name), "utf8");
-  if (!(value instanceof Uint8Array)) {
+  if (!isUint8Array(value)) {
     throw invalidType(name, "of type string or an instance of Uint8Array", value);
   }
   try {
@@ -210,8 +211,14 @@ function list(check) {
   };
 }
 
+/** By what it can do, as Node does: there is one in each realm. */
 function abortSignal(value, name) {
-  if (!(value instanceof AbortSignal)) {
+  const isSignal =
+    typeof value?.aborted === "boolean" &&
+    typeof value.throwIfAborted === "function" &&
+    typeof value.addEventListener === "function" &&
+    typeof value.removeEventListener === "function";
+  if (!isSignal) {
     throw invalidType(name, "an instance of AbortSignal", value);
   }
   return value;
