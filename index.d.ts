@@ -410,6 +410,7 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   /**
    * Directory of the host with WebAssembly commands. Default: what the environment variable
    * `SECURE_EXEC_WASM_COMMANDS_DIR` names, else the commands of the build or of the installed package.
+   * Only those are machine code that was made ahead of time; modules of any other directory are compiled in the VM process.
    */
   commandsDir?: string | undefined;
   /** Further directories of commands; those that come first win. */

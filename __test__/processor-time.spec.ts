@@ -71,8 +71,8 @@ describe("limits.jsRuntime.cpuTimeLimitMs counts", () => {
           );
           return true;
         });
-        const { processes } = await runtime.getResourceSnapshot();
-        assert.equal(processes, 0);
+        // The others die right after the first. Should one not, the test does not end.
+        while ((await runtime.getResourceSnapshot()).processes > 0);
         assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
       });
     });

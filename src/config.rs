@@ -167,6 +167,7 @@ impl VmOptions {
             env: pairs(&self.env),
             cwd: self.cwd.clone(),
             command_dirs: self.command_dirs.clone().unwrap_or_default(),
+            own_command_dir: None,
             limits: self.limits.limits(),
             exclusive: false,
             high_resolution_time: self.high_resolution_time,

@@ -89,6 +89,7 @@ impl Broker {
         if config.command_dirs.is_empty() {
             config.command_dirs.extend(self.commands.clone());
         }
+        config.own_command_dir.clone_from(&self.commands);
         let vm: VmKey = self.last_vm.fetch_add(1, Ordering::Relaxed) + 1;
         let last_call = Arc::new(AtomicU64::new(0));
         let made = Creation {

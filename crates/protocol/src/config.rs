@@ -25,6 +25,8 @@ pub struct VmConfig {
     pub cwd: Option<String>,
     /// Directories of the host with WebAssembly commands; of commands with the same name the first counts.
     pub command_dirs: Vec<String>,
+    /// The directory of the installation: from no other one machine code is loaded.
+    pub own_command_dir: Option<String>,
     /// Bounds.
     pub limits: VmLimits,
     /// The VM has its VM process for itself, so that its memory limit is the process's.

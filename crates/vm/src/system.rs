@@ -11,11 +11,17 @@ use secure_exec_node::frozen_clock;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// The clocks of the host, in steps; on the thread of a guest whose clocks are frozen, those of its turn.
+/// What the monotonic clock of a machine shows when it boots. Not zero, which some programs take for no time at all.
+const BOOT_NS: i64 = NANOS;
+
+/// The clocks of the host, in steps, the monotonic one from the machine's boot on: how long the host is up is nobody's
+/// business, and would tell guests that they share it. On the thread of a guest whose clocks are frozen, those of its turn.
 #[derive(Debug)]
 pub(crate) struct SystemClock {
     /// Length of a step; 1 for the full resolution.
     resolution_ns: i64,
+    /// The host's monotonic clock when the machine's showed zero, nanoseconds.
+    zero_ns: i64,
     /// The thread that wakes, once somebody has asked for it.
     alarms: OnceLock<Arc<Alarms>>,
 }
@@ -23,6 +29,8 @@ pub(crate) struct SystemClock {
 /// Those who wait for a time, in its order.
 #[derive(Debug, Default)]
 struct Alarms {
+    /// As that of the clock.
+    zero_ns: i64,
     waiting: Mutex<BTreeMap<(i64, u32), Vec<Waker>>>,
     changed: Condvar,
 }
@@ -31,21 +39,12 @@ impl SystemClock {
     pub(crate) fn new(resolution_ns: u32) -> SystemClock {
         SystemClock {
             resolution_ns: i64::from(resolution_ns.max(1)),
+            zero_ns: nanoseconds(libc::CLOCK_MONOTONIC) - BOOT_NS,
             alarms: OnceLock::new(),
         }
     }
 
-    fn read(&self, clock: libc::clockid_t) -> Timespec {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: `time` is valid for the call; these clocks always exist.
-        unsafe { libc::clock_gettime(clock, &raw mut time) };
-        let total = time
-            .tv_sec
-            .saturating_mul(NANOS)
-            .saturating_add(time.tv_nsec);
+    fn in_steps(&self, total: i64) -> Timespec {
         let total = total - total.rem_euclid(self.resolution_ns);
         Timespec {
             sec: total.div_euclid(NANOS),
@@ -54,18 +53,35 @@ impl SystemClock {
     }
 }
 
+/// A clock of the host.
+fn nanoseconds(clock: libc::clockid_t) -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is valid for the call; these clocks always exist.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec
+        .saturating_mul(NANOS)
+        .saturating_add(time.tv_nsec)
+}
+
 impl Clock for SystemClock {
     fn realtime(&self) -> Timespec {
-        frozen_clock::realtime().unwrap_or_else(|| self.read(libc::CLOCK_REALTIME))
+        frozen_clock::realtime().unwrap_or_else(|| self.in_steps(nanoseconds(libc::CLOCK_REALTIME)))
     }
 
     fn monotonic(&self) -> Timespec {
-        frozen_clock::monotonic().unwrap_or_else(|| self.read(libc::CLOCK_MONOTONIC))
+        frozen_clock::monotonic()
+            .unwrap_or_else(|| self.in_steps(nanoseconds(libc::CLOCK_MONOTONIC) - self.zero_ns))
     }
 
     fn wake_at(&self, deadline: Timespec, waker: Waker) {
         let alarms = self.alarms.get_or_init(|| {
-            let alarms = Arc::new(Alarms::default());
+            let alarms = Arc::new(Alarms {
+                zero_ns: self.zero_ns,
+                ..Alarms::default()
+            });
             let weak = Arc::downgrade(&alarms);
             let run = move || {
                 while let Some(alarms) = weak.upgrade() {
@@ -89,15 +105,15 @@ impl Alarms {
     /// Wakes whose time has come, or waits a turn.
     fn ring(&self) {
         let mut waiting = self.waiting.lock();
-        let now = SystemClock::new(1).read(libc::CLOCK_MONOTONIC);
+        let now = nanoseconds(libc::CLOCK_MONOTONIC) - self.zero_ns;
         let Some(first) = waiting.first_entry() else {
             self.changed.wait_for(&mut waiting, Self::TURN);
             return;
         };
         let (sec, nsec) = *first.key();
-        if (sec, nsec) > (now.sec, now.nsec) {
-            let ns = (sec - now.sec) * NANOS + i64::from(nsec) - i64::from(now.nsec);
-            let left = Duration::from_nanos(ns.unsigned_abs());
+        let due = sec.saturating_mul(NANOS).saturating_add(nsec.into());
+        if due > now {
+            let left = Duration::from_nanos(due.abs_diff(now));
             self.changed.wait_for(&mut waiting, left.min(Self::TURN));
             return;
         }

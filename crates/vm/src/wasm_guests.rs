@@ -130,7 +130,7 @@ fn commands(config: &VmConfig) -> Result<Vec<Command>, String> {
     let mut names = BTreeSet::new();
     let mut commands = Vec::new();
     for dir in &config.command_dirs {
-        let found = CommandDir::read(Path::new(dir))
+        let found = CommandDir::read(Path::new(dir), config.own_command_dir.as_ref() == Some(dir))
             .map_err(|error| format!("the command directory {dir}: {error}"))?;
         commands.extend(
             found

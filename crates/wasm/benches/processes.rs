@@ -112,7 +112,7 @@ fn main() {
         None => wat::parse_str(TRUE).unwrap(),
     };
     let dir = command_dir(&module);
-    let commands = || CommandDir::read(&dir).unwrap();
+    let commands = || CommandDir::read(&dir, true).unwrap();
     let mapped = machine_with(WasmOptions::default(), commands());
     let start = Instant::now();
     mapped.run(&["c", "--version"]);

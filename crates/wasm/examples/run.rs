@@ -61,7 +61,7 @@ fn main() -> Result<ExitCode, String> {
     let dir = arguments.next().ok_or("the directory is missing")?;
     let argv: Vec<Vec<u8>> = arguments.map(String::into_bytes).collect();
     let file = argv.first().cloned().ok_or("the command is missing")?;
-    let commands = CommandDir::read(Path::new(&dir)).map_err(|error| error.to_string())?;
+    let commands = CommandDir::read(Path::new(&dir), true).map_err(|error| error.to_string())?;
     let kernel = Kernel::boot(KernelConfig::default()).map_err(|errno| errno.to_string())?;
     let engine = Engine::new(WasmOptions::default(), Arc::new(NoEvents))?;
     for command in &commands {

@@ -152,11 +152,14 @@ impl CommandDir {
     /// Commands of a directory: those its `commands.json` lists, or else its `*.wasm` files and its files without an
     /// extension that are modules, each under its stem's name.
     ///
+    /// Precompiled modules are machine code of this process: they are used where `precompiled` says that the directory is
+    /// the installation's own, whose manifest has their sums. Of any other directory all modules are compiled.
+    ///
     /// # Errors
     /// There is none.
-    pub fn read(dir: &Path) -> Result<Vec<Command>, CommandError> {
+    pub fn read(dir: &Path, precompiled: bool) -> Result<Vec<Command>, CommandError> {
         let commands = match host_files::read(&dir.join(MANIFEST)) {
-            Ok(text) => from_manifest(dir, &text)?,
+            Ok(text) => from_manifest(dir, &text, precompiled)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => from_files(dir)?,
             Err(error) => return Err(CommandError::Unreadable(error.to_string())),
         };
@@ -167,7 +170,7 @@ impl CommandDir {
     }
 }
 
-fn from_manifest(dir: &Path, text: &[u8]) -> Result<Vec<Command>, CommandError> {
+fn from_manifest(dir: &Path, text: &[u8], precompiled: bool) -> Result<Vec<Command>, CommandError> {
     let wrong = |message: String| CommandError::Manifest(message);
     let manifest: Manifest =
         serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
@@ -181,7 +184,7 @@ fn from_manifest(dir: &Path, text: &[u8]) -> Result<Vec<Command>, CommandError> 
                 .ok_or_else(|| wrong(format!("{name:?} is not the name of a file")))
         };
         let precompiled = match (&module.precompiled, module.sha256.precompiled) {
-            (Some(name), Some(sum)) => Some((inside(name)?, sum)),
+            (Some(name), Some(sum)) if precompiled => Some((inside(name)?, sum)),
             // Without a sum it is not known to be ours.
             _ => None,
         };

@@ -52,6 +52,8 @@ impl Watched {
 struct State {
     watched: Mutex<Vec<Arc<Watched>>>,
     changed: Condvar,
+    /// The engine is gone; set under the lock of `watched`.
+    closed: AtomicBool,
 }
 
 /// Watches the processes of a VM.
@@ -113,6 +115,9 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
+        let watched = self.state.watched.lock();
+        self.state.closed.store(true, Ordering::Relaxed);
+        drop(watched);
         self.state.changed.notify_one();
     }
 }
@@ -120,6 +125,9 @@ impl Drop for Watchdog {
 fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
     while let Some(state) = state.upgrade() {
         let mut watched = state.watched.lock();
+        if state.closed.load(Ordering::Relaxed) {
+            return;
+        }
         let mut nearest = None;
         let mut exceeded = false;
         for process in watched.iter().filter(|process| !process.exceeded()) {

@@ -48,7 +48,10 @@ impl Dir {
     }
 
     fn machine(&self) -> Machine {
-        machine_with(WasmOptions::default(), CommandDir::read(&self.0).unwrap())
+        machine_with(
+            WasmOptions::default(),
+            CommandDir::read(&self.0, true).unwrap(),
+        )
     }
 }
 
@@ -104,6 +107,20 @@ fn precompiled_module_runs_without_being_compiled() {
 }
 
 #[test]
+fn precompiled_module_of_another_directory_is_not_used() {
+    let (dir, module, _) = precompiled();
+    let run = || {
+        let commands = CommandDir::read(dir.path(), false).unwrap();
+        machine_with(WasmOptions::default(), commands).run(&["one"])
+    };
+    // Compiled from what the manifest says.
+    assert_eq!(run().stdout, "one");
+    dir.write("box.wasm", b"");
+    assert_eq!(run().status, exited(126));
+    drop(module);
+}
+
+#[test]
 fn module_of_several_commands_finds_its_name_in_argv0() {
     let (dir, _, _) = precompiled();
     let machine = dir.machine();
@@ -143,7 +160,7 @@ fn directory_without_a_manifest_has_a_command_per_module() {
     dir.write("b", &wat::parse_str(NAME).unwrap());
     dir.write("notes.txt", b"\0asm");
     dir.write("script", b"#!/bin/sh\n");
-    let names: Vec<String> = CommandDir::read(dir.path())
+    let names: Vec<String> = CommandDir::read(dir.path(), true)
         .unwrap()
         .iter()
         .map(|command| command.name().into())
@@ -154,7 +171,7 @@ fn directory_without_a_manifest_has_a_command_per_module() {
 
 #[test]
 fn directories_without_commands_are_errors() {
-    let read = |dir: &Dir| CommandDir::read(dir.path()).map(|commands| commands.len());
+    let read = |dir: &Dir| CommandDir::read(dir.path(), true).map(|commands| commands.len());
     let dir = Dir::new();
     assert_eq!(read(&dir), Err(CommandError::Empty));
     dir.write("commands.json", br#"{ "modules": [] }"#);
@@ -170,7 +187,7 @@ fn directories_without_commands_are_errors() {
             "{text}"
         );
     }
-    let missing = CommandDir::read(&dir.path().join("missing"));
+    let missing = CommandDir::read(&dir.path().join("missing"), true);
     assert!(matches!(missing, Err(CommandError::Unreadable(_))));
 }
 

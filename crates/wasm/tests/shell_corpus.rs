@@ -49,7 +49,7 @@ fn timespec(time: Duration) -> Timespec {
 }
 
 fn commands() -> Machine {
-    let commands = CommandDir::read(&commands_dir()).unwrap();
+    let commands = CommandDir::read(&commands_dir(), true).unwrap();
     let config = KernelConfig {
         clock: Arc::new(HostClock(Instant::now())),
         ..KernelConfig::default()

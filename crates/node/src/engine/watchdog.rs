@@ -74,6 +74,8 @@ impl Watched {
 struct State {
     guests: Mutex<Vec<Arc<Watched>>>,
     wake: Condvar,
+    /// The engine is gone; set under the lock of `guests`.
+    closed: AtomicBool,
 }
 
 pub(super) struct Watchdog {
@@ -94,6 +96,9 @@ impl Watchdog {
             let mut background = background_cpu::time();
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
+                if state.closed.load(Ordering::Relaxed) {
+                    return;
+                }
                 if guests.is_empty() {
                     let waited = state.wake.wait_for(&mut guests, IDLE);
                     if (used || renewed) && waited.timed_out() && guests.is_empty() {
@@ -159,6 +164,15 @@ impl Watchdog {
         self.state.guests.lock().push(watched.clone());
         self.state.wake.notify_one();
         watched
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        let guests = self.state.guests.lock();
+        self.state.closed.store(true, Ordering::Relaxed);
+        drop(guests);
+        self.state.wake.notify_one();
     }
 }
 
@@ -229,5 +243,57 @@ fn end_program(process: &Process, limit: Duration, used: Duration, events: &dyn 
     // Not SIGXCPU, which a guest could handle. Those that have ended meanwhile need none.
     if let Ok(kernel) = process.kernel() {
         kernel.kill_program(origin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secure_exec_kernel::{Kernel, KernelConfig};
+
+    use super::*;
+
+    struct Quiet;
+
+    impl EngineEvents for Quiet {
+        fn on_breach(&self, _breach: Breach) {}
+        fn on_fatal(&self, _message: &str) {}
+        fn on_stuck(&self, _pid: Pid) {}
+    }
+
+    const SOME: u64 = 20_000_000;
+
+    fn work(watched: &Watched) {
+        let account = watched.process.account();
+        let end = account.limited_cpu_ns() + SOME;
+        while account.limited_cpu_ns() < end {
+            watched.charge();
+        }
+    }
+
+    #[test]
+    fn renewed_time_counts_from_then_on() {
+        crate::watchdog::initialize_v8_for_tests();
+        let isolate = v8::Isolate::new(v8::CreateParams::default());
+        let kernel = Kernel::boot(KernelConfig::default()).expect("it boots");
+        let process = kernel.init();
+        let watchdog = Watchdog::start(Arc::new(Quiet), Weak::new());
+        let options = NodeOptions {
+            cpu_time_limit: None,
+            ..NodeOptions::default()
+        };
+        let watched = watchdog.watch(&process, isolate.thread_safe_handle(), &options);
+        work(&watched);
+        let account = process.account();
+        watchdog.renew(Pid::from_raw(77));
+        assert!(account.limited_cpu_ns() >= SOME, "that is another process");
+        watchdog.renew(process.pid());
+        assert!(account.limited_cpu_ns() < SOME);
+        assert!(
+            account.cpu_ns() >= SOME,
+            "what was used is told all the same"
+        );
+        work(&watched);
+        assert!(account.limited_cpu_ns() >= SOME);
+        watched.finished();
     }
 }
