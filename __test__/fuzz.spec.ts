@@ -7,7 +7,8 @@ type Failure = { kind: string; message: string };
 type Target = { name: string };
 
 const lib: string = new URL("../fuzz/lib/", import.meta.url).href;
-const { fuzz, withWorld } = await import(`${lib}runs.mjs`);
+const { attempt, Broken, fuzz, inputOf, withWorld } = await import(`${lib}runs.mjs`);
+const { shrink } = await import(`${lib}shrink.mjs`);
 const { targets }: { targets: Target[] } = await import(`${lib}../targets/index.mjs`);
 
 /** Runs of each, a few seconds together; seeds are fixed. */
@@ -24,6 +25,35 @@ const runs: Record<string, number> = {
 
 /** As long as the slowest on a busy machine. */
 const timeout = 300_000;
+
+type Asked = { isSpent: boolean; byte(): number };
+
+/** Fails for inputs with a byte of at least 200 somewhere behind one of at least 100. */
+const picky = {
+  longest: 64,
+  run(input: Asked) {
+    while (input.byte() < 100) if (input.isSpent) return;
+    while (!input.isSpent) if (input.byte() >= 200) throw new Broken("large", "behind another");
+  },
+};
+
+describe("what fuzzes", () => {
+  test("finds a failure again by its seed and run, and makes it small", async () => {
+    const { run, failure } = await fuzz(picky, undefined, 5, { runs: 1000 });
+    assert.equal(failure.kind, "large");
+    assert.deepEqual(inputOf(picky, 5, run), failure.input);
+    const again = async (bytes: Uint8Array) =>
+      (await attempt(picky, undefined, bytes))?.kind === "large";
+    const smallest = await shrink(failure.input, again);
+    assert.deepEqual([...smallest], [100, 200]);
+  });
+
+  test("takes an error that nobody thought of for a failure", async () => {
+    const defect = { longest: 4, run: () => JSON.parse("{") };
+    const { failure } = await fuzz(defect, undefined, 1, { runs: 3 });
+    assert.match(failure.kind, /^SyntaxError/);
+  });
+});
 
 describe("fuzzing", () => {
   for (const [name, count] of Object.entries(runs)) {

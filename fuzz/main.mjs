@@ -83,7 +83,6 @@ function number(name) {
 }
 
 await runMain(async () => {
-  await native.build();
   const all = [...(await native.list()).map(compiled), ...targets.map(scripted)];
   const [wanted] = positionals;
   if (wanted === undefined) {

@@ -13,14 +13,27 @@ const program = join(targetDir, "debug", "secure-exec-fuzz");
 /** A run that takes longer has failed to end. */
 const longestRun = 60_000;
 
-export async function build() {
-  await run("cargo", ["build", "--locked", "--quiet", "-p", "secure-exec-fuzz"], { cwd: root });
+let built;
+
+/** Builds it once, when the first of its targets is run: minutes the first time. */
+function build() {
+  const args = ["build", "--locked", "--quiet", "-p", "secure-exec-fuzz"];
+  built ??= run("cargo", args, { cwd: root });
+  return built;
 }
 
-/** The targets with what they are about. */
+/** The targets with what they are about, from their sources: a list takes no compiler. */
 export async function list() {
-  const { report } = await call([]);
-  return report;
+  const folder = join(root, "fuzz", "src", "targets");
+  const order = await readFile(join(folder, "mod.rs"), "utf8");
+  const names = [...order.matchAll(/(\w+)::TARGET/g)].map(([, module]) => module);
+  return await Promise.all(
+    names.map(async (module) => {
+      const source = await readFile(join(folder, `${module}.rs`), "utf8");
+      const [, name, about] = /name: "([^"]+)",\s*about: "([^"]+)"/.exec(source);
+      return { name, about };
+    }),
+  );
 }
 
 /** Runs a target until something fails or it is enough. */
@@ -55,9 +68,10 @@ export async function attempt(name, bytes) {
 }
 
 /** What the program reports, or how it died. */
-function call(args, timeout = longestRun) {
+async function call(args, timeout = longestRun) {
+  await build();
   const options = { timeout, killSignal: "SIGKILL", maxBuffer: 64 << 20, cwd: root };
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error?.killed) return resolve({ death: "it does not end" });
       if (error?.signal) return resolve({ death: `${error.signal}: ${lastLine(stderr)}` });

@@ -51,14 +51,12 @@ export async function attempt(target, world, bytes, noting = false) {
   try {
     await target.run(input, world);
   } catch (error) {
-    // What is not `Broken` is a defect of the target, or something that nobody thought of: a failure as well.
-    const kind =
-      error.kind ??
-      String(error?.stack ?? error)
-        .split("\n")
-        .slice(0, 2)
-        .join(" ");
-    return { kind, message: String(error?.stack ?? error), notes: input.notes };
+    if (error instanceof Broken) {
+      return { kind: error.kind, message: error.message, notes: input.notes };
+    }
+    // A defect of the target, or something that nobody thought of: a failure as well.
+    const text = String(error?.stack ?? error);
+    return { kind: text.split("\n").slice(0, 2).join(" "), message: text, notes: input.notes };
   }
   return undefined;
 }

@@ -26,10 +26,12 @@ export async function shrink(bytes, fails, { attempts = 2000, seconds = 60 } = {
     }
   }
   for (let at = 0; at < best.length; at += 1) {
-    for (const value of [0, best[at] >> 1, best[at] - 1]) {
-      if (value >= best[at]) continue;
-      if (await better(Uint8Array.from(best, (byte, index) => (index === at ? value : byte))))
-        break;
+    const set = (value) => better(best.with(at, value));
+    if (best[at] === 0 || (await set(0))) continue;
+    // Halves the distance to a value that does not do.
+    for (let low = 0; best[at] - low > 1; ) {
+      const middle = (low + best[at]) >> 1;
+      if (!(await set(middle))) low = middle;
     }
   }
   return best;

@@ -76,8 +76,6 @@ async function greedy(input, runtime, memory) {
   if (!outcome.code || (outcome.code === "ERR_RESOURCE_LIMIT" && outcome.limit)) return;
   // Where V8 itself has ended the process the error says which limit it was.
   if (outcome.code === "ERR_VM_CRASHED" && outcome.limit) return;
-  throw new Broken(
-    `${name} ends by ${outcome.code}, ${outcome.why}, without a limit`,
-    outcome.stderr,
-  );
+  const how = `${outcome.code}, ${outcome.why}: ${outcome.stderr}`;
+  throw new Broken(`${name} ends without the name of a limit`, how);
 }
