@@ -92,6 +92,27 @@ describe("limits", () => {
   });
 });
 
+describe("a machine that cannot start", () => {
+  test("names the limit that leaves no room for what is its own", async () => {
+    const resources: Record<string, number[]> = {
+      maxInodeCount: [1, 10, 50, 100, 150],
+      maxFilesystemBytes: [1, 4096, 65_536, 200_000],
+      maxOpenFds: [1, 2],
+    };
+    for (const [name, bounds] of Object.entries(resources)) {
+      for (const bound of bounds) {
+        const limits = { resources: { [name]: bound } };
+        const error = await NodeRuntime.create({ limits }).then(
+          async (runtime) => await runtime.dispose(),
+          (error: Error & { code: string }) => error,
+        );
+        assert.match(String(error?.message), new RegExp(`limits\\.resources\\.${name}\\b`));
+        assert.match(String(error?.code), /^(?:ENOSPC|ERR_RESOURCE_LIMIT|ERR_OUT_OF_RANGE)$/);
+      }
+    }
+  });
+});
+
 describe("commands and shells", () => {
   let runtime: NodeRuntime;
   before(async () => {

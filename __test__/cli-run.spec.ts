@@ -52,6 +52,12 @@ describe("secure-exec run", () => {
       { env: { SECRET: "s", OTHER: "o" } },
     );
     assert.equal(stdout, "[ '3', 'two words', 's', undefined, undefined ]\n");
+    const path = await run(["-p", "process.env.PATH", "--env", "PATH=/nowhere"]);
+    assert.equal(path.stdout, "/nowhere\n");
+    assert.equal(
+      (await run(["shell", "--env", "PATH=/nowhere", "-c", "echo $PATH"])).stdout,
+      "/nowhere\n",
+    );
   });
 });
 

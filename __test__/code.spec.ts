@@ -22,6 +22,35 @@ function frames(stderr: string): string[] {
 }
 
 describe("code", () => {
+  test("runs whatever PATH says", async () => {
+    const PATH = "/app/bin";
+    const print = "console.log(process.env.PATH, process.execPath)";
+    const expected = "/app/bin /usr/bin/node\n";
+    for (const [created, env] of [
+      [{}, { PATH }],
+      [{ PATH }, {}],
+      [{ PATH: "" }, { PATH }],
+    ]) {
+      await withRuntime({ env: created }, async (runtime) => {
+        assert.equal((await runtime.exec(print, { env })).stdout, expected);
+        const { stdout } = await runtime.run(print, { env });
+        assert.equal(stdout, expected);
+        const program = await runtime.spawn(print, { env });
+        assert.equal(await program.wait(), 0);
+        assert.equal(program.stdout, expected);
+        const terminal = await runtime.openShell({ env });
+        await terminal.write("exit 3\n");
+        assert.equal(await terminal.wait(), 3);
+        const command = await runtime.execCommand("node", ["-e", print], { env });
+        assert.equal(command.exitCode, 127);
+      });
+    }
+    await withRuntime({ env: { PATH } }, async (runtime) => {
+      const runner = await runtime.createResidentRunner();
+      assert.equal((await runner.exec(print)).stdout, expected);
+    });
+  });
+
   test("of 1, 20 and 60 MB runs", { timeout: 120_000 }, async () => {
     await withRuntime({}, async (runtime) => {
       for (const megabytes of [1, 1.1, 5, 20, 60]) {

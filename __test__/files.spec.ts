@@ -267,6 +267,18 @@ describe("file methods of the runtime", () => {
       assert.deepEqual((await runtime.readDir("/workspace")).sort(), ["bytes", "in", "made"]);
       assert.equal(await runtime.exists("/workspace/nothing"), false);
       await runtime.rename("/workspace/bytes", "/workspace/moved");
+      const renamed = runtime.rename("/workspace/moved", "/nowhere/$&");
+      await assert.rejects(renamed, (error: NodeJS.ErrnoException) => {
+        const [path, dest] = ["/workspace/moved", "/nowhere/$&"];
+        const message = `ENOENT: no such file or directory, rename '${path}' -> '${dest}'`;
+        assert.deepEqual(
+          { ...error },
+          { code: "ENOENT", errno: -2, syscall: "rename", path, dest },
+        );
+        assert.equal(error.message, message);
+        assert.ok(error.stack?.startsWith(`VmError: ${message}\n    at `), error.stack);
+        return true;
+      });
       assert.equal((await runtime.stat("/workspace/moved")).size, 3);
       await runtime.remove("/workspace/moved");
       await assert.rejects(runtime.readFile("/workspace/moved"), { code: "ENOENT" });

@@ -53,6 +53,11 @@ describe("a handler that", () => {
     ],
     ["returns a deep BigInt", () => ({ a: [{ id: 1n }] }), /: 'id' is a BigInt/],
     [
+      "returns a BigInt in a list",
+      () => ({ before: { x: [] }, a: { c: {}, b: [{ y: 1 }, 1n] } }),
+      "t: the result is not what JSON can hold: '1' is a BigInt: give a string (at a.b.1)",
+    ],
+    [
       "returns a function",
       () => () => {},
       "t: the result is not what JSON can hold: it is a function",

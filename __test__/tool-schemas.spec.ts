@@ -260,6 +260,22 @@ describe("what is no schema", () => {
     ["a cycle", circular(), /circular/],
     ["defaults without end", { properties: { a: { $ref: "#", default: {} } } }, /no end/],
   ];
+  test("is refused where it refers to another document, which is named", async () => {
+    for (const $ref of [
+      "https://example.com/s.json",
+      "file:///etc/passwd",
+      "other.json",
+      "urn:a:b",
+    ]) {
+      const inputSchema = { type: "object", properties: { a: { $ref } } };
+      const tools = { t: { description: "", inputSchema, handler: () => null } };
+      await assert.rejects(NodeRuntime.create({ tools }), {
+        code: "ERR_INVALID_ARG_VALUE",
+        message: `The argument "options.tools.t.inputSchema" refers to another document, '${$ref}', and nothing is fetched: put what it means under '$defs' and refer to that`,
+      });
+    }
+  });
+
   test("is refused with what to give instead", async () => {
     for (const [what, inputSchema, message] of wrong) {
       const tools = { t: { description: "", inputSchema, handler() {} } };

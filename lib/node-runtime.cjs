@@ -3,13 +3,15 @@
 
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
-const { disposedError, VmError } = require("./errors.cjs");
+const { disposedError, limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const { track } = require("./live-handles.cjs");
+const { breachText } = require("./limits.cjs");
 const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
+const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
-const { residentCommand } = require("./resident-program.cjs");
+const { residentArguments } = require("./resident-program.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
@@ -30,6 +32,7 @@ class NodeRuntime {
   #outputLimit;
   #inputLimit;
   #valueLimit;
+  #env;
 
   constructor(token, machine, settings, isolation) {
     if (token !== created) throw notConstructible();
@@ -38,6 +41,7 @@ class NodeRuntime {
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
     this.#valueLimit = settings.limits.native.returnValueLimitBytes;
+    this.#env = settings.env;
   }
 
   static async create(given) {
@@ -63,7 +67,7 @@ class NodeRuntime {
       onTrace: settings.onTrace,
     });
     machine.toolbox.add(settings.tools);
-    const { phases, isolation } = await machine.created;
+    const { phases, isolation } = await machine.created.catch(notCreated);
     if (onBootTiming) {
       const total = { phase: "total", durationMs: performance.now() - start };
       try {
@@ -104,7 +108,8 @@ class NodeRuntime {
   }
 
   async openShell(given) {
-    const { size, argv, checked } = options.shellOptions(given);
+    const { size, command, args, checked } = options.shellOptions(given);
+    const argv = [command ?? this.#own("sh", checked), ...args];
     const terminal = new NodeRuntimeTerminal(size);
     const shown = { ...checked, maxOutputBytes: 0, onStdout: (chunk) => terminal.deliver(chunk) };
     const onExit = () => terminal.end();
@@ -131,8 +136,8 @@ class NodeRuntime {
   async createResidentRunner() {
     this.#requireLive();
     const checked = options.programOptions(undefined);
-    const start = (settings) =>
-      this.#start(residentCommand(this.#valueLimit), checked, { live: true, ...settings });
+    const command = [this.#own("node", checked), ...residentArguments(this.#valueLimit)];
+    const start = (settings) => this.#start(command, checked, { live: true, ...settings });
     return new ResidentRunner(start, this.#outputLimit, this.#valueLimit);
   }
 
@@ -187,7 +192,10 @@ class NodeRuntime {
 
   async rename(from, to) {
     const source = check.absolutePath(from, "from");
-    await this.#machine.request("rename", source, check.absolutePath(to, "to"));
+    const target = check.absolutePath(to, "to");
+    await this.#machine.request("rename", source, target).catch((error) => {
+      throw error.syscall === "rename" ? withDestination(error, target) : error;
+    });
   }
 
   async getResourceSnapshot() {
@@ -222,9 +230,13 @@ class NodeRuntime {
     if (this.#machine.disposed) throw disposedError();
   }
 
+  #own(name, { env }) {
+    return ownProgram(name, env, this.#env);
+  }
+
   #startCode(code, checked, kind) {
     const program = { ...kind, code: check.text(code, "code") };
-    return this.#start(["node", ...checked.args], checked, program);
+    return this.#start([this.#own("node", checked), ...checked.args], checked, program);
   }
 
   #startCommand(command, args, given, kind) {
@@ -266,6 +278,22 @@ function frozen({ missing, speculation, ...isolation }) {
     speculation: Object.freeze(speculation),
     missing: Object.freeze(missing),
   });
+}
+
+/** Limits that leave no room for what the machine itself needs are told as limits. */
+function notCreated(error) {
+  if (error.code !== "ERR_VM_START" || error.limit === undefined) throw error;
+  const { limit, bound, used } = error;
+  const breach = { limit, bound, used };
+  throw limitError(breach, `The machine cannot start: ${breachText(breach)}`);
+}
+
+/** As Node.js words the errors of what has two paths. */
+function withDestination(error, dest) {
+  const { message, path, stack } = error;
+  error.message = message.replace(`'${path}'`, () => `'${path}' -> '${dest}'`);
+  error.stack = stack.replace(message, () => error.message);
+  return Object.assign(error, { dest });
 }
 
 /** A shell's statuses for a command that does not exist or cannot be run. */

@@ -24,13 +24,15 @@ const time = optional(integer(1, { infinite: true }));
 const resourceLimits = {
   cpuCount: optional(integer(1, { maximum: 1024 })),
   maxProcesses: count,
-  maxOpenFds: count,
+  // The three standard streams.
+  maxOpenFds: optional(integer(3)),
   maxPipes: count,
   maxSockets: count,
   maxPtys: optional(integer(1, { maximum: 4096 })),
   maxConnections: later,
   maxSocketBufferedBytes: later,
-  maxFilesystemBytes: count,
+  // A block.
+  maxFilesystemBytes: optional(integer(4096)),
   maxInodeCount: count,
   maxFileBytes: count,
   maxProcessArgvBytes: count,
@@ -198,14 +200,14 @@ function shellOptions(value) {
   } = object(value, "options", {
     cols: optional(cells, 80),
     rows: optional(cells, 24),
-    command: optional(check.cString, "sh"),
+    command: optional(check.cString),
     args: optional(check.list(check.cString), []),
     env: command.env,
     cwd: command.cwd,
     timeout: command.timeout,
     signal: command.signal,
   });
-  return { size: { cols, rows }, argv: [shell, ...args], checked: { ...rest, args: [] } };
+  return { size: { cols, rows }, command: shell, args, checked: { ...rest, args: [] } };
 }
 
 const { timeout, signal, onStdout, onStderr, maxOutputBytes } = program;

@@ -14,11 +14,11 @@ let text;
 
 /**
  * @param {number} longestValue Bytes of a value as JSON.
- * @returns {string[]} The command that starts the program.
+ * @returns {string[]} What node gets to run the program.
  */
-function residentCommand(longestValue) {
+function residentArguments(longestValue) {
   text ??= modules.map(read).join("\n");
-  return ["node", ...options, "--eval", text, String(longestValue)];
+  return [...options, "--eval", text, String(longestValue)];
 }
 
 /** Imports between the modules and their exports are names of one scope. */
@@ -28,4 +28,4 @@ function read(name) {
     .replace(/^export /gm, "");
 }
 
-module.exports = { residentCommand };
+module.exports = { residentArguments };

@@ -9,12 +9,12 @@ const longestLine = 256;
 
 /**
  * @param {string} script A file of the host.
- * @returns {string[]} The interpreter and the one argument that it may have.
+ * @returns {string[] | undefined} The interpreter and the one argument that it may have; undefined for the shell.
  */
 function interpreterOf(script) {
   const [, interpreter, argument] =
     /^#![ \t]*([^ \t\n\0]+)[ \t]*([^\n\0]*?)[ \t]*(?:\n|$)/.exec(beginningOf(script)) ?? [];
-  if (interpreter === undefined) return ["sh"];
+  if (interpreter === undefined) return undefined;
   return argument === "" ? [interpreter] : [interpreter, argument];
 }
 

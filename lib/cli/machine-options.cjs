@@ -43,10 +43,9 @@ function createOptions(flags, environment) {
       throw new UsageError(`--${name} is at least ${shown}`);
     }
   }
-  const env = {
-    ...environment,
-    ...Object.fromEntries([...flags.envFile.flat(), ...flags.env.flat()]),
-  };
+  const env = { ...environment };
+  const given = variablesOf(flags);
+  for (let at = 0; at < given.length; at += 2) env[given[at]] = given[at + 1];
   const resources = {
     maxMemoryBytes: flags.memory,
     cpuCount: flags.cpus,
@@ -63,6 +62,11 @@ function createOptions(flags, environment) {
       jsRuntime: { v8HeapLimitMb: heap === undefined ? undefined : Math.floor(heap / mebibyte) },
     },
   };
+}
+
+/** The variables of `--env-file` and `--env`, as names and values in turn. */
+function variablesOf({ envFile, env }) {
+  return [...envFile, ...env].flat(2);
 }
 
 /** The bounds of what can be copied into a machine. Files take no more than half of a memory that is small. */
@@ -90,4 +94,4 @@ function spelling(name) {
   return Object.hasOwn(spellings, key) ? spellings[key] : undefined;
 }
 
-module.exports = { createOptions, filesystemBounds, translate };
+module.exports = { createOptions, filesystemBounds, translate, variablesOf };

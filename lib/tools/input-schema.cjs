@@ -160,8 +160,14 @@ function inputSchema(value, name) {
   try {
     return new JsonSchema(text);
   } catch (cause) {
-    throw Object.assign(invalidValue(name, `is no JSON Schema: ${cause.message}`), { cause });
+    throw Object.assign(invalidValue(name, notSchema(cause.message)), { cause });
   }
+}
+
+function notSchema(message) {
+  const foreign = /^Resource '(.*?)' is not present in a registry/s.exec(message)?.[1];
+  if (foreign === undefined) return `is no JSON Schema: ${message}`;
+  return `refers to another document, '${foreign}', and nothing is fetched: put what it means under '$defs' and refer to that`;
 }
 
 module.exports = { inputSchema };

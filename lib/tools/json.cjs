@@ -4,10 +4,16 @@
 const { types } = require("node:util");
 const { invalidValue } = require("../errors.cjs");
 
+const circular = "is circular";
+
 /** A value that JSON cannot hold; the message says where and why, and nothing else of the value. */
 class NotJsonError extends TypeError {
-  constructor(what, where, reason) {
-    super(`${what} is not what JSON can hold: ${where} ${reason}`);
+  /** @param {string[]} path Keys that lead to the value. */
+  constructor(what, path, reason) {
+    const where = path.length === 0 ? "it" : `'${path.at(-1)}'`;
+    // A circle goes through several places.
+    const place = path.length < 2 || reason === circular ? "" : ` (at ${path.join(".")})`;
+    super(`${what} is not what JSON can hold: ${where} ${reason}${place}`);
     this.name = "NotJsonError";
   }
 }
@@ -20,16 +26,19 @@ class NotJsonError extends TypeError {
  */
 function stringify(value, what) {
   const open = [];
+  const path = [];
   const text = JSON.stringify(value, function (key, converted) {
     // Parents of this member are those down to its holder; the rest has been left.
     while (open.length > 0 && open.at(-1) !== this) open.pop();
+    path.length = Math.max(open.length - 1, 0);
+    if (key !== "" || open.length > 0) path.push(key);
     // What `toJSON` makes of it counts, but a Buffer's makes a list of numbers.
     const wrong = binaryRefusal(this[key]) ?? refusal(converted) ?? circle(open, converted);
-    if (wrong) throw new NotJsonError(what, key === "" ? "it" : `'${key}'`, wrong);
+    if (wrong) throw new NotJsonError(what, path, wrong);
     if (typeof converted === "object" && converted !== null) open.push(converted);
     return converted;
   });
-  if (text === undefined) throw new NotJsonError(what, "it", "is undefined");
+  if (text === undefined) throw new NotJsonError(what, [], "is undefined");
   return text;
 }
 
@@ -50,7 +59,7 @@ function refusal(value) {
 }
 
 function circle(open, value) {
-  if (open.includes(value)) return "is circular";
+  if (open.includes(value)) return circular;
 }
 
 function binaryRefusal(value) {
