@@ -8,6 +8,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// Threads that are looked at, at most: one that has more does not count as without children.
 const MAX_THREADS: usize = 64;
@@ -15,22 +18,102 @@ const MAX_THREADS: usize = 64;
 /// Descendants that are ended at once, at most: some ten microseconds for each.
 const FEW: usize = 16;
 
+/// How long killed processes may take to end, milliseconds.
+const REAPING_MS: i32 = 1000;
+
 /// Ends a child of this process that lives, and all that descends from it: a few at once, since this process may end at any
 /// time, more on a thread of their own.
 pub(crate) fn end(pid: i32, pidfd: &OwnedFd) {
-    if !descendants(pid, FEW)
-        && let Ok(child) = pidfd.try_clone()
-    {
-        let sweep = move || {
-            descendants(pid, usize::MAX);
-            signal_fd(&child, libc::SIGKILL);
+    let few = stop(pid, FEW);
+    let Ok(child) = pidfd.try_clone() else {
+        return signal_fd(pidfd, libc::SIGKILL);
+    };
+    let thread = std::thread::Builder::new().name("secure-exec-sweep".into());
+    let started = match few {
+        Some(found) if found.is_empty() => return signal_fd(pidfd, libc::SIGKILL),
+        Some(found) => {
+            let adoption = Adoption::begin();
+            kill(&found, pidfd);
+            thread.spawn(move || adoption.reap(&found, &child))
+        }
+        None => thread.spawn(move || {
+            let found = stop(pid, usize::MAX).unwrap_or_default();
+            let adoption = Adoption::begin();
+            kill(&found, &child);
+            adoption.reap(&found, &child);
+        }),
+    };
+    if started.is_err() {
+        signal_fd(pidfd, libc::SIGKILL);
+    }
+}
+
+fn kill(descendants: &BTreeSet<i32>, parent: &OwnedFd) {
+    for child in descendants {
+        signal(*child, libc::SIGKILL);
+    }
+    signal_fd(parent, libc::SIGKILL);
+}
+
+/// How many are adopting, and whether this process was a subreaper before the first of them.
+static ADOPTING: Mutex<(usize, bool)> = Mutex::new((0, false));
+
+/// For as long as it lives, what loses its parents among this process's descendants becomes its child
+/// (`PR_SET_CHILD_SUBREAPER`), so that it can be reaped: init may take its time. It is that short because orphans of the
+/// application's own children would come here as well.
+struct Adoption;
+
+impl Adoption {
+    fn begin() -> Adoption {
+        let mut adopting = ADOPTING.lock();
+        let (count, before) = &mut *adopting;
+        if *count == 0 {
+            let mut is_one: libc::c_int = 0;
+            // SAFETY: the place is valid for the call; the other takes plain numbers.
+            unsafe {
+                libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is_one);
+                libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+            }
+            *before = is_one != 0;
+        }
+        *count += 1;
+        Adoption
+    }
+
+    /// Waits for the end of the parent, whose children are this process's then, and for theirs.
+    fn reap(&self, descendants: &BTreeSet<i32>, parent: &OwnedFd) {
+        let mut ended = libc::pollfd {
+            fd: parent.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
         };
-        let thread = std::thread::Builder::new().name("secure-exec-sweep".into());
-        if thread.spawn(sweep).is_ok() {
-            return;
+        // SAFETY: the structure is valid for the call.
+        unsafe { libc::poll(&raw mut ended, 1, REAPING_MS) };
+        for child in descendants {
+            for _ in 0..REAPING_MS {
+                // SAFETY: a null status is allowed. One that is no child of this process makes it fail.
+                let waited = unsafe {
+                    libc::waitpid(*child, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL)
+                };
+                if waited != 0 {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
-    signal_fd(pidfd, libc::SIGKILL);
+}
+
+impl Drop for Adoption {
+    fn drop(&mut self) {
+        let mut adopting = ADOPTING.lock();
+        let (count, before) = &mut *adopting;
+        *count -= 1;
+        if *count == 0 && !*before {
+            // SAFETY: takes plain numbers.
+            unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) };
+        }
+    }
 }
 
 /// Signals the process of a pidfd, if it has not ended.
@@ -47,25 +130,21 @@ pub(crate) fn signal_fd(pidfd: &OwnedFd, signal: i32) {
     };
 }
 
-/// Ends the descendants of a process that lives, which is stopped so that it makes no more. False if there are more than
-/// `most`.
-fn descendants(pid: i32, most: usize) -> bool {
+/// Stops a process that lives, so that it makes no more descendants, and all of them. None if there are more than `most`.
+fn stop(pid: i32, most: usize) -> Option<BTreeSet<i32>> {
     signal(pid, libc::SIGSTOP);
     let mut found = BTreeSet::new();
     let mut unseen = children(pid);
     while let Some(child) = unseen.pop() {
         if found.len() == most {
-            return false;
+            return None;
         }
         if found.insert(child) {
             signal(child, libc::SIGSTOP);
             unseen.extend(children(child));
         }
     }
-    for child in found {
-        signal(child, libc::SIGKILL);
-    }
-    true
+    Some(found)
 }
 
 /// Whether a process has children, or too many threads to tell.
@@ -173,11 +252,19 @@ fn signal(pid: i32, signal: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::FromRawFd;
     use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
 
     fn is_alive(pid: i32) -> bool {
         membership(pid).is_some()
+    }
+
+    fn pidfd_of(pid: i32) -> OwnedFd {
+        // SAFETY: takes plain numbers.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        // SAFETY: the descriptor is new and nobody else's.
+        unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap()) }
     }
 
     fn wait_for(mut condition: impl FnMut() -> bool) {
@@ -210,12 +297,13 @@ mod tests {
         let (mut parent, child) = parent_of("setsid sleep 600");
         wait_for(|| membership(child).is_none_or(|(session, _)| session == child));
         let pid = parent.id().cast_signed();
-        assert!(!descendants(pid, 0));
+        assert_eq!(stop(pid, 0), None);
         assert!(is_alive(child));
-        assert!(descendants(pid, 1));
-        wait_for(|| !is_alive(child));
-        parent.kill().unwrap();
+        end(pid, &pidfd_of(pid));
+        // Not even a zombie of it is left, whatever init does.
+        wait_for(|| fs::metadata(format!("/proc/{child}")).is_err());
         parent.wait().unwrap();
+        wait_for(|| ADOPTING.lock().0 == 0);
     }
 
     #[test]
@@ -234,8 +322,8 @@ mod tests {
         let (mut parent, child) = parent_of("sleep 600");
         assert!(!kill_session(parent.id().cast_signed(), 0));
         assert!(is_alive(child));
-        assert!(descendants(parent.id().cast_signed(), FEW));
-        parent.kill().unwrap();
+        let pid = parent.id().cast_signed();
+        end(pid, &pidfd_of(pid));
         parent.wait().unwrap();
     }
 }
