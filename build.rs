@@ -9,6 +9,18 @@ const TLS_INITIALIZER: &str = "_ZTHN2v88internal12trap_handler16TrapHandlerGuard
 /// What V8's library must not export, relative to the package: where cargo runs the script.
 const HIDDEN_SYMBOLS: &str = "vendor/v8/hidden-symbols.map";
 
+/// How native code takes memory; a VM process must hear of it (crates/node/src/native_memory).
+const ALLOCATOR: [&str; 8] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "free",
+    "mmap",
+    "mmap64",
+    "mprotect",
+];
+
 fn main() {
     napi_build::setup();
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
@@ -23,6 +35,11 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym={TLS_INITIALIZER}=0");
     // `Date` asks the C library for the time; a VM may have to make that stand still (crates/node/src/frozen_clock.rs).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap=gettimeofday");
+    if std::env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("gnu") {
+        for function in ALLOCATOR {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={function}");
+        }
+    }
     if links_with_lld() {
         // rustc lists what dependencies export under C names in its own version script; only LLD takes a second one.
         println!("cargo:rerun-if-changed={HIDDEN_SYMBOLS}");

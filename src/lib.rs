@@ -11,3 +11,7 @@ mod schema;
 mod vm;
 
 use secure_exec_glibc_floor as _;
+
+/// In the user's own process it is the system's, and nothing else.
+#[global_allocator]
+static ALLOCATOR: secure_exec_vm::Allocator = secure_exec_vm::Allocator;

@@ -246,3 +246,33 @@ fn a_forged_filesystem_does_not_keep_mounts_from_their_places() {
     guest.stat(b"/dev/null").unwrap();
     guest.stat(b"/proc/self/status").unwrap();
 }
+
+#[test]
+fn an_instance_without_a_watch_left_names_the_limit() {
+    let limits = Limits {
+        max_inotify_watches: 3,
+        ..Limits::default()
+    };
+    let machine = machine_with(limits);
+    let guest = machine.guest();
+    let fd = guest.inotify_init1(OpenFlags::empty()).unwrap();
+    let (made, errno) = fill(|index| {
+        let path = format!("/tmp/{index}");
+        guest.mkdir(path.as_bytes(), 0o700)?;
+        let watch = guest.inotify_add_watch(fd, path.as_bytes(), InotifyMask::IN_CREATE)?;
+        // The same once more is the same watch.
+        assert_eq!(
+            guest.inotify_add_watch(fd, path.as_bytes(), InotifyMask::IN_CREATE),
+            Ok(watch)
+        );
+        Ok(())
+    });
+    assert_eq!((made, errno), (3, Errno::ENOSPC));
+    let breaches = machine.kernel.take_limit_breaches();
+    assert_eq!(breaches.len(), 1);
+    let breach = breaches[0];
+    assert_eq!(
+        (breach.limit, breach.bound, breach.used),
+        ("maxInotifyWatches", 3, 4)
+    );
+}

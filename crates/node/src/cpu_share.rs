@@ -30,9 +30,14 @@ impl CpuShare {
         }
     }
 
+    /// What the thread has spent, nanoseconds.
+    pub fn time(&self) -> u64 {
+        clock_time(self.clock).saturating_sub(self.base)
+    }
+
     /// Brings the account up to date, from any thread. Returns what was added, nanoseconds.
     pub fn charge(&self) -> u64 {
-        let now = clock_time(self.clock).saturating_sub(self.base);
+        let now = self.time();
         let before = self.charged.fetch_max(now, Ordering::AcqRel);
         let added = now.saturating_sub(before);
         if added > 0 {

@@ -1,6 +1,7 @@
 //! Source frames in front of error stacks. Follows `AppendExceptionLine` and `DecorateErrorStack` of Node's
 //! `src/node_errors.cc`.
 
+use crate::convert;
 use crate::env::Env;
 use crate::exception;
 
@@ -23,7 +24,8 @@ pub fn source_frame(
     message: v8::Local<'_, v8::Message>,
     offset: Offset,
 ) -> Option<String> {
-    let line_text = message.get_source_line(scope)?.to_rust_string_lossy(scope);
+    let line_text = message.get_source_line(scope)?;
+    let line_text = convert::text(scope, line_text.into());
     if line_text.contains("node-do-not-add-exception-line") {
         return None;
     }
@@ -31,7 +33,7 @@ pub fn source_frame(
     let name = if name.is_undefined() {
         String::new()
     } else {
-        name.to_rust_string_lossy(scope)
+        convert::text(scope, name.into())
     };
     let line = message.get_line_number(scope).unwrap_or(0);
     let mut start = message.get_start_column();
@@ -107,8 +109,8 @@ fn put_arrow(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>
     let stack = object.get(scope, key).filter(|value| value.is_string())?;
     let text = format!(
         "{}\n{}",
-        arrow.to_rust_string_lossy(scope),
-        stack.to_rust_string_lossy(scope)
+        convert::text(scope, arrow.into()),
+        convert::text(scope, stack.into())
     );
     let text = exception::string(scope, &text).into();
     object.set(scope, key, text)?;

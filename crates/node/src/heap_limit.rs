@@ -90,7 +90,10 @@ const WORTH: usize = 4;
 
 /// A bound of a worker's own (`resourceLimits`) ends the worker, and its parent hears why; that of the machine ends the
 /// process, which its thread does once it is out of JavaScript.
-fn reached(env: &Env) {
+pub(crate) fn reached(env: &Env) {
+    if let Some(gauge) = &*env.gauge.borrow() {
+        gauge.native().end();
+    }
     let own = env.worker().zip(env.program()).filter(|(worker, program)| {
         let process = program.options.heap_limit_bytes;
         worker.limits().old_generation(process) < process

@@ -39,6 +39,7 @@ mod host_tools;
 pub mod invocation;
 pub mod isolate;
 pub mod memory_guard;
+pub mod native_memory;
 mod options;
 mod own_heap_limit;
 pub mod passwd;

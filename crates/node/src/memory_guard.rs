@@ -3,30 +3,40 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{Process, Signal};
+use secure_exec_kernel::Process;
 
-use crate::engine::EngineEvents;
+use crate::engine::{EngineEvents, shortage};
+use crate::heap_usage::Gauge;
+use crate::native_memory::{self, Asker, Entered};
 
 /// Copies below this size are not looked at: they fit into what is kept for the process itself.
 const UNCHECKED_BYTES: usize = 1 << 20;
+
+/// How long a guest waits for the memory of another one, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(8);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Whom a thread runs, and who knows how much memory there is.
 struct Guest {
     process: Arc<Process>,
     events: Arc<dyn EngineEvents>,
+    /// Counts what the thread allocates.
+    counted: Entered,
 }
 
 thread_local! {
     static GUEST: RefCell<Option<Guest>> = const { RefCell::new(None) };
 }
 
-/// The calling thread runs `process` from now on.
-pub(crate) fn enter(process: &Arc<Process>, events: &Arc<dyn EngineEvents>) {
+/// The calling thread runs a process from now on.
+pub(crate) fn enter(process: &Arc<Process>, events: &Arc<dyn EngineEvents>, gauge: &Gauge) {
     GUEST.with_borrow_mut(|guest| {
         *guest = Some(Guest {
             process: process.clone(),
             events: events.clone(),
+            counted: Entered::new(gauge.native().clone()),
         });
     });
 }
@@ -53,11 +63,23 @@ pub(crate) fn admit(bytes: usize) -> bool {
         if guest.events.has_room(bytes as u64) {
             return true;
         }
-        let pid = guest.process.pid();
-        guest.events.on_overdrawn(pid, bytes as u64);
-        // It has ended by itself otherwise.
-        let _ = guest.process.kill(pid.raw(), Signal::SIGABRT);
-        let _ = guest.process.kill(pid.raw(), Signal::SIGKILL);
+        guest.counted.account().end();
+        shortage::end(&guest.process, &*guest.events, bytes as u64);
         false
     })
+}
+
+/// Has the guest of the calling thread wait for the memory of another one that is being ended, if one is. Where it may
+/// take long: V8 is about to collect garbage, for which it needs memory itself.
+pub(crate) fn wait_for_memory() {
+    GUEST.with_borrow(|guest| {
+        let Some(guest) = guest else { return };
+        let deadline = Instant::now() + PATIENCE;
+        while guest.events.is_lending()
+            && native_memory::asker() == Asker::Guest
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(PAUSE);
+        }
+    });
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use v8::MapFnTo;
 
 use crate::callback;
+use crate::convert;
 use crate::env::{Env, Slot};
 use crate::exception;
 use crate::time_zone;
@@ -162,7 +163,7 @@ fn getter<'s>(
     if !key.is_string() {
         return v8::Intercepted::kNo;
     }
-    let name = key.to_rust_string_lossy(scope);
+    let name = convert::text(scope, key.into());
     let env = Env::of(scope);
     let Some(value) = environment(&env).get(&name) else {
         return v8::Intercepted::kNo;
@@ -215,8 +216,8 @@ fn assign(
     let Some(text) = value.to_string(scope) else {
         return false;
     };
-    let name = key.to_rust_string_lossy(scope);
-    let text = text.to_rust_string_lossy(scope);
+    let name = convert::text(scope, key.into());
+    let text = convert::text(scope, text.into());
     if environment.set(&name, &text) && name == "TZ" {
         check_time_zone(scope);
     }
@@ -232,7 +233,7 @@ fn query<'s>(
     if !key.is_string() {
         return v8::Intercepted::kNo;
     }
-    let name = key.to_rust_string_lossy(scope);
+    let name = convert::text(scope, key.into());
     let env = Env::of(scope);
     if environment(&env).shared().lock().contains_key(&name) {
         rv.set_int32(0);
@@ -248,7 +249,7 @@ fn deleter<'s>(
     mut rv: v8::ReturnValue<'_, v8::Boolean>,
 ) -> v8::Intercepted {
     if key.is_string() {
-        let name = key.to_rust_string_lossy(scope);
+        let name = convert::text(scope, key.into());
         let env = Env::of(scope);
         environment(&env).remove(&name);
         if name == "TZ" {

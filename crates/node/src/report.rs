@@ -88,7 +88,7 @@ fn frame_of(
     let key = env.private(scope, "arrow_message_private_symbol");
     let arrow = error.get_private(scope, key);
     match arrow.filter(|value| value.is_string()) {
-        Some(arrow) => format!("{}\n", arrow.to_rust_string_lossy(scope)),
+        Some(arrow) => format!("{}\n", convert::text(scope, arrow.into())),
         None => source_frame(scope, message),
     }
 }
@@ -114,11 +114,10 @@ pub fn stack_frames(
         let Some(frame) = trace.get_frame(scope, index) else {
             continue;
         };
-        let of = |text: Option<v8::Local<'_, v8::String>>, scope: &v8::PinScope<'_, '_>| {
-            text.map_or_else(String::new, |text| text.to_rust_string_lossy(scope))
-        };
-        let function = of(frame.get_function_name(scope), scope);
-        let script = of(frame.get_script_name_or_source_url(scope), scope);
+        let function = frame.get_function_name(scope);
+        let function = function.map_or_else(String::new, |name| convert::text(scope, name.into()));
+        let script = frame.get_script_name_or_source_url(scope);
+        let script = script.map_or_else(String::new, |name| convert::text(scope, name.into()));
         let place = format!(
             "{script}:{}:{}",
             frame.get_line_number(),
@@ -146,12 +145,12 @@ pub fn source_frame(
     if name.is_undefined() {
         return text;
     }
-    let name = name.to_rust_string_lossy(scope);
+    let name = convert::text(scope, name.into());
     let line = message.get_line_number(scope).unwrap_or(0);
     let Some(source) = message.get_source_line(scope) else {
         return text;
     };
-    let source = source.to_rust_string_lossy(scope);
+    let source = convert::text(scope, source.into());
     if source.contains("node-do-not-add-exception-line") {
         return text;
     }
@@ -190,7 +189,7 @@ fn mapped_frame(
     let column = v8::Number::new(tc, message.get_start_column() as f64).into();
     let receiver = v8::undefined(tc).into();
     let frame = look_up.call(tc, receiver, &[name, line, column])?;
-    frame.is_string().then(|| frame.to_rust_string_lossy(tc))
+    frame.is_string().then(|| convert::text(tc, frame.into()))
 }
 
 /// `error.stack` after the library's enhancers (source maps, extra properties).
@@ -254,12 +253,12 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
         if let Some(inspect) = inspect.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok())
             && let Some(text) = inspect.call(tc, receiver, &[error])
         {
-            return text.to_rust_string_lossy(tc);
+            return convert::text(tc, text.into());
         }
         tc.reset();
     }
     let text = error.to_detail_string(tc);
-    text.map_or_else(String::new, |text| text.to_rust_string_lossy(tc))
+    text.map_or_else(String::new, |text| convert::text(tc, text.into()))
 }
 
 /// Keeps the source frame of `message` on the error for the final report (`AppendExceptionLine`).

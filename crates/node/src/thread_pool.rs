@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::callback::contain_bare;
 use crate::cpu_share;
 use crate::memory_guard;
+use crate::native_memory::{self, Entered};
 
 /// As many as libuv's default.
 const MAXIMUM_THREADS: usize = 4;
@@ -35,7 +36,12 @@ static ARRIVED: Condvar = Condvar::new();
 /// Runs `job` on a thread of the pool, after the jobs that were submitted before. A result goes back to the isolate by
 /// `LoopHandle::post`.
 pub fn submit(job: impl FnOnce() + Send + 'static) {
-    // Its processor time is that of whom the submitting thread runs.
+    // Its memory and processor time are those of whom the submitting thread runs.
+    let account = native_memory::current();
+    let job = move || {
+        let _counted = account.map(Entered::new);
+        job();
+    };
     let job: Job = match memory_guard::guest() {
         Some(process) => Box::new(move || cpu_share::help(&process, job)),
         None => Box::new(job),

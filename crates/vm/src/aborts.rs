@@ -1,9 +1,12 @@
-//! What happens when native code of a guest's thread gives up, because there is no memory for it (`abort(3)`).
+//! What happens when native code of a guest's thread gives up (`abort(3)`, or V8's trap), most often because there is no
+//! memory for it.
 //!
 //! As with V8's own failures the thread is parked for ever, and the server, which holds none of its state, goes on for
 //! as long as it takes to save the filesystem. Signals that others send, and the server's own failures, end the process.
 
 use std::sync::{Arc, OnceLock};
+
+use secure_exec_node::native_memory;
 
 use crate::guests::Notice;
 use crate::lockdown;
@@ -20,21 +23,30 @@ pub(crate) fn survive(mailbox: &Arc<Mailbox>) {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = aborted as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
-    // SAFETY: the structure is valid for the call and the handler has the signature that its flags ask for.
-    unsafe { libc::sigaction(libc::SIGABRT, &raw const action, std::ptr::null_mut()) };
+    for signal in [libc::SIGABRT, libc::SIGTRAP] {
+        // SAFETY: the structure is valid for the call and the handler has the signature that its flags ask for.
+        unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    }
 }
 
-extern "C" fn aborted(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn aborted(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes a valid structure.
-    let own = unsafe { (*info).si_code } == libc::SI_TKILL;
+    let code = unsafe { (*info).si_code };
+    // A trap of the thread's own has a code of the kernel's, which is above those of `kill(2)` and its like.
+    let own = code == libc::SI_TKILL || signal == libc::SIGTRAP && code > 0;
     // SAFETY: takes nothing.
     let this = unsafe { libc::pthread_self() };
     let told = own
         && SERVER.get().is_some_and(|(server, mailbox)| {
             *server != this && {
-                let limit = lockdown::limit_reached();
+                let denied = native_memory::was_denied();
+                let limit = lockdown::limit_reached().filter(|_| denied);
                 lockdown::release_memory_headroom();
-                let message = "memory limit (an allocation failed)".into();
+                let message = match (denied, signal) {
+                    (true, _) => "memory limit (an allocation failed)".into(),
+                    (false, libc::SIGTRAP) => "engine failure (trap)".into(),
+                    (false, _) => "engine failure (abort)".into(),
+                };
                 mailbox.try_notify(0, Notice::Fatal { message, limit })
             }
         });
@@ -45,7 +57,7 @@ extern "C" fn aborted(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::
     }
     // SAFETY: takes plain numbers. The default is the end of the process.
     unsafe {
-        libc::signal(libc::SIGABRT, libc::SIG_DFL);
-        libc::raise(libc::SIGABRT);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
     }
 }

@@ -14,6 +14,7 @@ use secure_exec_protocol::launch::CANNOT_CONFINE;
 use secure_exec_protocol::{Phase, VmLimits};
 
 use crate::lockdown::{self, Confinement, Demand, descriptors};
+use crate::overdraft;
 use crate::profile;
 use crate::runtimes::Runtimes;
 use crate::server;
@@ -95,6 +96,7 @@ fn serve_process(snapshot: &Path, identity: &str, demand: Demand, files: &[OsStr
     };
     secure_exec_wasm::host_files::restrict_to(files);
     initialize_v8(V8Options::default());
+    overdraft::install();
     if lockdown::confine(demand).is_err() {
         return CANNOT_CONFINE;
     }

@@ -69,7 +69,7 @@ impl Machine {
     ) -> Result<Machine, Failure> {
         let kernel_config = kernel_config(&config);
         let ledger = kernel_config.ledger.clone();
-        let too_small = |failure| breaches::named(failure, &ledger.take());
+        let too_small = |failure| too_small(breaches::named(failure, &ledger.take()));
         let kernel =
             Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
         guests
@@ -373,6 +373,22 @@ impl Machine {
 
 /// Longest wait for threads that have nothing more to do than to let go.
 const LETTING_GO: Duration = Duration::from_millis(100);
+
+/// Has a failure that a limit caused say so: what failed first for want of it is by chance.
+fn too_small(failure: Failure) -> Failure {
+    let Some(limit) = &failure.limit else {
+        return failure;
+    };
+    let message = format!(
+        "{} is {}, and the machine itself needs more",
+        limit.name, limit.bound
+    );
+    Failure {
+        code: "ERR_RESOURCE_LIMIT".into(),
+        message,
+        ..failure
+    }
+}
 
 fn winsize(size: TerminalSize) -> Winsize {
     Winsize {

@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
-use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES};
+use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{VmConfig, VmId};
 
 use crate::guests::{Guests, Notice, Returned, clock_resolution_ns};
 use crate::lockdown;
 use crate::mailbox::Mailbox;
+use crate::overdraft;
 use crate::reports::Reports;
 
 /// Restored isolates that wait in each VM outside a rush.
 const SPARE_ISOLATES: usize = 1;
-
-/// Memory that the isolate of an idle program takes, besides the address space that is reckoned by itself.
-const BYTES_PER_ISOLATE: u64 = 12 << 20;
 
 /// Programs that may run at a time whatever the memory limit.
 const AT_LEAST: usize = 8;
@@ -59,6 +57,26 @@ impl EngineEvents for Events {
 
     fn has_room(&self, bytes: u64) -> bool {
         lockdown::has_room(bytes)
+    }
+
+    fn has_any(&self, bytes: u64) -> bool {
+        lockdown::has_any(bytes)
+    }
+
+    fn memory_in_use(&self) -> u64 {
+        lockdown::account().map_or(0, |account| account.used_by_guests())
+    }
+
+    fn is_overdrawn(&self) -> bool {
+        overdraft::is_in_use()
+    }
+
+    fn is_lending(&self) -> bool {
+        overdraft::lent() > 0
+    }
+
+    fn reclaim(&self) {
+        overdraft::reclaim();
     }
 
     fn on_overdrawn(&self, pid: Pid, bytes: u64) {
@@ -132,7 +150,7 @@ impl Guests for NodeGuests {
             freeze_clocks: config.freeze_time,
             own_process: config.exclusive,
             max_timers: usize::try_from(limits.max_timers).unwrap_or(usize::MAX),
-            max_programs: usize::try_from(limits.max_memory_bytes / BYTES_PER_ISOLATE)
+            max_programs: usize::try_from(limits.max_memory_bytes / PROGRAM_BYTES)
                 .unwrap_or(usize::MAX)
                 .max(AT_LEAST),
         };

@@ -55,12 +55,13 @@ impl Reports {
     /// The engine gave up the whole process.
     pub(crate) fn fatal(&self, message: &str) {
         let full = !lockdown::has_room(LITTLE);
-        let bound = self.kernel().map(|kernel| kernel.config().memory_bytes);
+        let limit = self.kernel().filter(|_| full);
+        let limit = limit.map(|kernel| breaches::no_room(kernel.config().memory_bytes, 0));
+        // The report itself needs some memory.
+        lockdown::release_memory_headroom();
         self.notify(Notice::Fatal {
             message: message.into(),
-            limit: bound
-                .filter(|_| full)
-                .map(|bound| breaches::no_room(bound, 0)),
+            limit,
         });
     }
 

@@ -43,8 +43,8 @@ impl StagedCode {
 /// Room for all of it at once: what grows is copied, and for a moment there twice.
 fn reserve(size: u64) -> Staged {
     let mut code = Vec::new();
-    let room = usize::try_from(size).is_ok_and(|size| code.try_reserve_exact(size).is_ok());
-    if room && lockdown::has_room(size) {
+    let mut reserve = |size| code.try_reserve_exact(size).is_ok();
+    if lockdown::has_room(size) && usize::try_from(size).is_ok_and(&mut reserve) {
         Staged::Pieces(code)
     } else {
         Staged::Refused(size)

@@ -37,11 +37,8 @@ impl Process {
                     self.vfs.ledger.record("maxInotifyInstances", bound, used);
                     return Err(Errno::EMFILE);
                 }
-                let instance = InotifyInstance::new(
-                    self.vfs.watches.clone(),
-                    limits.max_inotify_events,
-                    limits.max_inotify_watches,
-                );
+                let instance =
+                    InotifyInstance::new(self.vfs.watches.clone(), self.vfs.ledger.clone(), limits);
                 let kernel = self.kernel()?;
                 let path = kernel.anonymous(
                     FileKind::Anonymous,

@@ -5,6 +5,7 @@ use crate::abi::inotify::{InotifyEvent, InotifyMask};
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
+use crate::limits::{LimitLedger, Limits};
 use crate::wait_queue::WaitQueue;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
@@ -102,6 +103,7 @@ pub(crate) struct InotifyInstance {
     state: Mutex<InstanceState>,
     readable: WaitQueue,
     counter: Arc<WatchCounter>,
+    ledger: Arc<LimitLedger>,
     max_events: usize,
     max_watches: usize,
 }
@@ -124,16 +126,17 @@ impl core::fmt::Debug for InstanceState {
 impl InotifyInstance {
     pub fn new(
         counter: Arc<WatchCounter>,
-        max_events: usize,
-        max_watches: usize,
+        ledger: Arc<LimitLedger>,
+        limits: &Limits,
     ) -> Arc<InotifyInstance> {
         counter.instances.fetch_add(1, Ordering::Relaxed);
         Arc::new(InotifyInstance {
             state: Mutex::default(),
             readable: WaitQueue::new(),
             counter,
-            max_events,
-            max_watches,
+            ledger,
+            max_events: limits.max_inotify_events,
+            max_watches: limits.max_inotify_watches,
         })
     }
 
@@ -154,7 +157,10 @@ impl InotifyInstance {
             return Ok(watch.wd);
         }
         let mut state = self.state.lock();
-        if state.watches.len() >= self.max_watches {
+        let used = state.watches.len() + 1;
+        if used > self.max_watches {
+            let bound = self.max_watches as u64;
+            self.ledger.record("maxInotifyWatches", bound, used as u64);
             return Err(Errno::ENOSPC);
         }
         state.last_wd += 1;

@@ -477,13 +477,13 @@ fn store_data_object(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let id = args.get(0).to_rust_string_lossy(scope);
+    let id = convert::text(scope, args.get(0));
     let Some(blob) = clone_blob(scope, args.get(1)) else {
         exception::throw_invalid_argument(scope, "The \"handle\" argument must be a Blob handle");
         return;
     };
     let size = args.get(2).number_value(scope).unwrap_or(0.0);
-    let kind = args.get(3).to_rust_string_lossy(scope);
+    let kind = convert::text(scope, args.get(3));
     let object = (v8::Global::new(scope, blob), size, kind);
     Env::of(scope)
         .state::<ObjectUrls>()
@@ -498,7 +498,7 @@ fn get_data_object(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let id = args.get(0).to_rust_string_lossy(scope);
+    let id = convert::text(scope, args.get(0));
     let urls = Env::of(scope).state::<ObjectUrls>();
     let found = urls.0.borrow().get(&id).cloned();
     let Some((blob, size, kind)) = found else {
@@ -518,7 +518,7 @@ fn revoke_object_url(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let url = args.get(0).to_rust_string_lossy(scope);
+    let url = convert::text(scope, args.get(0));
     let Some(id) = url.trim().strip_prefix("blob:nodedata:") else {
         return;
     };

@@ -95,7 +95,7 @@ fn compile_function(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let id = args.get(0).to_rust_string_lossy(scope);
+    let id = convert::text(scope, args.get(0));
     if let Some(function) = compile(scope, &id) {
         rv.set(function.into());
     }

@@ -36,7 +36,7 @@ fn safe_getenv(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let name = args.get(0).to_rust_string_lossy(scope);
+    let name = crate::convert::text(scope, args.get(0));
     let env = Env::of(scope);
     if let Some(value) = process_env::environment(&env).get(&name) {
         rv.set(exception::string(scope, &value).into());

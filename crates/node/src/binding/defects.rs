@@ -160,7 +160,7 @@ fn later(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let place = args.get(0).to_rust_string_lossy(scope);
+    let place = crate::convert::text(scope, args.get(0));
     match place.as_str() {
         "loop" => Env::of(scope).event_loop.defer(Box::new(|_| fail())),
         "pool" => thread_pool::submit(|| fail()),

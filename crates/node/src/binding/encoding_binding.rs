@@ -119,7 +119,7 @@ fn to_ascii(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let domain = args.get(0).to_rust_string_lossy(scope);
+    let domain = convert::text(scope, args.get(0));
     let ascii = ada_url::Idna::ascii(&domain);
     rv.set(exception::string(scope, &ascii).into());
 }
@@ -130,7 +130,7 @@ fn to_unicode(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let domain = args.get(0).to_rust_string_lossy(scope);
+    let domain = convert::text(scope, args.get(0));
     let unicode = ada_url::Idna::unicode(&domain);
     rv.set(exception::string(scope, &unicode).into());
 }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::inotify::{InotifyEvent, InotifyMask};
+use secure_exec_kernel::{Errno, LimitBreach};
 
 use super::Definition;
 use super::fs::{Encoding, path_argument};
@@ -55,6 +55,8 @@ struct Inotify {
     fd: Cell<Option<i32>>,
     task: RefCell<Option<TaskKey>>,
     listeners: RefCell<HashMap<i32, Vec<v8::Global<v8::Object>>>>,
+    /// How many there are.
+    count: Cell<usize>,
 }
 
 /// Declares the binding.
@@ -133,6 +135,23 @@ fn start(
     }
 }
 
+/// Whether one more listener is too many. Many on one file have one watch, which the kernel bounds, but each takes memory.
+fn is_full(env: &Env, inotify: &Inotify) -> bool {
+    let bound = env.kernel().limits().max_inotify_watches;
+    let used = inotify.count.get() + 1;
+    let full = used > bound;
+    if full {
+        let breach = LimitBreach {
+            limit: "maxInotifyWatches",
+            bound: bound as u64,
+            used: used as u64,
+        };
+        env.kernel()
+            .note_limit_breach(Some(env.process().pid()), breach);
+    }
+    full
+}
+
 /// Adds a watch and a listener; starts reading events with the first one.
 fn watch(
     scope: &mut v8::PinScope<'_, '_>,
@@ -142,6 +161,9 @@ fn watch(
     let env = Env::of(scope);
     let process = env.process();
     let inotify = env.state::<Inotify>();
+    if is_full(&env, &inotify) {
+        return Err(Errno::ENOSPC);
+    }
     let fd = match inotify.fd.get() {
         Some(fd) => fd,
         None => {
@@ -165,6 +187,7 @@ fn watch(
         .entry(wd)
         .or_default()
         .push(v8::Global::new(scope, object));
+    inotify.count.set(inotify.count.get() + 1);
     if inotify.task.borrow().is_none() {
         read_events(&env, &inotify, fd);
     }
@@ -260,11 +283,14 @@ fn stop(scope: &mut v8::PinScope<'_, '_>, event: &Rc<FsEvent>) {
     let inotify = env.state::<Inotify>();
     let mut listeners = inotify.listeners.borrow_mut();
     if let Some(of_watch) = listeners.get_mut(&wd) {
+        let before = of_watch.len();
         of_watch.retain(|listener| {
             let object = v8::Local::new(scope, listener);
             wrap::unwrap::<FsEvent>(scope, object.into())
                 .is_some_and(|other| !Rc::ptr_eq(&other, event))
         });
+        let gone = before - of_watch.len();
+        inotify.count.set(inotify.count.get().saturating_sub(gone));
         if of_watch.is_empty() {
             listeners.remove(&wd);
             if let Some(fd) = inotify.fd.get() {

@@ -15,7 +15,7 @@ pub fn get_internal_binding(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let name = args.get(0).to_rust_string_lossy(scope);
+    let name = convert::text(scope, args.get(0));
     let env = Env::of(scope);
     let Some(cache) = env.object(scope, Slot::Bindings) else {
         return;

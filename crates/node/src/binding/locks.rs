@@ -144,9 +144,9 @@ fn request<'s>(
     let manager = &program.locks;
     let entry = Entry {
         id: manager.last.fetch_add(1, Ordering::Relaxed) + 1,
-        name: args.get(0).to_rust_string_lossy(scope),
-        client: args.get(1).to_rust_string_lossy(scope),
-        exclusive: args.get(2).to_rust_string_lossy(scope) == "exclusive",
+        name: convert::text(scope, args.get(0)),
+        client: convert::text(scope, args.get(1)),
+        exclusive: convert::text(scope, args.get(2)) == "exclusive",
         thread: thread_of(&env),
         owner: env.event_loop.handle(),
     };

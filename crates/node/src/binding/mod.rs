@@ -74,7 +74,7 @@ pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use fs::close_unmanaged;
 pub use install::{class_template, get_internal_binding};
 pub use locks::{LockManager, release_all as release_locks};
-pub use messaging::{Broadcasts, PortData, TransferData, close_ports};
+pub use messaging::{Broadcasts, PortData, QueuedBytes, TransferData, close_ports};
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
 pub use wasm_web_api::install_wasm_streaming;

@@ -106,7 +106,7 @@ macro_rules! text {
             args: v8::FunctionCallbackArguments<'_>,
             _rv: v8::ReturnValue<'_, v8::Value>,
         ) {
-            let value = args.get(0).to_rust_string_lossy(scope);
+            let value = convert::text(scope, args.get(0));
             Env::of(scope)
                 .state::<Settings>()
                 .$field
@@ -367,11 +367,11 @@ fn write_report(
     let Some(process) = env.try_process() else {
         return;
     };
-    let event = args.get(0).to_rust_string_lossy(scope);
-    let trigger = args.get(1).to_rust_string_lossy(scope);
+    let event = convert::text(scope, args.get(0));
+    let trigger = convert::text(scope, args.get(1));
     let settings = env.state::<Settings>();
     let name = if args.get(2).is_string() {
-        args.get(2).to_rust_string_lossy(scope)
+        convert::text(scope, args.get(2))
     } else {
         let set = chosen(&env, &settings.filename, "--report-filename");
         set.unwrap_or_else(|| default_name(&env))

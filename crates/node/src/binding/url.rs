@@ -95,7 +95,7 @@ fn parse(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let input = args.get(0).to_rust_string_lossy(scope);
+    let input = convert::text(scope, args.get(0));
     let base = optional_text(scope, args.get(1));
     match Url::parse(input.as_str(), base.as_deref()) {
         Ok(url) => rv.set(publish(scope, &url)),
@@ -109,7 +109,7 @@ fn can_parse(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let input = args.get(0).to_rust_string_lossy(scope);
+    let input = convert::text(scope, args.get(0));
     let base = optional_text(scope, args.get(1));
     rv.set_bool(Url::can_parse(&input, base.as_deref()));
 }
@@ -121,11 +121,11 @@ fn update(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let href = args.get(0).to_rust_string_lossy(scope);
+    let href = convert::text(scope, args.get(0));
     let Some(action) = args.get(1).uint32_value(scope) else {
         return;
     };
-    let value = args.get(2).to_rust_string_lossy(scope);
+    let value = convert::text(scope, args.get(2));
     let Ok(mut url) = Url::parse(href.as_str(), None) else {
         rv.set_bool(false);
         return;
@@ -162,7 +162,7 @@ fn format(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let href = args.get(0).to_rust_string_lossy(scope);
+    let href = convert::text(scope, args.get(0));
     let wanted = [1, 2, 3, 4].map(|index| args.get(index).is_true());
     let text = format_url(&href, wanted).unwrap_or(href);
     rv.set(exception::string(scope, &text).into());
@@ -201,7 +201,7 @@ fn get_origin(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let input = args.get(0).to_rust_string_lossy(scope);
+    let input = convert::text(scope, args.get(0));
     match Url::parse(input.as_str(), None) {
         Ok(url) => {
             let origin = exception::string(scope, &url.origin());
@@ -217,7 +217,7 @@ fn path_to_file_url(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let path = args.get(0).to_rust_string_lossy(scope);
+    let path = convert::text(scope, args.get(0));
     let windows = args.get(1).is_true();
     let hostname = optional_text(scope, args.get(2));
     match file_url(&path, windows, hostname.as_deref()) {
@@ -271,7 +271,7 @@ fn domain_to_ascii(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let input = args.get(0).to_rust_string_lossy(scope);
+    let input = convert::text(scope, args.get(0));
     rv.set(exception::string(scope, &domain(&input)).into());
 }
 
@@ -280,7 +280,7 @@ fn domain_to_unicode(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let input = args.get(0).to_rust_string_lossy(scope);
+    let input = convert::text(scope, args.get(0));
     let unicode = Idna::unicode(&domain(&input));
     rv.set(exception::string(scope, &unicode).into());
 }

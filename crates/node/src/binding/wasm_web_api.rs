@@ -137,7 +137,7 @@ fn set_url(
     let Some(streaming) = this(scope, &args) else {
         return;
     };
-    let url = args.get(0).to_rust_string_lossy(scope);
+    let url = convert::text(scope, args.get(0));
     if let Some(streaming) = streaming.0.borrow_mut().as_mut() {
         streaming.set_url(&url);
     }

@@ -46,7 +46,6 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
     };
     let mut ran = None;
     if let Some(job) = job(engine) {
-        let pid = job.process.pid();
         ran = Some(job.process.clone());
         match context {
             Ok(context) => {
@@ -59,9 +58,6 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
             Err(message) => refuse_job(&job, &message),
         }
         engine.spares.program_ended();
-        if !env.replaced.get() {
-            engine.config.events.on_end(pid);
-        }
     } else {
         // V8 keeps pages of isolates that ended for those to come. Its task that gives them back is not posted within
         // 12 s of the last one (`MemoryPool::PostDelayedReleaseTaskIfNeeded`), so those of the last guests before a
@@ -69,11 +65,17 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
         owned.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
     }
     binding::contextify::release_contexts(&mut owned, &env);
+    let replaced = env.replaced.get();
     env.clear();
     foreground::dispose(owned);
+    drop(env);
     engine.config.events.on_isolate_end();
     if let Some(process) = ran {
         engine.population.leave(&process);
+        // Whoever hears it finds the guest's memory free.
+        if !replaced {
+            engine.config.events.on_end(process.pid());
+        }
     }
 }
 
@@ -130,9 +132,10 @@ fn run_job(
     let event_loop = env.event_loop.handle();
     let program = Program::new(engine.clone(), options.clone());
     env.set_threads(program.clone(), None);
-    let watched = engine.watch(&process, handle.clone(), &program);
+    let gauge = engine.heap_usage.enter(&process);
+    let watched = engine.watch(&process, handle.clone(), &program, &gauge);
     env.watched.replace(Some(watched.clone()));
-    memory_guard::enter(&process, engine.events());
+    memory_guard::enter(&process, engine.events(), &gauge);
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {
@@ -143,7 +146,7 @@ fn run_job(
         }));
     }
     heap_limit::set(owned, env, options.heap_limit_bytes);
-    heap_usage::watch(owned, env, engine.heap_usage.enter());
+    heap_usage::watch(owned, env, gauge);
     env.array_buffers.guard();
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);

@@ -3,6 +3,7 @@
 pub(crate) mod fatal;
 mod guest;
 mod population;
+pub(crate) mod shortage;
 mod spares;
 mod watchdog;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
-use crate::heap_usage::HeapUsage;
+use crate::heap_usage::{Gauge, HeapUsage};
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
 pub use fatal::tell_of_panic;
@@ -26,6 +27,9 @@ pub(crate) use watchdog::Watched;
 
 /// Writable address space of every isolate besides its heap: the range for compiled code and the thread's stack.
 pub const ISOLATE_BYTES: u64 = (guest::CODE_RANGE + guest::STACK_SIZE) as u64;
+
+/// Memory that the isolate of an idle program takes, besides the address space that is reckoned by itself.
+pub const PROGRAM_BYTES: u64 = 12 << 20;
 
 /// What a limit of the engine was exceeded with.
 #[derive(Clone, Debug)]
@@ -54,6 +58,25 @@ pub trait EngineEvents: Send + Sync {
         let _ = bytes;
         true
     }
+    /// Whether there is this much memory more at all.
+    fn has_any(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        true
+    }
+    /// What guests use altogether, bytes.
+    fn memory_in_use(&self) -> u64 {
+        0
+    }
+    /// Whether guests use more memory than there is, so that one of them must end.
+    fn is_overdrawn(&self) -> bool {
+        false
+    }
+    /// Whether guests that go on are to take no more memory for the moment: what is there is needed to end one.
+    fn is_lending(&self) -> bool {
+        false
+    }
+    /// There may be memory that nobody uses, now that there is too little.
+    fn reclaim(&self) {}
     /// A guest is ended because there is no room for this much memory more, which native code needs for it.
     fn on_overdrawn(&self, pid: Pid, bytes: u64) {
         let _ = (pid, bytes);
@@ -136,7 +159,7 @@ pub struct Engine {
     spares: Spares,
     population: Population,
     watchdog: Watchdog,
-    pub(crate) heap_usage: HeapUsage,
+    pub(crate) heap_usage: Arc<HeapUsage>,
     this: Weak<Engine>,
 }
 
@@ -144,9 +167,10 @@ impl Engine {
     /// An engine with its spares being prepared. `initialize_v8` must have been called.
     #[must_use]
     pub fn new(config: EngineConfig) -> Arc<Engine> {
+        let heap_usage = Arc::<HeapUsage>::default();
         let engine = Arc::new_cyclic(|this| Engine {
-            watchdog: Watchdog::start(config.events.clone(), this.clone()),
-            heap_usage: HeapUsage::default(),
+            watchdog: Watchdog::start(config.events.clone(), heap_usage.clone(), this.clone()),
+            heap_usage,
             spares: Spares::new(config.spare_isolates),
             config,
             population: Population::default(),
@@ -183,7 +207,7 @@ impl Engine {
     /// # Errors
     /// - `EAGAIN`: the VM has no memory for one.
     pub(crate) fn admit(&self, process: &Arc<Process>, max: usize) -> Result<(), Errno> {
-        self.population.admit(process, max)
+        self.population.admit(process, max, self.events())
     }
 
     /// Gives a place back.
@@ -197,8 +221,11 @@ impl Engine {
         process: &Arc<Process>,
         isolate: v8::IsolateHandle,
         program: &Program,
+        gauge: &Gauge,
     ) -> Arc<Watched> {
-        self.watchdog.watch(process, isolate, &program.options)
+        let memory = gauge.native().clone();
+        self.watchdog
+            .watch(process, isolate, &program.options, memory)
     }
 
     /// What a process has used of its processor time counts no more.
@@ -250,8 +277,8 @@ impl Engine {
     fn run(&self, job: Job) -> Result<(), Errno> {
         let process = job.process.clone();
         self.population
-            .admit(&process, job.options.max_programs)
-            .inspect_err(|_| self.config.events.on_refused(ISOLATE_BYTES))?;
+            .admit(&process, job.options.max_programs, self.events())
+            .inspect_err(|_| self.config.events.on_refused(PROGRAM_BYTES))?;
         self.hand_over(job)
             .inspect_err(|_| self.population.leave(&process))
     }

@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Errno, Process};
 
-/// How long a program waits for the isolate of one that has ended. Taking one down needs milliseconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+use super::{EngineEvents, PROGRAM_BYTES};
+use crate::platform;
+
+/// How long a program waits for the isolate of one that has ended. Taking one down needs milliseconds, or
+/// more where native code has made much for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The processes whose isolates exist.
 #[derive(Default)]
@@ -20,16 +24,24 @@ pub(super) struct Population {
 }
 
 impl Population {
-    /// Takes a place for `process` among at most `max`.
+    /// Takes a place for `process` among at most `max`, if there is memory for it.
     ///
     /// # Errors
     /// - `EAGAIN`: none is free.
-    pub fn admit(&self, process: &Arc<Process>, max: usize) -> Result<(), Errno> {
+    pub fn admit(
+        &self,
+        process: &Arc<Process>,
+        max: usize,
+        events: &Arc<dyn EngineEvents>,
+    ) -> Result<(), Errno> {
         let mut running = self.running.lock();
         let deadline = Instant::now() + PATIENCE;
-        while running.len() >= max {
+        while running.len() >= max || !events.has_any(PROGRAM_BYTES) {
             let leaving = running.iter().any(|process| !process.is_alive());
-            if !leaving || self.changed.wait_until(&mut running, deadline).timed_out() {
+            if leaving && !self.changed.wait_until(&mut running, deadline).timed_out() {
+                continue;
+            }
+            if running.len() >= max || !is_left(&**events) {
                 return Err(Errno::EAGAIN);
             }
         }
@@ -47,4 +59,11 @@ impl Population {
         self.changed.notify_all();
         drop(left);
     }
+}
+
+/// Whether there is memory for one more in what others have left.
+fn is_left(events: &dyn EngineEvents) -> bool {
+    platform::release_pooled_memory();
+    events.reclaim();
+    events.has_any(PROGRAM_BYTES)
 }

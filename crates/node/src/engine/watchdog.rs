@@ -7,18 +7,27 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Pid, Process};
 
+use super::shortage::Shortage;
 use super::{Breach, Engine, EngineEvents, NodeOptions};
 use crate::cpu_share::CpuShare;
+use crate::heap_usage::{self, HeapUsage};
+use crate::native_memory::Account;
 use crate::{background_cpu, cpu_share};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
+/// The same while there is too little memory, and allocations wait.
+const SHORT_TICK: Duration = Duration::from_millis(2);
 /// How long no guest has run when the embedder hears of it.
 const IDLE: Duration = Duration::from_secs(1);
 /// When a killed guest is terminated once more: V8 drops the request when the outermost frame unwinds.
 const RETERMINATE: Duration = Duration::from_millis(250);
-/// When a killed guest counts as stuck.
+/// When a killed guest counts as stuck: after so much of the processor, or when it gets none for as long.
 const STUCK: Duration = Duration::from_millis(1250);
+const STUCK_WAITING: Duration = Duration::from_millis(2500);
+/// How many times as long it takes for one that is ended because it uses too much memory: native code may be in the middle
+/// of copying hundreds of megabytes, which it does not look up from.
+const COPYING: u32 = 4;
 
 /// One running thread of a guest.
 pub(crate) struct Watched {
@@ -29,7 +38,9 @@ pub(crate) struct Watched {
     limit: Option<Duration>,
     /// V8 works for it in the background, and nobody else has V8's threads.
     background: Option<AtomicBool>,
-    killed_at: Mutex<Option<Instant>>,
+    /// When, and the thread's time then in nanoseconds.
+    killed_at: Mutex<Option<(Instant, u64)>>,
+    memory: Arc<Account>,
     stopped_at: Mutex<Option<Instant>>,
     reterminated: AtomicBool,
     reported: AtomicBool,
@@ -42,11 +53,17 @@ impl Watched {
         self.stopped_at.lock().get_or_insert_with(Instant::now);
     }
 
+    /// Has the thread write down how much memory it uses, as soon as it runs JavaScript.
+    fn note_usage(&self) {
+        self.handle
+            .request_interrupt(heap_usage::on_request, std::ptr::null_mut());
+    }
+
     /// Starts the ladder.
     pub(crate) fn killed(&self) {
         let mut killed_at = self.killed_at.lock();
         if killed_at.is_none() {
-            *killed_at = Some(Instant::now());
+            *killed_at = Some((Instant::now(), self.cpu.time()));
         }
     }
 
@@ -83,7 +100,11 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(super) fn start(events: Arc<dyn EngineEvents>, engine: Weak<Engine>) -> Watchdog {
+    pub(super) fn start(
+        events: Arc<dyn EngineEvents>,
+        usage: Arc<HeapUsage>,
+        engine: Weak<Engine>,
+    ) -> Watchdog {
         let state = Arc::new(State::default());
         let weak = Arc::downgrade(&state);
         let thread = std::thread::Builder::new()
@@ -94,12 +115,14 @@ impl Watchdog {
             // then.
             let (mut used, mut renewed) = (false, false);
             let mut background = background_cpu::time();
+            let mut shortage = Shortage::default();
+            let mut short = false;
             while let Some(state) = weak.upgrade() {
                 let mut guests = state.guests.lock();
                 if state.closed.load(Ordering::Relaxed) {
                     return;
                 }
-                if guests.is_empty() {
+                if guests.is_empty() && !short {
                     let waited = state.wake.wait_for(&mut guests, IDLE);
                     if (used || renewed) && waited.timed_out() && guests.is_empty() {
                         renewed = parking_lot::MutexGuard::unlocked(&mut guests, || {
@@ -113,13 +136,16 @@ impl Watchdog {
                     }
                 } else {
                     used = true;
-                    state.wake.wait_for(&mut guests, TICK);
+                    let tick = if short { SHORT_TICK } else { TICK };
+                    state.wake.wait_for(&mut guests, tick);
                 }
                 guests.retain(|guest| !guest.finished.load(Ordering::Acquire));
                 let current: Vec<_> = guests.clone();
                 drop(guests);
                 drop(state);
                 charge_all(&current, &mut background);
+                let ask = || current.iter().for_each(|guest| guest.note_usage());
+                short = shortage.relieve(&usage, &*events, ask);
                 for guest in &current {
                     check(guest, &*events);
                 }
@@ -147,6 +173,7 @@ impl Watchdog {
         process: &Arc<Process>,
         handle: v8::IsolateHandle,
         options: &NodeOptions,
+        memory: Arc<Account>,
     ) -> Arc<Watched> {
         let watched = Arc::new(Watched {
             pid: process.pid(),
@@ -156,6 +183,7 @@ impl Watchdog {
             limit: options.cpu_time_limit,
             background: options.own_process.then(AtomicBool::default),
             killed_at: Mutex::default(),
+            memory,
             stopped_at: Mutex::default(),
             reterminated: AtomicBool::new(false),
             reported: AtomicBool::new(false),
@@ -207,12 +235,15 @@ fn check(guest: &Watched, events: &dyn EngineEvents) {
         return;
     }
     let killed_at = *guest.killed_at.lock();
-    if let Some(killed_at) = killed_at {
+    if let Some((killed_at, time)) = killed_at {
         let waited = killed_at.elapsed();
+        let worked = Duration::from_nanos(guest.cpu.time().saturating_sub(time));
+        let patience = if guest.memory.is_ending() { COPYING } else { 1 };
+        let stuck = worked >= STUCK * patience || waited >= STUCK_WAITING * patience;
         if waited >= RETERMINATE && !guest.reterminated.swap(true, Ordering::AcqRel) {
             guest.handle.terminate_execution();
         }
-        if waited >= STUCK && !guest.reported.swap(true, Ordering::AcqRel) {
+        if stuck && !guest.reported.swap(true, Ordering::AcqRel) {
             events.on_stuck(guest.pid);
         }
         return;

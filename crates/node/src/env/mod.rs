@@ -8,7 +8,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use indexmap::IndexMap;
 use secure_exec_kernel::{Kernel, MemoryUse, Process};
@@ -19,6 +18,7 @@ pub use slot::Slot;
 use crate::array_buffers::ArrayBuffers;
 use crate::engine::{NodeOptions, Watched};
 use crate::event_loop::EventLoop;
+use crate::heap_usage::Gauge;
 use crate::options::Options;
 use crate::tables::tables;
 use crate::worker::{Program, Worker};
@@ -57,8 +57,8 @@ pub struct Env {
     pub max_timers: Cell<usize>,
     /// Set when another program goes on as this process (`execve`).
     pub replaced: Cell<bool>,
-    /// Where the isolate writes down how much heap it uses (`heap_usage.rs`).
-    pub heap_bytes: RefCell<Option<Arc<AtomicU64>>>,
+    /// Where the isolate writes down how much memory it uses (`heap_usage.rs`).
+    pub gauge: RefCell<Option<Arc<Gauge>>>,
     /// Where the process's account learns of it.
     pub memory_use: RefCell<Option<MemoryUse>>,
     /// Who reads the processor time of the isolate's thread.
@@ -109,7 +109,7 @@ impl Env {
             own_time_zone: Cell::new(false),
             max_timers: Cell::new(usize::MAX),
             replaced: Cell::new(false),
-            heap_bytes: RefCell::default(),
+            gauge: RefCell::default(),
             memory_use: RefCell::default(),
             watched: RefCell::default(),
             array_buffers,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::Mutex;
 
 use super::Worker;
-use crate::binding::{Broadcasts, LockManager};
+use crate::binding::{Broadcasts, LockManager, QueuedBytes};
 use crate::engine::{Engine, NodeOptions};
 
 /// How many worker threads a process may have at a time: each takes a thread and an isolate of the VM process.
@@ -22,6 +22,8 @@ pub struct Program {
     pub broadcasts: Broadcasts,
     /// `navigator.locks`.
     pub locks: LockManager,
+    /// What is in the queues of its message ports.
+    pub queued: QueuedBytes,
     last_id: AtomicU32,
     threads: Mutex<Threads>,
 }
@@ -40,6 +42,7 @@ impl Program {
             options,
             broadcasts: Broadcasts::default(),
             locks: LockManager::default(),
+            queued: Arc::default(),
             last_id: AtomicU32::new(0),
             threads: Mutex::default(),
         })

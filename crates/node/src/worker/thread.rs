@@ -125,11 +125,12 @@ fn run(start: Start) {
         .limits()
         .old_generation(program.options.heap_limit_bytes);
     heap_limit::set(&mut owned, &env, heap_limit);
-    heap_usage::watch(&mut owned, &env, program.engine.heap_usage.enter());
+    let gauge = program.engine.heap_usage.enter(&start.process);
+    heap_usage::watch(&mut owned, &env, gauge.clone());
 
     let watched = program
         .engine
-        .watch(&start.process, handle.clone(), &program);
+        .watch(&start.process, handle.clone(), &program, &gauge);
     env.watched.replace(Some(watched.clone()));
     let running = Running {
         isolate: handle,
@@ -137,7 +138,8 @@ fn run(start: Start) {
         idle: env.event_loop.idle_meter().clone(),
         watched: watched.clone(),
     };
-    memory_guard::enter(&start.process, program.engine.events());
+    memory_guard::enter(&start.process, program.engine.events(), &gauge);
+    drop(gauge);
     if worker.attach(running) {
         run_program(&mut owned, &env, start);
     }

@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use secure_exec_node::engine::ISOLATE_BYTES;
 use secure_exec_protocol::{Limit, VmLimits};
 
+use crate::overdraft;
+
 /// Address space for data beyond the memory limit, so that a VM that has used its memory up can still
 /// export its filesystem.
 const EXPORT_HEADROOM: u64 = 64 << 20;
@@ -42,7 +44,8 @@ impl MemoryLimit {
     /// With what the engines take at the moment.
     fn bound(&self) -> u64 {
         let engine = ENGINE.load(Ordering::Relaxed);
-        self.soft.saturating_add(engine).min(self.hard)
+        let bound = self.soft.saturating_add(engine);
+        bound.saturating_add(overdraft::unused()).min(self.hard)
     }
 }
 
@@ -127,7 +130,9 @@ pub(crate) fn limit_memory(limits: &VmLimits) -> io::Result<()> {
     let exporting = soft
         .saturating_add(limits.max_filesystem_bytes.saturating_mul(2))
         .saturating_add(EXPORT_HEADROOM);
-    let hard = exporting.saturating_add(most_for_engines(limits));
+    let hard = exporting
+        .saturating_add(overdraft::most(soft))
+        .saturating_add(most_for_engines(limits));
     let new = MemoryLimit {
         soft,
         exporting,
@@ -157,15 +162,44 @@ fn most_for_engines(limits: &VmLimits) -> u64 {
 /// Whether a guest may take this much more. The kernel's own account is asked, which is the one that the limit is
 /// held against: heaps, files and the memories of commands are all in it.
 pub(crate) fn has_room(bytes: u64) -> bool {
-    let Some(limit) = *LIMIT.lock() else {
-        return true;
-    };
-    let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) else {
-        // Without an account there is the limit itself.
-        return true;
-    };
-    let reserve = limit.soft / RESERVE_SHARE;
-    used.saturating_add(bytes) <= limit.bound().saturating_sub(reserve)
+    // Without an account there is the limit itself.
+    account().is_none_or(|Account { bound, used, soft }| {
+        used.saturating_add(bytes) <= bound.saturating_sub(soft / RESERVE_SHARE)
+    })
+}
+
+/// Whether there is this much more at all, for what guests cannot do without.
+pub(crate) fn has_any(bytes: u64) -> bool {
+    account().is_none_or(|Account { bound, used, .. }| used.saturating_add(bytes) <= bound)
+}
+
+/// What the process may use, and what it does, bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account {
+    /// The memory limit with what the process needs for itself and for running isolates.
+    pub(crate) bound: u64,
+    /// What is in use of it.
+    pub(crate) used: u64,
+    /// The bound without the isolates.
+    pub(crate) soft: u64,
+}
+
+impl Account {
+    /// What is in use without what isolates need besides.
+    pub(crate) fn used_by_guests(&self) -> u64 {
+        self.used.saturating_sub(self.bound - self.soft)
+    }
+}
+
+/// The account at this moment; none without a limit. Takes no memory.
+pub(crate) fn account() -> Option<Account> {
+    let limit = (*LIMIT.lock())?;
+    let used = USAGE.get().and_then(Option::as_ref).and_then(used_bytes)?;
+    Some(Account {
+        bound: limit.bound(),
+        used,
+        soft: limit.soft,
+    })
 }
 
 /// What the memory limit would hold if a guest got this much more: what guests use, and what is kept from them for the
@@ -215,7 +249,8 @@ pub(crate) fn disallow_engine(bytes: u64) {
     adjust();
 }
 
-fn adjust() {
+/// Has the operating system hold the process to its bound, with what is lent to it.
+pub(crate) fn adjust() {
     if let Some(limit) = *LIMIT.lock() {
         // Only the soft limit moves, and stays below the hard one: this cannot fail.
         let _ = apply(limit);
@@ -223,7 +258,8 @@ fn adjust() {
 }
 
 fn apply(limit: MemoryLimit) -> io::Result<()> {
-    set_limit(libc::RLIMIT_DATA, limit.bound(), limit.hard)
+    let soft = limit.bound().saturating_add(overdraft::lent());
+    set_limit(libc::RLIMIT_DATA, soft.min(limit.hard), limit.hard)
 }
 
 /// Gives the process the headroom that is kept for the export.

@@ -19,8 +19,9 @@ use std::io;
 pub(crate) use attack::attack;
 pub(crate) use landlock::enclose;
 pub(crate) use memory::{
-    allow_engine, disallow_engine, has_grown, has_room, keep_freed_memory, limit_memory,
-    limit_reached, release_memory_headroom, return_freed_memory, use_with,
+    Account, account, adjust, allow_engine, disallow_engine, has_any, has_grown, has_room,
+    keep_freed_memory, limit_memory, limit_reached, release_memory_headroom, return_freed_memory,
+    use_with,
 };
 
 /// How far the server may go in confining its process.

@@ -118,7 +118,7 @@ fn new_socket_address(
         throw_invalid_argument(scope, "SocketAddress is a constructor");
         return;
     }
-    let text = args.get(0).to_rust_string_lossy(scope);
+    let text = convert::text(scope, args.get(0));
     let port = args.get(1).int32_value(scope).unwrap_or(0);
     let family = args.get(2).int32_value(scope).unwrap_or(0);
     let flowlabel = args.get(3).uint32_value(scope).unwrap_or(0);
@@ -401,7 +401,7 @@ fn check_string(
     let Some(list) = this_list(scope, &args) else {
         return;
     };
-    let text = args.get(0).to_rust_string_lossy(scope);
+    let text = convert::text(scope, args.get(0));
     let family = args.get(1).int32_value(scope).unwrap_or(0);
     rv.set_bool(parse_address(&text, family).is_some_and(|address| list.0.lock().blocks(address)));
 }

@@ -27,7 +27,7 @@ fn parse(
         exception::throw_invalid_argument(scope, "The \"source\" argument must be of type string");
         return;
     }
-    let source = args.get(0).to_rust_string_lossy(scope);
+    let source = crate::convert::text(scope, args.get(0));
     let found = detect::detect(&source).unwrap_or_default();
     let names = v8::Set::new(scope);
     for name in found.exports {

@@ -61,7 +61,7 @@ pub fn legacy_main_resolve(
     let is_file = |path: &[u8]| process.stat(path).is_ok_and(|stat| !stat.is_dir());
     let mut missing = [directory.as_slice(), b"index.js"].concat();
     if args.get(1).is_string() {
-        let main = args.get(1).to_rust_string_lossy(scope);
+        let main = crate::convert::text(scope, args.get(1));
         let base = resolve(&directory, main.as_bytes());
         for (index, suffix) in MAIN_SUFFIXES.iter().enumerate() {
             let candidate = [base.as_slice(), suffix.as_bytes()].concat();
@@ -83,7 +83,7 @@ pub fn legacy_main_resolve(
         exception::throw_invalid_argument(scope, message);
         return;
     }
-    let base = args.get(2).to_rust_string_lossy(scope);
+    let base = crate::convert::text(scope, args.get(2));
     let Some(base) = modules::file_url_to_path(&base) else {
         modules::throw_invalid_url(scope, &base);
         return;

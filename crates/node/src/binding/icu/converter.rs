@@ -93,7 +93,7 @@ pub fn has_converter(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let label = args.get(0).to_rust_string_lossy(scope);
+    let label = convert::text(scope, args.get(0));
     rv.set_bool(encoding_for(&label).is_some());
 }
 
@@ -103,7 +103,7 @@ pub fn get_converter(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let label = args.get(0).to_rust_string_lossy(scope);
+    let label = convert::text(scope, args.get(0));
     let flags = args.get(1).uint32_value(scope).unwrap_or(0);
     let Some(encoding) = encoding_for(&label) else {
         return;
@@ -140,7 +140,7 @@ pub fn decode(
             }
         }
         Some(None) => {
-            let name = args.get(3).to_rust_string_lossy(scope);
+            let name = convert::text(scope, args.get(3));
             let message = format!("The encoded data was not valid for encoding {name}");
             exception::throw(
                 scope,

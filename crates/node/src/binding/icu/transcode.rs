@@ -11,8 +11,8 @@ pub fn transcode(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let from = Encoding::from_name(&args.get(1).to_rust_string_lossy(scope));
-    let to = Encoding::from_name(&args.get(2).to_rust_string_lossy(scope));
+    let from = Encoding::from_name(&convert::text(scope, args.get(1)));
+    let to = Encoding::from_name(&convert::text(scope, args.get(2)));
     let Some(bytes) = convert::bytes(args.get(0)) else {
         throw_invalid_argument(scope, "argument must be a buffer");
         return;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::port::{self, PortData};
+use super::queued::Queued;
 
 /// A backing store on its way to another heap.
 pub struct Store(pub v8::SharedRef<v8::BackingStore>);
@@ -50,6 +51,8 @@ pub struct Message {
     pub modules: Vec<v8::CompiledWasmModule>,
     /// Host objects, by the number that stands for them in the bytes.
     pub host_objects: Vec<HostObject>,
+    /// Set once the message is on its way to a queue.
+    pub queued: Option<Queued>,
 }
 
 impl Message {

@@ -9,6 +9,7 @@ mod group;
 mod message;
 mod native;
 mod port;
+mod queued;
 mod serialize;
 
 use std::rc::Rc;
@@ -21,6 +22,7 @@ use group::Dispatched;
 pub use message::{Message, Store, TransferData};
 use port::MessagePort;
 pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
+pub use queued::Total as QueuedBytes;
 pub use serialize::serialize;
 
 use super::Definition;
@@ -219,9 +221,12 @@ fn post_message<'s>(
         return;
     };
     // A closed port serializes all the same: the specification wants the transfers done.
-    let Some(message) = serialize(scope, args.get(0), &transfer_list, Some(args.this())) else {
+    let Some(mut message) = serialize(scope, args.get(0), &transfer_list, Some(args.this())) else {
         return;
     };
+    if queued::count(scope, &mut message).is_none() {
+        return;
+    }
     rv.set_bool(true);
     let Some(port) = this(scope, &args).filter(|port| !port.is_detached()) else {
         return;
@@ -396,7 +401,7 @@ fn broadcast_channel(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let name = args.get(0).to_rust_string_lossy(scope);
+    let name = convert::text(scope, args.get(0));
     if let Some(object) = port::new_broadcast_port(scope, &name) {
         rv.set(object.into());
     }

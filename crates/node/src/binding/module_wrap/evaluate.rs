@@ -118,13 +118,13 @@ pub(super) fn evaluate_sync(
         if args.get(1).is_string() {
             message.push_str(&format!(
                 "\n  From {} ",
-                args.get(1).to_rust_string_lossy(scope)
+                crate::convert::text(scope, args.get(1))
             ));
         }
         if args.get(0).is_string() {
             message.push_str(&format!(
                 "\n  Requiring {} ",
-                args.get(0).to_rust_string_lossy(scope)
+                crate::convert::text(scope, args.get(0))
             ));
         }
         exception::throw(

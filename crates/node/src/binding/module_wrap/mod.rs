@@ -250,7 +250,7 @@ fn install(
     }
     let source = (!synthetic).then(|| args.get(2).to_string(scope)).flatten();
     let value = ModuleWrap {
-        url: args.get(0).to_rust_string_lossy(scope),
+        url: convert::text(scope, args.get(0)),
         linked: RefCell::default(),
         is_linked: Cell::new(synthetic),
         requests: RefCell::default(),

@@ -128,8 +128,8 @@ fn read_package_json(
         base: args
             .get(2)
             .is_string()
-            .then(|| args.get(2).to_rust_string_lossy(scope)),
-        specifier: args.get(3).to_rust_string_lossy(scope),
+            .then(|| convert::text(scope, args.get(2))),
+        specifier: convert::text(scope, args.get(3)),
     });
     if let Ok(Some(config)) = package_json(scope, path.as_bytes(), context.as_ref()) {
         rv.set(serialize(scope, &config));

@@ -156,7 +156,7 @@ fn notify(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let kind = args.get(0).to_rust_string_lossy(scope);
+    let kind = convert::text(scope, args.get(0));
     let Some(index) = ENTRY_TYPES
         .iter()
         .position(|name| name.eq_ignore_ascii_case(&kind))

@@ -159,7 +159,7 @@ fn chdir(
         );
         return;
     }
-    let directory = args.get(0).to_rust_string_lossy(scope);
+    let directory = convert::text(scope, args.get(0));
     if let Err(errno) = process.chdir(directory.as_bytes()) {
         // Where the process was helps to understand a relative path.
         let from = process.getcwd().unwrap_or_default();
@@ -274,7 +274,7 @@ fn raw_debug(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let mut text = args.get(0).to_rust_string_lossy(scope);
+    let mut text = convert::text(scope, args.get(0));
     text.push('\n');
     crate::report::write_stderr(scope, text.as_bytes());
 }
@@ -350,7 +350,7 @@ fn dlopen(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let file = args.get(1).to_rust_string_lossy(scope);
+    let file = convert::text(scope, args.get(1));
     let message = format!(
         "{file}: native addons are not available in this VM: it runs no machine code of the guest"
     );

@@ -109,11 +109,12 @@ pub(super) fn available_memory(
     rv.set_double((limit - used).max(0.0));
 }
 
-/// Total and free memory as the `os` module shows them.
+/// Total and free memory as the `os` module shows them: those of the machine, as in `/proc/meminfo`. Of the programs only
+/// the caller is known here.
 pub fn total_and_free(scope: &mut v8::PinScope<'_, '_>) -> (f64, f64) {
-    let total = limit(scope);
-    let used = resident(scope);
-    // The environment is looked at so that a spare isolate never answers.
-    debug_assert!(Env::of(scope).try_process().is_some());
+    let kernel = Env::of(scope).kernel();
+    let total = kernel.config().memory_bytes as f64;
+    let files = kernel.resource_counts().filesystem_bytes as f64;
+    let used = files + resident(scope);
     (total, (total - used).max(0.0))
 }

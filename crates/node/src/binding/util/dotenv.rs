@@ -14,7 +14,7 @@ pub fn parse_env(
         throw_invalid_argument(scope, "The \"content\" argument must be of type string");
         return;
     }
-    let content = args.get(0).to_rust_string_lossy(scope);
+    let content = crate::convert::text(scope, args.get(0));
     let object = v8::Object::new(scope);
     for (key, value) in parse(&content) {
         let key = string(scope, &key);

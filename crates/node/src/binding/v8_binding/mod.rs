@@ -66,7 +66,7 @@ fn set_flags_from_string(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let flags = args.get(0).to_rust_string_lossy(scope);
+    let flags = crate::convert::text(scope, args.get(0));
     exception::throw_unavailable(
         scope,
         &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"),

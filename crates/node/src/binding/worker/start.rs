@@ -67,7 +67,7 @@ pub(super) fn new_worker<'s>(
         return;
     };
     let settings = Settings {
-        name: args.get(6).to_rust_string_lossy(scope),
+        name: convert::text(scope, args.get(6)),
         internal: args.get(5).is_true(),
         tracks_fds: args.get(4).is_true(),
         limits: limits_of(args.get(3)),

@@ -377,7 +377,7 @@ fn new_dh_job(
 ) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     if args.get(1).is_string() {
-        let name = args.get(1).to_rust_string_lossy(scope);
+        let name = convert::text(scope, args.get(1));
         let parameters = attempt!(scope, dh::group_key(&name));
         return create_pair(scope, &args, mode, 2, move || generate_from(&parameters));
     }
