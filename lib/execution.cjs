@@ -163,8 +163,10 @@ class Execution {
   }
 
   output(stream, data) {
+    // Before: who is shown the data may give its memory away.
+    const { length } = data;
     const pending = stream > 2 ? this.#onControl?.(data) : this.#show(stream, data);
-    const credit = () => this.#machine.credit(this.#call, stream, data.length);
+    const credit = () => this.#machine.credit(this.#call, stream, length);
     // A callback that gives back a promise is a slow reader: the guest waits with it.
     if (pending) pending.then(credit);
     else credit();

@@ -26,8 +26,12 @@ class Output {
       this.#chunks.push(kept);
       this.#length += kept.length;
     }
-    // A copy: what the callback does with it is its own business.
-    return this.#callback?.(Uint8Array.from(chunk));
+    if (!this.#callback) return undefined;
+    // What the callback does with it is its own business: a copy of what is kept.
+    const { buffer, byteOffset, length } = chunk;
+    return this.#callback(
+      room > 0 ? Uint8Array.from(chunk) : new Uint8Array(buffer, byteOffset, length),
+    );
   }
 
   toString() {

@@ -6,9 +6,10 @@
 //!   the calls in flight are settled and the next call runs on a replacement.
 //!
 //! Layers, each using only those below it:
-//! `broker`, `handle` (what the embedder calls) → `supervisor` (the thread that reads) → `lifecycle`, `setup`,
-//! `export`, `calls`, `dispatch` (the state machine, all under one lock) → `call`, `reading`, `tool_calls`, `rules`
-//! (what a VM process may say) → `process`, `spawner`, `poller`, `timer`, `spool` (the operating system).
+//! `broker`, `handle` (what the embedder calls) → `supervisor` (the thread that reads) → `lifecycle`, `ending`,
+//! `setup`, `export`, `calls`, `settle`, `turns`, `dispatch` (the state machine, all under one lock) → `call`,
+//! `reading`, `tool_calls`, `rules` (what a VM process may say) → `process`, `spawner`, `poller`, `timer`, `spool`
+//! (the operating system).
 //!
 //! There is one lock, around [`core::Core`], and a queue of jobs before it ([`shared::Shared`]): the embedder's calls
 //! never wait for it. It is held while frames are written (the sockets never block) and while a [`Sink`] is told, so
@@ -25,6 +26,7 @@ mod calls;
 mod core;
 mod deadlines;
 mod dispatch;
+mod ending;
 mod event;
 mod export;
 mod handle;
@@ -36,6 +38,7 @@ mod poller;
 mod process;
 mod reading;
 mod rules;
+mod settle;
 mod setup;
 mod shared;
 mod snapshot;
@@ -46,6 +49,7 @@ mod sweep;
 mod task_status;
 mod timer;
 mod tool_calls;
+mod turns;
 mod vm;
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use secure_exec_protocol::{FrameReader, ReadBudget, Turn, TurnState, VmFrame};
 
 use crate::broker::Broker;
 use crate::core::Core;
-use crate::dispatch::Next;
 use crate::poller::{Poller, Ready};
 use crate::process::ProcessId;
 use crate::shared::Shared;
+use crate::turns::Next;
 
 /// What one process may take of one turn.
 const TURN: ReadBudget = ReadBudget {
