@@ -100,7 +100,7 @@ export interface JsRuntimeLimits {
   stdinBufferLimitBytes?: number | undefined;
   /**
    * Bytes of JSON that a value may have which a program hands back by `globalThis.__return`, or a snippet by
-   * `evaluate`. An array or object counts at least four bytes and an element one. The host parses values on the
+   * `evaluate`. An array or object counts at least sixteen bytes and an element one. The host parses values on the
    * thread that it runs on; a megabyte takes some 10 ms.
    * @default 1 MiB, at most 256 MiB
    */

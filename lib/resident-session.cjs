@@ -11,6 +11,7 @@ const { VmError, limitError } = require("./errors.cjs");
 const { breachText } = require("./limits.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { Output } = require("./output.cjs");
+const { valueCost } = require("./value-cost.cjs");
 
 /** What a snippet is run for, as lib/guest/resident.mjs numbers it. */
 const Kind = { exec: 0, run: 1, evaluate: 2 };
@@ -251,7 +252,7 @@ class Session {
 
 /** What an answer says, of which nothing is believed but its own value. */
 function resultOf({ kind, channels }, { status, value, tooLong }, bound) {
-  const used = typeof value === "string" ? Buffer.byteLength(value) : tooLong;
+  const used = typeof value === "string" ? valueCost(value) : tooLong;
   if (used > bound) {
     const breach = { limit: valueLimitName, bound, used };
     // The guest has told why on its standard error.

@@ -1,7 +1,7 @@
 //! What a value that a program hands back costs the host.
 
-/// What an array or object counts at least: parsed it takes some ten times as much.
-const CONTAINER: u64 = 4;
+/// What an array or object counts at least: parsed it takes some four times as much.
+const CONTAINER: u64 = 16;
 
 /// Counts a text of JSON as it comes. The VM counts to refuse a value by its limit, and the host counts again what it
 /// was sent, because it parses the value on the thread that everything else of it runs on.
@@ -29,7 +29,7 @@ impl ValueCost {
         }
     }
 
-    /// The bytes of the text, or four for each array and object and one for each further element if that is more.
+    /// The bytes of the text, or sixteen for each array and object and one for each further element if that is more.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.bytes.max(self.parts)
@@ -51,14 +51,14 @@ mod tests {
     #[test]
     fn ordinary_values_cost_their_bytes() {
         assert_eq!(cost(&["12"]), 2);
-        assert_eq!(cost(&["[1,", "2]"]), 5);
-        assert_eq!(cost(&[r#"{"a":1,"b":[1,2]}"#]), 17);
+        assert_eq!(cost(&["[1,2,3,4,5,", "6,7,8,9,10]"]), 25);
+        assert_eq!(cost(&[r#"{"name":"somebody","tags":["a","b"]}"#]), 36);
     }
 
     #[test]
     fn many_small_parts_cost_more() {
-        assert_eq!(cost(&["[{},{},{}]"]), 18);
-        assert_eq!(cost(&["[[", "[[", "]]]]"]), 16);
+        assert_eq!(cost(&["[{},{},{}]"]), 66);
+        assert_eq!(cost(&["[[", "[[", "]]]]"]), 64);
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn a_value_is_put_together_within_its_limit() {
             ..Exit::default()
         }))
     };
-    let mut running = returning(10);
+    let mut running = returning(20);
     running.say(value("[1,2"));
     running.say(ended(",3,4]"));
     let events = running.machine.events();
@@ -176,7 +176,7 @@ fn a_value_is_put_together_within_its_limit() {
         assert_eq!(running.why(), over, "{pieces:?}");
     }
     let mut running = returning(10);
-    running.say(value("[1]"));
+    running.say(value("1234"));
     running.say(exited(0));
     assert_eq!(running.why(), "protocol violation: a value without its end");
 }
