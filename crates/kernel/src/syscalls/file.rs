@@ -14,12 +14,14 @@ use core::fmt;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-/// The mode that `open(2)` takes where it may make a file.
-struct CreationMode(OpenFlags, u32);
+/// The arguments of `openat(2)` in a trace; with a mode where it may make a file.
+struct OpenArguments<'a>(Fd, &'a [u8], OpenFlags, u32);
 
-impl fmt::Display for CreationMode {
+impl fmt::Display for OpenArguments<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CreationMode(flags, mode) = *self;
+        let OpenArguments(dirfd, path, flags, mode) = *self;
+        let (dir, path, open) = (trace::Dir(dirfd), Quoted(path), trace::Open(flags));
+        write!(f, "{dir}, {path}, {open}")?;
         if flags.intersects(OpenFlags::O_CREAT | OpenFlags::__O_TMPFILE) {
             write!(f, ", {}", trace::Mode(mode))?;
         }
@@ -53,13 +55,7 @@ impl Process {
     pub fn openat(&self, dirfd: Fd, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Fd> {
         self.enter(
             Sysno::Openat,
-            format_args!(
-                "{}, {}, {}{}",
-                trace::Dir(dirfd),
-                Quoted(path),
-                trace::Open(flags),
-                CreationMode(flags, mode)
-            ),
+            format_args!("{}", OpenArguments(dirfd, path, flags, mode)),
             || {
                 let file = self.begin_open(dirfd, path, flags, mode)?;
                 if !file.opened() {
@@ -89,13 +85,7 @@ impl Process {
     ) -> Poll<Result<Fd>> {
         self.enter_poll(
             Sysno::Openat,
-            format_args!(
-                "{}, {}, {}{}",
-                trace::Dir(dirfd),
-                Quoted(path),
-                trace::Open(flags),
-                CreationMode(flags, mode)
-            ),
+            format_args!("{}", OpenArguments(dirfd, path, flags, mode)),
             cx,
             |cx| {
                 let Opening(pending) = match opening.take() {

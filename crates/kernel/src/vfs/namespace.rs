@@ -60,13 +60,7 @@ impl Vfs {
     /// Removes an empty directory (`rmdir(2)`).
     pub fn rmdir(&self, at: &At, path: &[u8]) -> Result<()> {
         let walked = at.walk(path, LastLink::Name)?;
-        let name = match &walked.last {
-            Last::Name(name) => name,
-            Last::DotDot => return Err(Errno::ENOTEMPTY),
-            Last::Dot => return Err(Errno::EINVAL),
-            Last::Root | Last::Jump => return Err(Errno::EBUSY),
-        };
-        let target = walked.target.as_ref().ok_or(Errno::ENOENT)?;
+        let (name, target) = removable(&walked)?;
         permission::may_delete(&walked.parent, &*target.inode, &at.caller)?;
         if !target.is_dir() {
             return Err(Errno::ENOTDIR);
@@ -287,6 +281,18 @@ impl Vfs {
             watchers.finish();
         }
     }
+}
+
+/// The name and the object of a walk to what is to be removed as a directory.
+pub(super) fn removable<'w>(walked: &'w Walked<'_>) -> Result<(&'w [u8], &'w VirtualDentry)> {
+    let name = match &walked.last {
+        Last::Name(name) => name,
+        Last::DotDot => return Err(Errno::ENOTEMPTY),
+        Last::Dot => return Err(Errno::EINVAL),
+        Last::Root | Last::Jump => return Err(Errno::EBUSY),
+    };
+    let target = walked.target.as_ref().ok_or(Errno::ENOENT)?;
+    Ok((name, target))
 }
 
 /// Whether `target` is the root of a mount that covers a directory of `parent`.

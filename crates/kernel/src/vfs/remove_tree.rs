@@ -1,9 +1,9 @@
 //! Removing a directory with all that is in it, as `rm -r` does.
 
 use super::lookup::At;
-use super::namespace::crosses_mount;
+use super::namespace::{crosses_mount, removable};
 use super::path_walk::enter;
-use super::{Last, LastLink, Vfs, VirtualDentry, permission};
+use super::{LastLink, Vfs, VirtualDentry, permission};
 use crate::errno::{Errno, Result};
 
 /// Entries of a directory that are looked at in one go.
@@ -37,13 +37,7 @@ impl Vfs {
     /// - `ENOTEMPTY`: others go on filling the directories while they are emptied.
     pub fn remove_tree(&self, at: &At, path: &[u8]) -> Result<()> {
         let walked = at.walk(path, LastLink::Name)?;
-        let name = match &walked.last {
-            Last::Name(name) => name,
-            Last::DotDot => return Err(Errno::ENOTEMPTY),
-            Last::Dot => return Err(Errno::EINVAL),
-            Last::Root | Last::Jump => return Err(Errno::EBUSY),
-        };
-        let target = walked.target.as_ref().ok_or(Errno::ENOENT)?;
+        let (name, target) = removable(&walked)?;
         if !target.is_dir() {
             return self.unlink(at, path);
         }

@@ -86,10 +86,7 @@ impl ModuleWrap {
         &self,
         scope: &v8::PinScope<'s, '_>,
     ) -> Option<v8::Local<'s, v8::Module>> {
-        let data = self
-            .object(scope)?
-            .get_internal_field(scope, MODULE_FIELD)?;
-        data.try_cast().ok()
+        self.field(scope, MODULE_FIELD)?.try_cast().ok()
     }
 
     /// The context that the module is evaluated in.
@@ -97,10 +94,15 @@ impl ModuleWrap {
         &self,
         scope: &v8::PinScope<'s, '_>,
     ) -> Option<v8::Local<'s, v8::Context>> {
-        let data = self
-            .object(scope)?
-            .get_internal_field(scope, CONTEXT_FIELD)?;
-        data.try_cast().ok()
+        self.field(scope, CONTEXT_FIELD)?.try_cast().ok()
+    }
+
+    fn field<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        index: usize,
+    ) -> Option<v8::Local<'s, v8::Data>> {
+        self.object(scope)?.get_internal_field(scope, index)
     }
 
     /// None once the object has been collected.
