@@ -246,6 +246,81 @@ describe("dispose", () => {
   });
 });
 
+describe("a runtime that nobody holds", () => {
+  const program = `
+    import { createRequire } from "node:module";
+    import { NodeRuntime } from "secure-exec";
+    const binding = createRequire(import.meta.url)("./binding.cjs");
+    const warnings = [];
+    process.on("warning", ({ code }) => warnings.push(code));
+    // Where a collection finds them: nothing of these calls is left on the stack.
+    const collect = async (isDone) => {
+      while (!isDone()) { await new Promise((resolve) => setTimeout(resolve, 1)); gc(); }
+    };
+    const machines = () => binding.vmProcessIds().length;
+    const kept = await NodeRuntime.create();
+    await collect(() => machines() === 2); // Its own, and the spare.
+    await BODY
+    await kept.exec("1");
+    await kept.dispose();
+  `;
+  const run = async (body: string): Promise<string> => {
+    const args = ["--expose-gc", "--input-type=module", "-e", program.replace("BODY", body)];
+    const cwd = new URL("..", import.meta.url);
+    return (await promisify(execFile)(process.execPath, args, { cwd, timeout: 60_000 })).stdout;
+  };
+
+  test("is ended, and the first is a warning", async () => {
+    const stdout = await run(`(async () => {
+      for (let n = 0; n < 3; n += 1) {
+        const runtime = await NodeRuntime.create({ tools: {} });
+        await runtime.exec("console.log(1)");
+        const runner = await runtime.createResidentRunner();
+        await runner.exec("1");
+      }
+    })();
+    await collect(() => machines() === 2);
+    console.log(warnings.join());`);
+    assert.equal(stdout, "SECURE_EXEC_NOT_DISPOSED\n");
+  });
+
+  test("goes on while a call, a process, a terminal or a runner of it does", async () => {
+    const stdout = await run(`(async () => {
+      const calls = async (start) => await start(await NodeRuntime.create());
+      const results = [
+        calls((runtime) => runtime.exec("setTimeout(() => console.log('exec'), 300)")),
+        calls((runtime) => runtime.execCommand("sh", ["-c", "sleep 0.3; echo command"])),
+        calls((runtime) => runtime.readFile("/etc/passwd", "utf8")),
+      ];
+      const echo = "process.stdin.on('data', (data) => process.exit(data.length))";
+      const process = await calls((runtime) => runtime.spawn(echo));
+      const terminal = await calls((runtime) => runtime.openShell());
+      const runner = await calls((runtime) => runtime.createResidentRunner());
+      await runner.exec("globalThis.n = 5");
+      let collected = 0;
+      await collect(() => (collected += 1) > 20);
+      await process.writeStdin("abc");
+      await terminal.write("exit 4\\n");
+      const [exec, command, passwd] = await Promise.all(results);
+      const { value, restarted } = await runner.evaluate("n");
+      console.log(exec.stdout + command.stdout + passwd.includes("root"));
+      console.log(await process.wait(), await terminal.wait(), value, restarted);
+    })();`);
+    assert.equal(stdout, "exec\ncommand\ntrue\n3 4 5 undefined\n");
+  });
+
+  test("is not told when it was disposed of", async () => {
+    const stdout = await run(`(async () => {
+      const runtime = await NodeRuntime.create();
+      await runtime.dispose();
+    })();
+    let collected = 0;
+    await collect(() => (collected += 1) > 20 && machines() === 2);
+    console.log(warnings.length);`);
+    assert.equal(stdout, "0\n");
+  });
+});
+
 describe("the host process", () => {
   const script = (body: string) => `
     import { NodeRuntime } from "secure-exec";

@@ -30,6 +30,10 @@ class Machine {
   #calls = new Map();
   #created = withResolvers();
   #disposing;
+  /** Requests that are not answered yet. */
+  #requests = 0;
+  /** Nobody can ask anything of it any more. */
+  #isAbandoned = false;
   /** Called when disposal begins. */
   #atDisposal = new Set();
   #releaseCreation = hold();
@@ -92,9 +96,24 @@ class Machine {
   request(method, ...args) {
     if (this.disposed) return Promise.reject(disposedError());
     const release = hold();
+    this.#requests += 1;
     return new Promise((resolve, reject) => {
       this.#register(this.#vm[method](...args), { done: resolve, failed: reject });
-    }).finally(release);
+    }).finally(() => {
+      release();
+      this.#requests -= 1;
+      this.#disposeIfAbandoned();
+    });
+  }
+
+  /** Has it disposed of when the last request is answered. */
+  abandon() {
+    this.#isAbandoned = true;
+    this.#disposeIfAbandoned();
+  }
+
+  #disposeIfAbandoned() {
+    if (this.#isAbandoned && this.#requests === 0) this.dispose();
   }
 
   dispose() {

@@ -1,6 +1,7 @@
 "use strict";
 // The public handle of a VM.
 
+const { keep, watch } = require("./abandoned.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, limitError, VmError } = require("./errors.cjs");
@@ -42,6 +43,7 @@ class NodeRuntime {
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
     this.#valueLimit = settings.limits.native.returnValueLimitBytes;
     this.#env = settings.env;
+    watch(this, machine);
   }
 
   static async create(given) {
@@ -248,13 +250,15 @@ class NodeRuntime {
   #start(argv, checked, kind) {
     this.#requireLive();
     checked.signal?.throwIfAborted();
-    return new Execution(this.#machine, {
+    const execution = new Execution(this.#machine, {
       argv,
       options: checked,
       outputLimit: this.#outputLimit,
       inputLimit: this.#inputLimit,
       ...kind,
     });
+    // A resident runner holds its runtime itself, and its process runs on when nobody holds either.
+    return kind.onControl ? execution : keep(this, execution);
   }
 
   async #live(execution) {

@@ -28,7 +28,7 @@ class ResidentRunner {
     this.#start = start;
     this.#outputLimit = outputLimit;
     this.#valueLimit = valueLimit;
-    this.#late = new Channels(outputLimit);
+    this.#late = { channels: new Channels(outputLimit) };
   }
 
   async exec(code, options) {
@@ -79,16 +79,18 @@ class ResidentRunner {
 
   #live() {
     if (!this.#session || this.#session.isOver) {
-      this.#session = new Session(this.#start, () => this.#late, this.#valueLimit);
+      // The process must not hold the runner: nobody may need either.
+      const late = this.#late;
+      this.#session = new Session(this.#start, () => late.channels, this.#valueLimit);
     }
     return this.#session;
   }
 
   /** What earlier snippets have written since the last result. */
   #takeLate() {
-    const background = this.#late.captured();
+    const background = this.#late.channels.captured();
     if (background.stdout === "" && background.stderr === "") return undefined;
-    this.#late = new Channels(this.#outputLimit);
+    this.#late.channels = new Channels(this.#outputLimit);
     return { background };
   }
 }
