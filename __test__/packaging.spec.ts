@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, posix, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { after, before, describe, test } from "./support/suite.ts";
 
@@ -62,6 +62,15 @@ describe("the published package", () => {
         files.filter((name) => strange.test(name)),
         [],
       );
+      const dead: string[] = [];
+      for (const page of files.filter((name) => name.endsWith(".md"))) {
+        const text = await readFile(join(root, page), "utf8");
+        for (const [, target = ""] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+          const linked = posix.join(posix.dirname(page), target);
+          if (!/^https?:/.test(target) && !files.includes(linked)) dead.push(`${page}: ${target}`);
+        }
+      }
+      assert.deepEqual(dead, [], "links of the package's pages to what it does not have");
     } finally {
       await rm(copy, { recursive: true, force: true });
     }

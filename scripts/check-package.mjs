@@ -12,7 +12,7 @@ const expected = [
   /^(index\.js|index\.cjs|index\.d\.ts|index\.d\.cts|binding\.cjs|package\.json)$/,
   /^(README|CHANGELOG|SECURITY|THIRD-PARTY)\.md$|^LICENSE$/,
   /^lib\/([a-z-]+\/)*[a-z-]+\.(cjs|mjs)$/,
-  /^docs\/[a-z-]+\.md$/,
+  /^docs\/(design\/)?[a-z-]+\.md$/,
   /^examples\/[a-z-]+\.mjs$/,
   /^npm\/[a-z0-9-]+\/(secure-exec\.[a-z0-9-]+\.node|secure-exec-vm|node\.snapshot(\.sha256)?)$/,
   /^npm\/[a-z0-9-]+\/(commands\/(commands\.json|[a-z]+\.cwasm)|THIRD-PARTY-LICENSES\.txt)$/,

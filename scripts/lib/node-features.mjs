@@ -1,6 +1,6 @@
 // What docs/node.md says of the modules: each feature is tried in a guest, by a snippet that must come to an end.
 
-/** Features by module. A snippet is the body of an asynchronous function; what it throws is what the page says. */
+/** Features by module. A snippet is the body of an asynchronous function: what it gives back or throws is on the page. */
 export const features = {
   child_process: {
     "`spawn`": `
@@ -78,7 +78,12 @@ export const features = {
   module: {
     "`registerHooks`": `require("module").registerHooks({}).deregister();`,
     "`stripTypeScriptTypes`": `require("module").stripTypeScriptTypes("let a: number");`,
-    "`enableCompileCache`": `require("module").enableCompileCache("/tmp/cache");`,
+    "`enableCompileCache`": `
+      const { enableCompileCache, constants } = require("module");
+      const { status } = enableCompileCache("/tmp/cache");
+      const { ENABLED, DISABLED } = constants.compileCacheStatus;
+      if (status === DISABLED) return "answers \`DISABLED\`: compiled code is not stored";
+      if (status !== ENABLED) throw new Error("status " + status);`,
   },
   net: {
     "a server on a path": `
@@ -191,14 +196,13 @@ export function program(body) {
       const text = Object(error).message || String(error);
       return inner ? told(inner) : [Object(error).code, text];
     };
-    const end = (error) => {
-      globalThis.__return(error === undefined ? [] : told(error));
+    const end = (error, said = "works") => {
+      globalThis.__return(error === undefined ? [said] : told(error));
       process.exit();
     };
     process.on("uncaughtException", end);
     try {
-      await (async () => { ${body} })();
-      end();
+      end(undefined, await (async () => { ${body} })());
     } catch (error) {
       end(error ?? new Error("it threw nothing"));
     }`;

@@ -83,7 +83,7 @@ async function featureRows(runtime) {
 async function tried(runtime, body) {
   const { value, stderr } = await runtime.run(program(body), { timeout: 20_000 });
   if (value === undefined) throw new StepError(`a feature came to no end: ${body}\n${stderr}`);
-  if (value.length === 0) return "works";
+  if (value.length === 1) return value[0];
   const [code, message] = value;
   const text = message.replaceAll("|", "\\|").replace(/\s+/g, " ");
   return `throws ${code ? `\`${code}\`: ` : ""}${text}`;
