@@ -307,12 +307,17 @@ mod tests {
         let isolate = v8::Isolate::new(v8::CreateParams::default());
         let kernel = Kernel::boot(KernelConfig::default()).expect("it boots");
         let process = kernel.init();
-        let watchdog = Watchdog::start(Arc::new(Quiet), Weak::new());
+        let watchdog = Watchdog::start(Arc::new(Quiet), Arc::default(), Weak::new());
         let options = NodeOptions {
             cpu_time_limit: None,
             ..NodeOptions::default()
         };
-        let watched = watchdog.watch(&process, isolate.thread_safe_handle(), &options);
+        let watched = watchdog.watch(
+            &process,
+            isolate.thread_safe_handle(),
+            &options,
+            Arc::default(),
+        );
         work(&watched);
         let account = process.account();
         watchdog.renew(Pid::from_raw(77));
