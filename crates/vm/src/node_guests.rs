@@ -91,9 +91,9 @@ impl EngineEvents for Events {
         lockdown::allow_engine(ISOLATE_BYTES);
     }
 
-    fn on_idle(&self, again: bool) -> bool {
+    fn on_idle(&self) -> bool {
         lockdown::return_freed_memory();
-        lockdown::has_grown(again)
+        lockdown::has_grown()
     }
 
     fn on_isolate_end(&self) {

@@ -58,11 +58,6 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
             Err(message) => refuse_job(&job, &message),
         }
         engine.spares.program_ended();
-    } else {
-        // V8 keeps pages of isolates that ended for those to come. Its task that gives them back is not posted within
-        // 12 s of the last one (`MemoryPool::PostDelayedReleaseTaskIfNeeded`), so those of the last guests before a
-        // pause would stay for the whole pause.
-        owned.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
     }
     binding::contextify::release_contexts(&mut owned, &env);
     let replaced = env.replaced.get();

@@ -90,10 +90,8 @@ pub trait EngineEvents: Send + Sync {
     /// An isolate is gone.
     fn on_isolate_end(&self) {}
     /// No guest has run for a while, after some have. The handler gives back what it can, and tells whether the operating
-    /// system process keeps more than before: then V8's pages are given back, at the price of new spare isolates, and
-    /// the handler is called `again` if nothing has run meanwhile.
-    fn on_idle(&self, again: bool) -> bool {
-        let _ = again;
+    /// system process keeps much more than it had at first: then V8's pool of pages is given back as well.
+    fn on_idle(&self) -> bool {
         false
     }
     /// The thread of a guest has left JavaScript for good, whatever ended the guest.
@@ -169,7 +167,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Arc<Engine> {
         let heap_usage = Arc::<HeapUsage>::default();
         let engine = Arc::new_cyclic(|this| Engine {
-            watchdog: Watchdog::start(config.events.clone(), heap_usage.clone(), this.clone()),
+            watchdog: Watchdog::start(config.events.clone(), heap_usage.clone()),
             heap_usage,
             spares: Spares::new(config.spare_isolates),
             config,
@@ -231,12 +229,6 @@ impl Engine {
     /// What a process has used of its processor time counts no more.
     pub fn renew_cpu_time(&self, pid: Pid) {
         self.watchdog.renew(pid);
-    }
-
-    /// Gives back the pages that V8 keeps of isolates that have ended: it has no way without an isolate.
-    fn renew_spares(&self) {
-        self.spares.renew();
-        self.refill();
     }
 
     fn refill(&self) {

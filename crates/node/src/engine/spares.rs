@@ -106,11 +106,6 @@ impl Spares {
         state.ready.clear();
     }
 
-    /// Lets the spares go; others may take their places.
-    pub fn renew(&self) {
-        self.state.lock().ready.clear();
-    }
-
     /// A spare could not be made.
     pub fn failed(&self) {
         self.state.lock().starting -= 1;
@@ -192,17 +187,6 @@ mod tests {
         }
         assert!(spares.wait(2, &jobs).is_none());
         assert_eq!(spares.ready(), 1);
-    }
-
-    #[test]
-    fn renewing_lets_those_go_that_are_ready_and_wants_others() {
-        let spares = Spares::new(1);
-        let (sender, jobs) = channel();
-        spares.state.lock().starting += 1;
-        spares.announce(1, sender);
-        spares.renew();
-        assert!(spares.wait(1, &jobs).is_none());
-        assert_eq!(fill(&spares), 1);
     }
 
     #[test]

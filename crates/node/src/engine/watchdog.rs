@@ -1,18 +1,18 @@
 //! Processor time and the end of guests that were killed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Pid, Process};
 
 use super::shortage::Shortage;
-use super::{Breach, Engine, EngineEvents, NodeOptions};
+use super::{Breach, EngineEvents, NodeOptions};
 use crate::cpu_share::CpuShare;
 use crate::heap_usage::{self, HeapUsage};
 use crate::native_memory::Account;
-use crate::{background_cpu, cpu_share};
+use crate::{background_cpu, cpu_share, platform};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -100,20 +100,15 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(super) fn start(
-        events: Arc<dyn EngineEvents>,
-        usage: Arc<HeapUsage>,
-        engine: Weak<Engine>,
-    ) -> Watchdog {
+    pub(super) fn start(events: Arc<dyn EngineEvents>, usage: Arc<HeapUsage>) -> Watchdog {
         let state = Arc::new(State::default());
         let weak = Arc::downgrade(&state);
         let thread = std::thread::Builder::new()
             .name("watchdog".to_owned())
             .stack_size(128 << 10);
         let spawned = thread.spawn(move || {
-            // Whether guests have run since the embedder last heard that none does, and whether memory was given back
-            // then.
-            let (mut used, mut renewed) = (false, false);
+            // Whether guests have run since the embedder last heard that none does.
+            let mut used = false;
             let mut background = background_cpu::time();
             let mut shortage = Shortage::default();
             let mut short = false;
@@ -124,15 +119,9 @@ impl Watchdog {
                 }
                 if guests.is_empty() && !short {
                     let waited = state.wake.wait_for(&mut guests, IDLE);
-                    if (used || renewed) && waited.timed_out() && guests.is_empty() {
-                        renewed = parking_lot::MutexGuard::unlocked(&mut guests, || {
-                            let grown = events.on_idle(!used);
-                            if grown && let Some(engine) = engine.upgrade() {
-                                engine.renew_spares();
-                            }
-                            grown
-                        });
+                    if used && waited.timed_out() && guests.is_empty() {
                         used = false;
+                        parking_lot::MutexGuard::unlocked(&mut guests, || rest(&*events));
                     }
                 } else {
                     used = true;
@@ -230,6 +219,15 @@ fn charge_all(guests: &[Arc<Watched>], background: &mut u64) {
     }
 }
 
+/// Gives back what guests have left behind. V8's own task for its pool is not posted within 12 s of the last one
+/// (`MemoryPool::PostDelayedReleaseTaskIfNeeded`), so the pages of the last guests before a pause would stay for the whole
+/// pause.
+fn rest(events: &dyn EngineEvents) {
+    if events.on_idle() {
+        platform::release_pooled_memory();
+    }
+}
+
 fn check(guest: &Watched, events: &dyn EngineEvents) {
     if guest.finished.load(Ordering::Acquire) {
         return;
@@ -307,7 +305,7 @@ mod tests {
         let isolate = v8::Isolate::new(v8::CreateParams::default());
         let kernel = Kernel::boot(KernelConfig::default()).expect("it boots");
         let process = kernel.init();
-        let watchdog = Watchdog::start(Arc::new(Quiet), Arc::default(), Weak::new());
+        let watchdog = Watchdog::start(Arc::new(Quiet), Arc::default());
         let options = NodeOptions {
             cpu_time_limit: None,
             ..NodeOptions::default()

@@ -59,10 +59,10 @@ static USAGE: OnceLock<Option<File>> = OnceLock::new();
 /// What running isolates take besides. Kept apart so that it is exactly what they have taken already.
 static ENGINE: AtomicU64 = AtomicU64::new(0);
 
-/// What the process has at rest, bytes.
+/// What the process had when it got its limit, bytes.
 static AT_REST: AtomicU64 = AtomicU64::new(0);
 
-/// Growth that is worth new spare isolates: a few of V8's heaps.
+/// Growth that is worth what the next program pays for fresh pages: a few of V8's heaps.
 const NOTICEABLE: u64 = 16 << 20;
 
 /// Memory that `malloc` keeps for each thread instead of giving it back: more than restoring an isolate needs for a
@@ -98,16 +98,11 @@ pub(crate) fn keep_freed_memory() {}
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn return_freed_memory() {}
 
-/// Whether the process has noticeably more memory than it has at rest. What it has when this is asked `again`, after
-/// what was given back for the first answer, is what it has at rest from then on.
-pub(crate) fn has_grown(again: bool) -> bool {
+/// Whether the process has much more memory than when it got its limit.
+pub(crate) fn has_grown() -> bool {
     let Some(used) = USAGE.get().and_then(Option::as_ref).and_then(used_bytes) else {
         return false;
     };
-    if again {
-        AT_REST.store(used, Ordering::Relaxed);
-        return false;
-    }
     used > AT_REST.load(Ordering::Relaxed).saturating_add(NOTICEABLE)
 }
 
