@@ -434,6 +434,10 @@ describe("values", () => {
         assert.match(stderr, new RegExp(`^RangeError: .*${used} bytes, ${limit} is 1000`), code);
         assert.deepEqual(rest, { stdout: "", limits: [{ limit, bound: 1000, used }] });
       }
+      // Short as it travels, and more when it is parsed.
+      const many = await runner.evaluate("Array.from({ length: 70 }, () => [])");
+      assert.deepEqual([many.exitCode, many.limits?.[0]?.limit], [1, limit]);
+      assert.match(many.stderr, /^RangeError: The value of the snippet is too long: .*\n$/);
       assert.equal((await runner.evaluate("'x'.repeat(kept)")).value, "x");
     });
   });

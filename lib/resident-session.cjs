@@ -251,14 +251,18 @@ class Session {
 }
 
 /** What an answer says, of which nothing is believed but its own value. */
-function resultOf({ kind, channels }, { status, value, tooLong }, bound) {
+function resultOf(snippet, { status, value, tooLong }, bound) {
+  const { kind } = snippet;
   const used = typeof value === "string" ? valueCost(value) : tooLong;
   if (used > bound) {
     const breach = { limit: valueLimitName, bound, used };
-    // The guest has told why on its standard error.
-    if (kind === Kind.evaluate) return { exitCode: 1, limits: [breach] };
     const message = `The value of the snippet is too long: ${breachText(breach)}`;
-    throw Object.assign(limitError(breach, message), channels.captured());
+    if (kind !== Kind.evaluate) {
+      throw Object.assign(limitError(breach, message), snippet.channels.captured());
+    }
+    // Of one that is too long as it travels the guest has told; this one costs more when it is parsed.
+    if (typeof value === "string") snippet.push(1, Buffer.from(`RangeError: ${message}\n`));
+    return { exitCode: 1, limits: [breach] };
   }
   const result = { exitCode: Number.isInteger(status) ? status & 0xff : 1 };
   if (result.exitCode !== 0 || typeof value !== "string") return result;
