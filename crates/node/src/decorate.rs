@@ -33,7 +33,7 @@ pub fn source_frame(
     let name = if name.is_undefined() {
         String::new()
     } else {
-        convert::text(scope, name.into())
+        convert::text(scope, name)
     };
     let line = message.get_line_number(scope).unwrap_or(0);
     let mut start = message.get_start_column();
@@ -109,8 +109,8 @@ fn put_arrow(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>
     let stack = object.get(scope, key).filter(|value| value.is_string())?;
     let text = format!(
         "{}\n{}",
-        convert::text(scope, arrow.into()),
-        convert::text(scope, stack.into())
+        convert::text(scope, arrow),
+        convert::text(scope, stack)
     );
     let text = exception::string(scope, &text).into();
     object.set(scope, key, text)?;

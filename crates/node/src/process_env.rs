@@ -216,7 +216,7 @@ fn assign(
     let Some(text) = value.to_string(scope) else {
         return false;
     };
-    let name = convert::text(scope, key.into());
+    let name = convert::text(scope, key);
     let text = convert::text(scope, text.into());
     if environment.set(&name, &text) && name == "TZ" {
         check_time_zone(scope);

@@ -88,7 +88,7 @@ fn frame_of(
     let key = env.private(scope, "arrow_message_private_symbol");
     let arrow = error.get_private(scope, key);
     match arrow.filter(|value| value.is_string()) {
-        Some(arrow) => format!("{}\n", convert::text(scope, arrow.into())),
+        Some(arrow) => format!("{}\n", convert::text(scope, arrow)),
         None => source_frame(scope, message),
     }
 }
@@ -145,7 +145,7 @@ pub fn source_frame(
     if name.is_undefined() {
         return text;
     }
-    let name = convert::text(scope, name.into());
+    let name = convert::text(scope, name);
     let line = message.get_line_number(scope).unwrap_or(0);
     let Some(source) = message.get_source_line(scope) else {
         return text;
@@ -189,7 +189,7 @@ fn mapped_frame(
     let column = v8::Number::new(tc, message.get_start_column() as f64).into();
     let receiver = v8::undefined(tc).into();
     let frame = look_up.call(tc, receiver, &[name, line, column])?;
-    frame.is_string().then(|| convert::text(tc, frame.into()))
+    frame.is_string().then(|| convert::text(tc, frame))
 }
 
 /// `error.stack` after the library's enhancers (source maps, extra properties).
@@ -253,7 +253,7 @@ fn describe_thrown(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Va
         if let Some(inspect) = inspect.and_then(|f| v8::Local::<v8::Function>::try_from(f).ok())
             && let Some(text) = inspect.call(tc, receiver, &[error])
         {
-            return convert::text(tc, text.into());
+            return convert::text(tc, text);
         }
         tc.reset();
     }
