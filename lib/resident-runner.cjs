@@ -5,7 +5,7 @@ const { withCallerStacks } = require("./caller.cjs");
 const { VmError } = require("./errors.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
 const { residentOptions } = require("./options.cjs");
-const { Channels, Kind, Session, Snippet } = require("./resident-session.cjs");
+const { Channels, Kind, NotBegun, Session, Snippet } = require("./resident-session.cjs");
 const check = require("./validate.cjs");
 
 class ResidentRunner {
@@ -67,13 +67,29 @@ class ResidentRunner {
     const release = hold();
     try {
       const restarted = this.#session?.isOver === true;
-      const session = this.#live();
-      const snippet = new Snippet(kind, options.maxOutputBytes ?? this.#outputLimit, options);
-      const result = await session.run(snippet, code, options);
+      const isNew = restarted || !this.#session;
+      const result = await this.#attempt(kind, code, options, isNew);
       return { ...result, ...(restarted && { restarted }), ...this.#takeLate() };
     } finally {
       release();
       this.#busy = false;
+    }
+  }
+
+  /** A process that was on its end when the snippet was sent to it is nothing that the snippet did. */
+  async #attempt(kind, code, options, isNew) {
+    const session = this.#live();
+    const snippet = new Snippet(kind, options.maxOutputBytes ?? this.#outputLimit, options);
+    try {
+      return await session.run(snippet, code, options);
+    } catch (error) {
+      if (!(error instanceof NotBegun)) throw error;
+      if (isNew) return error.result;
+      const { stdout, stderr } = snippet.channels.captured();
+      for (const [index, text] of [stdout, stderr].entries()) {
+        this.#late.channels.push(index, Buffer.from(text));
+      }
+      return { ...(await this.#attempt(kind, code, options, true)), restarted: true };
     }
   }
 

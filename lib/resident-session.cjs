@@ -15,7 +15,7 @@ const { valueCost } = require("./value-cost.cjs");
 
 /** What a snippet is run for, as lib/guest/resident.mjs numbers it. */
 const Kind = { exec: 0, run: 1, evaluate: 2 };
-const Frame = { answer: 0, lateStdout: 1, lateStderr: 2 };
+const Frame = { answer: 0, lateStdout: 1, lateStderr: 2, begun: 3 };
 
 const SIGKILL = 9;
 const idLength = 36;
@@ -49,11 +49,21 @@ class Channels {
   }
 }
 
+/** The process of a session ended by itself before it had taken the snippet. */
+class NotBegun extends Error {
+  constructor(result) {
+    super("The process of the resident runner ended before it took the snippet");
+    this.result = result;
+  }
+}
+
 /** Code on its way through the guest. */
 class Snippet {
   id = randomUUID();
   context = new AsyncResource("SECUREEXECCALL");
   answer = withResolvers();
+  /** The guest has it. */
+  begun = false;
   #abandoned = withResolvers();
 
   /** What callbacks are still busy with. */
@@ -84,6 +94,12 @@ class Snippet {
       this.#fail(error);
       return undefined;
     }
+  }
+
+  /** Its process has ended: with it, or before the guest had it. */
+  over(result) {
+    if (this.begun) this.answer.resolve(result);
+    else this.answer.reject(new NotBegun(result));
   }
 
   /** Nobody waits any more for what callbacks have not taken. */
@@ -140,7 +156,7 @@ class Session {
     this.ended = this.#execution.end;
     // Once for the session: what waits for a promise that lives long stays with it.
     this.ended.then(
-      (result) => this.#over()?.answer.resolve(result),
+      (result) => this.#over()?.over(result),
       (error) => this.#over()?.answer.reject(error),
     );
   }
@@ -223,9 +239,15 @@ class Session {
 
   #take(kind, body) {
     if (kind === Frame.answer) return this.#answered(body);
+    if (kind === Frame.begun) return this.#begun(body);
     if (kind === Frame.lateStdout) return void this.#late().push(0, body);
     if (kind === Frame.lateStderr) return void this.#late().push(1, body);
     this.#violated();
+  }
+
+  #begun(body) {
+    const snippet = this.#snippet;
+    if (snippet && body.toString("latin1") === snippet.id) snippet.begun = true;
   }
 
   #answered(body) {
@@ -291,4 +313,4 @@ function answerError(cause) {
   return Object.assign(new VmError(failure), { cause });
 }
 
-module.exports = { Channels, Kind, Session, Snippet };
+module.exports = { Channels, Kind, NotBegun, Session, Snippet };

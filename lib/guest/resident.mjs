@@ -12,7 +12,7 @@ import { compile } from "./evaluation.mjs";
 /** What a snippet is run for, as the host numbers it. */
 const Kind = { exec: 0, run: 1, evaluate: 2 };
 /** What a frame to the host brings. */
-const Frame = { answer: 0, lateStdout: 1, lateStderr: 2 };
+const Frame = { answer: 0, lateStdout: 1, lateStderr: 2, begun: 3 };
 const controlIn = 3;
 const controlOut = 4;
 /** Length of the identifier that the answer must repeat. */
@@ -144,6 +144,7 @@ function offerRequire() {
 
 /** No function of this program waits for the snippet, so that none is in the stacks that it sees. */
 function begin(kind, id, code) {
+  send(Frame.begun, Buffer.from(id, "latin1"));
   count += 1;
   const snippet = { id, kind, number: count, failed: false, value: undefined };
   running = snippet;
