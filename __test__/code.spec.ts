@@ -106,6 +106,8 @@ describe("code", () => {
     const limits = { resources: { maxMemoryBytes: 64 * 1024 * 1024 } };
     await withRuntime({ limits }, async (runtime) => {
       await runtime.writeFile("/workspace/kept", "x");
+      // What the machine has beside its limit does not hold it either.
+      await runtime.writeFile("/workspace/large", new Uint8Array(30 * megabyte));
       await assert.rejects(runtime.exec(padding(60 * megabyte)), {
         code: "ERR_RESOURCE_LIMIT",
         limit: "limits.resources.maxMemoryBytes",

@@ -116,11 +116,10 @@ class Machine {
     if (this.#isAbandoned && this.#requests === 0) this.dispose();
   }
 
+  /** Whoever waits for it keeps the host's process alive, and the garbage collector does not wait. */
   dispose() {
     if (!this.#disposing) {
-      const release = hold();
       this.#disposing = withResolvers();
-      this.#disposing.promise.finally(release);
       this.#vm.dispose();
       this.#toolbox.dispose();
       for (const callback of this.#atDisposal) callback();

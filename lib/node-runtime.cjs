@@ -6,6 +6,7 @@ const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
+const { holdFor } = require("./keep-alive.cjs");
 const { track } = require("./live-handles.cjs");
 const { breachText } = require("./limits.cjs");
 const { Machine } = require("./machine.cjs");
@@ -75,7 +76,7 @@ class NodeRuntime {
       try {
         for (const timing of [...phases, total]) await onBootTiming(timing);
       } catch (error) {
-        await machine.dispose();
+        await holdFor(machine.dispose());
         throw error;
       }
     }
@@ -206,7 +207,7 @@ class NodeRuntime {
   }
 
   async dispose() {
-    await this.#machine.dispose();
+    await holdFor(this.#machine.dispose());
   }
 
   // Node 20 has the symbol from 20.4 on.
