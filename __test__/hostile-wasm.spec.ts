@@ -393,7 +393,9 @@ describe("109 a storm of traps", () => {
         );
         assert.match(String(end), code);
         if (end !== "ERR_VM_CRASHED") controller.abort({ code: "aborted" });
-        assert.equal(await ended, end === "ERR_VM_CRASHED" ? end : "aborted");
+        // A shell that gets no memory for its next command any more ends by itself.
+        const wanted = end === "ERR_VM_CRASHED" ? end : "aborted";
+        assert.ok([wanted, 2].includes(await ended), String(await ended));
       });
     }
   });

@@ -63,6 +63,9 @@ pub fn initialize_v8(options: V8Options) {
             // bytecode (`InterruptBudgetFor`): a loop whose steps take microseconds then ignores the end of its program
             // for minutes, and never gets the code either.
             "--no-concurrent-osr",
+            // Without it the code of such a loop would leave for the interpreter at each round, to ask there for better
+            // code (`CompileOptimizedOSRFromMaglev`): ten times as slow as to stay.
+            "--no-osr-from-maglev",
             // What `release_pooled_memory` relies on.
             "--memory-pool-release-on-malloc-failures",
         ];
