@@ -379,6 +379,8 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * Where the VM lives: `process` (default) in an operating system process of its own, `shared` in one
    * with the other shared VMs of this application that have their commands from the same directories, `in-process` in this
    * process, which is for trusted code only.
+   * VMs of one process share its fate: when it ends, the programs of all of them end, and files written since creation may
+   * be lost.
    */
   isolation?: "process" | "shared" | "in-process" | undefined;
   /**
