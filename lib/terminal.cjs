@@ -38,19 +38,19 @@ class NodeRuntimeTerminal {
   /** Nobody has to read on for the end of the program to be told. */
   end() {
     for (const reader of this.#readers) reader.end();
-    this.#release?.();
-    this.#release = undefined;
+    this.#letGo();
   }
 
   /** Whoever hears of the output keeps the host's process alive, as whoever waits for the end does. */
   #holdWhileHeard() {
     const isHeard = this.#listeners.size > 0 || this.#readers.size > 0;
-    if (isHeard && this.#execution.exitCode === null) {
-      this.#release ??= hold();
-    } else {
-      this.#release?.();
-      this.#release = undefined;
-    }
+    if (isHeard && this.#execution.exitCode === null) this.#release ??= hold();
+    else this.#letGo();
+  }
+
+  #letGo() {
+    this.#release?.();
+    this.#release = undefined;
   }
 
   /** Takes output. A promise makes the program wait. */
