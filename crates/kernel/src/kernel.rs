@@ -1,5 +1,6 @@
 //! The kernel: owns the tables, boots and shuts down.
 
+use crate::abi::Pid;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, Timespec};
@@ -12,7 +13,7 @@ use crate::fs::tmpfs::Tmpfs;
 use crate::limits::{LimitBreach, LimitLedger, Limits, Slot};
 use crate::net::StreamSocket;
 use crate::pipe::Pipe;
-use crate::process::{Binfmt, FsContext, Pid, Process, ProcessInfo, ProcessTable, Row};
+use crate::process::{Binfmt, FsContext, Process, ProcessInfo, ProcessTable, Row};
 use crate::random::{RandomSource, SeededRandom};
 use crate::trace::{Trace, Tracer};
 use crate::tty::TtyTable;

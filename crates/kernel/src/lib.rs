@@ -30,7 +30,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod abi;
 pub mod clock;
 pub mod errno;
 pub mod fs;
@@ -46,6 +45,8 @@ pub mod tty;
 pub mod vfs;
 pub mod wait_queue;
 
+pub use secure_exec_abi as abi;
+
 pub use abi::fcntl::{AT_FDCWD, AtFlags, FdFlags, OpenFlags, RenameFlags};
 pub use abi::inotify::{InotifyEvent, InotifyMask};
 pub use abi::poll::PollEvents;
@@ -57,13 +58,14 @@ pub use abi::termios::{
     Termios, Winsize,
 };
 pub use abi::wait::{ExitStatus, WaitFlags};
+pub use abi::{Fd, Pid};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
 pub use limits::{LimitBreach, LimitLedger, Limits};
 pub use process::{
-    Account, Binfmt, CpuTime, ExecImage, Fd, FileAction, MemoryUse, Pid, Process, ProcessInfo,
-    ProcessState, SpawnOptions,
+    Account, Binfmt, CpuTime, ExecImage, FileAction, MemoryUse, Process, ProcessInfo, ProcessState,
+    SpawnOptions,
 };
 pub use random::{RandomSource, SeededRandom};
 pub use syscalls::Opening;

@@ -1,6 +1,6 @@
 //! Resource limits of a kernel and the record of their breaches.
 
-use crate::process::Pid;
+use crate::abi::Pid;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secure_exec_kernel::{Errno, FileKind, Kernel, OpenFlags, Process, Timespec};
+use secure_exec_kernel::{Errno, FileKind, Kernel, OpenFlags, Process};
 use serde::Serialize;
 
 use super::machine::{boot, command, tight_limits};
@@ -24,7 +24,7 @@ struct Saved {
     mode: u32,
     uid: u32,
     gid: u32,
-    times: [Timespec; 4],
+    times: [(i64, u32); 4],
     body: Body,
 }
 
@@ -153,10 +153,7 @@ fn record(input: &mut Input<'_>, ino: u64, root: bool) -> (Saved, usize) {
         },
         _ => Body::Fifo,
     };
-    let time = Timespec {
-        sec: input.number(),
-        nsec: input.word(),
-    };
+    let time = (input.number(), input.word());
     let saved = Saved {
         ino,
         mode: input.word(),

@@ -1,6 +1,7 @@
 //! The end of a process.
 
-use super::{Pid, Process, ProcessState};
+use super::{Process, ProcessState};
+use crate::abi::Pid;
 use crate::abi::signal::{Disposition, Signal};
 use crate::abi::wait::ExitStatus;
 use crate::trace::ProcessEvent;

@@ -1,6 +1,6 @@
 //! Descriptors of a process.
 
-use super::Fd;
+use crate::abi::Fd;
 use crate::abi::fcntl::FdFlags;
 use crate::errno::{Errno, Result};
 use crate::vfs::FileDescription;

@@ -1,6 +1,7 @@
 //! Copying a process (`fork(2)`), for runtimes that can copy a running program.
 
-use super::{FdTable, Image, NewProcess, Pid, Process};
+use super::{FdTable, Image, NewProcess, Process};
+use crate::abi::Pid;
 use crate::errno::Result;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Job control: groups without a shell, access to the terminal, hang-ups (POSIX XBD 11.1).
 
-use super::{Pid, Process, ProcessState, ProcessTable};
+use super::{Process, ProcessState, ProcessTable};
+use crate::abi::Pid;
 use crate::abi::signal::{Disposition, Signal};
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;

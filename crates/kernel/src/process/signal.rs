@@ -1,6 +1,7 @@
 //! Delivery of signals (`signal(7)`).
 
-use super::{Pid, Process, ProcessState};
+use super::{Process, ProcessState};
+use crate::abi::Pid;
 use crate::abi::signal::{DefaultAction, Disposition, Signal};
 use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};

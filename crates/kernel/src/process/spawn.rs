@@ -2,9 +2,10 @@
 
 use super::fd_table::{FdEntry, FdTable};
 use super::table::Row;
-use super::{Binfmt, ExecImage, Fd, FsContext, Image, NewProcess, Pid, Process, ProcessState};
+use super::{Binfmt, ExecImage, FsContext, Image, NewProcess, Process, ProcessState};
 use crate::abi::fcntl::{FdFlags, OpenFlags, X_OK};
 use crate::abi::resource::Resource;
+use crate::abi::{Fd, Pid};
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
 use crate::limits::act_for;

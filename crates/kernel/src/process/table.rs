@@ -1,6 +1,7 @@
 //! The process table: who exists, whose child it is, and which group and session it belongs to.
 
-use super::{Pid, Process};
+use super::Process;
+use crate::abi::Pid;
 use crate::abi::signal::Signal;
 use crate::abi::wait::ExitStatus;
 use crate::errno::{Errno, Result};

@@ -1,9 +1,10 @@
 //! Descriptors: copying them, their flags, pipes.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{FdFlags, OpenFlags};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, FdEntry, Process};
+use crate::process::{FdEntry, Process};
 use crate::trace::{self, Args};
 
 impl Process {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{Args, Quoted};
 use crate::vfs::{FileDescription, OpenRequest};
 

@@ -1,10 +1,11 @@
 //! The way into every system call.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::AT_FDCWD;
 use crate::errno::{Errno, Result};
 use crate::limits::act_for;
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{Args, Filled, Outcome, Read, SyscallEvent, Traced};
 use crate::vfs::{At, FileDescription};
 use core::sync::atomic::Ordering;

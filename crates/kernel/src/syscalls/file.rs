@@ -1,13 +1,14 @@
 //! Opening and closing files, their offsets and their lengths.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{AT_FDCWD, AtFlags, FdFlags, OpenFlags, W_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, PendingFile, Process};
+use crate::process::{PendingFile, Process};
 use crate::trace::{self, Quoted};
 use crate::vfs::{FileDescription, Inode, LastLink, OpenRequest, check_permission};
 use core::fmt;

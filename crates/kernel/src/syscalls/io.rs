@@ -1,13 +1,14 @@
 //! Reading and writing.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::poll::PollEvents;
 use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
 use crate::abi::stat::{FileKind, S_ISGID, S_ISUID};
 use crate::errno::{Errno, Result};
-use crate::process::{Access, Fd, Process, TerminalUse};
+use crate::process::{Access, Process, TerminalUse};
 use crate::trace::{self, Args, Data, Revents, Vectors};
 use crate::vfs::{FileDescription, Inode, SetAttributes};
 use core::sync::atomic::Ordering;

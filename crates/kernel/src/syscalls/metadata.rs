@@ -1,11 +1,12 @@
 //! Metadata: reading and changing it.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{AT_FDCWD, AtFlags, F_OK, OpenFlags, R_OK, W_OK, X_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, PERMISSIONS, S_ISGID, S_ISUID, SetTime, Stat, StatFs};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{self, Args, Octal, Quoted, SetTimes};
 use crate::vfs::{LastLink, OpenPath, SetAttributes, check_permission};
 

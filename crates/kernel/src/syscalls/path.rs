@@ -1,10 +1,11 @@
 //! Names: making, removing, renaming, linking; the working directory.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{AT_FDCWD, AtFlags, PATH_MAX, RenameFlags, X_OK};
 use crate::abi::stat::{S_IFIFO, S_IFMT, S_IFREG};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{self, Args, Quoted, Terminated};
 use crate::vfs::{Last, LastLink, NewInodeKind, OpenPath, VirtualDentry, check_permission};
 

@@ -1,30 +1,17 @@
 //! Processes: identity, starting, waiting, ending, limits.
 
 use super::Sysno;
+use crate::abi::Pid;
 use crate::abi::resource::{Resource, Rlimit};
 use crate::abi::stat::Timespec;
+use crate::abi::utsname::Utsname;
 use crate::abi::wait::{ExitStatus, WaitFlags};
 use crate::errno::{Errno, Result};
 use crate::limits::act_for;
-use crate::process::{Pid, Process, ProcessState, SpawnOptions};
+use crate::process::{Process, ProcessState, SpawnOptions};
 use crate::trace::{self, Args, Quoted, Random, Strings, Variables};
 use core::task::{Context, Poll};
 use std::sync::Arc;
-
-/// What `uname(2)` tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Utsname {
-    /// Operating system.
-    pub sysname: String,
-    /// Host name.
-    pub nodename: String,
-    /// Kernel release.
-    pub release: String,
-    /// Kernel version.
-    pub version: String,
-    /// Hardware.
-    pub machine: String,
-}
 
 impl Process {
     /// Implements `getpid(2)`.
@@ -272,7 +259,7 @@ impl Process {
     pub fn setrlimit(&self, resource: Resource, limit: Rlimit) -> Result<()> {
         self.enter(
             Sysno::Setrlimit,
-            format_args!("0, {resource:?}, {limit}, NULL"),
+            format_args!("0, {resource:?}, {}, NULL", trace::Shown(&limit)),
             || {
                 if limit.soft > limit.hard {
                     return Err(Errno::EINVAL);

@@ -1,10 +1,11 @@
 //! Sending and receiving signals.
 
 use super::Sysno;
+use crate::abi::Pid;
 use crate::abi::signal::{Disposition, Signal};
 use crate::errno::{Errno, Result};
-use crate::process::{Pid, Process, ProcessState};
-use crate::trace::{Args, SignalInfo};
+use crate::process::{Process, ProcessState};
+use crate::trace::{self, Args, SignalInfo};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ impl Process {
         self.enter(
             Sysno::Sigaction,
             Args::around(
-                format_args!("{signal:?}, {disposition}, "),
+                format_args!("{signal:?}, {}, ", trace::Shown(&disposition)),
                 format_args!(", 8"),
             ),
             || self.change_disposition(signal, disposition),

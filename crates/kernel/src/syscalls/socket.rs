@@ -1,10 +1,11 @@
 //! Local sockets: making them, their names, connections, and ending halves of them.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{OpenFlags, W_OK};
 use crate::errno::{Errno, Result};
 use crate::net::{LocalSocket, PATH_SIZE, Shutdown, StreamSocket};
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{self, Args, SocketPath, Traced};
 use crate::vfs::{File, FileDescription, LastLink, NewInodeKind, check_permission};
 use core::any::Any;

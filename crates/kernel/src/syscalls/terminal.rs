@@ -3,9 +3,10 @@
 use super::Sysno;
 use crate::abi::fcntl::{OpenFlags, PATH_MAX};
 use crate::abi::termios::{TcflowAction, TcflushQueue, TcsetAction, Termios, Winsize};
+use crate::abi::{Fd, Pid};
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Pid, Process, TerminalUse};
-use crate::trace::{Args, Stored, Traced, WindowSize};
+use crate::process::{Process, TerminalUse};
+use crate::trace::{self, Args, Stored, Traced, WindowSize};
 use crate::tty::{Pty, Terminal};
 use crate::vfs::FileDescription;
 use core::fmt;
@@ -146,7 +147,7 @@ impl Process {
             TcsetAction::TCSADRAIN => "TCSETSW",
             TcsetAction::TCSAFLUSH => "TCSETSF",
         };
-        let args = format_args!("{fd}, {request}, {termios}");
+        let args = format_args!("{fd}, {request}, {}", trace::Shown(termios));
         self.poll_change(Sysno::Tcsetattr, args, fd, cx, |pty| {
             pty.set_termios(*termios, action);
             Ok(())

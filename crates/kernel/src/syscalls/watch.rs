@@ -1,11 +1,12 @@
 //! Inotify.
 
 use super::Sysno;
+use crate::abi::Fd;
 use crate::abi::fcntl::{OpenFlags, R_OK};
 use crate::abi::inotify::{InotifyEvent, InotifyMask};
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
-use crate::process::{Fd, Process};
+use crate::process::Process;
 use crate::trace::{self, Args, Quoted};
 use crate::vfs::{InotifyFile, InotifyInstance, LastLink, Ownership, check_permission};
 use core::any::Any;

@@ -1,8 +1,8 @@
 //! What happens to processes beside their calls.
 
+use crate::abi::Pid;
 use crate::abi::signal::Signal;
 use crate::abi::wait::ExitStatus;
-use crate::process::Pid;
 use core::fmt;
 
 /// Nanoseconds of a tick, in which processor time is told.

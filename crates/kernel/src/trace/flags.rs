@@ -1,10 +1,10 @@
 //! Flags and constants by the names that strace gives them, in its order.
 
+use crate::abi::Fd;
 use crate::abi::fcntl::{AT_FDCWD, AtFlags, FdFlags, OpenFlags, RenameFlags};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
 use crate::abi::wait::WaitFlags;
-use crate::process::Fd;
 use core::fmt;
 
 /// Bits and their names; those of several bits come before their parts.

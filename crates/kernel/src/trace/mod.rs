@@ -17,15 +17,15 @@ pub(crate) use flags::{
     Accept, Access, At, Descriptor, Dir, Events, FileMode, Id, Inotify, Mode, Offset, Open, Pipe,
     Rename, Stream, Wait, Watch, Whence,
 };
-pub(crate) use structs::{SetTimes, SocketPath};
+pub(crate) use structs::{SetTimes, Shown, SocketPath};
 pub(crate) use terminal::WindowSize;
 pub(crate) use text::{Data, Quoted, Strings, Variables, list};
 pub(crate) use values::{
     Filled, Octal, Random, Read, Revents, Stored, Terminated, Traced, Vectors,
 };
 
+use crate::abi::Pid;
 use crate::errno::Errno;
-use crate::process::Pid;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::RwLock;

@@ -4,26 +4,29 @@ use super::flags::FileMode;
 use super::text::Quoted;
 use crate::abi::resource::{RLIM_INFINITY, Rlimit};
 use crate::abi::stat::{S_IFBLK, S_IFCHR, S_IFMT, SetTime, Stat, StatFs, Timespec};
-use crate::syscalls::process::Utsname;
+use crate::abi::utsname::Utsname;
 use core::fmt;
 
-impl fmt::Display for Stat {
+/// A structure of Linux's, as strace shows it.
+pub(crate) struct Shown<'a, T>(pub &'a T);
+
+impl fmt::Display for Shown<'_, Stat> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{st_mode={}, ", FileMode(self.mode))?;
-        if matches!(self.mode & S_IFMT, S_IFCHR | S_IFBLK) {
+        write!(f, "{{st_mode={}, ", FileMode(self.0.mode))?;
+        if matches!(self.0.mode & S_IFMT, S_IFCHR | S_IFBLK) {
             // As `makedev(3)` puts them together.
-            let major = (self.rdev >> 8) & 0xfff | (self.rdev >> 32) & !0xfff;
-            let minor = self.rdev & 0xff | (self.rdev >> 12) & !0xff;
+            let major = (self.0.rdev >> 8) & 0xfff | (self.0.rdev >> 32) & !0xfff;
+            let minor = self.0.rdev & 0xff | (self.0.rdev >> 12) & !0xff;
             write!(f, "st_rdev=makedev({major:#x}, {minor:#x}), ...}}")
         } else {
-            write!(f, "st_size={}, ...}}", self.size)
+            write!(f, "st_size={}, ...}}", self.0.size)
         }
     }
 }
 
-impl fmt::Display for StatFs {
+impl fmt::Display for Shown<'_, StatFs> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
+        match self.0.kind {
             0x0102_1994 => f.write_str("{f_type=TMPFS_MAGIC")?,
             0x9fa0 => f.write_str("{f_type=PROC_SUPER_MAGIC")?,
             0x1cd1 => f.write_str("{f_type=DEVPTS_SUPER_MAGIC")?,
@@ -33,22 +36,28 @@ impl fmt::Display for StatFs {
         write!(
             f,
             ", f_bsize={}, f_blocks={}, f_bfree={}, f_bavail={}, f_files={}, f_ffree={}, f_namelen={}, ...}}",
-            self.bsize, self.blocks, self.bfree, self.bavail, self.files, self.ffree, self.namelen
+            self.0.bsize,
+            self.0.blocks,
+            self.0.bfree,
+            self.0.bavail,
+            self.0.files,
+            self.0.ffree,
+            self.0.namelen
         )
     }
 }
 
-impl fmt::Display for Timespec {
+impl fmt::Display for Shown<'_, Timespec> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{tv_sec={}, tv_nsec={}}}", self.sec, self.nsec)
+        write!(f, "{{tv_sec={}, tv_nsec={}}}", self.0.sec, self.0.nsec)
     }
 }
 
-impl fmt::Display for Utsname {
+impl fmt::Display for Shown<'_, Utsname> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (system, node) = (
-            Quoted(self.sysname.as_bytes()),
-            Quoted(self.nodename.as_bytes()),
+            Quoted(self.0.sysname.as_bytes()),
+            Quoted(self.0.nodename.as_bytes()),
         );
         write!(f, "{{sysname={system}, nodename={node}, ...}}")
     }
@@ -69,9 +78,9 @@ impl fmt::Display for Bound {
     }
 }
 
-impl fmt::Display for Rlimit {
+impl fmt::Display for Shown<'_, Rlimit> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (soft, hard) = (Bound(self.soft), Bound(self.hard));
+        let (soft, hard) = (Bound(self.0.soft), Bound(self.0.hard));
         write!(f, "{{rlim_cur={soft}, rlim_max={hard}}}")
     }
 }
@@ -87,7 +96,7 @@ impl fmt::Display for SetTimes {
         super::list(f, &self.0, |time, f| match time {
             SetTime::Now => f.write_str("UTIME_NOW"),
             SetTime::Omit => f.write_str("UTIME_OMIT"),
-            SetTime::At(time) => write!(f, "{time} /* {} */", Date(*time)),
+            SetTime::At(time) => write!(f, "{} /* {} */", Shown(time), Date(*time)),
         })
     }
 }
@@ -149,7 +158,7 @@ mod tests {
                 rdev,
                 ..Stat::default()
             };
-            stat.to_string()
+            Shown(&stat).to_string()
         };
         let shown = [
             stat(S_IFREG | 0o644, 1221, 0),
@@ -193,7 +202,7 @@ mod tests {
             hard: RLIM_INFINITY,
         };
         assert_eq!(
-            limit.to_string(),
+            Shown(&limit).to_string(),
             "{rlim_cur=8192*1024, rlim_max=RLIM64_INFINITY}"
         );
     }

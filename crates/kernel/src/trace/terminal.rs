@@ -1,6 +1,7 @@
 //! Settings and size of a terminal as strace shows them.
 
 use super::flags::{Names, names};
+use super::structs::Shown;
 use crate::abi::termios::{Termios, Winsize};
 use core::fmt;
 
@@ -72,12 +73,12 @@ const LOCAL: Names = &[
     (0o400, "TOSTOP"),
 ];
 
-impl fmt::Display for Termios {
+impl fmt::Display for Shown<'_, Termios> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{c_iflag=")?;
-        names(f, self.iflag.bits().into(), INPUT, "")?;
+        names(f, self.0.iflag.bits().into(), INPUT, "")?;
         f.write_str(", c_oflag=")?;
-        let output = self.oflag.bits();
+        let output = self.0.oflag.bits();
         let mut rest = output;
         for (at, (mask, shift, name)) in DELAYS.into_iter().enumerate() {
             f.write_str(if at > 0 { "|" } else { "" })?;
@@ -91,7 +92,7 @@ impl fmt::Display for Termios {
             f.write_str("|")?;
             names(f, rest.into(), OUTPUT, "")?;
         }
-        let control = self.cflag.bits();
+        let control = self.0.cflag.bits();
         match SPEEDS.get((control & SPEED) as usize) {
             Some(speed) => write!(f, ", c_cflag={speed}")?,
             None => write!(f, ", c_cflag={:#x}", control & SPEED)?,
@@ -103,7 +104,7 @@ impl fmt::Display for Termios {
             names(f, rest.into(), CONTROL, "")?;
         }
         f.write_str(", c_lflag=")?;
-        names(f, self.lflag.bits().into(), LOCAL, "")?;
+        names(f, self.0.lflag.bits().into(), LOCAL, "")?;
         f.write_str(", ...}")
     }
 }
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn settings_of_a_new_terminal() {
         assert_eq!(
-            Termios::default().to_string(),
+            Shown(&Termios::default()).to_string(),
             "{c_iflag=ICRNL|IXON, c_oflag=NL0|CR0|TAB0|BS0|VT0|FF0|OPOST|ONLCR, c_cflag=B38400|CS8|CREAD, \
              c_lflag=ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN|ECHOCTL|ECHOKE, ...}"
         );
@@ -150,15 +151,19 @@ mod tests {
             ..Termios::default()
         };
         assert_eq!(
-            termios.to_string(),
+            Shown(&termios).to_string(),
             "{c_iflag=, c_oflag=NL0|CR0|XTABS|BS0|VT0|FF0|OPOST, c_cflag=B0|CS5, c_lflag=, ...}"
         );
         termios.iflag = InputFlags::from_bits_retain(!0);
         assert!(
-            termios
+            Shown(&termios)
                 .to_string()
                 .starts_with("{c_iflag=IGNBRK|BRKINT|IGNPAR|PARMRK|INPCK|")
         );
-        assert!(termios.to_string().contains("IMAXBEL|IUTF8|0xffff8000, "));
+        assert!(
+            Shown(&termios)
+                .to_string()
+                .contains("IMAXBEL|IUTF8|0xffff8000, ")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What calls give back: through memory, and as their value.
 
 use super::flags::{Descriptor, Events, Mode, Open};
+use super::structs::Shown;
 use super::terminal::WindowSize;
 use super::text::{Data, Hex, POINTER, Quoted, list};
 use crate::abi::fcntl::{FdFlags, OpenFlags};
@@ -10,9 +11,9 @@ use crate::abi::resource::Rlimit;
 use crate::abi::signal::{Disposition, Signal};
 use crate::abi::stat::{DirEntry, Stat, StatFs, Timespec};
 use crate::abi::termios::{Termios, Winsize};
+use crate::abi::utsname::Utsname;
 use crate::abi::wait::ExitStatus;
-use crate::process::{Fd, Pid};
-use crate::syscalls::process::Utsname;
+use crate::abi::{Fd, Pid};
 use core::fmt::{self, Display};
 
 /// A result as strace shows it.
@@ -220,9 +221,9 @@ impl Traced for Signal {
     }
 }
 
-impl fmt::Display for Disposition {
+impl fmt::Display for Shown<'_, Disposition> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let handler = match self {
+        let handler = match self.0 {
             Disposition::Default => "SIG_DFL",
             Disposition::Ignore => "SIG_IGN",
             Disposition::Handle => POINTER,
@@ -235,7 +236,7 @@ macro_rules! structures {
     ($($type:ty)*) => {
         $(impl Traced for $type {
             fn out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+                fmt::Display::fmt(&Shown(self), f)
             }
         })*
     };

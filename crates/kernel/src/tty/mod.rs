@@ -16,8 +16,8 @@ pub(crate) use ends::{MasterEnd, SlaveEnd};
 pub use pty::Pty;
 pub(crate) use table::TtyTable;
 
+use crate::abi::Pid;
 use crate::abi::signal::Signal;
-use crate::process::Pid;
 use std::sync::Arc;
 
 /// Where terminals send signals, and what they have to know of processes.

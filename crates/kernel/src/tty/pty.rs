@@ -2,6 +2,7 @@
 
 use super::SignalSink;
 use super::line_discipline::LineDiscipline;
+use crate::abi::Pid;
 use crate::abi::poll::PollEvents;
 use crate::abi::signal::Signal;
 use crate::abi::stat::Timespec;
@@ -12,7 +13,6 @@ use crate::abi::termios::{
 use crate::clock::Clock;
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
-use crate::process::Pid;
 use crate::wait_queue::WaitQueue;
 use core::fmt;
 use parking_lot::Mutex;

@@ -1,11 +1,11 @@
 //! All pseudoterminals of a kernel.
 
 use super::{Pty, SignalSink};
+use crate::abi::Pid;
 use crate::abi::signal::Signal;
 use crate::clock::Clock;
 use crate::errno::{Errno, Result};
 use crate::limits::{LimitLedger, Slot};
-use crate::process::Pid;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};

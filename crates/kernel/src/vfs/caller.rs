@@ -1,6 +1,6 @@
 //! On whose behalf an operation runs.
 
-use crate::process::Pid;
+use crate::abi::Pid;
 use std::sync::Arc;
 
 /// User and group identity of a process (`credentials(7)`).

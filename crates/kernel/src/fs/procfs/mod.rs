@@ -10,9 +10,10 @@ pub(crate) use system::RELEASE;
 use super::dev;
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{DirEntry, FileKind, Stat, StatFs};
+use crate::abi::{Fd, Pid};
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
-use crate::process::{Fd, Pid, Process};
+use crate::process::Process;
 use crate::vfs::{
     Caller, DirCursor, File, FileSystem, Inode, LinkTarget, Ownership, SetAttributes, VirtualDentry,
 };

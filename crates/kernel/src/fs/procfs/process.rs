@@ -1,8 +1,9 @@
 //! Files of one process: `/proc/<pid>/*`.
 
 use super::Jump;
+use crate::abi::Pid;
 use crate::errno::{Errno, Result};
-use crate::process::{Pid, Process, ProcessState};
+use crate::process::{Process, ProcessState};
 use core::fmt::Write;
 
 /// Name, permissions and contents of one file.

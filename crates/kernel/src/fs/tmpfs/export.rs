@@ -32,8 +32,8 @@ struct Saved {
     mode: u32,
     uid: u32,
     gid: u32,
-    /// Access, modification, change and creation time.
-    times: [Timespec; 4],
+    /// Access, modification, change and creation time: seconds and nanoseconds.
+    times: [(i64, u32); 4],
     body: SavedBody,
 }
 
@@ -128,7 +128,8 @@ fn save(
             attributes.mtime,
             attributes.ctime,
             attributes.btime,
-        ],
+        ]
+        .map(|time| (time.sec, time.nsec)),
         body,
     })
 }
@@ -177,7 +178,7 @@ fn is_possible(saved: &Saved) -> bool {
             && !dots
             && !name.iter().any(|b| b"/\0".contains(b))
     };
-    let in_range = saved.times.iter().all(|time| time.nsec < 1_000_000_000);
+    let in_range = saved.times.iter().all(|(_, nsec)| *nsec < 1_000_000_000);
     in_range
         && match &saved.body {
             SavedBody::Regular { .. } | SavedBody::Fifo => true,
@@ -305,7 +306,7 @@ fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsIn
 
 fn set_attributes(inode: &TmpfsInode, saved: &Saved) {
     let mut attributes = inode.attributes.lock();
-    let [atime, mtime, ctime, btime] = saved.times;
+    let [atime, mtime, ctime, btime] = saved.times.map(|(sec, nsec)| Timespec { sec, nsec });
     let nlink = attributes.nlink;
     let ownership = Ownership::new(saved.mode, saved.uid, saved.gid);
     *attributes = Attributes {
@@ -352,7 +353,7 @@ mod tests {
             mode: 0o755,
             uid: 0,
             gid: 0,
-            times: [Timespec::default(); 4],
+            times: [(0, 0); 4],
             body,
         }
     }
@@ -380,7 +381,7 @@ mod tests {
             target: target.to_vec(),
         };
         let mut out_of_range = forged(2, SavedBody::Fifo);
-        out_of_range.times[1].nsec = 1_000_000_000;
+        out_of_range.times[1].1 = 1_000_000_000;
         let long = [b'x'; 4096];
         let root: &[(&[u8], u64)] = &[(b"a", 2)];
         for records in [

@@ -206,12 +206,12 @@ impl Termios {
     }
 
     /// Whether input comes in lines.
-    pub(crate) fn canonical(&self) -> bool {
+    pub fn canonical(&self) -> bool {
         self.lflag.contains(LocalFlags::ICANON)
     }
 
     /// Whether `byte` is the control character `index`, which 0 disables.
-    pub(crate) fn is(&self, byte: u8, index: usize) -> bool {
+    pub fn is(&self, byte: u8, index: usize) -> bool {
         byte != 0 && self.cc[index] == byte
     }
 }

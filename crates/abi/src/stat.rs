@@ -26,19 +26,7 @@ pub const S_ISVTX: u32 = 0o1000;
 pub const PERMISSIONS: u32 = 0o7777;
 
 /// Point in time as seconds and nanoseconds.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Default,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Timespec {
     /// Seconds; before 1970 negative.
     pub sec: i64,
