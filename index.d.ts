@@ -10,7 +10,7 @@ type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer S
 /** Bounds of what a VM holds. */
 export interface ResourceLimits {
   /**
-   * Processors that guests see.
+   * Processors that guests see, and as whose the time of all of them together is bounded.
    * @default 1
    */
   cpuCount?: number | undefined;

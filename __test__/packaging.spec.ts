@@ -96,6 +96,21 @@ describe("the published package", () => {
     assert.deepEqual(buildPathsIn(strangers), ["/home/someone/.cargo/"]);
   });
 
+  test("nor one of another machine, on which part of it was built", async () => {
+    const { buildPathsIn } = await import(
+      pathToFileURL(join(root, "scripts/lib/build-paths.mjs")).href
+    );
+    const folders = [
+      "/srv/ci-1/a_b/release/build/openssl-sys-47b1e749766c7cb8/",
+      "/x/target/wasm32-wasip1/debug/build/sh-0123456789abcdef/",
+      "/opt/cargo/registry/src/index.crates.io-0123456789abcdef/",
+    ];
+    for (const folder of folders) {
+      assert.deepEqual(buildPathsIn(Buffer.from(`\0at ${folder}out/x.rs:1`)), [folder]);
+    }
+    assert.deepEqual(buildPathsIn(Buffer.from("/usr/lib/ssl, /a/release/build/x/, /a/debug")), []);
+  });
+
   test("its README has no link that a registry's page cannot follow", async () => {
     const text = await readFile(join(root, "README.md"), "utf8");
     const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);

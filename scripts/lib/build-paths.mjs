@@ -4,6 +4,7 @@
 // They are written over in the finished file. Having rustc map them (`--remap-path-prefix`) would make every call of
 // cargo that does not come from these scripts compile everything anew, because the flag counts for what is up to date.
 
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { root, targetDir, wasmTargetDir } from "./paths.mjs";
@@ -11,10 +12,13 @@ import { root, targetDir, wasmTargetDir } from "./paths.mjs";
 const cargoHome = resolve(process.env.CARGO_HOME ?? join(homedir(), ".cargo"));
 
 /** Folders of the build, each with the beginning of what is below it in a binary. */
+const targets = [targetDir, wasmTargetDir];
 const folders = [
   [cargoHome, "registry/src/[A-Za-z0-9.-]+-[0-9a-f]{16}/|git/checkouts/"],
-  [targetDir, "(?:[A-Za-z0-9_-]+/)?(?:release|debug)/"],
-  [wasmTargetDir, "(?:[A-Za-z0-9_-]+/)?(?:release|debug)/"],
+  ...[...new Set([...targets, ...targets.flatMap(builtIn)])].map((target) => [
+    target,
+    "(?:[A-Za-z0-9_-]+/)?(?:release|debug)/",
+  ]),
   [root, "(?:crates|commands|target)/"],
 ];
 
@@ -24,8 +28,12 @@ const pattern = new RegExp(
   "g",
 );
 
-/** Any path into somebody's cargo or clone, whoever that is. */
-const anybodys = /\/(?:root|home\/[^/\0\s"']+|Users\/[^/\0\s"']+)\/\.?cargo\//g;
+/** Any path into somebody's cargo, whoever that is. */
+const anybodysCargo = /\/(?:root|home\/[^/\0\s"']+|Users\/[^/\0\s"']+)\/\.?cargo\//g;
+
+/** A path into anybody's registry or build. Where its folder begins is not seen: strings are one behind the other. */
+const anybodysBuild =
+  /(?:\/[\w.@+~%-]+)+\/(?:registry\/src\/[\w.-]+-[0-9a-f]{16}|(?:release|debug)\/build\/[\w-]+-[0-9a-f]{16})\//g;
 
 /**
  * The same bytes with the build's folders written over, at equal length: what the code knows of its strings is where
@@ -46,9 +54,25 @@ export function withoutBuildPaths(bytes) {
  */
 export function buildPathsIn(bytes) {
   const text = bytes.toString("latin1");
-  return [
-    ...new Set([...text.matchAll(pattern), ...text.matchAll(anybodys)].map(([path]) => path)),
-  ];
+  const found = [pattern, anybodysCargo, anybodysBuild].flatMap((one) => [...text.matchAll(one)]);
+  return [...new Set(found.map(([path]) => path))];
+}
+
+/**
+ * Where cargo has built what is in a folder of its output: that may have been copied from elsewhere, and the paths in it
+ * are those of the build.
+ * @param {string} target
+ * @returns {string[]}
+ */
+function builtIn(target) {
+  const profiles = ["release", "debug", "wasm32-wasip1/release", "wasm32-wasip1/debug"];
+  const outputs = profiles.flatMap((profile) => {
+    const folder = join(target, profile, "build");
+    return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  });
+  const records = outputs.map((output) => join(output, "root-output")).filter(existsSync);
+  const end = /\/(?:wasm32-wasip1\/)?(?:release|debug)\/build\/[^/]+\/out\s*$/;
+  return records.map((record) => readFileSync(record, "utf8").replace(end, ""));
 }
 
 function latin1(path) {

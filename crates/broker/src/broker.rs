@@ -62,7 +62,12 @@ impl Broker {
                 dead_end()
             });
             Broker {
-                shared: Shared::new(Core::new(orders, poller.clone(), Arc::new(SystemClock))),
+                shared: Shared::new(Core::new(
+                    orders,
+                    poller.clone(),
+                    Arc::new(SystemClock),
+                    processors(),
+                )),
                 poller: poller.clone(),
                 commands: commands.clone(),
                 last_vm: AtomicU64::new(0),
@@ -127,6 +132,12 @@ impl Broker {
     pub(crate) fn started(&self, process: ProcessId, outcome: Outcome) {
         self.shared.post(move |core| core.started(process, outcome));
     }
+}
+
+/// Processors that this process may use, and its children with it.
+fn processors() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(processors).unwrap_or(u32::MAX)
 }
 
 /// The directory as VM processes get it, if it is there: a build without commands is of use too.

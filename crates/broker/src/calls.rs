@@ -237,18 +237,16 @@ impl Core {
         if let Some(kind) = kind {
             return self.request(vm_key, call, kind, message, Origin::Embedder);
         }
-        let Some(Call::Program(program)) = self
-            .vms
-            .get_mut(&vm_key)
-            .and_then(|vm| vm.calls.get_mut(&call))
-        else {
+        let Some(program) = self.program_mut(vm_key, call) else {
             return;
         };
         match &message {
             HostMessage::Signal { signal: SIGKILL } => {
                 self.expect_end(vm_key, call, deadlines::KILL);
+                self.release(vm_key);
             }
             HostMessage::Input { stream, data, end } => program.input(*stream, data.len(), *end),
+            HostMessage::RenewCpuTime => self.allow_cpu(vm_key, &message),
             _ => {}
         }
         self.tell(vm_key, call, message, Origin::Embedder);
@@ -274,6 +272,7 @@ impl Core {
             vm.requests.push_back(call);
         }
         vm.calls.insert(call, kind);
+        self.allow_cpu(vm_key, &message);
         if let Err(error) = self.send(vm_key, call, message, origin) {
             // Nothing was sent, so that no answer comes either.
             return self.fail_call(vm_key, call, &error);
@@ -289,11 +288,7 @@ impl Core {
     fn expect_end(&mut self, vm_key: VmKey, call: CallId, delay: std::time::Duration) {
         let delay = delay.min(std::time::Duration::from_secs(u32::MAX.into()));
         let at = self.timers.now() + delay;
-        let Some(Call::Program(program)) = self
-            .vms
-            .get_mut(&vm_key)
-            .and_then(|vm| vm.calls.get_mut(&call))
-        else {
+        let Some(program) = self.program_mut(vm_key, call) else {
             return;
         };
         let old = program.overdue;
@@ -302,11 +297,7 @@ impl Core {
         }
         self.timers.cancel(old);
         let timer = self.arm(delay, Due::Overdue { vm: vm_key, call });
-        if let Some(Call::Program(program)) = self
-            .vms
-            .get_mut(&vm_key)
-            .and_then(|vm| vm.calls.get_mut(&call))
-        {
+        if let Some(program) = self.program_mut(vm_key, call) {
             program.overdue = Some(timer);
         }
     }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame};
 
+use crate::call::{Call, ProgramCall};
 use crate::deadlines;
 use crate::event::VmError;
 use crate::poller::Poller;
-use crate::process::{ProcessId, VmProcess};
+use crate::process::{ProcessId, Stage, VmProcess};
 use crate::spawner::{Order, Start};
 use crate::spool::Spools;
 use crate::timer::{Clock, Due, Patience, TimerId, Timers};
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) timers: Timers,
     pub(crate) spools: Spools,
     pub(crate) poller: Arc<Poller>,
+    /// How many there are for this process and its children.
+    pub(crate) processors: u32,
     /// What new processes say, until the poller's thread takes it over.
     pub(crate) arrivals: Vec<(ProcessId, FrameReader<VmFrame>)>,
     /// Processes that may be read again, and those that are gone.
@@ -64,7 +67,12 @@ pub(crate) enum Origin {
 }
 
 impl Core {
-    pub(crate) fn new(orders: Sender<Order>, poller: Arc<Poller>, clock: Arc<dyn Clock>) -> Core {
+    pub(crate) fn new(
+        orders: Sender<Order>,
+        poller: Arc<Poller>,
+        clock: Arc<dyn Clock>,
+        processors: u32,
+    ) -> Core {
         Core {
             processes: HashMap::new(),
             vms: HashMap::new(),
@@ -75,6 +83,7 @@ impl Core {
             timers: Timers::new(clock),
             spools: Spools::default(),
             poller,
+            processors,
             arrivals: Vec::new(),
             resumed: Vec::new(),
             departed: Vec::new(),
@@ -92,6 +101,20 @@ impl Core {
         // A spawner that could not start made `Broker::start` fail; it never ends by itself.
         let _ = self.orders.send(Order { process, start });
         process
+    }
+
+    /// The program of a call that its VM process has been sent and not answered.
+    pub(crate) fn program_mut(&mut self, vm_key: VmKey, call: CallId) -> Option<&mut ProgramCall> {
+        match self.vms.get_mut(&vm_key)?.calls.get_mut(&call)? {
+            Call::Program(program) => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Whether a process takes calls, or will.
+    pub(crate) fn is_serving(&self, id: ProcessId) -> bool {
+        let process = self.processes.get(&id);
+        process.is_some_and(|process| process.stage == Stage::Serving)
     }
 
     /// Sends a message to the VM's process.

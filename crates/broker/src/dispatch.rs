@@ -51,6 +51,7 @@ impl Core {
         process.ready = true;
         process.look_at();
         self.timers.give_up(process.deadlines.hello.take());
+        self.watch_cpu(id);
         Ok(())
     }
 
@@ -89,10 +90,11 @@ impl Core {
         if message.is_answer() {
             return self.take_answer(id, vm_key, call, message);
         }
+        let serving = self.is_serving(id);
         let Some(process) = self.processes.get(&id) else {
             return Ok(());
         };
-        let (taken, serving) = (process.writer.taken(), process.stage == Stage::Serving);
+        let taken = process.writer.taken();
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return Ok(());
         };
@@ -153,10 +155,7 @@ impl Core {
         call: CallId,
         message: VmMessage,
     ) -> Result<(), Rule> {
-        let serving = self
-            .processes
-            .get(&id)
-            .is_some_and(|p| p.stage == Stage::Serving);
+        let serving = self.is_serving(id);
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return Ok(());
         };

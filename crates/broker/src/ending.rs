@@ -55,7 +55,7 @@ impl Core {
                 Stage::Ending { why, limit }
             }
         };
-        for timer in process.deadlines.take() {
+        for timer in process.timers() {
             self.timers.cancel(Some(timer));
         }
         // Whatever it says from now on is not heard.
@@ -85,7 +85,7 @@ impl Core {
         self.lose(id, how);
         if let Some(mut process) = self.processes.remove(&id) {
             self.departed.push(id);
-            for timer in process.deadlines.take() {
+            for timer in process.timers() {
                 self.timers.cancel(Some(timer));
             }
             process.close(&self.poller);

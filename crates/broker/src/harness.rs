@@ -34,6 +34,9 @@ use crate::timer::Clock;
 /// Most turns until nothing happens any more: a state machine that never comes to rest is a fault.
 const MOST_TURNS: usize = 100_000;
 
+/// Of the machine that the harness stands for.
+pub const PROCESSORS: u32 = 4;
+
 /// A broker without the system below it.
 pub struct Harness {
     shared: Arc<Shared>,
@@ -99,6 +102,9 @@ struct ChildState {
     how: Mutex<Option<String>>,
     killed: AtomicBool,
     busy: AtomicBool,
+    held: AtomicBool,
+    cpu_time: Mutex<Duration>,
+    cpu_bound: Mutex<Duration>,
 }
 
 impl ChildState {
@@ -137,6 +143,18 @@ impl Life for FakeChild {
     fn is_busy(&self) -> bool {
         self.0.busy.load(Ordering::Relaxed)
     }
+
+    fn cpu_time(&self) -> Duration {
+        *self.0.cpu_time.lock()
+    }
+
+    fn hold(&self, held: bool) {
+        self.0.held.store(held, Ordering::Relaxed);
+    }
+
+    fn bound_cpu(&mut self, most: Duration) {
+        *self.0.cpu_bound.lock() = most;
+    }
 }
 
 impl Default for Harness {
@@ -155,7 +173,7 @@ impl Harness {
         let poller = Arc::new(Poller::new().expect("epoll"));
         let clock = Arc::new(VirtualClock(Mutex::new(Instant::now())));
         let (orders, inbox) = channel();
-        let core = Core::new(orders, poller.clone(), clock.clone());
+        let core = Core::new(orders, poller.clone(), clock.clone(), PROCESSORS);
         Harness {
             shared: Arc::new(Shared::new(core)),
             poller,
@@ -208,6 +226,9 @@ impl Harness {
             how: Mutex::default(),
             killed: AtomicBool::new(false),
             busy: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            cpu_time: Mutex::default(),
+            cpu_bound: Mutex::default(),
         });
         let started = Started {
             writer,
@@ -302,6 +323,12 @@ impl Harness {
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
+    }
+
+    /// When something is due next.
+    #[cfg(test)]
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.shared.with(|core| core.timers.next_at())
     }
 
     /// What the broker holds now.
@@ -481,6 +508,23 @@ impl Peer {
     #[must_use]
     pub fn is_killed(&self) -> bool {
         self.child.killed.load(Ordering::Relaxed)
+    }
+
+    /// Has it use processor time.
+    pub fn use_cpu(&self, time: Duration) {
+        *self.child.cpu_time.lock() += time;
+    }
+
+    /// What it may use before the kernel ends it.
+    #[must_use]
+    pub fn cpu_bound(&self) -> Duration {
+        *self.child.cpu_bound.lock()
+    }
+
+    /// Whether it is stopped.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.child.held.load(Ordering::Relaxed)
     }
 
     /// Has it look as if it waited for the processor.

@@ -235,6 +235,7 @@ impl Core {
         };
         let vms: Vec<VmKey> = process.vms.values().copied().collect();
         self.forget(id);
+        self.release_cpu(id);
         let timer = self.arm(deadlines::EXPORT, Due::Export(id));
         if let Some(process) = self.processes.get_mut(&id) {
             process.deadlines.export = Some(timer);
@@ -281,6 +282,7 @@ impl Core {
     }
 
     pub(crate) fn dispose(&mut self, vm_key: VmKey) {
+        self.release(vm_key);
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };

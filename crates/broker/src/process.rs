@@ -3,10 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use secure_exec_protocol::{CallId, FrameWriter, Limit, VmId};
 
 use crate::core::VmKey;
+use crate::cpu_budget::CpuBudget;
+use crate::cpu_clock;
 use crate::isolation::{IsolationReport, Level};
 use crate::poller::Poller;
 use crate::sweep;
@@ -53,6 +56,8 @@ pub(crate) struct VmProcess {
     /// What its socket had taken when that was last looked at.
     pub(crate) seen_taken: u64,
     pub(crate) deadlines: Deadlines,
+    /// What it takes of the processors, once it is ready; none of a thread of this process.
+    pub(crate) cpu: Option<CpuBudget>,
     last_vm: VmId,
     interest: Interest,
 }
@@ -102,6 +107,7 @@ impl VmProcess {
             from_embedder: 0,
             seen_taken: 0,
             deadlines: Deadlines::default(),
+            cpu: None,
             last_vm: 0,
             interest: Interest {
                 frames: true,
@@ -113,6 +119,12 @@ impl VmProcess {
     /// Looks at the process that says that it has confined itself.
     pub(crate) fn look_at(&mut self) {
         self.isolation = self.child.as_mut().map(|child| child.look_at());
+    }
+
+    /// Takes the timers that are set for it, to cancel them.
+    pub(crate) fn timers(&mut self) -> impl Iterator<Item = TimerId> + use<> {
+        let look = self.cpu.as_mut().and_then(|cpu| cpu.look.take());
+        self.deadlines.take().chain(look)
     }
 
     /// Takes in a VM and gives it a number.
@@ -160,7 +172,8 @@ impl VmProcess {
 
     /// Whether it would like to go on and cannot. The threads of a VM in this process are not looked at.
     pub(crate) fn is_busy(&self) -> bool {
-        self.child.as_ref().is_none_or(|child| child.is_busy())
+        let held = self.cpu.as_ref().is_some_and(|cpu| cpu.held);
+        held || self.child.as_ref().is_none_or(|child| child.is_busy())
     }
 }
 
@@ -177,6 +190,12 @@ pub(crate) trait Life: Send {
     fn try_wait(&mut self) -> Option<String>;
     /// Whether one of its threads runs, waits for the processor or waits for the disk.
     fn is_busy(&self) -> bool;
+    /// Processor time that it has used.
+    fn cpu_time(&self) -> Duration;
+    /// Stops it, or lets it go on.
+    fn hold(&self, held: bool);
+    /// Has the kernel end it when it has used this much, where that can be.
+    fn bound_cpu(&mut self, most: Duration);
 }
 
 /// A child process, named by a pidfd, which can neither be reused nor reaped by somebody else's `wait`.
@@ -188,6 +207,8 @@ pub(crate) struct Child {
     alone: bool,
     /// It is being ended with what descends from it.
     swept: Cell<bool>,
+    /// The kernel does not take limits for it from this process.
+    unbounded: bool,
 }
 
 impl Child {
@@ -207,6 +228,7 @@ impl Child {
             reaped: false,
             alone: false,
             swept: Cell::new(false),
+            unbounded: false,
         })
     }
 }
@@ -261,6 +283,24 @@ impl Life for Child {
         threads.flatten().any(|thread| {
             std::fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| is_busy(&stat))
         })
+    }
+
+    fn cpu_time(&self) -> Duration {
+        if self.reaped {
+            return Duration::ZERO;
+        }
+        cpu_clock::time(self.pid)
+    }
+
+    fn hold(&self, held: bool) {
+        let signal = if held { libc::SIGSTOP } else { libc::SIGCONT };
+        sweep::signal_fd(&self.pidfd, signal);
+    }
+
+    fn bound_cpu(&mut self, most: Duration) {
+        if !self.unbounded && !self.reaped {
+            self.unbounded = !cpu_clock::bound(self.pid, most);
+        }
     }
 }
 

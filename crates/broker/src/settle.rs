@@ -156,11 +156,7 @@ impl Core {
 
     /// Settles a program by its timeout. Its end may be on the way.
     fn settle_overdue(&mut self, vm_key: VmKey, call: CallId) {
-        let Some(Call::Program(program)) = self
-            .vms
-            .get_mut(&vm_key)
-            .and_then(|vm| vm.calls.get_mut(&call))
-        else {
+        let Some(program) = self.program_mut(vm_key, call) else {
             return;
         };
         if !std::mem::replace(&mut program.over, true) {

@@ -177,6 +177,7 @@ impl Core {
             Due::Answer(vm) => self.unanswered(vm),
             Due::Hello(id) | Due::Frame(id) | Due::Stuck(id) => self.asleep_on(id, due),
             Due::End(id) => self.end(id, "it closed its socket"),
+            Due::Cpu(id) => self.look_at_cpu(id),
             Due::Export(id) => {
                 let Some(process) = self.processes.get(&id) else {
                     return;
