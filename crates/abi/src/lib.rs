@@ -10,6 +10,7 @@ pub mod inotify;
 pub mod poll;
 pub mod resource;
 pub mod signal;
+pub mod socket;
 pub mod stat;
 pub mod termios;
 pub mod utsname;

@@ -102,6 +102,7 @@ errnos! {
     EISCONN 106 "socket is already connected"
     ENOTCONN 107 "socket is not connected"
     ESHUTDOWN 108 "cannot send after transport endpoint shutdown"
+    ETOOMANYREFS 109 "too many references: cannot splice"
     ETIMEDOUT 110 "connection timed out"
     ECONNREFUSED 111 "connection refused"
     EHOSTDOWN 112 "host is down"

@@ -11,7 +11,7 @@ use crate::fs::anon::{AnonFs, AnonInode};
 use crate::fs::rootfs;
 use crate::fs::tmpfs::Tmpfs;
 use crate::limits::{LimitBreach, LimitLedger, Limits, Slot};
-use crate::net::StreamSocket;
+use crate::net::{NetStack, Socket};
 use crate::pipe::Pipe;
 use crate::process::{Binfmt, FsContext, Process, ProcessInfo, ProcessTable, Row};
 use crate::random::{RandomSource, SeededRandom};
@@ -86,6 +86,7 @@ pub struct ResourceCounts {
 pub struct Kernel {
     pub(crate) vfs: Arc<Vfs>,
     pub(crate) trace: Arc<Trace>,
+    pub(crate) net: Arc<NetStack>,
     pub(crate) table: Mutex<ProcessTable>,
     pub(crate) binfmts: RwLock<Vec<Arc<dyn Binfmt>>>,
     pub(crate) config: KernelConfig,
@@ -119,9 +120,11 @@ impl Kernel {
             config.limits.clone(),
             ledger.clone(),
         ));
+        let net = Arc::new(NetStack::new(&config.limits, ledger.clone()));
         let ttys = TtyTable::new(config.limits.max_ptys, ledger, config.clock.clone());
         let kernel = Arc::new(Kernel {
             vfs,
+            net,
             trace: Arc::default(),
             table: Mutex::default(),
             binfmts: RwLock::default(),
@@ -264,24 +267,11 @@ impl Kernel {
         )
     }
 
-    /// Makes two connected sockets that count against the guests' limit.
-    pub(crate) fn guest_socket_pair(
-        &self,
-        credentials: &Credentials,
-        flags: OpenFlags,
-    ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
-        let (first, second) = StreamSocket::pair(Some(self.vfs.socket_slot()?));
-        Ok((
-            self.describe_socket(credentials, Arc::new(first), flags),
-            self.describe_socket(credentials, Arc::new(second), flags),
-        ))
-    }
-
     /// An open file for a socket.
     pub(crate) fn describe_socket(
         &self,
         credentials: &Credentials,
-        socket: Arc<dyn File>,
+        socket: Arc<dyn Socket>,
         flags: OpenFlags,
     ) -> Arc<FileDescription> {
         let owner = Ownership::new(0o777, credentials.euid, credentials.egid);
@@ -381,7 +371,7 @@ impl Kernel {
             zombies,
             fds,
             pipes: self.vfs.pipes.load(Ordering::Relaxed),
-            sockets: self.vfs.sockets.load(Ordering::Relaxed),
+            sockets: self.net.sockets(),
             ptys: self.ttys.count(),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),

@@ -52,6 +52,7 @@ pub use abi::inotify::{InotifyEvent, InotifyMask};
 pub use abi::poll::PollEvents;
 pub use abi::resource::{Resource, Rlimit};
 pub use abi::signal::{Disposition, Signal};
+pub use abi::socket::{MsgFlags, OptionValue, SocketAddress, Ucred, UnixAddress};
 pub use abi::stat::{DirEntry, FileKind, SetTime, Stat, StatFs, Timespec};
 pub use abi::termios::{
     ControlFlags, InputFlags, LocalFlags, OutputFlags, TcflowAction, TcflushQueue, TcsetAction,
@@ -68,7 +69,7 @@ pub use process::{
     SpawnOptions,
 };
 pub use random::{RandomSource, SeededRandom};
-pub use syscalls::Opening;
+pub use syscalls::{Opening, ReceivedMessage, SendMessage};
 pub use trace::{ProcessEvent, SignalInfo, SyscallEvent, Tracer};
 pub use tty::Terminal;
 pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};

@@ -4,6 +4,10 @@
 mod common;
 use common::*;
 use parking_lot::Mutex;
+use secure_exec_kernel::abi::socket::{
+    AF_UNIX, SO_REUSEADDR, SO_TYPE, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
+    SOL_SOCKET,
+};
 use secure_exec_kernel::syscalls::TABLE;
 use secure_exec_kernel::*;
 use std::collections::BTreeSet;
@@ -58,14 +62,39 @@ fn files(guest: &Process) {
     guest.dup3(fd, 21, OpenFlags::O_CLOEXEC).unwrap();
     guest.fd_flags(fd).unwrap();
     guest.pipe2(OpenFlags::O_CLOEXEC).unwrap();
-    let (socket, _) = guest.socketpair(OpenFlags::O_CLOEXEC).unwrap();
+    let (socket, _) = guest
+        .socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+        .unwrap();
     guest.shutdown(socket, net::Shutdown::Both).unwrap();
-    let server = guest.socket(OpenFlags::O_CLOEXEC).unwrap();
-    guest.bind(server, b"socket").unwrap();
+    let server = guest
+        .socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+        .unwrap();
+    guest.bind(server, &SocketAddress::path(b"socket")).unwrap();
     guest.listen(server, 8).unwrap();
-    let client = guest.socket(OpenFlags::O_CLOEXEC).unwrap();
-    guest.connect(client, b"socket").unwrap();
-    guest.accept4(server, OpenFlags::O_CLOEXEC).unwrap();
+    let client = guest
+        .socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+        .unwrap();
+    guest
+        .connect(client, &SocketAddress::path(b"socket"))
+        .unwrap();
+    guest.accept4(server, SOCK_CLOEXEC).unwrap();
+    guest.getsockname(server).unwrap();
+    guest.getpeername(client).unwrap();
+    guest.getsockopt(client, SOL_SOCKET, SO_TYPE).unwrap();
+    guest
+        .setsockopt(client, SOL_SOCKET, SO_REUSEADDR, OptionValue::Int(1))
+        .unwrap();
+    let (one, two) = guest.socketpair(AF_UNIX, SOCK_DGRAM, 0).unwrap();
+    guest.sendto(one, b"a", MsgFlags::empty(), None).unwrap();
+    guest.recvfrom(two, &mut buf, MsgFlags::empty()).unwrap();
+    let message = SendMessage {
+        bufs: &[b"a"],
+        ..SendMessage::default()
+    };
+    guest.sendmsg(one, &message, MsgFlags::empty()).unwrap();
+    guest
+        .recvmsg(two, &mut [&mut buf], MsgFlags::empty())
+        .unwrap();
     ready(poll(|cx| guest.poll_ready(fd, PollEvents::POLLIN, cx))).unwrap();
     guest.close(fd).unwrap();
 }
@@ -278,9 +307,13 @@ fn trace_lines_of_descriptors_are_straces() {
             guest.poll_ready(write, PollEvents::POLLIN | PollEvents::POLLOUT, cx)
         }))
         .unwrap();
-        guest.socketpair(OpenFlags::O_CLOEXEC).unwrap();
-        let socket = guest.socket(flags).unwrap();
-        guest.bind(socket, b"/tmp/s").unwrap();
+        guest
+            .socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+            .unwrap();
+        let socket = guest
+            .socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+            .unwrap();
+        guest.bind(socket, &SocketAddress::path(b"/tmp/s")).unwrap();
         guest.listen(socket, 511).unwrap();
     });
     assert_eq!(

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use secure_exec_kernel::abi::socket::{
+    AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET,
+};
 use secure_exec_kernel::net::Shutdown;
 use secure_exec_kernel::{
-    AT_FDCWD, AtFlags, Disposition, Errno, FdFlags, InotifyMask, Kernel, OpenFlags, PollEvents,
-    Process, RenameFlags, ResourceCounts, SetTime, Signal, SpawnOptions, Timespec, VirtualClock,
-    WaitFlags, Winsize,
+    AT_FDCWD, AtFlags, Disposition, Errno, FdFlags, InotifyMask, Kernel, MsgFlags, OpenFlags,
+    OptionValue, PollEvents, Process, RenameFlags, ResourceCounts, SendMessage, SetTime, Signal,
+    SocketAddress, SpawnOptions, Timespec, UnixAddress, VirtualClock, WaitFlags, Winsize,
 };
 
 use super::machine::{boot, command, tight_limits};
@@ -392,21 +395,86 @@ fn descriptors(input: &mut Input<'_>, guest: &Process) -> (&'static str, String)
     }
 }
 
+fn socket_address(input: &mut Input<'_>) -> SocketAddress {
+    match input.below(6) {
+        0 => SocketAddress::Unspecified,
+        1 => SocketAddress::Unix(UnixAddress::Unnamed),
+        2 | 3 => SocketAddress::Unix(UnixAddress::Abstract(vec![b'a' + input.below(4) as u8])),
+        _ => SocketAddress::path(&path(input)),
+    }
+}
+
+fn sockets(input: &mut Input<'_>, guest: &Process) -> (&'static str, String) {
+    let kind = input.pick_of(&[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET]) | SOCK_NONBLOCK;
+    match input.below(10) {
+        0 => ("socketpair", told(guest.socketpair(AF_UNIX, kind, 0))),
+        1 | 2 => (
+            "socket",
+            told(guest.socket(AF_UNIX, kind, input.below(2) as i32)),
+        ),
+        3 => ("bind", told(guest.bind(fd(input), &socket_address(input)))),
+        4 => ("listen", told(guest.listen(fd(input), input.int()))),
+        5 => ("accept4", told(guest.accept4(fd(input), SOCK_NONBLOCK))),
+        6 => (
+            "connect",
+            told(guest.connect(fd(input), &socket_address(input))),
+        ),
+        7 => (
+            "getsockopt",
+            told(guest.getsockopt(fd(input), SOL_SOCKET, input.below(40) as i32)),
+        ),
+        8 => {
+            let value = OptionValue::Int(input.int());
+            let name = input.below(40) as i32;
+            (
+                "setsockopt",
+                told(guest.setsockopt(fd(input), SOL_SOCKET, name, value)),
+            )
+        }
+        _ => ("getpeername", told(guest.getpeername(fd(input)))),
+    }
+}
+
+fn messages(input: &mut Input<'_>, guest: &Process) -> (&'static str, String) {
+    let flags = MsgFlags::from_bits_retain(input.word() as i32 & 0xffff);
+    match input.below(4) {
+        0 => {
+            let to = input.once_in(2).then(|| socket_address(input));
+            let sent = guest.sendto(fd(input), b"message", flags, to.as_ref());
+            ("sendto", told(sent))
+        }
+        1 => {
+            let rights = [fd(input), fd(input)];
+            let message = SendMessage {
+                bufs: &[b"mes", b"sage"],
+                to: None,
+                rights: &rights,
+            };
+            ("sendmsg", told(guest.sendmsg(fd(input), &message, flags)))
+        }
+        2 => {
+            let mut buf = [0; 16];
+            ("recvfrom", told(guest.recvfrom(fd(input), &mut buf, flags)))
+        }
+        _ => {
+            let (mut one, mut two) = ([0; 2], [0; 8]);
+            let received = guest.recvmsg(fd(input), &mut [&mut one, &mut two], flags);
+            ("recvmsg", told(received))
+        }
+    }
+}
+
 fn channels(input: &mut Input<'_>, guest: &Process) -> (&'static str, String) {
     let flags =
         OpenFlags::from_bits_retain(input.pick_of(&[0, 0o2_000_000])) | OpenFlags::O_NONBLOCK;
-    match input.below(16) {
+    match input.below(17) {
         0 | 1 => ("pipe2", told(guest.pipe2(flags))),
-        2 => ("socketpair", told(guest.socketpair(flags))),
-        3 => ("socket", told(guest.socket(flags))),
-        4 => ("bind", told(guest.bind(fd(input), &path(input)))),
-        5 => ("listen", told(guest.listen(fd(input), input.int()))),
-        6 => ("accept4", told(guest.accept4(fd(input), flags))),
-        7 => ("connect", told(guest.connect(fd(input), &path(input)))),
+        2..=5 | 15 => sockets(input, guest),
         8 => {
             let how = input.pick_of(&[Shutdown::Read, Shutdown::Write, Shutdown::Both]);
             ("shutdown", told(guest.shutdown(fd(input), how)))
         }
+        6 | 7 => messages(input, guest),
         9 => ("inotify_init1", told(guest.inotify_init1(flags))),
         10 => {
             let mask = InotifyMask::from_bits_retain(input.word());

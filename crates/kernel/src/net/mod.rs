@@ -1,9 +1,16 @@
 //! Sockets.
+//!
+//! [`Socket`] is what every family offers beside reading and writing; the table of families makes them. A socket's
+//! options, limits and names are shared by all families as far as Linux shares them.
 
-mod local;
+mod family;
+mod options;
+pub(crate) mod socket;
+mod stack;
 mod unix;
 
-pub use local::Address;
-pub(crate) use local::{LocalSocket, PATH_SIZE};
-pub(crate) use unix::StreamSocket;
-pub use unix::{SOCKET_BUFFER, Shutdown};
+pub use crate::abi::socket::Shutdown;
+pub(crate) use family::{NewSocket, family};
+pub use socket::{Outgoing, Received, Right, Socket, SocketCaller};
+pub(crate) use stack::NetStack;
+pub use unix::{MAX_QUEUED, SOCKET_BUFFER};

@@ -21,15 +21,21 @@ impl Ring {
         self.len
     }
 
-    /// Takes bytes from the front.
-    pub fn read(&mut self, buf: &mut [u8]) -> usize {
+    /// Copies bytes from the front.
+    pub fn peek(&self, buf: &mut [u8]) -> usize {
         let count = buf.len().min(self.len);
-        if count == 0 {
-            return 0;
-        }
         let first = count.min(self.bytes.len() - self.start);
         buf[..first].copy_from_slice(&self.bytes[self.start..self.start + first]);
         buf[first..count].copy_from_slice(&self.bytes[..count - first]);
+        count
+    }
+
+    /// Takes bytes from the front.
+    pub fn read(&mut self, buf: &mut [u8]) -> usize {
+        let count = self.peek(buf);
+        if count == 0 {
+            return 0;
+        }
         self.start = (self.start + count) & (self.bytes.len() - 1);
         self.len -= count;
         if self.len == 0 {

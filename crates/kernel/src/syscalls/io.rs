@@ -6,8 +6,10 @@ use crate::abi::fcntl::OpenFlags;
 use crate::abi::poll::PollEvents;
 use crate::abi::resource::Resource;
 use crate::abi::signal::Signal;
+use crate::abi::socket::MsgFlags;
 use crate::abi::stat::{FileKind, S_ISGID, S_ISUID};
 use crate::errno::{Errno, Result};
+use crate::net::Outgoing;
 use crate::process::{Access, Process, TerminalUse};
 use crate::trace::{self, Args, Data, Revents, Vectors};
 use crate::vfs::{FileDescription, Inode, SetAttributes};
@@ -69,6 +71,17 @@ impl Process {
     }
 
     fn write_file(&self, file: &FileDescription, buf: &[u8]) -> Result<usize> {
+        if keeps_boundaries(file) {
+            return self.send(
+                file,
+                Outgoing {
+                    bytes: buf,
+                    to: None,
+                    rights: Vec::new(),
+                    flags: MsgFlags::empty(),
+                },
+            );
+        }
         let result = file.write_within(buf, self.fsize());
         self.after_write(file, &result);
         result
@@ -149,6 +162,10 @@ impl Process {
             |bufs| {
                 let file = self.file(fd)?;
                 self.use_terminal(&file, TerminalUse::Read)?;
+                if keeps_boundaries(&file) {
+                    let received = self.receive_into(&file, bufs, MsgFlags::empty())?;
+                    return Ok(received.count);
+                }
                 gather(
                     bufs.iter_mut().map(|buf| buf.len()).collect(),
                     |index, _| file.read(bufs[index]),
@@ -168,6 +185,7 @@ impl Process {
             self.use_terminal(&file, TerminalUse::Write)?;
             let total: usize = bufs.iter().map(|buf| buf.len()).sum();
             let one_write = file.kind() == FileKind::Pipe && total <= crate::pipe::PIPE_BUF
+                || keeps_boundaries(&file)
                 || file.status_flags().contains(OpenFlags::O_APPEND);
             if one_write && bufs.len() > 1 {
                 return self.write_file(&file, &bufs.concat());
@@ -393,6 +411,11 @@ impl Process {
         }
         Ok(copied)
     }
+}
+
+/// Whether each write to a file is a message, which only a whole read receives.
+fn keeps_boundaries(file: &FileDescription) -> bool {
+    file.socket().is_ok_and(|socket| socket.keeps_boundaries())
 }
 
 /// Runs I/O buffer by buffer until one is not filled; an error counts only if nothing was done before.

@@ -10,15 +10,18 @@ mod exec;
 mod file;
 mod interrupt;
 mod io;
+mod message;
 mod metadata;
 mod path;
 pub mod process;
 mod signal;
 mod socket;
+mod socket_option;
 mod table;
 mod terminal;
 mod watch;
 
 pub use file::Opening;
+pub use message::{ReceivedMessage, SendMessage};
 pub(crate) use table::Sysno;
 pub use table::{Row, Support, TABLE};

@@ -1,180 +1,174 @@
-//! Local sockets: making them, their names, connections, and ending halves of them.
+//! Sockets: making them, their names, connections, and ending halves of them.
 
 use super::Sysno;
 use crate::abi::Fd;
-use crate::abi::fcntl::{OpenFlags, W_OK};
+use crate::abi::fcntl::OpenFlags;
+use crate::abi::socket::{
+    AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOCK_TYPE_MASK, Shutdown, SocketAddress,
+    Ucred,
+};
 use crate::errno::{Errno, Result};
-use crate::net::{LocalSocket, PATH_SIZE, Shutdown, StreamSocket};
+use crate::net::{NewSocket, Socket, SocketCaller, family};
 use crate::process::Process;
-use crate::trace::{self, Args, SocketPath, Traced};
-use crate::vfs::{File, FileDescription, LastLink, NewInodeKind, check_permission};
-use core::any::Any;
+use crate::trace::{self, Args, Traced};
+use crate::vfs::FileDescription;
 use core::fmt;
 use std::sync::Arc;
 
 impl Process {
-    /// Implements `socket(2)` for local stream sockets; flags as for [`Process::socketpair`].
+    /// Implements `socket(2)`; `SOCK_CLOEXEC` and `SOCK_NONBLOCK` stand beside the type.
     ///
     /// # Errors
-    /// As [`Process::socketpair`].
-    pub fn socket(&self, flags: OpenFlags) -> Result<Fd> {
-        self.enter(
-            Sysno::Socket,
-            format_args!("AF_UNIX, {}, 0", trace::Stream(flags)),
-            || {
-                check_flags(flags)?;
-                let socket = LocalSocket::new(self.vfs.socket_slot()?);
-                self.install_socket(Arc::new(socket), flags)
-            },
-        )
+    /// - `EAFNOSUPPORT`: the machine does not have the family.
+    /// - `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`: the family does not have the type, or not with the protocol.
+    /// - `EINVAL`: no type has this number, or other flags.
+    /// - `EMFILE`: no descriptor is left.
+    /// - `ENFILE`: the limit of sockets is reached.
+    pub fn socket(&self, domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
+        let shown = (trace::SocketFamily(domain), trace::SocketKind(kind));
+        let args = format_args!("{}, {}, {protocol}", shown.0, shown.1);
+        self.enter(Sysno::Socket, args, || {
+            let family = family(domain, kind)?;
+            let kernel = self.kernel()?;
+            let socket = (family.socket)(&NewSocket {
+                stack: &kernel.net,
+                kind: kind & SOCK_TYPE_MASK,
+                protocol,
+                credentials: self.ucred(),
+            })?;
+            self.install_socket(socket, kind)
+        })
     }
 
-    /// Implements `bind(2)`: makes the path, which must not exist.
+    /// Implements `bind(2)`. A path must not exist, and is made.
     ///
     /// # Errors
-    /// - `ENOTSOCK`: no socket, or one that `socket(2)` did not make.
-    /// - `EINVAL`: it has a name or a peer, or the path is empty or too long.
-    /// - `EADDRINUSE`: the path exists.
+    /// - `ENOTSOCK`: no socket.
+    /// - `EINVAL`: it has a name, or the address is of another family, or a path is empty or too long.
+    /// - `EADDRINUSE`: somebody has the name, or the path exists.
     /// - `EACCES`, `ENOENT`, `ENOTDIR`: the directory cannot be written to.
-    pub fn bind(&self, fd: Fd, path: &[u8]) -> Result<()> {
-        self.enter(
-            Sysno::Bind,
-            format_args!("{fd}, {}", SocketPath(path)),
-            || {
-                self.with_local_socket(fd, |socket| {
-                    check_path(path)?;
-                    socket.check_unbound()?;
-                    let at = self.at_cwd();
-                    let mode = 0o777 & !self.fs.lock().umask;
-                    self.vfs
-                        .make(&at, path, NewInodeKind::Socket, mode)
-                        .map_err(|errno| match errno {
-                            Errno::EEXIST => Errno::EADDRINUSE,
-                            other => other,
-                        })?;
-                    let made = at.find(path, LastLink::NoFollow)?;
-                    socket.bind(made.inode.socket().ok_or(Errno::EADDRINUSE)?)
-                })
-            },
-        )
+    pub fn bind(&self, fd: Fd, address: &SocketAddress) -> Result<()> {
+        let args = format_args!("{fd}, {}", trace::Address(address));
+        self.enter(Sysno::Bind, args, || {
+            let file = self.file(fd)?;
+            file.socket()?.bind(&self.socket_caller(), address)
+        })
     }
 
     /// Implements `listen(2)`.
     ///
     /// # Errors
-    /// - `ENOTSOCK`: no socket, or one that `socket(2)` did not make.
+    /// - `ENOTSOCK`: no socket.
+    /// - `EOPNOTSUPP`: its type has no connections.
     /// - `EINVAL`: it has no name, or a peer.
     pub fn listen(&self, fd: Fd, backlog: i32) -> Result<()> {
         self.enter(Sysno::Listen, format_args!("{fd}, {backlog}"), || {
-            self.with_local_socket(fd, |socket| socket.listen(backlog))
+            let file = self.file(fd)?;
+            file.socket()?.listen(&self.socket_caller(), backlog)
         })
     }
 
-    /// Implements `accept4(2)` without blocking; flags as for [`Process::socketpair`].
+    /// Implements `accept4(2)` without blocking, with the flags `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
     ///
     /// # Errors
     /// - `EAGAIN`: no connection waits.
     /// - `EINVAL`: it does not listen.
+    /// - `EOPNOTSUPP`: its type has no connections.
     /// - `EMFILE`: no descriptor is left; the connection is lost.
-    pub fn accept4(&self, fd: Fd, flags: OpenFlags) -> Result<Fd> {
-        self.enter(
-            Sysno::Accept4,
-            format_args!("{fd}, NULL, NULL, {}", trace::Accept(flags)),
-            || {
-                check_flags(flags)?;
-                let accepted = self.with_local_socket(fd, LocalSocket::accept)?;
-                self.install_socket(Arc::new(accepted), flags)
-            },
-        )
+    pub fn accept4(&self, fd: Fd, flags: i32) -> Result<Fd> {
+        let args = format_args!("{fd}, NULL, NULL, {}", trace::SocketFlags(flags));
+        self.enter(Sysno::Accept4, args, || {
+            if flags & !(SOCK_CLOEXEC | SOCK_NONBLOCK) != 0 {
+                return Err(Errno::EINVAL);
+            }
+            let accepted = self.file(fd)?.socket()?.accept()?;
+            self.install_socket(accepted, flags)
+        })
     }
 
-    /// Implements `connect(2)`.
+    /// Implements `connect(2)` without blocking.
     ///
     /// # Errors
-    /// - `ENOTSOCK`: no socket, or one that `socket(2)` did not make.
+    /// - `ENOTSOCK`: no socket.
     /// - `ENOENT`, `ENOTDIR`, `ELOOP`: there is no such path.
     /// - `EACCES`: no write permission.
-    /// - `ECONNREFUSED`: nobody listens there.
+    /// - `ECONNREFUSED`: nobody is there.
+    /// - `EPROTOTYPE`: who is there has another type.
     /// - `EISCONN`: it is connected.
     /// - `EAGAIN`: too many connections wait there.
-    pub fn connect(&self, fd: Fd, path: &[u8]) -> Result<()> {
+    /// - `EINPROGRESS`: it goes on; writable at its end, and `SO_ERROR` tells how it ended.
+    pub fn connect(&self, fd: Fd, address: &SocketAddress) -> Result<()> {
+        let args = format_args!("{fd}, {}", trace::Address(address));
+        self.enter(Sysno::Connect, args, || {
+            let file = self.file(fd)?;
+            file.socket()?.connect(&self.socket_caller(), address)
+        })
+    }
+
+    /// Implements `getsockname(2)`.
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: no socket.
+    pub fn getsockname(&self, fd: Fd) -> Result<SocketAddress> {
+        self.enter_name(Sysno::Getsockname, fd, |socket| Ok(socket.name()))
+    }
+
+    /// Implements `getpeername(2)`.
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: no socket.
+    /// - `ENOTCONN`: it has no peer.
+    pub fn getpeername(&self, fd: Fd) -> Result<SocketAddress> {
+        self.enter_name(Sysno::Getpeername, fd, |socket| socket.peer_name())
+    }
+
+    fn enter_name(
+        &self,
+        call: Sysno,
+        fd: Fd,
+        name: impl FnOnce(&dyn Socket) -> Result<SocketAddress>,
+    ) -> Result<SocketAddress> {
         self.enter(
-            Sysno::Connect,
-            format_args!("{fd}, {}", SocketPath(path)),
-            || {
-                self.with_local_socket(fd, |socket| {
-                    check_path(path)?;
-                    let found = self.at_cwd().find(path, LastLink::Follow)?;
-                    let address = found.inode.socket().ok_or(Errno::ECONNREFUSED)?;
-                    check_permission(&*found.inode, self.credentials(), W_OK)?;
-                    socket.connect(&address, self.vfs.socket_slot()?)
-                })
-            },
+            call,
+            Args::around(format_args!("{fd}, "), format_args!("")),
+            || name(self.file(fd)?.socket()?),
         )
     }
 
-    fn with_local_socket<T>(
-        &self,
-        fd: Fd,
-        work: impl FnOnce(&LocalSocket) -> Result<T>,
-    ) -> Result<T> {
-        let file = self.file(fd)?;
-        let file = file.file().ok_or(Errno::ENOTSOCK)?;
-        let any: &dyn Any = &**file;
-        match any.downcast_ref::<LocalSocket>() {
-            Some(socket) => work(socket),
-            // One of a pair: it has a peer for good.
-            None if any.is::<StreamSocket>() => Err(Errno::EINVAL),
-            None => Err(Errno::ENOTSOCK),
-        }
-    }
-
-    fn install_socket(&self, file: Arc<dyn File>, flags: OpenFlags) -> Result<Fd> {
-        let description =
-            self.kernel()?
-                .describe_socket(self.credentials(), file, flags & OpenFlags::O_NONBLOCK);
-        let cloexec = flags.contains(OpenFlags::O_CLOEXEC);
-        let [fd] = self.install_from(0, [description], cloexec)?;
-        Ok(fd)
-    }
-
-    /// Implements `socketpair(2)` for local stream sockets; the flags are `O_CLOEXEC` and `O_NONBLOCK`, which on Linux
-    /// equal `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
+    /// Implements `socketpair(2)`; flags as for [`Process::socket`].
     ///
     /// # Errors
-    /// - `EINVAL`: other flags.
-    /// - `EMFILE`: no two descriptors are left.
-    /// - `ENFILE`: the limit of sockets is reached.
-    pub fn socketpair(&self, flags: OpenFlags) -> Result<(Fd, Fd)> {
+    /// As [`Process::socket`], and `EOPNOTSUPP` where the family has no pairs.
+    pub fn socketpair(&self, domain: i32, kind: i32, protocol: i32) -> Result<(Fd, Fd)> {
+        let shown = (trace::SocketFamily(domain), trace::SocketKind(kind));
         self.enter(
             Sysno::Socketpair,
             Args::around(
-                format_args!("AF_UNIX, {}, 0, ", trace::Stream(flags)),
+                format_args!("{}, {}, {protocol}, ", shown.0, shown.1),
                 format_args!(""),
             ),
             || {
-                let (first, second) = self.make_socket_pair(flags)?;
-                let cloexec = flags.contains(OpenFlags::O_CLOEXEC);
+                let (first, second) = self.make_socket_pair(domain, kind, protocol)?;
+                let cloexec = kind & SOCK_CLOEXEC != 0;
                 let [first, second] = self.install_from(0, [first, second], cloexec)?;
                 Ok((first, second))
             },
         )
     }
 
-    /// As [`Process::socketpair`], with one end as a descriptor of this process that closes on exec, and the other for
-    /// a child to be started with.
+    /// As [`Process::socketpair`] for local streams, with one end as a descriptor of this process that closes on exec,
+    /// and the other for a child to be started with.
     ///
     /// # Errors
     /// As [`Process::socketpair`].
     pub fn socketpair_with_child(&self) -> Result<(Fd, Arc<FileDescription>)> {
+        let kind = SOCK_STREAM | SOCK_CLOEXEC;
+        let shown = trace::SocketKind(kind);
         self.enter(
             Sysno::Socketpair,
-            Args::around(
-                format_args!("AF_UNIX, {}, 0, ", trace::Stream(OpenFlags::O_CLOEXEC)),
-                format_args!(""),
-            ),
+            Args::around(format_args!("AF_UNIX, {shown}, 0, "), format_args!("")),
             || {
-                let (own, other) = self.make_socket_pair(OpenFlags::O_CLOEXEC)?;
+                let (own, other) = self.make_socket_pair(AF_UNIX, kind, 0)?;
                 let [fd] = self.install_from(0, [own], true)?;
                 Ok(Peer(fd, other))
             },
@@ -184,11 +178,30 @@ impl Process {
 
     fn make_socket_pair(
         &self,
-        flags: OpenFlags,
+        domain: i32,
+        kind: i32,
+        protocol: i32,
     ) -> Result<(Arc<FileDescription>, Arc<FileDescription>)> {
-        check_flags(flags)?;
-        self.kernel()?
-            .guest_socket_pair(self.credentials(), flags & OpenFlags::O_NONBLOCK)
+        let family = family(domain, kind)?;
+        let kernel = self.kernel()?;
+        let (first, second) = (family.pair)(&NewSocket {
+            stack: &kernel.net,
+            kind: kind & SOCK_TYPE_MASK,
+            protocol,
+            credentials: self.ucred(),
+        })?;
+        let flags = status_flags(kind);
+        Ok((
+            kernel.describe_socket(self.credentials(), first, flags),
+            kernel.describe_socket(self.credentials(), second, flags),
+        ))
+    }
+
+    fn install_socket(&self, socket: Arc<dyn Socket>, flags: i32) -> Result<Fd> {
+        let kernel = self.kernel()?;
+        let description = kernel.describe_socket(self.credentials(), socket, status_flags(flags));
+        let [fd] = self.install_from(0, [description], flags & SOCK_CLOEXEC != 0)?;
+        Ok(fd)
     }
 
     /// Implements `shutdown(2)`.
@@ -197,36 +210,38 @@ impl Process {
     /// - `EBADF`: the descriptor is not open.
     /// - `ENOTSOCK`: it is no socket.
     pub fn shutdown(&self, fd: Fd, how: Shutdown) -> Result<()> {
-        self.enter(Sysno::Shutdown, format_args!("{fd}, {how}"), || {
-            let file = self.file(fd)?;
-            let file = file.file().ok_or(Errno::ENOTSOCK)?;
-            let any: &dyn Any = &**file;
-            if let Some(socket) = any.downcast_ref::<StreamSocket>() {
-                socket.shutdown(how);
-                return Ok(());
-            }
-            let socket = any.downcast_ref::<LocalSocket>().ok_or(Errno::ENOTSOCK)?;
-            // As on Linux, a local socket without a peer takes it too.
-            if let Some(connection) = socket.connection() {
-                connection.shutdown(how);
-            }
-            Ok(())
+        let args = format_args!("{fd}, {}", trace::Half(how));
+        self.enter(Sysno::Shutdown, args, || {
+            self.file(fd)?.socket()?.shutdown(how)
         })
     }
+
+    /// Who this process is to the other end of a socket.
+    pub(super) fn ucred(&self) -> Ucred {
+        Ucred {
+            pid: self.pid().raw(),
+            uid: self.euid(),
+            gid: self.egid(),
+        }
+    }
+
+    pub(super) fn socket_caller(&self) -> SocketCaller<'_> {
+        SocketCaller {
+            vfs: &self.vfs,
+            at: self.at_cwd(),
+            umask: self.fs.lock().umask,
+            credentials: self.ucred(),
+        }
+    }
 }
 
-fn check_flags(flags: OpenFlags) -> Result<()> {
-    if flags.intersects(!(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)) {
-        return Err(Errno::EINVAL);
+/// Status flags of a new socket, of the flags beside its type.
+fn status_flags(kind: i32) -> OpenFlags {
+    if kind & SOCK_NONBLOCK == 0 {
+        OpenFlags::empty()
+    } else {
+        OpenFlags::O_NONBLOCK
     }
-    Ok(())
-}
-
-fn check_path(path: &[u8]) -> Result<()> {
-    if path.is_empty() || path.len() >= PATH_SIZE || path.contains(&0) {
-        return Err(Errno::EINVAL);
-    }
-    Ok(())
 }
 
 /// A descriptor, and the other end of its pair, which is handed over.
@@ -235,15 +250,5 @@ struct Peer(Fd, Arc<FileDescription>);
 impl Traced for Peer {
     fn out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}, ...]", self.0)
-    }
-}
-
-impl fmt::Display for Shutdown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Shutdown::Read => "SHUT_RD",
-            Shutdown::Write => "SHUT_WR",
-            Shutdown::Both => "SHUT_RDWR",
-        })
     }
 }

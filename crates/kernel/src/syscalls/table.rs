@@ -68,13 +68,21 @@ syscalls! {
         Poll "poll" Full;
     }
     "sockets" {
-        Socket "socket" Partial("AF_UNIX, SOCK_STREAM");
-        Bind "bind" Partial("to paths");
+        Socket "socket" Partial("AF_UNIX with SOCK_STREAM and SOCK_DGRAM");
+        Bind "bind" Full;
         Listen "listen" Full;
-        Accept4 "accept4" Full;
-        Connect "connect" Partial("to paths; a full queue is EAGAIN also for sockets that block");
-        Socketpair "socketpair" Partial("AF_UNIX, SOCK_STREAM; no descriptors are passed along");
+        Accept4 "accept4" Partial("the peer's name comes from getpeername");
+        Connect "connect" Partial("a full queue is EAGAIN also for sockets that block");
+        Socketpair "socketpair" Partial("AF_UNIX with SOCK_STREAM and SOCK_DGRAM");
         Shutdown "shutdown" Full;
+        Getsockname "getsockname" Full;
+        Getpeername "getpeername" Full;
+        Getsockopt "getsockopt" Partial("no time limits; the buffer of a stream is always 128 KiB");
+        Setsockopt "setsockopt" Partial("no time limits, low-water marks or SO_REUSEPORT; SO_PASSCRED for datagrams");
+        Sendto "sendto" Partial("no urgent data");
+        Recvfrom "recvfrom" Partial("no urgent data; MSG_WAITALL takes what there is");
+        Sendmsg "sendmsg" Partial("SCM_RIGHTS without local sockets; the credentials are always the sender's own");
+        Recvmsg "recvmsg" Partial("no urgent data; MSG_WAITALL takes what there is");
     }
     "paths" {
         Mkdirat "mkdirat" Full;

@@ -70,6 +70,7 @@ pub(super) fn strerror(errno: Errno) -> &'static str {
         Errno::EISCONN => "Transport endpoint is already connected",
         Errno::ENOTCONN => "Transport endpoint is not connected",
         Errno::ESHUTDOWN => "Cannot send after transport endpoint shutdown",
+        Errno::ETOOMANYREFS => "Too many references: cannot splice",
         Errno::ETIMEDOUT => "Connection timed out",
         Errno::ECONNREFUSED => "Connection refused",
         Errno::EHOSTDOWN => "Host is down",

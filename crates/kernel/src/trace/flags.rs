@@ -57,8 +57,6 @@ shown! {
     Pipe(OpenFlags) |flags: OpenFlags| u64::from(flags.bits().cast_unsigned()), PIPE, "0";
     /// Flags of `inotify_init1(2)`.
     Inotify(OpenFlags) |flags: OpenFlags| u64::from(flags.bits().cast_unsigned()), INOTIFY, "0";
-    /// Flags of `accept4(2)`.
-    Accept(OpenFlags) |flags: OpenFlags| u64::from(flags.bits().cast_unsigned()), SOCK, "0";
     /// Events of `inotify(7)`.
     Watch(InotifyMask) |mask: InotifyMask| u64::from(mask.bits()), WATCH, "0";
     /// Events of `poll(2)`.
@@ -101,7 +99,6 @@ const RENAME: Names = &[
 ];
 const PIPE: Names = &[(0o4000, "O_NONBLOCK"), (0o2_000_000, "O_CLOEXEC")];
 const INOTIFY: Names = &[(0o4000, "IN_NONBLOCK"), (0o2_000_000, "IN_CLOEXEC")];
-const SOCK: Names = &[(0o2_000_000, "SOCK_CLOEXEC"), (0o4000, "SOCK_NONBLOCK")];
 const WATCH: Names = &[
     (0x1, "IN_ACCESS"),
     (0x2, "IN_MODIFY"),
@@ -152,19 +149,6 @@ impl fmt::Display for Open {
                 names(f, others, OPEN, "")
             }
         }
-    }
-}
-
-/// `SOCK_STREAM` with the flags that `socket(2)` takes beside the type.
-pub(crate) struct Stream(pub OpenFlags);
-
-impl fmt::Display for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SOCK_STREAM")?;
-        if !self.0.is_empty() {
-            write!(f, "|{}", Accept(self.0))?;
-        }
-        Ok(())
     }
 }
 
@@ -291,10 +275,6 @@ mod tests {
         assert_eq!(At(AtFlags::empty()).to_string(), "0");
         assert_eq!(Access(0).to_string(), "F_OK");
         assert_eq!(Access(5).to_string(), "R_OK|X_OK");
-        assert_eq!(
-            Stream(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK).to_string(),
-            "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK"
-        );
         assert_eq!(
             [Dir(AT_FDCWD).to_string(), Dir(5).to_string()],
             ["AT_FDCWD", "5"]

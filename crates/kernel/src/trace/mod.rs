@@ -7,6 +7,7 @@
 mod errors;
 mod events;
 mod flags;
+mod socket;
 mod structs;
 mod terminal;
 mod text;
@@ -14,10 +15,14 @@ mod values;
 
 pub use events::{ProcessEvent, SignalInfo};
 pub(crate) use flags::{
-    Accept, Access, At, Descriptor, Dir, Events, FileMode, Id, Inotify, Mode, Offset, Open, Pipe,
-    Rename, Stream, Wait, Watch, Whence,
+    Access, At, Descriptor, Dir, Events, FileMode, Id, Inotify, Mode, Offset, Open, Pipe, Rename,
+    Wait, Watch, Whence,
 };
-pub(crate) use structs::{SetTimes, Shown, SocketPath};
+pub(crate) use socket::{
+    Address, Half, Header, MessageFlags, OptionRead, OptionSet, OptionalAddress, Sender,
+    SocketFamily, SocketFlags, SocketKind, SocketOption,
+};
+pub(crate) use structs::{SetTimes, Shown};
 pub(crate) use terminal::WindowSize;
 pub(crate) use text::{Data, Quoted, Strings, Variables, list};
 pub(crate) use values::{

@@ -133,17 +133,6 @@ impl fmt::Display for Date {
     }
 }
 
-/// The address of a local socket, with its length.
-pub(crate) struct SocketPath<'a>(pub &'a [u8]);
-
-impl fmt::Display for SocketPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = Quoted(self.0);
-        let length = self.0.len() + 3;
-        write!(f, "{{sa_family=AF_UNIX, sun_path={path}}}, {length}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
+use crate::net::socket::Socket;
 use crate::tty::Terminal;
 use core::any::Any;
 use core::task::{Context, Poll};
@@ -83,6 +84,11 @@ pub trait File: Any + Send + Sync {
 
     /// From now on takes and drops what is written while nobody reads. Only pipes can.
     fn discard(&self) {}
+
+    /// The file as a socket, if it is one.
+    fn socket(&self) -> Option<&dyn Socket> {
+        None
+    }
 
     /// Terminal behind the file, if it is one.
     fn terminal(&self) -> Option<Terminal<'_>> {

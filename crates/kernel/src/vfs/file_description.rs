@@ -7,6 +7,7 @@ use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind, Stat};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::net::socket::Socket;
 use crate::tty::Terminal;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -334,6 +335,15 @@ impl FileDescription {
             self.notify_data(InotifyMask::IN_ACCESS, count);
         }
         polled
+    }
+
+    /// The file as a socket.
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: it is none.
+    pub(crate) fn socket(&self) -> Result<&dyn Socket> {
+        let file = self.file.as_ref();
+        file.and_then(|file| file.socket()).ok_or(Errno::ENOTSOCK)
     }
 
     /// Terminal behind the file, if it is one.

@@ -4,7 +4,6 @@ use super::{Caller, File, VirtualDentry, Watchers};
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{DirEntry, FileKind, PERMISSIONS, Stat, StatFs, Timespec};
 use crate::errno::{Errno, Result};
-use crate::net::Address;
 use core::any::Any;
 use std::sync::Arc;
 
@@ -43,9 +42,12 @@ pub enum NewInodeKind<'a> {
     Symlink(&'a [u8]),
     /// FIFO.
     Fifo,
-    /// Socket.
-    Socket,
+    /// Socket, and what its name leads to.
+    Socket(&'a SocketNode),
 }
+
+/// What the name of a socket leads to, which only the family of sockets knows.
+pub type SocketNode = Arc<dyn Any + Send + Sync>;
 
 /// Description of an inode to be created.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +135,7 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// What a socket's name leads to.
-    fn socket(&self) -> Option<Arc<Address>> {
+    fn socket_node(&self) -> Option<SocketNode> {
         None
     }
 

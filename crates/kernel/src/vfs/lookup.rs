@@ -23,8 +23,6 @@ pub(crate) struct Vfs {
     pub watches: Arc<WatchCounter>,
     /// Pipes that guests have made.
     pub pipes: Arc<AtomicUsize>,
-    /// Sockets that guests have made.
-    pub sockets: Arc<AtomicUsize>,
 }
 
 /// Starting points of the paths of one call.
@@ -68,7 +66,6 @@ impl Vfs {
             ledger,
             watches: Arc::default(),
             pipes: Arc::default(),
-            sockets: Arc::default(),
         }
     }
 
@@ -80,18 +77,6 @@ impl Vfs {
         let max = self.limits.max_pipes;
         Slot::take(&self.pipes, max).map_err(|used| {
             self.ledger.record("maxPipes", max as u64, used as u64);
-            Errno::ENFILE
-        })
-    }
-
-    /// Takes a place in the count of sockets.
-    ///
-    /// # Errors
-    /// - `ENFILE`: none is left.
-    pub fn socket_slot(&self) -> Result<Slot> {
-        let max = self.limits.max_sockets;
-        Slot::take(&self.sockets, max).map_err(|used| {
-            self.ledger.record("maxSockets", max as u64, used as u64);
             Errno::ENFILE
         })
     }

@@ -22,7 +22,7 @@ pub use file_description::FileDescription;
 pub(crate) use file_description::OpenPath;
 pub use inode::{
     DirCursor, FileSystem, Inode, LinkTarget, NewInode, NewInodeKind, Ownership, SeekExtent,
-    SetAttributes,
+    SetAttributes, SocketNode,
 };
 pub(crate) use lookup::Vfs;
 pub(crate) use lookup::{At, join};

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 const BASE: &[u8] = b"/tmp/differential";
 
 pub struct Guest {
-    process: Arc<Process>,
+    pub process: Arc<Process>,
     begun: HashMap<String, Begun>,
     _machine: Machine,
 }
@@ -67,7 +67,7 @@ impl Guest {
     }
 }
 
-fn raw<T>(result: Result<T>) -> core::result::Result<T, i32> {
+pub fn raw<T>(result: Result<T>) -> core::result::Result<T, i32> {
     result.map_err(Errno::raw)
 }
 
@@ -90,7 +90,7 @@ fn set_time((sec, nsec): (i64, i64)) -> Outcome<SetTime> {
     Ok(SetTime::At(Timespec::new(sec, nsec)))
 }
 
-type Outcome<T> = core::result::Result<T, i32>;
+pub type Outcome<T> = core::result::Result<T, i32>;
 
 impl System for Guest {
     fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Outcome<i32> {
@@ -160,35 +160,6 @@ impl System for Guest {
 
     fn pipe(&mut self, flags: i32) -> Outcome<(i32, i32)> {
         raw(self.process.pipe2(OpenFlags::from_bits_retain(flags)))
-    }
-
-    fn socketpair(&mut self, flags: i32) -> Outcome<(i32, i32)> {
-        raw(self.process.socketpair(OpenFlags::from_bits_retain(flags)))
-    }
-
-    fn socket(&mut self, flags: i32) -> Outcome<i32> {
-        raw(self.process.socket(OpenFlags::from_bits_retain(flags)))
-    }
-
-    fn bind(&mut self, fd: i32, path: &[u8]) -> Outcome<()> {
-        raw(self.process.bind(fd, path))
-    }
-
-    fn listen(&mut self, fd: i32, backlog: i32) -> Outcome<()> {
-        raw(self.process.listen(fd, backlog))
-    }
-
-    fn accept(&mut self, fd: i32, flags: i32) -> Outcome<i32> {
-        raw(self.process.accept4(fd, OpenFlags::from_bits_retain(flags)))
-    }
-
-    fn connect(&mut self, fd: i32, path: &[u8]) -> Outcome<()> {
-        raw(self.process.connect(fd, path))
-    }
-
-    fn shutdown(&mut self, fd: i32, how: i32) -> Outcome<()> {
-        let how = net::Shutdown::from_raw(how).ok_or(Errno::EINVAL);
-        raw(how.and_then(|how| self.process.shutdown(fd, how)))
     }
 
     fn poll(&mut self, fd: i32, events: i16) -> Outcome<i16> {

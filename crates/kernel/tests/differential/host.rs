@@ -81,7 +81,7 @@ fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap()
 }
 
-fn check(result: i64) -> Result<i64, i32> {
+pub fn check(result: i64) -> Result<i64, i32> {
     if result < 0 { Err(errno()) } else { Ok(result) }
 }
 
@@ -93,6 +93,8 @@ macro_rules! call {
         check(unsafe { libc::$function($($arg),*) as i64 })
     };
 }
+
+pub(super) use call;
 
 pub struct Host {
     base: PathBuf,
@@ -181,17 +183,6 @@ fn attributes(stat: &libc::stat) -> Attributes {
     }
 }
 
-fn local_address(path: &[u8]) -> (libc::sockaddr_un, libc::socklen_t) {
-    // SAFETY: `sockaddr_un` is plain data, for which all zeroes is a value.
-    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    for (to, from) in address.sun_path.iter_mut().zip(path) {
-        *to = *from as libc::c_char;
-    }
-    let length = size_of::<libc::sa_family_t>() + path.len() + 1;
-    (address, length as libc::socklen_t)
-}
-
 fn empty_stat() -> libc::stat {
     // SAFETY: `stat` is plain data, for which all zeroes is a value.
     unsafe { std::mem::zeroed() }
@@ -260,40 +251,6 @@ impl System for Host {
         let mut fds = [0; 2];
         call!(pipe2(fds.as_mut_ptr(), flags))?;
         Ok((fds[0], fds[1]))
-    }
-
-    fn socketpair(&mut self, flags: i32) -> Result<(i32, i32), i32> {
-        let mut fds = [0; 2];
-        let kind = libc::SOCK_STREAM | flags;
-        call!(socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()))?;
-        Ok((fds[0], fds[1]))
-    }
-
-    fn socket(&mut self, flags: i32) -> Result<i32, i32> {
-        call!(socket(libc::AF_UNIX, libc::SOCK_STREAM | flags, 0)).map(|fd| fd as i32)
-    }
-
-    fn bind(&mut self, fd: i32, path: &[u8]) -> Result<(), i32> {
-        let (address, length) = local_address(path);
-        call!(bind(fd, (&raw const address).cast(), length)).map(drop)
-    }
-
-    fn listen(&mut self, fd: i32, backlog: i32) -> Result<(), i32> {
-        call!(listen(fd, backlog)).map(drop)
-    }
-
-    fn accept(&mut self, fd: i32, flags: i32) -> Result<i32, i32> {
-        let (address, length) = (std::ptr::null_mut(), std::ptr::null_mut());
-        call!(accept4(fd, address, length, flags)).map(|fd| fd as i32)
-    }
-
-    fn connect(&mut self, fd: i32, path: &[u8]) -> Result<(), i32> {
-        let (address, length) = local_address(path);
-        call!(connect(fd, (&raw const address).cast(), length)).map(drop)
-    }
-
-    fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32> {
-        call!(shutdown(fd, how)).map(drop)
     }
 
     fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32> {

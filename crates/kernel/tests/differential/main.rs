@@ -11,9 +11,13 @@ mod common;
 mod fifos;
 mod fuzz;
 mod guest;
+mod guest_sockets;
 mod host;
+mod host_sockets;
 mod script;
 mod scripts;
+mod socket_script;
+mod sockets;
 mod terminals;
 
 use guest::Guest;
@@ -76,7 +80,27 @@ fn fifos_behave_as_on_linux() {
 
 #[test]
 fn sockets_behave_as_on_linux() {
-    compare_scripts(scripts::SOCKETS, false);
+    compare_scripts(sockets::STREAMS, false);
+}
+
+#[test]
+fn datagrams_behave_as_on_linux() {
+    compare_scripts(sockets::DATAGRAMS, false);
+}
+
+#[test]
+fn names_of_sockets_behave_as_on_linux() {
+    compare_scripts(sockets::NAMES, false);
+}
+
+#[test]
+fn options_of_sockets_behave_as_on_linux() {
+    compare_scripts(sockets::OPTIONS, false);
+}
+
+#[test]
+fn descriptors_travel_as_on_linux() {
+    compare_scripts(sockets::RIGHTS, false);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The language of the scripts: one operation per line, words separated by spaces.
 
+use super::socket_script::Sockets;
 use std::collections::HashMap;
 
 /// What both sides can do. Every method is one system call; errors are errno numbers.
-pub trait System {
+pub trait System: Sockets {
     fn open(&mut self, path: &[u8], flags: i32, mode: u32) -> Result<i32, i32>;
     /// Begins an open that may wait, under a name to ask for it by.
     fn begin_open(&mut self, name: &str, path: &[u8], flags: i32);
@@ -20,13 +21,6 @@ pub trait System {
     fn fsync(&mut self, fd: i32) -> Result<(), i32>;
     fn dup(&mut self, fd: i32) -> Result<i32, i32>;
     fn pipe(&mut self, flags: i32) -> Result<(i32, i32), i32>;
-    fn socketpair(&mut self, flags: i32) -> Result<(i32, i32), i32>;
-    fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32>;
-    fn socket(&mut self, flags: i32) -> Result<i32, i32>;
-    fn bind(&mut self, fd: i32, path: &[u8]) -> Result<(), i32>;
-    fn listen(&mut self, fd: i32, backlog: i32) -> Result<(), i32>;
-    fn accept(&mut self, fd: i32, flags: i32) -> Result<i32, i32>;
-    fn connect(&mut self, fd: i32, path: &[u8]) -> Result<(), i32>;
     fn poll(&mut self, fd: i32, events: i16) -> Result<i16, i32>;
     fn getfl(&mut self, fd: i32) -> Result<i32, i32>;
     fn setfl(&mut self, fd: i32, flags: i32) -> Result<(), i32>;
@@ -93,7 +87,7 @@ impl Attributes {
     }
 }
 
-fn flags(words: &str) -> i32 {
+pub fn flags(words: &str) -> i32 {
     words.split(',').fold(0, |flags, word| {
         flags
             | match word {
@@ -116,7 +110,7 @@ fn flags(words: &str) -> i32 {
     })
 }
 
-fn number(word: &str) -> i64 {
+pub fn number(word: &str) -> i64 {
     match word.strip_prefix("2^") {
         Some(power) => 1 << power.parse::<u32>().unwrap(),
         None => word.parse().unwrap(),
@@ -128,7 +122,7 @@ fn octal(word: &str) -> u32 {
 }
 
 /// `''` is the empty path, `x*N` a name of N letters.
-fn path(word: &str) -> Vec<u8> {
+pub fn path(word: &str) -> Vec<u8> {
     match word.split_once("x*") {
         _ if word == "''" => Vec::new(),
         Some((prefix, count)) => [prefix.as_bytes(), &vec![b'x'; count.parse().unwrap()]].concat(),
@@ -137,7 +131,7 @@ fn path(word: &str) -> Vec<u8> {
 }
 
 /// `#N` is N bytes.
-fn bytes(word: &str) -> Vec<u8> {
+pub fn bytes(word: &str) -> Vec<u8> {
     match word.strip_prefix('#') {
         Some(count) => vec![b'.'; count.parse().unwrap()],
         None if word == "''" => Vec::new(),
@@ -228,7 +222,7 @@ fn change(settings: &mut Settings, words: &str) {
     }
 }
 
-fn shown_bytes(bytes: &[u8]) -> String {
+pub fn shown_bytes(bytes: &[u8]) -> String {
     if bytes.len() > 256 {
         return format!("{} bytes", bytes.len());
     }
@@ -336,34 +330,6 @@ fn attempt(
             fds.insert(write.to_owned(), writer);
             Ok("ok".to_owned())
         }
-        ["socketpair", first, second, how] => {
-            let (one, two) = system.socketpair(flags(how))?;
-            fds.insert(first.to_owned(), one);
-            fds.insert(second.to_owned(), two);
-            Ok("ok".to_owned())
-        }
-        ["socket", name, how] => {
-            let socket = system.socket(flags(how))?;
-            fds.insert(name.to_owned(), socket);
-            Ok("ok".to_owned())
-        }
-        ["bind", name, at] => system
-            .bind(fd(fds, name), &path(at))
-            .map(|()| "ok".to_owned()),
-        ["listen", name, backlog] => system
-            .listen(fd(fds, name), number(backlog) as i32)
-            .map(|()| "ok".to_owned()),
-        ["accept", name, from, how] => {
-            let accepted = system.accept(fd(fds, from), flags(how))?;
-            fds.insert(name.to_owned(), accepted);
-            Ok("ok".to_owned())
-        }
-        ["connect", name, at] => system
-            .connect(fd(fds, name), &path(at))
-            .map(|()| "ok".to_owned()),
-        ["shutdown", name, how] => system
-            .shutdown(fd(fds, name), number(how) as i32)
-            .map(|()| "ok".to_owned()),
         ["poll", name, events] => system
             .poll(fd(fds, name), number(events) as i16)
             .map(|ready| format!("{ready:#x}")),
@@ -491,6 +457,9 @@ fn attempt(
             names.sort();
             names.join(" ")
         }),
-        _ => panic!("unknown operation {words:?}"),
+        _ => match super::socket_script::attempt(system, fds, words) {
+            Some(outcome) => outcome,
+            None => panic!("unknown operation {words:?}"),
+        },
     }
 }

@@ -7,7 +7,8 @@
 use std::rc::Rc;
 
 use secure_exec_kernel::abi::poll::PollEvents;
-use secure_exec_kernel::{Errno, OpenFlags, Process};
+use secure_exec_kernel::abi::socket::{AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM};
+use secure_exec_kernel::{Errno, Process, SocketAddress};
 
 use super::stream_wrap;
 use super::{Definition, class_template};
@@ -120,8 +121,8 @@ fn bind(
         if kernel_stream.path().is_some() {
             return Err(Errno::EINVAL);
         }
-        let fd = process.socket(OpenFlags::O_CLOEXEC)?;
-        if let Err(errno) = process.bind(fd, &path) {
+        let fd = process.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)?;
+        if let Err(errno) = process.bind(fd, &SocketAddress::path(&path)) {
             // Just made, so it is open.
             let _ = process.close(fd);
             // As libuv: a directory that is not there is no address that is in use.
@@ -190,7 +191,7 @@ fn accept(scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) {
     };
     kernel_stream.set_accepter(None);
     let fd = crate::stream::StreamResource::fd(kernel_stream);
-    let (status, client) = match process.accept4(fd, OpenFlags::O_CLOEXEC) {
+    let (status, client) = match process.accept4(fd, SOCK_CLOEXEC) {
         Ok(fd) => match new_socket(scope, fd) {
             Some(client) => (0, client.into()),
             None => return,
@@ -254,8 +255,8 @@ fn connect(
 }
 
 fn connect_to(process: &Process, kernel_stream: &KernelStream, path: &[u8]) -> Result<(), Errno> {
-    let fd = process.socket(OpenFlags::O_CLOEXEC)?;
-    if let Err(errno) = process.connect(fd, path) {
+    let fd = process.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)?;
+    if let Err(errno) = process.connect(fd, &SocketAddress::path(path)) {
         // Just made, so it is open.
         let _ = process.close(fd);
         return Err(errno);

@@ -7,11 +7,10 @@ use super::quota::BLOCK;
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{FileKind, PERMISSIONS, Stat, Timespec};
 use crate::errno::{Errno, Result};
-use crate::net::Address;
 use crate::pipe::Pipe;
 use crate::vfs::{
     Caller, DirCursor, File, Inode, NewInode, NewInodeKind, Ownership, SeekExtent, SetAttributes,
-    Watchers,
+    SocketNode, Watchers,
 };
 use core::any::Any;
 use parking_lot::{Mutex, RwLock};
@@ -41,7 +40,7 @@ pub(crate) enum Body {
     Directory(RwLock<Directory>),
     Symlink(Box<[u8]>),
     Fifo(Arc<Pipe>),
-    Socket(Arc<Address>),
+    Socket(SocketNode),
 }
 
 impl Body {
@@ -287,9 +286,9 @@ impl Inode for TmpfsInode {
         Some((parent, directory.name.to_vec()))
     }
 
-    fn socket(&self) -> Option<Arc<Address>> {
+    fn socket_node(&self) -> Option<SocketNode> {
         match &self.body {
-            Body::Socket(address) => Some(address.clone()),
+            Body::Socket(node) => Some(node.clone()),
             _ => None,
         }
     }
@@ -313,7 +312,7 @@ impl Inode for TmpfsInode {
             NewInodeKind::Directory => Body::directory(),
             NewInodeKind::Symlink(target) => Body::Symlink(target.into()),
             NewInodeKind::Fifo => Body::Fifo(Pipe::new()),
-            NewInodeKind::Socket => Body::Socket(Arc::default()),
+            NewInodeKind::Socket(node) => Body::Socket(node.clone()),
         };
         let inode = TmpfsInode::new(&self.shared, body, new.ownership)?;
         self.attach(name, &inode, self.shared.now())?;

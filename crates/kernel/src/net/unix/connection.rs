@@ -1,14 +1,16 @@
-//! Connected stream sockets of the local family (`unix(7)`), as `socketpair(2)` makes them.
+//! Connections of local stream sockets: bytes in both directions, and the descriptors that travel with them.
 
+use super::names::Name;
 use crate::abi::poll::PollEvents;
-use crate::abi::stat::FileKind;
+use crate::abi::socket::{MsgFlags, Shutdown, Ucred};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::net::{Received, Right};
 use crate::pipe::ring::Ring;
-use crate::vfs::File;
 use crate::wait_queue::WaitQueue;
 use core::task::Context;
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes that a socket holds for its peer to read.
@@ -16,29 +18,6 @@ pub const SOCKET_BUFFER: usize = 128 << 10;
 
 /// Free bytes from which on a socket counts as writable: less would wake a writer for every read.
 const WRITABLE: usize = SOCKET_BUFFER / 4;
-
-/// Which half of a connection `shutdown(2)` ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// `SHUT_RD`: nothing more is read.
-    Read,
-    /// `SHUT_WR`: nothing more is written.
-    Write,
-    /// `SHUT_RDWR`: both.
-    Both,
-}
-
-impl Shutdown {
-    /// As the constants of `sys/socket.h` number it.
-    pub const fn from_raw(how: i32) -> Option<Shutdown> {
-        match how {
-            0 => Some(Shutdown::Read),
-            1 => Some(Shutdown::Write),
-            2 => Some(Shutdown::Both),
-            _ => None,
-        }
-    }
-}
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug)]
@@ -60,22 +39,69 @@ impl Side {
     }
 }
 
+/// Descriptors that came with a piece of the bytes.
+#[derive(Debug)]
+struct Piece {
+    /// Bytes in front of it, counted from what is to be read next.
+    start: usize,
+    end: usize,
+    /// Empty once somebody has read the beginning of the piece.
+    rights: Vec<Right>,
+}
+
 /// What travels to one side.
 #[derive(Debug, Default)]
 struct Inbox {
     ring: Ring,
+    /// Pieces of the bytes that came with descriptors, in order.
+    pieces: VecDeque<Piece>,
     /// Nothing more will come: the peer ended its writing half, or this side its reading half.
     ended: bool,
     /// The peer closed without reading all it got: the next read behind the data fails once.
     reset: bool,
 }
 
+impl Inbox {
+    /// Takes bytes, or only looks at them, not beyond the first piece that brings descriptors; and the descriptors.
+    fn take(&mut self, buf: &mut [u8], flags: MsgFlags) -> (usize, Vec<Right>) {
+        let most = self.pieces.front().map_or(usize::MAX, |piece| piece.end);
+        let length = buf.len().min(most);
+        let buf = &mut buf[..length];
+        if flags.contains(MsgFlags::MSG_PEEK) {
+            let count = self.ring.peek(buf);
+            let reached = self.pieces.front().filter(|piece| piece.start < count);
+            let rights = reached.map_or_else(Vec::new, |piece| piece.rights.clone());
+            return (count, rights);
+        }
+        let count = self.ring.read(buf);
+        let mut rights = Vec::new();
+        for piece in &mut self.pieces {
+            if piece.start < count {
+                rights.append(&mut piece.rights);
+            }
+            piece.start = piece.start.saturating_sub(count);
+            piece.end = piece.end.saturating_sub(count);
+        }
+        self.pieces
+            .retain(|piece| piece.end > 0 && !piece.rights.is_empty());
+        (count, rights)
+    }
+}
+
+/// Names and credentials of one side.
+#[derive(Debug)]
+pub(super) struct Party {
+    pub name: Arc<Name>,
+    pub credentials: Ucred,
+}
+
 /// Both directions of a connection.
 ///
 /// # Locking
 /// One mutex over both inboxes; wakers run after it is released.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Connection {
+    parties: [Party; 2],
     inboxes: Mutex<[Inbox; 2]>,
     /// Of each side: those who wait for bytes, or for the end, in its inbox.
     readers: [WaitQueue; 2],
@@ -85,32 +111,54 @@ struct Connection {
 
 /// One end of a connection. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct StreamSocket {
+pub(super) struct End {
     connection: Arc<Connection>,
     side: Side,
     _slot: Option<Slot>,
 }
 
-impl StreamSocket {
-    /// Makes two sockets that are connected to each other and share a place in the count of sockets.
-    pub fn pair(slot: Option<Slot>) -> (StreamSocket, StreamSocket) {
-        let connection: Arc<Connection> = Arc::default();
-        let end = |side| StreamSocket {
+impl End {
+    /// Makes two ends that are connected to each other; the slots are their places in the count of sockets.
+    pub fn pair(parties: [Party; 2], slots: [Option<Slot>; 2]) -> (End, End) {
+        let connection = Arc::new(Connection {
+            parties,
+            inboxes: Mutex::default(),
+            readers: Default::default(),
+            writers: Default::default(),
+        });
+        let [first, second] = slots;
+        let end = |side, slot| End {
             connection: connection.clone(),
             side,
-            _slot: slot.clone(),
+            _slot: slot,
         };
-        (end(Side::First), end(Side::Second))
+        (end(Side::First, first), end(Side::Second, second))
+    }
+
+    /// This side.
+    pub fn own(&self) -> &Party {
+        &self.connection.parties[self.side.index()]
+    }
+
+    /// The other side.
+    pub fn peer(&self) -> &Party {
+        &self.connection.parties[self.side.peer().index()]
+    }
+
+    /// Takes the error that waits.
+    pub fn take_error(&self) -> Option<Errno> {
+        let mut inboxes = self.connection.inboxes.lock();
+        core::mem::take(&mut inboxes[self.side.index()].reset).then_some(Errno::ECONNRESET)
     }
 
     /// Ends one half or both (`shutdown(2)`). What has been written can still be read.
     pub fn shutdown(&self, how: Shutdown) {
         {
             let mut inboxes = self.connection.inboxes.lock();
-            if how != Shutdown::Read {
+            if how.writing() {
                 inboxes[self.side.peer().index()].ended = true;
             }
-            if how != Shutdown::Write {
+            if how.reading() {
                 inboxes[self.side.index()].ended = true;
             }
         }
@@ -135,40 +183,52 @@ impl StreamSocket {
     }
 }
 
-impl File for StreamSocket {
-    fn kind(&self) -> FileKind {
-        FileKind::Socket
-    }
-
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let count = {
+impl End {
+    /// Receives what is there; 0 bytes are the end.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: nothing is there.
+    /// - `ECONNRESET`: once, behind what the peer wrote before it closed without reading all it got.
+    pub fn receive(&self, buf: &mut [u8], flags: MsgFlags) -> Result<Received> {
+        let (count, rights) = {
             let mut inboxes = self.connection.inboxes.lock();
             let inbox = &mut inboxes[self.side.index()];
             let before = inbox.ring.len();
-            let count = inbox.ring.read(buf);
-            if count == 0 {
+            if before == 0 {
                 return if core::mem::take(&mut inbox.reset) {
                     Err(Errno::ECONNRESET)
                 } else if inbox.ended {
-                    Ok(0)
+                    Ok(Received::default())
                 } else {
                     Err(Errno::EAGAIN)
                 };
             }
+            let (count, rights) = inbox.take(buf, flags);
             let was_writable = SOCKET_BUFFER - before >= WRITABLE;
             if was_writable || SOCKET_BUFFER - inbox.ring.len() < WRITABLE {
-                return Ok(count);
+                return Ok(self.received(count, rights));
             }
-            count
+            (count, rights)
         };
         self.connection.writers[self.side.peer().index()].wake_all();
-        Ok(count)
+        Ok(self.received(count, rights))
     }
 
-    fn write(&self, buf: &[u8]) -> Result<usize> {
+    fn received(&self, count: usize, rights: Vec<Right>) -> Received {
+        Received {
+            count,
+            rights,
+            from: self.peer().name.address(),
+            ..Received::default()
+        }
+    }
+
+    /// Sends as much as there is room for; descriptors go with the first byte.
+    ///
+    /// # Errors
+    /// - `EAGAIN`: there is too little room.
+    /// - `EPIPE`: nobody will read it.
+    pub fn send(&self, buf: &[u8], rights: Vec<Right>) -> Result<usize> {
         let peer = self.side.peer().index();
         let count = {
             let mut inboxes = self.connection.inboxes.lock();
@@ -179,20 +239,29 @@ impl File for StreamSocket {
             if buf.is_empty() {
                 return Ok(0);
             }
-            let room = SOCKET_BUFFER - inbox.ring.len();
+            let before = inbox.ring.len();
+            let room = SOCKET_BUFFER - before;
             // A writer that finds too little room waits until a good part is free, as its wake-up does.
             if room == 0 || room < WRITABLE && room < buf.len() {
                 return Err(Errno::EAGAIN);
             }
             let count = buf.len().min(room);
             inbox.ring.write(&buf[..count], SOCKET_BUFFER)?;
+            if !rights.is_empty() {
+                inbox.pieces.push_back(Piece {
+                    start: before,
+                    end: before + count,
+                    rights,
+                });
+            }
             count
         };
         self.connection.readers[peer].wake_all();
         Ok(count)
     }
 
-    fn readiness(&self) -> PollEvents {
+    /// What can be done now.
+    pub fn readiness(&self) -> PollEvents {
         let inboxes = self.connection.inboxes.lock();
         let own = &inboxes[self.side.index()];
         let peer = &inboxes[self.side.peer().index()];
@@ -215,7 +284,8 @@ impl File for StreamSocket {
         ready
     }
 
-    fn register(&self, events: PollEvents, cx: &Context<'_>) {
+    /// Registers for a change of the given events.
+    pub fn register(&self, events: PollEvents, cx: &Context<'_>) {
         let side = self.side.index();
         // Hang-ups and errors, which everybody hears of, wake both queues.
         if events.contains(PollEvents::POLLOUT) {
@@ -227,18 +297,21 @@ impl File for StreamSocket {
     }
 }
 
-impl Drop for StreamSocket {
+impl Drop for End {
     fn drop(&mut self) {
-        {
+        // Descriptors that nobody received are closed without the lock.
+        let _pieces = {
             let mut inboxes = self.connection.inboxes.lock();
             let own = &mut inboxes[self.side.index()];
             let unread = own.ring.len() > 0;
             own.ring = Ring::default();
+            let pieces = core::mem::take(&mut own.pieces);
             own.ended = true;
             let peer = &mut inboxes[self.side.peer().index()];
             peer.ended = true;
             peer.reset |= unread;
-        }
+            pieces
+        };
         self.wake_all();
     }
 }
