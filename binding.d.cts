@@ -129,5 +129,6 @@ export declare const vmUser: number;
 export declare const folder: string;
 export declare function prepare(): void;
 export declare function vmProcessIds(): number[];
+export declare function release(bytes: ArrayBufferLike): void;
 /** What the kernel has to confine VM processes. */
 export declare function confinement(): { seccomp: boolean; landlock: number };

@@ -46,6 +46,23 @@ describe("output", () => {
     });
   });
 
+  test("83 that nobody keeps is given back before the garbage is collected", async () => {
+    await withVictim({}, async (runtime) => {
+      let highest = 0;
+      const held = () => process.memoryUsage().external;
+      const before = held();
+      const watch = setInterval(() => {
+        highest = Math.max(highest, held() - before);
+      }, 1);
+      const { stdout, exitCode } = await runtime.execCommand("head", ["-c", "200M", "/dev/zero"], {
+        maxOutputBytes: 10,
+      });
+      clearInterval(watch);
+      assert.deepEqual([stdout.length, exitCode], [10, 0]);
+      assert.ok(highest < 8 * mebibyte, `${highest / mebibyte} MiB at a time`);
+    });
+  });
+
   test("83 without end ends at the timeout, also on a terminal that nobody reads", async () => {
     await withVictim({}, async (runtime) => {
       const yes = await runtime.execCommand("yes", [], { timeout: 500, maxOutputBytes: 10 });

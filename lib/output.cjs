@@ -1,6 +1,8 @@
 "use strict";
 // What one channel of a program has written: collected up to a bound, and shown to a callback as it comes.
 
+const binding = require("../binding.cjs");
+
 class Output {
   #chunks = [];
   #length = 0;
@@ -26,7 +28,10 @@ class Output {
       this.#chunks.push(kept);
       this.#length += kept.length;
     }
-    if (!this.#callback) return undefined;
+    if (!this.#callback) {
+      if (room <= 0) release(chunk);
+      return undefined;
+    }
     // What the callback does with it is its own business: a copy of what is kept.
     const { buffer, byteOffset, length } = chunk;
     return this.#callback(
@@ -38,6 +43,11 @@ class Output {
     const bytes = Buffer.concat(this.#chunks);
     return bytes.toString("utf8", 0, this.truncated ? wholeCharacters(bytes) : bytes.length);
   }
+}
+
+/** Gives back the memory of what nobody keeps: a program that writes without end is faster than the garbage collector. */
+function release({ buffer, byteLength }) {
+  if (byteLength === buffer.byteLength) binding.release(buffer);
 }
 
 /** The length without a UTF-8 sequence that was cut at the end. */

@@ -1,7 +1,8 @@
-// From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api` and
+// From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api`, `npm test -- user` and
 // `npm test -- conformance` run one group of them. A group that fails does not keep the others from running.
 
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
@@ -10,7 +11,23 @@ import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
 
+const wanted = process.argv.slice(2);
 const commandsManifest = join(root, "commands", "Cargo.toml");
+
+/** Whom tests run as where this is root and they are to run as somebody else: nobody has this number, or any file. */
+const ordinaryUser = 64_711;
+
+/** What is confined differently for an ordinary user. */
+const confinement =
+  "{confinement,isolation,hostile-processes,host-files,lifecycle,processors,supervision}";
+
+// Tests have times of their own; the option is the time of a file.
+const apiTests = [
+  "--test",
+  "--test-reporter=spec",
+  "--test-concurrency=2",
+  "--test-timeout=600000",
+];
 
 /** @type {Record<string, import("./lib/test-groups.mjs").Group>} */
 const groups = {
@@ -39,14 +56,19 @@ const groups = {
   api: {
     name: "Tests of the public API (__test__)",
     command: pinnedNode,
-    // Tests have times of their own; the option is the time of a file.
-    args: [
-      "--test",
-      "--test-reporter=spec",
-      "--test-concurrency=2",
-      "--test-timeout=600000",
-      join(root, "__test__", "*.spec.ts"),
-    ],
+    args: [...apiTests, join(root, "__test__", "*.spec.ts")],
+  },
+  // All of them if it is asked for by name, those about confinement with the others.
+  user: {
+    name: "Tests of the public API as an ordinary user",
+    leftOut: async () => {
+      if (process.getuid?.() !== 0) return "The others run as one.";
+      const closed = await closedFolder(root);
+      return closed && `Others may not enter ${closed}.`;
+    },
+    command: pinnedNode,
+    args: [...apiTests, join(root, "__test__", `${wanted.length > 0 ? "*" : confinement}.spec.ts`)],
+    user: ordinaryUser,
   },
   conformance: {
     name: "Node's own tests, fast subset (npm run conformance runs all)",
@@ -56,8 +78,15 @@ const groups = {
   },
 };
 
+/** The folder on the way to a path that only its owner may enter, if there is one. */
+async function closedFolder(path) {
+  for (let folder = path; ; folder = dirname(folder)) {
+    if (((await stat(folder)).mode & 0o001) === 0) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
 await runMain(async () => {
-  const wanted = process.argv.slice(2);
   const unknown = wanted.find((name) => !Object.hasOwn(groups, name));
   if (unknown) {
     throw new StepError(`no group named ${unknown}: there are ${Object.keys(groups).join(", ")}`);

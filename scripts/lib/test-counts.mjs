@@ -19,13 +19,14 @@ export function addCounts(a, b) {
 }
 
 /**
- * Runs a command.
+ * Runs a command, as another user and group if one is given.
  * @returns {Promise<{ counts: Counts, ended: number | string }>} `ended` is the status, or the signal's name.
  */
-export async function countTests(command, args, env) {
+export async function countTests(command, args, env, user) {
   const child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, ...env },
+    ...(user !== undefined && { uid: user, gid: user }),
     stdio: ["ignore", "pipe", "inherit"],
   });
   let counts = noCounts;

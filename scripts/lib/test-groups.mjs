@@ -1,6 +1,6 @@
 // Groups of tests, one after the other, and what all of them reported.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chown, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { say } from "./steps.mjs";
@@ -12,6 +12,7 @@ import { addCounts, countTests, noCounts } from "./test-counts.mjs";
  * @property {string} command
  * @property {string[]} args
  * @property {Record<string, string>} [env]
+ * @property {number} [user] Who it runs as, with a home of its own, where this process is root.
  * @property {() => Promise<string | undefined>} [leftOut] Says why it cannot run here.
  */
 
@@ -48,13 +49,23 @@ export async function runGroups(chosen) {
   return total.failed > 0 ? 1 : 0;
 }
 
-async function runGroup({ name, command, args, env }, variables) {
+async function runGroup({ name, command, args, env, user }, variables) {
   say(`\n=== ${name}`);
-  const { counts, ended } = await countTests(command, args, { ...env, ...variables });
+  const home = user === undefined ? {} : await homeOf(user);
+  const all = { ...env, ...variables, ...home };
+  const { counts, ended } = await countTests(command, args, all, user);
+  if (home.HOME) await rm(home.HOME, { recursive: true, force: true });
   if (ended === 0) return counts;
   say(`\`${command} ${args.join(" ")}\` ended with ${ended}`);
   // What cannot even be compiled has no failing test to count.
   return counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}
+
+/** An empty folder of the user's, for what tests and tools leave. */
+async function homeOf(user) {
+  const folder = await mkdtemp(join(tmpdir(), "secure-exec-user-"));
+  await chown(folder, user, user);
+  return { HOME: folder, TMPDIR: folder };
 }
 
 /** Cases that were skipped, by the tool that the host lacks. */

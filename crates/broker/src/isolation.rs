@@ -1,6 +1,7 @@
 //! What holds a VM process back, as the operating system says: a VM process is not asked about itself.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use secure_exec_protocol::launch::CANNOT_CONFINE;
 
@@ -64,17 +65,28 @@ pub struct Namespaces {
 impl Namespaces {
     /// What is not to be seen is the same: a VM process is started in this process's namespaces.
     fn of(pid: i32) -> Namespaces {
-        let own = |name: &str| {
-            let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{name}")).ok();
-            let theirs = of(&pid.to_string());
-            theirs.is_some() && theirs != of("self")
-        };
+        let link = |process: &str, name: &str| fs::read_link(format!("/proc/{process}/ns/{name}"));
+        // Each network has files of its own about it.
+        let network =
+            |process: &str| Some(fs::metadata(format!("/proc/{process}/net/dev")).ok()?.ino());
+        // Who is mapped to whom: a namespace that is not set up maps nobody.
+        let users = |process: &str| fs::read_to_string(format!("/proc/{process}/uid_map")).ok();
         Namespaces {
-            userns: own("user"),
-            netns: own("net"),
-            pidns: own("pid"),
+            userns: differs(pid, |of| link(of, "user").ok())
+                .or_else(|| differs(pid, users))
+                .unwrap_or(false),
+            netns: differs(pid, |of| link(of, "net").ok())
+                .or_else(|| differs(pid, network))
+                .unwrap_or(false),
+            pidns: differs(pid, |of| link(of, "pid").ok()).unwrap_or(false),
         }
     }
+}
+
+/// Whether something is another for a process than for this one. Links to namespaces are only seen by who may trace the
+/// process.
+fn differs<T: PartialEq>(pid: i32, look: impl Fn(&str) -> Option<T>) -> Option<bool> {
+    Some(look(&pid.to_string())? != look("self")?)
 }
 
 const NOT_SEEN: &str = "/proc, where the VM process can be checked";

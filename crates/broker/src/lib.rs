@@ -25,7 +25,7 @@ mod call;
 mod calls;
 mod core;
 mod cpu_budget;
-mod cpu_clock;
+mod cpu_limit;
 mod cpu_watch;
 mod deadlines;
 mod dispatch;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use secure_exec_cpu_clock::CpuClock;
 use secure_exec_protocol::{CallId, FrameWriter, Limit, VmId};
 
 use crate::core::VmKey;
 use crate::cpu_budget::CpuBudget;
-use crate::cpu_clock;
+use crate::cpu_limit;
 use crate::isolation::{IsolationReport, Level};
 use crate::poller::Poller;
 use crate::sweep;
@@ -289,7 +290,7 @@ impl Life for Child {
         if self.reaped {
             return Duration::ZERO;
         }
-        cpu_clock::time(self.pid)
+        CpuClock::of_process(self.pid).time()
     }
 
     fn hold(&self, held: bool) {
@@ -299,7 +300,7 @@ impl Life for Child {
 
     fn bound_cpu(&mut self, most: Duration) {
         if !self.unbounded && !self.reaped {
-            self.unbounded = !cpu_clock::bound(self.pid, most);
+            self.unbounded = !cpu_limit::bound(self.pid, most);
         }
     }
 }

@@ -18,6 +18,7 @@
 
 mod descriptors;
 mod limits;
+mod namespaces;
 mod privileges;
 mod session;
 
@@ -65,6 +66,9 @@ const BUILDING: [&str; 4] = [
 
 const ATTACK: &str = "--self-attack";
 
+/// The mode of a process that goes on without a filter of system calls.
+const LAX: &str = "lax";
+
 type VmMain = unsafe extern "C" fn(c_int, *const *const c_char) -> c_int;
 
 fn main() -> ExitCode {
@@ -92,7 +96,8 @@ fn run(mut arguments: Vec<OsString>) -> Result<u8, Failure> {
         let user = number(&arguments, at + 5).ok_or("the user is missing")?;
         let directories = arguments.split_off(arguments.len().min(at + 6));
         let snapshot = arguments.get(3).filter(|path| !attack && !path.is_empty());
-        let files = separate(parent, snapshot, &directories)?;
+        let lax = arguments.get(at + 4).is_some_and(|mode| mode == LAX);
+        let files = separate(parent, lax, snapshot, &directories)?;
         let entry = load(&addon)?;
         drop_rights(User::of(user), parent)?;
         arguments.extend(files);
@@ -104,6 +109,7 @@ fn run(mut arguments: Vec<OsString>) -> Result<u8, Failure> {
 /// Parts from the process that started this one. Gives what the entry is told about the open files.
 fn separate(
     parent: libc::pid_t,
+    lax: bool,
     snapshot: Option<&OsString>,
     directories: &[OsString],
 ) -> Result<Vec<OsString>, Failure> {
@@ -112,6 +118,9 @@ fn separate(
     session::bind_to_parent(parent)?;
     session::offer_to_oom_killer();
     privileges::renounce_new().map_err(refused("no_new_privs"))?;
+    if lax {
+        namespaces::leave();
+    }
     let files = descriptors::open(snapshot, directories);
     limits::apply(files.len()).map_err(refused("resource limits"))?;
     Ok(files)

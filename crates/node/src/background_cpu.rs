@@ -6,9 +6,11 @@
 
 use std::sync::OnceLock;
 
-use crate::cpu_share::clock_time;
+use secure_exec_cpu_clock::CpuClock;
 
-static CLOCKS: OnceLock<Vec<libc::clockid_t>> = OnceLock::new();
+use crate::cpu_share::nanoseconds;
+
+static CLOCKS: OnceLock<Vec<CpuClock>> = OnceLock::new();
 
 /// More ids than this between two threads were given out to others: the count began anew, or the system is very busy.
 const MOST_IDS: i32 = 4096;
@@ -24,14 +26,14 @@ pub(crate) fn find(start: impl FnOnce()) {
     if after < before || after - before > MOST_IDS {
         return;
     }
-    let clocks = (before + 1..after).map(clock_of);
-    let _ = CLOCKS.set(clocks.filter(|clock| is_readable(*clock)).collect());
+    let clocks = (before + 1..after).map(CpuClock::of_thread);
+    let _ = CLOCKS.set(clocks.filter(|clock| clock.read().is_some()).collect());
 }
 
 /// Sum of the threads' processor time, nanoseconds.
 pub(crate) fn time() -> u64 {
     let clocks = CLOCKS.get().map(Vec::as_slice).unwrap_or_default();
-    clocks.iter().map(|clock| clock_time(*clock)).sum()
+    clocks.iter().map(|clock| nanoseconds(*clock)).sum()
 }
 
 /// The id of a thread that is started now and ends at once.
@@ -40,20 +42,4 @@ fn new_thread_id() -> Option<i32> {
     // SAFETY: takes nothing.
     let started = thread.spawn(|| unsafe { libc::gettid() });
     started.ok()?.join().ok()
-}
-
-/// The clock of a thread's processor time (`MAKE_THREAD_CPUCLOCK` of Linux).
-fn clock_of(thread: i32) -> libc::clockid_t {
-    const PER_THREAD: i32 = 4;
-    const SCHEDULER: i32 = 2;
-    (!thread << 3) | PER_THREAD | SCHEDULER
-}
-
-fn is_readable(clock: libc::clockid_t) -> bool {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid place for the result.
-    unsafe { libc::clock_gettime(clock, &raw mut time) == 0 }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use secure_exec_cpu_clock::CpuClock;
 use secure_exec_kernel::{CpuTime, Process};
 
 use crate::callback::contain_bare;
@@ -11,7 +12,7 @@ use crate::callback::contain_bare;
 /// The time of one thread for one process, from the share's making on.
 pub(crate) struct CpuShare {
     process: Arc<Process>,
-    clock: libc::clockid_t,
+    clock: CpuClock,
     /// Reading of the clock before, nanoseconds.
     base: u64,
     /// What the process's account knows of, nanoseconds.
@@ -21,18 +22,18 @@ pub(crate) struct CpuShare {
 impl CpuShare {
     /// Of the calling thread.
     pub fn of_this_thread(process: &Arc<Process>) -> CpuShare {
-        let clock = thread_clock();
+        let clock = CpuClock::of_this_thread();
         CpuShare {
             process: process.clone(),
             clock,
-            base: clock_time(clock),
+            base: nanoseconds(clock),
             charged: AtomicU64::new(0),
         }
     }
 
     /// What the thread has spent, nanoseconds.
     pub fn time(&self) -> u64 {
-        clock_time(self.clock).saturating_sub(self.base)
+        nanoseconds(self.clock).saturating_sub(self.base)
     }
 
     /// Brings the account up to date, from any thread. Returns what was added, nanoseconds.
@@ -75,25 +76,7 @@ pub(crate) fn charge_helpers() {
     }
 }
 
-/// The clock of the calling thread's processor time, readable from other threads.
-fn thread_clock() -> libc::clockid_t {
-    let mut clock: libc::clockid_t = libc::CLOCK_THREAD_CPUTIME_ID;
-    // SAFETY: the calling thread is alive and `clock` is a valid place for the result.
-    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
-    debug_assert_eq!(failed, 0);
-    clock
-}
-
-/// Nanoseconds of `clock`; zero once its thread is gone.
-pub(crate) fn clock_time(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid place for the result; a stale clock id yields an error, not memory access.
-    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
-        return 0;
-    }
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
-        + u64::try_from(time.tv_nsec).unwrap_or(0)
+/// What a clock shows, nanoseconds; zero once its thread is gone.
+pub(crate) fn nanoseconds(clock: CpuClock) -> u64 {
+    u64::try_from(clock.time().as_nanos()).unwrap_or(u64::MAX)
 }

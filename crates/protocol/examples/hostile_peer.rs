@@ -92,6 +92,7 @@ const STARTS: &[&str] = &[
     "condemned-and-mute",
     "exits",
     "endless-tools",
+    "burns",
 ];
 
 struct Peer {
@@ -232,6 +233,16 @@ impl Peer {
                 }
             }
             "exits" => std::process::abort(),
+            // It answers as it should, and takes all processors that it can get.
+            "burns" => {
+                for _ in 0..4 {
+                    std::thread::spawn(|| {
+                        loop {
+                            std::hint::spin_loop();
+                        }
+                    });
+                }
+            }
             mode if FLOODS.contains(&mode) => self.flood(vm),
             _ => {}
         }

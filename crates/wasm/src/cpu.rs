@@ -1,7 +1,5 @@
 //! Processor time of threads.
 
-use std::time::Duration;
-
 use secure_exec_kernel::CpuTime;
 
 /// Time that the calling thread has used so far.
@@ -32,29 +30,4 @@ pub(crate) fn since(base: CpuTime, now: CpuTime) -> CpuTime {
         user_ns: now.user_ns.saturating_sub(base.user_ns),
         system_ns: now.system_ns.saturating_sub(base.system_ns),
     }
-}
-
-/// The clock of the calling thread's processor time, readable from other threads.
-pub(crate) fn thread_clock() -> libc::clockid_t {
-    let mut clock: libc::clockid_t = libc::CLOCK_THREAD_CPUTIME_ID;
-    // SAFETY: the calling thread is alive and `clock` is a valid place for the result.
-    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
-    debug_assert_eq!(failed, 0);
-    clock
-}
-
-/// Time on a clock; zero once its thread is gone.
-pub(crate) fn read(clock: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid place for the result; a stale clock is an error, not memory access.
-    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
-        return Duration::ZERO;
-    }
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
 }

@@ -5,9 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use secure_exec_cpu_clock::CpuClock;
 use secure_exec_kernel::Account;
-
-use crate::cpu;
 
 /// Never looked at more often: the clock of a thread moves in such steps.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
@@ -17,7 +16,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// A thread that runs a process with a limit.
 pub(crate) struct Watched {
-    clock: libc::clockid_t,
+    clock: CpuClock,
     /// Reading of the clock when the process came to the thread.
     base: Duration,
     /// What the process's program has used, besides the threads that are watched.
@@ -33,7 +32,7 @@ impl Watched {
 
     /// Time of the thread for the process.
     fn time(&self) -> Duration {
-        cpu::read(self.clock).saturating_sub(self.base)
+        self.clock.time().saturating_sub(self.base)
     }
 
     /// What the program has left; `others` are all threads that are watched.
@@ -75,10 +74,10 @@ impl Watchdog {
 
     /// Watches the calling thread, which runs a process of a program that may use `limit` in all.
     pub(crate) fn watch(&self, account: &Arc<Account>, limit: Duration) -> Arc<Watched> {
-        let clock = cpu::thread_clock();
+        let clock = CpuClock::of_this_thread();
         let watched = Arc::new(Watched {
             clock,
-            base: cpu::read(clock),
+            base: clock.time(),
             account: account.clone(),
             limit,
             exceeded: AtomicBool::new(false),
