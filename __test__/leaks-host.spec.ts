@@ -35,6 +35,32 @@ after(() => runtime.dispose());
 
 const large = "x".repeat(50_000);
 
+/** Ends with connections and listeners of its own that it has not closed. */
+const openHandles = `
+  import { rmSync, watchFile } from "node:fs";
+  import { connect, createServer } from "node:net";
+  import { constants } from "node:os";
+  const { SIGKILL, SIGSTOP, ...signals } = constants.signals;
+  for (const signal of Object.keys(signals)) process.on(signal, () => {});
+  for (let i = 0; i < 50; i++) watchFile("/tmp/none" + i, () => {});
+  rmSync("/tmp/socket", { force: true });
+  let connections = 0;
+  const server = createServer(() => ++connections === 60 && process.exit(7));
+  server.listen("/tmp/socket", () => {
+    for (let i = 0; i < 60; i++) connect("/tmp/socket");
+  });`;
+
+/** Ends while nobody reads what it has written to a connection. */
+const pendingWrites = `
+  import { rmSync } from "node:fs";
+  import { connect, createServer } from "node:net";
+  rmSync("/tmp/socket", { force: true });
+  createServer({ pauseOnConnect: true }, () => process.exit(7)).listen("/tmp/socket", () => {
+    const socket = connect("/tmp/socket");
+    for (let i = 0; i < 10; i++) socket.write("x".repeat(100_000));
+    socket.end();
+  });`;
+
 /** Calls of the host, each with some data: what one call keeps, a thousand keep a thousand times. */
 const calls: Record<string, { iterations: number; perCall: number; call: () => Promise<unknown> }> =
   {
@@ -68,6 +94,16 @@ const calls: Record<string, { iterations: number; perCall: number; call: () => P
         });
         await running.wait();
       },
+    },
+    "exec that ends with handles open": {
+      iterations: 15,
+      perCall: 40_000,
+      call: async () => assert.equal((await runtime.exec(openHandles)).exitCode, 7),
+    },
+    "exec that ends with writes under way": {
+      iterations: 15,
+      perCall: 20_000,
+      call: async () => assert.equal((await runtime.exec(pendingWrites)).exitCode, 7),
     },
     "run with a value": {
       iterations: 40,

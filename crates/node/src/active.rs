@@ -16,14 +16,22 @@ pub enum Kind {
     Request,
 }
 
-type IsActive = Box<dyn Fn() -> bool>;
+/// An open handle, as the registry knows it.
+pub trait OpenHandle {
+    /// Whether it keeps the loop alive right now.
+    fn is_active(&self) -> bool;
+
+    /// The isolate ends while the handle is open. It lets go of everything that may refer back to it.
+    fn abandon(&self);
+}
 
 struct Entry {
     kind: Kind,
     object: v8::Global<v8::Object>,
     /// The class as `process.getActiveResourcesInfo()` names it; empty for the constructor's name.
     name: &'static str,
-    is_active: Option<IsActive>,
+    /// Absent for a request.
+    handle: Option<Rc<dyn OpenHandle>>,
 }
 
 /// The registered objects of one isolate, in order of creation.
@@ -46,24 +54,24 @@ impl ActiveResources {
                 kind: Kind::Request,
                 object,
                 name: "",
-                is_active: None,
+                handle: None,
             },
         );
     }
 
-    /// Registers an open handle under `key`; `is_active` says whether it keeps the loop alive right now.
+    /// Registers an open handle under `key`.
     pub fn add_handle(
         &self,
         key: usize,
         object: v8::Global<v8::Object>,
         name: &'static str,
-        is_active: impl Fn() -> bool + 'static,
+        handle: Rc<dyn OpenHandle>,
     ) {
         let entry = Entry {
             kind: Kind::Handle,
             object,
             name,
-            is_active: Some(Box::new(is_active)),
+            handle: Some(handle),
         };
         self.entries.borrow_mut().insert(key, entry);
     }
@@ -84,9 +92,19 @@ impl ActiveResources {
             .borrow()
             .values()
             .filter(|entry| {
-                entry.kind == kind && entry.is_active.as_ref().is_none_or(|is_active| is_active())
+                let handle = entry.handle.as_ref();
+                entry.kind == kind && handle.is_none_or(|handle| handle.is_active())
             })
             .map(|entry| (v8::Local::new(scope, &entry.object), entry.name))
             .collect()
+    }
+}
+
+impl Drop for ActiveResources {
+    /// A program ends with handles open: at least those of its standard streams.
+    fn drop(&mut self) {
+        let entries = self.entries.take();
+        let handles = entries.values().filter_map(|entry| entry.handle.as_ref());
+        handles.for_each(|handle| handle.abandon());
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Definition;
 use super::base::illegal_constructor;
-use crate::active;
+use crate::active::{self, OpenHandle};
 use crate::callback_scope;
 use crate::env::Env;
 use crate::wrap;
@@ -30,6 +30,9 @@ pub trait HandleResource {
 
     /// Runs in the closing phase, before the close callback.
     fn closed(&self, _scope: &mut v8::PinScope<'_, '_>) {}
+
+    /// The isolate ends while the handle is open: nobody hears of what is still going on.
+    fn abandoned(&self) {}
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,9 +71,8 @@ impl Handle {
         });
         wrap::attach(scope, object, handle.clone());
         let env = Env::of(scope);
-        let watched = handle.clone();
         let object = v8::Global::new(scope, object);
-        active::resources(&env).add_handle(handle.key, object, name, move || watched.has_ref());
+        active::resources(&env).add_handle(handle.key, object, name, handle.clone());
         handle
     }
 
@@ -151,6 +153,19 @@ impl Handle {
             let key = env.symbol(scope, "handle_onclose_symbol");
             callback_scope::make_method_callback(scope, object, key.into(), &[]);
         }));
+    }
+}
+
+impl OpenHandle for Handle {
+    fn is_active(&self) -> bool {
+        self.has_ref()
+    }
+
+    fn abandon(&self) {
+        // It refers to the handle, by way of a stream for example.
+        if let Some(resource) = self.resource.take() {
+            resource.abandoned();
+        }
     }
 }
 

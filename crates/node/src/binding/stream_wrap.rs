@@ -71,6 +71,12 @@ impl HandleResource for Closer {
         }
         self.0.destroy(scope);
     }
+
+    fn abandoned(&self) {
+        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
+            kernel_stream.forget_requests();
+        }
+    }
 }
 
 /// The native value of a class that inherits `LibuvStreamWrap`, before its stream is attached.

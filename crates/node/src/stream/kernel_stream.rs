@@ -138,6 +138,12 @@ impl KernelStream {
         }
     }
 
+    /// Lets go of what waits, which refers to the stream: the isolate ends, and nobody hears of it.
+    pub fn forget_requests(&self) {
+        drop(self.queue.take());
+        drop(self.shutdown.take());
+    }
+
     fn stop_reading(&self, env: &Env) {
         self.reading.set(false);
         if let Some(key) = self.reader.take() {
