@@ -1,14 +1,13 @@
 // From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api`, `npm test -- user` and
 // `npm test -- conformance` run one group of them. A group that fails does not keep the others from running.
 
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
 import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
-import { runGroups } from "./lib/test-groups.mjs";
+import { closedFolder, runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
 
 const wanted = process.argv.slice(2);
@@ -77,14 +76,6 @@ const groups = {
     args: [join(root, "scripts", "conformance.mjs"), "--fast"],
   },
 };
-
-/** The folder on the way to a path that only its owner may enter, if there is one. */
-async function closedFolder(path) {
-  for (let folder = path; ; folder = dirname(folder)) {
-    if (((await stat(folder)).mode & 0o001) === 0) return folder;
-    if (folder === dirname(folder)) return undefined;
-  }
-}
 
 await runMain(async () => {
   const unknown = wanted.find((name) => !Object.hasOwn(groups, name));

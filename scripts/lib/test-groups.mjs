@@ -1,8 +1,8 @@
 // Groups of tests, one after the other, and what all of them reported.
 
-import { chown, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chown, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { say } from "./steps.mjs";
 import { addCounts, countTests, noCounts } from "./test-counts.mjs";
 
@@ -61,11 +61,26 @@ async function runGroup({ name, command, args, env, user }, variables) {
   return counts.failed > 0 ? counts : { ...counts, failed: 1 };
 }
 
-/** An empty folder of the user's, for what tests and tools leave. */
+/** An empty folder of the user's, for what tests and tools leave, and where the user finds commands. */
 async function homeOf(user) {
   const folder = await mkdtemp(join(tmpdir(), "secure-exec-user-"));
   await chown(folder, user, user);
-  return { HOME: folder, TMPDIR: folder };
+  const path = (process.env.PATH ?? "").split(delimiter);
+  const closed = await Promise.all(path.map(closedFolder));
+  const open = path.filter((_, index) => closed[index] === undefined);
+  return { HOME: folder, TMPDIR: folder, PATH: open.join(delimiter) };
+}
+
+/** The folder on the way to a path that only its owner may enter, if there is one. What is not there is as good as that. */
+export async function closedFolder(path) {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const mode = await stat(folder).then(
+      ({ mode }) => mode,
+      () => 0,
+    );
+    if ((mode & 0o001) === 0) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
 }
 
 /** Cases that were skipped, by the tool that the host lacks. */

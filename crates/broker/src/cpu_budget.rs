@@ -22,9 +22,10 @@ const OWN: Duration = Duration::from_secs(10);
 const OWN_SHARE: u32 = 10;
 /// What a request allows.
 const REQUEST: Duration = Duration::from_secs(1);
-/// Times a program's limit that the process may use for it: collection and compilation in the background, output, and
-/// what passes until a guest is ended. Only a process that obeys nobody needs more.
+/// Times a program's limit that the process may use for it: collection and compilation in the background, output.
 const PROGRAM: u32 = 2;
+/// What it may use of each processor until a guest that is past its limit has ended, or the process is given up for it.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// How often a process is looked at that runs programs.
 pub(crate) const LOOK: Duration = Duration::from_millis(250);
@@ -97,9 +98,9 @@ impl CpuBudget {
     }
 
     /// A program starts, or its time is counted anew; `None` has no limit.
-    pub(crate) fn allow_program(&mut self, limit: Option<Duration>) {
+    pub(crate) fn allow_program(&mut self, limit: Option<Duration>, processors: u32) {
         match limit {
-            Some(limit) => self.allow(limit.saturating_mul(PROGRAM).saturating_add(REQUEST)),
+            Some(limit) => self.allow(time_of_program(limit, processors)),
             None => self.unlimited = true,
         }
         self.rest = LOOK;
@@ -115,11 +116,8 @@ impl CpuBudget {
     }
 
     /// The most that programs of a VM with these limits can have left together: each of them needs a process.
-    pub(crate) fn ceiling(limit: Option<Duration>, processes: u64) -> Duration {
-        let program = limit
-            .unwrap_or_default()
-            .saturating_mul(PROGRAM)
-            .saturating_add(REQUEST);
+    pub(crate) fn ceiling(limit: Option<Duration>, processes: u64, processors: u32) -> Duration {
+        let program = time_of_program(limit.unwrap_or_default(), processors);
         program.saturating_mul(u32::try_from(processes).unwrap_or(u32::MAX))
     }
 
@@ -189,6 +187,12 @@ impl CpuBudget {
     }
 }
 
+/// What a program of this limit may cost its process.
+fn time_of_program(limit: Duration, processors: u32) -> Duration {
+    let ending = ENDING.saturating_mul(processors);
+    limit.saturating_mul(PROGRAM).saturating_add(ending)
+}
+
 fn slice(processors: i64) -> i64 {
     nanoseconds(SLICE).saturating_mul(processors)
 }
@@ -222,7 +226,7 @@ mod tests {
         let begun = Instant::now();
         let (mut now, mut used) = (begun, Duration::ZERO);
         let mut budget = CpuBudget::new(begun, used);
-        budget.allow_program(None);
+        budget.allow_program(None, 1);
         while now - begun < wall {
             let Verdict::LookAgain(next) = budget.take(now, used, terms) else {
                 panic!("it may");
@@ -256,7 +260,7 @@ mod tests {
     fn process_within_its_processors_is_never_held() {
         let begun = Instant::now();
         let mut budget = CpuBudget::new(begun, Duration::ZERO);
-        budget.allow_program(Some(SECOND * 100));
+        budget.allow_program(Some(SECOND * 100), 1);
         for step in 1..200u32 {
             let wall = LOOK * step;
             let verdict = budget.take(begun + wall, wall, &terms(1, 64));
@@ -288,9 +292,9 @@ mod tests {
     fn programs_allow_what_they_may_use_up_to_what_can_run() {
         let begun = Instant::now();
         let mut budget = CpuBudget::new(begun, Duration::ZERO);
-        let most = CpuBudget::ceiling(Some(SECOND), 4);
+        let most = CpuBudget::ceiling(Some(SECOND), 4, 2);
         for _ in 0..1000 {
-            budget.allow_program(Some(SECOND));
+            budget.allow_program(Some(SECOND), 2);
         }
         let terms = Terms {
             ceiling: most,
@@ -309,10 +313,10 @@ mod tests {
         let first = budget.next_bound().unwrap();
         assert!(first >= SECOND + AHEAD);
         assert_eq!(budget.next_bound(), None);
-        budget.allow_program(Some(AHEAD));
+        budget.allow_program(Some(AHEAD), 1);
         let second = budget.next_bound().unwrap();
         assert!(second >= first + AHEAD * PROGRAM - AHEAD / 2);
-        budget.allow_program(None);
+        budget.allow_program(None, 1);
         budget.take(begun, second, &terms(1, 1));
         assert!(budget.next_bound().unwrap() > second);
     }

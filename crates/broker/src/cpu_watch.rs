@@ -33,6 +33,7 @@ impl Core {
             return;
         };
         let (limit, place) = (time_limit(&vm.config.limits), vm.place);
+        let processors = vm.config.limits.cpu_count.min(self.processors);
         let Some(id) = place.map(|place| place.process) else {
             return;
         };
@@ -42,7 +43,7 @@ impl Core {
         };
         match message {
             HostMessage::Spawn(_) | HostMessage::RenewCpuTime => {
-                cpu.allow_program(limit);
+                cpu.allow_program(limit, processors);
                 self.look_within(id, LOOK);
             }
             _ => cpu.allow_request(),
@@ -129,7 +130,8 @@ impl Core {
         };
         let ceiling = |vm: &&Vm| {
             let limits = &vm.config.limits;
-            CpuBudget::ceiling(time_limit(limits), limits.max_processes)
+            let processors = limits.cpu_count.min(self.processors);
+            CpuBudget::ceiling(time_limit(limits), limits.max_processes, processors)
         };
         Terms {
             processors: vms
