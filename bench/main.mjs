@@ -13,8 +13,9 @@ import { output } from "./output.mjs";
 import { loadPeer } from "./peer.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
+import { tools } from "./tools.mjs";
 
-const groups = { startup, output, files, commands, cpu, memory };
+const groups = { startup, output, files, commands, tools, cpu, memory };
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,

@@ -1,8 +1,8 @@
 //! Calls of the embedder, on their way to a VM process.
 
 use secure_exec_protocol::{
-    CallId, File, FileAttributes, FileRequest, HostMessage, MAX_CHUNK, Program, Stream, Tool,
-    ToolFailure,
+    Answer, CallId, File, FileAttributes, FileRequest, HostMessage, MAX_CHUNK, Program, Stream,
+    Tool, ToolFailure,
 };
 
 use crate::call::{Call, ProgramCall};
@@ -201,7 +201,8 @@ impl Core {
         let Some(id) = vm.tools.number(number) else {
             return;
         };
-        let message = HostMessage::ToolResult { id, result };
+        let answer = result.map_or_else(Answer::Failed, Answer::Value);
+        let message = HostMessage::Answer { id, answer };
         self.tell(vm_key, 0, message, Origin::Embedder);
         let process = self.vms.get(&vm_key).and_then(|vm| vm.place);
         let process = process.and_then(|place| self.processes.get(&place.process));

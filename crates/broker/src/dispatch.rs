@@ -1,6 +1,6 @@
 //! The frames of VM processes. Nothing that one says is believed before it was held against what was asked for.
 
-use secure_exec_protocol::{CallId, FileReply, VERSION, VmFrame, VmId, VmMessage};
+use secure_exec_protocol::{CallId, FileReply, Request, VERSION, VmFrame, VmId, VmMessage};
 
 use crate::call::{Call, ProgramCall, Rule, SetupAnswer};
 use crate::core::{Core, VmKey};
@@ -106,12 +106,8 @@ impl Core {
                 vm.sink.event(Event::Trace { text, times });
                 Ok(())
             }
-            VmMessage::ToolCall {
-                id,
-                pid,
-                tool,
-                input,
-            } => {
+            VmMessage::Request { id, request } => {
+                let Request::Tool { pid, tool, input } = request;
                 rules::tool_call(pid, &tool)?;
                 if call != 0 && vm.program(call).is_none() {
                     return Err("a call of a tool by a program that does not run");
@@ -126,7 +122,7 @@ impl Core {
                 });
                 Ok(())
             }
-            VmMessage::ToolCancelled { id } => {
+            VmMessage::Abandoned { id } => {
                 if let Some(id) = vm.tools.cancel(id)? {
                     vm.sink.event(Event::ToolCancelled { id });
                 }

@@ -35,6 +35,7 @@ mod foreground;
 pub mod frozen_clock;
 mod heap_limit;
 pub mod heap_usage;
+pub mod host;
 mod host_tools;
 pub mod invocation;
 pub mod isolate;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use secure_exec_protocol::{
     CallId, Decoder, DirectoryEntry, Exit, Failure, FileReply, FileRequest, HostFrame, HostMessage,
-    Phase, ProcessEntry, VERSION, VmFrame, VmId, VmMessage, encode,
+    Phase, ProcessEntry, Request, VERSION, VmFrame, VmId, VmMessage, encode,
 };
 
 /// Where a VM process finds its socket.
@@ -189,7 +189,7 @@ impl Peer {
                 let data = vec![b'x'; bytes as usize];
                 self.say(vm, call, VmMessage::Output { stream, data });
             }
-            HostMessage::ToolResult { id, .. } if self.mode == "endless-tools" => {
+            HostMessage::Answer { id, .. } if self.mode == "endless-tools" => {
                 self.say(vm, 0, tool_call(id + 4, "missing"));
             }
             HostMessage::RegisterTools(_) => self.say(vm, call, VmMessage::File(FileReply::Done)),
@@ -319,7 +319,7 @@ impl Peer {
             "many-arguments" => VmMessage::Processes(vec![process("\0".repeat(4_000_000))]),
             "tool-calls" => return (vm, 0, tool_call(id, "missing")),
             "one-tool-call" => return (vm, 0, tool_call(7, "slow")),
-            "tool-cancelled" => VmMessage::ToolCancelled { id },
+            "tool-cancelled" => VmMessage::Abandoned { id },
             "trace" => VmMessage::Trace {
                 text: "x\n".repeat(30_000),
                 times: vec![1; 30_000],
@@ -474,12 +474,12 @@ fn exited(change: impl FnOnce(&mut Exit)) -> VmMessage {
 }
 
 fn tool_call(id: u64, tool: &str) -> VmMessage {
-    VmMessage::ToolCall {
-        id,
+    let request = Request::Tool {
         pid: 2,
         tool: tool.into(),
         input: "{}".into(),
-    }
+    };
+    VmMessage::Request { id, request }
 }
 
 fn failure(code: &str, length: usize) -> Failure {

@@ -66,7 +66,7 @@ pub fn bound(body: &[u8], length: usize) -> Option<usize> {
         7 => MAX_CHUNK + 2 * MAX_OUTPUT + ORDINARY,
         // File: a directory of the longest names is a little longer than a piece of a file.
         8 => MAX_CHUNK + ORDINARY,
-        // Processes, ToolCall
+        // Processes, Request
         13 | 14 => MAX_FRAME,
         // Trace
         16 => 2 * MAX_CHUNK,
@@ -129,8 +129,8 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 mod tests {
     use super::*;
     use crate::{
-        Decoder, DirectoryEntry, Exit, FileReply, FrameError, Phase, ProcessEntry, VmFrame,
-        VmMessage, encode,
+        Decoder, DirectoryEntry, Exit, FileReply, FrameError, Phase, ProcessEntry, Request,
+        VmFrame, VmMessage, encode,
     };
 
     fn frame(message: VmMessage) -> VmFrame {
@@ -177,11 +177,13 @@ mod tests {
             (13, VmMessage::Processes(Vec::new())),
             (
                 14,
-                VmMessage::ToolCall {
+                VmMessage::Request {
                     id: 1,
-                    pid: 1,
-                    tool: String::new(),
-                    input: String::new(),
+                    request: Request::Tool {
+                        pid: 1,
+                        tool: String::new(),
+                        input: String::new(),
+                    },
                 },
             ),
             (

@@ -63,32 +63,6 @@ pub struct ToolExample {
     pub input: String,
 }
 
-/// Why a call of a tool failed, as the guest is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolFailure {
-    /// For people.
-    pub message: String,
-    /// For programs; the tool's own.
-    pub code: Option<String>,
-    /// What else the tool says, as JSON.
-    pub data: Option<String>,
-}
-
-impl From<String> for ToolFailure {
-    fn from(message: String) -> ToolFailure {
-        ToolFailure {
-            message,
-            ..ToolFailure::default()
-        }
-    }
-}
-
-impl From<&str> for ToolFailure {
-    fn from(message: &str) -> ToolFailure {
-        message.to_owned().into()
-    }
-}
-
 /// Bounds of a VM; the defaults are the documented ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmLimits {

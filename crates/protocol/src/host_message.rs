@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    CallId, FileRequest, Program, Stream, TerminalSize, Tool, ToolFailure, VmConfig, VmId,
-};
+use crate::{Answer, CallId, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId};
 
 /// One frame from host to VM process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,11 +51,8 @@ pub enum HostMessage {
     Processes,
     /// More tools, or other ones of the same names. Answer: `File(Done)`.
     RegisterTools(Vec<Tool>),
-    /// What came of a `ToolCall`: the result as JSON, or what went wrong.
-    ToolResult {
-        id: u64,
-        result: Result<String, ToolFailure>,
-    },
+    /// What came of a `Request`.
+    Answer { id: u64, answer: Answer },
     /// A file method. Answer: `File`.
     File(FileRequest),
     /// Answer: `Resources`.
@@ -87,7 +82,7 @@ impl HostMessage {
                 | HostMessage::Resize(_)
                 | HostMessage::RenewCpuTime
                 | HostMessage::TraceTaken
-                | HostMessage::ToolResult { .. }
+                | HostMessage::Answer { .. }
         )
     }
 }

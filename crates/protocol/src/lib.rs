@@ -18,22 +18,24 @@ pub mod frame;
 pub mod host_message;
 pub mod launch;
 pub mod program;
+pub mod request;
 pub mod value;
 pub mod vm_message;
 
 pub use channel::{Channel, FrameReader, FrameWriter, ReadBudget, Received, Turn, TurnState};
-pub use config::{File, Tool, ToolExample, ToolFailure, VmConfig, VmLimits};
+pub use config::{File, Tool, ToolExample, VmConfig, VmLimits};
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use program::{Program, Stdin, TerminalSize};
+pub use request::{Answer, Request, ToolFailure};
 pub use value::ValueCost;
 pub use vm_message::{
     Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame, VmMessage,
 };
 
 /// Number that changes with every incompatible change of the messages.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Longest frame, without its length prefix.
 pub const MAX_FRAME: usize = 4 << 20;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::{self, MAX_LIMITS, MAX_LINES, MAX_PHASES, MAX_PROCESSES};
-use crate::{CallId, FileReply, Stream, VmId};
+use crate::{CallId, FileReply, Request, Stream, VmId};
 
 /// One frame from VM process to host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,17 +61,13 @@ pub enum VmMessage {
     Imported,
     Pong,
     Processes(#[serde(deserialize_with = "bounds::list::<_, _, MAX_PROCESSES>")] Vec<ProcessEntry>),
-    /// A guest calls a tool of the host's. Its call is that of the program which the guest descends from, or 0.
-    ToolCall {
+    /// A guest asks for something of the host's. Its call is that of the program which the guest descends from, or 0.
+    Request {
         id: u64,
-        /// The process that calls.
-        pid: i32,
-        tool: String,
-        /// JSON.
-        input: String,
+        request: Request,
     },
-    /// Nobody waits for that tool call any more.
-    ToolCancelled {
+    /// Nobody waits for that request any more.
+    Abandoned {
         id: u64,
     },
     /// What guests do, line by line (only for [`crate::VmConfig::trace`]), and when: for each line microseconds since
@@ -103,8 +99,8 @@ impl VmMessage {
                 | VmMessage::InputCredit { .. }
                 | VmMessage::Value { .. }
                 | VmMessage::Condemned { .. }
-                | VmMessage::ToolCall { .. }
-                | VmMessage::ToolCancelled { .. }
+                | VmMessage::Request { .. }
+                | VmMessage::Abandoned { .. }
                 | VmMessage::Trace { .. }
         )
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use secure_exec_kernel::{Kernel, Pid};
+use secure_exec_node::host::Host;
 use secure_exec_protocol::{Limit, VmConfig, VmId};
 
 use crate::mailbox::Mailbox;
 
 /// Runs the guests of the VMs of one process.
 pub trait Guests {
-    /// Gives a new VM its binary formats and commands.
+    /// Gives a new VM its binary formats and commands. What its guests ask of the host goes to `host`.
     ///
     /// # Errors
     /// What is wrong, for the host.
@@ -21,6 +22,7 @@ pub trait Guests {
         kernel: &Arc<Kernel>,
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
+        host: &Arc<dyn Host>,
     ) -> Result<(), String>;
 
     /// What is attached to a program that the host starts: its code, and where it hands back a value.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use secure_exec_kernel::{
     Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Winsize,
 };
+use secure_exec_node::host::Host;
 use secure_exec_protocol::{
     CONTROL_IN, CONTROL_OUT, CallId, Cause, Failure, Limit, Program, ResourceSnapshot, STDERR,
     STDIN, STDOUT, Stdin, TerminalSize, VmConfig, VmId, VmMessage,
@@ -17,10 +18,10 @@ use crate::files::{Files, failure};
 use crate::filesystem::Transfer;
 use crate::guest_call::{GuestCall, Parts};
 use crate::guests::{Guests, Returned};
+use crate::host::Tools;
 use crate::mailbox::{CallWaker, Mailbox};
 use crate::staged_code::StagedCode;
 use crate::system::{SystemClock, SystemRandom};
-use crate::tools::Tools;
 use crate::trace_flow::TraceFlow;
 use crate::trace_lines::TraceLines;
 use crate::waiting::WaitingPrograms;
@@ -72,8 +73,10 @@ impl Machine {
         let too_small = |failure| too_small(breaches::named(failure, &ledger.take()));
         let kernel =
             Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
+        let tools = Tools::install(id, &kernel, &config.limits, mailbox);
+        let host: Arc<dyn Host> = tools.clone();
         guests
-            .install(id, &kernel, &config, mailbox)
+            .install(id, &kernel, &config, mailbox, &host)
             .map_err(|message| {
                 too_small(Failure {
                     code: "ERR_VM_START".into(),
@@ -82,7 +85,6 @@ impl Machine {
                 })
             })?;
         let files = Files::new(kernel.file_agent());
-        let tools = Tools::install(id, &kernel, &config.limits, mailbox);
         tools.register(&kernel, config.tools.clone())?;
         let trace = config.trace.then(|| {
             let lines = TraceLines::new(id, mailbox);

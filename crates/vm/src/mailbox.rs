@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) enum Mail {
     /// A stream or the process of a call is ready.
     Ready(VmId, CallId),
-    /// A guest calls a tool, or has given up to.
-    Tool(VmId, VmMessage),
+    /// A guest asks the host for something, or does not wait for it any more.
+    Request(VmId, VmMessage),
     /// System calls have been traced.
     Trace(VmId),
     /// The runtime of a VM's guests has something to say.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
+use secure_exec_node::host::Host;
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{VmConfig, VmId};
 
@@ -136,6 +137,7 @@ impl Guests for NodeGuests {
         kernel: &Arc<Kernel>,
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
+        host: &Arc<dyn Host>,
     ) -> Result<(), String> {
         let (engine, events) = match self.prepared.take() {
             Some(prepared) => prepared,
@@ -153,6 +155,7 @@ impl Guests for NodeGuests {
             max_programs: usize::try_from(limits.max_memory_bytes / PROGRAM_BYTES)
                 .unwrap_or(usize::MAX)
                 .max(AT_LEAST),
+            host: Some(host.clone()),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
         kernel

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::Snapshot;
+use secure_exec_node::host::Host;
 use secure_exec_protocol::{VmConfig, VmId};
 
 use crate::guests::{Guests, Returned};
@@ -35,10 +36,11 @@ impl Guests for Runtimes {
         kernel: &Arc<Kernel>,
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
+        host: &Arc<dyn Host>,
     ) -> Result<(), String> {
         // In this order: no directory of commands takes the place of `node`.
-        self.wasm.install(vm, kernel, config, mailbox)?;
-        self.node.install(vm, kernel, config, mailbox)
+        self.wasm.install(vm, kernel, config, mailbox, host)?;
+        self.node.install(vm, kernel, config, mailbox, host)
     }
 
     fn attachment(

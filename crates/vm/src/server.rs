@@ -12,7 +12,7 @@ use secure_exec_kernel::Pid;
 use secure_exec_protocol::bounds::MAX_TEXT;
 use secure_exec_protocol::{
     CallId, Cause, Channel, Exit, Failure, FileReply, HostFrame, HostMessage, Phase, Received,
-    VERSION, VmConfig, VmFrame, VmId, VmMessage,
+    Request, VERSION, VmConfig, VmFrame, VmId, VmMessage,
 };
 
 use crate::aborts;
@@ -142,10 +142,10 @@ impl Server {
             match mail {
                 Mail::Ready(vm, call) => self.pump(vm, call),
                 Mail::Notice(vm, notice) => self.hear(vm, notice),
-                // A tool's thread may end after its machine.
-                Mail::Tool(vm, _) if !self.machines.contains_key(&vm) => {}
-                Mail::Tool(vm, message) => {
-                    let call = self.call_of_tool(vm, &message).unwrap_or_default();
+                // The thread of a guest may end after its machine.
+                Mail::Request(vm, _) if !self.machines.contains_key(&vm) => {}
+                Mail::Request(vm, message) => {
+                    let call = self.call_of_request(vm, &message).unwrap_or_default();
                     self.send(vm, call, message);
                 }
                 Mail::Trace(vm) => self.send_trace(vm, TraceFlow::next),
@@ -234,8 +234,8 @@ impl Server {
                         .tools
                         .register(&machine.kernel, tools)
                         .map(|()| VmMessage::File(FileReply::Done)),
-                    HostMessage::ToolResult { id, result } => {
-                        return machine.tools.settle(id, result);
+                    HostMessage::Answer { id, answer } => {
+                        return machine.tools.settle(id, answer);
                     }
                     HostMessage::File(request) => machine.files.serve(request).map(VmMessage::File),
                     HostMessage::Resources => Ok(VmMessage::Resources(
@@ -359,10 +359,13 @@ impl Server {
         }
     }
 
-    /// The call that a message about a tool belongs to.
-    fn call_of_tool(&self, vm: VmId, message: &VmMessage) -> Option<CallId> {
+    /// The call that a request belongs to.
+    fn call_of_request(&self, vm: VmId, message: &VmMessage) -> Option<CallId> {
         match message {
-            VmMessage::ToolCall { pid, .. } => {
+            VmMessage::Request {
+                request: Request::Tool { pid, .. },
+                ..
+            } => {
                 let machine = self.machines.get(&vm)?;
                 machine.call_of_descendant(Pid::from_raw(*pid))
             }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
+use secure_exec_node::host::Host;
 use secure_exec_protocol::{VmConfig, VmId};
 use secure_exec_wasm::{
     Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
@@ -148,6 +149,7 @@ impl Guests for WasmGuests {
         kernel: &Arc<Kernel>,
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
+        _host: &Arc<dyn Host>,
     ) -> Result<(), String> {
         let (engine, events) = self.engine_for(config)?;
         events.reports.deliver_to(vm, kernel, mailbox);

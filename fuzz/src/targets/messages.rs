@@ -1,8 +1,8 @@
 //! Genuine messages of both directions, with odd content.
 
 use secure_exec_protocol::{
-    Cause, DirectoryEntry, Exit, Failure, FileAttributes, FileReply, FileRequest, FileStat,
-    HostFrame, HostMessage, Limit, Phase, ProcessEntry, Program, ResourceSnapshot, Stdin,
+    Answer, Cause, DirectoryEntry, Exit, Failure, FileAttributes, FileReply, FileRequest, FileStat,
+    HostFrame, HostMessage, Limit, Phase, ProcessEntry, Program, Request, ResourceSnapshot, Stdin,
     TerminalSize, Tool, ToolFailure, Usage, VmConfig, VmFrame, VmMessage,
 };
 
@@ -101,13 +101,15 @@ pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
             }
         }
         14 => VmMessage::Processes(few(input, 4, process)),
-        15 => VmMessage::ToolCall {
+        15 => VmMessage::Request {
             id: input.pick_of(NUMBERS),
-            pid: input.int(),
-            tool: text(input),
-            input: text(input),
+            request: Request::Tool {
+                pid: input.int(),
+                tool: text(input),
+                input: text(input),
+            },
         },
-        16 => VmMessage::ToolCancelled {
+        16 => VmMessage::Abandoned {
             id: input.pick_of(NUMBERS),
         },
         17 => VmMessage::Trace {
@@ -237,12 +239,12 @@ fn host_message(input: &mut Input<'_>) -> HostMessage {
             bytes: input.word(),
         },
         7 => HostMessage::RegisterTools(few(input, 3, tool)),
-        8 => HostMessage::ToolResult {
+        8 => HostMessage::Answer {
             id: input.pick_of(NUMBERS),
-            result: if input.once_in(2) {
-                Ok(text(input))
+            answer: if input.once_in(2) {
+                Answer::Value(text(input))
             } else {
-                Err(ToolFailure {
+                Answer::Failed(ToolFailure {
                     message: text(input),
                     code: perhaps(input, text),
                     data: perhaps(input, text),

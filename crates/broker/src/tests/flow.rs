@@ -1,7 +1,8 @@
 //! What a VM process may send without being asked, and how much of it.
 
 use secure_exec_protocol::{
-    CONTROL_OUT, Exit, HostMessage, STDIN, STREAM_WINDOW, Stdin, VmConfig, VmLimits, VmMessage,
+    CONTROL_OUT, Exit, HostMessage, Request, STDIN, STREAM_WINDOW, Stdin, VmConfig, VmLimits,
+    VmMessage,
 };
 
 use super::{Running, exited, output};
@@ -41,12 +42,12 @@ fn limited(pending: u64, payload: u64, bytes: u64) -> Running {
 }
 
 fn tool_call(id: u64, bytes: usize) -> VmMessage {
-    VmMessage::ToolCall {
-        id,
+    let request = Request::Tool {
         pid: 2,
         tool: "x".into(),
         input: "x".repeat(bytes),
-    }
+    };
+    VmMessage::Request { id, request }
 }
 
 #[test]
@@ -202,10 +203,7 @@ fn calls_of_tools_are_counted_until_their_answers_are_gone() {
     let [answer] = &heard[..] else {
         panic!("{heard:?}");
     };
-    assert!(matches!(
-        answer.message,
-        HostMessage::ToolResult { id: 7, .. }
-    ));
+    assert!(matches!(answer.message, HostMessage::Answer { id: 7, .. }));
     running.say(tool_call(7, 10));
     running.assert_runs();
     // An answer that nobody waits for, or that was given already, is not sent.
@@ -258,9 +256,9 @@ fn calls_of_tools_end_with_their_process() {
 fn a_call_of_a_tool_is_given_up_once() {
     let mut running = limited(2, 10, 15);
     running.say(tool_call(7, 1));
-    running.say(VmMessage::ToolCancelled { id: 7 });
+    running.say(VmMessage::Abandoned { id: 7 });
     running.assert_runs();
-    running.say(VmMessage::ToolCancelled { id: 7 });
+    running.say(VmMessage::Abandoned { id: 7 });
     assert_eq!(
         running.why(),
         "protocol violation: a call of a tool ends that was never made"

@@ -64,7 +64,7 @@ fn a_socket_that_a_child_keeps_is_not_read_for_ever() {
     running.peer.exit_but_socket("exit status 0");
     let begun = Instant::now();
     // The child floods it, which is not stopped by the end of its parent.
-    running.peer.say(1, 0, VmMessage::ToolCancelled { id: 1 });
+    running.peer.say(1, 0, VmMessage::Abandoned { id: 1 });
     running.harness.settle();
     assert!(begun.elapsed() < SECOND);
     assert!(!running.why().is_empty());
@@ -290,7 +290,7 @@ fn a_machine_that_leaves_a_shared_process_is_destroyed_there() {
     harness.settle();
     assert!(matches!(stays.events()[..], [Event::Created(Ok(_))]));
     assert!(!peer.is_killed());
-    peer.say(2, 1, VmMessage::ToolCancelled { id: 1 });
+    peer.say(2, 1, VmMessage::Abandoned { id: 1 });
     harness.settle();
     assert!(peer.is_killed());
 }

@@ -1,7 +1,7 @@
 //! Every kind of frame where it does not belong.
 
 use secure_exec_protocol::{
-    DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, ProcessEntry,
+    DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, ProcessEntry, Request,
     ResourceSnapshot, VmConfig, VmLimits, VmMessage,
 };
 
@@ -18,12 +18,12 @@ fn failed(code: &str) -> VmMessage {
 }
 
 fn tool_call(id: u64) -> VmMessage {
-    VmMessage::ToolCall {
-        id,
+    let request = Request::Tool {
         pid: 2,
         tool: "x".into(),
         input: "{}".into(),
-    }
+    };
+    VmMessage::Request { id, request }
 }
 
 fn value(json: &str) -> VmMessage {
@@ -146,7 +146,7 @@ fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
         (
             1,
             0,
-            VmMessage::ToolCancelled { id: 1 },
+            VmMessage::Abandoned { id: 1 },
             "a call of a tool ends that was never made",
         ),
         (

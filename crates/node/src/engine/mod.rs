@@ -14,6 +14,7 @@ use std::time::Duration;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
 use crate::heap_usage::{Gauge, HeapUsage};
+use crate::host::Host;
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
 pub use fatal::tell_of_panic;
@@ -130,6 +131,8 @@ pub struct NodeOptions {
     pub max_timers: usize,
     /// How many programs of the VM may run at a time; more are refused with `EAGAIN`.
     pub max_programs: usize,
+    /// Takes what guests ask of the host; without one there are no tools for `callTool`.
+    pub host: Option<Arc<dyn Host>>,
 }
 
 impl Default for NodeOptions {
@@ -142,6 +145,7 @@ impl Default for NodeOptions {
             own_process: false,
             max_timers: 4096,
             max_programs: 64,
+            host: None,
         }
     }
 }

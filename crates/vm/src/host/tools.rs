@@ -1,91 +1,47 @@
-//! Tools: functions of the host's that guests run as commands.
+//! Tools: functions of the host's that guests call, as commands and by `callTool`.
 //!
 //! Each is an executable in `/usr/local/bin`. Its process has a thread, which reads the command line, asks the
-//! host through the server, and writes what came of it. The host checks the input; what is checked here only
-//! keeps what is too large or no JSON from travelling.
+//! host, and writes what came of it. `callTool` asks without a process. The host checks the input; what is checked here
+//! only keeps what is too large or no JSON from travelling.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::RwLock;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Kernel, OpenFlags, Process, Signal};
-use secure_exec_protocol::{Failure, Tool, ToolFailure, VmId, VmLimits, VmMessage};
+use secure_exec_node::host::{Host, Refusal};
+use secure_exec_protocol::{Answer, Failure, Request, Tool, ToolFailure, VmId, VmLimits};
 use secure_exec_tools::command_line::{self, Line};
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
+use super::requests::{Requests, Settle};
 use crate::files::failure;
 use crate::guests::Notice;
-use crate::mailbox::{Mail, Mailbox};
+use crate::mailbox::Mailbox;
 
 const BINFMT: &str = "tool";
 const DIRECTORY: &str = "/usr/local/bin";
 /// Stack of a tool's thread.
 const STACK: usize = 256 << 10;
 const READ_SIZE: usize = 16 << 10;
-/// How the name of a process begins that the function `callTool` has started: its errors are read by that function,
-/// and it is the parent that calls. No tool has such a name.
-const BY_FUNCTION: &str = "callTool(";
 
-/// The tools of a VM and the calls of them that wait.
+/// The tools of a VM.
 pub(crate) struct Tools {
     vm: VmId,
     mailbox: Arc<Mailbox>,
     max_payload: usize,
-    max_pending: usize,
-    max_pending_bytes: usize,
-    tools: RwLock<BTreeMap<String, Arc<Tool>>>,
-    pending: Mutex<Calls>,
-    next: AtomicU64,
+    known: RwLock<Known>,
+    requests: Requests,
 }
 
-/// The calls that wait.
 #[derive(Default)]
-struct Calls {
-    by_id: HashMap<u64, Arc<Pending>>,
-    /// Bytes of their inputs.
-    bytes: usize,
-}
-
-impl Calls {
-    fn remove(&mut self, id: u64) -> Option<Arc<Pending>> {
-        let pending = self.by_id.remove(&id)?;
-        self.bytes = self.bytes.saturating_sub(pending.bytes);
-        Some(pending)
-    }
-}
-
-/// A call that waits for the host, or for the end of its process.
-struct Pending {
-    /// Size of the input.
-    bytes: usize,
-    outcome: Mutex<Option<Outcome>>,
-    changed: Condvar,
-}
-
-enum Outcome {
-    Told(Result<String, ToolFailure>),
-    Killed,
-}
-
-impl Pending {
-    fn settle(&self, outcome: Outcome) {
-        self.outcome.lock().get_or_insert(outcome);
-        self.changed.notify_all();
-    }
-
-    fn wait(&self) -> Outcome {
-        let mut outcome = self.outcome.lock();
-        loop {
-            match outcome.take() {
-                Some(outcome) => return outcome,
-                None => self.changed.wait(&mut outcome),
-            }
-        }
-    }
+struct Known {
+    by_name: BTreeMap<String, Arc<Tool>>,
+    /// The names that a tool is called by, its own among them.
+    names: BTreeMap<String, String>,
 }
 
 impl Tools {
@@ -96,19 +52,12 @@ impl Tools {
         limits: &VmLimits,
         mailbox: &Arc<Mailbox>,
     ) -> Arc<Tools> {
-        let bound = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        // Results for a VM process that is gone must not meet a call of its replacement: numbers start anywhere.
-        let start = kernel.clock().realtime();
-        let start = start.sec.unsigned_abs() << 20 | u64::from(start.nsec >> 10);
         let tools = Arc::new(Tools {
             vm,
             mailbox: mailbox.clone(),
-            max_payload: bound(limits.tool_payload_bytes),
-            max_pending: bound(limits.tools_pending),
-            max_pending_bytes: bound(limits.tools_pending_bytes),
-            tools: RwLock::default(),
-            pending: Mutex::default(),
-            next: AtomicU64::new(start & ((1 << 52) - 1)),
+            max_payload: usize::try_from(limits.tool_payload_bytes).unwrap_or(usize::MAX),
+            known: RwLock::default(),
+            requests: Requests::new(vm, kernel, limits, mailbox),
         });
         kernel.register_binfmt(Arc::new(ToolBinfmt(tools.clone())));
         tools
@@ -123,25 +72,24 @@ impl Tools {
                     .map_err(|errno| {
                         failure(errno, "open", format!("{DIRECTORY}/{name}").as_bytes())
                     })?;
+                let mut known = self.known.write();
+                known.names.insert(name.clone(), tool.name.clone());
             }
-            self.tools.write().insert(tool.name.clone(), Arc::new(tool));
+            let name = tool.name.clone();
+            self.known.write().by_name.insert(name, Arc::new(tool));
         }
         Ok(())
     }
 
-    /// Takes what came of a call.
-    pub(crate) fn settle(&self, id: u64, result: Result<String, ToolFailure>) {
-        let pending = self.pending.lock().remove(id);
-        if let Some(pending) = pending {
-            pending.settle(Outcome::Told(result));
-        }
+    /// Takes what came of a request.
+    pub(crate) fn settle(&self, id: u64, answer: Answer) {
+        self.requests.settle(id, answer);
     }
 
     fn run(&self, process: &Arc<Process>, command: &str) -> i32 {
-        let tool = self.tools.read().get(command).cloned();
+        let tool = self.known.read().by_name.get(command).cloned();
         let argv = process.argv();
         let name = argv.first().map_or(command.into(), |name| base_name(name));
-        let by_function = name.starts_with(BY_FUNCTION);
         let outcome = match tool {
             Some(tool) => self.run_line(process, &tool, &name, argv.get(1..).unwrap_or_default()),
             None => Err("the tool is not registered".into()),
@@ -152,11 +100,7 @@ impl Tools {
                 0
             }
             Err(failure) => {
-                let text = if by_function {
-                    failure_json(&failure)
-                } else {
-                    format!("{name}: {}\n", failure.message)
-                };
+                let text = format!("{name}: {}\n", failure.message);
                 write(process, 2, text.as_bytes());
                 1
             }
@@ -189,78 +133,56 @@ impl Tools {
         } else {
             input
         };
-        if input.len() > self.max_payload {
-            let (bound, used) = (self.max_payload, input.len());
-            return Err(format!(
-                "the input is too large: limits.tools.maxPayloadBytes is {bound}, it has {used}"
-            )
-            .into());
-        }
+        self.bound(&input)?;
         serde_json::from_str::<IgnoredAny>(&input)
             .map_err(|error| format!("invalid JSON: {error}"))?;
-        let pid = if name.starts_with(BY_FUNCTION) {
-            process.ppid()
-        } else {
-            process.pid()
-        };
-        let json = self.call(process, pid.raw(), tool.name.clone(), input)?;
+        let json = self.call(process, tool.name.clone(), input)?;
         Ok(format!("{{\"ok\":true,\"result\":{json}}}\n"))
+    }
+
+    fn bound(&self, input: &str) -> Result<(), String> {
+        let (bound, used) = (self.max_payload, input.len());
+        if used <= bound {
+            return Ok(());
+        }
+        Err(format!(
+            "the input is too large: limits.tools.maxPayloadBytes is {bound}, it has {used}"
+        ))
     }
 
     /// Asks the host and waits.
     fn call(
         &self,
         process: &Arc<Process>,
-        pid: i32,
         tool: String,
         input: String,
     ) -> Result<String, ToolFailure> {
-        let (id, pending) = self.admit(input.len())?;
-        let killed = pending.clone();
-        process.on_kill(Box::new(move |_: Signal| killed.settle(Outcome::Killed)));
-        self.post(VmMessage::ToolCall {
-            id,
-            pid,
-            tool,
-            input,
-        });
-        match pending.wait() {
-            Outcome::Told(result) => result,
-            Outcome::Killed => {
-                // It counts until the host has answered: what is under way to a host that is busy stays bounded.
-                self.post(VmMessage::ToolCancelled { id });
+        // The answer, or nothing if the process was killed: the first is what counts, and the others do not fit.
+        let (sender, receiver) = sync_channel(1);
+        let killed = sender.clone();
+        let settle: Settle = Box::new(move |answer| drop(sender.try_send(Some(answer))));
+        let id = self.ask(process, tool, input, settle)?;
+        process.on_kill(Box::new(move |_: Signal| drop(killed.try_send(None))));
+        match receiver.recv() {
+            Ok(Some(answer)) => value(answer),
+            Ok(None) | Err(_) => {
+                self.requests.abandon(id);
                 Err("killed".into())
             }
         }
     }
 
-    /// Makes a call one of those that wait.
-    fn admit(&self, bytes: usize) -> Result<(u64, Arc<Pending>), ToolFailure> {
-        let mut calls = self.pending.lock();
-        let refused = |limit: &str, bound: usize| {
-            let message = format!("too many calls wait: limits.tools.{limit} is {bound}");
-            Err(ToolFailure::from(message))
-        };
-        if calls.by_id.len() >= self.max_pending {
-            return refused("maxPending", self.max_pending);
-        }
-        // One call alone is bounded by its own limit.
-        if !calls.by_id.is_empty() && calls.bytes + bytes > self.max_pending_bytes {
-            return refused("maxPendingBytes", self.max_pending_bytes);
-        }
-        let pending = Arc::new(Pending {
-            bytes,
-            outcome: Mutex::default(),
-            changed: Condvar::default(),
-        });
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        calls.by_id.insert(id, pending.clone());
-        calls.bytes += bytes;
-        Ok((id, pending))
-    }
-
-    fn post(&self, message: VmMessage) {
-        self.mailbox.post(Mail::Tool(self.vm, message));
+    fn ask(
+        &self,
+        caller: &Process,
+        tool: String,
+        input: String,
+        settle: Settle,
+    ) -> Result<u64, ToolFailure> {
+        let bytes = input.len();
+        let pid = caller.pid().raw();
+        let request = Request::Tool { pid, tool, input };
+        self.requests.send(request, bytes, settle)
     }
 
     /// Reads to the end, or a little more than may be.
@@ -274,6 +196,47 @@ impl Tools {
             bytes.extend_from_slice(buf.get(..count).unwrap_or_default());
         }
         String::from_utf8(bytes).map_err(|_| Errno::EILSEQ)
+    }
+}
+
+fn value(answer: Answer) -> Result<String, ToolFailure> {
+    match answer {
+        Answer::Value(json) => Ok(json),
+        Answer::Failed(failure) => Err(failure),
+    }
+}
+
+impl Host for Tools {
+    fn call_tool(
+        &self,
+        caller: &Process,
+        name: &str,
+        input: String,
+        settle: secure_exec_node::host::Settle,
+    ) -> Result<u64, Refusal> {
+        let tool = self.known.read().names.get(name).cloned();
+        let tool = tool.ok_or_else(|| refusal("no such tool".into()))?;
+        self.bound(&input)
+            .map_err(|message| refusal(message.into()))?;
+        let settle = Box::new(move |answer| settle(value(answer).map_err(refusal)));
+        self.ask(caller, tool, input, settle).map_err(refusal)
+    }
+
+    fn abandon(&self, request: u64) {
+        self.requests.abandon(request);
+    }
+}
+
+fn refusal(failure: ToolFailure) -> Refusal {
+    let ToolFailure {
+        message,
+        code,
+        data,
+    } = failure;
+    Refusal {
+        message,
+        code,
+        data,
     }
 }
 
@@ -303,18 +266,6 @@ impl Binfmt for ToolBinfmt {
             .spawn(run);
         started.map(drop).map_err(|_| Errno::EAGAIN)
     }
-}
-
-/// A failure as the function `callTool` reads it.
-fn failure_json(failure: &ToolFailure) -> String {
-    let data = failure.data.as_deref();
-    let data = data.and_then(|data| serde_json::from_str::<Value>(data).ok());
-    let json = serde_json::json!({
-        "message": failure.message,
-        "code": failure.code,
-        "data": data,
-    });
-    json.to_string()
 }
 
 fn base_name(path: &[u8]) -> String {

@@ -1,0 +1,53 @@
+//! What a VM asks the host for, and what it is told.
+//!
+//! The VM asks; whether it is done, and how, is decided by the host, which the guest cannot reach.
+
+use serde::{Deserialize, Serialize};
+
+/// Something of the host's that a guest wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// A call of a tool.
+    Tool {
+        /// The process that calls.
+        pid: i32,
+        tool: String,
+        /// JSON.
+        input: String,
+    },
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// A value, as JSON.
+    Value(String),
+    /// It was refused, or it failed.
+    Failed(ToolFailure),
+}
+
+/// Why a call of a tool failed, as the guest is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFailure {
+    /// For people.
+    pub message: String,
+    /// For programs; the tool's own.
+    pub code: Option<String>,
+    /// What else the tool says, as JSON.
+    pub data: Option<String>,
+}
+
+impl From<String> for ToolFailure {
+    fn from(message: String) -> ToolFailure {
+        ToolFailure {
+            message,
+            ..ToolFailure::default()
+        }
+    }
+}
+
+impl From<&str> for ToolFailure {
+    fn from(message: &str) -> ToolFailure {
+        message.to_owned().into()
+    }
+}
