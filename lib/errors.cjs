@@ -130,9 +130,9 @@ function outOfRange(name, range, value) {
 }
 
 /** Two limits that cannot both hold. */
-function limitsContradict(name, { part, text }) {
+function limitsContradict({ part, text }) {
   return withCode(
-    new RangeError(`The value of "${name}.${part}" is out of range. It is ${text}`),
+    new RangeError(`The value of "options.${part}" is out of range. It is ${text}`),
     "ERR_OUT_OF_RANGE",
   );
 }

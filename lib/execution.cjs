@@ -8,7 +8,7 @@ const { Input } = require("./input.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { signalName } = require("./options.cjs");
-const { Output } = require("./output.cjs");
+const { Output, limitsOf } = require("./output.cjs");
 
 const stdin = 0;
 const stdout = 1;
@@ -245,7 +245,7 @@ class Execution {
     }
     if (this.#input?.refusal) return this.#result.reject(this.#input.refusal);
     const result = { ...this.captured(), signal: this.signal, usage: content.usage };
-    if (content.limits?.length > 0) result.limits = content.limits;
+    Object.assign(result, limitsOf(this.#outputs, content.limits));
     if (content.timedOut) result.timedOut = true;
     try {
       if (content.data) result.value = JSON.parse(content.data.toString("utf8"));
@@ -332,8 +332,8 @@ class Execution {
 /** Where the two channels go. What a live program writes is kept for whoever has no callback for it. */
 function outputs({ options, live, outputLimit }, context) {
   return [options.onStdout, options.onStderr].map((callback) => {
-    const limit = options.maxOutputBytes ?? (live && callback ? 0 : outputLimit);
-    return new Output(limit, inContext(callback, context));
+    const own = options.maxOutputBytes ?? (live && callback ? 0 : undefined);
+    return new Output(own ?? outputLimit, inContext(callback, context), own !== undefined);
   });
 }
 

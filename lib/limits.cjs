@@ -1,15 +1,18 @@
 "use strict";
-// Limits: how they are worded, and which of them contradict each other.
+// Limits: their table, how they are worded, and which of them contradict each other.
 
 const mebibyte = 1024 * 1024;
 
-/** What `create` uses where nothing is said (`VmLimits` of the protocol). */
-const defaults = {
-  maxMemoryBytes: 512 * mebibyte,
-  maxFilesystemBytes: 64 * mebibyte,
-  v8HeapLimitMb: 128,
-  wasmMaxMemoryBytes: 256 * mebibyte,
-};
+/** @typedef {import("../binding.cjs").LimitRow} LimitRow */
+
+/** @type {LimitRow[] | undefined} */
+let rows;
+
+/** Every limit. The addon has the table; where there is none, this says so. @returns {LimitRow[]} */
+function table() {
+  rows ??= require("../binding.cjs").limitTable();
+  return rows;
+}
 
 /**
  * A number with the unit that the limit's name tells.
@@ -34,44 +37,55 @@ function breachText({ limit, bound, used }) {
 }
 
 /** Pairs of limits of which the first is a part of the second. */
+const memoryBytes = "limits.resources.maxMemoryBytes";
 const parts = [
-  ["jsRuntime.v8HeapLimitMb", "resources.maxMemoryBytes"],
-  ["resources.maxFilesystemBytes", "resources.maxMemoryBytes"],
-  ["wasm.maxMemoryBytes", "resources.maxMemoryBytes"],
-  ["resources.maxFileBytes", "resources.maxFilesystemBytes"],
+  ["limits.jsRuntime.v8HeapLimitMb", memoryBytes],
+  ["limits.resources.maxFilesystemBytes", memoryBytes],
+  ["limits.wasm.maxMemoryBytes", memoryBytes],
+  ["limits.resources.maxFileBytes", "limits.resources.maxFilesystemBytes"],
 ];
 
+/** Limits whose defaults are at most half of the memory. */
+const halves = new Set(
+  parts.filter(([, whole]) => whole === memoryBytes).map(([part]) => part),
+);
+
 /**
- * Two limits that were given and cannot both hold.
- * @param {Record<string, Record<string, number | undefined>>} given By group and name.
+ * The limits of a machine by path, as `limits.resources.maxPipes`: what was given, and defaults.
+ * @param {Record<string, number | undefined>} given
+ * @returns {Record<string, number>}
+ */
+function complete(given) {
+  const paths = Object.fromEntries(table().map((row) => [row.path, row]));
+  const memory = given[memoryBytes] ?? paths[memoryBytes].default;
+  const standard = (path, { default: usual = Number.POSITIVE_INFINITY, unit }) => {
+    if (!halves.has(path)) return usual;
+    const half = Math.floor(memory / 2);
+    return Math.min(usual, unit === "mebibytes" ? Math.floor(half / mebibyte) : half);
+  };
+  const bounds = Object.entries(paths).map(([path, row]) => [
+    path,
+    given[path] ?? standard(path, row) ?? Number.POSITIVE_INFINITY,
+  ]);
+  return Object.fromEntries(bounds);
+}
+
+/**
+ * Two limits that cannot both hold, the first of which was given.
+ * @param {Record<string, number | undefined>} given By path.
  * @returns {{part: string, whole: string, text: string} | undefined}
  */
 function contradiction(given) {
-  const read = (path) => {
-    const [group, name] = path.split(".");
-    return given[group][name] ?? (path === "wasm.maxMemoryBytes" ? undefined : defaults[name]);
-  };
+  const usual = Object.fromEntries(table().map(({ path, default: bound }) => [path, bound]));
   for (const [part, whole] of parts) {
-    const [group, name] = part.split(".");
-    if (given[group][name] === undefined) continue;
-    const bytes = name.endsWith("Mb") ? read(part) * mebibyte : read(part);
-    if (bytes <= read(whole)) continue;
-    const text = `${amount(part, read(part))}, more than the ${amount(whole, read(whole))} of limits.${whole}`;
+    if (given[part] === undefined) continue;
+    const bound = given[whole] ?? usual[whole];
+    const bytes = part.endsWith("Mb") ? given[part] * mebibyte : given[part];
+    if (bytes <= bound) continue;
+    const text = `${amount(part, given[part])}, more than the ${amount(whole, bound)} of ${whole}`;
     return { part, whole, text };
   }
   return undefined;
 }
 
-/** Defaults for parts of a memory that is smaller than usual: half of it each. */
-function derived({ resources, jsRuntime, wasm }) {
-  const memory = resources.maxMemoryBytes ?? defaults.maxMemoryBytes;
-  const half = Math.floor(memory / 2);
-  return {
-    maxFilesystemBytes: resources.maxFilesystemBytes ?? Math.min(defaults.maxFilesystemBytes, half),
-    v8HeapLimitMb:
-      jsRuntime.v8HeapLimitMb ?? Math.min(defaults.v8HeapLimitMb, Math.floor(half / mebibyte)),
-    wasmMaxMemoryBytes: wasm.maxMemoryBytes ?? Math.min(defaults.wasmMaxMemoryBytes, half),
-  };
-}
-
-module.exports = { amount, breachText, contradiction, derived };
+module.exports = { amount, breachText, complete, contradiction, table };

@@ -42,7 +42,7 @@ class NodeRuntime {
     this.#isolation = frozen(isolation);
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
-    this.#valueLimit = settings.limits.native.returnValueLimitBytes;
+    this.#valueLimit = settings.limits.returnValueLimitBytes;
     this.#env = settings.env;
     watch(this, machine);
   }

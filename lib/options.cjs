@@ -5,87 +5,61 @@ const { constants } = require("node:os");
 const { resolve } = require("node:path");
 const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
-const { contradiction, derived } = require("./limits.cjs");
+const { complete, contradiction, table } = require("./limits.cjs");
 const { toolDefinitions } = require("./tools/definitions.cjs");
 const check = require("./validate.cjs");
 
 const { integer, object, optional } = check;
-
-const mebibyte = 1024 * 1024;
 
 /** An option of a feature that is not there yet: naming it is an error, leaving it out is not. */
 function later(value, name) {
   if (value !== undefined) throw unsupported(name);
 }
 
-const count = optional(integer(1));
-const time = optional(integer(1, { infinite: true }));
+/** Limits that are not there yet. */
+const laterLimits = { resources: { maxConnections: later, maxSocketBufferedBytes: later } };
 
-const resourceLimits = {
-  cpuCount: optional(integer(1, { maximum: 1024 })),
-  maxProcesses: count,
-  // The three standard streams.
-  maxOpenFds: optional(integer(3)),
-  maxPipes: count,
-  maxSockets: count,
-  maxPtys: optional(integer(1, { maximum: 4096 })),
-  maxConnections: later,
-  maxSocketBufferedBytes: later,
-  // A block.
-  maxFilesystemBytes: optional(integer(4096)),
-  maxInodeCount: count,
-  maxFileBytes: count,
-  maxProcessArgvBytes: count,
-  maxProcessEnvBytes: count,
-  // Less than V8 itself needs would be a VM that cannot boot.
-  maxMemoryBytes: optional(integer(64 * mebibyte)),
-};
-
-const scriptLimits = {
-  v8HeapLimitMb: optional(integer(8, { maximum: 1024 * 1024 })),
-  cpuTimeLimitMs: time,
-  wallClockLimitMs: time,
-  capturedOutputLimitBytes: optional(integer(0), 16 * mebibyte),
-  stdinBufferLimitBytes: optional(integer(1), mebibyte),
-  // The host makes one text of it.
-  returnValueLimitBytes: optional(integer(1, { maximum: 256 * mebibyte }), mebibyte),
-  maxTimers: count,
-};
-
-const toolLimits = {
-  defaultToolTimeoutMs: optional(check.milliseconds, 30_000),
-  // A payload travels in one message of at most 4 MiB.
-  maxPayloadBytes: optional(integer(1, { maximum: 3 * mebibyte }), mebibyte),
-  maxPending: optional(integer(1, { maximum: 65_536 }), 256),
-  maxPendingBytes: optional(integer(1), 8 * mebibyte),
-};
-
-const wasmLimits = {
-  // A page of WebAssembly's memory.
-  maxMemoryBytes: optional(integer(64 * 1024, { maximum: 4096 * mebibyte })),
-  maxModuleBytes: count,
-  maxStackBytes: optional(integer(64 * 1024, { maximum: 256 * mebibyte })),
-};
+/** What each limit may be, by group and name. */
+function limitChecks() {
+  const groups = { ...laterLimits };
+  for (const { path, unit, least, most, infinite } of table()) {
+    const [, group, name] = path.split(".");
+    const whole = integer(least, { maximum: most ?? undefined, infinite });
+    // Timeouts of the host's timers may be any number that those take.
+    const bound = unit === "milliseconds" && !infinite ? check.milliseconds : whole;
+    groups[group] = { ...groups[group], [name]: optional(bound) };
+  }
+  return groups;
+}
 
 function limits(value, name) {
-  const { resources, jsRuntime, wasm, tools } = object(value, name, {
-    resources: (part, path) => object(part, path, resourceLimits),
-    jsRuntime: (part, path) => object(part, path, scriptLimits),
-    wasm: (part, path) => object(part, path, wasmLimits),
-    http: later,
-    tools: (part, path) => object(part, path, toolLimits),
-  });
-  const conflict = contradiction({ resources, jsRuntime, wasm });
-  if (conflict) throw limitsContradict(name, conflict);
-  const { capturedOutputLimitBytes, stdinBufferLimitBytes, ...script } = jsRuntime;
-  const { defaultToolTimeoutMs, ...toolBounds } = tools;
-  const commands = {
-    wasmMaxModuleBytes: wasm.maxModuleBytes,
-    wasmMaxStackBytes: wasm.maxStackBytes,
+  const groups = Object.entries(limitChecks()).map(([group, names]) => [
+    group,
+    (part, path) => object(part, path, names),
+  ]);
+  const checked = object(value, name, { ...Object.fromEntries(groups), http: later });
+  const given = {};
+  for (const [group] of groups) {
+    for (const [limit, bound] of Object.entries(checked[group])) {
+      given[`limits.${group}.${limit}`] = bound;
+    }
+  }
+  const conflict = contradiction(given);
+  if (conflict) throw limitsContradict(conflict);
+  const bounds = complete(given);
+  const native = table().filter((row) => row.native);
+  return {
+    native: Object.fromEntries(native.map(({ path }) => [path, bounds[path]])),
+    tools: {
+      defaultToolTimeoutMs: bounds["limits.tools.defaultToolTimeoutMs"],
+      maxPayloadBytes: bounds["limits.tools.maxPayloadBytes"],
+      maxPending: bounds["limits.tools.maxPending"],
+      maxPendingBytes: bounds["limits.tools.maxPendingBytes"],
+    },
+    capturedOutputLimitBytes: bounds["limits.jsRuntime.capturedOutputLimitBytes"],
+    stdinBufferLimitBytes: bounds["limits.jsRuntime.stdinBufferLimitBytes"],
+    returnValueLimitBytes: bounds["limits.jsRuntime.returnValueLimitBytes"],
   };
-  const parts = derived({ resources, jsRuntime, wasm });
-  const native = { ...resources, ...script, ...toolBounds, ...commands, ...parts };
-  return { native, tools, capturedOutputLimitBytes, stdinBufferLimitBytes };
 }
 
 /** The guests' user, whom files belong to unless it is said otherwise. */

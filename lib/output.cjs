@@ -3,25 +3,39 @@
 
 const binding = require("../binding.cjs");
 
+const limitName = "limits.jsRuntime.capturedOutputLimitBytes";
+
 class Output {
   #chunks = [];
   #length = 0;
   #limit;
   #callback;
+  /** What it was given, kept or not. */
+  #used = 0;
+  #isOwn;
   truncated = false;
 
   /**
    * @param {number} limit Bytes to keep.
    * @param {((chunk: Uint8Array) => unknown) | undefined} callback
+   * @param {boolean} isOwn Whether the bound is the call's own, and not the machine's limit.
    */
-  constructor(limit, callback) {
+  constructor(limit, callback, isOwn) {
     this.#limit = limit;
     this.#callback = callback;
+    this.#isOwn = isOwn;
+  }
+
+  /** The machine's limit, if that is what has cut this. */
+  get breach() {
+    if (!this.truncated || this.#isOwn) return undefined;
+    return { limit: limitName, bound: this.#limit, used: this.#used };
   }
 
   /** Takes a chunk. Gives back what the callback gives back, and throws what it throws. */
   push(chunk) {
     const room = this.#limit - this.#length;
+    this.#used += chunk.length;
     if (chunk.length > room) this.truncated = true;
     if (room > 0) {
       const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
@@ -61,4 +75,16 @@ function wholeCharacters(bytes) {
   return bytes.length;
 }
 
-module.exports = { Output };
+/**
+ * What two channels have cut, as a result tells it: the channel that had most, and the other limits of the result.
+ * @param {Output[]} outputs
+ * @param {object[]} [others]
+ */
+function limitsOf(outputs, others = []) {
+  const breaches = outputs.map(({ breach }) => breach).filter(Boolean);
+  const [most] = breaches.sort((a, b) => b.used - a.used);
+  const limits = most ? [...others, most] : others;
+  return limits.length > 0 ? { limits } : {};
+}
+
+module.exports = { Output, limitsOf };

@@ -79,7 +79,7 @@ class ResidentRunner {
   /** A process that was on its end when the snippet was sent to it is nothing that the snippet did. */
   async #attempt(kind, code, options, isNew) {
     const session = this.#live();
-    const snippet = new Snippet(kind, options.maxOutputBytes ?? this.#outputLimit, options);
+    const snippet = new Snippet(kind, this.#outputLimit, options);
     try {
       return await session.run(snippet, code, options);
     } catch (error) {

@@ -10,7 +10,7 @@ const { inContext } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
 const { breachText } = require("./limits.cjs");
 const { withResolvers } = require("./machine.cjs");
-const { Output } = require("./output.cjs");
+const { Output, limitsOf } = require("./output.cjs");
 const { valueCost } = require("./value-cost.cjs");
 
 /** What a snippet is run for, as lib/guest/resident.mjs numbers it. */
@@ -27,8 +27,8 @@ const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
 class Channels {
   #outputs;
 
-  constructor(limit, callbacks = []) {
-    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index]));
+  constructor(limit, callbacks = [], isOwn = false) {
+    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index], isOwn));
   }
 
   /** @param {0 | 1} index */
@@ -46,6 +46,11 @@ class Channels {
     if (out.truncated) result.stdoutTruncated = true;
     if (err.truncated) result.stderrTruncated = true;
     return result;
+  }
+
+  /** Limits that were met, these channels' own among them. */
+  limits(others) {
+    return limitsOf(this.#outputs, others);
   }
 }
 
@@ -73,10 +78,10 @@ class Snippet {
   /** Why its value is not taken, though the guest has given it. */
   refusal;
 
-  constructor(kind, limit, { onStdout, onStderr }) {
+  constructor(kind, limit, { onStdout, onStderr, maxOutputBytes }) {
     this.kind = kind;
     const callbacks = [onStdout, onStderr].map((callback) => inContext(callback, this.context));
-    this.channels = new Channels(limit, callbacks);
+    this.channels = new Channels(maxOutputBytes ?? limit, callbacks, maxOutputBytes !== undefined);
     this.answer.promise.catch(() => {});
   }
 
@@ -177,7 +182,8 @@ class Session {
       this.#execution.renewCpuTime();
       this.#execution.writeControl(frame(snippet, code));
       snippet.settled().then(outcome.resolve, outcome.reject);
-      return { ...(await outcome.promise), ...snippet.channels.captured() };
+      const { limits, ...result } = await outcome.promise;
+      return { ...result, ...snippet.channels.captured(), ...snippet.channels.limits(limits) };
     } catch (error) {
       // Whatever the guest is doing is not wanted any more. One that has answered waits for the next snippet.
       if (error !== snippet.refusal) this.kill();

@@ -1,4 +1,5 @@
-// Writes docs/node.md, docs/node-options.md, docs/syscalls.md and docs/commands.md from what the build really has.
+// Writes docs/node.md, docs/node-options.md, docs/syscalls.md, docs/commands.md and the tables of docs/limits.md from what
+// the build really has.
 //
 //   node scripts/docs.mjs          writes them
 //   node scripts/docs.mjs --check  fails if they are not up to date
@@ -7,6 +8,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildEnv } from "./build.mjs";
 import { commandsPage } from "./lib/commands-page.mjs";
+import { limitsPage } from "./lib/limits-page.mjs";
 import { nodePages } from "./lib/node-page.mjs";
 import { root } from "./lib/paths.mjs";
 import { capture, runMain, say, StepError } from "./lib/steps.mjs";
@@ -18,6 +20,7 @@ await runMain(async () => {
     ...(await nodePages(generated)),
     "syscalls.md": await syscallPage(),
     "commands.md": await commandsPage(),
+    "limits.md": limitsPage(await readFile(join(root, "docs", "limits.md"), "utf8")),
   };
   for (const [name, text] of Object.entries(pages)) {
     const path = join(root, "docs", name);

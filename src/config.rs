@@ -1,11 +1,15 @@
 //! Options as `lib/` hands them over: validated and complete.
 
+use std::collections::HashMap;
+
 use napi::bindgen_prelude::{BigInt, Uint8Array};
 use napi_derive::napi;
 use secure_exec_broker::protocol::{
-    File, FileAttributes, Program, Stdin, TerminalSize, Tool, ToolExample, ToolFailure, VmConfig,
-    VmLimits,
+    File, FileAttributes, Limit, Program, Stdin, TerminalSize, Tool, ToolExample, ToolFailure,
+    VmConfig,
 };
+
+use crate::limits;
 
 /// What a VM is made from.
 #[napi(object, object_to_js = false)]
@@ -16,7 +20,8 @@ pub struct VmOptions {
     /// Directories with WebAssembly commands; absent for those of the package.
     pub command_dirs: Option<Vec<String>>,
     pub files: Vec<FileOption>,
-    pub limits: LimitOptions,
+    /// By path: `limits.resources.maxPipes`.
+    pub limits: HashMap<String, f64>,
     pub isolation: String,
     /// `process`, `partial` or `sealed`: the least that must hold.
     pub require_isolation: Option<String>,
@@ -52,6 +57,16 @@ pub struct ToolFailureOption {
     pub code: Option<String>,
     /// JSON.
     pub data: Option<String>,
+    /// The limit that was in the way.
+    pub limit: Option<LimitOption>,
+}
+
+/// A limit that was passed.
+#[napi(object, object_to_js = false)]
+pub struct LimitOption {
+    pub limit: String,
+    pub bound: f64,
+    pub used: f64,
 }
 
 impl From<ToolFailureOption> for ToolFailure {
@@ -60,6 +75,11 @@ impl From<ToolFailureOption> for ToolFailure {
             message: option.message,
             code: option.code,
             data: option.data,
+            limit: option.limit.map(|limit| Limit {
+                name: limit.limit,
+                bound: whole(Some(limit.bound), 0),
+                used: whole(Some(limit.used), 0),
+            }),
         }
     }
 }
@@ -112,35 +132,6 @@ pub struct FileOption {
     pub gid: u32,
 }
 
-/// Bounds; an absent one has its default.
-#[napi(object, object_to_js = false)]
-#[derive(Default)]
-pub struct LimitOptions {
-    pub cpu_count: Option<f64>,
-    pub max_processes: Option<f64>,
-    pub max_open_fds: Option<f64>,
-    pub max_pipes: Option<f64>,
-    pub max_sockets: Option<f64>,
-    pub max_filesystem_bytes: Option<f64>,
-    pub max_inode_count: Option<f64>,
-    pub max_file_bytes: Option<f64>,
-    pub max_process_argv_bytes: Option<f64>,
-    pub max_process_env_bytes: Option<f64>,
-    pub max_memory_bytes: Option<f64>,
-    pub v8_heap_limit_mb: Option<f64>,
-    pub cpu_time_limit_ms: Option<f64>,
-    pub wall_clock_limit_ms: Option<f64>,
-    pub return_value_limit_bytes: Option<f64>,
-    pub max_timers: Option<f64>,
-    pub max_ptys: Option<f64>,
-    pub max_payload_bytes: Option<f64>,
-    pub max_pending: Option<f64>,
-    pub max_pending_bytes: Option<f64>,
-    pub wasm_max_memory_bytes: Option<f64>,
-    pub wasm_max_module_bytes: Option<f64>,
-    pub wasm_max_stack_bytes: Option<f64>,
-}
-
 /// A program.
 #[napi(object, object_to_js = false)]
 pub struct ProgramOptions {
@@ -168,7 +159,7 @@ impl VmOptions {
             cwd: self.cwd.clone(),
             command_dirs: self.command_dirs.clone().unwrap_or_default(),
             own_command_dir: None,
-            limits: self.limits.limits(),
+            limits: limits::vm_limits(&self.limits),
             exclusive: false,
             high_resolution_time: self.high_resolution_time,
             freeze_time: self.freeze_time,
@@ -188,40 +179,6 @@ impl VmOptions {
             },
         };
         self.files.iter().map(file).collect()
-    }
-}
-
-impl LimitOptions {
-    fn limits(&self) -> VmLimits {
-        let known = VmLimits::default();
-        VmLimits {
-            cpu_count: u32::try_from(whole(self.cpu_count, known.cpu_count.into()))
-                .unwrap_or(u32::MAX),
-            max_processes: whole(self.max_processes, known.max_processes),
-            max_open_fds: whole(self.max_open_fds, known.max_open_fds),
-            max_pipes: whole(self.max_pipes, known.max_pipes),
-            max_sockets: whole(self.max_sockets, known.max_sockets),
-            max_filesystem_bytes: whole(self.max_filesystem_bytes, known.max_filesystem_bytes),
-            max_inodes: whole(self.max_inode_count, known.max_inodes),
-            max_file_bytes: whole(self.max_file_bytes, known.max_file_bytes),
-            max_argv_bytes: whole(self.max_process_argv_bytes, known.max_argv_bytes),
-            max_env_bytes: whole(self.max_process_env_bytes, known.max_env_bytes),
-            max_memory_bytes: whole(self.max_memory_bytes, known.max_memory_bytes),
-            heap_bytes: self.v8_heap_limit_mb.map_or(known.heap_bytes, |mb| {
-                whole(Some(mb), 0).saturating_mul(1 << 20)
-            }),
-            cpu_time_ms: duration(self.cpu_time_limit_ms).unwrap_or(known.cpu_time_ms),
-            wall_clock_ms: duration(self.wall_clock_limit_ms).unwrap_or(known.wall_clock_ms),
-            return_value_bytes: whole(self.return_value_limit_bytes, known.return_value_bytes),
-            max_timers: whole(self.max_timers, known.max_timers),
-            max_ptys: whole(self.max_ptys, known.max_ptys),
-            tool_payload_bytes: whole(self.max_payload_bytes, known.tool_payload_bytes),
-            tools_pending: whole(self.max_pending, known.tools_pending),
-            tools_pending_bytes: whole(self.max_pending_bytes, known.tools_pending_bytes),
-            wasm_memory_bytes: whole(self.wasm_max_memory_bytes, known.wasm_memory_bytes),
-            wasm_module_bytes: whole(self.wasm_max_module_bytes, known.wasm_module_bytes),
-            wasm_stack_bytes: whole(self.wasm_max_stack_bytes, known.wasm_stack_bytes),
-        }
     }
 }
 
@@ -251,14 +208,8 @@ impl From<ProgramOptions> for Program {
     clippy::cast_sign_loss,
     reason = "saturates, and the range was checked"
 )]
-fn whole(value: Option<f64>, default: u64) -> u64 {
+pub(crate) fn whole(value: Option<f64>, default: u64) -> u64 {
     value.map_or(default, |value| value as u64)
-}
-
-/// An absent limit keeps its default; an infinite one is none.
-fn duration(value: Option<f64>) -> Option<Option<u64>> {
-    let value = value?;
-    Some(value.is_finite().then(|| whole(Some(value), 0)))
 }
 
 fn pairs(flat: &[String]) -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ mod config;
 mod entry;
 mod event;
 mod event_queue;
+mod limits;
 mod schema;
 mod vm;
 

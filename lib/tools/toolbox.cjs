@@ -28,7 +28,7 @@ class Toolbox {
 
   /**
    * @param {{defaultToolTimeoutMs: number, maxPayloadBytes: number, maxPending: number, maxPendingBytes: number}} limits
-   * @param {(id: number, result?: string, failure?: {message: string, code?: string, data?: string}) => void} answer
+   * @param {(id: number, result?: string, failure?: {message: string, code?: string, data?: string, limit?: object}) => void} answer
    * @param {((error: unknown, call: {name: string, pid: number}) => unknown) | undefined} onToolError
    */
   constructor(limits, answer, onToolError) {
@@ -47,8 +47,8 @@ class Toolbox {
     if (this.#running.has(id)) return;
     const tool = this.#tools.get(name);
     const bytes = Buffer.byteLength(text);
-    const refused = tool ? this.#refusal(bytes) : "the tool is not registered";
-    if (refused) return this.#answer(id, undefined, { message: refused });
+    const refused = tool ? this.#refusal(bytes) : { message: "the tool is not registered" };
+    if (refused) return this.#answer(id, undefined, refused);
     const call = { id, pid, bytes, tool, controller: new AbortController() };
     this.#running.set(id, call);
     this.#bytes += bytes;
@@ -72,21 +72,26 @@ class Toolbox {
   /** Why a call with so many bytes is not let in, if it is not. */
   #refusal(bytes) {
     const { maxPayloadBytes, maxPending, maxPendingBytes } = this.#limits;
-    if (this.#running.size >= maxPending) return `limits.tools.maxPending is ${maxPending}`;
+    const count = this.#running.size + 1;
+    if (count > maxPending) return tooMany("maxPending", maxPending, count);
     if (bytes > maxPayloadBytes) return tooLarge("input", this.#limits, bytes);
-    if (this.#running.size > 0 && this.#bytes + bytes > maxPendingBytes) {
-      return `too many calls wait: limits.tools.maxPendingBytes is ${maxPendingBytes}`;
+    if (count > 1 && this.#bytes + bytes > maxPendingBytes) {
+      return tooMany("maxPendingBytes", maxPendingBytes, this.#bytes + bytes);
     }
   }
 
   #startTimer(call) {
-    const timeout = call.tool.timeoutMs ?? this.#limits.defaultToolTimeoutMs;
+    const standard = this.#limits.defaultToolTimeoutMs;
+    const timeout = call.tool.timeoutMs ?? standard;
     call.timer = setTimeout(() => {
       const error = new DOMException(
         `the tool did not answer within ${timeout} ms`,
         "TimeoutError",
       );
-      this.#settle(call, undefined, { message: error.message });
+      // A timeout of the tool's own is none of the machine's limits.
+      const own = call.tool.timeoutMs !== undefined;
+      const limit = own ? undefined : breach("defaultToolTimeoutMs", standard, standard);
+      this.#settle(call, undefined, { message: error.message, limit });
       this.#report(error, call);
       call.controller.abort(error);
     }, timeout);
@@ -125,9 +130,9 @@ class Toolbox {
     const text = stringify(result === undefined ? null : result, "the result");
     const size = Buffer.byteLength(text);
     if (size <= this.#limits.maxPayloadBytes) return this.#settle(call, text);
-    const message = tooLarge("result", this.#limits, size);
-    this.#settle(call, undefined, { message });
-    this.#report(new RangeError(message), call);
+    const failure = tooLarge("result", this.#limits, size);
+    this.#settle(call, undefined, failure);
+    this.#report(new RangeError(failure.message), call);
   }
 
   /** Something was thrown. The guest is told what is meant for it; the host hears all. */
@@ -170,8 +175,20 @@ class Toolbox {
 
 function ignore() {}
 
+/** A limit that was met, by the name that `create` knows it under. */
+function breach(name, bound, used) {
+  return { limit: `limits.tools.${name}`, bound, used };
+}
+
 function tooLarge(what, { maxPayloadBytes }, size) {
-  return `the ${what} is too large: limits.tools.maxPayloadBytes is ${maxPayloadBytes}, it has ${size}`;
+  const limit = breach("maxPayloadBytes", maxPayloadBytes, size);
+  const message = `the ${what} is too large: ${limit.limit} is ${maxPayloadBytes}, it has ${size}`;
+  return { message, limit };
+}
+
+function tooMany(name, bound, used) {
+  const limit = breach(name, bound, used);
+  return { message: `too many calls wait: ${limit.limit} is ${bound}`, limit };
 }
 
 /** What a guest is told of a `ToolError`; whatever it has become, this does not throw. */

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::FileAttributes;
+use crate::{FileAttributes, VmLimits};
 
 /// A file that is there before the first program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,89 +61,4 @@ pub struct ToolExample {
     pub description: Option<String>,
     /// The input, as JSON.
     pub input: String,
-}
-
-/// Bounds of a VM; the defaults are the documented ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VmLimits {
-    /// `resources.cpuCount`.
-    pub cpu_count: u32,
-    /// `resources.maxProcesses`.
-    pub max_processes: u64,
-    /// `resources.maxOpenFds`, per process.
-    pub max_open_fds: u64,
-    /// `resources.maxPipes`.
-    pub max_pipes: u64,
-    /// `resources.maxSockets`.
-    pub max_sockets: u64,
-    /// `resources.maxFilesystemBytes`.
-    pub max_filesystem_bytes: u64,
-    /// `resources.maxInodeCount`.
-    pub max_inodes: u64,
-    /// `resources.maxFileBytes`.
-    pub max_file_bytes: u64,
-    /// `resources.maxProcessArgvBytes`.
-    pub max_argv_bytes: u64,
-    /// `resources.maxProcessEnvBytes`.
-    pub max_env_bytes: u64,
-    /// `resources.maxMemoryBytes`: data segment of the VM process.
-    pub max_memory_bytes: u64,
-    /// `jsRuntime.v8HeapLimitMb`, in bytes.
-    pub heap_bytes: u64,
-    /// `jsRuntime.cpuTimeLimitMs`; `None` is no limit.
-    pub cpu_time_ms: Option<u64>,
-    /// `jsRuntime.wallClockLimitMs`; `None` is no limit.
-    pub wall_clock_ms: Option<u64>,
-    /// `jsRuntime.returnValueLimitBytes`: what a value may cost, as [`crate::ValueCost`] counts it.
-    pub return_value_bytes: u64,
-    /// `jsRuntime.maxTimers`.
-    pub max_timers: u64,
-    /// `resources.maxPtys`.
-    pub max_ptys: u64,
-    /// `tools.maxPayloadBytes`: input, and result, of one call of a tool.
-    pub tool_payload_bytes: u64,
-    /// `tools.maxPending`: calls of tools at a time.
-    pub tools_pending: u64,
-    /// `tools.maxPendingBytes`: inputs of the calls at a time.
-    pub tools_pending_bytes: u64,
-    /// `wasm.maxMemoryBytes`: linear memory of one WebAssembly process. Half of the machine's memory: a program that
-    /// runs away leaves room for the shell that has started it.
-    pub wasm_memory_bytes: u64,
-    /// `wasm.maxModuleBytes`: size of a module that a guest brings along, which is compiled in the VM. Compiling takes
-    /// seconds for this much, and some twenty times its size in memory. The machine's own commands are compiled before
-    /// and may be larger.
-    pub wasm_module_bytes: u64,
-    /// `wasm.maxStackBytes`: stack of compiled code of one process, on which return addresses and what fits no register
-    /// are. As much as the main stack of V8; the stack that C and Rust keep in linear memory comes on top.
-    pub wasm_stack_bytes: u64,
-}
-
-impl Default for VmLimits {
-    fn default() -> Self {
-        VmLimits {
-            cpu_count: 1,
-            max_processes: 64,
-            max_open_fds: 256,
-            max_pipes: 128,
-            max_sockets: 256,
-            max_filesystem_bytes: 64 << 20,
-            max_inodes: 16_384,
-            max_file_bytes: 32 << 20,
-            max_argv_bytes: 1 << 20,
-            max_env_bytes: 1 << 20,
-            max_memory_bytes: 512 << 20,
-            heap_bytes: 128 << 20,
-            cpu_time_ms: Some(30_000),
-            wall_clock_ms: None,
-            return_value_bytes: 1 << 20,
-            max_timers: 4096,
-            max_ptys: 16,
-            tool_payload_bytes: 1 << 20,
-            tools_pending: 256,
-            tools_pending_bytes: 8 << 20,
-            wasm_memory_bytes: 256 << 20,
-            wasm_module_bytes: 16 << 20,
-            wasm_stack_bytes: 1 << 20,
-        }
-    }
 }

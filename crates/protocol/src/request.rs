@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Limit;
+
 /// Something of the host's that a guest wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
@@ -35,6 +37,8 @@ pub struct ToolFailure {
     pub code: Option<String>,
     /// What else the tool says, as JSON.
     pub data: Option<String>,
+    /// The limit that was in the way.
+    pub limit: Option<Limit>,
 }
 
 impl From<String> for ToolFailure {

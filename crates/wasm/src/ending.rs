@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use secure_exec_kernel::{Disposition, Process, Signal};
+use secure_exec_kernel::{Disposition, LimitBreach, Process, Signal};
 use wasmtime::Trap;
 
 use crate::call::Host;
 use crate::engine::{Breach, Engine};
-use crate::module_cache::LoadError;
+use crate::module_cache::{LoadError, MODULE};
 use crate::park::Park;
 
 /// A reason, other than a trap, for which a call does not return.
@@ -93,11 +93,20 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
             }
         }
         Ending::Trap(trap) => {
+            if *trap == Trap::StackOverflow {
+                let bound = engine.options().max_stack_bytes;
+                note(process, "limits.wasm.maxStackBytes", bound, bound);
+            }
             let (signal, text) = signal_of(*trap);
             complain(process, text);
             process.fault(signal);
         }
         Ending::NotLoaded(error) => {
+            if let LoadError::TooLarge { what, bound, size } = error
+                && *what == MODULE
+            {
+                note(process, "limits.wasm.maxModuleBytes", *bound, *size);
+            }
             complain(process, &format!("cannot execute: {error}"));
             process.exit(CANNOT_EXECUTE);
         }
@@ -107,6 +116,16 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
         }
     }
     true
+}
+
+/// Notes a limit that ended a process, for the result of its program.
+fn note(process: &Process, limit: &'static str, bound: usize, used: usize) {
+    // A kernel that is gone has nobody who would ask.
+    if let Ok(kernel) = process.kernel() {
+        let (bound, used) = (bound as u64, used as u64);
+        let breach = LimitBreach { limit, bound, used };
+        kernel.note_limit_breach(Some(process.pid()), breach);
+    }
 }
 
 /// Processor time that a process's program has been charged with.

@@ -14,6 +14,9 @@ use crate::engine::{Engine, Runtime};
 use crate::host_files;
 use crate::sections;
 
+/// What `maxModuleBytes` bounds, by the name that [`LoadError::TooLarge`] has for it.
+pub(crate) const MODULE: &str = "module";
+
 /// Why a module cannot run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadError {
@@ -21,7 +24,7 @@ pub enum LoadError {
     Invalid(String),
     /// It exceeds a bound of what is compiled here.
     TooLarge {
-        /// What is too large.
+        /// What is too large; [`MODULE`] for the whole, whose bound is the embedder's.
         what: &'static str,
         /// The bound.
         bound: usize,
@@ -166,7 +169,7 @@ impl ModuleCache {
         let bound = engine.options().max_module_bytes;
         if bytes.len() > bound {
             return Err(LoadError::TooLarge {
-                what: "module",
+                what: MODULE,
                 bound,
                 size: bytes.len(),
             });

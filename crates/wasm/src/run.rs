@@ -12,7 +12,7 @@ use crate::commands::Command;
 use crate::cpu;
 use crate::ending::{self, Ending};
 use crate::engine::Engine;
-use crate::module_cache::{LoadError, LoadedModule};
+use crate::module_cache::{LoadError, LoadedModule, MODULE};
 use crate::park::Park;
 
 /// What a process is to run.
@@ -112,28 +112,28 @@ fn load(
 
 /// Reads a module as the kernel does it for `execve(2)`: permission to execute is enough.
 fn read_file(engine: &Engine, process: &Process, path: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let bound = engine.options().max_module_bytes;
     let read = || {
         let reader = process.kernel()?.init();
         let fd = reader.open(path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, 0)?;
-        let bytes = read_descriptor(&reader, fd, engine.options().max_module_bytes);
+        let size = usize::try_from(reader.fstat(fd)?.size).unwrap_or(usize::MAX);
+        let bytes = if size > bound {
+            Ok(Err(size))
+        } else {
+            read_descriptor(&reader, fd, size).map(Ok)
+        };
         reader.close(fd)?;
         bytes
     };
-    read().map_err(|errno| match errno {
-        Errno::EFBIG => LoadError::TooLarge {
-            what: "module",
-            bound: engine.options().max_module_bytes,
-            size: engine.options().max_module_bytes + 1,
-        },
-        _ => LoadError::Unreadable,
+    let bytes = read().map_err(|_: Errno| LoadError::Unreadable)?;
+    bytes.map_err(|size| LoadError::TooLarge {
+        what: MODULE,
+        bound,
+        size,
     })
 }
 
-fn read_descriptor(reader: &Process, fd: i32, bound: usize) -> Result<Vec<u8>, Errno> {
-    let size = usize::try_from(reader.fstat(fd)?.size).unwrap_or(usize::MAX);
-    if size > bound {
-        return Err(Errno::EFBIG);
-    }
+fn read_descriptor(reader: &Process, fd: i32, size: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = vec![0; size];
     let mut done = 0;
     while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {

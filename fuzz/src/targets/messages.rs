@@ -248,6 +248,7 @@ fn host_message(input: &mut Input<'_>) -> HostMessage {
                     message: text(input),
                     code: perhaps(input, text),
                     data: perhaps(input, text),
+                    limit: None,
                 })
             },
         },

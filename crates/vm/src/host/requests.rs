@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use secure_exec_kernel::Kernel;
-use secure_exec_protocol::{Answer, Request, ToolFailure, VmId, VmLimits, VmMessage};
+use secure_exec_protocol::{Answer, Limit, Request, ToolFailure, VmId, VmLimits, VmMessage};
 
 use crate::mailbox::{Mail, Mailbox};
+
+const MAX_PENDING: &str = "limits.tools.maxPending";
+const MAX_PENDING_BYTES: &str = "limits.tools.maxPendingBytes";
 
 /// Is told what came of a request, on the server's thread: it must not wait.
 pub(crate) type Settle = Box<dyn FnOnce(Answer) + Send>;
@@ -100,16 +103,14 @@ impl Requests {
     /// Makes a request one of those that wait.
     fn admit(&self, bytes: usize, settle: Settle) -> Result<u64, ToolFailure> {
         let mut pending = self.pending.lock();
-        let refused = |limit: &str, bound: usize| {
-            let message = format!("too many calls wait: limits.tools.{limit} is {bound}");
-            Err(ToolFailure::from(message))
-        };
-        if pending.by_id.len() >= self.max_pending {
-            return refused("maxPending", self.max_pending);
+        let count = pending.by_id.len() + 1;
+        if count > self.max_pending {
+            return Err(refused(MAX_PENDING, self.max_pending, count));
         }
         // One call alone is bounded by its own limit.
-        if !pending.by_id.is_empty() && pending.bytes + bytes > self.max_pending_bytes {
-            return refused("maxPendingBytes", self.max_pending_bytes);
+        let all = pending.bytes + bytes;
+        if count > 1 && all > self.max_pending_bytes {
+            return Err(refused(MAX_PENDING_BYTES, self.max_pending_bytes, all));
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let settle = Some(settle);
@@ -120,6 +121,18 @@ impl Requests {
 
     fn post(&self, message: VmMessage) {
         self.mailbox.post(Mail::Request(self.vm, message));
+    }
+}
+
+fn refused(limit: &str, bound: usize, used: usize) -> ToolFailure {
+    ToolFailure {
+        message: format!("too many calls wait: {limit} is {bound}"),
+        limit: Some(Limit {
+            name: limit.into(),
+            bound: bound as u64,
+            used: used as u64,
+        }),
+        ..ToolFailure::default()
     }
 }
 

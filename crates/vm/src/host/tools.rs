@@ -5,15 +5,19 @@
 //! only keeps what is too large or no JSON from travelling.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use parking_lot::RwLock;
-use secure_exec_kernel::{Binfmt, Errno, ExecImage, Kernel, OpenFlags, Process, Signal};
+use secure_exec_kernel::{
+    Binfmt, Errno, ExecImage, Kernel, LimitBreach, OpenFlags, Pid, Process, Signal,
+};
 use secure_exec_node::host::{Host, Refusal};
-use secure_exec_protocol::{Answer, Failure, Request, Tool, ToolFailure, VmId, VmLimits};
+use secure_exec_protocol::{
+    Answer, Failure, Limit, Request, Tool, ToolFailure, VmId, VmLimits, limits,
+};
 use secure_exec_tools::command_line::{self, Line};
 use serde::de::IgnoredAny;
 
@@ -23,6 +27,7 @@ use crate::guests::Notice;
 use crate::mailbox::Mailbox;
 
 const BINFMT: &str = "tool";
+const MAX_PAYLOAD: &str = "limits.tools.maxPayloadBytes";
 const DIRECTORY: &str = "/usr/local/bin";
 /// Stack of a tool's thread.
 const STACK: usize = 256 << 10;
@@ -31,6 +36,7 @@ const READ_SIZE: usize = 16 << 10;
 /// The tools of a VM.
 pub(crate) struct Tools {
     vm: VmId,
+    kernel: Weak<Kernel>,
     mailbox: Arc<Mailbox>,
     max_payload: usize,
     known: RwLock<Known>,
@@ -54,6 +60,7 @@ impl Tools {
     ) -> Arc<Tools> {
         let tools = Arc::new(Tools {
             vm,
+            kernel: Arc::downgrade(kernel),
             mailbox: mailbox.clone(),
             max_payload: usize::try_from(limits.tool_payload_bytes).unwrap_or(usize::MAX),
             known: RwLock::default(),
@@ -100,6 +107,7 @@ impl Tools {
                 0
             }
             Err(failure) => {
+                let failure = noted(&self.kernel, process.pid(), failure);
                 let text = format!("{name}: {}\n", failure.message);
                 write(process, 2, text.as_bytes());
                 1
@@ -140,14 +148,20 @@ impl Tools {
         Ok(format!("{{\"ok\":true,\"result\":{json}}}\n"))
     }
 
-    fn bound(&self, input: &str) -> Result<(), String> {
+    fn bound(&self, input: &str) -> Result<(), ToolFailure> {
         let (bound, used) = (self.max_payload, input.len());
         if used <= bound {
             return Ok(());
         }
-        Err(format!(
-            "the input is too large: limits.tools.maxPayloadBytes is {bound}, it has {used}"
-        ))
+        Err(ToolFailure {
+            message: format!("the input is too large: {MAX_PAYLOAD} is {bound}, it has {used}"),
+            limit: Some(Limit {
+                name: MAX_PAYLOAD.into(),
+                bound: bound as u64,
+                used: used as u64,
+            }),
+            ..ToolFailure::default()
+        })
     }
 
     /// Asks the host and waits.
@@ -216,10 +230,15 @@ impl Host for Tools {
     ) -> Result<u64, Refusal> {
         let tool = self.known.read().names.get(name).cloned();
         let tool = tool.ok_or_else(|| refusal("no such tool".into()))?;
-        self.bound(&input)
-            .map_err(|message| refusal(message.into()))?;
-        let settle = Box::new(move |answer| settle(value(answer).map_err(refusal)));
-        self.ask(caller, tool, input, settle).map_err(refusal)
+        let (kernel, pid) = (self.kernel.clone(), caller.pid());
+        let asked = self.bound(&input).and_then(|()| {
+            let kernel = kernel.clone();
+            let settle = Box::new(move |answer| {
+                settle(value(answer).map_err(|failure| refusal(noted(&kernel, pid, failure))));
+            });
+            self.ask(caller, tool, input, settle)
+        });
+        asked.map_err(|failure| refusal(noted(&kernel, pid, failure)))
     }
 
     fn abandon(&self, request: u64) {
@@ -227,11 +246,27 @@ impl Host for Tools {
     }
 }
 
+/// Notes the limit that a call has met, for the result of its program.
+fn noted(kernel: &Weak<Kernel>, pid: Pid, failure: ToolFailure) -> ToolFailure {
+    let met = failure.limit.as_ref();
+    let row = met.and_then(|limit| Some((limits::find(&limit.name)?.path, limit)));
+    if let (Some((limit, met)), Some(kernel)) = (row, kernel.upgrade()) {
+        let breach = LimitBreach {
+            limit,
+            bound: met.bound,
+            used: met.used,
+        };
+        kernel.note_limit_breach(Some(pid), breach);
+    }
+    failure
+}
+
 fn refusal(failure: ToolFailure) -> Refusal {
     let ToolFailure {
         message,
         code,
         data,
+        limit: _,
     } = failure;
     Refusal {
         message,
