@@ -18,14 +18,15 @@ async function inGuest(tools: Record<string, ToolDefinition>, code: string): Pro
   });
 }
 
-/** A tool that never answers: what it is told, and when it was called. */
+/** A tool that never answers, one that answers when the first was called, and what the first was told. */
 function endless() {
   const called = Promise.withResolvers<AbortSignal>();
   const handler = (_: unknown, { signal }: { signal: AbortSignal }) => {
     called.resolve(signal);
     return new Promise<never>(() => {});
   };
-  return { tools: { endless: { ...anything, handler } }, called: called.promise };
+  const started = { ...anything, handler: async () => void (await called.promise) };
+  return { tools: { endless: { ...anything, handler }, started }, called: called.promise };
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
@@ -69,10 +70,11 @@ describe("callTool", () => {
   });
 
   test("is the host's, whatever stands in /usr/local/bin", async () => {
-    const code = `import { chmodSync, rmSync, writeFileSync } from "node:fs";
-      rmSync("/usr/local/bin/echo", { force: true });
-      globalThis.__return(await callTool("echo", { a: 1 }));`;
-    assert.deepEqual(await inGuest(echo, code), { a: 1 });
+    await withRuntime({ tools: echo }, async (runtime) => {
+      await runtime.writeFile("/usr/local/bin/echo", "#!/bin/sh\necho forged\n");
+      const { value } = await runtime.run(`globalThis.__return(await callTool("echo", 1));`);
+      assert.equal(value, 1);
+    });
   });
 
   test("many that are refused at once do not nest", async () => {
@@ -91,15 +93,15 @@ describe("callTool", () => {
   });
 
   const endings: [string, string][] = [
-    ["exits", `callTool("endless"); setImmediate(() => process.exit(0));`],
-    ["throws", `callTool("endless"); setImmediate(() => { throw new Error("no"); });`],
-    ["is killed", `callTool("endless"); setImmediate(() => process.kill(process.pid, "SIGKILL"));`],
+    ["exits", "process.exit(0);"],
+    ["throws", "setImmediate(() => { throw new Error('no'); });"],
+    ["is killed", "process.kill(process.pid, 'SIGKILL');"],
   ];
-  for (const [what, code] of endings) {
+  for (const [what, end] of endings) {
     test(`a program that ${what} gives its calls up`, async () => {
       const { tools, called } = endless();
       await withRuntime({ tools }, async (runtime) => {
-        await runtime.exec(code);
+        await runtime.exec(`callTool("endless"); await callTool("started"); ${end}`);
         await aborted(await called);
         // What it had is free again: the machine answers further calls.
         await runtime.registerTools(echo);
@@ -116,8 +118,7 @@ describe("callTool", () => {
       await callTool("started");
       await worker.terminate();
       globalThis.__return("done");`;
-    const started = { ...anything, handler: async () => void (await called) };
-    await withRuntime({ tools: { ...tools, started } }, async (runtime) => {
+    await withRuntime({ tools }, async (runtime) => {
       assert.equal((await runtime.run(code, { timeout: 20_000 })).value, "done");
       await aborted(await called);
     });

@@ -43,12 +43,14 @@ export async function tools({ NodeRuntime, scale }) {
   const runtime = await NodeRuntime.create({
     tools: { add },
     jsRuntime: { highResolutionTime: true },
+    limits: { resources: { maxProcesses: 2 * together } },
   });
   try {
     const medians = {};
     for (const [name, [count, call]] of Object.entries(ways)) {
       const code = program(Math.ceil(count * scale), call);
-      const { value } = await runtime.run(code);
+      const { value, stderr } = await runtime.run(code);
+      if (value === undefined) throw new Error(stderr);
       medians[name] = value;
     }
     const row = (name, index) => ({

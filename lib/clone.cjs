@@ -34,26 +34,47 @@ const views = Object.fromEntries(
 /** What guests have and this Node.js may not. */
 const newerViews = new Set(["Float16Array"]);
 
-/** A value of a kind that guests have and this Node.js does not. */
-class UnknownTypeError extends Error {
-  /** @param {string} what */
-  constructor(what) {
-    super(`${what} could not be cloned to the host: Node.js ${process.versions.node} has none.`);
+/** A value that the host does not take. */
+class NotClonedError extends Error {
+  /**
+   * @param {string} what
+   * @param {string} why
+   */
+  constructor(what, why) {
+    super(`${what} could not be cloned to the host: ${why}.`);
     this.name = "DataCloneError";
   }
+}
+
+/** A value of a kind that guests have and this Node.js does not. */
+function unknownType(what, cause) {
+  const error = new NotClonedError(what, `Node.js ${process.versions.node} has none`);
+  return Object.assign(error, cause && { cause });
 }
 
 /** Nodes that are made of others, which have to be there before. */
 const wrappers = new Set(["t", "O"]);
 
 /**
+ * Runs on the host's main thread: whatever the text is, its cost is bounded by its length.
+ *
  * @param {string} text
  * @returns {unknown} The value.
- * @throws {UnknownTypeError}
+ * @throws {NotClonedError}
  * @throws {TypeError} The text is none that a guest of ours has written.
  */
 function decode(text) {
-  const nodes = JSON.parse(text);
+  // Errors get the stacks that the guest tells, and none of this thread's, which takes longer than all the rest.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return build(JSON.parse(text));
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function build(nodes) {
   if (!Array.isArray(nodes) || nodes.length === 0) throw malformed();
   const values = new Array(nodes.length);
   const at = (index) => {
@@ -61,8 +82,9 @@ function decode(text) {
     return values[index];
   };
   const tag = (node) => (Array.isArray(node) ? node[0] : undefined);
+  const patterns = new Patterns();
   nodes.forEach((node, index) => {
-    if (!wrappers.has(tag(node))) values[index] = begin(node);
+    if (!wrappers.has(tag(node))) values[index] = begin(node, patterns);
   });
   nodes.forEach((node, index) => {
     if (wrappers.has(tag(node))) values[index] = wrap(node, at);
@@ -74,7 +96,7 @@ function decode(text) {
 }
 
 /** The value of a node as far as it is known without the others. */
-function begin(node) {
+function begin(node, patterns) {
   if (!Array.isArray(node)) {
     if (typeof node === "object" && node !== null) throw malformed();
     return node;
@@ -84,13 +106,13 @@ function begin(node) {
     case "u":
       return undefined;
     case "n":
-      return Number(text(first));
+      return oddNumber(first);
     case "b":
-      return BigInt(text(first));
+      return bigInt(text(first));
     case "d":
       return new Date(typeof first === "number" ? first : Number.NaN);
     case "r":
-      return regularExpression(text(first), text(second));
+      return patterns.compile(text(first), text(second));
     case "B":
       return Uint8Array.from(Buffer.from(text(first), "base64")).buffer;
     case "a":
@@ -108,16 +130,60 @@ function begin(node) {
   }
 }
 
-/** Syntax that guests have and this Node.js may not: modifiers, and groups of one name in several alternatives. */
-const newerSyntax = /\(\?(?=[ims-])[ims]*-?[ims]*:|\(\?<(\w+)>.*\(\?<\1>/s;
+const oddNumbers = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  "-Infinity": Number.NEGATIVE_INFINITY,
+};
 
-function regularExpression(source, flags) {
-  try {
-    return new RegExp(source, flags);
-  } catch (cause) {
-    if (!newerSyntax.test(source)) throw cause;
-    const shown = `/${source.slice(0, 100)}/${flags.slice(0, 10)}`;
-    throw Object.assign(new UnknownTypeError(`RegExp ${shown}`), { cause });
+function oddNumber(name) {
+  if (name === "-0") return -0;
+  if (!Object.hasOwn(oddNumbers, text(name))) throw malformed();
+  return oddNumbers[name];
+}
+
+/** Hexadecimal: what is written as a decimal number takes longer than its length. */
+function bigInt(written) {
+  const [, sign, digits] = /^(-?)(0x[0-9a-f]+)$/.exec(written) ?? [];
+  if (digits === undefined) throw malformed();
+  return sign ? -BigInt(digits) : BigInt(digits);
+}
+
+/** Syntax that guests have and this Node.js may not: modifiers, and groups of one name in several alternatives. */
+const modifiers = /\(\?(?=[ims-])[ims]{0,3}-?[ims]{0,3}:/;
+const groupName = /\(\?<(\w+)>/g;
+
+function hasNewerSyntax(source) {
+  const names = Array.from(source.matchAll(groupName), ([, name]) => name);
+  return modifiers.test(source) || new Set(names).size < names.length;
+}
+
+/** What is expanded when it is compiled: a class of characters, or thousands of sequences of them. */
+const property = /\\p\{/gi;
+const sequences = /\\p\{RGI_Emoji/g;
+
+/** The regular expressions of a value. Compiling some takes a hundred thousand times as long as reading them. */
+class Patterns {
+  #characters = 64 * 1024;
+  #properties = 64;
+
+  compile(source, flags) {
+    const shown = `RegExp /${source.slice(0, 100)}/${flags.slice(0, 10)}`;
+    this.#characters -= source.length;
+    if (this.#characters < 0)
+      throw new NotClonedError(shown, "those of a value are 64 KiB at most");
+    // One of sequences takes as long as sixteen others.
+    const count = (kind) => source.match(kind)?.length ?? 0;
+    if (/[uv]/.test(flags)) this.#properties -= count(property) + 15 * count(sequences);
+    if (this.#properties < 0) {
+      throw new NotClonedError(shown, "those of a value have 64 properties of characters at most");
+    }
+    try {
+      return new RegExp(source, flags);
+    } catch (cause) {
+      if (!hasNewerSyntax(source)) throw cause;
+      throw unknownType(shown, cause);
+    }
   }
 }
 
@@ -135,7 +201,7 @@ function wrap([tag, first, second, third, fourth], at) {
     if (inner === null || typeof inner === "object" || inner === undefined) throw malformed();
     return Object(inner);
   }
-  if (newerViews.has(first) && !Object.hasOwn(views, first)) throw new UnknownTypeError(first);
+  if (newerViews.has(first) && !Object.hasOwn(views, first)) throw unknownType(first);
   const buffer = at(second);
   if (!Object.hasOwn(views, text(first)) || !(buffer instanceof ArrayBuffer)) throw malformed();
   return new views[first](buffer, third, fourth);
@@ -147,10 +213,10 @@ function fill(value, [tag, ...rest], at) {
       fillArray(value, rest, at);
       break;
     case "m":
-      for (let i = 0; i + 1 < rest.length; i += 2) value.set(at(rest[i]), at(rest[i + 1]));
+      inBatches(rest.length >> 1, (i) => value.set(at(rest[2 * i]), at(rest[2 * i + 1])));
       break;
     case "s":
-      for (const index of rest) value.add(at(index));
+      inBatches(rest.length, (i) => value.add(at(rest[i])));
       break;
     case "o":
       fillMembers(value, rest, at);
@@ -158,6 +224,25 @@ function fill(value, [tag, ...rest], at) {
     case "e":
       if (rest[3] !== -1) define(value, "cause", at(rest[3]), false);
       break;
+  }
+}
+
+const batchSize = 256;
+const longestBuild = 100;
+
+/**
+ * Fills a map or a set. Numbers that V8 puts into one place of its tables, which are not random, take as many steps as there
+ * are of them: such a collection is given up after a tenth of a second of this process's time.
+ */
+function inBatches(count, add) {
+  const start = performance.now();
+  const { user } = process.cpuUsage();
+  for (let i = 0; i < count; i += 1) {
+    add(i);
+    if (i % batchSize !== 0 || performance.now() - start < longestBuild) continue;
+    // On a machine that is busy it may be others who took the time.
+    if (process.cpuUsage().user - user < longestBuild * 1000) continue;
+    throw new NotClonedError(`A collection of ${count} elements`, "its keys collide");
   }
 }
 
@@ -190,4 +275,4 @@ function malformed() {
   return new TypeError("The value is malformed");
 }
 
-module.exports = { UnknownTypeError, decode };
+module.exports = { NotClonedError, decode };

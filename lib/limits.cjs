@@ -46,9 +46,7 @@ const parts = [
 ];
 
 /** Limits whose defaults are at most half of the memory. */
-const halves = new Set(
-  parts.filter(([, whole]) => whole === memoryBytes).map(([part]) => part),
-);
+const halves = new Set(parts.filter(([, whole]) => whole === memoryBytes).map(([part]) => part));
 
 /**
  * The limits of a machine by path, as `limits.resources.maxPipes`: what was given, and defaults.

@@ -2,12 +2,12 @@
 // What one channel of a program has written: collected up to a bound, and shown to a callback as it comes.
 
 const binding = require("../binding.cjs");
+const { Pages } = require("./pages.cjs");
 
 const limitName = "limits.jsRuntime.capturedOutputLimitBytes";
 
 class Output {
-  #chunks = [];
-  #length = 0;
+  #kept = new Pages();
   #limit;
   #callback;
   /** What it was given, kept or not. */
@@ -34,13 +34,12 @@ class Output {
 
   /** Takes a chunk. Gives back what the callback gives back, and throws what it throws. */
   push(chunk) {
-    const room = this.#limit - this.#length;
+    const room = this.#limit - this.#kept.length;
     this.#used += chunk.length;
     if (chunk.length > room) this.truncated = true;
     if (room > 0) {
       const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
-      this.#chunks.push(kept);
-      this.#length += kept.length;
+      this.#kept.push(kept);
     }
     if (!this.#callback) {
       if (room <= 0) release(chunk);
@@ -54,7 +53,7 @@ class Output {
   }
 
   toString() {
-    const bytes = Buffer.concat(this.#chunks);
+    const bytes = this.#kept.toBuffer();
     return bytes.toString("utf8", 0, this.truncated ? wholeCharacters(bytes) : bytes.length);
   }
 }

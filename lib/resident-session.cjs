@@ -5,12 +5,13 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { randomUUID } = require("node:crypto");
-const { UnknownTypeError, decode } = require("./clone.cjs");
+const { NotClonedError, decode } = require("./clone.cjs");
 const { inContext } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
 const { breachText } = require("./limits.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { Output, limitsOf } = require("./output.cjs");
+const { Pages } = require("./pages.cjs");
 const { valueCost } = require("./value-cost.cjs");
 
 /** What a snippet is run for, as lib/guest/resident.mjs numbers it. */
@@ -19,6 +20,8 @@ const Frame = { answer: 0, lateStdout: 1, lateStderr: 2, begun: 3 };
 
 const SIGKILL = 9;
 const idLength = 36;
+/** Length and kind of a frame. */
+const headLength = 5;
 /** What an answer has besides its value, and bytes of output that go into one frame. */
 const restOfFrame = 64 * 1024;
 const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
@@ -137,8 +140,9 @@ class Session {
   #execution;
   #late;
   #snippet;
-  #received = [];
-  #receivedBytes = 0;
+  #received = new Pages();
+  /** As many must be there before it is worth looking. */
+  #awaitedBytes = headLength;
   #isOver = false;
   #valueLimit;
   /** Settles when the process has ended, as its execution does. */
@@ -226,26 +230,36 @@ class Session {
   }
 
   #onControl(data) {
+    if (this.#isOver) return;
     this.#received.push(data);
-    this.#receivedBytes += data.length;
+    if (this.#received.length < this.#awaitedBytes) return;
+    // Each byte is copied a few times at most, whatever the frames are like.
+    const all = this.#received.toBuffer();
+    this.#received.clear();
     // A value comes as a string in JSON, where every byte may be escaped by another.
     const longestFrame = 2 * this.#valueLimit + restOfFrame;
-    while (this.#receivedBytes >= 5) {
-      if (this.#received[0].length < 5) this.#received = [Buffer.concat(this.#received)];
-      const length = this.#received[0].readUInt32LE(0);
+    this.#awaitedBytes = headLength;
+    let at = 0;
+    while (all.length - at >= headLength && !this.#isOver) {
+      const length = all.readUInt32LE(at);
       if (length < 1 || length > longestFrame) return this.#violated();
-      if (this.#receivedBytes < 4 + length) return;
-      const all = Buffer.concat(this.#received);
-      const rest = all.subarray(4 + length);
-      this.#received = rest.length > 0 ? [rest] : [];
-      this.#receivedBytes = rest.length;
-      this.#take(all[4], all.subarray(5, 4 + length));
+      const end = at + 4 + length;
+      if (end > all.length) {
+        this.#awaitedBytes = end - at;
+        break;
+      }
+      this.#take(all[at + 4], all.subarray(at + headLength, end));
+      at = end;
     }
+    // A copy: it must not hold what has been taken.
+    if (at < all.length) this.#received.push(Buffer.from(all.subarray(at)));
   }
 
   #take(kind, body) {
     if (kind === Frame.answer) return this.#answered(body);
     if (kind === Frame.begun) return this.#begun(body);
+    // Our program writes none that is empty.
+    if (body.length === 0) return this.#violated();
     if (kind === Frame.lateStdout) return void this.#late().push(0, body);
     if (kind === Frame.lateStderr) return void this.#late().push(1, body);
     this.#violated();
@@ -264,7 +278,7 @@ class Session {
       const told = JSON.parse(body.toString("utf8", idLength));
       snippet.answer.resolve(resultOf(snippet, told, this.#valueLimit));
     } catch (error) {
-      if (error instanceof UnknownTypeError) return snippet.fail(error);
+      if (error instanceof NotClonedError) return snippet.fail(error);
       if (error instanceof VmError) snippet.refusal = error;
       snippet.answer.reject(snippet.refusal ?? answerError(error));
     }
@@ -272,8 +286,7 @@ class Session {
 
   /** A guest that writes what its program never does is ended; its snippet tells the status. */
   #violated() {
-    this.#received = [];
-    this.#receivedBytes = 0;
+    this.#received.clear();
     this.kill();
   }
 }

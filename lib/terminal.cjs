@@ -8,6 +8,7 @@ const { signalNumber } = require("./options.cjs");
 const check = require("./validate.cjs");
 
 /** Output kept while nobody listens; of more than that the beginning is dropped. */
+const smallChunk = 1024;
 const mostKept = 1024 * 1024;
 
 class NodeRuntimeTerminal {
@@ -157,7 +158,13 @@ class NodeRuntimeTerminal {
   }
 
   #keep(chunk) {
-    this.#kept.push(chunk);
+    const last = this.#kept.at(-1);
+    // Small chunks are put together: an object for each would take many times its bytes.
+    if (last && last.length + chunk.length <= smallChunk) {
+      this.#kept[this.#kept.length - 1] = Buffer.concat([last, chunk]);
+    } else {
+      this.#kept.push(chunk);
+    }
     this.#keptBytes += chunk.length;
     while (this.#keptBytes > mostKept) this.#keptBytes -= this.#kept.shift().length;
   }

@@ -90,7 +90,7 @@ function leaf(value) {
     case "undefined":
       return ["u"];
     case "bigint":
-      return ["b", value.toString()];
+      return ["b", value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`];
     case "number":
       if (Number.isFinite(value) && !Object.is(value, -0)) return value;
       return ["n", Object.is(value, -0) ? "-0" : String(value)];

@@ -10,7 +10,7 @@ const header = `| limit | default | a guest sees | the host sees |
 |---|---:|---|---|`;
 
 /** Markers around the table of a group: what is between them is generated. */
-const place = /(<!-- limits of (\w+), by scripts\/docs\.mjs -->\n)[^]*?(<!-- end -->)/g;
+const place = /(<!-- limits of (\w+), by scripts\/docs\.mjs -->\n).*?(<!-- end -->)/gs;
 
 /** The page with its tables as they are. */
 export function limitsPage(text) {

@@ -1,0 +1,196 @@
+// Each limit of the table, passed through the public API: the host is told its name, its bound and the use.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { type NodeRuntime, VmError } from "secure-exec";
+import { withRuntime } from "./support/guest.ts";
+import { describe, test } from "./support/suite.ts";
+import { assemble, op } from "./support/wasm-module.ts";
+
+type Breach = { limit: string; bound: number; used: number };
+type Row = { path: string; least: number };
+type Case = {
+  /** What `limits` is; a small number unless the test needs another. */
+  bound: number;
+  /** Bound as it is told, if it is told in another unit. */
+  told?: number;
+  other?: Record<string, Record<string, number>>;
+  run: (runtime: NodeRuntime) => Promise<unknown>;
+};
+
+const { limitTable } = createRequire(import.meta.url)("../binding.cjs") as {
+  limitTable: () => Row[];
+};
+
+const mebibyte = 1024 * 1024;
+const echo = { description: "", inputSchema: {}, handler: (input: unknown) => input };
+const endless = { ...echo, handler: () => new Promise<never>(() => {}) };
+const tools = { echo, endless, large: { ...echo, handler: () => "x".repeat(5000) } };
+
+const exec = (code: string) => (runtime: NodeRuntime) => runtime.exec(code, { timeout: 20_000 });
+const shell = (line: string) => (runtime: NodeRuntime) =>
+  runtime.execCommand("sh", ["-c", line], { timeout: 20_000 });
+
+/** A command of bytes that the guest brings along. */
+const module = (bytes: Uint8Array) => async (runtime: NodeRuntime) => {
+  await runtime.writeFile("/tmp/program", bytes);
+  await runtime.execCommand("chmod", ["+x", "/tmp/program"]);
+  return await runtime.execCommand("/tmp/program");
+};
+
+const cases: Record<string, Case> = {
+  "limits.resources.maxProcesses": {
+    bound: 4,
+    run: shell("for i in 1 2 3 4 5 6; do sleep 5 & done; kill $(jobs -p); wait"),
+  },
+  "limits.resources.maxOpenFds": {
+    bound: 30,
+    run: exec(
+      `import { openSync } from "node:fs"; try { for (;;) openSync("/etc/passwd"); } catch {}`,
+    ),
+  },
+  "limits.resources.maxPipes": {
+    bound: 3,
+    run: shell("mkfifo /tmp/f; exec 3<>/tmp/f 4<>/tmp/f 5<>/tmp/f 6<>/tmp/f"),
+  },
+  "limits.resources.maxPtys": {
+    bound: 1,
+    run: async (runtime) => {
+      const first = await runtime.openShell();
+      try {
+        return await runtime.openShell();
+      } finally {
+        await first.dispose();
+      }
+    },
+  },
+  "limits.resources.maxSockets": {
+    bound: 1,
+    run: exec(`import net from "node:net";
+      for (const name of ["/tmp/a", "/tmp/b", "/tmp/c"]) {
+        const server = net.createServer().on("error", () => {}).listen(name, () => server.unref());
+        server.unref();
+      }
+      setTimeout(() => process.exit(0), 200);`),
+  },
+  "limits.resources.maxFilesystemBytes": {
+    bound: 4 * mebibyte,
+    other: { resources: { maxFileBytes: 4 * mebibyte } },
+    run: (runtime) => runtime.writeFile("/tmp/a", new Uint8Array(4 * mebibyte)),
+  },
+  "limits.resources.maxInodeCount": {
+    bound: 600,
+    run: shell("i=0; while [ $i -lt 600 ] && : > /tmp/$i; do i=$((i + 1)); done"),
+  },
+  "limits.resources.maxFileBytes": {
+    bound: 100_000,
+    run: (runtime) => runtime.writeFile("/tmp/a", new Uint8Array(100_001)),
+  },
+  "limits.resources.maxProcessArgvBytes": {
+    bound: 10_000,
+    run: (runtime) => runtime.execCommand("echo", ["x".repeat(20_000)]),
+  },
+  "limits.resources.maxProcessEnvBytes": {
+    bound: 10_000,
+    run: (runtime) => runtime.execCommand("true", [], { env: { LONG: "x".repeat(20_000) } }),
+  },
+  "limits.resources.maxMemoryBytes": {
+    bound: 128 * mebibyte,
+    run: exec(
+      "const kept = []; try { for (;;) kept.push(new Uint8Array(1 << 23).fill(1)); } catch {}",
+    ),
+  },
+  "limits.jsRuntime.v8HeapLimitMb": {
+    bound: 16,
+    run: exec("const kept = []; for (;;) kept.push(new Array(100).fill({}));"),
+  },
+  "limits.jsRuntime.cpuTimeLimitMs": { bound: 200, run: exec("for (;;);") },
+  "limits.jsRuntime.wallClockLimitMs": { bound: 200, run: exec("setInterval(() => {}, 1000);") },
+  "limits.jsRuntime.capturedOutputLimitBytes": {
+    bound: 100,
+    run: exec("process.stdout.write('x'.repeat(1000));"),
+  },
+  "limits.jsRuntime.stdinBufferLimitBytes": {
+    bound: 10,
+    run: async (runtime) => {
+      const process = await runtime.spawn("setInterval(() => {}, 1000);");
+      const writes = Array.from({ length: 4 }, () => process.writeStdin("x".repeat(200_000)));
+      try {
+        await Promise.all(writes);
+      } finally {
+        process.kill("SIGKILL");
+      }
+    },
+  },
+  "limits.jsRuntime.returnValueLimitBytes": {
+    bound: 100,
+    run: (runtime) => runtime.run("__return('x'.repeat(1000));"),
+  },
+  "limits.jsRuntime.maxTimers": {
+    bound: 10,
+    run: exec("try { for (;;) setTimeout(() => {}, 1).unref(); } catch {}"),
+  },
+  "limits.wasm.maxMemoryBytes": {
+    bound: 16 * mebibyte,
+    run: module(assemble({ functions: [{ body: [...op.i32(1000), ...op.grow, ...op.drop] }] })),
+  },
+  "limits.wasm.maxModuleBytes": {
+    bound: 8,
+    run: module(assemble({ functions: [{ body: [] }] })),
+  },
+  "limits.wasm.maxStackBytes": {
+    bound: 65536,
+    run: module(assemble({ functions: [{ body: op.call(0) }] })),
+  },
+  "limits.tools.defaultToolTimeoutMs": {
+    bound: 50,
+    run: exec(`await callTool("endless").catch(() => {});`),
+  },
+  "limits.tools.maxPayloadBytes": {
+    bound: 1000,
+    run: exec(`await callTool("large").catch(() => {});`),
+  },
+  "limits.tools.maxPending": {
+    bound: 1,
+    run: exec(`callTool("endless").catch(() => {});
+      await callTool("endless").catch(() => {}); process.exit(0);`),
+  },
+  "limits.tools.maxPendingBytes": {
+    bound: 100,
+    run: exec(`callTool("endless", "x".repeat(90)).catch(() => {});
+      await callTool("echo", "x".repeat(90)).catch(() => {}); process.exit(0);`),
+  },
+};
+
+/** What a call says of limits, whichever way it says it. */
+async function told(call: Promise<unknown>): Promise<Breach[]> {
+  try {
+    const result = await call;
+    return (result as { limits?: Breach[] } | undefined)?.limits ?? [];
+  } catch (error) {
+    assert.ok(error instanceof VmError, String(error));
+    const { limit, bound, used } = error as VmError & Partial<Breach>;
+    return limit === undefined ? [] : [{ limit, bound: Number(bound), used: Number(used) }];
+  }
+}
+
+describe("the host is told of", () => {
+  for (const { path } of limitTable()) {
+    // Not passed by anybody: so many processors are there for a machine, and no more.
+    if (path === "limits.resources.cpuCount") continue;
+    test(path, async () => {
+      const found = cases[path];
+      assert.ok(found, `no test passes ${path}`);
+      const [, group, name] = path.split(".") as [string, string, string];
+      const { bound, other = {}, run } = found;
+      const limits = { ...other, [group]: { ...other[group], [name]: bound } };
+      await withRuntime({ limits, tools, onToolError() {} }, async (runtime) => {
+        const breaches = await told(run(runtime));
+        const breach = breaches.find(({ limit }) => limit === path);
+        assert.ok(breach, `told of ${JSON.stringify(breaches)}`);
+        assert.equal(breach.bound, found.told ?? bound);
+        assert.ok(breach.used >= breach.bound, JSON.stringify(breach));
+      });
+    });
+  }
+});
