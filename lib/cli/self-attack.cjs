@@ -39,6 +39,7 @@ const attacks = [
   "write-host-process",
   "limit-host",
   "map-shared",
+  "map-stack",
   "outlive-host",
   "become-dumpable",
   "raise-limit",

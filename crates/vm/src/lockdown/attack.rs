@@ -137,15 +137,18 @@ fn on_processes(name: &str, host: i32, memory: &Memory) -> Option<Call> {
     })
 }
 
+fn map(flags: i32) -> Call {
+    let access = number(libc::PROT_READ | libc::PROT_WRITE);
+    (libc::SYS_mmap, [0, 4096, access, number(flags), number(-1)])
+}
+
 fn on_itself(name: &str, memory: &Memory) -> Option<Call> {
     let limit = (&raw const memory.limit).addr();
     let control = |option, value| (libc::SYS_prctl, [number(option), value, 0, 0, 0]);
     Some(match name {
-        "map-shared" => {
-            let access = number(libc::PROT_READ | libc::PROT_WRITE);
-            let flags = number(libc::MAP_SHARED | libc::MAP_ANONYMOUS);
-            (libc::SYS_mmap, [0, 4096, access, flags, number(-1)])
-        }
+        "map-shared" => map(libc::MAP_SHARED | libc::MAP_ANONYMOUS),
+        // What the bound of memory does not count.
+        "map-stack" => map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN),
         "outlive-host" => control(libc::PR_SET_PDEATHSIG, 0),
         "become-dumpable" => control(libc::PR_SET_DUMPABLE, 1),
         "raise-limit" => (

@@ -162,14 +162,14 @@ fn by_argument() -> Result<Vec<(libc::c_long, Vec<SeccompRule>)>> {
     let writing = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64;
     let resource = u64::from(libc::RLIMIT_DATA);
     let stack = u64::from(libc::RLIMIT_STACK);
+    /// What the bound of memory does not count, or counts as a stack's: shared, growing down, of huge pages, locked.
+    const UNBOUNDED: u64 =
+        (libc::MAP_SHARED | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB | libc::MAP_LOCKED) as u64;
     Ok(vec![
         // The one socket is connected.
         (libc::SYS_recvfrom, vec![all(vec![null(4)?])?]),
         (libc::SYS_sendto, vec![all(vec![null(4)?])?]),
-        (
-            libc::SYS_mmap,
-            vec![all(vec![with(3, libc::MAP_SHARED as u64, 0)?])?],
-        ),
+        (libc::SYS_mmap, vec![all(vec![with(3, UNBOUNDED, 0)?])?]),
         (
             libc::SYS_clone,
             vec![all(vec![with(0, THREAD | NEW_NAMESPACES, THREAD)?])?],
