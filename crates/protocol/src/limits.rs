@@ -182,7 +182,7 @@ pub const TABLE: &[LimitRow] = &[
         infinite: false,
         note: "",
         guest: "`nproc`, `os.cpus()`",
-        host: "nothing: it is a number that guests see, not a bound",
+        host: "nothing: all guests together get as much time as so many processors have, see below",
         set: Some(|limits, value| limits.cpu_count = small(value)),
     },
     LimitRow {
