@@ -13,6 +13,7 @@ mod builtins;
 mod cares_wrap;
 mod cjs_lexer;
 mod config;
+mod connection_wrap;
 pub mod contextify;
 mod credentials;
 mod crypto;

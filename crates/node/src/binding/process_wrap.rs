@@ -17,7 +17,7 @@ use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::exception::{self, string};
 use crate::process_env;
-use crate::stream::Stream;
+use crate::stream::KernelStream;
 use crate::wrap;
 
 /// Declares the binding.
@@ -73,7 +73,7 @@ fn child_of(
 enum Stdio {
     Ignore,
     /// A pipe to be made for this handle.
-    Pipe(Rc<Stream>),
+    Pipe(Rc<KernelStream>),
     Fd(i32),
 }
 
@@ -184,10 +184,8 @@ fn one_stdio(
         "ignore" => Ok(Stdio::Ignore),
         "pipe" | "overlapped" | "wrap" => {
             let handle = child_process::property(scope, container, "handle")?;
-            let stream = Stream::of(scope, handle)
-                .filter(|stream| stream.resource().as_kernel_stream().is_some());
-            match stream {
-                Some(stream) if kind == "wrap" => Ok(Stdio::Fd(stream.resource().fd())),
+            match KernelStream::of(scope, handle) {
+                Some(stream) if kind == "wrap" => Ok(Stdio::Fd(stream.fd())),
                 Some(stream) => Ok(Stdio::Pipe(stream)),
                 None => {
                     exception::throw_invalid_argument(
@@ -208,7 +206,7 @@ fn one_stdio(
 /// Makes the pipes and starts the program. As in libuv, the parent's ends are opened also where the program cannot be
 /// started: they are at their end then.
 fn start(process: &Arc<Process>, program: Program, stdio: &[Stdio]) -> Result<Pid, Errno> {
-    let mut opened: Vec<(&Rc<Stream>, i32)> = Vec::new();
+    let mut opened: Vec<(&Rc<KernelStream>, i32)> = Vec::new();
     let mut child_fds = Vec::new();
     for item in stdio {
         child_fds.push(match item {
@@ -231,15 +229,16 @@ fn start(process: &Arc<Process>, program: Program, stdio: &[Stdio]) -> Result<Pi
     }
     let result = program.start(process, child_fds);
     for (stream, fd) in opened {
-        if let Some(kernel_stream) = stream.resource().as_kernel_stream() {
-            kernel_stream.open(fd);
-        }
+        stream.open(fd);
     }
     result
 }
 
-fn make_pipe(process: &Process, stream: &Stream) -> Result<(i32, Arc<FileDescription>), Errno> {
-    if stream.resource().fd() >= 0 {
+fn make_pipe(
+    process: &Process,
+    stream: &KernelStream,
+) -> Result<(i32, Arc<FileDescription>), Errno> {
+    if !stream.is_idle() {
         return Err(Errno::EINVAL);
     }
     process.socketpair_with_child()

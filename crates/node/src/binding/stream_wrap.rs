@@ -56,26 +56,23 @@ pub fn new_request(
     }
 }
 
-struct Closer(Rc<Stream>);
+struct Closer {
+    stream: Rc<Stream>,
+    kernel_stream: Rc<KernelStream>,
+}
 
 impl HandleResource for Closer {
     fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
-        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
-            kernel_stream.close(scope);
-        }
+        self.kernel_stream.close(scope);
     }
 
     fn closed(&self, scope: &mut v8::PinScope<'_, '_>) {
-        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
-            kernel_stream.cancel_requests(scope);
-        }
-        self.0.destroy(scope);
+        self.kernel_stream.cancel_requests(scope);
+        self.stream.destroy(scope);
     }
 
     fn abandoned(&self) {
-        if let Some(kernel_stream) = self.0.resource().as_kernel_stream() {
-            kernel_stream.forget_requests();
-        }
+        self.kernel_stream.forget_requests();
     }
 }
 
@@ -88,12 +85,16 @@ pub fn construct(
     object: v8::Local<'_, v8::Object>,
     provider: &'static str,
     name: &'static str,
-) -> Rc<Stream> {
+) -> Rc<KernelStream> {
     async_wrap::wrap_async(scope, object, provider, Wrapped);
     let handle = Handle::attach(scope, object, name);
-    let stream = Stream::attach(scope, object, Rc::new(KernelStream::new(handle.clone())));
-    handle.set_resource(Rc::new(Closer(stream.clone())));
-    stream
+    let kernel_stream = KernelStream::new(handle.clone());
+    let stream = kernel_stream.attach(scope, object);
+    handle.set_resource(Rc::new(Closer {
+        stream,
+        kernel_stream: kernel_stream.clone(),
+    }));
+    kernel_stream
 }
 
 fn write_queue_size(
@@ -101,10 +102,9 @@ fn write_queue_size(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let stream = Stream::of(scope, args.this().into());
-    let size =
-        stream.and_then(|stream| Some(stream.resource().as_kernel_stream()?.write_queue_size()));
-    rv.set_double(size.unwrap_or(0) as f64);
+    let stream = KernelStream::of(scope, args.this().into());
+    let size = stream.map_or(0, |stream| stream.write_queue_size());
+    rv.set_double(size as f64);
 }
 
 fn set_blocking(
@@ -112,11 +112,7 @@ fn set_blocking(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let stream = Stream::of(scope, args.this().into());
-    let result = match stream
-        .as_ref()
-        .and_then(|stream| stream.resource().as_kernel_stream())
-    {
+    let result = match KernelStream::of(scope, args.this().into()) {
         Some(stream) => {
             stream.set_blocking(args.get(0).is_true());
             0

@@ -12,7 +12,7 @@ use super::stream_wrap;
 use crate::convert;
 use crate::env::Env;
 use crate::exception;
-use crate::stream::Stream;
+use crate::stream::KernelStream;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -75,11 +75,7 @@ fn new_tty(
         }
         return;
     }
-    let stream: std::rc::Rc<Stream> =
-        stream_wrap::construct(scope, args.this(), "TTYWRAP", "TTYWrap");
-    if let Some(kernel_stream) = stream.resource().as_kernel_stream() {
-        kernel_stream.open(fd);
-    }
+    stream_wrap::construct(scope, args.this(), "TTYWRAP", "TTYWrap").open(fd);
 }
 
 fn describe(
@@ -102,8 +98,7 @@ fn describe(
 
 /// Descriptor of a `TTY` object.
 fn descriptor(scope: &mut v8::PinScope<'_, '_>, this: v8::Local<'_, v8::Object>) -> Option<i32> {
-    let stream = Stream::of(scope, this.into())?;
-    let fd = stream.resource().as_kernel_stream()?.fd();
+    let fd = KernelStream::of(scope, this.into())?.fd();
     (fd >= 0).then_some(fd)
 }
 

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use js_listener::{CustomBufferListener, JsListener};
-pub use kernel_stream::KernelStream;
+pub use kernel_stream::{Connected, KernelStream};
 pub use request::{RequestKind, StreamRequest, new_request_object};
 
 use crate::env::{Env, Slot};
@@ -89,11 +89,6 @@ pub trait StreamResource {
 
     /// Text of the last error where the number does not tell (TLS); taking it clears it.
     fn take_error(&self) -> Option<String> {
-        None
-    }
-
-    /// The stream over a descriptor, where it is one.
-    fn as_kernel_stream(&self) -> Option<&KernelStream> {
         None
     }
 

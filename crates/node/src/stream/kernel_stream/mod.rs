@@ -1,39 +1,55 @@
 //! A stream over a file descriptor of the guest (libuv's `uv_stream_t`, `src/unix/stream.c`).
 
+mod writing;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use secure_exec_kernel::abi::poll::PollEvents;
-use secure_exec_kernel::net::Shutdown;
 use secure_exec_kernel::{Errno, Fd};
+use writing::QueuedWrite;
 
 use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 use crate::binding::handle_wrap::Handle;
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
+use crate::wrap;
 
 /// What libuv offers a reader.
 const READ_SIZE: usize = 65_536;
 
-struct QueuedWrite {
-    request: Rc<StreamRequest>,
-    bytes: Vec<u8>,
-    written: usize,
+/// Hears how making a connection ended.
+pub type Connected = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Result<(), Errno>)>;
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Without a descriptor.
+    Idle,
+    /// Its connection is being made: what is written waits.
+    Connecting(Fd),
+    /// Read, written, or listened on.
+    Open(Fd),
+    /// Closed for good.
+    Closed,
 }
 
 /// Reads and writes a file descriptor by readiness.
 pub struct KernelStream {
+    this: Weak<KernelStream>,
     handle: Rc<Handle>,
-    fd: Cell<Fd>,
+    state: Cell<State>,
     reading: Cell<bool>,
     blocking: Cell<bool>,
     reader: Cell<Option<TaskKey>>,
     writer: Cell<Option<TaskKey>>,
     queue: RefCell<VecDeque<QueuedWrite>>,
     shutdown: RefCell<Option<Rc<StreamRequest>>>,
-    /// Waits for connections.
-    accepter: Cell<Option<TaskKey>>,
+    /// Waits for connections, or for the end of making one.
+    connecter: Cell<Option<TaskKey>>,
+    /// Hears of the end of connecting.
+    connected: RefCell<Option<Connected>>,
     /// Path that a server made, to be removed with it.
     path: RefCell<Option<Vec<u8>>>,
 }
@@ -41,19 +57,39 @@ pub struct KernelStream {
 impl KernelStream {
     /// A stream without a descriptor yet; `handle` is kept active while it reads.
     #[must_use]
-    pub fn new(handle: Rc<Handle>) -> KernelStream {
-        KernelStream {
+    pub fn new(handle: Rc<Handle>) -> Rc<KernelStream> {
+        Rc::new_cyclic(|this| KernelStream {
+            this: this.clone(),
             handle,
-            fd: Cell::new(-1),
+            state: Cell::new(State::Idle),
             reading: Cell::new(false),
             blocking: Cell::new(false),
             reader: Cell::new(None),
             writer: Cell::new(None),
             queue: RefCell::default(),
             shutdown: RefCell::default(),
-            accepter: Cell::new(None),
+            connecter: Cell::new(None),
+            connected: RefCell::default(),
             path: RefCell::default(),
-        }
+        })
+    }
+
+    /// Gives the wrapped `object` the stream as a facet, beside the [`Stream`] over it.
+    pub fn attach(
+        self: &Rc<Self>,
+        scope: &mut v8::PinScope<'_, '_>,
+        object: v8::Local<'_, v8::Object>,
+    ) -> Rc<Stream> {
+        wrap::attach(scope, object, self.clone());
+        Stream::attach(scope, object, self.clone())
+    }
+
+    /// The stream over a descriptor that a JavaScript object is, if it is one.
+    pub fn of(
+        scope: &v8::PinScope<'_, '_>,
+        value: v8::Local<'_, v8::Value>,
+    ) -> Option<Rc<KernelStream>> {
+        wrap::attached::<KernelStream>(scope, value)
     }
 
     /// The handle that the stream belongs to.
@@ -71,21 +107,66 @@ impl KernelStream {
         self.path.borrow().clone()
     }
 
-    /// Sets the task that waits for connections, for it to end with the stream.
-    pub fn set_accepter(&self, key: Option<TaskKey>) {
-        self.accepter.set(key);
+    /// Sets the task that waits for connections or for the end of making one; it ends with the stream.
+    pub fn set_connecter(&self, key: Option<TaskKey>) {
+        self.connecter.set(key);
     }
 
     /// Takes over `fd`. Standard output and error are written to synchronously, so that no output is lost at exit.
     pub fn open(&self, fd: Fd) {
-        self.fd.set(fd);
+        self.state.set(State::Open(fd));
         self.blocking.set(fd == 1 || fd == 2);
+    }
+
+    /// Whether it has not got a descriptor yet.
+    pub fn is_idle(&self) -> bool {
+        self.state.get() == State::Idle
+    }
+
+    /// Takes over `fd`, whose connection is being made.
+    pub fn begin_connecting(&self, fd: Fd) {
+        self.state.set(State::Connecting(fd));
+    }
+
+    /// Whether somebody waits for the end of connecting.
+    pub fn is_connecting(&self) -> bool {
+        self.connected.borrow().is_some()
+    }
+
+    /// Sets what hears of the end of connecting, once; of a close before that by `ECANCELED`.
+    pub fn set_connected(&self, connected: Connected) {
+        *self.connected.borrow_mut() = Some(connected);
+    }
+
+    /// Notes that the connection is there, or, with an error, that it will never be: what was written meanwhile goes
+    /// out, or ends.
+    pub fn end_connecting(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        result: Result<(), Errno>,
+    ) {
+        let Some(connected) = self.connected.take() else {
+            return;
+        };
+        if let State::Connecting(fd) = self.state.get() {
+            self.open(fd);
+            if result.is_err() {
+                self.cancel_requests(scope);
+            } else if !self.queue.borrow().is_empty() || self.shutdown.borrow().is_some() {
+                self.schedule_write(&Env::of(scope), stream);
+            }
+        }
+        connected(scope, result);
     }
 
     /// The descriptor; -1 without one.
     #[must_use]
     pub fn fd(&self) -> Fd {
-        self.fd.get()
+        match self.state.get() {
+            State::Idle | State::Closed => -1,
+            State::Connecting(fd) | State::Open(fd) => fd,
+        }
     }
 
     /// Whether writes wait until everything is written.
@@ -110,14 +191,15 @@ impl KernelStream {
         if let Some(key) = self.writer.take() {
             env.event_loop.cancel(key);
         }
-        if let Some(key) = self.accepter.take() {
+        if let Some(key) = self.connecter.take() {
             env.event_loop.cancel(key);
         }
         if let (Some(path), Some(process)) = (self.path.take(), env.try_process()) {
             // As libuv: it may be gone, or somebody else's by now.
             let _ = process.unlink(&path);
         }
-        let fd = self.fd.replace(-1);
+        let fd = self.fd();
+        self.state.set(State::Closed);
         if fd > 2
             && let Some(process) = env.try_process()
         {
@@ -128,6 +210,9 @@ impl KernelStream {
 
     /// Ends what `close` left waiting.
     pub fn cancel_requests(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if let Some(connected) = self.connected.take() {
+            connected(scope, Err(Errno::ECANCELED));
+        }
         let cancelled = -Errno::ECANCELED.raw();
         let queue = self.queue.take();
         for write in queue {
@@ -142,6 +227,7 @@ impl KernelStream {
     pub fn forget_requests(&self) {
         drop(self.queue.take());
         drop(self.shutdown.take());
+        drop(self.connected.take());
     }
 
     fn stop_reading(&self, env: &Env) {
@@ -157,15 +243,15 @@ impl KernelStream {
         let Some(process) = env.try_process() else {
             return;
         };
-        let fd = self.fd.get();
-        let stream = stream.clone();
+        let fd = self.fd();
+        let (this, stream) = (self.this.clone(), stream.clone());
         let key = env.event_loop.spawn_unref(async move {
             let events = PollEvents::POLLIN | PollEvents::POLLHUP;
             let ready = std::future::poll_fn(|cx| process.poll_ready(fd, events, cx)).await;
             Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
-                if let Some(resource) = stream.resource().as_kernel_stream() {
-                    resource.reader.set(None);
-                    resource.on_readable(scope, &stream, ready.err());
+                if let Some(this) = this.upgrade() {
+                    this.reader.set(None);
+                    this.on_readable(scope, &stream, ready.err());
                 }
             }) as Completion
         });
@@ -188,7 +274,7 @@ impl KernelStream {
         let mut block = vec![0; stream.read_size(READ_SIZE).min(READ_SIZE)];
         let result = match error {
             Some(errno) => Err(errno),
-            None => process.read(self.fd.get(), &mut block),
+            None => process.read(self.fd(), &mut block),
         };
         match result {
             Ok(0) => {
@@ -200,7 +286,7 @@ impl KernelStream {
                 block.shrink_to_fit();
                 stream.emit_read(scope, Read::Data(block));
                 // The listener may have stopped, or stopped and started again.
-                if self.reading.get() && self.reader.get().is_none() && self.fd.get() >= 0 {
+                if self.reading.get() && self.reader.get().is_none() && self.fd() >= 0 {
                     self.schedule_read(&env, stream);
                 }
             }
@@ -211,114 +297,12 @@ impl KernelStream {
             }
         }
     }
-
-    /// Writes as much as goes now; waits for all of it where the stream is blocking.
-    fn write_now(&self, env: &Env, bytes: &[u8]) -> Result<usize, Errno> {
-        let Some(process) = env.try_process() else {
-            return Err(Errno::EBADF);
-        };
-        let fd = self.fd.get();
-        let mut written = 0;
-        while written < bytes.len() {
-            match process.write(fd, &bytes[written..]) {
-                Ok(count) => written += count,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) if self.blocking.get() => {
-                    let events = PollEvents::POLLOUT;
-                    let ready = env.event_loop.block_on(std::future::poll_fn(|cx| {
-                        process.poll_ready(fd, events, cx)
-                    }));
-                    match ready {
-                        Some(ready) => {
-                            ready?;
-                        }
-                        // Killed: nobody is left to hear of it.
-                        None => return Ok(bytes.len()),
-                    }
-                }
-                Err(Errno::EAGAIN) => break,
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(written)
-    }
-
-    fn schedule_write(&self, env: &Env, stream: &Rc<Stream>) {
-        if self.writer.get().is_some() {
-            return;
-        }
-        let Some(process) = env.try_process() else {
-            return;
-        };
-        let fd = self.fd.get();
-        let stream = stream.clone();
-        let key = env.event_loop.spawn_unref(async move {
-            let ready =
-                std::future::poll_fn(|cx| process.poll_ready(fd, PollEvents::POLLOUT, cx)).await;
-            Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
-                if let Some(resource) = stream.resource().as_kernel_stream() {
-                    resource.writer.set(None);
-                    resource.on_writable(scope, &stream, ready.err());
-                }
-            }) as Completion
-        });
-        self.writer.set(Some(key));
-    }
-
-    fn on_writable(
-        &self,
-        scope: &mut v8::PinScope<'_, '_>,
-        stream: &Rc<Stream>,
-        error: Option<Errno>,
-    ) {
-        let env = Env::of(scope);
-        while let Some(mut write) = self.take_front() {
-            let result = match error {
-                Some(errno) => Err(errno),
-                None => self.write_now(&env, &write.bytes[write.written..]),
-            };
-            match result {
-                Ok(count) => {
-                    write.written += count;
-                    if write.written < write.bytes.len() {
-                        self.queue.borrow_mut().push_front(write);
-                        self.schedule_write(&env, stream);
-                        return;
-                    }
-                    write.request.done(scope, 0);
-                }
-                Err(errno) => write.request.done(scope, -errno.raw()),
-            }
-        }
-        self.finish_shutdown(scope);
-    }
-
-    /// Ends the writable side once everything is written. A pipe that is no socket has no halves: its end comes with
-    /// the close.
-    fn finish_shutdown(&self, scope: &mut v8::PinScope<'_, '_>) {
-        let Some(request) = self.shutdown.take() else {
-            return;
-        };
-        let result = match Env::of(scope).try_process() {
-            Some(process) => process.shutdown(self.fd.get(), Shutdown::Write),
-            None => Err(Errno::ESRCH),
-        };
-        let status = match result {
-            Ok(()) | Err(Errno::ENOTSOCK) => 0,
-            Err(errno) => -errno.raw(),
-        };
-        request.done(scope, status);
-    }
-
-    fn take_front(&self) -> Option<QueuedWrite> {
-        self.queue.borrow_mut().pop_front()
-    }
 }
 
 impl StreamResource for KernelStream {
     fn read_start(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) -> i32 {
         let env = Env::of(scope);
-        if self.fd.get() < 0 {
+        if self.fd() < 0 {
             return -Errno::ENOTCONN.raw();
         }
         if self.reading.replace(true) {
@@ -343,10 +327,11 @@ impl StreamResource for KernelStream {
         _stream: &Rc<Stream>,
         bytes: &[u8],
     ) -> Result<Option<usize>, i32> {
-        if self.fd.get() < 0 {
+        if self.fd() < 0 {
             return Err(-Errno::EBADF.raw());
         }
-        if !self.queue.borrow().is_empty() {
+        let connecting = matches!(self.state.get(), State::Connecting(_));
+        if connecting || !self.queue.borrow().is_empty() {
             // Behind what waits already.
             return Ok(None);
         }
@@ -363,7 +348,7 @@ impl StreamResource for KernelStream {
         request: Rc<StreamRequest>,
         bytes: Vec<u8>,
     ) -> i32 {
-        if self.fd.get() < 0 {
+        if self.fd() < 0 {
             return -Errno::EBADF.raw();
         }
         self.queue.borrow_mut().push_back(QueuedWrite {
@@ -371,26 +356,27 @@ impl StreamResource for KernelStream {
             bytes,
             written: 0,
         });
-        let env = Env::of(scope);
-        self.schedule_write(&env, stream);
+        if matches!(self.state.get(), State::Open(_)) {
+            self.schedule_write(&Env::of(scope), stream);
+        }
         0
     }
 
     fn shutdown(
         &self,
         scope: &mut v8::PinScope<'_, '_>,
-        stream: &Rc<Stream>,
+        _stream: &Rc<Stream>,
         request: Rc<StreamRequest>,
     ) -> i32 {
-        if self.fd.get() < 0 || self.shutdown.borrow().is_some() {
+        if self.fd() < 0 || self.shutdown.borrow().is_some() {
             return -Errno::ENOTCONN.raw();
         }
         *self.shutdown.borrow_mut() = Some(request);
-        if self.queue.borrow().is_empty() {
-            let stream = stream.clone();
+        if self.queue.borrow().is_empty() && matches!(self.state.get(), State::Open(_)) {
+            let this = self.this.clone();
             // Completes in the next turn, as libuv does from its io watcher.
             Env::of(scope).event_loop.defer(Box::new(move |scope| {
-                if let Some(this) = stream.resource().as_kernel_stream() {
+                if let Some(this) = this.upgrade() {
                     this.finish_shutdown(scope);
                 }
             }));
@@ -407,10 +393,6 @@ impl StreamResource for KernelStream {
     }
 
     fn fd(&self) -> i32 {
-        self.fd.get()
-    }
-
-    fn as_kernel_stream(&self) -> Option<&KernelStream> {
-        Some(self)
+        self.fd()
     }
 }

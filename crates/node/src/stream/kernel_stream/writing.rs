@@ -1,0 +1,123 @@
+//! Writing to a descriptor: at once as far as it goes, the rest when there is room; and the end behind it.
+
+use std::rc::Rc;
+
+use secure_exec_kernel::Errno;
+use secure_exec_kernel::abi::poll::PollEvents;
+use secure_exec_kernel::net::Shutdown;
+
+use super::KernelStream;
+use crate::env::Env;
+use crate::event_loop::Completion;
+use crate::stream::{Stream, StreamRequest};
+
+/// A write that waits for its turn or for room.
+pub(super) struct QueuedWrite {
+    pub request: Rc<StreamRequest>,
+    pub bytes: Vec<u8>,
+    pub written: usize,
+}
+
+impl KernelStream {
+    /// Writes as much as goes now; waits for all of it where the stream is blocking.
+    pub(super) fn write_now(&self, env: &Env, bytes: &[u8]) -> Result<usize, Errno> {
+        let Some(process) = env.try_process() else {
+            return Err(Errno::EBADF);
+        };
+        let fd = self.fd();
+        let mut written = 0;
+        while written < bytes.len() {
+            match process.write(fd, &bytes[written..]) {
+                Ok(count) => written += count,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if self.blocking.get() => {
+                    let events = PollEvents::POLLOUT;
+                    let ready = env.event_loop.block_on(std::future::poll_fn(|cx| {
+                        process.poll_ready(fd, events, cx)
+                    }));
+                    match ready {
+                        Some(ready) => {
+                            ready?;
+                        }
+                        // Killed: nobody is left to hear of it.
+                        None => return Ok(bytes.len()),
+                    }
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(written)
+    }
+
+    pub(super) fn schedule_write(&self, env: &Env, stream: &Rc<Stream>) {
+        if self.writer.get().is_some() {
+            return;
+        }
+        let Some(process) = env.try_process() else {
+            return;
+        };
+        let fd = self.fd();
+        let (this, stream) = (self.this.clone(), stream.clone());
+        let key = env.event_loop.spawn_unref(async move {
+            let ready =
+                std::future::poll_fn(|cx| process.poll_ready(fd, PollEvents::POLLOUT, cx)).await;
+            Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
+                if let Some(this) = this.upgrade() {
+                    this.writer.set(None);
+                    this.on_writable(scope, &stream, ready.err());
+                }
+            }) as Completion
+        });
+        self.writer.set(Some(key));
+    }
+
+    fn on_writable(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        error: Option<Errno>,
+    ) {
+        let env = Env::of(scope);
+        while let Some(mut write) = self.take_front() {
+            let result = match error {
+                Some(errno) => Err(errno),
+                None => self.write_now(&env, &write.bytes[write.written..]),
+            };
+            match result {
+                Ok(count) => {
+                    write.written += count;
+                    if write.written < write.bytes.len() {
+                        self.queue.borrow_mut().push_front(write);
+                        self.schedule_write(&env, stream);
+                        return;
+                    }
+                    write.request.done(scope, 0);
+                }
+                Err(errno) => write.request.done(scope, -errno.raw()),
+            }
+        }
+        self.finish_shutdown(scope);
+    }
+
+    /// Ends the writable side once everything is written. A pipe that is no socket has no halves: its end comes with
+    /// the close.
+    pub(super) fn finish_shutdown(&self, scope: &mut v8::PinScope<'_, '_>) {
+        let Some(request) = self.shutdown.take() else {
+            return;
+        };
+        let result = match Env::of(scope).try_process() {
+            Some(process) => process.shutdown(self.fd(), Shutdown::Write),
+            None => Err(Errno::ESRCH),
+        };
+        let status = match result {
+            Ok(()) | Err(Errno::ENOTSOCK) => 0,
+            Err(errno) => -errno.raw(),
+        };
+        request.done(scope, status);
+    }
+
+    fn take_front(&self) -> Option<QueuedWrite> {
+        self.queue.borrow_mut().pop_front()
+    }
+}
