@@ -93,132 +93,23 @@ impl PathWalk<'_> {
     /// - `ELOOP`: more than 40 symbolic links.
     pub fn walk<'p>(&self, path: &'p [u8], last_link: LastLink) -> Result<Walked<'p>> {
         check_path(path)?;
-        let mut rest: Cow<'p, [u8]> = Cow::Borrowed(path);
-        let mut at = 0;
-        let mut current = if path[0] == b'/' {
-            self.root.clone()
+        let start = if path[0] == b'/' {
+            self.root
         } else {
-            self.base.clone()
+            self.base
         };
-        let mut links = 0;
+        let mut walk = Walk {
+            from: self,
+            last_link,
+            rest: Cow::Borrowed(path),
+            at: 0,
+            current: start.clone(),
+            links: 0,
+        };
         loop {
-            while rest.get(at) == Some(&b'/') {
-                at += 1;
+            if let Some(walked) = walk.step()? {
+                return Ok(walked);
             }
-            if at == rest.len() {
-                return Ok(Walked {
-                    parent: current.clone(),
-                    last: Last::Root,
-                    target: Some(current),
-                    trailing_slash: true,
-                });
-            }
-            let end = rest[at..]
-                .iter()
-                .position(|byte| *byte == b'/')
-                .map_or(rest.len(), |length| at + length);
-            let next = rest[end..]
-                .iter()
-                .position(|byte| *byte != b'/')
-                .map_or(rest.len(), |length| end + length);
-            let is_last = next == rest.len();
-            let trailing_slash = is_last && end < rest.len();
-            self.search(&current)?;
-            match &rest[at..end] {
-                b"." => {
-                    if is_last {
-                        return Ok(Walked {
-                            parent: current.clone(),
-                            last: Last::Dot,
-                            target: Some(current),
-                            trailing_slash,
-                        });
-                    }
-                    at = next;
-                    continue;
-                }
-                b".." => {
-                    current = self.parent_of(current);
-                    if is_last {
-                        return Ok(Walked {
-                            parent: current.clone(),
-                            last: Last::DotDot,
-                            target: Some(current),
-                            trailing_slash,
-                        });
-                    }
-                    at = next;
-                    continue;
-                }
-                _ if trailing_slash && last_link.creates() => return Err(Errno::EISDIR),
-                name if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
-                _ => {}
-            }
-            let found = match current.inode.lookup(&rest[at..end], self.caller) {
-                Ok(inode) => Some(inode),
-                Err(Errno::ENOENT) if is_last => None,
-                Err(errno) => return Err(errno),
-            };
-            let follow = match last_link {
-                LastLink::Follow | LastLink::CreateFollow => true,
-                LastLink::NoFollow => trailing_slash || !is_last,
-                LastLink::Name | LastLink::CreateNoFollow => !is_last,
-            };
-            if let Some(link) = found
-                .as_ref()
-                .filter(|inode| follow && inode.kind() == FileKind::Symlink)
-            {
-                links += 1;
-                if links > SYMLOOP_MAX {
-                    return Err(Errno::ELOOP);
-                }
-                match link.follow_link(self.caller)? {
-                    LinkTarget::Path(target) => {
-                        if target.is_empty() {
-                            return Err(Errno::ENOENT);
-                        }
-                        if target[0] == b'/' {
-                            current = self.root.clone();
-                        }
-                        let mut joined = target;
-                        // Its length is bounded: each of at most `SYMLOOP_MAX` targets is shorter than `PATH_MAX`.
-                        joined.extend_from_slice(&rest[end..]);
-                        rest = Cow::Owned(joined);
-                        at = 0;
-                    }
-                    LinkTarget::Jump(object) => {
-                        if is_last {
-                            return Ok(Walked {
-                                parent: current,
-                                last: Last::Jump,
-                                target: Some(object),
-                                trailing_slash,
-                            });
-                        }
-                        current = object;
-                        at = next;
-                    }
-                }
-                continue;
-            }
-            if is_last {
-                let name = match rest {
-                    Cow::Borrowed(path) => Cow::Borrowed(&path[at..end]),
-                    Cow::Owned(path) => Cow::Owned(path[at..end].to_vec()),
-                };
-                let target = found.map(|inode| enter(&current, inode));
-                return Ok(Walked {
-                    parent: current,
-                    last: Last::Name(name),
-                    target,
-                    trailing_slash,
-                });
-            }
-            let Some(inode) = found else {
-                return Err(Errno::ENOENT);
-            };
-            current = enter(&current, inode);
-            at = next;
         }
     }
 
@@ -229,23 +120,192 @@ impl PathWalk<'_> {
         permission::check(&*dir.inode, &self.caller.credentials, X_OK)
     }
 
-    /// Steps to `..`, staying inside the root and leaving mounts through the directory they cover.
-    fn parent_of(&self, mut dir: VirtualDentry) -> VirtualDentry {
-        loop {
-            if dir.same(self.root) {
-                return dir;
+    /// Steps to `..`, staying inside the root.
+    fn parent_of(&self, dir: VirtualDentry) -> VirtualDentry {
+        let dir = self.cross_mount(dir);
+        match dir.inode.parent() {
+            Some((inode, _)) if !dir.same(self.root) => VirtualDentry {
+                mount: dir.mount,
+                inode,
             }
-            if let Some((inode, _)) = dir.inode.parent() {
-                return VirtualDentry {
-                    mount: dir.mount,
-                    inode,
+            .cross_mounts(),
+            _ => dir,
+        }
+    }
+
+    /// Leaves mounts whose root this is through the directories that they cover, unless it is the root of the walk.
+    fn cross_mount(&self, mut dir: VirtualDentry) -> VirtualDentry {
+        while !dir.same(self.root)
+            && dir.inode.parent().is_none()
+            && let Some((mount, inode)) = dir.mount.covered()
+        {
+            dir = VirtualDentry { mount, inode };
+        }
+        dir
+    }
+}
+
+/// A walk that goes on: where it is, and what is left of the path.
+struct Walk<'w, 'p> {
+    from: &'w PathWalk<'w>,
+    last_link: LastLink,
+    /// The path; behind a link, its target and what followed the link.
+    rest: Cow<'p, [u8]>,
+    /// Where the next component, or a slash in front of it, begins.
+    at: usize,
+    /// Directory that has been reached; whether it is one is looked at when a name is looked up in it.
+    current: VirtualDentry,
+    /// Symbolic links that were followed.
+    links: usize,
+}
+
+/// Where a component ends, and what follows it.
+#[derive(Clone, Copy)]
+struct Component {
+    end: usize,
+    /// Beginning of the next one; the end of the path behind the last.
+    next: usize,
+    is_last: bool,
+    /// Whether it is the last one and a slash follows.
+    trailing_slash: bool,
+}
+
+impl<'p> Walk<'_, 'p> {
+    /// Takes one component; the result of the walk once that was the last one.
+    fn step(&mut self) -> Result<Option<Walked<'p>>> {
+        let Some(component) = self.component() else {
+            return Ok(Some(self.arrive(Last::Root, true)));
+        };
+        self.from.search(&self.current)?;
+        let Component {
+            end,
+            is_last,
+            trailing_slash,
+            ..
+        } = component;
+        let dots = match &self.rest[self.at..end] {
+            b"." => Some(Last::Dot),
+            b".." => {
+                self.current = self.from.parent_of(self.current.clone());
+                Some(Last::DotDot)
+            }
+            _ if trailing_slash && self.last_link.creates() => return Err(Errno::EISDIR),
+            name if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
+            _ => None,
+        };
+        if let Some(last) = dots {
+            self.at = component.next;
+            return Ok(is_last.then(|| self.arrive(last, trailing_slash)));
+        }
+        let name = &self.rest[self.at..end];
+        let found = match self.current.inode.lookup(name, self.from.caller) {
+            Ok(inode) => Some(inode),
+            Err(Errno::ENOENT) if is_last => None,
+            Err(errno) => return Err(errno),
+        };
+        match found {
+            Some(link) if link.kind() == FileKind::Symlink && self.follows(component) => {
+                self.follow_link(&*link, component)
+            }
+            found if is_last => Ok(Some(self.arrive_at_name(found, component))),
+            Some(inode) => {
+                self.current = enter(&self.current, inode);
+                self.at = component.next;
+                Ok(None)
+            }
+            None => Err(Errno::ENOENT),
+        }
+    }
+
+    /// The next component, slashes in front of it skipped; none at the end of the path.
+    fn component(&mut self) -> Option<Component> {
+        let skipped = self.rest[self.at..].iter().position(|byte| *byte != b'/');
+        self.at = skipped.map_or(self.rest.len(), |slashes| self.at + slashes);
+        skipped?;
+        let end = self.rest[self.at..]
+            .iter()
+            .position(|byte| *byte == b'/')
+            .map_or(self.rest.len(), |length| self.at + length);
+        let next = self.rest[end..]
+            .iter()
+            .position(|byte| *byte != b'/')
+            .map_or(self.rest.len(), |slashes| end + slashes);
+        let is_last = next == self.rest.len();
+        Some(Component {
+            end,
+            next,
+            is_last,
+            trailing_slash: is_last && end < self.rest.len(),
+        })
+    }
+
+    /// Whether a link in this place is followed.
+    fn follows(&self, component: Component) -> bool {
+        match self.last_link {
+            LastLink::Follow | LastLink::CreateFollow => true,
+            LastLink::NoFollow => component.trailing_slash || !component.is_last,
+            LastLink::Name | LastLink::CreateNoFollow => !component.is_last,
+        }
+    }
+
+    /// Goes where a link leads; a magic link in the last place ends the walk.
+    fn follow_link(
+        &mut self,
+        link: &dyn Inode,
+        component: Component,
+    ) -> Result<Option<Walked<'p>>> {
+        self.links += 1;
+        if self.links > SYMLOOP_MAX {
+            return Err(Errno::ELOOP);
+        }
+        match link.follow_link(self.from.caller)? {
+            LinkTarget::Path(target) if target.is_empty() => Err(Errno::ENOENT),
+            LinkTarget::Path(mut target) => {
+                if target[0] == b'/' {
+                    self.current = self.from.root.clone();
                 }
-                .cross_mounts();
+                // Its length is bounded: each of at most `SYMLOOP_MAX` targets is shorter than `PATH_MAX`.
+                target.extend_from_slice(&self.rest[component.end..]);
+                self.rest = Cow::Owned(target);
+                self.at = 0;
+                Ok(None)
             }
-            match dir.mount.covered() {
-                Some((mount, inode)) => dir = VirtualDentry { mount, inode },
-                None => return dir,
+            LinkTarget::Jump(object) if component.is_last => Ok(Some(Walked {
+                parent: self.current.clone(),
+                last: Last::Jump,
+                target: Some(object),
+                trailing_slash: component.trailing_slash,
+            })),
+            LinkTarget::Jump(object) => {
+                self.current = object;
+                self.at = component.next;
+                Ok(None)
             }
+        }
+    }
+
+    /// The end of a walk to a directory without a name of its own in the path.
+    fn arrive(&self, last: Last<'p>, trailing_slash: bool) -> Walked<'p> {
+        Walked {
+            parent: self.current.clone(),
+            last,
+            target: Some(self.current.clone()),
+            trailing_slash,
+        }
+    }
+
+    /// The end of a walk to a name, whether or not it exists.
+    fn arrive_at_name(&self, found: Option<Arc<dyn Inode>>, component: Component) -> Walked<'p> {
+        let range = self.at..component.end;
+        let name = match &self.rest {
+            Cow::Borrowed(path) => Cow::Borrowed(&path[range]),
+            Cow::Owned(path) => Cow::Owned(path[range].to_vec()),
+        };
+        Walked {
+            parent: self.current.clone(),
+            last: Last::Name(name),
+            target: found.map(|inode| enter(&self.current, inode)),
+            trailing_slash: component.trailing_slash,
         }
     }
 }
