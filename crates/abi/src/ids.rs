@@ -12,6 +12,8 @@ pub struct Pid(i32);
 impl Pid {
     /// The process that adopts orphans.
     pub const INIT: Pid = Pid(1);
+    /// Highest number; counting starts over after it (`kernel.pid_max`).
+    pub const MAX: Pid = Pid(4_194_304);
 
     /// Takes a number.
     pub const fn from_raw(number: i32) -> Pid {

@@ -7,8 +7,11 @@
 //! ([`Binfmt`]).
 //!
 //! # Layers
-//! Each uses those left of it: `abi, errno` ← `wait_queue, clock` ← `vfs` ← `fs, pipe, tty` ← `process` ←
-//! `syscalls`.
+//! Each uses its own and those left of it, which a test holds it to: `abi, errno` ← `wait_queue, clock, random, limits`
+//! ← `vfs` ← `fs, pipe, tty, net, trace` ← `kernel, process` ← `syscalls`.
+//!
+//! Where a lower one needs what a higher one has, it declares a trait: terminals signal through a `SignalSink`, `/proc`
+//! reads a `ProcSource`, the name of a socket is opaque to file systems.
 //!
 //! # Locking
 //! From outside in; whoever holds one may take those below it, never one above:

@@ -319,7 +319,7 @@ fn resize_signals_the_foreground_group_once() {
         cols: 132,
         ..Winsize::default()
     };
-    let pty = session.master.terminal().unwrap().pty().clone();
+    let pty = Terminal::of(&session.master).unwrap().pty().clone();
     pty.set_winsize(winsize);
     assert_eq!(next_signal(&session.shell), Some(Signal::SIGWINCH));
     assert_eq!(session.shell.tiocgwinsz(1), Ok(winsize));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::abi::stat::{S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK};
-use secure_exec_kernel::{Errno, Fd, FileDescription, FileKind, Process, Stat, Timespec};
+use secure_exec_kernel::{Errno, Fd, FileDescription, FileKind, Process, Stat, Terminal, Timespec};
 use secure_exec_protocol::{
     DirectoryEntry, Failure, FileAttributes, FileReply, FileRequest, FileStat, MAX_CHUNK,
 };
@@ -154,7 +154,7 @@ impl Files {
         let closed = self.agent.close(fd);
         let file = file.map_err(failing("open", path))?;
         changed.and(closed).map_err(failing("chmod", path))?;
-        if !has_content(file.kind().mode()) || file.terminal().is_some() {
+        if !has_content(file.kind().mode()) || Terminal::of(&file).is_some() {
             return Err(endless(path));
         }
         Ok(file)

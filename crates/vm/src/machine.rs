@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{
-    Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Winsize,
+    Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Terminal, Winsize,
 };
 use secure_exec_node::host::Host;
 use secure_exec_protocol::{
@@ -193,7 +193,7 @@ impl Machine {
             fds.extend((0..3).map(|fd| (fd, slave.clone())));
             inputs.push((STDIN, master.clone()));
             outputs.push((STDOUT, master.clone()));
-            terminal = master.terminal().map(|terminal| terminal.pty().clone());
+            terminal = Terminal::of(&master).map(|terminal| terminal.pty().clone());
             in_streams.clear();
             out_streams.clear();
         }

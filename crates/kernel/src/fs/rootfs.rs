@@ -2,16 +2,17 @@
 
 use super::devfs::Devfs;
 use super::devpts::Devpts;
-use super::procfs::Procfs;
+use super::procfs::{ProcSource, Procfs};
 use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
-use crate::kernel::Kernel;
-use crate::vfs::{LastLink, Mount, MountFlags, NewInodeKind, OpenRequest, SetAttributes};
-use std::sync::Arc;
-
-/// User that guests run as.
-pub(crate) const USER_ID: u32 = 1000;
+use crate::random::RandomSource;
+use crate::tty::TtyTable;
+use crate::vfs::{
+    At, FileSystem, LastLink, Mount, MountFlags, NewInodeKind, OpenRequest, SetAttributes, USER_ID,
+    Vfs,
+};
+use std::sync::{Arc, Weak};
 
 /// Directories: path, permissions, owner.
 const DIRECTORIES: &[(&str, u32, u32)] = &[
@@ -78,13 +79,25 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What a tree is made of.
+pub(crate) struct Ground<'a> {
+    pub vfs: &'a Vfs,
+    /// Root's view of the tree.
+    pub at: &'a At,
+    pub hostname: &'a str,
+    pub random: &'a Arc<dyn RandomSource>,
+    pub ttys: &'a Arc<TtyTable>,
+    /// What `/proc` shows.
+    pub processes: Weak<dyn ProcSource>,
+}
+
 /// Fills an empty root.
-pub(crate) fn populate(kernel: &Arc<Kernel>) -> Result<()> {
-    let at = kernel.root_at();
+pub(crate) fn populate(ground: Ground<'_>) -> Result<()> {
+    let Ground {
+        vfs, at, hostname, ..
+    } = ground;
     for (path, mode, owner) in DIRECTORIES {
-        kernel
-            .vfs
-            .make(&at, path.as_bytes(), NewInodeKind::Directory, *mode)?;
+        vfs.make(at, path.as_bytes(), NewInodeKind::Directory, *mode)?;
         if *owner != 0 {
             let change = SetAttributes {
                 uid: Some(*owner),
@@ -97,64 +110,60 @@ pub(crate) fn populate(kernel: &Arc<Kernel>) -> Result<()> {
         }
     }
     for (path, target) in SYMLINKS {
-        kernel.vfs.make(
-            &at,
+        vfs.make(
+            at,
             path.as_bytes(),
             NewInodeKind::Symlink(target.as_bytes()),
             0o777,
         )?;
     }
     for (path, contents) in FILES {
-        write_file(kernel, path.as_bytes(), contents.as_bytes(), 0o644)?;
+        write_file(vfs, at, path.as_bytes(), contents.as_bytes(), 0o644)?;
     }
-    kernel.vfs.make(
-        &at,
+    vfs.make(
+        at,
         b"/etc/os-release",
         NewInodeKind::Symlink(b"../usr/lib/os-release"),
         0o777,
     )?;
-    let hostname = kernel.hostname();
     let hosts = format!(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"
     );
-    write_file(kernel, b"/etc/hosts", hosts.as_bytes(), 0o644)?;
+    write_file(vfs, at, b"/etc/hosts", hosts.as_bytes(), 0o644)?;
     write_file(
-        kernel,
+        vfs,
+        at,
         b"/etc/hostname",
         format!("{hostname}\n").as_bytes(),
         0o644,
     )?;
-    mount(
-        kernel,
-        b"/dev",
-        Devfs::new(
-            kernel.random().clone(),
-            kernel.ttys().clone(),
-            kernel.clock().realtime(),
-        ),
-        "devtmpfs",
-    )?;
-    let terminals = Devpts::new(kernel.ttys().clone(), kernel.clock().realtime());
-    mount(kernel, b"/dev/pts", terminals, "devpts")?;
-    mount(kernel, b"/proc", Procfs::new(kernel), "proc")
+    mount_all(ground)
 }
 
-fn mount(
-    kernel: &Kernel,
-    path: &[u8],
-    fs: Arc<dyn crate::vfs::FileSystem>,
-    source: &str,
-) -> Result<()> {
-    let at = kernel.root_at().find(path, LastLink::Follow)?;
-    Mount::attach(&at, fs, source, MountFlags::MS_NOSUID).map(drop)
+fn mount_all(ground: Ground<'_>) -> Result<()> {
+    let Ground { at, ttys, .. } = ground;
+    let now = ground.vfs.clock.realtime();
+    let devices = Devfs::new(ground.random.clone(), ttys.clone(), now);
+    mount(at, b"/dev", devices, "devtmpfs")?;
+    mount(at, b"/dev/pts", Devpts::new(ttys.clone(), now), "devpts")?;
+    mount(at, b"/proc", Procfs::new(ground.processes), "proc")
+}
+
+fn mount(at: &At, path: &[u8], fs: Arc<dyn FileSystem>, source: &str) -> Result<()> {
+    let dir = at.find(path, LastLink::Follow)?;
+    Mount::attach(&dir, fs, source, MountFlags::MS_NOSUID).map(drop)
 }
 
 /// Writes a file as root, replacing what it held.
-pub(crate) fn write_file(kernel: &Kernel, path: &[u8], contents: &[u8], mode: u32) -> Result<()> {
+pub(crate) fn write_file(
+    vfs: &Vfs,
+    at: &At,
+    path: &[u8],
+    contents: &[u8],
+    mode: u32,
+) -> Result<()> {
     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
-    let file = kernel
-        .vfs
-        .open(&kernel.root_at(), path, OpenRequest { flags, mode })?;
+    let file = vfs.open(at, path, OpenRequest { flags, mode })?;
     if file.kind() != FileKind::Regular {
         return Err(Errno::EINVAL);
     }

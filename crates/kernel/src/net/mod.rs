@@ -5,12 +5,11 @@
 
 mod family;
 mod options;
-pub(crate) mod socket;
 mod stack;
 mod unix;
 
 pub use crate::abi::socket::Shutdown;
+pub use crate::vfs::{Outgoing, Received, Right, Socket, SocketCaller};
 pub(crate) use family::{NewSocket, family};
-pub use socket::{Outgoing, Received, Right, Socket, SocketCaller};
 pub(crate) use stack::NetStack;
 pub use unix::{MAX_QUEUED, SOCKET_BUFFER};

@@ -5,7 +5,7 @@ use crate::abi::Pid;
 use crate::abi::signal::{Disposition, Signal};
 use crate::errno::{Errno, Result};
 use crate::kernel::Kernel;
-use crate::tty::{Pty, SignalSink};
+use crate::tty::{Pty, SignalSink, Terminal};
 use crate::vfs::FileDescription;
 use std::sync::Arc;
 
@@ -141,8 +141,8 @@ impl Process {
         file: &FileDescription,
         purpose: TerminalUse,
     ) -> Result<Access> {
-        match file.terminal() {
-            Some(crate::tty::Terminal::Slave(pty)) => self.check_pty(pty, purpose),
+        match Terminal::of(file) {
+            Some(Terminal::Slave(pty)) => self.check_pty(pty, purpose),
             _ => Ok(Access::Granted),
         }
     }

@@ -7,6 +7,7 @@ mod exit;
 mod fd_table;
 mod fork;
 mod job_control;
+mod proc_source;
 mod rlimit;
 mod signal;
 mod spawn;
@@ -19,8 +20,8 @@ pub(crate) use exec::{Program, command_file};
 pub(crate) use fd_table::{FdEntry, FdTable, PendingFile};
 pub(crate) use job_control::{Access, TerminalUse};
 pub use spawn::{FileAction, SpawnOptions};
-pub(crate) use table::{PID_MAX, ProcessTable, Row};
 pub use table::{ProcessInfo, ProcessState};
+pub(crate) use table::{ProcessTable, Row};
 
 use crate::abi::Pid;
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};

@@ -12,7 +12,8 @@ use crate::limits::act_for;
 use crate::process::exec::Program;
 use crate::tty::Pty;
 use crate::vfs::{
-    At, Caller, Credentials, FileDescription, LastLink, OpenRequest, check_permission, join,
+    At, Caller, Credentials, FileDescription, LastLink, OpenRequest, USER_ID, check_permission,
+    join,
 };
 use core::any::Any;
 use std::collections::BTreeSet;
@@ -112,7 +113,7 @@ impl Kernel {
     pub fn spawn(self: &Arc<Self>, mut options: SpawnOptions) -> Result<Arc<Process>> {
         options
             .credentials
-            .get_or_insert_with(|| Credentials::user(crate::fs::rootfs::USER_ID));
+            .get_or_insert_with(|| Credentials::user(USER_ID));
         // What keeps it from starting is nobody else's doing.
         act_for(Pid::from_raw(0));
         let init = self.init();

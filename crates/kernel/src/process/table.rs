@@ -8,9 +8,6 @@ use crate::errno::{Errno, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Highest process id; numbering starts over after it.
-pub(crate) const PID_MAX: i32 = 4_194_304;
-
 /// State of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessState {
@@ -94,7 +91,7 @@ impl ProcessTable {
     /// Next number that names neither a process nor a group nor a session.
     pub fn allocate_pid(&mut self) -> Pid {
         loop {
-            self.last_pid = if self.last_pid >= PID_MAX {
+            self.last_pid = if self.last_pid >= Pid::MAX.raw() {
                 2
             } else {
                 self.last_pid + 1

@@ -17,7 +17,7 @@ impl Process {
     /// Pseudoterminal behind a descriptor, whichever end it is.
     fn pty(&self, fd: Fd) -> Result<Arc<Pty>> {
         let file = self.file(fd)?;
-        let terminal = file.terminal().ok_or(Errno::ENOTTY)?;
+        let terminal = Terminal::of(&file).ok_or(Errno::ENOTTY)?;
         match terminal {
             Terminal::Slave(pty) if pty.is_hung_up() => Err(Errno::EIO),
             terminal => Ok(terminal.pty().clone()),
@@ -70,7 +70,7 @@ impl Process {
             ),
             || {
                 let pty = self.pty(fd)?;
-                Ok(match self.file(fd)?.terminal() {
+                Ok(match Terminal::of(&*self.file(fd)?) {
                     Some(Terminal::Master(_)) => b"/dev/ptmx".to_vec(),
                     _ => format!("/dev/pts/{}", pty.index()).into_bytes(),
                 })
@@ -107,7 +107,7 @@ impl Process {
     }
 
     fn master(&self, fd: Fd) -> Result<Arc<Pty>> {
-        match self.file(fd)?.terminal() {
+        match Terminal::of(&*self.file(fd)?) {
             Some(Terminal::Master(pty)) => Ok(pty.clone()),
             _ => Err(Errno::ENOTTY),
         }
@@ -320,7 +320,7 @@ impl Process {
     /// The controlling terminal of this process, or through a master the terminal it serves.
     fn own_terminal(&self, fd: Fd) -> Result<Arc<Pty>> {
         let pty = self.pty(fd)?;
-        let master = matches!(self.file(fd)?.terminal(), Some(Terminal::Master(_)));
+        let master = matches!(Terminal::of(&*self.file(fd)?), Some(Terminal::Master(_)));
         let own = || {
             self.controlling_terminal()
                 .is_some_and(|own| Arc::ptr_eq(&own, &pty))
@@ -387,7 +387,7 @@ impl Process {
 
     /// What opening a terminal without `O_NOCTTY` does beyond opening it.
     pub(crate) fn adopt_terminal(&self, file: &FileDescription) {
-        if let Some(Terminal::Slave(pty)) = file.terminal()
+        if let Some(Terminal::Slave(pty)) = Terminal::of(file)
             && file.status_flags().intersection(OpenFlags::O_ACCMODE) != OpenFlags::O_WRONLY
         {
             // Somebody who cannot have it opens it all the same.

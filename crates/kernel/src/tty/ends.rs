@@ -1,6 +1,6 @@
 //! Open ends of a pseudoterminal.
 
-use super::{Pty, Terminal};
+use super::Pty;
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::FileKind;
 use crate::errno::Result;
@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 /// The master; there is one for each pseudoterminal.
-pub(crate) struct MasterEnd(Arc<Pty>);
+pub(crate) struct MasterEnd(pub(super) Arc<Pty>);
 
 impl MasterEnd {
     pub fn new(pty: Arc<Pty>) -> MasterEnd {
@@ -41,10 +41,6 @@ impl File for MasterEnd {
         // Who waits for room also wants to know that nobody is left.
         self.0.master_readers.register(cx);
     }
-
-    fn terminal(&self) -> Option<Terminal<'_>> {
-        Some(Terminal::Master(&self.0))
-    }
 }
 
 impl Drop for MasterEnd {
@@ -54,7 +50,7 @@ impl Drop for MasterEnd {
 }
 
 /// An open terminal.
-pub(crate) struct SlaveEnd(Arc<Pty>);
+pub(crate) struct SlaveEnd(pub(super) Arc<Pty>);
 
 impl SlaveEnd {
     /// Opens the terminal.
@@ -93,10 +89,6 @@ impl File for SlaveEnd {
             self.0.slave_writers.register(cx);
         }
         self.0.slave_readers.register(cx);
-    }
-
-    fn terminal(&self) -> Option<Terminal<'_>> {
-        Some(Terminal::Slave(&self.0))
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) use table::TtyTable;
 
 use crate::abi::Pid;
 use crate::abi::signal::Signal;
+use crate::vfs::FileDescription;
+use core::any::Any;
 use std::sync::Arc;
 
 /// Where terminals send signals, and what they have to know of processes.
@@ -40,6 +42,16 @@ pub enum Terminal<'a> {
 }
 
 impl<'a> Terminal<'a> {
+    /// The terminal behind an open file, if it is one.
+    pub fn of(file: &'a FileDescription) -> Option<Terminal<'a>> {
+        let file: &dyn Any = &**file.file()?;
+        if let Some(SlaveEnd(pty)) = file.downcast_ref() {
+            return Some(Terminal::Slave(pty));
+        }
+        let MasterEnd(pty) = file.downcast_ref()?;
+        Some(Terminal::Master(pty))
+    }
+
     /// The pseudoterminal, whichever end it is.
     pub fn pty(self) -> &'a Arc<Pty> {
         match self {

@@ -3,6 +3,9 @@
 use crate::abi::Pid;
 use std::sync::Arc;
 
+/// User that guests run as, unless the embedder says otherwise.
+pub(crate) const USER_ID: u32 = 1000;
+
 /// User and group identity of a process (`credentials(7)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {

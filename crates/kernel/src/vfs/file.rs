@@ -1,10 +1,9 @@
 //! Open files that are more than bytes at offsets: pipes, devices, inotify instances.
 
+use super::Socket;
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind};
 use crate::errno::{Errno, Result};
-use crate::net::socket::Socket;
-use crate::tty::Terminal;
 use core::any::Any;
 use core::task::{Context, Poll};
 
@@ -87,11 +86,6 @@ pub trait File: Any + Send + Sync {
 
     /// The file as a socket, if it is one.
     fn socket(&self) -> Option<&dyn Socket> {
-        None
-    }
-
-    /// Terminal behind the file, if it is one.
-    fn terminal(&self) -> Option<Terminal<'_>> {
         None
     }
 }

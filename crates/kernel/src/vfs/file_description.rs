@@ -1,14 +1,12 @@
 //! Open file descriptions (`open(2)`, "Open file descriptions").
 
-use super::{DirCursor, File, Inode, SeekExtent, VirtualDentry, WatchCounter};
+use super::{DirCursor, File, Inode, SeekExtent, Socket, VirtualDentry, WatchCounter};
 use crate::abi::fcntl::{OpenFlags, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
 use crate::abi::stat::{DirEntry, FileKind, Stat};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
-use crate::net::socket::Socket;
-use crate::tty::Terminal;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use core::task::{Context, Poll};
@@ -344,11 +342,6 @@ impl FileDescription {
     pub(crate) fn socket(&self) -> Result<&dyn Socket> {
         let file = self.file.as_ref();
         file.and_then(|file| file.socket()).ok_or(Errno::ENOTSOCK)
-    }
-
-    /// Terminal behind the file, if it is one.
-    pub fn terminal(&self) -> Option<Terminal<'_>> {
-        self.file.as_ref().and_then(|file| file.terminal())
     }
 
     /// Writes, waiting until something can be written. Of a write beyond `PIPE_BUF` bytes a part may be taken.

@@ -14,8 +14,10 @@ mod open;
 mod path_walk;
 mod permission;
 mod remove_tree;
+mod socket;
 mod watch;
 
+pub(crate) use caller::USER_ID;
 pub use caller::{Caller, Credentials};
 pub use file::File;
 pub use file_description::FileDescription;
@@ -30,5 +32,6 @@ pub use mount::{Mount, MountFlags, VirtualDentry};
 pub(crate) use open::OpenRequest;
 pub(crate) use path_walk::{Last, LastLink, Walked};
 pub(crate) use permission::check as check_permission;
+pub use socket::{Outgoing, Received, Right, Socket, SocketCaller};
 pub use watch::Watchers;
 pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};

@@ -3,8 +3,10 @@
 //! Inodes are made on demand and hold no state; a file's text is produced when it is opened.
 
 mod process;
+mod source;
 mod system;
 
+pub(crate) use source::{ProcEntry, ProcSource, ProcState, SignalMasks, Standing};
 pub(crate) use system::RELEASE;
 
 use super::dev;
@@ -12,8 +14,6 @@ use crate::abi::fcntl::OpenFlags;
 use crate::abi::stat::{DirEntry, FileKind, Stat, StatFs};
 use crate::abi::{Fd, Pid};
 use crate::errno::{Errno, Result};
-use crate::kernel::Kernel;
-use crate::process::Process;
 use crate::vfs::{
     Caller, DirCursor, File, FileSystem, Inode, LinkTarget, Ownership, SetAttributes, VirtualDentry,
 };
@@ -23,16 +23,14 @@ use std::sync::{Arc, Weak};
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
 /// The process file system.
-pub struct Procfs {
-    kernel: Weak<Kernel>,
+pub(crate) struct Procfs {
+    source: Weak<dyn ProcSource>,
 }
 
 impl Procfs {
-    /// Makes a view of a kernel.
-    pub fn new(kernel: &Arc<Kernel>) -> Arc<Procfs> {
-        Arc::new(Procfs {
-            kernel: Arc::downgrade(kernel),
-        })
+    /// Makes a view of a machine.
+    pub fn new(source: Weak<dyn ProcSource>) -> Arc<Procfs> {
+        Arc::new(Procfs { source })
     }
 }
 
@@ -43,7 +41,7 @@ impl FileSystem for Procfs {
 
     fn root(&self) -> Arc<dyn Inode> {
         Arc::new(ProcInode {
-            kernel: self.kernel.clone(),
+            source: self.source.clone(),
             node: Node::Root,
         })
     }
@@ -86,24 +84,24 @@ const KERNEL: &[u8] = b"kernel";
 const FD: &[u8] = b"fd";
 
 struct ProcInode {
-    kernel: Weak<Kernel>,
+    source: Weak<dyn ProcSource>,
     node: Node,
 }
 
 impl ProcInode {
     fn at(&self, node: Node) -> Arc<dyn Inode> {
         Arc::new(ProcInode {
-            kernel: self.kernel.clone(),
+            source: self.source.clone(),
             node,
         })
     }
 
-    fn kernel(&self) -> Result<Arc<Kernel>> {
-        self.kernel.upgrade().ok_or(Errno::EIO)
+    fn machine(&self) -> Result<Arc<dyn ProcSource>> {
+        self.source.upgrade().ok_or(Errno::EIO)
     }
 
-    fn process(&self, pid: Pid) -> Result<Arc<Process>> {
-        self.kernel()?.process(pid).ok_or(Errno::ENOENT)
+    fn process(&self, pid: Pid) -> Result<Arc<dyn ProcEntry>> {
+        self.machine()?.process(pid).ok_or(Errno::ENOENT)
     }
 
     fn pid(&self) -> Option<Pid> {
@@ -136,12 +134,12 @@ impl ProcInode {
             listed.push(self.cursor(name, node, index + 1));
         }
         let seen = position.saturating_sub(fixed);
-        for info in self.kernel()?.processes() {
-            let number = info.pid.raw() as u64;
+        for pid in self.machine()?.pids() {
+            let number = pid.raw() as u64;
             if number > seen {
                 listed.push(self.cursor(
-                    info.pid.to_string().as_bytes(),
-                    Node::Process(info.pid),
+                    pid.to_string().as_bytes(),
+                    Node::Process(pid),
                     fixed + number,
                 ));
             }
@@ -163,17 +161,19 @@ impl ProcInode {
 
     fn list_fds(&self, pid: Pid, position: u64) -> Result<Vec<DirCursor>> {
         let process = self.process(pid)?;
-        let fds: Vec<Fd> = process.fds.lock().iter().map(|(fd, _)| fd).collect();
-        let following = fds.into_iter().filter(|fd| *fd as u64 >= position);
+        let following = process
+            .fds()
+            .into_iter()
+            .filter(|fd| *fd as u64 >= position);
         Ok(following
             .map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), fd as u64 + 1))
             .collect())
     }
 
     /// What the links of a process refer to is for the user who runs it, and root.
-    fn check_owner(&self, process: &Process, caller: &Caller) -> Result<()> {
+    fn check_owner(&self, process: &dyn ProcEntry, caller: &Caller) -> Result<()> {
         let credentials = &caller.credentials;
-        if credentials.privileged() || credentials.euid == process.uid() {
+        if credentials.privileged() || credentials.euid == process.credentials().uid {
             Ok(())
         } else {
             Err(Errno::EACCES)
@@ -181,9 +181,7 @@ impl ProcInode {
     }
 
     fn file_at(&self, pid: Pid, fd: Fd) -> Result<Arc<crate::vfs::FileDescription>> {
-        let process = self.process(pid)?;
-        let file = process.fds.lock().entry(fd).map(|entry| entry.file.clone());
-        file.map_err(|_| Errno::ENOENT)
+        self.process(pid)?.open_file(fd).ok_or(Errno::ENOENT)
     }
 }
 
@@ -238,13 +236,16 @@ impl Inode for ProcInode {
             Node::Entry(_, index) => process::ENTRIES[index].mode,
         };
         let owner = self.pid().and_then(|pid| self.process(pid).ok());
-        let (uid, gid) = owner.map_or((0, 0), |process| (process.euid(), process.egid()));
+        let (uid, gid) = owner.map_or((0, 0), |process| {
+            let credentials = process.credentials();
+            (credentials.euid, credentials.egid)
+        });
         Ownership::new(mode, uid, gid)
     }
 
     fn stat(&self) -> Result<Stat> {
         let owner = self.ownership();
-        let now = self.kernel()?.clock().realtime();
+        let now = self.machine()?.vfs().clock.realtime();
         Ok(Stat {
             dev: dev::PROCFS,
             ino: self.ino(),
@@ -374,14 +375,15 @@ impl Inode for ProcInode {
             Node::SelfLink => Ok(caller.pid.to_string().into_bytes()),
             Node::Entry(pid, index) => {
                 let process = self.process(pid)?;
-                self.check_owner(&process, caller)?;
-                process::ENTRIES[index].read_link(&process)
+                self.check_owner(&*process, caller)?;
+                process::ENTRIES[index].read_link(&*process, &*self.machine()?)
             }
             Node::Fd(pid, fd) => {
                 let process = self.process(pid)?;
-                self.check_owner(&process, caller)?;
-                let root = process.fs.lock().root.clone();
-                Ok(process.vfs.path_of_file(&root, &*self.file_at(pid, fd)?))
+                self.check_owner(&*process, caller)?;
+                let (root, _) = process.directories();
+                let file = self.file_at(pid, fd)?;
+                Ok(self.machine()?.vfs().path_of_file(&root, &file))
             }
             _ => Err(Errno::EINVAL),
         }
@@ -397,8 +399,8 @@ impl Inode for ProcInode {
             }
             Node::Entry(pid, index) => {
                 let process = self.process(pid)?;
-                self.check_owner(&process, caller)?;
-                match process::ENTRIES[index].jump(&process) {
+                self.check_owner(&*process, caller)?;
+                match process::ENTRIES[index].jump(&*process) {
                     Some(object) => Ok(LinkTarget::Jump(object)),
                     None => self.read_link(caller).map(LinkTarget::Path),
                 }
@@ -409,9 +411,11 @@ impl Inode for ProcInode {
 
     fn open(self: Arc<Self>, _flags: OpenFlags, caller: &Caller) -> Result<Option<Arc<dyn File>>> {
         let text = match self.node {
-            Node::System(index) => (system::FILES[index].1)(&*self.kernel()?, caller)?,
-            Node::Sysctl(index) => (system::SYSCTLS[index].1)(&*self.kernel()?, caller)?,
-            Node::Entry(pid, index) => process::ENTRIES[index].text(&*self.process(pid)?)?,
+            Node::System(index) => (system::FILES[index].1)(&*self.machine()?, caller)?,
+            Node::Sysctl(index) => (system::SYSCTLS[index].1)(&*self.machine()?, caller)?,
+            Node::Entry(pid, index) => {
+                process::ENTRIES[index].text(&*self.process(pid)?, &*self.machine()?)?
+            }
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(TextFile { text })))

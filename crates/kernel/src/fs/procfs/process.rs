@@ -1,9 +1,8 @@
 //! Files of one process: `/proc/<pid>/*`.
 
-use super::Jump;
+use super::{Jump, ProcEntry, ProcSource, ProcState, SignalMasks, Standing};
 use crate::abi::Pid;
 use crate::errno::{Errno, Result};
-use crate::process::{Process, ProcessState};
 use core::fmt::Write;
 
 /// Name, permissions and contents of one file.
@@ -13,12 +12,15 @@ pub(super) struct Entry {
     contents: Contents,
 }
 
+/// Makes the text of a file.
+type Produce = fn(&dyn ProcEntry, &dyn ProcSource) -> Result<Vec<u8>>;
+
 enum Contents {
-    Text(fn(&Process) -> Result<Vec<u8>>),
-    Link(fn(&Process) -> Result<Vec<u8>>, fn(&Process) -> Jump),
+    Text(Produce),
+    Link(Produce, fn(&dyn ProcEntry) -> Jump),
 }
 
-const fn text(name: &'static str, mode: u32, produce: fn(&Process) -> Result<Vec<u8>>) -> Entry {
+const fn text(name: &'static str, mode: u32, produce: Produce) -> Entry {
     Entry {
         name,
         mode,
@@ -26,11 +28,7 @@ const fn text(name: &'static str, mode: u32, produce: fn(&Process) -> Result<Vec
     }
 }
 
-const fn link(
-    name: &'static str,
-    read: fn(&Process) -> Result<Vec<u8>>,
-    jump: fn(&Process) -> Jump,
-) -> Entry {
+const fn link(name: &'static str, read: Produce, jump: fn(&dyn ProcEntry) -> Jump) -> Entry {
     Entry {
         name,
         mode: 0o777,
@@ -42,20 +40,18 @@ const fn link(
 pub(super) const ENTRIES: &[Entry] = &[
     text("cmdline", 0o444, cmdline),
     text("comm", 0o444, comm),
-    link("cwd", cwd, |process| Some(process.fs.lock().cwd.clone())),
+    link("cwd", cwd, |process| Some(process.directories().1)),
     text("environ", 0o400, environ),
-    link("exe", |process| Ok(process.exe()), |_| None),
+    link("exe", |process, _| Ok(process.exe()), |_| None),
     text("limits", 0o444, limits),
-    text("mounts", 0o444, |process| {
-        super::system::mounts(&*process.kernel()?)
-    }),
+    text("mounts", 0o444, |_, machine| super::system::mounts(machine)),
     link(
         "root",
-        |_| Ok(b"/".to_vec()),
-        |process| Some(process.fs.lock().root.clone()),
+        |_, _| Ok(b"/".to_vec()),
+        |process| Some(process.directories().0),
     ),
     text("stat", 0o444, stat),
-    text("statm", 0o444, |_| Ok(b"0 0 0 0 0 0 0\n".to_vec())),
+    text("statm", 0o444, |_, _| Ok(b"0 0 0 0 0 0 0\n".to_vec())),
     text("status", 0o444, status),
 ];
 
@@ -64,21 +60,21 @@ impl Entry {
         matches!(self.contents, Contents::Link(..))
     }
 
-    pub fn text(&self, process: &Process) -> Result<Vec<u8>> {
+    pub fn text(&self, process: &dyn ProcEntry, machine: &dyn ProcSource) -> Result<Vec<u8>> {
         match self.contents {
-            Contents::Text(produce) => produce(process),
+            Contents::Text(produce) => produce(process, machine),
             Contents::Link(..) => Err(Errno::EINVAL),
         }
     }
 
-    pub fn read_link(&self, process: &Process) -> Result<Vec<u8>> {
+    pub fn read_link(&self, process: &dyn ProcEntry, machine: &dyn ProcSource) -> Result<Vec<u8>> {
         match self.contents {
-            Contents::Link(read, _) => read(process),
+            Contents::Link(read, _) => read(process, machine),
             Contents::Text(_) => Err(Errno::EINVAL),
         }
     }
 
-    pub fn jump(&self, process: &Process) -> Jump {
+    pub fn jump(&self, process: &dyn ProcEntry) -> Jump {
         match self.contents {
             Contents::Link(_, jump) => jump(process),
             Contents::Text(_) => None,
@@ -86,7 +82,7 @@ impl Entry {
     }
 }
 
-fn cmdline(process: &Process) -> Result<Vec<u8>> {
+fn cmdline(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for argument in process.argv() {
         bytes.extend_from_slice(&argument);
@@ -95,7 +91,7 @@ fn cmdline(process: &Process) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn environ(process: &Process) -> Result<Vec<u8>> {
+fn environ(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for (name, value) in process.envp() {
         bytes.extend_from_slice(&name);
@@ -107,48 +103,49 @@ fn environ(process: &Process) -> Result<Vec<u8>> {
 }
 
 /// Last component of the executable, cut to 15 bytes as the kernel does.
-fn name(process: &Process) -> Vec<u8> {
+fn name(process: &dyn ProcEntry) -> Vec<u8> {
     let exe = process.exe();
     let name = exe.rsplit(|byte| *byte == b'/').next().unwrap_or(b"");
     name[..name.len().min(15)].to_vec()
 }
 
-fn comm(process: &Process) -> Result<Vec<u8>> {
+fn comm(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut name = name(process);
     name.push(b'\n');
     Ok(name)
 }
 
-fn cwd(process: &Process) -> Result<Vec<u8>> {
-    let fs = process.fs.lock().clone();
-    process.vfs.path_of_dir(&fs.root, &fs.cwd)
+fn cwd(process: &dyn ProcEntry, machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let (root, cwd) = process.directories();
+    machine.vfs().path_of_dir(&root, &cwd)
 }
 
 /// State letter and word.
-fn state(state: ProcessState) -> (char, &'static str) {
+fn state(state: ProcState) -> (char, &'static str) {
     match state {
-        ProcessState::Running => ('S', "sleeping"),
-        ProcessState::Stopped(_) => ('T', "stopped"),
-        ProcessState::Zombie(_) => ('Z', "zombie"),
+        ProcState::Alive => ('S', "sleeping"),
+        ProcState::Stopped => ('T', "stopped"),
+        ProcState::Zombie => ('Z', "zombie"),
     }
 }
 
-fn stat(process: &Process) -> Result<Vec<u8>> {
-    let kernel = process.kernel()?;
-    let (ppid, pgid, sid, letter) = {
-        let table = kernel.table.lock();
-        let row = table.row(process.pid())?;
-        (row.ppid, row.pgid, row.sid, state(row.state).0)
-    };
-    let terminal = kernel.ttys().of_session(sid);
-    let tty_nr = terminal.as_ref().map_or(0, |pty| pty.device());
-    let foreground = terminal.and_then(|pty| pty.foreground());
-    let tpgid = foreground.map_or(-1, Pid::raw);
+fn stat(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let standing = process.standing()?;
+    let Standing {
+        ppid,
+        pgid,
+        sid,
+        tty,
+        ..
+    } = standing;
+    let letter = state(standing.state).0;
+    let tpgid = standing.foreground.map_or(-1, Pid::raw);
     let name = String::from_utf8_lossy(&name(process)).into_owned();
-    let ticks = process.started.sec * 100 + i64::from(process.started.nsec / 10_000_000);
+    let started = process.started();
+    let ticks = started.sec * 100 + i64::from(started.nsec / 10_000_000);
     // Fields 7 to 52 of proc_pid_stat(5); what the kernel does not account for is zero.
     let mut line = format!(
-        "{} ({name}) {letter} {ppid} {pgid} {sid} {tty_nr} {tpgid} 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}",
+        "{} ({name}) {letter} {ppid} {pgid} {sid} {tty} {tpgid} 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks}",
         process.pid()
     );
     for _ in 23..=52 {
@@ -158,17 +155,17 @@ fn stat(process: &Process) -> Result<Vec<u8>> {
     Ok(line.into_bytes())
 }
 
-fn status(process: &Process) -> Result<Vec<u8>> {
-    let kernel = process.kernel()?;
-    let (ppid, (letter, word)) = {
-        let table = kernel.table.lock();
-        let row = table.row(process.pid())?;
-        (row.ppid, state(row.state))
-    };
+fn status(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let standing = process.standing()?;
+    let (ppid, (letter, word)) = (standing.ppid, state(standing.state));
     let credentials = process.credentials();
-    let (pending, ignored, caught) = process.signals.masks();
+    let SignalMasks {
+        pending,
+        ignored,
+        caught,
+    } = process.signal_masks();
     let name = String::from_utf8_lossy(&name(process)).into_owned();
-    let umask = process.fs.lock().umask;
+    let umask = process.umask();
     let groups: Vec<String> = credentials.groups.iter().map(ToString::to_string).collect();
     let (uid, euid, gid, egid) = (
         credentials.uid,
@@ -176,7 +173,7 @@ fn status(process: &Process) -> Result<Vec<u8>> {
         credentials.gid,
         credentials.egid,
     );
-    let open = process.fds.lock().len();
+    let open = process.fds().len();
     let mut text = String::new();
     let written = write!(
         text,
@@ -192,7 +189,7 @@ fn status(process: &Process) -> Result<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
-fn limits(process: &Process) -> Result<Vec<u8>> {
+fn limits(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
     const ROWS: [(&str, usize, &str); 16] = [
         ("Max cpu time", 0, "seconds"),
         ("Max file size", 1, "bytes"),
@@ -211,7 +208,7 @@ fn limits(process: &Process) -> Result<Vec<u8>> {
         ("Max realtime priority", 14, ""),
         ("Max realtime timeout", 15, "us"),
     ];
-    let limits = *process.rlimits.lock();
+    let limits = process.rlimits();
     let shown = |value: u64| {
         if value == u64::MAX {
             "unlimited".to_owned()

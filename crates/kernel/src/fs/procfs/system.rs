@@ -1,22 +1,23 @@
 //! Files about the machine: `/proc/meminfo` and its neighbours.
 
+use super::ProcSource;
+use crate::abi::Pid;
 use crate::errno::Result;
-use crate::kernel::Kernel;
 use crate::vfs::{Caller, MountFlags};
 
-type Produce = fn(&Kernel, &Caller) -> Result<Vec<u8>>;
+type Produce = fn(&dyn ProcSource, &Caller) -> Result<Vec<u8>>;
 
 /// Name and contents.
 pub(super) const FILES: &[(&str, Produce)] = &[
-    ("cpuinfo", |kernel, _| cpuinfo(kernel)),
+    ("cpuinfo", |machine, _| cpuinfo(machine)),
     ("filesystems", |_, _| {
         Ok(b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tpipefs\n".to_vec())
     }),
-    ("loadavg", |kernel, _| loadavg(kernel)),
-    ("meminfo", |kernel, _| meminfo(kernel)),
-    ("mounts", |kernel, _| mounts(kernel)),
-    ("stat", |kernel, _| stat(kernel)),
-    ("uptime", |kernel, _| uptime(kernel)),
+    ("loadavg", |machine, _| loadavg(machine)),
+    ("meminfo", |machine, _| meminfo(machine)),
+    ("mounts", |machine, _| mounts(machine)),
+    ("stat", |machine, _| stat(machine)),
+    ("uptime", |machine, _| uptime(machine)),
     ("version", |_, _| {
         Ok(format!("Linux version {RELEASE} (secure-exec) #1 SMP\n").into_bytes())
     }),
@@ -24,35 +25,33 @@ pub(super) const FILES: &[(&str, Produce)] = &[
 
 /// Name and contents of the files in `/proc/sys/kernel`.
 pub(super) const SYSCTLS: &[(&str, Produce)] = &[
-    ("hostname", |kernel, _| {
-        Ok(format!("{}\n", kernel.hostname()).into_bytes())
+    ("hostname", |machine, _| {
+        Ok(format!("{}\n", machine.hostname()).into_bytes())
     }),
     ("osrelease", |_, _| Ok(format!("{RELEASE}\n").into_bytes())),
     ("ostype", |_, _| Ok(b"Linux\n".to_vec())),
-    ("pid_max", |_, _| {
-        Ok(format!("{}\n", crate::process::PID_MAX).into_bytes())
-    }),
+    ("pid_max", |_, _| Ok(format!("{}\n", Pid::MAX).into_bytes())),
     ("version", |_, _| Ok(b"#1 SMP\n".to_vec())),
 ];
 
 /// Kernel release that guests see; the interface followed is that of Linux 6.
 pub(crate) const RELEASE: &str = "6.0.0-secure-exec";
 
-fn cpuinfo(kernel: &Kernel) -> Result<Vec<u8>> {
+fn cpuinfo(machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut text = String::new();
-    for number in 0..kernel.config().cpu_count {
+    for number in 0..machine.cpu_count() {
         text.push_str(&format!(
             "processor\t: {number}\nvendor_id\t: secure-exec\nmodel name\t: virtual\ncpu MHz\t\t: 0.000\n\
              cpu cores\t: {}\n\n",
-            kernel.config().cpu_count
+            machine.cpu_count()
         ));
     }
     Ok(text.into_bytes())
 }
 
-fn meminfo(kernel: &Kernel) -> Result<Vec<u8>> {
-    let total = kernel.config().memory_bytes / 1024;
-    let files = kernel.tmpfs().used_bytes() / 1024;
+fn meminfo(machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let (total, files) = machine.memory();
+    let (total, files) = (total / 1024, files / 1024);
     let free = total.saturating_sub(files);
     Ok(format!(
         "MemTotal:       {total:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n\
@@ -63,37 +62,37 @@ fn meminfo(kernel: &Kernel) -> Result<Vec<u8>> {
     .into_bytes())
 }
 
-fn uptime(kernel: &Kernel) -> Result<Vec<u8>> {
-    let now = kernel.uptime();
+fn uptime(machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let now = machine.uptime();
     let hundredths = now.nsec / 10_000_000;
     Ok(format!("{}.{hundredths:02} 0.00\n", now.sec).into_bytes())
 }
 
-fn loadavg(kernel: &Kernel) -> Result<Vec<u8>> {
-    let table = kernel.table.lock();
-    let last = table.rows().map(|(pid, _)| pid.raw()).last().unwrap_or(0);
-    Ok(format!("0.00 0.00 0.00 1/{} {last}\n", table.len() + 1).into_bytes())
+fn loadavg(machine: &dyn ProcSource) -> Result<Vec<u8>> {
+    let pids = machine.pids();
+    let last = pids.last().map_or(0, |pid| pid.raw());
+    Ok(format!("0.00 0.00 0.00 1/{} {last}\n", pids.len()).into_bytes())
 }
 
-fn stat(kernel: &Kernel) -> Result<Vec<u8>> {
+fn stat(machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut text = "cpu  0 0 0 0 0 0 0 0 0 0\n".to_owned();
-    for number in 0..kernel.config().cpu_count {
+    for number in 0..machine.cpu_count() {
         text.push_str(&format!("cpu{number} 0 0 0 0 0 0 0 0 0 0\n"));
     }
-    let booted = kernel.clock().realtime().sec - kernel.uptime().sec;
+    let booted = machine.vfs().clock.realtime().sec - machine.uptime().sec;
     text.push_str(&format!(
         "btime {booted}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
-        kernel.table.lock().len()
+        machine.pids().len().saturating_sub(1)
     ));
     Ok(text.into_bytes())
 }
 
-pub(super) fn mounts(kernel: &Kernel) -> Result<Vec<u8>> {
+pub(super) fn mounts(machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for mount in kernel.vfs.mounts() {
+    for mount in machine.vfs().mounts() {
         let path = match mount.covered() {
-            Some((parent, inode)) => kernel.vfs.path_of_dir(
-                &kernel.vfs.root,
+            Some((parent, inode)) => machine.vfs().path_of_dir(
+                &machine.vfs().root,
                 &crate::vfs::VirtualDentry {
                     mount: parent,
                     inode,

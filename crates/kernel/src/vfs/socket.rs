@@ -1,9 +1,9 @@
-//! The interface between system calls and families of sockets.
+//! The interface between system calls and families of sockets. It stands here because a [`File`] may be one.
 
+use super::{At, File, FileDescription, Vfs};
 use crate::abi::socket::{MsgFlags, OptionValue, Shutdown, SocketAddress, Ucred};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
-use crate::vfs::{At, File, FileDescription, Vfs};
 use std::sync::Arc;
 
 /// Who makes a call on a socket, and where the paths in it begin.

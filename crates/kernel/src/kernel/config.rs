@@ -1,0 +1,40 @@
+//! What a kernel is made with.
+
+use crate::clock::{Clock, VirtualClock};
+use crate::limits::{LimitLedger, Limits};
+use crate::random::{RandomSource, SeededRandom};
+use std::sync::Arc;
+
+/// What a kernel is made with.
+#[derive(Clone)]
+pub struct KernelConfig {
+    /// Bounds.
+    pub limits: Limits,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn RandomSource>,
+    /// Host name that guests see.
+    pub hostname: String,
+    /// Number of processors that guests see.
+    pub cpu_count: usize,
+    /// Memory that guests see.
+    pub memory_bytes: u64,
+    /// Where breaches of limits are noted, those of the boot included.
+    pub ledger: Arc<LimitLedger>,
+}
+
+impl Default for KernelConfig {
+    /// For tests: a virtual clock and a fixed random sequence.
+    fn default() -> Self {
+        KernelConfig {
+            limits: Limits::default(),
+            clock: Arc::new(VirtualClock::new()),
+            random: Arc::new(SeededRandom::new(0)),
+            hostname: "secure-exec".into(),
+            cpu_count: 1,
+            memory_bytes: 512 << 20,
+            ledger: Arc::default(),
+        }
+    }
+}
