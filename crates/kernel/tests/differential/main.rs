@@ -16,6 +16,7 @@ mod host;
 mod host_sockets;
 mod script;
 mod scripts;
+mod socket_fuzz;
 mod socket_script;
 mod sockets;
 mod terminals;
@@ -141,5 +142,13 @@ fn random_operations_of_a_user_behave_as_on_linux() {
             &fuzz::script(1_000_000 + seed),
             true,
         );
+    }
+}
+
+#[test]
+fn random_operations_on_sockets_behave_as_on_linux() {
+    for seed in 0..socket_fuzz::SEEDS {
+        let script = socket_fuzz::script(seed);
+        compare(&format!("socket seed {seed}"), &script, false);
     }
 }

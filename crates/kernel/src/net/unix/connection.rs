@@ -55,8 +55,10 @@ struct Inbox {
     ring: Ring,
     /// Pieces of the bytes that came with descriptors, in order.
     pieces: VecDeque<Piece>,
-    /// Nothing more will come: the peer ended its writing half, or this side its reading half.
-    ended: bool,
+    /// Nothing more will be read by this side.
+    reading_ended: bool,
+    /// Nothing more will be written by this side.
+    writing_ended: bool,
     /// The peer closed without reading all it got: the next read behind the data fails once.
     reset: bool,
 }
@@ -86,6 +88,13 @@ impl Inbox {
             .retain(|piece| piece.end > 0 && !piece.rights.is_empty());
         (count, rights)
     }
+}
+
+/// Halves that have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    pub reading: bool,
+    pub writing: bool,
 }
 
 /// Names and credentials of one side.
@@ -156,13 +165,23 @@ impl End {
         {
             let mut inboxes = self.connection.inboxes.lock();
             if how.writing() {
-                inboxes[self.side.peer().index()].ended = true;
+                inboxes[self.side.index()].writing_ended = true;
+                inboxes[self.side.peer().index()].reading_ended = true;
             }
             if how.reading() {
-                inboxes[self.side.index()].ended = true;
+                inboxes[self.side.index()].reading_ended = true;
+                inboxes[self.side.peer().index()].writing_ended = true;
             }
         }
         self.wake_all();
+    }
+
+    /// Takes over what ended before there was a connection, of which the peer does not hear.
+    pub fn begin_ended(&self, ended: Ended) {
+        let mut inboxes = self.connection.inboxes.lock();
+        let own = &mut inboxes[self.side.index()];
+        own.reading_ended |= ended.reading;
+        own.writing_ended |= ended.writing;
     }
 
     /// Closes a connection that nobody will accept: its peer hears of it by an error.
@@ -197,7 +216,7 @@ impl End {
             if before == 0 {
                 return if core::mem::take(&mut inbox.reset) {
                     Err(Errno::ECONNRESET)
-                } else if inbox.ended {
+                } else if inbox.reading_ended {
                     Ok(Received::default())
                 } else {
                     Err(Errno::EAGAIN)
@@ -232,10 +251,10 @@ impl End {
         let peer = self.side.peer().index();
         let count = {
             let mut inboxes = self.connection.inboxes.lock();
-            let inbox = &mut inboxes[peer];
-            if inbox.ended {
+            if inboxes[self.side.index()].writing_ended || inboxes[peer].reading_ended {
                 return Err(Errno::EPIPE);
             }
+            let inbox = &mut inboxes[peer];
             if buf.is_empty() {
                 return Ok(0);
             }
@@ -266,19 +285,19 @@ impl End {
         let own = &inboxes[self.side.index()];
         let peer = &inboxes[self.side.peer().index()];
         let mut ready = PollEvents::empty();
-        if own.ring.len() > 0 || own.ended || own.reset {
+        if own.ring.len() > 0 || own.reading_ended || own.reset {
             ready |= PollEvents::POLLIN;
         }
-        if own.ended {
+        if own.reading_ended {
             ready |= PollEvents::POLLRDHUP;
         }
         if own.reset {
             ready |= PollEvents::POLLERR;
         }
-        if own.ended && peer.ended {
+        if own.reading_ended && own.writing_ended {
             ready |= PollEvents::POLLHUP;
         }
-        if peer.ended || SOCKET_BUFFER - peer.ring.len() >= WRITABLE {
+        if own.writing_ended || peer.reading_ended || SOCKET_BUFFER - peer.ring.len() >= WRITABLE {
             ready |= PollEvents::POLLOUT;
         }
         ready
@@ -306,9 +325,10 @@ impl Drop for End {
             let unread = own.ring.len() > 0;
             own.ring = Ring::default();
             let pieces = core::mem::take(&mut own.pieces);
-            own.ended = true;
+            own.reading_ended = true;
             let peer = &mut inboxes[self.side.peer().index()];
-            peer.ended = true;
+            peer.reading_ended = true;
+            peer.writing_ended = true;
             peer.reset |= unread;
             pieces
         };

@@ -168,7 +168,14 @@ impl Name {
 
     fn bind_path(&self, caller: &SocketCaller<'_>, path: &[u8], owner: Owner) -> Result<()> {
         check_path(path)?;
-        check_unbound(&self.0.lock())?;
+        if self.is_set() {
+            // Linux makes the path first, and takes it away again.
+            return Err(match caller.at.find(path, LastLink::NoFollow) {
+                Ok(_) => Errno::EADDRINUSE,
+                Err(Errno::ENOENT) => Errno::EINVAL,
+                Err(other) => other,
+            });
+        }
         let node: SocketNode = Arc::new(owner);
         let mode = 0o777 & !caller.umask;
         let made = caller

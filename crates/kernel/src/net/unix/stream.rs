@@ -1,6 +1,6 @@
 //! Stream sockets: their states, and connections that wait to be accepted.
 
-use super::connection::{End, Party};
+use super::connection::{End, Ended, Party};
 use super::names::{Found, Name, Owner, find};
 use super::{check_level, local, option};
 use crate::abi::poll::PollEvents;
@@ -52,6 +52,8 @@ pub(super) struct UnixStream {
     name: Arc<Name>,
     options: SocketOptions,
     state: Mutex<State>,
+    /// Halves that ended without a connection.
+    ended: Mutex<Ended>,
     /// Those who wait although there is no connection yet.
     idle: WaitQueue,
     origin: Origin,
@@ -113,6 +115,7 @@ impl UnixStream {
             name,
             options: SocketOptions::new(AF_UNIX, SOCK_STREAM),
             state: Mutex::new(state),
+            ended: Mutex::default(),
             idle: WaitQueue::new(),
             origin,
         })
@@ -131,8 +134,9 @@ impl UnixStream {
 
     /// Puts the other end of a new connection into the queue of `peer`.
     fn connect_to(&self, peer: &UnixStream, slot: Slot, credentials: Ucred) -> Result<()> {
-        let State::Listening(listener) = peer.state() else {
-            return Err(Errno::ECONNREFUSED);
+        let listener = match peer.state() {
+            State::Listening(listener) if !peer.ended.lock().reading => listener,
+            _ => return Err(Errno::ECONNREFUSED),
         };
         {
             // Linux looks at the queue first and then at the socket's own state.
@@ -155,6 +159,7 @@ impl UnixStream {
                 credentials: listener.credentials,
             };
             let (own, other) = End::pair([own, other], [None, Some(slot)]);
+            own.begin_ended(*self.ended.lock());
             queue.pending.push_back(other);
             *state = State::Connected(Arc::new(own));
         }
@@ -234,8 +239,17 @@ impl Socket for UnixStream {
 
     /// As on Linux, a socket without a peer takes it too.
     fn shutdown(&self, how: Shutdown) -> Result<()> {
-        if let Some(end) = self.connection() {
-            end.shutdown(how);
+        match self.state() {
+            State::Connected(end) => end.shutdown(how),
+            State::Idle | State::Listening(_) => {
+                let mut ended = self.ended.lock();
+                ended.reading |= how.reading();
+                ended.writing |= how.writing();
+            }
+        }
+        self.idle.wake_all();
+        if let State::Listening(listener) = self.state() {
+            listener.accepters.wake_all();
         }
         Ok(())
     }
@@ -323,14 +337,22 @@ impl File for UnixStream {
     }
 
     fn readiness(&self) -> PollEvents {
-        match self.state() {
+        let mut ready = match self.state() {
             State::Idle => PollEvents::POLLOUT | PollEvents::POLLHUP,
             State::Listening(listener) if listener.queue.lock().pending.is_empty() => {
                 PollEvents::empty()
             }
             State::Listening(_) => PollEvents::POLLIN,
-            State::Connected(end) => end.readiness(),
+            State::Connected(end) => return end.readiness(),
+        };
+        let ended = *self.ended.lock();
+        if ended.reading {
+            ready |= PollEvents::POLLIN | PollEvents::POLLRDHUP;
         }
+        if ended.reading && ended.writing {
+            ready |= PollEvents::POLLHUP;
+        }
+        ready
     }
 
     fn register(&self, events: PollEvents, cx: &Context<'_>) {

@@ -189,7 +189,14 @@ impl UnixDatagram {
 
     /// Sends to the peer.
     fn send(&self, bytes: &[u8], rights: Vec<Right>, credentials: Ucred) -> Result<usize> {
-        let peer = self.peer().ok_or(Errno::ENOTCONN)?;
+        let peer = {
+            let state = self.state.lock();
+            match &state.peer {
+                Some(peer) => peer.clone(),
+                None if state.writing_ended => return Err(Errno::EPIPE),
+                None => return Err(Errno::ENOTCONN),
+            }
+        };
         self.name_for_credentials()?;
         let charge = self.charge(bytes.len())?;
         let Some(receiver) = peer.socket.upgrade() else {
