@@ -65,7 +65,7 @@ export interface ResourceLimits {
    */
   maxProcessEnvBytes?: number | undefined;
   /**
-   * Memory of the VM process. At least 64 MiB.
+   * Memory of the VM process. At least 64 MiB. Each running `node` program has 12 MiB of it set aside.
    * @default 512 MiB
    */
   maxMemoryBytes?: number | undefined;

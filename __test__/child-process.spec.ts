@@ -85,6 +85,23 @@ describe("asynchronous children", () => {
     `);
   });
 
+  test("what a child wrote comes before its exit, however much", async () => {
+    for (const [fd, size] of [
+      [1, 150_000],
+      [2, 150_000],
+      [3, 100],
+    ]) {
+      await assertSameAsHost(`
+        import { spawn } from "node:child_process";
+        const write = "require('fs').writeSync(${fd}, 'x'.repeat(${size}))";
+        const child = spawn(process.execPath, ["-e", write], { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+        let read = 0;
+        child.stdio[${fd}].on("data", (data) => { read += data.length; });
+        child.on("exit", () => console.log("exit", read)).on("close", () => console.log("close", read));
+      `);
+    }
+  });
+
   test("ENOENT is an event and not a throw", async () => {
     await assertSameAsHost(`
       import { spawn, exec, execFile } from "node:child_process";
@@ -236,6 +253,33 @@ describe("fork", () => {
         console.log(child.send("late"));
         `,
         worker,
+      );
+    });
+  }
+
+  const last = {
+    "large.cjs": `process.on("message", () => process.send("x".repeat(3e6), () => process.exit(3)))`,
+    "leaves.cjs": `process.on("message", () => { process.send(1); process.disconnect(); })`,
+    "dies.cjs": `process.on("message", () => process.send(1, () => process.kill(process.pid, "SIGKILL")))`,
+  };
+  for (const name of Object.keys(last)) {
+    test(`the last messages and the disconnect of ${name} come before its exit`, async () => {
+      await assertSameAsHost(
+        `
+        import { fork } from "node:child_process";
+        import { once } from "node:events";
+        for (let i = 0; i < 3; i += 1) {
+          const child = fork("./${name}");
+          const log = [];
+          let messages = 0;
+          child.on("message", ({ length }) => { messages += 1; if (length) log.push(length); });
+          child.on("disconnect", () => log.push("disconnect"));
+          child.on("exit", (code, signal) => log.push("exit", code, signal, messages));
+          child.send("begin");
+          await once(child, "close");
+          console.log(log.filter((item) => "${name}" !== "dies.cjs" || item !== "disconnect").join());
+        }`,
+        last,
       );
     });
   }

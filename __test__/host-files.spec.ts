@@ -137,6 +137,25 @@ describe("cwd of create", () => {
     const files = { "/app": "a file" };
     assert.match(await failure(NodeRuntime.create({ cwd: "/app", files })), /^ENOTDIR .*'\/app'/);
   });
+
+  test("that is no directory, or is missing, is an error of a call", async () => {
+    await withRuntime({}, async (runtime) => {
+      for (const [cwd, code] of [
+        ["/etc/passwd", "ENOTDIR"],
+        ["/etc/passwd/x", "ENOTDIR"],
+        ["/no/such", "ENOENT"],
+      ] as const) {
+        for (const call of [
+          () => runtime.exec("1", { cwd }),
+          () => runtime.execCommand("ls", [], { cwd }),
+          () => runtime.spawn("1", { cwd }),
+          () => runtime.openShell({ cwd }),
+        ]) {
+          await assert.rejects(call, { code, syscall: "chdir", path: cwd });
+        }
+      }
+    });
+  });
 });
 
 describe("file methods", () => {

@@ -197,6 +197,36 @@ describe("the errors of a snippet", () => {
     });
   });
 
+  test("are the runner's also when snippets have removed all listeners", async () => {
+    const removals = [
+      "process.removeAllListeners()",
+      "process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')",
+      "for (const e of process.eventNames()) for (const l of process.listeners(e)) process.removeListener(e, l)",
+      "process.on('uncaughtException', () => {}); process.removeAllListeners('uncaughtException')",
+    ];
+    const errors = {
+      timer:
+        "setTimeout(() => { throw new Error('timer') }, 1); await new Promise((r) => setTimeout(r, 20))",
+      microtask: "queueMicrotask(() => { throw new Error('microtask') })",
+      rejection: "Promise.reject(new Error('rejection'))",
+      tick: "process.nextTick(() => { throw new Error('tick') })",
+    };
+    for (const removal of removals) {
+      for (const together of [true, false]) {
+        await withRunner({}, async (runner) => {
+          await runner.exec("globalThis.kept = 1");
+          for (const [name, code] of Object.entries(errors)) {
+            if (!together) assert.equal((await runner.exec(removal)).exitCode, 0);
+            const result = await runner.exec(together ? `${removal}; ${code}` : code);
+            assert.deepEqual([result.exitCode, result.restarted], [1, undefined], removal);
+            assert.match(result.stderr, new RegExp(`^Error: ${name}\n`), removal);
+          }
+          assert.equal((await runner.evaluate("kept")).value, 1);
+        });
+      }
+    }
+  });
+
   test("of callbacks reject the call and end the process", async () => {
     await withRunner({}, async (runner) => {
       const error = new Error("mine");
@@ -692,5 +722,38 @@ describe("a guest that forges answers", () => {
       assert.equal(background?.stdout.length, 100_000);
       assert.equal(background?.stdoutTruncated, true);
     });
+  });
+});
+
+test("a runner works on with globals that snippets define anew or delete", async () => {
+  await withRunner({}, async (runner) => {
+    await runner.evaluate(
+      "class Map {}; class Set {}; var Buffer = 1, JSON = null, Number = null, String = null, Error = null, Promise = null",
+    );
+    const deleted = await runner.evaluate("delete globalThis.process; delete globalThis.Buffer; 2");
+    assert.deepEqual([deleted.value, deleted.stderr], [2, ""]);
+    for (const [code, value] of [
+      ["[typeof process, JSON]", ["undefined", null]],
+      ["({ a: [1, 2n] })", { a: [1, 2n] }],
+      ["new Uint8Array([7])", new Uint8Array([7])],
+    ] as const) {
+      assert.deepEqual((await runner.evaluate(code)).value, value, code);
+    }
+    const failed = await runner.exec("throw 1");
+    assert.deepEqual(
+      [failed.exitCode, failed.stderr, failed.restarted],
+      [1, "Uncaught 1\n", undefined],
+    );
+  });
+});
+
+test("the program of a runner is no argument of its process", async () => {
+  await withRunner({}, async (runner, runtime) => {
+    const seen = await runner.evaluate<string[][]>("[process.argv, process.execArgv]");
+    assert.deepEqual(seen.value, [["/usr/bin/node"], []]);
+    const [runnerProcess] = await runtime.processes();
+    assert.equal(runnerProcess?.argv.length, 2);
+    const { stdout } = await runtime.execCommand("sh", ["-c", "ps -o args= -e"]);
+    assert.doesNotMatch(stdout, /expose-internals|import /);
   });
 });

@@ -106,6 +106,13 @@ const breaches: [string, object, string, { bound: number; least: number }, strin
     "limits.resources.maxFilesystemBytes",
   ],
   [
+    "bytes that are no whole blocks",
+    { resources: { maxFilesystemBytes: 1_000_000 } },
+    "fs.writeFileSync('/tmp/a', Buffer.alloc(2 << 20));",
+    { bound: 1_000_000, least: 1_000_001 },
+    "limits.resources.maxFilesystemBytes",
+  ],
+  [
     "inodes",
     { resources: { maxInodeCount: 400 } },
     "for (let i = 0; ; i++) fs.writeFileSync('/tmp/f' + i, '');",

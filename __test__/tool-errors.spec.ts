@@ -322,3 +322,12 @@ function nextWarning(code: string): Promise<CodedWarning> {
     process.on("warning", listener);
   });
 }
+
+test("ToolError refuses options that it does not know", () => {
+  const make = (options: object) => () => new ToolError("x", options);
+  assert.throws(make({ codee: "A" }), {
+    code: "ERR_INVALID_ARG_VALUE",
+    message: 'The argument "options.codee" is not a known option. Known are code, data, cause',
+  });
+  assert.equal(make({ code: "A", data: 1, cause: 2 })().code, "A");
+});

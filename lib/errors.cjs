@@ -37,6 +37,8 @@ Object.defineProperty(VmError.prototype, "name", {
   writable: true,
 });
 
+const toolErrorOptions = ["code", "data", "cause"];
+
 /** What a tool's handler throws to tell the guest; of other errors the guest hears only that the tool failed. */
 class ToolError extends Error {
   /**
@@ -45,6 +47,11 @@ class ToolError extends Error {
    */
   constructor(message, options = {}) {
     super(message, Object.hasOwn(options, "cause") ? { cause: options.cause } : undefined);
+    const unknown = Object.keys(options).find((key) => !toolErrorOptions.includes(key));
+    if (unknown !== undefined) {
+      const known = toolErrorOptions.join(", ");
+      throw invalidValue(`options.${unknown}`, `is not a known option. Known are ${known}`);
+    }
     if (options.code !== undefined) {
       if (typeof options.code !== "string") {
         throw invalidType("options.code", "of type string", options.code);

@@ -13,7 +13,7 @@ const { Machine } = require("./machine.cjs");
 const options = require("./options.cjs");
 const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
-const { residentArguments } = require("./resident-program.cjs");
+const { residentCode } = require("./resident-program.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
@@ -139,8 +139,9 @@ class NodeRuntime {
   async createResidentRunner() {
     this.#requireLive();
     const checked = options.programOptions(undefined);
-    const command = [this.#own("node", checked), ...residentArguments(this.#valueLimit)];
-    const start = (settings) => this.#start(command, checked, { live: true, ...settings });
+    const command = [this.#own("node", checked), String(this.#valueLimit)];
+    const program = { live: true, code: residentCode() };
+    const start = (settings) => this.#start(command, checked, { ...program, ...settings });
     return new ResidentRunner(start, this.#outputLimit, this.#valueLimit);
   }
 
@@ -243,7 +244,7 @@ class NodeRuntime {
   }
 
   #startCommand(command, args, given, kind) {
-    const name = check.cString(command, "command");
+    const name = check.program(command, "command");
     const list = args === undefined ? [] : check.list(check.cString)(args, "args");
     return this.#start([name, ...list], options.commandOptions(given), kind);
   }

@@ -174,7 +174,7 @@ function shellOptions(value) {
   } = object(value, "options", {
     cols: optional(cells, 80),
     rows: optional(cells, 24),
-    command: optional(check.cString),
+    command: optional(check.program),
     args: optional(check.list(check.cString), []),
     env: command.env,
     cwd: command.cwd,

@@ -7,18 +7,44 @@ const { join } = require("node:path");
 /** In the order in which they need each other. */
 const modules = ["clone.mjs", "evaluation.mjs", "resident.mjs"];
 
-/** It takes a parser from Node's own library, and evaluates modules. */
-const options = ["--expose-internals", "--experimental-vm-modules", "--input-type=module"];
+/** Globals that the program needs later. The global scope is the snippets': they may define them anew, or delete them. */
+const kept = [
+  ...[
+    "Array",
+    "ArrayBuffer",
+    "Buffer",
+    "DOMException",
+    "Error",
+    "JSON",
+    "Map",
+    "Number",
+    "Object",
+    "Promise",
+  ],
+  ...[
+    "RangeError",
+    "RegExp",
+    "Set",
+    "String",
+    "Symbol",
+    "SyntaxError",
+    "TypeError",
+    "Uint8Array",
+    "WeakMap",
+    "process",
+  ],
+];
 
 let text;
 
 /**
- * @param {number} longestValue Bytes of a value as JSON.
- * @returns {string[]} What node gets to run the program.
+ * The program, whose argument is the number of bytes that a value may have as JSON. It takes a parser from Node's own
+ * library and evaluates modules: a program with control pipes can do both.
+ * @returns {string} An ES module.
  */
-function residentArguments(longestValue) {
-  text ??= modules.map(read).join("\n");
-  return [...options, "--eval", text, String(longestValue)];
+function residentCode() {
+  text ??= [`const { ${kept.join(", ")} } = globalThis;`, ...modules.map(read)].join("\n");
+  return text;
 }
 
 /** Imports between the modules and their exports are names of one scope. */
@@ -28,4 +54,4 @@ function read(name) {
     .replace(/^export /gm, "");
 }
 
-module.exports = { residentArguments };
+module.exports = { residentCode };

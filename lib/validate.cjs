@@ -100,6 +100,12 @@ function cString(value, name) {
   return value;
 }
 
+/** The name or path of a program. */
+function program(value, name) {
+  if (cString(value, name) === "") throw invalidValue(name, "must not be empty");
+  return value;
+}
+
 function absolutePath(value, name) {
   cString(value, name);
   if (!value.startsWith("/")) throw invalidValue(name, "must be an absolute path", value);
@@ -240,5 +246,6 @@ module.exports = {
   object,
   oneOf,
   optional,
+  program,
   text,
 };

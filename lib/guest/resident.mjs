@@ -28,6 +28,9 @@ const importMeta = import.meta;
 const { stdout, stderr } = process;
 const exit = process.exit.bind(process);
 const listenerCount = process.listenerCount.bind(process);
+const listeners = process.listeners.bind(process);
+const prependListener = process.prependListener.bind(process);
+const { entries } = Object;
 const soon = setImmediate;
 const toJson = JSON.stringify;
 
@@ -149,6 +152,7 @@ function begin(kind, id, code) {
   const snippet = { id, kind, number: count, failed: false, value: undefined };
   running = snippet;
   owner.enterWith(snippet);
+  guard();
   if (kind === Kind.run) offerReturn(snippet);
   if (kind === Kind.evaluate && !isOffered) offerRequire();
   try {
@@ -202,6 +206,19 @@ function answer({ id, kind, failed, value, tooLong }) {
   else told.value = value;
   send(Frame.answer, Buffer.from(id + toJson(told)));
   next();
+}
+
+/** Listeners of this program, which stay when a snippet removes all that there are. */
+const guards = {
+  uncaughtException: (error) => uncaught("uncaughtException", error),
+  unhandledRejection: (error) => uncaught("unhandledRejection", error),
+  beforeExit: unsettled,
+};
+
+function guard() {
+  for (const [event, listener] of entries(guards)) {
+    if (!listeners(event).includes(listener)) prependListener(event, listener);
+  }
 }
 
 /** An error that no promise of a snippet brought: of a timer, an event, a promise that nobody waits for. */
@@ -265,17 +282,36 @@ function next() {
   });
 }
 
-process.on("uncaughtException", (error) => uncaught("uncaughtException", error));
-process.on("unhandledRejection", (error) => uncaught("unhandledRejection", error));
-process.on("beforeExit", () => {
+/** The loop has nothing to do any more. */
+function unsettled() {
   if (running === undefined || running.settled) return;
   writeError(`Warning: Detected unsettled top-level await in snippet-${running.number}.mjs\n`);
   exit(13);
-});
+}
+
+/** Has the guards there whenever they could be asked, whichever way they were removed. */
+function keepGuards() {
+  const { _fatalException: fatal, removeAllListeners } = process;
+  const whenFatal = (error, fromPromise) => {
+    guard();
+    return fatal(error, fromPromise);
+  };
+  const remove = (...args) => {
+    removeAllListeners.apply(process, args);
+    guard();
+    return process;
+  };
+  const hidden = { configurable: true, writable: true, enumerable: false };
+  Object.defineProperty(process, "_fatalException", { ...hidden, value: whenFatal });
+  Object.defineProperty(process, "removeAllListeners", { ...hidden, value: remove });
+  guard();
+}
+
 // Nothing of how this program was started is a snippet's business, nor is its first use of a feature.
 process.execArgv = [];
 const { emitWarning } = process;
 process.emitWarning = () => {};
 new SourceTextModule("");
 process.emitWarning = emitWarning;
+keepGuards();
 next();

@@ -57,6 +57,13 @@ Each line was tried in a guest of its own.
 |---|---|---|
 ${(await featureRows(runtime)).join("\n")}
 
+## Locales and time zones
+
+\`LC_ALL\`, else \`LC_MESSAGES\`, else \`LANG\`, as they are when a program starts, name its default locale. \`TZ\` names its time
+zone, also while it runs; programs of one machine that run at the same time with different zones see each other's in
+\`Intl\`, not in \`Date\`. ICU's data lacks some languages that Node.js has (\`cy\`, \`hy\`, \`ka\`, \`zu\`):
+\`Intl.NumberFormat.supportedLocalesOf\` tells.
+
 ## Exports
 
 The exports of every public module, compared with that Node.js.

@@ -160,7 +160,7 @@ fn directive(raw: &[u8], field: &impl Fn(&str) -> Option<Vec<u8>>, out: &mut Vec
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        precision = number(&raw[end + 1..end + 1 + digits]);
+        precision = Some(number(&raw[end + 1..end + 1 + digits]));
         end += 1 + digits;
     }
     let length = if matches!(raw.get(end), Some(b'H' | b'L')) && raw.len() > end + 1 {
@@ -176,9 +176,9 @@ fn directive(raw: &[u8], field: &impl Fn(&str) -> Option<Vec<u8>>, out: &mut Vec
         out.push(b'?');
         return end + length;
     };
-    if let Some(precision) = precision
-        && !b"XYZW".contains(&raw[end])
-    {
+    if matches!(name, "X" | "Y" | "Z" | "W") {
+        shape_seconds(&mut text, precision);
+    } else if let Some(Some(precision)) = precision {
         text.truncate(precision);
     }
     let flags = &raw[..flags];
@@ -200,6 +200,18 @@ fn directive(raw: &[u8], field: &impl Fn(&str) -> Option<Vec<u8>>, out: &mut Vec
     }
     end + length
 }
+
+/// Cuts the fraction of seconds to as many digits as were asked for: none without a point, all behind a bare one.
+fn shape_seconds(text: &mut Vec<u8>, precision: Option<Option<usize>>) {
+    let whole = text.iter().position(|byte| *byte == b'.');
+    let Some(whole) = whole else { return };
+    match precision {
+        None | Some(Some(0)) => text.truncate(whole),
+        Some(digits) => text.resize(whole + 1 + digits.unwrap_or(NANOSECOND_DIGITS), b'0'),
+    }
+}
+
+const NANOSECOND_DIGITS: usize = 9;
 
 fn number(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
@@ -270,12 +282,12 @@ fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>>
             "x" => moment(found.atime),
             "y" => moment(found.mtime),
             "z" => moment(found.ctime),
-            "X" => found.atime.seconds.to_string(),
-            "Y" => found.mtime.seconds.to_string(),
-            "Z" => found.ctime.seconds.to_string(),
+            "X" => seconds(found.atime),
+            "Y" => seconds(found.mtime),
+            "Z" => seconds(found.ctime),
             // The filesystem does not record when a file was made.
             "w" => "-".into(),
-            "W" => "0".into(),
+            "W" => "0.000000000".into(),
             _ => return None,
         }
         .into_bytes(),
@@ -303,6 +315,17 @@ fn kind(found: &Stat) -> &'static str {
         _ if found.size == 0 => "regular empty file",
         _ => "regular file",
     }
+}
+
+/// Seconds since 1970 with their fraction.
+fn seconds(time: Time) -> String {
+    if time.seconds < 0 && time.nanoseconds > 0 {
+        // Half a second before 1970 is one second less and half a second more.
+        let (whole, rest) = (time.seconds + 1, 1_000_000_000 - time.nanoseconds);
+        let sign = if whole == 0 { "-" } else { "" };
+        return format!("{sign}{whole}.{rest:09}");
+    }
+    format!("{}.{:09}", time.seconds, time.nanoseconds)
 }
 
 fn moment(time: Time) -> String {

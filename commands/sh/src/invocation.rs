@@ -31,6 +31,9 @@ pub fn run() -> i32 {
         .unwrap_or(name)
         .trim_start_matches('-')
         .to_owned();
+    // Whatever the caller has called it, it is the shell that was found.
+    let given = sys::process::argv0().map(|name| text::decode(&name));
+    let name = given.as_deref().unwrap_or(name);
     let mut shell = Shell::new(matches!(base.as_str(), "bash" | "rbash"), name);
     let mut invocation = Invocation {
         login: name.starts_with('-'),

@@ -135,6 +135,15 @@ pub fn getpid() -> Pid {
     backend::proc_getpid()
 }
 
+/// The name that the program was called by, as the caller gave it: that of place 0 of the arguments names the program of a
+/// module that is several.
+///
+/// # Errors
+/// `ERANGE`: it is longer than 4096 bytes.
+pub fn argv0() -> io::Result<Vec<u8>> {
+    backend::proc_argv0()
+}
+
 #[must_use]
 pub fn getppid() -> Pid {
     backend::proc_getppid()

@@ -22,7 +22,7 @@ bitflags! {
 pub enum ExitStatus {
     /// Ended by itself with this status.
     Exited(u8),
-    /// Ended by a signal; the flag tells whether the signal's default action dumps core.
+    /// Ended by a signal; the flag tells whether a core was written. No process of this kernel writes one.
     Signaled(Signal, bool),
     /// Stopped by a signal.
     Stopped(Signal),

@@ -132,7 +132,7 @@ fn fault_cannot_be_handled() {
     });
     child.fault(Signal::SIGSEGV);
     let waited = poll(|cx| parent.poll_wait4(-1, WaitFlags::empty(), cx));
-    let status = ExitStatus::Signaled(Signal::SIGSEGV, true);
+    let status = ExitStatus::Signaled(Signal::SIGSEGV, false);
     assert_eq!(waited, Poll::Ready(Ok(Some((child.pid(), status)))));
     let (own, children) = parent.cpu_times();
     assert_eq!(own, CpuTime::default());

@@ -176,7 +176,7 @@ fn quit_and_suspend_are_signals_too() {
     session.master.write(b"\x1c").unwrap();
     assert_eq!(
         job.exit_status(),
-        Some(ExitStatus::Signaled(Signal::SIGQUIT, true))
+        Some(ExitStatus::Signaled(Signal::SIGQUIT, false))
     );
 }
 

@@ -193,7 +193,7 @@ pub fn trigger_uncaught_with(
     let Some(handler) = handler else {
         // Before the library is up, or guest code deleted it: Node's exit status for that case.
         crate::report::print_exception(scope, error, message);
-        crate::exit::exit_process(scope, 6);
+        crate::exit::exit_on_request(scope, 6);
         return;
     };
     env.callback_depth.set(env.callback_depth.get() + 1);
@@ -206,7 +206,10 @@ pub fn trigger_uncaught_with(
             None => {
                 // Not where the thread was ended in the middle: that is no exception.
                 if let Some(inner) = tc.exception().filter(|_| !env.is_halted(tc)) {
-                    let message = v8::Exception::create_message(tc, inner);
+                    let message = match tc.message() {
+                        Some(message) => message,
+                        None => v8::Exception::create_message(tc, inner),
+                    };
                     crate::report::print_exception(tc, inner, message);
                 }
                 if tc.has_terminated() {
@@ -227,9 +230,9 @@ pub fn trigger_uncaught_with(
             let code = env.aliased::<i32>(Slot::ExitInfo);
             // kHasExitCode, kExitCode: an exit handler may have chosen another status.
             let status = if code.get(2) != 0 { code.get(1) } else { 1 };
-            crate::exit::exit_process(scope, status);
+            crate::exit::exit_on_request(scope, status);
         }
         // The handler itself threw.
-        None => crate::exit::exit_process(scope, 7),
+        None => crate::exit::exit_on_request(scope, 7),
     }
 }

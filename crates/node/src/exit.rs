@@ -25,7 +25,8 @@ pub fn exit_process(scope: &mut v8::PinScope<'_, '_>, code: i32) {
     scope.terminate_execution();
 }
 
-/// `process.reallyExit`: as [`exit_process`], and with `--trace-exit` says who ends the program, and from where (`Environment::Exit` in Node's `src/env.cc`).
+/// `process.reallyExit`, and the end by an exception: as [`exit_process`], and with `--trace-exit` says who ends the
+/// program, and from where (`Environment::Exit` in Node's `src/env.cc`).
 pub fn exit_on_request(scope: &mut v8::PinScope<'_, '_>, code: i32) {
     let env = Env::of(scope);
     if env.options.borrow().flag("--trace-exit") && !env.stopping.get() {

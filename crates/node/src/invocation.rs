@@ -16,6 +16,8 @@ pub struct Invocation {
     /// An ES module to run in place of a file (UTF-8), until the program has taken it.
     code: Mutex<Option<Vec<u8>>>,
     has_code: bool,
+    /// See [`Invocation::with_internals`].
+    has_internals: bool,
     /// Takes the JSON of each value that the guest hands to `globalThis.__return`.
     on_return: Option<OnReturn>,
 }
@@ -29,7 +31,17 @@ impl Invocation {
         Invocation {
             has_code: code.is_some(),
             code: Mutex::new(code),
+            has_internals: false,
             on_return,
+        }
+    }
+
+    /// The code is the host's own: it may load modules of Node's library and evaluate ES modules.
+    #[must_use]
+    pub fn with_internals(self) -> Invocation {
+        Invocation {
+            has_internals: true,
+            ..self
         }
     }
 }
@@ -40,6 +52,16 @@ const EXTERNAL_BYTES: usize = 256 << 10;
 /// Whether the process runs code that is no argument.
 pub(crate) fn has_code(process: &Process) -> bool {
     of(process).is_some_and(|invocation| invocation.has_code)
+}
+
+/// Options that the code of the process needs besides those of any code.
+pub(crate) fn code_options(process: &Process) -> &'static [&'static str] {
+    match of(process) {
+        Some(invocation) if invocation.has_internals => {
+            &["--expose-internals", "--experimental-vm-modules"]
+        }
+        _ => &[],
+    }
 }
 
 /// The code of the process, for whoever asks for the option `--eval`.

@@ -24,6 +24,7 @@ mod context_settings;
 pub mod convert;
 mod cpu_share;
 pub mod decorate;
+pub mod default_locale;
 pub mod delay;
 pub mod engine;
 pub mod env;

@@ -76,7 +76,7 @@ pub fn initialize_v8(options: V8Options) {
             v8::V8::set_flags_from_command_line(flags.iter().map(ToString::to_string).collect());
         assert!(unknown.len() <= 1, "V8 does not know {unknown:?}");
         v8::V8::set_entropy_source(fill_random);
-        v8::icu::set_default_locale("en-US");
+        crate::default_locale::initialize();
         crate::time_zone::initialize();
         background_cpu::find(|| {
             let threads = options.worker_threads;

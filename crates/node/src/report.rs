@@ -3,16 +3,27 @@
 use std::fmt::Write as _;
 
 use crate::binding::errors::SourceMaps;
+use crate::binding::report::{self as diagnostic, Cause};
 use crate::convert;
 use crate::env::{Env, Slot};
 
-/// Prints source frame, enhanced stack and version line of a fatal exception to the guest's stderr.
+/// Prints source frame, enhanced stack and version line of a fatal exception to the guest's stderr, and leaves a
+/// diagnostic report where one is asked for.
 pub fn print_exception(
     scope: &mut v8::PinScope<'_, '_>,
     error: v8::Local<'_, v8::Value>,
     message: v8::Local<'_, v8::Message>,
 ) {
     let text = format_exception(scope, error, message);
+    write_stderr(scope, text.as_bytes());
+    if diagnostic::is_wanted_of_exceptions(&Env::of(scope)) {
+        let cause = Cause {
+            event: "Exception",
+            trigger: "Exception",
+        };
+        diagnostic::write(scope, &cause, None, error);
+    }
+    let text = format_end(scope, message);
     write_stderr(scope, text.as_bytes());
 }
 
@@ -45,16 +56,28 @@ fn format_exception(
     message: v8::Local<'_, v8::Message>,
 ) -> String {
     let mut text = String::new();
-    match v8::Local::<v8::Object>::try_from(error) {
-        Ok(object) => text.push_str(&frame_of(scope, object, message)),
+    let object = v8::Local::<v8::Object>::try_from(error).ok();
+    match object.and_then(|object| kept_frame(scope, object)) {
+        Some(kept) => text.push_str(&kept),
+        None if error.is_native_error() => text.push_str(&source_frame(scope, message)),
         // Not kept with the value, so it stands for itself.
-        Err(_) => {
+        None => {
             let _ = writeln!(text, "\n{}", source_frame(scope, message).trim_end());
         }
     }
     let stack = enhanced_stack(scope, v8::Local::<v8::Object>::try_from(error).ok());
     let stack = stack.unwrap_or_else(|| describe_thrown(scope, error));
     let _ = writeln!(text, "{stack}");
+    let traced = Env::of(scope).options.borrow().flag("--trace-uncaught");
+    if !traced && !error.is_object() {
+        text.push_str("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
+    }
+    text
+}
+
+/// What follows the report of an exception: where it was thrown, and who says so.
+fn format_end(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> String {
+    let mut text = String::new();
     let (traced, extra) = {
         let env = Env::of(scope);
         let options = env.options.borrow();
@@ -63,8 +86,6 @@ fn format_exception(
     };
     if traced {
         text.push_str(&thrown_at(scope, message));
-    } else if !error.is_object() {
-        text.push_str("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
     }
     if extra {
         let version = crate::tables::tables()["process"]["version"].as_str();
@@ -73,24 +94,22 @@ fn format_exception(
     text
 }
 
-/// The source frame of an error, unless its stack has one already.
-fn frame_of(
+/// The source frame that is kept with a value, if one is; empty where its stack has it already.
+fn kept_frame(
     scope: &mut v8::PinScope<'_, '_>,
     error: v8::Local<'_, v8::Object>,
-    message: v8::Local<'_, v8::Message>,
-) -> String {
+) -> Option<String> {
     let env = Env::of(scope);
     let key = env.private(scope, "decorated_private_symbol");
     let decorated = error.get_private(scope, key);
     if decorated.is_some_and(|value| value.is_true()) {
-        return String::new();
+        return Some(String::new());
     }
     let key = env.private(scope, "arrow_message_private_symbol");
-    let arrow = error.get_private(scope, key);
-    match arrow.filter(|value| value.is_string()) {
-        Some(arrow) => format!("{}\n", convert::text(scope, arrow)),
-        None => source_frame(scope, message),
-    }
+    let arrow = error.get_private(scope, key)?;
+    arrow
+        .is_string()
+        .then(|| format!("{}\n", convert::text(scope, arrow)))
 }
 
 /// The frames of `--trace-uncaught`.

@@ -11,9 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::default_locale;
 use crate::env::Env;
 
 const UTC: &str = "UTC";
+
+/// ICU's zone without a name: what a zone that nobody knows looks like.
+const NAMELESS: &str = "Factory";
 
 static ZONES: Mutex<Zones> = Mutex::new(Zones {
     wanted: Vec::new(),
@@ -99,9 +103,11 @@ pub(crate) fn initialize() {
 ///
 /// Every program claims a zone when it starts, UTC too: the thread of the program before it may still have one.
 pub fn apply(scope: &mut v8::PinScope<'_, '_>, env: &Env, value: &str) -> Option<&'static str> {
-    let zone = match value.trim_start_matches(':') {
+    let named = value.trim_start_matches(':');
+    let offset = posix_offset(named);
+    let zone = match named {
         "" | "UTC0" => UTC,
-        zone => zone,
+        zone => offset.as_deref().unwrap_or(zone),
     };
     let claim = env.state::<Claim>();
     if !env.own_time_zone.get() {
@@ -114,9 +120,52 @@ pub fn apply(scope: &mut v8::PinScope<'_, '_>, env: &Env, value: &str) -> Option
         );
     }
     if !claim.set(zone) {
-        // As Node: a zone that nobody knows is UTC.
-        claim.set(UTC);
+        // As Node: a zone that nobody knows has the time of UTC, but not its name.
+        claim.set(NAMELESS);
     }
     scope.date_time_configuration_change_notification(v8::TimeZoneDetection::Skip);
+    default_locale::name_time_zone(scope, env);
     None
+}
+
+/// The zone of POSIX's `NAME[+-]hours`, west of Greenwich where it is positive, by ICU's name.
+fn posix_offset(value: &str) -> Option<String> {
+    let digits_at = value.find(|character: char| !character.is_ascii_alphabetic())?;
+    let (name, offset) = value.split_at(digits_at);
+    let (sign, hours) = match offset.strip_prefix('-') {
+        Some(hours) => ('+', hours),
+        None => ('-', offset.strip_prefix('+').unwrap_or(offset)),
+    };
+    let is_number = !hours.is_empty() && hours.bytes().all(|byte| byte.is_ascii_digit());
+    let hours: u8 = hours
+        .parse()
+        .ok()
+        .filter(|_| is_number && name.len() >= 3)?;
+    // ICU knows these by name.
+    let known = hours == 0 && name == "GMT";
+    (hours < 24 && !known).then(|| format!("GMT{sign}{hours:02}:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::posix_offset;
+
+    #[test]
+    fn offsets_of_posix_count_westwards() {
+        assert_eq!(posix_offset("GMT+5").as_deref(), Some("GMT-05:00"));
+        assert_eq!(posix_offset("XYZ-11").as_deref(), Some("GMT+11:00"));
+        assert_eq!(posix_offset("EST5").as_deref(), Some("GMT-05:00"));
+        for other in [
+            "",
+            "UTC",
+            "EST5EDT",
+            "Etc/GMT+5",
+            "A3",
+            "GMT0",
+            "GMT-05:00",
+            "XYZ24",
+        ] {
+            assert_eq!(posix_offset(other), None, "{other}");
+        }
+    }
 }

@@ -25,11 +25,13 @@ pub trait Guests {
         host: &Arc<dyn Host>,
     ) -> Result<(), String>;
 
-    /// What is attached to a program that the host starts: its code, and where it hands back a value.
+    /// What is attached to a program that the host starts: its code, which may be that of a resident runner, and where
+    /// it hands back a value.
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
         returned: Option<Arc<Returned>>,
+        resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>>;
 
     /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`].

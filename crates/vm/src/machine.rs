@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{
-    Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Terminal, Winsize,
+    Errno, Kernel, KernelConfig, Limits, Pid, ResourceCounts, Signal, SpawnOptions, Terminal,
+    Winsize,
 };
 use secure_exec_node::host::Host;
 use secure_exec_protocol::{
@@ -117,7 +118,9 @@ impl Machine {
         match &program.cwd {
             Some(cwd) => {
                 let found = self.kernel.file_agent().stat(cwd.as_bytes());
-                found.map_err(|errno| failure(errno, "chdir", cwd.as_bytes()))?;
+                found
+                    .and_then(|stat| stat.is_dir().then_some(()).ok_or(Errno::ENOTDIR))
+                    .map_err(|errno| failure(errno, "chdir", cwd.as_bytes()))?;
             }
             // Should it have been removed, there is an empty one again.
             None => {
@@ -183,7 +186,7 @@ impl Machine {
         program: Program,
         guests: &dyn Guests,
         mailbox: &Arc<Mailbox>,
-    ) -> Result<GuestCall, secure_exec_kernel::Errno> {
+    ) -> Result<GuestCall, Errno> {
         let (mut inputs, mut outputs, mut fds) = (Vec::new(), Vec::new(), Vec::new());
         let mut in_streams = vec![STDIN];
         let mut out_streams = vec![STDOUT, STDERR];
@@ -223,7 +226,7 @@ impl Machine {
             fds,
             setsid: true,
             ctty: terminal.is_some().then_some(0),
-            attachment: guests.attachment(program.code, returned.clone()),
+            attachment: guests.attachment(program.code, returned.clone(), program.control),
             ..SpawnOptions::default()
         })?;
         Ok(GuestCall::new(Parts {

@@ -88,6 +88,10 @@ impl EngineEvents for Events {
         self.reports.refused(bytes);
     }
 
+    fn on_crowded(&self, reserved: u64) {
+        self.reports.crowded(reserved);
+    }
+
     fn on_isolate_start(&self) {
         lockdown::allow_engine(ISOLATE_BYTES);
     }
@@ -169,6 +173,7 @@ impl Guests for NodeGuests {
         &self,
         code: Option<Vec<u8>>,
         returned: Option<Arc<Returned>>,
+        resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
         if code.is_none() && returned.is_none() {
             return None;
@@ -177,7 +182,12 @@ impl Guests for NodeGuests {
             let hand_back = move |json| returned.set(json);
             Box::new(hand_back) as Box<dyn Fn(String) + Send + Sync>
         });
-        Some(Arc::new(Invocation::new(code, on_return)))
+        let invocation = Invocation::new(code, on_return);
+        Some(Arc::new(if resident {
+            invocation.with_internals()
+        } else {
+            invocation
+        }))
     }
 
     fn reports_ends(&self) -> bool {

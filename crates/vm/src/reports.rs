@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
+use secure_exec_node::engine::PROGRAM_BYTES;
 use secure_exec_protocol::VmId;
 
 use crate::breaches;
@@ -76,9 +77,20 @@ impl Reports {
 
     /// The guest of the calling thread did not get this much memory.
     pub(crate) fn refused(&self, bytes: u64) {
+        self.not_given(lockdown::use_with(bytes).unwrap_or(0));
+    }
+
+    /// The guest of the calling thread could not start a program: with it this much memory would be set aside.
+    pub(crate) fn crowded(&self, reserved: u64) {
+        let used = lockdown::use_with(PROGRAM_BYTES).unwrap_or(0);
+        self.not_given(used.max(reserved));
+    }
+
+    /// Memory was not given that would have made the use this large.
+    fn not_given(&self, used: u64) {
         let Some(kernel) = self.kernel() else { return };
         let bound = kernel.config().memory_bytes;
-        let used = lockdown::use_with(bytes).unwrap_or(bound).max(bound);
+        let used = used.max(bound);
         let breach = LimitBreach {
             limit: "maxMemoryBytes",
             bound,

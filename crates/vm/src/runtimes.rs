@@ -47,8 +47,9 @@ impl Guests for Runtimes {
         &self,
         code: Option<Vec<u8>>,
         returned: Option<Arc<Returned>>,
+        resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.node.attachment(code, returned)
+        self.node.attachment(code, returned, resident)
     }
 
     fn reports_ends(&self) -> bool {

@@ -168,6 +168,7 @@ impl Guests for WasmGuests {
         &self,
         _code: Option<Vec<u8>>,
         _returned: Option<Arc<Returned>>,
+        _resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
         // A command brings its own code and has nothing to hand back.
         None

@@ -87,7 +87,11 @@ fn trap_ends_the_process_like_a_signal_with_one_line() {
     ];
     for (body, signal, text) in cases {
         let outcome = fault(body);
-        assert_eq!(outcome.status, ExitStatus::Signaled(signal, true), "{body}");
+        assert_eq!(
+            outcome.status,
+            ExitStatus::Signaled(signal, false),
+            "{body}"
+        );
         assert_eq!(outcome.stderr, format!("program: {text}\n"), "{body}");
         assert_eq!(outcome.stdout, "");
     }

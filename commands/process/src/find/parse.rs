@@ -520,25 +520,18 @@ fn size(text: &str) -> Option<(Count, u64)> {
     Some((count(number)?, unit))
 }
 
-/// A date as `-newermt` takes it: `2024-05-01`, `2024-05-01 10:00:00`, with a zone, or `@SECONDS`.
+/// A date as `-newermt` takes it, which is what `touch -d` takes.
 fn moment(text: &str) -> Option<Time> {
-    if let Some(seconds) = text.strip_prefix('@') {
-        return Some(Time {
-            seconds: seconds.parse().ok()?,
-            nanoseconds: 0,
-        });
-    }
-    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
-        return Some(Time {
-            seconds: stamp.as_second(),
-            nanoseconds: 0,
-        });
-    }
-    let civil: jiff::civil::DateTime = text.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::system()).ok()?;
+    let zoned = match parse_datetime::parse_datetime(text).ok()? {
+        parse_datetime::ParsedDateTime::InRange(zoned) => zoned,
+        parse_datetime::ParsedDateTime::Extended(_) => return None,
+    };
+    let stamp = zoned.timestamp();
+    // Before 1970 the fraction counts from the second before.
+    let nanoseconds = stamp.as_nanosecond().rem_euclid(1_000_000_000);
     Some(Time {
-        seconds: zoned.timestamp().as_second(),
-        nanoseconds: 0,
+        seconds: i64::try_from(stamp.as_nanosecond().div_euclid(1_000_000_000)).ok()?,
+        nanoseconds: u32::try_from(nanoseconds).ok()?,
     })
 }
 

@@ -21,15 +21,49 @@ const WHAT_THERE_IS: &str = "this machine runs scripts of installed packages: \
 struct Invocation {
     silent: bool,
     if_present: bool,
+    /// The first flag that is none of those here.
+    unknown: Option<String>,
     words: Vec<OsString>,
 }
+
+/// What [`npm`] does.
+const COMMANDS: [&str; 15] = [
+    "run",
+    "run-script",
+    "rum",
+    "urn",
+    "test",
+    "t",
+    "tst",
+    "start",
+    "stop",
+    "restart",
+    "exec",
+    "x",
+    "root",
+    "prefix",
+    "help",
+];
 
 pub fn npm(args: &Args) -> Outcome {
     let invocation = invocation(&args.list)?;
     let Some((command, rest)) = invocation.words.split_first() else {
-        return Err(fail(format!("no command given: {WHAT_THERE_IS}")));
+        let missing = invocation.unknown.map_or_else(
+            || "no command given".to_owned(),
+            |flag| format!("{flag}: not available"),
+        );
+        return Err(fail(format!("{missing}: {WHAT_THERE_IS}")));
     };
-    match command.to_string_lossy().as_ref() {
+    let command = command.to_string_lossy();
+    // Of a command that is not there its flags are not the trouble.
+    if let Some(flag) = invocation
+        .unknown
+        .as_ref()
+        .filter(|_| COMMANDS.contains(&command.as_ref()))
+    {
+        return Err(fail(format!("{flag}: not available: {WHAT_THERE_IS}")));
+    }
+    match command.as_ref() {
         "run" | "run-script" | "rum" | "urn" => match rest.split_first() {
             Some((name, arguments)) => run_script(
                 &invocation,
@@ -91,6 +125,7 @@ fn invocation(list: &[OsString]) -> Result<Invocation, Failure> {
     let mut found = Invocation {
         silent: false,
         if_present: false,
+        unknown: None,
         words: Vec::new(),
     };
     let mut rest = list.iter();
@@ -124,7 +159,7 @@ fn invocation(list: &[OsString]) -> Result<Invocation, Failure> {
                     .first()
                     .is_none_or(|first| first != "exec" && first != "x") =>
             {
-                return Err(fail(format!("{flag}: not available: {WHAT_THERE_IS}")));
+                found.unknown.get_or_insert_with(|| flag.to_owned());
             }
             _ => {
                 found.words.push(word.clone());
@@ -154,7 +189,11 @@ fn list() -> Outcome {
     if package.scripts.is_empty() {
         return Ok(0);
     }
-    println!("Scripts available in {} via `npm run`:", package.title());
+    let title = match package.title() {
+        title if title.is_empty() => package.directory.display().to_string(),
+        title => title,
+    };
+    println!("Scripts available in {title} via `npm run`:");
     for (name, command) in &package.scripts {
         println!("  {name}\n    {command}");
     }

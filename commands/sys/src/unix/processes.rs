@@ -198,6 +198,11 @@ pub(crate) fn proc_getpid() -> Pid {
     unsafe { libc::getpid() }
 }
 
+pub(crate) fn proc_argv0() -> io::Result<Vec<u8>> {
+    let name = std::env::args_os().next().unwrap_or_default();
+    Ok(name.into_encoded_bytes())
+}
+
 pub(crate) fn proc_getppid() -> Pid {
     // SAFETY: no pointers.
     unsafe { libc::getppid() }

@@ -17,6 +17,7 @@ unsafe extern "C" {
     pub fn proc_getrlimit(resource: i32, out: *mut u64) -> i32;
     pub fn proc_setrlimit(resource: i32, limits: *const u64) -> i32;
     pub fn proc_ids(out: *mut u32) -> i32;
+    pub fn proc_argv0(buf: *mut u8, room: usize, length_out: *mut usize) -> i32;
     pub fn proc_umask(mask: u32) -> u32;
 
     pub fn sig_action(signal: i32, disposition: i32, old_out: *mut i32) -> i32;

@@ -133,6 +133,15 @@ pub(crate) fn proc_getpid() -> Pid {
     unsafe { imports::proc_getpid() }
 }
 
+pub(crate) fn proc_argv0() -> io::Result<Vec<u8>> {
+    let mut name = vec![0; 4096];
+    let mut length = 0;
+    // SAFETY: the buffer with its length, room for the result's.
+    check(unsafe { imports::proc_argv0(name.as_mut_ptr(), name.len(), &raw mut length) })?;
+    name.truncate(length);
+    Ok(name)
+}
+
 pub(crate) fn proc_getppid() -> Pid {
     // SAFETY: no pointers.
     unsafe { imports::proc_getppid() }

@@ -179,8 +179,9 @@ impl Process {
                 DefaultAction::Ign | DefaultAction::Cont => {}
                 DefaultAction::Stop if signal != Signal::SIGSTOP && self.in_orphaned_group() => {}
                 DefaultAction::Stop => self.stop(signal),
-                DefaultAction::Term => self.terminate(ExitStatus::Signaled(signal, false)),
-                DefaultAction::Core => self.terminate(ExitStatus::Signaled(signal, true)),
+                DefaultAction::Term | DefaultAction::Core => {
+                    self.terminate(ExitStatus::Signaled(signal, false));
+                }
             },
         }
     }

@@ -2,7 +2,7 @@
 //! signals themselves instead of having a handler called.
 
 use super::Sysno;
-use crate::abi::signal::{DefaultAction, Signal};
+use crate::abi::signal::Signal;
 use crate::abi::wait::ExitStatus;
 use crate::process::Process;
 use crate::trace::Args;
@@ -62,7 +62,6 @@ impl Process {
 
     /// Ends the process as a fault of its program does: by a signal that it can neither ignore nor handle.
     pub fn fault(&self, signal: Signal) {
-        let core = signal.default_action() == DefaultAction::Core;
-        self.terminate(ExitStatus::Signaled(signal, core));
+        self.terminate(ExitStatus::Signaled(signal, false));
     }
 }

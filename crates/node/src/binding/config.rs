@@ -2,6 +2,8 @@
 
 use super::Definition;
 use crate::convert;
+use crate::default_locale;
+use crate::env::Env;
 use crate::exception::string;
 
 /// What the pinned binary was built with and a guest does not have. The library asks here before it relies on it.
@@ -27,5 +29,6 @@ fn get_default_locale(
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set(string(scope, "en-US").into());
+    let tag = default_locale::tag(&Env::of(scope));
+    rv.set(string(scope, &tag).into());
 }

@@ -44,7 +44,7 @@ mod permission;
 mod pipe_wrap;
 pub(crate) mod process_methods;
 mod process_wrap;
-mod report;
+pub(crate) mod report;
 mod serdes;
 mod signal_wrap;
 mod spawn_sync;

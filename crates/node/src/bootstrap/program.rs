@@ -11,8 +11,8 @@ use crate::event_loop;
 use crate::exception::string;
 use crate::options::{INVALID_ARGUMENT, Options, completion};
 use crate::{
-    context_settings, convert, env_file, exit, frozen_clock, invocation, own_heap_limit, report,
-    task_runner,
+    context_settings, convert, default_locale, env_file, exit, frozen_clock, invocation,
+    own_heap_limit, report, task_runner,
 };
 
 /// Exit status of an entry point whose top-level await never settled.
@@ -66,6 +66,7 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     env.options.replace(options);
     env.context(scope)
         .set_allow_generation_from_strings(!no_code);
+    default_locale::apply(scope, &env);
     if context_settings::apply(scope).is_none() {
         return;
     }
@@ -106,7 +107,7 @@ fn read_options(
     };
     report::write_stderr(scope, files.notes.as_bytes());
     let parsed = if has_code {
-        Ok(Options::for_code(words))
+        Ok(Options::for_code(words, invocation::code_options(process)))
     } else {
         Options::parse(words)
     };
@@ -165,7 +166,9 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
     if options.flag("--watch") {
         return "internal/main/watch_mode";
     }
-    if options.script.first().is_some_and(|script| script != "-") {
+    // An empty name stands for standard input as well.
+    let is_file = |script: &String| !matches!(script.as_str(), "" | "-");
+    if options.script.first().is_some_and(is_file) {
         return "internal/main/run_main_module";
     }
     let terminal = process
@@ -202,6 +205,7 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
     let no_code = env.options.borrow().v8.no_code_from_strings;
     env.context(scope)
         .set_allow_generation_from_strings(!no_code);
+    default_locale::apply(scope, &env);
     if context_settings::apply(scope).is_none() {
         return;
     }
@@ -317,10 +321,11 @@ fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
     let thrown = {
         v8::tc_scope!(let tc, scope);
         emit.call(tc, process.into(), &arguments);
-        tc.exception().filter(|_| !tc.has_terminated())
+        let thrown = tc.exception().filter(|_| !tc.has_terminated());
+        thrown.zip(tc.message())
     };
-    if let Some(error) = thrown {
-        crate::exception::trigger_uncaught_exception(scope, error, false);
+    if let Some((error, message)) = thrown {
+        crate::exception::trigger_uncaught_with(scope, error, message, false);
     }
 }
 
@@ -369,7 +374,7 @@ fn warn_unsettled(scope: &mut v8::PinScope<'_, '_>) {
         return;
     };
     for message in messages {
-        let text = format!("Warning: Detected unsettled top-level await at {message}\n");
+        let text = format!("Warning: Detected unsettled top-level await at {message}\n\n");
         report::write_stderr(scope, text.as_bytes());
     }
 }

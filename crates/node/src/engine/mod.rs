@@ -29,7 +29,8 @@ pub(crate) use watchdog::Watched;
 /// Writable address space of every isolate besides its heap: the range for compiled code and the thread's stack.
 pub const ISOLATE_BYTES: u64 = (guest::CODE_RANGE + guest::STACK_SIZE) as u64;
 
-/// Memory that the isolate of an idle program takes, besides the address space that is reckoned by itself.
+/// Memory that is set aside for a program, besides the address space that is reckoned by itself: an idle one takes half of
+/// it.
 pub const PROGRAM_BYTES: u64 = 12 << 20;
 
 /// What a limit of the engine was exceeded with.
@@ -85,6 +86,10 @@ pub trait EngineEvents: Send + Sync {
     /// A guest did not get this much memory, because there is no room for it; it goes on without.
     fn on_refused(&self, bytes: u64) {
         let _ = bytes;
+    }
+    /// There is no place for a further program: with it this much memory would be set aside for programs.
+    fn on_crowded(&self, reserved: u64) {
+        let _ = reserved;
     }
     /// An isolate is about to be made. It takes `ISOLATE_BYTES` of address space that no guest can use for data.
     fn on_isolate_start(&self) {}
@@ -274,7 +279,10 @@ impl Engine {
         let process = job.process.clone();
         self.population
             .admit(&process, job.options.max_programs, self.events())
-            .inspect_err(|_| self.config.events.on_refused(PROGRAM_BYTES))?;
+            .inspect_err(|_| {
+                let reserved = self.population.reserved_with_one_more();
+                self.config.events.on_crowded(reserved);
+            })?;
         self.hand_over(job)
             .inspect_err(|_| self.population.leave(&process))
     }

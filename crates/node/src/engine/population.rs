@@ -49,6 +49,11 @@ impl Population {
         Ok(())
     }
 
+    /// Bytes that would be set aside for programs if there was one more.
+    pub fn reserved_with_one_more(&self) -> u64 {
+        (self.running.lock().len() as u64 + 1) * PROGRAM_BYTES
+    }
+
     /// Gives the place back.
     pub fn leave(&self, process: &Arc<Process>) {
         let left = {

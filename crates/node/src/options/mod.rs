@@ -89,10 +89,14 @@ impl Options {
         }
     }
 
-    /// Those of a process that evaluates an ES module which is no argument: all arguments are the program's.
+    /// Those of a process that evaluates an ES module which is no argument: all arguments are the program's. `flags` are
+    /// on.
     #[must_use]
-    pub fn for_code(arguments: &[String]) -> Options {
+    pub fn for_code(arguments: &[String], flags: &[&str]) -> Options {
         let mut options = Options::defaults();
+        for flag in flags {
+            options.set(flag, Value::Bool(true));
+        }
         options.set("--input-type", Value::from("module"));
         options.script = arguments.to_vec();
         options.has_eval = true;

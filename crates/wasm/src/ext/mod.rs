@@ -45,6 +45,7 @@ fn link_processes(linker: &mut Linker<State>) -> Result<()> {
         "proc_getrlimit" => process::proc_getrlimit, (resource: i32, out: u32);
         "proc_setrlimit" => process::proc_setrlimit, (resource: i32, limit: u32);
         "proc_ids" => process::proc_ids, (out: u32);
+        "proc_argv0" => process::proc_argv0, (buf: u32, room: u32, length_out: u32);
     });
     link_value!(linker, MODULE, {
         "proc_getpid" => process::proc_getpid, ();

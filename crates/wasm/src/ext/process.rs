@@ -78,6 +78,17 @@ pub(super) fn proc_getpid(call: &mut Call<'_>) -> Outcome<i32> {
     Ok(call.host.process.getpid().raw())
 }
 
+/// The name that the program was called by, as the caller gave it.
+pub(super) fn proc_argv0(call: &mut Call<'_>, buf: u32, room: u32, length_out: u32) -> Outcome<()> {
+    let name = call.host.process.argv().into_iter().next();
+    let name = name.unwrap_or_default();
+    if name.len() > room as usize {
+        return Err(Errno::ERANGE.into());
+    }
+    call.memory.put(buf, &name)?;
+    call.memory.put_u32(length_out, name.len() as u32)
+}
+
 pub(super) fn proc_getppid(call: &mut Call<'_>) -> Outcome<i32> {
     Ok(call.host.process.ppid().raw())
 }

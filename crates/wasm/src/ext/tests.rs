@@ -293,6 +293,17 @@ fn terminal_has_attributes_size_and_groups() {
 }
 
 #[test]
+fn a_program_learns_the_name_that_it_was_called_by() {
+    let mut fixture = Fixture::new();
+    fixture.ok(|call| process::proc_argv0(call, 3000, 400, OUT));
+    let length = fixture.u32(OUT_AT) as usize;
+    assert_eq!(&fixture.memory[3000..3000 + length], b"inert");
+    fixture.fails(Errno::ERANGE, |call| {
+        process::proc_argv0(call, 3000, 4, OUT)
+    });
+}
+
+#[test]
 fn machine_has_five_names() {
     let mut fixture = Fixture::new();
     fixture.ok(|call| system::sys_uname(call, 3000, 400, OUT));

@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub(crate) const BLOCK: u64 = 4096;
 
 pub(crate) struct Quota {
+    /// As it was given; blocks are whole.
+    max_bytes: u64,
     max_blocks: u64,
     max_inodes: u64,
     max_file_bytes: u64,
@@ -20,6 +22,7 @@ pub(crate) struct Quota {
 impl Quota {
     pub fn new(limits: &Limits, ledger: Arc<LimitLedger>) -> Quota {
         Quota {
+            max_bytes: limits.max_filesystem_bytes,
             max_blocks: limits.max_filesystem_bytes / BLOCK,
             max_inodes: limits.max_inodes,
             // Offsets are signed 64-bit numbers, so no file is longer whatever the limit says.
@@ -58,7 +61,7 @@ impl Quota {
         if granted < wanted {
             let used = (self.used_blocks() + wanted - granted) * BLOCK;
             self.ledger
-                .record("maxFilesystemBytes", self.max_blocks * BLOCK, used);
+                .record("maxFilesystemBytes", self.max_bytes, used);
         }
         granted
     }

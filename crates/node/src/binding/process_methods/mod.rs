@@ -350,6 +350,16 @@ fn dlopen(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
+    if !Env::of(scope).options.borrow().flag("--addons") {
+        let message = "Cannot load native addon because loading addons is disabled.";
+        exception::throw(scope, ErrorKind::Error, "ERR_DLOPEN_DISABLED", message);
+        return;
+    }
+    if args.length() < 2 {
+        let message = "process.dlopen needs at least 2 arguments";
+        exception::throw(scope, ErrorKind::Error, "ERR_MISSING_ARGS", message);
+        return;
+    }
     let file = convert::text(scope, args.get(1));
     let message = format!(
         "{file}: native addons are not available in this VM: it runs no machine code of the guest"

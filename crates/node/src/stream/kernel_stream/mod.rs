@@ -19,6 +19,9 @@ use crate::wrap;
 /// What libuv offers a reader.
 const READ_SIZE: usize = 65_536;
 
+/// How often libuv reads one stream before the others have their turn (`uv__read`).
+const READS_IN_A_ROW: usize = 32;
+
 /// Hears how making a connection ended.
 pub type Connected = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Result<(), Errno>)>;
 
@@ -33,6 +36,16 @@ enum State {
     Open(Fd),
     /// Closed for good.
     Closed,
+}
+
+/// What reading once says about what is left.
+enum Progress {
+    /// There may be more, or the stream has ended.
+    Filled,
+    /// Less than was asked for: nothing is left, of a terminal the next line.
+    Partial,
+    /// Nothing was there.
+    Blocked,
 }
 
 /// Reads and writes a file descriptor by readiness.
@@ -238,7 +251,7 @@ impl KernelStream {
         self.handle.set_active(env, false);
     }
 
-    /// Waits until the descriptor can be read, then reads once.
+    /// Waits until the descriptor can be read, then reads what is there.
     fn schedule_read(&self, env: &Env, stream: &Rc<Stream>) {
         let Some(process) = env.try_process() else {
             return;
@@ -251,51 +264,78 @@ impl KernelStream {
             Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
                 if let Some(this) = this.upgrade() {
                     this.reader.set(None);
-                    this.on_readable(scope, &stream, ready.err());
+                    this.on_readable(scope, &stream, ready);
                 }
             }) as Completion
         });
         self.reader.set(Some(key));
     }
 
+    /// Reads until nothing is left, as `uv__read` and `uv__stream_io`: what a child wrote, and the end of it, come
+    /// before the child's own end, which the same poll phase handles last.
     fn on_readable(
         &self,
         scope: &mut v8::PinScope<'_, '_>,
         stream: &Rc<Stream>,
-        error: Option<Errno>,
+        ready: Result<PollEvents, Errno>,
     ) {
-        let env = Env::of(scope);
-        let Some(process) = env.try_process() else {
-            return;
-        };
-        if !self.reading.get() {
-            return;
-        }
-        let mut block = vec![0; stream.read_size(READ_SIZE).min(READ_SIZE)];
-        let result = match error {
-            Some(errno) => Err(errno),
-            None => process.read(self.fd(), &mut block),
-        };
-        match result {
-            Ok(0) => {
-                self.stop_reading(&env);
-                stream.emit_read(scope, Read::End(UV_EOF));
+        let events = match ready {
+            Ok(events) => events,
+            Err(errno) => {
+                if self.reading.get() {
+                    self.end(scope, stream, -errno.raw());
+                }
+                return;
             }
+        };
+        for _ in 0..READS_IN_A_ROW {
+            if !self.wants_more() {
+                return;
+            }
+            match self.read_once(scope, stream) {
+                Progress::Filled => {}
+                // Behind what is left the end follows.
+                Progress::Partial if events.contains(PollEvents::POLLHUP) => {}
+                Progress::Partial | Progress::Blocked => break,
+            }
+        }
+        if self.wants_more() {
+            self.schedule_read(&Env::of(scope), stream);
+        }
+    }
+
+    /// False where the listener has stopped, or stopped and started again.
+    fn wants_more(&self) -> bool {
+        self.reading.get() && self.reader.get().is_none() && self.fd() >= 0
+    }
+
+    fn read_once(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) -> Progress {
+        let Some(process) = Env::of(scope).try_process() else {
+            return Progress::Blocked;
+        };
+        let mut block = vec![0; stream.read_size(READ_SIZE).min(READ_SIZE)];
+        match process.read(self.fd(), &mut block) {
+            Ok(0) => self.end(scope, stream, UV_EOF),
             Ok(count) => {
+                let filled = count == block.len();
                 block.truncate(count);
                 block.shrink_to_fit();
                 stream.emit_read(scope, Read::Data(block));
-                // The listener may have stopped, or stopped and started again.
-                if self.reading.get() && self.reader.get().is_none() && self.fd() >= 0 {
-                    self.schedule_read(&env, stream);
+                if !filled {
+                    return Progress::Partial;
                 }
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => self.schedule_read(&env, stream),
-            Err(errno) => {
-                self.stop_reading(&env);
-                stream.emit_read(scope, Read::End(-errno.raw()));
-            }
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return Progress::Blocked,
+            Err(errno) => self.end(scope, stream, -errno.raw()),
         }
+        Progress::Filled
+    }
+
+    /// Nothing more is read: `code` says why.
+    fn end(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>, code: i32) {
+        self.stop_reading(&Env::of(scope));
+        stream.emit_read(scope, Read::End(code));
     }
 }
 
