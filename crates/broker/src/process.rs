@@ -223,6 +223,7 @@ impl Child {
         }
         // SAFETY: the descriptor is new and nobody else's.
         let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        sweep::expect(pid);
         Ok(Child {
             pid,
             pidfd,
@@ -246,6 +247,9 @@ impl Life for Child {
     fn look_at(&mut self) -> IsolationReport {
         let report = IsolationReport::of(self.pid);
         self.alone = report.level >= Level::Partial && !sweep::has_children(self.pid);
+        if self.alone {
+            sweep::expect_nothing(self.pid);
+        }
         report
     }
 
@@ -259,15 +263,16 @@ impl Life for Child {
 
     fn try_wait(&mut self) -> Option<String> {
         let mut status = 0;
-        // SAFETY: `status` is valid for the call; the pid is our own unreaped child.
-        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
-        if pid == 0 {
+        let mut pid = 0;
+        let reaped = sweep::reap(self.pid, || {
+            // SAFETY: `status` is valid for the call; the pid is our own unreaped child.
+            pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
+            pid != 0
+        });
+        if !reaped {
             return None;
         }
         self.reaped = true;
-        if !self.alone {
-            sweep::session(self.pid);
-        }
         if pid < 0 {
             return Some("unknown cause".into());
         }
@@ -321,8 +326,11 @@ impl Drop for Child {
         }
         self.kill();
         let mut status = 0;
-        // SAFETY: as in `try_wait`; SIGKILL is on its way, so this ends.
-        unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+        sweep::reap(self.pid, || {
+            // SAFETY: as in `try_wait`; SIGKILL is on its way, so this ends.
+            unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+            true
+        });
     }
 }
 

@@ -8,9 +8,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Once};
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 /// Threads that are looked at, at most: one that has more does not count as without children.
 const MAX_THREADS: usize = 64;
@@ -20,6 +22,98 @@ const FEW: usize = 16;
 
 /// How long killed processes may take to end, milliseconds.
 const REAPING_MS: i32 = 1000;
+
+/// What this process does not end without.
+#[derive(Default)]
+struct Unfinished {
+    /// Children that may leave something behind, and have not been waited for.
+    leaders: BTreeSet<i32>,
+    /// Sweeps under way.
+    sweeps: usize,
+}
+
+static UNFINISHED: LazyLock<Mutex<Unfinished>> = LazyLock::new(Mutex::default);
+
+/// No sweep is under way any more.
+static SWEPT: Condvar = Condvar::new();
+
+/// How long the end of this process may wait for sweeps.
+const LAST_SWEEPS: Duration = Duration::from_secs(1);
+
+/// A sweep that is under way.
+struct Sweep;
+
+impl Sweep {
+    fn begin(unfinished: &mut Unfinished) -> Sweep {
+        unfinished.sweeps += 1;
+        Sweep
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        let mut unfinished = UNFINISHED.lock();
+        unfinished.sweeps -= 1;
+        if unfinished.sweeps == 0 {
+            SWEPT.notify_all();
+        }
+    }
+}
+
+/// A child of this process may leave something behind, which is ended with this process if that comes first: the threads
+/// that sweep do not live as long.
+pub(crate) fn expect(pid: i32) {
+    static AT_EXIT: Once = Once::new();
+    AT_EXIT.call_once(|| {
+        OWNER.store(std::process::id(), Ordering::Relaxed);
+        // SAFETY: the handler does not unwind. Should it not be taken, only what it is for is missing.
+        let _ = unsafe { libc::atexit(at_exit) };
+    });
+    UNFINISHED.lock().leaders.insert(pid);
+}
+
+/// A child leaves nothing behind.
+pub(crate) fn expect_nothing(pid: i32) {
+    UNFINISHED.lock().leaders.remove(&pid);
+}
+
+/// The process whose children these are: a copy of it (`fork(2)`) has none of them.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn at_exit() {
+    if OWNER.load(Ordering::Relaxed) != std::process::id() {
+        return;
+    }
+    let Some(mut unfinished) = UNFINISHED.try_lock_for(LAST_SWEEPS) else {
+        return;
+    };
+    for leader in std::mem::take(&mut unfinished.leaders) {
+        // The number is nobody else's: it has not been waited for.
+        let has_ended = membership(leader).is_none();
+        let found = stop(leader, usize::MAX).unwrap_or_default();
+        for child in found.iter().chain([&leader]) {
+            signal(*child, libc::SIGKILL);
+        }
+        if let Some(now) = ticks_since_boot().filter(|_| has_ended || !found.is_empty()) {
+            kill_session(leader, now);
+        }
+    }
+    let deadline = Instant::now() + LAST_SWEEPS;
+    while unfinished.sweeps > 0 && !SWEPT.wait_until(&mut unfinished, deadline).timed_out() {}
+}
+
+/// Waits for a child by `wait`, which tells whether it has ended; what it has left is ended then. Nothing comes between the
+/// two, so that its number is not taken for another's.
+pub(crate) fn reap(pid: i32, wait: impl FnOnce() -> bool) -> bool {
+    let mut unfinished = UNFINISHED.lock();
+    let reaped = wait();
+    if reaped && unfinished.leaders.remove(&pid) {
+        let sweep = Sweep::begin(&mut unfinished);
+        drop(unfinished);
+        session(pid, sweep);
+    }
+    reaped
+}
 
 /// Ends a child of this process that lives, and all that descends from it: a few at once, since this process may end at any
 /// time, more on a thread of their own.
@@ -36,12 +130,16 @@ pub(crate) fn end(pid: i32, pidfd: &OwnedFd) {
             kill(&found, pidfd);
             thread.spawn(move || adoption.reap(&found, &child))
         }
-        None => thread.spawn(move || {
-            let found = stop(pid, usize::MAX).unwrap_or_default();
-            let adoption = Adoption::begin();
-            kill(&found, &child);
-            adoption.reap(&found, &child);
-        }),
+        None => {
+            let sweep = Sweep::begin(&mut UNFINISHED.lock());
+            thread.spawn(move || {
+                let found = stop(pid, usize::MAX).unwrap_or_default();
+                let adoption = Adoption::begin();
+                kill(&found, &child);
+                drop(sweep);
+                adoption.reap(&found, &child);
+            })
+        }
     };
     if started.is_err() {
         signal_fd(pidfd, libc::SIGKILL);
@@ -156,7 +254,7 @@ pub(crate) fn has_children(pid: i32) -> bool {
 
 /// Ends what is left of the session of a process that has just ended, on a thread of its own: every process of the
 /// machine is looked at.
-pub(crate) fn session(leader: i32) {
+fn session(leader: i32, under_way: Sweep) {
     let Some(now) = ticks_since_boot() else {
         return;
     };
@@ -164,9 +262,10 @@ pub(crate) fn session(leader: i32) {
         // Each round may miss what is started during it.
         for _ in 0..8 {
             if !kill_session(leader, now) {
-                return;
+                break;
             }
         }
+        drop(under_way);
     };
     // Without a thread to be had there is still the limit that its user has.
     let _ = std::thread::Builder::new()
@@ -313,7 +412,7 @@ mod tests {
         parent.kill().unwrap();
         parent.wait().unwrap();
         assert!(is_alive(child));
-        session(leader);
+        session(leader, Sweep::begin(&mut UNFINISHED.lock()));
         wait_for(|| !is_alive(child));
     }
 
