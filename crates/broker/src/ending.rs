@@ -58,15 +58,17 @@ impl Core {
         for timer in process.timers() {
             self.timers.cancel(Some(timer));
         }
+        // Before its socket closes: it would end by itself, and nobody could tell what descends from it.
+        if let Some(child) = &process.child {
+            child.kill();
+        }
         // Whatever it says from now on is not heard.
         process.close(&self.poller);
-        match &process.child {
-            Some(child) => {
-                child.kill();
-                self.lose(id, why);
-            }
+        if process.child.is_some() {
+            self.lose(id, why);
+        } else {
             // The server thread ends by itself when its socket closes.
-            None => self.gone(id, why),
+            self.gone(id, why);
         }
     }
 
