@@ -79,6 +79,8 @@ pub(crate) struct Parts {
     pub(crate) returned: Option<Arc<Returned>>,
     pub(crate) value_bound: u64,
     pub(crate) deadline: Option<(Duration, Cause)>,
+    /// From before the program's thread began: that may run ahead of this one.
+    pub(crate) started: Instant,
     pub(crate) lingers: bool,
 }
 
@@ -102,7 +104,7 @@ impl GuestCall {
         let deadline = parts
             .deadline
             .as_ref()
-            .and_then(|(after, _)| Instant::now().checked_add(*after));
+            .and_then(|(after, _)| parts.started.checked_add(*after));
         GuestCall {
             process: parts.process,
             task_waker: parts.waker.waker(),
@@ -115,7 +117,7 @@ impl GuestCall {
             value_bound: parts.value_bound,
             deadline,
             deadline_cause: parts.deadline.map_or(Cause::TimedOut, |(_, cause)| cause),
-            started: Instant::now(),
+            started: parts.started,
             cause: None,
             lingers: parts.lingers,
         }

@@ -217,6 +217,7 @@ impl Machine {
         let returned = program.returns.then(|| Arc::new(Returned::default()));
         let cwd = program.cwd.as_ref().or(self.config.cwd.as_ref());
         let argv: Vec<Vec<u8>> = program.argv.into_iter().map(String::into_bytes).collect();
+        let started = Instant::now();
         let process = self.kernel.spawn(SpawnOptions {
             file: argv.first().cloned().unwrap_or_default(),
             search_path: true,
@@ -239,6 +240,7 @@ impl Machine {
             returned,
             value_bound: self.config.limits.return_value_bytes,
             deadline: self.deadline(program.timeout_ms),
+            started,
             lingers: guests.reports_ends(),
         }))
     }
