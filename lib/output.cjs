@@ -1,7 +1,7 @@
 "use strict";
 // What one channel of a program has written: collected up to a bound, and shown to a callback as it comes.
 
-const binding = require("../binding.cjs");
+const { release } = require("./release.cjs");
 const { Pages } = require("./pages.cjs");
 
 const limitName = "limits.jsRuntime.capturedOutputLimitBytes";
@@ -56,11 +56,6 @@ class Output {
     const bytes = this.#kept.toBuffer();
     return bytes.toString("utf8", 0, this.truncated ? wholeCharacters(bytes) : bytes.length);
   }
-}
-
-/** Gives back the memory of what nobody keeps: a program that writes without end is faster than the garbage collector. */
-function release({ buffer, byteLength }) {
-  if (byteLength === buffer.byteLength) binding.release(buffer);
 }
 
 /** The length without a UTF-8 sequence that was cut at the end. */

@@ -13,8 +13,8 @@ import { setupSteps } from "./setup.mjs";
 const wanted = process.argv.slice(2);
 const commandsManifest = join(root, "commands", "Cargo.toml");
 
-/** Whom tests run as where this is root and they are to run as somebody else: nobody has this number, or any file. */
-const ordinaryUser = 64_711;
+/** Whom tests run as where this is root and they are to run as somebody else: `nobody`, who has no file. */
+const ordinaryUser = 65_534;
 
 /** What is confined differently for an ordinary user. */
 const confinement =

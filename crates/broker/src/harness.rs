@@ -101,6 +101,10 @@ struct ChildState {
     ended: OwnedFd,
     how: Mutex<Option<String>>,
     killed: AtomicBool,
+    /// Its socket was closed before it was killed.
+    left_alone: AtomicBool,
+    /// Its end of the socket, until it closes that.
+    socket: Mutex<Option<UnixStream>>,
     busy: AtomicBool,
     held: AtomicBool,
     cpu_time: Mutex<Duration>,
@@ -113,6 +117,23 @@ impl ChildState {
         let one = 1u64.to_ne_bytes();
         // SAFETY: the buffer is valid for its length.
         unsafe { libc::write(self.ended.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+impl ChildState {
+    /// Whether nothing more comes from the broker.
+    fn hears_end(&self) -> bool {
+        let Some(fd) = self.socket.lock().as_ref().map(AsRawFd::as_raw_fd) else {
+            return false;
+        };
+        let mut socket = libc::pollfd {
+            fd,
+            events: libc::POLLRDHUP,
+            revents: 0,
+        };
+        // SAFETY: the structure is valid for the call.
+        unsafe { libc::poll(&raw mut socket, 1, 0) };
+        socket.revents & libc::POLLRDHUP != 0
     }
 }
 
@@ -132,7 +153,9 @@ impl Life for FakeChild {
     }
 
     fn kill(&self) {
-        self.0.killed.store(true, Ordering::Relaxed);
+        if !self.0.killed.swap(true, Ordering::Relaxed) && self.0.hears_end() {
+            self.0.left_alone.store(true, Ordering::Relaxed);
+        }
         self.0.end("signal SIGKILL");
     }
 
@@ -225,6 +248,8 @@ impl Harness {
             ended,
             how: Mutex::default(),
             killed: AtomicBool::new(false),
+            left_alone: AtomicBool::new(false),
+            socket: Mutex::new(theirs.try_clone().ok()),
             busy: AtomicBool::new(false),
             held: AtomicBool::new(false),
             cpu_time: Mutex::default(),
@@ -490,7 +515,7 @@ impl Peer {
 
     /// Ends as a process does, with its socket.
     pub fn exit(&mut self, how: &str) {
-        self.socket = None;
+        self.close();
         self.child.end(how);
     }
 
@@ -502,12 +527,19 @@ impl Peer {
     /// Closes its socket and lives on.
     pub fn close(&mut self) {
         self.socket = None;
+        self.child.socket.lock().take();
     }
 
     /// Whether the broker has killed it.
     #[must_use]
     pub fn is_killed(&self) -> bool {
         self.child.killed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it heard the end of the connection before it was killed, and may have ended by itself.
+    #[must_use]
+    pub fn was_left_alone(&self) -> bool {
+        self.child.left_alone.load(Ordering::Relaxed)
     }
 
     /// Has it use processor time.

@@ -324,6 +324,27 @@ fn what_was_made_of_a_file_in_parts_fails_once() {
 }
 
 #[test]
+fn a_process_is_killed_before_it_could_end_by_itself() {
+    let disposed = {
+        let mut running = Running::new();
+        running.machine.dispose();
+        running.harness.settle();
+        running.peer.answer_setup();
+        running.harness.settle();
+        running.peer
+    };
+    let broken = {
+        let mut running = Running::new();
+        running.say(VmMessage::Pong);
+        running.peer
+    };
+    for peer in [disposed, broken] {
+        assert!(peer.is_killed());
+        assert!(!peer.was_left_alone());
+    }
+}
+
+#[test]
 fn disposal_leaves_nothing() {
     let mut running = Running::new();
     let simple = running.machine.resources();
