@@ -39,7 +39,6 @@ describe("what native code takes for a program is within maxMemoryBytes:", () =>
     keys: `const { createSecretKey } = process.getBuiltinModule("crypto"); const kept = []; const key = Buffer.alloc(4096); for (;;) kept.push(createSecretKey(key));`,
     formats: `const kept = []; for (;;) kept.push(new Intl.DateTimeFormat("de"), new Intl.Segmenter("en"));`,
     collators: `const kept = []; for (;;) kept.push(new Intl.Collator("sv", { numeric: true }), new Intl.PluralRules("ar"));`,
-    "memories of WebAssembly": `const kept = []; for (;;) { const memory = new WebAssembly.Memory({ initial: 256 }); new Uint8Array(memory.buffer).fill(1); kept.push(memory); }`,
   };
   for (const [name, code] of Object.entries(programs)) {
     test(name, { timeout: 120_000 }, async () => {

@@ -9,6 +9,8 @@ mod event;
 mod event_queue;
 mod limits;
 mod schema;
+#[cfg(target_os = "linux")]
+mod v8_functions;
 mod vm;
 
 use secure_exec_glibc_floor as _;

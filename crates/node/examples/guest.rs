@@ -63,7 +63,7 @@ impl EngineEvents for Report {
         );
     }
 
-    fn on_fatal(&self, message: &str) {
+    fn on_fatal(&self, message: &str, _limit: Option<Breach>) {
         let _ = writeln!(std::io::stderr(), "guest: V8 gave up: {message}");
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::callback::contain_bare;
+use crate::engine::fatal;
 use crate::event_loop::LoopHandle;
 
 #[derive(Default)]
@@ -105,6 +106,7 @@ pub fn attach(isolate: &v8::Isolate, owner: LoopHandle) {
 
 /// Disposes of an isolate and its tasks.
 pub fn dispose(isolate: v8::OwnedIsolate) {
+    fatal::unwatch();
     let address = address(&isolate);
     let closed = Queue {
         closed: true,

@@ -17,7 +17,12 @@ pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
     if env.heap_bound.replace(Some(bound)).is_none() {
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
     }
-    // Isolates are made before their bound is known. Taking the callback away is V8's way to lower the limit.
+    // Isolates are made before their bound is known.
+    lower(isolate, data, bound);
+}
+
+/// Lowers V8's limit, for which its way is to take the callback away.
+fn lower(isolate: &mut v8::Isolate, data: *mut c_void, bound: usize) {
     isolate.remove_near_heap_limit_callback(near_heap_limit, bound);
     isolate.add_near_heap_limit_callback(near_heap_limit, data);
 }
@@ -80,8 +85,7 @@ unsafe extern "C" fn collect(mut isolate: v8::UnsafeRawIsolatePtr, data: *mut c_
         if used > bound - bound / WORTH {
             return reached(env);
         }
-        isolate.remove_near_heap_limit_callback(near_heap_limit, bound);
-        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+        lower(isolate, data, bound);
     });
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
 use crate::callback::contain_bare;
-use crate::engine::CODE_RANGE;
+use crate::engine::{CODE_RANGE, set_collecting};
 use crate::env::Env;
 use crate::heap_limit;
 use crate::memory_guard;
@@ -178,6 +178,7 @@ unsafe extern "C" fn collecting(
     _flags: v8::GCCallbackFlags,
     _data: *mut c_void,
 ) {
+    set_collecting(true);
     contain_bare(memory_guard::wait_for_memory);
 }
 
@@ -197,6 +198,7 @@ unsafe extern "C" fn collected(
         env.array_buffers.collected();
         note(isolate, env);
     });
+    set_collecting(false);
 }
 
 /// Writes down what the isolate uses, as an interrupt.

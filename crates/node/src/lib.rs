@@ -38,6 +38,7 @@ mod heap_limit;
 pub mod heap_usage;
 pub mod host;
 mod host_tools;
+mod interruption;
 pub mod invocation;
 pub mod isolate;
 pub mod memory_guard;

@@ -26,6 +26,13 @@ struct Guest {
     counted: Entered,
 }
 
+impl Guest {
+    fn end(&self, bytes: usize) {
+        self.counted.account().end();
+        shortage::end(&self.process, &*self.events, bytes as u64);
+    }
+}
+
 thread_local! {
     static GUEST: RefCell<Option<Guest>> = const { RefCell::new(None) };
 }
@@ -63,10 +70,31 @@ pub(crate) fn admit(bytes: usize) -> bool {
         if guest.events.has_room(bytes as u64) {
             return true;
         }
-        guest.counted.account().end();
-        shortage::end(&guest.process, &*guest.events, bytes as u64);
+        guest.end(bytes);
         false
     })
+}
+
+/// Ends the guest of the calling thread because there is no memory for a value of this size. Whether there is a guest.
+pub(crate) fn end(bytes: usize) -> bool {
+    GUEST.with_borrow(|guest| guest.as_ref().map(|guest| guest.end(bytes)).is_some())
+}
+
+/// Whether there is memory for a block of this size, for a caller that can do without.
+pub fn offer(bytes: usize) -> bool {
+    GUEST.with_borrow(|guest| {
+        let Some(guest) = guest else { return true };
+        guest.events.has_room(bytes as u64)
+    })
+}
+
+/// Tells the host that the guest of the calling thread goes on without a block of this size.
+pub fn tell_refused(bytes: usize) {
+    GUEST.with_borrow(|guest| {
+        if let Some(guest) = guest {
+            guest.events.on_refused(bytes as u64);
+        }
+    });
 }
 
 /// Has the guest of the calling thread wait for the memory of another one that is being ended, if one is. Where it may

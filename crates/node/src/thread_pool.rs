@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::callback::contain_bare;
 use crate::cpu_share;
+use crate::interruption;
 use crate::memory_guard;
 use crate::native_memory::{self, Entered};
 
@@ -38,7 +39,9 @@ static ARRIVED: Condvar = Condvar::new();
 pub fn submit(job: impl FnOnce() + Send + 'static) {
     // Its memory and processor time are those of whom the submitting thread runs.
     let account = native_memory::current();
+    let program = interruption::current();
     let job = move || {
+        let _interrupted = program.map(interruption::enter);
         let _counted = account.map(Entered::new);
         job();
     };

@@ -313,7 +313,7 @@ pub const TABLE: &[LimitRow] = &[
         most: None,
         infinite: false,
         note: "at least 64 MiB",
-        guest: "`RangeError` for buffers that do not fit; else the program that holds the most is ended",
+        guest: "`RangeError` for buffers and memories of WebAssembly that do not fit; else the program that holds the most is ended",
         host: "`limits` of the result for buffers; `VmLimitError` for the program that was ended; `EAGAIN` with the limit where there is no memory to start one; `VmCrashError` with the limit, and with the files kept, where native code asks for more in one go than there is",
         set: Some(|limits, value| limits.max_memory_bytes = number(value)),
     },
@@ -326,7 +326,7 @@ pub const TABLE: &[LimitRow] = &[
         infinite: false,
         note: "for each isolate, at most half of the memory",
         guest: "its process is ended",
-        host: "`VmLimitError`, or `VmCrashError` where V8 cannot stop in time and ends the VM process; a child's status is 134",
+        host: "`VmLimitError`, also for a single value that no heap could hold; `VmCrashError` with the limit, and with the files kept, where V8 cannot leave what it is doing and ends the VM process (below); a child's status is 134",
         set: Some(|limits, value| limits.heap_bytes = number(value).saturating_mul(MIB)),
     },
     LimitRow {

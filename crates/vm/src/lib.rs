@@ -43,5 +43,6 @@ pub use entry::{serve_in_process, vm_main};
 pub use guests::{Guests, Notice, Returned};
 pub use lockdown::Confinement;
 pub use mailbox::Mailbox;
+pub use secure_exec_node::engine::{Collect, admits_pages, invalid_size, leavable};
 pub use secure_exec_node::native_memory::Allocator;
 pub use server::serve;

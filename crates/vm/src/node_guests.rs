@@ -37,19 +37,21 @@ struct Events {
     reports: Reports,
 }
 
+/// As the kernel knows it.
+fn breach(passed: Breach) -> LimitBreach {
+    let Breach {
+        limit, bound, used, ..
+    } = passed;
+    LimitBreach { limit, bound, used }
+}
+
 impl EngineEvents for Events {
-    fn on_breach(&self, breach: Breach) {
-        let Breach {
-            pid,
-            limit,
-            bound,
-            used,
-        } = breach;
-        self.reports.breach(pid, LimitBreach { limit, bound, used });
+    fn on_breach(&self, passed: Breach) {
+        self.reports.breach(passed.pid, breach(passed));
     }
 
-    fn on_fatal(&self, message: &str) {
-        self.reports.fatal(message);
+    fn on_fatal(&self, message: &str, limit: Option<Breach>) {
+        self.reports.fatal(message, limit.map(breach));
     }
 
     fn on_stuck(&self, pid: Pid) {

@@ -53,11 +53,12 @@ impl Reports {
         self.notify(Notice::Breach { pid, limit });
     }
 
-    /// The engine gave up the whole process.
-    pub(crate) fn fatal(&self, message: &str) {
+    /// The engine gave up the whole process, for a limit of its own if one is known.
+    pub(crate) fn fatal(&self, message: &str, breach: Option<LimitBreach>) {
         let full = !lockdown::has_room(LITTLE);
         let limit = self.kernel().filter(|_| full);
         let limit = limit.map(|kernel| breaches::no_room(kernel.config().memory_bytes, 0));
+        let limit = limit.or_else(|| breach.as_ref().map(breaches::limit));
         // The report itself needs some memory.
         lockdown::release_memory_headroom();
         self.notify(Notice::Fatal {

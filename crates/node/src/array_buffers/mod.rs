@@ -206,7 +206,7 @@ mod tests {
 
     impl EngineEvents for Full {
         fn on_breach(&self, _breach: Breach) {}
-        fn on_fatal(&self, _message: &str) {}
+        fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {}
         fn on_stuck(&self, _pid: Pid) {}
         fn has_room(&self, _bytes: u64) -> bool {
             !self.0.load(Ordering::Relaxed)

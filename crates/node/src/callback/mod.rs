@@ -19,6 +19,7 @@ pub use properties::{
     named_getter, named_query, named_setter, property_enumerator,
 };
 
+use crate::engine::kept;
 use crate::exception::{self, ErrorKind};
 
 /// Runs `body`, which V8 has called. None after a panic, with an exception pending.
@@ -27,7 +28,7 @@ pub fn contain<'s, 'i, T>(
     body: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> T,
 ) -> Option<T> {
     // What a panic leaves behind is not used for long: the VM is out of use from then on.
-    match catch_unwind(AssertUnwindSafe(|| body(scope))) {
+    match kept(|| catch_unwind(AssertUnwindSafe(|| body(scope)))) {
         Ok(result) => Some(result),
         Err(_) => {
             throw_internal_error(scope);
@@ -38,7 +39,7 @@ pub fn contain<'s, 'i, T>(
 
 /// As [`contain`], where V8 takes no exception: in a collection, an allocation, a finalizer.
 pub fn contain_bare<T>(body: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(body)).ok()
+    kept(|| catch_unwind(AssertUnwindSafe(body)).ok())
 }
 
 /// Throws what the guest gets for a defect of ours: `ERR_INTERNAL_ASSERTION`, the code that Node has for its own.

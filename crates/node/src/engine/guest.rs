@@ -15,7 +15,7 @@ use crate::foreground;
 use crate::snapshot::ContextKind;
 use crate::worker::{self, Program, Worker};
 use crate::{
-    binding, code_cache, frozen_clock, heap_limit, heap_usage, isolate, memory_guard,
+    binding, code_cache, frozen_clock, heap_limit, heap_usage, interruption, isolate, memory_guard,
     own_heap_limit, report,
 };
 
@@ -131,6 +131,7 @@ fn run_job(
     let watched = engine.watch(&process, handle.clone(), &program, &gauge);
     env.watched.replace(Some(watched.clone()));
     memory_guard::enter(&process, engine.events(), &gauge);
+    let interruptible = interruption::enter(env.event_loop.handle());
     {
         let watched = watched.clone();
         process.on_kill(Box::new(move |_signal| {
@@ -160,6 +161,7 @@ fn run_job(
     worker::end_children(env, Worker::kill);
     frozen_clock::thaw();
     memory_guard::leave();
+    drop(interruptible);
     watched.finished();
 }
 
@@ -192,15 +194,10 @@ pub(crate) fn heap_limit_reached(
         let _ = process.kill(process.pid().raw(), Signal::SIGABRT);
         return;
     }
-    let mebibytes = |bytes: usize| u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX);
-    let bound_mb = mebibytes(bound);
-    let used_mb = mebibytes(scope.get_heap_statistics().used_heap_size());
-    engine.config.events.on_breach(Breach {
-        pid: Some(process.pid()),
-        limit: "limits.jsRuntime.v8HeapLimitMb",
-        bound: bound_mb,
-        used: used_mb.max(bound_mb),
-    });
+    let used = scope.get_heap_statistics().used_heap_size();
+    let breach = Breach::of_heap(Some(process.pid()), bound, used);
+    let bound_mb = breach.bound;
+    engine.config.events.on_breach(breach);
     let text = format!(
         "{HEAP_IS_FULL} \
          (limits.jsRuntime.v8HeapLimitMb is {bound_mb})\n"

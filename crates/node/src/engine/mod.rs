@@ -5,6 +5,8 @@ mod guest;
 mod population;
 pub(crate) mod shortage;
 mod spares;
+mod unwinding;
+mod wasm_memory;
 mod watchdog;
 
 use std::sync::mpsc::channel;
@@ -17,12 +19,16 @@ use crate::heap_usage::{Gauge, HeapUsage};
 use crate::host::Host;
 use crate::snapshot::Snapshot;
 use crate::worker::Program;
-pub use fatal::tell_of_panic;
+pub use fatal::{invalid_size, tell_of_panic};
 pub(crate) use guest::{
     CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context, run_or_park,
 };
 use population::Population;
 use spares::Spares;
+pub(crate) use unwinding::kept;
+pub use unwinding::leavable;
+pub(crate) use unwinding::set_collecting;
+pub use wasm_memory::{Collect, admits_pages};
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 
@@ -46,13 +52,26 @@ pub struct Breach {
     pub used: u64,
 }
 
+impl Breach {
+    /// A heap that has passed its bound; bytes.
+    pub(crate) fn of_heap(pid: Option<Pid>, bound: usize, used: usize) -> Breach {
+        let mebibytes = |bytes: usize| u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX);
+        Breach {
+            pid,
+            limit: "limits.jsRuntime.v8HeapLimitMb",
+            bound: mebibytes(bound),
+            used: mebibytes(used.max(bound)),
+        }
+    }
+}
+
 /// What happened to a guest that the VM must know of.
 pub trait EngineEvents: Send + Sync {
     /// A guest passed a limit and has been killed for it.
     fn on_breach(&self, breach: Breach);
-    /// V8 gave up the whole operating system process; the calling thread is parked for ever afterwards. Nothing of V8
-    /// may be touched in the handler.
-    fn on_fatal(&self, message: &str);
+    /// V8 gave up the whole operating system process, for a limit if one is known; the calling thread is parked for ever
+    /// afterwards. Nothing of V8 may be touched in the handler.
+    fn on_fatal(&self, message: &str, limit: Option<Breach>);
     /// A killed guest does not leave JavaScript: only the end of the operating system process helps.
     fn on_stuck(&self, pid: Pid);
     /// Whether this much memory more leaves the operating system process what it needs for itself.

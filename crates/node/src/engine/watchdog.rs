@@ -285,7 +285,7 @@ mod tests {
 
     impl EngineEvents for Quiet {
         fn on_breach(&self, _breach: Breach) {}
-        fn on_fatal(&self, _message: &str) {}
+        fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {}
         fn on_stuck(&self, _pid: Pid) {}
     }
 

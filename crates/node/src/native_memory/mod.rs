@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+use crate::engine;
+
 /// What native code holds for one guest.
 #[derive(Debug, Default)]
 pub struct Account {
@@ -98,12 +100,13 @@ unsafe extern "C" {
     fn set_new_handler(handler: Option<extern "C" fn()>) -> Option<extern "C" fn()>;
 }
 
-/// Has `new` of C++, which gives up the process without memory, get what there is for a guest that is being ended, and else
-/// end by `abort(3)`, for which there is a handler. By itself it ends by a trap.
+/// Has `new` of C++, which gives up the process without memory, get what there is for a guest that is being ended, or else
+/// end the program that needs it where that is possible, or else end by `abort(3)`, for which there is a handler. By itself it ends by a trap.
 pub fn serve_new() {
     extern "C" fn without_memory() {
         // `new` tries again when the handler returns.
         if !(overdraw() && refused(DENIED.get())) {
+            engine::fatal::without_memory();
             std::process::abort();
         }
     }
@@ -169,6 +172,11 @@ pub(crate) fn refused(bytes: usize) -> bool {
 #[must_use]
 pub fn was_denied() -> bool {
     DENIED.get() > 0
+}
+
+/// Size of the last allocation that the calling thread was refused for good, bytes; 0 for none.
+pub(crate) fn denied() -> usize {
+    DENIED.get()
 }
 
 /// What the calling thread needs, as the one who gives up without it. Where that is a guest it will be ended, and may take

@@ -16,6 +16,7 @@ use crate::foreground;
 use crate::frozen_clock;
 use crate::heap_limit;
 use crate::heap_usage;
+use crate::interruption;
 use crate::isolate;
 use crate::memory_guard;
 use crate::options::Options;
@@ -139,11 +140,13 @@ fn run(start: Start) {
         watched: watched.clone(),
     };
     memory_guard::enter(&start.process, program.engine.events(), &gauge);
+    let interruptible = interruption::enter(env.event_loop.handle());
     drop(gauge);
     if worker.attach(running) {
         run_program(&mut owned, &env, start);
     }
     worker.detach();
+    drop(interruptible);
     memory_guard::leave();
     frozen_clock::thaw();
     end_children(&env, Worker::exit_terminated);

@@ -124,7 +124,7 @@ struct Ends {
 impl EngineEvents for Ends {
     fn on_breach(&self, _breach: Breach) {}
 
-    fn on_fatal(&self, _message: &str) {
+    fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {
         std::process::abort();
     }
 

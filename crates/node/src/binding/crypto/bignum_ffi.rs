@@ -1,13 +1,16 @@
 //! Big numbers.
 
 use std::cmp::Ordering;
+use std::ffi::c_int;
 
 use openssl_sys as ossl;
 
 use super::error::{CryptoError, Result, check};
 use super::input;
 use super::owned_ffi as ffi;
-use super::owned_ffi::{BigNum, BigNumCtx};
+use super::owned_ffi::{BigNum, BigNumCtx, Progress};
+use crate::callback::contain_bare;
+use crate::interruption;
 
 impl BigNum {
     /// Zero.
@@ -100,7 +103,8 @@ impl BigNum {
         let prime = BigNum::zero()?;
         let context = BigNumCtx::new()?;
         let pointer = |number: Option<&BigNum>| number.map_or(std::ptr::null_mut(), BigNum::as_ptr);
-        // SAFETY: all numbers are live or null; no callback is passed.
+        let progress = Progress::new()?;
+        // SAFETY: all numbers are live or null; the callback outlives the call.
         let status = unsafe {
             ffi::BN_generate_prime_ex2(
                 prime.as_ptr(),
@@ -108,7 +112,7 @@ impl BigNum {
                 i32::from(safe),
                 pointer(add),
                 pointer(rem),
-                std::ptr::null_mut(),
+                progress.as_ptr(),
                 context.as_ptr(),
             )
         };
@@ -119,18 +123,34 @@ impl BigNum {
     /// Whether it is prime, by `checks` rounds of Miller-Rabin; 0 lets OpenSSL choose.
     pub fn is_prime(&self, checks: i32) -> Result<bool> {
         let context = BigNumCtx::new()?;
-        // SAFETY: both are live; no callback is passed.
+        let progress = Progress::new()?;
+        // SAFETY: both are live; the callback outlives the call.
         match unsafe {
-            ffi::BN_is_prime_ex(
-                self.as_ptr(),
-                checks,
-                context.as_ptr(),
-                std::ptr::null_mut(),
-            )
+            ffi::BN_is_prime_ex(self.as_ptr(), checks, context.as_ptr(), progress.as_ptr())
         } {
             1 => Ok(true),
             0 => Ok(false),
             _ => Err(CryptoError::capture("Prime check failed")),
+        }
+    }
+}
+
+impl Progress {
+    /// Has a search give up when the program is ended.
+    pub fn new() -> Result<Progress> {
+        unsafe extern "C" fn goes_on(
+            _step: c_int,
+            _number: c_int,
+            _: *mut ossl::BN_GENCB,
+        ) -> c_int {
+            contain_bare(interruption::is_requested).map_or(0, |ends| c_int::from(!ends))
+        }
+        // SAFETY: returns null or a new object, which is nobody else's; the callback needs no argument.
+        unsafe {
+            let progress =
+                Progress::own(ffi::BN_GENCB_new()).ok_or_else(CryptoError::out_of_memory)?;
+            ffi::BN_GENCB_set(progress.as_ptr(), goes_on, std::ptr::null_mut());
+            Ok(progress)
         }
     }
 }

@@ -10,7 +10,7 @@ use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::keys::{Pkey, argument};
 use super::owned_ffi as ffi;
-use super::owned_ffi::{BigNum, Dh, PkeyCtx};
+use super::owned_ffi::{BigNum, Dh, PkeyCtx, Progress};
 use super::params_ffi::ParamList;
 use super::pkey_ffi::PARAMETERS;
 use crate::binding::Definition;
@@ -220,11 +220,11 @@ fn exchange_of(
 }
 
 fn generate_parameters(bits: i32, generator: i32) -> Result<Exchange> {
-    // SAFETY: the object is live; the numbers it hands out are copied.
+    let progress = Progress::new()?;
+    // SAFETY: the object is live; the numbers it hands out are copied; the callback outlives the call.
     unsafe {
         let dh = Dh::own(ossl::DH_new()).ok_or_else(CryptoError::out_of_memory)?;
-        if ossl::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, std::ptr::null_mut()) != 1
-        {
+        if ossl::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, progress.as_ptr()) != 1 {
             clear_errors();
             return Err(CryptoError::type_error(
                 "ERR_INVALID_ARG_VALUE",

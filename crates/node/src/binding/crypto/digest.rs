@@ -9,6 +9,10 @@ use super::error::{CryptoError, Result, check, clear_errors};
 use super::input;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{Md, MdCtx};
+use crate::interruption;
+
+/// Bytes between two looks whether the program is being ended.
+pub const PIECE: usize = 16 << 20;
 
 /// `EVP_MD_FLAG_XOF`
 const FLAG_XOF: u64 = 0x2;
@@ -105,13 +109,21 @@ impl MdCtx {
         Ok(copy)
     }
 
-    /// Adds data.
+    /// Adds data. Stops in the middle when the program is being ended.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
-        check(
-            // SAFETY: pointer and length are those of a slice.
-            unsafe { ossl::EVP_DigestUpdate(self.as_ptr(), data.as_ptr().cast(), data.len()) },
-            "Digest update failed",
-        )
+        for piece in data.chunks(PIECE) {
+            check(
+                // SAFETY: pointer and length are those of a slice.
+                unsafe {
+                    ossl::EVP_DigestUpdate(self.as_ptr(), piece.as_ptr().cast(), piece.len())
+                },
+                "Digest update failed",
+            )?;
+            if interruption::is_requested() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the digest; `length` is what [`output_length`] allowed.

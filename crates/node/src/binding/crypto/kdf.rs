@@ -7,6 +7,7 @@ use openssl_sys as ossl;
 use super::error::{CryptoError, Result, check, error_string, take_errors};
 use super::input::{self, attempt};
 use super::job::{self, Output};
+use super::kdf_in_pieces;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{Kdf, KdfCtx, Md, Params};
 use super::params_ffi::ParamList;
@@ -55,6 +56,10 @@ fn pbkdf2(
     if length == 0 {
         return Ok(key);
     }
+    if kdf_in_pieces::takes_long(md, iterations, length) {
+        kdf_in_pieces::pbkdf2(md, password, salt, iterations, &mut key)?;
+        return Ok(key);
+    }
     let too_big = || CryptoError::range_error("ERR_OUT_OF_RANGE", "The arguments are too big");
     let (password_length, salt_length, key_length) = (
         ffi::int(password.len()).ok_or_else(too_big)?,
@@ -77,6 +82,9 @@ fn pbkdf2(
     check(status, FAILED)?;
     Ok(key)
 }
+
+/// Product of the parameters from which on scrypt takes long: some tenths of a second.
+const LONG_SCRYPT: u64 = 1 << 19;
 
 /// What scrypt costs.
 #[derive(Clone, Copy)]
@@ -145,6 +153,9 @@ impl ScryptCost {
     fn derive(&self, password: &[u8], salt: &[u8], key: &mut [u8]) -> Result<()> {
         if key.is_empty() {
             return Ok(());
+        }
+        if self.n.saturating_mul(self.r).saturating_mul(self.p) > LONG_SCRYPT {
+            return kdf_in_pieces::scrypt(password, salt, (self.n, self.r, self.p), key);
         }
         // SAFETY: all pointers come with the length of their slice.
         let status = unsafe {

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use openssl_sys as ossl;
 
+use super::digest::PIECE;
 use super::error::{CryptoError, Result, check};
 use super::hmac::sign_or_verify;
 use super::input::{self, attempt};
@@ -11,6 +12,7 @@ use super::job;
 use super::owned_ffi::{Mac, MacCtx, Md};
 use super::params_ffi::ParamList;
 use crate::binding::Definition;
+use crate::interruption;
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {
@@ -59,13 +61,19 @@ impl MacState {
         Ok(MacState { context })
     }
 
-    /// Adds data.
+    /// Adds data. Stops in the middle when the program is being ended.
     pub fn update(&mut self, data: &[u8]) -> Result<()> {
-        check(
-            // SAFETY: pointer and length are those of a slice.
-            unsafe { ossl::EVP_MAC_update(self.context.as_ptr(), data.as_ptr(), data.len()) },
-            "MAC update failed",
-        )
+        for piece in data.chunks(PIECE) {
+            check(
+                // SAFETY: pointer and length are those of a slice.
+                unsafe { ossl::EVP_MAC_update(self.context.as_ptr(), piece.as_ptr(), piece.len()) },
+                "MAC update failed",
+            )?;
+            if interruption::is_requested() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The code; `length` where the algorithm has a choice.

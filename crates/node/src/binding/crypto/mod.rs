@@ -22,6 +22,7 @@ mod hmac;
 mod input;
 mod job;
 mod kdf;
+mod kdf_in_pieces;
 mod kem;
 mod keys;
 mod mac;

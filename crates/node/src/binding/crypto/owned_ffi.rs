@@ -65,6 +65,8 @@ owned! {
     Bio(ossl::BIO, ossl::BIO_free_all);
     /// A big number; freed with its content cleared.
     BigNum(ossl::BIGNUM, ossl::BN_clear_free);
+    /// What is asked now and then while big numbers are looked for.
+    Progress(ossl::BN_GENCB, BN_GENCB_free);
     /// Scratch space for big numbers.
     BigNumCtx(ossl::BN_CTX, ossl::BN_CTX_free);
     /// An elliptic curve.
@@ -152,15 +154,26 @@ unsafe extern "C" {
         safe: c_int,
         add: *const ossl::BIGNUM,
         rem: *const ossl::BIGNUM,
-        cb: *mut c_void,
+        cb: *mut ossl::BN_GENCB,
         ctx: *mut ossl::BN_CTX,
     ) -> c_int;
     pub fn BN_is_prime_ex(
         p: *const ossl::BIGNUM,
         checks: c_int,
         ctx: *mut ossl::BN_CTX,
-        cb: *mut c_void,
+        cb: *mut ossl::BN_GENCB,
     ) -> c_int;
+    pub fn BN_GENCB_new() -> *mut ossl::BN_GENCB;
+    pub fn BN_GENCB_free(cb: *mut ossl::BN_GENCB);
+    pub fn BN_GENCB_set(
+        cb: *mut ossl::BN_GENCB,
+        callback: unsafe extern "C" fn(c_int, c_int, *mut ossl::BN_GENCB) -> c_int,
+        argument: *mut c_void,
+    );
+    pub fn EVP_PKEY_CTX_set_cb(
+        ctx: *mut ossl::EVP_PKEY_CTX,
+        cb: unsafe extern "C" fn(*mut ossl::EVP_PKEY_CTX) -> c_int,
+    );
 
     pub fn EC_curve_nist2nid(name: *const c_char) -> c_int;
     pub fn EC_get_builtin_curves(r: *mut BuiltinCurve, nitems: usize) -> usize;

@@ -9,6 +9,8 @@ use super::input;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, BigNumCtx, EcGroup, EcPoint, Md, Pkey, PkeyCtx};
 use super::params_ffi::ParamList;
+use crate::callback::contain_bare;
+use crate::interruption;
 
 /// `EVP_PKEY_PUBLIC_KEY`: what `from_data` is to take from the parameters.
 pub const PUBLIC: c_int = 0x86;
@@ -256,10 +258,20 @@ impl PkeyCtx {
             .ok_or_else(|| CryptoError::capture("Unsupported key type"))
     }
 
+    /// Has a generation of keys or parameters give up when the program is ended.
+    pub fn give_up_when_ended(&self) {
+        unsafe extern "C" fn goes_on(_: *mut ossl::EVP_PKEY_CTX) -> c_int {
+            contain_bare(interruption::is_requested).map_or(0, |ends| c_int::from(!ends))
+        }
+        // SAFETY: the context is live.
+        unsafe { ffi::EVP_PKEY_CTX_set_cb(self.as_ptr(), goes_on) };
+    }
+
     /// Generates a key; the context has been set up for it.
     pub fn generate(&self) -> Result<Pkey> {
         const FAILED: &str = "Key generation job failed";
         let mut key = std::ptr::null_mut();
+        self.give_up_when_ended();
         // SAFETY: the context is live; a new key is stored.
         unsafe {
             check(ossl::EVP_PKEY_keygen(self.as_ptr(), &mut key), FAILED)?;

@@ -8,10 +8,13 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
+use crate::interruption;
 
-/// Most input copied at once: the largest window, so that the encoder sees blocks as it would without copying.
-const ENCODER_PIECE: usize = 1 << 24;
+/// Most input taken at once, and most output of a decoder: between two pieces is looked whether the program is being ended.
+/// The encoder gathers blocks of its own size, so its result is the same.
+const ENCODER_PIECE: usize = 1 << 18;
 const DECODER_PIECE: usize = 1 << 16;
+const DECODED_PIECE: usize = 1 << 22;
 
 const FINISH: u32 = 2;
 const Z_BUF_ERROR: i32 = -5;
@@ -173,7 +176,7 @@ impl Codec for BrotliEncoder {
             );
             consumed += piece.len() - available_in;
             self.piece = piece;
-            if !done {
+            if !done || interruption::is_requested() {
                 return Err(compression_failed());
             }
             if state.is_finished() {
@@ -274,7 +277,9 @@ impl Codec for BrotliDecoder {
         loop {
             input.copy_piece(consumed, DECODER_PIECE, &mut self.piece);
             let mut available_in = self.piece.len();
-            let mut available_out = output.len() - produced;
+            let room = output.len() - produced;
+            let mut available_out = room.min(DECODED_PIECE);
+            let withheld = room - available_out;
             let result = BrotliDecompressStream(
                 &mut available_in,
                 &mut 0,
@@ -288,9 +293,11 @@ impl Codec for BrotliDecoder {
             consumed += self.piece.len() - available_in;
             let progress = Progress {
                 available_in: input.len() - consumed,
-                available_out,
+                available_out: available_out + withheld,
             };
+            let goes_on = withheld > 0 && !interruption::is_requested();
             match result {
+                BrotliResult::NeedsMoreOutput if goes_on => {}
                 BrotliResult::ResultFailure => {
                     let errno = self.state.error_code as i32;
                     let code = format!("ERR_{}", error_name(errno));

@@ -8,6 +8,10 @@ use libz_sys as z;
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
+use crate::interruption;
+
+/// Most output of one call of the library: between two is looked whether the program is being ended.
+const PIECE: z::uInt = 1 << 18;
 
 const GZIP_HEADER_ID1: u8 = 0x1f;
 const GZIP_HEADER_ID2: u8 = 0x8b;
@@ -220,6 +224,16 @@ impl ZlibCodec {
         }
     }
 
+    /// Goes on as far as input and output reach.
+    fn step(&mut self) {
+        if self.mode.compresses() {
+            // SAFETY: the stream is set up for deflating, input and output are valid for this call.
+            self.status = unsafe { z::deflate(&raw mut *self.stream, self.flush) };
+        } else {
+            self.decompress();
+        }
+    }
+
     fn decompress(&mut self) {
         self.inflate();
         if self.mode != Mode::InflateRaw
@@ -291,6 +305,13 @@ impl ZlibCodec {
     }
 }
 
+/// Takes the next piece of the room for output. Room of the usual size is one piece.
+fn take_piece(room: &mut z::uInt) -> z::uInt {
+    let piece = (*room).min(PIECE);
+    *room -= piece;
+    piece
+}
+
 fn code_name(status: c_int) -> &'static str {
     match status {
         z::Z_OK => "Z_OK",
@@ -317,19 +338,24 @@ impl Codec for ZlibCodec {
         // The caller's lengths are 32-bit numbers.
         self.stream.avail_in = z::uInt::try_from(input.len()).unwrap_or(z::uInt::MAX);
         self.stream.next_in = input.as_ptr().cast_mut();
-        self.stream.avail_out = z::uInt::try_from(output.len()).unwrap_or(z::uInt::MAX);
+        let mut room = z::uInt::try_from(output.len()).unwrap_or(z::uInt::MAX);
         self.stream.next_out = output.as_mut_ptr();
+        self.stream.avail_out = take_piece(&mut room);
         if self.prepare() {
             if self.mode == Mode::Unzip {
                 self.detect_gzip();
             }
-            if self.mode.compresses() {
-                // SAFETY: the stream is set up for deflating, input and output are valid for this call.
-                self.status = unsafe { z::deflate(&raw mut *self.stream, self.flush) };
-            } else {
-                self.decompress();
+            self.step();
+            while self.stream.avail_out == 0
+                && room > 0
+                && matches!(self.status, z::Z_OK | z::Z_BUF_ERROR)
+                && !interruption::is_requested()
+            {
+                self.stream.avail_out = take_piece(&mut room);
+                self.step();
             }
         }
+        self.stream.avail_out += room;
         let progress = Progress {
             available_in: self.stream.avail_in as usize,
             available_out: self.stream.avail_out as usize,

@@ -7,9 +7,11 @@ use zstd_safe::zstd_sys as sys;
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
+use crate::interruption;
 
-/// Most input copied at once. The library reads its input more than once, so it gets bytes that cannot change.
-const PIECE: usize = 1 << 20;
+/// Most input copied at once: between two pieces is looked whether the program is being ended. The library reads its input
+/// more than once, so it gets bytes that cannot change.
+const PIECE: usize = 1 << 17;
 
 /// A parameter that is not set.
 const UNSET: u32 = u32::MAX;
@@ -262,7 +264,11 @@ impl Codec for ZstdCompress {
                 self.failed = Some(error.clone());
                 return Err(error);
             }
-            if last || source.pos < source.size || out.pos == out.size {
+            if last
+                || source.pos < source.size
+                || out.pos == out.size
+                || interruption::is_requested()
+            {
                 return Ok(Progress {
                     available_in: input.len() - consumed,
                     available_out: out.size - out.pos,
@@ -385,7 +391,11 @@ impl Codec for ZstdDecompress {
                 self.failed = Some(error.clone());
                 return Err(error);
             }
-            if last || source.pos < source.size || out.pos == out.size {
+            if last
+                || source.pos < source.size
+                || out.pos == out.size
+                || interruption::is_requested()
+            {
                 return Ok(Progress {
                     available_in: input.len() - consumed,
                     available_out: out.size - out.pos,

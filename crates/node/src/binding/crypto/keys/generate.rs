@@ -287,6 +287,7 @@ fn new_dsa_job(
         let parameters = unsafe {
             let ctx = context.as_ptr();
             check(ossl::EVP_PKEY_paramgen_init(ctx), FAILED)?;
+            context.give_up_when_ended();
             check(
                 ossl::EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, bits as i32),
                 FAILED,
@@ -391,6 +392,7 @@ fn new_dh_job(
             let parameters = unsafe {
                 let ctx = context.as_ptr();
                 check(ossl::EVP_PKEY_paramgen_init(ctx), FAILED)?;
+                context.give_up_when_ended();
                 check(
                     ossl::EVP_PKEY_CTX_set_dh_paramgen_prime_len(ctx, bits),
                     FAILED,
