@@ -3,11 +3,13 @@
 mod counted;
 mod defaults;
 mod number;
+mod validators;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::Validator;
 use serde_json::Value;
 
 use counted::{Counted, CountedJson, within};
+use validators::Validators;
 
 /// Steps that any input may take.
 const FEWEST_STEPS: u64 = 100_000;
@@ -19,12 +21,10 @@ const STEPS_FOR_ERRORS: u64 = 20_000;
 const MOST_ERRORS: usize = 5;
 /// Longest text of one thing that is wrong, in bytes.
 const LONGEST_ERROR: usize = 500;
-/// How often a pattern may go back on one string.
-const MOST_BACKTRACKING: usize = 20_000;
 
 /// A compiled schema.
 pub struct Schema {
-    validator: Validator<CountedJson>,
+    validators: Validators,
     /// The schema, if it has defaults.
     defaults: Option<Value>,
 }
@@ -47,15 +47,10 @@ impl Schema {
     /// What is wrong with the schema, for people.
     pub fn compile(json: &str) -> Result<Schema, String> {
         let schema: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let patterns = PatternOptions::fancy_regex().backtrack_limit(MOST_BACKTRACKING);
-        let validator = jsonschema::options_for::<CountedJson>()
-            .should_validate_formats(true)
-            .with_pattern_options(patterns)
-            .build(&schema)
-            .map_err(|error| clipped(&error.to_string()))?;
+        let validators = Validators::compile(&schema).map_err(|error| clipped(&error))?;
         let defaults = defaults::has_any(&schema).then_some(schema);
         let compiled = Schema {
-            validator,
+            validators,
             defaults,
         };
         if compiled
@@ -82,9 +77,10 @@ impl Schema {
         let Ok(filled) = self.fill(&mut value, steps) else {
             return complex();
         };
-        match within(steps, || self.validator.is_valid(Counted(&value))) {
+        let validator = self.validators.of(json.len());
+        match within(steps, || validator.is_valid(Counted(&value))) {
             Ok(true) => Verdict::Valid(filled),
-            Ok(false) => Verdict::Invalid(self.wrong(&value)),
+            Ok(false) => Verdict::Invalid(wrong(validator, &value)),
             Err(()) => complex(),
         }
     }
@@ -101,26 +97,26 @@ impl Schema {
             .collect();
         Ok((!pairs.is_empty()).then(|| Value::Array(pairs).to_string()))
     }
+}
 
-    /// What is wrong with a value that is not valid: several things if that takes few steps, else the first.
-    fn wrong(&self, value: &Value) -> Vec<String> {
-        let all = within(STEPS_FOR_ERRORS, || {
-            let errors = self.validator.iter_errors(Counted(value));
-            errors.take(MOST_ERRORS).map(|error| told(&error)).collect()
-        });
-        let first = || {
-            within(STEPS_FOR_ERRORS, || {
-                let checked = self.validator.validate(Counted(value));
-                checked.map_err(|error| told(&error)).err()
-            })
-        };
-        match all {
-            Ok(all) => all,
-            Err(()) => match first() {
-                Ok(first) => first.into_iter().collect(),
-                Err(()) => vec!["it does not match the schema of the tool".into()],
-            },
-        }
+/// What is wrong with a value that is not valid: several things if that takes few steps, else the first.
+fn wrong(validator: &Validator<CountedJson>, value: &Value) -> Vec<String> {
+    let all = within(STEPS_FOR_ERRORS, || {
+        let errors = validator.iter_errors(Counted(value));
+        errors.take(MOST_ERRORS).map(|error| told(&error)).collect()
+    });
+    let first = || {
+        within(STEPS_FOR_ERRORS, || {
+            let checked = validator.validate(Counted(value));
+            checked.map_err(|error| told(&error)).err()
+        })
+    };
+    match all {
+        Ok(all) => all,
+        Err(()) => match first() {
+            Ok(first) => first.into_iter().collect(),
+            Err(()) => vec!["it does not match the schema of the tool".into()],
+        },
     }
 }
 

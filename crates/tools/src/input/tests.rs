@@ -111,6 +111,31 @@ fn patterns_go_back_a_bounded_number_of_times() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
+/// What a guest gives is as long as it likes; one pass over it for each place would take minutes.
+#[test]
+fn patterns_that_look_around_take_no_longer_on_long_texts() {
+    for pattern in ["(?<!x)[a-z]+@", "(?=.*[A-Z])(?=.*[0-9]).{8,}", "(a+)+\\1b"] {
+        let one = json!({ "type": "string", "pattern": pattern });
+        let many = json!({ "items": { "pattern": pattern } });
+        let members = json!({ "patternProperties": { pattern: false } });
+        let part = format!("\"{}\"", "a".repeat(9000));
+        let start = Instant::now();
+        let text = format!("\"{}\"", "a".repeat(1 << 20));
+        assert!(matches!(check(&one, &text), Verdict::Invalid(_)));
+        let list = format!("[{}{part}]", format!("{part},").repeat(100));
+        assert!(matches!(check(&many, &list), Verdict::Invalid(_)));
+        let _ = check(&members, &format!("{{{part}:1}}"));
+        assert!(start.elapsed() < Duration::from_secs(10), "{pattern}");
+    }
+}
+
+#[test]
+fn patterns_of_passwords_work_on_what_people_type() {
+    let schema = json!({ "pattern": "(?=.*[A-Z])(?=.*[0-9]).{8,}" });
+    assert_eq!(check(&schema, r#""correct Horse 9""#), Verdict::Valid(None));
+    assert_eq!(errors(&schema, r#""correct horse""#).len(), 1);
+}
+
 #[test]
 fn formats_are_checked() {
     let schema = json!({ "properties": { "when": { "type": "string", "format": "date-time" }, "mail": { "format": "email" }, "other": { "format": "nobody-knows" } } });
