@@ -38,6 +38,8 @@ const attacks = [
   "read-host-process",
   "write-host-process",
   "limit-host",
+  "clock-of-host",
+  "processors-of-host",
   "map-shared",
   "map-stack",
   "outlive-host",

@@ -129,6 +129,9 @@ fn on_processes(name: &str, host: i32, memory: &Memory) -> Option<Call> {
         "trace-host" => (libc::SYS_ptrace, [PTRACE_SEIZE, host, 0, 0, 0]),
         "read-host-process" => (libc::SYS_process_vm_readv, [host, buffer, 1, buffer, 1]),
         "write-host-process" => (libc::SYS_process_vm_writev, [host, buffer, 1, buffer, 1]),
+        // The processor time of another process: `clock_getcpuclockid(3)`.
+        "clock-of-host" => (libc::SYS_clock_gettime, [(!host << 3) | 2, buffer, 0, 0, 0]),
+        "processors-of-host" => (libc::SYS_sched_getaffinity, [host, 0, 0, 0, 0]),
         "limit-host" => (
             libc::SYS_prlimit64,
             [host, number(libc::RLIMIT_CORE.cast_signed()), 0, limit, 0],

@@ -4,8 +4,9 @@
 //! call that is not here and not done by our code is the sign of code that is not ours: it ends the process with SIGSYS,
 //! which the broker tells from other ends.
 //!
-//! Two kinds of calls are answered instead, because libraries try them and go on without:
+//! Some calls are answered instead, because libraries try them and go on without:
 //! - `clone3`, whose arguments a filter cannot see. The C library falls back to `clone`.
+//! - `sysinfo`, and how other processes are scheduled: both tell of the host.
 //! - opening and looking up files for reading. There are none.
 
 use std::collections::BTreeMap;
@@ -49,9 +50,6 @@ const FREE: &[libc::c_long] = &[
     libc::SYS_getpid,
     libc::SYS_getcpu,
     libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_sched_getparam,
-    libc::SYS_sched_getscheduler,
     libc::SYS_exit,
     libc::SYS_exit_group,
     // Signals of the process's own.
@@ -60,14 +58,10 @@ const FREE: &[libc::c_long] = &[
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
     // Time, where the machine's clock cannot be read without the kernel, and how much of it was used.
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_getres,
-    libc::SYS_clock_nanosleep,
     libc::SYS_nanosleep,
     libc::SYS_gettimeofday,
     libc::SYS_restart_syscall,
     libc::SYS_getrusage,
-    libc::SYS_sysinfo,
     libc::SYS_getrandom,
 ];
 
@@ -77,6 +71,28 @@ const FREE_OF_ARCHITECTURE: &[libc::c_long] = &[libc::SYS_poll, libc::SYS_time];
 
 #[cfg(not(target_arch = "x86_64"))]
 const FREE_OF_ARCHITECTURE: &[libc::c_long] = &[];
+
+/// Calls that are answered with ENOSYS.
+const MISSING: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_sysinfo];
+
+/// Calls that take a process, or 0 for the caller. Others are answered with ENOSYS.
+const SCHEDULING: &[libc::c_long] = &[
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler,
+];
+
+/// Calls that take a clock.
+const CLOCKS: &[libc::c_long] = &[
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+];
+
+/// A clock's number below zero is the processor time of a process, or of a thread, which has to be the caller's process's
+/// own (`clock_getcpuclockid(3)`).
+const OF_A_PROCESS: u64 = 0x8000_0000;
+const OF_A_THREAD: u64 = 4;
 
 /// Lookups of files, answered with ENOENT.
 const LOOKUPS: &[libc::c_long] = &[
@@ -121,8 +137,7 @@ pub(crate) fn filter() -> io::Result<()> {
 /// to a call the strictest counts.
 fn programs() -> Result<[BpfProgram; 3]> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
-    let answer = |calls: &[libc::c_long], errno: i32| -> Result<BpfProgram> {
-        let rules: Rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let answer = |rules: Rules, errno: i32| -> Result<BpfProgram> {
         let errno = SeccompAction::Errno(errno.cast_unsigned());
         SeccompFilter::new(rules, SeccompAction::Allow, errno, arch)?.try_into()
     };
@@ -135,18 +150,33 @@ fn programs() -> Result<[BpfProgram; 3]> {
         SeccompAction::Allow,
         arch,
     )?;
+    let mut missing = of_any_arguments(MISSING);
+    for call in SCHEDULING {
+        let others = is(0, Len::Dword, Op::Ne, 0)?;
+        missing.insert(*call, vec![SeccompRule::new(vec![others])?]);
+    }
     Ok([
-        answer(&[libc::SYS_clone3], libc::ENOSYS)?,
-        answer(&files, libc::ENOENT)?,
+        answer(missing, libc::ENOSYS)?,
+        answer(of_any_arguments(&files), libc::ENOENT)?,
         allowed.try_into()?,
     ])
 }
 
+fn of_any_arguments(calls: &[libc::c_long]) -> Rules {
+    calls.iter().map(|call| (*call, Vec::new())).collect()
+}
+
 /// What does not kill.
 fn allowed() -> Result<Rules> {
-    let free = [FREE, FREE_OF_ARCHITECTURE, LOOKUPS, LOOKUPS_OF_ARCHITECTURE].concat();
-    let mut rules: Rules = free.into_iter().map(|call| (call, Vec::new())).collect();
-    rules.insert(libc::SYS_clone3, Vec::new());
+    let free = [
+        FREE,
+        FREE_OF_ARCHITECTURE,
+        LOOKUPS,
+        LOOKUPS_OF_ARCHITECTURE,
+        MISSING,
+        SCHEDULING,
+    ];
+    let mut rules = of_any_arguments(&free.concat());
     for (call, cases) in by_argument()? {
         rules.insert(call, cases);
     }
@@ -165,7 +195,13 @@ fn by_argument() -> Result<Vec<(libc::c_long, Vec<SeccompRule>)>> {
     /// What the bound of memory does not count, or counts as a stack's: shared, growing down, of huge pages, locked.
     const UNBOUNDED: u64 =
         (libc::MAP_SHARED | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB | libc::MAP_LOCKED) as u64;
-    Ok(vec![
+    let own_clocks = || -> Result<Vec<SeccompRule>> {
+        Ok(vec![
+            all(vec![with(0, OF_A_PROCESS, 0)?])?,
+            all(vec![with(0, OF_A_THREAD, OF_A_THREAD)?])?,
+        ])
+    };
+    let mut cases = vec![
         // The one socket is connected.
         (libc::SYS_recvfrom, vec![all(vec![null(4)?])?]),
         (libc::SYS_sendto, vec![all(vec![null(4)?])?]),
@@ -197,7 +233,11 @@ fn by_argument() -> Result<Vec<(libc::c_long, Vec<SeccompRule>)>> {
         ),
         (libc::SYS_tgkill, vec![all(vec![equal(0, own_pid)?])?]),
         (libc::SYS_openat, vec![all(vec![with(2, writing, 0)?])?]),
-    ])
+    ];
+    for call in CLOCKS {
+        cases.push((*call, own_clocks()?));
+    }
+    Ok(cases)
 }
 
 fn is(argument: u8, length: Len, operator: Op, value: u64) -> Result<SeccompCondition> {
