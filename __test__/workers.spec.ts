@@ -178,6 +178,31 @@ describe("limits", () => {
     });
   });
 
+  for (const [what, end] of Object.entries({
+    exits: "process.exit(0)",
+    collects: "cur = null; gc()",
+  })) {
+    test(`ports in messages of ports in messages go one by one when the program ${what}`, async () => {
+      await withRuntime({}, async (runtime) => {
+        await runtime.writeFile("/tmp/kept", "kept");
+        const code = `let cur = new MessageChannel().port1;
+          for (let i = 0; i < 40_000; i++) {
+            const { port1, port2 } = new MessageChannel();
+            port1.postMessage(0, [cur]);
+            port1.close();
+            cur = port2;
+          }
+          cur.close();
+          ${end};`;
+        const command = ["--expose-gc", "-e", code];
+        const options = { timeout: 25_000 };
+        const { exitCode, stderr } = await runtime.execCommand("node", command, options);
+        assert.equal(exitCode, 0, stderr);
+        assert.equal(await runtime.readFile("/tmp/kept", "utf8"), "kept");
+      });
+    });
+  }
+
   test("33 too deep is a RangeError in a worker, too", async () => {
     const { stdout, stderr } = await inGuest(`
       import { Worker } from "node:worker_threads";

@@ -1,6 +1,7 @@
 //! A message: serialized bytes and what travels beside them. It holds no handle into a heap, so that it can be read in
 //! another isolate than it was written in.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -77,15 +78,45 @@ impl Message {
     }
 }
 
+thread_local! {
+    /// Ports that are to be closed by the call of [`close_ports`] that runs on this thread, if one does.
+    static CLOSING: RefCell<Option<Vec<Arc<PortData>>>> = const { RefCell::new(None) };
+}
+
 impl Drop for Message {
     fn drop(&mut self) {
-        // A port that never arrives is closed for its peer, too.
-        for object in &self.host_objects {
-            if let HostObject::Port(data) = object
-                && let Some(data) = data.lock().take()
-            {
-                port::disentangle(&data);
-            }
-        }
+        let port = |object: &HostObject| match object {
+            HostObject::Port(data) => data.lock().take(),
+            _ => None,
+        };
+        close_ports(self.host_objects.iter().filter_map(port).collect());
     }
+}
+
+/// Closes ports that never arrive, for their peers too.
+///
+/// A port holds messages, and they hold ports: each is closed behind the other and not inside it, because guests make such
+/// chains longer than any stack.
+fn close_ports(ports: Vec<Arc<PortData>>) {
+    if ports.is_empty() {
+        return;
+    }
+    let is_first = CLOSING.with_borrow_mut(|closing| match closing {
+        Some(others) => {
+            others.extend_from_slice(&ports);
+            false
+        }
+        None => {
+            *closing = Some(ports);
+            true
+        }
+    });
+    if !is_first {
+        return;
+    }
+    let next = || CLOSING.with_borrow_mut(|closing| closing.as_mut().and_then(Vec::pop));
+    while let Some(data) = next() {
+        port::disentangle(&data);
+    }
+    CLOSING.set(None);
 }
