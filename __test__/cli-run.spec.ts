@@ -150,6 +150,16 @@ describe("the folder of a program", () => {
     assert.equal(exitCode, 1);
   });
 
+  test("names in messages are no commands of the terminal, and no lines", async () => {
+    const program = files({ "escapes/main.mjs": "", "escapes/package.json": "{}" });
+    const target = "/etc/\u001b]0;title\u0007\u001b[2J\u009b1m\nsecure-exec: all is well";
+    symlinkSync(target, join(folder, "escapes/link"));
+    const { stderr, exitCode } = await run(["run", program]);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /\\x1b\]0;title\\x07\\x1b\[2J\\x9b1m\\nsecure-exec: all is well/);
+    assert.equal(stderr.split("\n").length, 2, stderr);
+  });
+
   test("must fit, and what does not is told with its bound", async () => {
     const main = files({ "large/main.mjs": "console.log(1)", "large/data": "x".repeat(3_000_000) });
     const bytes = await run(["run", "--disk", "2m", main]);

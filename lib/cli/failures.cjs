@@ -55,7 +55,20 @@ function failure(error) {
       exitCode: EX_USAGE,
     };
   }
-  return { message: `secure-exec: ${translate(error.message)}\n`, exitCode: statusOf(error) };
+  // One line, whatever names of files it has.
+  const text = translate(error.message);
+  const message = printable(error instanceof CommandError ? text.replaceAll("\n", "\\n") : text);
+  return { message: `secure-exec: ${message}\n`, exitCode: statusOf(error) };
+}
+
+/** Names of files and what programs say of themselves must not reach a terminal as commands, nor as lines of ours. */
+function printable(text) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, escaped);
+}
+
+function escaped(character) {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 function statusOf(error) {
@@ -83,4 +96,4 @@ function crashStatus(why) {
   return number === undefined ? EX_SOFTWARE : 128 + number;
 }
 
-module.exports = { ClosedOutput, CommandError, failure, untold };
+module.exports = { ClosedOutput, CommandError, failure, printable, untold };

@@ -5,7 +5,7 @@ const { basename, dirname } = require("node:path");
 const { breachText } = require("../limits.cjs");
 const { NodeRuntime } = require("../node-runtime.cjs");
 const { filesOf, finish, readCopies } = require("./copies.cjs");
-const { CommandError } = require("./failures.cjs");
+const { CommandError, printable } = require("./failures.cjs");
 const { createOptions, translate } = require("./machine-options.cjs");
 const { runOnPipes } = require("./on-pipes.cjs");
 const { runOnTerminal, wantsTerminal } = require("./on-terminal.cjs");
@@ -120,7 +120,7 @@ function tellLimits(limits) {
 }
 
 function say(text) {
-  process.stderr.write(`secure-exec: ${text}\n`);
+  process.stderr.write(`secure-exec: ${printable(text).replaceAll("\n", "\\n")}\n`);
 }
 
 /** The machine kills by SIGKILL, and never before the time is over. */
