@@ -192,3 +192,14 @@ describe("the end of a program", () => {
     assert.match(stderr, /Error: third line\n\s+at .*:3:7/);
   });
 });
+
+test("text is what its bytes are, however they come", async () => {
+  await withRuntime({}, async (runtime) => {
+    const bytes = "41c3a9e282acf09f9880ffc0eda0f5e0f490e28241f09f98c3e2";
+    const code = `import { writeSync } from "node:fs";
+      const bytes = Buffer.from("${bytes}".repeat(200), "hex");
+      for (let at = 0; at < bytes.length; at += 3) writeSync(1, bytes.subarray(at, at + 3));`;
+    const { stdout } = await runtime.exec(code, { timeout: 20_000 });
+    assert.equal(stdout, Buffer.from(bytes.repeat(200), "hex").toString());
+  });
+});

@@ -246,12 +246,16 @@ function inBatches(count, add) {
   }
 }
 
+/** Indices, which are among the elements, and what would make the array longer than these. */
+const isOfArrays = /^(?:\d+|length)$/;
+
 function fillArray(value, [elements, ...others], at) {
   if (!Array.isArray(elements)) throw malformed();
   elements.forEach((index, position) => {
     if (index !== -1) value[position] = at(index);
   });
   value.length = elements.length;
+  for (let i = 0; i < others.length; i += 2) if (isOfArrays.test(others[i])) throw malformed();
   fillMembers(value, others, at);
 }
 

@@ -150,7 +150,11 @@ class Machine {
     } catch (cause) {
       if (call) this.#calls.delete(number);
       const error = this.violated(`an event that cannot be taken: ${clip(cause)}`, cause);
-      call?.failed?.(error);
+      try {
+        call?.failed?.(error);
+      } catch {
+        // It cannot take this either: whoever waits for the call is told by the end of the process.
+      }
     }
   }
 

@@ -1,13 +1,22 @@
 "use strict";
 // What one channel of a program has written: collected up to a bound, and shown to a callback as it comes.
 
-const { release } = require("./release.cjs");
+const { constants } = require("node:buffer");
 const { Pages } = require("./pages.cjs");
+const { release } = require("./release.cjs");
 
+/** Of its bytes none becomes more than one character. */
+const longestText = constants.MAX_STRING_LENGTH;
+/** Bytes that become text in one go. */
+const pieceLength = 64 * 1024;
 const limitName = "limits.jsRuntime.capturedOutputLimitBytes";
 
 class Output {
+  /** Bytes that are no text yet. */
   #kept = new Pages();
+  #text = [];
+  /** Bytes of both. */
+  #length = 0;
   #limit;
   #callback;
   /** What it was given, kept or not. */
@@ -21,7 +30,8 @@ class Output {
    * @param {boolean} isOwn Whether the bound is the call's own, and not the machine's limit.
    */
   constructor(limit, callback, isOwn) {
-    this.#limit = limit;
+    // What becomes one text cannot be longer.
+    this.#limit = Math.min(limit, longestText);
     this.#callback = callback;
     this.#isOwn = isOwn;
   }
@@ -34,12 +44,14 @@ class Output {
 
   /** Takes a chunk. Gives back what the callback gives back, and throws what it throws. */
   push(chunk) {
-    const room = this.#limit - this.#kept.length;
+    const room = this.#limit - this.#length;
     this.#used += chunk.length;
     if (chunk.length > room) this.truncated = true;
     if (room > 0) {
       const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
       this.#kept.push(kept);
+      this.#length += kept.length;
+      if (this.#kept.length >= pieceLength) this.#decode();
     }
     if (!this.#callback) {
       if (room <= 0) release(chunk);
@@ -52,9 +64,21 @@ class Output {
     );
   }
 
-  toString() {
+  /** Makes text as it comes: all of it at the end would hold the host up. A character that is not whole waits. */
+  #decode() {
     const bytes = this.#kept.toBuffer();
-    return bytes.toString("utf8", 0, this.truncated ? wholeCharacters(bytes) : bytes.length);
+    const whole = wholeCharacters(bytes);
+    this.#text.push(bytes.toString("utf8", 0, whole));
+    this.#kept.clear();
+    if (whole < bytes.length) this.#kept.push(Buffer.from(bytes.subarray(whole)));
+  }
+
+  toString() {
+    this.#decode();
+    this.#text = [this.#text.join("")];
+    // What is not whole by now will not be, unless there is more to come, or it was cut here.
+    const [text] = this.#text;
+    return this.truncated ? text : text + this.#kept.toBuffer().toString();
   }
 }
 

@@ -294,7 +294,9 @@ class Session {
 /** What an answer says, of which nothing is believed but its own value. */
 function resultOf(snippet, { status, value, tooLong }, bound) {
   const { kind } = snippet;
-  const used = typeof value === "string" ? valueCost(value) : tooLong;
+  // A value that is too long does not come; how long it is the guest says.
+  const said = Number.isSafeInteger(tooLong) ? tooLong : 0;
+  const used = typeof value === "string" ? valueCost(value) : said;
   if (used > bound) {
     const breach = { limit: valueLimitName, bound, used };
     const message = `The value of the snippet is too long: ${breachText(breach)}`;
