@@ -18,6 +18,8 @@ const require = createRequire(import.meta.url);
 
 /** No call of the API may take longer, whatever the other side does: its deadlines are 3 s each. */
 const patience = 20_000;
+/** A file in several frames. One for all: what this host leaves to the garbage collector would count as growth. */
+const large = Buffer.alloc(3 << 20);
 /** Time between two hostile machines, ms: to start processes is work, also where nobody means harm. */
 const pause = 200;
 /** The process that waits for the next machine. */
@@ -149,7 +151,7 @@ async function attack() {
       readDir: () => machine.readDir("/x"),
       stat: () => machine.stat("/x"),
       exists: () => machine.exists("/x"),
-      writeFile: () => machine.writeFile("/x", Buffer.alloc(3 << 20)),
+      writeFile: () => machine.writeFile("/x", large),
       processes: () => machine.processes(),
       resources: () => machine.getResourceSnapshot(),
     };
