@@ -202,6 +202,32 @@ fn files_of_other_users_in_proc_stay_closed() {
 }
 
 #[test]
+fn programs_of_the_embedder_do_not_see_into_each_other() {
+    let machine = machine();
+    let (guest, other) = (machine.guest(), machine.guest());
+    let child = guest.posix_spawn(command()).unwrap();
+    let child = machine.kernel.process(child).unwrap();
+    let open = |by: &Process, pid: Pid, name: &str| {
+        let path = format!("/proc/{pid}/{name}");
+        by.open(path.as_bytes(), OpenFlags::O_RDONLY, 0).map(drop)
+    };
+    for name in ["environ", "fd", "cwd", "root", "fd/0", "cwd/x"] {
+        for (by, of) in [(&other, &guest), (&other, &child), (&child, &other)] {
+            let refused = open(by, of.pid(), name);
+            assert_eq!(refused, Err(Errno::EACCES), "{name}");
+        }
+    }
+    for name in ["environ", "fd", "cwd", "root"] {
+        for (by, of) in [(&guest, &guest), (&guest, &child), (&child, &guest)] {
+            assert_eq!(open(by, of.pid(), name), Ok(()), "{name}");
+        }
+    }
+    for name in ["cmdline", "stat", "status"] {
+        assert_eq!(open(&other, guest.pid(), name), Ok(()), "{name}");
+    }
+}
+
+#[test]
 fn full_event_queues_hold_a_bounded_number() {
     let machine = machine();
     let guest = machine.guest();

@@ -46,6 +46,10 @@ impl ProcEntry for Process {
         Process::pid(self)
     }
 
+    fn origin(&self) -> Pid {
+        Process::origin(self)
+    }
+
     fn credentials(&self) -> &Arc<Credentials> {
         Process::credentials(self)
     }

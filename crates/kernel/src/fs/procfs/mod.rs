@@ -82,6 +82,8 @@ const SYS: &[u8] = b"sys";
 const KERNEL: &[u8] = b"kernel";
 /// Place of the descriptor directory among the entries of a process.
 const FD: &[u8] = b"fd";
+/// What only the program of a process may see.
+const PRIVATE: [&[u8]; 4] = [FD, b"environ", b"cwd", b"root"];
 
 struct ProcInode {
     source: Weak<dyn ProcSource>,
@@ -180,6 +182,19 @@ impl ProcInode {
         }
     }
 
+    /// What a process has open, where it is and its environment are for the program that it belongs to: the embedder's
+    /// programs share a user, and are to each other as processes that are not dumpable (`proc(5)`).
+    fn check_program(&self, process: &dyn ProcEntry, caller: &Caller) -> Result<()> {
+        if caller.credentials.privileged() {
+            return Ok(());
+        }
+        let asking = self.machine()?.process(caller.pid);
+        match asking {
+            Some(asking) if asking.origin() == process.origin() => Ok(()),
+            _ => Err(Errno::EACCES),
+        }
+    }
+
     fn file_at(&self, pid: Pid, fd: Fd) -> Result<Arc<crate::vfs::FileDescription>> {
         self.process(pid)?.open_file(fd).ok_or(Errno::ENOENT)
     }
@@ -270,7 +285,7 @@ impl Inode for ProcInode {
         Err(Errno::EPERM)
     }
 
-    fn lookup(&self, name: &[u8], _caller: &Caller) -> Result<Arc<dyn Inode>> {
+    fn lookup(&self, name: &[u8], caller: &Caller) -> Result<Arc<dyn Inode>> {
         let node = match self.node {
             Node::Root if name == SELF => Node::SelfLink,
             Node::Root if name == SYS => Node::Sys,
@@ -294,7 +309,10 @@ impl Inode for ProcInode {
                 }
             },
             Node::Process(pid) => {
-                self.process(pid)?;
+                let process = self.process(pid)?;
+                if PRIVATE.contains(&name) {
+                    self.check_program(&*process, caller)?;
+                }
                 if name == FD {
                     Node::FdDir(pid)
                 } else {

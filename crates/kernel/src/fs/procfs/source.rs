@@ -68,6 +68,9 @@ pub(crate) trait ProcEntry: Send + Sync {
     /// Number.
     fn pid(&self) -> Pid;
 
+    /// The embedder's process that it descends from.
+    fn origin(&self) -> Pid;
+
     /// Who it is.
     fn credentials(&self) -> &Arc<Credentials>;
 
