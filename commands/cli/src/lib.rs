@@ -4,6 +4,7 @@
 mod bytes;
 mod command;
 mod date;
+mod decimal;
 mod glob;
 mod mode;
 mod multicall;
@@ -14,6 +15,7 @@ mod quote;
 pub use bytes::{bytes, os_string, path};
 pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
 pub use date::{Date, days_since_epoch};
+pub use decimal::{fixed, scientific};
 pub use glob::Glob;
 pub use mode::{ModeChange, parse_mode};
 pub use multicall::dispatch;

@@ -3,6 +3,7 @@
 use crate::expand::escape::{self, Style, unescape};
 use crate::shell::{Exec, Shell};
 use crate::text;
+use secure_exec_cli::{fixed, scientific};
 
 /// A conversion's flags, width and precision.
 #[derive(Default)]
@@ -16,8 +17,11 @@ struct Spec {
     precision: Option<usize>,
 }
 
-/// The widest field; more is a mistake or an attack.
+/// The widest field and the most digits, bytes; more is a mistake or an attack.
 const MAX_WIDTH: usize = 1 << 20;
+
+/// What is wider than any field: its conversion is refused.
+const TOO_WIDE: usize = MAX_WIDTH + 1;
 
 struct Output<'a> {
     text: String,
@@ -140,19 +144,22 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
             return integer(shell, &argument, output);
         }
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let value = rest[..digits].parse().unwrap_or(0);
+        // Digits that are no number are none at all, or more than one holds.
+        let value = rest[..digits]
+            .parse()
+            .unwrap_or(if digits == 0 { 0 } else { i64::MAX });
         *rest = &rest[digits..];
         value
     };
     let width = number(&mut rest, shell, output);
     spec.left |= width < 0;
     spec.width = usize::try_from(width.unsigned_abs())
-        .unwrap_or(0)
-        .min(MAX_WIDTH);
+        .unwrap_or(TOO_WIDE)
+        .min(TOO_WIDE);
     if let Some(after) = rest.strip_prefix('.') {
         rest = after;
         let precision = number(&mut rest, shell, output);
-        spec.precision = usize::try_from(precision).ok().map(|p| p.min(MAX_WIDTH));
+        spec.precision = usize::try_from(precision).ok().map(|p| p.min(TOO_WIDE));
     }
     rest = rest
         .trim_start_matches(['l', 'h', 'j', 'z', 't', 'L', 'q'])
@@ -170,6 +177,7 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
             when => when,
         };
         let text = super::system::strftime(format, seconds);
+        spec.width = spec.width.min(MAX_WIDTH);
         pad(&text, &spec, output);
         return after;
     }
@@ -180,6 +188,12 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
         return rest;
     };
     let after = &rest[kind.len_utf8()..];
+    if is_too_wide(kind, &spec) {
+        shell.error("printf: Value too large for defined data type");
+        output.status = 1;
+        output.ended = true;
+        return after;
+    }
     match kind {
         's' | 'b' | 'c' | 'q' | 'Q' => string_conversion(shell, kind, &spec, output),
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => integer_conversion(shell, kind, &spec, output),
@@ -198,6 +212,22 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
         }
     }
     after
+}
+
+/// Whether a field would be longer than any may be. The precision of a text shortens it, and that of `%g` adds nothing.
+fn is_too_wide(kind: char, spec: &Spec) -> bool {
+    let adds = match kind {
+        'd' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'a' | 'A' => true,
+        'g' | 'G' => spec.alternate,
+        _ => false,
+    };
+    spec.width > MAX_WIDTH || adds && spec.precision > Some(MAX_WIDTH)
+}
+
+/// With zeros before it, so that it has this many characters.
+fn with_zeros(digits: &str, width: usize) -> String {
+    let missing = width.saturating_sub(digits.chars().count());
+    format!("{}{digits}", "0".repeat(missing))
 }
 
 fn pad(text: &str, spec: &Spec, output: &mut Output<'_>) {
@@ -328,12 +358,12 @@ fn integer_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut O
     };
     let mut digits = match spec.precision {
         Some(0) if value == 0 => String::new(),
-        Some(n) => format!("{digits:0>n$}"),
+        Some(n) => with_zeros(&digits, n),
         None => digits,
     };
     if spec.zero && !spec.left && spec.precision.is_none() {
         let width = spec.width.saturating_sub(sign.len());
-        digits = format!("{digits:0>width$}");
+        digits = with_zeros(&digits, width);
     }
     pad(&format!("{sign}{digits}"), spec, output);
 }
@@ -367,7 +397,7 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
     let mut body = match kind {
         _ if value.is_infinite() => "inf".to_owned(),
         _ if value.is_nan() => "nan".to_owned(),
-        'f' | 'F' => format!("{magnitude:.precision$}"),
+        'f' | 'F' => fixed(magnitude, precision),
         'e' | 'E' => exponent_form(magnitude, precision),
         _ => general_form(magnitude, precision, spec.alternate),
     };
@@ -382,13 +412,13 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
     };
     if spec.zero && !spec.left && value.is_finite() {
         let width = spec.width.saturating_sub(sign.len());
-        body = format!("{body:0>width$}");
+        body = with_zeros(&body, width);
     }
     pad(&format!("{sign}{body}"), spec, output);
 }
 
 fn exponent_form(value: f64, precision: usize) -> String {
-    let text = format!("{value:.precision$e}");
+    let text = scientific(value, precision);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = exponent
         .strip_prefix('-')
@@ -398,8 +428,8 @@ fn exponent_form(value: f64, precision: usize) -> String {
 
 fn general_form(value: f64, precision: usize, alternate: bool) -> String {
     let precision = precision.max(1);
-    let scientific = format!("{:.*e}", precision - 1, value);
-    let exponent: i64 = scientific
+    let rounded = scientific(value, precision - 1);
+    let exponent: i64 = rounded
         .split_once('e')
         .and_then(|(_, e)| e.parse().ok())
         .unwrap_or(0);
@@ -408,7 +438,7 @@ fn general_form(value: f64, precision: usize, alternate: bool) -> String {
     } else {
         let digits =
             usize::try_from(i64::try_from(precision).unwrap_or(0) - 1 - exponent).unwrap_or(0);
-        format!("{value:.digits$}")
+        fixed(value, digits)
     };
     if alternate || !text.contains('.') {
         return text;

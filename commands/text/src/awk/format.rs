@@ -1,6 +1,7 @@
 //! `printf`: the formats of the C library's `fprintf(3)` that awk has.
 
 use super::value::Value;
+use secure_exec_cli::{fixed, scientific};
 use std::io::Write;
 
 #[derive(Default)]
@@ -214,7 +215,7 @@ fn digits(out: &mut Vec<u8>, spec: &Spec, prefix: &[u8], mut body: Vec<u8>) {
 
 /// `1.5e+00`, with at least two digits of exponent as C has it.
 fn exponential(number: f64, precision: usize) -> String {
-    let text = format!("{number:.precision$e}");
+    let text = scientific(number, precision);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = match exponent.strip_prefix('-') {
         Some(digits) => ('-', digits),
@@ -246,7 +247,7 @@ fn general(number: f64, precision: usize, alternate: bool) -> String {
         return format!("{}e{exponent}", trimmed(mantissa));
     }
     let places = usize::try_from(whole - 1 - exponent).unwrap_or(0);
-    let text = format!("{number:.places$}");
+    let text = fixed(number, places);
     if alternate {
         text
     } else {
@@ -270,7 +271,7 @@ fn float(out: &mut Vec<u8>, spec: &Spec, conversion: u8, number: f64) {
     let precision = spec.precision.unwrap_or(6);
     let magnitude = number.abs();
     let mut text = match conversion.to_ascii_lowercase() {
-        b'f' => format!("{magnitude:.precision$}"),
+        b'f' => fixed(magnitude, precision),
         b'e' => exponential(magnitude, precision),
         _ => general(magnitude, precision, spec.alternate),
     };
