@@ -1214,6 +1214,7 @@ export type ErrnoName =
   | "ENOTCONN"
   | "ESHUTDOWN"
   | "ETIMEDOUT"
+  | "ETOOMANYREFS"
   | "ECONNREFUSED"
   | "EHOSTDOWN"
   | "EHOSTUNREACH"

@@ -120,8 +120,9 @@ describe("a runtime outlives its guests", () => {
       const streaming = runtime.exec(program, { onStdout: () => streams.resolve() });
       const told = assert.rejects(streaming, { code: "ERR_VM_CRASHED" });
       await streams.promise;
-      const death = "'a'.repeat(1e6).replace(/a/g, '$&'.repeat(500));";
-      await assert.rejects(runtime.exec(death), { code: "ERR_VM_CRASHED" });
+      // A native loop of V8's that looks for no interrupt: only the end of the process helps.
+      const death = "const a = []; a.length = 4e9; a.reverse();";
+      await runtime.exec(death, { timeout: 500 }).catch(() => {});
       await told;
       assert.equal((await runtime.readFile("/tmp/c")).length, size);
       await assertWorks(runtime);

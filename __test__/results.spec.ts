@@ -71,7 +71,7 @@ describe("usage", () => {
         `import { Worker } from "node:worker_threads"; new Worker(${JSON.stringify(spin.replaceAll("process.cpuUsage().user", "process.threadCpuUsage().user"))}, { eval: true });`,
       );
       assert.ok(worker.usage.cpuMs >= 190, `${worker.usage.cpuMs} ms of a worker`);
-      // At least what it has seen of it itself: nobody knows what a busy machine gives it until then.
+      // About what it has seen of it itself, some of which may have come behind the timeout: nobody knows what a busy machine gives it until then.
       const stopped = await runtime.exec(
         `for (let seen = 0; ; ) {
           const { user, system } = process.cpuUsage();
@@ -82,7 +82,7 @@ describe("usage", () => {
       assert.ok(stopped.timedOut);
       const seen = Number(stopped.stdout.trimEnd().split("\n").at(-1)) / 1000;
       assert.ok(
-        stopped.usage.cpuMs >= seen,
+        stopped.usage.cpuMs >= 0.9 * seen,
         `${stopped.usage.cpuMs} ms of ${seen} until the timeout`,
       );
       const small = await runtime.exec("1");
