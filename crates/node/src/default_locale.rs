@@ -13,7 +13,6 @@ use secure_exec_kernel::Process;
 
 use crate::convert;
 use crate::env::Env;
-use crate::exception::string;
 
 /// What C programs have without a locale, for V8; the default while nobody asks.
 const NEUTRAL: &str = "en_US";
@@ -40,6 +39,9 @@ unsafe extern "C" {
     /// `v8::internal::Isolate::clear_cached_icu_objects`: what was made for the locale before.
     #[link_name = "_ZN2v88internal7Isolate24clear_cached_icu_objectsEv"]
     fn forget_formats(isolate: v8::UnsafeRawIsolatePtr);
+    /// `v8::internal::Isolate::DefaultLocale`: asks ICU if the isolate has no answer yet. Gives a reference to a string.
+    #[link_name = "_ZN2v88internal7Isolate13DefaultLocaleEv"]
+    fn keep_locale(isolate: v8::UnsafeRawIsolatePtr) -> *const std::ffi::c_void;
 }
 
 /// The locale of a program that has another one than C programs have.
@@ -137,24 +139,17 @@ fn date_text(scope: &mut v8::PinScope<'_, '_>) -> Option<v8::Global<v8::Function
     Some(v8::Global::new(scope, text))
 }
 
-/// `'a'.localeCompare('b')`: where neither locales nor options are given, V8 looks whether the default is one that it
-/// compares quickly. An isolate that waited for its program may have asked before.
+/// Has the isolate ask ICU for the default. An isolate that waited for its program may have asked before.
+///
+/// What V8 does with the answer comes later, when the program needs it: the first comparison of a process takes ten
+/// milliseconds.
 fn ask(scope: &mut v8::PinScope<'_, '_>) {
-    // SAFETY: the isolate is this thread's, and the calls only drop what it has cached. The public and the internal class
-    // are two names of one object.
+    // SAFETY: the isolate is this thread's; the calls drop what it has cached, and have it keep the name of the default,
+    // which is its own. The public and the internal class are two names of one object.
     unsafe {
         forget_locale(scope.as_raw_isolate_ptr());
         forget_formats(scope.as_raw_isolate_ptr());
-    }
-    v8::tc_scope!(let scope, scope);
-    let text = string(scope, "a");
-    let other = string(scope, "b").into();
-    let compare = text
-        .to_object(scope)
-        .and_then(|object| convert::get(scope, object, "localeCompare"))
-        .and_then(|compare| v8::Local::<v8::Function>::try_from(compare).ok());
-    if let Some(compare) = compare {
-        compare.call(scope, text.into(), &[other]);
+        keep_locale(scope.as_raw_isolate_ptr());
     }
 }
 
