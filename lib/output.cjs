@@ -74,6 +74,7 @@ class Output {
   }
 
   toString() {
+    if (this.#length === 0) return "";
     this.#decode();
     this.#text = [this.#text.join("")];
     // What is not whole by now will not be, unless there is more to come, or it was cut here.

@@ -218,6 +218,8 @@ pub fn halves<F>(socket: UnixStream) -> io::Result<(FrameWriter, FrameReader<F>)
 pub struct Channel {
     writer: FrameWriter,
     decoder: Decoder,
+    /// Kept: making it anew for each turn would take as long as all the rest of a short one.
+    buffer: Vec<u8>,
 }
 
 /// What reading brought.
@@ -238,9 +240,13 @@ impl Channel {
     /// The socket cannot be made non-blocking.
     pub fn new(socket: UnixStream) -> io::Result<Channel> {
         let (writer, reader) = halves::<()>(socket)?;
+        let FrameReader {
+            decoder, buffer, ..
+        } = reader;
         Ok(Channel {
             writer,
-            decoder: reader.decoder,
+            decoder,
+            buffer,
         })
     }
 
@@ -272,12 +278,16 @@ impl Channel {
     /// Takes what has arrived.
     pub fn receive<F: DeserializeOwned>(&mut self) -> Received<F> {
         let mut frames = Vec::new();
-        let mut buffer = vec![0; READ_SIZE];
+        let Channel {
+            writer,
+            decoder,
+            buffer,
+        } = self;
         loop {
-            let end = match (&*self.writer.socket).read(&mut buffer) {
+            let end = match (&*writer.socket).read(buffer) {
                 Ok(0) => true,
                 Ok(count) => {
-                    self.decoder.push(buffer.get(..count).unwrap_or_default());
+                    decoder.push(buffer.get(..count).unwrap_or_default());
                     false
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -287,7 +297,7 @@ impl Channel {
                 Err(_) => true,
             };
             loop {
-                match self.decoder.next() {
+                match decoder.next() {
                     Ok(Some(frame)) => frames.push(frame),
                     Ok(None) => break,
                     Err(error) => return Received::Garbage(error),
