@@ -36,8 +36,9 @@ function breachText({ limit, bound, used }) {
   return `${limit} is ${amount(limit, bound)}, ${asked}. NodeRuntime.create({ limits }) sets it`;
 }
 
-/** Pairs of limits of which the first is a part of the second. */
 const memoryBytes = "limits.resources.maxMemoryBytes";
+
+/** Pairs of limits of which the first is a part of the second. */
 const parts = [
   ["limits.jsRuntime.v8HeapLimitMb", memoryBytes],
   ["limits.resources.maxFilesystemBytes", memoryBytes],
@@ -56,7 +57,7 @@ const halves = new Set(parts.filter(([, whole]) => whole === memoryBytes).map(([
 function complete(given) {
   const paths = Object.fromEntries(table().map((row) => [row.path, row]));
   const memory = given[memoryBytes] ?? paths[memoryBytes].default;
-  const standard = (path, { default: usual = Number.POSITIVE_INFINITY, unit }) => {
+  const standard = (path, { default: usual, unit }) => {
     if (!halves.has(path)) return usual;
     const half = Math.floor(memory / 2);
     return Math.min(usual, unit === "mebibytes" ? Math.floor(half / mebibyte) : half);

@@ -7,8 +7,9 @@ const { hold } = require("./keep-alive.cjs");
 const { signalNumber } = require("./options.cjs");
 const check = require("./validate.cjs");
 
-/** Output kept while nobody listens; of more than that the beginning is dropped. */
 const smallChunk = 1024;
+
+/** Output kept while nobody listens; of more than that the beginning is dropped. */
 const mostKept = 1024 * 1024;
 
 class NodeRuntimeTerminal {
