@@ -9,7 +9,7 @@ const TLS_INITIALIZER: &str = "_ZTHN2v88internal12trap_handler16TrapHandlerGuard
 /// What V8's library must not export, relative to the package: where cargo runs the script.
 const HIDDEN_SYMBOLS: &str = "vendor/v8/hidden-symbols.map";
 
-/// How native code takes memory; a VM process must hear of it (crates/node/src/native_memory).
+/// How native code takes memory; a VM process must hear of it (crates/node/src/memory/native_memory).
 const ALLOCATOR: [&str; 8] = [
     "malloc",
     "calloc",
@@ -89,7 +89,7 @@ fn main() {
     }
     // A weak reference that V8's library leaves open would otherwise be an import from the user's Node.
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym={TLS_INITIALIZER}=0");
-    // `Date` asks the C library for the time; a VM may have to make that stand still (crates/node/src/frozen_clock.rs).
+    // `Date` asks the C library for the time; a VM may have to make that stand still (crates/node/src/process/frozen_clock.rs).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap=gettimeofday");
     for function in leavable.iter().map(String::as_str).chain(OTHERS) {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={function}");

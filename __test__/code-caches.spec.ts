@@ -155,7 +155,7 @@ describe("code caches", () => {
       "node/src/binding/contextify/compile.rs",
       "node/src/binding/module_wrap/mod.rs",
       // The startup snapshot of the installed package.
-      "node/src/snapshot.rs",
+      "node/src/boot/snapshot.rs",
     ]);
   });
 });

@@ -1,10 +1,10 @@
 //! `internalBinding('async_wrap')`. Follows Node's `src/async_wrap.cc`.
 
 use super::Definition;
-use crate::async_wrap::ids;
 use crate::callback::contain_bare;
 use crate::env::{Env, Slot};
-use crate::{async_wrap, callback_scope, convert};
+use crate::js::async_wrap::{self, ids};
+use crate::js::{callback_scope, convert};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -37,7 +37,7 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     fields.set(ids::ASYNC_ID_COUNTER, 1.0);
     fields.set(ids::DEFAULT_TRIGGER_ASYNC_ID, -1.0);
     env.aliased::<u32>(Slot::AsyncHookFields)
-        .set(crate::async_wrap::fields::CHECK, 1);
+        .set(crate::js::async_wrap::fields::CHECK, 1);
 }
 
 fn setup_hooks(

@@ -1,8 +1,7 @@
 //! The hidden base classes that native classes inherit from: `AsyncWrap`, `ReqWrap`, `HandleWrap`.
 
 use super::Definition;
-use crate::exception;
-use crate::wrap;
+use crate::js::{exception, wrap};
 
 /// Declares the classes. Further bases (`HandleWrap`, `LibuvStreamWrap`) are declared by the modules that implement
 /// them.
@@ -44,7 +43,8 @@ fn get_provider_type(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let provider = wrap::async_state(scope, args.this()).map_or("NONE", |state| state.provider);
-    let number = crate::tables::binding("async_wrap")["constants"]["Providers"][provider].as_f64();
+    let number =
+        crate::library::tables::binding("async_wrap")["constants"]["Providers"][provider].as_f64();
     rv.set_double(number.unwrap_or(0.0));
 }
 
@@ -53,5 +53,5 @@ fn async_reset(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    crate::async_wrap::async_reset(scope, args.this());
+    crate::js::async_wrap::async_reset(scope, args.this());
 }

@@ -11,12 +11,8 @@ use secure_exec_kernel::abi::stat::{Stat, Timespec};
 use super::fs::{open_file, path_argument};
 use super::messaging::{Store, TransferData};
 use super::{Definition, class_template};
-use crate::async_wrap;
-use crate::callback_scope;
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
-use crate::wrap;
+use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 
 /// What a reader tells of one pull.
 const STATUS_END: i32 = 0;

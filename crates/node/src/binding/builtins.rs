@@ -1,10 +1,11 @@
 //! `internalBinding('builtins')`: compiles the modules of Node's library. Follows Node's `src/node_builtins.cc`.
 
 use super::Definition;
-use crate::bootstrap::claims;
+use crate::callback;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, string};
-use crate::{callback, code_cache, convert, source};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, string};
+use crate::library::{claims, code_cache, source};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,10 +1,10 @@
 //! `internalBinding('config')`: its constants are the pinned binary's, except for what a guest lacks.
 
 use super::Definition;
-use crate::convert;
-use crate::default_locale;
 use crate::env::Env;
-use crate::exception::string;
+use crate::js::convert;
+use crate::js::exception::string;
+use crate::process::default_locale;
 
 /// What the pinned binary was built with and a guest does not have. The library asks here before it relies on it.
 /// `hasTls` is ours: TLS sockets, as `process.features` names them, apart from the OpenSSL of `crypto`.

@@ -9,12 +9,10 @@ use secure_exec_kernel::abi::socket::{SO_ERROR, SOCK_CLOEXEC, SOCK_STREAM, SOL_S
 use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 
 use super::class_template;
-use crate::async_wrap;
-use crate::callback_scope;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::{async_wrap, callback_scope, wrap};
 use crate::stream::{KernelStream, Stream};
-use crate::wrap;
 
 /// A class of connections.
 pub struct ConnectionClass {

@@ -8,8 +8,8 @@ use secure_exec_kernel::Errno;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception;
-use crate::{passwd, process_env};
+use crate::js::exception;
+use crate::process::{passwd, process_env};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -36,7 +36,7 @@ fn safe_getenv(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let name = crate::convert::text(scope, args.get(0));
+    let name = crate::js::convert::text(scope, args.get(0));
     let env = Env::of(scope);
     if let Some(value) = process_env::environment(&env).get(&name) {
         rv.set(exception::string(scope, &value).into());
@@ -184,9 +184,9 @@ fn throw(scope: &mut v8::PinScope<'_, '_>, errno: Errno, syscall: &str) {
     let error = exception::new_error(scope, exception::ErrorKind::Error, errno.name(), &message);
     if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
         let number = v8::Integer::new(scope, errno.raw()).into();
-        crate::convert::set(scope, object, "errno", number);
+        crate::js::convert::set(scope, object, "errno", number);
         let syscall = exception::string(scope, syscall).into();
-        crate::convert::set(scope, object, "syscall", syscall);
+        crate::js::convert::set(scope, object, "syscall", syscall);
     }
     scope.throw_exception(error);
 }

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use super::Definition;
 use crate::callback::{self, Contained, contain_bare};
 use crate::env::Env;
-use crate::exception::throw_invalid_argument;
-use crate::thread_pool;
+use crate::js::exception::throw_invalid_argument;
+use crate::threads::thread_pool;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -160,7 +160,7 @@ fn later(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let place = crate::convert::text(scope, args.get(0));
+    let place = crate::js::convert::text(scope, args.get(0));
     match place.as_str() {
         "loop" => Env::of(scope).event_loop.defer(Box::new(|_| fail())),
         "pool" => thread_pool::submit(|| fail()),

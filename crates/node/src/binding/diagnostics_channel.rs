@@ -3,9 +3,9 @@
 //! the library's callback is kept all the same, as it registers it anew in every process.
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::throw_invalid_argument;
+use crate::js::convert;
+use crate::js::exception::throw_invalid_argument;
 
 /// Length of the array in Node.
 const CHANNELS: usize = 1024;

@@ -4,10 +4,10 @@
 use v8::simdutf;
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::string_bytes::{self, Encoding};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::string_bytes::{self, Encoding};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

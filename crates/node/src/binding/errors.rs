@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::Definition;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -108,14 +108,14 @@ fn get_error_source_positions(
     let object = v8::Object::new(scope);
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let source_line = message.get_source_line(scope).map_or(undefined, Into::into);
-    crate::convert::set(scope, object, "sourceLine", source_line);
+    crate::js::convert::set(scope, object, "sourceLine", source_line);
     let name = message.get_script_resource_name(scope).unwrap_or(undefined);
-    crate::convert::set(scope, object, "scriptResourceName", name);
+    crate::js::convert::set(scope, object, "scriptResourceName", name);
     let line = u32::try_from(message.get_line_number(scope).unwrap_or(0)).unwrap_or(0);
     let line = v8::Integer::new_from_unsigned(scope, line).into();
-    crate::convert::set(scope, object, "lineNumber", line);
+    crate::js::convert::set(scope, object, "lineNumber", line);
     let column = u32::try_from(message.get_start_column()).unwrap_or(0);
     let column = v8::Integer::new_from_unsigned(scope, column).into();
-    crate::convert::set(scope, object, "startColumn", column);
+    crate::js::convert::set(scope, object, "startColumn", column);
     rv.set(object.into());
 }

@@ -11,10 +11,8 @@ use secure_exec_kernel::{Errno, Process};
 
 use super::fs::{Encoding, Failure, Reply, answer, finish, path_argument, waiter};
 use super::{Definition, class_template};
-use crate::async_wrap;
 use crate::env::Env;
-use crate::exception;
-use crate::wrap;
+use crate::js::{async_wrap, exception, wrap};
 
 /// The native side of a `DirHandle`.
 pub struct DirHandle {

@@ -13,12 +13,9 @@ use secure_exec_kernel::{Errno, LimitBreach};
 use super::Definition;
 use super::fs::{Encoding, path_argument};
 use super::handle_wrap::{Handle, HandleResource};
-use crate::async_wrap;
-use crate::callback_scope;
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
-use crate::exception;
-use crate::wrap;
+use crate::js::{async_wrap, callback_scope, exception, wrap};
 
 /// libuv's selection of events.
 const MASK: InotifyMask = InotifyMask::IN_ATTRIB

@@ -6,10 +6,9 @@ use std::rc::Rc;
 
 use super::Definition;
 use super::base::illegal_constructor;
-use crate::active::{self, OpenHandle};
-use crate::callback_scope;
 use crate::env::Env;
-use crate::wrap;
+use crate::js::active::{self, OpenHandle};
+use crate::js::{callback_scope, wrap};
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {

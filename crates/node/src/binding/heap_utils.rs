@@ -10,9 +10,9 @@ use super::base::illegal_constructor;
 use super::{Definition, class_template, stream_base};
 use crate::callback::contain_bare;
 use crate::env::Env;
-use crate::exception::{self, SyscallContext};
+use crate::js::exception::{self, SyscallContext};
+use crate::js::{async_wrap, convert};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
-use crate::{async_wrap, convert};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

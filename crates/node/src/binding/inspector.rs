@@ -4,9 +4,8 @@
 //! library), and connecting a session refuses.
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::{ClassDefinition, Definition, FunctionDefinition, definition};
 use crate::callback;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
-use crate::{tables, wrap};
+use crate::js::exception::{self, ErrorKind};
+use crate::js::{convert, wrap};
+use crate::library::tables;
 
 /// `internalBinding(name)`: the binding object, made at the first call. Throws for a name that Node does not have.
 pub fn get_internal_binding(

@@ -6,8 +6,8 @@ use v8::{ValueDeserializerHelper, ValueSerializerHelper};
 
 use super::Definition;
 use crate::callback::Contained;
-use crate::convert;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

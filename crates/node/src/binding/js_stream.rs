@@ -7,10 +7,7 @@ use secure_exec_kernel::Errno;
 
 use super::Definition;
 use super::stream_base;
-use crate::async_wrap;
-use crate::callback_scope;
-use crate::convert;
-use crate::exception;
+use crate::js::{async_wrap, callback_scope, convert, exception};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 
 /// Declares the binding.

@@ -13,11 +13,11 @@ use parking_lot::Mutex;
 
 use super::Definition;
 use crate::callback;
-use crate::callback_scope::{self, AsyncContext};
-use crate::convert;
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
-use crate::exception::{self, ErrorKind, string};
+use crate::js::callback_scope::{self, AsyncContext};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, string};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

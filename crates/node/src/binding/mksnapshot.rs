@@ -3,7 +3,7 @@
 
 use super::Definition;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -18,7 +18,7 @@ pub fn define(definition: &mut Definition) {
 
 fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let building = Env::of(scope).aliased_array::<u8>(scope, Slot::IsBuildingSnapshot, 1);
-    crate::convert::set(scope, binding, "isBuildingSnapshotBuffer", building);
+    crate::js::convert::set(scope, binding, "isBuildingSnapshotBuffer", building);
 }
 
 /// The library registers its hooks here while it boots; they run only when a user-land snapshot is built.

@@ -191,7 +191,7 @@ fn collect_references() -> Vec<v8::ExternalReference> {
         |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
     for callback in install::callbacks()
         .into_iter()
-        .chain(crate::bootstrap::callbacks())
+        .chain(crate::boot::bootstrap::callbacks())
     {
         add(callback);
     }
@@ -223,7 +223,7 @@ fn collect_references() -> Vec<v8::ExternalReference> {
             });
         }
     }
-    references.extend(crate::source::external_references());
+    references.extend(crate::library::source::external_references());
     // V8 wants its end marked, and takes a list without a mark by copy.
     references.push(v8::ExternalReference {
         pointer: std::ptr::null_mut(),

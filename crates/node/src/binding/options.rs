@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception::{self, string};
-use crate::{convert, invocation, tables};
+use crate::js::convert;
+use crate::js::exception::{self, string};
+use crate::library::tables;
+use crate::process::invocation;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

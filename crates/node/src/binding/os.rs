@@ -10,12 +10,10 @@ use secure_exec_kernel::Errno;
 
 use super::Definition;
 use super::process_methods::{monotonic_nanoseconds, total_and_free};
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
-use crate::passwd;
-use crate::process_env;
-use crate::rusage::thread_usage;
+use crate::js::{convert, exception};
+use crate::process::rusage::thread_usage;
+use crate::process::{passwd, process_env};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

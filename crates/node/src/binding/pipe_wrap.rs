@@ -5,7 +5,7 @@ use secure_exec_kernel::{Errno, SocketAddress, UnixAddress};
 use super::Definition;
 use super::connection_wrap::{self, ConnectionClass, with_connection};
 use super::stream_wrap;
-use crate::exception;
+use crate::js::exception;
 
 /// Values of the constructor's argument.
 const SOCKET: i32 = 0;

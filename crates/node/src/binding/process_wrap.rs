@@ -9,16 +9,13 @@ use secure_exec_kernel::{Errno, FileDescription, Pid, Process, WaitFlags};
 use super::Definition;
 use super::handle_wrap::{Handle, HandleResource};
 use super::process_methods::signal_of;
-use crate::async_wrap;
-use crate::callback_scope;
-use crate::child_process::{self, ChildFd, Ending, Malformed, Program};
-use crate::convert;
 use crate::env::Env;
 use crate::event_loop::Completion;
-use crate::exception::{self, string};
-use crate::process_env;
+use crate::js::exception::{self, string};
+use crate::js::{async_wrap, callback_scope, convert, wrap};
+use crate::process::child_process::{self, ChildFd, Ending, Malformed, Program};
+use crate::process::process_env;
 use crate::stream::KernelStream;
-use crate::wrap;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -12,12 +12,9 @@ use secure_exec_kernel::{Disposition, Errno, Signal};
 use super::Definition;
 use super::handle_wrap::{Handle, HandleResource};
 use super::process_methods::signal_of;
-use crate::async_wrap;
-use crate::callback_scope;
 use crate::env::Env;
 use crate::event_loop::Completion;
-use crate::exception;
-use crate::wrap;
+use crate::js::{async_wrap, callback_scope, exception, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

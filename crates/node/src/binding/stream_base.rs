@@ -5,13 +5,12 @@ use std::rc::Rc;
 use secure_exec_kernel::Errno;
 
 use super::ClassDefinition;
-use crate::async_wrap::ids;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::memory_guard;
+use crate::js::async_wrap::ids;
+use crate::js::string_bytes::{self, Encoding};
+use crate::js::{convert, wrap};
+use crate::memory::memory_guard;
 use crate::stream::{CustomBufferListener, Stream, WriteResult};
-use crate::string_bytes::{self, Encoding};
-use crate::wrap;
 
 /// Adds the methods to a class whose instances have a [`Stream`].
 pub fn add_methods(class: &mut ClassDefinition) {

@@ -5,13 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::Definition;
-use crate::async_wrap;
-use crate::callback_scope;
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
+use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 use crate::stream::{Read, Stream, StreamListener, StreamRequest};
-use crate::wrap;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

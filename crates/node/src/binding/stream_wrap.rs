@@ -9,10 +9,8 @@ use super::Definition;
 use super::base::illegal_constructor;
 use super::handle_wrap::{Handle, HandleResource};
 use super::stream_base;
-use crate::async_wrap;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::{async_wrap, convert, exception};
 use crate::stream::{KernelStream, Stream, state};
 
 /// Declares the binding.

@@ -2,9 +2,9 @@
 //! `src/string_decoder.cc`. The state lives in a `Buffer` of the library, laid out as the binding's constants say.
 
 use super::Definition;
-use crate::convert;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::string_bytes::{self, Encoding};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::string_bytes::{self, Encoding};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,10 +1,9 @@
 //! `internalBinding('symbols')`: the symbols that native code and the library share. Follows Node's `src/node_symbols.cc`.
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::tables::tables;
+use crate::js::{convert, exception};
+use crate::library::tables::tables;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -16,7 +16,7 @@ pub fn define(definition: &mut Definition) {
 
 fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let tick_info = Env::of(scope).aliased_array::<u8>(scope, Slot::TickInfo, 2);
-    crate::convert::set(scope, binding, "tickInfo", tick_info);
+    crate::js::convert::set(scope, binding, "tickInfo", tick_info);
 }
 
 fn enqueue_microtask(
@@ -88,7 +88,7 @@ fn report_rejection(scope: &mut v8::PinScope<'_, '_>, message: &v8::PromiseRejec
         tc.rethrow();
     } else if let Some(error) = tc.exception() {
         let text = error.to_rust_string_lossy(tc);
-        crate::report::write_stderr(
+        crate::process::report::write_stderr(
             tc,
             format!("Exception in PromiseRejectCallback:\n{text}\n").as_bytes(),
         );

@@ -4,7 +4,7 @@ use secure_exec_kernel::LimitBreach;
 
 use super::Definition;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -21,13 +21,13 @@ pub fn define(definition: &mut Definition) {
 fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     let env = Env::of(scope);
     let immediate_info = env.aliased_array::<u32>(scope, Slot::ImmediateInfo, 3);
-    crate::convert::set(scope, binding, "immediateInfo", immediate_info);
+    crate::js::convert::set(scope, binding, "immediateInfo", immediate_info);
     let timeout_info = env.aliased_array::<i32>(scope, Slot::TimeoutInfo, 1);
-    crate::convert::set(scope, binding, "timerInfo", timeout_info);
-    crate::convert::set(scope, binding, "timeoutInfo", timeout_info);
+    crate::js::convert::set(scope, binding, "timerInfo", timeout_info);
+    crate::js::convert::set(scope, binding, "timeoutInfo", timeout_info);
     let usage = env.aliased_array::<u32>(scope, Slot::TimerUsage, 2);
     env.aliased::<u32>(Slot::TimerUsage).set(1, u32::MAX);
-    crate::convert::set(scope, binding, "timerUsage", usage);
+    crate::js::convert::set(scope, binding, "timerUsage", usage);
 }
 
 /// Sets how many timers may wait at a time (`limits.jsRuntime.maxTimers`).

@@ -3,10 +3,8 @@
 //! There is no tracing agent: every category is off, and turning one on refuses.
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

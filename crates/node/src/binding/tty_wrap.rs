@@ -9,9 +9,8 @@ use secure_exec_kernel::{
 
 use super::Definition;
 use super::stream_wrap;
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
+use crate::js::{convert, exception};
 use crate::stream::KernelStream;
 
 /// Declares the binding.

@@ -3,9 +3,9 @@
 use ada_url::{Idna, SchemeType, Url};
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -8,8 +8,8 @@ use urlpattern::regexp::RegExp;
 use urlpattern::{RegexSyntax, UrlPatternOptions};
 
 use super::Definition;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::{convert, wrap};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::{convert, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,8 +1,8 @@
 //! `internalBinding('uv')`: libuv's error numbers, names and texts, from the tables. Follows Node's `src/uv.cc`.
 
 use super::Definition;
-use crate::exception;
-use crate::tables::tables;
+use crate::js::exception;
+use crate::library::tables::tables;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -8,8 +8,8 @@ use super::base::illegal_constructor;
 use super::{Definition, class_template};
 use crate::callback::contain;
 use crate::env::{Env, Slot};
-use crate::exception::throw_invalid_argument;
-use crate::{convert, wrap};
+use crate::js::exception::throw_invalid_argument;
+use crate::js::{convert, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -9,6 +9,7 @@ mod delegates;
 mod properties;
 #[cfg(test)]
 mod tests;
+pub mod unwinding;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -19,8 +20,8 @@ pub use properties::{
     named_getter, named_query, named_setter, property_enumerator,
 };
 
-use crate::engine::kept;
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
+use unwinding::kept;
 
 /// Runs `body`, which V8 has called. None after a panic, with an exception pending.
 pub fn contain<'s, 'i, T>(

@@ -5,7 +5,7 @@ use crate::env::{Env, Slot};
 
 /// What `code` throws, as `code: message`; `defects` is the binding whose functions fail.
 fn thrown(code: &str) -> String {
-    crate::watchdog::initialize_v8_for_tests();
+    crate::threads::watchdog::initialize_v8_for_tests();
     let mut isolate = v8::Isolate::new(v8::CreateParams::default());
     let env = Env::new(std::sync::Arc::default());
     isolate.set_slot(env.clone());
@@ -18,7 +18,7 @@ fn thrown(code: &str) -> String {
         env.set_slot(scope, Slot::Bindings, bindings.into());
         let loader = v8::Function::new(scope, super::function(get_internal_binding)).unwrap();
         let global = context.global(scope);
-        crate::convert::set(scope, global, "internalBinding", loader.into());
+        crate::js::convert::set(scope, global, "internalBinding", loader.into());
         let source = format!(
             "const defects = internalBinding('secure_exec_defects'); const {{Defect}} = defects;
              try {{ {code}; 'nothing' }} catch (error) {{ `${{error.code}}: ${{error.message}}` }}"

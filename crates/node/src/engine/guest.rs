@@ -6,18 +6,21 @@ use std::sync::Arc;
 
 use secure_exec_kernel::{Process, Signal};
 
-use super::{Breach, Engine, Job, fatal};
-use crate::array_buffers::ArrayBuffers;
-use crate::bootstrap;
+use super::{Breach, Engine, Job};
+use crate::binding;
+use crate::boot::snapshot::ContextKind;
+use crate::boot::{bootstrap, isolate};
 use crate::callback::contain_bare;
 use crate::env::Env;
-use crate::foreground;
-use crate::snapshot::ContextKind;
+use crate::event_loop::foreground;
+use crate::heap::fatal;
+use crate::heap::{heap_limit, heap_usage, own_heap_limit};
+use crate::library::code_cache;
+use crate::memory::array_buffers::ArrayBuffers;
+use crate::memory::memory_guard;
+use crate::process::{frozen_clock, report};
+use crate::threads::interruption;
 use crate::worker::{self, Program, Worker};
-use crate::{
-    binding, code_cache, frozen_clock, heap_limit, heap_usage, interruption, isolate, memory_guard,
-    own_heap_limit, report,
-};
 
 /// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
 pub(crate) const STACK_SIZE: usize = 4 << 20;

@@ -1,12 +1,9 @@
 //! Guest `node` processes: a pool of restored isolates, one thread each, and the kernel's binfmt for them.
 
-pub(crate) mod fatal;
 mod guest;
+pub mod platform;
 mod population;
-pub(crate) mod shortage;
 mod spares;
-mod unwinding;
-mod wasm_memory;
 mod watchdog;
 
 use std::sync::mpsc::channel;
@@ -15,20 +12,18 @@ use std::time::Duration;
 
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 
-use crate::heap_usage::{Gauge, HeapUsage};
-use crate::host::Host;
-use crate::snapshot::Snapshot;
+use crate::boot::snapshot::Snapshot;
+pub use crate::callback::unwinding::leavable;
+use crate::embedder::host::Host;
+pub use crate::heap::fatal::{invalid_size, tell_of_panic};
+use crate::heap::heap_usage::{Gauge, HeapUsage};
+pub use crate::memory::wasm_memory::{Collect, admits_pages};
 use crate::worker::Program;
-pub use fatal::{invalid_size, tell_of_panic};
 pub(crate) use guest::{
     CODE_RANGE, STACK_SIZE, heap_limit_reached, isolate_params, make_context, run_or_park,
 };
 use population::Population;
 use spares::Spares;
-pub(crate) use unwinding::kept;
-pub use unwinding::leavable;
-pub(crate) use unwinding::set_collecting;
-pub use wasm_memory::{Collect, admits_pages};
 use watchdog::Watchdog;
 pub(crate) use watchdog::Watched;
 

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Errno, Process};
 
 use super::{EngineEvents, PROGRAM_BYTES};
-use crate::platform;
+use crate::engine::platform;
 
 /// How long a program waits for the isolate of one that has ended. Taking one down needs milliseconds, or
 /// more where native code has made much for it.

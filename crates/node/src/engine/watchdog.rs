@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Pid, Process};
 
-use super::shortage::Shortage;
 use super::{Breach, EngineEvents, NodeOptions};
-use crate::cpu_share::CpuShare;
-use crate::heap_usage::{self, HeapUsage};
-use crate::native_memory::Account;
-use crate::{background_cpu, cpu_share, platform};
+use crate::engine::platform;
+use crate::heap::heap_usage::{self, HeapUsage};
+use crate::memory::native_memory::Account;
+use crate::memory::shortage::Shortage;
+use crate::threads::background_cpu;
+use crate::threads::cpu_share::{self, CpuShare};
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -301,7 +302,7 @@ mod tests {
 
     #[test]
     fn renewed_time_counts_from_then_on() {
-        crate::watchdog::initialize_v8_for_tests();
+        crate::threads::watchdog::initialize_v8_for_tests();
         let isolate = v8::Isolate::new(v8::CreateParams::default());
         let kernel = Kernel::boot(KernelConfig::default()).expect("it boots");
         let process = kernel.init();

@@ -15,12 +15,12 @@ use secure_exec_kernel::{Kernel, MemoryUse, Process};
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
 
-use crate::array_buffers::ArrayBuffers;
 use crate::engine::{NodeOptions, Watched};
 use crate::event_loop::EventLoop;
-use crate::heap_usage::Gauge;
+use crate::heap::heap_usage::Gauge;
+use crate::library::tables::tables;
+use crate::memory::array_buffers::ArrayBuffers;
 use crate::options::Options;
-use crate::tables::tables;
 use crate::worker::{Program, Worker};
 
 /// Per-isolate state, reached from any callback through [`Env::of`]. Single-threaded: interior mutability by

@@ -4,6 +4,7 @@
 //! `std::future::poll_fn` over the kernel's `poll_*` methods, work on other threads by [`LoopHandle::post`]. A future
 //! is polled on the loop's own thread only.
 
+pub mod foreground;
 mod idle;
 mod park;
 mod run;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::Completion;
 use crate::binding::process_methods::monotonic_nanoseconds;
-use crate::callback_scope::{self, AsyncContext};
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::foreground;
-use crate::frozen_clock;
-use crate::heap_usage;
+use crate::event_loop::foreground;
+use crate::heap::heap_usage;
+use crate::js::callback_scope::{self, AsyncContext};
+use crate::js::exception;
+use crate::process::frozen_clock;
 
 /// `uv_run(UV_RUN_DEFAULT)`: runs until nothing keeps the loop alive, or the process stops.
 pub fn run(scope: &mut v8::PinScope<'_, '_>) {

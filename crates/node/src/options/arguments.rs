@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::tables::tables;
+use crate::library::tables::tables;
 
 /// Arguments that are still to be looked at.
 #[derive(Default)]

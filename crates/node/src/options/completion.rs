@@ -1,7 +1,7 @@
 //! `--completion-bash`: completion of options for bash (`OptionsParser::GetBashCompletion` in Node's
 //! `src/node_options.cc`).
 
-use crate::tables::tables;
+use crate::library::tables::tables;
 
 /// The script that bash evaluates.
 #[must_use]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use self::arguments::Arguments;
 pub use self::v8_flags::V8Settings;
-use crate::tables::tables;
+use crate::library::tables::tables;
 
 /// Parsed options and what is left of the arguments.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! mislead. `docs/node-options.md` lists them.
 
 use super::{BOOLEAN, BadOption, Options, V8_OPTION};
-use crate::tables::tables;
+use crate::library::tables::tables;
 
 /// Why a flag of V8 that no single isolate can have is refused.
 pub(super) const V8_FLAG: &str = "V8's flags belong to all programs of the machine at once";

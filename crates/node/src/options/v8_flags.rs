@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{BadOption, refused};
-use crate::tables::tables;
+use crate::library::tables::tables;
 
 /// Initial value of `Error.stackTraceLimit`; the library reads it as an option of Node's.
 pub(super) const STACK_TRACE_LIMIT: &str = "--stack-trace-limit";

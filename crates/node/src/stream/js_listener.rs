@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Read, Stream, StreamListener, StreamRequest};
-use crate::convert;
+use crate::js::convert;
 
 /// Calls `onread` with a new `ArrayBuffer` for each read, and `oncomplete` of requests.
 pub struct JsListener;

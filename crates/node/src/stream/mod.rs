@@ -17,7 +17,7 @@ pub use kernel_stream::{Connected, KernelStream};
 pub use request::{RequestKind, StreamRequest, new_request_object};
 
 use crate::env::{Env, Slot};
-use crate::wrap;
+use crate::js::wrap;
 
 /// End of file, as libuv numbers it.
 pub const UV_EOF: i32 = -4095;
@@ -430,8 +430,8 @@ impl Stream {
         if let Some(text) = self.resource.take_error()
             && let Some(object) = object
         {
-            let text = crate::exception::string(scope, &text).into();
-            crate::convert::set(scope, object, "error", text);
+            let text = crate::js::exception::string(scope, &text).into();
+            crate::js::convert::set(scope, object, "error", text);
         }
     }
 
@@ -461,6 +461,6 @@ impl Stream {
             Some(buffer) => buffer.into(),
             None => v8::undefined(scope).into(),
         };
-        crate::callback_scope::make_callback(scope, object, onread, &[argument])
+        crate::js::callback_scope::make_callback(scope, object, onread, &[argument])
     }
 }

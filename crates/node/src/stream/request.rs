@@ -4,11 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Stream;
-use crate::async_wrap;
 use crate::binding::class_template;
-use crate::callback_scope;
 use crate::env::Env;
-use crate::wrap;
+use crate::js::{async_wrap, callback_scope, wrap};
 
 /// What a request does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,7 +141,7 @@ impl StreamRequest {
             None => v8::undefined(scope).into(),
         };
         let error: v8::Local<v8::Value> = match stream.resource().take_error() {
-            Some(text) => crate::exception::string(scope, &text).into(),
+            Some(text) => crate::js::exception::string(scope, &text).into(),
             None => v8::undefined(scope).into(),
         };
         let status = v8::Integer::new(scope, status).into();

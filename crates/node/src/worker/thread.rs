@@ -6,22 +6,19 @@ use std::sync::Arc;
 use secure_exec_kernel::Process;
 
 use super::{Program, Running, Worker};
-use crate::array_buffers::ArrayBuffers;
 use crate::binding::{self, PortData, WorkerBinding};
-use crate::bootstrap;
+use crate::boot::snapshot::ContextKind;
+use crate::boot::{bootstrap, isolate};
 use crate::engine::{self, STACK_SIZE, make_context};
 use crate::env::Env;
-use crate::event_loop::LoopHandle;
-use crate::foreground;
-use crate::frozen_clock;
-use crate::heap_limit;
-use crate::heap_usage;
-use crate::interruption;
-use crate::isolate;
-use crate::memory_guard;
+use crate::event_loop::{LoopHandle, foreground};
+use crate::heap::{heap_limit, heap_usage};
+use crate::memory::array_buffers::ArrayBuffers;
+use crate::memory::memory_guard;
 use crate::options::Options;
-use crate::process_env::{self, Variables};
-use crate::snapshot::ContextKind;
+use crate::process::frozen_clock;
+use crate::process::process_env::{self, Variables};
+use crate::threads::interruption;
 
 /// Everything a new thread needs of its parent.
 pub struct Start {
@@ -109,7 +106,7 @@ fn run(start: Start) {
     let program = start.program.clone();
     let array_buffers = ArrayBuffers::new(program.engine.events().clone());
     let mut owned = new_isolate(&program, &worker, &array_buffers);
-    engine::fatal::watch(&mut owned, program.engine.events());
+    crate::heap::fatal::watch(&mut owned, program.engine.events());
     let env = Env::new(array_buffers);
     env.is_worker.set(true);
     isolate::prepare(&mut owned, &env);

@@ -12,8 +12,8 @@ use rules::{Rule, Rules};
 
 use super::messaging::TransferData;
 use super::{Definition, class_template};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::{convert, wrap};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::{convert, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,6 +1,6 @@
 //! Checks that many of the functions share.
 
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// The error of Node's `THROW_AND_RETURN_UNLESS_BUFFER`.
 pub fn throw_not_a_buffer(scope: &mut v8::PinScope<'_, '_>) {

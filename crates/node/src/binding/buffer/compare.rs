@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::arguments::{array_index, throw_not_a_buffer};
-use crate::convert;
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// `compare(a, b)`: -1, 0 or 1.
 pub fn compare(

@@ -1,8 +1,8 @@
 //! Filling and byte swapping.
 
 use super::arguments::{array_index, throw_not_a_buffer};
-use crate::convert;
-use crate::string_bytes::{self, Encoding};
+use crate::js::convert;
+use crate::js::string_bytes::{self, Encoding};
 
 /// What `fill` returns for a value without bytes.
 const EMPTY_VALUE: i32 = -1;

@@ -9,9 +9,9 @@ mod text;
 use arguments::{array_index, is_view_or_buffer, throw_not_a_buffer};
 
 use super::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, throw_invalid_argument};
+use crate::js::convert;
+use crate::js::exception::{self, throw_invalid_argument};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

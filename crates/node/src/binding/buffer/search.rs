@@ -3,9 +3,9 @@
 use memchr::memmem;
 
 use super::arguments::throw_not_a_buffer;
-use crate::convert;
-use crate::exception::throw_invalid_argument;
-use crate::string_bytes::{self, Encoding};
+use crate::js::convert;
+use crate::js::exception::throw_invalid_argument;
+use crate::js::string_bytes::{self, Encoding};
 
 /// Where to look, by the library's arguments `byteOffset, dir, end`.
 #[derive(Clone, Copy)]

@@ -4,10 +4,10 @@ use v8::simdutf::{self, Base64Options, ErrorCode, LastChunkHandling};
 
 use super::arguments::{array_index, throw_index_out_of_range, throw_not_a_buffer};
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::memory_guard;
-use crate::string_bytes::{self, Encoding, Units};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::string_bytes::{self, Encoding, Units};
+use crate::memory::memory_guard;
 
 /// Adds this part of the binding.
 pub fn define(definition: &mut Definition) {

@@ -9,7 +9,7 @@ mod literal;
 mod token;
 
 use super::Definition;
-use crate::exception;
+use crate::js::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -27,7 +27,7 @@ fn parse(
         exception::throw_invalid_argument(scope, "The \"source\" argument must be of type string");
         return;
     }
-    let source = crate::convert::text(scope, args.get(0));
+    let source = crate::js::convert::text(scope, args.get(0));
     let found = detect::detect(&source).unwrap_or_default();
     let names = v8::Set::new(scope);
     for name in found.exports {

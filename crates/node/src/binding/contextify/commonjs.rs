@@ -1,10 +1,9 @@
 //! Compilation of CommonJS modules, and the guess whether a text that does not compile as one is an ES module.
 
 use super::compile::{self, Cache, Unit};
-use crate::convert;
-use crate::decorate::{self, Offset};
 use crate::env::Env;
-use crate::exception;
+use crate::js::decorate::{self, Offset};
+use crate::js::{convert, exception};
 
 /// Parameters of the CommonJS wrapper.
 const PARAMETERS: [&str; 5] = ["exports", "require", "module", "__filename", "__dirname"];

@@ -1,8 +1,7 @@
 //! What scripts and compiled functions share: origins, code caches.
 
 use super::code_seal::{self, Kind};
-use crate::convert;
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// The host-defined options of a script, module or function: the symbol by which `import()` finds its callback.
 pub fn host_defined_options<'s>(

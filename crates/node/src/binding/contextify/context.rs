@@ -9,12 +9,11 @@ use std::rc::Rc;
 
 use super::compile;
 use super::interceptor;
-use crate::bootstrap::per_context;
+use crate::boot::per_context;
 use crate::callback::contain_bare;
-use crate::context_settings;
 use crate::env::Env;
-use crate::frozen_clock;
-use crate::wrap;
+use crate::js::{context_settings, wrap};
+use crate::process::frozen_clock;
 
 /// Embedder data of a context: its sandbox object, `undefined` for one without.
 const SANDBOX: i32 = 1;

@@ -3,9 +3,9 @@
 use super::code_seal::{self, Kind};
 use super::compile::{self, Cache, Unit};
 use super::context;
-use crate::convert;
-use crate::decorate::{self, Offset};
 use crate::env::Env;
+use crate::js::convert;
+use crate::js::decorate::{self, Offset};
 
 /// `compileFunction(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext,
 /// contextExtensions, params, id)`: the function and what is known of it.

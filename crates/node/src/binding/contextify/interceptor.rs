@@ -313,7 +313,7 @@ fn indexed_enumerator(
 }
 
 fn name_of<'s>(scope: &mut v8::PinScope<'s, '_>, index: u32) -> v8::Local<'s, v8::Name> {
-    crate::exception::string(scope, &index.to_string()).into()
+    crate::js::exception::string(scope, &index.to_string()).into()
 }
 
 fn named_getter<'s>(

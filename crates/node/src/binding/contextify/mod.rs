@@ -13,7 +13,7 @@ mod timeout;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception;
+use crate::js::exception;
 use sigint::SigintWatchdog;
 
 pub use code_seal::{Kind as CacheKind, open as open_cache, seal as seal_cache};

@@ -3,11 +3,10 @@
 use super::code_seal::{self, Kind};
 use super::compile::{self, Cache, Unit};
 use super::context::{self, Contextified};
-use crate::convert;
-use crate::decorate::{self, Offset};
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
-use crate::wrap;
+use crate::js::decorate::{self, Offset};
+use crate::js::exception::{self, ErrorKind};
+use crate::js::{convert, wrap};
 
 /// Internal field that holds the script itself. Not a handle of ours: the script reaches its wrapper again through the
 /// callback of `import()`, and only the collector can free such a circle.

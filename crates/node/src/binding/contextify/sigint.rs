@@ -12,7 +12,7 @@ use secure_exec_kernel::{Disposition, Process, Signal};
 
 use super::timeout::run_until_ended;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 /// The watchdog of one isolate.
 #[derive(Default)]

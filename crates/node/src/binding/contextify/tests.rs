@@ -5,7 +5,7 @@ use crate::env::{Env, Slot};
 
 /// Runs `code` with `contextify`, `privateSymbol` and `id` in scope and returns its value as text.
 fn run(code: &str) -> String {
-    crate::watchdog::initialize_v8_for_tests();
+    crate::threads::watchdog::initialize_v8_for_tests();
     let mut isolate = v8::Isolate::new(v8::CreateParams::default());
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let env = Env::new(std::sync::Arc::default());
@@ -20,7 +20,7 @@ fn run(code: &str) -> String {
         let global = context.global(scope);
         let loader =
             v8::Function::new(scope, crate::callback::function(get_internal_binding)).unwrap();
-        crate::convert::set(scope, global, "internalBinding", loader.into());
+        crate::js::convert::set(scope, global, "internalBinding", loader.into());
         let prelude = "const {ContextifyScript, compileFunction, makeContext, compileFunctionForCJSLoader, \
                        containsModuleSyntax} = internalBinding('contextify'); const id = Symbol('id');\
                        const script = (code) => new ContextifyScript(code, 'f.js', 0, 0, undefined, false, undefined, \

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
-use crate::watchdog::Watchdog;
+use crate::js::exception::{self, ErrorKind};
+use crate::threads::watchdog::Watchdog;
 
 /// Runs `body`, JavaScript of the guest, for at most `timeout` milliseconds; a negative one is no limit. A limit that
 /// was reached becomes `ERR_SCRIPT_EXECUTION_TIMEOUT`, pending when this returns `None`.

@@ -10,7 +10,7 @@ use super::input;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, BigNumCtx, Progress};
 use crate::callback::contain_bare;
-use crate::interruption;
+use crate::threads::interruption;
 
 impl BigNum {
     /// Zero.

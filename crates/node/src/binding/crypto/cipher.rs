@@ -7,10 +7,8 @@ use super::error::{CryptoError, Result, clear_errors, take_errors};
 use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
 use crate::binding::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {

@@ -7,8 +7,7 @@ use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
 use super::pkey_ffi::short_name;
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// Declares the functions.
 pub fn define(definition: &mut Definition) {

@@ -14,9 +14,7 @@ use super::owned_ffi::{BigNum, Dh, PkeyCtx, Progress};
 use super::params_ffi::ParamList;
 use super::pkey_ffi::PARAMETERS;
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

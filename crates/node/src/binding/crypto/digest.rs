@@ -9,7 +9,7 @@ use super::error::{CryptoError, Result, check, clear_errors};
 use super::input;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{Md, MdCtx};
-use crate::interruption;
+use crate::threads::interruption;
 
 /// Bytes between two looks whether the program is being ended.
 pub const PIECE: usize = 16 << 20;

@@ -10,9 +10,7 @@ use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, EcGroup, PkeyCtx};
 use super::pkey_ffi::{curve_nid, ec_key, short_name};
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the class and functions.
 pub fn define(definition: &mut Definition) {

@@ -6,8 +6,8 @@ use std::ffi::{CStr, c_char, c_ulong};
 use openssl_sys as ossl;
 
 use super::owned_ffi as ffi;
-use crate::convert;
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// Why an operation failed.
 #[derive(Debug)]

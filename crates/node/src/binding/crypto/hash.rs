@@ -10,11 +10,9 @@ use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::{Md, MdCtx};
 use crate::binding::Definition;
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
-use crate::string_bytes::{self, Encoding};
-use crate::wrap;
+use crate::js::string_bytes::{self, Encoding};
+use crate::js::{convert, exception, wrap};
 
 /// Declares the classes and functions.
 pub fn define(definition: &mut Definition) {

@@ -10,9 +10,7 @@ use super::job::{self, Output};
 use super::mac::MacState;
 use super::owned_ffi::Md;
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

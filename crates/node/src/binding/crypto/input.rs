@@ -3,9 +3,8 @@
 
 use super::error::{CryptoError, Result};
 use super::keys::KeyObjectHandle;
-use crate::convert;
-use crate::string_bytes::{self, Encoding};
-use crate::wrap;
+use crate::js::string_bytes::{self, Encoding};
+use crate::js::{convert, wrap};
 
 /// The bytes of a string (UTF-8), ArrayBuffer or view.
 pub fn bytes(

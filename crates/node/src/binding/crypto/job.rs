@@ -11,15 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::{CryptoError, Result};
 use super::input;
 use super::keys::Pkey;
-use crate::async_wrap;
 use crate::binding::Definition;
 use crate::callback::NativeFunction;
-use crate::callback_scope::{AsyncContext, call_in_scope, make_named_callback};
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::thread_pool;
-use crate::wrap;
+use crate::js::callback_scope::{AsyncContext, call_in_scope, make_named_callback};
+use crate::js::{async_wrap, convert, exception, wrap};
+use crate::threads::thread_pool;
 
 /// How a job runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@ use openssl_sys as ossl;
 use super::error::{CryptoError, Result, check};
 use super::input;
 use super::owned_ffi::{Md, MdCtx};
-use crate::interruption;
+use crate::threads::interruption;
 
 const FAILED: &str = "Deriving bits failed";
 

@@ -9,7 +9,7 @@ use super::keys::{Pkey, argument};
 use super::owned_ffi::PkeyCtx;
 use super::params_ffi::ParamList;
 use crate::binding::Definition;
-use crate::convert;
+use crate::js::convert;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

@@ -12,7 +12,7 @@ use super::job;
 use super::owned_ffi::{Mac, MacCtx, Md};
 use super::params_ffi::ParamList;
 use crate::binding::Definition;
-use crate::interruption;
+use crate::threads::interruption;
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {

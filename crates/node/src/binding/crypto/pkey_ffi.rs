@@ -10,7 +10,7 @@ use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, BigNumCtx, EcGroup, EcPoint, Md, Pkey, PkeyCtx};
 use super::params_ffi::ParamList;
 use crate::callback::contain_bare;
-use crate::interruption;
+use crate::threads::interruption;
 
 /// `EVP_PKEY_PUBLIC_KEY`: what `from_data` is to take from the parameters.
 pub const PUBLIC: c_int = 0x86;

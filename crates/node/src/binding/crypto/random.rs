@@ -9,8 +9,7 @@ use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi as ffi;
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// Declares the class and functions.
 pub fn define(definition: &mut Definition) {

@@ -11,8 +11,7 @@ use super::keys::{KeyData, KeyObjectHandle, Pkey, argument};
 use super::owned_ffi::{Md, PkeyCtx};
 use super::params_ffi::ParamList;
 use crate::binding::Definition;
-use crate::convert;
-use crate::wrap;
+use crate::js::{convert, wrap};
 
 /// Declares the class and functions.
 pub fn define(definition: &mut Definition) {

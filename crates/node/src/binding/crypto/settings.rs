@@ -4,8 +4,8 @@ use super::digest;
 use super::error::CryptoError;
 use super::input::{self, attempt};
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception::string;
+use crate::js::convert;
+use crate::js::exception::string;
 
 const ROOT_CERTIFICATES: &str = include_str!(concat!(env!("OUT_DIR"), "/root-certificates.json"));
 

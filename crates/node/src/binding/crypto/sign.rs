@@ -10,9 +10,7 @@ use super::keys::{Pkey, argument};
 use super::owned_ffi::{Md, MdCtx};
 use super::signature_ffi::{self as signature, Options};
 use crate::binding::Definition;
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

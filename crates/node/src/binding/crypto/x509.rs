@@ -9,9 +9,7 @@ use super::input::{self, attempt};
 use super::keys::{KeyData, KeyObjectHandle, create_handle};
 use super::owned_ffi::{Md, Pkey, X509};
 use crate::binding::{Definition, TransferData, class_template};
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the class and function.
 pub fn define(definition: &mut Definition) {

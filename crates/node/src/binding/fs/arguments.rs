@@ -1,7 +1,7 @@
 //! Arguments of the fs functions, checked as Node's `src/node_file.cc` checks them; what Node would abort on throws.
 
-use crate::convert;
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// Marks a call that has thrown already.
 pub struct Thrown;

@@ -14,7 +14,7 @@ use super::path::{make_directories, scan_directory};
 use super::reply::Reply;
 use super::request::{Failure, finish};
 use crate::env::Env;
-use crate::exception::{self, ErrorKind, SyscallContext};
+use crate::js::exception::{self, ErrorKind, SyscallContext};
 
 /// `UV_FS_COPYFILE_EXCL`
 const COPYFILE_EXCL: i32 = 1;

@@ -1,6 +1,6 @@
 //! Encodings of names and data, by Node's names and numbers (`enum encoding` of `src/node.h`).
 
-use crate::convert;
+use crate::js::convert;
 
 /// How bytes become a JavaScript value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

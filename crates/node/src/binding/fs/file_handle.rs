@@ -10,11 +10,10 @@ use secure_exec_kernel::Process;
 use super::arguments;
 use super::reply::Reply;
 use super::request::{self, Failure, Waiter};
-use crate::async_wrap;
 use crate::binding::{Definition, TransferData, class_template};
 use crate::env::{Env, Slot};
-use crate::exception::{self, SyscallContext};
-use crate::wrap;
+use crate::js::exception::{self, SyscallContext};
+use crate::js::{async_wrap, wrap};
 
 /// The native side of a `FileHandle`.
 pub struct FileHandle {
@@ -239,8 +238,8 @@ fn warn_of_collection(scope: &mut v8::PinScope<'_, '_>, fd: i32) {
         &format!("Closing file descriptor {fd} on garbage collection"),
     )
     .into();
-    let context = crate::callback_scope::AsyncContext::none();
-    crate::callback_scope::call_in_scope(scope, process, &context, |scope| {
+    let context = crate::js::callback_scope::AsyncContext::none();
+    crate::js::callback_scope::call_in_scope(scope, process, &context, |scope| {
         emit.call(scope, process.into(), &[text])?;
         let text = exception::string(
             scope,

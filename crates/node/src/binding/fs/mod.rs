@@ -29,8 +29,8 @@ pub use unmanaged::close_all as close_unmanaged;
 
 use super::Definition;
 use super::base::illegal_constructor;
-use crate::convert;
 use crate::env::{Env, Slot};
+use crate::js::convert;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -13,9 +13,9 @@ use super::reply::{self, Reply};
 use super::request::{self, Failure, Waiter, finish};
 use super::transfer;
 use super::unmanaged;
-use crate::convert;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::convert;
 
 /// open(2) as libuv does it, never inherited by programs that this one starts; polled, as that of a FIFO waits for the
 /// other end.

@@ -10,8 +10,8 @@ use secure_exec_kernel::{Errno, Process};
 use super::arguments;
 use super::path::scan_directory;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind, SyscallContext};
-use crate::sleep::Sleep;
+use crate::js::exception::{self, ErrorKind, SyscallContext};
+use crate::threads::sleep::Sleep;
 
 /// How deep a tree may be; path length limits it to less.
 const MAX_DEPTH: usize = 4096;

@@ -3,9 +3,9 @@
 use secure_exec_kernel::abi::stat::{DirEntry, FileKind, Stat, StatFs};
 
 use super::encoding::Encoding;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// Fields of one stat in an array (`kFsStatsFieldsNumber`).
 pub const STAT_FIELDS: usize = 18;

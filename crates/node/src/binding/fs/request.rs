@@ -4,12 +4,11 @@
 use secure_exec_kernel::Errno;
 
 use super::reply::{self, Reply};
-use crate::async_wrap;
 use crate::binding::class_template;
-use crate::callback_scope::{self, AsyncContext};
 use crate::env::Env;
-use crate::exception::{self, SyscallContext};
-use crate::wrap;
+use crate::js::callback_scope::{self, AsyncContext};
+use crate::js::exception::{self, SyscallContext};
+use crate::js::{async_wrap, wrap};
 
 /// What went wrong, with what the error object tells.
 #[derive(Debug, Default)]
@@ -147,7 +146,7 @@ pub fn promise_request<'s>(
         resolver: v8::Global::new(scope, resolver),
     };
     async_wrap::wrap_async(scope, object, provider, value);
-    crate::convert::set(scope, object, "promise", promise.into());
+    crate::js::convert::set(scope, object, "promise", promise.into());
     Some((object, promise))
 }
 

@@ -5,7 +5,7 @@ use super::arguments;
 use super::open::open_file;
 use crate::binding::modules;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 /// Suffixes of `main` in the order in which they are tried, then of the package's own index.
 const MAIN_SUFFIXES: [&str; 7] = [
@@ -61,7 +61,7 @@ pub fn legacy_main_resolve(
     let is_file = |path: &[u8]| process.stat(path).is_ok_and(|stat| !stat.is_dir());
     let mut missing = [directory.as_slice(), b"index.js"].concat();
     if args.get(1).is_string() {
-        let main = crate::convert::text(scope, args.get(1));
+        let main = crate::js::convert::text(scope, args.get(1));
         let base = resolve(&directory, main.as_bytes());
         for (index, suffix) in MAIN_SUFFIXES.iter().enumerate() {
             let candidate = [base.as_slice(), suffix.as_bytes()].concat();
@@ -83,7 +83,7 @@ pub fn legacy_main_resolve(
         exception::throw_invalid_argument(scope, message);
         return;
     }
-    let base = crate::convert::text(scope, args.get(2));
+    let base = crate::js::convert::text(scope, args.get(2));
     let Some(base) = modules::file_url_to_path(&base) else {
         modules::throw_invalid_url(scope, &base);
         return;

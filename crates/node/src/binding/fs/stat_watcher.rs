@@ -10,15 +10,12 @@ use secure_exec_kernel::abi::stat::Stat;
 
 use super::arguments;
 use super::reply::{self, STAT_FIELDS};
-use crate::async_wrap;
 use crate::binding::Definition;
 use crate::binding::handle_wrap::{Handle, HandleResource};
-use crate::callback_scope;
 use crate::env::{Env, Slot};
 use crate::event_loop::{Completion, TaskKey};
-use crate::exception;
-use crate::sleep::Sleep;
-use crate::wrap;
+use crate::js::{async_wrap, callback_scope, exception, wrap};
+use crate::threads::sleep::Sleep;
 
 /// The native side of a `StatWatcher`.
 #[derive(Default)]

@@ -11,10 +11,9 @@ use super::arguments::{self, Checked, Thrown};
 use super::encoding::Encoding;
 use super::reply::Reply;
 use super::request::{self, Failure, Outcome, Waiter};
-use crate::convert;
 use crate::env::Env;
 use crate::event_loop::Completion;
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// A part of a JavaScript buffer; keeps the memory alive however long the transfer takes.
 pub(super) struct Region {

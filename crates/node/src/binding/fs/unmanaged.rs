@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::env::Env;
-use crate::process_env::emit_warning;
+use crate::process::process_env::emit_warning;
 
 #[derive(Default)]
 struct Unmanaged {

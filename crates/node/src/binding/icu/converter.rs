@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 
 use crate::binding::class_template;
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::{convert, string_bytes, wrap};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::{convert, string_bytes, wrap};
 
 /// Decode what is held back, and start anew.
 const FLUSH: u32 = 1;

@@ -7,7 +7,7 @@ mod width;
 
 use super::Definition;
 use super::base::illegal_constructor;
-use crate::exception;
+use crate::js::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,9 +1,9 @@
 //! `buffer.transcode()`.
 
 use super::{ILLEGAL_ARGUMENT_ERROR, INVALID_CHAR_FOUND};
-use crate::convert;
-use crate::exception::throw_invalid_argument;
-use crate::string_bytes::Encoding;
+use crate::js::convert;
+use crate::js::exception::throw_invalid_argument;
+use crate::js::string_bytes::Encoding;
 
 /// `transcode(source, from, to)`: a `Buffer`, or the number of an ICU error.
 pub fn transcode(

@@ -5,7 +5,7 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-use crate::string_bytes::{self, Units};
+use crate::js::string_bytes::{self, Units};
 
 const ZERO_WIDTH_JOINER: u32 = 0x200d;
 /// A format character that is visible all the same.

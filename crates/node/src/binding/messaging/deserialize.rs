@@ -10,7 +10,7 @@ use super::message::{HostObject, Message, Store};
 use super::port;
 use crate::callback::Contained;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, string};
+use crate::js::exception::{self, ErrorKind, string};
 
 /// What V8 asks for by number while it reads.
 #[derive(Default)]

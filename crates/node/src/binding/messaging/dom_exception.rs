@@ -1,9 +1,9 @@
 //! `DOMException`, a class of the library that native code throws.
 
 use crate::callback;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// `exposeLazyDOMExceptionProperty(target)`.
 pub fn expose_lazy_dom_exception_property(

@@ -29,8 +29,9 @@ use super::Definition;
 use crate::binding::contextify::context_of;
 use crate::callback;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::{convert, process_env, wrap};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::{convert, wrap};
+use crate::process::process_env;
 
 /// Stands in the bytes for an object that is copied as a plain one.
 const NORMAL_OBJECT: u32 = u32::MAX;

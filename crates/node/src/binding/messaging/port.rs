@@ -13,8 +13,7 @@ use super::serialize::SharedMessage;
 use crate::binding::class_template;
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
-use crate::exception;
-use crate::{async_wrap, callback_scope, convert, wrap};
+use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 
 /// What waits in a port's queue.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use secure_exec_kernel::LimitBreach;
 
 use super::message::Message;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 /// Name of the limit, which is no option but a share of the memory of the machine.
 const LIMIT: &str = "maxQueuedMessageBytes";

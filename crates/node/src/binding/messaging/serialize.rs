@@ -14,8 +14,8 @@ use super::native;
 use super::port::{self, MessagePort};
 use crate::callback::Contained;
 use crate::env::{Env, Slot};
-use crate::exception::string;
-use crate::{convert, wrap};
+use crate::js::exception::string;
+use crate::js::{convert, wrap};
 
 /// The object can be transferred (`kTransferable`).
 const TRANSFERABLE: u32 = 1;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Kept, ModuleWrap, requests};
 use crate::callback::contain;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 fn resolve<'s>(
     scope: &mut v8::PinScope<'s, '_>,
@@ -83,7 +83,7 @@ pub(super) fn throw_no_source_object(scope: &mut v8::PinScope<'_, '_>, url: &str
     let error = v8::Exception::syntax_error(scope, message);
     if let Some(object) = error.to_object(scope) {
         let code = exception::string(scope, "ERR_SOURCE_PHASE_NOT_DEFINED").into();
-        crate::convert::set(scope, object, "code", code);
+        crate::js::convert::set(scope, object, "code", code);
     }
     scope.throw_exception(error);
 }

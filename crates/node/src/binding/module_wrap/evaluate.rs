@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::{ModuleWrap, callbacks};
 use crate::binding::contextify;
-use crate::exception::{self, ErrorKind};
-use crate::report;
+use crate::js::exception::{self, ErrorKind};
+use crate::process::report;
 
 /// `instantiate()`: V8's link phase over what `link` supplied.
 pub(super) fn instantiate(
@@ -118,13 +118,13 @@ pub(super) fn evaluate_sync(
         if args.get(1).is_string() {
             message.push_str(&format!(
                 "\n  From {} ",
-                crate::convert::text(scope, args.get(1))
+                crate::js::convert::text(scope, args.get(1))
             ));
         }
         if args.get(0).is_string() {
             message.push_str(&format!(
                 "\n  Requiring {} ",
-                crate::convert::text(scope, args.get(0))
+                crate::js::convert::text(scope, args.get(0))
             ));
         }
         exception::throw(

@@ -2,8 +2,8 @@
 
 use super::ModuleWrap;
 use crate::callback::contain;
-use crate::exception::{self, string};
-use crate::wrap;
+use crate::js::exception::{self, string};
+use crate::js::wrap;
 
 const FACADE_SOURCE: &str =
     "export * from 'original'; export { default } from 'original'; export const __esModule = true;";

@@ -18,8 +18,8 @@ use record::{CONTEXT_FIELD, Kept, MODULE_FIELD, ModuleWrap, Registry};
 use super::Definition;
 use super::contextify::{CacheKind, open_cache, seal_cache};
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind};
-use crate::{convert, wrap};
+use crate::js::exception::{self, ErrorKind};
+use crate::js::{convert, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -202,7 +202,7 @@ fn compile<'s>(
         if !tc.has_terminated()
             && let (Some(error), Some(message)) = (tc.exception(), tc.message())
         {
-            crate::report::append_exception_line(tc, error, message);
+            crate::process::report::append_exception_line(tc, error, message);
         }
         tc.rethrow();
     }
@@ -286,7 +286,7 @@ pub fn stalled_messages(
     Some(
         messages
             .into_iter()
-            .map(|(_, message)| crate::report::source_frame(scope, message))
+            .map(|(_, message)| crate::process::report::source_frame(scope, message))
             .collect(),
     )
 }

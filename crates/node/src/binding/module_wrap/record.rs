@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
-use crate::wrap;
+use crate::js::exception::{self, ErrorKind};
+use crate::js::wrap;
 
 /// Specifier and sorted attributes of an import: what makes two requests of a module the same.
 pub(super) type RequestKey = (String, Vec<(String, String)>);

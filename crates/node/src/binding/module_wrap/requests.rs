@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::record::{Kept, ModuleWrap, RequestKey};
-use crate::exception::{self, ErrorKind};
-use crate::{convert, wrap};
+use crate::js::exception::{self, ErrorKind};
+use crate::js::{convert, wrap};
 
 /// Key and value pairs of a `FixedArray` of attributes, `stride` elements each.
 fn attribute_pairs<'s>(

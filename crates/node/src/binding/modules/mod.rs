@@ -8,9 +8,9 @@ use std::rc::Rc;
 use package_json::{PackageConfig, PackageConfigs};
 
 use super::Definition;
-use crate::convert;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// `compileCacheStatus.indexOf('DISABLED')`
 const COMPILE_CACHE_DISABLED: i32 = 3;

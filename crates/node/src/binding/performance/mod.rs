@@ -7,9 +7,8 @@ use std::cell::Cell;
 use super::Definition;
 use super::process_methods::monotonic_nanoseconds;
 use crate::callback::contain_bare;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// Entry types, in the order of `observerCounts`.
 const ENTRY_TYPES: [&str; 6] = ["GC", "HTTP", "HTTP2", "NET", "DNS", "QUIC"];
@@ -317,5 +316,5 @@ fn report_collection(
         v8::Number::new(scope, end.saturating_sub(start) as f64 / 1e6).into(),
         details.into(),
     ];
-    crate::callback_scope::make_callback(scope, process, callback, &arguments);
+    crate::js::callback_scope::make_callback(scope, process, callback, &arguments);
 }

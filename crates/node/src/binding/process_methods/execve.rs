@@ -2,9 +2,9 @@
 
 use secure_exec_kernel::{Errno, FdFlags, Process};
 
-use crate::child_process::{string_list, text};
 use crate::env::Env;
-use crate::exception::{self, SyscallContext};
+use crate::js::exception::{self, SyscallContext};
+use crate::process::child_process::{string_list, text};
 
 /// Frames that a report of a failure shows.
 const MOST_FRAMES: usize = 10;
@@ -28,7 +28,9 @@ pub(super) fn execve(
     ) else {
         return;
     };
-    let environment = environment.into_iter().map(crate::child_process::split);
+    let environment = environment
+        .into_iter()
+        .map(crate::process::child_process::split);
     let failed = keep_standard_streams(&process).map_err(|errno| ("fcntl", errno));
     let failed = failed.and_then(|flags| {
         let result = process.execve(&file, argv, environment.collect());
@@ -81,7 +83,7 @@ fn abort(scope: &mut v8::PinScope<'_, '_>, errno: Errno) {
             text.push_str(&format!("{}: {line}\n", index + 1));
         }
     }
-    crate::report::write_stderr(scope, text.as_bytes());
+    crate::process::report::write_stderr(scope, text.as_bytes());
     super::abort_process(scope);
 }
 

@@ -14,11 +14,11 @@ use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::{Disposition, Errno, Signal};
 
 use super::Definition;
-use crate::active::{self, Kind};
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, SyscallContext};
-use crate::process_env;
+use crate::js::active::{self, Kind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, SyscallContext};
+use crate::process::process_env;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -255,7 +255,7 @@ fn abort_process(scope: &mut v8::PinScope<'_, '_>) {
         .sigaction(Signal::SIGABRT, Disposition::Default)
         .and_then(|_| process.kill(process.pid().raw(), Signal::SIGABRT));
     if aborted.is_err() {
-        crate::exit::exit_process(scope, 134);
+        crate::process::exit::exit_process(scope, 134);
     }
     stop_if_dead(scope);
 }
@@ -266,7 +266,7 @@ fn really_exit(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let code = args.get(0).int32_value(scope).unwrap_or(0);
-    crate::exit::exit_on_request(scope, code);
+    crate::process::exit::exit_on_request(scope, code);
 }
 
 fn raw_debug(
@@ -276,7 +276,7 @@ fn raw_debug(
 ) {
     let mut text = convert::text(scope, args.get(0));
     text.push('\n');
-    crate::report::write_stderr(scope, text.as_bytes());
+    crate::process::report::write_stderr(scope, text.as_bytes());
 }
 
 /// What the library calls the owner of a native object: `handle[owner_symbol]`, or the object itself.

@@ -5,11 +5,10 @@ use std::cell::RefCell;
 use secure_exec_kernel::{Disposition, Signal};
 
 use crate::binding::performance;
-use crate::bootstrap::claims;
 use crate::callback;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception;
+use crate::js::{convert, exception};
+use crate::library::claims;
 
 /// The port that `--inspect` would use.
 const DEFAULT_DEBUG_PORT: u32 = 9229;
@@ -123,9 +122,9 @@ pub(super) fn patch_process_object(
             .has_own_property(scope, env_key.into())
             .unwrap_or(false)
     {
-        crate::process_env::install(scope);
+        crate::process::process_env::install(scope);
     }
-    crate::process_env::check_time_zone(scope);
+    crate::process::process_env::check_time_zone(scope);
 }
 
 fn string_array<'s>(

@@ -1,9 +1,9 @@
 //! Processor time and memory of the process.
 
 use crate::env::Env;
-use crate::exception;
-use crate::own_heap_limit;
-use crate::rusage::{ThreadUsage, thread_usage};
+use crate::heap::own_heap_limit;
+use crate::js::exception;
+use crate::process::rusage::{ThreadUsage, thread_usage};
 
 /// Writes `values` into the Float64Array of argument 0.
 fn fill(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Value>, values: &[f64]) {

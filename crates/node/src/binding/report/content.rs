@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::Settings;
 use super::calendar::{civil, wall_clock};
-use crate::convert;
 use crate::env::Env;
-use crate::process_env;
-use crate::rusage::thread_usage;
-use crate::tables::tables;
+use crate::js::convert;
+use crate::library::tables::tables;
+use crate::process::process_env;
+use crate::process::rusage::thread_usage;
 
 /// Message, stack and own properties of an error, as the report's `javascriptStack`.
 fn javascript_stack(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>) -> Value {

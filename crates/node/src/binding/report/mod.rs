@@ -11,9 +11,8 @@ use std::cell::{Cell, RefCell};
 
 pub use self::write::{Cause, write};
 use super::Definition;
-use crate::convert;
 use crate::env::Env;
-use crate::exception;
+use crate::js::{convert, exception};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -46,9 +46,9 @@ pub fn write(
     text.push('\n');
     if let "stdout" | "stderr" = name.as_str() {
         let fd = if name == "stdout" { 1 } else { 2 };
-        crate::report::write_fd(scope, fd, text.as_bytes());
+        crate::process::report::write_fd(scope, fd, text.as_bytes());
         if fd == 1 {
-            crate::report::write_stderr(scope, b"\nNode.js report completed\n");
+            crate::process::report::write_stderr(scope, b"\nNode.js report completed\n");
         }
         return name;
     }
@@ -59,11 +59,11 @@ pub fn write(
             "\nFailed to open Node.js report file: {name}{directory} (errno: {})\n",
             errno.raw()
         );
-        crate::report::write_stderr(scope, text.as_bytes());
+        crate::process::report::write_stderr(scope, text.as_bytes());
         return String::new();
     }
     let notice = format!("\nWriting Node.js report to file: {name}\nNode.js report completed\n");
-    crate::report::write_stderr(scope, notice.as_bytes());
+    crate::process::report::write_stderr(scope, notice.as_bytes());
     name
 }
 

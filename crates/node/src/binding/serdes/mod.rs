@@ -6,7 +6,7 @@ mod serializer;
 
 use super::Definition;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

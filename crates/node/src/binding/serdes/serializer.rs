@@ -7,8 +7,8 @@ use v8::ValueSerializerHelper;
 use super::{hook, refuse_plain_call};
 use crate::binding::Definition;
 use crate::callback::Contained;
-use crate::exception::{string, throw_invalid_argument};
-use crate::{convert, wrap};
+use crate::js::exception::{string, throw_invalid_argument};
+use crate::js::{convert, wrap};
 
 /// Adds the class.
 pub fn define(definition: &mut Definition) {

@@ -5,10 +5,10 @@ mod options;
 mod runner;
 
 use super::Definition;
-use crate::child_process::Malformed;
-use crate::convert;
 use crate::env::Env;
-use crate::exception::string;
+use crate::js::convert;
+use crate::js::exception::string;
+use crate::process::child_process::Malformed;
 use options::Request;
 use runner::{Outcome, Runner};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secure_exec_kernel::Errno;
 
-use crate::child_process::{self, Malformed, Program, property, string_list, text};
-use crate::exception::{self, ErrorKind};
+use crate::js::exception::{self, ErrorKind};
+use crate::process::child_process::{self, Malformed, Program, property, string_list, text};
 
 /// What to run and within which bounds.
 pub(super) struct Request {

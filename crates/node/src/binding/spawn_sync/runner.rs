@@ -10,8 +10,8 @@ use secure_exec_kernel::{Errno, Pid, Process, Signal, WaitFlags};
 
 use super::options::{Request, Stdio};
 use crate::binding::process_methods::signal_of;
-use crate::child_process::{ChildFd, Ending};
-use crate::sleep::Sleep;
+use crate::process::child_process::{ChildFd, Ending};
+use crate::threads::sleep::Sleep;
 
 /// Bytes read at a time, as in Node.
 const READ_SIZE: usize = 65_536;

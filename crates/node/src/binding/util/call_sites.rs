@@ -1,7 +1,7 @@
 //! Where a call came from.
 
-use crate::convert;
-use crate::exception::{string, throw_invalid_argument};
+use crate::js::convert;
+use crate::js::exception::{string, throw_invalid_argument};
 
 /// `[line, column, file]` of the caller of the function that asks.
 pub fn get_caller_location(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::exception::{string, throw_invalid_argument};
+use crate::js::exception::{string, throw_invalid_argument};
 
 /// `parseEnv(content)`: an object of the variables.
 pub fn parse_env(
@@ -14,7 +14,7 @@ pub fn parse_env(
         throw_invalid_argument(scope, "The \"content\" argument must be of type string");
         return;
     }
-    let content = crate::convert::text(scope, args.get(0));
+    let content = crate::js::convert::text(scope, args.get(0));
     let object = v8::Object::new(scope);
     for (key, value) in parse(&content) {
         let key = string(scope, &key);

@@ -1,6 +1,6 @@
 //! What `util.inspect` asks the engine about a value.
 
-use crate::exception::throw_invalid_argument;
+use crate::js::exception::throw_invalid_argument;
 
 /// `[state]` or `[state, result]` of a promise; undefined for anything else.
 pub fn get_promise_details(

@@ -2,7 +2,7 @@
 
 use crate::callback;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// `defineLazyProperties(target, id, keys, enumerable = true)`: data properties of `target` whose values are those of
 /// `require(id)`, loaded at the first read. To reflection they look like any data property.

@@ -11,10 +11,10 @@ use secure_exec_kernel::FileKind;
 
 use super::Definition;
 use crate::callback;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::{self, ErrorKind, throw_invalid_argument};
-use crate::tables::tables;
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::library::tables::tables;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

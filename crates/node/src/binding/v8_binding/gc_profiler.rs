@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::binding::Definition;
 use crate::callback::contain_bare;
 use crate::env::Env;
-use crate::exception::{string, throw_invalid_argument};
-use crate::wrap;
+use crate::js::exception::{string, throw_invalid_argument};
+use crate::js::wrap;
 
 /// Adds the class.
 pub fn define(definition: &mut Definition) {

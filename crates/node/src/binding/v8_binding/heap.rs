@@ -1,9 +1,9 @@
 //! Heap statistics, through arrays that the library reads.
 
 use crate::binding::Definition;
-use crate::convert;
 use crate::env::{Env, Slot};
-use crate::exception::string;
+use crate::js::convert;
+use crate::js::exception::string;
 
 /// Adds this part of the binding.
 pub fn define(definition: &mut Definition) {

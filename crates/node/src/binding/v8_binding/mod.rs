@@ -4,7 +4,7 @@ mod gc_profiler;
 mod heap;
 
 use super::Definition;
-use crate::exception::{self, throw_invalid_argument};
+use crate::js::exception::{self, throw_invalid_argument};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -66,7 +66,7 @@ fn set_flags_from_string(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let flags = crate::convert::text(scope, args.get(0));
+    let flags = crate::js::convert::text(scope, args.get(0));
     exception::throw_unavailable(
         scope,
         &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"),

@@ -11,14 +11,11 @@ use std::sync::Arc;
 use super::Definition;
 use super::messaging::{PortData, new_port};
 use super::process_methods::monotonic_nanoseconds;
-use crate::async_wrap;
-use crate::callback_scope;
-use crate::convert;
 use crate::env::{Env, Slot};
 use crate::event_loop::Completion;
-use crate::exception::{self, string};
+use crate::js::exception::{self, string};
+use crate::js::{async_wrap, callback_scope, convert, wrap};
 use crate::worker::{LIMIT_COUNT, ResourceLimits, Worker};
-use crate::wrap;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

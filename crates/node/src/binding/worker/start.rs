@@ -7,15 +7,13 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{Child, Children, WorkerHandle, limits_of};
-use crate::async_wrap;
 use crate::binding::messaging::{PortData, new_half_pair};
-use crate::convert;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind, string};
+use crate::js::exception::{self, ErrorKind, string};
+use crate::js::{async_wrap, convert, wrap};
 use crate::options::Options;
-use crate::process_env::{self, Variables};
+use crate::process::process_env::{self, Variables};
 use crate::worker::{self, Settings, Start, Worker};
-use crate::wrap;
 
 /// What the thread will get.
 pub(in crate::binding) struct Prepared {

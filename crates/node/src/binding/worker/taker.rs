@@ -4,13 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use crate::binding::ClassDefinition;
-use crate::binding::heap_utils;
-use crate::callback_scope;
-use crate::convert;
+use crate::binding::{ClassDefinition, heap_utils};
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
-use crate::wrap;
+use crate::js::{callback_scope, convert, wrap};
 
 use super::WorkerHandle;
 
@@ -173,7 +170,7 @@ fn cpu_usage(
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     ask(scope, &args, rv, |_scope, reply| {
-        let usage = crate::rusage::thread_usage();
+        let usage = crate::process::rusage::thread_usage();
         let (user, system) = (usage.user, usage.system);
         reply.answer(move |scope, key| {
             let result = v8::Object::new(scope);

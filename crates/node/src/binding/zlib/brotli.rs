@@ -8,7 +8,7 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
-use crate::interruption;
+use crate::threads::interruption;
 
 /// Most input taken at once, and most output of a decoder: between two pieces is looked whether the program is being ended.
 /// The encoder gathers blocks of its own size, so its result is the same.
@@ -334,7 +334,7 @@ impl Codec for BrotliDecoder {
 
 /// The reference's text for an error of the decoder: the name of its constant without `BROTLI_DECODER`.
 fn error_name(errno: i32) -> String {
-    let constants = &crate::tables::binding("constants")["constants"]["zlib"];
+    let constants = &crate::library::tables::binding("constants")["constants"]["zlib"];
     let constants = constants.get("$null").unwrap_or(constants);
     constants
         .as_object()

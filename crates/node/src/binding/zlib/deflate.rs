@@ -8,7 +8,7 @@ use libz_sys as z;
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
-use crate::interruption;
+use crate::threads::interruption;
 
 /// Most output of one call of the library: between two is looked whether the program is being ended.
 const PIECE: z::uInt = 1 << 18;

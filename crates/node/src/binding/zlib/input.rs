@@ -1,6 +1,6 @@
 //! Input bytes of one write, readable while JavaScript goes on.
 
-use crate::convert;
+use crate::js::convert;
 
 /// Memory of a buffer of the guest, kept alive from here. The guest may write to it or detach it meanwhile: the bytes
 /// read are then any bytes.

@@ -10,7 +10,7 @@ mod write;
 mod zstd;
 
 use super::{ClassDefinition, Definition};
-use crate::{convert, exception};
+use crate::js::{convert, exception};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

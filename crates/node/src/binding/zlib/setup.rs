@@ -11,9 +11,9 @@ use super::stream::{
     CompressionStream, Kind, WRITE_CALLBACK, WRITE_STATE, refuse, report_memory, stream_of,
 };
 use super::zstd::{self, ZstdCompress, ZstdDecompress};
-use crate::convert;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
+use crate::js::convert;
+use crate::js::exception::{self, ErrorKind};
 
 /// Keeps the array and the callback of a stream that is being set up; false where they are something else, or the
 /// stream is in use.

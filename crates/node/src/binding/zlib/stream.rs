@@ -8,11 +8,9 @@ use parking_lot::Mutex;
 
 use super::codec::{Codec, CompressionError};
 use super::deflate::Mode;
-use crate::async_wrap;
-use crate::callback_scope;
 use crate::env::Env;
-use crate::exception::{self, ErrorKind};
-use crate::wrap;
+use crate::js::exception::{self, ErrorKind};
+use crate::js::{async_wrap, callback_scope, wrap};
 
 /// Private property of a stream object: the array that a write reports its leftovers in.
 pub(super) const WRITE_STATE: &str = "zlib write state";

@@ -9,11 +9,9 @@ use super::stream::{
     CompressionStream, WRITE_CALLBACK, WRITE_STATE, close_stream, emit_error, ready, refuse,
     report_memory,
 };
-use crate::callback_scope;
-use crate::convert;
 use crate::env::Env;
-use crate::thread_pool;
-use crate::wrap;
+use crate::js::{callback_scope, convert, wrap};
+use crate::threads::thread_pool;
 
 /// Writes of an isolate that are in progress.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use zstd_safe::zstd_sys as sys;
 
 use super::codec::{Codec, CompressionError, Progress};
 use super::input::Input;
-use crate::interruption;
+use crate::threads::interruption;
 
 /// Most input copied at once: between two pieces is looked whether the program is being ended. The library reads its input
 /// more than once, so it gets bytes that cannot change.
@@ -41,7 +41,7 @@ fn error_of(result: usize) -> CompressionError {
         )
     };
     let errno = code as i32;
-    let constants = &crate::tables::binding("constants")["constants"]["zlib"];
+    let constants = &crate::library::tables::binding("constants")["constants"]["zlib"];
     let constants = constants.get("$null").unwrap_or(constants);
     let name = constants
         .as_object()

@@ -14,7 +14,7 @@ use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 use crate::binding::handle_wrap::Handle;
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
-use crate::wrap;
+use crate::js::wrap;
 
 /// What libuv offers a reader.
 const READ_SIZE: usize = 65_536;

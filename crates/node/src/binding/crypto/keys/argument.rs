@@ -7,7 +7,7 @@ use super::raw::{self, Part};
 use super::{KeyData, KeyObjectHandle, Pkey, jwk};
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input;
-use crate::wrap;
+use crate::js::wrap;
 
 /// How many arguments a key takes.
 pub const COUNT: i32 = 5;

@@ -9,8 +9,7 @@ use crate::binding::crypto::input::{self, attempt};
 use crate::binding::messaging::{self, Message, TransferData};
 use crate::binding::{Definition, class_template};
 use crate::env::{Env, Slot};
-use crate::exception;
-use crate::wrap;
+use crate::js::{exception, wrap};
 
 /// Declares the functions and the hidden base classes.
 pub fn define(definition: &mut Definition) {

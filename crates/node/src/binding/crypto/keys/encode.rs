@@ -5,13 +5,10 @@ use openssl_sys as ossl;
 
 use super::parse::Structure;
 use super::{KeyData, Pkey};
-use crate::binding::crypto::cipher_ffi;
 use crate::binding::crypto::error::{CryptoError, Result, check};
-use crate::binding::crypto::input;
-use crate::binding::crypto::owned_ffi as ffi;
 use crate::binding::crypto::owned_ffi::{Bio, Cipher};
-use crate::convert;
-use crate::exception;
+use crate::binding::crypto::{cipher_ffi, input, owned_ffi as ffi};
+use crate::js::{convert, exception};
 
 /// Numbers of `kKeyFormat*`.
 pub mod format {

@@ -9,15 +9,13 @@ use super::classes::create_crypto_key;
 use super::encode::{self, Encoding};
 use super::{KeyData, Pkey, handle};
 use crate::binding::Definition;
-use crate::binding::crypto::dh;
 use crate::binding::crypto::error::{CryptoError, Result, check};
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::crypto::job::{self, Encode, Mode, Output};
-use crate::binding::crypto::owned_ffi as ffi;
 use crate::binding::crypto::owned_ffi::{BigNum, Md, PkeyCtx};
 use crate::binding::crypto::pkey_ffi::curve_nid;
-use crate::binding::crypto::random;
-use crate::convert;
+use crate::binding::crypto::{dh, owned_ffi as ffi, random};
+use crate::js::convert;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

@@ -9,9 +9,7 @@ use crate::binding::crypto::digest;
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::{Definition, class_template};
-use crate::convert;
-use crate::exception;
-use crate::wrap;
+use crate::js::{convert, exception, wrap};
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {

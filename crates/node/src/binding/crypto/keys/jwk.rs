@@ -9,9 +9,8 @@ use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::owned_ffi::{BigNum, EcGroup};
 use crate::binding::crypto::params_ffi::ParamList;
 use crate::binding::crypto::pkey_ffi::{KEYPAIR, PUBLIC, curve_nid, ec_key};
-use crate::convert;
-use crate::exception;
-use crate::string_bytes::{self, Encoding};
+use crate::js::string_bytes::{self, Encoding};
+use crate::js::{convert, exception};
 
 /// Curves that JWK names.
 const CURVES: [(&str, &str); 4] = [

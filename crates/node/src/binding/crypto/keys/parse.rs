@@ -6,9 +6,8 @@ use openssl_sys as ossl;
 
 use super::Pkey;
 use crate::binding::crypto::error::{CryptoError, Result, clear_errors};
-use crate::binding::crypto::input;
-use crate::binding::crypto::owned_ffi as ffi;
 use crate::binding::crypto::owned_ffi::{Bio, Pkcs8, X509};
+use crate::binding::crypto::{input, owned_ffi as ffi};
 
 /// `kKeyEncoding*`: the structure around a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use super::super::monotonic_nanoseconds;
 use super::recorded::Histogram;
-use crate::async_wrap;
 use crate::binding::class_template;
 use crate::binding::handle_wrap::{Handle, HandleResource};
-use crate::delay::delay;
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
-use crate::exception;
-use crate::wrap;
+use crate::js::{async_wrap, exception, wrap};
+use crate::threads::delay::delay;
 
 /// Records how late the loop is, each time its interval has passed.
 struct Ticker {

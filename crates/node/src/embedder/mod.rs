@@ -1,0 +1,3 @@
+//! What the embedder gives and hears.
+
+pub mod host;

@@ -1,0 +1,167 @@
+//! Async identities and the hooks that report them. Follows Node's `src/async_wrap.cc`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::env::{Env, Slot};
+use crate::js::wrap::{self, AsyncState};
+
+/// Indices of `async_hook_fields`.
+pub mod fields {
+    /// Hooks with init.
+    pub const INIT: usize = 0;
+    /// Hooks with before.
+    pub const BEFORE: usize = 1;
+    /// Hooks with after.
+    pub const AFTER: usize = 2;
+    /// Hooks with destroy.
+    pub const DESTROY: usize = 3;
+    /// Whether ids are checked for consistency.
+    pub const CHECK: usize = 6;
+    /// Depth of the id stack.
+    pub const STACK_LENGTH: usize = 7;
+    /// Whether resources are tracked by `executionAsyncResource()`.
+    pub const USES_EXECUTION_ASYNC_RESOURCE: usize = 8;
+}
+
+/// Indices of `async_id_fields`.
+pub mod ids {
+    /// The id of the resource that is running.
+    pub const EXECUTION_ASYNC_ID: usize = 0;
+    /// The id that triggered it.
+    pub const TRIGGER_ASYNC_ID: usize = 1;
+    /// The last id given out.
+    pub const ASYNC_ID_COUNTER: usize = 2;
+    /// Trigger id that the next resource takes instead of the running one; -1 for none.
+    pub const DEFAULT_TRIGGER_ASYNC_ID: usize = 3;
+}
+
+/// Ids whose destroy hook is still to be called.
+#[derive(Default)]
+pub struct DestroyQueue {
+    ids: RefCell<Vec<f64>>,
+    scheduled: Cell<bool>,
+}
+
+/// A new async id.
+pub fn new_async_id(env: &Env) -> f64 {
+    let id_fields = env.aliased::<f64>(Slot::AsyncIdFields);
+    let id = id_fields.get(ids::ASYNC_ID_COUNTER) + 1.0;
+    id_fields.set(ids::ASYNC_ID_COUNTER, id);
+    id
+}
+
+/// The trigger id that a resource made now gets.
+pub fn default_trigger_async_id(env: &Env) -> f64 {
+    let id_fields = env.aliased::<f64>(Slot::AsyncIdFields);
+    let id = id_fields.get(ids::DEFAULT_TRIGGER_ASYNC_ID);
+    if id < 0.0 {
+        id_fields.get(ids::EXECUTION_ASYNC_ID)
+    } else {
+        id
+    }
+}
+
+/// Attaches `value` to `object` and gives it an async identity; `provider` is a key of `async_wrap.Providers`. Emits
+/// the init hook.
+pub fn wrap_async<T: 'static>(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    provider: &'static str,
+    value: T,
+) -> Rc<T> {
+    let env = Env::of(scope);
+    let frame = scope.get_continuation_preserved_embedder_data();
+    let state = Rc::new(AsyncState {
+        async_id: Cell::new(new_async_id(&env)),
+        trigger_async_id: Cell::new(default_trigger_async_id(&env)),
+        provider,
+        context_frame: RefCell::new(Some(v8::Global::new(scope, frame))),
+    });
+    let value = wrap::wrap_with(scope, object, value, Some(state.clone()));
+    emit_init(scope, object, &state);
+    value
+}
+
+/// Gives a wrapped object a new identity (`AsyncWrap::AsyncReset`): reused handles count as new resources.
+pub fn async_reset(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    let env = Env::of(scope);
+    if let Some(state) = wrap::async_state(scope, object) {
+        emit_destroy(scope, state.async_id.get());
+        state.async_id.set(new_async_id(&env));
+        state.trigger_async_id.set(default_trigger_async_id(&env));
+        let frame = scope.get_continuation_preserved_embedder_data();
+        *state.context_frame.borrow_mut() = Some(v8::Global::new(scope, frame));
+        emit_init(scope, object, &state);
+    }
+}
+
+fn emit_init(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    state: &AsyncState,
+) {
+    let env = Env::of(scope);
+    if env.aliased::<u32>(Slot::AsyncHookFields).get(fields::INIT) == 0 {
+        return;
+    }
+    let Some(init) = env.function(scope, Slot::AsyncHooksInit) else {
+        return;
+    };
+    let arguments: [v8::Local<v8::Value>; 4] = [
+        v8::Number::new(scope, state.async_id.get()).into(),
+        env.name(scope, state.provider).into(),
+        v8::Number::new(scope, state.trigger_async_id.get()).into(),
+        object.into(),
+    ];
+    let receiver = object.into();
+    // The library's hook runner catches what hooks throw and ends the process itself.
+    init.call(scope, receiver, &arguments);
+}
+
+/// Calls the hook of `slot` with `async_id` if the counter of `field` says that there are hooks.
+pub(crate) fn emit(scope: &mut v8::PinScope<'_, '_>, slot: Slot, field: usize, async_id: f64) {
+    let env = Env::of(scope);
+    if env.aliased::<u32>(Slot::AsyncHookFields).get(field) == 0 {
+        return;
+    }
+    let Some(hook) = env.function(scope, slot) else {
+        return;
+    };
+    let receiver = v8::undefined(scope).into();
+    let id = v8::Number::new(scope, async_id).into();
+    hook.call(scope, receiver, &[id]);
+}
+
+/// Queues the destroy hook for `async_id`; it is called from the loop, never in the middle of other JavaScript.
+pub fn emit_destroy(scope: &mut v8::PinScope<'_, '_>, async_id: f64) {
+    let env = Env::of(scope);
+    if env
+        .aliased::<u32>(Slot::AsyncHookFields)
+        .get(fields::DESTROY)
+        == 0
+    {
+        return;
+    }
+    queue_destroy(&env, async_id);
+}
+
+/// As [`emit_destroy`], from where no scope is to be had (finalizers).
+pub fn queue_destroy(env: &Rc<Env>, async_id: f64) {
+    let queue = env.state::<DestroyQueue>();
+    queue.ids.borrow_mut().push(async_id);
+    if !queue.scheduled.replace(true) {
+        env.event_loop
+            .set_immediate_unref(Box::new(run_destroy_hooks));
+    }
+}
+
+fn run_destroy_hooks(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let queue = env.state::<DestroyQueue>();
+    queue.scheduled.set(false);
+    let ids = queue.ids.take();
+    for id in ids {
+        emit(scope, Slot::AsyncHooksDestroy, fields::DESTROY, id);
+    }
+}

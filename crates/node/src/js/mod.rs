@@ -1,0 +1,11 @@
+//! Between Rust and JavaScript: values, errors, native objects, and the one way to call into JavaScript.
+
+pub mod active;
+pub mod async_wrap;
+pub mod callback_scope;
+pub(crate) mod context_settings;
+pub mod convert;
+pub mod decorate;
+pub mod exception;
+pub mod string_bytes;
+pub(crate) mod wrap;

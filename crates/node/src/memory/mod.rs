@@ -1,0 +1,7 @@
+//! How much memory there is, and who has it: native code's, array buffers', WebAssembly's.
+
+pub mod array_buffers;
+pub mod memory_guard;
+pub mod native_memory;
+pub(crate) mod shortage;
+pub(crate) mod wasm_memory;
