@@ -14,9 +14,6 @@ const runtimes = new FinalizationRegistry((machine) => {
   process.emitWarning(message, { code: "SECURE_EXEC_NOT_DISPOSED" });
 });
 
-/** @type {WeakMap<import("./execution.cjs").Execution, object>} */
-const owners = new WeakMap();
-
 /**
  * Watches a runtime, which its machine must not hold.
  * @param {object} runtime
@@ -26,10 +23,4 @@ function watch(runtime, machine) {
   runtimes.register(runtime, machine);
 }
 
-/** Keeps a runtime as long as a program runs, or somebody holds its handle. */
-function keep(runtime, execution) {
-  owners.set(execution, runtime);
-  return execution;
-}
-
-module.exports = { keep, watch };
+module.exports = { watch };

@@ -17,10 +17,13 @@ const placed = new WeakSet();
  */
 async function fromCaller(method, action) {
   const called = {};
-  Error.captureStackTrace(called, method);
   try {
-    return await action();
+    const result = action();
+    // Behind it: what was asked for is on its way while this takes its time.
+    Error.captureStackTrace(called, method);
+    return await result;
   } catch (error) {
+    if (!("stack" in called)) Error.captureStackTrace(called, method);
     if (isOurs(error) && !placed.has(error)) {
       placed.add(error);
       const waiting = {};

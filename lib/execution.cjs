@@ -18,6 +18,7 @@ const SIGKILL = 9;
 
 /** Input up to this size travels with the request. */
 const smallInput = 256 * 1024;
+const noInput = new Uint8Array();
 
 /**
  * @typedef {object} Settings
@@ -33,6 +34,7 @@ const smallInput = 256 * 1024;
  * @property {Output[]} [outputs] Takes the two channels, instead of what the options say.
  * @property {(data: Buffer) => void} [onControl] The program has control pipes; takes what comes.
  * @property {() => void} [onExit] The program has ended, and has perhaps something left to show.
+ * @property {object} [owner] Lives as long as the program runs, or somebody holds its handle.
  * @property {() => AsyncResource | undefined} [contextNow] The asynchronous context of what the program does now.
  */
 
@@ -57,7 +59,7 @@ class Execution {
   #contextNow;
   #onExit;
   /** The asynchronous context of the call. */
-  #context = new AsyncResource("SECUREEXECCALL");
+  #context;
   /** When the call may have taken its time, milliseconds of `performance.now()`. */
   #deadline;
   /** Where only callbacks are waited for: settles without them, and ends what else would. */
@@ -74,6 +76,26 @@ class Execution {
   constructor(machine, settings) {
     const { options } = settings;
     this.#machine = machine;
+    const streamed = settings.live || (options.stdin?.length ?? 0) > smallInput;
+    // First: it is on its way while the rest takes its time. Nothing of it comes back before this turn is over.
+    this.#call = machine.spawn(
+      {
+        argv: settings.argv,
+        code: settings.code,
+        env: options.env,
+        cwd: options.cwd,
+        stdin: streamed ? undefined : (options.stdin ?? noInput),
+        timeoutMs: options.timeout,
+        streaming: Boolean(settings.live || options.onStdout || options.onStderr),
+        announce: Boolean(settings.live),
+        returns: Boolean(settings.returns),
+        control: Boolean(settings.onControl),
+        terminal: settings.terminal,
+      },
+      this,
+    );
+    this.owner = settings.owner;
+    this.#context = new AsyncResource("SECUREEXECCALL");
     this.#onControl = settings.onControl;
     this.#contextNow = settings.contextNow;
     this.#onExit = settings.onExit;
@@ -84,23 +106,6 @@ class Execution {
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});
     this.#started.promise.catch(() => {});
-    const streamed = settings.live || (options.stdin?.length ?? 0) > smallInput;
-    this.#call = machine.spawn(
-      {
-        argv: settings.argv,
-        code: settings.code,
-        env: options.env,
-        cwd: options.cwd,
-        stdin: streamed ? undefined : (options.stdin ?? new Uint8Array()),
-        timeoutMs: options.timeout,
-        streaming: Boolean(settings.live || options.onStdout || options.onStderr),
-        announce: Boolean(settings.live),
-        returns: Boolean(settings.returns),
-        control: Boolean(settings.onControl),
-        terminal: settings.terminal,
-      },
-      this,
-    );
     if (streamed) this.#openInput(settings);
     if (settings.onControl) this.#control = this.#inputTo(controlIn, Number.POSITIVE_INFINITY);
     this.#watch(options.signal);

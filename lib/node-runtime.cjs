@@ -1,7 +1,7 @@
 "use strict";
 // The public handle of a VM.
 
-const { keep, watch } = require("./abandoned.cjs");
+const { watch } = require("./abandoned.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, limitError, VmError } = require("./errors.cjs");
@@ -258,15 +258,15 @@ class NodeRuntime {
   #start(argv, checked, kind) {
     this.#requireLive();
     checked.signal?.throwIfAborted();
-    const execution = new Execution(this.#machine, {
+    return new Execution(this.#machine, {
       argv,
       options: checked,
       outputLimit: this.#outputLimit,
       inputLimit: this.#inputLimit,
+      // A resident runner holds its runtime itself, and its process runs on when nobody holds either.
+      owner: kind.onControl ? undefined : this,
       ...kind,
     });
-    // A resident runner holds its runtime itself, and its process runs on when nobody holds either.
-    return kind.onControl ? execution : keep(this, execution);
   }
 
   async #live(execution) {

@@ -285,7 +285,8 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 data: exit.value.map(Buffer::from),
                 timed_out,
                 limit,
-                limits: Some(exit.limits.into_iter().map(Into::into).collect()),
+                limits: Some(exit.limits.into_iter().map(Into::into).collect())
+                    .filter(|limits: &Vec<_>| !limits.is_empty()),
                 usage: Some(exit.usage.into()),
                 signal: Some(exit.signal.into()).filter(|signal| *signal != 0),
                 error,
