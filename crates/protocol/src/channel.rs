@@ -146,12 +146,17 @@ impl<F: DeserializeOwned> FrameReader<F> {
         let begun = Instant::now();
         let mut frames = Vec::new();
         let mut read = 0;
+        let mut is_drained = false;
         let state = loop {
             // What came before is decoded first, so that the buffer holds one turn's bytes and one frame at most.
             match self.decode(&mut frames, begun, budget.time) {
                 Ok(true) => break TurnState::More,
                 Ok(false) => {}
                 Err(error) => break TurnState::Garbage(error),
+            }
+            if is_drained {
+                let inside = self.decoder.is_inside();
+                break TurnState::Drained { inside };
             }
             if read >= budget.bytes || begun.elapsed() >= budget.time {
                 break TurnState::More;
@@ -160,14 +165,13 @@ impl<F: DeserializeOwned> FrameReader<F> {
                 Ok(0) => break TurnState::End,
                 Ok(count) => {
                     read += count;
+                    // Less than there was room for: what comes later, the end too, makes the socket readable again.
+                    is_drained = count < self.buffer.len();
                     self.decoder
                         .push(self.buffer.get(..count).unwrap_or_default());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let inside = self.decoder.is_inside();
-                    break TurnState::Drained { inside };
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => is_drained = true,
                 Err(_) => break TurnState::End,
             }
         };

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use secure_exec_cpu_clock::CpuClock;
@@ -46,10 +46,25 @@ impl Watched {
     }
 }
 
+/// Who is watched, and when they are looked at next.
+#[derive(Default)]
+struct Watch {
+    threads: Vec<Arc<Watched>>,
+    next_look: Option<Instant>,
+}
+
+impl Watch {
+    /// A share of what a program has left that could be used up by then at the earliest.
+    fn sleep(&self, left: Duration) -> Duration {
+        let threads = u32::try_from(self.threads.len()).unwrap_or(u32::MAX);
+        (left / threads.max(1)).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+    }
+}
+
 /// Sleeps for a share of what the program that is nearest to its limit has left.
 #[derive(Default)]
 struct State {
-    watched: Mutex<Vec<Arc<Watched>>>,
+    watched: Mutex<Watch>,
     changed: Condvar,
     /// The engine is gone; set under the lock of `watched`.
     closed: AtomicBool,
@@ -82,11 +97,16 @@ impl Watchdog {
             limit,
             exceeded: AtomicBool::new(false),
         });
-        self.state.watched.lock().push(watched.clone());
-        if self.started.swap(true, Ordering::AcqRel) {
-            self.state.changed.notify_one();
-        } else {
+        let is_looking = {
+            let mut watch = self.state.watched.lock();
+            watch.threads.push(watched.clone());
+            let latest = Instant::now() + watch.sleep(watched.left(&watch.threads));
+            watch.next_look.is_some_and(|look| look <= latest)
+        };
+        if !self.started.swap(true, Ordering::AcqRel) {
             self.start();
+        } else if !is_looking {
+            self.state.changed.notify_one();
         }
         watched
     }
@@ -95,6 +115,7 @@ impl Watchdog {
         self.state
             .watched
             .lock()
+            .threads
             .retain(|other| !Arc::ptr_eq(other, watched));
     }
 
@@ -129,8 +150,9 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
         }
         let mut nearest = None;
         let mut exceeded = false;
-        for process in watched.iter().filter(|process| !process.exceeded()) {
-            let left = process.left(&watched);
+        let running = watched.threads.iter();
+        for process in running.filter(|process| !process.exceeded()) {
+            let left = process.left(&watched.threads);
             if left.is_zero() {
                 process.exceeded.store(true, Ordering::Release);
                 exceeded = true;
@@ -143,11 +165,38 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
             interrupt();
             continue;
         }
-        let threads = u32::try_from(watched.len()).unwrap_or(u32::MAX).max(1);
         // An upper bound even without anybody to watch: the state may be gone.
-        let sleep = nearest.map_or(Duration::from_secs(10), |left| {
-            (left / threads).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
-        });
+        let sleep = nearest.map_or(Duration::from_secs(10), |left| watched.sleep(left));
+        watched.next_look = Some(Instant::now() + sleep);
         state.changed.wait_for(&mut watched, sleep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::spin_loop;
+
+    use secure_exec_kernel::{Kernel, KernelConfig};
+
+    use super::*;
+
+    #[test]
+    fn who_comes_while_it_sleeps_is_looked_at_in_time() {
+        let watchdog = Watchdog::new(Arc::new(|| {}));
+        let kernel = Kernel::boot(KernelConfig::default()).expect("boots");
+        let account = kernel.init().account().clone();
+        let patient = watchdog.watch(&account, Duration::from_secs(3600));
+        // It sleeps for long only when nobody is left.
+        watchdog.unwatch(&patient);
+        for limit in [5, 1, 20].map(Duration::from_millis) {
+            let watched = watchdog.watch(&account, limit);
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !watched.exceeded() {
+                assert!(Instant::now() < deadline, "nobody looked after {limit:?}");
+                spin_loop();
+            }
+            watchdog.unwatch(&watched);
+        }
+        assert!(!patient.exceeded());
     }
 }
