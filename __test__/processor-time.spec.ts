@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
+import { vmProcessIds, vmProcessTime } from "./support/vm-process.ts";
 
 /** A module with so many functions that compiling it takes a while. */
 const bigModule = `
@@ -92,6 +93,31 @@ describe("limits.jsRuntime.cpuTimeLimitMs counts", () => {
         });
       }
     });
+  });
+
+  test("making and unmaking what a program starts", { timeout: 90_000 }, async () => {
+    const again = (args: string) => `import { spawn } from "node:child_process";
+      const again = () => spawn(${args}).on("exit", again);
+      again();`;
+    const shell = (line: string) =>
+      `import { spawn } from "node:child_process"; spawn("sh", ["-c", "${line}"]);`;
+    for (const code of [
+      again('"true"'),
+      again('"node", ["-e", "0"]'),
+      shell("while :; do /bin/true; done"),
+      shell("while :; do (:); done"),
+    ]) {
+      await withRuntime({ limits }, async (runtime) => {
+        await runtime.exec("");
+        const time = () => vmProcessIds().reduce((sum, pid) => sum + vmProcessTime(pid), 0);
+        const before = time();
+        await assert.rejects(runtime.exec(code, { timeout: 60_000 }), {
+          limit: "limits.jsRuntime.cpuTimeLimitMs",
+        });
+        const spent = time() - before;
+        assert.ok(spent < 2.5 * cpuTimeLimitMs, `${spent} ms for ${code}`);
+      });
+    }
   });
 
   test("programs each by themselves", { timeout: 90_000 }, async () => {

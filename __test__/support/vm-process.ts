@@ -17,6 +17,16 @@ export function field(status: string, name: string): string {
   return new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "";
 }
 
+/** Milliseconds that a process has taken of the processors, in steps of 10 (proc_pid_stat(5)); 0 once it is gone. */
+export function vmProcessTime(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return 0;
+  }
+}
+
 /** The status of every thread. One that ends meanwhile is left out. */
 export function threads(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {

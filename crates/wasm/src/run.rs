@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use secure_exec_kernel::{Errno, OpenFlags, Process};
+use secure_exec_kernel::{CpuTime, Errno, OpenFlags, Process};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bounds::Bounds;
@@ -24,7 +24,7 @@ pub(crate) enum Program {
 
 /// Runs a new program.
 pub(crate) fn start(engine: &Arc<Engine>, process: Arc<Process>, program: &Program) {
-    conduct(engine, &process, || {
+    conduct(engine, &process, |begun| {
         if !process.is_alive() {
             return (Ending::Killed, None);
         }
@@ -38,7 +38,7 @@ pub(crate) fn start(engine: &Arc<Engine>, process: Arc<Process>, program: &Progr
             Program::File(_) => process.argv(),
         };
         let mut store = new_store(engine, &process, module, Arc::new(argv));
-        adopt(&mut store);
+        adopt(&mut store, begun);
         let ending = run_start(&mut store);
         (ending, Some(store))
     });
@@ -52,23 +52,26 @@ pub(crate) fn resume(
     function: u32,
     argument: u32,
 ) {
-    conduct(engine, process, || {
+    conduct(engine, process, |begun| {
         interrupt_on_signals(engine, process);
-        adopt(&mut store);
+        adopt(&mut store, begun);
         let ending = run_fork_entry(&mut store, function, argument);
         (ending, Some(store))
     });
 }
 
-/// Runs a program and tells the kernel and the VM of its end.
+/// Runs a program and tells the kernel and the VM of its end. `run` gets what the thread had used when the process came
+/// to it: making and unmaking an instance is the program's time too.
 fn conduct(
     engine: &Arc<Engine>,
     process: &Arc<Process>,
-    run: impl FnOnce() -> (Ending, Option<Store<State>>),
+    run: impl FnOnce(CpuTime) -> (Ending, Option<Store<State>>),
 ) {
+    let begun = cpu::of_this_thread();
     engine.tenants.enter(process);
     let panicked = |_| (Ending::Host("panic".into()), None);
-    let (ending, store) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked);
+    let (ending, store) = catch_unwind(AssertUnwindSafe(|| run(begun))).unwrap_or_else(panicked);
+    let mut charged = begun;
     if let Some(store) = &store {
         let host = &store.data().host;
         // Not watched when it is noted, so that it never counts twice.
@@ -76,13 +79,16 @@ fn conduct(
             engine.watchdog.unwatch(watched);
         }
         // The time before `proc_exec` is noted by it: the next program is running already.
-        if !matches!(ending, Ending::Exec) {
-            ending::charge(host);
-        }
+        charged = if matches!(ending, Ending::Exec) {
+            cpu::of_this_thread()
+        } else {
+            ending::charge(host)
+        };
     }
     let ended = ending::conclude(engine, process, &ending);
     // Unmapping comes after the end is known, so that nobody waits for it.
     drop(store);
+    process.charge_cpu(cpu::since(charged, cpu::of_this_thread()));
     engine.tenants.leave(process);
     if ended {
         engine.events().on_end(process.pid());
@@ -178,10 +184,10 @@ pub(crate) fn new_store(
     store
 }
 
-/// Binds a store to the calling thread: its processor time is the process's from now on.
-fn adopt(store: &mut Store<State>) {
+/// Binds a store to the calling thread, whose processor time is the process's since it had used `begun`.
+fn adopt(store: &mut Store<State>, begun: CpuTime) {
     let host = &mut store.data_mut().host;
-    host.cpu_base = cpu::of_this_thread();
+    host.cpu_base = begun;
     if let Some(limit) = host.engine.options().cpu_time_limit {
         host.watched = Some(host.engine.watchdog.watch(host.process.account(), limit));
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use secure_exec_cpu_clock::CpuClock;
 use secure_exec_kernel::{Process, Signal};
 
 use super::{Breach, Engine, Job};
@@ -19,6 +20,7 @@ use crate::library::code_cache;
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
 use crate::process::{frozen_clock, report};
+use crate::threads::cpu_share::{self, CpuShare};
 use crate::threads::interruption;
 use crate::worker::{self, Program, Worker};
 
@@ -48,8 +50,14 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
         }
     };
     let mut ran = None;
+    let mut unmaking = None;
     if let Some(job) = job(engine) {
-        ran = Some(job.process.clone());
+        let process = job.process.clone();
+        ran = Some(process.clone());
+        if process.pid() != process.origin() {
+            // Who starts processes uses up what they take to be made, and at the end to be unmade.
+            cpu_share::charge(&process, cpu_share::nanoseconds(CpuClock::of_this_thread()));
+        }
         match context {
             Ok(context) => {
                 run_job(&mut owned, &env, context.clone(), engine, job);
@@ -60,6 +68,7 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
             }
             Err(message) => refuse_job(&job, &message),
         }
+        unmaking = Some(CpuShare::of_this_thread(&process));
         engine.spares.program_ended();
     }
     binding::contextify::release_contexts(&mut owned, &env);
@@ -68,6 +77,9 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
     foreground::dispose(owned);
     drop(env);
     engine.config.events.on_isolate_end();
+    if let Some(unmaking) = unmaking {
+        unmaking.charge();
+    }
     if let Some(process) = ran {
         engine.population.leave(&process);
         // Whoever hears it finds the guest's memory free.
