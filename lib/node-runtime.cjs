@@ -251,7 +251,7 @@ class NodeRuntime {
 
   #startCommand(command, args, given, kind) {
     const name = check.program(command, "command");
-    const list = args === undefined ? [] : check.list(check.cString)(args, "args");
+    const list = args === undefined ? [] : listOfArguments(args, "args");
     return this.#start([name, ...list], options.commandOptions(given), kind);
   }
 
@@ -281,6 +281,8 @@ withCallerStacks(
     .filter(([name, { value }]) => name !== "constructor" && value !== undefined)
     .map(([name]) => name),
 );
+
+const listOfArguments = check.list(check.cString);
 
 /** What holds the VM process back. There is no mode in which V8 makes no machine code. */
 function frozen({ missing, speculation, ...isolation }) {

@@ -149,16 +149,18 @@ const program = {
   maxOutputBytes: optional(integer(0)),
 };
 
+const noOptions = Object.freeze(object({}, "options", program));
+
 /** Options of `exec`, `run` and `spawn`. */
 function programOptions(value) {
-  return object(value, "options", program);
+  return value === undefined ? noOptions : object(value, "options", program);
 }
 
 const { args: _, ...command } = program;
 
 /** Options of `execCommand` and `spawnCommand`, which take the arguments apart. */
 function commandOptions(value) {
-  return { ...object(value, "options", command), args: [] };
+  return value === undefined ? noOptions : { ...object(value, "options", command), args: [] };
 }
 
 const cells = integer(1, { maximum: 65_535 });

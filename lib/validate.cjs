@@ -213,7 +213,16 @@ function isPlainObject(value) {
 function list(check) {
   return (value, name) => {
     if (!Array.isArray(value)) throw invalidType(name, "an array", value);
-    return Array.from(value, (element, index) => check(element, `${name}[${index}]`));
+    const checked = [];
+    for (const element of value) {
+      try {
+        checked.push(check(element, name));
+      } catch {
+        // What is wrong with it is told with its place, which is not written out for each that is right.
+        checked.push(check(element, `${name}[${checked.length}]`));
+      }
+    }
+    return checked;
   };
 }
 
