@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::host_files;
-use crate::module_cache::{LoadError, LoadedModule, compile_trusted, hexadecimal, map_file};
+use crate::load_error::LoadError;
+use crate::module_cache::{LoadedModule, compile_trusted, hexadecimal, map_file};
 
 const MANIFEST: &str = "commands.json";
 const MAGIC: &[u8; 4] = b"\0asm";

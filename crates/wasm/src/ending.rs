@@ -6,8 +6,9 @@ use secure_exec_kernel::{CpuTime, Disposition, LimitBreach, Process, Signal};
 use wasmtime::Trap;
 
 use crate::call::Host;
-use crate::engine::{Breach, Engine};
-use crate::module_cache::{LoadError, MODULE};
+use crate::engine::Engine;
+use crate::events::Breach;
+use crate::load_error::{LoadError, MODULE};
 use crate::park::Park;
 
 /// A reason, other than a trap, for which a call does not return.

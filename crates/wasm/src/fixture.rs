@@ -8,8 +8,9 @@ use secure_exec_kernel::{
 
 use crate::call::{Call, Fault, Host, Outcome};
 use crate::config::WasmOptions;
-use crate::engine::{Engine, NoEvents};
+use crate::engine::Engine;
 use crate::errno;
+use crate::events::NoEvents;
 use crate::memory::Guest;
 use crate::park::Park;
 

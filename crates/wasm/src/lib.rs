@@ -1,6 +1,10 @@
 //! WebAssembly commands: guest processes whose program is a module, run by wasmtime over the kernel.
 //!
 //! # Layers
+//! Each uses its own and those left of it, which a test holds it to: `config, cpu, errno, events, host_files, load_error,
+//! park, tenants, watchdog` ← `sections, worker` ← `bounds, call, commands, ending, engine, ext, memory, module_cache, run,
+//! wasi` ← `binfmt, precompile`.
+//!
 //! - `config`, `sections`, `precompile`: how modules are checked, prepared and compiled.
 //! - `engine`, `module_cache`, `commands`: what a VM has loaded, and what it may load.
 //! - `binfmt`, `worker`, `run`, `ending`: from `execve(2)` to the exit status.
@@ -26,11 +30,13 @@ mod cpu;
 mod ending;
 mod engine;
 mod errno;
+mod events;
 mod ext;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod fixture;
 pub mod host_files;
+mod load_error;
 mod memory;
 mod module_cache;
 mod park;
@@ -45,7 +51,8 @@ mod worker;
 pub use binfmt::WasmBinfmt;
 pub use commands::{Command, CommandDir, CommandError};
 pub use config::WasmOptions;
-pub use engine::{Breach, Engine, EngineEvents, NoEvents};
-pub use module_cache::LoadError;
+pub use engine::Engine;
+pub use events::{Breach, EngineEvents, NoEvents};
+pub use load_error::LoadError;
 pub use precompile::precompile;
 pub use worker::thread_bytes;

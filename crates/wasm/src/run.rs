@@ -12,7 +12,8 @@ use crate::commands::Command;
 use crate::cpu;
 use crate::ending::{self, Ending};
 use crate::engine::Engine;
-use crate::module_cache::{LoadError, LoadedModule, MODULE};
+use crate::load_error::{LoadError, MODULE};
+use crate::module_cache::LoadedModule;
 use crate::park::Park;
 
 /// What a process is to run.

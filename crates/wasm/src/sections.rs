@@ -2,7 +2,7 @@
 
 use wasmparser::{Encoding, ExternalKind, Parser, Payload};
 
-use crate::module_cache::LoadError;
+use crate::load_error::LoadError;
 
 /// Export name of a global that `proc_fork_call` copies; its number follows.
 pub(crate) const GLOBAL_EXPORT: &str = "secure_exec:global:";

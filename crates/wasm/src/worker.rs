@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use secure_exec_kernel::Errno;
 
 use crate::config::WasmOptions;
-use crate::engine::EngineEvents;
+use crate::events::EngineEvents;
 
 /// Threads that wait for the next process.
 const MOST_IDLE: usize = 8;
