@@ -1,43 +1,27 @@
 //! The broker: one per host process.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 
 use secure_exec_protocol::{File, VmConfig};
 
 use crate::admission;
 use crate::core::{Core, VmKey};
 use crate::event::Sink;
-use crate::handle::{Isolation, VmHandle};
-use crate::isolation::Level;
+use crate::handle::VmHandle;
+use crate::isolation::{Isolation, Level};
+use crate::keys::ProcessId;
 use crate::lifecycle::Creation;
 use crate::poller::Poller;
-use crate::process::ProcessId;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::spawner::{self, Order, Outcome, Start};
 use crate::supervisor;
 use crate::timer::SystemClock;
-
-/// Where the pieces of a VM process are.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The executable.
-    pub launcher: PathBuf,
-    /// The addon it loads.
-    pub addon: PathBuf,
-    /// The startup snapshot, with its sum beside it; None boots without.
-    pub snapshot: Option<PathBuf>,
-    /// Who VM processes are where this one is root; 0 to stay root, without capabilities.
-    pub uid: u32,
-    /// The directory of the package's commands, for VMs that are given none.
-    pub commands: Option<PathBuf>,
-    /// Serves a socket on the calling thread, for `Isolation::InProcess`.
-    pub in_process: Option<fn(OwnedFd, Option<&Path>)>,
-}
 
 /// Starts, supervises and replaces VM processes.
 pub struct Broker {
@@ -57,7 +41,7 @@ impl Broker {
         let mut failure = None;
         let commands = settings.commands.as_deref().and_then(command_dir);
         let broker = Arc::new_cyclic(|weak| {
-            let orders = spawner::start(weak.clone(), Arc::new(settings)).unwrap_or_else(|error| {
+            let orders = spawner::start(settings, tell(weak.clone())).unwrap_or_else(|error| {
                 failure = Some(error);
                 dead_end()
             });
@@ -128,9 +112,18 @@ impl Broker {
             children.map(|child| child.pid()).collect()
         })
     }
+}
 
-    pub(crate) fn started(&self, process: ProcessId, outcome: Outcome) {
-        self.shared.post(move |core| core.started(process, outcome));
+/// Tells the broker of started processes, as long as there is one.
+fn tell(broker: Weak<Broker>) -> impl Fn(ProcessId, Outcome) -> ControlFlow<()> {
+    move |process, outcome| {
+        let Some(broker) = broker.upgrade() else {
+            return ControlFlow::Break(());
+        };
+        broker
+            .shared
+            .post(move |core| core.started(process, outcome));
+        ControlFlow::Continue(())
     }
 }
 

@@ -10,15 +10,13 @@ use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame}
 use crate::call::{Call, ProgramCall};
 use crate::deadlines;
 use crate::event::VmError;
+pub(crate) use crate::keys::VmKey;
 use crate::poller::Poller;
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::spawner::{Order, Start};
 use crate::spool::Spools;
 use crate::timer::{Clock, Due, Patience, TimerId, Timers};
 use crate::vm::Vm;
-
-/// Number of a VM within this broker. A VM process knows its VMs by other numbers, which tell nothing of the rest.
-pub(crate) type VmKey = u64;
 
 /// Bytes that may wait for a VM process which does not read, besides what the embedder has given.
 const MOST_UNSENT: u64 = 8 << 20;

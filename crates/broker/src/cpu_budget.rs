@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::timer::TimerId;
+use crate::keys::TimerId;
 
 /// What each processor may be used ahead of time: compilation and collection in the background of a short program.
 const BURST: Duration = Duration::from_millis(500);

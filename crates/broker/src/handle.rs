@@ -11,17 +11,6 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::core::{Core, VmKey};
 
-/// Where a VM lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    /// In a VM process of its own.
-    Process,
-    /// In one VM process with the other shared VMs of this host process.
-    Shared,
-    /// On threads of this process: for trusted code only.
-    InProcess,
-}
-
 /// A VM. Every method returns at once, whatever the broker is busy with; what comes of it is told to the VM's sink.
 /// Dropping the handle disposes the VM.
 pub struct VmHandle {

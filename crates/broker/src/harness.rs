@@ -21,13 +21,12 @@ use secure_exec_protocol::{
 use crate::call::Call;
 use crate::core::{Core, VmKey};
 use crate::event::{Event, Sink, VmError};
-use crate::handle::Isolation;
-use crate::isolation::IsolationReport;
-use crate::lifecycle::{Creation, Started};
+use crate::isolation::{Isolation, IsolationReport};
+use crate::lifecycle::Creation;
 use crate::poller::Poller;
 use crate::process::Life;
 use crate::shared::Shared;
-use crate::spawner::Order;
+use crate::spawner::{Order, Started};
 use crate::supervisor::Supervisor;
 use crate::timer::Clock;
 

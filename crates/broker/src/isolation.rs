@@ -6,8 +6,18 @@ use std::os::unix::fs::MetadataExt;
 use secure_exec_protocol::launch::CANNOT_CONFINE;
 
 use crate::event::VmError;
-use crate::handle::Isolation;
 use crate::task_status::{Facts, facts, own_facts};
+
+/// Where a VM lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// In a VM process of its own.
+    Process,
+    /// In one VM process with the other shared VMs of this host process.
+    Shared,
+    /// On threads of this process: for trusted code only.
+    InProcess,
+}
 
 /// How well the outside is protected from a VM that has taken over its process. In order: each has all of the one
 /// before it.

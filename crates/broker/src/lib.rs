@@ -5,11 +5,14 @@
 //! - [`VmHandle`] is one logical VM. It outlives the VM process behind it: when that one dies or is condemned,
 //!   the calls in flight are settled and the next call runs on a replacement.
 //!
-//! Layers, each using only those below it:
-//! `broker`, `handle` (what the embedder calls) → `supervisor` (the thread that reads) → `lifecycle`, `ending`,
-//! `setup`, `export`, `calls`, `settle`, `turns`, `dispatch` (the state machine, all under one lock) → `call`,
-//! `reading`, `tool_calls`, `rules` (what a VM process may say) → `process`, `spawner`, `poller`, `timer`, `spool`
-//! (the operating system).
+//! # Layers
+//! Each uses its own and those left of it, which a test holds it to: `cpu_limit, deadlines, keys, settings, snapshot, spool,
+//! sweep, task_status` ← `cpu_budget, event, isolation, timer` ← `admission, poller, process, spawner, tool_calls` ← `call,
+//! reading, rules` ← `calls, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup, turns, vm` ← `broker,
+//! handle, harness, shared, supervisor`.
+//!
+//! They are, from the left: names and what the operating system is asked; what the embedder hears; a VM process; what it may
+//! say; the state machine, all under one lock; the thread that reads, and what the embedder calls.
 //!
 //! There is one lock, around [`core::Core`], and a queue of jobs before it ([`shared::Shared`]): the embedder's calls
 //! never wait for it. It is held while frames are written (the sockets never block) and while a [`Sink`] is told, so
@@ -36,11 +39,13 @@ mod handle;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod isolation;
+mod keys;
 mod lifecycle;
 mod poller;
 mod process;
 mod reading;
 mod rules;
+mod settings;
 mod settle;
 mod setup;
 mod shared;
@@ -58,8 +63,11 @@ mod vm;
 #[cfg(test)]
 mod tests;
 
-pub use broker::{Broker, Settings};
+pub use broker::Broker;
 pub use event::{Event, Ready, Sink, VmError};
-pub use handle::{Isolation, VmHandle};
-pub use isolation::{IsolationReport, Level, Namespaces, landlock_version, seccomp_available};
+pub use handle::VmHandle;
+pub use isolation::{
+    Isolation, IsolationReport, Level, Namespaces, landlock_version, seccomp_available,
+};
 pub use secure_exec_protocol as protocol;
+pub use settings::Settings;

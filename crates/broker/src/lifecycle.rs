@@ -4,29 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use secure_exec_protocol::{File, HostMessage, Limit, VmConfig, VmFrame};
-use secure_exec_protocol::{FrameReader, FrameWriter};
+use secure_exec_protocol::{File, HostMessage, Limit, VmConfig};
 
 use crate::call::Call;
 use crate::core::{Core, Origin, VmKey};
 use crate::deadlines;
 use crate::event::{Event, Sink, VmError};
-use crate::handle::Isolation;
-use crate::isolation::Level;
-use crate::process::{Life, ProcessId, Stage, VmProcess};
+use crate::isolation::{Isolation, Level};
+use crate::process::{ProcessId, Stage, VmProcess};
 use crate::reading::Readings;
 use crate::setup::Setup;
-use crate::spawner::Start;
+use crate::spawner::{Start, Started};
 use crate::timer::Due;
 use crate::tool_calls::ToolCalls;
 use crate::vm::{Place, State, TraceCredit, Vm};
-
-/// A process that was started: the halves of its socket, and the child if it is one.
-pub(crate) struct Started {
-    pub(crate) writer: FrameWriter,
-    pub(crate) reader: FrameReader<VmFrame>,
-    pub(crate) child: Option<Box<dyn Life>>,
-}
 
 /// What a VM is made from.
 pub(crate) struct Creation {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use crate::process::ProcessId;
+use crate::keys::ProcessId;
 
 /// An epoll instance and a way to interrupt its wait.
 pub(crate) struct Poller {

@@ -8,16 +8,14 @@ use std::time::Duration;
 use secure_exec_cpu_clock::CpuClock;
 use secure_exec_protocol::{CallId, FrameWriter, Limit, VmId};
 
-use crate::core::VmKey;
 use crate::cpu_budget::CpuBudget;
 use crate::cpu_limit;
 use crate::isolation::{IsolationReport, Level};
+pub(crate) use crate::keys::ProcessId;
+use crate::keys::{TimerId, VmKey};
 use crate::poller::Poller;
 use crate::sweep;
-use crate::timer::{Patience, TimerId};
-
-/// Number of a VM process, living or dead, within this broker.
-pub(crate) type ProcessId = u64;
+use crate::timer::Patience;
 
 /// Where a process is in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]

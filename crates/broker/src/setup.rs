@@ -5,8 +5,7 @@ use secure_exec_protocol::{File, FileRequest, HostMessage, MAX_CHUNK};
 use crate::call::{Call, SetupAnswer};
 use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, Ready, VmError};
-use crate::handle::Isolation;
-use crate::isolation::IsolationReport;
+use crate::isolation::{Isolation, IsolationReport};
 use crate::vm::{State, Vm};
 
 /// Bytes of files that may be on their way without an answer.

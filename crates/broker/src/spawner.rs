@@ -2,17 +2,17 @@
 
 use std::ffi::{CString, c_char};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Weak};
 
 use secure_exec_protocol::channel::halves;
+use secure_exec_protocol::{FrameReader, FrameWriter, VmFrame};
 
-use crate::broker::{Broker, Settings};
-use crate::lifecycle::Started;
-use crate::process::{Child, ProcessId};
+use crate::process::{Child, Life, ProcessId};
+use crate::settings::Settings;
 use crate::snapshot;
 
 /// The descriptor on which a VM process finds its socket.
@@ -37,26 +37,39 @@ pub(crate) struct Start {
     pub(crate) lax: bool,
 }
 
+/// A process that was started: the halves of its socket, and the child if it is one.
+pub(crate) struct Started {
+    pub(crate) writer: FrameWriter,
+    pub(crate) reader: FrameReader<VmFrame>,
+    pub(crate) child: Option<Box<dyn Life>>,
+}
+
 /// A started process, or why it did not start.
 pub(crate) type Outcome = Result<Started, String>;
 
-/// Starts the thread.
-pub(crate) fn start(broker: Weak<Broker>, settings: Arc<Settings>) -> io::Result<Sender<Order>> {
+/// Starts the thread. What became of an order is told to `tell`, which says whether to go on.
+pub(crate) fn start(
+    settings: Settings,
+    tell: impl Fn(ProcessId, Outcome) -> ControlFlow<()> + Send + 'static,
+) -> io::Result<Sender<Order>> {
     let (orders, inbox) = channel();
     std::thread::Builder::new()
         .name("secure-exec-spawn".into())
-        .spawn(move || serve(&broker, &settings, &inbox))?;
+        .spawn(move || serve(&settings, &inbox, tell))?;
     Ok(orders)
 }
 
-fn serve(broker: &Weak<Broker>, settings: &Settings, inbox: &Receiver<Order>) {
+fn serve(
+    settings: &Settings,
+    inbox: &Receiver<Order>,
+    tell: impl Fn(ProcessId, Outcome) -> ControlFlow<()>,
+) {
     let mut identity = None;
     for order in inbox {
         let outcome = fulfil(settings, &order, &mut identity);
-        let Some(broker) = broker.upgrade() else {
+        if tell(order.process, outcome).is_break() {
             return;
-        };
-        broker.started(order.process, outcome);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use secure_exec_protocol::CallId;
 
-use crate::core::VmKey;
-use crate::process::ProcessId;
+pub(crate) use crate::keys::TimerId;
+use crate::keys::{ProcessId, VmKey};
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,6 @@ impl Clock for SystemClock {
         Instant::now()
     }
 }
-
-/// Names a deadline, to cancel it.
-pub(crate) type TimerId = (Instant, u64);
 
 /// A deadline that may be put off, and since when it is waited.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,7 @@ use secure_exec_protocol::{CallId, File, HostMessage, Phase, VmConfig, VmId};
 
 use crate::call::Call;
 use crate::event::{Sink, VmError};
-use crate::handle::Isolation;
-use crate::isolation::Level;
+use crate::isolation::{Isolation, Level};
 use crate::process::ProcessId;
 use crate::reading::Readings;
 use crate::setup::Setup;
