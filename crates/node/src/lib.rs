@@ -1,13 +1,28 @@
 //! Node's own standard library on our native bindings: isolates, the event loop, modules, snapshot.
 //!
-//! Layers, each using only those above it:
-//! - `library`: what the pinned Node binary says of itself, embedded by the build.
-//! - `env`: the state of one isolate (values shared with the library, aliased arrays, templates).
-//! - `js`: values, errors, native objects and the one way to call into JavaScript.
-//! - `event_loop`: libuv's phases over kernel readiness.
-//! - `binding`: one module per `internalBinding`, Node's own spelling.
-//! - `boot`, `engine`: from an empty context to a running program.
+//! # Layers
+//! Each uses its own and those left of it, which a test holds it to: `callback, embedder, library` ← `memory, options` ←
+//! `event_loop` ← `threads` ← `env` ← `worker` ← `heap` ← `js` ← `process` ← `stream` ← `binding` ← `boot` ← `engine`.
 //!
+//! - `callback`: how V8 enters our code, and how its own is left.
+//! - `embedder`: what the embedder gives and hears.
+//! - `library`: what the pinned Node binary has and says of itself, embedded by the build.
+//! - `memory`, `heap`: how much there is, who has it, and the end of a program that has too much.
+//! - `event_loop`: what a loop has to do; `process::phases` runs it, in libuv's order.
+//! - `threads`: those that belong to no isolate, and processor time.
+//! - `env`: the state of one isolate (values shared with the library, aliased arrays, templates, states of modules).
+//! - `worker`: the threads of one process.
+//! - `js`: values, errors, native classes, objects and handles, and the one way to call into JavaScript.
+//! - `process`: a guest process as its program sees it: options, environment, clocks, reports, its end.
+//! - `stream`: Node's `StreamBase`, and streams over descriptors of the kernel.
+//! - `binding`: one module per `internalBinding`, Node's own spelling.
+//! - `boot`, `engine`: from an empty context to a running program, and a pool of those.
+//!
+//! Where a lower one needs what a higher one has, it is given it when an isolate is prepared (`boot::isolate`): the classes
+//! of all bindings, and what is done about an exception that nothing caught. Threads are started through a
+//! `worker::Starter`.
+//!
+//! # Threads
 //! One isolate belongs to one thread; `Env` is reached from any callback by `Env::of(scope)`.
 
 pub mod binding;

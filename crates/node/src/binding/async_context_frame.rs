@@ -1,7 +1,7 @@
 //! `internalBinding('async_context_frame')`: the value behind `AsyncLocalStorage`. Follows Node's
 //! `src/async_context_frame.cc`.
 
-use super::Definition;
+use crate::js::class::Definition;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -1,9 +1,9 @@
 //! `internalBinding('async_wrap')`. Follows Node's `src/async_wrap.cc`.
 
-use super::Definition;
 use crate::callback::contain_bare;
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::{self, ids};
+use crate::js::class::Definition;
 use crate::js::{callback_scope, convert};
 
 /// Declares the binding.

@@ -1,7 +1,7 @@
 //! The hidden base classes that native classes inherit from: `AsyncWrap`, `ReqWrap`, `HandleWrap`.
 
-use super::Definition;
-use crate::js::{exception, wrap};
+use crate::js::class::{Definition, illegal_constructor};
+use crate::js::wrap;
 
 /// Declares the classes. Further bases (`HandleWrap`, `LibuvStreamWrap`) are declared by the modules that implement
 /// them.
@@ -13,20 +13,6 @@ pub fn define(definition: &mut Definition) {
         .method("getProviderType", get_provider_type)
         .method("asyncReset", async_reset);
     super::handle_wrap::define(definition);
-}
-
-/// The constructor of a class that JavaScript cannot make instances of.
-pub fn illegal_constructor(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    exception::throw(
-        scope,
-        exception::ErrorKind::TypeError,
-        "ERR_ILLEGAL_CONSTRUCTOR",
-        "Illegal constructor",
-    );
 }
 
 fn get_async_id(

@@ -9,9 +9,9 @@ use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::stat::{Stat, Timespec};
 
 use super::fs::{open_file, path_argument};
-use super::messaging::{Store, TransferData};
-use super::{Definition, class_template};
 use crate::env::Env;
+use crate::js::class::{Definition, class_template};
+use crate::js::transfer::{Store, TransferData};
 use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 
 /// What a reader tells of one pull.
@@ -93,12 +93,12 @@ pub fn define(definition: &mut Definition) {
         .function("concat", concat)
         .function("createBlobFromFilePath", create_blob_from_file_path);
     definition
-        .class("Blob", super::base::illegal_constructor)
+        .class("Blob", crate::js::class::illegal_constructor)
         .hidden()
         .method("getReader", get_reader)
         .method("slice", slice);
     definition
-        .class("BlobReader", super::base::illegal_constructor)
+        .class("BlobReader", crate::js::class::illegal_constructor)
         .inherits("AsyncWrap")
         .hidden()
         .method("pull", pull)

@@ -1,8 +1,8 @@
 //! `internalBinding('builtins')`: compiles the modules of Node's library. Follows Node's `src/node_builtins.cc`.
 
-use super::Definition;
 use crate::callback;
-use crate::env::{Env, Slot};
+use crate::env::{Env, Slot, compiled};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, string};
 use crate::library::{claims, code_cache, source};
@@ -199,6 +199,6 @@ pub fn compile<'s>(
     {
         code_cache::current().reject(id);
     }
-    code_cache::note(scope, &env, id, function);
+    compiled::note(scope, &env, id, function);
     Some(function)
 }

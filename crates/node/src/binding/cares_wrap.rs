@@ -1,6 +1,6 @@
 //! `internalBinding('cares_wrap')`.
 
-use super::Definition;
+use crate::js::class::Definition;
 
 /// Declares the binding.
 pub fn define(_: &mut Definition) {}

@@ -1,7 +1,7 @@
 //! `internalBinding('config')`: its constants are the pinned binary's, except for what a guest lacks.
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::string;
 use crate::process::default_locale;

@@ -8,9 +8,9 @@ use secure_exec_kernel::abi::poll::PollEvents;
 use secure_exec_kernel::abi::socket::{SO_ERROR, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET};
 use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 
-use super::class_template;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::class::class_template;
 use crate::js::{async_wrap, callback_scope, wrap};
 use crate::stream::{KernelStream, Stream};
 

@@ -6,8 +6,8 @@
 
 use secure_exec_kernel::Errno;
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::exception;
 use crate::process::{passwd, process_env};
 

@@ -5,9 +5,9 @@
 
 use std::cell::RefCell;
 
-use super::Definition;
 use crate::callback::{self, Contained, contain_bare};
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::exception::throw_invalid_argument;
 use crate::threads::thread_pool;
 

@@ -2,8 +2,8 @@
 //! Follows Node's `src/node_diagnostics_channel.cc`. No native code of ours publishes, so no channel is ever linked;
 //! the library's callback is kept all the same, as it registers it anew in every process.
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::throw_invalid_argument;
 

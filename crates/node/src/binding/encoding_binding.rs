@@ -3,8 +3,8 @@
 
 use v8::simdutf;
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::string_bytes::{self, Encoding};

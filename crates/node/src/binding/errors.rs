@@ -1,10 +1,9 @@
 //! `internalBinding('errors')`. Follows Node's `src/node_errors.cc`.
 
-use std::cell::Cell;
-
-use super::Definition;
 use crate::env::{Env, Slot};
-use crate::js::exception;
+use crate::js::class::Definition;
+use crate::process::report::SourceMaps;
+use crate::process::uncaught;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -29,12 +28,6 @@ pub fn define(definition: &mut Definition) {
         .function("noSideEffectsToString", no_side_effects_to_string)
         .function("triggerUncaughtException", trigger_uncaught_exception)
         .function("getErrorSourcePositions", get_error_source_positions);
-}
-
-/// `setSourceMapsEnabled`.
-#[derive(Default)]
-pub(crate) struct SourceMaps {
-    pub(crate) enabled: Cell<bool>,
 }
 
 fn set_prepare_stack_trace_callback(
@@ -96,7 +89,7 @@ fn trigger_uncaught_exception(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    exception::trigger_uncaught_exception(scope, args.get(0), args.get(1).is_true());
+    uncaught::trigger_uncaught_exception(scope, args.get(0), args.get(1).is_true());
 }
 
 fn get_error_source_positions(

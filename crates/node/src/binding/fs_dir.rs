@@ -10,8 +10,8 @@ use secure_exec_kernel::abi::stat::DirEntry;
 use secure_exec_kernel::{Errno, Process};
 
 use super::fs::{Encoding, Failure, Reply, answer, finish, path_argument, waiter};
-use super::{Definition, class_template};
 use crate::env::Env;
+use crate::js::class::{Definition, class_template};
 use crate::js::{async_wrap, exception, wrap};
 
 /// The native side of a `DirHandle`.
@@ -38,7 +38,7 @@ pub fn define(definition: &mut Definition) {
         .function("opendir", opendir)
         .function("opendirSync", opendir_sync);
     definition
-        .class("DirHandle", super::base::illegal_constructor)
+        .class("DirHandle", crate::js::class::illegal_constructor)
         .inherits("AsyncWrap")
         .method("read", read)
         .method("close", close);

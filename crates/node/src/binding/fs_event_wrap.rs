@@ -10,11 +10,11 @@ use std::rc::Rc;
 use secure_exec_kernel::abi::inotify::{InotifyEvent, InotifyMask};
 use secure_exec_kernel::{Errno, LimitBreach};
 
-use super::Definition;
 use super::fs::{Encoding, path_argument};
-use super::handle_wrap::{Handle, HandleResource};
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
+use crate::js::class::Definition;
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, callback_scope, exception, wrap};
 
 /// libuv's selection of events.

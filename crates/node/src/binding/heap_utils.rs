@@ -6,10 +6,10 @@ use std::rc::Rc;
 use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::{Errno, Process};
 
-use super::base::illegal_constructor;
-use super::{Definition, class_template, stream_base};
+use super::stream_base;
 use crate::callback::contain_bare;
 use crate::env::Env;
+use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::exception::{self, SyscallContext};
 use crate::js::{async_wrap, convert};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};

@@ -3,8 +3,8 @@
 //! There is no debugger, and the config binding says so: the console works, `require('inspector')` loads (a patch of the
 //! library), and connecting a session refuses.
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
 /// Declares the binding.

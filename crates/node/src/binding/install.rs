@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{ClassDefinition, Definition, FunctionDefinition, definition};
+use super::definition;
 use crate::callback;
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, FunctionDefinition, class_template};
+use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
-use crate::js::{convert, wrap};
 use crate::library::tables;
 
 /// `internalBinding(name)`: the binding object, made at the first call. Throws for a name that Node does not have.
@@ -138,72 +139,6 @@ fn set_function(
         function.set_name(name);
         target.set(scope, name.into(), function.into());
     }
-}
-
-/// The template of the declared class `key`, made at the first call together with those it inherits from.
-pub fn class_template<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    key: &str,
-) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
-    let env = Env::of(scope);
-    if let Some(template) = env.template(scope, key) {
-        return Some(template);
-    }
-    let class = super::definitions()
-        .iter()
-        .find_map(|(_, d)| d.classes.iter().find(|class| class.name == key))?;
-    let parent = class
-        .parent
-        .and_then(|parent| class_template(scope, parent));
-    let template = build_class(scope, class, parent);
-    env.set_template(scope, key, template);
-    Some(template)
-}
-
-fn build_class<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    class: &ClassDefinition,
-    parent: Option<v8::Local<'_, v8::FunctionTemplate>>,
-) -> v8::Local<'s, v8::FunctionTemplate> {
-    let template = v8::FunctionTemplate::builder_raw(class.constructor).build(scope);
-    let name = exception::string(scope, class.name);
-    template.set_class_name(name);
-    template
-        .instance_template(scope)
-        .set_internal_field_count(wrap::INTERNAL_FIELDS);
-    if let Some(parent) = parent {
-        template.inherit(parent);
-    }
-    // A signature makes V8 refuse a receiver that is no instance, with a TypeError.
-    let signature = v8::Signature::new(scope, template);
-    let prototype = template.prototype_template(scope);
-    for method in &class.methods {
-        let name = exception::string(scope, method.name);
-        let function = v8::FunctionTemplate::builder_raw(method.callback)
-            .signature(signature)
-            .constructor_behavior(v8::ConstructorBehavior::Throw)
-            .build(scope);
-        function.set_class_name(name);
-        prototype.set(name.into(), function.into());
-    }
-    for accessor in &class.accessors {
-        let name = exception::string(scope, accessor.name);
-        let getter = v8::FunctionTemplate::builder_raw(accessor.getter)
-            .signature(signature)
-            .build(scope);
-        let setter = accessor.setter.map(|setter| {
-            v8::FunctionTemplate::builder_raw(setter)
-                .signature(signature)
-                .build(scope)
-        });
-        prototype.set_accessor_property(
-            name.into(),
-            Some(getter),
-            setter,
-            v8::PropertyAttribute::DONT_ENUM,
-        );
-    }
-    template
 }
 
 /// Adds what the binary's binding has and ours lacks, as functions that throw when they are used.

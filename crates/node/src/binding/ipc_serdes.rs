@@ -4,8 +4,8 @@
 
 use v8::{ValueDeserializerHelper, ValueSerializerHelper};
 
-use super::Definition;
 use crate::callback::Contained;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 

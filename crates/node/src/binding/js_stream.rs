@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use secure_exec_kernel::Errno;
 
-use super::Definition;
 use super::stream_base;
+use crate::js::class::Definition;
 use crate::js::{async_wrap, callback_scope, convert, exception};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 

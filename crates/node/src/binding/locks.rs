@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Definition;
 use crate::callback;
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
 use crate::js::callback_scope::{self, AsyncContext};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, string};
 
@@ -115,7 +115,7 @@ pub fn release_all(env: &Env) {
     let requests = env.state::<Requests>().open.take();
     if let Some(program) = env.program() {
         let ids: Vec<u64> = requests.into_keys().collect();
-        for entry in program.locks.release(&ids) {
+        for entry in program.state::<LockManager>().release(&ids) {
             let id = entry.id;
             entry.owner.post(move |scope| granted(scope, id));
         }
@@ -141,7 +141,7 @@ fn request<'s>(
         return;
     };
     rv.set(released.get_promise(scope).into());
-    let manager = &program.locks;
+    let manager = program.state::<LockManager>();
     let entry = Entry {
         id: manager.last.fetch_add(1, Ordering::Relaxed) + 1,
         name: convert::text(scope, args.get(0)),
@@ -282,7 +282,7 @@ fn end<'s>(
     let env = Env::of(scope);
     let request = env.state::<Requests>().open.borrow_mut().remove(&id)?;
     let program = env.program()?;
-    let winners = program.locks.release(&[id]);
+    let winners = program.state::<LockManager>().release(&[id]);
     tell(scope, winners, granted);
     Some(v8::Local::new(scope, request.released))
 }
@@ -346,7 +346,8 @@ fn query(
                 let mine = entries.iter().filter(|entry| entry.thread == own);
                 mine.cloned().collect()
             };
-            let table = program.locks.table.lock();
+            let manager = program.state::<LockManager>();
+            let table = manager.table.lock();
             (mine(&table.held), mine(&table.pending))
         }
         None => (Vec::new(), Vec::new()),

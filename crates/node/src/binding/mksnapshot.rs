@@ -1,8 +1,8 @@
 //! `internalBinding('mksnapshot')`: user-land snapshots are not built inside a VM; the setters only keep their callback
 //! from being lost. Follows Node's `src/node_snapshotable.cc`.
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::exception;
 
 /// Declares the binding.

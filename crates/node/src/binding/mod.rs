@@ -18,7 +18,6 @@ pub mod contextify;
 mod credentials;
 mod crypto;
 mod defects;
-mod definition;
 mod diagnostics_channel;
 mod encoding_binding;
 pub(crate) mod errors;
@@ -69,17 +68,17 @@ mod zlib;
 
 use std::sync::OnceLock;
 
-pub use base::illegal_constructor;
 pub use builtins::compile as compile_builtin;
-pub use definition::{ClassDefinition, Definition, FunctionDefinition};
 pub use fs::close_unmanaged;
-pub use install::{class_template, get_internal_binding};
-pub use locks::{LockManager, release_all as release_locks};
-pub use messaging::{Broadcasts, PortData, QueuedBytes, TransferData, close_ports};
+pub use install::{callbacks, get_internal_binding};
+pub use locks::release_all as release_locks;
+pub use messaging::close_ports;
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
 pub use wasm_web_api::install_wasm_streaming;
-pub use worker::WorkerBinding;
+
+use crate::env::Env;
+use crate::js::class::{self, ClassDefinition, Definition};
 
 /// Declares one binding.
 type Define = fn(&mut Definition);
@@ -149,7 +148,8 @@ const BINDINGS: &[(&str, Define)] = &[
 
 static DEFINITIONS: OnceLock<Vec<(&'static str, Definition)>> = OnceLock::new();
 
-fn definitions() -> &'static [(&'static str, Definition)] {
+/// The declarations of all bindings, by name.
+pub(crate) fn definitions() -> &'static [(&'static str, Definition)] {
     DEFINITIONS.get_or_init(|| {
         BINDINGS
             .iter()
@@ -170,63 +170,15 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
         .map(|(_, definition)| definition)
 }
 
-/// Everything native that an object in the startup snapshot may point at, in a fixed order.
-pub fn external_references() -> &'static [v8::ExternalReference] {
-    static REFERENCES: OnceLock<References> = OnceLock::new();
-    &REFERENCES
-        .get_or_init(|| References(collect_references()))
-        .0
+/// The declared class of a key.
+fn class(key: &str) -> Option<&'static ClassDefinition> {
+    let mut classes = definitions()
+        .iter()
+        .flat_map(|(_, declared)| &declared.classes);
+    classes.find(|class| class.name == key)
 }
 
-struct References(Vec<v8::ExternalReference>);
-
-// SAFETY: addresses of functions and of texts, which are the same for all threads; nothing is reached through them here.
-unsafe impl Send for References {}
-// SAFETY: as above.
-unsafe impl Sync for References {}
-
-fn collect_references() -> Vec<v8::ExternalReference> {
-    let mut references = Vec::new();
-    let mut add =
-        |function: v8::FunctionCallback| references.push(v8::ExternalReference { function });
-    for callback in install::callbacks()
-        .into_iter()
-        .chain(crate::boot::bootstrap::callbacks())
-    {
-        add(callback);
-    }
-    for (_, definition) in definitions() {
-        definition.functions.iter().for_each(|f| add(f.callback));
-        for class in &definition.classes {
-            add(class.constructor);
-            class
-                .methods
-                .iter()
-                .chain(&class.statics)
-                .for_each(|f| add(f.callback));
-            for accessor in &class.accessors {
-                add(accessor.getter);
-                if let Some(setter) = accessor.setter {
-                    add(setter);
-                }
-            }
-        }
-        definition
-            .extra_references
-            .iter()
-            .for_each(|callback| add(*callback));
-    }
-    for (_, definition) in definitions() {
-        for getter in &definition.accessor_references {
-            references.push(v8::ExternalReference {
-                pointer: *getter as *mut std::ffi::c_void,
-            });
-        }
-    }
-    references.extend(crate::library::source::external_references());
-    // V8 wants its end marked, and takes a list without a mark by copy.
-    references.push(v8::ExternalReference {
-        pointer: std::ptr::null_mut(),
-    });
-    references
+/// Gives an isolate the classes of all bindings.
+pub fn declare_classes(env: &Env) {
+    class::declare(env, class);
 }

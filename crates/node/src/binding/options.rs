@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, string};
 use crate::library::tables;

@@ -8,9 +8,10 @@ use std::cell::Cell;
 
 use secure_exec_kernel::Errno;
 
-use super::Definition;
-use super::process_methods::{monotonic_nanoseconds, total_and_free};
+use super::process_methods::total_and_free;
 use crate::env::Env;
+use crate::env::clock::monotonic_nanoseconds;
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 use crate::process::rusage::thread_usage;
 use crate::process::{passwd, process_env};

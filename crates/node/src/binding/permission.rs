@@ -2,7 +2,7 @@
 //!
 //! The model is off: what a guest may do is decided by the kernel it runs on, and `--permission` adds nothing to that.
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::exception;
 
 /// Declares the binding.

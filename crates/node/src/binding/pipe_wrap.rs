@@ -2,9 +2,9 @@
 
 use secure_exec_kernel::{Errno, SocketAddress, UnixAddress};
 
-use super::Definition;
 use super::connection_wrap::{self, ConnectionClass, with_connection};
 use super::stream_wrap;
+use crate::js::class::Definition;
 use crate::js::exception;
 
 /// Values of the constructor's argument.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use secure_exec_kernel::{Errno, FileDescription, Pid, Process, WaitFlags};
 
-use super::Definition;
-use super::handle_wrap::{Handle, HandleResource};
 use super::process_methods::signal_of;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::class::Definition;
 use crate::js::exception::{self, string};
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, callback_scope, convert, wrap};
 use crate::process::child_process::{self, ChildFd, Ending, Malformed, Program};
 use crate::process::process_env;

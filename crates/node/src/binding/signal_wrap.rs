@@ -9,11 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use secure_exec_kernel::{Disposition, Errno, Signal};
 
-use super::Definition;
-use super::handle_wrap::{Handle, HandleResource};
 use super::process_methods::signal_of;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::class::Definition;
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, callback_scope, exception, wrap};
 
 /// Declares the binding.

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use secure_exec_kernel::Errno;
 
-use super::ClassDefinition;
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::ids;
+use crate::js::class::ClassDefinition;
 use crate::js::string_bytes::{self, Encoding};
 use crate::js::{convert, wrap};
 use crate::memory::memory_guard;

@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 use crate::stream::{Read, Stream, StreamListener, StreamRequest};
 

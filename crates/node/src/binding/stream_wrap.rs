@@ -5,11 +5,10 @@ use std::rc::Rc;
 
 use secure_exec_kernel::Errno;
 
-use super::Definition;
-use super::base::illegal_constructor;
-use super::handle_wrap::{Handle, HandleResource};
 use super::stream_base;
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, illegal_constructor};
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, convert, exception};
 use crate::stream::{KernelStream, Stream, state};
 

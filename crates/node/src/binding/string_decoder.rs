@@ -1,7 +1,7 @@
 //! `internalBinding('string_decoder')`: strings from chunks that may end inside a character. Follows Node's
 //! `src/string_decoder.cc`. The state lives in a `Buffer` of the library, laid out as the binding's constants say.
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::string_bytes::{self, Encoding};

@@ -1,7 +1,7 @@
 //! `internalBinding('symbols')`: the symbols that native code and the library share. Follows Node's `src/node_symbols.cc`.
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 use crate::library::tables::tables;
 

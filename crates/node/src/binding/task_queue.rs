@@ -1,8 +1,8 @@
 //! `internalBinding('task_queue')`. Follows Node's `src/node_task_queue.cc`.
 
-use super::Definition;
 use crate::callback::contain;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

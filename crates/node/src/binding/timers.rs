@@ -2,8 +2,8 @@
 
 use secure_exec_kernel::LimitBreach;
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
 
 /// Declares the binding.
@@ -72,7 +72,7 @@ fn get_libuv_now(
 ) {
     // As `uv_now` behind `uv_update_time`: a timer starts from the time it is made at.
     let env = Env::of(scope);
-    crate::event_loop::update_time(&env);
+    crate::env::clock::update_time(&env);
     rv.set_double(env.event_loop.now());
 }
 

@@ -2,8 +2,8 @@
 //!
 //! There is no tracing agent: every category is off, and turning one on refuses.
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the binding.

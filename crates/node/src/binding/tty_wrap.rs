@@ -1,16 +1,12 @@
 //! `internalBinding('tty_wrap')`: terminals of the guest's kernel. Follows Node's `src/tty_wrap.cc`.
 
-use std::cell::RefCell;
+use secure_exec_kernel::{Errno, FileKind};
 
-use secure_exec_kernel::{
-    ControlFlags, Errno, FileKind, InputFlags, LocalFlags, OutputFlags, Pid, Process, TcsetAction,
-    Termios,
-};
-
-use super::Definition;
 use super::stream_wrap;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
+use crate::process::terminal_mode;
 use crate::stream::KernelStream;
 
 /// Declares the binding.
@@ -21,20 +17,6 @@ pub fn define(definition: &mut Definition) {
         .inherits("LibuvStreamWrap")
         .method("getWindowSize", window_size)
         .method("setRawMode", set_raw_mode);
-}
-
-thread_local! {
-    /// The terminal whose mode this thread's process has changed, and its settings before: `process.exit` gives them
-    /// back (libuv's `uv_tty_reset_mode`).
-    static CHANGED: RefCell<Option<(Pid, i32, Termios)>> = const { RefCell::new(None) };
-}
-
-/// Gives the terminal back the settings it had before the process changed its mode.
-pub fn reset_mode(process: &Process) {
-    if let Some((_, fd, termios)) = CHANGED.take().filter(|(pid, ..)| *pid == process.pid()) {
-        // The terminal may be gone, and then has no mode.
-        let _ = process.tcsetattr(fd, TcsetAction::TCSANOW, &termios);
-    }
 }
 
 /// Whether `fd` of the process is a terminal.
@@ -138,32 +120,6 @@ fn set_raw_mode(
         return rv.set_int32(-Errno::EBADF.raw());
     };
     let raw = args.get(0).boolean_value(scope);
-    let changed = change_mode(&process, fd, raw);
+    let changed = terminal_mode::change(&process, fd, raw);
     rv.set_int32(changed.map_or_else(|errno| -errno.raw(), |()| 0));
-}
-
-fn change_mode(process: &Process, fd: i32, raw: bool) -> Result<(), Errno> {
-    let current = process.tcgetattr(fd)?;
-    if !raw {
-        reset_mode(process);
-        return Ok(());
-    }
-    CHANGED.with_borrow_mut(|changed| {
-        // Threads run one process after another, and one that was killed gives nothing back.
-        if changed.is_none_or(|(pid, ..)| pid != process.pid()) {
-            *changed = Some((process.pid(), fd, current));
-        }
-    });
-    let mut termios = current;
-    termios.iflag -= InputFlags::BRKINT
-        | InputFlags::ICRNL
-        | InputFlags::INPCK
-        | InputFlags::ISTRIP
-        | InputFlags::IXON;
-    termios.oflag |= OutputFlags::ONLCR;
-    termios.cflag |= ControlFlags::CS8;
-    termios.lflag -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG;
-    termios.cc[secure_exec_kernel::abi::termios::VMIN] = 1;
-    termios.cc[secure_exec_kernel::abi::termios::VTIME] = 0;
-    process.tcsetattr(fd, TcsetAction::TCSADRAIN, &termios)
 }

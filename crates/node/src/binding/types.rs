@@ -1,6 +1,6 @@
 //! `internalBinding('types')`: what kind of value something is, past prototypes. Follows Node's `src/node_types.cc`.
 
-use super::Definition;
+use crate::js::class::Definition;
 
 macro_rules! predicates {
     ($($name:literal $function:ident $test:ident;)*) => {

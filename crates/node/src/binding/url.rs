@@ -2,8 +2,8 @@
 
 use ada_url::{Idna, SchemeType, Url};
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
 

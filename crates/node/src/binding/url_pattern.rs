@@ -7,7 +7,7 @@ use urlpattern::quirks::{self, MatchInput, StringOrInit, UrlPatternComponent, Ur
 use urlpattern::regexp::RegExp;
 use urlpattern::{RegexSyntax, UrlPatternOptions};
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::{convert, wrap};
 

@@ -1,6 +1,6 @@
 //! `internalBinding('uv')`: libuv's error numbers, names and texts, from the tables. Follows Node's `src/uv.cc`.
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::exception;
 use crate::library::tables::tables;
 

@@ -4,10 +4,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::base::illegal_constructor;
-use super::{Definition, class_template};
 use crate::callback::contain;
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::exception::throw_invalid_argument;
 use crate::js::{convert, wrap};
 

@@ -2,14 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::binding::{install_wasm_streaming, module_wrap, task_queue};
+use crate::binding::{declare_classes, install_wasm_streaming, module_wrap, task_queue};
 use crate::callback::contain;
 use crate::env::{Env, Slot};
+use crate::js::callback_scope;
 use crate::js::exception::{self, string};
+use crate::process::uncaught;
 
 /// Installs the environment and every isolate-wide callback.
 pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
     isolate.set_slot(env.clone());
+    declare_classes(env);
+    callback_scope::on_uncaught(env, |scope, error, message| {
+        uncaught::trigger_uncaught_with(scope, error, message, false);
+    });
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     isolate.set_promise_reject_callback(task_queue::promise_reject_callback);
     isolate.set_host_import_module_dynamically_callback(module_wrap::import_module_dynamically);
@@ -39,7 +45,7 @@ unsafe extern "C" fn uncaught_exception(
 ) {
     v8::callback_scope!(unsafe scope, message);
     contain(scope, |scope| {
-        exception::trigger_uncaught_with(scope, error, message, false);
+        uncaught::trigger_uncaught_with(scope, error, message, false);
     });
 }
 

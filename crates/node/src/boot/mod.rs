@@ -7,5 +7,6 @@ pub mod isolate;
 pub mod per_context;
 pub(crate) mod process_object;
 pub(crate) mod program;
+pub mod references;
 pub mod snapshot;
 pub(crate) mod task_runner;

@@ -3,7 +3,7 @@
 
 use crate::binding::compile_builtin;
 use crate::env::{Env, Slot};
-use crate::js::{convert, exception};
+use crate::js::{context_settings, convert, exception};
 
 /// Name of the private symbol under which a context's global keeps the exports of the per-context scripts.
 const EXPORTS_KEY: &str = "per_context_binding_exports";
@@ -21,7 +21,7 @@ pub fn initialize_context<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     let env = Env::of(scope);
     let context = scope.get_current_context();
-    initialize_runtime(scope, context);
+    context_settings::initialize_runtime(scope, context);
     let exports = v8::Object::new(scope);
     let primordials = convert::null_prototype_object(scope);
     convert::set(scope, exports, "primordials", primordials.into());
@@ -47,35 +47,6 @@ pub fn initialize_context<'s>(
         )?;
     }
     Some(exports)
-}
-
-/// The exports of the per-context scripts of `context`. A `node:vm` context runs the scripts at the first call: few
-/// need them, and they take longer than all the rest of making a context.
-pub fn exports_of<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    context: v8::Local<'s, v8::Context>,
-) -> Option<v8::Local<'s, v8::Object>> {
-    let key = exports_key(scope);
-    if let Some(exports) = context.global(scope).get_private(scope, key)
-        && let Ok(exports) = exports.try_cast()
-    {
-        return Some(exports);
-    }
-    let scope = &mut v8::ContextScope::new(scope, context);
-    initialize_context(scope)
-}
-
-/// Adapts the globals of `context` to Node's: removes what V8 has and Node hides. Follows
-/// `InitializeContextRuntime`.
-pub fn initialize_runtime(scope: &mut v8::PinScope<'_, '_>, context: v8::Local<'_, v8::Context>) {
-    let scope = &mut v8::ContextScope::new(scope, context);
-    let global = context.global(scope);
-    if let Some(intl) = convert::get(scope, global, "Intl")
-        && let Ok(intl) = v8::Local::<v8::Object>::try_from(intl)
-    {
-        let key = Env::of(scope).name(scope, "v8BreakIterator");
-        intl.delete(scope, key.into());
-    }
 }
 
 fn exports_key<'s>(scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Private> {

@@ -7,13 +7,12 @@ use crate::binding::performance::{self, Milestone};
 use crate::binding::timers;
 use crate::boot::{env_file, task_runner};
 use crate::env::{Env, Slot};
-use crate::event_loop;
 use crate::heap::own_heap_limit;
 use crate::js::callback_scope::{self, AsyncContext};
 use crate::js::exception::string;
 use crate::js::{context_settings, convert};
 use crate::options::{INVALID_ARGUMENT, Options, completion};
-use crate::process::{default_locale, exit, frozen_clock, invocation, report};
+use crate::process::{default_locale, exit, frozen_clock, invocation, phases, report, uncaught};
 
 /// Exit status of an entry point whose top-level await never settled.
 const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
@@ -264,7 +263,7 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
         worker.loop_started(&env);
     }
     loop {
-        event_loop::run(scope);
+        phases::run(scope);
         if halted(scope, &env) {
             return;
         }
@@ -272,7 +271,7 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
         if halted(scope, &env) {
             return;
         }
-        if !event_loop::alive(scope) {
+        if !phases::alive(scope) {
             break;
         }
     }
@@ -325,7 +324,7 @@ fn emit(scope: &mut v8::PinScope<'_, '_>, event: &'static str, in_scope: bool) {
         thrown.zip(tc.message())
     };
     if let Some((error, message)) = thrown {
-        crate::js::exception::trigger_uncaught_with(scope, error, message, false);
+        uncaught::trigger_uncaught_with(scope, error, message, false);
     }
 }
 

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::binding;
-use crate::boot::{bootstrap, isolate, per_context};
+use crate::boot::{bootstrap, isolate, per_context, references};
 use crate::env::Env;
 use crate::library::code_cache;
 
@@ -45,7 +44,7 @@ impl Snapshot {
     /// # Errors
     /// What the library threw while it booted, or what V8 refused.
     pub fn create() -> Result<Vec<u8>, String> {
-        let references = binding::external_references();
+        let references = references::external_references();
         let mut creator = v8::Isolate::snapshot_creator(Some(Cow::Borrowed(references)), None);
         let env = Env::new(Arc::default());
         env.building_snapshot.set(true);

@@ -20,7 +20,6 @@ pub use properties::{
     named_getter, named_query, named_setter, property_enumerator,
 };
 
-use crate::js::exception::{self, ErrorKind};
 use unwinding::kept;
 
 /// Runs `body`, which V8 has called. None after a panic, with an exception pending.
@@ -48,12 +47,16 @@ pub fn contain_bare<T>(body: impl FnOnce() -> T) -> Option<T> {
 fn throw_internal_error(scope: &mut v8::PinScope<'_, '_>) {
     // A second panic cannot be told in a better way than the first.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        exception::throw(
-            scope,
-            ErrorKind::Error,
-            "ERR_INTERNAL_ASSERTION",
-            "internal error",
-        );
+        let Some(message) = v8::String::new(scope, "internal error") else {
+            return;
+        };
+        let error = v8::Exception::error(scope, message);
+        let code =
+            v8::String::new(scope, "code").zip(v8::String::new(scope, "ERR_INTERNAL_ASSERTION"));
+        if let (Some(object), Some((key, code))) = (error.to_object(scope), code) {
+            object.set(scope, key.into(), code.into());
+        }
+        scope.throw_exception(error);
     }));
 }
 

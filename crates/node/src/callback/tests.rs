@@ -1,6 +1,6 @@
 //! Every kind of callback, with one that fails in it.
 
-use crate::binding::get_internal_binding;
+use crate::binding::{declare_classes, get_internal_binding};
 use crate::env::{Env, Slot};
 
 /// What `code` throws, as `code: message`; `defects` is the binding whose functions fail.
@@ -9,6 +9,7 @@ fn thrown(code: &str) -> String {
     let mut isolate = v8::Isolate::new(v8::CreateParams::default());
     let env = Env::new(std::sync::Arc::default());
     isolate.set_slot(env.clone());
+    declare_classes(&env);
     let text = {
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, v8::ContextOptions::default());

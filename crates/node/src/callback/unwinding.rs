@@ -11,9 +11,6 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::ptr::NonNull;
-use std::rc::Rc;
-
-use crate::env::Env;
 
 thread_local! {
     static ISOLATE: Cell<*mut c_void> = const { Cell::new(std::ptr::null_mut()) };
@@ -59,12 +56,12 @@ pub(crate) fn set_collecting(is_collecting: bool) {
     COLLECTING.set(is_collecting);
 }
 
-/// The environment of the isolate that the calling thread runs.
-pub(crate) fn env() -> Option<Rc<Env>> {
+/// Looks at the isolate that the calling thread runs.
+pub(crate) fn with_isolate<T>(look: impl FnOnce(&v8::Isolate) -> T) -> Option<T> {
     let mut isolate = NonNull::new(ISOLATE.get())?;
     // SAFETY: the isolate of this thread, which lives as long as the thread runs it; nothing is changed.
     let isolate: &v8::Isolate = unsafe { &*(&raw mut isolate).cast::<v8::Isolate>() };
-    isolate.get_slot::<Rc<Env>>().cloned()
+    Some(look(isolate))
 }
 
 /// Where the calling thread's JavaScript waits for the function that has failed.

@@ -1,3 +1,5 @@
 //! What the embedder gives and hears.
 
+pub mod events;
 pub mod host;
+pub mod options;

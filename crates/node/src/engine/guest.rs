@@ -7,29 +7,22 @@ use std::sync::Arc;
 use secure_exec_cpu_clock::CpuClock;
 use secure_exec_kernel::{Process, Signal};
 
-use super::{Breach, Engine, Job};
+use super::{Engine, Job};
 use crate::binding;
 use crate::boot::snapshot::ContextKind;
-use crate::boot::{bootstrap, isolate};
+use crate::boot::{bootstrap, isolate, references};
 use crate::callback::contain_bare;
-use crate::env::Env;
+use crate::embedder::events::Breach;
+use crate::env::{Env, compiled};
 use crate::event_loop::foreground;
-use crate::heap::fatal;
-use crate::heap::{heap_limit, heap_usage, own_heap_limit};
-use crate::library::code_cache;
+use crate::heap::{fatal, heap_limit, heap_usage, own_heap_limit};
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
+use crate::memory::sizes::CODE_RANGE;
 use crate::process::{frozen_clock, report};
 use crate::threads::cpu_share::{self, CpuShare};
 use crate::threads::interruption;
 use crate::worker::{self, Program, Worker};
-
-/// Stack of a guest thread: V8's own limit (984 KiB) and room for native callbacks below it.
-pub(crate) const STACK_SIZE: usize = 4 << 20;
-
-/// Address space for compiled code. V8's own choice of 512 MiB is writable from the start, so it would count in full
-/// against the memory limit of the process.
-pub(crate) const CODE_RANGE: usize = 64 << 20;
 
 /// Makes an isolate ready, gets its job, runs it, and disposes of the isolate.
 pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job>) {
@@ -63,7 +56,7 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
                 run_job(&mut owned, &env, context.clone(), engine, job);
                 if engine.config.profile {
                     v8::scope_with_context!(let scope, &mut owned, &context);
-                    code_cache::collect(scope, &env);
+                    compiled::collect(scope, &env);
                 }
             }
             Err(message) => refuse_job(&job, &message),
@@ -74,6 +67,7 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
     binding::contextify::release_contexts(&mut owned, &env);
     let replaced = env.replaced.get();
     env.clear();
+    fatal::unwatch();
     foreground::dispose(owned);
     drop(env);
     engine.config.events.on_isolate_end();
@@ -94,7 +88,7 @@ pub(crate) fn isolate_params(
     engine: &Engine,
     array_buffers: &Arc<ArrayBuffers>,
 ) -> v8::CreateParams {
-    let references = binding::external_references();
+    let references = references::external_references();
     let params = v8::CreateParams::default()
         .external_references(Cow::Borrowed(references))
         .array_buffer_allocator(array_buffers.allocator())

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Errno, Process};
 
-use super::{EngineEvents, PROGRAM_BYTES};
-use crate::engine::platform;
+use crate::embedder::events::EngineEvents;
+use crate::memory::pool;
+use crate::memory::sizes::PROGRAM_BYTES;
 
 /// How long a program waits for the isolate of one that has ended. Taking one down needs milliseconds, or
 /// more where native code has made much for it.
@@ -68,7 +69,7 @@ impl Population {
 
 /// Whether there is memory for one more in what others have left.
 fn is_left(events: &dyn EngineEvents) -> bool {
-    platform::release_pooled_memory();
+    pool::release_pooled_memory();
     events.reclaim();
     events.has_any(PROGRAM_BYTES)
 }

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Pid, Process};
 
-use super::{Breach, EngineEvents, NodeOptions};
-use crate::engine::platform;
-use crate::heap::heap_usage::{self, HeapUsage};
+use crate::embedder::events::{Breach, EngineEvents};
+use crate::embedder::options::NodeOptions;
+use crate::heap::heap_usage;
+use crate::memory::gauge::HeapUsage;
 use crate::memory::native_memory::Account;
+use crate::memory::pool;
 use crate::memory::shortage::Shortage;
 use crate::threads::background_cpu;
 use crate::threads::cpu_share::{self, CpuShare};
+use crate::threads::watched::Watched;
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,62 +33,11 @@ const STUCK_WAITING: Duration = Duration::from_millis(2500);
 /// of copying hundreds of megabytes, which it does not look up from.
 const COPYING: u32 = 4;
 
-/// One running thread of a guest.
-pub(crate) struct Watched {
-    pid: Pid,
-    process: Arc<Process>,
-    handle: v8::IsolateHandle,
-    cpu: CpuShare,
-    limit: Option<Duration>,
-    /// V8 works for it in the background, and nobody else has V8's threads.
-    background: Option<AtomicBool>,
-    /// When, and the thread's time then in nanoseconds.
-    killed_at: Mutex<Option<(Instant, u64)>>,
-    memory: Arc<Account>,
-    stopped_at: Mutex<Option<Instant>>,
-    reterminated: AtomicBool,
-    reported: AtomicBool,
-    finished: AtomicBool,
-}
-
-impl Watched {
-    /// The thread was told to end, and its process goes on.
-    pub(crate) fn stopped(&self) {
-        self.stopped_at.lock().get_or_insert_with(Instant::now);
-    }
-
-    /// Has the thread write down how much memory it uses, as soon as it runs JavaScript.
-    fn note_usage(&self) {
-        self.handle
-            .request_interrupt(heap_usage::on_request, std::ptr::null_mut());
-    }
-
-    /// Starts the ladder.
-    pub(crate) fn killed(&self) {
-        let mut killed_at = self.killed_at.lock();
-        if killed_at.is_none() {
-            *killed_at = Some((Instant::now(), self.cpu.time()));
-        }
-    }
-
-    /// The thread has left JavaScript for good.
-    pub(crate) fn finished(&self) {
-        if !self.finished.swap(true, Ordering::AcqRel) {
-            self.cpu.charge();
-        }
-    }
-
-    /// Brings the process's account up to date.
-    pub(crate) fn charge(&self) {
-        self.cpu.charge();
-    }
-
-    /// Notes whether V8 works for the thread's isolate in the background.
-    pub(crate) fn set_background(&self, works: bool) {
-        if let Some(background) = &self.background {
-            background.store(works, Ordering::Relaxed);
-        }
-    }
+/// Has the thread write down how much memory it uses, as soon as it runs JavaScript.
+fn note_usage(guest: &Watched) {
+    guest
+        .handle
+        .request_interrupt(heap_usage::on_request, std::ptr::null_mut());
 }
 
 #[derive(Default)]
@@ -134,7 +86,7 @@ impl Watchdog {
                 drop(guests);
                 drop(state);
                 charge_all(&current, &mut background);
-                let ask = || current.iter().for_each(|guest| guest.note_usage());
+                let ask = || current.iter().for_each(|guest| note_usage(guest));
                 short = shortage.relieve(&usage, &*events, ask);
                 for guest in &current {
                     check(guest, &*events);
@@ -225,7 +177,7 @@ fn charge_all(guests: &[Arc<Watched>], background: &mut u64) {
 /// pause.
 fn rest(events: &dyn EngineEvents) {
     if events.on_idle() {
-        platform::release_pooled_memory();
+        pool::release_pooled_memory();
     }
 }
 

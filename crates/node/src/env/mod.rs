@@ -1,6 +1,8 @@
 //! The state of one isolate: everything native code shares with Node's library.
 
 mod aliased;
+pub mod clock;
+pub mod compiled;
 mod slot;
 
 use std::any::{Any, TypeId};
@@ -15,13 +17,13 @@ use secure_exec_kernel::{Kernel, MemoryUse, Process};
 pub use aliased::{Aliased, Element};
 pub use slot::Slot;
 
-use crate::engine::{NodeOptions, Watched};
+use crate::embedder::options::NodeOptions;
 use crate::event_loop::EventLoop;
-use crate::heap::heap_usage::Gauge;
 use crate::library::tables::tables;
 use crate::memory::array_buffers::ArrayBuffers;
+use crate::memory::gauge::Gauge;
 use crate::options::Options;
-use crate::worker::{Program, Worker};
+use crate::threads::watched::Watched;
 
 /// Per-isolate state, reached from any callback through [`Env::of`]. Single-threaded: interior mutability by
 /// `Cell` and `RefCell`, and no `RefCell` borrow is held while JavaScript runs.
@@ -32,13 +34,12 @@ pub struct Env {
     names: RefCell<HashMap<&'static str, v8::Global<v8::String>>>,
     symbols: RefCell<HashMap<&'static str, v8::Global<v8::Symbol>>>,
     privates: RefCell<HashMap<&'static str, v8::Global<v8::Private>>>,
-    states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    states: RefCell<States>,
+    isolate_states: RefCell<States>,
     context: RefCell<Option<v8::Global<v8::Context>>>,
     process: RefCell<Option<Arc<Process>>>,
     /// Held so that a guest that is still being torn down never outlives its kernel.
     kernel: RefCell<Option<Arc<Kernel>>>,
-    program: RefCell<Option<Arc<Program>>>,
-    worker: RefCell<Option<Arc<Worker>>>,
     /// Whether the context is one for a worker thread. Decides which scripts boot it.
     pub is_worker: Cell<bool>,
     /// Phases, pending work, handles.
@@ -83,6 +84,18 @@ pub struct Env {
     pub time_origin_timestamp: Cell<f64>,
 }
 
+/// One value of each type.
+type States = HashMap<TypeId, Rc<dyn Any>>;
+
+fn state_in<T: Default + 'static>(states: &RefCell<States>) -> Rc<T> {
+    let mut states = states.borrow_mut();
+    let state = states
+        .entry(TypeId::of::<T>())
+        .or_insert_with(|| Rc::new(T::default()))
+        .clone();
+    state.downcast().expect("the key is the type")
+}
+
 impl Env {
     /// An empty environment; `bootstrap.rs` fills it.
     #[must_use]
@@ -95,11 +108,10 @@ impl Env {
             symbols: RefCell::default(),
             privates: RefCell::default(),
             states: RefCell::default(),
+            isolate_states: RefCell::default(),
             context: RefCell::default(),
             process: RefCell::default(),
             kernel: RefCell::default(),
-            program: RefCell::default(),
-            worker: RefCell::default(),
             is_worker: Cell::new(false),
             event_loop: EventLoop::new(),
             options: RefCell::new(Options::defaults()),
@@ -171,22 +183,6 @@ impl Env {
         self.freeze_clocks.set(options.freeze_clocks);
         self.own_time_zone.set(options.own_process);
         self.max_timers.set(options.max_timers);
-    }
-
-    /// Binds the isolate to the other threads of its process; `worker` is absent on the main thread.
-    pub fn set_threads(&self, program: Arc<Program>, worker: Option<Arc<Worker>>) {
-        *self.program.borrow_mut() = Some(program);
-        *self.worker.borrow_mut() = worker;
-    }
-
-    /// What all threads of the process share; absent where [`Env::try_process`] is.
-    pub fn program(&self) -> Option<Arc<Program>> {
-        self.program.borrow().clone()
-    }
-
-    /// The worker thread that the isolate belongs to; absent on the main thread.
-    pub fn worker(&self) -> Option<Arc<Worker>> {
-        self.worker.borrow().clone()
     }
 
     /// Whether the thread may run no more JavaScript: it is ending, or was told to from outside.
@@ -263,8 +259,8 @@ impl Env {
         self.privates.borrow_mut().clear();
         *self.process.borrow_mut() = None;
         *self.kernel.borrow_mut() = None;
-        *self.program.borrow_mut() = None;
-        *self.worker.borrow_mut() = None;
+        let states = self.isolate_states.take();
+        drop(states);
     }
 
     /// Drops what belongs to the main context and keeps what belongs to the isolate.
@@ -337,14 +333,14 @@ impl Env {
         private
     }
 
-    /// A binding's own state, one value of each type per isolate, made by `Default` at the first use.
+    /// A module's own state, one value of each type per isolate, made by `Default` at the first use.
     pub fn state<T: Default + 'static>(&self) -> Rc<T> {
-        let mut states = self.states.borrow_mut();
-        let state = states
-            .entry(TypeId::of::<T>())
-            .or_insert_with(|| Rc::new(T::default()))
-            .clone();
-        state.downcast().expect("the key is the type")
+        state_in(&self.states)
+    }
+
+    /// As [`Env::state`], for what is not of the main context: it stays until [`Env::clear`].
+    pub fn isolate_state<T: Default + 'static>(&self) -> Rc<T> {
+        state_in(&self.isolate_states)
     }
 
     /// The class template registered under `key`.

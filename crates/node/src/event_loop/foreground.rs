@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 
 use crate::callback::contain_bare;
 use crate::event_loop::LoopHandle;
-use crate::heap::fatal;
 
 #[derive(Default)]
 struct Queue {
@@ -106,7 +105,6 @@ pub fn attach(isolate: &v8::Isolate, owner: LoopHandle) {
 
 /// Disposes of an isolate and its tasks.
 pub fn dispose(isolate: v8::OwnedIsolate) {
-    fatal::unwatch();
     let address = address(&isolate);
     let closed = Queue {
         closed: true,

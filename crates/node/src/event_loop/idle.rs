@@ -15,11 +15,11 @@ struct State {
 }
 
 impl IdleMeter {
-    pub(super) fn enter(&self, now: u64) {
+    pub(crate) fn enter(&self, now: u64) {
         self.state.lock().waiting_since = Some(now);
     }
 
-    pub(super) fn leave(&self, now: u64) {
+    pub(crate) fn leave(&self, now: u64) {
         let mut state = self.state.lock();
         if let Some(since) = state.waiting_since.take() {
             state.total += now.saturating_sub(since);

@@ -1,4 +1,5 @@
-//! The event loop: libuv's phases over futures and kernel readiness. Follows libuv's `uv_run`.
+//! What an event loop has to do: futures over kernel readiness, completions for each phase, the native timer. Phases are
+//! run by `process::phases`.
 //!
 //! Everything that finishes later is a future that yields a [`Completion`]; kernel operations become futures by
 //! `std::future::poll_fn` over the kernel's `poll_*` methods, work on other threads by [`LoopHandle::post`]. A future
@@ -7,7 +8,6 @@
 pub mod foreground;
 mod idle;
 mod park;
-mod run;
 mod task;
 
 use std::cell::{Cell, RefCell};
@@ -15,10 +15,12 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 pub use idle::IdleMeter;
 pub use park::LoopHandle;
-pub use run::{alive, clock_now, run, update_time};
+use park::Posted;
 use task::Tasks;
 
 /// What runs on the loop when something finished; may call into JavaScript by `callback_scope`.
@@ -31,7 +33,7 @@ pub type Pending = Pin<Box<dyn Future<Output = Completion>>>;
 pub struct EventLoop {
     shared: Arc<park::Shared>,
     tasks: RefCell<Tasks>,
-    /// Completions for the next poll phase.
+    /// Completions for the next poll phase. Each has a reference.
     ready: RefCell<VecDeque<Completion>>,
     /// Completions for the end of this poll phase.
     last: RefCell<VecDeque<Completion>>,
@@ -111,10 +113,7 @@ impl EventLoop {
     /// Keeps the loop alive until then.
     pub fn defer(&self, completion: Completion) {
         self.add_reference();
-        self.ready.borrow_mut().push_back(Box::new(move |scope| {
-            crate::env::Env::of(scope).event_loop.remove_reference();
-            completion(scope);
-        }));
+        self.ready.borrow_mut().push_back(completion);
     }
 
     /// Runs `completion` behind everything else of this poll phase, as libuv handles signals and the ends of children:
@@ -188,6 +187,71 @@ impl EventLoop {
             || !self.closing.borrow().is_empty()
             || (self.timer.get().is_some() && self.timer_referenced.get())
             || self.immediate_referenced.get()
+    }
+
+    /// Whether the loop was told to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.get()
+    }
+
+    /// Whether there is something to do in this turn, so that it does not wait.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.immediate_referenced.get()
+            || !self.closing.borrow().is_empty()
+            || !self.ready.borrow().is_empty()
+            || !self.unref_immediates.borrow().is_empty()
+    }
+
+    /// When the native timer is due, milliseconds of loop time; None when it is idle.
+    pub(crate) fn timer_due(&self) -> Option<f64> {
+        self.timer.get()
+    }
+
+    /// Makes the native timer idle.
+    pub(crate) fn disarm_timer(&self) {
+        self.timer.set(None);
+    }
+
+    /// Waits until a task was woken or work was posted, at most as long as `timeout`, and takes both.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> (VecDeque<u64>, VecDeque<Posted>) {
+        self.shared.take(timeout)
+    }
+
+    /// Polls the task of `key`, which was woken. Its completion, once there is one.
+    pub(crate) fn poll_task(&self, key: u64) -> Option<Completion> {
+        let mut task = self.tasks.borrow_mut().take(key)?;
+        match task.poll() {
+            Poll::Pending => {
+                self.tasks.borrow_mut().put_back(key, task);
+                None
+            }
+            Poll::Ready(completion) => {
+                if task.referenced {
+                    self.remove_reference();
+                }
+                Some(completion)
+            }
+        }
+    }
+
+    /// Takes the completions of this poll phase; each has a reference to be given back.
+    pub(crate) fn take_ready(&self) -> VecDeque<Completion> {
+        self.ready.take()
+    }
+
+    /// Takes the completions of the end of this poll phase.
+    pub(crate) fn take_last(&self) -> VecDeque<Completion> {
+        self.last.take()
+    }
+
+    /// Takes the completions of the closing phase.
+    pub(crate) fn take_closing(&self) -> VecDeque<Completion> {
+        self.closing.take()
+    }
+
+    /// Takes the completions of the check phase.
+    pub(crate) fn take_unref_immediates(&self) -> VecDeque<Completion> {
+        self.unref_immediates.take()
     }
 
     /// Drops all pending work with the handles it holds.

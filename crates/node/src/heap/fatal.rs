@@ -7,12 +7,14 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use crate::callback::unwinding::{self, Return};
-use crate::engine::{Breach, EngineEvents};
+use crate::embedder::events::{Breach, EngineEvents};
+use crate::env::Env;
 use crate::heap::heap_limit;
 use crate::memory::{memory_guard, native_memory};
 
@@ -54,8 +56,9 @@ pub(crate) fn unwatch() {
     unwinding::detach();
 }
 
-/// Sets the handler of failed checks, which is one for the whole process.
+/// Sets the handlers of failed checks and of `new` without memory, which are one for the whole process.
 pub(crate) fn install() {
+    native_memory::on_failure(without_memory);
     v8::V8::set_fatal_error_handler(failed_check);
 }
 
@@ -90,7 +93,7 @@ pub fn invalid_size() -> ! {
 }
 
 /// There is no memory for what V8 needs outside of its heap. Returns where only the process can end.
-pub(crate) fn without_memory() {
+fn without_memory() {
     let denied = native_memory::denied();
     if denied >= LARGE_BYTES {
         end_program(denied);
@@ -101,7 +104,7 @@ pub(crate) fn without_memory() {
 /// heap.
 fn end_program(denied: usize) {
     let Some(way) = Return::find() else { return };
-    let Some(env) = unwinding::env() else { return };
+    let Some(env) = env() else { return };
     let bound = env.heap_bound.get().unwrap_or_default();
     if denied == 0 || denied > bound || !memory_guard::end(denied) {
         heap_limit::reached(&env);
@@ -111,9 +114,14 @@ fn end_program(denied: usize) {
     way.take()
 }
 
+/// The environment of the isolate that the calling thread runs.
+fn env() -> Option<Rc<Env>> {
+    unwinding::with_isolate(|isolate| isolate.get_slot::<Rc<Env>>().cloned())?
+}
+
 /// The limit that the heap of the calling thread has passed.
 fn heap_limit() -> Option<Breach> {
-    let bound = unwinding::env()?.heap_bound.get()?;
+    let bound = env()?.heap_bound.get()?;
     Some(Breach::of_heap(None, bound, 0))
 }
 

@@ -4,11 +4,11 @@
 //! on leaving the outermost scope runs microtasks and the tick queue. Depth accounting decides the order of
 //! `nextTick` and promises everywhere: nothing else may call library callbacks.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::{self, fields, ids};
-use crate::js::exception;
 use crate::js::wrap::{self, AsyncState};
 
 /// Whose callback runs.
@@ -45,6 +45,35 @@ impl AsyncContext {
             context_frame: state.context_frame.borrow().clone(),
             skip_task_queues: false,
             skip_async_hooks: false,
+        }
+    }
+}
+
+/// What is done about an exception that nothing caught, and what V8 knows of the place where it was thrown.
+pub type OnUncaught =
+    fn(&mut v8::PinScope<'_, '_>, v8::Local<'_, v8::Value>, v8::Local<'_, v8::Message>);
+
+/// What a process does at the edges of its callbacks.
+#[derive(Default)]
+struct Hooks {
+    uncaught: Cell<Option<OnUncaught>>,
+}
+
+/// Sets what is done about an exception that leaves the outermost scope. Without it such an exception is left pending.
+pub fn on_uncaught(env: &Env, report: OnUncaught) {
+    env.isolate_state::<Hooks>().uncaught.set(Some(report));
+}
+
+fn report_uncaught(
+    scope: &mut v8::PinScope<'_, '_>,
+    env: &Env,
+    error: v8::Local<'_, v8::Value>,
+    message: v8::Local<'_, v8::Message>,
+) {
+    match env.isolate_state::<Hooks>().uncaught.get() {
+        Some(report) => report(scope, error, message),
+        None => {
+            scope.throw_exception(error);
         }
     }
 }
@@ -131,7 +160,7 @@ pub fn call_in_scope<'s>(
     {
         // The queues run at the end of the next scope; where the exception was handled, the library makes sure that
         // there is one.
-        exception::trigger_uncaught_with(scope, error, message, false);
+        report_uncaught(scope, &env, error, message);
         return None;
     }
     if result.is_some() && !context.skip_task_queues {
@@ -227,7 +256,7 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
             return;
         };
         clear_async_id_stack(scope, env);
-        exception::trigger_uncaught_with(scope, error, message, false);
+        report_uncaught(scope, env, error, message);
     }
 }
 

@@ -107,3 +107,16 @@ fn gc(
         rv.set(resolver.get_promise(scope).into());
     }
 }
+
+/// Adapts the globals of `context` to Node's: removes what V8 has and Node hides. Follows
+/// `InitializeContextRuntime`.
+pub fn initialize_runtime(scope: &mut v8::PinScope<'_, '_>, context: v8::Local<'_, v8::Context>) {
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let global = context.global(scope);
+    if let Some(intl) = convert::get(scope, global, "Intl")
+        && let Ok(intl) = v8::Local::<v8::Object>::try_from(intl)
+    {
+        let key = Env::of(scope).name(scope, "v8BreakIterator");
+        intl.delete(scope, key.into());
+    }
+}

@@ -3,9 +3,12 @@
 pub mod active;
 pub mod async_wrap;
 pub mod callback_scope;
+pub mod class;
 pub(crate) mod context_settings;
 pub mod convert;
 pub mod decorate;
 pub mod exception;
+pub mod handle;
 pub mod string_bytes;
+pub mod transfer;
 pub(crate) mod wrap;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use secure_exec_kernel::Process;
 
-use crate::engine::EngineEvents;
-use crate::heap::heap_usage::Gauge;
+use crate::embedder::events::EngineEvents;
+use crate::memory::gauge::Gauge;
 use crate::memory::native_memory::{self, Asker, Entered};
 use crate::memory::shortage;
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{Process, Signal};
 
-use crate::engine::EngineEvents;
-use crate::engine::platform;
-use crate::heap::heap_usage::HeapUsage;
+use crate::embedder::events::EngineEvents;
+use crate::memory::gauge::HeapUsage;
+use crate::memory::pool;
 
 /// How long a guest that is being ended may hold its memory before the next one is. Taking down what native code has made
 /// for it takes its time.
@@ -57,7 +57,7 @@ impl Shortage {
         }
         if self.reclaimed.is_none_or(|at| at.elapsed() >= RECLAIM) {
             self.reclaimed = Some(Instant::now());
-            platform::release_pooled_memory();
+            pool::release_pooled_memory();
             events.reclaim();
             if !events.is_overdrawn() {
                 return false;

@@ -2,11 +2,15 @@
 
 pub mod child_process;
 pub mod default_locale;
+pub mod diagnostic_report;
 pub mod exit;
 pub mod frozen_clock;
 pub mod invocation;
 pub mod passwd;
+pub mod phases;
 pub mod process_env;
 pub mod report;
 pub mod rusage;
+pub mod terminal_mode;
 pub mod time_zone;
+pub mod uncaught;

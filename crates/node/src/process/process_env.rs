@@ -7,17 +7,13 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use parking_lot::Mutex;
 use v8::MapFnTo;
 
 use crate::callback;
 use crate::env::{Env, Slot};
 use crate::js::{convert, exception};
 use crate::process::time_zone;
-
-/// Variables by name; threads that share their environment share these.
-pub type Variables = Mutex<IndexMap<String, String>>;
+use crate::worker::Variables;
 
 /// The environment variables of the isolate's process.
 #[derive(Default)]

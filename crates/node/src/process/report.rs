@@ -1,11 +1,18 @@
 //! The report of a fatal exception on stderr. Follows Node's `PrintException` and `PrintUncaughtException`.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
-use crate::binding::errors::SourceMaps;
-use crate::binding::report::{self as diagnostic, Cause};
+use super::diagnostic_report::{self as diagnostic, Cause};
 use crate::env::{Env, Slot};
 use crate::js::convert;
+
+/// `setSourceMapsEnabled`.
+#[derive(Default)]
+pub struct SourceMaps {
+    /// Whether the frame of a fatal exception is that of the mapped source.
+    pub enabled: Cell<bool>,
+}
 
 /// Prints source frame, enhanced stack and version line of a fatal exception to the guest's stderr, and leaves a
 /// diagnostic report where one is asked for.

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Stream;
-use crate::binding::class_template;
 use crate::env::Env;
+use crate::js::class::class_template;
 use crate::js::{async_wrap, callback_scope, wrap};
 
 /// What a request does.

@@ -7,3 +7,4 @@ pub(crate) mod interruption;
 pub mod sleep;
 pub mod thread_pool;
 pub mod watchdog;
+pub(crate) mod watched;

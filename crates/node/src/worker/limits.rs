@@ -1,6 +1,6 @@
 //! `resourceLimits` of a worker. They can lower what the process may use, never raise it.
 
-use crate::engine::{CODE_RANGE, STACK_SIZE};
+use crate::memory::sizes::{CODE_RANGE, STACK_SIZE};
 
 /// How many limits there are.
 pub const COUNT: usize = 4;

@@ -1,30 +1,34 @@
 //! Worker threads: further isolates of one guest process, a thread each. Follows Node's `src/node_worker.cc`.
 //!
-//! A [`Worker`] is what the thread and its parent share; the parent's JavaScript object is in `binding/worker`.
+//! A [`Worker`] is what the thread and its parent share; the parent's JavaScript object is in `binding/worker`, what runs
+//! on the thread in `engine/worker_thread.rs`.
 //! `docs/design/workers.md` says what ends a worker and who owns it.
 
 mod limits;
 mod options;
 mod program;
-mod thread;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
 pub use limits::{COUNT as LIMIT_COUNT, ResourceLimits};
 pub use options::parse as parse_exec_argv;
-pub use program::Program;
-pub use thread::{Start, end_children, start};
+pub use program::{Once, Program, Start, Starter};
 
-use crate::binding::process_methods::monotonic_nanoseconds;
 use crate::callback::contain_bare;
-use crate::engine::Watched;
 use crate::env::Env;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::event_loop::{IdleMeter, LoopHandle};
+use crate::threads::watched::Watched;
+
+/// Environment variables by name; threads that share their environment share these.
+pub type Variables = Mutex<IndexMap<String, String>>;
 
 /// What runs on a worker's thread between two steps of its JavaScript; it must not run JavaScript itself.
 type Interrupt = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
@@ -72,11 +76,15 @@ struct State {
 }
 
 /// How a running thread is reached.
-struct Running {
-    isolate: v8::IsolateHandle,
-    event_loop: LoopHandle,
-    idle: Arc<IdleMeter>,
-    watched: Arc<Watched>,
+pub(crate) struct Running {
+    /// Its isolate.
+    pub isolate: v8::IsolateHandle,
+    /// Its event loop.
+    pub event_loop: LoopHandle,
+    /// How long the loop has waited.
+    pub idle: Arc<IdleMeter>,
+    /// Its watchdog's view.
+    pub watched: Arc<Watched>,
 }
 
 impl Running {
@@ -104,6 +112,11 @@ impl Worker {
     /// The limits; what was not asked for is filled in once the thread runs.
     pub fn limits(&self) -> ResourceLimits {
         *self.limits.lock()
+    }
+
+    /// Fills in the limits that were not asked for; bytes of the young generation, and of the process's heap.
+    pub(crate) fn fill_limits(&self, young: usize, process: usize) {
+        self.limits.lock().fill(young, process);
     }
 
     /// Ends the thread (`Worker::Exit`): running JavaScript is terminated and waits end. A worker that does not run yet
@@ -138,7 +151,7 @@ impl Worker {
     }
 
     /// Makes the calling thread known; false if the worker was stopped before it ran.
-    fn attach(&self, running: Running) -> bool {
+    pub(crate) fn attach(&self, running: Running) -> bool {
         let mut state = self.state.lock();
         let go = !state.stopped;
         if go {
@@ -148,7 +161,7 @@ impl Worker {
     }
 
     /// The thread runs no JavaScript any more.
-    fn detach(&self) {
+    pub(crate) fn detach(&self) {
         let mut state = self.state.lock();
         state.running = None;
         let interrupts = std::mem::take(&mut state.interrupts);
@@ -165,7 +178,8 @@ impl Worker {
         }
     }
 
-    fn finish(&self) {
+    /// The thread has given everything back.
+    pub(crate) fn finish(&self) {
         self.state.lock().ended = true;
         self.ended.notify_all();
     }
@@ -238,4 +252,54 @@ unsafe extern "C" fn on_interrupt(mut isolate: v8::UnsafeRawIsolatePtr, _data: *
         let scope = &mut v8::ContextScope::new(scope, context);
         run_interrupts(scope);
     });
+}
+
+/// Where an isolate belongs.
+#[derive(Default)]
+struct Place {
+    program: RefCell<Option<Arc<Program>>>,
+    worker: RefCell<Option<Arc<Worker>>>,
+}
+
+impl Env {
+    /// Binds the isolate to the other threads of its process; `worker` is absent on the main thread.
+    pub fn set_threads(&self, program: Arc<Program>, worker: Option<Arc<Worker>>) {
+        let place = self.isolate_state::<Place>();
+        *place.program.borrow_mut() = Some(program);
+        *place.worker.borrow_mut() = worker;
+    }
+
+    /// What all threads of the process share; absent where [`Env::try_process`] is.
+    pub fn program(&self) -> Option<Arc<Program>> {
+        self.isolate_state::<Place>().program.borrow().clone()
+    }
+
+    /// The worker thread that the isolate belongs to; absent on the main thread.
+    pub fn worker(&self) -> Option<Arc<Worker>> {
+        self.isolate_state::<Place>().worker.borrow().clone()
+    }
+}
+
+/// The workers that a thread has started and not yet heard of their end.
+#[derive(Default)]
+pub struct Children(RefCell<Vec<Arc<Worker>>>);
+
+impl Children {
+    /// Adds one that has started.
+    pub fn add(&self, worker: Arc<Worker>) {
+        self.0.borrow_mut().push(worker);
+    }
+
+    /// Forgets one that has ended.
+    pub fn remove(&self, id: u32) {
+        self.0.borrow_mut().retain(|worker| worker.id != id);
+    }
+}
+
+/// Ends the workers that a thread started and waits until they are gone.
+pub fn end_children(env: &Env, end: impl Fn(&Worker)) {
+    let children = env.state::<Children>();
+    let children = children.0.borrow().clone();
+    children.iter().for_each(|child| end(child));
+    children.iter().for_each(|child| child.wait());
 }

@@ -1,29 +1,59 @@
 //! What all threads of one guest process share.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
+use secure_exec_kernel::Process;
 
-use super::Worker;
-use crate::binding::{Broadcasts, LockManager, QueuedBytes};
-use crate::engine::{Engine, NodeOptions};
+use super::{Variables, Worker};
+use crate::embedder::options::NodeOptions;
+use crate::event_loop::LoopHandle;
+use crate::options::Options;
 
 /// How many worker threads a process may have at a time: each takes a thread and an isolate of the VM process.
 const MAX_WORKERS: usize = 64;
 
+/// Runs on a thread once, inside of its context.
+pub type Once = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>) + Send>;
+
+/// Everything a new thread needs of its parent.
+pub struct Start {
+    /// The worker itself.
+    pub worker: Arc<Worker>,
+    /// The process it is a thread of.
+    pub program: Arc<Program>,
+    /// As the kernel knows it.
+    pub process: Arc<Process>,
+    /// Command line options; the script comes as a message.
+    pub options: Options,
+    /// `process.env`: a copy, or what the parent has.
+    pub variables: Arc<Variables>,
+    /// Runs on the thread before its main script.
+    pub install: Once,
+    /// The parent's loop, which hears of the end.
+    pub parent: LoopHandle,
+    /// Runs on the parent's thread when the worker has ended.
+    pub ended: Once,
+}
+
+/// Who makes threads of guests.
+pub trait Starter: Send + Sync {
+    /// Starts the thread of a worker.
+    ///
+    /// # Errors
+    /// There is no memory for an isolate, or the system has no thread to give.
+    fn start(&self, start: Start) -> Result<(), String>;
+}
+
 /// The threads of one process and what they have in common.
 pub struct Program {
-    /// Runs the process.
-    pub engine: Arc<Engine>,
+    starter: Arc<dyn Starter>,
     /// Settings of the process; they hold for each of its threads.
     pub options: NodeOptions,
-    /// Broadcast channels.
-    pub broadcasts: Broadcasts,
-    /// `navigator.locks`.
-    pub locks: LockManager,
-    /// What is in the queues of its message ports.
-    pub queued: QueuedBytes,
+    states: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     last_id: AtomicU32,
     threads: Mutex<Threads>,
 }
@@ -36,16 +66,36 @@ struct Threads {
 
 impl Program {
     /// A process without workers.
-    pub fn new(engine: Arc<Engine>, options: NodeOptions) -> Arc<Program> {
+    pub fn new(starter: Arc<dyn Starter>, options: NodeOptions) -> Arc<Program> {
         Arc::new(Program {
-            engine,
+            starter,
             options,
-            broadcasts: Broadcasts::default(),
-            locks: LockManager::default(),
-            queued: Arc::default(),
+            states: Mutex::default(),
             last_id: AtomicU32::new(0),
             threads: Mutex::default(),
         })
+    }
+
+    /// What a module keeps for all threads of the process, one value of each type, made by `Default` at the first use.
+    pub fn state<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut states = self.states.lock();
+        let state = states
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Arc::new(T::default()))
+            .clone();
+        state.downcast().expect("the key is the type")
+    }
+
+    /// Starts a further thread.
+    ///
+    /// # Errors
+    /// There are too many workers, or the system has no thread to give.
+    pub fn start(&self, start: Start) -> Result<(), String> {
+        let worker = start.worker.clone();
+        self.admit(&worker)?;
+        self.starter
+            .start(start)
+            .inspect_err(|_| self.dismiss(&worker))
     }
 
     /// A new `threadId`; the main thread has 0.
@@ -57,7 +107,7 @@ impl Program {
     ///
     /// # Errors
     /// There are too many, or the process is being killed.
-    pub fn admit(&self, worker: &Arc<Worker>) -> Result<(), String> {
+    fn admit(&self, worker: &Arc<Worker>) -> Result<(), String> {
         let mut threads = self.threads.lock();
         if threads.killed {
             return Err("the process is ending".to_owned());

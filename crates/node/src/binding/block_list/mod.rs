@@ -10,9 +10,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rules::{Rule, Rules};
 
-use super::messaging::TransferData;
-use super::{Definition, class_template};
+use crate::js::class::{Definition, class_template};
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
+use crate::js::transfer::TransferData;
 use crate::js::{convert, wrap};
 
 /// Declares the binding.

@@ -8,8 +8,8 @@ mod text;
 
 use arguments::{array_index, is_view_or_buffer, throw_not_a_buffer};
 
-use super::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, throw_invalid_argument};
 

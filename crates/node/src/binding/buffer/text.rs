@@ -3,7 +3,7 @@
 use v8::simdutf::{self, Base64Options, ErrorCode, LastChunkHandling};
 
 use super::arguments::{array_index, throw_index_out_of_range, throw_not_a_buffer};
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::string_bytes::{self, Encoding, Units};

@@ -8,7 +8,7 @@ mod detect;
 mod literal;
 mod token;
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::exception;
 
 /// Declares the binding.

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use super::compile;
 use super::interceptor;
-use crate::boot::per_context;
 use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::js::{context_settings, wrap};
@@ -205,7 +204,7 @@ fn create<'s>(
             microtask_queue: queue.map(<*const v8::MicrotaskQueue>::cast_mut),
         },
     );
-    per_context::initialize_runtime(scope, context);
+    context_settings::initialize_runtime(scope, context);
     let token = main.get_security_token(scope);
     context.set_security_token(token);
     context.set_allow_generation_from_strings(options.allow_strings);

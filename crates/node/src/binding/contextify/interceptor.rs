@@ -45,7 +45,7 @@ pub fn global_template<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8
 }
 
 fn unused_constructor() -> v8::FunctionCallback {
-    callback::raw_function(crate::binding::illegal_constructor)
+    callback::raw_function(crate::js::class::illegal_constructor)
 }
 
 fn get(

@@ -11,8 +11,8 @@ mod script;
 mod sigint;
 mod timeout;
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::exception;
 use sigint::SigintWatchdog;
 

@@ -6,8 +6,8 @@ use super::cipher_ffi::{self, mode};
 use super::error::{CryptoError, Result, clear_errors, take_errors};
 use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
-use crate::binding::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the class.

@@ -6,7 +6,7 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
 use super::pkey_ffi::short_name;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
 /// Declares the functions.

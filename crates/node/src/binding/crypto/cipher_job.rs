@@ -6,7 +6,7 @@ use super::error::{CryptoError, Result};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::CipherCtx;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

@@ -13,7 +13,7 @@ use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, Dh, PkeyCtx, Progress};
 use super::params_ffi::ParamList;
 use super::pkey_ffi::PARAMETERS;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.

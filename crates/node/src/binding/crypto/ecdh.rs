@@ -9,7 +9,7 @@ use super::input::{self, attempt};
 use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, EcGroup, PkeyCtx};
 use super::pkey_ffi::{curve_nid, ec_key, short_name};
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the class and functions.

@@ -9,8 +9,8 @@ use super::error::{CryptoError, Result};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::{Md, MdCtx};
-use crate::binding::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::string_bytes::{self, Encoding};
 use crate::js::{convert, exception, wrap};
 

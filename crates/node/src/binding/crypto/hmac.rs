@@ -9,7 +9,7 @@ use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::mac::MacState;
 use super::owned_ffi::Md;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.

@@ -11,10 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::{CryptoError, Result};
 use super::input;
 use super::keys::Pkey;
-use crate::binding::Definition;
 use crate::callback::NativeFunction;
 use crate::env::{Env, Slot};
 use crate::js::callback_scope::{AsyncContext, call_in_scope, make_named_callback};
+use crate::js::class::Definition;
 use crate::js::{async_wrap, convert, exception, wrap};
 use crate::threads::thread_pool;
 

@@ -11,7 +11,7 @@ use super::kdf_in_pieces;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{Kdf, KdfCtx, Md, Params};
 use super::params_ffi::ParamList;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {

@@ -8,7 +8,7 @@ use super::job::{self, Mode, Output};
 use super::keys::{Pkey, argument};
 use super::owned_ffi::PkeyCtx;
 use super::params_ffi::ParamList;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::convert;
 
 /// Declares the classes.

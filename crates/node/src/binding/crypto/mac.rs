@@ -11,7 +11,7 @@ use super::input::{self, attempt};
 use super::job;
 use super::owned_ffi::{Mac, MacCtx, Md};
 use super::params_ffi::ParamList;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::threads::interruption;
 
 /// Declares the class.

@@ -38,7 +38,7 @@ mod signature_ffi;
 mod x509;
 mod x509_ffi;
 
-use super::Definition;
+use crate::js::class::Definition;
 pub use keys::clone_key;
 pub use x509::clone_certificate;
 

@@ -8,7 +8,7 @@ use super::error::{Result, check};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi as ffi;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
 /// Declares the class and functions.

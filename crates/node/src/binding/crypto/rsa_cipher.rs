@@ -10,7 +10,7 @@ use super::job::{self, Output};
 use super::keys::{KeyData, KeyObjectHandle, Pkey, argument};
 use super::owned_ffi::{Md, PkeyCtx};
 use super::params_ffi::ParamList;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, wrap};
 
 /// Declares the class and functions.

@@ -3,7 +3,7 @@
 use super::digest;
 use super::error::CryptoError;
 use super::input::{self, attempt};
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::string;
 

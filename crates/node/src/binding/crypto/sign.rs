@@ -9,7 +9,7 @@ use super::job::{self, Output};
 use super::keys::{Pkey, argument};
 use super::owned_ffi::{Md, MdCtx};
 use super::signature_ffi::{self as signature, Options};
-use crate::binding::Definition;
+use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the classes.

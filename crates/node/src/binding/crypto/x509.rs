@@ -8,13 +8,14 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::keys::{KeyData, KeyObjectHandle, create_handle};
 use super::owned_ffi::{Md, Pkey, X509};
-use crate::binding::{Definition, TransferData, class_template};
+use crate::js::class::{Definition, class_template};
+use crate::js::transfer::TransferData;
 use crate::js::{convert, exception, wrap};
 
 /// Declares the class and function.
 pub fn define(definition: &mut Definition) {
     definition
-        .class("X509Certificate", crate::binding::base::illegal_constructor)
+        .class("X509Certificate", crate::js::class::illegal_constructor)
         .hidden()
         .method("subject", subject)
         .method("subjectAltName", subject_alt_name)

@@ -10,9 +10,10 @@ use secure_exec_kernel::Process;
 use super::arguments;
 use super::reply::Reply;
 use super::request::{self, Failure, Waiter};
-use crate::binding::{Definition, TransferData, class_template};
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, class_template};
 use crate::js::exception::{self, SyscallContext};
+use crate::js::transfer::TransferData;
 use crate::js::{async_wrap, wrap};
 
 /// The native side of a `FileHandle`.

@@ -27,9 +27,8 @@ pub(super) use reply::Reply;
 pub(super) use request::{Failure, answer, finish, waiter};
 pub use unmanaged::close_all as close_unmanaged;
 
-use super::Definition;
-use super::base::illegal_constructor;
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, illegal_constructor};
 use crate::js::convert;
 
 /// Declares the binding.

@@ -4,9 +4,9 @@
 use secure_exec_kernel::Errno;
 
 use super::reply::{self, Reply};
-use crate::binding::class_template;
 use crate::env::Env;
 use crate::js::callback_scope::{self, AsyncContext};
+use crate::js::class::class_template;
 use crate::js::exception::{self, SyscallContext};
 use crate::js::{async_wrap, wrap};
 

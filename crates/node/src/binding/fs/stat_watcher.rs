@@ -10,10 +10,10 @@ use secure_exec_kernel::abi::stat::Stat;
 
 use super::arguments;
 use super::reply::{self, STAT_FIELDS};
-use crate::binding::Definition;
-use crate::binding::handle_wrap::{Handle, HandleResource};
 use crate::env::{Env, Slot};
 use crate::event_loop::{Completion, TaskKey};
+use crate::js::class::Definition;
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, callback_scope, exception, wrap};
 use crate::threads::sleep::Sleep;
 

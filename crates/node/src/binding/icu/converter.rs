@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 
-use crate::binding::class_template;
+use crate::js::class::class_template;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::{convert, string_bytes, wrap};
 

@@ -5,8 +5,7 @@ mod converter;
 mod transcode;
 mod width;
 
-use super::Definition;
-use super::base::illegal_constructor;
+use crate::js::class::{Definition, illegal_constructor};
 use crate::js::exception;
 
 /// Declares the binding.

@@ -6,11 +6,12 @@ use v8::ValueDeserializerHelper;
 
 use super::NORMAL_OBJECT;
 use super::dom_exception::throw_data_clone_error;
-use super::message::{HostObject, Message, Store};
+use super::message::{HostObject, Message};
 use super::port;
 use crate::callback::Contained;
 use crate::env::{Env, Slot};
 use crate::js::exception::{self, ErrorKind, string};
+use crate::js::transfer::Store;
 
 /// What V8 asks for by number while it reads.
 #[derive(Default)]

@@ -17,18 +17,17 @@ use std::sync::Arc;
 
 pub use deserialize::deserialize;
 pub use dom_exception::dom_exception_getter;
-pub use group::Broadcasts;
+
 use group::Dispatched;
-pub use message::{Message, Store, TransferData};
+pub use message::Message;
 use port::MessagePort;
 pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
-pub use queued::Total as QueuedBytes;
 pub use serialize::serialize;
 
-use super::Definition;
 use crate::binding::contextify::context_of;
 use crate::callback;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::{convert, wrap};
 use crate::process::process_env;

@@ -1,9 +1,9 @@
 //! Native classes whose instances can be posted.
 
-use super::message::TransferData;
 use super::port;
 use crate::binding::performance::histogram;
 use crate::binding::{blob, block_list, crypto, fs};
+use crate::js::transfer::TransferData;
 
 /// Yields what another heap makes a copy of; `None` for an object of another class.
 type CloneNative = for<'s, 'i, 'o> fn(

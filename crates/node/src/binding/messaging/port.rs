@@ -8,11 +8,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::deserialize::deserialize;
-use super::group::{Dispatched, Group};
+use super::group::{Broadcasts, Dispatched, Group};
 use super::serialize::SharedMessage;
-use crate::binding::class_template;
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
+use crate::js::class::class_template;
 use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
 
 /// What waits in a port's queue.
@@ -252,7 +252,7 @@ pub fn new_broadcast_port<'s>(
 ) -> Option<v8::Local<'s, v8::Object>> {
     let data = Arc::new(PortData::default());
     if let Some(program) = Env::of(scope).program() {
-        program.broadcasts.join(name, &data);
+        program.state::<Broadcasts>().join(name, &data);
     }
     new_port(scope, data)
 }

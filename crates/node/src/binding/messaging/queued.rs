@@ -20,17 +20,18 @@ const SHARE: u64 = 4;
 const OVERHEAD: u64 = 256;
 
 /// Bytes in all queues of one program.
-pub type Total = Arc<AtomicU64>;
+#[derive(Default)]
+struct Total(AtomicU64);
 
 /// A message's part of the total, for as long as it lives.
 pub struct Queued {
-    total: Total,
+    total: Arc<Total>,
     bytes: u64,
 }
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.total.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -41,11 +42,9 @@ pub fn count(scope: &mut v8::PinScope<'_, '_>, message: &mut Message) -> Option<
         return Some(());
     };
     let bytes = message.bytes.len() as u64 + OVERHEAD;
-    let used = program.queued.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    message.queued = Some(Queued {
-        total: program.queued.clone(),
-        bytes,
-    });
+    let total = program.state::<Total>();
+    let used = total.0.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    message.queued = Some(Queued { total, bytes });
     let bound = env.kernel().config().memory_bytes / SHARE;
     if used <= bound {
         return Some(());

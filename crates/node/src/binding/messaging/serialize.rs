@@ -9,12 +9,13 @@ use v8::ValueSerializerHelper;
 
 use super::NORMAL_OBJECT;
 use super::dom_exception::throw_data_clone_error;
-use super::message::{HostObject, Message, Store};
+use super::message::{HostObject, Message};
 use super::native;
 use super::port::{self, MessagePort};
 use crate::callback::Contained;
 use crate::env::{Env, Slot};
 use crate::js::exception::string;
+use crate::js::transfer::Store;
 use crate::js::{convert, wrap};
 
 /// The object can be transferred (`kTransferable`).

@@ -15,9 +15,9 @@ pub use callbacks::{
 
 use record::{CONTEXT_FIELD, Kept, MODULE_FIELD, ModuleWrap, Registry};
 
-use super::Definition;
 use super::contextify::{CacheKind, open_cache, seal_cache};
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
 use crate::js::{convert, wrap};
 

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use package_json::{PackageConfig, PackageConfigs};
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
 

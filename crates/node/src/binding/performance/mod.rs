@@ -4,10 +4,10 @@ pub mod histogram;
 
 use std::cell::Cell;
 
-use super::Definition;
-use super::process_methods::monotonic_nanoseconds;
 use crate::callback::contain_bare;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
 /// Entry types, in the order of `observerCounts`.

@@ -13,9 +13,10 @@ pub use usage::total_and_free;
 use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::{Disposition, Errno, Signal};
 
-use super::Definition;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
 use crate::js::active::{self, Kind};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, SyscallContext};
 use crate::process::process_env;
@@ -55,18 +56,6 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     let env = Env::of(scope);
     let buffer = env.aliased_array::<u32>(scope, Slot::HrtimeBuffer, 3);
     convert::set(scope, binding, "hrtimeBuffer", buffer);
-}
-
-/// The monotonic clock of the kernel in nanoseconds; zero where no process runs.
-pub fn monotonic_nanoseconds(env: &Env) -> u64 {
-    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else {
-        return 0;
-    };
-    let now = kernel.clock().monotonic();
-    u64::try_from(now.sec)
-        .unwrap_or(0)
-        .saturating_mul(1_000_000_000)
-        .saturating_add(u64::from(now.nsec))
 }
 
 fn hrtime(

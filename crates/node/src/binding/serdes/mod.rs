@@ -4,8 +4,8 @@
 mod deserializer;
 mod serializer;
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
 
 /// Declares the binding.

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use v8::ValueSerializerHelper;
 
 use super::{hook, refuse_plain_call};
-use crate::binding::Definition;
 use crate::callback::Contained;
+use crate::js::class::Definition;
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::{convert, wrap};
 

@@ -4,8 +4,8 @@
 mod options;
 mod runner;
 
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::string;
 use crate::process::child_process::Malformed;

@@ -9,9 +9,9 @@ pub use lazy::lazy_property_getter;
 
 use secure_exec_kernel::FileKind;
 
-use super::Definition;
 use crate::callback;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::library::tables::tables;

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::binding::Definition;
 use crate::callback::contain_bare;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::wrap;
 

@@ -1,7 +1,7 @@
 //! Heap statistics, through arrays that the library reads.
 
-use crate::binding::Definition;
 use crate::env::{Env, Slot};
+use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::string;
 

@@ -3,7 +3,7 @@
 mod gc_profiler;
 mod heap;
 
-use super::Definition;
+use crate::js::class::Definition;
 use crate::js::exception::{self, throw_invalid_argument};
 
 /// Declares the binding.

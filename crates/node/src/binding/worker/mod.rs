@@ -8,14 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Definition;
 use super::messaging::{PortData, new_port};
-use super::process_methods::monotonic_nanoseconds;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
 use crate::event_loop::Completion;
+use crate::js::class::Definition;
 use crate::js::exception::{self, string};
 use crate::js::{async_wrap, callback_scope, convert, wrap};
-use crate::worker::{LIMIT_COUNT, ResourceLimits, Worker};
+use crate::worker::{self, LIMIT_COUNT, ResourceLimits, Worker};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -78,79 +78,64 @@ struct ParentPort {
     object: RefCell<Option<v8::Global<v8::Object>>>,
 }
 
-/// What `crate::worker` needs of the binding.
-pub struct WorkerBinding;
-
-impl WorkerBinding {
-    /// Tells a worker's context which thread it is, before its main script runs.
-    pub fn install(scope: &mut v8::PinScope<'_, '_>, port: Arc<PortData>) {
-        let env = Env::of(scope);
-        let (Some(worker), Some(bindings)) = (env.worker(), env.object(scope, Slot::Bindings))
-        else {
-            return;
-        };
-        let binding = convert::get(scope, bindings, "worker");
-        if let Some(Ok(binding)) = binding.map(v8::Local::<v8::Object>::try_from) {
-            let id = v8::Integer::new_from_unsigned(scope, worker.id).into();
-            convert::set(scope, binding, "threadId", id);
-            let name = string(scope, &worker.name).into();
-            convert::set(scope, binding, "threadName", name);
-            let internal = v8::Boolean::new(scope, worker.internal).into();
-            convert::set(scope, binding, "isInternalThread", internal);
-            let limits = limits_array(scope, worker.limits());
-            convert::set(scope, binding, "resourceLimits", limits);
-        }
-        if let Some(port) = new_port(scope, port) {
-            let state = env.state::<ParentPort>();
-            *state.object.borrow_mut() = Some(v8::Global::new(scope, port));
-        }
+/// Tells a worker's context which thread it is, before its main script runs.
+fn install(scope: &mut v8::PinScope<'_, '_>, port: Arc<PortData>) {
+    let env = Env::of(scope);
+    let (Some(worker), Some(bindings)) = (env.worker(), env.object(scope, Slot::Bindings)) else {
+        return;
+    };
+    let binding = convert::get(scope, bindings, "worker");
+    if let Some(Ok(binding)) = binding.map(v8::Local::<v8::Object>::try_from) {
+        let id = v8::Integer::new_from_unsigned(scope, worker.id).into();
+        convert::set(scope, binding, "threadId", id);
+        let name = string(scope, &worker.name).into();
+        convert::set(scope, binding, "threadName", name);
+        let internal = v8::Boolean::new(scope, worker.internal).into();
+        convert::set(scope, binding, "isInternalThread", internal);
+        let limits = limits_array(scope, worker.limits());
+        convert::set(scope, binding, "resourceLimits", limits);
     }
+    if let Some(port) = new_port(scope, port) {
+        let state = env.state::<ParentPort>();
+        *state.object.borrow_mut() = Some(v8::Global::new(scope, port));
+    }
+}
 
-    /// The workers that this thread started and that have not ended.
-    pub fn children(env: &Env) -> Vec<Arc<Worker>> {
+/// A worker of this thread has ended: `onexit` (`Worker::JoinThread`).
+fn on_end(scope: &mut v8::PinScope<'_, '_>, id: u32) {
+    let env = Env::of(scope);
+    env.state::<worker::Children>().remove(id);
+    let child = {
         let children = env.state::<Children>();
-        let running = children.running.borrow();
-        running
+        let mut running = children.running.borrow_mut();
+        let position = running
             .iter()
-            .map(|child| child.handle.worker.clone())
-            .collect()
+            .position(|child| child.handle.worker.id == id);
+        position.map(|position| running.remove(position))
+    };
+    let Some(Child { object, handle }) = child else {
+        return;
+    };
+    handle.running.set(false);
+    if handle.referenced.get() {
+        env.event_loop.remove_reference();
     }
-
-    /// A worker of this thread has ended: `onexit` (`Worker::JoinThread`).
-    pub fn on_end(scope: &mut v8::PinScope<'_, '_>, id: u32) {
-        let env = Env::of(scope);
-        let child = {
-            let children = env.state::<Children>();
-            let mut running = children.running.borrow_mut();
-            let position = running
-                .iter()
-                .position(|child| child.handle.worker.id == id);
-            position.map(|position| running.remove(position))
-        };
-        let Some(Child { object, handle }) = child else {
-            return;
-        };
-        handle.running.set(false);
-        if handle.referenced.get() {
-            env.event_loop.remove_reference();
-        }
-        let object = v8::Local::new(scope, object);
-        let undefined = v8::undefined(scope).into();
-        convert::set(scope, object, "messagePort", undefined);
-        let (code, failure) = handle.worker.outcome();
-        let null: v8::Local<v8::Value> = v8::null(scope).into();
-        let (name, reason) = match &failure {
-            Some((name, reason)) => (string(scope, name).into(), string(scope, reason).into()),
-            None => (null, null),
-        };
-        let code = v8::Integer::new(scope, code).into();
-        callback_scope::make_named_callback(scope, object, "onexit", &[code, name, reason]);
-        if let Some(state) = wrap::async_state(scope, object) {
-            async_wrap::emit_destroy(scope, state.async_id.get());
-        }
-        let gone: Completion = Box::new(move |_| handle.gone.set(true));
-        env.event_loop.set_immediate_unref(gone);
+    let object = v8::Local::new(scope, object);
+    let undefined = v8::undefined(scope).into();
+    convert::set(scope, object, "messagePort", undefined);
+    let (code, failure) = handle.worker.outcome();
+    let null: v8::Local<v8::Value> = v8::null(scope).into();
+    let (name, reason) = match &failure {
+        Some((name, reason)) => (string(scope, name).into(), string(scope, reason).into()),
+        None => (null, null),
+    };
+    let code = v8::Integer::new(scope, code).into();
+    callback_scope::make_named_callback(scope, object, "onexit", &[code, name, reason]);
+    if let Some(state) = wrap::async_state(scope, object) {
+        async_wrap::emit_destroy(scope, state.async_id.get());
     }
+    let gone: Completion = Box::new(move |_| handle.gone.set(true));
+    env.event_loop.set_immediate_unref(gone);
 }
 
 fn get_env_message_port(

@@ -12,8 +12,8 @@ use crate::env::Env;
 use crate::js::exception::{self, ErrorKind, string};
 use crate::js::{async_wrap, convert, wrap};
 use crate::options::Options;
-use crate::process::process_env::{self, Variables};
-use crate::worker::{self, Settings, Start, Worker};
+use crate::process::process_env;
+use crate::worker::{self, Settings, Start, Variables, Worker};
 
 /// What the thread will get.
 pub(in crate::binding) struct Prepared {
@@ -170,14 +170,16 @@ pub(super) fn start_thread(
     let (Some(prepared), Some(program)) = (handle.start.take(), env.program()) else {
         return;
     };
-    let started = worker::start(Start {
+    let (id, port) = (handle.worker.id, prepared.port);
+    let started = program.start(Start {
         worker: handle.worker.clone(),
-        program,
+        program: program.clone(),
         process: env.process(),
         options: prepared.options,
         variables: prepared.variables,
-        port: prepared.port,
+        install: Box::new(move |scope| super::install(scope, port)),
         parent: env.event_loop.handle(),
+        ended: Box::new(move |scope| super::on_end(scope, id)),
     });
     if let Err(reason) = started {
         let message = format!("Worker initialization failure: {reason}");
@@ -197,6 +199,7 @@ fn remember(
     if handle.referenced.get() {
         env.event_loop.add_reference();
     }
+    env.state::<worker::Children>().add(handle.worker.clone());
     let children = env.state::<Children>();
     children.running.borrow_mut().push(Child {
         object: v8::Global::new(scope, object),

@@ -4,9 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use crate::binding::{ClassDefinition, heap_utils};
+use crate::binding::heap_utils;
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
+use crate::js::class::ClassDefinition;
 use crate::js::{callback_scope, convert, wrap};
 
 use super::WorkerHandle;

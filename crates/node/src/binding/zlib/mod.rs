@@ -9,7 +9,7 @@ mod stream;
 mod write;
 mod zstd;
 
-use super::{ClassDefinition, Definition};
+use crate::js::class::{ClassDefinition, Definition};
 use crate::js::{convert, exception};
 
 /// Declares the binding.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::callback::contain_bare;
-use crate::engine::EngineEvents;
+use crate::embedder::events::EngineEvents;
 use memory::{Memory, Supply};
 
 /// How much may be allocated between two looks at the memory of the VM.
@@ -200,7 +200,7 @@ mod tests {
     use secure_exec_kernel::Pid;
 
     use super::*;
-    use crate::engine::Breach;
+    use crate::embedder::events::Breach;
 
     struct Full(AtomicBool);
 

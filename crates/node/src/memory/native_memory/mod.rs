@@ -14,8 +14,6 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use crate::heap::fatal;
-
 /// What native code holds for one guest.
 #[derive(Debug, Default)]
 pub struct Account {
@@ -94,6 +92,14 @@ pub fn on_refusal(decide: OnRefusal) {
     let _ = ON_REFUSAL.set(decide);
 }
 
+static END_PROGRAM: OnceLock<fn()> = OnceLock::new();
+
+/// Has `end` called before the process is given up, on the thread that gets no memory: it does not return where it can end
+/// the program of that thread alone. The first call counts.
+pub(crate) fn on_failure(end: fn()) {
+    let _ = END_PROGRAM.set(end);
+}
+
 unsafe extern "C" {
     /// `std::set_new_handler`: what C++ calls when `new` gets no memory, before it gives up.
     #[link_name = "_ZSt15set_new_handlerPFvvE"]
@@ -106,7 +112,9 @@ pub fn serve_new() {
     extern "C" fn without_memory() {
         // `new` tries again when the handler returns.
         if !(overdraw() && refused(DENIED.get())) {
-            fatal::without_memory();
+            if let Some(end_program) = END_PROGRAM.get() {
+                end_program();
+            }
             std::process::abort();
         }
     }

@@ -11,9 +11,9 @@ use secure_exec_kernel::{Errno, Fd};
 use writing::QueuedWrite;
 
 use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
-use crate::binding::handle_wrap::Handle;
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
+use crate::js::handle::Handle;
 use crate::js::wrap;
 
 /// What libuv offers a reader.

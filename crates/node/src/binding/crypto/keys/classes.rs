@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use super::{KeyData, KeyObjectHandle, handle};
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
-use crate::binding::messaging::{self, Message, TransferData};
-use crate::binding::{Definition, class_template};
+use crate::binding::messaging::{self, Message};
 use crate::env::{Env, Slot};
+use crate::js::class::{Definition, class_template};
+use crate::js::transfer::TransferData;
 use crate::js::{exception, wrap};
 
 /// Declares the functions and the hidden base classes.

@@ -8,13 +8,13 @@ use openssl_sys as ossl;
 use super::classes::create_crypto_key;
 use super::encode::{self, Encoding};
 use super::{KeyData, Pkey, handle};
-use crate::binding::Definition;
 use crate::binding::crypto::error::{CryptoError, Result, check};
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::crypto::job::{self, Encode, Mode, Output};
 use crate::binding::crypto::owned_ffi::{BigNum, Md, PkeyCtx};
 use crate::binding::crypto::pkey_ffi::curve_nid;
 use crate::binding::crypto::{dh, owned_ffi as ffi, random};
+use crate::js::class::Definition;
 use crate::js::convert;
 
 /// Declares the classes.

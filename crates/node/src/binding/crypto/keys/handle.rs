@@ -8,7 +8,7 @@ use super::{KeyData, KeyObjectHandle, Pkey, argument, jwk, raw};
 use crate::binding::crypto::digest;
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
-use crate::binding::{Definition, class_template};
+use crate::js::class::{Definition, class_template};
 use crate::js::{convert, exception, wrap};
 
 /// Declares the class.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use self::classes::clone_key;
 pub use self::handle::create as create_handle;
 pub use super::owned_ffi::Pkey;
-use crate::binding::Definition;
+use crate::js::class::Definition;
 
 /// Declares the classes and functions.
 pub fn define(definition: &mut Definition) {

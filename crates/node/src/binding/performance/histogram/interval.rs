@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::monotonic_nanoseconds;
 use super::recorded::Histogram;
-use crate::binding::class_template;
-use crate::binding::handle_wrap::{Handle, HandleResource};
 use crate::env::Env;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::event_loop::{Completion, TaskKey};
+use crate::js::class::class_template;
+use crate::js::handle::{Handle, HandleResource};
 use crate::js::{async_wrap, exception, wrap};
 use crate::threads::delay::delay;
 

@@ -9,10 +9,11 @@ mod recorded;
 
 use std::rc::Rc;
 
-use super::monotonic_nanoseconds;
-use crate::binding::{Definition, TransferData, class_template};
 use crate::env::Env;
+use crate::env::clock::monotonic_nanoseconds;
+use crate::js::class::{Definition, class_template};
 use crate::js::exception::{self, ErrorKind};
+use crate::js::transfer::TransferData;
 use crate::js::wrap;
 use interval::{create_eld_histogram, start, stop};
 use readers::add_readers;
@@ -29,7 +30,7 @@ pub fn define(definition: &mut Definition) {
     class.method("add", add).method("subtract", subtract);
     add_readers(class);
     let class = definition
-        .class("IntervalHistogram", super::super::base::illegal_constructor)
+        .class("IntervalHistogram", crate::js::class::illegal_constructor)
         .hidden();
     class
         .inherits("HandleWrap")

@@ -2,7 +2,7 @@
 
 use super::recorded::{Histogram, Recorded};
 use super::{reset, this, throw_out_of_range};
-use crate::binding::ClassDefinition;
+use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception};
 
 pub(super) fn add_readers(class: &mut ClassDefinition) {

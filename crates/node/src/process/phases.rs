@@ -1,16 +1,13 @@
-//! The phases, in libuv's order.
+//! The phases of the event loop, in libuv's order. Follows `uv_run`.
 
-use std::task::Poll;
 use std::time::Duration;
 
-use super::Completion;
-use crate::binding::process_methods::monotonic_nanoseconds;
+use crate::env::clock::{clock_now, monotonic_nanoseconds, update_time};
 use crate::env::{Env, Slot};
-use crate::event_loop::foreground;
+use crate::event_loop::{Completion, foreground};
 use crate::heap::heap_usage;
 use crate::js::callback_scope::{self, AsyncContext};
-use crate::js::exception;
-use crate::process::frozen_clock;
+use crate::process::{frozen_clock, uncaught};
 
 /// `uv_run(UV_RUN_DEFAULT)`: runs until nothing keeps the loop alive, or the process stops.
 pub fn run(scope: &mut v8::PinScope<'_, '_>) {
@@ -54,17 +51,7 @@ pub fn alive(scope: &v8::PinScope<'_, '_>) -> bool {
 }
 
 fn halted(scope: &v8::PinScope<'_, '_>, env: &Env) -> bool {
-    env.event_loop.stop.get() || env.is_halted(scope)
-}
-
-/// Milliseconds of the kernel's monotonic clock since the process started.
-pub fn clock_now(env: &Env) -> f64 {
-    let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else {
-        return 0.0;
-    };
-    let now = kernel.clock().monotonic();
-    let nanoseconds = u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec);
-    nanoseconds.saturating_sub(env.time_origin.get()) as f64 / 1e6
+    env.event_loop.is_stopped() || env.is_halted(scope)
 }
 
 /// Reads the clock for what runs next.
@@ -73,22 +60,12 @@ fn start_turn(env: &Env) {
     update_time(env);
 }
 
-/// Reads the clock (`uv_update_time`).
-pub fn update_time(env: &Env) {
-    // Whole milliseconds, as libuv's clock.
-    env.event_loop.set_now(clock_now(env).floor());
-}
-
 fn backend_timeout(env: &Env) -> Option<Duration> {
     let event_loop = &env.event_loop;
-    let busy = event_loop.immediate_referenced.get()
-        || !event_loop.closing.borrow().is_empty()
-        || !event_loop.ready.borrow().is_empty()
-        || !event_loop.unref_immediates.borrow().is_empty();
-    if busy {
+    if event_loop.is_busy() {
         return Some(Duration::ZERO);
     }
-    let due = event_loop.timer.get()?;
+    let due = event_loop.timer_due()?;
     Some(Duration::from_secs_f64(
         (due - clock_now(env)).max(0.0) / 1000.0,
     ))
@@ -101,15 +78,19 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
     });
     if timeout != Some(Duration::ZERO) {
         heap_usage::note(scope, env);
-        env.event_loop.idle.enter(monotonic_nanoseconds(env));
+        env.event_loop
+            .idle_meter()
+            .enter(monotonic_nanoseconds(env));
     }
-    let (woken, posted) = env.event_loop.shared.take(timeout);
+    let (woken, posted) = env.event_loop.wait(timeout);
     start_turn(env);
-    env.event_loop.idle.leave(monotonic_nanoseconds(env));
+    env.event_loop
+        .idle_meter()
+        .leave(monotonic_nanoseconds(env));
     run_platform_tasks(scope, env);
     // Only what is ready now: a completion that defers again waits for the next turn.
-    let ready = env.event_loop.ready.take();
-    for completion in ready {
+    for completion in env.event_loop.take_ready() {
+        env.event_loop.remove_reference();
         run_completion(scope, env, completion);
     }
     for work in posted {
@@ -119,22 +100,11 @@ fn poll(scope: &mut v8::PinScope<'_, '_>, env: &Env, timeout: Option<Duration>) 
         if halted(scope, env) {
             return;
         }
-        let Some(mut task) = env.event_loop.tasks.borrow_mut().take(key) else {
-            continue;
-        };
-        match task.poll() {
-            Poll::Pending => env.event_loop.tasks.borrow_mut().put_back(key, task),
-            Poll::Ready(completion) => {
-                if task.referenced {
-                    env.event_loop.remove_reference();
-                }
-                drop(task);
-                run_completion(scope, env, completion);
-            }
+        if let Some(completion) = env.event_loop.poll_task(key) {
+            run_completion(scope, env, completion);
         }
     }
-    let last = env.event_loop.last.take();
-    for completion in last {
+    for completion in env.event_loop.take_last() {
         run_completion(scope, env, completion);
     }
 }
@@ -162,8 +132,7 @@ fn run_completion(scope: &mut v8::PinScope<'_, '_>, env: &Env, completion: Compl
 }
 
 fn check(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let natives = env.event_loop.unref_immediates.take();
-    for completion in natives {
+    for completion in env.event_loop.take_unref_immediates() {
         run_completion(scope, env, completion);
     }
     let info = env.aliased::<u32>(Slot::ImmediateInfo);
@@ -192,8 +161,7 @@ fn check(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
 }
 
 fn close(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let closing = env.event_loop.closing.take();
-    for completion in closing {
+    for completion in env.event_loop.take_closing() {
         run_completion(scope, env, completion);
     }
 }
@@ -201,13 +169,13 @@ fn close(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
 /// `Environment::RunTimers` in Node's `src/env.cc`. The native timer is set by what `processTimers` answers before the
 /// callback scope is left: the ticks and microtasks behind it arm and reference the timer too, and theirs is the last word.
 fn run_timers(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let Some(due) = env.event_loop.timer.get() else {
+    let Some(due) = env.event_loop.timer_due() else {
         return;
     };
     if env.event_loop.now() < due || halted(scope, env) {
         return;
     }
-    env.event_loop.timer.set(None);
+    env.event_loop.disarm_timer();
     v8::scope!(let scope, scope);
     let Some(function) = env.function(scope, Slot::ProcessTimers) else {
         return;
@@ -253,7 +221,7 @@ fn process_timers<'s>(
         }
         // The timers behind the one that threw are still due: the lists are run again.
         let (error, message) = thrown?;
-        exception::trigger_uncaught_with(scope, error, message, false);
+        uncaught::trigger_uncaught_with(scope, error, message, false);
         if halted(scope, env) {
             return None;
         }

@@ -83,7 +83,7 @@ fn javascript_heap(scope: &mut v8::PinScope<'_, '_>) -> Value {
 }
 
 /// The report of `event`, with the stack of `error` where it is one.
-pub(super) fn build(
+pub fn build(
     scope: &mut v8::PinScope<'_, '_>,
     event: &str,
     trigger: &str,

@@ -1,10 +1,14 @@
-//! How a binding is declared: names and callbacks, as data.
+//! How native functions and classes are declared, names and callbacks as data, and the templates of the classes.
 //!
 //! Declarations are the single source of the binding objects and of the external references that the startup snapshot
 //! needs. They must not depend on anything but the code: the list of references has the same order in the process that
 //! makes the snapshot and in those that use it.
 
+use std::cell::Cell;
+
+use super::{exception, wrap};
 use crate::callback::{self, NativeFunction};
+use crate::env::Env;
 
 /// Fills in what is not a function or class: arrays, extra objects.
 pub type Initializer = fn(&mut v8::PinScope<'_, '_>, v8::Local<'_, v8::Object>);
@@ -48,11 +52,11 @@ pub struct ClassDefinition {
 /// Everything native about one binding.
 #[derive(Default)]
 pub struct Definition {
-    pub(super) functions: Vec<FunctionDefinition>,
-    pub(super) classes: Vec<ClassDefinition>,
-    pub(super) initializer: Option<Initializer>,
-    pub(super) extra_references: Vec<v8::FunctionCallback>,
-    pub(super) accessor_references: Vec<v8::AccessorNameGetterCallback>,
+    pub(crate) functions: Vec<FunctionDefinition>,
+    pub(crate) classes: Vec<ClassDefinition>,
+    pub(crate) initializer: Option<Initializer>,
+    pub(crate) extra_references: Vec<v8::FunctionCallback>,
+    pub(crate) accessor_references: Vec<v8::AccessorNameGetterCallback>,
 }
 
 impl Definition {
@@ -164,4 +168,97 @@ impl ClassDefinition {
         self.exported = false;
         self
     }
+}
+
+/// Finds a declared class by its key.
+pub type FindClass = fn(&str) -> Option<&'static ClassDefinition>;
+
+/// The classes that an isolate has.
+#[derive(Default)]
+struct Declared {
+    find: Cell<Option<FindClass>>,
+}
+
+/// Says where the classes of an isolate are declared.
+pub fn declare(env: &Env, find: FindClass) {
+    env.isolate_state::<Declared>().find.set(Some(find));
+}
+
+/// The template of the declared class `key`, made at the first call together with those it inherits from.
+pub fn class_template<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    key: &str,
+) -> Option<v8::Local<'s, v8::FunctionTemplate>> {
+    let env = Env::of(scope);
+    if let Some(template) = env.template(scope, key) {
+        return Some(template);
+    }
+    let declared = env.isolate_state::<Declared>().find.get()?;
+    let class = declared(key)?;
+    let parent = class
+        .parent
+        .and_then(|parent| class_template(scope, parent));
+    let template = build_class(scope, class, parent);
+    env.set_template(scope, key, template);
+    Some(template)
+}
+
+fn build_class<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: &ClassDefinition,
+    parent: Option<v8::Local<'_, v8::FunctionTemplate>>,
+) -> v8::Local<'s, v8::FunctionTemplate> {
+    let template = v8::FunctionTemplate::builder_raw(class.constructor).build(scope);
+    let name = exception::string(scope, class.name);
+    template.set_class_name(name);
+    template
+        .instance_template(scope)
+        .set_internal_field_count(wrap::INTERNAL_FIELDS);
+    if let Some(parent) = parent {
+        template.inherit(parent);
+    }
+    // A signature makes V8 refuse a receiver that is no instance, with a TypeError.
+    let signature = v8::Signature::new(scope, template);
+    let prototype = template.prototype_template(scope);
+    for method in &class.methods {
+        let name = exception::string(scope, method.name);
+        let function = v8::FunctionTemplate::builder_raw(method.callback)
+            .signature(signature)
+            .constructor_behavior(v8::ConstructorBehavior::Throw)
+            .build(scope);
+        function.set_class_name(name);
+        prototype.set(name.into(), function.into());
+    }
+    for accessor in &class.accessors {
+        let name = exception::string(scope, accessor.name);
+        let getter = v8::FunctionTemplate::builder_raw(accessor.getter)
+            .signature(signature)
+            .build(scope);
+        let setter = accessor.setter.map(|setter| {
+            v8::FunctionTemplate::builder_raw(setter)
+                .signature(signature)
+                .build(scope)
+        });
+        prototype.set_accessor_property(
+            name.into(),
+            Some(getter),
+            setter,
+            v8::PropertyAttribute::DONT_ENUM,
+        );
+    }
+    template
+}
+
+/// The constructor of a class that JavaScript cannot make instances of.
+pub fn illegal_constructor(
+    scope: &mut v8::PinScope<'_, '_>,
+    _args: v8::FunctionCallbackArguments<'_>,
+    _rv: v8::ReturnValue<'_, v8::Value>,
+) {
+    exception::throw(
+        scope,
+        exception::ErrorKind::TypeError,
+        "ERR_ILLEGAL_CONSTRUCTOR",
+        "Illegal constructor",
+    );
 }

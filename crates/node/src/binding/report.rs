@@ -1,18 +1,9 @@
 //! `internalBinding('report')`: diagnostic reports (`process.report`). Follows Node's `src/node_report.cc`.
-//!
-//! # Deviations
-//! A report speaks of the guest alone: native stack, loaded libraries and the host's limits are empty.
 
-mod calendar;
-mod content;
-mod write;
-
-use std::cell::{Cell, RefCell};
-
-pub use self::write::{Cause, write};
-use super::Definition;
 use crate::env::Env;
+use crate::js::class::Definition;
 use crate::js::{convert, exception};
+use crate::process::diagnostic_report::{self, Cause, Settings, write};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -43,21 +34,6 @@ pub fn define(definition: &mut Definition) {
             "setReportOnUncaughtException",
             set_report_on_uncaught_exception,
         );
-}
-
-/// `process.report`'s settings; absent until set, when the command line's value counts.
-#[derive(Default)]
-struct Settings {
-    compact: Cell<Option<bool>>,
-    exclude_network: Cell<Option<bool>>,
-    exclude_env: Cell<Option<bool>>,
-    on_fatal_error: Cell<Option<bool>>,
-    on_signal: Cell<Option<bool>>,
-    on_uncaught_exception: Cell<Option<bool>>,
-    directory: RefCell<Option<String>>,
-    filename: RefCell<Option<String>>,
-    signal: RefCell<Option<String>>,
-    written: Cell<u32>,
 }
 
 macro_rules! flag {
@@ -147,19 +123,13 @@ text!(get_directory, set_directory, directory, "--report-dir");
 text!(get_filename, set_filename, filename, "--report-filename");
 text!(get_signal, set_signal, signal, "--report-signal");
 
-/// Whether an exception that nothing catches leaves a report.
-pub fn is_wanted_of_exceptions(env: &Env) -> bool {
-    let set = env.state::<Settings>().on_uncaught_exception.get();
-    set.unwrap_or_else(|| env.options.borrow().flag("--report-uncaught-exception"))
-}
-
 /// `getReport(error)`: the report as JSON text.
 fn get_report(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let report = content::build(scope, "JavaScript API", "GetReport", None, args.get(0));
+    let report = diagnostic_report::build(scope, "JavaScript API", "GetReport", None, args.get(0));
     rv.set(exception::string(scope, &report.to_string()).into());
 }
 
