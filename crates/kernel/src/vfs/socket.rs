@@ -1,9 +1,12 @@
 //! The interface between system calls and families of sockets. It stands here because a [`File`] may be one.
 
 use super::{At, File, FileDescription, Vfs};
+use crate::abi::poll::PollEvents;
 use crate::abi::socket::{MsgFlags, OptionValue, Shutdown, SocketAddress, Ucred};
+use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use core::task::Context;
 use std::sync::Arc;
 
 /// Who makes a call on a socket, and where the paths in it begin.
@@ -45,10 +48,11 @@ pub struct Received {
     pub(crate) credentials: Option<Ucred>,
 }
 
-/// A socket. Reading and writing it as a file are [`Socket::receive_from`] and [`Socket::send_to`] without flags.
+/// A socket. As a [`File`], which every socket is, it reads by [`Socket::receive_from`] without flags and writes by
+/// [`Socket::send`].
 ///
 /// Nothing blocks: what would is `EAGAIN` (for a connection that takes its time `EINPROGRESS`), and
-/// [`File::readiness`] and [`File::register`] tell when to try again, as for any file. Errors that come up later wait
+/// [`Socket::events`] and [`Socket::wait_for`] tell when to try again, as for any file. Errors that come up later wait
 /// for `SO_ERROR` and make the socket ready. Each method names the errors that every family has; others are the
 /// family's.
 pub trait Socket: File {
@@ -135,8 +139,51 @@ pub trait Socket: File {
     /// - `EAGAIN`: there is nothing.
     fn receive_from(&self, buf: &mut [u8], flags: MsgFlags) -> Result<Received>;
 
+    /// Sends to the peer for nobody in particular: a process writes to a stream by it, and the embedder to any socket.
+    ///
+    /// # Errors
+    /// As [`Socket::send_to`].
+    fn send(&self, bytes: &[u8]) -> Result<usize>;
+
+    /// What can be done now.
+    fn events(&self) -> PollEvents;
+
+    /// Registers for a change of the given events.
+    fn wait_for(&self, events: PollEvents, cx: &Context<'_>);
+
     /// Whether what one call sends is what one call receives.
     fn keeps_boundaries(&self) -> bool {
         self.socket_type() != crate::abi::socket::SOCK_STREAM
+    }
+}
+
+impl<T: Socket> File for T {
+    fn kind(&self) -> FileKind {
+        FileKind::Socket
+    }
+
+    fn socket(&self) -> Option<&dyn Socket> {
+        Some(self)
+    }
+
+    /// As on Linux, a read of no bytes does not ask the socket.
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let received = self.receive_from(buf, MsgFlags::empty())?;
+        Ok(received.count)
+    }
+
+    fn write(&self, buf: &[u8]) -> Result<usize> {
+        self.send(buf)
+    }
+
+    fn readiness(&self) -> PollEvents {
+        self.events()
+    }
+
+    fn register(&self, events: PollEvents, cx: &Context<'_>) {
+        self.wait_for(events, cx);
     }
 }

@@ -8,12 +8,10 @@ use crate::abi::socket::{
     AF_UNIX, MsgFlags, OptionValue, SO_PASSCRED, SOCK_STREAM, SOMAXCONN, Shutdown, SocketAddress,
     Ucred,
 };
-use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::net::options::SocketOptions;
 use crate::net::{NetStack, Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::File;
 use crate::wait_queue::WaitQueue;
 use core::task::Context;
 use parking_lot::Mutex;
@@ -312,31 +310,13 @@ impl Socket for UnixStream {
         let end = self.connection().ok_or(Errno::EINVAL)?;
         end.receive(buf, flags)
     }
-}
 
-impl File for UnixStream {
-    fn kind(&self) -> FileKind {
-        FileKind::Socket
-    }
-
-    fn socket(&self) -> Option<&dyn Socket> {
-        Some(self)
-    }
-
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let received = self.receive_from(buf, MsgFlags::empty())?;
-        Ok(received.count)
-    }
-
-    fn write(&self, buf: &[u8]) -> Result<usize> {
+    fn send(&self, buf: &[u8]) -> Result<usize> {
         let end = self.connection().ok_or(Errno::ENOTCONN)?;
         end.send(buf, Vec::new())
     }
 
-    fn readiness(&self) -> PollEvents {
+    fn events(&self) -> PollEvents {
         let mut ready = match self.state() {
             State::Idle => PollEvents::POLLOUT | PollEvents::POLLHUP,
             State::Listening(listener) if listener.queue.lock().pending.is_empty() => {
@@ -355,7 +335,7 @@ impl File for UnixStream {
         ready
     }
 
-    fn register(&self, events: PollEvents, cx: &Context<'_>) {
+    fn wait_for(&self, events: PollEvents, cx: &Context<'_>) {
         match self.state() {
             State::Idle => self.idle.register(cx),
             State::Listening(listener) => listener.accepters.register(cx),

@@ -188,7 +188,7 @@ impl UnixDatagram {
     }
 
     /// Sends to the peer.
-    fn send(&self, bytes: &[u8], rights: Vec<Right>, credentials: Ucred) -> Result<usize> {
+    fn send_to_peer(&self, bytes: &[u8], rights: Vec<Right>, credentials: Ucred) -> Result<usize> {
         let peer = {
             let state = self.state.lock();
             match &state.peer {

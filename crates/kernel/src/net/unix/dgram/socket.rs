@@ -1,16 +1,14 @@
-//! A datagram socket as a socket and as a file.
+//! What a datagram socket does.
 
 use super::{Message, UnixDatagram};
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
     AF_UNIX, MsgFlags, OptionValue, SOCK_DGRAM, Shutdown, SocketAddress, Ucred, UnixAddress,
 };
-use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::net::unix::names::Owner;
 use crate::net::unix::{check_level, local, option};
 use crate::net::{Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::File;
 use core::task::Context;
 
 impl Socket for UnixDatagram {
@@ -90,7 +88,7 @@ impl Socket for UnixDatagram {
             return Err(Errno::EOPNOTSUPP);
         }
         let Some(to) = message.to else {
-            return self.send(message.bytes, message.rights, caller.credentials);
+            return self.send_to_peer(message.bytes, message.rights, caller.credentials);
         };
         let to = local(to)?;
         if *to == UnixAddress::Unnamed {
@@ -153,31 +151,13 @@ impl Socket for UnixDatagram {
         received.rights = taken.map_or_else(Vec::new, |message| message.rights);
         Ok(received)
     }
-}
-
-impl File for UnixDatagram {
-    fn kind(&self) -> FileKind {
-        FileKind::Socket
-    }
-
-    fn socket(&self) -> Option<&dyn Socket> {
-        Some(self)
-    }
-
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let received = self.receive_from(buf, MsgFlags::empty())?;
-        Ok(received.count)
-    }
 
     /// For the embedder; a process writes by [`Socket::send_to`], with its own credentials.
-    fn write(&self, buf: &[u8]) -> Result<usize> {
-        self.send(buf, Vec::new(), Ucred::ROOT)
+    fn send(&self, buf: &[u8]) -> Result<usize> {
+        self.send_to_peer(buf, Vec::new(), Ucred::ROOT)
     }
 
-    fn readiness(&self) -> PollEvents {
+    fn events(&self) -> PollEvents {
         let mut ready = PollEvents::empty();
         let peer = {
             let state = self.state.lock();
@@ -204,7 +184,7 @@ impl File for UnixDatagram {
         ready
     }
 
-    fn register(&self, events: PollEvents, cx: &Context<'_>) {
+    fn wait_for(&self, events: PollEvents, cx: &Context<'_>) {
         if events.contains(PollEvents::POLLOUT) {
             self.budget.writers.register(cx);
             if let Some(peer) = self.peer().and_then(|peer| peer.socket.upgrade()) {
