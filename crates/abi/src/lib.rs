@@ -6,10 +6,12 @@
 #![warn(missing_docs)]
 
 pub mod fcntl;
+pub mod inet;
 pub mod inotify;
 pub mod poll;
 pub mod resource;
 pub mod signal;
+pub mod sockaddr;
 pub mod socket;
 pub mod stat;
 pub mod termios;

@@ -1,7 +1,8 @@
 //! `sys/socket.h` and its neighbours: families, types, options, flags of messages, addresses.
 
+use crate::inet::Membership;
 use bitflags::bitflags;
-use core::net::{SocketAddrV4, SocketAddrV6};
+use core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use std::borrow::Cow;
 
 /// No family: takes away the peer of a socket for datagrams.
@@ -31,15 +32,6 @@ pub const SOCK_TYPE_MASK: i32 = 0xf;
 pub const SOCK_NONBLOCK: i32 = 0o4000;
 /// Beside the type: the descriptor closes on exec.
 pub const SOCK_CLOEXEC: i32 = 0o2_000_000;
-
-/// Any protocol, or IP's level of options.
-pub const IPPROTO_IP: i32 = 0;
-/// TCP.
-pub const IPPROTO_TCP: i32 = 6;
-/// UDP.
-pub const IPPROTO_UDP: i32 = 17;
-/// IPv6's level of options.
-pub const IPPROTO_IPV6: i32 = 41;
 
 /// Level of the options that every family has (`socket(7)`).
 pub const SOL_SOCKET: i32 = 1;
@@ -87,19 +79,6 @@ pub const SO_ACCEPTCONN: i32 = 30;
 pub const SO_PROTOCOL: i32 = 38;
 /// Family.
 pub const SO_DOMAIN: i32 = 39;
-
-/// TCP sends small pieces at once.
-pub const TCP_NODELAY: i32 = 1;
-/// Largest segment.
-pub const TCP_MAXSEG: i32 = 2;
-/// Seconds of silence before the first probe.
-pub const TCP_KEEPIDLE: i32 = 4;
-/// Seconds between probes.
-pub const TCP_KEEPINTVL: i32 = 5;
-/// Probes without an answer that end a connection.
-pub const TCP_KEEPCNT: i32 = 6;
-/// An IPv6 socket takes no IPv4.
-pub const IPV6_V6ONLY: i32 = 26;
 
 /// Most connections that wait to be accepted (`net.core.somaxconn`).
 pub const SOMAXCONN: usize = 4096;
@@ -275,6 +254,10 @@ pub enum OptionValue {
     Linger(Option<i32>),
     /// Credentials.
     Credentials(Ucred),
+    /// Address of an interface.
+    Address(Ipv4Addr),
+    /// A group that is joined or left.
+    Membership(Membership),
 }
 
 impl OptionValue {
@@ -282,7 +265,7 @@ impl OptionValue {
     pub const fn int(self) -> Option<i32> {
         match self {
             OptionValue::Int(number) => Some(number),
-            OptionValue::Linger(_) | OptionValue::Credentials(_) => None,
+            _ => None,
         }
     }
 }

@@ -19,7 +19,8 @@
 //! 2. per process: descriptors, file system context, image, limits, signals (leaves, one at a time)
 //! 3. per open file: offset
 //! 4. per file system: namespace (tmpfs), then directory entries, file data, attributes
-//! 5. per pipe, per pseudoterminal: state
+//! 5. per pipe, per pseudoterminal: state; per socket: state, then the machine's ports, names of connections, a
+//!    listener's queue, the halves of a connection
 //! 6. inotify: watchers of an inode, then the instance
 //! 7. wait queues
 //!

@@ -17,6 +17,10 @@ pub struct Limits {
     pub max_pipes: usize,
     /// Sockets made by guests; the two of a pair count as one.
     pub max_sockets: usize,
+    /// Connections of TCP, those included that nobody has accepted.
+    pub max_connections: usize,
+    /// Bytes that wait in sockets for somebody to read them.
+    pub max_socket_buffered_bytes: usize,
     /// Pseudoterminals.
     pub max_ptys: usize,
     /// Bytes all files may hold, in whole 4 KiB blocks.
@@ -44,6 +48,8 @@ impl Default for Limits {
             max_open_fds: 256,
             max_pipes: 128,
             max_sockets: 256,
+            max_connections: 256,
+            max_socket_buffered_bytes: 32 << 20,
             max_ptys: 16,
             max_filesystem_bytes: 64 << 20,
             max_inodes: 16384,

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, VirtualClock};
 use crate::limits::{LimitLedger, Limits};
+use crate::net::{Isolated, Network};
 use crate::random::{RandomSource, SeededRandom};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct KernelConfig {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn RandomSource>,
+    /// What lies beyond the machine's loopback.
+    pub network: Arc<dyn Network>,
     /// Host name that guests see.
     pub hostname: String,
     /// Number of processors that guests see.
@@ -25,12 +28,13 @@ pub struct KernelConfig {
 }
 
 impl Default for KernelConfig {
-    /// For tests: a virtual clock and a fixed random sequence.
+    /// For tests: a virtual clock, a fixed random sequence, and nothing beyond the loopback.
     fn default() -> Self {
         KernelConfig {
             limits: Limits::default(),
             clock: Arc::new(VirtualClock::new()),
             random: Arc::new(SeededRandom::new(0)),
+            network: Arc::new(Isolated),
             hostname: "secure-exec".into(),
             cpu_count: 1,
             memory_bytes: 512 << 20,

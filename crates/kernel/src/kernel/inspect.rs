@@ -19,6 +19,12 @@ pub struct ResourceCounts {
     pub pipes: usize,
     /// Sockets made by guests.
     pub sockets: usize,
+    /// Connections of TCP.
+    pub connections: usize,
+    /// Sockets of TCP that listen.
+    pub listeners: usize,
+    /// Bytes that wait in sockets.
+    pub buffered_bytes: usize,
     /// Pseudoterminals.
     pub ptys: usize,
     /// Inotify instances.
@@ -66,6 +72,9 @@ impl Kernel {
             fds,
             pipes: self.vfs.pipes.load(Ordering::Relaxed),
             sockets: self.net.sockets(),
+            connections: self.net.connections(),
+            listeners: self.net.loopback.listeners().len(),
+            buffered_bytes: self.net.buffered.used(),
             ptys: self.ttys.count(),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),

@@ -6,6 +6,7 @@ mod files;
 mod inspect;
 mod kill;
 mod mounts;
+mod network;
 
 pub use config::KernelConfig;
 pub use inspect::ResourceCounts;
@@ -66,7 +67,12 @@ impl Kernel {
             config.limits.clone(),
             ledger.clone(),
         ));
-        let net = Arc::new(NetStack::new(&config.limits, ledger.clone()));
+        let net = Arc::new(NetStack::new(
+            &config.limits,
+            ledger.clone(),
+            config.random.clone(),
+            config.network.clone(),
+        ));
         let ttys = TtyTable::new(config.limits.max_ptys, ledger, config.clock.clone());
         let kernel = Arc::new(Kernel {
             vfs,

@@ -1,7 +1,6 @@
 //! The table of families.
 
-use super::unix;
-use super::{NetStack, Socket};
+use super::{NetStack, Socket, inet, unix};
 use crate::abi::socket::{AF_MAX, SOCK_CLOEXEC, SOCK_MAX, SOCK_NONBLOCK, SOCK_TYPE_MASK, Ucred};
 use crate::errno::{Errno, Result};
 use std::sync::Arc;
@@ -34,7 +33,7 @@ pub(crate) struct Family {
     pub pair: fn(&NewSocket<'_>) -> Result<Pair>,
 }
 
-const FAMILIES: &[Family] = &[unix::FAMILY];
+const FAMILIES: &[Family] = &[unix::FAMILY, inet::INET, inet::INET6];
 
 /// The family with a number.
 ///

@@ -1,9 +1,10 @@
 //! Options that sockets of all families have (`socket(7)`).
 
+use crate::abi::inet::IPPROTO_TCP;
 use crate::abi::socket::{
     OptionValue, SO_BROADCAST, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_KEEPALIVE, SO_LINGER,
     SO_OOBINLINE, SO_PASSCRED, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVLOWAT, SO_REUSEADDR,
-    SO_SNDBUF, SO_SNDLOWAT, SO_TYPE,
+    SO_REUSEPORT, SO_SNDBUF, SO_SNDLOWAT, SO_TYPE,
 };
 use crate::errno::{Errno, Result};
 use parking_lot::Mutex;
@@ -18,21 +19,26 @@ const SMALLEST_RECEIVE: i32 = 2304;
 const MOST_PRIORITY: i32 = 6;
 
 /// Options that are on or off.
-const SWITCHES: [i32; 7] = [
+const SWITCHES: [i32; 8] = [
     SO_DEBUG,
     SO_REUSEADDR,
     SO_DONTROUTE,
     SO_BROADCAST,
     SO_KEEPALIVE,
     SO_OOBINLINE,
+    SO_REUSEPORT,
     SO_PASSCRED,
 ];
+
+/// Sizes of both buffers of a socket of TCP that nobody set (`net.ipv4.tcp_wmem`, `tcp_rmem`).
+const TCP_BUFFERS: (i32, i32) = (16_384, 131_072);
 
 /// What was set on a socket. Options of the network have no effect within the machine and read back.
 #[derive(Debug)]
 pub(super) struct SocketOptions {
     domain: i32,
     kind: i32,
+    protocol: i32,
     settings: Mutex<Settings>,
 }
 
@@ -47,18 +53,46 @@ struct Settings {
 }
 
 impl SocketOptions {
-    pub fn new(domain: i32, kind: i32) -> SocketOptions {
+    pub fn new(domain: i32, kind: i32, protocol: i32) -> SocketOptions {
+        let (send_buffer, receive_buffer) = match protocol {
+            IPPROTO_TCP => TCP_BUFFERS,
+            _ => (BUFFER, BUFFER),
+        };
         SocketOptions {
             domain,
             kind,
+            protocol,
             settings: Mutex::new(Settings {
                 switches: 0,
-                send_buffer: BUFFER,
-                receive_buffer: BUFFER,
+                send_buffer,
+                receive_buffer,
                 priority: 0,
                 linger: None,
             }),
         }
+    }
+
+    /// The same for a socket that comes of this one, as an accepted connection does of its listener.
+    pub fn inherited(&self) -> SocketOptions {
+        SocketOptions {
+            settings: Mutex::new(*self.settings.lock()),
+            ..*self
+        }
+    }
+
+    /// Whether an option is on.
+    pub fn is_on(&self, name: i32) -> bool {
+        self.settings.lock().switches & bit(name) != 0
+    }
+
+    /// Size of the buffer for receiving, in bytes.
+    pub fn receive_buffer(&self) -> usize {
+        usize::try_from(self.settings.lock().receive_buffer).unwrap_or(0)
+    }
+
+    /// Seconds that a close waits for what was written, if it does.
+    pub fn linger(&self) -> Option<i32> {
+        self.settings.lock().linger
     }
 
     /// Size of the buffer for sending, in bytes.
@@ -68,7 +102,7 @@ impl SocketOptions {
 
     /// Whether messages bring the credentials of their sender.
     pub fn pass_credentials(&self) -> bool {
-        self.settings.lock().switches & bit(SO_PASSCRED) != 0
+        self.is_on(SO_PASSCRED)
     }
 
     /// Value of an option of level `SOL_SOCKET` that does not depend on the family.
@@ -80,7 +114,7 @@ impl SocketOptions {
         let number = match name {
             SO_TYPE => self.kind,
             SO_DOMAIN => self.domain,
-            SO_PROTOCOL => 0,
+            SO_PROTOCOL => self.protocol,
             SO_SNDBUF => settings.send_buffer,
             SO_RCVBUF => settings.receive_buffer,
             SO_PRIORITY => settings.priority,

@@ -1,8 +1,12 @@
 //! What the sockets of a machine share.
 
+use super::budget::BufferBudget;
+use super::external::Network;
+use super::inet::Loopback;
 use super::unix::AbstractNames;
 use crate::errno::{Errno, Result};
 use crate::limits::{LimitLedger, Limits, Slot};
+use crate::random::RandomSource;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -10,6 +14,12 @@ use std::sync::Arc;
 pub(crate) struct NetStack {
     /// Local names that are no paths.
     pub abstract_names: AbstractNames,
+    /// Ports, listeners, connections and groups.
+    pub loopback: Arc<Loopback>,
+    /// Bytes that wait in sockets.
+    pub buffered: Arc<BufferBudget>,
+    connections: Arc<AtomicUsize>,
+    max_connections: usize,
     sockets: Arc<AtomicUsize>,
     max_sockets: usize,
     /// Descriptors that were sent and not received.
@@ -19,9 +29,18 @@ pub(crate) struct NetStack {
 }
 
 impl NetStack {
-    pub fn new(limits: &Limits, ledger: Arc<LimitLedger>) -> NetStack {
+    pub fn new(
+        limits: &Limits,
+        ledger: Arc<LimitLedger>,
+        random: Arc<dyn RandomSource>,
+        network: Arc<dyn Network>,
+    ) -> NetStack {
         NetStack {
             abstract_names: AbstractNames::default(),
+            loopback: Arc::new(Loopback::new(random, network)),
+            buffered: BufferBudget::new(limits.max_socket_buffered_bytes, ledger.clone()),
+            connections: Arc::default(),
+            max_connections: limits.max_connections,
             sockets: Arc::default(),
             max_sockets: limits.max_sockets,
             in_flight: Arc::default(),
@@ -33,6 +52,24 @@ impl NetStack {
     /// Sockets that guests have made.
     pub fn sockets(&self) -> usize {
         self.sockets.load(Ordering::Relaxed)
+    }
+
+    /// Connections of TCP, those included that nobody has accepted or read to their end.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place in the count of connections.
+    ///
+    /// # Errors
+    /// - `ENOBUFS`: none is left.
+    pub fn connection_slot(&self) -> Result<Slot> {
+        let max = self.max_connections;
+        Slot::take(&self.connections, max).map_err(|used| {
+            self.ledger
+                .record("maxConnections", max as u64, used as u64);
+            Errno::ENOBUFS
+        })
     }
 
     /// Takes a place in the count of sockets.

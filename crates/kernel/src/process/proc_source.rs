@@ -2,7 +2,7 @@
 
 use super::{Process, ProcessState};
 use crate::abi::resource::{RLIM_NLIMITS, Rlimit};
-use crate::abi::stat::Timespec;
+use crate::abi::stat::{FileKind, Timespec};
 use crate::abi::{Fd, Pid};
 use crate::errno::Result;
 use crate::fs::procfs::{ProcEntry, ProcSource, ProcState, SignalMasks, Standing};
@@ -18,6 +18,22 @@ impl ProcSource for Kernel {
     fn process(&self, pid: Pid) -> Option<Arc<dyn ProcEntry>> {
         let process = Kernel::process(self, pid)?;
         Some(process)
+    }
+
+    fn sockets(&self) -> Vec<Arc<FileDescription>> {
+        let processes: Vec<Arc<Process>> = {
+            let table = self.table.lock();
+            table.rows().map(|(_, row)| row.process.clone()).collect()
+        };
+        let mut sockets: Vec<Arc<FileDescription>> = Vec::new();
+        for process in processes {
+            let fds = process.fds.lock();
+            let open = fds.iter().map(|(_, entry)| &entry.file);
+            sockets.extend(open.filter(|file| file.kind() == FileKind::Socket).cloned());
+        }
+        sockets.sort_by_key(|file| file.inode().ino());
+        sockets.dedup_by_key(|file| file.inode().ino());
+        sockets
     }
 
     fn vfs(&self) -> &Arc<Vfs> {

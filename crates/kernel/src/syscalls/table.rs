@@ -68,17 +68,17 @@ syscalls! {
         Poll "poll" Full;
     }
     "sockets" {
-        Socket "socket" Partial("AF_UNIX with SOCK_STREAM and SOCK_DGRAM");
+        Socket "socket" Partial("AF_UNIX, AF_INET and AF_INET6 with SOCK_STREAM and SOCK_DGRAM");
         Bind "bind" Full;
         Listen "listen" Full;
         Accept4 "accept4" Partial("the peer's name comes from getpeername");
-        Connect "connect" Partial("a full queue is EAGAIN also for sockets that block");
+        Connect "connect" Partial("never blocks: EINPROGRESS, for local sockets EAGAIN, where a listener has no room; EACCES beyond the loopback");
         Socketpair "socketpair" Partial("AF_UNIX with SOCK_STREAM and SOCK_DGRAM");
         Shutdown "shutdown" Full;
         Getsockname "getsockname" Full;
         Getpeername "getpeername" Full;
-        Getsockopt "getsockopt" Partial("no time limits; the buffer of a stream is always 128 KiB");
-        Setsockopt "setsockopt" Partial("no time limits, low-water marks or SO_REUSEPORT; SO_PASSCRED for datagrams");
+        Getsockopt "getsockopt" Partial("no time limits, TCP_INFO or TCP_CONGESTION; the buffer of a stream is 128 KiB, of TCP 256 KiB, whatever is set");
+        Setsockopt "setsockopt" Partial("no time limits, low-water marks, IP_RECVERR or groups of one source; SO_PASSCRED for local datagrams");
         Sendto "sendto" Partial("no urgent data");
         Recvfrom "recvfrom" Partial("no urgent data; MSG_WAITALL takes what there is");
         Sendmsg "sendmsg" Partial("SCM_RIGHTS without local sockets; the credentials are always the sender's own");

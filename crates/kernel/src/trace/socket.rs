@@ -3,10 +3,11 @@
 use super::flags::{Names, names};
 use super::text::{Data, Quoted, list};
 use super::values::Traced;
+use crate::abi::inet::{self, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, Membership};
 use crate::abi::socket::{
-    AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, MsgFlags,
-    OptionValue, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM, SOCK_TYPE_MASK, SOL_SOCKET,
-    Shutdown, SocketAddress, Ucred, UnixAddress,
+    AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, MsgFlags, OptionValue, SOCK_DGRAM, SOCK_RAW,
+    SOCK_SEQPACKET, SOCK_STREAM, SOCK_TYPE_MASK, SOL_SOCKET, Shutdown, SocketAddress, Ucred,
+    UnixAddress,
 };
 use crate::abi::{Fd, socket};
 use core::cell::OnceCell;
@@ -54,13 +55,48 @@ const OPTIONS: &[(i32, &str)] = &[
 ];
 /// Options of level `SOL_TCP`.
 const TCP_OPTIONS: &[(i32, &str)] = &[
-    (socket::TCP_NODELAY, "TCP_NODELAY"),
-    (socket::TCP_MAXSEG, "TCP_MAXSEG"),
-    (socket::TCP_KEEPIDLE, "TCP_KEEPIDLE"),
-    (socket::TCP_KEEPINTVL, "TCP_KEEPINTVL"),
-    (socket::TCP_KEEPCNT, "TCP_KEEPCNT"),
+    (inet::TCP_NODELAY, "TCP_NODELAY"),
+    (inet::TCP_MAXSEG, "TCP_MAXSEG"),
+    (inet::TCP_CORK, "TCP_CORK"),
+    (inet::TCP_KEEPIDLE, "TCP_KEEPIDLE"),
+    (inet::TCP_KEEPINTVL, "TCP_KEEPINTVL"),
+    (inet::TCP_KEEPCNT, "TCP_KEEPCNT"),
+    (inet::TCP_SYNCNT, "TCP_SYNCNT"),
+    (inet::TCP_LINGER2, "TCP_LINGER2"),
+    (inet::TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT"),
+    (inet::TCP_WINDOW_CLAMP, "TCP_WINDOW_CLAMP"),
+    (inet::TCP_INFO, "TCP_INFO"),
+    (inet::TCP_QUICKACK, "TCP_QUICKACK"),
+    (inet::TCP_CONGESTION, "TCP_CONGESTION"),
+    (inet::TCP_USER_TIMEOUT, "TCP_USER_TIMEOUT"),
 ];
-const IPV6_OPTIONS: &[(i32, &str)] = &[(socket::IPV6_V6ONLY, "IPV6_V6ONLY")];
+/// Options of level `SOL_IP`.
+const IP_OPTIONS: &[(i32, &str)] = &[
+    (inet::IP_TOS, "IP_TOS"),
+    (inet::IP_TTL, "IP_TTL"),
+    (inet::IP_MTU_DISCOVER, "IP_MTU_DISCOVER"),
+    (inet::IP_RECVERR, "IP_RECVERR"),
+    (inet::IP_FREEBIND, "IP_FREEBIND"),
+    (inet::IP_MULTICAST_IF, "IP_MULTICAST_IF"),
+    (inet::IP_MULTICAST_TTL, "IP_MULTICAST_TTL"),
+    (inet::IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP"),
+    (inet::IP_ADD_MEMBERSHIP, "IP_ADD_MEMBERSHIP"),
+    (inet::IP_DROP_MEMBERSHIP, "IP_DROP_MEMBERSHIP"),
+    (inet::IP_MULTICAST_ALL, "IP_MULTICAST_ALL"),
+];
+/// Options of level `SOL_IPV6`.
+const IPV6_OPTIONS: &[(i32, &str)] = &[
+    (inet::IPV6_UNICAST_HOPS, "IPV6_UNICAST_HOPS"),
+    (inet::IPV6_MULTICAST_IF, "IPV6_MULTICAST_IF"),
+    (inet::IPV6_MULTICAST_HOPS, "IPV6_MULTICAST_HOPS"),
+    (inet::IPV6_MULTICAST_LOOP, "IPV6_MULTICAST_LOOP"),
+    (inet::IPV6_ADD_MEMBERSHIP, "IPV6_ADD_MEMBERSHIP"),
+    (inet::IPV6_DROP_MEMBERSHIP, "IPV6_DROP_MEMBERSHIP"),
+    (inet::IPV6_RECVERR, "IPV6_RECVERR"),
+    (inet::IPV6_V6ONLY, "IPV6_V6ONLY"),
+    (inet::IPV6_MULTICAST_ALL, "IPV6_MULTICAST_ALL"),
+    (inet::IPV6_TCLASS, "IPV6_TCLASS"),
+];
 
 /// A number by its name in a list.
 fn named(
@@ -244,6 +280,7 @@ impl fmt::Display for SocketOption {
         let (options, unknown): (&[(i32, &str)], _) = match self.0 {
             SOL_SOCKET => (OPTIONS, "SO"),
             IPPROTO_TCP => (TCP_OPTIONS, "TCP"),
+            IPPROTO_IP => (IP_OPTIONS, "IP"),
             IPPROTO_IPV6 => (IPV6_OPTIONS, "IPV6"),
             _ => (&[], "SO"),
         };
@@ -267,6 +304,20 @@ impl fmt::Display for Value {
             OptionValue::Credentials(Ucred { pid, uid, gid }) => {
                 write!(f, "{{pid={pid}, uid={uid}, gid={gid}}}")
             }
+            OptionValue::Address(address) => write!(f, "inet_addr(\"{address}\")"),
+            OptionValue::Membership(Membership::V4 {
+                group,
+                address,
+                index,
+            }) => write!(
+                f,
+                "{{imr_multiaddr=inet_addr(\"{group}\"), imr_address=inet_addr(\"{address}\"), \
+                 imr_ifindex={index}}}"
+            ),
+            OptionValue::Membership(Membership::V6 { group, index }) => write!(
+                f,
+                "{{inet_pton(AF_INET6, \"{group}\", &ipv6mr_multiaddr), ipv6mr_interface={index}}}"
+            ),
         }
     }
 }
@@ -274,9 +325,10 @@ impl fmt::Display for Value {
 /// Bytes of a value.
 fn size(value: OptionValue) -> usize {
     match value {
-        OptionValue::Int(_) => 4,
+        OptionValue::Int(_) | OptionValue::Address(_) => 4,
         OptionValue::Linger(_) => 8,
-        OptionValue::Credentials(_) => 12,
+        OptionValue::Credentials(_) | OptionValue::Membership(Membership::V4 { .. }) => 12,
+        OptionValue::Membership(Membership::V6 { .. }) => 20,
     }
 }
 
@@ -389,7 +441,7 @@ mod tests {
         assert_eq!(kind.to_string(), "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK");
         let options = [
             (SOL_SOCKET, socket::SO_TYPE),
-            (IPPROTO_TCP, socket::TCP_NODELAY),
+            (IPPROTO_TCP, inet::TCP_NODELAY),
         ];
         assert_eq!(
             options.map(|(level, name)| SocketOption(level, name).to_string()),

@@ -4,6 +4,7 @@ use super::{DirCursor, File, Inode, SeekExtent, Socket, VirtualDentry, WatchCoun
 use crate::abi::fcntl::{OpenFlags, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::poll::PollEvents;
+use crate::abi::socket::{OptionValue, SO_ERROR, SOL_SOCKET};
 use crate::abi::stat::{DirEntry, FileKind, Stat};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
@@ -342,6 +343,27 @@ impl FileDescription {
     pub(crate) fn socket(&self) -> Result<&dyn Socket> {
         let file = self.file.as_ref();
         file.and_then(|file| file.socket()).ok_or(Errno::ENOTSOCK)
+    }
+
+    /// Waits for the end of a connection that goes on (`EINPROGRESS`).
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: no socket.
+    /// - What it failed with, as `SO_ERROR` tells it.
+    pub fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let socket = match self.socket() {
+            Ok(socket) => socket,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        if self.poll_ready(PollEvents::POLLOUT, cx).is_pending() {
+            return Poll::Pending;
+        }
+        let error = socket.option(SOL_SOCKET, SO_ERROR).map(OptionValue::int);
+        Poll::Ready(match error {
+            Ok(Some(0)) => Ok(()),
+            Ok(number) => Err(number.map_or(Errno::EINVAL, Errno::from_raw)),
+            Err(errno) => Err(errno),
+        })
     }
 
     /// Writes, waiting until something can be written. Of a write beyond `PIPE_BUF` bytes a part may be taken.

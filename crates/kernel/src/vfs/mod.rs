@@ -32,6 +32,6 @@ pub use mount::{Mount, MountFlags, VirtualDentry};
 pub(crate) use open::OpenRequest;
 pub(crate) use path_walk::{Last, LastLink, Walked};
 pub(crate) use permission::check as check_permission;
-pub use socket::{Outgoing, Received, Right, Socket, SocketCaller};
+pub use socket::{Outgoing, Received, Right, Socket, SocketCaller, SocketRow};
 pub use watch::Watchers;
 pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};

@@ -1,6 +1,7 @@
 //! The interface between system calls and families of sockets. It stands here because a [`File`] may be one.
 
 use super::{At, File, FileDescription, Vfs};
+use crate::abi::inet::TcpState;
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{MsgFlags, OptionValue, Shutdown, SocketAddress, Ucred};
 use crate::abi::stat::FileKind;
@@ -46,6 +47,20 @@ pub struct Received {
     pub(crate) rights: Vec<Right>,
     /// Of the sender, where they were asked for (`SO_PASSCRED`).
     pub(crate) credentials: Option<Ucred>,
+}
+
+/// What `/proc/net` tells of a socket.
+#[derive(Clone, Debug)]
+pub struct SocketRow {
+    pub(crate) state: TcpState,
+    pub(crate) local: SocketAddress,
+    pub(crate) remote: SocketAddress,
+    /// Bytes, or connections of one that listens, that wait here.
+    pub(crate) receive_queue: usize,
+    /// Bytes that the peer has not read.
+    pub(crate) send_queue: usize,
+    /// Messages that found no room.
+    pub(crate) drops: usize,
 }
 
 /// A socket. As a [`File`], which every socket is, it reads by [`Socket::receive_from`] without flags and writes by
@@ -150,6 +165,9 @@ pub trait Socket: File {
 
     /// Registers for a change of the given events.
     fn wait_for(&self, events: PollEvents, cx: &Context<'_>);
+
+    /// What `/proc/net` tells of it.
+    fn row(&self) -> SocketRow;
 
     /// Whether what one call sends is what one call receives.
     fn keeps_boundaries(&self) -> bool {

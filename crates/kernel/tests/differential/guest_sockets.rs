@@ -2,7 +2,6 @@
 
 use super::guest::{Guest, Outcome, raw};
 use super::socket_script::{Received, Sockets};
-use secure_exec_kernel::abi::socket::SOL_SOCKET;
 use secure_exec_kernel::*;
 
 impl Sockets for Guest {
@@ -43,14 +42,22 @@ impl Sockets for Guest {
         raw(self.process.getpeername(fd))
     }
 
-    fn getsockopt(&mut self, fd: i32, name: i32) -> Outcome<i32> {
-        let value = raw(self.process.getsockopt(fd, SOL_SOCKET, name))?;
-        Ok(value.int().unwrap())
+    fn getsockopt(&mut self, fd: i32, (level, name): (i32, i32)) -> Outcome<i32> {
+        let value = raw(self.process.getsockopt(fd, level, name))?;
+        // A program that asks with too little room gets the beginning.
+        Ok(match value {
+            OptionValue::Linger(seconds) => i32::from(seconds.is_some()),
+            other => other.int().unwrap(),
+        })
     }
 
-    fn setsockopt(&mut self, fd: i32, name: i32, value: i32) -> Outcome<()> {
-        let value = OptionValue::Int(value);
-        raw(self.process.setsockopt(fd, SOL_SOCKET, name, value))
+    fn setsockopt(
+        &mut self,
+        fd: i32,
+        (level, name): (i32, i32),
+        value: OptionValue,
+    ) -> Outcome<()> {
+        raw(self.process.setsockopt(fd, level, name, value))
     }
 
     fn sendto(

@@ -2,49 +2,67 @@
 
 use super::host::{Host, call, check};
 use super::socket_script::{Received, Sockets};
-use secure_exec_kernel::{SocketAddress, UnixAddress};
+use secure_exec_kernel::abi::inet::Membership;
+use secure_exec_kernel::{OptionValue, SocketAddress, UnixAddress};
 
-/// Where the name begins in an address.
-const NAME: usize = size_of::<libc::sa_family_t>();
+type Storage = libc::sockaddr_storage;
 
-fn encode(address: &SocketAddress) -> (libc::sockaddr_un, libc::socklen_t) {
+fn encode(address: &SocketAddress) -> (Storage, libc::socklen_t) {
+    let bytes = address.to_sockaddr();
     let mut raw = empty_address();
-    let (bytes, end) = match address {
-        SocketAddress::Unix(UnixAddress::Path(path)) => (path.clone(), 1),
-        SocketAddress::Unix(name) => (name.bytes().into_owned(), 0),
-        _ => {
-            raw.sun_family = libc::AF_UNSPEC as libc::sa_family_t;
-            (vec![0; 14], 0)
-        }
+    // SAFETY: the address is shorter than the storage, which is plain data.
+    unsafe {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut raw).cast(), bytes.len());
+    }
+    (raw, bytes.len() as libc::socklen_t)
+}
+
+fn decode(raw: &Storage, length: libc::socklen_t) -> Option<SocketAddress> {
+    // SAFETY: the storage is plain data, and longer than any address that the kernel puts there.
+    let bytes = unsafe {
+        std::slice::from_raw_parts(std::ptr::from_ref(raw).cast::<u8>(), length as usize)
     };
-    for (to, from) in raw.sun_path.iter_mut().zip(&bytes) {
-        *to = *from as libc::c_char;
-    }
-    (raw, (NAME + bytes.len() + end) as libc::socklen_t)
+    SocketAddress::from_sockaddr(bytes).ok()
 }
 
-fn decode(raw: &libc::sockaddr_un, length: libc::socklen_t) -> Option<SocketAddress> {
-    let length = (length as usize).checked_sub(NAME)?;
-    let bytes: Vec<u8> = raw.sun_path[..length]
-        .iter()
-        .map(|byte| *byte as u8)
-        .collect();
-    let mut address = UnixAddress::from_bytes(&bytes);
-    if let UnixAddress::Path(path) = &mut address {
-        // The NUL behind it counts.
-        path.retain(|byte| *byte != 0);
-    }
-    Some(SocketAddress::Unix(address))
+fn empty_address() -> Storage {
+    // SAFETY: `sockaddr_storage` is plain data, for which all zeroes is a value.
+    unsafe { std::mem::zeroed() }
 }
 
-fn empty_address() -> libc::sockaddr_un {
-    // SAFETY: `sockaddr_un` is plain data, for which all zeroes is a value.
-    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    address
+const ROOM: libc::socklen_t = size_of::<Storage>() as libc::socklen_t;
+
+/// Milliseconds that a connection may take.
+const PATIENCE: i64 = 30;
+
+fn number_of(fd: i32, level: i32, name: i32) -> Result<i32, i32> {
+    let (mut value, mut length) = (0i32, 4);
+    let out = (&raw mut value).cast();
+    call!(getsockopt(fd, level, name, out, &raw mut length))?;
+    Ok(value)
 }
 
-const ROOM: libc::socklen_t = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+/// Connects as a blocking call does that gives up soon: the kernel under test tells at once how it ended.
+fn connect_soon(fd: i32, address: &SocketAddress) -> Result<(), i32> {
+    let patience = libc::timeval {
+        tv_sec: 0,
+        tv_usec: PATIENCE * 1000,
+    };
+    let (option, size) = ((&raw const patience).cast(), size_of_val(&patience) as u32);
+    call!(setsockopt(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_SNDTIMEO,
+        option,
+        size
+    ))?;
+    let flags = call!(fcntl(fd, libc::F_GETFL))? as i32;
+    call!(fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK))?;
+    let (address, length) = encode(address);
+    let connected = call!(connect(fd, (&raw const address).cast(), length));
+    call!(fcntl(fd, libc::F_SETFL, flags))?;
+    connected.map(drop)
+}
 
 /// Room for the control messages of a few descriptors, aligned as they must be.
 #[repr(align(8))]
@@ -84,6 +102,11 @@ impl Sockets for Host {
     }
 
     fn connect(&mut self, fd: i32, address: &SocketAddress) -> Result<(), i32> {
+        let domain = number_of(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
+        let is_inet = domain.is_ok_and(|domain| domain != libc::AF_UNIX);
+        if is_inet && *address != SocketAddress::Unspecified {
+            return connect_soon(fd, address);
+        }
         let (address, length) = encode(address);
         call!(connect(fd, (&raw const address).cast(), length)).map(drop)
     }
@@ -104,27 +127,32 @@ impl Sockets for Host {
         Ok(decode(&address, length).unwrap())
     }
 
-    fn getsockopt(&mut self, fd: i32, name: i32) -> Result<i32, i32> {
-        let (mut value, mut length) = (0i32, 4);
-        call!(getsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            name,
-            (&raw mut value).cast(),
-            &raw mut length
-        ))?;
-        Ok(value)
+    fn getsockopt(&mut self, fd: i32, (level, name): (i32, i32)) -> Result<i32, i32> {
+        number_of(fd, level, name)
     }
 
-    fn setsockopt(&mut self, fd: i32, name: i32, value: i32) -> Result<(), i32> {
-        call!(setsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            name,
-            (&raw const value).cast(),
-            4
-        ))
-        .map(drop)
+    fn setsockopt(
+        &mut self,
+        fd: i32,
+        (level, name): (i32, i32),
+        value: OptionValue,
+    ) -> Result<(), i32> {
+        let bytes: Vec<u8> = match value {
+            OptionValue::Int(number) => number.to_ne_bytes().to_vec(),
+            OptionValue::Linger(seconds) => {
+                let words = [i32::from(seconds.is_some()), seconds.unwrap_or(0)];
+                words.map(i32::to_ne_bytes).concat()
+            }
+            OptionValue::Membership(Membership::V4 { group, index, .. }) => {
+                [group.octets(), [0; 4], index.to_ne_bytes()].concat()
+            }
+            OptionValue::Membership(Membership::V6 { group, index }) => {
+                [&group.octets()[..], &index.to_ne_bytes()].concat()
+            }
+            other => panic!("no script sets {other:?}"),
+        };
+        let (option, length) = (bytes.as_ptr().cast(), bytes.len() as libc::socklen_t);
+        call!(setsockopt(fd, level, name, option, length)).map(drop)
     }
 
     fn sendto(

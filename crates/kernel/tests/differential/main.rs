@@ -13,7 +13,10 @@ mod fuzz;
 mod guest;
 mod guest_sockets;
 mod host;
+mod host_network;
 mod host_sockets;
+mod inet;
+mod inet_fuzz;
 mod script;
 mod scripts;
 mod socket_fuzz;
@@ -151,4 +154,80 @@ fn random_operations_on_sockets_behave_as_on_linux() {
         let script = socket_fuzz::script(seed);
         compare(&format!("socket seed {seed}"), &script, false);
     }
+}
+
+/// Runs scripts on both sides, the host's in a network of its own, and compares line by line.
+#[expect(clippy::print_stderr, reason = "nobody shall take it for a comparison")]
+fn compare_inet(scripts: Vec<(String, Vec<String>)>) {
+    let owned = scripts.clone();
+    let host = host::on_own_thread(false, move |dir| {
+        if !host_network::enter() {
+            return None;
+        }
+        let run = |(_, lines): &(String, Vec<String>)| run(&mut Host::new(dir.clone()), lines);
+        Some(owned.iter().map(run).collect::<Vec<_>>())
+    });
+    let Some(host) = host else {
+        eprintln!("not compared: this user may not make a network namespace");
+        return;
+    };
+    let mut differing = Vec::new();
+    for ((name, lines), host) in scripts.iter().zip(host) {
+        let guest = run(&mut Guest::new(false), lines);
+        let same = host
+            .iter()
+            .zip(&guest)
+            .take_while(|(host, guest)| host == guest);
+        let index = same.count();
+        if index < lines.len() {
+            let (host, guest) = (&host[index], &guest[index]);
+            let history = lines[..=index].join("\n  ");
+            differing.push(format!(
+                "{name}: kernel {guest}, Linux {host}, after\n  {history}"
+            ));
+        }
+    }
+    let count = differing.len();
+    differing.truncate(3);
+    assert!(count == 0, "{count} differ:\n{}", differing.join("\n"));
+}
+
+fn compare_inet_scripts(scripts: &[(&str, &str)]) {
+    let lines = |text: &str| {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    };
+    compare_inet(
+        scripts
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), lines(text)))
+            .collect(),
+    );
+}
+
+#[test]
+fn tcp_behaves_as_on_linux() {
+    compare_inet_scripts(inet::TCP);
+}
+
+#[test]
+fn udp_behaves_as_on_linux() {
+    compare_inet_scripts(inet::UDP);
+}
+
+#[test]
+fn options_of_the_internet_behave_as_on_linux() {
+    compare_inet_scripts(inet::OPTIONS);
+}
+
+#[test]
+fn random_operations_on_tcp_behave_as_on_linux() {
+    let script = |seed| (format!("tcp seed {seed}"), inet_fuzz::tcp(seed));
+    compare_inet((0..inet_fuzz::seeds()).map(script).collect());
+}
+
+#[test]
+fn random_operations_on_udp_behave_as_on_linux() {
+    let script = |seed| (format!("udp seed {seed}"), inet_fuzz::udp(seed));
+    compare_inet((0..inet_fuzz::seeds()).map(script).collect());
 }

@@ -1,9 +1,13 @@
 //! The part of the scripts' language that is about sockets.
 
 use super::script::{System, bytes, flags, number, path, shown_bytes};
-use secure_exec_kernel::abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM};
-use secure_exec_kernel::{SocketAddress, UnixAddress};
+use secure_exec_kernel::abi::inet::Membership;
+use secure_exec_kernel::abi::socket::{
+    AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
+};
+use secure_exec_kernel::{OptionValue, SocketAddress, UnixAddress};
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What was received: bytes, flags, the sender, and how many descriptors.
 pub struct Received {
@@ -24,8 +28,9 @@ pub trait Sockets {
     fn shutdown(&mut self, fd: i32, how: i32) -> Result<(), i32>;
     fn getsockname(&mut self, fd: i32) -> Result<SocketAddress, i32>;
     fn getpeername(&mut self, fd: i32) -> Result<SocketAddress, i32>;
-    fn getsockopt(&mut self, fd: i32, name: i32) -> Result<i32, i32>;
-    fn setsockopt(&mut self, fd: i32, name: i32, value: i32) -> Result<(), i32>;
+    /// Level and name of the option.
+    fn getsockopt(&mut self, fd: i32, option: (i32, i32)) -> Result<i32, i32>;
+    fn setsockopt(&mut self, fd: i32, option: (i32, i32), value: OptionValue) -> Result<(), i32>;
     fn sendto(
         &mut self,
         fd: i32,
@@ -40,8 +45,15 @@ pub trait Sockets {
     fn readv(&mut self, fd: i32, bufs: [&mut [u8]; 2]) -> Result<usize, i32>;
 }
 
-/// `@name` is abstract, `auto` no name, `unspec` no family; anything else is a path.
+/// `@name` is abstract, `auto` no name, `unspec` no family, `ip:port` of IPv4, `[ip]:port` of IPv6; anything else is a
+/// path.
 fn address(word: &str) -> SocketAddress {
+    if let Ok(address) = word.parse() {
+        return match address {
+            SocketAddr::V4(address) => SocketAddress::Inet(address),
+            SocketAddr::V6(address) => SocketAddress::Inet6(address),
+        };
+    }
     match word.strip_prefix('@') {
         Some(name) => SocketAddress::Unix(UnixAddress::Abstract(name.into())),
         None if word == "auto" => SocketAddress::Unix(UnixAddress::Unnamed),
@@ -61,8 +73,18 @@ fn shown(address: &SocketAddress) -> String {
         SocketAddress::Unix(UnixAddress::Abstract(name)) => format!("@{}", name.escape_ascii()),
         SocketAddress::Unix(UnixAddress::Path(path)) => path.escape_ascii().to_string(),
         SocketAddress::Unix(UnixAddress::Unnamed) => "unnamed".to_owned(),
-        other => format!("{other:?}"),
+        SocketAddress::Inet(address) => shown_inet((*address).into()),
+        SocketAddress::Inet6(address) => shown_inet((*address).into()),
+        SocketAddress::Unspecified => "unspecified".to_owned(),
     }
+}
+
+/// The same for ports.
+fn shown_inet(address: SocketAddr) -> String {
+    if address.port() >= 32_768 {
+        return format!("{} chosen", address.ip());
+    }
+    address.to_string()
 }
 
 fn message_flags(words: &str) -> i32 {
@@ -79,8 +101,55 @@ fn message_flags(words: &str) -> i32 {
     })
 }
 
-fn option(word: &str) -> i32 {
-    match word {
+fn option(word: &str) -> (i32, i32) {
+    use secure_exec_kernel::abi::inet;
+    let of = |level, known: &[(&str, i32)], name: &str| {
+        let (_, number) = known.iter().find(|(known, _)| *known == name).unwrap();
+        (level, *number)
+    };
+    if let Some(name) = word.strip_prefix("tcp:") {
+        let known = [
+            ("nodelay", inet::TCP_NODELAY),
+            ("cork", inet::TCP_CORK),
+            ("idle", inet::TCP_KEEPIDLE),
+            ("interval", inet::TCP_KEEPINTVL),
+            ("probes", inet::TCP_KEEPCNT),
+            ("tries", inet::TCP_SYNCNT),
+            ("segment", inet::TCP_MAXSEG),
+            ("linger2", inet::TCP_LINGER2),
+            ("timeout", inet::TCP_USER_TIMEOUT),
+            ("quickack", inet::TCP_QUICKACK),
+        ];
+        return of(inet::IPPROTO_TCP, &known, name);
+    }
+    if let Some(name) = word.strip_prefix("ip:") {
+        let known = [
+            ("tos", inet::IP_TOS),
+            ("ttl", inet::IP_TTL),
+            ("mc-ttl", inet::IP_MULTICAST_TTL),
+            ("mc-loop", inet::IP_MULTICAST_LOOP),
+            ("mc-all", inet::IP_MULTICAST_ALL),
+            ("join", inet::IP_ADD_MEMBERSHIP),
+            ("leave", inet::IP_DROP_MEMBERSHIP),
+        ];
+        return of(inet::IPPROTO_IP, &known, name);
+    }
+    if let Some(name) = word.strip_prefix("ip6:") {
+        let known = [
+            ("only", inet::IPV6_V6ONLY),
+            ("hops", inet::IPV6_UNICAST_HOPS),
+            ("class", inet::IPV6_TCLASS),
+            ("mc-hops", inet::IPV6_MULTICAST_HOPS),
+            ("mc-loop", inet::IPV6_MULTICAST_LOOP),
+            ("mc-all", inet::IPV6_MULTICAST_ALL),
+            ("join", inet::IPV6_ADD_MEMBERSHIP),
+            ("leave", inet::IPV6_DROP_MEMBERSHIP),
+        ];
+        return of(inet::IPPROTO_IPV6, &known, name);
+    }
+    let name = match word {
+        "reuseport" => libc::SO_REUSEPORT,
+        "linger" => libc::SO_LINGER,
         "type" => libc::SO_TYPE,
         "domain" => libc::SO_DOMAIN,
         "protocol" => libc::SO_PROTOCOL,
@@ -98,6 +167,23 @@ fn option(word: &str) -> i32 {
         "passcred" => libc::SO_PASSCRED,
         "peercred" => libc::SO_PEERCRED,
         other => number(other) as i32,
+    };
+    (libc::SOL_SOCKET, name)
+}
+
+/// A number, a group, or seconds behind `linger`.
+fn value(which: &str, word: &str) -> OptionValue {
+    match word.parse::<IpAddr>() {
+        Ok(IpAddr::V4(group)) => OptionValue::Membership(Membership::V4 {
+            group,
+            address: Ipv4Addr::UNSPECIFIED,
+            index: 1,
+        }),
+        Ok(IpAddr::V6(group)) => OptionValue::Membership(Membership::V6 { group, index: 1 }),
+        Err(_) if which == "linger" => {
+            OptionValue::Linger(Some(number(word) as i32).filter(|seconds| *seconds >= 0))
+        }
+        Err(_) => OptionValue::Int(number(word) as i32),
     }
 }
 
@@ -143,6 +229,15 @@ fn setup(
     };
     Some(match *words {
         ["socket", name, how] => keep(name, system.socket(AF_UNIX, SOCK_STREAM | flags(how), 0)),
+        ["inet", name, what] => {
+            let (domain, kind) = match what {
+                "tcp4" => (AF_INET, SOCK_STREAM),
+                "tcp6" => (AF_INET6, SOCK_STREAM),
+                "udp4" => (AF_INET, SOCK_DGRAM),
+                _ => (AF_INET6, SOCK_DGRAM),
+            };
+            keep(name, system.socket(domain, kind | SOCK_NONBLOCK, 0))
+        }
         ["dgram", name] => keep(name, system.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)),
         ["any", domain, kind, protocol] => {
             let [domain, kind, protocol] = [domain, kind, protocol].map(|n| number(n) as i32);
@@ -189,7 +284,7 @@ fn names_and_options(
             .getsockopt(fd(fds, name), option(which))
             .map(|value| value.to_string()),
         ["setsockopt", name, which, value] => system
-            .setsockopt(fd(fds, name), option(which), number(value) as i32)
+            .setsockopt(fd(fds, name), option(which), self::value(which, value))
             .map(ok),
         _ => return None,
     })

@@ -2,6 +2,7 @@
 //!
 //! Inodes are made on demand and hold no state; a file's text is produced when it is opened.
 
+mod net;
 mod process;
 mod source;
 mod system;
@@ -67,6 +68,10 @@ enum Node {
     SysKernel,
     /// File in it, by its place in [`system::SYSCTLS`].
     Sysctl(usize),
+    /// `/proc/net`.
+    Net,
+    /// File in it, by its place in [`net::FILES`].
+    NetFile(usize),
     Process(Pid),
     /// File or link of a process, by its place in [`process::ENTRIES`].
     Entry(Pid, usize),
@@ -80,6 +85,8 @@ const SELF: &[u8] = b"self";
 const SYS: &[u8] = b"sys";
 /// The one directory in it.
 const KERNEL: &[u8] = b"kernel";
+/// The directory of sockets.
+const NET: &[u8] = b"net";
 /// Place of the descriptor directory among the entries of a process.
 const FD: &[u8] = b"fd";
 /// What only the program of a process may see.
@@ -113,7 +120,9 @@ impl ProcInode {
             | Node::System(_)
             | Node::Sys
             | Node::SysKernel
-            | Node::Sysctl(_) => None,
+            | Node::Sysctl(_)
+            | Node::Net
+            | Node::NetFile(_) => None,
             Node::Process(pid) | Node::Entry(pid, _) | Node::FdDir(pid) | Node::Fd(pid, _) => {
                 Some(pid)
             }
@@ -123,14 +132,15 @@ impl ProcInode {
     /// Position inside the root directory to the entry there: the fixed ones first, processes after them.
     fn list_root(&self, position: u64, max: usize) -> Result<Vec<DirCursor>> {
         let mut listed = Vec::new();
-        let fixed = 2 + system::FILES.len() as u64;
+        let fixed = 3 + system::FILES.len() as u64;
         for index in position..fixed {
             let (name, node) = match index {
                 0 => (SELF, Node::SelfLink),
                 1 => (SYS, Node::Sys),
+                2 => (NET, Node::Net),
                 _ => (
-                    system::FILES[index as usize - 2].0.as_bytes(),
-                    Node::System(index as usize - 2),
+                    system::FILES[index as usize - 3].0.as_bytes(),
+                    Node::System(index as usize - 3),
                 ),
             };
             listed.push(self.cursor(name, node, index + 1));
@@ -159,6 +169,19 @@ impl ProcInode {
             },
             next,
         }
+    }
+
+    fn list_files<T>(
+        &self,
+        files: &[(&str, T)],
+        position: u64,
+        node: fn(usize) -> Node,
+    ) -> Vec<DirCursor> {
+        let skip = usize::try_from(position).unwrap_or(usize::MAX);
+        let following = files.iter().enumerate().skip(skip);
+        following
+            .map(|(index, (name, _))| self.cursor(name.as_bytes(), node(index), index as u64 + 1))
+            .collect()
     }
 
     fn list_fds(&self, pid: Pid, position: u64) -> Result<Vec<DirCursor>> {
@@ -213,8 +236,10 @@ fn ino_of(node: Node) -> u64 {
         Node::SelfLink => 2,
         Node::Sys => 3,
         Node::SysKernel => 4,
+        Node::Net => 5,
         Node::System(index) => 16 + index as u64,
         Node::Sysctl(index) => 64 + index as u64,
+        Node::NetFile(index) => 128 + index as u64,
         Node::Process(pid) => (pid.raw() as u64) << 32 | 1,
         Node::Entry(pid, index) => (pid.raw() as u64) << 32 | (16 + index as u64),
         Node::FdDir(pid) => (pid.raw() as u64) << 32 | 2,
@@ -224,12 +249,15 @@ fn ino_of(node: Node) -> u64 {
 
 fn kind_of(node: Node) -> FileKind {
     match node {
-        Node::Root | Node::Sys | Node::SysKernel | Node::Process(_) | Node::FdDir(_) => {
-            FileKind::Directory
-        }
+        Node::Root
+        | Node::Sys
+        | Node::SysKernel
+        | Node::Net
+        | Node::Process(_)
+        | Node::FdDir(_) => FileKind::Directory,
         Node::SelfLink | Node::Fd(..) => FileKind::Symlink,
         Node::Entry(_, index) if process::ENTRIES[index].is_link() => FileKind::Symlink,
-        Node::Entry(..) | Node::System(_) | Node::Sysctl(_) => FileKind::Regular,
+        Node::Entry(..) | Node::System(_) | Node::Sysctl(_) | Node::NetFile(_) => FileKind::Regular,
     }
 }
 
@@ -244,10 +272,10 @@ impl Inode for ProcInode {
 
     fn ownership(&self) -> Ownership {
         let mode = match self.node {
-            Node::Root | Node::Sys | Node::SysKernel | Node::Process(_) => 0o555,
+            Node::Root | Node::Sys | Node::SysKernel | Node::Net | Node::Process(_) => 0o555,
             Node::FdDir(_) | Node::Fd(..) => 0o500,
             Node::SelfLink => 0o777,
-            Node::System(_) | Node::Sysctl(_) => 0o444,
+            Node::System(_) | Node::Sysctl(_) | Node::NetFile(_) => 0o444,
             Node::Entry(_, index) => process::ENTRIES[index].mode,
         };
         let owner = self.pid().and_then(|pid| self.process(pid).ok());
@@ -289,6 +317,11 @@ impl Inode for ProcInode {
         let node = match self.node {
             Node::Root if name == SELF => Node::SelfLink,
             Node::Root if name == SYS => Node::Sys,
+            Node::Root if name == NET => Node::Net,
+            Node::Net => {
+                let mut names = net::FILES.iter().map(|(file, _)| file.as_bytes());
+                Node::NetFile(names.position(|file| file == name).ok_or(Errno::ENOENT)?)
+            }
             Node::Sys if name == KERNEL => Node::SysKernel,
             Node::Sys => return Err(Errno::ENOENT),
             Node::SysKernel => {
@@ -336,6 +369,7 @@ impl Inode for ProcInode {
         match self.node {
             Node::Process(pid) => Some((self.at(Node::Root), pid.to_string().into_bytes())),
             Node::Sys => Some((self.at(Node::Root), SYS.to_vec())),
+            Node::Net => Some((self.at(Node::Root), NET.to_vec())),
             Node::SysKernel => Some((self.at(Node::Sys), KERNEL.to_vec())),
             Node::FdDir(pid) => Some((self.at(Node::Process(pid)), FD.to_vec())),
             _ => None,
@@ -353,15 +387,8 @@ impl Inode for ProcInode {
             Node::FdDir(pid) => self.list_fds(pid, position)?,
             Node::Sys if position == 0 => vec![self.cursor(KERNEL, Node::SysKernel, 1)],
             Node::Sys => Vec::new(),
-            Node::SysKernel => {
-                let skip = usize::try_from(position).unwrap_or(usize::MAX);
-                let following = system::SYSCTLS.iter().enumerate().skip(skip);
-                following
-                    .map(|(index, (name, _))| {
-                        self.cursor(name.as_bytes(), Node::Sysctl(index), index as u64 + 1)
-                    })
-                    .collect()
-            }
+            Node::SysKernel => self.list_files(system::SYSCTLS, position, Node::Sysctl),
+            Node::Net => self.list_files(net::FILES, position, Node::NetFile),
             Node::Process(pid) => {
                 self.process(pid)?;
                 let entries = process::ENTRIES.iter().enumerate();
@@ -431,6 +458,7 @@ impl Inode for ProcInode {
         let text = match self.node {
             Node::System(index) => (system::FILES[index].1)(&*self.machine()?, caller)?,
             Node::Sysctl(index) => (system::SYSCTLS[index].1)(&*self.machine()?, caller)?,
+            Node::NetFile(index) => (net::FILES[index].1)(&*self.machine()?, caller)?,
             Node::Entry(pid, index) => {
                 process::ENTRIES[index].text(&*self.process(pid)?, &*self.machine()?)?
             }

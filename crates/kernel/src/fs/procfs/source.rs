@@ -15,6 +15,9 @@ pub(crate) trait ProcSource: Send + Sync {
     /// A process, zombies included.
     fn process(&self, pid: Pid) -> Option<Arc<dyn ProcEntry>>;
 
+    /// Sockets that processes have open, each once.
+    fn sockets(&self) -> Vec<Arc<FileDescription>>;
+
     /// The tree of files.
     fn vfs(&self) -> &Arc<Vfs>;
 

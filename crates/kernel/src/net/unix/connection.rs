@@ -5,8 +5,8 @@ use crate::abi::poll::PollEvents;
 use crate::abi::socket::{MsgFlags, Shutdown, Ucred};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::net::budget::{BufferBudget, MeteredRing};
 use crate::net::{Received, Right};
-use crate::pipe::ring::Ring;
 use crate::wait_queue::WaitQueue;
 use core::task::Context;
 use parking_lot::Mutex;
@@ -50,9 +50,9 @@ struct Piece {
 }
 
 /// What travels to one side.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inbox {
-    ring: Ring,
+    ring: MeteredRing,
     /// Pieces of the bytes that came with descriptors, in order.
     pieces: VecDeque<Piece>,
     /// Nothing more will be read by this side.
@@ -64,6 +64,16 @@ struct Inbox {
 }
 
 impl Inbox {
+    fn new(budget: &Arc<BufferBudget>) -> Inbox {
+        Inbox {
+            ring: MeteredRing::new(budget),
+            pieces: VecDeque::new(),
+            reading_ended: false,
+            writing_ended: false,
+            reset: false,
+        }
+    }
+
     /// Takes bytes, or only looks at them, not beyond the first piece that brings descriptors; and the descriptors.
     fn take(&mut self, buf: &mut [u8], flags: MsgFlags) -> (usize, Vec<Right>) {
         let most = self.pieces.front().map_or(usize::MAX, |piece| piece.end);
@@ -128,10 +138,14 @@ pub(super) struct End {
 
 impl End {
     /// Makes two ends that are connected to each other; the slots are their places in the count of sockets.
-    pub fn pair(parties: [Party; 2], slots: [Option<Slot>; 2]) -> (End, End) {
+    pub fn pair(
+        budget: &Arc<BufferBudget>,
+        parties: [Party; 2],
+        slots: [Option<Slot>; 2],
+    ) -> (End, End) {
         let connection = Arc::new(Connection {
             parties,
-            inboxes: Mutex::default(),
+            inboxes: Mutex::new([Inbox::new(budget), Inbox::new(budget)]),
             readers: Default::default(),
             writers: Default::default(),
         });
@@ -152,6 +166,14 @@ impl End {
     /// The other side.
     pub fn peer(&self) -> &Party {
         &self.connection.parties[self.side.peer().index()]
+    }
+
+    /// Bytes that wait here, and those that wait at the other end.
+    pub fn queues(&self) -> (usize, usize) {
+        let inboxes = self.connection.inboxes.lock();
+        let [own, peer] =
+            [self.side, self.side.peer()].map(|side| inboxes[side.index()].ring.len());
+        (own, peer)
     }
 
     /// Takes the error that waits.
@@ -247,6 +269,7 @@ impl End {
     /// # Errors
     /// - `EAGAIN`: there is too little room.
     /// - `EPIPE`: nobody will read it.
+    /// - `ENOBUFS`: the sockets of the machine hold as much as they may.
     pub fn send(&self, buf: &[u8], rights: Vec<Right>) -> Result<usize> {
         let peer = self.side.peer().index();
         let count = {
@@ -323,7 +346,7 @@ impl Drop for End {
             let mut inboxes = self.connection.inboxes.lock();
             let own = &mut inboxes[self.side.index()];
             let unread = own.ring.len() > 0;
-            own.ring = Ring::default();
+            own.ring.clear();
             let pieces = core::mem::take(&mut own.pieces);
             own.reading_ended = true;
             let peer = &mut inboxes[self.side.peer().index()];

@@ -3,6 +3,7 @@
 use super::connection::{End, Ended, Party};
 use super::names::{Found, Name, Owner, find};
 use super::{check_level, local, option};
+use crate::abi::inet::TcpState;
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
     AF_UNIX, MsgFlags, OptionValue, SO_PASSCRED, SOCK_STREAM, SOMAXCONN, Shutdown, SocketAddress,
@@ -12,6 +13,7 @@ use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::net::options::SocketOptions;
 use crate::net::{NetStack, Outgoing, Received, Socket, SocketCaller};
+use crate::vfs::SocketRow;
 use crate::wait_queue::WaitQueue;
 use core::task::Context;
 use parking_lot::Mutex;
@@ -93,7 +95,7 @@ impl UnixStream {
     ) -> (Arc<UnixStream>, Arc<UnixStream>) {
         let names: [Arc<Name>; 2] = Default::default();
         let parties = names.clone().map(|name| Party { name, credentials });
-        let (first, second) = End::pair(parties, [Some(slot.clone()), Some(slot)]);
+        let (first, second) = End::pair(&stack.buffered, parties, [Some(slot.clone()), Some(slot)]);
         let [first_name, second_name] = names;
         let end = |name, end| {
             UnixStream::build(stack, name, State::Connected(Arc::new(end)), Origin::Paired)
@@ -111,7 +113,7 @@ impl UnixStream {
             this: this.clone(),
             stack: stack.clone(),
             name,
-            options: SocketOptions::new(AF_UNIX, SOCK_STREAM),
+            options: SocketOptions::new(AF_UNIX, SOCK_STREAM, 0),
             state: Mutex::new(state),
             ended: Mutex::default(),
             idle: WaitQueue::new(),
@@ -156,7 +158,7 @@ impl UnixStream {
                 name: Arc::new(Name::copy_of(&peer.name)),
                 credentials: listener.credentials,
             };
-            let (own, other) = End::pair([own, other], [None, Some(slot)]);
+            let (own, other) = End::pair(&self.stack.buffered, [own, other], [None, Some(slot)]);
             own.begin_ended(*self.ended.lock());
             queue.pending.push_back(other);
             *state = State::Connected(Arc::new(own));
@@ -314,6 +316,24 @@ impl Socket for UnixStream {
     fn send(&self, buf: &[u8]) -> Result<usize> {
         let end = self.connection().ok_or(Errno::ENOTCONN)?;
         end.send(buf, Vec::new())
+    }
+
+    fn row(&self) -> SocketRow {
+        let (state, queues) = match self.state() {
+            State::Idle => (TcpState::Close, (0, 0)),
+            State::Listening(listener) => {
+                (TcpState::Listen, (listener.queue.lock().pending.len(), 0))
+            }
+            State::Connected(end) => (TcpState::Established, end.queues()),
+        };
+        SocketRow {
+            state,
+            local: Socket::name(self),
+            remote: SocketAddress::Unspecified,
+            receive_queue: queues.0,
+            send_queue: queues.1,
+            drops: 0,
+        }
     }
 
     fn events(&self) -> PollEvents {

@@ -3,6 +3,7 @@
 use crate::abi::socket::Ucred;
 use crate::errno::{Errno, Result};
 use crate::net::Right;
+use crate::net::budget::Share;
 use crate::net::unix::names::Name;
 use crate::wait_queue::WaitQueue;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +45,7 @@ pub(super) struct Message {
     pub from: Arc<Name>,
     pub credentials: Ucred,
     pub rights: Vec<Right>,
-    _charge: Charge,
+    _charge: (Charge, Share),
 }
 
 impl Budget {
@@ -78,7 +79,7 @@ impl Message {
         size.saturating_sub(RESERVED)
     }
 
-    /// Makes a message of a copy of bytes.
+    /// Makes a message of a copy of bytes; `charge` is its part of the sender's buffer and of all buffers.
     ///
     /// # Errors
     /// - `ENOBUFS`: there is no memory for it.
@@ -87,7 +88,7 @@ impl Message {
         from: &Arc<Name>,
         credentials: Ucred,
         rights: Vec<Right>,
-        charge: Charge,
+        charge: (Charge, Share),
     ) -> Result<Message> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(bytes.len())

@@ -7,6 +7,7 @@ use super::names::{Found, Name, Owner, find};
 use crate::abi::socket::{AF_UNIX, SOCK_DGRAM, Ucred, UnixAddress};
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::net::budget::Share;
 use crate::net::options::SocketOptions;
 use crate::net::{NetStack, Right, SocketCaller};
 use crate::wait_queue::WaitQueue;
@@ -80,7 +81,7 @@ impl UnixDatagram {
             this: this.clone(),
             stack: stack.clone(),
             name: Arc::default(),
-            options: SocketOptions::new(AF_UNIX, SOCK_DGRAM),
+            options: SocketOptions::new(AF_UNIX, SOCK_DGRAM, 0),
             peer_credentials,
             state: Mutex::default(),
             budget: Arc::default(),
@@ -206,7 +207,8 @@ impl UnixDatagram {
         if receiver.peer().is_some() && !receiver.sends_to(self) {
             return Err(Errno::EPERM);
         }
-        let message = Message::new(bytes, &self.name, credentials, rights, charge)?;
+        let share = Share::take(&self.stack.buffered, bytes.len())?;
+        let message = Message::new(bytes, &self.name, credentials, rights, (charge, share))?;
         receiver.deliver(message, self)
     }
 

@@ -1,14 +1,17 @@
 //! What a datagram socket does.
 
 use super::{Message, UnixDatagram};
+use crate::abi::inet::TcpState;
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
     AF_UNIX, MsgFlags, OptionValue, SOCK_DGRAM, Shutdown, SocketAddress, Ucred, UnixAddress,
 };
 use crate::errno::{Errno, Result};
+use crate::net::budget::Share;
 use crate::net::unix::names::Owner;
 use crate::net::unix::{check_level, local, option};
 use crate::net::{Outgoing, Received, Socket, SocketCaller};
+use crate::vfs::SocketRow;
 use core::task::Context;
 
 impl Socket for UnixDatagram {
@@ -97,12 +100,13 @@ impl Socket for UnixDatagram {
         self.name_for_credentials()?;
         let charge = self.charge(message.bytes.len())?;
         let receiver = self.find(caller, to)?;
+        let share = Share::take(&self.stack.buffered, message.bytes.len())?;
         let message = Message::new(
             message.bytes,
             &self.name,
             caller.credentials,
             message.rights,
-            charge,
+            (charge, share),
         )?;
         receiver.deliver(message, self)
     }
@@ -155,6 +159,22 @@ impl Socket for UnixDatagram {
     /// For the embedder; a process writes by [`Socket::send_to`], with its own credentials.
     fn send(&self, buf: &[u8]) -> Result<usize> {
         self.send_to_peer(buf, Vec::new(), Ucred::ROOT)
+    }
+
+    fn row(&self) -> SocketRow {
+        let state = self.state.lock();
+        SocketRow {
+            state: if state.peer.is_some() {
+                TcpState::Established
+            } else {
+                TcpState::Close
+            },
+            local: SocketAddress::Unix(self.name.get()),
+            remote: SocketAddress::Unspecified,
+            receive_queue: state.inbox.iter().map(|message| message.bytes.len()).sum(),
+            send_queue: 0,
+            drops: 0,
+        }
     }
 
     fn events(&self) -> PollEvents {

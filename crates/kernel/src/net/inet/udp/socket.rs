@@ -1,0 +1,253 @@
+//! What a socket of UDP does.
+
+use super::UdpSocket;
+use crate::abi::inet::{
+    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IPPROTO_IP, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP,
+    IPV6_DROP_MEMBERSHIP, Membership, TcpState,
+};
+use crate::abi::poll::PollEvents;
+use crate::abi::socket::{
+    MsgFlags, OptionValue, SO_ACCEPTCONN, SO_ERROR, SO_PASSCRED, SO_PEERCRED, SOCK_DGRAM,
+    SOL_SOCKET, Shutdown, SocketAddress, Ucred,
+};
+use crate::errno::{Errno, Result};
+use crate::net::inet::address::Version;
+use crate::net::inet::tcp::bind_address;
+use crate::net::{Outgoing, Received, Socket, SocketCaller};
+use crate::vfs::SocketRow;
+use core::net::SocketAddr;
+use core::task::Context;
+
+impl UdpSocket {
+    /// Joins or leaves a group.
+    ///
+    /// # Errors
+    /// - `ENOPROTOOPT`: no such option, or a group of IPv6 on a socket of IPv4.
+    /// - `EINVAL`: a group of the other family.
+    fn change_groups(&self, option: (i32, i32), membership: Membership) -> Result<()> {
+        let is_v6 = matches!(membership, Membership::V6 { .. });
+        if option.0 == IPPROTO_IPV6 && self.version == Version::V4 {
+            return Err(Errno::ENOPROTOOPT);
+        }
+        match option {
+            (IPPROTO_IP, IP_ADD_MEMBERSHIP) if !is_v6 => self.groups.join(membership),
+            (IPPROTO_IP, IP_DROP_MEMBERSHIP) if !is_v6 => self.groups.leave(membership),
+            (IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP) if is_v6 => self.groups.join(membership),
+            (IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP) if is_v6 => self.groups.leave(membership),
+            (IPPROTO_IP, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP)
+            | (IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP | IPV6_DROP_MEMBERSHIP) => Err(Errno::EINVAL),
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+}
+
+impl Socket for UdpSocket {
+    fn domain(&self) -> i32 {
+        self.version.domain()
+    }
+
+    fn socket_type(&self) -> i32 {
+        SOCK_DGRAM
+    }
+
+    /// # Errors
+    /// - `EADDRNOTAVAIL`: the address is none of the machine's.
+    fn bind(&self, _caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
+        let mut state = self.state.lock();
+        let about = (state.port.is_some(), self.ip.v6_only(), false);
+        let local = bind_address(self.version, address, about)?;
+        if state.port.is_some() {
+            return Err(Errno::EINVAL);
+        }
+        let port = self.take_port(local)?;
+        state.local = SocketAddr::new(local.ip(), port.port);
+        state.port = Some(port);
+        state.port_given = local.port() != 0;
+        state.address_given = !local.ip().is_unspecified();
+        Ok(())
+    }
+
+    /// Sets or, with `AF_UNSPEC`, takes away whom it sends to and receives from. What had arrived stays.
+    ///
+    /// # Errors
+    /// - `EACCES`: the address is beyond the machine, or a broadcast without `SO_BROADCAST`.
+    /// - `EAGAIN`: no port is left.
+    fn connect(&self, _caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
+        let mut state = self.state.lock();
+        if *address == SocketAddress::Unspecified {
+            self.disconnect(&mut state);
+            return Ok(());
+        }
+        self.bind_any(&mut state)?;
+        let has_v6 = state.address_given && state.local.is_ipv6();
+        if (has_v6 || self.ip.v6_only())
+            && self.version == Version::V6
+            && matches!(address, SocketAddress::Inet(_))
+        {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+        let peer = self.destination(&state, address)?;
+        let source = state.source(peer)?;
+        if state.local.ip().is_unspecified() {
+            state.local.set_ip(source);
+        }
+        state.peer = Some(peer);
+        if let Some(port) = &state.port {
+            port.connect(state.local, peer);
+        }
+        Ok(())
+    }
+
+    /// As on Linux, without a peer it is an error and ends the halves all the same.
+    fn shutdown(&self, how: Shutdown) -> Result<()> {
+        let has_peer = {
+            let mut state = self.state.lock();
+            state.reading_ended |= how.reading();
+            state.writing_ended |= how.writing();
+            state.peer.is_some()
+        };
+        self.readers.wake_all();
+        if has_peer {
+            Ok(())
+        } else {
+            Err(Errno::ENOTCONN)
+        }
+    }
+
+    fn name(&self) -> SocketAddress {
+        self.shown(self.state.lock().local)
+    }
+
+    fn peer_name(&self) -> Result<SocketAddress> {
+        let peer = self.state.lock().peer.filter(|peer| peer.port() != 0);
+        Ok(self.shown(peer.ok_or(Errno::ENOTCONN)?))
+    }
+
+    fn option(&self, level: i32, name: i32) -> Result<OptionValue> {
+        match (level, name) {
+            (SOL_SOCKET, SO_ERROR) => {
+                let error = self.state.lock().error.take();
+                Ok(OptionValue::Int(error.map_or(0, Errno::raw)))
+            }
+            (SOL_SOCKET, SO_ACCEPTCONN) => Ok(OptionValue::Int(0)),
+            (SOL_SOCKET, SO_PEERCRED) => Ok(OptionValue::Credentials(Ucred::NOBODY)),
+            (SOL_SOCKET, _) => self.options.get(name),
+            (IPPROTO_IP | IPPROTO_IPV6, _) => self.ip.get(level, name),
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+
+    fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()> {
+        match (level, value) {
+            (SOL_SOCKET, _) if name == SO_PASSCRED => Err(Errno::EOPNOTSUPP),
+            (SOL_SOCKET, _) => {
+                self.options.set(name, value)?;
+                self.share();
+                Ok(())
+            }
+            (IPPROTO_IP | IPPROTO_IPV6, OptionValue::Membership(membership)) => {
+                self.change_groups((level, name), membership)
+            }
+            (IPPROTO_IP | IPPROTO_IPV6, _) => {
+                let is_bound = self.state.lock().port.is_some();
+                self.ip.set(level, name, value, is_bound)
+            }
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+
+    /// # Errors
+    /// - `EDESTADDRREQ`: there is neither a peer nor an address.
+    /// - `EACCES`: the address is beyond the machine, or a broadcast without `SO_BROADCAST`.
+    /// - `EMSGSIZE`: more than 65,507 bytes (of IPv6 65,527).
+    /// - `ECONNREFUSED`: nobody was at the peer's address when something was sent before.
+    /// - `EOPNOTSUPP`: urgent data.
+    /// - `EINVAL`: port 0, or descriptors, which travel within a local socket only.
+    fn send_to(&self, _caller: &SocketCaller<'_>, message: Outgoing<'_>) -> Result<usize> {
+        if message.flags.contains(MsgFlags::MSG_OOB) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if !message.rights.is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        self.transmit(message.bytes, message.to)
+    }
+
+    /// # Errors
+    /// - `ECONNREFUSED`: nobody was at the peer's address when something was sent.
+    /// - `EOPNOTSUPP`: urgent data.
+    fn receive_from(&self, buf: &mut [u8], flags: MsgFlags) -> Result<Received> {
+        if flags.contains(MsgFlags::MSG_OOB) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let mut state = self.state.lock();
+        if let Some(errno) = state.error.take() {
+            return Err(errno);
+        }
+        let datagram = state.inbox.front().ok_or(Errno::EAGAIN)?;
+        let length = datagram.bytes.len();
+        let count = length.min(buf.len());
+        buf[..count].copy_from_slice(&datagram.bytes[..count]);
+        let mut received = Received {
+            count: if flags.contains(MsgFlags::MSG_TRUNC) {
+                length
+            } else {
+                count
+            },
+            from: Some(self.shown(datagram.from)),
+            ..Received::default()
+        };
+        if count < length {
+            received.flags |= MsgFlags::MSG_TRUNC;
+        }
+        if !flags.contains(MsgFlags::MSG_PEEK) {
+            state.inbox.pop_front();
+            state.inbox_bytes -= length + super::OVERHEAD;
+        }
+        Ok(received)
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<usize> {
+        self.transmit(bytes, None)
+    }
+
+    fn events(&self) -> PollEvents {
+        let state = self.state.lock();
+        // A sender never waits: what finds no room is lost.
+        let mut ready = PollEvents::POLLOUT;
+        if !state.inbox.is_empty() {
+            ready |= PollEvents::POLLIN;
+        }
+        if state.reading_ended {
+            ready |= PollEvents::POLLIN | PollEvents::POLLRDHUP;
+        }
+        if state.reading_ended && state.writing_ended {
+            ready |= PollEvents::POLLHUP;
+        }
+        if state.error.is_some() {
+            ready |= PollEvents::POLLERR;
+        }
+        ready
+    }
+
+    fn wait_for(&self, _events: PollEvents, cx: &Context<'_>) {
+        self.readers.register(cx);
+    }
+
+    fn row(&self) -> SocketRow {
+        let state = self.state.lock();
+        let nobody = SocketAddr::new(self.version.wildcard(), 0);
+        SocketRow {
+            state: if state.peer.is_some() {
+                TcpState::Established
+            } else {
+                TcpState::Close
+            },
+            local: self.shown(state.local),
+            remote: self.shown(state.peer.unwrap_or(nobody)),
+            receive_queue: state.inbox_bytes,
+            send_queue: 0,
+            drops: state.drops,
+        }
+    }
+}
