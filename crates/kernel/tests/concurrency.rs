@@ -3,7 +3,9 @@
 
 mod common;
 use common::*;
+use secure_exec_kernel::abi::socket::{AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET};
 use secure_exec_kernel::*;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 const THREADS: usize = 8;
@@ -204,4 +206,136 @@ fn processes_started_and_killed_from_many_threads_all_go() {
         }
     });
     assert_eq!(machine.kernel.resource_counts(), before);
+}
+
+fn loopback(port: u16) -> SocketAddress {
+    SocketAddress::Inet(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+}
+
+/// Repeats a call that would block.
+fn insist<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EAGAIN) => std::thread::yield_now(),
+            done => return done,
+        }
+    }
+}
+
+#[test]
+fn connections_of_many_threads_all_come_about() {
+    const EACH: usize = 300;
+    let machine = machine_with(Limits {
+        max_open_fds: 4096,
+        ..Limits::default()
+    });
+    let server = machine.guest();
+    let listener = server.socket(AF_INET, SOCK_STREAM, 0).unwrap();
+    server.bind(listener, &loopback(80)).unwrap();
+    server.listen(listener, 0).unwrap();
+    let connect = |client: &Process| {
+        for _ in 0..EACH {
+            let socket = client.socket(AF_INET, SOCK_STREAM, 0).unwrap();
+            match client.connect(socket, &loopback(80)) {
+                Ok(()) => {}
+                Err(errno) => {
+                    assert_eq!(errno, Errno::EINPROGRESS);
+                    let connected = insist(|| {
+                        client.connect(socket, &loopback(80)).map_err(|errno| {
+                            assert_eq!(errno, Errno::EALREADY);
+                            Errno::EAGAIN
+                        })
+                    });
+                    assert_eq!(connected, Ok(()));
+                }
+            }
+            assert_eq!(client.write(socket, b"hello"), Ok(5));
+            client.close(socket).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| connect(&machine.guest()));
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..THREADS * EACH / 2 {
+                    let accepted = insist(|| server.accept4(listener, 0)).unwrap();
+                    let mut buf = [0; 16];
+                    assert_eq!(insist(|| server.read(accepted, &mut buf)), Ok(5));
+                    assert_eq!(insist(|| server.read(accepted, &mut buf)), Ok(0));
+                    server.close(accepted).unwrap();
+                }
+            });
+        }
+    });
+    server.exit(0);
+    let counts = machine.kernel.resource_counts();
+    assert_eq!(
+        (counts.connections, counts.listeners, counts.buffered_bytes),
+        (0, 0, 0)
+    );
+}
+
+/// One random operation on a socket that other threads use as well.
+fn disturb_socket(random: &mut Random, guest: &Process, sockets: &[Fd]) {
+    let socket = sockets[random.below(sockets.len() as u64) as usize];
+    let to = loopback(80 + random.below(2) as u16);
+    let mut buf = [0; 64];
+    match random.below(10) {
+        0 => drop(guest.bind(socket, &to)),
+        1 => drop(guest.listen(socket, random.below(2) as i32)),
+        2 | 3 => drop(guest.connect(socket, &to)),
+        4 => drop(guest.connect(socket, &SocketAddress::Unspecified)),
+        5 => {
+            if let Ok(accepted) = guest.accept4(socket, 0) {
+                guest.close(accepted).unwrap();
+            }
+        }
+        6 => drop(guest.write(socket, b"hello")),
+        7 => drop(guest.read(socket, &mut buf)),
+        8 => drop(guest.shutdown(socket, net::Shutdown::Both)),
+        _ => drop(text(guest, "/proc/net/tcp")),
+    }
+}
+
+#[test]
+fn threads_that_use_the_same_sockets_leave_nothing_behind() {
+    let machine = machine_with(Limits {
+        max_open_fds: 1024,
+        ..Limits::default()
+    });
+    let guest = machine.guest();
+    guest
+        .sigaction(Signal::SIGPIPE, Disposition::Ignore)
+        .unwrap();
+    let sockets: Vec<Fd> = (0..8)
+        .map(|index| {
+            let kind = if index < 6 { SOCK_STREAM } else { SOCK_DGRAM };
+            let socket = guest.socket(AF_INET, kind, 0).unwrap();
+            let on = OptionValue::Int(1);
+            guest
+                .setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, on)
+                .unwrap();
+            socket
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (guest, sockets) = (&guest, &sockets);
+            scope.spawn(move || {
+                let mut random = Random(thread as u64);
+                for _ in 0..3_000 {
+                    disturb_socket(&mut random, guest, sockets);
+                }
+            });
+        }
+    });
+    guest.exit(0);
+    let counts = machine.kernel.resource_counts();
+    assert_eq!(
+        (counts.sockets, counts.connections, counts.listeners),
+        (0, 0, 0)
+    );
+    assert_eq!(counts.buffered_bytes, 0);
 }

@@ -472,6 +472,27 @@ fn who_floods_or_never_reads_harms_itself_only() {
 }
 
 #[test]
+fn one_that_tries_again_and_again_connects_once() {
+    let machine = machine();
+    let guest = machine.guest();
+    let listener = server(&guest, "127.0.0.1:80", 0);
+    let [first, second] = [(); 2].map(|()| tcp(&guest));
+    guest.connect(first, &at("127.0.0.1:80")).unwrap();
+    for _ in 0..1000 {
+        let full = guest.connect(second, &at("127.0.0.1:80"));
+        assert_eq!(full, Err(Errno::EINPROGRESS));
+        guest.connect(second, &SocketAddress::Unspecified).unwrap();
+    }
+    // It has given up: there is room for somebody else.
+    guest.accept4(listener, 0).unwrap();
+    assert_eq!(guest.accept4(listener, 0), Err(Errno::EAGAIN));
+    let third = tcp(&guest);
+    guest.connect(third, &at("127.0.0.1:80")).unwrap();
+    guest.accept4(listener, 0).unwrap();
+    assert_eq!(machine.kernel.resource_counts().connections, 2);
+}
+
+#[test]
 fn datagrams_that_nobody_reads_are_dropped() {
     let machine = machine();
     let guest = machine.guest();

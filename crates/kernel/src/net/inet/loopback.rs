@@ -98,7 +98,8 @@ impl Loopback {
         })
     }
 
-    fn listeners_changed(&self) {
+    /// Tells those who wait that a listener has come or gone; the caller holds no lock.
+    pub(super) fn listeners_changed(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.watchers.wake_all();
     }
@@ -107,25 +108,16 @@ impl Loopback {
         let mut names = self.names.lock();
         let known = names.listeners.entry(port).or_default();
         known.push(listener.clone());
-        drop(names);
-        self.listeners_changed();
     }
 
     pub(super) fn remove_listener(&self, port: u16, listener: &Arc<Listener>) {
-        let removed = {
-            let mut names = self.names.lock();
-            let Some(known) = names.listeners.get_mut(&port) else {
-                return;
-            };
-            let at = known.iter().position(|one| Arc::ptr_eq(one, listener));
-            let removed = at.map(|at| known.remove(at));
+        let mut names = self.names.lock();
+        if let Some(known) = names.listeners.get_mut(&port) {
+            known.retain(|one| !Arc::ptr_eq(one, listener));
             if known.is_empty() {
                 names.listeners.remove(&port);
             }
-            removed
-        };
-        drop(removed);
-        self.listeners_changed();
+        }
     }
 
     /// Who listens at an address. Of several that share it, the port that asks decides, which is chosen at random.

@@ -110,9 +110,9 @@ impl TcpSocket {
         }
         let listener = Listener::new(self, (state.local, state.ended), pid, backlog);
         state.phase = Phase::Listening(listener.clone());
-        let number = state.local.port();
+        self.loopback().add_listener(state.local.port(), &listener);
         drop(state);
-        self.loopback().add_listener(number, &listener);
+        self.loopback().listeners_changed();
         self.idle.wake_all();
         Ok(())
     }

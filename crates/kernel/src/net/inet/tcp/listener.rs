@@ -82,8 +82,10 @@ impl Listener {
         }
         let has_room = queue.pending.len() <= queue.backlog;
         if !has_room {
-            // Those that gave up leave their places behind.
-            queue.waiting.retain(|waiting| waiting.strong_count() > 0);
+            // Those that gave up leave their places behind, and one that tries again has one place.
+            queue
+                .waiting
+                .retain(|other| other.strong_count() > 0 && !other.ptr_eq(socket));
             queue.waiting.push_back(socket.clone());
         }
         Ok(has_room)

@@ -228,7 +228,10 @@ impl TcpSocket {
             former
         };
         match former {
-            Phase::Listening(listener) => listener.close(),
+            Phase::Listening(listener) => {
+                self.loopback().listeners_changed();
+                listener.close();
+            }
             Phase::Connected { end, .. } => {
                 let error = end.take_error();
                 let was_open = end.abort();
@@ -248,9 +251,9 @@ impl Drop for TcpSocket {
         let phase = core::mem::replace(&mut state.phase, Phase::Idle);
         match phase {
             Phase::Listening(listener) => {
-                self.stack
-                    .loopback
-                    .remove_listener(state.local.port(), &listener);
+                let loopback = &self.stack.loopback;
+                loopback.remove_listener(state.local.port(), &listener);
+                loopback.listeners_changed();
                 listener.close();
             }
             Phase::Connected { end, .. } if self.options.linger() == Some(0) => {
