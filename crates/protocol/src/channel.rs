@@ -38,8 +38,12 @@ impl FrameWriter {
         let mut bytes = Vec::new();
         encode(frame, &mut bytes)?;
         self.given += bytes.len() as u64;
+        // The socket was full when it was asked last: whoever waits for room asks again.
+        let is_full = self.wants_write();
         self.unsent.push_back(bytes);
-        self.flush();
+        if !is_full {
+            self.flush();
+        }
         Ok(())
     }
 
@@ -288,17 +292,16 @@ impl Channel {
             buffer,
         } = self;
         loop {
-            let end = match (&*writer.socket).read(buffer) {
-                Ok(0) => true,
+            let (drained, end) = match (&*writer.socket).read(buffer) {
+                Ok(0) => (true, true),
                 Ok(count) => {
                     decoder.push(buffer.get(..count).unwrap_or_default());
-                    false
+                    // What comes meanwhile, and the end, makes the socket readable again.
+                    (count < buffer.len(), false)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Received::Frames(frames);
-                }
-                Err(_) => true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (true, false),
+                Err(_) => (true, true),
             };
             loop {
                 match decoder.next() {
@@ -310,10 +313,116 @@ impl Channel {
             if end {
                 return Received::End(frames);
             }
-            // Other connections are waiting too, and a peer that never stops must not grow this list.
-            if frames.len() >= 64 {
+            // There is other work too, and a peer that never stops must not grow this list.
+            if drained || frames.len() >= 64 {
                 return Received::Frames(frames);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HostFrame, HostMessage};
+
+    const BUDGET: ReadBudget = ReadBudget {
+        bytes: 1 << 20,
+        time: Duration::from_secs(60),
+    };
+
+    fn ping(call: u64) -> HostFrame {
+        HostFrame {
+            vm: 0,
+            call,
+            message: HostMessage::Ping,
+        }
+    }
+
+    fn chunk(bytes: usize) -> HostFrame {
+        HostFrame {
+            vm: 1,
+            call: 1,
+            message: HostMessage::Input {
+                stream: 0,
+                data: vec![7; bytes],
+                end: false,
+            },
+        }
+    }
+
+    fn pair() -> (Channel, Channel) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap())
+    }
+
+    fn received(channel: &mut Channel) -> (Vec<HostFrame>, bool) {
+        match channel.receive() {
+            Received::Frames(frames) => (frames, true),
+            Received::End(frames) => (frames, false),
+            Received::Garbage(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn the_end_is_told_behind_what_came_before_it() {
+        let (mut ours, mut theirs) = pair();
+        assert_eq!(received(&mut theirs), (Vec::new(), true));
+        ours.send(&ping(1)).unwrap();
+        ours.send(&ping(2)).unwrap();
+        drop(ours);
+        assert_eq!(received(&mut theirs), (vec![ping(1), ping(2)], true));
+        assert_eq!(received(&mut theirs), (Vec::new(), false));
+    }
+
+    #[test]
+    fn what_fills_the_buffer_is_read_on() {
+        let (mut ours, mut theirs) = pair();
+        ours.send(&chunk(READ_SIZE)).unwrap();
+        ours.send(&ping(2)).unwrap();
+        assert_eq!(
+            received(&mut theirs),
+            (vec![chunk(READ_SIZE), ping(2)], true)
+        );
+    }
+
+    #[test]
+    fn a_full_socket_keeps_the_order_and_is_asked_again_by_who_waits_for_room() {
+        let (mut ours, mut theirs) = pair();
+        let mut sent = 0;
+        while !ours.wants_write() {
+            ours.send(&chunk(50_000)).unwrap();
+            sent += 1;
+        }
+        let taken = ours.writer.taken();
+        ours.send(&ping(9)).unwrap();
+        assert_eq!(ours.writer.taken(), taken);
+        let mut frames = Vec::new();
+        while frames.len() <= sent {
+            frames.extend(received(&mut theirs).0);
+            ours.flush();
+        }
+        assert!(!ours.wants_write());
+        assert_eq!(ours.writer.given(), ours.writer.taken());
+        assert_eq!(frames.pop(), Some(ping(9)));
+        assert!(frames.into_iter().all(|frame| frame == chunk(50_000)));
+    }
+
+    #[test]
+    fn a_turn_tells_of_a_frame_that_has_begun() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (_, mut reader) = halves::<HostFrame>(theirs).unwrap();
+        let mut bytes = Vec::new();
+        encode(&ping(1), &mut bytes).unwrap();
+        let (first, rest) = bytes.split_at(3);
+        (&ours).write_all(first).unwrap();
+        let turn = reader.turn(BUDGET);
+        assert_eq!(turn.state, TurnState::Drained { inside: true });
+        (&ours).write_all(rest).unwrap();
+        let turn = reader.turn(BUDGET);
+        assert_eq!(turn.frames, [ping(1)]);
+        assert_eq!(turn.state, TurnState::Drained { inside: false });
+        drop(ours);
+        assert_eq!(reader.turn(BUDGET).state, TurnState::End);
     }
 }
