@@ -28,11 +28,19 @@ pub(crate) enum Mail {
     Notice(VmId, Notice),
 }
 
-/// A queue whose descriptor becomes readable.
+/// A queue whose descriptor becomes readable when something comes for a server that sleeps. One that does not looks by
+/// itself, so that nobody has to ask the system to wake it.
 #[derive(Debug)]
 pub struct Mailbox {
-    queue: Mutex<Vec<Mail>>,
+    queue: Mutex<Queue>,
     event: OwnedFd,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    mail: Vec<Mail>,
+    /// The server waits for the descriptor, or is about to. Whoever takes this away makes it readable.
+    asleep: bool,
 }
 
 impl Mailbox {
@@ -71,9 +79,8 @@ impl Mailbox {
 
     pub(crate) fn post(&self, mail: Mail) {
         let mut queue = self.queue.lock();
-        queue.push(mail);
-        if queue.len() > 1 {
-            // The descriptor is readable already.
+        queue.mail.push(mail);
+        if !std::mem::take(&mut queue.asleep) {
             return;
         }
         drop(queue);
@@ -82,14 +89,26 @@ impl Mailbox {
         unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
     }
 
+    /// The server is going to wait for the descriptor: whatever comes from now on makes it readable. False if something
+    /// is there, which would not.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        let mut queue = self.queue.lock();
+        queue.asleep = queue.mail.is_empty();
+        queue.asleep
+    }
+
+    /// The server has waited and found the descriptor readable. That may be for what it has taken before.
+    pub(crate) fn wake_up(&self) {
+        let mut counter = [0u8; 8];
+        // SAFETY: the buffer is valid; the descriptor does not block.
+        unsafe { libc::read(self.fd(), counter.as_mut_ptr().cast(), counter.len()) };
+    }
+
     /// Takes everything.
     pub(crate) fn take(&self) -> Vec<Mail> {
-        let mut counter = [0u8; 8];
         let mut queue = self.queue.lock();
-        // SAFETY: the buffer is valid; the descriptor does not block. Under the lock, so that the descriptor is
-        // readable whenever the queue is not empty.
-        unsafe { libc::read(self.fd(), counter.as_mut_ptr().cast(), counter.len()) };
-        std::mem::take(&mut *queue)
+        queue.asleep = false;
+        std::mem::take(&mut queue.mail)
     }
 }
 
@@ -130,5 +149,99 @@ impl Wake for CallWaker {
         if !self.posted.swap(true, Ordering::AcqRel) {
             self.mailbox.post(Mail::Ready(self.vm, self.call));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailbox() -> Arc<Mailbox> {
+        Mailbox::new().expect("there is a descriptor for it")
+    }
+
+    fn is_readable(mailbox: &Mailbox) -> bool {
+        let mut fd = libc::pollfd {
+            fd: mailbox.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the structure is valid for the call.
+        unsafe { libc::poll(&raw mut fd, 1, 0) == 1 }
+    }
+
+    #[test]
+    fn only_a_server_that_sleeps_is_woken() {
+        let mailbox = mailbox();
+        mailbox.post(Mail::Ready(1, 1));
+        assert!(!is_readable(&mailbox));
+        assert!(!mailbox.fall_asleep(), "something is there");
+        mailbox.post(Mail::Ready(1, 2));
+        assert!(!is_readable(&mailbox));
+        assert_eq!(mailbox.take().len(), 2);
+        assert!(mailbox.fall_asleep());
+        mailbox.post(Mail::Ready(1, 3));
+        assert!(is_readable(&mailbox));
+        mailbox.wake_up();
+        mailbox.post(Mail::Ready(1, 4));
+        assert!(!is_readable(&mailbox), "it is awake");
+        assert_eq!(mailbox.take().len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_something_else_woke_is_not_woken_again() {
+        let mailbox = mailbox();
+        assert!(mailbox.fall_asleep());
+        assert!(mailbox.take().is_empty());
+        mailbox.post(Mail::Ready(1, 1));
+        assert!(!is_readable(&mailbox));
+        assert!(!mailbox.fall_asleep());
+    }
+
+    #[test]
+    fn nothing_is_lost_between_threads() {
+        const EACH: u64 = 20_000;
+        let mailbox = mailbox();
+        let posters: Vec<_> = (0..3)
+            .map(|vm| {
+                let mailbox = mailbox.clone();
+                std::thread::spawn(move || {
+                    for call in 0..EACH {
+                        mailbox.post(Mail::Ready(vm, call));
+                    }
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        while taken < 3 * EACH {
+            if mailbox.fall_asleep() {
+                let mut fd = libc::pollfd {
+                    fd: mailbox.fd(),
+                    events: libc::POLLIN,
+                    revents: 0,
+                };
+                // SAFETY: the structure is valid for the call.
+                let ready = unsafe { libc::poll(&raw mut fd, 1, 10_000) };
+                assert_eq!(ready, 1, "{taken} have come, and no more");
+                mailbox.wake_up();
+            }
+            taken += mailbox.take().len() as u64;
+        }
+        for poster in posters {
+            poster.join().expect("it posts");
+        }
+    }
+
+    #[test]
+    fn many_wakes_of_a_call_are_one_piece_of_mail() {
+        let mailbox = mailbox();
+        let call = CallWaker::new(mailbox.clone(), 1, 7);
+        let waker = call.waker();
+        waker.wake_by_ref();
+        waker.wake_by_ref();
+        assert_eq!(mailbox.take().len(), 1);
+        call.rearm();
+        waker.wake_by_ref();
+        assert_eq!(mailbox.take().len(), 1);
     }
 }

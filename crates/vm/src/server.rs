@@ -71,9 +71,9 @@ pub fn serve(
         aborts::survive(&server.mailbox);
     }
     loop {
-        server.wait()?;
+        let ready = server.wait()?;
         // A defect of ours must cost this VM process only, and must be told.
-        match catch_unwind(AssertUnwindSafe(|| server.turn())) {
+        match catch_unwind(AssertUnwindSafe(|| server.turn(ready))) {
             Ok(true) => {}
             Ok(false) => break,
             Err(_) => server.condemn(panics::take_last(), None),
@@ -85,9 +85,16 @@ pub fn serve(
     Ok(())
 }
 
+/// What waiting has found. What is not there is not asked for, and is found again if it comes meanwhile.
+#[derive(Clone, Copy, Default)]
+struct Ready {
+    readable: bool,
+    writable: bool,
+}
+
 impl Server {
     /// Waits until there is something to do.
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&self) -> io::Result<Ready> {
         let events = if self.channel.wants_write() {
             libc::POLLIN | libc::POLLOUT
         } else {
@@ -110,30 +117,48 @@ impl Server {
             .values()
             .filter_map(Machine::next_deadline)
             .min();
-        let timeout = deadline.map_or(-1, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up: waking a moment before the deadline would spin.
-            i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
-        });
+        let timeout = if self.mailbox.fall_asleep() {
+            deadline.map_or(-1, |deadline| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // Rounded up: waking a moment before the deadline would spin.
+                i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
+            })
+        } else {
+            0
+        };
         // SAFETY: the array is valid for its length.
         if unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) } < 0 {
             let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
+            return if error.kind() == io::ErrorKind::Interrupted {
+                Ok(Ready::default())
+            } else {
+                Err(error)
+            };
         }
-        Ok(())
+        let [socket, mailbox] = fds;
+        if mailbox.revents != 0 {
+            self.mailbox.wake_up();
+        }
+        // An error or the end of the socket is found out by using it.
+        Ok(Ready {
+            readable: socket.revents & !libc::POLLOUT != 0,
+            writable: socket.revents & !libc::POLLIN != 0,
+        })
     }
 
     /// Does everything there is; false when the host is gone.
-    fn turn(&mut self) -> bool {
-        if self.channel.wants_write() {
+    fn turn(&mut self, ready: Ready) -> bool {
+        if ready.writable {
             self.channel.flush();
         }
-        let (frames, open) = match self.channel.receive::<HostFrame>() {
-            Received::Frames(frames) => (frames, true),
-            Received::End(frames) => (frames, false),
-            Received::Garbage(_) => return false,
+        let (frames, open) = if ready.readable {
+            match self.channel.receive::<HostFrame>() {
+                Received::Frames(frames) => (frames, true),
+                Received::End(frames) => (frames, false),
+                Received::Garbage(_) => return false,
+            }
+        } else {
+            (Vec::new(), true)
         };
         for HostFrame { vm, call, message } in frames {
             self.serve_message(vm, call, message);
