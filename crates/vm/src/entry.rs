@@ -13,10 +13,9 @@ use secure_exec_node::{Snapshot, V8Options, code_cache, initialize_v8};
 use secure_exec_protocol::launch::CANNOT_CONFINE;
 use secure_exec_protocol::{Phase, VmLimits};
 
-use crate::lockdown::{self, Confinement, Demand, descriptors};
-use crate::overdraft;
+use crate::guests::Runtimes;
+use crate::lockdown::{self, Confinement, Demand, descriptors, overdraft};
 use crate::profile;
-use crate::runtimes::Runtimes;
 use crate::server;
 
 /// The descriptor on which the host's end of the socket is.

@@ -8,9 +8,8 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use secure_exec_protocol::{CallId, VmId, VmMessage};
-
-use crate::guests::Notice;
+use secure_exec_kernel::Pid;
+use secure_exec_protocol::{CallId, Limit, VmId, VmMessage};
 
 /// Longest wait of a thread that has failed: the queue may be in its own hands.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -28,10 +27,26 @@ pub(crate) enum Mail {
     Notice(VmId, Notice),
 }
 
+/// What the runtime of the guests tells the server.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// A program passed a limit and was killed for it.
+    Breach { pid: Option<Pid>, limit: Limit },
+    /// The thread of a program is free.
+    Ended { pid: Pid },
+    /// A killed program does not leave its thread.
+    Stuck { pid: Pid },
+    /// The engine gave up the whole process, for a limit if one is known.
+    Fatal {
+        message: String,
+        limit: Option<Limit>,
+    },
+}
+
 /// A queue whose descriptor becomes readable when something comes for a server that sleeps. One that does not looks by
 /// itself, so that nobody has to ask the system to wake it.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     event: OwnedFd,
 }
@@ -63,7 +78,7 @@ impl Mailbox {
     }
 
     /// Delivers what the runtime of a VM's guests says. From any thread.
-    pub fn notify(&self, vm: VmId, notice: Notice) {
+    pub(crate) fn notify(&self, vm: VmId, notice: Notice) {
         self.post(Mail::Notice(vm, notice));
     }
 

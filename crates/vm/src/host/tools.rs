@@ -22,9 +22,8 @@ use secure_exec_tools::command_line::{self, Line};
 use serde::de::IgnoredAny;
 
 use super::requests::{Requests, Settle};
-use crate::files::failure;
-use crate::guests::Notice;
-use crate::mailbox::Mailbox;
+use crate::failure::failure;
+use crate::mailbox::{Mailbox, Notice};
 
 const BINFMT: &str = "tool";
 const MAX_PAYLOAD: &str = "limits.tools.maxPayloadBytes";

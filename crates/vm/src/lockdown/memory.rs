@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use secure_exec_node::engine::ISOLATE_BYTES;
 use secure_exec_protocol::{Limit, VmLimits};
 
-use crate::overdraft;
+use super::overdraft;
 
 /// Address space for data beyond the memory limit, so that a VM that has used its memory up can still
 /// export its filesystem.

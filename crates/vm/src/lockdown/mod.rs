@@ -5,13 +5,14 @@
 //! - `descriptors`: the files that the launcher has opened; others are not opened any more.
 //! - `landlock`: no file of the host, no port, no abstract socket, no signal to others; before V8 starts threads.
 //! - `seccomp`: the system calls that are left; the last step of [`confine`].
-//! - `memory`: how much of it the VM may take; when the VM is known.
+//! - `memory`: how much of it the VM may take; when the VM is known. `overdraft`: what is lent to V8 beyond that.
 //! - `attack`: what must not work any more, for `secure-exec doctor`.
 
 mod attack;
 pub(crate) mod descriptors;
 mod landlock;
 mod memory;
+pub(crate) mod overdraft;
 mod seccomp;
 
 use std::io;
@@ -26,7 +27,7 @@ pub(crate) use memory::{
 
 /// How far the server may go in confining its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confinement {
+pub(crate) enum Confinement {
     /// The process is a VM process.
     Process,
     /// The process is the user's: nothing of it may be changed.

@@ -8,8 +8,7 @@ use std::cell::RefCell;
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, OnceLock};
 
-use crate::guests::Notice;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Notice};
 
 /// The server of a process that is ours alone: every thread of it works for this one.
 static SERVER: OnceLock<Arc<Mailbox>> = OnceLock::new();

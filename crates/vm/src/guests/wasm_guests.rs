@@ -14,10 +14,10 @@ use secure_exec_wasm::{
     Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
 };
 
-use crate::guests::{Guests, Notice, Returned, clock_resolution_ns};
+use super::reports::Reports;
+use super::{Guests, Returned, clock_resolution_ns};
 use crate::lockdown;
-use crate::mailbox::Mailbox;
-use crate::reports::Reports;
+use crate::mailbox::{Mailbox, Notice};
 
 /// Runs WebAssembly commands. Each VM has an engine of its own: nothing that one VM has compiled is another's.
 pub(crate) struct WasmGuests {

@@ -1,17 +1,24 @@
 //! The seam between the server and what runs its guests.
 
+mod node_guests;
+mod reports;
+mod runtimes;
+mod wasm_guests;
+
 use std::any::Any;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::host::Host;
-use secure_exec_protocol::{Limit, VmConfig, VmId};
+use secure_exec_protocol::{VmConfig, VmId};
 
 use crate::mailbox::Mailbox;
 
+pub(crate) use runtimes::Runtimes;
+
 /// Runs the guests of the VMs of one process.
-pub trait Guests {
+pub(crate) trait Guests {
     /// Gives a new VM its binary formats and commands. What its guests ask of the host goes to `host`.
     ///
     /// # Errors
@@ -34,7 +41,7 @@ pub trait Guests {
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>>;
 
-    /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`].
+    /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`](crate::mailbox::Notice::Ended).
     fn reports_ends(&self) -> bool;
 
     /// A program's processor time is counted anew.
@@ -59,31 +66,15 @@ pub(crate) fn clock_resolution_ns(config: &VmConfig) -> u64 {
     }
 }
 
-/// What the runtime of the guests tells the server.
-#[derive(Debug)]
-pub enum Notice {
-    /// A program passed a limit and was killed for it.
-    Breach { pid: Option<Pid>, limit: Limit },
-    /// The thread of a program is free.
-    Ended { pid: Pid },
-    /// A killed program does not leave its thread.
-    Stuck { pid: Pid },
-    /// The engine gave up the whole process, for a limit if one is known.
-    Fatal {
-        message: String,
-        limit: Option<Limit>,
-    },
-}
-
 /// The value that a program hands back; the last one counts.
 #[derive(Debug, Default)]
-pub struct Returned {
+pub(crate) struct Returned {
     value: Mutex<Option<String>>,
 }
 
 impl Returned {
     /// Hands back a value, as JSON.
-    pub fn set(&self, json: String) {
+    pub(crate) fn set(&self, json: String) {
         *self.value.lock() = Some(json);
     }
 

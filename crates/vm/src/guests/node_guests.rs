@@ -11,11 +11,10 @@ use secure_exec_node::host::Host;
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{VmConfig, VmId};
 
-use crate::guests::{Guests, Notice, Returned, clock_resolution_ns};
-use crate::lockdown;
-use crate::mailbox::Mailbox;
-use crate::overdraft;
-use crate::reports::Reports;
+use super::reports::Reports;
+use super::{Guests, Returned, clock_resolution_ns};
+use crate::lockdown::{self, overdraft};
+use crate::mailbox::{Mailbox, Notice};
 
 /// Restored isolates that wait in each VM outside a rush.
 const SPARE_ISOLATES: usize = 1;

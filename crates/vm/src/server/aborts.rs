@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use secure_exec_node::native_memory;
 
-use crate::guests::Notice;
 use crate::lockdown;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Notice};
 
 static SERVER: OnceLock<(libc::pthread_t, Arc<Mailbox>)> = OnceLock::new();
 

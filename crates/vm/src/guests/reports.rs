@@ -7,9 +7,8 @@ use secure_exec_node::engine::PROGRAM_BYTES;
 use secure_exec_protocol::VmId;
 
 use crate::breaches;
-use crate::guests::Notice;
 use crate::lockdown;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Notice};
 
 /// Where not even this much is left, memory is what an engine gave up for.
 const LITTLE: u64 = 8 << 20;

@@ -3,7 +3,7 @@
 use secure_exec_kernel::Kernel;
 use secure_exec_protocol::{Failure, MAX_CHUNK, VmMessage};
 
-use crate::files::failure;
+use crate::failure::failure;
 use crate::lockdown;
 
 /// Longest image that is taken in: what the largest quota can serialize to is far below.

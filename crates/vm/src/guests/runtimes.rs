@@ -8,10 +8,10 @@ use secure_exec_node::Snapshot;
 use secure_exec_node::host::Host;
 use secure_exec_protocol::{VmConfig, VmId};
 
-use crate::guests::{Guests, Returned};
+use super::node_guests::NodeGuests;
+use super::wasm_guests::WasmGuests;
+use super::{Guests, Returned};
 use crate::mailbox::Mailbox;
-use crate::node_guests::NodeGuests;
-use crate::wasm_guests::WasmGuests;
 
 /// Node programs and WebAssembly commands.
 pub(crate) struct Runtimes {

@@ -1,5 +1,14 @@
 //! One VM: its kernel and the programs that the host runs in it.
 
+mod files;
+mod filesystem;
+mod guest_call;
+mod process_list;
+mod staged_code;
+mod trace_flow;
+mod trace_lines;
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,17 +24,20 @@ use secure_exec_protocol::{
 };
 
 use crate::breaches;
-use crate::files::{Files, failure};
-use crate::filesystem::Transfer;
-use crate::guest_call::{GuestCall, Parts};
+use crate::failure::failure;
 use crate::guests::{Guests, Returned};
 use crate::host::Tools;
 use crate::mailbox::{CallWaker, Mailbox};
-use crate::staged_code::StagedCode;
 use crate::system::{SystemClock, SystemRandom};
-use crate::trace_flow::TraceFlow;
-use crate::trace_lines::TraceLines;
-use crate::waiting::WaitingPrograms;
+use files::Files;
+use filesystem::Transfer;
+use guest_call::{GuestCall, Parts};
+use staged_code::StagedCode;
+use trace_lines::TraceLines;
+use waiting::WaitingPrograms;
+
+pub(crate) use trace_flow::TraceFlow;
+pub(crate) use trace_lines::Traced;
 
 /// Environment that is the VM's own.
 const ENVIRONMENT: [(&str, &str); 7] = [

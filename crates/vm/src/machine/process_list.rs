@@ -4,7 +4,7 @@ use secure_exec_kernel::{ProcessState, Timespec};
 use secure_exec_protocol::ProcessEntry;
 use secure_exec_protocol::bounds::MAX_ARGUMENTS;
 
-use crate::machine::Machine;
+use super::Machine;
 
 /// Arguments, and bytes of them, that are shown of a process, so that a list of many fits into a message.
 const MOST_ARGUMENTS: usize = 1000;

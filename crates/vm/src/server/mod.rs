@@ -1,5 +1,8 @@
 //! The server's loop: one thread, one socket, any number of VMs.
 
+mod aborts;
+mod panics;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,14 +18,10 @@ use secure_exec_protocol::{
     Request, VERSION, VmConfig, VmFrame, VmId, VmMessage,
 };
 
-use crate::aborts;
-use crate::guests::{Guests, Notice};
+use crate::guests::Guests;
 use crate::lockdown::{self, Confinement};
-use crate::machine::Machine;
-use crate::mailbox::{Mail, Mailbox};
-use crate::panics;
-use crate::trace_flow::TraceFlow;
-use crate::trace_lines::Traced;
+use crate::machine::{Machine, TraceFlow, Traced};
+use crate::mailbox::{Mail, Mailbox, Notice};
 
 /// Status of a program that SIGKILL ended.
 const KILLED: i32 = 137;
@@ -44,7 +43,7 @@ struct Server {
 ///
 /// # Errors
 /// The socket cannot be used.
-pub fn serve(
+pub(crate) fn serve(
     socket: OwnedFd,
     guests: Box<dyn Guests>,
     confinement: Confinement,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::trace_lines::{TraceLines, Traced};
+use super::trace_lines::{TraceLines, Traced};
 
 /// The trace of one VM. While the host has not taken a message the lines behind it wait where they are collected,
 /// within the bound of [`TraceLines`].

@@ -11,6 +11,7 @@ use secure_exec_protocol::{
 };
 
 use crate::breaches;
+use crate::failure::failure;
 
 /// Files that the host reads or writes in pieces.
 pub(crate) struct Files {
@@ -42,10 +43,6 @@ const MAX_OPEN: usize = 1024;
 
 /// Names of a directory in one reply: with the longest ones far less than a frame.
 const MAX_ENTRIES: usize = 4096;
-
-/// Bytes of a path in the text of an error, and beside it: a longer one than the first is none.
-const LONGEST_SHOWN: usize = 4096;
-const LONGEST_NAMED: usize = 64 << 10;
 
 /// Permission bits with which others than the owner may list and enter a directory.
 const PASSABLE: u32 = 0o055;
@@ -396,23 +393,6 @@ fn parent(path: &[u8]) -> Option<&[u8]> {
 
 fn failing<'a>(syscall: &'static str, path: &'a [u8]) -> impl FnOnce(Errno) -> Failure + 'a {
     move |errno| failure(errno, syscall, path)
-}
-
-/// An error as Node words it: `ENOENT: no such file or directory, open '/a'`.
-pub(crate) fn failure(errno: Errno, syscall: &str, path: &[u8]) -> Failure {
-    let mut message = format!("{}: {}, {syscall}", errno.name(), errno.message());
-    if !path.is_empty() {
-        let shown = path.get(..LONGEST_SHOWN).unwrap_or(path);
-        message.push_str(&format!(" '{}'", String::from_utf8_lossy(shown)));
-    }
-    Failure {
-        code: errno.name().into(),
-        errno: -errno.raw(),
-        message,
-        syscall: syscall.into(),
-        path: path.get(..LONGEST_NAMED).unwrap_or(path).to_vec(),
-        limit: None,
-    }
 }
 
 fn file_stat(stat: &Stat) -> FileStat {
