@@ -20,7 +20,7 @@ function later(value, name) {
 const laterLimits = { resources: { maxConnections: later, maxSocketBufferedBytes: later } };
 
 /** What each limit may be, by group and name. */
-function limitChecks() {
+function limitGroups() {
   const groups = { ...laterLimits };
   for (const { path, unit, least, most, infinite } of table()) {
     const [, group, name] = path.split(".");
@@ -32,14 +32,30 @@ function limitChecks() {
   return groups;
 }
 
+let knownLimits;
+
+/** A check for each group, made when the first machine is: the table is the addon's. */
+function limitChecks() {
+  if (!knownLimits) {
+    const groups = Object.entries(limitGroups()).map(([group, names]) => [
+      group,
+      (part, path) => object(part, path, names),
+    ]);
+    const native = table().filter((row) => row.native);
+    knownLimits = {
+      checks: { ...Object.fromEntries(groups), http: later },
+      groups: groups.map(([group]) => group),
+      native: native.map(({ path }) => path),
+    };
+  }
+  return knownLimits;
+}
+
 function limits(value, name) {
-  const groups = Object.entries(limitChecks()).map(([group, names]) => [
-    group,
-    (part, path) => object(part, path, names),
-  ]);
-  const checked = object(value, name, { ...Object.fromEntries(groups), http: later });
+  const { checks, groups, native } = limitChecks();
+  const checked = object(value, name, checks);
   const given = {};
-  for (const [group] of groups) {
+  for (const group of groups) {
     for (const [limit, bound] of Object.entries(checked[group])) {
       given[`limits.${group}.${limit}`] = bound;
     }
@@ -47,9 +63,8 @@ function limits(value, name) {
   const conflict = contradiction(given);
   if (conflict) throw limitsContradict(conflict);
   const bounds = complete(given);
-  const native = table().filter((row) => row.native);
   return {
-    native: Object.fromEntries(native.map(({ path }) => [path, bounds[path]])),
+    native: Object.fromEntries(native.map((path) => [path, bounds[path]])),
     tools: {
       defaultToolTimeoutMs: bounds["limits.tools.defaultToolTimeoutMs"],
       maxPayloadBytes: bounds["limits.tools.maxPayloadBytes"],
