@@ -6,61 +6,6 @@ use serde::{Deserialize, Serialize};
 
 const MIB: u64 = 1 << 20;
 
-/// Bounds of a VM; the defaults are the documented ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VmLimits {
-    /// `resources.cpuCount`.
-    pub cpu_count: u32,
-    /// `resources.maxProcesses`.
-    pub max_processes: u64,
-    /// `resources.maxOpenFds`, per process.
-    pub max_open_fds: u64,
-    /// `resources.maxPipes`.
-    pub max_pipes: u64,
-    /// `resources.maxSockets`.
-    pub max_sockets: u64,
-    /// `resources.maxFilesystemBytes`.
-    pub max_filesystem_bytes: u64,
-    /// `resources.maxInodeCount`.
-    pub max_inodes: u64,
-    /// `resources.maxFileBytes`.
-    pub max_file_bytes: u64,
-    /// `resources.maxProcessArgvBytes`.
-    pub max_argv_bytes: u64,
-    /// `resources.maxProcessEnvBytes`.
-    pub max_env_bytes: u64,
-    /// `resources.maxMemoryBytes`: data segment of the VM process.
-    pub max_memory_bytes: u64,
-    /// `jsRuntime.v8HeapLimitMb`, in bytes.
-    pub heap_bytes: u64,
-    /// `jsRuntime.cpuTimeLimitMs`; `None` is no limit.
-    pub cpu_time_ms: Option<u64>,
-    /// `jsRuntime.wallClockLimitMs`; `None` is no limit.
-    pub wall_clock_ms: Option<u64>,
-    /// `jsRuntime.returnValueLimitBytes`: what a value may cost, as [`crate::ValueCost`] counts it.
-    pub return_value_bytes: u64,
-    /// `jsRuntime.maxTimers`.
-    pub max_timers: u64,
-    /// `resources.maxPtys`.
-    pub max_ptys: u64,
-    /// `tools.maxPayloadBytes`: input, and result, of one call of a tool.
-    pub tool_payload_bytes: u64,
-    /// `tools.maxPending`: calls of tools at a time.
-    pub tools_pending: u64,
-    /// `tools.maxPendingBytes`: inputs of the calls at a time.
-    pub tools_pending_bytes: u64,
-    /// `wasm.maxMemoryBytes`: linear memory of one WebAssembly process. Half of the machine's memory: a program that
-    /// runs away leaves room for the shell that has started it.
-    pub wasm_memory_bytes: u64,
-    /// `wasm.maxModuleBytes`: size of a module that a guest brings along, which is compiled in the VM. Compiling takes
-    /// seconds for this much, and some twenty times its size in memory. The machine's own commands are compiled before
-    /// and may be larger.
-    pub wasm_module_bytes: u64,
-    /// `wasm.maxStackBytes`: stack of compiled code of one process, on which return addresses and what fits no register
-    /// are. As much as the main stack of V8; the stack that C and Rust keep in linear memory comes on top.
-    pub wasm_stack_bytes: u64,
-}
-
 /// What the number of a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -80,6 +25,37 @@ impl Unit {
             Unit::Mebibytes => "mebibytes",
             Unit::Milliseconds => "milliseconds",
         }
+    }
+
+    /// A number of it as a VM has it: sizes are bytes there.
+    fn of_the_vm(self, value: u64) -> u64 {
+        match self {
+            Unit::Mebibytes => value.saturating_mul(MIB),
+            Unit::Count | Unit::Bytes | Unit::Milliseconds => value,
+        }
+    }
+}
+
+/// The number of a limit as a VM has it; `None` is no limit.
+trait Bound {
+    fn of(value: Option<u64>) -> Self;
+}
+
+impl Bound for Option<u64> {
+    fn of(value: Option<u64>) -> Self {
+        value
+    }
+}
+
+impl Bound for u64 {
+    fn of(value: Option<u64>) -> Self {
+        value.unwrap_or(u64::MAX)
+    }
+}
+
+impl Bound for u32 {
+    fn of(value: Option<u64>) -> Self {
+        u32::try_from(u64::of(value)).unwrap_or(u32::MAX)
     }
 }
 
@@ -129,53 +105,48 @@ pub fn find(path: &str) -> Option<&'static LimitRow> {
     TABLE.iter().find(|row| row.path == path)
 }
 
-fn number(value: Option<u64>) -> u64 {
-    value.unwrap_or(u64::MAX)
-}
+/// Makes the table, and the numbers of a VM from those rows that name a field.
+macro_rules! limits {
+    (@set $unit:ident) => { None };
+    (@set $unit:ident $field:ident) => {
+        Some(|limits, value| {
+            limits.$field = Bound::of(value.map(|value| Unit::$unit.of_the_vm(value)));
+        })
+    };
+    ($($path:literal $(=> $(#[$doc:meta])* $field:ident: $type:ty)? {
+        unit: $unit:ident,
+        default: $default:expr,
+        $($name:ident: $value:expr,)*
+    })*) => {
+        /// Bounds of a VM; the defaults are the documented ones.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub struct VmLimits {$($(
+            #[doc = concat!("`", $path, "`.")]
+            $(#[$doc])*
+            pub $field: $type,
+        )?)*}
 
-fn small(value: Option<u64>) -> u32 {
-    value.map_or(u32::MAX, |value| u32::try_from(value).unwrap_or(u32::MAX))
-}
-
-impl Default for VmLimits {
-    fn default() -> Self {
-        let mut limits = VmLimits {
-            cpu_count: 0,
-            max_processes: 0,
-            max_open_fds: 0,
-            max_pipes: 0,
-            max_sockets: 0,
-            max_filesystem_bytes: 0,
-            max_inodes: 0,
-            max_file_bytes: 0,
-            max_argv_bytes: 0,
-            max_env_bytes: 0,
-            max_memory_bytes: 0,
-            heap_bytes: 0,
-            cpu_time_ms: None,
-            wall_clock_ms: None,
-            return_value_bytes: 0,
-            max_timers: 0,
-            max_ptys: 0,
-            tool_payload_bytes: 0,
-            tools_pending: 0,
-            tools_pending_bytes: 0,
-            wasm_memory_bytes: 0,
-            wasm_module_bytes: 0,
-            wasm_stack_bytes: 0,
-        };
-        for row in TABLE {
-            row.set(&mut limits, row.default);
+        impl Default for VmLimits {
+            fn default() -> Self {
+                let default = |unit: Unit, value: Option<u64>| value.map(|value| unit.of_the_vm(value));
+                VmLimits {$($($field: Bound::of(default(Unit::$unit, $default)),)?)*}
+            }
         }
-        limits
-    }
+
+        /// All of them, in the order of the documents.
+        pub const TABLE: &[LimitRow] = &[$(LimitRow {
+            path: $path,
+            unit: Unit::$unit,
+            default: $default,
+            $($name: $value,)*
+            set: limits!(@set $unit $($field)?),
+        }),*];
+    };
 }
 
-/// All of them, in the order of the documents.
-pub const TABLE: &[LimitRow] = &[
-    LimitRow {
-        path: "limits.resources.cpuCount",
-        unit: Unit::Count,
+limits! {
+    "limits.resources.cpuCount" => cpu_count: u32 {
+        unit: Count,
         default: Some(1),
         least: 1,
         most: Some(1024),
@@ -183,11 +154,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`nproc`, `os.cpus()`",
         host: "nothing: all guests together get as much time as so many processors have, see below",
-        set: Some(|limits, value| limits.cpu_count = small(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxProcesses",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxProcesses" => max_processes: u64 {
+        unit: Count,
         default: Some(64),
         least: 1,
         most: None,
@@ -195,11 +164,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`EAGAIN` of `fork` and `spawn`",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.max_processes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxOpenFds",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxOpenFds" => max_open_fds: u64 {
+        unit: Count,
         default: Some(256),
         least: 3,
         most: None,
@@ -207,11 +174,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each process, at least 3",
         guest: "`EMFILE`",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.max_open_fds = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxPipes",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxPipes" => max_pipes: u64 {
+        unit: Count,
         default: Some(128),
         least: 1,
         most: None,
@@ -219,11 +184,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`ENFILE`",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.max_pipes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxPtys",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxPtys" => max_ptys: u64 {
+        unit: Count,
         default: Some(16),
         least: 1,
         most: Some(4096),
@@ -231,11 +194,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`ENOSPC`",
         host: "`limits` of the result; `openShell` rejects with `ENOSPC`",
-        set: Some(|limits, value| limits.max_ptys = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxSockets",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxSockets" => max_sockets: u64 {
+        unit: Count,
         default: Some(256),
         least: 1,
         most: None,
@@ -243,11 +204,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`ENFILE`",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.max_sockets = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxFilesystemBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.resources.maxFilesystemBytes" => max_filesystem_bytes: u64 {
+        unit: Bytes,
         default: Some(64 * MIB),
         least: 4096,
         most: None,
@@ -255,11 +214,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "at most half of the memory",
         guest: "`ENOSPC`",
         host: "`limits` of the result; file methods reject with `ENOSPC`",
-        set: Some(|limits, value| limits.max_filesystem_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxInodeCount",
-        unit: Unit::Count,
+    }
+    "limits.resources.maxInodeCount" => max_inodes: u64 {
+        unit: Count,
         default: Some(16_384),
         least: 1,
         most: None,
@@ -267,11 +224,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`ENOSPC`",
         host: "`limits` of the result; file methods reject with `ENOSPC`",
-        set: Some(|limits, value| limits.max_inodes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxFileBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.resources.maxFileBytes" => max_file_bytes: u64 {
+        unit: Bytes,
         default: Some(32 * MIB),
         least: 1,
         most: None,
@@ -279,11 +234,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`EFBIG`",
         host: "`limits` of the result; file methods reject with `EFBIG`",
-        set: Some(|limits, value| limits.max_file_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxProcessArgvBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.resources.maxProcessArgvBytes" => max_argv_bytes: u64 {
+        unit: Bytes,
         default: Some(MIB),
         least: 1,
         most: None,
@@ -291,11 +244,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`E2BIG`",
         host: "`limits` of the result; a call with too much rejects with `E2BIG`",
-        set: Some(|limits, value| limits.max_argv_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxProcessEnvBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.resources.maxProcessEnvBytes" => max_env_bytes: u64 {
+        unit: Bytes,
         default: Some(MIB),
         least: 1,
         most: None,
@@ -303,11 +254,11 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "`E2BIG`",
         host: "`limits` of the result; a call with too much rejects with `E2BIG`",
-        set: Some(|limits, value| limits.max_env_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.resources.maxMemoryBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.resources.maxMemoryBytes" =>
+    /// Data segment of the VM process.
+    max_memory_bytes: u64 {
+        unit: Bytes,
         default: Some(512 * MIB),
         least: 64 * MIB,
         most: None,
@@ -315,11 +266,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "at least 64 MiB",
         guest: "`RangeError` for buffers and memories of WebAssembly that do not fit; else the program that holds the most is ended",
         host: "`limits` of the result for buffers; `VmLimitError` for the program that was ended; `EAGAIN` with the limit where there is no memory to start one; `VmCrashError` with the limit, and with the files kept, where native code asks for more in one go than there is",
-        set: Some(|limits, value| limits.max_memory_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.jsRuntime.v8HeapLimitMb",
-        unit: Unit::Mebibytes,
+    }
+    "limits.jsRuntime.v8HeapLimitMb" => heap_bytes: u64 {
+        unit: Mebibytes,
         default: Some(128),
         least: 8,
         most: Some(1024 * 1024),
@@ -327,11 +276,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each isolate, at most half of the memory",
         guest: "its process is ended",
         host: "`VmLimitError`, also for a single value that no heap could hold; `VmCrashError` with the limit, and with the files kept, where V8 cannot leave what it is doing and ends the VM process (below); a child's status is 134",
-        set: Some(|limits, value| limits.heap_bytes = number(value).saturating_mul(MIB)),
-    },
-    LimitRow {
-        path: "limits.jsRuntime.cpuTimeLimitMs",
-        unit: Unit::Milliseconds,
+    }
+    "limits.jsRuntime.cpuTimeLimitMs" => cpu_time_ms: Option<u64> {
+        unit: Milliseconds,
         default: Some(30_000),
         least: 1,
         most: None,
@@ -339,11 +286,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each program that the host starts, with all that it starts; `Infinity` for none",
         guest: "the program and all that it started are ended",
         host: "`VmLimitError`",
-        set: Some(|limits, value| limits.cpu_time_ms = value),
-    },
-    LimitRow {
-        path: "limits.jsRuntime.wallClockLimitMs",
-        unit: Unit::Milliseconds,
+    }
+    "limits.jsRuntime.wallClockLimitMs" => wall_clock_ms: Option<u64> {
+        unit: Milliseconds,
         default: None,
         least: 1,
         most: None,
@@ -351,11 +296,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "its process is ended",
         host: "`VmLimitError`",
-        set: Some(|limits, value| limits.wall_clock_ms = value),
-    },
-    LimitRow {
-        path: "limits.jsRuntime.capturedOutputLimitBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.jsRuntime.capturedOutputLimitBytes" {
+        unit: Bytes,
         default: Some(16 * MIB),
         least: 0,
         most: None,
@@ -363,11 +306,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each channel",
         guest: "nothing",
         host: "the text is cut, `stdoutTruncated` or `stderrTruncated` is true, and `limits` of the result",
-        set: None,
-    },
-    LimitRow {
-        path: "limits.jsRuntime.stdinBufferLimitBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.jsRuntime.stdinBufferLimitBytes" {
+        unit: Bytes,
         default: Some(MIB),
         least: 1,
         most: None,
@@ -375,11 +316,11 @@ pub const TABLE: &[LimitRow] = &[
         note: "behind the write in progress, which may have any size",
         guest: "nothing",
         host: "up to sixteen times as much waits for a program that reads; when it has taken nothing for 5 s, what is beyond the bound is refused: the write rejects with `VmLimitError`, and so does `wait()`",
-        set: None,
-    },
-    LimitRow {
-        path: "limits.jsRuntime.returnValueLimitBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.jsRuntime.returnValueLimitBytes" =>
+    /// What a value may cost, as [`crate::ValueCost`] counts it.
+    return_value_bytes: u64 {
+        unit: Bytes,
         default: Some(MIB),
         least: 1,
         most: Some(256 * MIB),
@@ -387,11 +328,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "of JSON, at most 256 MiB; an array or object counts at least sixteen bytes, an element one",
         guest: "nothing: its program has ended; `evaluate` says so on standard error",
         host: "`VmLimitError`; `limits` of the result of `evaluate`",
-        set: Some(|limits, value| limits.return_value_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.jsRuntime.maxTimers",
-        unit: Unit::Count,
+    }
+    "limits.jsRuntime.maxTimers" => max_timers: u64 {
+        unit: Count,
         default: Some(4096),
         least: 1,
         most: None,
@@ -399,11 +338,12 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each process",
         guest: "`setTimeout` throws `ERR_RESOURCE_LIMIT`",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.max_timers = number(value)),
-    },
-    LimitRow {
-        path: "limits.wasm.maxMemoryBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.wasm.maxMemoryBytes" =>
+    /// Linear memory of one WebAssembly process. Half of the machine's memory: a program that runs away leaves room for
+    /// the shell that has started it.
+    wasm_memory_bytes: u64 {
+        unit: Bytes,
         default: Some(256 * MIB),
         least: 64 << 10,
         most: Some(4096 * MIB),
@@ -411,11 +351,12 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each process, at most half of the memory",
         guest: "its allocation fails, which most programs end by SIGABRT; 126 if it cannot even start",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.wasm_memory_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.wasm.maxModuleBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.wasm.maxModuleBytes" =>
+    /// Size of a module that a guest brings along, which is compiled in the VM. Compiling takes seconds for this much,
+    /// and some twenty times its size in memory. The machine's own commands are compiled before and may be larger.
+    wasm_module_bytes: u64 {
+        unit: Bytes,
         default: Some(16 * MIB),
         least: 1,
         most: None,
@@ -423,11 +364,12 @@ pub const TABLE: &[LimitRow] = &[
         note: "for a module that a guest brings along",
         guest: "`ENOEXEC`",
         host: "`limits` of the result; the command's status is 126",
-        set: Some(|limits, value| limits.wasm_module_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.wasm.maxStackBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.wasm.maxStackBytes" =>
+    /// Stack of compiled code of one process, on which return addresses and what fits no register are. As much as the
+    /// main stack of V8; the stack that C and Rust keep in linear memory comes on top.
+    wasm_stack_bytes: u64 {
+        unit: Bytes,
         default: Some(MIB),
         least: 64 << 10,
         most: Some(256 * MIB),
@@ -435,11 +377,9 @@ pub const TABLE: &[LimitRow] = &[
         note: "for each process",
         guest: "the program is ended by SIGSEGV",
         host: "`limits` of the result; the command's status is 139",
-        set: Some(|limits, value| limits.wasm_stack_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.tools.defaultToolTimeoutMs",
-        unit: Unit::Milliseconds,
+    }
+    "limits.tools.defaultToolTimeoutMs" {
+        unit: Milliseconds,
         default: Some(30_000),
         least: 1,
         most: Some(2_147_483_647),
@@ -447,11 +387,11 @@ pub const TABLE: &[LimitRow] = &[
         note: "",
         guest: "the tool fails and says so",
         host: "`limits` of the result; the handler's `signal` is aborted, `onToolError` hears of it",
-        set: None,
-    },
-    LimitRow {
-        path: "limits.tools.maxPayloadBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.tools.maxPayloadBytes" =>
+    /// Input, and result, of one call of a tool.
+    tool_payload_bytes: u64 {
+        unit: Bytes,
         default: Some(MIB),
         least: 1,
         most: Some(3 * MIB),
@@ -459,11 +399,11 @@ pub const TABLE: &[LimitRow] = &[
         note: "for the input, and for the result; at most 3 MiB",
         guest: "the tool fails and says so",
         host: "`limits` of the result; for a result `onToolError` as well",
-        set: Some(|limits, value| limits.tool_payload_bytes = number(value)),
-    },
-    LimitRow {
-        path: "limits.tools.maxPending",
-        unit: Unit::Count,
+    }
+    "limits.tools.maxPending" =>
+    /// Calls of tools at a time.
+    tools_pending: u64 {
+        unit: Count,
         default: Some(256),
         least: 1,
         most: Some(65_536),
@@ -471,11 +411,11 @@ pub const TABLE: &[LimitRow] = &[
         note: "calls at a time",
         guest: "the tool fails and says so",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.tools_pending = number(value)),
-    },
-    LimitRow {
-        path: "limits.tools.maxPendingBytes",
-        unit: Unit::Bytes,
+    }
+    "limits.tools.maxPendingBytes" =>
+    /// Inputs of the calls at a time.
+    tools_pending_bytes: u64 {
+        unit: Bytes,
         default: Some(8 * MIB),
         least: 1,
         most: None,
@@ -483,9 +423,8 @@ pub const TABLE: &[LimitRow] = &[
         note: "of inputs of all calls at a time; one alone is always let in",
         guest: "the tool fails and says so",
         host: "`limits` of the result",
-        set: Some(|limits, value| limits.tools_pending_bytes = number(value)),
-    },
-];
+    }
+}
 
 #[cfg(test)]
 mod tests {
