@@ -7,11 +7,11 @@ use secure_exec_protocol::{
 
 use crate::call::{Call, ProgramCall};
 use crate::core::{Core, Origin, VmKey};
-use crate::deadlines;
 use crate::event::{Event, VmError};
 use crate::setup::write_request;
 use crate::timer::Due;
 use crate::vm::{Queued, State, Vm};
+use secure_exec_protocol::ladder;
 
 const SIGKILL: u8 = 9;
 
@@ -243,7 +243,7 @@ impl Core {
         };
         match &message {
             HostMessage::Signal { signal: SIGKILL } => {
-                self.expect_end(vm_key, call, deadlines::KILL);
+                self.expect_end(vm_key, call, ladder::KILL);
                 self.release(vm_key);
             }
             HostMessage::Input { stream, data, end } => program.input(*stream, data.len(), *end),
@@ -281,7 +281,7 @@ impl Core {
         self.expect_answer(vm_key);
         // The supervisor's own deadline, behind the one that the VM keeps itself.
         if let Some(timeout) = timeout {
-            self.expect_end(vm_key, call, timeout.saturating_add(deadlines::KILL));
+            self.expect_end(vm_key, call, timeout.saturating_add(ladder::KILL));
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame};
 
 use crate::call::{Call, ProgramCall};
-use crate::deadlines;
 use crate::event::VmError;
 pub(crate) use crate::keys::VmKey;
 use crate::poller::Poller;
@@ -17,6 +16,7 @@ use crate::spawner::{Order, Start};
 use crate::spool::Spools;
 use crate::timer::{Clock, Due, Patience, TimerId, Timers};
 use crate::vm::Vm;
+use secure_exec_protocol::ladder;
 
 /// Bytes that may wait for a VM process which does not read, besides what the embedder has given.
 const MOST_UNSENT: u64 = 8 << 20;
@@ -186,7 +186,7 @@ impl Core {
     /// Sets the deadline of something that a process does at once.
     pub(crate) fn wait_for(&mut self, due: Due) -> Patience {
         Patience {
-            timer: self.arm(deadlines::ANSWER, due),
+            timer: self.arm(ladder::ANSWER, due),
             begun: self.timers.now(),
         }
     }
@@ -201,12 +201,12 @@ impl Core {
     ) -> Option<Patience> {
         let process = self.processes.get(&id)?;
         let waited = self.timers.now().saturating_duration_since(patience.begun);
-        let busy = waited < deadlines::ANSWER_WHEN_BUSY && process.is_busy();
+        let busy = waited < ladder::ANSWER_WHEN_BUSY && process.is_busy();
         if !busy && !process.paused {
             return None;
         }
         Some(Patience {
-            timer: self.arm(deadlines::LOOK_AGAIN, due),
+            timer: self.arm(ladder::LOOK_AGAIN, due),
             begun: patience.begun,
         })
     }

@@ -8,10 +8,10 @@ use secure_exec_protocol::{HostMessage, VmLimits};
 use crate::call::Call;
 use crate::core::{Core, VmKey};
 use crate::cpu_budget::{CpuBudget, LOOK, Terms, Verdict};
-use crate::deadlines;
 use crate::process::ProcessId;
 use crate::timer::Due;
 use crate::vm::{State, Vm};
+use secure_exec_protocol::ladder;
 
 impl Core {
     /// A process is ready: it is looked at from now on. A VM in this process has no clock of its own.
@@ -122,7 +122,7 @@ impl Core {
         let process = self.processes.get(&id);
         let keys = process.into_iter().flat_map(|process| process.vms.values());
         let vms: Vec<&Vm> = keys.filter_map(|key| self.vms.get(key)).collect();
-        let soon = self.timers.now() + deadlines::KILL;
+        let soon = self.timers.now() + ladder::KILL;
         let ends = |vm: &&Vm| {
             let mut programs = vm.programs();
             vm.state == State::Disposing

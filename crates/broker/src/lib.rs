@@ -6,7 +6,7 @@
 //!   the calls in flight are settled and the next call runs on a replacement.
 //!
 //! # Layers
-//! Each uses its own and those left of it, which a test holds it to: `cpu_limit, deadlines, keys, settings, snapshot, spool,
+//! Each uses its own and those left of it, which a test holds it to: `cpu_limit, keys, settings, snapshot, spool,
 //! sweep, task_status` ← `cpu_budget, event, isolation, timer` ← `admission, poller, process, spawner, tool_calls` ← `call,
 //! reading, rules` ← `calls, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup, turns, vm` ← `broker,
 //! handle, harness, shared, supervisor`.
@@ -30,7 +30,6 @@ mod core;
 mod cpu_budget;
 mod cpu_limit;
 mod cpu_watch;
-mod deadlines;
 mod dispatch;
 mod ending;
 mod event;

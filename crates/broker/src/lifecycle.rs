@@ -8,7 +8,6 @@ use secure_exec_protocol::{File, HostMessage, Limit, VmConfig};
 
 use crate::call::Call;
 use crate::core::{Core, Origin, VmKey};
-use crate::deadlines;
 use crate::event::{Event, Sink, VmError};
 use crate::isolation::{Isolation, Level};
 use crate::process::{ProcessId, Stage, VmProcess};
@@ -18,6 +17,7 @@ use crate::spawner::{Start, Started};
 use crate::timer::Due;
 use crate::tool_calls::ToolCalls;
 use crate::vm::{Place, State, TraceCredit, Vm};
+use secure_exec_protocol::ladder;
 
 /// What a VM is made from.
 pub(crate) struct Creation {
@@ -227,7 +227,7 @@ impl Core {
         let vms: Vec<VmKey> = process.vms.values().copied().collect();
         self.forget(id);
         self.release_cpu(id);
-        let timer = self.arm(deadlines::EXPORT, Due::Export(id));
+        let timer = self.arm(ladder::EXPORT, Due::Export(id));
         if let Some(process) = self.processes.get_mut(&id) {
             process.deadlines.export = Some(timer);
         }
@@ -287,7 +287,7 @@ impl Core {
                 vm.state = State::Disposing;
                 let call = vm.next_call();
                 let due = Due::Overdue { vm: vm_key, call };
-                let overdue = self.arm(deadlines::DESTROY, due);
+                let overdue = self.arm(ladder::DESTROY, due);
                 let kind = Call::Destroy { overdue };
                 self.request(vm_key, call, kind, HostMessage::Destroy, Origin::Embedder);
             }

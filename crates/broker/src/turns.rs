@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use secure_exec_protocol::{TurnState, VmFrame};
 
 use crate::core::{Core, VmKey};
-use crate::deadlines;
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::timer::Due;
+use secure_exec_protocol::ladder;
 
 /// Bytes of events that may wait for the embedder before the process of their VM is not read any more.
 const MOST_EVENTS: usize = 4 << 20;
@@ -150,7 +150,7 @@ impl Core {
             return self.gone(id, "the server thread ended");
         }
         // Its end tells why; it is usually a moment away.
-        let timer = self.arm(deadlines::EXIT, Due::End(id));
+        let timer = self.arm(ladder::EXIT, Due::End(id));
         if let Some(process) = self.processes.get_mut(&id) {
             process.deadlines.end = Some(timer);
         }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod file;
 pub mod frame;
 pub mod host_message;
+pub mod ladder;
 pub mod launch;
 pub mod limits;
 pub mod program;

@@ -26,6 +26,7 @@ use crate::worker::{Program, Start, Starter};
 use population::Population;
 use spares::Spares;
 use watchdog::Watchdog;
+pub use watchdog::{RETERMINATE, STUCK, STUCK_WAITING};
 
 /// Settings of an engine.
 pub struct EngineConfig {

@@ -25,10 +25,10 @@ const SHORT_TICK: Duration = Duration::from_millis(2);
 /// How long no guest has run when the embedder hears of it.
 const IDLE: Duration = Duration::from_secs(1);
 /// When a killed guest is terminated once more: V8 drops the request when the outermost frame unwinds.
-const RETERMINATE: Duration = Duration::from_millis(250);
+pub const RETERMINATE: Duration = Duration::from_millis(250);
 /// When a killed guest counts as stuck: after so much of the processor, or when it gets none for as long.
-const STUCK: Duration = Duration::from_millis(1250);
-const STUCK_WAITING: Duration = Duration::from_millis(2500);
+pub const STUCK: Duration = Duration::from_millis(1250);
+pub const STUCK_WAITING: Duration = Duration::from_millis(2500);
 /// How many times as long it takes for one that is ended because it uses too much memory: native code may be in the middle
 /// of copying hundreds of megabytes, which it does not look up from.
 const COPYING: u32 = 4;
