@@ -5,6 +5,7 @@ mod deadlines;
 mod flow;
 mod lifecycle;
 mod lock;
+mod neighbours;
 mod protocol;
 
 use std::time::Duration;

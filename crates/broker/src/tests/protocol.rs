@@ -9,7 +9,7 @@ use super::{Running, exited, output, why};
 use crate::event::Event;
 use crate::harness::{Harness, hello, program};
 
-fn failed(code: &str) -> VmMessage {
+pub(super) fn failed(code: &str) -> VmMessage {
     VmMessage::Failed(Failure {
         code: code.into(),
         errno: -2,
@@ -17,7 +17,7 @@ fn failed(code: &str) -> VmMessage {
     })
 }
 
-fn tool_call(id: u64) -> VmMessage {
+pub(super) fn tool_call(id: u64) -> VmMessage {
     let request = Request::Tool {
         pid: 2,
         tool: "x".into(),
@@ -37,7 +37,7 @@ fn ended(change: impl FnOnce(&mut Exit)) -> VmMessage {
 }
 
 /// What a running program's process must not say, by VM, by call relative to the program's, and the rule.
-fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
+pub(super) fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
     let chunk = |last| VmMessage::Chunk {
         data: b"x".to_vec(),
         last,
