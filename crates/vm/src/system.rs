@@ -36,9 +36,9 @@ struct Alarms {
 }
 
 impl SystemClock {
-    pub(crate) fn new(resolution_ns: u32) -> SystemClock {
+    pub(crate) fn new(resolution_ns: u64) -> SystemClock {
         SystemClock {
-            resolution_ns: i64::from(resolution_ns.max(1)),
+            resolution_ns: i64::try_from(resolution_ns.max(1)).unwrap_or(i64::MAX),
             zero_ns: nanoseconds(libc::CLOCK_MONOTONIC) - BOOT_NS,
             alarms: OnceLock::new(),
         }

@@ -1,4 +1,4 @@
-//! The seam between the server and what runs its guests.
+//! How programs are run, and the seam to those who start them.
 
 mod node_guests;
 mod reports;
@@ -18,7 +18,7 @@ use crate::mailbox::Mailbox;
 pub(crate) use runtimes::Runtimes;
 
 /// Runs the guests of the VMs of one process.
-pub(crate) trait Guests {
+pub(crate) trait Runtime {
     /// Gives a new VM its binary formats and commands. What its guests ask of the host goes to `host`.
     ///
     /// # Errors
@@ -30,8 +30,11 @@ pub(crate) trait Guests {
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
         host: &Arc<dyn Host>,
-    ) -> Result<(), String>;
+    ) -> Result<Box<dyn Guests>, String>;
+}
 
+/// The guests of one VM.
+pub(crate) trait Guests {
     /// What is attached to a program that the host starts: its code, which may be that of a resident runner, and where
     /// it hands back a value.
     fn attachment(
@@ -41,17 +44,18 @@ pub(crate) trait Guests {
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>>;
 
-    /// Whether a program that has died may still be on its thread; its end is then told by [`Notice::Ended`](crate::mailbox::Notice::Ended).
+    /// Whether a program that has died may still be on its thread; its end is then told by
+    /// [`Notice::Ended`](crate::mailbox::Notice::Ended).
     fn reports_ends(&self) -> bool;
 
     /// A program's processor time is counted anew.
-    fn renew_cpu_time(&self, vm: VmId, pid: Pid);
+    fn renew_cpu_time(&self, pid: Pid);
 
-    /// Bytes of all heaps of a VM's guests, as far as known.
-    fn heap_bytes(&self, vm: VmId) -> u64;
+    /// Bytes of all their heaps, as far as known.
+    fn heap_bytes(&self) -> u64;
 
-    /// A VM is gone.
-    fn remove(&mut self, vm: VmId);
+    /// The VM is gone.
+    fn close(&self);
 }
 
 /// Resolution of guest clocks unless the host asked for more.

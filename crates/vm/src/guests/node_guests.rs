@@ -1,18 +1,17 @@
 //! Guest `node` processes of this process's VMs.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
-use secure_exec_node::engine::{Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
+use secure_exec_node::engine::{self, Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
 use secure_exec_node::host::Host;
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
-use secure_exec_protocol::{VmConfig, VmId};
+use secure_exec_protocol::{VmConfig, VmId, ladder};
 
 use super::reports::Reports;
-use super::{Guests, Returned, clock_resolution_ns};
+use super::{Guests, Returned, Runtime, clock_resolution_ns};
 use crate::lockdown::{self, overdraft};
 use crate::mailbox::{Mailbox, Notice};
 
@@ -22,13 +21,25 @@ const SPARE_ISOLATES: usize = 1;
 /// Programs that may run at a time whatever the memory limit.
 const AT_LEAST: usize = 8;
 
+/// The rungs of the ladder that an engine climbs are those that the host reckons with.
+const _: () = {
+    const fn is(ours: Duration, rung: Duration) -> bool {
+        ours.as_nanos() == rung.as_nanos()
+    }
+    assert!(is(engine::RETERMINATE, ladder::TERMINATE_AGAIN));
+    assert!(is(engine::STUCK, ladder::STUCK));
+    assert!(is(engine::STUCK_WAITING, ladder::STUCK_WAITING));
+};
+
 /// Runs Node programs. Each VM has an engine of its own, because pids, by which an engine reports, are unique
 /// within one VM only; the first VM takes one that was made before it was known.
-pub(crate) struct NodeGuests {
+pub(crate) struct NodeRuntime {
     snapshot: Option<&'static Snapshot>,
     prepared: Option<(Arc<Engine>, Arc<Events>)>,
-    engines: HashMap<VmId, Arc<Engine>>,
 }
+
+/// The Node programs of one VM.
+struct NodeGuests(Arc<Engine>);
 
 /// What an engine tells its VM.
 #[derive(Default)]
@@ -111,16 +122,15 @@ impl EngineEvents for Events {
     }
 }
 
-impl NodeGuests {
+impl NodeRuntime {
     /// Prepares an engine for the first VM.
-    pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> NodeGuests {
-        let mut guests = NodeGuests {
+    pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> NodeRuntime {
+        let mut runtime = NodeRuntime {
             snapshot,
             prepared: None,
-            engines: HashMap::new(),
         };
-        guests.prepared = Some(guests.make_engine());
-        guests
+        runtime.prepared = Some(runtime.make_engine());
+        runtime
     }
 
     fn make_engine(&self) -> (Arc<Engine>, Arc<Events>) {
@@ -135,7 +145,7 @@ impl NodeGuests {
     }
 }
 
-impl Guests for NodeGuests {
+impl Runtime for NodeRuntime {
     fn install(
         &mut self,
         vm: VmId,
@@ -143,7 +153,7 @@ impl Guests for NodeGuests {
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
         host: &Arc<dyn Host>,
-    ) -> Result<(), String> {
+    ) -> Result<Box<dyn Guests>, String> {
         let (engine, events) = match self.prepared.take() {
             Some(prepared) => prepared,
             None => self.make_engine(),
@@ -166,10 +176,11 @@ impl Guests for NodeGuests {
         kernel
             .register_command("node", "node")
             .map_err(|errno| format!("registering node: {}", errno.name()))?;
-        self.engines.insert(vm, engine);
-        Ok(())
+        Ok(Box::new(NodeGuests(engine)))
     }
+}
 
+impl Guests for NodeGuests {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
@@ -195,21 +206,15 @@ impl Guests for NodeGuests {
         true
     }
 
-    fn renew_cpu_time(&self, vm: VmId, pid: Pid) {
-        if let Some(engine) = self.engines.get(&vm) {
-            engine.renew_cpu_time(pid);
-        }
+    fn renew_cpu_time(&self, pid: Pid) {
+        self.0.renew_cpu_time(pid);
     }
 
-    fn heap_bytes(&self, vm: VmId) -> u64 {
-        self.engines
-            .get(&vm)
-            .map_or(0, |engine| engine.heap_bytes())
+    fn heap_bytes(&self) -> u64 {
+        self.0.heap_bytes()
     }
 
-    fn remove(&mut self, vm: VmId) {
-        if let Some(engine) = self.engines.remove(&vm) {
-            engine.close();
-        }
+    fn close(&self) {
+        self.0.close();
     }
 }

@@ -8,28 +8,34 @@ use secure_exec_node::Snapshot;
 use secure_exec_node::host::Host;
 use secure_exec_protocol::{VmConfig, VmId};
 
-use super::node_guests::NodeGuests;
-use super::wasm_guests::WasmGuests;
-use super::{Guests, Returned};
+use super::node_guests::NodeRuntime;
+use super::wasm_guests::WasmRuntime;
+use super::{Guests, Returned, Runtime};
 use crate::mailbox::Mailbox;
 
 /// Node programs and WebAssembly commands.
 pub(crate) struct Runtimes {
-    node: NodeGuests,
-    wasm: WasmGuests,
+    node: NodeRuntime,
+    wasm: WasmRuntime,
+}
+
+/// Those of one VM.
+struct Both {
+    node: Box<dyn Guests>,
+    wasm: Box<dyn Guests>,
 }
 
 impl Runtimes {
     /// Prepares both for the first VM.
     pub(crate) fn new(snapshot: Option<&'static Snapshot>) -> Runtimes {
         Runtimes {
-            wasm: WasmGuests::new(),
-            node: NodeGuests::new(snapshot),
+            wasm: WasmRuntime::new(),
+            node: NodeRuntime::new(snapshot),
         }
     }
 }
 
-impl Guests for Runtimes {
+impl Runtime for Runtimes {
     fn install(
         &mut self,
         vm: VmId,
@@ -37,18 +43,22 @@ impl Guests for Runtimes {
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
         host: &Arc<dyn Host>,
-    ) -> Result<(), String> {
+    ) -> Result<Box<dyn Guests>, String> {
         // In this order: no directory of commands takes the place of `node`.
-        self.wasm.install(vm, kernel, config, mailbox, host)?;
-        self.node.install(vm, kernel, config, mailbox, host)
+        let wasm = self.wasm.install(vm, kernel, config, mailbox, host)?;
+        let node = self.node.install(vm, kernel, config, mailbox, host)?;
+        Ok(Box::new(Both { node, wasm }))
     }
+}
 
+impl Guests for Both {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
         returned: Option<Arc<Returned>>,
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
+        // A command brings its own code and has nothing to hand back.
         self.node.attachment(code, returned, resident)
     }
 
@@ -56,17 +66,17 @@ impl Guests for Runtimes {
         self.node.reports_ends() && self.wasm.reports_ends()
     }
 
-    fn renew_cpu_time(&self, vm: VmId, pid: Pid) {
-        self.node.renew_cpu_time(vm, pid);
-        self.wasm.renew_cpu_time(vm, pid);
+    fn renew_cpu_time(&self, pid: Pid) {
+        self.node.renew_cpu_time(pid);
+        self.wasm.renew_cpu_time(pid);
     }
 
-    fn heap_bytes(&self, vm: VmId) -> u64 {
-        self.node.heap_bytes(vm) + self.wasm.heap_bytes(vm)
+    fn heap_bytes(&self) -> u64 {
+        self.node.heap_bytes() + self.wasm.heap_bytes()
     }
 
-    fn remove(&mut self, vm: VmId) {
-        self.node.remove(vm);
-        self.wasm.remove(vm);
+    fn close(&self) {
+        self.node.close();
+        self.wasm.close();
     }
 }

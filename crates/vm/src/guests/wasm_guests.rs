@@ -1,7 +1,7 @@
 //! WebAssembly processes of this process's VMs.
 
 use std::any::Any;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,16 +15,18 @@ use secure_exec_wasm::{
 };
 
 use super::reports::Reports;
-use super::{Guests, Returned, clock_resolution_ns};
+use super::{Guests, Returned, Runtime, clock_resolution_ns};
 use crate::lockdown;
 use crate::mailbox::{Mailbox, Notice};
 
 /// Runs WebAssembly commands. Each VM has an engine of its own: nothing that one VM has compiled is another's.
-pub(crate) struct WasmGuests {
+pub(crate) struct WasmRuntime {
     /// Made before the first VM is known, for one with the default limits.
     prepared: Option<JoinHandle<Result<Prepared, String>>>,
-    engines: HashMap<VmId, Arc<Engine>>,
 }
+
+/// The commands of one VM, whose binary format holds the engine.
+struct WasmGuests;
 
 /// What an engine tells its VM.
 struct Events {
@@ -92,15 +94,14 @@ fn make_engine(options: WasmOptions) -> Result<Prepared, String> {
     Ok((engine, events))
 }
 
-impl WasmGuests {
-    pub(crate) fn new() -> WasmGuests {
+impl WasmRuntime {
+    pub(crate) fn new() -> WasmRuntime {
         // Most of a millisecond, which nobody waits for until the first VM.
         let prepared = std::thread::Builder::new()
             .name("wasm-engine".into())
             .spawn(|| make_engine(options(&VmConfig::default())));
-        WasmGuests {
+        WasmRuntime {
             prepared: prepared.ok(),
-            engines: HashMap::new(),
         }
     }
 
@@ -142,7 +143,7 @@ fn commands(config: &VmConfig) -> Result<Vec<Command>, String> {
     Ok(commands)
 }
 
-impl Guests for WasmGuests {
+impl Runtime for WasmRuntime {
     fn install(
         &mut self,
         vm: VmId,
@@ -150,7 +151,7 @@ impl Guests for WasmGuests {
         config: &VmConfig,
         mailbox: &Arc<Mailbox>,
         _host: &Arc<dyn Host>,
-    ) -> Result<(), String> {
+    ) -> Result<Box<dyn Guests>, String> {
         let (engine, events) = self.engine_for(config)?;
         events.reports.deliver_to(vm, kernel, mailbox);
         let commands = commands(config)?;
@@ -159,11 +160,12 @@ impl Guests for WasmGuests {
                 .register_command(command.name(), "wasm")
                 .map_err(|errno| format!("registering {}: {}", command.name(), errno.name()))?;
         }
-        kernel.register_binfmt(WasmBinfmt::new(engine.clone(), commands));
-        self.engines.insert(vm, engine);
-        Ok(())
+        kernel.register_binfmt(WasmBinfmt::new(engine, commands));
+        Ok(Box::new(WasmGuests))
     }
+}
 
+impl Guests for WasmGuests {
     fn attachment(
         &self,
         _code: Option<Vec<u8>>,
@@ -178,15 +180,13 @@ impl Guests for WasmGuests {
         true
     }
 
-    fn renew_cpu_time(&self, _vm: VmId, _pid: Pid) {
+    fn renew_cpu_time(&self, _pid: Pid) {
         // No command is resident.
     }
 
-    fn heap_bytes(&self, _vm: VmId) -> u64 {
+    fn heap_bytes(&self) -> u64 {
         0
     }
 
-    fn remove(&mut self, vm: VmId) {
-        self.engines.remove(&vm);
-    }
+    fn close(&self) {}
 }

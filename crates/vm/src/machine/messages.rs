@@ -1,0 +1,159 @@
+//! Everything that is said to a machine: by the host, by its guests on their threads, by the time.
+
+use std::time::Instant;
+
+use secure_exec_kernel::Pid;
+use secure_exec_protocol::{
+    CallId, Cause, FileReply, HostMessage, Limit, Request, TerminalSize, VmMessage,
+};
+
+use super::guest_call::GuestCall;
+use super::programs::{KILLED, winsize};
+use super::trace_flow::TraceFlow;
+use super::trace_lines::Traced;
+use super::{Machine, Outbox};
+
+impl Machine {
+    /// Takes a message of the host's. One about a call that is not there changes nothing: it has ended, and the host
+    /// will hear of that.
+    pub(crate) fn receive(&mut self, call: CallId, message: HostMessage, outbox: &mut Outbox) {
+        let Some(message) = self.counting.hold(call, message) else {
+            return;
+        };
+        let answer = match message {
+            HostMessage::Spawn(program) => return self.take_program(call, *program, outbox),
+            HostMessage::Code { size, data } => return self.code.add(call, size, &data),
+            HostMessage::Input { stream, data, end } => {
+                if let Some(guest) = self.calls.get_mut(&call) {
+                    guest.feed(stream, data, end);
+                } else if let Some(waiting) = self.waiting.find(call) {
+                    waiting.input.push((stream, data, end));
+                }
+                return self.pump(call, outbox);
+            }
+            HostMessage::Credit { stream, bytes } => {
+                if let Some(guest) = self.calls.get_mut(&call) {
+                    guest.credit(stream, bytes);
+                }
+                return self.pump(call, outbox);
+            }
+            HostMessage::Signal { signal } => return self.signal(call, signal, outbox),
+            HostMessage::Resize(size) => return self.resize(call, size),
+            HostMessage::RenewCpuTime => {
+                if let Some(guest) = self.calls.get(&call) {
+                    self.guests.renew_cpu_time(guest.process.pid());
+                }
+                return;
+            }
+            HostMessage::TraceTaken => {
+                if let Some(trace) = &mut self.trace {
+                    trace.taken();
+                }
+                return self.trace_ready(outbox);
+            }
+            HostMessage::Answer { id, answer } => return self.tools.settle(id, answer),
+            HostMessage::Resources => return self.count(call, Instant::now(), outbox),
+            HostMessage::Processes => Ok(VmMessage::Processes(self.processes())),
+            HostMessage::RegisterTools(tools) => self
+                .tools
+                .register(&self.kernel, tools)
+                .map(|()| VmMessage::File(FileReply::Done)),
+            HostMessage::File(request) => self.files.serve(request).map(VmMessage::File),
+            HostMessage::Export { offset } => Ok(self.transfer.export(&self.kernel, offset)),
+            HostMessage::Import { data, last } => self.transfer.import(&self.kernel, &data, last),
+            // The server's.
+            HostMessage::Ping | HostMessage::Create(_) | HostMessage::Destroy => return,
+        };
+        outbox.push(call, answer.unwrap_or_else(VmMessage::Failed));
+    }
+
+    /// A guest asks the host for something, or does not wait for it any more.
+    pub(crate) fn request(&self, message: VmMessage, outbox: &mut Outbox) {
+        let asked_by = match &message {
+            VmMessage::Request {
+                request: Request::Tool { pid, .. },
+                ..
+            } => self.call_of_descendant(Pid::from_raw(*pid)),
+            _ => None,
+        };
+        outbox.push(asked_by.unwrap_or_default(), message);
+    }
+
+    /// A process passed a limit and was killed for it. Of one that the host has started the result will say so.
+    pub(crate) fn breached(&mut self, pid: Option<Pid>, limit: Limit, outbox: &mut Outbox) {
+        if let Some((call, guest)) = pid.and_then(|pid| self.call_of(pid)) {
+            // A timeout that came first is what the host asked for.
+            guest.cause.get_or_insert(Cause::Limit(limit));
+            self.pump(call, outbox);
+        }
+    }
+
+    /// The thread of a process is free.
+    pub(crate) fn thread_ended(&mut self, pid: Pid, outbox: &mut Outbox) {
+        if let Some((call, guest)) = self.call_of(pid) {
+            guest.lingers = false;
+            self.pump(call, outbox);
+        }
+        self.count_again(Instant::now(), outbox);
+    }
+
+    /// Lines have been traced.
+    pub(crate) fn trace_ready(&mut self, outbox: &mut Outbox) {
+        self.send_trace(TraceFlow::next, outbox);
+    }
+
+    /// Everything that was traced, whether or not the host has taken what came before.
+    pub(super) fn send_rest_of_trace(&mut self, outbox: &mut Outbox) {
+        self.send_trace(TraceFlow::rest, outbox);
+    }
+
+    fn send_trace(&mut self, part: fn(&mut TraceFlow) -> Option<Traced>, outbox: &mut Outbox) {
+        if let Some(Traced { text, times }) = self.trace.as_mut().and_then(part) {
+            outbox.push(0, VmMessage::Trace { text, times });
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn expire(&mut self, now: Instant, outbox: &mut Outbox) {
+        for call in self.expire_programs(now) {
+            Self::end_unstarted(call, KILLED, Some(Cause::TimedOut), outbox);
+        }
+        self.count_again(now, outbox);
+    }
+
+    /// The next time at which `expire` has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let programs = self.next_program_deadline();
+        programs.into_iter().chain(self.counting.look_again()).min()
+    }
+
+    /// Kills everything and settles what is open.
+    pub(crate) fn shut_down(&mut self, outbox: &mut Outbox) {
+        self.stop_counting(outbox);
+        self.kill();
+        self.send_rest_of_trace(outbox);
+        self.end_programs(outbox);
+        self.guests.close();
+    }
+
+    fn resize(&self, call: CallId, size: TerminalSize) {
+        let guest = self.calls.get(&call);
+        if let Some(pty) = guest.and_then(|guest| guest.terminal.as_ref()) {
+            pty.set_winsize(winsize(size));
+        }
+    }
+
+    fn call_of(&mut self, pid: Pid) -> Option<(CallId, &mut GuestCall)> {
+        let mut calls = self.calls.iter_mut();
+        calls
+            .find(|(_, guest)| guest.process.pid() == pid)
+            .map(|(call, guest)| (*call, guest))
+    }
+
+    /// The call whose program a process descends from, if that still runs.
+    fn call_of_descendant(&self, pid: Pid) -> Option<CallId> {
+        let origin = self.kernel.process(pid)?.origin();
+        let mut calls = self.calls.iter();
+        calls.find_map(|(call, guest)| (guest.process.pid() == origin).then_some(*call))
+    }
+}

@@ -1,0 +1,156 @@
+//! Creation, and what the runtimes of guests have to say.
+
+use secure_exec_protocol::bounds::MAX_TEXT;
+use secure_exec_protocol::{Cause, HostMessage, Limit, VmConfig, VmLimits, VmMessage};
+
+use super::{Harness, VM, exit_of, failure_of, program};
+use crate::mailbox::Notice;
+
+fn limit() -> Limit {
+    Limit {
+        name: "limits.jsRuntime.cpuTimeLimitMs".into(),
+        bound: 1,
+        used: 2,
+    }
+}
+
+fn create(config: VmConfig) -> HostMessage {
+    HostMessage::Create(config.into())
+}
+
+#[test]
+fn a_vm_that_is_there_is_not_made_again() {
+    let mut harness = Harness::new();
+    assert_eq!(
+        failure_of(harness.ask(2, create(VmConfig::default()))),
+        "EEXIST"
+    );
+    assert!(matches!(
+        harness.say(2, 3, create(VmConfig::default()))[0].message,
+        VmMessage::Created { .. }
+    ));
+}
+
+#[test]
+fn a_runtime_that_refuses_and_a_limit_that_the_machine_passes_are_told() {
+    let mut harness = Harness::empty();
+    *harness.played.refusal.lock() = Some("no engine".into());
+    let said = harness.ask(2, create(VmConfig::default()));
+    let [VmMessage::Failed(failure)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(
+        (&failure.code[..], &failure.message[..]),
+        ("ERR_VM_START", "no engine")
+    );
+    let limits = VmLimits {
+        max_inodes: 3,
+        ..VmLimits::default()
+    };
+    let config = VmConfig {
+        limits,
+        ..VmConfig::default()
+    };
+    let said = harness.ask(3, create(config));
+    let [VmMessage::Failed(failure)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(failure.code, "ERR_RESOURCE_LIMIT");
+    let limit = failure.limit.as_ref().unwrap();
+    assert_eq!(limit.name, "limits.resources.maxInodeCount");
+    assert_eq!(
+        failure_of(harness.ask(4, HostMessage::Processes)),
+        "ERR_VM_CRASHED"
+    );
+}
+
+#[test]
+fn a_limit_that_killed_a_program_is_its_cause_unless_its_time_was_over() {
+    for timed_out in [false, true] {
+        let mut harness = Harness::new();
+        let process = harness.start(
+            5,
+            secure_exec_protocol::Program {
+                timeout_ms: Some(1000),
+                ..program()
+            },
+        );
+        if timed_out {
+            assert_eq!(harness.advance(std::time::Duration::from_secs(2)), []);
+        } else {
+            assert_eq!(harness.ask(5, HostMessage::Signal { signal: 9 }), []);
+        }
+        let pid = process.pid();
+        let breach = Notice::Breach {
+            pid: Some(pid),
+            limit: limit(),
+        };
+        assert_eq!(harness.notify(breach), []);
+        let exit = exit_of(5, harness.notify(Notice::Ended { pid }));
+        let cause = if timed_out {
+            Cause::TimedOut
+        } else {
+            Cause::Limit(limit())
+        };
+        assert_eq!(exit.cause, Some(cause));
+    }
+}
+
+#[test]
+fn notices_about_processes_that_nobody_knows_change_nothing() {
+    let mut harness = Harness::new();
+    harness.start(5, program());
+    let nobody = secure_exec_kernel::Pid::from_raw(999);
+    for pid in [None, Some(nobody)] {
+        let breach = Notice::Breach {
+            pid,
+            limit: limit(),
+        };
+        assert_eq!(harness.notify(breach), []);
+    }
+    assert_eq!(harness.notify(Notice::Ended { pid: nobody }), []);
+    harness
+        .server
+        .mailbox
+        .notify(77, Notice::Ended { pid: nobody });
+    assert_eq!(harness.turn(), []);
+}
+
+#[test]
+fn a_process_is_condemned_once_and_with_a_bounded_reason() {
+    let mut harness = Harness::new();
+    let fatal = || Notice::Fatal {
+        message: "ü".repeat(MAX_TEXT),
+        limit: Some(limit()),
+    };
+    let said = harness.notify(fatal());
+    let [frame] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!((frame.vm, frame.call), (0, 0));
+    let VmMessage::Condemned {
+        why,
+        limit: Some(_),
+    } = &frame.message
+    else {
+        panic!("{frame:?}");
+    };
+    assert!(why.len() <= MAX_TEXT && why.starts_with('ü'));
+    assert!(harness.is_condemned());
+    assert_eq!(harness.notify(fatal()), []);
+    // Its files can still be had.
+    let chunk = harness.ask(9, HostMessage::Export { offset: 0 });
+    assert!(matches!(chunk[..], [VmMessage::Chunk { .. }]));
+}
+
+#[test]
+fn a_guest_that_is_stuck_condemns_before_its_call_ends() {
+    let mut harness = Harness::new();
+    let process = harness.start(5, program());
+    assert_eq!(harness.ask(5, HostMessage::Signal { signal: 9 }), []);
+    let said = harness.notify(Notice::Stuck { pid: process.pid() });
+    let kinds: Vec<(u32, u64)> = said.iter().map(|frame| (frame.vm, frame.call)).collect();
+    assert_eq!(kinds, [(0, 0), (VM, 5)]);
+    assert!(matches!(said[0].message, VmMessage::Condemned { .. }));
+    assert!(matches!(said[1].message, VmMessage::Exited(_)));
+}
