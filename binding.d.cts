@@ -11,6 +11,7 @@ export interface VmOptions {
   highResolutionTime: boolean;
   freezeTime: boolean;
   trace: boolean;
+  warn: boolean;
   tools: ToolOption[];
 }
 

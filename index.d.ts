@@ -433,6 +433,13 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    */
   onTrace?: ((lines: string, times: readonly number[]) => unknown) | undefined;
   /**
+   * Hears that four fifths of a limit are in use, before anybody meets it: once for each limit and each call, or once
+   * for all that belongs to no call. It runs in the asynchronous context of that call. Told of are `maxProcesses`,
+   * `maxOpenFds`, `maxPipes`, `maxPtys`, `maxSockets`, `maxFilesystemBytes`, `maxInodeCount` and `wallClockLimitMs`.
+   * What it throws is told by a warning of the process.
+   */
+  onLimitWarning?: ((warning: LimitBreach) => unknown) | undefined;
+  /**
    * Hears how long each phase of the boot took: `kernel`, the making of the machine in its VM process, and `total`, all of
    * `create` with the wait for that process. What it throws rejects `create`.
    */

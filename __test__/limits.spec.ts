@@ -1,6 +1,7 @@
 // Each limit of the table, passed through the public API: the host is told its name, its bound and the use.
 
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createRequire } from "node:module";
 import { type NodeRuntime, VmError } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
@@ -193,4 +194,66 @@ describe("the host is told of", () => {
       });
     });
   }
+});
+
+/** Those of which the host hears before they are met. */
+const warned = [
+  "limits.resources.maxProcesses",
+  "limits.resources.maxOpenFds",
+  "limits.resources.maxPipes",
+  "limits.resources.maxPtys",
+  "limits.resources.maxSockets",
+  "limits.resources.maxFilesystemBytes",
+  "limits.resources.maxInodeCount",
+  "limits.jsRuntime.wallClockLimitMs",
+];
+
+describe("the host is warned of", () => {
+  for (const path of warned) {
+    test(path, async () => {
+      const { bound, other = {}, run } = cases[path] as Case;
+      const [, group, name] = path.split(".") as [string, string, string];
+      const limits = { ...other, [group]: { ...other[group], [name]: bound } };
+      const warnings: Breach[] = [];
+      const onLimitWarning = (warning: Breach) => void warnings.push(warning);
+      await withRuntime({ limits, tools, onToolError() {}, onLimitWarning }, async (runtime) => {
+        await told(run(runtime));
+        const near = warnings.filter(({ limit }) => limit === path);
+        assert.ok(near.length > 0, JSON.stringify(warnings));
+        for (const { bound: of, used } of near) {
+          assert.equal(of, bound);
+          assert.ok(used >= bound * 0.8 && used <= bound, `${used} of ${bound}`);
+        }
+      });
+    });
+  }
+});
+
+test("a warning comes once for each call, in its context, and what it throws ends nothing", async () => {
+  const calls = new AsyncLocalStorage<string>();
+  const heard: [string | undefined, string][] = [];
+  const onLimitWarning = ({ limit }: Breach) => {
+    heard.push([calls.getStore(), limit]);
+    throw new Error("the warning of a warning");
+  };
+  const quiet = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.once("warning", () => {});
+  try {
+    const limits = { resources: { maxPipes: 5 } };
+    await withRuntime({ limits, onLimitWarning }, async (runtime) => {
+      const line =
+        "mkfifo /tmp/f; exec 3<>/tmp/f 4<>/tmp/f 5<>/tmp/f 6<>/tmp/f; exec 6<&- 6<>/tmp/f";
+      await calls.run("first", () => shell(line)(runtime));
+      await calls.run("second", () => shell(line.replace("mkfifo /tmp/f;", ""))(runtime));
+      await calls.run("third", () => shell("true")(runtime));
+    });
+  } finally {
+    for (const listener of quiet) process.on("warning", listener);
+  }
+  const path = "limits.resources.maxPipes";
+  assert.deepEqual(heard, [
+    ["first", path],
+    ["second", path],
+  ]);
 });

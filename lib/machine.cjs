@@ -21,6 +21,7 @@ const Kind = {
   toolCall: 8,
   toolCancelled: 9,
   trace: 10,
+  warning: 11,
 };
 
 class Machine {
@@ -40,14 +41,16 @@ class Machine {
   /** The tools, and who hears of system calls. */
   #toolbox;
   #onTrace;
+  #onLimitWarning;
   /** The asynchronous context of the creation. */
   #context = new AsyncResource("SECUREEXECVM");
 
   /** @param {import("../binding.d.cts").VmOptions} options */
-  constructor(options, { toolLimits, onToolError, onTrace } = {}) {
+  constructor(options, { toolLimits, onToolError, onTrace, onLimitWarning } = {}) {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
     this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
     this.#onTrace = inContext(onTrace, this.#context);
+    this.#onLimitWarning = onLimitWarning;
     this.#vm = new binding.Vm(options, (kind, call, content) => this.#receive(kind, call, content));
   }
 
@@ -176,6 +179,7 @@ class Machine {
     if (kind === Kind.toolCall) return this.#onToolCall(number, content);
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
     if (kind === Kind.trace) return this.#onTraced(content.text, content.times);
+    if (kind === Kind.warning) return this.#onWarning(number, content.limit);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {
@@ -201,6 +205,14 @@ class Machine {
   #onToolCall(id, content) {
     const { context } = this.#calls.get(content.program) ?? {};
     (context ?? this.#context).runInAsyncScope(() => this.#toolbox.call(id, content));
+  }
+
+  /** It runs in the context of the call whose program uses so much, else in that of the creation. */
+  #onWarning(number, near) {
+    const { context } = this.#calls.get(number) ?? {};
+    (context ?? this.#context).runInAsyncScope(() => {
+      callUnawaited("onLimitWarning", this.#onLimitWarning, near);
+    });
   }
 
   /** The next lines come when these have been taken. */

@@ -63,12 +63,14 @@ class NodeRuntime {
       freezeTime: settings.jsRuntime.timingMitigation === "freeze",
       commandDirs: commandDirs(settings.commandsDir, settings.wasmCommandDirs),
       trace: settings.onTrace !== undefined,
+      warn: settings.onLimitWarning !== undefined,
       tools: settings.tools.map(forMachine),
     };
     const machine = new Machine(vmOptions, {
       toolLimits: settings.limits.tools,
       onToolError: settings.onToolError,
       onTrace: settings.onTrace,
+      onLimitWarning: settings.onLimitWarning,
     });
     machine.toolbox.add(settings.tools);
     const { phases, isolation } = await machine.created.catch(notCreated);

@@ -149,6 +149,7 @@ function createKeys(value) {
     onBootTiming: optional(check.callback),
     onToolError: optional(check.callback),
     onTrace: optional(check.callback),
+    onLimitWarning: optional(check.callback),
   });
 }
 

@@ -28,6 +28,7 @@ pub struct VmOptions {
     pub high_resolution_time: bool,
     pub freeze_time: bool,
     pub trace: bool,
+    pub warn: bool,
     pub tools: Vec<ToolOption>,
 }
 
@@ -164,6 +165,7 @@ impl VmOptions {
             high_resolution_time: self.high_resolution_time,
             freeze_time: self.freeze_time,
             trace: self.trace,
+            warn: self.warn,
             tools: self.tools.iter().map(ToolOption::tool).collect(),
         }
     }

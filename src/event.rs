@@ -26,6 +26,7 @@ enum Kind {
     ToolCall = 8,
     ToolCancelled = 9,
     Trace = 10,
+    Warning = 11,
 }
 
 /// The content of any event; each kind has its own part of it.
@@ -359,6 +360,14 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                         .map(|micros| micros as f64 / 1e3)
                         .collect(),
                 ),
+                ..empty()
+            },
+        ),
+        Event::Warning { call, limit } => (
+            Kind::Warning,
+            call,
+            Content {
+                limit: Some(limit.into()),
                 ..empty()
             },
         ),

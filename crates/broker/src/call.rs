@@ -9,6 +9,7 @@ use secure_exec_protocol::{
 };
 
 use crate::reading::Reading;
+use crate::rules::Warned;
 use crate::timer::TimerId;
 
 /// What was broken, in words.
@@ -89,6 +90,7 @@ pub(crate) struct ProgramCall {
     last_words: bool,
     /// It was settled because it did not end in time.
     pub(crate) over: bool,
+    pub(crate) warned: Warned,
 }
 
 /// An output stream.
@@ -123,6 +125,7 @@ impl ProgramCall {
             cost: ValueCost::default(),
             last_words: false,
             over: false,
+            warned: Warned::default(),
         }
     }
 

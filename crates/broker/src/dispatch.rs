@@ -122,6 +122,18 @@ impl Core {
                 });
                 Ok(())
             }
+            VmMessage::Warning(limit) => {
+                if !vm.config.warn {
+                    return Err("a warning that was not asked for");
+                }
+                match vm.calls.get_mut(&call) {
+                    _ if call == 0 => vm.warned.take(&limit)?,
+                    Some(Call::Program(program)) => program.warned.take(&limit)?,
+                    _ => return Err("something about a program that does not run"),
+                }
+                vm.sink.event(Event::Warning { call, limit });
+                Ok(())
+            }
             VmMessage::Abandoned { id } => {
                 if let Some(id) = vm.tools.cancel(id)? {
                     vm.sink.event(Event::ToolCancelled { id });

@@ -65,6 +65,8 @@ pub enum Event {
     /// What guests do, line by line, and when: for each line microseconds since 1970. The embedder tells by
     /// `trace_taken` that it is ready for more.
     Trace { text: String, times: Vec<u64> },
+    /// Most of a limit is in use: by that program, or by others where there is none.
+    Warning { call: CallId, limit: Limit },
     /// Settles any call.
     Failed { call: CallId, error: VmError },
     /// Everything is freed.
@@ -111,6 +113,7 @@ impl Event {
             | Event::InputCredit { .. }
             | Event::Resources { .. }
             | Event::ToolCancelled { .. }
+            | Event::Warning { .. }
             | Event::Disposed => 0,
         }
     }

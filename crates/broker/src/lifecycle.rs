@@ -12,6 +12,7 @@ use crate::event::{Event, Sink, VmError};
 use crate::isolation::{Isolation, Level};
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::reading::Readings;
+use crate::rules::Warned;
 use crate::setup::Setup;
 use crate::spawner::{Start, Started};
 use crate::timer::Due;
@@ -57,6 +58,7 @@ impl Core {
             phases: Vec::new(),
             tools: ToolCalls::default(),
             trace: TraceCredit::default(),
+            warned: Warned::default(),
             readings: Readings::default(),
             last_call: made.last_call,
         };

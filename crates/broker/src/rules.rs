@@ -1,7 +1,9 @@
 //! What the parts of a message may be, whatever was asked for.
 
+use std::collections::BTreeSet;
+
 use secure_exec_protocol::bounds::MAX_ARGUMENTS;
-use secure_exec_protocol::{Failure, ProcessEntry, VmLimits};
+use secure_exec_protocol::{Failure, Limit, ProcessEntry, VmLimits, limits};
 
 use crate::call::{Call, Rule};
 
@@ -35,6 +37,25 @@ fn is_errno(code: &str) -> bool {
     let rest = code.strip_prefix('E').unwrap_or_default().as_bytes();
     let letter = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     (2..=15).contains(&rest.len()) && rest.iter().all(letter)
+}
+
+/// Limits of which it has been told that most is in use.
+#[derive(Debug, Default)]
+pub(crate) struct Warned(BTreeSet<&'static str>);
+
+impl Warned {
+    /// Takes a warning, which comes once for each limit.
+    pub(crate) fn take(&mut self, limit: &Limit) -> Result<(), Rule> {
+        let known = limits::WARNED.iter().find(|path| **path == limit.name);
+        let path = known.ok_or("a warning of a limit that is none")?;
+        if !limits::is_most(limit.bound, limit.used) || limit.used > limit.bound {
+            return Err("a warning without a reason");
+        }
+        if !self.0.insert(path) {
+            return Err("a warning that was given before");
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn tool_call(pid: i32, tool: &str) -> Result<(), Rule> {

@@ -11,6 +11,7 @@ use crate::event::{Sink, VmError};
 use crate::isolation::{Isolation, Level};
 use crate::process::ProcessId;
 use crate::reading::Readings;
+use crate::rules::Warned;
 use crate::setup::Setup;
 use crate::spawner::Start;
 use crate::spool::Spool;
@@ -49,6 +50,8 @@ pub(crate) struct Vm {
     pub(crate) phases: Vec<Phase>,
     pub(crate) tools: ToolCalls,
     pub(crate) trace: TraceCredit,
+    /// Warnings that belong to no program.
+    pub(crate) warned: Warned,
     pub(crate) readings: Readings,
     /// The number of the last call, which the embedder's threads count as well.
     pub(crate) last_call: Arc<AtomicU64>,
@@ -148,6 +151,7 @@ impl Vm {
         self.requests.clear();
         self.tools.forget(&*self.sink);
         self.trace = TraceCredit::default();
+        self.warned = Warned::default();
         self.readings = Readings::default();
         self.setup = Setup::default();
     }

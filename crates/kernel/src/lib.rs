@@ -67,7 +67,7 @@ pub use abi::{Fd, Pid};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
 pub use kernel::{Kernel, KernelConfig, ResourceCounts};
-pub use limits::{LimitBreach, LimitLedger, Limits};
+pub use limits::{LimitBreach, LimitLedger, Limits, UseWatcher};
 pub use process::{
     Account, Binfmt, CpuTime, ExecImage, FileAction, MemoryUse, Process, ProcessInfo, ProcessState,
     SpawnOptions,

@@ -2,9 +2,10 @@
 
 use crate::abi::Pid;
 use core::cell::Cell;
+use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Bounds of everything a guest can make the kernel hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,13 +92,78 @@ pub(crate) fn act_for(origin: Pid) {
 /// Entries that are kept at most. A program that was left behind may breach limits that nobody asks about.
 const MOST_ENTRIES: usize = 512;
 
+/// Is told that most of a limit is in use, and which of the embedder's processes has done that, if one has. It is called
+/// from inside of system calls, with locks held: it must neither wait nor ask anything of the kernel.
+pub type UseWatcher = dyn Fn(Option<Pid>, LimitBreach) + Send + Sync;
+
+/// From this part of a limit on its use is told: four fifths.
+const MOST: (u64, u64) = (4, 5);
+
 /// Breaches since the embedder last took them: one entry per limit and origin, with the largest use.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct LimitLedger {
     breaches: Mutex<Vec<(Pid, LimitBreach)>>,
+    watcher: OnceLock<Box<UseWatcher>>,
+    /// Whose use of what has been told.
+    told: Mutex<Vec<(Pid, &'static str)>>,
+}
+
+impl fmt::Debug for LimitLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitLedger")
+            .field("breaches", &self.breaches)
+            .field("told", &self.told)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LimitLedger {
+    /// Has `watcher` told when use reaches four fifths of a limit: once for each limit and each of the embedder's
+    /// processes with all that descend from it, and once for the embedder's own doings. The first watcher counts.
+    pub fn watch(&self, watcher: Box<UseWatcher>) {
+        let _ = self.watcher.set(watcher);
+    }
+
+    /// So much of a limit is in use, some of it since a moment ago.
+    pub(crate) fn in_use(&self, limit: &'static str, bound: u64, used: u64) {
+        let (part, whole) = MOST;
+        if used.saturating_mul(whole) < bound.saturating_mul(part) {
+            return;
+        }
+        let Some(watcher) = self.watcher.get() else {
+            return;
+        };
+        let origin = ORIGIN.get();
+        {
+            let mut told = self.told.lock();
+            if told.len() >= MOST_ENTRIES || told.contains(&(origin, limit)) {
+                return;
+            }
+            told.push((origin, limit));
+        }
+        let origin = (origin != HOST).then_some(origin);
+        watcher(origin, LimitBreach { limit, bound, used });
+    }
+
+    /// Takes a place in a bounded count; none if there is no more, which is noted.
+    pub(crate) fn slot(
+        &self,
+        limit: &'static str,
+        count: &Arc<AtomicUsize>,
+        max: usize,
+    ) -> Option<Slot> {
+        match Slot::take(count, max) {
+            Ok(slot) => {
+                self.in_use(limit, max as u64, count.load(Ordering::Relaxed) as u64);
+                Some(slot)
+            }
+            Err(used) => {
+                self.record(limit, max as u64, used as u64);
+                None
+            }
+        }
+    }
+
     /// Notes a breach by whomever the calling thread works for.
     pub fn record(&self, limit: &'static str, bound: u64, used: u64) {
         self.record_for(ORIGIN.get(), LimitBreach { limit, bound, used });
@@ -131,6 +197,9 @@ impl LimitLedger {
     /// Takes what was noted of an embedder's process and its descendants; of the host's own doings with `None`.
     pub fn take_of(&self, origin: Option<Pid>) -> Vec<LimitBreach> {
         let origin = origin.unwrap_or(HOST);
+        if origin != HOST {
+            self.told.lock().retain(|(whose, _)| *whose != origin);
+        }
         let mut breaches = self.breaches.lock();
         let taken = breaches.extract_if(.., |(whose, _)| *whose == origin);
         taken.map(|(_, breach)| breach).collect()

@@ -35,6 +35,8 @@ pub struct VmConfig {
     pub tools: Vec<Tool>,
     /// System calls of guests are told by `Trace` messages.
     pub trace: bool,
+    /// Use of most of a limit is told by `Warning` messages.
+    pub warn: bool,
     /// Guest clocks at full resolution instead of whole milliseconds.
     pub high_resolution_time: bool,
     /// Guest clocks stand still within a turn of the event loop.

@@ -105,6 +105,24 @@ pub fn find(path: &str) -> Option<&'static LimitRow> {
     TABLE.iter().find(|row| row.path == path)
 }
 
+/// Limits whose use is told before it reaches them.
+pub const WARNED: &[&str] = &[
+    "limits.resources.maxProcesses",
+    "limits.resources.maxOpenFds",
+    "limits.resources.maxPipes",
+    "limits.resources.maxPtys",
+    "limits.resources.maxSockets",
+    "limits.resources.maxFilesystemBytes",
+    "limits.resources.maxInodeCount",
+    "limits.jsRuntime.wallClockLimitMs",
+];
+
+/// Whether so much is most of a limit: four fifths.
+#[must_use]
+pub fn is_most(bound: u64, used: u64) -> bool {
+    used.saturating_mul(5) >= bound.saturating_mul(4)
+}
+
 /// Makes the table, and the numbers of a VM from those rows that name a field.
 macro_rules! limits {
     (@set $unit:ident) => { None };
@@ -444,6 +462,13 @@ mod tests {
             for other in &all[index + 1..] {
                 assert_ne!(changed(row), changed(other), "{} {}", row.path, other.path);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_warned_of_is_a_limit_of_the_vm() {
+        for path in WARNED {
+            assert!(find(path).is_some_and(LimitRow::is_of_the_vm), "{path}");
         }
     }
 

@@ -85,6 +85,9 @@ pub enum VmMessage {
         why: String,
         limit: Option<Limit>,
     },
+    /// Most of a limit is in use (only for [`crate::VmConfig::warn`]): by a program, or by others where the call is 0.
+    /// Told once of each limit and call.
+    Warning(Limit),
 }
 
 impl VmMessage {
@@ -102,6 +105,7 @@ impl VmMessage {
                 | VmMessage::Request { .. }
                 | VmMessage::Abandoned { .. }
                 | VmMessage::Trace { .. }
+                | VmMessage::Warning(_)
         )
     }
 }

@@ -88,6 +88,7 @@ impl World {
         let isolation = input.pick_of(&[Isolation::Process, Isolation::Process, Isolation::Shared]);
         let config = VmConfig {
             trace: input.once_in(4),
+            warn: input.once_in(4),
             limits: VmLimits {
                 tools_pending: 4,
                 max_file_bytes: 1 << 20,

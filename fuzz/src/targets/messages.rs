@@ -67,7 +67,7 @@ pub fn vm_frame(input: &mut Input<'_>) -> VmFrame {
 
 /// What a VM process says.
 pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
-    match input.below(20) {
+    match input.below(21) {
         0 => VmMessage::Hello {
             version: input.word(),
             phases: phases(input),
@@ -117,6 +117,7 @@ pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
             times: few(input, 8, Input::unsigned),
         },
         18 => VmMessage::Failed(failure(input)),
+        19 => VmMessage::Warning(limit(input)),
         _ => VmMessage::Condemned {
             why: text(input),
             limit: perhaps(input, limit),

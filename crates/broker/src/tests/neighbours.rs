@@ -87,7 +87,8 @@ fn next(message: &VmMessage) -> Option<VmMessage> {
             why: "x".into(),
             limit: None,
         },
-        VmMessage::Condemned { .. } => return None,
+        VmMessage::Condemned { .. } => VmMessage::Warning(super::protocol::near()),
+        VmMessage::Warning(_) => return None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Every kind of frame where it does not belong.
 
 use secure_exec_protocol::{
-    DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, ProcessEntry, Request,
+    DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, Limit, ProcessEntry, Request,
     ResourceSnapshot, VmConfig, VmLimits, VmMessage,
 };
 
@@ -24,6 +24,14 @@ pub(super) fn tool_call(id: u64) -> VmMessage {
         input: "{}".into(),
     };
     VmMessage::Request { id, request }
+}
+
+pub(super) fn near() -> Limit {
+    Limit {
+        name: "limits.resources.maxPipes".into(),
+        bound: 10,
+        used: 8,
+    }
 }
 
 fn value(json: &str) -> VmMessage {
@@ -158,6 +166,12 @@ pub(super) fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
             },
             "traced lines that were not asked for",
         ),
+        (
+            1,
+            0,
+            VmMessage::Warning(near()),
+            "a warning that was not asked for",
+        ),
     ]
 }
 
@@ -181,6 +195,53 @@ fn what_was_not_asked_for_ends_the_process() {
         running.harness.settle();
         assert_eq!(running.harness.counts().processes, 0, "{told}");
     }
+}
+
+#[test]
+fn a_warning_is_of_a_limit_and_comes_once_for_each_program() {
+    let warning = |change: fn(&mut Limit)| {
+        let mut limit = near();
+        change(&mut limit);
+        VmMessage::Warning(limit)
+    };
+    let warned = || {
+        let config = VmConfig {
+            warn: true,
+            ..VmConfig::default()
+        };
+        Running::with(config, program())
+    };
+    let mut running = warned();
+    running.say(warning(|_| {}));
+    let Running { harness, peer, .. } = &mut running;
+    harness.deliver(peer, 1, 0, warning(|limit| limit.used = 10));
+    let call = running.call;
+    let events = running.machine.events();
+    assert!(
+        matches!(events[..], [Event::Warning { call: of, .. }, Event::Warning { call: 0, .. }] if of == call),
+        "{events:?}"
+    );
+    running.say(warning(|_| {}));
+    assert_eq!(
+        running.why(),
+        "protocol violation: a warning that was given before"
+    );
+    for (change, rule) in [
+        (
+            (|limit| limit.name = "limits.resources.cpuCount".into()) as fn(&mut Limit),
+            "a warning of a limit that is none",
+        ),
+        (|limit| limit.used = 7, "a warning without a reason"),
+        (|limit| limit.used = 11, "a warning without a reason"),
+    ] {
+        let mut running = warned();
+        running.say(warning(change));
+        assert_eq!(running.why(), format!("protocol violation: {rule}"));
+    }
+    let mut running = warned();
+    let Running { harness, peer, .. } = &mut running;
+    harness.deliver(peer, 1, 77, warning(|_| {}));
+    assert!(running.why().contains("a program that does not run"));
 }
 
 #[test]

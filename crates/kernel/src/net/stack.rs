@@ -78,10 +78,8 @@ impl NetStack {
     /// - `ENFILE`: none is left.
     pub fn socket_slot(&self) -> Result<Slot> {
         let max = self.max_sockets;
-        Slot::take(&self.sockets, max).map_err(|used| {
-            self.ledger.record("maxSockets", max as u64, used as u64);
-            Errno::ENFILE
-        })
+        let slot = self.ledger.slot("maxSockets", &self.sockets, max);
+        slot.ok_or(Errno::ENFILE)
     }
 
     /// Takes a place in the count of descriptors that are on their way: as many as one process may have open.

@@ -418,6 +418,8 @@ impl Kernel {
                 .record("maxProcesses", limit as u64, table.len() as u64 + 1);
             return Err(Errno::EAGAIN);
         }
+        let used = table.len() as u64 + 1;
+        self.vfs.ledger.in_use("maxProcesses", limit as u64, used);
         let of_user = table
             .rows()
             .filter(|(_, row)| row.process.uid() == new.credentials.uid)

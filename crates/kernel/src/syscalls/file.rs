@@ -188,12 +188,16 @@ impl Process {
     }
 
     fn check_descriptor_left(&self) -> Result<()> {
-        let limit = self.nofile();
-        if self.fds.lock().len() < limit {
-            return Ok(());
+        let (limit, used) = (self.nofile(), self.fds.lock().len());
+        if used >= limit {
+            self.note_descriptors(limit);
+            return Err(Errno::EMFILE);
         }
-        self.note_descriptors(limit);
-        Err(Errno::EMFILE)
+        if limit >= self.vfs.limits.max_open_fds {
+            let (bound, used) = (limit as u64, used as u64 + 1);
+            self.vfs.ledger.in_use("maxOpenFds", bound, used);
+        }
+        Ok(())
     }
 
     fn note_descriptors(&self, limit: usize) {

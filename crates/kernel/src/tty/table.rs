@@ -5,7 +5,7 @@ use crate::abi::Pid;
 use crate::abi::signal::Signal;
 use crate::clock::Clock;
 use crate::errno::{Errno, Result};
-use crate::limits::{LimitLedger, Slot};
+use crate::limits::LimitLedger;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
@@ -52,10 +52,8 @@ impl TtyTable {
     /// # Errors
     /// - `ENOSPC`: there are as many as allowed.
     pub fn create(&self, uid: u32) -> Result<Arc<Pty>> {
-        let slot = Slot::take(&self.count, self.max).map_err(|used| {
-            self.ledger.record("maxPtys", self.max as u64, used as u64);
-            Errno::ENOSPC
-        })?;
+        let slot = self.ledger.slot("maxPtys", &self.count, self.max);
+        let slot = slot.ok_or(Errno::ENOSPC)?;
         let mut ptys = self.ptys.lock();
         let free = ptys.iter().position(|pty| pty.strong_count() == 0);
         let index = free.unwrap_or(ptys.len());

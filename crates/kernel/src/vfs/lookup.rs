@@ -75,10 +75,8 @@ impl Vfs {
     /// - `ENFILE`: none is left.
     pub fn pipe_slot(&self) -> Result<Slot> {
         let max = self.limits.max_pipes;
-        Slot::take(&self.pipes, max).map_err(|used| {
-            self.ledger.record("maxPipes", max as u64, used as u64);
-            Errno::ENFILE
-        })
+        let slot = self.ledger.slot("maxPipes", &self.pipes, max);
+        slot.ok_or(Errno::ENFILE)
     }
 
     /// Absolute path of a directory below `root`.

@@ -60,6 +60,8 @@ pub(crate) struct GuestCall {
     value_bound: u64,
     pub(crate) deadline: Option<Instant>,
     pub(crate) deadline_cause: Cause,
+    /// When most of the time is over that a limit gives, if the host wants to hear of that.
+    pub(crate) warn_at: Option<Instant>,
     started: Instant,
     /// Why the VM killed it.
     pub(crate) cause: Option<Cause>,
@@ -79,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) returned: Option<Arc<Returned>>,
     pub(crate) value_bound: u64,
     pub(crate) deadline: Option<(Duration, Cause)>,
+    pub(crate) warns: bool,
     /// From before the program's thread began: that may run ahead of this one.
     pub(crate) started: Instant,
     pub(crate) lingers: bool,
@@ -105,7 +108,14 @@ impl GuestCall {
             .deadline
             .as_ref()
             .and_then(|(after, _)| parts.started.checked_add(*after));
+        let warn_at = match &parts.deadline {
+            Some((after, Cause::Limit(_))) if parts.warns => {
+                parts.started.checked_add(*after / 5 * 4)
+            }
+            _ => None,
+        };
         GuestCall {
+            warn_at,
             process: parts.process,
             task_waker: parts.waker.waker(),
             waker: parts.waker,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use secure_exec_kernel::Pid;
+use secure_exec_kernel::{LimitBreach, Pid};
 use secure_exec_protocol::{
     CallId, Cause, FileReply, HostMessage, Limit, Request, TerminalSize, VmMessage,
 };
@@ -12,6 +12,7 @@ use super::programs::{KILLED, winsize};
 use super::trace_flow::TraceFlow;
 use super::trace_lines::Traced;
 use super::{Machine, Outbox};
+use crate::breaches;
 
 impl Machine {
     /// Takes a message of the host's. One about a call that is not there changes nothing: it has ended, and the host
@@ -88,6 +89,15 @@ impl Machine {
         }
     }
 
+    /// Most of a limit is in use. What a program that has ended left behind is not told apart from the rest.
+    pub(crate) fn warned(&mut self, pid: Option<Pid>, near: &LimitBreach, outbox: &mut Outbox) {
+        let call = pid.and_then(|pid| self.call_of(pid)).map(|(call, _)| call);
+        if call.is_some() || self.warned.insert(near.limit) {
+            let warning = VmMessage::Warning(breaches::limit(near));
+            outbox.push(call.unwrap_or_default(), warning);
+        }
+    }
+
     /// The thread of a process is free.
     pub(crate) fn thread_ended(&mut self, pid: Pid, outbox: &mut Outbox) {
         if let Some((call, guest)) = self.call_of(pid) {
@@ -115,6 +125,7 @@ impl Machine {
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.warn_of_time(now, outbox);
         for call in self.expire_programs(now) {
             Self::end_unstarted(call, KILLED, Some(Cause::TimedOut), outbox);
         }

@@ -30,7 +30,7 @@ use crate::breaches;
 use crate::failure::failure;
 use crate::guests::{Guests, Runtime, clock_resolution_ns};
 use crate::host::Tools;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mail, Mailbox};
 use crate::system::{SystemClock, SystemRandom};
 use files::Files;
 use filesystem::Transfer;
@@ -63,6 +63,8 @@ pub(crate) struct Machine {
     trace: Option<TraceFlow>,
     /// What waits for the dead to let go of what they hold.
     counting: Counting,
+    /// Limits of which the host has been told that others than its programs use most.
+    warned: BTreeSet<&'static str>,
 }
 
 impl Machine {
@@ -78,6 +80,11 @@ impl Machine {
     ) -> Result<Machine, Failure> {
         let kernel_config = kernel_config(&config);
         let ledger = kernel_config.ledger.clone();
+        if config.warn {
+            let mailbox = mailbox.clone();
+            let tell = move |pid, near| mailbox.post(Mail::Warning(id, pid, near));
+            ledger.watch(Box::new(tell));
+        }
         let too_small = |failure| too_small(breaches::named(failure, &ledger.take()));
         let kernel =
             Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
@@ -116,6 +123,7 @@ impl Machine {
             code: StagedCode::default(),
             trace,
             counting: Counting::default(),
+            warned: BTreeSet::new(),
         })
     }
 

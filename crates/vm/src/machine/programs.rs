@@ -174,6 +174,7 @@ impl Machine {
             returned,
             value_bound: self.config.limits.return_value_bytes,
             deadline: self.deadline(program.timeout_ms),
+            warns: self.config.warn,
             started,
             lingers: self.guests.reports_ends(),
         }))
@@ -294,9 +295,28 @@ impl Machine {
         self.waiting.expire(now)
     }
 
-    /// The next time at which a program is past its time.
+    /// Tells of programs that have used most of the time that they have by the VM's limit.
+    pub(super) fn warn_of_time(&mut self, now: Instant, outbox: &mut Outbox) {
+        for (call, guest) in &mut self.calls {
+            if guest.warn_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            guest.warn_at = None;
+            if let Cause::Limit(limit) = &guest.deadline_cause {
+                let used = limit.bound - limit.bound / 5;
+                let limit = Limit {
+                    used,
+                    ..limit.clone()
+                };
+                outbox.push(*call, VmMessage::Warning(limit));
+            }
+        }
+    }
+
+    /// The next time at which a program is past its time, or has used most of it.
     pub(super) fn next_program_deadline(&self) -> Option<Instant> {
-        let running = self.calls.values().filter_map(|guest| guest.deadline);
+        let due = |guest: &GuestCall| guest.warn_at.or(guest.deadline);
+        let running = self.calls.values().filter_map(due);
         running.chain(self.waiting.next_deadline()).min()
     }
 

@@ -69,9 +69,9 @@ impl Machine {
         }
     }
 
-    /// Answers with what there is.
+    /// Answers with what there is, and takes what has waited.
     pub(super) fn stop_counting(&mut self, outbox: &mut Outbox) {
-        if let Some(pending) = &mut self.counting.pending {
+        while let Some(pending) = &mut self.counting.pending {
             let now = Instant::now();
             pending.until = now;
             self.count_again(now, outbox);

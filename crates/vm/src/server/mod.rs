@@ -173,6 +173,9 @@ impl Server {
                 Mail::Request(vm, message) => {
                     self.with(vm, |machine, out| machine.request(message, out));
                 }
+                Mail::Warning(vm, pid, near) => {
+                    self.with(vm, |machine, out| machine.warned(pid, &near, out));
+                }
                 Mail::Trace(vm) => self.with(vm, Machine::trace_ready),
             }
         }

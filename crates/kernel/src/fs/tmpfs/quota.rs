@@ -63,6 +63,9 @@ impl Quota {
             self.ledger
                 .record("maxFilesystemBytes", self.max_bytes, used);
         }
+        let used = self.used_blocks() * BLOCK;
+        self.ledger
+            .in_use("maxFilesystemBytes", self.max_bytes, used);
         granted
     }
 
@@ -80,11 +83,18 @@ impl Quota {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 (used < self.max_inodes).then_some(used + 1)
             });
-        taken.map(drop).map_err(|used| {
-            self.ledger
-                .record("maxInodeCount", self.max_inodes, used + 1);
-            Errno::ENOSPC
-        })
+        match taken {
+            Ok(before) => {
+                self.ledger
+                    .in_use("maxInodeCount", self.max_inodes, before + 1);
+                Ok(())
+            }
+            Err(used) => {
+                self.ledger
+                    .record("maxInodeCount", self.max_inodes, used + 1);
+                Err(Errno::ENOSPC)
+            }
+        }
     }
 
     pub fn release_inodes(&self, count: u64) {

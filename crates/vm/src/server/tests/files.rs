@@ -213,8 +213,9 @@ fn counts_do_not_wait_for_ever() {
     let said = of(6, harness.advance(Duration::from_millis(200)));
     assert_eq!(counts(&said).pipes, 1);
     assert_eq!(harness.ask(7, HostMessage::Resources), []);
-    let said = harness.say(super::VM, 8, HostMessage::Destroy);
+    assert_eq!(harness.ask(8, HostMessage::Resources), []);
+    let said = harness.say(super::VM, 9, HostMessage::Destroy);
     let calls: Vec<u64> = said.iter().map(|frame| frame.call).collect();
-    assert_eq!(calls, [7, 8]);
+    assert_eq!(calls, [7, 8, 9]);
     drop(file);
 }

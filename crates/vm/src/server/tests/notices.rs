@@ -1,7 +1,7 @@
 //! Creation, and what the runtimes of guests have to say.
 
 use secure_exec_protocol::bounds::MAX_TEXT;
-use secure_exec_protocol::{Cause, HostMessage, Limit, VmConfig, VmLimits, VmMessage};
+use secure_exec_protocol::{Cause, HostMessage, Limit, VmConfig, VmFrame, VmLimits, VmMessage};
 
 use super::{Harness, VM, exit_of, failure_of, program};
 use crate::mailbox::Notice;
@@ -153,4 +153,109 @@ fn a_guest_that_is_stuck_condemns_before_its_call_ends() {
     assert_eq!(kinds, [(0, 0), (VM, 5)]);
     assert!(matches!(said[0].message, VmMessage::Condemned { .. }));
     assert!(matches!(said[1].message, VmMessage::Exited(_)));
+}
+
+/// The calls and short names of what is warned of, with the use.
+fn warnings(frames: &[VmFrame]) -> Vec<(u64, &str, u64)> {
+    let mut warnings = Vec::new();
+    for frame in frames {
+        if let VmMessage::Warning(limit) = &frame.message {
+            let name = limit.name.rsplit('.').next().unwrap_or_default();
+            warnings.push((frame.call, name, limit.used));
+        }
+    }
+    warnings
+}
+
+fn warned(limits: VmLimits, warn: bool) -> Harness {
+    Harness::with(VmConfig {
+        limits,
+        warn,
+        ..VmConfig::default()
+    })
+}
+
+#[test]
+fn use_of_most_of_a_limit_is_told_once_of_each_program() {
+    for warn in [true, false] {
+        let limits = VmLimits {
+            max_pipes: 5,
+            ..VmLimits::default()
+        };
+        let mut harness = warned(limits, warn);
+        let expected = |call| {
+            if warn {
+                vec![(call, "maxPipes", 4)]
+            } else {
+                Vec::new()
+            }
+        };
+        let first = harness.start(5, program());
+        let open = |process: &secure_exec_kernel::Process, count: usize| {
+            for _ in 0..count {
+                process
+                    .pipe2(secure_exec_kernel::OpenFlags::empty())
+                    .unwrap();
+            }
+        };
+        open(&first, 3);
+        assert_eq!(harness.turn(), []);
+        open(&first, 1);
+        assert_eq!(warnings(&harness.turn()), expected(5));
+        open(&first, 1);
+        assert_eq!(harness.turn(), []);
+        first.exit(0);
+        harness.turn();
+        let second = harness.start(6, program());
+        open(&second, 4);
+        assert_eq!(warnings(&harness.turn()), expected(6));
+        // It has ended before it is told: it belongs to no call, and only once.
+        second.exit(0);
+        harness.turn();
+        for call in [7, 8] {
+            let third = harness.start(call, program());
+            open(&third, 4);
+            third.exit(0);
+            harness
+                .server
+                .with(VM, |machine, out| machine.pump(call, out));
+            let told = harness.turn();
+            assert_eq!(
+                warnings(&told),
+                if call == 7 { expected(0) } else { Vec::new() }
+            );
+        }
+    }
+}
+
+#[test]
+fn what_the_host_itself_uses_belongs_to_no_call() {
+    let limits = VmLimits {
+        max_processes: 5,
+        ..VmLimits::default()
+    };
+    let mut harness = warned(limits, true);
+    for call in 10..13 {
+        harness.start(call, program());
+    }
+    let said = harness.say(VM, 13, HostMessage::Spawn(program().into()));
+    let mut told = warnings(&said);
+    let said = harness.turn();
+    told.extend(warnings(&said));
+    assert_eq!(told, [(0, "maxProcesses", 4)]);
+}
+
+#[test]
+fn the_time_that_a_limit_gives_is_warned_of_before_it_is_over() {
+    let limits = VmLimits {
+        wall_clock_ms: Some(1000),
+        ..VmLimits::default()
+    };
+    let mut harness = warned(limits, true);
+    let process = harness.start(5, program());
+    let late = std::time::Duration::from_millis(900);
+    let told = harness.advance(late);
+    assert_eq!(warnings(&told), [(5, "wallClockLimitMs", 800)]);
+    assert_eq!(process.exit_status(), None);
+    assert_eq!(harness.advance(late), []);
 }
