@@ -388,7 +388,8 @@ impl Waiting {
                 }
                 Event::Started { call, .. }
                 | Event::Output { call, .. }
-                | Event::InputCredit { call, .. } => {
+                | Event::InputCredit { call, .. }
+                | Event::Warning { call, .. } => {
                     if !self.pending.contains(&call) {
                         return Err(format!("told of a call that has settled: {call}, {name}"));
                     }
