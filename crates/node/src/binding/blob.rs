@@ -12,7 +12,7 @@ use super::fs::{open_file, path_argument};
 use crate::env::Env;
 use crate::js::class::{Definition, class_template};
 use crate::js::transfer::{Store, TransferData};
-use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
+use crate::js::{async_wrap, callback_scope, convert, exception, uv, wrap};
 
 /// What a reader tells of one pull.
 const STATUS_END: i32 = 0;
@@ -343,7 +343,7 @@ fn pull(
                         convert::array_buffer(scope, bytes).into(),
                     ],
                     Err(errno) => [
-                        v8::Integer::new(scope, -errno.raw()).into(),
+                        v8::Integer::new(scope, uv::error(errno)).into(),
                         v8::undefined(scope).into(),
                     ],
                 };

@@ -11,7 +11,7 @@ use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::class::class_template;
-use crate::js::{async_wrap, callback_scope, wrap};
+use crate::js::{async_wrap, callback_scope, uv, wrap};
 use crate::stream::{KernelStream, Stream};
 
 /// A class of connections.
@@ -57,11 +57,7 @@ pub fn with_connection(
         }
         _ => Err(Errno::EBADF),
     };
-    rv.set_int32(status(result));
-}
-
-fn status(result: Result<(), Errno>) -> i32 {
-    result.map_or_else(|errno| -errno.raw(), |()| 0)
+    rv.set_int32(uv::status(result));
 }
 
 /// `open(fd)`: takes over a descriptor.
@@ -171,7 +167,7 @@ fn accept(
         }
         Err(errno) => (Err(errno), v8::undefined(scope).into()),
     };
-    let status = v8::Integer::new(scope, status(result)).into();
+    let status = v8::Integer::new(scope, uv::status(result)).into();
     callback_scope::make_named_callback(scope, object, "onconnection", &[status, client]);
     if kernel_stream.handle().is_alive() {
         wait_for_connection(&env, stream, kernel_stream, class);
@@ -203,7 +199,7 @@ pub fn connect(
     address: &SocketAddress,
 ) {
     let Ok(request) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
-        rv.set_int32(-Errno::EINVAL.raw());
+        rv.set_int32(uv::error(Errno::EINVAL));
         return;
     };
     let fresh = request.internal_field_count() >= wrap::INTERNAL_FIELDS
@@ -294,7 +290,7 @@ fn tell(
     wrap::make_weak(scope, request);
     let usable = v8::Boolean::new(scope, result.is_ok()).into();
     let arguments = [
-        v8::Integer::new(scope, status(result)).into(),
+        v8::Integer::new(scope, uv::status(result)).into(),
         object.into(),
         request.into(),
         usable,

@@ -15,7 +15,7 @@ use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::Definition;
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, callback_scope, exception, wrap};
+use crate::js::{callback_scope, exception, uv, wrap};
 
 /// libuv's selection of events.
 const MASK: InotifyMask = InotifyMask::IN_ATTRIB
@@ -38,11 +38,9 @@ pub struct FsEvent {
     encoding: Cell<Encoding>,
 }
 
-struct Closer(Rc<FsEvent>);
-
-impl HandleResource for Closer {
+impl HandleResource for FsEvent {
     fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
-        stop(scope, &self.0);
+        stop(scope, self);
     }
 }
 
@@ -83,8 +81,8 @@ fn construct(
         name: RefCell::default(),
         encoding: Cell::new(Encoding::Utf8),
     };
-    let event = async_wrap::wrap_async(scope, args.this(), "FSEVENTWRAP", event);
-    Handle::attach(scope, args.this(), "FSEventWrap").set_resource(Rc::new(Closer(event)));
+    let kind = ("FSEVENTWRAP", "FSEventWrap");
+    Handle::construct(scope, args.this(), kind, event);
 }
 
 fn this(
@@ -108,7 +106,7 @@ fn start(
     };
     let handle = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive());
     let Some(handle) = handle.filter(|_| event.wd.get().is_none()) else {
-        rv.set_int32(-Errno::EINVAL.raw());
+        rv.set_int32(uv::error(Errno::EINVAL));
         return;
     };
     event.encoding.set(Encoding::parse(scope, args.get(3)));
@@ -128,7 +126,7 @@ fn start(
             handle.set_active(&env, true);
             rv.set_int32(0);
         }
-        Err(errno) => rv.set_int32(-errno.raw()),
+        Err(errno) => rv.set_int32(uv::error(errno)),
     }
 }
 
@@ -274,7 +272,7 @@ fn stop_if_idle(env: &Env, inotify: &Inotify) {
 }
 
 /// Ends the watch of a handle that is being closed.
-fn stop(scope: &mut v8::PinScope<'_, '_>, event: &Rc<FsEvent>) {
+fn stop(scope: &mut v8::PinScope<'_, '_>, event: &FsEvent) {
     let Some(wd) = event.wd.take() else { return };
     let env = Env::of(scope);
     let inotify = env.state::<Inotify>();
@@ -284,7 +282,7 @@ fn stop(scope: &mut v8::PinScope<'_, '_>, event: &Rc<FsEvent>) {
         of_watch.retain(|listener| {
             let object = v8::Local::new(scope, listener);
             wrap::unwrap::<FsEvent>(scope, object.into())
-                .is_some_and(|other| !Rc::ptr_eq(&other, event))
+                .is_some_and(|other| !std::ptr::eq(&*other, event))
         });
         let gone = before - of_watch.len();
         inotify.count.set(inotify.count.get().saturating_sub(gone));

@@ -11,7 +11,7 @@ use crate::callback::contain_bare;
 use crate::env::Env;
 use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::exception::{self, SyscallContext};
-use crate::js::{async_wrap, convert};
+use crate::js::{async_wrap, convert, uv};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 
 /// Declares the binding.
@@ -56,7 +56,7 @@ impl StreamResource for HeapSnapshot {
         _request: Rc<StreamRequest>,
         _bytes: Vec<u8>,
     ) -> i32 {
-        -Errno::EBADF.raw()
+        uv::error(Errno::EBADF)
     }
 
     fn shutdown(
@@ -65,7 +65,7 @@ impl StreamResource for HeapSnapshot {
         _stream: &Rc<Stream>,
         _request: Rc<StreamRequest>,
     ) -> i32 {
-        -Errno::EBADF.raw()
+        uv::error(Errno::EBADF)
     }
 }
 

@@ -7,7 +7,7 @@ use secure_exec_kernel::Errno;
 
 use super::stream_base;
 use crate::js::class::Definition;
-use crate::js::{async_wrap, callback_scope, convert, exception};
+use crate::js::{async_wrap, callback_scope, convert, exception, uv};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 
 /// Declares the binding.
@@ -36,13 +36,13 @@ impl JsStream {
     ) -> i32 {
         v8::scope!(let scope, scope);
         let Some(object) = stream.object(scope) else {
-            return -Errno::EBADF.raw();
+            return uv::error(Errno::EBADF);
         };
         let arguments = arguments(scope);
         let result = callback_scope::make_named_callback(scope, object, name, &arguments);
         result
             .and_then(|result| result.int32_value(scope))
-            .unwrap_or(-Errno::EPROTO.raw())
+            .unwrap_or(uv::error(Errno::EPROTO))
     }
 }
 

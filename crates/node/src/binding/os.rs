@@ -12,7 +12,7 @@ use super::process_methods::total_and_free;
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::js::class::Definition;
-use crate::js::{convert, exception};
+use crate::js::{convert, exception, uv};
 use crate::process::rusage::thread_usage;
 use crate::process::{passwd, process_env};
 
@@ -58,7 +58,7 @@ fn fail(
     let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
         return;
     };
-    let number = v8::Integer::new(scope, -errno.raw()).into();
+    let number = v8::Integer::new(scope, uv::error(errno)).into();
     convert::set(scope, context, "errno", number);
     let value = exception::string(scope, errno.name()).into();
     convert::set(scope, context, "code", value);
@@ -290,7 +290,7 @@ fn set_priority(
         Ok(()) => rv.set_int32(0),
         Err(errno) => {
             fail(scope, args.get(2), errno, "uv_os_setpriority");
-            rv.set_int32(-errno.raw());
+            rv.set_int32(uv::error(errno));
         }
     }
 }

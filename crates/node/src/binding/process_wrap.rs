@@ -12,7 +12,7 @@ use crate::event_loop::Completion;
 use crate::js::class::Definition;
 use crate::js::exception::{self, string};
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, callback_scope, convert, wrap};
+use crate::js::{callback_scope, convert, uv, wrap};
 use crate::process::child_process::{self, ChildFd, Ending, Malformed, Program};
 use crate::process::process_env;
 use crate::stream::KernelStream;
@@ -34,9 +34,7 @@ struct Child {
 }
 
 /// A closed handle hears of nothing; the child is waited for all the same, so that no zombie stays.
-struct Closer;
-
-impl HandleResource for Closer {
+impl HandleResource for Child {
     fn close(&self, _scope: &mut v8::PinScope<'_, '_>) {}
 }
 
@@ -49,13 +47,12 @@ fn new_process(
         exception::throw_invalid_argument(scope, "Process must be called with new");
         return;
     }
-    let child = Rc::new(Child {
+    let child = Child {
         handle: RefCell::default(),
         pid: Cell::new(None),
-    });
-    async_wrap::wrap_async(scope, args.this(), "PROCESSWRAP", child.clone());
-    let handle = Handle::attach(scope, args.this(), "ProcessWrap");
-    handle.set_resource(Rc::new(Closer));
+    };
+    let kind = ("PROCESSWRAP", "ProcessWrap");
+    let (child, handle) = Handle::construct(scope, args.this(), kind, child);
     *child.handle.borrow_mut() = Some(handle);
 }
 
@@ -63,7 +60,7 @@ fn child_of(
     scope: &v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Option<Rc<Child>> {
-    Some((*wrap::unwrap::<Rc<Child>>(scope, args.this().into())?).clone())
+    wrap::unwrap::<Child>(scope, args.this().into())
 }
 
 /// A descriptor of the child as the library describes it.
@@ -82,7 +79,7 @@ fn spawn(
 ) {
     let env = Env::of(scope);
     let (Some(child), Some(process)) = (child_of(scope, &args), env.try_process()) else {
-        rv.set_int32(-Errno::EBADF.raw());
+        rv.set_int32(uv::error(Errno::EBADF));
         return;
     };
     let usable = child.pid.get().is_none()
@@ -92,7 +89,7 @@ fn spawn(
             .as_ref()
             .is_some_and(|handle| handle.is_alive());
     if !usable {
-        rv.set_int32(-Errno::EINVAL.raw());
+        rv.set_int32(uv::error(Errno::EINVAL));
         return;
     }
     let Ok(program) = program(scope, &args) else {
@@ -108,7 +105,7 @@ fn spawn(
         let object = v8::Global::new(scope, args.this());
         child.watch(&env, &process, pid, object);
     }
-    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |_| 0));
+    rv.set_int32(uv::status(result));
 }
 
 fn program(
@@ -309,7 +306,7 @@ fn kill(
     };
     let env = Env::of(scope);
     let (Some(child), Some(process)) = (child_of(scope, &args), env.try_process()) else {
-        rv.set_int32(-Errno::EBADF.raw());
+        rv.set_int32(uv::error(Errno::EBADF));
         return;
     };
     let result = match child.pid.get() {
@@ -319,5 +316,5 @@ fn kill(
             .ok_or(Errno::EINVAL)
             .and_then(|signal| process.kill(pid.raw(), signal)),
     };
-    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |()| 0));
+    rv.set_int32(uv::status(result));
 }

@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::class::Definition;
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, callback_scope, exception, wrap};
+use crate::js::{callback_scope, exception, uv, wrap};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -40,12 +40,10 @@ struct Watcher {
     handle: RefCell<Option<Rc<Handle>>>,
 }
 
-struct Closer(Rc<Watcher>);
-
-impl HandleResource for Closer {
+impl HandleResource for Watcher {
     fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
         let env = Env::of(scope);
-        self.0.stop(&env);
+        self.stop(&env);
     }
 }
 
@@ -165,15 +163,14 @@ fn new_signal(
         return;
     }
     let object = args.this();
-    let watcher = Rc::new(Watcher {
+    let watcher = Watcher {
         signal: Cell::new(None),
         number: Cell::new(0),
         object: RefCell::default(),
         handle: RefCell::default(),
-    });
-    async_wrap::wrap_async(scope, object, "SIGNALWRAP", watcher.clone());
-    let handle = Handle::attach(scope, object, "SignalWrap");
-    handle.set_resource(Rc::new(Closer(watcher.clone())));
+    };
+    let kind = ("SIGNALWRAP", "SignalWrap");
+    let (watcher, handle) = Handle::construct(scope, object, kind, watcher);
     *watcher.handle.borrow_mut() = Some(handle);
 }
 
@@ -181,13 +178,13 @@ fn watcher_of(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Option<Rc<Watcher>> {
-    let watcher = wrap::unwrap::<Rc<Watcher>>(scope, args.this().into())?;
+    let watcher = wrap::unwrap::<Watcher>(scope, args.this().into())?;
     let alive = watcher
         .handle
         .borrow()
         .as_ref()
         .is_some_and(|handle| handle.is_alive());
-    alive.then(|| (*watcher).clone())
+    alive.then_some(watcher)
 }
 
 fn start(
@@ -199,7 +196,7 @@ fn start(
         return;
     };
     let Some(watcher) = watcher_of(scope, &args) else {
-        rv.set_int32(-Errno::EBADF.raw());
+        rv.set_int32(uv::error(Errno::EBADF));
         return;
     };
     let object = v8::Global::new(scope, args.this());
@@ -207,7 +204,7 @@ fn start(
     if result.is_ok() {
         let _previous = watcher.object.borrow_mut().replace(object);
     }
-    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |()| 0));
+    rv.set_int32(uv::status(result));
 }
 
 fn stop(
@@ -216,7 +213,7 @@ fn stop(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let Some(watcher) = watcher_of(scope, &args) else {
-        rv.set_int32(-Errno::EBADF.raw());
+        rv.set_int32(uv::error(Errno::EBADF));
         return;
     };
     let env = Env::of(scope);

@@ -8,7 +8,7 @@ use crate::env::{Env, Slot};
 use crate::js::async_wrap::ids;
 use crate::js::class::ClassDefinition;
 use crate::js::string_bytes::{self, Encoding};
-use crate::js::{convert, wrap};
+use crate::js::{convert, uv, wrap};
 use crate::memory::memory_guard;
 use crate::stream::{CustomBufferListener, Stream, WriteResult};
 
@@ -45,7 +45,7 @@ fn call(
         return;
     };
     if !stream.resource().clone().is_alive(scope, &stream) {
-        rv.set_int32(-Errno::EINVAL.raw());
+        rv.set_int32(uv::error(Errno::EINVAL));
         return;
     }
     let env = Env::of(scope);
@@ -92,7 +92,7 @@ fn shutdown(
     call(scope, &args, &mut rv, |scope, stream| {
         match request(&args) {
             Some(object) => stream.shutdown(scope, Some(object)),
-            None => -Errno::EINVAL.raw(),
+            None => uv::error(Errno::EINVAL),
         }
     });
 }
@@ -111,7 +111,7 @@ fn use_user_buffer(
                 stream.push_listener(Rc::new(listener));
                 0
             }
-            None => -Errno::EINVAL.raw(),
+            None => uv::error(Errno::EINVAL),
         },
     );
 }
@@ -124,7 +124,7 @@ fn write(
     bytes: &[u8],
 ) -> i32 {
     let Some(object) = request(args) else {
-        return -Errno::EINVAL.raw();
+        return uv::error(Errno::EINVAL);
     };
     let result = stream.write(scope, bytes, Some(object));
     Stream::publish(scope, result);
@@ -133,7 +133,7 @@ fn write(
 
 /// What a write returns whose arguments are wrong.
 fn refuse(scope: &v8::PinScope<'_, '_>) -> i32 {
-    let error = -Errno::EINVAL.raw();
+    let error = uv::error(Errno::EINVAL);
     Stream::publish(
         scope,
         WriteResult {
@@ -264,14 +264,14 @@ fn fd(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let Some(stream) = Stream::of(scope, args.this().into()) else {
-        rv.set_int32(-Errno::EINVAL.raw());
+        rv.set_int32(uv::error(Errno::EINVAL));
         return;
     };
     let alive = stream.resource().clone().is_alive(scope, &stream);
     rv.set_int32(if alive {
         stream.resource().fd()
     } else {
-        -Errno::EINVAL.raw()
+        uv::error(Errno::EINVAL)
     });
 }
 

@@ -9,7 +9,7 @@ use super::stream_base;
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, convert, exception};
+use crate::js::{async_wrap, convert, exception, uv};
 use crate::stream::{KernelStream, Stream, state};
 
 /// Declares the binding.
@@ -114,7 +114,7 @@ fn set_blocking(
             stream.set_blocking(args.get(0).is_true());
             0
         }
-        None => -Errno::EBADF.raw(),
+        None => uv::error(Errno::EBADF),
     };
     rv.set_int32(result);
 }

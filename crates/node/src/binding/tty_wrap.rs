@@ -5,7 +5,7 @@ use secure_exec_kernel::{Errno, FileKind};
 use super::stream_wrap;
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::{convert, exception};
+use crate::js::{convert, exception, uv};
 use crate::process::terminal_mode;
 use crate::stream::KernelStream;
 
@@ -65,7 +65,7 @@ fn describe(
     errno: Errno,
     syscall: &str,
 ) {
-    let number = v8::Integer::new(scope, -errno.raw()).into();
+    let number = v8::Integer::new(scope, uv::error(errno)).into();
     convert::set(scope, context, "errno", number);
     for (key, text) in [
         ("code", errno.name()),
@@ -92,7 +92,7 @@ fn window_size(
     let fd = descriptor(scope, args.this());
     let process = Env::of(scope).try_process();
     let (Some(fd), Some(process)) = (fd, process) else {
-        return rv.set_int32(-Errno::EBADF.raw());
+        return rv.set_int32(uv::error(Errno::EBADF));
     };
     match process.tiocgwinsz(fd) {
         Ok(size) => {
@@ -104,7 +104,7 @@ fn window_size(
             }
             rv.set_int32(0);
         }
-        Err(errno) => rv.set_int32(-errno.raw()),
+        Err(errno) => rv.set_int32(uv::error(errno)),
     }
 }
 
@@ -117,9 +117,9 @@ fn set_raw_mode(
     let fd = descriptor(scope, args.this());
     let process = Env::of(scope).try_process();
     let (Some(fd), Some(process)) = (fd, process) else {
-        return rv.set_int32(-Errno::EBADF.raw());
+        return rv.set_int32(uv::error(Errno::EBADF));
     };
     let raw = args.get(0).boolean_value(scope);
     let changed = terminal_mode::change(&process, fd, raw);
-    rv.set_int32(changed.map_or_else(|errno| -errno.raw(), |()| 0));
+    rv.set_int32(uv::status(changed));
 }

@@ -3,6 +3,7 @@
 use secure_exec_kernel::Errno;
 
 use crate::env::Env;
+use crate::js::uv;
 
 /// Which constructor an error is made with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,7 +127,7 @@ pub fn new_errno_exception<'s>(
     let Some(object) = error.to_object(scope) else {
         return error;
     };
-    let number = v8::Integer::new(scope, -errno.raw()).into();
+    let number = v8::Integer::new(scope, uv::error(errno)).into();
     set(scope, object, "errno", number);
     let value = string(scope, code).into();
     set(scope, object, "code", value);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::active::{self, OpenHandle};
-use super::{callback_scope, wrap};
+use super::{async_wrap, callback_scope, wrap};
 use crate::env::Env;
 
 /// What a kind of handle does when it is closed.
@@ -63,6 +63,20 @@ impl Handle {
     /// Sets what closing does.
     pub fn set_resource(&self, resource: Rc<dyn HandleResource>) {
         *self.resource.borrow_mut() = Some(resource);
+    }
+
+    /// Makes `object`, just constructed, a handle whose native side is `value`: what closes it, and what `wrap::unwrap` finds.
+    /// `provider` is its kind for async hooks, `name` as for [`Handle::attach`].
+    pub fn construct<T: HandleResource + 'static>(
+        scope: &mut v8::PinScope<'_, '_>,
+        object: v8::Local<'_, v8::Object>,
+        (provider, name): (&'static str, &'static str),
+        value: T,
+    ) -> (Rc<T>, Rc<Handle>) {
+        let value = async_wrap::wrap_async(scope, object, provider, value);
+        let handle = Handle::attach(scope, object, name);
+        handle.set_resource(value.clone());
+        (value, handle)
     }
 
     /// The handle of a JavaScript object, if it is one.

@@ -11,4 +11,5 @@ pub mod exception;
 pub mod handle;
 pub mod string_bytes;
 pub mod transfer;
+pub mod uv;
 pub(crate) mod wrap;

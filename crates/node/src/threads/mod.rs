@@ -2,7 +2,6 @@
 
 pub(crate) mod background_cpu;
 pub(crate) mod cpu_share;
-pub mod delay;
 pub(crate) mod interruption;
 pub mod sleep;
 pub mod thread_pool;

@@ -9,6 +9,7 @@ use super::arguments;
 use super::reply::Reply;
 use super::request::{Failure, finish};
 use crate::env::Env;
+use crate::js::uv;
 
 /// `stat(path, bigint, req, throwIfNoEntry)`
 pub fn stat(
@@ -92,7 +93,7 @@ pub fn statfs(
 fn module_stat(process: &Arc<Process>, path: &[u8]) -> i32 {
     match process.stat(path) {
         Ok(stat) => i32::from(stat.is_dir()),
-        Err(errno) => -errno.raw(),
+        Err(errno) => uv::error(errno),
     }
 }
 

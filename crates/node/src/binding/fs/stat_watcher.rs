@@ -14,7 +14,7 @@ use crate::env::{Env, Slot};
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::Definition;
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, callback_scope, exception, wrap};
+use crate::js::{callback_scope, exception, uv, wrap};
 use crate::threads::sleep::Sleep;
 
 /// The native side of a `StatWatcher`.
@@ -28,12 +28,10 @@ pub struct StatWatcher {
     active: Cell<bool>,
 }
 
-struct Closer(Rc<StatWatcher>);
-
-impl HandleResource for Closer {
+impl HandleResource for StatWatcher {
     fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
-        self.0.active.set(false);
-        if let Some(key) = self.0.task.borrow_mut().take() {
+        self.active.set(false);
+        if let Some(key) = self.task.borrow_mut().take() {
             Env::of(scope).event_loop.cancel(key);
         }
     }
@@ -62,8 +60,8 @@ fn construct(
     }
     let watcher = StatWatcher::default();
     watcher.bigint.set(args.get(0).is_true());
-    let watcher = async_wrap::wrap_async(scope, args.this(), "STATWATCHER", watcher);
-    Handle::attach(scope, args.this(), "StatWatcher").set_resource(Rc::new(Closer(watcher)));
+    let kind = ("STATWATCHER", "StatWatcher");
+    Handle::construct(scope, args.this(), kind, watcher);
 }
 
 fn this(
@@ -146,10 +144,10 @@ fn look(scope: &mut v8::PinScope<'_, '_>, object: v8::Global<v8::Object>) {
     let zero = Stat::default();
     let report = match (&previous, &current) {
         (None, Ok(_)) => None,
-        (None, Err(errno)) => Some((-errno.raw(), zero, zero)),
+        (None, Err(errno)) => Some((uv::error(*errno), zero, zero)),
         (Some(Ok(old)), Ok(new)) => differs(old, new).then_some((0, *new, *old)),
         (Some(Err(_)), Ok(new)) => Some((0, *new, zero)),
-        (Some(Ok(old)), Err(errno)) => Some((-errno.raw(), zero, *old)),
+        (Some(Ok(old)), Err(errno)) => Some((uv::error(*errno), zero, *old)),
         (Some(Err(old)), Err(new)) => (old != new).then_some((-new.raw(), zero, zero)),
     };
     schedule(scope, object, &watcher, watcher.interval.get());

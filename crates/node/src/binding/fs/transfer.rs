@@ -13,7 +13,7 @@ use super::reply::Reply;
 use super::request::{self, Failure, Outcome, Waiter};
 use crate::env::Env;
 use crate::event_loop::Completion;
-use crate::js::{convert, exception};
+use crate::js::{convert, exception, uv};
 
 /// A part of a JavaScript buffer; keeps the memory alive however long the transfer takes.
 pub(super) struct Region {
@@ -388,7 +388,7 @@ fn write_or_fill(
         #[expect(clippy::cast_precision_loss, reason = "a count of bytes in memory")]
         Ok(count) => rv.set_double(count as f64),
         Err(errno) => {
-            let number = v8::Integer::new(scope, -errno.raw()).into();
+            let number = v8::Integer::new(scope, uv::error(errno)).into();
             convert::set(scope, context, "errno", number);
             let syscall = exception::string(scope, "write").into();
             convert::set(scope, context, "syscall", syscall);

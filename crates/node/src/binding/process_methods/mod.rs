@@ -17,8 +17,8 @@ use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
 use crate::js::active::{self, Kind};
 use crate::js::class::Definition;
-use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, SyscallContext};
+use crate::js::{convert, uv};
 use crate::process::process_env;
 
 /// Declares the binding.
@@ -211,7 +211,7 @@ fn kill(
             .ok_or(Errno::EINVAL)
             .and_then(|signal| process.kill(pid, signal))
     };
-    rv.set_int32(result.map_or_else(|errno| -errno.raw(), |()| 0));
+    rv.set_int32(uv::status(result));
     stop_if_dead(scope);
 }
 

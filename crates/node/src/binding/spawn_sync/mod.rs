@@ -6,8 +6,8 @@ mod runner;
 
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::convert;
 use crate::js::exception::string;
+use crate::js::{convert, uv};
 use crate::process::child_process::Malformed;
 use options::Request;
 use runner::{Outcome, Runner};
@@ -52,7 +52,7 @@ fn describe<'s>(scope: &mut v8::PinScope<'s, '_>, outcome: Outcome) -> v8::Local
     let result = v8::Object::new(scope);
     let null: v8::Local<v8::Value> = v8::null(scope).into();
     if let Some(errno) = outcome.error {
-        let number = v8::Integer::new(scope, -errno.raw()).into();
+        let number = v8::Integer::new(scope, uv::error(errno)).into();
         convert::set(scope, result, "error", number);
     }
     let signal = outcome.ending.and_then(|ending| ending.signal);

@@ -14,7 +14,7 @@ use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::handle::Handle;
-use crate::js::wrap;
+use crate::js::{uv, wrap};
 
 /// What libuv offers a reader.
 const READ_SIZE: usize = 65_536;
@@ -226,7 +226,7 @@ impl KernelStream {
         if let Some(connected) = self.connected.take() {
             connected(scope, Err(Errno::ECANCELED));
         }
-        let cancelled = -Errno::ECANCELED.raw();
+        let cancelled = uv::error(Errno::ECANCELED);
         let queue = self.queue.take();
         for write in queue {
             write.request.done(scope, cancelled);
@@ -283,7 +283,7 @@ impl KernelStream {
             Ok(events) => events,
             Err(errno) => {
                 if self.reading.get() {
-                    self.end(scope, stream, -errno.raw());
+                    self.end(scope, stream, uv::error(errno));
                 }
                 return;
             }
@@ -327,7 +327,7 @@ impl KernelStream {
             }
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => return Progress::Blocked,
-            Err(errno) => self.end(scope, stream, -errno.raw()),
+            Err(errno) => self.end(scope, stream, uv::error(errno)),
         }
         Progress::Filled
     }
@@ -343,7 +343,7 @@ impl StreamResource for KernelStream {
     fn read_start(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) -> i32 {
         let env = Env::of(scope);
         if self.fd() < 0 {
-            return -Errno::ENOTCONN.raw();
+            return uv::error(Errno::ENOTCONN);
         }
         if self.reading.replace(true) {
             return 0;
@@ -368,7 +368,7 @@ impl StreamResource for KernelStream {
         bytes: &[u8],
     ) -> Result<Option<usize>, i32> {
         if self.fd() < 0 {
-            return Err(-Errno::EBADF.raw());
+            return Err(uv::error(Errno::EBADF));
         }
         let connecting = matches!(self.state.get(), State::Connecting(_));
         if connecting || !self.queue.borrow().is_empty() {
@@ -376,9 +376,7 @@ impl StreamResource for KernelStream {
             return Ok(None);
         }
         let env = Env::of(scope);
-        self.write_now(&env, bytes)
-            .map(Some)
-            .map_err(|errno| -errno.raw())
+        self.write_now(&env, bytes).map(Some).map_err(uv::error)
     }
 
     fn write(
@@ -389,7 +387,7 @@ impl StreamResource for KernelStream {
         bytes: Vec<u8>,
     ) -> i32 {
         if self.fd() < 0 {
-            return -Errno::EBADF.raw();
+            return uv::error(Errno::EBADF);
         }
         self.queue.borrow_mut().push_back(QueuedWrite {
             request,
@@ -409,7 +407,7 @@ impl StreamResource for KernelStream {
         request: Rc<StreamRequest>,
     ) -> i32 {
         if self.fd() < 0 || self.shutdown.borrow().is_some() {
-            return -Errno::ENOTCONN.raw();
+            return uv::error(Errno::ENOTCONN);
         }
         *self.shutdown.borrow_mut() = Some(request);
         if self.queue.borrow().is_empty() && matches!(self.state.get(), State::Open(_)) {

@@ -9,6 +9,7 @@ use secure_exec_kernel::net::Shutdown;
 use super::KernelStream;
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::js::uv;
 use crate::stream::{Stream, StreamRequest};
 
 /// A write that waits for its turn or for room.
@@ -94,7 +95,7 @@ impl KernelStream {
                     }
                     write.request.done(scope, 0);
                 }
-                Err(errno) => write.request.done(scope, -errno.raw()),
+                Err(errno) => write.request.done(scope, uv::error(errno)),
             }
         }
         self.finish_shutdown(scope);
@@ -112,7 +113,7 @@ impl KernelStream {
         };
         let status = match result {
             Ok(()) | Err(Errno::ENOTSOCK) => 0,
-            Err(errno) => -errno.raw(),
+            Err(errno) => uv::error(errno),
         };
         request.done(scope, status);
     }

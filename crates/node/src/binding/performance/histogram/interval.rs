@@ -10,8 +10,8 @@ use crate::env::clock::monotonic_nanoseconds;
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::class_template;
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{async_wrap, exception, wrap};
-use crate::threads::delay::delay;
+use crate::js::{exception, wrap};
+use crate::threads::sleep::Sleep;
 
 /// Records how late the loop is, each time its interval has passed.
 struct Ticker {
@@ -23,7 +23,7 @@ struct Ticker {
 impl Ticker {
     fn schedule(self: &Rc<Self>, env: &Env) {
         let ticker = self.clone();
-        let waiting = delay(self.interval);
+        let waiting = Sleep::new(self.interval);
         let key = env.event_loop.spawn_unref(async move {
             waiting.await;
             Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
@@ -43,12 +43,10 @@ impl Ticker {
     }
 }
 
-struct Closer(Rc<Ticker>);
-
-impl HandleResource for Closer {
+impl HandleResource for Ticker {
     fn close(&self, scope: &mut v8::PinScope<'_, '_>) {
         let env = Env::of(scope);
-        self.0.stop(&env);
+        self.stop(&env);
     }
 }
 
@@ -73,17 +71,16 @@ pub(super) fn create_eld_histogram(
         .and_then(|template| template.instance_template(scope).new_instance(scope));
     let Some(object) = object else { return };
     let histogram = Rc::new(histogram);
-    let ticker = Rc::new(Ticker {
+    let ticker = Ticker {
         histogram: histogram.clone(),
         interval: Duration::from_millis(milliseconds.min(1 << 31)),
         task: Cell::new(None),
-    });
-    async_wrap::wrap_async(scope, object, "ELDHISTOGRAM", ticker.clone());
+    };
+    let kind = ("ELDHISTOGRAM", "ELDHistogram");
+    let (_ticker, handle) = Handle::construct(scope, object, kind, ticker);
     wrap::attach(scope, object, histogram);
-    let handle = Handle::attach(scope, object, "ELDHistogram");
     // It never keeps the process alive.
     handle.set_referenced(&Env::of(scope), false);
-    handle.set_resource(Rc::new(Closer(ticker)));
     rv.set(object.into());
 }
 
@@ -91,7 +88,7 @@ fn ticker_of(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Option<Rc<Ticker>> {
-    Some((*wrap::unwrap::<Rc<Ticker>>(scope, args.this().into())?).clone())
+    wrap::unwrap::<Ticker>(scope, args.this().into())
 }
 
 /// `start(reset)`
