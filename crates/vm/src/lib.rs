@@ -10,8 +10,8 @@
 //! - `lockdown`: what the process takes away from itself.
 //!
 //! # Layers
-//! Each uses its own and those left of it: `lockdown, system` ← `breaches, failure, mailbox` ← `guests, host` ← `machine,
-//! profile` ← `server` ← `entry`.
+//! Each uses its own and those left of it, which a test holds it to: `lockdown, system` ← `breaches, failure, mailbox` ←
+//! `guests, host` ← `machine, profile` ← `server` ← `entry`.
 //!
 //! The server's thread never runs guest code and holds no state of V8, so it answers even when every
 //! guest hangs or V8 has given up.

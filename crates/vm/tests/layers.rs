@@ -1,0 +1,8 @@
+//! Modules use those of their own layer and of lower ones.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+#[test]
+fn no_module_uses_one_of_a_higher_layer() {
+    let found = secure_exec_layers::faults(env!("CARGO_MANIFEST_DIR")).unwrap();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
