@@ -763,7 +763,9 @@ export interface ResourceSnapshot {
   pipes: number;
   ptys: number;
   sockets: number;
+  /** Sockets of TCP that listen. */
   listeners: number;
+  /** Bytes that wait in sockets, local ones too, for somebody to read them. */
   bufferedBytes: number;
   filesystemBytes: number;
   inodes: number;

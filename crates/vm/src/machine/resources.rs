@@ -106,8 +106,9 @@ impl Machine {
             ptys: counts.ptys as u64,
             filesystem_bytes: counts.filesystem_bytes,
             inodes: counts.inodes,
+            listeners: counts.listeners as u64,
+            buffered_bytes: counts.buffered_bytes as u64,
             heap_bytes: self.guests.heap_bytes(),
-            ..ResourceSnapshot::default()
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secure_exec_kernel::OpenFlags;
+use secure_exec_kernel::abi::socket::{AF_UNIX, SOCK_STREAM};
 use secure_exec_protocol::{
     FileAttributes, FileReply, FileRequest, HostMessage, MAX_CHUNK, ResourceSnapshot, VmMessage,
 };
@@ -176,6 +177,20 @@ fn counts_tell_what_programs_hold() {
     process.exit(0);
     harness.turn();
     assert_eq!(counts(&harness.ask(8, HostMessage::Resources)), before);
+}
+
+#[test]
+fn bytes_that_wait_in_sockets_are_counted_until_they_are_read() {
+    let mut harness = Harness::new();
+    let process = harness.start(5, program());
+    let (left, right) = process.socketpair(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    process.write(left, b"hello").unwrap();
+    let waiting = counts(&harness.ask(6, HostMessage::Resources));
+    assert_eq!((waiting.sockets, waiting.listeners), (1, 0));
+    assert!(waiting.buffered_bytes >= 5, "{waiting:?}");
+    process.read(right, &mut [0; 10]).unwrap();
+    let read = counts(&harness.ask(7, HostMessage::Resources));
+    assert_eq!(read.buffered_bytes, 0);
 }
 
 /// A pipe that only a dead program's thread still holds.
