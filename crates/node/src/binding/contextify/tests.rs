@@ -1,6 +1,6 @@
 //! The binding alone, in an isolate without Node's library.
 
-use crate::binding::get_internal_binding;
+use crate::binding::{declare_classes, get_internal_binding};
 use crate::env::{Env, Slot};
 
 /// Runs `code` with `contextify`, `privateSymbol` and `id` in scope and returns its value as text.
@@ -10,6 +10,7 @@ fn run(code: &str) -> String {
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let env = Env::new(std::sync::Arc::default());
     isolate.set_slot(env.clone());
+    declare_classes(&env);
     let text = {
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, v8::ContextOptions::default());
