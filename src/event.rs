@@ -11,7 +11,7 @@ use crate::config::{call_number, nanos};
 /// Kind, call, content.
 pub type Arguments = FnArgs<(u32, f64, Content)>;
 
-/// What an event is, as `lib/events.cjs` knows it.
+/// What an event is, as `lib/machine.cjs` knows it.
 #[repr(u32)]
 #[derive(Clone, Copy)]
 enum Kind {
@@ -198,7 +198,6 @@ pub struct Failure {
     pub path: Option<String>,
 }
 
-/// Converts an event for the callback.
 /// Frees the bytes that an event has brought and that nobody keeps. The garbage collector would let 64 MiB of them pile up
 /// first: they are not in its heap, and what is in there of each is small.
 #[napi(catch_unwind)]
@@ -206,6 +205,7 @@ pub fn release(bytes: ArrayBuffer<'_>) -> Result<()> {
     bytes.detach()
 }
 
+/// Converts an event for the callback.
 pub fn arguments(event: Event) -> Arguments {
     let (kind, call, content) = convert(event);
     (kind as u32, call_number(call), content).into()
@@ -286,8 +286,8 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 data: exit.value.map(Buffer::from),
                 timed_out,
                 limit,
-                limits: Some(exit.limits.into_iter().map(Into::into).collect())
-                    .filter(|limits: &Vec<_>| !limits.is_empty()),
+                limits: (!exit.limits.is_empty())
+                    .then(|| exit.limits.into_iter().map(Into::into).collect()),
                 usage: Some(exit.usage.into()),
                 signal: Some(exit.signal.into()).filter(|signal| *signal != 0),
                 error,
