@@ -2,7 +2,7 @@
 
 use secure_exec_protocol::{
     Answer, CallId, File, FileAttributes, FileRequest, HostMessage, MAX_CHUNK, Program, Stream,
-    Tool, ToolFailure,
+    Tool, ToolFailure, ladder,
 };
 
 use crate::call::{Call, ProgramCall};
@@ -11,7 +11,6 @@ use crate::event::{Event, VmError};
 use crate::setup::write_request;
 use crate::timer::Due;
 use crate::vm::{Queued, State, Vm};
-use secure_exec_protocol::ladder;
 
 const SIGKILL: u8 = 9;
 

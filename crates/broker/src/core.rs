@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame};
+use secure_exec_protocol::{CallId, FrameReader, HostFrame, HostMessage, VmFrame, ladder};
 
 use crate::call::{Call, ProgramCall};
 use crate::event::VmError;
@@ -16,7 +16,6 @@ use crate::spawner::{Order, Start};
 use crate::spool::Spools;
 use crate::timer::{Clock, Due, Patience, TimerId, Timers};
 use crate::vm::Vm;
-use secure_exec_protocol::ladder;
 
 /// Bytes that may wait for a VM process which does not read, besides what the embedder has given.
 const MOST_UNSENT: u64 = 8 << 20;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use secure_exec_protocol::{HostMessage, VmLimits};
+use secure_exec_protocol::{HostMessage, VmLimits, ladder};
 
 use crate::call::Call;
 use crate::core::{Core, VmKey};
@@ -11,7 +11,6 @@ use crate::cpu_budget::{CpuBudget, LOOK, Terms, Verdict};
 use crate::process::ProcessId;
 use crate::timer::Due;
 use crate::vm::{State, Vm};
-use secure_exec_protocol::ladder;
 
 impl Core {
     /// A process is ready: it is looked at from now on. A VM in this process has no clock of its own.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use secure_exec_protocol::{File, HostMessage, Limit, VmConfig};
+use secure_exec_protocol::{File, HostMessage, Limit, VmConfig, ladder};
 
 use crate::call::Call;
 use crate::core::{Core, Origin, VmKey};
@@ -18,7 +18,6 @@ use crate::spawner::{Start, Started};
 use crate::timer::Due;
 use crate::tool_calls::ToolCalls;
 use crate::vm::{Place, State, TraceCredit, Vm};
-use secure_exec_protocol::ladder;
 
 /// What a VM is made from.
 pub(crate) struct Creation {

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use secure_exec_protocol::{TurnState, VmFrame};
+use secure_exec_protocol::{TurnState, VmFrame, ladder};
 
 use crate::core::{Core, VmKey};
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::timer::Due;
-use secure_exec_protocol::ladder;
 
 /// Bytes of events that may wait for the embedder before the process of their VM is not read any more.
 const MOST_EVENTS: usize = 4 << 20;
