@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use secure_exec_kernel::{LimitBreach, Pid};
+use secure_exec_kernel::Pid;
 use secure_exec_protocol::{CallId, Limit, VmId, VmMessage};
 
 /// Longest wait of a thread that has failed: the queue may be in its own hands.
@@ -23,8 +23,8 @@ pub(crate) enum Mail {
     Request(VmId, VmMessage),
     /// System calls have been traced.
     Trace(VmId),
-    /// Most of a limit is in use, by this one of the host's programs if by one.
-    Warning(VmId, Option<Pid>, LimitBreach),
+    /// Most of a limit is in use.
+    Warning(VmId),
     /// The runtime of a VM's guests has something to say.
     Notice(VmId, Notice),
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use secure_exec_kernel::{LimitBreach, Pid};
+use secure_exec_kernel::Pid;
 use secure_exec_protocol::{
     CallId, Cause, FileReply, HostMessage, Limit, Request, TerminalSize, VmMessage,
 };
@@ -89,12 +89,15 @@ impl Machine {
         }
     }
 
-    /// Most of a limit is in use. What a program that has ended left behind is not told apart from the rest.
-    pub(crate) fn warned(&mut self, pid: Option<Pid>, near: &LimitBreach, outbox: &mut Outbox) {
-        let call = pid.and_then(|pid| self.call_of(pid)).map(|(call, _)| call);
-        if call.is_some() || self.warned.insert(near.limit) {
-            let warning = VmMessage::Warning(breaches::limit(near));
-            outbox.push(call.unwrap_or_default(), warning);
+    /// Most of some limits is in use. What a program that has ended left behind is not told apart from the rest.
+    pub(crate) fn warn(&mut self, outbox: &mut Outbox) {
+        let new = self.warnings.as_ref().map(|warnings| warnings.take());
+        for (pid, near) in new.unwrap_or_default() {
+            let call = pid.and_then(|pid| self.call_of(pid)).map(|(call, _)| call);
+            if call.is_some() || self.warned.insert(near.limit) {
+                let warning = VmMessage::Warning(breaches::limit(&near));
+                outbox.push(call.unwrap_or_default(), warning);
+            }
         }
     }
 

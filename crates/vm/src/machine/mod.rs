@@ -4,7 +4,7 @@
 //! - `programs`: those that the host runs. `guest_call`: one of them, with its standard streams. `waiting`,
 //!   `staged_code`: those that have not started.
 //! - `files`, `filesystem`: the host's file methods, and all of it on its way to another VM.
-//! - `process_list`, `resources`, `trace_flow`, `trace_lines`: what the host sees of it.
+//! - `process_list`, `resources`, `trace_flow`, `trace_lines`, `warnings`: what the host sees of it.
 
 mod files;
 mod filesystem;
@@ -18,6 +18,7 @@ mod staged_code;
 mod trace_flow;
 mod trace_lines;
 mod waiting;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::breaches;
 use crate::failure::failure;
 use crate::guests::{Guests, Runtime, clock_resolution_ns};
 use crate::host::Tools;
-use crate::mailbox::{Mail, Mailbox};
+use crate::mailbox::Mailbox;
 use crate::system::{SystemClock, SystemRandom};
 use files::Files;
 use filesystem::Transfer;
@@ -40,6 +41,7 @@ use staged_code::StagedCode;
 use trace_flow::TraceFlow;
 use trace_lines::TraceLines;
 use waiting::WaitingPrograms;
+use warnings::Warnings;
 
 pub(crate) use outbox::Outbox;
 
@@ -63,6 +65,8 @@ pub(crate) struct Machine {
     trace: Option<TraceFlow>,
     /// What waits for the dead to let go of what they hold.
     counting: Counting,
+    /// Set for [`VmConfig::warn`].
+    warnings: Option<Arc<Warnings>>,
     /// Limits of which the host has been told that others than its programs use most.
     warned: BTreeSet<&'static str>,
 }
@@ -80,11 +84,12 @@ impl Machine {
     ) -> Result<Machine, Failure> {
         let kernel_config = kernel_config(&config);
         let ledger = kernel_config.ledger.clone();
-        if config.warn {
-            let mailbox = mailbox.clone();
-            let tell = move |pid, near| mailbox.post(Mail::Warning(id, pid, near));
-            ledger.watch(Box::new(tell));
-        }
+        let warnings = config.warn.then(|| {
+            let warnings = Warnings::new(id, mailbox);
+            let added = warnings.clone();
+            ledger.watch(Box::new(move |pid, near| added.add((pid, near))));
+            warnings
+        });
         let too_small = |failure| too_small(breaches::named(failure, &ledger.take()));
         let kernel =
             Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
@@ -123,6 +128,7 @@ impl Machine {
             code: StagedCode::default(),
             trace,
             counting: Counting::default(),
+            warnings,
             warned: BTreeSet::new(),
         })
     }

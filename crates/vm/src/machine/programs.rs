@@ -228,6 +228,8 @@ impl Machine {
         guest.pump(&mut messages);
         let ended = matches!(messages.last(), Some(VmMessage::Exited(_)));
         if ended {
+            // While it is known whose they are.
+            self.warn(outbox);
             self.calls.remove(&call);
             self.turns_taken.remove(&call);
             self.send_rest_of_trace(outbox);

@@ -173,9 +173,7 @@ impl Server {
                 Mail::Request(vm, message) => {
                     self.with(vm, |machine, out| machine.request(message, out));
                 }
-                Mail::Warning(vm, pid, near) => {
-                    self.with(vm, |machine, out| machine.warned(pid, &near, out));
-                }
+                Mail::Warning(vm) => self.with(vm, Machine::warn),
                 Mail::Trace(vm) => self.with(vm, Machine::trace_ready),
             }
         }

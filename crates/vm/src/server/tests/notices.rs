@@ -209,20 +209,41 @@ fn use_of_most_of_a_limit_is_told_once_of_each_program() {
         let second = harness.start(6, program());
         open(&second, 4);
         assert_eq!(warnings(&harness.turn()), expected(6));
-        // It has ended before it is told: it belongs to no call, and only once.
+        // It has ended before the mail is read: it is its own all the same.
         second.exit(0);
         harness.turn();
-        for call in [7, 8] {
-            let third = harness.start(call, program());
-            open(&third, 4);
-            third.exit(0);
-            harness
-                .server
-                .with(VM, |machine, out| machine.pump(call, out));
+        let third = harness.start(7, program());
+        open(&third, 4);
+        third.exit(0);
+        harness.server.with(VM, |machine, out| machine.pump(7, out));
+        let told = harness.turn();
+        assert_eq!(warnings(&told), expected(7));
+        assert!(matches!(
+            told.last(),
+            Some(VmFrame {
+                call: 7,
+                message: VmMessage::Exited(_),
+                ..
+            })
+        ));
+        // What was left behind belongs to no call, and is told once.
+        for call in [8, 9] {
+            let fourth = harness.start(call, program());
+            let mut left = None;
+            let keep = |child: &std::sync::Arc<secure_exec_kernel::Process>| {
+                left = Some(child.clone());
+                Ok(())
+            };
+            fourth.fork(keep).unwrap();
+            let left = left.unwrap();
+            fourth.exit(0);
+            harness.turn();
+            open(&left, 4);
             let told = harness.turn();
+            left.exit(0);
             assert_eq!(
                 warnings(&told),
-                if call == 7 { expected(0) } else { Vec::new() }
+                if call == 8 { expected(0) } else { Vec::new() }
             );
         }
     }
