@@ -41,6 +41,8 @@ export const commandSteps = [
       const folder = await builtPrograms(toolchain, note);
       const modules = await install(folder, note);
       await writeFile(manifest, `${JSON.stringify({ modules }, undefined, 2)}\n`);
+      // Programs out of the cache were not compiled here, so the directory may be missing.
+      await mkdir(wasmTargetDir, { recursive: true });
       await writeFile(stamp, (await state()) ?? "");
     },
   },

@@ -13,9 +13,13 @@ export const prefixes = [
   "buffer",
   "child-process",
   "console",
+  "dgram",
+  "dns",
   "event",
   "fs",
+  "http",
   "module",
+  "net",
   "path",
   "process",
   "promise",
@@ -83,11 +87,15 @@ export function listFiles(suite, filters = []) {
   return files;
 }
 
+// Parts of the suite that begin like one above, and are not run yet: what they test is not there.
+const notYet = ["http2", "https"];
+
 function filesOf(suite, prefix) {
   const folder = prefix === "es-module" ? "es-module" : "parallel";
   const start = prefix === "es-module" ? "test-" : `test-${prefix}`;
   return readdirSync(join(suite, folder))
     .filter((name) => name.startsWith(start) && /\.m?js$/.test(name))
+    .filter((name) => !notYet.some((other) => name.startsWith(`test-${other}`)))
     .sort()
     .map((name) => `${folder}/${name}`);
 }
@@ -107,7 +115,7 @@ export function flagsOf(suite, name) {
 // What a file uses that guests do not have yet.
 const missingFeatures = [
   ["worker threads", /new Worker\b/],
-  ["sockets", /(require\(|from )'(node:)?(net|http|https|http2|tls|dgram|cluster)'/],
+  ["TLS or HTTP/2", /(require\(|from )'(node:)?(https|http2|tls)'/],
   ["the inspector", /(require\(|from )'(node:)?inspector/],
   ["the permission model", /Flags:.*--permission/],
 ];

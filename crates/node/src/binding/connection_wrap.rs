@@ -100,17 +100,19 @@ pub fn bind(connection: &Connection, address: &SocketAddress) -> Result<(), Errn
     Ok(())
 }
 
-/// `listen(backlog)`: `onconnection(status, handle)` for each connection from now on.
+/// `listen(backlog)`: `onconnection(status, handle)` for each connection from now on. `prepare` sees to the descriptor.
 pub fn listen(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
     rv: &mut v8::ReturnValue<'_, v8::Value>,
     class: &'static ConnectionClass,
+    prepare: impl FnOnce(&Connection) -> Result<(), Errno>,
 ) {
     let Some(backlog) = args.get(0).int32_value(scope) else {
         return;
     };
     with_connection(scope, args, rv, |scope, connection| {
+        prepare(connection)?;
         let kernel_stream = &connection.kernel_stream;
         connection.process.listen(kernel_stream.fd(), backlog)?;
         let env = Env::of(scope);
@@ -190,13 +192,17 @@ fn accepted<'s>(
 /// The native side of a request to connect.
 struct Connecting;
 
-/// `connect(req, ...)`: the result comes through `req.oncomplete(status, handle, req, readable, writable)`.
+/// How connecting began: it is done, has failed, or goes on (`EINPROGRESS`).
+pub type Begun = Result<(), Errno>;
+
+/// `connect(req, ...)`: the result comes through `req.oncomplete(status, handle, req, readable, writable)`. What `start`
+/// fails with itself is told at once.
 pub fn connect(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
     rv: &mut v8::ReturnValue<'_, v8::Value>,
     class: &'static ConnectionClass,
-    address: &SocketAddress,
+    start: impl FnOnce(&Connection) -> Result<Begun, Errno>,
 ) {
     let Ok(request) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         rv.set_int32(uv::error(Errno::EINVAL));
@@ -212,7 +218,11 @@ pub fn connect(
         if connection.kernel_stream.is_connecting() {
             return Err(Errno::EALREADY);
         }
-        let begun = begin(connection, address);
+        let begun = start(connection)?;
+        let fd = connection.kernel_stream.fd();
+        if fd >= 0 {
+            connection.kernel_stream.begin_connecting(fd);
+        }
         async_wrap::wrap_async(scope, request, class.connect_provider, Connecting);
         wrap::make_strong(scope, request);
         let request = v8::Global::new(scope, request);
@@ -227,7 +237,7 @@ pub fn connect(
 }
 
 /// Begins to connect, with the stream's own descriptor where it has one.
-fn begin(connection: &Connection, address: &SocketAddress) -> Result<(), Errno> {
+pub fn begin(connection: &Connection, address: &SocketAddress) -> Begun {
     let Connection {
         process,
         kernel_stream,
@@ -254,7 +264,7 @@ fn begin(connection: &Connection, address: &SocketAddress) -> Result<(), Errno> 
 }
 
 /// Tells the result: of what is known already in the next turn, as libuv does.
-fn finish(env: &Env, connection: &Connection, begun: Result<(), Errno>) {
+fn finish(env: &Env, connection: &Connection, begun: Begun) {
     let (stream, kernel_stream) = (connection.stream.clone(), connection.kernel_stream.clone());
     if begun != Err(Errno::EINPROGRESS) {
         env.event_loop.defer(Box::new(move |scope| {

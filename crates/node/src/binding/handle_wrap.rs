@@ -1,6 +1,8 @@
 //! `HandleWrap`, the base class of everything that stays open: pipes, terminals, timers, signal watchers. Follows
 //! Node's `src/handle_wrap.cc`.
 
+use std::rc::Rc;
+
 use crate::env::Env;
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::handle::Handle;
@@ -23,13 +25,25 @@ fn close(
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     let object = args.this();
-    let Some(handle) = Handle::of(scope, object.into()).filter(|handle| handle.is_alive()) else {
+    if let Some(handle) = Handle::of(scope, object.into()) {
+        close_with(scope, &handle, object, args.get(0));
+    }
+}
+
+/// Closes the handle of `object` if it is open; a function is called behind that.
+pub fn close_with(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: &Rc<Handle>,
+    object: v8::Local<'_, v8::Object>,
+    callback: v8::Local<'_, v8::Value>,
+) {
+    if !handle.is_alive() {
         return;
-    };
-    if args.get(0).is_function() {
+    }
+    if callback.is_function() {
         let env = Env::of(scope);
         let key = env.symbol(scope, "handle_onclose_symbol");
-        object.set(scope, key.into(), args.get(0));
+        object.set(scope, key.into(), callback);
     }
     handle.close(scope, object);
 }

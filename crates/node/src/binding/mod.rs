@@ -24,6 +24,7 @@ pub(crate) mod errors;
 mod fs;
 pub(crate) mod fs_dir;
 mod fs_event_wrap;
+mod handle_passing;
 pub mod handle_wrap;
 mod heap_utils;
 mod icu;
@@ -46,6 +47,7 @@ mod process_wrap;
 pub(crate) mod report;
 mod serdes;
 mod signal_wrap;
+mod socket_address;
 mod spawn_sync;
 mod stream_base;
 mod stream_pipe;
@@ -53,6 +55,7 @@ mod stream_wrap;
 mod string_decoder;
 mod symbols;
 pub mod task_queue;
+mod tcp_wrap;
 pub mod timers;
 mod trace_events;
 pub(crate) mod tty_wrap;
@@ -132,6 +135,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("string_decoder", string_decoder::define),
     ("symbols", symbols::define),
     ("task_queue", task_queue::define),
+    ("tcp_wrap", tcp_wrap::define),
     ("timers", timers::define),
     ("trace_events", trace_events::define),
     ("tty_wrap", tty_wrap::define),

@@ -3,7 +3,7 @@
 use secure_exec_kernel::{Errno, SocketAddress, UnixAddress};
 
 use super::connection_wrap::{self, ConnectionClass, with_connection};
-use super::stream_wrap;
+use super::{handle_passing, stream_wrap};
 use crate::js::class::Definition;
 use crate::js::exception;
 
@@ -55,7 +55,10 @@ fn new_pipe(
     } else {
         "PIPEWRAP"
     };
-    stream_wrap::construct(scope, args.this(), provider, "PipeWrap");
+    let kernel_stream = stream_wrap::construct(scope, args.this(), provider, "PipeWrap");
+    if kind == IPC {
+        kernel_stream.set_take_descriptor(handle_passing::take_descriptor);
+    }
 }
 
 /// The name in an argument: a path, or, behind a NUL, a name in the abstract namespace. `None` if converting it threw.
@@ -106,7 +109,7 @@ fn listen(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    connection_wrap::listen(scope, &args, &mut rv, &PIPE);
+    connection_wrap::listen(scope, &args, &mut rv, &PIPE, |_| Ok(()));
 }
 
 /// `connect(req, name)` (`uv_pipe_connect2`).
@@ -116,7 +119,10 @@ fn connect(
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
     if let Some(address) = name(scope, args.get(1)) {
-        connection_wrap::connect(scope, &args, &mut rv, &PIPE, &address);
+        // Whatever it fails with is told behind the call, as in libuv.
+        connection_wrap::connect(scope, &args, &mut rv, &PIPE, |connection| {
+            Ok(connection_wrap::begin(connection, &address))
+        });
     }
 }
 

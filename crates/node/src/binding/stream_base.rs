@@ -10,7 +10,7 @@ use crate::js::class::ClassDefinition;
 use crate::js::string_bytes::{self, Encoding};
 use crate::js::{convert, uv, wrap};
 use crate::memory::memory_guard;
-use crate::stream::{CustomBufferListener, Stream, WriteResult};
+use crate::stream::{CustomBufferListener, KernelStream, Stream, WriteResult};
 
 /// Adds the methods to a class whose instances have a [`Stream`].
 pub fn add_methods(class: &mut ClassDefinition) {
@@ -131,6 +131,30 @@ fn write(
     result.error
 }
 
+/// As [`write`]; over a channel between processes the handle in argument 2 goes along.
+fn write_with_handle(
+    scope: &mut v8::PinScope<'_, '_>,
+    stream: &Rc<Stream>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    bytes: Vec<u8>,
+) -> i32 {
+    let handle = v8::Local::<v8::Object>::try_from(args.get(2)).ok();
+    let is_channel = KernelStream::of(scope, args.this().into())
+        .is_some_and(|kernel_stream| kernel_stream.is_channel());
+    let (Some(handle), true, Some(object)) = (handle, is_channel, request(args)) else {
+        return write(scope, stream, args, &bytes);
+    };
+    // Kept until it has been written, as `StreamBase::Write` does.
+    convert::set(scope, object, "handle", handle.into());
+    let key = Env::of(scope).name(scope, "fd");
+    let fd = handle
+        .get(scope, key.into())
+        .and_then(|fd| fd.int32_value(scope));
+    let result = stream.write_with_descriptor(scope, bytes, fd.unwrap_or(-1), object);
+    Stream::publish(scope, result);
+    result.error
+}
+
 /// What a write returns whose arguments are wrong.
 fn refuse(scope: &v8::PinScope<'_, '_>) -> i32 {
     let error = uv::error(Errno::EINVAL);
@@ -153,7 +177,7 @@ fn write_buffer(
     call(scope, &args, &mut rv, |scope, stream| {
         // Copied: the guest may change the memory while a write is going on, and writing may run JavaScript.
         match convert::bytes(args.get(1)) {
-            Some(bytes) => write(scope, stream, &args, &bytes),
+            Some(bytes) => write_with_handle(scope, stream, &args, bytes),
             None => refuse(scope),
         }
     });
@@ -173,7 +197,7 @@ fn write_string(
             return refuse(scope);
         }
         let bytes = encode(scope, text, encoding);
-        write(scope, stream, args, &bytes)
+        write_with_handle(scope, stream, args, bytes)
     });
 }
 

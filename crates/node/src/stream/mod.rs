@@ -13,11 +13,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use js_listener::{CustomBufferListener, JsListener};
-pub use kernel_stream::{Connected, KernelStream};
+pub use kernel_stream::{Connected, KernelStream, TakeDescriptor};
 pub use request::{RequestKind, StreamRequest, new_request_object};
 
+use secure_exec_kernel::{Errno, Fd};
+
 use crate::env::{Env, Slot};
-use crate::js::wrap;
+use crate::js::{uv, wrap};
 
 /// End of file, as libuv numbers it.
 pub const UV_EOF: i32 = -4095;
@@ -63,6 +65,18 @@ pub trait StreamResource {
         request: Rc<StreamRequest>,
         bytes: Vec<u8>,
     ) -> i32;
+
+    /// As [`StreamResource::write`], with the descriptor `fd` going along to another process.
+    fn write_with_descriptor(
+        &self,
+        _scope: &mut v8::PinScope<'_, '_>,
+        _stream: &Rc<Stream>,
+        _request: Rc<StreamRequest>,
+        _bytes: Vec<u8>,
+        _fd: Fd,
+    ) -> i32 {
+        uv::error(Errno::EINVAL)
+    }
 
     /// Ends the writable side behind what is still being written. 1 when that is done already.
     fn shutdown(
@@ -398,6 +412,37 @@ impl Stream {
             request.dispose(scope);
         }
         self.report_error(scope, object);
+        WriteResult {
+            is_async: error == 0,
+            error,
+            bytes: total,
+        }
+    }
+
+    /// As [`Stream::write`], always in the background, with the descriptor `fd` going along.
+    pub fn write_with_descriptor(
+        self: &Rc<Self>,
+        scope: &mut v8::PinScope<'_, '_>,
+        bytes: Vec<u8>,
+        fd: Fd,
+        object: v8::Local<'_, v8::Object>,
+    ) -> WriteResult {
+        let total = bytes.len();
+        let error = match StreamRequest::new(scope, self, RequestKind::Write, Some(object)) {
+            Some(request) => {
+                let resource = self.resource.clone();
+                let error = resource.write_with_descriptor(scope, self, request.clone(), bytes, fd);
+                if error != 0 {
+                    request.dispose(scope);
+                }
+                error
+            }
+            None => uv::error(Errno::EINVAL),
+        };
+        if error == 0 {
+            self.bytes_written
+                .set(self.bytes_written.get() + total as u64);
+        }
         WriteResult {
             is_async: error == 0,
             error,

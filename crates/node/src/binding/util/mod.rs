@@ -7,7 +7,10 @@ mod lazy;
 
 pub use lazy::lazy_property_getter;
 
-use secure_exec_kernel::FileKind;
+use secure_exec_kernel::abi::socket::{
+    AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET,
+};
+use secure_exec_kernel::{Errno, FileKind, Process};
 
 use crate::callback;
 use crate::env::{Env, Slot};
@@ -168,25 +171,44 @@ fn guess_handle_type(
     let Some(fd) = args.get(0).int32_value(scope) else {
         return;
     };
-    rv.set_uint32(handle_type(scope, fd));
+    rv.set_uint32(handle_type(scope, fd) as u32);
 }
 
-const TTY: u32 = 1;
-const FILE: u32 = 3;
-const PIPE: u32 = 4;
-const UNKNOWN: u32 = 5;
+/// What a descriptor is, numbered as the library's `handleTypes` are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandleType {
+    Tcp,
+    Tty,
+    Udp,
+    File,
+    Pipe,
+    Unknown,
+}
 
-fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> u32 {
-    let file = Env::of(scope)
-        .try_process()
-        .and_then(|process| process.file(fd).ok());
-    match file.map(|file| file.kind()) {
-        Some(FileKind::Tty) => TTY,
+/// As `uv_guess_handle`.
+pub fn handle_type(scope: &v8::PinScope<'_, '_>, fd: i32) -> HandleType {
+    let Some(process) = Env::of(scope).try_process() else {
+        return HandleType::Unknown;
+    };
+    match process.file(fd).map(|file| file.kind()) {
+        Ok(FileKind::Tty) => HandleType::Tty,
         // libuv takes a character device that is no terminal for a file.
-        Some(FileKind::Regular | FileKind::CharDevice) => FILE,
-        Some(FileKind::Pipe | FileKind::Socket) => PIPE,
-        _ => UNKNOWN,
+        Ok(FileKind::Regular | FileKind::CharDevice) => HandleType::File,
+        Ok(FileKind::Pipe) => HandleType::Pipe,
+        Ok(FileKind::Socket) => socket_type(&process, fd).unwrap_or(HandleType::Unknown),
+        _ => HandleType::Unknown,
     }
+}
+
+fn socket_type(process: &Process, fd: i32) -> Result<HandleType, Errno> {
+    let option = |name| process.getsockopt(fd, SOL_SOCKET, name);
+    let (domain, kind) = (option(SO_DOMAIN)?.int(), option(SO_TYPE)?.int());
+    Ok(match (domain, kind) {
+        (Some(AF_INET | AF_INET6), Some(SOCK_STREAM)) => HandleType::Tcp,
+        (Some(AF_INET | AF_INET6), Some(SOCK_DGRAM)) => HandleType::Udp,
+        (Some(AF_UNIX), Some(SOCK_STREAM)) => HandleType::Pipe,
+        _ => HandleType::Unknown,
+    })
 }
 
 macro_rules! view_predicates {

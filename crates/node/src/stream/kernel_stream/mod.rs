@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use secure_exec_kernel::abi::poll::PollEvents;
-use secure_exec_kernel::{Errno, Fd};
+use secure_exec_kernel::abi::socket::MsgFlags;
+use secure_exec_kernel::{Errno, Fd, Process};
 use writing::QueuedWrite;
 
 use super::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
@@ -24,6 +25,9 @@ const READS_IN_A_ROW: usize = 32;
 
 /// Hears how making a connection ended.
 pub type Connected = Box<dyn for<'s, 'i> FnOnce(&mut v8::PinScope<'s, 'i>, Result<(), Errno>)>;
+
+/// Makes a handle of a descriptor that came with the next bytes, for the object of the stream.
+pub type TakeDescriptor = fn(&mut v8::PinScope<'_, '_>, v8::Local<'_, v8::Object>, Fd);
 
 /// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,10 @@ pub struct KernelStream {
     connected: RefCell<Option<Connected>>,
     /// Path that a server made, to be removed with it.
     path: RefCell<Option<Vec<u8>>>,
+    /// Of a channel between processes, over which descriptors travel.
+    take_descriptor: Cell<Option<TakeDescriptor>>,
+    /// Descriptors that came, and wait for a read to go with.
+    arrived: RefCell<VecDeque<Fd>>,
 }
 
 impl KernelStream {
@@ -84,6 +92,8 @@ impl KernelStream {
             connecter: Cell::new(None),
             connected: RefCell::default(),
             path: RefCell::default(),
+            take_descriptor: Cell::new(None),
+            arrived: RefCell::default(),
         })
     }
 
@@ -108,6 +118,16 @@ impl KernelStream {
     /// The handle that the stream belongs to.
     pub fn handle(&self) -> &Rc<Handle> {
         &self.handle
+    }
+
+    /// Makes it a channel over which descriptors travel; `take` hears of each that arrives.
+    pub fn set_take_descriptor(&self, take: TakeDescriptor) {
+        self.take_descriptor.set(Some(take));
+    }
+
+    /// Whether descriptors travel over it.
+    pub fn is_channel(&self) -> bool {
+        self.take_descriptor.get().is_some()
     }
 
     /// Notes the path that the socket was bound to.
@@ -187,6 +207,11 @@ impl KernelStream {
         self.blocking.set(blocking);
     }
 
+    /// Whether somebody waits for the end of its writable side.
+    pub fn is_shutting(&self) -> bool {
+        self.shutdown.borrow().is_some()
+    }
+
     /// Bytes that wait to be written.
     pub fn write_queue_size(&self) -> usize {
         self.queue
@@ -213,11 +238,12 @@ impl KernelStream {
         }
         let fd = self.fd();
         self.state.set(State::Closed);
-        if fd > 2
-            && let Some(process) = env.try_process()
-        {
-            // The descriptor was ours: the only failure is that the guest closed it behind our back.
-            let _ = process.close(fd);
+        let arrived = self.arrived.take().into_iter();
+        if let Some(process) = env.try_process() {
+            for fd in arrived.chain((fd > 2).then_some(fd)) {
+                // The descriptor was ours: the only failure is that the guest closed it behind our back.
+                let _ = process.close(fd);
+            }
         }
     }
 
@@ -314,12 +340,13 @@ impl KernelStream {
             return Progress::Blocked;
         };
         let mut block = vec![0; stream.read_size(READ_SIZE).min(READ_SIZE)];
-        match process.read(self.fd(), &mut block) {
+        match self.receive(&process, &mut block) {
             Ok(0) => self.end(scope, stream, UV_EOF),
             Ok(count) => {
                 let filled = count == block.len();
                 block.truncate(count);
                 block.shrink_to_fit();
+                self.hand_over_descriptor(scope, stream);
                 stream.emit_read(scope, Read::Data(block));
                 if !filled {
                     return Progress::Partial;
@@ -330,6 +357,34 @@ impl KernelStream {
             Err(errno) => self.end(scope, stream, uv::error(errno)),
         }
         Progress::Filled
+    }
+
+    /// Reads into `block`, and keeps the descriptors that come along.
+    fn receive(&self, process: &Process, block: &mut [u8]) -> Result<usize, Errno> {
+        if !self.is_channel() {
+            return process.read(self.fd(), block);
+        }
+        let received = match process.recvmsg(self.fd(), &mut [block], MsgFlags::MSG_CMSG_CLOEXEC) {
+            // A channel may be any stream that a parent made.
+            Err(Errno::ENOTSOCK) => return process.read(self.fd(), block),
+            received => received?,
+        };
+        self.arrived.borrow_mut().extend(received.rights);
+        Ok(received.count)
+    }
+
+    /// One with each read, as Node does it.
+    fn hand_over_descriptor(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) {
+        let Some(take) = self.take_descriptor.get() else {
+            return;
+        };
+        let Some(fd) = self.arrived.borrow_mut().pop_front() else {
+            return;
+        };
+        v8::scope!(let scope, scope);
+        if let Some(object) = stream.object(scope) {
+            take(scope, object, fd);
+        }
     }
 
     /// Nothing more is read: `code` says why.
@@ -393,11 +448,35 @@ impl StreamResource for KernelStream {
             request,
             bytes,
             written: 0,
+            descriptor: None,
         });
         if matches!(self.state.get(), State::Open(_)) {
             self.schedule_write(&Env::of(scope), stream);
         }
         0
+    }
+
+    fn write_with_descriptor(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        request: Rc<StreamRequest>,
+        bytes: Vec<u8>,
+        fd: Fd,
+    ) -> i32 {
+        if !self.is_channel() || bytes.is_empty() {
+            return uv::error(Errno::EINVAL);
+        }
+        if fd < 0 {
+            return uv::error(Errno::EBADF);
+        }
+        let result = self.write(scope, stream, request, bytes);
+        if result == 0
+            && let Some(write) = self.queue.borrow_mut().back_mut()
+        {
+            write.descriptor = Some(fd);
+        }
+        result
     }
 
     fn shutdown(

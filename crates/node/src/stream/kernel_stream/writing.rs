@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::poll::PollEvents;
+use secure_exec_kernel::abi::socket::MsgFlags;
 use secure_exec_kernel::net::Shutdown;
+use secure_exec_kernel::{Errno, Fd, SendMessage};
 
 use super::KernelStream;
 use crate::env::Env;
@@ -17,6 +18,8 @@ pub(super) struct QueuedWrite {
     pub request: Rc<StreamRequest>,
     pub bytes: Vec<u8>,
     pub written: usize,
+    /// Goes along with the first of the bytes.
+    pub descriptor: Option<Fd>,
 }
 
 impl KernelStream {
@@ -73,6 +76,28 @@ impl KernelStream {
         self.writer.set(Some(key));
     }
 
+    /// Writes what is left of `write` as far as it goes, its descriptor with the first bytes.
+    fn continue_writing(&self, env: &Env, write: &mut QueuedWrite) -> Result<usize, Errno> {
+        let bytes = &write.bytes[write.written..];
+        let Some(descriptor) = write.descriptor else {
+            return self.write_now(env, bytes);
+        };
+        let process = env.try_process().ok_or(Errno::EBADF)?;
+        let message = SendMessage {
+            bufs: &[bytes],
+            to: None,
+            rights: &[descriptor],
+        };
+        match process.sendmsg(self.fd(), &message, MsgFlags::empty()) {
+            Ok(count) => {
+                write.descriptor = None;
+                Ok(count)
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+            Err(errno) => Err(errno),
+        }
+    }
+
     fn on_writable(
         &self,
         scope: &mut v8::PinScope<'_, '_>,
@@ -83,7 +108,7 @@ impl KernelStream {
         while let Some(mut write) = self.take_front() {
             let result = match error {
                 Some(errno) => Err(errno),
-                None => self.write_now(&env, &write.bytes[write.written..]),
+                None => self.continue_writing(&env, &mut write),
             };
             match result {
                 Ok(count) => {
