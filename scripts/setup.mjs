@@ -1,13 +1,14 @@
 // Everything that must be in place before cargo runs. `node scripts/setup.mjs` alone does only this.
 
 import { fileURLToPath } from "node:url";
+import { fetchLlhttp } from "./lib/llhttp.mjs";
 import { installPackages } from "./lib/packages.mjs";
 import { checkPrerequisites } from "./lib/prerequisites.mjs";
 import { runMain, runSteps } from "./lib/steps.mjs";
 import { unpackV8 } from "./lib/v8.mjs";
 
 /** @type {import("./lib/steps.mjs").Step[]} */
-export const setupSteps = [checkPrerequisites, installPackages, unpackV8];
+export const setupSteps = [checkPrerequisites, installPackages, unpackV8, fetchLlhttp];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(() => runSteps(setupSteps));

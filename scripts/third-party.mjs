@@ -9,6 +9,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { commandsMetadata } from "./lib/command-crates.mjs";
+import { llhttpLicence, llhttpVersion } from "./lib/llhttp.mjs";
 import { root } from "./lib/paths.mjs";
 import { capture, runMain, say, StepError } from "./lib/steps.mjs";
 import { isAllowed } from "./third-party/spdx.mjs";
@@ -168,6 +169,10 @@ V8 15.2 (BSD-3-Clause), with ICU and its data (Unicode-3.0), libc++ and libc++ab
 LLVM exception), Abseil, Highway and fast_float (Apache-2.0), dragonbox (Apache-2.0 with LLVM
 exception), simdutf and FP16 (MIT), rapidhash (BSD-2-Clause). Texts: \`vendor/v8/licenses\`.
 
+## llhttp
+
+The HTTP parser of Node.js, llhttp ${llhttpVersion} (MIT).
+
 ## Rust crates
 
 ${table(shipped)}
@@ -187,6 +192,7 @@ async function writeTexts(path, shipped) {
   for (const name of (await readdir(v8)).sort()) {
     parts.push([`${name.replace(/\.txt$/, "")} (in V8)`, await readFile(join(v8, name), "utf8")]);
   }
+  parts.push(["llhttp", await readFile(llhttpLicence, "utf8")]);
   for (const [text, names] of await crateTexts(shipped)) parts.push([names.join(", "), text]);
   const rule = "=".repeat(80);
   const text = parts.map(([title, body]) => `${rule}\n${title}\n${rule}\n\n${body.trim()}\n`);

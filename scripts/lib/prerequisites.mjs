@@ -148,11 +148,12 @@ async function findCompiler(note) {
   return ["c++", "g++", "clang++"].find(onPath);
 }
 
-function canInstall() {
+/** Whether packages of the distribution can be installed. */
+export function canInstall() {
   return process.platform === "linux" && process.getuid?.() === 0 && onPath("apt-get");
 }
 
-async function installWithApt(packages) {
+export async function installWithApt(packages) {
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update", "-q"], { env });
   await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });

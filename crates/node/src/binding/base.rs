@@ -28,7 +28,8 @@ fn get_provider_type(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let provider = wrap::async_state(scope, args.this()).map_or("NONE", |state| state.provider);
+    let provider =
+        wrap::async_state(scope, args.this()).map_or("NONE", |state| state.provider.get());
     let number =
         crate::library::tables::binding("async_wrap")["constants"]["Providers"][provider].as_f64();
     rv.set_double(number.unwrap_or(0.0));

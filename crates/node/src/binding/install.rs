@@ -192,8 +192,8 @@ fn install_stand_ins(
 /// What a binding that is not there yet stands for, in the words of Node's documentation.
 fn feature_of(binding: &str) -> &'static str {
     match binding {
-        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http_parser" | "http2" | "tls_wrap"
-        | "js_udp_wrap" | "block_list" => "the network (net, http, https, http2, tls, dgram, dns)",
+        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http2" | "tls_wrap" | "js_udp_wrap"
+        | "block_list" => "the network (net, http, https, http2, tls, dgram, dns)",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
         "sqlite" | "webstorage" => "sqlite and web storage",

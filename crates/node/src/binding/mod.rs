@@ -27,6 +27,7 @@ mod fs_event_wrap;
 mod handle_passing;
 pub mod handle_wrap;
 mod heap_utils;
+mod http_parser;
 mod icu;
 mod inspector;
 mod install;
@@ -108,6 +109,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("fs_dir", fs_dir::define),
     ("fs_event_wrap", fs_event_wrap::define),
     ("heap_utils", heap_utils::define),
+    ("http_parser", http_parser::define),
     ("icu", icu::define),
     ("inspector", inspector::define),
     ("internal_only_v8", v8_binding::define_internal_only),

@@ -75,7 +75,7 @@ pub fn wrap_async<T: 'static>(
     let state = Rc::new(AsyncState {
         async_id: Cell::new(new_async_id(&env)),
         trigger_async_id: Cell::new(default_trigger_async_id(&env)),
-        provider,
+        provider: Cell::new(provider),
         context_frame: RefCell::new(Some(v8::Global::new(scope, frame))),
     });
     let value = wrap::wrap_with(scope, object, value, Some(state.clone()));
@@ -83,17 +83,70 @@ pub fn wrap_async<T: 'static>(
     value
 }
 
+/// No id: what has it is no resource of anybody's.
+const NO_ASYNC_ID: f64 = -1.0;
+
+/// Attaches `value` to `object`, which gets an async identity with each [`reset_as`].
+pub fn wrap_anonymous<T: 'static>(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    value: T,
+) -> Rc<T> {
+    let state = Rc::new(AsyncState {
+        async_id: Cell::new(NO_ASYNC_ID),
+        trigger_async_id: Cell::new(NO_ASYNC_ID),
+        provider: Cell::new("NONE"),
+        context_frame: RefCell::default(),
+    });
+    wrap::wrap_with(scope, object, value, Some(state))
+}
+
 /// Gives a wrapped object a new identity (`AsyncWrap::AsyncReset`): reused handles count as new resources.
 pub fn async_reset(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
-    let env = Env::of(scope);
     if let Some(state) = wrap::async_state(scope, object) {
-        emit_destroy(scope, state.async_id.get());
-        state.async_id.set(new_async_id(&env));
-        state.trigger_async_id.set(default_trigger_async_id(&env));
-        let frame = scope.get_continuation_preserved_embedder_data();
-        *state.context_frame.borrow_mut() = Some(v8::Global::new(scope, frame));
-        emit_init(scope, object, &state);
+        reset(scope, &state, object);
     }
+}
+
+/// As [`async_reset`], for what serves another purpose from now on: as a `provider`, on behalf of `resource`, which is
+/// what hooks are told of.
+pub fn reset_as(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    provider: &'static str,
+    resource: v8::Local<'_, v8::Object>,
+) {
+    if let Some(state) = wrap::async_state(scope, object) {
+        state.provider.set(provider);
+        reset(scope, &state, resource);
+    }
+}
+
+/// Ends the identity of a wrapped object that stays (`AsyncWrap::EmitDestroy`).
+pub fn release(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
+    if let Some(state) = wrap::async_state(scope, object) {
+        let async_id = state.async_id.replace(NO_ASYNC_ID);
+        if async_id > 0.0 {
+            emit_destroy(scope, async_id);
+        }
+    }
+}
+
+fn reset(
+    scope: &mut v8::PinScope<'_, '_>,
+    state: &AsyncState,
+    resource: v8::Local<'_, v8::Object>,
+) {
+    let env = Env::of(scope);
+    let previous = state.async_id.replace(new_async_id(&env));
+    if previous > 0.0 {
+        emit_destroy(scope, previous);
+    }
+    state.trigger_async_id.set(default_trigger_async_id(&env));
+    let frame = scope.get_continuation_preserved_embedder_data();
+    let frame = v8::Global::new(scope, frame);
+    let _previous = state.context_frame.replace(Some(frame));
+    emit_init(scope, resource, state);
 }
 
 fn emit_init(
@@ -110,7 +163,7 @@ fn emit_init(
     };
     let arguments: [v8::Local<v8::Value>; 4] = [
         v8::Number::new(scope, state.async_id.get()).into(),
-        env.name(scope, state.provider).into(),
+        env.name(scope, state.provider.get()).into(),
         v8::Number::new(scope, state.trigger_async_id.get()).into(),
         object.into(),
     ];

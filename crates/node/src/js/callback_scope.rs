@@ -38,7 +38,8 @@ impl AsyncContext {
         }
     }
 
-    fn of(state: &Rc<AsyncState>) -> AsyncContext {
+    /// That of a wrapped object.
+    pub(crate) fn of(state: &Rc<AsyncState>) -> AsyncContext {
         AsyncContext {
             async_id: state.async_id.get(),
             trigger_async_id: state.trigger_async_id.get(),
@@ -146,7 +147,13 @@ pub fn call_in_scope<'s>(
     }
     let outermost = env.callback_depth.get() == 0;
     if !outermost {
-        return enter(scope, &env, resource, context, body);
+        // Caught and thrown again: leaving the scope calls V8, which is not done with an exception pending.
+        v8::tc_scope!(let tc, scope);
+        let result = enter(tc, &env, resource, context, body);
+        if result.is_none() {
+            tc.rethrow();
+        }
+        return result;
     }
     let (result, thrown) = {
         v8::tc_scope!(let tc, scope);

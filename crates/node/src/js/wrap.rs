@@ -29,7 +29,7 @@ pub struct AsyncState {
     /// Id of the resource that caused this one.
     pub trigger_async_id: Cell<f64>,
     /// Provider name, for example `FSREQCALLBACK`.
-    pub provider: &'static str,
+    pub provider: Cell<&'static str>,
     /// The `AsyncContextFrame` current when the resource was made.
     pub context_frame: RefCell<Option<v8::Global<v8::Value>>>,
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::library::tables::tables;
 
-/// Native libraries of Node's that have no counterpart here: name resolution, HTTP, databases, WASI.
-const NOT_LINKED: [&str; 5] = ["ares", "llhttp", "nghttp2", "sqlite", "uvwasi"];
+/// Native libraries of Node's that have no counterpart here: name resolution, HTTP/2, databases, WASI.
+const NOT_LINKED: [&str; 4] = ["ares", "nghttp2", "sqlite", "uvwasi"];
 
 /// Build settings whose value in the pinned binary is untrue here.
 const VARIABLES: [(&str, i64); 1] = [("v8_enable_inspector", 0)];
@@ -38,6 +38,7 @@ pub(crate) fn versions() -> Vec<(String, String)> {
 fn own_version(name: &str) -> Option<String> {
     match name {
         "v8" => Some(v8::V8::get_version().to_owned()),
+        "llhttp" => Some(env!("LLHTTP_VERSION").to_owned()),
         "openssl" => Some(openssl_version()),
         "zlib" => Some(zlib_version()),
         _ => None,

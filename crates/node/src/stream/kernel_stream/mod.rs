@@ -52,6 +52,15 @@ enum Progress {
     Blocked,
 }
 
+/// What the streams of an isolate read into: most of what arrives is far smaller than what is offered.
+struct ReadBlock(RefCell<Vec<u8>>);
+
+impl Default for ReadBlock {
+    fn default() -> ReadBlock {
+        ReadBlock(RefCell::new(vec![0; READ_SIZE]))
+    }
+}
+
 /// Reads and writes a file descriptor by readiness.
 pub struct KernelStream {
     this: Weak<KernelStream>,
@@ -339,15 +348,20 @@ impl KernelStream {
         let Some(process) = Env::of(scope).try_process() else {
             return Progress::Blocked;
         };
-        let mut block = vec![0; stream.read_size(READ_SIZE).min(READ_SIZE)];
-        match self.receive(&process, &mut block) {
-            Ok(0) => self.end(scope, stream, UV_EOF),
-            Ok(count) => {
-                let filled = count == block.len();
-                block.truncate(count);
-                block.shrink_to_fit();
+        let room = stream.read_size(READ_SIZE).min(READ_SIZE);
+        let block = Env::of(scope).state::<ReadBlock>();
+        let result = {
+            let mut block = block.0.borrow_mut();
+            let block = &mut block[..room];
+            self.receive(&process, block)
+                .map(|count| block[..count].to_vec())
+        };
+        match result {
+            Ok(bytes) if bytes.is_empty() => self.end(scope, stream, UV_EOF),
+            Ok(bytes) => {
+                let filled = bytes.len() == room;
                 self.hand_over_descriptor(scope, stream);
-                stream.emit_read(scope, Read::Data(block));
+                stream.emit_read(scope, Read::Data(bytes));
                 if !filled {
                     return Progress::Partial;
                 }
