@@ -1,7 +1,7 @@
 // HTTP within the machine: the same programs on host Node.js, over a path and over a port.
 
-import { test } from "node:test";
 import { assertSameAsHost } from "./support/guest.ts";
+import { test } from "./support/suite.ts";
 
 /** Programs begin with this: `listen(server)` gives the options of a request to it. */
 const prelude = (place: string) => `

@@ -1,7 +1,7 @@
 // Runs a file in a fresh runtime of the product itself, in default isolation.
 
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "../lib/paths.mjs";
 import { guestSuite as mountedSuite, guestTmp } from "./backends.mjs";
@@ -86,6 +86,11 @@ function ownFiles(suite, name) {
   const text = readFileSync(join(suite, name), "utf8");
   for (const folder of largeFixtures) {
     if (text.includes(folder)) addFolder(files, suite, `fixtures/${folder}`);
+  }
+  // A few start another test.
+  for (const [other] of text.matchAll(/\btest-[\w.-]+\.m?js\b/g)) {
+    const path = join(dirname(name), other);
+    if (existsSync(join(suite, path))) add(files, suite, path);
   }
   return files;
 }

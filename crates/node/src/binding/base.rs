@@ -1,7 +1,7 @@
 //! The hidden base classes that native classes inherit from: `AsyncWrap`, `ReqWrap`, `HandleWrap`.
 
 use crate::js::class::{Definition, illegal_constructor};
-use crate::js::wrap;
+use crate::js::{async_wrap, wrap};
 
 /// Declares the classes. Further bases (`HandleWrap`, `LibuvStreamWrap`) are declared by the modules that implement
 /// them.
@@ -35,10 +35,12 @@ fn get_provider_type(
     rv.set_double(number.unwrap_or(0.0));
 }
 
+/// `asyncReset(resource)`: the object is in use for something else, which hooks see as `resource`.
 fn async_reset(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    crate::js::async_wrap::async_reset(scope, args.this());
+    let resource = args.get(0).try_cast().unwrap_or(args.this());
+    async_wrap::reset_for(scope, args.this(), resource, None);
 }

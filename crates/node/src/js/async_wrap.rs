@@ -103,23 +103,28 @@ pub fn wrap_anonymous<T: 'static>(
 
 /// Gives a wrapped object a new identity (`AsyncWrap::AsyncReset`): reused handles count as new resources.
 pub fn async_reset(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) {
-    if let Some(state) = wrap::async_state(scope, object) {
-        reset(scope, &state, object);
-    }
+    reset_for(scope, object, object, None);
 }
 
-/// As [`async_reset`], for what serves another purpose from now on: as a `provider`, on behalf of `resource`, which is
-/// what hooks are told of.
-pub fn reset_as(
+/// As [`async_reset`], on behalf of `resource`, which hooks and `executionAsyncResource()` are told of in place of the
+/// object; as another `provider` if one is given.
+pub fn reset_for(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,
-    provider: &'static str,
     resource: v8::Local<'_, v8::Object>,
+    provider: Option<&'static str>,
 ) {
-    if let Some(state) = wrap::async_state(scope, object) {
+    let Some(state) = wrap::async_state(scope, object) else {
+        return;
+    };
+    if let Some(provider) = provider {
         state.provider.set(provider);
-        reset(scope, &state, resource);
     }
+    if object != resource {
+        let key = Env::of(scope).symbol(scope, "resource_symbol");
+        object.set(scope, key.into(), resource.into());
+    }
+    reset(scope, &state, resource);
 }
 
 /// Ends the identity of a wrapped object that stays (`AsyncWrap::EmitDestroy`).

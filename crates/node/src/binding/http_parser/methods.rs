@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::connections_list::ConnectionsList;
 use super::listening::Listening;
 use super::llhttp_ffi::{REQUEST, RESPONSE};
-use super::parser::Parser;
+use super::parser::{Outcome, Parser};
 use crate::env::Env;
 use crate::js::{async_wrap, convert, exception, wrap};
 use crate::memory::memory_guard;
@@ -70,8 +70,7 @@ pub fn initialize(
     } else {
         "HTTPCLIENTREQUEST"
     };
-    async_wrap::reset_as(scope, args.this(), provider, resource);
-    parser.set_resource(Some(v8::Global::new(scope, resource)));
+    async_wrap::reset_for(scope, args.this(), resource, Some(provider));
     parser.initialize(kind, max_header_size, lenient_flags);
     parser.join(&env, list);
 }
@@ -121,24 +120,11 @@ fn parse(
     let Some(parser) = parser_of(scope, args) else {
         return;
     };
-    if parser
-        .machine()
-        .is_some_and(|machine| machine.is_executing())
-    {
-        let message = "The parser is at another input: its callbacks cannot give it one";
-        exception::throw(
-            scope,
-            exception::ErrorKind::Error,
-            "ERR_INVALID_STATE",
-            message,
-        );
-        return;
-    }
     let at_end = input.is_none();
     let Some(outcome) = parser.execute(scope, input) else {
         return;
     };
-    if at_end && matches!(outcome, super::parser::Outcome::Parsed(_)) {
+    if at_end && matches!(outcome, Outcome::Parsed(_)) {
         return;
     }
     if let Some(value) = parser.outcome_value(scope, &outcome) {
@@ -227,10 +213,7 @@ pub fn free(
     args: v8::FunctionCallbackArguments<'_>,
     _rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    if let Some(parser) = parser_of(scope, &args) {
-        async_wrap::release(scope, args.this());
-        parser.set_resource(None);
-    }
+    async_wrap::release(scope, args.this());
 }
 
 /// `close()`: nothing works any more.

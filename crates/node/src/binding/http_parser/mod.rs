@@ -7,8 +7,8 @@
 //! - `methods`, `connections_list`: the classes.
 //!
 //! # Deviations
-//! Node's parser is undefined when a callback of it gives it another input or initialises it anew; here the former is an
-//! error, and the latter ends what is being parsed.
+//! What Node's parser does when a callback of it gives it another input or initialises it anew depends on where it is.
+//! Here the other input is parsed behind the one it is at, and the latter ends what is being parsed.
 
 mod connections_list;
 mod events;

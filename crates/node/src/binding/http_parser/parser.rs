@@ -1,6 +1,7 @@
 //! One parser: what it has of the current message, and what JavaScript hears of it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::rc::Rc;
 
@@ -113,8 +114,8 @@ pub struct Parser {
     active: Cell<bool>,
     list: RefCell<Option<Rc<ConnectionsList>>>,
     pub listening: RefCell<Option<Listening>>,
-    /// What the callbacks belong to (`AsyncWrap`'s resource).
-    resource: RefCell<Option<v8::Global<v8::Object>>>,
+    /// Inputs that callbacks gave while another one is parsed; `None` is the end.
+    waiting: RefCell<VecDeque<Option<Rc<Vec<u8>>>>>,
 }
 
 impl Parser {
@@ -135,7 +136,7 @@ impl Parser {
             active: Cell::new(false),
             list: RefCell::default(),
             listening: RefCell::default(),
-            resource: RefCell::default(),
+            waiting: RefCell::default(),
         }
     }
 
@@ -144,6 +145,7 @@ impl Parser {
         let machine = Rc::new(Machine::new(kind, lenient_flags, &SETTINGS));
         let _previous = self.machine.replace(Some(machine));
         self.texts.borrow_mut().clear();
+        self.waiting.borrow_mut().clear();
         self.flushed.set(false);
         self.threw.set(false);
         self.headers_completed.set(false);
@@ -179,7 +181,7 @@ impl Parser {
         self.unconsume();
         let _list = self.list.take();
         let _machine = self.machine.take();
-        let _resource = self.resource.take();
+        self.waiting.borrow_mut().clear();
     }
 
     /// Stops reading from the stream.
@@ -192,11 +194,6 @@ impl Parser {
     /// The JavaScript object, unless it was collected.
     pub fn object<'s>(&self, scope: &v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
         self.object.to_local(scope)
-    }
-
-    /// Sets what the callbacks belong to.
-    pub fn set_resource(&self, resource: Option<v8::Global<v8::Object>>) {
-        let _previous = self.resource.replace(resource);
     }
 
     /// The state that is in use, unless it is closed or not initialised.
@@ -233,26 +230,56 @@ impl Parser {
         input.map_or_else(Vec::new, |input| input.to_vec())
     }
 
-    /// Parses `input`, or its end for `None`. Nothing where the parser is closed or not initialised.
+    /// Parses `input`, or its end for `None`. Nothing where the parser is closed or not initialised. What a callback of
+    /// the parser gives it is parsed behind what it is at, and so told as parsed.
     pub fn execute(
         self: &Rc<Self>,
         scope: &mut v8::PinScope<'_, '_>,
         input: Option<Rc<Vec<u8>>>,
     ) -> Option<Outcome> {
         let machine = self.machine()?;
+        if machine.is_executing() {
+            let length = input.as_ref().map_or(0, |input| input.len());
+            self.waiting.borrow_mut().push_back(input);
+            return Some(Outcome::Parsed(length));
+        }
+        let outcome = self.parse(scope, &machine, input);
+        while matches!(outcome, Outcome::Parsed(_)) && !self.is_stale(&machine) {
+            let next = self.waiting.borrow_mut().pop_front();
+            let Some(next) = next else { break };
+            match self.parse(scope, &machine, next) {
+                Outcome::Parsed(_) => {}
+                failed => return Some(self.give_up(failed)),
+            }
+        }
+        Some(self.give_up(outcome))
+    }
+
+    /// Forgets what waits: behind an outcome other than success nothing is parsed.
+    fn give_up(&self, outcome: Outcome) -> Outcome {
+        self.waiting.borrow_mut().clear();
+        outcome
+    }
+
+    fn parse(
+        self: &Rc<Self>,
+        scope: &mut v8::PinScope<'_, '_>,
+        machine: &Rc<Machine>,
+        input: Option<Rc<Vec<u8>>>,
+    ) -> Outcome {
         let at_end = input.is_none();
         let input = input.unwrap_or_default();
         self.threw.set(false);
         let outer = self.input.replace(Some(input.clone()));
         let bytes = (!at_end).then(|| input.as_slice());
-        let error = Run::new(self, &machine, &input, scope).drive(bytes);
+        let error = Run::new(self, machine, &input, scope).drive(bytes);
         let _input = self.input.replace(outer);
-        if self.is_stale(&machine) {
+        if self.is_stale(machine) {
             // Initialised for something else meanwhile: that is no error of the input's.
-            return Some(Outcome::Parsed(input.len()));
+            return Outcome::Parsed(input.len());
         }
         self.texts.borrow_mut().keep(&input);
-        Some(self.outcome(&machine, error, &input))
+        self.outcome(machine, error, &input)
     }
 
     fn outcome(&self, machine: &Machine, error: c_int, input: &[u8]) -> Outcome {
@@ -306,18 +333,13 @@ impl Parser {
         let Ok(function) = v8::Local::<v8::Function>::try_from(function) else {
             return Called::Nothing;
         };
-        let resource = self
-            .resource
-            .borrow()
-            .as_ref()
-            .map_or(object, |resource| v8::Local::new(scope, resource));
         let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| {
             AsyncContext {
                 skip_task_queues,
                 ..AsyncContext::of(&state)
             }
         });
-        let result = callback_scope::call_in_scope(scope, resource, &context, |scope| {
+        let result = callback_scope::call_in_scope(scope, object, &context, |scope| {
             function.call(scope, object.into(), arguments)
         });
         match result {

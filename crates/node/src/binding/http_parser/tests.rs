@@ -174,22 +174,16 @@ fn callbacks_that_use_their_own_parser_do_no_harm() {
     for name in ["MessageBegin", "HeadersComplete", "Body", "MessageComplete"] {
         let code = format!(
             "{request}
-             const nested = parser({{{name}() {{ print(feed(nested, request)) }}}});
-             print(feed(nested, request));
+             let times = 0;
+             const nested = parser({{...all, {name}() {{ if (times++ === 0) print('nested', feed(nested, request)) }}}});
+             print(feed(nested, request), times);
+             lines.splice(0, lines.length, lines.filter((line) => /nested|53/.test(line)).join(), times);
              const anew = parser({{{name}() {{ anew.initialize(HTTPParser.RESPONSE, {{}}) }}}});
              print(feed(anew, request), feed(anew, 'HTTP/1.1 200 OK\\r\\n'));
              const closed = parser({{{name}() {{ closed.close() }}}});
              print(feed(closed, request), closed.execute(bytes('x')));"
         );
-        assert_prints(
-            &code,
-            &[
-                "thrown The parser is at another input: its callbacks cannot give it one",
-                "53",
-                "53 17",
-                "53 undefined",
-            ],
-        );
+        assert_prints(&code, &["nested 53,53 2", "2", "53 17", "53 undefined"]);
     }
 }
 
