@@ -48,26 +48,6 @@ fn processors(env: &Env) -> u32 {
     u32::try_from(count).unwrap_or(1).max(1)
 }
 
-/// Describes a failure in the library's context object; the caller returns undefined.
-fn fail(
-    scope: &mut v8::PinScope<'_, '_>,
-    context: v8::Local<'_, v8::Value>,
-    errno: Errno,
-    syscall: &str,
-) {
-    let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
-        return;
-    };
-    let number = v8::Integer::new(scope, uv::error(errno)).into();
-    convert::set(scope, context, "errno", number);
-    let value = exception::string(scope, errno.name()).into();
-    convert::set(scope, context, "code", value);
-    let value = exception::string(scope, errno.message()).into();
-    convert::set(scope, context, "message", value);
-    let value = exception::string(scope, syscall).into();
-    convert::set(scope, context, "syscall", value);
-}
-
 /// First line of a file of the guest.
 fn line_of(env: &Env, path: &[u8]) -> Option<String> {
     let content = passwd::read_file(&env.try_process()?, path);
@@ -89,7 +69,7 @@ fn get_hostname(
         line_of(&env, b"/proc/sys/kernel/hostname").or_else(|| line_of(&env, b"/etc/hostname"));
     match name {
         Some(name) => rv.set(exception::string(scope, &name).into()),
-        None => fail(scope, args.get(0), Errno::ENOENT, "uv_os_gethostname"),
+        None => exception::collect_errno(scope, args.get(0), Errno::ENOENT, "uv_os_gethostname"),
     }
 }
 
@@ -201,7 +181,7 @@ fn get_home_directory(
     });
     match home {
         Some(home) => rv.set(exception::string(scope, &home).into()),
-        None => fail(scope, args.get(0), Errno::ENOENT, "uv_os_homedir"),
+        None => exception::collect_errno(scope, args.get(0), Errno::ENOENT, "uv_os_homedir"),
     }
 }
 
@@ -223,7 +203,7 @@ fn get_user_info(
         as_buffer = encoding.is_string() && encoding.to_rust_string_lossy(scope) == "buffer";
     }
     let Some(user) = passwd::user_by_id(&process, process.uid()) else {
-        fail(scope, args.get(1), Errno::ENOENT, "uv_os_get_passwd");
+        exception::collect_errno(scope, args.get(1), Errno::ENOENT, "uv_os_get_passwd");
         return;
     };
     let info = convert::null_prototype_object(scope);
@@ -289,7 +269,7 @@ fn set_priority(
     match result {
         Ok(()) => rv.set_int32(0),
         Err(errno) => {
-            fail(scope, args.get(2), errno, "uv_os_setpriority");
+            exception::collect_errno(scope, args.get(2), errno, "uv_os_setpriority");
             rv.set_int32(uv::error(errno));
         }
     }
@@ -307,7 +287,7 @@ fn get_priority(
     match find_process(&env, pid) {
         Ok(true) => rv.set_int32(env.state::<Priority>().0.get()),
         Ok(false) => rv.set_int32(0),
-        Err(errno) => fail(scope, args.get(1), errno, "uv_os_getpriority"),
+        Err(errno) => exception::collect_errno(scope, args.get(1), errno, "uv_os_getpriority"),
     }
 }
 

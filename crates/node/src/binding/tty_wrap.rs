@@ -5,7 +5,7 @@ use secure_exec_kernel::{Errno, FileKind};
 use super::stream_wrap;
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::{convert, exception, uv};
+use crate::js::{exception, uv};
 use crate::process::terminal_mode;
 use crate::stream::KernelStream;
 
@@ -51,30 +51,10 @@ fn new_tty(
         return;
     }
     if !is_terminal(&Env::of(scope), fd) {
-        if let Ok(context) = v8::Local::<v8::Object>::try_from(args.get(1)) {
-            describe(scope, context, Errno::EINVAL, "uv_tty_init");
-        }
+        exception::collect_errno(scope, args.get(1), Errno::EINVAL, "uv_tty_init");
         return;
     }
     stream_wrap::construct(scope, args.this(), "TTYWRAP", "TTYWrap").open(fd);
-}
-
-fn describe(
-    scope: &mut v8::PinScope<'_, '_>,
-    context: v8::Local<'_, v8::Object>,
-    errno: Errno,
-    syscall: &str,
-) {
-    let number = v8::Integer::new(scope, uv::error(errno)).into();
-    convert::set(scope, context, "errno", number);
-    for (key, text) in [
-        ("code", errno.name()),
-        ("message", errno.message()),
-        ("syscall", syscall),
-    ] {
-        let text = exception::string(scope, text).into();
-        convert::set(scope, context, key, text);
-    }
 }
 
 /// Descriptor of a `TTY` object.

@@ -150,6 +150,28 @@ pub fn throw_errno(scope: &mut v8::PinScope<'_, '_>, errno: Errno, context: Sysc
     scope.throw_exception(error);
 }
 
+/// Tells the library why a system call failed, by the object that it gave for that (`CollectUVExceptionInfo`).
+pub fn collect_errno(
+    scope: &mut v8::PinScope<'_, '_>,
+    context: v8::Local<'_, v8::Value>,
+    errno: Errno,
+    syscall: &str,
+) {
+    let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
+        return;
+    };
+    let number = v8::Integer::new(scope, uv::error(errno)).into();
+    set(scope, context, "errno", number);
+    for (key, text) in [
+        ("code", errno.name()),
+        ("message", errno.message()),
+        ("syscall", syscall),
+    ] {
+        let text = string(scope, text).into();
+        set(scope, context, key, text);
+    }
+}
+
 fn set(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,
