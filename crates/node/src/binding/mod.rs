@@ -61,6 +61,7 @@ pub mod timers;
 mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
+mod udp_wrap;
 mod url;
 mod url_pattern;
 pub(crate) mod util;
@@ -142,6 +143,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("trace_events", trace_events::define),
     ("tty_wrap", tty_wrap::define),
     ("types", types::define),
+    ("udp_wrap", udp_wrap::define),
     ("url", url::define),
     ("url_pattern", url_pattern::define),
     ("util", util::define),

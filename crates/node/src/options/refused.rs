@@ -15,7 +15,7 @@ const PERMISSION: &str =
 const TRACE_EVENTS: &str = "nothing collects trace events";
 const SNAPSHOT: &str = "a guest starts from the machine's snapshot and cannot make its own";
 const OPENSSL: &str = "OpenSSL is configured by the host for all programs of the machine";
-const SOCKETS: &str = "there are no network sockets";
+const TLS: &str = "there is no TLS";
 const TRACING: &str = "native code does not report these events";
 const SQLITE: &str = "there is no SQLite to keep it in";
 const ADDONS: &str = "a guest cannot load native addons";
@@ -108,10 +108,7 @@ const REFUSED: [(&str, &[&str]); 14] = [
             "--use-system-ca",
         ],
     ),
-    (
-        SOCKETS,
-        &["--test-udp-no-try-send", "--tls-keylog", "--trace-tls"],
-    ),
+    (TLS, &["--tls-keylog", "--trace-tls"]),
     (
         TRACING,
         &[
