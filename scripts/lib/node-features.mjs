@@ -38,11 +38,39 @@ export const features = {
     "`setEngine`": `require("crypto").setEngine("dynamic");`,
   },
   dgram: {
-    "`createSocket`": `require("dgram").createSocket("udp4").close();`,
+    "a datagram and its answer": `
+      const server = require("dgram").createSocket("udp4").bind(0, "127.0.0.1");
+      await once(server, "listening");
+      server.on("message", (message, { port, address }) => server.send(message, port, address));
+      const client = require("dgram").createSocket("udp4");
+      client.send("x", server.address().port, "127.0.0.1");
+      await once(client, "message");
+      client.close();
+      server.close();`,
+    groups: `
+      const socket = require("dgram").createSocket({ type: "udp4", reuseAddr: true }).bind(0);
+      await once(socket, "listening");
+      socket.addMembership("224.0.0.114");
+      socket.close();`,
   },
   dns: {
     "`lookup`": `await require("dns").promises.lookup("localhost");`,
-    "`resolve`": `await require("dns").promises.resolve("example.org");`,
+    "`lookup` of what the machine does not know": `await require("dns").promises.lookup("example.org");`,
+    "a `Resolver` with a server of the machine": `
+      const server = require("dgram").createSocket("udp4").bind(0, "127.0.0.1");
+      await once(server, "listening");
+      server.on("message", (question, { port, address }) => {
+        const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1];
+        const answer = Buffer.concat([question, Buffer.from(record)]);
+        answer[2] |= 0x80;
+        answer[7] = 1;
+        server.send(answer, port, address);
+      });
+      const resolver = new (require("dns").promises.Resolver)();
+      resolver.setServers(["127.0.0.1:" + server.address().port]);
+      await resolver.resolve4("example.org");
+      server.close();`,
+    "`resolve` without a server": `await require("dns").promises.resolve("example.org");`,
   },
   fs: {
     "`watch`": `require("fs").watch("/tmp").close();`,

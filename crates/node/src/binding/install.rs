@@ -192,8 +192,7 @@ fn install_stand_ins(
 /// What a binding that is not there yet stands for, in the words of Node's documentation.
 fn feature_of(binding: &str) -> &'static str {
     match binding {
-        "tcp_wrap" | "udp_wrap" | "cares_wrap" | "http2" | "tls_wrap" | "js_udp_wrap"
-        | "block_list" => "the network (net, http, https, http2, tls, dgram, dns)",
+        "http2" | "tls_wrap" | "js_udp_wrap" => "this part of the network (https, http2, tls)",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
         "sqlite" | "webstorage" => "sqlite and web storage",
@@ -205,7 +204,7 @@ fn feature_of(binding: &str) -> &'static str {
 
 /// What the library calls while a module of it merely loads: `require` must work before the feature does, so these do
 /// nothing. Everything that could be mistaken for the feature itself throws.
-const CALLED_AT_LOAD: [&str; 2] = ["cares_wrap.ChannelWrap", "http2.setCallbackFunctions"];
+const CALLED_AT_LOAD: [&str; 1] = ["http2.setCallbackFunctions"];
 
 fn called_at_load(
     _scope: &mut v8::PinScope<'_, '_>,
