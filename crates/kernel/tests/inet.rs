@@ -698,3 +698,22 @@ fn sockets_are_listed_as_linux_lists_them() {
     );
     assert!(listing.trim_end().ends_with(" /tmp/s"), "{listing}");
 }
+
+#[test]
+fn the_embedder_ends_a_half_or_resets() {
+    let machine = machine();
+    let guest = machine.guest();
+    let listener = server(&guest, "127.0.0.1:80", 8);
+    let mut buf = [0; 8];
+    let ended = machine.kernel.connect(&at("127.0.0.1:80")).unwrap();
+    let accepted = guest.accept4(listener, 0).unwrap();
+    ended.shut_down(Shutdown::Write).unwrap();
+    assert_eq!(guest.read(accepted, &mut buf), Ok(0));
+    guest.write(accepted, b"late").unwrap();
+    assert_eq!(ended.read(&mut buf), Ok(4));
+    let reset = machine.kernel.connect(&at("127.0.0.1:80")).unwrap();
+    let accepted = guest.accept4(listener, 0).unwrap();
+    reset.reset_when_closed().unwrap();
+    drop(reset);
+    assert_eq!(guest.read(accepted, &mut buf), Err(Errno::ECONNRESET));
+}

@@ -324,3 +324,29 @@ fn families_that_are_not_there_are_refused() {
     let kind = SOCK_SEQPACKET;
     assert_eq!(guest.socket(AF_UNIX, kind, 0), Err(Errno::ESOCKTNOSUPPORT));
 }
+
+#[test]
+fn listeners_with_a_path_are_told_of_as_they_come_and_go() {
+    let machine = machine();
+    let guest = machine.guest();
+    let (wakes, waker) = waker();
+    let cx = Context::from_waker(&waker);
+    assert!(machine.kernel.poll_listeners(0, &cx).is_pending());
+    guest.chdir(b"/tmp").unwrap();
+    let listener = guest.socket(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    guest.bind(listener, &SocketAddress::path(b"s")).unwrap();
+    assert!(machine.kernel.listeners().is_empty(), "it is only bound");
+    guest.listen(listener, 1).unwrap();
+    assert_eq!(wakes.count(), 1);
+    let known = machine.kernel.listeners();
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].address, SocketAddress::path(b"/tmp/s"));
+    assert_eq!(known[0].pid, guest.pid().raw());
+    let counts = machine.kernel.resource_counts();
+    assert_eq!(counts.listeners, 0, "none of TCP");
+    assert!(machine.kernel.poll_listeners(0, &cx).is_ready());
+    assert!(machine.kernel.poll_listeners(1, &cx).is_pending());
+    guest.close(listener).unwrap();
+    assert_eq!(wakes.count(), 2);
+    assert!(machine.kernel.listeners().is_empty());
+}

@@ -2,7 +2,9 @@
 
 use super::Kernel;
 use crate::abi::fcntl::OpenFlags;
-use crate::abi::socket::{SOCK_STREAM, SocketAddress, Ucred};
+use crate::abi::socket::{
+    OptionValue, SO_LINGER, SOCK_STREAM, SOL_SOCKET, Shutdown, SocketAddress, Ucred,
+};
 use crate::errno::{Errno, Result};
 use crate::net::{ListenerInfo, NewSocket, SocketCaller, family};
 use crate::vfs::{Credentials, FileDescription, USER_ID};
@@ -10,15 +12,17 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 impl Kernel {
-    /// Sockets of TCP that wait for connections, by port.
+    /// Sockets that wait for connections: of TCP by port, then local streams that have a path, by age.
     pub fn listeners(&self) -> Vec<ListenerInfo> {
-        self.net.loopback.listeners()
+        let mut all = self.net.loopback.listeners();
+        all.append(&mut self.net.path_listeners());
+        all
     }
 
     /// Waits until one of them has come or gone; how often that has happened. A caller asks with what it was told last,
     /// first with 0, and then looks at [`Kernel::listeners`].
     pub fn poll_listeners(&self, seen: u64, cx: &Context<'_>) -> Poll<u64> {
-        self.net.loopback.poll_listeners(seen, cx)
+        self.net.poll_listeners(seen, cx)
     }
 
     /// Connects to a socket of the machine: of TCP by an address, of local streams by a path from the root on.
@@ -49,5 +53,26 @@ impl Kernel {
         }
         let credentials = Credentials::user(USER_ID);
         Ok(self.describe_socket(&credentials, socket, OpenFlags::O_NONBLOCK))
+    }
+}
+
+/// What an embedder does with a connection of its own besides reading and writing.
+impl FileDescription {
+    /// Ends halves of the connection (`shutdown(2)`).
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: no socket.
+    /// - `ENOTCONN`: it is over.
+    pub fn shut_down(&self, how: Shutdown) -> Result<()> {
+        self.socket()?.shutdown(how)
+    }
+
+    /// Has the connection end by a reset when it is closed, whatever was read of it.
+    ///
+    /// # Errors
+    /// - `ENOTSOCK`: no socket.
+    pub fn reset_when_closed(&self) -> Result<()> {
+        let at_once = OptionValue::Linger(Some(0));
+        self.socket()?.set_option(SOL_SOCKET, SO_LINGER, at_once)
     }
 }

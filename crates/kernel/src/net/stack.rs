@@ -3,17 +3,22 @@
 use super::budget::BufferBudget;
 use super::external::Network;
 use super::inet::Loopback;
+use super::listeners::{ListenerBell, ListenerInfo, PathListeners};
 use super::unix::AbstractNames;
 use crate::errno::{Errno, Result};
 use crate::limits::{LimitLedger, Limits, Slot};
 use crate::random::RandomSource;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
 /// Counts and names of all sockets.
 pub(crate) struct NetStack {
     /// Local names that are no paths.
     pub abstract_names: AbstractNames,
+    /// Local streams that listen under a path.
+    pub(super) path_listeners: Arc<PathListeners>,
+    pub(super) listener_bell: Arc<ListenerBell>,
     /// Ports, listeners, connections and groups.
     pub loopback: Arc<Loopback>,
     /// Bytes that wait in sockets.
@@ -35,9 +40,12 @@ impl NetStack {
         random: Arc<dyn RandomSource>,
         network: Arc<dyn Network>,
     ) -> NetStack {
+        let bell = ListenerBell::new();
         NetStack {
             abstract_names: AbstractNames::default(),
-            loopback: Arc::new(Loopback::new(random, network)),
+            path_listeners: PathListeners::new(&bell),
+            loopback: Arc::new(Loopback::new(random, network, bell.clone())),
+            listener_bell: bell,
             buffered: BufferBudget::new(limits.max_socket_buffered_bytes, ledger.clone()),
             connections: Arc::default(),
             max_connections: limits.max_connections,
@@ -47,6 +55,16 @@ impl NetStack {
             max_in_flight: limits.max_open_fds,
             ledger,
         }
+    }
+
+    /// Local streams that listen under a path.
+    pub fn path_listeners(&self) -> Vec<ListenerInfo> {
+        self.path_listeners.infos()
+    }
+
+    /// Waits until the set of listeners has changed more than `seen` times; how often it has.
+    pub fn poll_listeners(&self, seen: u64, cx: &Context<'_>) -> Poll<u64> {
+        self.listener_bell.poll(seen, cx)
     }
 
     /// Sockets that guests have made.

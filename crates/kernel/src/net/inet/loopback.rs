@@ -4,26 +4,14 @@ use super::address::{Place, shown};
 use super::port::{Binding, PortTable, Rule};
 use super::tcp::Listener;
 use super::udp::UdpSocket;
-use crate::abi::socket::SocketAddress;
 use crate::errno::{Errno, Result};
 use crate::net::external::{Network, Transport};
+use crate::net::listeners::{ListenerBell, ListenerInfo};
 use crate::random::RandomSource;
-use crate::wait_queue::WaitQueue;
 use core::net::{IpAddr, SocketAddr};
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::task::{Context, Poll};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
-
-/// A socket of TCP that waits for connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerInfo {
-    /// Address and port.
-    pub address: SocketAddress,
-    /// Process that called `listen(2)`.
-    pub pid: i32,
-}
 
 pub(super) type TcpBinding = Binding<()>;
 pub(super) type UdpBinding = Binding<Weak<UdpSocket>>;
@@ -41,9 +29,7 @@ pub(crate) struct Loopback {
     pub(super) groups: Mutex<HashMap<IpAddr, usize>>,
     pub(super) random: Arc<dyn RandomSource>,
     network: Arc<dyn Network>,
-    /// Changes of the set of listeners so far.
-    changes: AtomicU64,
-    watchers: WaitQueue,
+    bell: Arc<ListenerBell>,
 }
 
 #[derive(Default)]
@@ -54,7 +40,11 @@ struct Names {
 }
 
 impl Loopback {
-    pub fn new(random: Arc<dyn RandomSource>, network: Arc<dyn Network>) -> Loopback {
+    pub fn new(
+        random: Arc<dyn RandomSource>,
+        network: Arc<dyn Network>,
+        bell: Arc<ListenerBell>,
+    ) -> Loopback {
         Loopback {
             tcp: Arc::new(Mutex::new(PortTable::new(Rule::Tcp))),
             udp: Arc::new(Mutex::new(PortTable::new(Rule::Udp))),
@@ -62,8 +52,7 @@ impl Loopback {
             groups: Mutex::default(),
             random,
             network,
-            changes: AtomicU64::new(0),
-            watchers: WaitQueue::new(),
+            bell,
         }
     }
 
@@ -90,18 +79,9 @@ impl Loopback {
         found.into_iter().map(|(_, info)| info).collect()
     }
 
-    /// Waits until the set of listeners has changed more than `seen` times; how often it has.
-    pub fn poll_listeners(&self, seen: u64, cx: &Context<'_>) -> Poll<u64> {
-        self.watchers.poll_until(cx, || {
-            let changes = self.changes.load(Ordering::Acquire);
-            (changes != seen).then_some(changes)
-        })
-    }
-
     /// Tells those who wait that a listener has come or gone; the caller holds no lock.
     pub(super) fn listeners_changed(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        self.watchers.wake_all();
+        self.bell.ring();
     }
 
     pub(super) fn add_listener(&self, port: u16, listener: &Arc<Listener>) {

@@ -12,7 +12,6 @@ mod port;
 mod tcp;
 mod udp;
 
-pub use loopback::ListenerInfo;
 pub(crate) use loopback::Loopback;
 pub use tcp::TCP_BUFFER;
 

@@ -11,6 +11,7 @@ use crate::abi::socket::{
 };
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
+use crate::net::listeners::Listed;
 use crate::net::options::SocketOptions;
 use crate::net::{NetStack, Outgoing, Received, Socket, SocketCaller};
 use crate::vfs::SocketRow;
@@ -27,6 +28,8 @@ struct Listener {
     accepters: WaitQueue,
     /// Who listens, for those who connect to ask (`SO_PEERCRED`).
     credentials: Ucred,
+    /// For the embedder to see, where the name is a path.
+    listed: Option<Listed>,
 }
 
 struct Queue {
@@ -198,14 +201,20 @@ impl Socket for UnixStream {
             State::Idle if !self.name.is_set() => return Err(Errno::EINVAL),
             State::Idle => {}
         }
-        *state = State::Listening(Arc::new(Listener {
+        let listener = Arc::new(Listener {
             queue: Mutex::new(Queue {
                 pending: VecDeque::new(),
                 backlog,
             }),
             accepters: WaitQueue::new(),
             credentials: caller.credentials,
-        }));
+            listed: self.stack.path_listeners.list(caller, &self.name.get()),
+        });
+        *state = State::Listening(listener.clone());
+        drop(state);
+        if let Some(listed) = &listener.listed {
+            listed.tell();
+        }
         Ok(())
     }
 
