@@ -7,6 +7,14 @@ type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer S
   ? Signal
   : { readonly aborted: boolean; readonly reason: unknown };
 
+/** Node.js's own, where its types are there. */
+// @ts-ignore: an error where they are missing
+type Duplex = import("node:stream").Duplex;
+
+/** A stream of bytes of the Web's kind, where the types of Node.js or of the DOM are there. */
+// @ts-ignore: an error where they are missing
+type ByteStream = ReadableStream<Uint8Array>;
+
 /** Bounds of what a VM holds. */
 export interface ResourceLimits {
   /**
@@ -39,6 +47,16 @@ export interface ResourceLimits {
    * @default 256
    */
   maxSockets?: number | undefined;
+  /**
+   * Connections of TCP within the machine: those that nobody has accepted and those that the host makes included.
+   * @default 256
+   */
+  maxConnections?: number | undefined;
+  /**
+   * Bytes that wait in sockets to be read.
+   * @default 32 MiB
+   */
+  maxSocketBufferedBytes?: number | undefined;
   /**
    * Bytes of all files.
    * @default 64 MiB, at most half of the memory
@@ -110,6 +128,20 @@ export interface JsRuntimeLimits {
    * @default 4096
    */
   maxTimers?: number | undefined;
+}
+
+/** Bounds of `fetch`. */
+export interface HttpLimits {
+  /**
+   * Bytes of the body of one response that is not streamed.
+   * @default 64 MiB
+   */
+  maxFetchResponseBytes?: number | undefined;
+  /**
+   * Milliseconds that a whole response may take, and the head of one that is streamed.
+   * @default 5 min
+   */
+  fetchTimeoutMs?: number | undefined;
 }
 
 /** Bounds of tools. */
@@ -335,6 +367,7 @@ export interface Limits {
   resources?: ResourceLimits | undefined;
   jsRuntime?: JsRuntimeLimits | undefined;
   tools?: ToolLimits | undefined;
+  http?: HttpLimits | undefined;
   wasm?: WasmLimits | undefined;
 }
 
@@ -772,6 +805,167 @@ export interface ResourceSnapshot {
   heapBytes: number;
 }
 
+/** A connection to a server of a guest: a duplex stream with the face of a `net.Socket`. */
+export interface GuestSocket extends Duplex {
+  /** The connection is being made. */
+  readonly connecting: boolean;
+  /** It is not there yet. */
+  readonly pending: boolean;
+  readonly readyState: "opening" | "open" | "readOnly" | "writeOnly" | "closed";
+  /** Bytes that have come and gone. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** The machine's loopback; absent for a local socket. */
+  readonly remoteAddress: string | undefined;
+  readonly remoteFamily: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly timeout: number | undefined;
+  /** It has no address of the host's. */
+  address(): Record<string, never>;
+  /** Emits `timeout` when nothing has come or gone for that long; 0 for never. */
+  setTimeout(milliseconds: number, callback?: () => void): this;
+  /** Without effect: nothing is delayed. */
+  setNoDelay(noDelay?: boolean): this;
+  /** Without effect: nothing gets lost. */
+  setKeepAlive(enable?: boolean, initialDelay?: number): this;
+  /** Ends it so that the guest sees a reset. */
+  resetAndDestroy(): this;
+  /** Destroys it when everything that was written has gone. */
+  destroySoon(): void;
+  /** Has it keep the host's process alive, which is so at the beginning. */
+  ref(): this;
+  unref(): this;
+}
+
+/** Options of {@link NodeRuntime.connect}. */
+export interface ConnectOptions {
+  /**
+   * The writable side stays open when the guest has ended its own.
+   * @default false
+   */
+  allowHalfOpen?: boolean | undefined;
+  /** Destroys the socket with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link NodeRuntime.fetch}. */
+export interface FetchOptions {
+  /** @default "GET" */
+  method?: string | undefined;
+  /**
+   * With the query, as it is to be sent.
+   * @default "/"
+   */
+  path?: string | undefined;
+  /** A record, pairs of names and values, or a `Headers`. */
+  headers?:
+    | Readonly<Record<string, string | number | readonly string[]>>
+    | Iterable<readonly [string, string]>
+    | undefined;
+  /** Text is sent as UTF-8; a stream is sent as far as the server takes it. */
+  body?:
+    | string
+    | ArrayBufferView
+    | ArrayBuffer
+    | ByteStream
+    | AsyncIterable<string | Uint8Array>
+    | null
+    | undefined;
+  /**
+   * Gives the response back with its head.
+   * @default false
+   */
+  stream?: boolean | undefined;
+  /** Ends the request; with `stream` the body too. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds for the whole response, with `stream` for its head.
+   * @default `limits.http.fetchTimeoutMs`
+   */
+  timeout?: number | undefined;
+}
+
+/** The head of a response. */
+export interface FetchResponseHead {
+  readonly status: number;
+  readonly statusText: string;
+  /** By name in lower case; of several of one name the values, with commas between them. */
+  readonly headers: Record<string, string>;
+  /** Names and values as they were sent, in order: each `set-cookie` by itself. */
+  readonly rawHeaders: readonly (readonly [name: string, value: string])[];
+}
+
+/** A whole response. */
+export interface FetchResponse extends FetchResponseHead {
+  /** The body as text, read as UTF-8. */
+  readonly body: string;
+  /** The body as it was sent. */
+  readonly bytes: Uint8Array;
+  /** What came behind the body, as `headers`. */
+  readonly trailers: Record<string, string>;
+}
+
+/** A response whose body comes as it is read. */
+export interface StreamedFetchResponse extends FetchResponseHead {
+  readonly body: ByteStream;
+  /** What came behind the body; rejects as the body fails. */
+  readonly trailers: Promise<Record<string, string>>;
+}
+
+/** What to look for; at least one of `port`, `path` and `processId`. */
+export interface ListenerQuery {
+  port?: number | undefined;
+  /** Path of a local socket. */
+  path?: string | undefined;
+  /** An address that it must be reached at; `localhost` is 127.0.0.1 or ::1. */
+  host?: string | undefined;
+  /** The process that listens. */
+  processId?: number | undefined;
+}
+
+/** A socket of a guest that waits for connections. */
+export interface Listener {
+  /** The process that has called `listen`. */
+  readonly processId: number;
+  /** The address that it listens on, `0.0.0.0` or `::` for all; absent for a local socket. */
+  readonly host?: string;
+  readonly port?: number;
+  /** The absolute path of a local socket. */
+  readonly path?: string;
+}
+
+/** Options of {@link NodeRuntime.waitForListener}. */
+export interface WaitForListenerOptions {
+  /** @default 10000 */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link NodeRuntime.exposePort}. */
+export interface ExposePortOptions {
+  /**
+   * The host's port; 0 for one that is free.
+   * @default 0
+   */
+  hostPort?: number | undefined;
+  /**
+   * The host's address. Another one than the loopback's lets others reach the guest.
+   * @default "127.0.0.1"
+   */
+  host?: string | undefined;
+}
+
+/** A port of the host's that leads into a machine. */
+export interface ExposedPort {
+  /** `http://127.0.0.1:49152`. */
+  readonly url: string;
+  /** The host's port. */
+  readonly port: number;
+  /** Closes it with all its connections. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * A virtual machine in which guest programs run. Calls that are running keep the host process alive;
  * a runtime itself never does.
@@ -909,6 +1103,111 @@ export interface NodeRuntime {
    * ```
    */
   createResidentRunner(): Promise<ResidentRunner>;
+
+  /**
+   * Connects to a server of a guest: to a port of TCP at whatever address of the machine it listens, or to the path of
+   * a local socket. Nothing of the host's network is used, and no permission of the machine is needed.
+   *
+   * The socket is there at once and connects meanwhile, as that of `net.connect`; what is written waits for the
+   * connection. Both directions have back-pressure. A connection that cannot be made is an `error` event with `code`
+   * `ECONNREFUSED`, whose message has what listens instead. It keeps the host's process alive until it is closed, unless
+   * it is unreferenced by `unref()`.
+   *
+   * @throws {TypeError | RangeError} An argument is wrong.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const socket = rt.connect(6379);
+   * socket.write("PING\r\n");
+   * for await (const chunk of socket) console.log(String(chunk));
+   * ```
+   */
+  connect(target: number | string, options?: ConnectOptions): GuestSocket;
+  /**
+   * Makes a request of HTTP to a server of a guest, by its port or the path of its local socket, and gives back the whole
+   * response. Each request has a connection of its own; redirects are not followed, and nothing is decompressed.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was sent.
+   * @throws {VmSystemError} `ECONNREFUSED`: nothing listens there; the message has what does. `ECONNRESET`: the server
+   *   has closed the connection before its response was complete.
+   * @throws {VmLimitError} The response has more than `limits.http.maxFetchResponseBytes`, or takes longer than
+   *   `limits.http.fetchTimeoutMs`.
+   * @throws {VmStateError} `ERR_INVALID_HTTP_RESPONSE`: what came is no response. `ERR_TIMEOUT`: `timeout` has passed.
+   * @throws The reason of `signal`; what the stream of `body` failed with.
+   *
+   * @example
+   * ```js
+   * await rt.spawn(`
+   *   import http from "node:http";
+   *   http.createServer((request, response) => response.end("ok")).listen(3000);
+   * `);
+   * await rt.waitForListener({ port: 3000 });
+   * const { status, body } = await rt.fetch(3000, { path: "/" });
+   * ```
+   */
+  fetch(
+    target: number | string,
+    options?: FetchOptions & { stream?: false },
+  ): Promise<FetchResponse>;
+  /**
+   * With `stream` the response is given back with its head, and its body comes as it is read. The limits on the body's
+   * size and time are the reader's then.
+   */
+  fetch(
+    target: number | string,
+    options: FetchOptions & { stream: true },
+  ): Promise<StreamedFetchResponse>;
+  fetch(
+    target: number | string,
+    options?: FetchOptions,
+  ): Promise<FetchResponse | StreamedFetchResponse>;
+  /**
+   * A socket of a guest that waits for connections, or null. The host is told of them as they come and go; this asks
+   * nobody.
+   *
+   * @throws {TypeError | RangeError} The query is wrong.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const listener = rt.findListener({ port: 3000 });
+   * ```
+   */
+  findListener(query: ListenerQuery): Listener | null;
+  /**
+   * Waits until there is such a listener. Without a port, `processId` finds the one that a program was given by
+   * `listen(0)`.
+   *
+   * @throws {TypeError | RangeError} The query or an option is wrong.
+   * @throws {VmStateError} `ERR_TIMEOUT`: there was none in time; the message has what listens instead.
+   * @throws The reason of `signal`.
+   *
+   * @example
+   * ```js
+   * const server = await rt.spawn(code);
+   * const { port } = await rt.waitForListener({ processId: server.pid }, { timeoutMs: 5000 });
+   * ```
+   */
+  waitForListener(query: ListenerQuery, options?: WaitForListenerOptions): Promise<Listener>;
+  /**
+   * Publishes a port of the machine on the host: every connection to the host's port goes to whoever listens on the
+   * machine's at that time, and is reset where nobody does. It ends with `close()` and with the runtime. It does not
+   * keep the host's process alive.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong.
+   * @throws {Error} The host's port cannot be had: Node.js's own error, as `EADDRINUSE`.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const server = await rt.spawn(code);
+   * await using exposed = await rt.exposePort(3000);
+   * console.log(`open ${exposed.url}`);
+   * await server.wait();
+   * ```
+   */
+  exposePort(port: number, options?: ExposePortOptions): Promise<ExposedPort>;
 
   // The file methods act with the host's rights: no permission of the machine stops them, and what they make belongs to
   // the guests' user. Links are followed inside the machine only.
@@ -1078,7 +1377,9 @@ export interface VmSystemError extends VmErrorBase {
   readonly syscall?: string;
   /** The guest path. */
   readonly path?: string;
-  /** Where a limit is behind it (`ENOSPC`, `EFBIG`, `E2BIG`, `EAGAIN`, `EMFILE`): the limit, its bound, and the use. */
+  /** The port of the machine that nothing listens on. */
+  readonly port?: number;
+  /** Where a limit is behind it (`ENOSPC`, `EFBIG`, `E2BIG`, `EAGAIN`, `EMFILE`, `ENOBUFS`): the limit, its bound, and the use. */
   readonly limit?: string;
   readonly bound?: number;
   readonly used?: number;
@@ -1091,7 +1392,8 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_VM_START`: no VM process could be started.
    * - `ERR_ISOLATION_UNAVAILABLE`: less than `requireIsolation` holds; the message names what is missing.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
-   * - `ERR_TIMEOUT`: a snippet did not end in time and was killed.
+   * - `ERR_TIMEOUT`: a snippet did not end in time and was killed; a server did not answer, or nothing listened in time.
+   * - `ERR_INVALID_HTTP_RESPONSE`: what a server of a guest has sent is no response.
    * - `ERR_INVALID_VALUE`: what a snippet gave back as its value is no value.
    * - `ERR_STREAM_WRITE_AFTER_END`: input was written behind `closeStdin`.
    * - `ERR_OUT_OF_RANGE`: a request or its answer does not fit into a message to the VM process.
@@ -1102,6 +1404,7 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_ISOLATION_UNAVAILABLE"
     | "ERR_RUNNER_BUSY"
     | "ERR_TIMEOUT"
+    | "ERR_INVALID_HTTP_RESPONSE"
     | "ERR_INVALID_VALUE"
     | "ERR_STREAM_WRITE_AFTER_END"
     | "ERR_OUT_OF_RANGE";

@@ -1,6 +1,9 @@
 // Memory of the VM process, and of the host, after many calls of each kind.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import { NodeRuntime, type ResidentRunner } from "secure-exec";
 import { assertFlat, type Budget, ownMemory, counts, hostHeapBytes } from "./support/memory.ts";
 import { after, before, describe, test } from "./support/suite.ts";
@@ -9,6 +12,8 @@ import { assemble } from "./support/wasm-module.ts";
 let runtime: NodeRuntime;
 const imports: string[] = [];
 let resident: ResidentRunner;
+/** Sockets of the servers. */
+let listening: number;
 let vmMemory: (perIteration: number) => Budget;
 
 before(async () => {
@@ -30,10 +35,33 @@ before(async () => {
   vmMemory = await ownMemory(runtime);
   await runtime.execCommand("chmod", ["+x", "/tmp/program.wasm"]);
   resident = await runtime.createResidentRunner();
+  await runtime.spawn(servers);
+  await runtime.waitForListener({ port: 3001 });
+  listening = (await runtime.getResourceSnapshot()).sockets;
 });
 after(() => runtime.dispose());
 
 const large = "x".repeat(50_000);
+
+/** Sends everything back, and answers requests of HTTP. */
+const servers = `
+  import { createServer } from "node:net";
+  import http from "node:http";
+  createServer({ allowHalfOpen: true }, (socket) => socket.on("error", () => {}).pipe(socket)).listen(3000);
+  http.createServer((request, response) => request.pipe(response)).listen(3001);`;
+
+async function echoed(socket: Duplex) {
+  socket.end(large);
+  let length = 0;
+  for await (const chunk of socket) length += chunk.length;
+  assert.equal(length, large.length);
+  await untilClosed();
+}
+
+/** The guest closes its end of a connection when it comes to it. */
+async function untilClosed() {
+  while ((await runtime.getResourceSnapshot()).sockets > listening);
+}
 
 /** Ends with connections and listeners of its own that it has not closed. */
 const openHandles = `
@@ -149,6 +177,49 @@ const calls: Record<string, { iterations: number; perCall: number; call: () => P
       iterations: 40,
       perCall: 10_000,
       call: () => resident.exec("console.log(1)"),
+    },
+    "connection to a guest": {
+      // The garbage of the server's takes some hundreds to have its size.
+      iterations: 250,
+      perCall: 5000,
+      call: () => echoed(runtime.connect(3000)),
+    },
+    "connection that is destroyed": {
+      iterations: 100,
+      perCall: 5000,
+      call: async () => {
+        const socket = runtime.connect(3000);
+        socket.write(large);
+        await once(socket, "data");
+        socket.resetAndDestroy();
+        await once(socket, "close");
+        await untilClosed();
+      },
+    },
+    fetch: {
+      iterations: 60,
+      perCall: 10_000,
+      call: async () => {
+        const { bytes } = await runtime.fetch(3001, { method: "POST", body: large });
+        assert.equal(bytes.length, large.length);
+        await untilClosed();
+      },
+    },
+    "published port": {
+      iterations: 40,
+      perCall: 10_000,
+      call: async () => {
+        await using exposed = await runtime.exposePort(3000);
+        await echoed(connect({ port: exposed.port, host: "127.0.0.1" }));
+      },
+    },
+    "listener that does not come": {
+      iterations: 40,
+      perCall: 2000,
+      call: () =>
+        assert.rejects(runtime.waitForListener({ port: 9 }, { timeoutMs: 1 }), {
+          code: "ERR_TIMEOUT",
+        }),
     },
     files: {
       iterations: 200,

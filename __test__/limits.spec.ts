@@ -39,6 +39,15 @@ const module = (bytes: Uint8Array) => async (runtime: NodeRuntime) => {
   return await runtime.execCommand("/tmp/program");
 };
 
+/** A request to a server of a guest that does this with each connection. */
+const fetched = (answer: string) => async (runtime: NodeRuntime) => {
+  await runtime.spawn(
+    `import net from "node:net"; net.createServer((socket) => { ${answer} }).listen(3000);`,
+  );
+  await runtime.waitForListener({ port: 3000 });
+  return await runtime.fetch(3000);
+};
+
 const cases: Record<string, Case> = {
   "limits.resources.maxProcesses": {
     bound: 4,
@@ -101,6 +110,25 @@ const cases: Record<string, Case> = {
       "const kept = []; try { for (;;) kept.push(new Uint8Array(1 << 23).fill(1)); } catch {}",
     ),
   },
+  "limits.resources.maxConnections": {
+    bound: 2,
+    run: exec(`
+      import net from "node:net";
+      const server = net.createServer().listen(3000, () => {
+        for (let at = 0; at < 4; at++) net.connect(3000, "127.0.0.1").on("error", () => process.exit(0));
+      });
+    `),
+  },
+  "limits.resources.maxSocketBufferedBytes": {
+    bound: 10_000,
+    run: exec(`
+      import net from "node:net";
+      net.createServer({ pauseOnConnect: true }).listen(3000, () => {
+        const socket = net.connect(3000, "127.0.0.1");
+        socket.on("error", () => process.exit(0)).write(Buffer.alloc(20_000));
+      });
+    `),
+  },
   "limits.jsRuntime.v8HeapLimitMb": {
     bound: 16,
     run: exec("const kept = []; for (;;) kept.push(new Array(100).fill({}));"),
@@ -143,6 +171,11 @@ const cases: Record<string, Case> = {
     bound: 65536,
     run: module(assemble({ functions: [{ body: op.call(0) }] })),
   },
+  "limits.http.maxFetchResponseBytes": {
+    bound: 100,
+    run: fetched('socket.end("HTTP/1.1 200 OK\\r\\n\\r\\n" + "x".repeat(200));'),
+  },
+  "limits.http.fetchTimeoutMs": { bound: 50, run: fetched("") },
   "limits.tools.defaultToolTimeoutMs": {
     bound: 50,
     run: exec(`await callTool("endless").catch(() => {});`),

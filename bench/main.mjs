@@ -9,13 +9,14 @@ import { commands } from "./commands.mjs";
 import { cpu } from "./cpu.mjs";
 import { files } from "./files.mjs";
 import { memory } from "./memory.mjs";
+import { net } from "./net.mjs";
 import { output } from "./output.mjs";
 import { loadPeer } from "./peer.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
 import { tools } from "./tools.mjs";
 
-const groups = { startup, output, files, commands, tools, cpu, memory };
+const groups = { startup, output, files, commands, tools, net, cpu, memory };
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,

@@ -22,7 +22,22 @@ const Kind = {
   toolCancelled: 9,
   trace: 10,
   warning: 11,
+  connected: 12,
+  outputEnd: 13,
+  closed: 14,
+  listeners: 15,
 };
+
+/** Kinds of events that belong to no call. */
+const ofNoCall = new Set([
+  Kind.created,
+  Kind.disposed,
+  Kind.toolCall,
+  Kind.toolCancelled,
+  Kind.trace,
+  Kind.warning,
+  Kind.listeners,
+]);
 
 class Machine {
   /** @type {import("../binding.d.cts").Vm} */
@@ -35,6 +50,8 @@ class Machine {
   #requests = 0;
   /** Nobody can ask anything of it any more. */
   #isAbandoned = false;
+  /** Called when listeners have come or gone. */
+  #listenersCallbacks = new Set();
   /** Called when disposal begins. */
   #atDisposal = new Set();
   #releaseCreation = hold();
@@ -69,6 +86,47 @@ class Machine {
    */
   spawn(program, call) {
     return this.#register(this.#vm.spawn(program), call);
+  }
+
+  /**
+   * Connects to a listener and sends the connection's events to `call`.
+   * @returns {number} Its number.
+   */
+  connect({ port, path }, call) {
+    return this.#register(this.#vm.connect(port, path), call);
+  }
+
+  /** Lets go of a connection: no event of it follows. */
+  disconnect(call, reset) {
+    this.#calls.delete(call);
+    this.#vm.disconnect(call, reset);
+  }
+
+  /** Who listens at the moment. */
+  listeners() {
+    return this.disposed ? [] : this.#vm.listeners();
+  }
+
+  /**
+   * Has `callback` called when that has changed.
+   * @returns {() => void} Takes that back.
+   */
+  onListeners(callback) {
+    this.#listenersCallbacks.add(callback);
+    // Who waits keeps a runtime that nobody else holds.
+    this.#requests += 1;
+    this.#vm.watchListeners();
+    return () => {
+      if (!this.#listenersCallbacks.delete(callback)) return;
+      this.#requests -= 1;
+      this.#disposeIfAbandoned();
+    };
+  }
+
+  #onListenersChanged() {
+    // First: what changes while they look is told again.
+    if (this.#listenersCallbacks.size > 0) this.#vm.watchListeners();
+    for (const callback of [...this.#listenersCallbacks]) callback();
   }
 
   input(call, stream, data, end) {
@@ -147,7 +205,7 @@ class Machine {
   /** What is thrown here would end the host. It is the VM process's doing: that one ends instead. */
   #receive(kind, number, content) {
     // Tools are numbered by themselves.
-    const call = kind <= Kind.failed ? this.#calls.get(number) : undefined;
+    const call = ofNoCall.has(kind) ? undefined : this.#calls.get(number);
     try {
       this.#onEvent(kind, number, content);
     } catch (cause) {
@@ -180,6 +238,7 @@ class Machine {
     if (kind === Kind.toolCancelled) return this.#toolbox.cancel(number);
     if (kind === Kind.trace) return this.#onTraced(content.text, content.times);
     if (kind === Kind.warning) return this.#onWarning(number, content.limit);
+    if (kind === Kind.listeners) return this.#onListenersChanged();
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {
@@ -189,11 +248,17 @@ class Machine {
         return call.output?.(content.stream, content.data);
       case Kind.inputCredit:
         return call.inputCredit?.(content.stream, content.number);
+      case Kind.connected:
+        return call.connected();
+      case Kind.outputEnd:
+        return call.outputEnd();
     }
     this.#calls.delete(number);
     switch (kind) {
       case Kind.exited:
         return call.exited(content);
+      case Kind.closed:
+        return call.closed();
       case Kind.done:
         return call.done(content);
       case Kind.failed:

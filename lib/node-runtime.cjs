@@ -10,6 +10,11 @@ const { holdFor } = require("./keep-alive.cjs");
 const { track } = require("./live-handles.cjs");
 const { breachText } = require("./limits.cjs");
 const { Machine } = require("./machine.cjs");
+const { ExposedPort } = require("./net/exposed-port.cjs");
+const { fetch } = require("./net/fetch.cjs");
+const { GuestSocket } = require("./net/guest-socket.cjs");
+const listeners = require("./net/listeners.cjs");
+const network = require("./net/options.cjs");
 const options = require("./options.cjs");
 const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
@@ -35,6 +40,8 @@ class NodeRuntime {
   #outputLimit;
   #inputLimit;
   #valueLimit;
+  #httpLimits;
+  #mostConnections;
   #env;
 
   constructor(token, machine, settings, isolation) {
@@ -44,6 +51,8 @@ class NodeRuntime {
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
     this.#valueLimit = settings.limits.returnValueLimitBytes;
+    this.#httpLimits = settings.limits.http;
+    this.#mostConnections = settings.limits.native["limits.resources.maxConnections"];
     this.#env = settings.env;
     watch(this, machine);
   }
@@ -148,6 +157,40 @@ class NodeRuntime {
     return new ResidentRunner(start, this.#outputLimit, this.#valueLimit);
   }
 
+  connect(target, given) {
+    const to = network.target(target, "target");
+    const checked = network.connectOptions(given);
+    checked.signal?.throwIfAborted();
+    return this.#connect(to, checked);
+  }
+
+  async fetch(target, given) {
+    const to = network.target(target, "target");
+    const checked = network.fetchOptions(given);
+    this.#requireLive();
+    return await fetch(() => this.#connect(to), to, checked, this.#httpLimits);
+  }
+
+  findListener(given) {
+    const query = network.listenerQuery(given);
+    this.#requireLive();
+    return listeners.find(this.#machine, query);
+  }
+
+  async waitForListener(given, options) {
+    const query = network.listenerQuery(given);
+    return await listeners.waitFor(this.#machine, query, network.waitOptions(options));
+  }
+
+  async exposePort(port, given) {
+    const to = { port: network.port(port, "port") };
+    const checked = network.exposeOptions(given);
+    this.#requireLive();
+    const connect = () => this.#connect(to, { allowHalfOpen: true });
+    const atDisposal = (close) => this.#machine.atDisposal(close);
+    return await ExposedPort.open(connect, checked, this.#mostConnections, atDisposal);
+  }
+
   async writeFile(path, data, ...rest) {
     options.noWriteOptions(rest);
     const target = check.absolutePath(path, "path");
@@ -238,6 +281,12 @@ class NodeRuntime {
     return pieces;
   }
 
+  #connect(target, settings) {
+    this.#requireLive();
+    const explain = listeners.explainRefusal(this.#machine, target);
+    return new GuestSocket(this.#machine, target, { ...settings, explain, owner: this });
+  }
+
   #requireLive() {
     if (this.#machine.disposed) throw disposedError();
   }
@@ -276,11 +325,14 @@ class NodeRuntime {
   }
 }
 
+/** What gives its result back at once, and throws where others reject. */
+const isAtOnce = new Set(["constructor", "connect", "findListener"]);
+
 withCallerStacks(NodeRuntime, "create");
 withCallerStacks(
   NodeRuntime.prototype,
   ...Object.entries(Object.getOwnPropertyDescriptors(NodeRuntime.prototype))
-    .filter(([name, { value }]) => name !== "constructor" && value !== undefined)
+    .filter(([name, { value }]) => !isAtOnce.has(name) && value !== undefined)
     .map(([name]) => name),
 );
 

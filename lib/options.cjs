@@ -16,12 +16,9 @@ function later(value, name) {
   if (value !== undefined) throw unsupported(name);
 }
 
-/** Limits that are not there yet. */
-const laterLimits = { resources: { maxConnections: later, maxSocketBufferedBytes: later } };
-
 /** What each limit may be, by group and name. */
 function limitGroups() {
-  const groups = { ...laterLimits };
+  const groups = {};
   for (const { path, unit, least, most, infinite } of table()) {
     const [, group, name] = path.split(".");
     const whole = integer(least, { maximum: most ?? undefined, infinite });
@@ -43,7 +40,7 @@ function limitChecks() {
     ]);
     const native = table().filter((row) => row.native);
     knownLimits = {
-      checks: { ...Object.fromEntries(groups), http: later },
+      checks: Object.fromEntries(groups),
       groups: groups.map(([group]) => group),
       native: native.map(({ path }) => path),
     };
@@ -70,6 +67,10 @@ function limits(value, name) {
       maxPayloadBytes: bounds["limits.tools.maxPayloadBytes"],
       maxPending: bounds["limits.tools.maxPending"],
       maxPendingBytes: bounds["limits.tools.maxPendingBytes"],
+    },
+    http: {
+      maxResponseBytes: bounds["limits.http.maxFetchResponseBytes"],
+      timeoutMs: bounds["limits.http.fetchTimeoutMs"],
     },
     capturedOutputLimitBytes: bounds["limits.jsRuntime.capturedOutputLimitBytes"],
     stdinBufferLimitBytes: bounds["limits.jsRuntime.stdinBufferLimitBytes"],

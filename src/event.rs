@@ -27,6 +27,10 @@ enum Kind {
     ToolCancelled = 9,
     Trace = 10,
     Warning = 11,
+    Connected = 12,
+    OutputEnd = 13,
+    Closed = 14,
+    Listeners = 15,
 }
 
 /// The content of any event; each kind has its own part of it.
@@ -371,6 +375,11 @@ fn convert(event: Event) -> (Kind, u64, Content) {
                 ..empty()
             },
         ),
+        Event::Connected { call } => (Kind::Connected, call, empty()),
+        Event::OutputEnd { call } => (Kind::OutputEnd, call, empty()),
+        Event::Closed { call } => (Kind::Closed, call, empty()),
+        // Who waits looks at them by itself.
+        Event::Listeners(_) => (Kind::Listeners, 0, empty()),
         Event::Failed { call, error } => (
             Kind::Failed,
             call,

@@ -8,6 +8,7 @@ mod entry;
 mod event;
 mod event_queue;
 mod limits;
+mod listeners;
 mod schema;
 #[cfg(target_os = "linux")]
 mod v8_functions;

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{FileRequest, ToolFailure};
+use secure_exec_broker::protocol::{Endpoint, FileRequest, ToolFailure};
 use secure_exec_broker::{Broker, Event, Isolation, Level, Settings, Sink, VmHandle};
 
 use crate::config::{
@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::event::{Arguments, arguments};
 use crate::event_queue::EventQueue;
+use crate::listeners::{ListenerEntry, Listeners};
 
 /// One broker serves every thread of the process that loads the addon.
 static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::new();
@@ -89,11 +90,17 @@ type Callback = ThreadsafeFunction<(), (), Arguments, Status, false, true>;
 
 struct CallbackSink {
     queue: Arc<EventQueue>,
+    listeners: Arc<Listeners>,
     callback: Callback,
 }
 
 impl Sink for CallbackSink {
-    fn event(&self, event: Event) {
+    fn event(&self, mut event: Event) {
+        if let Event::Listeners(list) = &mut event
+            && !self.listeners.replace(std::mem::take(list))
+        {
+            return;
+        }
         if self.queue.push(event) {
             // Refused only when the JavaScript environment is gone, and with it whoever waits.
             self.callback
@@ -110,6 +117,7 @@ impl Sink for CallbackSink {
 #[napi]
 pub struct Vm {
     handle: VmHandle,
+    listeners: Arc<Listeners>,
 }
 
 #[napi]
@@ -117,6 +125,7 @@ impl Vm {
     #[napi(constructor, catch_unwind)]
     pub fn new(options: VmOptions, on_event: Function<'_, Arguments, ()>) -> Result<Vm> {
         let queue = Arc::new(EventQueue::default());
+        let listeners = Arc::new(Listeners::default());
         let taken = queue.clone();
         let callback = on_event
             .build_threadsafe_function::<()>()
@@ -140,12 +149,13 @@ impl Vm {
             });
         let sink = Arc::new(CallbackSink {
             queue: queue.clone(),
+            listeners: listeners.clone(),
             callback,
         });
         let (config, files) = (options.config(), options.files());
         let handle = broker()?.create(config, files, isolation, required, sink);
         queue.on_room(handle.resumer());
-        Ok(Vm { handle })
+        Ok(Vm { handle, listeners })
     }
 
     /// Ends the VM's process for something that it said and that could only be seen here to be wrong.
@@ -163,6 +173,35 @@ impl Vm {
     pub fn input(&self, call: f64, stream: u32, data: Uint8Array, end: bool) {
         self.handle
             .input(call_id(call), stream_number(stream), data.to_vec(), end);
+    }
+
+    /// Connects to a port of TCP, or to the path of a local socket.
+    #[napi(catch_unwind)]
+    pub fn connect(&self, port: Option<u32>, path: Option<String>) -> f64 {
+        let endpoint = match path {
+            Some(path) => Endpoint::Path(path.into_bytes()),
+            // Another number is no port, and nobody listens on port 0.
+            None => Endpoint::Port(u16::try_from(port.unwrap_or(0)).unwrap_or(0)),
+        };
+        call_number(self.handle.connect(endpoint))
+    }
+
+    /// Lets go of a connection; no event follows.
+    #[napi(catch_unwind)]
+    pub fn disconnect(&self, call: f64, reset: bool) {
+        self.handle.disconnect(call_id(call), reset);
+    }
+
+    /// Who listens at the moment.
+    #[napi(catch_unwind)]
+    pub fn listeners(&self) -> Vec<ListenerEntry> {
+        self.listeners.entries()
+    }
+
+    /// Asks for one event when that changes.
+    #[napi(catch_unwind)]
+    pub fn watch_listeners(&self) {
+        self.listeners.watch();
     }
 
     #[napi(catch_unwind)]

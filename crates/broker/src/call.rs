@@ -8,6 +8,7 @@ use secure_exec_protocol::{
     STREAM_WINDOW, Stdin, Stream, ValueCost,
 };
 
+use crate::connection::ConnectionCall;
 use crate::reading::Reading;
 use crate::rules::Warned;
 use crate::timer::TimerId;
@@ -22,6 +23,8 @@ const CREDIT_PIECE: u32 = (STREAM_WINDOW / 4) as u32;
 #[derive(Debug)]
 pub(crate) enum Call {
     Program(Box<ProgramCall>),
+    /// A connection to a listener.
+    Connection(Box<ConnectionCall>),
     /// A file method that gives nothing but success.
     Done,
     /// Part of a file or of a directory.
@@ -62,6 +65,8 @@ impl Call {
     pub(crate) fn is_prompt(&self) -> bool {
         match self {
             Call::Program(program) => program.owes_start,
+            // A listener may have no room.
+            Call::Connection(_) => false,
             _ => true,
         }
     }

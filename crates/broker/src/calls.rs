@@ -170,10 +170,12 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_key).filter(|vm| !vm.defers()) else {
             return;
         };
-        let Some(Call::Program(program)) = vm.calls.get_mut(&call) else {
-            return;
+        let credit = match vm.calls.get_mut(&call) {
+            Some(Call::Program(program)) => program.credit(stream, bytes),
+            Some(Call::Connection(connection)) => connection.credit(stream, bytes),
+            _ => None,
         };
-        if let Some(credit) = program.credit(stream, bytes) {
+        if let Some(credit) = credit {
             self.tell(vm_key, call, credit, Origin::Peer);
         }
     }
@@ -236,6 +238,9 @@ impl Core {
         } = queued;
         if let Some(kind) = kind {
             return self.request(vm_key, call, kind, message, Origin::Embedder);
+        }
+        if self.connection_mut(vm_key, call).is_some() {
+            return self.tell_connection(vm_key, call, message);
         }
         let Some(program) = self.program_mut(vm_key, call) else {
             return;
@@ -341,6 +346,10 @@ impl Core {
     pub(crate) fn cancel_end(&mut self, kind: &Call) {
         match kind {
             Call::Program(program) => self.timers.cancel(program.overdue),
+            Call::Connection(connection) => {
+                let closing = connection.closing.as_ref();
+                self.timers.cancel(closing.map(|patience| patience.timer));
+            }
             Call::Destroy { overdue } => self.timers.cancel(Some(*overdue)),
             _ => {}
         }

@@ -1,9 +1,12 @@
 //! The frames of VM processes. Nothing that one says is believed before it was held against what was asked for.
 
-use secure_exec_protocol::{CallId, FileReply, Request, VERSION, VmFrame, VmId, VmMessage};
+use secure_exec_protocol::{
+    CallId, FileReply, HostMessage, Request, VERSION, VmFrame, VmId, VmMessage,
+};
 
 use crate::call::{Call, ProgramCall, Rule, SetupAnswer};
-use crate::core::{Core, VmKey};
+use crate::connection::ConnectionCall;
+use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, VmError};
 use crate::process::{ProcessId, Stage};
 use crate::rules;
@@ -134,6 +137,16 @@ impl Core {
                 vm.sink.event(Event::Warning { call, limit });
                 Ok(())
             }
+            VmMessage::Listeners(listeners) => {
+                if call != 0 {
+                    return Err("listeners of a program");
+                }
+                rules::listeners(&listeners)?;
+                vm.listens = !listeners.is_empty();
+                vm.sink.event(Event::Listeners(listeners));
+                self.tell(vm_key, 0, HostMessage::ListenersTaken, Origin::Peer);
+                Ok(())
+            }
             VmMessage::Abandoned { id } => {
                 if let Some(id) = vm.tools.cancel(id)? {
                     vm.sink.event(Event::ToolCancelled { id });
@@ -178,7 +191,13 @@ impl Core {
             return self.take_result(vm_key, call, message);
         };
         rules::failure(&failure, kind)?;
-        if matches!(kind, Call::Over) || matches!(kind, Call::Program(program) if program.over) {
+        let over = match kind {
+            Call::Over => true,
+            Call::Program(program) => program.over,
+            Call::Connection(connection) => connection.over,
+            _ => false,
+        };
+        if over {
             self.take_call(vm_key, call);
             return Ok(());
         }
@@ -201,6 +220,10 @@ impl Core {
                 vm.trace.ended();
                 let over = program.over;
                 (!over).then_some(Event::Exited { call, exit: *exit })
+            }
+            (Call::Connection(connection), VmMessage::Closed) => {
+                connection.close()?;
+                (!connection.over).then_some(Event::Closed { call })
             }
             (Call::Done, VmMessage::File(reply @ FileReply::Done)) => {
                 Some(Event::File { call, reply })
@@ -277,8 +300,16 @@ impl Core {
 /// Takes what a program says while it runs. What is said of one that was settled is counted and not told.
 fn take_notification(vm: &mut Vm, call: CallId, message: VmMessage) -> Result<(), Rule> {
     let bound = vm.config.limits.return_value_bytes;
-    let Some(Call::Program(program)) = vm.calls.get_mut(&call) else {
-        return Err("something about a program that does not run");
+    let program = match vm.calls.get_mut(&call) {
+        Some(Call::Program(program)) => program,
+        Some(Call::Connection(connection)) => {
+            let event = take_of_connection(connection, call, message)?;
+            if !connection.over {
+                vm.sink.event(event);
+            }
+            return Ok(());
+        }
+        _ => return Err("something about a program that does not run"),
     };
     let over = program.over;
     let event = match message {
@@ -305,6 +336,37 @@ fn take_notification(vm: &mut Vm, call: CallId, message: VmMessage) -> Result<()
         vm.sink.event(event);
     }
     Ok(())
+}
+
+/// Takes what a connection brings.
+fn take_of_connection(
+    connection: &mut ConnectionCall,
+    call: CallId,
+    message: VmMessage,
+) -> Result<Event, Rule> {
+    match message {
+        VmMessage::Connected => {
+            connection.connect()?;
+            Ok(Event::Connected { call })
+        }
+        VmMessage::Output { stream, data } => {
+            connection.output(stream, data.len())?;
+            Ok(Event::Output { call, stream, data })
+        }
+        VmMessage::OutputEnd => {
+            connection.end_output()?;
+            Ok(Event::OutputEnd { call })
+        }
+        VmMessage::InputCredit { stream, bytes } => {
+            connection.input_taken(stream, bytes)?;
+            Ok(Event::InputCredit {
+                call,
+                stream,
+                bytes,
+            })
+        }
+        _ => Err("a message of no kind"),
+    }
 }
 
 impl Vm {

@@ -2,8 +2,8 @@
 
 use crate::isolation::IsolationReport;
 use secure_exec_protocol::{
-    CallId, DirectoryEntry, Exit, Failure, FileReply, FrameError, Limit, MAX_FRAME, Phase,
-    ProcessEntry, Program, ResourceSnapshot, Stream,
+    CallId, DirectoryEntry, Exit, Failure, FileReply, FrameError, Limit, Listener, MAX_FRAME,
+    Phase, ProcessEntry, Program, ResourceSnapshot, Stream,
 };
 
 /// Takes the events of one VM, in order. Called under the broker's lock: hand over and return.
@@ -67,6 +67,14 @@ pub enum Event {
     Trace { text: String, times: Vec<u64> },
     /// Most of a limit is in use: by that program, or by others where there is none.
     Warning { call: CallId, limit: Limit },
+    /// The connection is there.
+    Connected { call: CallId },
+    /// Nothing more comes over the connection.
+    OutputEnd { call: CallId },
+    /// Settles a connection.
+    Closed { call: CallId },
+    /// All sockets of the VM that wait for connections, whenever one has come or gone.
+    Listeners(Vec<Listener>),
     /// Settles any call.
     Failed { call: CallId, error: VmError },
     /// Everything is freed.
@@ -106,11 +114,18 @@ impl Event {
                 processes.iter().map(size).sum()
             }
             Event::ToolCall { tool, input, .. } => tool.len() + input.len(),
+            Event::Listeners(listeners) => {
+                let size = |one: &Listener| size_of::<Listener>() + one.address.path_bytes();
+                listeners.iter().map(size).sum()
+            }
             Event::Trace { text, times } => text.len() + size_of_val(&**times),
             Event::Failed { error, .. } => error.message.len() + error.path.len(),
             Event::Created(_)
             | Event::Started { .. }
             | Event::InputCredit { .. }
+            | Event::Connected { .. }
+            | Event::OutputEnd { .. }
+            | Event::Closed { .. }
             | Event::Resources { .. }
             | Event::ToolCancelled { .. }
             | Event::Warning { .. }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use secure_exec_protocol::{
-    CallId, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, ToolFailure,
+    CallId, Endpoint, FileRequest, HostMessage, Program, Stream, TerminalSize, Tool, ToolFailure,
 };
 
 use crate::broker::Broker;
@@ -37,6 +37,17 @@ impl VmHandle {
     /// Feeds a stream of a running program. At most a window of bytes may be without `InputCredit`.
     pub fn input(&self, call: CallId, stream: Stream, data: Vec<u8>, end: bool) {
         self.post(move |core, vm| core.input(vm, call, stream, data, end));
+    }
+
+    /// Connects to a listener. Settles by `Closed` or `Failed`; `input` and `credit` are for its streams too.
+    #[must_use]
+    pub fn connect(&self, endpoint: Endpoint) -> CallId {
+        self.call(|core, vm, call| core.connect(vm, call, endpoint))
+    }
+
+    /// Lets go of a connection, which is settled by that without an event.
+    pub fn disconnect(&self, call: CallId, reset: bool) {
+        self.post(move |core, vm| core.disconnect(vm, call, reset));
     }
 
     /// Signals a running program. One that does not die of SIGKILL costs its VM process.

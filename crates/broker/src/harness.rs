@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secure_exec_protocol::channel::halves;
 use secure_exec_protocol::{
-    CallId, Decoder, File, FileReply, FileRequest, HostFrame, HostMessage, Program, Stdin, Stream,
-    ToolFailure, VERSION, VmConfig, VmFrame, VmId, VmMessage, encode,
+    CallId, Decoder, Endpoint, File, FileReply, FileRequest, HostFrame, HostMessage, Program,
+    Stdin, Stream, ToolFailure, VERSION, VmConfig, VmFrame, VmId, VmMessage, encode,
 };
 
 use crate::call::Call;
@@ -421,6 +421,14 @@ impl Machine {
 
     pub fn input(&self, call: CallId, stream: Stream, data: Vec<u8>, end: bool) {
         self.post(move |core, vm| core.input(vm, call, stream, data, end));
+    }
+
+    pub fn connect(&self, endpoint: Endpoint) -> CallId {
+        self.call(|core, vm, call| core.connect(vm, call, endpoint))
+    }
+
+    pub fn disconnect(&self, call: CallId, reset: bool) {
+        self.post(move |core, vm| core.disconnect(vm, call, reset));
     }
 
     pub fn signal(&self, call: CallId, signal: u8) {

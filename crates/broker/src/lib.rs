@@ -8,8 +8,8 @@
 //! # Layers
 //! Each uses its own and those left of it, which a test holds it to: `cpu_limit, keys, settings, snapshot, spool,
 //! sweep, task_status` ← `cpu_budget, event, isolation, timer` ← `admission, poller, process, spawner, tool_calls` ← `call,
-//! reading, rules` ← `calls, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup, turns, vm` ← `broker,
-//! handle, harness, shared, supervisor`.
+//! connection, reading, rules` ← `calls, connections, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup,
+//! turns, vm` ← `broker, handle, harness, shared, supervisor`.
 //!
 //! They are, from the left: names and what the operating system is asked; what the embedder hears; a VM process; what it may
 //! say; the state machine, all under one lock; the thread that reads, and what the embedder calls.
@@ -26,6 +26,8 @@ mod admission;
 mod broker;
 mod call;
 mod calls;
+mod connection;
+mod connections;
 mod core;
 mod cpu_budget;
 mod cpu_limit;

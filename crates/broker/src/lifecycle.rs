@@ -59,6 +59,7 @@ impl Core {
             trace: TraceCredit::default(),
             warned: Warned::default(),
             readings: Readings::default(),
+            listens: false,
             last_call: made.last_call,
         };
         self.vms.insert(key, vm);

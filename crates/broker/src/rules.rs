@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use secure_exec_protocol::bounds::MAX_ARGUMENTS;
-use secure_exec_protocol::{Failure, Limit, ProcessEntry, VmLimits, limits};
+use secure_exec_protocol::connection::MAX_LISTENER_PATHS;
+use secure_exec_protocol::{
+    Failure, Limit, Listener, ListenerAddress, ProcessEntry, VmLimits, limits,
+};
 
 use crate::call::{Call, Rule};
 
@@ -66,6 +69,23 @@ pub(crate) fn tool_call(pid: i32, tool: &str) -> Result<(), Rule> {
         return Err("a name that is none");
     }
     Ok(())
+}
+
+/// What listens, and where.
+pub(crate) fn listeners(listeners: &[Listener]) -> Result<(), Rule> {
+    let paths = listeners.iter().map(|one| one.address.path_bytes());
+    if paths.sum::<usize>() > MAX_LISTENER_PATHS {
+        return Err("paths of listeners that are too long");
+    }
+    let is_listener = |one: &Listener| match &one.address {
+        ListenerAddress::Inet { port, .. } => one.pid > 0 && *port > 0,
+        ListenerAddress::Path(path) => one.pid > 0 && path.starts_with(b"/"),
+    };
+    if listeners.iter().all(is_listener) {
+        Ok(())
+    } else {
+        Err("a listener that is none")
+    }
 }
 
 /// A list that becomes objects on the embedder's main thread.

@@ -188,6 +188,7 @@ impl Call {
     pub(crate) fn is_told(&self) -> bool {
         match self {
             Call::Program(program) => !program.over,
+            Call::Connection(connection) => !connection.over,
             Call::Done
             | Call::Read(_)
             | Call::Stat

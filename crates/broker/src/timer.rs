@@ -14,6 +14,8 @@ use crate::keys::{ProcessId, VmKey};
 pub(crate) enum Due {
     /// A call that was to be killed has not settled: its VM process does not obey.
     Overdue { vm: VmKey, call: CallId },
+    /// A connection that the embedder let go of has not ended.
+    Closing { vm: VmKey, call: CallId },
     /// A process has not said hello.
     Hello(ProcessId),
     /// A VM has not answered the oldest request that is answered at once.

@@ -173,6 +173,7 @@ impl Core {
     fn due(&mut self, due: Due) {
         match due {
             Due::Overdue { vm, call } => self.overdue(vm, call),
+            Due::Closing { vm, call } => self.not_closed(vm, call),
             Due::Answer(vm) => self.unanswered(vm),
             Due::Hello(id) | Due::Frame(id) | Due::Stuck(id) => self.asleep_on(id, due),
             Due::End(id) => self.end(id, "it closed its socket"),

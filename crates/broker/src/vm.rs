@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use secure_exec_protocol::{CallId, File, HostMessage, Phase, VmConfig, VmId};
 
 use crate::call::Call;
-use crate::event::{Sink, VmError};
+use crate::event::{Event, Sink, VmError};
 use crate::isolation::{Isolation, Level};
 use crate::process::ProcessId;
 use crate::reading::Readings;
@@ -53,6 +53,8 @@ pub(crate) struct Vm {
     /// Warnings that belong to no program.
     pub(crate) warned: Warned,
     pub(crate) readings: Readings,
+    /// The embedder has been told of listeners.
+    pub(crate) listens: bool,
     /// The number of the last call, which the embedder's threads count as well.
     pub(crate) last_call: Arc<AtomicU64>,
 }
@@ -150,6 +152,9 @@ impl Vm {
         self.place = None;
         self.requests.clear();
         self.tools.forget(&*self.sink);
+        if std::mem::take(&mut self.listens) {
+            self.sink.event(Event::Listeners(Vec::new()));
+        }
         self.trace = TraceCredit::default();
         self.warned = Warned::default();
         self.readings = Readings::default();

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, CallId, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId};
+use crate::{
+    Answer, CallId, Endpoint, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId,
+};
 
 /// One frame from host to VM process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +32,16 @@ pub enum HostMessage {
         #[serde(with = "serde_bytes")]
         data: Vec<u8>,
     },
-    /// Bytes for a stream of the call's program; `end` closes the stream behind them.
+    /// Connects to a listener. Answer, at its end: `Closed`, or `Failed`.
+    Connect(Endpoint),
+    /// The host has no more use for the call's connection: what is under way in either direction is dropped.
+    Disconnect {
+        /// The guest sees a reset, whatever was read.
+        reset: bool,
+    },
+    /// The host took a `Listeners`.
+    ListenersTaken,
+    /// Bytes for a stream of the call's program or connection; `end` closes the stream behind them.
     Input {
         stream: Stream,
         #[serde(with = "serde_bytes")]
@@ -76,6 +87,8 @@ impl HostMessage {
         !matches!(
             self,
             HostMessage::Code { .. }
+                | HostMessage::Disconnect { .. }
+                | HostMessage::ListenersTaken
                 | HostMessage::Input { .. }
                 | HostMessage::Signal { .. }
                 | HostMessage::Credit { .. }

@@ -7,12 +7,14 @@
 //! - Every request ([`HostMessage::is_request`]) gets exactly one answer ([`VmMessage::is_answer`]) with its
 //!   id; everything else is a notification.
 //! - Output towards the host and input towards the guest carry credit: at most [`STREAM_WINDOW`] bytes
-//!   of one stream are under way before the receiver gave some back.
+//!   of one stream are under way before the receiver gave some back. Connections of the host's to listeners of a VM
+//!   ([`connection`]) have more.
 //! - A frame that is too long or does not decode ends the connection, and nothing else.
 
 pub mod bounds;
 pub mod channel;
 pub mod config;
+pub mod connection;
 pub mod file;
 pub mod frame;
 pub mod host_message;
@@ -26,6 +28,9 @@ pub mod vm_message;
 
 pub use channel::{Channel, FrameReader, FrameWriter, ReadBudget, Received, Turn, TurnState};
 pub use config::{File, Tool, ToolExample, VmConfig};
+pub use connection::{
+    CONNECTION_WINDOW, Endpoint, FROM_GUEST, Listener, ListenerAddress, TO_GUEST,
+};
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
@@ -38,7 +43,7 @@ pub use vm_message::{
 };
 
 /// Number that changes with every incompatible change of the messages.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Longest frame, without its length prefix.
 pub const MAX_FRAME: usize = 4 << 20;

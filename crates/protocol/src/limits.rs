@@ -223,6 +223,30 @@ limits! {
         guest: "`ENFILE`",
         host: "`limits` of the result",
     }
+    "limits.resources.maxConnections" =>
+    /// Connections of TCP, those of the host included.
+    max_connections: u64 {
+        unit: Count,
+        default: Some(256),
+        least: 1,
+        most: None,
+        infinite: false,
+        note: "of TCP, those that nobody has accepted and those of the host included",
+        guest: "`ENOBUFS` of `connect`",
+        host: "`limits` of the result; `connect` and `fetch` reject with `ENOBUFS`",
+    }
+    "limits.resources.maxSocketBufferedBytes" =>
+    /// Bytes that wait in sockets to be read.
+    max_socket_buffered_bytes: u64 {
+        unit: Bytes,
+        default: Some(32 * MIB),
+        least: 4096,
+        most: None,
+        infinite: false,
+        note: "that wait in sockets to be read",
+        guest: "`ENOBUFS` of a write; a datagram is lost",
+        host: "`limits` of the result; a connection of the host's fails with `ENOBUFS`",
+    }
     "limits.resources.maxFilesystemBytes" => max_filesystem_bytes: u64 {
         unit: Bytes,
         default: Some(64 * MIB),
@@ -395,6 +419,26 @@ limits! {
         note: "for each process",
         guest: "the program is ended by SIGSEGV",
         host: "`limits` of the result; the command's status is 139",
+    }
+    "limits.http.maxFetchResponseBytes" {
+        unit: Bytes,
+        default: Some(64 * MIB),
+        least: 1,
+        most: None,
+        infinite: false,
+        note: "of the body of one response that is not streamed",
+        guest: "its connection is reset",
+        host: "`fetch` rejects with `VmLimitError`",
+    }
+    "limits.http.fetchTimeoutMs" {
+        unit: Milliseconds,
+        default: Some(300_000),
+        least: 1,
+        most: Some(2_147_483_647),
+        infinite: false,
+        note: "for a whole response, for the head of one that is streamed; `timeout` of `fetch` sets it for one",
+        guest: "its connection is reset",
+        host: "`fetch` rejects with `VmLimitError`",
     }
     "limits.tools.defaultToolTimeoutMs" {
         unit: Milliseconds,

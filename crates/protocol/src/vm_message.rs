@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::{self, MAX_LIMITS, MAX_LINES, MAX_PHASES, MAX_PROCESSES};
-use crate::{CallId, FileReply, Request, Stream, VmId};
+use crate::connection::MAX_LISTENERS;
+use crate::{CallId, FileReply, Listener, Request, Stream, VmId};
 
 /// One frame from VM process to host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,15 @@ pub enum VmMessage {
     /// Most of a limit is in use (only for [`crate::VmConfig::warn`]): by a program, or by others where the call is 0.
     /// Told once of each limit and call.
     Warning(Limit),
+    /// The call's connection is there.
+    Connected,
+    /// Nothing more comes from the guest over the call's connection, which goes on in the other direction.
+    OutputEnd,
+    /// The call's connection is over: both directions have ended, or the host wanted no more of it.
+    Closed,
+    /// All sockets that wait for connections (see [`crate::connection`] for how many), whenever one has come or gone. The
+    /// host says when it has taken the list.
+    Listeners(#[serde(deserialize_with = "bounds::list::<_, _, MAX_LISTENERS>")] Vec<Listener>),
 }
 
 impl VmMessage {
@@ -106,6 +116,9 @@ impl VmMessage {
                 | VmMessage::Abandoned { .. }
                 | VmMessage::Trace { .. }
                 | VmMessage::Warning(_)
+                | VmMessage::Connected
+                | VmMessage::OutputEnd
+                | VmMessage::Listeners(_)
         )
     }
 }

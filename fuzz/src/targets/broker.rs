@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use secure_exec_broker::harness::{Harness, Machine, Peer, program};
 use secure_exec_broker::protocol::{
-    CallId, FileReply, FileRequest, HostFrame, HostMessage, ResourceSnapshot, ToolFailure, VERSION,
-    VmConfig, VmFrame, VmId, VmLimits, VmMessage, encode,
+    CallId, Endpoint, FileReply, FileRequest, HostFrame, HostMessage, ResourceSnapshot,
+    ToolFailure, VERSION, VmConfig, VmFrame, VmId, VmLimits, VmMessage, encode,
 };
 use secure_exec_broker::{Event, Isolation};
 
@@ -49,6 +49,7 @@ struct Waiting {
     name: String,
     /// Calls that have not settled, and those that have.
     pending: BTreeSet<CallId>,
+    connections: BTreeSet<CallId>,
     settled: BTreeMap<CallId, String>,
     created: usize,
     /// The embedder has asked for its end, and makes no calls any more: there is no VM then to make them of.
@@ -103,6 +104,7 @@ impl World {
             machine,
             name,
             pending: BTreeSet::new(),
+            connections: BTreeSet::new(),
             settled: BTreeMap::new(),
             created: 0,
             is_given_up: false,
@@ -165,7 +167,7 @@ impl World {
         };
         let machine = &waiting.machine;
         let some_call = waiting.pending.iter().next().copied().unwrap_or(1);
-        let started = match input.below(12) {
+        let started = match input.below(14) {
             0 | 1 => {
                 let mut program = program();
                 program.streaming = input.once_in(2);
@@ -217,6 +219,17 @@ impl World {
                 machine.trace_taken();
                 None
             }
+            11 => Some(("connect", machine.connect(Endpoint::Port(80)))),
+            12 => {
+                // Settles a connection, which nothing is told of then, and nothing else.
+                machine.disconnect(some_call, input.once_in(2));
+                if waiting.connections.contains(&some_call) {
+                    waiting.pending.remove(&some_call);
+                    let told = "let go".to_owned();
+                    waiting.settled.insert(some_call, told);
+                }
+                None
+            }
             _ if input.once_in(4) => {
                 machine.dispose();
                 waiting.is_given_up = true;
@@ -228,6 +241,9 @@ impl World {
             }
         };
         input.note(|| format!("{}: {started:?}", waiting.name));
+        if let Some(("connect", call)) = started {
+            waiting.connections.insert(call);
+        }
         waiting.pending.extend(started.map(|(_, call)| call));
     }
 
@@ -370,6 +386,12 @@ impl Waiting {
     fn look(&mut self) -> Result<(), String> {
         for event in self.machine.events() {
             let name = short(&event);
+            if let Some(call) = of_connection(&event)
+                && self.settled.get(&call).is_some_and(|how| how == "let go")
+            {
+                // It had been told before.
+                continue;
+            }
             match event {
                 Event::Created(_) => self.created += 1,
                 Event::Disposed => self.disposed += 1,
@@ -377,6 +399,7 @@ impl Waiting {
                 | Event::File { call, .. }
                 | Event::Resources { call, .. }
                 | Event::Processes { call, .. }
+                | Event::Closed { call }
                 | Event::Failed { call, .. } => {
                     if !self.pending.remove(&call) {
                         let first = self.settled.get(&call);
@@ -389,16 +412,31 @@ impl Waiting {
                 Event::Started { call, .. }
                 | Event::Output { call, .. }
                 | Event::InputCredit { call, .. }
+                | Event::Connected { call }
+                | Event::OutputEnd { call }
                 | Event::Warning { call, .. } => {
                     if !self.pending.contains(&call) {
                         return Err(format!("told of a call that has settled: {call}, {name}"));
                     }
                 }
                 Event::ToolCall { id, .. } => self.tools.push(id),
-                Event::ToolCancelled { .. } | Event::Trace { .. } => {}
+                Event::ToolCancelled { .. } | Event::Trace { .. } | Event::Listeners(_) => {}
             }
         }
         Ok(())
+    }
+}
+
+/// The call of an event that may be a connection's.
+fn of_connection(event: &Event) -> Option<CallId> {
+    match event {
+        Event::Connected { call }
+        | Event::OutputEnd { call }
+        | Event::Closed { call }
+        | Event::Output { call, .. }
+        | Event::InputCredit { call, .. }
+        | Event::Failed { call, .. } => Some(*call),
+        _ => None,
     }
 }
 
@@ -475,6 +513,8 @@ fn right_answer(message: &HostMessage) -> VmMessage {
             last: true,
         },
         HostMessage::Import { .. } => VmMessage::Imported,
+        HostMessage::Connect(_) => VmMessage::Connected,
+        HostMessage::Disconnect { .. } => VmMessage::Closed,
         HostMessage::Ping => VmMessage::Pong,
         HostMessage::File(FileRequest::Read { .. } | FileRequest::ReadMore { .. }) => {
             VmMessage::File(FileReply::Data {

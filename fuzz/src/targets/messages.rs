@@ -1,9 +1,12 @@
 //! Genuine messages of both directions, with odd content.
 
+use std::net::IpAddr;
+
 use secure_exec_protocol::{
-    Answer, Cause, DirectoryEntry, Exit, Failure, FileAttributes, FileReply, FileRequest, FileStat,
-    HostFrame, HostMessage, Limit, Phase, ProcessEntry, Program, Request, ResourceSnapshot, Stdin,
-    TerminalSize, Tool, ToolFailure, Usage, VmConfig, VmFrame, VmMessage,
+    Answer, Cause, DirectoryEntry, Endpoint, Exit, Failure, FileAttributes, FileReply, FileRequest,
+    FileStat, HostFrame, HostMessage, Limit, Listener, ListenerAddress, Phase, ProcessEntry,
+    Program, Request, ResourceSnapshot, Stdin, TerminalSize, Tool, ToolFailure, Usage, VmConfig,
+    VmFrame, VmMessage,
 };
 
 use crate::Input;
@@ -67,7 +70,7 @@ pub fn vm_frame(input: &mut Input<'_>) -> VmFrame {
 
 /// What a VM process says.
 pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
-    match input.below(21) {
+    match input.below(25) {
         0 => VmMessage::Hello {
             version: input.word(),
             phases: phases(input),
@@ -118,11 +121,27 @@ pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
         },
         18 => VmMessage::Failed(failure(input)),
         19 => VmMessage::Warning(limit(input)),
+        20 => VmMessage::Connected,
+        21 => VmMessage::OutputEnd,
+        22 => VmMessage::Closed,
+        23 => VmMessage::Listeners(few(input, 4, listener)),
         _ => VmMessage::Condemned {
             why: text(input),
             limit: perhaps(input, limit),
         },
     }
+}
+
+fn listener(input: &mut Input<'_>) -> Listener {
+    let address = if input.once_in(2) {
+        ListenerAddress::Path(data(input))
+    } else {
+        let ip = IpAddr::from(input.word().to_le_bytes());
+        let port = u16::from(input.byte());
+        ListenerAddress::Inet { ip, port }
+    };
+    let pid = input.int();
+    Listener { pid, address }
 }
 
 fn exit(input: &mut Input<'_>) -> Exit {
@@ -214,7 +233,7 @@ pub fn host_frame(input: &mut Input<'_>) -> HostFrame {
 }
 
 fn host_message(input: &mut Input<'_>) -> HostMessage {
-    match input.below(14) {
+    match input.below(17) {
         0 => HostMessage::Create(Box::new(VmConfig {
             env: few(input, 3, |input| (text(input), text(input))),
             cwd: perhaps(input, text),
@@ -261,6 +280,15 @@ fn host_message(input: &mut Input<'_>) -> HostMessage {
             data: data(input),
             last: input.once_in(2),
         },
+        13 => HostMessage::Connect(if input.once_in(2) {
+            Endpoint::Port(u16::from(input.byte()))
+        } else {
+            Endpoint::Path(data(input))
+        }),
+        14 => HostMessage::Disconnect {
+            reset: input.once_in(2),
+        },
+        15 => HostMessage::ListenersTaken,
         _ => HostMessage::Ping,
     }
 }

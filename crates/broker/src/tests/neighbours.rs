@@ -88,7 +88,11 @@ fn next(message: &VmMessage) -> Option<VmMessage> {
             limit: None,
         },
         VmMessage::Condemned { .. } => VmMessage::Warning(super::protocol::near()),
-        VmMessage::Warning(_) => return None,
+        VmMessage::Warning(_) => VmMessage::Connected,
+        VmMessage::Connected => VmMessage::OutputEnd,
+        VmMessage::OutputEnd => VmMessage::Closed,
+        VmMessage::Closed => VmMessage::Listeners(Vec::new()),
+        VmMessage::Listeners(_) => return None,
     })
 }
 

@@ -172,6 +172,15 @@ pub(super) fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
             VmMessage::Warning(near()),
             "a warning that was not asked for",
         ),
+        (1, 0, VmMessage::Connected, "a message of no kind"),
+        (1, 0, VmMessage::OutputEnd, "a message of no kind"),
+        (1, 0, VmMessage::Closed, "an answer of another kind"),
+        (
+            1,
+            0,
+            VmMessage::Listeners(Vec::new()),
+            "listeners of a program",
+        ),
     ]
 }
 

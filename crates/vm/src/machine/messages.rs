@@ -27,6 +27,8 @@ impl Machine {
             HostMessage::Input { stream, data, end } => {
                 if let Some(guest) = self.calls.get_mut(&call) {
                     guest.feed(stream, data, end);
+                } else if let Some(connection) = self.connections.get_mut(&call) {
+                    connection.feed(data, end);
                 } else if let Some(waiting) = self.waiting.find(call) {
                     waiting.input.push((stream, data, end));
                 }
@@ -35,8 +37,16 @@ impl Machine {
             HostMessage::Credit { stream, bytes } => {
                 if let Some(guest) = self.calls.get_mut(&call) {
                     guest.credit(stream, bytes);
+                } else if let Some(connection) = self.connections.get_mut(&call) {
+                    connection.credit(bytes);
                 }
                 return self.pump(call, outbox);
+            }
+            HostMessage::Connect(endpoint) => return self.connect(call, &endpoint, outbox),
+            HostMessage::Disconnect { reset } => return self.disconnect(call, reset, outbox),
+            HostMessage::ListenersTaken => {
+                self.listeners.taken();
+                return self.tell_listeners(outbox);
             }
             HostMessage::Signal { signal } => return self.signal(call, signal, outbox),
             HostMessage::Resize(size) => return self.resize(call, size),
@@ -144,6 +154,8 @@ impl Machine {
     /// Kills everything and settles what is open.
     pub(crate) fn shut_down(&mut self, outbox: &mut Outbox) {
         self.stop_counting(outbox);
+        // Whose they are is told with the machine's end.
+        self.connections.clear();
         self.kill();
         self.send_rest_of_trace(outbox);
         self.end_programs(outbox);

@@ -3,12 +3,16 @@
 //! - `messages`: what the host says to it. `outbox`: what it says to the host.
 //! - `programs`: those that the host runs. `guest_call`: one of them, with its standard streams. `waiting`,
 //!   `staged_code`: those that have not started.
+//! - `connections`: the host's to listeners. `connection`: one of them. `listeners`: what it knows of those.
 //! - `files`, `filesystem`: the host's file methods, and all of it on its way to another VM.
 //! - `process_list`, `resources`, `trace_flow`, `trace_lines`, `warnings`: what the host sees of it.
 
+mod connection;
+mod connections;
 mod files;
 mod filesystem;
 mod guest_call;
+mod listeners;
 mod messages;
 mod outbox;
 mod process_list;
@@ -33,9 +37,11 @@ use crate::guests::{Guests, Runtime, clock_resolution_ns};
 use crate::host::Tools;
 use crate::mailbox::Mailbox;
 use crate::system::{SystemClock, SystemRandom};
+use connection::Connection;
 use files::Files;
 use filesystem::Transfer;
 use guest_call::GuestCall;
+use listeners::ListenerFlow;
 use resources::Counting;
 use staged_code::StagedCode;
 use trace_flow::TraceFlow;
@@ -56,6 +62,8 @@ pub(crate) struct Machine {
     tools: Arc<Tools>,
     transfer: Transfer,
     calls: BTreeMap<CallId, GuestCall>,
+    connections: BTreeMap<CallId, Connection>,
+    listeners: ListenerFlow,
     waiting: WaitingPrograms,
     /// Calls of programs without a live handle that run.
     turns_taken: BTreeSet<CallId>,
@@ -113,6 +121,9 @@ impl Machine {
             kernel.set_tracer(Some(lines.clone()));
             TraceFlow::new(lines)
         });
+        let mut listeners = ListenerFlow::new(id, mailbox);
+        // Nobody listens yet: it waits for the first.
+        listeners.next(&kernel);
         Ok(Machine {
             id,
             files: Files::new(kernel.file_agent()),
@@ -123,6 +134,8 @@ impl Machine {
             tools,
             transfer: Transfer::default(),
             calls: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            listeners,
             waiting: WaitingPrograms::default(),
             turns_taken: BTreeSet::new(),
             code: StagedCode::default(),
@@ -165,6 +178,8 @@ fn kernel_config(config: &VmConfig) -> KernelConfig {
             max_pipes: count(limits.max_pipes),
             max_ptys: count(limits.max_ptys),
             max_sockets: count(limits.max_sockets),
+            max_connections: count(limits.max_connections),
+            max_socket_buffered_bytes: count(limits.max_socket_buffered_bytes),
             max_filesystem_bytes: limits.max_filesystem_bytes,
             max_inodes: limits.max_inodes,
             max_file_bytes: limits.max_file_bytes,

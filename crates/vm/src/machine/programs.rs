@@ -10,6 +10,7 @@ use secure_exec_protocol::{
 };
 
 use super::guest_call::{GuestCall, Parts};
+use super::listeners::NO_CALL;
 use super::waiting::WaitingPrograms;
 use super::{Machine, Outbox};
 use crate::breaches;
@@ -212,8 +213,14 @@ impl Machine {
             .collect()
     }
 
-    /// Moves a program's streams and tells its end.
+    /// Moves the streams of a program, or of a connection, and tells its end.
     pub(crate) fn pump(&mut self, call: CallId, outbox: &mut Outbox) {
+        if call == NO_CALL {
+            return self.tell_listeners(outbox);
+        }
+        if self.pump_connection(call, outbox) {
+            return;
+        }
         if self.move_streams(call, outbox) {
             self.start_waiting(outbox);
         }

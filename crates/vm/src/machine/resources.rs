@@ -85,7 +85,8 @@ impl Machine {
         };
         let counts = self.kernel.resource_counts();
         let held = counts.ptys + counts.pipes + counts.sockets > 0;
-        let abandoned = held && counts.processes == 0 && self.calls.is_empty();
+        let abandoned =
+            held && counts.processes == 0 && self.calls.is_empty() && self.connections.is_empty();
         if abandoned && now < pending.until {
             pending.look_again = now + LOOK_AGAIN;
             return false;

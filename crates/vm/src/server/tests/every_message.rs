@@ -1,7 +1,7 @@
 //! Every message of the host's, in states in which nobody expects it.
 
 use secure_exec_protocol::{
-    Answer, FileReply, FileRequest, HostMessage, TerminalSize, Tool, VmConfig, VmMessage,
+    Answer, Endpoint, FileReply, FileRequest, HostMessage, TerminalSize, Tool, VmConfig, VmMessage,
 };
 
 use super::{Harness, VM, program};
@@ -29,7 +29,10 @@ fn next(message: &HostMessage) -> Option<HostMessage> {
         HostMessage::Resize(_) => HostMessage::RenewCpuTime,
         HostMessage::RenewCpuTime => HostMessage::TraceTaken,
         HostMessage::TraceTaken => HostMessage::Processes,
-        HostMessage::Processes => HostMessage::RegisterTools(vec![Tool {
+        HostMessage::Processes => HostMessage::Connect(Endpoint::Port(80)),
+        HostMessage::Connect(_) => HostMessage::Disconnect { reset: true },
+        HostMessage::Disconnect { .. } => HostMessage::ListenersTaken,
+        HostMessage::ListenersTaken => HostMessage::RegisterTools(vec![Tool {
             name: "t".into(),
             schema: "{}".into(),
             ..Tool::default()
@@ -65,6 +68,9 @@ fn answers(message: &HostMessage, answer: &VmMessage) -> bool {
         }
         HostMessage::Destroy => matches!(answer, VmMessage::Destroyed),
         HostMessage::Processes => matches!(answer, VmMessage::Processes(_)),
+        HostMessage::Connect(_) => {
+            matches!(answer, VmMessage::Failed(failure) if failure.code == "ECONNREFUSED")
+        }
         HostMessage::RegisterTools(_) => matches!(answer, VmMessage::File(FileReply::Done)),
         HostMessage::File(_) => matches!(answer, VmMessage::File(FileReply::Exists(true))),
         HostMessage::Resources => matches!(answer, VmMessage::Resources(_)),
@@ -80,6 +86,8 @@ fn answers(message: &HostMessage, answer: &VmMessage) -> bool {
         | HostMessage::Resize(_)
         | HostMessage::RenewCpuTime
         | HostMessage::TraceTaken
+        | HostMessage::Disconnect { .. }
+        | HostMessage::ListenersTaken
         | HostMessage::Answer { .. } => false,
     }
 }

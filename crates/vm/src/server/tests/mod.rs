@@ -2,6 +2,7 @@
 //!
 //! Programs run under the name `program`; each start hands its process to the test, which makes its system calls.
 
+mod connections;
 mod every_message;
 mod files;
 mod notices;
