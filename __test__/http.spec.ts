@@ -1,6 +1,7 @@
 // HTTP within the machine: the same programs on host Node.js, over a path and over a port.
 
-import { assertSameAsHost } from "./support/guest.ts";
+import assert from "node:assert/strict";
+import { assertIdle, assertSameAsHost, withRuntime } from "./support/guest.ts";
 import { test } from "./support/suite.ts";
 
 /** Programs begin with this: `listen(server)` gives the options of a request to it. */
@@ -327,3 +328,125 @@ sameAsHost(
   http.get(target).on("error", () => {});
 `,
 );
+
+test("random messages in random pieces are parsed as on the host", async () => {
+  await assertSameAsHost(`
+    import common from "node:_http_common";
+    import { createHash } from "node:crypto";
+    const { HTTPParser } = common;
+    let state = 20261130;
+    const random = (below) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const pick = (list) => list[random(list.length)];
+    const starts = [
+      "GET / HTTP/1.1", "POST /a?b#c HTTP/1.1", "HEAD http://x:80/ HTTP/1.0", "CONNECT x:1 HTTP/1.1", "M-SEARCH * HTTP/1.1",
+      "HTTP/1.1 200 OK", "HTTP/1.1 204 ", "HTTP/1.0 304", "HTTP/1.1 100 Continue", "HTTP/1.1 101 Switch", "PRI * HTTP/2.0",
+    ];
+    const headers = [
+      "Host: x", "Content-Length: 5", "Content-Length: 0", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked",
+      "Connection: close", "Connection: keep-alive, Upgrade", "Upgrade: x", "A:", "B:  c \\t", "C: d\\r\\n e", "\\xfc: \\xe9", "D : e",
+    ];
+    const bodies = ["", "hello", "5\\r\\nhello\\r\\n0\\r\\n\\r\\n", "5;a=b\\r\\nhello\\r\\n0\\r\\nT: v\\r\\n\\r\\n", "FFFFFFFFFFFFFFFFF\\r\\n"];
+    const noise = ["\\0", "\\r", "\\n", " ", ":", ";", "\\x80", "9"];
+    function message() {
+      const lines = [pick(starts)];
+      for (let count = random(6) + (random(40) === 0 ? 70 : 0); count > 0; count--) lines.push(pick(headers));
+      let text = lines.join("\\r\\n") + "\\r\\n\\r\\n" + pick(bodies);
+      for (let count = random(8) === 0 ? random(3) + 1 : 0; count > 0; count--) {
+        const at = random(text.length);
+        text = text.slice(0, at) + pick(noise) + text.slice(at + random(2));
+      }
+      return text;
+    }
+    function events(input) {
+      const seen = [];
+      const parser = new HTTPParser();
+      const type = input.startsWith("HTTP") ? HTTPParser.RESPONSE : HTTPParser.REQUEST;
+      parser.initialize(type, {}, random(10) === 0 ? 60 : 0, pick([0, 0, 0, HTTPParser.kLenientAll, random(2048)]));
+      for (const name of ["MessageBegin", "Headers", "HeadersComplete", "Body", "MessageComplete"]) {
+        parser[HTTPParser["kOn" + name]] = (...values) => {
+          // Where pieces of a body end is where the pieces of the input do.
+          seen.push(name === "Body" ? String(values[0]) : [name, values]);
+          return name === "HeadersComplete" ? answer : undefined;
+        };
+      }
+      const answer = pick([0, 0, 0, 1, 2]);
+      const bytes = Buffer.from(input, "latin1");
+      const step = pick([1, 7, bytes.length]);
+      for (let at = 0; at < bytes.length; at += step) {
+        const piece = bytes.subarray(at, at + step);
+        const result = parser.execute(piece);
+        seen.push(typeof result === "number" ? result : [result.code, result.bytesParsed, result.reason]);
+        // Where another protocol begins, or an error is, Node's parser counts from anywhere.
+        if (result !== piece.length) break;
+      }
+      const end = parser.finish();
+      seen.push(end?.code);
+      parser.close();
+      return seen;
+    }
+    for (let round = 0; round < 30; round++) {
+      const hash = createHash("sha1");
+      for (let count = 0; count < 100; count++) {
+        const input = message() + (random(4) === 0 ? message() : "");
+        hash.update(JSON.stringify(events(input)));
+      }
+      console.log(round, hash.digest("hex"));
+    }
+  `);
+});
+
+test("a program that misuses its parsers harms itself only", async () => {
+  await withRuntime({}, async (runtime) => {
+    const { stdout, stderr } = await runtime.exec(`
+      import common from "node:_http_common";
+      import net from "node:net";
+      import { once } from "node:events";
+      const { HTTPParser } = common;
+      const server = net.createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const misuses = {
+        close: (parser) => parser.close(),
+        "close the handle": (parser, socket) => socket._handle.close(),
+        destroy: (parser, socket) => socket.destroy(),
+        unconsume: (parser) => parser.unconsume(),
+        initialize: (parser) => parser.initialize(HTTPParser.RESPONSE, {}),
+        "consume again": (parser, socket) => parser.consume(socket._handle),
+        "consume another": (parser, socket, other) => parser.consume(other._handle),
+        execute: (parser) => parser.execute(Buffer.from("GET /again HTTP/1.1\\r\\n")),
+        "execute for ever": (parser, socket, other, times) => times < 20_000 && parser.execute(Buffer.from("GET / HTTP/1.1\\r\\n\\r\\n")),
+        finish: (parser) => parser.finish(),
+        throw: () => { throw new Error("thrown"); },
+        null: (parser) => { for (let index = 0; index < 7; index++) parser[index] = null; },
+      };
+      process.on("uncaughtException", () => {});
+      for (const [name, misuse] of Object.entries(misuses)) {
+        for (const event of ["kOnMessageBegin", "kOnHeadersComplete", "kOnBody", "kOnMessageComplete", "kOnExecute"]) {
+          const clients = [net.connect(server.address().port, "127.0.0.1"), net.connect(server.address().port, "127.0.0.1")];
+          const sockets = [(await once(server, "connection"))[0], (await once(server, "connection"))[0]];
+          for (const socket of [...clients, ...sockets]) socket.on("error", () => {});
+          const parser = new HTTPParser();
+          parser.initialize(HTTPParser.REQUEST, {});
+          let times = 0;
+          const done = new Promise((resolve) => {
+            parser[HTTPParser[event]] = () => {
+              setImmediate(resolve);
+              misuse(parser, ...sockets, times++);
+            };
+          });
+          parser.consume(sockets[0]._handle);
+          sockets[0]._handle.readStart();
+          clients[0].write("POST / HTTP/1.1\\r\\nContent-Length: 5\\r\\n\\r\\nhello");
+          await done;
+          for (const socket of [...clients, ...sockets]) socket.destroy();
+        }
+      }
+      server.close();
+      console.log("done");
+    `);
+    assert.equal(stdout, "done\n", stderr);
+    await assertIdle(runtime);
+  });
+});

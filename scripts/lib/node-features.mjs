@@ -82,11 +82,14 @@ export const features = {
       await (await require("fs").openAsBlob("/tmp/blob")).text();`,
   },
   http: {
-    "`createServer().listen`": `
-      const server = require("http").createServer().listen(0);
+    "`createServer`, `get`": `
+      const http = require("http");
+      const server = http.createServer((request, response) => response.end("x")).listen(0, "127.0.0.1");
       await once(server, "listening");
+      const request = http.get({ port: server.address().port, host: "127.0.0.1" });
+      (await once(request, "response"))[0].resume();
       server.close();`,
-    "`get`": `await once(require("http").get("http://127.0.0.1:1/"), "response");`,
+    "`get` of an address outside": `await once(require("http").get("http://192.0.2.1/"), "response");`,
   },
   http2: {
     "`connect`": `await once(require("http2").connect("http://127.0.0.1:1"), "connect");`,
@@ -197,8 +200,23 @@ export const features = {
   },
   globals: {
     "`fetch` of a `data:` URL": `await (await fetch("data:text/plain,x")).text();`,
-    "`fetch` of an `http:` URL": `await fetch("http://127.0.0.1:8080/");`,
-    "`WebSocket`": `await once(new WebSocket("ws://127.0.0.1:8080/"), "open");`,
+    "`fetch` of an `http:` URL": `
+      const server = require("http").createServer((request, response) => response.end("x")).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      await (await fetch("http://127.0.0.1:" + server.address().port)).text();
+      server.closeAllConnections();
+      server.close();`,
+    "`WebSocket`": `
+      const server = require("http").createServer().listen(0, "127.0.0.1");
+      server.on("upgrade", ({ headers }, socket) => {
+        const hash = require("crypto").createHash("sha1");
+        hash.update(headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+        socket.write("HTTP/1.1 101 x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n");
+        socket.end("Sec-WebSocket-Accept: " + hash.digest("base64") + "\\r\\n\\r\\n");
+      });
+      await once(server, "listening");
+      await once(new WebSocket("ws://127.0.0.1:" + server.address().port), "open");
+      server.close();`,
     "`localStorage`": `
       if (globalThis.localStorage === undefined) throw new Error("localStorage is undefined");
       localStorage.setItem("x", "y");`,

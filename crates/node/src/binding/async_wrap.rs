@@ -174,16 +174,7 @@ fn register_destroy_hook(
                 let Some(env) = env.upgrade() else { return };
                 let watched = env.state::<WatchedResources>();
                 watched.weaks.borrow_mut().remove(&key);
-                env.event_loop.set_immediate_unref(Box::new(move |scope| {
-                    let already = destroyed.is_some_and(|destroyed| {
-                        let destroyed = v8::Local::new(scope, destroyed);
-                        let destroyed = convert::get(scope, destroyed, "destroyed");
-                        destroyed.is_some_and(|value| value.is_true())
-                    });
-                    if !already {
-                        async_wrap::emit_destroy(scope, async_id);
-                    }
-                }));
+                async_wrap::queue_destroy_unless(&env, async_id, destroyed);
             });
         }),
     );

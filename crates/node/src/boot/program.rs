@@ -10,7 +10,7 @@ use crate::env::{Env, Slot};
 use crate::heap::own_heap_limit;
 use crate::js::callback_scope::{self, AsyncContext};
 use crate::js::exception::string;
-use crate::js::{context_settings, convert};
+use crate::js::{async_wrap, context_settings, convert};
 use crate::options::{INVALID_ARGUMENT, Options, completion};
 use crate::process::{default_locale, exit, frozen_clock, invocation, phases, report, uncaught};
 
@@ -267,6 +267,7 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
         if halted(scope, &env) {
             return;
         }
+        async_wrap::run_destroy_hooks(scope);
         emit(scope, "beforeExit", true);
         if halted(scope, &env) {
             return;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::env::{Env, Slot};
+use crate::js::convert;
 use crate::js::wrap::{self, AsyncState};
 
 /// Indices of `async_hook_fields`.
@@ -39,9 +40,12 @@ pub mod ids {
 /// Ids whose destroy hook is still to be called.
 #[derive(Default)]
 pub struct DestroyQueue {
-    ids: RefCell<Vec<f64>>,
+    ids: RefCell<Vec<Destroyed>>,
     scheduled: Cell<bool>,
 }
+
+/// A resource that is gone, unless the property `destroyed` of the object says that this was told already.
+type Destroyed = (f64, Option<v8::Global<v8::Object>>);
 
 /// A new async id.
 pub fn new_async_id(env: &Env) -> f64 {
@@ -133,6 +137,9 @@ pub fn release(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Objec
         let async_id = state.async_id.replace(NO_ASYNC_ID);
         if async_id > 0.0 {
             emit_destroy(scope, async_id);
+            // The resource is not held any longer.
+            let key = Env::of(scope).symbol(scope, "resource_symbol");
+            object.set(scope, key.into(), object.into());
         }
     }
 }
@@ -206,20 +213,38 @@ pub fn emit_destroy(scope: &mut v8::PinScope<'_, '_>, async_id: f64) {
 
 /// As [`emit_destroy`], from where no scope is to be had (finalizers).
 pub fn queue_destroy(env: &Rc<Env>, async_id: f64) {
+    queue_destroy_unless(env, async_id, None);
+}
+
+/// As [`queue_destroy`], for a resource of JavaScript's that was collected; `destroyed` is an object that says in a property
+/// of that name whether the program has called the hook itself.
+pub fn queue_destroy_unless(
+    env: &Rc<Env>,
+    async_id: f64,
+    destroyed: Option<v8::Global<v8::Object>>,
+) {
     let queue = env.state::<DestroyQueue>();
-    queue.ids.borrow_mut().push(async_id);
+    queue.ids.borrow_mut().push((async_id, destroyed));
     if !queue.scheduled.replace(true) {
         env.event_loop
             .set_immediate_unref(Box::new(run_destroy_hooks));
     }
 }
 
-fn run_destroy_hooks(scope: &mut v8::PinScope<'_, '_>) {
+/// Calls the destroy hooks that wait. The loop does, and so does its end: what a collection of the last turn has found is
+/// told before `beforeExit` (`EmitProcessBeforeExit` in Node's `src/api/hooks.cc`).
+pub fn run_destroy_hooks(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let queue = env.state::<DestroyQueue>();
     queue.scheduled.set(false);
     let ids = queue.ids.take();
-    for id in ids {
-        emit(scope, Slot::AsyncHooksDestroy, fields::DESTROY, id);
+    for (id, destroyed) in ids {
+        let is_told = destroyed.is_some_and(|destroyed| {
+            let destroyed = v8::Local::new(scope, destroyed);
+            convert::get(scope, destroyed, "destroyed").is_some_and(|value| value.is_true())
+        });
+        if !is_told {
+            emit(scope, Slot::AsyncHooksDestroy, fields::DESTROY, id);
+        }
     }
 }

@@ -206,6 +206,8 @@ impl Machine {
         // keeps of it, a place to go on from, it sets to the start of the next input before it reads on.
         let error = unsafe {
             (*raw).data = data;
+            // That of an earlier input says nothing of this one.
+            (*raw).error_pos = std::ptr::null();
             let error = match input {
                 Some(input) => llhttp_execute(raw, input.as_ptr().cast(), input.len()),
                 None => llhttp_finish(raw),
