@@ -126,24 +126,25 @@ unsafe fn piece(raw: *mut RawParser, at: *const c_char, length: usize, piece: Pi
     // SAFETY: by the contract.
     unsafe {
         at_place(raw, at, length, |run, start| {
-            contain_bare(|| run.parser.on_piece(run, piece, start, length)).unwrap_or(errno::USER)
+            run.parser.on_piece(run, piece, start, length)
         })
     }
 }
 
 unsafe extern "C" fn on_message_begin(raw: *mut RawParser) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe { in_run(raw, |run| run.notify(Parser::on_message_begin)) }
+    contain_bare(|| unsafe { in_run(raw, |run| run.notify(Parser::on_message_begin)) })
+        .unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_url(raw: *mut RawParser, at: *const c_char, length: usize) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe { piece(raw, at, length, Piece::Url) }
+    contain_bare(|| unsafe { piece(raw, at, length, Piece::Url) }).unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_status(raw: *mut RawParser, at: *const c_char, length: usize) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe { piece(raw, at, length, Piece::StatusMessage) }
+    contain_bare(|| unsafe { piece(raw, at, length, Piece::StatusMessage) }).unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_header_field(
@@ -152,7 +153,7 @@ unsafe extern "C" fn on_header_field(
     length: usize,
 ) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe { piece(raw, at, length, Piece::HeaderField) }
+    contain_bare(|| unsafe { piece(raw, at, length, Piece::HeaderField) }).unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_header_value(
@@ -161,7 +162,7 @@ unsafe extern "C" fn on_header_value(
     length: usize,
 ) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe { piece(raw, at, length, Piece::HeaderValue) }
+    contain_bare(|| unsafe { piece(raw, at, length, Piece::HeaderValue) }).unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_chunk_extension(
@@ -170,47 +171,52 @@ unsafe extern "C" fn on_chunk_extension(
     length: usize,
 ) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe {
+    contain_bare(|| unsafe {
         in_run(raw, |run| {
             run.parser.on_chunk_extension(run.machine, length)
         })
-    }
+    })
+    .unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_headers_complete(raw: *mut RawParser) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe {
+    contain_bare(|| unsafe {
         in_run(raw, |run| {
             run.notify(|parser, scope| parser.on_headers_complete(scope, run.machine, run.input))
         })
-    }
+    })
+    .unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_body(raw: *mut RawParser, at: *const c_char, length: usize) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe {
+    contain_bare(|| unsafe {
         at_place(raw, at, length, |run, start| {
             let bytes = &run.input[start..start + length];
             run.notify(|parser, scope| parser.on_body(scope, bytes))
         })
-    }
+    })
+    .unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_message_complete(raw: *mut RawParser) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe {
+    contain_bare(|| unsafe {
         in_run(raw, |run| {
             run.notify(|parser, scope| parser.on_message_complete(scope, run.input))
         })
-    }
+    })
+    .unwrap_or(errno::USER)
 }
 
 unsafe extern "C" fn on_chunk(raw: *mut RawParser) -> c_int {
     // SAFETY: llhttp calls.
-    unsafe {
+    contain_bare(|| unsafe {
         in_run(raw, |run| {
             run.parser.on_chunk();
             errno::OK
         })
-    }
+    })
+    .unwrap_or(errno::USER)
 }
