@@ -87,7 +87,7 @@ export const features = {
       const server = http.createServer((request, response) => response.end("x")).listen(0, "127.0.0.1");
       await once(server, "listening");
       const request = http.get({ port: server.address().port, host: "127.0.0.1" });
-      (await once(request, "response"))[0].resume();
+      (await once(request, "response")).resume();
       server.close();`,
     "`get` of an address outside": `await once(require("http").get("http://192.0.2.1/"), "response");`,
   },

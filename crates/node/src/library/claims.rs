@@ -97,6 +97,7 @@ mod tests {
         };
         assert_eq!(of("v8"), Some(v8::V8::get_version()));
         assert!(of("openssl").is_some_and(|version| version.starts_with("3.")));
+        assert_eq!(of("llhttp"), Some(env!("LLHTTP_VERSION")));
         assert_eq!(of("sqlite"), None);
         assert!(of("node").is_some());
     }
