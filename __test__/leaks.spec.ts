@@ -104,6 +104,24 @@ const kinds: Record<string, Kind> = {
       await file.readFile();
       await file.close();`,
   },
+  "HTTP request": {
+    iterations: 400,
+    setup: `const http = require('node:http');
+      const server = http.createServer((request, response) => request.pipe(response)).listen(0);
+      const { port } = server.address();`,
+    once: `const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent: false });
+      request.end('x'.repeat(10_000));
+      const response = await new Promise((resolve) => request.on('response', resolve));
+      await new Promise((resolve) => response.resume().on('close', resolve));`,
+  },
+  "HTTP parser": {
+    iterations: 5000,
+    setup: "const { HTTPParser } = require('node:_http_common');",
+    once: `const parser = new HTTPParser();
+      parser.initialize(HTTPParser.REQUEST, {});
+      parser.execute(Buffer.from('GET / HTTP/1.1\\r\\nA: ' + 'b'.repeat(1000)));
+      if (i % 2) parser.close();`,
+  },
   "web stream": {
     iterations: 300,
     once: `const stream = new Blob(['x'.repeat(1000)]).stream().pipeThrough(new CompressionStream('gzip'));
