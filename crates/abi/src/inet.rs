@@ -1,6 +1,6 @@
 //! `netinet/in.h`, `netinet/tcp.h` and `netinet/udp.h`: protocols, options and groups of the internet's families.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Any protocol, or IP's level of options.
 pub const IPPROTO_IP: i32 = 0;
@@ -66,6 +66,10 @@ pub const IP_MULTICAST_LOOP: i32 = 34;
 pub const IP_ADD_MEMBERSHIP: i32 = 35;
 /// Leaves a group.
 pub const IP_DROP_MEMBERSHIP: i32 = 36;
+/// Joins a group for what one sender sends to it.
+pub const IP_ADD_SOURCE_MEMBERSHIP: i32 = 39;
+/// Hears one sender to a group no longer.
+pub const IP_DROP_SOURCE_MEMBERSHIP: i32 = 40;
 /// Whether groups that others have joined are heard too.
 pub const IP_MULTICAST_ALL: i32 = 49;
 
@@ -90,6 +94,11 @@ pub const IPV6_MULTICAST_ALL: i32 = 29;
 /// Type of service.
 pub const IPV6_TCLASS: i32 = 67;
 
+/// Joins a group for what one sender sends to it, at the level of either family.
+pub const MCAST_JOIN_SOURCE_GROUP: i32 = 46;
+/// Hears one sender to a group no longer.
+pub const MCAST_LEAVE_SOURCE_GROUP: i32 = 47;
+
 /// Index of the loopback interface.
 pub const LOOPBACK_INDEX: i32 = 1;
 
@@ -112,6 +121,15 @@ pub enum Membership {
         /// `ipv6mr_interface`, or 0.
         index: i32,
     },
+}
+
+/// A group, and a sender who is heard in it (`struct ip_mreq_source`, `struct group_source_req`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceMembership {
+    /// The group and the interface.
+    pub membership: Membership,
+    /// `imr_sourceaddr`, `gsr_source`.
+    pub source: IpAddr,
 }
 
 /// State of a connection, as `/proc/net/tcp` numbers it.

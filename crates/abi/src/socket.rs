@@ -1,6 +1,6 @@
 //! `sys/socket.h` and its neighbours: families, types, options, flags of messages, addresses.
 
-use crate::inet::Membership;
+use crate::inet::{Membership, SourceMembership};
 use bitflags::bitflags;
 use core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use std::borrow::Cow;
@@ -258,6 +258,8 @@ pub enum OptionValue {
     Address(Ipv4Addr),
     /// A group that is joined or left.
     Membership(Membership),
+    /// One that is joined or left for one sender.
+    SourceMembership(SourceMembership),
 }
 
 impl OptionValue {

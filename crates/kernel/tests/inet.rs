@@ -4,8 +4,9 @@
 mod common;
 use common::*;
 use secure_exec_kernel::abi::inet::{
-    IP_ADD_MEMBERSHIP, IP_MULTICAST_LOOP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
-    IPV6_ADD_MEMBERSHIP, Membership, TCP_INFO,
+    IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_MULTICAST_LOOP,
+    IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADD_MEMBERSHIP, Membership, SourceMembership,
+    TCP_INFO,
 };
 use secure_exec_kernel::abi::socket::{
     AF_INET, AF_INET6, SO_BROADCAST, SO_ERROR, SO_LINGER, SO_REUSEADDR, SO_REUSEPORT, SOCK_DGRAM,
@@ -586,6 +587,70 @@ fn groups_are_heard_by_those_who_joined() {
         )
         .unwrap();
     assert_eq!(heard(six), Ok(3));
+}
+
+#[test]
+fn group_is_heard_from_the_senders_that_it_was_joined_for() {
+    let machine = machine();
+    let guest = machine.guest();
+    let listen = || {
+        let socket = udp(&guest);
+        guest
+            .setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, OptionValue::Int(1))
+            .unwrap();
+        guest.bind(socket, &at("0.0.0.0:5353")).unwrap();
+        socket
+    };
+    let (first, second) = (listen(), listen());
+    let send = |from: &str| {
+        let sender = udp(&guest);
+        guest.bind(sender, &at(from)).unwrap();
+        let to = at("232.1.1.1:5353");
+        guest
+            .sendto(sender, b"x", MsgFlags::empty(), Some(&to))
+            .unwrap();
+        guest.close(sender).unwrap();
+    };
+    let heard = |socket| {
+        guest
+            .recvfrom(socket, &mut [0; 8], MsgFlags::empty())
+            .is_ok()
+    };
+    let change = |socket, name, source: &str| {
+        let membership = Membership::V4 {
+            group: Ipv4Addr::new(232, 1, 1, 1),
+            address: Ipv4Addr::UNSPECIFIED,
+            index: 0,
+        };
+        let source = source.parse().unwrap();
+        let value = OptionValue::SourceMembership(SourceMembership { membership, source });
+        guest.setsockopt(socket, IPPROTO_IP, name, value)
+    };
+    change(first, IP_ADD_SOURCE_MEMBERSHIP, "127.0.0.2").unwrap();
+    send("127.0.0.2:0");
+    // The second has not joined and hears what others have joined for.
+    assert_eq!((heard(first), heard(second)), (true, true));
+    send("127.0.0.3:0");
+    assert_eq!((heard(first), heard(second)), (false, false));
+    change(second, IP_ADD_SOURCE_MEMBERSHIP, "127.0.0.3").unwrap();
+    send("127.0.0.2:0");
+    assert_eq!((heard(first), heard(second)), (true, false));
+    send("127.0.0.3:0");
+    assert_eq!((heard(first), heard(second)), (false, true));
+    change(first, IP_DROP_SOURCE_MEMBERSHIP, "127.0.0.2").unwrap();
+    guest.close(second).unwrap();
+    send("127.0.0.2:0");
+    assert!(!heard(first));
+    for sender in 1..=10 {
+        change(
+            first,
+            IP_ADD_SOURCE_MEMBERSHIP,
+            &format!("127.0.0.{sender}"),
+        )
+        .unwrap();
+    }
+    let more = change(first, IP_ADD_SOURCE_MEMBERSHIP, "127.0.0.11");
+    assert_eq!(more, Err(Errno::ENOBUFS));
 }
 
 #[test]

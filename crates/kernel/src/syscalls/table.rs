@@ -78,7 +78,7 @@ syscalls! {
         Getsockname "getsockname" Full;
         Getpeername "getpeername" Full;
         Getsockopt "getsockopt" Partial("no time limits, TCP_INFO or TCP_CONGESTION; the buffer of a stream is 128 KiB, of TCP 256 KiB, whatever is set");
-        Setsockopt "setsockopt" Partial("no time limits, low-water marks, IP_RECVERR or groups of one source; SO_PASSCRED for local datagrams");
+        Setsockopt "setsockopt" Partial("no time limits, low-water marks or IP_RECVERR; SO_PASSCRED for local datagrams");
         Sendto "sendto" Partial("no urgent data");
         Recvfrom "recvfrom" Partial("no urgent data; MSG_WAITALL takes what there is");
         Sendmsg "sendmsg" Partial("SCM_RIGHTS without local sockets; the credentials are always the sender's own");

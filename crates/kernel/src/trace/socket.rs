@@ -3,7 +3,7 @@
 use super::flags::{Names, names};
 use super::text::{Data, Quoted, list};
 use super::values::Traced;
-use crate::abi::inet::{self, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, Membership};
+use crate::abi::inet::{self, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, Membership, SourceMembership};
 use crate::abi::socket::{
     AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, MsgFlags, OptionValue, SOCK_DGRAM, SOCK_RAW,
     SOCK_SEQPACKET, SOCK_STREAM, SOCK_TYPE_MASK, SOL_SOCKET, Shutdown, SocketAddress, Ucred,
@@ -12,6 +12,7 @@ use crate::abi::socket::{
 use crate::abi::{Fd, socket};
 use core::cell::OnceCell;
 use core::fmt::{self, Display};
+use core::net::IpAddr;
 
 const SOCK: Names = &[(0o2_000_000, "SOCK_CLOEXEC"), (0o4000, "SOCK_NONBLOCK")];
 const MSG: Names = &[
@@ -82,6 +83,10 @@ const IP_OPTIONS: &[(i32, &str)] = &[
     (inet::IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP"),
     (inet::IP_ADD_MEMBERSHIP, "IP_ADD_MEMBERSHIP"),
     (inet::IP_DROP_MEMBERSHIP, "IP_DROP_MEMBERSHIP"),
+    (inet::IP_ADD_SOURCE_MEMBERSHIP, "IP_ADD_SOURCE_MEMBERSHIP"),
+    (inet::IP_DROP_SOURCE_MEMBERSHIP, "IP_DROP_SOURCE_MEMBERSHIP"),
+    (inet::MCAST_JOIN_SOURCE_GROUP, "MCAST_JOIN_SOURCE_GROUP"),
+    (inet::MCAST_LEAVE_SOURCE_GROUP, "MCAST_LEAVE_SOURCE_GROUP"),
     (inet::IP_MULTICAST_ALL, "IP_MULTICAST_ALL"),
 ];
 /// Options of level `SOL_IPV6`.
@@ -94,6 +99,8 @@ const IPV6_OPTIONS: &[(i32, &str)] = &[
     (inet::IPV6_DROP_MEMBERSHIP, "IPV6_DROP_MEMBERSHIP"),
     (inet::IPV6_RECVERR, "IPV6_RECVERR"),
     (inet::IPV6_V6ONLY, "IPV6_V6ONLY"),
+    (inet::MCAST_JOIN_SOURCE_GROUP, "MCAST_JOIN_SOURCE_GROUP"),
+    (inet::MCAST_LEAVE_SOURCE_GROUP, "MCAST_LEAVE_SOURCE_GROUP"),
     (inet::IPV6_MULTICAST_ALL, "IPV6_MULTICAST_ALL"),
     (inet::IPV6_TCLASS, "IPV6_TCLASS"),
 ];
@@ -318,7 +325,30 @@ impl fmt::Display for Value {
                 f,
                 "{{inet_pton(AF_INET6, \"{group}\", &ipv6mr_multiaddr), ipv6mr_interface={index}}}"
             ),
+            OptionValue::SourceMembership(SourceMembership { membership, source }) => {
+                source_membership(f, membership, source)
+            }
         }
+    }
+}
+
+fn source_membership(
+    f: &mut fmt::Formatter<'_>,
+    membership: Membership,
+    source: IpAddr,
+) -> fmt::Result {
+    match membership {
+        Membership::V4 { group, address, .. } => write!(
+            f,
+            "{{imr_multiaddr=inet_addr(\"{group}\"), imr_interface=inet_addr(\"{address}\"), \
+             imr_sourceaddr=inet_addr(\"{source}\")}}"
+        ),
+        Membership::V6 { group, index } => write!(
+            f,
+            "{{gsr_interface={index}, gsr_group={{sa_family=AF_INET6, inet_pton(AF_INET6, \"{group}\", \
+             &sin6_addr)}}, gsr_source={{sa_family=AF_INET6, inet_pton(AF_INET6, \"{source}\", \
+             &sin6_addr)}}}}"
+        ),
     }
 }
 
@@ -329,6 +359,10 @@ fn size(value: OptionValue) -> usize {
         OptionValue::Linger(_) => 8,
         OptionValue::Credentials(_) | OptionValue::Membership(Membership::V4 { .. }) => 12,
         OptionValue::Membership(Membership::V6 { .. }) => 20,
+        OptionValue::SourceMembership(source) => match source.membership {
+            Membership::V4 { .. } => 12,
+            Membership::V6 { .. } => 264,
+        },
     }
 }
 

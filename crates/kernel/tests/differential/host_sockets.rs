@@ -2,8 +2,9 @@
 
 use super::host::{Host, call, check};
 use super::socket_script::{Received, Sockets};
-use secure_exec_kernel::abi::inet::Membership;
+use secure_exec_kernel::abi::inet::{Membership, SourceMembership};
 use secure_exec_kernel::{OptionValue, SocketAddress, UnixAddress};
+use std::net::IpAddr;
 
 type Storage = libc::sockaddr_storage;
 
@@ -149,6 +150,7 @@ impl Sockets for Host {
             OptionValue::Membership(Membership::V6 { group, index }) => {
                 [&group.octets()[..], &index.to_ne_bytes()].concat()
             }
+            OptionValue::SourceMembership(source) => source_membership(source),
             other => panic!("no script sets {other:?}"),
         };
         let (option, length) = (bytes.as_ptr().cast(), bytes.len() as libc::socklen_t);
@@ -266,4 +268,28 @@ impl Sockets for Host {
 
 fn is_named(address: &SocketAddress) -> bool {
     *address != SocketAddress::Unix(UnixAddress::Unnamed)
+}
+
+/// `struct ip_mreq_source` or `struct group_source_req`.
+fn source_membership(membership: SourceMembership) -> Vec<u8> {
+    let SourceMembership { membership, source } = membership;
+    match (membership, source) {
+        (Membership::V4 { group, address, .. }, IpAddr::V4(source)) => {
+            [group, address, source].map(|ip| ip.octets()).concat()
+        }
+        (Membership::V6 { group, index }, IpAddr::V6(source)) => {
+            let mut bytes = index.to_ne_bytes().to_vec();
+            bytes.resize(8, 0);
+            for ip in [group, source] {
+                let start = bytes.len();
+                bytes.extend_from_slice(&(libc::AF_INET6 as u16).to_ne_bytes());
+                // Port and flow.
+                bytes.extend_from_slice(&[0; 6]);
+                bytes.extend_from_slice(&ip.octets());
+                bytes.resize(start + size_of::<libc::sockaddr_storage>(), 0);
+            }
+            bytes
+        }
+        mixed => panic!("no script mixes {mixed:?}"),
+    }
 }

@@ -498,6 +498,38 @@ pub const UDP: &[(&str, &str)] = &[
          inet t tcp4
          setsockopt t ip:join 239.1.2.3",
     ),
+    (
+        "groups for some senders",
+        "inet a udp4
+         bind a 0.0.0.0:9200
+         setsockopt a ip:leave-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:join-source 127.0.0.1@127.0.0.2
+         setsockopt a ip:join-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:join-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:join-source 127.0.0.2@239.1.2.3
+         setsockopt a ip:join 239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.3@239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.2@239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:leave 239.1.2.3
+         setsockopt a ip:join 239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:join-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:leave-source 127.0.0.1@239.1.2.3
+         setsockopt a ip:leave 239.1.2.3
+         setsockopt a ip6:join-source ::1@ff01::55
+         inet b udp6
+         setsockopt b ip6:leave-source ::1@ff01::55
+         setsockopt b ip6:join-source ::1@ff01::55
+         setsockopt b ip6:join-source ::1@ff01::55
+         setsockopt b ip6:join-source ::2@ff01::55
+         setsockopt b ip6:join ff01::55
+         setsockopt b ip6:leave-source ::1@ff01::55
+         setsockopt b ip6:leave-source ::2@ff01::55
+         setsockopt b ip6:leave ff01::55
+         setsockopt b ip6:join-source ::1@::1",
+    ),
 ];
 
 pub const OPTIONS: &[(&str, &str)] = &[(

@@ -1,7 +1,7 @@
 //! The part of the scripts' language that is about sockets.
 
 use super::script::{System, bytes, flags, number, path, shown_bytes};
-use secure_exec_kernel::abi::inet::Membership;
+use secure_exec_kernel::abi::inet::{Membership, SourceMembership};
 use secure_exec_kernel::abi::socket::{
     AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
 };
@@ -131,6 +131,8 @@ fn option(word: &str) -> (i32, i32) {
             ("mc-all", inet::IP_MULTICAST_ALL),
             ("join", inet::IP_ADD_MEMBERSHIP),
             ("leave", inet::IP_DROP_MEMBERSHIP),
+            ("join-source", inet::IP_ADD_SOURCE_MEMBERSHIP),
+            ("leave-source", inet::IP_DROP_SOURCE_MEMBERSHIP),
         ];
         return of(inet::IPPROTO_IP, &known, name);
     }
@@ -144,6 +146,8 @@ fn option(word: &str) -> (i32, i32) {
             ("mc-all", inet::IPV6_MULTICAST_ALL),
             ("join", inet::IPV6_ADD_MEMBERSHIP),
             ("leave", inet::IPV6_DROP_MEMBERSHIP),
+            ("join-source", inet::MCAST_JOIN_SOURCE_GROUP),
+            ("leave-source", inet::MCAST_LEAVE_SOURCE_GROUP),
         ];
         return of(inet::IPPROTO_IPV6, &known, name);
     }
@@ -171,8 +175,21 @@ fn option(word: &str) -> (i32, i32) {
     (libc::SOL_SOCKET, name)
 }
 
-/// A number, a group, or seconds behind `linger`.
+/// A number, a group, a sender `@` a group, or seconds behind `linger`.
 fn value(which: &str, word: &str) -> OptionValue {
+    if let Some((source, group)) = word.split_once('@') {
+        let source: IpAddr = source.parse().unwrap();
+        let membership = match group.parse().unwrap() {
+            // The interface is told by its address: there is no room for its number.
+            IpAddr::V4(group) => Membership::V4 {
+                group,
+                address: Ipv4Addr::LOCALHOST,
+                index: 0,
+            },
+            IpAddr::V6(group) => Membership::V6 { group, index: 1 },
+        };
+        return OptionValue::SourceMembership(SourceMembership { membership, source });
+    }
     match word.parse::<IpAddr>() {
         Ok(IpAddr::V4(group)) => OptionValue::Membership(Membership::V4 {
             group,

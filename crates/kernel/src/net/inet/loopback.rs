@@ -1,6 +1,7 @@
 //! The machine's own network: ports, listeners, connections and groups of its loopback.
 
 use super::address::{Place, shown};
+use super::multicast::Members;
 use super::port::{Binding, PortTable, Rule};
 use super::tcp::Listener;
 use super::udp::UdpSocket;
@@ -26,7 +27,7 @@ pub(crate) struct Loopback {
     pub(super) udp: Arc<Mutex<PortTable<Weak<UdpSocket>>>>,
     names: Mutex<Names>,
     /// How many sockets have joined each group.
-    pub(super) groups: Mutex<HashMap<IpAddr, usize>>,
+    pub(super) groups: Mutex<HashMap<IpAddr, Members>>,
     pub(super) random: Arc<dyn RandomSource>,
     network: Arc<dyn Network>,
     bell: Arc<ListenerBell>,

@@ -152,7 +152,7 @@ impl Socket for TcpSocket {
     }
 
     /// # Errors
-    /// - `EPROTO`: joining or leaving a group.
+    /// - `EPROTO`: joining or leaving a group. Linux takes those for one sender, which mean as little to a stream.
     fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()> {
         match level {
             SOL_SOCKET if name == SO_PASSCRED => Err(Errno::EOPNOTSUPP),
@@ -162,7 +162,12 @@ impl Socket for TcpSocket {
                 Ok(())
             }
             IPPROTO_TCP => self.tcp.set(name, value.int().ok_or(Errno::EINVAL)?),
-            IPPROTO_IP | IPPROTO_IPV6 if matches!(value, OptionValue::Membership(_)) => {
+            IPPROTO_IP | IPPROTO_IPV6
+                if matches!(
+                    value,
+                    OptionValue::Membership(_) | OptionValue::SourceMembership(_)
+                ) =>
+            {
                 Err(Errno::EPROTO)
             }
             IPPROTO_IP | IPPROTO_IPV6 => {

@@ -120,15 +120,18 @@ impl UdpSocket {
             return;
         }
         for receiver in self.loopback().listeners_of_all(from, to) {
-            if !is_group || receiver.hears(to.ip(), version) {
+            if !is_group || receiver.hears(to.ip(), from.ip(), version) {
                 receiver.receive(bytes, from);
             }
         }
     }
 
     /// Whether what is sent to a group comes here.
-    fn hears(&self, group: IpAddr, version: Version) -> bool {
-        self.groups.has(group) || self.ip.group_all(version) && self.loopback().has_joined(group)
+    fn hears(&self, group: IpAddr, sender: IpAddr, version: Version) -> bool {
+        let own = self.groups.hear(group, sender);
+        own.unwrap_or_else(|| {
+            self.ip.group_all(version) && self.loopback().has_joined(group, sender)
+        })
     }
 
     /// Queues a datagram, or drops it.

@@ -2,8 +2,9 @@
 
 use super::UdpSocket;
 use crate::abi::inet::{
-    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IPPROTO_IP, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP,
-    IPV6_DROP_MEMBERSHIP, Membership, TcpState,
+    IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP,
+    IPPROTO_IP, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, MCAST_JOIN_SOURCE_GROUP,
+    MCAST_LEAVE_SOURCE_GROUP, Membership, SourceMembership, TcpState,
 };
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
@@ -36,6 +37,35 @@ impl UdpSocket {
             (IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP) if is_v6 => self.groups.leave(membership),
             (IPPROTO_IP, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP)
             | (IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP | IPV6_DROP_MEMBERSHIP) => Err(Errno::EINVAL),
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+
+    /// Joins or leaves a group for one sender.
+    ///
+    /// # Errors
+    /// - `ENOPROTOOPT`: no such option, or a group of IPv6 on a socket of IPv4.
+    /// - `EINVAL`: a group of the other family.
+    fn change_sources(&self, option: (i32, i32), membership: SourceMembership) -> Result<()> {
+        let is_v6 = matches!(membership.membership, Membership::V6 { .. });
+        if option.0 == IPPROTO_IPV6 && self.version == Version::V4 {
+            return Err(Errno::ENOPROTOOPT);
+        }
+        match option {
+            (IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP | MCAST_JOIN_SOURCE_GROUP) if !is_v6 => {
+                self.groups.join_source(membership)
+            }
+            (IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP | MCAST_LEAVE_SOURCE_GROUP) if !is_v6 => {
+                self.groups.leave_source(membership)
+            }
+            (IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP) if is_v6 => self.groups.join_source(membership),
+            (IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP) if is_v6 => {
+                self.groups.leave_source(membership)
+            }
+            (IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP | IP_DROP_SOURCE_MEMBERSHIP)
+            | (IPPROTO_IP | IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP | MCAST_LEAVE_SOURCE_GROUP) => {
+                Err(Errno::EINVAL)
+            }
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -147,6 +177,9 @@ impl Socket for UdpSocket {
             }
             (IPPROTO_IP | IPPROTO_IPV6, OptionValue::Membership(membership)) => {
                 self.change_groups((level, name), membership)
+            }
+            (IPPROTO_IP | IPPROTO_IPV6, OptionValue::SourceMembership(membership)) => {
+                self.change_sources((level, name), membership)
             }
             (IPPROTO_IP | IPPROTO_IPV6, _) => {
                 let is_bound = self.state.lock().port.is_some();
