@@ -149,6 +149,33 @@ const programs: Record<string, string> = {
     sender.send("to all", port, "224.0.0.77");
     show((await got).map(([message, peer]) => [String(message), peer.address]));
     for (const socket of [...members, late, sender]) socket.close();`,
+  "groups for some senders": `
+    const socket = await bound("udp4", 0, "127.0.0.1");
+    for (const [name, ...values] of [
+      ["addSourceSpecificMembership", "127.0.0.2", "232.1.1.1", "127.0.0.1"],
+      ["addSourceSpecificMembership", "127.0.0.2", "232.1.1.1", "127.0.0.1"],
+      ["addSourceSpecificMembership", "127.0.0.3", "232.1.1.1", "127.0.0.1"],
+      ["addSourceSpecificMembership", "127.0.0.2", "127.0.0.1", "127.0.0.1"],
+      ["addSourceSpecificMembership", "x", "232.1.1.1", "127.0.0.1"],
+      ["addSourceSpecificMembership", "127.0.0.2", "232.1.1.1", "x"],
+      ["addSourceSpecificMembership", "127.0.0.2", 1],
+      ["dropSourceSpecificMembership", "127.0.0.4", "232.1.1.1", "127.0.0.1"],
+      ["dropSourceSpecificMembership", "127.0.0.2", "232.1.1.1", "127.0.0.1"],
+      ["dropSourceSpecificMembership", "127.0.0.3", "232.1.1.1", "127.0.0.1"],
+      ["dropSourceSpecificMembership", "127.0.0.3", "232.1.1.1", "127.0.0.1"],
+    ]) show(name, ...values, failure(() => socket[name](...values)));
+    socket.close();
+    const member = await bound({ type: "udp4", reuseAddr: true }, 0, "232.1.1.2");
+    member.addSourceSpecificMembership("127.0.0.2", "232.1.1.2", "127.0.0.1");
+    for (const from of ["127.0.0.3", "127.0.0.2"]) {
+      const sender = await bound("udp4", 0, from);
+      sender.setMulticastInterface("127.0.0.1");
+      const got = from === "127.0.0.2" && once(member, "message");
+      await sent(sender, from, member.address().port, "232.1.1.2");
+      if (got) show(String((await got)[0]));
+      sender.close();
+    }
+    member.close();`,
   "what is queued is told in order": `
     const receiver = await bound("udp4", 0, "127.0.0.1");
     const sender = dgram.createSocket("udp4");

@@ -1,12 +1,14 @@
 //! Options of a socket, and the groups that it joins.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::inet::{
-    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
-    IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP,
-    IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, IPV6_UNICAST_HOPS, Membership,
+    IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP,
+    IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_IP, IPPROTO_IPV6,
+    IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF,
+    IPV6_MULTICAST_LOOP, IPV6_UNICAST_HOPS, MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP,
+    Membership, SourceMembership,
 };
 use secure_exec_kernel::abi::socket::{
     OptionValue, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SocketAddress,
@@ -240,7 +242,7 @@ fn add_source_membership(
     args: v8::FunctionCallbackArguments<'_>,
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    change_source_membership(scope, &args, rv);
+    change_source_membership(scope, &args, rv, Change::Join);
 }
 
 fn drop_source_membership(
@@ -248,26 +250,52 @@ fn drop_source_membership(
     args: v8::FunctionCallbackArguments<'_>,
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    change_source_membership(scope, &args, rv);
+    change_source_membership(scope, &args, rv, Change::Leave);
 }
 
-/// `addSourceSpecificMembership(source, group[, interface])` and its opposite. The kernel has no filters of sources, so
-/// what is well-formed is `ENOPROTOOPT`.
+/// `addSourceSpecificMembership(source, group[, interface])` and its opposite (`uv_udp_set_source_membership`).
 fn change_source_membership(
     scope: &mut v8::PinScope<'_, '_>,
     args: &v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
+    change: Change,
 ) {
     let (source, group) = (
         convert::text(scope, args.get(0)),
         convert::text(scope, args.get(1)),
     );
-    with_socket(scope, args, &mut rv, |_, _| {
-        match inet(&group) {
-            Ok(_) => drop(inet(&source)?),
-            Err(_) => drop((inet6(&group)?, inet6(&source)?)),
-        }
-        Err(Errno::ENOPROTOOPT)
+    let interface = text(scope, args.get(2));
+    with_socket(scope, args, &mut rv, |env, socket| {
+        let (membership, source, option) = if let Ok(group) = inet(&group) {
+            let source = IpAddr::V4(inet(&source)?);
+            socket.bind_any(env, Family::Inet, Sharing::Shared)?;
+            let membership = Membership::V4 {
+                group,
+                address: interface.map_or(Ok(Ipv4Addr::UNSPECIFIED), |text| inet(&text))?,
+                index: 0,
+            };
+            let name = match change {
+                Change::Join => IP_ADD_SOURCE_MEMBERSHIP,
+                Change::Leave => IP_DROP_SOURCE_MEMBERSHIP,
+            };
+            (membership, source, (IPPROTO_IP, name))
+        } else {
+            let (group, _) = inet6(&group)?;
+            let source = IpAddr::V6(inet6(&source)?.0);
+            socket.bind_any(env, Family::Inet6, Sharing::Shared)?;
+            let index = interface.map_or(Ok(0), |text| inet6(&text).map(|(_, index)| index))?;
+            let name = match change {
+                Change::Join => MCAST_JOIN_SOURCE_GROUP,
+                Change::Leave => MCAST_LEAVE_SOURCE_GROUP,
+            };
+            (
+                Membership::V6 { group, index },
+                source,
+                (IPPROTO_IPV6, name),
+            )
+        };
+        let value = OptionValue::SourceMembership(SourceMembership { membership, source });
+        socket.set(env, option, value)
     });
 }
 
