@@ -61,6 +61,38 @@ const kinds: Record<string, Kind> = {
       child.stdin.end('x'.repeat(10_000));
       await new Promise((resolve) => child.on('close', resolve));`,
   },
+  "socket for datagrams": {
+    iterations: 300,
+    setup: "const dgram = require('node:dgram'); const { once } = require('node:events');",
+    once: `const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      const got = once(socket, 'message');
+      socket.send('x'.repeat(1000), socket.address().port, '127.0.0.1');
+      await got;
+      socket.close();
+      await once(socket, 'close');`,
+  },
+  "resolver and its queries": {
+    iterations: 300,
+    setup: `const dgram = require('node:dgram');
+      const dns = require('node:dns').promises;
+      const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1];
+      const server = dgram.createSocket('udp4').unref();
+      server.on('message', (question, { port, address }) => {
+        if (question[13] === 115) return;
+        const answer = Buffer.concat([question, Buffer.from(record)]);
+        answer[7] = 1;
+        server.send(answer, port, address);
+      });
+      const bound = new Promise((resolve) => server.bind(0, '127.0.0.1', resolve));`,
+    once: `await bound;
+      const resolver = new dns.Resolver();
+      resolver.setServers(['127.0.0.1:' + server.address().port]);
+      await Promise.all([resolver.resolve4('a.z'), resolver.resolveTxt('b.z'), dns.lookup('localhost')]);
+      const silent = resolver.resolve4('silent.z').catch(() => {});
+      resolver.cancel();
+      await silent;`,
+  },
   "child process, synchronous": {
     iterations: 30,
     heap: 500,

@@ -204,4 +204,39 @@ mod tests {
         many[6..8].copy_from_slice(&u16::MAX.to_be_bytes());
         assert!(matches!(query.read(&many), Reading::Malformed));
     }
+
+    #[test]
+    fn whatever_comes_is_read_to_an_end() {
+        let query = Query::new("a.bc", 255).unwrap();
+        let whole = reply(
+            &query,
+            0,
+            &[
+                b"\xc0\x0c\0\x23\0\x01\0\0\0\x05\0\x0f\0\x01\0\x02\x01s\x01E\x03!x!\xc0\x0c\0",
+                b"\xc0\x0c\0\x06\0\x01\0\0\0\x05\0\x18\xc0\x0c\xc0\x0c01234567890123456789",
+                b"\xc0\x0c\0\x10\0\x01\0\0\0\x05\0\x05\x01a\x02bc",
+            ],
+        );
+        assert!(matches!(query.read(&whole), Reading::Answer(_)));
+        // Every byte with every value, and two at a time by a sequence that is always the same.
+        for at in 0..whole.len() {
+            for value in 0..=u8::MAX {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let _read = query.read(&bytes);
+            }
+        }
+        let mut state = 1_usize;
+        for _ in 0..50_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..4 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let at = (state >> 33) % bytes.len();
+                bytes[at] = (state >> 24) as u8;
+            }
+            let _read = query.read(&bytes);
+        }
+    }
 }
