@@ -215,6 +215,7 @@ pub fn arguments(event: Event) -> Arguments {
     (kind as u32, call_number(call), content).into()
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each event")]
 fn convert(event: Event) -> (Kind, u64, Content) {
     let empty = Content::default;
     match event {

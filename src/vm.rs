@@ -263,6 +263,10 @@ impl Vm {
     }
 
     #[napi(catch_unwind)]
+    #[allow(
+        clippy::fn_params_excessive_bools,
+        reason = "as JavaScript calls it; the macro makes a second function of it"
+    )]
     pub fn remove(&self, path: String, recursive: bool, force: bool) -> f64 {
         self.file(FileRequest::Remove {
             path: path.into_bytes(),

@@ -97,6 +97,11 @@ impl Signal {
     pub const MAX: u8 = 64;
 
     /// Takes a number from a guest; `None` outside 1 to 64.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was just compared, and `u8::try_from` is not const"
+    )]
     pub const fn from_raw(number: i32) -> Option<Signal> {
         if number >= 1 && number <= Signal::MAX as i32 {
             Some(Signal(number as u8))

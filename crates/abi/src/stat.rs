@@ -101,6 +101,7 @@ impl FileKind {
     }
 
     /// `d_type` of a directory entry (`DT_REG` and the like).
+    #[expect(clippy::cast_possible_truncation, reason = "a type is four bits")]
     pub const fn d_type(self) -> u8 {
         (self.mode() >> 12) as u8
     }

@@ -17,6 +17,10 @@ use crate::timer::TimerId;
 pub(crate) type Rule = &'static str;
 
 /// Credit is given back in pieces of this size, not for every byte.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a quarter of a window, which is a constant of some hundred thousand"
+)]
 const CREDIT_PIECE: u32 = (STREAM_WINDOW / 4) as u32;
 
 /// A call, and what its answer must be.

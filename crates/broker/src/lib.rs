@@ -62,6 +62,11 @@ mod turns;
 mod vm;
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of tests are small"
+)]
 mod tests;
 
 pub use broker::Broker;

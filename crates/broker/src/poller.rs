@@ -12,6 +12,13 @@ pub(crate) struct Poller {
     wake: OwnedFd,
 }
 
+/// What is waited for on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interest {
+    pub frames: bool,
+    pub room: bool,
+}
+
 /// What became ready.
 pub(crate) enum Ready {
     Socket(ProcessId, Readiness),
@@ -53,10 +60,10 @@ impl Poller {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, process)
     }
 
-    /// Says what is waited for: frames, room. That the other side is gone is always told.
-    pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, frames: bool, room: bool) {
+    /// Says what is waited for. That the other side is gone is always told.
+    pub(crate) fn set_socket(&self, fd: RawFd, process: ProcessId, interest: Interest) {
         let flag = |wanted, flag| if wanted { flag } else { 0 };
-        let events = flag(frames, libc::EPOLLIN) | flag(room, libc::EPOLLOUT);
+        let events = flag(interest.frames, libc::EPOLLIN) | flag(interest.room, libc::EPOLLOUT);
         // Fails only if the socket is gone, and then there is nothing to wait for.
         let _ = self.control(libc::EPOLL_CTL_MOD, fd, events, process);
     }

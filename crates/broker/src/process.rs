@@ -13,7 +13,7 @@ use crate::cpu_limit;
 use crate::isolation::{IsolationReport, Level};
 pub(crate) use crate::keys::ProcessId;
 use crate::keys::{TimerId, VmKey};
-use crate::poller::Poller;
+use crate::poller::{Interest, Poller};
 use crate::sweep;
 use crate::timer::Patience;
 
@@ -79,13 +79,6 @@ impl Deadlines {
         let timers = [all.export, all.end].into_iter().flatten();
         patience.map(|patience| patience.timer).chain(timers)
     }
-}
-
-/// What the poller waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Interest {
-    frames: bool,
-    room: bool,
 }
 
 impl VmProcess {
@@ -157,7 +150,7 @@ impl VmProcess {
 
     fn set_interest(&mut self, poller: &Poller, id: ProcessId, interest: Interest) {
         if !self.closed && std::mem::replace(&mut self.interest, interest) != interest {
-            poller.set_socket(self.writer.fd(), id, interest.frames, interest.room);
+            poller.set_socket(self.writer.fd(), id, interest);
         }
     }
 

@@ -1,5 +1,10 @@
 //! Many threads on one kernel: nothing deadlocks, nothing leaks, invariants hold.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of the test's own are small"
+)]
 
 mod common;
 use common::*;

@@ -169,6 +169,10 @@ fn copy_in(agent: &Arc<Process>, from: &Path, to: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "the options of a tool for development"
+)]
 fn main() -> Result<std::process::ExitCode, Failure> {
     let mut snapshot = None;
     let mut mounts = Vec::new();

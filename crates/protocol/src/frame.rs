@@ -212,6 +212,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "numbers of the test are small"
+    )]
     fn garbage_never_panics() {
         let mut state = 0x2545_f491_4f6c_dd1du64;
         for _ in 0..20_000 {

@@ -93,5 +93,5 @@ fn main() -> Result<ExitCode, String> {
     let status = wait(|cx| process.poll_exit(cx));
     // Ends when the thread does.
     let _ = errors_done.recv();
-    Ok(ExitCode::from(status.code() as u8))
+    Ok(ExitCode::from(status.code().to_le_bytes()[0]))
 }

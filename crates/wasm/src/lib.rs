@@ -34,6 +34,11 @@ mod events;
 mod ext;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of tests are small"
+)]
 mod fixture;
 pub mod host_files;
 mod load_error;

@@ -25,7 +25,7 @@ impl<'a> Guest<'a> {
     }
 
     fn array<const N: usize>(&self, pointer: u32) -> Outcome<[u8; N]> {
-        let bytes = self.bytes(pointer, N as u32)?;
+        let bytes = self.bytes(pointer, length(N)?)?;
         bytes.try_into().map_err(|_| Fault::Pointer)
     }
 
@@ -46,13 +46,18 @@ impl<'a> Guest<'a> {
     }
 
     pub(crate) fn put(&mut self, pointer: u32, bytes: &[u8]) -> Outcome<()> {
-        let length = u32::try_from(bytes.len()).map_err(|_| Fault::Pointer)?;
-        self.bytes_mut(pointer, length)?.copy_from_slice(bytes);
+        self.bytes_mut(pointer, length(bytes.len())?)?
+            .copy_from_slice(bytes);
         Ok(())
     }
 
     pub(crate) fn put_u32(&mut self, pointer: u32, value: u32) -> Outcome<()> {
         self.put(pointer, &value.to_le_bytes())
+    }
+
+    /// Stores how long something is.
+    pub(crate) fn put_length(&mut self, pointer: u32, value: usize) -> Outcome<()> {
+        self.put_u32(pointer, length(value)?)
     }
 
     pub(crate) fn put_i32(&mut self, pointer: u32, value: i32) -> Outcome<()> {
@@ -67,6 +72,11 @@ impl<'a> Guest<'a> {
     pub(crate) fn check(&self, pointer: u32, length: u32) -> Outcome<()> {
         self.bytes(pointer, length).map(drop)
     }
+}
+
+/// A length as guests count: what is longer fits no memory of theirs.
+pub(crate) fn length(bytes: usize) -> Outcome<u32> {
+    u32::try_from(bytes).map_err(|_| Fault::Pointer)
 }
 
 /// A table in guest memory: entries of one size, whose length cannot wrap around.

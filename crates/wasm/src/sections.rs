@@ -68,22 +68,27 @@ pub(crate) fn export_globals(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     let mut entries = Vec::new();
     for (number, index) in plan.globals.iter().enumerate() {
         let name = format!("{GLOBAL_EXPORT}{number}");
-        leb128(&mut entries, name.len() as u32);
+        leb128(&mut entries, length(name.as_bytes())?);
         entries.extend_from_slice(name.as_bytes());
         entries.push(3);
         leb128(&mut entries, *index);
     }
     let mut body = Vec::new();
-    leb128(&mut body, plan.export_count + plan.globals.len() as u32);
+    leb128(&mut body, plan.export_count + length(&plan.globals)?);
     body.extend_from_slice(plan.exports);
     body.extend_from_slice(&entries);
     let mut result = Vec::with_capacity(module.len() + body.len() + 16);
     result.extend_from_slice(module.get(..plan.cut).unwrap_or_default());
     result.push(EXPORT_SECTION);
-    leb128(&mut result, body.len() as u32);
+    leb128(&mut result, length(&body)?);
     result.extend_from_slice(&body);
     result.extend_from_slice(module.get(plan.resume..).unwrap_or_default());
     Ok(result)
+}
+
+/// How many there are, as a module counts.
+fn length<T>(items: &[T]) -> Result<u32, LoadError> {
+    u32::try_from(items.len()).map_err(|_| LoadError::Invalid("it is too long".into()))
 }
 
 /// Where the new export section goes.
@@ -120,9 +125,9 @@ impl<'a> Plan<'a> {
                     }
                 }
                 Payload::GlobalSection(section) => {
-                    for (index, global) in section.clone().into_iter().enumerate() {
+                    for (index, global) in (imported..).zip(section.clone()) {
                         if global.map_err(invalid)?.ty.mutable {
-                            plan.globals.push(imported + index as u32);
+                            plan.globals.push(index);
                         }
                     }
                 }

@@ -45,6 +45,7 @@ fn ended(change: impl FnOnce(&mut Exit)) -> VmMessage {
 }
 
 /// What a running program's process must not say, by VM, by call relative to the program's, and the rule.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
     let chunk = |last| VmMessage::Chunk {
         data: b"x".to_vec(),

@@ -187,9 +187,10 @@ impl Kernel {
     /// Time since the boot.
     pub(crate) fn uptime(&self) -> Timespec {
         let now = self.vfs.clock.monotonic();
-        let borrow = i64::from(now.nsec < self.booted.nsec);
-        let nsec =
-            (i64::from(now.nsec) - i64::from(self.booted.nsec) + borrow * 1_000_000_000) as u32;
+        let borrows = now.nsec < self.booted.nsec;
+        let borrow = i64::from(borrows);
+        let above = if borrows { 1_000_000_000 } else { 0 };
+        let nsec = now.nsec + above - self.booted.nsec;
         Timespec {
             sec: now.sec - self.booted.sec - borrow,
             nsec,

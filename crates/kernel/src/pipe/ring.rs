@@ -82,6 +82,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "numbers of the test are small"
+    )]
     fn bytes_stay_in_order_while_the_ring_wraps_and_grows() {
         let mut ring = Ring::default();
         let (mut put, mut got) = (0usize, 0usize);

@@ -78,11 +78,12 @@ impl FdTable {
             if next >= limit {
                 return Err(Errno::EMFILE);
             }
-            *fd = next as Fd;
+            *fd = Fd::try_from(next).map_err(|_| Errno::EMFILE)?;
             next += 1;
         }
         for (fd, file) in fds.iter().zip(files) {
-            self.put(*fd as usize, FdEntry { file, flags });
+            let index = usize::try_from(*fd).map_err(|_| Errno::EMFILE)?;
+            self.put(index, FdEntry { file, flags });
         }
         if min <= self.lowest_free {
             self.lowest_free = next;
@@ -136,7 +137,7 @@ impl FdTable {
         self.slots
             .iter()
             .enumerate()
-            .filter_map(|(fd, slot)| Some((fd as Fd, slot.as_ref()?)))
+            .filter_map(|(fd, slot)| Some((Fd::try_from(fd).ok()?, slot.as_ref()?)))
     }
 
     /// Remembers an open that waits.

@@ -125,6 +125,10 @@ impl Signals {
     }
 
     /// Signals that are ignored, and those with a handler, as bit masks for `/proc/self/status`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "there are 64 signals, and no signal 0"
+    )]
     pub fn masks(&self) -> (u64, u64, u64) {
         let state = self.state.lock();
         let mask = |wanted: Disposition| {

@@ -334,7 +334,8 @@ impl Kernel {
         options: &SpawnOptions,
         umask: u32,
     ) -> Result<FdTable> {
-        let limit = parent.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft as usize;
+        let limit = parent.rlimits.lock()[Resource::RLIMIT_NOFILE as usize].soft;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut fds = FdTable::default();
         let inherited: Vec<(Fd, FdEntry)> = parent
             .fds

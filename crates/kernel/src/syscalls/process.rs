@@ -162,7 +162,7 @@ impl Process {
 
     /// Implements `exit_group(2)`: the process ends by itself. Its status is the low byte.
     pub fn exit(&self, code: i32) {
-        let status = ExitStatus::Exited((code & 0xff) as u8);
+        let status = ExitStatus::Exited(code.to_le_bytes()[0]);
         act_for(self.origin());
         if self.is_alive() {
             // First, so that what the end brings comes behind it.

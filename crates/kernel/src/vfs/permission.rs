@@ -27,7 +27,7 @@ pub(crate) fn check(inode: &dyn Inode, credentials: &Credentials, mask: i32) -> 
     } else {
         owner.mode
     };
-    let wanted = (mask & (R_OK | W_OK | X_OK)) as u32;
+    let wanted = (mask & (R_OK | W_OK | X_OK)).cast_unsigned();
     if bits & wanted == wanted {
         Ok(())
     } else {

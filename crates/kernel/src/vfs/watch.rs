@@ -289,7 +289,9 @@ impl File for InotifyFile {
             out[0..4].copy_from_slice(&event.wd.to_le_bytes());
             out[4..8].copy_from_slice(&event.mask.bits().to_le_bytes());
             out[8..12].copy_from_slice(&event.cookie.to_le_bytes());
-            out[12..16].copy_from_slice(&(padded as u32).to_le_bytes());
+            // A name has 255 bytes at most.
+            let length = u32::try_from(padded).unwrap_or(u32::MAX);
+            out[12..16].copy_from_slice(&length.to_le_bytes());
             out[16..16 + event.name.len()].copy_from_slice(&event.name);
             used += 16 + padded;
             state.events.pop_front();

@@ -5,6 +5,11 @@
 //! permissions run on a host thread that has become uid 1000.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of the test's own are small"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -57,8 +57,9 @@ pub fn from_arguments(
 ) -> Option<Result<SocketAddress, Errno>> {
     let host = host.to_string(scope)?.to_rust_string_lossy(scope);
     let port = port.int32_value(scope)?;
-    // As `htons`: what does not fit is cut off. The library has checked it.
-    Some(parse(family, &host, port as u16))
+    // The library has checked it.
+    let port = u16::try_from(port).map_err(|_| Errno::EINVAL);
+    Some(port.and_then(|port| parse(family, &host, port)))
 }
 
 /// Fills `object` with what an address says. One of another family has no text.

@@ -167,6 +167,17 @@ pub fn buffer<'s>(scope: &mut v8::PinScope<'s, '_>, bytes: Vec<u8>) -> v8::Local
     array.into()
 }
 
+/// A number without its fraction. What is too large is the largest; what is below zero or no number is 0.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is wanted"
+)]
+pub const fn saturating_u64(number: f64) -> u64 {
+    number as u64
+}
+
 /// Sets a property under a name in our code.
 pub fn set(
     scope: &mut v8::PinScope<'_, '_>,

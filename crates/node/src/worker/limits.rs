@@ -21,8 +21,13 @@ pub struct ResourceLimits(pub [f64; COUNT]);
 
 fn bounded(megabytes: f64, least: usize, most: usize) -> usize {
     if megabytes > 0.0 {
-        // Saturates; a fraction of a byte does not matter.
-        ((megabytes * MB) as usize).clamp(least, most)
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is above zero and saturates; a fraction of a byte does not matter"
+        )]
+        let bytes = (megabytes * MB) as usize;
+        bytes.clamp(least, most)
     } else {
         most
     }

@@ -27,7 +27,7 @@ pub(super) fn path_getcwd(
         return Err(Errno::ERANGE.into());
     }
     call.memory.put(buf, &cwd)?;
-    call.memory.put_u32(length_out, cwd.len() as u32)
+    call.memory.put_length(length_out, cwd.len())
 }
 
 pub(super) fn path_openat(

@@ -5,6 +5,7 @@ use secure_exec_kernel::{Errno, Resource, Rlimit, Signal, WaitFlags};
 use super::request;
 use crate::call::{Call, Fault, Outcome};
 use crate::ending::End;
+use crate::memory::length;
 
 /// Groups that `proc_ids` tells.
 const MOST_GROUPS: usize = 32;
@@ -86,7 +87,7 @@ pub(super) fn proc_argv0(call: &mut Call<'_>, buf: u32, room: u32, length_out: u
         return Err(Errno::ERANGE.into());
     }
     call.memory.put(buf, &name)?;
-    call.memory.put_u32(length_out, name.len() as u32)
+    call.memory.put_length(length_out, name.len())
 }
 
 pub(super) fn proc_getppid(call: &mut Call<'_>) -> Outcome<i32> {
@@ -179,7 +180,7 @@ pub(super) fn proc_ids(call: &mut Call<'_>, out: u32) -> Outcome<()> {
         process.euid(),
         process.gid(),
         process.egid(),
-        groups.len() as u32,
+        length(groups.len())?,
     ];
     words.extend_from_slice(groups);
     let record: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

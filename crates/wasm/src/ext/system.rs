@@ -22,5 +22,5 @@ pub(super) fn sys_uname(call: &mut Call<'_>, buf: u32, room: u32, length_out: u3
         return Err(Errno::ERANGE.into());
     }
     call.memory.put(buf, &text)?;
-    call.memory.put_u32(length_out, text.len() as u32)
+    call.memory.put_length(length_out, text.len())
 }

@@ -6,6 +6,7 @@ use secure_exec_kernel::abi::termios::{
 };
 
 use crate::call::{Call, Fault, Outcome};
+use crate::memory::length;
 
 /// Length of Linux's `struct termios`, the line speeds that follow included.
 const TERMIOS: usize = 60;
@@ -40,7 +41,7 @@ pub(super) fn tty_set_winsize(call: &mut Call<'_>, fd: i32, size: u32) -> Outcom
 }
 
 pub(super) fn tty_getattr(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
-    call.memory.check(out, TERMIOS as u32)?;
+    call.memory.check(out, length(TERMIOS)?)?;
     let termios = call.host.process.tcgetattr(fd)?;
     let mut record = [0; TERMIOS];
     let flags = [
@@ -59,7 +60,7 @@ pub(super) fn tty_getattr(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()>
 }
 
 pub(super) fn tty_setattr(call: &mut Call<'_>, fd: i32, action: i32, record: u32) -> Outcome<()> {
-    call.memory.check(record, TERMIOS as u32)?;
+    call.memory.check(record, length(TERMIOS)?)?;
     let action = match action {
         0 => TcsetAction::TCSANOW,
         1 => TcsetAction::TCSADRAIN,
@@ -69,7 +70,7 @@ pub(super) fn tty_setattr(call: &mut Call<'_>, fd: i32, action: i32, record: u32
     let mut cc = [0; NCCS];
     cc.copy_from_slice(
         call.memory
-            .bytes(record + CONTROL_CHARACTERS as u32, NCCS as u32)?,
+            .bytes(record + length(CONTROL_CHARACTERS)?, length(NCCS)?)?,
     );
     let termios = Termios {
         iflag: InputFlags::from_bits_retain(call.memory.u32(record)?),

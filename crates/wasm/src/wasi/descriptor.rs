@@ -65,7 +65,7 @@ fn fd_flags(open: OpenFlags) -> u16 {
         (OpenFlags::O_SYNC, fdflags::SYNC),
     ] {
         if open.contains(bit) {
-            flags |= flag as u16;
+            flags |= u16::try_from(flag).unwrap_or_default();
         }
     }
     flags

@@ -61,13 +61,15 @@ pub(super) fn fd_readdir(
     }
     filled.truncate(room);
     call.memory.put(buf, &filled)?;
-    call.memory.put_u32(out, filled.len() as u32)
+    call.memory.put_length(out, filled.len())
 }
 
 fn append(filled: &mut Vec<u8>, name: &[u8], ino: u64, kind: FileKind, next: u64) {
     filled.extend_from_slice(&next.to_le_bytes());
     filled.extend_from_slice(&ino.to_le_bytes());
-    filled.extend_from_slice(&(name.len() as u32).to_le_bytes());
+    // A name has 255 bytes at most.
+    let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+    filled.extend_from_slice(&length.to_le_bytes());
     filled.extend_from_slice(&[filetype(kind), 0, 0, 0]);
     filled.extend_from_slice(name);
 }

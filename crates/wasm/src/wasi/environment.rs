@@ -4,7 +4,7 @@ use secure_exec_kernel::{Errno, Signal};
 
 use crate::call::{Call, Fault, Outcome};
 use crate::ending::End;
-use crate::memory::element;
+use crate::memory::{element, length};
 
 /// Bytes of randomness between two looks at whether the process still lives.
 const RANDOM_PIECE: u32 = 64 << 10;
@@ -12,11 +12,13 @@ const RANDOM_PIECE: u32 = 64 << 10;
 /// Stores strings, each ended by NUL, and pointers to them.
 fn put_strings(call: &mut Call<'_>, strings: &[Vec<u8>], pointers: u32, buf: u32) -> Outcome<()> {
     let mut at = buf;
-    for (index, string) in strings.iter().enumerate() {
-        let slot = element(pointers, index as u32, 4)?;
+    for (index, string) in (0..).zip(strings) {
+        let slot = element(pointers, index, 4)?;
         call.memory.put_u32(slot, at)?;
         call.memory.put(at, string)?;
-        let end = at.checked_add(string.len() as u32).ok_or(Fault::Pointer)?;
+        let end = at
+            .checked_add(length(string.len())?)
+            .ok_or(Fault::Pointer)?;
         call.memory.put(end, &[0])?;
         at = end.checked_add(1).ok_or(Fault::Pointer)?;
     }

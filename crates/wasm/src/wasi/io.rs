@@ -3,7 +3,7 @@
 use secure_exec_kernel::{Errno, Fd, OpenFlags};
 
 use crate::call::{Call, Fault, Outcome};
-use crate::memory::element;
+use crate::memory::{self, element};
 
 /// `IOV_MAX`.
 const MOST_VECTORS: u32 = 1024;
@@ -51,8 +51,10 @@ fn each_vector<'a>(
         }
         match step(call, done, pointer, length) {
             Ok(moved) => {
-                done += moved as u32;
-                if moved as u32 != length {
+                // No more than was asked for.
+                let moved = u32::try_from(moved).unwrap_or(length);
+                done += moved;
+                if moved != length {
                     break;
                 }
             }
@@ -131,7 +133,7 @@ fn write_piece(
             process.poll_write(fd, bytes, cx).map_err(Fault::from)
         });
         match step {
-            Ok(count) => done += count as u32,
+            Ok(count) => done += memory::length(count)?,
             Err(Fault::Errno(_)) if done > 0 => break,
             Err(fault) => return Err(fault),
         }
@@ -188,7 +190,7 @@ fn write_gathered(call: &mut Call<'_>, fd: Fd, vectors: u32, count: u32) -> Outc
             Err(fault) => return Err(fault),
         }
     }
-    Ok((filled - rest.len()) as u32)
+    memory::length(filled - rest.len())
 }
 
 pub(super) fn fd_pwrite(

@@ -14,6 +14,11 @@ mod poll;
 mod socket;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of tests are small"
+)]
 mod tests;
 
 pub(crate) use path::{open_waiting, path_at};

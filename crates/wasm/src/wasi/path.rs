@@ -181,7 +181,7 @@ pub(super) fn path_readlink(
     let target = call.host.process.readlinkat(dirfd, &path)?;
     let kept = target.get(..room as usize).unwrap_or(&target);
     call.memory.put(buf, kept)?;
-    call.memory.put_u32(out, kept.len() as u32)
+    call.memory.put_length(out, kept.len())
 }
 
 /// Opens a file. The descriptor is not below 4, and closes when another program is executed.

@@ -96,7 +96,8 @@ impl Event {
                 record[24..26].copy_from_slice(&flags.to_le_bytes());
             }
             Err(error) => {
-                let number = errno::wasi(error) as u16;
+                // WASI has less than a hundred.
+                let number = u16::try_from(errno::wasi(error)).unwrap_or(u16::MAX);
                 record[8..10].copy_from_slice(&number.to_le_bytes());
             }
         }
@@ -143,10 +144,10 @@ pub(super) fn poll_oneoff(
         // At the deadline exactly: the clock may be read a little later than it was waited for.
         Woken::TimedOut => clocks_until(&all, deadline.map_or(Duration::ZERO, |at| at - start)),
     };
-    for (index, event) in happened.iter().enumerate() {
-        event.put(&mut call.memory, element(events, index as u32, EVENT)?)?;
+    for (index, event) in (0..).zip(&happened) {
+        event.put(&mut call.memory, element(events, index, EVENT)?)?;
     }
-    call.memory.put_u32(count_out, happened.len() as u32)
+    call.memory.put_length(count_out, happened.len())
 }
 
 fn clocks_until(all: &[Subscribed], elapsed: Duration) -> Vec<Event> {

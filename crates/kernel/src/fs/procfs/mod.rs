@@ -133,21 +133,17 @@ impl ProcInode {
     fn list_root(&self, position: u64, max: usize) -> Result<Vec<DirCursor>> {
         let mut listed = Vec::new();
         let fixed = 3 + system::FILES.len() as u64;
-        for index in position..fixed {
-            let (name, node) = match index {
-                0 => (SELF, Node::SelfLink),
-                1 => (SYS, Node::Sys),
-                2 => (NET, Node::Net),
-                _ => (
-                    system::FILES[index as usize - 3].0.as_bytes(),
-                    Node::System(index as usize - 3),
-                ),
-            };
-            listed.push(self.cursor(name, node, index + 1));
+        let heads = [(SELF, Node::SelfLink), (SYS, Node::Sys), (NET, Node::Net)];
+        let files = system::FILES.iter().enumerate();
+        let files = files.map(|(index, (name, _))| (name.as_bytes(), Node::System(index)));
+        for ((name, node), next) in heads.into_iter().chain(files).zip(1..) {
+            if next > position {
+                listed.push(self.cursor(name, node, next));
+            }
         }
         let seen = position.saturating_sub(fixed);
         for pid in self.machine()?.pids() {
-            let number = pid.raw() as u64;
+            let number = half(pid.raw());
             if number > seen {
                 listed.push(self.cursor(
                     pid.to_string().as_bytes(),
@@ -186,12 +182,9 @@ impl ProcInode {
 
     fn list_fds(&self, pid: Pid, position: u64) -> Result<Vec<DirCursor>> {
         let process = self.process(pid)?;
-        let following = process
-            .fds()
-            .into_iter()
-            .filter(|fd| *fd as u64 >= position);
+        let following = process.fds().into_iter().filter(|fd| half(*fd) >= position);
         Ok(following
-            .map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), fd as u64 + 1))
+            .map(|fd| self.cursor(fd.to_string().as_bytes(), Node::Fd(pid, fd), half(fd) + 1))
             .collect())
     }
 
@@ -229,6 +222,11 @@ fn number(name: &[u8]) -> Option<i32> {
     text.parse().ok().filter(|number| plain && *number >= 0)
 }
 
+/// A process or a descriptor as half of a number. Neither is negative.
+const fn half(number: i32) -> u64 {
+    number.unsigned_abs() as u64
+}
+
 /// Inode numbers: the process in the upper half, what it is in the lower.
 fn ino_of(node: Node) -> u64 {
     match node {
@@ -240,10 +238,10 @@ fn ino_of(node: Node) -> u64 {
         Node::System(index) => 16 + index as u64,
         Node::Sysctl(index) => 64 + index as u64,
         Node::NetFile(index) => 128 + index as u64,
-        Node::Process(pid) => (pid.raw() as u64) << 32 | 1,
-        Node::Entry(pid, index) => (pid.raw() as u64) << 32 | (16 + index as u64),
-        Node::FdDir(pid) => (pid.raw() as u64) << 32 | 2,
-        Node::Fd(pid, fd) => (pid.raw() as u64) << 32 | (1 << 31) | fd as u64,
+        Node::Process(pid) => half(pid.raw()) << 32 | 1,
+        Node::Entry(pid, index) => half(pid.raw()) << 32 | (16 + index as u64),
+        Node::FdDir(pid) => half(pid.raw()) << 32 | 2,
+        Node::Fd(pid, fd) => half(pid.raw()) << 32 | (1 << 31) | half(fd),
     }
 }
 

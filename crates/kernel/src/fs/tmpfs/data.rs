@@ -5,7 +5,15 @@ use crate::errno::{Errno, Result};
 use std::collections::BTreeMap;
 
 /// Granularity of storage; what was never written is not stored.
-pub(crate) const CHUNK: u64 = 64 << 10;
+pub(crate) const CHUNK: u64 = CHUNK_LEN as u64;
+
+/// The same as a length in memory.
+const CHUNK_LEN: usize = 64 << 10;
+
+/// Where in its chunk a position is.
+const fn in_chunk(at: u64) -> usize {
+    (at % CHUNK) as usize
+}
 
 /// Sparse contents: chunks by index, each holding a prefix of its 64 KiB. Whatever no chunk holds
 /// reads as zeroes.
@@ -44,8 +52,8 @@ impl FileData {
         let mut done = 0;
         while done < count {
             let at = offset + done as u64;
-            let start = (at % CHUNK) as usize;
-            let piece = (CHUNK as usize - start).min(count - done);
+            let start = in_chunk(at);
+            let piece = (CHUNK_LEN - start).min(count - done);
             let out = &mut buf[done..done + piece];
             let stored = self
                 .chunks
@@ -71,7 +79,7 @@ impl FileData {
         let mut done = 0;
         while done < count {
             let at = offset + done as u64;
-            let piece = (CHUNK - at % CHUNK).min((count - done) as u64) as usize;
+            let piece = (CHUNK_LEN - in_chunk(at)).min(count - done);
             match self.write_chunk(quota, at, &buf[done..done + piece]) {
                 Ok(written) => {
                     done += written;
@@ -89,7 +97,7 @@ impl FileData {
 
     /// Writes inside one chunk.
     fn write_chunk(&mut self, quota: &Quota, at: u64, bytes: &[u8]) -> Result<usize> {
-        let start = (at % CHUNK) as usize;
+        let start = in_chunk(at);
         let mut end = start + bytes.len();
         let chunk = self.chunks.entry(at / CHUNK).or_default();
         if end > chunk.len() {
@@ -97,7 +105,8 @@ impl FileData {
             let wanted = blocks_of(end) - held;
             let granted = quota.take_blocks(wanted);
             if granted < wanted {
-                end = end.min(((held + granted) * BLOCK) as usize);
+                let room = usize::try_from((held + granted) * BLOCK).unwrap_or(usize::MAX);
+                end = end.min(room);
             }
             let unused = if end > start {
                 held + granted - blocks_of(end.max(chunk.len()))
@@ -189,7 +198,7 @@ impl FileData {
 /// Makes room for `end` bytes and fills the gap before `start` with zeroes.
 fn grow(chunk: &mut Vec<u8>, start: usize, end: usize) -> Result<()> {
     if chunk.capacity() < end {
-        let target = end.max(chunk.capacity() * 2).min(CHUNK as usize);
+        let target = end.max(chunk.capacity() * 2).min(CHUNK_LEN);
         chunk
             .try_reserve_exact(target - chunk.len())
             .map_err(|_| Errno::ENOMEM)?;

@@ -293,7 +293,8 @@ fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsIn
         let mut data = data.write();
         let mut contents = record.contents;
         for (offset, count) in extents {
-            let (extent, rest) = contents.split_at(*count as usize);
+            let (extent, rest) =
+                contents.split_at(usize::try_from(*count).map_err(|_| Errno::EFBIG)?);
             contents = rest;
             if data.write(&shared.quota, *offset, extent)? < extent.len() {
                 return Err(Errno::ENOSPC);
@@ -364,6 +365,10 @@ mod tests {
         forged(ino, SavedBody::Directory { entries })
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "numbers of the test are small"
+    )]
     fn image(records: &[Saved]) -> Vec<u8> {
         let mut image = MAGIC.to_vec();
         for saved in records {

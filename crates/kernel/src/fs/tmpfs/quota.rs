@@ -125,7 +125,8 @@ impl Quota {
         if offset >= self.max_file_bytes {
             return Err(Errno::EFBIG);
         }
-        Ok((self.max_file_bytes - offset) as usize)
+        // Less than `len`, which is a length.
+        Ok(usize::try_from(self.max_file_bytes - offset).unwrap_or(len))
     }
 }
 

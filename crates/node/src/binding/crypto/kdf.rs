@@ -12,6 +12,7 @@ use super::owned_ffi as ffi;
 use super::owned_ffi::{Kdf, KdfCtx, Md, Params};
 use super::params_ffi::ParamList;
 use crate::js::class::Definition;
+use crate::js::convert;
 
 /// Declares the classes.
 pub fn define(definition: &mut Definition) {
@@ -105,7 +106,7 @@ fn new_scrypt_job(
     let password = attempt!(scope, input::secret(scope, args.get(1), "password"));
     let salt = attempt!(scope, input::bytes(scope, args.get(2), "salt"));
     let max_memory = match args.get(6).number_value(scope) {
-        Some(number) if args.get(6).is_number() && number >= 0.0 => number as u64,
+        Some(number) if args.get(6).is_number() && number >= 0.0 => convert::saturating_u64(number),
         _ => return input::invalid("maxmem", "a number").throw(scope),
     };
     let cost = ScryptCost {

@@ -89,8 +89,8 @@ fn timing_safe_equal(
     args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    for (index, name) in ["buf1", "buf2"].into_iter().enumerate() {
-        let value = args.get(index as i32);
+    for (index, name) in (0..).zip(["buf1", "buf2"]) {
+        let value = args.get(index);
         if !value.is_array_buffer_view()
             && !value.is_array_buffer()
             && !value.is_shared_array_buffer()

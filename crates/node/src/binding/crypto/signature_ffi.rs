@@ -323,6 +323,10 @@ fn incoming(key: &Pkey, signature: &[u8], options: Options) -> Result<Option<Vec
     Ok(Some(der))
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "each byte is taken out of the length"
+)]
 fn der_length(length: usize) -> Vec<u8> {
     match length {
         0..=0x7f => vec![length as u8],

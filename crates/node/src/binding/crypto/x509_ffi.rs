@@ -8,6 +8,9 @@ use super::error::{CryptoError, Result, check, clear_errors};
 use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, Bio, Pkey, X509};
 
+/// Bytes for the text of an object identifier.
+const OBJECT_TEXT: c_int = 128;
+
 /// `ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT | XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN`
 const NAME_FLAGS: c_ulong = 1 | 2 | 0x10 | (4 << 16);
 
@@ -139,7 +142,7 @@ impl X509 {
 
     /// The signature algorithm, by name or number; `None` where it has no name.
     pub fn signature_algorithm(&self, oid: bool) -> Option<String> {
-        let mut text = [0u8; 128];
+        let mut text = [0u8; OBJECT_TEXT as usize];
         // SAFETY: the algorithm belongs to the certificate; the buffer has the length given.
         unsafe {
             let (mut algorithm, mut object) = (std::ptr::null(), std::ptr::null());
@@ -151,7 +154,7 @@ impl X509 {
                 algorithm,
             );
             if oid {
-                ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), text.len() as c_int, object, 1);
+                ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), OBJECT_TEXT, object, 1);
                 return CStr::from_bytes_until_nul(&text)
                     .ok()
                     .map(|text| text.to_string_lossy().into_owned());
@@ -181,8 +184,8 @@ impl X509 {
             let mut names = Vec::new();
             for index in 0..ossl::OPENSSL_sk_num(stack) {
                 let object = ossl::OPENSSL_sk_value(stack, index).cast::<ossl::ASN1_OBJECT>();
-                let mut text = [0u8; 128];
-                ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), text.len() as c_int, object, 1);
+                let mut text = [0u8; OBJECT_TEXT as usize];
+                ossl::OBJ_obj2txt(text.as_mut_ptr().cast(), OBJECT_TEXT, object, 1);
                 if let Ok(name) = CStr::from_bytes_until_nul(&text) {
                     names.push(name.to_string_lossy().into_owned());
                 }

@@ -170,6 +170,7 @@ impl CopyError {
     }
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "options of `fs.cp`")]
 fn check_paths(
     process: &Arc<Process>,
     src: &[u8],

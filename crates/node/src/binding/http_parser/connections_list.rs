@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use super::parser::Parser;
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
-use crate::js::{exception, wrap};
+use crate::js::{convert, exception, wrap};
 
 /// The parsers of one server's connections. What each is at, the parser itself knows: a message costs nothing here.
 #[derive(Default)]
@@ -115,7 +115,7 @@ pub fn expired(
     let timeout = |index| {
         let value: v8::Local<v8::Number> = args.get(index).try_cast().ok()?;
         // Saturates, and NaN is no timeout.
-        Some((value.value() as u64).saturating_mul(1_000_000))
+        Some(convert::saturating_u64(value.value()).saturating_mul(1_000_000))
     };
     let (Some(headers), Some(request)) = (timeout(0), timeout(1)) else {
         exception::throw_invalid_argument(scope, "expired() takes two numbers of milliseconds");

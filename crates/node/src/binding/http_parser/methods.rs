@@ -60,7 +60,7 @@ pub fn initialize(
     }
     let env = Env::of(scope);
     // Saturates; NaN and what is no number stand for the process's own limit.
-    let max_header_size = match args.get(2).number_value(scope).map(|size| size as u64) {
+    let max_header_size = match args.get(2).number_value(scope).map(convert::saturating_u64) {
         Some(size) if size > 0 => size,
         _ => default_max_header_size(&env),
     };

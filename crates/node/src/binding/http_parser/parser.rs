@@ -507,7 +507,7 @@ impl Parser {
             Called::Nothing => 0,
             Called::Threw => -1,
             Called::Returned(value) => match value.integer_value(scope) {
-                Some(value) => value as c_int,
+                Some(value) => c_int::try_from(value).unwrap_or(-1),
                 None => {
                     self.threw.set(true);
                     -1

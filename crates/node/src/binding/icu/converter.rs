@@ -54,6 +54,7 @@ fn new_decoder(encoding: &'static Encoding, ignore_bom: bool) -> Decoder {
     }
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "options of `TextDecoder`")]
 fn decode_all(decoder: &mut Decoder, bytes: &[u8], last: bool, fatal: bool) -> Option<Vec<u16>> {
     let mut text = vec![0_u16; decoder.max_utf16_buffer_length(bytes.len())?];
     let (mut read, mut written) = (0, 0);

@@ -38,6 +38,10 @@ pub fn get_string_width(
     rv.set_double(width);
 }
 
+#[expect(
+    clippy::fn_params_excessive_bools,
+    reason = "options of `getStringWidth`"
+)]
 fn width(points: impl Iterator<Item = u32>, ambiguous_is_wide: bool, expand: bool) -> f64 {
     let mut total = 0.0;
     let mut previous = 0;

@@ -52,6 +52,11 @@ impl Request {
         let Some(stdio) = stdio_list(scope, stdio)? else {
             return Ok(Err(Errno::EINVAL));
         };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the library has checked the number"
+        )]
+        let kill_signal = kill_signal.map_or(DEFAULT_KILL_SIGNAL, |signal| signal as i32);
         Ok(Ok(Request {
             program,
             stdio,
@@ -59,7 +64,7 @@ impl Request {
                 Duration::try_from_secs_f64(timeout.trunc() / 1000.0).unwrap_or(Duration::MAX)
             }),
             max_buffer,
-            kill_signal: kill_signal.map_or(DEFAULT_KILL_SIGNAL, |signal| signal as i32),
+            kill_signal,
         }))
     }
 }

@@ -107,6 +107,10 @@ fn read(
     }
 }
 
+#[expect(
+    clippy::fn_params_excessive_bools,
+    reason = "as the arguments of the call have them"
+)]
 fn encoded(
     bytes: &[u8],
     pem: bool,

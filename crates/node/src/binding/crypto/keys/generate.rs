@@ -50,7 +50,7 @@ fn new_secret_key_job(
     } else {
         bits / 8
     };
-    let unused = length * 8 - bits.min(length * 8);
+    let unused = u32::try_from(length * 8 - bits.min(length * 8)).unwrap_or(u32::MAX);
     let options = match mode {
         Mode::WebCrypto => Some(CryptoKeyOptions {
             algorithm: v8::Global::new(scope, args.get(2)),
@@ -64,7 +64,7 @@ fn new_secret_key_job(
         let mut key = input::buffer(length)?;
         random::fill(&mut key)?;
         if let Some(last) = key.last_mut() {
-            *last &= 0xffu8.checked_shl(unused as u32).unwrap_or(0);
+            *last &= 0xffu8.checked_shl(unused).unwrap_or(0);
         }
         Ok(Output::Secret(key))
     };
