@@ -11,6 +11,25 @@ use crate::heap::heap_usage;
 /// system process when the limit it was given is reached for good.
 const HEAP_HEADROOM: usize = 2 << 30;
 
+/// What V8's own limit has beyond the bound. Where V8's collector finds no room for what survives, on threads of its own,
+/// V8 gives up the whole process and asks nobody. So the bound counts after each collection, and V8's limit is met only by
+/// what grows faster than it is collected. V8 collects half-way to its limit at the latest, so half of this is left for
+/// what the young generation has.
+const RESERVE: usize = 16 << 20;
+
+const fn limit_of_v8(bound: usize) -> usize {
+    bound.saturating_add(RESERVE)
+}
+
+/// What V8 says the limit is, as the program knows it; bytes of all generations.
+pub(crate) fn size_limit(isolate: &mut v8::Isolate) -> usize {
+    let limit = isolate.get_heap_statistics().heap_size_limit();
+    match Env::of(isolate).heap_bound.get() {
+        Some(_) => limit - RESERVE,
+        None => limit,
+    }
+}
+
 /// Bounds the heap of an isolate, or lowers its bound; bytes. The environment must outlive the isolate.
 pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
     let data = Rc::as_ptr(env).cast_mut().cast();
@@ -23,7 +42,7 @@ pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
 
 /// Lowers V8's limit, for which its way is to take the callback away.
 fn lower(isolate: &mut v8::Isolate, data: *mut c_void, bound: usize) {
-    isolate.remove_near_heap_limit_callback(near_heap_limit, bound);
+    isolate.remove_near_heap_limit_callback(near_heap_limit, limit_of_v8(bound));
     isolate.add_near_heap_limit_callback(near_heap_limit, data);
 }
 
@@ -39,13 +58,38 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
             // The program gets a RangeError.
             return current;
         }
-        if !collects_first(env) {
+        let bound = env.heap_bound.get();
+        let is_raised = bound.is_some_and(|bound| current > limit_of_v8(bound));
+        // Else the collection that is on its way tells.
+        if (is_raised || !env.heap_collecting.get()) && !collects_first(env) {
             reached(env);
         }
         current.saturating_add(HEAP_HEADROOM)
     })
     // V8 gives up the process where the limit stays.
     .unwrap_or(current.saturating_add(HEAP_HEADROOM))
+}
+
+/// Looks at the bound, behind a collection of the old generation.
+pub(crate) fn check(isolate: &mut v8::Isolate, env: &Env) {
+    let Some(bound) = env.heap_bound.get() else {
+        return;
+    };
+    let is_known = env.heap_limit_reached.get() || env.heap_collecting.get();
+    if !is_known && old_generation(isolate) > bound && !collects_first(env) {
+        reached(env);
+    }
+}
+
+/// Bytes that the old generation has in use.
+fn old_generation(isolate: &mut v8::Isolate) -> usize {
+    let spaces = 0..isolate.number_of_heap_spaces();
+    let used = spaces.filter_map(|index| {
+        let space = isolate.get_heap_space_statistics(index)?;
+        let is_young = space.space_name().to_bytes().starts_with(b"new_");
+        (!is_young).then(|| space.space_used_size())
+    });
+    used.sum()
 }
 
 /// Whether a collection of everything comes before the limit counts: what was allocated while V8 marked in the background

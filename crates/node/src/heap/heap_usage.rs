@@ -71,7 +71,7 @@ unsafe extern "C" fn collecting(
 /// `data` is an `Env` that lives as long as the isolate.
 unsafe extern "C" fn collected(
     mut isolate: v8::UnsafeRawIsolatePtr,
-    _kind: v8::GCType,
+    kind: v8::GCType,
     _flags: v8::GCCallbackFlags,
     data: *mut c_void,
 ) {
@@ -82,6 +82,9 @@ unsafe extern "C" fn collected(
     contain_bare(|| {
         env.array_buffers.collected();
         note(isolate, env);
+        if kind == v8::GCType::kGCTypeMarkSweepCompact {
+            heap_limit::check(isolate, env);
+        }
     });
     set_collecting(false);
 }

@@ -20,7 +20,7 @@ pub(crate) fn apply(scope: &mut v8::PinScope<'_, '_>, options: &Options) {
         return;
     };
     // All generations of the heap, where the bound is about the old one.
-    let machine = scope.get_heap_statistics().heap_size_limit();
+    let machine = heap_limit::size_limit(scope);
     let bound = wanted(options, machine);
     let Some(bound) = bound.filter(|bound| *bound < program.options.heap_limit_bytes) else {
         return;

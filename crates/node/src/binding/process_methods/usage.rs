@@ -1,7 +1,7 @@
 //! Processor time and memory of the process.
 
 use crate::env::Env;
-use crate::heap::own_heap_limit;
+use crate::heap::{heap_limit, own_heap_limit};
 use crate::js::exception;
 use crate::process::rusage::{ThreadUsage, thread_usage};
 
@@ -88,7 +88,7 @@ pub(super) fn rss(
 /// Memory that the process may use at most: its heap limit, which stands for a cgroup's.
 pub(super) fn limit(scope: &mut v8::PinScope<'_, '_>) -> f64 {
     let own = own_heap_limit::of_machine(&Env::of(scope));
-    own.unwrap_or_else(|| scope.get_heap_statistics().heap_size_limit()) as f64
+    own.unwrap_or_else(|| heap_limit::size_limit(scope)) as f64
 }
 
 pub(super) fn constrained_memory(

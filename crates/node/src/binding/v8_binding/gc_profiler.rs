@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::callback::contain_bare;
 use crate::env::Env;
+use crate::heap::heap_limit;
 use crate::js::class::Definition;
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::wrap;
@@ -122,6 +123,7 @@ fn stop(
 }
 
 fn snapshot(isolate: &mut v8::Isolate) -> Value {
+    let limit = heap_limit::size_limit(isolate);
     let heap = isolate.get_heap_statistics();
     let spaces: Vec<Value> = (0..isolate.number_of_heap_spaces())
         .filter_map(|index| isolate.get_heap_space_statistics(index))
@@ -144,7 +146,7 @@ fn snapshot(isolate: &mut v8::Isolate) -> Value {
             "totalGlobalHandlesSize": heap.total_global_handles_size(),
             "usedGlobalHandlesSize": heap.used_global_handles_size(),
             "usedHeapSize": heap.used_heap_size(),
-            "heapSizeLimit": heap.heap_size_limit(),
+            "heapSizeLimit": limit,
             "mallocedMemory": heap.malloced_memory(),
             "externalMemory": heap.external_memory(),
             "peakMallocedMemory": heap.peak_malloced_memory(),

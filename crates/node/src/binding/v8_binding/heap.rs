@@ -1,6 +1,7 @@
 //! Heap statistics, through arrays that the library reads.
 
 use crate::env::{Env, Slot};
+use crate::heap::heap_limit;
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::string;
@@ -65,7 +66,7 @@ fn update_heap_statistics_buffer(
         heap.total_physical_size(),
         heap.total_available_size(),
         heap.used_heap_size(),
-        heap.heap_size_limit(),
+        heap_limit::size_limit(scope),
         heap.malloced_memory(),
         heap.peak_malloced_memory(),
         usize::from(heap.does_zap_garbage()),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::binding::heap_utils;
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
+use crate::heap::heap_limit;
 use crate::js::class::ClassDefinition;
 use crate::js::{callback_scope, convert, wrap};
 
@@ -125,6 +126,7 @@ fn get_heap_statistics(
 ) {
     ask(scope, &args, rv, |scope, reply| {
         let heap = scope.get_heap_statistics();
+        let limit = heap_limit::size_limit(scope);
         let values: [(&'static str, usize); 14] = [
             ("total_heap_size", heap.total_heap_size()),
             (
@@ -134,7 +136,7 @@ fn get_heap_statistics(
             ("total_physical_size", heap.total_physical_size()),
             ("total_available_size", heap.total_available_size()),
             ("used_heap_size", heap.used_heap_size()),
-            ("heap_size_limit", heap.heap_size_limit()),
+            ("heap_size_limit", limit),
             ("malloced_memory", heap.malloced_memory()),
             ("peak_malloced_memory", heap.peak_malloced_memory()),
             ("does_zap_garbage", usize::from(heap.does_zap_garbage())),

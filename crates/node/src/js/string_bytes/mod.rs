@@ -5,6 +5,7 @@ mod hex;
 
 use v8::simdutf;
 
+use crate::heap::heap_limit;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
 use crate::library::tables;
@@ -156,10 +157,8 @@ fn fits_heap(scope: &mut v8::PinScope<'_, '_>, bytes: usize) -> bool {
     if bytes < UNCHECKED_BYTES {
         return true;
     }
-    let statistics = scope.get_heap_statistics();
-    let left = statistics
-        .heap_size_limit()
-        .saturating_sub(statistics.used_heap_size());
+    let used = scope.get_heap_statistics().used_heap_size();
+    let left = heap_limit::size_limit(scope).saturating_sub(used);
     bytes < left && memory_guard::admit(bytes)
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Settings;
 use super::calendar::{civil, wall_clock};
 use crate::env::Env;
+use crate::heap::heap_limit;
 use crate::js::convert;
 use crate::library::tables::tables;
 use crate::process::process_env;
@@ -62,6 +63,7 @@ fn javascript_stack(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::V
 }
 
 fn javascript_heap(scope: &mut v8::PinScope<'_, '_>) -> Value {
+    let limit = heap_limit::size_limit(scope);
     let heap = scope.get_heap_statistics();
     json!({
         "totalMemory": heap.total_heap_size(),
@@ -71,7 +73,7 @@ fn javascript_heap(scope: &mut v8::PinScope<'_, '_>) -> Value {
         "totalGlobalHandlesMemory": heap.total_global_handles_size(),
         "usedGlobalHandlesMemory": heap.used_global_handles_size(),
         "usedMemory": heap.used_heap_size(),
-        "memoryLimit": heap.heap_size_limit(),
+        "memoryLimit": limit,
         "mallocedMemory": heap.malloced_memory(),
         "externalMemory": heap.external_memory(),
         "peakMallocedMemory": heap.peak_malloced_memory(),
