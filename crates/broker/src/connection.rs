@@ -7,6 +7,10 @@ use crate::call::Rule;
 use crate::timer::Patience;
 
 /// Credit is given back in pieces of this size, not for every byte.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a quarter of a window, which is a constant of some hundred thousand"
+)]
 const CREDIT_PIECE: u32 = (CONNECTION_WINDOW / 4) as u32;
 
 /// A connection whose end its VM process has not told.

@@ -78,11 +78,14 @@ fn construct(
         return;
     }
     // Fractions and what is negative are out of the library's range.
-    let milliseconds = |number: f64| (number > 0.0).then(|| Duration::from_millis(number as u64));
+    let milliseconds = |number: f64| {
+        (number > 0.0).then(|| Duration::from_millis(convert::saturating_u64(number)))
+    };
+    let tries = usize::try_from(convert::saturating_u64(tries)).unwrap_or(usize::MAX);
     let channel = Channel {
         env: Rc::downgrade(&Env::of(scope)),
         timeout: milliseconds(timeout).unwrap_or(TIMEOUT),
-        tries: (tries as usize).max(1),
+        tries: tries.max(1),
         longest: milliseconds(longest),
         given: RefCell::default(),
         failures: RefCell::default(),

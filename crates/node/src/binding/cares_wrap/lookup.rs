@@ -233,7 +233,9 @@ pub fn getnameinfo(
     let request = v8::Global::new(scope, request);
     let name = Hosts::of(&process).name(ip).map(str::to_owned);
     let name = name.ok_or(UV_EAI_NONAME);
-    let service = hosts::service(&process, port as u16).unwrap_or_else(|| port.to_string());
+    let number = u16::try_from(port).ok();
+    let service = number.and_then(|port| hosts::service(&process, port));
+    let service = service.unwrap_or_else(|| port.to_string());
     env.event_loop.defer(Box::new(move |scope| {
         tell_name(scope, &request, &name, &service);
     }));
