@@ -241,10 +241,22 @@ test("what is outside is refused at once, in every API", async () => {
     const cause = (error) => error.code ?? error.cause?.code ?? String(error);
     const start = Date.now();
     console.log("fetch", await fetch("http://192.0.2.1/").catch(cause));
+    const server = http.createServer((request, response) => {
+      response.writeHead(302, { Location: "http://192.0.2.1/" }).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    console.log("redirect", await fetch("http://127.0.0.1:" + server.address().port).catch(cause));
+    server.closeAllConnections();
+    server.close();
+    console.log("name", await fetch("http://example.com/").catch(cause));
     console.log("http", cause((await once(http.get("http://192.0.2.1/"), "error").catch((error) => [error]))[0]));
     const socket = new WebSocket("ws://192.0.2.1/");
     console.log("WebSocket", (await once(socket, "error"))[0].type);
     console.log(Date.now() - start < 5000);
   `);
-  assert.equal(stdout, "fetch EACCES\nhttp EACCES\nWebSocket error\ntrue\n", stderr);
+  assert.equal(
+    stdout,
+    "fetch EACCES\nredirect EACCES\nname EACCES\nhttp EACCES\nWebSocket error\ntrue\n",
+    stderr,
+  );
 });
