@@ -234,7 +234,7 @@ mod tests {
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
                 let at = (state >> 33) % bytes.len();
-                bytes[at] = (state >> 24) as u8;
+                bytes[at] = state.to_be_bytes()[4];
             }
             let _read = query.read(&bytes);
         }
