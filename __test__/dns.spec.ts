@@ -127,6 +127,12 @@ const programs: Record<string, string> = {
       try { resolver.reverse(name).catch((error) => show(error.code)); } catch (error) { show(error.code, error.errno, error.message); }
     }
     socket.close();`,
+  "names that no host has": `
+    for (const name of ["*".repeat(64), "a..b", ".a", "bad name", "a@b", "x".repeat(300), "\\u00e9".repeat(60)]) {
+      const error = await dns.promises.lookup(name).catch((error) => error);
+      show(name, error.code, error.errno, error.syscall, error.hostname, error.message);
+    }
+    socket.close();`,
   "an answer that needs a connection": `
     mode = { kinds: ["A"], truncated: true };
     const streams = net.createServer((peer) => {
@@ -276,7 +282,7 @@ test("everything else is EACCES at once, by every way", async () => {
     import http from "node:net";
     import { once } from "node:events";
     const start = performance.now();
-    for (const name of ["example.com", "localhost.example.com", "notlocalhost", "x".repeat(300), "metadata.google.internal"]) {
+    for (const name of ["example.com", "localhost.example.com", "notlocalhost", "metadata.google.internal"]) {
       await dns.promises.lookup(name).catch((error) => console.log(told(error).slice(0, 60), error.message.slice(0, 40)));
     }
     dns.lookup("example.com", (error) => console.log("callback", told(error)));
@@ -298,7 +304,6 @@ test("everything else is EACCES at once, by every way", async () => {
     `EACCES -13 getaddrinfo example.com getaddrinfo EACCES example.com
 EACCES -13 getaddrinfo localhost.example.com getaddrinfo EACCES localhost.example.com
 EACCES -13 getaddrinfo notlocalhost getaddrinfo EACCES notlocalhost
-EACCES -13 getaddrinfo ${"x".repeat(37)} getaddrinfo EACCES ${"x".repeat(21)}
 EACCES -13 getaddrinfo metadata.google.internal getaddrinfo EACCES metadata.google.inter
 callback EACCES -13 getaddrinfo example.com
 EACCES -13 queryA example.com queryA EACCES example.com

@@ -7,6 +7,7 @@ use ada_url::Idna;
 use secure_exec_kernel::{Errno, Process};
 
 use super::hosts::{self, Hosts};
+use super::message::Name;
 use super::request;
 use crate::env::Env;
 use crate::js::{async_wrap, callback_scope, convert, exception, uv, wrap};
@@ -98,12 +99,25 @@ fn addresses(process: &Arc<Process>, question: &Question) -> Result<Vec<IpAddr>,
     if let Some(ip) = literal(name) {
         return of_literal(ip, question);
     }
-    let found = known(process, name).ok_or(uv::error(Errno::EACCES))?;
+    let found = known(process, name).ok_or_else(|| refusal(name))?;
     let chosen = choose(&found, question);
     if chosen.is_empty() {
         Err(UV_EAI_NONAME)
     } else {
         Ok(chosen)
+    }
+}
+
+/// Why a name is not looked up any further: nobody has one like this, or nobody may be asked.
+fn refusal(name: &str) -> i32 {
+    /// libuv's room for a name.
+    const LONGEST: usize = 255;
+    if name.len() > LONGEST {
+        uv::error(Errno::EINVAL)
+    } else if name.is_empty() || Name::parse(name).is_err() {
+        UV_EAI_NONAME
+    } else {
+        uv::error(Errno::EACCES)
     }
 }
 
@@ -302,6 +316,21 @@ mod tests {
             "1.16777216",
         ] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_told_from_what_may_not_be_asked_for() {
+        for (name, number) in [
+            ("example.com", uv::error(Errno::EACCES)),
+            ("_x.y", uv::error(Errno::EACCES)),
+            (&"*".repeat(64), UV_EAI_NONAME),
+            ("a..b", UV_EAI_NONAME),
+            ("", UV_EAI_NONAME),
+            ("bad name", UV_EAI_NONAME),
+            (&"x".repeat(300), uv::error(Errno::EINVAL)),
+        ] {
+            assert_eq!(refusal(name), number, "{name}");
         }
     }
 
