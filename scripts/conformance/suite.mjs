@@ -18,6 +18,7 @@ export const prefixes = [
   "event",
   "fs",
   "http",
+  "https",
   "module",
   "net",
   "path",
@@ -34,6 +35,7 @@ export const prefixes = [
   "stream",
   "string-decoder",
   "timers",
+  "tls",
   "url",
   "util",
   "vm",
@@ -91,7 +93,10 @@ export function listFiles(suite, filters = []) {
 }
 
 // Parts of the suite that begin like one above, and are not run yet: what they test is not there.
-const notYet = ["http2", "https"];
+const notYet = ["http2"];
+
+// Prefixes that begin with another one: their files are not that one's.
+const longer = ["https"];
 
 function filesOf(suite, prefix) {
   const folder = prefix === "es-module" ? "es-module" : "parallel";
@@ -99,6 +104,7 @@ function filesOf(suite, prefix) {
   return readdirSync(join(suite, folder))
     .filter((name) => name.startsWith(start) && /\.m?js$/.test(name))
     .filter((name) => !notYet.some((other) => name.startsWith(`test-${other}`)))
+    .filter((name) => !longer.some((other) => other !== prefix && name.startsWith(`test-${other}`)))
     .sort()
     .map((name) => `${folder}/${name}`);
 }
@@ -118,7 +124,7 @@ export function flagsOf(suite, name) {
 // What a file uses that guests do not have yet.
 const missingFeatures = [
   ["worker threads", /new Worker\b/],
-  ["TLS or HTTP/2", /(require\(|from )'(node:)?(https|http2|tls)'/],
+  ["HTTP/2", /(require\(|from )'(node:)?http2'/],
   ["the inspector", /(require\(|from )'(node:)?inspector/],
   ["the permission model", /Flags:.*--permission/],
 ];

@@ -7,8 +7,7 @@ use crate::js::exception::string;
 use crate::process::default_locale;
 
 /// What the pinned binary was built with and a guest does not have. The library asks here before it relies on it.
-/// `hasTls` is ours: TLS sockets, as `process.features` names them, apart from the OpenSSL of `crypto`.
-const ABSENT: [&str; 3] = ["hasInspector", "hasNodeOptions", "hasTls"];
+const ABSENT: [&str; 2] = ["hasInspector", "hasNodeOptions"];
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {

@@ -58,6 +58,7 @@ mod symbols;
 pub mod task_queue;
 mod tcp_wrap;
 pub mod timers;
+mod tls_wrap;
 mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
@@ -140,6 +141,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("task_queue", task_queue::define),
     ("tcp_wrap", tcp_wrap::define),
     ("timers", timers::define),
+    ("tls_wrap", tls_wrap::define),
     ("trace_events", trace_events::define),
     ("tty_wrap", tty_wrap::define),
     ("types", types::define),

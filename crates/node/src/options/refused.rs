@@ -15,7 +15,6 @@ const PERMISSION: &str =
 const TRACE_EVENTS: &str = "nothing collects trace events";
 const SNAPSHOT: &str = "a guest starts from the machine's snapshot and cannot make its own";
 const OPENSSL: &str = "OpenSSL is configured by the host for all programs of the machine";
-const TLS: &str = "there is no TLS";
 const TRACING: &str = "native code does not report these events";
 const SQLITE: &str = "there is no SQLite to keep it in";
 const ADDONS: &str = "a guest cannot load native addons";
@@ -23,7 +22,7 @@ const MEMORY: &str = "memory is laid out and watched by the machine";
 
 /// Options by the reason why they are refused. A boolean is refused where it is given with another value than its
 /// default, any other option in any case.
-const REFUSED: [(&str, &[&str]); 14] = [
+const REFUSED: [(&str, &[&str]); 13] = [
     (
         INSPECTOR,
         &[
@@ -108,7 +107,6 @@ const REFUSED: [(&str, &[&str]); 14] = [
             "--use-system-ca",
         ],
     ),
-    (TLS, &["--tls-keylog", "--trace-tls"]),
     (
         TRACING,
         &[
@@ -118,6 +116,7 @@ const REFUSED: [(&str, &[&str]); 14] = [
             "--trace-promises",
             "--trace-sigint",
             "--trace-sync-io",
+            "--trace-tls",
         ],
     ),
     (

@@ -36,13 +36,15 @@ impl RequestKind {
 /// The native side of a request object: marks that the object was used.
 struct Dispatched(Rc<StreamRequest>);
 
-/// A request in flight. It keeps the event loop alive until it is done.
+/// A request in flight. It keeps the event loop alive until it is done, unless it is told not to.
 pub struct StreamRequest {
     kind: RequestKind,
     stream: Rc<Stream>,
     /// Until the request is done: the object owns the request.
     object: RefCell<Option<v8::Global<v8::Object>>>,
     finished: Cell<bool>,
+    /// Whether it keeps the event loop alive.
+    referenced: Cell<bool>,
 }
 
 impl StreamRequest {
@@ -68,6 +70,7 @@ impl StreamRequest {
             stream: stream.clone(),
             object: RefCell::new(Some(v8::Global::new(scope, object))),
             finished: Cell::new(false),
+            referenced: Cell::new(true),
         });
         async_wrap::wrap_async(scope, object, kind.provider(), Dispatched(request.clone()));
         wrap::make_strong(scope, object);
@@ -81,6 +84,13 @@ impl StreamRequest {
         value: v8::Local<'_, v8::Value>,
     ) -> Option<Rc<StreamRequest>> {
         Some(wrap::unwrap::<Dispatched>(scope, value)?.0.clone())
+    }
+
+    /// Lets the event loop end while it is waited for: what it waits for keeps the loop alive where that is to be.
+    pub fn unref(&self, scope: &v8::PinScope<'_, '_>) {
+        if self.referenced.replace(false) {
+            Env::of(scope).event_loop.remove_reference();
+        }
     }
 
     /// What it does.
@@ -122,7 +132,7 @@ impl StreamRequest {
         if let Some(object) = self.object(scope) {
             wrap::make_weak(scope, object);
         }
-        Env::of(scope).event_loop.remove_reference();
+        self.unref(scope);
     }
 
     /// `req.oncomplete(status, handle, error)`.

@@ -163,4 +163,4 @@ macro_rules! attempt {
     };
 }
 
-pub(super) use attempt;
+pub(in crate::binding) use attempt;

@@ -8,7 +8,9 @@
 //!
 //! OpenSSL reads no configuration, no certificate store and no environment of the host.
 
+mod alternative_names_ffi;
 mod bignum_ffi;
+pub(in crate::binding) mod certificate_object;
 mod cipher;
 mod cipher_ffi;
 mod cipher_info;
@@ -19,23 +21,26 @@ mod ecdh;
 pub(in crate::binding) mod error;
 mod hash;
 mod hmac;
-mod input;
+pub(in crate::binding) mod input;
 mod job;
 mod kdf;
 mod kdf_in_pieces;
 mod kem;
 mod keys;
 mod mac;
-mod owned_ffi;
+pub(in crate::binding) mod owned_ffi;
 mod params_ffi;
 mod pkey_ffi;
 mod prime;
 mod random;
+mod root_certificates;
 mod rsa_cipher;
+pub(in crate::binding) mod secure_context;
 mod settings;
 mod sign;
 mod signature_ffi;
-mod x509;
+pub(in crate::binding) mod tls_ffi;
+pub(in crate::binding) mod x509;
 mod x509_ffi;
 
 use crate::js::class::Definition;
@@ -76,9 +81,14 @@ pub fn define(definition: &mut Definition) {
     mac::define(definition);
     prime::define(definition);
     random::define(definition);
+    root_certificates::define(definition);
     rsa_cipher::define(definition);
+    secure_context::define(definition);
     settings::define(definition);
     sign::define(definition);
     x509::define(definition);
-    definition.init(|_, _| owned_ffi::init());
+    definition.init(|scope, binding| {
+        owned_ffi::init();
+        secure_context::set_statics(scope, binding);
+    });
 }

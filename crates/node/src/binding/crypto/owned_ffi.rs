@@ -87,6 +87,20 @@ owned! {
     Params(ossl::OSSL_PARAM, ossl::OSSL_PARAM_free);
     /// A PKCS#8 structure.
     Pkcs8(ossl::PKCS8_PRIV_KEY_INFO, ossl::PKCS8_PRIV_KEY_INFO_free);
+    /// A key and certificates under a pass phrase.
+    Pkcs12(ossl::PKCS12, ossl::PKCS12_free);
+    /// A list of revoked certificates.
+    X509Crl(ossl::X509_CRL, ossl::X509_CRL_free);
+    /// Certificates that are trusted, and what else verification goes by.
+    X509Store(ossl::X509_STORE, ossl::X509_STORE_free);
+    /// A verification.
+    X509StoreCtx(ossl::X509_STORE_CTX, ossl::X509_STORE_CTX_free);
+    /// What TLS connections have in common: keys, certificates, versions, ciphers.
+    SslContext(ossl::SSL_CTX, ossl::SSL_CTX_free);
+    /// A TLS connection.
+    Ssl(ossl::SSL, ossl::SSL_free);
+    /// What a TLS connection leaves for its resumption.
+    SslSession(ossl::SSL_SESSION, ossl::SSL_SESSION_free);
 }
 
 // SAFETY: the reference count of keys and algorithms is atomic, and a key that has been handed out is only read.

@@ -3,11 +3,9 @@
 use super::digest;
 use super::error::CryptoError;
 use super::input::{self, attempt};
+use super::secure_context;
 use crate::js::class::Definition;
 use crate::js::convert;
-use crate::js::exception::string;
-
-const ROOT_CERTIFICATES: &str = include_str!(concat!(env!("OUT_DIR"), "/root-certificates.json"));
 
 /// Declares the functions.
 pub fn define(definition: &mut Definition) {
@@ -17,25 +15,7 @@ pub fn define(definition: &mut Definition) {
         .function("testFipsCrypto", get_fips_crypto)
         .function("getOpenSSLSecLevelCrypto", get_security_level)
         .function("timingSafeEqual", timing_safe_equal)
-        .function("setEngine", set_engine)
-        .function("getBundledRootCertificates", get_bundled_root_certificates)
-        .function("startLoadingCertificatesOffThread", load_no_certificates)
-        .function("resetRootCertStore", load_no_certificates);
-}
-
-/// Mozilla's root certificates as the pinned Node has them, in PEM.
-fn get_bundled_root_certificates(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let certificates: Vec<String> =
-        serde_json::from_str(ROOT_CERTIFICATES).expect("the build wrote an array of texts");
-    let certificates: Vec<v8::Local<v8::Value>> = certificates
-        .into_iter()
-        .map(|certificate| string(scope, &certificate).into())
-        .collect();
-    rv.set(v8::Array::new_with_elements(scope, &certificates).into());
+        .function("setEngine", set_engine);
 }
 
 /// FIPS mode is off: the module is not part of the build.
@@ -57,21 +37,13 @@ fn set_fips_crypto(
     }
 }
 
-/// Level 1, what OpenSSL starts with.
+/// What connections start with.
 fn get_security_level(
-    _scope: &mut v8::PinScope<'_, '_>,
+    scope: &mut v8::PinScope<'_, '_>,
     _args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_int32(1);
-}
-
-/// Nothing to load or forget: the stores of the host's certificates are not the guest's.
-fn load_no_certificates(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+    rv.set_int32(attempt!(scope, secure_context::security_level()));
 }
 
 /// No engine is found: engines are code of the host.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::certificate_object;
 use super::digest;
 use super::error::{CryptoError, Result};
 use super::hash::string_array;
@@ -77,6 +78,20 @@ fn create<'s>(
     Some(object)
 }
 
+/// The chain above a certificate that a peer sent.
+struct Above(Vec<X509>);
+
+/// As [`create`], of the first of `chain`, which knows those behind it.
+pub fn create_with_chain<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    chain: &[X509],
+) -> Option<v8::Local<'s, v8::Object>> {
+    let (first, above) = chain.split_first()?;
+    let object = create(scope, first.clone())?;
+    wrap::attach(scope, object, Rc::new(Above(above.to_vec())));
+    Some(object)
+}
+
 /// `parseX509(bytes)`: PEM or DER.
 fn parse(
     scope: &mut v8::PinScope<'_, '_>,
@@ -98,14 +113,15 @@ fn unwrap(
         .ok_or_else(|| input::invalid("this", "a certificate"))
 }
 
-/// The object that TLS shows of a peer's certificate belongs to the network, which is not there yet.
+/// The object that TLS shows of a peer's certificate.
 fn to_legacy(
     scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let message = "this part of crypto is not available in this VM: X509Certificate.toLegacyObject has no implementation";
-    CryptoError::error("ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message).throw(scope);
+    let certificate = attempt!(scope, unwrap(scope, &args));
+    let object = attempt!(scope, certificate_object::create(scope, &certificate));
+    rv.set(object.into());
 }
 
 /// Sets a string, or leaves undefined.
@@ -138,7 +154,7 @@ macro_rules! texts {
 texts! {
     subject: |certificate| certificate.subject();
     issuer: |certificate| certificate.issuer();
-    subject_alt_name: |certificate| certificate.extension_text(openssl_sys::NID_subject_alt_name);
+    subject_alt_name: |certificate| certificate.alternative_names();
     info_access: |certificate| certificate.extension_text(openssl_sys::NID_info_access);
     valid_from: |certificate| certificate.time_text(false).map(Some);
     valid_to: |certificate| certificate.time_text(true).map(Some);
@@ -163,20 +179,25 @@ fn key_usage(
 }
 
 /// Upper-case pairs of digits with colons between.
-fn hash_text(certificate: &X509, name: &str) -> Result<Option<String>> {
+pub fn hash_text(certificate: &X509, name: &str) -> Result<Option<String>> {
     let md = Md::named(name)?;
     let hash = digest::digest(&md, &certificate.der()?, md.size())?;
     let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02X}")).collect();
     Ok(Some(pairs.join(":")))
 }
 
-/// Undefined: the chain of a connection is not known here.
+/// Of a certificate that a peer sent: the one above it in the chain. Undefined else.
 fn issuer_certificate(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
+    scope: &mut v8::PinScope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    rv.set_undefined();
+    let Some(chain) = wrap::attached::<Above>(scope, args.this().into()) else {
+        return;
+    };
+    if let Some(issuer) = create_with_chain(scope, &chain.0) {
+        rv.set(issuer.into());
+    }
 }
 
 fn date(

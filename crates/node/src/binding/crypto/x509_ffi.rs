@@ -275,7 +275,7 @@ impl X509 {
     }
 }
 
-unsafe extern "C" fn no_password(
+pub unsafe extern "C" fn no_password(
     _buffer: *mut std::ffi::c_char,
     _size: c_int,
     _writing: c_int,

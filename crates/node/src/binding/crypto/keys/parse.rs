@@ -84,7 +84,7 @@ impl Bio {
 ///
 /// # Safety
 /// `user` points at an `Option<Vec<u8>>`.
-unsafe extern "C" fn password(
+pub unsafe extern "C" fn password(
     buffer: *mut c_char,
     size: c_int,
     _writing: c_int,
