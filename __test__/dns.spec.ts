@@ -338,6 +338,18 @@ test("a server of the machine is found where resolv.conf says, behind others tha
   assert.equal(stdout, "[ '8.8.8.8', '127.0.0.3' ] [ '1.2.3.4' ]\n");
 });
 
+test("tries without number end with the last", async () => {
+  const stdout = await printed(`${server}
+    socket.close();
+    await once(socket, "close");
+    for (const options of [{ tries: 300 }, { tries: 300, timeout: 2 ** 31 - 1 }, { tries: 3, maxTimeout: 2 ** 32 - 1 }]) {
+      const stubborn = new dns.promises.Resolver(options);
+      stubborn.setServers(["127.0.0.1:" + port]);
+      show(await stubborn.resolve4("q.z").catch((error) => error.code));
+    }`);
+  assert.equal(stdout, "ECONNREFUSED\n".repeat(3));
+});
+
 test("many queries share a socket, and too many are ENOMEM", { timeout: 120_000 }, async () => {
   const stdout = await printed(`${server}
     mode = { kinds: ["A"] };

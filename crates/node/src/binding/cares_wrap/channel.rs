@@ -24,6 +24,9 @@ const PORT: u16 = 53;
 /// c-ares' timeout where none is given.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Longest time that one try gets by doubling.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Most servers of a channel.
 const MOST_SERVERS: u32 = 1024;
 
@@ -131,7 +134,7 @@ impl Channel {
             return self.timeout;
         };
         let doubled = self.timeout.saturating_mul(2_u32.saturating_pow(round));
-        let longest = self.longest.map_or(doubled, |longest| doubled.min(longest));
+        let longest = doubled.min(self.longest.unwrap_or(LONGEST_TIMEOUT));
         let mut bytes = [0; 2];
         if let Some(kernel) = self.process().and_then(|process| process.kernel().ok()) {
             kernel.random().fill(&mut bytes);

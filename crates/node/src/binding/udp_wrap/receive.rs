@@ -1,5 +1,6 @@
 //! Receiving: `onmessage(count, handle, buffer, sender)` for each datagram, or a negative error number.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 
@@ -19,6 +20,10 @@ const LONGEST: usize = 64 * 1024;
 
 /// How many datagrams libuv receives before the others have their turn.
 const DATAGRAMS_IN_A_ROW: usize = 32;
+
+/// Where all sockets of an isolate receive a datagram, before its length is known.
+#[derive(Default)]
+struct Scratch(RefCell<Vec<u8>>);
 
 /// `recvStart()`
 pub fn start(
@@ -118,7 +123,8 @@ fn deliver(
 impl UdpSocket {
     fn receive(&self, env: &Env, fd: Fd) -> Result<(Vec<u8>, Option<SocketAddress>), Errno> {
         let process = process(env)?;
-        let mut scratch = self.scratch.borrow_mut();
+        let scratch = env.state::<Scratch>();
+        let mut scratch = scratch.0.borrow_mut();
         scratch.resize(LONGEST, 0);
         let (count, sender) = process.recvfrom(fd, &mut scratch, MsgFlags::empty())?;
         Ok((scratch[..count].to_vec(), sender))

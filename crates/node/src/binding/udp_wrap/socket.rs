@@ -35,8 +35,6 @@ pub struct UdpSocket {
     inet6: Cell<bool>,
     pub(super) receiving: Cell<bool>,
     pub(super) receiver: Cell<Option<TaskKey>>,
-    /// Where a datagram is received before its length is known.
-    pub(super) scratch: RefCell<Vec<u8>>,
     /// Datagrams that are out, and whose requests have not heard of it.
     pub(super) sent: RefCell<VecDeque<Sent>>,
 }
