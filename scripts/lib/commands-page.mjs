@@ -1,6 +1,12 @@
 // docs/commands.md: the commands of the guest, with the program and the source of each.
 
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { commandCrates, commandsMetadata } from "./command-crates.mjs";
+import { root } from "./paths.mjs";
+
+/** Commands that are written in JavaScript, each a folder of modules. */
+const scripts = join(root, "crates", "vm", "commands");
 
 /** The page as it is generated. */
 export async function commandsPage() {
@@ -19,6 +25,12 @@ export async function commandsPage() {
       return { command, row: `| \`${command}\` | ${name} | ${source} |` };
     }),
   );
+  for (const command of await readdir(scripts)) {
+    rows.push({
+      command,
+      row: `| \`${command}\` | node | this project (\`crates/vm/commands\`) |`,
+    });
+  }
   rows.sort((a, b) => (a.command < b.command ? -1 : 1));
   const counts = programs.map(
     ({ name, commands }) => `| ${name} | ${Object.keys(commands).length} |`,
@@ -29,7 +41,7 @@ export async function commandsPage() {
 
 The programs of a guest's \`/bin\`, compiled to WebAssembly from \`commands/\`. One program is several commands
 and looks at the name it is called by. Every command is tested against the host's own of the same name
-(\`npm test -- commands\`).
+(\`npm test -- commands\`). What speaks protocols that Node.js's library has is a program of \`node\`.
 
 | program | commands |
 |---|---:|

@@ -49,6 +49,7 @@ export const hostTools = {
   ps: "procps",
   clear: "ncurses-bin",
   tput: "ncurses-bin",
+  curl: "curl",
   tree: "tree",
   script: "bsdutils",
   setsid: "util-linux",

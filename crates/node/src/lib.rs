@@ -45,7 +45,7 @@ pub mod worker;
 pub use boot::snapshot::{self, Snapshot};
 pub use embedder::host;
 pub use engine::platform::{V8Options, initialize_v8};
-pub use engine::{Engine, EngineConfig, NodeBinfmt, NodeOptions};
+pub use engine::{Engine, EngineConfig, NodeBinfmt, NodeOptions, Script};
 pub use library::code_cache;
 pub use memory::native_memory;
 pub use process::frozen_clock;

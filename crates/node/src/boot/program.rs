@@ -49,7 +49,12 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
         exit::exit_process(scope, 0);
         return;
     }
+    // The variables are for `node`, not for what happens to be written in its language.
+    let is_node = invocation::script(&env).is_none();
     options.apply_environment(|name| {
+        if !is_node {
+            return None;
+        }
         let variables = process.envp();
         let found = variables
             .iter()
@@ -98,7 +103,7 @@ fn read_options(
     let name = arguments.first().map_or("node", String::as_str);
     let words = arguments.get(1..).unwrap_or_default();
     // Code that came with the process has all words for itself.
-    let has_code = invocation::has_code(process);
+    let has_code = invocation::has_code(&Env::of(scope), process);
     let files = if has_code {
         env_file::Loaded::default()
     } else {

@@ -5,6 +5,15 @@ use std::time::Duration;
 
 use super::host::Host;
 
+/// A command that is written in JavaScript.
+#[derive(Clone, Copy, Debug)]
+pub struct Script {
+    /// Its name in `/usr/bin`.
+    pub name: &'static str,
+    /// Its code, an ES module that has all words of the command line for itself.
+    pub code: fn() -> &'static str,
+}
+
 /// Settings of the guests of one VM.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
@@ -23,6 +32,8 @@ pub struct NodeOptions {
     pub max_timers: usize,
     /// How many programs of the VM may run at a time; more are refused with `EAGAIN`.
     pub max_programs: usize,
+    /// What runs beside `node`.
+    pub scripts: &'static [Script],
     /// Takes what guests ask of the host; without one there are no tools for `callTool`.
     pub host: Option<Arc<dyn Host>>,
 }
@@ -37,6 +48,7 @@ impl Default for NodeOptions {
             own_process: false,
             max_timers: 4096,
             max_programs: 64,
+            scripts: &[],
             host: None,
         }
     }

@@ -19,7 +19,7 @@ use crate::heap::{fatal, heap_limit, heap_usage, own_heap_limit};
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
 use crate::memory::sizes::CODE_RANGE;
-use crate::process::{frozen_clock, report};
+use crate::process::{frozen_clock, invocation, report};
 use crate::threads::cpu_share::{self, CpuShare};
 use crate::threads::interruption;
 use crate::worker::{self, Program, Worker};
@@ -129,8 +129,13 @@ fn run_job(
     engine: &Arc<Engine>,
     job: Job,
 ) {
-    let Job { process, options } = job;
+    let Job {
+        process,
+        options,
+        script,
+    } = job;
     env.set_process(process.clone());
+    invocation::set_script(env, script);
     env.set_options(&options);
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();

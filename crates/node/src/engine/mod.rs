@@ -15,7 +15,7 @@ use secure_exec_kernel::{Binfmt, Errno, ExecImage, Pid, Process};
 use crate::boot::snapshot::Snapshot;
 pub use crate::callback::unwinding::leavable;
 pub use crate::embedder::events::{Breach, EngineEvents};
-pub use crate::embedder::options::NodeOptions;
+pub use crate::embedder::options::{NodeOptions, Script};
 pub use crate::heap::fatal::{invalid_size, tell_of_panic};
 use crate::memory::gauge::{Gauge, HeapUsage};
 use crate::memory::sizes::STACK_SIZE;
@@ -43,6 +43,8 @@ pub struct EngineConfig {
 pub(crate) struct Job {
     pub(crate) process: Arc<Process>,
     pub(crate) options: NodeOptions,
+    /// The command that it runs, where that is not `node`.
+    pub(crate) script: Option<Script>,
 }
 
 /// Runs guest `node` processes.
@@ -215,19 +217,28 @@ impl NodeBinfmt {
     }
 }
 
+impl NodeBinfmt {
+    fn script(&self, image: &ExecImage) -> Option<Script> {
+        let name = image.command.as_deref()?;
+        let mut scripts = self.options.scripts.iter();
+        scripts.find(|script| script.name == name).copied()
+    }
+}
+
 impl Binfmt for NodeBinfmt {
     fn name(&self) -> &str {
         "node"
     }
 
     fn matches(&self, image: &ExecImage) -> bool {
-        image.command.as_deref() == Some("node")
+        image.command.as_deref() == Some("node") || self.script(image).is_some()
     }
 
-    fn start(&self, process: Arc<Process>, _image: ExecImage) -> Result<(), Errno> {
+    fn start(&self, process: Arc<Process>, image: ExecImage) -> Result<(), Errno> {
         self.engine.run(Job {
             process,
             options: self.options.clone(),
+            script: self.script(&image),
         })
     }
 }

@@ -1,11 +1,13 @@
 //! What the host attaches to a process that it starts through the API.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
 use crate::callback;
+use crate::embedder::options::Script;
 use crate::env::{Env, Slot};
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, string};
@@ -49,9 +51,23 @@ impl Invocation {
 /// Text of at least this many bytes is kept outside V8's heap, which is smaller than a program may be.
 const EXTERNAL_BYTES: usize = 256 << 10;
 
+/// The command that the isolate runs.
+#[derive(Default)]
+struct Running(Cell<Option<Script>>);
+
+/// The isolate runs a command that is not `node`, or none.
+pub(crate) fn set_script(env: &Env, script: Option<Script>) {
+    env.state::<Running>().0.set(script);
+}
+
+/// The command that is not `node` which the process runs.
+pub(crate) fn script(env: &Env) -> Option<Script> {
+    env.state::<Running>().0.get()
+}
+
 /// Whether the process runs code that is no argument.
-pub(crate) fn has_code(process: &Process) -> bool {
-    of(process).is_some_and(|invocation| invocation.has_code)
+pub(crate) fn has_code(env: &Env, process: &Process) -> bool {
+    script(env).is_some() || of(process).is_some_and(|invocation| invocation.has_code)
 }
 
 /// Options that the code of the process needs besides those of any code.
@@ -73,7 +89,10 @@ pub(crate) fn code<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s,
     if let Some(known) = known.and_then(|known| known.try_cast().ok()) {
         return Some(known);
     }
-    let code = of(&process)?.code.lock().take()?;
+    let code = match script(&env) {
+        Some(script) => (script.code)().as_bytes().to_vec(),
+        None => of(&process)?.code.lock().take()?,
+    };
     let text = source_text(scope, code);
     env.set_slot(scope, Slot::Code, text.into());
     Some(text)

@@ -1,5 +1,6 @@
 //! How programs are run, and the seam to those who start them.
 
+mod node_commands;
 mod node_guests;
 mod reports;
 mod runtimes;

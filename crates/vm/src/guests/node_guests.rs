@@ -10,6 +10,7 @@ use secure_exec_node::host::Host;
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
 use secure_exec_protocol::{VmConfig, VmId, ladder};
 
+use super::node_commands;
 use super::reports::Reports;
 use super::{Guests, Returned, Runtime, clock_resolution_ns};
 use crate::lockdown::{self, overdraft};
@@ -170,12 +171,16 @@ impl Runtime for NodeRuntime {
             max_programs: usize::try_from(limits.max_memory_bytes / PROGRAM_BYTES)
                 .unwrap_or(usize::MAX)
                 .max(AT_LEAST),
+            scripts: node_commands::SCRIPTS,
             host: Some(host.clone()),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
-        kernel
-            .register_command("node", "node")
-            .map_err(|errno| format!("registering node: {}", errno.name()))?;
+        let scripts = node_commands::SCRIPTS.iter().map(|script| script.name);
+        for name in std::iter::once("node").chain(scripts) {
+            kernel
+                .register_command(name, "node")
+                .map_err(|errno| format!("registering {name}: {}", errno.name()))?;
+        }
         Ok(Box::new(NodeGuests(engine)))
     }
 }

@@ -1,0 +1,53 @@
+//! Commands that are written in JavaScript and run as programs of `node` do: what speaks protocols that Node's library
+//! has, so that the machine has one HTTP and one TLS.
+
+use std::sync::LazyLock;
+
+use secure_exec_node::Script;
+
+/// All of them.
+pub(super) const SCRIPTS: &[Script] = &[Script {
+    name: "curl",
+    code: || &CURL,
+}];
+
+static CURL: LazyLock<String> = LazyLock::new(|| {
+    joined(&[
+        include_str!("../../commands/curl/options.mjs"),
+        include_str!("../../commands/curl/payload.mjs"),
+        include_str!("../../commands/curl/jar.mjs"),
+        include_str!("../../commands/curl/exchange.mjs"),
+        include_str!("../../commands/curl/main.mjs"),
+    ])
+});
+
+/// The modules of a command as one: each stands behind those that it imports, so what they import of each other is there.
+fn joined(modules: &[&str]) -> String {
+    let mut code = String::new();
+    for line in modules.iter().flat_map(|module| module.lines()) {
+        if !(line.starts_with("import ") && line.contains("from \"./")) {
+            code.push_str(line.strip_prefix("export ").unwrap_or(line));
+            code.push('\n');
+        }
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SCRIPTS, joined};
+
+    #[test]
+    fn imports_of_each_other_and_exports_are_gone() {
+        let code = joined(&[
+            "import { a } from \"node:a\";\nexport const b = a;\n",
+            "import { b } from \"./b.mjs\";\nb();\n",
+        ]);
+        assert_eq!(code, "import { a } from \"node:a\";\nconst b = a;\nb();\n");
+        for script in SCRIPTS {
+            let code = (script.code)();
+            assert!(!code.contains("from \"./"), "{}", script.name);
+            assert!(!code.contains("\nexport "), "{}", script.name);
+        }
+    }
+}
