@@ -398,6 +398,33 @@ test("random messages in random pieces are parsed as on the host", async () => {
   `);
 });
 
+test("a worker's sockets end with it", async () => {
+  await assertSameAsHost(`
+    import { Worker } from "node:worker_threads";
+    import { once } from "node:events";
+    const program = \`
+      const http = require("node:http");
+      const { parentPort, workerData } = require("node:worker_threads");
+      const server = http.createServer((request, response) => response.write("begun"));
+      server.listen(workerData, "127.0.0.1", () => {
+        const { port } = server.address();
+        http.get({ port, host: "127.0.0.1" }, (response) => {
+          response.once("data", () => parentPort.postMessage(port));
+        });
+      });
+    \`;
+    let port = 0;
+    const ports = new Set();
+    for (let round = 0; round < 5; round++) {
+      const worker = new Worker(program, { eval: true, execArgv: [], workerData: port });
+      [port] = await once(worker, "message");
+      ports.add(port);
+      await worker.terminate();
+    }
+    console.log(ports.size);
+  `);
+});
+
 test("a program that misuses its parsers harms itself only", async () => {
   await withRuntime({}, async (runtime) => {
     const { stdout, stderr } = await runtime.exec(`

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use secure_exec_kernel::Errno;
+use secure_exec_kernel::{Errno, Process};
 
 use super::stream_base;
 use crate::env::{Env, Slot};
@@ -70,6 +70,10 @@ impl HandleResource for Closer {
 
     fn abandoned(&self) {
         self.kernel_stream.forget_requests();
+    }
+
+    fn close_descriptor(&self, process: &Process) {
+        self.kernel_stream.close_descriptor(process);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::boot::{bootstrap, isolate};
 use crate::env::Env;
 use crate::event_loop::{LoopHandle, foreground};
 use crate::heap::{fatal, heap_limit, heap_usage};
+use crate::js::active;
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
 use crate::memory::sizes::STACK_SIZE;
@@ -131,6 +132,7 @@ fn run(engine: &Engine, start: Start) -> (LoopHandle, Once) {
     binding::release_locks(&env);
     binding::close_ports(&env);
     binding::close_unmanaged(&env);
+    active::resources(&env).close_descriptors(&process);
     binding::contextify::release_contexts(&mut owned, &env);
     env.clear();
     fatal::unwatch();

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use secure_exec_kernel::Process;
 
 use crate::env::Env;
 
@@ -23,6 +24,9 @@ pub trait OpenHandle {
 
     /// The isolate ends while the handle is open. It lets go of everything that may refer back to it.
     fn abandon(&self);
+
+    /// The thread ends, and its process goes on: the descriptor of the handle is closed.
+    fn close_descriptor(&self, process: &Process);
 }
 
 struct Entry {
@@ -80,6 +84,13 @@ impl ActiveResources {
     pub fn remove(&self, key: usize) {
         // Dropped after the borrow ends.
         let _entry = self.entries.borrow_mut().shift_remove(&key);
+    }
+
+    /// Closes the descriptors of the open handles: a thread ends that is not the last of its process.
+    pub fn close_descriptors(&self, process: &Process) {
+        let entries = self.entries.borrow();
+        let handles = entries.values().filter_map(|entry| entry.handle.as_ref());
+        handles.for_each(|handle| handle.close_descriptor(process));
     }
 
     /// The active objects of `kind`, with the names of their classes.

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use secure_exec_kernel::Process;
+
 use super::active::{self, OpenHandle};
 use super::{async_wrap, callback_scope, wrap};
 use crate::env::Env;
@@ -17,6 +19,9 @@ pub trait HandleResource {
 
     /// The isolate ends while the handle is open: nobody hears of what is still going on.
     fn abandoned(&self) {}
+
+    /// As [`OpenHandle::close_descriptor`], for what has one.
+    fn close_descriptor(&self, _process: &Process) {}
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +160,12 @@ impl Handle {
 }
 
 impl OpenHandle for Handle {
+    fn close_descriptor(&self, process: &Process) {
+        if let Some(resource) = &*self.resource.borrow() {
+            resource.close_descriptor(process);
+        }
+    }
+
     fn is_active(&self) -> bool {
         self.has_ref()
     }

@@ -191,6 +191,12 @@ impl HandleResource for UdpSocket {
     fn abandoned(&self) {
         drop(self.sent.take());
     }
+
+    fn close_descriptor(&self, process: &Process) {
+        if let Some(fd) = self.fd.take() {
+            let _closed = process.close(fd);
+        }
+    }
 }
 
 /// Whether a port that is not asked for may be shared.

@@ -241,18 +241,24 @@ impl KernelStream {
         if let Some(key) = self.connecter.take() {
             env.event_loop.cancel(key);
         }
-        if let (Some(path), Some(process)) = (self.path.take(), env.try_process()) {
+        match env.try_process() {
+            Some(process) => self.close_descriptor(&process),
+            None => self.state.set(State::Closed),
+        }
+    }
+
+    /// Closes what it has of descriptors, and takes away the path of a server.
+    pub fn close_descriptor(&self, process: &Process) {
+        if let Some(path) = self.path.take() {
             // As libuv: it may be gone, or somebody else's by now.
             let _ = process.unlink(&path);
         }
         let fd = self.fd();
         self.state.set(State::Closed);
         let arrived = self.arrived.take().into_iter();
-        if let Some(process) = env.try_process() {
-            for fd in arrived.chain((fd > 2).then_some(fd)) {
-                // The descriptor was ours: the only failure is that the guest closed it behind our back.
-                let _ = process.close(fd);
-            }
+        for fd in arrived.chain((fd > 2).then_some(fd)) {
+            // The descriptor was ours: the only failure is that the guest closed it behind our back.
+            let _ = process.close(fd);
         }
     }
 
