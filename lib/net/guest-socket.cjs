@@ -6,7 +6,7 @@ const { Duplex } = require("node:stream");
 const { hold } = require("../keep-alive.cjs");
 
 /** Bytes of one direction that may be under way (CONNECTION_WINDOW of the protocol). */
-const window = 256 * 1024;
+const window = 512 * 1024;
 
 /** The stream of a connection in each direction. */
 const toGuest = 0;

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use secure_exec_protocol::{
     CallId, Decoder, DirectoryEntry, Exit, Failure, FileReply, FileRequest, HostFrame, HostMessage,
-    Phase, ProcessEntry, Request, VERSION, VmFrame, VmId, VmMessage, encode,
+    Listener, ListenerAddress, Phase, ProcessEntry, Request, VERSION, VmFrame, VmId, VmMessage,
+    encode,
 };
 
 /// Where a VM process finds its socket.
@@ -43,6 +44,9 @@ const FLOODS: &[&str] = &[
     "one-tool-call",
     "tool-cancelled",
     "trace",
+    "listeners",
+    "connected",
+    "closed",
     "failed",
     "created",
     "destroyed",
@@ -324,6 +328,9 @@ impl Peer {
                 text: "x\n".repeat(30_000),
                 times: vec![1; 30_000],
             },
+            "listeners" => return (vm, 0, listeners(30_000)),
+            "connected" => VmMessage::Connected,
+            "closed" => VmMessage::Closed,
             "failed" => VmMessage::Failed(failure("ENOENT", 100)),
             "created" => VmMessage::Created { phases: Vec::new() },
             "destroyed" => VmMessage::Destroyed,
@@ -471,6 +478,14 @@ fn exited(change: impl FnOnce(&mut Exit)) -> VmMessage {
     let mut exit = Exit::default();
     change(&mut exit);
     VmMessage::Exited(Box::new(exit))
+}
+
+fn listeners(count: usize) -> VmMessage {
+    let listener = Listener {
+        pid: 2,
+        address: ListenerAddress::Path(b"/s".to_vec()),
+    };
+    VmMessage::Listeners(vec![listener; count])
 }
 
 fn tool_call(id: u64, tool: &str) -> VmMessage {

@@ -108,8 +108,8 @@ impl FrameWriter {
 /// The receiving half of a socket whose peer is not trusted.
 pub struct FrameReader<F> {
     socket: Arc<UnixStream>,
+    /// It keeps its room: making it anew for each turn would take as long as all the rest of a short one.
     decoder: Decoder,
-    buffer: Vec<u8>,
     frame: PhantomData<F>,
 }
 
@@ -165,14 +165,13 @@ impl<F: DeserializeOwned> FrameReader<F> {
             if read >= budget.bytes || begun.elapsed() >= budget.time {
                 break TurnState::More;
             }
-            match (&*self.socket).read(&mut self.buffer) {
+            match (&*self.socket).read(self.decoder.room(READ_SIZE)) {
                 Ok(0) => break TurnState::End,
                 Ok(count) => {
                     read += count;
                     // Less than there was room for: what comes later, the end too, makes the socket readable again.
-                    is_drained = count < self.buffer.len();
-                    self.decoder
-                        .push(self.buffer.get(..count).unwrap_or_default());
+                    is_drained = count < READ_SIZE;
+                    self.decoder.filled(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_drained = true,
@@ -216,7 +215,6 @@ pub fn halves<F>(socket: UnixStream) -> io::Result<(FrameWriter, FrameReader<F>)
     let reader = FrameReader {
         socket,
         decoder: Decoder::new(),
-        buffer: vec![0; READ_SIZE],
         frame: PhantomData,
     };
     Ok((writer, reader))
@@ -226,8 +224,6 @@ pub fn halves<F>(socket: UnixStream) -> io::Result<(FrameWriter, FrameReader<F>)
 pub struct Channel {
     writer: FrameWriter,
     decoder: Decoder,
-    /// Kept: making it anew for each turn would take as long as all the rest of a short one.
-    buffer: Vec<u8>,
 }
 
 /// What reading brought.
@@ -247,15 +243,8 @@ impl Channel {
     /// # Errors
     /// The socket cannot be made non-blocking.
     pub fn new(socket: UnixStream) -> io::Result<Channel> {
-        let (writer, reader) = halves::<()>(socket)?;
-        let FrameReader {
-            decoder, buffer, ..
-        } = reader;
-        Ok(Channel {
-            writer,
-            decoder,
-            buffer,
-        })
+        let (writer, FrameReader { decoder, .. }) = halves::<()>(socket)?;
+        Ok(Channel { writer, decoder })
     }
 
     /// The socket, to wait for.
@@ -286,18 +275,14 @@ impl Channel {
     /// Takes what has arrived.
     pub fn receive<F: DeserializeOwned>(&mut self) -> Received<F> {
         let mut frames = Vec::new();
-        let Channel {
-            writer,
-            decoder,
-            buffer,
-        } = self;
+        let Channel { writer, decoder } = self;
         loop {
-            let (drained, end) = match (&*writer.socket).read(buffer) {
+            let (drained, end) = match (&*writer.socket).read(decoder.room(READ_SIZE)) {
                 Ok(0) => (true, true),
                 Ok(count) => {
-                    decoder.push(buffer.get(..count).unwrap_or_default());
+                    decoder.filled(count);
                     // What comes meanwhile, and the end, makes the socket readable again.
-                    (count < buffer.len(), false)
+                    (count < READ_SIZE, false)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => (true, false),

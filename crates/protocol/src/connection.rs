@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{STDIN, STDOUT, Stream};
 
-/// Bytes of one direction of a connection that may be under way without credit: as much as a socket of TCP holds.
-pub const CONNECTION_WINDOW: usize = 256 << 10;
+/// Bytes of one direction of a connection that may be under way without credit: twice what a socket of TCP holds, so that
+/// it goes on while one side waits for the processor.
+pub const CONNECTION_WINDOW: usize = 512 << 10;
 
 /// What the host sends. The stream has the number of a program's input, so that the same messages carry it.
 pub const TO_GUEST: Stream = STDIN;

@@ -58,8 +58,10 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), FrameE
 /// Cuts a byte stream into messages.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    /// What has come and was not taken is between the two; the rest is room.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
 }
 
 impl Decoder {
@@ -71,11 +73,27 @@ impl Decoder {
 
     /// Takes bytes as they arrived.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.filled(bytes.len());
+    }
+
+    /// Room for so many bytes behind what has come, to read into.
+    pub(crate) fn room(&mut self, bytes: usize) -> &mut [u8] {
+        if self.buffer.len() - self.end < bytes && self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
             self.start = 0;
         }
-        self.buffer.extend_from_slice(bytes);
+        let until = self.end + bytes;
+        if self.buffer.len() < until {
+            self.buffer.resize(until, 0);
+        }
+        self.buffer.get_mut(self.end..until).unwrap_or_default()
+    }
+
+    /// So many bytes have been read into the room.
+    pub(crate) fn filled(&mut self, bytes: usize) {
+        self.end = (self.end + bytes).min(self.buffer.len());
     }
 
     /// Takes the next whole message; `None` until more bytes arrive.
@@ -99,7 +117,7 @@ impl Decoder {
         &mut self,
         bound: fn(&[u8], usize) -> Option<usize>,
     ) -> Result<Option<T>, FrameError> {
-        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
         let Some((prefix, body)) = rest.split_first_chunk::<PREFIX>() else {
             return Ok(None);
         };
@@ -122,13 +140,12 @@ impl Decoder {
             return Err(FrameError::Malformed);
         }
         self.start += PREFIX + length;
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
-            self.start = 0;
-        }
-        // One large frame must not pin its memory for the rest of the connection.
-        if self.buffer.is_empty() && self.buffer.capacity() > MAX_FRAME / 4 {
-            self.buffer = Vec::new();
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            // One large frame must not pin its memory for the rest of the connection.
+            if self.buffer.len() > MAX_FRAME / 4 {
+                self.buffer = Vec::new();
+            }
         }
         Ok(Some(message))
     }
@@ -138,7 +155,7 @@ impl Decoder {
     /// Whether the beginning of a message is there, and its end is not.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        self.start < self.buffer.len()
+        self.start < self.end
     }
 }
 

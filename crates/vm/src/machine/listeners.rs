@@ -42,11 +42,19 @@ impl ListenerFlow {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// What the host is to be told now; then waits for the next change.
+    /// What the host is to be told now.
     pub(super) fn next(&mut self, kernel: &Kernel) -> Option<Vec<Listener>> {
+        if self.under_way >= LISTENERS_WINDOW {
+            return None;
+        }
+        self.rest(kernel)
+    }
+
+    /// What the host has not been told, whether or not it has taken what came before; then waits for the next change.
+    pub(super) fn rest(&mut self, kernel: &Kernel) -> Option<Vec<Listener>> {
         self.waker.rearm();
         let cx = &Context::from_waker(&self.task_waker);
-        while self.under_way < LISTENERS_WINDOW {
+        loop {
             match kernel.poll_listeners(self.seen, cx) {
                 Poll::Pending => return None,
                 Poll::Ready(changes) => self.seen = changes,
@@ -58,7 +66,6 @@ impl ListenerFlow {
                 return Some(listeners);
             }
         }
-        None
     }
 }
 
@@ -66,6 +73,14 @@ impl Machine {
     /// Tells the host who listens, if that has changed.
     pub(super) fn tell_listeners(&mut self, outbox: &mut Outbox) {
         while let Some(listeners) = self.listeners.next(&self.kernel) {
+            outbox.push(NO_CALL, VmMessage::Listeners(listeners));
+        }
+    }
+
+    /// Tells it before the end of a program, which the host has asked for, so that these are no more than it has asked
+    /// for: what it then looks at is without those of the program.
+    pub(super) fn tell_listeners_of_ended(&mut self, outbox: &mut Outbox) {
+        if let Some(listeners) = self.listeners.rest(&self.kernel) {
             outbox.push(NO_CALL, VmMessage::Listeners(listeners));
         }
     }

@@ -240,6 +240,7 @@ impl Machine {
             self.calls.remove(&call);
             self.turns_taken.remove(&call);
             self.send_rest_of_trace(outbox);
+            self.tell_listeners_of_ended(outbox);
         }
         outbox.extend(call, messages);
         ended

@@ -12,6 +12,7 @@ use secure_exec_protocol::{
 };
 
 use super::{Harness, VM, failure_of, of, program};
+use crate::mailbox::Notice;
 
 fn at(text: &str) -> SocketAddress {
     match text.parse().unwrap() {
@@ -284,7 +285,24 @@ fn a_host_that_does_not_take_them_is_told_of_many_changes_at_once() {
     assert_eq!(told, LISTENERS_WINDOW as usize);
     listen(&guest, &at("127.0.0.1:81"), 8);
     assert_eq!(lists(harness.turn()).len(), 0);
-    let last = lists(harness.say(VM, 0, HostMessage::ListenersTaken));
-    assert_eq!(last.len(), 1);
-    assert_eq!(last[0].len(), 1);
+    // Of those who ended it hears before their end.
+    let other = harness.start(6, program());
+    other.exit(0);
+    let said = harness.notify(Notice::Ended { pid: other.pid() });
+    let [list, end] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert!(matches!(&list.message, VmMessage::Listeners(list) if list.len() == 1));
+    assert!(matches!(&end.message, VmMessage::Exited(_)));
+    listen(&guest, &at("127.0.0.1:82"), 8);
+    assert_eq!(lists(harness.turn()).len(), 0);
+    for _ in 0..LISTENERS_WINDOW {
+        let early = lists(harness.say(VM, 0, HostMessage::ListenersTaken));
+        assert!(early.len() <= 1, "{early:?}");
+        if let [list] = &early[..] {
+            assert_eq!(list.len(), 2);
+            return;
+        }
+    }
+    panic!("the host is not told of the last change");
 }
