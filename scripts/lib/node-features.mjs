@@ -99,7 +99,17 @@ export const features = {
       server.close();`,
   },
   https: {
-    "`get`": `await once(require("https").get("https://127.0.0.1:1/"), "response");`,
+    "`createServer`, `get`": `
+      const https = require("https");
+      const psk = Buffer.alloc(16, 1);
+      const options = { ciphers: "PSK", maxVersion: "TLSv1.2", host: "127.0.0.1", agent: false };
+      const listener = (request, response) => response.end();
+      const server = https.createServer({ ...options, pskCallback: () => psk }, listener);
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const identify = { checkServerIdentity() {}, pskCallback: () => ({ psk, identity: "me" }) };
+      const request = https.get({ ...options, ...identify, port: server.address().port });
+      (await once(request, "response")).resume();
+      server.close();`,
   },
   inspector: {
     "`url`": `require("inspector").url();`,
@@ -148,7 +158,19 @@ export const features = {
   },
   tls: {
     "`createSecureContext`": `require("tls").createSecureContext();`,
-    "`connect`": `await once(require("tls").connect(1, "127.0.0.1"), "secureConnect");`,
+    "`createServer`, `connect`": `
+      const tls = require("tls");
+      const psk = Buffer.alloc(16, 1);
+      const options = { ciphers: "PSK", maxVersion: "TLSv1.2", host: "127.0.0.1" };
+      const server = tls.createServer({ ...options, pskCallback: () => psk }, (peer) => peer.end());
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const identify = { checkServerIdentity() {}, pskCallback: () => ({ psk, identity: "me" }) };
+      const client = tls.connect({ ...options, ...identify, port: server.address().port });
+      await once(client, "secureConnect");
+      client.destroy();
+      server.close();`,
+    "`certificateCompression`": `
+      require("tls").createSecureContext({ certificateCompression: ["zlib"] });`,
     "`TLSSocket` over a stream": `
       const { duplexPair } = require("stream");
       new (require("tls").TLSSocket)(duplexPair()[0]).destroy();`,
