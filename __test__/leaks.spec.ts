@@ -164,6 +164,24 @@ const kinds: Record<string, Kind> = {
     setup: "const crypto = require('node:crypto');",
     once: "crypto.createHmac('sha256', 'key').update(crypto.randomBytes(100)).digest('hex');",
   },
+  database: {
+    iterations: 300,
+    setup: "const { DatabaseSync } = require('node:sqlite'); const fs = require('node:fs');",
+    // Every second one is left to the collector, with all that belongs to it.
+    once: `const db = new DatabaseSync(i % 4 < 2 ? ':memory:' : '/tmp/leaks.db');
+      db.exec('create table if not exists t(a); delete from t; insert into t values (1), (2)');
+      db.function('f', (a) => a + 1);
+      db.aggregate('s', { start: 0, step: (sum, a) => sum + a });
+      db.setAuthorizer(() => 0);
+      const session = db.createSession();
+      const rows = db.prepare('select f(a) x from t').iterate();
+      if (rows.next().value.x + db.createTagStore().get\`select s(a) x from t\`.x + db.limits.attach !== 15) throw new Error('a wrong sum');
+      session.changeset();
+      if (i % 4 > 1) rows.return();
+      if (i % 2) db.close();
+      fs.rmSync('/tmp/leaks.db', { force: true });
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));`,
+  },
   "CommonJS module": {
     iterations: 500,
     setup: "const Module = require('node:module');",

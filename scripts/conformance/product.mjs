@@ -92,6 +92,8 @@ function ownFiles(suite, name) {
     const path = join(dirname(name), other);
     if (existsSync(join(suite, path))) add(files, suite, path);
   }
+  // What the tests of one module share.
+  if (text.includes("../sqlite/")) addFolder(files, suite, "sqlite");
   return files;
 }
 

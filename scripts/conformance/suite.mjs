@@ -29,6 +29,7 @@ export const prefixes = [
   "repl",
   "require",
   "signal",
+  "sqlite",
   "stdin",
   "stdio",
   "stdout",

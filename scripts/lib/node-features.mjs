@@ -215,7 +215,19 @@ export const features = {
     "`getAsset`": `require("node:sea").getAsset("x");`,
   },
   "node:sqlite": {
-    "`new DatabaseSync`": `new (require("node:sqlite").DatabaseSync)(":memory:");`,
+    "`DatabaseSync`, statements, functions": `
+      const { DatabaseSync } = require("node:sqlite");
+      const db = new DatabaseSync("features.db");
+      db.function("twice", (x) => x * 2);
+      db.exec("create table if not exists t(a); insert into t values (1)");
+      if (db.prepare("select twice(a) x from t").get().x !== 2) throw new Error("a wrong sum");
+      db.createSession().changeset();`,
+    "`backup`": `
+      const { backup, DatabaseSync } = require("node:sqlite");
+      await backup(new DatabaseSync(":memory:"), "features-copy.db");`,
+    "`loadExtension`": `
+      const { DatabaseSync } = require("node:sqlite");
+      new DatabaseSync(":memory:", { allowExtension: true }).loadExtension("x");`,
   },
   "node:test": {
     "`test`": `await require("node:test").run({ files: [] }).toArray();`,

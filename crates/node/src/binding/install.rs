@@ -38,7 +38,7 @@ pub fn get_internal_binding(
     let binding = v8::Object::new(scope);
     cache.set(scope, key.into(), binding.into());
     install_constants(scope, binding, table);
-    if name == "constants" {
+    if matches!(name.as_str(), "constants" | "sqlite") {
         make_read_only(scope, binding);
     }
     if let Some(declared) = declared {
@@ -195,7 +195,7 @@ fn feature_of(binding: &str) -> &'static str {
         "http2" | "tls_wrap" | "js_udp_wrap" => "this part of the network (https, http2, tls)",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
-        "sqlite" | "webstorage" => "sqlite and web storage",
+        "webstorage" => "web storage",
         "wasi" => "wasi",
         "crypto" => "this part of crypto",
         _ => "this function",

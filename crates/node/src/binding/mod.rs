@@ -50,6 +50,7 @@ mod serdes;
 mod signal_wrap;
 mod socket_address;
 mod spawn_sync;
+mod sqlite;
 mod stream_base;
 mod stream_pipe;
 mod stream_wrap;
@@ -79,6 +80,7 @@ pub use fs::close_unmanaged;
 pub use install::{callbacks, get_internal_binding};
 pub use locks::release_all as release_locks;
 pub use messaging::close_ports;
+pub use sqlite::close_databases;
 pub use symbols::per_isolate_symbols;
 pub use util::private_symbols;
 pub use wasm_web_api::install_wasm_streaming;
@@ -134,6 +136,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("serdes", serdes::define),
     ("signal_wrap", signal_wrap::define),
     ("spawn_sync", spawn_sync::define),
+    ("sqlite", sqlite::define),
     ("stream_pipe", stream_pipe::define),
     ("stream_wrap", stream_wrap::define),
     ("string_decoder", string_decoder::define),

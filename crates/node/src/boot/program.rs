@@ -4,7 +4,7 @@ use secure_exec_kernel::{FdFlags, OpenFlags, Process};
 
 use super::bootstrap::run_script;
 use crate::binding::performance::{self, Milestone};
-use crate::binding::timers;
+use crate::binding::{self, timers};
 use crate::boot::{env_file, task_runner};
 use crate::env::{Env, Slot};
 use crate::heap::own_heap_limit;
@@ -351,6 +351,7 @@ fn emit_exit(scope: &mut v8::PinScope<'_, '_>) {
     if halted(scope, &env) {
         return;
     }
+    binding::close_databases(&env);
     exit::exit_process(scope, exit_code(&env, code));
 }
 

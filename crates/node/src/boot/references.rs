@@ -40,7 +40,8 @@ fn collect_references() -> Vec<v8::ExternalReference> {
                 .iter()
                 .chain(&class.statics)
                 .for_each(|f| add(f.callback));
-            for accessor in &class.accessors {
+            class.dispose.into_iter().for_each(&mut add);
+            for accessor in class.accessors.iter().chain(&class.instance_accessors) {
                 add(accessor.getter);
                 if let Some(setter) = accessor.setter {
                     add(setter);

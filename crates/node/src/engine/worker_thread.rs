@@ -152,6 +152,7 @@ fn run_program(engine: &Engine, owned: &mut v8::OwnedIsolate, env: &Rc<Env>, ins
             env.array_buffers.guard();
             install(scope);
             run_or_park(|| bootstrap::run_worker(scope));
+            binding::close_databases(env);
             if env.heap_limit_reached.get() {
                 let bound = program.options.heap_limit_bytes;
                 heap_limit_reached(scope, engine, &env.process(), bound);

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use super::{exception, wrap};
 use crate::callback::{self, NativeFunction};
-use crate::env::Env;
+use crate::env::{Env, Slot};
 
 /// Fills in what is not a function or class: arrays, extra objects.
 pub type Initializer = fn(&mut v8::PinScope<'_, '_>, v8::Local<'_, v8::Object>);
@@ -43,6 +43,10 @@ pub struct ClassDefinition {
     pub methods: Vec<FunctionDefinition>,
     /// Prototype accessors.
     pub accessors: Vec<AccessorDefinition>,
+    /// Accessors of each instance itself: enumerable and permanent.
+    pub instance_accessors: Vec<AccessorDefinition>,
+    /// The method `[Symbol.dispose]` (`SetProtoDispose`).
+    pub dispose: Option<v8::FunctionCallback>,
     /// Functions on the class itself.
     pub statics: Vec<FunctionDefinition>,
     /// Whether the class is a property of the binding object; a hidden base class is not.
@@ -81,6 +85,8 @@ impl Definition {
             constructor: callback::raw_function(constructor),
             methods: Vec::new(),
             accessors: Vec::new(),
+            instance_accessors: Vec::new(),
+            dispose: None,
             statics: Vec::new(),
             exported: true,
         });
@@ -147,6 +153,26 @@ impl ClassDefinition {
             getter: callback::raw_function(getter),
             setter: Some(callback::raw_function(setter)),
         });
+        self
+    }
+
+    /// Adds a read-only accessor to each instance.
+    pub fn instance_getter(
+        &mut self,
+        name: &'static str,
+        getter: impl NativeFunction,
+    ) -> &mut Self {
+        self.instance_accessors.push(AccessorDefinition {
+            name,
+            getter: callback::raw_function(getter),
+            setter: None,
+        });
+        self
+    }
+
+    /// Adds `[Symbol.dispose]`.
+    pub fn disposed_by(&mut self, dispose: impl NativeFunction) -> &mut Self {
+        self.dispose = Some(callback::raw_function(dispose));
         self
     }
 
@@ -230,23 +256,53 @@ fn build_class<'s>(
         prototype.set(name.into(), function.into());
     }
     for accessor in &class.accessors {
-        let name = exception::string(scope, accessor.name);
-        let getter = v8::FunctionTemplate::builder_raw(accessor.getter)
+        let (name, getter, setter) = accessor_templates(scope, accessor, signature);
+        let attributes = v8::PropertyAttribute::DONT_ENUM;
+        prototype.set_accessor_property(name, Some(getter), setter, attributes);
+    }
+    let instance = template.instance_template(scope);
+    for accessor in &class.instance_accessors {
+        let (name, getter, setter) = accessor_templates(scope, accessor, signature);
+        let attributes = v8::PropertyAttribute::DONT_DELETE;
+        instance.set_accessor_property(name, Some(getter), setter, attributes);
+    }
+    if let Some(dispose) = class.dispose
+        && let Some(symbol) = dispose_symbol(scope)
+    {
+        let function = v8::FunctionTemplate::builder_raw(dispose)
             .signature(signature)
             .build(scope);
-        let setter = accessor.setter.map(|setter| {
-            v8::FunctionTemplate::builder_raw(setter)
-                .signature(signature)
-                .build(scope)
-        });
-        prototype.set_accessor_property(
-            name.into(),
-            Some(getter),
-            setter,
-            v8::PropertyAttribute::DONT_ENUM,
-        );
+        prototype.set(symbol, function.into());
     }
     template
+}
+
+fn accessor_templates<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    accessor: &AccessorDefinition,
+    signature: v8::Local<'s, v8::Signature>,
+) -> (
+    v8::Local<'s, v8::Name>,
+    v8::Local<'s, v8::FunctionTemplate>,
+    Option<v8::Local<'s, v8::FunctionTemplate>>,
+) {
+    let name = exception::string(scope, accessor.name);
+    let getter = v8::FunctionTemplate::builder_raw(accessor.getter)
+        .signature(signature)
+        .build(scope);
+    let setter = accessor.setter.map(|setter| {
+        v8::FunctionTemplate::builder_raw(setter)
+            .signature(signature)
+            .build(scope)
+    });
+    (name.into(), getter, setter)
+}
+
+/// `Symbol.dispose`, as it was before the guest's code ran: V8 has no function that tells it.
+fn dispose_symbol<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Name>> {
+    let primordials = Env::of(scope).object(scope, Slot::Primordials)?;
+    let key = exception::string(scope, "SymbolDispose");
+    primordials.get(scope, key.into())?.try_cast().ok()
 }
 
 /// The constructor of a class that JavaScript cannot make instances of.

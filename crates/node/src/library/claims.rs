@@ -7,13 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::library::tables::tables;
 
-/// Native libraries of Node's that have no counterpart here: name resolution, HTTP/2, databases, WASI.
-const NOT_LINKED: [&str; 4] = ["ares", "nghttp2", "sqlite", "uvwasi"];
+/// Native libraries of Node's that have no counterpart here: name resolution, HTTP/2, WASI.
+const NOT_LINKED: [&str; 3] = ["ares", "nghttp2", "uvwasi"];
 
 /// Build settings whose value in the pinned binary is untrue here.
 const VARIABLES: [(&str, i64); 1] = [("v8_enable_inspector", 0)];
-const SWITCHES: [(&str, bool); 3] = [
-    ("node_use_sqlite", false),
+const SWITCHES: [(&str, bool); 2] = [
     ("node_without_node_options", true),
     ("single_executable_application", false),
 ];
@@ -40,6 +39,7 @@ fn own_version(name: &str) -> Option<String> {
         "v8" => Some(v8::V8::get_version().to_owned()),
         "llhttp" => Some(env!("LLHTTP_VERSION").to_owned()),
         "openssl" => Some(openssl_version()),
+        "sqlite" => Some(sqlite_version()),
         "zlib" => Some(zlib_version()),
         _ => None,
     }
@@ -57,6 +57,12 @@ fn openssl_version() -> String {
 fn zlib_version() -> String {
     // SAFETY: zlib returns a static text with a NUL.
     let text = unsafe { CStr::from_ptr(libz_sys::zlibVersion()) };
+    text.to_string_lossy().into_owned()
+}
+
+fn sqlite_version() -> String {
+    // SAFETY: SQLite returns a static text with a NUL, also before it has started.
+    let text = unsafe { CStr::from_ptr(libsqlite3_sys::sqlite3_libversion()) };
     text.to_string_lossy().into_owned()
 }
 
@@ -98,7 +104,8 @@ mod tests {
         assert_eq!(of("v8"), Some(v8::V8::get_version()));
         assert!(of("openssl").is_some_and(|version| version.starts_with("3.")));
         assert_eq!(of("llhttp"), Some(env!("LLHTTP_VERSION")));
-        assert_eq!(of("sqlite"), None);
+        assert!(of("sqlite").is_some_and(|version| version.starts_with("3.")));
+        assert_eq!(of("uvwasi"), None);
         assert!(of("node").is_some());
     }
 
