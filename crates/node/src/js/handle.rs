@@ -95,6 +95,12 @@ impl Handle {
         self.state.get() == State::Open
     }
 
+    /// Whether its close is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state.get() == State::Closed
+    }
+
     /// Whether it is open and referenced.
     #[must_use]
     pub fn has_ref(&self) -> bool {

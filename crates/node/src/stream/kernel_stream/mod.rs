@@ -188,6 +188,10 @@ impl KernelStream {
         stream: &Rc<Stream>,
         result: Result<(), Errno>,
     ) {
+        if self.state.get() == State::Closed {
+            // Closed meanwhile, which is what whoever waits is told.
+            return;
+        }
         let Some(connected) = self.connected.take() else {
             return;
         };
@@ -417,6 +421,9 @@ impl KernelStream {
 impl StreamResource for KernelStream {
     fn read_start(&self, scope: &mut v8::PinScope<'_, '_>, stream: &Rc<Stream>) -> i32 {
         let env = Env::of(scope);
+        if self.state.get() == State::Closed {
+            return uv::error(Errno::EINVAL);
+        }
         if self.fd() < 0 {
             return uv::error(Errno::ENOTCONN);
         }
@@ -521,8 +528,9 @@ impl StreamResource for KernelStream {
         0
     }
 
+    /// Until it is closed: what is asked of one that is being closed fails by its descriptor.
     fn is_alive(&self, _scope: &mut v8::PinScope<'_, '_>, _stream: &Rc<Stream>) -> bool {
-        self.handle.is_alive()
+        !self.handle.is_closed()
     }
 
     fn is_closing(&self, _scope: &mut v8::PinScope<'_, '_>, _stream: &Rc<Stream>) -> bool {

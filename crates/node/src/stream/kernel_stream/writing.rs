@@ -48,6 +48,8 @@ impl KernelStream {
                     }
                 }
                 Err(Errno::EAGAIN) => break,
+                // What has been written is told first, as `uv_try_write` does.
+                Err(_) if written > 0 => break,
                 Err(errno) => return Err(errno),
             }
         }

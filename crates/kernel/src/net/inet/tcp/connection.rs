@@ -367,7 +367,8 @@ impl End {
                 halves[self.other].receive_reset();
                 halves[self.own].receive_reset();
             });
-            return Ok(buf.len());
+            // As much as is sent before the answer comes.
+            return Ok(buf.len().min(TCP_BUFFER));
         };
         self.connection.readers[self.other].wake_all();
         Ok(count)
