@@ -201,7 +201,7 @@ describe("what a guest says of its build", () => {
       `;
       const { stdout, stderr } = await runtime.exec(code, { timeout: 20_000 });
       const refused = "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM";
-      const expected = [false, false, 0, true, null, refused, refused, refused, "function"];
+      const expected = [false, true, 0, true, null, refused, refused, refused, "function"];
       assert.equal(stderr, "");
       assert.deepEqual(JSON.parse(stdout), expected);
     });
