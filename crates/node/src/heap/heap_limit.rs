@@ -17,15 +17,30 @@ const HEAP_HEADROOM: usize = 2 << 30;
 /// what the young generation has.
 const RESERVE: usize = 16 << 20;
 
-const fn limit_of_v8(bound: usize) -> usize {
-    bound.saturating_add(RESERVE)
+/// A bound that a program sets itself is kept more closely, as Node does: it may be smaller than the reserve.
+const PART_OF_OWN: usize = 8;
+
+fn reserve(env: &Env, bound: usize) -> usize {
+    let machine = env
+        .program()
+        .map(|program| program.options.heap_limit_bytes);
+    if machine.is_some_and(|machine| bound < machine) {
+        (bound / PART_OF_OWN).min(RESERVE)
+    } else {
+        RESERVE
+    }
+}
+
+fn limit_of_v8(env: &Env, bound: usize) -> usize {
+    bound.saturating_add(reserve(env, bound))
 }
 
 /// What V8 says the limit is, as the program knows it; bytes of all generations.
 pub(crate) fn size_limit(isolate: &mut v8::Isolate) -> usize {
     let limit = isolate.get_heap_statistics().heap_size_limit();
-    match Env::of(isolate).heap_bound.get() {
-        Some(_) => limit - RESERVE,
+    let env = Env::of(isolate);
+    match env.heap_bound.get() {
+        Some(bound) => limit - reserve(&env, bound),
         None => limit,
     }
 }
@@ -37,12 +52,12 @@ pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
     }
     // Isolates are made before their bound is known.
-    lower(isolate, data, bound);
+    lower(isolate, data, limit_of_v8(env, bound));
 }
 
 /// Lowers V8's limit, for which its way is to take the callback away.
-fn lower(isolate: &mut v8::Isolate, data: *mut c_void, bound: usize) {
-    isolate.remove_near_heap_limit_callback(near_heap_limit, limit_of_v8(bound));
+fn lower(isolate: &mut v8::Isolate, data: *mut c_void, limit: usize) {
+    isolate.remove_near_heap_limit_callback(near_heap_limit, limit);
     isolate.add_near_heap_limit_callback(near_heap_limit, data);
 }
 
@@ -59,7 +74,7 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
             return current;
         }
         let bound = env.heap_bound.get();
-        let is_raised = bound.is_some_and(|bound| current > limit_of_v8(bound));
+        let is_raised = bound.is_some_and(|bound| current > limit_of_v8(env, bound));
         // Else the collection that is on its way tells.
         if (is_raised || !env.heap_collecting.get()) && !collects_first(env) {
             reached(env);
@@ -129,7 +144,7 @@ unsafe extern "C" fn collect(mut isolate: v8::UnsafeRawIsolatePtr, data: *mut c_
         if used > bound - bound / WORTH {
             return reached(env);
         }
-        lower(isolate, data, bound);
+        lower(isolate, data, limit_of_v8(env, bound));
     });
 }
 
