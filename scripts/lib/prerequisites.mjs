@@ -50,6 +50,7 @@ export const hostTools = {
   clear: "ncurses-bin",
   tput: "ncurses-bin",
   curl: "curl",
+  wget: "wget",
   tree: "tree",
   script: "bsdutils",
   setsid: "util-linux",

@@ -5,27 +5,43 @@ use std::sync::LazyLock;
 
 use secure_exec_node::Script;
 
-/// All of them.
-pub(super) const SCRIPTS: &[Script] = &[Script {
-    name: "curl",
-    code: || &CURL,
-}];
+/// A command of the modules in its folder, each behind those that it imports.
+macro_rules! script {
+    ($name:literal, $($module:literal),+) => {
+        Script {
+            name: $name,
+            code: || {
+                static CODE: LazyLock<String> = LazyLock::new(|| {
+                    joined(&[$(include_str!(concat!("../../commands/", $module))),+])
+                });
+                &CODE
+            },
+        }
+    };
+}
 
-static CURL: LazyLock<String> = LazyLock::new(|| {
-    joined(&[
-        include_str!("../../commands/curl/options.mjs"),
-        include_str!("../../commands/curl/payload.mjs"),
-        include_str!("../../commands/curl/jar.mjs"),
-        include_str!("../../commands/curl/exchange.mjs"),
-        include_str!("../../commands/curl/main.mjs"),
-    ])
-});
+/// All of them.
+pub(super) const SCRIPTS: &[Script] = &[
+    script!(
+        "curl",
+        "curl/options.mjs",
+        "curl/payload.mjs",
+        "curl/jar.mjs",
+        "curl/exchange.mjs",
+        "curl/main.mjs"
+    ),
+    script!("nc", "nc/main.mjs"),
+    script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
+    script!("ping", "ping/main.mjs"),
+    script!("ss", "ss/table.mjs", "ss/main.mjs"),
+    script!("wget", "wget/main.mjs"),
+];
 
 /// The modules of a command as one: each stands behind those that it imports, so what they import of each other is there.
 fn joined(modules: &[&str]) -> String {
     let mut code = String::new();
     for line in modules.iter().flat_map(|module| module.lines()) {
-        if !(line.starts_with("import ") && line.contains("from \"./")) {
+        if !(line.starts_with("import ") && line.contains("from \".")) {
             code.push_str(line.strip_prefix("export ").unwrap_or(line));
             code.push('\n');
         }
@@ -46,7 +62,7 @@ mod tests {
         assert_eq!(code, "import { a } from \"node:a\";\nconst b = a;\nb();\n");
         for script in SCRIPTS {
             let code = (script.code)();
-            assert!(!code.contains("from \"./"), "{}", script.name);
+            assert!(!code.contains("from \"."), "{}", script.name);
             assert!(!code.contains("\nexport "), "{}", script.name);
         }
     }
