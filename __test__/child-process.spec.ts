@@ -277,7 +277,8 @@ describe("fork", () => {
           child.on("exit", (code, signal) => log.push("exit", code, signal, messages));
           child.send("begin");
           await once(child, "close");
-          console.log(log.filter((item) => "${name}" !== "dies.cjs" || item !== "disconnect").join());
+          // A child that ends does not disconnect first: on a busy host the end is now and then told before.
+          console.log(log.filter((item) => "${name}" === "leaves.cjs" || item !== "disconnect").join());
         }`,
         last,
       );
