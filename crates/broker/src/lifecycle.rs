@@ -252,9 +252,10 @@ impl Core {
             return;
         };
         let error = self.crash_error(place.process, state_lost);
-        // Before the calls settle, so that what their callers do next waits for the replacement.
+        // Before the calls settle, so that what their callers do next waits for the replacement, and finds nobody listening.
         if let Some(vm) = self.vms.get_mut(&vm_key) {
             vm.state = State::Preparing;
+            vm.forget_listeners();
         }
         let told = self.settle_sent(vm_key, &error);
         if let Some(vm) = self.vms.get_mut(&vm_key)

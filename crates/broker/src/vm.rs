@@ -147,14 +147,19 @@ impl Vm {
         self.last_call.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Nobody listens in it any more.
+    pub(crate) fn forget_listeners(&mut self) {
+        if std::mem::take(&mut self.listens) {
+            self.sink.event(Event::Listeners(Vec::new()));
+        }
+    }
+
     /// Forgets what its last process owed; the next one starts anew.
     pub(crate) fn forget_process(&mut self) {
         self.place = None;
         self.requests.clear();
         self.tools.forget(&*self.sink);
-        if std::mem::take(&mut self.listens) {
-            self.sink.event(Event::Listeners(Vec::new()));
-        }
+        self.forget_listeners();
         self.trace = TraceCredit::default();
         self.warned = Warned::default();
         self.readings = Readings::default();
