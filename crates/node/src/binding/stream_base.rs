@@ -131,6 +131,18 @@ fn write(
     result.error
 }
 
+/// The handle in argument 2 of a write over a channel between processes, and the request.
+fn handle_to_send<'s>(
+    scope: &v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'s>,
+) -> Option<(v8::Local<'s, v8::Object>, v8::Local<'s, v8::Object>)> {
+    // First: nearly every write has none.
+    let handle = args.get(2).try_cast().ok()?;
+    let kernel_stream = KernelStream::of(scope, args.this().into())?;
+    kernel_stream.is_channel().then_some(())?;
+    Some((handle, request(args)?))
+}
+
 /// As [`write`]; over a channel between processes the handle in argument 2 goes along.
 fn write_with_handle(
     scope: &mut v8::PinScope<'_, '_>,
@@ -138,10 +150,7 @@ fn write_with_handle(
     args: &v8::FunctionCallbackArguments<'_>,
     bytes: Vec<u8>,
 ) -> i32 {
-    let handle = v8::Local::<v8::Object>::try_from(args.get(2)).ok();
-    let is_channel = KernelStream::of(scope, args.this().into())
-        .is_some_and(|kernel_stream| kernel_stream.is_channel());
-    let (Some(handle), true, Some(object)) = (handle, is_channel, request(args)) else {
+    let Some((handle, object)) = handle_to_send(scope, args) else {
         return write(scope, stream, args, &bytes);
     };
     // Kept until it has been written, as `StreamBase::Write` does.

@@ -403,7 +403,7 @@ impl Stream {
         let Some(request) = StreamRequest::new(scope, self, RequestKind::Write, object) else {
             return WriteResult {
                 is_async: false,
-                error: -22,
+                error: uv::error(Errno::EINVAL),
                 bytes: total,
             };
         };
@@ -457,7 +457,7 @@ impl Stream {
         object: Option<v8::Local<'_, v8::Object>>,
     ) -> i32 {
         let Some(request) = StreamRequest::new(scope, self, RequestKind::Shutdown, object) else {
-            return -22;
+            return uv::error(Errno::EINVAL);
         };
         let error = self.resource.clone().shutdown(scope, self, request.clone());
         if error != 0 {

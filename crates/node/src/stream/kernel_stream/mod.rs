@@ -468,19 +468,7 @@ impl StreamResource for KernelStream {
         request: Rc<StreamRequest>,
         bytes: Vec<u8>,
     ) -> i32 {
-        if self.fd() < 0 {
-            return uv::error(Errno::EBADF);
-        }
-        self.queue.borrow_mut().push_back(QueuedWrite {
-            request,
-            bytes,
-            written: 0,
-            descriptor: None,
-        });
-        if matches!(self.state.get(), State::Open(_)) {
-            self.schedule_write(&Env::of(scope), stream);
-        }
-        0
+        self.enqueue(scope, stream, QueuedWrite::new(request, bytes, None))
     }
 
     fn write_with_descriptor(
@@ -497,13 +485,7 @@ impl StreamResource for KernelStream {
         if fd < 0 {
             return uv::error(Errno::EBADF);
         }
-        let result = self.write(scope, stream, request, bytes);
-        if result == 0
-            && let Some(write) = self.queue.borrow_mut().back_mut()
-        {
-            write.descriptor = Some(fd);
-        }
-        result
+        self.enqueue(scope, stream, QueuedWrite::new(request, bytes, Some(fd)))
     }
 
     fn shutdown(

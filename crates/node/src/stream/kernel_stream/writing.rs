@@ -7,7 +7,7 @@ use secure_exec_kernel::abi::socket::MsgFlags;
 use secure_exec_kernel::net::Shutdown;
 use secure_exec_kernel::{Errno, Fd, SendMessage};
 
-use super::KernelStream;
+use super::{KernelStream, State};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::uv;
@@ -22,7 +22,35 @@ pub(super) struct QueuedWrite {
     pub descriptor: Option<Fd>,
 }
 
+impl QueuedWrite {
+    pub fn new(request: Rc<StreamRequest>, bytes: Vec<u8>, descriptor: Option<Fd>) -> QueuedWrite {
+        QueuedWrite {
+            request,
+            bytes,
+            written: 0,
+            descriptor,
+        }
+    }
+}
+
 impl KernelStream {
+    /// Puts a write behind those that wait: 0, or a negative error number.
+    pub(super) fn enqueue(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        write: QueuedWrite,
+    ) -> i32 {
+        if self.fd() < 0 {
+            return uv::error(Errno::EBADF);
+        }
+        self.queue.borrow_mut().push_back(write);
+        if matches!(self.state.get(), State::Open(_)) {
+            self.schedule_write(&Env::of(scope), stream);
+        }
+        0
+    }
+
     /// Writes as much as goes now; waits for all of it where the stream is blocking.
     pub(super) fn write_now(&self, env: &Env, bytes: &[u8]) -> Result<usize, Errno> {
         let Some(process) = env.try_process() else {
