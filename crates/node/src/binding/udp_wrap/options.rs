@@ -86,19 +86,30 @@ fn set_broadcast(
     });
 }
 
+const TTL: Paired = Paired {
+    inet: IP_TTL,
+    inet6: IPV6_UNICAST_HOPS,
+    least: 1,
+};
+
+const MULTICAST_TTL: Paired = Paired {
+    inet: IP_MULTICAST_TTL,
+    inet6: IPV6_MULTICAST_HOPS,
+    least: 0,
+};
+
+const MULTICAST_LOOP: Paired = Paired {
+    inet: IP_MULTICAST_LOOP,
+    inet6: IPV6_MULTICAST_LOOP,
+    least: 0,
+};
+
 fn set_ttl(
     scope: &mut v8::PinScope<'_, '_>,
     args: v8::FunctionCallbackArguments<'_>,
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    const OPTION: Paired = Paired {
-        inet: IP_TTL,
-        inet6: IPV6_UNICAST_HOPS,
-        least: 1,
-    };
-    set_number(scope, &args, rv, |env, socket, ttl| {
-        socket.set_paired(env, &OPTION, ttl)
-    });
+    set_paired_number(scope, &args, rv, &TTL);
 }
 
 fn set_multicast_ttl(
@@ -106,14 +117,7 @@ fn set_multicast_ttl(
     args: v8::FunctionCallbackArguments<'_>,
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    const OPTION: Paired = Paired {
-        inet: IP_MULTICAST_TTL,
-        inet6: IPV6_MULTICAST_HOPS,
-        least: 0,
-    };
-    set_number(scope, &args, rv, |env, socket, ttl| {
-        socket.set_paired(env, &OPTION, ttl)
-    });
+    set_paired_number(scope, &args, rv, &MULTICAST_TTL);
 }
 
 fn set_multicast_loopback(
@@ -121,13 +125,18 @@ fn set_multicast_loopback(
     args: v8::FunctionCallbackArguments<'_>,
     rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    const OPTION: Paired = Paired {
-        inet: IP_MULTICAST_LOOP,
-        inet6: IPV6_MULTICAST_LOOP,
-        least: 0,
-    };
-    set_number(scope, &args, rv, |env, socket, on| {
-        socket.set_paired(env, &OPTION, on)
+    set_paired_number(scope, &args, rv, &MULTICAST_LOOP);
+}
+
+/// Runs a method that sets a number which both families have.
+fn set_paired_number(
+    scope: &mut v8::PinScope<'_, '_>,
+    args: &v8::FunctionCallbackArguments<'_>,
+    rv: v8::ReturnValue<'_, v8::Value>,
+    option: &Paired,
+) {
+    set_number(scope, args, rv, |env, socket, number| {
+        socket.set_paired(env, option, number)
     });
 }
 
