@@ -207,13 +207,9 @@ fn location<'s>(
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
-    let mut schema = c"main".to_owned();
-    if !args.get(0).is_undefined() {
-        let Ok(name) = option::string_argument(scope, args.get(0), "dbName") else {
-            return;
-        };
-        schema = name;
-    }
+    let Ok(schema) = option::schema_argument(scope, args.get(0)) else {
+        return;
+    };
     // SAFETY: an open connection and a text with a NUL.
     let path = unsafe { ffi::sqlite3_db_filename(database.connection(), schema.as_ptr()) };
     if path.is_null() {

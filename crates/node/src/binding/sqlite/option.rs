@@ -107,6 +107,17 @@ pub(super) fn string_argument(
     Err(Thrown)
 }
 
+/// An argument that names a database of the connection, `main` where there is none.
+pub(super) fn schema_argument(
+    scope: &mut v8::PinScope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+) -> Result<CString, Thrown> {
+    if value.is_undefined() {
+        return Ok(c"main".to_owned());
+    }
+    string_argument(scope, value, "dbName")
+}
+
 /// An argument that is a boolean; `name` in the message.
 pub(super) fn boolean_argument(
     scope: &mut v8::PinScope<'_, '_>,

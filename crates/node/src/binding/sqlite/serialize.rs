@@ -19,13 +19,9 @@ pub(super) fn serialize<'s>(
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
-    let mut schema = c"main".to_owned();
-    if !args.get(0).is_undefined() {
-        let Ok(name) = option::string_argument(scope, args.get(0), "dbName") else {
-            return;
-        };
-        schema = name;
-    }
+    let Ok(schema) = option::schema_argument(scope, args.get(0)) else {
+        return;
+    };
     let connection = database.connection();
     let mut size = 0;
     let bytes = database.call(scope, || {
