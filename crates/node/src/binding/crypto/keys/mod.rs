@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use self::classes::clone_key;
 pub use self::handle::create as create_handle;
-pub use self::parse::password;
+pub use self::parse::read_private_pem;
 pub use super::owned_ffi::Pkey;
 use crate::js::class::Definition;
 

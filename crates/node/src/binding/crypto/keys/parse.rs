@@ -84,7 +84,7 @@ impl Bio {
 ///
 /// # Safety
 /// `user` points at an `Option<Vec<u8>>`.
-pub unsafe extern "C" fn password(
+unsafe extern "C" fn password(
     buffer: *mut c_char,
     size: c_int,
     _writing: c_int,
@@ -197,19 +197,23 @@ pub fn public_der(der: &[u8], structure: Structure) -> Result<Pkey> {
 }
 
 /// The private key in a PEM text.
-pub fn private_pem(pem: &[u8], phrase: Option<Vec<u8>>) -> Result<Pkey> {
+pub fn private_pem(pem: &[u8], mut phrase: Option<Vec<u8>>) -> Result<Pkey> {
+    let key = read_private_pem(pem, &mut phrase)?;
+    clear_on_success(key, phrase.is_some())
+}
+
+/// As OpenSSL reads it; what is wrong with a key that is none is among its errors.
+pub fn read_private_pem(pem: &[u8], phrase: &mut Option<Vec<u8>>) -> Result<Option<Pkey>> {
     let bio = Bio::reading(pem)?;
-    let mut phrase = phrase;
     // SAFETY: the callback gets the pointer to the phrase, which outlives the call.
-    let key = unsafe {
+    Ok(unsafe {
         Pkey::own(ossl::PEM_read_bio_PrivateKey(
             bio.as_ptr(),
             std::ptr::null_mut(),
             Some(password),
-            (&raw mut phrase).cast(),
+            std::ptr::from_mut(phrase).cast(),
         ))
-    };
-    clear_on_success(key, phrase.is_some())
+    })
 }
 
 /// The private key in `der`.

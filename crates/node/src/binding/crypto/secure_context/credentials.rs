@@ -7,7 +7,7 @@ use openssl_sys as ossl;
 use super::{SecureContext, receiver};
 use crate::binding::crypto::error::{CryptoError, Result, check, clear_errors, take_errors};
 use crate::binding::crypto::input::{self, attempt};
-use crate::binding::crypto::keys::password;
+use crate::binding::crypto::keys::read_private_pem;
 use crate::binding::crypto::owned_ffi::{Bio, Pkcs12, Pkey, SslContext, X509, X509Crl};
 use crate::binding::crypto::root_certificates::{END, RootCertificates};
 use crate::binding::crypto::tls_ffi;
@@ -50,17 +50,8 @@ fn set_key(
 }
 
 fn use_key(context: &SslContext, pem: &[u8], mut phrase: Option<Vec<u8>>) -> Result<()> {
-    let bio = Bio::reading(pem)?;
-    // SAFETY: the stream is live, and the callback gets the pointer that it expects.
-    let key = unsafe {
-        Pkey::own(ossl::PEM_read_bio_PrivateKey(
-            bio.as_ptr(),
-            std::ptr::null_mut(),
-            Some(password),
-            (&raw mut phrase).cast(),
-        ))
-    }
-    .ok_or_else(|| CryptoError::capture("PEM_read_bio_PrivateKey"))?;
+    let key = read_private_pem(pem, &mut phrase)?
+        .ok_or_else(|| CryptoError::capture("PEM_read_bio_PrivateKey"))?;
     // SAFETY: both are live; the context takes a reference of its own.
     let status = unsafe { ossl::SSL_CTX_use_PrivateKey(context.as_ptr(), key.as_ptr()) };
     check(status, "SSL_CTX_use_PrivateKey")
