@@ -58,6 +58,8 @@ mod string_decoder;
 mod symbols;
 pub mod task_queue;
 mod tcp_wrap;
+#[cfg(test)]
+pub(crate) mod test_isolate;
 pub mod timers;
 mod tls_wrap;
 mod trace_events;

@@ -1,25 +1,10 @@
 //! Every kind of callback, with one that fails in it.
 
-use crate::binding::{declare_classes, get_internal_binding};
-use crate::env::{Env, Slot};
+use crate::binding::test_isolate::with_bindings;
 
 /// What `code` throws, as `code: message`; `defects` is the binding whose functions fail.
 fn thrown(code: &str) -> String {
-    crate::threads::watchdog::initialize_v8_for_tests();
-    let mut isolate = v8::Isolate::new(v8::CreateParams::default());
-    let env = Env::new(std::sync::Arc::default());
-    isolate.set_slot(env.clone());
-    declare_classes(&env);
-    let text = {
-        v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::new(scope, v8::ContextOptions::default());
-        let scope = &mut v8::ContextScope::new(scope, context);
-        env.set_context(v8::Global::new(scope, context));
-        let bindings = v8::Object::new(scope);
-        env.set_slot(scope, Slot::Bindings, bindings.into());
-        let loader = v8::Function::new(scope, super::function(get_internal_binding)).unwrap();
-        let global = context.global(scope);
-        crate::js::convert::set(scope, global, "internalBinding", loader.into());
+    with_bindings(|scope, _| {
         let source = format!(
             "const defects = internalBinding('secure_exec_defects'); const {{Defect}} = defects;
              try {{ {code}; 'nothing' }} catch (error) {{ `${{error.code}}: ${{error.message}}` }}"
@@ -27,9 +12,7 @@ fn thrown(code: &str) -> String {
         let source = v8::String::new(scope, &source).unwrap();
         let script = v8::Script::compile(scope, source, None).unwrap();
         script.run(scope).unwrap().to_rust_string_lossy(scope)
-    };
-    env.clear();
-    text
+    })
 }
 
 fn assert_contained(codes: &[&str]) {

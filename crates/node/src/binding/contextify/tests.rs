@@ -1,27 +1,11 @@
 //! The binding alone, in an isolate without Node's library.
 
-use crate::binding::{declare_classes, get_internal_binding};
-use crate::env::{Env, Slot};
+use crate::binding::test_isolate::with_bindings;
 
 /// Runs `code` with `contextify`, `privateSymbol` and `id` in scope and returns its value as text.
 fn run(code: &str) -> String {
-    crate::threads::watchdog::initialize_v8_for_tests();
-    let mut isolate = v8::Isolate::new(v8::CreateParams::default());
-    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    let env = Env::new(std::sync::Arc::default());
-    isolate.set_slot(env.clone());
-    declare_classes(&env);
-    let text = {
-        v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::new(scope, v8::ContextOptions::default());
-        let scope = &mut v8::ContextScope::new(scope, context);
-        env.set_context(v8::Global::new(scope, context));
-        let bindings = v8::Object::new(scope);
-        env.set_slot(scope, Slot::Bindings, bindings.into());
-        let global = context.global(scope);
-        let loader =
-            v8::Function::new(scope, crate::callback::function(get_internal_binding)).unwrap();
-        crate::js::convert::set(scope, global, "internalBinding", loader.into());
+    with_bindings(|scope, _| {
+        scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
         let prelude = "const {ContextifyScript, compileFunction, makeContext, compileFunctionForCJSLoader, \
                        containsModuleSyntax} = internalBinding('contextify'); const id = Symbol('id');\
                        const script = (code) => new ContextifyScript(code, 'f.js', 0, 0, undefined, false, undefined, \
@@ -39,9 +23,7 @@ fn run(code: &str) -> String {
                 .exception()
                 .map_or("terminated".to_owned(), |e| e.to_rust_string_lossy(scope)),
         }
-    };
-    env.clear();
-    text
+    })
 }
 
 #[test]

@@ -1,26 +1,10 @@
 //! Parsers as the library uses them, and as a hostile program does.
 
-use crate::binding::{declare_classes, get_internal_binding};
-use crate::env::{Env, Slot};
+use crate::binding::test_isolate::with_bindings;
 
 /// What `code` prints with `print`, a line each; `parser(handlers, type, ...)` makes a parser whose callbacks are `handlers`.
 fn printed(code: &str) -> String {
-    crate::threads::watchdog::initialize_v8_for_tests();
-    let mut isolate = v8::Isolate::new(v8::CreateParams::default());
-    let env = Env::new(std::sync::Arc::default());
-    isolate.set_slot(env.clone());
-    declare_classes(&env);
-    let text = {
-        v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::new(scope, v8::ContextOptions::default());
-        let scope = &mut v8::ContextScope::new(scope, context);
-        env.set_context(v8::Global::new(scope, context));
-        let bindings = v8::Object::new(scope);
-        env.set_slot(scope, Slot::Bindings, bindings.into());
-        let loader =
-            v8::Function::new(scope, crate::callback::function(get_internal_binding)).unwrap();
-        let global = context.global(scope);
-        crate::js::convert::set(scope, global, "internalBinding", loader.into());
+    with_bindings(|scope, env| {
         let source = format!("{PRELUDE}\n{code}\nlines.join('\\n')");
         let source = v8::String::new(scope, &source).unwrap();
         let script = v8::Script::compile(scope, source, None).unwrap();
@@ -28,9 +12,7 @@ fn printed(code: &str) -> String {
         env.callback_depth.set(1);
         let result = script.run(scope).expect("the program does not throw");
         result.to_rust_string_lossy(scope)
-    };
-    env.clear();
-    text
+    })
 }
 
 const PRELUDE: &str = r"
