@@ -17,11 +17,16 @@ use crate::timer::TimerId;
 pub(crate) type Rule = &'static str;
 
 /// Credit is given back in pieces of this size, not for every byte.
+const CREDIT_PIECE: u32 = credit_piece(STREAM_WINDOW);
+
+/// A quarter of a window.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a quarter of a window, which is a constant of some hundred thousand"
+    reason = "of a window, which is a constant of some hundred thousand"
 )]
-const CREDIT_PIECE: u32 = (STREAM_WINDOW / 4) as u32;
+pub(crate) const fn credit_piece(window: usize) -> u32 {
+    (window / 4) as u32
+}
 
 /// A call, and what its answer must be.
 #[derive(Debug)]

@@ -3,15 +3,11 @@
 use secure_exec_protocol::bounds::MAX_OUTPUT;
 use secure_exec_protocol::{CONNECTION_WINDOW, FROM_GUEST, HostMessage, Stream, TO_GUEST};
 
-use crate::call::Rule;
+use crate::call::{Rule, credit_piece};
 use crate::timer::Patience;
 
 /// Credit is given back in pieces of this size, not for every byte.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a quarter of a window, which is a constant of some hundred thousand"
-)]
-const CREDIT_PIECE: u32 = (CONNECTION_WINDOW / 4) as u32;
+const CREDIT_PIECE: u32 = credit_piece(CONNECTION_WINDOW);
 
 /// A connection whose end its VM process has not told.
 #[derive(Debug, Default)]
