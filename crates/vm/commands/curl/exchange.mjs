@@ -6,6 +6,7 @@ import * as https from "node:https";
 import { PassThrough } from "node:stream";
 import * as zlib from "node:zlib";
 import { CurlError, VERSION } from "./options.mjs";
+import { outsideOf } from "./outside.mjs";
 import { readInput } from "./payload.mjs";
 
 /** How curl calls what ends a transfer. */
@@ -15,15 +16,13 @@ function explain(error, url, started, received) {
   const told = (status, message) => new CurlError(status, `curl: (${status}) ${message}`);
   if (error instanceof CurlError) return error;
   if (error.syscall === "getaddrinfo") {
-    const outside = error.code === "EACCES" ? " (this machine has no network beyond itself)" : "";
-    return told(6, `Could not resolve host: ${host}${outside}`);
+    return told(6, `Could not resolve host: ${host}${outsideOf(error)}`);
   }
   const after = Math.round(performance.now() - started);
   if (error.syscall === "connect" || error.code === "ENOENT") {
-    const outside = error.code === "EACCES" ? " (this machine has no network beyond itself)" : "";
     return told(
       7,
-      `Failed to connect to ${host} port ${port} after ${after} ms: Couldn't connect to server${outside}`,
+      `Failed to connect to ${host} port ${port} after ${after} ms: Couldn't connect to server${outsideOf(error)}`,
     );
   }
   if (error.code?.startsWith("HPE_")) {

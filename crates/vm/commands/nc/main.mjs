@@ -2,6 +2,7 @@
 
 import * as dgram from "node:dgram";
 import * as net from "node:net";
+import { OUTSIDE } from "../curl/outside.mjs";
 
 const USAGE =
   "usage: nc [-46klNnUuvz] [-p source_port] [-s source] [-w timeout] [destination] [port]\n";
@@ -51,8 +52,7 @@ function parse(words) {
 }
 
 function reason(error) {
-  if (error.code === "EACCES")
-    return "Permission denied (this machine has no network beyond itself)";
+  if (error.code === "EACCES") return `Permission denied${OUTSIDE}`;
   const known = {
     ECONNREFUSED: "Connection refused",
     EADDRINUSE: "Address already in use",

@@ -6,6 +6,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { dirname, join } from "node:path";
 import { finished } from "node:stream/promises";
+import { outsideOf } from "../curl/outside.mjs";
 
 /** Exit statuses (wget's manual). */
 const status = { parse: 2, file: 3, network: 4, tls: 5, login: 6, server: 8 };
@@ -148,7 +149,7 @@ function headersOf(asked, url, body) {
 }
 
 function explain(error, url) {
-  const outside = error.code === "EACCES" ? " (this machine has no network beyond itself)" : "";
+  const outside = outsideOf(error);
   if (error.syscall === "getaddrinfo")
     return new WgetError(
       status.network,

@@ -27,14 +27,15 @@ pub(super) const SCRIPTS: &[Script] = &[
         "curl/options.mjs",
         "curl/payload.mjs",
         "curl/jar.mjs",
+        "curl/outside.mjs",
         "curl/exchange.mjs",
         "curl/main.mjs"
     ),
-    script!("nc", "nc/main.mjs"),
+    script!("nc", "curl/outside.mjs", "nc/main.mjs"),
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
     script!("ping", "ping/main.mjs"),
     script!("ss", "ss/table.mjs", "ss/main.mjs"),
-    script!("wget", "wget/main.mjs"),
+    script!("wget", "curl/outside.mjs", "wget/main.mjs"),
 ];
 
 /// The modules of a command as one: each stands behind those that it imports, so what they import of each other is there.
