@@ -7,28 +7,27 @@ if (typeof __dirname === "undefined") throw bundled();
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-const { oldest, ...supported } = require("./lib/platform.cjs");
+// A bundle for CommonJS has this text elsewhere than in the package.
+if (!isPackage()) throw bundled();
 
-const folder = join(__dirname, "npm", supported.triple);
-const addon = join(folder, `secure-exec.${supported.triple}.node`);
+const { addonName, binaryFolder, unsupported, withCode } = require("./lib/binary-folder.cjs");
 
 module.exports = load();
 
 /** The addon; where there is none that works here, an object that says so when it is used. */
 function load() {
-  const { platform, arch } = process;
-  if (platform !== supported.platform || arch !== supported.arch) {
-    return unusable(() => unsupported(`${platform}-${arch}`));
+  let folder;
+  try {
+    folder = binaryFolder();
+  } catch (error) {
+    return unusable(error);
   }
-  if (!existsSync(addon)) {
-    if (!isPackage()) throw bundled();
-    return unusable(notBuilt);
-  }
+  const addon = join(folder, addonName);
   let binding;
   try {
     binding = require(addon);
   } catch (cause) {
-    return unusable(() => notLoaded(cause));
+    return unusable(notLoaded(cause));
   }
   const snapshot = join(folder, "node.snapshot");
   const vmUser = userOfVms();
@@ -52,10 +51,11 @@ function userOfVms() {
 }
 
 // A program that only imports the package, for its types or on a path that it never takes, works everywhere.
-function unusable(makeError) {
+function unusable({ code, message, cause }) {
   return new Proxy(Object.create(null), {
+    // Made anew each time, so that it has the stack of who asks.
     get() {
-      throw makeError();
+      throw withCode(code, message, cause);
     },
   });
 }
@@ -70,26 +70,12 @@ function isPackage() {
 }
 
 function bundled() {
-  return withCode(
-    "ERR_BUNDLED",
+  const message =
     "secure-exec was bundled, but its binary is not in the bundle. Mark secure-exec as external: " +
-      "`external: ['secure-exec']` in esbuild, rolldown, Rollup and Vite, " +
-      "`externals: { 'secure-exec': 'node-commonjs secure-exec' }` in webpack, " +
-      "`serverExternalPackages: ['secure-exec']` in Next.js",
-  );
-}
-
-function unsupported(platform, cause) {
-  return withCode(
-    "ERR_PLATFORM_UNSUPPORTED",
-    `secure-exec is not supported on ${platform}: it runs on linux x64 with glibc ${oldest.GLIBC} or later`,
-    cause,
-  );
-}
-
-function notBuilt() {
-  const how = "run `npm run build` in a clone, or install the package again";
-  return withCode("ERR_NOT_BUILT", `secure-exec has no binary: ${how}`);
+    "`external: ['secure-exec']` in esbuild, rolldown, Rollup and Vite, " +
+    "`externals: { 'secure-exec': 'node-commonjs secure-exec' }` in webpack, " +
+    "`serverExternalPackages: ['secure-exec']` in Next.js";
+  return Object.assign(new Error(message), { code: "ERR_BUNDLED" });
 }
 
 /** The dynamic linker's message tells whether it is the machine that does not fit. */
@@ -99,8 +85,4 @@ function notLoaded(cause) {
     return unsupported(`this system's C library (${message})`, cause);
   }
   return withCode("ERR_DLOPEN_FAILED", `secure-exec cannot load its binary: ${message}`, cause);
-}
-
-function withCode(code, message, cause) {
-  return Object.assign(new Error(message, { cause }), { code });
 }

@@ -7,12 +7,24 @@ export interface VmOptions {
   commandDirs?: string[];
   limits: Record<string, number | undefined>;
   isolation: string;
+  group?: number;
   requireIsolation?: string;
   highResolutionTime: boolean;
   freezeTime: boolean;
   trace: boolean;
   warn: boolean;
   tools: ToolOption[];
+  outboundPorts: number[];
+  mounts: MountOption[];
+}
+
+export interface MountOption {
+  name: string;
+  guestPath: string;
+  hostPath: string;
+  readOnly: boolean;
+  overlay: boolean;
+  follow: { hostPath: string; guestPath: string }[];
 }
 
 export interface ToolOption {
@@ -34,6 +46,8 @@ export interface ProgramOptions {
   cwd?: string;
   stdin?: Uint8Array;
   timeoutMs?: number;
+  cpuTimeMs?: number;
+  freezeTime?: boolean;
   streaming: boolean;
   announce: boolean;
   returns: boolean;
@@ -89,6 +103,80 @@ export interface CheckedInput {
 export declare class Schema {
   constructor(json: string);
   check(json: string): Promise<CheckedInput>;
+}
+
+/** Files in memory, or of a directory of the host's. What fails throws an error whose message has number, name and text of the errno. */
+export declare class NativeFiles {
+  constructor(options: { maxBytes: number; maxInodes: number; maxFileBytes: number });
+  static directory(root: string, writable: boolean): NativeFiles;
+  /** By which the mounts of machines name it. */
+  get number(): number;
+  read(path: string, offset: number, length?: number): Uint8Array;
+  write(path: string, data: Uint8Array): void;
+  writeAt(path: string, offset: number, data: Uint8Array): void;
+  truncate(path: string, size: number): void;
+  mkdir(path: string, recursive: boolean): void;
+  entries(path: string): { name: string; mode: number }[];
+  stat(path: string, follow: boolean): Stat;
+  unlink(path: string): void;
+  rmdir(path: string, recursive: boolean): void;
+  rename(from: string, to: string): void;
+  realpath(path: string): string;
+  symlink(target: string, path: string): void;
+  readlink(path: string): string;
+  link(from: string, to: string): void;
+  chmod(path: string, mode: number): void;
+  chown(path: string, uid: number, gid: number): void;
+  /** Times are milliseconds. */
+  utimes(path: string, atime: number, mtime: number): void;
+  breach(): { limit: string; bound: number; used: number } | null;
+}
+
+/** Files that functions of JavaScript serve. */
+export declare class ScriptFiles {
+  constructor(onCall: (call: FileCall) => void);
+  /** By which the mounts of machines name it. */
+  get number(): number;
+  answer(id: number, answer: FileAnswer): void;
+}
+
+export interface FileCall {
+  id: number;
+  kind: string;
+  path: Buffer;
+  other?: Buffer;
+  data?: Buffer;
+  position?: number;
+  offset?: number;
+  count?: number;
+  size?: number;
+  mode?: number;
+  flags?: number;
+  atimeMs?: number;
+  mtimeMs?: number;
+}
+
+export interface FileAnswer {
+  errno?: number;
+  stat?: ScriptStat;
+  entries?: { name: Uint8Array; stat: ScriptStat; next: number }[];
+  last?: boolean;
+  target?: Uint8Array;
+  data?: Uint8Array;
+  count?: number;
+  end?: number;
+}
+
+export interface ScriptStat {
+  ino: number;
+  mode: number;
+  nlink: number;
+  size: number;
+  blocks: number;
+  atimeMs: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  birthtimeMs: number;
 }
 
 export declare class Vm {

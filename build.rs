@@ -108,6 +108,9 @@ fn main() {
             map.display()
         );
         println!("cargo:rustc-cdylib-link-arg=-Wl,--undefined-version");
+        // Functions of V8's with the same code are one, unless the compiler says that somebody compares their addresses:
+        // 5 MB less, and the same pages for more of them.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--icf=safe");
     }
 }
 

@@ -3,8 +3,39 @@
 
 // First: it tells a bundle apart before anything is required.
 require("./binding.cjs");
+const { createNodeRuntimeDriverFactory } = require("./lib/driver/factory.cjs");
+const { createNodeDriver } = require("./lib/driver/node-driver.cjs");
+const permissions = require("./lib/driver/permissions.cjs");
+const { createV8Runtime } = require("./lib/driver/dedicated-process.cjs");
 const { ToolError, VmError } = require("./lib/errors.cjs");
+const { createInMemoryFileSystem, InMemoryFileSystem } = require("./lib/filesystem/in-memory.cjs");
+const { NodeFileSystem } = require("./lib/filesystem/node-file-system.cjs");
+const { createKernel } = require("./lib/kernel/kernel.cjs");
+const { KernelError } = require("./lib/kernel/kernel-error.cjs");
+const { createNodeRuntime, createWasmVmRuntime } = require("./lib/kernel/runtimes.cjs");
 const { NodeRuntime } = require("./lib/node-runtime.cjs");
 const { defineTool } = require("./lib/tools/definitions.cjs");
 
-module.exports = { NodeRuntime, defineTool, ToolError, VmError };
+const { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork } = permissions;
+
+module.exports = {
+  NodeRuntime,
+  defineTool,
+  ToolError,
+  VmError,
+  KernelError,
+  InMemoryFileSystem,
+  NodeFileSystem,
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createInMemoryFileSystem,
+  createKernel,
+  createNodeDriver,
+  createNodeRuntime,
+  createNodeRuntimeDriverFactory,
+  createV8Runtime,
+  createWasmVmRuntime,
+};

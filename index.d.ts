@@ -73,6 +73,12 @@ export interface ResourceLimits {
    */
   maxFileBytes?: number | undefined;
   /**
+   * Bytes by which what guests write may let the directory of one mount with `readOnly: false` grow on the host. A name
+   * counts 4,096 bytes.
+   * @default 1 GiB
+   */
+  maxMountBytes?: number | undefined;
+  /**
    * Bytes of the arguments of one process.
    * @default 1 MiB
    */
@@ -392,6 +398,70 @@ export interface FileContent {
   gid?: number | undefined;
 }
 
+/** A directory of the host in the machine. */
+export interface MountOptions {
+  /** Where it is in the machine: an absolute path, neither `/` nor in `/dev`, `/proc` or `/sys`. Missing directories are made. */
+  guestPath: string;
+  /** The directory of the host. Files of the system's own (`/proc`, `/sys`) cannot be served. */
+  hostPath: string;
+  /**
+   * With `false` guests change the directory of the host, up to `limits.resources.maxMountBytes`. What they make belongs to
+   * the user of this process, has no set-user-ID bits, and no links that lead out of it.
+   * @default true
+   */
+  readOnly?: boolean | undefined;
+  /**
+   * Guests may change what they see, and the machine keeps the changes: the host's files stay as they are.
+   * @default false
+   */
+  overlay?: boolean | undefined;
+  /**
+   * Directories of the host that symbolic links in it may lead to, such as the packages of a workspace. Each is read-only in
+   * the machine below `/mnt/outside`. Other links that leave the directory lead nowhere.
+   * @default none
+   */
+  followOutside?: readonly string[] | undefined;
+}
+
+/** A filesystem of the host's in the machine: one in memory, a directory, or an object with the same methods. */
+export interface FileSystemMountOptions {
+  /**
+   * Where it is in the machine: an absolute path, not in `/dev`, `/proc` or `/sys`. Missing directories are made. As `/` it is the tree
+   * of the machine's user: of the directories in `/` the machine keeps `bin`, `dev`, `etc`, `lib`, `proc`, `run`, `sbin`, `tmp`, `usr` and
+   * `var`, and every other name is the filesystem's.
+   */
+  guestPath: string;
+  /**
+   * What the guests write is what its methods read, and the other way round, at once; other machines may have it too. Methods of
+   * an object that is not made by this package are called when guests ask: what they throw with the name of an errno as `code` is
+   * that error for the guest, anything else is `EIO`, and so is no answer within ten seconds.
+   */
+  filesystem: VirtualFileSystem;
+  /**
+   * Guests cannot change it.
+   * @default false
+   */
+  readOnly?: boolean | undefined;
+  /**
+   * Guests may change what they see, and the machine keeps the changes.
+   * @default false
+   */
+  overlay?: boolean | undefined;
+}
+
+/** A `node_modules` of the host in the machine. */
+export interface NodeModulesOptions {
+  /** The directory of the host. */
+  hostPath: string;
+  /**
+   * Where it is in the machine.
+   * @default "/node_modules"
+   */
+  guestPath?: string | undefined;
+  /** As that of {@link MountOptions}. */
+  followOutside?: readonly string[] | undefined;
+}
+
 /** Options of {@link NodeRuntime.create}. */
 export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   /** Environment of every program, over the VM's own. Nothing of the host's environment is there. */
@@ -416,6 +486,8 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * be lost.
    */
   isolation?: "process" | "shared" | "in-process" | undefined;
+  /** In place of `isolation`: a VM process of its own for whatever is given it. Its owner disposes of it. */
+  v8Runtime?: V8Runtime | undefined;
   /**
    * The least that must hold the VM back ({@link Isolation.level}); if it does not, `create` rejects with
    * `ERR_ISOLATION_UNAVAILABLE`, which names what is missing. It is checked from outside the VM process.
@@ -438,6 +510,19 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
         timingMitigation?: "off" | "freeze" | undefined;
       }
     | undefined;
+  /**
+   * Directories of the host in the machine. Guests see what is below them as it is, files that the host changes with a delay
+   * of at most a tenth of a second, and nothing outside: see `docs/mounts.md`.
+   * @default none: guests reach no file of the host
+   */
+  mounts?: readonly (MountOptions | FileSystemMountOptions)[] | undefined;
+  /** The tree of the machine's user: a mount at `/`, see {@link FileSystemMountOptions}. */
+  filesystem?: VirtualFileSystem | undefined;
+  /**
+   * A `node_modules` of the host, or where one is in the machine. It is read-only, and at `/node_modules` unless
+   * `guestPath` says otherwise, so that every program finds its packages by name. Packages with native code refuse to load.
+   */
+  nodeModules?: string | NodeModulesOptions | undefined;
   /** Functions of the host that guests can call, by name. */
   tools?: ToolDefinitions<Schemas> | undefined;
   /** Another name of `tools`. */
@@ -450,6 +535,15 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   commandsDir?: string | undefined;
   /** Further directories of commands; those that come first win. */
   wasmCommandDirs?: readonly string[] | undefined;
+  /**
+   * Ports that the machine shares with the loopback of the host, at most 1,024. A guest that connects to one of them on 127.0.0.1,
+   * where nobody in the machine listens, reaches what listens there on the host; what a guest listens on there is published on the
+   * host's 127.0.0.1 at the same port, as by `exposePort`. Where the host has the port already, that is one warning of the
+   * process (`SECURE_EXEC_PORT_NOT_PUBLISHED`). Whatever listens on such a port of the host is the guest's to use: give it
+   * only what a guest may have.
+   * @default none: guests reach nothing of the host
+   */
+  loopbackExemptPorts?: readonly number[] | undefined;
   /**
    * Hears of everything that goes wrong in a tool but not in its input: what a handler (or a Standard Schema) throws,
    * with its stack, also a {@link ToolError}; results that JSON cannot hold or that are too large; calls that took too
@@ -467,9 +561,10 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   onTrace?: ((lines: string, times: readonly number[]) => unknown) | undefined;
   /**
    * Hears that four fifths of a limit are in use, before anybody meets it: once for each limit and each call, or once
-   * for all that belongs to no call. It runs in the asynchronous context of that call. Told of are `maxProcesses`,
-   * `maxOpenFds`, `maxPipes`, `maxPtys`, `maxSockets`, `maxFilesystemBytes`, `maxInodeCount` and `wallClockLimitMs`.
-   * What it throws is told by a warning of the process.
+   * for all that belongs to no call. It runs in the asynchronous context of that call. Told of are all limits of which a
+   * machine or a program can have less or more in use: processes, descriptors, pipes, terminals, sockets, connections and
+   * what they hold, files and their bytes, memory, heaps, processor and wall-clock time, timers, and calls of tools that
+   * wait. What it throws is told by a warning of the process.
    */
   onLimitWarning?: ((warning: LimitBreach) => unknown) | undefined;
   /**
@@ -788,6 +883,149 @@ export interface FileStat {
   isSymbolicLink: boolean;
 }
 
+/**
+ * Files by their absolute paths, as a machine can have them: {@link createInMemoryFileSystem} makes one, and any object with these
+ * methods is one. What fails rejects with an error that has the name of an errno as its `code`.
+ */
+export interface VirtualFileSystem {
+  /** The content of a file. */
+  readFile(path: string): Promise<Uint8Array>;
+  /** The content of a file of UTF-8 text. */
+  readTextFile(path: string): Promise<string>;
+  /** Creates a file, or replaces the content of one. Its directory must be there. */
+  writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  /** Makes a directory; with `recursive` those on the way to it too, and one that is there is no failure. */
+  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  /** The names in a directory. */
+  readDir(path: string): Promise<string[]>;
+  /** As {@link readDir}, with the kind of each. */
+  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  /** Whether there is something; links are followed. */
+  exists(path: string): Promise<boolean>;
+  /** Follows symbolic links. */
+  stat(path: string): Promise<FileStat>;
+  /** Of a symbolic link what is told of itself. */
+  lstat(path: string): Promise<FileStat>;
+  /** Removes a file or a link. */
+  removeFile(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDir(path: string): Promise<void>;
+  /** Renames a file or a directory; a file of the new name is replaced, and so is an empty directory by another. */
+  rename(from: string, to: string): Promise<void>;
+  /** The path of what is there, without links. */
+  realpath(path: string): Promise<string>;
+  /** Makes a symbolic link at `path`. */
+  symlink(target: string, path: string): Promise<void>;
+  /** Where a symbolic link leads. */
+  readlink(path: string): Promise<string>;
+  /** Gives the file `from` another name. */
+  link(from: string, to: string): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  chown(path: string, uid: number, gid: number): Promise<void>;
+  /** Sets the times of access and of the last change: seconds since 1970, or a `Date`. */
+  utimes(path: string, atime: number | Date, mtime: number | Date): Promise<void>;
+  /**
+   * Sets the length of a file; what is added is zeroes.
+   * @default 0
+   */
+  truncate(path: string, length?: number): Promise<void>;
+  /** Up to `length` bytes of a file from `position` on: fewer at its end, none behind it. */
+  pread(path: string, position: number, length: number): Promise<Uint8Array>;
+  /** Writes all bytes at a position of a file that is there; what lies between its end and them is zeroes. */
+  pwrite(path: string, position: number, data: string | Uint8Array): Promise<void>;
+}
+
+/** Bounds of {@link createInMemoryFileSystem}. What passes one rejects with `ENOSPC` or `EFBIG`, and its name. */
+export interface InMemoryFileSystemOptions {
+  /**
+   * Bytes of all files, in whole blocks of 4096.
+   * @default 64 MiB
+   */
+  maxFilesystemBytes?: number | undefined;
+  /**
+   * Files, directories and links; each further name of a file counts too.
+   * @default 16384
+   */
+  maxInodeCount?: number | undefined;
+  /**
+   * Bytes of one file.
+   * @default `maxFilesystemBytes`
+   */
+  maxFileBytes?: number | undefined;
+}
+
+/**
+ * Files in the memory of the host's process. They live as long as the object. A new one has the directories `/root`,
+ * `/home/user` and `/workspace`. What is made belongs to the guests' user, and no permission stops the host.
+ *
+ * @throws {VmSystemError} What fails rejects with `ENOENT`, `EEXIST`, `ENOTDIR` and their like.
+ */
+export interface InMemoryFileSystem extends VirtualFileSystem {
+  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
+  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
+  readFile(
+    path: string,
+    options?: ReadFileOptions<TextEncoding | undefined>,
+  ): Promise<string | Uint8Array>;
+  /** Removes an empty directory, or with `recursive` one with all that is in it. */
+  removeDir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+}
+
+/** What makes an {@link InMemoryFileSystem}, and tells it from other objects by `instanceof`. */
+export declare const InMemoryFileSystem: {
+  readonly prototype: InMemoryFileSystem;
+  new (options?: InMemoryFileSystemOptions): InMemoryFileSystem;
+};
+
+/**
+ * Makes files in memory.
+ *
+ * @throws {TypeError | RangeError} An option is wrong: the message has its name.
+ *
+ * @example
+ * ```js
+ * const filesystem = createInMemoryFileSystem();
+ * await filesystem.mkdir("/root/src");
+ * await filesystem.writeFile("/root/src/index.ts", "export const answer = 42;\n");
+ * ```
+ */
+export declare function createInMemoryFileSystem(
+  options?: InMemoryFileSystemOptions,
+): InMemoryFileSystem;
+
+/** Options of {@link NodeFileSystem}. */
+export interface NodeFileSystemOptions {
+  /** The directory of the host. */
+  root: string;
+  /**
+   * Nothing is changed through it.
+   * @default false
+   */
+  readOnly?: boolean | undefined;
+}
+
+/**
+ * A directory of the host with the methods of a filesystem: paths are those below it, and nothing outside is reached. Links that lead
+ * out of it are not followed. Owners cannot be changed.
+ */
+export interface NodeFileSystem extends InMemoryFileSystem {}
+
+/**
+ * Makes a {@link NodeFileSystem}.
+ *
+ * @throws {TypeError} An option is wrong, or there is no such directory.
+ *
+ * @example
+ * ```js
+ * const project = new NodeFileSystem({ root: "./project", readOnly: true });
+ * const rt = await NodeRuntime.create({ mounts: [{ guestPath: "/project", filesystem: project }] });
+ * ```
+ */
+export declare const NodeFileSystem: {
+  readonly prototype: NodeFileSystem;
+  new (options: NodeFileSystemOptions): NodeFileSystem;
+};
+
 /** What a VM holds right now. */
 export interface ResourceSnapshot {
   processes: number;
@@ -798,7 +1036,7 @@ export interface ResourceSnapshot {
   sockets: number;
   /** Sockets of TCP that listen. */
   listeners: number;
-  /** Bytes that wait in sockets, local ones too, for somebody to read them. */
+  /** Bytes that wait in sockets, local ones too, and in pipes for somebody to read them. */
   bufferedBytes: number;
   filesystemBytes: number;
   inodes: number;
@@ -1111,7 +1349,8 @@ export interface NodeRuntime {
    * The socket is there at once and connects meanwhile, as that of `net.connect`; what is written waits for the
    * connection. Both directions have back-pressure. A connection that cannot be made is an `error` event with `code`
    * `ECONNREFUSED`, whose message has what listens instead. It keeps the host's process alive until it is closed, unless
-   * it is unreferenced by `unref()`.
+   * it is unreferenced by `unref()`. Clients of the host's that make no connection of their own speak over it: `socket` of
+   * `tls.connect`, `createConnection` of `http2.connect` and of `http.request`.
    *
    * @throws {TypeError | RangeError} An argument is wrong.
    * @throws {VmStateError} The runtime has been disposed of.
@@ -1295,10 +1534,494 @@ export interface NodeRuntimeConstructor extends Function {
   create<Schemas = Record<string, object>>(
     options?: NodeRuntimeCreateOptions<Schemas>,
   ): Promise<NodeRuntime>;
+  /**
+   * Runs code for its result, from a driver: see {@link DriverNodeRuntime}. The machine is made by the first call.
+   *
+   * @throws {TypeError | RangeError} An option is wrong: the message has its name.
+   */
+  new (options: NodeRuntimeDriverOptions): DriverNodeRuntime;
 }
 
-/** Makes machines: `await NodeRuntime.create()`. */
+/**
+ * One name with two faces: `await NodeRuntime.create()` makes a machine with all that belongs to one; `new NodeRuntime()`
+ * runs code for its result, from a driver.
+ */
 export const NodeRuntime: NodeRuntimeConstructor;
+
+/** A line of output. */
+export interface StdioEvent {
+  channel: "stdout" | "stderr";
+  /** The line, without its end. One of more than 64 KiB comes in several events. */
+  message: string;
+}
+
+/**
+ * Hears of output line by line, as it comes. The program waits while a promise that it gives back is pending. What it
+ * throws ends the program and rejects the call.
+ */
+export type StdioHook = (event: StdioEvent) => unknown;
+
+/** What a permission is asked for. */
+export interface PermissionRequest {
+  /**
+   * What is to be done: `fetch`, `http` and `dns` of the network, `read` of the environment; of files `read`, `write`, `stat`, `exists`,
+   * `readdir`, `mkdir`, `rm`, `rename`, `link`, `symlink`, `readlink`, `chmod`, `chown` and `utimes`.
+   */
+  op: string;
+  path?: string;
+  url?: string;
+  method?: string;
+  hostname?: string;
+  /** Name and value of a variable. */
+  key?: string;
+  value?: string;
+}
+
+/** What a permission says: a reason is what the caller is told of a denial. */
+export type PermissionDecision = boolean | { allow: boolean; reason?: string };
+
+/** Decides about a request. What is no plain yes is a no. */
+export type PermissionCheck<Request = PermissionRequest> = (
+  request: Request,
+) => PermissionDecision | Promise<PermissionDecision>;
+
+/** What programs of a driver or a kernel may do, by scope. */
+export interface DriverPermissions {
+  /**
+   * What guests do with the driver's or kernel's `filesystem`, or with one of its own if none was given. It is asked on this
+   * thread for each operation; what the machine keeps for itself (`/tmp`, `/usr`, ...) and what the host does is not asked about.
+   * @default allow
+   */
+  fs?: "allow" | "deny" | PermissionCheck | undefined;
+  /**
+   * What `runtime.network` may reach outside of the machine. Programs reach nothing there.
+   * @default deny
+   */
+  network?: "allow" | "deny" | PermissionCheck | undefined;
+  /** Programs that programs start, within the machine. Only `allow` for now, which is the default. */
+  childProcess?: "allow" | PermissionCheck | undefined;
+  /**
+   * Which of the variables that the host gives are there.
+   * @default allow
+   */
+  env?: "allow" | "deny" | PermissionCheck | undefined;
+}
+
+/** Allows all of the files: `permissions: { ...allowAllFs }`. */
+export const allowAllFs: Required<Pick<DriverPermissions, "fs">>;
+/** Allows all of the network. */
+export const allowAllNetwork: Required<Pick<DriverPermissions, "network">>;
+/** Allows all child processes. */
+export const allowAllChildProcess: Required<Pick<DriverPermissions, "childProcess">>;
+/** Allows all variables of the environment. */
+export const allowAllEnv: Required<Pick<DriverPermissions, "env">>;
+/** Allows everything. */
+export const allowAll: Required<DriverPermissions>;
+
+/** Functions of the host as a tree, which guests call as `await SecureExec.bindings.db.query(...args)`. */
+export interface BindingTree {
+  // biome-ignore lint/suspicious/noExplicitAny: arguments are what guests give
+  readonly [name: string]: ((...args: any[]) => unknown) | ToolDefinition | BindingTree;
+}
+
+/** Answer of {@link NetworkAdapter.httpRequest}. */
+export interface NetworkResponse {
+  status: number;
+  statusText: string;
+  headers: Record<string, string>;
+  body: string;
+  url: string;
+}
+
+/** Answer of {@link NetworkAdapter.fetch}. */
+export interface NetworkFetchResponse extends NetworkResponse {
+  ok: boolean;
+  redirected: boolean;
+}
+
+/** A request of {@link NetworkAdapter}. */
+export interface NetworkRequestOptions {
+  method?: string | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+  body?: string | null | undefined;
+  rejectUnauthorized?: boolean | undefined;
+}
+
+/** How `runtime.network` reaches what is outside, where the permission is given. */
+export interface NetworkAdapter {
+  fetch(url: string, options: NetworkRequestOptions): Promise<NetworkFetchResponse>;
+  dnsLookup(
+    hostname: string,
+  ): Promise<{ address: string; family: number } | { error: string; code: string }>;
+  httpRequest(url: string, options: NetworkRequestOptions): Promise<NetworkResponse>;
+}
+
+/** Options of {@link createNodeDriver}. */
+export interface NodeDriverOptions {
+  /**
+   * The tree of the runtimes' user, as that of {@link KernelOptions}. Several drivers may have one.
+   * @default files of each runtime's own
+   */
+  filesystem?: VirtualFileSystem | undefined;
+  /** Without it everything outward is denied. */
+  permissions?: DriverPermissions | undefined;
+  /**
+   * The packages that code finds: the `node_modules` that is nearest to `cwd`, read-only, at `/app/node_modules` and
+   * `/root/node_modules`, and at `/node_modules` unless there is a `filesystem`, in which the directories on the way are made.
+   * Packages with native code refuse to load.
+   * @default the `node_modules` that is nearest to the working directory of this process, if there is one
+   */
+  moduleAccess?: { cwd?: string | undefined } | undefined;
+  /** Reaches the network for `runtime.network`; without one, nothing does. */
+  networkAdapter?: NetworkAdapter | undefined;
+  /** There is no default network yet: what it would reach is denied. */
+  useDefaultNetwork?: boolean | undefined;
+  /** As for {@link NodeRuntimeConstructor.create}. */
+  loopbackExemptPorts?: readonly number[] | undefined;
+  /** What every program is started with. */
+  processConfig?:
+    | {
+        /**
+         * Working directory.
+         * @default /root
+         */
+        cwd?: string | undefined;
+        env?: Readonly<Record<string, string>> | undefined;
+        /** `process.argv` behind the program. */
+        argv?: readonly string[] | undefined;
+        stdin?: string | Uint8Array | undefined;
+      }
+    | undefined;
+  osConfig?: { homedir?: string | undefined; tmpdir?: string | undefined } | undefined;
+}
+
+/** What a runtime may use: made by {@link createNodeDriver}. */
+export interface SystemDriver {
+  readonly name: "node";
+  /** The files that it was given. */
+  readonly filesystem: VirtualFileSystem | undefined;
+}
+
+/** Says what the programs of a runtime may use. */
+export function createNodeDriver(options?: NodeDriverOptions): SystemDriver;
+
+/** A VM process of its own, for the runtimes that are given it: made by {@link createV8Runtime}. */
+export interface V8Runtime {
+  /** Ends the process with all that is in it. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Makes a VM process for the runtimes that are given it, and for no other: its end is theirs alone.
+ *
+ * @example
+ * ```js
+ * await using v8Runtime = createV8Runtime();
+ * const runtimeDriverFactory = createNodeRuntimeDriverFactory({ v8Runtime });
+ * ```
+ */
+export function createV8Runtime(options?: {
+  /**
+   * Calls of `exec` and `run` at a time, of all its runtimes; others wait.
+   * @default no bound
+   */
+  maxSessions?: number | undefined;
+}): V8Runtime;
+
+/** Where runtimes run: made by {@link createNodeRuntimeDriverFactory}. */
+export interface NodeRuntimeDriverFactory {
+  readonly name: "node";
+}
+
+/** Says where runtimes run: all of them in one VM process, unless they are given one of their own. */
+export function createNodeRuntimeDriverFactory(options?: {
+  v8Runtime?: V8Runtime | undefined;
+}): NodeRuntimeDriverFactory;
+
+/** Options of `new NodeRuntime()`. */
+export interface NodeRuntimeDriverOptions {
+  systemDriver: SystemDriver;
+  runtimeDriverFactory: NodeRuntimeDriverFactory;
+  /**
+   * JavaScript heap of each call, in MB.
+   * @default 128
+   */
+  memoryLimit?: number | undefined;
+  /**
+   * Processor time of each call, in milliseconds.
+   * @default 30 s
+   */
+  cpuTimeLimitMs?: number | undefined;
+  /**
+   * `freeze`: clocks stand still within a turn of the event loop.
+   * @default freeze
+   */
+  timingMitigation?: "off" | "freeze" | undefined;
+  /** Hears of the output of every call. Without it, and without one of the call, output is dropped. */
+  onStdio?: StdioHook | undefined;
+  payloadLimits?:
+    | {
+        /**
+         * Bytes of the exports of a call as JSON.
+         * @default 1 MiB
+         */
+        jsonPayloadBytes?: number | undefined;
+        /** Bytes of one file. */
+        base64TransferBytes?: number | undefined;
+      }
+    | undefined;
+  resourceBudgets?:
+    | {
+        /** Bytes of output of a call that are heard of; what comes behind is dropped. */
+        maxOutputBytes?: number | undefined;
+        /** Timers of a program. */
+        maxTimers?: number | undefined;
+        /** Programs that programs have started, at a time. */
+        maxChildProcesses?: number | undefined;
+        /** Open descriptors of a program. */
+        maxHandles?: number | undefined;
+      }
+    | undefined;
+  /** Functions of the host that guests can call. */
+  bindings?: BindingTree | undefined;
+}
+
+/** Options of {@link DriverNodeRuntime.exec}. */
+export interface ExecOptions {
+  /** What the code is called: decides whether it is a module, and what it finds beside it. It need not be there. */
+  filePath?: string | undefined;
+  /** Environment over the driver's. */
+  env?: Readonly<Record<string, string>> | undefined;
+  cwd?: string | undefined;
+  /** Standard input; end of file follows. */
+  stdin?: string | Uint8Array | undefined;
+  /** In place of the runtime's, for the program and all that it starts. */
+  cpuTimeLimitMs?: number | undefined;
+  /** In place of the runtime's. */
+  timingMitigation?: "off" | "freeze" | undefined;
+  /** In place of the runtime's. */
+  onStdio?: StdioHook | undefined;
+}
+
+/** How code ended. */
+export interface ExecResult {
+  /** The exit status; 128 and the number of a signal; 124 where the processor time was used up. */
+  code: number;
+  /** Why it failed, where there is more to say than the status. */
+  errorMessage?: string;
+}
+
+/** As {@link ExecResult}, with what the code exports. */
+export interface RunResult<T> extends ExecResult {
+  /**
+   * The module's namespace, or its `module.exports`, as it is when the code has been run to its end (with its top-level
+   * `await`): a copy by structured clone. Only if `code` is 0.
+   */
+  exports?: T;
+  /** What is not in `exports`: functions, symbols, promises and their like, each by its place. */
+  notes?: string[];
+}
+
+/** What reaches servers of programs, and with permission what is outside. */
+export interface DriverNetwork {
+  /** `http://127.0.0.1:<port>` and `localhost` are in the machine. */
+  fetch(
+    url: string | { readonly href: string },
+    options?: NetworkRequestOptions,
+  ): Promise<NetworkFetchResponse>;
+  dnsLookup(
+    hostname: string,
+  ): Promise<{ address: string; family: number } | { error: string; code: string }>;
+  httpRequest(
+    url: string | { readonly href: string },
+    options?: NetworkRequestOptions,
+  ): Promise<NetworkResponse>;
+}
+
+/**
+ * Runs code for its result. Each call is a program of its own in one machine, which is made by the first call; all such
+ * machines live in one VM process unless {@link createNodeRuntimeDriverFactory} says otherwise.
+ */
+export interface DriverNodeRuntime {
+  /**
+   * Runs code as a program, for what it does and writes. It is an ES module or CommonJS by the extension of `filePath`,
+   * the `type` of the nearest package, or else by its syntax.
+   *
+   * @throws {VmError} The runtime has been disposed of ("NodeExecutionDriver has been disposed").
+   * @throws What `onStdio` has thrown.
+   *
+   * @example
+   * ```js
+   * const { code } = await runtime.exec("console.log('hello')", { onStdio: ({ message }) => console.log(message) });
+   * ```
+   */
+  exec(code: string, options?: ExecOptions): Promise<ExecResult>;
+  /**
+   * Runs code for what it exports.
+   *
+   * @throws {VmError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const { exports } = await runtime.run<{ default: number }>("export default 40 + 2");
+   * console.log(exports?.default); // 42
+   * ```
+   */
+  run<T = unknown>(code: string, filePath?: string): Promise<RunResult<T>>;
+  readonly network: DriverNetwork;
+  /** Ends all that runs, at once. Running calls resolve with status 143. */
+  dispose(): void;
+  /** Lets HTTP servers finish what they are answering, for at most 10 s, then ends everything. */
+  terminate(): Promise<void>;
+  [Symbol.dispose](): void;
+  /** As `terminate`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a kernel can be given to run programs with. */
+export interface KernelRuntime {
+  readonly name: string;
+  /** Commands that it brings along. */
+  readonly commands: readonly string[];
+}
+
+/** Node.js for a kernel. */
+export function createNodeRuntime(options?: {
+  /**
+   * JavaScript heap of each program, in MB.
+   * @default 128
+   */
+  memoryLimit?: number | undefined;
+  permissions?: Omit<DriverPermissions, "fs"> | undefined;
+  /** A directory whose nearest `node_modules` is `/node_modules` of the machine, read-only. */
+  moduleAccessCwd?: string | undefined;
+  /** Functions of the host, which programs call as `await callBinding("db.query", { args: [1] })`. */
+  bindings?: BindingTree | undefined;
+  /** As for {@link NodeRuntimeConstructor.create}. */
+  loopbackExemptPorts?: readonly number[] | undefined;
+}): KernelRuntime;
+
+/** Directories of WebAssembly commands for a kernel, before the machine's own. */
+export function createWasmVmRuntime(options?: {
+  commandDirs?: readonly string[] | undefined;
+}): KernelRuntime;
+
+/** Options of {@link createKernel}. */
+export interface KernelOptions {
+  /**
+   * The tree of the machine's user: of the directories in `/` the machine keeps `bin`, `dev`, `etc`, `lib`, `proc`, `run`, `sbin`, `tmp`,
+   * `usr` and `var`, and every other name is the filesystem's. What guests write is what its methods read, and the other way
+   * round.
+   * @default files of the machine's own
+   */
+  filesystem?: VirtualFileSystem | undefined;
+  /** As for {@link NodeRuntimeConstructor.create}. */
+  mounts?: NodeRuntimeCreateOptions["mounts"];
+  permissions?: DriverPermissions | undefined;
+  /** Environment of every program. */
+  env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Working directory of programs.
+   * @default /workspace
+   */
+  cwd?: string | undefined;
+  /** Another name of `limits.resources.maxProcesses`. */
+  maxProcesses?: number | undefined;
+  limits?: Limits | undefined;
+}
+
+/** Options of {@link Kernel.exec} and {@link Kernel.spawn}. */
+export type KernelExecOptions = NodeRuntimeCommandOptions;
+
+/** A machine, kernel first: it is made when it is first used. */
+export interface Kernel {
+  /**
+   * Gives the kernel a runtime, before it is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used. `EEXIST`: it has such a runtime.
+   */
+  mount(runtime: KernelRuntime): Promise<void>;
+  /**
+   * Mounts a filesystem, before the kernel is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used, or something is mounted there.
+   */
+  mountFs(
+    path: string,
+    filesystem: VirtualFileSystem,
+    options?: { readOnly?: boolean | undefined; overlay?: boolean | undefined },
+  ): Promise<void>;
+  /**
+   * Takes one away, before the kernel is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used. `EINVAL`: nothing is mounted there.
+   */
+  unmountFs(path: string): Promise<void>;
+  /**
+   * Runs a line of the shell, as `sh -c` does.
+   *
+   * @throws {KernelError} `ETIMEDOUT`: `timeout` has passed; the error has the output. `ENOEXEC`: no runtime is mounted.
+   */
+  exec(commandLine: string, options?: KernelExecOptions): Promise<NodeRuntimeExecResult>;
+  /** Starts a program, without a shell. */
+  spawn(
+    command: string,
+    args?: readonly string[],
+    options?: KernelExecOptions,
+  ): Promise<NodeRuntimeProcess>;
+  /** As {@link NodeRuntime.openShell}. */
+  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
+  processes(): Promise<ProcessInfo[]>;
+  getResourceSnapshot(): Promise<ResourceSnapshot>;
+
+  // The file methods act with the host's rights, as those of NodeRuntime do.
+
+  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
+  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
+  /** As {@link readFile}, as text. */
+  readTextFile(path: string): Promise<string>;
+  writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  readDir(path: string): Promise<string[]>;
+  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  stat(path: string): Promise<FileStat>;
+  exists(path: string): Promise<boolean>;
+  remove(
+    path: string,
+    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
+  ): Promise<void>;
+  /** Removes what is no directory. */
+  removeFile(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDir(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+
+  /** Kills and frees everything; later calls reject with `ESHUTDOWN`. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Makes a kernel. Its machine is that of {@link NodeRuntimeConstructor.create}, in a VM process of its own. */
+export function createKernel(options?: KernelOptions): Kernel;
+
+/** What went wrong in or with a kernel. */
+export class KernelError extends Error {
+  constructor(code: ErrnoName, message: string, options?: { cause?: unknown });
+  readonly name: "KernelError";
+  /** The name of an error number. */
+  readonly code: ErrnoName;
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly path?: string;
+  /** What a command had written. */
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Where a limit is behind it: the limit, its bound, and the use. */
+  readonly limit?: string;
+  readonly bound?: number;
+  readonly used?: number;
+}
 
 interface VmErrorBase extends Error {
   readonly name: "VmError";

@@ -2,4 +2,24 @@
 
 import entry from "./index.cjs";
 
-export const { NodeRuntime, defineTool, ToolError, VmError } = entry;
+export const {
+  NodeRuntime,
+  defineTool,
+  ToolError,
+  VmError,
+  KernelError,
+  InMemoryFileSystem,
+  NodeFileSystem,
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createInMemoryFileSystem,
+  createKernel,
+  createNodeDriver,
+  createNodeRuntime,
+  createNodeRuntimeDriverFactory,
+  createV8Runtime,
+  createWasmVmRuntime,
+} = entry;

@@ -16,6 +16,7 @@ const groups: Record<string, string[]> = {
     "maxFilesystemBytes",
     "maxInodeCount",
     "maxFileBytes",
+    "maxMountBytes",
     "maxProcessArgvBytes",
     "maxProcessEnvBytes",
     "maxMemoryBytes",
@@ -279,7 +280,7 @@ describe("wrong arguments", () => {
     assert.match(stderr, /^ls -la: command not found\n.*no shell.*\["-c", line\]/);
   });
 
-  test("a constructor that is none says what makes a machine", () => {
+  test("the constructor without a driver says what makes a machine", () => {
     const construct = NodeRuntime as unknown as new (options: object) => unknown;
     assert.throws(() => new construct({}), {
       name: "TypeError",

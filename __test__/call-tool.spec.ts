@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type { ToolDefinition } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
+import { field, threads, vmProcessIds } from "./support/vm-process.ts";
 
 const anything = { description: "", inputSchema: {} };
 const echo = { echo: { ...anything, handler: (input: unknown) => input } };
@@ -58,6 +59,33 @@ describe("callTool", () => {
         assert.deepEqual({ value, stderr }, { value: [0, 0], stderr: "" });
       });
     }
+  });
+
+  test("takes no thread for each call that waits", async () => {
+    const count = () => vmProcessIds().reduce((sum, pid) => sum + threads(pid).length, 0);
+    const all = 64;
+    const answered = Promise.withResolvers<void>();
+    const counts: number[] = [];
+    let names: string[] = [];
+    const handler = async () => {
+      counts.push(count());
+      if (counts.length === all) {
+        names = vmProcessIds()
+          .flatMap(threads)
+          .map((status) => field(status, "Name"));
+        answered.resolve();
+      }
+      await answered.promise;
+    };
+    await inGuest(
+      { wait: { ...anything, handler } },
+      `await Promise.all(Array.from({ length: ${all} }, () => callTool("wait")));`,
+    );
+    assert.equal(counts.length, all);
+    // As a command each has one.
+    assert.ok(!names.includes("tool"), names.join());
+    // A spare process may be on its way.
+    assert.ok((counts[all - 1] ?? 0) - (counts[0] ?? 0) < all / 2, counts.join());
   });
 
   test("knows the other names of a tool, and tools that came later", async () => {

@@ -4,6 +4,22 @@ import assert from "node:assert/strict";
 import { assertSameAsHost, inGuest, withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
 
+describe("pipes of children", () => {
+  test("a read by the descriptor of a pipe does not wait", async () => {
+    await assertSameAsHost(`
+      import { spawn } from "node:child_process";
+      import { readSync } from "node:fs";
+      const child = spawn(process.execPath, ["-e", "process.stdin.resume()"], {
+        stdio: ["pipe", "pipe", "inherit", "pipe", "ipc"],
+      });
+      for (const { fd } of [child.stdin._handle, child.stdout._handle, child.stdio[3]._handle, child.channel]) {
+        try { console.log(readSync(fd, Buffer.alloc(4))); } catch (error) { console.log(error.code); }
+      }
+      child.kill();
+    `);
+  });
+});
+
 describe("synchronous children", () => {
   test("execFileSync, spawnSync: output, status, signal, input", async () => {
     await assertSameAsHost(`

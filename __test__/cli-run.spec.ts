@@ -1,8 +1,8 @@
-// The command line's programs: what is copied into the machine, their streams, how they end.
+// The command line's programs: what they see of the host, their streams, how they end.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { ended, files, folder, run, start } from "./support/cli.ts";
@@ -132,17 +132,57 @@ describe("the folder of a program", () => {
     const { chmodSync } = await import("node:fs");
     chmodSync(at("run.sh"), 0o755);
     const { stdout, stderr } = await run(["run", main], { cwd: join(folder, "linked") });
+    assert.equal(stdout, "../target.txt target target target.txt\nnowhere [] 755\n", stderr);
+    const copied = await run(["run", "--copy", ".", main], { cwd: join(folder, "linked") });
     assert.equal(
-      stdout,
+      copied.stdout,
       "../target.txt target target /workspace/target.txt\nnowhere [] 755\n",
-      stderr,
+      copied.stderr,
     );
   });
 
+  test("is the host's own, which no program changes", async () => {
+    const main = files({
+      "fixed/main.mjs": `
+        import { readFileSync, rmSync, writeFileSync } from "node:fs";
+        const attempt = (act) => { try { act(); return "done"; } catch (error) { return error.code; } };
+        console.log(attempt(() => writeFileSync("new", "x")), attempt(() => writeFileSync("data", "x")), attempt(() => rmSync("data")));
+        console.log(attempt(() => readFileSync("data")), attempt(() => writeFileSync("/mnt/out/made", "made")));`,
+      "fixed/data": "kept",
+      "out/there": "",
+    });
+    const cwd = join(folder, "fixed");
+    const mount = ["--mount", "../out:/mnt/out"];
+    const fixed = await run(["run", ...mount, main], { cwd });
+    assert.equal(fixed.stdout, "EROFS EROFS EROFS\ndone EROFS\n", fixed.stderr);
+    const overlay = await run(["run", "--overlay", ...mount, main], { cwd });
+    assert.equal(overlay.stdout, "done done done\nENOENT EROFS\n", overlay.stderr);
+    const written = await run(["run", "--mount", "../out:/mnt/out:rw", main], { cwd });
+    assert.equal(written.stdout, "EROFS EROFS EROFS\ndone done\n", written.stderr);
+    assert.equal(readFileSync(join(folder, "out/made"), "utf8"), "made");
+    assert.equal(readFileSync(join(cwd, "data"), "utf8"), "kept");
+    for (const wrong of ["out", "none:/a", "fixed/data:/a"]) {
+      const { stderr, exitCode } = await run(["run", "--mount", wrong, main]);
+      assert.match(stderr, /^secure-exec: --mount takes/);
+      assert.equal(exitCode, 64);
+    }
+  });
+
   test("refuses links that lead out of it, and names them", async () => {
-    const main = files({ "leaving/main.mjs": "", "outside.txt": "" });
+    const main = files({
+      "leaving/main.mjs": `import "./out.mjs";`,
+      "outside.txt": "",
+    });
     symlinkSync("../outside.txt", join(folder, "leaving/out"));
-    const { stderr, exitCode } = await run(["run", main]);
+    symlinkSync("../outside.mjs", join(folder, "leaving/out.mjs"));
+    const mounted = await run(["run", main]);
+    assert.match(
+      mounted.stderr,
+      /Cannot find module '\/workspace\/out\.mjs'.*The link \/workspace\/out\.mjs leads to \.\.\/outside\.mjs, which is outside/,
+    );
+    rmSync(join(folder, "leaving/out.mjs"));
+    const copy = ["run", "--copy", join(folder, "leaving")];
+    const { stderr, exitCode } = await run([...copy, main]);
     assert.match(
       stderr,
       /^secure-exec: .*\/leaving\/out is a link to \.\.\/outside\.txt, which leads out of .*--copy/,
@@ -154,27 +194,29 @@ describe("the folder of a program", () => {
     const program = files({ "escapes/main.mjs": "", "escapes/package.json": "{}" });
     const target = "/etc/\u001b]0;title\u0007\u001b[2J\u009b1m\nsecure-exec: all is well";
     symlinkSync(target, join(folder, "escapes/link"));
-    const { stderr, exitCode } = await run(["run", program]);
+    const { stderr, exitCode } = await run(["run", "--copy", join(folder, "escapes"), program]);
     assert.equal(exitCode, 1);
     assert.match(stderr, /\\x1b\]0;title\\x07\\x1b\[2J\\x9b1m\\nsecure-exec: all is well/);
     assert.equal(stderr.split("\n").length, 2, stderr);
   });
 
-  test("must fit, and what does not is told with its bound", async () => {
+  test("that is copied must fit, and what does not is told with its bound", async () => {
     const main = files({ "large/main.mjs": "console.log(1)", "large/data": "x".repeat(3_000_000) });
-    const bytes = await run(["run", "--disk", "2m", main]);
+    const copy = ["--copy", join(folder, "large")];
+    const bytes = await run(["run", ...copy, "--disk", "2m", main]);
     assert.match(
       bytes.stderr,
       /large does not fit into the machine: it holds more than 2m\. .*--disk.*--no-copy/,
     );
     assert.equal(bytes.exitCode, 1);
     files(Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`large/${index}`, ""])));
-    const inodes = await run(["run", "--inodes", "512", main]);
+    const inodes = await run(["run", ...copy, "--inodes", "512", main]);
     assert.match(inodes.stderr, /it holds more than 512 files\. .*--inodes/);
     assert.equal(
       (await run(["run", "--disk", "2m", "--inodes", "512", "--no-copy", main])).stdout,
       "1\n",
     );
+    assert.equal((await run(["run", "--disk", "2m", "--inodes", "512", main])).stdout, "1\n");
   });
 
   test("has a limit that is told when the program fails by it", async () => {
@@ -193,7 +235,8 @@ describe("the folder of a program", () => {
     // As many as the bound, to which the machine's own come.
     const names = Array.from({ length: 600 }, (_, index) => [`many/file-${index}`, ""]);
     const main = files({ "many/main.mjs": "", ...Object.fromEntries(names) });
-    const { stderr, exitCode } = await run(["run", "--inodes", "605", main]);
+    const copy = ["--copy", join(folder, "many")];
+    const { stderr, exitCode } = await run(["run", ...copy, "--inodes", "605", main]);
     assert.match(
       stderr,
       /^secure-exec: ENOSPC.*--inodes is 605.*Raise it, .*--no-copy and --file\n$/,
@@ -221,12 +264,13 @@ describe("the folder of a program", () => {
     assert.equal(inside.stdout, "/workspace/main.mjs\n");
   });
 
-  test("refuses what is no file", async () => {
+  test("that is copied has nothing but files", async () => {
     const main = files({ "special/main.mjs": "" });
     const server = createServer().listen(join(folder, "special/socket"));
     await once(server, "listening");
     try {
-      const { stderr } = await run(["run", main]);
+      assert.equal((await run(["run", main])).exitCode, 0);
+      const { stderr } = await run(["run", "--copy", join(folder, "special"), main]);
       assert.match(
         stderr,
         /special\/socket is neither a file nor a folder: it cannot be copied\n$/,

@@ -56,7 +56,7 @@ describe("secure-exec", () => {
     await refused(["run", "--no-tty=1", "x.mjs"], "--no-tty takes no value");
     await refused(["shell", "-e", "1"], "-e belongs to run, not to shell");
     await refused(["run", "--allow-net", "host", "x.mjs"], "--allow-net is not available yet");
-    await refused(["run", "--mount=a:b", "x.mjs"], "--mount is not available yet");
+    await refused(["run", "--mount=a:b", "x.mjs"], "--mount takes a folder, which a is not");
     await refused(["serve"], "serve is not available yet");
     await refused(["run", "-o", "f", "x.mjs"], "--trace-output belongs to --trace");
   });
@@ -128,7 +128,8 @@ describe("secure-exec", () => {
       Buffer.concat([Buffer.from(join(dirname(main), "bad")), Buffer.from([0xff])]),
       "",
     );
-    const { stderr, exitCode } = await run(["run", main]);
+    assert.equal((await run(["run", main])).exitCode, 0);
+    const { stderr, exitCode } = await run(["run", "--copy", dirname(main), main]);
     assert.match(
       stderr,
       /^secure-exec: .*\/names\/bad\ufffd cannot be copied: its name is no UTF-8/,

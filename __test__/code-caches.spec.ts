@@ -159,3 +159,33 @@ describe("code caches", () => {
     ]);
   });
 });
+
+test("a compile cache on disk is taken as this process has written it, and no other", async () => {
+  await withRuntime({}, async (runtime) => {
+    await runtime.writeFile("/workspace/a.cjs", "console.log([1, 2].map((x) => x * 2).join());");
+    const env = { NODE_COMPILE_CACHE: "/workspace/cache", NODE_DEBUG_NATIVE: "COMPILE_CACHE" };
+    const start = async () => {
+      const { stdout, stderr } = await runtime.execCommand("node", ["a.cjs"], { env });
+      assert.equal(stdout, "2,4\n");
+      return stderr;
+    };
+    assert.match(await start(), /writing cache for CommonJS .*a\.cjs.*success/);
+    assert.match(await start(), /for CommonJS .*a\.cjs was accepted/);
+    // One byte of the code cache is another, with a sum that fits.
+    const forged = await runtime.exec(`
+      import fs from "node:fs";
+      import { crc32 } from "node:zlib";
+      const [folder] = fs.readdirSync("cache");
+      for (const name of fs.readdirSync("cache/" + folder)) {
+        const file = fs.readFileSync("cache/" + folder + "/" + name);
+        file[20 + (file.length - 20) / 2 | 0] ^= 1;
+        file.writeUInt32LE(crc32(file.subarray(20)), 16);
+        fs.writeFileSync("cache/" + folder + "/" + name, file);
+      }
+    `);
+    assert.equal(forged.exitCode, 0, forged.stderr);
+    const again = await start();
+    assert.match(again, /a\.cjs\.\.\.cache was not made by this process/);
+    assert.match(again, /a\.cjs was not initialized/);
+  });
+});

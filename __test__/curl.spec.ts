@@ -86,6 +86,21 @@ describe("curl does as the host's:", () => {
   }
 });
 
+test("a name at which nobody listens is refused at each of its addresses", async () => {
+  const curl = await clients.inGuest("curl -sS http://localhost:1/");
+  assert.equal(curl.status, 7);
+  assert.match(
+    curl.stderr,
+    /^curl: \(7\) Failed to connect to localhost port 1 after N ms: Couldn't connect to server\n$/,
+  );
+  const wget = await clients.inGuest("wget -O- http://localhost:1/");
+  assert.equal(wget.status, 4);
+  assert.match(
+    wget.stderr,
+    /\nConnecting to localhost\|::1\|:1\.\.\. failed: Connection refused\.\nConnecting to localhost\|127\.0\.0\.1\|:1\.\.\. failed: Connection refused\.\n$/,
+  );
+});
+
 test("what lies outside is refused in words, with curl's own statuses", async () => {
   for (const [words, status, message] of [
     [

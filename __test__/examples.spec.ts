@@ -13,12 +13,15 @@ const examples = readdirSync(folder, { recursive: true, encoding: "utf8" })
   .map((name) => name.slice(0, -".out".length))
   .sort();
 
+/** A type checker looks at all declarations that there are: seconds, and many on a busy machine. */
+const timeout = 180_000;
+
 for (const example of examples) {
-  test(`example ${example} prints what is documented`, async () => {
+  test(`example ${example} prints what is documented`, { timeout }, async () => {
     const file = [".ts", ".mjs"].map((suffix) => join(folder, example + suffix)).find(isFile);
     assert.ok(file, `no program beside ${example}.out`);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], {
-      timeout: 30_000,
+      timeout,
       env: { PATH: process.env.PATH, HOME: process.env.HOME },
     });
     assert.equal(stdout, readFileSync(join(folder, `${example}.out`), "utf8"));

@@ -234,7 +234,7 @@ const calls: Record<string, { iterations: number; perCall: number; call: () => P
 
 describe("calls of the host", () => {
   for (const [name, { iterations, perCall, call }] of Object.entries(calls)) {
-    test(`${name}: nothing is kept`, { timeout: 60_000 }, async () => {
+    test(`${name}: nothing is kept`, { timeout: 120_000 }, async () => {
       await call();
       const before = await counts(runtime);
       const host = { name: "heap of the host", read: hostHeapBytes, perIteration: 1000 };

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type NodeRuntime, VmError } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
@@ -16,6 +19,8 @@ type Case = {
   /** Bound as it is told, if it is told in another unit. */
   told?: number;
   other?: Record<string, Record<string, number>>;
+  /** A directory of the host is at `/mnt/disk`, to be written. */
+  disk?: true;
   run: (runtime: NodeRuntime) => Promise<unknown>;
 };
 
@@ -96,6 +101,14 @@ const cases: Record<string, Case> = {
     bound: 100_000,
     run: (runtime) => runtime.writeFile("/tmp/a", new Uint8Array(100_001)),
   },
+  "limits.resources.maxMountBytes": {
+    bound: 8192,
+    disk: true,
+    run: exec(`
+      import { writeFileSync } from "node:fs";
+      try { writeFileSync("/mnt/disk/a", Buffer.alloc(20_000)); } catch {}
+    `),
+  },
   "limits.resources.maxProcessArgvBytes": {
     bound: 10_000,
     run: (runtime) => runtime.execCommand("echo", ["x".repeat(20_000)]),
@@ -124,8 +137,9 @@ const cases: Record<string, Case> = {
     run: exec(`
       import net from "node:net";
       net.createServer({ pauseOnConnect: true }).listen(3000, () => {
-        const socket = net.connect(3000, "127.0.0.1");
-        socket.on("error", () => process.exit(0)).write(Buffer.alloc(20_000));
+        const socket = net.connect(3000, "127.0.0.1").on("error", () => process.exit(0));
+        const more = () => socket.write(Buffer.alloc(1000), more);
+        socket.on("connect", more);
       });
     `),
   },
@@ -216,15 +230,21 @@ describe("the host is told of", () => {
       const found = cases[path];
       assert.ok(found, `no test passes ${path}`);
       const [, group, name] = path.split(".") as [string, string, string];
-      const { bound, other = {}, run } = found;
+      const { bound, other = {}, disk, run } = found;
       const limits = { ...other, [group]: { ...other[group], [name]: bound } };
-      await withRuntime({ limits, tools, onToolError() {} }, async (runtime) => {
-        const breaches = await told(run(runtime));
-        const breach = breaches.find(({ limit }) => limit === path);
-        assert.ok(breach, `told of ${JSON.stringify(breaches)}`);
-        assert.equal(breach.bound, found.told ?? bound);
-        assert.ok(breach.used >= breach.bound, JSON.stringify(breach));
-      });
+      const hostPath = mkdtempSync(join(tmpdir(), "secure-exec-disk-"));
+      const mounts = disk ? [{ guestPath: "/mnt/disk", hostPath, readOnly: false }] : [];
+      try {
+        await withRuntime({ limits, mounts, tools, onToolError() {} }, async (runtime) => {
+          const breaches = await told(run(runtime));
+          const breach = breaches.find(({ limit }) => limit === path);
+          assert.ok(breach, `told of ${JSON.stringify(breaches)}`);
+          assert.equal(breach.bound, found.told ?? bound);
+          assert.ok(breach.used >= breach.bound, JSON.stringify(breach));
+        });
+      } finally {
+        rmSync(hostPath, { recursive: true });
+      }
     });
   }
 });
@@ -236,9 +256,17 @@ const warned = [
   "limits.resources.maxPipes",
   "limits.resources.maxPtys",
   "limits.resources.maxSockets",
+  "limits.resources.maxConnections",
+  "limits.resources.maxSocketBufferedBytes",
   "limits.resources.maxFilesystemBytes",
   "limits.resources.maxInodeCount",
+  "limits.resources.maxMemoryBytes",
+  "limits.jsRuntime.v8HeapLimitMb",
+  "limits.jsRuntime.cpuTimeLimitMs",
   "limits.jsRuntime.wallClockLimitMs",
+  "limits.jsRuntime.maxTimers",
+  "limits.tools.maxPending",
+  "limits.tools.maxPendingBytes",
 ];
 
 describe("the host is warned of", () => {

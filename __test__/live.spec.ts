@@ -82,6 +82,36 @@ describe("a spawned program", () => {
     });
   });
 
+  test("is interrupted by a SIGINT that it sends itself, and tells of one that interrupts nothing", async () => {
+    await withRuntime({}, async (runtime) => {
+      const code = `const { runInThisContext } = require("node:vm");
+        const { internalBinding } = require("internal/test/binding");
+        const watchdog = internalBinding("contextify");
+        const interrupt = () => process.kill(process.pid, "SIGINT");
+        globalThis.interrupt = interrupt;
+        const run = () => runInThisContext("interrupt(); for (;;);", { breakOnSigint: true });
+        const seen = (then) => watchdog.watchdogHasPendingSigint() ? then() : setTimeout(seen, 1, then);
+        const rounds = (left) => {
+          try { run(); } catch (error) { console.log(error.code); }
+          watchdog.startSigintWatchdog();
+          interrupt();
+          seen(() => {
+            console.log(watchdog.stopSigintWatchdog());
+            if (left > 1) rounds(left - 1);
+            else interrupt();
+          });
+        };
+        rounds(5);`;
+      const args = ["--expose-internals", "--no-warnings", "-e", code];
+      const { stdout, stderr, exitCode } = await runtime.execCommand("node", args, {
+        timeout: 20_000,
+      });
+      assert.equal(stderr, "");
+      assert.equal(stdout, "ERR_SCRIPT_EXECUTION_INTERRUPTED\ntrue\n".repeat(5));
+      assert.equal(exitCode, 130);
+    });
+  });
+
   test("is not sent signals that do not exist", async () => {
     await withRuntime({}, async (runtime) => {
       const program = await started(runtime, "setInterval(() => {}, 1000); console.log('up');");

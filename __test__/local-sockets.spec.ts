@@ -82,3 +82,35 @@ test("a socket that is destroyed while it connects", async () => {
     console.log("closed");
   `);
 });
+
+test("processes hand each other servers and connections with a path", async () => {
+  const child = `
+    process.on("message", (what, handle) => {
+      if (what === "connection") handle.end("a connection of the parent");
+      else handle.on("connection", (peer) => { peer.end("a server of the parent"); handle.close(); });
+    });`;
+  const code = `
+    import net from "node:net";
+    import { fork } from "node:child_process";
+    import { once } from "node:events";
+    const child = fork("child.cjs");
+    const ask = async (path) => {
+      const chunks = [];
+      for await (const chunk of net.connect(path)) chunks.push(chunk);
+      console.log(String(Buffer.concat(chunks)));
+    };
+    const own = net.createServer({ pauseOnConnect: true }, (peer) => child.send("connection", peer));
+    await once(own.listen("handed.sock"), "listening");
+    await ask("handed.sock");
+    own.close();
+    // A path would go with the server of the parent.
+    const name = "\\0handed-" + process.pid;
+    const given = net.createServer();
+    await once(given.listen(name), "listening");
+    child.send("server", given, () => given.close());
+    await once(given, "close");
+    await ask(name);
+    child.disconnect();
+    await once(child, "exit");`;
+  await assertSameAsHost(code, { "child.cjs": child });
+});

@@ -39,6 +39,17 @@ describe("what native code takes for a program is within maxMemoryBytes:", () =>
     keys: `const { createSecretKey } = process.getBuiltinModule("crypto"); const kept = []; const key = Buffer.alloc(4096); for (;;) kept.push(createSecretKey(key));`,
     formats: `const kept = []; for (;;) kept.push(new Intl.DateTimeFormat("de"), new Intl.Segmenter("en"));`,
     collators: `const kept = []; for (;;) kept.push(new Intl.Collator("sv", { numeric: true }), new Intl.PluralRules("ar"));`,
+    "writes that are put together": `import http from "node:http";
+      const block = Buffer.alloc(1 << 20);
+      const server = http.createServer((_, response) => { for (let at = 0; at < 4000; at++) response.write(block); });
+      server.listen(3000, () => http.get("http://localhost:3000", (response) => response.pause()));`,
+    "writes to a stream of HTTP/2": `import http2 from "node:http2";
+      const block = Buffer.alloc(1 << 20);
+      const server = http2.createServer((_, response) => { for (let at = 0; at < 4000; at++) response.write(block); });
+      server.listen(3000, () => {
+        const client = http2.connect("http://localhost:3000", { settings: { initialWindowSize: 2 ** 31 - 1 } });
+        client.request({ ":path": "/" }).pause();
+      });`,
   };
   for (const [name, code] of Object.entries(programs)) {
     test(name, { timeout: 120_000 }, async () => {

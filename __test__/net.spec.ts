@@ -58,6 +58,36 @@ const programs: Record<string, string> = {
   nobody: `
     const [error] = await once(net.connect(1, "127.0.0.1"), "close").catch((error) => [error]);
     show(error.code, error.syscall, error.address, error.port, error.message);`,
+  "a read by the descriptor of a connection": `
+    const { readSync, unlinkSync } = process.getBuiltinModule("fs");
+    const attempt = (handle) => {
+      try { return readSync(handle.fd, Buffer.alloc(4)); } catch (error) { return error.code; }
+    };
+    const path = process.getBuiltinModule("os").tmpdir() + "/descriptor-" + process.pid;
+    for (const where of [{ port: 0, host: "127.0.0.1" }, { path }]) {
+      const server = net.createServer({ pauseOnConnect: true });
+      server.listen(where);
+      await once(server, "listening");
+      const client = net.connect(where.path ? where : server.address());
+      const [[peer]] = await Promise.all([once(server, "connection"), once(client, "connect")]);
+      show(attempt(client._handle), attempt(peer._handle), attempt(server._handle));
+      client.destroy();
+      peer.destroy();
+      server.close();
+    }`,
+  "a connection that is a program's standard input": `
+    const { spawn } = process.getBuiltinModule("child_process");
+    const server = net.createServer({ pauseOnConnect: true });
+    const port = await listen(server, 0, "127.0.0.1");
+    const client = net.connect(port, "127.0.0.1");
+    const [peer] = await once(server, "connection");
+    const text = "const fs = require('fs'); fs.writeSync(1, 'ready '); fs.writeSync(1, fs.readFileSync(0))";
+    const child = spawn(process.execPath, ["-e", text], { stdio: [peer, "pipe", "inherit"] });
+    const [ready] = await once(child.stdout, "data");
+    client.end("came later");
+    show(String(ready) + String(await read(child.stdout)));
+    peer.destroy();
+    server.close();`,
   "a port that is in use": `
     const first = net.createServer();
     const port = await listen(first, 0, "127.0.0.1");

@@ -128,6 +128,8 @@ describe("fetch", () => {
       assert.equal(body, "héllo");
       const deleted = await rt.fetch(3000, { method: "DELETE", body: new Uint8Array([0, 255]) });
       assert.deepEqual([...deleted.bytes.subarray(-2)], [0, 255]);
+      const odd = await rt.fetch(3000, { headers: { ["__proto__"]: "x", constructor: "y" } });
+      assert.match(odd.body, /__proto__: x\r\nconstructor: y/);
       const given = await rt.fetch(3000, { headers: new Headers({ "X-From": "Headers" }) });
       assert.match(given.body, /x-from: Headers/);
     });
@@ -177,13 +179,21 @@ describe("fetch", () => {
 
   test("a body that nobody reads is sent as far as there is room", async () => {
     await withRuntime({}, async (rt) => {
-      const server = await rt.spawn(`
+      let accept = () => {};
+      const accepted = new Promise<void>((resolve) => {
+        accept = resolve;
+      });
+      const server = await rt.spawn(
+        `
         import net from "node:net";
         net.createServer({ pauseOnConnect: true }, (socket) => {
           socket.on("error", () => {});
           process.once("SIGUSR2", () => socket.end("HTTP/1.1 413 Too Large\\r\\nContent-Length: 0\\r\\n\\r\\n"));
+          console.log("accepted");
         }).listen(3000);
-      `);
+      `,
+        { onStdout: accept },
+      );
       await rt.waitForListener({ port: 3000 });
       let pulled = 0;
       let isCancelled = false;
@@ -204,6 +214,8 @@ describe("fetch", () => {
         last = pulled;
         for (let at = 0; at < 20; at++) await rt.getResourceSnapshot();
       }
+      // Before that the signal would end the server.
+      await accepted;
       assert.ok(pulled < 32, String(pulled));
       server.kill("SIGUSR2");
       assert.equal((await response).status, 413);
@@ -401,6 +413,10 @@ describe("fetch", () => {
       }
       await assert.rejects(rt.fetch(3000, { path: "/a b" }), { code: "ERR_UNESCAPED_CHARACTERS" });
       await assert.rejects(rt.fetch(0), { code: "ERR_OUT_OF_RANGE" });
+      await assert.rejects(rt.fetch("http://localhost:3000/"), {
+        code: "ERR_INVALID_ARG_VALUE",
+        message: /must be a number, the port, or the absolute path of a local socket/,
+      });
     });
   });
 });
@@ -541,6 +557,28 @@ describe("hostile servers", () => {
       });
     });
   }
+
+  test("a chunk for each byte takes memory for its bytes only", async () => {
+    await withRuntime({}, async (rt) => {
+      await serve(
+        rt,
+        `socket.write("HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n");
+         const block = "1\\r\\nx\\r\\n".repeat(16384);
+         for (let count = 0; count < 64; count++) socket.write(block);
+         socket.end("0\\r\\n\\r\\n");`,
+      );
+      const used = () => {
+        const { heapUsed, external } = process.memoryUsage();
+        return heapUsed + external;
+      };
+      const before = used();
+      const { bytes } = await rt.fetch(3000);
+      const taken = used() - before;
+      assert.equal(bytes.length, 1 << 20);
+      // An object for each byte is some 250 MB.
+      assert.ok(taken < 100e6, `${taken} bytes`);
+    });
+  });
 
   test("a timeout of the call's own", async () => {
     await withRuntime({}, async (rt) => {

@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
-import { connect as connectHost, type Socket } from "node:net";
-import { setImmediate as turn } from "node:timers/promises";
+import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHost } from "node:net";
+import { setTimeout as after, setImmediate as turn } from "node:timers/promises";
 import { type GuestSocket, NodeRuntime, type NodeRuntimeProcess, VmError } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
+import { freePort } from "./support/ports.ts";
 import { describe, ownedByTest, test } from "./support/suite.ts";
 
 /** A guest server of node:net, listening at `at` (JavaScript), which handles `socket` by `body`. */
@@ -19,10 +21,31 @@ async function serve(rt: NodeRuntime, at: string, body: string, options = "{}") 
   return server;
 }
 
-async function text(socket: GuestSocket | Socket): Promise<string> {
+/** The `body` of a server that sends as much as it can. */
+const flood = `
+    const block = Buffer.alloc(65536, "x");
+    const more = () => { while (socket.write(block)); };
+    socket.on("drain", more);
+    more();`;
+
+async function text(socket: AsyncIterable<unknown>): Promise<string> {
   let all = "";
   for await (const chunk of socket) all += String(chunk);
   return all;
+}
+
+/** What `work` gives, or an error that says how things stand when it takes too long. */
+async function within<T>(ms: number, work: Promise<T>, state: () => Promise<object>): Promise<T> {
+  const over = new AbortController();
+  const late = after(ms, undefined, { signal: over.signal }).then(async () => {
+    throw new Error(`not done in ${ms} ms: ${JSON.stringify(await state())}`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+    late.catch(() => {});
+  }
 }
 
 async function errorOf(socket: GuestSocket): Promise<VmError> {
@@ -154,6 +177,68 @@ describe("connections to guests", () => {
         read += chunk.length;
       }
       socket.destroy();
+    });
+  });
+
+  test("who takes long for what a guest sends has one piece in a turn of the loop", async () => {
+    await withRuntime({}, async (rt) => {
+      await serve(rt, "3000", flood);
+      const socket = rt.connect(3000);
+      let ofThisTurn = 0;
+      let most = 0;
+      socket.on("data", () => {
+        ofThisTurn += 1;
+        most = Math.max(most, ofThisTurn);
+        // Longer than connections may take of a turn.
+        for (const begun = performance.now(); performance.now() - begun < 15; );
+      });
+      for (let turns = 0; turns < 20 || socket.bytesRead < 1_000_000; turns++) {
+        await turn();
+        ofThisTurn = 0;
+      }
+      socket.destroy();
+      // One that waited, and one that came.
+      assert.ok(most <= 2, `${most} pieces`);
+    });
+  });
+
+  test("what has waited for a turn is given together, as long as that is quick", async () => {
+    await withRuntime({}, async (rt) => {
+      await serve(rt, "3000", flood);
+      const socket = rt.connect(3000);
+      let ofThisTurn = 0;
+      let most = 0;
+      let isSlow = true;
+      socket.on("data", () => {
+        ofThisTurn += 1;
+        most = Math.max(most, ofThisTurn);
+        for (const begun = performance.now(); isSlow && performance.now() - begun < 15; );
+        isSlow = false;
+      });
+      // Again and again something has to wait first.
+      const together = async () => {
+        for (let turns = 0; most < 3; turns++) {
+          isSlow ||= turns % 16 === 0;
+          await turn();
+          ofThisTurn = 0;
+        }
+      };
+      await within(20_000, together(), async () => ({ most }));
+      socket.destroy();
+    });
+  });
+
+  test("carries HTTP/2 of the host's client", async () => {
+    await withRuntime({}, async (rt) => {
+      await rt.spawn(`
+        import http2 from "node:http2";
+        http2.createServer((request, response) => response.end("over " + request.httpVersion)).listen(3000);`);
+      await rt.waitForListener({ port: 3000 });
+      const client = connectHttp2("http://machine", { createConnection: () => rt.connect(3000) });
+      const request = client.request({ ":path": "/" });
+      assert.equal(await text(request), "over 2.0");
+      client.close();
+      await once(client, "close");
     });
   });
 
@@ -313,25 +398,35 @@ describe("connections to guests", () => {
     });
   });
 
-  const manyTimeout = 120_000;
+  const manyTimeout = 300_000;
   test("ten thousand connections leave nothing behind", { timeout: manyTimeout }, async () => {
-    await withRuntime({ limits: { resources: { maxOpenFds: 1024 } } }, async (rt) => {
-      await serve(rt, "3000", `socket.pipe(socket);`);
+    // The guest closes its ends in its own time: those of one round may be there when the next has begun.
+    const limits = { resources: { maxOpenFds: 1024, maxSockets: 1024, maxConnections: 1024 } };
+    await withRuntime({ limits }, async (rt) => {
+      const server = await serve(rt, "3000", `socket.pipe(socket);`);
       const before = await rt.getResourceSnapshot();
       const echo = async (id: number) => {
         const socket = rt.connect(3000);
         socket.end(`connection ${id}`);
-        assert.equal(await text(socket), `connection ${id}`);
+        const got = await within(30_000, text(socket), async () => {
+          const { readyState, bytesRead, bytesWritten } = socket;
+          const own = { id, readyState, bytesRead, bytesWritten };
+          return { ...own, server: server.exitCode, ...(await rt.getResourceSnapshot()) };
+        });
+        assert.equal(got, `connection ${id}`);
       };
       for (let round = 0; round < 100; round++) {
         await Promise.all(Array.from({ length: 100 }, (_, at) => echo(round * 100 + at)));
       }
-      for (;;) {
-        const after = await rt.getResourceSnapshot();
-        const same = after.sockets === before.sockets && after.fds === before.fds;
-        if (same && after.bufferedBytes === 0) break;
-        await turn();
-      }
+      const settled = async () => {
+        for (;;) {
+          const now = await rt.getResourceSnapshot();
+          const same = now.sockets === before.sockets && now.fds === before.fds;
+          if (same && now.bufferedBytes === 0) return;
+          await turn();
+        }
+      };
+      await within(60_000, settled(), () => rt.getResourceSnapshot());
     });
   });
 });
@@ -516,6 +611,16 @@ describe("ports of the host", () => {
     await rt.dispose();
     await closed;
     await assert.rejects(call(exposed.port, ""), { code: "ECONNREFUSED" });
+  });
+
+  test("one that is opened while the runtime ends is not left open", async () => {
+    const rt = ownedByTest(await NodeRuntime.create());
+    const hostPort = await freePort();
+    const opening = rt.exposePort(3000, { hostPort });
+    const refused = assert.rejects(opening, { code: "ERR_VM_DISPOSED" });
+    await rt.dispose();
+    await refused;
+    await assert.rejects(call(hostPort, ""), { code: "ECONNREFUSED" });
   });
 
   test("carry much in both directions", async () => {

@@ -127,9 +127,6 @@ describe("options of node", () => {
       }
       const { stderr } = await runtime.execCommand("node", ["--no-such-flag"]);
       assert.equal(stderr, "node: bad option: --no-such-flag\n");
-      const inspect = await runtime.execCommand("node", ["inspect", "x.js"]);
-      assert.equal(inspect.exitCode, 9);
-      assert.match(inspect.stderr, /^node: inspect is not available in this machine: /);
     });
   });
 
@@ -170,7 +167,7 @@ describe("options of node", () => {
         fs.writeFileSync("child.cjs", "process.send([typeof gc, Error.stackTraceLimit])");
         const child = fork("child.cjs", { execArgv: ["--expose-gc", "--stack-trace-limit=3"] });
         console.log(JSON.stringify((await once(child, "message"))[0]));
-        const refused = fork("child.cjs", { execArgv: ["--inspect"], silent: true });
+        const refused = fork("child.cjs", { execArgv: ["--inspect-brk-node"], silent: true });
         console.log((await once(refused, "exit"))[0]);
         try {
           new Worker("0", { eval: true, execArgv: ["--max-old-space-size=20"] });
@@ -178,7 +175,7 @@ describe("options of node", () => {
           console.log(error.code);
         }
         try {
-          new Worker("0", { eval: true, execArgv: ["--cpu-prof"] });
+          new Worker("0", { eval: true, execArgv: ["--experimental-worker-inspection"] });
         } catch (error) {
           console.log(error.code);
         }

@@ -90,7 +90,7 @@ describe("what no heap can hold is the heap's limit:", () => {
   });
 });
 
-describe("memories of WebAssembly that do not fit are a RangeError:", () => {
+describe("memories that do not fit are a RangeError:", () => {
   const small = { limits: { resources: { maxMemoryBytes: 128 << 20 } } };
   const cases: Record<string, string> = {
     "one that grows": `const memory = new WebAssembly.Memory({ initial: 1 });
@@ -108,6 +108,15 @@ describe("memories of WebAssembly that do not fit are a RangeError:", () => {
         }
       } catch (error) { console.log(error.name); }
       console.log(kept.length > 2);`,
+    "a buffer that grows": `const buffer = new ArrayBuffer(1 << 20, { maxByteLength: 2 ** 31 });
+      try { for (let size = 2; ; size++) buffer.resize(size << 20); } catch (error) { console.log(error.name); }
+      console.log(buffer.byteLength > 1 << 24);`,
+    "a shared buffer that grows": `const buffer = new SharedArrayBuffer(1 << 20, { maxByteLength: 2 ** 31 });
+      try { for (let size = 2; ; size++) buffer.grow(size << 20); } catch (error) { console.log(error.name); }
+      console.log(buffer.byteLength > 1 << 24);`,
+    "a buffer that grows at once": `const buffer = new SharedArrayBuffer(1 << 20, { maxByteLength: 2 ** 31 });
+      try { buffer.grow(2 ** 31 - 8); } catch (error) { console.log(error.name); }
+      console.log(buffer.byteLength === 1 << 20);`,
     "one that is too large": `try { new WebAssembly.Memory({ initial: 4096 }); } catch (error) { console.log(error.name); }
       console.log(new WebAssembly.Memory({ initial: 16 }).grow(16) === 16);`,
   };

@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, posix, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { packageFolders } from "./support/releases.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -32,42 +33,54 @@ function creation(index: string, before = "") {
   `;
 }
 
-describe("the published package", () => {
-  test("has every file that runs and no other", { timeout: 60_000 }, async () => {
+describe("the published packages", () => {
+  test("have every file that runs and no other", { timeout: 120_000 }, async () => {
     const copy = await mkdtemp(join(tmpdir(), "secure-exec-contents-"));
     try {
-      // The binaries by name only: npm compresses what it lists.
-      const names = await readdir(join(root, "npm"), { recursive: true, withFileTypes: true });
-      for (const entry of names.filter((each) => each.isFile())) {
-        const target = join(copy, relative(root, entry.parentPath), entry.name);
-        await mkdir(dirname(target), { recursive: true });
-        await writeFile(target, "");
-      }
       for (const name of await readdir(root)) {
-        if (!/^(node_modules|npm|target|\.git)$/.test(name)) {
+        if (!/^(node_modules|npm|target|vendor|\.git)$/.test(name)) {
           await cp(join(root, name), join(copy, name), { recursive: true });
         }
       }
-      const script = pathToFileURL(join(root, "scripts/check-package.mjs")).href;
-      const { value, stderr } = host(`
-        const { packageContents } = await import(${JSON.stringify(script)});
-        console.log(JSON.stringify((await packageContents(${JSON.stringify(copy)})).files));
-      `);
-      const files: string[] = value ?? assert.fail(stderr);
-      for (const name of ["binding.cjs", "index.d.cts", "npm/linux-x64-gnu/node.snapshot.sha256"]) {
-        assert(files.includes(name), name);
+      // The binaries by name only: npm compresses what it lists.
+      const names = await readdir(join(root, "npm"), { recursive: true, withFileTypes: true });
+      for (const entry of names.filter((each) => each.isFile())) {
+        const source = join(entry.parentPath, entry.name);
+        const target = join(copy, relative(root, source));
+        await mkdir(dirname(target), { recursive: true });
+        if (/\.(json|md)$/.test(entry.name)) await cp(source, target);
+        else await writeFile(target, "");
       }
+      const scripts = pathToFileURL(join(root, "scripts")).href;
+      const { value, stderr } = host(`
+        import { join, relative } from "node:path";
+        const { packageContents } = await import("${scripts}/check-package.mjs");
+        const { publishedPackages } = await import("${scripts}/lib/published.mjs");
+        const found = {};
+        for (const published of publishedPackages) {
+          const folder = join(${JSON.stringify(copy)}, relative(${JSON.stringify(root)}, published.folder));
+          found[published.manifest.name] = (await packageContents(published, folder)).files;
+        }
+        console.log(JSON.stringify(found));
+      `);
+      const contents: Record<string, string[]> = value ?? assert.fail(stderr);
+      const main = contents["secure-exec"] ?? [];
+      const platform = contents["@secure-exec/linux-x64-gnu"] ?? [];
+      for (const name of ["binding.cjs", "index.d.cts"]) assert(main.includes(name), name);
+      assert(platform.includes("node.snapshot.sha256"));
       const strange = /\.(wasm|rs|map)$|\.spec\.ts$|^binding\.d|\/package\.json$/;
       assert.deepEqual(
-        files.filter((name) => strange.test(name)),
+        Object.values(contents)
+          .flat()
+          .filter((name) => strange.test(name)),
         [],
       );
       const dead: string[] = [];
-      for (const page of files.filter((name) => name.endsWith(".md"))) {
+      for (const page of main.filter((name) => name.endsWith(".md"))) {
         const text = await readFile(join(root, page), "utf8");
         for (const [, target = ""] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
           const linked = posix.join(posix.dirname(page), target);
-          if (!/^https?:/.test(target) && !files.includes(linked)) dead.push(`${page}: ${target}`);
+          if (!/^https?:/.test(target) && !main.includes(linked)) dead.push(`${page}: ${target}`);
         }
       }
       assert.deepEqual(dead, [], "links of the package's pages to what it does not have");
@@ -111,18 +124,35 @@ describe("the published package", () => {
     assert.deepEqual(buildPathsIn(Buffer.from("/usr/lib/ssl, /a/release/build/x/, /a/debug")), []);
   });
 
-  test("its README has no link that a registry's page cannot follow", async () => {
-    const text = await readFile(join(root, "README.md"), "utf8");
-    const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
-    assert.deepEqual(
-      links.filter((target) => !/^(https:\/\/|#)/.test(target)),
-      [],
+  test("their commands have no table of symbols", async () => {
+    const { withoutSymbols } = await import(
+      pathToFileURL(join(root, "scripts/lib/module-symbols.mjs")).href
     );
+    const commands = join(root, "npm/linux-x64-gnu/commands");
+    const names = (await readdir(commands)).filter((name) => name.endsWith(".cwasm"));
+    assert(names.length > 0);
+    for (const name of names) {
+      const file = await readFile(join(commands, name));
+      assert.equal(withoutSymbols(file).length, file.length, name);
+    }
+  });
+
+  test("their READMEs have no link that a registry's page cannot follow", async () => {
+    const pages = [...packageFolders].map((folder) => join(folder, "README.md"));
+    for (const page of pages) {
+      const text = await readFile(page, "utf8");
+      const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
+      assert.deepEqual(
+        links.filter((target) => !/^(https:\/\/|#)/.test(target)),
+        [],
+        page,
+      );
+    }
   });
 
   test("its README says what the package and the build hold to", async () => {
     const [readme, gates] = await Promise.all(
-      ["README.md", "scripts/check-addon.mjs"].map((name) => readFile(join(root, name), "utf8")),
+      ["README.md", "scripts/lib/packages.mjs"].map((name) => readFile(join(root, name), "utf8")),
     );
     const { oldest } = createRequire(import.meta.url)("../lib/platform.cjs");
     assert(readme?.includes(`glibc ${oldest.GLIBC} or later`), "the oldest C library");
@@ -174,8 +204,37 @@ describe("where the package cannot work", () => {
     });
   }
 
+  test("without its binary's package it names that one", async () => {
+    const copy = await copyTo("alone");
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
+    assert.equal(value?.created.code, "ERR_PLATFORM_PACKAGE_MISSING", stderr);
+    assert.match(value.created.message, /@secure-exec\/linux-x64-gnu/);
+    assert.equal(value.option.code, "ERR_INVALID_ARG_VALUE");
+  });
+
+  test("nor on musl, which is said rather than that the package is missing", async () => {
+    const copy = await copyTo("musl");
+    const fake = `process.report.getReport = () => ({ header: {} });`;
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href, fake));
+    assert.equal(value?.created.code, "ERR_PLATFORM_UNSUPPORTED", stderr);
+    assert.match(value.created.message, /not supported on musl.*glibc/);
+  });
+
+  test("with a binary of another version it says which it wants", async () => {
+    const copy = await copyTo("node_modules/secure-exec");
+    const other = join(folder, "node_modules/@secure-exec/linux-x64-gnu");
+    await mkdir(other, { recursive: true });
+    const manifest = { name: "@secure-exec/linux-x64-gnu", version: "0.0.1" };
+    await writeFile(join(other, "package.json"), JSON.stringify(manifest));
+    const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
+    await rm(join(folder, "node_modules"), { recursive: true });
+    assert.equal(value?.created.code, "ERR_PLATFORM_PACKAGE_VERSION", stderr);
+    assert.match(value.created.message, /needs @secure-exec\/linux-x64-gnu \S+, but 0\.0\.1/);
+  });
+
   test("without a build it says what to do", async () => {
     const copy = await copyTo("unbuilt");
+    await mkdir(join(copy, "npm/linux-x64-gnu"), { recursive: true });
     const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
     assert.equal(value?.created.code, "ERR_NOT_BUILT", stderr);
   });
@@ -213,7 +272,7 @@ describe("where the package cannot work", () => {
     await writeFile(join(other, "package.json"), JSON.stringify(manifest));
     await writeFile(join(other, "secure-exec.linux-x64-gnu.node"), "");
     const { value, stderr } = host(creation(pathToFileURL(join(copy, "index.js")).href));
-    assert.equal(value?.created.code, "ERR_NOT_BUILT", stderr);
+    assert.equal(value?.created.code, "ERR_PLATFORM_PACKAGE_MISSING", stderr);
   });
 
   // As bundlers put it into their output: the text of the file, in another place.
@@ -221,7 +280,6 @@ describe("where the package cannot work", () => {
     const text = await readFile(join(root, "binding.cjs"), "utf8");
     const bundle = join(folder, "bundle.cjs");
     await writeFile(bundle, text);
-    await cp(join(root, "lib/platform.cjs"), join(folder, "lib/platform.cjs"));
     const { status, stderr } = host(`require(${JSON.stringify(bundle)})`, []);
     assert.equal(status, 1);
     assert.match(stderr, /mark secure-exec as external/i);

@@ -30,11 +30,12 @@ function cpuTime(pid: number): number {
 async function processOf(runtime: Runtime): Promise<number> {
   const before = new Map(vmProcessIds().map((pid) => [pid, cpuTime(pid)]));
   const code =
-    "const end = process.cpuUsage().user + 100_000; while (process.cpuUsage().user < end);";
+    "const end = process.cpuUsage().user + 500_000; while (process.cpuUsage().user < end);";
   assert.equal((await runtime.exec(code)).exitCode, 0);
   const spent = vmProcessIds().map((pid) => ({ pid, ms: cpuTime(pid) - (before.get(pid) ?? 0) }));
   const [most] = spent.sort((a, b) => b.ms - a.ms);
-  assert.ok(most && most.ms >= 50, JSON.stringify(spent));
+  // One that is being started for the next machine takes time as well, if less.
+  assert.ok(most && most.ms >= 400, JSON.stringify(spent));
   return most.pid;
 }
 

@@ -101,3 +101,21 @@ test("a group of tests that fails does not keep the others from running", () => 
   assert(lines.includes("  skipped: 5 cases, the host has no tree to compare with"));
   assert(lines.includes("  absent: left out. there is no suite"));
 });
+
+test("files of Node's suite are grouped by their folder, a known beginning, or their first word", async () => {
+  const { groupOf } = await script("../conformance/suite.mjs");
+  const groups = {
+    "es-module/test-esm-symlink.mjs": "es-module",
+    "module-hooks/test-module-hooks-preload.js": "module-hooks",
+    "parallel/test-http2-ping.js": "http2",
+    "parallel/test-https-agent.js": "https",
+    "parallel/test-http-agent.js": "http",
+    "parallel/test-eventsource-disabled.js": "eventsource",
+    "parallel/test-events-once.js": "event",
+    "sequential/test-child-process-emfile.js": "child-process",
+    "sequential/test-gc-http-client.js": "gc",
+    "parallel/test-webcrypto-wrap-unwrap.js": "webcrypto",
+    "parallel/test-cluster-worker-exit.js": "cluster",
+  };
+  for (const [name, group] of Object.entries(groups)) assert.equal(groupOf(name), group, name);
+});

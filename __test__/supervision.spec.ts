@@ -127,14 +127,15 @@ describe("a runtime", () => {
     });
   });
 
-  test("cannot be made by new", () => {
+  test("cannot be made by new without a driver", () => {
     assert.throws(() => new (NodeRuntime as never as new () => unknown)(), {
-      code: "ERR_FEATURE_UNAVAILABLE",
+      code: "ERR_INVALID_ARG_TYPE",
+      message: /options\.systemDriver/,
     });
   });
 
   test("says of options that are not there yet that they are not", async () => {
-    for (const option of ["permissions", "mounts", "nodeModules", "v8Runtime"]) {
+    for (const option of ["permissions"]) {
       await assert.rejects(NodeRuntime.create({ [option]: {} } as never), {
         code: "ERR_FEATURE_UNAVAILABLE",
       });

@@ -51,6 +51,15 @@ const programs: Record<string, string> = {
     client.end("hello");
     show(String(await read(client)), client.bytesRead, client.bytesWritten);
     server.close();`,
+  "an echo that is read only when every buffer on its way is full": `
+    const server = tls.createServer(identity, (peer) => peer.pipe(peer));
+    const client = tls.connect({ ...trusting, port: await listen(server) });
+    await once(client, "secureConnect");
+    const bytes = Buffer.alloc(4_000_000, "0123456789abcdef");
+    client.end(bytes);
+    for (let turn = 0; turn < 500; turn += 1) await new Promise(setImmediate);
+    show((await read(client)).equals(bytes));
+    server.close();`,
   "five megabytes both ways": `
     const bytes = Buffer.alloc(5_000_000, "0123456789abcdef");
     const server = tls.createServer({ ...identity, allowHalfOpen: true }, async (peer) => peer.end(await read(peer)));

@@ -32,11 +32,15 @@ describe("types of the package", () => {
     project = await mkdtemp(join(tmpdir(), "secure-exec-types-"));
     const target = join(project, "node_modules", "secure-exec");
     await mkdir(target, { recursive: true });
-    const copied = ["package.json", "README.md", "LICENSE", "index.js", "index.cjs", "index.d.ts"];
-    for (const name of [...copied, "binding.cjs", "lib"]) {
+    const entries = ["index", "typescript"].flatMap((name) =>
+      ["js", "cjs", "d.ts"].map((extension) => `${name}.${extension}`),
+    );
+    for (const name of ["package.json", "README.md", "LICENSE", ...entries, "binding.cjs", "lib"]) {
       await cp(join(root, name), join(target, name), { recursive: true });
     }
-    await run(process.execPath, [join(root, "scripts/types.mjs"), join(target, "index.d.cts")]);
+    for (const name of ["index", "typescript"]) {
+      await cp(join(root, `${name}.d.ts`), join(target, `${name}.d.cts`));
+    }
     await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: target });
     await mkdir(join(project, "node_modules/@types"));
     const modules = join(root, "node_modules");
@@ -109,6 +113,9 @@ describe("types of the package", () => {
     await writeFile(
       join(project, "bare.mts"),
       `import { NodeRuntime, VmError } from "secure-exec";
+       import { createTypeScriptTools, type TypeCheckResult } from "secure-exec/typescript";
+       await using tools = createTypeScriptTools({ memoryLimit: undefined });
+       export const checked: TypeCheckResult = await tools.typecheckSource({ sourceText: "" });
        const rt = await NodeRuntime.create({ tools: {
          add: { description: "", inputSchema: {}, handler: (_, { signal }) => signal.aborted },
        } });
@@ -136,8 +143,10 @@ describe("types of the package", () => {
     );
     assert(examples.length >= 10);
     const functions = examples.map((code, at) => `export async function f${at}() {\n${code}}`);
-    const head = `import { defineTool, NodeRuntime, VmError } from "secure-exec";
-      declare const rt: NodeRuntime; declare const data: unknown; declare const code: string;
+    const names =
+      "createInMemoryFileSystem, createNodeRuntimeDriverFactory, createV8Runtime, defineTool, NodeFileSystem, NodeRuntime, VmError";
+    const head = `import { type DriverNodeRuntime, ${names} } from "secure-exec";
+      declare const runtime: DriverNodeRuntime; declare const rt: NodeRuntime; declare const data: unknown; declare const code: string;
       export const isError = (error: unknown) => error instanceof VmError;`;
     await writeFile(join(project, "examples.mts"), `${head}\n${functions.join("\n")}`);
     // Declarations of `rt` within an example are its own.

@@ -119,6 +119,22 @@ const same: Record<string, string> = {
     for await (const chunk of stream) console.log(chunk);
     console.log(new Intl.NumberFormat("de").format(1234.5), new Date(0).toLocaleString("en-GB", { timeZone: "Asia/Tokyo" }));
   `,
+  "control characters in patterns of URLs": `
+    const names = ["protocol", "username", "password", "pathname"];
+    const tell = (make) => { try { console.log(JSON.stringify(make())); } catch (error) { console.log(error.code); } };
+    const inputs = [
+      " http:", "ht\\ntp:", "http:http::id\\t*", "http://a\\tb:c\\nd@e/", { protocol: "\\n" }, { protocol: "{ a}" },
+      { protocol: "\\x01http" }, { protocol: "a(\\t| )" }, { username: "a\\rb" }, { username: "(a(?:b)\\n)c\\n" },
+      { username: "a\\\\(\\t" }, { password: ":id\\t" }, { pathname: "/a\\tb" },
+      "\\thttp://a/", "\\n:#", "http:\\t//a", "http://:id\\t/", { hostname: "\\t" }, { hostname: ":id\\ta" }, { port: "8\\t0" },
+    ];
+    for (const input of inputs) {
+      for (const base of typeof input === "string" ? [undefined, "http://a.b/"] : [undefined]) {
+        tell(() => { const pattern = new URLPattern(input, base); return names.map((name) => pattern[name]); });
+      }
+    }
+    for (const protocol of [" http", "ht\\ttp", "http"]) tell(() => new URLPattern().test({ protocol }));
+  `,
   "AsyncLocalStorage and diagnostics channels": `
     import { AsyncLocalStorage } from "node:async_hooks";
     import channel from "node:diagnostics_channel";

@@ -72,13 +72,45 @@ describe("as on the host", () => {
   });
 });
 
+test("a worker that waits in a native call runs nothing more when it is terminated", async () => {
+  const { stdout, stderr } = await inGuest(`
+    import { execFileSync } from "node:child_process";
+    import { Worker } from "node:worker_threads";
+    execFileSync("mkfifo", ["fifo", "open"]);
+    const waits = {
+      open: 'fs.openSync("fifo", "r")',
+      read: 'fs.readSync(fs.openSync("open", "r+"), Buffer.alloc(1))',
+      spawn: 'spawnSync("sleep", ["1000"])',
+    };
+    for (const [name, wait] of Object.entries(waits)) {
+      const code = \`
+        const fs = require("node:fs");
+        const { spawnSync } = require("node:child_process");
+        const { parentPort } = require("node:worker_threads");
+        parentPort.postMessage("waits");
+        try { \${wait}; } catch {}
+        parentPort.postMessage("goes on");
+      \`;
+      const worker = new Worker(code, { eval: true, execArgv: [] });
+      worker.on("message", async (message) => {
+        console.log(name, message);
+        worker.terminate();
+      });
+      await new Promise((resolve) => worker.on("exit", resolve));
+    }
+  `);
+  assert.equal(stdout, "open waits\nread waits\nspawn waits\n", stderr);
+});
+
 test("heap snapshots, statistics, utilization of a busy worker", async () => {
   const { stdout, stderr } = await inGuest(`
     import { once } from "node:events";
     import { Worker } from "node:worker_threads";
     const worker = new Worker("for (;;);", { eval: true, execArgv: [] });
     await once(worker, "online");
-    const { used_heap_size, heap_size_limit } = await worker.getHeapStatistics();
+    const statistics = await worker.getHeapStatistics();
+    console.log(Object.getPrototypeOf(statistics), statistics.does_zap_garbage);
+    const { used_heap_size, heap_size_limit } = statistics;
     console.log(used_heap_size > 1e6, heap_size_limit > used_heap_size, (await worker.cpuUsage()).user >= 0);
     let text = "";
     for await (const chunk of await worker.getHeapSnapshot()) text += chunk;
@@ -87,7 +119,8 @@ test("heap snapshots, statistics, utilization of a busy worker", async () => {
     await worker.terminate();
     await worker.getHeapStatistics().catch((error) => console.log(error.code));
   `);
-  assert.equal(stdout, "true true true\ntrue\ntrue\nERR_WORKER_NOT_RUNNING\n", stderr);
+  const expected = "null false\ntrue true true\ntrue\ntrue\nERR_WORKER_NOT_RUNNING\n";
+  assert.equal(stdout, expected, stderr);
 });
 
 describe("limits", () => {

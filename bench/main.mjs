@@ -8,15 +8,32 @@ import { NodeRuntime } from "secure-exec";
 import { commands } from "./commands.mjs";
 import { cpu } from "./cpu.mjs";
 import { files } from "./files.mjs";
+import { filesystem } from "./filesystem.mjs";
 import { memory } from "./memory.mjs";
+import { mounts } from "./mounts.mjs";
 import { net } from "./net.mjs";
+import { network } from "./network.mjs";
 import { output } from "./output.mjs";
 import { loadPeer } from "./peer.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
 import { tools } from "./tools.mjs";
+import { typescript } from "./typescript.mjs";
 
-const groups = { startup, output, files, commands, tools, net, cpu, memory };
+const groups = {
+  startup,
+  output,
+  files,
+  filesystem,
+  mounts,
+  commands,
+  tools,
+  net,
+  network,
+  typescript,
+  cpu,
+  memory,
+};
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,

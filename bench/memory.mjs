@@ -24,8 +24,8 @@ export async function memory({ NodeRuntime, scale }) {
   return rows;
 }
 
-// Spares and the zygote count too: they are part of what idle runtimes cost.
-function privateBytesOfDescendants(pid) {
+/** Spares and the zygote count too: they are part of what idle runtimes cost. */
+export function privateBytesOfDescendants(pid) {
   const parents = new Map(processes().map((each) => [each, parentOf(each)]));
   let bytes = 0;
   for (const each of parents.keys()) {

@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { spawn } from "node:child_process";
 import { pinnedNode } from "../scripts/lib/paths.mjs";
-import { percentileRows, sample } from "./table.mjs";
+import { percentileRows, sampleInTurn } from "./table.mjs";
 
 const mebibyte = 2 ** 20;
 const port = 3000;
@@ -95,12 +95,14 @@ export async function net({ NodeRuntime, scale }) {
       value,
       against: { "host loopback": other },
     });
-    const fetched = await sample(count, () => runtime.fetch(port));
-    const through = await sample(count, () => get(exposed[0].port));
-    const onHostTimes = await sample(count, () => get(http));
+    const [fetched, through, onHostTimes] = await sampleInTurn(count, [
+      () => runtime.fetch(port),
+      () => get(exposed[0].port),
+      () => get(http),
+    ]);
     const own = (to) => connect({ port: to, host: "127.0.0.1" });
     return [
-      ...percentileRows("fetch", fetched, { "host loopback": onHostTimes }),
+      ...percentileRows("fetch", fetched, { "host loopback": onHostTimes }, [0.5, 0.95, 0.99]),
       ...percentileRows("a request through exposePort", through, { "host loopback": onHostTimes }),
       speed(
         "connect, from the guest",

@@ -42,13 +42,35 @@ export async function sample(count, work) {
   return times.sort((a, b) => a - b);
 }
 
+/** Calls of one kind before it is another's turn. */
+const turn = 20;
+
+/**
+ * Times different works beside each other, a few calls of each in turn, so that what the machine does meanwhile and what
+ * the host has compiled by then falls on all alike.
+ */
+export async function sampleInTurn(count, works) {
+  const times = works.map(() => []);
+  // The first turns are not counted: everybody's code is compiled in them.
+  for (let done = -Math.ceil(count / 4); done < count; done += turn) {
+    for (const [at, work] of works.entries()) {
+      for (let i = 0; i < turn; i += 1) {
+        const start = performance.now();
+        await work();
+        if (done >= 0) times[at].push(performance.now() - start);
+      }
+    }
+  }
+  return times.map((list) => list.sort((a, b) => a - b));
+}
+
 export function percentile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-/** Two rows, p50 and p95, from sorted times of ours and of the alternatives. */
-export function percentileRows(name, own, others) {
-  return [0.5, 0.95].map((share) => ({
+/** Rows of percentiles from sorted times of ours and of the alternatives. */
+export function percentileRows(name, own, others, shares = [0.5, 0.95]) {
+  return shares.map((share) => ({
     name: `${name}, p${share * 100}`,
     unit: "ms",
     value: percentile(own, share),

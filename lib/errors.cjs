@@ -12,6 +12,11 @@ function isOurs(error) {
   return typeof error === "object" && error !== null && ours.has(error);
 }
 
+/** Has an error count as the API's. */
+function markOurs(error) {
+  ours.add(error);
+}
+
 /** Something went wrong in or with a VM: a limit, a crash, a file that is not there. */
 class VmError extends Error {
   /** @param {import("../binding.d.cts").Failure} failure */
@@ -176,6 +181,7 @@ module.exports = {
   isOurs,
   limitError,
   limitsContradict,
+  markOurs,
   outOfRange,
   unsupported,
   writeAfterEnd,

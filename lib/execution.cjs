@@ -86,6 +86,8 @@ class Execution {
         cwd: options.cwd,
         stdin: streamed ? undefined : (options.stdin ?? noInput),
         timeoutMs: options.timeout,
+        cpuTimeMs: options.cpuTimeMs,
+        freezeTime: options.freezeTime,
         streaming: Boolean(settings.live || options.onStdout || options.onStderr),
         announce: Boolean(settings.live),
         returns: Boolean(settings.returns),

@@ -4,11 +4,11 @@
 const { AsyncResource } = require("node:async_hooks");
 const binding = require("../binding.cjs");
 const { callUnawaited, inContext } = require("./callback.cjs");
-const { VmError, disposedError } = require("./errors.cjs");
+const { VmError, disposedError, invalidValue } = require("./errors.cjs");
 const { hold } = require("./keep-alive.cjs");
 const { Toolbox } = require("./tools/toolbox.cjs");
 
-/** Kinds of events, as src/event.rs numbers them. */
+/** Kinds of events, as src/event/mod.rs numbers them. */
 const Kind = {
   created: 0,
   started: 1,
@@ -26,6 +26,7 @@ const Kind = {
   outputEnd: 13,
   closed: 14,
   listeners: 15,
+  outbound: 16,
 };
 
 /** Kinds of events that belong to no call. */
@@ -37,7 +38,14 @@ const ofNoCall = new Set([
   Kind.trace,
   Kind.warning,
   Kind.listeners,
+  Kind.outbound,
 ]);
+
+/** What the addon says of a directory that it cannot serve begins with the option's name. */
+function wrongMount(error) {
+  const [, name, why] = /^(options\.\S+): (.*)$/s.exec(error.message) ?? [];
+  return name === undefined ? error : invalidValue(name, `cannot be used: ${why}`);
+}
 
 class Machine {
   /** @type {import("../binding.d.cts").Vm} */
@@ -52,6 +60,8 @@ class Machine {
   #isAbandoned = false;
   /** Called when listeners have come or gone. */
   #listenersCallbacks = new Set();
+  /** Called when a guest connects to a port of the host's. */
+  #outboundCallback;
   /** Called when disposal begins. */
   #atDisposal = new Set();
   #releaseCreation = hold();
@@ -59,6 +69,8 @@ class Machine {
   #toolbox;
   #onTrace;
   #onLimitWarning;
+  /** Filesystems of JavaScript live as long as somebody has them. */
+  #mounts;
   /** The asynchronous context of the creation. */
   #context = new AsyncResource("SECUREEXECVM");
 
@@ -68,7 +80,14 @@ class Machine {
     this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
     this.#onTrace = inContext(onTrace, this.#context);
     this.#onLimitWarning = onLimitWarning;
-    this.#vm = new binding.Vm(options, (kind, call, content) => this.#receive(kind, call, content));
+    this.#mounts = options.mounts;
+    const receive = (kind, call, content) => this.#receive(kind, call, content);
+    try {
+      this.#vm = new binding.Vm(options, receive);
+    } catch (error) {
+      this.#releaseCreation();
+      throw wrongMount(error);
+    }
   }
 
   /** Resolves with the phases of the boot, and what holds the VM process back. */
@@ -92,8 +111,20 @@ class Machine {
    * Connects to a listener and sends the connection's events to `call`.
    * @returns {number} Its number.
    */
-  connect({ port, path }, call) {
-    return this.#register(this.#vm.connect(port, path), call);
+  connect({ port, path, outbound }, call) {
+    const number =
+      outbound === undefined ? this.#vm.connect(port, path) : this.#vm.accept(outbound);
+    return this.#register(number, call);
+  }
+
+  /** Has `callback` called with number and port when a guest connects to a port of the host's. */
+  onOutbound(callback) {
+    this.#outboundCallback = callback;
+  }
+
+  /** Refuses such a connection. */
+  refuseOutbound(id) {
+    if (!this.disposed) this.#vm.refuse(id);
   }
 
   /** Lets go of a connection: no event of it follows. */
@@ -111,14 +142,15 @@ class Machine {
    * Has `callback` called when that has changed.
    * @returns {() => void} Takes that back.
    */
-  onListeners(callback) {
+  onListeners(callback, { holds = true } = {}) {
     this.#listenersCallbacks.add(callback);
     // Who waits keeps a runtime that nobody else holds.
-    this.#requests += 1;
+    const held = holds ? 1 : 0;
+    this.#requests += held;
     this.#vm.watchListeners();
     return () => {
       if (!this.#listenersCallbacks.delete(callback)) return;
-      this.#requests -= 1;
+      this.#requests -= held;
       this.#disposeIfAbandoned();
     };
   }
@@ -183,16 +215,21 @@ class Machine {
       this.#disposing = withResolvers();
       this.#vm.dispose();
       this.#toolbox.dispose();
+      this.#mounts = undefined;
       for (const callback of this.#atDisposal) callback();
     }
     return this.#disposing.promise;
   }
 
   /**
-   * Has `callback` called when disposal begins.
+   * Has `callback` called when disposal begins, or now if it has begun.
    * @returns {() => void} Takes that back.
    */
   atDisposal(callback) {
+    if (this.disposed) {
+      callback();
+      return () => {};
+    }
     this.#atDisposal.add(callback);
     return () => this.#atDisposal.delete(callback);
   }
@@ -239,6 +276,7 @@ class Machine {
     if (kind === Kind.trace) return this.#onTraced(content.text, content.times);
     if (kind === Kind.warning) return this.#onWarning(number, content.limit);
     if (kind === Kind.listeners) return this.#onListenersChanged();
+    if (kind === Kind.outbound) return this.#outboundCallback?.(number, content.number);
     const call = this.#calls.get(number);
     if (!call) return;
     switch (kind) {

@@ -6,10 +6,13 @@ const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs } = require("./commands-dir.cjs");
 const { disposedError, limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
+const fileOptions = require("./file-options.cjs");
+const { fileStat, fileTypes } = require("./file-stat.cjs");
 const { holdFor } = require("./keep-alive.cjs");
 const { track } = require("./live-handles.cjs");
 const { breachText } = require("./limits.cjs");
 const { Machine } = require("./machine.cjs");
+const { ExemptPorts } = require("./net/exempt-ports.cjs");
 const { ExposedPort } = require("./net/exposed-port.cjs");
 const { fetch } = require("./net/fetch.cjs");
 const { GuestSocket } = require("./net/guest-socket.cjs");
@@ -23,15 +26,14 @@ const { joined, release } = require("./release.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
+const { V8Runtime } = require("./driver/dedicated-process.cjs");
 const check = require("./validate.cjs");
 
-/** Type bits of `st_mode`. */
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
-
 const created = Symbol("created");
+
+/** Makes a machine from checked options, and starts programs that are not the embedder's: for the driver API. */
+let boot;
+let startOwn;
 
 class NodeRuntime {
   /** @type {Machine} */
@@ -42,10 +44,13 @@ class NodeRuntime {
   #valueLimit;
   #httpLimits;
   #mostConnections;
+  /** @type {ExemptPorts | undefined} */
+  #exemptPorts;
   #env;
 
   constructor(token, machine, settings, isolation) {
-    if (token !== created) throw notConstructible();
+    // biome-ignore lint/correctness/noConstructorReturn: one name has two faces, told apart in the types
+    if (token !== created) return driverRuntime(token);
     this.#machine = machine;
     this.#isolation = frozen(isolation);
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
@@ -54,19 +59,35 @@ class NodeRuntime {
     this.#httpLimits = settings.limits.http;
     this.#mostConnections = settings.limits.native["limits.resources.maxConnections"];
     this.#env = settings.env;
+    this.#exemptPorts = exemptPorts(machine, settings.loopbackExemptPorts, this.#mostConnections);
     watch(this, machine);
   }
 
   static async create(given) {
-    const settings = options.createOptions(given);
-    const { onBootTiming } = settings;
+    return await NodeRuntime.#boot(options.createOptions(given));
+  }
+
+  static [Symbol.hasInstance](value) {
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one has instances of its own
+    return Object.prototype.isPrototypeOf.call(this.prototype, value) || isDriverRuntime(value);
+  }
+
+  static {
+    boot = (settings) => NodeRuntime.#boot(settings);
+    startOwn = (runtime, args, checked, kind) =>
+      runtime.#start([runtime.#own("node", checked), ...args], checked, kind);
+  }
+
+  static async #boot(settings) {
+    const { onBootTiming, v8Runtime } = settings;
     const start = performance.now();
     const vmOptions = {
       env: settings.env,
       cwd: settings.cwd,
       files: settings.files,
       limits: settings.limits.native,
-      isolation: settings.isolation,
+      isolation: v8Runtime ? "group" : settings.isolation,
+      group: v8Runtime && V8Runtime.groupOf(v8Runtime),
       requireIsolation: settings.requireIsolation,
       highResolutionTime: settings.jsRuntime.highResolutionTime,
       freezeTime: settings.jsRuntime.timingMitigation === "freeze",
@@ -74,6 +95,8 @@ class NodeRuntime {
       trace: settings.onTrace !== undefined,
       warn: settings.onLimitWarning !== undefined,
       tools: settings.tools.map(forMachine),
+      mounts: settings.mounts,
+      outboundPorts: settings.loopbackExemptPorts,
     };
     const machine = new Machine(vmOptions, {
       toolLimits: settings.limits.tools,
@@ -82,6 +105,7 @@ class NodeRuntime {
       onLimitWarning: settings.onLimitWarning,
     });
     machine.toolbox.add(settings.tools);
+    if (v8Runtime) machine.atDisposal(V8Runtime.enter(v8Runtime, machine));
     const { phases, isolation } = await machine.created.catch(notCreated);
     if (onBootTiming) {
       const total = { phase: "total", durationMs: performance.now() - start };
@@ -179,7 +203,9 @@ class NodeRuntime {
 
   async waitForListener(given, options) {
     const query = network.listenerQuery(given);
-    return await listeners.waitFor(this.#machine, query, network.waitOptions(options));
+    const found = await listeners.waitFor(this.#machine, query, network.waitOptions(options));
+    await this.#exemptPorts?.settled(found.port);
+    return found;
   }
 
   async exposePort(port, given) {
@@ -192,13 +218,13 @@ class NodeRuntime {
   }
 
   async writeFile(path, data, ...rest) {
-    options.noWriteOptions(rest);
+    fileOptions.noWriteOptions(rest);
     const target = check.absolutePath(path, "path");
     await this.#machine.request("writeFile", target, check.bytes(data, "data"));
   }
 
   async readFile(path, encoding) {
-    const decode = options.encoding(encoding);
+    const decode = fileOptions.encoding(encoding);
     const pieces = await this.#pieces("readFile", check.absolutePath(path, "path"));
     const bytes = joined(pieces.map(({ data }) => data));
     return decode ? Buffer.from(bytes.buffer).toString(decode) : bytes;
@@ -213,21 +239,13 @@ class NodeRuntime {
   }
 
   async mkdir(path, given) {
-    const { recursive } = options.mkdirOptions(given);
+    const { recursive } = fileOptions.mkdirOptions(given);
     await this.#machine.request("makeDirectory", check.absolutePath(path, "path"), recursive);
   }
 
   async stat(path) {
     const { stat } = await this.#machine.request("stat", check.absolutePath(path, "path"));
-    const { atimeNs, mtimeNs, ctimeNs, birthtimeNs, ...rest } = stat;
-    return {
-      ...rest,
-      atimeMs: milliseconds(atimeNs),
-      mtimeMs: milliseconds(mtimeNs),
-      ctimeMs: milliseconds(ctimeNs),
-      birthtimeMs: milliseconds(birthtimeNs),
-      ...fileTypes(stat.mode),
-    };
+    return fileStat(stat);
   }
 
   async exists(path) {
@@ -236,7 +254,7 @@ class NodeRuntime {
   }
 
   async remove(path, given) {
-    const { recursive, force } = options.removeOptions(given);
+    const { recursive, force } = fileOptions.removeOptions(given);
     await this.#machine.request("remove", check.absolutePath(path, "path"), recursive, force);
   }
 
@@ -338,6 +356,16 @@ withCallerStacks(
 
 const listOfArguments = check.list(check.cString);
 
+/** The machine must not hold its runtime, so these connections have no owner. */
+function exemptPorts(machine, ports, mostConnections) {
+  if (ports.length === 0) return undefined;
+  const connect = (target) => {
+    const explain = listeners.explainRefusal(machine, target);
+    return new GuestSocket(machine, target, { allowHalfOpen: true, explain });
+  };
+  return new ExemptPorts(machine, ports, connect, mostConnections);
+}
+
 /** What holds the VM process back. There is no mode in which V8 makes no machine code. */
 function frozen({ missing, speculation, ...isolation }) {
   return Object.freeze({
@@ -388,23 +416,16 @@ function notFound(command) {
   return `${text}secure-exec: there is no shell between: give the arguments as an array, or run "sh" with ["-c", line]\n`;
 }
 
-function notConstructible() {
-  const message =
-    "NodeRuntime has no public constructor: await NodeRuntime.create() makes a machine";
-  return Object.assign(new TypeError(message), { code: "ERR_FEATURE_UNAVAILABLE" });
+/** Loaded by who uses it only. */
+let DriverRuntime;
+
+function driverRuntime(given) {
+  DriverRuntime ??= require("./driver/runtime.cjs").DriverRuntime;
+  return new DriverRuntime(given, boot, startOwn);
 }
 
-function fileTypes(mode) {
-  const type = mode & S_IFMT;
-  return {
-    isFile: type === S_IFREG,
-    isDirectory: type === S_IFDIR,
-    isSymbolicLink: type === S_IFLNK,
-  };
+function isDriverRuntime(value) {
+  return DriverRuntime !== undefined && value instanceof DriverRuntime;
 }
 
-function milliseconds(nanoseconds) {
-  return Number(nanoseconds / 1000n) / 1000;
-}
-
-module.exports = { NodeRuntime };
+module.exports = { NodeRuntime, boot };

@@ -5,7 +5,10 @@ const { constants } = require("node:os");
 const { resolve } = require("node:path");
 const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
+const { v8Runtime } = require("./driver/dedicated-process.cjs");
+const { fileSystem } = require("./filesystem/served.cjs");
 const { complete, contradiction, table } = require("./limits.cjs");
+const { machineMounts, mounts, nodeModules, rootMount } = require("./mounts.cjs");
 const { toolDefinitions } = require("./tools/definitions.cjs");
 const check = require("./validate.cjs");
 
@@ -120,9 +123,40 @@ function oneOfTools({ tools, bindings, ...rest }) {
   return { ...rest, tools: tools ?? bindings ?? [] };
 }
 
+const listOfPorts = check.list(integer(1, { maximum: 65_535 }));
+
+/** As many as a message about them bears. */
+const mostExemptPorts = 1024;
+
+function exemptPorts(value, name) {
+  const ports = [...new Set(listOfPorts(value, name))];
+  if (ports.length > mostExemptPorts) {
+    throw invalidValue(name, `must not name more than ${mostExemptPorts} ports`);
+  }
+  return ports;
+}
+
 /** Options of `NodeRuntime.create`. */
 function createOptions(value) {
-  return oneOfTools(createKeys(value));
+  const {
+    mounts: given,
+    nodeModules: modules,
+    filesystem,
+    ...checked
+  } = oneOfTools(createKeys(value));
+  const { isolation, v8Runtime: own } = checked;
+  if (own && isolation !== undefined) {
+    throw invalidValue("options.isolation", "is what options.v8Runtime says: give one of them");
+  }
+  return {
+    ...checked,
+    isolation: isolation ?? "process",
+    mounts: machineMounts([
+      ...(filesystem ? [rootMount(filesystem)] : []),
+      ...given,
+      ...(modules ? [modules] : []),
+    ]),
+  };
 }
 
 function createKeys(value) {
@@ -132,21 +166,22 @@ function createKeys(value) {
     permissions: later,
     limits,
     files: optional(files, []),
-    mounts: later,
-    nodeModules: later,
+    mounts: optional(mounts, []),
+    nodeModules: optional(nodeModules),
+    filesystem: optional(fileSystem),
     tools: optional(toolDefinitions),
     bindings: optional(toolDefinitions),
     commandsDir: optional(directory),
     wasmCommandDirs: optional(check.list(directory), []),
-    loopbackExemptPorts: later,
+    loopbackExemptPorts: optional(exemptPorts, []),
     jsRuntime: (part, path) =>
       object(part, path, {
         highResolutionTime: optional(check.boolean, false),
         timingMitigation: optional(check.oneOf("off", "freeze"), "off"),
       }),
-    isolation: optional(check.oneOf("process", "shared", "in-process"), "process"),
+    isolation: optional(check.oneOf("process", "shared", "in-process")),
     requireIsolation: optional(check.oneOf("process", "partial", "sealed")),
-    v8Runtime: later,
+    v8Runtime: optional(v8Runtime),
     onBootTiming: optional(check.callback),
     onToolError: optional(check.callback),
     onTrace: optional(check.callback),
@@ -211,23 +246,6 @@ function residentOptions(value) {
   return object(value, "options", resident);
 }
 
-function mkdirOptions(value) {
-  return object(value, "options", { recursive: optional(check.boolean, false) });
-}
-
-function removeOptions(value) {
-  return object(value, "options", {
-    recursive: optional(check.boolean, false),
-    force: optional(check.boolean, false),
-  });
-}
-
-/** `writeFile` has no options; what is given all the same would be silently without effect. */
-function noWriteOptions(given) {
-  if (given.every((value) => value === undefined)) return;
-  throw invalidValue("options", "is not taken by writeFile, which writes bytes, or text as UTF-8");
-}
-
 const signalNumbers = new Set(Object.values(constants.signals));
 
 /** The number of a POSIX signal given by name or number. */
@@ -258,25 +276,13 @@ function signalName(number) {
   return signalNames.get(number) ?? `SIG${number}`;
 }
 
-/** How `readFile` decodes. */
-function encoding(value) {
-  if (value === undefined || value === null) return undefined;
-  const name = typeof value === "object" ? value.encoding : value;
-  if (name === undefined || name === null) return undefined;
-  if (name !== "utf8" && name !== "utf-8") {
-    throw invalidValue("encoding", "must be 'utf8' or absent", name);
-  }
-  return "utf8";
-}
-
 module.exports = {
   commandOptions,
   createOptions,
-  encoding,
-  mkdirOptions,
-  noWriteOptions,
+  directory,
+  exemptPorts,
+  fileSystem,
   programOptions,
-  removeOptions,
   residentOptions,
   shellOptions,
   signalName,

@@ -20,6 +20,14 @@ class Pages {
     this.length += chunk.length;
   }
 
+  /** The oldest part of it, or undefined; it is not kept any more. */
+  shift() {
+    if (this.#chunks.length === 0) this.#endPage();
+    const chunk = this.#chunks.shift();
+    this.length -= chunk?.length ?? 0;
+    return chunk;
+  }
+
   /** All of it, in one. */
   toBuffer() {
     this.#endPage();

@@ -30,6 +30,12 @@ function object(value, name, checkers) {
   return result;
 }
 
+/** Whether an options object has a key, of which kind it is then. */
+function has(value, key, name) {
+  if (typeof value !== "object" || value === null) return false;
+  return attempt(`${name}.${key}`, () => value[key]) !== undefined;
+}
+
 /** What the caller may have meant: a key that differs in little, else all of them. */
 function suggestion(key, known) {
   const meant = key.toLowerCase();
@@ -159,6 +165,21 @@ function milliseconds(value, name) {
 
 const longestTimeout = 2 ** 31 - 1;
 
+/** A time as `fs.utimes` takes it, seconds since 1970 or a `Date`, in milliseconds. */
+function time(value, name) {
+  const isDate = value instanceof Date;
+  if (!isDate && typeof value !== "number") {
+    throw invalidType(name, "of type number or an instance of Date", value);
+  }
+  const ms = isDate ? value.getTime() : value * 1000;
+  if (!(Math.abs(ms) <= furthestTime)) {
+    throw outOfRange(name, "a time that a Date can have", isDate ? String(value) : value);
+  }
+  return ms;
+}
+
+const furthestTime = 8.64e15;
+
 /** A string or bytes, as bytes that nobody else can change meanwhile. */
 function bytes(value, name) {
   if (typeof value === "string") return Buffer.from(text(value, name), "utf8");
@@ -248,6 +269,7 @@ module.exports = {
   callback,
   entries,
   environment,
+  has,
   integer,
   isPlainObject,
   list,
@@ -257,4 +279,5 @@ module.exports = {
   optional,
   program,
   text,
+  time,
 };

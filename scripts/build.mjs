@@ -16,11 +16,11 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandSteps } from "./commands.mjs";
 import { withoutBuildPaths } from "./lib/build-paths.mjs";
+import { copyPackageFiles } from "./lib/package-copies.mjs";
 import { artifacts, platformDir, root, targetDir, triple } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { cargoEnv } from "./lib/v8.mjs";
 import { setupSteps } from "./setup.mjs";
-import { copyTypes } from "./types.mjs";
 
 // The development profile compiles in a fraction of the time, for code that is several times slower.
 const isDevelopment = process.env.SECURE_EXEC_PROFILE === "dev";
@@ -83,7 +83,7 @@ export const buildSteps = [
     },
   },
   ...commandSteps,
-  copyTypes,
+  copyPackageFiles,
   {
     name: "Collect the licence texts that ship with the binary",
     async upToDate() {

@@ -5,14 +5,12 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/p
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkBinaries, packageContents } from "./check-package.mjs";
+import { checkPackages, packageContents } from "./check-package.mjs";
 import { buildPathsIn } from "./lib/build-paths.mjs";
-import { nodeVersion } from "./lib/packages.mjs";
+import { nodeVersion, nodeVersions } from "./lib/packages.mjs";
 import { artifacts, commandsDir, root } from "./lib/paths.mjs";
+import { mainPackage, platformPackage, publishedPackages } from "./lib/published.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
-
-/** The newest release of every major version that users run. */
-const nodeVersions = ["20.20.2", "22.23.3", "24.21.0", "26.10.0"];
 
 /** What the addon may export: the Node-API registration and the entry of a VM process. */
 const exportsAllowed =
@@ -24,7 +22,11 @@ const importsForbidden = /^_Z.*(2v8|6icu_|4absl|4node)|^u[a-z]*_\w+_\d\d$|^(v8|n
 
 const { oldest } = createRequire(import.meta.url)("../lib/platform.cjs");
 
-const limits = { addonAndSnapshot: 100e6, launcher: 1e6, packed: 60e6 };
+const limits = {
+  addonAndSnapshot: 100e6,
+  launcher: 1e6,
+  packed: { main: 1e6, platform: 50e6, thin: 50e3 },
+};
 
 /** @type {import("./lib/steps.mjs").Step[]} */
 const steps = [
@@ -34,12 +36,12 @@ const steps = [
   { name: "Versions of the system's libraries", run: checkSymbolVersions },
   { name: "Paths of the machine that built", run: checkBuildPaths },
   { name: "Sizes", run: checkSizes },
-  { name: "Contents of the npm package", run: checkPackage },
+  { name: "Contents of the npm packages", run: checkContents },
 ];
 
 const packed = {
-  name: "Unpack the npm package elsewhere and run the quickstart from it",
-  run: runFromPackage,
+  name: "Unpack the npm packages elsewhere and run the quickstart from them",
+  run: runFromPackages,
 };
 
 const load = nodeVersions.map((version) => ({
@@ -149,26 +151,36 @@ async function checkSizes(note) {
   }
 }
 
-async function checkPackage(note) {
-  const { files, size, unpackedSize } = await packageContents();
-  await checkBinaries();
-  note(`${files.length} files, ${megabytes(size)}, unpacked ${megabytes(unpackedSize)}`);
-  if (size > limits.packed) {
-    throw new StepError(`the npm package is larger than ${megabytes(limits.packed)}`);
+async function checkContents(note) {
+  await checkPackages();
+  for (const published of publishedPackages) {
+    const { files, size, unpackedSize } = await packageContents(published);
+    const { name } = published.manifest;
+    note(`${name}: ${files.length} files, ${megabytes(size)}, unpacked ${megabytes(unpackedSize)}`);
+    const limit = packedLimit(published);
+    if (size > limit) throw new StepError(`${name} is larger than ${megabytes(limit)}`);
   }
 }
 
-// As a user has it: no clone around it, nothing but what the package contains.
-async function runFromPackage() {
+function packedLimit(published) {
+  if (published === mainPackage) return limits.packed.main;
+  return published === platformPackage ? limits.packed.platform : limits.packed.thin;
+}
+
+// As a user has it: no clone around it, nothing but what the packages contain.
+async function runFromPackages() {
   const folder = await mkdtemp(join(tmpdir(), "secure-exec-package-"));
   try {
-    const output = await capture("npm", ["pack", "--ignore-scripts", "--pack-destination", folder]);
-    const [archive] = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
-    if (output === undefined || !archive) throw new StepError("npm pack failed");
-    const target = join(folder, "node_modules", "secure-exec");
-    await mkdir(target, { recursive: true });
-    const args = ["-xzf", join(folder, archive), "-C", target, "--strip-components=1"];
-    await run("tar", args);
+    for (const { folder: source, manifest } of publishedPackages) {
+      const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
+      const output = await capture("npm", args, { cwd: source });
+      if (output === undefined) throw new StepError(`npm pack of ${manifest.name} failed`);
+      const [{ filename }] = Object.values(JSON.parse(output));
+      const target = join(folder, "node_modules", manifest.name);
+      await mkdir(target, { recursive: true });
+      const archive = join(folder, filename);
+      await run("tar", ["-xzf", archive, "-C", target, "--strip-components=1"]);
+    }
     await copyFile(join(root, "examples", "quickstart.mjs"), join(folder, "quickstart.mjs"));
     const printed = await capture(process.execPath, ["quickstart.mjs"], { cwd: folder });
     const wanted = await readFile(join(root, "examples", "quickstart.out"), "utf8");

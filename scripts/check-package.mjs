@@ -1,69 +1,111 @@
 // What `npm publish` would send: everything that runs, whole, and nothing else. npm calls it before it publishes.
 
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { artifacts, commandsDir, root } from "./lib/paths.mjs";
+import { oldCopies } from "./lib/package-copies.mjs";
+import { artifacts, commandsDir, platformDir, root } from "./lib/paths.mjs";
+import { mainPackage, platformPackage, publishedPackages } from "./lib/published.mjs";
 import { capture, runMain, StepError, say } from "./lib/steps.mjs";
 
-/** Files of the root that the package has, and the kinds that it has of each folder. */
-const expected = [
-  /^(index\.js|index\.cjs|index\.d\.ts|index\.d\.cts|binding\.cjs|package\.json)$/,
-  /^(README|CHANGELOG|SECURITY|THIRD-PARTY)\.md$|^LICENSE$/,
-  /^lib\/([a-z-]+\/)*[a-z-]+\.(cjs|mjs)$/,
-  /^docs\/(design\/)?[a-z-]+\.md$/,
-  /^examples\/[a-z-]+\.mjs$/,
-  /^npm\/[a-z0-9-]+\/(secure-exec\.[a-z0-9-]+\.node|secure-exec-vm|node\.snapshot(\.sha256)?)$/,
-  /^npm\/[a-z0-9-]+\/(commands\/(commands\.json|[a-z]+\.cwasm)|THIRD-PARTY-LICENSES\.txt)$/,
-];
+/** What every package has. */
+const always = /^(package\.json|README\.md|LICENSE)$/;
+
+/** Files and kinds of files that a package may have besides. */
+const expected = {
+  main: [
+    /^([a-z]+\.(js|cjs|d\.ts|d\.cts)|(CHANGELOG|SECURITY|THIRD-PARTY)\.md)$/,
+    /^lib\/([a-z-]+\/)*[a-z-]+\.(cjs|mjs)$/,
+    /^docs\/(design\/)?[a-z-]+\.md$/,
+    /^examples\/[a-z-]+\.mjs$/,
+  ],
+  platform: [
+    /^(secure-exec\.[a-z0-9-]+\.node|secure-exec-vm|node\.snapshot(\.sha256)?)$/,
+    /^(commands\/(commands\.json|[a-z]+\.cwasm)|THIRD-PARTY\.md|THIRD-PARTY-LICENSES\.txt)$/,
+  ],
+  thin: [/^index\.(js|cjs|d\.ts|d\.cts)$/],
+};
+
+/** Of the main package, what no entry point names. */
+const parts = ["binding.cjs", "lib/machine.cjs", "docs/limits.md"];
+const notices = ["CHANGELOG.md", "SECURITY.md", "THIRD-PARTY.md"];
 
 /**
  * The list that npm packs, checked against what must be there and what may.
- * @param {string} [folder] The clone, or a copy of it.
+ * @param {import("./lib/published.mjs").Published} published
+ * @param {string} [folder] Its folder, or a copy of it.
  * @returns {Promise<{ files: string[], size: number, unpackedSize: number }>}
  */
-export async function packageContents(folder = root) {
+export async function packageContents(published, folder = published.folder) {
+  const { name } = published.manifest;
   const args = ["pack", "--dry-run", "--json", "--ignore-scripts"];
   const output = await capture("npm", args, { cwd: folder });
   if (!output) throw new StepError("npm pack --dry-run failed");
   const [{ files, size, unpackedSize }] = Object.values(JSON.parse(output));
   const names = files.map(({ path }) => path).sort();
-  const absent = (await neededFiles()).filter((name) => !names.includes(name));
-  if (absent.length > 0) throw new StepError(`the npm package lacks ${absent.join(", ")}`);
-  const surplus = names.filter((name) => !expected.some((pattern) => pattern.test(name)));
+  const absent = (await neededFiles(published)).filter((each) => !names.includes(each));
+  if (absent.length > 0) throw new StepError(`the npm package ${name} lacks ${absent.join(", ")}`);
+  const allowed = [always, ...expected[kindOf(published)]];
+  const surplus = names.filter((each) => !allowed.some((pattern) => pattern.test(each)));
   if (surplus.length > 0) {
-    throw new StepError(`the npm package has what it should not: ${surplus.join(", ")}`);
+    throw new StepError(`the npm package ${name} has what it should not: ${surplus.join(", ")}`);
   }
   return { files: names, size, unpackedSize };
 }
 
-/** What is shipped must be what the build's sums and copies say. */
-export async function checkBinaries() {
+/** Versions that belong together, and binaries and copies as the build made them. */
+export async function checkPackages() {
+  for (const { manifest } of publishedPackages) checkVersions(manifest);
   const sum = (await readFile(`${artifacts.snapshot}.sha256`, "utf8")).split(" ")[0];
   if ((await sha256(artifacts.snapshot)) !== sum) throw damaged(artifacts.snapshot);
   for (const { precompiled, sha256: sums } of await modules()) {
     const file = join(commandsDir, precompiled);
     if ((await sha256(file)) !== sums.precompiled) throw damaged(file);
   }
-  const [types, copy] = await Promise.all(
-    ["index.d.ts", "index.d.cts"].map((name) => readFile(join(root, name), "utf8")),
-  );
-  if (types !== copy) throw new StepError("index.d.cts is old: run `npm run build`");
+  const old = (await oldCopies()).map(([, copy]) => relative(root, copy));
+  if (old.length > 0) throw new StepError(`${old.join(", ")}: old, run \`npm run build\``);
 }
 
-async function neededFiles() {
-  const built = [
+// The binary and what loads it are of one build, and two versions of the main package would be two of everything.
+function checkVersions({ name, version, dependencies, optionalDependencies }) {
+  const wanted = mainPackage.manifest.version;
+  if (version !== wanted) throw new StepError(`${name} is ${version}, not ${wanted}`);
+  const ours = publishedPackages.map(({ manifest }) => manifest.name);
+  for (const [each, range] of Object.entries({ ...dependencies, ...optionalDependencies })) {
+    if (ours.includes(each) && range !== wanted) {
+      throw new StepError(`${name} depends on ${each} ${range}, not ${wanted}`);
+    }
+  }
+}
+
+function kindOf(published) {
+  if (published === mainPackage) return "main";
+  return published === platformPackage ? "platform" : "thin";
+}
+
+async function neededFiles(published) {
+  const common = ["package.json", "README.md", "LICENSE"];
+  if (published === platformPackage) return [...common, ...(await builtFiles())];
+  const entries = readdirSync(published.folder).filter((name) =>
+    /^[a-z]+\.(js|cjs|d\.ts)$/.test(name),
+  );
+  const declarations = entries.filter((name) => name.endsWith(".d.ts"));
+  const copies = declarations.map((name) => name.replace(/\.ts$/, ".cts"));
+  const further = published === mainPackage ? [...parts, ...notices] : [];
+  return [...common, ...entries, ...copies, ...further];
+}
+
+async function builtFiles() {
+  const paths = [
     ...Object.values(artifacts),
     `${artifacts.snapshot}.sha256`,
     join(commandsDir, "commands.json"),
     ...(await modules()).map(({ precompiled }) => join(commandsDir, precompiled)),
   ];
-  return [
-    ...["index.js", "index.cjs", "index.d.ts", "index.d.cts", "binding.cjs", "lib/machine.cjs"],
-    ...["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "THIRD-PARTY.md", "docs/limits.md"],
-    ...built.map((path) => relative(root, path)),
-  ];
+  const built = paths.map((path) => relative(platformDir, path));
+  return [...built, "THIRD-PARTY.md", "THIRD-PARTY-LICENSES.txt"];
 }
 
 // The package has the modules compiled ahead of time only, for x86-64-v2: README names that processor as the least.
@@ -89,8 +131,10 @@ function damaged(path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
-    const { files } = await packageContents();
-    await checkBinaries();
-    say(`${files.length} files, complete`);
+    await checkPackages();
+    for (const published of publishedPackages) {
+      const { files } = await packageContents(published);
+      say(`${published.manifest.name}: ${files.length} files, complete`);
+    }
   });
 }

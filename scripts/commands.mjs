@@ -18,6 +18,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withoutBuildPaths } from "./lib/build-paths.mjs";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
+import { withoutSymbols } from "./lib/module-symbols.mjs";
 import { artifacts, cache, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
 import { capture, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
 import { findWasmToolchain, target } from "./lib/wasm-toolchain.mjs";
@@ -84,8 +85,8 @@ async function builtPrograms(toolchain, note) {
 
 async function sourcesSum(toolchain) {
   const hash = createHash("sha256").update(toolchain.name);
-  for (const path of await sources(commandsRoot)) {
-    hash.update(relative(commandsRoot, path)).update(await readFile(path));
+  for (const path of await allSources()) {
+    hash.update(relative(root, path)).update(await readFile(path));
   }
   return hash.digest("hex");
 }
@@ -135,9 +136,11 @@ async function installProgram(folder, { name, commands }, canPrecompile, note) {
   if (canPrecompile) {
     module.precompiled = `${name}.cwasm`;
     const precompiled = join(commandsDir, module.precompiled);
-    await replace(precompiled, (partial) =>
-      run(artifacts.launcher, ["--precompile", artifacts.addon, join(commandsDir, file), partial]),
-    );
+    await replace(precompiled, async (partial) => {
+      const paths = [artifacts.addon, join(commandsDir, file), partial];
+      await run(artifacts.launcher, ["--precompile", ...paths]);
+      await writeFile(partial, withoutSymbols(await readFile(partial)));
+    });
     module.sha256.precompiled = await sha256(precompiled);
     sizes += `, precompiled ${await megabytes(precompiled)}`;
   }
@@ -165,10 +168,15 @@ async function state() {
   // The engine inside the addon decides whether it takes a module that was compiled before.
   hash.update((await sha256(artifacts.addon)) ?? "");
   hash.update((await capture("rustc", ["--version"])) ?? "");
-  for (const path of await sources(commandsRoot)) {
-    hash.update(relative(commandsRoot, path)).update(await readFile(path));
+  for (const path of await allSources()) {
+    hash.update(relative(root, path)).update(await readFile(path));
   }
   return hash.digest("hex");
+}
+
+/** Those of the programs, and of the one crate beside them that they have a part of. */
+async function allSources() {
+  return [...(await sources(commandsRoot)), ...(await sources(join(root, "crates", "abi")))];
 }
 
 async function sources(folder) {

@@ -3,14 +3,24 @@
 // the way, so white space does not count.
 
 import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { root } from "./lib/paths.mjs";
-import { capture, runMain, say, StepError } from "./lib/steps.mjs";
+import { findSeeds } from "./lib/seeds.mjs";
+import { runMain, say, StepError } from "./lib/steps.mjs";
 
 /** The documents whose examples are in `examples/<name>`. */
-const documents = ["output-capture", "executing-code", "child-processes"];
+const documents = [
+  "output-capture",
+  "executing-code",
+  "child-processes",
+  "node-runtime-kernel-first",
+];
 
-const documentedPart = /^[ \t]*\/\/ #region documented\n([\s\S]*?)^[ \t]*\/\/ #endregion/m;
+/** Calls of the API in a document, without white space. */
+const calls =
+  /(?:await|=)(?:(?:rt|runtime|kernel)\.(?:exec|run|mount)(?:<[^(]*>)?|ts\.\w+)\(.{12}|newNodeRuntime\(.{12}/gs;
+
+const documentedPart = /^[ \t]*\/\/ #region documented\n([\s\S]*?)^[ \t]*\/\/ #endregion/gm;
 
 await runMain(async () => {
   const seeds = await findSeeds();
@@ -20,9 +30,9 @@ await runMain(async () => {
     const text = squeeze(await readFile(join(seeds, `${document}.txt`), "utf8"));
     const files = await examplesOf(document);
     for (const file of files) {
-      const part = (await readFile(file, "utf8")).match(documentedPart)?.[1];
-      if (!part) throw new StepError(`${file}: no "#region documented"`);
-      if (!text.includes(squeeze(part))) {
+      const parts = documentedParts(await readFile(file, "utf8"));
+      if (parts.length === 0) throw new StepError(`${file}: no "#region documented"`);
+      if (!parts.every((part) => text.includes(part))) {
         throw new StepError(`${file}: its documented part is not in ${document}.txt`);
       }
       count += 1;
@@ -34,30 +44,23 @@ await runMain(async () => {
 
 // Every call of the API in the document is inside the documented part of some example.
 async function checkAllCovered(document, text, files) {
-  const parts = await Promise.all(files.map((file) => readFile(file, "utf8")));
-  const covered = parts.map((part) => squeeze(part.match(documentedPart)[1]));
-  for (const { 0: call } of text.matchAll(/(?:await|=)rt\.(?:exec|run)(?:<[^(]*>)?\(.{12}/gs)) {
+  const examples = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  const covered = examples.flatMap(documentedParts);
+  for (const { 0: call } of text.matchAll(calls)) {
     if (!covered.some((part) => part.includes(call))) {
       throw new StepError(`${document}.txt: no example has ${call}`);
     }
   }
 }
 
+function documentedParts(example) {
+  return Array.from(example.matchAll(documentedPart), ([, part]) => squeeze(part));
+}
+
 async function examplesOf(document) {
   const folder = join(root, "examples", document);
   const names = await readdir(folder);
   return names.filter((name) => name.endsWith(".ts")).map((name) => join(folder, name));
-}
-
-async function findSeeds() {
-  const common = await capture("git", ["rev-parse", "--path-format=absolute", "--git-common-dir"]);
-  const clones = [root, ...(common ? [dirname(common.trim())] : [])];
-  for (const clone of clones) {
-    const folder = resolve(clone, "..", "shared", "seeds");
-    const names = await readdir(folder).catch(() => []);
-    if (names.includes(`${basename(documents[0])}.txt`)) return folder;
-  }
-  return undefined;
 }
 
 function squeeze(text) {

@@ -1,8 +1,10 @@
-// Everything that must be in place before cargo runs. `node scripts/setup.mjs` alone does only this.
+// Everything that must be in place before cargo runs. `node scripts/setup.mjs` alone does this, and installs what the tests
+// run in the machine.
 
 import { fileURLToPath } from "node:url";
 import { fetchLlhttp } from "./lib/llhttp.mjs";
 import { installPackages } from "./lib/packages.mjs";
+import { installPrograms } from "./lib/programs.mjs";
 import { checkPrerequisites } from "./lib/prerequisites.mjs";
 import { runMain, runSteps } from "./lib/steps.mjs";
 import { unpackV8 } from "./lib/v8.mjs";
@@ -11,5 +13,5 @@ import { unpackV8 } from "./lib/v8.mjs";
 export const setupSteps = [checkPrerequisites, installPackages, unpackV8, fetchLlhttp];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runMain(() => runSteps(setupSteps));
+  await runMain(() => runSteps([...setupSteps, installPrograms]));
 }

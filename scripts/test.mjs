@@ -1,11 +1,13 @@
 // From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api`, `npm test -- user` and
-// `npm test -- conformance` run one group of them. A group that fails does not keep the others from running.
+// `npm test -- conformance` run one group of them. A group that fails does not keep the others from running. `npm run matrix`,
+// which is the group of that name, runs only if it is asked for.
 
 import { join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
 import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
+import { installMatrix, installPrograms } from "./lib/programs.mjs";
 import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { closedFolder, runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
@@ -69,6 +71,13 @@ const groups = {
     args: [...apiTests, join(root, "__test__", `${wanted.length > 0 ? "*" : confinement}.spec.ts`)],
     user: ordinaryUser,
   },
+  // Every package manager with every Node.js, from a registry on loopback: minutes, and tools that nothing else needs.
+  matrix: {
+    name: "The packages, installed and used in all ways that are promised",
+    optional: true,
+    command: pinnedNode,
+    args: [...apiTests, join(root, "__test__", "matrix", "*.spec.ts")],
+  },
   conformance: {
     name: "Node's own tests, fast subset (npm run conformance runs all)",
     leftOut: async () => ((await findSuite()) ? undefined : suiteHint),
@@ -83,7 +92,8 @@ await runMain(async () => {
     throw new StepError(`no group named ${unknown}: there are ${Object.keys(groups).join(", ")}`);
   }
   try {
-    await runSteps([...setupSteps, checkHostTools, ...buildSteps]);
+    const tools = wanted.includes("matrix") ? [installMatrix] : [];
+    await runSteps([...setupSteps, installPrograms, ...tools, checkHostTools, ...buildSteps]);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`\nfailed: ${error.message}\n`);
@@ -91,7 +101,7 @@ await runMain(async () => {
     return 1;
   }
   const chosen = Object.entries(groups).filter(
-    ([name]) => wanted.length === 0 || wanted.includes(name),
+    ([name, { optional }]) => (wanted.length === 0 && !optional) || wanted.includes(name),
   );
   return await runGroups(chosen);
 });

@@ -39,6 +39,9 @@ const wrappers = {
 /** Crates of ours that are in no binary. */
 const unshipped = ["secure-exec-fuzz"];
 
+/** Texts of C libraries that a crate carries, below its folder. */
+const carried = { "libnghttp2-sys": ["nghttp2/COPYING"] };
+
 /** Parts of Node.js's library that have a licence of their own, as its LICENSE file names them. */
 const nodeParts = [
   "Acorn",
@@ -156,7 +159,7 @@ function document(shipped, inCommands) {
 # Third-party software
 
 What the shipped binary contains besides secure-exec itself. The full licence texts are in
-\`THIRD-PARTY-LICENSES.txt\` beside the binary.
+\`THIRD-PARTY-LICENSES.txt\` beside the binary, in the platform's package.
 
 ## Node.js
 
@@ -172,6 +175,10 @@ exception), simdutf and FP16 (MIT), rapidhash (BSD-2-Clause). Texts: \`vendor/v8
 ## llhttp
 
 The HTTP parser of Node.js, llhttp ${llhttpVersion} (MIT).
+
+## nghttp2
+
+The HTTP/2 library of Node.js, nghttp2 (MIT), with sfparse (MIT), as \`libnghttp2-sys\` carries it.
 
 ## Rust crates
 
@@ -216,8 +223,11 @@ async function crateTexts(shipped) {
     const files = (await readdir(folder)).filter((each) =>
       /^(LICEN[CS]E|COPYING|NOTICE)/i.test(each),
     );
+    const more = carried[name] ?? [];
     const bodies = await Promise.all(
-      files.sort().map((each) => readFile(join(folder, each), "utf8").catch(() => "")),
+      [...files.sort(), ...more].map((each) =>
+        readFile(join(folder, each), "utf8").catch(() => ""),
+      ),
     );
     const text = bodies.filter(Boolean).join("\n\n").trim() || `${license} (the crate has no text)`;
     texts.set(text, [...(texts.get(text) ?? []), `${name} ${version}`]);

@@ -1,15 +1,27 @@
 //! Options as `lib/` hands them over: validated and complete.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::{BigInt, Uint8Array};
+use napi::{Error, Result, Status};
 use napi_derive::napi;
+use secure_exec_broker::files::{
+    FollowedRoot, HostDirectory, HostDirectoryOptions, HostMount, Server,
+};
 use secure_exec_broker::protocol::{
-    File, FileAttributes, Limit, Program, Stdin, TerminalSize, Tool, ToolExample, ToolFailure,
-    VmConfig,
+    File, FileAttributes, Limit, Mount, Program, Stdin, TerminalSize, Tool, ToolExample,
+    ToolFailure, VmConfig,
 };
 
-use crate::limits;
+use crate::{limits, served};
+
+/// What `/proc/mounts` has as the device of a host's directory.
+const SOURCE: &str = "host";
+/// And of files that the host serves itself.
+const FILES_SOURCE: &str = "filesystem";
 
 /// What a VM is made from.
 #[napi(object, object_to_js = false)]
@@ -20,9 +32,13 @@ pub struct VmOptions {
     /// Directories with WebAssembly commands; absent for those of the package.
     pub command_dirs: Option<Vec<String>>,
     pub files: Vec<FileOption>,
+    /// Directories of the host's.
+    pub mounts: Vec<MountOption>,
     /// By path: `limits.resources.maxPipes`.
     pub limits: HashMap<String, f64>,
     pub isolation: String,
+    /// Which VMs it shares a process with, where `isolation` is `group`.
+    pub group: Option<f64>,
     /// `process`, `partial` or `sealed`: the least that must hold.
     pub require_isolation: Option<String>,
     pub high_resolution_time: bool,
@@ -30,6 +46,93 @@ pub struct VmOptions {
     pub trace: bool,
     pub warn: bool,
     pub tools: Vec<ToolOption>,
+    /// Ports of the host that guests reach.
+    pub outbound_ports: Vec<u32>,
+}
+
+/// A directory of the host's in the VM.
+#[napi(object, object_to_js = false)]
+pub struct MountOption {
+    /// What it is called in errors: `mounts[0]`.
+    pub name: String,
+    pub guest_path: String,
+    pub host_path: String,
+    /// The number of files that are mounted instead of a directory.
+    pub files: Option<f64>,
+    pub read_only: bool,
+    pub overlay: bool,
+    /// Directories outside of it that its links may lead to.
+    pub follow: Vec<FollowOption>,
+}
+
+/// A directory that links lead to, and where the VM has it.
+#[napi(object, object_to_js = false)]
+pub struct FollowOption {
+    pub host_path: String,
+    pub guest_path: String,
+}
+
+impl MountOption {
+    /// Opens the directory.
+    fn mount(&self, quota: u64) -> Result<HostMount> {
+        if let Some(files) = self.files {
+            return self.mount_files(files);
+        }
+        let options = HostDirectoryOptions {
+            guest_path: self.guest_path.clone(),
+            writable: !self.read_only && !self.overlay,
+            quota,
+            follow: self.follow.iter().map(FollowOption::root).collect(),
+        };
+        let opened = HostDirectory::open(Path::new(&self.host_path), options);
+        let directory = opened.map_err(|error| {
+            let why = match error.kind() {
+                ErrorKind::Unsupported => "this system has no openat2(2), which mounts need".into(),
+                ErrorKind::PermissionDenied => "it may not be read, or is the system's own".into(),
+                _ => error.to_string(),
+            };
+            Error::new(Status::InvalidArg, format!("{}: {why}", self.name))
+        })?;
+        Ok(HostMount {
+            mount: Mount {
+                guest_path: self.guest_path.clone(),
+                source: SOURCE.into(),
+                read_only: self.read_only,
+                overlay: self.overlay,
+                metered: true,
+                cached: true,
+            },
+            server: Server::Backend(Arc::new(directory)),
+        })
+    }
+}
+
+impl MountOption {
+    /// Files of the host's that no cache may stand for: the host and other machines change them.
+    fn mount_files(&self, files: f64) -> Result<HostMount> {
+        let gone = || Error::new(Status::InvalidArg, format!("{}: it is gone", self.name));
+        let (server, read_only) = served::served(files).ok_or_else(gone)?;
+        Ok(HostMount {
+            mount: Mount {
+                guest_path: self.guest_path.clone(),
+                source: FILES_SOURCE.into(),
+                read_only: self.read_only || read_only,
+                overlay: self.overlay,
+                metered: false,
+                cached: false,
+            },
+            server,
+        })
+    }
+}
+
+impl FollowOption {
+    fn root(&self) -> FollowedRoot {
+        FollowedRoot {
+            host_path: self.host_path.clone().into(),
+            guest_path: self.guest_path.clone(),
+        }
+    }
 }
 
 /// A tool.
@@ -145,6 +248,9 @@ pub struct ProgramOptions {
     /// All of standard input; absent if it is fed.
     pub stdin: Option<Uint8Array>,
     pub timeout_ms: Option<f64>,
+    /// In place of the VM's.
+    pub cpu_time_ms: Option<f64>,
+    pub freeze_time: Option<bool>,
     pub streaming: bool,
     pub announce: bool,
     pub returns: bool,
@@ -166,8 +272,27 @@ impl VmOptions {
             freeze_time: self.freeze_time,
             trace: self.trace,
             warn: self.warn,
+            // The broker has them from those who serve them.
+            mounts: Vec::new(),
             tools: self.tools.iter().map(ToolOption::tool).collect(),
+            outbound_ports: self.ports(),
         }
+    }
+
+    /// `lib/` has checked that they are ports.
+    fn ports(&self) -> Vec<u16> {
+        let ports = self.outbound_ports.iter();
+        ports.filter_map(|port| u16::try_from(*port).ok()).collect()
+    }
+
+    /// Opens the directories of the mounts.
+    ///
+    /// # Errors
+    /// One cannot be served.
+    pub fn mounts(&self, config: &VmConfig) -> Result<Vec<HostMount>> {
+        let quota = config.limits.max_mount_bytes;
+        let mounts = self.mounts.iter();
+        mounts.map(|mount| mount.mount(quota)).collect()
     }
 
     pub fn files(&self) -> Vec<File> {
@@ -195,6 +320,8 @@ impl From<ProgramOptions> for Program {
                 .stdin
                 .map_or(Stdin::Stream, |data| Stdin::Whole(data.to_vec())),
             timeout_ms: options.timeout_ms.map(|timeout| whole(Some(timeout), 0)),
+            cpu_time_ms: options.cpu_time_ms.map(|time| whole(Some(time), 0)),
+            freeze_time: options.freeze_time,
             streaming: options.streaming,
             announce: options.announce,
             returns: options.returns,

@@ -9,7 +9,12 @@ mod event;
 mod event_queue;
 mod limits;
 mod listeners;
+mod memory_backend;
+mod native_files;
 mod schema;
+mod script_files;
+mod served;
+mod served_files;
 #[cfg(target_os = "linux")]
 mod v8_functions;
 mod vm;

@@ -35,8 +35,8 @@ pub fn configure(
         addon: addon.into(),
         snapshot: snapshot.map(PathBuf::from),
         uid,
-        in_process: Some(|socket, snapshot: Option<&Path>| {
-            secure_exec_vm::serve_in_process(socket, snapshot)
+        in_process: Some(|socket, files, snapshot: Option<&Path>| {
+            secure_exec_vm::serve_in_process(socket, files, snapshot)
         }),
     };
     BROKER.get_or_init(|| Broker::start(settings).map_err(|error| error.to_string()));
@@ -136,6 +136,7 @@ impl Vm {
             })?;
         let isolation = match options.isolation.as_str() {
             "shared" => Isolation::Shared,
+            "group" => Isolation::Group(call_id(options.group.unwrap_or_default())),
             "in-process" => Isolation::InProcess,
             _ => Isolation::Process,
         };
@@ -153,7 +154,8 @@ impl Vm {
             callback,
         });
         let (config, files) = (options.config(), options.files());
-        let handle = broker()?.create(config, files, isolation, required, sink);
+        let mounts = options.mounts(&config)?;
+        let handle = broker()?.create(config, files, mounts, isolation, required, sink);
         queue.on_room(handle.resumer());
         Ok(Vm { handle, listeners })
     }
@@ -184,6 +186,18 @@ impl Vm {
             None => Endpoint::Port(u16::try_from(port.unwrap_or(0)).unwrap_or(0)),
         };
         call_number(self.handle.connect(endpoint))
+    }
+
+    /// Answers a guest that connects to the host: what comes of it are the events of a connection.
+    #[napi(catch_unwind)]
+    pub fn accept(&self, id: f64) -> f64 {
+        call_number(self.handle.connect(Endpoint::Outbound(call_id(id))))
+    }
+
+    /// Refuses such a connection.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, id: f64) {
+        self.handle.refuse(call_id(id));
     }
 
     /// Lets go of a connection; no event follows.

@@ -13,7 +13,7 @@ const kibibyte = 1024;
 /** Rounds that must be flat together. */
 const window = 3;
 /** Rounds after which what still grows is a leak: caches and pools are full long before. */
-const mostRounds = 9;
+const mostRounds = 18;
 
 /** What `readStatus` finds of a process of this process's. */
 type Status = { pid: number; anonymous: number };

@@ -50,7 +50,7 @@ const shareAborted = 0.01;
 const shareDisposed = 0.001;
 
 /** Rounds of everything usual at the start, and how much of the time they may take. */
-const rounds = 12;
+const rounds = 24;
 const hostileRounds = 2;
 const shareWarmUp = 0.35;
 

@@ -45,7 +45,9 @@ process.stdout.write(`${lineOf()}\n`);
 const end = performance.now() + settings.seconds * 1000;
 while (performance.now() < end) {
   const looks = [];
-  const until = Math.min(end, performance.now() + slot);
+  // What would be left of the last one is no line of its own: few looks see no quiet moment.
+  const next = performance.now() + slot;
+  const until = end - next < slot ? end : next;
   while (performance.now() < until) {
     looks.push(await ask("/stats"));
     await new Promise((resolve) => setTimeout(resolve, look));

@@ -102,7 +102,7 @@ while (!input.isSpent) {
   const args = spared(unit.path, hostile.list());
   try {
     const self = receiver(unit, hostile);
-    show(`${unit.path} with ${args.length}`);
+    show(unit.path, args);
     unit.call(self, args);
     if (input.onceIn(3)) hostile.disturbance()();
   } catch {

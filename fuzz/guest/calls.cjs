@@ -58,19 +58,21 @@ function replay(calls) {
     .flatMap(({ self, args }) => [self, ...args])
     .filter((it) => Object(it) === it);
   while (!input.isSpent) {
-    const { name, again, self, args } = input.pick(calls);
-    const hostile = new Hostile(input, things);
-    const changed = [...args];
-    for (let count = 1 + input.below(2); count > 0; count -= 1) {
-      const at = input.below(changed.length + 1);
-      const inner = changed[at];
-      if (Array.isArray(inner) && input.onceIn(2)) changed[at] = [...inner, hostile.value()];
-      else changed[at] = hostile.value();
-    }
-    const now = input.onceIn(8) ? hostile.value() : self;
-    show(`${name} with ${changed.length}`);
     try {
-      again(now, spared(name, changed));
+      const { name, again, self, args } = input.pick(calls);
+      const hostile = new Hostile(input, things);
+      const changed = [...args];
+      for (let count = 1 + input.below(2); count > 0; count -= 1) {
+        const at = input.below(changed.length + 1);
+        const inner = changed[at];
+        // Throws as well, once what is looked at is a replacement.
+        if (Array.isArray(inner) && input.onceIn(2)) changed[at] = [...inner, hostile.value()];
+        else changed[at] = hostile.value();
+      }
+      const now = input.onceIn(8) ? hostile.value() : self;
+      const sparing = spared(name, changed);
+      show(name, sparing);
+      again(now, sparing);
       if (input.onceIn(3)) hostile.disturbance()();
     } catch {
       // Refused, as it should be.

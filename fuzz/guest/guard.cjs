@@ -11,13 +11,16 @@ const finished = 42;
 const reallyExit = process.reallyExit.bind(process);
 const write = require("node:fs").writeSync;
 const collect = globalThis.gc;
+const immediate = setImmediate;
+const timeout = setTimeout;
+const now = performance.now.bind(performance);
 
 process.on("uncaughtException", () => {});
 process.on("unhandledRejection", () => {});
 
 /** Natives that end the process, wait without end, or are there to crash. */
 const forbidden =
-  /^(process_methods\.(reallyExit|abort|execve|_kill|_debug\w+|causeSegfault)|util\.sleep|errors\.trigger\w+|mksnapshot\.\w+|inspector\.\w+)$/;
+  /^(process_methods\.(reallyExit|abort|execve|_kill|causeSegfault)|util\.sleep|errors\.trigger\w+|inspector\.waitForDebugger)$/;
 
 /** Descriptors of a standard stream would be closed, or read from until the end of time. */
 function spared(name, args) {
@@ -27,10 +30,10 @@ function spared(name, args) {
 
 const names =
   "async_context_frame async_wrap blob block_list buffer builtins cares_wrap cjs_lexer config constants contextify credentials " +
-  "crypto diagnostics_channel encoding_binding errors fs fs_dir fs_event_wrap heap_utils http_parser icu inspector " +
+  "crypto diagnostics_channel encoding_binding errors fs fs_dir fs_event_wrap heap_utils http2 http_parser icu inspector " +
   "internal_only_v8 ipc_serdes js_stream locks messaging mksnapshot module_wrap modules options os performance permission " +
   "pipe_wrap process_methods process_wrap profiler report sea serdes signal_wrap spawn_sync sqlite stream_pipe stream_wrap " +
-  "string_decoder symbols task_queue tcp_wrap timers trace_events tty_wrap types udp_wrap url url_pattern util uv v8 wasi " +
+  "string_decoder symbols task_queue tcp_wrap timers tls_wrap trace_events tty_wrap types udp_wrap url url_pattern util uv v8 wasi " +
   "wasm_web_api watchdog worker zlib";
 
 /** Node.js's internal bindings that are there, by name. */
@@ -50,26 +53,44 @@ function inputOf(argument) {
   return new Input(Buffer.from(argument, "hex"));
 }
 
-/** With `FUZZ_SHOW` in the environment tells what is called, for people. */
-function show(text) {
-  if (process.env.FUZZ_SHOW) {
-    try {
-      write(2, `${text}\n`);
-    } catch {
-      // Standard error may be closed by now.
-    }
+const shown = process.env.FUZZ_SHOW !== undefined;
+
+/** With `FUZZ_SHOW` in the environment tells what is called and with what, for people. */
+function show(name, args) {
+  if (!shown) return;
+  try {
+    write(2, `${name}(${args.map(told).join(", ")})\n`);
+  } catch {
+    // Standard error may be closed by now.
   }
 }
 
-/** Ends once what was started has had its turns. */
+/** What a value is, without touching it: objects may do something when they are looked at. */
+function told(value) {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "object" && value !== null) return "{}";
+  if (typeof value === "function") return "() => {}";
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+/**
+ * Ends once what was started has had its turns. Natives may have been told that no timer or no immediate is left, so each
+ * of them does it, and so does the loop when it has nothing left to wait for.
+ */
 function finish() {
-  setTimeout(() => {
+  const since = now();
+  const end = () => {
     try {
       collect();
     } finally {
       reallyExit(finished);
     }
-  }, 30);
+  };
+  const turn = () => (now() - since < 30 ? immediate(turn) : end());
+  timeout(end, 30);
+  turn();
+  process.on("exit", end);
 }
 
 module.exports = { bindings, finish, forbidden, inputOf, show, spared };

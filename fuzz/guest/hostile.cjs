@@ -35,6 +35,9 @@ const texts = [
   "for (;;) break",
   "line\nline",
   "-----BEGIN PUBLIC KEY-----\nAA==",
+  '{"id":1,"method":"Debugger.enable"}',
+  '{"id":2,"method":"Runtime.evaluate","params":{"expression":"gc()"}}',
+  '{"id":3,"method":"Debugger.pause"}',
 ];
 
 const bigints = [0n, -1n, 10n, 2n ** 63n, 2n ** 64n, -(2n ** 70n)];

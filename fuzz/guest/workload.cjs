@@ -275,4 +275,6 @@ module.exports = [
   ...channels,
   ...texts,
   ...measures,
+  ...require("./network.cjs"),
+  ...require("./debugging.cjs"),
 ];

@@ -7,7 +7,18 @@ import { Broken } from "./runs.mjs";
 export const loadApi = () => import("secure-exec");
 
 const here = new URL("../guest/", import.meta.url);
-const files = ["guard.cjs", "hostile.cjs", "bindings.cjs", "calls.cjs", "workload.cjs"];
+const fixtures = new URL("../../__test__/fixtures/", import.meta.url);
+const shared = ["tls/server-key.pem", "tls/server-cert.pem", "preview1-calls.json"];
+const programs = [
+  "guard.cjs",
+  "hostile.cjs",
+  "bindings.cjs",
+  "calls.cjs",
+  "workload.cjs",
+  "network.cjs",
+  "debugging.cjs",
+  "wasi.cjs",
+];
 
 /** Exit status of a guest that ran to the end. */
 const finished = 42;
@@ -25,12 +36,14 @@ export class Guests {
 
   /** A VM with the programs of `fuzz/guest` in `/fuzz`. */
   static async withPrograms(options = {}) {
-    const read = async (name) => [`/fuzz/${name}`, await readFile(new URL(name, here))];
-    const shared = [
-      ["/fuzz/input.cjs", await readFile(new URL("../lib/input.cjs", import.meta.url))],
+    const sources = [
+      new URL("../lib/input.cjs", import.meta.url),
+      ...programs.map((name) => new URL(name, here)),
+      ...shared.map((name) => new URL(name, fixtures)),
     ];
-    const programs = Object.fromEntries([...shared, ...(await Promise.all(files.map(read)))]);
-    return new Guests({ ...options, files: programs });
+    const read = async (url) => [`/fuzz/${url.pathname.split("/").at(-1)}`, await readFile(url)];
+    const files = Object.fromEntries(await Promise.all(sources.map(read)));
+    return new Guests({ ...options, files });
   }
 
   async runtime() {

@@ -36,15 +36,18 @@ async function run(input) {
   const runtime = await NodeRuntime.create({ files: { "/tmp/ended.cjs": program } });
   try {
     const rounds = way === "terminate" ? 12 : 0;
-    const started = Promise.withResolvers();
+    let tell;
+    const started = new Promise((resolve) => {
+      tell = resolve;
+    });
     const child = await runtime.spawnCommand(
       "node",
       [...flags, "/tmp/ended.cjs", binding, String(rounds), String(seed)],
-      { timeout: way === "timeout" ? 60 + wait : 20_000, onStdout: () => started.resolve() },
+      { timeout: way === "timeout" ? 60 + wait : 20_000, onStdout: () => tell() },
     );
     const ended = child.wait().catch((error) => error);
     if (way === "kill" || way === "dispose") {
-      await Promise.race([started.promise, ended]);
+      await Promise.race([started, ended]);
       await new Promise((done) => setTimeout(done, wait));
       if (way === "kill") child.kill("SIGKILL");
       else await runtime.dispose();

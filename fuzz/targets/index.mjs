@@ -6,6 +6,7 @@ import events from "./events.mjs";
 import kills from "./kills.mjs";
 import loaders from "./loaders.mjs";
 import memory from "./memory.mjs";
+import nodeWasi from "./node-wasi.mjs";
 import options from "./options.mjs";
 import parsers from "./parsers.mjs";
 import wasi from "./wasi.mjs";
@@ -17,6 +18,7 @@ export const targets = [
   bindings,
   calls,
   wasi,
+  nodeWasi,
   loaders,
   kills,
   memory,

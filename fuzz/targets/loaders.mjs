@@ -40,11 +40,13 @@ export default {
 
 /** Changes some bytes, or takes an end away. */
 function damaged(input, bytes) {
-  let copy = Uint8Array.from(bytes);
-  if (input.onceIn(6)) copy = copy.slice(0, input.below(copy.length));
+  let copy = Buffer.from(bytes);
+  if (input.onceIn(6)) copy = copy.subarray(0, input.below(copy.length));
   for (let count = 1 + input.below(3); count > 0 && copy.length > 0; count -= 1) {
     copy[input.below(copy.length)] ^= 1 << input.below(8);
   }
+  // The same bit twice is no damage.
+  if (copy.equals(bytes)) copy[0] ^= 1;
   return copy;
 }
 

@@ -204,12 +204,17 @@ function compare(texts, expected, { stdout, stderr }) {
   const found = JSON.parse(stdout);
   texts.forEach(([kind, text, other], at) => {
     const [one, two] = [expected[at], found[at]].map((value) => JSON.stringify(value));
-    if (one === two) return;
+    if (one === two || (kind === "pattern" && isLeftToCrate(text, one, two))) return;
     throw new Broken(
       `${kind} differs`,
       `${JSON.stringify([text, other])}\n  host  ${one}\n  guest ${two}`,
     );
   });
+}
+
+/** `URLPattern` refuses a name whose `xn--` holds no Punycode: `crates/node/src/binding/url_pattern` says why. */
+function isLeftToCrate(text, host, guest) {
+  return text.includes("xn--") && !host.includes("refused") && guest.includes("refused");
 }
 
 function question(input) {

@@ -20,7 +20,11 @@ const programs = new Set([".mjs", ".cjs", ".js", ".mts", ".cts", ".ts"]);
 /** @returns {CommandLine} */
 function parseCommandLine(argv) {
   const rest = [...argv];
-  const line = { command: undefined, flags: { env: [], envFile: [], file: [] }, used: [] };
+  const line = {
+    command: undefined,
+    flags: { env: [], envFile: [], file: [], mounts: [] },
+    used: [],
+  };
   while (rest.length > 0) {
     const word = rest[0];
     if (word === "--") {

@@ -1,11 +1,11 @@
 "use strict";
-// Copying files of the host into a machine: the program's folder, `--copy` and `--file`.
+// What a machine has of the host's files: the program's folder, which it sees, and what `--copy` and `--file` copy.
 
 const { realpathSync, statSync } = require("node:fs");
 const { basename, posix } = require("node:path");
 const { CommandError } = require("./failures.cjs");
 const { filesystemBounds } = require("./machine-options.cjs");
-const { existing, folderOf, projectOf, workspace } = require("./project.cjs");
+const { contains, existing, folderOf, projectOf, workspace } = require("./project.cjs");
 const { Tree } = require("./tree.cjs");
 
 /**
@@ -13,8 +13,9 @@ const { Tree } = require("./tree.cjs");
  *
  * @param {Record<string, any>} flags
  * @param {string} [program] The program's file.
- * @returns {Promise<{tree: Tree, program?: string, source?: string, alone?: boolean, root?: string}>} The program's path
- *   in the machine and on the host, whether it was copied alone, and the folder that `/workspace` is a copy of.
+ * @returns {Promise<{tree: Tree, program?: string, source?: string, alone?: boolean, root?: string, mounted?: {hostPath: string, overlay: boolean}}>}
+ *   The program's path in the machine and on the host, whether it was copied alone, the folder that `/workspace` is, and
+ *   the same where it is mounted there instead of copied.
  */
 async function readCopies(flags, program) {
   const tree = new Tree(filesystemBounds(flags));
@@ -22,7 +23,8 @@ async function readCopies(flags, program) {
   if (program !== undefined) {
     const { source, root, file, alone } = projectOf(program, flags);
     if (alone) await tree.addFile(source, file);
-    else await tree.addFolder(root, workspace);
+    else if (flags.copy !== undefined) await tree.addFolder(root, workspace);
+    else copied.mounted = { hostPath: root, overlay: flags.overlay || addsToWorkspace(flags) };
     Object.assign(copied, { program: file, source, alone, ...(!alone && { root }) });
   } else if (flags.copy !== undefined) {
     copied.root = folderOf(flags.copy);
@@ -32,11 +34,22 @@ async function readCopies(flags, program) {
   return { tree, ...copied };
 }
 
+/** Whether something is to come into the program's folder, where it must not be on the host. */
+function addsToWorkspace({ file, mounts }) {
+  const places = [...file.map(placeOf), ...mounts.map(({ guestPath }) => guestPath)];
+  return places.some((path) => contains(workspace, path));
+}
+
+/** Where a file or a folder goes. As with `cp`, a name that ends in a slash is the folder that it goes to. */
+function placeOf({ host, guest }) {
+  const name = guest === "" || guest.endsWith("/") ? `${guest}${baseOf(host)}` : guest;
+  return posix.resolve(workspace, name);
+}
+
 /** A file or a folder. */
-async function addNamed(tree, { host, guest: named }) {
-  // As `cp` does: a name that ends in a slash is the folder that it goes to.
-  const name = named === "" || named.endsWith("/") ? `${named}${baseOf(host)}` : named;
-  const guest = posix.resolve(workspace, name);
+async function addNamed(tree, named) {
+  const { host } = named;
+  const guest = placeOf(named);
   const source = existing(host);
   const stat = statSync(source);
   if (stat.isDirectory()) return await tree.addFolder(source, guest);

@@ -2,6 +2,7 @@
 // The options: their spellings, what they take, which commands have them.
 
 const { variable, variablesOf } = require("./environment.cjs");
+const { mount } = require("./mount.cjs");
 const { namedFile } = require("./named-file.cjs");
 const { bytes, count, milliseconds } = require("./quantities.cjs");
 const { traceFilter } = require("./trace-filter.cjs");
@@ -25,6 +26,8 @@ const flags = {
   "--no-copy": { name: "noCopy", of: ["run", "shell"] },
   "--copy": { name: "copy", of: all, read: word },
   "--file": { name: "file", of: all, read: namedFile, many: true },
+  "--overlay": { name: "overlay", of: ["run", "shell"] },
+  "--mount": { name: "mounts", of: all, read: mount, many: true },
   "--env": { name: "env", of: all, read: variable, many: true },
   "--env-file": { name: "envFile", of: all, read: variablesOf, many: true },
   "--cwd": { name: "cwd", of: all, read: word },
@@ -59,7 +62,7 @@ const short = {
 };
 
 /** Options of features that are not there yet. */
-const later = new Set(["--allow-net", "--mount"]);
+const later = new Set(["--allow-net"]);
 
 /** The flag of a spelling, or undefined. */
 function flagOf(spelling) {

@@ -15,14 +15,15 @@ Runs programs, commands or a shell in a small, deny-by-default machine.
 const commands = {
   run: `secure-exec run [options] <file> [arguments]
 
-Runs a program with node. Its folder is copied to /workspace in the machine: that of the nearest package.json, else
-the one that it is in, without version control directories (.git, .hg, .svn). Changes are not written back. JavaScript
-and TypeScript; '-' reads the program from standard input.
+Runs a program with node. Its folder is /workspace in the machine, read-only: that of the nearest package.json, else
+the one that it is in. JavaScript and TypeScript; '-' reads the program from standard input.
 
   -e, --eval <code>         run this code instead of a file
   -p, --print <code>        as -e, and print the value
-  --copy <dir>              copy this folder instead; the file must be in it
+  --copy <dir>              copy this folder to /workspace instead, where the program may change the copy; without
+                            version control directories (.git, .hg, .svn). The file must be in it
   --no-copy                 copy the file alone
+  --overlay                 the program may change its folder; the host's stays as it is
 `,
   exec: `secure-exec exec [options] [--] <command> [arguments]
 
@@ -33,11 +34,12 @@ Runs a command of the machine, such as ls, jq or node, without a shell.
   shell: `secure-exec shell [options] [-c <line> | <script> [arguments]]
 
 A shell on this terminal, or one that reads standard input where that is no terminal. A script is run by what its
-first line names ('#!/bin/bash'), else by sh; its folder is copied to /workspace in the machine, as that of a program.
+first line names ('#!/bin/bash'), else by sh; its folder is /workspace in the machine, as that of a program.
 
   -c <line>                 run this line; arguments follow it, the first is $0
   --copy <dir>              copy this folder to /workspace
   --no-copy                 copy the script alone
+  --overlay                 the script may change its folder; the host's stays as it is
 `,
   doctor: `secure-exec doctor [--json]
 
@@ -50,6 +52,8 @@ them must be able to do. The exit status is 1 if something does not hold.
 
 const common = `Options of all commands:
   --file <host>[:<guest>]   copy a file or a folder into the machine; may be repeated
+  --mount <host>:<guest>[:rw]
+                            a folder of the host's in the machine, read-only without :rw; may be repeated
   --cwd <dir>               working directory in the machine
   --env <NAME=value>        environment variable; NAME alone passes on the one of this process; may be repeated
   --env-file <file>         environment variables of a file; may be repeated

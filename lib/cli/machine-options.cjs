@@ -21,6 +21,7 @@ const spellings = {
   "options.env": "--env",
   "options.timeout": "--timeout",
   "options.files": "--file",
+  "options.mounts": "--mount",
   "options.commandsDir": "--commands",
   "limits.resources.maxMemoryBytes": "--memory",
   "limits.resources.cpuCount": "--cpus",
@@ -57,6 +58,7 @@ function createOptions(flags, environment) {
   return {
     env,
     commandsDir: flags.commandsDir,
+    mounts: flags.mounts,
     limits: {
       resources,
       jsRuntime: { v8HeapLimitMb: heap === undefined ? undefined : Math.floor(heap / mebibyte) },

@@ -1,5 +1,5 @@
 "use strict";
-// One command line from machine to exit status: makes the machine, copies files into it, runs one command, ends it.
+// One command line from machine to exit status: makes the machine with its files, runs one command, ends it.
 
 const { basename, dirname } = require("node:path");
 const { breachText } = require("../limits.cjs");
@@ -37,8 +37,10 @@ async function runInMachine(flags, task) {
   const copies = await readCopies(flags, task.program);
   const trace = flags.trace ? new TraceOutput(flags) : undefined;
   await trace?.open();
+  const { mounts, ...options } = createOptions(flags, terminal ? terminalEnvironment(task) : {});
   const runtime = await NodeRuntime.create({
-    ...createOptions(flags, terminal ? terminalEnvironment(task) : {}),
+    ...options,
+    mounts: [...mountsOf(copies), ...mounts],
     files: filesOf(copies.tree),
     ...(flags.cwd !== undefined && { cwd: flags.cwd }),
     ...(trace && { onTrace: (lines, times) => trace.write(lines, times) }),
@@ -58,6 +60,11 @@ async function runInMachine(flags, task) {
     await runtime.dispose();
     await trace?.close();
   }
+}
+
+/** The program's own folder, which stays as it is. */
+function mountsOf({ mounted }) {
+  return mounted === undefined ? [] : [{ ...mounted, guestPath: workspace }];
 }
 
 /** Lines come by themselves, in order with answers: what was under way is there when nothing came with an answer. */

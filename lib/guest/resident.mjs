@@ -21,6 +21,7 @@ const pieceLength = 64 * 1024;
 
 const internal = createRequire(import.meta.url);
 const { decorateErrorStack } = internal("internal/util");
+const { compileHostCode } = internal("internal/process/execution");
 const importHere = (specifier, options) => import(specifier, options);
 const importDynamically = (specifier, _referrer, attributes) =>
   importHere(specifier, { with: attributes });
@@ -107,19 +108,22 @@ async function link(specifier, _referrer, { attributes }) {
 }
 
 function moduleOf(code, name) {
-  const module = new SourceTextModule(code, {
+  const options = {
     identifier: name,
     importModuleDynamically: importDynamically,
     initializeImportMeta(meta) {
       meta.url = importMeta.url;
       meta.resolve = importMeta.resolve;
     },
-  });
+  };
+  const module = compileHostCode(code, name, (text) => new SourceTextModule(text, options));
   return module.link(link).then(module.evaluate.bind(module));
 }
 
 function evaluationOf(code, name) {
-  const { run, awaits } = compile(code, name, importDynamically, internal);
+  const { run, awaits } = compileHostCode(code, name, (text) =>
+    compile(text, name, importDynamically, internal),
+  );
   const value = Promise.resolve().then(run);
   return awaits ? value.then((result) => result?.value) : value;
 }

@@ -2,6 +2,7 @@
 // A port of the host's that leads to a listener of a machine.
 
 const { createServer, isIPv6 } = require("node:net");
+const { disposedError } = require("../errors.cjs");
 
 class ExposedPort {
   #server;
@@ -21,6 +22,7 @@ class ExposedPort {
     const exposed = new ExposedPort(connect, mostConnections);
     await exposed.#listen(hostPort, host);
     exposed.#forget = atDisposal(() => exposed.close());
+    if (exposed.#closed) throw disposedError();
     return exposed;
   }
 
@@ -79,13 +81,19 @@ class ExposedPort {
       // The machine has been disposed of meanwhile.
       return socket.resetAndDestroy();
     }
-    // Each direction ends by itself. What fails, or closes before its end, ends both by a reset, so that neither side takes
-    // it for a good end.
-    endTogether(socket, guest);
-    endTogether(guest, socket);
-    socket.pipe(guest);
-    guest.pipe(socket);
+    lead(socket, guest);
   }
+}
+
+/**
+ * Joins two connections. Each direction ends by itself. What fails, or closes before its end, ends both by a reset, so that
+ * neither side takes it for a good end.
+ */
+function lead(socket, guest) {
+  endTogether(socket, guest);
+  endTogether(guest, socket);
+  socket.pipe(guest);
+  guest.pipe(socket);
 }
 
 function endTogether(one, other) {
@@ -95,4 +103,4 @@ function endTogether(one, other) {
   });
 }
 
-module.exports = { ExposedPort };
+module.exports = { ExposedPort, lead };

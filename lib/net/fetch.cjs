@@ -178,7 +178,7 @@ function capitalized(text) {
 
 /** The headers with those that say where the body ends, unless the caller has said it. */
 function withFraming(headers, body) {
-  const own = {};
+  const own = { __proto__: null };
   for (const [name, value] of headers) {
     const key = name.toLowerCase();
     const known = Object.hasOwn(own, key) ? own[key] : undefined;

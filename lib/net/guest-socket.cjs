@@ -4,6 +4,8 @@
 const { AsyncResource } = require("node:async_hooks");
 const { Duplex } = require("node:stream");
 const { hold } = require("../keep-alive.cjs");
+const { Pages } = require("../pages.cjs");
+const turn = require("./turn.cjs");
 
 /** Bytes of one direction that may be under way (CONNECTION_WINDOW of the protocol). */
 const window = 512 * 1024;
@@ -39,6 +41,10 @@ class GuestSocket extends Duplex {
   /** Bytes that were pushed since the last credit. */
   #owed = 0;
   #isFull = false;
+  /** What came and could not be given to the reader yet, and how it ended. */
+  #held = new Pages();
+  #ending;
+  #deliverLater = () => this.#context.runInAsyncScope(this.#deliverHeld, this);
   /** The write that is being sent. */
   #data;
   #sent = 0;
@@ -162,6 +168,8 @@ class GuestSocket extends Duplex {
 
   _read() {
     this.#isFull = false;
+    if (this.#isHolding && turn.hasTime()) turn.spend(() => this.#deliverHeld());
+    else if (this.#isHolding) turn.later(this.#deliverLater);
     this.#giveCredit();
   }
 
@@ -196,6 +204,8 @@ class GuestSocket extends Duplex {
       this.#machine.disconnect(this.#call, this.#wantsReset);
     }
     this.#data = undefined;
+    this.#held.clear();
+    this.#ending = undefined;
     done(error);
   }
 
@@ -244,10 +254,46 @@ class GuestSocket extends Duplex {
   #onOutput(data) {
     this.#touch();
     this.bytesRead += data.length;
+    if (!this.#isFull && !this.#isHolding && turn.hasTime()) {
+      return turn.spend(() => this.#deliver(data));
+    }
+    // Put together, however small the pieces are; the window bounds how much there is.
+    this.#held.push(data);
+    if (!this.#isFull) turn.later(this.#deliverLater);
+  }
+
+  get #isHolding() {
+    return this.#held.length > 0 || this.#ending !== undefined;
+  }
+
+  #deliver(data) {
     this.#owed += data.length;
     // What waits here is not given back to the guest as room.
     if (!this.push(data)) this.#isFull = true;
     if (!this.#isFull) this.#giveCredit();
+  }
+
+  /** Some of what is held, as long as the reader takes it. */
+  #deliverHeld() {
+    if (this.#isFull || this.destroyed) return;
+    if (this.#held.length > 0) {
+      this.#deliver(this.#held.shift());
+      if (this.#isHolding && !this.#isFull) turn.later(this.#deliverLater);
+      return;
+    }
+    const end = this.#ending;
+    this.#ending = undefined;
+    end?.();
+  }
+
+  /** Runs what tells the end, behind what came before it. */
+  #endWith(tell) {
+    if (this.#held.length > 0) {
+      this.#ending = tell;
+      if (!this.#isFull) turn.later(this.#deliverLater);
+    } else {
+      tell();
+    }
   }
 
   #onTaken(bytes) {
@@ -256,9 +302,11 @@ class GuestSocket extends Duplex {
   }
 
   #onEnd() {
-    this.push(null);
-    // As `net.Socket` does: whoever only waits for the end need not read.
-    this.read(0);
+    this.#endWith(() => {
+      this.push(null);
+      // As `net.Socket` does: whoever only waits for the end need not read.
+      this.read(0);
+    });
   }
 
   #onClosed() {
@@ -268,6 +316,12 @@ class GuestSocket extends Duplex {
   #onFailed(error) {
     const wasConnecting = this.#isConnecting;
     this.#isOver = true;
+    // Whoever does not read finds out without reading.
+    if (this.#isFull) this.#fail(error, wasConnecting);
+    else this.#endWith(() => this.#fail(error, wasConnecting));
+  }
+
+  #fail(error, wasConnecting) {
     // Whoever disposes of a runtime means its connections too: one that was forgotten must not end the host.
     const isForgotten = error.code === "ERR_VM_DISPOSED" && this.listenerCount("error") === 0;
     if (isForgotten) this.destroy();

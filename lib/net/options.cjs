@@ -11,6 +11,14 @@ const port = integer(1, { maximum: 65_535 });
 /** A port, or the path of a local socket. */
 function target(value, name) {
   if (typeof value === "number") return { port: port(value, name) };
+  // Not every text that is none is meant as a path: it may be a URL, or a port.
+  if (typeof value === "string" && !value.startsWith("/")) {
+    throw invalidValue(
+      name,
+      "must be a number, the port, or the absolute path of a local socket",
+      value,
+    );
+  }
   if (typeof value === "string") return { path: check.absolutePath(value, name) };
   throw invalidType(name, "a port, or the path of a local socket", value);
 }

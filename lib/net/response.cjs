@@ -1,6 +1,8 @@
 "use strict";
 // What `fetch` gives back of a response, whole or while it comes.
 
+const { Pages } = require("../pages.cjs");
+
 /** The parts that the head has. */
 function head(response) {
   return {
@@ -40,16 +42,15 @@ function buffered(response, bound, tooLong) {
     response.on("error", reject);
     const announced = Number(response.headers["content-length"]);
     if (announced > bound && response.req.method !== "HEAD") return tooLong(announced);
-    const chunks = [];
-    let length = 0;
+    // A server may send each byte as a chunk of its own.
+    const pages = new Pages();
     response.on("data", (chunk) => {
-      length += chunk.length;
+      const length = pages.length + chunk.length;
       if (length > bound) tooLong(length);
-      else chunks.push(chunk);
+      else pages.push(chunk);
     });
-    response.on("end", () => {
-      if (length <= bound) resolve(whole(response, chunks, length));
-    });
+    // Where it was too long, that was told first.
+    response.on("end", () => resolve(whole(response, pages)));
   });
 }
 
@@ -60,10 +61,11 @@ function decoded({ buffer }) {
   return Buffer.from(buffer).toString("utf8");
 }
 
-function whole(response, chunks, length) {
+function whole(response, pages) {
+  const { length } = pages;
   const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
+  for (let at = 0; at < length; ) {
+    const chunk = pages.shift();
     bytes.set(chunk, at);
     at += chunk.length;
   }

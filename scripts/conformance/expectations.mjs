@@ -31,6 +31,15 @@ export function writeCachedBaseline(verdicts) {
   writeFileSync(cachedBaselinePath, JSON.stringify(verdicts));
 }
 
+/** Verdicts of an earlier part of a long run. @returns {Record<string, {verdict: "pass" | "fail", cause: string}>} */
+export function readVerdicts(path) {
+  return readJson(path) ?? {};
+}
+
+export function writeVerdicts(path, verdicts) {
+  writeFileSync(path, format(sorted(verdicts)));
+}
+
 /** @returns {Record<string, {class: "gap" | "wont" | "cannot", reason: string}>} */
 export function readExpectations() {
   const expectations = readJson(expectationsPath) ?? {};

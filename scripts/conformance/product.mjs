@@ -9,8 +9,8 @@ import { guestSuite as mountedSuite, guestTmp } from "./backends.mjs";
 /** Where the suite is copied to: files given to a runtime belong to its user. */
 const copiedSuite = "/workspace/node/test";
 
-/** Folders of fixtures that few files need: 38 of 50 MB. Added for a file that names them. */
-const largeFixtures = ["wpt", "snapshot"];
+/** Folders of fixtures that few files need: 38 of 50 MB. Added for a file that names them, or what uses them. */
+const largeFixtures = { wpt: /wpt/, snapshot: /snapshot|typescript/ };
 
 /** @returns {Promise<import("./backends.mjs").Backend>} */
 export async function productBackend(suite) {
@@ -75,7 +75,7 @@ function commonFiles(suite) {
   const files = { [`${copiedSuite}/parallel/.keep`]: "" };
   addFolder(files, suite, "common");
   for (const name of readdirSync(join(suite, "fixtures"))) {
-    if (!largeFixtures.includes(name)) add(files, suite, `fixtures/${name}`);
+    if (!Object.hasOwn(largeFixtures, name)) add(files, suite, `fixtures/${name}`);
   }
   return files;
 }
@@ -84,8 +84,8 @@ function ownFiles(suite, name) {
   const files = {};
   add(files, suite, name);
   const text = readFileSync(join(suite, name), "utf8");
-  for (const folder of largeFixtures) {
-    if (text.includes(folder)) addFolder(files, suite, `fixtures/${folder}`);
+  for (const [folder, pattern] of Object.entries(largeFixtures)) {
+    if (pattern.test(text)) addFolder(files, suite, `fixtures/${folder}`);
   }
   // A few start another test.
   for (const [other] of text.matchAll(/\btest-[\w.-]+\.m?js\b/g)) {
@@ -94,6 +94,7 @@ function ownFiles(suite, name) {
   }
   // What the tests of one module share.
   if (text.includes("../sqlite/")) addFolder(files, suite, "sqlite");
+  if (dirname(name) === "wasi") addFolder(files, suite, "wasi/wasm");
   return files;
 }
 
@@ -105,5 +106,9 @@ function add(files, suite, name) {
   const path = join(suite, name);
   const stat = lstatSync(path);
   if (stat.isDirectory()) addFolder(files, suite, name);
-  else if (stat.isFile()) files[`${copiedSuite}/${name}`] = readFileSync(path);
+  else if (stat.isFile()) {
+    const data = readFileSync(path);
+    const executable = (stat.mode & 0o111) !== 0;
+    files[`${copiedSuite}/${name}`] = executable ? { data, mode: 0o755 } : data;
+  }
 }

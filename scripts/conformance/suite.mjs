@@ -1,4 +1,4 @@
-// Node's own tests: where they are, which files belong to which prefix, what a file asks for.
+// Node's own tests: where they are, which files belong to which group, what a file asks for.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -7,17 +7,27 @@ import { dirname, join, resolve } from "node:path";
 import { cache, root } from "../lib/paths.mjs";
 import { capture, run, StepError } from "../lib/steps.mjs";
 
-/** Groups of the acceptance criterion: `test-<prefix>*` in `parallel`, and one whole folder. */
-export const prefixes = [
+/** The folders of the suite that are run, every file of them. */
+const folders = ["parallel", "sequential", "es-module", "module-hooks", "wasi"];
+
+// Folders that are one group each. The files of the others are grouped by their names.
+const wholeFolders = new Set(["es-module", "module-hooks", "wasi"]);
+
+// Groups whose name is not the first word of all their files: `test-<name>*`, the longest that fits.
+const namedGroups = [
   "assert",
   "buffer",
   "child-process",
   "console",
+  "cpu-prof",
   "dgram",
   "dns",
   "event",
+  "eventsource",
   "fs",
+  "heap",
   "http",
+  "http2",
   "https",
   "module",
   "net",
@@ -28,6 +38,7 @@ export const prefixes = [
   "readline",
   "repl",
   "require",
+  "runner",
   "signal",
   "sqlite",
   "stdin",
@@ -37,18 +48,26 @@ export const prefixes = [
   "string-decoder",
   "timers",
   "tls",
+  "trace-events",
   "url",
   "util",
   "vm",
+  "webstream",
   "whatwg",
-  "zlib",
-  "es-module",
   "worker",
   "message",
-  "fetch",
-  "websocket",
-  "eventsource",
+  "zlib",
 ];
+
+/** The group a file belongs to: a folder, one of the names above, or the first word of its name. */
+export function groupOf(path) {
+  const [folder, file] = path.split("/");
+  if (wholeFolders.has(folder)) return folder;
+  const stem = file.replace(/^test-/, "");
+  const named = namedGroups.filter((group) => stem.startsWith(group));
+  if (named.length > 0) return named.reduce((a, b) => (b.length > a.length ? b : a));
+  return stem.match(/^[a-z0-9]+/i)?.[0] ?? stem;
+}
 
 /** Environment variable that points at a Node.js source tree (or at its `test` folder). */
 const sourceTreeVariable = "SECURE_EXEC_NODE_SOURCE";
@@ -80,39 +99,30 @@ export const suiteHint =
   "../shared/conformance beside the clone, or set " +
   `${sourceTreeVariable} to an unpacked Node.js source tree (the folder with test/ in it).`;
 
-/** The files of the prefixes that match the filters, in order. */
+/**
+ * The files that match the filters, group by group. A filter that is the name of a group selects
+ * exactly its files, anything else every file whose path contains it.
+ */
 export function listFiles(suite, filters = []) {
-  const files = [];
-  for (const prefix of prefixes) {
-    for (const name of filesOf(suite, prefix)) {
-      if (filters.length === 0 || filters.some((text) => matches(text, prefix, name))) {
-        files.push({ prefix, name });
-      }
-    }
-  }
-  return files;
+  const files = folders.flatMap((folder) => filesOf(suite, folder));
+  const groups = new Set(files.map(({ group }) => group));
+  const matches = (text, { group, name }) =>
+    groups.has(text) ? text === group : name.includes(text);
+  return files
+    .filter((file) => filters.length === 0 || filters.some((text) => matches(text, file)))
+    .sort((a, b) => compare(a.group, b.group) || compare(a.name, b.name));
 }
 
-// Parts of the suite that begin like one above, and are not run yet: what they test is not there.
-const notYet = ["http2"];
-
-// Prefixes that begin with another one: their files are not that one's.
-const longer = ["https"];
-
-function filesOf(suite, prefix) {
-  const folder = prefix === "es-module" ? "es-module" : "parallel";
-  const start = prefix === "es-module" ? "test-" : `test-${prefix}`;
-  return readdirSync(join(suite, folder))
-    .filter((name) => name.startsWith(start) && /\.m?js$/.test(name))
-    .filter((name) => !notYet.some((other) => name.startsWith(`test-${other}`)))
-    .filter((name) => !longer.some((other) => other !== prefix && name.startsWith(`test-${other}`)))
-    .sort()
-    .map((name) => `${folder}/${name}`);
+function filesOf(suite, folder) {
+  const path = join(suite, folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path)
+    .filter((file) => /^test-.*\.m?js$/.test(file))
+    .map((file) => ({ group: groupOf(`${folder}/${file}`), name: `${folder}/${file}` }));
 }
 
-// A bare prefix selects exactly its group, anything else any file whose path contains it.
-function matches(text, prefix, name) {
-  return prefixes.includes(text) ? text === prefix : name.includes(text);
+function compare(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The flags of the file's `// Flags:` line. */
@@ -124,8 +134,6 @@ export function flagsOf(suite, name) {
 
 // What a file uses that guests do not have yet.
 const missingFeatures = [
-  ["worker threads", /new Worker\b/],
-  ["HTTP/2", /(require\(|from )'(node:)?http2'/],
   ["the inspector", /(require\(|from )'(node:)?inspector/],
   ["the permission model", /Flags:.*--permission/],
 ];

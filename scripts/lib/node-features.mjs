@@ -92,11 +92,16 @@ export const features = {
     "`get` of an address outside": `await once(require("http").get("http://192.0.2.1/"), "response");`,
   },
   http2: {
-    "`connect`": `await once(require("http2").connect("http://127.0.0.1:1"), "connect");`,
-    "`createServer`": `
-      const server = require("http2").createServer().listen(0);
+    "`createServer`, `connect`": `
+      const http2 = require("http2");
+      const server = http2.createServer((request, response) => response.end("ok")).listen(0);
       await once(server, "listening");
+      const client = http2.connect("http://localhost:" + server.address().port);
+      const headers = await once(client.request({ ":path": "/" }).resume(), "response");
+      if (headers[":status"] !== 200) throw new Error("not answered");
+      client.close();
       server.close();`,
+    "`connect` to an address outside": `await once(require("http2").connect("http://192.0.2.1"), "connect");`,
   },
   https: {
     "`createServer`, `get`": `
@@ -115,6 +120,11 @@ export const features = {
     "`url`": `require("inspector").url();`,
     "`open`": `require("inspector").open(0);`,
     "`Session.connect`": `new (require("inspector").Session)().connect();`,
+    "`Session.connectToMainThread`": `
+      const { Worker } = require("worker_threads");
+      const load = "process.getBuiltinModule('inspector')";
+      const code = \`new (\${load}.Session)().connectToMainThread()\`;
+      await once(new Worker(code, { eval: true }), "exit");`,
   },
   module: {
     "`registerHooks`": `require("module").registerHooks({}).deregister();`,
@@ -195,6 +205,10 @@ export const features = {
   },
   wasi: {
     "`new WASI`": `new (require("wasi").WASI)({ version: "preview1" });`,
+    "a program": `
+      const wasi = new (require("wasi").WASI)({ version: "preview1", preopens: { "/": "/tmp" } });
+      const memory = new WebAssembly.Memory({ initial: 1 });
+      wasi.start({ exports: { memory, _start: () => wasi.wasiImport.fd_prestat_get(3, 0) } });`,
   },
   worker_threads: {
     "`Worker`": `

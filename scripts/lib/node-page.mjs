@@ -105,10 +105,10 @@ async function optionsPage(generated, runtime) {
 
 The options of Node.js ${await version()}. Each does what it does in Node.js, or is refused by name with
 status 9; none is taken and ignored. A boolean that asks for what is there anyway is always taken.
-\`NODE_OPTIONS\` has no effect in a guest.
+\`NODE_OPTIONS\` has no effect in a guest, but that a child has the permission model of its parent.
 
 Flags of V8 belong to all programs of a machine at once. \`--expose-gc\`, \`--max-old-space-size\`,
-\`--stack-trace-limit\` and \`--disallow-code-generation-from-strings\` are those of one program; so is every
+\`--stack-trace-limit\`, \`--abort-on-uncaught-exception\` and \`--disallow-code-generation-from-strings\` are those of one program; so is every
 flag that asks for V8's default. All others are refused, as is \`v8.setFlagsFromString\`.
 
 ## Refused

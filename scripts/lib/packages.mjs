@@ -27,6 +27,9 @@ export const installPackages = {
   },
 };
 
+/** The newest release of every major version that users run. */
+export const nodeVersions = ["20.20.2", "22.23.3", "24.21.0", "26.10.0"];
+
 /** Installs one Node.js version into the cache and returns its binary. */
 export async function nodeVersion(version) {
   const prefix = join(cache, "node", version);

@@ -51,10 +51,14 @@ export const hostTools = {
   tput: "ncurses-bin",
   curl: "curl",
   wget: "wget",
+  sqlite3: "sqlite3",
   tree: "tree",
   script: "bsdutils",
   setsid: "util-linux",
 };
+
+/** What opens pages of guests. Not every distribution has it as a package, so it is installed apart from the others. */
+const browser = "chromium";
 
 /** @type {import("./steps.mjs").Step} */
 export const checkHostTools = {
@@ -74,6 +78,11 @@ export const checkHostTools = {
           "the shell's corpus is compared with what they print.",
       );
     }
+    if (!onPath(browser) && canInstall()) {
+      note(`installing ${browser} with apt-get`);
+      await tryInstall([browser], note);
+    }
+    if (!onPath(browser)) absent.push(browser);
     if (absent.length > 0) note(`not there, what needs them is skipped: ${absent.join(", ")}`);
   },
 };

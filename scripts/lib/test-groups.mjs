@@ -9,6 +9,7 @@ import { addCounts, countTests, noCounts } from "./test-counts.mjs";
 /**
  * @typedef {object} Group
  * @property {string} name What is tested, as the user reads it.
+ * @property {boolean} [optional] Whether it runs only if it is asked for by name.
  * @property {string} command
  * @property {string[]} args
  * @property {Record<string, string>} [env]
@@ -68,7 +69,9 @@ async function homeOf(user) {
   const path = (process.env.PATH ?? "").split(delimiter);
   const closed = await Promise.all(path.map(closedFolder));
   const open = path.filter((_, index) => closed[index] === undefined);
-  return { HOME: folder, TMPDIR: folder, PATH: open.join(delimiter) };
+  // `npm test` tells its children of the cache of who called it.
+  const cache = { npm_config_cache: join(folder, ".npm") };
+  return { HOME: folder, TMPDIR: folder, PATH: open.join(delimiter), ...cache };
 }
 
 /** The folder on the way to a path that only its owner may enter, if there is one. What is not there is as good as that. */

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 
 use secure_exec_cli::{
-    Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag, quote, required, warn,
+    Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag, quote, required, visible, warn,
 };
 use secure_exec_sys::fd;
 use secure_exec_sys::path::stat;
@@ -193,20 +193,6 @@ impl Lines {
                 }
             }
         }
-    }
-}
-
-/// A byte in the notation of `-v`.
-fn visible(byte: u8) -> String {
-    let (prefix, low) = if byte >= 0x80 {
-        ("M-", byte & 0x7f)
-    } else {
-        ("", byte)
-    };
-    match low {
-        0..=31 => format!("{prefix}^{}", (low + 64) as char),
-        127 => format!("{prefix}^?"),
-        _ => format!("{prefix}{}", low as char),
     }
 }
 

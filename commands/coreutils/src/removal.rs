@@ -10,7 +10,7 @@ use secure_exec_cli::{Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag,
 use secure_exec_cli::{warn, warn_path};
 use secure_exec_sys::errno::{self, ENOENT, ENOTDIR};
 use secure_exec_sys::path::{W_OK, access, lstat, stat};
-use secure_exec_sys::stat::{S_IFBLK, S_IFCHR, S_IFIFO, S_IFLNK, S_IFSOCK, Stat};
+use secure_exec_sys::stat::Stat;
 use secure_exec_sys::tty::isatty;
 
 use crate::tree::sorted_entries;
@@ -156,7 +156,7 @@ impl Rm<'_> {
     /// Removes one file or tree; tells whether it is gone.
     fn remove(&mut self, path: &Path, found: &Stat) -> Result<bool, Failure> {
         if !found.is_dir() {
-            let kind = describe(found);
+            let kind = found.kind_words();
             if !self.confirm_file(
                 path,
                 found,
@@ -272,17 +272,5 @@ impl Rm<'_> {
     fn complain(&mut self, text: &str) {
         self.failed = true;
         warn(&self.args.name, text);
-    }
-}
-
-fn describe(found: &Stat) -> &'static str {
-    match found.kind() {
-        S_IFLNK => "symbolic link",
-        S_IFIFO => "fifo",
-        S_IFSOCK => "socket",
-        S_IFCHR => "character special file",
-        S_IFBLK => "block special file",
-        _ if found.size == 0 => "regular empty file",
-        _ => "regular file",
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secure_exec_cli::warn_path;
-use secure_exec_cli::{Args, Outcome, Parsed, Syntax, bytes, flag, required, shell_escape};
-use secure_exec_sys::path::{Statfs, lstat, stat, statfs};
-use secure_exec_sys::stat::{
-    S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK, Stat, Time, mode_string,
+use secure_exec_cli::{
+    Args, Outcome, Parsed, Syntax, bytes, flag, required, shell_escape, unescape,
 };
+use secure_exec_sys::path::{Statfs, lstat, stat, statfs};
+use secure_exec_sys::stat::{S_IFBLK, S_IFCHR, Stat, Time, mode_string};
 use secure_exec_sys::users;
 
 use crate::ls::{device_major, device_minor};
@@ -130,7 +130,12 @@ fn expand(format: &str, escapes: bool, field: impl Fn(&str) -> Option<Vec<u8>>) 
     let mut at = 0;
     while at < raw.len() {
         match raw[at] {
-            b'\\' if escapes && at + 1 < raw.len() => at += 1 + unescape(&raw[at + 1..], &mut out),
+            b'\\' if escapes && at + 1 < raw.len() => {
+                if let Some((byte, length)) = unescape(&raw[at + 1..]) {
+                    out.push(byte);
+                    at += length;
+                }
+            }
             b'%' if raw.get(at + 1) == Some(&b'%') => {
                 out.push(b'%');
                 at += 1;
@@ -217,33 +222,6 @@ fn number(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn unescape(raw: &[u8], out: &mut Vec<u8>) -> usize {
-    let simple = match raw[0] {
-        b'n' => b'\n',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'a' => 7,
-        b'b' => 8,
-        b'f' => 12,
-        b'v' => 11,
-        b'0'..=b'7' => {
-            let digits = raw
-                .iter()
-                .take(3)
-                .take_while(|byte| (b'0'..=b'7').contains(byte))
-                .count();
-            let value = raw[..digits]
-                .iter()
-                .fold(0_u32, |value, digit| value * 8 + u32::from(digit - b'0'));
-            out.push(u8::try_from(value & 0xff).unwrap_or(0));
-            return digits - 1;
-        }
-        other => other,
-    };
-    out.push(simple);
-    0
-}
-
 fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>> {
     let user = || users::user_by_uid(found.uid).map_or_else(|| "UNKNOWN".into(), |user| user.name);
     let group =
@@ -263,7 +241,7 @@ fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>>
             "Hd" => device_major(found.dev).to_string(),
             "Ld" => device_minor(found.dev).to_string(),
             "f" => format!("{:x}", found.mode),
-            "F" => kind(found).into(),
+            "F" => found.kind_words().into(),
             "g" => found.gid.to_string(),
             "G" => group(),
             "h" => found.nlink.to_string(),
@@ -301,19 +279,6 @@ fn quoted(name: &OsString, found: &Stat, always: bool) -> String {
             format!("{own} -> {}", shell_escape(bytes(&target), always))
         }
         _ => own,
-    }
-}
-
-fn kind(found: &Stat) -> &'static str {
-    match found.kind() {
-        S_IFDIR => "directory",
-        S_IFLNK => "symbolic link",
-        S_IFIFO => "fifo",
-        S_IFSOCK => "socket",
-        S_IFCHR => "character special file",
-        S_IFBLK => "block special file",
-        _ if found.size == 0 => "regular empty file",
-        _ => "regular file",
     }
 }
 

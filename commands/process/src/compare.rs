@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use secure_exec_cli::{
-    Args, Failure, Outcome, Parsed, Syntax, fail, flag, parse_size, quote, required,
+    Args, Failure, Outcome, Parsed, Syntax, fail, flag, parse_size, quote, required, visible,
 };
 use secure_exec_sys::errno;
 use secure_exec_sys::path::stat;
@@ -207,18 +207,4 @@ fn end_text(at: u64, line: u64, last: u8, lists: bool) -> String {
         return format!("after byte {at}, line {}", line - 1);
     }
     format!("after byte {at}, in line {line}")
-}
-
-/// A byte as `cat -v` shows it.
-fn visible(byte: u8) -> String {
-    let (prefix, low) = if byte >= 0x80 {
-        ("M-", byte & 0x7f)
-    } else {
-        ("", byte)
-    };
-    match low {
-        0..=31 => format!("{prefix}^{}", (low + 64) as char),
-        127 => format!("{prefix}^?"),
-        _ => format!("{prefix}{}", low as char),
-    }
 }

@@ -3,23 +3,25 @@
 use std::io;
 use std::path::Path;
 
+use secure_exec_abi::fcntl::OpenFlags;
+
 use crate::stat::Stat;
 use crate::{Fd, backend};
 
-pub const O_RDONLY: i32 = 0;
-pub const O_WRONLY: i32 = 1;
-pub const O_RDWR: i32 = 2;
-pub const O_CREAT: i32 = 0o100;
-pub const O_EXCL: i32 = 0o200;
-pub const O_NOCTTY: i32 = 0o400;
-pub const O_TRUNC: i32 = 0o1000;
-pub const O_APPEND: i32 = 0o2000;
-pub const O_NONBLOCK: i32 = 0o4000;
-pub const O_DIRECTORY: i32 = 0o200_000;
-pub const O_NOFOLLOW: i32 = 0o400_000;
-pub const O_CLOEXEC: i32 = 0o2_000_000;
-/// As a directory: the working directory.
-pub const AT_FDCWD: Fd = -100;
+pub use secure_exec_abi::fcntl::AT_FDCWD;
+
+pub const O_RDONLY: i32 = OpenFlags::O_RDONLY.bits();
+pub const O_WRONLY: i32 = OpenFlags::O_WRONLY.bits();
+pub const O_RDWR: i32 = OpenFlags::O_RDWR.bits();
+pub const O_CREAT: i32 = OpenFlags::O_CREAT.bits();
+pub const O_EXCL: i32 = OpenFlags::O_EXCL.bits();
+pub const O_NOCTTY: i32 = OpenFlags::O_NOCTTY.bits();
+pub const O_TRUNC: i32 = OpenFlags::O_TRUNC.bits();
+pub const O_APPEND: i32 = OpenFlags::O_APPEND.bits();
+pub const O_NONBLOCK: i32 = OpenFlags::O_NONBLOCK.bits();
+pub const O_DIRECTORY: i32 = OpenFlags::O_DIRECTORY.bits();
+pub const O_NOFOLLOW: i32 = OpenFlags::O_NOFOLLOW.bits();
+pub const O_CLOEXEC: i32 = OpenFlags::O_CLOEXEC.bits();
 
 /// `pipe2(2)`: the reading and the writing end.
 ///

@@ -3,15 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use secure_exec_abi::fcntl::AtFlags;
+
+use crate::backend;
 use crate::fd::AT_FDCWD;
 use crate::stat::Stat;
-use crate::{Fd, backend};
 
-pub const F_OK: i32 = 0;
-pub const X_OK: i32 = 1;
-pub const W_OK: i32 = 2;
-pub const R_OK: i32 = 4;
-pub const AT_SYMLINK_NOFOLLOW: i32 = 0x100;
+pub use secure_exec_abi::fcntl::{F_OK, R_OK, W_OK, X_OK};
+
+pub const AT_SYMLINK_NOFOLLOW: i32 = AtFlags::AT_SYMLINK_NOFOLLOW.bits();
 
 /// Sets the working directory, the kernel's and the C library's.
 ///
@@ -41,14 +41,6 @@ pub fn stat(path: impl AsRef<Path>) -> io::Result<Stat> {
 /// As [`stat`].
 pub fn lstat(path: impl AsRef<Path>) -> io::Result<Stat> {
     backend::path_stat(AT_FDCWD, path.as_ref(), AT_SYMLINK_NOFOLLOW)
-}
-
-/// `fstatat(2)`.
-///
-/// # Errors
-/// As [`stat`].
-pub fn statat(dirfd: Fd, path: impl AsRef<Path>, flags: i32) -> io::Result<Stat> {
-    backend::path_stat(dirfd, path.as_ref(), flags)
 }
 
 /// `access(2)`.

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secure_exec_abi::wait::WaitFlags;
+
 use crate::{Fd, Pid, backend};
 
 /// Search `PATH` of the new environment when the file has no slash.
@@ -18,9 +20,9 @@ pub const SETPGID: u32 = 8;
 /// Put that group into the foreground of the terminal before the program runs, if this one is there.
 pub const FOREGROUND: u32 = 16;
 
-pub const WNOHANG: i32 = 1;
-pub const WUNTRACED: i32 = 2;
-pub const WCONTINUED: i32 = 8;
+pub const WNOHANG: i32 = WaitFlags::WNOHANG.bits();
+pub const WUNTRACED: i32 = WaitFlags::WUNTRACED.bits();
+pub const WCONTINUED: i32 = WaitFlags::WCONTINUED.bits();
 
 /// One step taken in the child before the program starts.
 #[derive(Clone, Debug)]

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use secure_exec_abi::signal::Signal;
+
 use crate::backend;
 
 /// What a process does when a signal arrives.
@@ -16,20 +18,20 @@ pub enum Disposition {
     Catch = 2,
 }
 
-pub const SIGHUP: i32 = 1;
-pub const SIGINT: i32 = 2;
-pub const SIGQUIT: i32 = 3;
-pub const SIGKILL: i32 = 9;
-pub const SIGPIPE: i32 = 13;
-pub const SIGALRM: i32 = 14;
-pub const SIGTERM: i32 = 15;
-pub const SIGCHLD: i32 = 17;
-pub const SIGCONT: i32 = 18;
-pub const SIGSTOP: i32 = 19;
-pub const SIGTSTP: i32 = 20;
-pub const SIGTTIN: i32 = 21;
-pub const SIGTTOU: i32 = 22;
-pub const SIGWINCH: i32 = 28;
+pub const SIGHUP: i32 = Signal::SIGHUP.raw() as i32;
+pub const SIGINT: i32 = Signal::SIGINT.raw() as i32;
+pub const SIGQUIT: i32 = Signal::SIGQUIT.raw() as i32;
+pub const SIGKILL: i32 = Signal::SIGKILL.raw() as i32;
+pub const SIGPIPE: i32 = Signal::SIGPIPE.raw() as i32;
+pub const SIGALRM: i32 = Signal::SIGALRM.raw() as i32;
+pub const SIGTERM: i32 = Signal::SIGTERM.raw() as i32;
+pub const SIGCHLD: i32 = Signal::SIGCHLD.raw() as i32;
+pub const SIGCONT: i32 = Signal::SIGCONT.raw() as i32;
+pub const SIGSTOP: i32 = Signal::SIGSTOP.raw() as i32;
+pub const SIGTSTP: i32 = Signal::SIGTSTP.raw() as i32;
+pub const SIGTTIN: i32 = Signal::SIGTTIN.raw() as i32;
+pub const SIGTTOU: i32 = Signal::SIGTTOU.raw() as i32;
+pub const SIGWINCH: i32 = Signal::SIGWINCH.raw() as i32;
 
 /// Names without `SIG`, by number; 0 is `EXIT` in the shell's sense.
 const NAMES: [&str; 32] = [
@@ -75,7 +77,7 @@ const DESCRIPTIONS: [&str; 32] = [
 ];
 
 /// The largest signal number.
-pub const MAX: i32 = 64;
+pub const MAX: i32 = Signal::MAX as i32;
 /// The first real-time signal as the C library counts them.
 const RTMIN: i32 = 34;
 

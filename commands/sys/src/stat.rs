@@ -1,5 +1,10 @@
 //! What is known of a file: `struct stat`, its mode and how `ls` shows it.
 
+pub use secure_exec_abi::stat::{
+    S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID, S_ISUID,
+    S_ISVTX,
+};
+
 /// A moment as seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time {
@@ -25,23 +30,26 @@ pub struct Stat {
     pub ctime: Time,
 }
 
-pub const S_IFMT: u32 = 0o170_000;
-pub const S_IFSOCK: u32 = 0o140_000;
-pub const S_IFLNK: u32 = 0o120_000;
-pub const S_IFREG: u32 = 0o100_000;
-pub const S_IFBLK: u32 = 0o060_000;
-pub const S_IFDIR: u32 = 0o040_000;
-pub const S_IFCHR: u32 = 0o020_000;
-pub const S_IFIFO: u32 = 0o010_000;
-pub const S_ISUID: u32 = 0o4000;
-pub const S_ISGID: u32 = 0o2000;
-pub const S_ISVTX: u32 = 0o1000;
-
 impl Stat {
     /// The bits of the mode that tell the kind of file.
     #[must_use]
     pub fn kind(&self) -> u32 {
         self.mode & S_IFMT
+    }
+
+    /// What kind of file it is, in the words of `stat` and `rm`.
+    #[must_use]
+    pub fn kind_words(&self) -> &'static str {
+        match self.kind() {
+            S_IFDIR => "directory",
+            S_IFLNK => "symbolic link",
+            S_IFIFO => "fifo",
+            S_IFSOCK => "socket",
+            S_IFCHR => "character special file",
+            S_IFBLK => "block special file",
+            _ if self.size == 0 => "regular empty file",
+            _ => "regular file",
+        }
     }
 
     #[must_use]

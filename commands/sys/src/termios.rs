@@ -1,5 +1,8 @@
 //! Linux's `struct termios`, its flags and the raw mode of line editors.
 
+use secure_exec_abi::termios::{InputFlags, LocalFlags, NCCS, OutputFlags};
+pub use secure_exec_abi::termios::{VEOF, VERASE, VINTR, VKILL, VMIN, VQUIT, VSUSP, VTIME};
+
 /// The settings of a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Termios {
@@ -8,34 +11,26 @@ pub struct Termios {
     pub cflag: u32,
     pub lflag: u32,
     pub line: u8,
-    pub cc: [u8; 19],
+    pub cc: [u8; NCCS],
 }
 
-pub const ICRNL: u32 = 0o400;
-pub const IXON: u32 = 0o2000;
-pub const BRKINT: u32 = 0o2;
-pub const INPCK: u32 = 0o20;
-pub const ISTRIP: u32 = 0o40;
-pub const INLCR: u32 = 0o100;
-pub const IGNCR: u32 = 0o200;
-pub const OPOST: u32 = 0o1;
-pub const ONLCR: u32 = 0o4;
-pub const ISIG: u32 = 0o1;
-pub const ICANON: u32 = 0o2;
-pub const ECHO: u32 = 0o10;
-pub const ECHOE: u32 = 0o20;
-pub const ECHOK: u32 = 0o40;
-pub const ECHONL: u32 = 0o100;
-pub const TOSTOP: u32 = 0o400;
-pub const IEXTEN: u32 = 0o100_000;
-pub const VINTR: usize = 0;
-pub const VQUIT: usize = 1;
-pub const VERASE: usize = 2;
-pub const VKILL: usize = 3;
-pub const VEOF: usize = 4;
-pub const VTIME: usize = 5;
-pub const VMIN: usize = 6;
-pub const VSUSP: usize = 10;
+pub const ICRNL: u32 = InputFlags::ICRNL.bits();
+pub const IXON: u32 = InputFlags::IXON.bits();
+pub const BRKINT: u32 = InputFlags::BRKINT.bits();
+pub const INPCK: u32 = InputFlags::INPCK.bits();
+pub const ISTRIP: u32 = InputFlags::ISTRIP.bits();
+pub const INLCR: u32 = InputFlags::INLCR.bits();
+pub const IGNCR: u32 = InputFlags::IGNCR.bits();
+pub const OPOST: u32 = OutputFlags::OPOST.bits();
+pub const ONLCR: u32 = OutputFlags::ONLCR.bits();
+pub const ISIG: u32 = LocalFlags::ISIG.bits();
+pub const ICANON: u32 = LocalFlags::ICANON.bits();
+pub const ECHO: u32 = LocalFlags::ECHO.bits();
+pub const ECHOE: u32 = LocalFlags::ECHOE.bits();
+pub const ECHOK: u32 = LocalFlags::ECHOK.bits();
+pub const ECHONL: u32 = LocalFlags::ECHONL.bits();
+pub const TOSTOP: u32 = LocalFlags::TOSTOP.bits();
+pub const IEXTEN: u32 = LocalFlags::IEXTEN.bits();
 
 impl Termios {
     /// These settings with input byte by byte, no echo, no signals; output stays processed.

@@ -245,6 +245,15 @@ impl Ucred {
     };
 }
 
+/// A length of time as options have it (`struct timeval`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Timeval {
+    /// Seconds.
+    pub seconds: i64,
+    /// Millionths of a second.
+    pub microseconds: i64,
+}
+
 /// Value of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionValue {
@@ -254,6 +263,8 @@ pub enum OptionValue {
     Linger(Option<i32>),
     /// Credentials.
     Credentials(Ucred),
+    /// A length of time.
+    Time(Timeval),
     /// Address of an interface.
     Address(Ipv4Addr),
     /// A group that is joined or left.

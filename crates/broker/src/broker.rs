@@ -10,8 +10,9 @@ use std::sync::{Arc, Weak};
 use secure_exec_protocol::{File, VmConfig};
 
 use crate::admission;
-use crate::core::{Core, VmKey};
+use crate::core::{Accusation, Core, VmKey};
 use crate::event::Sink;
+use crate::files::HostMount;
 use crate::handle::VmHandle;
 use crate::isolation::{Isolation, Level};
 use crate::keys::ProcessId;
@@ -51,6 +52,7 @@ impl Broker {
                     poller.clone(),
                     Arc::new(SystemClock),
                     processors(),
+                    accuse(weak.clone()),
                 )),
                 poller: poller.clone(),
                 commands: commands.clone(),
@@ -70,11 +72,13 @@ impl Broker {
         self: &Arc<Self>,
         config: VmConfig,
         files: Vec<File>,
+        mounts: Vec<HostMount>,
         isolation: Isolation,
         required: Option<Level>,
         sink: Arc<dyn Sink>,
     ) -> VmHandle {
         let mut config = config;
+        config.mounts = mounts.iter().map(|mount| mount.mount.clone()).collect();
         if config.command_dirs.is_empty() {
             config.command_dirs.extend(self.commands.clone());
         }
@@ -84,6 +88,7 @@ impl Broker {
         let made = Creation {
             config,
             files,
+            mounts,
             isolation,
             required,
             sink,
@@ -125,6 +130,17 @@ fn tell(broker: Weak<Broker>) -> impl Fn(ProcessId, Outcome) -> ControlFlow<()> 
             .post(move |core| core.started(process, outcome));
         ControlFlow::Continue(())
     }
+}
+
+/// Has a process ended that broke a rule where the lock is not held.
+fn accuse(broker: Weak<Broker>) -> Accusation {
+    Arc::new(move |process, rule| {
+        if let Some(broker) = broker.upgrade() {
+            broker
+                .shared
+                .post(move |core| core.violation(process, rule));
+        }
+    })
 }
 
 /// Processors that this process may use, and its children with it.

@@ -70,9 +70,16 @@ pub(crate) enum SetupAnswer {
 }
 
 impl Call {
-    /// Whether the VM answers it at once, before it reads the next request.
-    pub(crate) fn is_prompt(&self) -> bool {
+    /// Whether the VM answers it at once, before it reads the next request. File methods of one that is `mounted` may have
+    /// to wait for the host.
+    pub(crate) fn is_prompt(&self, mounted: bool) -> bool {
         match self {
+            Call::Done
+            | Call::Read(_)
+            | Call::Stat
+            | Call::Exists
+            | Call::Part { .. }
+            | Call::Over => !mounted,
             Call::Program(program) => program.owes_start,
             // A listener may have no room.
             Call::Connection(_) => false,

@@ -273,7 +273,7 @@ impl Core {
             Call::Program(program) => program.timeout,
             _ => None,
         };
-        if kind.is_prompt() {
+        if kind.is_prompt(!vm.mounts.is_empty()) {
             vm.requests.push_back(call);
         }
         vm.calls.insert(call, kind);

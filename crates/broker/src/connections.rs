@@ -1,6 +1,6 @@
 //! Connections of the embedder to listeners, on their way to a VM process.
 
-use secure_exec_protocol::{CallId, Endpoint, HostMessage};
+use secure_exec_protocol::{Answer, CallId, Endpoint, HostMessage};
 
 use crate::call::Call;
 use crate::connection::ConnectionCall;
@@ -9,10 +9,30 @@ use crate::timer::Due;
 use crate::vm::Queued;
 
 impl Core {
-    /// Connects to a listener.
+    /// Connects to a listener, or answers a guest that connects to the host. Of that nobody hears who does not wait any
+    /// more: number 0 is nobody's.
     pub(crate) fn connect(&mut self, vm_key: VmKey, call: CallId, endpoint: Endpoint) {
+        let endpoint = match endpoint {
+            Endpoint::Outbound(number) => {
+                let vm = self.vms.get_mut(&vm_key);
+                Endpoint::Outbound(vm.and_then(|vm| vm.outbound.end(number)).unwrap_or(0))
+            }
+            endpoint => endpoint,
+        };
         let kind = Call::Connection(Box::default());
         self.submit(vm_key, call, Some(kind), HostMessage::Connect(endpoint));
+    }
+
+    /// The embedder does not make a connection that a guest wants.
+    pub(crate) fn refuse(&mut self, vm_key: VmKey, number: u64) {
+        let Some(vm) = self.vms.get_mut(&vm_key).filter(|vm| !vm.defers()) else {
+            return;
+        };
+        if let Some(id) = vm.outbound.end(number) {
+            let answer = Answer::Refused;
+            let message = HostMessage::Answer { id, answer };
+            self.tell(vm_key, 0, message, Origin::Embedder);
+        }
     }
 
     /// Lets go of a connection, which is settled by that. One that was not sent yet is not made.

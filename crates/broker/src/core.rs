@@ -43,9 +43,14 @@ pub(crate) struct Core {
     pub(crate) departed: Vec<ProcessId>,
     /// Until when the poller sleeps; `None` while it is awake.
     pub(crate) asleep: Option<Sleep>,
+    /// Told of rules that are broken on the files channels, outside of the lock.
+    pub(crate) accuse: Accusation,
     orders: Sender<Order>,
     next_process: ProcessId,
 }
+
+/// Takes the rule that a process has broken where the lock is not held.
+pub(crate) type Accusation = Arc<dyn Fn(ProcessId, &'static str) + Send + Sync>;
 
 /// How long the poller sleeps if nothing wakes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +74,7 @@ impl Core {
         poller: Arc<Poller>,
         clock: Arc<dyn Clock>,
         processors: u32,
+        accuse: Accusation,
     ) -> Core {
         Core {
             processes: HashMap::new(),
@@ -85,6 +91,7 @@ impl Core {
             resumed: Vec::new(),
             departed: Vec::new(),
             asleep: None,
+            accuse,
             orders,
             next_process: 1,
         }

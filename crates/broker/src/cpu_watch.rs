@@ -1,5 +1,6 @@
 //! Looks at what VM processes take of the processors: those that take more than theirs wait, and those that take what
-//! no program of theirs may have are ended.
+//! no program of theirs may have are ended. So are those with more threads than their programs can have: each has some
+//! memory of the kernel's and a number, and there are as many numbers as the whole system has.
 
 use std::time::Duration;
 
@@ -11,6 +12,11 @@ use crate::cpu_budget::{CpuBudget, LOOK, Terms, Verdict};
 use crate::process::ProcessId;
 use crate::timer::Due;
 use crate::vm::{State, Vm};
+
+/// Threads that a process may have: those of its own, and for each VM. A worker has 12 MiB of memory set aside, a command
+/// a process of its machine: what a VM of any size that is used has is far below.
+const OWN_THREADS: usize = 1024;
+const VM_THREADS: usize = 4096;
 
 impl Core {
     /// A process is ready: it is looked at from now on. A VM in this process has no clock of its own.
@@ -42,7 +48,11 @@ impl Core {
         };
         match message {
             HostMessage::Spawn(_) | HostMessage::RenewCpuTime => {
-                cpu.allow_program(limit, processors);
+                let own = match message {
+                    HostMessage::Spawn(program) => program.cpu_time_ms.map(Duration::from_millis),
+                    _ => None,
+                };
+                cpu.allow_program(own.or(limit), processors);
                 self.look_within(id, LOOK);
             }
             _ => cpu.allow_request(),
@@ -80,6 +90,9 @@ impl Core {
             return;
         };
         cpu.look = None;
+        if child.threads() > OWN_THREADS + VM_THREADS * process.vms.len() {
+            return self.violation(id, "it has more threads than its programs can have");
+        }
         let held = cpu.held;
         let next = match cpu.take(now, child.cpu_time(), &terms) {
             Verdict::LookAgain(next) => next,

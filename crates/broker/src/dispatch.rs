@@ -110,7 +110,17 @@ impl Core {
                 Ok(())
             }
             VmMessage::Request { id, request } => {
-                let Request::Tool { pid, tool, input } = request;
+                let (pid, tool, input) = match request {
+                    Request::Tool { pid, tool, input } => (pid, tool, input),
+                    Request::Connect { .. } if call != 0 => {
+                        return Err("a connection to the host with a call");
+                    }
+                    Request::Connect { port } => {
+                        let id = vm.outbound.begin(id, port, &vm.config)?;
+                        vm.sink.event(Event::Outbound { id, port });
+                        return Ok(());
+                    }
+                };
                 rules::tool_call(pid, &tool)?;
                 if call != 0 && vm.program(call).is_none() {
                     return Err("a call of a tool by a program that does not run");
@@ -180,11 +190,12 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return Ok(());
         };
+        let mounted = !vm.mounts.is_empty();
         let Some(kind) = vm.calls.get_mut(&call) else {
             return Err("an answer to nothing");
         };
         // A process that is condemned may have lost what it was about to answer.
-        if serving && kind.is_prompt() && vm.requests.front() != Some(&call) {
+        if serving && kind.is_prompt(mounted) && vm.requests.front() != Some(&call) {
             return Err("an answer out of turn");
         }
         let VmMessage::Failed(failure) = message else {

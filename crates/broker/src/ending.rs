@@ -151,6 +151,7 @@ impl Core {
             .processes
             .get_mut(&place.process)
             .is_some_and(|process| {
+                process.files.forget(place.id);
                 process.vms.remove(&place.id).is_some()
                     && process.stage == Stage::Serving
                     && !process.closed

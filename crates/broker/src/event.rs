@@ -60,6 +60,9 @@ pub enum Event {
         tool: String,
         input: String,
     },
+    /// A guest connects to a port of the host's loopback that it was given; the embedder answers by `connect` or
+    /// `refuse`. The number is the broker's and never used twice.
+    Outbound { id: u64, port: u16 },
     /// Nobody waits for that tool call any more.
     ToolCancelled { id: u64 },
     /// What guests do, line by line, and when: for each line microseconds since 1970. The embedder tells by
@@ -128,6 +131,7 @@ impl Event {
             | Event::Closed { .. }
             | Event::Resources { .. }
             | Event::ToolCancelled { .. }
+            | Event::Outbound { .. }
             | Event::Warning { .. }
             | Event::Disposed => 0,
         }

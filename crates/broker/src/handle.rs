@@ -45,6 +45,11 @@ impl VmHandle {
         self.call(|core, vm, call| core.connect(vm, call, endpoint))
     }
 
+    /// Refuses a connection of a guest's to the host.
+    pub fn refuse(&self, id: u64) {
+        self.post(move |core, vm| core.refuse(vm, id));
+    }
+
     /// Lets go of a connection, which is settled by that without an event.
     pub fn disconnect(&self, call: CallId, reset: bool) {
         self.post(move |core, vm| core.disconnect(vm, call, reset));

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use secure_exec_protocol::channel::halves;
 use secure_exec_protocol::{
-    CallId, Decoder, Endpoint, File, FileReply, FileRequest, HostFrame, HostMessage, Program,
-    Stdin, Stream, ToolFailure, VERSION, VmConfig, VmFrame, VmId, VmMessage, encode,
+    CallId, Decoder, Endpoint, File, FileReply, FileRequest, FilesSocket, HostFrame, HostMessage,
+    Program, Stdin, Stream, ToolFailure, VERSION, VmConfig, VmFrame, VmId, VmMessage, encode,
 };
 
 use crate::call::Call;
@@ -107,6 +107,7 @@ struct ChildState {
     busy: AtomicBool,
     held: AtomicBool,
     cpu_time: Mutex<Duration>,
+    threads: AtomicUsize,
     cpu_bound: Mutex<Duration>,
 }
 
@@ -170,6 +171,10 @@ impl Life for FakeChild {
         *self.0.cpu_time.lock()
     }
 
+    fn threads(&self) -> usize {
+        self.0.threads.load(Ordering::Relaxed)
+    }
+
     fn hold(&self, held: bool) {
         self.0.held.store(held, Ordering::Relaxed);
     }
@@ -195,7 +200,9 @@ impl Harness {
         let poller = Arc::new(Poller::new().expect("epoll"));
         let clock = Arc::new(VirtualClock(Mutex::new(Instant::now())));
         let (orders, inbox) = channel();
-        let core = Core::new(orders, poller.clone(), clock.clone(), PROCESSORS);
+        // The files channels have a test of their own.
+        let accuse = Arc::new(|_, rule: &'static str| panic!("{rule}"));
+        let core = Core::new(orders, poller.clone(), clock.clone(), PROCESSORS, accuse);
         Harness {
             shared: Arc::new(Shared::new(core)),
             poller,
@@ -214,6 +221,7 @@ impl Harness {
         let made = Creation {
             config,
             files,
+            mounts: Vec::new(),
             isolation,
             required: None,
             sink: sink.clone(),
@@ -252,11 +260,13 @@ impl Harness {
             busy: AtomicBool::new(false),
             held: AtomicBool::new(false),
             cpu_time: Mutex::default(),
+            threads: AtomicUsize::new(1),
             cpu_bound: Mutex::default(),
         });
         let started = Started {
             writer,
             reader,
+            files: FilesSocket::pair().expect("socketpair").0,
             child: Some(Box::new(FakeChild(child.clone()))),
         };
         self.shared
@@ -427,6 +437,10 @@ impl Machine {
         self.call(|core, vm, call| core.connect(vm, call, endpoint))
     }
 
+    pub fn refuse(&self, id: u64) {
+        self.post(move |core, vm| core.refuse(vm, id));
+    }
+
     pub fn disconnect(&self, call: CallId, reset: bool) {
         self.post(move |core, vm| core.disconnect(vm, call, reset));
     }
@@ -554,6 +568,11 @@ impl Peer {
         *self.child.cpu_time.lock() += time;
     }
 
+    /// Has it have this many threads.
+    pub fn start_threads(&self, count: usize) {
+        self.child.threads.store(count, Ordering::Relaxed);
+    }
+
     /// What it may use before the kernel ends it.
     #[must_use]
     pub fn cpu_bound(&self) -> Duration {
@@ -591,6 +610,8 @@ pub fn program() -> Program {
         cwd: None,
         stdin: Stdin::Whole(Vec::new()),
         timeout_ms: None,
+        cpu_time_ms: None,
+        freeze_time: None,
         streaming: false,
         announce: false,
         returns: false,

@@ -15,6 +15,8 @@ pub enum Isolation {
     Process,
     /// In one VM process with the other shared VMs of this host process.
     Shared,
+    /// In one VM process with the other VMs of this group.
+    Group(u64),
     /// On threads of this process: for trusted code only.
     InProcess,
 }
@@ -176,7 +178,7 @@ impl IsolationReport {
 
     /// For a VM that lives so.
     pub(crate) fn for_vm(mut self, isolation: Isolation) -> IsolationReport {
-        if isolation == Isolation::Shared {
+        if matches!(isolation, Isolation::Shared | Isolation::Group(_)) {
             self.level = Level::Shared;
             self.missing.push("a process of its own");
         }

@@ -7,7 +7,8 @@
 //!
 //! # Layers
 //! Each uses its own and those left of it, which a test holds it to: `cpu_limit, keys, settings, snapshot, spool,
-//! sweep, task_status` ← `cpu_budget, event, isolation, timer` ← `admission, poller, process, spawner, tool_calls` ← `call,
+//! sweep, task_status` ← `cpu_budget, event, files, isolation, timer` ← `admission, outbound, poller, process, spawner, tool_calls` ←
+//! `call,
 //! connection, reading, rules` ← `calls, connections, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup,
 //! turns, vm` ← `broker, handle, harness, shared, supervisor`.
 //!
@@ -36,12 +37,14 @@ mod dispatch;
 mod ending;
 mod event;
 mod export;
+pub mod files;
 mod handle;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod isolation;
 mod keys;
 mod lifecycle;
+mod outbound;
 mod poller;
 mod process;
 mod reading;

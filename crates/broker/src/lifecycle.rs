@@ -9,7 +9,9 @@ use secure_exec_protocol::{File, HostMessage, Limit, VmConfig, ladder};
 use crate::call::Call;
 use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, Sink, VmError};
+use crate::files::{FilesChannel, HostMount};
 use crate::isolation::{Isolation, Level};
+use crate::outbound::Outbound;
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::reading::Readings;
 use crate::rules::Warned;
@@ -23,6 +25,7 @@ use crate::vm::{Place, State, TraceCredit, Vm};
 pub(crate) struct Creation {
     pub(crate) config: VmConfig,
     pub(crate) files: Vec<File>,
+    pub(crate) mounts: Vec<HostMount>,
     pub(crate) isolation: Isolation,
     /// The least that must hold for its process.
     pub(crate) required: Option<Level>,
@@ -40,6 +43,7 @@ impl Core {
         let vm = Vm {
             config,
             files: Arc::new(made.files),
+            mounts: made.mounts,
             isolation: made.isolation,
             required: made.required,
             sink: made.sink,
@@ -56,6 +60,7 @@ impl Core {
             retried: false,
             phases: Vec::new(),
             tools: ToolCalls::default(),
+            outbound: Outbound::default(),
             trace: TraceCredit::default(),
             warned: Warned::default(),
             readings: Readings::default(),
@@ -108,7 +113,9 @@ impl Core {
                 Some(spare) => spare,
                 None => self.order(start),
             },
-            Isolation::Shared | Isolation::InProcess => self.common_process(start),
+            Isolation::Shared | Isolation::Group(_) | Isolation::InProcess => {
+                self.common_process(start)
+            }
         };
         if let Some(waiting) = self.ordered.get_mut(&process) {
             waiting.push(vm_key);
@@ -141,7 +148,10 @@ impl Core {
         match registered {
             Ok(started) => {
                 self.arrivals.push((id, started.reader));
-                let mut process = VmProcess::new(started.writer, started.child);
+                let accuse = self.accuse.clone();
+                let files =
+                    FilesChannel::new(started.files, Arc::new(move |rule| accuse(id, rule)));
+                let mut process = VmProcess::new(started.writer, files, started.child);
                 process.deadlines.hello = Some(self.wait_for(Due::Hello(id)));
                 self.processes.insert(id, process);
                 for vm in waiting {
@@ -172,12 +182,17 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return;
         };
+        let id = process.adopt(vm_key);
         vm.place = Some(Place {
             process: process_id,
-            id: process.adopt(vm_key),
+            id,
         });
         vm.state = State::Preparing;
         vm.setup = Setup::default();
+        if let Err(error) = process.files.serve(id, vm.mounts.clone()) {
+            let error = VmError::cannot_start(&format!("its mounts: {error}"));
+            return self.preparation_failed(vm_key, error);
+        }
         self.continue_setup(vm_key);
     }
 

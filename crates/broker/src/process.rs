@@ -10,6 +10,7 @@ use secure_exec_protocol::{CallId, FrameWriter, Limit, VmId};
 
 use crate::cpu_budget::CpuBudget;
 use crate::cpu_limit;
+use crate::files::FilesChannel;
 use crate::isolation::{IsolationReport, Level};
 pub(crate) use crate::keys::ProcessId;
 use crate::keys::{TimerId, VmKey};
@@ -31,6 +32,7 @@ pub(crate) enum Stage {
 /// One VM process.
 pub(crate) struct VmProcess {
     pub(crate) writer: FrameWriter,
+    pub(crate) files: FilesChannel,
     /// None for a thread of this process.
     pub(crate) child: Option<Box<dyn Life>>,
     pub(crate) stage: Stage,
@@ -83,9 +85,14 @@ impl Deadlines {
 
 impl VmProcess {
     /// A process that was just started, and whose socket the poller waits for.
-    pub(crate) fn new(writer: FrameWriter, child: Option<Box<dyn Life>>) -> VmProcess {
+    pub(crate) fn new(
+        writer: FrameWriter,
+        files: FilesChannel,
+        child: Option<Box<dyn Life>>,
+    ) -> VmProcess {
         VmProcess {
             writer,
+            files,
             child,
             stage: Stage::Serving,
             ready: false,
@@ -184,6 +191,8 @@ pub(crate) trait Life: Send {
     fn is_busy(&self) -> bool;
     /// Processor time that it has used.
     fn cpu_time(&self) -> Duration;
+    /// Threads that it has; 0 where the system does not tell.
+    fn threads(&self) -> usize;
     /// Stops it, or lets it go on.
     fn hold(&self, held: bool);
     /// Has the kernel end it when it has used this much, where that can be.
@@ -289,6 +298,11 @@ impl Life for Child {
         CpuClock::of_process(self.pid).time()
     }
 
+    fn threads(&self) -> usize {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        stat.ok().and_then(|stat| threads(&stat)).unwrap_or(0)
+    }
+
     fn hold(&self, held: bool) {
         let signal = if held { libc::SIGSTOP } else { libc::SIGCONT };
         sweep::signal_fd(&self.pidfd, signal);
@@ -301,13 +315,21 @@ impl Life for Child {
     }
 }
 
-/// Whether a thread runs or waits uninterruptibly, by its `stat` (`proc_pid_stat(5)`): the state follows the name,
-/// which is in parentheses and may have some of its own.
+/// The fields of a `stat` (`proc_pid_stat(5)`) from the third on: they follow the name, which is in parentheses and may
+/// have some of its own.
+fn fields(stat: &str) -> impl Iterator<Item = &str> {
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split_ascii_whitespace()
+}
+
+/// Whether a thread runs or waits uninterruptibly, by its `stat`: the state is the third field.
 fn is_busy(stat: &str) -> bool {
-    let state = stat
-        .rsplit_once(") ")
-        .map(|(_, rest)| rest.as_bytes().first());
-    matches!(state, Some(Some(b'R' | b'D')))
+    matches!(fields(stat).next(), Some("R" | "D"))
+}
+
+/// The number of threads, by the `stat` of a process: the 20th field.
+fn threads(stat: &str) -> Option<usize> {
+    fields(stat).nth(17)?.parse().ok()
 }
 
 impl Drop for Child {
@@ -354,5 +376,23 @@ mod tests {
         assert!(is_busy("12 (a) S 1) D 1 12"));
         assert!(!is_busy("12 (R) S 1 12"));
         assert!(!is_busy(""));
+    }
+
+    #[test]
+    fn threads_are_counted() {
+        let (stopped, running) = std::sync::mpsc::channel::<()>();
+        let stat = || std::fs::read_to_string("/proc/self/stat").expect("own status");
+        let before = threads(&stat()).expect("a number");
+        assert!(before >= 1);
+        let thread = std::thread::spawn(move || running.recv());
+        // Other tests start threads of theirs meanwhile, and theirs end.
+        while threads(&stat()).expect("a number") == before {
+            std::thread::yield_now();
+        }
+        drop(stopped);
+        let _ = thread.join();
+        let line = format!("12 (a) R) S {}7 0", "1 ".repeat(16));
+        assert_eq!(threads(&line), Some(7));
+        assert_eq!(threads("12 (a) S 1"), None);
     }
 }

@@ -16,6 +16,6 @@ pub struct Settings {
     pub uid: u32,
     /// The directory of the package's commands, for VMs that are given none.
     pub commands: Option<PathBuf>,
-    /// Serves a socket on the calling thread, for `Isolation::InProcess`.
-    pub in_process: Option<fn(OwnedFd, Option<&Path>)>,
+    /// Serves a socket and a files channel on the calling thread, for `Isolation::InProcess`.
+    pub in_process: Option<fn(OwnedFd, OwnedFd, Option<&Path>)>,
 }

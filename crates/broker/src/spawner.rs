@@ -3,20 +3,21 @@
 use std::ffi::{CString, c_char};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use secure_exec_protocol::channel::halves;
-use secure_exec_protocol::{FrameReader, FrameWriter, VmFrame};
+use secure_exec_protocol::{FilesSocket, FrameReader, FrameWriter, VmFrame};
 
 use crate::process::{Child, Life, ProcessId};
 use crate::settings::Settings;
 use crate::snapshot;
 
-/// The descriptor on which a VM process finds its socket.
+/// The descriptors on which a VM process finds its socket, and its end of the files channel.
 const SOCKET_FD: RawFd = 3;
+const FILES_FD: RawFd = 4;
 
 /// `spawn.h`; the C libraries of Linux have it as an extension.
 const POSIX_SPAWN_SETSID: libc::c_int = 0x80;
@@ -31,16 +32,19 @@ pub(crate) struct Order {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Start {
     pub(crate) in_process: bool,
+    /// It is for VMs of this group.
+    pub(crate) group: Option<u64>,
     /// Directories of commands, whose files it gets open.
     pub(crate) command_dirs: Vec<String>,
     /// It may go on where the system has no system call filters.
     pub(crate) lax: bool,
 }
 
-/// A process that was started: the halves of its socket, and the child if it is one.
+/// A process that was started: the halves of its socket, the files channel, and the child if it is one.
 pub(crate) struct Started {
     pub(crate) writer: FrameWriter,
     pub(crate) reader: FrameReader<VmFrame>,
+    pub(crate) files: FilesSocket,
     pub(crate) child: Option<Box<dyn Life>>,
 }
 
@@ -87,6 +91,8 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
     let (writer, reader) = halves(ours).map_err(|error| format!("socket: {error}"))?;
+    let (files, their_files) =
+        FilesSocket::pair().map_err(|error| format!("socketpair: {error}"))?;
     if order.start.in_process {
         let serve = settings
             .in_process
@@ -94,30 +100,37 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
         let snapshot = settings.snapshot.clone();
         std::thread::Builder::new()
             .name("secure-exec-vm".into())
-            .spawn(move || serve(theirs.into(), snapshot.as_deref()))
+            .spawn(move || serve(theirs.into(), their_files, snapshot.as_deref()))
             .map_err(|error| format!("thread: {error}"))?;
         return Ok(Started {
             writer,
             reader,
+            files,
             child: None,
         });
     }
-    let child = launch(settings, &order.start, &known, &theirs.into())
-        .map_err(|error| format!("the launcher: {error}"))?;
+    let child = launch(
+        settings,
+        &order.start,
+        &known,
+        [&theirs.into(), &their_files],
+    )
+    .map_err(|error| format!("the launcher: {error}"))?;
     Ok(Started {
         writer,
         reader,
+        files,
         child: Some(Box::new(child)),
     })
 }
 
 /// Runs `launcher <addon> <our pid> <snapshot> <its identity> <mode> <uid> <directory>...` with an empty environment, a
-/// session of its own (a Ctrl-C at the terminal is for the host alone), no signal blocked or ignored, and the socket.
+/// session of its own (a Ctrl-C at the terminal is for the host alone), no signal blocked or ignored, and the sockets.
 fn launch(
     settings: &Settings,
     start: &Start,
     identity: &str,
-    socket: &OwnedFd,
+    sockets: [&OwnedFd; 2],
 ) -> io::Result<Child> {
     let launcher = c_string(settings.launcher.as_os_str().as_bytes())?;
     let mode = if start.lax { "lax" } else { "strict" };
@@ -144,7 +157,7 @@ fn launch(
         .collect();
     argv.push(std::ptr::null_mut());
     let envp: [*mut c_char; 1] = [std::ptr::null_mut()];
-    let actions = FileActions::new(socket)?;
+    let actions = FileActions::new(sockets)?;
     let attributes = Attributes::new()?;
     let mut pid = 0;
     // SAFETY: every pointer is valid for the call, and argv and envp end with null.
@@ -161,12 +174,15 @@ fn launch(
     Child::adopt(pid)
 }
 
-struct FileActions(libc::posix_spawn_file_actions_t);
+/// The actions, and a descriptor that has to be open while they are done.
+struct FileActions(libc::posix_spawn_file_actions_t, Option<OwnedFd>);
 
 impl FileActions {
-    fn new(socket: &OwnedFd) -> io::Result<FileActions> {
+    fn new([socket, files]: [&OwnedFd; 2]) -> io::Result<FileActions> {
+        // One of them may be where the other is to be: out of the way first.
+        let files = duplicate(files, FILES_FD + 1)?;
         // SAFETY: the type is plain data that the init function fills.
-        let mut actions = FileActions(unsafe { std::mem::zeroed() });
+        let mut actions = FileActions(unsafe { std::mem::zeroed() }, None);
         // SAFETY: `actions` is valid for writes; the path is a C string that is copied.
         unsafe {
             check(libc::posix_spawn_file_actions_init(&raw mut actions.0))?;
@@ -181,12 +197,18 @@ impl FileActions {
                 ))?;
             }
             // A dup2 onto itself also clears CLOEXEC (POSIX, `posix_spawn_file_actions_adddup2`).
-            check(libc::posix_spawn_file_actions_adddup2(
-                &raw mut actions.0,
-                socket.as_raw_fd(),
-                SOCKET_FD,
-            ))?;
+            for (fd, place) in [
+                (socket.as_raw_fd(), SOCKET_FD),
+                (files.as_raw_fd(), FILES_FD),
+            ] {
+                check(libc::posix_spawn_file_actions_adddup2(
+                    &raw mut actions.0,
+                    fd,
+                    place,
+                ))?;
+            }
         }
+        actions.1 = Some(files);
         Ok(actions)
     }
 }
@@ -238,6 +260,17 @@ impl Drop for Attributes {
         // SAFETY: initialised in `new`.
         unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
     }
+}
+
+/// Another descriptor of a file, none below `least`.
+fn duplicate(fd: &OwnedFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: takes plain numbers; returns a new descriptor or -1.
+    let copy = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 fn check(code: libc::c_int) -> io::Result<()> {

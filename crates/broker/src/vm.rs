@@ -8,7 +8,9 @@ use secure_exec_protocol::{CallId, File, HostMessage, Phase, VmConfig, VmId};
 
 use crate::call::Call;
 use crate::event::{Event, Sink, VmError};
+use crate::files::HostMount;
 use crate::isolation::{Isolation, Level};
+use crate::outbound::Outbound;
 use crate::process::ProcessId;
 use crate::reading::Readings;
 use crate::rules::Warned;
@@ -22,6 +24,8 @@ use crate::tool_calls::ToolCalls;
 pub(crate) struct Vm {
     pub(crate) config: VmConfig,
     pub(crate) files: Arc<Vec<File>>,
+    /// Who serves `config.mounts`.
+    pub(crate) mounts: Vec<HostMount>,
     pub(crate) isolation: Isolation,
     /// The least that must hold for its process.
     pub(crate) required: Option<Level>,
@@ -49,6 +53,7 @@ pub(crate) struct Vm {
     pub(crate) retried: bool,
     pub(crate) phases: Vec<Phase>,
     pub(crate) tools: ToolCalls,
+    pub(crate) outbound: Outbound,
     pub(crate) trace: TraceCredit,
     /// Warnings that belong to no program.
     pub(crate) warned: Warned,
@@ -131,8 +136,13 @@ impl Vm {
     /// The process that it needs.
     pub(crate) fn start(&self) -> Start {
         let in_process = self.isolation == Isolation::InProcess;
+        let group = match self.isolation {
+            Isolation::Group(group) => Some(group),
+            _ => None,
+        };
         Start {
             in_process,
+            group,
             // It opens them itself.
             command_dirs: if in_process {
                 Vec::new()
@@ -159,6 +169,7 @@ impl Vm {
         self.place = None;
         self.requests.clear();
         self.tools.forget(&*self.sink);
+        self.outbound.forget();
         self.forget_listeners();
         self.trace = TraceCredit::default();
         self.warned = Warned::default();

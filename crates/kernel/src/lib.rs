@@ -56,7 +56,7 @@ pub use abi::inotify::{InotifyEvent, InotifyMask};
 pub use abi::poll::PollEvents;
 pub use abi::resource::{Resource, Rlimit};
 pub use abi::signal::{Disposition, Signal};
-pub use abi::socket::{MsgFlags, OptionValue, SocketAddress, Ucred, UnixAddress};
+pub use abi::socket::{MsgFlags, OptionValue, SocketAddress, Timeval, Ucred, UnixAddress};
 pub use abi::stat::{DirEntry, FileKind, SetTime, Stat, StatFs, Timespec};
 pub use abi::termios::{
     ControlFlags, InputFlags, LocalFlags, OutputFlags, TcflowAction, TcflushQueue, TcsetAction,
@@ -66,15 +66,15 @@ pub use abi::wait::{ExitStatus, WaitFlags};
 pub use abi::{Fd, Pid};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
-pub use kernel::{Kernel, KernelConfig, ResourceCounts};
+pub use kernel::{FileTree, Kernel, KernelConfig, Links, ResourceCounts};
 pub use limits::{LimitBreach, LimitLedger, Limits, UseWatcher};
 pub use process::{
     Account, Binfmt, CpuTime, ExecImage, FileAction, MemoryUse, Process, ProcessInfo, ProcessState,
-    SpawnOptions,
+    SpawnOptions, Terms,
 };
 pub use random::{RandomSource, SeededRandom};
-pub use syscalls::{Opening, ReceivedMessage, SendMessage};
+pub use syscalls::{Opening, ReceivedMessage, SendMessage, SocketWait};
 pub use trace::{ProcessEvent, SignalInfo, SyscallEvent, Tracer};
 pub use tty::Terminal;
-pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags};
+pub use vfs::{Credentials, FileDescription, FileSystem, Inode, MountFlags, SetAttributes};
 pub use wait_queue::WaitQueue;

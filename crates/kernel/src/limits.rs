@@ -78,15 +78,24 @@ pub struct LimitBreach {
 thread_local! {
     /// The embedder's process that the last system call on this thread was made for.
     static ORIGIN: Cell<Pid> = const { Cell::new(HOST) };
+    /// The process that made it.
+    static CALLER: Cell<Pid> = const { Cell::new(HOST) };
 }
 
 /// Stands for the host among the origins: its file methods, and programs that did not start.
 const HOST: Pid = Pid::from_raw(0);
 
 /// Notes on whose behalf the calling thread works from now on: the embedder's process that the caller of a system call
-/// descends from. A runtime that refuses something between two system calls does it for the same one.
-pub(crate) fn act_for(origin: Pid) {
+/// descends from, and the caller itself. A runtime that refuses something between two system calls does it for the same one.
+pub(crate) fn act_for(origin: Pid, caller: Pid) {
     ORIGIN.set(origin);
+    CALLER.set(caller);
+}
+
+/// The process that made the last system call on this thread: what the embedder is asked for meanwhile is for it.
+#[must_use]
+pub fn calling_process() -> Pid {
+    CALLER.get()
 }
 
 /// Entries that are kept at most. A program that was left behind may breach limits that nobody asks about.
@@ -126,6 +135,12 @@ impl LimitLedger {
 
     /// So much of a limit is in use, some of it since a moment ago.
     pub(crate) fn in_use(&self, limit: &'static str, bound: u64, used: u64) {
+        self.in_use_for(ORIGIN.get(), LimitBreach { limit, bound, used });
+    }
+
+    /// So much of a limit is in use by a process of the embedder's with all that descend from it.
+    pub(crate) fn in_use_for(&self, origin: Pid, usage: LimitBreach) {
+        let LimitBreach { limit, bound, used } = usage;
         let (part, whole) = MOST;
         if used.saturating_mul(whole) < bound.saturating_mul(part) {
             return;
@@ -133,7 +148,6 @@ impl LimitLedger {
         let Some(watcher) = self.watcher.get() else {
             return;
         };
-        let origin = ORIGIN.get();
         {
             let mut told = self.told.lock();
             if told.len() >= MOST_ENTRIES || told.contains(&(origin, limit)) {
@@ -142,6 +156,8 @@ impl LimitLedger {
             told.push((origin, limit));
         }
         let origin = (origin != HOST).then_some(origin);
+        // What is beyond the bound is a breach, and told as one.
+        let used = used.min(bound);
         watcher(origin, LimitBreach { limit, bound, used });
     }
 

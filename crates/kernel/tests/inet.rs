@@ -782,3 +782,114 @@ fn the_embedder_ends_a_half_or_resets() {
     drop(reset);
     assert_eq!(guest.read(accepted, &mut buf), Err(Errno::ECONNRESET));
 }
+
+/// A machine two of whose ports lead out of it.
+fn open_machine() -> Machine {
+    machine_of(KernelConfig {
+        outbound_ports: vec![5432, 6379],
+        limits: Limits {
+            max_connections: 3,
+            ..Limits::default()
+        },
+        ..KernelConfig::default()
+    })
+}
+
+#[test]
+fn connections_to_ports_that_lead_out_wait_for_the_embedder() {
+    let machine = open_machine();
+    let guest = machine.guest();
+    let (wakes, waker) = waker();
+    let cx = &Context::from_waker(&waker);
+    assert!(machine.kernel.poll_outbound(cx).is_pending());
+    let client = tcp(&guest);
+    let to = at("127.0.0.1:5432");
+    assert_eq!(guest.connect(client, &to), Err(Errno::EINPROGRESS));
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(readiness(&guest, client), PollEvents::empty());
+    let Poll::Ready(outbound) = machine.kernel.poll_outbound(cx) else {
+        panic!("it has not come");
+    };
+    assert_eq!(outbound.port(), 5432);
+    let other = machine.kernel.accept_outbound(&outbound).unwrap();
+    assert_eq!(guest.connect(client, &to), Ok(()));
+    assert_eq!(guest.getpeername(client), Ok(to));
+    guest.write(client, b"hello").unwrap();
+    let mut buf = [0; 8];
+    assert_eq!(poll(|cx| other.poll_read(&mut buf, cx)), Poll::Ready(Ok(5)));
+    assert_eq!(poll(|cx| other.poll_write(b"hi", cx)), Poll::Ready(Ok(2)));
+    other.shut_down(Shutdown::Write).unwrap();
+    assert_eq!(guest.read(client, &mut buf), Ok(2));
+    assert_eq!(guest.read(client, &mut buf), Ok(0));
+    drop((other, outbound));
+    guest.close(client).unwrap();
+    assert_eq!(held(&machine), [0; 4]);
+}
+
+#[test]
+fn connections_that_the_embedder_does_not_make_are_refused() {
+    let machine = open_machine();
+    let guest = machine.guest();
+    let begin = |guest: &Process| {
+        let client = tcp(guest);
+        let begun = guest.connect(client, &at("127.0.0.1:6379"));
+        (client, begun)
+    };
+    let (refused, _) = begin(&guest);
+    let take = || match poll(|cx| machine.kernel.poll_outbound(cx)) {
+        Poll::Ready(outbound) => outbound,
+        Poll::Pending => panic!("it has not come"),
+    };
+    drop(take());
+    assert_eq!(
+        guest.connect(refused, &at("127.0.0.1:6379")),
+        Err(Errno::ECONNREFUSED)
+    );
+    // One that gives up before there is an answer.
+    let (left, _) = begin(&guest);
+    guest.close(left).unwrap();
+    let late = take();
+    assert_eq!(
+        machine.kernel.accept_outbound(&late).err(),
+        Some(Errno::ECONNRESET)
+    );
+    // Those that wait are connections like others.
+    let waiting: Vec<_> = (0..4).map(|_| begin(&guest)).collect();
+    assert_eq!(waiting[2].1, Err(Errno::EINPROGRESS));
+    assert_eq!(waiting[3].1, Err(Errno::ENOBUFS));
+    guest.exit(0);
+    assert_eq!(held(&machine), [0; 4]);
+}
+
+#[test]
+fn only_what_was_named_leads_out_and_only_for_guests() {
+    let machine = open_machine();
+    let guest = machine.guest();
+    let refused = ["127.0.0.1:5433", "127.0.0.2:5432", "[::1]:5432"];
+    for to in refused {
+        let family = if to.starts_with('[') {
+            AF_INET6
+        } else {
+            AF_INET
+        };
+        let client = guest.socket(family, SOCK_STREAM, 0).unwrap();
+        assert_eq!(
+            guest.connect(client, &at(to)),
+            Err(Errno::ECONNREFUSED),
+            "{to}"
+        );
+    }
+    let foreign = tcp(&guest);
+    assert_eq!(
+        guest.connect(foreign, &at("192.0.2.1:5432")),
+        Err(Errno::EACCES)
+    );
+    let own = machine.kernel.connect(&at("127.0.0.1:5432"));
+    assert_eq!(own.err(), Some(Errno::ECONNREFUSED), "the embedder's own");
+    // Who listens in the machine comes first.
+    let listener = server(&guest, "127.0.0.1:5432", 8);
+    let client = tcp(&guest);
+    assert_eq!(guest.connect(client, &at("127.0.0.1:5432")), Ok(()));
+    assert!(guest.accept4(listener, 0).is_ok());
+    assert!(poll(|cx| machine.kernel.poll_outbound(cx)).is_pending());
+}

@@ -223,6 +223,10 @@ fn proc_shows_the_process_itself_and_nothing_of_the_host() {
     let pid = guest.pid().to_string();
     assert_eq!(guest.readlink(b"/proc/self").unwrap(), pid.as_bytes());
     assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"true\0--flag\0");
+    guest.set_title(b"a title that is longer than the arguments");
+    assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"a title tha\0");
+    guest.set_title(b"t");
+    assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"t\0");
     assert_eq!(read_file(&guest, "/proc/self/environ"), b"KEY=value\0");
     assert_eq!(guest.readlink(b"/proc/self/exe").unwrap(), b"/usr/bin/true");
     assert_eq!(guest.readlink(b"/proc/self/cwd").unwrap(), b"/home/user");

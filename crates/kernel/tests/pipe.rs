@@ -138,6 +138,23 @@ fn readiness_tells_hang_up_and_error() {
 }
 
 #[test]
+fn bytes_that_wait_in_pipes_are_counted_once() {
+    let machine = machine();
+    let guest = machine.guest();
+    let held = || machine.kernel.resource_counts().buffered_bytes;
+    let (read, write) = guest.pipe2(OpenFlags::empty()).unwrap();
+    let copy = guest.dup(read).unwrap();
+    guest.write(write, b"waiting").unwrap();
+    assert_eq!(held(), 7);
+    guest.read(copy, &mut [0; 3]).unwrap();
+    assert_eq!(held(), 4);
+    guest.close(read).unwrap();
+    guest.close(copy).unwrap();
+    guest.close(write).unwrap();
+    assert_eq!(held(), 0);
+}
+
+#[test]
 fn guest_pipes_are_limited_and_host_pipes_are_not_counted() {
     let machine = machine_with(Limits {
         max_pipes: 3,

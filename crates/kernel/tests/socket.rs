@@ -309,6 +309,98 @@ fn descriptors_on_their_way_are_bounded_and_given_back() {
     assert_eq!(next.sendmsg(one, &message, MsgFlags::empty()), Ok(1));
 }
 
+fn send_rights(guest: &Process, over: Fd, rights: &[Fd]) -> Result<usize> {
+    let message = SendMessage {
+        bufs: &[b"x"],
+        to: None,
+        rights,
+    };
+    guest.sendmsg(over, &message, MsgFlags::empty())
+}
+
+fn receive_rights(guest: &Process, from: Fd) -> Vec<Fd> {
+    let mut buf = [0; 4];
+    let received = guest.recvmsg(from, &mut [&mut buf], MsgFlags::empty());
+    received.unwrap().rights
+}
+
+#[test]
+fn local_streams_travel_with_what_waits_at_them() {
+    let machine = machine();
+    let guest = machine.guest();
+    let (one, two) = guest.socketpair(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    let here = SocketAddress::path(b"here");
+    let listener = guest.socket(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    guest.bind(listener, &here).unwrap();
+    assert_eq!(
+        send_rights(&guest, one, &[listener]),
+        Err(Errno::EINVAL),
+        "idle"
+    );
+    guest.listen(listener, 4).unwrap();
+    let connect = || {
+        let socket = guest.socket(AF_UNIX, SOCK_STREAM, 0).unwrap();
+        guest.connect(socket, &here).unwrap();
+        socket
+    };
+    let early = connect();
+    guest.write(early, b"early").unwrap();
+    assert_eq!(send_rights(&guest, one, &[listener]), Ok(1));
+    guest.close(listener).unwrap();
+    let late = connect();
+    let [listener] = receive_rights(&guest, two)[..] else {
+        panic!("it has not come");
+    };
+    let accepted = guest.accept4(listener, 0).unwrap();
+    let mut buf = [0; 8];
+    assert_eq!(guest.read(accepted, &mut buf), Ok(5));
+    assert_eq!(send_rights(&guest, one, &[accepted]), Ok(1));
+    let [accepted] = receive_rights(&guest, two)[..] else {
+        panic!("it has not come");
+    };
+    guest.write(accepted, b"answer").unwrap();
+    assert_eq!(guest.read(early, &mut buf), Ok(6));
+    // What waits at a listener that was sent is as the listener.
+    let (fresh, _) = guest.socketpair(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    assert_eq!(send_rights(&guest, late, &[fresh]), Err(Errno::EINVAL));
+    guest.exit(0);
+    assert_eq!(machine.kernel.resource_counts().sockets, 0);
+}
+
+#[test]
+fn a_local_socket_is_never_on_its_way_to_itself() {
+    let machine = machine();
+    let guest = machine.guest();
+    let pair = || guest.socketpair(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    let (one, two) = pair();
+    for right in [one, two] {
+        assert_eq!(send_rights(&guest, one, &[right]), Err(Errno::EINVAL));
+    }
+    let ((carrier, _), (other, _), (third, fourth)) = (pair(), pair(), pair());
+    assert_eq!(send_rights(&guest, carrier, &[other]), Ok(1));
+    assert_eq!(send_rights(&guest, third, &[carrier]), Err(Errno::EINVAL));
+    assert_eq!(send_rights(&guest, other, &[third]), Err(Errno::EINVAL));
+    // Files go over either.
+    let file = guest.open(b".", OpenFlags::O_RDONLY, 0).unwrap();
+    assert_eq!(send_rights(&guest, other, &[file]), Ok(1));
+    assert_eq!(send_rights(&guest, fourth, &[file]), Ok(1));
+    // By a listener.
+    let here = SocketAddress::path(b"here");
+    let listener = guest.socket(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    guest.bind(listener, &here).unwrap();
+    guest.listen(listener, 4).unwrap();
+    let client = guest.socket(AF_UNIX, SOCK_STREAM, 0).unwrap();
+    guest.connect(client, &here).unwrap();
+    assert_eq!(send_rights(&guest, client, &[listener]), Err(Errno::EINVAL));
+    let (messages, _) = datagrams(&guest);
+    assert_eq!(
+        send_rights(&guest, carrier, &[messages]),
+        Err(Errno::EINVAL)
+    );
+    guest.exit(0);
+    assert_eq!(machine.kernel.resource_counts().sockets, 0);
+}
+
 #[test]
 fn families_that_are_not_there_are_refused() {
     let machine = machine();

@@ -6,8 +6,8 @@ use std::os::fd::IntoRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// First descriptor that is not the launcher's own: 0 to 2 are standard, 3 is the socket.
-const FIRST_STRAY_FD: libc::c_uint = 4;
+/// First descriptor that is not the launcher's own: 0 to 2 are standard, 3 is the socket, 4 the files channel.
+const FIRST_STRAY_FD: libc::c_uint = 5;
 
 /// Files of command directories that are opened, at most: a directory of commands has a few dozen.
 const MAX_FILES: usize = 4096;
@@ -19,7 +19,7 @@ pub fn close_strays() {
         return;
     }
     // Linux before 5.9.
-    for fd in 4..65_536 {
+    for fd in 5..65_536 {
         // SAFETY: as above; closing a free number does nothing.
         unsafe { libc::close(fd) };
     }

@@ -3,8 +3,11 @@
 
 use std::io;
 
-/// Descriptors besides the files that are handed over: the socket, the mailbox, a few for libraries.
+/// Descriptors besides the files that are handed over: the sockets, the mailbox, a few for libraries.
 const OWN_FDS: u64 = 64;
+
+/// Files of the host's that may be open, for guests with mounts.
+const HOST_FILES: u64 = 1024;
 
 /// Signals that may be queued for the process's user.
 const PENDING_SIGNALS: u64 = 256;
@@ -26,7 +29,7 @@ pub fn apply(files: usize) -> io::Result<()> {
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_SIGPENDING, PENDING_SIGNALS),
         (libc::RLIMIT_STACK, STACK_BYTES),
-        (libc::RLIMIT_NOFILE, OWN_FDS + files as u64),
+        (libc::RLIMIT_NOFILE, OWN_FDS + HOST_FILES + files as u64),
     ];
     limits
         .into_iter()

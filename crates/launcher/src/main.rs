@@ -1,7 +1,7 @@
 //! The executable of a VM process: takes rights away from itself, loads the addon and calls its VM entry.
 //!
 //! - `secure-exec-vm <addon> <parent pid> <snapshot> <its identity> <mode> <uid> <directory>...` serves the socket on
-//!   descriptor 3. `<mode>` is `strict`, or `lax` to go on where the system has no system call filters; `<uid>` is who
+//!   descriptor 3 and asks for files on descriptor 4. `<mode>` is `strict`, or `lax` to go on where the system has no system call filters; `<uid>` is who
 //!   to be where the host is root. The snapshot and the files of the directories are opened here.
 //! - `secure-exec-vm --self-attack <addon> <parent pid> <attack> <target pid> <mode> <uid>` confines itself in the same
 //!   way and then does what it must not be able to do.

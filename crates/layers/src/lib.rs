@@ -52,5 +52,13 @@ pub fn faults(crate_folder: impl AsRef<Path>) -> io::Result<Vec<String>> {
     Ok(faults)
 }
 
+/// The sets of modules of the crate's root of which each uses all others, where everything below a module counts as it.
+///
+/// # Errors
+/// The crate cannot be read.
+pub fn circles_of_modules(crate_folder: impl AsRef<Path>) -> io::Result<Vec<Vec<String>>> {
+    Ok(Sources::read(&crate_folder.as_ref().join("src"))?.top_circles())
+}
+
 #[cfg(test)]
 mod tests;

@@ -141,35 +141,49 @@ impl Sources {
 
     /// The sets of modules of which each uses all others, by way of others or itself.
     pub fn circles(&self) -> Vec<Vec<String>> {
-        let used: BTreeMap<&Name, Vec<Name>> = self
-            .uses()
-            .map(|(module, paths)| {
-                let owners = paths.iter().map(|path| path[..self.owner(path)].to_vec());
-                (module, owners.collect())
-            })
-            .collect();
-        let reached: BTreeMap<&Name, BTreeSet<&Name>> = used
-            .keys()
-            .map(|module| (*module, reachable(&used, module)))
-            .collect();
-        let mut circles = BTreeSet::new();
-        for (module, others) in &reached {
-            let is_mutual = |other: &&&Name| reached[**other].contains(module);
-            let circle: Vec<String> = others
-                .iter()
-                .filter(|other| reached.contains_key(**other))
-                .filter(is_mutual)
-                .map(|name| name.join("::"))
-                .collect();
-            if circle.len() > 1 {
-                circles.insert(circle);
-            }
+        let used = self.uses().map(|(module, paths)| {
+            let owners = paths.iter().map(|path| path[..self.owner(path)].to_vec());
+            (module.clone(), owners.collect())
+        });
+        circles(&used.collect())
+    }
+
+    /// The same of the modules that the root has, each with all that is below it.
+    pub fn top_circles(&self) -> Vec<Vec<String>> {
+        let mut used: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+        for (module, paths) in self.uses() {
+            let own = &module[..1];
+            let owners = paths.iter().filter(|path| self.owner(path) > 0);
+            let others = owners.map(|path| &path[..1]).filter(|other| *other != own);
+            let known = used.entry(own.to_vec()).or_default();
+            known.extend(others.map(<[String]>::to_vec));
         }
-        circles.into_iter().collect()
+        circles(&used)
     }
 }
 
-fn reachable<'a>(used: &'a BTreeMap<&Name, Vec<Name>>, from: &Name) -> BTreeSet<&'a Name> {
+fn circles(used: &BTreeMap<Name, Vec<Name>>) -> Vec<Vec<String>> {
+    let reached: BTreeMap<&Name, BTreeSet<&Name>> = used
+        .keys()
+        .map(|module| (module, reachable(used, module)))
+        .collect();
+    let mut circles = BTreeSet::new();
+    for (module, others) in &reached {
+        let is_mutual = |other: &&&Name| reached[**other].contains(module);
+        let circle: Vec<String> = others
+            .iter()
+            .filter(|other| reached.contains_key(**other))
+            .filter(is_mutual)
+            .map(|name| name.join("::"))
+            .collect();
+        if circle.len() > 1 {
+            circles.insert(circle);
+        }
+    }
+    circles.into_iter().collect()
+}
+
+fn reachable<'a>(used: &'a BTreeMap<Name, Vec<Name>>, from: &'a Name) -> BTreeSet<&'a Name> {
     let mut found = BTreeSet::new();
     let mut left = vec![from];
     while let Some(module) = left.pop() {

@@ -31,8 +31,12 @@ pub struct VmConfig {
     pub limits: VmLimits,
     /// The VM has its VM process for itself, so that its memory limit is the process's.
     pub exclusive: bool,
+    /// Directories of the host's, and other files that it serves. A request names one by its place here.
+    pub mounts: Vec<Mount>,
     /// Tools of the host's that guests can call.
     pub tools: Vec<Tool>,
+    /// Ports of 127.0.0.1 that guests reach on the host where nobody of the VM listens.
+    pub outbound_ports: Vec<u16>,
     /// System calls of guests are told by `Trace` messages.
     pub trace: bool,
     /// Use of most of a limit is told by `Warning` messages.
@@ -41,6 +45,23 @@ pub struct VmConfig {
     pub high_resolution_time: bool,
     /// Guest clocks stand still within a turn of the event loop.
     pub freeze_time: bool,
+}
+
+/// Files that the host serves over the files channel ([`files`](crate::files)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where it is in the VM: an absolute path.
+    pub guest_path: String,
+    /// What `/proc/mounts` has as its device. Tells nothing of the host.
+    pub source: String,
+    /// Nothing can be changed through it.
+    pub read_only: bool,
+    /// What is changed stays in the VM, and what is below it is left alone.
+    pub overlay: bool,
+    /// What is written through it is bounded by [`VmLimits::max_mount_bytes`].
+    pub metered: bool,
+    /// Others change it without telling the VM rarely: what was found is taken for true for a tenth of a second.
+    pub cached: bool,
 }
 
 /// A function of the host's that guests run as a command.

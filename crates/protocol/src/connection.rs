@@ -35,6 +35,8 @@ pub enum Endpoint {
     Port(u16),
     /// A local socket, by its absolute path.
     Path(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// A connection that a guest makes, by the number of its request.
+    Outbound(u64),
 }
 
 /// A socket of a guest that waits for connections.

@@ -29,6 +29,10 @@ pub const ANSWER_WHEN_BUSY: Duration = Duration::from_secs(30);
 /// How often one that is busy is looked at again.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a guest waits for the host's files, and how long the thread of a VM process does that answers the host.
+pub const FILES: Duration = Duration::from_secs(10);
+pub const FILES_OF_SERVER: Duration = Duration::from_secs(1);
+
 /// What a message and its answer take on a machine that has something else to do.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
 
@@ -52,5 +56,7 @@ const _: () = {
     assert!(leaves_room(STUCK_WAITING, ANSWER));
     assert!(is_before(KILL, ANSWER) && is_before(EXPORT, ANSWER));
     assert!(is_before(EXIT, DESTROY) && is_before(DESTROY, KILL));
+    // Its answers to the host come in time all the same.
+    assert!(leaves_room(FILES_OF_SERVER, ANSWER) && is_before(FILES, ANSWER_WHEN_BUSY));
     assert!(is_before(LOOK_AGAIN, ANSWER) && is_before(ANSWER, ANSWER_WHEN_BUSY));
 };

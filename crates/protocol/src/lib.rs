@@ -16,6 +16,8 @@ pub mod channel;
 pub mod config;
 pub mod connection;
 pub mod file;
+pub mod files;
+pub mod files_socket;
 pub mod frame;
 pub mod host_message;
 pub mod ladder;
@@ -27,11 +29,12 @@ pub mod value;
 pub mod vm_message;
 
 pub use channel::{Channel, FrameReader, FrameWriter, ReadBudget, Received, Turn, TurnState};
-pub use config::{File, Tool, ToolExample, VmConfig};
+pub use config::{File, Mount, Tool, ToolExample, VmConfig};
 pub use connection::{
     CONNECTION_WINDOW, Endpoint, FROM_GUEST, Listener, ListenerAddress, TO_GUEST,
 };
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
+pub use files_socket::FilesSocket;
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use limits::VmLimits;
@@ -42,8 +45,9 @@ pub use vm_message::{
     Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame, VmMessage,
 };
 
-/// Number that changes with every incompatible change of the messages.
-pub const VERSION: u32 = 3;
+/// Number of the messages of a release; one that changes them in a way that its predecessor does not understand has the
+/// next.
+pub const VERSION: u32 = 1;
 
 /// Longest frame, without its length prefix.
 pub const MAX_FRAME: usize = 4 << 20;

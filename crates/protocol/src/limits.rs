@@ -112,9 +112,17 @@ pub const WARNED: &[&str] = &[
     "limits.resources.maxPipes",
     "limits.resources.maxPtys",
     "limits.resources.maxSockets",
+    "limits.resources.maxConnections",
+    "limits.resources.maxSocketBufferedBytes",
     "limits.resources.maxFilesystemBytes",
     "limits.resources.maxInodeCount",
+    "limits.resources.maxMemoryBytes",
+    "limits.jsRuntime.v8HeapLimitMb",
+    "limits.jsRuntime.cpuTimeLimitMs",
     "limits.jsRuntime.wallClockLimitMs",
+    "limits.jsRuntime.maxTimers",
+    "limits.tools.maxPending",
+    "limits.tools.maxPendingBytes",
 ];
 
 /// Whether so much is most of a limit: four fifths.
@@ -276,6 +284,18 @@ limits! {
         note: "",
         guest: "`EFBIG`",
         host: "`limits` of the result; file methods reject with `EFBIG`",
+    }
+    "limits.resources.maxMountBytes" =>
+    /// Bytes that what guests write through mounts may take of the host's disk.
+    max_mount_bytes: u64 {
+        unit: Bytes,
+        default: Some(1024 * MIB),
+        least: 4096,
+        most: None,
+        infinite: false,
+        note: "for each mount with `readOnly: false`; a name counts 4096",
+        guest: "`ENOSPC`",
+        host: "`limits` of the result; file methods reject with `ENOSPC`",
     }
     "limits.resources.maxProcessArgvBytes" => max_argv_bytes: u64 {
         unit: Bytes,

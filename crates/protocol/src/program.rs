@@ -35,6 +35,10 @@ pub struct Program {
     pub stdin: Stdin,
     /// Killed after this time.
     pub timeout_ms: Option<u64>,
+    /// Processor time that it may use with all that it starts, if that is not the VM's.
+    pub cpu_time_ms: Option<u64>,
+    /// Whether clocks stand still within a turn of the event loop, if that is not as in the VM.
+    pub freeze_time: Option<bool>,
     /// Output is sent as it comes; otherwise as late as its bounded buffer allows.
     pub streaming: bool,
     /// A `Started` message tells the pid.

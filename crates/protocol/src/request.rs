@@ -17,6 +17,9 @@ pub enum Request {
         /// JSON.
         input: String,
     },
+    /// A connection to one of [`VmConfig::outbound_ports`](crate::VmConfig::outbound_ports). The host answers by connecting to
+    /// [`Endpoint::Outbound`](crate::Endpoint::Outbound), or by `Refused`.
+    Connect { port: u16 },
 }
 
 /// What came of a request.
@@ -26,6 +29,8 @@ pub enum Answer {
     Value(String),
     /// It was refused, or it failed.
     Failed(ToolFailure),
+    /// A connection is not made.
+    Refused,
 }
 
 /// Why a call of a tool failed, as the guest is told.

@@ -18,8 +18,9 @@ use crate::lockdown::{self, Confinement, Demand, descriptors, overdraft};
 use crate::profile;
 use crate::server;
 
-/// The descriptor on which the host's end of the socket is.
+/// The descriptors of the socket that the host is behind, and of the files channel.
 const SOCKET_FD: i32 = 3;
+const FILES_FD: i32 = 4;
 
 /// `sysexits.h`: EX_SOFTWARE, EX_NOINPUT, EX_USAGE.
 const INTERNAL_ERROR: i32 = 70;
@@ -104,13 +105,18 @@ fn serve_process(snapshot: &Path, identity: &str, demand: Demand, files: &[OsStr
         name: "engine".into(),
         micros,
     }];
-    // SAFETY: the launcher's contract; nobody else in this process knows of the descriptor.
-    let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
+    // SAFETY: the launcher's contract; nobody else in this process knows of the descriptors.
+    let (socket, channel) = unsafe {
+        (
+            OwnedFd::from_raw_fd(SOCKET_FD),
+            OwnedFd::from_raw_fd(FILES_FD),
+        )
+    };
     let Ok(snapshot) = snapshot.map(parse_snapshot).transpose() else {
         return NO_SNAPSHOT;
     };
     let guests = Box::new(Runtimes::new(snapshot));
-    let status = match server::serve(socket, guests, Confinement::Process, phases) {
+    let status = match server::serve(socket, channel, guests, Confinement::Process, phases) {
         Ok(()) => 0,
         Err(_) => INTERNAL_ERROR,
     };
@@ -137,15 +143,15 @@ fn attack_itself(name: &str, target: &str, demand: Demand) -> i32 {
     unsafe { libc::_exit(status) }
 }
 
-/// Serves a socket on the calling thread of a process that is not ours.
-pub fn serve_in_process(socket: OwnedFd, snapshot: Option<&Path>) {
+/// Serves a socket, with its files channel, on the calling thread of a process that is not ours.
+pub fn serve_in_process(socket: OwnedFd, files: OwnedFd, snapshot: Option<&Path>) {
     let run = || {
         initialize_v8(V8Options::default());
         let snapshot = snapshot.and_then(|path| map_file(&File::open(path).ok()?).ok());
         let snapshot = snapshot.and_then(|bytes| parse_snapshot(bytes).ok());
         let guests = Box::new(Runtimes::new(snapshot));
         // A broken socket is seen by the host as the end of this server.
-        let _ = server::serve(socket, guests, Confinement::None, Vec::new());
+        let _ = server::serve(socket, files, guests, Confinement::None, Vec::new());
     };
     // The host sees the socket close and settles its calls.
     let _ = catch_unwind(std::panic::AssertUnwindSafe(run));

@@ -21,6 +21,8 @@ pub(crate) enum Mail {
     Ready(VmId, CallId),
     /// A guest asks the host for something, or does not wait for it any more.
     Request(VmId, VmMessage),
+    /// A file method has been done.
+    File(VmId, CallId, VmMessage),
     /// System calls have been traced.
     Trace(VmId),
     /// Most of a limit is in use.

@@ -1,13 +1,10 @@
 //! Time and randomness of the machine, for the kernel.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use secure_exec_kernel::{Clock, RandomSource, Timespec};
-use secure_exec_node::frozen_clock;
+use secure_exec_node::{frozen_clock, sleep};
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -22,17 +19,6 @@ pub(crate) struct SystemClock {
     resolution_ns: i64,
     /// The host's monotonic clock when the machine's showed zero, nanoseconds.
     zero_ns: i64,
-    /// The thread that wakes, once somebody has asked for it.
-    alarms: OnceLock<Arc<Alarms>>,
-}
-
-/// Those who wait for a time, in its order.
-#[derive(Debug, Default)]
-struct Alarms {
-    /// As that of the clock.
-    zero_ns: i64,
-    waiting: Mutex<BTreeMap<(i64, u32), Vec<Waker>>>,
-    changed: Condvar,
 }
 
 impl SystemClock {
@@ -40,7 +26,6 @@ impl SystemClock {
         SystemClock {
             resolution_ns: i64::try_from(resolution_ns.max(1)).unwrap_or(i64::MAX),
             zero_ns: nanoseconds(libc::CLOCK_MONOTONIC) - BOOT_NS,
-            alarms: OnceLock::new(),
         }
     }
 
@@ -77,50 +62,18 @@ impl Clock for SystemClock {
     }
 
     fn wake_at(&self, deadline: Timespec, waker: Waker) {
-        let alarms = self.alarms.get_or_init(|| {
-            let alarms = Arc::new(Alarms {
-                zero_ns: self.zero_ns,
-                ..Alarms::default()
-            });
-            let weak = Arc::downgrade(&alarms);
-            let run = move || {
-                while let Some(alarms) = weak.upgrade() {
-                    alarms.ring();
-                }
-            };
-            // Without the thread a read with a time limit waits for input.
-            let _ = std::thread::Builder::new().name("alarms".into()).spawn(run);
-            alarms
-        });
-        let key = (deadline.sec, deadline.nsec);
-        alarms.waiting.lock().entry(key).or_default().push(waker);
-        alarms.changed.notify_one();
-    }
-}
-
-impl Alarms {
-    /// Longest wait in one go, after which the thread looks whether its clock is still there.
-    const TURN: Duration = Duration::from_secs(1);
-
-    /// Wakes whose time has come, or waits a turn.
-    fn ring(&self) {
-        let mut waiting = self.waiting.lock();
-        let now = nanoseconds(libc::CLOCK_MONOTONIC) - self.zero_ns;
-        let Some(first) = waiting.first_entry() else {
-            self.changed.wait_for(&mut waiting, Self::TURN);
-            return;
-        };
-        let (sec, nsec) = *first.key();
-        let due = sec.saturating_mul(NANOS).saturating_add(nsec.into());
-        if due > now {
-            let left = Duration::from_nanos(due.abs_diff(now));
-            self.changed.wait_for(&mut waiting, left.min(Self::TURN));
-            return;
-        }
-        let due = first.remove();
-        drop(waiting);
-        for waker in due {
-            waker.wake();
+        let deadline = deadline
+            .sec
+            .saturating_mul(NANOS)
+            .saturating_add(deadline.nsec.into());
+        // It is shown from the next step on.
+        let late = (-deadline).rem_euclid(self.resolution_ns);
+        let shown = deadline.saturating_add(late);
+        let left = shown.saturating_sub(nanoseconds(libc::CLOCK_MONOTONIC) - self.zero_ns);
+        let left = Duration::from_nanos(u64::try_from(left).unwrap_or(0));
+        // Else it is later than any time.
+        if let Some(due) = Instant::now().checked_add(left) {
+            sleep::wake_at(due, waker);
         }
     }
 }
@@ -156,19 +109,22 @@ mod tests {
 
     #[test]
     fn alarm_rings_at_its_time_and_not_before() {
+        use std::sync::Arc;
         struct Parked(std::thread::Thread);
         impl std::task::Wake for Parked {
             fn wake(self: Arc<Self>) {
                 self.0.unpark();
             }
         }
-        let clock = SystemClock::new(1);
-        let deadline = clock.monotonic().plus_ms(20);
-        let waker = Waker::from(Arc::new(Parked(std::thread::current())));
-        clock.wake_at(deadline, waker);
-        std::thread::park();
-        let now = clock.monotonic();
-        assert!((now.sec, now.nsec) >= (deadline.sec, deadline.nsec));
+        for resolution in [1, 10_000_000] {
+            let clock = SystemClock::new(resolution);
+            let deadline = clock.monotonic().plus_ms(17);
+            let waker = Waker::from(Arc::new(Parked(std::thread::current())));
+            clock.wake_at(deadline, waker);
+            std::thread::park();
+            let now = clock.monotonic();
+            assert!((now.sec, now.nsec) >= (deadline.sec, deadline.nsec));
+        }
     }
 
     #[test]

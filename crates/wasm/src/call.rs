@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use secure_exec_kernel::{CpuTime, Errno, Process};
+use secure_exec_preview1::errno;
 use wasmtime::{Caller, Extern, Instance, Memory, Trap};
 
 use crate::bounds::Bounds;
 use crate::cpu;
 use crate::ending::End;
 use crate::engine::Engine;
-use crate::errno;
 use crate::memory::Guest;
 use crate::module_cache::LoadedModule;
 use crate::park::{Park, Woken};
@@ -165,7 +165,7 @@ pub(crate) fn settle(process: &Process, outcome: Outcome<i32>) -> wasmtime::Resu
         Ok(value) => Ok(value),
         // Every call of a process that has ended fails like this.
         Err(Fault::Errno(Errno::ESRCH)) if !process.is_alive() => Err(End::Killed.into()),
-        Err(Fault::Errno(errno)) => Ok(errno::wasi(errno)),
+        Err(Fault::Errno(errno)) => Ok(i32::from(errno::number(errno))),
         Err(Fault::Pointer) => Err(Trap::MemoryOutOfBounds.into()),
         Err(Fault::End(end)) => Err(end.into()),
     }

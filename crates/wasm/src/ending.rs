@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::events::Breach;
 use crate::load_error::{LoadError, MODULE};
 use crate::park::Park;
+use crate::watchdog::CPU_TIME_LIMIT;
 
 /// A reason, other than a trap, for which a call does not return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +76,11 @@ pub(crate) fn conclude(engine: &Engine, process: &Process, ending: &Ending) -> b
         Ending::Killed => {}
         Ending::Status(status) => process.exit(*status),
         Ending::CpuLimit => {
-            let bound = engine.options().cpu_time_limit.unwrap_or_default();
+            let bound = engine.cpu_time_limit(process).unwrap_or_default();
             let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
             engine.events().on_breach(Breach {
                 pid: process.origin(),
-                limit: "limits.jsRuntime.cpuTimeLimitMs",
+                limit: CPU_TIME_LIMIT,
                 bound: bound_ms,
                 used: cpu_ms(process).max(bound_ms),
             });

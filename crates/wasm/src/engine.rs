@@ -1,8 +1,10 @@
 //! The engine of one VM.
 
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use secure_exec_kernel::Process;
 use wasmtime::Linker;
 
 use crate::call::State;
@@ -94,6 +96,12 @@ impl Engine {
     /// Settings.
     pub fn options(&self) -> &WasmOptions {
         &self.options
+    }
+
+    /// Processor time that a process may use with all that its program has started.
+    pub(crate) fn cpu_time_limit(&self, process: &Process) -> Option<Duration> {
+        let own = process.account().terms().cpu_limit;
+        own.or(self.options.cpu_time_limit)
     }
 
     pub(crate) fn events(&self) -> &dyn EngineEvents {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use secure_exec_kernel::{
     Binfmt, Errno, ExecImage, Kernel, KernelConfig, Pid, Process, SpawnOptions,
 };
+use secure_exec_preview1::errno;
 
 use crate::call::{Call, Fault, Host, Outcome};
 use crate::config::WasmOptions;
 use crate::engine::Engine;
-use crate::errno;
 use crate::events::NoEvents;
 use crate::memory::Guest;
 use crate::park::Park;
@@ -92,7 +92,7 @@ impl Fixture {
         };
         match run(&mut call) {
             Ok(()) => Some(0),
-            Err(Fault::Errno(error)) => Some(errno::wasi(error)),
+            Err(Fault::Errno(error)) => Some(i32::from(errno::number(error))),
             Err(Fault::Pointer | Fault::End(_)) => None,
         }
     }
@@ -104,7 +104,7 @@ impl Fixture {
 
     /// Runs an import that must fail.
     pub(crate) fn fails(&mut self, error: Errno, run: impl FnOnce(&mut Call<'_>) -> Outcome<()>) {
-        assert_eq!(self.call(run), Some(errno::wasi(error)));
+        assert_eq!(self.call(run), Some(i32::from(errno::number(error))));
     }
 
     /// Runs an import that returns a value.

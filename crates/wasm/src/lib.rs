@@ -1,14 +1,14 @@
 //! WebAssembly commands: guest processes whose program is a module, run by wasmtime over the kernel.
 //!
 //! # Layers
-//! Each uses its own and those left of it, which a test holds it to: `config, cpu, errno, events, host_files, load_error,
+//! Each uses its own and those left of it, which a test holds it to: `config, cpu, events, host_files, load_error,
 //! park, tenants, watchdog` ← `sections, worker` ← `bounds, call, commands, ending, engine, ext, memory, module_cache, run,
 //! wasi` ← `binfmt, precompile`.
 //!
 //! - `config`, `sections`, `precompile`: how modules are checked, prepared and compiled.
 //! - `engine`, `module_cache`, `commands`: what a VM has loaded, and what it may load.
 //! - `binfmt`, `worker`, `run`, `ending`: from `execve(2)` to the exit status.
-//! - `bounds`: what one process may take. `tenants`: who still holds memory. `call`, `memory`, `park`, `errno`: what every import is made of.
+//! - `bounds`: what one process may take. `tenants`: who still holds memory. `call`, `memory`, `park`: what every import is made of.
 //! - `wasi`: preview 1. `ext`: the module `secure_exec`, described in `docs/design/wasm-imports.md`.
 //!
 //! # Threads
@@ -29,7 +29,6 @@ mod config;
 mod cpu;
 mod ending;
 mod engine;
-mod errno;
 mod events;
 mod ext;
 #[cfg(test)]

@@ -29,10 +29,6 @@ impl<'a> Guest<'a> {
         bytes.try_into().map_err(|_| Fault::Pointer)
     }
 
-    pub(crate) fn u8(&self, pointer: u32) -> Outcome<u8> {
-        self.array(pointer).map(u8::from_le_bytes)
-    }
-
     pub(crate) fn u16(&self, pointer: u32) -> Outcome<u16> {
         self.array(pointer).map(u16::from_le_bytes)
     }

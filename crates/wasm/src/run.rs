@@ -189,8 +189,8 @@ pub(crate) fn new_store(
 fn adopt(store: &mut Store<State>, begun: CpuTime) {
     let host = &mut store.data_mut().host;
     host.cpu_base = begun;
-    if let Some(limit) = host.engine.options().cpu_time_limit {
-        host.watched = Some(host.engine.watchdog.watch(host.process.account(), limit));
+    if let Some(limit) = host.engine.cpu_time_limit(&host.process) {
+        host.watched = Some(host.engine.watchdog.watch(&host.process, limit));
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use secure_exec_cpu_clock::CpuClock;
-use secure_exec_kernel::Account;
+use secure_exec_kernel::{LimitBreach, Process};
+
+pub(crate) const CPU_TIME_LIMIT: &str = "limits.jsRuntime.cpuTimeLimitMs";
 
 /// Never looked at more often: the clock of a thread moves in such steps.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
@@ -19,8 +21,8 @@ pub(crate) struct Watched {
     clock: CpuClock,
     /// Reading of the clock when the process came to the thread.
     base: Duration,
-    /// What the process's program has used, besides the threads that are watched.
-    account: Arc<Account>,
+    /// Its account has what its program has used, besides the threads that are watched.
+    process: Arc<Process>,
     limit: Duration,
     exceeded: AtomicBool,
 }
@@ -39,10 +41,24 @@ impl Watched {
     fn left(&self, others: &[Arc<Watched>]) -> Duration {
         let together = others
             .iter()
-            .filter(|other| Arc::ptr_eq(&other.account, &self.account));
+            .filter(|other| Arc::ptr_eq(other.process.account(), self.process.account()));
         let running: Duration = together.map(|thread| thread.time()).sum();
-        let noted = Duration::from_nanos(self.account.limited_cpu_ns());
+        let noted = Duration::from_nanos(self.process.account().limited_cpu_ns());
         self.limit.saturating_sub(running.saturating_add(noted))
+    }
+
+    /// Tells how much of its limit the program has used that has so much left.
+    fn note_use(&self, left: Duration) {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let usage = LimitBreach {
+            limit: CPU_TIME_LIMIT,
+            bound: milliseconds(self.limit),
+            used: milliseconds(self.limit.saturating_sub(left)),
+        };
+        // A kernel that is gone has nobody who would ask.
+        if let Ok(kernel) = self.process.kernel() {
+            kernel.note_limit_use(Some(&self.process), usage);
+        }
     }
 }
 
@@ -88,12 +104,12 @@ impl Watchdog {
     }
 
     /// Watches the calling thread, which runs a process of a program that may use `limit` in all.
-    pub(crate) fn watch(&self, account: &Arc<Account>, limit: Duration) -> Arc<Watched> {
+    pub(crate) fn watch(&self, process: &Arc<Process>, limit: Duration) -> Arc<Watched> {
         let clock = CpuClock::of_this_thread();
         let watched = Arc::new(Watched {
             clock,
             base: clock.time(),
-            account: account.clone(),
+            process: process.clone(),
             limit,
             exceeded: AtomicBool::new(false),
         });
@@ -153,6 +169,7 @@ fn serve(state: &Weak<State>, interrupt: &(dyn Fn() + Send + Sync)) {
         let running = watched.threads.iter();
         for process in running.filter(|process| !process.exceeded()) {
             let left = process.left(&watched.threads);
+            process.note_use(left);
             if left.is_zero() {
                 process.exceeded.store(true, Ordering::Release);
                 exceeded = true;
@@ -184,12 +201,12 @@ mod tests {
     fn who_comes_while_it_sleeps_is_looked_at_in_time() {
         let watchdog = Watchdog::new(Arc::new(|| {}));
         let kernel = Kernel::boot(KernelConfig::default()).expect("boots");
-        let account = kernel.init().account().clone();
-        let patient = watchdog.watch(&account, Duration::from_secs(3600));
+        let process = kernel.init();
+        let patient = watchdog.watch(&process, Duration::from_secs(3600));
         // It sleeps for long only when nobody is left.
         watchdog.unwatch(&patient);
         for limit in [5, 1, 20].map(Duration::from_millis) {
-            let watched = watchdog.watch(&account, limit);
+            let watched = watchdog.watch(&process, limit);
             let deadline = Instant::now() + Duration::from_secs(30);
             while !watched.exceeded() {
                 assert!(Instant::now() < deadline, "nobody looked after {limit:?}");

@@ -420,6 +420,9 @@ impl Waiting {
                     }
                 }
                 Event::ToolCall { id, .. } => self.tools.push(id),
+                // Half of them are refused, the others are left to wait.
+                Event::Outbound { id, .. } if id % 2 == 0 => self.machine.refuse(id),
+                Event::Outbound { .. } => {}
                 Event::ToolCancelled { .. } | Event::Trace { .. } | Event::Listeners(_) => {}
             }
         }

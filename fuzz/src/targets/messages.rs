@@ -315,6 +315,8 @@ fn program(input: &mut Input<'_>) -> Program {
             Stdin::Whole(data(input))
         },
         timeout_ms: perhaps(input, Input::unsigned),
+        cpu_time_ms: perhaps(input, Input::unsigned),
+        freeze_time: perhaps(input, |input| input.once_in(2)),
         streaming: input.once_in(2),
         announce: input.once_in(2),
         returns: input.once_in(2),

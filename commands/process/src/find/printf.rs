@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use secure_exec_cli::bytes;
+use secure_exec_cli::{bytes, unescape};
 use secure_exec_sys::stat::{Time, mode_string};
 use secure_exec_sys::users;
 
@@ -35,29 +35,9 @@ pub fn expand(format: &str, found: &Found<'_>) -> Vec<u8> {
     out
 }
 
+/// The byte that an escape names, and its length; none for the one that ends the output.
 fn escape(raw: &[u8]) -> Option<(u8, usize)> {
-    Some(match raw[0] {
-        b'n' => (b'\n', 1),
-        b't' => (b'\t', 1),
-        b'r' => (b'\r', 1),
-        b'a' => (7, 1),
-        b'b' => (8, 1),
-        b'f' => (12, 1),
-        b'v' => (11, 1),
-        b'c' => return None,
-        b'0'..=b'7' => {
-            let digits = raw
-                .iter()
-                .take(3)
-                .take_while(|byte| (b'0'..=b'7').contains(byte))
-                .count();
-            let value = raw[..digits]
-                .iter()
-                .fold(0_u32, |value, digit| value * 8 + u32::from(digit - b'0'));
-            (u8::try_from(value & 0xff).unwrap_or(0), digits)
-        }
-        other => (other, 1),
-    })
+    unescape(raw).filter(|_| raw[0] != b'c')
 }
 
 /// Writes one directive; gives its length.

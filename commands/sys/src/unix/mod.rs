@@ -3,6 +3,7 @@
 mod files;
 mod processes;
 mod signals;
+mod sockets;
 mod terminals;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::io;
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use signals::*;
+pub(crate) use sockets::*;
 pub(crate) use terminals::*;
 
 /// Prepares the process: undoes that Rust's runtime ignores `SIGPIPE`, which the machine's does not.

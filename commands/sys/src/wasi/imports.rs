@@ -50,6 +50,45 @@ unsafe extern "C" {
     pub fn path_mkdir(path: *const u8, len: usize, mode: u32) -> i32;
     pub fn path_statfs(path: *const u8, len: usize, out: *mut u64) -> i32;
 
+    pub fn sock_open(domain: i32, kind: i32, protocol: i32, out: *mut i32) -> i32;
+    pub fn sock_pair(domain: i32, kind: i32, protocol: i32, out: *mut i32) -> i32;
+    pub fn sock_bind(fd: i32, address: *const u8, len: usize) -> i32;
+    pub fn sock_listen(fd: i32, backlog: i32) -> i32;
+    pub fn sock_accept4(fd: i32, flags: i32, out: *mut i32) -> i32;
+    pub fn sock_connect(fd: i32, address: *const u8, len: usize) -> i32;
+    pub fn sock_end(fd: i32, how: i32) -> i32;
+    pub fn sock_name(fd: i32, buf: *mut u8, room: usize, len_out: *mut usize) -> i32;
+    pub fn sock_peer(fd: i32, buf: *mut u8, room: usize, len_out: *mut usize) -> i32;
+    pub fn sock_getopt(
+        fd: i32,
+        level: i32,
+        name: i32,
+        buf: *mut u8,
+        room: usize,
+        len_out: *mut usize,
+    ) -> i32;
+    pub fn sock_setopt(fd: i32, level: i32, name: i32, value: *const u8, len: usize) -> i32;
+    pub fn sock_sendto(
+        fd: i32,
+        buf: *const u8,
+        len: usize,
+        flags: i32,
+        to: *const u8,
+        to_len: usize,
+        sent_out: *mut usize,
+    ) -> i32;
+    pub fn sock_recvfrom(
+        fd: i32,
+        buf: *mut u8,
+        room: usize,
+        flags: i32,
+        from: *mut u8,
+        from_room: usize,
+        from_len_out: *mut usize,
+        count_out: *mut usize,
+        flags_out: *mut i32,
+    ) -> i32;
+
     pub fn tty_isatty(fd: i32) -> i32;
     pub fn tty_winsize(fd: i32, out: *mut u16) -> i32;
     pub fn tty_set_winsize(fd: i32, size: *const u16) -> i32;

@@ -6,12 +6,14 @@ mod imports;
 #[cfg(wasi_libc_2022)]
 mod old_c_library;
 mod processes;
+mod sockets;
 mod terminals;
 
 use std::io;
 
 pub(crate) use files::*;
 pub(crate) use processes::*;
+pub(crate) use sockets::*;
 pub(crate) use terminals::*;
 
 /// Prepares the process: tells the C library the working directory, which preview 1 does not know.

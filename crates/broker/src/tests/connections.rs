@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use secure_exec_protocol::connection::MAX_LISTENER_PATHS;
 use secure_exec_protocol::{
-    CONNECTION_WINDOW, CallId, Endpoint, HostMessage, Listener, ListenerAddress, VmConfig,
-    VmMessage,
+    Answer, CONNECTION_WINDOW, CallId, Endpoint, HostMessage, Listener, ListenerAddress, Request,
+    VmConfig, VmMessage,
 };
 
 use super::protocol::failed;
@@ -270,5 +270,61 @@ fn listeners_that_are_none_end_the_process() {
         let told = VmMessage::Listeners(vec![listener]);
         made.harness.deliver(&mut made.peer, 1, 0, told);
         assert_eq!(made.why(), format!("protocol violation: {rule}"));
+    }
+}
+
+/// A VM with a port of the host's, and what its process says.
+fn sharing() -> (Harness, Machine, Peer) {
+    let mut harness = Harness::new();
+    let (machine, peer) = harness.serving(VmConfig {
+        outbound_ports: vec![5432],
+        ..VmConfig::default()
+    });
+    (harness, machine, peer)
+}
+
+fn asked(id: u64, port: u16) -> VmMessage {
+    VmMessage::Request {
+        id,
+        request: Request::Connect { port },
+    }
+}
+
+#[test]
+fn a_connection_to_the_host_is_answered_once() {
+    let (mut harness, machine, mut peer) = sharing();
+    harness.deliver(&mut peer, 1, 0, asked(77, 5432));
+    let [Event::Outbound { id, port: 5432 }] = machine.events()[..] else {
+        panic!("it was not told");
+    };
+    let _call = machine.connect(Endpoint::Outbound(id));
+    machine.refuse(id);
+    harness.settle();
+    let said: Vec<_> = peer.hear().into_iter().map(|frame| frame.message).collect();
+    let connect = HostMessage::Connect(Endpoint::Outbound(77));
+    assert_eq!(said.last(), Some(&connect), "{said:?}");
+    harness.deliver(&mut peer, 1, 0, asked(78, 5432));
+    let [Event::Outbound { id, .. }] = machine.events()[..] else {
+        panic!("it was not told");
+    };
+    machine.refuse(id);
+    harness.settle();
+    let said: Vec<_> = peer.hear().into_iter().map(|frame| frame.message).collect();
+    let answer = Answer::Refused;
+    assert_eq!(said, [HostMessage::Answer { id: 78, answer }]);
+}
+
+#[test]
+fn a_port_of_the_host_that_was_not_given_ends_the_process() {
+    for port in [5433, 0, 22] {
+        let (mut harness, machine, mut peer) = sharing();
+        let call = machine.resources();
+        harness.settle();
+        harness.deliver(&mut peer, 1, 0, asked(1, port));
+        let why = why(machine.failure_of(call));
+        assert!(
+            why.contains("a port of the host that was not given"),
+            "{why}"
+        );
     }
 }

@@ -157,6 +157,22 @@ fn program_that_goes_on_behind_its_limit_costs_its_process() {
 }
 
 #[test]
+fn process_with_threads_without_end_is_ended() {
+    let mut running = Running::with(config(1, None), program());
+    running.peer.start_threads(5000);
+    running.harness.advance(SECOND);
+    running.assert_runs();
+    running.peer.start_threads(5200);
+    running.harness.advance(SECOND);
+    assert!(running.peer.is_killed());
+    let error = running.machine.failure_of(running.call);
+    assert_eq!(
+        why(error),
+        "protocol violation: it has more threads than its programs can have"
+    );
+}
+
+#[test]
 fn program_without_a_limit_may_go_on_and_leave_others_behind() {
     let mut running = Running::with(config(1, None), program());
     assert_eq!(life_of(&mut running, SECOND * 1000), None);

@@ -17,6 +17,9 @@ pub struct KernelConfig {
     pub random: Arc<dyn RandomSource>,
     /// What lies beyond the machine's loopback.
     pub network: Arc<dyn Network>,
+    /// Ports of 127.0.0.1 that lead out of the machine where nobody of it listens: the embedder answers connections to them
+    /// ([`Kernel::poll_outbound`](super::Kernel::poll_outbound)).
+    pub outbound_ports: Vec<u16>,
     /// Host name that guests see.
     pub hostname: String,
     /// Number of processors that guests see.
@@ -35,6 +38,7 @@ impl Default for KernelConfig {
             clock: Arc::new(VirtualClock::new()),
             random: Arc::new(SeededRandom::new(0)),
             network: Arc::new(Isolated),
+            outbound_ports: Vec::new(),
             hostname: "secure-exec".into(),
             cpu_count: 1,
             memory_bytes: 512 << 20,

@@ -3,8 +3,9 @@
 use super::Kernel;
 use crate::abi::Pid;
 use crate::limits::LimitBreach;
-use crate::process::ProcessInfo;
+use crate::process::{Process, ProcessInfo};
 use core::sync::atomic::Ordering;
+use std::collections::BTreeMap;
 
 /// What a kernel holds right now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct ResourceCounts {
     pub connections: usize,
     /// Sockets of TCP that listen.
     pub listeners: usize,
-    /// Bytes that wait in sockets.
+    /// Bytes that wait in sockets, and in pipes that a process has open.
     pub buffered_bytes: usize,
     /// Pseudoterminals.
     pub ptys: usize,
@@ -58,13 +59,17 @@ impl Kernel {
 
     /// What the kernel holds.
     pub fn resource_counts(&self) -> ResourceCounts {
-        let (processes, zombies, fds) = {
+        let mut fds = 0;
+        let mut pipes = BTreeMap::new();
+        let (processes, zombies) = {
             let table = self.table.lock();
-            let fds = table
-                .rows()
-                .map(|(_, row)| row.process.fds.lock().len())
-                .sum();
-            (table.len(), table.zombies(), fds)
+            for (_, row) in table.rows() {
+                let open = row.process.fds.lock();
+                fds += open.len();
+                let files = open.iter().filter_map(|(_, entry)| entry.file.file());
+                pipes.extend(files.filter_map(|file| file.buffered()));
+            }
+            (table.len(), table.zombies())
         };
         ResourceCounts {
             processes,
@@ -74,7 +79,7 @@ impl Kernel {
             sockets: self.net.sockets(),
             connections: self.net.connections(),
             listeners: self.net.loopback.listeners().len(),
-            buffered_bytes: self.net.buffered.used(),
+            buffered_bytes: self.net.buffered.used() + pipes.values().sum::<usize>(),
             ptys: self.ttys.count(),
             inotify_instances: self.vfs.watches.instances.load(Ordering::Relaxed),
             filesystem_bytes: self.tmpfs.used_bytes(),
@@ -91,6 +96,16 @@ impl Kernel {
     /// own file operations and of programs that did not start.
     pub fn take_limit_breaches_of(&self, origin: Option<Pid>) -> Vec<LimitBreach> {
         self.vfs.ledger.take_of(origin)
+    }
+
+    /// Notes how much is in use of a limit that a runtime keeps: by a process, or by nobody in particular. Whoever watches
+    /// is told once it is most of it.
+    pub fn note_limit_use(&self, process: Option<&Process>, usage: LimitBreach) {
+        let ledger = &self.vfs.ledger;
+        match process {
+            Some(process) => ledger.in_use_for(process.origin(), usage),
+            None => ledger.in_use_for(Pid::from_raw(0), usage),
+        }
     }
 
     /// Notes a breach of a limit that a runtime keeps: by a process, or by whomever the calling thread works for.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod file_tree;
 mod files;
 mod inspect;
 mod kill;
@@ -9,6 +10,7 @@ mod mounts;
 mod network;
 
 pub use config::KernelConfig;
+pub use file_tree::{FileTree, Links};
 pub use inspect::ResourceCounts;
 
 use crate::abi::Pid;
@@ -41,6 +43,7 @@ pub struct Kernel {
     ttys: Arc<TtyTable>,
     anon: Arc<Mount>,
     next_anon_ino: AtomicU64,
+    next_dev: AtomicU64,
     booted: Timespec,
     down: AtomicBool,
     init: OnceLock<Arc<Process>>,
@@ -71,7 +74,7 @@ impl Kernel {
             &config.limits,
             ledger.clone(),
             config.random.clone(),
-            config.network.clone(),
+            (config.network.clone(), &config.outbound_ports),
         ));
         let ttys = TtyTable::new(config.limits.max_ptys, ledger, config.clock.clone());
         let kernel = Arc::new(Kernel {
@@ -84,6 +87,7 @@ impl Kernel {
             ttys,
             anon: Mount::new_root(Arc::new(AnonFs), "pipefs"),
             next_anon_ino: AtomicU64::new(1),
+            next_dev: AtomicU64::new(crate::fs::dev::NEXT),
             booted: config.clock.monotonic(),
             down: AtomicBool::new(false),
             init: OnceLock::new(),

@@ -6,7 +6,7 @@ use crate::abi::socket::{
     OptionValue, SO_LINGER, SOCK_STREAM, SOL_SOCKET, Shutdown, SocketAddress, Ucred,
 };
 use crate::errno::{Errno, Result};
-use crate::net::{ListenerInfo, NewSocket, SocketCaller, family};
+use crate::net::{ListenerInfo, NewSocket, Outbound, SocketCaller, family};
 use crate::vfs::{Credentials, FileDescription, USER_ID};
 use core::task::{Context, Poll};
 use std::sync::Arc;
@@ -51,6 +51,21 @@ impl Kernel {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
             Err(errno) => return Err(errno),
         }
+        let credentials = Credentials::user(USER_ID);
+        Ok(self.describe_socket(&credentials, socket, OpenFlags::O_NONBLOCK))
+    }
+
+    /// Waits until a guest connects to a port that leads out of the machine.
+    pub fn poll_outbound(&self, cx: &Context<'_>) -> Poll<Outbound> {
+        self.net.poll_outbound(cx)
+    }
+
+    /// Lets such a connection come about; the other end of it.
+    ///
+    /// # Errors
+    /// - `ECONNRESET`: the guest has given up.
+    pub fn accept_outbound(&self, outbound: &Outbound) -> Result<Arc<FileDescription>> {
+        let socket = self.net.accept_outbound(outbound)?;
         let credentials = Credentials::user(USER_ID);
         Ok(self.describe_socket(&credentials, socket, OpenFlags::O_NONBLOCK))
     }

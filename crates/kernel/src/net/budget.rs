@@ -6,6 +6,8 @@ use crate::pipe::ring::Ring;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+const LIMIT: &str = "maxSocketBufferedBytes";
+
 /// Bytes in the buffers of all sockets.
 #[derive(Debug)]
 pub(crate) struct BufferBudget {
@@ -36,11 +38,15 @@ impl BufferBudget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 used.checked_add(bytes).filter(|used| *used <= self.max)
             });
-        taken.map(drop).map_err(|used| {
-            let (max, used) = (self.max as u64, used.saturating_add(bytes) as u64);
-            self.ledger.record("maxSocketBufferedBytes", max, used);
-            Errno::ENOBUFS
-        })
+        let with = |used: usize| used.saturating_add(bytes) as u64;
+        match taken {
+            Ok(used) => self.ledger.in_use(LIMIT, self.max as u64, with(used)),
+            Err(used) => {
+                self.ledger.record(LIMIT, self.max as u64, with(used));
+                return Err(Errno::ENOBUFS);
+            }
+        }
+        Ok(())
     }
 
     fn give(&self, bytes: usize) {

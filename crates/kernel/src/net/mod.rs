@@ -9,6 +9,7 @@ mod family;
 mod inet;
 mod listeners;
 mod options;
+mod outbound;
 mod stack;
 mod unix;
 
@@ -18,5 +19,6 @@ pub use external::{Isolated, Network, Transport};
 pub(crate) use family::{NewSocket, family};
 pub use inet::TCP_BUFFER;
 pub use listeners::ListenerInfo;
+pub use outbound::Outbound;
 pub(crate) use stack::NetStack;
 pub use unix::{MAX_QUEUED, SOCKET_BUFFER};

@@ -3,10 +3,12 @@
 use crate::abi::inet::IPPROTO_TCP;
 use crate::abi::socket::{
     OptionValue, SO_BROADCAST, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_KEEPALIVE, SO_LINGER,
-    SO_OOBINLINE, SO_PASSCRED, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVLOWAT, SO_REUSEADDR,
-    SO_REUSEPORT, SO_SNDBUF, SO_SNDLOWAT, SO_TYPE,
+    SO_OOBINLINE, SO_PASSCRED, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO,
+    SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDLOWAT, SO_SNDTIMEO, SO_TYPE, Timeval,
 };
 use crate::errno::{Errno, Result};
+use crate::vfs::{TimeLimits, WaitSide};
+use core::time::Duration;
 use parking_lot::Mutex;
 
 /// Size of a buffer that nobody set, and the largest that can be asked for (`net.core.wmem_default`, `wmem_max`).
@@ -40,6 +42,7 @@ pub(super) struct SocketOptions {
     kind: i32,
     protocol: i32,
     settings: Mutex<Settings>,
+    time_limits: TimeLimits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +72,7 @@ impl SocketOptions {
                 priority: 0,
                 linger: None,
             }),
+            time_limits: TimeLimits::default(),
         }
     }
 
@@ -76,8 +80,14 @@ impl SocketOptions {
     pub fn inherited(&self) -> SocketOptions {
         SocketOptions {
             settings: Mutex::new(*self.settings.lock()),
+            time_limits: self.time_limits.inherited(),
             ..*self
         }
+    }
+
+    /// How long calls wait.
+    pub fn time_limits(&self) -> &TimeLimits {
+        &self.time_limits
     }
 
     /// Whether an option is on.
@@ -120,6 +130,10 @@ impl SocketOptions {
             SO_PRIORITY => settings.priority,
             SO_RCVLOWAT | SO_SNDLOWAT => 1,
             SO_LINGER => return Ok(OptionValue::Linger(settings.linger)),
+            SO_RCVTIMEO | SO_SNDTIMEO => {
+                let time = self.time_limits.get(side(name));
+                return Ok(OptionValue::Time(timeval(time)));
+            }
             _ if SWITCHES.contains(&name) => i32::from(settings.switches & bit(name) != 0),
             _ => return Err(Errno::ENOPROTOOPT),
         };
@@ -140,6 +154,13 @@ impl SocketOptions {
             settings.linger = linger.map(|seconds| seconds.max(0));
             return Ok(());
         }
+        if name == SO_RCVTIMEO || name == SO_SNDTIMEO {
+            let OptionValue::Time(time) = value else {
+                return Err(Errno::EINVAL);
+            };
+            self.time_limits.set(side(name), longest_wait(time)?);
+            return Ok(());
+        }
         let number = value.int().ok_or(Errno::EINVAL)?;
         match name {
             SO_SNDBUF => settings.send_buffer = buffer(number, SMALLEST_SEND),
@@ -151,6 +172,34 @@ impl SocketOptions {
             _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())
+    }
+}
+
+fn side(name: i32) -> WaitSide {
+    match name {
+        SO_RCVTIMEO => WaitSide::Receive,
+        _ => WaitSide::Send,
+    }
+}
+
+/// The wait that a time asks for (`sock_set_timeout` of Linux): zero is for ever, and less than that not at all.
+fn longest_wait(time: Timeval) -> Result<Option<Duration>> {
+    let micros = u32::try_from(time.microseconds)
+        .ok()
+        .filter(|micros| *micros < 1_000_000)
+        .ok_or(Errno::EDOM)?;
+    let Ok(seconds) = u64::try_from(time.seconds) else {
+        return Ok(Some(Duration::ZERO));
+    };
+    let time = Duration::new(seconds, micros * 1000);
+    Ok((!time.is_zero()).then_some(time))
+}
+
+fn timeval(time: Option<Duration>) -> Timeval {
+    let time = time.unwrap_or_default();
+    Timeval {
+        seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        microseconds: i64::from(time.subsec_micros()),
     }
 }
 

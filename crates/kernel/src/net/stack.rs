@@ -1,9 +1,11 @@
 //! What the sockets of a machine share.
 
+use super::Socket;
 use super::budget::BufferBudget;
 use super::external::Network;
 use super::inet::Loopback;
 use super::listeners::{ListenerBell, ListenerInfo, PathListeners};
+use super::outbound::Outbound;
 use super::unix::AbstractNames;
 use crate::errno::{Errno, Result};
 use crate::limits::{LimitLedger, Limits, Slot};
@@ -38,13 +40,13 @@ impl NetStack {
         limits: &Limits,
         ledger: Arc<LimitLedger>,
         random: Arc<dyn RandomSource>,
-        network: Arc<dyn Network>,
+        (network, outbound_ports): (Arc<dyn Network>, &[u16]),
     ) -> NetStack {
         let bell = ListenerBell::new();
         NetStack {
             abstract_names: AbstractNames::default(),
             path_listeners: PathListeners::new(&bell),
-            loopback: Arc::new(Loopback::new(random, network, bell.clone())),
+            loopback: Arc::new(Loopback::new(random, network, bell.clone(), outbound_ports)),
             listener_bell: bell,
             buffered: BufferBudget::new(limits.max_socket_buffered_bytes, ledger.clone()),
             connections: Arc::default(),
@@ -67,6 +69,19 @@ impl NetStack {
         self.listener_bell.poll(seen, cx)
     }
 
+    /// Waits until a guest connects to a port that leads out of the machine.
+    pub fn poll_outbound(&self, cx: &Context<'_>) -> Poll<Outbound> {
+        self.loopback.outbound.poll(cx)
+    }
+
+    /// Lets such a connection come about; the other end of it.
+    ///
+    /// # Errors
+    /// - `ECONNRESET`: the guest has given up.
+    pub fn accept_outbound(&self, outbound: &Outbound) -> Result<Arc<dyn Socket>> {
+        outbound.attempt.accept()
+    }
+
     /// Sockets that guests have made.
     pub fn sockets(&self) -> usize {
         self.sockets.load(Ordering::Relaxed)
@@ -83,11 +98,8 @@ impl NetStack {
     /// - `ENOBUFS`: none is left.
     pub fn connection_slot(&self) -> Result<Slot> {
         let max = self.max_connections;
-        Slot::take(&self.connections, max).map_err(|used| {
-            self.ledger
-                .record("maxConnections", max as u64, used as u64);
-            Errno::ENOBUFS
-        })
+        let slot = self.ledger.slot("maxConnections", &self.connections, max);
+        slot.ok_or(Errno::ENOBUFS)
     }
 
     /// Takes a place in the count of sockets.

@@ -181,6 +181,11 @@ impl File for PipeEnd {
         self.pipe.discard();
     }
 
+    fn buffered(&self) -> Option<(usize, usize)> {
+        let buffer = Arc::as_ptr(&self.pipe) as usize;
+        Some((buffer, self.pipe.state.lock().ring.len()))
+    }
+
     fn opened(&self) -> bool {
         let Some(before) = self.awaits else {
             return true;

@@ -2,11 +2,22 @@
 
 use super::{CpuTime, Process};
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
+
+/// What holds for one of the embedder's processes and its descendants in place of what its machine has for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Processor time that all of them may use together.
+    pub cpu_limit: Option<Duration>,
+    /// Whether their clocks stand still within a turn of the event loop.
+    pub frozen_clocks: Option<bool>,
+}
 
 /// Sums over one of the embedder's processes and its descendants, those that nobody waited for included.
 #[derive(Debug, Default)]
 pub struct Account {
+    terms: Terms,
     cpu_ns: AtomicU64,
     /// The part of it that does not count against a limit any more.
     forgiven_ns: AtomicU64,
@@ -15,6 +26,18 @@ pub struct Account {
 }
 
 impl Account {
+    pub(super) fn new(terms: Terms) -> Account {
+        Account {
+            terms,
+            ..Account::default()
+        }
+    }
+
+    /// What holds for these processes in place of what their machine has for all.
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+
     /// Processor time, nanoseconds.
     pub fn cpu_ns(&self) -> u64 {
         self.cpu_ns.load(Ordering::Relaxed)

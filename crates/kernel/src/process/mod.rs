@@ -13,7 +13,7 @@ mod signal;
 mod spawn;
 mod table;
 
-pub use account::{Account, MemoryUse};
+pub use account::{Account, MemoryUse, Terms};
 pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
 pub(crate) use exec::{Program, command_file};
@@ -55,6 +55,8 @@ pub(crate) struct Image {
     pub envp: Vec<(Vec<u8>, Vec<u8>)>,
     /// Executable that runs; for a script its interpreter.
     pub exe: Vec<u8>,
+    /// What the process wrote over its arguments.
+    pub title: Option<Vec<u8>>,
 }
 
 /// What runs when a fatal signal ends a process.
@@ -206,6 +208,28 @@ impl Process {
     /// Arguments, `argv[0]` included.
     pub fn argv(&self) -> Vec<Vec<u8>> {
         self.image.lock().argv.clone()
+    }
+
+    /// Arguments as others see them: what the process wrote over them, if it did.
+    pub(crate) fn shown_argv(&self) -> Vec<Vec<u8>> {
+        let image = self.image.lock();
+        match &image.title {
+            Some(title) => vec![title.clone()],
+            None => image.argv.clone(),
+        }
+    }
+
+    /// Writes over the arguments, as `uv_set_process_title` does; what does not fit into their place is cut.
+    pub fn set_title(&self, title: &[u8]) {
+        let mut image = self.image.lock();
+        let place: usize = image.argv.iter().map(|argument| argument.len() + 1).sum();
+        let length = title.len().min(place.saturating_sub(1));
+        *image = Arc::new(Image {
+            argv: image.argv.clone(),
+            envp: image.envp.clone(),
+            exe: image.exe.clone(),
+            title: Some(title[..length].to_vec()),
+        });
     }
 
     /// Environment.

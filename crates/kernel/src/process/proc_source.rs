@@ -71,7 +71,7 @@ impl ProcEntry for Process {
     }
 
     fn argv(&self) -> Vec<Vec<u8>> {
-        Process::argv(self)
+        Process::shown_argv(self)
     }
 
     fn envp(&self) -> Vec<(Vec<u8>, Vec<u8>)> {

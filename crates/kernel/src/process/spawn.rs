@@ -2,7 +2,9 @@
 
 use super::fd_table::{FdEntry, FdTable};
 use super::table::Row;
-use super::{Binfmt, ExecImage, FsContext, Image, NewProcess, Process, ProcessState};
+use super::{
+    Account, Binfmt, ExecImage, FsContext, Image, NewProcess, Process, ProcessState, Terms,
+};
 use crate::abi::fcntl::{FdFlags, OpenFlags, X_OK};
 use crate::abi::resource::Resource;
 use crate::abi::{Fd, Pid};
@@ -57,6 +59,8 @@ pub struct SpawnOptions {
     pub umask: Option<u32>,
     /// Object for the binary format, invisible to guests.
     pub attachment: Option<Arc<dyn Any + Send + Sync>>,
+    /// What holds for a process of the embedder's and its descendants; a guest's child has its parent's.
+    pub terms: Terms,
 }
 
 /// One step on the descriptors of a process that is being started.
@@ -115,7 +119,7 @@ impl Kernel {
             .credentials
             .get_or_insert_with(|| Credentials::user(USER_ID));
         // What keeps it from starting is nobody else's doing.
-        act_for(Pid::from_raw(0));
+        act_for(Pid::from_raw(0), Pid::from_raw(0));
         let init = self.init();
         self.start_child(&init, options)
     }
@@ -173,13 +177,14 @@ impl Kernel {
                 argv: program.argv,
                 envp: options.envp,
                 exe: program.image.path.clone(),
+                title: None,
             },
             fs,
             fds,
             rlimits,
             signals,
             account: if parent.pid() == Pid::INIT {
-                Arc::default()
+                Arc::new(Account::new(options.terms))
             } else {
                 parent.account().clone()
             },
@@ -496,6 +501,7 @@ impl Kernel {
                     argv: vec![b"init".to_vec()],
                     envp: Vec::new(),
                     exe: b"/sbin/init".to_vec(),
+                    title: None,
                 },
                 fs,
                 fds: FdTable::default(),

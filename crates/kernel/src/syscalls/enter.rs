@@ -20,7 +20,7 @@ impl Process {
         args: impl Into<Args<'a>>,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        act_for(self.origin());
+        act_for(self.origin(), self.pid());
         if !self.is_alive() {
             return Err(Errno::ESRCH);
         }
@@ -39,7 +39,7 @@ impl Process {
         buf: &mut B,
         run: impl FnOnce(&mut B) -> Result<usize>,
     ) -> Result<usize> {
-        act_for(self.origin());
+        act_for(self.origin(), self.pid());
         if !self.is_alive() {
             return Err(Errno::ESRCH);
         }
@@ -93,7 +93,7 @@ impl Process {
         cx: &mut Context<'_>,
         run: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
     ) -> Option<Poll<Result<T>>> {
-        act_for(self.origin());
+        act_for(self.origin(), self.pid());
         if !self.is_alive() {
             return None;
         }

@@ -51,7 +51,7 @@ impl Process {
         envp: Vec<(Vec<u8>, Vec<u8>)>,
         find: impl FnOnce(&Kernel, &[Vec<u8>], &[(Vec<u8>, Vec<u8>)]) -> Result<Found>,
     ) -> Result<()> {
-        act_for(self.origin());
+        act_for(self.origin(), self.pid());
         if !self.is_alive() {
             return Err(Errno::ESRCH);
         }
@@ -105,6 +105,7 @@ impl Process {
             argv: program.argv,
             envp,
             exe: program.image.path.clone(),
+            title: None,
         });
         kernel.table.lock().row_mut(self.pid())?.execed = true;
         Ok((binfmt, program.image))

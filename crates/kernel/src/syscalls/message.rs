@@ -3,7 +3,7 @@
 use super::Sysno;
 use crate::abi::Fd;
 use crate::abi::signal::Signal;
-use crate::abi::socket::{AF_UNIX, MsgFlags, SCM_MAX_FD, SocketAddress, Ucred};
+use crate::abi::socket::{MsgFlags, SCM_MAX_FD, SocketAddress, Ucred};
 use crate::errno::{Errno, Result};
 use crate::net::{Outgoing, Received, Right};
 use crate::process::Process;
@@ -125,7 +125,9 @@ impl Process {
     /// # Errors
     /// As [`Process::sendto`], and
     /// - `EBADF`: a descriptor that is to go along is not open.
-    /// - `EINVAL`: more than 253 descriptors, or a local socket among them: it could be on its way to itself for ever.
+    /// - `EINVAL`: more than 253 descriptors, or a local socket among them that could be on its way to itself for ever:
+    ///   one of datagrams, one that is neither connected nor listens, one whose connection has carried local sockets;
+    ///   and a connection that was sent carries none.
     /// - `ETOOMANYREFS`: too many descriptors are on their way.
     pub fn sendmsg(&self, fd: Fd, message: &SendMessage<'_>, flags: MsgFlags) -> Result<usize> {
         let (shown, flags_shown) = (message.header(), trace::MessageFlags(flags));
@@ -174,8 +176,8 @@ impl Process {
         let kernel = self.kernel()?;
         let right = |fd: &Fd| {
             let file = self.file(*fd)?;
-            if file.socket().is_ok_and(|socket| socket.domain() == AF_UNIX) {
-                return Err(Errno::EINVAL);
+            if let Ok(socket) = file.socket() {
+                socket.begin_to_travel()?;
             }
             let _slot = kernel.net.flight_slot()?;
             Ok(Right { file, _slot })

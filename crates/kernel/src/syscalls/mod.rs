@@ -17,11 +17,13 @@ pub mod process;
 mod signal;
 mod socket;
 mod socket_option;
+mod socket_wait;
 mod table;
 mod terminal;
 mod watch;
 
 pub use file::Opening;
 pub use message::{ReceivedMessage, SendMessage};
+pub use socket_wait::SocketWait;
 pub(crate) use table::Sysno;
 pub use table::{Row, Support, TABLE};

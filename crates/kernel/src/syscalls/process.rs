@@ -163,7 +163,7 @@ impl Process {
     /// Implements `exit_group(2)`: the process ends by itself. Its status is the low byte.
     pub fn exit(&self, code: i32) {
         let status = ExitStatus::Exited(code.to_le_bytes()[0]);
-        act_for(self.origin());
+        act_for(self.origin(), self.pid());
         if self.is_alive() {
             // First, so that what the end brings comes behind it.
             self.emit_unfinished(Sysno::Exit, format_args!("{code}").into());

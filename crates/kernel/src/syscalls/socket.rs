@@ -197,7 +197,7 @@ impl Process {
         ))
     }
 
-    fn install_socket(&self, socket: Arc<dyn Socket>, flags: i32) -> Result<Fd> {
+    pub(super) fn install_socket(&self, socket: Arc<dyn Socket>, flags: i32) -> Result<Fd> {
         let kernel = self.kernel()?;
         let description = kernel.describe_socket(self.credentials(), socket, status_flags(flags));
         let [fd] = self.install_from(0, [description], flags & SOCK_CLOEXEC != 0)?;

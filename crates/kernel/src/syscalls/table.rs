@@ -77,11 +77,11 @@ syscalls! {
         Shutdown "shutdown" Full;
         Getsockname "getsockname" Full;
         Getpeername "getpeername" Full;
-        Getsockopt "getsockopt" Partial("no time limits, TCP_INFO or TCP_CONGESTION; the buffer of a stream is 128 KiB, of TCP 256 KiB, whatever is set");
-        Setsockopt "setsockopt" Partial("no time limits, low-water marks or IP_RECVERR; SO_PASSCRED for local datagrams");
+        Getsockopt "getsockopt" Partial("no TCP_INFO or TCP_CONGESTION; the buffer of a stream is 128 KiB, of TCP 256 KiB, whatever is set");
+        Setsockopt "setsockopt" Partial("time limits hold for calls on sockets, not for read and write; no low-water marks or IP_RECVERR; SO_PASSCRED for local datagrams");
         Sendto "sendto" Partial("no urgent data");
         Recvfrom "recvfrom" Partial("no urgent data; MSG_WAITALL takes what there is");
-        Sendmsg "sendmsg" Partial("SCM_RIGHTS without local sockets; the credentials are always the sender's own");
+        Sendmsg "sendmsg" Partial("SCM_RIGHTS without local sockets of datagrams and those that carried local sockets themselves; the credentials are always the sender's own");
         Recvmsg "recvmsg" Partial("no urgent data; MSG_WAITALL takes what there is");
     }
     "paths" {

@@ -311,6 +311,11 @@ impl fmt::Display for Value {
             OptionValue::Credentials(Ucred { pid, uid, gid }) => {
                 write!(f, "{{pid={pid}, uid={uid}, gid={gid}}}")
             }
+            OptionValue::Time(time) => write!(
+                f,
+                "{{tv_sec={}, tv_usec={}}}",
+                time.seconds, time.microseconds
+            ),
             OptionValue::Address(address) => write!(f, "inet_addr(\"{address}\")"),
             OptionValue::Membership(Membership::V4 {
                 group,
@@ -357,6 +362,7 @@ fn size(value: OptionValue) -> usize {
     match value {
         OptionValue::Int(_) | OptionValue::Address(_) => 4,
         OptionValue::Linger(_) => 8,
+        OptionValue::Time(_) => 16,
         OptionValue::Credentials(_) | OptionValue::Membership(Membership::V4 { .. }) => 12,
         OptionValue::Membership(Membership::V6 { .. }) => 20,
         OptionValue::SourceMembership(source) => match source.membership {

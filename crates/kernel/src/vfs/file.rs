@@ -63,6 +63,16 @@ pub trait File: Any + Send + Sync {
         Err(Errno::ESPIPE)
     }
 
+    /// Writes at the end, atomically where the file has an end that others move; gives the count and the offset after it.
+    /// Without one it is a write at `offset`.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    fn append(&self, offset: u64, buf: &[u8]) -> Result<(usize, u64)> {
+        let count = self.write_at(offset, buf)?;
+        Ok((count, offset + count as u64))
+    }
+
     /// Whether the file has offsets.
     fn seekable(&self) -> bool {
         false
@@ -83,6 +93,11 @@ pub trait File: Any + Send + Sync {
 
     /// From now on takes and drops what is written while nobody reads. Only pipes can.
     fn discard(&self) {}
+
+    /// Which buffer it has, if it has one that nobody counts, and how many bytes wait in that. Several files may share one.
+    fn buffered(&self) -> Option<(usize, usize)> {
+        None
+    }
 
     /// The file as a socket, if it is one.
     fn socket(&self) -> Option<&dyn Socket> {

@@ -194,9 +194,15 @@ impl FileDescription {
         self.check_writable()?;
         let count = match &self.file {
             Some(file) if !file.seekable() => file.write(buf)?,
+            Some(file) if self.status_flags().contains(OpenFlags::O_APPEND) => {
+                let mut offset = self.offset.lock();
+                let (count, end) = file.append(*offset, self.within_end(file, buf, fsize)?)?;
+                *offset = end;
+                count
+            }
             Some(file) => {
                 let mut offset = self.offset.lock();
-                let count = file.write_at(*offset, buf)?;
+                let count = file.write_at(*offset, within_size(file, buf, *offset, fsize)?)?;
                 *offset += count as u64;
                 count
             }
@@ -236,7 +242,10 @@ impl FileDescription {
         self.check_seekable()?;
         self.check_writable()?;
         let count = match &self.file {
-            Some(file) => file.write_at(offset, buf)?,
+            Some(file) if self.status_flags().contains(OpenFlags::O_APPEND) => {
+                file.append(offset, self.within_end(file, buf, fsize)?)?.0
+            }
+            Some(file) => file.write_at(offset, within_size(file, buf, offset, fsize)?)?,
             None if self.status_flags().contains(OpenFlags::O_APPEND) => {
                 self.inode()
                     .append(within(buf, self.inode().size(), fsize)?)?
@@ -290,7 +299,7 @@ impl FileDescription {
         caller: &Caller,
     ) -> Result<Vec<DirCursor>> {
         self.check_readable()?;
-        let cursors = self.inode().read_dir(position, max, caller)?;
+        let cursors = self.path.dentry.read_dir(position, max, caller)?;
         *self.offset.lock() = cursors.last().map_or(position, |last| last.next);
         self.notify(InotifyMask::IN_ACCESS);
         Ok(cursors)
@@ -302,7 +311,7 @@ impl FileDescription {
         let mut position = self.offset.lock();
         let cursors: Vec<DirCursor> = match self.file.as_ref().and_then(|file| file.entries()) {
             Some(_) => return Err(Errno::ENOTDIR),
-            None => self.inode().read_dir(*position, max, caller)?,
+            None => self.path.dentry.read_dir(*position, max, caller)?,
         };
         if let Some(last) = cursors.last() {
             *position = last.next;
@@ -436,6 +445,14 @@ impl FileDescription {
         }
     }
 
+    /// Part of `buf` that fits below `fsize` at the end of a file with an object.
+    fn within_end<'b>(&self, file: &Arc<dyn File>, buf: &'b [u8], fsize: u64) -> Result<&'b [u8]> {
+        if fsize == u64::MAX {
+            return Ok(buf);
+        }
+        within_size(file, buf, self.inode().size(), fsize)
+    }
+
     fn read_object(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         match &self.file {
             Some(file) => file.read_at(offset, buf),
@@ -502,6 +519,19 @@ fn check_offset(offset: u64) -> Result<()> {
         Err(Errno::EINVAL)
     } else {
         Ok(())
+    }
+}
+
+/// As [`within`], for a file with an object: a device has no size.
+fn within_size<'b>(
+    file: &Arc<dyn File>,
+    buf: &'b [u8],
+    offset: u64,
+    fsize: u64,
+) -> Result<&'b [u8]> {
+    match file.kind() {
+        FileKind::Regular => within(buf, offset, fsize),
+        _ => Ok(buf),
     }
 }
 

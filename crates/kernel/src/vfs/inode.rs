@@ -18,6 +18,12 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// Whatever the backing store reports.
     fn statfs(&self) -> Result<StatFs>;
+
+    /// The same file system over another directory, for one that keeps its changes in the directory that its mount
+    /// covers; none for all others.
+    fn over(&self, _covered: &Arc<dyn Inode>) -> Option<Result<Arc<dyn FileSystem>>> {
+        None
+    }
 }
 
 /// Owner and permissions: what access checks look at.

@@ -15,6 +15,7 @@ mod path_walk;
 mod permission;
 mod remove_tree;
 mod socket;
+mod time_limit;
 mod watch;
 
 pub(crate) use caller::USER_ID;
@@ -33,5 +34,6 @@ pub(crate) use open::OpenRequest;
 pub(crate) use path_walk::{Last, LastLink, Walked};
 pub(crate) use permission::check as check_permission;
 pub use socket::{Outgoing, Received, Right, Socket, SocketCaller, SocketRow};
+pub use time_limit::{TimeLimits, WaitSide};
 pub use watch::Watchers;
 pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};

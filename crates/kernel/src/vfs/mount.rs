@@ -1,11 +1,14 @@
 //! Mounts and positions in the tree they form.
 
-use super::{FileSystem, Inode};
+use super::{Caller, DirCursor, FileSystem, Inode};
 use crate::errno::{Errno, Result};
 use bitflags::bitflags;
 use core::fmt;
 use parking_lot::RwLock;
 use std::sync::{Arc, Weak};
+
+/// Positions of a listing from here on are those of a directory that is joined to another.
+const JOINED: u64 = 1 << 63;
 
 bitflags! {
     /// Options of a mount.
@@ -30,6 +33,8 @@ pub struct Mount {
     parent: Option<(Weak<Mount>, Arc<dyn Inode>)>,
     /// Mounts on directories of this one, by the covered inode's number. A handful at most.
     children: RwLock<Vec<(u64, Arc<Mount>)>>,
+    /// What has the names that the root directory lacks.
+    union: RwLock<Option<Arc<Mount>>>,
 }
 
 impl Mount {
@@ -43,6 +48,7 @@ impl Mount {
             source: source.into(),
             parent: None,
             children: RwLock::default(),
+            union: RwLock::default(),
         })
     }
 
@@ -67,11 +73,45 @@ impl Mount {
             source: source.into(),
             parent: Some((Arc::downgrade(&at.mount), at.inode.clone())),
             children: RwLock::default(),
+            union: RwLock::default(),
         });
         let mut children = at.mount.children.write();
         children.retain(|(ino, _)| *ino != at.inode.ino());
         children.push((at.inode.ino(), mount.clone()));
         Ok(mount)
+    }
+
+    /// Joins the root directory of a file system to that of the root mount: names that the latter lacks are those of
+    /// the former, and new ones are made there.
+    ///
+    /// # Errors
+    /// - `EINVAL`: `at` is not the root of everything.
+    pub fn attach_union(
+        at: &VirtualDentry,
+        fs: Arc<dyn FileSystem>,
+        source: &str,
+        flags: MountFlags,
+    ) -> Result<Arc<Mount>> {
+        if at.mount.parent.is_some() || !at.is_mount_root() {
+            return Err(Errno::EINVAL);
+        }
+        let root = fs.root();
+        let mount = Arc::new(Mount {
+            fs,
+            root,
+            flags,
+            source: source.into(),
+            parent: Some((Arc::downgrade(&at.mount), at.inode.clone())),
+            children: RwLock::default(),
+            union: RwLock::default(),
+        });
+        *at.mount.union.write() = Some(mount.clone());
+        Ok(mount)
+    }
+
+    /// What is joined to the root directory.
+    pub(crate) fn union(&self) -> Option<Arc<Mount>> {
+        self.union.read().clone()
     }
 
     /// Detaches the file system whose root is `at`.
@@ -115,16 +155,16 @@ impl Mount {
 
     /// Mounts directly below this one.
     pub fn children(&self) -> Vec<Arc<Mount>> {
-        self.children
-            .read()
-            .iter()
-            .map(|(_, mount)| mount.clone())
-            .collect()
+        let children = self.children.read();
+        let covering = children.iter().map(|(_, mount)| mount.clone());
+        covering.chain(self.union()).collect()
     }
 
     pub(crate) fn detach_children(&self) {
         let detached = core::mem::take(&mut *self.children.write());
         drop(detached);
+        let joined = self.union.write().take();
+        drop(joined);
     }
 
     pub(crate) fn covered(&self) -> Option<(Arc<Mount>, Arc<dyn Inode>)> {
@@ -173,6 +213,65 @@ impl VirtualDentry {
     /// Whether the mount refuses changes.
     pub fn read_only(&self) -> bool {
         self.mount.flags().contains(MountFlags::MS_RDONLY)
+    }
+
+    /// Whether this is the root directory of its mount.
+    pub(crate) fn is_mount_root(&self) -> bool {
+        Arc::ptr_eq(&self.inode, &self.mount.root)
+    }
+
+    /// The mount that has the names which this directory lacks.
+    pub(crate) fn union(&self) -> Option<Arc<Mount>> {
+        self.is_mount_root().then(|| self.mount.union()).flatten()
+    }
+
+    /// The directory that this one is joined to, for the root directory of such a mount; else itself.
+    pub(crate) fn joined(self) -> VirtualDentry {
+        if self.is_mount_root()
+            && let Some((mount, inode)) = self.mount.covered()
+            && mount
+                .union()
+                .is_some_and(|union| Arc::ptr_eq(&union, &self.mount))
+        {
+            return VirtualDentry { mount, inode };
+        }
+        self
+    }
+
+    /// Entries of a directory from a position on, with those of what is joined to it.
+    ///
+    /// # Errors
+    /// As [`Inode::read_dir`].
+    pub(crate) fn read_dir(
+        &self,
+        position: u64,
+        max: usize,
+        caller: &Caller,
+    ) -> Result<Vec<DirCursor>> {
+        let Some(union) = self.union() else {
+            return self.inode.read_dir(position, max, caller);
+        };
+        if position < JOINED {
+            let own = self.inode.read_dir(position, max, caller)?;
+            if !own.is_empty() {
+                return Ok(own);
+            }
+        }
+        let mut position = position.saturating_sub(JOINED);
+        loop {
+            let mut joined = union.root.read_dir(position, max, caller)?;
+            let Some(last) = joined.last() else {
+                return Ok(joined);
+            };
+            position = last.next;
+            joined.retain_mut(|cursor| {
+                cursor.next |= JOINED;
+                self.inode.lookup(&cursor.entry.name, caller).is_err()
+            });
+            if !joined.is_empty() {
+                return Ok(joined);
+            }
+        }
     }
 
     /// Steps over mounts that cover this directory.

@@ -128,7 +128,8 @@ impl PathWalk<'_> {
                 mount: dir.mount,
                 inode,
             }
-            .cross_mounts(),
+            .cross_mounts()
+            .joined(),
             _ => dir,
         }
     }
@@ -198,7 +199,15 @@ impl<'p> Walk<'_, 'p> {
             return Ok(is_last.then(|| self.arrive(last, trailing_slash)));
         }
         let name = &self.rest[self.at..end];
-        let found = match self.current.inode.lookup(name, self.from.caller) {
+        let mut found = self.current.inode.lookup(name, self.from.caller);
+        if found.as_ref().err() == Some(&Errno::ENOENT)
+            && let Some(union) = self.current.union()
+        {
+            self.current = union.root();
+            self.from.search(&self.current)?;
+            found = self.current.inode.lookup(name, self.from.caller);
+        }
+        let found = match found {
             Ok(inode) => Some(inode),
             Err(Errno::ENOENT) if is_last => None,
             Err(errno) => return Err(errno),

@@ -1,6 +1,6 @@
 //! The interface between system calls and families of sockets. It stands here because a [`File`] may be one.
 
-use super::{At, File, FileDescription, Vfs};
+use super::{At, File, FileDescription, TimeLimits, Vfs};
 use crate::abi::inet::TcpState;
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{MsgFlags, OptionValue, Shutdown, SocketAddress, Ucred};
@@ -138,6 +138,9 @@ pub trait Socket: File {
     /// As [`Socket::option`], and `EINVAL` for a value that makes no sense.
     fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()>;
 
+    /// How long calls on it wait.
+    fn time_limits(&self) -> &TimeLimits;
+
     /// Sends; of a stream's bytes perhaps only a part.
     ///
     /// # Errors
@@ -168,6 +171,14 @@ pub trait Socket: File {
 
     /// What `/proc/net` tells of it.
     fn row(&self) -> SocketRow;
+
+    /// Makes it one that may travel with a message (`SCM_RIGHTS`), which it stays.
+    ///
+    /// # Errors
+    /// - `EINVAL`: a local socket that could be on its way to itself for ever.
+    fn begin_to_travel(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether what one call sends is what one call receives.
     fn keeps_boundaries(&self) -> bool {

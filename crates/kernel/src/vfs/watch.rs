@@ -111,7 +111,8 @@ pub(crate) struct InotifyInstance {
 #[derive(Default)]
 struct InstanceState {
     events: VecDeque<InotifyEvent>,
-    watches: BTreeMap<i32, Weak<dyn Inode>>,
+    /// A watch keeps its inode, as on Linux.
+    watches: BTreeMap<i32, Arc<dyn Inode>>,
     last_wd: i32,
 }
 
@@ -165,7 +166,7 @@ impl InotifyInstance {
         }
         state.last_wd += 1;
         let wd = state.last_wd;
-        state.watches.insert(wd, Arc::downgrade(inode));
+        state.watches.insert(wd, inode.clone());
         self.counter.watches.fetch_add(1, Ordering::Relaxed);
         list.push(Watch {
             instance: this,
@@ -184,9 +185,7 @@ impl InotifyInstance {
             .get(&wd)
             .cloned()
             .ok_or(Errno::EINVAL)?;
-        if let Some(inode) = inode.upgrade()
-            && let Some(watchers) = inode.watchers()
-        {
+        if let Some(watchers) = inode.watchers() {
             let this = Arc::downgrade(self);
             watchers
                 .list
@@ -198,8 +197,8 @@ impl InotifyInstance {
     }
 
     fn forget(&self, wd: i32) {
-        let known = self.state.lock().watches.remove(&wd).is_some();
-        if known {
+        let known = self.state.lock().watches.remove(&wd);
+        if known.is_some() {
             self.counter.watches.fetch_sub(1, Ordering::Relaxed);
             self.push(InotifyEvent {
                 wd,

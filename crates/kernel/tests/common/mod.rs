@@ -39,11 +39,17 @@ pub fn machine() -> Machine {
 }
 
 pub fn machine_with(limits: Limits) -> Machine {
+    machine_of(KernelConfig {
+        limits,
+        ..KernelConfig::default()
+    })
+}
+
+pub fn machine_of(config: KernelConfig) -> Machine {
     let clock = Arc::new(VirtualClock::new());
     let config = KernelConfig {
-        limits,
         clock: clock.clone(),
-        ..KernelConfig::default()
+        ..config
     };
     let kernel = Kernel::boot(config).unwrap();
     let inert = Arc::new(Inert::default());

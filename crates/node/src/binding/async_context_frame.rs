@@ -1,6 +1,7 @@
 //! `internalBinding('async_context_frame')`: the value behind `AsyncLocalStorage`. Follows Node's
 //! `src/async_context_frame.cc`.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 
 /// Declares the binding.
@@ -16,18 +17,10 @@ pub fn define(definition: &mut Definition) {
         );
 }
 
-fn get_continuation_preserved_embedder_data(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_continuation_preserved_embedder_data(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(scope.get_continuation_preserved_embedder_data());
 }
 
-fn set_continuation_preserved_embedder_data(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_continuation_preserved_embedder_data(scope: Scope, args: Args, _rv: Return) {
     scope.set_continuation_preserved_embedder_data(args.get(0));
 }

@@ -1,6 +1,6 @@
 //! `internalBinding('async_wrap')`. Follows Node's `src/async_wrap.cc`.
 
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::{self, ids};
 use crate::js::class::Definition;
@@ -40,11 +40,7 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
         .set(crate::js::async_wrap::fields::CHECK, 1);
 }
 
-fn setup_hooks(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setup_hooks(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Some(hooks) = args.get(0).to_object(scope) else {
         return;
@@ -62,20 +58,12 @@ fn setup_hooks(
     }
 }
 
-fn set_callback_trampoline(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_callback_trampoline(scope: Scope, args: Args, _rv: Return) {
     // undefined takes the trampoline away: `Env::function` then finds none.
     Env::of(scope).set_slot(scope, Slot::CallbackTrampoline, args.get(0));
 }
 
-fn push_async_context(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn push_async_context(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let async_id = args.get(0).number_value(scope).unwrap_or(0.0);
     let trigger = args.get(1).number_value(scope).unwrap_or(0.0);
@@ -83,21 +71,13 @@ fn push_async_context(
     callback_scope::push_async_context(scope, &env, async_id, trigger, resource);
 }
 
-fn pop_async_context(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn pop_async_context(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let async_id = args.get(0).number_value(scope).unwrap_or(0.0);
     rv.set_bool(callback_scope::pop_async_context(scope, &env, async_id));
 }
 
-fn execution_async_resource(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn execution_async_resource(scope: Scope, args: Args, mut rv: Return) {
     let index = args.get(0).uint32_value(scope).unwrap_or(0);
     let resources = Env::of(scope).object(scope, Slot::ExecutionAsyncResources);
     if let Some(resource) = resources.and_then(|resources| resources.get_index(scope, index)) {
@@ -105,41 +85,39 @@ fn execution_async_resource(
     }
 }
 
-fn clear_async_id_stack(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn clear_async_id_stack(scope: Scope, _args: Args, _rv: Return) {
     let env = Env::of(scope);
     callback_scope::clear_async_id_stack(scope, &env);
 }
 
-fn queue_destroy_async_id(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn queue_destroy_async_id(scope: Scope, args: Args, _rv: Return) {
     let async_id = args.get(0).number_value(scope).unwrap_or(0.0);
     async_wrap::emit_destroy(scope, async_id);
 }
 
-fn set_promise_hooks(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let hook = |index| v8::Local::<v8::Function>::try_from(args.get(index)).ok();
-    scope.set_promise_hooks(hook(0), hook(1), hook(2), hook(3));
+fn set_promise_hooks(scope: Scope, args: Args, _rv: Return) {
     let hooks: Vec<v8::Local<v8::Value>> = (0..4).map(|index| args.get(index)).collect();
     let hooks = v8::Array::new_with_elements(scope, &hooks);
     Env::of(scope).set_slot(scope, Slot::PromiseHooks, hooks.into());
+    install_promise_hooks(scope);
+    super::contextify::in_all_contexts(scope, install_promise_hooks);
 }
 
-fn get_promise_hooks(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// Has promises of the current context call the hooks, as those of every context do (`AsyncHooks::InstallPromiseHooks`).
+pub(super) fn install_promise_hooks(scope: &mut v8::PinScope<'_, '_>) {
+    let hooks = Env::of(scope).slot(scope, Slot::PromiseHooks);
+    let Some(Ok(hooks)) = hooks.map(v8::Local::<v8::Array>::try_from) else {
+        return;
+    };
+    let hook = |index| {
+        let hook = hooks.get_index(scope, index)?;
+        v8::Local::<v8::Function>::try_from(hook).ok()
+    };
+    let hooks = [hook(0), hook(1), hook(2), hook(3)];
+    scope.set_promise_hooks(hooks[0], hooks[1], hooks[2], hooks[3]);
+}
+
+fn get_promise_hooks(scope: Scope, _args: Args, mut rv: Return) {
     match Env::of(scope).slot(scope, Slot::PromiseHooks) {
         Some(hooks) => rv.set(hooks),
         None => {
@@ -150,11 +128,7 @@ fn get_promise_hooks(
 }
 
 /// `registerDestroyHook(resource, asyncId, destroyed)`: emits destroy when the resource is collected.
-fn register_destroy_hook(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn register_destroy_hook(scope: Scope, args: Args, _rv: Return) {
     let Ok(resource) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return;
     };

@@ -1,5 +1,6 @@
 //! The hidden base classes that native classes inherit from: `AsyncWrap`, `ReqWrap`, `HandleWrap`.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::{async_wrap, wrap};
 
@@ -15,19 +16,11 @@ pub fn define(definition: &mut Definition) {
     super::handle_wrap::define(definition);
 }
 
-fn get_async_id(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_async_id(scope: Scope, args: Args, mut rv: Return) {
     rv.set_double(wrap::async_state(scope, args.this()).map_or(-1.0, |state| state.async_id.get()));
 }
 
-fn get_provider_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_provider_type(scope: Scope, args: Args, mut rv: Return) {
     let provider =
         wrap::async_state(scope, args.this()).map_or("NONE", |state| state.provider.get());
     let number =
@@ -36,11 +29,7 @@ fn get_provider_type(
 }
 
 /// `asyncReset(resource)`: the object is in use for something else, which hooks see as `resource`.
-fn async_reset(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn async_reset(scope: Scope, args: Args, _rv: Return) {
     let resource = args.get(0).try_cast().unwrap_or(args.this());
     async_wrap::reset_for(scope, args.this(), resource, None);
 }

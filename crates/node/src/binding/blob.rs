@@ -8,11 +8,13 @@ use std::rc::Rc;
 use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::stat::{Stat, Timespec};
 
-use super::fs::{open_file, path_argument};
+use super::fs::{self, open_file, path_argument};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::{Definition, class_template};
 use crate::js::transfer::{Store, TransferData};
 use crate::js::{async_wrap, callback_scope, convert, exception, uv, wrap};
+use crate::memory::gathered::Gathered;
 
 /// What a reader tells of one pull.
 const STATUS_END: i32 = 0;
@@ -160,10 +162,7 @@ impl TransferData for BlobData {
     }
 }
 
-fn this_blob(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Blob>> {
+fn this_blob(scope: Scope, args: &Args) -> Option<Rc<Blob>> {
     let blob = wrap::unwrap::<Blob>(scope, args.this().into());
     if blob.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no Blob");
@@ -172,11 +171,7 @@ fn this_blob(
 }
 
 /// `createBlob(sources, length)`: the sources are blob handles and arrays that the library gives away.
-fn create_blob(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_blob(scope: Scope, args: Args, mut rv: Return) {
     let Ok(sources) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "The \"sources\" argument must be an array");
         return;
@@ -227,11 +222,7 @@ fn detach(scope: &mut v8::PinScope<'_, '_>, source: v8::Local<'_, v8::Value>) {
 }
 
 /// `blob.slice(start, end)`
-fn slice(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn slice(scope: Scope, args: Args, mut rv: Return) {
     let Some(blob) = this_blob(scope, &args) else {
         return;
     };
@@ -260,11 +251,7 @@ fn slice(
 }
 
 /// `blob.getReader()`
-fn get_reader(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_reader(scope: Scope, args: Args, mut rv: Return) {
     let Some(blob) = this_blob(scope, &args) else {
         return;
     };
@@ -289,11 +276,7 @@ fn get_reader(
 
 /// `reader.pull(callback)`: the callback gets a status and an ArrayBuffer. Memory is given at once, a file's bytes in
 /// the next poll phase.
-fn pull(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn pull(scope: Scope, args: Args, _rv: Return) {
     let reader = wrap::unwrap::<BlobReader>(scope, args.this().into());
     let Some(reader) = reader else {
         exception::throw_invalid_argument(scope, "The receiver must be a reader of a blob");
@@ -402,22 +385,16 @@ fn read_part(env: &Env, part: &Part) -> Result<Vec<u8>, Errno> {
 }
 
 /// `reader.setWakeup(callback)`: no source of ours ever makes a reader wait, so nobody is to be woken.
-fn set_wakeup(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
+fn set_wakeup(_scope: Scope, _args: Args, _rv: Return) {}
 
 /// `createBlobFromFilePath(path)`: `[blob, length]`, or nothing where the file cannot be read.
-fn create_blob_from_file_path(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_blob_from_file_path(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = path_argument(scope, args.get(0)) else {
         return;
     };
+    if fs::thrown(scope, &args, &[(0, fs::Read)]) {
+        return;
+    }
     let Ok(stat) = Env::of(scope).process().stat(&path) else {
         return;
     };
@@ -442,37 +419,31 @@ fn create_blob_from_file_path(
 }
 
 /// `concat(buffers)`: one ArrayBuffer.
-fn concat(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn concat(scope: Scope, args: Args, mut rv: Return) {
     let Ok(buffers) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "The \"buffers\" argument must be an array");
         return;
     };
-    let mut all = Vec::new();
+    let mut all = Gathered::default();
     for index in 0..buffers.length() {
         let Some(buffer) = buffers.get_index(scope, index) else {
             return;
         };
-        if convert::with_bytes(buffer, |bytes| all.extend_from_slice(bytes)).is_none() {
-            exception::throw_invalid_argument(
-                scope,
-                "The \"buffers\" argument must hold buffers only",
-            );
-            return;
+        match convert::with_bytes(buffer, |bytes| all.push(bytes)) {
+            Some(true) => {}
+            // The program is being ended.
+            Some(false) => return,
+            None => {
+                let message = "The \"buffers\" argument must hold buffers only";
+                return exception::throw_invalid_argument(scope, message);
+            }
         }
     }
-    rv.set(convert::array_buffer(scope, all).into());
+    rv.set(convert::array_buffer(scope, all.into_vec()).into());
 }
 
 /// `storeDataObject(id, blob, size, type)`
-fn store_data_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn store_data_object(scope: Scope, args: Args, _rv: Return) {
     let id = convert::text(scope, args.get(0));
     let Some(blob) = clone_blob(scope, args.get(1)) else {
         exception::throw_invalid_argument(scope, "The \"handle\" argument must be a Blob handle");
@@ -489,11 +460,7 @@ fn store_data_object(
 }
 
 /// `getDataObject(id)`: `[blob, size, type]`
-fn get_data_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_data_object(scope: Scope, args: Args, mut rv: Return) {
     let id = convert::text(scope, args.get(0));
     let urls = Env::of(scope).state::<ObjectUrls>();
     let found = urls.0.borrow().get(&id).cloned();
@@ -509,11 +476,7 @@ fn get_data_object(
 }
 
 /// `revokeObjectURL(url)`: forgets what `blob:nodedata:id` names; any other URL names nothing.
-fn revoke_object_url(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn revoke_object_url(scope: Scope, args: Args, _rv: Return) {
     let url = convert::text(scope, args.get(0));
     let Some(id) = url.trim().strip_prefix("blob:nodedata:") else {
         return;

@@ -1,6 +1,6 @@
 //! `internalBinding('builtins')`: compiles the modules of Node's library. Follows Node's `src/node_builtins.cc`.
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot, compiled};
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -57,11 +57,7 @@ fn builtin_categories<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8:
 }
 
 /// The sources as an object of strings: what `process.binding('natives')` copies.
-fn natives(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn natives(scope: Scope, _args: Args, mut rv: Return) {
     let object = convert::null_prototype_object(scope);
     for (id, text) in source::SOURCES {
         let key = string(scope, id);
@@ -72,30 +68,18 @@ fn natives(
     rv.set(object.into());
 }
 
-fn has_cached_builtins(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn has_cached_builtins(scope: Scope, _args: Args, mut rv: Return) {
     // Without its snapshot Node has no code cache either.
     rv.set_bool(Env::of(scope).options.borrow().flag("--node-snapshot"));
 }
 
-fn set_internal_loaders(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_internal_loaders(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     env.set_slot(scope, Slot::InternalBinding, args.get(0));
     env.set_slot(scope, Slot::RequireBuiltin, args.get(1));
 }
 
-fn compile_function(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn compile_function(scope: Scope, args: Args, mut rv: Return) {
     let id = convert::text(scope, args.get(0));
     if let Some(function) = compile(scope, &id) {
         rv.set(function.into());

@@ -1,5 +1,6 @@
 //! `internalBinding('config')`: its constants are the pinned binary's, except for what a guest lacks.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -7,7 +8,7 @@ use crate::js::exception::string;
 use crate::process::default_locale;
 
 /// What the pinned binary was built with and a guest does not have. The library asks here before it relies on it.
-const ABSENT: [&str; 2] = ["hasInspector", "hasNodeOptions"];
+const ABSENT: [&str; 1] = ["hasNodeOptions"];
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -23,11 +24,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     }
 }
 
-fn get_default_locale(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_default_locale(scope: Scope, _args: Args, mut rv: Return) {
     let tag = default_locale::tag(&Env::of(scope));
     rv.set(string(scope, &tag).into());
 }

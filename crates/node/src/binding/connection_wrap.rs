@@ -4,15 +4,22 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::abi::poll::PollEvents;
-use secure_exec_kernel::abi::socket::{SO_ERROR, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET};
+use secure_exec_kernel::abi::socket::{
+    SO_ERROR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET,
+};
 use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::class::class_template;
 use crate::js::{async_wrap, callback_scope, uv, wrap};
 use crate::stream::{KernelStream, Stream};
+
+/// What sockets of streams are made with: as in libuv, nothing that reaches one by its descriptor waits.
+pub const SOCKET_FLAGS: i32 = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 /// A class of connections.
 pub struct ConnectionClass {
@@ -33,10 +40,10 @@ pub struct Connection {
 
 /// Runs a method on a connection; its result is 0 or a negative error number.
 pub fn with_connection(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Connection) -> Result<(), Errno>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
+    work: impl FnOnce(Scope, &Connection) -> Result<(), Errno>,
 ) {
     let this = args.this().into();
     let found = (
@@ -61,19 +68,28 @@ pub fn with_connection(
 }
 
 /// `open(fd)`: takes over a descriptor.
-pub fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn open(scope: Scope, args: &Args, rv: &mut Return) {
     let Some(fd) = args.get(0).int32_value(scope) else {
         return;
     };
     with_connection(scope, args, rv, |_, connection| {
         connection.process.file(fd)?;
-        connection.kernel_stream.open(fd);
-        Ok(())
+        take_over(&connection.process, &connection.kernel_stream, fd)
     });
+}
+
+/// Makes `fd` the stream's descriptor. From now on nothing waits that reaches it by its number (libuv's `uv__nonblock`),
+/// except a standard one, which other programs have as well.
+///
+/// # Errors
+/// - `EBADF`: it is not open.
+pub fn take_over(process: &Process, kernel_stream: &KernelStream, fd: Fd) -> Result<(), Errno> {
+    if fd > 2 {
+        let flags = process.status_flags(fd)?;
+        process.set_status_flags(fd, flags | OpenFlags::O_NONBLOCK)?;
+    }
+    kernel_stream.open(fd);
+    Ok(())
 }
 
 /// Makes a socket with a name the stream's descriptor.
@@ -90,7 +106,7 @@ pub fn bind(connection: &Connection, address: &SocketAddress) -> Result<(), Errn
     if !kernel_stream.is_idle() {
         return Err(Errno::EINVAL);
     }
-    let fd = process.socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)?;
+    let fd = process.socket(address.family(), SOCK_STREAM | SOCKET_FLAGS, 0)?;
     if let Err(errno) = process.bind(fd, address) {
         // Just made, so it is open.
         let _ = process.close(fd);
@@ -102,9 +118,9 @@ pub fn bind(connection: &Connection, address: &SocketAddress) -> Result<(), Errn
 
 /// `listen(backlog)`: `onconnection(status, handle)` for each connection from now on. `prepare` sees to the descriptor.
 pub fn listen(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     class: &'static ConnectionClass,
     prepare: impl FnOnce(&Connection) -> Result<(), Errno>,
 ) {
@@ -158,7 +174,7 @@ fn accept(
         return;
     };
     kernel_stream.set_connecter(None);
-    let (result, client) = match process.accept4(kernel_stream.fd(), SOCK_CLOEXEC) {
+    let (result, client) = match process.accept4(kernel_stream.fd(), SOCKET_FLAGS) {
         Ok(fd) => match accepted(scope, class, fd) {
             Some(client) => (Ok(()), client.into()),
             None => return,
@@ -198,9 +214,9 @@ pub type Begun = Result<(), Errno>;
 /// `connect(req, ...)`: the result comes through `req.oncomplete(status, handle, req, readable, writable)`. What `start`
 /// fails with itself is told at once.
 pub fn connect(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     class: &'static ConnectionClass,
     start: impl FnOnce(&Connection) -> Result<Begun, Errno>,
 ) {
@@ -246,7 +262,7 @@ pub fn begin(connection: &Connection, address: &SocketAddress) -> Begun {
     let own = Some(kernel_stream.fd()).filter(|fd| *fd >= 0);
     let fd = match own {
         Some(fd) => fd,
-        None => process.socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)?,
+        None => process.socket(address.family(), SOCK_STREAM | SOCKET_FLAGS, 0)?,
     };
     match process.connect(fd, address) {
         Err(errno) if errno != Errno::EINPROGRESS => {

@@ -6,6 +6,7 @@
 
 use secure_exec_kernel::Errno;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception;
@@ -31,11 +32,7 @@ pub fn define(definition: &mut Definition) {
 
 /// The variable's value; `undefined` where it is not set. A guest process never gains privileges by `exec`, so there is
 /// no case in which the environment is not to be trusted.
-fn safe_getenv(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn safe_getenv(scope: Scope, args: Args, mut rv: Return) {
     let name = crate::js::convert::text(scope, args.get(0));
     let env = Env::of(scope);
     if let Some(value) = process_env::environment(&env).get(&name) {
@@ -43,11 +40,7 @@ fn safe_getenv(
     }
 }
 
-fn get_temp_dir(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_temp_dir(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let environment = process_env::environment(&env);
     let named = ["TMPDIR", "TMP", "TEMP"]
@@ -62,11 +55,7 @@ fn get_temp_dir(
 
 macro_rules! id_getter {
     ($name:ident) => {
-        fn $name(
-            scope: &mut v8::PinScope<'_, '_>,
-            _args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $name(scope: Scope, _args: Args, mut rv: Return) {
             let env = Env::of(scope);
             if let Some(process) = env.try_process() {
                 rv.set_double(f64::from(process.$name()));
@@ -103,11 +92,7 @@ id_getter!(geteuid);
 id_getter!(getgid);
 id_getter!(getegid);
 
-fn getgroups(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn getgroups(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -149,13 +134,7 @@ fn resolve(
 }
 
 /// Sets an id: 1 for an unknown name (the library reports it), an exception when it may not be set.
-fn set_id(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    database: Database,
-    syscall: &str,
-) {
+fn set_id(scope: Scope, args: &Args, rv: &mut Return, database: Database, syscall: &str) {
     let Some(process) = Env::of(scope).try_process() else {
         return;
     };
@@ -191,44 +170,24 @@ fn throw(scope: &mut v8::PinScope<'_, '_>, errno: Errno, syscall: &str) {
     scope.throw_exception(error);
 }
 
-fn setuid(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setuid(scope: Scope, args: Args, mut rv: Return) {
     set_id(scope, &args, &mut rv, Database::Users, "setuid");
 }
 
-fn seteuid(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn seteuid(scope: Scope, args: Args, mut rv: Return) {
     set_id(scope, &args, &mut rv, Database::Users, "seteuid");
 }
 
-fn setgid(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setgid(scope: Scope, args: Args, mut rv: Return) {
     set_id(scope, &args, &mut rv, Database::Groups, "setgid");
 }
 
-fn setegid(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setegid(scope: Scope, args: Args, mut rv: Return) {
     set_id(scope, &args, &mut rv, Database::Groups, "setegid");
 }
 
 /// Index + 1 of the first unknown group, else `EPERM`: only a privileged process may change its groups.
-fn setgroups(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setgroups(scope: Scope, args: Args, mut rv: Return) {
     let Ok(groups) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "groups must be an array");
         return;
@@ -246,11 +205,7 @@ fn setgroups(
 }
 
 /// 1 for an unknown user, 2 for an unknown group, else `EPERM`.
-fn initgroups(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn initgroups(scope: Scope, args: Args, mut rv: Return) {
     if resolve(scope, args.get(0), Database::Users).is_none() {
         rv.set_uint32(1);
     } else if resolve(scope, args.get(1), Database::Groups).is_none() {

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use crate::callback::{self, Contained, contain_bare};
+use crate::callback::{self, Args, Contained, Return, Scope, contain_bare};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception::throw_invalid_argument;
@@ -33,41 +33,25 @@ fn fail() -> ! {
     panic!("a defect made by a test")
 }
 
-fn fail_with_arguments(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn fail_with_arguments(_scope: Scope, _args: Args, _rv: Return) {
     fail()
 }
 
 /// `new Defect(fails)`.
-fn construct(
-    _scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(_scope: Scope, args: Args, _rv: Return) {
     if args.get(0).is_true() {
         fail()
     }
 }
 
-fn borrow_twice(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn borrow_twice(_scope: Scope, _args: Args, _rv: Return) {
     let cell = RefCell::new(0);
     let held = cell.borrow_mut();
     *cell.borrow_mut() += *held;
 }
 
 /// An object whose every access fails.
-fn handlers(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn handlers(scope: Scope, _args: Args, mut rv: Return) {
     let template = v8::ObjectTemplate::new(scope);
     template.set_named_property_handler(
         v8::NamedPropertyHandlerConfiguration::new()
@@ -95,11 +79,7 @@ fn handlers(
 }
 
 /// An object with a native data property `value`.
-fn accessor(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn accessor(scope: Scope, _args: Args, mut rv: Return) {
     let object = v8::Object::new(scope);
     let name = Env::of(scope).name(scope, "value");
     object.set_accessor_with_setter(
@@ -124,22 +104,14 @@ impl v8::ValueSerializerImpl for Delegate {
 }
 
 /// `serialize(value)`, with a delegate that fails for what cannot be cloned.
-fn serialize(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn serialize(scope: Scope, args: Args, _rv: Return) {
     let serializer = v8::ValueSerializer::new(scope, Box::new(Contained(Delegate)));
     let context = scope.get_current_context();
     v8::ValueSerializerHelper::write_value(&serializer, context, args.get(0));
 }
 
 /// Collects garbage with a callback that fails in it.
-fn collect(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn collect(scope: Scope, _args: Args, _rv: Return) {
     scope.add_gc_prologue_callback(in_collection, std::ptr::null_mut(), v8::GCType::kGCTypeAll);
     scope.low_memory_notification();
     scope.remove_gc_prologue_callback(in_collection, std::ptr::null_mut());
@@ -155,11 +127,7 @@ unsafe extern "C" fn in_collection(
 }
 
 /// `later(place)`: fails soon in the loop, on the thread pool, or on a thread of its own.
-fn later(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn later(scope: Scope, args: Args, _rv: Return) {
     let place = crate::js::convert::text(scope, args.get(0));
     match place.as_str() {
         "loop" => Env::of(scope).event_loop.defer(Box::new(|_| fail())),

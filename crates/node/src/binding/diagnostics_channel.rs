@@ -2,6 +2,7 @@
 //! Follows Node's `src/node_diagnostics_channel.cc`. No native code of ours publishes, so no channel is ever linked;
 //! the library's callback is kept all the same, as it registers it anew in every process.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -23,11 +24,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     convert::set(scope, binding, "subscribers", subscribers);
 }
 
-fn link_native_channel(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn link_native_channel(scope: Scope, args: Args, _rv: Return) {
     if !args.get(0).is_function() {
         throw_invalid_argument(scope, "The \"callback\" argument must be a function");
         return;

@@ -3,6 +3,7 @@
 
 use v8::simdutf;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -26,11 +27,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
 }
 
 /// Writes the string and leaves how much was read and written in `encodeIntoResults`.
-fn encode_into(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn encode_into(scope: Scope, args: Args, _rv: Return) {
     let (Ok(source), true) = (
         v8::Local::<v8::String>::try_from(args.get(0)),
         args.get(1).is_uint8_array(),
@@ -52,11 +49,7 @@ fn encode_into(
     results.set(1, u32::try_from(written.unwrap_or(0)).unwrap_or(u32::MAX));
 }
 
-fn encode_utf8_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn encode_utf8_string(scope: Scope, args: Args, mut rv: Return) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"string\" argument must be of type string");
         return;
@@ -78,11 +71,7 @@ fn encode_utf8_string(
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// `decodeUTF8(buffer, ignoreBOM, fatal)`.
-fn decode_utf8(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn decode_utf8(scope: Scope, args: Args, mut rv: Return) {
     let ignore_bom = args.get(1).is_true();
     let fatal = args.get(2).is_true();
     let text = convert::with_bytes(args.get(0), |bytes| {
@@ -114,22 +103,14 @@ fn decode_utf8(
 }
 
 /// The domain in ASCII form (UTS 46), empty where it is none.
-fn to_ascii(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn to_ascii(scope: Scope, args: Args, mut rv: Return) {
     let domain = convert::text(scope, args.get(0));
     let ascii = ada_url::Idna::ascii(&domain);
     rv.set(exception::string(scope, &ascii).into());
 }
 
 /// The domain with its labels in Unicode form.
-fn to_unicode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn to_unicode(scope: Scope, args: Args, mut rv: Return) {
     let domain = convert::text(scope, args.get(0));
     let unicode = ada_url::Idna::unicode(&domain);
     rv.set(exception::string(scope, &unicode).into());

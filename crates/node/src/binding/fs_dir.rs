@@ -9,7 +9,10 @@ use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::abi::stat::DirEntry;
 use secure_exec_kernel::{Errno, Process};
 
-use super::fs::{Encoding, Failure, Reply, answer, finish, path_argument, waiter};
+use super::fs::{
+    Encoding, Failure, Read, Reply, answer, finish, path_argument, refused, thrown, waiter,
+};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::{Definition, class_template};
 use crate::js::{async_wrap, exception, wrap};
@@ -67,14 +70,13 @@ fn open_directory(process: &Arc<Process>, path: &[u8]) -> Result<i32, Errno> {
 }
 
 /// `opendir(path, encoding, req)`
-fn opendir(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn opendir(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = path_argument(scope, args.get(0)) else {
         return;
     };
+    if refused(scope, &args, &mut rv, 2, &[(0, Read)]) {
+        return;
+    }
     let outcome = open_directory(&Env::of(scope).process(), &path)
         .map(Reply::DirHandle)
         .map_err(|errno| Failure::at(errno, "opendir", &path));
@@ -82,14 +84,13 @@ fn opendir(
 }
 
 /// `opendirSync(path)`; its error does not tell the path.
-fn opendir_sync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn opendir_sync(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = path_argument(scope, args.get(0)) else {
         return;
     };
+    if thrown(scope, &args, &[(0, Read)]) {
+        return;
+    }
     let outcome = open_directory(&Env::of(scope).process(), &path)
         .map(Reply::DirHandle)
         .map_err(|errno| Failure::of(errno, "opendir"));
@@ -97,10 +98,7 @@ fn opendir_sync(
     finish(scope, undefined, &mut rv, outcome);
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<DirHandle>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<DirHandle>> {
     let handle = wrap::unwrap::<DirHandle>(scope, args.this().into());
     if handle.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no DirHandle");
@@ -136,11 +134,7 @@ impl DirHandle {
 }
 
 /// `handle.read(encoding, bufferSize, req)`: `[name, type, ...]`, or `null` at the end.
-fn read(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read(scope: Scope, args: Args, mut rv: Return) {
     let Some(handle) = this(scope, &args) else {
         return;
     };
@@ -159,11 +153,7 @@ fn read(
 }
 
 /// `handle.close(req)`
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, mut rv: Return) {
     let Some(handle) = this(scope, &args) else {
         return;
     };

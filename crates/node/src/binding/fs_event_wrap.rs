@@ -10,7 +10,8 @@ use std::rc::Rc;
 use secure_exec_kernel::abi::inotify::{InotifyEvent, InotifyMask};
 use secure_exec_kernel::{Errno, LimitBreach};
 
-use super::fs::{Encoding, path_argument};
+use super::fs::{self, Encoding, path_argument};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::Definition;
@@ -64,11 +65,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `new FSEvent()`
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(
             scope,
@@ -85,25 +82,21 @@ fn construct(
     Handle::construct(scope, args.this(), kind, event);
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<FsEvent>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<FsEvent>> {
     wrap::unwrap::<FsEvent>(scope, args.this().into())
 }
 
 /// `event.start(path, persistent, recursive, encoding)`: 0 or a negative error number.
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, mut rv: Return) {
     let Some(event) = this(scope, &args) else {
         return;
     };
     let Ok(path) = path_argument(scope, args.get(0)) else {
         return;
     };
+    if fs::thrown(scope, &args, &[(0, fs::Read)]) {
+        return;
+    }
     let handle = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive());
     let Some(handle) = handle.filter(|_| event.wd.get().is_none()) else {
         rv.set_int32(uv::error(Errno::EINVAL));
@@ -299,11 +292,7 @@ fn stop(scope: &mut v8::PinScope<'_, '_>, event: &FsEvent) {
 }
 
 /// `event.initialized`
-fn initialized(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn initialized(scope: Scope, args: Args, mut rv: Return) {
     let Some(event) = this(scope, &args) else {
         return;
     };

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::handle::Handle;
@@ -19,11 +20,7 @@ pub fn define(definition: &mut Definition) {
         .method("unref", unreference);
 }
 
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, _rv: Return) {
     let object = args.this();
     if let Some(handle) = Handle::of(scope, object.into()) {
         close_with(scope, &handle, object, args.get(0));
@@ -48,27 +45,15 @@ pub fn close_with(
     handle.close(scope, object);
 }
 
-fn has_ref(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn has_ref(scope: Scope, args: Args, mut rv: Return) {
     rv.set_bool(Handle::of(scope, args.this().into()).is_some_and(|handle| handle.has_ref()));
 }
 
-fn reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reference(scope: Scope, args: Args, _rv: Return) {
     set_referenced(scope, &args, Referenced::Yes);
 }
 
-fn unreference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unreference(scope: Scope, args: Args, _rv: Return) {
     set_referenced(scope, &args, Referenced::No);
 }
 
@@ -78,11 +63,7 @@ enum Referenced {
     No,
 }
 
-fn set_referenced(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    referenced: Referenced,
-) {
+fn set_referenced(scope: Scope, args: &Args, referenced: Referenced) {
     if let Some(handle) = Handle::of(scope, args.this().into()).filter(|handle| handle.is_alive()) {
         handle.set_referenced(&Env::of(scope), referenced == Referenced::Yes);
     }

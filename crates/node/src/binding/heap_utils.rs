@@ -3,20 +3,23 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use secure_exec_kernel::abi::fcntl::OpenFlags;
-use secure_exec_kernel::{Errno, Process};
+use secure_exec_kernel::Errno;
 
 use super::stream_base;
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::env::Env;
 use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::exception::{self, SyscallContext};
-use crate::js::{async_wrap, convert, uv};
+use crate::js::{async_wrap, convert, permission, uv};
+use crate::memory::gathered::Gathered;
+use crate::options::permission::Access;
+use crate::process::diagnostic_file;
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
     definition
+        .function("buildEmbedderGraph", build_embedder_graph)
         .function("createHeapSnapshotStream", create_heap_snapshot_stream)
         .function("triggerHeapSnapshot", trigger_heap_snapshot);
     let class = definition
@@ -71,19 +74,23 @@ impl StreamResource for HeapSnapshot {
 
 /// The snapshot of this heap, as JSON.
 pub fn take(scope: &mut v8::PinScope<'_, '_>) -> Vec<u8> {
-    let mut snapshot = Vec::new();
+    let mut snapshot = Gathered::default();
     scope.take_heap_snapshot(|chunk| {
         // What V8 is not given, it does not go on with.
-        contain_bare(|| snapshot.extend_from_slice(chunk)).is_some()
+        contain_bare(|| snapshot.push(chunk)).unwrap_or(false)
     });
-    snapshot
+    snapshot.into_vec()
 }
 
-fn create_heap_snapshot_stream(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// `buildEmbedderGraph()`: what the embedder adds to V8's snapshots, which is nothing here: what is behind an object of a
+/// binding is not among the program's values.
+fn build_embedder_graph(scope: Scope, _args: Args, mut rv: Return) {
+    rv.set(v8::Array::new(scope, 0).into());
+}
+
+/// `createHeapSnapshotStream(options)`. V8 has one kind of snapshot: it shows numbers, and no internals, whatever is asked
+/// for.
+fn create_heap_snapshot_stream(scope: Scope, _args: Args, mut rv: Return) {
     if let Some(object) = new_stream(scope, None) {
         rv.set(object.into());
     }
@@ -105,20 +112,11 @@ pub fn new_stream<'s>(
 }
 
 /// `triggerHeapSnapshot(filename, options)`: the name of the file that was written.
-fn trigger_heap_snapshot(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn trigger_heap_snapshot(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let process = env.process();
     let path = if args.get(0).is_undefined() {
-        let seconds = process
-            .kernel()
-            .map_or(0, |kernel| kernel.clock().realtime().sec);
-        let thread = env.worker().map_or(0, |worker| worker.id);
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        default_name(process.pid().raw(), thread, seconds).into_bytes()
+        diagnostic_file::name(&env, "Heap", "heapsnapshot").into_bytes()
     } else {
         match convert::path_bytes(scope, args.get(0)) {
             Some(path) => path,
@@ -131,8 +129,11 @@ fn trigger_heap_snapshot(
             }
         }
     };
+    if !permission::require(scope, Access::FileSystemWrite, &path) {
+        return;
+    }
     let snapshot = take(scope);
-    if let Err(errno) = write_file(&process, &path, &snapshot) {
+    if let Err(errno) = diagnostic_file::write(&process, &path, &snapshot) {
         let context = SyscallContext {
             syscall: "open",
             path: Some(&path),
@@ -142,65 +143,4 @@ fn trigger_heap_snapshot(
         return;
     }
     rv.set(exception::string(scope, &String::from_utf8_lossy(&path)).into());
-}
-
-/// Node's name for a diagnostic file: what, when, which process and thread, which of them.
-fn default_name(pid: i32, thread: u32, seconds: u64) -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static SEQUENCE: AtomicU32 = AtomicU32::new(1);
-    let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!(
-        "Heap.{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}.{pid}.{thread}.{sequence:03}.heapsnapshot"
-    )
-}
-
-/// Year, month and day of a day counted from the epoch (proleptic Gregorian calendar).
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Counted from 1 March of year 0, so that leap days end a year.
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
-fn write_file(process: &std::sync::Arc<Process>, path: &[u8], bytes: &[u8]) -> Result<(), Errno> {
-    let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
-    let fd = process.open(path, flags, 0o644)?;
-    let mut rest = bytes;
-    let mut result = Ok(());
-    while !rest.is_empty() {
-        match process.write(fd, rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(errno) => {
-                result = Err(errno);
-                break;
-            }
-        }
-    }
-    process.close(fd)?;
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::civil;
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(20_453), (2025, 12, 31));
-    }
 }

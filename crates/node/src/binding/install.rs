@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::definition;
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, FunctionDefinition, class_template};
 use crate::js::convert;
@@ -11,11 +11,7 @@ use crate::js::exception::{self, ErrorKind};
 use crate::library::tables;
 
 /// `internalBinding(name)`: the binding object, made at the first call. Throws for a name that Node does not have.
-pub fn get_internal_binding(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_internal_binding(scope: Scope, args: Args, mut rv: Return) {
     let name = convert::text(scope, args.get(0));
     let env = Env::of(scope);
     let Some(cache) = env.object(scope, Slot::Bindings) else {
@@ -38,8 +34,12 @@ pub fn get_internal_binding(
     let binding = v8::Object::new(scope);
     cache.set(scope, key.into(), binding.into());
     install_constants(scope, binding, table);
-    if matches!(name.as_str(), "constants" | "sqlite") {
+    if matches!(name.as_str(), "constants" | "http2" | "sqlite" | "uv") {
         make_read_only(scope, binding);
+    }
+    if name == "constants" {
+        let null = v8::null(scope).into();
+        binding.set_prototype(scope, null);
     }
     if let Some(declared) = declared {
         install_declared(scope, binding, declared);
@@ -56,7 +56,6 @@ pub fn callbacks() -> Vec<v8::FunctionCallback> {
     vec![
         callback::raw_function(get_internal_binding),
         callback::raw_function(unavailable),
-        callback::raw_function(called_at_load),
     ]
 }
 
@@ -157,11 +156,7 @@ fn install_stand_ins(
             continue;
         }
         let path = format!("{binding_name}.{name}");
-        let callback = if CALLED_AT_LOAD.contains(&path.as_str()) {
-            callback::raw_function(called_at_load)
-        } else {
-            callback::raw_function(unavailable)
-        };
+        let callback = callback::raw_function(unavailable);
         let label = exception::string(scope, &path);
         let template = v8::FunctionTemplate::builder_raw(callback)
             .data(label.into())
@@ -192,32 +187,16 @@ fn install_stand_ins(
 /// What a binding that is not there yet stands for, in the words of Node's documentation.
 fn feature_of(binding: &str) -> &'static str {
     match binding {
-        "http2" | "tls_wrap" | "js_udp_wrap" => "this part of the network (https, http2, tls)",
+        "js_udp_wrap" => "this part of the network",
         "worker" | "locks" => "worker_threads",
         "inspector" | "profiler" => "the inspector",
         "webstorage" => "web storage",
-        "wasi" => "wasi",
         "crypto" => "this part of crypto",
         _ => "this function",
     }
 }
 
-/// What the library calls while a module of it merely loads: `require` must work before the feature does, so these do
-/// nothing. Everything that could be mistaken for the feature itself throws.
-const CALLED_AT_LOAD: [&str; 1] = ["http2.setCallbackFunctions"];
-
-fn called_at_load(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
-
-fn unavailable(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unavailable(scope: Scope, args: Args, _rv: Return) {
     let label = args.data().to_rust_string_lossy(scope);
     let binding = label.split('.').next().unwrap_or_default();
     let message = format!(

@@ -4,7 +4,7 @@
 
 use v8::{ValueDeserializerHelper, ValueSerializerHelper};
 
-use crate::callback::Contained;
+use crate::callback::{Args, Contained, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
@@ -117,11 +117,7 @@ fn write_properties(
 }
 
 /// `serialize(message, Buffer)`: the bytes for the channel.
-fn serialize(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn serialize(scope: Scope, args: Args, mut rv: Return) {
     let delegate = Box::new(Contained(SerializerDelegate {
         buffer_class: v8::Global::new(scope, args.get(1)),
     }));
@@ -229,11 +225,7 @@ fn float16_array<'s>(
 }
 
 /// `deserialize(view)`: the message in the bytes of one frame, without their length.
-fn deserialize(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn deserialize(scope: Scope, args: Args, mut rv: Return) {
     let bytes = if args.get(0).is_array_buffer_view() {
         convert::bytes(args.get(0))
     } else {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use secure_exec_kernel::Errno;
 
 use super::stream_base;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{async_wrap, callback_scope, convert, exception, uv};
 use crate::stream::{Read, Stream, StreamRequest, StreamResource, UV_EOF};
@@ -27,7 +28,8 @@ pub fn define(definition: &mut Definition) {
 struct JsStream;
 
 impl JsStream {
-    /// Calls `name` and returns its result as a number; an exception or a missing method is `EPROTO`.
+    /// Calls `name` and returns its result as a number. A missing method is `EPROTO`, and so is an exception, which is
+    /// reported as uncaught.
     fn call(
         scope: &mut v8::PinScope<'_, '_>,
         stream: &Rc<Stream>,
@@ -39,10 +41,10 @@ impl JsStream {
             return uv::error(Errno::EBADF);
         };
         let arguments = arguments(scope);
-        let result = callback_scope::make_named_callback(scope, object, name, &arguments);
-        result
-            .and_then(|result| result.int32_value(scope))
-            .unwrap_or(uv::error(Errno::EPROTO))
+        let result = callback_scope::with_uncaught(scope, |scope| {
+            callback_scope::make_named_callback(scope, object, name, &arguments)?.int32_value(scope)
+        });
+        result.unwrap_or(uv::error(Errno::EPROTO))
     }
 }
 
@@ -62,9 +64,28 @@ impl StreamResource for JsStream {
         request: Rc<StreamRequest>,
         bytes: Vec<u8>,
     ) -> i32 {
+        self.write_pieces(scope, stream, request, vec![bytes])
+    }
+
+    fn keeps_pieces(&self) -> bool {
+        true
+    }
+
+    fn write_pieces(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        request: Rc<StreamRequest>,
+        pieces: Vec<Vec<u8>>,
+    ) -> i32 {
+        // As in Node, where it is no request of the loop's: what JavaScript waits for decides.
+        request.unref(scope);
         JsStream::call(scope, stream, "onwrite", |scope| {
-            let buffer = convert::buffer(scope, bytes);
-            let buffers = v8::Array::new_with_elements(scope, &[buffer]).into();
+            let buffers: Vec<_> = pieces
+                .into_iter()
+                .map(|piece| convert::buffer(scope, piece))
+                .collect();
+            let buffers = v8::Array::new_with_elements(scope, &buffers).into();
             request
                 .object(scope)
                 .map(|object| vec![object.into(), buffers])
@@ -78,6 +99,7 @@ impl StreamResource for JsStream {
         stream: &Rc<Stream>,
         request: Rc<StreamRequest>,
     ) -> i32 {
+        request.unref(scope);
         JsStream::call(scope, stream, "onshutdown", |scope| {
             request
                 .object(scope)
@@ -91,16 +113,14 @@ impl StreamResource for JsStream {
         let Some(object) = stream.object(scope) else {
             return true;
         };
-        callback_scope::make_named_callback(scope, object, "isClosing", &[])
-            .is_none_or(|closing| closing.is_true())
+        let closing = callback_scope::with_uncaught(scope, |scope| {
+            callback_scope::make_named_callback(scope, object, "isClosing", &[])
+        });
+        closing.is_none_or(|closing| closing.is_true())
     }
 }
 
-fn new_js_stream(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_js_stream(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(scope, "JSStream must be called with new");
         return;
@@ -110,11 +130,7 @@ fn new_js_stream(
 }
 
 /// `finishWrite(req, status)`, `finishShutdown(req, status)`
-fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn finish(scope: Scope, args: Args, _rv: Return) {
     let Some(request) = StreamRequest::of(scope, args.get(0)) else {
         exception::throw_invalid_argument(scope, "The \"req\" argument must be a request");
         return;
@@ -125,11 +141,7 @@ fn finish(
     request.done(scope, status);
 }
 
-fn read_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_buffer(scope: Scope, args: Args, _rv: Return) {
     let Some(stream) = Stream::of(scope, args.this().into()) else {
         return;
     };
@@ -148,11 +160,7 @@ fn read_buffer(
     }
 }
 
-fn emit_eof(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn emit_eof(scope: Scope, args: Args, _rv: Return) {
     if let Some(stream) = Stream::of(scope, args.this().into()) {
         stream.emit_read(scope, Read::End(UV_EOF));
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::event_loop::LoopHandle;
 use crate::js::callback_scope::{self, AsyncContext};
@@ -124,11 +124,7 @@ pub fn release_all(env: &Env) {
 
 /// `request(name, clientId, mode, steal, ifAvailable, callback)`: a promise of the callback's result, settled once the
 /// lock is released.
-fn request<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn request<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let env = Env::of(scope);
     let (Some(program), Ok(callback)) = (
         env.program(),
@@ -287,29 +283,18 @@ fn end<'s>(
     Some(v8::Local::new(scope, request.released))
 }
 
-fn finish<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<v8::Local<'s, v8::PromiseResolver>> {
+fn finish<'s>(scope: Scope<'_, 's, '_>, args: &Args) -> Option<v8::Local<'s, v8::PromiseResolver>> {
     let id = args.data().integer_value(scope)?;
     end(scope, u64::try_from(id).ok()?)
 }
 
-fn settled(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn settled(scope: Scope, args: Args, _rv: Return) {
     if let Some(resolver) = finish(scope, &args) {
         resolver.resolve(scope, args.get(0));
     }
 }
 
-fn failed(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn failed(scope: Scope, args: Args, _rv: Return) {
     if let Some(resolver) = finish(scope, &args) {
         resolver.reject(scope, args.get(0));
     }
@@ -330,11 +315,7 @@ fn lost(scope: &mut v8::PinScope<'_, '_>, id: u64) {
 }
 
 /// `query()`: a promise of `{ held, pending }` of this thread, as in Node.
-fn query(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn query(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(resolver) = v8::PromiseResolver::new(scope) else {
         return;

@@ -1,6 +1,7 @@
 //! `internalBinding('mksnapshot')`: user-land snapshots are not built inside a VM; the setters only keep their callback
 //! from being lost. Follows Node's `src/node_snapshotable.cc`.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::exception;
@@ -22,17 +23,8 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
 }
 
 /// The library registers its hooks here while it boots; they run only when a user-land snapshot is built.
-fn set_callback(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
+fn set_callback(_scope: Scope, _args: Args, _rv: Return) {}
 
-fn refuse(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn refuse(scope: Scope, _args: Args, _rv: Return) {
     exception::throw_unavailable(scope, "--build-snapshot is not available in this VM");
 }

@@ -12,6 +12,7 @@ mod buffer;
 mod builtins;
 mod cares_wrap;
 mod cjs_lexer;
+pub(crate) mod compile_cache;
 mod config;
 mod connection_wrap;
 pub mod contextify;
@@ -27,6 +28,7 @@ mod fs_event_wrap;
 mod handle_passing;
 pub mod handle_wrap;
 mod heap_utils;
+mod http2;
 mod http_parser;
 mod icu;
 mod inspector;
@@ -34,6 +36,7 @@ mod install;
 mod ipc_serdes;
 mod js_stream;
 mod locks;
+mod main_thread_connection;
 mod messaging;
 mod mksnapshot;
 pub mod module_wrap;
@@ -45,7 +48,9 @@ mod permission;
 mod pipe_wrap;
 pub(crate) mod process_methods;
 mod process_wrap;
+mod profiler;
 pub(crate) mod report;
+mod sea;
 mod serdes;
 mod signal_wrap;
 mod socket_address;
@@ -71,6 +76,7 @@ mod url_pattern;
 pub(crate) mod util;
 mod uv;
 mod v8_binding;
+mod wasi;
 mod wasm_web_api;
 pub(crate) mod worker;
 mod zlib;
@@ -115,6 +121,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("fs_dir", fs_dir::define),
     ("fs_event_wrap", fs_event_wrap::define),
     ("heap_utils", heap_utils::define),
+    ("http2", http2::define),
     ("http_parser", http_parser::define),
     ("icu", icu::define),
     ("inspector", inspector::define),
@@ -133,7 +140,9 @@ const BINDINGS: &[(&str, Define)] = &[
     ("pipe_wrap", pipe_wrap::define),
     ("process_methods", process_methods::define),
     ("process_wrap", process_wrap::define),
+    ("profiler", profiler::define),
     ("report", report::define),
+    ("sea", sea::define),
     ("secure_exec_defects", defects::define),
     ("serdes", serdes::define),
     ("signal_wrap", signal_wrap::define),
@@ -156,6 +165,7 @@ const BINDINGS: &[(&str, Define)] = &[
     ("util", util::define),
     ("uv", uv::define),
     ("v8", v8_binding::define),
+    ("wasi", wasi::define),
     ("wasm_web_api", wasm_web_api::define),
     ("worker", worker::define),
     ("zlib", zlib::define),

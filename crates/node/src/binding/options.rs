@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -18,11 +19,7 @@ pub fn define(definition: &mut Definition) {
         .function("getEmbedderOptions", get_embedder_options);
 }
 
-fn get_cli_options_values(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cli_options_values(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     if env.building_snapshot.get() {
         // A module that reads options while it loads would keep the builder's in every process.
@@ -58,11 +55,7 @@ fn name_of<'s>(scope: &v8::PinScope<'s, '_>, text: &str) -> v8::Local<'s, v8::Na
 }
 
 /// Maps as `process.allowedNodeEnvironmentFlags` and `--help` read them.
-fn get_cli_options_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cli_options_info(scope: Scope, _args: Args, mut rv: Return) {
     let result = v8::Object::new(scope);
     for key in ["options", "aliases"] {
         let entries =
@@ -79,11 +72,7 @@ fn get_cli_options_info(
 }
 
 /// The options that differ from their defaults, as a command line.
-fn get_options_as_flags(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_options_as_flags(scope: Scope, _args: Args, mut rv: Return) {
     let flags = Env::of(scope).options.borrow().exec_argv.clone();
     let flags: Vec<v8::Local<v8::Value>> = flags
         .iter()
@@ -92,11 +81,7 @@ fn get_options_as_flags(
     rv.set(v8::Array::new_with_elements(scope, &flags).into());
 }
 
-fn get_embedder_options(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_embedder_options(scope: Scope, _args: Args, mut rv: Return) {
     let mut embedder = tables::tables()["options"]["embedder"].clone();
     if !Env::of(scope)
         .options

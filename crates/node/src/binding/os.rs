@@ -9,6 +9,7 @@ use std::cell::Cell;
 use secure_exec_kernel::Errno;
 
 use super::process_methods::total_and_free;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::js::class::Definition;
@@ -59,11 +60,7 @@ fn line_of(env: &Env, path: &[u8]) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-fn get_hostname(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_hostname(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let name =
         line_of(&env, b"/proc/sys/kernel/hostname").or_else(|| line_of(&env, b"/etc/hostname"));
@@ -73,11 +70,7 @@ fn get_hostname(
     }
 }
 
-fn get_load_avg(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_load_avg(scope: Scope, args: Args, _rv: Return) {
     let Ok(array) = v8::Local::<v8::Float64Array>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(
             scope,
@@ -92,44 +85,29 @@ fn get_load_avg(
 }
 
 /// Seconds since the kernel booted.
-fn get_uptime(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_uptime(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let from_proc =
         line_of(&env, b"/proc/uptime").and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
     rv.set_double(from_proc.unwrap_or_else(|| monotonic_nanoseconds(&env) as f64 / 1e9));
 }
 
-fn get_total_mem(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_total_mem(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_double(total_and_free(scope).0);
 }
 
-fn get_free_mem(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_free_mem(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_double(total_and_free(scope).1);
 }
 
 /// Seven values for each processor: model, MHz, and milliseconds of user, nice, system, idle, interrupt time.
-fn get_cpus(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cpus(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let usage = thread_usage();
     let (user, system) = ((usage.user / 1e3).floor(), (usage.system / 1e3).floor());
-    let elapsed =
-        (monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get()) as f64 / 1e6).floor();
+    let elapsed = (monotonic_nanoseconds(&env).saturating_sub(env.time_origin.monotonic()) as f64
+        / 1e6)
+        .floor();
     let idle = (elapsed - user - system).max(0.0);
     // A guest process has one thread of its own: what it used is that of the first.
     let first = [0.0, user, 0.0, system, idle, 0.0];
@@ -144,11 +122,7 @@ fn get_cpus(
 }
 
 /// Seven values for each address: interface, address, netmask, family, MAC, internal, scope id.
-fn get_interface_addresses(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_interface_addresses(scope: Scope, _args: Args, mut rv: Return) {
     let loopback = [
         ("127.0.0.1", "255.0.0.0", "IPv4", -1),
         ("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "IPv6", 0),
@@ -164,11 +138,7 @@ fn get_interface_addresses(
     rv.set(v8::Array::new_with_elements(scope, &values).into());
 }
 
-fn get_home_directory(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_home_directory(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -185,11 +155,7 @@ fn get_home_directory(
     }
 }
 
-fn get_user_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_user_info(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -244,11 +210,7 @@ fn find_process(env: &Env, pid: i32) -> Result<bool, Errno> {
     if known { Ok(false) } else { Err(Errno::ESRCH) }
 }
 
-fn set_priority(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_priority(scope: Scope, args: Args, mut rv: Return) {
     let (Some(pid), Some(nice)) = (
         args.get(0).int32_value(scope),
         args.get(1).int32_value(scope),
@@ -275,11 +237,7 @@ fn set_priority(
     }
 }
 
-fn get_priority(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_priority(scope: Scope, args: Args, mut rv: Return) {
     let Some(pid) = args.get(0).int32_value(scope) else {
         return;
     };
@@ -291,20 +249,12 @@ fn get_priority(
     }
 }
 
-fn get_available_parallelism(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_available_parallelism(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_uint32(processors(&Env::of(scope)));
 }
 
 /// System, version, release, machine, as `uname(2)` of the guest's kernel.
-fn get_os_information(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_os_information(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let read =
         |path: &[u8], fallback: &str| line_of(&env, path).unwrap_or_else(|| fallback.to_owned());

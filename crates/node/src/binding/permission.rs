@@ -1,9 +1,10 @@
 //! `internalBinding('permission')`: Node's own permission model. Follows Node's `src/permission/permission.cc`.
-//!
-//! The model is off: what a guest may do is decided by the kernel it runs on, and `--permission` adds nothing to that.
 
+use crate::callback::{Args, Return, Scope};
+use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::exception;
+use crate::js::{convert, exception, permission};
+use crate::options::permission::Access;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -12,26 +13,41 @@ pub fn define(definition: &mut Definition) {
         .function("drop", drop_permission);
 }
 
-/// Everything is permitted where the model is off.
-fn has(
+/// What a call names: an access that the model knows, and a path. `None` with an exception pending; the access is
+/// missing where there is none of that name.
+fn arguments(
     scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+    args: &v8::FunctionCallbackArguments<'_>,
+) -> Option<(Option<Access>, Vec<u8>)> {
     if !args.get(0).is_string() {
         exception::throw_invalid_argument(scope, "The \"scope\" argument must be of type string");
-        return;
+        return None;
     }
-    rv.set_bool(true);
+    let access = Access::from_scope(&args.get(0).to_rust_string_lossy(scope));
+    let reference = args.get(1);
+    let path = if reference.is_null_or_undefined() {
+        Vec::new()
+    } else {
+        convert::path_bytes(scope, reference).unwrap_or_default()
+    };
+    Some((access, path))
 }
 
-fn drop_permission(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    exception::throw_unavailable(
-        scope,
-        "process.permission.drop is not available in this VM: the permission model is off",
-    );
+/// `has(scope, reference)`
+fn has(scope: Scope, args: Args, mut rv: Return) {
+    let Some((access, path)) = arguments(scope, &args) else {
+        return;
+    };
+    let env = Env::of(scope);
+    rv.set_bool(access.is_some_and(|access| permission::has(&env, access, &path)));
+}
+
+/// `drop(scope, reference)`
+fn drop_permission(scope: Scope, args: Args, _rv: Return) {
+    let Some((Some(access), path)) = arguments(scope, &args) else {
+        return;
+    };
+    permission::with_permissions(&Env::of(scope), |permissions, place| {
+        permissions.drop(access, &path, place);
+    });
 }

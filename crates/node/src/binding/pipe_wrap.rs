@@ -4,6 +4,7 @@ use secure_exec_kernel::{Errno, SocketAddress, UnixAddress};
 
 use super::connection_wrap::{self, ConnectionClass, with_connection};
 use super::{handle_passing, stream_wrap};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception;
 
@@ -37,11 +38,7 @@ pub fn define(definition: &mut Definition) {
         .inherits("AsyncWrap");
 }
 
-fn new_pipe(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_pipe(scope: Scope, args: Args, _rv: Return) {
     let kind = args.get(0).int32_value(scope).unwrap_or(-1);
     if !args.is_construct_call() || !args.get(0).is_int32() || !(SOCKET..=IPC).contains(&kind) {
         exception::throw_invalid_argument(
@@ -73,20 +70,12 @@ fn name(
     }))
 }
 
-fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn open(scope: Scope, args: Args, mut rv: Return) {
     connection_wrap::open(scope, &args, &mut rv);
 }
 
 /// `bind(name)` (`uv_pipe_bind2`).
-fn bind(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bind(scope: Scope, args: Args, mut rv: Return) {
     let Some(address) = name(scope, args.get(0)) else {
         return;
     };
@@ -104,20 +93,12 @@ fn bind(
 }
 
 /// `listen(backlog)`.
-fn listen(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn listen(scope: Scope, args: Args, mut rv: Return) {
     connection_wrap::listen(scope, &args, &mut rv, &PIPE, |_| Ok(()));
 }
 
 /// `connect(req, name)` (`uv_pipe_connect2`).
-fn connect(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn connect(scope: Scope, args: Args, mut rv: Return) {
     if let Some(address) = name(scope, args.get(1)) {
         // Whatever it fails with is told behind the call, as in libuv.
         connection_wrap::connect(scope, &args, &mut rv, &PIPE, |connection| {
@@ -127,11 +108,7 @@ fn connect(
 }
 
 /// `fchmod(mode)` (`uv_pipe_chmod`): adds permissions for everybody to the path of a server.
-fn fchmod(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn fchmod(scope: Scope, args: Args, mut rv: Return) {
     let Some(wanted) = args.get(0).int32_value(scope) else {
         return;
     };

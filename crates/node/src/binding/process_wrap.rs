@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use secure_exec_kernel::{Errno, FileDescription, Pid, Process, WaitFlags};
 
+use super::connection_wrap;
 use super::process_methods::signal_of;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::class::Definition;
 use crate::js::exception::{self, string};
 use crate::js::handle::{Handle, HandleResource};
-use crate::js::{callback_scope, convert, uv, wrap};
+use crate::js::{callback_scope, convert, permission, uv, wrap};
+use crate::options::permission::Access;
 use crate::process::child_process::{self, ChildFd, Ending, Malformed, Program};
 use crate::process::process_env;
 use crate::stream::KernelStream;
@@ -38,11 +41,7 @@ impl HandleResource for Child {
     fn close(&self, _scope: &mut v8::PinScope<'_, '_>) {}
 }
 
-fn new_process(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_process(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(scope, "Process must be called with new");
         return;
@@ -56,10 +55,7 @@ fn new_process(
     *child.handle.borrow_mut() = Some(handle);
 }
 
-fn child_of(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Child>> {
+fn child_of(scope: &v8::PinScope<'_, '_>, args: &Args) -> Option<Rc<Child>> {
     wrap::unwrap::<Child>(scope, args.this().into())
 }
 
@@ -72,11 +68,7 @@ enum Stdio {
 }
 
 /// `spawn(file, args, cwd, envPairs, stdio, flags, uid, gid)`: 0, or a negative error number.
-fn spawn(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn spawn(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let (Some(child), Some(process)) = (child_of(scope, &args), env.try_process()) else {
         rv.set_int32(uv::error(Errno::EBADF));
@@ -95,6 +87,9 @@ fn spawn(
     let Ok(program) = program(scope, &args) else {
         return;
     };
+    if !permission::require(scope, Access::ChildProcess, &program.file) {
+        return;
+    }
     let Ok(stdio) = stdio(scope, args.get(4)) else {
         return;
     };
@@ -108,10 +103,7 @@ fn spawn(
     rv.set_int32(uv::status(result));
 }
 
-fn program(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Program, Malformed> {
+fn program(scope: Scope, args: &Args) -> Result<Program, Malformed> {
     if !args.get(0).is_string() {
         exception::throw_invalid_argument(scope, "The \"file\" argument must be of type string");
         return Err(Malformed);
@@ -223,7 +215,8 @@ fn start(process: &Arc<Process>, program: Program, stdio: &[Stdio]) -> Result<Pi
     }
     let result = program.start(process, child_fds);
     for (stream, fd) in opened {
-        stream.open(fd);
+        // Just made, so it is open.
+        let _ = connection_wrap::take_over(process, stream, fd);
     }
     result
 }
@@ -296,11 +289,7 @@ impl Child {
     }
 }
 
-fn kill(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn kill(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = args.get(0).int32_value(scope) else {
         return;
     };

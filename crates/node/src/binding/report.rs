@@ -1,5 +1,6 @@
 //! `internalBinding('report')`: diagnostic reports (`process.report`). Follows Node's `src/node_report.cc`.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::{convert, exception};
@@ -38,21 +39,13 @@ pub fn define(definition: &mut Definition) {
 
 macro_rules! flag {
     ($get:ident, $set:ident, $field:ident, $option:literal) => {
-        fn $get(
-            scope: &mut v8::PinScope<'_, '_>,
-            _args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $get(scope: Scope, _args: Args, mut rv: Return) {
             let env = Env::of(scope);
             let value = env.state::<Settings>().$field.get();
             rv.set_bool(value.unwrap_or_else(|| env.options.borrow().flag($option)));
         }
 
-        fn $set(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            _rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $set(scope: Scope, args: Args, _rv: Return) {
             Env::of(scope)
                 .state::<Settings>()
                 .$field
@@ -63,22 +56,14 @@ macro_rules! flag {
 
 macro_rules! text {
     ($get:ident, $set:ident, $field:ident, $option:literal) => {
-        fn $get(
-            scope: &mut v8::PinScope<'_, '_>,
-            _args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $get(scope: Scope, _args: Args, mut rv: Return) {
             let env = Env::of(scope);
             let value = env.state::<Settings>().$field.borrow().clone();
             let value = value.or_else(|| env.options.borrow().text($option).map(str::to_owned));
             rv.set(exception::string(scope, &value.unwrap_or_default()).into());
         }
 
-        fn $set(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            _rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $set(scope: Scope, args: Args, _rv: Return) {
             let value = convert::text(scope, args.get(0));
             Env::of(scope)
                 .state::<Settings>()
@@ -124,21 +109,13 @@ text!(get_filename, set_filename, filename, "--report-filename");
 text!(get_signal, set_signal, signal, "--report-signal");
 
 /// `getReport(error)`: the report as JSON text.
-fn get_report(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_report(scope: Scope, args: Args, mut rv: Return) {
     let report = diagnostic_report::build(scope, "JavaScript API", "GetReport", None, args.get(0));
     rv.set(exception::string(scope, &report.to_string()).into());
 }
 
 /// `writeReport(event, trigger, file, error)`: writes the report and returns the name of the file.
-fn write_report(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_report(scope: Scope, args: Args, mut rv: Return) {
     let event = convert::text(scope, args.get(0));
     let trigger = convert::text(scope, args.get(1));
     let name = args.get(2);

@@ -9,12 +9,16 @@ use std::task::{Context, Poll, Waker};
 
 use secure_exec_kernel::{Disposition, Errno, Signal};
 
+use super::contextify::take_sigint;
 use super::process_methods::signal_of;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
+use crate::inspector::Agent;
 use crate::js::class::Definition;
 use crate::js::handle::{Handle, HandleResource};
 use crate::js::{callback_scope, exception, uv, wrap};
+use crate::process::process_env::emit_warning;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -25,11 +29,17 @@ pub fn define(definition: &mut Definition) {
         .method("stop", stop);
 }
 
+/// Signals that a program sent itself and has not heard of yet, at most. What is sent beyond is pending once, as where a
+/// program is not running.
+const MAX_TAKEN: usize = 4096;
+
 /// The watchers of one isolate.
 #[derive(Default)]
 struct Watchers {
     by_signal: RefCell<HashMap<Signal, Vec<Rc<Watcher>>>>,
     listening: Cell<bool>,
+    /// Signals that are on their way to them.
+    taken: Cell<usize>,
 }
 
 /// The native side of a `Signal` object.
@@ -126,9 +136,79 @@ fn listen(env: &Env) {
     });
 }
 
+/// Takes the signals that the program has just sent itself. On Linux a handler runs before `kill(2)` is back, so that two
+/// signals of one kind are two.
+pub(super) fn take_own(env: &Env) {
+    let watchers = env.state::<Watchers>();
+    let Some(process) = env.try_process().filter(|_| watchers.listening.get()) else {
+        return;
+    };
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut signals = Vec::new();
+    while watchers.taken.get() + signals.len() < MAX_TAKEN
+        && let Poll::Ready(signal) = process.poll_signal(&mut cx)
+    {
+        // The script that sends it may be the one that it is to interrupt.
+        if signal != Signal::SIGINT || !take_sigint(env) {
+            signals.push(signal);
+        }
+    }
+    if signals.is_empty() {
+        return;
+    }
+    watchers.taken.set(watchers.taken.get() + signals.len());
+    env.event_loop.spawn_unref(async move {
+        Box::new(move |scope: &mut v8::PinScope<'_, '_>| {
+            let env = Env::of(scope);
+            env.event_loop.run_last(Box::new(move |scope| {
+                watchers.taken.set(watchers.taken.get() - signals.len());
+                for signal in signals {
+                    deliver(scope, signal);
+                }
+            }));
+        }) as Completion
+    });
+}
+
+/// Whether JavaScript has a listener for `signal` (`HasSignalJSHandler`).
+pub fn is_watched(env: &Env, signal: Signal) -> bool {
+    let watchers = env.state::<Watchers>();
+    let by_signal = watchers.by_signal.borrow();
+    by_signal.contains_key(&signal)
+}
+
+/// Has `SIGUSR1` open the port for debuggers, unless the program listens to it (`StartDebugSignalHandler`). It is seen in a
+/// turn of the loop, where Node's comes in the middle of JavaScript, too.
+pub fn start_debug_signal(env: &Env) {
+    let Some(process) = env.try_process() else {
+        return;
+    };
+    // It can be handled.
+    let _ = process.sigaction(Signal::SIGUSR1, Disposition::Handle);
+    if !env.state::<Watchers>().listening.replace(true) {
+        listen(env);
+    }
+}
+
+fn open_port(scope: &mut v8::PinScope<'_, '_>) {
+    v8::scope!(let scope, scope);
+    let env = Env::of(scope);
+    let agent = Agent::of(&env);
+    let host = agent.debug_host(&env);
+    let number = agent.debug_port(&env);
+    agent.open_port(scope, &host, number);
+}
+
 fn deliver(scope: &mut v8::PinScope<'_, '_>, signal: Signal) {
     let env = Env::of(scope);
     let watchers = env.state::<Watchers>();
+    if signal == Signal::SIGINT && take_sigint(&env) {
+        return;
+    }
+    let opens = signal == Signal::SIGUSR1 && !is_watched(&env, signal);
+    if opens && env.options.borrow().allows_debuggers() {
+        open_port(scope);
+    }
     let list = watchers
         .by_signal
         .borrow()
@@ -153,11 +233,7 @@ fn deliver(scope: &mut v8::PinScope<'_, '_>, signal: Signal) {
     }
 }
 
-fn new_signal(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_signal(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(scope, "Signal must be called with new");
         return;
@@ -174,10 +250,7 @@ fn new_signal(
     *watcher.handle.borrow_mut() = Some(handle);
 }
 
-fn watcher_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Watcher>> {
+fn watcher_of(scope: Scope, args: &Args) -> Option<Rc<Watcher>> {
     let watcher = wrap::unwrap::<Watcher>(scope, args.this().into())?;
     let alive = watcher
         .handle
@@ -187,11 +260,7 @@ fn watcher_of(
     alive.then_some(watcher)
 }
 
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = args.get(0).int32_value(scope) else {
         return;
     };
@@ -199,6 +268,12 @@ fn start(
         rv.set_int32(uv::error(Errno::EBADF));
         return;
     };
+    // As in Node, where V8's profiler has it; there is no result then.
+    if signal_of(number) == Some(Signal::SIGPROF) && Agent::of(&Env::of(scope)).url().is_some() {
+        let text = "process.on(SIGPROF) is reserved while debugging";
+        emit_warning(scope, text, "Warning", "");
+        return;
+    }
     let object = v8::Global::new(scope, args.this());
     let result = watcher.start(scope, number);
     if result.is_ok() {
@@ -207,11 +282,7 @@ fn start(
     rv.set_int32(uv::status(result));
 }
 
-fn stop(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn stop(scope: Scope, args: Args, mut rv: Return) {
     let Some(watcher) = watcher_of(scope, &args) else {
         rv.set_int32(uv::error(Errno::EBADF));
         return;

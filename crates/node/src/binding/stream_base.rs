@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use secure_exec_kernel::Errno;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::ids;
 use crate::js::class::ClassDefinition;
 use crate::js::string_bytes::{self, Encoding};
 use crate::js::{convert, uv, wrap};
+use crate::memory::gathered::Gathered;
 use crate::memory::memory_guard;
 use crate::stream::{CustomBufferListener, KernelStream, Stream, WriteResult};
 
@@ -34,12 +36,7 @@ pub fn add_methods(class: &mut ClassDefinition) {
 }
 
 /// Runs a method on a live stream with its async id as the default trigger of what the method creates.
-fn call(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    body: impl FnOnce(&mut v8::PinScope<'_, '_>, &Rc<Stream>) -> i32,
-) {
+fn call(scope: Scope, args: &Args, rv: &mut Return, body: impl FnOnce(Scope, &Rc<Stream>) -> i32) {
     let object = args.this();
     let Some(stream) = Stream::of(scope, object.into()) else {
         return;
@@ -60,35 +57,23 @@ fn call(
 }
 
 /// The request object in argument 0.
-fn request<'s>(args: &v8::FunctionCallbackArguments<'s>) -> Option<v8::Local<'s, v8::Object>> {
+fn request<'s>(args: &Args<'s>) -> Option<v8::Local<'s, v8::Object>> {
     args.get(0).try_cast().ok()
 }
 
-fn read_start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_start(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, |scope, stream| {
         stream.read_start(scope)
     });
 }
 
-fn read_stop(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_stop(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, |scope, stream| {
         stream.read_stop(scope)
     });
 }
 
-fn shutdown(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn shutdown(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, |scope, stream| {
         match request(&args) {
             Some(object) => stream.shutdown(scope, Some(object)),
@@ -97,11 +82,7 @@ fn shutdown(
     });
 }
 
-fn use_user_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn use_user_buffer(scope: Scope, args: Args, mut rv: Return) {
     call(
         scope,
         &args,
@@ -117,16 +98,11 @@ fn use_user_buffer(
 }
 
 /// Writes and shows the result to the library.
-fn write(
-    scope: &mut v8::PinScope<'_, '_>,
-    stream: &Rc<Stream>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    bytes: &[u8],
-) -> i32 {
+fn write(scope: Scope, stream: &Rc<Stream>, args: &Args, bytes: Vec<u8>) -> i32 {
     let Some(object) = request(args) else {
         return uv::error(Errno::EINVAL);
     };
-    let result = stream.write(scope, bytes, Some(object));
+    let result = stream.write(scope, bytes.into(), Some(object));
     Stream::publish(scope, result);
     result.error
 }
@@ -134,7 +110,7 @@ fn write(
 /// The handle in argument 2 of a write over a channel between processes, and the request.
 fn handle_to_send<'s>(
     scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'s>,
+    args: &Args<'s>,
 ) -> Option<(v8::Local<'s, v8::Object>, v8::Local<'s, v8::Object>)> {
     // First: nearly every write has none.
     let handle = args.get(2).try_cast().ok()?;
@@ -144,14 +120,9 @@ fn handle_to_send<'s>(
 }
 
 /// As [`write`]; over a channel between processes the handle in argument 2 goes along.
-fn write_with_handle(
-    scope: &mut v8::PinScope<'_, '_>,
-    stream: &Rc<Stream>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    bytes: Vec<u8>,
-) -> i32 {
+fn write_with_handle(scope: Scope, stream: &Rc<Stream>, args: &Args, bytes: Vec<u8>) -> i32 {
     let Some((handle, object)) = handle_to_send(scope, args) else {
-        return write(scope, stream, args, &bytes);
+        return write(scope, stream, args, bytes);
     };
     // Kept until it has been written, as `StreamBase::Write` does.
     convert::set(scope, object, "handle", handle.into());
@@ -178,11 +149,7 @@ fn refuse(scope: &v8::PinScope<'_, '_>) -> i32 {
     error
 }
 
-fn write_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_buffer(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, |scope, stream| {
         // Copied: the guest may change the memory while a write is going on, and writing may run JavaScript.
         match convert::bytes(args.get(1)) {
@@ -192,12 +159,7 @@ fn write_buffer(
     });
 }
 
-fn write_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    encoding: Encoding,
-) {
+fn write_string(scope: Scope, args: &Args, rv: &mut Return, encoding: Encoding) {
     call(scope, args, rv, |scope, stream| {
         let Ok(text) = v8::Local::<v8::String>::try_from(args.get(1)) else {
             return refuse(scope);
@@ -226,36 +188,20 @@ fn encode(
     bytes
 }
 
-fn write_utf8_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_utf8_string(scope: Scope, args: Args, mut rv: Return) {
     write_string(scope, &args, &mut rv, Encoding::Utf8);
 }
 
-fn write_latin1_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_latin1_string(scope: Scope, args: Args, mut rv: Return) {
     write_string(scope, &args, &mut rv, Encoding::Latin1);
 }
 
-fn write_ucs2_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_ucs2_string(scope: Scope, args: Args, mut rv: Return) {
     write_string(scope, &args, &mut rv, Encoding::Utf16le);
 }
 
 /// `writev(req, chunks, allBuffers)`: buffers, or chunks and encodings by turns.
-fn writev(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn writev(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, |scope, stream| {
         let Ok(chunks) = v8::Local::<v8::Array>::try_from(args.get(1)) else {
             return refuse(scope);
@@ -263,7 +209,7 @@ fn writev(
         let Some(bytes) = gather(scope, chunks, args.get(2).is_true()) else {
             return refuse(scope);
         };
-        write(scope, stream, &args, &bytes)
+        write(scope, stream, &args, bytes)
     });
 }
 
@@ -273,12 +219,14 @@ fn gather(
     all_buffers: bool,
 ) -> Option<Vec<u8>> {
     let step: u32 = if all_buffers { 1 } else { 2 };
-    let mut gathered = Vec::new();
+    let mut gathered = Gathered::default();
     for index in 0..chunks.length() / step {
         v8::scope!(let scope, scope);
         let chunk = chunks.get_index(scope, index * step)?;
-        if let Some(()) = convert::with_bytes(chunk, |bytes| gathered.extend_from_slice(bytes)) {
-            continue;
+        match convert::with_bytes(chunk, |bytes| gathered.push(bytes)) {
+            Some(true) => continue,
+            Some(false) => return None,
+            None => {}
         }
         if all_buffers {
             return None;
@@ -286,16 +234,16 @@ fn gather(
         let text = chunk.to_string(scope)?;
         let encoding = chunks.get_index(scope, index * step + 1)?;
         let encoding = Encoding::from_value(scope, encoding, Encoding::Utf8);
-        gathered.extend_from_slice(&encode(scope, text, encoding));
+        let has_room = memory_guard::admit(text.length().saturating_mul(2))
+            && gathered.push(&encode(scope, text, encoding));
+        if !has_room {
+            return None;
+        }
     }
-    Some(gathered)
+    Some(gathered.into_vec())
 }
 
-fn fd(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn fd(scope: Scope, args: Args, mut rv: Return) {
     let Some(stream) = Stream::of(scope, args.this().into()) else {
         rv.set_int32(uv::error(Errno::EINVAL));
         return;
@@ -309,44 +257,23 @@ fn fd(
 }
 
 /// `undefined`: native code finds the stream by the object, and guest code has no use for a pointer.
-fn external_stream(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
+fn external_stream(_scope: Scope, _args: Args, _rv: Return) {}
 
-fn bytes_read(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bytes_read(scope: Scope, args: Args, mut rv: Return) {
     let count = Stream::of(scope, args.this().into()).map_or(0, |stream| stream.bytes_read());
     rv.set_double(count as f64);
 }
 
-fn bytes_written(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bytes_written(scope: Scope, args: Args, mut rv: Return) {
     let count = Stream::of(scope, args.this().into()).map_or(0, |stream| stream.bytes_written());
     rv.set_double(count as f64);
 }
 
-fn is_stream_base(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_stream_base(_scope: Scope, _args: Args, mut rv: Return) {
     rv.set_bool(true);
 }
 
-fn onread(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn onread(scope: Scope, args: Args, mut rv: Return) {
     if let Some(onread) =
         Stream::of(scope, args.this().into()).and_then(|stream| stream.onread(scope))
     {
@@ -355,11 +282,7 @@ fn onread(
 }
 
 /// Anything but a function is ignored, as in Node, where the field only takes functions.
-fn set_onread(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_onread(scope: Scope, args: Args, _rv: Return) {
     if let Ok(function) = v8::Local::<v8::Function>::try_from(args.get(0))
         && let Some(stream) = Stream::of(scope, args.this().into())
     {

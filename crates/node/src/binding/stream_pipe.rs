@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::{async_wrap, callback_scope, convert, exception, wrap};
@@ -49,7 +50,7 @@ impl StreamPipe {
 
     fn take(&self, scope: &mut v8::PinScope<'_, '_>, bytes: &[u8]) {
         self.pending.set(self.pending.get() + 1);
-        let result = self.sink.write(scope, bytes, None);
+        let result = self.sink.write(scope, bytes.into(), None);
         if result.is_async {
             self.reading.set(false);
             self.source.read_stop(scope);
@@ -218,11 +219,7 @@ impl StreamListener for Writable {
     }
 }
 
-fn new_stream_pipe(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_stream_pipe(scope: Scope, args: Args, _rv: Return) {
     let streams = (
         Stream::of(scope, args.get(0)),
         Stream::of(scope, args.get(1)),
@@ -261,18 +258,11 @@ fn new_stream_pipe(
     }
 }
 
-fn pipe_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<StreamPipe>> {
+fn pipe_of(scope: Scope, args: &Args) -> Option<Rc<StreamPipe>> {
     Some((*wrap::unwrap::<Rc<StreamPipe>>(scope, args.this().into())?).clone())
 }
 
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, _rv: Return) {
     let Some(pipe) = pipe_of(scope, &args) else {
         return;
     };
@@ -285,28 +275,16 @@ fn start(
     }
 }
 
-fn unpipe(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unpipe(scope: Scope, args: Args, _rv: Return) {
     if let Some(pipe) = pipe_of(scope, &args) {
         pipe.unpipe(scope);
     }
 }
 
-fn is_closed(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_closed(scope: Scope, args: Args, mut rv: Return) {
     rv.set_bool(pipe_of(scope, &args).is_none_or(|pipe| pipe.closed.get()));
 }
 
-fn pending_writes(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn pending_writes(scope: Scope, args: Args, mut rv: Return) {
     rv.set_uint32(pipe_of(scope, &args).map_or(0, |pipe| pipe.pending.get()));
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use secure_exec_kernel::{Errno, Process};
 
 use super::stream_base;
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::handle::{Handle, HandleResource};
@@ -38,18 +39,10 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
 }
 
 /// A request object becomes a request when a stream takes it.
-pub fn new_request(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn new_request(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
-        exception::throw(
-            scope,
-            exception::ErrorKind::TypeError,
-            "ERR_CONSTRUCT_CALL_REQUIRED",
-            "Class constructor cannot be invoked without `new`",
-        );
+        let message = "Class constructor cannot be invoked without `new`";
+        exception::throw_construct_call_required(scope, message);
     }
 }
 
@@ -98,21 +91,13 @@ pub fn construct(
     kernel_stream
 }
 
-fn write_queue_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_queue_size(scope: Scope, args: Args, mut rv: Return) {
     let stream = KernelStream::of(scope, args.this().into());
     let size = stream.map_or(0, |stream| stream.write_queue_size());
     rv.set_double(size as f64);
 }
 
-fn set_blocking(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_blocking(scope: Scope, args: Args, mut rv: Return) {
     let result = match KernelStream::of(scope, args.this().into()) {
         Some(stream) => {
             stream.set_blocking(args.get(0).is_true());

@@ -1,6 +1,7 @@
 //! `internalBinding('string_decoder')`: strings from chunks that may end inside a character. Follows Node's
 //! `src/string_decoder.cc`. The state lives in a `Buffer` of the library, laid out as the binding's constants say.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
@@ -176,11 +177,7 @@ fn load(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Op
 }
 
 /// `decode(state, data)`: the string of the characters that are complete now.
-fn decode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn decode(scope: Scope, args: Args, mut rv: Return) {
     let Some(mut state) = load(scope, args.get(0)) else {
         return;
     };
@@ -226,11 +223,7 @@ fn join<'s>(
 }
 
 /// `flush(state)`: the string of an unfinished character at the end of the input.
-fn flush(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn flush(scope: Scope, args: Args, mut rv: Return) {
     let Some(mut state) = load(scope, args.get(0)) else {
         return;
     };

@@ -1,6 +1,6 @@
 //! `internalBinding('task_queue')`. Follows Node's `src/node_task_queue.cc`.
 
-use crate::callback::contain;
+use crate::callback::{Args, Return, Scope, contain};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 
@@ -19,37 +19,21 @@ fn init(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Object>) {
     crate::js::convert::set(scope, binding, "tickInfo", tick_info);
 }
 
-fn enqueue_microtask(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enqueue_microtask(scope: Scope, args: Args, _rv: Return) {
     if let Ok(microtask) = v8::Local::<v8::Function>::try_from(args.get(0)) {
         scope.enqueue_microtask(microtask);
     }
 }
 
-fn set_tick_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_tick_callback(scope: Scope, args: Args, _rv: Return) {
     Env::of(scope).set_slot(scope, Slot::TickCallback, args.get(0));
 }
 
-fn run_microtasks(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn run_microtasks(scope: Scope, _args: Args, _rv: Return) {
     scope.perform_microtask_checkpoint();
 }
 
-fn set_promise_reject_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_promise_reject_callback(scope: Scope, args: Args, _rv: Return) {
     Env::of(scope).set_slot(scope, Slot::PromiseRejectCallback, args.get(0));
 }
 

@@ -3,6 +3,7 @@
 use secure_exec_kernel::{Errno, FileKind};
 
 use super::stream_wrap;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::{exception, uv};
@@ -28,11 +29,7 @@ fn is_terminal(env: &Env, fd: i32) -> bool {
     })
 }
 
-fn is_tty(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_tty(scope: Scope, args: Args, mut rv: Return) {
     let Some(fd) = args.get(0).int32_value(scope) else {
         return;
     };
@@ -40,11 +37,7 @@ fn is_tty(
 }
 
 /// `new TTY(fd, ctx)`: a failure is described in `ctx`, and the object is not to be used then.
-fn new_tty(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_tty(scope: Scope, args: Args, _rv: Return) {
     let fd = args.get(0).int32_value(scope).unwrap_or(-1);
     if !args.is_construct_call() || fd < 0 {
         exception::throw_invalid_argument(scope, "The \"fd\" argument must be a file descriptor");
@@ -64,11 +57,7 @@ fn descriptor(scope: &mut v8::PinScope<'_, '_>, this: v8::Local<'_, v8::Object>)
 }
 
 /// `getWindowSize([columns, rows])`: fills the array.
-fn window_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn window_size(scope: Scope, args: Args, mut rv: Return) {
     let fd = descriptor(scope, args.this());
     let process = Env::of(scope).try_process();
     let (Some(fd), Some(process)) = (fd, process) else {
@@ -89,11 +78,7 @@ fn window_size(
 }
 
 /// `setRawMode(flag)`: libuv's `UV_TTY_MODE_RAW`, and back.
-fn set_raw_mode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_raw_mode(scope: Scope, args: Args, mut rv: Return) {
     let fd = descriptor(scope, args.this());
     let process = Env::of(scope).try_process();
     let (Some(fd), Some(process)) = (fd, process) else {

@@ -1,5 +1,6 @@
 //! `internalBinding('types')`: what kind of value something is, past prototypes. Follows Node's `src/node_types.cc`.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 
 macro_rules! predicates {
@@ -11,9 +12,9 @@ macro_rules! predicates {
         }
 
         $(fn $function(
-            _scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
+            _scope: Scope,
+            args: Args,
+            mut rv: Return,
         ) {
             rv.set_bool(args.get(0).$test());
         })*
@@ -47,19 +48,11 @@ predicates! {
     "isModuleNamespaceObject" is_module_namespace_object is_module_namespace_object;
 }
 
-fn is_any_array_buffer(
-    _scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_any_array_buffer(_scope: Scope, args: Args, mut rv: Return) {
     rv.set_bool(args.get(0).is_array_buffer() || args.get(0).is_shared_array_buffer());
 }
 
-fn is_boxed_primitive(
-    _scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_boxed_primitive(_scope: Scope, args: Args, mut rv: Return) {
     let value = args.get(0);
     rv.set_bool(
         value.is_number_object()

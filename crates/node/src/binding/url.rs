@@ -2,10 +2,12 @@
 
 use ada_url::{Idna, SchemeType, Url};
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
+use crate::js::file_url::file_url;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -90,11 +92,7 @@ fn optional_text(
 }
 
 /// `parse(input, base, raiseException)`: the href, or undefined.
-fn parse(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn parse(scope: Scope, args: Args, mut rv: Return) {
     let input = convert::text(scope, args.get(0));
     let base = optional_text(scope, args.get(1));
     match Url::parse(input.as_str(), base.as_deref()) {
@@ -104,11 +102,7 @@ fn parse(
     }
 }
 
-fn can_parse(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn can_parse(scope: Scope, args: Args, mut rv: Return) {
     let input = convert::text(scope, args.get(0));
     let base = optional_text(scope, args.get(1));
     rv.set_bool(Url::can_parse(&input, base.as_deref()));
@@ -116,11 +110,7 @@ fn can_parse(
 
 /// `update(href, action, value)`: the new href, or false where the setter refuses. The actions are the library's
 /// `updateActions`.
-fn update(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update(scope: Scope, args: Args, mut rv: Return) {
     let href = convert::text(scope, args.get(0));
     let Some(action) = args.get(1).uint32_value(scope) else {
         return;
@@ -157,11 +147,7 @@ fn update(
 }
 
 /// `format(href, fragment, unicode, search, auth)`: the URL without the parts that are not wanted.
-fn format(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn format(scope: Scope, args: Args, mut rv: Return) {
     let href = convert::text(scope, args.get(0));
     let wanted = [1, 2, 3, 4].map(|index| args.get(index).is_true());
     let text = format_url(&href, wanted).unwrap_or(href);
@@ -196,11 +182,7 @@ fn format_url(href: &str, [fragment, unicode, search, auth]: [bool; 4]) -> Optio
     Some(format!("{before}{at}{hostname}{after}"))
 }
 
-fn get_origin(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_origin(scope: Scope, args: Args, mut rv: Return) {
     let input = convert::text(scope, args.get(0));
     match Url::parse(input.as_str(), None) {
         Ok(url) => {
@@ -212,11 +194,7 @@ fn get_origin(
 }
 
 /// `pathToFileURL(path, windows, hostname)`: the href of an absolute path.
-fn path_to_file_url(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn path_to_file_url(scope: Scope, args: Args, mut rv: Return) {
     let path = convert::text(scope, args.get(0));
     let windows = args.get(1).is_true();
     let hostname = optional_text(scope, args.get(2));
@@ -224,33 +202,6 @@ fn path_to_file_url(
         Some(url) => rv.set(publish(scope, &url)),
         None => throw_invalid_url(scope, &path, None),
     }
-}
-
-fn file_url(path: &str, windows: bool, hostname: Option<&str>) -> Option<Url> {
-    let mut url = Url::parse("file://", None).ok()?;
-    url.set_pathname(Some(&escape_path(path, windows))).ok()?;
-    if let Some(hostname) = hostname.filter(|_| windows) {
-        url.set_hostname(Some(hostname)).ok()?;
-    }
-    Some(url)
-}
-
-/// Escapes the characters of a path that the URL parser would drop or take for something else.
-fn escape_path(path: &str, windows: bool) -> String {
-    let mut escaped = String::with_capacity(path.len());
-    for character in path.chars() {
-        match character {
-            '%' => escaped.push_str("%25"),
-            '\\' if !windows => escaped.push_str("%5C"),
-            '\n' => escaped.push_str("%0A"),
-            '\r' => escaped.push_str("%0D"),
-            '\t' => escaped.push_str("%09"),
-            '?' => escaped.push_str("%3F"),
-            '#' => escaped.push_str("%23"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 fn domain(input: &str) -> String {
@@ -266,20 +217,12 @@ fn domain(input: &str) -> String {
     }
 }
 
-fn domain_to_ascii(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn domain_to_ascii(scope: Scope, args: Args, mut rv: Return) {
     let input = convert::text(scope, args.get(0));
     rv.set(exception::string(scope, &domain(&input)).into());
 }
 
-fn domain_to_unicode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn domain_to_unicode(scope: Scope, args: Args, mut rv: Return) {
     let input = convert::text(scope, args.get(0));
     let unicode = Idna::unicode(&domain(&input));
     rv.set(exception::string(scope, &unicode).into());

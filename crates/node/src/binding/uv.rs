@@ -1,8 +1,13 @@
 //! `internalBinding('uv')`: libuv's error numbers, names and texts, from the tables. Follows Node's `src/uv.cc`.
 
+use std::cell::Cell;
+
+use crate::callback::{Args, Return, Scope};
+use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception;
 use crate::library::tables::tables;
+use crate::process::process_env::emit_warning;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -27,10 +32,7 @@ pub fn error_name(number: i64) -> Option<&'static str> {
 }
 
 /// The number in argument 0; throws where it is none.
-fn number_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<i64> {
+fn number_of(scope: Scope, args: &Args) -> Option<i64> {
     let number = args.get(0);
     if !number.is_number() {
         exception::throw_invalid_argument(scope, "The \"err\" argument must be of type number");
@@ -39,24 +41,31 @@ fn number_of(
     number.integer_value(scope)
 }
 
-fn errname(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn errname(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = number_of(scope, &args) else {
         return;
     };
+    warn_of_errname(scope);
     let name =
         error_name(number).map_or_else(|| format!("Unknown system error {number}"), str::to_owned);
     rv.set(exception::string(scope, &name).into());
 }
 
-fn get_error_message(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// Whether the program was told once.
+#[derive(Default)]
+struct ErrnameWarned(Cell<bool>);
+
+fn warn_of_errname(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let wanted = env.options.borrow().flag("--pending-deprecation");
+    if wanted && !env.state::<ErrnameWarned>().0.replace(true) {
+        let message = "Directly calling process.binding('uv').errname(<val>) is being deprecated. Please make sure to \
+                       use util.getSystemErrorName() instead.";
+        emit_warning(scope, message, "DeprecationWarning", "DEP0119");
+    }
+}
+
+fn get_error_message(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = number_of(scope, &args) else {
         return;
     };
@@ -68,11 +77,7 @@ fn get_error_message(
 }
 
 /// A map from number to `[name, text]`.
-fn get_error_map(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_error_map(scope: Scope, _args: Args, mut rv: Return) {
     let map = v8::Map::new(scope);
     for entry in tables()["errmap"].as_array().into_iter().flatten() {
         let number = v8::Number::new(scope, entry[0].as_f64().unwrap_or(0.0)).into();

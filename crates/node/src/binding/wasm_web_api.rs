@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::callback::contain;
+use crate::callback::{Args, Return, Scope, contain};
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::exception::throw_invalid_argument;
@@ -25,11 +25,7 @@ pub fn define(definition: &mut Definition) {
 /// V8's side of one compilation; gone once it is finished or aborted.
 struct Streaming(RefCell<Option<v8::WasmStreaming<false>>>);
 
-fn set_implementation(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_implementation(scope: Scope, args: Args, _rv: Return) {
     if !args.get(0).is_function() {
         throw_invalid_argument(scope, "The \"implementation\" argument must be a function");
         return;
@@ -72,10 +68,7 @@ fn start<'s>(
     implementation.call(scope, receiver, &[object.into(), source]);
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Streaming>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<Streaming>> {
     let streaming = wrap::unwrap::<Streaming>(scope, args.this().into());
     if streaming.is_none() {
         throw_invalid_argument(scope, "The receiver must be a WasmStreamingObject");
@@ -83,11 +76,7 @@ fn this(
     streaming
 }
 
-fn push(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn push(scope: Scope, args: Args, _rv: Return) {
     let Some(streaming) = this(scope, &args) else {
         return;
     };
@@ -100,11 +89,7 @@ fn push(
     }
 }
 
-fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn finish(scope: Scope, args: Args, _rv: Return) {
     let Some(streaming) = this(scope, &args) else {
         return;
     };
@@ -114,11 +99,7 @@ fn finish(
     }
 }
 
-fn abort(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn abort(scope: Scope, args: Args, _rv: Return) {
     let Some(streaming) = this(scope, &args) else {
         return;
     };
@@ -128,11 +109,7 @@ fn abort(
     }
 }
 
-fn set_url(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_url(scope: Scope, args: Args, _rv: Return) {
     let Some(streaming) = this(scope, &args) else {
         return;
     };

@@ -3,7 +3,7 @@
 pub use super::program::{run_program, run_worker};
 use super::{per_context, process_object};
 use crate::binding::{compile_builtin, get_internal_binding};
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
@@ -200,11 +200,7 @@ pub(super) fn run_script<'s>(
 }
 
 /// `process._linkedBinding`: there are no bindings linked by an embedder.
-pub(crate) fn get_linked_binding(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(crate) fn get_linked_binding(scope: Scope, args: Args, _rv: Return) {
     let message = format!(
         "No such binding: {}",
         args.get(0).to_rust_string_lossy(scope)

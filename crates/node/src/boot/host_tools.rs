@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::embedder::host::{Host, Refusal};
 use crate::env::Env;
 use crate::js::callback_scope::{AsyncContext, call_in_scope};
@@ -65,11 +65,7 @@ impl Drop for Calls {
     }
 }
 
-fn call_tool(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn call_tool(scope: Scope, args: Args, mut rv: Return) {
     let Some(helper) = helper(scope) else {
         // It threw, or the guest is being ended.
         return;
@@ -98,11 +94,7 @@ fn helper<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Func
 }
 
 /// `ask(name, json, callback)`: makes the request. What is returned is why it was not let out.
-fn ask(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn ask(scope: Scope, args: Args, mut rv: Return) {
     let Ok(callback) = v8::Local::<v8::Function>::try_from(args.get(2)) else {
         return;
     };

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::binding::{declare_classes, install_wasm_streaming, module_wrap, task_queue};
+use crate::binding::{
+    contextify, declare_classes, install_wasm_streaming, module_wrap, task_queue,
+};
 use crate::callback::contain;
 use crate::env::{Env, Slot};
+use crate::inspector::Agent;
 use crate::js::callback_scope;
 use crate::js::exception::{self, string};
 use crate::process::uncaught;
@@ -16,6 +19,7 @@ pub fn prepare(isolate: &mut v8::Isolate, env: &Rc<Env>) {
     callback_scope::on_uncaught(env, |scope, error, message| {
         uncaught::trigger_uncaught_with(scope, error, message, false);
     });
+    Agent::of(env).on_start(contextify::announce_contexts);
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     isolate.set_promise_reject_callback(task_queue::promise_reject_callback);
     isolate.set_host_import_module_dynamically_callback(module_wrap::import_module_dynamically);
@@ -45,7 +49,9 @@ unsafe extern "C" fn uncaught_exception(
 ) {
     v8::callback_scope!(unsafe scope, message);
     contain(scope, |scope| {
-        uncaught::trigger_uncaught_with(scope, error, message, false);
+        if !uncaught::overflowed_in_a_hook(scope, error) {
+            uncaught::trigger_uncaught_with(scope, error, message, false);
+        }
     });
 }
 

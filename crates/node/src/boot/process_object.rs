@@ -1,6 +1,6 @@
 //! The `process` object before the library gets it. Follows Node's `src/node_process_object.cc`.
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::convert;
 use crate::js::exception::string;
@@ -61,19 +61,10 @@ fn read_only(
     object.define_own_property(scope, key.into(), value, v8::PropertyAttribute::READ_ONLY);
 }
 
-fn construct(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
+fn construct(_scope: Scope, _args: Args, _rv: Return) {}
 
 /// `process._rawDebug(text)`: one line on stderr without the stream machinery.
-fn raw_debug(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw_debug(scope: Scope, args: Args, _rv: Return) {
     let mut text = args.get(0).to_rust_string_lossy(scope);
     text.push('\n');
     report::write_stderr(scope, text.as_bytes());

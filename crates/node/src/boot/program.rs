@@ -8,11 +8,15 @@ use crate::binding::{self, timers};
 use crate::boot::{env_file, task_runner};
 use crate::env::{Env, Slot};
 use crate::heap::own_heap_limit;
+use crate::inspector::port;
+use crate::inspector::profilers::Profilers;
 use crate::js::callback_scope::{self, AsyncContext};
 use crate::js::exception::string;
-use crate::js::{async_wrap, context_settings, convert};
+use crate::js::{async_wrap, context_settings, convert, permission};
 use crate::options::{INVALID_ARGUMENT, Options, completion};
-use crate::process::{default_locale, exit, frozen_clock, invocation, phases, report, uncaught};
+use crate::process::{
+    default_locale, exit, frozen_clock, invocation, phases, report, trace_events, uncaught,
+};
 
 /// Exit status of an entry point whose top-level await never settled.
 const UNSETTLED_TOP_LEVEL_AWAIT: i32 = 13;
@@ -68,6 +72,7 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     own_heap_limit::apply(scope, &options);
     let no_code = options.v8.no_code_from_strings;
     env.options.replace(options);
+    permission::apply(&env);
     env.context(scope)
         .set_allow_generation_from_strings(!no_code);
     default_locale::apply(scope, &env);
@@ -78,11 +83,17 @@ pub fn run_program(scope: &mut v8::PinScope<'_, '_>) {
     start_clock(&env);
     timers::limit_timers(&env);
     install_environment(scope);
-    if env.freeze_clocks.get() && frozen_clock::remove_shared_memory(scope).is_none() {
+    if is_node {
+        binding::compile_cache::start(scope);
+    }
+    if frozen_clock::stand_still(&env) && frozen_clock::remove_shared_memory(scope).is_none() {
         report::write_stderr(scope, b"secure-exec: shared memory was not taken away\n");
         exit::exit_process(scope, INTERNAL_ERROR);
         return;
     }
+    trace_events::start_by_options(scope);
+    port::start_by_options(scope);
+    Profilers::of(&env).start(scope);
     let finished = run_main(scope, |scope| match task {
         Some((name, arguments)) => task_runner::run(scope, &name, &arguments).map(|_| ()),
         None => run_script(scope, main).map(|_| ()),
@@ -157,6 +168,9 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
     if options.flag("--help") {
         return "internal/main/print_help";
     }
+    if is_debugger(options) {
+        return "internal/main/inspect";
+    }
     let interactive = options.flag("--interactive");
     if options.has_eval && !interactive {
         return "internal/main/eval_string";
@@ -184,6 +198,12 @@ fn main_script(options: &Options, process: &Process) -> &'static str {
     "internal/main/eval_stdin"
 }
 
+/// `node inspect`, the debugger for a terminal.
+fn is_debugger(options: &Options) -> bool {
+    let first = options.script.first();
+    !options.has_eval && first.is_some_and(|word| word == "inspect")
+}
+
 /// Children get the descriptors that they are given, not those that this process was started with
 /// (`uv_disable_stdio_inheritance`).
 fn close_inherited_on_exec(process: &Process) {
@@ -202,7 +222,7 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
     timers::limit_timers(&env);
     crate::process::process_env::install(scope);
     crate::boot::host_tools::install(scope);
-    if env.freeze_clocks.get() && frozen_clock::remove_shared_memory(scope).is_none() {
+    if frozen_clock::stand_still(&env) && frozen_clock::remove_shared_memory(scope).is_none() {
         exit::exit_process(scope, INTERNAL_ERROR);
         return;
     }
@@ -213,6 +233,8 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
     if context_settings::apply(scope).is_none() {
         return;
     }
+    trace_events::start_worker(scope);
+    Profilers::of(&env).start(scope);
     let main = |scope: &mut v8::PinScope<'_, '_>| {
         run_script(scope, "internal/main/worker_thread").map(|_| ())
     };
@@ -222,14 +244,7 @@ pub fn run_worker(scope: &mut v8::PinScope<'_, '_>) {
 }
 
 fn start_clock(env: &Env) {
-    let kernel = env.kernel();
-    let clock = kernel.clock();
-    let now = clock.monotonic();
-    env.time_origin
-        .set(u64::try_from(now.sec).unwrap_or(0) * 1_000_000_000 + u64::from(now.nsec));
-    let wall = clock.realtime();
-    env.time_origin_timestamp
-        .set(wall.sec as f64 * 1e6 + f64::from(wall.nsec) / 1e3);
+    env.time_origin.start(&**env.kernel().clock());
     env.event_loop.set_now(0.0);
 }
 
@@ -271,6 +286,13 @@ fn spin(scope: &mut v8::PinScope<'_, '_>) {
         phases::run(scope);
         if halted(scope, &env) {
             return;
+        }
+        phases::drain(scope);
+        if halted(scope, &env) {
+            return;
+        }
+        if phases::alive(scope) {
+            continue;
         }
         async_wrap::run_destroy_hooks(scope);
         emit(scope, "beforeExit", true);

@@ -39,6 +39,7 @@ fn collect_references() -> Vec<v8::ExternalReference> {
                 .methods
                 .iter()
                 .chain(&class.statics)
+                .chain(&class.instance_methods)
                 .for_each(|f| add(f.callback));
             class.dispose.into_iter().for_each(&mut add);
             for accessor in class.accessors.iter().chain(&class.instance_accessors) {

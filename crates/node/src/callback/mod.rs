@@ -68,6 +68,13 @@ fn unit<F: Copy>() -> F {
     unsafe { std::ptr::NonNull::<F>::dangling().read() }
 }
 
+/// The scope that V8 calls a native function in.
+pub type Scope<'a, 's, 'i> = &'a mut v8::PinScope<'s, 'i>;
+/// What the caller passes to a native function.
+pub type Args<'s> = v8::FunctionCallbackArguments<'s>;
+/// Where a native function leaves what it returns.
+pub type Return<'s> = v8::ReturnValue<'s, v8::Value>;
+
 /// A native function, accessor function or constructor.
 pub trait NativeFunction:
     Copy

@@ -2,6 +2,14 @@
 
 use secure_exec_kernel::Pid;
 
+/// Name of the heap's limit in the public API.
+pub(crate) const HEAP_LIMIT: &str = "limits.jsRuntime.v8HeapLimitMb";
+
+/// Bytes in the unit of the heap's limit.
+pub(crate) fn mebibytes(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX)
+}
+
 /// What a limit of the engine was exceeded with.
 #[derive(Clone, Debug)]
 pub struct Breach {
@@ -18,10 +26,9 @@ pub struct Breach {
 impl Breach {
     /// A heap that has passed its bound; bytes.
     pub(crate) fn of_heap(pid: Option<Pid>, bound: usize, used: usize) -> Breach {
-        let mebibytes = |bytes: usize| u64::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u64::MAX);
         Breach {
             pid,
-            limit: "limits.jsRuntime.v8HeapLimitMb",
+            limit: HEAP_LIMIT,
             bound: mebibytes(bound),
             used: mebibytes(used.max(bound)),
         }
@@ -51,6 +58,8 @@ pub trait EngineEvents: Send + Sync {
     fn memory_in_use(&self) -> u64 {
         0
     }
+    /// Guests run, and it is time to look at what they use.
+    fn on_tick(&self) {}
     /// Whether guests use more memory than there is, so that one of them must end.
     fn is_overdrawn(&self) -> bool {
         false

@@ -3,3 +3,4 @@
 pub mod events;
 pub mod host;
 pub mod options;
+pub mod refused_link;

@@ -16,10 +16,11 @@ use crate::embedder::events::Breach;
 use crate::env::{Env, compiled};
 use crate::event_loop::foreground;
 use crate::heap::{fatal, heap_limit, heap_usage, own_heap_limit};
+use crate::inspector::{Agent, number_main_context};
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
 use crate::memory::sizes::CODE_RANGE;
-use crate::process::{frozen_clock, invocation, report};
+use crate::process::{exit, frozen_clock, invocation, report};
 use crate::threads::cpu_share::{self, CpuShare};
 use crate::threads::interruption;
 use crate::worker::{self, Program, Worker};
@@ -31,10 +32,10 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
     let mut owned = v8::Isolate::new(isolate_params(engine, &array_buffers));
     fatal::watch(&mut owned, &engine.config.events);
     let env = Env::new(array_buffers);
-    env.profiling.set(engine.config.profile);
+    compiled::remember(&env, engine.config.profile);
     isolate::prepare(&mut owned, &env);
     foreground::attach(&owned, env.event_loop.handle());
-    *env.terminate.borrow_mut() = Some(owned.thread_safe_handle());
+    *env.heap.isolate.borrow_mut() = Some(owned.thread_safe_handle());
     let context = {
         v8::scope!(let scope, &mut owned);
         match make_context(scope, engine, &env, ContextKind::Main) {
@@ -64,8 +65,9 @@ pub(super) fn main(engine: &Arc<Engine>, job: impl FnOnce(&Engine) -> Option<Job
         unmaking = Some(CpuShare::of_this_thread(&process));
         engine.spares.program_ended();
     }
+    Agent::of(&env).dispose(&mut owned);
     binding::contextify::release_contexts(&mut owned, &env);
-    let replaced = env.replaced.get();
+    let replaced = exit::is_replaced(&env);
     env.clear();
     fatal::unwatch();
     foreground::dispose(owned);
@@ -106,7 +108,9 @@ pub(crate) fn make_context<'s>(
     kind: ContextKind,
 ) -> Result<v8::Local<'s, v8::Context>, String> {
     if let Some(snapshot) = engine.config.snapshot {
-        return snapshot.restore(scope, env, kind);
+        return snapshot
+            .restore(scope, env, kind)
+            .inspect(|context| number_main_context(*context));
     }
     let context = v8::Context::new(scope, v8::ContextOptions::default());
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -136,7 +140,6 @@ fn run_job(
     } = job;
     env.set_process(process.clone());
     invocation::set_script(env, script);
-    env.set_options(&options);
     let handle = owned.thread_safe_handle();
     let event_loop = env.event_loop.handle();
     let program = Program::new(engine.clone(), options.clone());
@@ -161,7 +164,7 @@ fn run_job(
     if process.is_alive() {
         v8::scope_with_context!(let scope, owned, &context);
         run_or_park(|| bootstrap::run_program(scope));
-        if env.heap_limit_reached.get() {
+        if env.heap.limit_reached.get() {
             heap_limit_reached(scope, engine, &process, options.heap_limit_bytes);
         }
         if env.stopping.get() || !process.is_alive() {

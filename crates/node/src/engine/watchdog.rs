@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use secure_exec_kernel::{Pid, Process};
+use secure_exec_kernel::{LimitBreach, Pid, Process};
 
 use crate::embedder::events::{Breach, EngineEvents};
 use crate::embedder::options::NodeOptions;
@@ -17,6 +17,8 @@ use crate::memory::shortage::Shortage;
 use crate::threads::background_cpu;
 use crate::threads::cpu_share::{self, CpuShare};
 use crate::threads::watched::Watched;
+
+const CPU_TIME_LIMIT: &str = "limits.jsRuntime.cpuTimeLimitMs";
 
 /// How often processor times are read.
 const TICK: Duration = Duration::from_millis(20);
@@ -87,6 +89,7 @@ impl Watchdog {
                 drop(state);
                 charge_all(&current, &mut background);
                 let ask = || current.iter().for_each(|guest| note_usage(guest));
+                events.on_tick();
                 short = shortage.relieve(&usage, &*events, ask);
                 for guest in &current {
                     check(guest, &*events);
@@ -122,7 +125,11 @@ impl Watchdog {
             process: process.clone(),
             handle,
             cpu: CpuShare::of_this_thread(process),
-            limit: options.cpu_time_limit,
+            limit: process
+                .account()
+                .terms()
+                .cpu_limit
+                .or(options.cpu_time_limit),
             background: options.own_process.then(AtomicBool::default),
             killed_at: Mutex::default(),
             memory,
@@ -206,21 +213,29 @@ fn check(guest: &Watched, events: &dyn EngineEvents) {
         guest.handle.terminate_execution();
     }
     let used = Duration::from_nanos(guest.process.account().limited_cpu_ns());
-    if let Some(limit) = guest.limit
-        && used > limit
-    {
-        end_program(&guest.process, limit, used, events);
+    let Some(limit) = guest.limit else { return };
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let usage = LimitBreach {
+        limit: CPU_TIME_LIMIT,
+        bound: milliseconds(limit),
+        used: milliseconds(used),
+    };
+    if let Ok(kernel) = guest.process.kernel() {
+        kernel.note_limit_use(Some(&guest.process), usage);
+    }
+    if used > limit {
+        end_program(&guest.process, usage, events);
     }
 }
 
 /// Ends a program that has used up its time, with all that it started: they used it together.
-fn end_program(process: &Process, limit: Duration, used: Duration, events: &dyn EngineEvents) {
+fn end_program(process: &Process, usage: LimitBreach, events: &dyn EngineEvents) {
     let origin = process.origin();
     events.on_breach(Breach {
         pid: Some(origin),
-        limit: "limits.jsRuntime.cpuTimeLimitMs",
-        bound: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-        used: u64::try_from(used.as_millis()).unwrap_or(u64::MAX),
+        limit: usage.limit,
+        bound: usage.bound,
+        used: usage.used,
     });
     // Not SIGXCPU, which a guest could handle. Those that have ended meanwhile need none.
     if let Ok(kernel) = process.kernel() {

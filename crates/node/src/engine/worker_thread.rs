@@ -11,11 +11,12 @@ use crate::boot::{bootstrap, isolate};
 use crate::env::Env;
 use crate::event_loop::{LoopHandle, foreground};
 use crate::heap::{fatal, heap_limit, heap_usage};
+use crate::inspector::{Agent, workers};
 use crate::js::active;
 use crate::memory::array_buffers::ArrayBuffers;
 use crate::memory::memory_guard;
 use crate::memory::sizes::STACK_SIZE;
-use crate::process::{frozen_clock, process_env};
+use crate::process::{exit, frozen_clock, process_env};
 use crate::threads::interruption;
 use crate::worker::{Once, Program, Running, Start, Worker, end_children};
 
@@ -83,6 +84,7 @@ fn run(engine: &Engine, start: Start) -> (LoopHandle, Once) {
         program,
         process,
         options,
+        permissions,
         variables,
         install,
         parent,
@@ -96,11 +98,11 @@ fn run(engine: &Engine, start: Start) -> (LoopHandle, Once) {
     isolate::prepare(&mut owned, &env);
     foreground::attach(&owned, env.event_loop.handle());
     let handle = owned.thread_safe_handle();
-    *env.terminate.borrow_mut() = Some(handle.clone());
+    *env.heap.isolate.borrow_mut() = Some(handle.clone());
     env.set_process(process.clone());
-    env.set_options(&program.options);
     env.set_threads(program.clone(), Some(worker.clone()));
     env.options.replace(options);
+    env.permissions.replace(permissions);
     process_env::adopt(&env, variables);
 
     let heap_limit = worker
@@ -133,6 +135,8 @@ fn run(engine: &Engine, start: Start) -> (LoopHandle, Once) {
     binding::close_ports(&env);
     binding::close_unmanaged(&env);
     active::resources(&env).close_descriptors(&process);
+    workers::worker_ends(&env);
+    Agent::of(&env).dispose(&mut owned);
     binding::contextify::release_contexts(&mut owned, &env);
     env.clear();
     fatal::unwatch();
@@ -151,9 +155,13 @@ fn run_program(engine: &Engine, owned: &mut v8::OwnedIsolate, env: &Rc<Env>, ins
             let scope = &mut v8::ContextScope::new(scope, context);
             env.array_buffers.guard();
             install(scope);
-            run_or_park(|| bootstrap::run_worker(scope));
+            run_or_park(|| {
+                workers::worker_starts(scope);
+                bootstrap::run_worker(scope)
+            });
+            end_profiles(scope);
             binding::close_databases(env);
-            if env.heap_limit_reached.get() {
+            if env.heap.limit_reached.get() {
                 let bound = program.options.heap_limit_bytes;
                 heap_limit_reached(scope, engine, &env.process(), bound);
             }
@@ -161,4 +169,15 @@ fn run_program(engine: &Engine, owned: &mut v8::OwnedIsolate, env: &Rc<Env>, ins
         // Our defect, said to the parent, never a hang.
         Err(message) => worker.exit(1, Some(("ERR_WORKER_INIT_FAILED", message))),
     }
+}
+
+/// Has the profiles of a thread that was told to end written as those of one that ended by itself.
+fn end_profiles(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    if env.heap.limit_reached.get() || !env.process().is_alive() {
+        return;
+    }
+    scope.cancel_terminate_execution();
+    exit::run_at_exit(scope);
+    scope.terminate_execution();
 }

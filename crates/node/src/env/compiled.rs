@@ -1,6 +1,6 @@
 //! The functions of library modules that an isolate has compiled, for the code caches of the build.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::Env;
 use crate::library::code_cache::current;
@@ -8,7 +8,14 @@ use crate::library::code_cache::current;
 /// Functions of the library modules that an isolate has compiled. Kept only while a profile is made.
 #[derive(Default)]
 struct Compiled {
+    /// A profile is made.
+    remembers: Cell<bool>,
     functions: RefCell<Vec<(String, v8::Global<v8::Function>)>>,
+}
+
+/// Whether the functions are kept from now on.
+pub(crate) fn remember(env: &Env, all: bool) {
+    env.isolate_state::<Compiled>().remembers.set(all);
 }
 
 /// Remembers a compiled module for [`collect`].
@@ -18,8 +25,8 @@ pub(crate) fn note(
     id: &str,
     function: v8::Local<'_, v8::Function>,
 ) {
-    if env.profiling.get() {
-        let compiled = env.state::<Compiled>();
+    let compiled = env.isolate_state::<Compiled>();
+    if compiled.remembers.get() {
         let function = v8::Global::new(scope, function);
         compiled
             .functions
@@ -30,7 +37,7 @@ pub(crate) fn note(
 
 /// Adds the code of everything that this isolate has run to the code caches. The build's process lives as long as its caches.
 pub(crate) fn collect(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    let compiled = env.state::<Compiled>();
+    let compiled = env.isolate_state::<Compiled>();
     for (id, function) in compiled.functions.take() {
         let function = v8::Local::new(scope, function);
         if let Some(cache) = function.create_code_cache() {

@@ -38,7 +38,9 @@ pub struct EventLoop {
     /// Completions for the end of this poll phase.
     last: RefCell<VecDeque<Completion>>,
     closing: RefCell<VecDeque<Completion>>,
-    unref_immediates: RefCell<VecDeque<Completion>>,
+    immediates: RefCell<VecDeque<Completion>>,
+    /// How many of them have a reference.
+    ref_immediates: Cell<usize>,
     /// Handles that are active and referenced, plus requests in flight.
     references: Cell<usize>,
     /// Due time of the one native timer, milliseconds of loop time; None when idle.
@@ -64,7 +66,8 @@ impl EventLoop {
             ready: RefCell::default(),
             last: RefCell::default(),
             closing: RefCell::default(),
-            unref_immediates: RefCell::default(),
+            immediates: RefCell::default(),
+            ref_immediates: Cell::new(0),
             references: Cell::new(0),
             timer: Cell::new(None),
             timer_referenced: Cell::new(false),
@@ -129,7 +132,14 @@ impl EventLoop {
 
     /// Runs `completion` in the check phase without keeping the loop alive (Node's native unref'd immediates).
     pub fn set_immediate_unref(&self, completion: Completion) {
-        self.unref_immediates.borrow_mut().push_back(completion);
+        self.immediates.borrow_mut().push_back(completion);
+    }
+
+    /// As [`EventLoop::set_immediate_unref`], keeping the loop alive until then (Node's native immediates).
+    pub fn set_immediate(&self, completion: Completion) {
+        self.add_reference();
+        self.ref_immediates.set(self.ref_immediates.get() + 1);
+        self.set_immediate_unref(completion);
     }
 
     /// One more active, referenced handle.
@@ -199,7 +209,7 @@ impl EventLoop {
         self.immediate_referenced.get()
             || !self.closing.borrow().is_empty()
             || !self.ready.borrow().is_empty()
-            || !self.unref_immediates.borrow().is_empty()
+            || !self.immediates.borrow().is_empty()
     }
 
     /// When the native timer is due, milliseconds of loop time; None when it is idle.
@@ -250,8 +260,11 @@ impl EventLoop {
     }
 
     /// Takes the completions of the check phase.
-    pub(crate) fn take_unref_immediates(&self) -> VecDeque<Completion> {
-        self.unref_immediates.take()
+    pub(crate) fn take_immediates(&self) -> VecDeque<Completion> {
+        for _ in 0..self.ref_immediates.take() {
+            self.remove_reference();
+        }
+        self.immediates.take()
     }
 
     /// Drops all pending work with the handles it holds.
@@ -264,7 +277,7 @@ impl EventLoop {
         drop(self.ready.take());
         drop(self.last.take());
         drop(self.closing.take());
-        drop(self.unref_immediates.take());
+        drop(self.immediates.take());
     }
 
     /// Blocks the thread until `future` is done, without running JavaScript: synchronous calls of the library. `None`

@@ -105,7 +105,7 @@ fn without_memory() {
 fn end_program(denied: usize) {
     let Some(way) = Return::find() else { return };
     let Some(env) = env() else { return };
-    let bound = env.heap_bound.get().unwrap_or_default();
+    let bound = env.heap.bound.get().unwrap_or_default();
     if denied == 0 || denied > bound || !memory_guard::end(denied) {
         heap_limit::reached(&env);
     }
@@ -121,7 +121,7 @@ fn env() -> Option<Rc<Env>> {
 
 /// The limit that the heap of the calling thread has passed.
 fn heap_limit() -> Option<Breach> {
-    let bound = env()?.heap_bound.get()?;
+    let bound = env()?.heap.bound.get()?;
     Some(Breach::of_heap(None, bound, 0))
 }
 

@@ -3,7 +3,10 @@
 use std::ffi::c_void;
 use std::rc::Rc;
 
+use secure_exec_kernel::LimitBreach;
+
 use crate::callback::contain_bare;
+use crate::embedder::events::{HEAP_LIMIT, mebibytes};
 use crate::env::Env;
 use crate::heap::heap_usage;
 
@@ -39,7 +42,7 @@ fn limit_of_v8(env: &Env, bound: usize) -> usize {
 pub(crate) fn size_limit(isolate: &mut v8::Isolate) -> usize {
     let limit = isolate.get_heap_statistics().heap_size_limit();
     let env = Env::of(isolate);
-    match env.heap_bound.get() {
+    match env.heap.bound.get() {
         Some(bound) => limit - reserve(&env, bound),
         None => limit,
     }
@@ -48,7 +51,7 @@ pub(crate) fn size_limit(isolate: &mut v8::Isolate) -> usize {
 /// Bounds the heap of an isolate, or lowers its bound; bytes. The environment must outlive the isolate.
 pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
     let data = Rc::as_ptr(env).cast_mut().cast();
-    if env.heap_bound.replace(Some(bound)).is_none() {
+    if env.heap.bound.replace(Some(bound)).is_none() {
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
     }
     // Isolates are made before their bound is known.
@@ -59,6 +62,15 @@ pub(crate) fn set(isolate: &mut v8::Isolate, env: &Rc<Env>, bound: usize) {
 fn lower(isolate: &mut v8::Isolate, data: *mut c_void, limit: usize) {
     isolate.remove_near_heap_limit_callback(near_heap_limit, limit);
     isolate.add_near_heap_limit_callback(near_heap_limit, data);
+}
+
+/// Has the bound count before what others have asked V8 to do about a full heap since: V8 asks who came last, and its
+/// debugger raises the limit.
+pub(crate) fn keep_first(isolate: &mut v8::Isolate, env: &Rc<Env>) {
+    if env.heap.bound.get().is_some() {
+        isolate.remove_near_heap_limit_callback(near_heap_limit, 0);
+        isolate.add_near_heap_limit_callback(near_heap_limit, Rc::as_ptr(env).cast_mut().cast());
+    }
 }
 
 /// Called by V8 when the heap reaches its limit, and when an allocation fails.
@@ -73,10 +85,10 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
             // The program gets a RangeError.
             return current;
         }
-        let bound = env.heap_bound.get();
+        let bound = env.heap.bound.get();
         let is_raised = bound.is_some_and(|bound| current > limit_of_v8(env, bound));
         // Else the collection that is on its way tells.
-        if (is_raised || !env.heap_collecting.get()) && !collects_first(env) {
+        if (is_raised || !env.heap.collecting.get()) && !collects_first(env) {
             reached(env);
         }
         current.saturating_add(HEAP_HEADROOM)
@@ -87,12 +99,34 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
 
 /// Looks at the bound, behind a collection of the old generation.
 pub(crate) fn check(isolate: &mut v8::Isolate, env: &Env) {
-    let Some(bound) = env.heap_bound.get() else {
+    let Some(bound) = env.heap.bound.get() else {
         return;
     };
-    let is_known = env.heap_limit_reached.get() || env.heap_collecting.get();
-    if !is_known && old_generation(isolate) > bound && !collects_first(env) {
+    if env.heap.limit_reached.get() || env.heap.collecting.get() {
+        return;
+    }
+    let used = old_generation(isolate);
+    note_use(env, used);
+    if used > bound && !collects_first(env) {
         reached(env);
+    }
+}
+
+/// Tells how much of the machine's bound is in use. A bound of the program's own is not the host's to hear of.
+fn note_use(env: &Env, used: usize) {
+    let machine = env
+        .program()
+        .map(|program| program.options.heap_limit_bytes);
+    let bound = env.heap.bound.get().filter(|bound| machine == Some(*bound));
+    if let (Some(bound), Some(process)) = (bound, env.try_process()) {
+        let usage = LimitBreach {
+            limit: HEAP_LIMIT,
+            bound: mebibytes(bound),
+            used: mebibytes(used),
+        };
+        if let Ok(kernel) = process.kernel() {
+            kernel.note_limit_use(Some(&process), usage);
+        }
     }
 }
 
@@ -111,16 +145,16 @@ fn old_generation(isolate: &mut v8::Isolate) -> usize {
 /// survives its collection, garbage or not, and what native state holds goes with the one after that. V8 asks in the
 /// middle of a collection, where no other is possible.
 fn collects_first(env: &Env) -> bool {
-    if env.heap_limit_reached.get() || env.heap_collecting.replace(true) {
+    if env.heap.limit_reached.get() || env.heap.collecting.replace(true) {
         return false;
     }
     let data = std::ptr::from_ref(env).cast_mut().cast();
-    let terminate = env.terminate.borrow();
+    let terminate = env.heap.isolate.borrow();
     let requested = terminate
         .as_ref()
         .is_some_and(|isolate| isolate.request_interrupt(collect, data));
     if !requested {
-        env.heap_collecting.set(false);
+        env.heap.collecting.set(false);
     }
     requested
 }
@@ -136,8 +170,8 @@ unsafe extern "C" fn collect(mut isolate: v8::UnsafeRawIsolatePtr, data: *mut c_
     let env = unsafe { &*data.cast::<Env>() };
     contain_bare(|| {
         isolate.low_memory_notification();
-        env.heap_collecting.set(false);
-        let Some(bound) = env.heap_bound.get() else {
+        env.heap.collecting.set(false);
+        let Some(bound) = env.heap.bound.get() else {
             return;
         };
         let used = isolate.get_heap_statistics().used_heap_size();
@@ -154,7 +188,7 @@ const WORTH: usize = 4;
 /// A bound of a worker's own (`resourceLimits`) ends the worker, and its parent hears why; that of the machine ends the
 /// process, which its thread does once it is out of JavaScript.
 pub(crate) fn reached(env: &Env) {
-    if let Some(gauge) = &*env.gauge.borrow() {
+    if let Some(gauge) = &*env.heap.gauge.borrow() {
         gauge.native().end();
     }
     let own = env.worker().zip(env.program()).filter(|(worker, program)| {
@@ -166,8 +200,9 @@ pub(crate) fn reached(env: &Env) {
         worker.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", message)));
         return;
     }
-    env.heap_limit_reached.set(true);
-    if let Some(terminate) = env.terminate.borrow().as_ref() {
+    note_use(env, env.heap.bound.get().unwrap_or_default());
+    env.heap.limit_reached.set(true);
+    if let Some(terminate) = env.heap.isolate.borrow().as_ref() {
         terminate.terminate_execution();
     }
 }

@@ -21,8 +21,9 @@ const MOST_CODE: usize = CODE_RANGE / 4 * 3;
 
 /// Makes an isolate write down what it uses from now on.
 pub(crate) fn watch(isolate: &mut v8::Isolate, env: &Env, gauge: Arc<Gauge>) {
-    env.gauge.replace(Some(gauge));
-    env.memory_use
+    env.heap.gauge.replace(Some(gauge));
+    env.heap
+        .memory_use
         .replace(env.try_process().map(|process| process.memory_use()));
     let data = std::ptr::from_ref(env).cast_mut().cast();
     isolate.add_gc_prologue_callback(collecting, data, v8::GCType::kGCTypeAll);
@@ -33,7 +34,7 @@ pub(crate) fn watch(isolate: &mut v8::Isolate, env: &Env, gauge: Arc<Gauge>) {
 /// Whether V8's near-heap-limit callback is about an array buffer, and not about a heap that may grow to `limit` bytes: V8
 /// calls it for every allocation that fails.
 pub(crate) fn is_about_array_buffer(env: &Env, limit: usize) -> bool {
-    let used = env.gauge.borrow().as_ref().map(|gauge| gauge.used());
+    let used = env.heap.gauge.borrow().as_ref().map(|gauge| gauge.used());
     let full = limit as u64 - limit as u64 / HEAP_RESERVE_SHARE;
     used.is_some_and(|used| used < full) && env.array_buffers.refused()
 }
@@ -44,13 +45,13 @@ pub(crate) fn note(isolate: &mut v8::Isolate, env: &Env) {
     if statistics.total_heap_size_executable() > MOST_CODE {
         heap_limit::reached(env);
     }
-    if let Some(gauge) = &*env.gauge.borrow() {
+    if let Some(gauge) = &*env.heap.gauge.borrow() {
         // V8's own number has the memories of WebAssembly in it, and is not always up to date.
         let outside = statistics.external_memory().max(env.array_buffers.used());
         let held = statistics.total_heap_size() + outside;
         gauge.note(statistics.used_heap_size() as u64, held as u64);
     }
-    if let Some(memory) = &*env.memory_use.borrow() {
+    if let Some(memory) = &*env.heap.memory_use.borrow() {
         let heap = statistics.total_heap_size();
         memory.touch((heap + env.array_buffers.take_peak()) as u64);
         memory.set((heap + env.array_buffers.used()) as u64);

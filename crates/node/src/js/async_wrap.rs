@@ -3,9 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use serde_json::json;
+
 use crate::env::{Env, Slot};
 use crate::js::convert;
 use crate::js::wrap::{self, AsyncState};
+use crate::tracing::{self, Event, phase};
 
 /// Indices of `async_hook_fields`.
 pub mod fields {
@@ -136,6 +139,7 @@ pub fn release(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Objec
     if let Some(state) = wrap::async_state(scope, object) {
         let async_id = state.async_id.replace(NO_ASYNC_ID);
         if async_id > 0.0 {
+            trace_end(&Env::of(scope), state.provider.get(), async_id);
             emit_destroy(scope, async_id);
             // The resource is not held any longer.
             let key = Env::of(scope).symbol(scope, "resource_symbol");
@@ -152,6 +156,7 @@ fn reset(
     let env = Env::of(scope);
     let previous = state.async_id.replace(new_async_id(&env));
     if previous > 0.0 {
+        trace_end(&env, state.provider.get(), previous);
         emit_destroy(scope, previous);
     }
     state.trigger_async_id.set(default_trigger_async_id(&env));
@@ -167,6 +172,9 @@ fn emit_init(
     state: &AsyncState,
 ) {
     let env = Env::of(scope);
+    if env.traces.get() {
+        trace_init(&env, state);
+    }
     if env.aliased::<u32>(Slot::AsyncHookFields).get(fields::INIT) == 0 {
         return;
     }
@@ -182,6 +190,56 @@ fn emit_init(
     let receiver = object.into();
     // The library's hook runner catches what hooks throw and ends the process itself.
     init.call(scope, receiver, &arguments);
+}
+
+/// The category of what is traced here.
+const CATEGORY: &str = "node,node.async_hooks";
+
+fn trace_init(env: &Env, state: &AsyncState) {
+    let id_fields = env.aliased::<f64>(Slot::AsyncIdFields);
+    let id = |id: f64| convert::saturating_u64(id);
+    tracing::emit(
+        env,
+        &Event {
+            phase: phase::NESTABLE_BEGIN,
+            category: CATEGORY,
+            name: state.provider.get(),
+            id: Some(id(state.async_id.get())),
+            args: json!({ "data": {
+                "executionAsyncId": id(id_fields.get(ids::EXECUTION_ASYNC_ID)),
+                "triggerAsyncId": id(state.trigger_async_id.get()),
+            } }),
+        },
+    );
+}
+
+/// Traces that a callback of a resource begins or ends.
+pub(crate) fn trace_callback(env: &Env, phase: char, provider: &str, async_id: f64) {
+    tracing::emit(
+        env,
+        &Event {
+            phase,
+            category: CATEGORY,
+            name: &format!("{provider}_CALLBACK"),
+            id: Some(convert::saturating_u64(async_id)),
+            args: serde_json::Value::Null,
+        },
+    );
+}
+
+fn trace_end(env: &Env, provider: &str, async_id: f64) {
+    if env.traces.get() {
+        tracing::emit(
+            env,
+            &Event {
+                phase: phase::NESTABLE_END,
+                category: CATEGORY,
+                name: provider,
+                id: Some(convert::saturating_u64(async_id)),
+                args: serde_json::Value::Null,
+            },
+        );
+    }
 }
 
 /// Calls the hook of `slot` with `async_id` if the counter of `field` says that there are hooks.
@@ -237,7 +295,17 @@ pub fn run_destroy_hooks(scope: &mut v8::PinScope<'_, '_>) {
     let env = Env::of(scope);
     let queue = env.state::<DestroyQueue>();
     queue.scheduled.set(false);
-    let ids = queue.ids.take();
+    // A hook may destroy what is next.
+    loop {
+        let ids = queue.ids.take();
+        if ids.is_empty() {
+            return;
+        }
+        call_destroy_hooks(scope, ids);
+    }
+}
+
+fn call_destroy_hooks(scope: &mut v8::PinScope<'_, '_>, ids: Vec<Destroyed>) {
     for (id, destroyed) in ids {
         let is_told = destroyed.is_some_and(|destroyed| {
             let destroyed = v8::Local::new(scope, destroyed);

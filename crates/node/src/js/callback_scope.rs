@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::{self, fields, ids};
 use crate::js::wrap::{self, AsyncState};
+use crate::tracing::phase;
 
 /// Whose callback runs.
 pub struct AsyncContext {
@@ -23,6 +24,8 @@ pub struct AsyncContext {
     pub skip_task_queues: bool,
     /// Emit neither before nor after.
     pub skip_async_hooks: bool,
+    /// Its provider, for trace events; empty for those that are JavaScript's.
+    pub provider: &'static str,
 }
 
 impl AsyncContext {
@@ -35,6 +38,7 @@ impl AsyncContext {
             context_frame: None,
             skip_task_queues: false,
             skip_async_hooks: true,
+            provider: "",
         }
     }
 
@@ -46,6 +50,7 @@ impl AsyncContext {
             context_frame: state.context_frame.borrow().clone(),
             skip_task_queues: false,
             skip_async_hooks: false,
+            provider: state.provider.get(),
         }
     }
 }
@@ -60,23 +65,57 @@ struct Hooks {
     uncaught: Cell<Option<OnUncaught>>,
 }
 
+/// How many callback scopes are open.
+#[derive(Default)]
+struct Depth(Cell<u32>);
+
+/// Runs `body` as what a callback scope is open around: what it throws is for its caller.
+pub(crate) fn nested<T>(env: &Env, body: impl FnOnce() -> T) -> T {
+    let depth = env.isolate_state::<Depth>();
+    depth.0.set(depth.0.get() + 1);
+    let result = body();
+    depth.0.set(depth.0.get() - 1);
+    result
+}
+
 /// Sets what is done about an exception that leaves the outermost scope. Without it such an exception is left pending.
 pub fn on_uncaught(env: &Env, report: OnUncaught) {
     env.isolate_state::<Hooks>().uncaught.set(Some(report));
 }
 
-fn report_uncaught(
-    scope: &mut v8::PinScope<'_, '_>,
+/// Gives back what nobody is there to report.
+fn report_uncaught<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
     env: &Env,
-    error: v8::Local<'_, v8::Value>,
-    message: v8::Local<'_, v8::Message>,
-) {
-    match env.isolate_state::<Hooks>().uncaught.get() {
-        Some(report) => report(scope, error, message),
-        None => {
-            scope.throw_exception(error);
-        }
+    error: v8::Local<'s, v8::Value>,
+    message: v8::Local<'s, v8::Message>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let Some(report) = env.isolate_state::<Hooks>().uncaught.get() else {
+        return Some(error);
+    };
+    report(scope, error, message);
+    None
+}
+
+/// Runs `body`, a callback that native code needs the result of. What it throws is nobody's to catch, and is reported as such
+/// at once: there is no result then.
+pub fn with_uncaught<'s, T>(
+    scope: &mut v8::PinScope<'s, '_>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<T>,
+) -> Option<T> {
+    let env = Env::of(scope);
+    let (result, thrown) = {
+        v8::tc_scope!(let tc, scope);
+        let result = body(tc);
+        let thrown = tc.exception().filter(|_| !tc.has_terminated());
+        (result, thrown.zip(tc.message()))
+    };
+    if let Some((error, message)) = thrown
+        && !env.is_halted(scope)
+    {
+        report_uncaught(scope, &env, error, message);
     }
+    result
 }
 
 /// Calls `function` with `object` as receiver and as the async resource. `None` when it threw: inside another
@@ -145,30 +184,36 @@ pub fn call_in_scope<'s>(
     if env.is_halted(scope) {
         return None;
     }
-    let outermost = env.callback_depth.get() == 0;
+    let outermost = env.isolate_state::<Depth>().0.get() == 0;
     if !outermost {
         // Caught and thrown again: leaving the scope calls V8, which is not done with an exception pending.
         v8::tc_scope!(let tc, scope);
-        let result = enter(tc, &env, resource, context, body);
+        let result = nested(&env, || enter(tc, &env, resource, context, body));
         if result.is_none() {
             tc.rethrow();
         }
         return result;
     }
-    let (result, thrown) = {
-        v8::tc_scope!(let tc, scope);
-        let result = enter(tc, &env, resource, context, body);
-        let thrown = tc.exception().filter(|_| !tc.has_terminated());
-        (result, thrown.zip(tc.message()))
-    };
-    if result.is_none()
-        && let Some((error, message)) = thrown
-        && !env.is_halted(scope)
-    {
-        // The queues run at the end of the next scope; where the exception was handled, the library makes sure that
-        // there is one.
-        report_uncaught(scope, &env, error, message);
-        return None;
+    let mut left = None;
+    let result = nested(&env, || {
+        enter(scope, &env, resource, context, |scope| {
+            let thrown = {
+                v8::tc_scope!(let tc, scope);
+                if let Some(result) = body(tc) {
+                    return Some(result);
+                }
+                let thrown = tc.exception().filter(|_| !tc.has_terminated());
+                thrown.zip(tc.message())
+            };
+            let (error, message) = thrown.filter(|_| !env.is_halted(scope))?;
+            // Within the scope, as a verbose `TryCatch` reports: the library calls the `after` hooks of what has not ended. The
+            // queues run at the end of the next scope; where the exception was handled, it makes sure that there is one.
+            left = report_uncaught(scope, &env, error, message);
+            None
+        })
+    });
+    if let Some(error) = left {
+        scope.throw_exception(error);
     }
     if result.is_some() && !context.skip_task_queues {
         run_task_queues_at_top(scope, &env);
@@ -183,7 +228,6 @@ fn enter<'s>(
     context: &AsyncContext,
     body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    env.callback_depth.set(env.callback_depth.get() + 1);
     let previous_frame = scope.get_continuation_preserved_embedder_data();
     if let Some(frame) = &context.context_frame {
         let frame = v8::Local::new(scope, frame);
@@ -205,7 +249,19 @@ fn enter<'s>(
             context.async_id,
         );
     }
+    let traced = hooks && env.traces.get() && !context.provider.is_empty();
+    if traced {
+        async_wrap::trace_callback(
+            env,
+            phase::NESTABLE_BEGIN,
+            context.provider,
+            context.async_id,
+        );
+    }
     let result = body(scope);
+    if traced {
+        async_wrap::trace_callback(env, phase::NESTABLE_END, context.provider, context.async_id);
+    }
     if hooks && result.is_some() {
         async_wrap::emit(
             scope,
@@ -216,7 +272,6 @@ fn enter<'s>(
     }
     pop_async_context(scope, env, context.async_id);
     scope.set_continuation_preserved_embedder_data(previous_frame);
-    env.callback_depth.set(env.callback_depth.get() - 1);
     result
 }
 
@@ -234,9 +289,7 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
         }
         let tick_info = env.aliased::<u8>(Slot::TickInfo);
         if tick_info.get(0) == 0 {
-            env.callback_depth.set(env.callback_depth.get() + 1);
-            scope.perform_microtask_checkpoint();
-            env.callback_depth.set(env.callback_depth.get() - 1);
+            nested(env, || scope.perform_microtask_checkpoint());
         }
         if tick_info.get(0) == 0 && tick_info.get(1) == 0 {
             return;
@@ -247,8 +300,7 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
         let Some(process) = env.slot(scope, Slot::Process) else {
             return;
         };
-        env.callback_depth.set(env.callback_depth.get() + 1);
-        let thrown = {
+        let thrown = nested(env, || {
             v8::tc_scope!(let tc, scope);
             let result = tick.call(tc, process, &[]);
             if result.is_some() {
@@ -257,13 +309,15 @@ fn run_task_queues_at_top(scope: &mut v8::PinScope<'_, '_>, env: &Rc<Env>) {
                 let thrown = tc.exception().filter(|_| !tc.has_terminated());
                 thrown.zip(tc.message())
             }
-        };
-        env.callback_depth.set(env.callback_depth.get() - 1);
+        });
         let Some((error, message)) = thrown else {
             return;
         };
         clear_async_id_stack(scope, env);
-        report_uncaught(scope, env, error, message);
+        if let Some(error) = report_uncaught(scope, env, error, message) {
+            scope.throw_exception(error);
+            return;
+        }
     }
 }
 

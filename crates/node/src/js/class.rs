@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use super::{exception, wrap};
-use crate::callback::{self, NativeFunction};
+use crate::callback::{self, Args, NativeFunction, Return, Scope};
 use crate::env::{Env, Slot};
 
 /// Fills in what is not a function or class: arrays, extra objects.
@@ -41,6 +41,8 @@ pub struct ClassDefinition {
     pub constructor: v8::FunctionCallback,
     /// Prototype methods.
     pub methods: Vec<FunctionDefinition>,
+    /// Methods of each instance itself.
+    pub instance_methods: Vec<FunctionDefinition>,
     /// Prototype accessors.
     pub accessors: Vec<AccessorDefinition>,
     /// Accessors of each instance itself: enumerable and permanent.
@@ -84,6 +86,7 @@ impl Definition {
             parent: None,
             constructor: callback::raw_function(constructor),
             methods: Vec::new(),
+            instance_methods: Vec::new(),
             accessors: Vec::new(),
             instance_accessors: Vec::new(),
             dispose: None,
@@ -125,6 +128,19 @@ impl ClassDefinition {
     /// Adds a prototype method.
     pub fn method(&mut self, name: &'static str, callback: impl NativeFunction) -> &mut Self {
         self.methods.push(FunctionDefinition {
+            name,
+            callback: callback::raw_function(callback),
+        });
+        self
+    }
+
+    /// Adds a method to each instance (`SetInstanceMethod`).
+    pub fn instance_method(
+        &mut self,
+        name: &'static str,
+        callback: impl NativeFunction,
+    ) -> &mut Self {
+        self.instance_methods.push(FunctionDefinition {
             name,
             callback: callback::raw_function(callback),
         });
@@ -247,13 +263,8 @@ fn build_class<'s>(
     let signature = v8::Signature::new(scope, template);
     let prototype = template.prototype_template(scope);
     for method in &class.methods {
-        let name = exception::string(scope, method.name);
-        let function = v8::FunctionTemplate::builder_raw(method.callback)
-            .signature(signature)
-            .constructor_behavior(v8::ConstructorBehavior::Throw)
-            .build(scope);
-        function.set_class_name(name);
-        prototype.set(name.into(), function.into());
+        let (name, function) = method_template(scope, method, signature);
+        prototype.set(name, function.into());
     }
     for accessor in &class.accessors {
         let (name, getter, setter) = accessor_templates(scope, accessor, signature);
@@ -261,6 +272,10 @@ fn build_class<'s>(
         prototype.set_accessor_property(name, Some(getter), setter, attributes);
     }
     let instance = template.instance_template(scope);
+    for method in &class.instance_methods {
+        let (name, function) = method_template(scope, method, signature);
+        instance.set(name, function.into());
+    }
     for accessor in &class.instance_accessors {
         let (name, getter, setter) = accessor_templates(scope, accessor, signature);
         let attributes = v8::PropertyAttribute::DONT_DELETE;
@@ -275,6 +290,20 @@ fn build_class<'s>(
         prototype.set(symbol, function.into());
     }
     template
+}
+
+fn method_template<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    method: &FunctionDefinition,
+    signature: v8::Local<'s, v8::Signature>,
+) -> (v8::Local<'s, v8::Name>, v8::Local<'s, v8::FunctionTemplate>) {
+    let name = exception::string(scope, method.name);
+    let function = v8::FunctionTemplate::builder_raw(method.callback)
+        .signature(signature)
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope);
+    function.set_class_name(name);
+    (name.into(), function)
 }
 
 fn accessor_templates<'s>(
@@ -306,11 +335,7 @@ fn dispose_symbol<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, 
 }
 
 /// The constructor of a class that JavaScript cannot make instances of.
-pub fn illegal_constructor(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn illegal_constructor(scope: Scope, _args: Args, _rv: Return) {
     exception::throw(
         scope,
         exception::ErrorKind::TypeError,

@@ -1,7 +1,9 @@
 //! Options of the command line that change every context of a program: what V8 or Node's `InitializeContextRuntime`
 //! (`src/api/environment.cc`) does to a context before code runs in it.
 
-use crate::callback;
+use std::cell::Cell;
+
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::Env;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, string};
@@ -59,11 +61,7 @@ fn disable_proto(scope: &mut v8::PinScope<'_, '_>, mode: &str) -> Option<()> {
     Some(())
 }
 
-fn refuse_proto(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn refuse_proto(scope: Scope, _args: Args, _rv: Return) {
     exception::throw(
         scope,
         ErrorKind::Error,
@@ -87,12 +85,12 @@ pub(crate) fn expose_gc(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     Some(())
 }
 
+/// Whether the program's own `gc()` is collecting.
+#[derive(Default)]
+pub(crate) struct ForcedCollection(pub Cell<bool>);
+
 /// `gc({ execution })`: collects everything; a promise where `execution` is `async`.
-fn gc(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn gc(scope: Scope, args: Args, mut rv: Return) {
     let mut is_async = false;
     if let Ok(options) = v8::Local::<v8::Object>::try_from(args.get(0)) {
         let Some(execution) = convert::get(scope, options, "execution") else {
@@ -100,7 +98,10 @@ fn gc(
         };
         is_async = execution.is_string() && execution.to_rust_string_lossy(scope) == "async";
     }
+    let forced = Env::of(scope).state::<ForcedCollection>();
+    forced.0.set(true);
     scope.low_memory_notification();
+    forced.0.set(false);
     if is_async && let Some(resolver) = v8::PromiseResolver::new(scope) {
         let undefined = v8::undefined(scope).into();
         resolver.resolve(scope, undefined);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::callback::{Args, Scope};
 use crate::js::exception::{self, string};
 use crate::memory::memory_guard;
 
@@ -48,8 +49,8 @@ pub fn null_prototype_object<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<
 
 /// The function in argument `index`, which the message calls `name`; throws where it is none.
 pub fn function_argument<'s>(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'s>,
+    scope: Scope,
+    args: &Args<'s>,
     index: i32,
     name: &str,
 ) -> Option<v8::Local<'s, v8::Function>> {
@@ -81,6 +82,17 @@ pub fn text(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -
     } else {
         String::new()
     }
+}
+
+/// The characters of a string as UTF-16, lone surrogates included. None where there is no memory for them: the program is
+/// being ended.
+pub fn units(scope: &v8::PinScope<'_, '_>, text: v8::Local<'_, v8::String>) -> Option<Vec<u16>> {
+    if !memory_guard::admit(text.length().saturating_mul(4)) {
+        return None;
+    }
+    let mut units = vec![0; text.length()];
+    text.write_v2(scope, 0, &mut units, v8::WriteFlags::empty());
+    Some(units)
 }
 
 /// A copy of the bytes of an ArrayBufferView, ArrayBuffer or SharedArrayBuffer.

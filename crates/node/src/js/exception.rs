@@ -2,6 +2,7 @@
 
 use secure_exec_kernel::Errno;
 
+use crate::embedder::refused_link;
 use crate::env::Env;
 use crate::js::uv;
 
@@ -78,6 +79,20 @@ pub fn throw_invalid_argument(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     throw(scope, ErrorKind::TypeError, "ERR_INVALID_ARG_TYPE", message);
 }
 
+/// Throws `ERR_CONSTRUCT_CALL_REQUIRED`: a class was called like a function. The message says which, where Node.js does.
+pub fn throw_construct_call_required(scope: &mut v8::PinScope<'_, '_>, message: &str) {
+    let code = "ERR_CONSTRUCT_CALL_REQUIRED";
+    throw(scope, ErrorKind::TypeError, code, message);
+}
+
+/// What Node.js says of a class in C++ without naming it.
+pub const NO_NEW: &str = "Cannot call constructor without `new`";
+
+/// Throws `ERR_INVALID_THIS`: a method was called on something else than what its class makes.
+pub fn throw_invalid_this(scope: &mut v8::PinScope<'_, '_>, message: &str) {
+    throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", message);
+}
+
 /// Throws `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`: this VM lacks what was asked for. The message names it.
 pub fn throw_unavailable(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     let code = "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM";
@@ -121,6 +136,9 @@ pub fn new_errno_exception<'s>(
     }
     if let Some(dest) = context.dest {
         text.push_str(&format!(" -> '{}'", String::from_utf8_lossy(dest)));
+    }
+    if let (Errno::ENOENT, Some(path)) = (errno, context.path) {
+        text.push_str(&refused_link::explain(&String::from_utf8_lossy(path)));
     }
     let text = string(scope, &text);
     let error = v8::Exception::error(scope, text);

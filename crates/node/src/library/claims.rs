@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::library::tables::tables;
 
-/// Native libraries of Node's that have no counterpart here: name resolution, HTTP/2, WASI.
-const NOT_LINKED: [&str; 3] = ["ares", "nghttp2", "uvwasi"];
+/// Native libraries of Node's that have no counterpart here: name resolution, WASI.
+const NOT_LINKED: [&str; 2] = ["ares", "uvwasi"];
 
 /// Build settings whose value in the pinned binary is untrue here.
-const VARIABLES: [(&str, i64); 1] = [("v8_enable_inspector", 0)];
 const SWITCHES: [(&str, bool); 2] = [
     ("node_without_node_options", true),
     ("single_executable_application", false),
@@ -38,6 +37,7 @@ fn own_version(name: &str) -> Option<String> {
     match name {
         "v8" => Some(v8::V8::get_version().to_owned()),
         "llhttp" => Some(env!("LLHTTP_VERSION").to_owned()),
+        "nghttp2" => Some(nghttp2_version()),
         "openssl" => Some(openssl_version()),
         "sqlite" => Some(sqlite_version()),
         "zlib" => Some(zlib_version()),
@@ -52,6 +52,12 @@ fn openssl_version() -> String {
         unsafe { CStr::from_ptr(openssl_sys::OpenSSL_version(openssl_sys::OPENSSL_VERSION)) };
     let text = text.to_string_lossy();
     text.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+fn nghttp2_version() -> String {
+    // SAFETY: a static record, with a static text with a NUL, for any version that is asked for.
+    let text = unsafe { CStr::from_ptr((*libnghttp2_sys::nghttp2_version(0)).version_str) };
+    text.to_string_lossy().into_owned()
 }
 
 fn zlib_version() -> String {
@@ -76,9 +82,7 @@ pub(crate) fn config() -> String {
 }
 
 fn correct(variables: &mut Map<String, Value>) {
-    let numbers = VARIABLES.map(|(name, value)| (name, Value::from(value)));
-    let switches = SWITCHES.map(|(name, value)| (name, Value::from(value)));
-    for (name, value) in numbers.into_iter().chain(switches) {
+    for (name, value) in SWITCHES.map(|(name, value)| (name, Value::from(value))) {
         debug_assert!(
             variables.contains_key(name),
             "{name} is a setting of Node's build"
@@ -105,13 +109,14 @@ mod tests {
         assert!(of("openssl").is_some_and(|version| version.starts_with("3.")));
         assert_eq!(of("llhttp"), Some(env!("LLHTTP_VERSION")));
         assert!(of("sqlite").is_some_and(|version| version.starts_with("3.")));
+        assert!(of("nghttp2").is_some_and(|version| version.starts_with("1.")));
         assert_eq!(of("uvwasi"), None);
         assert!(of("node").is_some());
     }
 
     #[test]
-    fn the_configuration_names_no_inspector() {
+    fn the_configuration_names_the_inspector() {
         let config: serde_json::Value = serde_json::from_str(&config()).unwrap();
-        assert_eq!(config["variables"]["v8_enable_inspector"], 0);
+        assert_eq!(config["variables"]["v8_enable_inspector"], 1);
     }
 }

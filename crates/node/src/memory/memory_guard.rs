@@ -40,6 +40,7 @@ thread_local! {
 
 /// The calling thread runs a process from now on.
 pub(crate) fn enter(process: &Arc<Process>, events: &Arc<dyn EngineEvents>, gauge: &Gauge) {
+    native_memory::on_denial(tell_refused);
     GUEST.with_borrow_mut(|guest| {
         *guest = Some(Guest {
             process: process.clone(),

@@ -39,6 +39,16 @@ const EXCLUSIVE: [(&str, &str); 9] = [
     ("--use-openssl-ca", "--use-bundled-ca"),
 ];
 
+/// Options that mean nothing without another one.
+const DEPENDENT: [(&str, &str); 6] = [
+    ("--cpu-prof-name", "--cpu-prof"),
+    ("--cpu-prof-dir", "--cpu-prof"),
+    ("--cpu-prof-interval", "--cpu-prof"),
+    ("--heap-prof-name", "--heap-prof"),
+    ("--heap-prof-dir", "--heap-prof"),
+    ("--heap-prof-interval", "--heap-prof"),
+];
+
 /// Node's message for the first thing that is wrong.
 pub(super) fn check(options: &Options) -> Result<(), BadOption> {
     for (name, choices, message) in CHOICES {
@@ -63,6 +73,13 @@ pub(super) fn check(options: &Options) -> Result<(), BadOption> {
     }
     percentage(options)?;
     proto_mode(options)?;
+    for (name, needed) in DEPENDENT {
+        if options.given(name).is_some() && !options.flag(needed) {
+            return Err(BadOption::from(format!(
+                "{name} must be used with {needed}"
+            )));
+        }
+    }
     let given = |name: &str| match name {
         "--eval" => options.has_eval,
         _ => options.flag(name),

@@ -3,6 +3,8 @@
 mod arguments;
 mod checks;
 pub mod completion;
+mod host_port;
+pub mod permission;
 mod refused;
 mod v8_flags;
 
@@ -37,17 +39,23 @@ pub(crate) const V8_OPTION: i64 = 1;
 const BOOLEAN: i64 = 2;
 const INTEGER: i64 = 3;
 const UNSIGNED: i64 = 4;
+const HOST_PORT: i64 = 6;
 const STRING_LIST: i64 = 7;
 
 /// Options that switch on another one (`Implies` in `src/node_options.cc`).
-const IMPLIED: [(&str, &str); 6] = [
+const IMPLIED: [(&str, &str); 8] = [
     ("--env-file", "[has_env_file_string]"),
     ("--eval", "[has_eval_string]"),
     ("--experimental-transform-types", "--enable-source-maps"),
+    ("--inspect-brk", "--inspect"),
+    ("--inspect-wait", "--inspect"),
     ("--report-signal", "--report-on-signal"),
     ("--test-random-seed", "[has_test_random_seed]"),
     ("--watch-path", "--watch"),
 ];
+
+/// Switches the permission model on.
+const PERMISSION: &str = "--permission";
 
 /// Why a command line is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,6 +106,8 @@ impl Options {
             options.set(flag, Value::Bool(true));
         }
         options.set("--input-type", Value::from("module"));
+        // It may be TypeScript.
+        options.set("[has_host_code]", Value::Bool(true));
         options.script = arguments.to_vec();
         options.has_eval = true;
         options.has_code = true;
@@ -155,7 +165,6 @@ impl Options {
         options.exec_argv = rest.consumed;
         options.script = rest.synthetic.into_iter().chain(rest.real).collect();
         checks::check(&options)?;
-        refused::check_script(&options)?;
         Ok(options)
     }
 
@@ -211,6 +220,11 @@ impl Options {
         if name == v8_flags::STACK_TRACE_LIMIT {
             v8_flags::integer(&name, &value)?;
         }
+        if kind == HOST_PORT {
+            let known = self.get(&name).cloned().unwrap_or_default();
+            self.set(&name, host_port::updated(known, &value)?);
+            return Ok(());
+        }
         self.set_valued(&name, kind, value);
         Ok(())
     }
@@ -233,8 +247,8 @@ impl Options {
         }
     }
 
-    /// Applies the environment variables that stand for options (`HandleEnvOptions`). `NODE_OPTIONS` is not among them:
-    /// it is inert in this VM.
+    /// Applies the environment variables that stand for options (`HandleEnvOptions`). `NODE_OPTIONS` is inert in this VM,
+    /// but for the permission model, which the library hands down to children in it.
     pub fn apply_environment(&mut self, get: impl Fn(&str) -> Option<String>) {
         for (variable, option) in [
             ("NODE_PENDING_DEPRECATION", "--pending-deprecation"),
@@ -245,12 +259,35 @@ impl Options {
                 self.set(option, Value::Bool(true));
             }
         }
+        if let Some(inherited) = get("NODE_OPTIONS") {
+            self.inherit_permissions(&inherited);
+        }
+        if self.flag(PERMISSION) && !self.flag("--allow-addons") {
+            self.set("--addons", Value::Bool(false));
+        }
         let redirect = "--redirect-warnings";
         if self.text(redirect).is_none_or(str::is_empty)
             && let Some(path) = get("NODE_REDIRECT_WARNINGS")
         {
             self.set(redirect, Value::String(path));
         }
+    }
+
+    /// Takes over a parent's permission model, which only takes away, unless the command line has one of its own.
+    fn inherit_permissions(&mut self, inherited: &str) {
+        let words = inherited.split_ascii_whitespace();
+        let words: Vec<String> = words
+            .filter(|word| *word == PERMISSION || word.starts_with("--allow-"))
+            .map(str::to_owned)
+            .collect();
+        if self.flag(PERMISSION) || !words.iter().any(|word| word == PERMISSION) {
+            return;
+        }
+        // What cannot be read grants nothing.
+        if let Ok(parsed) = Options::parse(&words) {
+            self.own.extend(parsed.own);
+        }
+        self.set(PERMISSION, Value::Bool(true));
     }
 
     /// Sets an option, its negated twin, and the option of the same meaning with or without `experimental-`.
@@ -293,6 +330,23 @@ impl Options {
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Whether a debugger may attach to this process (`allow_attaching_debugger`): one that watches files or runs tests in
+    /// processes of their own leaves its port to those.
+    #[must_use]
+    pub fn allows_debuggers(&self) -> bool {
+        let isolates = self.text("--test-isolation") != Some("none");
+        !(self.flag("--watch") || self.flag("--test") && isolates)
+    }
+
+    /// How many frames a stack trace has at most (`--stack-trace-limit`).
+    #[must_use]
+    pub fn stack_trace_limit(&self) -> usize {
+        let limit = self
+            .get(v8_flags::STACK_TRACE_LIMIT)
+            .and_then(Value::as_i64);
+        usize::try_from(limit.unwrap_or(10)).unwrap_or(0)
     }
 
     /// The string option `name`.

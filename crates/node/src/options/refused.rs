@@ -1,89 +1,43 @@
 //! Options of Node that this machine does not have. They are refused by name: one that was accepted and did nothing would
 //! mislead. `docs/node-options.md` lists them.
 
-use super::{BOOLEAN, BadOption, Options, V8_OPTION};
+use super::{BOOLEAN, BadOption, V8_OPTION};
 use crate::library::tables::tables;
 
 /// Why a flag of V8 that no single isolate can have is refused.
 pub(super) const V8_FLAG: &str = "V8's flags belong to all programs of the machine at once";
 
-const INSPECTOR: &str = "no debugger can attach to a guest";
-const COVERAGE: &str = "coverage is taken by the inspector, which a guest does not have";
+const INSPECTOR: &str = "this part of the inspector is not there";
 const PROFILER: &str = "V8's profilers are out of a guest's reach";
-const PERMISSION: &str =
-    "Node's permission model is not enforced here; what a guest may do, the host decides";
-const TRACE_EVENTS: &str = "nothing collects trace events";
+const AUDIT: &str = "what the permission model would deny is not collected";
 const SNAPSHOT: &str = "a guest starts from the machine's snapshot and cannot make its own";
 const OPENSSL: &str = "OpenSSL is configured by the host for all programs of the machine";
 const TRACING: &str = "native code does not report these events";
-const SQLITE: &str = "there is no SQLite to keep it in";
+const WEB_STORAGE: &str = "web storage is not there yet";
 const ADDONS: &str = "a guest cannot load native addons";
 const MEMORY: &str = "memory is laid out and watched by the machine";
 
 /// Options by the reason why they are refused. A boolean is refused where it is given with another value than its
 /// default, any other option in any case.
-const REFUSED: [(&str, &[&str]); 13] = [
+const REFUSED: [(&str, &[&str]); 11] = [
     (
         INSPECTOR,
         &[
-            "--inspect",
-            "--inspect-brk",
             "--inspect-brk-node",
-            "--inspect-port",
-            "--inspect-publish-uid",
-            "--inspect-wait",
             "--experimental-inspector-network-resource",
-            "--experimental-network-inspection",
             "--experimental-storage-inspection",
             "--experimental-worker-inspection",
         ],
     ),
     (
-        COVERAGE,
-        &[
-            "--experimental-test-coverage",
-            "--test-coverage-branches",
-            "--test-coverage-exclude",
-            "--test-coverage-functions",
-            "--test-coverage-include",
-            "--test-coverage-lines",
-        ],
-    ),
-    (
         PROFILER,
         &[
-            "--cpu-prof",
-            "--cpu-prof-dir",
-            "--cpu-prof-interval",
-            "--cpu-prof-name",
-            "--heap-prof",
-            "--heap-prof-dir",
-            "--heap-prof-interval",
-            "--heap-prof-name",
             "--heapsnapshot-near-heap-limit",
             "--prof-process",
             "--track-heap-objects",
         ],
     ),
-    (
-        PERMISSION,
-        &[
-            "--permission",
-            "--permission-audit",
-            "--allow-addons",
-            "--allow-child-process",
-            "--allow-fs-read",
-            "--allow-fs-write",
-            "--allow-inspector",
-            "--allow-openssl-store",
-            "--allow-wasi",
-            "--allow-worker",
-        ],
-    ),
-    (
-        TRACE_EVENTS,
-        &["--trace-event-categories", "--trace-event-file-pattern"],
-    ),
+    (AUDIT, &["--permission-audit"]),
     (
         SNAPSHOT,
         &[
@@ -120,7 +74,7 @@ const REFUSED: [(&str, &[&str]); 13] = [
         ],
     ),
     (
-        SQLITE,
+        WEB_STORAGE,
         &["--experimental-webstorage", "--localstorage-file"],
     ),
     (
@@ -175,17 +129,6 @@ pub(super) fn check(name: &str, written: &str, kind: i64, negated: bool) -> Resu
     }
 }
 
-/// Refuses `node inspect`, which is no script.
-///
-/// # Errors
-/// The command line asks for the debugger.
-pub(super) fn check_script(options: &Options) -> Result<(), BadOption> {
-    match options.script.first() {
-        Some(word) if word == "inspect" && !options.has_eval => Err(refusal("inspect", INSPECTOR)),
-        _ => Ok(()),
-    }
-}
-
 fn is_default(name: &str, negated: bool) -> bool {
     let default = tables()["options"]["values"][name].as_bool();
     default.unwrap_or(false) != negated
@@ -214,7 +157,11 @@ mod tests {
             let arguments = [argument.to_owned()];
             Options::parse(&arguments).unwrap_err().message
         };
-        for written in ["--inspect=9229", "--inspect", "--permission"] {
+        for written in [
+            "--icu-data-dir=x",
+            "--inspect-brk-node",
+            "--permission-audit",
+        ] {
             let name = written.split('=').next().unwrap();
             let start = format!("{name} is not available in this machine: ");
             assert!(message(written).starts_with(&start), "{written}");

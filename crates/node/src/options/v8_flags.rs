@@ -12,6 +12,8 @@ use crate::library::tables::tables;
 /// Initial value of `Error.stackTraceLimit`; the library reads it as an option of Node's.
 pub(super) const STACK_TRACE_LIMIT: &str = "--stack-trace-limit";
 
+const ABORT_ON_UNCAUGHT: &str = "abort-on-uncaught-exception";
+
 /// On in this engine, whatever they are by default in the pinned binary's.
 const ALWAYS_ON: [&str; 5] = [
     "js-float16array",
@@ -20,6 +22,9 @@ const ALWAYS_ON: [&str; 5] = [
     "js-source-phase-imports",
     "experimental-wasm-jspi",
 ];
+
+/// Without effect on a guest, on or off: compiled code has no calls of its own to natives of ours.
+const WITHOUT_EFFECT: [&str; 1] = ["turbo-fast-api-calls"];
 
 /// The flags that a guest can have.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -30,6 +35,8 @@ pub struct V8Settings {
     pub expose_gc: bool,
     /// `--disallow-code-generation-from-strings`: no `eval` and no `new Function`.
     pub no_code_from_strings: bool,
+    /// `--abort-on-uncaught-exception`: what nothing catches ends the process by `SIGABRT`.
+    pub abort_on_uncaught: bool,
 }
 
 impl V8Settings {
@@ -47,9 +54,29 @@ impl V8Settings {
             "disallow-code-generation-from-strings" => flag
                 .boolean(argument)
                 .map(|on| self.no_code_from_strings = on),
+            ABORT_ON_UNCAUGHT => self.set_abort_on_uncaught(&flag, argument),
             _ if flag.changes_nothing() => Ok(()),
             name => Err(refused::refusal(&format!("--{name}"), refused::V8_FLAG)),
         }
+    }
+
+    /// Applies what `v8.setFlagsFromString` is given: whether it is a flag that a program can change while it runs.
+    ///
+    /// # Errors
+    /// The flag has no valid value.
+    pub fn apply_at_run_time(&mut self, argument: &str) -> Result<bool, BadOption> {
+        match Flag::find(argument) {
+            Some(flag) if flag.name == ABORT_ON_UNCAUGHT => {
+                self.set_abort_on_uncaught(&flag, argument).map(|()| true)
+            }
+            Some(flag) => Ok(flag.changes_nothing()),
+            None => Ok(false),
+        }
+    }
+
+    fn set_abort_on_uncaught(&mut self, flag: &Flag<'_>, argument: &str) -> Result<(), BadOption> {
+        self.abort_on_uncaught = flag.boolean(argument)?;
+        Ok(())
     }
 
     fn limit_heap(&mut self, argument: &str, value: Option<&str>) -> Result<(), BadOption> {
@@ -104,6 +131,9 @@ impl<'a> Flag<'a> {
     fn changes_nothing(&self) -> bool {
         if ALWAYS_ON.contains(&self.name) {
             return !self.negated && self.value.is_none();
+        }
+        if WITHOUT_EFFECT.contains(&self.name) {
+            return self.value.is_none();
         }
         match self.default {
             Value::Bool(on) => *on != self.negated && self.value.is_none(),
@@ -164,6 +194,9 @@ mod tests {
         assert_eq!(heap("--max-old-space-size=0"), None);
         assert!(apply("--expose-gc").unwrap().expose_gc);
         assert!(!apply("--no-expose-gc").unwrap().expose_gc);
+        let aborts = |argument: &str| apply(argument).unwrap().abort_on_uncaught;
+        assert!(aborts("--abort_on_uncaught_exception"));
+        assert!(!aborts("--no-abort-on-uncaught-exception"));
     }
 
     #[test]

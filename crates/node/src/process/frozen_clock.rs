@@ -23,10 +23,20 @@ thread_local! {
     static TURN: Cell<Option<Turn>> = const { Cell::new(None) };
 }
 
+/// Whether the clocks of an isolate's program stand still within a turn.
+pub fn stand_still(env: &Env) -> bool {
+    let terms = env.try_process().map(|process| process.account().terms());
+    let own = terms.and_then(|terms| terms.frozen_clocks);
+    own.unwrap_or_else(|| {
+        env.program()
+            .is_some_and(|program| program.options.freeze_clocks)
+    })
+}
+
 /// Starts a turn on the calling thread, whose clocks show the present and then stand still. Does nothing for guests
 /// whose clocks run.
 pub fn enter_turn(env: &Env) {
-    if !env.freeze_clocks.get() {
+    if !stand_still(env) {
         return;
     }
     let Some(kernel) = env.try_process().and_then(|process| process.kernel().ok()) else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::embedder::options::Script;
 use crate::env::{Env, Slot};
 use crate::js::convert;
@@ -143,11 +143,7 @@ pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
 }
 
 /// `globalThis.__return(value)`: `undefined` becomes null, what JSON cannot hold throws here.
-fn return_value(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn return_value(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Some(attachment) = attached(&env) else {
         return;

@@ -2,6 +2,7 @@
 
 pub mod child_process;
 pub mod default_locale;
+pub mod diagnostic_file;
 pub mod diagnostic_report;
 pub mod exit;
 pub mod frozen_clock;
@@ -13,4 +14,5 @@ pub mod report;
 pub mod rusage;
 pub mod terminal_mode;
 pub mod time_zone;
+pub mod trace_events;
 pub mod uncaught;

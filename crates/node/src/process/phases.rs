@@ -42,6 +42,13 @@ pub fn run(scope: &mut v8::PinScope<'_, '_>) {
     }
 }
 
+/// Runs what V8 has left to do on this thread, once nothing else is left (`DrainTasks`): a heap snapshot that was asked
+/// for, for example.
+pub fn drain(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    run_platform_tasks(scope, &env);
+}
+
 /// How often V8's background tasks (WebAssembly compilation) are looked after while they run.
 const BACKGROUND_POLL: Duration = Duration::from_millis(1);
 
@@ -132,7 +139,7 @@ fn run_completion(scope: &mut v8::PinScope<'_, '_>, env: &Env, completion: Compl
 }
 
 fn check(scope: &mut v8::PinScope<'_, '_>, env: &Env) {
-    for completion in env.event_loop.take_unref_immediates() {
+    for completion in env.event_loop.take_immediates() {
         run_completion(scope, env, completion);
     }
     let info = env.aliased::<u32>(Slot::ImmediateInfo);

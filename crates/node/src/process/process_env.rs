@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use v8::MapFnTo;
 
-use crate::callback;
+use crate::callback::{self, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::{convert, exception};
 use crate::process::time_zone;
@@ -150,10 +150,10 @@ pub fn external_references() -> Vec<v8::ExternalReference> {
 }
 
 fn getter<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     key: v8::Local<'s, v8::Name>,
     _args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> v8::Intercepted {
     if !key.is_string() {
         return v8::Intercepted::kNo;

@@ -110,7 +110,10 @@ pub fn apply(scope: &mut v8::PinScope<'_, '_>, env: &Env, value: &str) -> Option
         zone => offset.as_deref().unwrap_or(zone),
     };
     let claim = env.state::<Claim>();
-    if !env.own_time_zone.get() {
+    let is_own = env
+        .program()
+        .is_some_and(|program| program.options.own_process);
+    if !is_own {
         let is_utc = matches!(
             zone,
             UTC | "Etc/UTC" | "GMT" | "Etc/GMT" | "Universal" | "Zulu"

@@ -9,6 +9,7 @@ mod js_listener;
 mod kernel_stream;
 mod request;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -20,6 +21,7 @@ use secure_exec_kernel::{Errno, Fd};
 
 use crate::env::{Env, Slot};
 use crate::js::{uv, wrap};
+use crate::memory::memory_guard;
 
 /// End of file, as libuv numbers it.
 pub const UV_EOF: i32 = -4095;
@@ -65,6 +67,22 @@ pub trait StreamResource {
         request: Rc<StreamRequest>,
         bytes: Vec<u8>,
     ) -> i32;
+
+    /// Whether the pieces of a write stay apart: JavaScript sees them.
+    fn keeps_pieces(&self) -> bool {
+        false
+    }
+
+    /// As [`StreamResource::write`], of pieces.
+    fn write_pieces(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        stream: &Rc<Stream>,
+        request: Rc<StreamRequest>,
+        pieces: Vec<Vec<u8>>,
+    ) -> i32 {
+        self.write(scope, stream, request, pieces.concat())
+    }
 
     /// As [`StreamResource::write`], with the descriptor `fd` going along to another process.
     fn write_with_descriptor(
@@ -375,14 +393,14 @@ impl Stream {
     pub fn write(
         self: &Rc<Self>,
         scope: &mut v8::PinScope<'_, '_>,
-        bytes: &[u8],
+        bytes: Cow<'_, [u8]>,
         object: Option<v8::Local<'_, v8::Object>>,
     ) -> WriteResult {
         let total = bytes.len();
         self.bytes_written
             .set(self.bytes_written.get() + total as u64);
         let resource = self.resource.clone();
-        let written = match resource.try_write(scope, self, bytes) {
+        let written = match resource.try_write(scope, self, &bytes) {
             Ok(Some(written)) if written >= total => {
                 return WriteResult {
                     is_async: false,
@@ -400,18 +418,66 @@ impl Stream {
                 };
             }
         };
-        let Some(request) = StreamRequest::new(scope, self, RequestKind::Write, object) else {
-            return WriteResult {
-                is_async: false,
-                error: uv::error(Errno::EINVAL),
-                bytes: total,
-            };
+        let rest = match bytes {
+            Cow::Owned(mut bytes) => {
+                bytes.drain(..written);
+                bytes
+            }
+            Cow::Borrowed(bytes) if memory_guard::admit(total - written) => {
+                bytes[written..].to_vec()
+            }
+            // The program is being ended.
+            Cow::Borrowed(_) => Vec::new(),
         };
-        let error = resource.write(scope, self, request.clone(), bytes[written..].to_vec());
-        if error != 0 {
-            request.dispose(scope);
+        self.write_in_background(scope, total, object, |scope, request| {
+            resource.write(scope, self, request, rest)
+        })
+    }
+
+    /// As [`Stream::write`] under a request object of its own, of pieces that end at `ends`: they stay apart where that is
+    /// seen.
+    pub fn write_pieces(
+        self: &Rc<Self>,
+        scope: &mut v8::PinScope<'_, '_>,
+        bytes: &[u8],
+        ends: &[usize],
+    ) -> WriteResult {
+        let resource = self.resource.clone();
+        if !resource.keeps_pieces() {
+            return self.write(scope, bytes.into(), None);
         }
-        self.report_error(scope, object);
+        let total = bytes.len();
+        self.bytes_written
+            .set(self.bytes_written.get() + total as u64);
+        let mut start = 0;
+        let mut pieces = Vec::with_capacity(ends.len());
+        for end in ends {
+            pieces.extend(bytes.get(start..*end).map(<[u8]>::to_vec));
+            start = *end;
+        }
+        self.write_in_background(scope, total, None, |scope, request| {
+            resource.write_pieces(scope, self, request, pieces)
+        })
+    }
+
+    fn write_in_background(
+        self: &Rc<Self>,
+        scope: &mut v8::PinScope<'_, '_>,
+        total: usize,
+        object: Option<v8::Local<'_, v8::Object>>,
+        write: impl FnOnce(&mut v8::PinScope<'_, '_>, Rc<StreamRequest>) -> i32,
+    ) -> WriteResult {
+        let error = match StreamRequest::new(scope, self, RequestKind::Write, object) {
+            Some(request) => {
+                let error = write(scope, request.clone());
+                if error != 0 {
+                    request.dispose(scope);
+                }
+                self.report_error(scope, object);
+                error
+            }
+            None => uv::error(Errno::EINVAL),
+        };
         WriteResult {
             is_async: error == 0,
             error,

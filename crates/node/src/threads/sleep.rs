@@ -1,73 +1,30 @@
-//! Waiting for a moment, for native code that polls (`uv_timer_t` where no JavaScript timer is involved).
+//! Waiting for a moment, for native code that polls (`uv_timer_t` where no JavaScript timer is involved) and for the
+//! kernel's clock.
 //!
-//! One thread serves all isolates of the OS process; it starts with the first sleep.
+//! One thread serves the whole OS process; it starts when the first waits. Time is the host's, which goes on where the
+//! clocks of a guest stand still.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// A future that is done after some time.
 pub struct Sleep {
-    due: Instant,
-    alarm: Option<Arc<Alarm>>,
-}
-
-struct Alarm {
-    waker: Mutex<Waker>,
-    cancelled: AtomicBool,
-}
-
-struct Entry {
-    due: Instant,
-    number: u64,
-    alarm: Arc<Alarm>,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        (self.due, self.number).cmp(&(other.due, other.number))
-    }
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: BinaryHeap<Reverse<Entry>>,
-    next_number: u64,
-}
-
-struct Clockwork {
-    queue: Mutex<Queue>,
-    condvar: Condvar,
+    alarm: Alarm,
 }
 
 impl Sleep {
     /// A sleep of `duration` from now.
     #[must_use]
     pub fn new(duration: Duration) -> Sleep {
+        let due = Instant::now() + duration;
         Sleep {
-            due: Instant::now() + duration,
-            alarm: None,
+            alarm: Alarm::at(due),
         }
     }
 }
@@ -75,87 +32,110 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if Instant::now() >= self.due {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() >= self.alarm.due {
             return Poll::Ready(());
         }
-        if let Some(alarm) = &self.alarm {
-            alarm.waker.lock().clone_from(cx.waker());
-            // The thread may have fired between the check above and the exchange of the waker.
-            if Instant::now() >= self.due {
-                return Poll::Ready(());
-            }
-            return Poll::Pending;
-        }
-        let alarm = Arc::new(Alarm {
-            waker: Mutex::new(cx.waker().clone()),
-            cancelled: AtomicBool::new(false),
-        });
-        self.alarm = Some(alarm.clone());
-        clockwork().add(self.due, alarm);
+        ALARMS.set(self.alarm, cx.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(alarm) = &self.alarm {
-            alarm.cancelled.store(true, Ordering::Release);
+        ALARMS.forget(self.alarm);
+    }
+}
+
+/// Wakes once it is `due`.
+pub fn wake_at(due: Instant, waker: Waker) {
+    ALARMS.set(Alarm::at(due), waker);
+}
+
+/// A moment, and one of those who wait for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Alarm {
+    due: Instant,
+    number: u64,
+}
+
+impl Alarm {
+    fn at(due: Instant) -> Alarm {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Alarm {
+            due,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
 
-impl Clockwork {
-    fn add(&self, due: Instant, alarm: Arc<Alarm>) {
-        let mut queue = self.queue.lock();
-        queue.next_number += 1;
-        let number = queue.next_number;
-        queue.entries.push(Reverse(Entry { due, number, alarm }));
-        self.condvar.notify_one();
+/// Those who wait.
+struct Alarms {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+struct Waiting {
+    /// In the order of time.
+    wakers: BTreeMap<Alarm, Waker>,
+    has_thread: bool,
+}
+
+static ALARMS: Alarms = Alarms {
+    waiting: Mutex::new(Waiting {
+        wakers: BTreeMap::new(),
+        has_thread: false,
+    }),
+    changed: Condvar::new(),
+};
+
+impl Alarms {
+    /// Sets an alarm, or whom it wakes. Without a thread to wait on it wakes at once: whoever waits looks at the time
+    /// again.
+    fn set(&'static self, alarm: Alarm, waker: Waker) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.has_thread {
+            let thread = std::thread::Builder::new().name("alarms".to_owned());
+            waiting.has_thread = thread.stack_size(64 * 1024).spawn(|| self.run()).is_ok();
+        }
+        if !waiting.has_thread {
+            drop(waiting);
+            waker.wake();
+            return;
+        }
+        let former = waiting.wakers.insert(alarm, waker);
+        let first = waiting.wakers.first_key_value().map(|(first, _)| *first);
+        drop(waiting);
+        if first == Some(alarm) {
+            self.changed.notify_one();
+        }
+        // What it belongs to may end here, and set or forget alarms.
+        drop(former);
+    }
+
+    /// Takes an alarm away that nobody waits for any more.
+    fn forget(&self, alarm: Alarm) {
+        let former = self.waiting.lock().wakers.remove(&alarm);
+        drop(former);
     }
 
     fn run(&self) {
-        let mut queue = self.queue.lock();
+        let mut waiting = self.waiting.lock();
         loop {
-            let Some(Reverse(entry)) = queue.entries.peek() else {
-                self.condvar.wait(&mut queue);
+            let Some(first) = waiting.wakers.first_entry() else {
+                self.changed.wait(&mut waiting);
                 continue;
             };
-            if entry.alarm.cancelled.load(Ordering::Acquire) {
-                queue.entries.pop();
+            let due = first.key().due;
+            if Instant::now() < due {
+                self.changed.wait_until(&mut waiting, due);
                 continue;
             }
-            if Instant::now() < entry.due {
-                let due = entry.due;
-                self.condvar.wait_until(&mut queue, due);
-                continue;
-            }
-            let Some(Reverse(entry)) = queue.entries.pop() else {
-                continue;
-            };
+            let waker = first.remove();
             // No lock is held while a waker runs.
-            parking_lot::MutexGuard::unlocked(&mut queue, || {
-                let waker = entry.alarm.waker.lock().clone();
-                waker.wake();
-            });
+            MutexGuard::unlocked(&mut waiting, || waker.wake());
         }
     }
-}
-
-fn clockwork() -> &'static Clockwork {
-    static CLOCKWORK: OnceLock<&'static Clockwork> = OnceLock::new();
-    CLOCKWORK.get_or_init(|| {
-        let clockwork: &'static Clockwork = Box::leak(Box::new(Clockwork {
-            queue: Mutex::default(),
-            condvar: Condvar::new(),
-        }));
-        std::thread::Builder::new()
-            .name("sleep".to_owned())
-            .stack_size(64 * 1024)
-            .spawn(|| clockwork.run())
-            .expect("a thread for sleeps can be started");
-        clockwork
-    })
 }
 
 #[cfg(test)]
@@ -166,6 +146,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// The alarm of nobody else: tests run beside each other.
+    fn is_set(alarm: Alarm) -> bool {
+        ALARMS.waiting.lock().wakers.contains_key(&alarm)
+    }
 
     struct Signal(Mutex<Sender<()>>);
 
@@ -189,5 +174,31 @@ mod tests {
             sleep.as_mut().poll(&mut Context::from_waker(&waker)),
             Poll::Ready(())
         );
+    }
+
+    #[test]
+    fn sleep_that_nobody_waits_for_leaves_nothing_behind() {
+        let mut sleep = Box::pin(Sleep::new(Duration::from_secs(3600)));
+        let alarm = sleep.alarm;
+        for _ in 0..2 {
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert_eq!(sleep.as_mut().poll(cx), Poll::Pending);
+            assert!(is_set(alarm));
+        }
+        drop(sleep);
+        assert!(!is_set(alarm));
+    }
+
+    #[test]
+    fn earlier_alarm_does_not_wait_for_a_later_one() {
+        let (sender, receiver) = channel();
+        let mut later = Box::pin(Sleep::new(Duration::from_secs(3600)));
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert_eq!(later.as_mut().poll(cx), Poll::Pending);
+        let waker = Waker::from(Arc::new(Signal(Mutex::new(sender))));
+        let due = Instant::now() + Duration::from_millis(5);
+        wake_at(due, waker);
+        receiver.recv().unwrap();
+        assert!(Instant::now() >= due);
     }
 }

@@ -40,6 +40,8 @@ pub type Failure = (&'static str, String);
 pub struct Settings {
     /// `threadName`.
     pub name: String,
+    /// The URL of its script; nothing where that is no file.
+    pub url: String,
     /// Whether it runs a module of the library.
     pub internal: bool,
     /// Whether descriptors that it opened are closed when it ends.
@@ -54,6 +56,8 @@ pub struct Worker {
     pub id: u32,
     /// `threadName`.
     pub name: String,
+    /// The URL of its script; nothing where that is no file.
+    pub url: String,
     /// Whether it runs a module of the library (the loader's hooks) and no program of the guest's.
     pub internal: bool,
     /// Whether descriptors that it opened are closed when it ends.
@@ -100,6 +104,7 @@ impl Worker {
         Arc::new(Worker {
             id,
             name: settings.name,
+            url: settings.url,
             internal: settings.internal,
             tracks_fds: settings.tracks_fds,
             limits: Mutex::new(settings.limits),

@@ -12,6 +12,7 @@ use super::{Variables, Worker};
 use crate::embedder::options::NodeOptions;
 use crate::event_loop::LoopHandle;
 use crate::options::Options;
+use crate::options::permission::Permissions;
 
 /// How many worker threads a process may have at a time: each takes a thread and an isolate of the VM process.
 const MAX_WORKERS: usize = 64;
@@ -29,6 +30,8 @@ pub struct Start {
     pub process: Arc<Process>,
     /// Command line options; the script comes as a message.
     pub options: Options,
+    /// What the parent may do: a thread may no more.
+    pub permissions: Option<Permissions>,
     /// `process.env`: a copy, or what the parent has.
     pub variables: Arc<Variables>,
     /// Runs on the thread before its main script.
@@ -123,6 +126,14 @@ impl Program {
     pub fn dismiss(&self, worker: &Arc<Worker>) {
         let mut threads = self.threads.lock();
         threads.workers.retain(|known| !Arc::ptr_eq(known, worker));
+    }
+
+    /// Runs `work` on each worker soon, between two steps of its JavaScript; it must not run JavaScript itself.
+    pub fn interrupt_workers(&self, work: fn(&mut v8::PinScope<'_, '_>)) {
+        let workers = self.threads.lock().workers.clone();
+        for worker in workers {
+            worker.interrupt(Box::new(work));
+        }
     }
 
     /// Ends all workers because the process was killed; none starts any more.

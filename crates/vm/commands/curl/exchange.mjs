@@ -10,7 +10,9 @@ import { outsideOf } from "./outside.mjs";
 import { readInput } from "./payload.mjs";
 
 /** How curl calls what ends a transfer. */
-function explain(error, url, started, received) {
+function explain(failure, url, started, received) {
+  // Of a name with several addresses the last one tells, as in curl.
+  const error = failure.errors?.at(-1) ?? failure;
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   const told = (status, message) => new CurlError(status, `curl: (${status}) ${message}`);

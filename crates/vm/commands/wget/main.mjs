@@ -148,6 +148,17 @@ function headersOf(asked, url, body) {
   return headers;
 }
 
+/** What goes before the outcome of a connection. */
+const connecting = ({ hostname }, address, port) =>
+  `Connecting to ${hostname}|${address}|:${port}... `;
+
+/** The line of an address that cannot be connected to. */
+function notConnected(error, url) {
+  const outside = outsideOf(error);
+  const why = outside ? `Permission denied${outside}` : "Connection refused";
+  return `${connecting(url, error.address, error.port)}failed: ${why}.`;
+}
+
 function explain(error, url) {
   const outside = outsideOf(error);
   if (error.syscall === "getaddrinfo")
@@ -155,11 +166,10 @@ function explain(error, url) {
       status.network,
       `wget: unable to resolve host address ‘${url.hostname}’${outside}`,
     );
-  if (error.syscall === "connect")
-    return new WgetError(
-      status.network,
-      `failed: ${outside ? `Permission denied${outside}` : "Connection refused"}.`,
-    );
+  // A name with several addresses has an error for each.
+  const refused = error.errors ?? [error];
+  if (refused.every(({ syscall }) => syscall === "connect"))
+    return new WgetError(status.network, refused.map((one) => notConnected(one, url)).join("\n"));
   if (/CERT|SIGNATURE|SELF_SIGNED|ALTNAME|SSL|TLS/.test(error.code ?? "")) {
     return new WgetError(
       status.tls,
@@ -200,10 +210,7 @@ function request(asked, url, method, body) {
     sent.on("error", (error) => reject(error instanceof WgetError ? error : explain(error, url)));
     sent.once("socket", (socket) =>
       socket.once("connect", () => {
-        say(
-          asked,
-          `Connecting to ${url.hostname}|${socket.remoteAddress}|:${socket.remotePort}... connected.\n`,
-        );
+        say(asked, `${connecting(url, socket.remoteAddress, socket.remotePort)}connected.\n`);
       }),
     );
     sent.once("response", resolve);

@@ -34,6 +34,16 @@ pub(super) const SCRIPTS: &[Script] = &[
     script!("nc", "curl/outside.mjs", "nc/main.mjs"),
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
     script!("ping", "ping/main.mjs"),
+    script!(
+        "sqlite3",
+        "sqlite3/text.mjs",
+        "sqlite3/modes.mjs",
+        "sqlite3/shell.mjs",
+        "sqlite3/dump.mjs",
+        "sqlite3/import.mjs",
+        "sqlite3/dots.mjs",
+        "sqlite3/main.mjs"
+    ),
     script!("ss", "ss/table.mjs", "ss/main.mjs"),
     script!("wget", "curl/outside.mjs", "wget/main.mjs"),
 ];

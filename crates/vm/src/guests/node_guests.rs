@@ -70,6 +70,7 @@ impl EngineEvents for Events {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
+        self.reports.note_memory();
         lockdown::has_room(bytes)
     }
 
@@ -79,6 +80,10 @@ impl EngineEvents for Events {
 
     fn memory_in_use(&self) -> u64 {
         lockdown::account().map_or(0, |account| account.used_by_guests())
+    }
+
+    fn on_tick(&self) {
+        self.reports.note_memory();
     }
 
     fn is_overdrawn(&self) -> bool {

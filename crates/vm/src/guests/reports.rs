@@ -66,6 +66,15 @@ impl Reports {
         });
     }
 
+    /// Looks at how much memory is in use.
+    pub(crate) fn note_memory(&self) {
+        if let Some((kernel, used)) = self.kernel().zip(lockdown::use_with(0)) {
+            let bound = kernel.config().memory_bytes;
+            let limit = "maxMemoryBytes";
+            kernel.note_limit_use(None, LimitBreach { limit, bound, used });
+        }
+    }
+
     /// A process is ended because the memory of the VM has no room for what it needs.
     pub(crate) fn overdrawn(&self, pid: Pid, bytes: u64) {
         let Some(kernel) = self.kernel() else { return };

@@ -72,6 +72,7 @@ impl EngineEvents for Events {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
+        self.reports.note_memory();
         lockdown::has_room(bytes)
     }
 

@@ -1,6 +1,9 @@
 //! What a VM's guests get from the host: they ask, the host decides and does (`docs/design/host-requests.md`).
 
+mod files;
 mod requests;
 mod tools;
 
+pub(crate) use files::{FilesChannel, MountFiles, be_impatient};
+pub(crate) use requests::first_request;
 pub(crate) use tools::Tools;

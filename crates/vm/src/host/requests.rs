@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use secure_exec_kernel::Kernel;
+use secure_exec_kernel::{Kernel, LimitBreach};
 use secure_exec_protocol::{Answer, Limit, Request, ToolFailure, VmId, VmLimits, VmMessage};
 
 use crate::mailbox::{Mail, Mailbox};
@@ -15,6 +15,14 @@ const MAX_PENDING_BYTES: &str = "limits.tools.maxPendingBytes";
 
 /// Is told what came of a request, on the server's thread: it must not wait.
 pub(crate) type Settle = Box<dyn FnOnce(Answer) + Send>;
+
+/// Where the numbers of requests begin. Answers for a VM process that is gone must not meet a request of its replacement:
+/// they start anywhere.
+pub(crate) fn first_request(kernel: &Kernel) -> u64 {
+    let now = kernel.clock().realtime();
+    let start = now.sec.unsigned_abs() << 20 | u64::from(now.nsec >> 10);
+    start & ((1 << 52) - 1)
+}
 
 /// Makes requests and knows who waits for them.
 pub(crate) struct Requests {
@@ -48,16 +56,13 @@ impl Requests {
         mailbox: &Arc<Mailbox>,
     ) -> Requests {
         let bound = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        // Answers for a VM process that is gone must not meet a request of its replacement: numbers start anywhere.
-        let start = kernel.clock().realtime();
-        let start = start.sec.unsigned_abs() << 20 | u64::from(start.nsec >> 10);
         Requests {
             vm,
             mailbox: mailbox.clone(),
             max_pending: bound(limits.tools_pending),
             max_pending_bytes: bound(limits.tools_pending_bytes),
             pending: Mutex::default(),
-            next: AtomicU64::new(start & ((1 << 52) - 1)),
+            next: AtomicU64::new(first_request(kernel)),
         }
     }
 
@@ -74,6 +79,20 @@ impl Requests {
         let id = self.admit(bytes, settle)?;
         self.post(VmMessage::Request { id, request });
         Ok(id)
+    }
+
+    /// What waits, by its limits.
+    pub(crate) fn uses(&self) -> [LimitBreach; 2] {
+        let pending = self.pending.lock();
+        [
+            (MAX_PENDING, self.max_pending, pending.by_id.len()),
+            (MAX_PENDING_BYTES, self.max_pending_bytes, pending.bytes),
+        ]
+        .map(|(limit, bound, used)| LimitBreach {
+            limit,
+            bound: bound as u64,
+            used: used as u64,
+        })
     }
 
     /// Nobody waits for a request any more. Nothing happens if it has been settled.

@@ -195,7 +195,13 @@ impl Tools {
         let bytes = input.len();
         let pid = caller.pid().raw();
         let request = Request::Tool { pid, tool, input };
-        self.requests.send(request, bytes, settle)
+        let id = self.requests.send(request, bytes, settle)?;
+        if let Some(kernel) = self.kernel.upgrade() {
+            for usage in self.requests.uses() {
+                kernel.note_limit_use(Some(caller), usage);
+            }
+        }
+        Ok(id)
     }
 
     /// Reads to the end, or a little more than may be.
@@ -216,6 +222,7 @@ fn value(answer: Answer) -> Result<String, ToolFailure> {
     match answer {
         Answer::Value(json) => Ok(json),
         Answer::Failed(failure) => Err(failure),
+        Answer::Refused => Err("the host refused it".into()),
     }
 }
 

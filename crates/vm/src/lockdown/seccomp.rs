@@ -28,6 +28,8 @@ const FREE: &[libc::c_long] = &[
     libc::SYS_readv,
     libc::SYS_writev,
     libc::SYS_pread64,
+    // The answers of the files channel, with descriptors.
+    libc::SYS_recvmsg,
     libc::SYS_lseek,
     libc::SYS_fstat,
     libc::SYS_close,

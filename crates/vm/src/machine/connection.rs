@@ -1,6 +1,5 @@
 //! One connection of the host's: what runs between `Connect` and `Closed`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -8,6 +7,7 @@ use secure_exec_kernel::net::Shutdown;
 use secure_exec_kernel::{Errno, FileDescription};
 use secure_exec_protocol::{CONNECTION_WINDOW, FROM_GUEST, TO_GUEST, VmMessage};
 
+use super::pieces::{Pieces, give_credit};
 use crate::mailbox::CallWaker;
 
 /// Bytes read at once: a part of the window, so that some pieces can be on their way while others are made.
@@ -28,9 +28,8 @@ pub(crate) struct Connection {
     waker: Arc<CallWaker>,
     task_waker: Waker,
     connected: bool,
-    /// Bytes for the guest; of the first piece it has `written`.
-    data: VecDeque<Vec<u8>>,
-    written: usize,
+    /// Bytes for the guest.
+    data: Pieces,
     /// Nothing more comes from the host.
     end: bool,
     /// The guest has been told so.
@@ -40,6 +39,8 @@ pub(crate) struct Connection {
     /// Bytes that may be sent to the host.
     credit: usize,
     output_ended: bool,
+    /// The host has no more use for it, and is told of nothing more.
+    let_go: bool,
 }
 
 impl Connection {
@@ -49,20 +50,20 @@ impl Connection {
             task_waker: waker.waker(),
             waker,
             connected: false,
-            data: VecDeque::new(),
-            written: 0,
+            data: Pieces::default(),
             end: false,
             ended: false,
             refused: None,
             credit: CONNECTION_WINDOW,
             output_ended: false,
+            let_go: false,
         }
     }
 
     /// Takes bytes for the guest.
     pub(super) fn feed(&mut self, data: Vec<u8>, end: bool) {
-        if !data.is_empty() && !self.end {
-            self.data.push_back(data);
+        if !self.end {
+            self.data.push(data);
         }
         self.end |= end;
     }
@@ -73,12 +74,33 @@ impl Connection {
         self.credit = credit.min(CONNECTION_WINDOW);
     }
 
-    /// Closes it, whatever is under way.
-    pub(super) fn close(self, reset: bool) {
+    /// The host has let go of it. What it had sent reaches the guest all the same, as what is in the buffer of a socket
+    /// that is closed does; a reset takes it away.
+    pub(super) fn close(&mut self, reset: bool) {
+        self.let_go = true;
         if reset {
+            self.data.discard();
             // Local sockets have no reset: they are closed.
             let _ = self.file.reset_when_closed();
         }
+        if !self.connected {
+            self.data.discard();
+        }
+    }
+
+    /// Moves what is left for the guest after it was closed; false when there is nothing more to do.
+    pub(super) fn linger(&mut self) -> bool {
+        self.waker.rearm();
+        let waker = self.task_waker.clone();
+        let (_, refused) = self
+            .data
+            .write_to(&self.file, &mut Context::from_waker(&waker));
+        refused.is_none() && !self.data.is_empty()
+    }
+
+    /// Whether the host has let go of it.
+    pub(super) fn is_let_go(&self) -> bool {
+        self.let_go
     }
 
     /// Moves what can be moved.
@@ -110,34 +132,14 @@ impl Connection {
     /// Moves bytes to the guest.
     fn pump_input(&mut self, cx: &mut Context<'_>, messages: &mut Vec<VmMessage>) {
         let mut taken = 0;
-        while let (None, Some(first)) = (self.refused, self.data.front()) {
-            let rest = first.get(self.written..).unwrap_or_default();
-            match self.file.poll_write(rest, cx) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(count)) => {
-                    taken += count;
-                    self.written += count;
-                    if self.written >= first.len() {
-                        self.data.pop_front();
-                        self.written = 0;
-                    }
-                }
-                Poll::Ready(Err(errno)) => self.refused = Some(errno),
-            }
+        if self.refused.is_none() {
+            (taken, self.refused) = self.data.write_to(&self.file, cx);
         }
         if self.refused.is_some() {
-            // The host is not held up by what nobody will take: it hears of that at the end.
-            taken += self.data.iter().map(Vec::len).sum::<usize>() - self.written;
-            self.data.clear();
-            self.written = 0;
+            // The host hears of that at the end.
+            taken += self.data.discard();
         }
-        if taken > 0 {
-            let bytes = u32::try_from(taken).unwrap_or(u32::MAX);
-            messages.push(VmMessage::InputCredit {
-                stream: TO_GUEST,
-                bytes,
-            });
-        }
+        give_credit(TO_GUEST, taken, messages);
         if self.end && !self.ended && self.data.is_empty() {
             self.ended = true;
             // Fails if it is over, which reading tells.

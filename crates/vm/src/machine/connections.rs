@@ -15,7 +15,15 @@ use crate::mailbox::CallWaker;
 impl Machine {
     /// Connects, and tells when the connection is there.
     pub(super) fn connect(&mut self, call: CallId, endpoint: &Endpoint, outbox: &mut Outbox) {
-        match open(&self.kernel, endpoint) {
+        let opened = match endpoint {
+            Endpoint::Outbound(id) => {
+                let accepted = self.outbound.accept(&self.kernel, *id);
+                self.ask_for_outbound(outbox);
+                accepted
+            }
+            endpoint => open(&self.kernel, endpoint),
+        };
+        match opened {
             Ok(file) => {
                 let waker = CallWaker::new(self.mailbox.clone(), self.id, call);
                 self.connections.insert(call, Connection::new(file, waker));
@@ -33,6 +41,12 @@ impl Machine {
         let Some(connection) = self.connections.get_mut(&call) else {
             return false;
         };
+        if connection.is_let_go() {
+            if !connection.linger() {
+                self.connections.remove(&call);
+            }
+            return true;
+        }
         let mut messages = Vec::new();
         let pumped = connection.pump(&mut messages);
         outbox.extend(call, messages);
@@ -53,10 +67,17 @@ impl Machine {
 
     /// The host has no more use for a connection. Nothing happens if it has ended by itself.
     pub(super) fn disconnect(&mut self, call: CallId, reset: bool, outbox: &mut Outbox) {
-        if let Some(connection) = self.connections.remove(&call) {
-            connection.close(reset);
-            outbox.push(call, VmMessage::Closed);
+        let Some(connection) = self.connections.get_mut(&call) else {
+            return;
+        };
+        if connection.is_let_go() {
+            return;
         }
+        connection.close(reset);
+        if !connection.linger() {
+            self.connections.remove(&call);
+        }
+        outbox.push(call, VmMessage::Closed);
     }
 
     /// A failure with the limit of the machine that caused it, if one did.
@@ -71,6 +92,7 @@ fn open(kernel: &Kernel, endpoint: &Endpoint) -> Result<Arc<FileDescription>, Er
     let port = match endpoint {
         Endpoint::Path(path) => return kernel.connect(&SocketAddress::path(path)),
         Endpoint::Port(port) => *port,
+        Endpoint::Outbound(_) => return Err(Errno::EINVAL),
     };
     for ip in addresses(kernel, port) {
         match kernel.connect(&socket_address(ip, port)) {
@@ -120,6 +142,6 @@ fn socket_address(ip: IpAddr, port: u16) -> SocketAddress {
 fn path_of(endpoint: &Endpoint) -> &[u8] {
     match endpoint {
         Endpoint::Path(path) => path,
-        Endpoint::Port(_) => b"",
+        Endpoint::Port(_) | Endpoint::Outbound(_) => b"",
     }
 }

@@ -47,6 +47,8 @@ const MAX_ENTRIES: usize = 4096;
 /// Permission bits with which others than the owner may list and enter a directory.
 const PASSABLE: u32 = 0o055;
 
+const ROOT_HOME: &[u8] = b"/root";
+
 /// An owner or group that stays as it is (`chown(2)`).
 const UNCHANGED: u32 = u32::MAX;
 
@@ -334,7 +336,13 @@ impl Files {
     pub(crate) fn make_working_directory(&self, path: &[u8]) -> Result<(), Failure> {
         self.make_directories(path)
             .map_err(not_a_directory)
-            .map_err(failing("chdir", path))
+            .map_err(failing("chdir", path))?;
+        if path == ROOT_HOME {
+            // The home of root, whom no guest is, belongs to those who are started there, unless it is not the machine's own.
+            let (uid, gid) = (self.agent.uid(), self.agent.gid());
+            let _ = self.agent.chown(path, uid, gid);
+        }
+        Ok(())
     }
 
     fn remove(&self, path: &[u8], recursive: bool) -> Outcome {

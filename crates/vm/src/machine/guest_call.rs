@@ -1,6 +1,5 @@
 //! A program with its standard streams: what runs between `Spawn` and `Exited`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -13,8 +12,8 @@ use secure_exec_protocol::{
     ValueCost, VmMessage,
 };
 
+use super::pieces::{Pieces, give_credit};
 use crate::breaches;
-
 use crate::guests::Returned;
 use crate::mailbox::CallWaker;
 
@@ -37,9 +36,7 @@ pub(crate) struct Input {
     stream: Stream,
     /// None once closed.
     pipe: Option<Arc<FileDescription>>,
-    data: VecDeque<Vec<u8>>,
-    /// Bytes of the first piece that the guest has.
-    written: usize,
+    data: Pieces,
     end: bool,
 }
 
@@ -98,8 +95,7 @@ impl GuestCall {
         let input = |(stream, pipe)| Input {
             stream,
             pipe: Some(pipe),
-            data: VecDeque::new(),
-            written: 0,
+            data: Pieces::default(),
             end: false,
         };
         let mut outputs: Vec<Output> = parts.outputs.into_iter().map(output).collect();
@@ -136,12 +132,10 @@ impl GuestCall {
     /// Takes bytes for an input stream.
     pub(crate) fn feed(&mut self, stream: Stream, data: Vec<u8>, end: bool) {
         if let Some(input) = self.inputs.iter_mut().find(|input| input.stream == stream) {
-            if !data.is_empty() {
-                input.data.push_back(data);
-            }
+            input.data.push(data);
             match &self.terminal {
                 // A terminal is ended by what its user types.
-                Some(pty) if end => input.data.push_back(vec![pty.termios().cc[VEOF]]),
+                Some(pty) if end => input.data.push(vec![pty.termios().cc[VEOF]]),
                 _ => input.end |= end,
             }
         }
@@ -349,34 +343,17 @@ impl Output {
 impl Input {
     fn pump(&mut self, cx: &mut Context<'_>, messages: &mut Vec<VmMessage>) {
         let mut taken = 0;
-        while let (Some(pipe), Some(first)) = (&self.pipe, self.data.front()) {
-            match pipe.poll_write(first.get(self.written..).unwrap_or_default(), cx) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(count)) => {
-                    taken += count;
-                    self.written += count;
-                    if self.written >= first.len() {
-                        self.data.pop_front();
-                        self.written = 0;
-                    }
-                }
-                // The guest closed its end: what comes is taken and dropped, as by a dead reader.
-                Poll::Ready(Err(_)) => self.pipe = None,
+        if let Some(pipe) = &self.pipe {
+            let (written, refused) = self.data.write_to(pipe, cx);
+            taken = written;
+            // The guest closed its end: what comes is taken and dropped, as by a dead reader.
+            if refused.is_some() || self.end && self.data.is_empty() {
+                self.pipe = None;
             }
         }
         if self.pipe.is_none() {
-            taken += self.data.iter().map(Vec::len).sum::<usize>() - self.written;
-            self.data.clear();
-            self.written = 0;
-        } else if self.end && self.data.is_empty() {
-            self.pipe = None;
+            taken += self.data.discard();
         }
-        if taken > 0 {
-            let bytes = u32::try_from(taken).unwrap_or(u32::MAX);
-            messages.push(VmMessage::InputCredit {
-                stream: self.stream,
-                bytes,
-            });
-        }
+        give_credit(self.stream, taken, messages);
     }
 }

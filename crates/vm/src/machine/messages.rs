@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use secure_exec_kernel::Pid;
 use secure_exec_protocol::{
-    CallId, Cause, FileReply, HostMessage, Limit, Request, TerminalSize, VmMessage,
+    Answer, CallId, Cause, FileReply, HostMessage, Limit, Request, TerminalSize, VmMessage,
 };
 
 use super::guest_call::GuestCall;
@@ -21,6 +21,13 @@ impl Machine {
         let Some(message) = self.counting.hold(call, message) else {
             return;
         };
+        if let Some(mounted) = self
+            .mounted
+            .as_ref()
+            .filter(|_| lets_files_change(&message))
+        {
+            mounted.renew();
+        }
         let answer = match message {
             HostMessage::Spawn(program) => return self.take_program(call, *program, outbox),
             HostMessage::Code { size, data } => return self.code.add(call, size, &data),
@@ -62,6 +69,13 @@ impl Machine {
                 }
                 return self.trace_ready(outbox);
             }
+            HostMessage::Answer {
+                id,
+                answer: Answer::Refused,
+            } => {
+                self.outbound.refuse(id);
+                return self.ask_for_outbound(outbox);
+            }
             HostMessage::Answer { id, answer } => return self.tools.settle(id, answer),
             HostMessage::Resources => return self.count(call, Instant::now(), outbox),
             HostMessage::Processes => Ok(VmMessage::Processes(self.processes())),
@@ -69,6 +83,12 @@ impl Machine {
                 .tools
                 .register(&self.kernel, tools)
                 .map(|()| VmMessage::File(FileReply::Done)),
+            HostMessage::File(request) if self.file_thread.is_some() => {
+                if let Some(thread) = &self.file_thread {
+                    thread.serve(call, request);
+                }
+                return;
+            }
             HostMessage::File(request) => self.files.serve(request).map(VmMessage::File),
             HostMessage::Export { offset } => Ok(self.transfer.export(&self.kernel, offset)),
             HostMessage::Import { data, last } => self.transfer.import(&self.kernel, &data, last),
@@ -182,4 +202,15 @@ impl Machine {
         let mut calls = self.calls.iter();
         calls.find_map(|(call, guest)| (guest.process.pid() == origin).then_some(*call))
     }
+}
+
+/// Whether the host may have changed files of its own before it said this, for guests to find what it did.
+fn lets_files_change(message: &HostMessage) -> bool {
+    matches!(
+        message,
+        HostMessage::Spawn(_)
+            | HostMessage::File(_)
+            | HostMessage::Answer { .. }
+            | HostMessage::Input { .. }
+    )
 }

@@ -4,17 +4,23 @@
 //! - `programs`: those that the host runs. `guest_call`: one of them, with its standard streams. `waiting`,
 //!   `staged_code`: those that have not started.
 //! - `connections`: the host's to listeners. `connection`: one of them. `listeners`: what it knows of those.
+//!   `outbound`: those of guests to the host.
+//! - `mounts`: the host's files in it. `file_thread`: where the host's file methods run if there are any.
 //! - `files`, `filesystem`: the host's file methods, and all of it on its way to another VM.
 //! - `process_list`, `resources`, `trace_flow`, `trace_lines`, `warnings`: what the host sees of it.
 
 mod connection;
 mod connections;
+mod file_thread;
 mod files;
 mod filesystem;
 mod guest_call;
 mod listeners;
 mod messages;
+mod mounts;
+mod outbound;
 mod outbox;
+mod pieces;
 mod process_list;
 mod programs;
 mod resources;
@@ -34,14 +40,16 @@ use secure_exec_protocol::{CallId, Failure, VmConfig, VmId};
 use crate::breaches;
 use crate::failure::failure;
 use crate::guests::{Guests, Runtime, clock_resolution_ns};
-use crate::host::Tools;
+use crate::host::{FilesChannel, Tools, first_request};
 use crate::mailbox::Mailbox;
 use crate::system::{SystemClock, SystemRandom};
 use connection::Connection;
+use file_thread::FileThread;
 use files::Files;
 use filesystem::Transfer;
 use guest_call::GuestCall;
 use listeners::ListenerFlow;
+use outbound::OutboundFlow;
 use resources::Counting;
 use staged_code::StagedCode;
 use trace_flow::TraceFlow;
@@ -59,11 +67,16 @@ pub(crate) struct Machine {
     guests: Box<dyn Guests>,
     mailbox: Arc<Mailbox>,
     files: Files,
+    /// Does the host's file methods where `files` would have to wait for the host.
+    file_thread: Option<FileThread>,
+    /// Set for a machine with mounts.
+    mounted: Option<Arc<FilesChannel>>,
     tools: Arc<Tools>,
     transfer: Transfer,
     calls: BTreeMap<CallId, GuestCall>,
     connections: BTreeMap<CallId, Connection>,
     listeners: ListenerFlow,
+    outbound: OutboundFlow,
     waiting: WaitingPrograms,
     /// Calls of programs without a live handle that run.
     turns_taken: BTreeSet<CallId>,
@@ -89,6 +102,7 @@ impl Machine {
         config: VmConfig,
         runtime: &mut dyn Runtime,
         mailbox: &Arc<Mailbox>,
+        channel: Option<&Arc<FilesChannel>>,
     ) -> Result<Machine, Failure> {
         let kernel_config = kernel_config(&config);
         let ledger = kernel_config.ledger.clone();
@@ -112,10 +126,18 @@ impl Machine {
                     ..Failure::default()
                 })
             })?;
-        if let Err(failure) = tools.register(&kernel, config.tools.clone()) {
-            guests.close();
-            return Err(failure);
-        }
+        let made = tools
+            .register(&kernel, config.tools.clone())
+            .and_then(|()| mounts::attach(&kernel, id, &config.mounts, &config.limits, channel))
+            .and_then(|()| file_thread(id, &kernel, &config, mailbox));
+        let file_thread = match made {
+            Ok(file_thread) => file_thread,
+            Err(failure) => {
+                guests.close();
+                return Err(failure);
+            }
+        };
+        let mounted = channel.filter(|_| !config.mounts.is_empty()).cloned();
         let trace = config.trace.then(|| {
             let lines = TraceLines::new(id, mailbox);
             kernel.set_tracer(Some(lines.clone()));
@@ -124,9 +146,14 @@ impl Machine {
         let mut listeners = ListenerFlow::new(id, mailbox);
         // Nobody listens yet: it waits for the first.
         listeners.next(&kernel);
+        let most = config.limits.max_connections;
+        let mut outbound = OutboundFlow::new(id, mailbox, most, first_request(&kernel));
+        outbound.next(&kernel);
         Ok(Machine {
             id,
             files: Files::new(kernel.file_agent()),
+            file_thread,
+            mounted,
             config,
             kernel,
             guests,
@@ -136,6 +163,7 @@ impl Machine {
             calls: BTreeMap::new(),
             connections: BTreeMap::new(),
             listeners,
+            outbound,
             waiting: WaitingPrograms::default(),
             turns_taken: BTreeSet::new(),
             code: StagedCode::default(),
@@ -150,6 +178,24 @@ impl Machine {
     pub(crate) fn kill(&self) {
         self.kernel.shutdown();
     }
+}
+
+/// The thread for file methods, where they may have to wait.
+fn file_thread(
+    id: VmId,
+    kernel: &Kernel,
+    config: &VmConfig,
+    mailbox: &Arc<Mailbox>,
+) -> Result<Option<FileThread>, Failure> {
+    if config.mounts.is_empty() {
+        return Ok(None);
+    }
+    let started = FileThread::start(id, Files::new(kernel.file_agent()), mailbox);
+    started.map(Some).map_err(|error| Failure {
+        code: "ERR_VM_START".into(),
+        message: format!("thread: {error}"),
+        ..Failure::default()
+    })
 }
 
 /// Has a failure that a limit caused say so: what failed first for want of it is by chance.
@@ -191,6 +237,7 @@ fn kernel_config(config: &VmConfig) -> KernelConfig {
         random: Arc::new(SystemRandom),
         cpu_count: limits.cpu_count as usize,
         memory_bytes: limits.max_memory_bytes,
+        outbound_ports: config.outbound_ports.clone(),
         ..KernelConfig::default()
     }
 }

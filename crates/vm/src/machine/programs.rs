@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{Errno, Pid, Signal, SpawnOptions, Terminal, Winsize};
+use secure_exec_kernel::{Errno, Pid, Signal, SpawnOptions, Terminal, Terms, Winsize};
 use secure_exec_protocol::{
     CONTROL_IN, CONTROL_OUT, CallId, Cause, Exit, Failure, Limit, Program, STDERR, STDIN, STDOUT,
     Stdin, TerminalSize, VmMessage,
@@ -163,6 +163,10 @@ impl Machine {
             attachment: self
                 .guests
                 .attachment(program.code, returned.clone(), program.control),
+            terms: Terms {
+                cpu_limit: program.cpu_time_ms.map(Duration::from_millis),
+                frozen_clocks: program.freeze_time,
+            },
             ..SpawnOptions::default()
         })?;
         Ok(GuestCall::new(Parts {
@@ -216,6 +220,7 @@ impl Machine {
     /// Moves the streams of a program, or of a connection, and tells its end.
     pub(crate) fn pump(&mut self, call: CallId, outbox: &mut Outbox) {
         if call == NO_CALL {
+            self.ask_for_outbound(outbox);
             return self.tell_listeners(outbox);
         }
         if self.pump_connection(call, outbox) {

@@ -21,6 +21,7 @@ use secure_exec_protocol::{
 };
 
 use crate::guests::Runtime;
+use crate::host::{FilesChannel, be_impatient};
 use crate::lockdown::{self, Confinement};
 use crate::machine::{Machine, Outbox};
 use crate::mailbox::{Mail, Mailbox, Notice};
@@ -30,21 +31,24 @@ struct Server {
     mailbox: Arc<Mailbox>,
     runtime: Box<dyn Runtime>,
     machines: BTreeMap<VmId, Machine>,
+    files: Option<Arc<FilesChannel>>,
     confinement: Confinement,
     condemned: bool,
 }
 
-/// Serves the host until it closes the socket.
+/// Serves the host until it closes the socket. The host's files are asked for over `files`.
 ///
 /// # Errors
 /// The socket cannot be used.
 pub(crate) fn serve(
     socket: OwnedFd,
+    files: OwnedFd,
     runtime: Box<dyn Runtime>,
     confinement: Confinement,
     phases: Vec<Phase>,
 ) -> io::Result<()> {
-    let mut server = Server::new(socket, runtime, confinement)?;
+    be_impatient();
+    let mut server = Server::new(socket, Some(FilesChannel::new(files)), runtime, confinement)?;
     server.send(
         0,
         0,
@@ -82,6 +86,7 @@ struct Ready {
 impl Server {
     fn new(
         socket: OwnedFd,
+        files: Option<Arc<FilesChannel>>,
         runtime: Box<dyn Runtime>,
         confinement: Confinement,
     ) -> io::Result<Server> {
@@ -90,6 +95,7 @@ impl Server {
             mailbox: Mailbox::new()?,
             runtime,
             machines: BTreeMap::new(),
+            files,
             confinement,
             condemned: false,
         })
@@ -173,6 +179,9 @@ impl Server {
                 Mail::Request(vm, message) => {
                     self.with(vm, |machine, out| machine.request(message, out));
                 }
+                Mail::File(vm, call, message) => {
+                    self.with(vm, |_, out| out.push(call, message));
+                }
                 Mail::Warning(vm) => self.with(vm, Machine::warn),
                 Mail::Trace(vm) => self.with(vm, Machine::trace_ready),
             }
@@ -234,7 +243,13 @@ impl Server {
                 ..Failure::default()
             })?;
         }
-        let machine = Machine::boot(vm, config, &mut *self.runtime, &self.mailbox)?;
+        let machine = Machine::boot(
+            vm,
+            config,
+            &mut *self.runtime,
+            &self.mailbox,
+            self.files.as_ref(),
+        )?;
         self.machines.insert(vm, machine);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(VmMessage::Created {

@@ -2,10 +2,20 @@
 
 mod descriptor;
 mod fork;
+mod option_bytes;
 mod path;
 mod process;
 mod request;
 mod signal;
+mod socket;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of tests are small"
+)]
+mod socket_tests;
 mod stat_record;
 mod system;
 #[cfg(test)]
@@ -33,6 +43,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     link_processes(linker)?;
     link_signals(linker)?;
     link_files(linker)?;
+    link_sockets(linker)?;
     link_terminals(linker)
 }
 
@@ -91,6 +102,29 @@ fn link_files(linker: &mut Linker<State>) -> Result<()> {
         "path_mkfifo" => path::path_mkfifo, (path: u32, length: u32, mode: u32);
         "path_mkdir" => path::path_mkdir, (path: u32, length: u32, mode: u32);
         "path_statfs" => path::path_statfs, (path: u32, length: u32, out: u32);
+    });
+    Ok(())
+}
+
+fn link_sockets(linker: &mut Linker<State>) -> Result<()> {
+    link_errno!(linker, MODULE, {
+        "sock_open" => socket::sock_open, (domain: i32, kind: i32, protocol: i32, out: u32);
+        "sock_pair" => socket::sock_pair, (domain: i32, kind: i32, protocol: i32, out: u32);
+        "sock_bind" => socket::sock_bind, (fd: i32, address: u32, length: u32);
+        "sock_listen" => socket::sock_listen, (fd: i32, backlog: i32);
+        "sock_accept4" => socket::sock_accept4, (fd: i32, flags: i32, out: u32);
+        "sock_connect" => socket::sock_connect, (fd: i32, address: u32, length: u32);
+        "sock_end" => socket::sock_end, (fd: i32, how: i32);
+        "sock_name" => socket::sock_name, (fd: i32, buf: u32, room: u32, length_out: u32);
+        "sock_peer" => socket::sock_peer, (fd: i32, buf: u32, room: u32, length_out: u32);
+        "sock_getopt" => socket::sock_getopt,
+            (fd: i32, level: i32, name: i32, buf: u32, room: u32, length_out: u32);
+        "sock_setopt" => socket::sock_setopt, (fd: i32, level: i32, name: i32, value: u32, length: u32);
+        "sock_sendto" => socket::sock_sendto,
+            (fd: i32, buf: u32, length: u32, flags: i32, to: u32, to_length: u32, sent_out: u32);
+        "sock_recvfrom" => socket::sock_recvfrom,
+            (fd: i32, buf: u32, room: u32, flags: i32, from: u32, from_room: u32, from_length_out: u32, count_out: u32,
+             flags_out: u32);
     });
     Ok(())
 }

@@ -1,59 +1,18 @@
 //! Descriptors: their flags, offsets, closing and renumbering.
 
 use secure_exec_kernel::{Errno, FileKind, OpenFlags, Process};
+use secure_exec_preview1::flags::{self, fdflags};
+use secure_exec_preview1::{file, record, rights};
 
 use super::ROOT_FD;
 use crate::call::{Call, Outcome};
-
-/// `__wasi_filetype_t`.
-pub(super) fn filetype(kind: FileKind) -> u8 {
-    match kind {
-        FileKind::BlockDevice => 1,
-        FileKind::CharDevice | FileKind::Tty => 2,
-        FileKind::Directory => 3,
-        FileKind::Regular => 4,
-        FileKind::Socket => 6,
-        FileKind::Symlink => 7,
-        // There is no number for pipes.
-        FileKind::Pipe | FileKind::Anonymous => 0,
-    }
-}
-
-pub(super) mod fdflags {
-    pub(in crate::wasi) const APPEND: u32 = 1;
-    pub(in crate::wasi) const DSYNC: u32 = 2;
-    pub(in crate::wasi) const NONBLOCK: u32 = 4;
-    pub(in crate::wasi) const RSYNC: u32 = 8;
-    pub(in crate::wasi) const SYNC: u32 = 16;
-    pub(in crate::wasi) const ALL: u32 = 31;
-}
-
-/// The rights that the C library looks at; to guests all others are always there.
-pub(super) mod rights {
-    pub(in crate::wasi) const FD_DATASYNC: u64 = 1;
-    pub(in crate::wasi) const FD_READ: u64 = 1 << 1;
-    pub(in crate::wasi) const FD_SEEK: u64 = 1 << 2;
-    pub(in crate::wasi) const FD_TELL: u64 = 1 << 5;
-    pub(in crate::wasi) const FD_WRITE: u64 = 1 << 6;
-    pub(in crate::wasi) const FD_ALLOCATE: u64 = 1 << 8;
-    pub(in crate::wasi) const FD_READDIR: u64 = 1 << 14;
-    pub(in crate::wasi) const FD_FILESTAT_SET_SIZE: u64 = 1 << 22;
-    pub(in crate::wasi) const ALL: u64 = (1 << 30) - 1;
-}
 
 /// Flags of `open(2)` for preview 1's.
 pub(super) fn open_flags(flags: u32) -> Result<OpenFlags, Errno> {
     if flags & !fdflags::ALL != 0 {
         return Err(Errno::EINVAL);
     }
-    let mut open = OpenFlags::empty();
-    open.set(OpenFlags::O_APPEND, flags & fdflags::APPEND != 0);
-    open.set(OpenFlags::O_NONBLOCK, flags & fdflags::NONBLOCK != 0);
-    open.set(OpenFlags::O_DSYNC, flags & fdflags::DSYNC != 0);
-    if flags & (fdflags::SYNC | fdflags::RSYNC) != 0 {
-        open |= OpenFlags::O_SYNC;
-    }
-    Ok(open)
+    Ok(flags::status_flags(flags))
 }
 
 fn fd_flags(open: OpenFlags) -> u16 {
@@ -71,6 +30,7 @@ fn fd_flags(open: OpenFlags) -> u16 {
     flags
 }
 
+/// The rights that the C library looks at; all others are always there.
 fn rights_of(kind: FileKind, open: OpenFlags) -> u64 {
     let mut rights = rights::ALL;
     if kind != FileKind::Directory {
@@ -100,11 +60,12 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<(
         let file = call.host.process.file(fd)?;
         (file.kind(), file.status_flags())
     };
-    let mut record = [0; 24];
-    record[0] = filetype(kind);
-    record[2..4].copy_from_slice(&fd_flags(open).to_le_bytes());
-    record[8..16].copy_from_slice(&rights_of(kind, open).to_le_bytes());
-    record[16..24].copy_from_slice(&rights::ALL.to_le_bytes());
+    let record = record::fdstat(
+        file::of_kind(kind),
+        fd_flags(open),
+        rights_of(kind, open),
+        rights::ALL,
+    );
     call.memory.put(out, &record)
 }
 
@@ -195,7 +156,6 @@ pub(super) fn fd_datasync(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
     Ok(call.host.process.fdatasync(fd)?)
 }
 
-/// `posix_fadvise(3)`: memory needs no advice, but the arguments are checked.
 pub(super) fn fd_advise(
     call: &mut Call<'_>,
     fd: i32,
@@ -203,37 +163,9 @@ pub(super) fn fd_advise(
     length: u64,
     advice: u32,
 ) -> Outcome<()> {
-    let file = call.host.process.file(fd)?;
-    if advice > 5 || i64::try_from(length).is_err() {
-        return Err(Errno::EINVAL.into());
-    }
-    match file.kind() {
-        FileKind::Pipe | FileKind::Socket => Err(Errno::ESPIPE.into()),
-        _ => Ok(()),
-    }
+    Ok(file::advise(&call.host.process, fd, length, advice)?)
 }
 
-/// `posix_fallocate(3)`: the file reaches at least that far afterwards.
 pub(super) fn fd_allocate(call: &mut Call<'_>, fd: i32, offset: u64, length: u64) -> Outcome<()> {
-    let process = &call.host.process;
-    let file = process.file(fd)?;
-    if !file.status_flags().writable() {
-        return Err(Errno::EBADF.into());
-    }
-    match file.kind() {
-        FileKind::Regular => {}
-        FileKind::Pipe => return Err(Errno::ESPIPE.into()),
-        _ => return Err(Errno::ENODEV.into()),
-    }
-    if length == 0 || i64::try_from(offset).is_err() {
-        return Err(Errno::EINVAL.into());
-    }
-    let end = offset
-        .checked_add(length)
-        .filter(|end| i64::try_from(*end).is_ok());
-    let end = end.ok_or(Errno::EFBIG)?;
-    if end > file.stat()?.size {
-        process.ftruncate(fd, end)?;
-    }
-    Ok(())
+    Ok(file::allocate(&call.host.process, fd, offset, length)?)
 }

@@ -1,12 +1,10 @@
 //! Listing directories.
 
 use secure_exec_kernel::{AT_FDCWD, AtFlags, DirEntry, Errno, FileKind, Process};
+use secure_exec_preview1::{file, record};
 
-use super::descriptor::filetype;
 use crate::call::{Call, Outcome};
 
-/// Length of an entry without its name.
-const HEADER: usize = 24;
 /// Cookies below this one stand before `.` and `..`, which the kernel does not list; the kernel's positions follow.
 const FIRST_LISTED: u64 = 2;
 
@@ -40,7 +38,7 @@ pub(super) fn fd_readdir(
     }
     let mut position = cookie.saturating_sub(FIRST_LISTED);
     while filled.len() < room {
-        let most = (room - filled.len()).div_ceil(HEADER);
+        let most = (room - filled.len()).div_ceil(record::DIRENT);
         let entries = process.getdents_from(fd, position, most)?;
         if entries.is_empty() {
             break;
@@ -65,12 +63,7 @@ pub(super) fn fd_readdir(
 }
 
 fn append(filled: &mut Vec<u8>, name: &[u8], ino: u64, kind: FileKind, next: u64) {
-    filled.extend_from_slice(&next.to_le_bytes());
-    filled.extend_from_slice(&ino.to_le_bytes());
-    // A name has 255 bytes at most.
-    let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-    filled.extend_from_slice(&length.to_le_bytes());
-    filled.extend_from_slice(&[filetype(kind), 0, 0, 0]);
+    filled.extend_from_slice(&record::dirent(next, ino, name, file::of_kind(kind)));
     filled.extend_from_slice(name);
 }
 

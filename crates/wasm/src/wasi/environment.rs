@@ -1,6 +1,7 @@
 //! Arguments, environment, randomness, and what concerns the process as a whole.
 
-use secure_exec_kernel::{Errno, Signal};
+use secure_exec_kernel::Errno;
+use secure_exec_preview1::signal;
 
 use crate::call::{Call, Fault, Outcome};
 use crate::ending::End;
@@ -66,46 +67,12 @@ pub(super) fn environ_sizes_get(call: &mut Call<'_>, count_out: u32, size_out: u
     put_sizes(call, &environment, count_out, size_out)
 }
 
-/// Preview 1's numbers of signals, from 1 on, in Linux's.
-const SIGNALS: [Signal; 30] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-    Signal::SIGABRT,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGKILL,
-    Signal::SIGUSR1,
-    Signal::SIGSEGV,
-    Signal::SIGUSR2,
-    Signal::SIGPIPE,
-    Signal::SIGALRM,
-    Signal::SIGTERM,
-    Signal::SIGCHLD,
-    Signal::SIGCONT,
-    Signal::SIGSTOP,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGURG,
-    Signal::SIGXCPU,
-    Signal::SIGXFSZ,
-    Signal::SIGVTALRM,
-    Signal::SIGPROF,
-    Signal::SIGWINCH,
-    Signal::SIGIO,
-    Signal::SIGPWR,
-    Signal::SIGSYS,
-];
-
 /// `raise(3)`; 0 checks nothing and succeeds.
 pub(super) fn proc_raise(call: &mut Call<'_>, signal: u32) -> Outcome<()> {
-    let Some(index) = signal.checked_sub(1) else {
+    if signal == 0 {
         return Ok(());
-    };
-    let signal = *SIGNALS.get(index as usize).ok_or(Errno::EINVAL)?;
+    }
+    let signal = signal::signal(signal).ok_or(Errno::EINVAL)?;
     let process = &call.host.process;
     process.kill(process.pid().raw(), signal)?;
     // A signal that ends or stops the process takes effect before the call returns.

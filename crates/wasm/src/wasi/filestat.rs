@@ -1,53 +1,16 @@
 //! Metadata.
 
-use secure_exec_kernel::abi::stat::{
-    S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
-};
 use secure_exec_kernel::{Errno, SetTime, Stat};
+use secure_exec_preview1::flags::fstflags;
+use secure_exec_preview1::time::timespec;
+use secure_exec_preview1::{file, record};
 
-use super::clock::{nanoseconds, timespec};
 use super::descriptor::stands_for_root;
 use super::path::{argument, follow};
 use crate::call::{Call, Outcome};
 
-mod fstflags {
-    pub(super) const ATIM: u32 = 1;
-    pub(super) const ATIM_NOW: u32 = 2;
-    pub(super) const MTIM: u32 = 4;
-    pub(super) const MTIM_NOW: u32 = 8;
-    pub(super) const ALL: u32 = 15;
-}
-
-/// `__wasi_filetype_t` of a mode.
-fn filetype(mode: u32) -> u8 {
-    match mode & S_IFMT {
-        S_IFBLK => 1,
-        S_IFCHR => 2,
-        S_IFDIR => 3,
-        S_IFREG => 4,
-        S_IFSOCK => 6,
-        S_IFLNK => 7,
-        _ => 0,
-    }
-}
-
 fn put(call: &mut Call<'_>, out: u32, stat: &Stat) -> Outcome<()> {
-    let mut record = [0; 64];
-    record[16] = filetype(stat.mode);
-    let fields = [
-        (0, stat.dev),
-        (8, stat.ino),
-        (24, stat.nlink),
-        (32, stat.size),
-        (40, nanoseconds(stat.atime)),
-        (48, nanoseconds(stat.mtime)),
-        (56, nanoseconds(stat.ctime)),
-    ];
-    for (offset, value) in fields {
-        if let Some(field) = record.get_mut(offset..offset + 8) {
-            field.copy_from_slice(&value.to_le_bytes());
-        }
-    }
+    let record = record::filestat(stat, file::of_mode(stat.mode));
     call.memory.put(out, &record)
 }
 

@@ -1,6 +1,7 @@
 //! Reading and writing.
 
-use secure_exec_kernel::{Errno, Fd, OpenFlags};
+use secure_exec_kernel::{Errno, Fd, FileKind, MsgFlags, OpenFlags, SocketWait};
+use secure_exec_preview1::record::VECTOR;
 
 use crate::call::{Call, Fault, Outcome};
 use crate::memory::{self, element};
@@ -9,8 +10,6 @@ use crate::memory::{self, element};
 const MOST_VECTORS: u32 = 1024;
 /// `PIPE_BUF`: a write up to this size is one piece, however many vectors it has.
 const ATOMIC: usize = 4096;
-/// Length of a vector: pointer and length.
-const VECTOR: u32 = 8;
 
 /// Pointer and length of a vector, both checked.
 fn vector(call: &Call<'_>, vectors: u32, index: u32) -> Outcome<(u32, u32)> {
@@ -21,7 +20,7 @@ fn vector(call: &Call<'_>, vectors: u32, index: u32) -> Outcome<(u32, u32)> {
 }
 
 /// Checks all vectors before anything is transferred, and returns the sum of their lengths.
-fn check(call: &Call<'_>, vectors: u32, count: u32) -> Outcome<u64> {
+pub(super) fn check(call: &Call<'_>, vectors: u32, count: u32) -> Outcome<u64> {
     if count > MOST_VECTORS {
         return Err(Errno::EINVAL.into());
     }
@@ -65,6 +64,18 @@ fn each_vector<'a>(
     Ok(done)
 }
 
+/// Stores bytes in vectors, one after the other.
+pub(super) fn scatter(call: &mut Call<'_>, vectors: u32, count: u32, bytes: &[u8]) -> Outcome<()> {
+    let mut rest = bytes;
+    for index in 0..count {
+        let (pointer, length) = vector(call, vectors, index)?;
+        let (part, left) = rest.split_at(rest.len().min(length as usize));
+        call.memory.put(pointer, part)?;
+        rest = left;
+    }
+    Ok(())
+}
+
 /// Where a transfer at `offset` goes on.
 fn position(offset: u64, done: u32) -> Outcome<u64> {
     Ok(offset.checked_add(u64::from(done)).ok_or(Errno::EINVAL)?)
@@ -81,11 +92,19 @@ pub(super) fn fd_read(
     if check(call, vectors, count)? == 0 {
         call.host.process.read(fd, &mut [])?;
     }
+    let is_socket = call.host.process.file(fd)?.kind() == FileKind::Socket;
     let done = each_vector(call, vectors, count, |call, done, pointer, length| {
         if done == 0 {
+            let mut wait = SocketWait::default();
             return call.wait_for(|process, memory, cx| {
+                let bytes = memory.bytes_mut(pointer, length)?;
+                if !is_socket {
+                    return process.poll_read(fd, bytes, cx).map_err(Fault::from);
+                }
+                // No longer than its limit.
                 process
-                    .poll_read(fd, memory.bytes_mut(pointer, length)?, cx)
+                    .poll_recvfrom(&mut wait, fd, bytes, MsgFlags::empty(), cx)
+                    .map_ok(|(count, ..)| count)
                     .map_err(Fault::from)
             });
         }
@@ -127,10 +146,18 @@ fn write_piece(
     blocks: bool,
 ) -> Outcome<usize> {
     let mut done = 0u32;
+    let is_socket = call.host.process.file(fd)?.kind() == FileKind::Socket;
     while done < length {
+        let mut wait = SocketWait::default();
         let step = call.wait_for(|process, memory, cx| {
             let bytes = memory.bytes(pointer + done, length - done)?;
-            process.poll_write(fd, bytes, cx).map_err(Fault::from)
+            if !is_socket {
+                return process.poll_write(fd, bytes, cx).map_err(Fault::from);
+            }
+            // No longer than its limit.
+            process
+                .poll_sendto(&mut wait, fd, bytes, MsgFlags::empty(), None, cx)
+                .map_err(Fault::from)
         });
         match step {
             Ok(count) => done += memory::length(count)?,

@@ -11,7 +11,7 @@ mod filestat;
 mod io;
 mod path;
 mod poll;
-mod socket;
+pub(crate) mod socket;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #[allow(

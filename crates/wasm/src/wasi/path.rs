@@ -3,24 +3,15 @@
 use std::borrow::Cow;
 
 use secure_exec_kernel::{AT_FDCWD, AtFlags, Errno, Fd, OpenFlags, Process, RenameFlags};
+use secure_exec_preview1::flags::{self, SYMLINK_FOLLOW, oflags};
+use secure_exec_preview1::rights;
 
 use super::ROOT_FD;
-use super::descriptor::{open_flags, rights};
+use super::descriptor::open_flags;
 use crate::call::{Call, Fault, Outcome};
 
 /// Longest path, without its NUL.
 const PATH_MAX: u32 = 4095;
-
-/// `__wasi_lookupflags_t`.
-const SYMLINK_FOLLOW: u32 = 1;
-
-mod oflags {
-    pub(super) const CREAT: u32 = 1;
-    pub(super) const DIRECTORY: u32 = 2;
-    pub(super) const EXCL: u32 = 4;
-    pub(super) const TRUNC: u32 = 8;
-    pub(super) const ALL: u32 = 15;
-}
 
 /// A path of the guest.
 ///
@@ -202,15 +193,19 @@ pub(super) fn path_open(
     let (dirfd, path) = argument(call, fd, path, length)?;
     let open = opening(lookup, oflags, base, flags)?;
     let opened = open_waiting(call, dirfd, &path, open, 0o666)?;
-    let process = &call.host.process;
-    let placed = if opened > ROOT_FD {
-        opened
-    } else {
-        let moved = process.dup_from(opened, ROOT_FD + 1, true);
-        process.close(opened)?;
-        moved?
-    };
+    let placed = place(call, opened)?;
     call.memory.put_i32(out, placed)
+}
+
+/// Gives a descriptor a number that is not the root directory's, nor below it.
+pub(super) fn place(call: &Call<'_>, opened: Fd) -> Outcome<Fd> {
+    if opened > ROOT_FD {
+        return Ok(opened);
+    }
+    let process = &call.host.process;
+    let moved = process.dup_from(opened, ROOT_FD + 1, true);
+    process.close(opened)?;
+    Ok(moved?)
 }
 
 /// `openat(2)`, which waits for the other end of a FIFO.
@@ -231,24 +226,16 @@ pub(crate) fn open_waiting(
 
 /// Flags of `open(2)`. Preview 1 has no access mode: it is in the rights that are asked for.
 fn opening(lookup: u32, oflags: u32, base: u64, flags: u32) -> Result<OpenFlags, Errno> {
-    const WRITING: u64 =
-        rights::FD_WRITE | rights::FD_DATASYNC | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE;
     if oflags & !oflags::ALL != 0 {
         return Err(Errno::EINVAL);
     }
-    let reads = base & (rights::FD_READ | rights::FD_READDIR) != 0;
     // A directory is asked for with all rights and opened for reading.
-    let writes = base & WRITING != 0 && oflags & oflags::DIRECTORY == 0;
-    let mut open = open_flags(flags)? | OpenFlags::O_CLOEXEC;
-    open |= match (reads, writes) {
-        (true, true) => OpenFlags::O_RDWR,
-        (false, true) => OpenFlags::O_WRONLY,
-        (_, false) => OpenFlags::O_RDONLY,
+    let asked = match oflags & oflags::DIRECTORY {
+        0 => base,
+        _ => base & !rights::WRITING,
     };
-    open.set(OpenFlags::O_CREAT, oflags & oflags::CREAT != 0);
-    open.set(OpenFlags::O_EXCL, oflags & oflags::EXCL != 0);
-    open.set(OpenFlags::O_TRUNC, oflags & oflags::TRUNC != 0);
-    open.set(OpenFlags::O_DIRECTORY, oflags & oflags::DIRECTORY != 0);
+    let mut open = open_flags(flags)? | OpenFlags::O_CLOEXEC;
+    open |= flags::access_mode(asked) | flags::creation_flags(oflags);
     open.set(OpenFlags::O_NOFOLLOW, lookup & SYMLINK_FOLLOW == 0);
     Ok(open)
 }

@@ -4,27 +4,22 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{Errno, FileKind, PollEvents, Process};
+use secure_exec_preview1::record::{self, Awaited, HANGUP};
+use secure_exec_preview1::{errno, time};
 
 use super::clock;
-use crate::call::{Call, Outcome};
-use crate::errno;
+use crate::call::{Call, Fault, Outcome};
 use crate::memory::{Guest, element};
 use crate::park::Woken;
 
 /// Subscriptions of one call.
 const MOST_SUBSCRIPTIONS: u32 = 4096;
 
+/// Bytes of the records, as guests count.
 const SUBSCRIPTION: u32 = 48;
 const EVENT: u32 = 32;
-
-const TYPE_CLOCK: u8 = 0;
-const TYPE_READ: u8 = 1;
-const TYPE_WRITE: u8 = 2;
-
-/// `subclockflags`: the timeout is a time of the clock rather than a distance.
-const ABSTIME: u16 = 1;
-/// `eventrwflags`: the other end has hung up.
-const HANGUP: u16 = 1;
+const _: () =
+    assert!(SUBSCRIPTION as usize == record::SUBSCRIPTION && EVENT as usize == record::EVENT);
 
 enum Subscription {
     /// When it fires, from the start of the call on; or that there is no such clock.
@@ -42,35 +37,37 @@ struct Subscribed {
 }
 
 fn subscribed(call: &Call<'_>, at: u32) -> Outcome<Subscribed> {
-    let memory = &call.memory;
-    let kind = memory.u8(at + 8)?;
-    let subscription = match kind {
-        TYPE_CLOCK => {
-            let (id, timeout) = (memory.u32(at + 16)?, memory.u64(at + 24)?);
-            Subscription::Clock(distance(call, id, timeout, memory.u16(at + 40)?))
-        }
-        TYPE_READ | TYPE_WRITE => Subscription::File {
-            fd: memory.u32(at + 16)?.cast_signed(),
-            events: if kind == TYPE_READ {
-                PollEvents::POLLIN
-            } else {
-                PollEvents::POLLOUT
-            },
+    let bytes = call.memory.bytes(at, SUBSCRIPTION)?;
+    let bytes = bytes.first_chunk().ok_or(Fault::Pointer)?;
+    let record::Subscription { userdata, awaited } =
+        record::Subscription::read(bytes).ok_or(Errno::EINVAL)?;
+    let subscription = match awaited {
+        Awaited::Clock {
+            id,
+            timeout,
+            absolute,
+        } => Subscription::Clock(distance(call, id, timeout, absolute)),
+        Awaited::Read(fd) => Subscription::File {
+            fd: fd.cast_signed(),
+            events: PollEvents::POLLIN,
         },
-        _ => return Err(Errno::EINVAL.into()),
+        Awaited::Write(fd) => Subscription::File {
+            fd: fd.cast_signed(),
+            events: PollEvents::POLLOUT,
+        },
     };
     Ok(Subscribed {
-        userdata: memory.u64(at)?,
-        kind,
+        userdata,
+        kind: awaited.kind(),
         subscription,
     })
 }
 
-fn distance(call: &Call<'_>, id: u32, timeout: u64, flags: u16) -> Result<Duration, Errno> {
-    if id != clock::REALTIME && id != clock::MONOTONIC {
+fn distance(call: &Call<'_>, id: u32, timeout: u64, absolute: bool) -> Result<Duration, Errno> {
+    if id != time::REALTIME && id != time::MONOTONIC {
         return Err(Errno::ENOTSUP);
     }
-    let distance = if flags & ABSTIME != 0 {
+    let distance = if absolute {
         timeout.saturating_sub(clock::read(call, id)?)
     } else {
         timeout
@@ -87,20 +84,11 @@ struct Event {
 
 impl Event {
     fn put(&self, memory: &mut Guest<'_>, at: u32) -> Outcome<()> {
-        let mut record = [0; EVENT as usize];
-        record[0..8].copy_from_slice(&self.userdata.to_le_bytes());
-        record[10] = self.kind;
-        match self.result {
-            Ok((bytes, flags)) => {
-                record[16..24].copy_from_slice(&bytes.to_le_bytes());
-                record[24..26].copy_from_slice(&flags.to_le_bytes());
-            }
-            Err(error) => {
-                // WASI has less than a hundred.
-                let number = u16::try_from(errno::wasi(error)).unwrap_or(u16::MAX);
-                record[8..10].copy_from_slice(&number.to_le_bytes());
-            }
-        }
+        let (error, (bytes, flags)) = match self.result {
+            Ok(readiness) => (errno::SUCCESS, readiness),
+            Err(error) => (errno::number(error), (0, 0)),
+        };
+        let record = record::event(self.userdata, error, self.kind, bytes, flags);
         memory.put(at, &record)
     }
 }
@@ -120,7 +108,6 @@ pub(super) fn poll_oneoff(
     let mut all = Vec::with_capacity(count as usize);
     for index in 0..count {
         let at = element(subscriptions, index, SUBSCRIPTION)?;
-        call.memory.check(at, SUBSCRIPTION)?;
         all.push(subscribed(call, at)?);
     }
     let start = Instant::now();

@@ -1,9 +1,22 @@
-//! Sockets. Preview 1 cannot make one; a descriptor that was inherited can be read and written.
+//! Sockets. Preview 1 cannot make one; those that were inherited, or made by the imports of `ext`, can be used.
 
-use secure_exec_kernel::{Errno, FileKind};
+use secure_exec_kernel::abi::socket::{SOCK_CLOEXEC, SOCK_NONBLOCK, Shutdown};
+use secure_exec_kernel::{Errno, FileKind, MsgFlags, SocketWait};
+use secure_exec_preview1::flags::fdflags;
 
-use super::io;
-use crate::call::{Call, Outcome};
+use super::{io, path};
+use crate::call::{Call, Fault, Outcome};
+
+/// `__wasi_riflags_t`.
+const RECV_PEEK: u32 = 1;
+const RECV_WAITALL: u32 = 2;
+/// `__wasi_roflags_t`: the message was longer than the vectors.
+const RECV_DATA_TRUNCATED: u16 = 1;
+/// `__wasi_sdflags_t`.
+const SHUT_RD: u32 = 1;
+const SHUT_WR: u32 = 2;
+/// Bytes that one call moves: more than the longest message.
+const MOST: u32 = 512 << 10;
 
 fn check_socket(call: &Call<'_>, fd: i32) -> Result<(), Errno> {
     match call.host.process.file(fd)?.kind() {
@@ -12,13 +25,28 @@ fn check_socket(call: &Call<'_>, fd: i32) -> Result<(), Errno> {
     }
 }
 
-pub(super) fn sock_accept(call: &mut Call<'_>, fd: i32, _flags: u32, out: u32) -> Outcome<()> {
+/// Accepts a connection. The descriptor is not below 4, and closes when another program is executed.
+pub(crate) fn sock_accept(call: &mut Call<'_>, fd: i32, flags: u32, out: u32) -> Outcome<()> {
     call.memory.check(out, 4)?;
     check_socket(call, fd)?;
-    Err(Errno::ENOTSUP.into())
+    if flags & !fdflags::NONBLOCK != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut kind = SOCK_CLOEXEC;
+    if flags & fdflags::NONBLOCK != 0 {
+        kind |= SOCK_NONBLOCK;
+    }
+    let mut wait = SocketWait::default();
+    let accepted = call.wait_for(|process, _, cx| {
+        process
+            .poll_accept4(&mut wait, fd, kind, cx)
+            .map_err(Fault::from)
+    })?;
+    let placed = path::place(call, accepted)?;
+    call.memory.put_i32(out, placed)
 }
 
-pub(super) fn sock_recv(
+pub(crate) fn sock_recv(
     call: &mut Call<'_>,
     fd: i32,
     vectors: u32,
@@ -27,17 +55,37 @@ pub(super) fn sock_recv(
     length_out: u32,
     flags_out: u32,
 ) -> Outcome<()> {
+    call.memory.check(length_out, 4)?;
     call.memory.check(flags_out, 2)?;
+    let total = io::check(call, vectors, count)?;
     check_socket(call, fd)?;
-    // Neither peeking nor waiting for all.
-    if flags != 0 {
-        return Err(Errno::ENOTSUP.into());
+    if flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
+        return Err(Errno::EINVAL.into());
     }
-    io::fd_read(call, fd, vectors, count, length_out)?;
-    call.memory.put(flags_out, &[0, 0])
+    let mut asked = MsgFlags::empty();
+    asked.set(MsgFlags::MSG_PEEK, flags & RECV_PEEK != 0);
+    asked.set(MsgFlags::MSG_WAITALL, flags & RECV_WAITALL != 0);
+    // No more than the constant.
+    let mut bytes = vec![0; usize::try_from(total.min(u64::from(MOST))).unwrap_or(0)];
+    let mut wait = SocketWait::default();
+    let (received, _, told) = call.wait_for(|process, _, cx| {
+        process
+            .poll_recvfrom(&mut wait, fd, &mut bytes, asked, cx)
+            .map_err(Fault::from)
+    })?;
+    io::scatter(
+        call,
+        vectors,
+        count,
+        bytes.get(..received).unwrap_or(&bytes),
+    )?;
+    call.memory.put_length(length_out, received)?;
+    let truncated = told.contains(MsgFlags::MSG_TRUNC);
+    let told = if truncated { RECV_DATA_TRUNCATED } else { 0 };
+    call.memory.put(flags_out, &told.to_le_bytes())
 }
 
-pub(super) fn sock_send(
+pub(crate) fn sock_send(
     call: &mut Call<'_>,
     fd: i32,
     vectors: u32,
@@ -52,7 +100,13 @@ pub(super) fn sock_send(
     io::fd_write(call, fd, vectors, count, length_out)
 }
 
-pub(super) fn sock_shutdown(call: &mut Call<'_>, fd: i32, _how: u32) -> Outcome<()> {
+pub(crate) fn sock_shutdown(call: &mut Call<'_>, fd: i32, how: u32) -> Outcome<()> {
     check_socket(call, fd)?;
-    Err(Errno::ENOTSUP.into())
+    let how = match how {
+        SHUT_RD => Shutdown::Read,
+        SHUT_WR => Shutdown::Write,
+        _ if how == SHUT_RD | SHUT_WR => Shutdown::Both,
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    Ok(call.host.process.shutdown(fd, how)?)
 }

@@ -1,8 +1,9 @@
 //! Every function of preview 1 over an in-memory kernel.
 
 use secure_exec_kernel::{Disposition, Errno, OpenFlags, Signal, Timespec};
+use secure_exec_preview1::flags::fdflags;
+use secure_exec_preview1::{rights, time};
 
-use super::descriptor::{fdflags, rights};
 use super::*;
 use crate::call::{Call, Outcome};
 use crate::fixture::Fixture;
@@ -57,9 +58,9 @@ fn arguments_and_environment_are_strings_with_pointers() {
 #[test]
 fn clocks_are_the_kernels() {
     let mut fixture = Fixture::new();
-    fixture.ok(|call| clock::clock_time_get(call, clock::REALTIME, 0, OUT));
+    fixture.ok(|call| clock::clock_time_get(call, time::REALTIME, 0, OUT));
     assert_eq!(fixture.u64(OUT_AT), 1_704_067_200_000_000_000);
-    fixture.ok(|call| clock::clock_time_get(call, clock::MONOTONIC, 0, OUT));
+    fixture.ok(|call| clock::clock_time_get(call, time::MONOTONIC, 0, OUT));
     assert_eq!(fixture.u64(OUT_AT), 0);
     for cpu in [2, 3] {
         fixture.ok(|call| clock::clock_time_get(call, cpu, 0, OUT));
@@ -580,7 +581,7 @@ fn poll_reports_what_is_ready() {
     let (read, write_fd) = fixture.process.pipe2(OpenFlags::empty()).unwrap();
     subscribe(&mut fixture, 0, 1, read.cast_unsigned(), 0, 0);
     subscribe(&mut fixture, 1, 2, write_fd.cast_unsigned(), 0, 0);
-    subscribe(&mut fixture, 2, 0, clock::MONOTONIC, 3_600_000_000_000, 0);
+    subscribe(&mut fixture, 2, 0, time::MONOTONIC, 3_600_000_000_000, 0);
     subscribe(&mut fixture, 3, 1, 88, 0, 0);
     fixture.ok(|call| poll::poll_oneoff(call, 4000, 6000, 4, OUT));
     assert_eq!(fixture.u32(OUT_AT), 2);
@@ -609,15 +610,15 @@ fn poll_reports_what_is_ready() {
 fn poll_waits_for_clocks() {
     let mut fixture = Fixture::new();
     let start = std::time::Instant::now();
-    subscribe(&mut fixture, 0, 0, clock::MONOTONIC, 2_000_000, 0);
-    subscribe(&mut fixture, 1, 0, clock::REALTIME, 3_600_000_000_000, 0);
+    subscribe(&mut fixture, 0, 0, time::MONOTONIC, 2_000_000, 0);
+    subscribe(&mut fixture, 1, 0, time::REALTIME, 3_600_000_000_000, 0);
     fixture.ok(|call| poll::poll_oneoff(call, 4000, 6000, 2, OUT));
     assert!(start.elapsed().as_micros() >= 2000);
     assert_eq!(
         (fixture.u32(OUT_AT), event(&fixture, 0)),
         (1, (70, 0, 0, 0, 0))
     );
-    subscribe(&mut fixture, 0, 0, clock::REALTIME, 1, 1);
+    subscribe(&mut fixture, 0, 0, time::REALTIME, 1, 1);
     fixture.ok(|call| poll::poll_oneoff(call, 4000, 6000, 1, OUT));
     assert_eq!(
         event(&fixture, 0),
@@ -662,7 +663,7 @@ fn poll_refuses_what_makes_no_sense() {
         .process
         .kill(fixture.process.pid().raw(), Signal::SIGUSR1)
         .unwrap();
-    subscribe(&mut fixture, 0, 0, clock::MONOTONIC, 3_600_000_000_000, 0);
+    subscribe(&mut fixture, 0, 0, time::MONOTONIC, 3_600_000_000_000, 0);
     fixture.fails(Errno::EINTR, |call| {
         poll::poll_oneoff(call, 4000, 6000, 1, OUT)
     });

@@ -4,7 +4,7 @@ use super::inode::TmpfsInode;
 use crate::abi::stat::DirEntry;
 use crate::errno::{Errno, Result};
 use crate::vfs::{DirCursor, Inode};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 /// Names of a directory, in the order they were made.
@@ -20,6 +20,22 @@ pub(crate) struct Directory {
     pub name: Box<[u8]>,
     /// Whether `rmdir(2)` has removed it.
     pub removed: bool,
+    /// Which directory an overlay merges it with.
+    pub lower: Lower,
+    /// Names that an overlay does not show of the directory below. Nothing but an overlay makes or sees them.
+    pub whiteouts: HashSet<Arc<[u8]>>,
+}
+
+/// The directory of a lower file system that lies below one, for an overlay that has it as an upper directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lower {
+    /// That of the same name below its parent.
+    #[default]
+    SameName,
+    /// None.
+    Cut,
+    /// That with this path from the root.
+    At(Arc<[u8]>),
 }
 
 struct Slot {
@@ -92,6 +108,14 @@ impl Directory {
                 })
             })
             .collect()
+    }
+
+    /// Entries with their positions, from behind a position on.
+    pub fn following(&self, position: u64) -> impl Iterator<Item = (u64, &[u8], &Arc<TmpfsInode>)> {
+        let beyond = position.checked_add(1).map(|next| self.order.range(next..));
+        beyond.into_iter().flatten().filter_map(|(position, name)| {
+            Some((*position, name.as_ref(), &self.entries.get(name)?.inode))
+        })
     }
 
     /// Names and inodes, for the export.

@@ -9,7 +9,7 @@
 //! [`Saved`], and for a regular file the bytes of its extents. A record of length 0 ends the export.
 
 use super::inode::{Attributes, Body, TmpfsInode};
-use super::{Directory, FileData, Tmpfs, TmpfsShared};
+use super::{Directory, FileData, Lower, Quota, Tmpfs, TmpfsShared};
 use crate::abi::fcntl::{NAME_MAX, PATH_MAX};
 use crate::abi::stat::Timespec;
 use crate::errno::{Errno, Result};
@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Marks the format; changes with it.
-const MAGIC: [u8; 8] = *b"SEXPFS01";
+const MAGIC: [u8; 8] = *b"SEXPFS02";
 /// Longest wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -34,6 +34,8 @@ struct Saved {
     gid: u32,
     /// Access, modification, change and creation time: seconds and nanoseconds.
     times: [(i64, u32); 4],
+    /// Number of the lower file that an overlay has copied.
+    origin: Option<u64>,
     body: SavedBody,
 }
 
@@ -44,14 +46,23 @@ enum SavedBody {
         size: u64,
         extents: Vec<(u64, u64)>,
     },
-    /// Names and inode numbers.
+    /// Names and inode numbers, and what an overlay has noted.
     Directory {
         entries: Vec<(Vec<u8>, u64)>,
+        lower: SavedLower,
+        whiteouts: Vec<Vec<u8>>,
     },
     Symlink {
         target: Vec<u8>,
     },
     Fifo,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedLower {
+    SameName,
+    Cut,
+    At(Vec<u8>),
 }
 
 /// Serialises everything that has a name, piece by piece; `sink` runs without locks. The root comes first.
@@ -108,6 +119,16 @@ fn save(
             });
             SavedBody::Directory {
                 entries: entries.collect(),
+                lower: match &directory.lower {
+                    Lower::SameName => SavedLower::SameName,
+                    Lower::Cut => SavedLower::Cut,
+                    Lower::At(path) => SavedLower::At(path.to_vec()),
+                },
+                whiteouts: directory
+                    .whiteouts
+                    .iter()
+                    .map(|name| name.to_vec())
+                    .collect(),
             }
         }
         Body::Symlink(target) => SavedBody::Symlink {
@@ -130,6 +151,7 @@ fn save(
             attributes.btime,
         ]
         .map(|time| (time.sec, time.nsec)),
+        origin: attributes.origin,
         body,
     })
 }
@@ -182,7 +204,19 @@ fn is_possible(saved: &Saved) -> bool {
     in_range
         && match &saved.body {
             SavedBody::Regular { .. } | SavedBody::Fifo => true,
-            SavedBody::Directory { entries } => entries.iter().all(|(name, _)| is_name(name)),
+            SavedBody::Directory {
+                entries,
+                lower,
+                whiteouts,
+            } => {
+                let below = match lower {
+                    SavedLower::At(path) => path.split(|byte| *byte == b'/').all(is_name),
+                    SavedLower::SameName | SavedLower::Cut => true,
+                };
+                below
+                    && whiteouts.iter().all(|name| is_name(name))
+                    && entries.iter().all(|(name, _)| is_name(name))
+            }
             SavedBody::Symlink { target } => {
                 !target.is_empty() && target.len() < PATH_MAX && !target.contains(&0)
             }
@@ -197,7 +231,7 @@ fn is_possible(saved: &Saved) -> bool {
 pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
     let (root_ino, records) = parse(bytes).ok_or(Errno::EINVAL)?;
     let root_record = records.get(&root_ino).ok_or(Errno::EINVAL)?;
-    let SavedBody::Directory { entries } = &root_record.saved.body else {
+    let SavedBody::Directory { entries, .. } = &root_record.saved.body else {
         return Err(Errno::EINVAL);
     };
     // What is there now makes room first, and comes back if the import fails.
@@ -208,17 +242,19 @@ pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
     root.attributes.lock().nlink = 2;
     let quota = &fs.shared().quota;
     let held = quota.set_aside(quota.used_blocks(), quota.used_inodes() - 1);
-    match restore(fs.shared(), root, root_ino, &records, entries) {
+    let restored = restore(fs.shared(), root, root_ino, &records, entries)
+        .and_then(|()| restore_overlay(root, &root_record.saved));
+    match restored {
         Ok(()) => {
             drop(held);
-            drop_tree(former);
+            drop_tree(quota, former);
             set_attributes(root, &root_record.saved);
             Ok(())
         }
         Err(errno) => {
             let partial = core::mem::replace(&mut *root.directory()?.write(), former);
             root.attributes.lock().nlink = nlink;
-            drop_tree(partial);
+            drop_tree(quota, partial);
             drop(held);
             Err(errno)
         }
@@ -255,7 +291,7 @@ fn restore(
             }
             let inode = rebuild(shared, child)?;
             attach(&dir, name, &inode, now)?;
-            if let SavedBody::Directory { entries } = &child.saved.body {
+            if let SavedBody::Directory { entries, .. } = &child.saved.body {
                 pending.push((inode.clone(), entries));
             }
             made.insert(*ino, inode);
@@ -302,7 +338,24 @@ fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsIn
         }
         data.set_size(&shared.quota, *size)?;
     }
+    restore_overlay(&inode, saved)?;
     Ok(inode)
+}
+
+/// What an overlay has noted in a directory.
+fn restore_overlay(inode: &TmpfsInode, saved: &Saved) -> Result<()> {
+    let SavedBody::Directory {
+        lower, whiteouts, ..
+    } = &saved.body
+    else {
+        return Ok(());
+    };
+    inode.set_lower(match lower {
+        SavedLower::SameName => Lower::SameName,
+        SavedLower::Cut => Lower::Cut,
+        SavedLower::At(path) => Lower::At(path.as_slice().into()),
+    })?;
+    whiteouts.iter().try_for_each(|name| inode.white_out(name))
 }
 
 fn set_attributes(inode: &TmpfsInode, saved: &Saved) {
@@ -317,11 +370,13 @@ fn set_attributes(inode: &TmpfsInode, saved: &Saved) {
         mtime,
         ctime,
         btime,
+        origin: saved.origin,
     };
 }
 
 /// Drops entries without recursion into their depth.
-fn drop_tree(mut directory: Directory) {
+fn drop_tree(quota: &Quota, mut directory: Directory) {
+    quota.release_inodes(directory.whiteouts.len() as u64);
     TmpfsInode::drop_children(directory.take_children());
 }
 
@@ -355,6 +410,7 @@ mod tests {
             uid: 0,
             gid: 0,
             times: [(0, 0); 4],
+            origin: None,
             body,
         }
     }
@@ -362,7 +418,12 @@ mod tests {
     fn directory(ino: u64, entries: &[(&[u8], u64)]) -> Saved {
         let entries = entries.iter().map(|(name, ino)| (name.to_vec(), *ino));
         let entries = entries.collect();
-        forged(ino, SavedBody::Directory { entries })
+        let body = SavedBody::Directory {
+            entries,
+            lower: SavedLower::SameName,
+            whiteouts: Vec::new(),
+        };
+        forged(ino, body)
     }
 
     #[expect(

@@ -32,6 +32,8 @@ pub(crate) struct Attributes {
     pub mtime: Timespec,
     pub ctime: Timespec,
     pub btime: Timespec,
+    /// Number of the lower file that an overlay has copied here.
+    pub origin: Option<u64>,
 }
 
 /// What an inode holds.
@@ -87,6 +89,7 @@ impl TmpfsInode {
             mtime: now,
             ctime: now,
             btime: now,
+            origin: None,
         };
         Ok(Arc::new_cyclic(|this| TmpfsInode {
             ino: shared.allocate_ino(),
@@ -105,7 +108,7 @@ impl TmpfsInode {
         }
     }
 
-    fn regular(&self) -> Result<&RwLock<FileData>> {
+    pub fn regular(&self) -> Result<&RwLock<FileData>> {
         match &self.body {
             Body::Regular(data) => Ok(data),
             Body::Directory(_) => Err(Errno::EISDIR),
@@ -113,7 +116,7 @@ impl TmpfsInode {
         }
     }
 
-    fn this(&self) -> Arc<TmpfsInode> {
+    pub fn this(&self) -> Arc<TmpfsInode> {
         self.this
             .upgrade()
             .expect("a method runs on an inode that is referenced")
@@ -485,8 +488,9 @@ impl Drop for TmpfsInode {
             }
             Body::Fifo(_) | Body::Socket(_) => quota.release_inodes(names.max(1)),
             Body::Directory(directory) => {
-                quota.release_inodes(1);
-                TmpfsInode::drop_children(directory.get_mut().take_children());
+                let directory = directory.get_mut();
+                quota.release_inodes(1 + directory.whiteouts.len() as u64);
+                TmpfsInode::drop_children(directory.take_children());
             }
         }
     }

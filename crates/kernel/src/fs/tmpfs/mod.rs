@@ -11,11 +11,12 @@ mod export;
 mod inode;
 mod quota;
 mod rename;
+mod upper;
 
 pub(crate) use data::FileData;
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Lower};
 pub(crate) use export::{export, import};
-pub(crate) use inode::{Body, TmpfsInode};
+pub(crate) use inode::{Attributes, Body, TmpfsInode};
 pub(crate) use quota::{BLOCK, Quota};
 
 use crate::abi::fcntl::NAME_MAX;
@@ -48,6 +49,22 @@ impl TmpfsShared {
 
     pub fn allocate_ino(&self) -> u64 {
         self.next_ino.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Capacity and use.
+    pub fn statfs(&self) -> StatFs {
+        let quota = &self.quota;
+        let free = quota.max_blocks().saturating_sub(quota.used_blocks());
+        StatFs {
+            kind: TMPFS_MAGIC,
+            bsize: BLOCK,
+            blocks: quota.max_blocks(),
+            bfree: free,
+            bavail: free,
+            files: quota.max_inodes(),
+            ffree: quota.max_inodes().saturating_sub(quota.used_inodes()),
+            namelen: NAME_MAX as u64,
+        }
     }
 }
 
@@ -108,17 +125,6 @@ impl FileSystem for Tmpfs {
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        let quota = &self.shared.quota;
-        let free = quota.max_blocks().saturating_sub(quota.used_blocks());
-        Ok(StatFs {
-            kind: TMPFS_MAGIC,
-            bsize: BLOCK,
-            blocks: quota.max_blocks(),
-            bfree: free,
-            bavail: free,
-            files: quota.max_inodes(),
-            ffree: quota.max_inodes().saturating_sub(quota.used_inodes()),
-            namelen: NAME_MAX as u64,
-        })
+        Ok(self.shared.statfs())
     }
 }

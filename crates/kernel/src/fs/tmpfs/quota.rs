@@ -97,6 +97,11 @@ impl Quota {
         }
     }
 
+    /// Takes one inode even if none is left, for what takes the place of another that is about to be released.
+    pub fn take_inode_of_another(&self) {
+        self.inodes.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn release_inodes(&self, count: u64) {
         self.inodes.fetch_sub(count, Ordering::Relaxed);
     }

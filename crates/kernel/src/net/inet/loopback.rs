@@ -8,6 +8,7 @@ use super::udp::UdpSocket;
 use crate::errno::{Errno, Result};
 use crate::net::external::{Network, Transport};
 use crate::net::listeners::{ListenerBell, ListenerInfo};
+use crate::net::outbound::OutboundPorts;
 use crate::random::RandomSource;
 use core::net::{IpAddr, SocketAddr};
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ pub(crate) struct Loopback {
     pub(super) random: Arc<dyn RandomSource>,
     network: Arc<dyn Network>,
     bell: Arc<ListenerBell>,
+    /// Ports that lead out of the machine where nobody listens.
+    pub(in crate::net) outbound: OutboundPorts,
 }
 
 #[derive(Default)]
@@ -45,6 +48,7 @@ impl Loopback {
         random: Arc<dyn RandomSource>,
         network: Arc<dyn Network>,
         bell: Arc<ListenerBell>,
+        outbound_ports: &[u16],
     ) -> Loopback {
         Loopback {
             tcp: Arc::new(Mutex::new(PortTable::new(Rule::Tcp))),
@@ -54,6 +58,7 @@ impl Loopback {
             random,
             network,
             bell,
+            outbound: OutboundPorts::new(outbound_ports),
         }
     }
 

@@ -5,6 +5,7 @@
 //! the [`Network`](super::external::Network)'s to refuse.
 
 mod address;
+mod endpoint;
 mod loopback;
 mod multicast;
 mod options;

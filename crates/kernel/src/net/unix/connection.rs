@@ -114,14 +114,28 @@ pub(super) struct Party {
     pub credentials: Ucred,
 }
 
+/// What a connection may do with descriptors of local sockets: be sent as one, or carry them. Never both, so that none is
+/// ever on its way to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Travel {
+    /// Nothing was decided.
+    #[default]
+    Open,
+    /// One of its ends may be on its way.
+    Sent,
+    /// Local sockets may be in its inboxes.
+    Carries,
+}
+
 /// Both directions of a connection.
 ///
 /// # Locking
-/// One mutex over both inboxes; wakers run after it is released.
+/// One mutex over both inboxes; wakers run after it is released. `travel` is never held with another.
 #[derive(Debug)]
 struct Connection {
     parties: [Party; 2],
     inboxes: Mutex<[Inbox; 2]>,
+    travel: Mutex<Travel>,
     /// Of each side: those who wait for bytes, or for the end, in its inbox.
     readers: [WaitQueue; 2],
     /// Of each side: those who wait for room in its peer's inbox.
@@ -146,6 +160,7 @@ impl End {
         let connection = Arc::new(Connection {
             parties,
             inboxes: Mutex::new([Inbox::new(budget), Inbox::new(budget)]),
+            travel: Mutex::default(),
             readers: Default::default(),
             writers: Default::default(),
         });
@@ -196,6 +211,19 @@ impl End {
             }
         }
         self.wake_all();
+    }
+
+    /// Decides what the connection does with descriptors of local sockets.
+    ///
+    /// # Errors
+    /// - `EINVAL`: it does the other thing.
+    pub fn begin(&self, travel: Travel) -> Result<()> {
+        let mut now = self.connection.travel.lock();
+        if *now != Travel::Open && *now != travel {
+            return Err(Errno::EINVAL);
+        }
+        *now = travel;
+        Ok(())
     }
 
     /// Takes over what ended before there was a connection, of which the peer does not hear.

@@ -1,6 +1,6 @@
 //! Stream sockets: their states, and connections that wait to be accepted.
 
-use super::connection::{End, Ended, Party};
+use super::connection::{End, Ended, Party, Travel};
 use super::names::{Found, Name, Owner, find};
 use super::{check_level, local, option};
 use crate::abi::inet::TcpState;
@@ -13,8 +13,8 @@ use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::net::listeners::Listed;
 use crate::net::options::SocketOptions;
-use crate::net::{NetStack, Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::SocketRow;
+use crate::net::{NetStack, Outgoing, Received, Right, Socket, SocketCaller};
+use crate::vfs::{SocketRow, TimeLimits};
 use crate::wait_queue::WaitQueue;
 use core::task::Context;
 use parking_lot::Mutex;
@@ -35,6 +35,8 @@ struct Listener {
 struct Queue {
     pending: VecDeque<End>,
     backlog: usize,
+    /// The listener may be on its way (`SCM_RIGHTS`), and with it what waits to be accepted.
+    is_sent: bool,
 }
 
 impl Drop for Listener {
@@ -163,6 +165,9 @@ impl UnixStream {
             };
             let (own, other) = End::pair(&self.stack.buffered, [own, other], [None, Some(slot)]);
             own.begin_ended(*self.ended.lock());
+            if queue.is_sent {
+                own.begin(Travel::Sent)?;
+            }
             queue.pending.push_back(other);
             *state = State::Connected(Arc::new(own));
         }
@@ -172,6 +177,12 @@ impl UnixStream {
     }
 }
 
+/// Whether a descriptor is one of a local socket.
+fn is_local(right: &Right) -> bool {
+    let socket = right.file.socket();
+    socket.is_ok_and(|socket| socket.domain() == AF_UNIX)
+}
+
 impl Socket for UnixStream {
     fn domain(&self) -> i32 {
         AF_UNIX
@@ -179,6 +190,10 @@ impl Socket for UnixStream {
 
     fn socket_type(&self) -> i32 {
         SOCK_STREAM
+    }
+
+    fn time_limits(&self) -> &TimeLimits {
+        self.options.time_limits()
     }
 
     fn bind(&self, caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
@@ -205,6 +220,7 @@ impl Socket for UnixStream {
             queue: Mutex::new(Queue {
                 pending: VecDeque::new(),
                 backlog,
+                is_sent: false,
             }),
             accepters: WaitQueue::new(),
             credentials: caller.credentials,
@@ -307,8 +323,28 @@ impl Socket for UnixStream {
         if message.to.is_some() {
             return Err(end.map_or(Errno::EOPNOTSUPP, |_| Errno::EISCONN));
         }
-        end.ok_or(Errno::ENOTCONN)?
-            .send(message.bytes, message.rights)
+        let end = end.ok_or(Errno::ENOTCONN)?;
+        if message.rights.iter().any(is_local) {
+            end.begin(Travel::Carries)?;
+        }
+        end.send(message.bytes, message.rights)
+    }
+
+    /// A connection that carried local sockets does not travel, one that travels carries none, and those that wait with a
+    /// listener are as it is: so none is ever on its way to itself. Linux looks for such circles from time to time instead.
+    fn begin_to_travel(&self) -> Result<()> {
+        match self.state() {
+            State::Idle => Err(Errno::EINVAL),
+            State::Connected(end) => end.begin(Travel::Sent),
+            State::Listening(listener) => {
+                let mut queue = listener.queue.lock();
+                for end in &queue.pending {
+                    end.begin(Travel::Sent)?;
+                }
+                queue.is_sent = true;
+                Ok(())
+            }
+        }
     }
 
     /// # Errors

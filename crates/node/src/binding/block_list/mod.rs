@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rules::{Rule, Rules};
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::transfer::TransferData;
@@ -109,11 +110,7 @@ fn parse_address(text: &str, family: i32) -> Option<IpAddr> {
 }
 
 /// `new SocketAddress(address, port, family, flowlabel)`.
-fn new_socket_address(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_socket_address(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         throw_invalid_argument(scope, "SocketAddress is a constructor");
         return;
@@ -154,11 +151,7 @@ fn this_address(
 }
 
 /// Fills in the fields of the object in the first argument and returns it.
-fn detail(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn detail(scope: Scope, args: Args, mut rv: Return) {
     let Some(address) = this_address(scope, args.this().into()) else {
         return;
     };
@@ -183,11 +176,7 @@ fn detail(
 }
 
 /// The object that `server.address()` returns.
-fn legacy_detail(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn legacy_detail(scope: Scope, args: Args, mut rv: Return) {
     let Some(address) = this_address(scope, args.this().into()) else {
         return;
     };
@@ -209,21 +198,13 @@ fn legacy_detail(
     rv.set(object.into());
 }
 
-fn flowlabel(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn flowlabel(scope: Scope, args: Args, mut rv: Return) {
     if let Some(address) = this_address(scope, args.this().into()) {
         rv.set_uint32(address.flowlabel);
     }
 }
 
-fn new_block_list(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_block_list(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         throw_invalid_argument(scope, "BlockList is a constructor");
         return;
@@ -231,10 +212,7 @@ fn new_block_list(
     wrap::wrap(scope, args.this(), BlockList::default());
 }
 
-fn this_list(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<BlockList>> {
+fn this_list(scope: Scope, args: &Args) -> Option<Rc<BlockList>> {
     let list = wrap::unwrap::<BlockList>(scope, args.this().into());
     if list.is_none() {
         throw_invalid_argument(scope, "The receiver must be a BlockList");
@@ -242,11 +220,7 @@ fn this_list(
     list
 }
 
-fn add_address(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_address(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -255,11 +229,7 @@ fn add_address(
     }
 }
 
-fn add_addresses(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_addresses(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -281,11 +251,7 @@ fn add_addresses(
     rules.into_iter().for_each(|rule| list.add(rule));
 }
 
-fn remove_address(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn remove_address(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -294,21 +260,14 @@ fn remove_address(
     }
 }
 
-fn range_argument(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<(IpAddr, IpAddr)> {
+fn range_argument(scope: Scope, args: &Args) -> Option<(IpAddr, IpAddr)> {
     let start = this_address(scope, args.get(0))?;
     let end = this_address(scope, args.get(1))?;
     Some((start.address, end.address))
 }
 
 /// False where the range ends before it starts.
-fn add_range(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_range(scope: Scope, args: Args, mut rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -322,11 +281,7 @@ fn add_range(
     rv.set_bool(in_order);
 }
 
-fn remove_range(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn remove_range(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -335,10 +290,7 @@ fn remove_range(
     }
 }
 
-fn subnet_argument(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rule> {
+fn subnet_argument(scope: Scope, args: &Args) -> Option<Rule> {
     let network = this_address(scope, args.get(0))?;
     let prefix = args.get(1).uint32_value(scope)?;
     if prefix > if network.address.is_ipv4() { 32 } else { 128 } {
@@ -353,11 +305,7 @@ fn subnet_argument(
     Some(Rule::Subnet(network.address, prefix))
 }
 
-fn add_subnet(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_subnet(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -366,11 +314,7 @@ fn add_subnet(
     }
 }
 
-fn remove_subnet(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn remove_subnet(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -379,11 +323,7 @@ fn remove_subnet(
     }
 }
 
-fn check(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check(scope: Scope, args: Args, mut rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -393,11 +333,7 @@ fn check(
 }
 
 /// `checkString(address, family)`: false for what is no address.
-fn check_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_string(scope: Scope, args: Args, mut rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -406,11 +342,7 @@ fn check_string(
     rv.set_bool(parse_address(&text, family).is_some_and(|address| list.0.lock().blocks(address)));
 }
 
-fn get_rules(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_rules(scope: Scope, args: Args, mut rv: Return) {
     let Some(list) = this_list(scope, &args) else {
         return;
     };
@@ -422,22 +354,14 @@ fn get_rules(
     rv.set(v8::Array::new_with_elements(scope, &rules).into());
 }
 
-fn get_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_size(scope: Scope, args: Args, mut rv: Return) {
     if let Some(list) = this_list(scope, &args) {
         let length = list.0.lock().len();
         rv.set_uint32(u32::try_from(length).unwrap_or(u32::MAX));
     }
 }
 
-fn clear(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn clear(scope: Scope, args: Args, _rv: Return) {
     if let Some(list) = this_list(scope, &args) {
         list.0.lock().clear();
     }

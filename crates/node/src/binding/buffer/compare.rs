@@ -3,15 +3,12 @@
 use std::cmp::Ordering;
 
 use super::arguments::{array_index, throw_not_a_buffer};
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
 
 /// `compare(a, b)`: -1, 0 or 1.
-pub fn compare(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn compare(scope: Scope, args: Args, mut rv: Return) {
     let order = convert::with_bytes(args.get(0), |a| {
         convert::with_bytes(args.get(1), |b| a.cmp(b))
     });
@@ -22,11 +19,7 @@ pub fn compare(
 }
 
 /// `compareOffset(source, target, targetStart, sourceStart, targetEnd, sourceEnd)`.
-pub fn compare_offset(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn compare_offset(scope: Scope, args: Args, mut rv: Return) {
     let Some(target_start) = array_index(scope, args.get(2), 0) else {
         return;
     };

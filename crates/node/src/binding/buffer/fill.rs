@@ -1,6 +1,7 @@
 //! Filling and byte swapping.
 
 use super::arguments::{array_index, throw_not_a_buffer};
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::string_bytes::{self, Encoding};
 
@@ -11,11 +12,7 @@ const OUT_OF_BOUNDS: i32 = -2;
 
 /// `fill(buffer, value, start, end, encoding)`: repeats the bytes of `value`. The library turns the negative results
 /// into errors.
-pub fn fill(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fill(scope: Scope, args: Args, mut rv: Return) {
     let target = args.get(0);
     let Some(length) = convert::with_bytes(target, <[u8]>::len) else {
         throw_not_a_buffer(scope);
@@ -73,11 +70,7 @@ fn repeat(range: &mut [u8], pattern: &[u8]) {
     }
 }
 
-fn swap<const WIDTH: usize>(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-) {
+fn swap<const WIDTH: usize>(scope: Scope, args: &Args, rv: &mut Return) {
     let swapped = convert::with_bytes_mut(args.get(0), |bytes| {
         bytes.chunks_exact_mut(WIDTH).for_each(<[u8]>::reverse);
     });
@@ -89,29 +82,17 @@ fn swap<const WIDTH: usize>(
 }
 
 /// Swaps the bytes of each 16-bit element in place.
-pub fn swap16(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn swap16(scope: Scope, args: Args, mut rv: Return) {
     swap::<2>(scope, &args, &mut rv);
 }
 
 /// Swaps the bytes of each 32-bit element in place.
-pub fn swap32(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn swap32(scope: Scope, args: Args, mut rv: Return) {
     swap::<4>(scope, &args, &mut rv);
 }
 
 /// Swaps the bytes of each 64-bit element in place.
-pub fn swap64(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn swap64(scope: Scope, args: Args, mut rv: Return) {
     swap::<8>(scope, &args, &mut rv);
 }
 

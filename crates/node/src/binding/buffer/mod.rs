@@ -8,6 +8,7 @@ mod text;
 
 use arguments::{array_index, is_view_or_buffer, throw_not_a_buffer};
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::convert;
@@ -33,11 +34,7 @@ pub fn define(definition: &mut Definition) {
     text::define(definition);
 }
 
-fn set_buffer_prototype(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_buffer_prototype(scope: Scope, args: Args, _rv: Return) {
     if !args.get(0).is_object() {
         throw_invalid_argument(scope, "The \"prototype\" argument must be an object");
         return;
@@ -46,11 +43,7 @@ fn set_buffer_prototype(
 }
 
 /// An `ArrayBuffer` for the library to fill.
-fn create_unsafe_array_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_unsafe_array_buffer(scope: Scope, args: Args, mut rv: Return) {
     let Some(length) = args.get(0).integer_value(scope) else {
         return;
     };
@@ -63,11 +56,7 @@ fn create_unsafe_array_buffer(
 }
 
 /// With a key, only native code that knows it can detach the buffer: the pool must not be transferred away.
-fn set_detach_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_detach_key(scope: Scope, args: Args, _rv: Return) {
     let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"buffer\" argument must be an ArrayBuffer");
         return;
@@ -76,11 +65,7 @@ fn set_detach_key(
 }
 
 /// `copy(source, target, targetStart, sourceStart, length)` between views, which may overlap.
-fn copy(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn copy(scope: Scope, args: Args, mut rv: Return) {
     let (source, target) = (args.get(0), args.get(1));
     if !source.is_array_buffer_view() || !target.is_array_buffer_view() {
         throw_not_a_buffer(scope);
@@ -99,11 +84,7 @@ fn copy(
 }
 
 /// `copyArrayBuffer(destination, destinationOffset, source, sourceOffset, length)` between whole buffers.
-fn copy_array_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn copy_array_buffer(scope: Scope, args: Args, _rv: Return) {
     let (target, source) = (args.get(0), args.get(2));
     if !is_view_or_buffer(target) || !is_view_or_buffer(source) {
         throw_not_a_buffer(scope);

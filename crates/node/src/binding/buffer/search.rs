@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::arguments::throw_not_a_buffer;
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::throw_invalid_argument;
 use crate::js::string_bytes::{self, Encoding};
@@ -107,11 +108,7 @@ fn index(found: Option<usize>) -> f64 {
 }
 
 /// `indexOfString(buffer, value, byteOffset, encoding, dir, end)`.
-pub fn index_of_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn index_of_string(scope: Scope, args: Args, mut rv: Return) {
     let Ok(value) = v8::Local::<v8::String>::try_from(args.get(1)) else {
         throw_invalid_argument(scope, "argument must be a string");
         return;
@@ -131,11 +128,7 @@ pub fn index_of_string(
 }
 
 /// `indexOfBuffer(buffer, value, byteOffset, encoding, dir, end)`.
-pub fn index_of_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn index_of_buffer(scope: Scope, args: Args, mut rv: Return) {
     let Some(search) = search(scope, args.get(2), args.get(4), args.get(5)) else {
         return;
     };
@@ -152,11 +145,7 @@ pub fn index_of_buffer(
 }
 
 /// `indexOfNumber(buffer, value, byteOffset, dir, end)`.
-pub fn index_of_number(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn index_of_number(scope: Scope, args: Args, mut rv: Return) {
     let Some(value) = args.get(1).uint32_value(scope) else {
         return;
     };

@@ -3,6 +3,7 @@
 use v8::simdutf::{self, Base64Options, ErrorCode, LastChunkHandling};
 
 use super::arguments::{array_index, throw_index_out_of_range, throw_not_a_buffer};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
@@ -36,9 +37,9 @@ pub fn define(definition: &mut Definition) {
 macro_rules! slices {
     ($($function:ident $encoding:ident;)*) => {
         $(fn $function(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
+            scope: Scope,
+            args: Args,
+            mut rv: Return,
         ) {
             slice(scope, &args, &mut rv, Encoding::$encoding);
         })*
@@ -56,12 +57,7 @@ slices! {
 }
 
 /// `*Slice(buffer, start, end)`: the string of a range.
-fn slice(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    encoding: Encoding,
-) {
+fn slice(scope: Scope, args: &Args, rv: &mut Return, encoding: Encoding) {
     let buffer = args.get(0);
     let Some(length) = convert::with_bytes(buffer, <[u8]>::len) else {
         throw_not_a_buffer(scope);
@@ -94,9 +90,9 @@ fn slice(
 macro_rules! writes {
     ($($function:ident $encoding:ident;)*) => {
         $(fn $function(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
+            scope: Scope,
+            args: Args,
+            mut rv: Return,
         ) {
             write(scope, &args, &mut rv, Encoding::$encoding);
         })*
@@ -112,12 +108,7 @@ writes! {
 }
 
 /// `*Write(buffer, string, offset, length)`: the number of bytes written.
-fn write(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    encoding: Encoding,
-) {
+fn write(scope: Scope, args: &Args, rv: &mut Return, encoding: Encoding) {
     let buffer = args.get(0);
     let Some(length) = convert::with_bytes(buffer, <[u8]>::len) else {
         throw_not_a_buffer(scope);
@@ -152,11 +143,7 @@ fn write(
     rv.set_double(written.unwrap_or(0) as f64);
 }
 
-fn byte_length_utf8(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn byte_length_utf8(scope: Scope, args: Args, mut rv: Return) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "argument must be a string");
         return;
@@ -164,21 +151,13 @@ fn byte_length_utf8(
     rv.set_double(string.utf8_length(scope) as f64);
 }
 
-fn is_utf8(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_utf8(scope: Scope, args: Args, mut rv: Return) {
     if let Some(valid) = validate(scope, args.get(0), simdutf::validate_utf8) {
         rv.set_bool(valid);
     }
 }
 
-fn is_ascii(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_ascii(scope: Scope, args: Args, mut rv: Return) {
     if let Some(valid) = validate(scope, args.get(0), simdutf::validate_ascii) {
         rv.set_bool(valid);
     }
@@ -214,11 +193,7 @@ const ATOB_INVALID_CHARACTER: i32 = -2;
 const ATOB_OTHER: i32 = -3;
 
 /// Decodes as `atob` of the HTML standard; a negative number where that throws.
-fn atob(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn atob(scope: Scope, args: Args, mut rv: Return) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "argument must be a string");
         return;
@@ -262,11 +237,7 @@ fn atob(
 }
 
 /// Encodes as `btoa` of the HTML standard; -1 for a character above U+00FF.
-fn btoa(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn btoa(scope: Scope, args: Args, mut rv: Return) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "argument must be a string");
         return;

@@ -13,6 +13,7 @@ use super::query::{self, Running};
 use super::status::{DNS_ESETSRVPENDING, Failure, Status};
 use super::udp::UdpConnection;
 use super::{address, hosts};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
@@ -60,11 +61,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `new ChannelWrap(timeout, tries, maxTimeout)`
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     let number = |index| {
         let value: v8::Local<v8::Value> = args.get(index);
         value
@@ -102,10 +99,7 @@ fn construct(
 }
 
 impl Channel {
-    pub fn of(
-        scope: &v8::PinScope<'_, '_>,
-        args: &v8::FunctionCallbackArguments<'_>,
-    ) -> Option<Rc<Channel>> {
+    pub fn of(scope: &v8::PinScope<'_, '_>, args: &Args) -> Option<Rc<Channel>> {
         wrap::unwrap::<Channel>(scope, args.this().into())
     }
 
@@ -217,11 +211,7 @@ impl Channel {
 }
 
 /// `getServers()`: pairs of address and port.
-fn get_servers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_servers(scope: Scope, args: Args, mut rv: Return) {
     let Some(channel) = Channel::of(scope, &args) else {
         return;
     };
@@ -240,11 +230,7 @@ fn get_servers(
 }
 
 /// `setServers(list)` of family, address and port: 0, or a status.
-fn set_servers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_servers(scope: Scope, args: Args, mut rv: Return) {
     let Some(channel) = Channel::of(scope, &args) else {
         return;
     };
@@ -282,11 +268,7 @@ fn server(scope: &mut v8::PinScope<'_, '_>, entry: v8::Local<'_, v8::Value>) -> 
 }
 
 /// `setLocalAddress(one[, other])`, of different families.
-fn set_local_address(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_local_address(scope: Scope, args: Args, _rv: Return) {
     let Some(channel) = Channel::of(scope, &args) else {
         return;
     };
@@ -334,11 +316,7 @@ impl Channel {
 }
 
 /// `cancel()`: all that is asked ends with `ECANCELLED`.
-fn cancel(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cancel(scope: Scope, args: Args, _rv: Return) {
     if let Some(channel) = Channel::of(scope, &args) {
         query::cancel_all(&Env::of(scope), &channel);
     }

@@ -9,6 +9,7 @@ use secure_exec_kernel::{Errno, Process};
 use super::hosts::{self, Hosts};
 use super::message::Name;
 use super::request;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::{async_wrap, callback_scope, convert, exception, uv, wrap};
 
@@ -37,11 +38,7 @@ struct Question {
 }
 
 /// `getaddrinfo(req, name, family, flags, order)`: the answer comes by `req.oncomplete(error, addresses)`.
-pub fn getaddrinfo(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn getaddrinfo(scope: Scope, args: Args, mut rv: Return) {
     let Some(request) = request(scope, args.get(0)) else {
         return;
     };
@@ -225,11 +222,7 @@ fn inet_number(text: &str) -> Option<u32> {
 
 /// `getnameinfo(req, address, port)`: the answer comes by `req.oncomplete(error, name, service)`. What no file names has no
 /// name; nobody is asked.
-pub fn getnameinfo(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn getnameinfo(scope: Scope, args: Args, mut rv: Return) {
     let Some(request) = request(scope, args.get(0)) else {
         return;
     };

@@ -23,6 +23,7 @@ mod udp;
 use core::net::{IpAddr, Ipv6Addr};
 
 use super::stream_wrap;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
 use crate::js::{convert, wrap};
@@ -68,11 +69,7 @@ fn request<'s>(
 }
 
 /// `canonicalizeIP(text)`: undefined for what is no address.
-fn canonicalize_ip(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn canonicalize_ip(scope: Scope, args: Args, mut rv: Return) {
     let text = convert::text(scope, args.get(0));
     if let Some(ip) = address(&text) {
         rv.set(exception::string(scope, &ip.to_string()).into());
@@ -80,11 +77,7 @@ fn canonicalize_ip(
 }
 
 /// `convertIpv6StringToBuffer(text)`
-fn convert_ipv6_string_to_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn convert_ipv6_string_to_buffer(scope: Scope, args: Args, mut rv: Return) {
     let text = convert::text(scope, args.get(0));
     match address(&text) {
         Some(IpAddr::V6(ip)) => rv.set(convert::buffer(scope, ip.octets().to_vec())),

@@ -12,6 +12,7 @@ use super::hosts::Hosts;
 use super::message::{Answer, Query};
 use super::status::{Failure, Status};
 use super::{address, exchange, records, request};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::ClassDefinition;
@@ -77,9 +78,9 @@ macro_rules! queries {
         }
 
         $(fn $function(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            rv: v8::ReturnValue<'_, v8::Value>,
+            scope: Scope,
+            args: Args,
+            rv: Return,
         ) {
             resolve(scope, &args, rv, Kind::$kind);
         })*
@@ -103,12 +104,7 @@ queries! {
 }
 
 /// `query*(req, name)`: 0, and the result by `req.oncomplete(error, result, ttls)`.
-fn resolve(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    kind: Kind,
-) {
+fn resolve(scope: Scope, args: &Args, mut rv: Return, kind: Kind) {
     let Some(channel) = Channel::of(scope, args) else {
         return;
     };
@@ -140,11 +136,7 @@ fn is_onion(name: &str) -> bool {
 }
 
 /// `getHostByAddr(req, address)`: as [`resolve`], with the names of an address; `EINVAL` for what is none.
-fn get_host_by_addr(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_host_by_addr(scope: Scope, args: Args, mut rv: Return) {
     let Some(channel) = Channel::of(scope, &args) else {
         return;
     };
@@ -190,10 +182,7 @@ fn pointer(ip: IpAddr) -> String {
 }
 
 /// Makes the first argument a request.
-fn dispatch(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<v8::Global<v8::Object>> {
+fn dispatch(scope: Scope, args: &Args) -> Option<v8::Global<v8::Object>> {
     let request = request(scope, args.get(0))?;
     async_wrap::wrap_async(scope, request, "QUERYWRAP", Dispatched);
     wrap::make_strong(scope, request);

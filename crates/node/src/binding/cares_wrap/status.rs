@@ -2,6 +2,7 @@
 
 use secure_exec_kernel::Errno;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::{exception, uv};
 
 /// A status of c-ares.
@@ -105,11 +106,7 @@ impl Failure {
 }
 
 /// `strerror(number)`
-pub fn strerror(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn strerror(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = args.get(0).int32_value(scope) else {
         return;
     };

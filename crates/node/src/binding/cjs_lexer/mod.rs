@@ -8,6 +8,7 @@ mod detect;
 mod literal;
 mod token;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception;
 
@@ -18,11 +19,7 @@ pub fn define(definition: &mut Definition) {
 
 /// `parse(source)`: `[Set of names, array of reexported specifiers]`. A source that cannot be understood, or that is
 /// an ES module, has neither.
-fn parse(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn parse(scope: Scope, args: Args, mut rv: Return) {
     if !args.get(0).is_string() {
         exception::throw_invalid_argument(scope, "The \"source\" argument must be of type string");
         return;

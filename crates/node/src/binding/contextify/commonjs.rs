@@ -1,12 +1,17 @@
 //! Compilation of CommonJS modules, and the guess whether a text that does not compile as one is an ES module.
 
 use super::compile::{self, Cache, Unit};
+use crate::binding::compile_cache;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::decorate::{self, Offset};
 use crate::js::{convert, exception};
 
 /// Parameters of the CommonJS wrapper.
 const PARAMETERS: [&str; 5] = ["exports", "require", "module", "__filename", "__dirname"];
+
+/// The same, as a cache is sealed for them.
+const CACHED: &str = "exports,require,module,__filename,__dirname";
 
 /// Messages of V8 that say that a text is an ES module.
 const MODULE_SYNTAX: [&str; 3] = [
@@ -42,13 +47,20 @@ fn compile_wrapper<'s>(
     wrapper: bool,
 ) -> Result<v8::Local<'s, v8::Function>, Option<Failure<'s>>> {
     let id = Env::of(scope).symbol(scope, "vm_dynamic_import_default_internal");
+    let entry = wrapper
+        .then(|| {
+            let name = filename.to_rust_string_lossy(scope);
+            compile_cache::entry(scope, compile_cache::Code::CommonJs(CACHED), code, &name)
+        })
+        .flatten();
+    let cache = entry.as_ref().and_then(|entry| entry.cache());
     let unit = Unit {
         code,
         filename,
         line_offset: 0,
         column_offset: 0,
         id,
-        cache: Cache::Absent,
+        cache: cache.map_or(Cache::Absent, |cache| Cache::Genuine(cache.to_vec())),
     };
     let parameters = if wrapper {
         PARAMETERS
@@ -63,6 +75,12 @@ fn compile_wrapper<'s>(
     if let Some(function) =
         v8::script_compiler::compile_function(scope, &mut source, &parameters, &[], options, reason)
     {
+        if let Some(entry) = entry {
+            let rejected = compile::cache_rejected(&unit, &source).unwrap_or(false);
+            compile_cache::keep(scope, &entry, code, rejected, || {
+                function.create_code_cache().map(|cache| cache.to_vec())
+            });
+        }
         return Ok(function);
     }
     if scope.has_terminated() {
@@ -124,9 +142,9 @@ fn compiles_as_module<'s>(
 
 /// `compileFunctionForCJSLoader(code, filename, isSeaMain, shouldDetectModule)`.
 pub fn compile_function_for_cjs_loader<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    scope: Scope<'_, 's, '_>,
+    args: Args<'s>,
+    mut rv: Return,
 ) {
     let (Ok(code), Ok(filename)) = (
         args.get(0).try_cast::<v8::String>(),
@@ -182,11 +200,7 @@ pub fn compile_function_for_cjs_loader<'s>(
 }
 
 /// `containsModuleSyntax(code, filename, resourceName, cjsVar)`: true where the text is no CommonJS but an ES module.
-pub fn contains_module_syntax<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn contains_module_syntax<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let (Ok(code), Ok(filename)) = (
         args.get(0).try_cast::<v8::String>(),
         args.get(1).try_cast::<v8::String>(),
@@ -205,11 +219,7 @@ pub fn contains_module_syntax<'s>(
 }
 
 /// `shouldRetryAsESM(code, resourceName)`.
-pub fn should_retry_as_esm<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn should_retry_as_esm<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let (Ok(code), Ok(filename)) = (
         args.get(0).try_cast::<v8::String>(),
         args.get(1).try_cast::<v8::String>(),

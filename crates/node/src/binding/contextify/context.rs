@@ -9,9 +9,11 @@ use std::rc::Rc;
 
 use super::compile;
 use super::interceptor;
-use crate::callback::contain_bare;
+use crate::binding::async_wrap;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::env::Env;
-use crate::js::{context_settings, wrap};
+use crate::inspector::Agent;
+use crate::js::{context_settings, convert, wrap};
 use crate::process::frozen_clock;
 
 /// Embedder data of a context: its sandbox object, `undefined` for one without.
@@ -19,6 +21,8 @@ const SANDBOX: i32 = 1;
 
 /// What a context was made with; kept with the context itself.
 struct Attributes {
+    /// What a debugger calls it.
+    name: String,
     allow_wasm: bool,
     state: std::rc::Weak<ContextifyContext>,
 }
@@ -65,6 +69,37 @@ pub fn release_contexts(isolate: &mut v8::Isolate, env: &Env) {
     // that was asked for.
     if attributes.iter().any(|state| state.strong_count() > 0) {
         isolate.low_memory_notification();
+    }
+}
+
+/// Tells an inspector that starts of the contexts that there are.
+pub fn announce_contexts(scope: &mut v8::PinScope<'_, '_>) {
+    let env = Env::of(scope);
+    let made: Vec<_> = {
+        let contexts = env.state::<Contexts>();
+        let contexts = contexts.0.borrow();
+        let found = contexts.iter().filter_map(|made| {
+            let name = made.attributes.upgrade()?.name.clone();
+            Some((made.context.to_local(scope)?, name))
+        });
+        found.collect()
+    };
+    let agent = Agent::of(&env);
+    for (context, name) in made {
+        agent.context_created(context, &name);
+    }
+}
+
+/// Runs `body` in every context that was made and is still there.
+pub fn in_all_contexts(scope: &mut v8::PinScope<'_, '_>, body: fn(&mut v8::PinScope<'_, '_>)) {
+    let made: Vec<_> = {
+        let contexts = Env::of(scope).state::<Contexts>();
+        let contexts = contexts.0.borrow();
+        let alive = contexts.iter().map(|made| made.context.to_local(scope));
+        alive.flatten().collect()
+    };
+    for context in made {
+        body(&mut v8::ContextScope::new(scope, context));
     }
 }
 
@@ -149,11 +184,7 @@ pub fn of_global<'s>(
 }
 
 /// `makeContext(sandbox | vm_context_no_contextify, name, origin, strings, wasm, ownMicrotaskQueue, id)`.
-pub fn make_context<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn make_context<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let sandbox: Option<v8::Local<v8::Object>> = args.get(0).try_cast().ok();
     let id: Option<v8::Local<v8::Symbol>> = args.get(6).try_cast().ok();
     let Some(id) = id.filter(|_| sandbox.is_some() || args.get(0).is_symbol()) else {
@@ -164,6 +195,7 @@ pub fn make_context<'s>(
         return compile::refuse(scope);
     }
     let options = Options {
+        name: convert::text(scope, args.get(1)),
         allow_strings: args.get(3).is_true(),
         allow_wasm: args.get(4).is_true(),
         own_microtask_queue: args.get(5).is_true(),
@@ -175,6 +207,7 @@ pub fn make_context<'s>(
 }
 
 struct Options<'s> {
+    name: String,
     allow_strings: bool,
     allow_wasm: bool,
     own_microtask_queue: bool,
@@ -214,7 +247,8 @@ fn create<'s>(
 
     let scope = &mut v8::ContextScope::new(scope, context);
     context_settings::apply(scope)?;
-    if env.freeze_clocks.get() {
+    async_wrap::install_promise_hooks(scope);
+    if frozen_clock::stand_still(&env) {
         frozen_clock::remove_shared_memory(scope)?;
     }
     let global = context.global(scope);
@@ -248,6 +282,7 @@ fn create<'s>(
     context.set_embedder_data(SANDBOX, data);
     // From here on the interceptors answer.
     let attributes = Rc::new(Attributes {
+        name: options.name.clone(),
         allow_wasm: options.allow_wasm,
         state: Rc::downgrade(&state),
     });
@@ -256,6 +291,7 @@ fn create<'s>(
         attributes: Rc::downgrade(&attributes),
     });
     context.set_slot(attributes);
+    Agent::of(&env).context_created(context, &options.name);
     Some(holder)
 }
 

@@ -3,17 +3,14 @@
 use super::code_seal::{self, Kind};
 use super::compile::{self, Cache, Unit};
 use super::context;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::convert;
 use crate::js::decorate::{self, Offset};
 
 /// `compileFunction(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext,
 /// contextExtensions, params, id)`: the function and what is known of it.
-pub fn compile_function<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn compile_function<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let (Ok(code), Ok(filename), Ok(id)) = (
         args.get(0).try_cast(),
         args.get(1).try_cast(),

@@ -6,7 +6,7 @@
 use v8::Intercepted::{self, kNo as No, kYes as Yes};
 
 use super::context::of_global;
-use crate::callback;
+use crate::callback::{self, Return, Scope};
 use crate::env::Env;
 
 /// A template for global objects with all interceptors.
@@ -49,10 +49,10 @@ fn unused_constructor() -> v8::FunctionCallback {
 }
 
 fn get(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     key: v8::Local<'_, v8::Name>,
     holder: v8::Local<'_, v8::Object>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) -> Intercepted {
     let Some((context, sandbox)) = of_global(scope, holder) else {
         return No;
@@ -234,10 +234,10 @@ fn define(
 }
 
 fn describe(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     key: v8::Local<'_, v8::Name>,
     holder: v8::Local<'_, v8::Object>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) -> Intercepted {
     let Some((context, sandbox)) = of_global(scope, holder) else {
         return No;
@@ -317,19 +317,19 @@ fn name_of<'s>(scope: &mut v8::PinScope<'s, '_>, index: u32) -> v8::Local<'s, v8
 }
 
 fn named_getter<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     key: v8::Local<'s, v8::Name>,
     args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> Intercepted {
     get(scope, key, args.holder(), &mut rv)
 }
 
 fn indexed_getter<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     index: u32,
     args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> Intercepted {
     let key = name_of(scope, index);
     get(scope, key, args.holder(), &mut rv)
@@ -416,19 +416,19 @@ fn indexed_definer<'s>(
 }
 
 fn named_descriptor<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     key: v8::Local<'s, v8::Name>,
     args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> Intercepted {
     describe(scope, key, args.holder(), &mut rv)
 }
 
 fn indexed_descriptor<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     index: u32,
     args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> Intercepted {
     let key = name_of(scope, index);
     describe(scope, key, args.holder(), &mut rv)

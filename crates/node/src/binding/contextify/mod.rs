@@ -7,22 +7,23 @@ mod compile;
 mod context;
 mod function;
 mod interceptor;
+mod measure_memory;
 mod script;
 mod sigint;
 mod timeout;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::exception;
 use sigint::SigintWatchdog;
 
 pub use code_seal::{Kind as CacheKind, open as open_cache, seal as seal_cache};
 pub use compile::host_defined_options;
 pub use context::{
-    context_of, contextified_context, has_own_microtask_queue, perform_own_microtask_checkpoint,
-    release_contexts,
+    announce_contexts, context_of, contextified_context, has_own_microtask_queue, in_all_contexts,
+    perform_own_microtask_checkpoint, release_contexts,
 };
-pub use sigint::run_with_sigint;
+pub use sigint::{run_with_sigint, take_sigint};
 pub use timeout::run_with_timeout;
 
 /// Declares the binding.
@@ -33,7 +34,7 @@ pub fn define(definition: &mut Definition) {
         .function("startSigintWatchdog", start_sigint_watchdog)
         .function("stopSigintWatchdog", stop_sigint_watchdog)
         .function("watchdogHasPendingSigint", watchdog_has_pending_sigint)
-        .function("measureMemory", measure_memory)
+        .function("measureMemory", measure_memory::measure_memory)
         .function(
             "compileFunctionForCJSLoader",
             commonjs::compile_function_for_cjs_loader,
@@ -47,39 +48,18 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `startSigintWatchdog()`: whether SIGINT is watched from now on.
-fn start_sigint_watchdog(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start_sigint_watchdog(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     rv.set_bool(env.state::<SigintWatchdog>().start(&env));
 }
 
 /// `stopSigintWatchdog()`: whether a signal came that interrupted nothing.
-fn stop_sigint_watchdog(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn stop_sigint_watchdog(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_bool(Env::of(scope).state::<SigintWatchdog>().stop());
 }
 
-fn watchdog_has_pending_sigint(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn watchdog_has_pending_sigint(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_bool(Env::of(scope).state::<SigintWatchdog>().has_pending());
-}
-
-/// V8's memory measurement is not reachable through the engine's Rust interface.
-fn measure_memory(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    exception::throw_unavailable(scope, "vm.measureMemory() is not available in this VM");
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 use super::code_seal::{self, Kind};
 use super::compile::{self, Cache, Unit};
 use super::context::{self, Contextified};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
+use crate::inspector::Agent;
 use crate::js::decorate::{self, Offset};
-use crate::js::exception::{self, ErrorKind};
+use crate::js::exception;
 use crate::js::{convert, wrap};
 
 /// Internal field that holds the script itself. Not a handle of ours: the script reaches its wrapper again through the
@@ -21,11 +23,7 @@ struct ContextifyScript {
 
 /// `new ContextifyScript(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext, id)`,
 /// or with the first two arguments only.
-pub fn new<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn new<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return) {
     let (Ok(code), Ok(filename)) = (args.get(0).try_cast(), args.get(1).try_cast()) else {
         return compile::refuse(scope);
     };
@@ -132,11 +130,7 @@ fn sealed_cache(
 }
 
 /// `script.createCachedData()`.
-pub fn create_cached_data<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn create_cached_data<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let key = Env::of(scope).private(scope, SOURCE);
     let source = args.this().get_private(scope, key);
     let source = source.and_then(|source| source.try_cast().ok());
@@ -149,14 +143,10 @@ pub fn create_cached_data<'s>(
 }
 
 /// `script.runInContext(contextifiedObject | null, timeout, displayErrors, breakOnSigint, breakOnFirstLine)`.
-pub fn run_in_context<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn run_in_context<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let Some(script) = unbound_script(scope, args.this()) else {
         let text = "Script methods can only be called on script instances.";
-        return exception::throw(scope, ErrorKind::TypeError, "ERR_INVALID_THIS", text);
+        return exception::throw_invalid_this(scope, text);
     };
     let Some(state) = wrap::unwrap::<ContextifyScript>(scope, args.this().into()) else {
         return;
@@ -171,6 +161,9 @@ pub fn run_in_context<'s>(
     };
     let timeout = args.get(1).integer_value(scope).unwrap_or(-1);
     let display_errors = args.get(2).is_true();
+    if args.get(4).is_true() {
+        Agent::of(&Env::of(scope)).pause_on_next_statement("Break on start");
+    }
     let limits = Limits {
         timeout,
         breaks_on_sigint: args.get(3).is_true(),

@@ -74,6 +74,16 @@ impl SigintWatchdog {
             .is_some_and(|running| running.shared.lock().pending)
     }
 
+    /// Takes a SIGINT that another reader of the process's signals came upon; false if nobody watches for one.
+    pub fn take(&self) -> bool {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return false;
+        };
+        running.shared.lock().interrupt();
+        true
+    }
+
     fn enter(&self, isolate: v8::IsolateHandle) -> Arc<AtomicBool> {
         let interrupted = Arc::new(AtomicBool::new(false));
         if let Some(running) = &*self.running.borrow() {
@@ -154,6 +164,11 @@ impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+}
+
+/// Gives a SIGINT to the watchdog, if it runs: as long as it does, it is the handler of that signal.
+pub fn take_sigint(env: &Env) -> bool {
+    env.state::<SigintWatchdog>().take()
 }
 
 /// Runs `body`, JavaScript of the guest, so that SIGINT interrupts it if `breaks`. That becomes

@@ -68,7 +68,7 @@ pub(super) fn run_until_ended<'s>(
 fn cancel_termination(isolate: &mut v8::Isolate) -> bool {
     let env = Env::of(isolate);
     let ending =
-        || env.stopping.get() || env.heap_limit_reached.get() || env.event_loop.handle().aborted();
+        || env.stopping.get() || env.heap.limit_reached.get() || env.event_loop.handle().aborted();
     if ending() {
         return false;
     }

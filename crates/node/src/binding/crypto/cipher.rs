@@ -6,6 +6,7 @@ use super::cipher_ffi::{self, mode};
 use super::error::{CryptoError, Result, clear_errors, take_errors};
 use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
@@ -60,11 +61,7 @@ fn is_gcm_tag_length(length: usize) -> bool {
 }
 
 /// `new CipherBase(encrypt, cipher, key, iv, authTagLength)`
-fn new_cipher(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_cipher(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "CipherBase is made with new");
     }
@@ -261,20 +258,13 @@ impl State {
     }
 }
 
-fn unwrap(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<std::rc::Rc<CipherBase>> {
+fn unwrap(scope: Scope, args: &Args) -> Result<std::rc::Rc<CipherBase>> {
     wrap::unwrap::<CipherBase>(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a cipher"))
 }
 
 /// `update(data, encoding)`
-fn update(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let output =
         match convert::with_bytes(args.get(0), |data| cipher.state.borrow_mut().update(data)) {
@@ -288,22 +278,14 @@ fn update(
     rv.set(convert::buffer(scope, output));
 }
 
-fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn finish(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let output = cipher.state.borrow_mut().finish();
     let output = attempt!(scope, output);
     rv.set(convert::buffer(scope, output));
 }
 
-fn set_auto_padding(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_auto_padding(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let padding = args.length() < 1 || args.get(0).is_true();
     let set = cipher
@@ -316,11 +298,7 @@ fn set_auto_padding(
 }
 
 /// Undefined before the end, and for decryption.
-fn get_auth_tag(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_auth_tag(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let tag = {
         let state = cipher.state.borrow();
@@ -332,11 +310,7 @@ fn get_auth_tag(
     }
 }
 
-fn set_auth_tag(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_auth_tag(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let tag = attempt!(scope, input::bytes(scope, args.get(0), "tag"));
     if cipher.state.borrow().takes_short_tag(tag.len()) {
@@ -381,11 +355,7 @@ fn warn_of_short_tag(scope: &mut v8::PinScope<'_, '_>) {
 }
 
 /// `setAAD(data, plaintextLength)`; -1 stands for no length.
-fn set_aad(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_aad(scope: Scope, args: Args, mut rv: Return) {
     let cipher = attempt!(scope, unwrap(scope, &args));
     let data = attempt!(scope, input::bytes(scope, args.get(0), "aadbuf"));
     let length = attempt!(scope, tag_length(scope, args.get(1)));

@@ -6,6 +6,7 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::owned_ffi::{Cipher, CipherCtx};
 use super::pkey_ffi::short_name;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
@@ -16,11 +17,7 @@ pub fn define(definition: &mut Definition) {
         .function("getCipherInfo", get_cipher_info);
 }
 
-fn get_ciphers(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_ciphers(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(string_array(scope, &cipher_ffi::names()).into());
 }
 
@@ -42,11 +39,7 @@ fn mode_name(cipher: &Cipher) -> &'static str {
 }
 
 /// `getCipherInfo(target, nameOrNid, keyLength, ivLength)`; undefined where there is no such cipher.
-fn get_cipher_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cipher_info(scope: Scope, args: Args, mut rv: Return) {
     let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return exception::throw_invalid_argument(scope, "The target must be an object");
     };

@@ -6,6 +6,7 @@ use super::error::{CryptoError, Result};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::CipherCtx;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 
 /// Declares the classes.
@@ -55,11 +56,7 @@ fn variant_name(variant: u32) -> Option<String> {
 }
 
 /// `new AESCipherJob(mode, encrypt | decrypt, key, data, variant, iv, tagOrCounterLength, additionalData)`
-fn new_aes_cipher_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_aes_cipher_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let decrypt = attempt!(scope, input::uint32(scope, args.get(1), "cipherMode")) == 1;
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));
@@ -97,11 +94,7 @@ fn new_aes_cipher_job(
 }
 
 /// `new ChaCha20Poly1305CipherJob(mode, encrypt | decrypt, key, data, iv, additionalData)`
-fn new_chacha20_poly1305_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_chacha20_poly1305_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let decrypt = attempt!(scope, input::uint32(scope, args.get(1), "cipherMode")) == 1;
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));

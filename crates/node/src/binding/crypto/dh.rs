@@ -13,6 +13,7 @@ use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, Dh, PkeyCtx, Progress};
 use super::params_ffi::ParamList;
 use super::pkey_ffi::PARAMETERS;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
@@ -161,11 +162,7 @@ fn no_key(message: &str) -> CryptoError {
 }
 
 /// `new DiffieHellman(bits | prime, generator)`
-fn new_diffie_hellman(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_diffie_hellman(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "DiffieHellman is made with new");
     }
@@ -173,10 +170,7 @@ fn new_diffie_hellman(
     wrap::wrap(scope, args.this(), exchange);
 }
 
-fn exchange_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Exchange> {
+fn exchange_of(scope: Scope, args: &Args) -> Result<Exchange> {
     let bad_generator = || CryptoError::OpenSsl(vec![BAD_GENERATOR], "Invalid generator");
     if args.get(0).is_int32() {
         let bits = input::int32(scope, args.get(0), "sizeOrKey")?;
@@ -272,11 +266,7 @@ pub fn group_key(name: &str) -> Result<Pkey> {
 }
 
 /// `new DiffieHellmanGroup(name)`
-fn new_group(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_group(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "DiffieHellmanGroup is made with new");
     }
@@ -286,75 +276,44 @@ fn new_group(
     wrap::wrap(scope, args.this(), Exchange::new(prime, generator));
 }
 
-fn unwrap(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<Exchange>> {
+fn unwrap(scope: Scope, args: &Args) -> Result<Rc<Exchange>> {
     wrap::unwrap::<Exchange>(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a DiffieHellman"))
 }
 
-fn reply(
-    scope: &mut v8::PinScope<'_, '_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    bytes: Result<Vec<u8>>,
-) {
+fn reply(scope: Scope, rv: &mut Return, bytes: Result<Vec<u8>>) {
     let bytes = attempt!(scope, bytes);
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn generate_keys(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn generate_keys(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     reply(scope, &mut rv, exchange.generate());
 }
 
-fn compute_secret(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn compute_secret(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let other = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     let other = attempt!(scope, BigNum::from_bytes(&other));
     reply(scope, &mut rv, exchange.compute(&other));
 }
 
-fn get_prime(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_prime(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     reply(scope, &mut rv, exchange.prime.to_bytes());
 }
 
-fn get_generator(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_generator(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     reply(scope, &mut rv, exchange.generator.to_bytes());
 }
 
-fn get_public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_public_key(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     reply(scope, &mut rv, exchange.public_bytes());
 }
 
-fn get_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_private_key(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let missing = || no_key("No private key - did you forget to generate one?");
     let bytes = exchange
@@ -366,32 +325,20 @@ fn get_private_key(
     reply(scope, &mut rv, bytes);
 }
 
-fn set_public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_public_key(scope: Scope, args: Args, _rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     *exchange.public.borrow_mut() = Some(attempt!(scope, BigNum::from_bytes(&key)));
 }
 
-fn set_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_private_key(scope: Scope, args: Args, _rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     *exchange.private.borrow_mut() = Some(attempt!(scope, BigNum::from_bytes(&key)));
 }
 
 /// `DH_check`'s flags.
-fn verify_error(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn verify_error(scope: Scope, args: Args, mut rv: Return) {
     let exchange = attempt!(scope, unwrap(scope, &args));
     let dh = attempt!(scope, exchange.dh());
     let mut codes = 0;
@@ -402,11 +349,7 @@ fn verify_error(
 }
 
 /// `new DHBitsJob(mode, …publicKey, …privateKey)`
-fn new_dh_bits_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_dh_bits_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let public = attempt!(scope, argument::any(scope, &args, 1));
     let private = attempt!(scope, argument::private(scope, &args, 1 + argument::COUNT));

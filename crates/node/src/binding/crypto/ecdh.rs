@@ -9,6 +9,7 @@ use super::input::{self, attempt};
 use super::owned_ffi as ffi;
 use super::owned_ffi::{BigNum, EcGroup, PkeyCtx};
 use super::pkey_ffi::{curve_nid, ec_key, short_name};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
@@ -42,11 +43,7 @@ fn curve(name: &str) -> Result<(i32, EcGroup)> {
 }
 
 /// `new ECDH(curve)`
-fn new_ecdh(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_ecdh(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "ECDH is made with new");
     }
@@ -64,10 +61,7 @@ fn new_ecdh(
     );
 }
 
-fn unwrap(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<Ecdh>> {
+fn unwrap(scope: Scope, args: &Args) -> Result<Rc<Ecdh>> {
     wrap::unwrap::<Ecdh>(scope, args.this().into()).ok_or_else(|| input::invalid("this", "an ECDH"))
 }
 
@@ -115,21 +109,13 @@ impl Ecdh {
     }
 }
 
-fn generate_keys(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn generate_keys(scope: Scope, args: Args, _rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     attempt!(scope, ecdh.generate());
 }
 
 /// The empty string stands for a bad public key.
-fn compute_secret(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn compute_secret(scope: Scope, args: Args, mut rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     let other = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     match attempt!(scope, ecdh.compute(&other)) {
@@ -139,11 +125,7 @@ fn compute_secret(
 }
 
 /// `getPublicKey(form)`
-fn get_public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_public_key(scope: Scope, args: Args, mut rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     let form = attempt!(scope, input::uint32(scope, args.get(0), "form"));
     let failed = || CryptoError::operation_failed("Failed to get ECDH public key");
@@ -153,22 +135,14 @@ fn get_public_key(
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn get_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_private_key(scope: Scope, args: Args, mut rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     let failed = || CryptoError::operation_failed("Failed to get ECDH private key");
     let private = attempt!(scope, ecdh.private.borrow().clone().ok_or_else(failed));
     rv.set(convert::buffer(scope, private));
 }
 
-fn set_public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_public_key(scope: Scope, args: Args, _rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     let point = attempt!(scope, ecdh.group.point(&bytes).ok_or_else(no_point));
@@ -180,11 +154,7 @@ fn no_point() -> CryptoError {
     CryptoError::operation_failed("Failed to convert Buffer to EC_POINT")
 }
 
-fn set_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_private_key(scope: Scope, args: Args, _rv: Return) {
     let ecdh = attempt!(scope, unwrap(scope, &args));
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     let number = attempt!(scope, BigNum::from_bytes(&bytes));
@@ -197,11 +167,7 @@ fn set_private_key(
 }
 
 /// `ECDHConvertKey(key, curve, form)`
-fn convert_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn convert_key(scope: Scope, args: Args, mut rv: Return) {
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     if bytes.is_empty() {
         return rv.set_empty_string();
@@ -214,11 +180,7 @@ fn convert_key(
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn get_curves(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_curves(scope: Scope, _args: Args, mut rv: Return) {
     // SAFETY: a null buffer asks for the number; then the buffer has room for that many.
     let curves = unsafe {
         let count = ffi::EC_get_builtin_curves(std::ptr::null_mut(), 0);

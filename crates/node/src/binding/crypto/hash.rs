@@ -9,6 +9,7 @@ use super::error::{CryptoError, Result};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::{Md, MdCtx};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::string_bytes::{self, Encoding};
@@ -60,19 +61,12 @@ fn fetch(env: &Env, name: &str) -> Option<Rc<Md>> {
 }
 
 /// `new Hash(algorithm | hash, outputLength, cacheId, cache)`; the cache is ours.
-fn new_hash(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_hash(scope: Scope, args: Args, _rv: Return) {
     let hash = attempt!(scope, hash_of(scope, &args));
     wrap::wrap(scope, args.this(), hash);
 }
 
-fn hash_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Hash> {
+fn hash_of(scope: Scope, args: &Args) -> Result<Hash> {
     if args.new_target().is_undefined() {
         return Err(input::invalid("this", "made with new"));
     }
@@ -103,11 +97,7 @@ fn hash_of(
     })
 }
 
-fn update(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update(scope: Scope, args: Args, mut rv: Return) {
     let Some(hash) = wrap::unwrap::<Hash>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not a Hash");
     };
@@ -126,11 +116,7 @@ fn update(
     rv.set_bool(added);
 }
 
-fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn finish(scope: Scope, args: Args, mut rv: Return) {
     let Some(hash) = wrap::unwrap::<Hash>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not a Hash");
     };
@@ -160,11 +146,7 @@ pub fn encode<'s>(
 }
 
 /// `oneShotDigest(algorithm, cacheId, cache, input, encoding, encodingId, outputLength)`
-fn one_shot_digest(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn one_shot_digest(scope: Scope, args: Args, mut rv: Return) {
     let name = attempt!(scope, input::string(scope, args.get(0), "algorithm"));
     let Some(md) = fetch(&Env::of(scope), &name) else {
         let message = format!("Digest method {name} is not supported");
@@ -188,11 +170,7 @@ fn one_shot_digest(
     }
 }
 
-fn get_hashes(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_hashes(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(string_array(scope, &digest::names()).into());
 }
 
@@ -209,20 +187,12 @@ pub fn string_array<'s>(
 }
 
 /// Nothing: the library's cache of algorithm numbers stays empty, ours is by name.
-fn get_cached_aliases(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cached_aliases(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(convert::null_prototype_object(scope).into());
 }
 
 /// `new HashJob(mode, algorithm, data, outputBits)`
-fn new_hash_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_hash_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let name = attempt!(scope, input::string(scope, args.get(1), "algorithm"));
     let md = attempt!(scope, Md::named(&name));

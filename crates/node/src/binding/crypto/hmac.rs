@@ -9,6 +9,7 @@ use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::mac::MacState;
 use super::owned_ffi::Md;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
@@ -28,11 +29,7 @@ struct Hmac {
     state: RefCell<Option<MacState>>,
 }
 
-fn new_hmac(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_hmac(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "Hmac is made with new");
     }
@@ -40,11 +37,7 @@ fn new_hmac(
 }
 
 /// `init(algorithm, key)`
-fn init(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn init(scope: Scope, args: Args, _rv: Return) {
     let Some(hmac) = wrap::unwrap::<Hmac>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not an Hmac");
     };
@@ -55,11 +48,7 @@ fn init(
     *hmac.state.borrow_mut() = Some(state);
 }
 
-fn update(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update(scope: Scope, args: Args, mut rv: Return) {
     let Some(hmac) = wrap::unwrap::<Hmac>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not an Hmac");
     };
@@ -79,11 +68,7 @@ fn update(
     rv.set_bool(added);
 }
 
-fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn finish(scope: Scope, args: Args, mut rv: Return) {
     let Some(hmac) = wrap::unwrap::<Hmac>(scope, args.this().into()) else {
         return exception::throw_invalid_argument(scope, "Not an Hmac");
     };
@@ -98,11 +83,7 @@ fn finish(
 }
 
 /// `new HmacJob(mode, sign | verify, hash, key, data, signature)`
-fn new_hmac_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_hmac_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let verify = attempt!(scope, input::uint32(scope, args.get(1), "signMode")) == 1;
     let name = attempt!(scope, input::string(scope, args.get(2), "hash"));

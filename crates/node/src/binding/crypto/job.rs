@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::{CryptoError, Result};
 use super::input;
 use super::keys::Pkey;
-use crate::callback::NativeFunction;
+use crate::callback::{Args, NativeFunction, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::callback_scope::{AsyncContext, call_in_scope, make_named_callback};
 use crate::js::class::Definition;
@@ -86,8 +86,8 @@ pub fn mode(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -
 
 /// Ends the constructor of a job whose result is encoded by [`encode_plain`].
 pub fn create(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope,
+    args: &Args,
     mode: Mode,
     provider: &'static str,
     work: impl FnOnce() -> Result<Output> + Send + 'static,
@@ -97,8 +97,8 @@ pub fn create(
 
 /// Ends the constructor of a job: `provider` is its async type, `encode` makes its result.
 pub fn create_with(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope,
+    args: &Args,
     mode: Mode,
     provider: &'static str,
     work: impl FnOnce() -> Result<Output> + Send + 'static,
@@ -133,11 +133,7 @@ pub fn encode_plain<'s>(
     }
 }
 
-fn run(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn run(scope: Scope, args: Args, mut rv: Return) {
     let this = args.this();
     let Some(job) = wrap::unwrap::<Job>(scope, this.into()) else {
         return exception::throw_invalid_argument(scope, "Not a job");
@@ -231,15 +227,8 @@ fn finish(scope: &mut v8::PinScope<'_, '_>, id: u64, result: Result<Output>) {
         make_named_callback(scope, object, "ondone", &arguments[..count]);
     } else if let Some(resolver) = job.resolver.borrow_mut().take() {
         let resolver = v8::Local::new(scope, resolver);
-        let context = wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| {
-            AsyncContext {
-                async_id: state.async_id.get(),
-                trigger_async_id: state.trigger_async_id.get(),
-                context_frame: state.context_frame.borrow().clone(),
-                skip_task_queues: false,
-                skip_async_hooks: false,
-            }
-        });
+        let context = wrap::async_state(scope, object)
+            .map_or_else(AsyncContext::none, |state| AsyncContext::of(&state));
         call_in_scope(scope, object, &context, |scope| {
             settle_promise(scope, &job, resolver, result);
             Some(v8::undefined(scope).into())

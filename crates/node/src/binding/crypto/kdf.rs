@@ -11,6 +11,7 @@ use super::kdf_in_pieces;
 use super::owned_ffi as ffi;
 use super::owned_ffi::{Kdf, KdfCtx, Md, Params};
 use super::params_ffi::ParamList;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 
@@ -25,11 +26,7 @@ pub fn define(definition: &mut Definition) {
 const FAILED: &str = "Deriving bits failed";
 
 /// `new PBKDF2Job(mode, password, salt, iterations, length, digest)`
-fn new_pbkdf2_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_pbkdf2_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let password = attempt!(scope, input::secret(scope, args.get(1), "password"));
     let salt = attempt!(scope, input::bytes(scope, args.get(2), "salt"));
@@ -97,11 +94,7 @@ struct ScryptCost {
 }
 
 /// `new ScryptJob(mode, password, salt, N, r, p, maxmem, length)`
-fn new_scrypt_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_scrypt_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let password = attempt!(scope, input::secret(scope, args.get(1), "password"));
     let salt = attempt!(scope, input::bytes(scope, args.get(2), "salt"));
@@ -178,11 +171,7 @@ impl ScryptCost {
 }
 
 /// `new HKDFJob(mode, hash, key, salt, info, length)`
-fn new_hkdf_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_hkdf_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let name = attempt!(scope, input::string(scope, args.get(1), "hash"));
     let md = attempt!(scope, Md::named(&name));
@@ -220,11 +209,7 @@ fn hkdf(md: &Md, key: &[u8], salt: &[u8], info: &[u8], length: usize) -> Result<
 }
 
 /// `new Argon2Job(mode, message, nonce, parallelism, length, memory, passes, secret, associatedData, type)`
-fn new_argon2_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_argon2_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let message = attempt!(scope, input::secret(scope, args.get(1), "message"));
     let nonce = attempt!(scope, input::bytes(scope, args.get(2), "nonce"));

@@ -8,6 +8,7 @@ use super::job::{self, Mode, Output};
 use super::keys::{Pkey, argument};
 use super::owned_ffi::PkeyCtx;
 use super::params_ffi::ParamList;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 
@@ -103,11 +104,7 @@ fn decapsulate(key: &Pkey, ciphertext: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// `new KEMEncapsulateJob(mode, …key)`
-fn new_encapsulate_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_encapsulate_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let key = attempt!(scope, argument::any(scope, &args, 1));
     let work = move || encapsulate(&key);
@@ -133,11 +130,7 @@ fn new_encapsulate_job(
 }
 
 /// `new KEMDecapsulateJob(mode, …key, ciphertext)`
-fn new_decapsulate_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_decapsulate_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let key = attempt!(scope, argument::private(scope, &args, 1));
     let ciphertext = attempt!(

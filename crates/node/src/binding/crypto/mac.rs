@@ -11,6 +11,7 @@ use super::input::{self, attempt};
 use super::job;
 use super::owned_ffi::{Mac, MacCtx, Md};
 use super::params_ffi::ParamList;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::threads::interruption;
 
@@ -99,11 +100,7 @@ impl MacState {
 }
 
 /// `new KmacJob(mode, sign | verify, key, algorithm, customization, keyLength, outputBits, data, signature)`
-fn new_kmac_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_kmac_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let verify = attempt!(scope, input::uint32(scope, args.get(1), "signMode")) == 1;
     let key = attempt!(scope, input::secret(scope, args.get(2), "key"));

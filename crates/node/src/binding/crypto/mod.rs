@@ -39,6 +39,8 @@ pub(in crate::binding) mod secure_context;
 mod settings;
 mod sign;
 mod signature_ffi;
+mod spkac;
+mod spkac_ffi;
 pub(in crate::binding) mod tls_ffi;
 pub(in crate::binding) mod x509;
 mod x509_ffi;
@@ -86,6 +88,7 @@ pub fn define(definition: &mut Definition) {
     secure_context::define(definition);
     settings::define(definition);
     sign::define(definition);
+    spkac::define(definition);
     x509::define(definition);
     definition.init(|scope, binding| {
         owned_ffi::init();

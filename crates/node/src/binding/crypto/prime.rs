@@ -6,6 +6,7 @@ use super::error::CryptoError;
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi::BigNum;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 
 /// Declares the classes.
@@ -15,11 +16,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `new RandomPrimeJob(mode, bits, safe, add, rem)`
-fn new_random_prime_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_random_prime_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let bits = attempt!(scope, input::int32(scope, args.get(1), "size"));
     let safe = args.get(2).is_true();
@@ -57,11 +54,7 @@ fn new_random_prime_job(
 }
 
 /// `new CheckPrimeJob(mode, candidate, checks)`
-fn new_check_prime_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_check_prime_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let candidate = attempt!(scope, input::bytes(scope, args.get(1), "candidate"));
     let candidate = attempt!(scope, BigNum::from_bytes(&candidate));

@@ -8,6 +8,7 @@ use super::error::{Result, check};
 use super::input::{self, attempt};
 use super::job::{self, Output};
 use super::owned_ffi as ffi;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception};
 
@@ -33,11 +34,7 @@ pub fn fill(bytes: &mut [u8]) -> Result<()> {
 }
 
 /// `new RandomBytesJob(mode, buffer, offset, size)`
-fn new_random_bytes_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_random_bytes_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let target = args.get(1);
     let offset = attempt!(scope, input::length(scope, args.get(2), "offset"));
@@ -81,11 +78,7 @@ fn new_random_bytes_job(
 }
 
 /// A zeroed `Uint8Array`; Node takes it from OpenSSL's secure heap, which is off here.
-fn secure_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn secure_buffer(scope: Scope, args: Args, mut rv: Return) {
     let length = attempt!(scope, input::length(scope, args.get(0), "length"));
     let bytes = attempt!(scope, input::buffer(length));
     let buffer = convert::array_buffer(scope, bytes);
@@ -96,10 +89,6 @@ fn secure_buffer(
 }
 
 /// Undefined: there is no secure heap.
-fn secure_heap_used(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn secure_heap_used(_scope: Scope, _args: Args, mut rv: Return) {
     rv.set_undefined();
 }

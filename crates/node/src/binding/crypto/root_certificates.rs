@@ -14,6 +14,7 @@ use super::input::{self, attempt};
 use super::owned_ffi::{Bio, X509, X509Store};
 use super::tls_ffi;
 use crate::binding::fs::read_file;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 
@@ -167,11 +168,7 @@ fn load_extra(env: &Env) -> Option<Vec<X509>> {
 }
 
 /// Sets an array of PEM texts.
-fn reply(
-    scope: &mut v8::PinScope<'_, '_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    certificates: &[X509],
-) {
+fn reply(scope: Scope, rv: &mut Return, certificates: &[X509]) {
     let mut texts = Vec::new();
     for certificate in certificates {
         texts.push(attempt!(scope, certificate.pem()));
@@ -179,57 +176,32 @@ fn reply(
     rv.set(string_array(scope, &texts).into());
 }
 
-fn get_bundled(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_bundled(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(string_array(scope, &bundled_texts()).into());
 }
 
-fn get_extra(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_extra(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let roots = RootCertificates::of(&env);
     reply(scope, &mut rv, roots.extra(&env).unwrap_or_default());
 }
 
 /// None: the machine has no store of its own, and the host's is not the guest's.
-fn get_system(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_system(scope: Scope, _args: Args, mut rv: Return) {
     reply(scope, &mut rv, &[]);
 }
 
-fn get_user(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_user(scope: Scope, _args: Args, mut rv: Return) {
     let roots = RootCertificates::of(&Env::of(scope));
     let user = roots.user.borrow();
     reply(scope, &mut rv, user.as_deref().unwrap_or_default());
 }
 
 /// Nothing takes long enough to be started before it is needed.
-fn start_loading(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-}
+fn start_loading(_scope: Scope, _args: Args, _rv: Return) {}
 
 /// `resetRootCertStore(certificates)`: the next contexts trust these and no others.
-fn reset(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reset(scope: Scope, args: Args, _rv: Return) {
     let Ok(list) = v8::Local::<v8::Array>::try_from(args.get(0)) else {
         return input::invalid("certs", "an array").throw(scope);
     };
@@ -271,11 +243,7 @@ fn without_doubles(certificates: Vec<X509>) -> Vec<X509> {
 }
 
 /// For Node's own tests.
-fn is_extra_loaded(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_extra_loaded(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     rv.set_bool(RootCertificates::of(&env).extra(&env).is_some());
 }

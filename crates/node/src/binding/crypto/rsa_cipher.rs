@@ -10,6 +10,7 @@ use super::job::{self, Output};
 use super::keys::{KeyData, KeyObjectHandle, Pkey, argument};
 use super::owned_ffi::{Md, PkeyCtx};
 use super::params_ffi::ParamList;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, wrap};
 
@@ -109,12 +110,7 @@ impl Operation {
     }
 }
 
-fn call(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    operation: Operation,
-) {
+fn call(scope: Scope, args: &Args, rv: &mut Return, operation: Operation) {
     let index = argument::COUNT;
     let data = attempt!(scope, input::bytes(scope, args.get(index), "buffer"));
     let number = attempt!(scope, input::int32(scope, args.get(index + 1), "padding"));
@@ -145,44 +141,24 @@ fn call(
     rv.set(convert::buffer(scope, output));
 }
 
-fn public_encrypt(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn public_encrypt(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, Operation::PublicEncrypt);
 }
 
-fn public_decrypt(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn public_decrypt(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, Operation::PublicDecrypt);
 }
 
-fn private_encrypt(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn private_encrypt(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, Operation::PrivateEncrypt);
 }
 
-fn private_decrypt(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn private_decrypt(scope: Scope, args: Args, mut rv: Return) {
     call(scope, &args, &mut rv, Operation::PrivateDecrypt);
 }
 
 /// `new RSACipherJob(mode, encrypt | decrypt, key, data, variant, digest, label)`
-fn new_rsa_cipher_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_rsa_cipher_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let decrypt = attempt!(scope, input::uint32(scope, args.get(1), "cipherMode")) == 1;
     let handle =

@@ -4,6 +4,7 @@ use super::digest;
 use super::error::CryptoError;
 use super::input::{self, attempt};
 use super::secure_context;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 
@@ -19,48 +20,28 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// FIPS mode is off: the module is not part of the build.
-fn get_fips_crypto(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_fips_crypto(_scope: Scope, _args: Args, mut rv: Return) {
     rv.set_int32(0);
 }
 
-fn set_fips_crypto(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_fips_crypto(scope: Scope, args: Args, _rv: Return) {
     if args.get(0).boolean_value(scope) {
         CryptoError::operation_failed("FIPS mode is not available").throw(scope);
     }
 }
 
 /// What connections start with.
-fn get_security_level(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_security_level(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_int32(attempt!(scope, secure_context::security_level()));
 }
 
 /// No engine is found: engines are code of the host.
-fn set_engine(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_engine(_scope: Scope, _args: Args, mut rv: Return) {
     rv.set_bool(false);
 }
 
 /// Follows Node's `src/crypto/crypto_timing.cc`.
-fn timing_safe_equal(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn timing_safe_equal(scope: Scope, args: Args, mut rv: Return) {
     for (index, name) in (0..).zip(["buf1", "buf2"]) {
         let value = args.get(index);
         if !value.is_array_buffer_view()

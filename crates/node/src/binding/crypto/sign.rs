@@ -9,6 +9,7 @@ use super::job::{self, Output};
 use super::keys::{Pkey, argument};
 use super::owned_ffi::{Md, MdCtx};
 use super::signature_ffi::{self as signature, Options};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
@@ -33,31 +34,20 @@ struct Signer {
     state: RefCell<Option<(Md, MdCtx)>>,
 }
 
-fn new_signer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_signer(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "The class is made with new");
     }
     wrap::wrap(scope, args.this(), Signer::default());
 }
 
-fn unwrap(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<Signer>> {
+fn unwrap(scope: Scope, args: &Args) -> Result<Rc<Signer>> {
     wrap::unwrap::<Signer>(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a Sign or Verify"))
 }
 
 /// `init(algorithm)`
-fn init(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn init(scope: Scope, args: Args, _rv: Return) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let name = attempt!(scope, input::string(scope, args.get(0), "algorithm"));
     // OpenSSL forgot the old name of SHA-1 with DSA; Node did not.
@@ -77,11 +67,7 @@ fn not_initialised() -> CryptoError {
     CryptoError::error("ERR_CRYPTO_INVALID_STATE", "Not initialised")
 }
 
-fn update(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update(scope: Scope, args: Args, _rv: Return) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let add = |data: &[u8]| match &mut *signer.state.borrow_mut() {
         Some((_, context)) => context.update(data),
@@ -98,12 +84,7 @@ fn update(
 }
 
 /// `padding, saltLength, dsaEncoding` at `index`.
-fn options(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    key: &Pkey,
-    index: i32,
-) -> Result<Options> {
+fn options(scope: Scope, args: &Args, key: &Pkey, index: i32) -> Result<Options> {
     let padding = input::optional_int32(scope, args.get(index), "padding")?;
     let salt_length = input::optional_int32(scope, args.get(index + 1), "saltLength")?;
     let p1363 = input::optional_int32(scope, args.get(index + 2), "dsaEncoding")? == Some(1);
@@ -132,11 +113,7 @@ fn finish(signer: &Signer, key: &Pkey) -> Result<(Md, Vec<u8>)> {
 }
 
 /// `sign(…key, padding, saltLength, dsaEncoding)`
-fn sign(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn sign(scope: Scope, args: Args, mut rv: Return) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, argument::private(scope, &args, 0));
     let options = attempt!(scope, options(scope, &args, &key, argument::COUNT));
@@ -146,11 +123,7 @@ fn sign(
 }
 
 /// `verify(…key, signature, padding, saltLength, dsaEncoding)`
-fn verify(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn verify(scope: Scope, args: Args, mut rv: Return) {
     let signer = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, argument::any(scope, &args, 0));
     let signature = attempt!(
@@ -167,11 +140,7 @@ fn verify(
 }
 
 /// `new SignJob(mode, sign | verify, …key, data, digest, saltLength, padding, dsaEncoding, context, signature)`
-fn new_sign_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_sign_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let verify = attempt!(scope, input::uint32(scope, args.get(1), "signMode")) == 1;
     let key = match verify {

@@ -9,6 +9,7 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::keys::{KeyData, KeyObjectHandle, create_handle};
 use super::owned_ffi::{Md, Pkey, X509};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::transfer::TransferData;
 use crate::js::{convert, exception, wrap};
@@ -93,11 +94,7 @@ pub fn create_with_chain<'s>(
 }
 
 /// `parseX509(bytes)`: PEM or DER.
-fn parse(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn parse(scope: Scope, args: Args, mut rv: Return) {
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "buffer"));
     let certificate = attempt!(scope, X509::parse(&bytes));
     if let Some(object) = create(scope, certificate) {
@@ -105,31 +102,20 @@ fn parse(
     }
 }
 
-fn unwrap(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<X509>> {
+fn unwrap(scope: Scope, args: &Args) -> Result<Rc<X509>> {
     wrap::unwrap::<X509>(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a certificate"))
 }
 
 /// The object that TLS shows of a peer's certificate.
-fn to_legacy(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn to_legacy(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     let object = attempt!(scope, certificate_object::create(scope, &certificate));
     rv.set(object.into());
 }
 
 /// Sets a string, or leaves undefined.
-fn reply(
-    scope: &mut v8::PinScope<'_, '_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    text: Option<String>,
-) {
+fn reply(scope: Scope, rv: &mut Return, text: Option<String>) {
     if let Some(text) = text {
         rv.set(exception::string(scope, &text).into());
     }
@@ -140,9 +126,9 @@ macro_rules! texts {
     ($($(#[$doc:meta])* $function:ident: |$certificate:ident| $text:expr;)*) => {$(
         $(#[$doc])*
         fn $function(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
+            scope: Scope,
+            args: Args,
+            mut rv: Return,
         ) {
             let $certificate = attempt!(scope, unwrap(scope, &args));
             let text = attempt!(scope, $text);
@@ -167,11 +153,7 @@ texts! {
     pem: |certificate| certificate.pem().map(Some);
 }
 
-fn key_usage(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn key_usage(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     if let Some(names) = certificate.extended_key_usage() {
         rv.set(string_array(scope, &names).into());
@@ -187,11 +169,7 @@ pub fn hash_text(certificate: &X509, name: &str) -> Result<Option<String>> {
 }
 
 /// Of a certificate that a peer sent: the one above it in the chain. Undefined else.
-fn issuer_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn issuer_certificate(scope: Scope, args: Args, mut rv: Return) {
     let Some(chain) = wrap::attached::<Above>(scope, args.this().into()) else {
         return;
     };
@@ -200,12 +178,7 @@ fn issuer_certificate(
     }
 }
 
-fn date(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    end: bool,
-) {
+fn date(scope: Scope, args: &Args, rv: &mut Return, end: bool) {
     let certificate = attempt!(scope, unwrap(scope, args));
     let seconds = attempt!(scope, certificate.time(end));
     if let Some(date) = v8::Date::new(scope, seconds as f64 * 1000.0) {
@@ -213,37 +186,21 @@ fn date(
     }
 }
 
-fn valid_from_date(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn valid_from_date(scope: Scope, args: Args, mut rv: Return) {
     date(scope, &args, &mut rv, false);
 }
 
-fn valid_to_date(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn valid_to_date(scope: Scope, args: Args, mut rv: Return) {
     date(scope, &args, &mut rv, true);
 }
 
-fn raw(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     let der = attempt!(scope, certificate.der());
     rv.set(convert::buffer(scope, der));
 }
 
-fn public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn public_key(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, certificate.public_key());
     if let Some(handle) = create_handle(scope, KeyData::Public(key)) {
@@ -251,20 +208,16 @@ fn public_key(
     }
 }
 
-fn check_ca(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_ca(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     rv.set_bool(certificate.is_ca());
 }
 
 /// The name that matched, as Node returns it; undefined where none did.
 fn check_name(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     check: impl Fn(&X509, &str, u32) -> Result<Option<String>>,
 ) {
     let certificate = attempt!(scope, unwrap(scope, args));
@@ -277,35 +230,19 @@ fn check_name(
     reply(scope, rv, text);
 }
 
-fn check_host(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_host(scope: Scope, args: Args, mut rv: Return) {
     check_name(scope, &args, &mut rv, X509::check_host);
 }
 
-fn check_email(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_email(scope: Scope, args: Args, mut rv: Return) {
     check_name(scope, &args, &mut rv, X509::check_email);
 }
 
-fn check_ip(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_ip(scope: Scope, args: Args, mut rv: Return) {
     check_name(scope, &args, &mut rv, X509::check_ip);
 }
 
-fn check_issued(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_issued(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     match wrap::unwrap::<X509>(scope, args.get(0)) {
         Some(issuer) => rv.set_bool(certificate.is_issued_by(&issuer)),
@@ -320,21 +257,13 @@ fn key_argument(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value
     }
 }
 
-fn check_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_private_key(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, key_argument(scope, args.get(0)));
     rv.set_bool(certificate.belongs_to(&key));
 }
 
-fn verify(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn verify(scope: Scope, args: Args, mut rv: Return) {
     let certificate = attempt!(scope, unwrap(scope, &args));
     let key = attempt!(scope, key_argument(scope, args.get(0)));
     rv.set_bool(certificate.is_signed_by(&key));

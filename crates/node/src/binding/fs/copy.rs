@@ -11,8 +11,10 @@ use secure_exec_kernel::{Errno, Process};
 use super::arguments;
 use super::open::open_file;
 use super::path::{make_directories, scan_directory};
+use super::permitted::{Needs, Read, Write, refused, thrown};
 use super::reply::Reply;
 use super::request::{Failure, finish};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{self, ErrorKind, SyscallContext};
 
@@ -25,12 +27,11 @@ const CHUNK: usize = 256 * 1024;
 /// How deep a copied tree may be; path length limits it to less.
 const MAX_DEPTH: usize = 4096;
 
+/// A copy reads one path and writes the other.
+const BOTH: &Needs = &[(0, Read), (1, Write)];
+
 /// `copyFile(src, dest, mode, req)`
-pub fn copy_file(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn copy_file(scope: Scope, args: Args, mut rv: Return) {
     let Ok(mode) = arguments::file_mode(scope, args.get(2)) else {
         return;
     };
@@ -40,6 +41,9 @@ pub fn copy_file(
     let Ok(dest) = arguments::path(scope, args.get(1)) else {
         return;
     };
+    if refused(scope, &args, &mut rv, 3, BOTH) {
+        return;
+    }
     let outcome = copy(&Env::of(scope), &src, &dest, mode)
         .map(|()| Reply::Undefined)
         .map_err(|errno| Failure::between(errno, "copyfile", &src, &dest));
@@ -126,17 +130,16 @@ fn same_file(process: &Arc<Process>, a: &[u8], b: &[u8]) -> Result<bool, Errno> 
 }
 
 /// `cpSyncCheckPaths(src, dest, dereference, recursive)`
-pub fn cp_sync_check_paths(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn cp_sync_check_paths(scope: Scope, args: Args, _rv: Return) {
     let Ok(src) = arguments::path(scope, args.get(0)) else {
         return;
     };
     let Ok(dest) = arguments::path(scope, args.get(1)) else {
         return;
     };
+    if thrown(scope, &args, BOTH) {
+        return;
+    }
     let process = Env::of(scope).process();
     match check_paths(
         &process,
@@ -255,11 +258,7 @@ fn check_paths(
 }
 
 /// `cpSyncOverrideFile(src, dest, mode, preserveTimestamps)`
-pub fn cp_sync_override_file(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn cp_sync_override_file(scope: Scope, args: Args, _rv: Return) {
     let Ok(src) = arguments::path(scope, args.get(0)) else {
         return;
     };
@@ -269,6 +268,9 @@ pub fn cp_sync_override_file(
     let Ok(mode) = arguments::file_mode(scope, args.get(2)) else {
         return;
     };
+    if thrown(scope, &args, BOTH) {
+        return;
+    }
     let env = Env::of(scope);
     let process = env.process();
     let result = process
@@ -314,11 +316,7 @@ struct TreeOptions {
 }
 
 /// `cpSyncCopyDir(src, dest, force, dereference, errorOnExist, verbatimSymlinks, preserveTimestamps)`
-pub fn cp_sync_copy_dir(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn cp_sync_copy_dir(scope: Scope, args: Args, _rv: Return) {
     let Ok(src) = arguments::path(scope, args.get(0)) else {
         return;
     };
@@ -332,6 +330,9 @@ pub fn cp_sync_copy_dir(
         verbatim_symlinks: args.get(5).is_true(),
         preserve_timestamps: args.get(6).is_true(),
     };
+    if thrown(scope, &args, BOTH) {
+        return;
+    }
     match copy_tree(&Env::of(scope), &src, &dest, &options, 0) {
         Ok(()) => {}
         Err(CopyError::Named(code, message)) => {

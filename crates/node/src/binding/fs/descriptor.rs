@@ -7,6 +7,7 @@ use super::path::times;
 use super::reply::Reply;
 use super::request::{Failure, Outcome, finish};
 use super::unmanaged;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 
 fn done(result: Result<(), Errno>, syscall: &'static str) -> Outcome {
@@ -16,11 +17,7 @@ fn done(result: Result<(), Errno>, syscall: &'static str) -> Outcome {
 }
 
 /// `close(fd, req)`
-pub fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn close(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -30,11 +27,7 @@ pub fn close(
 }
 
 /// `fsync(fd, req)`
-pub fn fsync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fsync(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -43,11 +36,7 @@ pub fn fsync(
 }
 
 /// `fdatasync(fd, req)`
-pub fn fdatasync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fdatasync(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -56,11 +45,7 @@ pub fn fdatasync(
 }
 
 /// `ftruncate(fd, length, req)`
-pub fn ftruncate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn ftruncate(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -75,11 +60,7 @@ pub fn ftruncate(
 }
 
 /// `fchmod(fd, mode, req)`
-pub fn fchmod(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fchmod(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -91,11 +72,7 @@ pub fn fchmod(
 }
 
 /// `fchown(fd, uid, gid, req)`
-pub fn fchown(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fchown(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -110,11 +87,7 @@ pub fn fchown(
 }
 
 /// `futimes(fd, atime, mtime, req)`
-pub fn futimes(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn futimes(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! `FileHandle`: a descriptor with an owner, behind `fs/promises`. Follows `FileHandle` of Node's `src/node_file.cc`.
+//! `FileHandle`: a descriptor with an owner, behind `fs/promises`, and a stream of its file. Follows `FileHandle` of Node's `src/node_file.cc`.
 
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
@@ -8,13 +8,17 @@ use parking_lot::Mutex;
 use secure_exec_kernel::Process;
 
 use super::arguments;
+use super::file_stream::{FileStream, Range};
 use super::reply::Reply;
 use super::request::{self, Failure, Waiter};
+use crate::binding::stream_base;
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, class_template};
 use crate::js::exception::{self, SyscallContext};
 use crate::js::transfer::TransferData;
-use crate::js::{async_wrap, wrap};
+use crate::js::{async_wrap, convert, wrap};
+use crate::stream::Stream;
 
 /// The native side of a `FileHandle`.
 pub struct FileHandle {
@@ -27,6 +31,11 @@ impl FileHandle {
     /// The descriptor; -1 once closed or released.
     pub fn fd(&self) -> i32 {
         self.fd.get()
+    }
+
+    /// Whose descriptor it is.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
     }
 }
 
@@ -48,13 +57,14 @@ impl Drop for FileHandle {
 
 /// Declares the class.
 pub fn define(definition: &mut Definition) {
-    definition
+    let class = definition
         .class("FileHandle", construct)
-        .inherits("AsyncWrap")
+        .inherits("AsyncWrap");
+    class
         .method("close", close)
         .method("closeSync", close_sync)
-        .method("releaseFD", release_fd)
-        .getter("fd", fd);
+        .method("releaseFD", release_fd);
+    stream_base::add_methods(class);
 }
 
 /// A new `FileHandle` object that owns `fd`.
@@ -64,26 +74,35 @@ pub fn new_file_handle<'s>(
 ) -> Option<v8::Local<'s, v8::Value>> {
     let template = class_template(scope, "FileHandle")?;
     let object = template.instance_template(scope).new_instance(scope)?;
-    attach(scope, object, fd);
+    attach(scope, object, fd, Range::default());
     Some(object.into())
 }
 
-fn attach(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>, fd: i32) {
+fn attach(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    fd: i32,
+    range: Range,
+) {
     let env = Env::of(scope);
     let handle = FileHandle {
         fd: Cell::new(fd),
         process: env.process(),
         env: Rc::downgrade(&env),
     };
-    async_wrap::wrap_async(scope, object, "FILEHANDLE", handle);
+    let handle = async_wrap::wrap_async(scope, object, "FILEHANDLE", handle);
+    Stream::attach(scope, object, FileStream::new(handle, range));
 }
 
-/// `new FileHandle(fd)`
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// A number that is not below zero; anything else stands for none.
+fn natural(value: v8::Local<'_, v8::Value>) -> Option<u64> {
+    let number = v8::Local::<v8::Number>::try_from(value).ok()?.value();
+    (number >= 0.0).then(|| convert::saturating_u64(number))
+}
+
+/// `new FileHandle(fd, offset, length)`: as a stream it is the part of the file at `offset`, or where the descriptor stands, of
+/// `length` bytes, or up to its end.
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(
             scope,
@@ -94,7 +113,11 @@ fn construct(
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
-    attach(scope, args.this(), fd);
+    let range = Range {
+        offset: natural(args.get(1)),
+        length: natural(args.get(2)),
+    };
+    attach(scope, args.this(), fd, range);
 }
 
 /// A descriptor on its way to another heap; closed if it never arrives.
@@ -140,10 +163,7 @@ impl Drop for FileHandleData {
     }
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<FileHandle>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<FileHandle>> {
     let handle = wrap::unwrap::<FileHandle>(scope, args.this().into());
     if handle.is_none() {
         exception::throw_invalid_argument(scope, "The receiver is no FileHandle");
@@ -151,22 +171,8 @@ fn this(
     handle
 }
 
-fn fd(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    if let Some(handle) = this(scope, &args) {
-        rv.set_int32(handle.fd());
-    }
-}
-
 /// `handle.close()`: a promise.
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, mut rv: Return) {
     let Some(handle) = this(scope, &args) else {
         return;
     };
@@ -188,11 +194,7 @@ fn close(
 }
 
 /// `handle.closeSync()`
-fn close_sync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close_sync(scope: Scope, args: Args, _rv: Return) {
     let Some(handle) = this(scope, &args) else {
         return;
     };
@@ -212,11 +214,7 @@ fn close_sync(
 }
 
 /// `handle.releaseFD()`: the descriptor, which the handle no longer owns.
-fn release_fd(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn release_fd(scope: Scope, args: Args, mut rv: Return) {
     if let Some(handle) = this(scope, &args) {
         rv.set_int32(handle.fd.replace(-1));
     }

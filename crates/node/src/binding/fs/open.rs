@@ -9,10 +9,12 @@ use secure_exec_kernel::{Errno, Opening, Process};
 
 use super::arguments::{self, Checked};
 use super::encoding::Encoding;
+use super::permitted;
 use super::reply::{self, Reply};
 use super::request::{self, Failure, Waiter, finish};
 use super::transfer;
 use super::unmanaged;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::convert;
@@ -59,10 +61,10 @@ impl Open {
     /// Opens for whoever waits; `settle` makes the outcome of the descriptor.
     fn run(
         mut self,
-        scope: &mut v8::PinScope<'_, '_>,
+        scope: Scope,
         request: v8::Local<'_, v8::Value>,
-        rv: &mut v8::ReturnValue<'_, v8::Value>,
-        settle: fn(&mut v8::PinScope<'_, '_>, i32) -> Reply,
+        rv: &mut Return,
+        settle: fn(Scope, i32) -> Reply,
     ) {
         let Ok(waiter) = request::waiter(scope, request, rv) else {
             return;
@@ -102,10 +104,7 @@ pub fn open_file(env: &Env, path: &[u8], flags: i32, mode: u32) -> Result<i32, E
 }
 
 /// What `(path, flags, mode, …)` says to open.
-fn open_arguments(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Checked<Open> {
+fn open_arguments(scope: Scope, args: &Args) -> Checked<Open> {
     let path = arguments::path(scope, args.get(0))?;
     let flags = arguments::int32(scope, args.get(1), "flags")?;
     let mode = arguments::mode(scope, args.get(2))?;
@@ -113,14 +112,14 @@ fn open_arguments(
 }
 
 /// `open(path, flags, mode, req)`
-pub fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn open(scope: Scope, args: Args, mut rv: Return) {
     let Ok(open) = open_arguments(scope, &args) else {
         return;
     };
+    let needs = permitted::opening(open.flags.bits());
+    if permitted::refused(scope, &args, &mut rv, 3, needs) {
+        return;
+    }
     open.run(scope, args.get(3), &mut rv, |scope, fd| {
         unmanaged::opened(scope, fd);
         Reply::Integer(i64::from(fd))
@@ -128,14 +127,14 @@ pub fn open(
 }
 
 /// `openFileHandle(path, flags, mode, req)`
-pub fn open_file_handle(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn open_file_handle(scope: Scope, args: Args, mut rv: Return) {
     let Ok(open) = open_arguments(scope, &args) else {
         return;
     };
+    let needs = permitted::opening(open.flags.bits());
+    if permitted::refused(scope, &args, &mut rv, 3, needs) {
+        return;
+    }
     open.run(scope, args.get(3), &mut rv, |_, fd| Reply::FileHandle(fd));
 }
 
@@ -177,11 +176,7 @@ pub fn read_file(env: &Env, process: &Arc<Process>, path: &[u8]) -> Result<Vec<u
 }
 
 /// `readFileUtf8(pathOrFd, flags)`
-pub fn read_file_utf8(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn read_file_utf8(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let process = env.process();
     let undefined = v8::undefined(scope).into();
@@ -197,6 +192,9 @@ pub fn read_file_utf8(
         let Ok(flags) = arguments::int32(scope, args.get(1), "flags") else {
             return;
         };
+        if permitted::thrown(scope, &args, permitted::opening(flags)) {
+            return;
+        }
         open_file(&env, &path, flags, 0o666)
             .map_err(|errno| Failure::at(errno, "open", &path))
             .and_then(|fd| {
@@ -219,11 +217,7 @@ pub fn read_file_utf8(
 }
 
 /// `writeFileUtf8(pathOrFd, data, flags, mode)`
-pub fn write_file_utf8(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn write_file_utf8(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let process = env.process();
     let data = match convert::bytes(args.get(1)) {
@@ -251,6 +245,9 @@ pub fn write_file_utf8(
         let Ok(path) = arguments::path(scope, args.get(0)) else {
             return;
         };
+        if permitted::thrown(scope, &args, permitted::opening(flags)) {
+            return;
+        }
         open_file(&env, &path, flags, mode)
             .map_err(|errno| Failure::at(errno, "open", &path))
             .and_then(|fd| {

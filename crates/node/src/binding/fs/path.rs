@@ -9,22 +9,28 @@ use secure_exec_kernel::{Errno, Process};
 
 use super::arguments::{self, Checked};
 use super::encoding::Encoding;
+use super::permitted::{Needs, Read, Write, refused, thrown};
 use super::reply::Reply;
 use super::request::{Failure, Outcome, finish};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
+use crate::js::permission;
 
-type Scope<'a, 's, 'i> = &'a mut v8::PinScope<'s, 'i>;
-type Args<'s> = v8::FunctionCallbackArguments<'s>;
-type Return<'s> = v8::ReturnValue<'s, v8::Value>;
+const READ: &Needs = &[(0, Read)];
+const WRITE: &Needs = &[(0, Write)];
 
-/// Runs a call whose arguments `body` checks; `request` is the index of the argument that names the request.
+/// Runs a call whose arguments `body` checks; `request` is the index of the argument that names the request, `needs` what
+/// the permission model is asked first.
 fn call(
     scope: &mut v8::PinScope<'_, '_>,
     args: &Args<'_>,
     rv: &mut Return<'_>,
-    request: i32,
+    (request, needs): (i32, &Needs),
     body: impl FnOnce(&mut v8::PinScope<'_, '_>, &Args<'_>, &Arc<Process>) -> Checked<Outcome>,
 ) {
+    if refused(scope, args, rv, request, needs) {
+        return;
+    }
     let process = Env::of(scope).process();
     if let Ok(outcome) = body(scope, args, &process) {
         finish(scope, args.get(request), rv, outcome);
@@ -52,7 +58,7 @@ fn done_between(
 
 /// `access(path, mode, req)`
 pub fn access(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
+    call(scope, &args, &mut rv, (2, READ), |scope, args, process| {
         let mode = arguments::file_mode(scope, args.get(1))?;
         let path = arguments::path(scope, args.get(0))?;
         Ok(done(process.access(&path, mode), "access", &path))
@@ -64,6 +70,9 @@ pub fn exists_sync(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
+    if thrown(scope, &args, READ) {
+        return;
+    }
     let process = Env::of(scope).process();
     rv.set_bool(
         process
@@ -74,49 +83,67 @@ pub fn exists_sync(scope: Scope, args: Args, mut rv: Return) {
 
 /// `rename(oldPath, newPath, req)`
 pub fn rename(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
-        let old = arguments::path(scope, args.get(0))?;
-        let new = arguments::path(scope, args.get(1))?;
-        Ok(done_between(
-            process.rename(&old, &new),
-            "rename",
-            &old,
-            &new,
-        ))
-    });
+    call(
+        scope,
+        &args,
+        &mut rv,
+        (2, &[(0, Read), (0, Write), (1, Write)]),
+        |scope, args, process| {
+            let old = arguments::path(scope, args.get(0))?;
+            let new = arguments::path(scope, args.get(1))?;
+            Ok(done_between(
+                process.rename(&old, &new),
+                "rename",
+                &old,
+                &new,
+            ))
+        },
+    );
 }
 
 /// `link(existingPath, newPath, req)`
 pub fn link(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
-        let existing = arguments::path(scope, args.get(0))?;
-        let new = arguments::path(scope, args.get(1))?;
-        Ok(done_between(
-            process.link(&existing, &new),
-            "link",
-            &existing,
-            &new,
-        ))
-    });
+    call(
+        scope,
+        &args,
+        &mut rv,
+        (2, &[(0, Read), (0, Write), (1, Write)]),
+        |scope, args, process| {
+            let existing = arguments::path(scope, args.get(0))?;
+            let new = arguments::path(scope, args.get(1))?;
+            Ok(done_between(
+                process.link(&existing, &new),
+                "link",
+                &existing,
+                &new,
+            ))
+        },
+    );
 }
 
 /// `symlink(target, path, flags, req)`; the flags matter on Windows only.
 pub fn symlink(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
-        let target = arguments::path(scope, args.get(0))?;
-        let path = arguments::path(scope, args.get(1))?;
-        Ok(done_between(
-            process.symlink(&target, &path),
-            "symlink",
-            &target,
-            &path,
-        ))
-    });
+    call(
+        scope,
+        &args,
+        &mut rv,
+        (3, &[(0, Write), (1, Write)]),
+        |scope, args, process| {
+            let target = arguments::path(scope, args.get(0))?;
+            let path = arguments::path(scope, args.get(1))?;
+            Ok(done_between(
+                process.symlink(&target, &path),
+                "symlink",
+                &target,
+                &path,
+            ))
+        },
+    );
 }
 
 /// `readlink(path, encoding, req)`
 pub fn readlink(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
+    call(scope, &args, &mut rv, (2, READ), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
         let target = process.readlink(&path);
@@ -128,7 +155,7 @@ pub fn readlink(scope: Scope, args: Args, mut rv: Return) {
 
 /// `realpath(path, encoding, req)`
 pub fn realpath(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
+    call(scope, &args, &mut rv, (2, READ), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
         let real = process.realpath(&path);
@@ -140,7 +167,7 @@ pub fn realpath(scope: Scope, args: Args, mut rv: Return) {
 
 /// `unlink(path, req)`
 pub fn unlink(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 1, |scope, args, process| {
+    call(scope, &args, &mut rv, (1, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         Ok(done(process.unlink(&path), "unlink", &path))
     });
@@ -148,7 +175,7 @@ pub fn unlink(scope: Scope, args: Args, mut rv: Return) {
 
 /// `rmdir(path, req)`
 pub fn rmdir(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 1, |scope, args, process| {
+    call(scope, &args, &mut rv, (1, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         Ok(done(process.rmdir(&path), "rmdir", &path))
     });
@@ -156,7 +183,7 @@ pub fn rmdir(scope: Scope, args: Args, mut rv: Return) {
 
 /// `mkdir(path, mode, recursive, req)`; recursive calls tell the first directory that they made.
 pub fn mkdir(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let mode = arguments::mode(scope, args.get(1))?;
         if !args.get(2).is_true() {
@@ -215,9 +242,13 @@ pub fn make_directories(
 
 /// `mkdtemp(prefix, encoding, req)`
 pub fn mkdtemp(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
+    call(scope, &args, &mut rv, (2, &[]), |scope, args, process| {
         let prefix = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
+        let template = [&prefix[..], b"XXXXXX"].concat();
+        if !permission::has(&Env::of(scope), Write, &template) {
+            return Ok(Err(Failure::denied(Write, &template)));
+        }
         Ok(make_temporary_directory(process, &prefix).map(|path| Reply::Name(path, encoding)))
     });
 }
@@ -254,7 +285,7 @@ fn make_temporary_directory(process: &Arc<Process>, prefix: &[u8]) -> Result<Vec
 
 /// `readdir(path, encoding, withFileTypes, req)`
 pub fn readdir(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, READ), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let encoding = Encoding::parse(scope, args.get(1));
         let typed = args.get(2).is_true();
@@ -276,7 +307,7 @@ pub fn scan_directory(process: &Arc<Process>, path: &[u8]) -> Result<Vec<DirEntr
 
 /// `chmod(path, mode, req)`
 pub fn chmod(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 2, |scope, args, process| {
+    call(scope, &args, &mut rv, (2, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let mode = arguments::mode(scope, args.get(1))?;
         Ok(done(process.chmod(&path, mode), "chmod", &path))
@@ -285,7 +316,7 @@ pub fn chmod(scope: Scope, args: Args, mut rv: Return) {
 
 /// `chown(path, uid, gid, req)`
 pub fn chown(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let uid = arguments::id(scope, args.get(1), "uid")?;
         let gid = arguments::id(scope, args.get(2), "gid")?;
@@ -295,7 +326,7 @@ pub fn chown(scope: Scope, args: Args, mut rv: Return) {
 
 /// `lchown(path, uid, gid, req)`
 pub fn lchown(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let uid = arguments::id(scope, args.get(1), "uid")?;
         let gid = arguments::id(scope, args.get(2), "gid")?;
@@ -305,7 +336,7 @@ pub fn lchown(scope: Scope, args: Args, mut rv: Return) {
 
 /// `utimes(path, atime, mtime, req)`
 pub fn utimes(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let (atime, mtime) = times(scope, args.get(1), args.get(2))?;
         let result = process.utimensat(AT_FDCWD, &path, atime, mtime, AtFlags::empty());
@@ -315,7 +346,7 @@ pub fn utimes(scope: Scope, args: Args, mut rv: Return) {
 
 /// `lutimes(path, atime, mtime, req)`
 pub fn lutimes(scope: Scope, args: Args, mut rv: Return) {
-    call(scope, &args, &mut rv, 3, |scope, args, process| {
+    call(scope, &args, &mut rv, (3, WRITE), |scope, args, process| {
         let path = arguments::path(scope, args.get(0))?;
         let (atime, mtime) = times(scope, args.get(1), args.get(2))?;
         let result = process.utimensat(AT_FDCWD, &path, atime, mtime, AtFlags::AT_SYMLINK_NOFOLLOW);

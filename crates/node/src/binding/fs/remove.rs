@@ -9,6 +9,8 @@ use secure_exec_kernel::{Errno, Process};
 
 use super::arguments;
 use super::path::scan_directory;
+use super::permitted::{Write, thrown};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{self, ErrorKind, SyscallContext};
 use crate::threads::sleep::Sleep;
@@ -54,11 +56,7 @@ fn retryable(errno: Errno) -> bool {
 }
 
 /// `rmSync(path, maxRetries, recursive, retryDelay)`
-pub fn rm_sync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn rm_sync(scope: Scope, args: Args, _rv: Return) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
@@ -69,6 +67,9 @@ pub fn rm_sync(
     let Ok(retry_delay) = arguments::int32(scope, args.get(3), "retryDelay") else {
         return;
     };
+    if thrown(scope, &args, &[(0, Write)]) {
+        return;
+    }
     let env = Env::of(scope);
     let process = env.process();
     let Ok(stat) = process.lstat(&path) else {

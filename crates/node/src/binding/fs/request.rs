@@ -4,11 +4,14 @@
 use secure_exec_kernel::Errno;
 
 use super::reply::{self, Reply};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::callback_scope::{self, AsyncContext};
 use crate::js::class::class_template;
 use crate::js::exception::{self, SyscallContext};
-use crate::js::{async_wrap, wrap};
+use crate::js::{async_wrap, permission, wrap};
+use crate::options::permission::Access;
+use crate::process::exit;
 
 /// What went wrong, with what the error object tells.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub struct Failure {
     pub path: Option<Vec<u8>>,
     /// The second path.
     pub dest: Option<Vec<u8>>,
+    /// What the permission model denies instead.
+    pub denied: Option<Access>,
 }
 
 impl Failure {
@@ -31,6 +36,15 @@ impl Failure {
             syscall,
             path: None,
             dest: None,
+            denied: None,
+        }
+    }
+
+    /// A call that the permission model denies.
+    pub fn denied(access: Access, path: &[u8]) -> Failure {
+        Failure {
+            denied: Some(access),
+            ..Failure::at(Errno::EACCES, "", path)
         }
     }
 
@@ -57,6 +71,9 @@ impl Failure {
 
     /// The error object.
     pub fn exception<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Value> {
+        if let Some(access) = self.denied {
+            return permission::new_error(scope, access, self.path.as_deref().unwrap_or_default());
+        }
         let context = SyscallContext {
             syscall: self.syscall,
             path: self.path.as_deref(),
@@ -87,19 +104,10 @@ pub enum Waiter {
 }
 
 /// `new FSReqCallback(bigint)`.
-pub fn new_callback_request(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn new_callback_request(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
-        exception::throw(
-            scope,
-            exception::ErrorKind::TypeError,
-            "ERR_CONSTRUCT_CALL_REQUIRED",
-            "Class constructor FSReqCallback cannot be invoked without `new`",
-        );
-        return;
+        let message = "Class constructor FSReqCallback cannot be invoked without `new`";
+        return exception::throw_construct_call_required(scope, message);
     }
     async_wrap::wrap_async(scope, args.this(), "FSREQCALLBACK", CallbackRequest);
 }
@@ -107,9 +115,9 @@ pub fn new_callback_request(
 /// Who is to get the result, by the argument that names a request; for `kUsePromises` a promise is returned through
 /// `rv`.
 pub fn waiter(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     request: v8::Local<'_, v8::Value>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) -> Result<Waiter, super::arguments::Thrown> {
     if request.is_undefined() {
         return Ok(Waiter::Caller);
@@ -151,12 +159,7 @@ pub fn promise_request<'s>(
 }
 
 /// Gives the outcome to whoever waits: the caller now, a request in the next poll phase.
-pub fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    request: v8::Local<'_, v8::Value>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    outcome: Outcome,
-) {
+pub fn finish(scope: Scope, request: v8::Local<'_, v8::Value>, rv: &mut Return, outcome: Outcome) {
     let Ok(waiter) = waiter(scope, request, rv) else {
         return;
     };
@@ -164,13 +167,9 @@ pub fn finish(
 }
 
 /// As [`finish`], for a waiter that is known already.
-pub fn answer(
-    scope: &mut v8::PinScope<'_, '_>,
-    waiter: Waiter,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    outcome: Outcome,
-) {
+pub fn answer(scope: Scope, waiter: Waiter, rv: &mut Return, outcome: Outcome) {
     match waiter {
+        Waiter::Caller if exit::unwind_if_aborted(scope) => {}
         Waiter::Caller => match outcome {
             Ok(reply) => {
                 if let Some(value) = reply.value(scope, reply::Arrays::Shared) {
@@ -231,14 +230,8 @@ fn settle(
     request: &PromiseRequest,
     outcome: Outcome,
 ) {
-    let context =
-        wrap::async_state(scope, object).map_or_else(AsyncContext::none, |state| AsyncContext {
-            async_id: state.async_id.get(),
-            trigger_async_id: state.trigger_async_id.get(),
-            context_frame: state.context_frame.borrow().clone(),
-            skip_task_queues: false,
-            skip_async_hooks: false,
-        });
+    let context = wrap::async_state(scope, object)
+        .map_or_else(AsyncContext::none, |state| AsyncContext::of(&state));
     let object = v8::Local::new(scope, object);
     callback_scope::call_in_scope(scope, object, &context, |scope| {
         let resolver = v8::Local::new(scope, &request.resolver);

@@ -3,9 +3,12 @@
 
 use super::arguments;
 use super::open::open_file;
+use super::permitted::{Read, thrown};
 use crate::binding::modules;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{self, ErrorKind};
+use crate::js::permission;
 
 /// Suffixes of `main` in the order in which they are tried, then of the package's own index.
 const MAIN_SUFFIXES: [&str; 7] = [
@@ -20,14 +23,13 @@ const MAIN_SUFFIXES: [&str; 7] = [
 const INDEX_NAMES: [&str; 3] = ["index.js", "index.json", "index.node"];
 
 /// `getFormatOfExtensionlessFile(path)`: 1 for WebAssembly, 0 otherwise.
-pub fn get_format_of_extensionless_file(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_format_of_extensionless_file(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
+    if thrown(scope, &args, &[(0, Read)]) {
+        return;
+    }
     rv.set_int32(i32::from(is_wasm(&Env::of(scope), &path)));
 }
 
@@ -44,11 +46,7 @@ fn is_wasm(env: &Env, path: &[u8]) -> bool {
 }
 
 /// `legacyMainResolve(packagePath, main, base)`: which of the names is a file.
-pub fn legacy_main_resolve(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn legacy_main_resolve(scope: Scope, args: Args, mut rv: Return) {
     let Ok(package) = arguments::path(scope, args.get(0)) else {
         return;
     };
@@ -58,24 +56,31 @@ pub fn legacy_main_resolve(
     } else {
         [package.as_slice(), b"/"].concat()
     };
-    let is_file = |path: &[u8]| process.stat(path).is_ok_and(|stat| !stat.is_dir());
+    let is_file = |scope: &mut v8::PinScope<'_, '_>, path: &[u8]| {
+        permission::require(scope, Read, path)
+            .then(|| process.stat(path).is_ok_and(|stat| !stat.is_dir()))
+    };
     let mut missing = [directory.as_slice(), b"index.js"].concat();
     if args.get(1).is_string() {
         let main = crate::js::convert::text(scope, args.get(1));
         let base = resolve(&directory, main.as_bytes());
         for (index, suffix) in MAIN_SUFFIXES.iter().enumerate() {
             let candidate = [base.as_slice(), suffix.as_bytes()].concat();
-            if is_file(&candidate) {
-                rv.set_int32(i32::try_from(index).unwrap_or(0));
-                return;
+            match is_file(scope, &candidate) {
+                Some(true) => return rv.set_int32(i32::try_from(index).unwrap_or(0)),
+                Some(false) => {}
+                None => return,
             }
         }
         missing = base;
     }
     for (index, name) in INDEX_NAMES.iter().enumerate() {
-        if is_file(&[directory.as_slice(), name.as_bytes()].concat()) {
-            rv.set_int32(i32::try_from(MAIN_SUFFIXES.len() + index).unwrap_or(0));
-            return;
+        let candidate = [directory.as_slice(), name.as_bytes()].concat();
+        let found = MAIN_SUFFIXES.len() + index;
+        match is_file(scope, &candidate) {
+            Some(true) => return rv.set_int32(i32::try_from(found).unwrap_or(0)),
+            Some(false) => {}
+            None => return,
         }
     }
     if !args.get(2).is_string() {

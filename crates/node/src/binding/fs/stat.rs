@@ -6,27 +6,24 @@ use secure_exec_kernel::abi::stat::Stat;
 use secure_exec_kernel::{Errno, Process};
 
 use super::arguments;
+use super::permitted::{Read, refused};
 use super::reply::Reply;
 use super::request::{Failure, finish};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::uv;
 
 /// `stat(path, bigint, req, throwIfNoEntry)`
-pub fn stat(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn stat(scope: Scope, args: Args, mut rv: Return) {
+    if refused(scope, &args, &mut rv, 2, &[(0, Read)]) {
+        return;
+    }
     let absent = [Errno::ENOENT, Errno::ENOTDIR];
     stat_path(scope, &args, &mut rv, ("stat", Process::stat), &absent);
 }
 
-/// `lstat(path, bigint, req, throwIfNoEntry)`
-pub fn lstat(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// `lstat(path, bigint, req, throwIfNoEntry)`; the library asks the permission model, except where it resolves links.
+pub fn lstat(scope: Scope, args: Args, mut rv: Return) {
     let absent = [Errno::ENOENT];
     stat_path(scope, &args, &mut rv, ("lstat", Process::lstat), &absent);
 }
@@ -35,9 +32,9 @@ type StatCall = fn(&Process, &[u8]) -> Result<Stat, Errno>;
 
 /// The errors of `absent` are no errors for a caller that passes false as `throwIfNoEntry`.
 fn stat_path(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     (syscall, call): (&'static str, StatCall),
     absent: &[Errno],
 ) {
@@ -54,11 +51,7 @@ fn stat_path(
 }
 
 /// `fstat(fd, bigint, req)`; the fourth argument of the library has no effect in Node either.
-pub fn fstat(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn fstat(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -72,14 +65,13 @@ pub fn fstat(
 }
 
 /// `statfs(path, bigint, req)`
-pub fn statfs(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn statfs(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
+    if refused(scope, &args, &mut rv, 2, &[(0, Read)]) {
+        return;
+    }
     let process = Env::of(scope).process();
     let bigint = args.get(1).is_true();
     let outcome = process
@@ -98,11 +90,7 @@ fn module_stat(process: &Arc<Process>, path: &[u8]) -> i32 {
 }
 
 /// `internalModuleStat(path)`: 1 for a directory, 0 for a file, negative for neither.
-pub fn internal_module_stat(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn internal_module_stat(scope: Scope, args: Args, mut rv: Return) {
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };

@@ -9,7 +9,9 @@ use secure_exec_kernel::Errno;
 use secure_exec_kernel::abi::stat::Stat;
 
 use super::arguments;
+use super::permitted::{Read, thrown};
 use super::reply::{self, STAT_FIELDS};
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::event_loop::{Completion, TaskKey};
 use crate::js::class::Definition;
@@ -46,11 +48,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `new StatWatcher(bigint)`
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(
             scope,
@@ -64,25 +62,21 @@ fn construct(
     Handle::construct(scope, args.this(), kind, watcher);
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<StatWatcher>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<StatWatcher>> {
     wrap::unwrap::<StatWatcher>(scope, args.this().into())
 }
 
 /// `watcher.start(path, interval)`
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, mut rv: Return) {
     let Some(watcher) = this(scope, &args) else {
         return;
     };
     let Ok(path) = arguments::path(scope, args.get(0)) else {
         return;
     };
+    if thrown(scope, &args, &[(0, Read)]) {
+        return;
+    }
     let Ok(interval) = arguments::number(scope, args.get(1), "interval") else {
         return;
     };

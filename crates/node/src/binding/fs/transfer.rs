@@ -11,9 +11,11 @@ use super::arguments::{self, Checked, Thrown};
 use super::encoding::Encoding;
 use super::reply::Reply;
 use super::request::{self, Failure, Outcome, Waiter};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::{convert, exception, uv};
+use crate::process::exit;
 
 /// A part of a JavaScript buffer; keeps the memory alive however long the transfer takes.
 pub(super) struct Region {
@@ -170,11 +172,11 @@ fn outcome(result: Result<usize, Errno>, syscall: &'static str) -> Outcome {
 
 /// Runs the transfer for whoever waits.
 fn run(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     mut transfer: Transfer,
     syscall: &'static str,
     waiter: Waiter,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) {
     let env = Env::of(scope);
     match waiter {
@@ -265,10 +267,7 @@ fn regions(
 }
 
 /// What `(fd, buffer, offset, length, position, …)` names.
-fn region_arguments(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Checked<(i32, Data, Option<u64>)> {
+fn region_arguments(scope: Scope, args: &Args) -> Checked<(i32, Data, Option<u64>)> {
     let fd = arguments::fd(scope, args.get(0))?;
     let region = region(scope, args.get(1), args.get(2), args.get(3))?;
     let position = arguments::position(scope, args.get(4));
@@ -276,11 +275,7 @@ fn region_arguments(
 }
 
 /// `read(fd, buffer, offset, length, position, req)`
-pub fn read(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn read(scope: Scope, args: Args, mut rv: Return) {
     let Ok((fd, data, position)) = region_arguments(scope, &args) else {
         return;
     };
@@ -289,11 +284,7 @@ pub fn read(
 }
 
 /// `writeBuffer(fd, buffer, offset, length, position, req, ctx)`
-pub fn write_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn write_buffer(scope: Scope, args: Args, mut rv: Return) {
     let Ok((fd, data, position)) = region_arguments(scope, &args) else {
         return;
     };
@@ -301,29 +292,16 @@ pub fn write_buffer(
 }
 
 /// `readBuffers(fd, buffers, position, req)`
-pub fn read_buffers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn read_buffers(scope: Scope, args: Args, mut rv: Return) {
     transfer_buffers(scope, &args, Direction::Read, &mut rv);
 }
 
 /// `writeBuffers(fd, buffers, position, req)`
-pub fn write_buffers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn write_buffers(scope: Scope, args: Args, mut rv: Return) {
     transfer_buffers(scope, &args, Direction::Write, &mut rv);
 }
 
-fn transfer_buffers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    direction: Direction,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-) {
+fn transfer_buffers(scope: Scope, args: &Args, direction: Direction, rv: &mut Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -336,11 +314,7 @@ fn transfer_buffers(
 }
 
 /// `writeString(fd, string, position, encoding, req, ctx)`
-pub fn write_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn write_string(scope: Scope, args: Args, mut rv: Return) {
     let Ok(fd) = arguments::fd(scope, args.get(0)) else {
         return;
     };
@@ -355,13 +329,13 @@ pub fn write_string(
 
 /// A write whose synchronous form reports its failure in a context object instead of throwing.
 fn write_or_fill(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     fd: i32,
     data: Data,
     position: Option<u64>,
     request: v8::Local<'_, v8::Value>,
     context: v8::Local<'_, v8::Value>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) {
     let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
         transfer(scope, fd, Direction::Write, data, position, request, rv);
@@ -380,11 +354,14 @@ fn write_or_fill(
         position,
         done: 0,
     };
-    match env
+    let written = env
         .event_loop
         .block_on(poll_fn(|cx| transfer.poll(cx)))
-        .unwrap_or(Err(Errno::EINTR))
-    {
+        .unwrap_or(Err(Errno::EINTR));
+    if exit::unwind_if_aborted(scope) {
+        return;
+    }
+    match written {
         #[expect(clippy::cast_precision_loss, reason = "a count of bytes in memory")]
         Ok(count) => rv.set_double(count as f64),
         Err(errno) => {
@@ -397,13 +374,13 @@ fn write_or_fill(
 }
 
 fn transfer(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     fd: i32,
     direction: Direction,
     data: Data,
     position: Option<u64>,
     request: v8::Local<'_, v8::Value>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    rv: &mut Return,
 ) {
     let syscall = match direction {
         Direction::Read => "read",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use super::parser::Parser;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::js::{convert, exception, wrap};
@@ -39,11 +40,7 @@ impl ConnectionsList {
 }
 
 /// Makes a list.
-pub fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn construct(scope: Scope, args: Args, _rv: Return) {
     if args.is_construct_call() {
         wrap::wrap(scope, args.this(), ConnectionsList::default());
     } else {
@@ -51,12 +48,7 @@ pub fn construct(
     }
 }
 
-fn give_back(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    filter: impl Fn(&Parser) -> bool,
-) {
+fn give_back(scope: Scope, args: &Args, rv: &mut Return, filter: impl Fn(&Parser) -> bool) {
     let Some(list) = wrap::unwrap::<ConnectionsList>(scope, args.this().into()) else {
         return;
     };
@@ -64,11 +56,7 @@ fn give_back(
     reply(scope, rv, &parsers);
 }
 
-fn reply(
-    scope: &mut v8::PinScope<'_, '_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    parsers: &[Rc<Parser>],
-) {
+fn reply(scope: Scope, rv: &mut Return, parsers: &[Rc<Parser>]) {
     let objects: Vec<v8::Local<v8::Value>> = parsers
         .iter()
         .filter_map(|parser| Some(parser.object(scope)?.into()))
@@ -77,38 +65,22 @@ fn reply(
 }
 
 /// `all()`.
-pub fn all(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn all(scope: Scope, args: Args, mut rv: Return) {
     give_back(scope, &args, &mut rv, |_| true);
 }
 
 /// `idle()`: between two messages.
-pub fn idle(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn idle(scope: Scope, args: Args, mut rv: Return) {
     give_back(scope, &args, &mut rv, |parser| parser.message_start() == 0);
 }
 
 /// `active()`: within a message, or before the first.
-pub fn active(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn active(scope: Scope, args: Args, mut rv: Return) {
     give_back(scope, &args, &mut rv, Parser::is_active);
 }
 
 /// `expired(headersTimeout, requestTimeout)` in milliseconds; 0 is none. Each is told of once.
-pub fn expired(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn expired(scope: Scope, args: Args, mut rv: Return) {
     let Some(list) = wrap::unwrap::<ConnectionsList>(scope, args.this().into()) else {
         return;
     };

@@ -8,17 +8,14 @@ use super::connections_list::ConnectionsList;
 use super::listening::Listening;
 use super::llhttp_ffi::{REQUEST, RESPONSE};
 use super::parser::{Outcome, Parser};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::{async_wrap, convert, exception, wrap};
 use crate::memory::memory_guard;
 use crate::stream::Stream;
 
 /// Makes a parser, which has no identity for async hooks before it is initialised.
-pub fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn construct(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(scope, "HTTPParser is a class");
         return;
@@ -28,19 +25,12 @@ pub fn construct(
     async_wrap::wrap_anonymous(scope, object, parser);
 }
 
-fn parser_of(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Parser>> {
+fn parser_of(scope: &v8::PinScope<'_, '_>, args: &Args) -> Option<Rc<Parser>> {
     wrap::unwrap::<Parser>(scope, args.this().into())
 }
 
 /// `initialize(type, resource, maxHeaderSize, lenientFlags, connectionsList)`.
-pub fn initialize(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn initialize(scope: Scope, args: Args, _rv: Return) {
     let Some(parser) = parser_of(scope, &args) else {
         return;
     };
@@ -86,11 +76,7 @@ fn default_max_header_size(env: &Env) -> u64 {
 }
 
 /// `execute(buffer)`: how many bytes were parsed, or an error that is returned, not thrown.
-pub fn execute(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn execute(scope: Scope, args: Args, mut rv: Return) {
     // Copied: what JavaScript does to the memory meanwhile must not matter.
     let bytes = convert::with_bytes(args.get(0), |bytes| {
         memory_guard::admit(bytes.len()).then(|| bytes.to_vec())
@@ -103,20 +89,11 @@ pub fn execute(
 }
 
 /// `finish()`: nothing more comes. Nothing, or an error.
-pub fn finish(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn finish(scope: Scope, args: Args, mut rv: Return) {
     parse(scope, &args, &mut rv, None);
 }
 
-fn parse(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    input: Option<Rc<Vec<u8>>>,
-) {
+fn parse(scope: Scope, args: &Args, rv: &mut Return, input: Option<Rc<Vec<u8>>>) {
     let Some(parser) = parser_of(scope, args) else {
         return;
     };
@@ -133,33 +110,21 @@ fn parse(
 }
 
 /// `pause()`: the next input is an error.
-pub fn pause(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn pause(scope: Scope, args: Args, _rv: Return) {
     if let Some(machine) = parser_of(scope, &args).and_then(|parser| parser.machine()) {
         machine.pause();
     }
 }
 
 /// `resume()`.
-pub fn resume(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn resume(scope: Scope, args: Args, _rv: Return) {
     if let Some(machine) = parser_of(scope, &args).and_then(|parser| parser.machine()) {
         machine.resume();
     }
 }
 
 /// `consume(handle)`: reads from the handle's stream, and tells `kOnExecute` of it.
-pub fn consume(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn consume(scope: Scope, args: Args, _rv: Return) {
     let Some(parser) = parser_of(scope, &args) else {
         return;
     };
@@ -174,22 +139,14 @@ pub fn consume(
 }
 
 /// `unconsume()`.
-pub fn unconsume(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn unconsume(scope: Scope, args: Args, _rv: Return) {
     if let Some(parser) = parser_of(scope, &args) {
         parser.unconsume();
     }
 }
 
 /// `getCurrentBuffer()`: a copy of what is being parsed.
-pub fn current_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn current_buffer(scope: Scope, args: Args, mut rv: Return) {
     if let Some(parser) = parser_of(scope, &args) {
         let bytes = parser.current_input();
         rv.set(convert::buffer(scope, bytes));
@@ -197,31 +154,19 @@ pub fn current_buffer(
 }
 
 /// `remove()`: the connection is none of the server's any more.
-pub fn remove(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn remove(scope: Scope, args: Args, _rv: Return) {
     if let Some(parser) = parser_of(scope, &args) {
         parser.leave();
     }
 }
 
 /// `free()`: it goes back to the library's store; its resource is destroyed.
-pub fn free(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn free(scope: Scope, args: Args, _rv: Return) {
     async_wrap::release(scope, args.this());
 }
 
 /// `close()`: nothing works any more.
-pub fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn close(scope: Scope, args: Args, _rv: Return) {
     if let Some(parser) = parser_of(scope, &args) {
         async_wrap::release(scope, args.this());
         parser.close();

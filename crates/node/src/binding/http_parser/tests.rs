@@ -1,6 +1,7 @@
 //! Parsers as the library uses them, and as a hostile program does.
 
 use crate::binding::test_isolate::with_bindings;
+use crate::js::callback_scope;
 
 /// What `code` prints with `print`, a line each; `parser(handlers, type, ...)` makes a parser whose callbacks are `handlers`.
 fn printed(code: &str) -> String {
@@ -9,8 +10,8 @@ fn printed(code: &str) -> String {
         let source = v8::String::new(scope, &source).unwrap();
         let script = v8::Script::compile(scope, source, None).unwrap();
         // As in a callback of the loop: what a parser's callbacks throw is for the caller.
-        env.callback_depth.set(1);
-        let result = script.run(scope).expect("the program does not throw");
+        let result = callback_scope::nested(env, || script.run(scope));
+        let result = result.expect("the program does not throw");
         result.to_rust_string_lossy(scope)
     })
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::class_template;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::{convert, string_bytes, wrap};
@@ -89,21 +90,13 @@ fn encoding_for(label: &str) -> Option<&'static Encoding> {
 }
 
 /// `hasConverter(name)`.
-pub fn has_converter(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn has_converter(scope: Scope, args: Args, mut rv: Return) {
     let label = convert::text(scope, args.get(0));
     rv.set_bool(encoding_for(&label).is_some());
 }
 
 /// `getConverter(name, flags)`: undefined for an unknown name.
-pub fn get_converter(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_converter(scope: Scope, args: Args, mut rv: Return) {
     let label = convert::text(scope, args.get(0));
     let flags = args.get(1).uint32_value(scope).unwrap_or(0);
     let Some(encoding) = encoding_for(&label) else {
@@ -120,11 +113,7 @@ pub fn get_converter(
 }
 
 /// `decode(converter, input, flags, encodingName)`.
-pub fn decode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn decode(scope: Scope, args: Args, mut rv: Return) {
     let Some(converter) = wrap::unwrap::<Converter>(scope, args.get(0)) else {
         throw_invalid_argument(scope, "The \"converter\" argument must be a Converter");
         return;

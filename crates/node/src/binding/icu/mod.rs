@@ -5,6 +5,7 @@ mod converter;
 mod transcode;
 mod width;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, illegal_constructor};
 use crate::js::exception;
 
@@ -26,11 +27,7 @@ const ILLEGAL_ARGUMENT_ERROR: i32 = 1;
 const INVALID_CHAR_FOUND: i32 = 10;
 
 /// The name of an ICU error (`u_errorName`), for those that this binding reports.
-fn icu_err_name(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn icu_err_name(scope: Scope, args: Args, mut rv: Return) {
     let name = match args.get(0).int32_value(scope) {
         Some(0) => "U_ZERO_ERROR",
         Some(ILLEGAL_ARGUMENT_ERROR) => "U_ILLEGAL_ARGUMENT_ERROR",

@@ -1,16 +1,13 @@
 //! `buffer.transcode()`.
 
 use super::{ILLEGAL_ARGUMENT_ERROR, INVALID_CHAR_FOUND};
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::throw_invalid_argument;
 use crate::js::string_bytes::Encoding;
 
 /// `transcode(source, from, to)`: a `Buffer`, or the number of an ICU error.
-pub fn transcode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn transcode(scope: Scope, args: Args, mut rv: Return) {
     let from = Encoding::from_name(&convert::text(scope, args.get(1)));
     let to = Encoding::from_name(&convert::text(scope, args.get(2)));
     let Some(bytes) = convert::bytes(args.get(0)) else {

@@ -5,6 +5,7 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::string_bytes::{self, Units};
 
 const ZERO_WIDTH_JOINER: u32 = 0x200d;
@@ -12,11 +13,7 @@ const ZERO_WIDTH_JOINER: u32 = 0x200d;
 const SOFT_HYPHEN: u32 = 0x00ad;
 
 /// `getStringWidth(string, ambiguousAsFullWidth = false, expandEmojiSequence = true)`.
-pub fn get_string_width(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_string_width(scope: Scope, args: Args, mut rv: Return) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else {
         return;
     };

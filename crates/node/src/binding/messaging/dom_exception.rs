@@ -1,16 +1,12 @@
 //! `DOMException`, a class of the library that native code throws.
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// `exposeLazyDOMExceptionProperty(target)`.
-pub fn expose_lazy_dom_exception_property(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn expose_lazy_dom_exception_property(scope: Scope, args: Args, _rv: Return) {
     let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"target\" argument must be an object");
         return;
@@ -35,10 +31,10 @@ pub fn define_lazily(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8:
 
 /// The getter behind the lazy property.
 pub fn dom_exception_getter(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     _name: v8::Local<'_, v8::Name>,
     _args: v8::PropertyCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) {
     if let Some(class) = dom_exception_class(scope) {
         rv.set(class.into());

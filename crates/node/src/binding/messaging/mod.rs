@@ -25,7 +25,7 @@ pub use port::{PortData, close_all as close_ports, new_half_pair, new_port};
 pub use serialize::serialize;
 
 use crate::binding::contextify::context_of;
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
@@ -70,11 +70,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     dom_exception::define_lazily(scope, binding);
 }
 
-fn set_deserializer_create_object_function(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_deserializer_create_object_function(scope: Scope, args: Args, _rv: Return) {
     if !args.get(0).is_function() {
         throw_invalid_argument(scope, "The \"function\" argument must be a function");
         return;
@@ -124,11 +120,7 @@ fn read_iterable<'s>(
 }
 
 /// `structuredClone(value, options)`.
-fn structured_clone<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn structured_clone<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Ok(transfer_list) = transfer_option(scope, args.get(1)) else {
         return;
     };
@@ -164,20 +156,9 @@ fn transfer_option<'s>(
     }
 }
 
-fn new_message_channel(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_message_channel(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
-        let message = "Cannot call constructor without `new`";
-        exception::throw(
-            scope,
-            ErrorKind::TypeError,
-            "ERR_CONSTRUCT_CALL_REQUIRED",
-            message,
-        );
-        return;
+        return exception::throw_construct_call_required(scope, exception::NO_NEW);
     }
     let Some((first, second)) = port::new_pair(scope) else {
         return;
@@ -186,11 +167,7 @@ fn new_message_channel(
     convert::set(scope, args.this(), "port2", second.into());
 }
 
-fn new_message_port(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_message_port(scope: Scope, _args: Args, _rv: Return) {
     exception::throw(
         scope,
         ErrorKind::TypeError,
@@ -199,19 +176,12 @@ fn new_message_port(
     );
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<MessagePort>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<MessagePort>> {
     wrap::unwrap::<MessagePort>(scope, args.this().into())
 }
 
 /// `port.postMessage(value, transferList | { transfer })`.
-fn post_message<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn post_message<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if args.length() == 0 {
         let message = "Not enough arguments to MessagePort.postMessage";
         exception::throw(scope, ErrorKind::TypeError, "ERR_MISSING_ARGS", message);
@@ -266,51 +236,31 @@ fn transfer_argument<'s>(
     }
 }
 
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, _rv: Return) {
     if let Some(port) = this(scope, &args) {
         port.start();
     }
 }
 
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, _rv: Return) {
     if let Some(port) = this(scope, &args) {
         port::close(scope, &port);
     }
 }
 
-fn reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reference(scope: Scope, args: Args, _rv: Return) {
     if let Some(port) = this(scope, &args) {
         port.reference(&Env::of(scope), true);
     }
 }
 
-fn unreference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unreference(scope: Scope, args: Args, _rv: Return) {
     if let Some(port) = this(scope, &args) {
         port.reference(&Env::of(scope), false);
     }
 }
 
-fn has_reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn has_reference(scope: Scope, args: Args, mut rv: Return) {
     if let Some(referenced) = this(scope, &args).and_then(|port| port.has_reference()) {
         rv.set_bool(referenced);
     }
@@ -318,8 +268,8 @@ fn has_reference(
 
 /// The port in the first argument; throws where there is none.
 fn port_argument<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'s>,
+    scope: Scope<'_, 's, '_>,
+    args: &Args<'s>,
 ) -> Option<(v8::Local<'s, v8::Object>, Rc<MessagePort>)> {
     let port = wrap::unwrap::<MessagePort>(scope, args.get(0));
     let object = v8::Local::<v8::Object>::try_from(args.get(0)).ok();
@@ -332,32 +282,20 @@ fn port_argument<'s>(
     object.zip(port)
 }
 
-fn stop_message_port<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn stop_message_port<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     // The library also calls this for ports that are closed.
     if let Some(port) = wrap::unwrap::<MessagePort>(scope, args.get(0)) {
         port.stop();
     }
 }
 
-fn drain_message_port<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn drain_message_port<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     if let Some((object, port)) = port_argument(scope, &args) {
         port::deliver(scope, object, &port, true);
     }
 }
 
-fn receive_message_on_port<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn receive_message_on_port<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some((_, port)) = port_argument(scope, &args) else {
         return;
     };
@@ -369,11 +307,7 @@ fn receive_message_on_port<'s>(
 }
 
 /// `moveMessagePortToContext(port, contextifiedObject)`: the port as an object of that context.
-fn move_message_port_to_context<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn move_message_port_to_context<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some((_, port)) = port_argument(scope, &args) else {
         return;
     };
@@ -396,11 +330,7 @@ fn move_message_port_to_context<'s>(
     }
 }
 
-fn broadcast_channel(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn broadcast_channel(scope: Scope, args: Args, mut rv: Return) {
     let name = convert::text(scope, args.get(0));
     if let Some(object) = port::new_broadcast_port(scope, &name) {
         rv.set(object.into());

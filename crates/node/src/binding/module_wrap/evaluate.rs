@@ -4,15 +4,12 @@ use std::rc::Rc;
 
 use super::{ModuleWrap, callbacks};
 use crate::binding::contextify;
+use crate::callback::{Args, Return, Scope};
 use crate::js::exception::{self, ErrorKind};
 use crate::process::report;
 
 /// `instantiate()`: V8's link phase over what `link` supplied.
-pub(super) fn instantiate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn instantiate(scope: Scope, args: Args, _rv: Return) {
     let Some(this) = ModuleWrap::of_this(scope, &args) else {
         return;
     };
@@ -46,11 +43,7 @@ pub(super) fn instantiate(
 }
 
 /// `evaluate(timeout, breakOnSigint)`: the promise of the evaluation.
-pub(super) fn evaluate<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn evaluate<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
     let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
@@ -83,11 +76,7 @@ pub(super) fn evaluate<'s>(
 }
 
 /// `evaluateSync(filename, parentFilename)`: the namespace, for `require(esm)`.
-pub(super) fn evaluate_sync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn evaluate_sync(scope: Scope, args: Args, mut rv: Return) {
     let Some((this, module)) = instantiated(scope, &args) else {
         return;
     };
@@ -138,33 +127,21 @@ pub(super) fn evaluate_sync(
     rv.set(module.get_module_namespace());
 }
 
-pub(super) fn get_namespace(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn get_namespace(scope: Scope, args: Args, mut rv: Return) {
     let Some((_, module)) = instantiated(scope, &args) else {
         return;
     };
     rv.set(module.get_module_namespace());
 }
 
-pub(super) fn get_status(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn get_status(scope: Scope, args: Args, mut rv: Return) {
     let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
     rv.set_int32(module.get_status() as i32);
 }
 
-pub(super) fn get_error(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn get_error(scope: Scope, args: Args, mut rv: Return) {
     let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
@@ -174,11 +151,7 @@ pub(super) fn get_error(
     }
 }
 
-pub(super) fn has_async_graph(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn has_async_graph(scope: Scope, args: Args, mut rv: Return) {
     let Some((_, module)) = instantiated(scope, &args) else {
         return;
     };
@@ -186,11 +159,7 @@ pub(super) fn has_async_graph(
 }
 
 /// `throwIfPromiseRejected(promise)`.
-pub(super) fn throw_if_promise_rejected(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn throw_if_promise_rejected(scope: Scope, args: Args, _rv: Return) {
     if let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0))
         && promise.state() == v8::PromiseState::Rejected
     {
@@ -201,8 +170,8 @@ pub(super) fn throw_if_promise_rejected(
 
 /// The receiver and its module; throws where V8 has not linked it yet.
 fn instantiated<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope<'_, 's, '_>,
+    args: &Args,
 ) -> Option<(Rc<ModuleWrap>, v8::Local<'s, v8::Module>)> {
     let (this, module) = ModuleWrap::and_module(scope, args)?;
     if (module.get_status() as i32) < v8::ModuleStatus::Instantiated as i32 {

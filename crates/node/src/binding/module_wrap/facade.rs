@@ -1,7 +1,7 @@
 //! The namespace that `require(esm)` returns for a module with a default export.
 
 use super::ModuleWrap;
-use crate::callback::contain;
+use crate::callback::{Args, Return, Scope, contain};
 use crate::js::exception::{self, string};
 use crate::js::wrap;
 
@@ -30,11 +30,7 @@ fn resolve_original<'s>(
 }
 
 /// `createRequiredModuleFacade(wrap)`: the original's namespace with `__esModule`.
-pub(super) fn create_required_module_facade(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn create_required_module_facade(scope: Scope, args: Args, mut rv: Return) {
     let Some(original) = wrap::unwrap::<ModuleWrap>(scope, args.get(0)) else {
         exception::throw_invalid_argument(scope, "createRequiredModuleFacade needs a ModuleWrap");
         return;

@@ -16,6 +16,8 @@ pub use callbacks::{
 use record::{CONTEXT_FIELD, Kept, MODULE_FIELD, ModuleWrap, Registry};
 
 use super::contextify::{CacheKind, open_cache, seal_cache};
+use crate::binding::compile_cache;
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind};
@@ -57,29 +59,17 @@ pub fn define(definition: &mut Definition) {
         .getter("hasAsyncGraph", evaluate::has_async_graph);
 }
 
-fn set_import_module_dynamically_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_import_module_dynamically_callback(scope: Scope, args: Args, _rv: Return) {
     Env::of(scope).set_slot(scope, Slot::ImportModuleDynamically, args.get(0));
 }
 
-fn set_initialize_import_meta_object_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_initialize_import_meta_object_callback(scope: Scope, args: Args, _rv: Return) {
     Env::of(scope).set_slot(scope, Slot::InitializeImportMeta, args.get(0));
 }
 
 /// `new ModuleWrap(url, context, source, lineOffset, columnOffset, cachedData | idSymbol)` or
 /// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
-fn new_module_wrap<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn new_module_wrap<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     if !args.is_construct_call() || !args.get(0).is_string() {
         exception::throw_invalid_argument(scope, "ModuleWrap needs a url");
         return;
@@ -134,9 +124,9 @@ fn create_synthetic<'s>(
 }
 
 fn compile<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     url: v8::Local<'s, v8::String>,
-    args: &v8::FunctionCallbackArguments<'s>,
+    args: &Args<'s>,
     id_symbol: v8::Local<'s, v8::Symbol>,
 ) -> Option<v8::Local<'s, v8::Module>> {
     let text = args.get(2).to_string(scope)?;
@@ -193,10 +183,7 @@ fn compile<'s>(
             }
             module
         }
-        None => {
-            let mut source = v8::script_compiler::Source::new(text, Some(&origin));
-            v8::script_compiler::compile_module(tc, &mut source)
-        }
+        None => compile_without_own_cache(tc, text, url, &origin, id_symbol),
     };
     if module.is_none() && tc.has_caught() {
         if !tc.has_terminated()
@@ -209,6 +196,50 @@ fn compile<'s>(
     module
 }
 
+/// Compiles a module that brings no cache of its own: one of the loader's with that on disk, if there is one.
+fn compile_without_own_cache<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    text: v8::Local<'s, v8::String>,
+    url: v8::Local<'s, v8::String>,
+    origin: &v8::ScriptOrigin<'s>,
+    id_symbol: v8::Local<'s, v8::Symbol>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    let loader = Env::of(scope).symbol(scope, "source_text_module_default_hdo");
+    let entry = (id_symbol == loader)
+        .then(|| {
+            let name = url.to_rust_string_lossy(scope);
+            compile_cache::entry(scope, compile_cache::Code::Esm, text, &name)
+        })
+        .flatten();
+    let Some(entry) = entry else {
+        let mut source = v8::script_compiler::Source::new(text, Some(origin));
+        return v8::script_compiler::compile_module(scope, &mut source);
+    };
+    let cache = entry.cache();
+    let mut source = match &cache {
+        Some(cache) => {
+            let cached = v8::script_compiler::CachedData::new(cache);
+            v8::script_compiler::Source::new_with_cached_data(text, Some(origin), cached)
+        }
+        None => v8::script_compiler::Source::new(text, Some(origin)),
+    };
+    let options = if cache.is_some() {
+        v8::script_compiler::CompileOptions::ConsumeCodeCache
+    } else {
+        v8::script_compiler::CompileOptions::NoCompileOptions
+    };
+    let reason = v8::script_compiler::NoCacheReason::NoReason;
+    let module = v8::script_compiler::compile_module2(scope, &mut source, options, reason)?;
+    let rejected = source
+        .get_cached_data()
+        .is_some_and(v8::CachedData::rejected);
+    compile_cache::keep(scope, &entry, text, rejected, || {
+        let script = module.get_unbound_module_script(scope);
+        script.create_code_cache().map(|cache| cache.to_vec())
+    });
+    Some(module)
+}
+
 fn throw_cache_rejected<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Module>> {
     let code = "ERR_VM_MODULE_CACHED_DATA_REJECTED";
     let message = "cachedData buffer was rejected";
@@ -217,11 +248,11 @@ fn throw_cache_rejected<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Loca
 }
 
 fn install(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     this: v8::Local<'_, v8::Object>,
     module: v8::Local<'_, v8::Module>,
     context: v8::Local<'_, v8::Context>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    args: &Args,
     id_symbol: v8::Local<'_, v8::Symbol>,
 ) {
     let env = Env::of(scope);
@@ -291,11 +322,7 @@ pub fn stalled_messages(
     )
 }
 
-fn set_export<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn set_export<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
@@ -310,11 +337,7 @@ fn set_export<'s>(
     let _ = module.set_synthetic_module_export(scope, name, args.get(1));
 }
 
-fn set_module_source_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_module_source_object(scope: Scope, args: Args, _rv: Return) {
     let Some(this) = ModuleWrap::of_this(scope, &args) else {
         return;
     };
@@ -325,11 +348,7 @@ fn set_module_source_object(
     this.keep(scope, Kept::SourceObject, object.into());
 }
 
-fn get_module_source_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_module_source_object(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = ModuleWrap::of_this(scope, &args) else {
         return;
     };
@@ -339,11 +358,7 @@ fn get_module_source_object(
     }
 }
 
-fn create_cached_data(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_cached_data(scope: Scope, args: Args, mut rv: Return) {
     let Some((this, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };

@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
+use crate::callback::{Args, Scope};
 use crate::env::Env;
-use crate::js::exception::{self, ErrorKind};
+use crate::js::exception;
 use crate::js::wrap;
 
 /// Specifier and sorted attributes of an import: what makes two requests of a module the same.
@@ -151,26 +152,18 @@ impl ModuleWrap {
             .find(|wrap| wrap.module(scope).is_some_and(|known| known == module))
     }
 
-    pub(super) fn of_this(
-        scope: &mut v8::PinScope<'_, '_>,
-        args: &v8::FunctionCallbackArguments<'_>,
-    ) -> Option<Rc<Self>> {
+    pub(super) fn of_this(scope: Scope, args: &Args) -> Option<Rc<Self>> {
         let module = wrap::unwrap::<ModuleWrap>(scope, args.this().into());
         if module.is_none() {
-            exception::throw(
-                scope,
-                ErrorKind::TypeError,
-                "ERR_INVALID_THIS",
-                "Value of \"this\" is no ModuleWrap",
-            );
+            exception::throw_invalid_this(scope, "Value of \"this\" is no ModuleWrap");
         }
         module
     }
 
     /// The receiver of a method with its module.
     pub(super) fn and_module<'s>(
-        scope: &mut v8::PinScope<'s, '_>,
-        args: &v8::FunctionCallbackArguments<'_>,
+        scope: Scope<'_, 's, '_>,
+        args: &Args,
     ) -> Option<(Rc<Self>, v8::Local<'s, v8::Module>)> {
         let this = ModuleWrap::of_this(scope, args)?;
         let module = this.module(scope)?;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::record::{Kept, ModuleWrap, RequestKey};
+use crate::callback::{Args, Return, Scope};
 use crate::js::exception::{self, ErrorKind};
 use crate::js::{convert, wrap};
 
@@ -76,11 +77,7 @@ fn module_requests<'s>(
 }
 
 /// `getModuleRequests()`: a frozen array of frozen `{specifier, attributes, phase}`.
-pub(super) fn get_module_requests(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn get_module_requests(scope: Scope, args: Args, mut rv: Return) {
     let Some((_, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };
@@ -110,11 +107,7 @@ pub(super) fn phase_number(phase: v8::ModuleImportPhase) -> i32 {
 }
 
 /// `link(modules)`: the wrapped modules in the order of `getModuleRequests()`.
-pub(super) fn link(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn link(scope: Scope, args: Args, _rv: Return) {
     let Some((this, module)) = ModuleWrap::and_module(scope, &args) else {
         return;
     };

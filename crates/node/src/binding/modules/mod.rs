@@ -1,4 +1,4 @@
-//! `internalBinding('modules')`: the reader of `package.json` files, and the compile cache, which is off. Follows
+//! `internalBinding('modules')`: the reader of `package.json` files, and the compile cache. Follows
 //! Node's `src/node_modules.cc`.
 
 mod package_json;
@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use package_json::{PackageConfig, PackageConfigs};
 
+use crate::binding::compile_cache;
+use crate::callback::{Args, Return, Scope};
+use crate::embedder::refused_link;
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
-
-/// `compileCacheStatus.indexOf('DISABLED')`
-const COMPILE_CACHE_DISABLED: i32 = 3;
+use crate::js::{convert, permission};
+use crate::options::permission::Access;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -30,11 +31,19 @@ pub fn define(definition: &mut Definition) {
         .function("getPackageScopeConfig", get_package_scope_config)
         .function("getPackageType", get_package_type)
         .function("enableCompileCache", enable_compile_cache)
-        .function("getCompileCacheDir", nothing)
+        .function("getCompileCacheDir", get_compile_cache_dir)
         .function("flushCompileCache", flush_compile_cache)
-        .function("getCompileCacheEntry", nothing)
-        .function("saveCompileCacheEntry", nothing)
-        .function("setLazyPathHelpers", set_lazy_path_helpers);
+        .function("getCompileCacheEntry", get_compile_cache_entry)
+        .function("saveCompileCacheEntry", save_compile_cache_entry)
+        .function("setLazyPathHelpers", set_lazy_path_helpers)
+        .function("explainMissing", explain_missing);
+}
+
+/// What there is to say of a module that is missing, behind the message (not Node's: see `patches/`).
+fn explain_missing(scope: Scope, args: Args, mut rv: Return) {
+    let wanted = convert::text(scope, args.get(0));
+    let text = exception::string(scope, &refused_link::explain(&wanted));
+    rv.set(text.into());
 }
 
 /// Why a `package.json` was read, for the error that it is invalid.
@@ -116,14 +125,13 @@ fn string_argument(
 }
 
 /// `readPackageJSON(path, isESM, base, specifier)`
-fn read_package_json(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_package_json(scope: Scope, args: Args, mut rv: Return) {
     let Some(path) = string_argument(scope, args.get(0), "path") else {
         return;
     };
+    if !permission::require(scope, Access::FileSystemRead, path.as_bytes()) {
+        return;
+    }
     let context = args.get(1).is_true().then(|| ErrorContext {
         base: args
             .get(2)
@@ -150,6 +158,14 @@ fn nearest_parent(
         if directory.ends_with("/node_modules") {
             return Ok(None);
         }
+        // The search ends where the permission model does not let it go.
+        if !permission::has(
+            &Env::of(scope),
+            Access::FileSystemRead,
+            directory.as_bytes(),
+        ) {
+            return Ok(None);
+        }
         let file = format!("{directory}/package.json");
         if let Some(config) = package_json(scope, file.as_bytes(), None)? {
             return Ok(Some(config));
@@ -158,11 +174,7 @@ fn nearest_parent(
 }
 
 /// `getNearestParentPackageJSON(path)`
-fn get_nearest_parent_package_json(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_nearest_parent_package_json(scope: Scope, args: Args, mut rv: Return) {
     let Some(path) = string_argument(scope, args.get(0), "path") else {
         return;
     };
@@ -172,11 +184,7 @@ fn get_nearest_parent_package_json(
 }
 
 /// `getNearestParentPackageJSONType(path)`
-fn get_nearest_parent_package_json_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_nearest_parent_package_json_type(scope: Scope, args: Args, mut rv: Return) {
     let Some(path) = string_argument(scope, args.get(0), "path") else {
         return;
     };
@@ -186,7 +194,7 @@ fn get_nearest_parent_package_json_type(
 }
 
 /// The configuration that the module at a URL belongs to.
-enum Scope {
+enum PackageScope {
     Found(Rc<PackageConfig>),
     /// There is none; where the search ended.
     Missing(Vec<u8>),
@@ -207,7 +215,7 @@ pub(crate) fn throw_invalid_url(scope: &mut v8::PinScope<'_, '_>, url: &str) {
     scope.throw_exception(error);
 }
 
-fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<Scope> {
+fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<PackageScope> {
     let Some(path) = file_url_to_path(url) else {
         throw_invalid_url(scope, url);
         return None;
@@ -224,29 +232,25 @@ fn package_scope(scope: &mut v8::PinScope<'_, '_>, url: &str) -> Option<Scope> {
             .unwrap_or(0)];
         let file = [directory, b"/package.json"].concat();
         if directory.ends_with(b"/node_modules") {
-            return Some(Scope::Missing(file));
+            return Some(PackageScope::Missing(file));
         }
         match package_json(scope, &file, Some(&context)) {
             Err(()) => return None,
-            Ok(Some(config)) => return Some(Scope::Found(config)),
-            Ok(None) if directory.is_empty() => return Some(Scope::Missing(file)),
+            Ok(Some(config)) => return Some(PackageScope::Found(config)),
+            Ok(None) if directory.is_empty() => return Some(PackageScope::Missing(file)),
             Ok(None) => {}
         }
     }
 }
 
 /// `getPackageScopeConfig(url)`: the configuration, or the path where the search for one ended.
-fn get_package_scope_config(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_package_scope_config(scope: Scope, args: Args, mut rv: Return) {
     let Some(url) = string_argument(scope, args.get(0), "resolved") else {
         return;
     };
     match package_scope(scope, &url) {
-        Some(Scope::Found(config)) => rv.set(serialize(scope, &config)),
-        Some(Scope::Missing(path)) => {
+        Some(PackageScope::Found(config)) => rv.set(serialize(scope, &config)),
+        Some(PackageScope::Missing(path)) => {
             rv.set(exception::string(scope, &String::from_utf8_lossy(&path)).into())
         }
         None => {}
@@ -254,56 +258,97 @@ fn get_package_scope_config(
 }
 
 /// `getPackageType(url)`: the type, or nothing where there is none.
-fn get_package_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_package_type(scope: Scope, args: Args, mut rv: Return) {
     let Some(url) = string_argument(scope, args.get(0), "resolved") else {
         return;
     };
-    if let Some(Scope::Found(config)) = package_scope(scope, &url)
+    if let Some(PackageScope::Found(config)) = package_scope(scope, &url)
         && config.kind != "none"
     {
         rv.set(exception::string(scope, config.kind).into());
     }
 }
 
-/// `enableCompileCache(directory, portable)`: `[status]`. A guest's compiled code is never stored.
-fn enable_compile_cache(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    let status = v8::Integer::new(scope, COMPILE_CACHE_DISABLED).into();
-    rv.set(v8::Array::new_with_elements(scope, &[status]).into());
+/// `enableCompileCache(directory, portable)`: `[status, message, directory]`.
+fn enable_compile_cache(scope: Scope, args: Args, mut rv: Return) {
+    let Some(directory) = string_argument(scope, args.get(0), "cacheDir") else {
+        return;
+    };
+    let enabled = compile_cache::enable(scope, directory.as_bytes(), args.get(1).is_true());
+    let optional = |text: Option<String>| -> v8::Local<'_, v8::Value> {
+        match text {
+            Some(text) => exception::string(scope, &text).into(),
+            None => v8::undefined(scope).into(),
+        }
+    };
+    let (message, directory) = (optional(enabled.message), optional(enabled.directory));
+    let status = v8::Integer::new(scope, enabled.status).into();
+    rv.set(v8::Array::new_with_elements(scope, &[status, message, directory]).into());
 }
 
-/// `flushCompileCache(keepDeserializedCache)`: there is nothing to flush.
-fn flush_compile_cache(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    if !args.get(0).is_boolean() && !args.get(0).is_undefined() {
-        exception::throw_invalid_argument(scope, "keepDeserializedCache should be a boolean");
+/// `getCompileCacheDir()`: nothing where there is none.
+fn get_compile_cache_dir(scope: Scope, _args: Args, mut rv: Return) {
+    if let Some(directory) = compile_cache::directory(&Env::of(scope)) {
+        rv.set(exception::string(scope, &directory).into());
     }
 }
 
-/// What a cache that is off answers.
-fn nothing(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// `flushCompileCache(keepDeserializedCache)`
+fn flush_compile_cache(scope: Scope, args: Args, _rv: Return) {
+    if !args.get(0).is_boolean() && !args.get(0).is_undefined() {
+        exception::throw_invalid_argument(scope, "keepDeserializedCache should be a boolean");
+        return;
+    }
+    compile_cache::flush(scope);
+}
+
+/// `getCompileCacheEntry(source, filename, type)`: `{ external, transpiled }` of a text that TypeScript becomes.
+fn get_compile_cache_entry(scope: Scope, args: Args, mut rv: Return) {
+    let Ok(source) = v8::Local::<v8::String>::try_from(args.get(0)) else {
+        exception::throw_invalid_argument(scope, "The \"source\" argument must be of type string");
+        return;
+    };
+    let Some(filename) = string_argument(scope, args.get(1), "filename") else {
+        return;
+    };
+    let kind = args
+        .get(2)
+        .uint32_value(scope)
+        .and_then(|kind| u8::try_from(kind).ok());
+    let Some(kind) = kind.filter(|kind| (2..=4).contains(kind)) else {
+        exception::throw_invalid_argument(
+            scope,
+            "The \"type\" argument must be one of TypeScript's",
+        );
+        return;
+    };
+    let code = compile_cache::Code::TypeScript(kind);
+    let Some(entry) = compile_cache::entry(scope, code, source, &filename) else {
+        return;
+    };
+    let result = v8::Object::new(scope);
+    let key = v8::Integer::new_from_unsigned(scope, entry.key).into();
+    convert::set(scope, result, "external", key);
+    if let Some(text) = entry.cache() {
+        let text = exception::string(scope, &String::from_utf8_lossy(&text)).into();
+        convert::set(scope, result, "transpiled", text);
+    }
+    rv.set(result.into());
+}
+
+/// `saveCompileCacheEntry(external, transpiled)`
+fn save_compile_cache_entry(scope: Scope, args: Args, _rv: Return) {
+    let Some(text) = string_argument(scope, args.get(1), "transpiled") else {
+        return;
+    };
+    let key = args.get(0).uint32_value(scope).unwrap_or(0);
+    if let Some(entry) = compile_cache::entry_of(&Env::of(scope), key) {
+        compile_cache::keep_text(scope, &entry, text);
+    }
 }
 
 /// `setLazyPathHelpers(meta, url)`: `import.meta.dirname` and `import.meta.filename`.
-fn set_lazy_path_helpers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_lazy_path_helpers(scope: Scope, args: Args, _rv: Return) {
     let Ok(meta) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "The \"meta\" argument must be an object");
         return;

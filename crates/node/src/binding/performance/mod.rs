@@ -4,11 +4,18 @@ pub mod histogram;
 
 use std::cell::Cell;
 
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
+use crate::js::context_settings::ForcedCollection;
 use crate::js::{convert, exception};
+
+/// Index of collections in `observerCounts`.
+const ENTRY_GC: usize = 0;
+
+/// Index of the entries of HTTP/2 in `observerCounts`.
+pub(crate) const ENTRY_HTTP2: usize = 2;
 
 /// Entry types, in the order of `observerCounts`.
 const ENTRY_TYPES: [&str; 6] = ["GC", "HTTP", "HTTP2", "NET", "DNS", "QUIC"];
@@ -107,10 +114,10 @@ pub fn mark(env: &Env, milestone: Milestone) {
 /// Sets the milestones of a process that starts; `Env::time_origin` is set already.
 pub fn start(env: &Env) {
     let milestones = env.aliased::<f64>(Slot::PerformanceMilestones);
-    let origin = env.time_origin.get() as f64;
+    let origin = env.time_origin.monotonic() as f64;
     milestones.set(
         Milestone::TimeOriginTimestamp as usize,
-        env.time_origin_timestamp.get(),
+        env.time_origin.realtime(),
     );
     for milestone in [
         Milestone::TimeOrigin,
@@ -130,31 +137,21 @@ pub fn start(env: &Env) {
 }
 
 /// Milliseconds since the origin.
-fn now(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn now(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    rv.set_double(monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get()) as f64 / 1e6);
+    rv.set_double(
+        monotonic_nanoseconds(&env).saturating_sub(env.time_origin.monotonic()) as f64 / 1e6,
+    );
 }
 
-fn setup_observers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn setup_observers(scope: Scope, args: Args, _rv: Return) {
     if let Some(callback) = convert::function_argument(scope, &args, 0, "callback") {
         Env::of(scope).set_slot(scope, Slot::PerformanceObserverCallback, callback.into());
     }
 }
 
 /// `notify(type, entry)`: passes the entry to the observers if there are any of that type.
-fn notify(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn notify(scope: Scope, args: Args, _rv: Return) {
     let kind = convert::text(scope, args.get(0));
     let Some(index) = ENTRY_TYPES
         .iter()
@@ -177,20 +174,12 @@ fn notify(
     callback.call(scope, receiver, &[args.get(1)]);
 }
 
-fn mark_bootstrap_complete(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn mark_bootstrap_complete(scope: Scope, _args: Args, _rv: Return) {
     mark(&Env::of(scope), Milestone::BootstrapComplete);
 }
 
 /// Milliseconds that the loop has waited.
-fn loop_idle_time(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn loop_idle_time(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let idle = env
         .event_loop
@@ -200,11 +189,7 @@ fn loop_idle_time(
 }
 
 /// Turns of the loop, events handled, events waiting (`uv_metrics_info`).
-fn uv_metrics_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn uv_metrics_info(scope: Scope, _args: Args, mut rv: Return) {
     // The loop does not count them; before its first turn libuv says zero, too.
     let zero: v8::Local<v8::Value> = v8::Integer::new(scope, 0).into();
     rv.set(v8::Array::new_with_elements(scope, &[zero; 3]).into());
@@ -217,11 +202,7 @@ struct Tracking {
     started: Cell<u64>,
 }
 
-fn install_garbage_collection_tracking(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn install_garbage_collection_tracking(scope: Scope, _args: Args, _rv: Return) {
     if Env::of(scope).state::<Tracking>().installed.replace(true) {
         return;
     }
@@ -229,11 +210,7 @@ fn install_garbage_collection_tracking(
     scope.add_gc_epilogue_callback(gc_ended, std::ptr::null_mut(), v8::GCType::kGCTypeAll);
 }
 
-fn remove_garbage_collection_tracking(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn remove_garbage_collection_tracking(scope: Scope, _args: Args, _rv: Return) {
     if !Env::of(scope).state::<Tracking>().installed.replace(false) {
         return;
     }
@@ -271,20 +248,24 @@ unsafe extern "C" fn gc_ended(
 }
 
 fn note_collection(env: &Env, kind: v8::GCType, flags: v8::GCCallbackFlags) {
-    if env.aliased::<u32>(Slot::PerformanceObserverCounts).get(0) == 0 {
+    if !is_observed(env, ENTRY_GC) {
         return;
     }
     let start = env.state::<Tracking>().started.get();
     let end = monotonic_nanoseconds(env);
     let kind = kind.0;
-    let flags = flags.0;
+    // V8 has no word for who asked it to collect everything.
+    let flags = if env.state::<ForcedCollection>().0.get() {
+        v8::GCCallbackFlags::kGCCallbackFlagForced.0
+    } else {
+        flags.0
+    };
     // No JavaScript may run in the middle of a collection.
     env.event_loop.set_immediate_unref(Box::new(move |scope| {
         report_collection(scope, start, end, kind, flags)
     }));
 }
 
-/// `callback('gc', 'gc', startTime, duration, { kind, flags })`, as the library's observer takes it.
 fn report_collection(
     scope: &mut v8::PinScope<'_, '_>,
     start: u64,
@@ -292,8 +273,32 @@ fn report_collection(
     kind: u32,
     flags: u32,
 ) {
+    let details = v8::Object::new(scope);
+    let value = v8::Integer::new_from_unsigned(scope, kind).into();
+    convert::set(scope, details, "kind", value);
+    let value = v8::Integer::new_from_unsigned(scope, flags).into();
+    convert::set(scope, details, "flags", value);
+    let times = (start, end.saturating_sub(start));
+    report(scope, ENTRY_GC, "gc", times, details);
+}
+
+/// Whether anybody listens to entries of the type at an index of `observerCounts`.
+pub(crate) fn is_observed(env: &Env, entry_type: usize) -> bool {
+    let counts = env.aliased::<u32>(Slot::PerformanceObserverCounts);
+    counts.get(entry_type) > 0
+}
+
+/// `callback(name, type, startTime, duration, details)`, as the library's observer takes it, if anybody listens. Times are
+/// nanoseconds, the first one of the kernel's clock.
+pub(crate) fn report(
+    scope: &mut v8::PinScope<'_, '_>,
+    entry_type: usize,
+    name: &'static str,
+    (start, duration): (u64, u64),
+    details: v8::Local<'_, v8::Object>,
+) {
     let env = Env::of(scope);
-    if env.aliased::<u32>(Slot::PerformanceObserverCounts).get(0) == 0 {
+    if !is_observed(&env, entry_type) {
         return;
     }
     let Some(callback) = env.function(scope, Slot::PerformanceObserverCallback) else {
@@ -302,19 +307,14 @@ fn report_collection(
     let Some(process) = env.object(scope, Slot::Process) else {
         return;
     };
-    let details = v8::Object::new(scope);
-    let value = v8::Integer::new_from_unsigned(scope, kind).into();
-    convert::set(scope, details, "kind", value);
-    let value = v8::Integer::new_from_unsigned(scope, flags).into();
-    convert::set(scope, details, "flags", value);
-    let name: v8::Local<v8::Value> = env.name(scope, "gc").into();
-    let since_origin = start.saturating_sub(env.time_origin.get()) as f64 / 1e6;
+    let entry_type = ENTRY_TYPES[entry_type].to_ascii_lowercase();
+    let since_origin = start.saturating_sub(env.time_origin.monotonic());
     let arguments = [
-        name,
-        name,
-        v8::Number::new(scope, since_origin).into(),
-        v8::Number::new(scope, end.saturating_sub(start) as f64 / 1e6).into(),
-        details.into(),
+        env.name(scope, name).into(),
+        exception::string(scope, &entry_type).into(),
+        v8::Number::new(scope, since_origin as f64 / 1e6).into(),
+        v8::Number::new(scope, duration as f64 / 1e6).into(),
+        v8::Local::new(scope, details).into(),
     ];
     crate::js::callback_scope::make_callback(scope, process, callback, &arguments);
 }

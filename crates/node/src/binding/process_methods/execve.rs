@@ -2,19 +2,19 @@
 
 use secure_exec_kernel::{Errno, FdFlags, Process};
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{self, SyscallContext};
+use crate::js::permission;
+use crate::options::permission::Access;
 use crate::process::child_process::{string_list, text};
+use crate::process::exit;
 
 /// Frames that a report of a failure shows.
 const MOST_FRAMES: usize = 10;
 
 /// `execve(file, argv, envp)`: does not come back, unless the standard streams are not open.
-pub(super) fn execve(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn execve(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -28,6 +28,9 @@ pub(super) fn execve(
     ) else {
         return;
     };
+    if !permission::require(scope, Access::ChildProcess, &file) {
+        return;
+    }
     let environment = environment
         .into_iter()
         .map(crate::process::child_process::split);
@@ -42,7 +45,7 @@ pub(super) fn execve(
     match failed {
         Ok(()) => {
             // The new program has its own isolate; this one ends without ending the process.
-            env.replaced.set(true);
+            exit::note_replaced(&env);
             env.stopping.set(true);
             env.event_loop.stop();
             scope.terminate_execution();
@@ -84,7 +87,7 @@ fn abort(scope: &mut v8::PinScope<'_, '_>, errno: Errno) {
         }
     }
     crate::process::report::write_stderr(scope, text.as_bytes());
-    super::abort_process(scope);
+    crate::process::exit::abort_process(scope);
 }
 
 /// Takes `FD_CLOEXEC` from the standard streams; what flags they had.

@@ -5,21 +5,29 @@
 //! not the memory of the host process it lives in.
 
 mod execve;
+mod native_addon;
 mod object;
 mod usage;
 
 pub use usage::total_and_free;
 
 use secure_exec_kernel::abi::fcntl::OpenFlags;
-use secure_exec_kernel::{Disposition, Errno, Signal};
+use secure_exec_kernel::{Errno, Signal};
 
+use super::signal_wrap;
+use crate::callback::{Args, Return, Scope};
 use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
+use crate::inspector::Agent;
 use crate::js::active::{self, Kind};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, SyscallContext};
-use crate::js::{convert, uv};
-use crate::process::process_env;
+use crate::js::{convert, permission, uv};
+use crate::options::permission::Access;
+use crate::process::{exit, process_env};
+
+/// `linux/magic.h`: FUSE_SUPER_MAGIC, which the kernel gives file systems of the host's.
+const SERVED_BY_HOST: u64 = 0x6573_5546;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -39,6 +47,8 @@ pub fn define(definition: &mut Definition) {
         .function("chdir", chdir)
         .function("umask", umask)
         .function("_kill", kill)
+        .function("_debugProcess", debug_process)
+        .function("_debugEnd", debug_end)
         .function("abort", abort)
         .function("reallyExit", really_exit)
         .function("execve", execve::execve)
@@ -58,11 +68,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     convert::set(scope, binding, "hrtimeBuffer", buffer);
 }
 
-fn hrtime(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn hrtime(scope: Scope, _args: Args, _rv: Return) {
     let env = Env::of(scope);
     let now = monotonic_nanoseconds(&env);
     let seconds = now / 1_000_000_000;
@@ -73,11 +79,7 @@ fn hrtime(
 }
 
 /// The first two fields, seen by the library as one 64-bit number.
-fn hrtime_bigint(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn hrtime_bigint(scope: Scope, _args: Args, _rv: Return) {
     let env = Env::of(scope);
     let now = monotonic_nanoseconds(&env);
     let halves = if cfg!(target_endian = "little") {
@@ -94,21 +96,13 @@ fn low_half(value: u64) -> u32 {
     u32::try_from(value & 0xffff_ffff).unwrap_or(u32::MAX)
 }
 
-fn uptime(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn uptime(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    let elapsed = monotonic_nanoseconds(&env).saturating_sub(env.time_origin.get());
+    let elapsed = monotonic_nanoseconds(&env).saturating_sub(env.time_origin.monotonic());
     rv.set_double(elapsed as f64 / 1e9);
 }
 
-fn cwd(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cwd(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -132,11 +126,7 @@ fn cwd(
     }
 }
 
-fn chdir(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn chdir(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -149,6 +139,9 @@ fn chdir(
         return;
     }
     let directory = convert::text(scope, args.get(0));
+    if !permission::require(scope, Access::FileSystemRead, directory.as_bytes()) {
+        return;
+    }
     if let Err(errno) = process.chdir(directory.as_bytes()) {
         // Where the process was helps to understand a relative path.
         let from = process.getcwd().unwrap_or_default();
@@ -162,11 +155,7 @@ fn chdir(
     }
 }
 
-fn umask(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn umask(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -189,11 +178,7 @@ pub fn signal_of(number: i32) -> Option<Signal> {
     Signal::from_raw(number)
 }
 
-fn kill(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn kill(scope: Scope, args: Args, mut rv: Return) {
     let (Some(pid), Some(number)) = (
         args.get(0).int32_value(scope),
         args.get(1).int32_value(scope),
@@ -204,6 +189,14 @@ fn kill(
     let Some(process) = env.try_process() else {
         return;
     };
+    let own = process.pid().raw();
+    if number > 0
+        && [0, own, -1, -own].contains(&pid)
+        && signal_of(number).is_some_and(|signal| !signal_wrap::is_watched(&env, signal))
+    {
+        // As Node, which takes it for the end of the program: profiles are written.
+        exit::run_at_exit(scope);
+    }
     let result = if number == 0 {
         process.kill_check(pid)
     } else {
@@ -211,58 +204,41 @@ fn kill(
             .ok_or(Errno::EINVAL)
             .and_then(|signal| process.kill(pid, signal))
     };
+    super::signal_wrap::take_own(&env);
     rv.set_int32(uv::status(result));
-    stop_if_dead(scope);
+    crate::process::exit::stop_if_ended(scope);
 }
 
-/// A fatal signal to itself ends the process before the next statement.
-fn stop_if_dead(scope: &mut v8::PinScope<'_, '_>) {
-    let env = Env::of(scope);
-    if env.try_process().is_some_and(|process| !process.is_alive()) {
-        env.stopping.set(true);
-        env.event_loop.stop();
-        scope.terminate_execution();
-    }
-}
-
-fn abort(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    abort_process(scope);
-}
-
-/// Ends the process as `abort(3)` does.
-fn abort_process(scope: &mut v8::PinScope<'_, '_>) {
-    let env = Env::of(scope);
-    let Some(process) = env.try_process() else {
+/// `_debugProcess(pid)`: has another process open its port for debuggers.
+fn debug_process(scope: Scope, args: Args, _rv: Return) {
+    let Some(process) = Env::of(scope).try_process() else {
         return;
     };
-    // abort(3): a handler cannot keep the process alive.
-    let aborted = process
-        .sigaction(Signal::SIGABRT, Disposition::Default)
-        .and_then(|_| process.kill(process.pid().raw(), Signal::SIGABRT));
-    if aborted.is_err() {
-        crate::process::exit::exit_process(scope, 134);
+    let pid = args.get(0).int32_value(scope).unwrap_or_default();
+    if let Err(errno) = process.kill(pid, Signal::SIGUSR1) {
+        let context = SyscallContext {
+            syscall: "kill",
+            ..SyscallContext::default()
+        };
+        exception::throw_errno(scope, errno, context);
     }
-    stop_if_dead(scope);
 }
 
-fn really_exit(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// `_debugEnd()`: closes the port for debuggers.
+fn debug_end(scope: Scope, _args: Args, _rv: Return) {
+    Agent::of(&Env::of(scope)).close_port(scope);
+}
+
+fn abort(scope: Scope, _args: Args, _rv: Return) {
+    crate::process::exit::abort_process(scope);
+}
+
+fn really_exit(scope: Scope, args: Args, _rv: Return) {
     let code = args.get(0).int32_value(scope).unwrap_or(0);
     crate::process::exit::exit_on_request(scope, code);
 }
 
-fn raw_debug(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw_debug(scope: Scope, args: Args, _rv: Return) {
     let mut text = convert::text(scope, args.get(0));
     text.push('\n');
     crate::process::report::write_stderr(scope, text.as_bytes());
@@ -291,27 +267,15 @@ fn list_owners<'s>(scope: &mut v8::PinScope<'s, '_>, kind: Kind) -> v8::Local<'s
     v8::Array::new_with_elements(scope, &owners).into()
 }
 
-fn get_active_requests(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_active_requests(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(list_owners(scope, Kind::Request));
 }
 
-fn get_active_handles(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_active_handles(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(list_owners(scope, Kind::Handle));
 }
 
-fn get_active_resources_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_active_resources_info(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let mut names: Vec<v8::Local<v8::Value>> = Vec::new();
     for kind in [Kind::Request, Kind::Handle] {
@@ -334,12 +298,10 @@ fn get_active_resources_info(
     rv.set(v8::Array::new_with_elements(scope, &names).into());
 }
 
-fn dlopen(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    if !Env::of(scope).options.borrow().flag("--addons") {
+fn dlopen(scope: Scope, args: Args, _rv: Return) {
+    let env = Env::of(scope);
+    let addons = env.options.borrow().flag("--addons");
+    if !addons || !permission::has(&env, Access::Addon, b"") {
         let message = "Cannot load native addon because loading addons is disabled.";
         exception::throw(scope, ErrorKind::Error, "ERR_DLOPEN_DISABLED", message);
         return;
@@ -350,17 +312,24 @@ fn dlopen(
         return;
     }
     let file = convert::text(scope, args.get(1));
-    let message = format!(
+    let mut message = format!(
         "{file}: native addons are not available in this VM: it runs no machine code of the guest"
     );
-    exception::throw(scope, ErrorKind::Error, "ERR_DLOPEN_FAILED", &message);
+    if let Some((package, instead)) = native_addon::alternative(&file) {
+        message.push_str(&format!(". Use {instead} instead of {package}"));
+    }
+    // A package of the host's works there, and does not here: that is told apart from a file that is damaged.
+    let space = env
+        .try_process()
+        .map(|process| process.statfs(file.as_bytes()));
+    let code = match space {
+        Some(Ok(space)) if space.kind == SERVED_BY_HOST => "ERR_MODULE_ACCESS_NATIVE_ADDON",
+        _ => "ERR_DLOPEN_FAILED",
+    };
+    exception::throw(scope, ErrorKind::Error, code, &message);
 }
 
-fn load_env_file(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn load_env_file(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
@@ -373,6 +342,9 @@ fn load_env_file(
         exception::throw_invalid_argument(scope, "The \"path\" argument must be of type string");
         return;
     };
+    if !permission::require(scope, Access::FileSystemRead, &path) {
+        return;
+    }
     let content = process
         .open(&path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, 0)
         .and_then(|fd| {
@@ -408,11 +380,7 @@ fn load_env_file(
     }
 }
 
-fn set_emit_warning_sync(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_emit_warning_sync(scope: Scope, args: Args, _rv: Return) {
     if let Some(callback) = convert::function_argument(scope, &args, 0, "callback") {
         Env::of(scope).set_slot(scope, Slot::EmitWarningSync, callback.into());
     }

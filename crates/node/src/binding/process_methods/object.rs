@@ -4,20 +4,17 @@ use std::cell::RefCell;
 
 use secure_exec_kernel::{Disposition, Signal};
 
-use crate::binding::performance;
-use crate::callback;
+use crate::binding::{performance, signal_wrap};
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
+use crate::inspector::Agent;
 use crate::js::{convert, exception};
 use crate::library::claims;
-
-/// The port that `--inspect` would use.
-const DEFAULT_DEBUG_PORT: u32 = 9229;
 
 /// Writable properties of `process` that live in native code.
 #[derive(Default)]
 struct ProcessObject {
     title: RefCell<Option<String>>,
-    debug_port: RefCell<Option<u32>>,
 }
 
 fn first_argument(env: &Env) -> String {
@@ -32,11 +29,7 @@ fn first_argument(env: &Env) -> String {
 }
 
 /// Fills in `process`; called by the library before it runs the main script.
-pub(super) fn patch_process_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn patch_process_object(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         exception::throw_invalid_argument(scope, "The \"process\" argument must be of type object");
@@ -48,9 +41,11 @@ pub(super) fn patch_process_object(
     performance::start(&env);
     // As Node at its start: writing to a closed pipe is an error, not the end. It cannot fail for this signal.
     let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
-    // In Node this one starts the debugger, which a guest does not have.
-    // `--disable-sigusr1` ignores it as well.
-    let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
+    if env.options.borrow().flag("--disable-sigusr1") {
+        let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
+    } else if env.worker().is_none() {
+        signal_wrap::start_debug_signal(&env);
+    }
     let name = env.name(scope, "title").into();
     object.set_accessor_with_setter(
         scope,
@@ -150,10 +145,10 @@ fn define(
 }
 
 fn title<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     _key: v8::Local<'s, v8::Name>,
     _args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) {
     let env = Env::of(scope);
     let state = env.state::<ProcessObject>();
@@ -180,6 +175,9 @@ fn set_title<'s>(
         return;
     };
     let title = title.to_rust_string_lossy(scope);
+    if let Some(process) = Env::of(scope).try_process() {
+        process.set_title(title.as_bytes());
+    }
     Env::of(scope)
         .state::<ProcessObject>()
         .title
@@ -187,10 +185,10 @@ fn set_title<'s>(
 }
 
 fn ppid<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     _key: v8::Local<'s, v8::Name>,
     _args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) {
     let env = Env::of(scope);
     if let Some(process) = env.try_process() {
@@ -199,13 +197,13 @@ fn ppid<'s>(
 }
 
 fn debug_port<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     _key: v8::Local<'s, v8::Name>,
     _args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) {
-    let port = *Env::of(scope).state::<ProcessObject>().debug_port.borrow();
-    rv.set_uint32(port.unwrap_or(DEFAULT_DEBUG_PORT));
+    let env = Env::of(scope);
+    rv.set_uint32(Agent::of(&env).debug_port(&env).into());
 }
 
 fn set_debug_port<'s>(
@@ -216,13 +214,8 @@ fn set_debug_port<'s>(
     _rv: v8::ReturnValue<'_, ()>,
 ) {
     let port = value.int32_value(scope).unwrap_or(0);
-    match u32::try_from(port) {
-        Ok(port) if port == 0 || (1024..=65_535).contains(&port) => {
-            Env::of(scope)
-                .state::<ProcessObject>()
-                .debug_port
-                .replace(Some(port));
-        }
+    match u16::try_from(port) {
+        Ok(port) if port == 0 || port >= 1024 => Agent::of(&Env::of(scope)).set_debug_port(port),
         _ => exception::throw(
             scope,
             exception::ErrorKind::RangeError,

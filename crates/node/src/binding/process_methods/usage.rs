@@ -1,5 +1,6 @@
 //! Processor time and memory of the process.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::heap::{heap_limit, own_heap_limit};
 use crate::js::exception;
@@ -17,22 +18,14 @@ fn fill(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Value>, valu
     }
 }
 
-pub(super) fn cpu_usage(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn cpu_usage(scope: Scope, args: Args, _rv: Return) {
     let usage = thread_usage();
     fill(scope, args.get(0), &[usage.user, usage.system]);
 }
 
 /// In the order of `uv_rusage_t`. Counters that Linux leaves at zero, and those of I/O blocks and signals, which the
 /// kernel of the VM does not keep, are zero.
-pub(super) fn resource_usage(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn resource_usage(scope: Scope, args: Args, _rv: Return) {
     let ThreadUsage {
         user,
         system,
@@ -58,11 +51,7 @@ fn resident(scope: &mut v8::PinScope<'_, '_>) -> f64 {
         as f64
 }
 
-pub(super) fn memory_usage(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn memory_usage(scope: Scope, args: Args, _rv: Return) {
     let rss = resident(scope);
     let statistics = scope.get_heap_statistics();
     let external = statistics.external_memory() as f64;
@@ -77,11 +66,7 @@ pub(super) fn memory_usage(
     fill(scope, args.get(0), &values);
 }
 
-pub(super) fn rss(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn rss(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_double(resident(scope));
 }
 
@@ -91,19 +76,11 @@ pub(super) fn limit(scope: &mut v8::PinScope<'_, '_>) -> f64 {
     own.unwrap_or_else(|| heap_limit::size_limit(scope)) as f64
 }
 
-pub(super) fn constrained_memory(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn constrained_memory(scope: Scope, _args: Args, mut rv: Return) {
     rv.set_double(limit(scope));
 }
 
-pub(super) fn available_memory(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn available_memory(scope: Scope, _args: Args, mut rv: Return) {
     let limit = limit(scope);
     let used = resident(scope);
     rv.set_double((limit - used).max(0.0));

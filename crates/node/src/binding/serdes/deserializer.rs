@@ -5,7 +5,7 @@ use std::rc::Rc;
 use v8::ValueDeserializerHelper;
 
 use super::{hook, refuse_plain_call};
-use crate::callback::Contained;
+use crate::callback::{Args, Contained, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::js::{convert, wrap};
@@ -84,11 +84,7 @@ impl v8::ValueDeserializerImpl for Delegate {
     }
 }
 
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if refuse_plain_call(scope, &args, "Deserializer") {
         return;
     }
@@ -119,10 +115,7 @@ fn construct(
     );
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Deserializer>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<Deserializer>> {
     let deserializer = wrap::unwrap::<Deserializer>(scope, args.this().into());
     if deserializer.is_none() {
         throw_invalid_argument(scope, "The receiver must be a Deserializer");
@@ -130,11 +123,7 @@ fn this(
     deserializer
 }
 
-fn read_header(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_header(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -144,11 +133,7 @@ fn read_header(
     }
 }
 
-fn read_value<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn read_value<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -158,21 +143,13 @@ fn read_value<'s>(
     }
 }
 
-fn get_wire_format_version(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_wire_format_version(scope: Scope, args: Args, mut rv: Return) {
     if let Some(this) = this(scope, &args) {
         rv.set_uint32(this.deserializer.get_wire_format_version());
     }
 }
 
-fn transfer_array_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn transfer_array_buffer(scope: Scope, args: Args, _rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -191,11 +168,7 @@ fn transfer_array_buffer(
     }
 }
 
-fn read_uint32(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_uint32(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -208,11 +181,7 @@ fn read_uint32(
 }
 
 /// `[high, low]`.
-fn read_uint64(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_uint64(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -228,11 +197,7 @@ fn read_uint64(
     rv.set(v8::Array::new_with_elements(scope, &[high, low]).into());
 }
 
-fn read_double(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_double(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };
@@ -245,11 +210,7 @@ fn read_double(
 }
 
 /// Skips so many bytes; the offset at which they begin.
-fn read_raw_bytes(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn read_raw_bytes(scope: Scope, args: Args, mut rv: Return) {
     let Some(this) = this(scope, &args) else {
         return;
     };

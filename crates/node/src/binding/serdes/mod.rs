@@ -4,9 +4,10 @@
 mod deserializer;
 mod serializer;
 
+use crate::callback::{Args, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
-use crate::js::exception::{self, ErrorKind};
+use crate::js::exception;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -15,21 +16,12 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// Throws where a class is called like a function; true if it was.
-fn refuse_plain_call(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    class: &str,
-) -> bool {
+fn refuse_plain_call(scope: Scope, args: &Args, class: &str) -> bool {
     if !args.new_target().is_undefined() {
         return false;
     }
     let message = format!("Class constructor {class} cannot be invoked without 'new'");
-    exception::throw(
-        scope,
-        ErrorKind::TypeError,
-        "ERR_CONSTRUCT_CALL_REQUIRED",
-        &message,
-    );
+    exception::throw_construct_call_required(scope, &message);
     true
 }
 

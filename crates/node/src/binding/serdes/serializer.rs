@@ -5,7 +5,7 @@ use std::rc::Rc;
 use v8::ValueSerializerHelper;
 
 use super::{hook, refuse_plain_call};
-use crate::callback::Contained;
+use crate::callback::{Args, Contained, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::{convert, wrap};
@@ -113,11 +113,7 @@ impl v8::ValueSerializerImpl for Delegate {
     }
 }
 
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if refuse_plain_call(scope, &args, "Serializer") {
         return;
     }
@@ -128,10 +124,7 @@ fn construct(
     wrap::wrap(scope, args.this(), serializer);
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Serializer>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<Serializer>> {
     let serializer = wrap::unwrap::<Serializer>(scope, args.this().into());
     if serializer.is_none() {
         throw_invalid_argument(scope, "The receiver must be a Serializer");
@@ -139,21 +132,13 @@ fn this(
     serializer
 }
 
-fn write_header(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_header(scope: Scope, args: Args, _rv: Return) {
     if let Some(serializer) = this(scope, &args) {
         serializer.0.write_raw_bytes(&HEADER);
     }
 }
 
-fn write_value(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_value(scope: Scope, args: Args, mut rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -163,22 +148,14 @@ fn write_value(
     }
 }
 
-fn release_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn release_buffer(scope: Scope, args: Args, mut rv: Return) {
     if let Some(serializer) = this(scope, &args) {
         let bytes = serializer.0.release();
         rv.set(convert::buffer(scope, bytes));
     }
 }
 
-fn transfer_array_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn transfer_array_buffer(scope: Scope, args: Args, _rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -195,11 +172,7 @@ fn transfer_array_buffer(
     serializer.0.transfer_array_buffer(id, buffer);
 }
 
-fn write_uint32(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_uint32(scope: Scope, args: Args, _rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -209,11 +182,7 @@ fn write_uint32(
 }
 
 /// `writeUint64(high, low)`.
-fn write_uint64(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_uint64(scope: Scope, args: Args, _rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -228,11 +197,7 @@ fn write_uint64(
         .write_uint64(u64::from(high) << 32 | u64::from(low));
 }
 
-fn write_double(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_double(scope: Scope, args: Args, _rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -241,11 +206,7 @@ fn write_double(
     }
 }
 
-fn write_raw_bytes(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_raw_bytes(scope: Scope, args: Args, _rv: Return) {
     let Some(serializer) = this(scope, &args) else {
         return;
     };
@@ -257,11 +218,7 @@ fn write_raw_bytes(
     convert::with_bytes(source, |bytes| serializer.0.write_raw_bytes(bytes));
 }
 
-fn set_treat_array_buffer_views_as_host_objects(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_treat_array_buffer_views_as_host_objects(scope: Scope, args: Args, _rv: Return) {
     if let Some(serializer) = this(scope, &args) {
         serializer
             .0

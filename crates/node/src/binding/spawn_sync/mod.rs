@@ -4,11 +4,14 @@
 mod options;
 mod runner;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception::string;
-use crate::js::{convert, uv};
+use crate::js::{convert, permission, uv};
+use crate::options::permission::Access;
 use crate::process::child_process::Malformed;
+use crate::process::exit;
 use options::Request;
 use runner::{Outcome, Runner};
 
@@ -18,16 +21,18 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `spawn(options)`: `{ pid, status, signal, output, error? }`.
-fn spawn(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn spawn(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
     let Some(process) = env.try_process() else {
         return;
     };
-    let outcome = match Request::read(scope, args.get(0)) {
+    let request = Request::read(scope, args.get(0));
+    if let Ok(Ok(request)) = &request
+        && !permission::require(scope, Access::ChildProcess, &request.program.file)
+    {
+        return;
+    }
+    let outcome = match request {
         Err(Malformed) => return,
         Ok(Err(errno)) => Outcome::failed(errno),
         Ok(Ok(request)) => match Runner::start(&process, request) {
@@ -38,6 +43,7 @@ fn spawn(
                     .block_on(std::future::poll_fn(|cx| runner.poll(cx)));
                 if finished.is_none() {
                     // Killed meanwhile: nobody is left to hear of it.
+                    exit::unwind_if_aborted(scope);
                     return;
                 }
                 runner.outcome()

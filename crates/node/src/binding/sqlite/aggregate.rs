@@ -9,7 +9,7 @@ use super::database::{Database, open_database_of};
 use super::function::{arguments, length_of};
 use super::option::{self, Thrown};
 use super::{scope, value};
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::js::exception::throw_invalid_argument;
 
 struct Aggregate {
@@ -29,21 +29,13 @@ struct State {
 }
 
 /// `aggregate(name, {start, step, result, inverse, …})`.
-pub(super) fn create(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn create(scope: Scope, args: Args, _rv: Return) {
     if let Some(database) = open_database_of(scope, args.this()) {
         let _ = register(scope, &database, &args);
     }
 }
 
-fn register(
-    scope: &mut v8::PinScope<'_, '_>,
-    database: &Rc<Database>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<(), Thrown> {
+fn register(scope: Scope, database: &Rc<Database>, args: &Args) -> Result<(), Thrown> {
     let name = args.get(0).to_string(scope).ok_or(Thrown)?;
     let name = option::c_text(scope, name.into());
     let options = options_of(scope, args.get(1)).ok_or(Thrown)?;

@@ -7,14 +7,11 @@ use libsqlite3_sys as ffi;
 use super::database::{Database, open_database_of};
 use super::statement::nullable;
 use super::{OWNER_FIELD, error, scope};
+use crate::callback::{Args, Return, Scope};
 use crate::js::exception::{ErrorKind, throw, throw_invalid_argument};
 
 /// `setAuthorizer(function | null)`.
-pub(super) fn set(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn set(scope: Scope, args: Args, _rv: Return) {
     let this = args.this();
     let Some(database) = open_database_of(scope, this) else {
         return;

@@ -12,6 +12,7 @@ use super::database::Database;
 use super::option::{self, Thrown};
 use super::undeclared_ffi::sqlite3_close_v2;
 use super::{error, start};
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::event_loop::Completion;
 use crate::js::callback_scope::{AsyncContext, call_in_scope};
@@ -66,20 +67,13 @@ impl Drop for Backup {
 }
 
 /// `backup(sourceDb, path, {rate, source, target, progress})`: a promise of the number of pages.
-pub(super) fn backup<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn backup<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Ok(promise) = begin(scope, &args) {
         rv.set(promise);
     }
 }
 
-fn begin<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<v8::Local<'s, v8::Value>, Thrown> {
+fn begin<'s>(scope: Scope<'_, 's, '_>, args: &Args) -> Result<v8::Local<'s, v8::Value>, Thrown> {
     let source = args.get(0);
     if !source.is_object() {
         throw_invalid_argument(scope, "The \"sourceDb\" argument must be an object.");
@@ -126,10 +120,7 @@ fn begin<'s>(
     Ok(promise.into())
 }
 
-fn read_options(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Options, Thrown> {
+fn read_options(scope: Scope, args: &Args) -> Result<Options, Thrown> {
     let mut read = Options {
         rate: DEFAULT_RATE,
         source: c"main".to_owned(),

@@ -10,6 +10,7 @@ use super::option::{self, Thrown};
 use super::undeclared_ffi::sqlite3changeset_apply;
 use super::value::js_text;
 use super::{error, scope};
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::{string, throw_invalid_argument};
 
@@ -21,11 +22,7 @@ struct Callbacks {
 }
 
 /// `applyChangeset(changeset, options)`: whether it was applied.
-pub(super) fn apply(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn apply(scope: Scope, args: Args, mut rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -69,11 +66,7 @@ pub(super) fn apply(
     }
 }
 
-fn callbacks(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    database: Rc<Database>,
-) -> Result<Callbacks, Thrown> {
+fn callbacks(scope: Scope, args: &Args, database: Rc<Database>) -> Result<Callbacks, Thrown> {
     let mut callbacks = Callbacks {
         database,
         conflict: None,

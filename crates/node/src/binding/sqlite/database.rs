@@ -344,13 +344,3 @@ pub(super) fn open_database_of(
     let database = database_of(scope, object)?;
     database.check_open(scope).then_some(database)
 }
-
-/// The error for what must be called with `new`.
-pub(super) fn throw_no_new(scope: &mut v8::PinScope<'_, '_>) {
-    exception::throw(
-        scope,
-        exception::ErrorKind::TypeError,
-        "ERR_CONSTRUCT_CALL_REQUIRED",
-        "Cannot call constructor without `new`",
-    );
-}

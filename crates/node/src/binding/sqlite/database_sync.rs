@@ -6,13 +6,14 @@ use std::ptr::null_mut;
 use libsqlite3_sys as ffi;
 
 use super::config::{Config, Order};
-use super::database::{Database, database_of, open_database_of, throw_no_new};
+use super::database::{Database, database_of, open_database_of};
 use super::option::{self, Thrown};
 use super::statement::Statement;
 use super::value::js_text;
 use super::{
     aggregate, authorizer, changeset, error, function, limits, serialize, session, start, tag_store,
 };
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::exception::{self, string};
@@ -44,26 +45,25 @@ pub(super) fn define(definition: &mut Definition) {
         .instance_getter("limits", limits::limits);
 }
 
-fn new_database(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_database(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
-        return throw_no_new(scope);
+        return exception::throw_construct_call_required(scope, exception::NO_NEW);
     }
     let _ = construct(scope, &args);
 }
 
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<(), Thrown> {
+fn construct(scope: Scope, args: &Args) -> Result<(), Thrown> {
     let mut config = Config::new(option::location(scope, args.get(0))?);
     let mut opens = true;
     if args.length() > 1 {
         let options = option::object(scope, args.get(1), "options")?;
         opens = config.read(scope, options)?;
+    }
+    if config.allows_extensions && Env::of(scope).permissions.borrow().is_some() {
+        let code = "ERR_LOAD_SQLITE_EXTENSION";
+        let message = "Cannot load SQLite extensions when the permission model is enabled.";
+        exception::throw(scope, exception::ErrorKind::Error, code, message);
+        return Err(Thrown);
     }
     let code = start::start();
     if code != ffi::SQLITE_OK {
@@ -84,21 +84,13 @@ fn construct(
     Ok(())
 }
 
-fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn open(scope: Scope, args: Args, _rv: Return) {
     if let Some(database) = database_of(scope, args.this()) {
         database.open(scope);
     }
 }
 
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = database_of(scope, args.this()) else {
         return;
     };
@@ -111,11 +103,7 @@ fn close(
 }
 
 /// `[Symbol.dispose]()`: closes the database if it can be closed.
-fn dispose(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn dispose(scope: Scope, args: Args, _rv: Return) {
     if let Some(database) = database_of(scope, args.this())
         && database.is_open()
         && !database.is_busy()
@@ -124,21 +112,13 @@ fn dispose(
     }
 }
 
-fn is_open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_open(scope: Scope, args: Args, mut rv: Return) {
     if let Some(database) = database_of(scope, args.this()) {
         rv.set_bool(database.is_open());
     }
 }
 
-fn is_transaction(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_transaction(scope: Scope, args: Args, mut rv: Return) {
     let Some(database) = database_of(scope, args.this()) else {
         return;
     };
@@ -149,11 +129,7 @@ fn is_transaction(
     rv.set_bool(unsafe { ffi::sqlite3_get_autocommit(database.connection()) } == 0);
 }
 
-fn prepare<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn prepare<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -181,11 +157,7 @@ fn prepare<'s>(
     }
 }
 
-fn exec(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn exec(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -199,11 +171,7 @@ fn exec(
     });
 }
 
-fn location<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn location<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -227,11 +195,7 @@ fn location<'s>(
 const NO_EXTENSIONS: &str =
     "SQLite extensions are not available in this VM: they would be native code of the guest's";
 
-fn enable_load_extension(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_load_extension(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -249,11 +213,7 @@ fn enable_load_extension(
     }
 }
 
-fn load_extension(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn load_extension(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -265,11 +225,7 @@ fn load_extension(
     }
 }
 
-fn enable_defensive(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_defensive(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };

@@ -9,7 +9,7 @@ use super::database::{Database, open_database_of};
 use super::option::{self, Thrown};
 use super::scope;
 use super::value::{self, Value};
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::js::convert;
 use crate::js::exception::throw_invalid_argument;
 
@@ -20,11 +20,7 @@ struct Function {
 }
 
 /// `function(name[, options], function)`.
-pub(super) fn create(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn create(scope: Scope, args: Args, _rv: Return) {
     if let Some(database) = open_database_of(scope, args.this()) {
         let _ = register(scope, &database, &args);
     }
@@ -61,11 +57,7 @@ impl Settings {
     }
 }
 
-fn register(
-    scope: &mut v8::PinScope<'_, '_>,
-    database: &Rc<Database>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<(), Thrown> {
+fn register(scope: Scope, database: &Rc<Database>, args: &Args) -> Result<(), Thrown> {
     let name = option::string_argument(scope, args.get(0), "name")?;
     let has_options = args.length() > 2;
     let mut settings = Settings {

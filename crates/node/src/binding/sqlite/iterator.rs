@@ -7,6 +7,7 @@ use libsqlite3_sys as ffi;
 
 use super::statement::Statement;
 use super::{OWNER_FIELD, error, illegal_constructor};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::exception::string;
 use crate::js::{convert, exception, wrap};
@@ -58,10 +59,7 @@ fn inherit(scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) 
     Some(())
 }
 
-fn iterator_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Iterator>> {
+fn iterator_of(scope: Scope, args: &Args) -> Option<Rc<Iterator>> {
     let Some(iterator) = wrap::unwrap::<Iterator>(scope, args.this().into()) else {
         exception::throw_invalid_argument(scope, "Illegal invocation");
         return None;
@@ -81,11 +79,7 @@ fn result<'s>(
     v8::Object::with_prototype_and_properties(scope, null, &keys, &values).into()
 }
 
-fn next<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn next<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(iterator) = iterator_of(scope, &args) else {
         return;
     };
@@ -112,11 +106,7 @@ fn next<'s>(
     }
 }
 
-fn finish<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn finish<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(iterator) = iterator_of(scope, &args) else {
         return;
     };

@@ -7,7 +7,7 @@ use libsqlite3_sys as ffi;
 
 use super::database::{Database, database_of};
 use super::error;
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::{convert, wrap};
@@ -36,11 +36,7 @@ const TEMPLATE: &str = "DatabaseSyncLimits";
 struct Limits(Weak<Database>);
 
 /// `database.limits`.
-pub(super) fn limits<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn limits<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let this = args.this();
     let Some(database) = database_of(scope, this) else {
         return;
@@ -114,10 +110,10 @@ fn database(
 }
 
 fn getter<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
+    scope: Scope<'_, 's, '_>,
     key: v8::Local<'s, v8::Name>,
     args: v8::PropertyCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) -> v8::Intercepted {
     let Some(limit) = limit_of(scope, key) else {
         return v8::Intercepted::kNo;

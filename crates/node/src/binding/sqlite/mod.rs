@@ -36,6 +36,7 @@ mod vfs;
 
 pub use database::close_all as close_databases;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::exception::{self, ErrorKind, string};
 
@@ -66,11 +67,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, target: v8::Local<'_, v8::Object
 }
 
 /// The constructor of a class that only native code makes instances of.
-fn illegal_constructor(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn illegal_constructor(scope: Scope, _args: Args, _rv: Return) {
     let code = "ERR_ILLEGAL_CONSTRUCTOR";
     exception::throw(scope, ErrorKind::Error, code, "Illegal constructor");
 }

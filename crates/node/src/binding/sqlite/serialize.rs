@@ -7,15 +7,12 @@ use libsqlite3_sys as ffi;
 use super::database::open_database_of;
 use super::option;
 use super::{error, value};
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::throw_invalid_argument;
 
 /// `serialize(dbName)`: a `Uint8Array`.
-pub(super) fn serialize<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn serialize<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -46,11 +43,7 @@ pub(super) fn serialize<'s>(
 }
 
 /// `deserialize(buffer, {dbName})`: the database is these bytes from now on, in memory.
-pub(super) fn deserialize(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn deserialize(scope: Scope, args: Args, _rv: Return) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };

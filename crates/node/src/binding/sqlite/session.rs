@@ -14,6 +14,7 @@ use super::undeclared_ffi::{
     sqlite3session_create, sqlite3session_patchset,
 };
 use super::{error, illegal_constructor, value};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::exception::{string, throw_invalid_argument};
 use crate::js::wrap;
@@ -73,19 +74,15 @@ fn own_text(
 }
 
 /// `createSession({table, db})`.
-pub(super) fn create<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn create<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Ok(Some(session)) = begin(scope, &args) {
         rv.set(session.into());
     }
 }
 
 fn begin<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope<'_, 's, '_>,
+    args: &Args,
 ) -> Result<Option<v8::Local<'s, v8::Object>>, Thrown> {
     let (mut table, mut schema) = (None, c"main".to_owned());
     if args.length() > 0 {
@@ -131,10 +128,7 @@ fn begin<'s>(
 }
 
 /// The session behind `this`, and its database, which is open. None with an exception pending.
-fn session_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<(Rc<Session>, Rc<Database>)> {
+fn session_of(scope: Scope, args: &Args) -> Option<(Rc<Session>, Rc<Database>)> {
     let Some(session) = wrap::unwrap::<Rc<Session>>(scope, args.this().into()) else {
         throw_invalid_argument(scope, "Illegal invocation");
         return None;
@@ -154,8 +148,8 @@ fn session_of(
 }
 
 fn generate<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope<'_, 's, '_>,
+    args: &Args,
     generate: Generate,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let (session, database) = session_of(scope, args)?;
@@ -181,42 +175,26 @@ fn generate<'s>(
     Some(array?.into())
 }
 
-fn changeset<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn changeset<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(changes) = generate(scope, &args, sqlite3session_changeset) {
         rv.set(changes);
     }
 }
 
-fn patchset<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn patchset<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(changes) = generate(scope, &args, sqlite3session_patchset) {
         rv.set(changes);
     }
 }
 
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, _rv: Return) {
     if let Some((session, _)) = session_of(scope, &args) {
         session.delete();
     }
 }
 
 /// `[Symbol.dispose]()`: closes the session if it is open.
-fn dispose(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn dispose(scope: Scope, args: Args, _rv: Return) {
     if let Some(session) = wrap::unwrap::<Rc<Session>>(scope, args.this().into()) {
         session.delete();
     }

@@ -12,6 +12,7 @@ use super::config::StatementConfig;
 use super::database::{Database, Doomed};
 use super::value::{self, Value};
 use super::{OWNER_FIELD, error, option};
+use crate::callback::{Args, Scope};
 use crate::js::class::class_template;
 use crate::js::{convert, wrap};
 
@@ -130,11 +131,7 @@ impl Statement {
     }
 
     /// Starts anew with the parameters of a call from argument `first` on. None with an exception pending.
-    pub fn restart(
-        &self,
-        scope: &mut v8::PinScope<'_, '_>,
-        args: &v8::FunctionCallbackArguments<'_>,
-    ) -> Option<()> {
+    pub fn restart(&self, scope: Scope, args: &Args) -> Option<()> {
         self.begin(scope)?;
         // SAFETY: live and not running.
         if unsafe { ffi::sqlite3_clear_bindings(self.raw()) } != ffi::SQLITE_OK {

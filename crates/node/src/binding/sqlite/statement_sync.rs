@@ -8,6 +8,7 @@ use libsqlite3_sys as ffi;
 use super::config::StatementConfig;
 use super::statement::{Statement, changes, nullable};
 use super::{error, illegal_constructor, iterator, option, value};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, exception, wrap};
 
@@ -29,10 +30,7 @@ pub(super) fn define(definition: &mut Definition) {
 }
 
 /// The statement behind `this`, if it can be used; else an exception is pending.
-fn statement_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Statement>> {
+fn statement_of(scope: Scope, args: &Args) -> Option<Rc<Statement>> {
     let Some(statement) = wrap::unwrap::<Rc<Statement>>(scope, args.this().into()) else {
         exception::throw_invalid_argument(scope, "Illegal invocation");
         return None;
@@ -109,11 +107,7 @@ pub(super) fn execute<'s>(
     Some(changes(scope, statement))
 }
 
-fn all<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn all<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = statement_of(scope, &args)
         && statement.restart(scope, &args).is_some()
         && let Some(rows) = read_all(scope, &statement)
@@ -122,11 +116,7 @@ fn all<'s>(
     }
 }
 
-fn get<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn get<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = statement_of(scope, &args)
         && statement.restart(scope, &args).is_some()
         && let Some(row) = read_first(scope, &statement)
@@ -135,11 +125,7 @@ fn get<'s>(
     }
 }
 
-fn run<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn run<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = statement_of(scope, &args)
         && statement.restart(scope, &args).is_some()
         && let Some(result) = execute(scope, &statement)
@@ -148,11 +134,7 @@ fn run<'s>(
     }
 }
 
-fn iterate<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn iterate<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = statement_of(scope, &args)
         && statement.restart(scope, &args).is_some()
         && let Some(iterator) = iterator::create(scope, &statement, args.this())
@@ -161,11 +143,7 @@ fn iterate<'s>(
     }
 }
 
-fn columns<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn columns<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(statement) = statement_of(scope, &args) else {
         return;
     };
@@ -195,11 +173,7 @@ fn columns<'s>(
     rv.set(v8::Array::new_with_elements(scope, &columns).into());
 }
 
-fn source_sql<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn source_sql<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(statement) = statement_of(scope, &args) else {
         return;
     };
@@ -210,11 +184,7 @@ fn source_sql<'s>(
     }
 }
 
-fn expanded_sql<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn expanded_sql<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(statement) = statement_of(scope, &args) else {
         return;
     };
@@ -234,12 +204,7 @@ fn expanded_sql<'s>(
 }
 
 /// Takes a boolean setting from the first argument, which the message calls `name`.
-fn set(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    name: &str,
-    apply: fn(&mut StatementConfig, bool),
-) {
+fn set(scope: Scope, args: &Args, name: &str, apply: fn(&mut StatementConfig, bool)) {
     let Some(statement) = statement_of(scope, args) else {
         return;
     };
@@ -250,41 +215,25 @@ fn set(
     }
 }
 
-fn set_bare_names(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_bare_names(scope: Scope, args: Args, _rv: Return) {
     set(scope, &args, "allowBareNamedParameters", |config, value| {
         config.bare_names = value;
     });
 }
 
-fn set_unknown_names(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_unknown_names(scope: Scope, args: Args, _rv: Return) {
     set(scope, &args, "enabled", |config, value| {
         config.unknown_names = value;
     });
 }
 
-fn set_big_integers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_big_integers(scope: Scope, args: Args, _rv: Return) {
     set(scope, &args, "readBigInts", |config, value| {
         config.big_integers = value;
     });
 }
 
-fn set_arrays(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_arrays(scope: Scope, args: Args, _rv: Return) {
     set(scope, &args, "returnArrays", |config, value| {
         config.arrays = value;
     });

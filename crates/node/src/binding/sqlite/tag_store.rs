@@ -8,8 +8,10 @@ use indexmap::IndexMap;
 use super::database::{Database, open_database_of};
 use super::statement::Statement;
 use super::{OWNER_FIELD, error, illegal_constructor, iterator, option, statement_sync};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::{convert, exception, wrap};
+use crate::memory::gathered::Gathered;
 
 /// As many statements as Node keeps where nobody says how many.
 const DEFAULT_CAPACITY: i32 = 1000;
@@ -37,11 +39,7 @@ pub(super) fn define(definition: &mut Definition) {
 }
 
 /// `createTagStore(maxSize)`.
-pub(super) fn create<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn create<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(database) = open_database_of(scope, args.this()) else {
         return;
     };
@@ -86,10 +84,7 @@ fn capacity_argument(
     }
 }
 
-fn store_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<TagStore>> {
+fn store_of(scope: Scope, args: &Args) -> Option<Rc<TagStore>> {
     let store = wrap::unwrap::<TagStore>(scope, args.this().into());
     if store.is_none() {
         let message = "This method can only be called on SQLTagStore instances.";
@@ -99,10 +94,7 @@ fn store_of(
 }
 
 /// The statement of the template literal that the method was called with, its values bound. None with an exception pending.
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Statement>> {
+fn start(scope: Scope, args: &Args) -> Option<Rc<Statement>> {
     let store = store_of(scope, args)?;
     if !store.database.check_open(scope) {
         return None;
@@ -125,29 +117,26 @@ fn start(
 }
 
 /// The SQL of a template literal, with a parameter for each of its values.
-fn text_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Vec<u8>> {
+fn text_of(scope: Scope, args: &Args) -> Option<Vec<u8>> {
     let Ok(parts) = args.get(0).try_cast::<v8::Array>() else {
         let message = "First argument must be an array of strings (template literal).";
         exception::throw_invalid_argument(scope, message);
         return None;
     };
     let values = u32::try_from(args.length() - 1).unwrap_or(0);
-    let mut sql = Vec::new();
+    let mut sql = Gathered::default();
     for index in 0..parts.length() {
         let part = parts.get_index(scope, index)?;
         if !part.is_string() {
             exception::throw_invalid_argument(scope, "Template literal parts must be strings.");
             return None;
         }
-        sql.extend_from_slice(convert::text(scope, part).as_bytes());
-        if index < values {
-            sql.push(b'?');
+        let value: &[u8] = if index < values { b"?" } else { b"" };
+        if !(sql.push(convert::text(scope, part).as_bytes()) && sql.push(value)) {
+            return None;
         }
     }
-    Some(sql)
+    Some(sql.into_vec())
 }
 
 impl TagStore {
@@ -170,11 +159,7 @@ impl TagStore {
     }
 }
 
-fn get<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn get<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = start(scope, &args)
         && let Some(row) = statement_sync::read_first(scope, &statement)
     {
@@ -182,11 +167,7 @@ fn get<'s>(
     }
 }
 
-fn all<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn all<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = start(scope, &args)
         && let Some(rows) = statement_sync::read_all(scope, &statement)
     {
@@ -194,11 +175,7 @@ fn all<'s>(
     }
 }
 
-fn run<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn run<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = start(scope, &args)
         && let Some(result) = statement_sync::execute(scope, &statement)
     {
@@ -206,11 +183,7 @@ fn run<'s>(
     }
 }
 
-fn iterate<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn iterate<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(statement) = start(scope, &args)
         && let Some(iterator) = iterator::create(scope, &statement, args.this())
     {
@@ -218,42 +191,26 @@ fn iterate<'s>(
     }
 }
 
-fn clear(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn clear(scope: Scope, args: Args, _rv: Return) {
     if let Some(store) = store_of(scope, &args) {
         let statements = store.statements.take();
         drop(statements);
     }
 }
 
-fn capacity(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn capacity(scope: Scope, args: Args, mut rv: Return) {
     if let Some(store) = store_of(scope, &args) {
         rv.set_double(store.capacity as f64);
     }
 }
 
-fn size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn size(scope: Scope, args: Args, mut rv: Return) {
     if let Some(store) = store_of(scope, &args) {
         rv.set_double(store.statements.borrow().len() as f64);
     }
 }
 
-fn database<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, v8::Value>,
-) {
+fn database<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let field = args.this().get_internal_field(scope, OWNER_FIELD);
     if let Some(database) = field.and_then(|field| field.try_cast::<v8::Value>().ok()) {
         rv.set(database);

@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 use secure_exec_kernel::abi::inet::{IPPROTO_IPV6, IPV6_V6ONLY};
 use secure_exec_kernel::abi::socket::{
-    AF_INET, AF_INET6, OptionValue, SO_REUSEADDR, SO_REUSEPORT, SOCK_CLOEXEC, SOCK_STREAM,
-    SOL_SOCKET,
+    AF_INET, AF_INET6, OptionValue, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET,
 };
 use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 
 use super::connection_wrap::{self, Connection, ConnectionClass, with_connection};
 use super::socket_address::{self, Family};
 use super::{handle_wrap, stream_wrap};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::handle::Handle;
 use crate::js::{exception, wrap};
@@ -81,11 +81,7 @@ pub fn define(definition: &mut Definition) {
         .inherits("AsyncWrap");
 }
 
-fn new_tcp(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_tcp(scope: Scope, args: Args, _rv: Return) {
     let kind = args.get(0).int32_value(scope).unwrap_or(-1);
     if !args.is_construct_call() || !args.get(0).is_int32() || !(SOCKET..=SERVER).contains(&kind) {
         exception::throw_invalid_argument(scope, "TCP takes one of TCP.SOCKET, TCP.SERVER");
@@ -102,10 +98,10 @@ fn new_tcp(
 
 /// Runs a method on a handle of TCP; its result is 0 or a negative error number.
 fn with_tcp(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Connection, &Tcp) -> Result<(), Errno>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
+    work: impl FnOnce(Scope, &Connection, &Tcp) -> Result<(), Errno>,
 ) {
     let tcp = Tcp::of(scope, args.this().into());
     with_connection(scope, args, rv, |scope, connection| {
@@ -113,37 +109,20 @@ fn with_tcp(
     });
 }
 
-fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn open(scope: Scope, args: Args, mut rv: Return) {
     connection_wrap::open(scope, &args, &mut rv);
 }
 
-fn bind(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bind(scope: Scope, args: Args, mut rv: Return) {
     bind_to(scope, &args, &mut rv, Family::Inet);
 }
 
-fn bind6(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bind6(scope: Scope, args: Args, mut rv: Return) {
     bind_to(scope, &args, &mut rv, Family::Inet6);
 }
 
 /// `bind(host, port[, flags])`.
-fn bind_to(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    family: Family,
-) {
+fn bind_to(scope: Scope, args: &Args, rv: &mut Return, family: Family) {
     let flags = if args.get(2).is_uint32() {
         args.get(2).uint32_value(scope).unwrap_or(0)
     } else {
@@ -189,7 +168,7 @@ fn bind_address(
 fn socket(connection: &Connection, tcp: &Tcp, family: i32) -> Result<Fd, Errno> {
     let kernel_stream = &connection.kernel_stream;
     if kernel_stream.is_idle() {
-        let kind = SOCK_STREAM | SOCK_CLOEXEC;
+        let kind = SOCK_STREAM | connection_wrap::SOCKET_FLAGS;
         kernel_stream.open(connection.process.socket(family, kind, 0)?);
         options::apply(connection, tcp)?;
     }
@@ -197,11 +176,7 @@ fn socket(connection: &Connection, tcp: &Tcp, family: i32) -> Result<Fd, Errno> 
 }
 
 /// `listen(backlog)`. What has no address gets one of its own choice.
-fn listen(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn listen(scope: Scope, args: Args, mut rv: Return) {
     let tcp = Tcp::of(scope, args.this().into());
     connection_wrap::listen(scope, &args, &mut rv, &TCP, |connection| {
         let tcp = tcp.ok_or(Errno::EBADF)?;
@@ -210,29 +185,16 @@ fn listen(
     });
 }
 
-fn connect(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn connect(scope: Scope, args: Args, mut rv: Return) {
     connect_to(scope, &args, &mut rv, Family::Inet);
 }
 
-fn connect6(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn connect6(scope: Scope, args: Args, mut rv: Return) {
     connect_to(scope, &args, &mut rv, Family::Inet6);
 }
 
 /// `connect(req, host, port)`.
-fn connect_to(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    family: Family,
-) {
+fn connect_to(scope: Scope, args: &Args, rv: &mut Return, family: Family) {
     let tcp = Tcp::of(scope, args.this().into());
     let Some(address) = socket_address::from_arguments(scope, family, args.get(1), args.get(2))
     else {
@@ -253,27 +215,19 @@ fn connect_to(
 }
 
 /// `getsockname(out)`.
-fn getsockname(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn getsockname(scope: Scope, args: Args, mut rv: Return) {
     tell_name(scope, &args, &mut rv, Process::getsockname);
 }
 
 /// `getpeername(out)`.
-fn getpeername(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn getpeername(scope: Scope, args: Args, mut rv: Return) {
     tell_name(scope, &args, &mut rv, Process::getpeername);
 }
 
 fn tell_name(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     name: impl FnOnce(&Process, Fd) -> Result<SocketAddress, Errno>,
 ) {
     let out = args.get(0);
@@ -292,11 +246,7 @@ fn tell_name(
 }
 
 /// `reset([callback])`: closes without an orderly end (`uv_tcp_close_reset`).
-fn reset(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reset(scope: Scope, args: Args, mut rv: Return) {
     let (object, callback) = (args.this(), args.get(0));
     let handle = Handle::of(scope, object.into());
     if handle.is_some_and(|handle| !handle.is_alive()) {

@@ -11,6 +11,7 @@ use secure_exec_kernel::{Errno, Fd, Process};
 
 use super::{Tcp, with_tcp};
 use crate::binding::connection_wrap::Connection;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::ClassDefinition;
 
 /// Probes of a connection whose options were asked for before it had a socket (`uv__stream_open`).
@@ -99,11 +100,7 @@ fn keep_alive(process: &Process, fd: Fd, probes: Option<Probes>) -> Result<(), E
 }
 
 /// `setNoDelay(enable)`.
-fn set_no_delay(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_no_delay(scope: Scope, args: Args, mut rv: Return) {
     let enable = args.get(0).boolean_value(scope);
     with_tcp(scope, &args, &mut rv, |_, connection, tcp| {
         let fd = connection.kernel_stream.fd();
@@ -117,11 +114,7 @@ fn set_no_delay(
 }
 
 /// `setKeepAlive(enable, idle[, interval, count])`, in seconds; 0 stands for what libuv has without being asked.
-fn set_keep_alive(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_keep_alive(scope: Scope, args: Args, mut rv: Return) {
     let enable = args.get(0).boolean_value(scope);
     let number = |index| args.get(index).uint32_value(scope).unwrap_or(0);
     let (idle, interval, count) = (number(1), number(2), number(3));
@@ -156,11 +149,7 @@ fn service(process: &Process, fd: Fd) -> Result<(i32, i32), Errno> {
 }
 
 /// `setTypeOfService(number)`.
-fn set_type_of_service(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_type_of_service(scope: Scope, args: Args, mut rv: Return) {
     let Some(number) = args.get(0).int32_value(scope) else {
         return;
     };
@@ -171,11 +160,7 @@ fn set_type_of_service(
 }
 
 /// `getTypeOfService()`: the number, or a negative error number.
-fn get_type_of_service(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_type_of_service(scope: Scope, args: Args, mut rv: Return) {
     let mut found = None;
     with_tcp(scope, &args, &mut rv, |_, connection, _| {
         let (process, fd) = (&connection.process, connection.kernel_stream.fd());

@@ -69,8 +69,12 @@ pub struct TlsWrap {
     /// Whether the write is done when nothing is left of it.
     pub(super) write_scheduled: Cell<bool>,
     pub(super) in_write: Cell<bool>,
+    /// Encrypted bytes for the stream below that OpenSSL made while it read: of those that wait there.
+    pub(super) answers: Cell<usize>,
     /// Bytes on their way through the stream below.
     pub(super) in_flight: Cell<usize>,
+    /// The stream below has taken them, and that is still to be told.
+    pub(super) written: Cell<bool>,
     pub(super) earlier_writes: Cell<bool>,
     pub(super) established: Cell<bool>,
     pub(super) ended: Cell<bool>,
@@ -146,7 +150,9 @@ impl TlsWrap {
             empty_write: RefCell::default(),
             write_scheduled: Cell::new(false),
             in_write: Cell::new(false),
+            answers: Cell::new(0),
             in_flight: Cell::new(0),
+            written: Cell::new(false),
             earlier_writes: Cell::new(false),
             established: Cell::new(false),
             ended: Cell::new(false),

@@ -76,13 +76,10 @@ impl TlsWrap {
         self.unpause(scope);
     }
 
+    /// What the program itself wrote does not count: a peer that waits with reading until it has been read would wait
+    /// for ever.
     fn has_too_much(&self) -> bool {
-        let answers = if self.in_flight.get() > 0 {
-            self.output_waiting()
-        } else {
-            0
-        };
-        self.input_waiting() > WAITING || answers > WAITING
+        self.input_waiting() > WAITING || self.answers.get() > WAITING
     }
 
     /// Stops reading below while too much waits.
@@ -142,12 +139,16 @@ impl TlsWrap {
     }
 
     fn read(&self, scope: &mut v8::PinScope<'_, '_>, bytes: &mut [u8; RECORD]) -> Option<Outcome> {
-        self.enter(scope, |ssl| {
+        let before = self.output_waiting();
+        let outcome = self.enter(scope, |ssl| {
             let length = c_int::try_from(RECORD).unwrap_or(0);
             // SAFETY: pointer and length are those of the array.
             let count = unsafe { ossl::SSL_read(ssl, bytes.as_mut_ptr().cast(), length) };
             Outcome::of(ssl, count)
-        })
+        });
+        let answered = self.output_waiting().saturating_sub(before);
+        self.answers.set(self.answers.get() + answered);
+        outcome
     }
 
     fn emit_data(&self, scope: &mut v8::PinScope<'_, '_>, bytes: &[u8]) {
@@ -259,10 +260,11 @@ impl TlsWrap {
             return;
         }
         self.in_flight.set(bytes.len());
-        let result = self.below.write(scope, &bytes, None);
+        let result = self.below.write(scope, bytes.into(), None);
         if result.error != 0 {
             self.finish_write(scope, result.error, None);
         } else if !result.is_async {
+            self.written.set(true);
             self.later(scope, |this, scope| this.after_write(scope, 0));
         }
     }
@@ -272,6 +274,7 @@ impl TlsWrap {
             return Vec::new();
         };
         let mut bytes = vec![0; self.output_waiting()];
+        self.answers.set(0);
         let length = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         // SAFETY: pointer and length are those of the vector; the buffer belongs to the connection.
         let count = unsafe {
@@ -287,6 +290,7 @@ impl TlsWrap {
 
     /// The stream below has written what it was given.
     pub fn after_write(&self, scope: &mut v8::PinScope<'_, '_>, status: i32) {
+        self.written.set(false);
         if let Some(request) = self.empty_write.take() {
             request.done(scope, status);
             return;
@@ -369,7 +373,7 @@ impl TlsWrap {
             return EPROTO;
         }
         *self.empty_write.borrow_mut() = Some(request);
-        if !self.below.write(scope, &[], None).is_async {
+        if !self.below.write(scope, (&[]).into(), None).is_async {
             self.later(scope, |this, scope| this.after_write(scope, 0));
         }
         0
@@ -394,14 +398,20 @@ impl TlsWrap {
 
     /// `destroySSL()`: the connection ends here.
     pub fn destroy(&self, scope: &mut v8::PinScope<'_, '_>) {
+        // The stream below has all of it, and only the turn in which that is told has not come.
+        let is_done = self.written.take() && !self.has_pending() && self.output_waiting() == 0;
         let Some(ssl) = self.ssl.take() else { return };
         if let Some(listener) = self.listener.take() {
             self.below.remove_listener(&listener);
         }
         let _pending = self.pending.take();
         self.write_scheduled.set(true);
-        let text = "Canceled because of SSL destruction".to_owned();
-        self.finish_write(scope, ECANCELED, Some(text));
+        if is_done {
+            self.finish_write(scope, 0, None);
+        } else {
+            let text = "Canceled because of SSL destruction".to_owned();
+            self.finish_write(scope, ECANCELED, Some(text));
+        }
         if let Some(request) = self.empty_write.take() {
             request.done(scope, ECANCELED);
         }

@@ -10,6 +10,7 @@ use crate::binding::crypto::error::{CryptoError, Result, clear_errors};
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::crypto::owned_ffi::{Pkey, Ssl, X509};
 use crate::binding::crypto::{certificate_object, tls_ffi, x509};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception};
 
@@ -41,10 +42,10 @@ pub fn add_methods(class: &mut ClassDefinition) {
 
 /// Answers from a connection that is not destroyed; undefined of one that is.
 fn answer<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    fact: impl FnOnce(&mut v8::PinScope<'s, '_>, &TlsWrap, &Ssl) -> Result<Answer<'s>>,
+    scope: Scope<'_, 's, '_>,
+    args: &Args,
+    rv: &mut Return,
+    fact: impl FnOnce(Scope<'_, 's, '_>, &TlsWrap, &Ssl) -> Result<Answer<'s>>,
 ) {
     let Some(wrap) = receiver(scope, args) else {
         return;
@@ -57,21 +58,13 @@ fn answer<'s>(
     }
 }
 
-fn write_queue_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn write_queue_size(scope: Scope, args: Args, mut rv: Return) {
     let size = receiver(scope, &args).map_or(0, |wrap| wrap.queue_size());
     rv.set_double(size as f64);
 }
 
 /// The name, or false.
-fn get_servername(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_servername(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         // SAFETY: the connection is held.
         let name = unsafe { server_names::server_name_of(ssl.as_ptr()) };
@@ -83,11 +76,7 @@ fn get_servername(
 }
 
 /// `exportKeyingMaterial(length, label[, context])`
-fn export_keying_material(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn export_keying_material(scope: Scope, args: Args, mut rv: Return) {
     let length = attempt!(scope, input::length(scope, args.get(0), "length"));
     let label = attempt!(scope, input::string(scope, args.get(1), "label"));
     let context = attempt!(scope, input::optional_bytes(scope, args.get(2), "context"));
@@ -115,11 +104,7 @@ fn export_keying_material(
     });
 }
 
-fn is_session_reused(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_session_reused(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         // SAFETY: the connection is held.
         let reused = unsafe { ossl::SSL_session_reused(ssl.as_ptr()) } == 1;
@@ -128,11 +113,7 @@ fn is_session_reused(
 }
 
 /// The protocol, or false.
-fn get_alpn_negotiated_protocol(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_alpn_negotiated_protocol(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let (mut data, mut length) = (std::ptr::null(), 0);
         // SAFETY: the bytes belong to the connection, which is held.
@@ -186,11 +167,7 @@ fn peer_certificates(wrap: &TlsWrap, ssl: &Ssl) -> Vec<X509> {
     }
 }
 
-fn get_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_certificate(scope: Scope, args: Args, mut rv: Return) {
     answer(
         scope,
         &args,
@@ -204,11 +181,7 @@ fn get_certificate(
     );
 }
 
-fn get_x509_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_x509_certificate(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let Some(certificate) = own_certificate(ssl) else {
             return Ok(None);
@@ -217,11 +190,7 @@ fn get_x509_certificate(
     });
 }
 
-fn get_peer_x509_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_peer_x509_certificate(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, wrap, ssl| {
         let chain = peer_certificates(wrap, ssl);
         Ok(x509::create_with_chain(scope, &chain).map(Into::into))
@@ -229,11 +198,7 @@ fn get_peer_x509_certificate(
 }
 
 /// `getPeerCertificate(detailed)`
-fn get_peer_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_peer_certificate(scope: Scope, args: Args, mut rv: Return) {
     let detailed = args.get(0).is_true();
     answer(scope, &args, &mut rv, |scope, wrap, ssl| {
         let mut certificates = peer_certificates(wrap, ssl);
@@ -289,11 +254,7 @@ fn add_issuers<'s>(
     Ok(())
 }
 
-fn get_cipher(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cipher(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let info = v8::Object::new(scope);
         // SAFETY: the cipher is static, and so are its names.
@@ -323,11 +284,7 @@ fn get_cipher(
 }
 
 /// The key that the server made for this connection; null at the server.
-fn get_ephemeral_key_info(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_ephemeral_key_info(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, wrap, ssl| {
         if wrap.is_server {
             return Ok(Some(v8::null(scope).into()));
@@ -384,31 +341,19 @@ fn finished<'s>(scope: &mut v8::PinScope<'s, '_>, ssl: &Ssl, read: Finished) -> 
     Some(convert::buffer(scope, message.to_vec()))
 }
 
-fn get_finished(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_finished(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         Ok(finished(scope, ssl, ossl::SSL_get_finished))
     });
 }
 
-fn get_peer_finished(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_peer_finished(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         Ok(finished(scope, ssl, ossl::SSL_get_peer_finished))
     });
 }
 
-fn get_protocol(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_protocol(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         // SAFETY: a static string.
         let version = unsafe { tls_ffi::text(ossl::SSL_get_version(ssl.as_ptr())) };
@@ -416,11 +361,7 @@ fn get_protocol(
     });
 }
 
-fn get_session(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_session(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         // SAFETY: the session belongs to the connection, which is held.
         let encoded = unsafe {
@@ -435,11 +376,7 @@ fn get_session(
     });
 }
 
-fn get_tls_ticket(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_tls_ticket(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let (mut ticket, mut length) = (std::ptr::null(), 0);
         // SAFETY: session and ticket belong to the connection, which is held.
@@ -477,11 +414,7 @@ fn object_name(nid: c_int) -> String {
     name.unwrap_or_else(|| "UNDEF".to_owned())
 }
 
-fn get_shared_sigalgs(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_shared_sigalgs(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let null = std::ptr::null_mut();
         let shared = |index, sign: *mut c_int, hash: *mut c_int| {
@@ -558,11 +491,7 @@ const VERIFY_CODES: [(c_long, &str); 28] = [
 ];
 
 /// Null, or the error with which the peer's certificate was not verified.
-fn verify_error(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn verify_error(scope: Scope, args: Args, mut rv: Return) {
     answer(scope, &args, &mut rv, |scope, _, ssl| {
         let result = verify_result(ssl);
         if result == 0 {

@@ -12,6 +12,7 @@ use crate::binding::crypto::input::{self, attempt};
 use crate::binding::crypto::owned_ffi::{Ssl, SslContext, SslSession};
 use crate::binding::crypto::secure_context::SecureContext;
 use crate::binding::crypto::tls_ffi;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception};
 use crate::process::process_env;
@@ -46,11 +47,7 @@ pub fn add_methods(class: &mut ClassDefinition) {
 }
 
 /// Runs a method on a connection that is not destroyed; nothing happens to one that is.
-fn with(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Rc<TlsWrap>, &Ssl) -> Result<()>,
-) {
+fn with(scope: Scope, args: &Args, work: impl FnOnce(Scope, &Rc<TlsWrap>, &Ssl) -> Result<()>) {
     let Some(wrap) = receiver(scope, args) else {
         return;
     };
@@ -68,11 +65,7 @@ fn check_idle(wrap: &TlsWrap) -> Result<()> {
 }
 
 /// `start()`: the client's first message.
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |scope, wrap, _| {
         wrap.cycle(scope);
         Ok(())
@@ -80,11 +73,7 @@ fn start(
 }
 
 /// `receive(bytes)`: as if the stream below had brought them.
-fn receive(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn receive(scope: Scope, args: Args, _rv: Return) {
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "buffer"));
     with(scope, &args, |scope, wrap, _| {
         if !wrap.ended.get() {
@@ -94,21 +83,13 @@ fn receive(
     });
 }
 
-fn destroy_ssl(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn destroy_ssl(scope: Scope, args: Args, _rv: Return) {
     if let Some(wrap) = receiver(scope, &args) {
         wrap.destroy(scope);
     }
 }
 
-fn earlier_writes_done(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn earlier_writes_done(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |scope, wrap, _| {
         wrap.set_earlier_writes(false);
         wrap.encrypted_out(scope);
@@ -117,11 +98,7 @@ fn earlier_writes_done(
 }
 
 /// `setVerifyMode(requestCert, rejectUnauthorized)`
-fn set_verify_mode(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_verify_mode(scope: Scope, args: Args, _rv: Return) {
     let (request, reject) = (args.get(0).is_true(), args.get(1).is_true());
     with(scope, &args, |_, wrap, ssl| {
         // A server always has a certificate; the client judges it after the handshake.
@@ -136,11 +113,7 @@ fn set_verify_mode(
     });
 }
 
-fn set_servername(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_servername(scope: Scope, args: Args, _rv: Return) {
     let name = attempt!(scope, input::string(scope, args.get(0), "name"));
     with(scope, &args, |_, wrap, ssl| {
         check_idle(wrap)?;
@@ -170,11 +143,7 @@ fn parse_session(bytes: &[u8]) -> Option<SslSession> {
 }
 
 /// `setSession(bytes)`: what is no session is ignored.
-fn set_session(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_session(scope: Scope, args: Args, _rv: Return) {
     let Some(bytes) = convert::bytes(args.get(0)) else {
         let message = "Session must be a buffer";
         return exception::throw_invalid_argument(scope, message);
@@ -196,11 +165,7 @@ fn set_session(
 }
 
 /// `loadSession(bytes)`: what the client may resume, from the program's own store.
-fn load_session(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn load_session(scope: Scope, args: Args, _rv: Return) {
     let bytes = convert::bytes(args.get(0));
     with(scope, &args, |_, wrap, _| {
         if let Some(bytes) = bytes {
@@ -210,11 +175,7 @@ fn load_session(
     });
 }
 
-fn new_session_done(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_session_done(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |scope, wrap, _| {
         wrap.awaits_new_session.set(false);
         wrap.cycle(scope);
@@ -223,11 +184,7 @@ fn new_session_done(
 }
 
 /// `endParser()`: the program has seen the client's first message.
-fn end_parser(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn end_parser(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |scope, wrap, _| {
         wrap.hello.set(Hello::Ended);
         wrap.cycle(scope);
@@ -235,11 +192,7 @@ fn end_parser(
     });
 }
 
-fn enable_session_callbacks(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_session_callbacks(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, wrap, _| {
         wrap.session_callbacks.set(true);
         if wrap.is_server {
@@ -249,22 +202,14 @@ fn enable_session_callbacks(
     });
 }
 
-fn enable_keylog_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_keylog_callback(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, _, ssl| {
         callbacks::log_keys(ssl);
         Ok(())
     });
 }
 
-fn enable_cert_cb(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_cert_cb(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, wrap, _| {
         wrap.choice.set(Choice::Expected);
         Ok(())
@@ -298,11 +243,7 @@ fn use_certificate(ssl: &Ssl, context: &SslContext) -> Result<()> {
 }
 
 /// `certCbDone()`: the program has chosen, by `sni_context` of the object.
-fn cert_cb_done(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cert_cb_done(scope: Scope, args: Args, _rv: Return) {
     let object = args.this();
     with(scope, &args, |scope, wrap, ssl| {
         if wrap.choice.get() != Choice::Asked {
@@ -332,11 +273,7 @@ fn cert_cb_done(
 }
 
 /// `setKeyCert(secureContext)`
-fn set_key_cert(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_key_cert(scope: Scope, args: Args, _rv: Return) {
     let Some(secure_context) = SecureContext::of(scope, args.get(0)) else {
         let message = "Must give a SecureContext as first argument";
         return CryptoError::type_error("ERR_INVALID_ARG_TYPE", message).throw(scope);
@@ -354,11 +291,7 @@ fn set_key_cert(
 }
 
 /// `setALPNProtocols(list)`: what a client offers, or a server takes.
-fn set_alpn_protocols(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_alpn_protocols(scope: Scope, args: Args, _rv: Return) {
     let Some(list) = convert::bytes(args.get(0)) else {
         let message = "Must give a Buffer as first argument";
         return CryptoError::type_error("", message).throw(scope);
@@ -377,22 +310,14 @@ fn set_alpn_protocols(
     });
 }
 
-fn enable_alpn_cb(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_alpn_cb(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, wrap, _| {
         wrap.asks_for_protocol.set(true);
         Ok(())
     });
 }
 
-fn request_ocsp(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn request_ocsp(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, _, ssl| {
         // SAFETY: sets a number of a live connection.
         unsafe {
@@ -402,11 +327,7 @@ fn request_ocsp(
     });
 }
 
-fn set_ocsp_response(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_ocsp_response(scope: Scope, args: Args, _rv: Return) {
     let Some(response) = convert::bytes(args.get(0)) else {
         let message = "OCSP response must be a buffer";
         return exception::throw_invalid_argument(scope, message);
@@ -417,22 +338,14 @@ fn set_ocsp_response(
     });
 }
 
-fn enable_psk_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_psk_callback(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, _, ssl| {
         callbacks::ask_for_keys(ssl);
         Ok(())
     });
 }
 
-fn set_psk_identity_hint(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_psk_identity_hint(scope: Scope, args: Args, _rv: Return) {
     let hint = attempt!(scope, input::string(scope, args.get(0), "hint"));
     with(scope, &args, |scope, wrap, ssl| {
         let hint = tls_ffi::c_string(&hint, "hint")?;
@@ -448,11 +361,7 @@ fn set_psk_identity_hint(
     });
 }
 
-fn renegotiate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn renegotiate(scope: Scope, args: Args, _rv: Return) {
     with(scope, &args, |_, _, ssl| {
         clear_errors();
         // SAFETY: the connection is held. The call only asks: the next one into the connection does it.
@@ -464,11 +373,7 @@ fn renegotiate(
 }
 
 /// `setMaxSendFragment(size)`: 1 for success.
-fn set_max_send_fragment(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_max_send_fragment(scope: Scope, args: Args, mut rv: Return) {
     let size = args.get(0).int32_value(scope).unwrap_or(0);
     with(scope, &args, |_, _, ssl| {
         let (size, null) = (c_long::from(size), std::ptr::null_mut());
@@ -488,11 +393,7 @@ fn set_max_send_fragment(
 }
 
 /// Warns: OpenSSL is built without its trace, which `HAVE_SSL_TRACE` says too.
-fn enable_trace(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_trace(scope: Scope, _args: Args, _rv: Return) {
     let message = "TLS connections cannot be traced in this VM";
     process_env::emit_warning(scope, message, "Warning", "");
 }

@@ -37,6 +37,7 @@ pub use connection::TlsWrap;
 
 use super::crypto::secure_context::SecureContext;
 use super::stream_base;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template, illegal_constructor};
 use crate::js::{convert, exception};
 use crate::stream::Stream;
@@ -57,11 +58,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `wrap(handle, secureContext, isServer, hasActiveWriteFromPreviousOwner)`
-fn wrap_stream(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn wrap_stream(scope: Scope, args: Args, mut rv: Return) {
     let (Some(below), Some(secure_context)) = (
         Stream::of(scope, args.get(0)),
         SecureContext::of(scope, args.get(1)),
@@ -86,9 +83,6 @@ fn wrap_stream(
 }
 
 /// Behind the receiver of a method.
-fn receiver(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<TlsWrap>> {
+fn receiver(scope: &v8::PinScope<'_, '_>, args: &Args) -> Option<Rc<TlsWrap>> {
     TlsWrap::of(scope, args.this().into())
 }

@@ -13,6 +13,7 @@ use secure_exec_kernel::{Errno, SocketAddress};
 use self::socket::UdpSocket;
 use super::socket_address::{self, Family};
 use super::stream_wrap;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::Definition;
 use crate::js::handle::Handle;
@@ -42,11 +43,7 @@ pub fn define(definition: &mut Definition) {
 }
 
 /// `new UDP()`
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         exception::throw_invalid_argument(scope, "UDP cannot be called without `new`");
         return;
@@ -57,10 +54,7 @@ fn construct(
 }
 
 /// The socket that a method is called on, unless it is closed.
-fn this(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<UdpSocket>, Errno> {
+fn this(scope: &v8::PinScope<'_, '_>, args: &Args) -> Result<Rc<UdpSocket>, Errno> {
     let object = args.this().into();
     Handle::of(scope, object)
         .filter(|handle| handle.is_alive())
@@ -70,9 +64,9 @@ fn this(
 
 /// Runs a method on an open socket; its result is 0 or a negative error number.
 fn with_socket(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    rv: &mut Return,
     work: impl FnOnce(&Env, &UdpSocket) -> Result<(), Errno>,
 ) {
     let result = this(scope, args).and_then(|socket| work(&Env::of(scope), &socket));
@@ -80,49 +74,28 @@ fn with_socket(
 }
 
 /// `udp.fd`
-fn fd(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn fd(scope: Scope, args: Args, mut rv: Return) {
     let fd = this(scope, &args).and_then(|socket| socket.fd());
     rv.set_int32(fd.unwrap_or_else(uv::error));
 }
 
 /// `open(fd)`: takes over a descriptor.
-fn open(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn open(scope: Scope, args: Args, mut rv: Return) {
     if let Some(fd) = args.get(0).int32_value(scope) {
         with_socket(scope, &args, &mut rv, |env, socket| socket.open(env, fd));
     }
 }
 
-fn bind(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bind(scope: Scope, args: Args, rv: Return) {
     bind_to(scope, &args, rv, Family::Inet);
 }
 
-fn bind6(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn bind6(scope: Scope, args: Args, rv: Return) {
     bind_to(scope, &args, rv, Family::Inet6);
 }
 
 /// `bind(host, port, flags)`
-fn bind_to(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    family: Family,
-) {
+fn bind_to(scope: Scope, args: &Args, mut rv: Return, family: Family) {
     let address = socket_address::from_arguments(scope, family, args.get(0), args.get(1));
     let (Some(address), Some(flags)) = (address, args.get(2).uint32_value(scope)) else {
         return;
@@ -132,29 +105,16 @@ fn bind_to(
     });
 }
 
-fn connect(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn connect(scope: Scope, args: Args, rv: Return) {
     connect_to(scope, &args, rv, Family::Inet);
 }
 
-fn connect6(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn connect6(scope: Scope, args: Args, rv: Return) {
     connect_to(scope, &args, rv, Family::Inet6);
 }
 
 /// `connect(host, port)`
-fn connect_to(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    family: Family,
-) {
+fn connect_to(scope: Scope, args: &Args, mut rv: Return, family: Family) {
     if let Some(address) = socket_address::from_arguments(scope, family, args.get(0), args.get(1)) {
         with_socket(scope, args, &mut rv, |env, socket| {
             socket.connect(env, &address?)
@@ -162,19 +122,11 @@ fn connect_to(
     }
 }
 
-fn disconnect(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn disconnect(scope: Scope, args: Args, mut rv: Return) {
     with_socket(scope, &args, &mut rv, |env, socket| socket.disconnect(env));
 }
 
-fn getsockname(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn getsockname(scope: Scope, args: Args, mut rv: Return) {
     let name = this(scope, &args).and_then(|socket| {
         let process = Env::of(scope).try_process().ok_or(Errno::ESRCH)?;
         process.getsockname(socket.fd()?)
@@ -182,11 +134,7 @@ fn getsockname(
     rv.set_int32(uv::status(tell_name(scope, args.get(0), name)));
 }
 
-fn getpeername(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn getpeername(scope: Scope, args: Args, mut rv: Return) {
     let name = this(scope, &args).and_then(|socket| {
         let process = Env::of(scope).try_process().ok_or(Errno::ESRCH)?;
         process.getpeername(socket.fd()?)

@@ -17,6 +17,7 @@ use secure_exec_kernel::abi::socket::{
 use super::socket::{Sharing, UdpSocket, process};
 use super::socket_address::{self, Family};
 use super::{this, with_socket};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception, uv};
@@ -66,9 +67,9 @@ impl UdpSocket {
 
 /// Runs a method that sets a number.
 fn set_number(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    scope: Scope,
+    args: &Args,
+    mut rv: Return,
     set: impl FnOnce(&Env, &UdpSocket, i32) -> Result<(), Errno>,
 ) {
     if let Some(number) = args.get(0).int32_value(scope) {
@@ -76,11 +77,7 @@ fn set_number(
     }
 }
 
-fn set_broadcast(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_broadcast(scope: Scope, args: Args, rv: Return) {
     set_number(scope, &args, rv, |env, socket, on| {
         socket.set(env, (SOL_SOCKET, SO_BROADCAST), OptionValue::Int(on))
     });
@@ -104,37 +101,20 @@ const MULTICAST_LOOP: Paired = Paired {
     least: 0,
 };
 
-fn set_ttl(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_ttl(scope: Scope, args: Args, rv: Return) {
     set_paired_number(scope, &args, rv, &TTL);
 }
 
-fn set_multicast_ttl(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_multicast_ttl(scope: Scope, args: Args, rv: Return) {
     set_paired_number(scope, &args, rv, &MULTICAST_TTL);
 }
 
-fn set_multicast_loopback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_multicast_loopback(scope: Scope, args: Args, rv: Return) {
     set_paired_number(scope, &args, rv, &MULTICAST_LOOP);
 }
 
 /// Runs a method that sets a number which both families have.
-fn set_paired_number(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-    option: &Paired,
-) {
+fn set_paired_number(scope: Scope, args: &Args, rv: Return, option: &Paired) {
     set_number(scope, args, rv, |env, socket, number| {
         socket.set_paired(env, option, number)
     });
@@ -164,11 +144,7 @@ fn inet6(text: &str) -> Result<(Ipv6Addr, i32), Errno> {
 }
 
 /// `setMulticastInterface(address)`: of IPv6 the scope is what counts.
-fn set_multicast_interface(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_multicast_interface(scope: Scope, args: Args, mut rv: Return) {
     let interface = convert::text(scope, args.get(0));
     with_socket(scope, &args, &mut rv, |env, socket| {
         if let Ok(address) = inet(&interface) {
@@ -191,29 +167,16 @@ enum Change {
     Leave,
 }
 
-fn add_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_membership(scope: Scope, args: Args, rv: Return) {
     change_membership(scope, &args, rv, Change::Join);
 }
 
-fn drop_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn drop_membership(scope: Scope, args: Args, rv: Return) {
     change_membership(scope, &args, rv, Change::Leave);
 }
 
 /// `addMembership(group[, interface])` and its opposite (`uv_udp_set_membership`).
-fn change_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    change: Change,
-) {
+fn change_membership(scope: Scope, args: &Args, mut rv: Return, change: Change) {
     let group = convert::text(scope, args.get(0));
     let interface = text(scope, args.get(1));
     with_socket(scope, args, &mut rv, |env, socket| {
@@ -246,29 +209,16 @@ fn change_membership(
     });
 }
 
-fn add_source_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_source_membership(scope: Scope, args: Args, rv: Return) {
     change_source_membership(scope, &args, rv, Change::Join);
 }
 
-fn drop_source_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn drop_source_membership(scope: Scope, args: Args, rv: Return) {
     change_source_membership(scope, &args, rv, Change::Leave);
 }
 
 /// `addSourceSpecificMembership(source, group[, interface])` and its opposite (`uv_udp_set_source_membership`).
-fn change_source_membership(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    change: Change,
-) {
+fn change_source_membership(scope: Scope, args: &Args, mut rv: Return, change: Change) {
     let (source, group) = (
         convert::text(scope, args.get(0)),
         convert::text(scope, args.get(1)),
@@ -310,11 +260,7 @@ fn change_source_membership(
 
 /// `bufferSize(size, isReceive, context)`: sets the size of a buffer, or reads it for 0. Undefined where it fails, and
 /// `context` says why.
-fn buffer_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn buffer_size(scope: Scope, args: Args, mut rv: Return) {
     let socket = match this(scope, &args) {
         Ok(socket) => socket,
         Err(errno) => return rv.set_int32(uv::error(errno)),

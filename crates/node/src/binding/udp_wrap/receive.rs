@@ -11,6 +11,7 @@ use secure_exec_kernel::{Errno, Fd, SocketAddress};
 use super::socket::{Sharing, UdpSocket, process};
 use super::socket_address::{self, Family};
 use super::this;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::{callback_scope, convert, uv, wrap};
@@ -26,11 +27,7 @@ const DATAGRAMS_IN_A_ROW: usize = 32;
 struct Scratch(RefCell<Vec<u8>>);
 
 /// `recvStart()`
-pub fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn start(scope: Scope, args: Args, mut rv: Return) {
     let object = v8::Global::new(scope, args.this());
     let result = this(scope, &args).and_then(|socket| {
         let env = Env::of(scope);
@@ -46,11 +43,7 @@ pub fn start(
 }
 
 /// `recvStop()`
-pub fn stop(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn stop(scope: Scope, args: Args, mut rv: Return) {
     let result = this(scope, &args).map(|socket| socket.stop_receiving(&Env::of(scope)));
     rv.set_int32(uv::status(result));
 }

@@ -8,6 +8,7 @@ use secure_exec_kernel::{Errno, SocketAddress};
 use super::socket::{Sharing, UdpSocket, family_of, process};
 use super::socket_address::{self, Family};
 use super::this;
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::async_wrap::{self, ids};
 use crate::js::class::ClassDefinition;
@@ -36,30 +37,17 @@ pub fn add_methods(class: &mut ClassDefinition) {
         .method("getSendQueueCount", send_queue_count);
 }
 
-fn send(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn send(scope: Scope, args: Args, rv: Return) {
     send_to(scope, &args, rv, Family::Inet);
 }
 
-fn send6(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn send6(scope: Scope, args: Args, rv: Return) {
     send_to(scope, &args, rv, Family::Inet6);
 }
 
 /// `send(req, list, count, port, host, hasCallback)`, or `send(req, list, count, hasCallback)` to the peer. The size and 1
 /// if it is done, 0 if `req` will hear of it, or a negative error number.
-fn send_to(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    family: Family,
-) {
+fn send_to(scope: Scope, args: &Args, mut rv: Return, family: Family) {
     let socket = match this(scope, args) {
         Ok(socket) => socket,
         Err(errno) => return rv.set_int32(uv::error(errno)),
@@ -117,8 +105,8 @@ fn gather(
 
 /// Has the request hear of what came of it.
 fn tell_later(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope,
+    args: &Args,
     socket: &Rc<UdpSocket>,
     (status, size, has_callback): (Result<(), Errno>, usize, bool),
 ) -> Result<(), Errno> {
@@ -205,11 +193,7 @@ impl UdpSocket {
     }
 }
 
-fn send_queue_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn send_queue_size(scope: Scope, args: Args, mut rv: Return) {
     match this(scope, &args) {
         Ok(socket) => {
             let size: usize = socket.sent.borrow().iter().map(|sent| sent.size).sum();
@@ -219,11 +203,7 @@ fn send_queue_size(
     }
 }
 
-fn send_queue_count(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn send_queue_count(scope: Scope, args: Args, mut rv: Return) {
     match this(scope, &args) {
         Ok(socket) => rv.set_double(socket.sent.borrow().len() as f64),
         Err(errno) => rv.set_int32(uv::error(errno)),

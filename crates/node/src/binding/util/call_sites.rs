@@ -1,14 +1,11 @@
 //! Where a call came from.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::convert;
 use crate::js::exception::{string, throw_invalid_argument};
 
 /// `[line, column, file]` of the caller of the function that asks.
-pub fn get_caller_location(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_caller_location(scope: Scope, _args: Args, mut rv: Return) {
     let Some(trace) = v8::StackTrace::current_stack_trace(scope, 2) else {
         return;
     };
@@ -32,11 +29,7 @@ fn number<'s>(scope: &v8::PinScope<'s, '_>, value: usize) -> v8::Local<'s, v8::V
 }
 
 /// `util.getCallSites(frames)`: one object without prototype per frame, without the library's own.
-pub fn get_call_sites(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_call_sites(scope: Scope, args: Args, mut rv: Return) {
     let frames = args.get(0).uint32_value(scope).unwrap_or(0) as usize;
     if !(1..=200).contains(&frames) {
         throw_invalid_argument(scope, "The \"frames\" argument must be between 1 and 200");
@@ -73,11 +66,7 @@ pub fn get_call_sites(
 }
 
 /// Whether the topmost frame outside the library lies under `node_modules`.
-pub fn is_inside_node_modules(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn is_inside_node_modules(scope: Scope, args: Args, mut rv: Return) {
     let limit = args.get(0);
     let limit = if limit.is_int32() {
         limit.int32_value(scope).unwrap_or(10).clamp(0, 200)

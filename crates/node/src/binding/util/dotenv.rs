@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::exception::{string, throw_invalid_argument};
 
 /// `parseEnv(content)`: an object of the variables.
-pub fn parse_env(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn parse_env(scope: Scope, args: Args, mut rv: Return) {
     if !args.get(0).is_string() {
         throw_invalid_argument(scope, "The \"content\" argument must be of type string");
         return;

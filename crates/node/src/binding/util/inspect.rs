@@ -1,13 +1,10 @@
 //! What `util.inspect` asks the engine about a value.
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::exception::throw_invalid_argument;
 
 /// `[state]` or `[state, result]` of a promise; undefined for anything else.
-pub fn get_promise_details(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_promise_details(scope: Scope, args: Args, mut rv: Return) {
     let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else {
         return;
     };
@@ -25,11 +22,7 @@ pub fn get_promise_details(
 }
 
 /// `[target, handler]` of a proxy, or only the target where the second argument is false.
-pub fn get_proxy_details(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_proxy_details(scope: Scope, args: Args, mut rv: Return) {
     let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else {
         return;
     };
@@ -43,11 +36,7 @@ pub fn get_proxy_details(
 }
 
 /// The entries of a collection or iterator without running guest code; with a second argument `[entries, isKeyValue]`.
-pub fn preview_entries(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn preview_entries(scope: Scope, args: Args, mut rv: Return) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return;
     };
@@ -63,11 +52,7 @@ pub fn preview_entries(
 }
 
 /// Own keys that are no array indices, by a V8 property filter.
-pub fn get_own_non_index_properties(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_own_non_index_properties(scope: Scope, args: Args, mut rv: Return) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"object\" argument must be an object");
         return;
@@ -105,11 +90,7 @@ fn property_filter(bits: u32) -> v8::PropertyFilter {
 }
 
 /// The name of the function that made the object, as V8 knows it.
-pub fn get_constructor_name(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_constructor_name(scope: Scope, args: Args, mut rv: Return) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"object\" argument must be an object");
         return;
@@ -119,11 +100,7 @@ pub fn get_constructor_name(
 
 /// What stands for the address behind an `External`. The guest has no use for a host address, so that it is always
 /// zero: telling it would undo the address space's randomisation.
-pub fn get_external_value(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn get_external_value(scope: Scope, args: Args, mut rv: Return) {
     if !args.get(0).is_external() {
         throw_invalid_argument(scope, "The \"external\" argument must be an External");
         return;
@@ -132,11 +109,7 @@ pub fn get_external_value(
 }
 
 /// Whether the view's memory is an `ArrayBuffer` of its own already.
-pub fn array_buffer_view_has_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn array_buffer_view_has_buffer(scope: Scope, args: Args, mut rv: Return) {
     let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"view\" argument must be an ArrayBufferView");
         return;

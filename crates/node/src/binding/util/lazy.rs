@@ -1,16 +1,12 @@
 //! Properties that load a module of the library when they are first read.
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 
 /// `defineLazyProperties(target, id, keys, enumerable = true)`: data properties of `target` whose values are those of
 /// `require(id)`, loaded at the first read. To reflection they look like any data property.
-pub fn define_lazy_properties(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub fn define_lazy_properties(scope: Scope, args: Args, _rv: Return) {
     let (Ok(target), Ok(keys)) = (
         v8::Local::<v8::Object>::try_from(args.get(0)),
         v8::Local::<v8::Array>::try_from(args.get(2)),
@@ -58,10 +54,10 @@ pub fn define_lazy_properties(
 
 /// The getter behind a lazy property: `require(data)[name]`.
 pub fn lazy_property_getter(
-    scope: &mut v8::PinScope<'_, '_>,
+    scope: Scope,
     name: v8::Local<'_, v8::Name>,
     args: v8::PropertyCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
+    mut rv: Return,
 ) {
     let env = Env::of(scope);
     let Some(require) = env.function(scope, Slot::RequireBuiltin) else {

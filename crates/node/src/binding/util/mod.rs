@@ -12,12 +12,13 @@ use secure_exec_kernel::abi::socket::{
 };
 use secure_exec_kernel::{Errno, FileKind, Process};
 
-use crate::callback;
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::Definition;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind, throw_invalid_argument};
 use crate::library::tables::tables;
+use crate::process::frozen_clock;
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -57,6 +58,7 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     let privates = private_symbols(scope);
     convert::set(scope, binding, "privateSymbols", privates.into());
     let toggle = env.aliased_array::<u32>(scope, Slot::ShouldAbortOnUncaught, 1);
+    env.aliased::<u32>(Slot::ShouldAbortOnUncaught).set(0, 1);
     convert::set(scope, binding, "shouldAbortOnUncaughtToggle", toggle);
 }
 
@@ -83,11 +85,7 @@ pub fn private_symbols<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8
     object
 }
 
-fn sleep(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn sleep(scope: Scope, args: Args, _rv: Return) {
     let Some(milliseconds) = args.get(0).uint32_value(scope) else {
         return;
     };
@@ -103,17 +101,13 @@ fn sleep(
     }
 }
 
-fn construct_shared_array_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct_shared_array_buffer(scope: Scope, args: Args, mut rv: Return) {
     let Some(length) = args.get(0).integer_value(scope) else {
         return;
     };
     let env = Env::of(scope);
     // The library's own shared memory could be had by guest code, and a counter in it is a clock.
-    let is_shared = !env.freeze_clocks.get();
+    let is_shared = !frozen_clock::stand_still(&env);
     let store = usize::try_from(length).ok().and_then(|length| {
         if is_shared {
             env.array_buffers.shared_backing_store(length)
@@ -137,11 +131,7 @@ fn construct_shared_array_buffer(
     });
 }
 
-fn mark_promise_as_handled(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn mark_promise_as_handled(scope: Scope, args: Args, _rv: Return) {
     let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else {
         throw_invalid_argument(scope, "The \"promise\" argument must be a Promise");
         return;
@@ -163,11 +153,7 @@ fn mark_promise_as_handled(
 }
 
 /// Index into the library's `handleTypes` by the kind of the open file.
-fn guess_handle_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn guess_handle_type(scope: Scope, args: Args, mut rv: Return) {
     let Some(fd) = args.get(0).int32_value(scope) else {
         return;
     };
@@ -214,9 +200,9 @@ fn socket_type(process: &Process, fd: i32) -> Result<HandleType, Errno> {
 macro_rules! view_predicates {
     ($($function:ident $test:ident;)*) => {
         $(fn $function(
-            _scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
+            _scope: Scope,
+            args: Args,
+            mut rv: Return,
         ) {
             rv.set_bool(args.get(0).$test());
         })*

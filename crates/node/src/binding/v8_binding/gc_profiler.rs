@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::env::Env;
 use crate::heap::heap_limit;
 use crate::js::class::Definition;
@@ -55,11 +55,7 @@ fn now(scope: &v8::PinScope<'_, '_>) -> f64 {
     (time.sec as f64 * 1e3 + f64::from(time.nsec) / 1e6).floor()
 }
 
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn construct(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         throw_invalid_argument(scope, "GCProfiler is a constructor");
         return;
@@ -67,10 +63,7 @@ fn construct(
     wrap::wrap(scope, args.this(), GcProfiler::default());
 }
 
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<GcProfiler>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<GcProfiler>> {
     let profiler = wrap::unwrap::<GcProfiler>(scope, args.this().into());
     if profiler.is_none() {
         throw_invalid_argument(scope, "The receiver must be a GCProfiler");
@@ -78,11 +71,7 @@ fn this(
     profiler
 }
 
-fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn start(scope: Scope, args: Args, _rv: Return) {
     let Some(profiler) = this(scope, &args) else {
         return;
     };
@@ -96,11 +85,7 @@ fn start(
 }
 
 /// The report, as JSON; undefined if the profiler does not run.
-fn stop(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn stop(scope: Scope, args: Args, mut rv: Return) {
     let Some(profiler) = this(scope, &args) else {
         return;
     };

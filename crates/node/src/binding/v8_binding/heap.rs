@@ -1,5 +1,6 @@
 //! Heap statistics, through arrays that the library reads.
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::heap::heap_limit;
 use crate::js::class::Definition;
@@ -54,11 +55,7 @@ fn store(env: &Env, slot: Slot, values: &[usize]) {
     }
 }
 
-fn update_heap_statistics_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update_heap_statistics_buffer(scope: Scope, _args: Args, _rv: Return) {
     let heap = scope.get_heap_statistics();
     let values: [usize; HEAP_FIELDS] = [
         heap.total_heap_size(),
@@ -79,11 +76,7 @@ fn update_heap_statistics_buffer(
     store(&Env::of(scope), Slot::HeapStatistics, &values);
 }
 
-fn update_heap_code_statistics_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update_heap_code_statistics_buffer(scope: Scope, _args: Args, _rv: Return) {
     let Some(code) = scope.get_heap_code_and_metadata_statistics() else {
         return;
     };
@@ -96,11 +89,7 @@ fn update_heap_code_statistics_buffer(
     store(&Env::of(scope), Slot::HeapCodeStatistics, &values);
 }
 
-fn update_heap_space_statistics_buffer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn update_heap_space_statistics_buffer(scope: Scope, args: Args, _rv: Return) {
     let Some(index) = args.get(0).uint32_value(scope) else {
         return;
     };
@@ -121,11 +110,7 @@ fn update_heap_space_statistics_buffer(
 }
 
 /// Values of the native heap (cppgc), which nothing of ours lives on: all zero, as in a Node without such objects.
-fn get_cpp_heap_statistics(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_cpp_heap_statistics(scope: Scope, args: Args, mut rv: Return) {
     let detailed = args.get(0).uint32_value(scope) == Some(1);
     let result = convert::null_prototype_object(scope);
     for key in [

@@ -3,6 +3,9 @@
 mod gc_profiler;
 mod heap;
 
+use crate::callback::{Args, Return, Scope};
+use crate::env::Env;
+use crate::inspector::profilers::{self, Profilers};
 use crate::js::class::Definition;
 use crate::js::exception::{self, throw_invalid_argument};
 
@@ -20,8 +23,8 @@ pub fn define(definition: &mut Definition) {
             set_heap_snapshot_near_heap_limit,
         )
         .function("getHashSeed", get_hash_seed)
-        .function("startCpuProfile", refuse_profile)
-        .function("stopCpuProfile", refuse_profile);
+        .function("startCpuProfile", start_cpu_profile)
+        .function("stopCpuProfile", stop_cpu_profile);
     heap::define(definition);
     gc_profiler::define(definition);
 }
@@ -31,28 +34,25 @@ pub fn define_internal_only(definition: &mut Definition) {
     definition.function("queryObjects", query_objects);
 }
 
-/// V8 lets only its own inspector look for objects by their prototype.
-fn query_objects(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    exception::throw_unavailable(scope, "v8.queryObjects() is not available in this VM");
+/// `queryObjects(prototype)`: all objects that have it in their chain. V8 lets only its inspector look for them.
+fn query_objects<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
+    let found = if args.get(0).is_object() {
+        profilers::query_objects(scope, args.get(0))
+    } else {
+        Ok(None)
+    };
+    match found {
+        Ok(Some(found)) => rv.set(found),
+        Ok(None) => rv.set(v8::Array::new(scope, 0).into()),
+        Err(refusal) => refusal.throw(scope),
+    }
 }
 
-fn cached_data_version_tag(
-    _scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cached_data_version_tag(_scope: Scope, _args: Args, mut rv: Return) {
     rv.set_uint32(v8::script_compiler::cached_data_version_tag());
 }
 
-fn is_string_one_byte_representation(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn is_string_one_byte_representation(scope: Scope, args: Args, mut rv: Return) {
     match v8::Local::<v8::String>::try_from(args.get(0)) {
         Ok(string) => rv.set_bool(string.is_onebyte()),
         Err(_) => throw_invalid_argument(scope, "The \"content\" argument must be of type string"),
@@ -61,23 +61,20 @@ fn is_string_one_byte_representation(
 
 /// V8's flags belong to the whole operating system process and are fixed once it runs: other programs may share it,
 /// and some flags lift the very checks that keep guests in.
-fn set_flags_from_string(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_flags_from_string(scope: Scope, args: Args, _rv: Return) {
     let flags = crate::js::convert::text(scope, args.get(0));
+    let env = Env::of(scope);
+    let applied = env.options.borrow_mut().v8.apply_at_run_time(flags.trim());
+    if applied == Ok(true) {
+        return;
+    }
     exception::throw_unavailable(
         scope,
         &format!("v8.setFlagsFromString() cannot change V8's flags in this VM: {flags}"),
     );
 }
 
-fn set_heap_snapshot_near_heap_limit(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_heap_snapshot_near_heap_limit(scope: Scope, _args: Args, _rv: Return) {
     exception::throw_unavailable(
         scope,
         "v8.setHeapSnapshotNearHeapLimit() is not available in this VM",
@@ -85,18 +82,30 @@ fn set_heap_snapshot_near_heap_limit(
 }
 
 /// The seed must stay unknown: with it a guest could make keys that collide in other programs' tables.
-fn get_hash_seed(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_hash_seed(scope: Scope, _args: Args, _rv: Return) {
     exception::throw_unavailable(scope, "The hash seed is not available in this VM");
 }
 
-fn refuse_profile(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
-    exception::throw_unavailable(scope, "v8.startCpuProfile() is not available in this VM");
+/// `startCpuProfile()`: the id of the profile.
+fn start_cpu_profile(scope: Scope, _args: Args, mut rv: Return) {
+    let profilers = Profilers::of(&Env::of(scope));
+    match profilers.start_cpu(scope) {
+        Ok(id) => rv.set_uint32(id),
+        Err(refusal) => refusal.throw(scope),
+    }
+}
+
+/// `stopCpuProfile(id)`: the profile, as JSON.
+fn stop_cpu_profile(scope: Scope, args: Args, mut rv: Return) {
+    let id = args.get(0).uint32_value(scope).unwrap_or(0);
+    let profilers = Profilers::of(&Env::of(scope));
+    match profilers.stop_cpu(scope, id) {
+        Some(profile) => rv.set(exception::string(scope, &profile).into()),
+        None => exception::throw(
+            scope,
+            exception::ErrorKind::Error,
+            "ERR_CPU_PROFILE_NOT_STARTED",
+            "CPU profile not started",
+        ),
+    }
 }

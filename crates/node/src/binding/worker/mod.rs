@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::messaging::{PortData, new_port};
+use crate::callback::{Args, Return, Scope};
 use crate::env::clock::monotonic_nanoseconds;
 use crate::env::{Env, Slot};
 use crate::event_loop::Completion;
@@ -138,11 +139,7 @@ fn on_end(scope: &mut v8::PinScope<'_, '_>, id: u32) {
     env.event_loop.set_immediate_unref(gone);
 }
 
-fn get_env_message_port(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_env_message_port(scope: Scope, _args: Args, mut rv: Return) {
     let port = Env::of(scope).state::<ParentPort>();
     let port = port.object.borrow();
     if let Some(port) = port.as_ref() {
@@ -150,38 +147,23 @@ fn get_env_message_port(
     }
 }
 
-fn this(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<WorkerHandle>> {
+fn this(scope: &v8::PinScope<'_, '_>, args: &Args) -> Option<Rc<WorkerHandle>> {
     wrap::unwrap::<WorkerHandle>(scope, args.this().into())
 }
 
-fn stop_thread(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn stop_thread(scope: Scope, args: Args, _rv: Return) {
     if let Some(handle) = this(scope, &args) {
         handle.worker.exit_terminated();
     }
 }
 
-fn has_ref(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn has_ref(scope: Scope, args: Args, mut rv: Return) {
     if let Some(handle) = this(scope, &args).filter(|handle| !handle.gone.get()) {
         rv.set_bool(handle.referenced.get());
     }
 }
 
-fn set_referenced(
-    scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    referenced: bool,
-) {
+fn set_referenced(scope: &v8::PinScope<'_, '_>, args: &Args, referenced: bool) {
     let Some(handle) = this(scope, args) else {
         return;
     };
@@ -196,19 +178,11 @@ fn set_referenced(
     }
 }
 
-fn reference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reference(scope: Scope, args: Args, _rv: Return) {
     set_referenced(scope, &args, true);
 }
 
-fn unreference(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unreference(scope: Scope, args: Args, _rv: Return) {
     set_referenced(scope, &args, false);
 }
 
@@ -234,22 +208,14 @@ pub(super) fn limits_of(value: v8::Local<'_, v8::Value>) -> ResourceLimits {
     ResourceLimits(limits)
 }
 
-fn get_resource_limits(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_resource_limits(scope: Scope, args: Args, mut rv: Return) {
     if let Some(handle) = this(scope, &args) {
         let limits = limits_array(scope, handle.worker.limits());
         rv.set(limits);
     }
 }
 
-fn loop_idle_time(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn loop_idle_time(scope: Scope, args: Args, mut rv: Return) {
     if let Some(handle) = this(scope, &args) {
         let now = monotonic_nanoseconds(&Env::of(scope));
         rv.set_double(handle.worker.idle_time(now) as f64 / 1e6);
@@ -257,21 +223,13 @@ fn loop_idle_time(
 }
 
 /// Milliseconds by the clock of `process.hrtime()`; -1 where the loop does not run.
-fn loop_start_time(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn loop_start_time(scope: Scope, args: Args, mut rv: Return) {
     if let Some(handle) = this(scope, &args) {
         let start = handle.worker.loop_start();
         rv.set_double(start.map_or(-1.0, |start| start as f64 / 1e6));
     }
 }
 
-fn refuse_profile(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn refuse_profile(scope: Scope, _args: Args, _rv: Return) {
     exception::throw_unavailable(scope, "profiles of workers are not available in this VM");
 }

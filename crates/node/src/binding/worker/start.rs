@@ -8,10 +8,13 @@ use indexmap::IndexMap;
 
 use super::{Child, Children, WorkerHandle, limits_of};
 use crate::binding::messaging::{PortData, new_half_pair};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
+use crate::inspector::MainThread;
 use crate::js::exception::{self, ErrorKind, string};
-use crate::js::{async_wrap, convert, wrap};
+use crate::js::{async_wrap, convert, permission, wrap};
 use crate::options::Options;
+use crate::options::permission::Access;
 use crate::process::process_env;
 use crate::worker::{self, Settings, Start, Variables, Worker};
 
@@ -24,21 +27,15 @@ pub(in crate::binding) struct Prepared {
 
 /// `new Worker(url, env, execArgv, resourceLimits, trackUnmanagedFds, isInternal, name)`. `env` is null for a copy of
 /// the parent's, undefined for the parent's own.
-pub(super) fn new_worker<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub(super) fn new_worker<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let env = Env::of(scope);
     let Some(program) = env.program().filter(|_| !args.new_target().is_undefined()) else {
-        exception::throw(
-            scope,
-            ErrorKind::TypeError,
-            "ERR_CONSTRUCT_CALL_REQUIRED",
-            "Class constructor Worker cannot be invoked without `new`",
-        );
-        return;
+        let message = "Class constructor Worker cannot be invoked without `new`";
+        return exception::throw_construct_call_required(scope, message);
     };
+    if !permission::require(scope, Access::WorkerThreads, b"") {
+        return;
+    }
     let Some(variables) = variables(scope, args.get(1)) else {
         return;
     };
@@ -66,6 +63,7 @@ pub(super) fn new_worker<'s>(
     };
     let settings = Settings {
         name: convert::text(scope, args.get(6)),
+        url: url(scope, args.get(0)),
         internal: args.get(5).is_true(),
         tracks_fds: args.get(4).is_true(),
         limits: limits_of(args.get(3)),
@@ -89,6 +87,15 @@ pub(super) fn new_worker<'s>(
     let name = string(scope, &worker.name).into();
     convert::set(scope, object, "threadName", name);
     convert::set(scope, object, "messagePort", port.into());
+}
+
+/// The URL of a script, a text or a `URL`; code has none.
+fn url(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> String {
+    if value.is_null_or_undefined() {
+        return String::new();
+    }
+    let text = value.to_string(scope);
+    text.map_or_else(String::new, |text| text.to_rust_string_lossy(scope))
 }
 
 fn variables<'s>(
@@ -157,11 +164,7 @@ fn options<'s>(
 }
 
 /// Starts the thread; throws where that is not possible.
-pub(super) fn start_thread(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn start_thread(scope: Scope, args: Args, _rv: Return) {
     let env = Env::of(scope);
     let object = args.this();
     let Some(handle) = wrap::unwrap::<WorkerHandle>(scope, object.into()) else {
@@ -171,11 +174,13 @@ pub(super) fn start_thread(
         return;
     };
     let (id, port) = (handle.worker.id, prepared.port);
+    MainThread::announce(scope);
     let started = program.start(Start {
         worker: handle.worker.clone(),
         program: program.clone(),
         process: env.process(),
         options: prepared.options,
+        permissions: env.permissions.borrow().clone(),
         variables: prepared.variables,
         install: Box::new(move |scope| super::install(scope, port)),
         parent: env.event_loop.handle(),

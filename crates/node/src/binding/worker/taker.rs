@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use crate::binding::heap_utils;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
 use crate::heap::heap_limit;
@@ -73,10 +74,10 @@ fn done(scope: &mut v8::PinScope<'_, '_>, key: u64, arguments: &[v8::Local<'_, v
 
 /// Asks the worker; `undefined` where it does not run.
 fn ask(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-    question: impl FnOnce(&mut v8::PinScope<'_, '_>, Reply) + Send + 'static,
+    scope: Scope,
+    args: &Args,
+    mut rv: Return,
+    question: impl FnOnce(Scope, Reply) + Send + 'static,
 ) {
     let env = Env::of(scope);
     let Some(handle) = wrap::unwrap::<WorkerHandle>(scope, args.this().into()) else {
@@ -104,11 +105,7 @@ fn ask(
     }
 }
 
-fn take_heap_snapshot(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn take_heap_snapshot(scope: Scope, args: Args, rv: Return) {
     ask(scope, &args, rv, |scope, reply| {
         let snapshot = heap_utils::take(scope);
         reply.answer(move |scope, key| {
@@ -119,11 +116,10 @@ fn take_heap_snapshot(
     });
 }
 
-fn get_heap_statistics(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+/// True or false here, and a number in `v8.getHeapStatistics()`.
+const ZAPS: &str = "does_zap_garbage";
+
+fn get_heap_statistics(scope: Scope, args: Args, rv: Return) {
     ask(scope, &args, rv, |scope, reply| {
         let heap = scope.get_heap_statistics();
         let limit = heap_limit::size_limit(scope);
@@ -139,7 +135,7 @@ fn get_heap_statistics(
             ("heap_size_limit", limit),
             ("malloced_memory", heap.malloced_memory()),
             ("peak_malloced_memory", heap.peak_malloced_memory()),
-            ("does_zap_garbage", usize::from(heap.does_zap_garbage())),
+            (ZAPS, usize::from(heap.does_zap_garbage())),
             (
                 "number_of_native_contexts",
                 heap.number_of_native_contexts(),
@@ -156,9 +152,14 @@ fn get_heap_statistics(
             ("external_memory", heap.external_memory()),
         ];
         reply.answer(move |scope, key| {
-            let result = v8::Object::new(scope);
+            let null = v8::null(scope).into();
+            let result = v8::Object::with_prototype_and_properties(scope, null, &[], &[]);
             for (name, value) in values {
-                let value = v8::Number::new(scope, value as f64).into();
+                let value = if name == ZAPS {
+                    v8::Boolean::new(scope, value != 0).into()
+                } else {
+                    v8::Number::new(scope, value as f64).into()
+                };
                 convert::set(scope, result, name, value);
             }
             done(scope, key, &[result.into()]);
@@ -167,11 +168,7 @@ fn get_heap_statistics(
 }
 
 /// Microseconds of the worker's thread in user and system mode.
-fn cpu_usage(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cpu_usage(scope: Scope, args: Args, rv: Return) {
     ask(scope, &args, rv, |_scope, reply| {
         let usage = crate::process::rusage::thread_usage();
         let (user, system) = (usage.user, usage.system);

@@ -9,6 +9,7 @@ mod stream;
 mod write;
 mod zstd;
 
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{ClassDefinition, Definition};
 use crate::js::{convert, exception};
 
@@ -37,11 +38,7 @@ fn methods(class: &mut ClassDefinition) -> &mut ClassDefinition {
 }
 
 /// `crc32(data, value)`.
-fn crc32(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn crc32(scope: Scope, args: Args, mut rv: Return) {
     let value = args.get(1).uint32_value(scope).unwrap_or(0);
     let data = args.get(0);
     let result = if data.is_string() {
@@ -60,7 +57,8 @@ fn crc32(
     }
 }
 
-fn update_crc32(value: u32, bytes: &[u8]) -> u32 {
+/// Goes on with a CRC-32.
+pub(super) fn update_crc32(value: u32, bytes: &[u8]) -> u32 {
     // zlib takes 32-bit lengths.
     bytes.chunks(1 << 30).fold(value, |value, chunk| {
         let length = libz_sys::uInt::try_from(chunk.len()).unwrap_or(0);

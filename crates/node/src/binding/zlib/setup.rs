@@ -11,6 +11,7 @@ use super::stream::{
     CompressionStream, Kind, WRITE_CALLBACK, WRITE_STATE, refuse, report_memory, stream_of,
 };
 use super::zstd::{self, ZstdCompress, ZstdDecompress};
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::convert;
 use crate::js::exception::{self, ErrorKind};
@@ -64,11 +65,7 @@ fn parameters(value: v8::Local<'_, v8::Value>) -> Option<Vec<u32>> {
 }
 
 /// `init(windowBits, level, memLevel, strategy, writeState, processCallback, dictionary, rejectGarbageAfterEnd)`.
-pub fn init_zlib<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn init_zlib<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some(stream) = stream_of(scope, &args) else {
         return;
     };
@@ -93,11 +90,7 @@ pub fn init_zlib<'s>(
 }
 
 /// `init(params, writeState, processCallback, dictionary)` of Brotli.
-pub fn init_brotli<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn init_brotli<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some(stream) = stream_of(scope, &args) else {
         return;
     };
@@ -127,11 +120,7 @@ pub fn init_brotli<'s>(
 }
 
 /// `init(params, pledgedSrcSize, writeState, processCallback, dictionary)` of Zstandard.
-pub fn init_zstd<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn init_zstd<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some(stream) = stream_of(scope, &args) else {
         return;
     };

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::codec::{Codec, CompressionError};
 use super::deflate::Mode;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::{self, ErrorKind};
 use crate::js::{async_wrap, callback_scope, wrap};
@@ -57,11 +58,7 @@ pub(super) fn refuse(scope: &mut v8::PinScope<'_, '_>) {
     exception::throw_invalid_argument(scope, "Invalid arguments");
 }
 
-fn construct(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    kind: Kind,
-) {
+fn construct(scope: Scope, args: &Args, kind: Kind) {
     if !args.is_construct_call() {
         return refuse(scope);
     }
@@ -79,11 +76,7 @@ fn construct(
 }
 
 /// `new Zlib(mode)`.
-pub fn new_zlib<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn new_zlib<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let mode = args.get(0).uint32_value(scope).and_then(Mode::from_number);
     match mode {
         Some(mode) if args.get(0).is_int32() => construct(scope, &args, Kind::Zlib(mode)),
@@ -92,46 +85,27 @@ pub fn new_zlib<'s>(
 }
 
 /// `new BrotliEncoder(mode)`.
-pub fn new_brotli_encoder<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn new_brotli_encoder<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     construct(scope, &args, Kind::BrotliEncoder);
 }
 
 /// `new BrotliDecoder(mode)`.
-pub fn new_brotli_decoder<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn new_brotli_decoder<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     construct(scope, &args, Kind::BrotliDecoder);
 }
 
 /// `new ZstdCompress()`.
-pub fn new_zstd_compress<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn new_zstd_compress<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     construct(scope, &args, Kind::ZstdCompress);
 }
 
 /// `new ZstdDecompress()`.
-pub fn new_zstd_decompress<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn new_zstd_decompress<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     construct(scope, &args, Kind::ZstdDecompress);
 }
 
 /// The stream behind the receiver of a method; throws where there is none.
-pub(super) fn stream_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<CompressionStream>> {
+pub(super) fn stream_of(scope: Scope, args: &Args) -> Option<Rc<CompressionStream>> {
     let stream = wrap::unwrap::<CompressionStream>(scope, args.this().into());
     if stream.is_none() {
         refuse(scope);
@@ -140,10 +114,7 @@ pub(super) fn stream_of(
 }
 
 /// The receiver and its codec for a call that needs one now; throws where there is none.
-pub(super) fn ready(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<(Rc<CompressionStream>, Shared)> {
+pub(super) fn ready(scope: Scope, args: &Args) -> Option<(Rc<CompressionStream>, Shared)> {
     let stream = stream_of(scope, args)?;
     let codec = stream.codec.borrow().clone();
     let problem = match codec {
@@ -202,22 +173,14 @@ pub(super) fn close_stream(scope: &mut v8::PinScope<'_, '_>, stream: &Compressio
 }
 
 /// `close()`: frees the stream, at the end of the write in progress if there is one.
-pub fn close<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn close<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     if let Some(stream) = stream_of(scope, &args) {
         close_stream(scope, &stream);
     }
 }
 
 /// `reset()`.
-pub fn reset<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn reset<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some((stream, codec)) = ready(scope, &args) else {
         return;
     };
@@ -229,11 +192,7 @@ pub fn reset<'s>(
 }
 
 /// `params(level, strategy)`.
-pub fn params<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn params<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some((stream, codec)) = ready(scope, &args) else {
         return;
     };

@@ -9,6 +9,7 @@ use super::stream::{
     CompressionStream, WRITE_CALLBACK, WRITE_STATE, close_stream, emit_error, ready, refuse,
     report_memory,
 };
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::{callback_scope, convert, wrap};
 use crate::threads::thread_pool;
@@ -37,10 +38,7 @@ struct Write<'s> {
 }
 
 /// `(flush, in, inOffset, inLength, out, outOffset, outLength)`; `None` where they make no sense.
-fn write_arguments<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: &v8::FunctionCallbackArguments<'s>,
-) -> Option<Write<'s>> {
+fn write_arguments<'s>(scope: Scope<'_, 's, '_>, args: &Args<'s>) -> Option<Write<'s>> {
     let number = |index| args.get(index).uint32_value(scope);
     let flush = number(0).filter(|flush| *flush <= 5)?;
     let (input_offset, input_length) = (number(2)? as usize, number(3)? as usize);
@@ -68,11 +66,7 @@ fn write_arguments<'s>(
 }
 
 /// `writeSync(...)`.
-pub fn write_sync<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn write_sync<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some((stream, codec)) = ready(scope, &args) else {
         return;
     };
@@ -93,11 +87,7 @@ pub fn write_sync<'s>(
 }
 
 /// `write(...)`: as [`write_sync`] on another thread; the callback given at `init` is called at the end.
-pub fn write<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    _rv: v8::ReturnValue<'s, v8::Value>,
-) {
+pub fn write<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Return<'s>) {
     let Some((stream, codec)) = ready(scope, &args) else {
         return;
     };

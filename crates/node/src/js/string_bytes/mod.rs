@@ -1,6 +1,6 @@
 //! Between JavaScript strings and bytes in Node's encodings. Follows Node's `src/string_bytes.cc`.
 
-mod base64;
+pub mod base64;
 mod hex;
 
 use v8::simdutf;

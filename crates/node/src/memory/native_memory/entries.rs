@@ -3,7 +3,7 @@
 
 use libc::{c_int, c_long, c_void, off_t, size_t};
 
-use super::{count, count_mapped, refused};
+use super::{count, count_mapped, deny, refused};
 
 unsafe extern "C" {
     fn __libc_malloc(size: size_t) -> *mut c_void;
@@ -180,8 +180,13 @@ pub unsafe extern "C" fn __wrap_mprotect(
 ) -> c_int {
     // SAFETY: by the caller.
     let protect = || unsafe { libc::syscall(libc::SYS_mprotect, address, length, protection) };
-    match attempt(length, protection, protect) {
-        0 => 0,
-        _ => -1,
+    if attempt(length, protection, protect) == 0 {
+        return 0;
     }
+    if length >= LARGE_BYTES && is_refusal(protection) {
+        deny(length);
+        // SAFETY: the calling thread's own; what was told may have changed it.
+        unsafe { *libc::__errno_location() = libc::ENOMEM };
+    }
+    -1
 }

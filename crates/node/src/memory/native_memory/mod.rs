@@ -92,6 +92,22 @@ pub fn on_refusal(decide: OnRefusal) {
     let _ = ON_REFUSAL.set(decide);
 }
 
+static ON_DENIAL: OnceLock<fn(usize)> = OnceLock::new();
+
+/// Has `tell` called when memory that a guest has reserved cannot become memory, with its bytes, on the thread of that
+/// guest and outside of any allocator: V8 makes an error of it, and asks nobody. The first call counts.
+pub(crate) fn on_denial(tell: fn(usize)) {
+    let _ = ON_DENIAL.set(tell);
+}
+
+/// The guest of the calling thread goes on without so many bytes.
+#[cold]
+fn deny(bytes: usize) {
+    if let (Some(tell), Asker::Guest) = (ON_DENIAL.get(), asker()) {
+        tell(bytes);
+    }
+}
+
 static END_PROGRAM: OnceLock<fn()> = OnceLock::new();
 
 /// Has `end` called before the process is given up, on the thread that gets no memory: it does not return where it can end

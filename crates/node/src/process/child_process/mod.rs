@@ -60,7 +60,14 @@ impl Program {
         for (fd, child_fd) in (0..).zip(stdio) {
             match child_fd {
                 ChildFd::File(file) => fds.push((fd, file)),
-                ChildFd::Inherited(from) => fds.push((fd, process.file(from)?)),
+                ChildFd::Inherited(from) => {
+                    let file = process.file(from)?;
+                    if fd < 3 {
+                        // Programs wait for their standard streams (`uv__process_child_init`).
+                        file.set_status_flags(file.status_flags() - OpenFlags::O_NONBLOCK);
+                    }
+                    fds.push((fd, file));
+                }
                 ChildFd::Nothing if fd < 3 => file_actions.push(FileAction::Open {
                     fd,
                     path: b"/dev/null".to_vec(),

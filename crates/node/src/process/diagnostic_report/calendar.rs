@@ -3,7 +3,7 @@
 use crate::env::Env;
 
 /// Milliseconds of the kernel's wall clock.
-pub(super) fn wall_clock(env: &Env) -> i64 {
+pub(in crate::process) fn wall_clock(env: &Env) -> i64 {
     let kernel = env.try_process().and_then(|process| process.kernel().ok());
     kernel.map_or(0, |kernel| {
         let now = kernel.clock().realtime();
@@ -12,7 +12,7 @@ pub(super) fn wall_clock(env: &Env) -> i64 {
 }
 
 /// Year, month, day, hour, minute, second of UTC seconds since the epoch (proleptic Gregorian calendar).
-pub(super) fn civil(seconds: i64) -> (i64, i64, i64, i64, i64, i64) {
+pub(in crate::process) fn civil(seconds: i64) -> (i64, i64, i64, i64, i64, i64) {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -9,6 +9,7 @@ mod write;
 
 use std::cell::{Cell, RefCell};
 
+pub(super) use calendar::{civil, wall_clock};
 pub use content::build;
 pub use write::{Cause, write};
 

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
-use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::{Errno, Process};
 
 use super::Settings;
 use super::calendar::{civil, wall_clock};
 use super::content::build;
 use crate::env::Env;
+use crate::process::diagnostic_file;
 
 /// What a report is made for.
 pub struct Cause<'a> {
@@ -67,26 +67,12 @@ pub fn write(
     name
 }
 
-fn save(
-    process: &Process,
-    directory: Option<&str>,
-    name: &str,
-    mut text: &[u8],
-) -> Result<(), Errno> {
+fn save(process: &Process, directory: Option<&str>, name: &str, text: &[u8]) -> Result<(), Errno> {
     let path = directory.map_or_else(
         || name.to_owned(),
         |directory| format!("{directory}/{name}"),
     );
-    let flags =
-        OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC;
-    let fd = process.open(path.as_bytes(), flags, 0o644)?;
-    let mut result = Ok(());
-    while !text.is_empty() && result.is_ok() {
-        result = process
-            .write(fd, text)
-            .map(|count| text = text.get(count..).unwrap_or_default());
-    }
-    process.close(fd).and(result)
+    diagnostic_file::write(process, path.as_bytes(), text)
 }
 
 /// A text that `process.report` was given, or else the command line; none where it is empty.

@@ -134,6 +134,11 @@ impl KernelStream {
         stream: &Rc<Stream>,
         error: Option<Errno>,
     ) {
+        self.read_before_writing(scope, stream);
+        if self.fd() < 0 {
+            // Closed by whoever has read: what waits ends with that.
+            return;
+        }
         let env = Env::of(scope);
         while let Some(mut write) = self.take_front() {
             let result = match error {

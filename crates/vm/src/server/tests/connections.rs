@@ -7,8 +7,8 @@ use secure_exec_kernel::net::{Shutdown, TCP_BUFFER};
 use secure_exec_kernel::{Errno, Fd, Process, SocketAddress};
 use secure_exec_protocol::connection::LISTENERS_WINDOW;
 use secure_exec_protocol::{
-    CONNECTION_WINDOW, CallId, Endpoint, FROM_GUEST, HostMessage, Listener, ListenerAddress,
-    TO_GUEST, VmConfig, VmFrame, VmLimits, VmMessage,
+    Answer, CONNECTION_WINDOW, CallId, Endpoint, FROM_GUEST, HostMessage, Listener,
+    ListenerAddress, Request, TO_GUEST, VmConfig, VmFrame, VmLimits, VmMessage,
 };
 
 use super::{Harness, VM, failure_of, of, program};
@@ -221,6 +221,29 @@ fn the_host_lets_go_gently_or_by_a_reset() {
 }
 
 #[test]
+fn what_was_sent_arrives_after_the_host_has_let_go() {
+    for (reset, end) in [(false, true), (false, false), (true, true)] {
+        let (mut harness, guest, listener) = serving(8);
+        connect(&mut harness, 6);
+        let accepted = guest.accept4(listener, 0).unwrap();
+        let full = vec![7; TCP_BUFFER];
+        assert_eq!(harness.ask(6, input(&full, false)), [taken(TCP_BUFFER)]);
+        assert_eq!(harness.ask(6, input(b"more", end)), []);
+        let said = harness.ask(6, HostMessage::Disconnect { reset });
+        assert_eq!(said, [VmMessage::Closed], "the host does not wait");
+        let mut buf = vec![0; TCP_BUFFER];
+        assert_eq!(guest.read(accepted, &mut buf), Ok(TCP_BUFFER));
+        if reset {
+            assert_eq!(guest.read(accepted, &mut buf), Err(Errno::ECONNRESET));
+            continue;
+        }
+        assert_eq!(of(6, harness.turn()), [], "nor is it told of anything");
+        assert_eq!(guest.read(accepted, &mut buf), Ok(4));
+        assert_eq!(guest.read(accepted, &mut buf), Ok(0));
+    }
+}
+
+#[test]
 fn connections_of_the_host_count() {
     let limits = VmLimits {
         max_connections: 1,
@@ -305,4 +328,54 @@ fn a_host_that_does_not_take_them_is_told_of_many_changes_at_once() {
         }
     }
     panic!("the host is not told of the last change");
+}
+
+#[test]
+fn guests_reach_ports_of_the_host_by_its_answer() {
+    let mut harness = Harness::with(VmConfig {
+        outbound_ports: vec![5432],
+        ..VmConfig::default()
+    });
+    let guest = harness.start(5, program());
+    let connect = |guest: &Process| {
+        let client = guest.socket(AF_INET, SOCK_STREAM, 0).unwrap();
+        let begun = guest.connect(client, &at("127.0.0.1:5432"));
+        assert_eq!(begun, Err(Errno::EINPROGRESS));
+        client
+    };
+    let asked = |harness: &mut Harness| {
+        let said = harness.turn();
+        match &said[..] {
+            [
+                VmFrame {
+                    call: 0,
+                    message:
+                        VmMessage::Request {
+                            id,
+                            request: Request::Connect { port: 5432 },
+                        },
+                    ..
+                },
+            ] => *id,
+            _ => panic!("{said:?}"),
+        }
+    };
+    let client = connect(&guest);
+    let id = asked(&mut harness);
+    let said = harness.ask(6, HostMessage::Connect(Endpoint::Outbound(id)));
+    assert_eq!(said, [VmMessage::Connected]);
+    guest.write(client, b"hello").unwrap();
+    assert_eq!(of(6, harness.turn()), [output(b"hello")]);
+    assert_eq!(harness.ask(6, input(b"hi", true)), [taken(2)]);
+    let mut buf = [0; 8];
+    assert_eq!(guest.read(client, &mut buf), Ok(2));
+    let refused = connect(&guest);
+    let id = asked(&mut harness);
+    let answer = Answer::Refused;
+    assert_eq!(harness.ask(0, HostMessage::Answer { id, answer }), []);
+    let again = guest.connect(refused, &at("127.0.0.1:5432"));
+    assert_eq!(again, Err(Errno::ECONNREFUSED));
+    // Nobody waits for this one.
+    let said = harness.ask(7, HostMessage::Connect(Endpoint::Outbound(id)));
+    assert_eq!(failure_of(said), "ECONNRESET");
 }

@@ -182,7 +182,8 @@ fn a_frame_that_is_none_and_the_end_of_the_socket_end_the_server() {
 
     let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let runtime = Box::new(super::PlayedRuntime(std::sync::Arc::default()));
-    let mut server = super::Server::new(theirs.into(), runtime, super::Confinement::None).unwrap();
+    let mut server =
+        super::Server::new(theirs.into(), None, runtime, super::Confinement::None).unwrap();
     std::io::Write::write_all(&mut ours, b"\x02\0\0\0\xff\xff").unwrap();
     assert!(!server.turn(ready));
 }

@@ -135,7 +135,7 @@ impl Harness {
         let played = Arc::new(Played::default());
         let runtime = Box::new(PlayedRuntime(played.clone()));
         Harness {
-            server: Server::new(theirs.into(), runtime, Confinement::None).unwrap(),
+            server: Server::new(theirs.into(), None, runtime, Confinement::None).unwrap(),
             host: Channel::new(ours).unwrap(),
             played,
         }
@@ -239,6 +239,8 @@ fn program() -> Program {
         cwd: None,
         stdin: Stdin::Stream,
         timeout_ms: None,
+        cpu_time_ms: None,
+        freeze_time: None,
         streaming: false,
         announce: false,
         returns: false,

@@ -58,7 +58,9 @@ fn a_tool_is_called_and_answered_once() {
     else {
         panic!("{said:?}");
     };
-    let Request::Tool { pid, tool, .. } = request;
+    let Request::Tool { pid, tool, .. } = request else {
+        panic!("{request:?}");
+    };
     assert_eq!(
         (*told, *pid, &tool[..]),
         (id, process.pid().raw(), "weather")

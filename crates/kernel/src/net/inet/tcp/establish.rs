@@ -2,6 +2,7 @@
 
 use super::connection::{End, Hold};
 use super::listener::Listener;
+use super::outbound::outbound;
 use super::{Attempt, Phase, State, TcpSocket};
 use crate::abi::inet::TcpState;
 use crate::abi::socket::{SOMAXCONN, Shutdown, SocketAddress};
@@ -10,6 +11,7 @@ use crate::net::external::Transport;
 use crate::net::inet::address::{Place, Version, loopback, of_family};
 use crate::net::inet::loopback::TcpBinding;
 use crate::net::inet::port::{Claim, Sharing};
+use crate::net::outbound::Outbound;
 use crate::wait_queue::WaitQueue;
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -48,8 +50,8 @@ impl TcpSocket {
     /// As [`bind_address`], and `EADDRINUSE`.
     pub(super) fn bind_to(&self, address: &SocketAddress) -> Result<()> {
         let mut state = self.state.lock();
-        let about = (state.is_bound(), self.ip.v6_only(), true);
-        let local = bind_address(self.version, address, about)?;
+        let about = (state.is_bound(), self.inet.ip.v6_only(), true);
+        let local = bind_address(self.inet.version, address, about)?;
         if state.is_bound() {
             return Err(Errno::EINVAL);
         }
@@ -63,16 +65,9 @@ impl TcpSocket {
 
     /// Takes the port of a name, or one that the machine chooses.
     fn take_port(&self, local: SocketAddr) -> Result<TcpBinding> {
-        self.share();
-        let ports = &self.loopback().tcp;
-        let taken = {
-            let mut table = ports.lock();
-            match local.port() {
-                0 => table.take_any(self.claim(local), (), &*self.loopback().random)?,
-                port => (port, table.take(port, self.claim(local), ())?),
-            }
-        };
-        Ok(TcpBinding::new(ports, taken))
+        let loopback = self.loopback();
+        let random = &*loopback.random;
+        self.inet.take_port(&loopback.tcp, random, (local, ()))
     }
 
     /// # Errors
@@ -102,10 +97,10 @@ impl TcpSocket {
                 port
             }
         };
-        self.share();
-        self.sharing.set(Sharing::LISTENS, true);
+        self.inet.share();
+        self.inet.sharing.set(Sharing::LISTENS, true);
         if let Err(errno) = port.check() {
-            self.sharing.set(Sharing::LISTENS, false);
+            self.inet.sharing.set(Sharing::LISTENS, false);
             return Err(errno);
         }
         let listener = Listener::new(self, (state.local, state.ended), pid, backlog);
@@ -119,12 +114,18 @@ impl TcpSocket {
 
     /// # Errors
     /// As [`Socket::connect`](crate::net::Socket::connect).
-    pub(super) fn connect_to(&self, address: &SocketAddress) -> Result<()> {
-        let mut woken = Woken::default();
+    pub(super) fn connect_to(&self, address: &SocketAddress, is_guest: bool) -> Result<()> {
+        let mut woken = Woken {
+            may_leave: is_guest,
+            ..Woken::default()
+        };
         let connected = {
             let mut state = self.state.lock();
             self.connect_locked(&mut state, address, &mut woken)
         };
+        if let Some(outbound) = woken.outbound.take() {
+            self.loopback().outbound.push(outbound);
+        }
         woken.wake();
         self.idle.wake_all();
         connected
@@ -161,6 +162,7 @@ impl TcpSocket {
         state.error = None;
         let begun = if local != remote {
             let found = self.loopback().listener(remote, local);
+            let found = found.or_else(|| self.leave(remote, woken));
             let listener = found.ok_or(Errno::ECONNREFUSED);
             listener.and_then(|listener| Ok((listener.has_room(&self.this)?, listener)))
         } else if state.ended.writing {
@@ -197,9 +199,19 @@ impl TcpSocket {
             .inspect_err(|_| drop(self.become_idle(state)))
     }
 
+    /// Who answers a connection that leads out of the machine, if it does.
+    fn leave(&self, to: SocketAddr, woken: &mut Woken) -> Option<Arc<Listener>> {
+        if !woken.may_leave || !self.loopback().outbound.has(to) {
+            return None;
+        }
+        let (outbound, listener) = outbound(&self.this.upgrade()?, to);
+        woken.outbound = Some(outbound);
+        Some(listener)
+    }
+
     /// Where a connection to an address goes.
     fn destination(&self, state: &State, address: &SocketAddress) -> Result<SocketAddr> {
-        let mut remote = of_family(self.version, address)?;
+        let mut remote = of_family(self.inet.version, address)?;
         if remote.ip().is_unspecified() {
             // All of the machine's addresses are as good as one; a socket that has one means that.
             let own = state.local.ip();
@@ -207,13 +219,13 @@ impl TcpSocket {
                 loopback(remote.ip())
             } else {
                 match (own, remote.ip()) {
-                    (IpAddr::V4(_), _) if self.version == Version::V6 => loopback(own),
+                    (IpAddr::V4(_), _) if self.inet.version == Version::V6 => loopback(own),
                     (IpAddr::V4(_), _) => own,
                     (IpAddr::V6(_), to) => loopback(to),
                 }
             });
         }
-        if self.ip.v6_only() && remote.is_ipv4() {
+        if self.inet.ip.v6_only() && remote.is_ipv4() {
             return Err(Errno::ENETUNREACH);
         }
         match self.loopback().check_reachable(remote, Transport::Tcp)? {
@@ -253,14 +265,14 @@ impl TcpSocket {
                 return Ok(Hold { name, _port: port });
             }
             None => {
-                self.share();
+                self.inet.share();
                 let loopback = self.loopback();
                 let is_new = |port| {
                     let local = SocketAddr::new(local.ip(), port);
                     local != remote && loopback.is_new(local, remote)
                 };
                 let random = &*loopback.random;
-                let claim = self.claim(local);
+                let claim = self.inet.claim(local);
                 let taken =
                     loopback
                         .tcp
@@ -351,6 +363,10 @@ impl TcpSocket {
 struct Woken {
     listener: Option<Arc<Listener>>,
     ended: Option<Phase>,
+    /// Ports that lead out of the machine do so for this caller.
+    may_leave: bool,
+    /// A connection that does.
+    outbound: Option<Outbound>,
 }
 
 impl Woken {

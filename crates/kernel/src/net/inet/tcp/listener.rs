@@ -34,6 +34,8 @@ struct Queue {
     waiting: VecDeque<Weak<TcpSocket>>,
     backlog: usize,
     is_open: bool,
+    /// The embedder, which is to answer, has not done so.
+    is_undecided: bool,
 }
 
 impl Listener {
@@ -43,22 +45,43 @@ impl Listener {
         pid: i32,
         backlog: usize,
     ) -> Arc<Listener> {
+        Listener::build(socket, (local, ended), pid, (backlog, false))
+    }
+
+    /// One for a single connection, which waits until the embedder has answered.
+    pub(super) fn of_embedder(socket: &TcpSocket, local: SocketAddr) -> Arc<Listener> {
+        Listener::build(socket, (local, Ended::default()), 0, (0, true))
+    }
+
+    fn build(
+        socket: &TcpSocket,
+        (local, ended): (SocketAddr, Ended),
+        pid: i32,
+        (backlog, is_undecided): (usize, bool),
+    ) -> Arc<Listener> {
         Arc::new(Listener {
-            version: socket.version,
+            version: socket.inet.version,
             local,
-            cover: socket.cover(local),
+            cover: socket.inet.cover(local),
             pid,
-            uid: socket.uid,
-            sharing: socket.sharing.clone(),
+            uid: socket.inet.uid,
+            sharing: socket.inet.sharing.clone(),
             ended,
             queue: Mutex::new(Queue {
                 pending: VecDeque::new(),
                 waiting: VecDeque::new(),
                 backlog,
                 is_open: true,
+                is_undecided,
             }),
             accepters: WaitQueue::new(),
         })
+    }
+
+    /// The embedder takes the connection.
+    pub(super) fn open(&self) {
+        self.queue.lock().is_undecided = false;
+        self.admit();
     }
 
     pub(super) fn set_backlog(&self, backlog: usize) {
@@ -80,7 +103,7 @@ impl Listener {
         if !queue.is_open {
             return Err(Errno::ECONNREFUSED);
         }
-        let has_room = queue.pending.len() <= queue.backlog;
+        let has_room = !queue.is_undecided && queue.pending.len() <= queue.backlog;
         if !has_room {
             // Those that gave up leave their places behind, and one that tries again has one place.
             queue

@@ -11,22 +11,22 @@ mod connection;
 mod establish;
 mod listener;
 mod options;
+mod outbound;
 mod socket;
 
 pub use connection::TCP_BUFFER;
 pub(super) use establish::bind_address;
 pub(super) use listener::Listener;
 
-use super::address::{Cover, Version, shown};
+use super::address::Version;
+use super::endpoint::Endpoint;
 use super::loopback::{Loopback, TcpBinding};
-use super::options::IpOptions;
-use super::port::{Claim, Sharing};
+use super::port::Sharing;
 use crate::abi::inet::{IPPROTO_TCP, TcpState};
-use crate::abi::socket::{SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SocketAddress};
+use crate::abi::socket::SOCK_STREAM;
 use crate::errno::Errno;
 use crate::limits::Slot;
 use crate::net::NetStack;
-use crate::net::options::SocketOptions;
 use crate::wait_queue::WaitQueue;
 use connection::{End, Ended, Hold};
 use core::net::SocketAddr;
@@ -42,12 +42,8 @@ use std::sync::{Arc, Weak};
 pub(super) struct TcpSocket {
     this: Weak<TcpSocket>,
     stack: Arc<NetStack>,
-    version: Version,
-    uid: u32,
-    options: SocketOptions,
-    ip: IpOptions,
+    inet: Endpoint,
     tcp: TcpOptions,
-    sharing: Arc<Sharing>,
     state: Mutex<State>,
     /// Those who wait although there is no connection yet.
     idle: WaitQueue,
@@ -129,12 +125,8 @@ impl TcpSocket {
         Arc::new_cyclic(|this| TcpSocket {
             this: this.clone(),
             stack: stack.clone(),
-            version,
-            uid,
-            options: SocketOptions::new(version.domain(), SOCK_STREAM, IPPROTO_TCP),
-            ip: IpOptions::new(version, true),
+            inet: Endpoint::new(version, uid, (SOCK_STREAM, IPPROTO_TCP)),
             tcp: TcpOptions::default(),
-            sharing: Arc::default(),
             state: Mutex::new(State::new(version)),
             idle: WaitQueue::new(),
             _slot: Some(slot),
@@ -150,17 +142,13 @@ impl TcpSocket {
                 end: Arc::new(end),
                 told: true,
             },
-            ..State::new(self.version)
+            ..State::new(self.inet.version)
         };
         Arc::new_cyclic(|this| TcpSocket {
             this: this.clone(),
             stack: self.stack.clone(),
-            version: self.version,
-            uid: self.uid,
-            options: self.options.inherited(),
-            ip: self.ip.inherited(),
+            inet: self.inet.accepted(),
             tcp: self.tcp.inherited(),
-            sharing: Arc::new(self.sharing.of_accepted()),
             state: Mutex::new(state),
             idle: WaitQueue::new(),
             _slot: None,
@@ -171,41 +159,18 @@ impl TcpSocket {
         &self.stack.loopback
     }
 
-    fn shown(&self, address: SocketAddr) -> SocketAddress {
-        shown(self.version, address)
-    }
-
-    fn cover(&self, address: SocketAddr) -> Cover {
-        Cover::new(self.version, address.ip(), self.ip.v6_only())
-    }
-
-    fn claim(&self, address: SocketAddr) -> Claim {
-        Claim {
-            cover: self.cover(address),
-            sharing: self.sharing.clone(),
-            uid: self.uid,
-        }
-    }
-
-    /// Who shares the port is asked for by two options.
-    fn share(&self) {
-        let sharing = &self.sharing;
-        sharing.set(Sharing::REUSE_ADDRESS, self.options.is_on(SO_REUSEADDR));
-        sharing.set(Sharing::REUSE_PORT, self.options.is_on(SO_REUSEPORT));
-    }
-
     /// Goes back to a socket without a connection, with the name that was asked for. What is left to be ended comes
     /// back, to be ended without the lock.
     fn become_idle(&self, state: &mut State) -> Phase {
         let former = core::mem::replace(&mut state.phase, Phase::Idle);
         state.ended = Ended::default();
-        self.sharing.set(Sharing::LISTENS, false);
+        self.inet.sharing.set(Sharing::LISTENS, false);
         if !state.address_given {
-            state.local.set_ip(self.version.wildcard());
+            state.local.set_ip(self.inet.version.wildcard());
         }
         if state.port_given {
             if let Some(port) = &state.port {
-                port.disconnect(self.cover(state.local));
+                port.disconnect(self.inet.cover(state.local));
             }
         } else {
             // As on Linux, what it had is still told.
@@ -256,7 +221,7 @@ impl Drop for TcpSocket {
                 loopback.listeners_changed();
                 listener.close();
             }
-            Phase::Connected { end, .. } if self.options.linger() == Some(0) => {
+            Phase::Connected { end, .. } if self.inet.options.linger() == Some(0) => {
                 end.abort();
             }
             Phase::Connected { end, .. } => end.close(),

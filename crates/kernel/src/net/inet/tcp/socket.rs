@@ -5,12 +5,13 @@ use super::{Phase, State, TcpSocket};
 use crate::abi::inet::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, TcpState};
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
-    MsgFlags, OptionValue, SO_ACCEPTCONN, SO_ERROR, SO_PASSCRED, SO_PEERCRED, SOCK_STREAM,
-    SOL_SOCKET, Shutdown, SocketAddress, Ucred,
+    MsgFlags, OptionValue, SO_ACCEPTCONN, SO_ERROR, SOCK_STREAM, SOL_SOCKET, Shutdown,
+    SocketAddress, Ucred,
 };
 use crate::errno::{Errno, Result};
+use crate::net::inet::endpoint::{check_flags, check_outgoing};
 use crate::net::{Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::SocketRow;
+use crate::vfs::{SocketRow, TimeLimits};
 use core::net::SocketAddr;
 use core::task::Context;
 use std::sync::Arc;
@@ -59,11 +60,15 @@ fn receive_unconnected(state: &mut State) -> Result<Received> {
 
 impl Socket for TcpSocket {
     fn domain(&self) -> i32 {
-        self.version.domain()
+        self.inet.version.domain()
     }
 
     fn socket_type(&self) -> i32 {
         SOCK_STREAM
+    }
+
+    fn time_limits(&self) -> &TimeLimits {
+        self.inet.options.time_limits()
     }
 
     /// # Errors
@@ -92,12 +97,13 @@ impl Socket for TcpSocket {
     /// - `EADDRNOTAVAIL`: there is such a connection already, or no port is left for one.
     /// - `EALREADY`: it is about to be connected.
     /// - `ENETUNREACH`: a group, or a broadcast.
-    fn connect(&self, _caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
+    fn connect(&self, caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
         if *address == SocketAddress::Unspecified {
             self.disconnect();
             return Ok(());
         }
-        self.connect_to(address)
+        // The embedder's own connections are to listeners of the machine.
+        self.connect_to(address, caller.credentials.pid != Ucred::ROOT.pid)
     }
 
     /// As on Linux, a socket that listens stops, and one that connects gives up.
@@ -126,12 +132,12 @@ impl Socket for TcpSocket {
     }
 
     fn name(&self) -> SocketAddress {
-        self.shown(self.state.lock().local)
+        self.inet.shown(self.state.lock().local)
     }
 
     fn peer_name(&self) -> Result<SocketAddress> {
         let end = self.end().filter(|end| end.state() != TcpState::Close);
-        Ok(self.shown(end.ok_or(Errno::ENOTCONN)?.remote))
+        Ok(self.inet.shown(end.ok_or(Errno::ENOTCONN)?.remote))
     }
 
     fn option(&self, level: i32, name: i32) -> Result<OptionValue> {
@@ -142,11 +148,8 @@ impl Socket for TcpSocket {
                 error.map_or(0, Errno::raw)
             }
             (SOL_SOCKET, SO_ACCEPTCONN) => i32::from(self.tcp_state() == TcpState::Listen),
-            (SOL_SOCKET, SO_PEERCRED) => return Ok(OptionValue::Credentials(Ucred::NOBODY)),
-            (SOL_SOCKET, _) => return self.options.get(name),
             (IPPROTO_TCP, _) => self.tcp.get(name, self.end().is_some())?,
-            (IPPROTO_IP | IPPROTO_IPV6, _) => return self.ip.get(level, name),
-            _ => return Err(Errno::ENOPROTOOPT),
+            _ => return self.inet.option(level, name),
         };
         Ok(OptionValue::Int(number))
     }
@@ -155,12 +158,6 @@ impl Socket for TcpSocket {
     /// - `EPROTO`: joining or leaving a group. Linux takes those for one sender, which mean as little to a stream.
     fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()> {
         match level {
-            SOL_SOCKET if name == SO_PASSCRED => Err(Errno::EOPNOTSUPP),
-            SOL_SOCKET => {
-                self.options.set(name, value)?;
-                self.share();
-                Ok(())
-            }
             IPPROTO_TCP => self.tcp.set(name, value.int().ok_or(Errno::EINVAL)?),
             IPPROTO_IP | IPPROTO_IPV6
                 if matches!(
@@ -170,11 +167,10 @@ impl Socket for TcpSocket {
             {
                 Err(Errno::EPROTO)
             }
-            IPPROTO_IP | IPPROTO_IPV6 => {
-                let is_bound = self.state.lock().is_bound();
-                self.ip.set(level, name, value, is_bound)
+            _ => {
+                let is_bound = || self.state.lock().is_bound();
+                self.inet.set_option((level, name), value, is_bound)
             }
-            _ => Err(Errno::ENOPROTOOPT),
         }
     }
 
@@ -185,12 +181,7 @@ impl Socket for TcpSocket {
     /// - `EOPNOTSUPP`: urgent data.
     /// - `EINVAL`: descriptors, which travel within a local socket only.
     fn send_to(&self, _caller: &SocketCaller<'_>, message: Outgoing<'_>) -> Result<usize> {
-        if message.flags.contains(MsgFlags::MSG_OOB) {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        if !message.rights.is_empty() {
-            return Err(Errno::EINVAL);
-        }
+        check_outgoing(&message)?;
         self.send_bytes(message.bytes)
     }
 
@@ -198,9 +189,7 @@ impl Socket for TcpSocket {
     /// - `ENOTCONN`: it has no peer.
     /// - `EOPNOTSUPP`: urgent data.
     fn receive_from(&self, buf: &mut [u8], flags: MsgFlags) -> Result<Received> {
-        if flags.contains(MsgFlags::MSG_OOB) {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        check_flags(flags)?;
         let mut state = self.state.lock();
         match state.end() {
             Some(end) => {
@@ -274,7 +263,7 @@ impl Socket for TcpSocket {
             };
             (state.local, state.end(), listener)
         };
-        let nobody = SocketAddr::new(self.version.wildcard(), 0);
+        let nobody = SocketAddr::new(self.inet.version.wildcard(), 0);
         let (received, sent) = match (&end, &listener) {
             (Some(end), _) => end.queues(),
             (None, Some(listener)) => (listener.queued(), 0),
@@ -282,8 +271,8 @@ impl Socket for TcpSocket {
         };
         SocketRow {
             state,
-            local: self.shown(local),
-            remote: self.shown(end.map_or(nobody, |end| end.remote)),
+            local: self.inet.shown(local),
+            remote: self.inet.shown(end.map_or(nobody, |end| end.remote)),
             receive_queue: received,
             send_queue: sent,
             drops: 0,

@@ -23,7 +23,7 @@ impl UdpSocket {
     /// - `ENETUNREACH`: an address of IPv4, of a socket that takes IPv6 only.
     /// - `EACCES`: beyond the machine, or a broadcast without `SO_BROADCAST`.
     pub(super) fn destination(&self, state: &State, address: &SocketAddress) -> Result<SocketAddr> {
-        let mut to = match (self.version, address) {
+        let mut to = match (self.inet.version, address) {
             (Version::V6, SocketAddress::Inet(address)) => SocketAddr::V4(*address),
             (Version::V4, SocketAddress::Unspecified) => {
                 SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
@@ -33,17 +33,17 @@ impl UdpSocket {
         if to.ip().is_unspecified() {
             let own = state.local.ip();
             let has_own = !own.is_unspecified() && own.is_ipv4();
-            to.set_ip(match (has_own, self.version) {
+            to.set_ip(match (has_own, self.inet.version) {
                 (true, Version::V4) => own,
                 (true, Version::V6) => loopback(own),
                 (false, _) => loopback(to.ip()),
             });
         }
-        if self.ip.v6_only() && to.is_ipv4() {
+        if self.inet.ip.v6_only() && to.is_ipv4() {
             return Err(Errno::ENETUNREACH);
         }
         match self.loopback().check_reachable(to, Transport::Udp)? {
-            Place::Broadcast if !self.options.is_on(SO_BROADCAST) => Err(Errno::EACCES),
+            Place::Broadcast if !self.inet.options.is_on(SO_BROADCAST) => Err(Errno::EACCES),
             _ => Ok(to),
         }
     }
@@ -56,11 +56,12 @@ impl UdpSocket {
         let (from, to) = {
             let mut state = self.state.lock();
             self.bind_any(&mut state)?;
-            if self.version == Version::V4 && bytes.len() > usize::from(u16::MAX) {
+            if self.inet.version == Version::V4 && bytes.len() > usize::from(u16::MAX) {
                 return Err(Errno::EMSGSIZE);
             }
-            let named =
-                to.filter(|to| self.version == Version::V4 || **to != SocketAddress::Unspecified);
+            let named = to.filter(|to| {
+                self.inet.version == Version::V4 || **to != SocketAddress::Unspecified
+            });
             let to = match named {
                 Some(address) => {
                     let to = self.destination(&state, address)?;
@@ -116,7 +117,7 @@ impl UdpSocket {
             Version::V6
         };
         let is_group = to.ip().is_multicast();
-        if is_group && !self.ip.group_loop(version) {
+        if is_group && !self.inet.ip.group_loop(version) {
             return;
         }
         for receiver in self.loopback().listeners_of_all(from, to) {
@@ -130,7 +131,7 @@ impl UdpSocket {
     fn hears(&self, group: IpAddr, sender: IpAddr, version: Version) -> bool {
         let own = self.groups.hear(group, sender);
         own.unwrap_or_else(|| {
-            self.ip.group_all(version) && self.loopback().has_joined(group, sender)
+            self.inet.ip.group_all(version) && self.loopback().has_joined(group, sender)
         })
     }
 
@@ -139,7 +140,7 @@ impl UdpSocket {
         {
             let mut state = self.state.lock();
             let size = bytes.len() + OVERHEAD;
-            let is_full = state.inbox_bytes + size > self.options.receive_buffer();
+            let is_full = state.inbox_bytes + size > self.inet.options.receive_buffer();
             if is_full && !state.inbox.is_empty() {
                 state.drops += 1;
                 return;

@@ -6,18 +6,16 @@
 mod deliver;
 mod socket;
 
-use super::address::{Cover, Version, shown};
+use super::address::Version;
+use super::endpoint::Endpoint;
 use super::loopback::{Loopback, UdpBinding};
 use super::multicast::Memberships;
-use super::options::IpOptions;
-use super::port::{Claim, Sharing};
 use crate::abi::inet::IPPROTO_UDP;
-use crate::abi::socket::{SO_REUSEADDR, SO_REUSEPORT, SOCK_DGRAM, SocketAddress};
+use crate::abi::socket::SOCK_DGRAM;
 use crate::errno::{Errno, Result};
 use crate::limits::Slot;
 use crate::net::NetStack;
 use crate::net::budget::Share;
-use crate::net::options::SocketOptions;
 use crate::wait_queue::WaitQueue;
 use core::net::SocketAddr;
 use parking_lot::Mutex;
@@ -61,12 +59,8 @@ struct State {
 pub(super) struct UdpSocket {
     this: Weak<UdpSocket>,
     stack: Arc<NetStack>,
-    version: Version,
-    uid: u32,
-    options: SocketOptions,
-    ip: IpOptions,
+    inet: Endpoint,
     groups: Memberships,
-    sharing: Arc<Sharing>,
     state: Mutex<State>,
     /// Those who wait for a datagram, an error or the end.
     readers: WaitQueue,
@@ -79,12 +73,8 @@ impl UdpSocket {
         Arc::new_cyclic(|this| UdpSocket {
             this: this.clone(),
             stack: stack.clone(),
-            version,
-            uid,
-            options: SocketOptions::new(version.domain(), SOCK_DGRAM, IPPROTO_UDP),
-            ip: IpOptions::new(version, false),
+            inet: Endpoint::new(version, uid, (SOCK_DGRAM, IPPROTO_UDP)),
             groups: Memberships::new(&stack.loopback),
-            sharing: Arc::default(),
             state: Mutex::new(State {
                 port: None,
                 port_given: false,
@@ -107,41 +97,11 @@ impl UdpSocket {
         &self.stack.loopback
     }
 
-    fn shown(&self, address: SocketAddr) -> SocketAddress {
-        shown(self.version, address)
-    }
-
-    fn cover(&self, address: SocketAddr) -> Cover {
-        Cover::new(self.version, address.ip(), self.ip.v6_only())
-    }
-
-    /// Who shares the port is asked for by two options.
-    fn share(&self) {
-        let sharing = &self.sharing;
-        sharing.set(Sharing::REUSE_ADDRESS, self.options.is_on(SO_REUSEADDR));
-        sharing.set(Sharing::REUSE_PORT, self.options.is_on(SO_REUSEPORT));
-    }
-
     /// Takes the port of a name, or one that the machine chooses.
-    ///
-    /// # Errors
-    /// - `EADDRINUSE`: somebody has it, or for port 0 all are taken.
     fn take_port(&self, local: SocketAddr) -> Result<UdpBinding> {
-        self.share();
-        let claim = Claim {
-            cover: self.cover(local),
-            sharing: self.sharing.clone(),
-            uid: self.uid,
-        };
-        let (ports, owner) = (&self.loopback().udp, self.this.clone());
-        let taken = {
-            let mut table = ports.lock();
-            match local.port() {
-                0 => table.take_any(claim, owner, &*self.loopback().random)?,
-                port => (port, table.take(port, claim, owner)?),
-            }
-        };
-        Ok(UdpBinding::new(ports, taken))
+        let loopback = self.loopback();
+        let owner = (local, self.this.clone());
+        self.inet.take_port(&loopback.udp, &*loopback.random, owner)
     }
 
     /// Gives a socket a port that the machine chooses, unless it has one.
@@ -161,11 +121,11 @@ impl UdpSocket {
     fn disconnect(&self, state: &mut State) {
         state.peer = None;
         if !state.address_given {
-            state.local.set_ip(self.version.wildcard());
+            state.local.set_ip(self.inet.version.wildcard());
         }
         if state.port_given {
             if let Some(port) = &state.port {
-                port.disconnect(self.cover(state.local));
+                port.disconnect(self.inet.cover(state.local));
             }
         } else {
             state.port = None;

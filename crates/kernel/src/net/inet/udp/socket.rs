@@ -8,14 +8,14 @@ use crate::abi::inet::{
 };
 use crate::abi::poll::PollEvents;
 use crate::abi::socket::{
-    MsgFlags, OptionValue, SO_ACCEPTCONN, SO_ERROR, SO_PASSCRED, SO_PEERCRED, SOCK_DGRAM,
-    SOL_SOCKET, Shutdown, SocketAddress, Ucred,
+    MsgFlags, OptionValue, SO_ACCEPTCONN, SO_ERROR, SOCK_DGRAM, SOL_SOCKET, Shutdown, SocketAddress,
 };
 use crate::errno::{Errno, Result};
 use crate::net::inet::address::Version;
+use crate::net::inet::endpoint::{check_flags, check_outgoing};
 use crate::net::inet::tcp::bind_address;
 use crate::net::{Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::SocketRow;
+use crate::vfs::{SocketRow, TimeLimits};
 use core::net::SocketAddr;
 use core::task::Context;
 
@@ -27,7 +27,7 @@ impl UdpSocket {
     /// - `EINVAL`: a group of the other family.
     fn change_groups(&self, option: (i32, i32), membership: Membership) -> Result<()> {
         let is_v6 = matches!(membership, Membership::V6 { .. });
-        if option.0 == IPPROTO_IPV6 && self.version == Version::V4 {
+        if option.0 == IPPROTO_IPV6 && self.inet.version == Version::V4 {
             return Err(Errno::ENOPROTOOPT);
         }
         match option {
@@ -48,7 +48,7 @@ impl UdpSocket {
     /// - `EINVAL`: a group of the other family.
     fn change_sources(&self, option: (i32, i32), membership: SourceMembership) -> Result<()> {
         let is_v6 = matches!(membership.membership, Membership::V6 { .. });
-        if option.0 == IPPROTO_IPV6 && self.version == Version::V4 {
+        if option.0 == IPPROTO_IPV6 && self.inet.version == Version::V4 {
             return Err(Errno::ENOPROTOOPT);
         }
         match option {
@@ -73,19 +73,23 @@ impl UdpSocket {
 
 impl Socket for UdpSocket {
     fn domain(&self) -> i32 {
-        self.version.domain()
+        self.inet.version.domain()
     }
 
     fn socket_type(&self) -> i32 {
         SOCK_DGRAM
     }
 
+    fn time_limits(&self) -> &TimeLimits {
+        self.inet.options.time_limits()
+    }
+
     /// # Errors
     /// - `EADDRNOTAVAIL`: the address is none of the machine's.
     fn bind(&self, _caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
         let mut state = self.state.lock();
-        let about = (state.port.is_some(), self.ip.v6_only(), false);
-        let local = bind_address(self.version, address, about)?;
+        let about = (state.port.is_some(), self.inet.ip.v6_only(), false);
+        let local = bind_address(self.inet.version, address, about)?;
         if state.port.is_some() {
             return Err(Errno::EINVAL);
         }
@@ -110,8 +114,8 @@ impl Socket for UdpSocket {
         }
         self.bind_any(&mut state)?;
         let has_v6 = state.address_given && state.local.is_ipv6();
-        if (has_v6 || self.ip.v6_only())
-            && self.version == Version::V6
+        if (has_v6 || self.inet.ip.v6_only())
+            && self.inet.version == Version::V6
             && matches!(address, SocketAddress::Inet(_))
         {
             return Err(Errno::EAFNOSUPPORT);
@@ -145,12 +149,12 @@ impl Socket for UdpSocket {
     }
 
     fn name(&self) -> SocketAddress {
-        self.shown(self.state.lock().local)
+        self.inet.shown(self.state.lock().local)
     }
 
     fn peer_name(&self) -> Result<SocketAddress> {
         let peer = self.state.lock().peer.filter(|peer| peer.port() != 0);
-        Ok(self.shown(peer.ok_or(Errno::ENOTCONN)?))
+        Ok(self.inet.shown(peer.ok_or(Errno::ENOTCONN)?))
     }
 
     fn option(&self, level: i32, name: i32) -> Result<OptionValue> {
@@ -160,32 +164,22 @@ impl Socket for UdpSocket {
                 Ok(OptionValue::Int(error.map_or(0, Errno::raw)))
             }
             (SOL_SOCKET, SO_ACCEPTCONN) => Ok(OptionValue::Int(0)),
-            (SOL_SOCKET, SO_PEERCRED) => Ok(OptionValue::Credentials(Ucred::NOBODY)),
-            (SOL_SOCKET, _) => self.options.get(name),
-            (IPPROTO_IP | IPPROTO_IPV6, _) => self.ip.get(level, name),
-            _ => Err(Errno::ENOPROTOOPT),
+            _ => self.inet.option(level, name),
         }
     }
 
     fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()> {
         match (level, value) {
-            (SOL_SOCKET, _) if name == SO_PASSCRED => Err(Errno::EOPNOTSUPP),
-            (SOL_SOCKET, _) => {
-                self.options.set(name, value)?;
-                self.share();
-                Ok(())
-            }
             (IPPROTO_IP | IPPROTO_IPV6, OptionValue::Membership(membership)) => {
                 self.change_groups((level, name), membership)
             }
             (IPPROTO_IP | IPPROTO_IPV6, OptionValue::SourceMembership(membership)) => {
                 self.change_sources((level, name), membership)
             }
-            (IPPROTO_IP | IPPROTO_IPV6, _) => {
-                let is_bound = self.state.lock().port.is_some();
-                self.ip.set(level, name, value, is_bound)
+            _ => {
+                let is_bound = || self.state.lock().port.is_some();
+                self.inet.set_option((level, name), value, is_bound)
             }
-            _ => Err(Errno::ENOPROTOOPT),
         }
     }
 
@@ -197,12 +191,7 @@ impl Socket for UdpSocket {
     /// - `EOPNOTSUPP`: urgent data.
     /// - `EINVAL`: port 0, or descriptors, which travel within a local socket only.
     fn send_to(&self, _caller: &SocketCaller<'_>, message: Outgoing<'_>) -> Result<usize> {
-        if message.flags.contains(MsgFlags::MSG_OOB) {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        if !message.rights.is_empty() {
-            return Err(Errno::EINVAL);
-        }
+        check_outgoing(&message)?;
         self.transmit(message.bytes, message.to)
     }
 
@@ -210,9 +199,7 @@ impl Socket for UdpSocket {
     /// - `ECONNREFUSED`: nobody was at the peer's address when something was sent.
     /// - `EOPNOTSUPP`: urgent data.
     fn receive_from(&self, buf: &mut [u8], flags: MsgFlags) -> Result<Received> {
-        if flags.contains(MsgFlags::MSG_OOB) {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        check_flags(flags)?;
         let mut state = self.state.lock();
         if let Some(errno) = state.error.take() {
             return Err(errno);
@@ -227,7 +214,7 @@ impl Socket for UdpSocket {
             } else {
                 count
             },
-            from: Some(self.shown(datagram.from)),
+            from: Some(self.inet.shown(datagram.from)),
             ..Received::default()
         };
         if count < length {
@@ -269,15 +256,15 @@ impl Socket for UdpSocket {
 
     fn row(&self) -> SocketRow {
         let state = self.state.lock();
-        let nobody = SocketAddr::new(self.version.wildcard(), 0);
+        let nobody = SocketAddr::new(self.inet.version.wildcard(), 0);
         SocketRow {
             state: if state.peer.is_some() {
                 TcpState::Established
             } else {
                 TcpState::Close
             },
-            local: self.shown(state.local),
-            remote: self.shown(state.peer.unwrap_or(nobody)),
+            local: self.inet.shown(state.local),
+            remote: self.inet.shown(state.peer.unwrap_or(nobody)),
             receive_queue: state.inbox_bytes,
             send_queue: 0,
             drops: state.drops,

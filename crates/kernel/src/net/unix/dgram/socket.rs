@@ -11,7 +11,7 @@ use crate::net::budget::Share;
 use crate::net::unix::names::Owner;
 use crate::net::unix::{check_level, local, option};
 use crate::net::{Outgoing, Received, Socket, SocketCaller};
-use crate::vfs::SocketRow;
+use crate::vfs::{SocketRow, TimeLimits};
 use core::task::Context;
 
 impl Socket for UnixDatagram {
@@ -21,6 +21,10 @@ impl Socket for UnixDatagram {
 
     fn socket_type(&self) -> i32 {
         SOCK_DGRAM
+    }
+
+    fn time_limits(&self) -> &TimeLimits {
+        self.options.time_limits()
     }
 
     fn bind(&self, caller: &SocketCaller<'_>, address: &SocketAddress) -> Result<()> {
@@ -80,6 +84,12 @@ impl Socket for UnixDatagram {
     fn set_option(&self, level: i32, name: i32, value: OptionValue) -> Result<()> {
         check_level(level)?;
         self.options.set(name, value)
+    }
+
+    /// # Errors
+    /// - `EINVAL`: always, since its inbox may hold local sockets.
+    fn begin_to_travel(&self) -> Result<()> {
+        Err(Errno::EINVAL)
     }
 
     /// # Errors

@@ -7,26 +7,19 @@ use super::raw::{self, Part};
 use super::{KeyData, KeyObjectHandle, Pkey, jwk};
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input;
+use crate::callback::{Args, Scope};
 use crate::js::wrap;
 
 /// How many arguments a key takes.
 pub const COUNT: i32 = 5;
 
 /// The key at `index`, public or private.
-pub fn public_or_private(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-) -> Result<KeyData> {
+pub fn public_or_private(scope: Scope, args: &Args, index: i32) -> Result<KeyData> {
     read(scope, args, index, false)
 }
 
 /// The private key at `index`.
-pub fn private(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-) -> Result<Pkey> {
+pub fn private(scope: Scope, args: &Args, index: i32) -> Result<Pkey> {
     match read(scope, args, index, true)? {
         KeyData::Private(key) => Ok(key),
         _ => Err(input::invalid("key", "a private key")),
@@ -34,23 +27,14 @@ pub fn private(
 }
 
 /// The key at `index` for what needs the public part only.
-pub fn any(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-) -> Result<Pkey> {
+pub fn any(scope: Scope, args: &Args, index: i32) -> Result<Pkey> {
     match read(scope, args, index, false)? {
         KeyData::Private(key) | KeyData::Public(key) => Ok(key),
         KeyData::Secret(_) => Err(input::invalid("key", "an asymmetric key")),
     }
 }
 
-fn read(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-    private: bool,
-) -> Result<KeyData> {
+fn read(scope: Scope, args: &Args, index: i32, private: bool) -> Result<KeyData> {
     let value = args.get(index);
     if let Some(handle) = wrap::unwrap::<KeyObjectHandle>(scope, value) {
         return match handle.data() {

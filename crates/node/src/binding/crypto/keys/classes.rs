@@ -7,6 +7,7 @@ use super::{KeyData, KeyObjectHandle, handle};
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::messaging::{self, Message};
+use crate::callback::{Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::js::class::{Definition, class_template};
 use crate::js::transfer::TransferData;
@@ -52,11 +53,7 @@ fn handle_data(
 }
 
 /// `new NativeKeyObject(handle)`
-fn new_key_object(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_key_object(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "NativeKeyObject is made with new");
     }
@@ -65,11 +62,7 @@ fn new_key_object(
 }
 
 /// `new NativeCryptoKey(handle, algorithm, usages, extractable)`
-fn new_crypto_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_crypto_key(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "NativeCryptoKey is made with new");
     }
@@ -103,11 +96,7 @@ fn derive<'s>(
     callback.call(scope, undefined, &[base.into()])
 }
 
-fn create_native_key_object_class(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_native_key_object_class(scope: Scope, args: Args, mut rv: Return) {
     let Some(classes) = derive(scope, args.get(0), "NativeKeyObject") else {
         return;
     };
@@ -123,11 +112,7 @@ fn create_native_key_object_class(
     rv.set(classes);
 }
 
-fn create_crypto_key_class(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn create_crypto_key_class(scope: Scope, args: Args, mut rv: Return) {
     let Some(classes) = derive(scope, args.get(0), "NativeCryptoKey") else {
         return;
     };
@@ -225,15 +210,11 @@ impl TransferData for KeyMessage {
 
 fn invalid_this(scope: &mut v8::PinScope<'_, '_>, class: &str) {
     let message = format!("Value of \"this\" must be of type {class}");
-    CryptoError::type_error("ERR_INVALID_THIS", message).throw(scope);
+    exception::throw_invalid_this(scope, &message);
 }
 
 /// `[type, handle]`
-fn key_object_slots(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn key_object_slots(scope: Scope, args: Args, mut rv: Return) {
     let Some(key) = wrap::unwrap::<NativeKeyObject>(scope, args.get(0)) else {
         return invalid_this(scope, "KeyObject");
     };
@@ -245,11 +226,7 @@ fn key_object_slots(
 }
 
 /// `[type, extractable, algorithm, usages, handle]`
-fn crypto_key_slots(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn crypto_key_slots(scope: Scope, args: Args, mut rv: Return) {
     let Some(key) = wrap::unwrap::<NativeCryptoKey>(scope, args.get(0)) else {
         return invalid_this(scope, "CryptoKey");
     };

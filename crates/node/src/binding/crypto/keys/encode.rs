@@ -8,6 +8,7 @@ use super::{KeyData, Pkey};
 use crate::binding::crypto::error::{CryptoError, Result, check};
 use crate::binding::crypto::owned_ffi::{Bio, Cipher};
 use crate::binding::crypto::{cipher_ffi, input, owned_ffi as ffi};
+use crate::callback::{Args, Scope};
 use crate::js::{convert, exception};
 
 /// Numbers of `kKeyFormat*`.
@@ -31,11 +32,7 @@ pub struct Encoding {
 }
 
 /// Reads `format, type` at `index`.
-pub fn public_encoding(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-) -> Result<Encoding> {
+pub fn public_encoding(scope: Scope, args: &Args, index: i32) -> Result<Encoding> {
     let number = |scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>, name| {
         if value.is_null_or_undefined() {
             Ok(None)
@@ -53,11 +50,7 @@ pub fn public_encoding(
 }
 
 /// Reads `format, type, cipher, passphrase` at `index`.
-pub fn private_encoding(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    index: i32,
-) -> Result<Encoding> {
+pub fn private_encoding(scope: Scope, args: &Args, index: i32) -> Result<Encoding> {
     let mut encoding = public_encoding(scope, args, index)?;
     if let Some(name) = input::optional_string(scope, args.get(index + 2), "cipher")? {
         let cipher = cipher_ffi::cipher(&name)?;

@@ -14,6 +14,7 @@ use crate::binding::crypto::job::{self, Encode, Mode, Output};
 use crate::binding::crypto::owned_ffi::{BigNum, Md, PkeyCtx};
 use crate::binding::crypto::pkey_ffi::curve_nid;
 use crate::binding::crypto::{dh, owned_ffi as ffi, random};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::convert;
 
@@ -38,11 +39,7 @@ struct CryptoKeyOptions {
 }
 
 /// `new SecretKeyGenJob(mode, bits, algorithm, usages, extractable)`; the last three for WebCrypto.
-fn new_secret_key_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_secret_key_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let bits = attempt!(scope, input::length(scope, args.get(1), "length"));
     let length = if mode == Mode::WebCrypto {
@@ -92,8 +89,8 @@ fn new_secret_key_job(
 
 /// Ends a constructor of a pair: reads the encodings, or WebCrypto's options, from `index` on.
 fn create_pair(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope,
+    args: &Args,
     mode: Mode,
     index: i32,
     generate: impl FnOnce() -> Result<Pkey> + Send + 'static,
@@ -173,11 +170,7 @@ fn encode_crypto_keys<'s>(
 }
 
 /// `new RsaKeyPairGenJob(mode, variant, modulusLength, publicExponent, [hash, mgf1Hash, saltLength,] …)`
-fn new_rsa_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_rsa_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     /// `kKeyVariantRSA_PSS`
     const PSS: u32 = 1;
@@ -266,11 +259,7 @@ fn named_digest(name: Option<String>, message: &str) -> Result<Option<Md>> {
 }
 
 /// `new DsaKeyPairGenJob(mode, modulusLength, divisorLength, …)`; -1 lets OpenSSL choose.
-fn new_dsa_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_dsa_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let bits = attempt!(scope, input::uint32(scope, args.get(1), "modulusLength"));
     let divisor = attempt!(scope, input::int32(scope, args.get(2), "divisorLength"));
@@ -315,11 +304,7 @@ pub fn generate_from(parameters: &Pkey) -> Result<Pkey> {
 }
 
 /// `new EcKeyPairGenJob(mode, namedCurve, paramEncoding, …)`
-fn new_ec_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_ec_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let name = attempt!(scope, input::string(scope, args.get(1), "namedCurve"));
     let encoding = attempt!(
@@ -350,11 +335,7 @@ fn new_ec_job(
 }
 
 /// `new NidKeyPairGenJob(mode, nid, …)`
-fn new_nid_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_nid_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     let nid = attempt!(scope, input::int32(scope, args.get(1), "nid"));
     create_pair(scope, &args, mode, 2, move || {
@@ -369,11 +350,7 @@ fn new_nid_job(
 }
 
 /// `new DhKeyPairGenJob(mode, group, …)` or `(mode, prime | primeLength, generator, …)`
-fn new_dh_job(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_dh_job(scope: Scope, args: Args, _rv: Return) {
     let mode = attempt!(scope, job::mode(scope, args.get(0)));
     if args.get(1).is_string() {
         let name = convert::text(scope, args.get(1));

@@ -8,6 +8,7 @@ use super::{KeyData, KeyObjectHandle, Pkey, argument, jwk, raw};
 use crate::binding::crypto::digest;
 use crate::binding::crypto::error::{CryptoError, Result};
 use crate::binding::crypto::input::{self, attempt};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::{Definition, class_template};
 use crate::js::{convert, exception, wrap};
 
@@ -42,38 +43,25 @@ pub fn create<'s>(
     Some(object)
 }
 
-fn new_handle(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_handle(scope: Scope, args: Args, _rv: Return) {
     if args.new_target().is_undefined() {
         return exception::throw_invalid_argument(scope, "KeyObjectHandle is made with new");
     }
     wrap::wrap(scope, args.this(), KeyObjectHandle::default());
 }
 
-fn handle_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Rc<KeyObjectHandle>> {
+fn handle_of(scope: Scope, args: &Args) -> Result<Rc<KeyObjectHandle>> {
     wrap::unwrap::<KeyObjectHandle>(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a key handle"))
 }
 
-fn data_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<KeyData> {
+fn data_of(scope: Scope, args: &Args) -> Result<KeyData> {
     handle_of(scope, args)?
         .data()
         .ok_or_else(|| input::invalid("this", "a key handle with a key"))
 }
 
-fn asymmetric(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Pkey> {
+fn asymmetric(scope: Scope, args: &Args) -> Result<Pkey> {
     match data_of(scope, args)? {
         KeyData::Public(key) | KeyData::Private(key) => Ok(key),
         KeyData::Secret(_) => Err(input::invalid("this", "an asymmetric key")),
@@ -81,20 +69,13 @@ fn asymmetric(
 }
 
 /// `init(keyType, data, format, type, passphrase, namedCurve)`
-fn init(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn init(scope: Scope, args: Args, _rv: Return) {
     let handle = attempt!(scope, handle_of(scope, &args));
     let data = attempt!(scope, read(scope, &args));
     handle.set(data);
 }
 
-fn read(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<KeyData> {
+fn read(scope: Scope, args: &Args) -> Result<KeyData> {
     match input::uint32(scope, args.get(0), "keyType")? {
         0 if args.get(2).is_uint32() && args.get(2).uint32_value(scope) == Some(format::JWK) => {
             let object = args
@@ -126,31 +107,19 @@ pub fn type_number(data: &KeyData) -> u32 {
     }
 }
 
-fn key_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn key_type(scope: Scope, args: Args, mut rv: Return) {
     let data = attempt!(scope, data_of(scope, &args));
     rv.set_uint32(type_number(&data));
 }
 
-fn symmetric_key_size(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn symmetric_key_size(scope: Scope, args: Args, mut rv: Return) {
     match attempt!(scope, data_of(scope, &args)) {
         KeyData::Secret(bytes) => rv.set_double(bytes.len() as f64),
         _ => input::invalid("this", "a secret key").throw(scope),
     }
 }
 
-fn asymmetric_key_type(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn asymmetric_key_type(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, asymmetric(scope, &args));
     let name = match key.type_name() {
         "DHX" => "dh".to_owned(),
@@ -160,21 +129,13 @@ fn asymmetric_key_type(
     rv.set(exception::string(scope, &name).into());
 }
 
-fn check_ec_key_data(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn check_ec_key_data(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, asymmetric(scope, &args));
     rv.set_bool(key.type_name() == "EC" && key.is_valid_public());
 }
 
 /// `export(format, type, cipher, passphrase)`
-fn export(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn export(scope: Scope, args: Args, mut rv: Return) {
     let data = attempt!(scope, data_of(scope, &args));
     let value = match data {
         KeyData::Secret(bytes) => Some(convert::buffer(scope, bytes.to_vec())),
@@ -195,11 +156,7 @@ fn export(
 }
 
 /// `exportJwk(target, allowRsaPss)`
-fn export_jwk(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn export_jwk(scope: Scope, args: Args, mut rv: Return) {
     let data = attempt!(scope, data_of(scope, &args));
     let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return exception::throw_invalid_argument(scope, "The target must be an object");
@@ -211,52 +168,33 @@ fn export_jwk(
     rv.set(target.into());
 }
 
-fn raw_public_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw_public_key(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, asymmetric(scope, &args));
     let bytes = attempt!(scope, raw::public(&key, 4));
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn private_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Result<Pkey> {
+fn private_of(scope: Scope, args: &Args) -> Result<Pkey> {
     match data_of(scope, args)? {
         KeyData::Private(key) => Ok(key),
         _ => Err(input::invalid("this", "a private key")),
     }
 }
 
-fn raw_private_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw_private_key(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, private_of(scope, &args));
     let bytes = attempt!(scope, raw::private(&key));
     rv.set(convert::buffer(scope, bytes));
 }
 
-fn raw_seed(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn raw_seed(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, private_of(scope, &args));
     let bytes = attempt!(scope, raw::seed(&key));
     rv.set(convert::buffer(scope, bytes));
 }
 
 /// `exportECPublicRaw(form)`
-fn export_ec_public_raw(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn export_ec_public_raw(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, asymmetric(scope, &args));
     let form = attempt!(scope, input::uint32(scope, args.get(0), "form"));
     let bytes = attempt!(scope, raw::public(&key, form));
@@ -264,11 +202,7 @@ fn export_ec_public_raw(
 }
 
 /// `keyDetail(target)`: what `asymmetricKeyDetails` shows.
-fn key_detail(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn key_detail(scope: Scope, args: Args, mut rv: Return) {
     let key = attempt!(scope, asymmetric(scope, &args));
     let Ok(target) = v8::Local::<v8::Object>::try_from(args.get(0)) else {
         return exception::throw_invalid_argument(scope, "The target must be an object");
@@ -328,11 +262,7 @@ fn pss_detail(scope: &mut v8::PinScope<'_, '_>, key: &Pkey, target: v8::Local<'_
     convert::set(scope, target, "saltLength", value);
 }
 
-fn equals(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn equals(scope: Scope, args: Args, mut rv: Return) {
     let one = attempt!(scope, data_of(scope, &args));
     let other =
         wrap::unwrap::<KeyObjectHandle>(scope, args.get(0)).and_then(|handle| handle.data());

@@ -12,6 +12,7 @@ use crate::binding::crypto::owned_ffi::{Bio, Pkcs12, Pkey, SslContext, X509, X50
 use crate::binding::crypto::root_certificates::{END, RootCertificates};
 use crate::binding::crypto::tls_ffi;
 use crate::binding::crypto::x509_ffi::no_password;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception};
@@ -32,11 +33,7 @@ pub fn add_methods(class: &mut ClassDefinition) {
 }
 
 /// `setKey(pem, passphrase)`
-fn set_key(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_key(scope: Scope, args: Args, _rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     let pem = attempt!(scope, input::bytes(scope, args.get(0), "key"));
     let phrase = attempt!(
@@ -58,11 +55,7 @@ fn use_key(context: &SslContext, pem: &[u8], mut phrase: Option<Vec<u8>>) -> Res
 }
 
 /// `setCert(pem)`: the certificate and those above it.
-fn set_cert(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_cert(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let pem = attempt!(scope, input::bytes(scope, args.get(0), "cert"));
     let chain = attempt!(scope, parse_chain(&pem));
@@ -160,11 +153,7 @@ fn trust(context: &SslContext, store: *mut ossl::X509_STORE, certificate: &X509)
 }
 
 /// `addCACert(pem)`: what is no certificate ends the list without an error.
-fn add_ca_cert(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_ca_cert(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let pem = attempt!(scope, input::bytes(scope, args.get(0), "ca"));
     let bio = attempt!(scope, Bio::reading(&pem));
@@ -184,11 +173,7 @@ fn add_ca_cert(
 }
 
 /// `addCRL(pem)`
-fn add_crl(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_crl(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let pem = attempt!(scope, input::bytes(scope, args.get(0), "crl"));
     let bio = attempt!(scope, Bio::reading(&pem));
@@ -214,11 +199,7 @@ fn add_crl(
     clear_errors();
 }
 
-fn add_root_certs(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add_root_certs(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let env = Env::of(scope);
     let store = attempt!(scope, RootCertificates::of(&env).store(&env));
@@ -228,11 +209,7 @@ fn add_root_certs(
     secure_context.shares_store.set(true);
 }
 
-fn set_allow_partial_trust_chain(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_allow_partial_trust_chain(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let store = attempt!(scope, own_store(scope, &secure_context, &context));
     // SAFETY: the store is live.
@@ -240,11 +217,7 @@ fn set_allow_partial_trust_chain(
 }
 
 /// `setDHParam(pem | true)`: a warning, or undefined. What is no parameter leaves Diffie-Hellman out.
-fn set_dh_param(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_dh_param(scope: Scope, args: Args, mut rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     if args.get(0).is_true() {
         // SAFETY: sets a flag of a live context.
@@ -283,11 +256,7 @@ fn set_dh_param(
 }
 
 /// `loadPKCS12(bytes, passphrase)`
-fn load_pkcs12(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn load_pkcs12(scope: Scope, args: Args, _rv: Return) {
     let (secure_context, context) = attempt!(scope, receiver(scope, &args));
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "pfx"));
     let phrase = attempt!(
@@ -379,11 +348,7 @@ unsafe extern "C" fn free_certificate(certificate: *mut c_void) {
     unsafe { ossl::X509_free(certificate.cast()) };
 }
 
-fn show(
-    scope: &mut v8::PinScope<'_, '_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    certificate: Option<&X509>,
-) {
+fn show(scope: Scope, rv: &mut Return, certificate: Option<&X509>) {
     match certificate {
         Some(certificate) => {
             let der = attempt!(scope, certificate.der());
@@ -393,21 +358,13 @@ fn show(
     }
 }
 
-fn get_certificate(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_certificate(scope: Scope, args: Args, mut rv: Return) {
     let (secure_context, _) = attempt!(scope, receiver(scope, &args));
     let certificate = secure_context.certificate.borrow().clone();
     show(scope, &mut rv, certificate.as_ref());
 }
 
-fn get_issuer(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_issuer(scope: Scope, args: Args, mut rv: Return) {
     let (secure_context, _) = attempt!(scope, receiver(scope, &args));
     let issuer = secure_context.issuer.borrow().clone();
     show(scope, &mut rv, issuer.as_ref());

@@ -17,6 +17,7 @@ use super::hash::string_array;
 use super::input::{self, attempt};
 use super::owned_ffi::{self as ffi, Ssl, SslContext, X509};
 use super::tls_ffi;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::Definition;
 use crate::js::{convert, wrap};
 use tickets::TicketKeys;
@@ -139,11 +140,7 @@ unsafe fn data_of<'a>(context: *mut ossl::SSL_CTX) -> Option<&'a ContextData> {
     }
 }
 
-fn new_secure_context(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_secure_context(scope: Scope, args: Args, _rv: Return) {
     if !args.is_construct_call() {
         return input::invalid("this", "a new SecureContext").throw(scope);
     }
@@ -153,7 +150,7 @@ fn new_secure_context(
 /// The receiver of a method, and its initialised context.
 fn receiver(
     scope: &v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    args: &Args,
 ) -> Result<(Rc<SecureContext>, Rc<SslContext>)> {
     let secure_context = SecureContext::of(scope, args.this().into())
         .ok_or_else(|| input::invalid("this", "a SecureContext"))?;
@@ -199,11 +196,7 @@ fn refused_method(name: &str) -> CryptoError {
 }
 
 /// `init(method, minVersion, maxVersion)`
-fn init(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn init(scope: Scope, args: Args, _rv: Return) {
     ffi::init();
     let Some(secure_context) = SecureContext::of(scope, args.this().into()) else {
         return;
@@ -277,11 +270,7 @@ pub fn security_level() -> Result<c_int> {
 }
 
 /// Connections that were made keep what they have.
-fn close(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn close(scope: Scope, args: Args, _rv: Return) {
     if let Some(secure_context) = SecureContext::of(scope, args.this().into()) {
         let _context = secure_context.context.take();
         let _certificate = secure_context.certificate.take();
@@ -316,22 +305,14 @@ fn cipher_names() -> Result<Vec<String>> {
     }
 }
 
-fn get_ssl_ciphers(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_ssl_ciphers(scope: Scope, _args: Args, mut rv: Return) {
     ffi::init();
     let names = attempt!(scope, cipher_names());
     rv.set(string_array(scope, &names).into());
 }
 
 /// OpenSSL is built without the libraries for them.
-fn no_compression(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn no_compression(scope: Scope, _args: Args, mut rv: Return) {
     rv.set(string_array(scope, &[]).into());
 }
 

@@ -9,6 +9,7 @@ use crate::binding::crypto::error::{CryptoError, Result, check, clear_errors, ta
 use crate::binding::crypto::input::{self, attempt};
 use crate::binding::crypto::owned_ffi::SslContext;
 use crate::binding::crypto::tls_ffi;
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::ClassDefinition;
 
 /// Adds the methods of this module.
@@ -30,8 +31,8 @@ pub fn add_methods(class: &mut ClassDefinition) {
 
 /// Passes the text of argument 0 to a setting that takes a list.
 fn set_list(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
+    scope: Scope,
+    args: &Args,
     name: &str,
     set: impl FnOnce(&SslContext, &CStr) -> Result<()>,
 ) {
@@ -42,11 +43,7 @@ fn set_list(
     clear_errors();
 }
 
-fn set_cipher_suites(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_cipher_suites(scope: Scope, args: Args, _rv: Return) {
     set_list(scope, &args, "ciphers", |context, list| {
         // SAFETY: both are live.
         let status = unsafe { ossl::SSL_CTX_set_ciphersuites(context.as_ptr(), list.as_ptr()) };
@@ -54,11 +51,7 @@ fn set_cipher_suites(
     });
 }
 
-fn set_ciphers(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_ciphers(scope: Scope, args: Args, _rv: Return) {
     /// `ERR_LIB_SSL`, `SSL_R_NO_CIPHER_MATCH`
     const NONE: std::ffi::c_ulong = crate::binding::crypto::error::pack(20, 185);
     set_list(scope, &args, "ciphers", |context, list| {
@@ -79,11 +72,7 @@ fn set_ciphers(
 /// What OpenSSL says of an empty queue: a list that is wrong leaves no error there.
 const NO_ERROR: &str = "error:00000000:lib(0)::reason(0)";
 
-fn set_sigalgs(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_sigalgs(scope: Scope, args: Args, _rv: Return) {
     set_list(scope, &args, "sigalgs", |context, list| {
         control_list(context, ossl::SSL_CTRL_SET_SIGALGS_LIST, list, NO_ERROR)
     });
@@ -101,11 +90,7 @@ fn control_list(
     check(c_int::from(status == 1), fallback)
 }
 
-fn set_ecdh_curve(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_ecdh_curve(scope: Scope, args: Args, _rv: Return) {
     const FAILED: &str = "Failed to set ECDH curve";
     set_list(scope, &args, "ecdhCurve", |context, list| {
         if list == c"auto" {
@@ -117,11 +102,7 @@ fn set_ecdh_curve(
 }
 
 /// Passes the number in argument 0.
-fn set_version(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    command: c_int,
-) {
+fn set_version(scope: Scope, args: &Args, command: c_int) {
     let (_, context) = attempt!(scope, receiver(scope, args));
     let version = attempt!(scope, input::int32(scope, args.get(0), "version"));
     let null = std::ptr::null_mut();
@@ -134,66 +115,37 @@ fn set_version(
     );
 }
 
-fn set_min_proto(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_min_proto(scope: Scope, args: Args, _rv: Return) {
     set_version(scope, &args, ossl::SSL_CTRL_SET_MIN_PROTO_VERSION);
 }
 
-fn set_max_proto(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_max_proto(scope: Scope, args: Args, _rv: Return) {
     set_version(scope, &args, ossl::SSL_CTRL_SET_MAX_PROTO_VERSION);
 }
 
-fn version(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    rv: &mut v8::ReturnValue<'_, v8::Value>,
-    command: c_int,
-) {
+fn version(scope: Scope, args: &Args, rv: &mut Return, command: c_int) {
     let (_, context) = attempt!(scope, receiver(scope, args));
     // SAFETY: reads a number of a live context.
     let version = unsafe { ossl::SSL_CTX_ctrl(context.as_ptr(), command, 0, std::ptr::null_mut()) };
     rv.set_uint32(u32::try_from(version).unwrap_or(0));
 }
 
-fn get_min_proto(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_min_proto(scope: Scope, args: Args, mut rv: Return) {
     version(scope, &args, &mut rv, ossl::SSL_CTRL_GET_MIN_PROTO_VERSION);
 }
 
-fn get_max_proto(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_max_proto(scope: Scope, args: Args, mut rv: Return) {
     version(scope, &args, &mut rv, ossl::SSL_CTRL_GET_MAX_PROTO_VERSION);
 }
 
-fn set_options(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_options(scope: Scope, args: Args, _rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     let options = args.get(0).integer_value(scope).unwrap_or(0);
     // SAFETY: sets bits of a live context.
     unsafe { ossl::SSL_CTX_set_options(context.as_ptr(), options.cast_unsigned()) };
 }
 
-fn set_session_id_context(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_session_id_context(scope: Scope, args: Args, _rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     let id = attempt!(scope, input::string(scope, args.get(0), "sessionIdContext"));
     let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
@@ -206,11 +158,7 @@ fn set_session_id_context(
     }
 }
 
-fn set_session_timeout(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_session_timeout(scope: Scope, args: Args, _rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     let seconds = attempt!(scope, input::int32(scope, args.get(0), "sessionTimeout"));
     // SAFETY: sets a number of a live context.
@@ -218,11 +166,7 @@ fn set_session_timeout(
 }
 
 /// OpenSSL is built without the libraries for it.
-fn set_certificate_compression(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_certificate_compression(scope: Scope, _args: Args, _rv: Return) {
     let message = "certificates are not compressed in this VM: its OpenSSL has no compression";
     CryptoError::error("ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message).throw(scope);
 }

@@ -11,7 +11,7 @@ use crate::binding::crypto::owned_ffi::SslContext;
 use crate::binding::crypto::params_ffi::ParamList;
 use crate::binding::crypto::{random, tls_ffi};
 use crate::binding::tls_wrap::with_scope_of;
-use crate::callback::contain_bare;
+use crate::callback::{Args, Return, Scope, contain_bare};
 use crate::js::class::ClassDefinition;
 use crate::js::{callback_scope, convert};
 
@@ -74,11 +74,7 @@ pub fn use_own_keys(context: &SslContext) {
     unsafe { tls_ffi::SSL_CTX_set_tlsext_ticket_key_evp_cb(context.as_ptr(), own_keys) };
 }
 
-fn set_ticket_keys(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn set_ticket_keys(scope: Scope, args: Args, mut rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     let bytes = attempt!(scope, input::bytes(scope, args.get(0), "ticketKeys"));
     let Ok(bytes) = <[u8; 3 * PART]>::try_from(bytes) else {
@@ -92,11 +88,7 @@ fn set_ticket_keys(
     }
 }
 
-fn get_ticket_keys(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn get_ticket_keys(scope: Scope, args: Args, mut rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     // SAFETY: the context is held.
     if let Some(data) = unsafe { data_of(context.as_ptr()) } {
@@ -106,11 +98,7 @@ fn get_ticket_keys(
 }
 
 /// For Node's own tests: JavaScript gives the keys.
-fn enable_ticket_key_callback(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn enable_ticket_key_callback(scope: Scope, args: Args, _rv: Return) {
     let (_, context) = attempt!(scope, receiver(scope, &args));
     // SAFETY: the function has the signature that is asked for.
     unsafe { tls_ffi::SSL_CTX_set_tlsext_ticket_key_evp_cb(context.as_ptr(), keys_of_javascript) };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::recorded::Histogram;
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::event_loop::{Completion, TaskKey};
@@ -51,11 +52,7 @@ impl HandleResource for Ticker {
 }
 
 /// `createELDHistogram(resolution, samplePerIteration)`; both ways of sampling go by the interval.
-pub(super) fn create_eld_histogram(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn create_eld_histogram(scope: Scope, args: Args, mut rv: Return) {
     let milliseconds = args.get(0).integer_value(scope).unwrap_or(0);
     let (Ok(milliseconds @ 1..), Some(histogram)) = (
         u64::try_from(milliseconds),
@@ -84,19 +81,12 @@ pub(super) fn create_eld_histogram(
     rv.set(object.into());
 }
 
-fn ticker_of(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Ticker>> {
+fn ticker_of(scope: Scope, args: &Args) -> Option<Rc<Ticker>> {
     wrap::unwrap::<Ticker>(scope, args.this().into())
 }
 
 /// `start(reset)`
-pub(super) fn start(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn start(scope: Scope, args: Args, _rv: Return) {
     let Some(ticker) = ticker_of(scope, &args) else {
         return;
     };
@@ -110,11 +100,7 @@ pub(super) fn start(
     ticker.schedule(&Env::of(scope));
 }
 
-pub(super) fn stop(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+pub(super) fn stop(scope: Scope, args: Args, _rv: Return) {
     if let Some(ticker) = ticker_of(scope, &args) {
         ticker.stop(&Env::of(scope));
     }

@@ -9,6 +9,7 @@ mod recorded;
 
 use std::rc::Rc;
 
+use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::js::class::{Definition, class_template};
@@ -70,10 +71,7 @@ impl TransferData for Histogram {
 }
 
 /// The receiver's histogram; throws where it has none.
-fn this(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> Option<Rc<Histogram>> {
+fn this(scope: Scope, args: &Args) -> Option<Rc<Histogram>> {
     let histogram = histogram_of(scope, args.this().into());
     if histogram.is_none() {
         exception::throw_invalid_argument(scope, "The receiver must be a Histogram");
@@ -103,11 +101,7 @@ fn throw_out_of_range(scope: &mut v8::PinScope<'_, '_>) {
     );
 }
 
-fn new_histogram(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn new_histogram(scope: Scope, args: Args, _rv: Return) {
     let lowest = integer(scope, args.get(0));
     let highest = integer(scope, args.get(1));
     let figures = args
@@ -138,11 +132,7 @@ fn new_histogram(
     wrap::attach(scope, args.this(), Rc::new(histogram));
 }
 
-fn record(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn record(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -152,22 +142,14 @@ fn record(
     }
 }
 
-fn record_delta(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn record_delta(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
     histogram.record_delta(monotonic_nanoseconds(&Env::of(scope)));
 }
 
-fn record_corrected(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn record_corrected(scope: Scope, args: Args, _rv: Return) {
     /// Most values that one call fills in: the guest chooses the quotient.
     const MOST: u64 = 10_000_000;
     let Some(histogram) = this(scope, &args) else {
@@ -193,11 +175,7 @@ fn record_corrected(
 /// What `add` and `subtract` do with the other histogram's values.
 type Combine = fn(&mut hdrhistogram::Histogram<u64>, &hdrhistogram::Histogram<u64>);
 
-fn combine(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-    operation: Combine,
-) {
+fn combine(scope: Scope, args: &Args, operation: Combine) {
     let Some(histogram) = this(scope, args) else {
         return;
     };
@@ -210,11 +188,7 @@ fn combine(
     operation(&mut histogram.values.lock(), &values);
 }
 
-fn add(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn add(scope: Scope, args: Args, mut rv: Return) {
     let before = histogram_of(scope, args.this().into())
         .map_or(0, |histogram| histogram.values.lock().len());
     combine(scope, &args, |own, other| {
@@ -229,11 +203,7 @@ fn add(
 }
 
 /// Counts never fall below zero.
-fn subtract(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn subtract(scope: Scope, args: Args, _rv: Return) {
     combine(scope, &args, |own, other| {
         let mut rest = own.clone();
         rest.reset();
@@ -249,11 +219,7 @@ fn subtract(
     });
 }
 
-fn reset(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn reset(scope: Scope, args: Args, _rv: Return) {
     if let Some(histogram) = this(scope, &args) {
         histogram.reset();
     }

@@ -2,6 +2,7 @@
 
 use super::recorded::{Histogram, Recorded};
 use super::{reset, this, throw_out_of_range};
+use crate::callback::{Args, Return, Scope};
 use crate::js::class::ClassDefinition;
 use crate::js::{convert, exception};
 
@@ -46,11 +47,7 @@ pub(super) fn add_readers(class: &mut ClassDefinition) {
 
 macro_rules! reader {
     ($name:ident, $read:expr) => {
-        fn $name(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $name(scope: Scope, args: Args, mut rv: Return) {
             let Some(histogram) = this(scope, &args) else {
                 return;
             };
@@ -62,11 +59,7 @@ macro_rules! reader {
 
 macro_rules! bigint_reader {
     ($name:ident, $read:expr) => {
-        fn $name(
-            scope: &mut v8::PinScope<'_, '_>,
-            args: v8::FunctionCallbackArguments<'_>,
-            mut rv: v8::ReturnValue<'_, v8::Value>,
-        ) {
+        fn $name(scope: Scope, args: Args, mut rv: Return) {
             let Some(histogram) = this(scope, &args) else {
                 return;
             };
@@ -97,19 +90,12 @@ reader!(ewma_stddev, |h| h.ewma.get().variance.sqrt());
 reader!(ewma_error_rate, |h| h.ewma.get().error_rate);
 
 /// The number in argument 0 as a value of the histogram.
-fn value_argument(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'_>,
-) -> u64 {
+fn value_argument(scope: Scope, args: &Args) -> u64 {
     let value = args.get(0).integer_value(scope).unwrap_or(0);
     u64::try_from(value).unwrap_or(0)
 }
 
-fn cdf(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn cdf(scope: Scope, args: Args, mut rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -117,11 +103,7 @@ fn cdf(
     rv.set_double(histogram.cdf(value));
 }
 
-fn count_at(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn count_at(scope: Scope, args: Args, mut rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -129,11 +111,7 @@ fn count_at(
     rv.set_double(histogram.values.lock().count_at(value) as f64);
 }
 
-fn percentile(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn percentile(scope: Scope, args: Args, mut rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -141,11 +119,7 @@ fn percentile(
     rv.set_double(histogram.percentile(percentile.clamp(0.0, 100.0)) as f64);
 }
 
-fn percentile_bigint(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    mut rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn percentile_bigint(scope: Scope, args: Args, mut rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -155,11 +129,7 @@ fn percentile_bigint(
 }
 
 /// The map in argument `index`; throws where it is none.
-fn map_argument<'s>(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: &v8::FunctionCallbackArguments<'s>,
-    index: i32,
-) -> Option<v8::Local<'s, v8::Map>> {
+fn map_argument<'s>(scope: Scope, args: &Args<'s>, index: i32) -> Option<v8::Local<'s, v8::Map>> {
     let map = args.get(index).try_cast().ok();
     if map.is_none() {
         exception::throw_invalid_argument(scope, "The \"map\" argument must be a Map");
@@ -173,11 +143,7 @@ fn put(scope: &mut v8::PinScope<'_, '_>, map: v8::Local<'_, v8::Map>, key: f64, 
     map.set(scope, key, value);
 }
 
-fn percentiles(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn percentiles(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -189,11 +155,7 @@ fn percentiles(
     }
 }
 
-fn percentiles_bigint(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn percentiles_bigint(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -207,11 +169,7 @@ fn percentiles_bigint(
     }
 }
 
-fn percentiles_at(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn percentiles_at(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -278,11 +236,7 @@ fn buckets(
     }
 }
 
-fn linear_buckets(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn linear_buckets(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -293,11 +247,7 @@ fn linear_buckets(
     buckets(scope, &histogram, map, step, |bound| bound + step);
 }
 
-fn log_buckets(
-    scope: &mut v8::PinScope<'_, '_>,
-    args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn log_buckets(scope: Scope, args: Args, _rv: Return) {
     let Some(histogram) = this(scope, &args) else {
         return;
     };
@@ -309,11 +259,7 @@ fn log_buckets(
     buckets(scope, &histogram, map, first, |bound| bound * base);
 }
 
-fn unavailable(
-    scope: &mut v8::PinScope<'_, '_>,
-    _args: v8::FunctionCallbackArguments<'_>,
-    _rv: v8::ReturnValue<'_, v8::Value>,
-) {
+fn unavailable(scope: Scope, _args: Args, _rv: Return) {
     exception::throw_unavailable(
         scope,
         "Statistical tests of histograms are not available in this VM",

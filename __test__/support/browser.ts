@@ -1,0 +1,113 @@
+// Chromium of the host without a window, told what to do over its own protocol.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Why there is none, or false. */
+export const noBrowser =
+  spawnSync("chromium", ["--version"]).status === 0 ? false : "the host has no chromium";
+
+type Reply = { id?: number; result?: unknown; error?: { message: string } };
+
+export class Browser {
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+  readonly #socket: WebSocket;
+  readonly #replies = new Map<number, (reply: Reply) => void>();
+  #last = 0;
+
+  private constructor(folder: string, process: ChildProcess, socket: WebSocket) {
+    this.#folder = folder;
+    this.#process = process;
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      const reply: Reply = JSON.parse(String(data));
+      this.#replies.get(reply.id ?? 0)?.(reply);
+    });
+  }
+
+  static async start(): Promise<Browser> {
+    const folder = mkdtempSync(join(tmpdir(), "secure-exec-browser-"));
+    const args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+    args.push("--no-first-run", "--disable-background-networking", "--no-proxy-server");
+    args.push(`--user-data-dir=${folder}`, "--remote-debugging-port=0", "--window-size=800,600");
+    // It is root's in most places where tests run; what it loads is the tests' own.
+    const chromium = spawn("chromium", [...args, "about:blank"], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder },
+    });
+    let said = "";
+    const url = await new Promise<string>((resolve, reject) => {
+      chromium.once("exit", (code) => reject(new Error(`chromium ended with ${code}: ${said}`)));
+      chromium.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const [, found] = /DevTools listening on (ws:\S+)/.exec(said) ?? [];
+        if (found) resolve(found);
+      });
+    });
+    const socket = new WebSocket(url);
+    await once(socket, "open");
+    return new Browser(folder, chromium, socket);
+  }
+
+  async #send<T>(method: string, params: object, sessionId?: string): Promise<T> {
+    this.#last += 1;
+    const id = this.#last;
+    const reply = new Promise<Reply>((resolve) => this.#replies.set(id, resolve));
+    this.#socket.send(JSON.stringify({ id, method, params, sessionId }));
+    const { result, error } = await reply;
+    this.#replies.delete(id);
+    if (error) throw new Error(`${method}: ${error.message}`);
+    return result as T;
+  }
+
+  /** Opens a page. */
+  async open(url: string): Promise<Page> {
+    const blank = { url: "about:blank" };
+    const { targetId } = await this.#send<{ targetId: string }>("Target.createTarget", blank);
+    const attach = { targetId, flatten: true };
+    const { sessionId } = await this.#send<{ sessionId: string }>("Target.attachToTarget", attach);
+    // Answered once the page is the one of the address.
+    await this.#send("Page.navigate", { url }, sessionId);
+    return new Page((method, params) => this.#send(method, params, sessionId));
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#process, "exit");
+    this.#socket.close();
+    this.#process.kill("SIGKILL");
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+type Send = <T>(method: string, params: object) => Promise<T>;
+
+export class Page {
+  readonly #send: Send;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** The value of an expression, once it has one. */
+  async value<T>(expression: string): Promise<T> {
+    const code = `new Promise((resolve) => {
+      const look = () => { const value = ${expression}; value === undefined ? requestAnimationFrame(look) : resolve(value); };
+      look();
+    })`;
+    const params = { expression: code, awaitPromise: true, returnByValue: true };
+    const { result } = await this.#send<{ result: { value: T } }>("Runtime.evaluate", params);
+    return result.value;
+  }
+
+  /** A picture of all of it or of a part, as PNG. */
+  async picture(part?: { x: number; y: number; width: number; height: number }): Promise<Buffer> {
+    const params = { format: "png", ...(part && { clip: { ...part, scale: 1 } }) };
+    const { data } = await this.#send<{ data: string }>("Page.captureScreenshot", params);
+    return Buffer.from(data, "base64");
+  }
+}

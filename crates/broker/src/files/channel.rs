@@ -1,0 +1,155 @@
+//! The files channel of a VM process: its thread, and the VMs that it serves.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use secure_exec_protocol::VmId;
+use secure_exec_protocol::files::{
+    FileResult, FilesAnswer, FilesRequest, MAX_FILES_MESSAGE, from_message, to_message,
+};
+use secure_exec_protocol::files_socket::Message;
+use secure_exec_protocol::{FilesSocket, ladder};
+
+use super::backend::HostMount;
+use super::deferred::Replies;
+use super::served::{Rule, Served, failed};
+
+type Vms = Arc<Mutex<HashMap<VmId, Arc<Served>>>>;
+
+/// Is told of the rule that a VM process broke, on the channel's thread.
+pub(crate) type Accuse = Arc<dyn Fn(Rule) + Send + Sync>;
+
+/// The broker's end of a files channel. Nothing is read from it before the first VM with mounts.
+pub(crate) struct FilesChannel {
+    socket: Arc<FilesSocket>,
+    vms: Vms,
+    accuse: Accuse,
+    is_served: bool,
+}
+
+impl FilesChannel {
+    pub(crate) fn new(socket: FilesSocket, accuse: Accuse) -> FilesChannel {
+        FilesChannel {
+            socket: Arc::new(socket),
+            vms: Vms::default(),
+            accuse,
+            is_served: false,
+        }
+    }
+
+    /// Serves the mounts of a VM.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub(crate) fn serve(&mut self, vm: VmId, mounts: Vec<HostMount>) -> std::io::Result<()> {
+        if mounts.is_empty() {
+            return Ok(());
+        }
+        self.vms.lock().insert(vm, Arc::new(Served::new(mounts)));
+        if self.is_served {
+            return Ok(());
+        }
+        self.socket.bound_sending(ladder::ANSWER)?;
+        let (socket, vms) = (self.socket.clone(), self.vms.clone());
+        let accuse = self.accuse.clone();
+        std::thread::Builder::new()
+            .name("secure-exec-files".into())
+            .spawn(move || {
+                if let Err(rule) = run(&socket, &vms) {
+                    accuse(rule);
+                }
+                socket.shut_down();
+            })?;
+        self.is_served = true;
+        Ok(())
+    }
+
+    /// A VM has left the process: its files are closed.
+    pub(crate) fn forget(&mut self, vm: VmId) {
+        let gone = self.vms.lock().remove(&vm);
+        close(gone.into_iter().collect());
+    }
+}
+
+impl Drop for FilesChannel {
+    fn drop(&mut self) {
+        self.socket.shut_down();
+        let gone = std::mem::take(&mut *self.vms.lock());
+        close(gone.into_values().collect());
+    }
+}
+
+/// Closes what is open. That may take its time, and the broker's lock is held.
+fn close(gone: Vec<Arc<Served>>) {
+    if gone.iter().any(|served| served.has_files()) {
+        let thread = std::thread::Builder::new().name("secure-exec-close".into());
+        // Without a thread it is done here.
+        let _ = thread.spawn(move || drop(gone));
+    }
+}
+
+/// Serves until the channel ends.
+fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
+    let mut buffer = vec![0; MAX_FILES_MESSAGE];
+    // Without a thread for them there is nobody to serve.
+    let Ok(replies) = Replies::start(socket) else {
+        return Ok(());
+    };
+    let mut last = None;
+    loop {
+        let Ok(message) = socket.receive(&mut buffer, None) else {
+            return Ok(());
+        };
+        if message.length == 0 {
+            return Ok(());
+        }
+        let request = read(&message, &buffer)?;
+        if last.is_some_and(|last| request.id <= last) {
+            return Err("a request for files out of turn");
+        }
+        last = Some(request.id);
+        let served = vms.lock().get(&request.vm).cloned();
+        let (result, descriptor) = match served {
+            Some(served) => {
+                let deferred = (request.id, &replies);
+                match served.begin(request.mount, request.operation, deferred)? {
+                    Some(outcome) => outcome,
+                    None => continue,
+                }
+            }
+            // It may have been taken from the process meanwhile.
+            None => (FileResult::Failed { errno: libc::EIO }, None),
+        };
+        let id = request.id;
+        let answer = to_message(&FilesAnswer { id, result }).or_else(|_| {
+            let result = failed(&std::io::ErrorKind::InvalidData.into());
+            to_message(&FilesAnswer { id, result })
+        });
+        let answer = answer.map_err(|_| "an answer that cannot be written down")?;
+        let sent = match &descriptor {
+            Some(descriptor) => socket.send_with(&answer, descriptor.as_fd()),
+            None => socket.send(&answer),
+        };
+        match sent {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                return Err("it does not read its files channel");
+            }
+            // The process is gone.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn read(message: &Message, buffer: &[u8]) -> Result<FilesRequest, Rule> {
+    if message.is_cut {
+        return Err("a request for files that is too long");
+    }
+    if !message.descriptors.is_empty() {
+        return Err("a descriptor with a request for files");
+    }
+    let bytes = buffer.get(..message.length).unwrap_or_default();
+    from_message(bytes).map_err(|_| "a request for files that does not decode")
+}

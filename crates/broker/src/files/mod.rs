@@ -1,0 +1,18 @@
+//! Files that the host serves to guests (`docs/design/mounts.md`).
+//!
+//! - `backend`: what serves the files of a mount. `host_directory`: a directory of the host's.
+//! - `deferred`: what serves them without being waited for.
+//! - `channel`: the thread that takes the requests of a VM process and has them done. `served`: what it knows of a VM.
+
+mod backend;
+mod channel;
+mod deferred;
+mod host_directory;
+mod served;
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Backend, BackendFile, HostMount, Listing, Opened, Server, Target};
+pub(crate) use channel::FilesChannel;
+pub use deferred::{Deferred, Reply};
+pub use host_directory::{FollowedRoot, HostDirectory, HostDirectoryOptions};

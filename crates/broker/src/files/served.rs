@@ -1,0 +1,208 @@
+//! The mounts of a VM, and the files that it has open there.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use secure_exec_protocol::Mount;
+use secure_exec_protocol::files::{FileOperation, FileResult, MAX_FILE_PIECE};
+
+use super::backend::{Backend, BackendFile, HostMount, Opened, Server};
+use super::deferred::{OpenPaths, Replies};
+
+/// Files that a VM may have open which are asked for their bytes.
+const MOST_FILES: usize = 1024;
+
+/// What serves a VM.
+pub(super) struct Served {
+    mounts: Vec<HostMount>,
+    open: Mutex<Open>,
+    /// Of the mounts whose operations are only begun.
+    paths: Mutex<HashMap<u32, OpenPaths>>,
+}
+
+#[derive(Default)]
+struct Open {
+    files: HashMap<u64, Arc<dyn BackendFile>>,
+    last: u64,
+}
+
+/// What is sent back.
+pub(super) type Outcome = (FileResult, Option<OwnedFd>);
+
+/// A request that no VM process of ours makes.
+pub(super) type Rule = &'static str;
+
+impl Served {
+    pub(super) fn new(mounts: Vec<HostMount>) -> Served {
+        Served {
+            mounts,
+            open: Mutex::default(),
+            paths: Mutex::default(),
+        }
+    }
+
+    /// Whether something is to be closed at its end.
+    pub(super) fn has_files(&self) -> bool {
+        !self.open.lock().files.is_empty()
+    }
+
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(super) fn serve(&self, mount: u32, operation: FileOperation) -> Result<Outcome, Rule> {
+        let HostMount { mount, server } = self.mount(mount, &operation)?;
+        let done = match server {
+            _ if is_refused(mount, &operation) => Err(io::Error::from_raw_os_error(libc::EROFS)),
+            Server::Backend(backend) => self.perform(&**backend, operation),
+            Server::Deferred(_) => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
+        };
+        Ok(done.unwrap_or_else(|error| (failed(&error), None)))
+    }
+
+    /// Does it, or has it begun where that may take its time: then there is nothing to send yet.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(super) fn begin(
+        &self,
+        mount: u32,
+        operation: FileOperation,
+        deferred: (u64, &Replies),
+    ) -> Result<Option<Outcome>, Rule> {
+        match self.mount(mount, &operation)? {
+            HostMount {
+                mount: options,
+                server: Server::Deferred(server),
+            } if !is_refused(options, &operation) => {
+                let paths = self.paths.lock().entry(mount).or_default().clone();
+                paths.begin(&**server, operation, deferred);
+                Ok(None)
+            }
+            _ => self.serve(mount, operation).map(Some),
+        }
+    }
+
+    fn mount(&self, mount: u32, operation: &FileOperation) -> Result<&HostMount, Rule> {
+        if !operation.is_well_formed() {
+            return Err("a path or a piece of a file that is none");
+        }
+        let mount = usize::try_from(mount).ok();
+        let mount = mount.and_then(|mount| self.mounts.get(mount));
+        mount.ok_or("a mount that the VM does not have")
+    }
+
+    fn perform(&self, backend: &dyn Backend, operation: FileOperation) -> io::Result<Outcome> {
+        let result = match operation {
+            FileOperation::Stat { path } => FileResult::Attributes(backend.stat(&path)?),
+            FileOperation::ReadDirectory { path, position } => {
+                let listing = backend.read_dir(&path, position, MAX_FILE_PIECE)?;
+                FileResult::Entries {
+                    entries: listing.entries,
+                    last: listing.last,
+                }
+            }
+            FileOperation::ReadLink { path } => {
+                let target = backend.read_link(&path)?;
+                FileResult::Link {
+                    target: target.path,
+                    outside: target.outside,
+                }
+            }
+            FileOperation::Open { path, access } => return self.keep(backend.open(&path, access)?),
+            FileOperation::Create { path, mode } => return self.keep(backend.create(&path, mode)?),
+            FileOperation::Read {
+                handle,
+                offset,
+                count,
+            } => {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                FileResult::Data(self.file(handle)?.read(offset, count)?)
+            }
+            FileOperation::Write {
+                handle,
+                offset,
+                data,
+            } => {
+                let (count, end) = self.file(handle)?.write(offset, &data)?;
+                FileResult::Written {
+                    count: u32::try_from(count).unwrap_or(u32::MAX),
+                    end,
+                }
+            }
+            FileOperation::Statfs => FileResult::Space(backend.space()?),
+            operation => {
+                self.change(backend, operation)?;
+                FileResult::Done
+            }
+        };
+        Ok((result, None))
+    }
+
+    fn change(&self, backend: &dyn Backend, operation: FileOperation) -> io::Result<()> {
+        match operation {
+            FileOperation::SetSize { handle, size } => self.file(handle)?.set_size(size),
+            FileOperation::Sync { handle } => self.file(handle)?.sync(),
+            FileOperation::Close { handle } => {
+                let closed = self.open.lock().files.remove(&handle);
+                closed.map(drop).ok_or_else(bad_handle)
+            }
+            FileOperation::MakeDirectory { path, mode } => backend.make_directory(&path, mode),
+            FileOperation::Symlink { path, target } => backend.symlink(&path, &target),
+            FileOperation::Link { from, to } => backend.link(&from, &to),
+            FileOperation::Unlink { path } => backend.unlink(&path),
+            FileOperation::RemoveDirectory { path } => backend.remove_directory(&path),
+            FileOperation::Rename { from, to, flags } => backend.rename(&from, &to, flags),
+            FileOperation::SetAttributes { path, attributes } => {
+                backend.set_attributes(&path, &attributes)
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
+        }
+    }
+
+    /// Gives a file that is asked for its bytes a number.
+    fn keep(&self, opened: Opened) -> io::Result<Outcome> {
+        let handle = match opened.file {
+            Some(file) => {
+                let mut open = self.open.lock();
+                if open.files.len() >= MOST_FILES {
+                    return Err(io::Error::from_raw_os_error(libc::ENFILE));
+                }
+                open.last += 1;
+                let handle = open.last;
+                open.files.insert(handle, file);
+                Some(handle)
+            }
+            None => None,
+        };
+        let result = FileResult::Opened {
+            attributes: opened.attributes,
+            handle,
+            descriptor: opened.descriptor.is_some(),
+        };
+        Ok((result, opened.descriptor))
+    }
+
+    fn file(&self, handle: u64) -> io::Result<Arc<dyn BackendFile>> {
+        let open = self.open.lock();
+        open.files.get(&handle).cloned().ok_or_else(bad_handle)
+    }
+}
+
+fn is_refused(mount: &Mount, operation: &FileOperation) -> bool {
+    (mount.read_only || mount.overlay) && operation.changes()
+}
+
+fn bad_handle() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
+}
+
+/// What the guest is told: the number, and nothing of the text, which may name what is the host's.
+pub(super) fn failed(error: &io::Error) -> FileResult {
+    FileResult::Failed {
+        errno: error.raw_os_error().unwrap_or(libc::EIO),
+    }
+}

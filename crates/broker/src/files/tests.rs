@@ -1,0 +1,211 @@
+//! The files channel against a VM process that says what none of ours does.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use secure_exec_protocol::files::{
+    FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest, MAX_FILES_MESSAGE,
+    from_message, to_message,
+};
+use secure_exec_protocol::{FilesSocket, Mount};
+
+use super::channel::FilesChannel;
+use super::{HostDirectory, HostDirectoryOptions, HostMount, Server};
+use std::sync::Arc;
+
+/// Generous: only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const VM: u32 = 3;
+
+struct Peer {
+    socket: FilesSocket,
+    channel: FilesChannel,
+    rules: Receiver<&'static str>,
+    last: u64,
+}
+
+impl Peer {
+    /// With one read-only mount, the folder that this file is in.
+    fn new() -> Peer {
+        let (ours, theirs) = FilesSocket::pair().unwrap();
+        let (tell, rules) = channel();
+        let accuse = Arc::new(move |rule| tell.send(rule).unwrap());
+        let mut channel = FilesChannel::new(ours, accuse);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/files");
+        let options = HostDirectoryOptions::default();
+        let mount = HostMount {
+            mount: Mount {
+                read_only: true,
+                ..Mount::default()
+            },
+            server: Server::Backend(Arc::new(
+                HostDirectory::open(folder.as_ref(), options).unwrap(),
+            )),
+        };
+        channel.serve(VM, vec![mount]).unwrap();
+        Peer {
+            socket: FilesSocket::new(theirs),
+            channel,
+            rules,
+            last: 0,
+        }
+    }
+
+    fn request(&mut self, operation: FileOperation) -> FilesRequest {
+        self.last += 1;
+        FilesRequest {
+            id: self.last,
+            vm: VM,
+            mount: 0,
+            operation,
+        }
+    }
+
+    fn ask(&mut self, request: &FilesRequest) -> (FileResult, usize) {
+        self.socket.send(&to_message(request).unwrap()).unwrap();
+        let mut buffer = vec![0; MAX_FILES_MESSAGE];
+        let message = self.socket.receive(&mut buffer, Some(PATIENCE)).unwrap();
+        assert!(message.length > 0, "the channel has ended");
+        let answer: FilesAnswer = from_message(&buffer[..message.length]).unwrap();
+        assert_eq!(answer.id, request.id);
+        (answer.result, message.descriptors.len())
+    }
+
+    fn stat(&mut self, path: &str) -> FilesRequest {
+        self.request(FileOperation::Stat { path: path.into() })
+    }
+
+    /// What it is accused of, after which nothing is heard any more.
+    fn end(self) -> &'static str {
+        let rule = self.rules.recv_timeout(PATIENCE).unwrap();
+        let mut buffer = vec![0; MAX_FILES_MESSAGE];
+        // What was answered before that comes first.
+        while self
+            .socket
+            .receive(&mut buffer, Some(PATIENCE))
+            .is_ok_and(|message| message.length > 0)
+        {}
+        rule
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_answered() {
+    let mut peer = Peer::new();
+    let stat = peer.stat("tests.rs");
+    assert!(matches!(peer.ask(&stat), (FileResult::Attributes(_), 0)));
+    let path = b"tests.rs".to_vec();
+    let access = FileAccess::Read;
+    let open = peer.request(FileOperation::Open { path, access });
+    let (opened, descriptors) = peer.ask(&open);
+    assert!(matches!(
+        opened,
+        FileResult::Opened {
+            descriptor: true,
+            handle: None,
+            ..
+        }
+    ));
+    assert_eq!(descriptors, 1);
+    for handle in [0, 1, u64::MAX] {
+        let read = peer.request(FileOperation::Read {
+            handle,
+            offset: 0,
+            count: 1,
+        });
+        let unknown = FileResult::Failed { errno: libc::EBADF };
+        assert_eq!(peer.ask(&read), (unknown, 0));
+    }
+}
+
+#[test]
+fn a_vm_that_has_left_gets_nothing() {
+    let mut peer = Peer::new();
+    peer.channel.forget(VM);
+    let stat = peer.stat("tests.rs");
+    let gone = FileResult::Failed { errno: libc::EIO };
+    assert_eq!(peer.ask(&stat), (gone, 0));
+    let other = FilesRequest {
+        vm: VM + 1,
+        ..peer.stat("tests.rs")
+    };
+    assert!(matches!(peer.ask(&other), (FileResult::Failed { .. }, 0)));
+    assert!(peer.rules.try_recv().is_err());
+}
+
+#[test]
+fn what_is_no_request_ends_the_process() {
+    let accused = |say: &dyn Fn(&mut Peer)| {
+        let mut peer = Peer::new();
+        say(&mut peer);
+        peer.end()
+    };
+    let send = |peer: &mut Peer, bytes: &[u8]| peer.socket.send(bytes).unwrap();
+    let malformed = "a request for files that does not decode";
+    assert_eq!(accused(&|peer| send(peer, &[0xff; 40])), malformed);
+    let behind = |peer: &mut Peer| {
+        let mut bytes = to_message(&peer.stat("a")).unwrap();
+        bytes.push(0);
+        send(peer, &bytes);
+    };
+    assert_eq!(accused(&behind), malformed);
+    let long = |peer: &mut Peer| send(peer, &vec![0; MAX_FILES_MESSAGE + 1]);
+    assert_eq!(accused(&long), "a request for files that is too long");
+    let with_descriptor = |peer: &mut Peer| {
+        let bytes = to_message(&peer.stat("a")).unwrap();
+        let file = File::open("/dev/null").unwrap();
+        peer.socket.send_with(&bytes, file.as_fd()).unwrap();
+    };
+    let rule = "a descriptor with a request for files";
+    assert_eq!(accused(&with_descriptor), rule);
+    let twice = |peer: &mut Peer| {
+        let bytes = to_message(&peer.stat("a")).unwrap();
+        send(peer, &bytes);
+        send(peer, &bytes);
+    };
+    assert_eq!(accused(&twice), "a request for files out of turn");
+    let other_mount = |peer: &mut Peer| {
+        let request = FilesRequest {
+            mount: 1,
+            ..peer.stat("a")
+        };
+        send(peer, &to_message(&request).unwrap());
+    };
+    assert_eq!(accused(&other_mount), "a mount that the VM does not have");
+}
+
+#[test]
+fn a_path_that_is_none_ends_the_process() {
+    for path in [
+        "..",
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "a//b",
+        "a/",
+        ".",
+        "a\0",
+    ] {
+        let mut peer = Peer::new();
+        let request = peer.stat(path);
+        peer.socket.send(&to_message(&request).unwrap()).unwrap();
+        let rule = "a path or a piece of a file that is none";
+        assert_eq!(peer.end(), rule, "{path:?}");
+    }
+}
+
+#[test]
+fn the_channel_ends_with_the_process() {
+    let peer = Peer::new();
+    drop(peer.channel);
+    let mut buffer = [0; 16];
+    let end = peer.socket.receive(&mut buffer, Some(PATIENCE)).unwrap();
+    assert_eq!(end.length, 0);
+    assert!(
+        peer.rules.recv_timeout(PATIENCE).is_err(),
+        "nobody is accused"
+    );
+}

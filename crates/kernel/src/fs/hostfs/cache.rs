@@ -1,0 +1,274 @@
+//! What was found of the embedder's files, for a moment.
+//!
+//! Programs look up the same few directories over and over, and most of what they look for is not there. A directory in which
+//! two names were looked up is listed once, with the attributes of everything in it, and answers for both.
+
+use super::files::{HostAttributes, HostEntry, HostFiles, HostLink, HostListing};
+use crate::errno::{Errno, Result};
+use core::time::Duration;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How long what was found is taken for true.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// Names that are kept, of all directories together: some 20 MB of them at most.
+const MOST_NAMES: usize = 1 << 16;
+
+/// Lookups in a directory from which on it is listed instead.
+const LOOKUPS: u32 = 2;
+
+/// When something was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    at: Duration,
+    generation: u64,
+}
+
+impl Stamp {
+    pub fn now(files: &dyn HostFiles) -> Stamp {
+        Stamp {
+            at: files.now(),
+            generation: files.generation(),
+        }
+    }
+
+    pub fn is_fresh(self, files: &dyn HostFiles) -> bool {
+        self.generation == files.generation() && files.now().saturating_sub(self.at) < FRESH
+    }
+}
+
+/// A directory whose names are all known.
+pub(super) struct Directory {
+    pub entries: Vec<HostEntry>,
+    by_name: HashMap<Box<[u8]>, usize>,
+    stamp: Stamp,
+}
+
+impl Directory {
+    fn new(listing: HostListing, stamp: Stamp) -> Directory {
+        let names = listing.entries.iter().enumerate();
+        Directory {
+            by_name: names
+                .map(|(index, entry)| (entry.name.clone().into(), index))
+                .collect(),
+            entries: listing.entries,
+            stamp,
+        }
+    }
+
+    fn get(&self, name: &[u8]) -> Result<HostAttributes> {
+        let index = self.by_name.get(name).ok_or(Errno::ENOENT)?;
+        Ok(self.entries[*index].attributes)
+    }
+}
+
+/// A directory of which single names are known.
+#[derive(Default)]
+struct Names {
+    found: HashMap<Box<[u8]>, (Stamp, Option<HostAttributes>)>,
+    lookups: u32,
+    /// It has more names than one piece of a listing.
+    is_large: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    directories: HashMap<Box<[u8]>, Arc<Directory>>,
+    names: HashMap<Box<[u8]>, Names>,
+    /// Where links lead.
+    links: HashMap<Box<[u8]>, (Stamp, HostLink)>,
+    /// How many names are kept.
+    count: usize,
+    /// Counts what guests have changed: what was on its way meanwhile may be older than that.
+    changes: u64,
+}
+
+impl Known {
+    fn clear(&mut self) {
+        self.directories.clear();
+        self.names.clear();
+        self.links.clear();
+        self.count = 0;
+    }
+
+    fn make_room(&mut self, count: usize) {
+        if self.count + count > MOST_NAMES {
+            self.clear();
+        }
+        self.count += count;
+    }
+}
+
+/// What was found, by the paths of directories.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<Known>);
+
+/// What is to be done for a lookup.
+enum Plan {
+    Answer(Result<HostAttributes>),
+    List,
+    Stat,
+}
+
+impl Cache {
+    /// Attributes of a name in a directory, whose path with the name is `path`.
+    pub fn lookup(
+        &self,
+        files: &dyn HostFiles,
+        directory: &[u8],
+        name: &[u8],
+        path: &[u8],
+    ) -> Result<HostAttributes> {
+        let (plan, changes) = self.plan(files, directory, name);
+        match plan {
+            Plan::Answer(answer) => answer,
+            Plan::Stat => self.stat(files, (directory, name), path, changes),
+            Plan::List => {
+                let stamp = Stamp::now(files);
+                match files.read_dir(directory, 0) {
+                    Ok(listing) if listing.last => {
+                        let found = Directory::new(listing, stamp);
+                        let answer = found.get(name);
+                        self.keep(directory, found, changes);
+                        answer
+                    }
+                    // What may not be listed may hold what may be looked up.
+                    _ => {
+                        let mut known = self.0.lock();
+                        known.names.entry(directory.into()).or_default().is_large = true;
+                        drop(known);
+                        self.stat(files, (directory, name), path, changes)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole of a directory, if it is known or can be had at once.
+    pub fn list(&self, files: &dyn HostFiles, directory: &[u8]) -> Result<Option<Arc<Directory>>> {
+        let (known, changes) = {
+            let known = self.0.lock();
+            (known.directories.get(directory).cloned(), known.changes)
+        };
+        if let Some(known) = known.filter(|known| known.stamp.is_fresh(files)) {
+            return Ok(Some(known));
+        }
+        let stamp = Stamp::now(files);
+        let listing = files.read_dir(directory, 0)?;
+        if !listing.last {
+            return Ok(None);
+        }
+        Ok(Some(self.keep(
+            directory,
+            Directory::new(listing, stamp),
+            changes,
+        )))
+    }
+
+    /// Where a link leads.
+    pub fn read_link(&self, files: &dyn HostFiles, path: &[u8]) -> Result<HostLink> {
+        let changes = {
+            let known = self.0.lock();
+            if let Some((stamp, link)) = known.links.get(path)
+                && stamp.is_fresh(files)
+            {
+                return Ok(link.clone());
+            }
+            known.changes
+        };
+        let stamp = Stamp::now(files);
+        let link = files.read_link(path)?;
+        let mut known = self.0.lock();
+        if known.changes == changes {
+            known.make_room(1);
+            let replaced = known.links.insert(path.into(), (stamp, link.clone()));
+            known.count -= usize::from(replaced.is_some());
+        }
+        Ok(link)
+    }
+
+    /// A guest has changed what a directory holds, or something in it.
+    pub fn forget(&self, directory: &[u8]) {
+        let mut known = self.0.lock();
+        known.changes += 1;
+        known.count = known.count.saturating_sub(known.links.len());
+        known.links.clear();
+        if let Some(gone) = known.directories.remove(directory) {
+            known.count = known.count.saturating_sub(gone.entries.len());
+        }
+        if let Some(gone) = known.names.remove(directory) {
+            known.count = known.count.saturating_sub(gone.found.len());
+        }
+    }
+
+    /// A guest has moved directories.
+    pub fn forget_all(&self) {
+        let mut known = self.0.lock();
+        known.changes += 1;
+        known.clear();
+    }
+
+    fn plan(&self, files: &dyn HostFiles, directory: &[u8], name: &[u8]) -> (Plan, u64) {
+        let mut known = self.0.lock();
+        let changes = known.changes;
+        if let Some(found) = known.directories.get(directory) {
+            if found.stamp.is_fresh(files) {
+                return (Plan::Answer(found.get(name)), changes);
+            }
+            // Where it was of use, it is again.
+            return (Plan::List, changes);
+        }
+        let Some(names) = known.names.get_mut(directory) else {
+            known.names.insert(directory.into(), Names::default());
+            return (Plan::Stat, changes);
+        };
+        if let Some((stamp, found)) = names.found.get(name)
+            && stamp.is_fresh(files)
+        {
+            return (Plan::Answer(found.ok_or(Errno::ENOENT)), changes);
+        }
+        names.lookups += 1;
+        let lists = names.lookups >= LOOKUPS && !names.is_large;
+        (if lists { Plan::List } else { Plan::Stat }, changes)
+    }
+
+    fn stat(
+        &self,
+        files: &dyn HostFiles,
+        (directory, name): (&[u8], &[u8]),
+        path: &[u8],
+        changes: u64,
+    ) -> Result<HostAttributes> {
+        let stamp = Stamp::now(files);
+        let found = match files.stat(path) {
+            Ok(attributes) => Some(attributes),
+            Err(Errno::ENOENT) => None,
+            Err(errno) => return Err(errno),
+        };
+        let mut known = self.0.lock();
+        if known.changes == changes {
+            known.make_room(1);
+            let names = known.names.entry(directory.into()).or_default();
+            let replaced = names.found.insert(name.into(), (stamp, found));
+            known.count -= usize::from(replaced.is_some());
+        }
+        found.ok_or(Errno::ENOENT)
+    }
+
+    fn keep(&self, directory: &[u8], found: Directory, changes: u64) -> Arc<Directory> {
+        let found = Arc::new(found);
+        let mut known = self.0.lock();
+        if known.changes == changes {
+            known.make_room(found.entries.len());
+            if let Some(names) = known.names.remove(directory) {
+                known.count = known.count.saturating_sub(names.found.len());
+            }
+            if let Some(old) = known.directories.insert(directory.into(), found.clone()) {
+                known.count = known.count.saturating_sub(old.entries.len());
+            }
+        }
+        found
+    }
+}

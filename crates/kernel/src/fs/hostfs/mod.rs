@@ -1,0 +1,125 @@
+//! Files of the embedder's as a file system (`docs/design/mounts.md`).
+//!
+//! - [`files`]: what the embedder gives. `inode`: the files of the file system, by their paths. `open_file`: those that are
+//!   open. `cache`: what was found a moment ago. `contents`: small files that were read before.
+
+mod cache;
+mod contents;
+mod files;
+mod inode;
+mod open_file;
+#[cfg(test)]
+mod tests;
+
+pub use files::{
+    HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostLink, HostListing,
+};
+
+use crate::abi::stat::StatFs;
+use crate::errno::Result;
+use crate::vfs::{FileSystem, Inode};
+use cache::Cache;
+use contents::Contents;
+use core::sync::atomic::{AtomicU64, Ordering};
+use inode::HostInode;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+/// Device number of the first one.
+const FIRST_DEVICE: u64 = 0x100;
+
+/// Numbers of devices that were given.
+static DEVICES: AtomicU64 = AtomicU64::new(FIRST_DEVICE);
+
+/// A file system of the embedder's.
+pub struct HostFs {
+    shared: Arc<Shared>,
+    root: Arc<HostInode>,
+}
+
+/// What its inodes share.
+struct Shared {
+    files: Arc<dyn HostFiles>,
+    /// None where nothing may be taken for true that was found before.
+    cache: Option<Cache>,
+    contents: Contents,
+    dev: u64,
+    /// Inodes that are in use, so that one file is one inode: its watches are there, and it knows where it was moved to.
+    live: Mutex<HashMap<Box<[u8]>, Weak<HostInode>>>,
+}
+
+impl HostFs {
+    /// Makes one. `cached`: what was found is taken for true for a tenth of a second, or until the embedder says that it may
+    /// have changed something.
+    pub fn new(files: Arc<dyn HostFiles>, cached: bool) -> Arc<HostFs> {
+        let shared = Arc::new(Shared {
+            files,
+            cache: cached.then(Cache::default),
+            contents: Contents::default(),
+            dev: DEVICES.fetch_add(1, Ordering::Relaxed),
+            live: Mutex::default(),
+        });
+        let root = HostInode::root(&shared);
+        Arc::new(HostFs { shared, root })
+    }
+}
+
+impl FileSystem for HostFs {
+    fn name(&self) -> &'static str {
+        "hostfs"
+    }
+
+    fn root(&self) -> Arc<dyn Inode> {
+        self.root.clone()
+    }
+
+    fn statfs(&self) -> Result<StatFs> {
+        self.shared.files.statfs()
+    }
+}
+
+impl Shared {
+    /// Attributes of a name in a directory.
+    fn lookup(&self, directory: &[u8], name: &[u8]) -> Result<HostAttributes> {
+        let path = below(directory, name);
+        match &self.cache {
+            Some(cache) => cache.lookup(&*self.files, directory, name, &path),
+            None => self.files.stat(&path),
+        }
+    }
+
+    /// Where a link leads.
+    fn read_link(&self, path: &[u8]) -> Result<HostLink> {
+        match &self.cache {
+            Some(cache) => cache.read_link(&*self.files, path),
+            None => self.files.read_link(path),
+        }
+    }
+
+    /// A guest has changed something at a path.
+    fn changed(&self, path: &[u8]) {
+        if let Some(cache) = &self.cache {
+            cache.forget(split(path).0);
+        }
+    }
+}
+
+/// The path of a name in a directory.
+fn below(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
+    path.extend_from_slice(directory);
+    if !directory.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
+/// Directory and name of a path; both are empty for the root's.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&[], path),
+    }
+}

@@ -1,0 +1,402 @@
+//! The files channel: what a VM process asks of the host's files, over a socket of its own.
+//!
+//! The socket keeps messages apart (`SOCK_SEQPACKET`). The VM process sends one request and waits for the one answer to it;
+//! both are numbered, so that an answer that came after the wait for it was given up is not taken for another. A file that may
+//! be read without asking comes as a descriptor with the answer.
+//!
+//! Everything is named by its path below the root of a mount ([`is_path`]). Who serves it keeps no table of names, so that
+//! nothing can be left behind in one. `docs/design/mounts.md` has the reasons.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::VmId;
+use crate::frame::FrameError;
+
+/// Longest message.
+pub const MAX_FILES_MESSAGE: usize = 128 << 10;
+
+/// Most bytes of a file in one message: leaves room for the rest of it.
+pub const MAX_FILE_PIECE: usize = 120 << 10;
+
+/// Longest path (`limits.h`).
+const PATH_MAX: usize = 4096;
+/// Longest name in a directory.
+const NAME_MAX: usize = 255;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesRequest {
+    /// Counts up.
+    pub id: u64,
+    /// The VM that asks.
+    pub vm: VmId,
+    /// Which of its mounts, by their order in [`VmConfig::mounts`](crate::VmConfig::mounts).
+    pub mount: u32,
+    pub operation: FileOperation,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileOperation {
+    /// Metadata; of a link its own. Answer: `Attributes`.
+    Stat {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Names of a directory behind a position, 0 for all. Answer: `Entries`.
+    ReadDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        position: u64,
+    },
+    /// Where a link leads. Answer: `Link`.
+    ReadLink {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Opens a regular file. Answer: `Opened`.
+    Open {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        access: FileAccess,
+    },
+    /// Answer: `Data`, empty at the end of the file.
+    Read {
+        handle: u64,
+        offset: u64,
+        count: u32,
+    },
+    /// Writes, at the end of the file without an offset. Answer: `Written`.
+    Write {
+        handle: u64,
+        offset: Option<u64>,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// Answer: `Done`.
+    SetSize { handle: u64, size: u64 },
+    /// Answer: `Done`.
+    Sync { handle: u64 },
+    /// Answer: `Done`.
+    Close { handle: u64 },
+    /// Makes a regular file that must not be there, and opens it. Answer: `Opened`.
+    Create {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        mode: u32,
+    },
+    /// Answer: `Done`.
+    MakeDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        mode: u32,
+    },
+    /// Answer: `Done`.
+    Symlink {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        target: Vec<u8>,
+    },
+    /// Gives the file `from` another name. Answer: `Done`.
+    Link {
+        #[serde(with = "serde_bytes")]
+        from: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        to: Vec<u8>,
+    },
+    /// Answer: `Done`.
+    Unlink {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Answer: `Done`.
+    RemoveDirectory {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// `renameat2(2)` with its flags. Answer: `Done`.
+    Rename {
+        #[serde(with = "serde_bytes")]
+        from: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        to: Vec<u8>,
+        flags: u32,
+    },
+    /// Answer: `Done`.
+    SetAttributes {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        attributes: ChangedAttributes,
+    },
+    /// Answer: `Space`.
+    Statfs,
+}
+
+/// What a name costs of a bound on what is written, whatever it names: a disk is filled by empty files as well.
+pub const NAME_BYTES: u64 = 4096;
+
+impl FileOperation {
+    /// The most by which it makes the files larger.
+    #[must_use]
+    pub fn growth(&self) -> u64 {
+        match self {
+            FileOperation::Write { data, .. } => data.len() as u64,
+            FileOperation::SetSize { size, .. } => *size,
+            FileOperation::Create { .. }
+            | FileOperation::MakeDirectory { .. }
+            | FileOperation::Symlink { .. }
+            | FileOperation::Link { .. } => NAME_BYTES,
+            _ => 0,
+        }
+    }
+}
+
+/// What an open file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileAccess {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesAnswer {
+    /// That of the request.
+    pub id: u64,
+    pub result: FileResult,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileResult {
+    /// Linux's number of the error.
+    Failed {
+        errno: i32,
+    },
+    Done,
+    Attributes(HostAttributes),
+    /// A piece of a directory, without `.` and `..`; `last` with the end of it.
+    Entries {
+        entries: Vec<HostEntry>,
+        last: bool,
+    },
+    /// Where a link leads: nowhere outside of the mount.
+    Link {
+        #[serde(with = "serde_bytes")]
+        target: Vec<u8>,
+        /// It leads out of the mount, and is not followed. The target is empty where it would tell of the host.
+        outside: bool,
+    },
+    /// An open file. What is read goes to the descriptor that comes along, if `descriptor` says so, else to the handle.
+    Opened {
+        attributes: HostAttributes,
+        handle: Option<u64>,
+        descriptor: bool,
+    },
+    Data(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// How much was written, and where it ended.
+    Written {
+        count: u32,
+        end: u64,
+    },
+    Space(HostSpace),
+}
+
+/// Metadata of a file. The owner is not told: everything belongs to the guest's user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostAttributes {
+    /// The same for two names of one file, and tells nothing else.
+    pub ino: u64,
+    /// Type and permissions.
+    pub mode: u32,
+    pub nlink: u64,
+    pub size: u64,
+    /// Of 512 bytes.
+    pub blocks: u64,
+    pub atime: HostTime,
+    pub mtime: HostTime,
+    pub ctime: HostTime,
+    pub btime: HostTime,
+}
+
+/// Seconds since 1970, and nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostTime {
+    pub sec: i64,
+    pub nsec: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostEntry {
+    #[serde(with = "serde_bytes")]
+    pub name: Vec<u8>,
+    pub attributes: HostAttributes,
+    /// The position that follows it.
+    pub next: u64,
+}
+
+/// What is to be changed; what is absent stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedAttributes {
+    pub mode: Option<u32>,
+    pub atime: Option<HostTime>,
+    pub mtime: Option<HostTime>,
+}
+
+/// Capacity and use of a file system (`statfs(2)`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSpace {
+    pub block_size: u64,
+    pub blocks: u64,
+    pub free: u64,
+    pub files: u64,
+    pub files_free: u64,
+}
+
+impl FileOperation {
+    /// The paths that it names.
+    #[must_use]
+    pub fn paths(&self) -> [Option<&[u8]>; 2] {
+        match self {
+            FileOperation::Stat { path }
+            | FileOperation::ReadDirectory { path, .. }
+            | FileOperation::ReadLink { path }
+            | FileOperation::Open { path, .. }
+            | FileOperation::Create { path, .. }
+            | FileOperation::MakeDirectory { path, .. }
+            | FileOperation::Symlink { path, .. }
+            | FileOperation::Unlink { path }
+            | FileOperation::RemoveDirectory { path }
+            | FileOperation::SetAttributes { path, .. } => [Some(path), None],
+            FileOperation::Link { from, to } | FileOperation::Rename { from, to, .. } => {
+                [Some(from), Some(to)]
+            }
+            FileOperation::Read { .. }
+            | FileOperation::Write { .. }
+            | FileOperation::SetSize { .. }
+            | FileOperation::Sync { .. }
+            | FileOperation::Close { .. }
+            | FileOperation::Statfs => [None, None],
+        }
+    }
+
+    /// Whether it changes what is there.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        match self {
+            FileOperation::Open { access, .. } => *access != FileAccess::Read,
+            FileOperation::Stat { .. }
+            | FileOperation::ReadDirectory { .. }
+            | FileOperation::ReadLink { .. }
+            | FileOperation::Read { .. }
+            | FileOperation::Sync { .. }
+            | FileOperation::Close { .. }
+            | FileOperation::Statfs => false,
+            _ => true,
+        }
+    }
+
+    /// Whether every path in it is one ([`is_path`]), and its pieces are within their bounds.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let paths = self.paths().into_iter().flatten().all(is_path);
+        paths
+            && match self {
+                FileOperation::Symlink { target, .. } => {
+                    !target.is_empty() && target.len() < PATH_MAX && !target.contains(&0)
+                }
+                FileOperation::Write { data, .. } => data.len() <= MAX_FILE_PIECE,
+                FileOperation::Read { count, .. } => *count as usize <= MAX_FILE_PIECE,
+                _ => true,
+            }
+    }
+}
+
+/// Whether these bytes name something below a root: names apart by single slashes, none of them empty, `.` or `..`, without
+/// a slash at either end. The root itself is the empty path.
+#[must_use]
+pub fn is_path(path: &[u8]) -> bool {
+    let is_name =
+        |name: &[u8]| !name.is_empty() && name.len() <= NAME_MAX && name != b"." && name != b"..";
+    path.is_empty()
+        || path.len() < PATH_MAX
+            && !path.contains(&0)
+            && path.split(|byte| *byte == b'/').all(is_name)
+}
+
+/// A message as it is sent.
+///
+/// # Errors
+/// It is longer than [`MAX_FILES_MESSAGE`].
+pub fn to_message<T: Serialize>(value: &T) -> Result<Vec<u8>, FrameError> {
+    let bytes = postcard::to_extend(value, Vec::new()).map_err(|_| FrameError::Malformed)?;
+    if bytes.len() > MAX_FILES_MESSAGE {
+        return Err(FrameError::TooLong(bytes.len(), MAX_FILES_MESSAGE));
+    }
+    Ok(bytes)
+}
+
+/// A message as it came.
+///
+/// # Errors
+/// It does not decode, or is followed by something.
+pub fn from_message<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_below_the_root_and_nowhere_else() {
+        for path in ["", "a", "a/b", "...", ".a", "a b/ c"] {
+            assert!(is_path(path.as_bytes()), "{path:?}");
+        }
+        for path in [
+            "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\0b",
+        ] {
+            assert!(!is_path(path.as_bytes()), "{path:?}");
+        }
+        assert!(!is_path(&[b'a'; 256]));
+        assert!(!is_path(&b"a/".repeat(2049)[..4097]));
+    }
+
+    #[test]
+    fn a_message_has_nothing_behind_it() {
+        let answer = FilesAnswer {
+            id: 7,
+            result: FileResult::Failed { errno: 2 },
+        };
+        let mut bytes = to_message(&answer).unwrap();
+        assert_eq!(from_message(&bytes), Ok(answer));
+        bytes.push(0);
+        assert_eq!(
+            from_message::<FilesAnswer>(&bytes),
+            Err(FrameError::Malformed)
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_not_made() {
+        let data = FileResult::Data(vec![0; MAX_FILES_MESSAGE]);
+        let answer = FilesAnswer {
+            id: 1,
+            result: data,
+        };
+        assert!(to_message(&answer).is_err());
+        let data = FileResult::Data(vec![0; MAX_FILE_PIECE]);
+        let answer = FilesAnswer {
+            id: u64::MAX,
+            result: data,
+        };
+        assert!(to_message(&answer).is_ok());
+    }
+}

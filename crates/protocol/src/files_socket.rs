@@ -1,0 +1,279 @@
+//! The socket of the files channel: whole messages, with a descriptor or without.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Room for the control messages that carry descriptors: more of them than anybody sends, and few.
+const CONTROL: usize = 64;
+
+/// What has come.
+#[derive(Debug)]
+pub struct Message {
+    /// Its length; 0 where the peer is gone.
+    pub length: usize,
+    pub descriptors: Vec<OwnedFd>,
+    /// It was longer than the room for it, or there was no descriptor left for what it carried.
+    pub is_cut: bool,
+}
+
+/// One end.
+#[derive(Debug)]
+pub struct FilesSocket(OwnedFd);
+
+/// A buffer for control messages, aligned as their header is.
+#[repr(C, align(8))]
+struct Control([u8; CONTROL]);
+
+impl FilesSocket {
+    /// Makes both ends.
+    ///
+    /// # Errors
+    /// There is no descriptor to be had.
+    pub fn pair() -> io::Result<(FilesSocket, OwnedFd)> {
+        let mut fds: [RawFd; 2] = [-1; 2];
+        let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+        // SAFETY: the array takes two descriptors.
+        if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let [ours, theirs] = fds;
+        // SAFETY: the descriptors are new and nobody else's.
+        let (ours, theirs) = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
+        Ok((FilesSocket(ours), theirs))
+    }
+
+    /// Takes over an end.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> FilesSocket {
+        FilesSocket(fd)
+    }
+
+    /// Bounds how long sending may wait for room.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn bound_sending(&self, longest: Duration) -> io::Result<()> {
+        let time = libc::timeval {
+            tv_sec: longest.as_secs().cast_signed(),
+            tv_usec: longest.subsec_micros().into(),
+        };
+        let length =
+            libc::socklen_t::try_from(mem::size_of_val(&time)).map_err(io::Error::other)?;
+        // SAFETY: the structure is valid for its length.
+        let done = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_SNDTIMEO,
+                (&raw const time).cast(),
+                length,
+            )
+        };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The peer is gone, or did not make room in time.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        loop {
+            // SAFETY: the buffer is valid for its length.
+            let sent = unsafe {
+                libc::send(
+                    self.0.as_raw_fd(),
+                    bytes.as_ptr().cast(),
+                    bytes.len(),
+                    libc::MSG_NOSIGNAL,
+                )
+            };
+            if sent >= 0 {
+                return Ok(());
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Sends a message with a descriptor, which the peer gets a copy of.
+    ///
+    /// # Errors
+    /// As [`FilesSocket::send`].
+    pub fn send_with(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let mut control = Control([0; CONTROL]);
+        let mut part = libc::iovec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        };
+        // SAFETY: zeroes are a valid header.
+        let mut header: libc::msghdr = unsafe { mem::zeroed() };
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.0.as_mut_ptr().cast();
+        let size = u32::try_from(mem::size_of::<RawFd>()).map_err(io::Error::other)?;
+        // SAFETY: takes plain numbers.
+        header.msg_controllen = unsafe { libc::CMSG_SPACE(size) } as usize;
+        // SAFETY: the control buffer has room for the header and a descriptor.
+        unsafe {
+            let first = libc::CMSG_FIRSTHDR(&raw const header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(size) as usize;
+            let data = libc::CMSG_DATA(first).cast::<RawFd>();
+            data.write_unaligned(descriptor.as_raw_fd());
+        }
+        loop {
+            // SAFETY: everything that the header points to outlives the call.
+            let sent =
+                unsafe { libc::sendmsg(self.0.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) };
+            if sent >= 0 {
+                return Ok(());
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Waits for a message, no longer than `longest` if that is given.
+    ///
+    /// # Errors
+    /// - `TimedOut`: none has come.
+    /// - The peer is gone.
+    pub fn receive(&self, buffer: &mut [u8], longest: Option<Duration>) -> io::Result<Message> {
+        if let Some(longest) = longest
+            && !self.wait(longest)?
+        {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut control = Control([0; CONTROL]);
+        let mut part = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: buffer.len(),
+        };
+        // SAFETY: zeroes are a valid header.
+        let mut header: libc::msghdr = unsafe { mem::zeroed() };
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = CONTROL;
+        loop {
+            // SAFETY: everything that the header points to outlives the call and may be written to.
+            let length = unsafe {
+                libc::recvmsg(self.0.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC)
+            };
+            if let Ok(length) = usize::try_from(length) {
+                // SAFETY: the kernel has filled the header.
+                let descriptors = unsafe { take_descriptors(&header) };
+                let cut = libc::MSG_TRUNC | libc::MSG_CTRUNC;
+                return Ok(Message {
+                    length,
+                    descriptors,
+                    is_cut: header.msg_flags & cut != 0,
+                });
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Ends the channel for both sides, whoever else has a descriptor of it.
+    pub fn shut_down(&self) {
+        // SAFETY: takes plain numbers. Fails only if it is not connected any more.
+        unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_RDWR) };
+    }
+
+    /// Whether something comes in time.
+    fn wait(&self, longest: Duration) -> io::Result<bool> {
+        let mut socket = libc::pollfd {
+            fd: self.0.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let millis = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
+        loop {
+            // SAFETY: the structure is valid for the call.
+            let count = unsafe { libc::poll(&raw mut socket, 1, millis) };
+            if count >= 0 {
+                return Ok(count > 0);
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Takes over what came with a message.
+///
+/// # Safety
+/// The header was filled by `recvmsg(2)`, and this has not been done before.
+unsafe fn take_descriptors(header: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut taken = Vec::new();
+    // SAFETY: by the caller; the macros stay within the control buffer.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(header);
+        while let Some(found) = control.as_ref() {
+            if found.cmsg_level == libc::SOL_SOCKET && found.cmsg_type == libc::SCM_RIGHTS {
+                let data = libc::CMSG_DATA(control).cast::<RawFd>();
+                let bytes = found.cmsg_len - libc::CMSG_LEN(0) as usize;
+                for index in 0..bytes / mem::size_of::<RawFd>() {
+                    taken.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
+                }
+            }
+            control = libc::CMSG_NXTHDR(header, control);
+        }
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn messages_stay_apart_and_carry_a_descriptor() {
+        let (ours, theirs) = FilesSocket::pair().unwrap();
+        let theirs = FilesSocket::new(theirs);
+        ours.send(b"one").unwrap();
+        let file = File::open("/proc/self/cmdline").unwrap();
+        ours.send_with(b"two", file.as_fd()).unwrap();
+        let mut buffer = [0; 16];
+        let first = theirs.receive(&mut buffer, None).unwrap();
+        assert_eq!((first.length, first.descriptors.len()), (3, 0));
+        let second = theirs.receive(&mut buffer, None).unwrap();
+        assert_eq!((second.length, second.descriptors.len()), (3, 1));
+        let mut text = Vec::new();
+        let copy = second.descriptors.into_iter().next().unwrap();
+        File::from(copy).read_to_end(&mut text).unwrap();
+        assert!(!text.is_empty());
+    }
+
+    #[test]
+    fn waiting_ends_and_so_does_the_channel() {
+        let (ours, theirs) = FilesSocket::pair().unwrap();
+        let theirs = FilesSocket::new(theirs);
+        let mut buffer = [0; 4];
+        let late = theirs.receive(&mut buffer, Some(Duration::from_millis(1)));
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        ours.send(b"too long").unwrap();
+        assert!(theirs.receive(&mut buffer, None).unwrap().is_cut);
+        ours.shut_down();
+        assert_eq!(theirs.receive(&mut buffer, None).unwrap().length, 0);
+        assert!(theirs.send(b"x").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+"use strict";
+// Output as events of whole lines.
+
+const { StringDecoder } = require("node:string_decoder");
+
+/** Of a line without end as much is an event. */
+const longestLine = 64 * 1024;
+
+class StdioLines {
+  #hook;
+  #channels = { stdout: new Channel(), stderr: new Channel() };
+
+  /** @param {(event: { channel: "stdout" | "stderr", message: string }) => unknown} hook */
+  constructor(hook) {
+    this.#hook = hook;
+  }
+
+  /** Takes a chunk. Gives back a promise while the hook wants the program to wait. */
+  push(channel, chunk) {
+    return this.#tell(channel, this.#channels[channel].push(chunk));
+  }
+
+  /** What ended without a line feed. */
+  async end() {
+    for (const channel of ["stdout", "stderr"]) {
+      await this.#tell(channel, this.#channels[channel].end());
+    }
+  }
+
+  #tell(channel, messages) {
+    const pending = [];
+    for (const message of messages) {
+      const taken = this.#hook({ channel, message });
+      if (typeof taken?.then === "function") pending.push(taken);
+    }
+    return pending.length > 0 ? Promise.all(pending) : undefined;
+  }
+}
+
+class Channel {
+  #decoder = new StringDecoder("utf8");
+  #begun = "";
+
+  push(chunk) {
+    return this.#split(
+      this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)),
+    );
+  }
+
+  end() {
+    const lines = this.#split(this.#decoder.end());
+    const rest = this.#begun;
+    this.#begun = "";
+    return rest === "" ? lines : lines.concat(rest);
+  }
+
+  #split(text) {
+    const lines = text.split("\n");
+    lines[0] = this.#begun + lines[0];
+    const begun = pieces(lines.pop());
+    this.#begun = begun.pop();
+    return [...lines.flatMap(pieces), ...begun];
+  }
+}
+
+/** A line as it is told: one that is too long in several. */
+function pieces(line) {
+  if (line.length <= longestLine) return [line];
+  const count = Math.ceil(line.length / longestLine);
+  return Array.from({ length: count }, (_, index) =>
+    line.slice(index * longestLine, (index + 1) * longestLine),
+  );
+}
+
+module.exports = { StdioLines };

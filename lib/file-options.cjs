@@ -1,0 +1,41 @@
+"use strict";
+// Options of file methods, a machine's and those of filesystems.
+
+const { invalidValue } = require("./errors.cjs");
+const check = require("./validate.cjs");
+
+const { object, optional } = check;
+
+function mkdirOptions(value) {
+  return object(value, "options", { recursive: optional(check.boolean, false) });
+}
+
+function removeDirOptions(value) {
+  return object(value, "options", { recursive: optional(check.boolean, false) });
+}
+
+function removeOptions(value) {
+  return object(value, "options", {
+    recursive: optional(check.boolean, false),
+    force: optional(check.boolean, false),
+  });
+}
+
+/** `writeFile` has no options; what is given all the same would be silently without effect. */
+function noWriteOptions(given) {
+  if (given.every((value) => value === undefined)) return;
+  throw invalidValue("options", "is not taken by writeFile, which writes bytes, or text as UTF-8");
+}
+
+/** How `readFile` decodes. */
+function encoding(value) {
+  if (value === undefined || value === null) return undefined;
+  const name = typeof value === "object" ? value.encoding : value;
+  if (name === undefined || name === null) return undefined;
+  if (name !== "utf8" && name !== "utf-8") {
+    throw invalidValue("encoding", "must be 'utf8' or absent", name);
+  }
+  return "utf8";
+}
+
+module.exports = { encoding, mkdirOptions, noWriteOptions, removeDirOptions, removeOptions };

@@ -1,0 +1,255 @@
+"use strict";
+// The kernel-first face of a machine: a kernel is made, runtimes are mounted, and commands run.
+
+const { withCallerStacks } = require("../caller.cjs");
+const { allowedEnvironment } = require("../driver/permissions.cjs");
+const { boot } = require("../node-runtime.cjs");
+const check = require("../validate.cjs");
+const { KernelError, kernelError } = require("./kernel-error.cjs");
+const { kernelOptions, machineOptions, mountOfFileSystem } = require("./options.cjs");
+const { kernelRuntime } = require("./runtimes.cjs");
+
+/** As in lib/own-programs.cjs: where a caller's `PATH` may lead elsewhere. */
+const shellPath = "/usr/bin/sh";
+const nodePaths = ["/usr/bin/node", "/usr/bin/npm", "/usr/bin/npx"];
+
+class Kernel {
+  #settings;
+  #runtimes = [];
+  /** What is mounted when the machine is made. */
+  #mounts;
+  /** @type {Promise<object> | undefined} The machine, from the first use on. */
+  #machine;
+  #isDisposed = false;
+
+  constructor(given) {
+    this.#settings = kernelOptions(given);
+    this.#mounts = [...(this.#settings.mounts ?? [])];
+  }
+
+  async mount(runtime) {
+    const given = kernelRuntime(runtime, "runtime");
+    this.#requireLive();
+    const { name } = given;
+    if (name === "node" && this.#runtimes.some((known) => known.name === name)) {
+      throw new KernelError("EEXIST", "a Node runtime is mounted already");
+    }
+    this.#requireUnused("runtimes");
+    // What cannot be together is told here.
+    machineOptions({ ...this.#settings, mounts: this.#mounts }, [...this.#runtimes, given]);
+    this.#runtimes.push(given);
+  }
+
+  async exec(commandLine, given) {
+    const line = check.cString(commandLine, "commandLine");
+    const machine = await this.#programs();
+    const options = await this.#withEnvironment(given);
+    const result = await machine
+      .execCommand(this.#shell(options), ["-c", line], options)
+      .catch(rethrow);
+    if (result.timedOut) {
+      const { stdout, stderr } = result;
+      const error = new KernelError(
+        "ETIMEDOUT",
+        `the command did not end within ${options.timeout} ms`,
+      );
+      throw Object.assign(error, { stdout, stderr });
+    }
+    return result;
+  }
+
+  async spawn(command, args, given) {
+    const machine = await this.#programs();
+    const options = await this.#withEnvironment(given);
+    return await machine.spawnCommand(command, args, options).catch(rethrow);
+  }
+
+  async openShell(given) {
+    const machine = await this.#programs();
+    const options = await this.#withEnvironment(given);
+    return await machine.openShell(options).catch(rethrow);
+  }
+
+  async processes() {
+    return await this.#ask("processes");
+  }
+
+  async getResourceSnapshot() {
+    return await this.#ask("getResourceSnapshot");
+  }
+
+  async mountFs(path, filesystem, given) {
+    const mount = mountOfFileSystem(path, filesystem, given);
+    this.#requireUnused("filesystems");
+    if (this.#mounts.some(({ guestPath }) => guestPath === mount.guestPath)) {
+      throw new KernelError("EBUSY", `a filesystem is mounted at ${mount.guestPath} already`);
+    }
+    // What cannot be together is told here.
+    const mounts = [...this.#mounts, mount];
+    machineOptions({ ...this.#settings, mounts }, this.#runtimes);
+    this.#mounts = mounts;
+  }
+
+  async unmountFs(path) {
+    const guestPath = check.absolutePath(path, "path");
+    this.#requireUnused("filesystems");
+    const left = this.#mounts.filter((mount) => mount.guestPath !== guestPath);
+    if (left.length === this.#mounts.length) {
+      throw new KernelError("EINVAL", `nothing is mounted at ${guestPath}`);
+    }
+    this.#mounts = left;
+  }
+
+  async readFile(path, options) {
+    return await this.#ask("readFile", path, options);
+  }
+
+  async readTextFile(path) {
+    return await this.#ask("readFile", path, "utf8");
+  }
+
+  async writeFile(path, data) {
+    await this.#ask("writeFile", path, data);
+  }
+
+  async mkdir(path, options) {
+    await this.#ask("mkdir", path, options);
+  }
+
+  async readDir(path) {
+    return await this.#ask("readDir", path);
+  }
+
+  async readDirWithTypes(path) {
+    return await this.#ask("readDirWithTypes", path);
+  }
+
+  async stat(path) {
+    return await this.#ask("stat", path);
+  }
+
+  async exists(path) {
+    return await this.#ask("exists", path);
+  }
+
+  async remove(path, options) {
+    await this.#ask("remove", path, options);
+  }
+
+  async removeFile(path) {
+    const { isDirectory } = await this.stat(path).catch(() => ({}));
+    if (isDirectory) {
+      throw new KernelError("EISDIR", `illegal operation on a directory, unlink '${path}'`);
+    }
+    await this.#ask("remove", path);
+  }
+
+  async removeDir(path) {
+    const { isDirectory } = await this.stat(path);
+    if (!isDirectory) throw new KernelError("ENOTDIR", `not a directory, rmdir '${path}'`);
+    await this.#ask("remove", path);
+  }
+
+  async rename(from, to) {
+    await this.#ask("rename", from, to);
+  }
+
+  async dispose() {
+    this.#isDisposed = true;
+    const machine = await this.#machine?.catch(() => {});
+    await machine?.dispose();
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    await this.dispose();
+  }
+
+  #requireUnused(what) {
+    this.#requireLive();
+    if (this.#machine) {
+      throw new KernelError("EBUSY", `${what} are mounted before the kernel is first used`);
+    }
+  }
+
+  #requireLive() {
+    if (this.#isDisposed) throw new KernelError("ESHUTDOWN", "the kernel has been disposed");
+  }
+
+  async #ask(method, ...args) {
+    const machine = await this.#live();
+    return await machine[method](...args).catch(rethrow);
+  }
+
+  /** The machine, for who starts programs. */
+  async #programs() {
+    this.#requireLive();
+    if (this.#runtimes.length === 0) {
+      const hint = "await kernel.mount(createNodeRuntime())";
+      throw new KernelError("ENOEXEC", `no runtime is mounted: ${hint}`);
+    }
+    return await this.#live();
+  }
+
+  async #live() {
+    this.#requireLive();
+    this.#machine ??= this.#make();
+    try {
+      const machine = await this.#machine;
+      this.#requireLive();
+      return machine;
+    } catch (error) {
+      if (!this.#isDisposed) this.#machine = undefined;
+      throw kernelError(error);
+    }
+  }
+
+  async #make() {
+    const settings = { ...this.#settings, mounts: this.#mounts };
+    const node = this.#runtimes.find(({ name }) => name === "node");
+    const env = await this.#allowed(settings.env);
+    const machine = await boot({ ...machineOptions(settings, this.#runtimes), env: env.flat() });
+    // A kernel that was not given Node.js has none.
+    if (!node) {
+      for (const path of nodePaths) await machine.remove(path, { force: true });
+    }
+    return machine;
+  }
+
+  async #withEnvironment(given) {
+    if (given?.env === undefined) return given;
+    const env = check.environment(given.env, "options.env");
+    return { ...given, env: Object.fromEntries(await this.#allowed(env)) };
+  }
+
+  /** Variables that the kernel's permission and those of its runtimes let in. */
+  async #allowed(flat) {
+    let pairs = await allowedEnvironment(flat, this.#settings.permissions.env);
+    for (const { permissions } of this.#runtimes) {
+      if (permissions) pairs = await allowedEnvironment(pairs.flat(), permissions.env);
+    }
+    return pairs;
+  }
+
+  #shell(options) {
+    const hasPath = [...this.#settings.env, ...Object.keys(options?.env ?? {})].includes("PATH");
+    return hasPath ? shellPath : "sh";
+  }
+}
+
+withCallerStacks(
+  Kernel.prototype,
+  ...Object.entries(Object.getOwnPropertyDescriptors(Kernel.prototype))
+    .filter(([name, { value }]) => name !== "constructor" && typeof value === "function")
+    .map(([name]) => name),
+);
+
+function rethrow(error) {
+  throw kernelError(error);
+}
+
+/** Makes a kernel. Its machine is made when it is first used. */
+function createKernel(given) {
+  return new Kernel(given);
+}
+
+module.exports = { createKernel };

@@ -1,0 +1,101 @@
+"use strict";
+// Options of kernels, and what they are for the machine.
+
+const { invalidValue } = require("../errors.cjs");
+const { machineFiles } = require("../driver/guarded-files.cjs");
+const { permissions } = require("../driver/permissions.cjs");
+const options = require("../options.cjs");
+const check = require("../validate.cjs");
+
+const mebibyte = 1024 * 1024;
+/** What a VM process needs besides a heap. */
+const besidesHeap = 384;
+
+const asGiven = (value) => value;
+
+const kernelKeys = {
+  filesystem: check.optional(options.fileSystem),
+  permissions,
+  env: check.optional(check.environment, []),
+  cwd: check.optional(check.absolutePath),
+  maxProcesses: check.optional(check.integer(1)),
+  mounts: asGiven,
+  limits: asGiven,
+};
+
+/** Options of `createKernel`. Those of the machine itself are checked by it, here. */
+function kernelOptions(value) {
+  const checked = check.object(value, "options", kernelKeys);
+  const { maxProcesses, limits } = checked;
+  if (maxProcesses !== undefined && limits?.resources?.maxProcesses !== undefined) {
+    throw invalidValue(
+      "options.maxProcesses",
+      "is options.limits.resources.maxProcesses: give one of them",
+    );
+  }
+  const { filesystem, permissions: asked } = checked;
+  const made = { ...checked, filesystem: machineFiles(filesystem, asked.fs) };
+  machineOptions(made, []);
+  return made;
+}
+
+/**
+ * Checked options of the machine of a kernel with these runtimes.
+ * @param {object} kernel
+ * @param {object[]} runtimes
+ */
+function machineOptions(kernel, runtimes) {
+  const node = runtimes.find(({ name }) => name === "node");
+  const directories = runtimes.flatMap(({ commandDirs = [] }) => commandDirs);
+  const { bindings, ...given } = {
+    bindings: node?.bindings.tools ?? [],
+    cwd: kernel.cwd,
+    filesystem: kernel.filesystem,
+    mounts: kernel.mounts,
+    nodeModules: node?.moduleAccessCwd,
+    wasmCommandDirs: directories,
+    loopbackExemptPorts: node?.loopbackExemptPorts,
+    limits: withOwn(kernel, node),
+  };
+  return { ...options.createOptions(given), tools: bindings };
+}
+
+const mountKeys = {
+  readOnly: check.optional(check.boolean, false),
+  overlay: check.optional(check.boolean, false),
+};
+
+/** What `mountFs` is given as one of the option `mounts`. */
+function mountOfFileSystem(path, filesystem, given) {
+  return {
+    guestPath: check.absolutePath(path, "path"),
+    filesystem: options.fileSystem(filesystem, "filesystem"),
+    ...check.object(given, "options", mountKeys),
+  };
+}
+
+/** What the caller has set wins over what follows from other options. */
+function withOwn({ limits, maxProcesses }, node) {
+  const heap = node?.memoryLimit;
+  const room =
+    heap === undefined ? undefined : Math.max(128, heap) * mebibyte + besidesHeap * mebibyte;
+  if (!isRecord(limits ?? {})) return limits;
+  const { resources, jsRuntime, ...rest } = limits ?? {};
+  const merged = (own, part) =>
+    isRecord(part ?? {}) ? withoutUndefined({ ...own, ...part }) : part;
+  return {
+    ...rest,
+    resources: merged({ maxProcesses, maxMemoryBytes: room }, resources),
+    jsRuntime: merged({ v8HeapLimitMb: heap }, jsRuntime),
+  };
+}
+
+function isRecord(value) {
+  return typeof value === "object" && value !== null;
+}
+
+function withoutUndefined(record) {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+module.exports = { kernelOptions, machineOptions, mountOfFileSystem };

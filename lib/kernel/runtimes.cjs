@@ -1,0 +1,60 @@
+"use strict";
+// What a kernel can be given to run programs with.
+
+const { invalidType, unsupported } = require("../errors.cjs");
+const { bindings } = require("../driver/bindings.cjs");
+const { modulesDirectory } = require("../driver/module-access.cjs");
+const { allows, permissions } = require("../driver/permissions.cjs");
+const options = require("../options.cjs");
+const check = require("../validate.cjs");
+
+/** Settings of runtimes, which users only hold. */
+const settingsOf = new WeakMap();
+
+class KernelRuntime {
+  constructor(name, commands, settings) {
+    this.name = name;
+    this.commands = Object.freeze(commands);
+    settingsOf.set(Object.freeze(this), settings);
+  }
+}
+
+/** Files are the kernel's: its own permission is asked about them. */
+function runtimePermissions(value, name) {
+  const checked = permissions(value, name);
+  if (!allows(checked.fs))
+    throw unsupported(`${name}.fs, in place of createKernel({ permissions }),`);
+  return checked;
+}
+
+const nodeKeys = {
+  memoryLimit: check.optional(check.integer(1, { maximum: 16_384 }), 128),
+  permissions: check.optional(runtimePermissions),
+  bindings: check.optional(bindings, { tools: [], names: [] }),
+  moduleAccessCwd: check.optional(modulesDirectory),
+  loopbackExemptPorts: check.optional(options.exemptPorts, []),
+};
+
+/** Node.js for a kernel. */
+function createNodeRuntime(given) {
+  const settings = check.object(given, "options", nodeKeys);
+  return new KernelRuntime("node", ["node", "npm", "npx"], settings);
+}
+
+const wasmKeys = { commandDirs: check.optional(check.list(options.directory), []) };
+
+/** WebAssembly commands for a kernel. */
+function createWasmVmRuntime(given) {
+  const settings = check.object(given, "options", wasmKeys);
+  return new KernelRuntime("wasmvm", [], settings);
+}
+
+/** A checker: what a runtime was made from. */
+function kernelRuntime(value, name) {
+  const settings = settingsOf.get(value);
+  const makers = "createNodeRuntime() or createWasmVmRuntime()";
+  if (!settings) throw invalidType(name, `what ${makers} gives back`, value);
+  return { name: value.name, ...settings };
+}
+
+module.exports = { createNodeRuntime, createWasmVmRuntime, kernelRuntime };

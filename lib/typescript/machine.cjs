@@ -1,0 +1,58 @@
+"use strict";
+// The machine that a tool set's compiler runs in.
+
+const { NodeRuntimeDriverFactory } = require("../driver/factory.cjs");
+const { moduleMounts } = require("../driver/module-access.cjs");
+const { createNodeDriver, systemDriver } = require("../driver/node-driver.cjs");
+const { NodeRuntime } = require("../node-runtime.cjs");
+const { compilerFolder, guestFolder } = require("./compiler-package.cjs");
+
+const mebibyte = 1 << 20;
+/** MiB that the machine may use besides the compiler's heap, at least: its files, and what native code holds. */
+const besidesHeap = 512;
+/** Bytes of an answer as JSON: the output of a source, or what is wrong with a project. */
+const longestAnswer = 64 * mebibyte;
+
+/** The limits of a machine for a compiler with so much heap, which may be half of the memory. */
+function limits({ memoryLimit, cpuTimeLimitMs }) {
+  return {
+    resources: { maxMemoryBytes: (memoryLimit + Math.max(memoryLimit, besidesHeap)) * mebibyte },
+    jsRuntime: {
+      v8HeapLimitMb: memoryLimit,
+      returnValueLimitBytes: longestAnswer,
+      ...(cpuTimeLimitMs !== undefined && { cpuTimeLimitMs }),
+    },
+  };
+}
+
+/**
+ * A way to make the machine of a tool set. It is one of its own: what else a driver's programs do takes nothing of its
+ * memory. With a V8Runtime it is in that process.
+ * @param {(request: string) => string} [resolve] Of the module that depends on the compiler.
+ * @returns {() => Promise<import("./compiler.cjs").Place>}
+ */
+function machineOf(settings, resolve) {
+  const { compilerSpecifier, runtimeDriverFactory } = settings;
+  const driver = settings.systemDriver ?? systemDriver(createNodeDriver());
+  const filesystem = driver.machineFiles ?? driver.filesystem;
+  const v8Runtime =
+    runtimeDriverFactory && NodeRuntimeDriverFactory.v8RuntimeOf(runtimeDriverFactory);
+  const mounts = moduleMounts(driver.moduleAccess, driver.filesystem);
+  if (compilerSpecifier === undefined) {
+    mounts.push({ guestPath: guestFolder, hostPath: compilerFolder(resolve) });
+  }
+  const options = {
+    mounts,
+    limits: limits(settings),
+    ...(v8Runtime && { v8Runtime }),
+    ...(filesystem && { filesystem }),
+  };
+  return async () => ({
+    runtime: await NodeRuntime.create(options),
+    // The files of a driver are the user's.
+    ...(filesystem === undefined && { cacheFolder: "/tmp/compiler" }),
+    specifier: compilerSpecifier ?? `${guestFolder}/lib/typescript.js`,
+  });
+}
+
+module.exports = { limits, machineOf };

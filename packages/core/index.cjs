@@ -1,0 +1,34 @@
+"use strict";
+// The CommonJS entry: objects of secure-exec, the same as that package exports.
+
+const {
+  KernelError,
+  InMemoryFileSystem,
+  NodeFileSystem,
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createInMemoryFileSystem,
+  createKernel,
+  defineTool,
+  ToolError,
+  VmError,
+} = require("secure-exec");
+
+module.exports = {
+  KernelError,
+  InMemoryFileSystem,
+  NodeFileSystem,
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createInMemoryFileSystem,
+  createKernel,
+  defineTool,
+  ToolError,
+  VmError,
+};

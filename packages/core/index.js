@@ -1,0 +1,17 @@
+// The ES module entry: objects of secure-exec, the same as that package exports.
+
+export {
+  KernelError,
+  InMemoryFileSystem,
+  NodeFileSystem,
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createInMemoryFileSystem,
+  createKernel,
+  defineTool,
+  ToolError,
+  VmError,
+} from "secure-exec";
