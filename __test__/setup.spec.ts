@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -73,7 +73,8 @@ test("the reports of cargo, node --test and the conformance runner are counted",
   assert.deepEqual(sum, { passed: 20, failed: 5, skipped: 11 });
   const program = "process.stdout.write('1 passed, 2 failed'); process.exitCode = 3";
   const run = await countTests(process.execPath, ["-e", program], {});
-  assert.deepEqual(run, { counts: { passed: 1, failed: 2, skipped: 0 }, ended: 3 });
+  const output = "1 passed, 2 failed";
+  assert.deepEqual(run, { counts: { passed: 1, failed: 2, skipped: 0 }, ended: 3, output });
 });
 
 test("a group of tests that fails does not keep the others from running", () => {
@@ -100,6 +101,66 @@ test("a group of tests that fails does not keep the others from running", () => 
   assert.equal(lines.at(-1), "7 passed, 5 failed, 9 skipped");
   assert(lines.includes("  skipped: 5 cases, the host has no tree to compare with"));
   assert(lines.includes("  absent: left out. there is no suite"));
+});
+
+test("files that fail are run once more, alone, and named where they pass then", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "secure-exec-again-"));
+  try {
+    const mark = JSON.stringify(join(folder, "mark"));
+    const first = `if (!fs.existsSync(${mark})) { fs.writeFileSync(${mark}, ""); throw new Error("busy"); }`;
+    const files = {
+      "passes.cjs": "test('a', () => {});",
+      "unstable.cjs": `test('b', () => { ${first} });`,
+      "fails.cjs": "test('c', () => { throw new Error('broken'); });",
+    };
+    for (const [name, body] of Object.entries(files)) {
+      await writeFile(
+        join(folder, name),
+        `const fs = require("node:fs"); const { test } = require("node:test"); ${body}`,
+      );
+    }
+    const program = `
+      import { runGroups } from ${JSON.stringify(pathToFileURL(join(root, "scripts/lib/test-groups.mjs")))};
+      import { nodeFiles } from ${JSON.stringify(pathToFileURL(join(root, "scripts/lib/run-again.mjs")))};
+      const args = ["--test", "--test-reporter=spec", process.env.PATTERN];
+      process.exitCode = await runGroups([
+        ["files", { name: "files", command: process.execPath, args, runner: nodeFiles }],
+      ]);
+    `;
+    // The variables of this test's own runner would make the inner one report to it.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const run = (pattern: string) => {
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        ["--input-type=module", "-e", program],
+        {
+          encoding: "utf8",
+          env: { ...env, PATTERN: join(folder, pattern) },
+        },
+      );
+      return { status, lines: stdout.trimEnd().split("\n") };
+    };
+    const unstable = run("{passes,unstable}.cjs");
+    assert.equal(unstable.lines.at(-1), "2 passed, 0 failed, 0 skipped", unstable.lines.join("\n"));
+    assert.equal(unstable.status, 0);
+    const named = `  unstable: ${join(folder, "unstable.cjs")} passed only alone`;
+    assert(unstable.lines.includes(named), unstable.lines.join("\n"));
+    const broken = run("{passes,fails}.cjs");
+    assert.equal(broken.lines.at(-1), "1 passed, 1 failed, 0 skipped");
+    assert.equal(broken.status, 1);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("tests of cargo that fail are named, unless a binary of theirs ended without a sum", async () => {
+  const { cargoTests } = await script("run-again.mjs");
+  const report = ["running 2 tests", "test a::b ... ok", "test a::c ... FAILED", ""];
+  const sum = "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
+  assert.deepEqual(await cargoTests.failed("", [...report, sum].join("\n")), ["a::c"]);
+  assert.deepEqual(await cargoTests.failed("", [...report, sum, "running 1 test"].join("\n")), []);
+  const again = cargoTests.again(["test", "--workspace"], ["a::c"]);
+  assert.deepEqual(again, ["test", "--workspace", "--", "--exact", "--test-threads=1", "a::c"]);
 });
 
 test("files of Node's suite are grouped by their folder, a known beginning, or their first word", async () => {

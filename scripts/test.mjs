@@ -8,6 +8,7 @@ import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
 import { installMatrix, installPrograms } from "./lib/programs.mjs";
+import { cargoTests, nodeFiles } from "./lib/run-again.mjs";
 import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { closedFolder, runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
@@ -38,6 +39,7 @@ const groups = {
     name: "Rust tests (cargo test --workspace)",
     command: "cargo",
     args: ["test", "--release", "--locked", "--no-fail-fast", "--workspace"],
+    runner: cargoTests,
     env: { ...buildEnv, SECURE_EXEC_WASM_COMMANDS_DIR: commandsDir },
   },
   // Natively, where the host's own commands are there to compare with.
@@ -52,12 +54,14 @@ const groups = {
       "--manifest-path",
       commandsManifest,
     ],
+    runner: cargoTests,
     env: { CARGO_TARGET_DIR: join(wasmTargetDir, "native") },
   },
   api: {
     name: "Tests of the public API (__test__)",
     command: pinnedNode,
     args: [...apiTests, join(root, "__test__", "*.spec.ts")],
+    runner: nodeFiles,
   },
   // All of them if it is asked for by name, those about confinement with the others.
   user: {
@@ -69,6 +73,7 @@ const groups = {
     },
     command: pinnedNode,
     args: [...apiTests, join(root, "__test__", `${wanted.length > 0 ? "*" : confinement}.spec.ts`)],
+    runner: nodeFiles,
     user: ordinaryUser,
   },
   // Every package manager with every Node.js, from a registry on loopback: minutes, and tools that nothing else needs.
@@ -77,6 +82,7 @@ const groups = {
     optional: true,
     command: pinnedNode,
     args: [...apiTests, join(root, "__test__", "matrix", "*.spec.ts")],
+    runner: nodeFiles,
   },
   conformance: {
     name: "Node's own tests, fast subset (npm run conformance runs all)",

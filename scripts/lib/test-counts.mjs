@@ -20,7 +20,8 @@ export function addCounts(a, b) {
 
 /**
  * Runs a command, as another user and group if one is given.
- * @returns {Promise<{ counts: Counts, ended: number | string }>} `ended` is the status, or the signal's name.
+ * @returns {Promise<{ counts: Counts, ended: number | string, output: string }>} `ended` is the status, or the signal's name;
+ *   `output` what it wrote on stdout.
  */
 export async function countTests(command, args, env, user) {
   const child = spawn(command, args, {
@@ -31,8 +32,10 @@ export async function countTests(command, args, env, user) {
   });
   let counts = noCounts;
   let rest = "";
+  let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {
     process.stdout.write(text);
+    output += text;
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) counts = addCounts(counts, countsOf(line));
@@ -43,7 +46,7 @@ export async function countTests(command, args, env, user) {
     );
     child.once("close", (code, signal) => resolve(signal ?? code));
   });
-  return { counts: addCounts(counts, countsOf(rest)), ended };
+  return { counts: addCounts(counts, countsOf(rest)), ended, output };
 }
 
 /**
@@ -51,9 +54,7 @@ export async function countTests(command, args, env, user) {
  * @returns {Counts}
  */
 export function countsOf(line) {
-  // Runners colour their output where they believe that somebody looks at it.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
-  const plain = line.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  const plain = withoutColours(line);
   const cargo = plain.match(/^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored;/);
   if (cargo) return counted(cargo[1], cargo[2], cargo[3]);
   const own = plain.match(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/);
@@ -71,6 +72,12 @@ export function countsOf(line) {
     default:
       return noCounts;
   }
+}
+
+/** Runners colour their output where they believe that somebody looks at it. */
+export function withoutColours(text) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
+  return text.replaceAll(/\x1b\[[0-9;]*m/g, "");
 }
 
 function counted(passed, failed, skipped = 0) {

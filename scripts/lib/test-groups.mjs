@@ -3,6 +3,7 @@
 import { chown, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { mostAgain } from "./run-again.mjs";
 import { say } from "./steps.mjs";
 import { addCounts, countTests, noCounts } from "./test-counts.mjs";
 
@@ -14,6 +15,7 @@ import { addCounts, countTests, noCounts } from "./test-counts.mjs";
  * @property {string[]} args
  * @property {Record<string, string>} [env]
  * @property {number} [user] Who it runs as, with a home of its own, where this process is root.
+ * @property {import("./run-again.mjs").Runner} [runner] How what failed is run once more.
  * @property {() => Promise<string | undefined>} [leftOut] Says why it cannot run here.
  */
 
@@ -30,11 +32,12 @@ export async function runGroups(chosen) {
   try {
     for (const [name, group] of chosen) {
       const reason = await group.leftOut?.();
-      const counts = reason
-        ? { ...noCounts, skipped: 1 }
+      const { counts, unstable } = reason
+        ? { counts: { ...noCounts, skipped: 1 }, unstable: [] }
         : await runGroup(group, { SECURE_EXEC_SKIPPED: skippedFile });
       if (reason) summaries.push(`  ${name}: left out. ${reason}`);
       else summaries.push(`  ${name}: ${counts.passed} passed, ${counts.failed} failed`);
+      for (const test of unstable) summaries.push(`  unstable: ${test} passed only alone`);
       total = addCounts(total, counts);
     }
     const missing = await readSkipped(skippedFile);
@@ -50,16 +53,46 @@ export async function runGroups(chosen) {
   return total.failed > 0 ? 1 : 0;
 }
 
-async function runGroup({ name, command, args, env, user }, variables) {
+/** @returns {Promise<{ counts: import("./test-counts.mjs").Counts, unstable: string[] }>} */
+async function runGroup({ name, command, args, env, user, runner }, variables) {
   say(`\n=== ${name}`);
   const home = user === undefined ? {} : await homeOf(user);
-  const all = { ...env, ...variables, ...home };
-  const { counts, ended } = await countTests(command, args, all, user);
-  if (home.HOME) await rm(home.HOME, { recursive: true, force: true });
-  if (ended === 0) return counts;
-  say(`\`${command} ${args.join(" ")}\` ended with ${ended}`);
-  // What cannot even be compiled has no failing test to count.
-  return counts.failed > 0 ? counts : { ...counts, failed: 1 };
+  const traces = await mkdtemp(join(tmpdir(), "secure-exec-failed-"));
+  const run = async (args) => {
+    const all = { ...env, ...variables, ...home };
+    const { counts, ended, output } = await countTests(command, args, all, user);
+    if (ended === 0) return { counts, output, isBroken: false };
+    say(`\`${command} ${args.join(" ")}\` ended with ${ended}`);
+    // What cannot even be compiled has no failing test to count.
+    const isBroken = counts.failed === 0;
+    return { counts: isBroken ? { ...counts, failed: 1 } : counts, output, isBroken };
+  };
+  try {
+    if (user !== undefined) await chown(traces, user, user);
+    const first = await run(runner?.recording(args, traces) ?? args);
+    if (first.counts.failed === 0 || first.isBroken || !runner) {
+      return { counts: first.counts, unstable: [] };
+    }
+    const failed = await runner.failed(traces, first.output);
+    if (failed.length === 0 || failed.length > mostAgain) {
+      return { counts: first.counts, unstable: [] };
+    }
+    say(`\n=== ${name}: ${failed.join(", ")} once more, alone`);
+    const second = await run(runner.again(args, failed));
+    const { passed, skipped } = first.counts;
+    if (second.counts.failed > 0) {
+      return { counts: { passed, failed: second.counts.failed, skipped }, unstable: [] };
+    }
+    // Some of them must have run to be believed.
+    if (second.counts.passed === 0) return { counts: first.counts, unstable: [] };
+    return {
+      counts: { passed: passed + first.counts.failed, failed: 0, skipped },
+      unstable: failed,
+    };
+  } finally {
+    await rm(traces, { recursive: true, force: true });
+    if (home.HOME) await rm(home.HOME, { recursive: true, force: true });
+  }
 }
 
 /** An empty folder of the user's, for what tests and tools leave, and where the user finds commands. */

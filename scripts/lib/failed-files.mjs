@@ -1,0 +1,13 @@
+// A reporter of `node --test`: the files with a test that failed, a line each.
+
+/** @param {AsyncIterable<{ type: string, data: { file?: string, name: string } }>} events */
+export default async function* failedFiles(events) {
+  const told = new Set();
+  for await (const { type, data } of events) {
+    // What ended before its first test is told by its name alone.
+    const file = data?.file ?? data?.name;
+    if (type !== "test:fail" || told.has(file)) continue;
+    told.add(file);
+    yield `${file}\n`;
+  }
+}
