@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodeRuntime } from "secure-exec";
+import { declarations } from "./support/declarations.ts";
 import { describe, test } from "./support/suite.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -33,10 +34,7 @@ describe("docs/limits.md", () => {
     ["tools", "ToolLimits"],
   ] as const) {
     test(`lists every limit of ${group}`, async () => {
-      const [limits, types] = await Promise.all([
-        document("docs/limits.md"),
-        document("index.d.ts"),
-      ]);
+      const [limits, types] = await Promise.all([document("docs/limits.md"), declarations()]);
       const wanted = members(types, name);
       assert(wanted.length > 2);
       assert.deepEqual(listed(limits, `\`limits.${group}\``).sort(), [...wanted].sort());
@@ -58,7 +56,7 @@ describe("docs/limits.md", () => {
 
 describe("docs/errors.md", () => {
   test("lists every code of VmError", async () => {
-    const [errors, types] = await Promise.all([document("docs/errors.md"), document("index.d.ts")]);
+    const [errors, types] = await Promise.all([document("docs/errors.md"), declarations()]);
     const classes = types.slice(
       types.indexOf("interface VmErrorBase"),
       types.indexOf("export type VmError ="),

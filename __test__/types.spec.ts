@@ -8,10 +8,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as exported from "secure-exec";
 import ts from "typescript";
+import {
+  declarationFiles,
+  declarations,
+  declarationsForCommonJs,
+  mainFiles,
+} from "./support/declarations.ts";
+import { root } from "./support/releases.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, "..");
 const strict = {
   strict: true,
   exactOptionalPropertyTypes: true,
@@ -23,6 +29,7 @@ const strict = {
 /** The compiler reads megabytes of declarations. */
 const timeout = 180_000;
 const nodeTypes = { types: ["node"] };
+const forCommonJs = (name: string) => name.replace(/\.ts$/, ".cts");
 
 describe("types of the package", () => {
   let project = "";
@@ -35,11 +42,13 @@ describe("types of the package", () => {
     const entries = ["index", "typescript"].flatMap((name) =>
       ["js", "cjs", "d.ts"].map((extension) => `${name}.${extension}`),
     );
-    for (const name of ["package.json", "README.md", "LICENSE", ...entries, "binding.cjs", "lib"]) {
+    const others = ["package.json", "README.md", "LICENSE", "binding.cjs", "lib", "types"];
+    for (const name of [...others, ...entries]) {
       await cp(join(root, name), join(target, name), { recursive: true });
     }
-    for (const name of ["index", "typescript"]) {
-      await cp(join(root, `${name}.d.ts`), join(target, `${name}.d.cts`));
+    for (const name of declarationFiles) {
+      const text = declarationsForCommonJs(await readFile(join(root, name), "utf8"));
+      await writeFile(join(target, forCommonJs(name)), text);
     }
     await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: target });
     await mkdir(join(project, "node_modules/@types"));
@@ -70,7 +79,7 @@ describe("types of the package", () => {
       .getSourceFiles()
       .map(({ fileName }) => fileName)
       .filter((name) => name.includes("/secure-exec/"))
-      .map((name) => name.slice(name.lastIndexOf("/") + 1));
+      .map((name) => name.slice(name.lastIndexOf("/secure-exec/") + "/secure-exec/".length));
     return { text: ts.formatDiagnostics(diagnostics, host), declarations };
   }
 
@@ -82,7 +91,7 @@ describe("types of the package", () => {
     ] as const) {
       const { text, declarations } = compile(["usage.cts", "usage.mts"], { module, skipLibCheck });
       assert.equal(text, "");
-      assert.deepEqual(declarations.sort(), ["index.d.cts", "index.d.ts"]);
+      assert.deepEqual(declarations.sort(), [...mainFiles, ...mainFiles.map(forCommonJs)].sort());
     }
   });
 
@@ -90,7 +99,7 @@ describe("types of the package", () => {
     const options = { module: ts.ModuleKind.Node16, skipLibCheck: true };
     const { text, declarations } = compile(["usage.ts"], options);
     assert.equal(text, "");
-    assert.deepEqual(declarations, ["index.d.cts"]);
+    assert.deepEqual(declarations.sort(), mainFiles.map(forCommonJs).sort());
   });
 
   test("a bundler, and the old resolution", { timeout }, () => {
@@ -137,7 +146,7 @@ describe("types of the package", () => {
   });
 
   test("the examples of the declarations compile", { timeout }, async () => {
-    const text = await readFile(join(root, "index.d.ts"), "utf8");
+    const text = await declarations();
     const examples = [...text.matchAll(/ \* ```js\n([\s\S]*?) \* ```/g)].map(([, code = ""]) =>
       code.replaceAll(/^ *\* ?/gm, ""),
     );
@@ -169,14 +178,9 @@ describe("types of the package", () => {
     assert.deepEqual(values.sort(), Object.keys(exported).sort());
   });
 
-  test("every public item has a description", () => {
-    const file = join(root, "index.d.ts");
-    const source = ts.createSourceFile(
-      file,
-      ts.sys.readFile(file) ?? "",
-      ts.ScriptTarget.ES2022,
-      true,
-    );
+  test("every public item has a description", async () => {
+    const text = await declarations();
+    const source = ts.createSourceFile("all.d.ts", text, ts.ScriptTarget.ES2022, true);
     const bare = source.statements
       .filter((statement) => ts.canHaveModifiers(statement) && isExported(statement))
       .filter((statement) => ts.getJSDocCommentsAndTags(statement).length === 0)
@@ -188,7 +192,7 @@ describe("types of the package", () => {
     const kernel = await readFile(join(root, "crates/kernel/src/errno.rs"), "utf8");
     const [, table = ""] = kernel.split(/^errnos! \{$/m);
     const names = [...table.matchAll(/^ {4}(E[A-Z0-9]+) \d+ "/gm)].map(([, name]) => name);
-    const types = await readFile(join(root, "index.d.ts"), "utf8");
+    const types = await declarations();
     const [, union = ""] = types.split("export type ErrnoName =");
     const declared = [...(union.split(";")[0] ?? "").matchAll(/"(\w+)"/g)].map(([, name]) => name);
     assert(names.length > 50);

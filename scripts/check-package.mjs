@@ -17,6 +17,7 @@ const always = /^(package\.json|README\.md|LICENSE)$/;
 const expected = {
   main: [
     /^([a-z]+\.(js|cjs|d\.ts|d\.cts)|(CHANGELOG|SECURITY|THIRD-PARTY)\.md)$/,
+    /^types\/[a-z-]+\.d\.(ts|cts)$/,
     /^lib\/([a-z-]+\/)*[a-z-]+\.(cjs|mjs)$/,
     /^docs\/(design\/)?[a-z-]+\.md$/,
     /^examples\/[a-z-]+\.mjs$/,
@@ -64,7 +65,7 @@ export async function checkPackages() {
     const file = join(commandsDir, precompiled);
     if ((await sha256(file)) !== sums.precompiled) throw damaged(file);
   }
-  const old = (await oldCopies()).map(([, copy]) => relative(root, copy));
+  const old = (await oldCopies()).map(({ path }) => relative(root, path));
   if (old.length > 0) throw new StepError(`${old.join(", ")}: old, run \`npm run build\``);
 }
 
@@ -91,10 +92,16 @@ async function neededFiles(published) {
   const entries = readdirSync(published.folder).filter((name) =>
     /^[a-z]+\.(js|cjs|d\.ts)$/.test(name),
   );
-  const declarations = entries.filter((name) => name.endsWith(".d.ts"));
-  const copies = declarations.map((name) => name.replace(/\.ts$/, ".cts"));
-  const further = published === mainPackage ? [...parts, ...notices] : [];
-  return [...common, ...entries, ...copies, ...further];
+  const further = published === mainPackage ? [...declarationParts(), ...parts, ...notices] : [];
+  const needed = [...common, ...entries, ...further];
+  const declarations = needed.filter((name) => name.endsWith(".d.ts"));
+  return [...needed, ...declarations.map((name) => name.replace(/\.ts$/, ".cts"))];
+}
+
+/** What the declarations of the main package's entry point are made of. */
+function declarationParts() {
+  const names = readdirSync(join(root, "types")).filter((name) => name.endsWith(".d.ts"));
+  return names.map((name) => `types/${name}`);
 }
 
 async function builtFiles() {

@@ -1,0 +1,14 @@
+// What the types of Node.js or of the DOM have, where those are there.
+
+/** The global one, where the types of Node.js or of the DOM are there. */
+export type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
+  ? Signal
+  : { readonly aborted: boolean; readonly reason: unknown };
+
+/** Node.js's own, where its types are there. */
+// @ts-ignore: an error where they are missing
+export type Duplex = import("node:stream").Duplex;
+
+/** A stream of bytes of the Web's kind, where the types of Node.js or of the DOM are there. */
+// @ts-ignore: an error where they are missing
+export type ByteStream = ReadableStream<Uint8Array>;

@@ -1,0 +1,167 @@
+// Machines kernel first.
+
+import type { NodeRuntimeCreateOptions } from "./create-options.js";
+import type { ErrnoName } from "./errors.js";
+import type {
+  DirectoryEntry,
+  FileStat,
+  ReadFileOptions,
+  TextEncoding,
+  VirtualFileSystem,
+} from "./filesystems.js";
+import type { Limits } from "./limits.js";
+import type { NodeRuntime, NodeRuntimeConstructor, ResourceSnapshot } from "./node-runtime.js";
+import type { DriverPermissions } from "./permissions.js";
+import type {
+  NodeRuntimeCommandOptions,
+  NodeRuntimeExecResult,
+  NodeRuntimeProcess,
+  NodeRuntimeShellOptions,
+  NodeRuntimeTerminal,
+  ProcessInfo,
+} from "./programs.js";
+import type { BindingTree } from "./tools.js";
+
+/** What a kernel can be given to run programs with. */
+export interface KernelRuntime {
+  readonly name: string;
+  /** Commands that it brings along. */
+  readonly commands: readonly string[];
+}
+
+/** Node.js for a kernel. */
+export function createNodeRuntime(options?: {
+  /**
+   * JavaScript heap of each program, in MB.
+   * @default 128
+   */
+  memoryLimit?: number | undefined;
+  permissions?: Omit<DriverPermissions, "fs"> | undefined;
+  /** A directory whose nearest `node_modules` is `/node_modules` of the machine, read-only. */
+  moduleAccessCwd?: string | undefined;
+  /** Functions of the host, which programs call as `await callBinding("db.query", { args: [1] })`. */
+  bindings?: BindingTree | undefined;
+  /** As for {@link NodeRuntimeConstructor.create}. */
+  loopbackExemptPorts?: readonly number[] | undefined;
+}): KernelRuntime;
+
+/** Directories of WebAssembly commands for a kernel, before the machine's own. */
+export function createWasmVmRuntime(options?: {
+  commandDirs?: readonly string[] | undefined;
+}): KernelRuntime;
+
+/** Options of {@link createKernel}. */
+export interface KernelOptions {
+  /**
+   * The tree of the machine's user: of the directories in `/` the machine keeps `bin`, `dev`, `etc`, `lib`, `proc`, `run`, `sbin`, `tmp`,
+   * `usr` and `var`, and every other name is the filesystem's. What guests write is what its methods read, and the other way
+   * round.
+   * @default files of the machine's own
+   */
+  filesystem?: VirtualFileSystem | undefined;
+  /** As for {@link NodeRuntimeConstructor.create}. */
+  mounts?: NodeRuntimeCreateOptions["mounts"];
+  permissions?: DriverPermissions | undefined;
+  /** Environment of every program. */
+  env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Working directory of programs.
+   * @default /workspace
+   */
+  cwd?: string | undefined;
+  /** Another name of `limits.resources.maxProcesses`. */
+  maxProcesses?: number | undefined;
+  limits?: Limits | undefined;
+}
+
+/** Options of {@link Kernel.exec} and {@link Kernel.spawn}. */
+export type KernelExecOptions = NodeRuntimeCommandOptions;
+
+/** A machine, kernel first: it is made when it is first used. */
+export interface Kernel {
+  /**
+   * Gives the kernel a runtime, before it is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used. `EEXIST`: it has such a runtime.
+   */
+  mount(runtime: KernelRuntime): Promise<void>;
+  /**
+   * Mounts a filesystem, before the kernel is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used, or something is mounted there.
+   */
+  mountFs(
+    path: string,
+    filesystem: VirtualFileSystem,
+    options?: { readOnly?: boolean | undefined; overlay?: boolean | undefined },
+  ): Promise<void>;
+  /**
+   * Takes one away, before the kernel is first used.
+   *
+   * @throws {KernelError} `EBUSY`: it has been used. `EINVAL`: nothing is mounted there.
+   */
+  unmountFs(path: string): Promise<void>;
+  /**
+   * Runs a line of the shell, as `sh -c` does.
+   *
+   * @throws {KernelError} `ETIMEDOUT`: `timeout` has passed; the error has the output. `ENOEXEC`: no runtime is mounted.
+   */
+  exec(commandLine: string, options?: KernelExecOptions): Promise<NodeRuntimeExecResult>;
+  /** Starts a program, without a shell. */
+  spawn(
+    command: string,
+    args?: readonly string[],
+    options?: KernelExecOptions,
+  ): Promise<NodeRuntimeProcess>;
+  /** As {@link NodeRuntime.openShell}. */
+  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
+  processes(): Promise<ProcessInfo[]>;
+  getResourceSnapshot(): Promise<ResourceSnapshot>;
+
+  // The file methods act with the host's rights, as those of NodeRuntime do.
+
+  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
+  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
+  /** As {@link readFile}, as text. */
+  readTextFile(path: string): Promise<string>;
+  writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  readDir(path: string): Promise<string[]>;
+  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  stat(path: string): Promise<FileStat>;
+  exists(path: string): Promise<boolean>;
+  remove(
+    path: string,
+    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
+  ): Promise<void>;
+  /** Removes what is no directory. */
+  removeFile(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDir(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+
+  /** Kills and frees everything; later calls reject with `ESHUTDOWN`. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Makes a kernel. Its machine is that of {@link NodeRuntimeConstructor.create}, in a VM process of its own. */
+export function createKernel(options?: KernelOptions): Kernel;
+
+/** What went wrong in or with a kernel. */
+export class KernelError extends Error {
+  constructor(code: ErrnoName, message: string, options?: { cause?: unknown });
+  readonly name: "KernelError";
+  /** The name of an error number. */
+  readonly code: ErrnoName;
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly path?: string;
+  /** What a command had written. */
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Where a limit is behind it: the limit, its bound, and the use. */
+  readonly limit?: string;
+  readonly bound?: number;
+  readonly used?: number;
+}

@@ -1,0 +1,392 @@
+// The machine as a whole.
+
+import type { NodeRuntimeCreateOptions } from "./create-options.js";
+import type { DriverNodeRuntime, NodeRuntimeDriverOptions } from "./driver-runtime.js";
+import type { DirectoryEntry, FileStat, ReadFileOptions, TextEncoding } from "./filesystems.js";
+import type { Isolation } from "./isolation.js";
+import type {
+  ConnectOptions,
+  ExposePortOptions,
+  ExposedPort,
+  FetchOptions,
+  FetchResponse,
+  GuestSocket,
+  Listener,
+  ListenerQuery,
+  StreamedFetchResponse,
+  WaitForListenerOptions,
+} from "./network.js";
+import type {
+  NodeRuntimeCommandOptions,
+  NodeRuntimeExecOptions,
+  NodeRuntimeExecResult,
+  NodeRuntimeProcess,
+  NodeRuntimeRunResult,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnOptions,
+  NodeRuntimeTerminal,
+  ProcessInfo,
+} from "./programs.js";
+import type { ResidentRunner } from "./resident-runner.js";
+import type { ToolDefinitions } from "./tools.js";
+
+/** What a VM holds right now. */
+export interface ResourceSnapshot {
+  processes: number;
+  zombies: number;
+  fds: number;
+  pipes: number;
+  ptys: number;
+  sockets: number;
+  /** Sockets of TCP that listen. */
+  listeners: number;
+  /** Bytes that wait in sockets, local ones too, and in pipes for somebody to read them. */
+  bufferedBytes: number;
+  filesystemBytes: number;
+  inodes: number;
+  heapBytes: number;
+}
+
+/**
+ * A virtual machine in which guest programs run. Calls that are running keep the host process alive;
+ * a runtime itself never does.
+ */
+export interface NodeRuntime {
+  /**
+   * Runs `code` as an ES module in a fresh guest process and captures its output. The call settles when that process
+   * has ended. What it leaves behind (`x &`, `nohup`, `detached`) goes on until it ends or the runtime is disposed of;
+   * what that writes to the call's output then is dropped. The code is no argument of the process: its size is bounded
+   * by the memory, and it shows neither in `ps` nor in `process.execArgv`.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { stdout, exitCode } = await rt.exec(`console.log(1 + 1)`, { timeout: 1000 });
+   * ```
+   */
+  exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult>;
+  /**
+   * As {@link exec}, with the value that the program hands back by `globalThis.__return(value)`.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { value } = await rt.run(`globalThis.__return({ sum: 2 + 40 })`);
+   * ```
+   */
+  run<T = unknown>(
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeRunResult<T>>;
+  /**
+   * Starts `code` and gives back a live handle. Its standard input stays open.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started.
+   *
+   * @example
+   * ```js
+   * const child = await rt.spawn(`process.stdin.pipe(process.stdout)`, { onStdout: console.log });
+   * await child.writeStdin("hello");
+   * child.closeStdin();
+   * await child.wait();
+   * ```
+   */
+  spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess>;
+  /**
+   * Runs a guest command, without a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmLimitError} It passed a limit that it cannot survive; `stdout` and `stderr` have what it had written.
+   * @throws {VmCrashError} The VM process ended.
+   * @throws The reason of `signal`; what a callback threw.
+   *
+   * @example
+   * ```js
+   * const { stdout } = await rt.execCommand("sh", ["-c", "ls | wc -l"]);
+   * ```
+   */
+  execCommand(
+    command: string,
+    args?: readonly string[],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeExecResult>;
+  /**
+   * Starts a guest command, without a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started.
+   *
+   * @example
+   * ```js
+   * const child = await rt.spawnCommand("tail", ["-f", "log"], { onStdout: console.log });
+   * ```
+   */
+  spawnCommand(
+    command: string,
+    args?: readonly string[],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeProcess>;
+  /**
+   * Starts a program on a terminal of its own, by default a shell.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
+   * @throws {VmSystemError} It cannot be started, or there are `limits.resources.maxPtys` terminals.
+   *
+   * @example
+   * ```js
+   * await using terminal = await rt.openShell({ cols: 120, rows: 40 });
+   * terminal.onData((chunk) => process.stdout.write(chunk));
+   * await terminal.write("ls\n");
+   * ```
+   */
+  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
+  /** Every guest process, ascending. */
+  processes(): Promise<ProcessInfo[]>;
+  /**
+   * Adds tools; one of the same name is replaced.
+   *
+   * @throws {TypeError | RangeError} A name, a schema or another part of a definition is wrong.
+   *
+   * @example
+   * ```js
+   * await rt.registerTools({
+   *   weather: {
+   *     description: "Weather of a city",
+   *     inputSchema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+   *     handler: ({ city }) => ({ city, celsius: 21 }),
+   *   },
+   * });
+   * ```
+   */
+  registerTools<Schemas = Record<string, object>>(tools: ToolDefinitions<Schemas>): Promise<void>;
+  /** Another name of {@link registerTools}. */
+  registerBindings<Schemas = Record<string, object>>(
+    tools: ToolDefinitions<Schemas>,
+  ): Promise<void>;
+  /**
+   * A live guest process for one snippet after another.
+   *
+   *
+   * @example
+   * ```js
+   * await using runner = await rt.createResidentRunner();
+   * await runner.exec(`globalThis.count = 1`);
+   * const { stdout } = await runner.exec(`console.log(count)`);
+   * ```
+   */
+  createResidentRunner(): Promise<ResidentRunner>;
+
+  /**
+   * Connects to a server of a guest: to a port of TCP at whatever address of the machine it listens, or to the path of
+   * a local socket. Nothing of the host's network is used, and no permission of the machine is needed.
+   *
+   * The socket is there at once and connects meanwhile, as that of `net.connect`; what is written waits for the
+   * connection. Both directions have back-pressure. A connection that cannot be made is an `error` event with `code`
+   * `ECONNREFUSED`, whose message has what listens instead. It keeps the host's process alive until it is closed, unless
+   * it is unreferenced by `unref()`. Clients of the host's that make no connection of their own speak over it: `socket` of
+   * `tls.connect`, `createConnection` of `http2.connect` and of `http.request`.
+   *
+   * @throws {TypeError | RangeError} An argument is wrong.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const socket = rt.connect(6379);
+   * socket.write("PING\r\n");
+   * for await (const chunk of socket) console.log(String(chunk));
+   * ```
+   */
+  connect(target: number | string, options?: ConnectOptions): GuestSocket;
+  /**
+   * Makes a request of HTTP to a server of a guest, by its port or the path of its local socket, and gives back the whole
+   * response. Each request has a connection of its own; redirects are not followed, and nothing is decompressed.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was sent.
+   * @throws {VmSystemError} `ECONNREFUSED`: nothing listens there; the message has what does. `ECONNRESET`: the server
+   *   has closed the connection before its response was complete.
+   * @throws {VmLimitError} The response has more than `limits.http.maxFetchResponseBytes`, or takes longer than
+   *   `limits.http.fetchTimeoutMs`.
+   * @throws {VmStateError} `ERR_INVALID_HTTP_RESPONSE`: what came is no response. `ERR_TIMEOUT`: `timeout` has passed.
+   * @throws The reason of `signal`; what the stream of `body` failed with.
+   *
+   * @example
+   * ```js
+   * await rt.spawn(`
+   *   import http from "node:http";
+   *   http.createServer((request, response) => response.end("ok")).listen(3000);
+   * `);
+   * await rt.waitForListener({ port: 3000 });
+   * const { status, body } = await rt.fetch(3000, { path: "/" });
+   * ```
+   */
+  fetch(
+    target: number | string,
+    options?: FetchOptions & { stream?: false },
+  ): Promise<FetchResponse>;
+  /**
+   * With `stream` the response is given back with its head, and its body comes as it is read. The limits on the body's
+   * size and time are the reader's then.
+   */
+  fetch(
+    target: number | string,
+    options: FetchOptions & { stream: true },
+  ): Promise<StreamedFetchResponse>;
+  fetch(
+    target: number | string,
+    options?: FetchOptions,
+  ): Promise<FetchResponse | StreamedFetchResponse>;
+  /**
+   * A socket of a guest that waits for connections, or null. The host is told of them as they come and go; this asks
+   * nobody.
+   *
+   * @throws {TypeError | RangeError} The query is wrong.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const listener = rt.findListener({ port: 3000 });
+   * ```
+   */
+  findListener(query: ListenerQuery): Listener | null;
+  /**
+   * Waits until there is such a listener. Without a port, `processId` finds the one that a program was given by
+   * `listen(0)`.
+   *
+   * @throws {TypeError | RangeError} The query or an option is wrong.
+   * @throws {VmStateError} `ERR_TIMEOUT`: there was none in time; the message has what listens instead.
+   * @throws The reason of `signal`.
+   *
+   * @example
+   * ```js
+   * const server = await rt.spawn(code);
+   * const { port } = await rt.waitForListener({ processId: server.pid }, { timeoutMs: 5000 });
+   * ```
+   */
+  waitForListener(query: ListenerQuery, options?: WaitForListenerOptions): Promise<Listener>;
+  /**
+   * Publishes a port of the machine on the host: every connection to the host's port goes to whoever listens on the
+   * machine's at that time, and is reset where nobody does. It ends with `close()` and with the runtime. It does not
+   * keep the host's process alive.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong.
+   * @throws {Error} The host's port cannot be had: Node.js's own error, as `EADDRINUSE`.
+   * @throws {VmStateError} The runtime has been disposed of.
+   *
+   * @example
+   * ```js
+   * const server = await rt.spawn(code);
+   * await using exposed = await rt.exposePort(3000);
+   * console.log(`open ${exposed.url}`);
+   * await server.wait();
+   * ```
+   */
+  exposePort(port: number, options?: ExposePortOptions): Promise<ExposedPort>;
+
+  // The file methods act with the host's rights: no permission of the machine stops them, and what they make belongs to
+  // the guests' user. Links are followed inside the machine only.
+
+  /**
+   * Creates a file, or replaces the content of one. Its directory must be there: `mkdir(path, { recursive: true })`.
+   * FIFOs, sockets and terminals are refused with `EINVAL`.
+   *
+   * @throws {VmSystemError} `ENOENT`, `EISDIR`, `EFBIG`, `ENOSPC` and their like.
+   *
+   * @example
+   * ```js
+   * await rt.writeFile("/workspace/data.json", JSON.stringify(data));
+   * ```
+   */
+  writeFile(path: string, data: string | Uint8Array): Promise<void>;
+  /**
+   * The content of a file. FIFOs, sockets, terminals and devices that give bytes for ever are refused with `EINVAL`;
+   * more than `limits.resources.maxFileBytes` is `EFBIG`.
+   *
+   * @throws {VmSystemError} `ENOENT`, `EISDIR` and their like.
+   *
+   * @example
+   * ```js
+   * const text = await rt.readFile("/workspace/out.txt", "utf8");
+   * ```
+   */
+  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
+  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
+  readFile(
+    path: string,
+    options?: ReadFileOptions<TextEncoding | undefined>,
+  ): Promise<string | Uint8Array>;
+  /** The names in a directory, sorted. */
+  readDir(path: string): Promise<string[]>;
+  /** As {@link readDir}, with the kind of each. */
+  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
+  /** Makes a directory; with `recursive` those on the way to it too, and one that is there is no failure. */
+  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  /** Follows symbolic links. */
+  stat(path: string): Promise<FileStat>;
+  /** Whether there is something; links are followed. */
+  exists(path: string): Promise<boolean>;
+  /**
+   * Removes a file, a link, or a directory: an empty one, or with `recursive` one with all that is in it. With `force`
+   * it is no failure if there is nothing.
+   */
+  remove(
+    path: string,
+    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
+  ): Promise<void>;
+  /** Renames a file or a directory; a file of the new name is replaced. */
+  rename(from: string, to: string): Promise<void>;
+
+  /** What held the VM's process back when it was created. */
+  readonly isolation: Isolation;
+
+  /** What the VM holds right now. */
+  getResourceSnapshot(): Promise<ResourceSnapshot>;
+
+  /** Kills and frees everything. Running programs resolve with status 143; later calls reject. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What {@link NodeRuntime} is as a value: it makes VMs, and tells them from other objects by `instanceof`. */
+// biome-ignore lint/complexity/noBannedTypes: what `instanceof` asks of its right side
+export interface NodeRuntimeConstructor extends Function {
+  readonly prototype: NodeRuntime;
+  /**
+   * Makes a VM.
+   *
+   * @throws {TypeError | RangeError} An option is wrong: the message has its name.
+   * @throws {VmLimitError} The host has no memory for another VM.
+   * @throws {VmSystemError} A file of `files` cannot be written.
+   * @throws {VmStateError} No VM process can be started.
+   * @throws {Error} There is no binary for this platform (`ERR_PLATFORM_UNSUPPORTED`), or none at all.
+   *
+   * @example
+   * ```js
+   * await using rt = await NodeRuntime.create({ files: { "/workspace/in.txt": "hello" } });
+   * console.log((await rt.execCommand("cat", ["in.txt"])).stdout);
+   * ```
+   */
+  create<Schemas = Record<string, object>>(
+    options?: NodeRuntimeCreateOptions<Schemas>,
+  ): Promise<NodeRuntime>;
+  /**
+   * Runs code for its result, from a driver: see {@link DriverNodeRuntime}. The machine is made by the first call.
+   *
+   * @throws {TypeError | RangeError} An option is wrong: the message has its name.
+   */
+  new (options: NodeRuntimeDriverOptions): DriverNodeRuntime;
+}
+
+/**
+ * One name with two faces: `await NodeRuntime.create()` makes a machine with all that belongs to one; `new NodeRuntime()`
+ * runs code for its result, from a driver.
+ */
+export const NodeRuntime: NodeRuntimeConstructor;
