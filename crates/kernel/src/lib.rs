@@ -69,8 +69,8 @@ pub use errno::{Errno, Result};
 pub use kernel::{FileTree, Kernel, KernelConfig, Links, ResourceCounts};
 pub use limits::{LimitBreach, LimitLedger, Limits, UseWatcher};
 pub use process::{
-    Account, Binfmt, CpuTime, ExecImage, FileAction, MemoryUse, Process, ProcessInfo, ProcessState,
-    SpawnOptions, Terms,
+    Account, Binfmt, CpuTime, ExecGuard, ExecImage, ExecRequest, FileAction, MemoryUse, Process,
+    ProcessInfo, ProcessState, SpawnOptions, Terms,
 };
 pub use random::{RandomSource, SeededRandom};
 pub use syscalls::{Opening, ReceivedMessage, SendMessage, SocketWait};

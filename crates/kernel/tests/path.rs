@@ -4,6 +4,7 @@
 mod common;
 use common::*;
 use secure_exec_kernel::*;
+use std::sync::Arc;
 
 #[test]
 fn root_has_what_a_program_expects() {
@@ -335,6 +336,7 @@ fn read_only_mount_refuses_every_change() {
     root.mkdir(b"/mnt/disk/d", 0o777).unwrap();
     machine.kernel.umount(b"/mnt/disk").unwrap();
     assert_eq!(machine.kernel.umount(b"/mnt/disk"), Err(Errno::EINVAL));
+    assert_eq!(machine.kernel.umount(b"/"), Err(Errno::EINVAL));
     assert_eq!(root.stat(b"/mnt/disk/f"), Err(Errno::ENOENT));
     machine
         .kernel
@@ -477,4 +479,41 @@ fn long_links_add_up_to_no_limit_of_a_path() {
         )
         .unwrap();
     guest.stat(format!("far/{detour}").as_bytes()).unwrap();
+}
+
+#[test]
+fn a_file_system_in_use_stays_where_it_is() {
+    let machine = machine();
+    let root = machine.kernel.init();
+    let made = |dev| {
+        let clock = machine.kernel.clock().clone();
+        fs::tmpfs::Tmpfs::new(&Limits::default(), Arc::default(), clock, dev).unwrap()
+    };
+    root.mkdir(b"/mnt/disk", 0o777).unwrap();
+    let mount = |path: &[u8], dev| {
+        let flags = MountFlags::empty();
+        machine.kernel.mount(path, made(dev), "disk", flags)
+    };
+    mount(b"/mnt/disk", 77).unwrap();
+    root.chmod(b"/mnt/disk", 0o777).unwrap();
+    let umount = || machine.kernel.umount(b"/mnt/disk");
+    let guest = machine.guest();
+    let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT;
+    let fd = guest.open(b"/mnt/disk/f", flags, 0o644).unwrap();
+    assert_eq!(umount(), Err(Errno::EBUSY));
+    guest.close(fd).unwrap();
+    guest.chdir(b"/mnt/disk").unwrap();
+    assert_eq!(umount(), Err(Errno::EBUSY));
+    guest.chdir(b"/").unwrap();
+    root.mkdir(b"/mnt/disk/inner", 0o755).unwrap();
+    mount(b"/mnt/disk/inner", 78).unwrap();
+    assert_eq!(umount(), Err(Errno::EBUSY));
+    machine.kernel.umount(b"/mnt/disk/inner").unwrap();
+    let worker = guest.posix_spawn(SpawnOptions {
+        cwd: Some(b"/mnt/disk".to_vec()),
+        ..command()
+    });
+    assert_eq!(umount(), Err(Errno::EBUSY));
+    machine.kernel.process(worker.unwrap()).unwrap().exit(0);
+    umount().unwrap();
 }

@@ -646,3 +646,26 @@ fn a_session_is_killed_through_groups_and_orphans_and_nothing_else_is() {
         assert!(process.is_alive());
     }
 }
+
+#[test]
+fn terms_bound_the_descendants_of_one_program() {
+    let machine = machine();
+    let bounded = |most| {
+        let terms = Terms {
+            most_processes: Some(most),
+            ..Terms::default()
+        };
+        let options = SpawnOptions { terms, ..command() };
+        machine.kernel.spawn(options).unwrap()
+    };
+    let (one, other) = (bounded(1), bounded(3));
+    assert_eq!(one.posix_spawn(command()), Err(Errno::EAGAIN));
+    let child = child_of(&other);
+    let grandchild = machine.kernel.process(child).unwrap();
+    child_of(&grandchild);
+    assert_eq!(other.posix_spawn(command()), Err(Errno::EAGAIN));
+    grandchild.exit(0);
+    assert_eq!(other.posix_spawn(command()), Err(Errno::EAGAIN));
+    assert!(ready(wait(&other, -1, WaitFlags::empty())).is_ok());
+    child_of(&other);
+}

@@ -22,7 +22,7 @@ use crate::fs::rootfs;
 use crate::fs::tmpfs::Tmpfs;
 use crate::limits::Limits;
 use crate::net::NetStack;
-use crate::process::{Binfmt, FsContext, Process, ProcessTable};
+use crate::process::{Binfmt, ExecGuard, FsContext, Process, ProcessTable};
 use crate::random::RandomSource;
 use crate::trace::{Trace, Tracer};
 use crate::tty::TtyTable;
@@ -48,6 +48,7 @@ pub struct Kernel {
     down: AtomicBool,
     init: OnceLock<Arc<Process>>,
     file_agent: OnceLock<Arc<Process>>,
+    pub(crate) exec_guard: OnceLock<Arc<dyn ExecGuard>>,
 }
 
 impl Kernel {
@@ -92,6 +93,7 @@ impl Kernel {
             down: AtomicBool::new(false),
             init: OnceLock::new(),
             file_agent: OnceLock::new(),
+            exec_guard: OnceLock::new(),
             config,
         });
         let fs = FsContext {

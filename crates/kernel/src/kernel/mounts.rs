@@ -109,12 +109,13 @@ impl Kernel {
         self.next_dev.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Detaches the file system mounted on a directory; files still open stay usable.
+    /// Detaches the file system mounted on a directory (`umount(2)`).
     ///
     /// # Errors
     /// - `EINVAL`: nothing is mounted there.
+    /// - `EBUSY`: files of it are open, or it is where a process works.
     pub fn umount(&self, path: &[u8]) -> Result<()> {
-        Mount::detach(&self.root_at().find(path, LastLink::Follow)?)
+        Mount::detach(self.root_at().find(path, LastLink::Follow)?)
     }
 
     /// Replaces the root file system's files by exported ones. Mounts stay where they are; processes are

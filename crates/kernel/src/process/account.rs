@@ -12,6 +12,8 @@ pub struct Terms {
     pub cpu_limit: Option<Duration>,
     /// Whether their clocks stand still within a turn of the event loop.
     pub frozen_clocks: Option<bool>,
+    /// How many of them there may be at a time, zombies included.
+    pub most_processes: Option<usize>,
 }
 
 /// Sums over one of the embedder's processes and its descendants, those that nobody waited for included.

@@ -27,6 +27,14 @@ impl Process {
         }
         let pid = self.pid();
         self.trace.tell(|| ProcessEvent::Ended { pid, status });
+        // A dead process keeps no file system busy.
+        let places = {
+            let mut fs = self.fs.lock();
+            let root = self.vfs.root.clone();
+            let cwd = core::mem::replace(&mut fs.cwd, root.clone());
+            (cwd, core::mem::replace(&mut fs.root, root))
+        };
+        drop(places);
         let (closing, pending) = self.fds.lock().finish();
         drop(closing);
         for file in pending {

@@ -3,6 +3,7 @@
 mod account;
 mod cpu_time;
 mod exec;
+mod exec_guard;
 mod exit;
 mod fd_table;
 mod fork;
@@ -17,6 +18,7 @@ pub use account::{Account, MemoryUse, Terms};
 pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
 pub(crate) use exec::{Program, command_file};
+pub use exec_guard::{ExecGuard, ExecRequest};
 pub(crate) use fd_table::{FdEntry, FdTable, PendingFile};
 pub(crate) use job_control::{Access, TerminalUse};
 pub use spawn::{FileAction, SpawnOptions};

@@ -161,7 +161,9 @@ impl Kernel {
             fs.cwd = dir.clone();
             at.base = dir;
         }
-        let (program, binfmt) = self.find_executable(&at, &options)?;
+        let asked = (options.file.as_slice(), options.argv.as_slice());
+        let find = || self.find_executable(&at, &options);
+        let (program, binfmt) = self.find_guarded(parent, &fs, asked, find)?;
         let rlimits = *parent.rlimits.lock();
         let fds = self.child_fds(parent, &at, &options, fs.umask)?;
         let signals = if options.reset_signals {
@@ -416,6 +418,15 @@ impl Kernel {
         let mut table = self.table.lock();
         if self.is_down() {
             return Err(Errno::ESRCH);
+        }
+        if let Some(most) = new.account.terms().most_processes {
+            let own = table.rows().filter(|(_, row)| {
+                let account = row.process.account();
+                Arc::ptr_eq(account, &new.account)
+            });
+            if own.count() >= most {
+                return Err(Errno::EAGAIN);
+            }
         }
         let limit = self.vfs.limits.max_processes;
         if table.len() >= limit {

@@ -57,7 +57,9 @@ impl Process {
         }
         let variables = envp.len();
         let begun = self.kernel().and_then(|kernel| {
-            let found = find(&kernel, argv, &envp)?;
+            let fs = self.fs.lock().clone();
+            let found = || find(&kernel, argv, &envp);
+            let found = kernel.find_guarded(self, &fs, (file, argv), found)?;
             self.replace_image(&kernel, argv, envp, found)
         });
         // Before the new program makes its first call.

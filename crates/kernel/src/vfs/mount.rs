@@ -114,19 +114,29 @@ impl Mount {
         self.union.read().clone()
     }
 
-    /// Detaches the file system whose root is `at`.
+    /// Detaches the file system whose root is `at`. As on Linux, what counts as its use are the references to the mount:
+    /// open files, working directories, path walks that are under way, and mounts on directories of it.
     ///
     /// # Errors
     /// - `EINVAL`: not the root of a mount, or the root of everything.
-    pub fn detach(at: &VirtualDentry) -> Result<()> {
-        let (parent, covered) = at.mount.covered().ok_or(Errno::EINVAL)?;
-        if !Arc::ptr_eq(&at.inode, &at.mount.root) {
+    /// - `EBUSY`: it is in use.
+    pub fn detach(at: VirtualDentry) -> Result<()> {
+        let VirtualDentry { mount, inode } = at;
+        let (parent, covered) = mount.covered().ok_or(Errno::EINVAL)?;
+        let is_joined = parent
+            .union()
+            .is_some_and(|union| Arc::ptr_eq(&union, &mount));
+        if is_joined || !Arc::ptr_eq(&inode, &mount.root) {
             return Err(Errno::EINVAL);
         }
-        parent
-            .children
-            .write()
-            .retain(|(ino, _)| *ino != covered.ino());
+        // Held: nobody comes to the mount meanwhile.
+        let mut children = parent.children.write();
+        let is_empty = mount.children.read().is_empty();
+        // This one, and that of the parent.
+        if !is_empty || Arc::strong_count(&mount) > 2 {
+            return Err(Errno::EBUSY);
+        }
+        children.retain(|(ino, _)| *ino != covered.ino());
         Ok(())
     }
 
