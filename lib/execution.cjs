@@ -88,6 +88,8 @@ class Execution {
         timeoutMs: options.timeout,
         cpuTimeMs: options.cpuTimeMs,
         freezeTime: options.freezeTime,
+        mostProcesses: options.mostProcesses,
+        user: options.user,
         streaming: Boolean(settings.live || options.onStdout || options.onStderr),
         announce: Boolean(settings.live),
         returns: Boolean(settings.returns),

@@ -75,12 +75,12 @@ class Machine {
   #context = new AsyncResource("SECUREEXECVM");
 
   /** @param {import("../binding.d.cts").VmOptions} options */
-  constructor(options, { toolLimits, onToolError, onTrace, onLimitWarning } = {}) {
+  constructor(options, { toolLimits, toolBudget, onToolError, onTrace, onLimitWarning } = {}) {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
-    this.#toolbox = new Toolbox(toolLimits, answer, onToolError);
+    this.#toolbox = new Toolbox(toolLimits, answer, onToolError, toolBudget);
     this.#onTrace = inContext(onTrace, this.#context);
     this.#onLimitWarning = onLimitWarning;
-    this.#mounts = options.mounts;
+    this.#mounts = [...options.mounts];
     const receive = (kind, call, content) => this.#receive(kind, call, content);
     try {
       this.#vm = new binding.Vm(options, receive);
@@ -183,6 +183,23 @@ class Machine {
 
   credit(call, stream, bytes) {
     this.#vm.credit(call, stream, bytes);
+  }
+
+  /** Mounts files of JavaScript. They live until they are taken away. */
+  async mount(mount) {
+    this.#mounts?.push(mount);
+    try {
+      await this.request("mount", mount, Number.MAX_SAFE_INTEGER);
+    } catch (error) {
+      this.#mounts = this.#mounts?.filter((other) => other !== mount);
+      throw error;
+    }
+  }
+
+  /** Takes what is mounted at a path away. */
+  async unmount(path) {
+    await this.request("unmount", path);
+    this.#mounts = this.#mounts?.filter(({ guestPath }) => guestPath !== path);
   }
 
   /** Calls a method of the native VM that is answered by one event. */
@@ -292,6 +309,7 @@ class Machine {
         return call.outputEnd();
     }
     this.#calls.delete(number);
+    this.#toolbox.ended(number);
     switch (kind) {
       case Kind.exited:
         return call.exited(content);

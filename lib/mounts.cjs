@@ -72,6 +72,12 @@ function mountOfFiles(value, name) {
   return { name, ...given, hostPath: "", files: numberOf(given.filesystem), followOutside: [] };
 }
 
+/** What is mounted in a machine that runs, as the addon takes it. */
+function laterMount(given, name) {
+  const [mount] = machineMounts([mountOfFiles(given, name)]);
+  return mount;
+}
+
 /** A filesystem that is the tree of the machine's user. @returns {Mount} */
 function rootMount(filesystem) {
   return mountOfFiles({ guestPath: "/", filesystem }, "options.filesystem");
@@ -181,4 +187,4 @@ function depth(path) {
   return path === "/" ? 1 : path.split("/").length;
 }
 
-module.exports = { machineMounts, mounts, nodeModules, rootMount };
+module.exports = { laterMount, machineMounts, mountPoint, mounts, nodeModules, rootMount };

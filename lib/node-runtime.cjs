@@ -34,6 +34,9 @@ const created = Symbol("created");
 /** Makes a machine from checked options, and starts programs that are not the embedder's: for the driver API. */
 let boot;
 let startOwn;
+/** Mounts files in a machine, and takes them away: for kernels. */
+let mountIn;
+let unmountIn;
 
 class NodeRuntime {
   /** @type {Machine} */
@@ -76,6 +79,8 @@ class NodeRuntime {
     boot = (settings) => NodeRuntime.#boot(settings);
     startOwn = (runtime, args, checked, kind) =>
       runtime.#start([runtime.#own("node", checked), ...args], checked, kind);
+    mountIn = (runtime, mount) => runtime.#machine.mount(mount);
+    unmountIn = (runtime, path) => runtime.#machine.unmount(path);
   }
 
   static async #boot(settings) {
@@ -91,6 +96,9 @@ class NodeRuntime {
       requireIsolation: settings.requireIsolation,
       highResolutionTime: settings.jsRuntime.highResolutionTime,
       freezeTime: settings.jsRuntime.timingMitigation === "freeze",
+      asksToStart: settings.startPermission !== undefined,
+      starter: settings.starter ?? [],
+      hostname: settings.hostname,
       commandDirs: commandDirs(settings.commandsDir, settings.wasmCommandDirs),
       trace: settings.onTrace !== undefined,
       warn: settings.onLimitWarning !== undefined,
@@ -100,11 +108,13 @@ class NodeRuntime {
     };
     const machine = new Machine(vmOptions, {
       toolLimits: settings.limits.tools,
+      toolBudget: settings.toolBudget,
       onToolError: settings.onToolError,
       onTrace: settings.onTrace,
       onLimitWarning: settings.onLimitWarning,
     });
     machine.toolbox.add(settings.tools);
+    if (settings.startPermission) machine.toolbox.add([settings.startPermission]);
     if (v8Runtime) machine.atDisposal(V8Runtime.enter(v8Runtime, machine));
     const { phases, isolation } = await machine.created.catch(notCreated);
     if (onBootTiming) {
@@ -428,4 +438,4 @@ function isDriverRuntime(value) {
   return DriverRuntime !== undefined && value instanceof DriverRuntime;
 }
 
-module.exports = { NodeRuntime, boot };
+module.exports = { NodeRuntime, boot, mountIn, unmountIn };

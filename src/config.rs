@@ -43,6 +43,11 @@ pub struct VmOptions {
     pub require_isolation: Option<String>,
     pub high_resolution_time: bool,
     pub freeze_time: bool,
+    /// The host is asked before a guest starts a program.
+    pub asks_to_start: bool,
+    /// What runs in place of programs that guests start.
+    pub starter: Vec<String>,
+    pub hostname: Option<String>,
     pub trace: bool,
     pub warn: bool,
     pub tools: Vec<ToolOption>,
@@ -73,8 +78,8 @@ pub struct FollowOption {
 }
 
 impl MountOption {
-    /// Opens the directory.
-    fn mount(&self, quota: u64) -> Result<HostMount> {
+    /// Opens the directory. The broker numbers it.
+    pub fn mount(&self, quota: u64) -> Result<HostMount> {
         if let Some(files) = self.files {
             return self.mount_files(files);
         }
@@ -95,6 +100,7 @@ impl MountOption {
         })?;
         Ok(HostMount {
             mount: Mount {
+                number: 0,
                 guest_path: self.guest_path.clone(),
                 source: SOURCE.into(),
                 read_only: self.read_only,
@@ -114,6 +120,7 @@ impl MountOption {
         let (server, read_only) = served::served(files).ok_or_else(gone)?;
         Ok(HostMount {
             mount: Mount {
+                number: 0,
                 guest_path: self.guest_path.clone(),
                 source: FILES_SOURCE.into(),
                 read_only: self.read_only || read_only,
@@ -251,6 +258,10 @@ pub struct ProgramOptions {
     /// In place of the VM's.
     pub cpu_time_ms: Option<f64>,
     pub freeze_time: Option<bool>,
+    /// Processes that it and what it starts may be at a time.
+    pub most_processes: Option<u32>,
+    /// User and group, where they are not those of the VM.
+    pub user: Option<Vec<u32>>,
     pub streaming: bool,
     pub announce: bool,
     pub returns: bool,
@@ -270,6 +281,9 @@ impl VmOptions {
             exclusive: false,
             high_resolution_time: self.high_resolution_time,
             freeze_time: self.freeze_time,
+            asks_to_start: self.asks_to_start,
+            starter: self.starter.clone(),
+            hostname: self.hostname.clone(),
             trace: self.trace,
             warn: self.warn,
             // The broker has them from those who serve them.
@@ -322,6 +336,11 @@ impl From<ProgramOptions> for Program {
             timeout_ms: options.timeout_ms.map(|timeout| whole(Some(timeout), 0)),
             cpu_time_ms: options.cpu_time_ms.map(|time| whole(Some(time), 0)),
             freeze_time: options.freeze_time,
+            most_processes: options.most_processes,
+            user: options.user.and_then(|ids| match ids[..] {
+                [uid, gid] => Some((uid, gid)),
+                _ => None,
+            }),
             streaming: options.streaming,
             announce: options.announce,
             returns: options.returns,

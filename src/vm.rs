@@ -11,7 +11,8 @@ use secure_exec_broker::protocol::{Endpoint, FileRequest, ToolFailure};
 use secure_exec_broker::{Broker, Event, Isolation, Level, Settings, Sink, VmHandle};
 
 use crate::config::{
-    ProgramOptions, SizeOption, ToolFailureOption, ToolOption, VmOptions, call_id, call_number,
+    MountOption, ProgramOptions, SizeOption, ToolFailureOption, ToolOption, VmOptions, call_id,
+    call_number, whole,
 };
 use crate::event::{Arguments, arguments};
 use crate::event_queue::EventQueue;
@@ -295,6 +296,19 @@ impl Vm {
             from: from.into_bytes(),
             to: to.into_bytes(),
         })
+    }
+
+    /// Mounts more files.
+    #[napi(catch_unwind)]
+    pub fn mount(&self, mount: MountOption, quota: f64) -> Result<f64> {
+        let mount = mount.mount(whole(Some(quota), 0))?;
+        Ok(call_number(self.handle.mount(mount)))
+    }
+
+    /// Takes the mount at a path away.
+    #[napi(catch_unwind)]
+    pub fn unmount(&self, path: String) -> f64 {
+        call_number(self.handle.unmount(path))
     }
 
     #[napi(catch_unwind)]

@@ -25,16 +25,21 @@ class Toolbox {
   #answer;
   #onToolError;
   #warned = false;
+  #budget;
+  /** Calls by the program that made them, where each has a budget. */
+  #made = new Map();
 
   /**
    * @param {{defaultToolTimeoutMs: number, maxPayloadBytes: number, maxPending: number, maxPendingBytes: number}} limits
    * @param {(id: number, result?: string, failure?: {message: string, code?: string, data?: string, limit?: object}) => void} answer
    * @param {((error: unknown, call: {name: string, pid: number}) => unknown) | undefined} onToolError
+   * @param {{ name: string, bound: number } | undefined} budget Calls of a program with all that it starts, and what that is called.
    */
-  constructor(limits, answer, onToolError) {
+  constructor(limits, answer, onToolError, budget) {
     this.#limits = limits;
     this.#answer = answer;
     this.#onToolError = onToolError;
+    this.#budget = budget;
   }
 
   add(tools) {
@@ -42,12 +47,14 @@ class Toolbox {
   }
 
   /** A guest calls. */
-  call(id, { tool: name, text, number: pid }) {
+  call(id, { tool: name, text, number: pid, program }) {
     // Numbers are the VM's: one that is used twice would end another call than it began.
     if (this.#running.has(id)) return;
     const tool = this.#tools.get(name);
     const bytes = Buffer.byteLength(text);
-    const refused = tool ? this.#refusal(bytes) : { message: "the tool is not registered" };
+    const refused = tool
+      ? (this.#overBudget(tool, program) ?? this.#refusal(bytes))
+      : { message: "the tool is not registered" };
     if (refused) return this.#answer(id, undefined, refused);
     const call = { id, pid, bytes, tool, controller: new AbortController() };
     this.#running.set(id, call);
@@ -67,6 +74,21 @@ class Toolbox {
 
   dispose() {
     for (const id of [...this.#running.keys()]) this.cancel(id);
+  }
+
+  /** A program has ended: nothing of it is counted any more. */
+  ended(program) {
+    this.#made.delete(program);
+  }
+
+  /** Why a program may not make one more call, if it may not. Of tools that are ours no call counts. */
+  #overBudget({ isOurs }, program) {
+    if (this.#budget === undefined || isOurs) return undefined;
+    const made = (this.#made.get(program) ?? 0) + 1;
+    const { name: limit, bound } = this.#budget;
+    if (made > bound) return { message: `too many calls: ${limit} is ${bound}` };
+    this.#made.set(program, made);
+    return undefined;
   }
 
   /** Why a call with so many bytes is not let in, if it is not. */

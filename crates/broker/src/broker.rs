@@ -77,7 +77,10 @@ impl Broker {
         required: Option<Level>,
         sink: Arc<dyn Sink>,
     ) -> VmHandle {
-        let mut config = config;
+        let (mut config, mut mounts) = (config, mounts);
+        for (number, mount) in (0..).zip(&mut mounts) {
+            mount.mount.number = number;
+        }
         config.mounts = mounts.iter().map(|mount| mount.mount.clone()).collect();
         if config.command_dirs.is_empty() {
             config.command_dirs.extend(self.commands.clone());

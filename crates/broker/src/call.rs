@@ -42,6 +42,10 @@ pub(crate) enum Call {
     Exists,
     Resources,
     Processes,
+    /// One more mount, by its number.
+    Mount(u32),
+    /// One less.
+    Unmount(u32),
     /// One of several frames of a file method; the last one settles it.
     Part {
         whole: CallId,
@@ -81,8 +85,8 @@ impl Call {
             | Call::Part { .. }
             | Call::Over => !mounted,
             Call::Program(program) => program.owes_start,
-            // A listener may have no room.
-            Call::Connection(_) => false,
+            // A listener may have no room; a mount may have to be looked at.
+            Call::Connection(_) | Call::Mount(_) | Call::Unmount(_) => false,
             _ => true,
         }
     }

@@ -8,6 +8,7 @@ use secure_exec_protocol::{
 use crate::call::{Call, ProgramCall};
 use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, VmError};
+use crate::files::HostMount;
 use crate::setup::write_request;
 use crate::timer::Due;
 use crate::vm::{Queued, State, Vm};
@@ -105,6 +106,62 @@ impl Core {
         }
         let message = HostMessage::RegisterTools(tools);
         self.submit(vm_key, call, Some(Call::Done), message);
+    }
+
+    /// Mounts more files. They are served to the process that the VM is on, and to each that comes after it.
+    pub(crate) fn mount(&mut self, vm_key: VmKey, call: CallId, mut mount: HostMount) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let number = vm.next_mount;
+        vm.next_mount += 1;
+        mount.mount.number = number;
+        vm.mounts.push(mount.clone());
+        vm.mounted = true;
+        let message = HostMessage::Mount(Box::new(mount.mount.clone()));
+        if let Some(place) = vm.place
+            && let Some(process) = self.processes.get_mut(&place.process)
+            && process.files.add(place.id, mount).is_err()
+        {
+            self.drop_mount(vm_key, number);
+            if let Some(vm) = self.vms.get(&vm_key) {
+                let error = VmError::cannot_start("there is no thread for its mounts");
+                vm.sink.event(Event::Failed { call, error });
+            }
+            return;
+        }
+        self.submit(vm_key, call, Some(Call::Mount(number)), message);
+    }
+
+    /// Takes the mount at a path away.
+    pub(crate) fn unmount(&mut self, vm_key: VmKey, call: CallId, path: &str) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        let mounts = vm.mounts.iter().map(|mount| &mount.mount);
+        // What is not there has no number, and the VM says so.
+        let number = mounts
+            .filter(|mount| mount.guest_path == path)
+            .map(|mount| mount.number)
+            .next_back()
+            .unwrap_or(u32::MAX);
+        vm.mounted = true;
+        let path = path.into();
+        let message = HostMessage::Unmount { path };
+        self.submit(vm_key, call, Some(Call::Unmount(number)), message);
+    }
+
+    /// Files are served to a VM no more.
+    pub(crate) fn drop_mount(&mut self, vm_key: VmKey, number: u32) {
+        let Some(vm) = self.vms.get_mut(&vm_key) else {
+            return;
+        };
+        vm.mounts.retain(|mount| mount.mount.number != number);
+        if let Some(place) = vm.place
+            && let Some(process) = self.processes.get_mut(&place.process)
+        {
+            process.files.remove(place.id, number);
+        }
     }
 
     /// Sends a message now or when the VM serves. With a `kind` it makes a call.
@@ -273,7 +330,7 @@ impl Core {
             Call::Program(program) => program.timeout,
             _ => None,
         };
-        if kind.is_prompt(!vm.mounts.is_empty()) {
+        if kind.is_prompt(vm.mounted) {
             vm.requests.push_back(call);
         }
         vm.calls.insert(call, kind);

@@ -190,7 +190,7 @@ impl Core {
         let Some(vm) = self.vms.get_mut(&vm_key) else {
             return Ok(());
         };
-        let mounted = !vm.mounts.is_empty();
+        let mounted = vm.mounted;
         let Some(kind) = vm.calls.get_mut(&call) else {
             return Err("an answer to nothing");
         };
@@ -256,6 +256,19 @@ impl Core {
             (Call::Processes, VmMessage::Processes(processes)) => {
                 rules::processes(&processes, &vm.config.limits)?;
                 Some(Event::Processes { call, processes })
+            }
+            (Call::Mount(number), VmMessage::File(reply @ FileReply::Done)) => {
+                let number = *number;
+                let mounts = vm.mounts.iter().map(|mount| &mount.mount);
+                let mounted = mounts.filter(|mount| mount.number == number).cloned();
+                vm.config.mounts.extend(mounted);
+                Some(Event::File { call, reply })
+            }
+            (Call::Unmount(number), VmMessage::File(reply @ FileReply::Done)) => {
+                let number = *number;
+                vm.config.mounts.retain(|mount| mount.number != number);
+                self.drop_mount(vm_key, number);
+                Some(Event::File { call, reply })
             }
             (Call::Part { .. } | Call::Over, VmMessage::File(FileReply::Done)) => None,
             (Call::Setup { .. }, message) => return self.take_setup(vm_key, call, message),

@@ -10,6 +10,7 @@ use secure_exec_protocol::{
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::core::{Core, VmKey};
+use crate::files::HostMount;
 
 /// A VM. Every method returns at once, whatever the broker is busy with; what comes of it is told to the VM's sink.
 /// Dropping the handle disposes the VM.
@@ -113,6 +114,18 @@ impl VmHandle {
     #[must_use]
     pub fn register_tools(&self, tools: Vec<Tool>) -> CallId {
         self.call(|core, vm, call| core.register_tools(vm, call, tools))
+    }
+
+    /// Mounts more files, also in a replacement of the VM process. Settles by `File` or `Failed`.
+    #[must_use]
+    pub fn mount(&self, mount: HostMount) -> CallId {
+        self.call(|core, vm, call| core.mount(vm, call, mount))
+    }
+
+    /// Takes the mount at a path away, unless it is in use. Settles by `File` or `Failed`.
+    #[must_use]
+    pub fn unmount(&self, path: String) -> CallId {
+        self.call(move |core, vm, call| core.unmount(vm, call, &path))
     }
 
     /// Answers `ToolCall`. Nothing happens if nobody waits any more.

@@ -612,6 +612,8 @@ pub fn program() -> Program {
         timeout_ms: None,
         cpu_time_ms: None,
         freeze_time: None,
+        most_processes: None,
+        user: None,
         streaming: false,
         announce: false,
         returns: false,

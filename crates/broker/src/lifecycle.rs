@@ -43,6 +43,8 @@ impl Core {
         let vm = Vm {
             config,
             files: Arc::new(made.files),
+            next_mount: u32::try_from(made.mounts.len()).unwrap_or(u32::MAX),
+            mounted: !made.mounts.is_empty(),
             mounts: made.mounts,
             isolation: made.isolation,
             required: made.required,

@@ -18,7 +18,11 @@ const SIGTERM: u8 = 15;
 impl Core {
     /// Settles a call with an error, as its answer or instead of one.
     pub(crate) fn fail_call(&mut self, vm_key: VmKey, call: CallId, error: &VmError) {
-        match self.take_call(vm_key, call) {
+        let kind = self.take_call(vm_key, call);
+        if let Some(Call::Mount(number)) = kind {
+            self.drop_mount(vm_key, number);
+        }
+        match kind {
             Some(Call::Setup { .. }) => self.preparation_failed(vm_key, error.clone()),
             Some(Call::Export) => self.export_failed(vm_key),
             Some(Call::Part { whole }) => self.fail_whole(vm_key, whole, error),
@@ -62,6 +66,9 @@ impl Core {
         vm.requests.clear();
         for (call, kind) in std::mem::take(&mut vm.calls) {
             self.cancel_end(&kind);
+            if let Call::Mount(number) = kind {
+                self.drop_mount(vm_key, number);
+            }
             if kind.is_told() {
                 told = true;
                 self.tell_failed(vm_key, call, error);
@@ -76,6 +83,9 @@ impl Core {
             return;
         };
         for queued in std::mem::take(&mut vm.queue) {
+            if let Some(Call::Mount(number)) = queued.kind {
+                self.drop_mount(vm_key, number);
+            }
             if queued.kind.is_some_and(|kind| kind.is_told()) {
                 self.tell_failed(vm_key, queued.call, error);
             }
@@ -194,7 +204,9 @@ impl Call {
             | Call::Stat
             | Call::Exists
             | Call::Resources
-            | Call::Processes => true,
+            | Call::Processes
+            | Call::Mount(_)
+            | Call::Unmount(_) => true,
             Call::Part { .. }
             | Call::Setup { .. }
             | Call::Export

@@ -24,8 +24,12 @@ use crate::tool_calls::ToolCalls;
 pub(crate) struct Vm {
     pub(crate) config: VmConfig,
     pub(crate) files: Arc<Vec<File>>,
-    /// Who serves `config.mounts`.
+    /// Who serves `config.mounts`, and what is about to be mounted.
     pub(crate) mounts: Vec<HostMount>,
+    /// The number of the next mount.
+    pub(crate) next_mount: u32,
+    /// It has or had mounts: file methods of its process may have to wait for the host.
+    pub(crate) mounted: bool,
     pub(crate) isolation: Isolation,
     /// The least that must hold for its process.
     pub(crate) required: Option<Level>,

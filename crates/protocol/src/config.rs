@@ -31,12 +31,18 @@ pub struct VmConfig {
     pub limits: VmLimits,
     /// The VM has its VM process for itself, so that its memory limit is the process's.
     pub exclusive: bool,
-    /// Directories of the host's, and other files that it serves. A request names one by its place here.
+    /// Directories of the host's, and other files that it serves. More come and go by `Mount` and `Unmount`.
     pub mounts: Vec<Mount>,
     /// Tools of the host's that guests can call.
     pub tools: Vec<Tool>,
     /// Ports of 127.0.0.1 that guests reach on the host where nobody of the VM listens.
     pub outbound_ports: Vec<u16>,
+    /// Programs that guests start are asked for: calls of the tool [`START_PERMISSION`].
+    pub asks_to_start: bool,
+    /// Words before a program that a guest starts and its arguments, which is run in place of it: a path comes first.
+    pub starter: Vec<String>,
+    /// Host name; the VM's own if absent.
+    pub hostname: Option<String>,
     /// System calls of guests are told by `Trace` messages.
     pub trace: bool,
     /// Use of most of a limit is told by `Warning` messages.
@@ -50,6 +56,8 @@ pub struct VmConfig {
 /// Files that the host serves over the files channel ([`files`](crate::files)).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
+    /// What it is called in requests for its files. Each mount of a VM has its own.
+    pub number: u32,
     /// Where it is in the VM: an absolute path.
     pub guest_path: String,
     /// What `/proc/mounts` has as its device. Tells nothing of the host.
@@ -63,6 +71,10 @@ pub struct Mount {
     /// Others change it without telling the VM rarely: what was found is taken for true for a tenth of a second.
     pub cached: bool,
 }
+
+/// What is called before a guest starts a program, with an object that describes it; it may if the result is `true`. No
+/// tool of this name is known to guests.
+pub const START_PERMISSION: &str = "";
 
 /// A function of the host's that guests run as a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, CallId, Endpoint, FileRequest, Program, Stream, TerminalSize, Tool, VmConfig, VmId,
+    Answer, CallId, Endpoint, FileRequest, Mount, Program, Stream, TerminalSize, Tool, VmConfig,
+    VmId,
 };
 
 /// One frame from host to VM process.
@@ -62,6 +63,13 @@ pub enum HostMessage {
     Processes,
     /// More tools, or other ones of the same names. Answer: `File(Done)`.
     RegisterTools(Vec<Tool>),
+    /// One more mount, on a directory that is made if it is missing. Answer: `File(Done)`.
+    Mount(Box<Mount>),
+    /// Takes the mount at a path away, which must not be in use. Answer: `File(Done)`.
+    Unmount {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
     /// What came of a `Request`.
     Answer { id: u64, answer: Answer },
     /// A file method. Answer: `File`.

@@ -29,7 +29,7 @@ pub mod value;
 pub mod vm_message;
 
 pub use channel::{Channel, FrameReader, FrameWriter, ReadBudget, Received, Turn, TurnState};
-pub use config::{File, Mount, Tool, ToolExample, VmConfig};
+pub use config::{File, Mount, START_PERMISSION, Tool, ToolExample, VmConfig};
 pub use connection::{
     CONNECTION_WINDOW, Endpoint, FROM_GUEST, Listener, ListenerAddress, TO_GUEST,
 };

@@ -39,6 +39,10 @@ pub struct Program {
     pub cpu_time_ms: Option<u64>,
     /// Whether clocks stand still within a turn of the event loop, if that is not as in the VM.
     pub freeze_time: Option<bool>,
+    /// Processes that it and its descendants may be at a time.
+    pub most_processes: Option<u32>,
+    /// User and group, if they are not the VM's own.
+    pub user: Option<(u32, u32)>,
     /// Output is sent as it comes; otherwise as late as its bounded buffer allows.
     pub streaming: bool,
     /// A `Started` message tells the pid.

@@ -48,6 +48,33 @@ impl FilesChannel {
             return Ok(());
         }
         self.vms.lock().insert(vm, Arc::new(Served::new(mounts)));
+        self.start()
+    }
+
+    /// Serves one more mount of a VM.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub(crate) fn add(&mut self, vm: VmId, mount: HostMount) -> std::io::Result<()> {
+        let served = self.vms.lock().get(&vm).cloned();
+        match served {
+            Some(served) => {
+                served.add(mount);
+                Ok(())
+            }
+            None => self.serve(vm, vec![mount]),
+        }
+    }
+
+    /// A VM has one mount less.
+    pub(crate) fn remove(&mut self, vm: VmId, number: u32) {
+        let served = self.vms.lock().get(&vm).cloned();
+        if let Some(served) = served {
+            served.remove(number);
+        }
+    }
+
+    fn start(&mut self) -> std::io::Result<()> {
         if self.is_served {
             return Ok(());
         }

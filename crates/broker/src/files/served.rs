@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use secure_exec_protocol::Mount;
 use secure_exec_protocol::files::{FileOperation, FileResult, MAX_FILE_PIECE};
 
@@ -17,7 +17,8 @@ const MOST_FILES: usize = 1024;
 
 /// What serves a VM.
 pub(super) struct Served {
-    mounts: Vec<HostMount>,
+    /// By number; none behind that of a mount that is gone.
+    mounts: RwLock<HashMap<u32, Option<Arc<HostMount>>>>,
     open: Mutex<Open>,
     /// Of the mounts whose operations are only begun.
     paths: Mutex<HashMap<u32, OpenPaths>>,
@@ -37,11 +38,27 @@ pub(super) type Rule = &'static str;
 
 impl Served {
     pub(super) fn new(mounts: Vec<HostMount>) -> Served {
+        let mounts = mounts.into_iter();
+        let mounts = mounts.map(|mount| (mount.mount.number, Some(Arc::new(mount))));
         Served {
-            mounts,
+            mounts: RwLock::new(mounts.collect()),
             open: Mutex::default(),
             paths: Mutex::default(),
         }
+    }
+
+    /// Serves one more mount.
+    pub(super) fn add(&self, mount: HostMount) {
+        let number = mount.mount.number;
+        self.mounts.write().insert(number, Some(Arc::new(mount)));
+    }
+
+    /// Serves one less. The VM may still be about to ask for something of it, which is told that it is gone.
+    pub(super) fn remove(&self, number: u32) {
+        let gone = self.mounts.write().get_mut(&number).and_then(Option::take);
+        drop(gone);
+        let paths = self.paths.lock().remove(&number);
+        drop(paths);
     }
 
     /// Whether something is to be closed at its end.
@@ -54,7 +71,10 @@ impl Served {
     /// # Errors
     /// The rule that it breaks.
     pub(super) fn serve(&self, mount: u32, operation: FileOperation) -> Result<Outcome, Rule> {
-        let HostMount { mount, server } = self.mount(mount, &operation)?;
+        let Some(found) = self.mount(mount, &operation)? else {
+            return Ok((self.gone(&operation), None));
+        };
+        let HostMount { mount, server } = &*found;
         let done = match server {
             _ if is_refused(mount, &operation) => Err(io::Error::from_raw_os_error(libc::EROFS)),
             Server::Backend(backend) => self.perform(&**backend, operation),
@@ -73,11 +93,11 @@ impl Served {
         operation: FileOperation,
         deferred: (u64, &Replies),
     ) -> Result<Option<Outcome>, Rule> {
-        match self.mount(mount, &operation)? {
-            HostMount {
+        match self.mount(mount, &operation)?.as_deref() {
+            Some(HostMount {
                 mount: options,
                 server: Server::Deferred(server),
-            } if !is_refused(options, &operation) => {
+            }) if !is_refused(options, &operation) => {
                 let paths = self.paths.lock().entry(mount).or_default().clone();
                 paths.begin(&**server, operation, deferred);
                 Ok(None)
@@ -86,13 +106,28 @@ impl Served {
         }
     }
 
-    fn mount(&self, mount: u32, operation: &FileOperation) -> Result<&HostMount, Rule> {
+    /// The mount of a number, none if it is gone.
+    fn mount(
+        &self,
+        number: u32,
+        operation: &FileOperation,
+    ) -> Result<Option<Arc<HostMount>>, Rule> {
         if !operation.is_well_formed() {
             return Err("a path or a piece of a file that is none");
         }
-        let mount = usize::try_from(mount).ok();
-        let mount = mount.and_then(|mount| self.mounts.get(mount));
+        let mounts = self.mounts.read();
+        let mount = mounts.get(&number).cloned();
         mount.ok_or("a mount that the VM does not have")
+    }
+
+    /// What is told of a mount that is gone. What was open there can be closed.
+    fn gone(&self, operation: &FileOperation) -> FileResult {
+        if let FileOperation::Close { handle } = operation {
+            let closed = self.open.lock().files.remove(handle);
+            drop(closed);
+            return FileResult::Done;
+        }
+        FileResult::Failed { errno: libc::EIO }
     }
 
     fn perform(&self, backend: &dyn Backend, operation: FileOperation) -> io::Result<Outcome> {

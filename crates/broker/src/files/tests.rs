@@ -209,3 +209,42 @@ fn the_channel_ends_with_the_process() {
         "nobody is accused"
     );
 }
+
+#[test]
+fn mounts_come_and_go_and_who_asks_for_one_that_is_gone_breaks_no_rule() {
+    let mut peer = Peer::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let options = HostDirectoryOptions::default();
+    let directory = HostDirectory::open(folder.as_ref(), options).unwrap();
+    let mount = Mount {
+        number: 5,
+        ..Mount::default()
+    };
+    let server = Server::Backend(Arc::new(directory));
+    peer.channel.add(VM, HostMount { mount, server }).unwrap();
+    let of_fifth = |peer: &mut Peer, operation| {
+        let request = FilesRequest {
+            mount: 5,
+            ..peer.request(operation)
+        };
+        peer.ask(&request).0
+    };
+    let stat = || FileOperation::Stat {
+        path: b"lib.rs".to_vec(),
+    };
+    let found = of_fifth(&mut peer, stat());
+    assert!(matches!(found, FileResult::Attributes(_)), "{found:?}");
+    peer.channel.remove(VM, 5);
+    let gone = of_fifth(&mut peer, stat());
+    assert_eq!(gone, FileResult::Failed { errno: libc::EIO });
+    let closed = of_fifth(&mut peer, FileOperation::Close { handle: 1 });
+    assert_eq!(closed, FileResult::Done);
+    let first = peer.stat("tests.rs");
+    assert!(matches!(peer.ask(&first), (FileResult::Attributes(_), 0)));
+    let unknown = FilesRequest {
+        mount: 6,
+        ..peer.request(stat())
+    };
+    peer.socket.send(&to_message(&unknown).unwrap()).unwrap();
+    assert_eq!(peer.end(), "a mount that the VM does not have");
+}

@@ -2,8 +2,10 @@
 
 mod files;
 mod requests;
+mod start_guard;
 mod tools;
 
 pub(crate) use files::{FilesChannel, MountFiles, be_impatient};
 pub(crate) use requests::first_request;
+pub(crate) use start_guard::StartGuard;
 pub(crate) use tools::Tools;

@@ -185,6 +185,24 @@ impl Tools {
         }
     }
 
+    /// Asks, unless that is too long.
+    pub(super) fn ask_bounded(
+        &self,
+        caller: &Process,
+        tool: String,
+        input: String,
+        settle: Settle,
+    ) -> Result<u64, ToolFailure> {
+        let asked = self.bound(&input);
+        let asked = asked.and_then(|()| self.ask(caller, tool, input, settle));
+        asked.map_err(|failure| noted(&self.kernel, caller.pid(), failure))
+    }
+
+    /// Nobody waits for a request any more.
+    pub(super) fn abandon_request(&self, id: u64) {
+        self.requests.abandon(id);
+    }
+
     fn ask(
         &self,
         caller: &Process,

@@ -77,6 +77,8 @@ impl Machine {
                 return self.ask_for_outbound(outbox);
             }
             HostMessage::Answer { id, answer } => return self.tools.settle(id, answer),
+            HostMessage::Mount(mount) => return self.mount(call, *mount, outbox),
+            HostMessage::Unmount { path } => return self.unmount(call, path, outbox),
             HostMessage::Resources => return self.count(call, Instant::now(), outbox),
             HostMessage::Processes => Ok(VmMessage::Processes(self.processes())),
             HostMessage::RegisterTools(tools) => self

@@ -40,7 +40,7 @@ use secure_exec_protocol::{CallId, Failure, VmConfig, VmId};
 use crate::breaches;
 use crate::failure::failure;
 use crate::guests::{Guests, Runtime, clock_resolution_ns};
-use crate::host::{FilesChannel, Tools, first_request};
+use crate::host::{FilesChannel, StartGuard, Tools, first_request};
 use crate::mailbox::Mailbox;
 use crate::system::{SystemClock, SystemRandom};
 use connection::Connection;
@@ -69,6 +69,8 @@ pub(crate) struct Machine {
     files: Files,
     /// Does the host's file methods where `files` would have to wait for the host.
     file_thread: Option<FileThread>,
+    /// Where the host's files are asked for.
+    channel: Option<Arc<FilesChannel>>,
     /// Set for a machine with mounts.
     mounted: Option<Arc<FilesChannel>>,
     tools: Arc<Tools>,
@@ -116,6 +118,9 @@ impl Machine {
         let kernel =
             Kernel::boot(kernel_config).map_err(|errno| too_small(failure(errno, "boot", b"")))?;
         let tools = Tools::install(id, &kernel, &config.limits, mailbox);
+        if config.asks_to_start || !config.starter.is_empty() {
+            kernel.guard_exec(StartGuard::new(&tools, &config));
+        }
         let host: Arc<dyn Host> = tools.clone();
         let guests = runtime
             .install(id, &kernel, &config, mailbox, &host)
@@ -128,7 +133,7 @@ impl Machine {
             })?;
         let made = tools
             .register(&kernel, config.tools.clone())
-            .and_then(|()| mounts::attach(&kernel, id, &config.mounts, &config.limits, channel))
+            .and_then(|()| mounts::attach_all(&kernel, id, &config, channel))
             .and_then(|()| file_thread(id, &kernel, &config, mailbox));
         let file_thread = match made {
             Ok(file_thread) => file_thread,
@@ -153,6 +158,7 @@ impl Machine {
             id,
             files: Files::new(kernel.file_agent()),
             file_thread,
+            channel: channel.cloned(),
             mounted,
             config,
             kernel,
@@ -216,6 +222,7 @@ fn too_small(failure: Failure) -> Failure {
 
 fn kernel_config(config: &VmConfig) -> KernelConfig {
     let limits = &config.limits;
+    let usual = KernelConfig::default();
     let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     KernelConfig {
         limits: Limits {
@@ -238,6 +245,7 @@ fn kernel_config(config: &VmConfig) -> KernelConfig {
         cpu_count: limits.cpu_count as usize,
         memory_bytes: limits.max_memory_bytes,
         outbound_ports: config.outbound_ports.clone(),
+        hostname: config.hostname.clone().unwrap_or(usual.hostname),
         ..KernelConfig::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secure_exec_kernel::{Errno, Pid, Signal, SpawnOptions, Terminal, Terms, Winsize};
+use secure_exec_kernel::{Credentials, Errno, Pid, Signal, SpawnOptions, Terminal, Terms, Winsize};
 use secure_exec_protocol::{
     CONTROL_IN, CONTROL_OUT, CallId, Cause, Exit, Failure, Limit, Program, STDERR, STDIN, STDOUT,
     Stdin, TerminalSize, VmMessage,
@@ -166,7 +166,14 @@ impl Machine {
             terms: Terms {
                 cpu_limit: program.cpu_time_ms.map(Duration::from_millis),
                 frozen_clocks: program.freeze_time,
+                most_processes: program.most_processes.map(|most| most as usize),
             },
+            credentials: program.user.map(|(uid, gid)| Credentials {
+                gid,
+                egid: gid,
+                groups: vec![gid],
+                ..Credentials::user(uid)
+            }),
             ..SpawnOptions::default()
         })?;
         Ok(GuestCall::new(Parts {

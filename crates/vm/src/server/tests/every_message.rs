@@ -1,7 +1,8 @@
 //! Every message of the host's, in states in which nobody expects it.
 
 use secure_exec_protocol::{
-    Answer, Endpoint, FileReply, FileRequest, HostMessage, TerminalSize, Tool, VmConfig, VmMessage,
+    Answer, Endpoint, FileReply, FileRequest, HostMessage, Mount, TerminalSize, Tool, VmConfig,
+    VmMessage,
 };
 
 use super::{Harness, VM, program};
@@ -37,7 +38,11 @@ fn next(message: &HostMessage) -> Option<HostMessage> {
             schema: "{}".into(),
             ..Tool::default()
         }]),
-        HostMessage::RegisterTools(_) => HostMessage::Answer {
+        HostMessage::RegisterTools(_) => HostMessage::Mount(Mount::default().into()),
+        HostMessage::Mount(_) => HostMessage::Unmount {
+            path: b"/tmp".to_vec(),
+        },
+        HostMessage::Unmount { .. } => HostMessage::Answer {
             id: 7,
             answer: Answer::Value("1".into()),
         },
@@ -72,6 +77,13 @@ fn answers(message: &HostMessage, answer: &VmMessage) -> bool {
             matches!(answer, VmMessage::Failed(failure) if failure.code == "ECONNREFUSED")
         }
         HostMessage::RegisterTools(_) => matches!(answer, VmMessage::File(FileReply::Done)),
+        // It has no channel for files.
+        HostMessage::Mount(_) => {
+            matches!(answer, VmMessage::Failed(failure) if failure.code == "ENODEV")
+        }
+        HostMessage::Unmount { .. } => {
+            matches!(answer, VmMessage::Failed(failure) if failure.code == "EINVAL")
+        }
         HostMessage::File(_) => matches!(answer, VmMessage::File(FileReply::Exists(true))),
         HostMessage::Resources => matches!(answer, VmMessage::Resources(_)),
         HostMessage::Export { .. } => matches!(answer, VmMessage::Chunk { .. }),

@@ -241,6 +241,8 @@ fn program() -> Program {
         timeout_ms: None,
         cpu_time_ms: None,
         freeze_time: None,
+        most_processes: None,
+        user: None,
         streaming: false,
         announce: false,
         returns: false,
