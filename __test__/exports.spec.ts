@@ -237,6 +237,21 @@ describe("what exports can hold", () => {
     });
   });
 
+  test("an object whose class has all of it leaves a note", async () => {
+    const code = `
+      export const url = new URL("http://x/");
+      export const list = [new Blob(["x"]), new (class Empty {})(), {}, [], new Map(), Object.create(null)];
+      export const bytes = new Uint8Array();
+    `;
+    const { exports, notes } = await driverRuntime().run<Exports>(code);
+    assert.deepEqual(exports?.url, {});
+    assert.deepEqual(notes?.sort(), [
+      "exports.list.0 is empty: a Blob has no properties of its own",
+      "exports.list.1 is empty: a Empty has no properties of its own",
+      "exports.url is empty: a URL has no properties of its own",
+    ]);
+  });
+
   test("many notes are counted", async () => {
     const { notes = [] } = await driverRuntime().run(
       "module.exports = Array.from({ length: 500 }, () => () => {})",

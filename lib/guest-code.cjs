@@ -11,19 +11,33 @@ const kept = [
   ...["Uint8Array", "WeakMap", "process"],
 ];
 
+/** A default or named imports of a module of Node's own. */
+const ofNode = /^import (\w+|\{[^}]*\}) from "(node:[^"]*)";\n/gm;
+
 /**
+ * What is imported of Node's own modules is taken from them when the program starts: an ES module would wait until all that
+ * they have is loaded, parts of `node:util` too that are loaded when they are asked for.
+ *
  * @param {string[]} modules In the order in which they need each other.
  * @returns {string} An ES module.
  */
 function guestCode(modules) {
-  const text = [`const { ${kept.join(", ")} } = globalThis;`, ...modules.map(read)].join("\n");
-  const imports = new Set();
-  // What several of them import is a name once.
-  return text.replace(/^import .*\n/gm, (line) => {
-    const isKnown = imports.has(line);
-    imports.add(line);
-    return isKnown ? "" : line;
-  });
+  const text = modules.map(read).join("\n");
+  const constants = new Set();
+  for (const [, clause, module] of text.matchAll(ofNode)) {
+    const names = clause.startsWith("{") ? namesIn(clause).map((name) => `{ ${name} }`) : [clause];
+    // What several of them import is a name once.
+    for (const name of names) {
+      constants.add(`const ${name} = process.getBuiltinModule("${module}");`);
+    }
+  }
+  const globals = `const { ${kept.join(", ")} } = globalThis;`;
+  return [globals, ...constants, text.replace(ofNode, "")].join("\n");
+}
+
+function namesIn(clause) {
+  const names = clause.slice(1, -1).split(",");
+  return names.map((name) => name.trim().replace(" as ", ": ")).filter((name) => name !== "");
 }
 
 /** Imports between the modules and their exports are names of one scope. */

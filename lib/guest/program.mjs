@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
-import { encode, longestValue, sizes, tooLong } from "./clone.mjs";
+import { encodeCopy, longestValue, sizes, tooLong } from "./clone.mjs";
 import { prune } from "./pruning.mjs";
 
 const controlIn = 3;
@@ -74,6 +74,7 @@ export function main({ code, filePath, returns, bindings }) {
 function hide() {
   closeSync(controlIn);
   process.execArgv = [];
+  delete process._eval;
 }
 
 /** The functions of the host, as a tree: `SecureExec.bindings.db.query(...args)`. */
@@ -110,13 +111,15 @@ function withoutTypes(code, name) {
   return stripTypeScriptModuleTypes(code, name);
 }
 
+/** Without a function of this program that waits, none is in the stacks that the code sees. */
 function runModule(source, name, done) {
   const url = pathToFileURL(name).href;
-  runEntryPointWithESMLoader(async (esm) => {
-    const result = await esm.eval(source, url, true);
-    done(result.namespace);
-    return result;
-  });
+  runEntryPointWithESMLoader((esm) =>
+    esm.eval(source, url, true).then((result) => {
+      done(result.namespace);
+      return result;
+    }),
+  );
 }
 
 /** No function of this program is in the stacks that the code sees. */
@@ -163,7 +166,7 @@ function memberMeant(value, name) {
 function handBack(exported) {
   try {
     const { value, notes } = prune(exported, "exports");
-    const text = encode(value);
+    const text = encodeCopy(value);
     const size = Buffer.byteLength(text);
     if (size > longestValue) throw tooLong(size);
     tell({ exports: text, notes });

@@ -7,6 +7,7 @@ import { types } from "node:util";
 const mostNotes = 100;
 const longestPlace = 200;
 const { ownKeys } = Reflect;
+const plainPrototype = Object.prototype;
 
 /** What stands for a value that is left out. */
 const nothing = Symbol("nothing");
@@ -31,6 +32,8 @@ export function prune(value, name) {
     const made = shellOf(each);
     if (made === nothing) notes.add(place, `a ${className(each)}`);
     else if (made !== each) waiting.push([each, made, place]);
+    if (isEmptied(each, made))
+      notes.add(place, `a ${className(each)} has no properties of its own`, "is empty");
     known.set(each, made);
     return made;
   };
@@ -44,9 +47,9 @@ class Notes {
   #notes = [];
   #more = 0;
 
-  add(place, what) {
+  add(place, why, what = "is left out") {
     if (this.#notes.length === mostNotes) this.#more += 1;
-    else this.#notes.push(`${shortened(place)} is left out: ${what}`);
+    else this.#notes.push(`${shortened(place)} ${what}: ${why}`);
   }
 
   all() {
@@ -67,7 +70,16 @@ function shellOf(object) {
   if (ArrayBuffer.isView(object)) return types.isArrayBuffer(object.buffer) ? object : nothing;
   if (types.isArrayBuffer(object) || types.isDate(object) || types.isRegExp(object)) return object;
   if (types.isBoxedPrimitive(object)) return types.isSymbolObject(object) ? nothing : object;
+  // Asking whether something is a key loads Node's cryptography.
+  if (isPlain(object)) return {};
   return staysHere.some((is) => is(object)) ? nothing : {};
+}
+
+/** An object by literal, or a module's namespace. */
+function isPlain(object) {
+  if (types.isProxy(object)) return false;
+  const prototype = Object.getPrototypeOf(object);
+  return (prototype === plainPrototype || prototype === null) && !types.isExternal(object);
 }
 
 /** What is more than its members. */
@@ -85,6 +97,19 @@ const staysHere = [
   types.isCryptoKey,
   (object) => object instanceof WeakRef,
 ].filter((is) => typeof is === "function");
+
+/** What is an instance of a class, and nothing that can be copied. */
+function isEmptied(object, made) {
+  if (made === nothing || made === object || isPlain(object)) return false;
+  const isKept = [
+    Array.isArray,
+    types.isMap,
+    types.isSet,
+    types.isNativeError,
+    types.isArgumentsObject,
+  ];
+  return !isKept.some((is) => is(object)) && Object.keys(object).length === 0;
+}
 
 function className(object) {
   try {
