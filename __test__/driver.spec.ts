@@ -95,6 +95,20 @@ describe("exec", () => {
     ]);
   });
 
+  test("nothing of the program that runs it is seen by the code", async () => {
+    const code = `
+      export const traces = [process._eval, process.execArgv, process.argv.length].join();
+      export const { stack } = new Error("here");
+      export const later = await new Promise((resolve) => setTimeout(() => resolve(new Error("here").stack)));
+    `;
+    const { exports } = await driverRuntime().run<Record<string, string>>(code);
+    assert.equal(exports?.traces, ",,1");
+    for (const stack of [exports?.stack ?? "", exports?.later ?? ""]) {
+      assert.match(stack, /^Error: here\n {4}at .*file:\/\/\/root\/\[eval\]:\d/);
+      assert.doesNotMatch(stack, /\[eval1\]/);
+    }
+  });
+
   test("each call is an isolate of its own", async () => {
     const runtime = driverRuntime();
     await runtime.exec("globalThis.left = 1; require('node:fs').writeFileSync('kept', 'file')");
@@ -352,12 +366,11 @@ describe("permissions and bindings", () => {
     assert.deepEqual((await runtime.run(code)).exports, { default: [undefined, "2"] });
   });
 
-  test("allowAll allows, and what cannot be decided yet is refused by name", () => {
-    createNodeDriver({ permissions: allowAll });
-    assert.throws(() => createNodeDriver({ permissions: { childProcess: () => false } }), {
-      code: "ERR_FEATURE_UNAVAILABLE",
-      message: /options\.permissions\.childProcess/,
-    });
+  test("allowAll allows", async () => {
+    const runtime = driverRuntime({ driver: { permissions: allowAll } });
+    const code =
+      "module.exports = String(require('node:child_process').execFileSync('echo', ['1']))";
+    assert.equal((await runtime.run(code)).exports, "1\n");
   });
 
   test("a tree of functions of the host is called by its names", async () => {

@@ -61,10 +61,12 @@ export interface NodeRuntimeDriverOptions {
         maxOutputBytes?: number | undefined;
         /** Timers of a program. */
         maxTimers?: number | undefined;
-        /** Programs that programs have started, at a time. */
+        /** Programs that a call has started, at a time. */
         maxChildProcesses?: number | undefined;
         /** Open descriptors of a program. */
         maxHandles?: number | undefined;
+        /** Calls of `bindings` that a call and what it starts may make in all. */
+        maxBridgeCalls?: number | undefined;
       }
     | undefined;
   /** Functions of the host that guests can call. */

@@ -37,6 +37,30 @@ export interface NetworkAdapter {
   httpRequest(url: string, options: NetworkRequestOptions): Promise<NetworkResponse>;
 }
 
+/** A command that a {@link CommandExecutor} runs. */
+export interface SpawnedProcess {
+  /** Takes input; a promise holds back what comes behind it. */
+  writeStdin(data: Uint8Array): unknown;
+  closeStdin(): unknown;
+  kill(signal?: number): unknown;
+  /** The exit status, once it has ended and all of its output was told. */
+  wait(): Promise<number>;
+}
+
+/** Runs the commands that programs of a driver start. */
+export interface CommandExecutor {
+  spawn(
+    command: string,
+    args: string[],
+    options: {
+      cwd: string;
+      env: Record<string, string>;
+      onStdout: (data: Uint8Array) => void;
+      onStderr: (data: Uint8Array) => void;
+    },
+  ): SpawnedProcess;
+}
+
 /** Options of {@link createNodeDriver}. */
 export interface NodeDriverOptions {
   /**
@@ -53,9 +77,19 @@ export interface NodeDriverOptions {
    * @default the `node_modules` that is nearest to the working directory of this process, if there is one
    */
   moduleAccess?: { cwd?: string | undefined } | undefined;
-  /** Reaches the network for `runtime.network`; without one, nothing does. */
+  /** Reaches the network for `runtime.network`, in place of `useDefaultNetwork`. */
   networkAdapter?: NetworkAdapter | undefined;
-  /** There is no default network yet: what it would reach is denied. */
+  /**
+   * Runs every program that programs start, in place of the machine: no file of that name need be there. `permissions.childProcess` is asked
+   * first.
+   * @default the machine runs them
+   */
+  commandExecutor?: CommandExecutor | undefined;
+  /**
+   * Has `runtime.network` reach public addresses of the Internet, and others that rules of `permissions.network` name, by the client of this
+   * process. Without it, and without a `networkAdapter`, nothing outside is reached.
+   * @default false
+   */
   useDefaultNetwork?: boolean | undefined;
   /** As for {@link NodeRuntimeConstructor.create}. */
   loopbackExemptPorts?: readonly number[] | undefined;
@@ -71,9 +105,39 @@ export interface NodeDriverOptions {
         /** `process.argv` behind the program. */
         argv?: readonly string[] | undefined;
         stdin?: string | Uint8Array | undefined;
+        /**
+         * Who the programs are. Not 0: no program is root.
+         * @default 1000
+         */
+        uid?: number | undefined;
+        /** @default uid, or 1000 */
+        gid?: number | undefined;
+        /** For runtimes that have no option of this name. */
+        timingMitigation?: "off" | "freeze" | undefined;
+        /** What the machine is, and nothing else. */
+        platform?: "linux" | undefined;
+        /** What the machine is, and nothing else. */
+        arch?: "x64" | undefined;
+        /** Where Node.js is, and nothing else. */
+        execPath?: "/usr/bin/node" | undefined;
       }
     | undefined;
-  osConfig?: { homedir?: string | undefined; tmpdir?: string | undefined } | undefined;
+  osConfig?:
+    | {
+        /** `HOME`. */
+        homedir?: string | undefined;
+        /** `TMPDIR`. */
+        tmpdir?: string | undefined;
+        /** @default secure-exec */
+        hostname?: string | undefined;
+        /** What the machine is, and nothing else. */
+        platform?: "linux" | undefined;
+        /** What the machine is, and nothing else. */
+        arch?: "x64" | undefined;
+        /** What the machine is, and nothing else. */
+        type?: "Linux" | undefined;
+      }
+    | undefined;
 }
 
 /** What a runtime may use: made by {@link createNodeDriver}. */

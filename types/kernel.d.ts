@@ -36,7 +36,8 @@ export function createNodeRuntime(options?: {
    * @default 128
    */
   memoryLimit?: number | undefined;
-  permissions?: Omit<DriverPermissions, "fs"> | undefined;
+  /** Asked besides the kernel's: both must allow. */
+  permissions?: DriverPermissions | undefined;
   /** A directory whose nearest `node_modules` is `/node_modules` of the machine, read-only. */
   moduleAccessCwd?: string | undefined;
   /** Functions of the host, which programs call as `await callBinding("db.query", { args: [1] })`. */
@@ -86,9 +87,9 @@ export interface Kernel {
    */
   mount(runtime: KernelRuntime): Promise<void>;
   /**
-   * Mounts a filesystem, before the kernel is first used.
+   * Mounts a filesystem, at any time. `permissions.fs` is asked about its files, by their paths in the machine.
    *
-   * @throws {KernelError} `EBUSY`: it has been used, or something is mounted there.
+   * @throws {KernelError} `EBUSY`: something is mounted there.
    */
   mountFs(
     path: string,
@@ -96,9 +97,9 @@ export interface Kernel {
     options?: { readOnly?: boolean | undefined; overlay?: boolean | undefined },
   ): Promise<void>;
   /**
-   * Takes one away, before the kernel is first used.
+   * Takes one away, at any time.
    *
-   * @throws {KernelError} `EBUSY`: it has been used. `EINVAL`: nothing is mounted there.
+   * @throws {KernelError} `EBUSY`: a file of it is open, or a process works in it. `EINVAL`: nothing is mounted there.
    */
   unmountFs(path: string): Promise<void>;
   /**

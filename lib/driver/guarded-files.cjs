@@ -19,7 +19,7 @@ const operations = {
   removeDir: { op: "rm", syscall: "rmdir" },
   rename: { op: "rename", syscall: "rename", paths: 2 },
   realpath: { op: "stat", syscall: "realpath" },
-  symlink: { op: "symlink", syscall: "symlink", place: 1 },
+  symlink: { op: "symlink", syscall: "symlink", first: 1 },
   readlink: { op: "readlink", syscall: "readlink" },
   link: { op: "link", syscall: "link", paths: 2 },
   chmod: { op: "chmod", syscall: "chmod" },
@@ -33,21 +33,23 @@ const operations = {
 /**
  * @param {object} filesystem
  * @param {Function} permission
+ * @param {string} place Where guests have its root, which their paths begin with; empty for `/`.
  * @returns {object} The same files, for guests.
  */
-function guarded(filesystem, permission) {
+function guarded(filesystem, permission, place) {
   const files = {};
   for (const [method, operation] of Object.entries(operations)) {
     files[method] = async (...args) => {
-      await ask(permission, operation, args);
+      await ask(permission, operation, args, place);
       return await filesystem[method](...args);
     };
   }
   return files;
 }
 
-async function ask(permission, { op, syscall, place = 0, paths = 1 }, args) {
-  for (const path of args.slice(place, place + paths)) {
+async function ask(permission, { op, syscall, first = 0, paths = 1 }, args, place) {
+  for (const own of args.slice(first, first + paths)) {
+    const path = own === "/" && place !== "" ? place : place + own;
     const { allow, reason } = await decide(permission, { op, path });
     if (!allow) throw denied(syscall, path, `fs.${op}`, reason);
   }
@@ -57,10 +59,11 @@ async function ask(permission, { op, syscall, place = 0, paths = 1 }, args) {
  * What a machine has as files: those that were given, behind the permission if that must be asked.
  * @param {object | undefined} filesystem
  * @param {Function} permission
+ * @param {string} [place] Where they are mounted, if that is not the root.
  */
-function machineFiles(filesystem, permission) {
+function machineFiles(filesystem, permission, place = "") {
   if (allows(permission)) return filesystem;
-  return guarded(filesystem ?? createInMemoryFileSystem(), permission);
+  return guarded(filesystem ?? createInMemoryFileSystem(), permission, place);
 }
 
 module.exports = { machineFiles };

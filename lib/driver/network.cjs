@@ -4,10 +4,14 @@
 const { withCallerStacks } = require("../caller.cjs");
 const { invalidType, invalidValue } = require("../errors.cjs");
 const check = require("../validate.cjs");
+const { DefaultNetwork } = require("./default-network.cjs");
 const { decide, denied } = require("./permissions.cjs");
 
 const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
-const notThere = "the external network is not available";
+const notThere =
+  "the external network is not available: networkAdapter or useDefaultNetwork reach it";
+/** Of a response from outside. */
+const bounds = { maxResponseBytes: 64 * 1024 * 1024, timeoutMs: 300_000 };
 
 const record = (value, name) => Object.fromEntries(check.entries(value, name));
 
@@ -25,12 +29,13 @@ class DriverNetwork {
 
   /**
    * @param {() => Promise<import("../node-runtime.cjs").NodeRuntime>} runtime
-   * @param {{ permissions: object, networkAdapter?: object }} settings
+   * @param {{ permissions: object, networkAdapter?: object, useDefaultNetwork: boolean }} settings
    */
-  constructor(runtime, { permissions, networkAdapter }) {
+  constructor(runtime, { permissions, networkAdapter, useDefaultNetwork }) {
     this.#runtime = runtime;
     this.#permission = permissions.network;
-    this.#adapter = networkAdapter;
+    const standard = () => new DefaultNetwork(permissions.network, bounds);
+    this.#adapter = networkAdapter ?? (useDefaultNetwork ? standard() : undefined);
   }
 
   async fetch(url, given) {

@@ -2,9 +2,10 @@
 // What a runtime of the driver API may use: files, network, environment.
 
 const { isPromise } = require("node:util/types");
-const { invalidType, unsupported } = require("../errors.cjs");
+const { invalidType, invalidValue } = require("../errors.cjs");
 const options = require("../options.cjs");
 const check = require("../validate.cjs");
+const { commandExecutor } = require("./command-executor.cjs");
 const { machineFiles } = require("./guarded-files.cjs");
 const { moduleAccess } = require("./module-access.cjs");
 const { permissions } = require("./permissions.cjs");
@@ -28,29 +29,59 @@ class NodeDriver {
   }
 }
 
-const later = (value, name) => {
-  if (value !== undefined) throw unsupported(name);
-};
+/** What a machine is: naming it says nothing new, and nothing else can be had. */
+function fixed(own, why) {
+  return (value, name) => {
+    if (value !== undefined && value !== own)
+      throw invalidValue(name, `must be '${own}': ${why}`, value);
+  };
+}
+
+/** What the machine's kernel gives, and nobody else. */
+function ofKernel(value, name) {
+  if (value !== undefined) throw invalidValue(name, "cannot be set: the machine's kernel gives it");
+}
+
+/** Users that programs may be: root is none of them. */
+function user(value, name) {
+  if (value === 0) throw invalidValue(name, "must not be 0: no program is root");
+  return check.integer(1, { maximum: 2 ** 32 - 2 })(value, name);
+}
+
+function hostname(value, name) {
+  const isName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/.test(check.text(value, name));
+  if (!isName) throw invalidValue(name, "must be a host name of at most 64 characters", value);
+  return value;
+}
+
+const isLinux = "machines are Linux";
+const isX64 = "machines are x64";
 
 const processKeys = {
   cwd: check.optional(check.absolutePath, home),
   env: check.optional(check.environment, []),
   argv: check.optional(check.list(check.cString), []),
   stdin: check.optional(check.bytes),
-  ...Object.fromEntries(
-    ["platform", "arch", "version", "execPath", "pid", "ppid", "uid", "gid"].map((key) => [
-      key,
-      later,
-    ]),
-  ),
+  uid: check.optional(user),
+  gid: check.optional(user),
+  timingMitigation: check.optional(check.oneOf("off", "freeze")),
+  platform: fixed("linux", isLinux),
+  arch: fixed("x64", isX64),
+  execPath: fixed("/usr/bin/node", "that is where Node.js is"),
+  version: ofKernel,
+  pid: ofKernel,
+  ppid: ofKernel,
 };
 
 const osKeys = {
   homedir: check.optional(check.absolutePath),
   tmpdir: check.optional(check.absolutePath),
-  ...Object.fromEntries(
-    ["platform", "arch", "type", "release", "version", "hostname"].map((key) => [key, later]),
-  ),
+  hostname: check.optional(hostname),
+  platform: fixed("linux", isLinux),
+  arch: fixed("x64", isX64),
+  type: fixed("Linux", isLinux),
+  release: ofKernel,
+  version: ofKernel,
 };
 
 const adapterMethods = ["fetch", "dnsLookup", "httpRequest"];
@@ -70,7 +101,7 @@ const keys = {
   permissions,
   moduleAccess,
   networkAdapter: check.optional(networkAdapter),
-  commandExecutor: later,
+  commandExecutor: check.optional(commandExecutor),
   useDefaultNetwork: check.optional(check.boolean, false),
   loopbackExemptPorts: check.optional(options.exemptPorts, []),
   processConfig: (value, name) => check.object(value, name, processKeys),
@@ -81,7 +112,7 @@ const keys = {
 function createNodeDriver(given) {
   if (isPromise(given)) throw invalidType("options", "an object", given);
   const { processConfig, osConfig, ...rest } = check.object(given, "options", keys);
-  const { homedir, tmpdir } = osConfig;
+  const { homedir, tmpdir, hostname: name } = osConfig;
   const places = [
     ...(homedir === undefined ? [] : ["HOME", homedir]),
     ...(tmpdir === undefined ? [] : ["TMPDIR", tmpdir]),
@@ -90,6 +121,7 @@ function createNodeDriver(given) {
     ...rest,
     machineFiles: machineFiles(rest.filesystem, rest.permissions.fs),
     ...processConfig,
+    hostname: name,
     env: [...places, ...processConfig.env],
   });
 }

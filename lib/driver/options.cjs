@@ -1,24 +1,23 @@
 "use strict";
 // Options of the driver API, and what they are for the machine.
 
-const { unsupported } = require("../errors.cjs");
 const check = require("../validate.cjs");
 const { bindings } = require("./bindings.cjs");
+const { executorParts } = require("./command-executor.cjs");
 const { runtimeDriverFactory } = require("./factory.cjs");
 const { moduleMounts } = require("./module-access.cjs");
 const { systemDriver } = require("./node-driver.cjs");
+const { startPermission } = require("./start-permission.cjs");
 
 const { integer, optional } = check;
 const mebibyte = 1024 * 1024;
 const usualHeapMb = 128;
+/** The machine's own user, and group. */
+const usualUser = 1000;
 /** What a VM process needs besides a heap: see `limits.resources.maxMemoryBytes`. */
 const besidesHeap = 384;
 const usualValueBytes = 1024 * 1024;
 const mostValueBytes = 256 * mebibyte;
-
-const later = (value, name) => {
-  if (value !== undefined) throw unsupported(name);
-};
 
 const payloadKeys = {
   jsonPayloadBytes: optional(integer(1, { maximum: mostValueBytes })),
@@ -30,7 +29,7 @@ const budgetKeys = {
   maxTimers: optional(integer(1)),
   maxChildProcesses: optional(integer(0)),
   maxHandles: optional(integer(8)),
-  maxBridgeCalls: later,
+  maxBridgeCalls: optional(integer(0)),
 };
 
 const runtimeKeys = {
@@ -38,7 +37,7 @@ const runtimeKeys = {
   runtimeDriverFactory,
   memoryLimit: optional(integer(1, { maximum: 16_384 }), usualHeapMb),
   cpuTimeLimitMs: optional(check.milliseconds),
-  timingMitigation: optional(check.oneOf("off", "freeze"), "freeze"),
+  timingMitigation: optional(check.oneOf("off", "freeze")),
   onStdio: optional(check.callback),
   payloadLimits: (value, name) => check.object(value, name, payloadKeys),
   resourceBudgets: (value, name) => check.object(value, name, budgetKeys),
@@ -57,16 +56,49 @@ function driverOptions(value) {
     valueLimit,
     outputLimit: resourceBudgets.maxOutputBytes,
     bindings: checked.bindings.names,
+    terms: termsOf(driver, resourceBudgets),
+    machine: machineParts(driver, checked.bindings.tools, resourceBudgets),
     create: {
       cwd: driver.cwd,
       ...(driver.machineFiles && { filesystem: driver.machineFiles }),
       mounts: moduleMounts(driver.moduleAccess, driver.machineFiles),
       loopbackExemptPorts: driver.loopbackExemptPorts,
-      jsRuntime: { timingMitigation: checked.timingMitigation },
+      jsRuntime: {
+        timingMitigation: checked.timingMitigation ?? driver.timingMitigation ?? "freeze",
+      },
       limits: limitsOf({ ...checked, memoryLimit, valueLimit }),
-      checkedTools: checked.bindings.tools,
     },
   };
+}
+
+/** What holds for each call, apart from its own options. */
+function termsOf({ uid, gid }, { maxChildProcesses }) {
+  const hasUser = uid !== undefined || gid !== undefined;
+  return {
+    // The call is a process itself.
+    mostProcesses: maxChildProcesses === undefined ? undefined : maxChildProcesses + 1,
+    user: hasUser ? [uid ?? usualUser, gid ?? uid ?? usualUser] : undefined,
+  };
+}
+
+/** What a machine has besides its options. */
+function machineParts({ permissions, commandExecutor, hostname }, tools, { maxBridgeCalls }) {
+  const asked = permissions.childProcess;
+  const parts = { hostname, toolBudget: budget("maxBridgeCalls", maxBridgeCalls) };
+  if (!commandExecutor) return { ...parts, tools, startPermission: startPermission(asked) };
+  const asks = startPermission(asked) !== undefined;
+  const { tool, starter, file, onAllowed } = executorParts(commandExecutor, asks);
+  return {
+    ...parts,
+    tools: [...tools, tool],
+    startPermission: startPermission(asked, onAllowed),
+    starter,
+    files: [file],
+  };
+}
+
+function budget(name, bound) {
+  return bound === undefined ? undefined : { name: `resourceBudgets.${name}`, bound };
 }
 
 function limitsOf({ memoryLimit, cpuTimeLimitMs, valueLimit, payloadLimits, resourceBudgets }) {
@@ -81,14 +113,8 @@ function limitsOf({ memoryLimit, cpuTimeLimitMs, valueLimit, payloadLimits, reso
       maxMemoryBytes: Math.max(usualHeapMb, memoryLimit) * mebibyte + besidesHeap * mebibyte,
       maxFileBytes: payloadLimits.base64TransferBytes,
       maxOpenFds: resourceBudgets.maxHandles,
-      // Each call is a process itself.
-      maxProcesses: moreBy(1, resourceBudgets.maxChildProcesses),
     },
   };
-}
-
-function moreBy(more, count) {
-  return count === undefined ? undefined : count + more;
 }
 
 const path = (value, name) => check.program(value, name);

@@ -1,8 +1,9 @@
 "use strict";
-// Permissions as functions: `(request) => boolean | { allow, reason? }`.
+// Permissions as functions: `(request) => boolean | { allow, reason? }`. Words and rules become such.
 
-const { VmError, invalidType, unsupported } = require("../errors.cjs");
+const { VmError, invalidType } = require("../errors.cjs");
 const check = require("../validate.cjs");
+const { addressesOf, isRules, rulesCheck } = require("./rules.cjs");
 
 const EACCES = -13;
 
@@ -20,36 +21,51 @@ const allowAll = Object.freeze({
   ...allowAllEnv,
 });
 
-/** A function, or a word for one. */
-function permission(value, name) {
-  if (value === "allow") return allow;
-  if (value === "deny") return deny;
-  if (typeof value === "function") return value;
-  // `fs: allowAllFs` is meant as `...allowAllFs`.
-  if (typeof value === "object" && value !== null) {
-    if (Object.values(value).every((member) => member === allow)) return allow;
-    if (Object.hasOwn(value, "rules") || Object.hasOwn(value, "default")) throw unsupported(name);
-  }
-  throw invalidType(name, "a function, 'allow' or 'deny'", value);
+/** A checker of a scope's permission: a function, a word for one, or rules. */
+function permission(scope) {
+  return (value, name) => {
+    if (value === "allow") return allow;
+    if (value === "deny") return deny;
+    if (typeof value === "function") return value;
+    if (isRules(value)) return rulesCheck(value, name, scope);
+    // `fs: allowAllFs` is meant as `...allowAllFs`.
+    if (check.isPlainObject(value) && isAllow(Object.values(value))) return allow;
+    throw invalidType(name, "a function, 'allow', 'deny' or an object with rules", value);
+  };
 }
 
-/** What the machine has no question for yet. */
-function onlyAllow(value, name) {
-  const given = permission(value, name);
-  if (given !== allow) throw unsupported(`${name} that denies or decides`);
-  return given;
+function isAllow(members) {
+  return members.length > 0 && members.every((member) => member === allow);
 }
 
 const scopes = {
-  fs: check.optional(permission, allow),
-  network: check.optional(permission, deny),
-  childProcess: check.optional(onlyAllow, allow),
-  env: check.optional(permission, allow),
+  fs: check.optional(permission("fs"), allow),
+  network: check.optional(permission("network"), deny),
+  childProcess: check.optional(permission("childProcess"), allow),
+  env: check.optional(permission("env"), allow),
 };
 
 /** A checker of options. */
 function permissions(value, name) {
   return check.object(value, name, scopes);
+}
+
+/** One permission for several, which must all allow. */
+function allOf(permissions) {
+  const asked = permissions.filter((one) => !allows(one));
+  if (asked.length < 2) return asked[0] ?? allow;
+  return async (request) => {
+    for (const one of asked) {
+      const decision = await decide(one, request);
+      if (!decision.allow) return decision;
+    }
+    return true;
+  };
+}
+
+/** Whether rules allow an address by naming it, or a subnet that it is in. */
+function namesAddress(permission, address) {
+  return addressesOf(permission)?.(address) === true;
 }
 
 /** Whether it needs not be asked. */
@@ -106,9 +122,11 @@ module.exports = {
   allowAllEnv,
   allowAllFs,
   allowAllNetwork,
+  allOf,
   allows,
   allowedEnvironment,
   decide,
   denied,
+  namesAddress,
   permissions,
 };

@@ -112,13 +112,12 @@ class DriverRuntime {
   }
 
   async #make() {
-    const { driver, factory, create } = this.#settings;
+    const { driver, factory, create, machine } = this.#settings;
     const v8Runtime = NodeRuntimeDriverFactory.v8RuntimeOf(factory);
     const env = await allowedEnvironment(driver.env, driver.permissions.env);
     const place = v8Runtime ? { v8Runtime } : { isolation: "shared" };
-    const { checkedTools, ...options } = create;
-    const checked = createOptions({ ...options, ...place, env: Object.fromEntries(env) });
-    return await this.#boot({ ...checked, tools: checkedTools });
+    const checked = createOptions({ ...create, ...place, env: Object.fromEntries(env) });
+    return await this.#boot({ ...checked, ...machine });
   }
 
   async #call(program, returns) {
@@ -136,13 +135,14 @@ class DriverRuntime {
   }
 
   async #run(runtime, { code, filePath, onStdio, ...options }, returns) {
-    const { driver, valueLimit, outputLimit, bindings } = this.#settings;
+    const { driver, terms, valueLimit, outputLimit, bindings } = this.#settings;
     const hook = onStdio ?? this.#settings.onStdio;
     const lines = hook && new StdioLines(withinBudget(hook, outputLimit));
     const answer = new Answer(valueLimit);
     const show = (channel) => lines && ((chunk) => lines.push(channel, chunk));
     const checked = {
       ...options,
+      ...terms,
       stdin: options.stdin ?? driver.stdin,
       args: [],
       // Whoever does not listen does not get it.

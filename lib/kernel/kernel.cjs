@@ -3,10 +3,18 @@
 
 const { withCallerStacks } = require("../caller.cjs");
 const { allowedEnvironment } = require("../driver/permissions.cjs");
-const { boot } = require("../node-runtime.cjs");
+const { startPermission } = require("../driver/start-permission.cjs");
+const { laterMount, mountPoint } = require("../mounts.cjs");
+const { boot, mountIn, unmountIn } = require("../node-runtime.cjs");
 const check = require("../validate.cjs");
 const { KernelError, kernelError } = require("./kernel-error.cjs");
-const { kernelOptions, machineOptions, mountOfFileSystem } = require("./options.cjs");
+const {
+  givenMount,
+  guardedMount,
+  kernelOptions,
+  machineOptions,
+  permissionOf,
+} = require("./options.cjs");
 const { kernelRuntime } = require("./runtimes.cjs");
 
 /** As in lib/own-programs.cjs: where a caller's `PATH` may lead elsewhere. */
@@ -16,15 +24,14 @@ const nodePaths = ["/usr/bin/node", "/usr/bin/npm", "/usr/bin/npx"];
 class Kernel {
   #settings;
   #runtimes = [];
-  /** What is mounted when the machine is made. */
-  #mounts;
+  /** What `mountFs` has mounted, or will be when the machine is made. */
+  #mounts = [];
   /** @type {Promise<object> | undefined} The machine, from the first use on. */
   #machine;
   #isDisposed = false;
 
   constructor(given) {
     this.#settings = kernelOptions(given);
-    this.#mounts = [...(this.#settings.mounts ?? [])];
   }
 
   async mount(runtime) {
@@ -34,9 +41,11 @@ class Kernel {
     if (name === "node" && this.#runtimes.some((known) => known.name === name)) {
       throw new KernelError("EEXIST", "a Node runtime is mounted already");
     }
-    this.#requireUnused("runtimes");
+    if (this.#machine) {
+      throw new KernelError("EBUSY", "runtimes are mounted before the kernel is first used");
+    }
     // What cannot be together is told here.
-    machineOptions({ ...this.#settings, mounts: this.#mounts }, [...this.#runtimes, given]);
+    machineOptions(this.#settings, [...this.#runtimes, given]);
     this.#runtimes.push(given);
   }
 
@@ -79,25 +88,34 @@ class Kernel {
   }
 
   async mountFs(path, filesystem, given) {
-    const mount = mountOfFileSystem(path, filesystem, given);
-    this.#requireUnused("filesystems");
-    if (this.#mounts.some(({ guestPath }) => guestPath === mount.guestPath)) {
+    const mount = givenMount(path, filesystem, given);
+    this.#requireLive();
+    if (this.#mountedAt(mount.guestPath)) {
       throw new KernelError("EBUSY", `a filesystem is mounted at ${mount.guestPath} already`);
     }
-    // What cannot be together is told here.
-    const mounts = [...this.#mounts, mount];
-    machineOptions({ ...this.#settings, mounts }, this.#runtimes);
-    this.#mounts = mounts;
+    this.#mounts.push(mount);
+    if (!this.#machine) return;
+    try {
+      const machine = await this.#live();
+      await mountIn(machine, laterMount(this.#guarded(mount), "mount")).catch(rethrow);
+    } catch (error) {
+      this.#mounts = this.#mounts.filter((other) => other !== mount);
+      throw error;
+    }
   }
 
   async unmountFs(path) {
-    const guestPath = check.absolutePath(path, "path");
-    this.#requireUnused("filesystems");
-    const left = this.#mounts.filter((mount) => mount.guestPath !== guestPath);
-    if (left.length === this.#mounts.length) {
-      throw new KernelError("EINVAL", `nothing is mounted at ${guestPath}`);
+    const guestPath = mountPoint(path, "path");
+    this.#requireLive();
+    const mount = this.#mountedAt(guestPath);
+    if (!mount) throw new KernelError("EINVAL", `nothing is mounted at ${guestPath}`);
+    if (this.#machine) {
+      const machine = await this.#live();
+      await unmountIn(machine, guestPath).catch(rethrow);
     }
-    this.#mounts = left;
+    const isLeft = (other) => other !== mount;
+    this.#mounts = this.#mounts.filter(isLeft);
+    this.#settings.mounts = this.#settings.mounts?.filter(isLeft);
   }
 
   async readFile(path, options) {
@@ -164,13 +182,6 @@ class Kernel {
     await this.dispose();
   }
 
-  #requireUnused(what) {
-    this.#requireLive();
-    if (this.#machine) {
-      throw new KernelError("EBUSY", `${what} are mounted before the kernel is first used`);
-    }
-  }
-
   #requireLive() {
     if (this.#isDisposed) throw new KernelError("ESHUTDOWN", "the kernel has been disposed");
   }
@@ -204,15 +215,30 @@ class Kernel {
   }
 
   async #make() {
-    const settings = { ...this.#settings, mounts: this.#mounts };
+    const own = this.#mounts.map((mount) => this.#guarded(mount));
+    const settings = { ...this.#settings, mounts: [...(this.#settings.mounts ?? []), ...own] };
     const node = this.#runtimes.find(({ name }) => name === "node");
     const env = await this.#allowed(settings.env);
-    const machine = await boot({ ...machineOptions(settings, this.#runtimes), env: env.flat() });
+    const machine = await boot({
+      ...machineOptions(settings, this.#runtimes),
+      env: env.flat(),
+      startPermission: startPermission(permissionOf(settings, this.#runtimes, "childProcess")),
+    });
     // A kernel that was not given Node.js has none.
     if (!node) {
       for (const path of nodePaths) await machine.remove(path, { force: true });
     }
     return machine;
+  }
+
+  #mountedAt(guestPath) {
+    const all = [...(this.#settings.mounts ?? []), ...this.#mounts];
+    return all.find((mount) => mountPoint(mount.guestPath, "path") === guestPath);
+  }
+
+  /** A mount as the machine gets it: about its files the same is asked as about those of the root. */
+  #guarded(mount) {
+    return guardedMount(mount, permissionOf(this.#settings, this.#runtimes, "fs"));
   }
 
   async #withEnvironment(given) {

@@ -3,7 +3,8 @@
 
 const { invalidValue } = require("../errors.cjs");
 const { machineFiles } = require("../driver/guarded-files.cjs");
-const { permissions } = require("../driver/permissions.cjs");
+const { allOf, permissions } = require("../driver/permissions.cjs");
+const { mountPoint } = require("../mounts.cjs");
 const options = require("../options.cjs");
 const check = require("../validate.cjs");
 
@@ -33,10 +34,14 @@ function kernelOptions(value) {
       "is options.limits.resources.maxProcesses: give one of them",
     );
   }
-  const { filesystem, permissions: asked } = checked;
-  const made = { ...checked, filesystem: machineFiles(filesystem, asked.fs) };
-  machineOptions(made, []);
-  return made;
+  machineOptions(checked, []);
+  return checked;
+}
+
+/** What a kernel with these runtimes asks in a scope. */
+function permissionOf(kernel, runtimes, scope) {
+  const asked = [kernel, ...runtimes].map(({ permissions: of }) => of?.[scope]);
+  return allOf(asked.filter((permission) => permission !== undefined));
 }
 
 /**
@@ -47,10 +52,11 @@ function kernelOptions(value) {
 function machineOptions(kernel, runtimes) {
   const node = runtimes.find(({ name }) => name === "node");
   const directories = runtimes.flatMap(({ commandDirs = [] }) => commandDirs);
+  const files = permissionOf(kernel, runtimes, "fs");
   const { bindings, ...given } = {
     bindings: node?.bindings.tools ?? [],
     cwd: kernel.cwd,
-    filesystem: kernel.filesystem,
+    filesystem: machineFiles(kernel.filesystem, files),
     mounts: kernel.mounts,
     nodeModules: node?.moduleAccessCwd,
     wasmCommandDirs: directories,
@@ -65,13 +71,18 @@ const mountKeys = {
   overlay: check.optional(check.boolean, false),
 };
 
-/** What `mountFs` is given as one of the option `mounts`. */
-function mountOfFileSystem(path, filesystem, given) {
+/** What `mountFs` is given. */
+function givenMount(path, filesystem, given) {
   return {
-    guestPath: check.absolutePath(path, "path"),
+    guestPath: mountPoint(path, "path"),
     filesystem: options.fileSystem(filesystem, "filesystem"),
     ...check.object(given, "options", mountKeys),
   };
+}
+
+/** The same as one of the option `mounts`, in a kernel that asks about files. */
+function guardedMount({ filesystem, ...mount }, permission) {
+  return { ...mount, filesystem: machineFiles(filesystem, permission, mount.guestPath) };
 }
 
 /** What the caller has set wins over what follows from other options. */
@@ -98,4 +109,4 @@ function withoutUndefined(record) {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
 
-module.exports = { kernelOptions, machineOptions, mountOfFileSystem };
+module.exports = { givenMount, guardedMount, kernelOptions, machineOptions, permissionOf };

@@ -1,10 +1,10 @@
 "use strict";
 // What a kernel can be given to run programs with.
 
-const { invalidType, unsupported } = require("../errors.cjs");
+const { invalidType } = require("../errors.cjs");
 const { bindings } = require("../driver/bindings.cjs");
 const { modulesDirectory } = require("../driver/module-access.cjs");
-const { allows, permissions } = require("../driver/permissions.cjs");
+const { permissions } = require("../driver/permissions.cjs");
 const options = require("../options.cjs");
 const check = require("../validate.cjs");
 
@@ -19,17 +19,9 @@ class KernelRuntime {
   }
 }
 
-/** Files are the kernel's: its own permission is asked about them. */
-function runtimePermissions(value, name) {
-  const checked = permissions(value, name);
-  if (!allows(checked.fs))
-    throw unsupported(`${name}.fs, in place of createKernel({ permissions }),`);
-  return checked;
-}
-
 const nodeKeys = {
   memoryLimit: check.optional(check.integer(1, { maximum: 16_384 }), 128),
-  permissions: check.optional(runtimePermissions),
+  permissions: check.optional(permissions),
   bindings: check.optional(bindings, { tools: [], names: [] }),
   moduleAccessCwd: check.optional(modulesDirectory),
   loopbackExemptPorts: check.optional(options.exemptPorts, []),
