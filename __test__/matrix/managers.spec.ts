@@ -1,10 +1,9 @@
 // Each package manager in each Node.js: installs into an empty project, and what is installed runs.
 
 import assert from "node:assert/strict";
-import { Project, programs } from "../support/project.ts";
-import type { Registry } from "../support/registry.ts";
-import { after, before, describe, test } from "../support/suite.ts";
-import { nodeVersion, nodeVersions, registryOfClone, timeout, tool, wanted } from "./tools.ts";
+import { programs } from "../support/project.ts";
+import { test } from "../support/suite.ts";
+import { describeInstalled, nodeVersion, nodeVersions, timeout, tool, wanted } from "./tools.ts";
 
 interface Manager {
   name: string;
@@ -65,24 +64,13 @@ const managers: Manager[] = [
   },
 ];
 
-describe("installed by each package manager", () => {
-  let registry: Registry;
-
-  before(
-    async () => {
-      registry = await registryOfClone();
-    },
-    { timeout },
-  );
-
-  after(() => registry[Symbol.asyncDispose]());
-
+describeInstalled("installed by each package manager", (newProject) => {
   for (const { name, program, install, since = 20, files, start = [] } of managers) {
     for (const version of nodeVersions.filter((each) => Number.parseInt(each, 10) >= since)) {
       test(`${name} in Node.js ${version}`, { timeout }, async () => {
         const node = await nodeVersion(version);
-        await using project = await Project.create(registry.url);
-        for (const [path, text] of Object.entries(files?.(registry.url) ?? {})) {
+        await using project = await newProject();
+        for (const [path, text] of Object.entries(files?.(project.registry) ?? {})) {
           await project.write(path, text);
         }
         await project.run(node, [program, ...install, ...wanted], node);

@@ -2,8 +2,10 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Project } from "../support/project.ts";
 import { Registry } from "../support/registry.ts";
 import { archived, packageFolders, packed, root } from "../support/releases.ts";
+import { after, before, describe } from "../support/suite.ts";
 
 const load = (name: string) => import(pathToFileURL(join(root, "scripts/lib", name)).href);
 
@@ -29,11 +31,32 @@ export const wanted = [
 export const timeout = 300_000;
 
 /** The packages as they are published, and the compiler, on which one of them depends. */
-export async function registryOfClone(): Promise<Registry> {
+async function registryOfClone(): Promise<Registry> {
   const [platform = "", ...others] = packageFolders;
   return await Registry.start([
     await packed(platform),
     ...(await Promise.all(others.map(packed))),
     await archived(join(root, "node_modules/typescript")),
   ]);
+}
+
+/** Tests in projects of users, whose registry has the clone's packages. */
+export function describeInstalled(
+  name: string,
+  tests: (newProject: () => Promise<Project>) => void,
+): void {
+  describe(name, () => {
+    let registry: Registry;
+
+    before(
+      async () => {
+        registry = await registryOfClone();
+      },
+      { timeout },
+    );
+
+    after(() => registry[Symbol.asyncDispose]());
+
+    tests(() => Project.create(registry.url));
+  });
 }

@@ -1,10 +1,9 @@
 // What users do with what they have installed: bundles, installations without optional dependencies and for other platforms.
 
 import assert from "node:assert/strict";
-import { Project, programs } from "../support/project.ts";
-import type { Registry } from "../support/registry.ts";
-import { after, before, describe, test } from "../support/suite.ts";
-import { registryOfClone, timeout, tool, wanted } from "./tools.ts";
+import { type Project, programs } from "../support/project.ts";
+import { test } from "../support/suite.ts";
+import { describeInstalled, timeout, tool, wanted } from "./tools.ts";
 
 const node = process.execPath;
 const npm = tool("npm/bin/npm-cli.js");
@@ -16,18 +15,7 @@ const creation = `
   console.log(error?.code);
 `;
 
-describe("used", () => {
-  let registry: Registry;
-
-  before(
-    async () => {
-      registry = await registryOfClone();
-    },
-    { timeout },
-  );
-
-  after(() => registry[Symbol.asyncDispose]());
-
+describeInstalled("used", (newProject) => {
   const created = (project: Project) =>
     project.run(node, ["--input-type=module", "-e", creation], node);
 
@@ -36,7 +24,7 @@ describe("used", () => {
     ["cjs", "cjs.cjs", "bundle.cjs"],
   ] as const) {
     test(`in a bundle of esbuild's, as external, ${format}`, { timeout }, async () => {
-      await using project = await Project.create(registry.url);
+      await using project = await newProject();
       await project.run(node, [npm, "install", ...wanted], node);
       const bundle = [esbuild, file, "--bundle", "--platform=node", `--format=${format}`];
       await project.run(node, [...bundle, "--external:secure-exec", `--outfile=${output}`]);
@@ -47,7 +35,7 @@ describe("used", () => {
   }
 
   test("without optional dependencies, then with them", { timeout }, async () => {
-    await using project = await Project.create(registry.url);
+    await using project = await newProject();
     await project.run(node, [npm, "install", "--omit=optional", ...wanted], node);
     assert.equal(await created(project), "ERR_PLATFORM_PACKAGE_MISSING\n");
     await project.run(node, [npm, "install", "--include=optional"], node);
@@ -57,7 +45,7 @@ describe("used", () => {
   test("installed for another platform, then for this one by the same lockfile", {
     timeout,
   }, async () => {
-    await using project = await Project.create(registry.url);
+    await using project = await newProject();
     const other = ["--os=darwin", "--cpu=arm64"];
     await project.run(node, [npm, "install", ...other, ...wanted], node);
     assert.equal(await created(project), "ERR_PLATFORM_PACKAGE_MISSING\n");

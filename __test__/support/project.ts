@@ -20,9 +20,12 @@ export const programs = {
 
 export class Project implements AsyncDisposable {
   readonly folder: string;
+  /** Where its package manager finds packages. */
+  readonly registry: string;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, registry: string) {
     this.folder = folder;
+    this.registry = registry;
   }
 
   /** A folder with the programs and a package.json that names nothing. */
@@ -33,7 +36,7 @@ export class Project implements AsyncDisposable {
     await writeFile(join(folder, ".npmrc"), `registry=${registry}\n`);
     await mkdir(join(folder, ".home"));
     await cp(join(root, "__test__/fixtures/packages"), folder, { recursive: true });
-    return new Project(folder);
+    return new Project(folder, registry);
   }
 
   write(name: string, text: string): Promise<void> {
