@@ -3,9 +3,11 @@
 //
 //   npm run compatibility                 installs and runs all of them, and writes the page
 //   npm run compatibility -- vite astro   runs those of some projects, and only says what came of it
+//   npm run compatibility -- --pictures out   keeps pictures of the pages that a browser has opened in a machine
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { runOnHost } from "./compatibility/host.mjs";
 import { runInMachine } from "./compatibility/machine.mjs";
 import { compatibilityPage } from "./compatibility/page.mjs";
@@ -15,7 +17,10 @@ import { root } from "./lib/paths.mjs";
 import { runMain, say, StepError } from "./lib/steps.mjs";
 
 await runMain(async () => {
-  const wanted = process.argv.slice(2);
+  const { positionals: wanted, values } = parseArgs({
+    allowPositionals: true,
+    options: { pictures: { type: "string" } },
+  });
   const names = [...new Set(programs.map(({ project }) => project))];
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown) throw new StepError(`no project ${unknown}: there are ${names.join(", ")}`);
@@ -24,9 +29,11 @@ await runMain(async () => {
   for (const program of chosen) {
     const project = await installProject(program.project);
     const expected = await runOnHost(program, project);
-    const got = await runInMachine(program, project);
+    const pictures = values.pictures && join(values.pictures, program.project);
+    const got = await runInMachine(program, project, pictures);
     const difference = differenceOf(expected, got);
-    results.push({ program, version: project.versionOf(program.package), difference });
+    const version = project.versionOf(program.package);
+    results.push({ program, version, difference, page: got.page });
     say(
       `${difference ? "DIFFERS" : "works"}  ${program.name}${difference ? `\n${difference}` : ""}`,
     );

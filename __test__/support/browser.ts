@@ -11,12 +11,15 @@ export const noBrowser =
   spawnSync("chromium", ["--version"]).status === 0 ? false : "the host has no chromium";
 
 type Reply = { id?: number; result?: unknown; error?: { message: string } };
+type Event = { method?: string; sessionId?: string };
 
 export class Browser {
   readonly #folder: string;
   readonly #process: ChildProcess;
   readonly #socket: WebSocket;
   readonly #replies = new Map<number, (reply: Reply) => void>();
+  /** What hears of messages on the WebSockets of each page. */
+  readonly #heard = new Map<string, () => void>();
   #last = 0;
 
   private constructor(folder: string, process: ChildProcess, socket: WebSocket) {
@@ -24,8 +27,11 @@ export class Browser {
     this.#process = process;
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => {
-      const reply: Reply = JSON.parse(String(data));
-      this.#replies.get(reply.id ?? 0)?.(reply);
+      const message: Reply & Event = JSON.parse(String(data));
+      this.#replies.get(message.id ?? 0)?.(message);
+      if (message.method === "Network.webSocketFrameReceived") {
+        this.#heard.get(message.sessionId ?? "")?.();
+      }
     });
   }
 
@@ -70,9 +76,11 @@ export class Browser {
     const { targetId } = await this.#send<{ targetId: string }>("Target.createTarget", blank);
     const attach = { targetId, flatten: true };
     const { sessionId } = await this.#send<{ sessionId: string }>("Target.attachToTarget", attach);
+    const hasHeard = new Promise<void>((resolve) => this.#heard.set(sessionId, resolve));
+    await this.#send("Network.enable", {}, sessionId);
     // Answered once the page is the one of the address.
     await this.#send("Page.navigate", { url }, sessionId);
-    return new Page((method, params) => this.#send(method, params, sessionId));
+    return new Page((method, params) => this.#send(method, params, sessionId), hasHeard);
   }
 
   async close(): Promise<void> {
@@ -88,9 +96,12 @@ type Send = <T>(method: string, params: object) => Promise<T>;
 
 export class Page {
   readonly #send: Send;
+  /** Settles when a WebSocket of the page has got something. */
+  readonly hasHeard: Promise<void>;
 
-  constructor(send: Send) {
+  constructor(send: Send, hasHeard: Promise<void>) {
     this.#send = send;
+    this.hasHeard = hasHeard;
   }
 
   /** The value of an expression, once it has one. */
@@ -102,6 +113,18 @@ export class Page {
     const params = { expression: code, awaitPromise: true, returnByValue: true };
     const { result } = await this.#send<{ result: { value: T } }>("Runtime.evaluate", params);
     return result.value;
+  }
+
+  /** The value of an expression as it is now; a page that is being loaded has none. */
+  async valueNow<T>(expression: string): Promise<T | undefined> {
+    const params = { expression, returnByValue: true };
+    try {
+      const { result } = await this.#send<{ result: { value?: T } }>("Runtime.evaluate", params);
+      return result.value;
+    } catch (error) {
+      if (/context|navigated/.test((error as Error).message)) return undefined;
+      throw error;
+    }
   }
 
   /** A picture of all of it or of a part, as PNG. */

@@ -2,13 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pinnedNode } from "../lib/paths.mjs";
 import { answered, notYet, settled } from "./outcome.mjs";
+import { pageInBrowser } from "./page-in-browser.mjs";
 import { port } from "./programs.mjs";
 
 /** How long a server may take until it listens. */
@@ -72,6 +73,13 @@ async function serve(program, folder) {
       const response = await ask(url, { method, headers, body });
       const answer = { status: response.status, body: await response.text() };
       answers[`${method} ${path}`] = answered(request, answer, folder);
+    }
+    if (program.page) {
+      const files = {
+        read: (file) => readFile(join(folder, file), "utf8"),
+        write: (file, text) => writeFile(join(folder, file), text),
+      };
+      answers.page = await pageInBrowser(program, `http://127.0.0.1:${port}`, files);
     }
     return answers;
   } finally {

@@ -2,6 +2,7 @@
 
 import { NodeRuntime } from "../../index.js";
 import { answered, notYet, settled } from "./outcome.mjs";
+import { pageInBrowser } from "./page-in-browser.mjs";
 import { port } from "./programs.mjs";
 
 const folder = "/app";
@@ -22,8 +23,9 @@ const patience = 300_000;
 /**
  * @param {import("./programs.mjs").Program} program
  * @param {import("./project.mjs").Project} project
+ * @param {string} [pictures] The folder for pictures of its page.
  */
-export async function runInMachine(program, project) {
+export async function runInMachine(program, project, pictures) {
   const runtime = await NodeRuntime.create({
     cwd: folder,
     mounts: [{ guestPath: folder, hostPath: project.folder, overlay: true }],
@@ -32,7 +34,7 @@ export async function runInMachine(program, project) {
   });
   try {
     if (program.before) await run(runtime, program.before);
-    if (program.requests) return await serve(runtime, program);
+    if (program.requests) return await serve(runtime, program, pictures);
     const ended = await run(runtime, program.args);
     return { ...ended, ...(await filesOf(runtime, program.makes ?? [])) };
   } finally {
@@ -49,7 +51,7 @@ async function run(runtime, args) {
   return exitCode > 2 || stdout === "" ? { ...said, ...(stderr && exitCode && { stderr }) } : said;
 }
 
-async function serve(runtime, program) {
+async function serve(runtime, program, pictures) {
   const server = await runtime.spawnCommand("node", program.args);
   const ask = async (request) => {
     try {
@@ -67,6 +69,14 @@ async function serve(runtime, program) {
     const headers = { accept: "*/*", "content-type": "application/json" };
     const answer = await ask({ path, method, headers, body });
     answers[`${method} ${path}`] = answered(request, answer, folder);
+  }
+  if (program.page) {
+    const files = {
+      read: (file) => runtime.readFile(`${folder}/${file}`, "utf8"),
+      write: (file, text) => runtime.writeFile(`${folder}/${file}`, text),
+    };
+    const exposed = await runtime.exposePort(port);
+    answers.page = await pageInBrowser(program, exposed.url, files, pictures);
   }
   return answers;
 }

@@ -10,6 +10,7 @@
  * @property {string[]} [before] What `node` is given before that, to its end.
  * @property {string[]} [makes] Files that it leaves behind, compared whole.
  * @property {Request[]} [requests] It is a server at `PORT`, and this is what it is asked.
+ * @property {Page} [page] What it serves is a page, too, which a browser opens.
  * @property {string} [note] What users must know.
  *
  * @typedef {object} Request
@@ -17,6 +18,15 @@
  * @property {string} [method]
  * @property {string} [body] JSON.
  * @property {string} [has] Compared is whether the answer has this, not the whole answer.
+ *
+ * @typedef {object} Page A page with a button that counts how often it was clicked.
+ * @property {Change[]} changes What is changed while it is open, one after the other.
+ *
+ * @typedef {object} Change
+ * @property {string} file
+ * @property {string} from What the file has.
+ * @property {string} to What it has in place of that.
+ * @property {string} look What the page shows then, as an expression.
  */
 
 /** The port of every server. */
@@ -29,6 +39,10 @@ const greetAndEcho = [
 ];
 
 const hello = "Hello from the machine";
+const [blue, red] = ["rgb(0, 0, 255)", "rgb(255, 0, 0)"];
+const heading = `document.querySelector("h1")?.textContent`;
+const colour = `getComputedStyle(document.querySelector("h1")).color`;
+const changed = "Changed meanwhile";
 const nextEnv = {
   NEXT_TELEMETRY_DISABLED: "1",
   NEXT_TEST_WASM_DIR: "node_modules/@next/swc-wasm-nodejs",
@@ -108,6 +122,13 @@ export const programs = [
     project: "vite",
     args: ["node_modules/vite/bin/vite.js", `--port=${port}`],
     requests: [{ path: "/" }, { path: "/src/greeting.jsx", has: hello }],
+    page: {
+      changes: [
+        { file: "src/greeting.jsx", from: hello, to: changed, look: heading },
+        { file: "src/greeting.css", from: blue, to: red, look: colour },
+        { file: "src/title.js", from: "A page of Vite", to: changed, look: "document.title" },
+      ],
+    },
     note: "as above",
   },
   {
@@ -136,6 +157,18 @@ export const programs = [
     env: nextEnv,
     args: [next, "dev", `--port=${port}`],
     requests: [{ path: "/", has: hello }],
+    page: {
+      changes: [
+        { file: "app/page.js", from: hello, to: changed, look: heading },
+        { file: "app/style.css", from: blue, to: red, look: colour },
+        {
+          file: "app/counter.js",
+          from: "clicked",
+          to: "pressed",
+          look: `document.querySelector("button")?.textContent.split(" ")[0]`,
+        },
+      ],
+    },
     note: swcNote,
   },
   {
