@@ -19,6 +19,8 @@ struct Invocation {
     no_profile: bool,
     no_rc: bool,
     rc_file: Option<String>,
+    /// Commands come as frames of the host's.
+    session: bool,
 }
 
 /// Runs the shell as the arguments say; gives its status.
@@ -61,6 +63,7 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
         }
         if let Some(long) = word.strip_prefix("--") {
             match long {
+                "session" => invocation.session = true,
                 "posix" if shell.bash => shell.options.posix = true,
                 "login" if shell.bash => invocation.login = true,
                 "noprofile" if shell.bash => invocation.no_profile = true,
@@ -127,6 +130,12 @@ fn illegal(shell: &Shell, option: &str) -> i32 {
 }
 
 fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i32 {
+    if invocation.session {
+        shell.positional = rest;
+        startup_files(shell, invocation);
+        let status = crate::session::run(shell);
+        return end(shell, status);
+    }
     let terminal = sys::tty::isatty(0) && sys::tty::isatty(2);
     let commands_from_stdin = !invocation.command && (rest.is_empty() || invocation.stdin);
     shell.interactive = invocation.interactive || commands_from_stdin && terminal;

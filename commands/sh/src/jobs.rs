@@ -5,7 +5,7 @@ use std::io;
 use secure_exec_sys as sys;
 use sys::Pid;
 use sys::process::{WNOHANG, WUNTRACED, WaitStatus};
-use sys::signal::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use sys::signal::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
 
 use crate::shell::Shell;
 
@@ -254,12 +254,17 @@ impl Shell {
         }
     }
 
-    /// Ctrl-C that came before the job had the terminal is meant for the job.
+    /// Ctrl-C that came before the job had the terminal is meant for the job. In a session the job is given up.
     fn pass_interrupt(&mut self, at: usize) {
         let pgid = self.jobs.list[at].pgid;
-        if self.interactive && self.traps.interrupted && pgid != 0 {
+        if pgid == 0 || !self.gives_up() {
+            return;
+        }
+        // Both: it may have ended meanwhile.
+        if self.session.is_some() {
+            let _ = sys::process::kill(-pgid, SIGKILL);
+        } else {
             self.traps.interrupted = false;
-            // It may have ended meanwhile.
             let _ = sys::process::kill(-pgid, SIGINT);
         }
     }
@@ -272,7 +277,7 @@ impl Shell {
         let Some(signal) = status.signaled() else {
             return;
         };
-        if signal == SIGINT || signal == SIGPIPE {
+        if signal == SIGINT || signal == SIGPIPE || self.gives_up() {
             if signal == SIGINT && self.interactive {
                 self.print_error_raw("\n");
             }
@@ -327,7 +332,7 @@ impl Shell {
                     if let Some(signal) = self.traps.next_arrived() {
                         return Err(signal);
                     }
-                    if self.interactive && self.traps.interrupted {
+                    if self.gives_up() {
                         return Err(SIGINT);
                     }
                 }

@@ -1,7 +1,7 @@
 //! A POSIX shell, and with bash's features when called `bash`.
 //!
 //! Layers: `syntax` turns text into a tree, `expand` turns words into fields, `exec` runs the tree,
-//! `builtins` are the commands of the shell itself, `interactive` is the terminal. [`shell::Shell`] is the
+//! `builtins` are the commands of the shell itself, `interactive` is the terminal, `session` the host. [`shell::Shell`] is the
 //! state they share; a subshell is a copy of the process with it.
 
 mod builtins;
@@ -11,6 +11,7 @@ mod interactive;
 mod invocation;
 mod jobs;
 mod options;
+mod session;
 mod shell;
 mod syntax;
 mod text;

@@ -84,6 +84,8 @@ pub struct Shell {
     /// Arrays given to the declaration utility that runs next, by argument number.
     pub array_arguments: Vec<(usize, crate::exec::assign::ArrayValue)>,
     pub editor: crate::interactive::State,
+    /// Commands come from the host, one after the other.
+    pub session: Option<crate::session::Session>,
 }
 
 impl Shell {
@@ -131,6 +133,7 @@ impl Shell {
             substitutions: Vec::new(),
             array_arguments: Vec::new(),
             editor: crate::interactive::State::default(),
+            session: None,
         };
         shell.import_environment();
         shell

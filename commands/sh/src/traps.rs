@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use secure_exec_sys as sys;
 use sys::signal::{Disposition, SIGHUP, SIGINT, SIGKILL, SIGSTOP};
 
+use crate::session::CANCEL;
 use crate::shell::{Flow, Shell};
 
 /// Conditions of bash that are not signals.
@@ -21,7 +22,7 @@ pub struct Traps {
     /// In a subshell, what the parent had, for `trap` to list.
     pub inherited: Option<BTreeMap<i32, String>>,
     arrived: Vec<i32>,
-    /// Ctrl-C came while the shell is interactive.
+    /// Ctrl-C came while the shell is interactive, or the host gives the command of a session up.
     pub interrupted: bool,
     pub catching: bool,
     /// SIGHUP is caught to tell the jobs: in an interactive bash that did not start with it ignored.
@@ -51,7 +52,7 @@ impl Shell {
                 .is_some_and(|a| !a.is_empty())
             {
                 self.traps.arrived.push(signal);
-            } else if signal == SIGINT {
+            } else if signal == SIGINT || signal == CANCEL && self.session.is_some() {
                 self.traps.interrupted = true;
             } else if signal == SIGHUP {
                 self.end_by_hangup();
@@ -72,7 +73,7 @@ impl Shell {
     /// Sets the action of a condition; `None` resets it.
     pub fn set_trap(&mut self, signal: i32, action: Option<String>) {
         self.traps.inherited = None;
-        if signal == SIGKILL || signal == SIGSTOP {
+        if signal == SIGKILL || signal == SIGSTOP || signal == CANCEL && self.session.is_some() {
             return;
         }
         if signal != 0 {
@@ -197,7 +198,7 @@ impl Shell {
             self.status = status;
             result?;
         }
-        if self.traps.interrupted && self.interactive {
+        if self.gives_up() {
             return Err(Flow::Abort(128 + SIGINT));
         }
         Ok(())

@@ -56,6 +56,9 @@ pub fn mapfile(shell: &mut Shell, words: &[String]) -> Exec {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
                 shell.collect_signals();
+                if shell.gives_up() {
+                    break;
+                }
                 continue;
             }
             Err(_) => break,

@@ -233,6 +233,9 @@ impl Shell {
             self.interactive = false;
             self.interactive_signals();
         }
+        if let Some(session) = self.session.take() {
+            session.leave();
+        }
         self.reset_traps();
         self.options.monitor = false;
         self.jobs = crate::jobs::Jobs::default();

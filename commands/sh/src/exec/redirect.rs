@@ -89,7 +89,7 @@ impl Shell {
     }
 
     /// Remembers what `fd` is before it is replaced.
-    pub(super) fn save(&mut self, fd: Fd, saved: &mut Saved) {
+    pub fn save(&mut self, fd: Fd, saved: &mut Saved) {
         let copy = sys::fd::dup_from(fd, OWN, Cloexec::Set).ok();
         saved.list.push((fd, copy));
     }
@@ -197,7 +197,7 @@ impl Shell {
             match sys::fd::open(path, flags, 0o666) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     self.collect_signals();
-                    if self.traps.interrupted {
+                    if self.traps.interrupted || self.gives_up() {
                         return Err(error);
                     }
                 }
@@ -309,7 +309,11 @@ impl Shell {
 
     /// A descriptor that reads `text`.
     fn document(&mut self, text: &str) -> Result<Fd, Failure> {
-        let bytes = text::encode(text).into_owned();
+        self.document_of(text::encode(text).into_owned())
+    }
+
+    /// A descriptor that reads these bytes.
+    pub fn document_of(&mut self, bytes: Vec<u8>) -> Result<Fd, Failure> {
         let piped = own_pipe().and_then(|(read, write)| {
             if bytes.len() <= PIPE_SIZE {
                 sys::fd::write_all(write, &bytes)?;

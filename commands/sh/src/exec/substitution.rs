@@ -29,7 +29,8 @@ fn only_command(list: &List) -> Option<&Simple> {
     }
 }
 
-fn read_all(fd: Fd) -> Vec<u8> {
+/// Reads all; what a signal has come for looks at `interrupted`.
+fn read_all(fd: Fd, mut interrupted: impl FnMut()) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -37,7 +38,7 @@ fn read_all(fd: Fd) -> Vec<u8> {
             Ok(0) => return bytes,
             Ok(n) => bytes.extend_from_slice(&buffer[..n]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                sys::signal::set_aside();
+                interrupted();
             }
             Err(_) => return bytes,
         }
@@ -72,6 +73,10 @@ impl Shell {
             let _ = sys::fd::close(read);
             let _ = sys::fd::dup2(write, 1);
             let _ = sys::fd::close(write);
+            if self.session.is_some() {
+                // The parent does the same; whoever is first.
+                let _ = sys::process::setpgid(0, 0);
+            }
             self.enter_subshell();
             if self.bash && !self.options.posix && !self.options.inherit_errexit {
                 self.options.errexit = false;
@@ -101,20 +106,36 @@ impl Shell {
     /// Reads what the child writes and waits for it.
     fn collect(&mut self, read: Fd, write: Fd, pid: sys::Pid) -> String {
         let _ = sys::fd::close(write);
-        let bytes = read_all(read);
+        self.await_child(pid);
+        let bytes = read_all(read, || self.interrupt_awaited());
         let _ = sys::fd::close(read);
         let status = loop {
             match sys::process::wait(pid, 0) {
                 Ok(Some((_, status))) => break exit_status(status),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
                     self.collect_signals();
+                    self.interrupt_awaited();
                 }
                 _ => break 0,
             }
         };
+        self.awaited_child_ended(pid);
         self.status = status;
         self.substitution_status = Some(status);
         trimmed(bytes)
+    }
+
+    /// A signal has come while a child's output is waited for: its trap runs after the command, unless that is given up.
+    fn interrupt_awaited(&mut self) {
+        if self.session.is_none() {
+            return sys::signal::set_aside();
+        }
+        self.collect_signals();
+        if self.gives_up()
+            && let Some(session) = &self.session
+        {
+            session.kill_awaited();
+        }
     }
 
     /// Substitutions that need no copy of the shell: `$(<file)`, a harmless builtin, one program.
@@ -200,7 +221,7 @@ impl Shell {
         self.status = 0;
         match self.open(&text::path(&name), sys::fd::O_RDONLY) {
             Ok(fd) => {
-                let bytes = read_all(fd);
+                let bytes = read_all(fd, sys::signal::set_aside);
                 let _ = sys::fd::close(fd);
                 self.substitution_status = Some(0);
                 Ok(Some(trimmed(bytes)))
@@ -228,6 +249,9 @@ impl Shell {
             for (fd, _) in std::mem::take(&mut self.substitutions) {
                 let _ = sys::fd::close(fd);
             }
+            if self.session.is_some() {
+                let _ = sys::process::setpgid(0, 0);
+            }
             self.enter_subshell();
             let result = self.run_list(list, true);
             self.leave_subshell(result)
@@ -241,6 +265,7 @@ impl Shell {
         };
         // The command opens it by its path, so it must survive the exec.
         let _ = sys::fd::set_cloexec(ours, sys::fd::Cloexec::Clear);
+        self.await_child(pid);
         self.substitutions.push((ours, pid));
         self.last_background = Some(pid);
         self.add_job(&[pid], 0, "", false);
@@ -249,8 +274,14 @@ impl Shell {
 
     /// Closes the pipes of process substitutions begun since there were `keep` of them.
     pub fn close_substitutions(&mut self, keep: usize) {
-        for (fd, _) in self.substitutions.split_off(keep) {
+        if self.gives_up()
+            && let Some(session) = &self.session
+        {
+            session.kill_awaited();
+        }
+        for (fd, pid) in self.substitutions.split_off(keep) {
             let _ = sys::fd::close(fd);
+            self.awaited_child_ended(pid);
         }
         self.reap_all();
         self.jobs

@@ -469,7 +469,10 @@ impl Evaluator<'_> {
                 };
                 self.shell.error(&format!("{}: {message}", place.name));
                 let flow = if self.shell.bash {
-                    Flow::Exit(1)
+                    match self.shell.expansion_failed() {
+                        Flow::Exit(_) => Flow::Exit(1),
+                        flow => flow,
+                    }
                 } else {
                     Flow::Abort(2)
                 };

@@ -96,6 +96,15 @@ impl Shell {
         }
     }
 
+    /// What an error in an expansion does in bash: it ends a shell, or the command that somebody has given.
+    pub(super) fn expansion_failed(&self) -> Flow {
+        if self.interactive || self.session.is_some() {
+            Flow::Abort(1)
+        } else {
+            Flow::Exit(if self.subshell > 0 { 1 } else { 127 })
+        }
+    }
+
     /// Ends the shell for an unset parameter under `set -u`.
     fn check_set(&mut self, param: &Param, found: &Found) -> Result<(), Flow> {
         if matches!(found, Found::Many(..)) || param.name == "@" || param.name == "*" {
@@ -104,7 +113,7 @@ impl Shell {
         let name = param.display();
         if self.bash {
             self.error(&format!("{name}: unbound variable"));
-            return Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 }));
+            return Err(self.expansion_failed());
         }
         self.error(&format!("{name}: parameter not set"));
         Err(Flow::Abort(2))
@@ -297,7 +306,7 @@ impl Shell {
         }
         self.error(&format!("{}: {message}", param.display()));
         if self.bash {
-            Err(Flow::Exit(if self.subshell > 0 { 1 } else { 127 }))
+            Err(self.expansion_failed())
         } else {
             Err(Flow::Abort(2))
         }

@@ -5,13 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::signal::Disposition;
 
-/// One bit per signal that was caught and not taken yet.
+/// One bit per signal that was caught and not taken yet: signal 1 is bit 0.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
 /// One bit per signal that is caught.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
 
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
 extern "C" fn note(signal: i32) {
-    ARRIVED.fetch_or(1 << signal, Ordering::SeqCst);
+    ARRIVED.fetch_or(bit(signal), Ordering::SeqCst);
 }
 
 /// Forgets the signals of the parent in a copy of it.
@@ -20,7 +24,7 @@ pub(super) fn forget() {
 }
 
 pub(crate) fn sig_action(signal: i32, disposition: Disposition) -> io::Result<Disposition> {
-    if !(1..64).contains(&signal) {
+    if !(1..=crate::signal::MAX).contains(&signal) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     // SAFETY: zero is a valid value of every field.
@@ -36,9 +40,9 @@ pub(crate) fn sig_action(signal: i32, disposition: Disposition) -> io::Result<Di
     // SAFETY: both structs are initialised; the handler only touches an atomic.
     super::check(unsafe { libc::sigaction(signal, &raw const new, &raw mut old) })?;
     if disposition == Disposition::Catch {
-        CAUGHT.fetch_or(1 << signal, Ordering::SeqCst);
+        CAUGHT.fetch_or(bit(signal), Ordering::SeqCst);
     } else {
-        CAUGHT.fetch_and(!(1 << signal), Ordering::SeqCst);
+        CAUGHT.fetch_and(!bit(signal), Ordering::SeqCst);
     }
     Ok(match old.sa_sigaction {
         libc::SIG_DFL => Disposition::Default,
@@ -52,9 +56,9 @@ pub(crate) fn sig_take() -> Option<i32> {
     if arrived == 0 {
         return None;
     }
-    let signal = arrived.trailing_zeros();
-    ARRIVED.fetch_and(!(1 << signal), Ordering::SeqCst);
-    i32::try_from(signal).ok()
+    let signal = i32::try_from(arrived.trailing_zeros()).ok()? + 1;
+    ARRIVED.fetch_and(!bit(signal), Ordering::SeqCst);
+    Some(signal)
 }
 
 pub(crate) fn sig_wait(timeout_ms: Option<u32>) -> io::Result<i32> {
@@ -65,7 +69,7 @@ pub(crate) fn sig_wait(timeout_ms: Option<u32>) -> io::Result<i32> {
             (std::mem::zeroed(), std::mem::zeroed());
         libc::sigemptyset(&raw mut set);
         let caught = CAUGHT.load(Ordering::SeqCst);
-        for signal in (1..64).filter(|s| caught & (1 << s) != 0) {
+        for signal in (1..=crate::signal::MAX).filter(|s| caught & bit(*s) != 0) {
             libc::sigaddset(&raw mut set, signal);
         }
         libc::sigprocmask(libc::SIG_BLOCK, &raw const set, &raw mut old);
