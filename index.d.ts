@@ -16,5 +16,7 @@ export * from "./types/node-runtime.js";
 export * from "./types/permissions.js";
 export * from "./types/programs.js";
 export * from "./types/resident-runner.js";
+export * from "./types/sandbox.js";
+export * from "./types/shell-session.js";
 export * from "./types/tool-schemas.js";
 export * from "./types/tools.js";

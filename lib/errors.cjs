@@ -105,11 +105,11 @@ function disposedError() {
 }
 
 /** The types have no constructor for it either. */
-function notConstructible(name) {
-  return withCode(
-    new TypeError(`${name} is made by secure-exec only: use instanceof to recognise it`),
-    "ERR_INVALID_ARG_TYPE",
-  );
+function notConstructible(
+  name,
+  how = "is made by secure-exec only: use instanceof to recognise it",
+) {
+  return withCode(new TypeError(`${name} ${how}`), "ERR_INVALID_ARG_TYPE");
 }
 
 function unsupported(name) {
@@ -182,6 +182,7 @@ module.exports = {
   limitError,
   limitsContradict,
   markOurs,
+  notConstructible,
   outOfRange,
   unsupported,
   writeAfterEnd,

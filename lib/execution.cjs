@@ -155,6 +155,11 @@ class Execution {
     this.#control.write(data);
   }
 
+  /** Sends no more commands. */
+  closeControl() {
+    this.#control.close();
+  }
+
   /** Has the limit of processor time count from now on. */
   renewCpuTime() {
     this.#machine.renewCpuTime(this.#call);

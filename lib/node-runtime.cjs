@@ -24,12 +24,16 @@ const { NodeRuntimeProcess } = require("./process.cjs");
 const { residentCode } = require("./resident-program.cjs");
 const { joined, release } = require("./release.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
+const { ShellSession } = require("./shell-session.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
 const { V8Runtime } = require("./driver/dedicated-process.cjs");
 const check = require("./validate.cjs");
 
 const created = Symbol("created");
+
+/** The working directory of programs, unless it is said otherwise. */
+const workspace = "/workspace";
 
 /** Makes a machine from checked options, and starts programs that are not the embedder's: for the driver API. */
 let boot;
@@ -50,6 +54,7 @@ class NodeRuntime {
   /** @type {ExemptPorts | undefined} */
   #exemptPorts;
   #env;
+  #cwd;
 
   constructor(token, machine, settings, isolation) {
     // biome-ignore lint/correctness/noConstructorReturn: one name has two faces, told apart in the types
@@ -62,6 +67,7 @@ class NodeRuntime {
     this.#httpLimits = settings.limits.http;
     this.#mostConnections = settings.limits.native["limits.resources.maxConnections"];
     this.#env = settings.env;
+    this.#cwd = settings.cwd ?? workspace;
     this.#exemptPorts = exemptPorts(machine, settings.loopbackExemptPorts, this.#mostConnections);
     watch(this, machine);
   }
@@ -164,6 +170,14 @@ class NodeRuntime {
     const onExit = () => terminal.end();
     const execution = this.#start(argv, shown, { live: true, terminal: size, onExit });
     return track(terminal.attach(execution, await execution.pid), execution);
+  }
+
+  async shell(given) {
+    const { shell, checked, ...callbacks } = options.sessionOptions(given);
+    const argv = [this.#own(shell, checked), "--session"];
+    const start = (settings) => this.#start(argv, checked, { live: true, ...settings });
+    const cwd = checked.cwd ?? this.#cwd;
+    return await ShellSession.open(start, { ...callbacks, cwd, outputLimit: this.#outputLimit });
   }
 
   async processes() {

@@ -246,6 +246,23 @@ function residentOptions(value) {
   return object(value, "options", resident);
 }
 
+/** Options of a line of a shell that lives. */
+function lineOptions(value) {
+  return object(value, "options", { ...resident, stdin: program.stdin });
+}
+
+/** Options of `shell`. */
+function sessionOptions(value) {
+  const { shell, onStdout, onStderr, ...rest } = object(value, "options", {
+    shell: optional(check.oneOf("bash", "sh"), "bash"),
+    env: command.env,
+    cwd: command.cwd,
+    onStdout: command.onStdout,
+    onStderr: command.onStderr,
+  });
+  return { shell, onStdout, onStderr, checked: { ...rest, args: [] } };
+}
+
 const signalNumbers = new Set(Object.values(constants.signals));
 
 /** The number of a POSIX signal given by name or number. */
@@ -283,7 +300,9 @@ module.exports = {
   exemptPorts,
   fileSystem,
   programOptions,
+  lineOptions,
   residentOptions,
+  sessionOptions,
   shellOptions,
   signalName,
   signalNumber,

@@ -62,6 +62,8 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_VM_START`: no VM process could be started.
    * - `ERR_ISOLATION_UNAVAILABLE`: less than `requireIsolation` holds; the message names what is missing.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
+   * - `ERR_SHELL_CLOSED`: the shell of `rt.shell()` has ended, or was closed.
+   * - `ERR_SESSION_NOT_FOUND`, `ERR_SESSION_EXISTS`: a sandbox has no session of that name, or has one already.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed; a server did not answer, or nothing listened in time.
    * - `ERR_INVALID_HTTP_RESPONSE`: what a server of a guest has sent is no response.
    * - `ERR_INVALID_VALUE`: what a snippet gave back as its value is no value.
@@ -73,6 +75,9 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_VM_START"
     | "ERR_ISOLATION_UNAVAILABLE"
     | "ERR_RUNNER_BUSY"
+    | "ERR_SHELL_CLOSED"
+    | "ERR_SESSION_NOT_FOUND"
+    | "ERR_SESSION_EXISTS"
     | "ERR_TIMEOUT"
     | "ERR_INVALID_HTTP_RESPONSE"
     | "ERR_INVALID_VALUE"

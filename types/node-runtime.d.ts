@@ -28,6 +28,7 @@ import type {
   ProcessInfo,
 } from "./programs.js";
 import type { ResidentRunner } from "./resident-runner.js";
+import type { ShellSession, ShellSessionOptions } from "./shell-session.js";
 import type { ToolDefinitions } from "./tools.js";
 
 /** What a VM holds right now. */
@@ -149,6 +150,20 @@ export interface NodeRuntime {
    * ```
    */
   openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
+  /**
+   * Starts a shell that keeps its state from one line to the next, without a terminal.
+   *
+   * @throws {TypeError | RangeError} An option is wrong.
+   * @throws {VmSystemError} It cannot be started.
+   *
+   * @example
+   * ```js
+   * await using shell = await rt.shell({ cwd: "/workspace" });
+   * await shell.run("mkdir build && cd build");
+   * const { cwd } = await shell.run("ls"); // "/workspace/build"
+   * ```
+   */
+  shell(options?: ShellSessionOptions): Promise<ShellSession>;
   /** Every guest process, ascending. */
   processes(): Promise<ProcessInfo[]>;
   /**
