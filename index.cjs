@@ -14,6 +14,7 @@ const { createKernel } = require("./lib/kernel/kernel.cjs");
 const { KernelError } = require("./lib/kernel/kernel-error.cjs");
 const { createNodeRuntime, createWasmVmRuntime } = require("./lib/kernel/runtimes.cjs");
 const { NodeRuntime } = require("./lib/node-runtime.cjs");
+const { Sandbox } = require("./lib/sandbox/sandbox.cjs");
 const { defineTool } = require("./lib/tools/definitions.cjs");
 
 const { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork } = permissions;
@@ -26,6 +27,7 @@ module.exports = {
   KernelError,
   InMemoryFileSystem,
   NodeFileSystem,
+  Sandbox,
   allowAll,
   allowAllChildProcess,
   allowAllEnv,

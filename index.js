@@ -10,6 +10,7 @@ export const {
   KernelError,
   InMemoryFileSystem,
   NodeFileSystem,
+  Sandbox,
   allowAll,
   allowAllChildProcess,
   allowAllEnv,

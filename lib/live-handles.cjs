@@ -15,10 +15,15 @@ function track(handle, execution) {
   return handle;
 }
 
+/** How the program of a handle has ended, for somebody who does not wait for it. */
+function endOf(handle) {
+  return executions.get(handle).end;
+}
+
 /** The limits that the program of a handle has passed and survived, once it has ended. */
 async function limitsOf(handle) {
   const { limits = [] } = await executions.get(handle).end;
   return limits;
 }
 
-module.exports = { limitsOf, track };
+module.exports = { endOf, limitsOf, track };

@@ -14,11 +14,12 @@ const documents = [
   "executing-code",
   "child-processes",
   "node-runtime-kernel-first",
+  "sandbox-exec-module",
 ];
 
 /** Calls of the API in a document, without white space. */
 const calls =
-  /(?:await|=)(?:(?:rt|runtime|kernel)\.(?:exec|run|mount)(?:<[^(]*>)?|ts\.\w+)\(.{12}|newNodeRuntime\(.{12}/gs;
+  /(?:await|=)(?:(?:rt|runtime|kernel)\.(?:exec|run|mount)(?:<[^(]*>)?|ts\.\w+)\(.{12}|newNodeRuntime\(.{12}|=awaitsandbox\.exec\.\w+\([^)]{6,}/gs;
 
 const documentedPart = /^[ \t]*\/\/ #region documented\n([\s\S]*?)^[ \t]*\/\/ #endregion/gm;
 

@@ -39,6 +39,7 @@ export {
   KernelError,
   InMemoryFileSystem,
   NodeFileSystem,
+  Sandbox,
   allowAll,
   allowAllChildProcess,
   allowAllEnv,

@@ -4,6 +4,7 @@ export {
   KernelError,
   InMemoryFileSystem,
   NodeFileSystem,
+  Sandbox,
   allowAll,
   allowAllChildProcess,
   allowAllEnv,
