@@ -71,8 +71,8 @@ export interface TypeScriptSourceOptions {
   configFilePath?: string | undefined;
   /**
    * Compiler options as they are in a `tsconfig.json`, over those of `configFilePath`. Without a `tsconfig.json` the
-   * target is `es2022`, the module format `esnext` resolved as bundlers do, and `skipLibCheck` holds, unless it is said
-   * otherwise; everything else is the compiler's own default.
+   * target is `es2022`, the module format `esnext` resolved as bundlers do, `skipLibCheck` holds and `libReplacement` does
+   * not, unless it is said otherwise; everything else is the compiler's own default.
    */
   compilerOptions?: Record<string, unknown> | undefined;
 }

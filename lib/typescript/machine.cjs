@@ -16,7 +16,11 @@ const longestAnswer = 64 * mebibyte;
 /** The limits of a machine for a compiler with so much heap, which may be half of the memory. */
 function limits({ memoryLimit, cpuTimeLimitMs }) {
   return {
-    resources: { maxMemoryBytes: (memoryLimit + Math.max(memoryLimit, besidesHeap)) * mebibyte },
+    resources: {
+      // The compiler is one thread, and V8's collector works beside it.
+      cpuCount: 2,
+      maxMemoryBytes: (memoryLimit + Math.max(memoryLimit, besidesHeap)) * mebibyte,
+    },
     jsRuntime: {
       v8HeapLimitMb: memoryLimit,
       returnValueLimitBytes: longestAnswer,

@@ -143,6 +143,8 @@ export class Compiler {
       target: ScriptTarget.ES2022,
       module: ModuleKind.ESNext,
       skipLibCheck: true,
+      // As it is from TypeScript 6 on: looking for packages in place of the library takes 250 questions to the host.
+      libReplacement: false,
       ...given,
     };
     const { ES2015, ESNext, Preserve } = ModuleKind;
