@@ -120,7 +120,8 @@ function hostDirectory(value, name) {
   try {
     stat = statSync(path);
   } catch (error) {
-    throw invalidValue(name, `cannot be used (${error.code})`, value);
+    const why = error.code === "ENOENT" ? `there is no ${path}` : `${error.code} of ${path}`;
+    throw invalidValue(name, `must be a directory: ${why}`, value);
   }
   if (!stat.isDirectory()) throw invalidValue(name, "must be a directory", value);
   return path;

@@ -26,6 +26,17 @@ over its WebSocket. Listed are the files whose change the page has shown without
 
 Native addons (\`.node\`) and machine code of the host do not run in a machine. Where a package has a form
 that is WebAssembly or JavaScript, that is what runs; the error of an addon names the one that is known.
+
+What stands in for another package is an override, which npm wants before the first installation. Packages for WebAssembly it
+takes for those of another processor, so that it must be forced; they are of the version of the package that looks for them.
+So for Vite:
+
+\`\`\`sh
+npm pkg set overrides.lightningcss=npm:lightningcss-wasm
+npm install vite
+npm ls rolldown # its version
+npm install --force lightningcss-wasm @rolldown/binding-wasm32-wasi@1.3.3
+\`\`\`
 `;
 }
 
