@@ -1,6 +1,11 @@
 // `createKernel()`: a machine that is made first and given its runtimes then.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   createKernel,
   createNodeRuntime,
@@ -11,6 +16,7 @@ import {
   type KernelRuntime,
 } from "secure-exec";
 import { describe, ownedByTest, test } from "./support/suite.ts";
+import { assemble, op } from "./support/wasm-module.ts";
 
 async function kernelWith(
   options: KernelOptions = {},
@@ -162,6 +168,44 @@ describe("runtimes", () => {
     );
     assert.equal((await kernel.exec("node main.mjs")).stdout, "{ value: 42 }\n");
     assert.match((await kernel.exec("math.add --json '{\"args\":[1,2]}'")).stdout, /"value":3/);
+  });
+
+  test("commandDirs have commands before the machine's own", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "secure-exec-commands-"));
+    try {
+      await writeFile(
+        join(folder, "true.wasm"),
+        assemble({ functions: [{ body: op.unreachable }] }),
+      );
+      const kernel = await kernelWith({}, createWasmVmRuntime({ commandDirs: [folder] }));
+      const { exitCode } = await kernel.exec("/usr/bin/true");
+      // An instruction that is a trap: the machine's own would have ended well.
+      assert.notEqual(exitCode, 0);
+      assert.equal((await kernel.exec("echo a | cat")).stdout, "a\n");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("loopbackExemptPorts and permissions of a Node runtime are the kernel's", async () => {
+    const server = createServer((_, response) => response.end("the host")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const permissions = { env: ({ key }: { key?: string }) => key !== "SECRET" };
+      const runtime = createNodeRuntime({ loopbackExemptPorts: [port], permissions });
+      const kernel = await kernelWith({ env: { SECRET: "1", OPEN: "2" } }, runtime);
+      const { stdout } = await kernel.exec(
+        `curl -s http://127.0.0.1:${port}/; echo " $SECRET$OPEN$MORE"`,
+        {
+          env: { MORE: "3" },
+        },
+      );
+      assert.equal(stdout, "the host 23\n");
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   test("are mounted once, and before the first use", async () => {

@@ -17,10 +17,13 @@ function commandDirs(commandsDir, wasmCommandDirs) {
   const own = chosen
     ? required(chosen, commandsDir ? "options.commandsDir" : "SECURE_EXEC_WASM_COMMANDS_DIR")
     : bundled();
-  const further = wasmCommandDirs.map((dir, index) =>
-    required(dir, `options.wasmCommandDirs[${index}]`),
-  );
+  const further = directories(wasmCommandDirs, "options.wasmCommandDirs");
   return [...(own === undefined ? [] : [own]), ...further];
+}
+
+/** Directories that an option names. */
+function directories(list, name) {
+  return list.map((dir, index) => required(dir, `${name}[${index}]`));
 }
 
 function bundled() {
@@ -53,4 +56,4 @@ function noCommands(message, dir, cause) {
   return Object.assign(new TypeError(`${message}: ${dir}`, { cause }), { code: "ERR_NO_COMMANDS" });
 }
 
-module.exports = { commandDirs };
+module.exports = { commandDirs, directories };

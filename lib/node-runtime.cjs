@@ -3,7 +3,7 @@
 
 const { watch } = require("./abandoned.cjs");
 const { withCallerStacks } = require("./caller.cjs");
-const { commandDirs } = require("./commands-dir.cjs");
+const { commandDirs, directories } = require("./commands-dir.cjs");
 const { disposedError, limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
@@ -105,7 +105,10 @@ class NodeRuntime {
       asksToStart: settings.startPermission !== undefined,
       starter: settings.starter ?? [],
       hostname: settings.hostname,
-      commandDirs: commandDirs(settings.commandsDir, settings.wasmCommandDirs),
+      commandDirs: [
+        ...directories(settings.firstCommandDirs ?? [], "options.commandDirs"),
+        ...commandDirs(settings.commandsDir, settings.wasmCommandDirs),
+      ],
       trace: settings.onTrace !== undefined,
       warn: settings.onLimitWarning !== undefined,
       tools: settings.tools.map(forMachine),

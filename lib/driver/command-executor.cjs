@@ -84,8 +84,8 @@ class Commands {
     this.#asks = asks;
   }
 
-  allow({ command, args }) {
-    const key = JSON.stringify([command, args]);
+  allow({ command, args, cwd }) {
+    const key = JSON.stringify([command, args, cwd]);
     this.#allowed.set(key, (this.#allowed.get(key) ?? 0) + 1);
   }
 
@@ -101,15 +101,14 @@ class Commands {
   }
 
   #begin({ command = "", args = [], cwd, env = {} }) {
-    if (this.#asks) this.#take(command, args);
+    if (this.#asks) this.#take(JSON.stringify([command, args, cwd]));
     this.#last += 1;
     const id = this.#last;
     this.#running.set(id, new Command(this.#executor, command, args, { cwd, env }));
     return id;
   }
 
-  #take(command, args) {
-    const key = JSON.stringify([command, args]);
+  #take(key) {
     const count = this.#allowed.get(key);
     if (count === undefined) throw new ToolError("it has not been allowed");
     if (count > 1) this.#allowed.set(key, count - 1);

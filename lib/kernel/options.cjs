@@ -51,7 +51,7 @@ function permissionOf(kernel, runtimes, scope) {
  */
 function machineOptions(kernel, runtimes) {
   const node = runtimes.find(({ name }) => name === "node");
-  const directories = runtimes.flatMap(({ commandDirs = [] }) => commandDirs);
+  const firstCommandDirs = runtimes.flatMap(({ commandDirs = [] }) => commandDirs);
   const files = permissionOf(kernel, runtimes, "fs");
   const { bindings, ...given } = {
     bindings: node?.bindings.tools ?? [],
@@ -59,11 +59,10 @@ function machineOptions(kernel, runtimes) {
     filesystem: machineFiles(kernel.filesystem, files),
     mounts: kernel.mounts,
     nodeModules: node?.moduleAccessCwd,
-    wasmCommandDirs: directories,
     loopbackExemptPorts: node?.loopbackExemptPorts,
     limits: withOwn(kernel, node),
   };
-  return { ...options.createOptions(given), tools: bindings };
+  return { ...options.createOptions(given), tools: bindings, firstCommandDirs };
 }
 
 const mountKeys = {
