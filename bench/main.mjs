@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { NodeRuntime } from "secure-exec";
 import { commands } from "./commands.mjs";
 import { cpu } from "./cpu.mjs";
+import { drivers } from "./drivers.mjs";
 import { files } from "./files.mjs";
 import { filesystem } from "./filesystem.mjs";
 import { memory } from "./memory.mjs";
@@ -22,6 +23,7 @@ import { typescript } from "./typescript.mjs";
 
 const groups = {
   startup,
+  drivers,
   output,
   files,
   filesystem,
