@@ -44,6 +44,9 @@ const module = (bytes: Uint8Array) => async (runtime: NodeRuntime) => {
   return await runtime.execCommand("/tmp/program");
 };
 
+/** Instructions that ask for so many pages of 64 KiB more. */
+const grown = (pages: number) => [...op.i32(pages), ...op.grow, ...op.drop];
+
 /** A request to a server of a guest that does this with each connection. */
 const fetched = (answer: string) => async (runtime: NodeRuntime) => {
   await runtime.spawn(
@@ -175,7 +178,7 @@ const cases: Record<string, Case> = {
   },
   "limits.wasm.maxMemoryBytes": {
     bound: 16 * mebibyte,
-    run: module(assemble({ functions: [{ body: [...op.i32(1000), ...op.grow, ...op.drop] }] })),
+    run: module(assemble({ functions: [{ body: [grown(220), grown(1000)].flat() }] })),
   },
   "limits.wasm.maxModuleBytes": {
     bound: 8,
@@ -264,7 +267,9 @@ const warned = [
   "limits.jsRuntime.v8HeapLimitMb",
   "limits.jsRuntime.cpuTimeLimitMs",
   "limits.jsRuntime.wallClockLimitMs",
+  "limits.jsRuntime.capturedOutputLimitBytes",
   "limits.jsRuntime.maxTimers",
+  "limits.wasm.maxMemoryBytes",
   "limits.tools.maxPending",
   "limits.tools.maxPendingBytes",
 ];

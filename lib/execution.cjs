@@ -103,7 +103,8 @@ class Execution {
     this.#onControl = settings.onControl;
     this.#contextNow = settings.contextNow;
     this.#onExit = settings.onExit;
-    this.#outputs = settings.outputs ?? outputs(settings, this.#context);
+    const onMost = onceOf((near) => machine.warn(this.#call, near));
+    this.#outputs = settings.outputs ?? outputs(settings, this.#context, onMost);
     const isHeard = !settings.terminal && (options.onStdout || options.onStderr);
     if (!settings.live || isHeard) this.#release = hold();
     if (options.timeout !== undefined) this.#deadline = performance.now() + options.timeout;
@@ -344,11 +345,21 @@ class Execution {
 }
 
 /** Where the two channels go. What a live program writes is kept for whoever has no callback for it. */
-function outputs({ options, live, outputLimit }, context) {
+function outputs({ options, live, outputLimit }, context, onMost) {
   return [options.onStdout, options.onStderr].map((callback) => {
     const own = options.maxOutputBytes ?? (live && callback ? 0 : undefined);
-    return new Output(own ?? outputLimit, inContext(callback, context), own !== undefined);
+    const shown = inContext(callback, context);
+    return new Output(own ?? outputLimit, shown, own !== undefined, onMost);
   });
+}
+
+/** A limit is told once for each program, whichever of its channels reaches it first. */
+function onceOf(tell) {
+  let isTold = false;
+  return (near) => {
+    if (!isTold) tell(near);
+    isTold = true;
+  };
 }
 
 module.exports = { Execution };

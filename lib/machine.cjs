@@ -328,6 +328,11 @@ class Machine {
     (context ?? this.#context).runInAsyncScope(() => this.#toolbox.call(id, content));
   }
 
+  /** Tells that most of a limit of the host's is used by a call. */
+  warn(number, near) {
+    if (this.#onLimitWarning) this.#onWarning(number, near);
+  }
+
   /** It runs in the context of the call whose program uses so much, else in that of the creation. */
   #onWarning(number, near) {
     const { context } = this.#calls.get(number) ?? {};

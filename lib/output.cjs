@@ -9,6 +9,8 @@ const { release } = require("./release.cjs");
 const longestText = constants.MAX_STRING_LENGTH;
 /** Bytes that become text in one go. */
 const pieceLength = 64 * 1024;
+/** From this part of the limit on its use is told. */
+const most = 0.8;
 const limitName = "limits.jsRuntime.capturedOutputLimitBytes";
 
 class Output {
@@ -22,18 +24,22 @@ class Output {
   /** What it was given, kept or not. */
   #used = 0;
   #isOwn;
+  /** Is told once that most of the machine's limit is used. */
+  #onMost;
   truncated = false;
 
   /**
    * @param {number} limit Bytes to keep.
    * @param {((chunk: Uint8Array) => unknown) | undefined} callback
    * @param {boolean} isOwn Whether the bound is the call's own, and not the machine's limit.
+   * @param {(near: { limit: string, bound: number, used: number }) => void} [onMost] Is told once that most of that is used.
    */
-  constructor(limit, callback, isOwn) {
+  constructor(limit, callback, isOwn, onMost) {
     // What becomes one text cannot be longer.
     this.#limit = Math.min(limit, longestText);
     this.#callback = callback;
     this.#isOwn = isOwn;
+    this.#onMost = isOwn ? undefined : onMost;
   }
 
   /** The machine's limit, if that is what has cut this. */
@@ -51,6 +57,7 @@ class Output {
       const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
       this.#kept.push(kept);
       this.#length += kept.length;
+      this.#tellMost();
       if (this.#kept.length >= pieceLength) this.#decode();
     }
     if (!this.#callback) {
@@ -62,6 +69,13 @@ class Output {
     return this.#callback(
       room > 0 ? Uint8Array.from(chunk) : new Uint8Array(buffer, byteOffset, length),
     );
+  }
+
+  #tellMost() {
+    if (!this.#onMost || this.#length < this.#limit * most) return;
+    const onMost = this.#onMost;
+    this.#onMost = undefined;
+    onMost({ limit: limitName, bound: this.#limit, used: this.#length });
   }
 
   /** Makes text as it comes: all of it at the end would hold the host up. A character that is not whole waits. */

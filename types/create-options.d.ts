@@ -114,8 +114,8 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * Hears that four fifths of a limit are in use, before anybody meets it: once for each limit and each call, or once
    * for all that belongs to no call. It runs in the asynchronous context of that call. Told of are all limits of which a
    * machine or a program can have less or more in use: processes, descriptors, pipes, terminals, sockets, connections and
-   * what they hold, files and their bytes, memory, heaps, processor and wall-clock time, timers, and calls of tools that
-   * wait. What it throws is told by a warning of the process.
+   * what they hold, files and their bytes, memory, heaps, memories of WebAssembly, processor and wall-clock time, captured
+   * output, timers, and calls of tools that wait. What it throws is told by a warning of the process.
    */
   onLimitWarning?: ((warning: LimitBreach) => unknown) | undefined;
   /**

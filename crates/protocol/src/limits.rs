@@ -121,6 +121,7 @@ pub const WARNED: &[&str] = &[
     "limits.jsRuntime.cpuTimeLimitMs",
     "limits.jsRuntime.wallClockLimitMs",
     "limits.jsRuntime.maxTimers",
+    "limits.wasm.maxMemoryBytes",
     "limits.tools.maxPending",
     "limits.tools.maxPendingBytes",
 ];

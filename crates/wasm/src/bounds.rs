@@ -50,19 +50,22 @@ impl Bounds {
         }
     }
 
+    /// So much of the process's own bound.
+    fn usage(&self, used: usize) -> LimitBreach {
+        LimitBreach {
+            limit: "limits.wasm.maxMemoryBytes",
+            bound: self.engine.options().max_memory_bytes as u64,
+            used: used as u64,
+        }
+    }
+
     /// Notes that the process's own bound is in the way.
     fn refuse_memory(&self, desired: usize) {
-        let bound = self.engine.options().max_memory_bytes;
-        if desired <= bound {
-            return;
-        }
+        let breach = self.usage(desired);
         // A kernel that is gone has nobody who would ask.
-        if let Ok(kernel) = self.process.kernel() {
-            let breach = LimitBreach {
-                limit: "limits.wasm.maxMemoryBytes",
-                bound: bound as u64,
-                used: desired as u64,
-            };
+        if breach.used > breach.bound
+            && let Ok(kernel) = self.process.kernel()
+        {
             kernel.note_limit_breach(Some(self.process.pid()), breach);
         }
     }
@@ -102,6 +105,9 @@ impl ResourceLimiter for Bounds {
         let granted = self.has_room(current, desired, 1);
         if granted {
             self.memory.set(desired as u64);
+            if let Ok(kernel) = self.process.kernel() {
+                kernel.note_limit_use(Some(&self.process), self.usage(desired));
+            }
         }
         Ok(granted)
     }
