@@ -3,9 +3,23 @@
 //
 //   node hostile-host.mjs <peer> <milliseconds for each mode> <mode>...
 //
+// Modes that are called "files-..." are about mounts: theirs are directories that no other mode has.
+//
 // Prints a line of JSON for each mode and a last one for the end.
 
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,7 +55,19 @@ const loose = [];
 process.on("uncaughtException", (error) => loose.push(String(error?.stack ?? error)));
 process.on("unhandledRejection", (error) => loose.push(String(error?.stack ?? error)));
 
-const quiet = await NodeRuntime.create();
+// Directories of the host for modes about those: what is beside them, and what is behind their links, is nobody's.
+const ground = join(folder, "ground");
+const [fixed, open, outside] = ["fixed", "open", "outside"].map((name) => join(ground, name));
+layGround();
+
+const quietFiles = join(folder, "quiet");
+mkdirSync(quietFiles);
+writeFileSync(join(quietFiles, "inside"), "inside");
+const quiet = await NodeRuntime.create({ mounts: [{ guestPath: "/files", hostPath: quietFiles }] });
+const program = `
+  import { readFileSync } from "node:fs";
+  if (readFileSync("/files/inside", "utf8") !== "inside") process.exit(1);
+`;
 // The first process that there was: the spare is started behind it.
 const quietProcess = Math.min(...addon.vmProcessIds());
 const calm = await watch(() => sleep(period));
@@ -65,9 +91,10 @@ async function watch(work) {
   const working = (async () => {
     while (!over) {
       const start = performance.now();
-      const call = quiet.exec("1");
+      const call = quiet.exec(program);
       blocked = Math.max(blocked, performance.now() - start);
-      await call;
+      const { exitCode, stderr } = await call;
+      if (exitCode !== 0) loose.push(`the other machine: ${exitCode} ${stderr}`);
       times.push(performance.now() - start);
       // Others have their turn, as on a server that has more to do.
       await sleep(2);
@@ -92,10 +119,57 @@ async function watch(work) {
 async function suffer(mode) {
   play(mode);
   await replaceSpare();
-  const told = await watch(() => attack());
+  const mounts = mode.startsWith("files-")
+    ? [
+        { guestPath: "/fixed", hostPath: fixed },
+        { guestPath: "/open", hostPath: open, readOnly: false },
+      ]
+    : [];
+  if (mounts.length > 0) layGround();
+  const [before, descriptorsBefore] = [seen(), descriptors()];
+  const told = await watch(() => attack(mounts));
   play("genuine");
   await replaceSpare();
-  return told;
+  const touched = seen().filter((line, index) => line !== before[index]);
+  const report = join(folder, "report");
+  const got = existsSync(report) ? readFileSync(report, "utf8").trim().split("\n") : [];
+  rmSync(report, { force: true });
+  return { ...told, touched, got, descriptors: descriptors() - descriptorsBefore };
+}
+
+/** Makes the directories anew. */
+function layGround() {
+  rmSync(ground, { recursive: true, force: true });
+  mkdirSync(join(outside, "directory"), { recursive: true });
+  writeFileSync(join(outside, "secret"), "what is outside");
+  for (const root of [fixed, open]) {
+    mkdirSync(join(root, "a"), { recursive: true });
+    writeFileSync(join(root, "inside"), "inside");
+    symlinkSync("../outside", join(root, "link"));
+    symlinkSync("../outside/secret", join(root, "file"));
+    symlinkSync("/etc/passwd", join(root, "absolute"));
+    symlinkSync("/", join(root, "slash"));
+    symlinkSync("/proc/self", join(root, "process"));
+  }
+}
+
+/** Everything in the directories that nobody may change: names, links, bytes, permissions, times of changes. */
+function seen() {
+  const lines = [ground, fixed, outside].flatMap((directory) =>
+    readdirSync(directory, { withFileTypes: true }).map((entry) => {
+      const path = join(directory, entry.name);
+      if (entry.isSymbolicLink()) return `${path} ${readlinkSync(path)}`;
+      const { mode, nlink, mtimeMs, size } = statSync(path);
+      // The one directory that may be changed.
+      if (path === open) return path;
+      return `${path} ${mode} ${nlink} ${mtimeMs} ${entry.isFile() ? readFileSync(path) : size}`;
+    }),
+  );
+  return [...lines, `${lines.length}`];
+}
+
+function descriptors() {
+  return readdirSync("/proc/self/fd").length;
 }
 
 /** The process that waits for the next machine was started as what it was then. */
@@ -108,7 +182,7 @@ async function replaceSpare() {
 }
 
 /** Machines of the hostile kind, one after the other. */
-async function attack() {
+async function attack(mounts) {
   const end = performance.now() + period;
   const outcomes = new Map();
   const told = { settled: 0, pending: 0, most: 0 };
@@ -138,7 +212,7 @@ async function attack() {
     // What is kept of output is bounded by its own limit, which is not what is looked at here.
     const jsRuntime = { capturedOutputLimitBytes: 2 ** 20 };
     const limits = { tools: { maxPending: 4 }, jsRuntime };
-    const creating = NodeRuntime.create({ tools: { slow }, limits });
+    const creating = NodeRuntime.create({ tools: { slow }, limits, mounts });
     await settle("create", creating);
     const machine = await creating.catch(() => undefined);
     if (!machine) {

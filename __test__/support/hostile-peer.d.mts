@@ -14,6 +14,13 @@ export type HostLine = {
   pending: number;
   /** Handlers of tools at a time. */
   most: number;
+  /** How often calls ended in which way: "fulfilled", why the VM process ended, or a code. */
+  outcomes: Record<string, number>;
+  /** What was changed that nobody may change, and what the VM process got that it may not have. */
+  touched: string[];
+  got: string[];
+  /** Descriptors that the host has more of than before. */
+  descriptors: number;
   end?: boolean;
   left?: number;
   loose?: string[];

@@ -159,6 +159,17 @@ fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
             Some(descriptor) => socket.send_with(&answer, descriptor.as_fd()),
             None => socket.send(&answer),
         };
+        let sent = match sent {
+            // Too many of this user's are on their way to processes that do not take them: no fault of this one's.
+            Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+                let result = FileResult::Failed {
+                    errno: libc::ENFILE,
+                };
+                let answer = to_message(&FilesAnswer { id, result });
+                socket.send(&answer.unwrap_or_default())
+            }
+            sent => sent,
+        };
         match sent {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {

@@ -1,7 +1,8 @@
 //! The files channel against a VM process that says what none of ours does.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -30,20 +31,21 @@ struct Peer {
 impl Peer {
     /// With one read-only mount, the folder that this file is in.
     fn new() -> Peer {
+        Peer::with(concat!(env!("CARGO_MANIFEST_DIR"), "/src/files").as_ref())
+    }
+
+    fn with(folder: &Path) -> Peer {
         let (ours, theirs) = FilesSocket::pair().unwrap();
         let (tell, rules) = channel();
         let accuse = Arc::new(move |rule| tell.send(rule).unwrap());
         let mut channel = FilesChannel::new(ours, accuse);
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/files");
         let options = HostDirectoryOptions::default();
         let mount = HostMount {
             mount: Mount {
                 read_only: true,
                 ..Mount::default()
             },
-            server: Server::Backend(Arc::new(
-                HostDirectory::open(folder.as_ref(), options).unwrap(),
-            )),
+            server: Server::Backend(Arc::new(HostDirectory::open(folder, options).unwrap())),
         };
         channel.serve(VM, vec![mount]).unwrap();
         Peer {
@@ -198,6 +200,21 @@ fn a_path_that_is_none_ends_the_process() {
 }
 
 #[test]
+fn who_asks_and_never_takes_an_answer_ends() {
+    let mut peer = Peer::new();
+    loop {
+        let path = b"tests.rs".to_vec();
+        let access = FileAccess::Read;
+        let request = peer.request(FileOperation::Open { path, access });
+        // Refused once the channel has ended: there is room for so many questions, and no more.
+        if peer.socket.send(&to_message(&request).unwrap()).is_err() {
+            break;
+        }
+    }
+    assert_eq!(peer.end(), "it does not read its files channel");
+}
+
+#[test]
 fn the_channel_ends_with_the_process() {
     let peer = Peer::new();
     drop(peer.channel);
@@ -247,4 +264,71 @@ fn mounts_come_and_go_and_who_asks_for_one_that_is_gone_breaks_no_rule() {
     };
     peer.socket.send(&to_message(&unknown).unwrap()).unwrap();
     assert_eq!(peer.end(), "a mount that the VM does not have");
+}
+
+/// What the system counts of a user is what sockets hold that nobody has read, of all processes together. Root has no bound.
+#[test]
+fn descriptors_that_others_leave_lying_cost_an_answer_and_no_channel() {
+    const OTHER: libc::uid_t = 64_321;
+    let as_other = move || {
+        // SAFETY: takes plain numbers, and is about this thread alone.
+        unsafe { libc::syscall(libc::SYS_setresuid, OTHER, OTHER, OTHER) };
+        bound_descriptors(1024);
+        let mut peer = Peer::with(std::env::temp_dir().as_ref());
+        let name = format!("secure-exec-files-{}", std::process::id());
+        let path = std::env::temp_dir().join(&name);
+        std::fs::write(&path, "x").unwrap();
+        let open = |peer: &mut Peer| {
+            let (path, access) = (name.clone().into_bytes(), FileAccess::Read);
+            let request = peer.request(FileOperation::Open { path, access });
+            peer.ask(&request)
+        };
+        assert!(matches!(open(&mut peer), (FileResult::Opened { .. }, 1)));
+        let lying = leave_lying();
+        let refused = FileResult::Failed {
+            errno: libc::ENFILE,
+        };
+        assert_eq!(open(&mut peer), (refused, 0));
+        drop(lying);
+        // The system's own collector may count them for a moment more.
+        let end = std::time::Instant::now() + PATIENCE;
+        while open(&mut peer).1 == 0 {
+            assert!(std::time::Instant::now() < end);
+        }
+        std::fs::remove_file(path).unwrap();
+    };
+    std::thread::spawn(as_other).join().unwrap();
+}
+
+/// Lowers the bound of open files, which is that of descriptors on their way too.
+fn bound_descriptors(most: libc::rlim_t) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure is valid for the call.
+    assert_eq!(0, unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)
+    });
+    limit.rlim_cur = limit.rlim_cur.min(most);
+    // SAFETY: as above.
+    assert_eq!(0, unsafe {
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    });
+}
+
+/// Sends descriptors that nobody reads until the system counts too many of them.
+fn leave_lying() -> Vec<(FilesSocket, OwnedFd)> {
+    /// As many messages have room in any socket.
+    const ROOM: usize = 100;
+    let null = File::open("/dev/null").unwrap();
+    let mut pairs = Vec::new();
+    loop {
+        let (ours, theirs) = FilesSocket::pair().unwrap();
+        let refused = (0..ROOM).any(|_| ours.send_with(b"x", null.as_fd()).is_err());
+        pairs.push((ours, theirs));
+        if refused {
+            return pairs;
+        }
+    }
 }

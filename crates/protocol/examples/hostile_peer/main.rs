@@ -3,6 +3,8 @@
 //! It is put in the launcher's place. The file `mode` beside it says what it does: `genuine` runs the launcher whose
 //! path is in the file `launcher`; any other word is a way to do harm, and the list of them is printed by `--modes`.
 
+mod files;
+
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::fd::FromRawFd;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use files::Files;
 use secure_exec_protocol::{
     CallId, Decoder, DirectoryEntry, Exit, Failure, FileReply, FileRequest, HostFrame, HostMessage,
     Listener, ListenerAddress, Phase, ProcessEntry, Request, VERSION, VmFrame, VmId, VmMessage,
@@ -103,24 +106,35 @@ struct Peer {
     socket: UnixStream,
     decoder: Decoder,
     mode: String,
+    folder: PathBuf,
+    /// The channel of a VM that has mounts, for modes about those.
+    files: Option<Files>,
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
         Some("--modes") => {
-            let modes: Vec<&str> = [STARTS, FLOODS, PROGRAMS, FILES].concat();
+            let modes: Vec<&str> = [
+                STARTS,
+                FLOODS,
+                PROGRAMS,
+                FILES,
+                files::RULES,
+                files::ATTEMPTS,
+            ]
+            .concat();
             let _ = writeln!(std::io::stdout(), "{}", modes.join(" "));
             return ExitCode::SUCCESS;
         }
         Some("--flood") => {
-            Peer::new("pong".into()).flood(1);
+            Peer::new("pong".into(), PathBuf::new()).flood(1);
             return ExitCode::SUCCESS;
         }
         _ => {}
     }
     let folder = PathBuf::from(arguments.first().cloned().unwrap_or_default());
-    let folder = folder.parent().unwrap_or(Path::new("/"));
+    let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     let mode = read("mode").trim().to_owned();
     if mode == "genuine" {
@@ -131,18 +145,20 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "the launcher: {failed}");
         return ExitCode::FAILURE;
     }
-    Peer::new(mode).serve(arguments.first().cloned().unwrap_or_default());
+    Peer::new(mode, folder).serve(arguments.first().cloned().unwrap_or_default());
     ExitCode::SUCCESS
 }
 
 impl Peer {
-    fn new(mode: String) -> Peer {
+    fn new(mode: String, folder: PathBuf) -> Peer {
         // SAFETY: the broker has put the socket there, and nobody else uses it.
         let socket = unsafe { UnixStream::from_raw_fd(SOCKET) };
         Peer {
             socket,
             decoder: Decoder::new(),
             mode,
+            folder,
+            files: None,
         }
     }
 
@@ -169,7 +185,12 @@ impl Peer {
     fn answer(&mut self, frame: HostFrame, program: &OsString) {
         let HostFrame { vm, call, message } = frame;
         match message {
-            HostMessage::Create(_) => self.created(vm, call),
+            HostMessage::Create(config) => {
+                if files::RULES.contains(&&*self.mode) || files::ATTEMPTS.contains(&&*self.mode) {
+                    self.files = Some(Files::new(vm, &config, &self.folder));
+                }
+                self.created(vm, call);
+            }
             HostMessage::Spawn(_) => self.spawned(vm, call, program),
             HostMessage::File(request) => self.file(vm, call, request),
             HostMessage::Export { .. } => match &*self.mode {
@@ -188,7 +209,12 @@ impl Peer {
                 ),
             },
             HostMessage::Import { .. } => self.say(vm, call, VmMessage::Imported),
-            HostMessage::Destroy => self.say(vm, call, VmMessage::Destroyed),
+            HostMessage::Destroy => {
+                self.say(vm, call, VmMessage::Destroyed);
+                if let Some(files) = &mut self.files {
+                    files.ask_after_the_end();
+                }
+            }
             HostMessage::Credit { stream, bytes } if self.mode == "endless-output" => {
                 let data = vec![b'x'; bytes as usize];
                 self.say(vm, call, VmMessage::Output { stream, data });
@@ -349,6 +375,10 @@ impl Peer {
     }
 
     fn spawned(&mut self, vm: VmId, call: CallId, program: &OsString) {
+        // When it is asked for something for the first time: its VM is there then.
+        if let Some(files) = &mut self.files {
+            files.attack(&self.mode);
+        }
         let value = |json: &str| VmMessage::Value { data: json.into() };
         match &*self.mode {
             "no-json" => self.say(vm, call, exited(|exit| exit.value = Some(b"{bad".to_vec()))),
