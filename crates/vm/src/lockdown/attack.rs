@@ -1,5 +1,7 @@
 //! What code that has taken over a VM process would do next, for `secure-exec doctor`: each must be refused.
 //!
+//! Some are about a file that is open on descriptor 3 as those of mounts are.
+//!
 //! None of these does harm where it is not refused: they ask for what is there, or do nothing with what they get.
 
 use std::ffi::CStr;
@@ -15,6 +17,12 @@ const TIOCSTI: usize = 0x5412;
 const SESSION_KEYRING: i32 = -3;
 const PTRACE_SEIZE: usize = 0x4206;
 const SECCOMP_SET_MODE_STRICT: usize = 0;
+/// `asm-generic/fcntl.h`, `linux/fs.h`.
+const DN_ACCESS: usize = 1;
+const FS_IOC_SETFLAGS: usize = 0x4008_6602;
+
+/// Where a file is open that may be read, as those of mounts are.
+const FILE: usize = 3;
 
 /// Arguments that are pointed to.
 struct Memory {
@@ -23,6 +31,10 @@ struct Memory {
     limit: libc::rlimit,
     buffer: libc::iovec,
     argv: [*const libc::c_char; 2],
+    message: libc::msghdr,
+    times: [libc::timespec; 2],
+    lock: libc::flock,
+    number: u64,
 }
 
 /// Does the attack of this name against the process `host`. Gives 0 if it works, the errno of its refusal, or None if
@@ -41,6 +53,13 @@ pub(crate) fn attack(name: &str, host: i32) -> Option<i32> {
             iov_len: 0,
         },
         argv: [c"true".as_ptr(), std::ptr::null()],
+        // SAFETY: zeroes are a valid message, times, and a lock.
+        message: unsafe { std::mem::zeroed() },
+        // SAFETY: as above.
+        times: unsafe { std::mem::zeroed() },
+        // SAFETY: as above.
+        lock: unsafe { std::mem::zeroed() },
+        number: 0,
     };
     memory.address.sin_family = u16::try_from(libc::AF_INET).unwrap_or(0);
     memory.address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
@@ -48,6 +67,8 @@ pub(crate) fn attack(name: &str, host: i32) -> Option<i32> {
         .or_else(|| on_sockets(name, &memory))
         .or_else(|| on_processes(name, host, &memory))
         .or_else(|| on_itself(name, &memory))
+        .or_else(|| on_an_open_file(name, &memory))
+        .or_else(|| with_an_open_file(name, &memory))
         .or_else(|| on_the_kernel(name))?;
     Some(perform(call))
 }
@@ -163,6 +184,70 @@ fn on_itself(name: &str, memory: &Memory) -> Option<Call> {
         "type-into-terminal" => (libc::SYS_ioctl, [0, TIOCSTI, text(c"x"), 0, 0]),
         "further-filter" => (libc::SYS_seccomp, [SECCOMP_SET_MODE_STRICT, 1, 0, 0, 0]),
         "personality" => (libc::SYS_personality, [0; 5]),
+        _ => return None,
+    })
+}
+
+/// What a descriptor to read from is not for: changes of the file, and marks on it that others notice.
+fn on_an_open_file(name: &str, memory: &Memory) -> Option<Call> {
+    let control = |command, argument| (libc::SYS_fcntl, [FILE, number(command), argument, 0, 0]);
+    let (user, lock) = (number(-1), (&raw const memory.lock).addr());
+    let times = memory.times.as_ptr().addr();
+    let flags = (&raw const memory.number).addr();
+    Some(match name {
+        "file-write" => (libc::SYS_write, [FILE, text(c"x"), 1, 0, 0]),
+        "file-write-at" => (libc::SYS_pwrite64, [FILE, text(c"x"), 1, 0, 0]),
+        "file-cut" => (libc::SYS_ftruncate, [FILE, 0, 0, 0, 0]),
+        "file-allocate" => (libc::SYS_fallocate, [FILE, 0, 0, 4096, 0]),
+        "file-change-mode" => (libc::SYS_fchmod, [FILE, 0o777, 0, 0, 0]),
+        "file-change-owner" => (libc::SYS_fchown, [FILE, user, user, 0, 0]),
+        "file-change-times" => (libc::SYS_utimensat, [FILE, 0, times, 0, 0]),
+        "file-set-attribute" => {
+            let call = [FILE, text(c"user.attack"), text(c"x"), 1, 0];
+            (libc::SYS_fsetxattr, call)
+        }
+        "file-set-flags" => (libc::SYS_ioctl, [FILE, FS_IOC_SETFLAGS, flags, 0, 0]),
+        "file-lease" => control(libc::F_SETLEASE, number(libc::F_RDLCK)),
+        "file-notify" => control(libc::F_NOTIFY, DN_ACCESS),
+        "file-signals" => control(libc::F_SETOWN, number(1)),
+        "file-lock-range" => control(libc::F_SETLK, lock),
+        "file-lock" => (libc::SYS_flock, [FILE, number(libc::LOCK_SH), 0, 0, 0]),
+        _ => return None,
+    })
+}
+
+/// Ways to more than that descriptor.
+fn with_an_open_file(name: &str, memory: &Memory) -> Option<Call> {
+    let path = text(c"/proc/self/fd/3");
+    let nothing = text(c"/tmp/secure-exec-self-attack");
+    let shared = |access| {
+        let flags = number(libc::MAP_SHARED);
+        (libc::SYS_mmap, [0, 4096, number(access), flags, FILE])
+    };
+    let message = (&raw const memory.message).addr();
+    Some(match name {
+        "file-open-again" => open(path, libc::O_RDONLY),
+        "file-open-to-write" => open(path, libc::O_RDWR),
+        "file-open-to-cut" => open(path, libc::O_RDONLY | libc::O_TRUNC),
+        "file-open-handle" => (libc::SYS_open_by_handle_at, [FILE, message, 0, 0, 0]),
+        "file-link" => {
+            let flags = number(libc::AT_EMPTY_PATH);
+            (
+                libc::SYS_linkat,
+                [FILE, text(c""), at_cwd(), nothing, flags],
+            )
+        }
+        "file-map-shared" => shared(libc::PROT_READ),
+        "file-map-to-write" => shared(libc::PROT_READ | libc::PROT_WRITE),
+        // To the host, over a socket as over any other.
+        "file-send" => (libc::SYS_sendmsg, [FILE, message, 0, 0, 0]),
+        "file-execute" => {
+            let argv = memory.argv.as_ptr().addr();
+            let flags = number(libc::AT_EMPTY_PATH);
+            (libc::SYS_execveat, [FILE, text(c""), argv, 0, flags])
+        }
+        "file-copy-onto" => (libc::SYS_copy_file_range, [FILE, 0, FILE, 0, 1]),
+        "file-watch" => (libc::SYS_fanotify_init, [0; 5]),
         _ => return None,
     })
 }
