@@ -21,6 +21,11 @@ fn frames_decode_within_their_bounds() {
 }
 
 #[test]
+fn messages_about_files_decode_and_lead_nowhere_else() {
+    holds("files-messages", 5000);
+}
+
+#[test]
 fn inputs_of_tools_are_checked_within_their_bounds() {
     holds("schemas", 500);
 }

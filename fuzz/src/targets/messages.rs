@@ -317,6 +317,8 @@ fn program(input: &mut Input<'_>) -> Program {
         timeout_ms: perhaps(input, Input::unsigned),
         cpu_time_ms: perhaps(input, Input::unsigned),
         freeze_time: perhaps(input, |input| input.once_in(2)),
+        most_processes: perhaps(input, Input::word),
+        user: perhaps(input, |input| (input.word(), input.word())),
         streaming: input.once_in(2),
         announce: input.once_in(2),
         returns: input.once_in(2),

@@ -2,6 +2,7 @@
 
 mod broker;
 mod carried_files;
+mod files_messages;
 mod frames;
 mod json;
 mod machine;
@@ -16,6 +17,7 @@ use crate::Target;
 /// Every target.
 pub const ALL: &[Target] = &[
     frames::TARGET,
+    files_messages::TARGET,
     schemas::TARGET,
     tool_lines::TARGET,
     syscalls::TARGET,
