@@ -1,6 +1,7 @@
 // `new NodeRuntime()`: code that is run for its result, from a driver.
 
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import {
   allowAll,
   allowAllNetwork,
@@ -282,6 +283,39 @@ describe("the end of a runtime", () => {
       { ok: true, status: 200, body: "whole", url: "http://127.0.0.1:8080/path" },
     );
     assert.deepEqual(await serving, { code: 0 });
+    await assert.rejects(runtime.exec("1"), { message: "NodeExecutionDriver has been disposed" });
+  });
+
+  test("terminate waits ten seconds for one that does not end, and no longer", async () => {
+    const { promise: serving, resolve: serve } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const runtime = driverRuntime();
+    const running = runtime.exec(
+      `
+        process.on("SIGTERM", () => console.log("asked"));
+        setInterval(() => {}, 1000);
+        require("node:http").createServer(() => {}).listen(8080, () => console.log("serving"));
+      `,
+      { onStdio: ({ message }) => (message === "asked" ? ask() : serve()) },
+    );
+    await serving;
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      let isOver = false;
+      const terminated = runtime.terminate().then(() => {
+        isOver = true;
+      });
+      // Whoever has heard of the signal is waited for by now.
+      await asked;
+      mock.timers.tick(9_999);
+      for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+      assert.equal(isOver, false);
+      mock.timers.tick(1);
+      await terminated;
+      assert.equal((await running).code, 143);
+    } finally {
+      mock.timers.reset();
+    }
     await assert.rejects(runtime.exec("1"), { message: "NodeExecutionDriver has been disposed" });
   });
 });
