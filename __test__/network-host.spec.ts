@@ -504,6 +504,48 @@ describe("listeners", () => {
     });
   });
 
+  test("one that only looks whether its place is free is not what is waited for", async () => {
+    await withRuntime({}, async (rt) => {
+      const places = [{ port: 3000 }, { path: "/tmp/s" }];
+      const waiting = places.map((place) => rt.waitForListener(place));
+      const server = await rt.spawn(`
+        import net from "node:net";
+        const listen = (place) => new Promise((resolve) => {
+          const server = net.createServer((socket) => socket.end("it")).listen(place, () => resolve(server));
+        });
+        for (let i = 0; i < 20; i++) {
+          for (const place of [{ port: 3000, host: "0.0.0.0" }, { path: "/tmp/s" }]) {
+            const server = await listen(place);
+            await new Promise((resolve) => server.close(resolve));
+          }
+        }
+        await listen({ port: 3000, host: "127.0.0.1" });
+        await listen({ path: "/tmp/s" });
+      `);
+      const processId = server.pid;
+      assert.deepEqual(await Promise.all(waiting), [
+        { processId, host: "127.0.0.1", port: 3000 },
+        { processId, path: "/tmp/s" },
+      ]);
+      assert.equal(await text(rt.connect(3000)), "it");
+      assert.equal(await text(rt.connect("/tmp/s")), "it");
+    });
+  });
+
+  test("one whose program never waits for connections is found, and told of", async () => {
+    await withRuntime({}, async (rt) => {
+      const server = await rt.spawn(`
+        import net from "node:net";
+        net.createServer().listen(3000, "127.0.0.1", () => { for (;;); });
+      `);
+      while (rt.findListener({ port: 3000 }) === null) await turn();
+      await assert.rejects(rt.waitForListener({ port: 3000 }, { timeoutMs: 50 }), {
+        code: "ERR_TIMEOUT",
+        message: `Process ${server.pid} listens on port 3000, but has not waited for connections after 50 ms`,
+      });
+    });
+  });
+
   test("waiting ends by a signal, and by the end of the runtime", async () => {
     const rt = ownedByTest(await NodeRuntime.create());
     const controller = new AbortController();

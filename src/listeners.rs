@@ -42,6 +42,8 @@ pub struct ListenerEntry {
     pub host: Option<String>,
     pub port: Option<u32>,
     pub path: Option<String>,
+    /// Somebody has waited for a connection there.
+    pub is_awaited: bool,
 }
 
 impl From<&Listener> for ListenerEntry {
@@ -59,6 +61,7 @@ impl From<&Listener> for ListenerEntry {
             host,
             port,
             path,
+            is_awaited: listener.is_awaited,
         }
     }
 }

@@ -273,7 +273,8 @@ export interface NodeRuntime {
    */
   findListener(query: ListenerQuery): Listener | null;
   /**
-   * Waits until there is such a listener. Without a port, `processId` finds the one that a program was given by
+   * Waits until there is such a listener, and its program has begun to wait for connections: a server that listens for a
+   * moment to see whether its port is free is not taken for the one that follows. Without a port, `processId` finds the one that a program was given by
    * `listen(0)`.
    *
    * @throws {TypeError | RangeError} The query or an option is wrong.

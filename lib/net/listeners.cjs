@@ -5,6 +5,7 @@ const { VmError, disposedError } = require("../errors.cjs");
 const { hold } = require("../keep-alive.cjs");
 
 /** @typedef {{ processId: number, host?: string, port?: number, path?: string }} Listener */
+/** @typedef {Listener & { isAwaited: boolean }} Known A listener, and whether somebody has waited for a connection. */
 
 /** Listeners that a message names. */
 const mostNamed = 8;
@@ -31,21 +32,25 @@ function fits(query, { processId, host, port, path }) {
 
 /**
  * @param {import("../machine.cjs").Machine} machine
+ * @param {(known: Known) => boolean} [isWanted]
  * @returns {Listener | null}
  */
-function find(machine, query) {
-  const found = machine.listeners().find((one) => fits(query, one));
+function find(machine, query, isWanted = () => true) {
+  const found = machine.listeners().find((one) => fits(query, one) && isWanted(one));
   return found ? listener(found) : null;
 }
 
-/** Waits until there is one. */
+/**
+ * Waits until there is one, and its program waits for connections. Many servers listen on their port and stop at once, to see
+ * whether it is free.
+ */
 function waitFor(machine, query, { timeoutMs, signal }) {
   signal?.throwIfAborted();
   if (machine.disposed) throw disposedError();
   const release = hold();
   return new Promise((resolve, reject) => {
     const look = () => {
-      const found = find(machine, query);
+      const found = find(machine, query, ({ isAwaited }) => isAwaited !== false);
       if (found) resolve(found);
       return found !== null;
     };
@@ -73,7 +78,10 @@ function waitFor(machine, query, { timeoutMs, signal }) {
 }
 
 function tooLate(machine, query, timeoutMs) {
-  const message = `Nothing listens on ${named(query)} after ${timeoutMs} ms. ${instead(machine)}`;
+  const listens = find(machine, query);
+  const message = listens
+    ? `Process ${listens.processId} listens on ${named(query)}, but has not waited for connections after ${timeoutMs} ms`
+    : `Nothing listens on ${named(query)} after ${timeoutMs} ms. ${instead(machine)}`;
   return new VmError({ code: "ERR_TIMEOUT", message, errno: 0, stateLost: false });
 }
 

@@ -319,9 +319,19 @@ fn listeners_are_told_of_as_they_come_and_go() {
     assert_eq!(known.len(), 1);
     assert_eq!(known[0].address, at("127.0.0.1:3000"));
     assert_eq!(known[0].pid, guest.pid().raw());
+    assert!(!known[0].is_awaited, "it may be closed at once");
+    assert!(machine.kernel.poll_listeners(seen, &cx).is_pending());
+    for _ in 0..2 {
+        assert_eq!(guest.accept4(listener, 0), Err(Errno::EAGAIN));
+        assert_eq!(wakes.count(), 2);
+    }
+    assert!(machine.kernel.listeners()[0].is_awaited);
+    let Poll::Ready(seen) = machine.kernel.poll_listeners(seen, &cx) else {
+        panic!("it is awaited");
+    };
     assert!(machine.kernel.poll_listeners(seen, &cx).is_pending());
     guest.close(listener).unwrap();
-    assert_eq!(wakes.count(), 2);
+    assert_eq!(wakes.count(), 3);
     assert!(machine.kernel.listeners().is_empty());
 }
 

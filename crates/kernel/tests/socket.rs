@@ -9,7 +9,7 @@ use secure_exec_kernel::abi::socket::{
 };
 use secure_exec_kernel::net::{SOCKET_BUFFER, Shutdown};
 use secure_exec_kernel::*;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 #[test]
 fn reader_waits_and_is_woken_by_data_and_by_the_end() {
@@ -436,9 +436,19 @@ fn listeners_with_a_path_are_told_of_as_they_come_and_go() {
     assert_eq!(known[0].pid, guest.pid().raw());
     let counts = machine.kernel.resource_counts();
     assert_eq!(counts.listeners, 0, "none of TCP");
+    assert!(!known[0].is_awaited);
     assert!(machine.kernel.poll_listeners(0, &cx).is_ready());
     assert!(machine.kernel.poll_listeners(1, &cx).is_pending());
+    let mut waits = Context::from_waker(Waker::noop());
+    for _ in 0..2 {
+        let ready = guest.poll_ready(listener, PollEvents::POLLIN, &mut waits);
+        assert!(ready.is_pending());
+        assert_eq!(wakes.count(), 2);
+    }
+    assert!(machine.kernel.listeners()[0].is_awaited);
+    assert!(machine.kernel.poll_listeners(1, &cx).is_ready());
+    assert!(machine.kernel.poll_listeners(2, &cx).is_pending());
     guest.close(listener).unwrap();
-    assert_eq!(wakes.count(), 2);
+    assert_eq!(wakes.count(), 3);
     assert!(machine.kernel.listeners().is_empty());
 }

@@ -45,6 +45,8 @@ pub struct Listener {
     /// Process that called `listen(2)`.
     pub pid: i32,
     pub address: ListenerAddress,
+    /// Somebody has waited for a connection there.
+    pub is_awaited: bool,
 }
 
 /// Where a socket listens.

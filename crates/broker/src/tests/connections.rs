@@ -225,6 +225,7 @@ fn at_port(port: u16) -> Listener {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port,
         },
+        is_awaited: true,
     }
 }
 
@@ -232,6 +233,7 @@ fn at_path(path: &[u8]) -> Listener {
     Listener {
         pid: 2,
         address: ListenerAddress::Path(path.to_vec()),
+        is_awaited: true,
     }
 }
 

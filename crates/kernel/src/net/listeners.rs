@@ -3,7 +3,7 @@
 use crate::abi::socket::{SocketAddress, UnixAddress};
 use crate::vfs::SocketCaller;
 use crate::wait_queue::WaitQueue;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ pub struct ListenerInfo {
     pub address: SocketAddress,
     /// Process that called `listen(2)`.
     pub pid: i32,
+    /// Somebody has waited for a connection there, or has tried to accept one. Who only looks whether a port is free
+    /// listens and closes the socket before that.
+    pub is_awaited: bool,
 }
 
 /// Tells those who wait that a listener has come or gone.
@@ -78,12 +81,14 @@ impl PathListeners {
         let info = ListenerInfo {
             address: SocketAddress::Unix(UnixAddress::Path(absolute(caller, path))),
             pid: caller.credentials.pid,
+            is_awaited: false,
         };
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         self.table.lock().insert(number, info);
         Some(Listed {
             listeners: self.clone(),
             number,
+            is_awaited: AtomicBool::new(false),
         })
     }
 }
@@ -92,12 +97,24 @@ impl PathListeners {
 pub(super) struct Listed {
     listeners: Arc<PathListeners>,
     number: u64,
+    is_awaited: AtomicBool,
 }
 
 impl Listed {
     /// Tells those who wait for listeners.
     pub fn tell(&self) {
         self.listeners.bell.ring();
+    }
+
+    /// Somebody waits for a connection; the caller holds no lock.
+    pub fn set_awaited(&self) {
+        if self.is_awaited.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(info) = self.listeners.table.lock().get_mut(&self.number) {
+            info.is_awaited = true;
+        }
+        self.tell();
     }
 }
 

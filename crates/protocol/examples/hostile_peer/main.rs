@@ -514,6 +514,7 @@ fn listeners(count: usize) -> VmMessage {
     let listener = Listener {
         pid: 2,
         address: ListenerAddress::Path(b"/s".to_vec()),
+        is_awaited: false,
     };
     VmMessage::Listeners(vec![listener; count])
 }

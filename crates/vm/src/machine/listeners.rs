@@ -109,6 +109,9 @@ fn listener(info: ListenerInfo) -> Option<Listener> {
         (None, SocketAddress::Unix(UnixAddress::Path(path))) => ListenerAddress::Path(path),
         _ => return None,
     };
-    let pid = info.pid;
-    Some(Listener { pid, address })
+    Some(Listener {
+        pid: info.pid,
+        address,
+        is_awaited: info.is_awaited,
+    })
 }

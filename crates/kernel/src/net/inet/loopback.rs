@@ -164,6 +164,7 @@ impl Listener {
         ListenerInfo {
             address: shown(self.version, self.local),
             pid: self.pid,
+            is_awaited: self.is_awaited(),
         }
     }
 }

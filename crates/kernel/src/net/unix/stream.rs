@@ -39,6 +39,15 @@ struct Queue {
     is_sent: bool,
 }
 
+impl Listener {
+    /// Somebody waits for a connection; the caller holds no lock.
+    fn set_awaited(&self) {
+        if let Some(listed) = &self.listed {
+            listed.set_awaited();
+        }
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         for connection in self.queue.get_mut().pending.drain(..) {
@@ -238,6 +247,7 @@ impl Socket for UnixStream {
         let State::Listening(listener) = self.state() else {
             return Err(Errno::EINVAL);
         };
+        listener.set_awaited();
         let first = listener.queue.lock().pending.pop_front();
         let end = first.ok_or(Errno::EAGAIN)?;
         let name = end.own().name.clone();
@@ -403,7 +413,10 @@ impl Socket for UnixStream {
     fn wait_for(&self, events: PollEvents, cx: &Context<'_>) {
         match self.state() {
             State::Idle => self.idle.register(cx),
-            State::Listening(listener) => listener.accepters.register(cx),
+            State::Listening(listener) => {
+                listener.accepters.register(cx);
+                listener.set_awaited();
+            }
             State::Connected(end) => end.register(events, cx),
         }
     }

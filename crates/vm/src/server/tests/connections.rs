@@ -286,7 +286,14 @@ fn listeners_are_told_as_they_come_and_go() {
         ListenerAddress::Path(b"/tmp/s".to_vec()),
     ];
     let pid = guest.pid().raw();
-    let all = all.map(|address| Listener { pid, address });
+    let mut all = all.map(|address| Listener {
+        pid,
+        address,
+        is_awaited: false,
+    });
+    assert_eq!(lists(harness.turn()), [all.to_vec()]);
+    assert_eq!(guest.accept4(four, 0), Err(Errno::EAGAIN));
+    all[0].is_awaited = true;
     assert_eq!(lists(harness.turn()), [all.to_vec()]);
     guest.close(four).unwrap();
     assert_eq!(lists(harness.turn()), [all[1..].to_vec()]);

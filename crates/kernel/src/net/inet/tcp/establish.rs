@@ -112,6 +112,13 @@ impl TcpSocket {
         Ok(())
     }
 
+    /// Somebody waits for a connection; the caller holds no lock.
+    pub(super) fn tell_awaited(&self, listener: &Listener) {
+        if listener.set_awaited() {
+            self.loopback().listeners_changed();
+        }
+    }
+
     /// # Errors
     /// As [`Socket::connect`](crate::net::Socket::connect).
     pub(super) fn connect_to(&self, address: &SocketAddress, is_guest: bool) -> Result<()> {

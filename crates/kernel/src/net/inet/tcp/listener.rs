@@ -7,6 +7,7 @@ use crate::net::inet::address::{Cover, Version};
 use crate::net::inet::port::Sharing;
 use crate::wait_queue::WaitQueue;
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -26,6 +27,8 @@ pub(in crate::net::inet) struct Listener {
     queue: Mutex<Queue>,
     /// Those who wait for a connection.
     pub(super) accepters: WaitQueue,
+    /// There was one of them, or one who tried to accept.
+    is_awaited: AtomicBool,
 }
 
 struct Queue {
@@ -75,7 +78,18 @@ impl Listener {
                 is_undecided,
             }),
             accepters: WaitQueue::new(),
+            is_awaited: AtomicBool::new(false),
         })
+    }
+
+    /// Whether somebody has waited for a connection.
+    pub(in crate::net::inet) fn is_awaited(&self) -> bool {
+        self.is_awaited.load(Ordering::Acquire)
+    }
+
+    /// Somebody waits for a connection; whether that is the first.
+    pub(super) fn set_awaited(&self) -> bool {
+        !self.is_awaited.swap(true, Ordering::AcqRel)
     }
 
     /// The embedder takes the connection.

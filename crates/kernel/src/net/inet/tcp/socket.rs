@@ -89,6 +89,7 @@ impl Socket for TcpSocket {
             Phase::Listening(listener) => listener.clone(),
             _ => return Err(Errno::EINVAL),
         };
+        self.tell_awaited(&listener);
         Ok(self.accepted(listener.accept()?))
     }
 
@@ -248,7 +249,10 @@ impl Socket for TcpSocket {
         };
         match (end, listener) {
             (Some(end), _) => end.register(events, cx),
-            (None, Some(listener)) => listener.accepters.register(cx),
+            (None, Some(listener)) => {
+                listener.accepters.register(cx);
+                self.tell_awaited(&listener);
+            }
             (None, None) => self.idle.register(cx),
         }
     }
