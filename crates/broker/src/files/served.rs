@@ -17,11 +17,25 @@ const MOST_FILES: usize = 1024;
 
 /// What serves a VM.
 pub(super) struct Served {
-    /// By number; none behind that of a mount that is gone.
-    mounts: RwLock<HashMap<u32, Option<Arc<HostMount>>>>,
+    mounts: RwLock<Mounts>,
     open: Mutex<Open>,
     /// Of the mounts whose operations are only begun.
     paths: Mutex<HashMap<u32, OpenPaths>>,
+}
+
+#[derive(Default)]
+struct Mounts {
+    by_number: HashMap<u32, Arc<HostMount>>,
+    /// Numbers below were those of mounts that are gone, if no mount has them.
+    next: u32,
+}
+
+impl Mounts {
+    fn add(&mut self, mount: HostMount) {
+        let number = mount.mount.number;
+        self.by_number.insert(number, Arc::new(mount));
+        self.next = self.next.max(number.saturating_add(1));
+    }
 }
 
 #[derive(Default)]
@@ -38,10 +52,12 @@ pub(super) type Rule = &'static str;
 
 impl Served {
     pub(super) fn new(mounts: Vec<HostMount>) -> Served {
-        let mounts = mounts.into_iter();
-        let mounts = mounts.map(|mount| (mount.mount.number, Some(Arc::new(mount))));
+        let mut served = Mounts::default();
+        for mount in mounts {
+            served.add(mount);
+        }
         Served {
-            mounts: RwLock::new(mounts.collect()),
+            mounts: RwLock::new(served),
             open: Mutex::default(),
             paths: Mutex::default(),
         }
@@ -49,13 +65,12 @@ impl Served {
 
     /// Serves one more mount.
     pub(super) fn add(&self, mount: HostMount) {
-        let number = mount.mount.number;
-        self.mounts.write().insert(number, Some(Arc::new(mount)));
+        self.mounts.write().add(mount);
     }
 
     /// Serves one less. The VM may still be about to ask for something of it, which is told that it is gone.
     pub(super) fn remove(&self, number: u32) {
-        let gone = self.mounts.write().get_mut(&number).and_then(Option::take);
+        let gone = self.mounts.write().by_number.remove(&number);
         drop(gone);
         let paths = self.paths.lock().remove(&number);
         drop(paths);
@@ -116,8 +131,11 @@ impl Served {
             return Err("a path or a piece of a file that is none");
         }
         let mounts = self.mounts.read();
-        let mount = mounts.get(&number).cloned();
-        mount.ok_or("a mount that the VM does not have")
+        let mount = mounts.by_number.get(&number).cloned();
+        if mount.is_none() && number >= mounts.next {
+            return Err("a mount that the VM does not have");
+        }
+        Ok(mount)
     }
 
     /// What is told of a mount that is gone. What was open there can be closed.
