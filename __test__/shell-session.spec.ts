@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { getEventListeners } from "node:events";
 import type { NodeRuntime, ShellSession } from "../index.js";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
@@ -245,6 +246,166 @@ describe("a shell session", () => {
         () => {},
       );
       await assert.rejects(shell.run("true"), { code: "ERR_SHELL_CLOSED" });
+    });
+  });
+
+  test("does not wait for callbacks of a line that is given up", async () => {
+    await withShell(async (shell) => {
+      const never = () => new Promise<void>(() => {});
+      await shell.run("kept=1");
+      // More than is under way at once, and a line that is over before its callback is.
+      for (const line of ["yes", "echo x; sleep 1000", "echo x"]) {
+        const late = await shell.run(line, { timeout: 50, onStdout: never });
+        assert.equal(late.timedOut, true, line);
+        const controller = new AbortController();
+        const { signal } = controller;
+        const onStdout = () => {
+          controller.abort(new Error("enough"));
+          return never();
+        };
+        await assert.rejects(shell.run(line, { signal, onStdout }), /enough/);
+        const thrown = new Error("of the callback");
+        const onStderr = () => {
+          throw thrown;
+        };
+        const failing = shell.run(`echo e >&2; ${line}`, { onStdout: never, onStderr });
+        await assert.rejects(failing, thrown);
+        const next = await shell.run("head -c 200000 /dev/zero | wc -c; echo $kept");
+        assert.equal(next.stdout, "200000\n1\n", line);
+      }
+      const begun = Promise.withResolvers<void>();
+      const onStdout = () => {
+        begun.resolve();
+        return never();
+      };
+      const running = shell.run("yes", { onStdout });
+      await begun.promise;
+      await shell.close();
+      assert.notEqual((await running).exitCode, 0);
+    });
+  });
+
+  test("gives up a line at once, also one that the shell has not read yet", async () => {
+    await withShell(async (shell) => {
+      await shell.run("kept=1");
+      for (let round = 0; round < 30; round += 1) {
+        const controller = new AbortController();
+        const running = shell.run("sleep 1000 | cat", { signal: controller.signal });
+        const rejected = assert.rejects(running, /enough/);
+        if (round % 3 > 0) await Promise.resolve();
+        if (round % 3 > 1) await new Promise(setImmediate);
+        controller.abort(new Error("enough"));
+        await rejected;
+        assert.equal((await shell.run("echo $kept")).stdout, "1\n");
+      }
+    });
+  });
+
+  test("is ready for that from the start", async () => {
+    await withRuntime({}, async (rt) => {
+      const aborted = async () => {
+        await using shell = await rt.shell();
+        const controller = new AbortController();
+        const running = shell.run("sleep 1000", { signal: controller.signal });
+        const rejected = assert.rejects(running, /enough/);
+        await new Promise(setImmediate);
+        controller.abort(new Error("enough"));
+        await rejected;
+        assert.equal((await shell.run("echo here")).stdout, "here\n");
+      };
+      await Promise.all(Array.from({ length: 10 }, aborted));
+    });
+  });
+
+  test("is aborted while it waits for its turn, and the lines behind it keep theirs", async () => {
+    await withShell(async (shell, rt) => {
+      let isOver = false;
+      const first = shell.run("mkfifo go; read -r x < go").then(() => (isOver = true));
+      const controller = new AbortController();
+      const second = shell.run("echo > second", { signal: controller.signal });
+      const third = shell.run("ls second").then(({ exitCode }) => [isOver, exitCode]);
+      controller.abort(new Error("enough"));
+      await assert.rejects(second, /enough/);
+      assert.equal(isOver, false);
+      await rt.execCommand("sh", ["-c", "until [ -p go ]; do :; done; echo 1 > go"]);
+      await first;
+      assert.deepEqual(await third, [true, 2]);
+    });
+  });
+
+  test("believes no answer that a program has made up", async () => {
+    await withShell(async (shell) => {
+      // A program finds the shell's descriptors, and answers every line that may be the one that runs.
+      const forge = `
+        const fs = require("node:fs");
+        const [shell] = process.argv.slice(1);
+        const pipe = fs.openSync(\`/proc/\${shell}/fd/201\`, "w");
+        const frames = [];
+        for (let line = 0n; line < 100n; line += 1n) {
+          const frame = Buffer.alloc(20);
+          frame.writeUInt32LE(16);
+          frame.writeBigUInt64LE(line, 4);
+          frame.writeInt32LE(99, 12);
+          frame.write("/bad", 16);
+          frames.push(frame);
+        }
+        fs.writeSync(pipe, Buffer.concat(frames));
+        console.log("forged");
+      `;
+      await shell.run("cat > forge.cjs", { stdin: forge });
+      const forged = await shell.run('node -e "$(cat forge.cjs)" $$; echo after; (exit 3)');
+      assert.deepEqual(
+        [forged.stdout, forged.exitCode, forged.cwd],
+        ["forged\nafter\n", 3, "/workspace"],
+      );
+      assert.equal((await shell.run("echo next")).stdout, "next\n");
+      // What is no answer at all ends it.
+      const broken = await shell.run("printf 'xxxxxxxxxxxxxxxx' > /proc/$$/fd/201; sleep 1000");
+      assert.deepEqual([broken.closed, broken.signal], [true, "SIGKILL"]);
+    });
+  });
+
+  test("that is stopped or cannot be reached ends within its grace", async () => {
+    await withRuntime({}, async (rt) => {
+      for (const line of ["kill -STOP $$", "exec 201>&1", "trap 'while :; do :; done' 0; exit"]) {
+        const shell = await rt.shell();
+        const result = await shell.run(line, { timeout: 50 });
+        assert.deepEqual([result.closed, result.timedOut], [true, true], line);
+        await assert.rejects(shell.run("true"), { code: "ERR_SHELL_CLOSED" });
+      }
+    });
+  });
+
+  test("tells by a warning what a callback of its jobs throws, and keeps what nobody hears", async () => {
+    await withRuntime({}, async (rt) => {
+      const warned = Promise.withResolvers<Error>();
+      const onWarning = (warning: Error) => warned.resolve(warning);
+      process.on("warning", onWarning);
+      try {
+        await using shell = await rt.shell({
+          onStdout: () => {
+            throw new Error("of the callback");
+          },
+        });
+        await shell.run("mkfifo go; (read -r x < go; echo e >&2; echo out) & job=$!");
+        await rt.execCommand("sh", ["-c", "echo 1 > go"]);
+        assert.match((await warned.promise).message, /onStdout threw: Error: of the callback/);
+        const next = await shell.run("wait $job; echo next");
+        assert.equal(next.stdout, "next\n");
+        assert.equal((next.background?.stderr ?? "") + next.stderr, "e\n");
+        assert.equal(next.background?.stdout ?? "", "");
+        assert.equal(next.background?.stdoutTruncated, undefined);
+      } finally {
+        process.off("warning", onWarning);
+      }
+    });
+  });
+
+  test("leaves nothing at a signal that many lines share", async () => {
+    await withShell(async (shell) => {
+      const { signal } = new AbortController();
+      for (let line = 0; line < 20; line += 1) await shell.run("echo x", { signal });
+      assert.equal(getEventListeners(signal, "abort").length, 0);
     });
   });
 

@@ -131,6 +131,11 @@ class Execution {
     return holdFor(this.#started.promise);
   }
 
+  /** Does not keep the host alive by itself any more: whoever waits for its end does. */
+  unhold() {
+    this.#release?.();
+  }
+
   kill(signal) {
     if (this.exitCode !== null) return this.#abandon?.();
     this.#wasKilled = true;
@@ -151,9 +156,9 @@ class Execution {
     this.#input.close();
   }
 
-  /** Sends a command to a resident program. */
+  /** Sends a command to a resident program. Resolves when it has taken that, or has ended. */
   writeControl(data) {
-    this.#control.write(data);
+    return this.#control.write(data);
   }
 
   /** Sends no more commands. */

@@ -1,10 +1,12 @@
 "use strict";
 // A shell that lives: one line after another is run in it, with what the lines before have left. The shell tells the end of
 // each line on a pipe of its own (commands/sh/src/session.rs), behind everything that the line has written. What comes on
-// that pipe is a guest's: an answer counts only for the line that runs, and no frame is longer than it may be.
+// that pipe is a guest's: an answer counts only for the line that runs, by a number that is drawn for it, and only when the
+// shell has taken the line; and no frame is longer than it may be.
 
 const { AsyncResource } = require("node:async_hooks");
-const { inContext } = require("./callback.cjs");
+const { randomBytes } = require("node:crypto");
+const { callUnawaited, inContext, warn } = require("./callback.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { VmError, outOfRange } = require("./errors.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
@@ -19,6 +21,8 @@ const SIGKILL = 9;
 const CANCEL = 64;
 /** Milliseconds that the shell has for that, and to end when it is closed. */
 const grace = 2000;
+/** Milliseconds after which it is told again: a signal that comes before the shell has read the line is forgotten. */
+const again = 100;
 /** Bytes of a line and its input together, and of an answer. */
 const longestFrame = 64 * 1024 * 1024;
 const longestAnswer = 64 * 1024;
@@ -27,21 +31,25 @@ const answerHead = 12;
 
 /** A line on its way through the shell. */
 class Line {
+  /** Nobody can tell it beforehand. */
+  number = randomBytes(8);
   context = new AsyncResource("SECUREEXECCALL");
   answer = withResolvers();
   #outputs;
-  /** What callbacks are still busy with. */
+  /** What callbacks are still busy with. @type {Set<ReturnType<typeof withResolvers>>} */
   #shown = new Set();
+  #waits = true;
   /** What a callback has thrown. */
   failure;
-  /** Called when a callback has thrown. */
-  onFailure;
+  /** Gives it up, while it runs. */
+  giveUp;
 
-  constructor(number, limit, { onStdout, onStderr, maxOutputBytes }) {
-    this.number = number;
-    this.#outputs = [onStdout, onStderr].map((callback) => {
-      const own = maxOutputBytes !== undefined;
-      return new Output(maxOutputBytes ?? limit, inContext(callback, this.context), own);
+  /** @param {[number, number]} limits Bytes that are kept of each channel. */
+  constructor(limits, { onStdout, onStderr, maxOutputBytes }) {
+    const own = maxOutputBytes !== undefined;
+    this.#outputs = [onStdout, onStderr].map((callback, index) => {
+      const limit = maxOutputBytes ?? limits[index];
+      return new Output(limit, inContext(callback, this.context), own);
     });
   }
 
@@ -54,11 +62,17 @@ class Line {
     try {
       const pending = this.#outputs[index].push(chunk);
       if (typeof pending?.then !== "function") return undefined;
-      const shown = Promise.resolve(pending)
-        .catch((error) => this.#fail(error))
-        .finally(() => this.#shown.delete(shown));
+      const shown = withResolvers();
+      const taken = () => {
+        this.#shown.delete(shown);
+        shown.resolve();
+      };
       this.#shown.add(shown);
-      return shown;
+      Promise.resolve(pending)
+        .catch((error) => this.#fail(error))
+        .then(taken);
+      if (!this.#waits) this.letGo();
+      return shown.promise;
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -67,13 +81,26 @@ class Line {
 
   #fail(error) {
     if (this.failure) return;
+    if (!this.#waits) return warn("of a line that is over", this, error);
     this.failure = { error };
-    this.onFailure?.();
+    this.giveUp?.();
   }
 
   /** Settles when everything that was shown has been taken. */
   async shown() {
-    while (this.#shown.size > 0) await Promise.all(this.#shown);
+    while (this.#shown.size > 0) await Promise.all(Array.from(this.#shown, (one) => one.promise));
+  }
+
+  /** Waits no longer for what callbacks are busy with. */
+  letGo() {
+    for (const { resolve } of this.#shown) resolve();
+    this.#shown.clear();
+  }
+
+  /** Does not wait for callbacks any more. */
+  release() {
+    this.#waits = false;
+    this.letGo();
   }
 
   captured() {
@@ -98,14 +125,14 @@ class ShellSession {
   /** What comes between lines, until the next result tells it. */
   #late;
   #lateCallbacks;
-  #last = 0;
   #received = new Pages();
   /** Settles when the lines before have ended. */
   #before = Promise.resolve();
   #cwd;
   #isClosed = false;
-  /** How the shell ended. */
-  #end;
+  /** Resolves with what is told to the line in which the shell has ended. */
+  #ended = withResolvers();
+  #hasEnded = false;
 
   /**
    * @param {(settings: object) => import("./execution.cjs").Execution} start Starts the shell.
@@ -126,13 +153,18 @@ class ShellSession {
       (error) => session.#over({ error }),
     );
     session.#pid = await execution.pid;
+    // A shell that has not made ready for it would die of being told to give up a line.
+    await session.run("");
     return session;
   }
 
   constructor({ cwd, outputLimit, onStdout, onStderr }) {
     this.#cwd = cwd;
     this.#outputLimit = outputLimit;
-    this.#lateCallbacks = { onStdout, onStderr };
+    this.#lateCallbacks = {
+      onStdout: unawaited("onStdout", onStdout),
+      onStderr: unawaited("onStderr", onStderr),
+    };
     this.#late = this.#newLate();
   }
 
@@ -145,7 +177,7 @@ class ShellSession {
   }
 
   get closed() {
-    return this.#isClosed || this.#end !== undefined;
+    return this.#isClosed || this.#hasEnded;
   }
 
   async run(line, given) {
@@ -162,12 +194,13 @@ class ShellSession {
     const done = withResolvers();
     this.#before = done.promise;
     try {
-      await before;
+      await unlessAborted(before, options.signal);
       options.signal?.throwIfAborted();
       if (this.closed) throw closedError();
       return await this.#run(text, input, options);
     } finally {
-      done.resolve();
+      // A line that was given up while it waited has others before it still.
+      before.then(done.resolve);
       release();
     }
   }
@@ -176,7 +209,8 @@ class ShellSession {
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.#execution.closeControl();
-      if (this.#line) this.#execution.kill(CANCEL);
+      this.#line?.giveUp();
+      this.#late.release();
       const timer = setTimeout(() => this.#execution.kill(SIGKILL), grace);
       const stop = () => clearTimeout(timer);
       this.#execution.end.then(stop, stop);
@@ -189,36 +223,56 @@ class ShellSession {
   }
 
   async #run(text, input, options) {
-    this.#last += 1;
-    const line = new Line(this.#last, this.#outputLimit, options);
+    const line = new Line([this.#outputLimit, this.#outputLimit], options);
     this.#line = line;
     let timedOut = false;
+    let isAnswered = false;
+    let wasKilled = false;
     let killer;
+    let canceller;
+    const cancel = () => this.#execution.kill(CANCEL);
+    // A shell that is busy in itself takes no signal.
+    const kill = () => {
+      wasKilled = true;
+      this.#execution.kill(SIGKILL);
+    };
     const giveUp = () => {
-      if (killer) return;
-      this.#execution.kill(CANCEL);
-      // A shell that is busy in itself takes no signal.
-      killer = setTimeout(() => this.#execution.kill(SIGKILL), grace);
+      if (!isAnswered && !killer) {
+        cancel();
+        canceller = setInterval(cancel, again);
+        killer = setTimeout(kill, grace);
+      }
+      // The answer stands behind what they have not taken.
+      line.release();
+      this.#late.letGo();
     };
     const expire = () => {
       timedOut = true;
       giveUp();
     };
-    line.onFailure = giveUp;
+    line.giveUp = giveUp;
     const timer = options.timeout === undefined ? undefined : setTimeout(expire, options.timeout);
     options.signal?.addEventListener("abort", giveUp, { once: true });
     let answer;
     try {
       this.#execution.renewCpuTime();
-      this.#execution.writeControl(frame(line.number, input, text));
+      const taken = this.#execution.writeControl(frame(line.number, input, text));
       answer = await line.answer.promise;
-      if (!killer) await Promise.race([line.shown(), this.#stopped(options.signal)]);
+      clearInterval(canceller);
+      // What answers without reading would have the host keep all that it is given.
+      await taken;
+      if (wasKilled) answer = await this.#ended.promise;
+      isAnswered = true;
+      clearTimeout(killer);
+      await line.shown();
     } finally {
       this.#line = undefined;
       clearTimeout(timer);
       clearTimeout(killer);
+      clearInterval(canceller);
       options.signal?.removeEventListener("abort", giveUp);
     }
+    line.release();
     if (line.failure) throw line.failure.error;
     if (options.signal?.aborted) throw options.signal.reason;
     if (answer.error) throw Object.assign(answer.error, line.captured());
@@ -228,39 +282,35 @@ class ShellSession {
     return { ...result, ...this.#takeLate() };
   }
 
-  /** Settles when nobody waits any more for what callbacks have not taken. */
-  #stopped(signal) {
-    const stops = [this.#execution.end.catch(() => {})];
-    if (signal) {
-      const aborted = withResolvers();
-      signal.addEventListener("abort", aborted.resolve, { once: true });
-      stops.push(aborted.promise);
-    }
-    return Promise.race(stops);
-  }
-
   /** The shell has ended: with the line that runs, or between two. */
-  #over(end) {
-    this.#end = end;
-    const { result, error } = end;
-    if (error) this.#line?.answer.resolve({ error });
-    else {
-      const { exitCode, signal, limits } = result;
-      this.#line?.answer.resolve({ exitCode, signal, limits, closed: true });
-    }
+  #over({ result, error }) {
+    this.#hasEnded = true;
+    const { exitCode, signal, limits } = result ?? {};
+    const answer = error ? { error } : { exitCode, signal, limits, closed: true };
+    this.#ended.resolve(answer);
+    this.#line?.answer.resolve(answer);
+    this.#line?.release();
+    this.#late.release();
   }
 
+  /** What has a callback is not kept. */
   #newLate() {
-    return new Line(0, this.#outputLimit, this.#lateCallbacks);
+    const { onStdout, onStderr } = this.#lateCallbacks;
+    const limits = [onStdout, onStderr].map((callback) => (callback ? 0 : this.#outputLimit));
+    const late = new Line(limits, this.#lateCallbacks);
+    if (this.closed) late.release();
+    return late;
   }
 
-  /** What jobs have written between lines since the last result, unless somebody has heard it. */
+  /** What jobs have written between lines since the last result, of each channel that nobody has heard. */
   #takeLate() {
     const { onStdout, onStderr } = this.#lateCallbacks;
     const background = this.#late.captured();
     if (background.stdout === "" && background.stderr === "") return undefined;
+    if (onStdout) delete background.stdoutTruncated;
+    if (onStderr) delete background.stderrTruncated;
     this.#late = this.#newLate();
-    return onStdout || onStderr ? undefined : { background };
+    return { background };
   }
 
   /** Where the shell's output goes: to the line that runs, else to what comes between lines. */
@@ -276,7 +326,7 @@ class ShellSession {
   }
 
   #onControl(data) {
-    if (this.#end) return;
+    if (this.#hasEnded) return;
     this.#received.push(data);
     const all = this.#received.toBuffer();
     this.#received.clear();
@@ -296,7 +346,7 @@ class ShellSession {
   #answered(body) {
     const line = this.#line;
     // One that is over, or that the guest has made up.
-    if (!line || body.readBigUInt64LE(0) !== BigInt(line.number)) return;
+    if (!line?.number.equals(body.subarray(0, line.number.length))) return;
     this.#cwd = body.toString("utf8", answerHead);
     line.answer.resolve({ exitCode: body.readInt32LE(8) & 0xff, signal: null });
   }
@@ -304,10 +354,27 @@ class ShellSession {
 
 withCallerStacks(ShellSession.prototype, "run", "close");
 
+/** What it throws is told by a warning: no call waits for it. */
+function unawaited(name, callback) {
+  const called = inContext(callback);
+  return called && ((chunk) => callUnawaited(name, called, chunk));
+}
+
+/** Waits for a promise, and rejects at an abort. */
+function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  const aborted = withResolvers();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  return Promise.race([promise, aborted.promise]).finally(() => {
+    signal.removeEventListener("abort", abort);
+  });
+}
+
 function frame(number, input, text) {
   const head = Buffer.alloc(16);
   head.writeUInt32LE(answerHead + input.length + text.length);
-  head.writeBigUInt64LE(BigInt(number), 4);
+  number.copy(head, 4);
   head.writeUInt32LE(input.length, 12);
   return Buffer.concat([head, input, text]);
 }

@@ -30,7 +30,7 @@ export interface ShellLineOptions {
   timeout?: number | undefined;
   /** Gives the line up; the call rejects with the signal's reason, and the shell goes on. */
   signal?: AbortSignal | undefined;
-  /** The line's output as it comes. A promise holds the guest up until it settles. */
+  /** The line's output as it comes. A promise holds the guest up until it settles, or the line is given up. */
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */
   onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
