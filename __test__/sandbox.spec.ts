@@ -1,7 +1,9 @@
 // Sandboxes: commands that are run, started, listed and attached to.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { NodeRuntime, Sandbox, VmError } from "../index.js";
+import { runNode } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
 
 const decoder = new TextDecoder();
@@ -146,6 +148,16 @@ describe("exec.start", () => {
     });
   });
 
+  test("signals the command also where the guest has put its own program for it", async () => {
+    await using sandbox = await Sandbox.create({
+      env: { PATH: "/workspace:/usr/bin" },
+      files: { "/workspace/kill": { data: "#!/bin/sh\nsleep 1000\n", mode: 0o755 } },
+    });
+    const session = await sandbox.exec.start("exec sleep 1000");
+    await session.kill("SIGTERM");
+    assert.equal(await session.done, 143);
+  });
+
   test("tells by -1 that the time was over", async () => {
     await withSandbox(async ({ exec }) => {
       let exit: number | undefined;
@@ -225,6 +237,74 @@ describe("clients of a session", () => {
     });
   });
 
+  test("are shown the last 4096 pieces at most, where both channels take turns", async () => {
+    await withSandbox(async ({ exec }) => {
+      const { Scrollback } = createRequire(import.meta.url)("../lib/sandbox/scrollback.cjs");
+      const kept = new Scrollback();
+      for (let n = 0; n < 5000; n += 1) {
+        kept.push(n % 2 === 0 ? "onStdout" : "onStderr", Buffer.from(`${n}\n`));
+      }
+      const pieces: { channel: string; data: Uint8Array }[] = kept.pieces();
+      assert.equal(pieces.length, 4096);
+      const { channel, data } = pieces.at(-1) ?? assert.fail();
+      assert.deepEqual([channel, decoder.decode(data)], ["onStderr", "4999\n"]);
+      // What one channel writes in small pieces comes together.
+      const line = "for ((n = 0; n < 3000; n += 1)); do echo $n; done";
+      const session = await exec.start(line);
+      await session.done;
+      let [pages, text] = [0, ""];
+      await exec.attach(session.sessionId, {
+        onStdout: (bytes) => {
+          pages += 1;
+          text += decoder.decode(bytes);
+        },
+      });
+      assert.equal(text, Array.from({ length: 3000 }, (_, n) => `${n}\n`).join(""));
+      assert(pages <= 12, `${pages} pages`);
+    });
+  });
+
+  test("that leave hold nothing up any more", async () => {
+    await withSandbox(async ({ exec }) => {
+      const stuck = Promise.withResolvers<void>();
+      const session = await exec.start("yes", {
+        onStdout: () => {
+          stuck.resolve();
+          return new Promise(() => {});
+        },
+      });
+      await stuck.promise;
+      let bytes = 0;
+      const much = Promise.withResolvers<void>();
+      // More than is under way at once.
+      const onStdout = (data: Uint8Array) => {
+        bytes += data.length;
+        if (bytes > 1_000_000) much.resolve();
+      };
+      const other = await exec.attach(session.sessionId, { onStdout });
+      session.close();
+      await much.promise;
+      await other.kill();
+      assert.equal(await session.done, 137);
+    });
+  });
+
+  test("may attach while it is being started", async () => {
+    await withSandbox(async ({ exec }) => {
+      const starting = exec.start("cat", { sessionId: "early" });
+      const early = await exec.attach("early");
+      await early.sendStdin("x");
+      early.closeStdin();
+      assert.equal(await early.done, 0);
+      await starting;
+      const failing = exec.start("nothing-there", { args: [], sessionId: "none" });
+      const attaching = exec.attach("none");
+      await assert.rejects(failing, { code: "ENOENT" });
+      await assert.rejects(attaching, { code: "ENOENT" });
+      await assert.rejects(exec.attach("none"), { code: "ERR_SESSION_NOT_FOUND" });
+    });
+  });
+
   test("of a session that nobody knows are refused", async () => {
     await withSandbox(async ({ exec }) => {
       const error = { code: "ERR_SESSION_NOT_FOUND", message: /no session "nothing"/ };
@@ -276,5 +356,36 @@ describe("a sandbox", () => {
     await assert.rejects(sandbox.exec.run("true"), { code: "ERR_VM_DISPOSED" });
     // @ts-expect-error It has no constructor.
     assert.throws(() => new Sandbox(), /Sandbox is made by Sandbox\.create\(\)/);
+  });
+
+  test("keeps the host alive only for who waits or has a callback", async () => {
+    const programs = [
+      ["await (await Sandbox.create()).exec.shell();", ""],
+      ["await (await Sandbox.create()).exec.start('sleep 1000');", ""],
+      [
+        `const { exec } = await Sandbox.create();
+        (await exec.start("sleep 1000", { onStdout() {} })).close();`,
+        "",
+      ],
+      [
+        `const { exec } = await Sandbox.create();
+        await exec.start("sleep 0.2; exit 3", { onExit: (code) => console.log("exit", code) });`,
+        "exit 3\n",
+      ],
+      [
+        `const { exec } = await Sandbox.create();
+        console.log(await (await exec.start("sleep 0.2; exit 4")).done);`,
+        "4\n",
+      ],
+    ] as const;
+    const index = new URL("../index.js", import.meta.url).href;
+    const ran = await Promise.all(
+      programs.map(([program]) => {
+        const code = `import { Sandbox } from ${JSON.stringify(index)};\n${program}`;
+        return runNode(["--input-type=module", "-e", code], ".");
+      }),
+    );
+    const expected = programs.map(([, stdout]) => ({ stdout, stderr: "", exitCode: 0 }));
+    assert.deepEqual(ran, expected);
   });
 });

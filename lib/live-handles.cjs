@@ -20,10 +20,15 @@ function endOf(handle) {
   return executions.get(handle).end;
 }
 
+/** Has the program of a handle keep the host alive no more, unless somebody waits for it. */
+function unhold(handle) {
+  executions.get(handle).unhold();
+}
+
 /** The limits that the program of a handle has passed and survived, once it has ended. */
 async function limitsOf(handle) {
   const { limits = [] } = await executions.get(handle).end;
   return limits;
 }
 
-module.exports = { endOf, limitsOf, track };
+module.exports = { endOf, limitsOf, track, unhold };

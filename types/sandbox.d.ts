@@ -45,7 +45,7 @@ export interface ProcessResult {
   limits?: LimitBreach[];
 }
 
-/** Options of {@link SandboxExec.start}. */
+/** Options of {@link SandboxExec.start}. With a callback the session keeps the host process alive until it ends or is closed. */
 export interface ExecStartOpts {
   /** Starts a program with these arguments, without a shell. */
   args?: readonly string[] | undefined;
@@ -89,7 +89,7 @@ export interface ExecSession {
    * @param signal Number or name. @default 9
    */
   kill(signal?: number | SignalName): Promise<void>;
-  /** Detaches: no callback of this client is called any more, and the command goes on. */
+  /** Detaches: no callback of this client is called or waited for any more, and the command goes on. */
   close(): void;
   /** Kills the command. */
   [Symbol.asyncDispose](): Promise<void>;

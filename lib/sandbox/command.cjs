@@ -3,16 +3,23 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { callUnawaited, inContext } = require("../callback.cjs");
-const { endOf } = require("../live-handles.cjs");
+const { hold } = require("../keep-alive.cjs");
+const { endOf, unhold } = require("../live-handles.cjs");
 const { withResolvers } = require("../machine.cjs");
 const { Scrollback } = require("./scrollback.cjs");
 
 /** What `done` resolves with when the time of a command was over. */
 const timedOutCode = -1;
 const SIGKILL = 9;
+/** Milliseconds for the program that signals a group. */
+const patience = 2000;
 
 class Client {
   #callbacks = {};
+  /** What its callbacks are still busy with. @type {Set<ReturnType<typeof withResolvers>>} */
+  #shown = new Set();
+  #isGone = false;
+  #release;
 
   /** @param {{ onStdout?: Function, onStderr?: Function, onExit?: Function, onScrollbackEnd?: Function }} callbacks */
   constructor(callbacks) {
@@ -28,8 +35,35 @@ class Client {
    * @returns {Promise<void> | undefined} A promise while the client wants the command to wait.
    */
   call(name, ...args) {
-    const callback = this.#callbacks[name];
-    return callback && callUnawaited(name, callback, ...args);
+    const callback = this.#isGone ? undefined : this.#callbacks[name];
+    const pending = callback && callUnawaited(name, callback, ...args);
+    if (!pending) return undefined;
+    const shown = withResolvers();
+    if (this.#isGone) return undefined;
+    this.#shown.add(shown);
+    pending.then(() => {
+      this.#shown.delete(shown);
+      shown.resolve();
+    });
+    return shown.promise;
+  }
+
+  /** Whether it wants to hear of `name`. */
+  hears(name) {
+    return this.#callbacks[name] !== undefined;
+  }
+
+  /** Keeps the host alive, as there is something that it wants to hear of. */
+  hold() {
+    if (!this.#isGone && Object.values(this.#callbacks).some(Boolean)) this.#release = hold();
+  }
+
+  /** Hears no more, and is waited for no more. */
+  leave() {
+    this.#isGone = true;
+    this.#release?.();
+    for (const { resolve } of this.#shown) resolve();
+    this.#shown.clear();
   }
 }
 
@@ -37,6 +71,7 @@ class Command {
   startedAt = new Date();
   #process;
   #rt;
+  #started = withResolvers();
   #scrollback = new Scrollback();
   /** @type {Set<Client>} */
   #clients = new Set();
@@ -50,17 +85,33 @@ class Command {
     this.id = id;
     this.command = command;
     this.args = args;
+    // Told to whoever has started it, and to who attaches meanwhile.
+    this.#started.promise.catch(() => {});
+  }
+
+  /** Settles when it runs, or cannot be started. */
+  get started() {
+    return this.#started.promise;
   }
 
   /** Starts it; rejects where that cannot be done. */
   async start(argv, options, onEnd) {
     const [file, ...rest] = argv;
-    this.#process = await this.#rt.spawnCommand(file, rest, {
-      ...options,
-      maxOutputBytes: 0,
-      onStdout: (data) => this.#output("onStdout", data),
-      onStderr: (data) => this.#output("onStderr", data),
-    });
+    try {
+      this.#process = await this.#rt.spawnCommand(file, rest, {
+        ...options,
+        maxOutputBytes: 0,
+        onStdout: (data) => this.#output("onStdout", data),
+        onStderr: (data) => this.#output("onStderr", data),
+      });
+    } catch (error) {
+      for (const client of this.#clients) client.leave();
+      this.#started.reject(error);
+      throw error;
+    }
+    // Its clients do, who have callbacks of their own.
+    unhold(this.#process);
+    this.#started.resolve();
     // Who waits for it here does not keep the host alive.
     endOf(this.#process).then(
       ({ exitCode, timedOut }) => this.#ended(timedOut ? timedOutCode : exitCode, onEnd),
@@ -86,16 +137,21 @@ class Command {
     const client = new Client(callbacks);
     // In one go: nothing comes in between.
     for (const { channel, data } of replays ? this.#scrollback.pieces() : []) {
-      client.call(channel, data);
+      if (client.hears(channel)) client.call(channel, data.slice());
     }
     if (replays) client.call("onScrollbackEnd");
-    if (this.running) this.#clients.add(client);
-    else client.call("onExit", this.exitCode);
+    if (this.running) {
+      this.#clients.add(client);
+      client.hold();
+    } else {
+      client.call("onExit", this.exitCode);
+    }
     return client;
   }
 
   detach(client) {
     this.#clients.delete(client);
+    client.leave();
   }
 
   write(data) {
@@ -114,16 +170,20 @@ class Command {
       await this.#done.promise.catch(() => {});
       return;
     }
-    const group = `-${this.#process.pid}`;
-    const { exitCode } = await this.#rt.execCommand("kill", ["-s", String(signal), "--", group]);
+    const group = ["-s", String(signal), "--", `-${this.#process.pid}`];
+    // A program of the machine's, which a guest may have replaced, or left no room for.
+    const sent = await this.#rt
+      .execCommand("/usr/bin/kill", group, { timeout: patience, maxOutputBytes: 0 })
+      .catch(() => undefined);
     // No such group: the command itself has ended, or leads none yet.
-    if (exitCode !== 0 && this.running) this.#process.kill(signal);
+    if (sent?.exitCode !== 0 && this.running) this.#process.kill(signal);
   }
 
   /** Gives back a promise while a client wants the command to wait. */
   #output(channel, data) {
     this.#scrollback.push(channel, data);
-    const shown = Array.from(this.#clients, (client) => client.call(channel, data.slice()));
+    const hearing = Array.from(this.#clients).filter((client) => client.hears(channel));
+    const shown = hearing.map((client) => client.call(channel, data.slice()));
     const pending = shown.filter(Boolean);
     return pending.length > 0 ? Promise.all(pending) : undefined;
   }
@@ -143,7 +203,10 @@ class Command {
   #end(exitCode, onEnd) {
     this.exitCode = exitCode;
     this.endedAt = performance.now();
-    for (const client of this.#clients) client.call("onExit", exitCode);
+    for (const client of this.#clients) {
+      client.call("onExit", exitCode);
+      client.leave();
+    }
     this.#clients.clear();
     onEnd();
   }

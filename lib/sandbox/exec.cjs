@@ -77,6 +77,7 @@ class Exec {
     this.#forget();
     const command = this.#commands.get(id);
     if (!command) throw unknownSession(id);
+    await command.started;
     return new ExecSession(command, command.attach(callbacks, true));
   }
 

@@ -3,31 +3,54 @@
 
 /** Bytes that are kept. */
 const most = 1024 * 1024;
+/** Pieces that are kept, where a command writes little at a time on both channels in turn. */
+const mostPieces = 4096;
+/** Bytes of the pages that pieces of one channel are put together in. */
+const pageLength = 16 * 1024;
+const smallPage = 128;
 
 class Scrollback {
-  /** @type {{ channel: string, data: Uint8Array }[]} */
+  /** Each is the bytes of `page` from `start` to `end`. */
   #pieces = [];
   #first = 0;
   #length = 0;
 
   push(channel, data) {
-    // A copy: who is shown the data may change it, and it must not hold what it was a part of.
-    const kept = Uint8Array.from(data.length > most ? data.subarray(data.length - most) : data);
-    this.#pieces.push({ channel, data: kept });
-    this.#length += kept.length;
-    while (this.#length > most) this.#shorten();
+    // Copies: who is shown the data may change it, and it must not hold what it was a part of.
+    let rest = data.length > most ? data.subarray(data.length - most) : data;
+    this.#length += rest.length;
+    const last = this.#pieces.at(-1);
+    if (last?.channel === channel && last.end < last.page.length) {
+      const fitting = rest.subarray(0, last.page.length - last.end);
+      last.page.set(fitting, last.end);
+      last.end += fitting.length;
+      rest = rest.subarray(fitting.length);
+    }
+    if (rest.length > 0) this.#add(channel, rest);
+    while (this.#length > most || this.#pieces.length - this.#first > mostPieces) this.#shorten();
+  }
+
+  /** A page that grows with what its channel writes: many have little in them. */
+  #add(channel, data) {
+    const previous = this.#pieces.at(-1);
+    const isNext = previous?.channel === channel;
+    const room = isNext ? Math.min(2 * previous.page.length, pageLength) : smallPage;
+    const page = new Uint8Array(Math.max(room, data.length));
+    page.set(data);
+    this.#pieces.push({ channel, page, start: 0, end: data.length });
   }
 
   /** Takes off the front what is too much. */
   #shorten() {
     const oldest = this.#pieces[this.#first];
+    const length = oldest.end - oldest.start;
     const excess = this.#length - most;
-    if (oldest.data.length > excess) {
-      oldest.data = oldest.data.slice(excess);
+    if (excess > 0 && length > excess) {
+      oldest.start += excess;
       this.#length -= excess;
       return;
     }
-    this.#length -= oldest.data.length;
+    this.#length -= length;
     this.#pieces[this.#first] = undefined;
     this.#first += 1;
     if (this.#first > this.#pieces.length / 2) {
@@ -36,11 +59,11 @@ class Scrollback {
     }
   }
 
-  /** What is kept now, oldest first: copies. */
+  /** What is kept now, oldest first. Whoever is shown it gets a copy. */
   pieces() {
     return this.#pieces
       .slice(this.#first)
-      .map(({ channel, data }) => ({ channel, data: data.slice() }));
+      .map(({ channel, page, start, end }) => ({ channel, data: page.subarray(start, end) }));
   }
 }
 
