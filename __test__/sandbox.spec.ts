@@ -132,14 +132,14 @@ describe("exec.start", () => {
       ] as const;
       for (const [signal, code] of signals) {
         const out = listener();
-        const line = "sleep 1000 & sleep 1000 | sleep 1000 & echo up; wait";
-        const session = await exec.start(line, { onStdout: out.take });
-        await out.until("up\n");
+        const line = "up() { echo up >&2; exec sleep 1000; }; up & up | up & wait";
+        const session = await exec.start(line, { onStderr: out.take });
+        await out.until("up\nup\nup\n");
         await session.kill(signal);
         assert.equal(await session.done, code);
         await session.kill();
       }
-      const left = (await runtime.processes()).filter(({ argv }) => argv.includes("sleep"));
+      const left = await runtime.processes();
       // Commands of the background ignore SIGINT, as in every shell without job control.
       assert.equal(left.length, 3);
       // @ts-expect-error There is no such signal.
