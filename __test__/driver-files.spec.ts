@@ -1,12 +1,16 @@
 // A filesystem of the host's in the driver API and in kernels.
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   createInMemoryFileSystem,
   createKernel,
   createNodeDriver,
   createNodeRuntime,
   createV8Runtime,
+  NodeFileSystem,
 } from "secure-exec";
 import { driverRuntime } from "./support/driver.ts";
 import { describe, ownedByTest, test } from "./support/suite.ts";
@@ -114,5 +118,106 @@ describe("a permission for files", () => {
     assert.deepEqual((await runtime.run(code)).exports, ["o", "EACCES", "EACCES", undefined]);
     assert(asked.has("read /root/open"), [...asked].join());
     assert.equal(await filesystem.readTextFile("/root/open"), "o");
+  });
+});
+
+describe("a permission that refuses everything", () => {
+  const code = `
+    const fs = require("node:fs");
+    const attempt = (action) => { try { return action(); } catch (error) { return error.code; } };
+    fs.writeFileSync("/tmp/own", "the machine's");
+    module.exports = [
+      process.cwd(),
+      attempt(() => fs.mkdirSync("/root/made")),
+      attempt(() => fs.writeFileSync("/root/made", "")),
+      attempt(() => fs.readFileSync("/root/given", "utf8")),
+      require("given-package"),
+      attempt(() => fs.readdirSync("/root/node_modules").includes("given-package")),
+      attempt(() => fs.readdirSync("/app").join()),
+    ];
+  `;
+
+  /** A folder with a package, for programs of drivers. */
+  function packages(): string {
+    const cwd = mkdtempSync(join(tmpdir(), "secure-exec-denied-"));
+    mkdirSync(join(cwd, "node_modules/given-package"), { recursive: true });
+    writeFileSync(join(cwd, "node_modules/given-package/index.js"), "module.exports = 'a package'");
+    return cwd;
+  }
+
+  for (const [name, fs] of Object.entries({
+    "of everything": "deny" as const,
+    "of directories that are made": ({ op }: { op: string }) => op !== "mkdir",
+    "of all changes": ({ op }: { op: string }) =>
+      ["read", "stat", "readdir", "readlink"].includes(op),
+  })) {
+    test(`${name} leaves a machine with its homes and packages`, async () => {
+      const cwd = packages();
+      try {
+        const filesystem = createInMemoryFileSystem();
+        await filesystem.writeFile("/root/given", "g");
+        await filesystem.removeDir("/home", { recursive: true });
+        const driver = { filesystem, permissions: { fs }, moduleAccess: { cwd } };
+        const runtime = driverRuntime({ driver });
+        const denied = fs === "deny";
+        const { exports, errorMessage } = await runtime.run(code);
+        assert.equal(errorMessage, undefined);
+        const made = name.includes("directories that") ? undefined : "EACCES";
+        assert.deepEqual(exports, [
+          "/root",
+          "EACCES",
+          made,
+          denied ? "EACCES" : "g",
+          "a package",
+          true,
+          denied ? "EACCES" : "node_modules",
+        ]);
+        const names = made ? ["given"] : ["given", "made"];
+        assert.deepEqual(await filesystem.readDir("/root"), names);
+        assert.equal(await filesystem.exists("/home"), false);
+        assert.equal(await filesystem.exists("/app"), false);
+      } finally {
+        rmSync(cwd, { recursive: true });
+      }
+    });
+  }
+});
+
+describe("a directory of the host as the filesystem", () => {
+  test("has nothing made in it for mounts and homes, read-only or not", async () => {
+    const root = mkdtempSync(join(tmpdir(), "secure-exec-root-"));
+    try {
+      writeFileSync(join(root, "given"), "g");
+      for (const readOnly of [true, false]) {
+        const filesystem = new NodeFileSystem({ root, readOnly });
+        const runtime = driverRuntime({ driver: { filesystem } });
+        const code = `
+          const fs = require("node:fs");
+          const attempt = (action) => { try { return action(); } catch (error) { return error.code; } };
+          module.exports = [
+            process.cwd(),
+            fs.readFileSync("/given", "utf8"),
+            fs.readdirSync("/").filter((name) => !/^(bin|dev|etc|lib|proc|run|sbin|tmp|usr|var)$/.test(name)).sort().join(),
+            fs.readdirSync("/root").join(),
+            fs.statSync("/root/node_modules").isDirectory(),
+            attempt(() => fs.rmdirSync("/root/node_modules")),
+          ];
+        `;
+        const { exports, errorMessage } = await runtime.run(code);
+        assert.equal(errorMessage, undefined);
+        const names = "app,given,home,root,workspace";
+        const refused = readOnly ? "EROFS" : "EBUSY";
+        assert.deepEqual(exports, ["/root", "g", names, "node_modules", true, refused]);
+        assert.deepEqual(readdirSync(root), ["given"]);
+        const write = "require('node:fs').writeFileSync('made', 'm')";
+        const { code: status } = await runtime.exec(write);
+        assert.equal(status, readOnly ? 1 : 0);
+        assert.deepEqual(readdirSync(root).sort(), readOnly ? ["given"] : ["given", "root"]);
+        runtime.dispose();
+      }
+      assert.deepEqual(readdirSync(join(root, "root")), ["made"]);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 });

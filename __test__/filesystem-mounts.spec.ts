@@ -334,6 +334,9 @@ describe("a filesystem written in JavaScript", () => {
         try { fs.readFileSync("/never/root/f") } catch ({ code }) { console.log(code) }
       `);
       assert.equal(late.stdout, "EIO\n");
+      const [{ limit, bound, used } = {}, ...more] = late.limits ?? [];
+      assert.deepEqual([limit, bound, more], ["limits.resources.hostFileTimeoutMs", 10_000, []]);
+      assert.ok(used !== undefined && used > 10_000 && used < 20_000);
     });
   });
 

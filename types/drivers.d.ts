@@ -72,7 +72,7 @@ export interface NodeDriverOptions {
   permissions?: DriverPermissions | undefined;
   /**
    * The packages that code finds: the `node_modules` that is nearest to `cwd`, read-only, at `/app/node_modules` and
-   * `/root/node_modules`, and at `/node_modules` unless there is a `filesystem`, in which the directories on the way are made.
+   * `/root/node_modules`, and at `/node_modules` unless there is a `filesystem`; nothing is made in that.
    * Packages with native code refuse to load.
    * @default the `node_modules` that is nearest to the working directory of this process, if there is one
    */

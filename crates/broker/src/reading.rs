@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use secure_exec_protocol::{DirectoryEntry, FileReply, FileRequest, MAX_CHUNK, VmLimits};
+use secure_exec_protocol::{
+    DirectoryEntry, FileReply, FileRequest, MAX_CHUNK, VmLimits, most_names,
+};
 
 use crate::call::{Call, Rule};
 
 /// Readings that were begun and not continued; the VM has the same bound.
 const MOST: usize = 1024;
-
-/// Names beyond the number of inodes: the VM's own commands and devices.
-const NAMES_OF_THE_VM: u64 = 4096;
 
 /// What is read, and how much of it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl Reading {
             }
             (Reading::Directory { names }, FileReply::Entries { entries, more }) => {
                 *names += entries.len() as u64;
-                if *names > limits.max_inodes.saturating_add(NAMES_OF_THE_VM) {
+                if *names > most_names(limits.max_inodes) {
                     return Err("a directory over limits.resources.maxInodeCount");
                 }
                 if more.is_some() && entries.is_empty() {

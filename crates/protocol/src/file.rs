@@ -4,6 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds::{self, MAX_ENTRIES};
 
+/// Names beyond the number of inodes: the VM's own commands and devices.
+const NAMES_OF_THE_VM: u64 = 4096;
+
+/// Names of one directory that the host takes of a VM with so many inodes.
+#[must_use]
+pub fn most_names(max_inodes: u64) -> u64 {
+    max_inodes.saturating_add(NAMES_OF_THE_VM)
+}
+
 /// What a file has besides its content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttributes {

@@ -323,9 +323,13 @@ pub fn is_path(path: &[u8]) -> bool {
     let is_name =
         |name: &[u8]| !name.is_empty() && name.len() <= NAME_MAX && name != b"." && name != b"..";
     path.is_empty()
-        || path.len() < PATH_MAX
-            && !path.contains(&0)
-            && path.split(|byte| *byte == b'/').all(is_name)
+        || !is_too_long(path) && !path.contains(&0) && path.split(|byte| *byte == b'/').all(is_name)
+}
+
+/// Whether a path has more bytes than one may have.
+#[must_use]
+pub fn is_too_long(path: &[u8]) -> bool {
+    path.len() >= PATH_MAX
 }
 
 /// A message as it is sent.

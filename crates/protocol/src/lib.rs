@@ -33,7 +33,7 @@ pub use config::{File, Mount, START_PERMISSION, Tool, ToolExample, VmConfig};
 pub use connection::{
     CONNECTION_WINDOW, Endpoint, FROM_GUEST, Listener, ListenerAddress, TO_GUEST,
 };
-pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat};
+pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat, most_names};
 pub use files_socket::FilesSocket;
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};

@@ -18,6 +18,6 @@ pub(crate) mod dev {
     pub const DEVPTS: u64 = 5;
     /// Of files without a machine: what mounts them gives them a number of its own.
     pub const FILE_TREE: u64 = 6;
-    /// First of those that are mounted later.
+    /// First of those that are mounted later; 7 is that of directories which a file system lacks (`vfs/place.rs`).
     pub const NEXT: u64 = 16;
 }

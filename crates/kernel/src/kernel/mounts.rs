@@ -4,7 +4,7 @@ use super::Kernel;
 use crate::errno::{Errno, Result};
 use crate::fs::overlay::Overlay;
 use crate::vfs::{
-    At, FileSystem, LastLink, Mount, MountFlags, NewInodeKind, SetAttributes, USER_ID,
+    At, FileSystem, Last, LastLink, Mount, MountFlags, NewInodeKind, SetAttributes, USER_ID,
     VirtualDentry, join,
 };
 use core::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ const MACHINE: &[&[u8]] = &[
     b"bin", b"dev", b"etc", b"lib", b"proc", b"run", b"sbin", b"tmp", b"usr", b"var",
 ];
 
-/// Directories that such a file system is given if it lacks them.
+/// Directories that guests find in such a file system, whatever it has.
 const USER: [&[u8]; 4] = [b"/home", b"/home/user", b"/root", b"/workspace"];
 
 impl Kernel {
@@ -44,8 +44,18 @@ impl Kernel {
         source: &str,
         flags: MountFlags,
     ) -> Result<()> {
-        let dir = self.root_at().find(path, LastLink::Follow)?;
+        let dir = self.to_mount_on(path)?;
         Mount::attach(&dir, fs, source, flags).map(drop)
+    }
+
+    /// The directory at a path, or the name that the mount it lies in has for it.
+    fn to_mount_on(&self, path: &[u8]) -> Result<VirtualDentry> {
+        let at = self.root_at();
+        let there = at.find(path, LastLink::Follow)?;
+        match self.place(path)? {
+            Some((directory, name)) => self.add_place(&directory, &name),
+            None => Ok(there),
+        }
     }
 
     /// Attaches a file system that is not changed to a directory of the root file system: what is written below goes
@@ -84,8 +94,12 @@ impl Kernel {
                 agent.remove_tree(&join(b"/".to_vec(), &entry.name))?;
             }
         }
-        Mount::attach_union(&self.vfs.root, fs, source, flags)?;
+        let mount = Mount::attach_union(&self.vfs.root, fs, source, flags)?;
         for path in USER {
+            if !mount.keeps_mount_points() {
+                self.provide(path)?;
+                continue;
+            }
             match self.vfs.make(&at, path, NewInodeKind::Directory, 0o755) {
                 Err(Errno::EEXIST | Errno::EROFS | Errno::EACCES) => {}
                 made => {
@@ -102,6 +116,82 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Has guests find a directory in the file system that is mounted as the root, whatever that has: where it lacks it, it is
+    /// made when something is made in it. Elsewhere nothing is done.
+    ///
+    /// # Errors
+    /// - `ENOTDIR`: something on the way is no directory.
+    pub fn provide(&self, path: &[u8]) -> Result<()> {
+        let Some(union) = self.vfs.root.mount.union() else {
+            return Ok(());
+        };
+        match self.place(path)? {
+            Some((directory, name)) if Arc::ptr_eq(&directory.mount, &union) => {
+                self.add_place(&directory, &name)?.want();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a directory to mount something on where it lies in a file system of the embedder's. Nothing is made there: the mount
+    /// has a name for it. What is missing elsewhere has to be made.
+    ///
+    /// # Errors
+    /// - `ENOTDIR`: something on the way is no directory.
+    pub fn provide_mount_point(&self, path: &[u8]) -> Result<()> {
+        if let Some((directory, name)) = self.place(path)? {
+            self.add_place(&directory, &name)?;
+        }
+        Ok(())
+    }
+
+    fn add_place(&self, directory: &VirtualDentry, name: &[u8]) -> Result<VirtualDentry> {
+        let now = self.vfs.clock.realtime();
+        directory.mount.add_place(&*directory.inode, name, now)
+    }
+
+    /// Where a path goes on by names that a mount has to have: a directory of a file system that keeps no mount points, and the
+    /// names from there on. None for a path whose end lies elsewhere.
+    fn place(&self, path: &[u8]) -> Result<Option<(VirtualDentry, Vec<u8>)>> {
+        let at = self.root_at();
+        let mut reached = self.vfs.root.clone();
+        for (start, end) in names(path) {
+            let rest = || path[end..].to_vec();
+            let walked = match at.walk(&path[..end], LastLink::Follow) {
+                Ok(walked) => walked,
+                Err(Errno::ENOTDIR) => return Err(Errno::ENOTDIR),
+                Err(errno) => {
+                    // Whoever refuses to tell what is there does not keep the machine from what it needs.
+                    let union = reached.union().map(|union| union.root());
+                    let directory = union.unwrap_or(reached);
+                    let keeps = directory.mount.keeps_mount_points();
+                    return if keeps {
+                        Err(errno)
+                    } else {
+                        Ok(Some((directory, path[start..].to_vec())))
+                    };
+                }
+            };
+            let keeps = walked.parent.mount.keeps_mount_points();
+            let is_last = rest().iter().all(|byte| *byte == b'/');
+            match (walked.last, walked.target) {
+                (_, Some(found)) if !found.is_dir() => return Err(Errno::ENOTDIR),
+                (Last::Name(name), Some(found))
+                    if is_last && !keeps && Arc::ptr_eq(&found.mount, &walked.parent.mount) =>
+                {
+                    return Ok(Some((walked.parent, name.into_owned())));
+                }
+                (_, Some(found)) => reached = found,
+                (Last::Name(name), None) if !keeps => {
+                    return Ok(Some((walked.parent, [&*name, &rest()].concat())));
+                }
+                (_, None) => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// A device number that no file system of this kernel has.
@@ -149,11 +239,12 @@ impl Kernel {
                 Some(laid) => laid?,
                 None => mount.fs().clone(),
             };
-            if unions.iter().any(|union| Arc::ptr_eq(union, &mount)) {
-                Mount::attach_union(&dir, fs, mount.source(), mount.flags())?;
+            let attached = if unions.iter().any(|union| Arc::ptr_eq(union, &mount)) {
+                Mount::attach_union(&dir, fs, mount.source(), mount.flags())?
             } else {
-                Mount::attach(&dir, fs, mount.source(), mount.flags())?;
-            }
+                Mount::attach(&dir, fs, mount.source(), mount.flags())?
+            };
+            attached.take_over_places(&mount);
         }
         Ok(())
     }
@@ -176,4 +267,16 @@ impl Kernel {
         }
         at.find(path, LastLink::NoFollow)
     }
+}
+
+/// Where the names of a path begin and end.
+fn names(path: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let mut at = 0;
+    core::iter::from_fn(move || {
+        at += path[at..].iter().position(|byte| *byte != b'/')?;
+        let length = path[at..].iter().position(|byte| *byte == b'/');
+        let start = at;
+        at = length.map_or(path.len(), |length| at + length);
+        Some((start, at))
+    })
 }

@@ -251,7 +251,7 @@ impl Process {
                 return Err(Errno::EINVAL);
             }
             file.check_writable().map_err(|_| Errno::EINVAL)?;
-            self.resize(&*file.inode().clone(), length)?;
+            self.resize(&**file.inode(), length, || file.set_size(length))?;
             file.notify(InotifyMask::IN_MODIFY);
             Ok(())
         })
@@ -283,7 +283,7 @@ impl Process {
                 if target.read_only() {
                     return Err(Errno::EROFS);
                 }
-                self.resize(&*target.inode, length)?;
+                self.resize(&*target.inode, length, || target.inode.set_size(length))?;
                 let named = found.parent.as_ref().map(|parent| (parent, &*found.name));
                 self.vfs
                     .notify_object(named, &*target.inode, InotifyMask::IN_MODIFY);
@@ -292,12 +292,17 @@ impl Process {
         )
     }
 
-    fn resize(&self, inode: &dyn Inode, length: u64) -> Result<()> {
+    fn resize(
+        &self,
+        inode: &dyn Inode,
+        length: u64,
+        set_size: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         if length > self.fsize() && length > inode.size() {
             self.deliver_from(Signal::SIGXFSZ, self.signal_info());
             return Err(Errno::EFBIG);
         }
-        inode.set_size(length)?;
+        set_size()?;
         self.strip_set_id(inode);
         Ok(())
     }

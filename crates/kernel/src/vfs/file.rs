@@ -73,6 +73,11 @@ pub trait File: Any + Send + Sync {
         Ok((count, offset + count as u64))
     }
 
+    /// Sets the length, for files that know better than their inode where their bytes are: that finds them by their name.
+    fn set_size(&self, _size: u64) -> Option<Result<()>> {
+        None
+    }
+
     /// Whether the file has offsets.
     fn seekable(&self) -> bool {
         false

@@ -139,6 +139,14 @@ impl FileDescription {
         &self.path
     }
 
+    /// Sets the length of a regular file, whatever has become of its name.
+    pub(crate) fn set_size(&self, size: u64) -> Result<()> {
+        match self.file.as_ref().and_then(|file| file.set_size(size)) {
+            Some(done) => done,
+            None => self.inode().set_size(size),
+        }
+    }
+
     pub(crate) fn file(&self) -> Option<&Arc<dyn File>> {
         self.file.as_ref()
     }

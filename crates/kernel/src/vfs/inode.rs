@@ -19,6 +19,12 @@ pub trait FileSystem: Send + Sync {
     /// Whatever the backing store reports.
     fn statfs(&self) -> Result<StatFs>;
 
+    /// Whether a directory that something is to be mounted on is made in it where it is missing. Else the mount has the
+    /// name for it ([`Inode::path_below_root`]).
+    fn keeps_mount_points(&self) -> bool {
+        true
+    }
+
     /// The same file system over another directory, for one that keeps its changes in the directory that its mount
     /// covers; none for all others.
     fn over(&self, _covered: &Arc<dyn Inode>) -> Option<Result<Arc<dyn FileSystem>>> {
@@ -65,7 +71,7 @@ pub struct NewInode<'a> {
 }
 
 /// Attributes to change; absent ones stay.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SetAttributes {
     /// Permission bits.
     pub mode: Option<u32>,
@@ -137,6 +143,11 @@ pub trait Inode: Any + Send + Sync {
 
     /// Parent and name of a directory; `None` for the root of the file system.
     fn parent(&self) -> Option<(Arc<dyn Inode>, Vec<u8>)> {
+        None
+    }
+
+    /// Path of a directory below the root of its file system, if that is one that keeps no mount points.
+    fn path_below_root(&self) -> Option<Vec<u8>> {
         None
     }
 

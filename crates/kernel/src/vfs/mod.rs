@@ -13,6 +13,7 @@ mod namespace;
 mod open;
 mod path_walk;
 mod permission;
+mod place;
 mod remove_tree;
 mod socket;
 mod time_limit;

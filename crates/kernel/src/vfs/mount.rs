@@ -1,6 +1,8 @@
 //! Mounts and positions in the tree they form.
 
+use super::place::{Place, Places};
 use super::{Caller, DirCursor, FileSystem, Inode};
+use crate::abi::stat::Timespec;
 use crate::errno::{Errno, Result};
 use bitflags::bitflags;
 use core::fmt;
@@ -35,6 +37,8 @@ pub struct Mount {
     children: RwLock<Vec<(u64, Arc<Mount>)>>,
     /// What has the names that the root directory lacks.
     union: RwLock<Option<Arc<Mount>>>,
+    /// Names that the file system lacks, or is to lack.
+    places: Places,
 }
 
 impl Mount {
@@ -49,6 +53,7 @@ impl Mount {
             parent: None,
             children: RwLock::default(),
             union: RwLock::default(),
+            places: Places::default(),
         })
     }
 
@@ -74,7 +79,11 @@ impl Mount {
             parent: Some((Arc::downgrade(&at.mount), at.inode.clone())),
             children: RwLock::default(),
             union: RwLock::default(),
+            places: Places::default(),
         });
+        if let Some(place) = Place::of(&at.inode) {
+            place.cover(true);
+        }
         let mut children = at.mount.children.write();
         children.retain(|(ino, _)| *ino != at.inode.ino());
         children.push((at.inode.ino(), mount.clone()));
@@ -104,6 +113,7 @@ impl Mount {
             parent: Some((Arc::downgrade(&at.mount), at.inode.clone())),
             children: RwLock::default(),
             union: RwLock::default(),
+            places: Places::default(),
         });
         *at.mount.union.write() = Some(mount.clone());
         Ok(mount)
@@ -137,7 +147,42 @@ impl Mount {
             return Err(Errno::EBUSY);
         }
         children.retain(|(ino, _)| *ino != covered.ino());
+        drop(children);
+        if let Some(place) = Place::of(&covered) {
+            parent.places.uncover(place);
+        }
         Ok(())
+    }
+
+    /// Whether directories that something is to be mounted on are made in its file system. Else it has a name for them.
+    pub(crate) fn keeps_mount_points(&self) -> bool {
+        self.fs.keeps_mount_points()
+    }
+
+    /// Has a name for a directory that its file system may lack.
+    ///
+    /// # Errors
+    /// - `ENOENT`: the directory that it is in is gone.
+    pub(crate) fn add_place(
+        self: &Arc<Self>,
+        directory: &dyn Inode,
+        name: &[u8],
+        now: Timespec,
+    ) -> Result<VirtualDentry> {
+        let mut path = directory.path_below_root().ok_or(Errno::ENOENT)?;
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        Ok(VirtualDentry {
+            mount: self.clone(),
+            inode: self.places.add(&self.fs, &path, now)?,
+        })
+    }
+
+    /// Has the names that another mount of its file system has, which it takes the place of.
+    pub(crate) fn take_over_places(&self, from: &Mount) {
+        self.places.take_over(&from.places);
     }
 
     /// File system mounted here.
@@ -230,6 +275,37 @@ impl VirtualDentry {
         Arc::ptr_eq(&self.inode, &self.mount.root)
     }
 
+    /// Finds a child, in the file system or among the names that its mount has for it.
+    ///
+    /// # Errors
+    /// As [`Inode::lookup`].
+    pub(crate) fn lookup(&self, name: &[u8], caller: &Caller) -> Result<Arc<dyn Inode>> {
+        match self.mount.places.at(&*self.inode, name) {
+            Some(place) => Ok(place.found(&*self.inode, caller)),
+            None => self.inode.lookup(name, caller),
+        }
+    }
+
+    /// Whether something is mounted on a name in this directory, or below it, that the mount itself has.
+    pub(crate) fn pins(&self, name: &[u8]) -> bool {
+        self.mount.places.pins(&*self.inode, name)
+    }
+
+    /// Has a name of the mount's stay when nothing is mounted there or below any more.
+    pub(crate) fn want(&self) {
+        if let Some(place) = Place::of(&self.inode) {
+            place.want();
+        }
+    }
+
+    /// The directory of the file system that a name of the mount's stands for, if it has come to be there.
+    pub(crate) fn settled(mut self) -> VirtualDentry {
+        if let Some(real) = Place::of(&self.inode).and_then(|place| place.real().ok()) {
+            self.inode = real;
+        }
+        self
+    }
+
     /// The mount that has the names which this directory lacks.
     pub(crate) fn union(&self) -> Option<Arc<Mount>> {
         self.is_mount_root().then(|| self.mount.union()).flatten()
@@ -258,18 +334,20 @@ impl VirtualDentry {
         max: usize,
         caller: &Caller,
     ) -> Result<Vec<DirCursor>> {
+        let entries =
+            |mount: &Mount, inode, position| mount.places.read_dir(inode, position, max, caller);
         let Some(union) = self.union() else {
-            return self.inode.read_dir(position, max, caller);
+            return entries(&self.mount, &self.inode, position);
         };
         if position < JOINED {
-            let own = self.inode.read_dir(position, max, caller)?;
+            let own = entries(&self.mount, &self.inode, position)?;
             if !own.is_empty() {
                 return Ok(own);
             }
         }
         let mut position = position.saturating_sub(JOINED);
         loop {
-            let mut joined = union.root.read_dir(position, max, caller)?;
+            let mut joined = entries(&union, &union.root, position)?;
             let Some(last) = joined.last() else {
                 return Ok(joined);
             };

@@ -1,7 +1,7 @@
 //! Operations on names: making, linking, renaming and removing them.
 
 use super::lookup::At;
-use super::{Last, LastLink, NewInodeKind, Vfs, VirtualDentry, Walked, permission};
+use super::{Last, LastLink, NewInodeKind, Vfs, VirtualDentry, Walked, permission, place};
 use crate::abi::fcntl::{RenameFlags, W_OK};
 use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, S_ISVTX};
@@ -45,6 +45,9 @@ impl Vfs {
             });
         }
         permission::may_delete(&walked.parent, &*target.inode, &at.caller)?;
+        if target.is_dir() {
+            return Err(Errno::EISDIR);
+        }
         self.unlink_in(&walked.parent, name)
     }
 
@@ -65,7 +68,7 @@ impl Vfs {
         if !target.is_dir() {
             return Err(Errno::ENOTDIR);
         }
-        if crosses_mount(&walked.parent, target) {
+        if is_in_use(&walked.parent, name, target) {
             return Err(Errno::EBUSY);
         }
         self.rmdir_in(&walked.parent, name)
@@ -138,11 +141,12 @@ impl Vfs {
             });
         };
         let source = from.target.as_ref().ok_or(Errno::ENOENT)?;
-        self.check_rename(old_at, &from, &to, source, flags)?;
+        self.check_rename(old_at, (&from, old_name), (&to, new_name), source, flags)?;
+        let new_dir = place::made(&to.parent.inode)?;
         let replaced = from
             .parent
             .inode
-            .rename(old_name, &to.parent.inode, new_name, flags)?;
+            .rename(old_name, &new_dir, new_name, flags)?;
         if to.target.as_ref().is_some_and(|target| target.same(source)) {
             // Two names of one file: nothing has happened.
             return Ok(());
@@ -166,8 +170,8 @@ impl Vfs {
     fn check_rename(
         &self,
         at: &At,
-        from: &Walked<'_>,
-        to: &Walked<'_>,
+        (from, old_name): (&Walked<'_>, &[u8]),
+        (to, new_name): (&Walked<'_>, &[u8]),
         source: &VirtualDentry,
         flags: RenameFlags,
     ) -> Result<()> {
@@ -188,7 +192,7 @@ impl Vfs {
         {
             return Err(Errno::ENOTDIR);
         }
-        if crosses_mount(&from.parent, source) {
+        if is_in_use(&from.parent, old_name, source) {
             return Err(Errno::EBUSY);
         }
         let moves = from.parent.inode.ino() != to.parent.inode.ino();
@@ -220,7 +224,7 @@ impl Vfs {
                         _ => {}
                     }
                 }
-                if crosses_mount(&to.parent, target) {
+                if is_in_use(&to.parent, new_name, target) {
                     return Err(Errno::EBUSY);
                 }
             }
@@ -298,6 +302,11 @@ pub(super) fn removable<'w>(walked: &'w Walked<'_>) -> Result<(&'w [u8], &'w Vir
 /// Whether `target` is the root of a mount that covers a directory of `parent`.
 pub(super) fn crosses_mount(parent: &VirtualDentry, target: &VirtualDentry) -> bool {
     !std::sync::Arc::ptr_eq(&parent.mount, &target.mount)
+}
+
+/// Whether a name cannot be taken from `parent`: something is mounted on `target`, or its mount has it for something else.
+fn is_in_use(parent: &VirtualDentry, name: &[u8], target: &VirtualDentry) -> bool {
+    crosses_mount(parent, target) || parent.pins(name) || place::is_one(&target.inode)
 }
 
 /// Whether `dir` is `below` or one of the directories above it, within one file system.

@@ -103,7 +103,7 @@ impl PathWalk<'_> {
             last_link,
             rest: Cow::Borrowed(path),
             at: 0,
-            current: start.clone(),
+            current: start.clone().settled(),
             links: 0,
         };
         loop {
@@ -199,13 +199,13 @@ impl<'p> Walk<'_, 'p> {
             return Ok(is_last.then(|| self.arrive(last, trailing_slash)));
         }
         let name = &self.rest[self.at..end];
-        let mut found = self.current.inode.lookup(name, self.from.caller);
+        let mut found = self.current.lookup(name, self.from.caller);
         if found.as_ref().err() == Some(&Errno::ENOENT)
             && let Some(union) = self.current.union()
         {
             self.current = union.root();
             self.from.search(&self.current)?;
-            found = self.current.inode.lookup(name, self.from.caller);
+            found = self.current.lookup(name, self.from.caller);
         }
         let found = match found {
             Ok(inode) => Some(inode),

@@ -41,7 +41,7 @@ impl Vfs {
         if !target.is_dir() {
             return self.unlink(at, path);
         }
-        if crosses_mount(&walked.parent, target) {
+        if crosses_mount(&walked.parent, target) || walked.parent.pins(name) {
             return Err(Errno::EBUSY);
         }
         // Whoever makes files as fast as they are removed must not keep the caller for ever.
@@ -71,12 +71,12 @@ impl Vfs {
 
     /// Removes a name; for a directory gives the level that must be emptied first.
     fn remove_entry(&self, at: &At, dir: &VirtualDentry, name: &[u8]) -> Result<Option<Level>> {
-        let child = match dir.inode.lookup(name, &at.caller) {
+        let child = match dir.lookup(name, &at.caller) {
             // Somebody else was faster.
             Err(Errno::ENOENT) => return Ok(None),
             child => enter(dir, child?),
         };
-        if crosses_mount(dir, &child) {
+        if crosses_mount(dir, &child) || dir.pins(name) {
             return Err(Errno::EBUSY);
         }
         if child.is_dir() {

@@ -21,13 +21,15 @@ use secure_exec_kernel::{Errno, Kernel, LimitBreach, Pid, RenameFlags, StatFs, T
 use secure_exec_node::refused_link;
 use secure_exec_protocol::files::{
     self, ChangedAttributes, FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest,
-    HostTime, MAX_FILE_PIECE, MAX_FILES_MESSAGE, from_message, to_message,
+    HostTime, MAX_FILE_PIECE, MAX_FILES_MESSAGE, from_message, is_too_long, to_message,
 };
 use secure_exec_protocol::{FilesSocket, Mount, VmId, VmLimits, ladder};
 
 type Result<T> = std::result::Result<T, Errno>;
 
 const MAX_MOUNT_BYTES: &str = "limits.resources.maxMountBytes";
+/// A fixed one: how long a guest waits for the host's files.
+const HOST_FILE_TIMEOUT: &str = "limits.resources.hostFileTimeoutMs";
 
 /// Longest name that guests are told of (`statfs(2)`).
 const NAME_MAX: u64 = 255;
@@ -259,6 +261,13 @@ impl MountFiles {
     }
 
     fn begin(&self, operation: FileOperation) -> Result<Asked<'_>> {
+        // Names add up: a guest that goes down one directory at a time gets further than any path.
+        if operation.paths().into_iter().flatten().any(is_too_long) {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        if !operation.is_well_formed() {
+            return Err(Errno::EINVAL);
+        }
         self.channel.begin(self.place, operation)
     }
 
@@ -274,10 +283,28 @@ impl MountFiles {
                     .is_some_and(|process| process.is_alive())
         };
         let answer = self.channel.finish(asked, &wanted);
-        if answer.as_ref().err() == Some(&Errno::ENOSPC) {
-            self.note_full(asked.growth);
+        match &answer {
+            Err(Errno::ENOSPC) => self.note_full(asked.growth),
+            Err(Errno::EIO) => self.note_late(asked.deadline),
+            _ => {}
         }
         answer
+    }
+
+    /// Tells of the limit where the host has not answered in time.
+    fn note_late(&self, deadline: Instant) {
+        let late = Instant::now().checked_duration_since(deadline);
+        let (Some(late), Some(kernel)) = (late, self.kernel.upgrade()) else {
+            return;
+        };
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let bound = PATIENCE.get();
+        let breach = LimitBreach {
+            limit: HOST_FILE_TIMEOUT,
+            bound: millis(bound),
+            used: millis(bound + late).max(millis(bound) + 1),
+        };
+        kernel.note_limit_breach(None, breach);
     }
 
     /// Tells of the limit where it is what was in the way, and not the host's disk.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::abi::stat::{S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK};
-use secure_exec_kernel::{Errno, Fd, FileDescription, FileKind, Process, Stat, Terminal, Timespec};
+use secure_exec_kernel::{
+    Errno, Fd, FileDescription, FileKind, LimitBreach, Process, Stat, Terminal, Timespec,
+};
 use secure_exec_protocol::{
     DirectoryEntry, Failure, FileAttributes, FileReply, FileRequest, FileStat, MAX_CHUNK,
+    most_names,
 };
 
 use crate::breaches;
@@ -288,8 +291,26 @@ impl Files {
             kind: entry.kind.mode(),
         });
         let mut entries: Vec<DirectoryEntry> = entries.collect();
+        self.check_names(path, entries.len())?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         self.entries(entries.into_iter())
+    }
+
+    /// Files of the host's are in directories of any size. The host takes as many names as a machine may have files.
+    fn check_names(&self, path: &[u8], count: usize) -> Result<(), Failure> {
+        let kernel = self.agent.kernel().map_err(failing("scandir", path))?;
+        let max_inodes = kernel.limits().max_inodes;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        if count <= most_names(max_inodes) {
+            return Ok(());
+        }
+        let breach = LimitBreach {
+            limit: "maxInodeCount",
+            bound: max_inodes,
+            used: count,
+        };
+        kernel.note_limit_breach(None, breach);
+        Err(failure(Errno::EOVERFLOW, "scandir", path))
     }
 
     fn entries(&mut self, mut rest: std::vec::IntoIter<DirectoryEntry>) -> Outcome {

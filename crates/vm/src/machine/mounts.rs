@@ -20,7 +20,8 @@ const LETTING_GO: Duration = Duration::from_millis(200);
 /// How often it is looked whether they have.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// Attaches the mounts, in their order: a later one may lie in an earlier one.
+/// Attaches the mounts, in their order: a later one may lie in an earlier one. Nothing is made in the files of the host for
+/// that, nor for the directory that programs start in.
 ///
 /// # Errors
 /// A mount point cannot be made.
@@ -40,7 +41,12 @@ pub(super) fn attach_all(
         };
         place.attach(mount, &files)
     });
-    attached.collect()
+    attached.collect::<Result<(), Failure>>()?;
+    let Some(cwd) = config.cwd.as_deref().map(str::as_bytes) else {
+        return Ok(());
+    };
+    let provided = kernel.provide(cwd);
+    provided.map_err(|errno| failure(errno, "chdir", cwd))
 }
 
 /// Where mounts are attached.
@@ -67,6 +73,7 @@ impl Place<'_> {
             let joined = self.kernel.mount_root(fs, &mount.source, flags);
             return joined.map_err(failed);
         }
+        self.kernel.provide_mount_point(path).map_err(failed)?;
         files.make_working_directory(path)?;
         let attached = if mount.overlay {
             self.kernel.mount_overlay(path, fs, flags)

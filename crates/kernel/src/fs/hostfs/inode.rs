@@ -164,6 +164,22 @@ impl HostInode {
         self.shared.changed(&path);
     }
 
+    /// Somebody who has it open has written up to there. Without a name nobody can be asked how long it is.
+    pub fn reached(&self, end: u64) {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            state.attributes.size = state.attributes.size.max(end);
+        }
+    }
+
+    /// The same for one who has set its length.
+    pub fn resized(&self, size: u64) {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            state.attributes.size = size;
+        }
+    }
+
     /// Its name is gone.
     fn unnamed(&self) {
         let mut state = self.state.lock();
@@ -383,6 +399,10 @@ impl Inode for HostInode {
             HostInode::at(&self.shared, directory.to_vec(), attributes)
         });
         Some((parent, name))
+    }
+
+    fn path_below_root(&self) -> Option<Vec<u8>> {
+        self.directory().ok()
     }
 
     fn removed(&self) -> bool {

@@ -61,6 +61,9 @@ impl HostFs {
             live: Mutex::default(),
         });
         let root = HostInode::root(&shared);
+        // One for all who look for it, from wherever they come.
+        let known = Arc::downgrade(&root);
+        shared.live.lock().insert(Box::default(), known);
         Arc::new(HostFs { shared, root })
     }
 }
@@ -76,6 +79,10 @@ impl FileSystem for HostFs {
 
     fn statfs(&self) -> Result<StatFs> {
         self.shared.files.statfs()
+    }
+
+    fn keeps_mount_points(&self) -> bool {
+        false
     }
 }
 

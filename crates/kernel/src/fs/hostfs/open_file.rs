@@ -17,6 +17,11 @@ impl OpenFile {
     pub fn new(inode: Arc<HostInode>, file: Arc<dyn HostFile>) -> OpenFile {
         OpenFile { inode, file }
     }
+
+    fn wrote<T>(&self, outcome: Result<T>) -> Result<T> {
+        self.inode.written();
+        outcome
+    }
 }
 
 impl File for OpenFile {
@@ -33,14 +38,22 @@ impl File for OpenFile {
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
-        let written = self.file.write(Some(offset), buf);
-        self.inode.written();
-        written.map(|(count, _)| count)
+        let (count, end) = self.wrote(self.file.write(Some(offset), buf))?;
+        self.inode.reached(end);
+        Ok(count)
     }
 
     fn append(&self, _offset: u64, buf: &[u8]) -> Result<(usize, u64)> {
-        let written = self.file.write(None, buf);
-        self.inode.written();
-        written
+        let (count, end) = self.wrote(self.file.write(None, buf))?;
+        self.inode.reached(end);
+        Ok((count, end))
+    }
+
+    fn set_size(&self, size: u64) -> Option<Result<()>> {
+        let done = self.wrote(self.file.set_size(size));
+        if done.is_ok() {
+            self.inode.resized(size);
+        }
+        Some(done)
     }
 }

@@ -10,6 +10,8 @@ use crate::vfs::MountFlags;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+mod places;
+
 /// Length of a file that was just changed.
 const UNSETTLED: u64 = 9;
 
@@ -452,4 +454,23 @@ fn a_host_that_does_not_answer_gives_eio() {
     assert_eq!(user.read_dir(b"/mnt").err(), Some(Errno::EIO));
     *played.fails.lock() = None;
     assert_eq!(text(&user, "/mnt/a").unwrap(), "a");
+}
+
+#[test]
+fn a_file_without_a_name_is_written_and_cut_by_who_has_it_open() {
+    let (played, user, _kernel) = mounted(&[("f", file("0123456789"))], MountFlags::empty());
+    let fd = user.open(b"/mnt/f", OpenFlags::O_RDWR, 0).unwrap();
+    user.unlink(b"/mnt/f").unwrap();
+    assert_eq!(user.fstat(fd).unwrap().nlink, 0);
+    user.ftruncate(fd, 4).unwrap();
+    assert_eq!(user.fstat(fd).unwrap().size, 4);
+    user.pwrite(fd, b"ab", 6).unwrap();
+    assert_eq!(user.fstat(fd).unwrap().size, 8);
+    let mut buf = [0; 20];
+    assert_eq!(user.pread(fd, &mut buf, 0), Ok(8));
+    assert_eq!(&buf[..8], b"0123\0\0ab");
+    assert_eq!(user.stat(b"/mnt/f"), Err(Errno::ENOENT));
+    played.asked();
+    user.close(fd).unwrap();
+    assert_eq!(played.asked(), Vec::<String>::new());
 }
