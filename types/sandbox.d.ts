@@ -201,6 +201,7 @@ export interface Sandbox {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What makes a {@link Sandbox}, and tells it from other objects by `instanceof`. */
 export const Sandbox: {
   readonly prototype: Sandbox;
   /**
