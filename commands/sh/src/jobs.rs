@@ -257,13 +257,19 @@ impl Shell {
     /// Ctrl-C that came before the job had the terminal is meant for the job. In a session the job is given up.
     fn pass_interrupt(&mut self, at: usize) {
         let pgid = self.jobs.list[at].pgid;
-        if pgid == 0 || !self.gives_up() {
+        if !self.gives_up() {
             return;
         }
-        // Both: it may have ended meanwhile.
+        // All of them: it may have ended meanwhile.
         if self.session.is_some() {
-            let _ = sys::process::kill(-pgid, SIGKILL);
-        } else {
+            if pgid != 0 {
+                let _ = sys::process::kill(-pgid, SIGKILL);
+            }
+            // Under `set +m` it leads no group.
+            for (pid, _) in &self.jobs.list[at].processes {
+                let _ = sys::process::kill(*pid, SIGKILL);
+            }
+        } else if pgid != 0 {
             self.traps.interrupted = false;
             let _ = sys::process::kill(-pgid, SIGINT);
         }

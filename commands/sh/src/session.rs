@@ -111,7 +111,10 @@ pub fn run(shell: &mut Shell) -> i32 {
     while let Some(frame) = shell.next_frame() {
         let result = shell.run_frame(&frame);
         let status = match result {
-            Err(Flow::Exit(status)) => return status,
+            Err(Flow::Exit(status)) => {
+                shell.hang_up_jobs();
+                return status;
+            }
             Ok(status) | Err(Flow::Return(status) | Flow::Abort(status)) => status,
             Err(Flow::Break(_) | Flow::Continue(_)) => shell.status,
         };
@@ -173,7 +176,12 @@ impl Shell {
                         std::process::exit(self.run_exit_trap(status) & 0xff);
                     }
                 }
-                Err(_) => return None,
+                Err(error) => {
+                    // The line that is on its way has not run: that is no success.
+                    self.error(&format!("--session: {}", sys::errno::message(&error)));
+                    self.status = 2;
+                    return None;
+                }
             }
         }
         Some(bytes)
@@ -221,7 +229,9 @@ impl Shell {
     }
 
     fn answer(&self, number: u64, status: i32) -> bool {
-        let directory = self.var("PWD").unwrap_or_default();
+        // Not `PWD`, which a line may set to anything. What has no name any more is told as nothing.
+        let directory = sys::path::getcwd().unwrap_or_default();
+        let directory = text::from_os(directory.as_os_str());
         let directory = text::encode(&directory).into_owned();
         self.session
             .as_ref()

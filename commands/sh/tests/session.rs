@@ -229,6 +229,7 @@ fn whatever_a_command_waits_in_it_can_be_given_up() {
         "sleep 1000 & touch N; wait",
         "f() { touch N; while :; do f2; done; }; f2() { sleep 1000; }; f",
         "touch N; sh -c 'sleep 1000; sleep 1000'",
+        "set +m; touch N; sleep 1000",
         "touch N; for i in 1 2 3; do sleep 1000; done; echo not reached",
     ];
     let mut session = Session::start();
@@ -288,6 +289,33 @@ fn programs_and_subshells_have_nothing_of_the_session() {
     );
     let out = session.out();
     assert!(out.ends_with("0\n") && !out.contains("20"), "{out}");
+}
+
+#[test]
+fn a_shell_that_ends_takes_its_jobs_along() {
+    let mut session = Session::start();
+    session.send("sh -c 'trap \"echo hung up > hup; exit\" HUP; touch up; while :; do sleep 0.01; done' & while ! [ -e up ]; do :; done; exit 3", b"");
+    assert_eq!(session.answer(), None);
+    assert_eq!(session.end(), Some(3));
+    let file = session.folder.join("hup");
+    while !file.exists() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_directory_is_the_real_one() {
+    let mut session = Session::start();
+    session.send("cd /; PWD=$(head -c 100000 /dev/zero | tr '\\0' a)", b"");
+    assert_eq!(session.answer().unwrap().directory, "/");
+}
+
+#[test]
+fn a_shell_without_its_descriptor_has_not_run_the_next_line() {
+    let mut session = Session::start();
+    assert_eq!(session.run("exec 200>&-"), 0);
+    assert_eq!(session.end(), Some(2));
+    assert!(session.err().contains("--session: Bad file descriptor"));
 }
 
 #[test]
