@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -18,6 +19,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { NodeRuntime } from "secure-exec";
 import { rejectsArgument } from "./support/arguments.ts";
 import { after, before, describe, test } from "./support/suite.ts";
@@ -197,6 +199,35 @@ describe("a mounted directory", () => {
     });
   });
 
+  test("has many files as they are, the first time and again", async () => {
+    // Not files of a moment ago, which nobody keeps.
+    const hostPath = fileURLToPath(new URL("../lib", import.meta.url));
+    const sums = `
+      import { createHash } from "node:crypto";
+      import { readdirSync, readFileSync, statSync } from "node:fs";
+      import { join } from "node:path";
+      const sums = (folder) => readdirSync(folder, { recursive: true }).sort()
+        .filter((name) => statSync(join(folder, name)).isFile())
+        .map((name) => name + createHash("sha256").update(readFileSync(join(folder, name))).digest("hex"));
+    `;
+    const names = readdirSync(hostPath, { recursive: true, encoding: "utf8" }).sort();
+    const expected = names
+      .filter((name) => statSync(join(hostPath, name)).isFile())
+      .map((name) => {
+        const bytes = readFileSync(join(hostPath, name));
+        return name + createHash("sha256").update(bytes).digest("hex");
+      });
+    assert.ok(expected.length > 50);
+    for (const readOnly of [true, false]) {
+      await withRuntime({ mounts: [{ guestPath: "/m", hostPath, readOnly }] }, async (runtime) => {
+        for (let round = 0; round < 2; round += 1) {
+          const read = `${sums} console.log(JSON.stringify(sums("/m")));`;
+          assert.deepEqual(JSON.parse(await printed(runtime, read)), expected);
+        }
+      });
+    }
+  });
+
   test("refuses every change, and nothing is changed", async () => {
     const root = files({ "fixed/a/text": "kept", "fixed/b": "kept" });
     const before = statSync(join(root, "b"));
@@ -300,6 +331,22 @@ describe("a mounted directory", () => {
     assert.equal(readFileSync(join(root, "rw"), "utf8"), "01234567");
     const { uid, mode, mtimeMs } = statSync(join(root, "hard"));
     assert.deepEqual([uid, mode & 0o777, mtimeMs !== 6000], [process.getuid?.(), 0o640, true]);
+  });
+
+  test("has no paths that are longer than a path may be", async () => {
+    const hostPath = files({ "deep/file": "" });
+    const mounts = [{ guestPath: "/deep", hostPath, readOnly: false }];
+    const program = `
+      import { mkdirSync, readFileSync } from "node:fs";
+      const name = "d".repeat(250);
+      const descend = () => { for (;;) { mkdirSync(name); process.chdir(name); } };
+      process.chdir("/deep");
+      try { descend(); } catch (error) { console.log(error.code); }
+      console.log(readFileSync("/deep/file", "utf8").length);
+    `;
+    await withRuntime({ mounts }, async (runtime) => {
+      assert.equal(await printed(runtime, program), "ENAMETOOLONG\n0\n");
+    });
   });
 
   test("keeps the changes of an overlay in the machine", async () => {

@@ -156,17 +156,8 @@ struct MemoryFile {
 }
 
 impl BackendFile for MemoryFile {
-    fn read(&self, offset: u64, count: usize) -> io::Result<Vec<u8>> {
-        let left = self
-            .file
-            .stat()
-            .map_err(failed)?
-            .size
-            .saturating_sub(offset);
-        let mut data = vec![0; count.min(usize::try_from(left).unwrap_or(usize::MAX))];
-        let read = self.file.pread(&mut data, offset).map_err(failed)?;
-        data.truncate(read);
-        Ok(data)
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.file.pread(buf, offset).map_err(failed)
     }
 
     fn write(&self, offset: Option<u64>, data: &[u8]) -> io::Result<(usize, u64)> {

@@ -251,9 +251,10 @@ fn convert(operation: FileOperation, open: Option<Vec<u8>>) -> Option<(Expected,
             (Expected::Done, call)
         }
         // The broker answers these.
-        FileOperation::Sync { .. } | FileOperation::Close { .. } | FileOperation::Statfs => {
-            return None;
-        }
+        FileOperation::ReadWhole { .. }
+        | FileOperation::Sync { .. }
+        | FileOperation::Close { .. }
+        | FileOperation::Statfs => return None,
     })
 }
 

@@ -7,6 +7,8 @@
 //! Everything is named by its path below the root of a mount ([`is_path`]). Who serves it keeps no table of names, so that
 //! nothing can be left behind in one. `docs/design/mounts.md` has the reasons.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,18 @@ pub const MAX_FILES_MESSAGE: usize = 128 << 10;
 
 /// Most bytes of a file in one message: leaves room for the rest of it.
 pub const MAX_FILE_PIECE: usize = 120 << 10;
+
+/// Longest file that is asked for as a whole.
+pub const MAX_WHOLE_FILE: u64 = 64 << 10;
+
+/// Most files that are asked for as a whole at a time.
+pub const MOST_WHOLE_FILES: usize = 64;
+
+/// What a file takes in a message besides its bytes, at most.
+pub const WHOLE_FILE: usize = 120;
+
+/// Which of the results has the bytes of a file.
+const DATA: u32 = 6;
 
 /// Longest path (`limits.h`).
 const PATH_MAX: usize = 4096;
@@ -54,6 +68,16 @@ pub enum FileOperation {
     ReadLink {
         #[serde(with = "serde_bytes")]
         path: Vec<u8>,
+    },
+    /// Reads files of a directory as a whole: those of these names that are regular, readable and no longer than
+    /// [`MAX_WHOLE_FILE`], until there is no room for the next one in [`MAX_FILE_PIECE`]. Answer: `Whole`.
+    ReadWhole {
+        /// The directory.
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        /// Names in it, with a slash between two.
+        #[serde(with = "serde_bytes")]
+        names: Vec<u8>,
     },
     /// Opens a regular file. Answer: `Opened`.
     Open {
@@ -197,6 +221,7 @@ pub enum FileResult {
         descriptor: bool,
     },
     Data(#[serde(with = "serde_bytes")] Vec<u8>),
+    Whole(Vec<WholeFile>),
     /// How much was written, and where it ended.
     Written {
         count: u32,
@@ -239,6 +264,17 @@ pub struct HostEntry {
     pub next: u64,
 }
 
+/// A file as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeFile {
+    /// Which of the names that were asked for, from 0.
+    pub name: u32,
+    /// Of before its bytes were read, which are as many as they say.
+    pub attributes: HostAttributes,
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+}
+
 /// What is to be changed; what is absent stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedAttributes {
@@ -265,6 +301,7 @@ impl FileOperation {
             FileOperation::Stat { path }
             | FileOperation::ReadDirectory { path, .. }
             | FileOperation::ReadLink { path }
+            | FileOperation::ReadWhole { path, .. }
             | FileOperation::Open { path, .. }
             | FileOperation::Create { path, .. }
             | FileOperation::MakeDirectory { path, .. }
@@ -292,6 +329,7 @@ impl FileOperation {
             FileOperation::Stat { .. }
             | FileOperation::ReadDirectory { .. }
             | FileOperation::ReadLink { .. }
+            | FileOperation::ReadWhole { .. }
             | FileOperation::Read { .. }
             | FileOperation::Sync { .. }
             | FileOperation::Close { .. }
@@ -311,6 +349,7 @@ impl FileOperation {
                 }
                 FileOperation::Write { data, .. } => data.len() <= MAX_FILE_PIECE,
                 FileOperation::Read { count, .. } => *count as usize <= MAX_FILE_PIECE,
+                FileOperation::ReadWhole { path, names } => are_names(path, names),
                 _ => true,
             }
     }
@@ -320,8 +359,6 @@ impl FileOperation {
 /// a slash at either end. The root itself is the empty path.
 #[must_use]
 pub fn is_path(path: &[u8]) -> bool {
-    let is_name =
-        |name: &[u8]| !name.is_empty() && name.len() <= NAME_MAX && name != b"." && name != b"..";
     path.is_empty()
         || !is_too_long(path) && !path.contains(&0) && path.split(|byte| *byte == b'/').all(is_name)
 }
@@ -330,6 +367,22 @@ pub fn is_path(path: &[u8]) -> bool {
 #[must_use]
 pub fn is_too_long(path: &[u8]) -> bool {
     path.len() >= PATH_MAX
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.len() <= NAME_MAX && name != b"." && name != b".."
+}
+
+/// Whether these are names in a directory, not more than may be asked for at a time, of which each makes a path.
+fn are_names(directory: &[u8], names: &[u8]) -> bool {
+    let mut count = 0;
+    !names.contains(&0)
+        && names.split(|byte| *byte == b'/').all(|name| {
+            count += 1;
+            count <= MOST_WHOLE_FILES
+                && is_name(name)
+                && directory.len() + 1 + name.len() < PATH_MAX
+        })
 }
 
 /// A message as it is sent.
@@ -342,6 +395,22 @@ pub fn to_message<T: Serialize>(value: &T) -> Result<Vec<u8>, FrameError> {
         return Err(FrameError::TooLong(bytes.len(), MAX_FILES_MESSAGE));
     }
     Ok(bytes)
+}
+
+/// What comes before the bytes in an answer with `Data`.
+#[must_use]
+pub fn data_head(id: u64, count: usize) -> Vec<u8> {
+    // Counts of variants and of bytes are written as numbers are.
+    postcard::to_extend(&(id, DATA, count as u64), Vec::new()).unwrap_or_default()
+}
+
+/// The number of an answer with `Data`, and where its bytes are; none for all other messages.
+#[must_use]
+pub fn data_in(message: &[u8]) -> Option<(u64, Range<usize>)> {
+    let ((id, variant, count), data) =
+        postcard::take_from_bytes::<(u64, u32, u64)>(message).ok()?;
+    let is_data = variant == DATA && usize::try_from(count).ok()? == data.len();
+    is_data.then_some((id, message.len() - data.len()..message.len()))
 }
 
 /// A message as it came.
@@ -374,6 +443,55 @@ mod tests {
     }
 
     #[test]
+    fn names_of_files_are_names_and_not_too_many() {
+        let asks = |path: &[u8], names: &[u8]| {
+            let (path, names) = (path.to_vec(), names.to_vec());
+            FileOperation::ReadWhole { path, names }.is_well_formed()
+        };
+        assert!(asks(b"", b"a") && asks(b"a/b", b"a/.b/c d"));
+        for names in ["", "/", "a/", "/a", "a//b", ".", "a/..", "a\0b"] {
+            assert!(!asks(b"d", names.as_bytes()), "{names:?}");
+        }
+        assert!(!asks(b"../d", b"a") && !asks(b"/d", b"a"));
+        assert!(!asks(b"d", &[b'a'; 256]));
+        let many = |count: usize| vec![&b"a"[..]; count].join(&b'/');
+        assert!(asks(b"d", &many(MOST_WHOLE_FILES)));
+        assert!(!asks(b"d", &many(MOST_WHOLE_FILES + 1)));
+        let deep = vec![&[b'd'; 200][..]; 20].join(&b'/');
+        assert!(asks(&deep, &[b'a'; 70]) && !asks(&deep, &[b'a'; 90]));
+    }
+
+    #[test]
+    fn the_most_files_and_bytes_that_are_asked_for_at_a_time_fit_into_a_message() {
+        let time = HostTime {
+            sec: i64::MIN,
+            nsec: u32::MAX,
+        };
+        let attributes = HostAttributes {
+            ino: u64::MAX,
+            mode: u32::MAX,
+            nlink: u64::MAX,
+            size: u64::MAX,
+            blocks: u64::MAX,
+            atime: time,
+            mtime: time,
+            ctime: time,
+            btime: time,
+        };
+        let file = |length| WholeFile {
+            name: u32::MAX,
+            attributes,
+            data: vec![0xff; length],
+        };
+        let length = MAX_FILE_PIECE / MOST_WHOLE_FILES - WHOLE_FILE;
+        let result = FileResult::Whole(vec![file(length); MOST_WHOLE_FILES]);
+        let id = u64::MAX;
+        assert!(to_message(&FilesAnswer { id, result }).unwrap().len() <= MAX_FILE_PIECE + 16);
+        let empty = to_message(&file(0)).unwrap();
+        assert!(empty.len() <= WHOLE_FILE, "{}", empty.len());
+    }
+
+    #[test]
     fn a_message_has_nothing_behind_it() {
         let answer = FilesAnswer {
             id: 7,
@@ -386,6 +504,45 @@ mod tests {
             from_message::<FilesAnswer>(&bytes),
             Err(FrameError::Malformed)
         );
+    }
+
+    #[test]
+    fn bytes_are_found_in_a_message_where_they_are() {
+        for (id, length) in [
+            (0, 0),
+            (1, 1),
+            (300, 127),
+            (u64::MAX, 128),
+            (7, MAX_FILE_PIECE),
+        ] {
+            let data: Vec<u8> = (0..=255).cycle().take(length).collect();
+            let mut message = data_head(id, length);
+            message.extend_from_slice(&data);
+            let result = FileResult::Data(data.clone());
+            assert_eq!(to_message(&FilesAnswer { id, result }).unwrap(), message);
+            let (found, place) = data_in(&message).unwrap();
+            assert!(found == id && message[place] == data);
+            message.push(0);
+            assert_eq!(data_in(&message), None);
+            assert_eq!(data_in(&message[..message.len() - 2]), None);
+        }
+        for result in [
+            FileResult::Done,
+            FileResult::Failed { errno: 2 },
+            FileResult::Written { count: 0, end: 0 },
+            FileResult::Whole(Vec::new()),
+        ] {
+            let message = to_message(&FilesAnswer { id: 1, result }).unwrap();
+            assert_eq!(data_in(&message), None);
+        }
+        for message in [
+            &[][..],
+            &[0x80],
+            &[0xff; 40],
+            &[1, 6, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert_eq!(data_in(message), None);
+        }
     }
 
     #[test]

@@ -102,6 +102,24 @@ impl FilesSocket {
         }
     }
 
+    /// Sends a message that is in two places.
+    ///
+    /// # Errors
+    /// As [`FilesSocket::send`].
+    pub fn send_parts(&self, head: &[u8], rest: &[u8]) -> io::Result<()> {
+        let part = |bytes: &[u8]| libc::iovec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        };
+        let mut parts = [part(head), part(rest)];
+        // SAFETY: zeroes are a valid header.
+        let mut header: libc::msghdr = unsafe { mem::zeroed() };
+        header.msg_iov = parts.as_mut_ptr();
+        header.msg_iovlen = parts.len();
+        // SAFETY: the parts outlive the call.
+        unsafe { self.send_message(&header) }
+    }
+
     /// Sends a message with a descriptor, which the peer gets a copy of.
     ///
     /// # Errors
@@ -129,10 +147,18 @@ impl FilesSocket {
             let data = libc::CMSG_DATA(first).cast::<RawFd>();
             data.write_unaligned(descriptor.as_raw_fd());
         }
+        // SAFETY: everything that the header points to outlives the call.
+        unsafe { self.send_message(&header) }
+    }
+
+    /// Sends what a header tells of.
+    ///
+    /// # Safety
+    /// Everything that the header points to is valid during the call.
+    unsafe fn send_message(&self, header: &libc::msghdr) -> io::Result<()> {
         loop {
-            // SAFETY: everything that the header points to outlives the call.
-            let sent =
-                unsafe { libc::sendmsg(self.0.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) };
+            // SAFETY: by the caller.
+            let sent = unsafe { libc::sendmsg(self.0.as_raw_fd(), header, libc::MSG_NOSIGNAL) };
             if sent >= 0 {
                 return Ok(());
             }
@@ -252,11 +278,17 @@ mod tests {
         ours.send(b"one").unwrap();
         let file = File::open("/proc/self/cmdline").unwrap();
         ours.send_with(b"two", file.as_fd()).unwrap();
+        ours.send_parts(b"th", b"ree").unwrap();
         let mut buffer = [0; 16];
         let first = theirs.receive(&mut buffer, None).unwrap();
         assert_eq!((first.length, first.descriptors.len()), (3, 0));
         let second = theirs.receive(&mut buffer, None).unwrap();
         assert_eq!((second.length, second.descriptors.len()), (3, 1));
+        let third = theirs.receive(&mut buffer, None).unwrap();
+        assert_eq!(
+            (&buffer[..third.length], third.descriptors.len()),
+            (&b"three"[..], 0)
+        );
         let mut text = Vec::new();
         let copy = second.descriptors.into_iter().next().unwrap();
         File::from(copy).read_to_end(&mut text).unwrap();

@@ -38,6 +38,15 @@ impl SystemClock {
     }
 }
 
+/// A clock that never stands still, exact to some milliseconds: for how old something is.
+pub(crate) fn age() -> Duration {
+    Duration::from_nanos(
+        nanoseconds(libc::CLOCK_MONOTONIC_COARSE)
+            .try_into()
+            .unwrap_or(0),
+    )
+}
+
 /// A clock of the host.
 fn nanoseconds(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secure_exec_protocol::files::{
     ChangedAttributes, FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest,
     HostAttributes, HostEntry, HostSpace, HostTime, MAX_FILE_PIECE, MAX_FILES_MESSAGE,
-    from_message, to_message,
+    MOST_WHOLE_FILES, WholeFile, from_message, to_message,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,8 +116,23 @@ fn passes(operation: &FileOperation) -> Result<(), String> {
     if is_well_formed && size > MAX_FILE_PIECE {
         return Err(format!("a piece that is too long: {size} bytes"));
     }
-    let has_target = matches!(operation, FileOperation::Symlink { .. });
-    if !is_well_formed && stay && size <= MAX_FILE_PIECE && !has_target {
+    if let FileOperation::ReadWhole { path, names } = operation
+        && is_well_formed
+    {
+        let mut names = names.split(|byte| *byte == b'/');
+        let below = |name: &[u8]| [path, &b"/"[..], name].concat();
+        let all_stay = names.clone().all(|name| {
+            stays_below(name) && !name.is_empty() && (path.is_empty() || stays_below(&below(name)))
+        });
+        if !all_stay || names.nth(MOST_WHOLE_FILES).is_some() {
+            return Err(format!("names that lead out, or too many: {operation:?}"));
+        }
+    }
+    let has_more = matches!(
+        operation,
+        FileOperation::Symlink { .. } | FileOperation::ReadWhole { .. }
+    );
+    if !is_well_formed && stay && size <= MAX_FILE_PIECE && !has_more {
         return Err(format!("a request of ours is refused: {operation:?}"));
     }
     Ok(())
@@ -198,7 +213,7 @@ fn data(input: &mut Input<'_>) -> Vec<u8> {
 
 fn operation(input: &mut Input<'_>) -> FileOperation {
     let (handle, mode) = (input.unsigned(), input.word());
-    match input.below(18) {
+    match input.below(19) {
         0 => FileOperation::Stat { path: path(input) },
         1 => FileOperation::ReadDirectory {
             path: path(input),
@@ -256,12 +271,16 @@ fn operation(input: &mut Input<'_>) -> FileOperation {
                 mtime: input.once_in(2).then(|| time(input)),
             },
         },
+        17 => FileOperation::ReadWhole {
+            path: path(input),
+            names: path(input),
+        },
         _ => FileOperation::Statfs,
     }
 }
 
 fn result(input: &mut Input<'_>) -> FileResult {
-    match input.below(9) {
+    match input.below(10) {
         0 => FileResult::Failed { errno: input.int() },
         1 => FileResult::Done,
         2 => FileResult::Attributes(attributes(input)),
@@ -289,6 +308,15 @@ fn result(input: &mut Input<'_>) -> FileResult {
             count: input.word(),
             end: input.unsigned(),
         },
+        8 => FileResult::Whole(
+            (0..input.pick_of(&[0, 1, 3, 64]))
+                .map(|_| WholeFile {
+                    name: input.word(),
+                    attributes: attributes(input),
+                    data: data(input),
+                })
+                .collect(),
+        ),
         _ => FileResult::Space(HostSpace {
             block_size: input.unsigned(),
             free: input.unsigned(),

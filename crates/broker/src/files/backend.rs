@@ -117,7 +117,7 @@ pub trait BackendFile: Send + Sync {
     ///
     /// # Errors
     /// As `pread(2)`.
-    fn read(&self, offset: u64, count: usize) -> io::Result<Vec<u8>>;
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
     /// Writes at an offset, or at the end without one; gives the count and the offset after it.
     ///

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secure_exec_protocol::VmId;
 use secure_exec_protocol::files::{
-    FileResult, FilesAnswer, FilesRequest, MAX_FILES_MESSAGE, from_message, to_message,
+    FileResult, FilesAnswer, FilesRequest, MAX_FILE_PIECE, MAX_FILES_MESSAGE, data_head,
+    from_message, to_message,
 };
 use secure_exec_protocol::files_socket::Message;
 use secure_exec_protocol::{FilesSocket, ladder};
 
 use super::backend::HostMount;
 use super::deferred::Replies;
-use super::served::{Rule, Served, failed};
+use super::served::{Outcome, Rule, Served, failed};
 
 type Vms = Arc<Mutex<HashMap<VmId, Arc<Served>>>>;
 
@@ -120,6 +121,7 @@ fn close(gone: Vec<Arc<Served>>) {
 /// Serves until the channel ends.
 fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
     let mut buffer = vec![0; MAX_FILES_MESSAGE];
+    let mut piece = vec![0; MAX_FILE_PIECE];
     // Without a thread for them there is nobody to serve.
     let Ok(replies) = Replies::start(socket) else {
         return Ok(());
@@ -138,26 +140,30 @@ fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
         }
         last = Some(request.id);
         let served = vms.lock().get(&request.vm).cloned();
-        let (result, descriptor) = match served {
+        let outcome = match served {
             Some(served) => {
                 let deferred = (request.id, &replies);
-                match served.begin(request.mount, request.operation, deferred)? {
+                match served.begin(request.mount, request.operation, deferred, &mut piece)? {
                     Some(outcome) => outcome,
                     None => continue,
                 }
             }
             // It may have been taken from the process meanwhile.
-            None => (FileResult::Failed { errno: libc::EIO }, None),
+            None => Outcome::Answer(FileResult::Failed { errno: libc::EIO }, None),
         };
-        let id = request.id;
-        let answer = to_message(&FilesAnswer { id, result }).or_else(|_| {
-            let result = failed(&std::io::ErrorKind::InvalidData.into());
-            to_message(&FilesAnswer { id, result })
-        });
-        let answer = answer.map_err(|_| "an answer that cannot be written down")?;
-        let sent = match &descriptor {
-            Some(descriptor) => socket.send_with(&answer, descriptor.as_fd()),
-            None => socket.send(&answer),
+        let sent = match outcome {
+            // As it is, so that nobody but the system copies it.
+            Outcome::Read(count) => {
+                let data = piece.get(..count).unwrap_or_default();
+                socket.send_parts(&data_head(request.id, count), data)
+            }
+            Outcome::Answer(result, descriptor) => {
+                let answer = encoded(request.id, result)?;
+                match &descriptor {
+                    Some(descriptor) => socket.send_with(&answer, descriptor.as_fd()),
+                    None => socket.send(&answer),
+                }
+            }
         };
         let sent = match sent {
             // Too many of this user's are on their way to processes that do not take them: no fault of this one's.
@@ -165,19 +171,32 @@ fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
                 let result = FileResult::Failed {
                     errno: libc::ENFILE,
                 };
-                let answer = to_message(&FilesAnswer { id, result });
-                socket.send(&answer.unwrap_or_default())
+                socket.send(&encoded(request.id, result)?)
             }
             sent => sent,
         };
-        match sent {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                return Err("it does not read its files channel");
-            }
-            // The process is gone.
-            Err(_) => return Ok(()),
+        if !has_sent(sent)? {
+            return Ok(());
         }
+    }
+}
+
+fn encoded(id: u64, result: FileResult) -> Result<Vec<u8>, Rule> {
+    let answer = to_message(&FilesAnswer { id, result }).or_else(|_| {
+        let result = failed(&std::io::ErrorKind::InvalidData.into());
+        to_message(&FilesAnswer { id, result })
+    });
+    answer.map_err(|_| "an answer that cannot be written down")
+}
+
+/// Whether the process has taken an answer; it may be gone.
+fn has_sent(sent: std::io::Result<()>) -> Result<bool, Rule> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            Err("it does not read its files channel")
+        }
+        Err(_) => Ok(false),
     }
 }
 

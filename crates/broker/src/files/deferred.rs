@@ -140,6 +140,8 @@ impl OpenPaths {
                 return replies.answer(id, FileResult::Done);
             }
             FileOperation::Sync { .. } => return replies.answer(id, FileResult::Done),
+            // Nothing of it is kept by a VM process.
+            FileOperation::ReadWhole { .. } => return fails(libc::ENOSYS),
             FileOperation::Statfs => {
                 let space = HostSpace {
                     block_size: BLOCK,
@@ -388,6 +390,14 @@ mod tests {
             path: b"d".to_vec(),
         });
         assert_eq!(ground.answer().1, FileResult::Failed { errno: libc::EROFS });
+        ground.ask(FileOperation::ReadWhole {
+            path: b"d".to_vec(),
+            names: b"a/b".to_vec(),
+        });
+        let one_by_one = FileResult::Failed {
+            errno: libc::ENOSYS,
+        };
+        assert_eq!(ground.answer().1, one_by_one);
     }
 
     #[test]

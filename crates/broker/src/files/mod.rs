@@ -3,6 +3,7 @@
 //! - `backend`: what serves the files of a mount. `host_directory`: a directory of the host's.
 //! - `deferred`: what serves them without being waited for.
 //! - `channel`: the thread that takes the requests of a VM process and has them done. `served`: what it knows of a VM.
+//!   `whole`: small files, several at a time.
 
 mod backend;
 mod channel;
@@ -11,6 +12,7 @@ mod host_directory;
 mod served;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use backend::{Backend, BackendFile, HostMount, Listing, Opened, Server, Target};
 pub(crate) use channel::FilesChannel;

@@ -11,6 +11,7 @@ use secure_exec_protocol::files::{FileOperation, FileResult, MAX_FILE_PIECE};
 
 use super::backend::{Backend, BackendFile, HostMount, Opened, Server};
 use super::deferred::{OpenPaths, Replies};
+use super::whole;
 
 /// Files that a VM may have open which are asked for their bytes.
 const MOST_FILES: usize = 1024;
@@ -44,8 +45,15 @@ struct Open {
     last: u64,
 }
 
+/// What came of an operation, and what is sent with it.
+type Done = (FileResult, Option<OwnedFd>);
+
 /// What is sent back.
-pub(super) type Outcome = (FileResult, Option<OwnedFd>);
+pub(super) enum Outcome {
+    Answer(FileResult, Option<OwnedFd>),
+    /// So many bytes of the piece.
+    Read(usize),
+}
 
 /// A request that no VM process of ours makes.
 pub(super) type Rule = &'static str;
@@ -85,7 +93,7 @@ impl Served {
     ///
     /// # Errors
     /// The rule that it breaks.
-    pub(super) fn serve(&self, mount: u32, operation: FileOperation) -> Result<Outcome, Rule> {
+    pub(super) fn serve(&self, mount: u32, operation: FileOperation) -> Result<Done, Rule> {
         let Some(found) = self.mount(mount, &operation)? else {
             return Ok((self.gone(&operation), None));
         };
@@ -98,7 +106,8 @@ impl Served {
         Ok(done.unwrap_or_else(|error| (failed(&error), None)))
     }
 
-    /// Does it, or has it begun where that may take its time: then there is nothing to send yet.
+    /// Does it, or has it begun where that may take its time: then there is nothing to send yet. What is read of a file goes
+    /// to `piece`.
     ///
     /// # Errors
     /// The rule that it breaks.
@@ -107,18 +116,43 @@ impl Served {
         mount: u32,
         operation: FileOperation,
         deferred: (u64, &Replies),
+        piece: &mut [u8],
     ) -> Result<Option<Outcome>, Rule> {
-        match self.mount(mount, &operation)?.as_deref() {
+        let read = match self.mount(mount, &operation)?.as_deref() {
             Some(HostMount {
                 mount: options,
                 server: Server::Deferred(server),
             }) if !is_refused(options, &operation) => {
                 let paths = self.paths.lock().entry(mount).or_default().clone();
                 paths.begin(&**server, operation, deferred);
-                Ok(None)
+                return Ok(None);
             }
-            _ => self.serve(mount, operation).map(Some),
-        }
+            Some(_) => self.read(&operation, piece),
+            None => None,
+        };
+        Ok(Some(match read {
+            Some(Ok(count)) => Outcome::Read(count),
+            Some(Err(error)) => Outcome::Answer(failed(&error), None),
+            None => {
+                let (result, descriptor) = self.serve(mount, operation)?;
+                Outcome::Answer(result, descriptor)
+            }
+        }))
+    }
+
+    /// Reads a piece of a file into the buffer.
+    fn read(&self, operation: &FileOperation, piece: &mut [u8]) -> Option<io::Result<usize>> {
+        let FileOperation::Read {
+            handle,
+            offset,
+            count,
+        } = operation
+        else {
+            return None;
+        };
+        let piece = piece.get_mut(..*count as usize)?;
+        let file = self.file(*handle);
+        Some(file.and_then(|file| file.read(*offset, piece)))
     }
 
     /// The mount of a number, none if it is gone.
@@ -148,7 +182,7 @@ impl Served {
         FileResult::Failed { errno: libc::EIO }
     }
 
-    fn perform(&self, backend: &dyn Backend, operation: FileOperation) -> io::Result<Outcome> {
+    fn perform(&self, backend: &dyn Backend, operation: FileOperation) -> io::Result<Done> {
         let result = match operation {
             FileOperation::Stat { path } => FileResult::Attributes(backend.stat(&path)?),
             FileOperation::ReadDirectory { path, position } => {
@@ -165,16 +199,11 @@ impl Served {
                     outside: target.outside,
                 }
             }
+            FileOperation::ReadWhole { path, names } => {
+                FileResult::Whole(whole::read(backend, &path, &names))
+            }
             FileOperation::Open { path, access } => return self.keep(backend.open(&path, access)?),
             FileOperation::Create { path, mode } => return self.keep(backend.create(&path, mode)?),
-            FileOperation::Read {
-                handle,
-                offset,
-                count,
-            } => {
-                let count = usize::try_from(count).unwrap_or(usize::MAX);
-                FileResult::Data(self.file(handle)?.read(offset, count)?)
-            }
             FileOperation::Write {
                 handle,
                 offset,
@@ -217,7 +246,7 @@ impl Served {
     }
 
     /// Gives a file that is asked for its bytes a number.
-    fn keep(&self, opened: Opened) -> io::Result<Outcome> {
+    fn keep(&self, opened: Opened) -> io::Result<Done> {
         let handle = match opened.file {
             Some(file) => {
                 let mut open = self.open.lock();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use secure_exec_protocol::files::{
     FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest, MAX_FILES_MESSAGE,
-    from_message, to_message,
+    MOST_WHOLE_FILES, from_message, to_message,
 };
 use secure_exec_protocol::{FilesSocket, Mount};
 
@@ -121,6 +121,65 @@ fn what_is_asked_for_is_answered() {
         let unknown = FileResult::Failed { errno: libc::EBADF };
         assert_eq!(peer.ask(&read), (unknown, 0));
     }
+}
+
+#[test]
+fn files_are_had_as_a_whole() {
+    let mut peer = Peer::new();
+    let whole = peer.request(FileOperation::ReadWhole {
+        path: Vec::new(),
+        names: b"none/mod.rs/host_directory/tests.rs/mod.rs".to_vec(),
+    });
+    let (FileResult::Whole(found), 0) = peer.ask(&whole) else {
+        panic!("there are files");
+    };
+    let names: Vec<u32> = found.iter().map(|file| file.name).collect();
+    assert_eq!(names, [1, 3, 4]);
+    let text = include_bytes!("mod.rs");
+    assert!(found[0].data == text && found[0].attributes.size == text.len() as u64);
+    assert_eq!(
+        (&found[2].data, found[1].data.len()),
+        (&found[0].data, include_bytes!("tests.rs").len())
+    );
+    for (path, names) in [("none", "a"), ("mod.rs", "a")] {
+        let (path, names) = (path.into(), names.into());
+        let whole = peer.request(FileOperation::ReadWhole { path, names });
+        assert_eq!(peer.ask(&whole), (FileResult::Whole(Vec::new()), 0));
+    }
+}
+
+#[test]
+fn names_that_are_none_or_too_many_end_the_process() {
+    let many = vec![&b"mod.rs"[..]; MOST_WHOLE_FILES + 1].join(&b'/');
+    let long = vec![b'a'; 256];
+    let names: [&[u8]; 9] = [
+        b"",
+        b"/",
+        b"mod.rs/",
+        b"/mod.rs",
+        b"mod.rs//mod.rs",
+        b"..",
+        b"mod.rs\0",
+        &many,
+        &long,
+    ];
+    for names in names {
+        let mut peer = Peer::new();
+        let request = peer.request(FileOperation::ReadWhole {
+            path: Vec::new(),
+            names: names.to_vec(),
+        });
+        peer.socket.send(&to_message(&request).unwrap()).unwrap();
+        let rule = "a path or a piece of a file that is none";
+        assert_eq!(peer.end(), rule, "{names:?}");
+    }
+    let mut peer = Peer::new();
+    let request = peer.request(FileOperation::ReadWhole {
+        path: b"../files".to_vec(),
+        names: b"mod.rs".to_vec(),
+    });
+    peer.socket.send(&to_message(&request).unwrap()).unwrap();
+    peer.end();
 }
 
 #[test]

@@ -1,29 +1,29 @@
 //! The host's files: what the kernel's host file systems ask for goes over the files channel.
-//!
-//! Several guests may wait at a time: one of them receives what comes for all, so that one who waits long holds up nobody
-//! else. What a guest may read without asking is a descriptor of this process.
+//! What a guest may read without asking is a descriptor of this process.
 
-use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use secure_exec_kernel::fs::hostfs::{
     HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostLink, HostListing,
+    HostWhole,
 };
 use secure_exec_kernel::limits::calling_process;
 use secure_exec_kernel::{Errno, Kernel, LimitBreach, Pid, RenameFlags, StatFs, Timespec};
 use secure_exec_node::refused_link;
 use secure_exec_protocol::files::{
-    self, ChangedAttributes, FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest,
-    HostTime, MAX_FILE_PIECE, MAX_FILES_MESSAGE, from_message, is_too_long, to_message,
+    self, ChangedAttributes, FileAccess, FileOperation, FileResult, HostTime, MAX_FILE_PIECE,
+    MOST_WHOLE_FILES, is_too_long,
 };
-use secure_exec_protocol::{FilesSocket, Mount, VmId, VmLimits, ladder};
+use secure_exec_protocol::{Mount, VmId, VmLimits};
+
+use crate::system;
+
+use super::files_channel::{Answer, Asked, FilesChannel, PIECES_AHEAD, patience};
 
 type Result<T> = std::result::Result<T, Errno>;
 
@@ -40,192 +40,8 @@ const MAGIC: u64 = 0x6573_5546;
 /// Age from which on a further change of a file gives it other times, whatever file system it is on.
 const SETTLED_SECONDS: i64 = 3;
 
-thread_local! {
-    static PATIENCE: Cell<Duration> = const { Cell::new(ladder::FILES) };
-}
-
-/// This thread serves the host, and must not wait for it as long as guests may.
-pub(crate) fn be_impatient() {
-    PATIENCE.set(ladder::FILES_OF_SERVER);
-}
-
 /// Whom the host's own methods are for.
 const HOST: Pid = Pid::from_raw(0);
-/// Pieces of a file that are asked for at a time.
-const PIECES_AHEAD: usize = 4;
-/// How often who waits looks at whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// This process's end of the files channel. Several threads may wait at a time: one of them receives for all.
-pub(crate) struct FilesChannel {
-    socket: FilesSocket,
-    line: Mutex<Line>,
-    /// An answer has come for somebody else, or nobody receives any more.
-    changed: Condvar,
-    /// Counts what may have changed files without this process having done it.
-    generation: AtomicU64,
-    zero: Instant,
-}
-
-type Answer = (FileResult, Option<OwnedFd>);
-
-#[derive(Default)]
-struct Line {
-    last: u64,
-    /// Who waits, and what has come for them.
-    waiting: HashMap<u64, Option<Answer>>,
-    /// What messages are received into; none while somebody does so.
-    buffer: Option<Vec<u8>>,
-    /// Nothing is heard on it any more.
-    is_dead: bool,
-}
-
-/// A request that was made. Dropped, nobody waits for its answer any more.
-struct Asked<'a> {
-    channel: &'a FilesChannel,
-    id: u64,
-    deadline: Instant,
-    /// By how much it makes the files larger.
-    growth: u64,
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        self.channel.line.lock().waiting.remove(&self.id);
-    }
-}
-
-/// Whether a request is still wanted.
-type Wanted<'a> = &'a dyn Fn() -> bool;
-
-impl FilesChannel {
-    pub(crate) fn new(fd: OwnedFd) -> Arc<FilesChannel> {
-        let line = Line {
-            buffer: Some(Vec::new()),
-            ..Line::default()
-        };
-        Arc::new(FilesChannel {
-            socket: FilesSocket::new(fd),
-            line: Mutex::new(line),
-            changed: Condvar::new(),
-            generation: AtomicU64::new(0),
-            zero: Instant::now(),
-        })
-    }
-
-    /// The host may have changed files: a program starts, or a function of the host's has run.
-    pub(crate) fn renew(&self) {
-        self.generation.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Asks. What comes of it waits for [`FilesChannel::finish`].
-    fn begin(&self, (vm, mount): (VmId, u32), operation: FileOperation) -> Result<Asked<'_>> {
-        let deadline = Instant::now() + PATIENCE.get();
-        let mut line = self.line.try_lock_until(deadline).ok_or(Errno::EIO)?;
-        if line.is_dead {
-            return Err(Errno::EIO);
-        }
-        line.last += 1;
-        let id = line.last;
-        let growth = operation.growth();
-        let request = FilesRequest {
-            id,
-            vm,
-            mount,
-            operation,
-        };
-        let request = to_message(&request).map_err(|_| Errno::EINVAL)?;
-        // In the order of their numbers.
-        if self.socket.send(&request).is_err() {
-            line.is_dead = true;
-            return Err(Errno::EIO);
-        }
-        line.waiting.insert(id, None);
-        Ok(Asked {
-            channel: self,
-            id,
-            deadline,
-            growth,
-        })
-    }
-
-    /// Waits for the answer.
-    fn finish(&self, asked: &Asked<'_>, wanted: Wanted<'_>) -> Result<Answer> {
-        let mut line = self.line.lock();
-        let (result, descriptor) = self.wait(&mut line, asked.id, asked.deadline, wanted)?;
-        drop(line);
-        if let FileResult::Failed { errno } = result {
-            return Err(Errno::from_raw(errno));
-        }
-        if matches!(
-            result,
-            FileResult::Opened {
-                descriptor: true,
-                ..
-            }
-        ) && descriptor.is_none()
-        {
-            // There was no room for it in this process.
-            return Err(Errno::ENFILE);
-        }
-        Ok((result, descriptor))
-    }
-
-    /// Waits for the answer of this number, receiving for others where nobody else does.
-    fn wait(
-        &self,
-        line: &mut MutexGuard<'_, Line>,
-        id: u64,
-        deadline: Instant,
-        wanted: Wanted<'_>,
-    ) -> Result<Answer> {
-        loop {
-            if let Some(answer) = line.waiting.get_mut(&id).and_then(Option::take) {
-                return Ok(answer);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if line.is_dead || left.is_zero() {
-                return Err(Errno::EIO);
-            }
-            if !wanted() {
-                return Err(Errno::EINTR);
-            }
-            match line.buffer.take() {
-                Some(buffer) => self.receive(line, buffer, left.min(LOOK)),
-                None => drop(self.changed.wait_for(line, left.min(LOOK))),
-            }
-        }
-    }
-
-    /// Receives one message for whoever waits for it. Others are those that nobody waits for any more.
-    fn receive(&self, line: &mut MutexGuard<'_, Line>, mut buffer: Vec<u8>, longest: Duration) {
-        if buffer.is_empty() {
-            buffer = vec![0; MAX_FILES_MESSAGE];
-        }
-        let (buffer, received) = MutexGuard::unlocked(line, || {
-            let received = self.socket.receive(&mut buffer, Some(longest));
-            let answer = received.map(|message| {
-                let bytes = buffer.get(..message.length).unwrap_or_default();
-                let answer = from_message::<FilesAnswer>(bytes).ok();
-                (answer, message.descriptors.into_iter().next())
-            });
-            (buffer, answer)
-        });
-        line.buffer = Some(buffer);
-        match received {
-            Ok((Some(answer), descriptor)) => {
-                if let Some(place) = line.waiting.get_mut(&answer.id) {
-                    *place = Some((answer.result, descriptor));
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
-            // The host is gone, or says what is none.
-            _ => line.is_dead = true,
-        }
-        self.changed.notify_all();
-    }
-}
-
 /// A mount of a VM, for the kernel.
 #[derive(Clone)]
 pub(crate) struct MountFiles {
@@ -298,7 +114,7 @@ impl MountFiles {
             return;
         };
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let bound = PATIENCE.get();
+        let bound = patience();
         let breach = LimitBreach {
             limit: HOST_FILE_TIMEOUT,
             bound: millis(bound),
@@ -325,7 +141,17 @@ impl MountFiles {
     }
 
     fn ask(&self, operation: FileOperation) -> Result<FileResult> {
-        Ok(self.ask_for_all(operation)?.0)
+        Ok(self.ask_with_descriptor(operation)?.0)
+    }
+
+    fn ask_with_descriptor(
+        &self,
+        operation: FileOperation,
+    ) -> Result<(FileResult, Option<OwnedFd>)> {
+        match self.ask_for_all(operation)? {
+            Answer::Result(result, descriptor) => Ok((result, descriptor)),
+            Answer::Data(..) => Err(Errno::EIO),
+        }
     }
 
     fn change(&self, operation: FileOperation) -> Result<()> {
@@ -336,7 +162,8 @@ impl MountFiles {
     }
 
     fn opened(&self, operation: FileOperation) -> Result<(HostAttributes, Arc<dyn HostFile>)> {
-        match self.ask_for_all(operation)? {
+        let writes = operation.changes();
+        match self.ask_with_descriptor(operation)? {
             (
                 FileResult::Opened {
                     attributes: found,
@@ -349,6 +176,7 @@ impl MountFiles {
                     mount: self.clone(),
                     handle,
                     descriptor: descriptor.map(File::from),
+                    writes,
                 };
                 Ok((attributes(&found), Arc::new(file)))
             }
@@ -411,6 +239,25 @@ impl HostFiles for MountFiles {
         };
         let path = path.into();
         self.opened(FileOperation::Open { path, access })
+    }
+
+    fn read_whole(&self, directory: &[u8], names: &[&[u8]]) -> Result<Vec<HostWhole>> {
+        let names = names.get(..MOST_WHOLE_FILES).unwrap_or(names);
+        let operation = FileOperation::ReadWhole {
+            path: directory.into(),
+            names: names.join(&b'/'),
+        };
+        match self.ask(operation)? {
+            FileResult::Whole(files) => {
+                let files = files.into_iter().map(|file| HostWhole {
+                    name: usize::try_from(file.name).unwrap_or(usize::MAX),
+                    attributes: attributes(&file.attributes),
+                    bytes: file.data,
+                });
+                Ok(files.collect())
+            }
+            _ => Err(Errno::EIO),
+        }
     }
 
     fn create(&self, path: &[u8], mode: u32) -> Result<(HostAttributes, Arc<dyn HostFile>)> {
@@ -477,7 +324,8 @@ impl HostFiles for MountFiles {
     }
 
     fn now(&self) -> Duration {
-        self.channel.zero.elapsed()
+        // It is looked at in each step of a walk.
+        system::age()
     }
 
     fn is_settled(&self, attributes: &HostAttributes) -> bool {
@@ -488,7 +336,7 @@ impl HostFiles for MountFiles {
     }
 
     fn generation(&self) -> u64 {
-        self.channel.generation.load(Ordering::Relaxed)
+        self.channel.generation()
     }
 }
 
@@ -499,6 +347,8 @@ struct OpenFile {
     handle: Option<u64>,
     /// What can be read without asking.
     descriptor: Option<File>,
+    /// It is open for writing.
+    writes: bool,
 }
 
 impl OpenFile {
@@ -507,7 +357,7 @@ impl OpenFile {
     }
 
     fn change(&self, operation: FileOperation) -> Result<()> {
-        self.mount.ask_for_all(operation).map(drop)
+        self.mount.ask(operation).map(drop)
     }
 }
 
@@ -535,16 +385,21 @@ impl HostFile for OpenFile {
             let Some((piece, room)) = asked.pop_front() else {
                 return Ok(filled);
             };
-            let data = match self.mount.finish(&piece) {
-                Ok((FileResult::Data(data), _)) => data,
-                Ok(_) => return Err(Errno::EIO),
+            let (message, place) = match self.mount.finish(&piece) {
+                Ok(Answer::Data(message, place)) => (message, place),
+                Ok(Answer::Result(..)) => return Err(Errno::EIO),
                 Err(_) if filled > 0 => return Ok(filled),
                 Err(errno) => return Err(errno),
             };
-            let place = buf.get_mut(filled..filled + data.len());
-            place.ok_or(Errno::EIO)?.copy_from_slice(&data);
-            filled += data.len();
-            if data.len() < room {
+            let data = message.get(place).unwrap_or_default();
+            let count = data.len();
+            // No more than was asked for.
+            let place = buf.get_mut(filled..filled + count.min(room));
+            let place = place.filter(|place| place.len() == count);
+            place.ok_or(Errno::EIO)?.copy_from_slice(data);
+            self.mount.channel.spare(message);
+            filled += count;
+            if count < room {
                 return Ok(filled);
             }
         }
@@ -559,8 +414,8 @@ impl HostFile for OpenFile {
                 offset: offset.map(|offset| offset + done as u64),
                 data: piece.into(),
             };
-            match self.mount.ask_for_all(operation) {
-                Ok((FileResult::Written { count, end: now }, _)) => {
+            match self.mount.ask(operation) {
+                Ok(FileResult::Written { count, end: now }) => {
                     done += count as usize;
                     end = now;
                     if (count as usize) < piece.len() {
@@ -590,9 +445,14 @@ impl HostFile for OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        if let Some(handle) = self.handle {
-            // The host closes it with the VM, if not now.
-            let _ = self.change(FileOperation::Close { handle });
+        let Some(handle) = self.handle else { return };
+        // The host closes it with the VM, if not now.
+        let Ok(asked) = self.mount.begin(FileOperation::Close { handle }) else {
+            return;
+        };
+        // What was written to is closed before anybody goes on: that may be what gives its place back.
+        if self.writes || !self.mount.channel.leave(&asked) {
+            let _ = self.mount.finish(&asked);
         }
     }
 }
@@ -619,5 +479,209 @@ fn host_time(time: Timespec) -> HostTime {
     HostTime {
         sec: time.sec,
         nsec: time.nsec,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secure_exec_kernel::KernelConfig;
+    use secure_exec_protocol::FilesSocket;
+    use secure_exec_protocol::files::{
+        FilesAnswer, FilesRequest, MAX_FILES_MESSAGE, WholeFile, data_head, from_message,
+        to_message,
+    };
+
+    /// A mount that is served by what makes messages of its requests.
+    fn served(
+        answer: impl Fn(u64, FileOperation) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> (MountFiles, Arc<Kernel>) {
+        let (host, ours) = FilesSocket::pair().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; MAX_FILES_MESSAGE];
+            loop {
+                let message = host.receive(&mut buffer, None).unwrap();
+                if message.length == 0 {
+                    return;
+                }
+                let request: FilesRequest = from_message(&buffer[..message.length]).unwrap();
+                for answer in answer(request.id, request.operation) {
+                    host.send(&answer).unwrap();
+                }
+            }
+        });
+        let kernel = Kernel::boot(KernelConfig::default()).unwrap();
+        let (channel, limits) = (FilesChannel::new(ours), VmLimits::default());
+        let mount = MountFiles::new(&channel, &kernel, (1, 0), &Mount::default(), &limits);
+        (mount, kernel)
+    }
+
+    fn message(id: u64, result: FileResult) -> Vec<u8> {
+        to_message(&FilesAnswer { id, result }).unwrap()
+    }
+
+    fn opened(id: u64) -> Vec<u8> {
+        let result = FileResult::Opened {
+            attributes: files::HostAttributes::default(),
+            handle: Some(1),
+            descriptor: false,
+        };
+        message(id, result)
+    }
+
+    /// Serves one file of these bytes; `spoil` makes something else of a piece.
+    fn file_of(
+        bytes: Vec<u8>,
+        spoil: fn(Vec<u8>) -> Vec<u8>,
+    ) -> (Result<Arc<dyn HostFile>>, Arc<Kernel>) {
+        let (mount, kernel) = served(move |id, operation| match operation {
+            FileOperation::Read { offset, count, .. } => {
+                let start = usize::try_from(offset).unwrap().min(bytes.len());
+                let end = (start + count as usize).min(bytes.len());
+                let piece = spoil(bytes[start..end].to_vec());
+                let mut answer = data_head(id, piece.len());
+                answer.extend_from_slice(&piece);
+                vec![answer]
+            }
+            FileOperation::Close { .. } => vec![message(id, FileResult::Done)],
+            _ => vec![opened(id)],
+        });
+        let file = mount.open(b"a", HostAccess::Read);
+        (file.map(|(_, file)| file), kernel)
+    }
+
+    #[test]
+    fn a_file_of_many_pieces_is_read_as_it_is() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(5 * MAX_FILE_PIECE + 17).collect();
+        let (file, _kernel) = file_of(bytes.clone(), |piece| piece);
+        let file = file.unwrap();
+        let mut buf = vec![0; bytes.len() + 5];
+        for _ in 0..3 {
+            assert_eq!(file.read_at(0, &mut buf), Ok(bytes.len()));
+            assert!(buf[..bytes.len()] == bytes);
+            buf.fill(0);
+        }
+        let mut some = [0; 4];
+        assert_eq!(file.read_at(MAX_FILE_PIECE as u64 - 2, &mut some), Ok(4));
+        assert_eq!(some, bytes[MAX_FILE_PIECE - 2..MAX_FILE_PIECE + 2]);
+    }
+
+    #[test]
+    fn closing_waits_for_nobody_until_too_much_is_unheard() {
+        let (asked, closed) = std::sync::mpsc::channel();
+        let (mount, _kernel) = served(move |id, operation| match operation {
+            FileOperation::Close { .. } => {
+                asked.send(()).unwrap();
+                vec![message(id, FileResult::Done)]
+            }
+            _ => vec![opened(id)],
+        });
+        let line = || {
+            let line = mount.channel.unheard();
+            assert!(line <= 32);
+            line
+        };
+        let files: Vec<_> = (0..100)
+            .map(|_| mount.open(b"a", HostAccess::Read).unwrap())
+            .collect();
+        assert_eq!(line(), 0);
+        for file in files {
+            drop(file);
+            line();
+        }
+        assert!(line() > 0);
+        assert_eq!(closed.iter().take(100).count(), 100);
+        // Their answers are before the next one.
+        drop(mount.open(b"a", HostAccess::Write).unwrap());
+        assert_eq!(line(), 0);
+    }
+
+    #[test]
+    fn a_piece_that_is_longer_than_what_was_asked_for_is_none() {
+        let (file, _kernel) = file_of(vec![1; 100], |mut piece| {
+            piece.push(0);
+            piece
+        });
+        let mut buf = [0; 10];
+        assert_eq!(file.unwrap().read_at(0, &mut buf[..5]), Err(Errno::EIO));
+        assert_eq!(buf, [0; 10]);
+    }
+
+    #[test]
+    fn answers_of_another_kind_are_errors_and_those_to_nobody_are_dropped() {
+        let (mount, _kernel) = served(|id, operation| {
+            let data = || {
+                let mut data = data_head(id, 3);
+                data.extend_from_slice(b"abc");
+                data
+            };
+            match operation {
+                FileOperation::Stat { .. } => vec![data()],
+                FileOperation::ReadWhole { .. } => vec![message(id, FileResult::Done)],
+                FileOperation::Read { .. } => vec![message(id, FileResult::Whole(Vec::new()))],
+                FileOperation::Close { .. } => vec![message(id, FileResult::Done)],
+                _ => {
+                    let mut to_nobody = data_head(id + 100, 1);
+                    to_nobody.push(7);
+                    vec![to_nobody, opened(id)]
+                }
+            }
+        });
+        assert_eq!(mount.stat(b"a").err(), Some(Errno::EIO));
+        assert_eq!(mount.read_whole(b"", &[b"a"]).err(), Some(Errno::EIO));
+        let (_, file) = mount.open(b"a", HostAccess::Read).unwrap();
+        assert_eq!(file.read_at(0, &mut [0; 4]), Err(Errno::EIO));
+    }
+
+    #[test]
+    fn whole_files_are_asked_for_by_no_more_names_than_there_may_be() {
+        let (mount, _kernel) = served(|id, operation| {
+            assert!(operation.is_well_formed());
+            let FileOperation::ReadWhole { path, names } = operation else {
+                return vec![message(id, FileResult::Done)];
+            };
+            assert_eq!(path, b"d");
+            let file = |(data, name): (&[u8], u32)| WholeFile {
+                name,
+                attributes: files::HostAttributes::default(),
+                data: data.to_vec(),
+            };
+            let names = names.split(|byte| *byte == b'/').zip(0..);
+            vec![message(id, FileResult::Whole(names.map(file).collect()))]
+        });
+        let found = mount.read_whole(b"d", &[b"one", b"two"]).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|file| (file.name, &file.bytes[..]))
+            .collect();
+        assert_eq!(found, [(0, &b"one"[..]), (1, b"two")]);
+        let many = vec![&b"a"[..]; MOST_WHOLE_FILES + 1];
+        assert_eq!(
+            mount.read_whole(b"d", &many).unwrap().len(),
+            MOST_WHOLE_FILES
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_not_sent() {
+        let (mount, _kernel) = served(|_, _| panic!("nothing is asked for"));
+        let deep = vec![&[b'd'; 255][..]; 17].join(&b'/');
+        assert_eq!(mount.stat(&deep).err(), Some(Errno::ENAMETOOLONG));
+        assert_eq!(
+            mount.read_whole(&deep[..4000], &[&[b'a'; 200]]).err(),
+            Some(Errno::EINVAL)
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_none_ends_the_channel() {
+        let (mount, _kernel) = served(|id, _| {
+            let mut bytes = data_head(id, 3);
+            bytes.push(1);
+            vec![bytes]
+        });
+        for _ in 0..2 {
+            assert_eq!(mount.stat(b"a").err(), Some(Errno::EIO));
+        }
     }
 }

@@ -104,11 +104,8 @@ impl OpenFile {
 }
 
 impl BackendFile for OpenFile {
-    fn read(&self, offset: u64, count: usize) -> io::Result<Vec<u8>> {
-        let mut data = vec![0; count];
-        let count = self.file.read_at(&mut data, offset)?;
-        data.truncate(count);
-        Ok(data)
+    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(buf, offset)
     }
 
     fn write(&self, offset: Option<u64>, data: &[u8]) -> io::Result<(usize, u64)> {

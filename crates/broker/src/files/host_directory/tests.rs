@@ -11,7 +11,9 @@ use super::*;
 use crate::files::served::Served;
 use crate::files::{BackendFile, HostMount, Server};
 use secure_exec_protocol::Mount;
-use secure_exec_protocol::files::{FileOperation, FileResult, HostTime};
+use secure_exec_protocol::files::{
+    FileOperation, FileResult, FilesAnswer, HostTime, MAX_FILE_PIECE, WholeFile, to_message,
+};
 
 const SECRET: &str = "what is outside";
 const ROUNDS: usize = 10_000;
@@ -62,7 +64,9 @@ fn errno<T>(result: io::Result<T>) -> i32 {
 fn contents(served: &HostDirectory, path: &str) -> io::Result<String> {
     let opened = served.open(path.as_bytes(), FileAccess::Read)?;
     if let Some(file) = opened.file {
-        return Ok(String::from_utf8_lossy(&file.read(0, 4096)?).into_owned());
+        let mut buf = [0; 4096];
+        let count = file.read(0, &mut buf)?;
+        return Ok(String::from_utf8_lossy(&buf[..count]).into_owned());
     }
     let mut file = fs::File::from(opened.descriptor.unwrap());
     let mut text = String::new();
@@ -161,6 +165,81 @@ fn no_link_is_followed_wherever_it_is() {
         (b"a".to_vec(), false)
     );
     assert_eq!(fs::read_to_string(ground.0.join("secret")).unwrap(), SECRET);
+}
+
+fn whole(served: &Served, path: &[u8], names: &[u8]) -> Vec<WholeFile> {
+    let (path, names) = (path.to_vec(), names.to_vec());
+    match served.serve(0, FileOperation::ReadWhole { path, names }) {
+        Ok((FileResult::Whole(files), None)) => files,
+        other => panic!("{:?}", other.map(|(result, _)| result)),
+    }
+}
+
+#[test]
+fn whole_files_are_regular_and_below_the_root() {
+    let ground = Ground::new();
+    let root = ground.root();
+    symlink("../secret", root.join("a/up")).unwrap();
+    symlink("../../secret", root.join("a/out")).unwrap();
+    symlink("b/file", root.join("a/inside")).unwrap();
+    symlink("a", root.join("also")).unwrap();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(root.join("a/fifo"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let _socket = UnixListener::bind(root.join("a/socket")).unwrap();
+    fs::write(root.join("a/empty"), "").unwrap();
+    fs::write(root.join("a/plain"), "inside").unwrap();
+    for quota in [None, Some(1 << 20)] {
+        let server = Server::Backend(Arc::new(ground.serve(quota)));
+        let mount = Mount {
+            read_only: quota.is_none(),
+            ..Mount::default()
+        };
+        let served = Served::new(vec![HostMount { mount, server }]);
+        let names = b"up/out/inside/fifo/socket/b/empty/none/plain";
+        let found = whole(&served, b"a", names);
+        let data: Vec<(u32, &[u8])> = found
+            .iter()
+            .map(|file| (file.name, &file.data[..]))
+            .collect();
+        assert_eq!(data, [(6, &b""[..]), (8, b"inside")]);
+        assert_eq!(found[1].attributes.size, 6);
+        assert_eq!(whole(&served, b"also", b"plain"), []);
+        assert!(!served.has_files());
+    }
+}
+
+#[test]
+fn whole_files_are_short_and_fit_into_an_answer() {
+    let ground = Ground::new();
+    let sizes = [
+        ("longest", 64 << 10),
+        ("longer", (64 << 10) + 1),
+        ("second", 50 << 10),
+        ("third", 50 << 10),
+        ("short", 1 << 10),
+    ];
+    for (name, size) in sizes {
+        fs::write(ground.root().join(name), vec![7; size]).unwrap();
+    }
+    for index in 0..64 {
+        fs::write(ground.root().join(format!("f{index}")), vec![7; 2 << 10]).unwrap();
+    }
+    let server = Server::Backend(Arc::new(ground.serve(None)));
+    let mount = Mount::default();
+    let served = Served::new(vec![HostMount { mount, server }]);
+    let found = whole(&served, b"", b"longest/longer/second/third/short");
+    let found: Vec<(u32, usize)> = found
+        .iter()
+        .map(|file| (file.name, file.data.len()))
+        .collect();
+    assert_eq!(found, [(0, 64 << 10), (2, 50 << 10), (4, 1 << 10)]);
+    let names: Vec<String> = (0..64).map(|index| format!("f{index}")).collect();
+    let found = whole(&served, b"", names.join("/").as_bytes());
+    let result = FileResult::Whole(found.clone());
+    let answer = to_message(&FilesAnswer { id: 1, result }).unwrap();
+    assert!(found.len() > 50 && answer.len() <= MAX_FILE_PIECE + 16);
 }
 
 #[test]
@@ -303,6 +382,12 @@ fn nothing_outside_is_found_while_links_are_flipped() {
             for path in ["a/b/file", "flip/b/file", "a/b/link", "a/file"] {
                 if let Ok(text) = contents(&served, path) {
                     assert_eq!(text, "inside", "round {round}: {path}");
+                }
+                for file in super::super::whole::read(&served, b"a", b"file") {
+                    assert_eq!(file.data, b"inside", "round {round}");
+                }
+                for file in super::super::whole::read(&served, b"a/b", b"file/link") {
+                    assert_eq!(file.data, b"inside", "round {round}");
                 }
                 if let Ok(listing) = served.read_dir(b"a", 0, 1 << 20) {
                     let secret = |name: &[u8]| name == b"file";

@@ -1,10 +1,13 @@
 //! What was found of the embedder's files, for a moment.
 //!
 //! Programs look up the same few directories over and over, and most of what they look for is not there. A directory in which
-//! two names were looked up is listed once, with the attributes of everything in it, and answers for both.
+//! two names were looked up is listed once, with the attributes of everything in it, and answers for both. Directories beside
+//! one that was listed are listed at once.
 
 use super::files::{HostAttributes, HostEntry, HostFiles, HostLink, HostListing};
+use super::split;
 use crate::errno::{Errno, Result};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -44,6 +47,13 @@ pub(super) struct Directory {
     pub entries: Vec<HostEntry>,
     by_name: HashMap<Box<[u8]>, usize>,
     stamp: Stamp,
+    /// How often files of it were read.
+    reads: AtomicUsize,
+    /// The same of a directory in it, the most of all; none was listed.
+    reads_below: AtomicUsize,
+    lists_below: AtomicBool,
+    /// A guest has changed it, or it was listed anew.
+    is_old: AtomicBool,
 }
 
 impl Directory {
@@ -55,12 +65,48 @@ impl Directory {
                 .collect(),
             entries: listing.entries,
             stamp,
+            reads: AtomicUsize::new(0),
+            reads_below: AtomicUsize::new(0),
+            lists_below: AtomicBool::new(false),
+            is_old: AtomicBool::new(false),
         }
     }
 
+    /// Takes over what is known of its use.
+    fn succeed(&self, old: &Directory) {
+        old.is_old.store(true, Ordering::Release);
+        let copy = |to: &AtomicUsize, from: &AtomicUsize| {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        copy(&self.reads, &old.reads);
+        copy(&self.reads_below, &old.reads_below);
+        let lists_below = old.lists_below.load(Ordering::Relaxed);
+        self.lists_below.store(lists_below, Ordering::Relaxed);
+    }
+
+    /// All entries but that of a name, from the one behind it on.
+    pub fn following(&self, name: &[u8]) -> impl Iterator<Item = &HostEntry> {
+        let at = self.find(name);
+        let (before, after) = match at {
+            Some(at) => (&self.entries[..at], &self.entries[at + 1..]),
+            None => (&self.entries[..], &[][..]),
+        };
+        after.iter().chain(before)
+    }
+
+    /// Where a name is in it.
+    pub fn find(&self, name: &[u8]) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Whether it still says what is there, as far as may be taken for true.
+    pub fn is_true(&self, files: &dyn HostFiles) -> bool {
+        !self.is_old.load(Ordering::Acquire) && self.stamp.is_fresh(files)
+    }
+
     fn get(&self, name: &[u8]) -> Result<HostAttributes> {
-        let index = self.by_name.get(name).ok_or(Errno::ENOENT)?;
-        Ok(self.entries[*index].attributes)
+        let index = self.find(name).ok_or(Errno::ENOENT)?;
+        Ok(self.entries[index].attributes)
     }
 }
 
@@ -87,10 +133,19 @@ struct Known {
 
 impl Known {
     fn clear(&mut self) {
-        self.directories.clear();
+        for (_, gone) in self.directories.drain() {
+            gone.is_old.store(true, Ordering::Release);
+        }
         self.names.clear();
         self.links.clear();
         self.count = 0;
+    }
+
+    /// The directory that one is in, if all names of that are known.
+    fn parent(&self, directory: &[u8]) -> Option<&Arc<Directory>> {
+        let is_root = directory.is_empty();
+        let parent = self.directories.get(split(directory).0);
+        parent.filter(|_| !is_root)
     }
 
     fn make_room(&mut self, count: usize) {
@@ -148,13 +203,10 @@ impl Cache {
 
     /// The whole of a directory, if it is known or can be had at once.
     pub fn list(&self, files: &dyn HostFiles, directory: &[u8]) -> Result<Option<Arc<Directory>>> {
-        let (known, changes) = {
-            let known = self.0.lock();
-            (known.directories.get(directory).cloned(), known.changes)
-        };
-        if let Some(known) = known.filter(|known| known.stamp.is_fresh(files)) {
+        if let Some(known) = self.known(files, directory) {
             return Ok(Some(known));
         }
+        let changes = self.0.lock().changes;
         let stamp = Stamp::now(files);
         let listing = files.read_dir(directory, 0)?;
         if !listing.last {
@@ -165,6 +217,28 @@ impl Cache {
             Directory::new(listing, stamp),
             changes,
         )))
+    }
+
+    /// A directory, if all its names are known.
+    pub fn known(&self, files: &dyn HostFiles, directory: &[u8]) -> Option<Arc<Directory>> {
+        let known = self.0.lock().directories.get(directory).cloned();
+        known.filter(|known| known.stamp.is_fresh(files))
+    }
+
+    /// Counts that a file of a directory is read; gives how often that was done before, or how often it was enough to in one
+    /// beside it.
+    pub fn reading(&self, path: &[u8], directory: &Directory) -> usize {
+        let known = self.0.lock();
+        let parent = known.parent(path);
+        let before = directory.reads.fetch_add(1, Ordering::Relaxed);
+        let Some(parent) = parent else {
+            return before;
+        };
+        let beside = parent.reads_below.fetch_max(before, Ordering::Relaxed);
+        if before == 0 {
+            directory.reads.store(beside + 1, Ordering::Relaxed);
+        }
+        before.max(beside)
     }
 
     /// Where a link leads.
@@ -196,6 +270,7 @@ impl Cache {
         known.count = known.count.saturating_sub(known.links.len());
         known.links.clear();
         if let Some(gone) = known.directories.remove(directory) {
+            gone.is_old.store(true, Ordering::Release);
             known.count = known.count.saturating_sub(gone.entries.len());
         }
         if let Some(gone) = known.names.remove(directory) {
@@ -221,8 +296,11 @@ impl Cache {
             return (Plan::List, changes);
         }
         let Some(names) = known.names.get_mut(directory) else {
+            let lists = known
+                .parent(directory)
+                .is_some_and(|parent| parent.lists_below.load(Ordering::Relaxed));
             known.names.insert(directory.into(), Names::default());
-            return (Plan::Stat, changes);
+            return (if lists { Plan::List } else { Plan::Stat }, changes);
         };
         if let Some((stamp, found)) = names.found.get(name)
             && stamp.is_fresh(files)
@@ -265,7 +343,11 @@ impl Cache {
             if let Some(names) = known.names.remove(directory) {
                 known.count = known.count.saturating_sub(names.found.len());
             }
+            if let Some(parent) = known.parent(directory) {
+                parent.lists_below.store(true, Ordering::Relaxed);
+            }
             if let Some(old) = known.directories.insert(directory.into(), found.clone()) {
+                found.succeed(&old);
                 known.count = known.count.saturating_sub(old.entries.len());
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::abi::fcntl::RenameFlags;
 use crate::abi::stat::{StatFs, Timespec};
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -40,6 +40,15 @@ pub trait HostFiles: Send + Sync {
     /// - `EROFS`: for writing, and nothing can be changed.
     /// - `ENXIO`: it is no regular file.
     fn open(&self, path: &[u8], access: HostAccess) -> Result<(HostAttributes, Arc<dyn HostFile>)>;
+
+    /// Regular files of a directory as they are, of these names: those that are short and for which there is room in an
+    /// answer. What is left out may be had by [`HostFiles::open`].
+    ///
+    /// # Errors
+    /// - `ENOSYS`: the embedder has files one by one only.
+    fn read_whole(&self, _directory: &[u8], _names: &[&[u8]]) -> Result<Vec<HostWhole>> {
+        Err(Errno::ENOSYS)
+    }
 
     /// Makes a regular file that must not be there, open for reading and writing.
     ///
@@ -189,6 +198,17 @@ pub struct HostEntry {
     pub attributes: HostAttributes,
     /// The position that follows it.
     pub next: u64,
+}
+
+/// A file as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostWhole {
+    /// Which of the names that were asked for.
+    pub name: usize,
+    /// Metadata, of before the bytes were read.
+    pub attributes: HostAttributes,
+    /// All of its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// A piece of a directory.

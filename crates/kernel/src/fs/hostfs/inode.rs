@@ -1,8 +1,9 @@
 //! Inodes of the embedder's files: each knows its path, and what was last seen there.
 
 use super::cache::Stamp;
+use super::children::Children;
 use super::files::{HostAccess, HostAttributes, HostChange, HostFile, HostLink};
-use super::open_file::OpenFile;
+use super::open_file::{OpenFile, Source};
 use super::{Shared, below, split};
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
 use crate::abi::stat::{
@@ -26,23 +27,25 @@ const BLOCK: u64 = 4096;
 
 /// A file of the embedder's.
 pub(super) struct HostInode {
-    shared: Arc<Shared>,
-    this: Weak<HostInode>,
-    ino: u64,
+    pub(super) shared: Arc<Shared>,
+    pub(super) this: Weak<HostInode>,
+    pub(super) ino: u64,
     kind: FileKind,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     watchers: Watchers,
 }
 
-struct State {
+pub(super) struct State {
     path: Box<[u8]>,
-    attributes: HostAttributes,
+    pub attributes: HostAttributes,
     /// When the attributes were seen; None where they may be others by now.
-    seen: Option<Stamp>,
+    pub seen: Option<Stamp>,
     /// A guest has removed its name, or another file has it.
-    is_gone: bool,
+    pub is_gone: bool,
     /// What creation has opened, for the open that follows.
-    created: Option<Arc<dyn HostFile>>,
+    pub created: Option<Arc<dyn HostFile>>,
+    /// Of a directory.
+    pub children: Option<Children>,
 }
 
 impl HostInode {
@@ -74,13 +77,14 @@ impl HostInode {
                 seen,
                 is_gone: false,
                 created: None,
+                children: None,
             }),
             watchers: Watchers::default(),
         })
     }
 
     /// The inode of what was found at a path.
-    fn at(shared: &Arc<Shared>, path: Vec<u8>, attributes: HostAttributes) -> Arc<HostInode> {
+    pub fn at(shared: &Arc<Shared>, path: Vec<u8>, attributes: HostAttributes) -> Arc<HostInode> {
         let stamp = Stamp::now(&*shared.files);
         // It outlives the lock, which its end takes.
         let known;
@@ -101,12 +105,12 @@ impl HostInode {
         made
     }
 
-    fn path(&self) -> Vec<u8> {
+    pub fn path(&self) -> Vec<u8> {
         self.state.lock().path.to_vec()
     }
 
     /// The path of a directory whose names are to be used.
-    fn directory(&self) -> Result<Vec<u8>> {
+    pub fn directory(&self) -> Result<Vec<u8>> {
         if self.kind != FileKind::Directory {
             return Err(Errno::ENOTDIR);
         }
@@ -117,15 +121,8 @@ impl HostInode {
         Ok(state.path.to_vec())
     }
 
-    fn child(&self, name: &[u8]) -> Result<Arc<HostInode>> {
-        let directory = self.directory()?;
-        let attributes = self.shared.lookup(&directory, name)?;
-        let path = below(&directory, name);
-        Ok(HostInode::at(&self.shared, path, attributes))
-    }
-
     /// What is known, or was just asked for.
-    fn attributes(&self) -> Result<HostAttributes> {
+    pub fn attributes(&self) -> Result<HostAttributes> {
         let (path, known) = {
             let state = self.state.lock();
             let fresh = state.seen.is_some_and(|seen| {
@@ -203,34 +200,6 @@ impl HostInode {
             return Err(Errno::EXDEV);
         }
         other.this.upgrade().ok_or(Errno::ENOENT)
-    }
-
-    fn opened(self: &Arc<Self>, access: HostAccess) -> Result<Arc<dyn HostFile>> {
-        let created = self.state.lock().created.take();
-        if let Some(file) = created {
-            return Ok(file);
-        }
-        if self.state.lock().is_gone {
-            return Err(Errno::ENOENT);
-        }
-        let (shared, path) = (&self.shared, self.path());
-        let reads = access == HostAccess::Read && shared.cache.is_some();
-        if reads && let Some(kept) = shared.contents.find(&path, &self.attributes()?) {
-            return Ok(kept);
-        }
-        let stamp = Stamp::now(&*shared.files);
-        let (attributes, file) = shared.files.open(&path, access)?;
-        if reads {
-            shared
-                .contents
-                .keep(&*shared.files, &path, &attributes, &*file);
-        }
-        if attributes.ino == self.ino {
-            let mut state = self.state.lock();
-            state.attributes = attributes;
-            state.seen = Some(stamp);
-        }
-        Ok(file)
     }
 
     fn regular(&self) -> Result<Arc<HostInode>> {
@@ -571,27 +540,30 @@ impl Inode for HostInode {
             (false, true) => HostAccess::Write,
             _ => HostAccess::Read,
         };
-        let file = self.opened(access)?;
-        Ok(Some(Arc::new(OpenFile::new(self, file))))
+        let source = self.opened(access)?;
+        Ok(Some(Arc::new(OpenFile::new(self, source))))
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.regular()?
-            .opened(HostAccess::Read)?
-            .read_at(offset, buf)
+        match self.regular()?.opened(HostAccess::Read)? {
+            Source::Host(file) => file.read_at(offset, buf),
+            Source::Kept(whole) => Ok(whole.read_at(offset, buf)),
+        }
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
         let written = self
             .regular()?
             .opened(HostAccess::Write)?
+            .host()?
             .write(Some(offset), buf);
         self.written();
         written.map(|(count, _)| count)
     }
 
     fn append(&self, buf: &[u8]) -> Result<(usize, u64)> {
-        let written = self.regular()?.opened(HostAccess::Write)?.write(None, buf);
+        let file = self.regular()?.opened(HostAccess::Write)?.host()?;
+        let written = file.write(None, buf);
         self.written();
         written
     }
@@ -601,7 +573,8 @@ impl Inode for HostInode {
     }
 
     fn set_size(&self, size: u64) -> Result<()> {
-        let done = self.regular()?.opened(HostAccess::Write)?.set_size(size);
+        let file = self.regular()?.opened(HostAccess::Write)?.host()?;
+        let done = file.set_size(size);
         self.written();
         done
     }
@@ -610,7 +583,10 @@ impl Inode for HostInode {
         if self.kind != FileKind::Regular || self.state.lock().is_gone {
             return Ok(());
         }
-        self.regular()?.opened(HostAccess::Read)?.sync()
+        match self.regular()?.opened(HostAccess::Read)? {
+            Source::Host(file) => file.sync(),
+            Source::Kept(_) => Ok(()),
+        }
     }
 
     fn watchers(&self) -> Option<&Watchers> {
@@ -620,6 +596,9 @@ impl Inode for HostInode {
 
 impl Drop for HostInode {
     fn drop(&mut self) {
+        self.shared
+            .held
+            .dropped(self.state.get_mut().children.take());
         let path = core::mem::take(&mut self.state.get_mut().path);
         let mut live = self.shared.live.lock();
         if live

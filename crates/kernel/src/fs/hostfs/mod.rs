@@ -1,24 +1,29 @@
 //! Files of the embedder's as a file system (`docs/design/mounts.md`).
 //!
-//! - [`files`]: what the embedder gives. `inode`: the files of the file system, by their paths. `open_file`: those that are
-//!   open. `cache`: what was found a moment ago. `contents`: small files that were read before.
+//! - [`files`]: what the embedder gives. `inode`: the files of the file system, by their paths. `opening`, `open_file`: those
+//!   that are open. `cache`: what was found a moment ago. `children`: inodes of that, for the next walk. `contents`: small
+//!   files that were read before.
 
 mod cache;
+mod children;
 mod contents;
 mod files;
 mod inode;
 mod open_file;
+mod opening;
 #[cfg(test)]
 mod tests;
 
 pub use files::{
     HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostLink, HostListing,
+    HostWhole,
 };
 
 use crate::abi::stat::StatFs;
 use crate::errno::Result;
 use crate::vfs::{FileSystem, Inode};
 use cache::Cache;
+use children::Held;
 use contents::Contents;
 use core::sync::atomic::{AtomicU64, Ordering};
 use inode::HostInode;
@@ -47,6 +52,8 @@ struct Shared {
     dev: u64,
     /// Inodes that are in use, so that one file is one inode: its watches are there, and it knows where it was moved to.
     live: Mutex<HashMap<Box<[u8]>, Weak<HostInode>>>,
+    /// Inodes that are kept for the next walk.
+    held: Held,
 }
 
 impl HostFs {
@@ -59,6 +66,7 @@ impl HostFs {
             contents: Contents::default(),
             dev: DEVICES.fetch_add(1, Ordering::Relaxed),
             live: Mutex::default(),
+            held: Held::default(),
         });
         let root = HostInode::root(&shared);
         // One for all who look for it, from wherever they come.
@@ -87,12 +95,11 @@ impl FileSystem for HostFs {
 }
 
 impl Shared {
-    /// Attributes of a name in a directory.
-    fn lookup(&self, directory: &[u8], name: &[u8]) -> Result<HostAttributes> {
-        let path = below(directory, name);
+    /// Attributes of a name in a directory, whose path with the name is `path`.
+    fn lookup(&self, directory: &[u8], name: &[u8], path: &[u8]) -> Result<HostAttributes> {
         match &self.cache {
-            Some(cache) => cache.lookup(&*self.files, directory, name, &path),
-            None => self.files.stat(&path),
+            Some(cache) => cache.lookup(&*self.files, directory, name, path),
+            None => self.files.stat(path),
         }
     }
 

@@ -25,6 +25,8 @@ enum Node {
     Fifo,
 }
 
+type Spoil = fn(&mut Vec<HostWhole>);
+
 #[derive(Default)]
 struct Played {
     nodes: Mutex<BTreeMap<Vec<u8>, (u64, Node)>>,
@@ -34,6 +36,8 @@ struct Played {
     last_ino: AtomicU64,
     /// Names in a piece of a listing.
     piece: AtomicU64,
+    /// What is made of an answer with whole files.
+    spoils: Mutex<Option<Spoil>>,
     fails: Mutex<Option<Errno>>,
 }
 
@@ -149,6 +153,26 @@ impl HostFiles for Played {
             Node::File(bytes) => Ok((attributes(ino, &node), Arc::new(PlayedFile(bytes.clone())))),
             _ => Err(Errno::ENXIO),
         }
+    }
+
+    fn read_whole(&self, directory: &[u8], names: &[&[u8]]) -> Result<Vec<HostWhole>> {
+        self.note("read", &below(directory, &names.join(&b',')))?;
+        let mut found = Vec::new();
+        for (name, at) in names.iter().zip(0..) {
+            if let Ok((ino, node)) = self.find(&below(directory, name))
+                && let Node::File(bytes) = &node
+            {
+                found.push(HostWhole {
+                    name: at,
+                    attributes: attributes(ino, &node),
+                    bytes: bytes.lock().clone(),
+                });
+            }
+        }
+        if let Some(spoil) = *self.spoils.lock() {
+            spoil(&mut found);
+        }
+        Ok(found)
     }
 
     fn create(&self, path: &[u8], _: u32) -> Result<(HostAttributes, Arc<dyn HostFile>)> {
@@ -327,6 +351,85 @@ fn a_directory_in_which_much_is_looked_up_is_listed_once() {
 }
 
 #[test]
+fn inodes_that_are_kept_are_those_of_what_is_there() {
+    let tree = [
+        ("d", Node::Directory),
+        ("d/e", Node::Directory),
+        ("d/e/a", file("a")),
+        ("d/e/b", file("b")),
+    ];
+    let (played, user, _kernel) = mounted(&tree, MountFlags::empty());
+    let list = || {
+        for path in ["/mnt", "/mnt/d", "/mnt/d/e"] {
+            user.read_dir(path.as_bytes()).unwrap();
+        }
+        assert!(user.stat(b"/mnt/d/e/a").is_ok());
+        played.asked();
+    };
+    list();
+    let ino = user.stat(b"/mnt/d/e/a").unwrap().ino;
+    assert_eq!(user.stat(b"/mnt/d/e/c").err(), Some(Errno::ENOENT));
+    assert_eq!(played.asked(), [""; 0]);
+    // By the host: another file, and a directory in the place of one.
+    played.put("d/e/a", file("other"));
+    assert_eq!(user.stat(b"/mnt/d/e/a").unwrap().ino, ino);
+    played.generation.fetch_add(1, Ordering::Relaxed);
+    assert_ne!(user.stat(b"/mnt/d/e/a").unwrap().ino, ino);
+    assert_eq!(text(&user, "/mnt/d/e/a").unwrap(), "other");
+    list();
+    played.rename(b"d/e", b"d/f", RenameFlags::empty()).unwrap();
+    played.put("d/e", Node::Directory);
+    *played.clock.lock() += Duration::from_millis(100);
+    assert_eq!(user.stat(b"/mnt/d/e/a").err(), Some(Errno::ENOENT));
+    assert!(user.stat(b"/mnt/d/f/a").is_ok());
+    // By a guest.
+    list_and_change(&user);
+}
+
+fn list_and_change(user: &Arc<Process>) {
+    for path in ["/mnt", "/mnt/d", "/mnt/d/f"] {
+        user.read_dir(path.as_bytes()).unwrap();
+        assert!(user.stat(b"/mnt/d/f/a").is_ok());
+    }
+    user.unlink(b"/mnt/d/f/a").unwrap();
+    assert_eq!(user.stat(b"/mnt/d/f/a").err(), Some(Errno::ENOENT));
+    user.rename(b"/mnt/d/f/b", b"/mnt/d/f/a").unwrap();
+    assert_eq!(text(user, "/mnt/d/f/a").unwrap(), "b");
+    assert_eq!(user.stat(b"/mnt/d/f/b").err(), Some(Errno::ENOENT));
+    user.rename(b"/mnt/d", b"/mnt/moved").unwrap();
+    assert_eq!(user.stat(b"/mnt/d/f/a").err(), Some(Errno::ENOENT));
+    assert_eq!(text(user, "/mnt/moved/f/a").unwrap(), "b");
+}
+
+#[test]
+fn so_many_inodes_are_kept_and_all_go_with_the_mount() {
+    let names: Vec<String> = (0..20_000).map(|index| format!("f{index}")).collect();
+    let tree: Vec<(&str, Node)> = names
+        .iter()
+        .map(|name| (name.as_str(), file("x")))
+        .collect();
+    let played = Played::new(&tree);
+    played.piece.store(100_000, Ordering::Relaxed);
+    let kernel = Kernel::boot(KernelConfig::default()).unwrap();
+    let fs = HostFs::new(played.clone(), true);
+    let shared = Arc::downgrade(&fs.shared);
+    kernel
+        .mount(b"/mnt", fs, "host", MountFlags::MS_RDONLY)
+        .unwrap();
+    let user = kernel.file_agent();
+    user.read_dir(b"/mnt").unwrap();
+    let mut most = 0;
+    for name in &names {
+        assert!(user.stat(format!("/mnt/{name}").as_bytes()).is_ok());
+        most = most.max(shared.upgrade().unwrap().live.lock().len());
+    }
+    assert!((10_000..=(1 << 14) + 2).contains(&most), "{most}");
+    drop(user);
+    drop(kernel);
+    assert!(shared.upgrade().is_none());
+}
+
+#[test]
 fn what_was_found_is_true_for_a_moment_and_until_the_host_may_have_changed_it() {
     let (played, user, _kernel) = mounted(&[("a", file("a"))], MountFlags::MS_RDONLY);
     assert_eq!(user.stat(b"/mnt/b").err(), Some(Errno::ENOENT));
@@ -420,30 +523,170 @@ fn large_directories_are_listed_in_pieces_and_looked_up_name_by_name() {
     assert_eq!(played.asked(), ["stat missing"]);
 }
 
+/// What was asked for that is no metadata.
+fn read_of(played: &Played) -> Vec<String> {
+    let mut asked = played.asked();
+    asked.retain(|asked| asked.starts_with("open") || asked.starts_with("read "));
+    asked
+}
+
 #[test]
 fn small_files_are_read_once_while_they_are_the_same() {
     let tree = [("a", file("one")), ("new", file("unsettled"))];
     let (played, user, _kernel) = mounted(&tree, MountFlags::MS_RDONLY);
-    let opened = || {
-        let asked = played.asked();
-        asked
-            .iter()
-            .filter(|asked| asked.starts_with("open"))
-            .count()
-    };
     for _ in 0..3 {
         assert_eq!(text(&user, "/mnt/a").unwrap(), "one");
     }
-    assert_eq!(opened(), 1);
+    assert_eq!(read_of(&played), ["read a"]);
     played.put("a", file("two"));
     played.generation.fetch_add(1, Ordering::Relaxed);
     assert_eq!(text(&user, "/mnt/a").unwrap(), "two");
     assert_eq!(text(&user, "/mnt/a").unwrap(), "two");
-    assert_eq!(opened(), 1);
+    assert_eq!(read_of(&played), ["read a"]);
     for _ in 0..3 {
         assert_eq!(text(&user, "/mnt/new").unwrap(), "unsettled");
     }
-    assert_eq!(opened(), 3);
+    assert_eq!(read_of(&played), ["open new"; 3]);
+}
+
+#[test]
+fn files_are_read_with_those_of_their_kind_that_follow_the_more_were_wanted() {
+    let names: Vec<String> = (10..60).map(|index| format!("d/f{index}.js")).collect();
+    let mut tree: Vec<(&str, Node)> = names
+        .iter()
+        .map(|name| (name.as_str(), file("text")))
+        .collect();
+    tree.extend([
+        ("d", Node::Directory),
+        ("d/f21.js.map", file("text")),
+        ("d/f22.js", Node::Directory),
+        ("d/f23.js", file(&"x".repeat(65 << 10))),
+        ("d/f24.js", file("unsettled")),
+        ("d/f25.js", Node::Fifo),
+    ]);
+    let (played, user, _kernel) = mounted(&tree, MountFlags::MS_RDONLY);
+    let reads = |name: &str| {
+        assert_eq!(text(&user, &format!("/mnt/d/{name}.js")).unwrap(), "text");
+        read_of(&played)
+    };
+    for name in ["x", "y"] {
+        assert!(user.stat(format!("/mnt/d/{name}").as_bytes()).is_err());
+    }
+    assert_eq!(reads("f10"), ["read d/f10.js"]);
+    let second = "read d/f20.js,f21.js,f26.js,f27.js,f28.js,f29.js,f30.js,f31.js";
+    assert_eq!(reads("f20"), [second]);
+    for name in ["f21", "f26", "f31", "f20", "f10"] {
+        assert_eq!(reads(name), [""; 0]);
+    }
+    let third = reads("f40");
+    assert_eq!(third.len(), 1);
+    // To the end, and from the beginning.
+    assert!(third[0].starts_with("read d/f40.js,f41.js") && third[0].contains("f59.js,f11.js"));
+    assert_eq!(third[0].split(',').count(), 32);
+}
+
+#[test]
+fn a_directory_beside_one_that_was_used_is_listed_and_read_at_once() {
+    let names: Vec<String> = (0..6)
+        .flat_map(|part| (10..30).map(move |index| format!("d/p{part}/f{index}")))
+        .collect();
+    let mut tree: Vec<(&str, Node)> = names
+        .iter()
+        .map(|name| (name.as_str(), file("text")))
+        .collect();
+    let parts: Vec<String> = (0..6).map(|part| format!("d/p{part}")).collect();
+    tree.push(("d", Node::Directory));
+    tree.extend(parts.iter().map(|part| (part.as_str(), Node::Directory)));
+    let (played, user, _kernel) = mounted(&tree, MountFlags::MS_RDONLY);
+    user.read_dir(b"/mnt/d").unwrap();
+    let mut asked = Vec::new();
+    for part in &parts {
+        played.asked();
+        for index in 10..30 {
+            assert_eq!(
+                text(&user, &format!("/mnt/{part}/f{index}")).unwrap(),
+                "text"
+            );
+        }
+        asked.push(played.asked().len());
+    }
+    // Two names and their files, the list, one file, 8 of them, the rest.
+    assert_eq!(asked, [8, 2, 2, 2, 2, 2]);
+    played.asked();
+    assert!(user.stat(b"/mnt/d/p3/none").is_err());
+    assert_eq!(played.asked(), [""; 0]);
+}
+
+#[test]
+fn no_more_is_asked_for_than_an_answer_has_room_for() {
+    let names: Vec<String> = (0..20).map(|index| format!("f{index}")).collect();
+    let tree: Vec<(&str, Node)> = names
+        .iter()
+        .map(|name| (name.as_str(), file(&"x".repeat(20 << 10))))
+        .collect();
+    let (played, user, _kernel) = mounted(&tree, MountFlags::MS_RDONLY);
+    user.read_dir(b"/mnt").unwrap();
+    let mut most = 0;
+    for name in &names {
+        text(&user, &format!("/mnt/{name}")).unwrap();
+        for asked in read_of(&played) {
+            most = most.max(asked.split(',').count());
+        }
+    }
+    assert_eq!(most, 5);
+}
+
+#[test]
+fn an_answer_with_other_files_than_were_asked_for_is_of_no_effect() {
+    let spoils: [Spoil; 5] = [
+        |found| found.clear(),
+        |found| found[0].name = usize::MAX,
+        |found| found[0].bytes.push(b'!'),
+        |found| found[0].attributes.mode = S_IFDIR | 0o755,
+        |found| {
+            found[0].bytes = b"unsettled".to_vec();
+            found[0].attributes.size = UNSETTLED;
+        },
+    ];
+    for spoil in spoils {
+        let (played, user, _kernel) = mounted(&[("a", file("one"))], MountFlags::MS_RDONLY);
+        *played.spoils.lock() = Some(spoil);
+        for _ in 0..2 {
+            assert_eq!(text(&user, "/mnt/a").unwrap(), "one");
+            assert_eq!(read_of(&played), ["read a", "open a"]);
+        }
+    }
+}
+
+#[test]
+fn an_open_file_that_was_kept_is_read_anew_once_it_is_another() {
+    let tree = [("a", file("one")), ("b", file("other"))];
+    let (played, user, _kernel) = mounted(&tree, MountFlags::MS_RDONLY);
+    let fd = user.open(b"/mnt/a", OpenFlags::O_RDONLY, 0).unwrap();
+    let other = user.open(b"/mnt/b", OpenFlags::O_RDONLY, 0).unwrap();
+    let read = |fd| {
+        let mut buf = [0; 100];
+        let count = user.pread(fd, &mut buf, 0).unwrap();
+        String::from_utf8(buf[..count].to_vec()).unwrap()
+    };
+    assert_eq!((read(fd), read(other)), ("one".into(), "other".into()));
+    let Node::File(bytes) = played.find(b"a").unwrap().1 else {
+        unreachable!("it is a file");
+    };
+    bytes.lock().extend_from_slice(b" and more");
+    // Another file has its name: the one that is open stays as it was.
+    played.put("b", file("replaced"));
+    played.asked();
+    assert_eq!((read(fd), read(other)), ("one".into(), "other".into()));
+    assert_eq!(played.asked(), [""; 0]);
+    *played.clock.lock() += Duration::from_millis(100);
+    assert_eq!(read(fd), "one and more");
+    assert_eq!(read(other), "other");
+    bytes.lock().clear();
+    assert_eq!(read(fd), "");
+    played.remove(b"a").unwrap();
+    *played.clock.lock() += Duration::from_millis(100);
+    assert_eq!(read(fd), "");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn names(process: &Arc<Process>, path: &str) -> Vec<String> {
 
 fn changes(played: &Played) -> Vec<String> {
     let mut asked = played.asked();
-    let looks = ["stat ", "list ", "readlink ", "open "];
+    let looks = ["stat ", "list ", "readlink ", "open ", "read "];
     asked.retain(|asked| !looks.iter().any(|look| asked.starts_with(look)));
     asked
 }
