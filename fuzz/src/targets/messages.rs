@@ -141,7 +141,11 @@ fn listener(input: &mut Input<'_>) -> Listener {
         ListenerAddress::Inet { ip, port }
     };
     let pid = input.int();
-    Listener { pid, address }
+    Listener {
+        pid,
+        address,
+        is_awaited: input.once_in(2),
+    }
 }
 
 fn exit(input: &mut Input<'_>) -> Exit {
