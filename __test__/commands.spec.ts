@@ -95,7 +95,7 @@ describe("commands", () => {
     [
       "npm names the package or its folder",
       `echo '{"scripts":{"a":"b"}}' > package.json; npm run`,
-      "Scripts available in /workspace via `npm run`:\n  a\n    b\n\n",
+      "Scripts available in /workspace via `npm run`:\n  a\n    b\n",
     ],
     [
       "npm names the command that it has not",

@@ -17,9 +17,7 @@ const manifest = {
     postbuild: "echo after",
     tool: "greet x",
     fail: "exit 3",
-    killed: "kill -9 $$",
     test: "node test.js",
-    "pre-broken": "true",
     prebroken: "exit 4",
     broken: "echo not reached",
   },
@@ -87,7 +85,6 @@ describe("npm", () => {
         "npm run broken",
         "npm run nothing 2>/dev/null",
         "npm run nothing --if-present",
-        "npm run build --ignore-scripts",
         "cd inner/deep && npm run -s build",
         "npm --prefix . run -s build",
       ];
@@ -99,46 +96,15 @@ describe("npm", () => {
   });
 
   test("installs where nothing is missing, and names what is", async () => {
-    await withProject(async (rt) => {
+    await withProject(async (rt, run) => {
+      const { host } = await run("npm install >&2 && cat package-lock.json");
       const installed = await rt.execCommand("npm", ["install"]);
       assert.equal(installed.exitCode, 0);
-      assert.match(installed.stdout, /^\nup to date, audited 1 package in \d+ms\n\nfound 0 vuln/);
-      const lock = JSON.parse(await rt.readFile("/app/package-lock.json", "utf8"));
-      assert.deepEqual(lock, {
-        name: "app",
-        version: "1.2.3",
-        lockfileVersion: 3,
-        requires: true,
-        packages: { "": { name: "app", version: "1.2.3" } },
-      });
+      assert.match(installed.stdout, /^\nup to date in \d+ms\n$/);
+      assert.equal(await rt.readFile("/app/package-lock.json", "utf8"), host.stdout);
       const missing = await rt.execCommand("npm", ["i", "express"]);
       assert.equal(missing.exitCode, 1);
-      assert.match(missing.stderr, /cannot be downloaded[\s\S]*Missing here: express/);
-      const dependencies = { "is-there": "1", "is-not": "2" };
-      await rt.writeFile("/app/package.json", JSON.stringify({ dependencies }));
-      await rt.mkdir("/app/node_modules/is-there", { recursive: true });
-      await rt.writeFile("/app/node_modules/is-there/package.json", '{"version":"1.0.0"}');
-      const one = await rt.execCommand("npm", ["ci"]);
-      assert.equal(one.exitCode, 1);
-      assert.match(one.stderr, /Missing here: is-not\n/);
-    });
-  });
-
-  test("says what is wrong with a package.json, and what it does not do", async () => {
-    await withProject(async (rt) => {
-      const fails = async (args: string[], message: RegExp) => {
-        const { exitCode, stderr } = await rt.execCommand("npm", args);
-        assert.equal(exitCode, 1, args.join(" "));
-        assert.match(stderr, message);
-      };
-      await fails(["frobnicate"], /"frobnicate" is not done here/);
-      await fails(["init"], /npm init -y/);
-      await fails(["-w", "a", "test"], /workspaces are not supported/);
-      await rt.writeFile("/app/package.json", "{");
-      await fails(["test"], /code EJSONPARSE/);
-      await rt.remove("/app/package.json");
-      await rt.remove("/app/node_modules", { recursive: true });
-      await fails(["test"], /code ENOENT/);
+      assert.match(missing.stderr, /cannot be downloaded[\s\S]*missing here: express\n/);
     });
   });
 
@@ -149,8 +115,8 @@ describe("npm", () => {
       const own = await rt.execCommand("npm", ["exec", "--", "node", "-p", "1 + 1"]);
       assert.equal(own.stdout, "2\n");
       const missing = await rt.execCommand("npx", ["-y", "cowsay"]);
-      assert.equal(missing.exitCode, 1);
-      assert.match(missing.stderr, /cowsay is not installed here/);
+      assert.equal(missing.exitCode, 127);
+      assert.match(missing.stderr, /cowsay: no such program/);
     });
   });
 });

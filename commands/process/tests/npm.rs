@@ -102,9 +102,16 @@ fn npx_runs_installed_programs() {
 #[test]
 fn what_needs_the_registry_fails() {
     let project = Project::new("fails");
-    let (_, messages, status) = project.run("npm install left-pad");
+    let (_, messages, status) = project.run("npm install --save-dev left-pad");
     assert!(
-        messages.starts_with("npm: install: not available"),
+        messages.starts_with("npm: packages cannot be downloaded"),
+        "{messages}"
+    );
+    assert!(messages.contains("missing here: left-pad\n"), "{messages}");
+    assert_eq!(status, Some(1));
+    let (_, messages, status) = project.run("npm publish");
+    assert!(
+        messages.starts_with("npm: publish: not available"),
         "{messages}"
     );
     assert_eq!(status, Some(1));
@@ -117,4 +124,49 @@ fn what_needs_the_registry_fails() {
     assert_eq!(project.run("npm run nope --if-present").2, Some(0));
     assert_eq!(project.run("cd / && npm test").2, Some(1));
     assert!(project.run("npm run").0.contains("  fails\n    exit 3\n"));
+}
+
+#[test]
+fn an_installation_succeeds_where_nothing_is_missing() {
+    let project = Project::new("install");
+    let (output, messages, status) = project.run("npm ci");
+    assert_eq!((output.as_str(), status), ("", Some(1)));
+    assert!(messages.contains("no package-lock.json"), "{messages}");
+    let (output, _, status) = project.run("npm install");
+    assert!(output.starts_with("\nup to date in "), "{output}");
+    assert_eq!(status, Some(0));
+    let lock = fs::read_to_string(project.0.join("package-lock.json")).expect("a lock");
+    let wanted = r#"{
+  "name": "demo",
+  "version": "1.2.3",
+  "lockfileVersion": 3,
+  "requires": true,
+  "packages": {
+    "": {
+      "name": "demo",
+      "version": "1.2.3"
+    }
+  }
+}
+"#;
+    assert_eq!(lock, wanted);
+    assert_eq!(
+        project.run("npm ci --silent"),
+        (String::new(), String::new(), Some(0))
+    );
+    let package = r#"{ "dependencies": { "there": "1", "@a/b": "2" }, "devDependencies": { "tool": "3" },
+        "scripts": { "postinstall": "echo after", "prepare": "exit 5" } }"#;
+    fs::write(project.0.join("package.json"), package).expect("a package");
+    for name in ["there", "@a/b"] {
+        let folder = project.0.join("node_modules").join(name);
+        fs::create_dir_all(&folder).expect("a directory");
+        fs::write(folder.join("package.json"), "{}").expect("a package");
+    }
+    let (_, messages, status) = project.run("npm i");
+    assert!(messages.contains("missing here: tool\n"), "{messages}");
+    assert_eq!(status, Some(1));
+    let (output, _, status) = project.run("npm i --omit=dev");
+    assert!(output.contains("> echo after\n\nafter\n"), "{output}");
+    assert_eq!(status, Some(5));
+    assert_eq!(project.run("npm i --omit=dev --ignore-scripts").2, Some(0));
 }

@@ -1,6 +1,7 @@
 //! `npm run` and `npx` without npm: the scripts and programs of a package that is already installed.
 //! Nothing is downloaded: what needs the registry says so and fails.
 
+mod install;
 mod package;
 mod script;
 
@@ -11,16 +12,19 @@ use secure_exec_cli::{Args, Failure, Outcome, bytes, fail, path};
 use secure_exec_sys::path::{X_OK, access, stat};
 
 use crate::run::{failure_status, run, shell_status};
+use install::{Kind, install};
 use package::Package;
 use script::Runner;
 
 const WHAT_THERE_IS: &str = "this machine runs scripts of installed packages: \
-                             npm run, test, start, stop, restart, exec; npx; nothing is downloaded";
+                             npm run, test, start, stop, restart, install, ci, exec; npx; nothing is downloaded";
 
 /// What stands before the command, and the command.
 struct Invocation {
     silent: bool,
     if_present: bool,
+    ignores_scripts: bool,
+    omits_dev: bool,
     /// The first flag that is none of those here.
     unknown: Option<String>,
     words: Vec<OsString>,
@@ -76,6 +80,9 @@ pub fn npm(args: &Args) -> Outcome {
         "start" => run_script(&invocation, "start", without_dashes(rest)),
         "stop" => run_script(&invocation, "stop", without_dashes(rest)),
         "restart" => run_script(&invocation, "restart", without_dashes(rest)),
+        // Its other flags say how to download, save and report.
+        "install" | "i" | "in" | "add" => install(&invocation, Kind::Install, rest),
+        "ci" | "clean-install" => install(&invocation, Kind::Clean, rest),
         "exec" | "x" => execute(without_dashes(rest)),
         "root" => {
             println!("{}", package()?.directory.join("node_modules").display());
@@ -125,6 +132,8 @@ fn invocation(list: &[OsString]) -> Result<Invocation, Failure> {
     let mut found = Invocation {
         silent: false,
         if_present: false,
+        ignores_scripts: false,
+        omits_dev: false,
         unknown: None,
         words: Vec::new(),
     };
@@ -133,6 +142,8 @@ fn invocation(list: &[OsString]) -> Result<Invocation, Failure> {
         match word.to_string_lossy().as_ref() {
             "-s" | "--silent" | "--loglevel=silent" => found.silent = true,
             "--if-present" => found.if_present = true,
+            "--ignore-scripts" => found.ignores_scripts = true,
+            "--production" | "--omit=dev" => found.omits_dev = true,
             "--prefix" | "-C" => {
                 let directory = rest
                     .next()
@@ -193,11 +204,30 @@ fn list() -> Outcome {
         title if title.is_empty() => package.directory.display().to_string(),
         title => title,
     };
-    println!("Scripts available in {title} via `npm run`:");
-    for (name, command) in &package.scripts {
-        println!("  {name}\n    {command}");
+    let is_own = |(name, _): &&(String, String)| {
+        matches!(name.as_str(), "test" | "start" | "stop" | "restart")
+    };
+    let own: Vec<_> = package.scripts.iter().filter(is_own).collect();
+    let others: Vec<_> = package
+        .scripts
+        .iter()
+        .filter(|each| !is_own(each))
+        .collect();
+    if !own.is_empty() {
+        println!("Lifecycle scripts included in {title}:");
     }
-    println!();
+    let show = |scripts: &[&(String, String)]| {
+        for (name, command) in scripts {
+            println!("  {name}\n    {command}");
+        }
+    };
+    show(&own);
+    match (own.is_empty(), others.is_empty()) {
+        (_, true) => {}
+        (true, false) => println!("Scripts available in {title} via `npm run`:"),
+        (false, false) => println!("available via `npm run`:"),
+    }
+    show(&others);
     Ok(0)
 }
 
@@ -223,7 +253,7 @@ fn run_script(invocation: &Invocation, name: &str, arguments: &[OsString]) -> Ou
             println!(
                 "\n> {} {step}\n> {}\n",
                 package.title(),
-                script::line(&command, arguments)
+                script::shown(&command, arguments)
             );
         }
         let status = runner.shell(&command, arguments)?;

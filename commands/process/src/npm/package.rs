@@ -12,6 +12,8 @@ pub struct Package {
     pub name: String,
     pub version: String,
     pub scripts: Vec<(String, String)>,
+    /// Names of packages that it needs, and whether only for its development.
+    pub dependencies: Vec<(String, bool)>,
     /// `npm_package_...` and the value, for what is not nested deeply.
     pub variables: Vec<(String, String)>,
 }
@@ -48,7 +50,16 @@ impl Package {
                 ));
             }
         }
+        let needs = |section: &str, is_dev: bool| {
+            let names = parsed[section].as_object().into_iter().flatten();
+            names
+                .map(|(name, _)| (name.clone(), is_dev))
+                .collect::<Vec<_>>()
+        };
+        let mut dependencies = needs("dependencies", false);
+        dependencies.extend(needs("devDependencies", true));
         Some(Self {
+            dependencies,
             name: text("name"),
             version: text("version"),
             scripts: scripts.collect(),
@@ -64,6 +75,46 @@ impl Package {
             (name, "") => name.to_owned(),
             (name, version) => format!("{name}@{version}"),
         }
+    }
+
+    /// Names of packages that it needs and that are not in its `node_modules`.
+    pub fn missing(&self, omits_dev: bool) -> Vec<String> {
+        let installed = self.directory.join("node_modules");
+        let wanted = self
+            .dependencies
+            .iter()
+            .filter(|(_, is_dev)| !(*is_dev && omits_dev));
+        wanted
+            .map(|(name, _)| name)
+            .filter(|name| !installed.join(name).join("package.json").exists())
+            .cloned()
+            .collect()
+    }
+
+    /// The lock of a package that needs no other.
+    pub fn lock(&self) -> String {
+        let folder = self.directory.file_name().unwrap_or_default();
+        let name = match self.name.as_str() {
+            "" => folder.to_string_lossy().into_owned(),
+            name => name.to_owned(),
+        };
+        let mut lock = serde_json::Map::from_iter([("name".to_owned(), Value::from(name))]);
+        let mut own = serde_json::Map::new();
+        if !self.name.is_empty() {
+            own.insert("name".to_owned(), self.name.clone().into());
+        }
+        if !self.version.is_empty() {
+            lock.insert("version".to_owned(), self.version.clone().into());
+            own.insert("version".to_owned(), self.version.clone().into());
+        }
+        lock.insert("lockfileVersion".to_owned(), 3.into());
+        lock.insert("requires".to_owned(), true.into());
+        let mut packages = serde_json::Map::new();
+        if !own.is_empty() {
+            packages.insert(String::new(), Value::Object(own));
+        }
+        lock.insert("packages".to_owned(), Value::Object(packages));
+        format!("{:#}\n", Value::Object(lock))
     }
 
     pub fn script(&self, name: &str) -> Option<String> {

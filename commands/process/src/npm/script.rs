@@ -18,8 +18,15 @@ pub struct Runner {
     programs: Vec<PathBuf>,
 }
 
+/// A command line as the user is shown it: the arguments without quotes, as npm writes them.
+pub fn shown(command: &str, arguments: &[OsString]) -> String {
+    let arguments = arguments.iter().map(|argument| argument.to_string_lossy());
+    let words: Vec<_> = std::iter::once(command.into()).chain(arguments).collect();
+    words.join(" ").replace('\n', "\n> ")
+}
+
 /// A command line with arguments added in quotes.
-pub fn line(command: &str, arguments: &[OsString]) -> String {
+fn line(command: &str, arguments: &[OsString]) -> String {
     let mut line = command.to_owned();
     for argument in arguments {
         line.push(' ');

@@ -33,14 +33,6 @@ pub(super) const SCRIPTS: &[Script] = &[
     ),
     script!("nc", "curl/outside.mjs", "nc/main.mjs"),
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
-    script!(
-        "npm",
-        "npm/project.mjs",
-        "npm/run.mjs",
-        "npm/install.mjs",
-        "npm/main.mjs"
-    ),
-    script!("npx", "npm/project.mjs", "npm/run.mjs", "npx/main.mjs"),
     script!("ping", "ping/main.mjs"),
     script!(
         "sqlite3",
