@@ -29,6 +29,9 @@ pub(crate) struct Output {
     credit: usize,
     /// Read, not sent.
     kept: Vec<u8>,
+    /// Bytes that still have to be sent before the control output that has been read may be: what the program may have
+    /// written before it. One that writes without a pause would otherwise hold it back for ever.
+    ahead: usize,
 }
 
 /// An input stream of the program.
@@ -91,6 +94,7 @@ impl GuestCall {
             pipe: Some(pipe),
             credit: STREAM_WINDOW,
             kept: Vec::new(),
+            ahead: 0,
         };
         let input = |(stream, pipe)| Input {
             stream,
@@ -199,7 +203,12 @@ impl GuestCall {
             if output.stream == CONTROL_OUT {
                 more = output.fill(cx);
             } else {
-                drained &= output.pump(cx, self.streaming, messages);
+                if more {
+                    // A pipe holds as much.
+                    output.ahead = output.kept.len() + STREAM_WINDOW;
+                }
+                let is_dry = output.pump(cx, self.streaming, messages);
+                drained &= is_dry || output.ahead == 0;
             }
         }
         let mut outputs = self.outputs.iter_mut();
@@ -318,6 +327,7 @@ impl Output {
             let rest = self.kept.split_off(count);
             let data = std::mem::replace(&mut self.kept, rest);
             self.credit -= count;
+            self.ahead = self.ahead.saturating_sub(count);
             messages.push(VmMessage::Output {
                 stream: self.stream,
                 data,

@@ -172,6 +172,43 @@ fn control_output_comes_behind_what_it_announces() {
 }
 
 #[test]
+fn output_without_a_pause_does_not_hold_control_output_back() {
+    let mut harness = Harness::new();
+    let process = harness.start(
+        5,
+        Program {
+            control: true,
+            ..streaming()
+        },
+    );
+    let before = vec![b'b'; STREAM_WINDOW];
+    let noise = vec![b'n'; STREAM_WINDOW / 4];
+    process.write(1, &before).unwrap();
+    process.write(CONTROL_OUT.into(), b"done").unwrap();
+    let mut said = of(5, harness.turn());
+    let is_done = |said: &[VmMessage]| said.contains(&output(CONTROL_OUT, b"done"));
+    let bytes = u32::try_from(noise.len()).unwrap();
+    for _ in 0..16 {
+        if is_done(&said) {
+            break;
+        }
+        // It writes as fast as the host takes it.
+        process.write(1, &noise).unwrap();
+        let credit = HostMessage::Credit {
+            stream: STDOUT,
+            bytes,
+        };
+        said.extend(harness.ask(5, credit));
+    }
+    assert!(is_done(&said));
+    let mut ahead = said
+        .into_iter()
+        .take_while(|message| *message != output(CONTROL_OUT, b"done"));
+    let written: usize = ahead.by_ref().map(|message| bytes_of(&[message])).sum();
+    assert!(written >= STREAM_WINDOW, "{written}");
+}
+
+#[test]
 fn what_a_dead_program_left_behind_writes_to_nobody() {
     let mut harness = Harness::new();
     let process = harness.start(5, program());
