@@ -110,7 +110,9 @@ test("files that fail are run once more, alone, and named where they pass then",
     const first = `if (!fs.existsSync(${mark})) { fs.writeFileSync(${mark}, ""); throw new Error("busy"); }`;
     const files = {
       "passes.cjs": "test('a', () => {});",
-      "unstable.cjs": `test('b', () => { ${first} });`,
+      // As through a module that wraps the function.
+      "wrapper.cjs": "exports.wrapped = (name, run) => test(name, () => run());",
+      "unstable.cjs": `require("./wrapper.cjs").wrapped('b', () => { ${first} });`,
       "fails.cjs": "test('c', () => { throw new Error('broken'); });",
     };
     for (const [name, body] of Object.entries(files)) {
