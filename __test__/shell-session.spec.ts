@@ -119,6 +119,17 @@ describe("a shell session", () => {
     });
   });
 
+  test("ends a line beside a job that writes without a pause", async () => {
+    await withShell(async (shell) => {
+      await shell.run("yes & echo begun");
+      for (let line = 0; line < 5; line += 1) {
+        const result = await shell.run(`echo line ${line} >&2; (exit ${line})`, { timeout: 5000 });
+        assert.deepEqual([result.stderr, result.exitCode], [`line ${line}\n`, line]);
+      }
+      assert.equal((await shell.run("kill $!; wait $!")).exitCode, 143);
+    });
+  });
+
   test("is aborted with the signal's reason, and goes on", async () => {
     await withShell(async (shell) => {
       const controller = new AbortController();
