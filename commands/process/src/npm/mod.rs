@@ -273,7 +273,11 @@ fn missing(invocation: &Invocation, package: &Package, name: &str) -> Outcome {
         return run_script(invocation, "start", &[]);
     }
     if name == "start" && stat(package.directory.join("server.js")).is_ok() {
-        return Runner::new(package, "start", "node server.js").shell("node server.js", &[]);
+        let command = "node server.js";
+        if !invocation.silent {
+            println!("\n> {} start\n> {command}\n", package.title());
+        }
+        return Runner::new(package, "start", command).shell(command, &[]);
     }
     Err(fail(format!(
         "Missing script: \"{name}\"\nTo see a list of scripts, run: npm run"
