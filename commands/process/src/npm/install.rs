@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use secure_exec_cli::{Failure, Outcome, fail, report};
 
-use super::Invocation;
 use super::package::Package;
-use super::script::{Runner, shown};
+use super::{Invocation, run_step};
 
 /// Scripts that run at an installation, in this order.
 const SCRIPTS: [&str; 7] = [
@@ -54,14 +53,7 @@ pub fn install(invocation: &Invocation, kind: Kind, wanted: &[OsString]) -> Outc
             let Some(command) = package.script(name) else {
                 continue;
             };
-            if !invocation.silent {
-                println!(
-                    "\n> {} {name}\n> {}\n",
-                    package.title(),
-                    shown(&command, &[])
-                );
-            }
-            let status = Runner::new(&package, name, &command).shell(&command, &[])?;
+            let status = run_step(invocation, &package, name, &command, &[])?;
             if status != 0 {
                 return Ok(status);
             }

@@ -248,20 +248,30 @@ fn run_script(invocation: &Invocation, name: &str, arguments: &[OsString]) -> Ou
         return missing(invocation, &package, name);
     }
     for (step, command, arguments) in steps {
-        let runner = Runner::new(&package, &step, &command);
-        if !invocation.silent {
-            println!(
-                "\n> {} {step}\n> {}\n",
-                package.title(),
-                script::shown(&command, arguments)
-            );
-        }
-        let status = runner.shell(&command, arguments)?;
+        let status = run_step(invocation, &package, &step, &command, arguments)?;
         if status != 0 {
             return Ok(status);
         }
     }
     Ok(0)
+}
+
+/// Says which script runs, unless that is not wanted, and runs it.
+fn run_step(
+    invocation: &Invocation,
+    package: &Package,
+    event: &str,
+    command: &str,
+    arguments: &[OsString],
+) -> Outcome {
+    if !invocation.silent {
+        println!(
+            "\n> {} {event}\n> {}\n",
+            package.title(),
+            script::shown(command, arguments)
+        );
+    }
+    Runner::new(package, event, command).shell(command, arguments)
 }
 
 fn missing(invocation: &Invocation, package: &Package, name: &str) -> Outcome {
@@ -273,11 +283,7 @@ fn missing(invocation: &Invocation, package: &Package, name: &str) -> Outcome {
         return run_script(invocation, "start", &[]);
     }
     if name == "start" && stat(package.directory.join("server.js")).is_ok() {
-        let command = "node server.js";
-        if !invocation.silent {
-            println!("\n> {} start\n> {command}\n", package.title());
-        }
-        return Runner::new(package, "start", command).shell(command, &[]);
+        return run_step(invocation, package, "start", "node server.js", &[]);
     }
     Err(fail(format!(
         "Missing script: \"{name}\"\nTo see a list of scripts, run: npm run"
