@@ -15,7 +15,7 @@ const { KernelError } = require("./lib/kernel/kernel-error.cjs");
 const { createNodeRuntime, createWasmVmRuntime } = require("./lib/kernel/runtimes.cjs");
 const { NodeRuntime } = require("./lib/node-runtime.cjs");
 const { Sandbox } = require("./lib/sandbox/sandbox.cjs");
-const { defineTool } = require("./lib/tools/definitions.cjs");
+const { defineTool, toolTypes } = require("./lib/tools/definitions.cjs");
 
 const { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork } = permissions;
 
@@ -40,4 +40,5 @@ module.exports = {
   createNodeRuntimeDriverFactory,
   createV8Runtime,
   createWasmVmRuntime,
+  toolTypes,
 };

@@ -23,4 +23,5 @@ export const {
   createNodeRuntimeDriverFactory,
   createV8Runtime,
   createWasmVmRuntime,
+  toolTypes,
 } = entry;

@@ -2,7 +2,7 @@
 
 /// <reference lib="esnext.disposable" />
 
-import type { NodeRuntimeDriverFactory, SystemDriver } from "secure-exec";
+import type { NodeRuntimeDriverFactory, SystemDriver, ToolDefinitions } from "secure-exec";
 
 /** Makes tools for TypeScript, whose compiler runs in a machine of its own. It is started by the first call. */
 export declare function createTypeScriptTools(options?: TypeScriptToolsOptions): TypeScriptTools;
@@ -25,6 +25,8 @@ export interface TypeScriptToolsOptions {
    * the package `typescript` that is installed on the host beside this package, or else from the working directory.
    */
   compilerSpecifier?: string | undefined;
+  /** Tools of the machines that the programs are for: their types are those of the module `tools`. None is called. */
+  tools?: ToolDefinitions | undefined;
 }
 
 /**

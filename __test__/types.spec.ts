@@ -153,7 +153,7 @@ describe("types of the package", () => {
     assert(examples.length >= 10);
     const functions = examples.map((code, at) => `export async function f${at}() {\n${code}}`);
     const names =
-      "createInMemoryFileSystem, createNodeRuntimeDriverFactory, createV8Runtime, defineTool, NodeFileSystem, NodeRuntime, Sandbox, VmError";
+      "createInMemoryFileSystem, createNodeRuntimeDriverFactory, createV8Runtime, defineTool, NodeFileSystem, NodeRuntime, Sandbox, toolTypes, VmError";
     const head = `import { type DriverNodeRuntime, ${names} } from "secure-exec";
       declare const runtime: DriverNodeRuntime; declare const rt: NodeRuntime; declare const data: unknown; declare const code: string;
       export const isError = (error: unknown) => error instanceof VmError;`;

@@ -27,6 +27,7 @@ const { ResidentRunner } = require("./resident-runner.cjs");
 const { ShellSession } = require("./shell-session.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
+const { ToolPackage } = require("./tools/package.cjs");
 const { V8Runtime } = require("./driver/dedicated-process.cjs");
 const check = require("./validate.cjs");
 
@@ -55,6 +56,8 @@ class NodeRuntime {
   #exemptPorts;
   #env;
   #cwd;
+  /** By which guests import the tools. */
+  #toolPackage;
 
   constructor(token, machine, settings, isolation) {
     // biome-ignore lint/correctness/noConstructorReturn: one name has two faces, told apart in the types
@@ -69,11 +72,17 @@ class NodeRuntime {
     this.#env = settings.env;
     this.#cwd = settings.cwd ?? workspace;
     this.#exemptPorts = exemptPorts(machine, settings.loopbackExemptPorts, this.#mostConnections);
+    this.#toolPackage = new ToolPackage(machine);
     watch(this, machine);
   }
 
   static async create(given) {
-    return await NodeRuntime.#boot(options.createOptions(given));
+    const runtime = await NodeRuntime.#boot(options.createOptions(given));
+    await runtime.#offerTools().catch(async (error) => {
+      await runtime.dispose();
+      throw error;
+    });
+    return runtime;
   }
 
   static [Symbol.hasInstance](value) {
@@ -193,6 +202,7 @@ class NodeRuntime {
     this.#requireLive();
     this.#machine.toolbox.add(checked);
     await this.#machine.request("registerTools", checked.map(forMachine));
+    await this.#offerTools();
   }
 
   async registerBindings(tools) {
@@ -305,6 +315,10 @@ class NodeRuntime {
   // Node 20 has the symbol from 20.4 on.
   async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
     await this.dispose();
+  }
+
+  async #offerTools() {
+    await this.#toolPackage.update(() => this.#machine.toolbox.tools);
   }
 
   async #entries(path) {

@@ -26,6 +26,11 @@ export type ToolInput<Schema> = Schema extends StandardSchema
   ? NonNullable<Schema["~standard"]["types"]>["output"]
   : FromJsonSchema<Schema>;
 
+/** What the handler of a tool with this `outputSchema` may give back: what a Standard Schema takes, or as {@link ToolInput}. */
+export type ToolResult<Schema> = Schema extends StandardSchema
+  ? NonNullable<Schema["~standard"]["types"]>["input"]
+  : FromJsonSchema<Schema>;
+
 // biome-ignore lint/suspicious/noExplicitAny: a schema that says nothing allows anything
 type Anything = any;
 

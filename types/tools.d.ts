@@ -1,7 +1,7 @@
 // Functions of the host that guests call.
 
 import type { AbortSignal } from "./host.js";
-import type { ToolInput } from "./tool-schemas.js";
+import type { ToolInput, ToolResult } from "./tool-schemas.js";
 
 /** What a handler knows of the call. */
 export interface ToolContext {
@@ -13,9 +13,9 @@ export interface ToolContext {
   readonly pid: number;
 }
 
-/** A function of the host that guests can call, as a command and by `callTool`. */
+/** A function of the host that guests can call, as a command, by an import from `tools` and by `callTool`. */
 // biome-ignore lint/suspicious/noExplicitAny: a definition by itself says nothing of its input
-export interface ToolDefinition<Input = any, Result = unknown, Schema = object> {
+export interface ToolDefinition<Input = any, Result = unknown, Schema = object, Output = object> {
   /** What it does, for the command's `--help`. */
   readonly description: string;
   /**
@@ -26,6 +26,13 @@ export interface ToolDefinition<Input = any, Result = unknown, Schema = object> 
    * @throws `ERR_INVALID_ARG_VALUE` for another kind of object, with what to give instead.
    */
   readonly inputSchema: Schema;
+  /**
+   * What the result must be, as `inputSchema` says it of the input: guests are told what the schema makes of a result, and
+   * get its type ({@link toolTypes}). A result that is something else fails the call; `onToolError` hears why.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE` for another kind of object, with what to give instead.
+   */
+  readonly outputSchema?: Output | undefined;
   /**
    * Runs in the host. What it gives back must be what JSON can hold. Of what it throws the guest is told the message
    * of a {@link ToolError}; of anything else that the tool failed.
@@ -64,9 +71,31 @@ export type ToolDefinitions<Schemas = Record<string, object>> = {
  * await rt.registerTools({ pay });
  * ```
  */
-export function defineTool<const Schema extends object, Result>(
-  definition: ToolDefinition<ToolInput<Schema>, Result, Schema>,
-): ToolDefinition<ToolInput<Schema>, Result, Schema>;
+export function defineTool<
+  const Schema extends object,
+  Result extends ToolResult<Output>,
+  const Output extends object = object,
+>(
+  definition: ToolDefinition<ToolInput<Schema>, Result, Schema, Output>,
+): ToolDefinition<ToolInput<Schema>, Result, Schema, Output>;
+
+/**
+ * TypeScript's declaration of the module `tools`, by which guests import these tools: `declare module "tools" { ... }`, with
+ * types made from the schemas. Written to a `.d.ts` file of a project it has `tsc` check programs for guests on the host.
+ *
+ * @throws {TypeError | RangeError} A definition is wrong: the message has its name.
+ *
+ * @example
+ * ```js
+ * const pay = defineTool({
+ *   description: "Pays.",
+ *   inputSchema: { type: "object", properties: { amount: { type: "number" } }, required: ["amount"] },
+ *   handler: ({ amount }) => ({ paid: amount }),
+ * });
+ * const text = toolTypes({ pay }); // export function pay(input: PayInput): Promise<any>; ...
+ * ```
+ */
+export function toolTypes(tools: ToolDefinitions): string;
 
 /**
  * What a handler throws to tell the guest: the message, and if given a code and data, which are `code` and `data` of

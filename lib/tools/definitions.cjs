@@ -3,8 +3,9 @@
 
 const { invalidValue } = require("../errors.cjs");
 const check = require("../validate.cjs");
-const { inputSchema } = require("./input-schema.cjs");
 const { jsonText } = require("./json.cjs");
+const { moduleDeclaration } = require("./module.cjs");
+const { inputSchema, outputSchema } = require("./schema.cjs");
 
 /** Names that programs of the machine rely on. */
 const reserved = new Set(["bash", "env", "node", "npm", "npx", "sh"]);
@@ -13,6 +14,7 @@ const namePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 const definition = {
   description: check.text,
   inputSchema,
+  outputSchema: check.optional(outputSchema),
   handler: check.callback,
   timeoutMs: check.optional(check.milliseconds),
   examples: check.optional(check.list(example), []),
@@ -28,6 +30,8 @@ const elsewhere = {
   parameters: "inputSchema",
   input_schema: "inputSchema",
   schema: "inputSchema",
+  output_schema: "outputSchema",
+  returns: "outputSchema",
   timeout: "timeoutMs",
   aliases: "commandAliases",
 };
@@ -83,6 +87,11 @@ function defineTool(definition) {
   return definition;
 }
 
+/** TypeScript's declaration of the module `tools`. */
+function toolTypes(tools) {
+  return moduleDeclaration(toolDefinitions(tools, "tools"));
+}
+
 /** What the VM knows of a tool. */
 function forMachine(tool) {
   return {
@@ -94,4 +103,4 @@ function forMachine(tool) {
   };
 }
 
-module.exports = { defineTool, forMachine, toolDefinitions };
+module.exports = { defineTool, forMachine, toolDefinitions, toolTypes };

@@ -10,6 +10,7 @@ const { NotJsonError, stringify } = require("./json.cjs");
 /** Longest message that a guest is told. */
 const longestMessage = 8192;
 const unknownFailure = "the tool failed";
+const wrongResult = "the result is not what the tool's outputSchema says";
 
 /** A call that runs. @typedef {{ id: number, pid: number, bytes: number, tool: object, controller: AbortController, timer?: NodeJS.Timeout }} Call */
 
@@ -44,6 +45,11 @@ class Toolbox {
 
   add(tools) {
     for (const tool of tools) this.#tools.set(tool.name, tool);
+  }
+
+  /** The tools that are the user's. */
+  get tools() {
+    return [...this.#tools.values()].filter(({ isOurs }) => !isOurs);
   }
 
   /** A guest calls. */
@@ -129,7 +135,7 @@ class Toolbox {
         return this.#settle(call, undefined, { message: `invalid input: ${checked.wrong}` });
       }
       const result = await this.#invoke(call, checked.value);
-      if (this.#isRunning(call)) this.#told(call, result);
+      if (this.#isRunning(call)) await this.#checkedResult(call, result);
     } catch (error) {
       this.#failed(call, error);
     }
@@ -146,6 +152,17 @@ class Toolbox {
   #invoke(call, input) {
     const { tool, pid, controller } = call;
     return tool.handler(input, { signal: controller.signal, name: tool.name, pid });
+  }
+
+  /** The guest is told what `outputSchema` makes of a result. What is wrong with one is the host's business only. */
+  async #checkedResult(call, result) {
+    const { outputSchema } = call.tool;
+    if (!outputSchema) return this.#told(call, result);
+    const checked = await outputSchema.checkResult(result === undefined ? null : result);
+    if (!this.#isRunning(call)) return;
+    if (checked.wrong === undefined) return this.#told(call, checked.value);
+    this.#settle(call, undefined, { message: wrongResult });
+    this.#report(new TypeError(`${wrongResult}: ${checked.wrong}`), call);
   }
 
   #told(call, result) {

@@ -5,6 +5,7 @@ const { NodeRuntimeDriverFactory } = require("../driver/factory.cjs");
 const { moduleMounts } = require("../driver/module-access.cjs");
 const { createNodeDriver, systemDriver } = require("../driver/node-driver.cjs");
 const { NodeRuntime } = require("../node-runtime.cjs");
+const { packageMount } = require("../tools/package.cjs");
 const { compilerFolder, guestFolder } = require("./compiler-package.cjs");
 
 const mebibyte = 1 << 20;
@@ -46,13 +47,15 @@ function machineOf(settings, resolve) {
     mounts.push({ guestPath: guestFolder, hostPath: compilerFolder(resolve) });
   }
   const options = {
-    mounts,
     limits: limits(settings),
     ...(v8Runtime && { v8Runtime }),
     ...(filesystem && { filesystem }),
   };
   return async () => ({
-    runtime: await NodeRuntime.create(options),
+    runtime: await NodeRuntime.create({
+      ...options,
+      mounts: settings.tools ? [...mounts, await packageMount(settings.tools)] : mounts,
+    }),
     // The files of a driver are the user's.
     ...(filesystem === undefined && { cacheFolder: "/tmp/compiler" }),
     specifier: compilerSpecifier ?? `${guestFolder}/lib/typescript.js`,

@@ -5,6 +5,7 @@ const { types } = require("node:util");
 const { runtimeDriverFactory } = require("../driver/factory.cjs");
 const { systemDriver } = require("../driver/node-driver.cjs");
 const { invalidType, invalidValue } = require("../errors.cjs");
+const { toolDefinitions } = require("../tools/definitions.cjs");
 const check = require("../validate.cjs");
 
 const { integer, object, optional } = check;
@@ -23,6 +24,7 @@ function toolsOptions(value) {
     memoryLimit: optional(memoryLimit, 512),
     cpuTimeLimitMs: optional(cpuTimeLimitMs),
     compilerSpecifier: optional(check.program),
+    tools: optional(toolDefinitions),
   });
 }
 

@@ -1,11 +1,11 @@
 "use strict";
-// The schema of a tool's input: JSON Schema, or an object of a library that speaks Standard Schema.
+// The schemas of a tool's input and result: JSON Schema, or an object of a library that speaks Standard Schema.
 
 const binding = require("../../binding.cjs");
 const { invalidType, invalidValue } = require("../errors.cjs");
-const { jsonText } = require("./json.cjs");
+const { jsonText, stringify } = require("./json.cjs");
 
-/** What an input is, behind its schema. @typedef {{ value: unknown } | { wrong: string }} Checked */
+/** What a value is, behind its schema. @typedef {{ value: unknown } | { wrong: string }} Checked */
 
 /** JSON Schema, checked by the addon on a thread of its own. */
 class JsonSchema {
@@ -25,6 +25,11 @@ class JsonSchema {
     const value = JSON.parse(json);
     return { value: defaults ? withDefaults(value, JSON.parse(defaults)) : value };
   }
+
+  /** As `check`, of what a handler has given back. @returns {Promise<Checked>} */
+  async checkResult(result) {
+    return await this.check(stringify(result, "the result"));
+  }
 }
 
 /** Puts in what is listed as path and value, in this order. */
@@ -43,7 +48,7 @@ function withDefaults(value, defaults) {
   return value;
 }
 
-/** An object with `~standard`: its library checks, and what that gives out is the input. */
+/** An object with `~standard`: its library checks, and what that gives out is the input, or the result. */
 class StandardSchema {
   #standard;
   #bounds;
@@ -59,9 +64,13 @@ class StandardSchema {
   async check(json) {
     const { refused } = await this.#bounds.check(json);
     if (refused) return { wrong: refused };
-    const result = await this.#standard.validate(JSON.parse(json));
-    if (result.issues) return { wrong: told(result.issues) };
-    return { value: result.value };
+    return await this.checkResult(JSON.parse(json));
+  }
+
+  /** What a handler has given back is the host's own and need not be JSON yet. @returns {Promise<Checked>} */
+  async checkResult(result) {
+    const { issues, value } = await this.#standard.validate(result);
+    return issues ? { wrong: told(issues) } : { value };
   }
 }
 
@@ -81,15 +90,16 @@ function pointer(path) {
 }
 
 /**
- * JSON Schema of what a Standard Schema takes, where its library can say it: by the Standard JSON Schema interface,
- * or by a method of the object.
+ * JSON Schema of what a Standard Schema takes or gives out, where its library can say it: by the Standard JSON Schema
+ * interface, or by a method of the object.
+ * @param {"input" | "output"} io
  */
-function jsonSchemaOf(schema) {
-  const standard = (target) => schema["~standard"].jsonSchema?.input({ target });
+function jsonSchemaOf(schema, io) {
+  const standard = (target) => schema["~standard"].jsonSchema?.[io]({ target });
   const ways = [
     () => standard("draft-2020-12"),
     () => standard("draft-07"),
-    () => schema.toJSONSchema?.({ io: "input", unrepresentable: "any" }),
+    () => schema.toJSONSchema?.({ io, unrepresentable: "any" }),
     () => schema.toJsonSchema?.(),
   ];
   for (const way of ways) {
@@ -149,10 +159,15 @@ function hint(value) {
   }
 }
 
-/** Reads the option. */
-function inputSchema(value, name) {
+/** Reads the option `inputSchema`. */
+const inputSchema = (value, name) => readSchema(value, name, "input");
+
+/** Reads the option `outputSchema`. */
+const outputSchema = (value, name) => readSchema(value, name, "output");
+
+function readSchema(value, name, io) {
   const standard = standardOf(value);
-  if (standard) return new StandardSchema(standard, jsonSchemaOf(value));
+  if (standard) return new StandardSchema(standard, jsonSchemaOf(value, io));
   if (!isObject(value) || Array.isArray(value)) throw invalidType(name, "an object", value);
   const wrong = hint(value);
   if (wrong) throw invalidValue(name, wrong);
@@ -170,4 +185,4 @@ function notSchema(message) {
   return `refers to another document, '${foreign}', and nothing is fetched: put what it means under '$defs' and refer to that`;
 }
 
-module.exports = { inputSchema };
+module.exports = { inputSchema, outputSchema };
