@@ -1,6 +1,6 @@
 // From a fresh clone to all tests. `npm test -- rust`, `npm test -- commands`, `npm test -- api`, `npm test -- user` and
 // `npm test -- conformance` run one group of them. A group that fails does not keep the others from running. `npm run matrix`,
-// which is the group of that name, runs only if it is asked for.
+// which is the group of that name, and `npm test -- site` run only if they are asked for.
 
 import { join } from "node:path";
 import { buildEnv, buildSteps } from "./build.mjs";
@@ -9,7 +9,7 @@ import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
 import { installMatrix, installPrograms } from "./lib/programs.mjs";
 import { cargoTests, nodeFiles } from "./lib/run-again.mjs";
-import { runMain, runSteps, StepError, say } from "./lib/steps.mjs";
+import { run, runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { closedFolder, runGroups } from "./lib/test-groups.mjs";
 import { setupSteps } from "./setup.mjs";
 
@@ -84,6 +84,14 @@ const groups = {
     args: [...apiTests, join(root, "__test__", "matrix", "*.spec.ts")],
     runner: nodeFiles,
   },
+  // Every page of the built site in a browser.
+  site: {
+    name: "The site in a browser",
+    optional: true,
+    command: pinnedNode,
+    args: [...apiTests, join(root, "__test__", "site", "*.spec.ts")],
+    runner: nodeFiles,
+  },
   conformance: {
     name: "Node's own tests, fast subset (npm run conformance runs all)",
     leftOut: async () => ((await findSuite()) ? undefined : suiteHint),
@@ -100,6 +108,7 @@ await runMain(async () => {
   try {
     const tools = wanted.includes("matrix") ? [installMatrix] : [];
     await runSteps([...setupSteps, installPrograms, ...tools, checkHostTools, ...buildSteps]);
+    if (wanted.includes("site")) await run(process.execPath, [join(root, "scripts", "site.mjs")]);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`\nfailed: ${error.message}\n`);

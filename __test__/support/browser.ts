@@ -11,7 +11,7 @@ export const noBrowser =
   spawnSync("chromium", ["--version"]).status === 0 ? false : "the host has no chromium";
 
 type Reply = { id?: number; result?: unknown; error?: { message: string } };
-type Event = { method?: string; sessionId?: string };
+type Event = { method?: string; sessionId?: string; params?: { request?: { url: string } } };
 
 export class Browser {
   readonly #folder: string;
@@ -20,6 +20,8 @@ export class Browser {
   readonly #replies = new Map<number, (reply: Reply) => void>();
   /** What hears of messages on the WebSockets of each page. */
   readonly #heard = new Map<string, () => void>();
+  /** What each page has asked for. */
+  readonly #requests = new Map<string, string[]>();
   #last = 0;
 
   private constructor(folder: string, process: ChildProcess, socket: WebSocket) {
@@ -31,6 +33,10 @@ export class Browser {
       this.#replies.get(message.id ?? 0)?.(message);
       if (message.method === "Network.webSocketFrameReceived") {
         this.#heard.get(message.sessionId ?? "")?.();
+      }
+      if (message.method === "Network.requestWillBeSent") {
+        const { url } = message.params?.request ?? {};
+        if (url) this.#requests.get(message.sessionId ?? "")?.push(url);
       }
     });
   }
@@ -77,10 +83,15 @@ export class Browser {
     const attach = { targetId, flatten: true };
     const { sessionId } = await this.#send<{ sessionId: string }>("Target.attachToTarget", attach);
     const hasHeard = new Promise<void>((resolve) => this.#heard.set(sessionId, resolve));
+    const requests: string[] = [];
+    this.#requests.set(sessionId, requests);
     await this.#send("Network.enable", {}, sessionId);
-    // Answered once the page is the one of the address.
-    await this.#send("Page.navigate", { url }, sessionId);
-    return new Page((method, params) => this.#send(method, params, sessionId), hasHeard);
+    const page = new Page((method, params) => this.#send(method, params, sessionId), {
+      hasHeard,
+      requests,
+    });
+    await page.goTo(url);
+    return page;
   }
 
   async close(): Promise<void> {
@@ -98,10 +109,48 @@ export class Page {
   readonly #send: Send;
   /** Settles when a WebSocket of the page has got something. */
   readonly hasHeard: Promise<void>;
+  /** The addresses that the page has asked for so far. */
+  readonly requests: readonly string[];
 
-  constructor(send: Send, hasHeard: Promise<void>) {
+  constructor(
+    send: Send,
+    { hasHeard, requests }: { hasHeard: Promise<void>; requests: readonly string[] },
+  ) {
     this.#send = send;
     this.hasHeard = hasHeard;
+    this.requests = requests;
+  }
+
+  /** Opens another page in its place. */
+  async goTo(url: string): Promise<void> {
+    // Answered once the page is the one of the address.
+    await this.#send("Page.navigate", { url });
+  }
+
+  /** Gives the window another size, in CSS pixels. */
+  async resize(width: number, height: number): Promise<void> {
+    const params = { width, height, deviceScaleFactor: 1, mobile: width < 600 };
+    await this.#send("Emulation.setDeviceMetricsOverride", params);
+  }
+
+  /** Enters text where the focus is, as a keyboard or an input method does. */
+  async enter(text: string): Promise<void> {
+    await this.#send("Input.insertText", { text });
+  }
+
+  /** Presses a key by its name in `KeyboardEvent.key`, with `ctrl` if it is to be held. */
+  async press(key: string, { ctrl = false } = {}): Promise<void> {
+    const codes: Record<string, number> = { Enter: 13, Tab: 9, Escape: 27, Backspace: 8 };
+    const code = codes[key] ?? key.toUpperCase().charCodeAt(0);
+    const params = {
+      key,
+      code: key.length === 1 ? `Key${key.toUpperCase()}` : key,
+      windowsVirtualKeyCode: code,
+      modifiers: ctrl ? 2 : 0,
+      ...(key === "Enter" && { text: "\r" }),
+    };
+    await this.#send("Input.dispatchKeyEvent", { type: "keyDown", ...params });
+    await this.#send("Input.dispatchKeyEvent", { type: "keyUp", ...params });
   }
 
   /** The value of an expression, once it has one. */

@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { cache, root } from "./paths.mjs";
 import { run, StepError } from "./steps.mjs";
 
-/** @param {string} name the fixture with the lock */
-function installed(name) {
-  const source = join(root, "__test__", "fixtures", name);
+/**
+ * @param {string} name
+ * @param {string} source the folder with the lock
+ */
+function installed(name, source = join(root, "__test__", "fixtures", name)) {
   const lock = readFileSync(join(source, "package-lock.json"));
   const sum = createHash("sha256").update(lock).digest("hex").slice(0, 16);
   return { source, folder: join(cache, `${name}-${sum}`) };
@@ -19,6 +21,7 @@ function installed(name) {
 const programs = installed("programs");
 const coverage = installed("coverage");
 const matrix = installed("matrix");
+const site = installed("site", join(root, "site"));
 
 /** The folder that has the `node_modules` of servers and clients. */
 export const programsFolder = programs.folder;
@@ -29,6 +32,9 @@ export const coverageFolder = coverage.folder;
 /** The folder that has package managers, runtimes and bundlers, which use the packages of the clone. */
 export const matrixFolder = matrix.folder;
 
+/** The folder that has the generators of the site. */
+export const siteTools = site.folder;
+
 export const installPrograms = installation(
   "Install the programs that the tests run in the machine",
   [programs, coverage],
@@ -38,6 +44,8 @@ export const installMatrix = installation(
   "Install the package managers, runtimes and bundlers that use the packages",
   [matrix],
 );
+
+export const installSite = installation("Install what makes the site", [site]);
 
 /** @returns {import("./steps.mjs").Step} */
 function installation(name, all) {
