@@ -155,6 +155,7 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
             shell.name = rest.remove(0);
             shell.label.clone_from(&shell.name);
         }
+        shell.command_string = true;
         Input::text(&command, 1)
     } else if commands_from_stdin {
         shell.options.stdin = true;
@@ -324,7 +325,12 @@ fn main_loop(shell: &mut Shell, input: &mut Input) -> i32 {
                     return status;
                 }
             }
-            Err(Flow::Abort(status)) => {
+            Err(flow @ (Flow::Abort(_) | Flow::Discard)) => {
+                let status = if let Flow::Abort(status) = flow {
+                    status
+                } else {
+                    1
+                };
                 shell.status = status;
                 if !shell.interactive {
                     return status;

@@ -70,6 +70,8 @@ impl Job {
 #[derive(Debug, Default)]
 pub struct Jobs {
     pub list: Vec<Job>,
+    /// In a copy of the shell, the jobs of the original as they were: `jobs` lists them, `kill` knows them.
+    pub inherited: Vec<Job>,
     /// Finished background processes and their statuses.
     remembered: Vec<(Pid, i32)>,
     turn: u64,
@@ -87,6 +89,25 @@ pub fn exit_status(status: WaitStatus) -> i32 {
 }
 
 impl Jobs {
+    /// The table of a copy of the shell: it has no children yet.
+    pub fn of_copy(&mut self) -> Self {
+        let mut inherited = std::mem::take(&mut self.list);
+        inherited.retain(|job| job.id != 0);
+        if inherited.is_empty() {
+            inherited = std::mem::take(&mut self.inherited);
+        }
+        Self {
+            inherited,
+            turn: self.turn,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the inherited jobs are what there is to tell of.
+    pub fn lists_inherited(&self) -> bool {
+        !self.inherited.is_empty() && self.list.iter().all(|job| job.id == 0)
+    }
+
     pub fn next_turn(&mut self) -> u64 {
         self.turn += 1;
         self.turn
@@ -152,6 +173,21 @@ impl Jobs {
         }
     }
 
+    /// What `kill` is given for the job of this name, own or inherited.
+    pub fn target_of(&self, name: &str) -> Option<Pid> {
+        if let Some(at) = self.by_name(name) {
+            return Some(self.list[at].target());
+        }
+        let id = name.strip_prefix('%')?.parse::<u32>().ok();
+        let mut inherited = self.inherited.iter().rev();
+        let found = match id {
+            Some(id) => inherited.find(|job| job.id == id),
+            None if name == "%" || name == "%%" || name == "%+" => inherited.next(),
+            None => None,
+        };
+        found.map(Job::target)
+    }
+
     fn note(&mut self, pid: Pid, status: WaitStatus) {
         for job in &mut self.list {
             for process in &mut job.processes {
@@ -205,6 +241,13 @@ impl Shell {
 
     pub fn reap_all(&mut self) {
         while matches!(self.reap(false), Ok(true)) {}
+    }
+
+    /// Brings the states of jobs up to date for a copy of the shell, which cannot.
+    pub fn refresh_jobs(&mut self) {
+        if self.jobs.list.iter().any(|job| job.id != 0) {
+            self.reap_all();
+        }
     }
 
     /// Waits for a job in the foreground and gives its status; takes it off the list unless it stopped.

@@ -56,6 +56,7 @@ pub struct Options {
     pub login_shell: bool,
     pub localvar_inherit: bool,
     pub huponexit: bool,
+    pub globskipdots: bool,
 }
 
 type Field = fn(&mut Options) -> &mut bool;
@@ -94,7 +95,7 @@ pub const EXTRA: [(char, &str, Field); 3] = [
 ];
 
 /// Options of `shopt`.
-pub const SHOPT: [(&str, Field); 28] = [
+pub const SHOPT: [(&str, Field); 29] = [
     ("autocd", |o| &mut o.autocd),
     ("cdspell", |o| &mut o.cdspell),
     ("checkwinsize", |o| &mut o.checkwinsize),
@@ -107,6 +108,7 @@ pub const SHOPT: [(&str, Field); 28] = [
     ("failglob", |o| &mut o.failglob),
     ("force_fignore", |o| &mut o.force_fignore),
     ("globasciiranges", |o| &mut o.globasciiranges),
+    ("globskipdots", |o| &mut o.globskipdots),
     ("globstar", |o| &mut o.globstar),
     ("histappend", |o| &mut o.histappend),
     ("hostcomplete", |o| &mut o.hostcomplete),
@@ -141,7 +143,15 @@ impl Options {
             complete_fullquote: bash,
             hostcomplete: bash,
             force_fignore: bash,
+            globskipdots: bash,
             ..Self::default()
+        }
+    }
+
+    /// Takes the options of `set` from others.
+    pub fn copy_set(&mut self, mut from: Self) {
+        for (_, _, field) in SET.iter().chain(&EXTRA) {
+            *field(self) = *field(&mut from);
         }
     }
 
@@ -169,8 +179,11 @@ impl Options {
     pub fn letters(&self) -> String {
         let mut copy = self.clone();
         let all = SET.iter().chain(&EXTRA);
-        all.filter(|(l, _, field)| *l != ' ' && *field(&mut copy))
+        let mut letters: Vec<char> = all
+            .filter(|(l, _, field)| *l != ' ' && *field(&mut copy))
             .map(|(l, ..)| *l)
-            .collect()
+            .collect();
+        letters.sort_by_key(|l| (*l == 's', l.is_ascii_uppercase(), *l));
+        letters.into_iter().collect()
     }
 }

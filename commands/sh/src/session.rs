@@ -116,6 +116,7 @@ pub fn run(shell: &mut Shell) -> i32 {
                 return status;
             }
             Ok(status) | Err(Flow::Return(status) | Flow::Abort(status)) => status,
+            Err(Flow::Discard) => 1,
             Err(Flow::Break(_) | Flow::Continue(_)) => shell.status,
         };
         // As of a command that was killed, whatever has become of this one.

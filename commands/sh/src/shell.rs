@@ -1,6 +1,6 @@
 //! The state of a shell: what a subshell gets a copy of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use secure_exec_sys as sys;
@@ -22,6 +22,8 @@ pub enum Flow {
     Exit(i32),
     /// An error that ends a shell that is not interactive; it was reported.
     Abort(i32),
+    /// An error that gives the command line up in bash, which goes on with the next one; it was reported.
+    Discard,
 }
 
 /// The exit status of a command.
@@ -35,6 +37,8 @@ pub struct Frame {
     pub line: u32,
     pub file: Rc<str>,
     pub is_function: bool,
+    /// The options to put back at the end, after `local -`.
+    pub options: Option<Options>,
 }
 
 #[derive(Debug)]
@@ -61,12 +65,18 @@ pub struct Shell {
     pub loops: u32,
     pub frames: Vec<Frame>,
     pub script: Rc<str>,
+    /// The redirections of a compound command have failed, which `set -e` looks at.
+    pub redirect_failed: bool,
     /// Above 0 where a failure does not end the shell under `set -e`.
     pub tested: u32,
     /// Collects what builtins write, instead of descriptor 1.
     pub capture: Option<Vec<u8>>,
     pub interactive: bool,
     pub paths: HashMap<String, (String, u32)>,
+    /// `$BASH_COMMAND`.
+    pub command_text: Rc<str>,
+    pub readonly_functions: BTreeSet<String>,
+    pub exported_functions: BTreeSet<String>,
     pub getopts_column: usize,
     pub last_background: Option<Pid>,
     pub pipe_statuses: Vec<i32>,
@@ -84,6 +94,8 @@ pub struct Shell {
     /// Arrays given to the declaration utility that runs next, by argument number.
     pub array_arguments: Vec<(usize, crate::exec::assign::ArrayValue)>,
     pub editor: crate::interactive::State,
+    /// Commands are the argument of `-c`.
+    pub command_string: bool,
     /// Commands come from the host, one after the other.
     pub session: Option<crate::session::Session>,
 }
@@ -116,10 +128,14 @@ impl Shell {
             loops: 0,
             frames: Vec::new(),
             script: "".into(),
+            redirect_failed: false,
             tested: 0,
             capture: None,
             interactive: false,
             paths: HashMap::new(),
+            command_text: "".into(),
+            readonly_functions: BTreeSet::new(),
+            exported_functions: BTreeSet::new(),
             getopts_column: 0,
             last_background: None,
             pipe_statuses: vec![0],
@@ -133,6 +149,7 @@ impl Shell {
             substitutions: Vec::new(),
             array_arguments: Vec::new(),
             editor: crate::interactive::State::default(),
+            command_string: false,
             session: None,
         };
         shell.import_environment();
@@ -289,10 +306,14 @@ impl Shell {
         self.print_error_raw(&text);
     }
 
-    /// Reports an error that ends the shell unless it is interactive.
+    /// Reports an error that ends the shell unless it is interactive; in bash, the command line.
     pub fn fatal<T>(&self, message: &str) -> Result<T, Flow> {
         self.error(message);
-        Err(Flow::Abort(if self.bash { 1 } else { 2 }))
+        Err(match (self.bash, self.options.posix) {
+            (true, false) => Flow::Discard,
+            (true, true) => Flow::Abort(1),
+            (false, _) => Flow::Abort(2),
+        })
     }
 
     /// A number for `RANDOM`: xorshift, seeded by the pid or by assignment.

@@ -6,7 +6,7 @@ use secure_exec_sys as sys;
 use sys::signal::{Disposition, SIGHUP, SIGINT, SIGKILL, SIGSTOP};
 
 use crate::session::CANCEL;
-use crate::shell::{Flow, Shell};
+use crate::shell::{Exec, Flow, Shell};
 
 /// Conditions of bash that are not signals.
 pub const PSEUDO: [&str; 3] = ["ERR", "DEBUG", "RETURN"];
@@ -28,6 +28,8 @@ pub struct Traps {
     /// SIGHUP is caught to tell the jobs: in an interactive bash that did not start with it ignored.
     catches_hangup: bool,
     running: bool,
+    /// Above 0 in an action: its commands leave `$BASH_COMMAND` as it was.
+    pub nesting: u32,
 }
 
 impl Traps {
@@ -180,6 +182,33 @@ impl Shell {
         self.traps.running = false;
     }
 
+    fn run_action(&mut self, action: &str, line: u32) -> Exec {
+        self.traps.nesting += 1;
+        let result = self.eval_text(action, line);
+        self.traps.nesting -= 1;
+        result
+    }
+
+    /// Takes the traps that a function does not inherit, to be put back when it returns.
+    pub fn take_function_traps(&mut self) -> Vec<(&'static str, String)> {
+        if self.traps.pseudo.is_empty() {
+            return Vec::new();
+        }
+        let (errors, rest) = (self.options.errtrace, self.options.functrace);
+        let hidden = [("ERR", errors), ("DEBUG", rest), ("RETURN", rest)];
+        let hidden = hidden.iter().filter(|(_, inherited)| !inherited);
+        hidden
+            .filter_map(|(name, _)| Some((*name, self.traps.pseudo.remove(*name)?)))
+            .collect()
+    }
+
+    /// Puts back what a function did not inherit, unless it has set its own.
+    pub fn restore_function_traps(&mut self, traps: Vec<(&'static str, String)>) {
+        for (name, action) in traps {
+            self.traps.pseudo.entry(name.to_owned()).or_insert(action);
+        }
+    }
+
     /// Runs the actions of signals that have arrived.
     pub fn run_traps(&mut self) -> Result<(), Flow> {
         if self.traps.catching {
@@ -194,7 +223,7 @@ impl Shell {
                 continue;
             }
             let status = self.status;
-            let result = self.eval_text(&action, 1);
+            let result = self.run_action(&action, 1);
             self.status = status;
             result?;
         }
@@ -220,7 +249,7 @@ impl Shell {
         };
         let (status, line) = (self.status, self.line);
         self.traps.running = true;
-        let result = self.eval_text(&action, line);
+        let result = self.run_action(&action, line);
         self.traps.running = false;
         self.status = status;
         self.line = line;
@@ -234,7 +263,7 @@ impl Shell {
         };
         self.status = status;
         self.tested = 0;
-        match self.eval_text(&action, 1) {
+        match self.run_action(&action, 1) {
             Err(Flow::Exit(status) | Flow::Abort(status)) => status,
             _ => status,
         }

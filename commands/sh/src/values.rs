@@ -56,6 +56,7 @@ impl Shell {
             "EPOCHREALTIME" => Some(format!("{}.{:06}", now().as_secs(), now().subsec_micros())),
             "BASHPID" => Some(sys::process::getpid().to_string()),
             "BASH_SUBSHELL" => Some(self.subshell.to_string()),
+            "BASH_COMMAND" => Some(self.command_text.to_string()),
             "UID" => sys::process::ids().ok().map(|ids| ids.uid.to_string()),
             "EUID" => sys::process::ids().ok().map(|ids| ids.euid.to_string()),
             "HOSTNAME" if self.vars.find("HOSTNAME").is_none() => {
@@ -238,6 +239,7 @@ impl Shell {
         match name {
             "PATH" => self.paths.clear(),
             "OPTIND" => self.getopts_column = 0,
+            "GLOBIGNORE" if self.bash && !text.is_empty() => self.options.dotglob = true,
             "RANDOM" if self.bash => {
                 self.random = text.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761) | 1
             }

@@ -159,19 +159,24 @@ pub fn dot(shell: &mut Shell, words: &[String]) -> Exec {
         line: shell.line,
         file: Rc::from(path.as_str()),
         is_function: false,
+        options: None,
     };
     shell.frames.push(frame);
     let mut input = Input::text(&source, 1);
     let result = shell.run_input(&mut input, false);
+    let returned = shell.run_pseudo_trap("RETURN");
     shell.frames.pop();
     if let Some(positional) = positional {
         shell.positional = positional;
     }
+    returned?;
     match result {
         Err(Flow::Return(status)) => {
             shell.status = status;
             Ok(status)
         }
+        // A syntax error is bash's failed command.
+        Err(Flow::Abort(2)) if shell.bash && !shell.options.posix => Ok(2),
         other => other,
     }
 }

@@ -48,16 +48,11 @@ impl Variable {
                 format!("=({})", items.join(" "))
             }
             Value::Assoc(map) => {
-                let key = |k: &str| {
-                    if k.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) {
-                        k.to_owned()
-                    } else {
-                        escape::double_quote(k)
-                    }
-                };
                 let items: String = map
                     .iter()
-                    .map(|(k, v)| format!("[{}]={} ", key(k), escape::double_quote(v)))
+                    .map(|(k, v)| {
+                        format!("[{}]={} ", escape::subscript(k), escape::double_quote(v))
+                    })
                     .collect();
                 format!("=({items})")
             }
@@ -137,6 +132,10 @@ pub fn local(shell: &mut Shell, words: &[String]) -> Exec {
         return declare(shell, words);
     }
     for word in &words[1..] {
+        if word == "-" {
+            shell.make_options_local();
+            continue;
+        }
         let (name, _, value) = split_assignment(word);
         if !text::is_name(name) {
             return shell.misuse_special(&format!("local: {word}: bad variable name"));
@@ -148,6 +147,56 @@ pub fn local(shell: &mut Shell, words: &[String]) -> Exec {
         }
     }
     Ok(0)
+}
+
+impl Shell {
+    /// `local -`: the options of `set` are put back when the function returns.
+    fn make_options_local(&mut self) {
+        let options = self.options.clone();
+        if let Some(frame) = self.frames.iter_mut().rev().find(|f| f.is_function) {
+            frame.options.get_or_insert(options);
+        }
+    }
+
+    /// The attributes of a function, as `declare -F` prints them.
+    fn function_flags(&self, name: &str) -> String {
+        let mut flags = String::from("f");
+        if self.readonly_functions.contains(name) {
+            flags.push('r');
+        }
+        if self.exported_functions.contains(name) {
+            flags.push('x');
+        }
+        flags
+    }
+
+    /// The commands that make a function and its attributes again.
+    pub fn function_declaration(&self, name: &str) -> String {
+        let mut out = String::new();
+        if let Some(function) = self.functions.get(name) {
+            out.push_str(&function.print(name));
+            out.push('\n');
+        }
+        let flags = self.function_flags(name);
+        if flags.len() > 1 {
+            out.push_str(&format!("declare -{flags} {name}\n"));
+        }
+        out
+    }
+
+    /// Marks a function as read-only or exported; false when there is none.
+    pub fn mark_function(&mut self, name: &str, readonly: bool, export: bool) -> bool {
+        if !self.functions.contains_key(name) {
+            return false;
+        }
+        if readonly {
+            self.readonly_functions.insert(name.to_owned());
+        }
+        if export {
+            self.exported_functions.insert(name.to_owned());
+        }
+        true
+    }
 }
 
 pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
@@ -168,6 +217,10 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
     let local = shell.vars.has_scope() && !request.has('g');
     let mut status = 0;
     for (at, word) in words.iter().enumerate().skip(first) {
+        if word == "-" && builtin == "local" {
+            shell.make_options_local();
+            continue;
+        }
         let (target, append, value) = split_assignment(word);
         let name = base_name(target);
         if !text::is_name(name) {
@@ -278,18 +331,38 @@ fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
 fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
     let mut all: Vec<String> = shell.functions.keys().cloned().collect();
     all.sort();
-    let names = if names.is_empty() {
-        all
-    } else {
-        names.to_vec()
-    };
+    let listed = names.is_empty();
+    let names = if listed { all } else { names.to_vec() };
+    let marks = !listed && (request.has('r') || request.has('x') || request.off.contains('x'));
     let mut out = String::new();
     let mut status = 0;
     for name in &names {
-        match shell.functions.get(name) {
-            Some(_) if request.has('F') => out.push_str(&format!("{name}\n")),
-            Some(function) => out.push_str(&format!("{}\n", function.text)),
-            None => status = 1,
+        let flags = shell.function_flags(name);
+        let Some(function) = shell.functions.get(name) else {
+            status = 1;
+            continue;
+        };
+        if marks && !request.has('p') {
+            if request.off.contains('x') {
+                shell.exported_functions.remove(name);
+            }
+            shell.mark_function(name, request.has('r'), request.has('x'));
+            continue;
+        }
+        let wanted = "rx".chars().all(|c| !request.has(c) || flags.contains(c));
+        if listed && !wanted {
+            continue;
+        }
+        if !request.has('F') {
+            out.push_str(&if listed {
+                shell.function_declaration(name)
+            } else {
+                format!("{}\n", function.print(name))
+            });
+        } else if listed {
+            out.push_str(&format!("declare -{flags} {name}\n"));
+        } else {
+            out.push_str(&format!("{name}\n"));
         }
     }
     shell.print("declare", &out);

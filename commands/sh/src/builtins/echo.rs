@@ -27,7 +27,7 @@ pub fn echo(shell: &mut Shell, words: &[String]) -> Exec {
     }
     let mut text = rest.join(" ");
     if escapes && text.contains('\\') {
-        let (unescaped, ended) = unescape(&text, Style::Echo);
+        let (unescaped, ended) = unescape(&text, Style::Echo, shell.bash);
         text = unescaped;
         newline &= !ended;
     }

@@ -5,107 +5,182 @@ use sys::Pid;
 
 use crate::jobs::{Job, State, exit_status};
 use crate::shell::{Exec, Flow, Shell};
+use crate::text;
 
 pub fn wait(shell: &mut Shell, words: &[String]) -> Exec {
     let mut rest = &words[1..];
     let mut any = false;
-    while let Some(word) = rest.first().filter(|w| shell.bash && w.starts_with('-')) {
-        match word.as_str() {
-            "-n" => any = true,
-            "-f" => {}
-            "--" => {
-                rest = &rest[1..];
+    let mut variable = None;
+    while let Some(word) = rest
+        .first()
+        .filter(|w| shell.bash && w.starts_with('-') && w.len() > 1)
+    {
+        if word == "--" {
+            rest = &rest[1..];
+            break;
+        }
+        for (at, letter) in word.char_indices().skip(1) {
+            match letter {
+                'n' => any = true,
+                'f' => {}
+                'p' if at + 1 < word.len() => variable = Some(word[at + 1..].to_owned()),
+                'p' if rest.len() > 1 => {
+                    variable = Some(rest[1].clone());
+                    rest = &rest[1..];
+                }
+                'p' => return Ok(shell.misuse("wait: -p: option requires an argument")),
+                letter => return Ok(shell.misuse(&format!("wait: -{letter}: invalid option"))),
+            }
+            if letter == 'p' {
                 break;
             }
-            _ => return Ok(shell.misuse(&format!("wait: {word}: invalid option"))),
         }
         rest = &rest[1..];
     }
-    if any {
-        return wait_any(shell);
-    }
-    if rest.is_empty() {
-        while shell
-            .jobs
-            .list
-            .iter()
-            .any(|j| j.id != 0 && j.state() == State::Running)
-        {
-            if let Err(signal) = shell.wait_for_change() {
-                shell.run_traps()?;
-                return Ok(128 + signal);
-            }
+    if let Some(name) = &variable {
+        if !text::is_name(crate::builtins::variables::base_name(name)) {
+            shell.error(&format!("wait: `{name}': not a valid identifier"));
+            return Ok(1);
         }
-        shell
-            .jobs
-            .list
-            .retain(|j| !matches!(j.state(), State::Done(_)));
-        shell.jobs.forget_remembered();
-        return Ok(0);
+        let unset = [String::from("unset"), name.clone()];
+        crate::builtins::variables::unset(shell, &unset)?;
     }
-    let mut status = 0;
-    for word in rest {
-        let pid = if word.starts_with('%') {
-            match shell.jobs.by_name(word) {
-                Some(at) => shell.jobs.list[at].last_pid(),
-                None => {
-                    shell.error(&format!("wait: {word}: no such job"));
-                    status = 127;
-                    continue;
-                }
-            }
-        } else if let Ok(pid) = word.parse::<Pid>() {
-            pid
-        } else {
-            let message = if shell.bash {
-                format!("wait: `{word}': not a pid or valid job spec")
-            } else {
-                format!("wait: Illegal number: {word}")
-            };
-            shell.error(&message);
-            return Ok(if shell.bash { 1 } else { 2 });
-        };
-        status = match shell.wait_background(pid) {
-            Ok(status) => status,
-            Err(signal) => {
-                shell.run_traps()?;
-                return Ok(128 + signal);
-            }
-        };
+    let (status, pid) = if any {
+        wait_any(shell, rest)?
+    } else if rest.is_empty() {
+        (wait_all(shell)?, None)
+    } else {
+        wait_each(shell, rest)?
+    };
+    if let (Some(name), Some(pid)) = (variable, pid) {
+        shell.assign(&name, pid.to_string())?;
     }
     Ok(status)
 }
 
-fn wait_any(shell: &mut Shell) -> Exec {
-    loop {
-        let done = shell
-            .jobs
-            .list
-            .iter()
-            .position(|j| j.id != 0 && matches!(j.state(), State::Done(_)));
-        if let Some(at) = done {
-            let job = shell.jobs.list.remove(at);
-            return Ok(job
-                .processes
-                .last()
-                .and_then(|(_, s)| *s)
-                .map_or(0, exit_status));
+/// Waits for all jobs.
+fn wait_all(shell: &mut Shell) -> Exec {
+    while shell
+        .jobs
+        .list
+        .iter()
+        .any(|j| j.id != 0 && j.state() == State::Running)
+    {
+        if let Err(signal) = shell.wait_for_change() {
+            shell.run_traps()?;
+            return Ok(128 + signal);
         }
-        if !shell.jobs.list.iter().any(|j| j.id != 0) {
-            return Ok(127);
+    }
+    shell
+        .jobs
+        .list
+        .retain(|j| !matches!(j.state(), State::Done(_)));
+    shell.jobs.forget_remembered();
+    Ok(0)
+}
+
+/// The process that an operand of `wait` means; `Err` is the status, reported.
+fn waited_pid(shell: &mut Shell, word: &str) -> Result<Option<Pid>, i32> {
+    if word.starts_with('%') {
+        let found = shell.jobs.by_name(word);
+        if found.is_none() {
+            shell.error(&format!("wait: {word}: no such job"));
+        }
+        return Ok(found.map(|at| shell.jobs.list[at].last_pid()));
+    }
+    if let Ok(pid) = word.parse::<Pid>() {
+        return Ok(Some(pid));
+    }
+    let message = if shell.bash {
+        format!("wait: `{word}': not a pid or valid job spec")
+    } else {
+        format!("wait: Illegal number: {word}")
+    };
+    shell.error(&message);
+    Err(if shell.bash { 1 } else { 2 })
+}
+
+/// Waits for each operand; gives the status and the process of the last one.
+fn wait_each(shell: &mut Shell, words: &[String]) -> Result<(i32, Option<Pid>), Flow> {
+    let mut last = (0, None);
+    for word in words {
+        let pid = match waited_pid(shell, word) {
+            Ok(Some(pid)) => pid,
+            Ok(None) => {
+                last = (127, None);
+                continue;
+            }
+            Err(status) => return Ok((status, None)),
+        };
+        last = match shell.wait_background(pid) {
+            Ok(status) => (status, Some(pid)),
+            Err(signal) => {
+                shell.run_traps()?;
+                return Ok((128 + signal, None));
+            }
+        };
+    }
+    Ok(last)
+}
+
+/// Waits for one job of the operands, or of all; gives its status and process.
+fn wait_any(shell: &mut Shell, words: &[String]) -> Result<(i32, Option<Pid>), Flow> {
+    let mut wanted = Vec::new();
+    for word in words {
+        match waited_pid(shell, word) {
+            Ok(Some(pid)) => wanted.push(pid),
+            Ok(None) => {}
+            Err(status) => return Ok((status, None)),
+        }
+    }
+    if !words.is_empty() {
+        for pid in &wanted {
+            if let Some(status) = shell.jobs.recall(*pid) {
+                return Ok((status, Some(*pid)));
+            }
+            if shell.jobs.by_pid(*pid).is_none() {
+                shell.error(&format!("wait: {pid}: no such job"));
+            }
+        }
+    }
+    let all = words.is_empty();
+    let meant = |job: &Job| {
+        job.id != 0 && (all || job.processes.iter().any(|(pid, _)| wanted.contains(pid)))
+    };
+    loop {
+        let list = &shell.jobs.list;
+        let done = |job: &Job| meant(job) && matches!(job.state(), State::Done(_));
+        if let Some(at) = list.iter().position(done) {
+            let job = shell.jobs.list.remove(at);
+            let (pid, status) = job.processes.last().copied().unwrap_or_default();
+            return Ok((status.map_or(0, exit_status), Some(pid)));
+        }
+        if !list.iter().any(meant) {
+            return Ok((127, None));
         }
         match shell.wait_for_change() {
             Ok(true) => {}
-            Ok(false) => return Ok(127),
+            Ok(false) => return Ok((127, None)),
             Err(signal) => {
                 shell.run_traps()?;
-                return Ok(128 + signal);
+                return Ok((128 + signal, None));
             }
         }
     }
 }
 
 pub fn jobs(shell: &mut Shell, words: &[String]) -> Exec {
+    if !shell.jobs.lists_inherited() {
+        return list_jobs(shell, words);
+    }
+    let own = std::mem::take(&mut shell.jobs.list);
+    shell.jobs.list = std::mem::take(&mut shell.jobs.inherited);
+    let result = list_jobs(shell, words);
+    shell.jobs.inherited = std::mem::replace(&mut shell.jobs.list, own);
+    result
+}
+
+fn list_jobs(shell: &mut Shell, words: &[String]) -> Exec {
     let (letters, names) = match shell.letters(words, "lpnrs") {
         Ok((letters, names)) => (letters, names.to_vec()),
         Err(message) => return Ok(shell.misuse(&message)),
@@ -349,8 +424,8 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
     let mut status = 0;
     for word in rest {
         let target = if word.starts_with('%') {
-            match shell.jobs.by_name(word) {
-                Some(at) => shell.jobs.list[at].target(),
+            match shell.jobs.target_of(word) {
+                Some(target) => target,
                 None => {
                     shell.error(&format!("kill: {word}: no such job"));
                     status = if shell.bash { 1 } else { 2 };

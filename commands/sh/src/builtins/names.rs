@@ -83,7 +83,7 @@ fn describe(shell: &Shell, name: &str, kind: &Kind) -> String {
             let text = shell
                 .functions
                 .get(name)
-                .map_or(String::new(), |f| f.text.clone());
+                .map_or(String::new(), |f| f.print(name));
             format!("{name} is a function\n{text}\n")
         }
         Kind::Function => format!("{name} is a shell function\n"),

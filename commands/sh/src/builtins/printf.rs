@@ -105,7 +105,7 @@ fn format_once(shell: &mut Shell, format: &str, output: &mut Output<'_>) {
             }
             output
                 .text
-                .push_str(&unescape(&rest[..end], Style::Format).0);
+                .push_str(&unescape(&rest[..end], Style::Format, shell.bash).0);
             rest = &rest[end..];
             continue;
         }
@@ -246,7 +246,7 @@ fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Ou
     let argument = output.next().unwrap_or_default();
     let text = match kind {
         'b' => {
-            let (text, ended) = unescape(&argument, Style::Echo);
+            let (text, ended) = unescape(&argument, Style::Echo, shell.bash);
             output.ended = ended;
             text
         }

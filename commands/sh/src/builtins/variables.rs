@@ -29,6 +29,17 @@ impl Shell {
         Some(self.array_arguments.remove(found).1)
     }
 
+    /// Removes a function; false when it is read-only, which is reported.
+    fn unset_function(&mut self, name: &str) -> bool {
+        if self.readonly_functions.contains(name) {
+            self.error(&format!("unset: {name}: cannot unset: readonly function"));
+            return false;
+        }
+        self.functions.remove(name);
+        self.exported_functions.remove(name);
+        true
+    }
+
     fn bad_name(&mut self, builtin: &str, name: &str) -> Exec {
         if self.bash {
             self.error(&format!("{builtin}: `{name}': not a valid identifier"));
@@ -52,6 +63,18 @@ fn mark(
         Ok(found) => found,
         Err(message) => return shell.misuse_special(&message),
     };
+    if rest.is_empty() && letters.contains('f') {
+        let marked = if name == "readonly" {
+            shell.readonly_functions.clone()
+        } else {
+            shell.exported_functions.clone()
+        };
+        let text: String = marked
+            .iter()
+            .map(|name| shell.function_declaration(name))
+            .collect();
+        return Ok(shell.print(&name, &text));
+    }
     if rest.is_empty() {
         return list(shell, &name, has);
     }
@@ -64,7 +87,12 @@ fn mark(
             continue;
         }
         if letters.contains('f') {
-            if name == "readonly" || shell.functions.contains_key(target) {
+            if letters.contains('n') && name == "export" {
+                shell.exported_functions.remove(target);
+                continue;
+            }
+            let readonly = name == "readonly";
+            if shell.mark_function(target, readonly, !readonly) {
                 continue;
             }
             shell.error(&format!("{name}: {target}: not a function"));
@@ -130,7 +158,9 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
     let mut status = 0;
     for word in rest {
         if letters.contains('f') {
-            shell.functions.remove(word);
+            if !shell.unset_function(word) {
+                status = 1;
+            }
             continue;
         }
         if let Some((base, index)) = word
@@ -165,8 +195,11 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
         if shell.vars.find(&name).is_none()
             && shell.bash
             && !letters.contains('v')
-            && shell.functions.remove(word).is_some()
+            && shell.functions.contains_key(word)
         {
+            if !shell.unset_function(word) {
+                status = 1;
+            }
             continue;
         }
         if shell.vars.is_local(&name) {
@@ -174,8 +207,10 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
         } else {
             shell.vars.remove(&name);
         }
-        if name == "PATH" {
-            shell.paths.clear();
+        match name.as_str() {
+            "PATH" => shell.paths.clear(),
+            "GLOBIGNORE" if shell.bash => shell.options.dotglob = false,
+            _ => {}
         }
     }
     Ok(status)
@@ -239,7 +274,7 @@ pub fn let_(shell: &mut Shell, words: &[String]) -> Exec {
     for word in &words[1..] {
         match shell.arithmetic(word) {
             Ok(n) => value = n,
-            Err(Flow::Abort(_)) => return Ok(1),
+            Err(Flow::Abort(_) | Flow::Discard) => return Ok(1),
             Err(flow) => return Err(flow),
         }
     }

@@ -35,6 +35,15 @@ impl Shell {
         for assign in assigns {
             let name = self.resolve(&assign.name);
             hidden.push((name.clone(), self.vars.find(&name).cloned()));
+            if self.bash
+                && !self.options.posix
+                && self.vars.find(&name).is_some_and(|v| v.attributes.readonly)
+            {
+                // The command runs all the same.
+                self.error(&format!("{name}: readonly variable"));
+                hidden.pop();
+                continue;
+            }
             if let Err(flow) = self.assign_one(assign) {
                 self.unhide(hidden);
                 return Err(flow);

@@ -1,5 +1,7 @@
 //! Compound commands.
 
+use std::rc::Rc;
+
 use secure_exec_sys as sys;
 
 use crate::expand::pattern::Pattern;
@@ -31,7 +33,7 @@ impl Shell {
                 match result {
                     Ok(value) => Ok(i32::from(value == 0)),
                     // An error in an expression is a failed command here.
-                    Err(Flow::Abort(_)) => Ok(1),
+                    Err(Flow::Abort(_) | Flow::Discard) => Ok(1),
                     Err(flow) => Err(flow),
                 }
             }
@@ -58,10 +60,12 @@ impl Shell {
         if tail && self.can_exec() {
             // Nothing comes after it: the shell itself becomes the subshell.
             self.enter_subshell();
+            self.jobs.inherited.clear();
             let result = self.run_list(list, true);
             return Err(Flow::Exit(self.leave_subshell(result)));
         }
         let pid = self.fork_here(|shell| {
+            shell.jobs.inherited.clear();
             let result = shell.run_list(list, true);
             shell.leave_subshell(result)
         })?;
@@ -126,6 +130,14 @@ impl Shell {
         }
     }
 
+    fn expand_arguments_of(&mut self, words: &[Word]) -> Result<Vec<String>, Flow> {
+        let mut out = Vec::new();
+        for word in words {
+            self.expand_argument(word, &mut out)?;
+        }
+        Ok(out)
+    }
+
     /// Runs a loop's body once; `Some` ends the loop.
     fn run_body(&mut self, body: &List, status: &mut i32) -> Result<bool, Flow> {
         match self.run_list(body, false) {
@@ -166,16 +178,20 @@ impl Shell {
 
     fn run_for(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Exec {
         let values = match words {
-            Some(words) => self.expand_words(words)?,
+            Some(words) => self.expand_arguments_of(words)?,
             None => self.positional.clone(),
         };
         self.looped(|shell| {
             let mut status = 0;
-            let line = shell.line;
+            let (line, shown) = (shell.line, Rc::clone(&shell.command_text));
             for value in values {
                 shell.line = line;
+                shell.show_command(&shown);
                 shell.run_pseudo_trap("DEBUG")?;
-                shell.assign(name, value)?;
+                match shell.assign(name, value) {
+                    Err(Flow::Discard) => return Ok(1),
+                    assigned => assigned?,
+                }
                 if !shell.run_body(body, &mut status)? {
                     break;
                 }
@@ -224,6 +240,7 @@ impl Shell {
     }
 
     fn run_case(&mut self, subject: &Word, arms: &[Arm], tail: bool) -> Exec {
+        self.run_pseudo_trap("DEBUG")?;
         let subject = self.expand_single(subject)?;
         let mut status = 0;
         self.substitution_status = None;
@@ -261,7 +278,7 @@ impl Shell {
 
     fn run_select(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Exec {
         let values = match words {
-            Some(words) => self.expand_words(words)?,
+            Some(words) => self.expand_arguments_of(words)?,
             None => self.positional.clone(),
         };
         if values.is_empty() {

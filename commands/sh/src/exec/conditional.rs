@@ -2,6 +2,7 @@
 
 use crate::builtins::test;
 use crate::expand::pattern::Pattern;
+use crate::expand::regex::{self, Regex};
 use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Cond, Word};
 
@@ -73,7 +74,8 @@ impl Shell {
                 self.trace_condition(&format!("{left} {operator} {right}"));
                 let (a, b) = match (self.arithmetic(&left), self.arithmetic(&right)) {
                     (Ok(a), Ok(b)) => (a, b),
-                    (Err(Flow::Abort(_)), _) | (_, Err(Flow::Abort(_))) => {
+                    (Err(Flow::Abort(_) | Flow::Discard), _)
+                    | (_, Err(Flow::Abort(_) | Flow::Discard)) => {
                         return Err(Problem::Status(1));
                     }
                     (Err(flow), _) | (_, Err(flow)) => return Err(Problem::Flow(flow)),
@@ -93,17 +95,23 @@ impl Shell {
     }
 
     fn regex_condition(&mut self, text: &str, regex: &str) -> Result<bool, Problem> {
-        let fold = if self.options.nocasematch { "(?i)" } else { "" };
-        let Ok(regex) = regex_lite::Regex::new(&format!("{fold}{regex}")) else {
-            return Err(Problem::Status(2));
+        let found = Regex::new(regex, self.options.nocasematch);
+        let chars: Vec<char> = text.chars().collect();
+        let found = match found.and_then(|regex| regex.find(&chars)) {
+            Ok(found) => found,
+            Err(regex::Problem::Invalid) => return Err(Problem::Status(2)),
+            Err(regex::Problem::TooLarge) => {
+                self.error(&format!("{regex}: regular expression too big"));
+                return Err(Problem::Status(2));
+            }
         };
-        let Some(captures) = regex.captures(text) else {
+        let Some(groups) = found else {
             self.assign_array("BASH_REMATCH", Vec::new())?;
             return Ok(false);
         };
-        let groups = captures
-            .iter()
-            .map(|g| g.map_or_else(String::new, |g| g.as_str().to_owned()))
+        let groups = groups
+            .into_iter()
+            .map(|g| g.map_or_else(String::new, |(from, to)| chars[from..to].iter().collect()))
             .collect();
         self.assign_array("BASH_REMATCH", groups)?;
         Ok(true)

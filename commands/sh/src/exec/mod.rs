@@ -45,6 +45,10 @@ impl Shell {
                     let last = tail && input.at_end();
                     match self.run_list(&list, last) {
                         Ok(s) => status = s,
+                        Err(Flow::Discard) if !self.interactive => {
+                            status = 1;
+                            self.status = 1;
+                        }
                         Err(flow) => break Err(flow),
                     }
                 }
@@ -96,6 +100,7 @@ impl Shell {
     fn run_link(&mut self, pipeline: &Pipeline, followed: bool, tail: bool) -> Exec {
         let tested = u32::from(followed || pipeline.bang);
         self.tested += tested;
+        self.redirect_failed = false;
         let result = self.run_timed(pipeline, tail && tested == 0);
         self.tested -= tested;
         let mut status = result?;
@@ -103,7 +108,9 @@ impl Shell {
             status = i32::from(status == 0);
         }
         self.status = status;
-        if status != 0 && tested == 0 && self.tested == 0 && failure_counts(pipeline) {
+        let redirect_failed = std::mem::take(&mut self.redirect_failed);
+        let counts = redirect_failed || failure_counts(pipeline);
+        if status != 0 && tested == 0 && self.tested == 0 && counts {
             self.run_pseudo_trap_error()?;
             if self.options.errexit {
                 return Err(Flow::Exit(status));
@@ -116,9 +123,6 @@ impl Shell {
     }
 
     fn run_pseudo_trap_error(&mut self) -> Result<(), Flow> {
-        if self.function_name().is_some() && !self.options.errtrace {
-            return Ok(());
-        }
         self.run_pseudo_trap("ERR")
     }
 
@@ -197,9 +201,11 @@ impl Shell {
                 body,
                 redirects,
                 line,
+                text,
             } => {
                 self.line = *line;
-                if redirects.is_empty() {
+                self.show_command(text);
+                let result = if redirects.is_empty() {
                     self.run_compound(body, tail)
                 } else {
                     match self.redirect(redirects) {
@@ -208,14 +214,27 @@ impl Shell {
                             self.restore(saved);
                             result
                         }
-                        Err(redirect::Failure::Reported) => Ok(if self.bash { 1 } else { 2 }),
+                        Err(redirect::Failure::Reported) => {
+                            self.redirect_failed = true;
+                            Ok(if self.bash { 1 } else { 2 })
+                        }
                         Err(redirect::Failure::Flow(flow)) => Err(flow),
                     }
+                };
+                self.line = *line;
+                if matches!(body, Compound::Subshell(_)) {
+                    self.show_command(text);
                 }
+                result
             }
             Command::Function { name, function } => {
-                self.functions.insert(name.clone(), Rc::clone(function));
-                Ok(0)
+                if self.readonly_functions.contains(name) {
+                    self.error(&format!("{name}: readonly function"));
+                    Ok(1)
+                } else {
+                    self.functions.insert(name.clone(), Rc::clone(function));
+                    Ok(0)
+                }
             }
         };
         if self.substitutions.len() > substitutions {
@@ -223,6 +242,13 @@ impl Shell {
         }
         self.depth -= 1;
         result
+    }
+
+    /// Makes this `$BASH_COMMAND`, unless an action of a trap is running.
+    pub(super) fn show_command(&mut self, text: &Rc<str>) {
+        if !text.is_empty() && self.traps.nesting == 0 {
+            self.command_text = Rc::clone(text);
+        }
     }
 
     /// What a copy of the shell does first.
@@ -238,7 +264,7 @@ impl Shell {
         }
         self.reset_traps();
         self.options.monitor = false;
-        self.jobs = crate::jobs::Jobs::default();
+        self.jobs = self.jobs.of_copy();
         self.capture = None;
     }
 
@@ -248,6 +274,7 @@ impl Shell {
             Ok(status) | Err(Flow::Exit(status) | Flow::Abort(status) | Flow::Return(status)) => {
                 status
             }
+            Err(Flow::Discard) => 1,
             Err(Flow::Break(_) | Flow::Continue(_)) => self.status,
         };
         self.run_exit_trap(status) & 0xff

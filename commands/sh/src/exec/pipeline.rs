@@ -41,7 +41,9 @@ fn is_pure_part(part: &Part) -> bool {
                 Op::Replace { pattern, with, .. } => is_pure(pattern) && is_pure(with),
                 _ => false,
             };
-            index && op && !param.indirect && param.name != "RANDOM"
+            // These differ in a copy of the shell, or with every look.
+            let own = ["RANDOM", "SRANDOM", "BASHPID", "BASH_SUBSHELL"];
+            index && op && !param.indirect && !own.contains(&param.name.as_str())
         }
         Part::Command(_) | Part::Arith(_) | Part::Process(..) => false,
     }
@@ -67,6 +69,13 @@ impl Shell {
     /// Runs a pipeline of several commands.
     pub(super) fn run_stages(&mut self, commands: &[Command], text: &str) -> Exec {
         let lastpipe = self.bash && self.options.lastpipe && !self.options.monitor;
+        for command in commands {
+            if let Command::Simple(simple) = command {
+                self.line = simple.line;
+                self.show_command(&simple.text);
+                self.run_pseudo_trap("DEBUG")?;
+            }
+        }
         let (pids, pgid, last) = self.start_stages(commands, false, lastpipe, None)?;
         let job = self.add_job(&pids, pgid, text, false);
         let last_status = last.map(|input| self.run_last_here(commands, input));
@@ -171,6 +180,9 @@ impl Shell {
             return Ok(pid);
         }
         self.fork_stage(ends, pgid, background, |shell| {
+            if !matches!(command, Command::Simple(_)) {
+                shell.jobs.inherited.clear();
+            }
             shell.run_command(command, true)
         })
     }
@@ -199,7 +211,7 @@ impl Shell {
         let mut words = Vec::new();
         for arg in &simple.args {
             if let Arg::Word(word) = arg {
-                self.expand_into(word, &mut words)?;
+                self.expand_argument(word, &mut words)?;
             }
         }
         if words.is_empty() || !matches!(self.target(&words[0]), Target::Program) {
@@ -249,6 +261,7 @@ impl Shell {
         run: impl FnOnce(&mut Self) -> Exec,
     ) -> Result<Pid, Flow> {
         let monitor = self.options.monitor;
+        self.refresh_jobs();
         let forked = sys::process::fork_call(|| {
             if monitor {
                 let _ = sys::process::setpgid(0, pgid);

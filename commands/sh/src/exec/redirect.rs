@@ -8,7 +8,7 @@ use sys::Fd;
 use sys::errno;
 use sys::fd::{Cloexec, O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
 
-use crate::shell::{Flow, Shell};
+use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Redirect, RedirectFd, RedirectKind};
 use crate::text;
 
@@ -65,6 +65,15 @@ impl Shell {
             }
         }
         Ok(saved)
+    }
+
+    /// The status of a simple command whose redirections failed.
+    pub(super) fn redirect_status(&self, failure: Failure) -> Exec {
+        match failure {
+            // An error in an expansion does not give the line up here.
+            Failure::Reported | Failure::Flow(Flow::Discard) => Ok(if self.bash { 1 } else { 2 }),
+            Failure::Flow(flow) => Err(flow),
+        }
     }
 
     /// Undoes redirections, last first.

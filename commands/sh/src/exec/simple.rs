@@ -25,6 +25,7 @@ impl Shell {
 
     pub(super) fn run_simple(&mut self, simple: &Simple, tail: bool) -> Exec {
         self.line = simple.line;
+        self.show_command(&simple.text);
         self.substitution_status = None;
         self.run_pseudo_trap("DEBUG")?;
         let words = self.expand_arguments(&simple.args)?;
@@ -35,7 +36,13 @@ impl Shell {
             self.last_argument = words.last().cloned().unwrap_or_default();
         }
         let target = self.target(&words[0]);
-        self.run_words(simple, words, &target, tail)
+        let result = self.run_words(simple, words, &target, tail);
+        self.line = simple.line;
+        if !matches!(target, Target::Function(_)) {
+            // Of `eval`, what it has run has shown itself meanwhile.
+            self.show_command(&simple.text);
+        }
+        result
     }
 
     /// Expands the words; assignments given to declaration utilities are not split.
@@ -45,7 +52,7 @@ impl Shell {
         let mut arrays = Vec::new();
         for arg in args {
             match arg {
-                Arg::Word(word) => self.expand_into(word, &mut words)?,
+                Arg::Word(word) => self.expand_argument(word, &mut words)?,
                 Arg::Assign(assign) => {
                     let plus = if assign.append { "+" } else { "" };
                     let index = match &assign.index {
@@ -80,8 +87,7 @@ impl Shell {
     fn run_assignments(&mut self, simple: &Simple) -> Exec {
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
-            Err(Failure::Reported) => return Ok(if self.bash { 1 } else { 2 }),
-            Err(Failure::Flow(flow)) => return Err(flow),
+            Err(failure) => return self.redirect_status(failure),
         };
         let result = self.assign_all(&simple.assigns);
         self.restore(saved);
@@ -102,8 +108,7 @@ impl Shell {
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
             Err(Failure::Reported) if special => return Err(Flow::Abort(2)),
-            Err(Failure::Reported) => return Ok(if self.bash { 1 } else { 2 }),
-            Err(Failure::Flow(flow)) => return Err(flow),
+            Err(failure) => return self.redirect_status(failure),
         };
         let hidden = if special {
             self.assign_all(&simple.assigns).map(|()| Vec::new())
@@ -138,7 +143,11 @@ impl Shell {
     pub fn run_builtin(&mut self, run: Builtin, words: &[String]) -> Exec {
         let result = run(self, words);
         self.array_arguments.clear();
-        result
+        match result {
+            // Of a builtin, bash takes it as a failure.
+            Err(Flow::Discard) => Ok(1),
+            other => other,
+        }
     }
 
     /// Calls a function with the words as its name and parameters.
@@ -149,12 +158,15 @@ impl Shell {
             line: self.line,
             file: Rc::clone(&function.file),
             is_function: true,
+            options: None,
         };
         self.frames.push(frame);
+        let traps = self.take_function_traps();
         self.vars.push_scope();
         let positional = std::mem::replace(&mut self.positional, words);
         let loops = std::mem::take(&mut self.loops);
         let result = self.run_command(&function.body, false);
+        let returned = self.run_pseudo_trap("RETURN");
         let result = match result {
             Err(Flow::Return(status)) => {
                 self.status = status;
@@ -162,15 +174,13 @@ impl Shell {
             }
             other => other,
         };
-        let returned = if self.options.functrace {
-            self.run_pseudo_trap("RETURN")
-        } else {
-            Ok(())
-        };
+        self.restore_function_traps(traps);
         self.loops = loops;
         self.positional = positional;
         self.vars.pop_scope();
-        self.frames.pop();
+        if let Some(options) = self.frames.pop().and_then(|frame| frame.options) {
+            self.options.copy_set(options);
+        }
         returned?;
         result
     }

@@ -69,6 +69,7 @@ impl Shell {
             return Ok(text);
         }
         let (read, write) = self.substitution_pipe()?;
+        self.refresh_jobs();
         let forked = sys::process::fork_call(|| {
             let _ = sys::fd::close(read);
             let _ = sys::fd::dup2(write, 1);
@@ -156,7 +157,7 @@ impl Shell {
         let mut words = Vec::new();
         for arg in &simple.args {
             if let Arg::Word(word) = arg {
-                self.expand_into(word, &mut words)?;
+                self.expand_argument(word, &mut words)?;
             }
         }
         self.substitution_status = saved;
@@ -172,6 +173,7 @@ impl Shell {
                 let bytes = std::mem::replace(&mut self.capture, outer).unwrap_or_default();
                 let status = match result {
                     Ok(status) | Err(Flow::Abort(status) | Flow::Exit(status)) => status,
+                    Err(Flow::Discard) => 1,
                     Err(_) => 0,
                 };
                 self.line = line;

@@ -12,7 +12,9 @@ pub enum Style {
 }
 
 /// Replaces escapes; true when `\c` ended the text.
-pub fn unescape(text: &str, style: Style) -> (String, bool) {
+///
+/// Only bash knows `\\x`, `\\u`, `\\U` and `\\E`; to dash they are text.
+pub fn unescape(text: &str, style: Style, bash: bool) -> (String, bool) {
     let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let push = |bytes: &mut Vec<u8>, c: char| {
@@ -37,7 +39,8 @@ pub fn unescape(text: &str, style: Style) -> (String, bool) {
             't' => bytes.push(b'\t'),
             'v' => bytes.push(11),
             '\\' => bytes.push(b'\\'),
-            'e' | 'E' => bytes.push(27),
+            'e' => bytes.push(27),
+            'E' if bash => bytes.push(27),
             'c' if style == Style::Echo => return (crate::text::decode(&bytes), true),
             'c' if style == Style::AnsiC => {
                 if let Some(c) = chars.next() {
@@ -45,12 +48,12 @@ pub fn unescape(text: &str, style: Style) -> (String, bool) {
                 }
             }
             '\'' | '"' | '?' if style == Style::AnsiC => bytes.push(kind as u8),
-            '"' | '\'' if style == Style::Format && kind == '"' => bytes.push(b'"'),
-            'x' => match digits(&mut chars, 16, 2) {
+            '"' | '\'' | '?' if style == Style::Format && bash => bytes.push(kind as u8),
+            'x' if bash => match digits(&mut chars, 16, 2) {
                 Some(n) => bytes.push((n & 0xff) as u8),
                 None => bytes.extend_from_slice(b"\\x"),
             },
-            'u' | 'U' => match digits(&mut chars, 16, if kind == 'u' { 4 } else { 8 }) {
+            'u' | 'U' if bash => match digits(&mut chars, 16, if kind == 'u' { 4 } else { 8 }) {
                 Some(n) => push(
                     &mut bytes,
                     char::from_u32(n).unwrap_or(char::REPLACEMENT_CHARACTER),
@@ -182,6 +185,17 @@ pub fn double_quote(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// The key of an associative array, as `declare -p` lists it: bare when plain.
+pub fn subscript(key: &str) -> String {
+    let special = |c: char| c.is_whitespace() || "\"\\$`'!&()*;<>?[]^{|}".contains(c);
+    let bare = !key.is_empty() && key != "@" && !key.starts_with('~') && !has_control(key);
+    if bare && !key.contains(special) {
+        key.to_owned()
+    } else {
+        double_quote(key)
+    }
 }
 
 /// Backslashes, as `printf %q`.

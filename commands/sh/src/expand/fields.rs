@@ -144,13 +144,43 @@ impl Shell {
         Ok(())
     }
 
+    /// The patterns of `GLOBIGNORE`.
+    fn ignored_paths(&self) -> Vec<String> {
+        if !self.bash {
+            return Vec::new();
+        }
+        let value = self.var("GLOBIGNORE").unwrap_or_default();
+        let mut list = Vec::new();
+        let mut one = String::new();
+        let mut chars = value.chars();
+        let mut bracket = false;
+        while let Some(c) = chars.next() {
+            match c {
+                ':' if !bracket => list.push(std::mem::take(&mut one)),
+                '\\' => {
+                    one.push(c);
+                    one.extend(chars.next());
+                }
+                c => {
+                    // A class has colons of its own.
+                    bracket = c == '[' || bracket && c != ']';
+                    one.push(c);
+                }
+            }
+        }
+        list.push(one);
+        list.retain(|pattern| !pattern.is_empty());
+        list
+    }
+
     fn paths_into(&mut self, field: Field, out: &mut Vec<String>) -> Result<(), Flow> {
         if !field.special || self.options.noglob {
             out.push(field.text);
             return Ok(());
         }
         let pattern = field.pattern.as_deref().unwrap_or(&field.text);
-        let found = glob::paths(pattern, &self.options);
+        let ignored = self.ignored_paths();
+        let found = glob::paths(pattern, &self.options, &ignored);
         if found.is_empty() {
             if self.options.failglob {
                 return self.fatal(&format!("no match: {}", field.text));

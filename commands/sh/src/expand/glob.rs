@@ -11,7 +11,9 @@ const MAX_DEPTH: usize = 64;
 const MAX_PATHS: usize = 1_000_000;
 
 /// The paths that match, sorted; none when nothing does.
-pub fn paths(pattern: &str, options: &Options) -> Vec<String> {
+///
+/// `ignored` are the patterns of `GLOBIGNORE`, by whole path: with any, names that begin with a dot match as others do.
+pub fn paths(pattern: &str, options: &Options, ignored: &[String]) -> Vec<String> {
     let components: Vec<String> = components(pattern);
     let mut found = Vec::new();
     let (start, rest) = match components.split_first() {
@@ -20,8 +22,19 @@ pub fn paths(pattern: &str, options: &Options) -> Vec<String> {
         }
         _ => (String::new(), components.as_slice()),
     };
-    let search = Search { options };
+    let search = Search {
+        options,
+        hidden: options.dotglob || !ignored.is_empty(),
+        dots: !options.globskipdots && ignored.is_empty(),
+    };
     search.walk(&start, rest, &mut found, 0);
+    if !ignored.is_empty() {
+        let ignored: Vec<Pattern> = ignored
+            .iter()
+            .map(|p| Pattern::new(p, options.extglob, options.nocaseglob))
+            .collect();
+        found.retain(|path| !ignored.iter().any(|p| p.matches(path)));
+    }
     found.sort_by(|a, b| text::encode(a).cmp(&text::encode(b)));
     found
 }
@@ -63,6 +76,10 @@ fn components(pattern: &str) -> Vec<String> {
 
 struct Search<'a> {
     options: &'a Options,
+    /// A wildcard matches a dot at the beginning of a name.
+    hidden: bool,
+    /// A pattern that begins with a dot matches `.` and `..`.
+    dots: bool,
 }
 
 fn join(base: &str, name: &str) -> String {
@@ -133,8 +150,7 @@ impl Search<'_> {
         let pattern = Pattern::new(first, self.options.extglob, self.options.nocaseglob);
         let hidden = first.starts_with('.') || first.starts_with("\\.");
         for (name, is_dir) in entries(base) {
-            if name.starts_with('.') && !hidden && !self.options.dotglob || !pattern.matches(&name)
-            {
+            if name.starts_with('.') && !hidden && !self.hidden || !pattern.matches(&name) {
                 continue;
             }
             let path = join(base, &name);
@@ -144,9 +160,9 @@ impl Search<'_> {
                 self.walk(&format!("{path}/"), rest, found, depth + 1);
             }
         }
-        if hidden {
+        if hidden && self.dots {
             for name in [".", ".."] {
-                if pattern.matches(name) && first != "." && first != ".." && !self.options.dotglob {
+                if pattern.matches(name) {
                     let path = join(base, name);
                     if rest.is_empty() {
                         found.push(path);
@@ -175,7 +191,7 @@ impl Search<'_> {
             found.push(base.to_owned());
         }
         for (name, is_dir) in entries(base) {
-            if name.starts_with('.') && !self.options.dotglob {
+            if name.starts_with('.') && !self.hidden {
                 continue;
             }
             let path = join(base, &name);

@@ -2,12 +2,14 @@
 
 mod arith;
 mod brace;
+mod bracket;
 pub mod escape;
 mod fields;
 mod glob;
 mod operators;
 mod parameter;
 pub mod pattern;
+pub mod regex;
 mod tilde;
 
 use crate::shell::{Flow, Shell};
@@ -81,6 +83,24 @@ pub fn join(pieces: Vec<Piece>) -> String {
     out
 }
 
+fn has_tilde(parts: &[Part]) -> bool {
+    parts
+        .iter()
+        .any(|part| matches!(part, Part::Literal(text) if text.contains('~')))
+}
+
+/// Parts `name=value`, `name+=value` and `name[index]=value` after the `=`.
+fn assigned_value(text: &str) -> Option<(String, String)> {
+    let (left, value) = text.split_once('=')?;
+    let name = left.strip_suffix('+').unwrap_or(left);
+    let name = match name.split_once('[') {
+        Some((name, index)) if index.ends_with(']') => name,
+        Some(_) => return None,
+        None => name,
+    };
+    crate::text::is_name(name).then(|| (format!("{left}="), value.to_owned()))
+}
+
 impl Shell {
     /// Expands words to fields: all expansions, splitting, patterns, quote removal.
     ///
@@ -101,7 +121,8 @@ impl Shell {
             && self.options.braceexpand
             && let Some(words) = brace::expand(word)
         {
-            for word in &words {
+            // An alternative of nothing is no word.
+            for word in words.iter().filter(|word| !word.parts.is_empty()) {
                 self.expand_plain(word, out)?;
             }
             return Ok(());
@@ -119,6 +140,33 @@ impl Shell {
             }
         }
         let pieces = self.pieces(&word.parts, Context::FIELDS)?;
+        self.fields_into(pieces, out)
+    }
+
+    /// Expands an argument: in bash, one that looks like an assignment has tildes after its `=` and its colons.
+    pub fn expand_argument(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
+        let value = match word.parts.first() {
+            Some(Part::Literal(text)) if self.bash && !self.options.posix => assigned_value(text),
+            _ => None,
+        };
+        let Some((name, value)) = value else {
+            return self.expand_into(word, out);
+        };
+        if word.brace || !has_tilde(&word.parts) {
+            return self.expand_into(word, out);
+        }
+        let mut parts = word.parts.clone();
+        parts[0] = Part::Literal(value);
+        let mut pieces = vec![Piece::Text {
+            text: name,
+            quoted: false,
+            split: false,
+        }];
+        let context = Context {
+            assignment: true,
+            ..Context::FIELDS
+        };
+        self.pieces_into(&parts, context, &mut pieces)?;
         self.fields_into(pieces, out)
     }
 
@@ -155,12 +203,19 @@ impl Shell {
     /// Expands to a regular expression: what was quoted stands for itself.
     pub fn expand_regex(&mut self, word: &Word) -> Result<String, Flow> {
         let mut out = String::new();
+        // A backslash escapes nothing in a bracket expression.
+        let mut bracket = false;
         for piece in self.pieces(&word.parts, Context::SINGLE)? {
             match piece {
                 Piece::Text {
                     text, quoted: true, ..
-                } => out.push_str(&regex_lite::escape(&text)),
-                Piece::Text { text, .. } => out.push_str(&text),
+                } if !bracket => regex::escape(&text, &mut out),
+                Piece::Text { text, quoted, .. } => {
+                    out.push_str(&text);
+                    if !quoted {
+                        bracket = regex::ends_in_bracket(&out);
+                    }
+                }
                 Piece::Break => out.push(' '),
             }
         }

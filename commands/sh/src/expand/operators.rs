@@ -265,7 +265,7 @@ impl Shell {
             'U' => each(found, |t| t.to_uppercase()),
             'L' => each(found, |t| t.to_lowercase()),
             'u' => each(found, |t| change_case(t, true, false, None)),
-            'E' => each(found, |t| escape::unescape(t, escape::Style::AnsiC).0),
+            'E' => each(found, |t| escape::unescape(t, escape::Style::AnsiC, true).0),
             'P' => match found {
                 Found::One(text) => Found::One(self.expand_prompt(&text)),
                 other => other,
@@ -300,9 +300,12 @@ impl Shell {
                 } else {
                     let texts: Vec<String> = pairs
                         .iter()
-                        .map(|(k, v)| format!("{k} {}", escape::double_quote(v)))
+                        .map(|(k, v)| {
+                            format!("{} {}", escape::subscript(k), escape::double_quote(v))
+                        })
                         .collect();
-                    Found::One(texts.join(" "))
+                    let end = if self.is_assoc(&param.name) { " " } else { "" };
+                    Found::One(texts.join(" ") + end)
                 }
             }
             'K' | 'k' => each(found, escape::bash_single_quote),

@@ -101,7 +101,8 @@ impl Shell {
         if self.interactive || self.session.is_some() {
             Flow::Abort(1)
         } else {
-            Flow::Exit(if self.subshell > 0 { 1 } else { 127 })
+            let whole = self.command_string && self.subshell == 0;
+            Flow::Exit(if whole { 127 } else { 1 })
         }
     }
 

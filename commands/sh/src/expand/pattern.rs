@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::bracket::{Bracket, Dialect, Parsed};
+
 /// Escapes what could be special in a pattern.
 pub fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
@@ -50,20 +52,11 @@ enum Token {
     Char(char),
     Any,
     Star,
-    Set {
-        negated: bool,
-        items: Vec<SetItem>,
-    },
+    Set(Bracket),
     Group {
         kind: char,
         choices: Vec<Vec<Token>>,
     },
-}
-
-#[derive(Debug)]
-enum SetItem {
-    Range(char, char),
-    Class(String),
 }
 
 /// A pattern made ready.
@@ -148,79 +141,13 @@ impl Compiler<'_> {
 
     /// A bracket expression after `[`; none when it is not closed.
     fn set(&mut self) -> Option<Token> {
-        let mut at = self.at;
-        let negated = matches!(self.chars.get(at), Some('!' | '^'));
-        if negated {
-            at += 1;
-        }
-        let mut items = Vec::new();
-        let first = at;
-        loop {
-            let c = *self.chars.get(at)?;
-            match c {
-                ']' if at > first => {
-                    self.at = at + 1;
-                    return Some(Token::Set { negated, items });
-                }
-                '/' => return None,
-                '[' if matches!(self.chars.get(at + 1), Some(':' | '.' | '=')) => {
-                    let kind = self.chars[at + 1];
-                    let close = (at + 2..self.chars.len().saturating_sub(1))
-                        .find(|i| self.chars[*i] == kind && self.chars[*i + 1] == ']');
-                    let Some(close) = close else {
-                        items.push(SetItem::Range('[', '['));
-                        at += 1;
-                        continue;
-                    };
-                    let name: String = self.chars[at + 2..close].iter().collect();
-                    match (kind, name.chars().next()) {
-                        (':', _) => items.push(SetItem::Class(name)),
-                        (_, Some(c)) => items.push(SetItem::Range(c, c)),
-                        _ => {}
-                    }
-                    at = close + 2;
-                }
-                _ => {
-                    let (low, next) = self.set_char(at)?;
-                    at = next;
-                    let range = self.chars.get(at) == Some(&'-')
-                        && self.chars.get(at + 1).is_some_and(|c| *c != ']');
-                    if range {
-                        let (high, next) = self.set_char(at + 1)?;
-                        at = next;
-                        items.push(SetItem::Range(low, high));
-                    } else {
-                        items.push(SetItem::Range(low, low));
-                    }
-                }
+        match Bracket::parse(self.chars, self.at, Dialect::Pattern) {
+            Parsed::Bracket(bracket, at) => {
+                self.at = at;
+                Some(Token::Set(bracket))
             }
+            Parsed::Open | Parsed::Invalid => None,
         }
-    }
-
-    fn set_char(&self, at: usize) -> Option<(char, usize)> {
-        match self.chars.get(at)? {
-            '\\' => Some((*self.chars.get(at + 1)?, at + 2)),
-            c => Some((*c, at + 1)),
-        }
-    }
-}
-
-fn in_class(class: &str, c: char) -> bool {
-    match class {
-        "alpha" => c.is_alphabetic(),
-        "digit" => c.is_ascii_digit(),
-        "alnum" => c.is_alphanumeric(),
-        "upper" => c.is_uppercase(),
-        "lower" => c.is_lowercase(),
-        "space" => c.is_whitespace(),
-        "blank" => c == ' ' || c == '\t',
-        "punct" => c.is_ascii_punctuation(),
-        "print" => !c.is_control(),
-        "graph" => !c.is_control() && !c.is_whitespace(),
-        "cntrl" => c.is_control(),
-        "xdigit" => c.is_ascii_hexdigit(),
-        "word" => c.is_alphanumeric() || c == '_',
-        _ => false,
     }
 }
 
@@ -296,16 +223,7 @@ impl Pattern {
         match token {
             Token::Char(p) => *p == c || self.fold && fold(*p) == fold(c),
             Token::Any => true,
-            Token::Set { negated, items } => {
-                let within = |c: char| {
-                    items.iter().any(|item| match item {
-                        SetItem::Range(low, high) => (*low..=*high).contains(&c),
-                        SetItem::Class(name) => in_class(name, c),
-                    })
-                };
-                let upper = || c.to_uppercase().next().unwrap_or(c);
-                (within(c) || self.fold && (within(fold(c)) || within(upper()))) != *negated
-            }
+            Token::Set(set) => set.contains(c, self.fold),
             Token::Star | Token::Group { .. } => false,
         }
     }
@@ -398,6 +316,8 @@ mod tests {
         assert!(matches("[]a]", "]"));
         assert!(matches("[[:digit:]]*", "1x"));
         assert!(matches("[a", "[a"));
+        assert!(matches("*[\\\\/]*", "usr/bin"));
+        assert!(matches("[[.a.]-c]", "b"));
         assert!(matches("\\*", "*"));
     }
 

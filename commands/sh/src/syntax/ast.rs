@@ -33,6 +33,8 @@ pub enum Command {
         body: Compound,
         redirects: Vec<Redirect>,
         line: u32,
+        /// What `$BASH_COMMAND` shows of it; nothing for what is made of commands that show themselves.
+        text: Rc<str>,
     },
     Function {
         name: String,
@@ -44,16 +46,19 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Function {
     pub body: Command,
+    /// The source of the body.
     pub text: String,
     pub file: Rc<str>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Simple {
     pub assigns: Vec<Assign>,
     pub args: Vec<Arg>,
     pub redirects: Vec<Redirect>,
     pub line: u32,
+    /// The source, for `$BASH_COMMAND`; only kept for bash.
+    pub text: Rc<str>,
 }
 
 /// A word, or an assignment given to a declaration utility.

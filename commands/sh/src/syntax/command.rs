@@ -13,6 +13,54 @@ const CLOSERS: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", 
 /// Utilities whose arguments may be assignments.
 const DECLARATIONS: [&str; 5] = ["export", "readonly", "local", "declare", "typeset"];
 
+/// The source of a command without the blanks and the continued lines that mean nothing.
+pub(super) fn one_line(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut chars = source.chars().peekable();
+    let mut quote = None;
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None | Some('"'), '\\') => match chars.next() {
+                Some('\n') | None => {}
+                Some(next) => out.extend(['\\', next]),
+            },
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                out.push(c);
+            }
+            (None, '<' | '>') => {
+                let operator = out.ends_with(['<', '>']);
+                out.push(c);
+                let spaced = matches!(chars.peek(), Some(next) if !" \t<>&|(-\n".contains(*next));
+                if spaced && (!operator || !out.ends_with("<<")) {
+                    out.push(' ');
+                }
+            }
+            (None, ' ' | '\t') => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            (open, c) => {
+                if open == Some(c) {
+                    quote = None;
+                }
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// Whether a reserved word or a parenthesis is the end of the command.
+fn closes(command: &Command) -> bool {
+    match command {
+        Command::Simple(_) => false,
+        Command::Compound { redirects, .. } => redirects.is_empty(),
+        Command::Function { function, .. } => closes(&function.body),
+    }
+}
+
 impl Parser<'_> {
     /// Whether no command can begin here.
     fn at_list_end(&mut self) -> bool {
@@ -113,8 +161,14 @@ impl Parser<'_> {
                 false
             }
             None | Some('\n' | ')' | ';') => false,
-            // A word can only follow what a reserved word has closed, and then not without a separator.
-            Some(_) => return Err(self.unexpected()),
+            // Only a reserved word can follow what a reserved word or a parenthesis has closed.
+            Some(_) => {
+                let last = rest.last().map_or(&first, |(_, pipeline)| pipeline);
+                if !last.commands.last().is_some_and(closes) || !self.at_list_end() {
+                    return Err(self.unexpected());
+                }
+                false
+            }
         };
         Ok(Item {
             first,
@@ -244,6 +298,7 @@ impl Parser<'_> {
             return Err(self.error("Syntax error: Bad function name"));
         }
         self.skip_newlines()?;
+        let start = self.input.pos;
         let body = self.nested(Parser::command)?;
         if !keyword && self.bash() && matches!(body, Command::Simple(_)) {
             return Err(self.unexpected());
@@ -255,9 +310,14 @@ impl Parser<'_> {
     }
 
     fn simple(&mut self) -> Result<Simple> {
+        self.skip_blanks();
+        let start = self.input.pos;
         let mut simple = Simple {
+            assigns: Vec::new(),
+            args: Vec::new(),
+            redirects: Vec::new(),
             line: self.input.line,
-            ..Simple::default()
+            text: "".into(),
         };
         let mut declares = false;
         loop {
@@ -298,6 +358,9 @@ impl Parser<'_> {
         self.skip_blanks();
         if self.peek() == Some('(') {
             return Err(self.unexpected());
+        }
+        if self.bash() {
+            simple.text = one_line(&self.source_since(start)).into();
         }
         Ok(simple)
     }

@@ -1,12 +1,18 @@
 //! Compound commands.
 
 use super::ast::{Arm, ArmEnd, Command, Compound, List, Word};
+use super::command::one_line;
 use super::parser::{Parser, Result};
 use crate::text;
 
 impl Parser<'_> {
     /// A compound command with its redirections.
-    fn finish(&mut self, body: Compound, line: u32) -> Result<Command> {
+    fn finish(&mut self, body: Compound, line: u32, start: usize) -> Result<Command> {
+        let text = if self.bash() {
+            self.shown(&body, start)
+        } else {
+            String::new()
+        };
         let mut redirects = Vec::new();
         loop {
             self.skip_blanks();
@@ -17,9 +23,30 @@ impl Parser<'_> {
                         body,
                         redirects,
                         line,
+                        text: text.into(),
                     });
                 }
             }
+        }
+    }
+
+    /// What `$BASH_COMMAND` shows of a compound command that began at `start`.
+    fn shown(&self, body: &Compound, start: usize) -> String {
+        let source = self.source_since(start);
+        let inside = |open: usize| source.get(open..source.len() - open).unwrap_or("").trim();
+        match body {
+            Compound::Subshell(_) => format!("( {} )", one_line(inside(1))),
+            Compound::Arith(_) => format!("(({}))", source.get(2..source.len() - 2).unwrap_or("")),
+            Compound::Cond(_) => format!("[[ {} ]]", one_line(inside(2))),
+            Compound::For { .. } | Compound::Select { .. } => {
+                let head = source.split(['\n', ';']).next().unwrap_or("");
+                one_line(head).trim().to_owned()
+            }
+            Compound::Case { .. } => {
+                let head = source.split_inclusive(" in").next().unwrap_or("");
+                format!("{} ", one_line(head))
+            }
+            _ => String::new(),
         }
     }
 
@@ -38,15 +65,17 @@ impl Parser<'_> {
             "coproc" if bash => return Err(self.error("coproc: not supported")),
             _ => return Ok(None),
         };
+        let start = self.input.pos;
         self.eat_str(word);
         let body = parse(self)?;
-        self.finish(body, line).map(Some)
+        self.finish(body, line, start).map(Some)
     }
 
     /// `( list )`, or `(( expression ))` in bash.
     pub(super) fn parenthesis(&mut self, arith: bool, line: u32) -> Result<Command> {
+        let start = self.input.pos;
         if arith && self.bash() {
-            let (start, at) = (self.input.pos, self.input.line);
+            let at = self.input.line;
             self.next();
             self.next();
             if let Some(parts) = self.arithmetic()? {
@@ -56,6 +85,7 @@ impl Parser<'_> {
                         brace: false,
                     }),
                     line,
+                    start,
                 );
             }
             self.input.pos = start;
@@ -66,7 +96,7 @@ impl Parser<'_> {
         if !self.eat(')') {
             return Err(self.expected(")"));
         }
-        self.finish(Compound::Subshell(list), line)
+        self.finish(Compound::Subshell(list), line, start)
     }
 
     fn brace(&mut self) -> Result<Compound> {

@@ -97,6 +97,12 @@ impl Parser<'_> {
                     self.eat_str(&word);
                     word
                 }
+                // A binary operator may follow, on this line.
+                _ if self.peek() == Some('\n') => {
+                    return Err(self.error(
+                        "unexpected token `newline', conditional binary operator expected",
+                    ));
+                }
                 _ => return Ok(Cond::Word(first)),
             },
         };

@@ -323,7 +323,12 @@ impl Parser<'_> {
                     }
                     _ => ' ',
                 };
-                let pattern = self.operand(&['/', '}'], false)?;
+                // A slash right after `//` is the pattern, or its beginning.
+                let slash = kind == '/' && self.eat('/');
+                let mut pattern = self.operand(&['/', '}'], false)?;
+                if slash {
+                    pattern.parts.insert(0, Part::Literal("/".to_owned()));
+                }
                 let with = if self.eat('/') {
                     self.operand(&['}'], false)?
                 } else {

@@ -7,6 +7,7 @@ mod conditional;
 mod dollar;
 mod input;
 mod parser;
+mod print;
 mod redirect;
 mod word;
 

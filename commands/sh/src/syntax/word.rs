@@ -2,6 +2,7 @@
 
 use super::ast::{Part, Word};
 use super::parser::{Parser, Result};
+use crate::expand::escape;
 
 /// Collects parts, joining literals.
 #[derive(Default)]
@@ -216,7 +217,7 @@ impl Parser<'_> {
                 Some(c) => raw.push(c),
             }
         }
-        Ok(crate::expand::escape::unescape(&raw, crate::expand::escape::Style::AnsiC).0)
+        Ok(escape::unescape(&raw, escape::Style::AnsiC, true).0)
     }
 
     /// The inside of double quotes up to `end`, or of a here-document up to the end of the text.
