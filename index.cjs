@@ -19,6 +19,11 @@ const { defineTool, toolTypes } = require("./lib/tools/definitions.cjs");
 
 const { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork } = permissions;
 
+/** Loaded by who uses it only. */
+async function createSandboxServer(options) {
+  return await require("./lib/server/server.cjs").createSandboxServer(options);
+}
+
 module.exports = {
   NodeRuntime,
   defineTool,
@@ -38,6 +43,7 @@ module.exports = {
   createNodeDriver,
   createNodeRuntime,
   createNodeRuntimeDriverFactory,
+  createSandboxServer,
   createV8Runtime,
   createWasmVmRuntime,
   toolTypes,

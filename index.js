@@ -21,6 +21,7 @@ export const {
   createNodeDriver,
   createNodeRuntime,
   createNodeRuntimeDriverFactory,
+  createSandboxServer,
   createV8Runtime,
   createWasmVmRuntime,
   toolTypes,

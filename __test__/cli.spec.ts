@@ -57,7 +57,11 @@ describe("secure-exec", () => {
     await refused(["shell", "-e", "1"], "-e belongs to run, not to shell");
     await refused(["run", "--allow-net", "host", "x.mjs"], "--allow-net is not available yet");
     await refused(["run", "--mount=a:b", "x.mjs"], "--mount takes a folder, which a is not");
-    await refused(["serve"], "serve is not available yet");
+    await refused(
+      ["serve", "--memory", "1g"],
+      "--memory belongs to run and exec and shell, not to serve",
+    );
+    await refused(["serve", "--port", "http"], "--port takes a port, 0 to 65535, not 'http'");
     await refused(["run", "-o", "f", "x.mjs"], "--trace-output belongs to --trace");
   });
 

@@ -64,6 +64,10 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
    * - `ERR_SHELL_CLOSED`: the shell of `rt.shell()` has ended, or was closed.
    * - `ERR_SESSION_NOT_FOUND`, `ERR_SESSION_EXISTS`: a sandbox has no session of that name, or has one already.
+   * - `ERR_SANDBOX_NOT_FOUND`, `ERR_TOO_MANY_SANDBOXES`, `ERR_SERVER_DRAINING`, `ERR_SERVER_BUSY`, `ERR_UNAUTHORIZED`,
+   *   `ERR_FORBIDDEN_ORIGIN`, `ERR_BODY_TOO_LARGE`, `ERR_RESULT_DROPPED`, `ERR_CANCELLED`, `ERR_SERVER`: a server of sandboxes
+   *   has refused, or has failed.
+   * - `ERR_CONNECTION_LOST`, `ERR_CONNECTION_CLOSED`: the server could not be reached for too long; `close()` was called.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed; a server did not answer, or nothing listened in time.
    * - `ERR_INVALID_HTTP_RESPONSE`: what a server of a guest has sent is no response.
    * - `ERR_INVALID_VALUE`: what a snippet gave back as its value is no value.
@@ -78,6 +82,18 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_SHELL_CLOSED"
     | "ERR_SESSION_NOT_FOUND"
     | "ERR_SESSION_EXISTS"
+    | "ERR_SANDBOX_NOT_FOUND"
+    | "ERR_TOO_MANY_SANDBOXES"
+    | "ERR_SERVER_DRAINING"
+    | "ERR_SERVER_BUSY"
+    | "ERR_UNAUTHORIZED"
+    | "ERR_FORBIDDEN_ORIGIN"
+    | "ERR_BODY_TOO_LARGE"
+    | "ERR_RESULT_DROPPED"
+    | "ERR_CANCELLED"
+    | "ERR_SERVER"
+    | "ERR_CONNECTION_LOST"
+    | "ERR_CONNECTION_CLOSED"
     | "ERR_TIMEOUT"
     | "ERR_INVALID_HTTP_RESPONSE"
     | "ERR_INVALID_VALUE"

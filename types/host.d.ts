@@ -5,6 +5,11 @@ export type AbortSignal = typeof globalThis extends { AbortSignal: { prototype: 
   ? Signal
   : { readonly aborted: boolean; readonly reason: unknown };
 
+/** The global one, as `AbortSignal`. */
+export type URL = typeof globalThis extends { URL: { prototype: infer Address } }
+  ? Address
+  : { readonly href: string };
+
 /** Node.js's own, where its types are there. */
 // @ts-ignore: an error where they are missing
 export type Duplex = import("node:stream").Duplex;

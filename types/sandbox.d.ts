@@ -1,7 +1,7 @@
 // Sandboxes: commands and files of one machine. Times are seconds.
 
 import type { NodeRuntimeCreateOptions } from "./create-options.js";
-import type { AbortSignal } from "./host.js";
+import type { AbortSignal, URL } from "./host.js";
 import type { NodeRuntime } from "./node-runtime.js";
 import type { LimitBreach } from "./limits.js";
 import type { SignalName } from "./programs.js";
@@ -63,6 +63,8 @@ export interface ExecStartOpts {
   /** As `onStdout`. */
   onStderr?: ((data: Uint8Array) => unknown) | undefined;
   onExit?: ((exitCode: number) => unknown) | undefined;
+  /** As that of {@link ExecAttachOpts}; only a client at the other end of a network loses output of what it has started. */
+  onGap?: ((bytes: number) => unknown) | undefined;
 }
 
 /** Options of {@link SandboxExec.attach}. */
@@ -70,6 +72,11 @@ export interface ExecAttachOpts {
   onStdout?: ((data: Uint8Array) => unknown) | undefined;
   onStderr?: ((data: Uint8Array) => unknown) | undefined;
   onExit?: ((exitCode: number) => unknown) | undefined;
+  /**
+   * So many bytes of output are not kept any more: those from the beginning, or those that came while a client at the other
+   * end of a network had no connection. Without it the latter is told by a warning of the process (`ERR_OUTPUT_LOST`).
+   */
+  onGap?: ((bytes: number) => unknown) | undefined;
   /** What was kept has been shown: what comes now is new. */
   onScrollbackEnd?: (() => unknown) | undefined;
 }
@@ -189,16 +196,61 @@ export type SandboxFiles = Pick<
   | "writeFile"
 >;
 
-/** A machine of its own, for commands. */
-export interface Sandbox {
+/** What all sandboxes have, wherever their machine is. */
+export interface SandboxHandle {
   readonly sandboxId: string;
   readonly exec: SandboxExec;
   readonly files: SandboxFiles;
-  /** The machine itself. */
-  readonly runtime: NodeRuntime;
   /** Ends everything in it. */
   kill(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A machine of its own, for commands. */
+export interface Sandbox extends SandboxHandle {
+  /** The machine itself. */
+  readonly runtime: NodeRuntime;
+}
+
+/** A sandbox at the other end of a network. One that `connect` has made ends when it is disposed of. */
+export interface RemoteSandbox extends SandboxHandle {
+  /**
+   * Closes the connection. The sandbox goes on with its sessions, and `Sandbox.connect(url, { token, sandboxId })` finds it;
+   * shells of this connection end. Calls that wait reject with `ERR_CONNECTION_CLOSED`.
+   */
+  close(): void;
+}
+
+/** Options of {@link Sandbox.connect}. */
+export interface SandboxConnectOptions
+  extends Pick<NodeRuntimeCreateOptions, "cwd" | "env" | "files" | "limits" | "jsRuntime"> {
+  /** What the server knows this client by. */
+  token?: string | undefined;
+  /**
+   * A sandbox that is there, in place of a new one.
+   * @default a sandbox is made
+   */
+  sandboxId?: string | undefined;
+  /** For addresses with `https:`. */
+  tls?:
+    | {
+        /** Certificates that sign the server's, in place of those that Node.js knows, as PEM. */
+        ca?: string | Uint8Array | undefined;
+        /** Certificate and key of this client, as PEM. */
+        cert?: string | Uint8Array | undefined;
+        key?: string | Uint8Array | undefined;
+        /** The name that the server's certificate is for. @default that of the address */
+        servername?: string | undefined;
+        /** @default true */
+        rejectUnauthorized?: boolean | undefined;
+      }
+    | undefined;
+  /**
+   * Seconds for which a connection that is lost is opened anew, before the calls that wait reject with
+   * `ERR_CONNECTION_LOST`. The next call tries again.
+   * @default 60
+   */
+  reconnectSeconds?: number | undefined;
 }
 
 /** What makes a {@link Sandbox}, and tells it from other objects by `instanceof`. */
@@ -216,4 +268,21 @@ export const Sandbox: {
   create<Schemas = Record<string, object>>(
     options?: NodeRuntimeCreateOptions<Schemas>,
   ): Promise<Sandbox>;
+  /**
+   * Makes a sandbox on a server (`secure-exec serve`, {@link createSandboxServer}), or finds one there. Commands, sessions and
+   * files are the same as those of a sandbox of this process: see `docs/server.md`.
+   *
+   * @param url The server's address, `http:` or `https:`.
+   * @throws {TypeError} An option is wrong, or has no meaning over a network, such as `mounts`.
+   * @throws {VmError} `ERR_CONNECTION_LOST`: the server cannot be reached. `ERR_UNAUTHORIZED`, `ERR_SANDBOX_NOT_FOUND`,
+   *   `ERR_TOO_MANY_SANDBOXES`, `ERR_SERVER_DRAINING`.
+   *
+   * @example
+   * ```js
+   * const token = "what the server knows this client by";
+   * await using sandbox = await Sandbox.connect("https://sandboxes.example.org", { token });
+   * const { stdout } = await sandbox.exec.run("echo hello | tr a-z A-Z");
+   * ```
+   */
+  connect(url: string | URL, options?: SandboxConnectOptions): Promise<RemoteSandbox>;
 };

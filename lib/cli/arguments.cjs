@@ -22,7 +22,7 @@ function parseCommandLine(argv) {
   const rest = [...argv];
   const line = {
     command: undefined,
-    flags: { env: [], envFile: [], file: [], mounts: [] },
+    flags: { allowedOrigins: [], env: [], envFile: [], file: [], mounts: [] },
     used: [],
   };
   while (rest.length > 0) {
@@ -42,7 +42,7 @@ function parseCommandLine(argv) {
   imply(line, rest);
   const { command, flags } = line;
   for (const { spelling, of } of line.used) {
-    const fits = command === undefined || !["run", "exec", "shell"].includes(command);
+    const fits = command === undefined || !["run", "exec", "shell", "serve"].includes(command);
     if (!fits && !of.includes(command)) {
       throw new UsageError(`${spelling} belongs to ${of.join(" and ")}, not to ${command}`);
     }

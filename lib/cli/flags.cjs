@@ -4,11 +4,12 @@
 const { variable, variablesOf } = require("./environment.cjs");
 const { mount } = require("./mount.cjs");
 const { namedFile } = require("./named-file.cjs");
-const { bytes, count, milliseconds } = require("./quantities.cjs");
+const { bytes, count, milliseconds, port, seconds } = require("./quantities.cjs");
 const { traceFilter } = require("./trace-filter.cjs");
 
 const word = (text) => text;
 const all = ["run", "exec", "shell"];
+const serve = ["serve"];
 
 /**
  * @typedef {object} Flag
@@ -48,8 +49,22 @@ const flags = {
   "-t": { name: "t", of: all },
   "-c": { name: "line", of: ["shell"], read: word },
   "--json": { name: "json", of: ["doctor"] },
-  "--help": { name: "help", of: all },
-  "--version": { name: "version", of: all },
+  "--host": { name: "host", of: serve, read: word },
+  "--port": { name: "port", of: serve, read: port },
+  "--config": { name: "config", of: serve, read: word },
+  "--token-file": { name: "tokenFile", of: serve, read: word },
+  "--no-auth": { name: "noAuth", of: serve },
+  "--tls-cert": { name: "tlsCert", of: serve, read: word },
+  "--tls-key": { name: "tlsKey", of: serve, read: word },
+  "--allow-origin": { name: "allowedOrigins", of: serve, read: word, many: true },
+  "--max-sandboxes": { name: "maxSandboxes", of: serve, read: count },
+  "--max-body": { name: "maxBody", of: serve, read: bytes },
+  "--idle-seconds": { name: "idleSeconds", of: serve, read: seconds },
+  "--lifetime-seconds": { name: "lifetimeSeconds", of: serve, read: seconds },
+  "--drain-seconds": { name: "drainSeconds", of: serve, read: seconds },
+  "--agent-sandbox-port": { name: "agentSandboxPort", of: serve, read: port },
+  "--help": { name: "help", of: [...all, ...serve] },
+  "--version": { name: "version", of: [...all, ...serve] },
 };
 
 const short = {

@@ -6,6 +6,7 @@ const usage = `Usage: secure-exec run [options] <file> [arguments]
        secure-exec exec [options] [--] <command> [arguments]
        secure-exec shell [options] [-c <line> | <script> [arguments]]
        secure-exec doctor [--json]
+       secure-exec serve [options]
        secure-exec help [command]
 
 Runs programs, commands or a shell in a small, deny-by-default machine.
@@ -48,9 +49,30 @@ them must be able to do. The exit status is 1 if something does not hold.
 
   --json                    as JSON
 `,
+  serve: `secure-exec serve [options]
+
+Serves sandboxes to programs of other machines, by HTTP and WebSockets: Sandbox.connect(url, { token }) is the client.
+Clients show a token: that of --token-file, of the environment variable SECURE_EXEC_TOKEN, or one of --config.
+
+  --host <address>          listen here: 127.0.0.1 is the default
+  --port <port>             8787 is the default
+  --token-file <file>       the token, 16 characters at least
+  --no-auth                 let everybody in who reaches the host, which must be this machine alone
+  --config <file>           JSON with the options of createSandboxServer, such as tokens with limits of their own
+  --tls-cert <file>, --tls-key <file>
+                            speak TLS, with this certificate (and what has signed it) and key, as PEM
+  --allow-origin <origin>   let pages of this origin in, such as https://example.org; may be repeated
+  --max-sandboxes <number>  sandboxes at once: 16 is the default
+  --max-body <size>         bytes of a file or of an input: 64m is the default
+  --idle-seconds <n>        end sandboxes that nobody has used for so long: 600 is the default
+  --lifetime-seconds <n>    end sandboxes after this time, used or not: 86400 is the default
+  --drain-seconds <n>       at SIGTERM, wait so long for those that are in use: 30 is the default
+  --agent-sandbox-port <port>
+                            serve one sandbox as kubernetes-sigs/agent-sandbox's runtime does: 8888 is the usual port
+`,
 };
 
-const common = `Options of all commands:
+const common = `Options of run, exec and shell:
   --file <host>[:<guest>]   copy a file or a folder into the machine; may be repeated
   --mount <host>:<guest>[:rw]
                             a folder of the host's in the machine, read-only without :rw; may be repeated
@@ -81,7 +103,8 @@ function help(command) {
   if (command === undefined || !Object.hasOwn(commands, command)) {
     return usage + Object.values(commands).map(sectionOf).join("") + common;
   }
-  return `Usage: ${commands[command]}\n${common}`;
+  const text = `Usage: ${commands[command]}`;
+  return command === "serve" || command === "doctor" ? text : `${text}\n${common}`;
 }
 
 /** What is special to a command, under its name. */

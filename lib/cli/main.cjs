@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --
 "use strict";
-// The command line: `secure-exec run`, `secure-exec exec`, `secure-exec shell`, `secure-exec doctor`.
+// The command line: `secure-exec run`, `exec`, `shell`, `doctor`, `serve`.
 // Without `--` above, Node.js would take the program's own `--env-file` for one of its options.
 
 const { version } = require("../../package.json");
@@ -25,12 +25,12 @@ async function main(argv) {
       return await require("./shell.cjs").shell(operands, flags);
     case "doctor":
       return await require("./doctor.cjs").doctor(operands, flags);
+    case "serve":
+      return await require("./serve.cjs").serve(operands, flags);
     case "help":
       return print(help(known(operands[0])));
     case "version":
       return print(`${version}\n`);
-    case "serve":
-      throw new UsageError("serve is not available yet");
     case undefined:
       process.stderr.write(`${usage}Try 'secure-exec --help'.\n`);
       return EX_USAGE;

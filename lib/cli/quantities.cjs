@@ -34,6 +34,20 @@ function count(text, flag) {
   return Number(text);
 }
 
+/** Whole seconds, 0 among them. */
+function seconds(text, flag) {
+  if (!/^\d{1,7}$/.test(text)) throw new UsageError(`${flag} takes whole seconds, not '${text}'`);
+  return Number(text);
+}
+
+/** A port of TCP; 0 is one that is free. */
+function port(text, flag) {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new UsageError(`${flag} takes a port, 0 to 65535, not '${text}'`);
+  }
+  return Number(text);
+}
+
 /** A number of bytes as the command line takes it: `64m`. */
 function showBytes(value) {
   for (const unit of ["g", "m", "k"]) {
@@ -43,4 +57,4 @@ function showBytes(value) {
   return String(value);
 }
 
-module.exports = { bytes, count, milliseconds, showBytes };
+module.exports = { bytes, count, milliseconds, port, seconds, showBytes };

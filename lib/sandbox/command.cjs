@@ -21,7 +21,10 @@ class Client {
   #isGone = false;
   #release;
 
-  /** @param {{ onStdout?: Function, onStderr?: Function, onExit?: Function, onScrollbackEnd?: Function }} callbacks */
+  /**
+   * @param {{ onStdout?: Function, onStderr?: Function, onExit?: Function, onGap?: Function, onScrollbackEnd?: Function }}
+   *   callbacks
+   */
   constructor(callbacks) {
     const context = new AsyncResource("SECUREEXECCALL");
     for (const [name, callback] of Object.entries(callbacks)) {
@@ -31,7 +34,7 @@ class Client {
 
   /**
    * Calls back. What a callback of one client throws is its own: the command and the other clients go on.
-   * @param {"onStdout" | "onStderr" | "onExit" | "onScrollbackEnd"} name
+   * @param {"onStdout" | "onStderr" | "onExit" | "onGap" | "onScrollbackEnd"} name
    * @returns {Promise<void> | undefined} A promise while the client wants the command to wait.
    */
   call(name, ...args) {
@@ -77,6 +80,8 @@ class Command {
   #clients = new Set();
   #done = withResolvers();
   exitCode;
+  /** A signal or its time has ended it: nobody waits for what callbacks have not taken. */
+  wasStopped = false;
   /** When it ended, milliseconds of `performance.now()`. */
   endedAt;
 
@@ -114,7 +119,7 @@ class Command {
     this.#started.resolve();
     // Who waits for it here does not keep the host alive.
     endOf(this.#process).then(
-      ({ exitCode, timedOut }) => this.#ended(timedOut ? timedOutCode : exitCode, onEnd),
+      (result) => this.#ended(result, onEnd),
       (error) => this.#failed(error, onEnd),
     );
   }
@@ -132,14 +137,13 @@ class Command {
     return this.#clients.size;
   }
 
-  /** Shows a client what is kept, then what comes. */
-  attach(callbacks, replays) {
+  /**
+   * Shows a client what is kept, then what comes.
+   * @param {number} [from] The number of the first byte that it wants; without it, it hears what comes.
+   */
+  attach(callbacks, from) {
     const client = new Client(callbacks);
-    // In one go: nothing comes in between.
-    for (const { channel, data } of replays ? this.#scrollback.pieces() : []) {
-      if (client.hears(channel)) client.call(channel, data.slice());
-    }
-    if (replays) client.call("onScrollbackEnd");
+    if (from !== undefined) this.#replay(client, from);
     if (this.running) {
       this.#clients.add(client);
       client.hold();
@@ -147,6 +151,16 @@ class Command {
       client.call("onExit", this.exitCode);
     }
     return client;
+  }
+
+  /** In one go: nothing comes in between. */
+  #replay(client, from) {
+    const lost = this.#scrollback.start - from;
+    if (lost > 0) client.call("onGap", lost);
+    for (const { channel, data } of this.#scrollback.pieces(from)) {
+      if (client.hears(channel)) client.call(channel, data.slice());
+    }
+    client.call("onScrollbackEnd");
   }
 
   detach(client) {
@@ -188,7 +202,9 @@ class Command {
     return pending.length > 0 ? Promise.all(pending) : undefined;
   }
 
-  #ended(exitCode, onEnd) {
+  #ended({ exitCode: status, signal, timedOut }, onEnd) {
+    this.wasStopped = Boolean(signal || timedOut);
+    const exitCode = timedOut ? timedOutCode : status;
     this.#end(exitCode, onEnd);
     this.#done.resolve(exitCode);
   }
@@ -212,4 +228,4 @@ class Command {
   }
 }
 
-module.exports = { Command };
+module.exports = { Client, Command };

@@ -15,6 +15,9 @@ const { timedOutResult } = require("./timed-out.cjs");
 const keptFor = 5 * 60 * 1000;
 const mostEnded = 100;
 
+/** A command by the name of its session: for the server, whose clients come back to one. */
+let commandOf;
+
 class Exec {
   #rt;
   #sandboxId;
@@ -40,12 +43,14 @@ class Exec {
       onStdout,
       onStderr,
       onExit,
+      // Nothing is lost to a client of this process.
+      onGap: _,
       ...rest
     } = options.startOptions(given);
     const argv = args ? [check.program(name, "command"), ...args] : ["bash", "-c", name];
     if (this.#commands.has(sessionId)) throw takenSession(sessionId);
     const started = new Command(this.#rt, sessionId, name, args ?? []);
-    const client = started.attach({ onStdout, onStderr, onExit }, false);
+    const client = started.attach({ onStdout, onStderr, onExit });
     // Before it runs: nobody else may take the name meanwhile.
     this.#commands.set(sessionId, started);
     try {
@@ -74,15 +79,24 @@ class Exec {
   async attach(sessionId, given) {
     const id = check.text(sessionId, "sessionId");
     const callbacks = options.attachOptions(given);
-    this.#forget();
-    const command = this.#commands.get(id);
-    if (!command) throw unknownSession(id);
+    const command = this.#known(id);
     await command.started;
-    return new ExecSession(command, command.attach(callbacks, true));
+    return new ExecSession(command, command.attach(callbacks, 0));
   }
 
   async shell(given) {
     return new SandboxShell(await this.#rt.shell(options.shellOptions(given)));
+  }
+
+  #known(id) {
+    this.#forget();
+    const command = this.#commands.get(id);
+    if (!command) throw unknownSession(id);
+    return command;
+  }
+
+  static {
+    commandOf = (exec, id) => exec.#known(id);
   }
 
   /** Takes off the list what has ended long ago. */
@@ -109,4 +123,4 @@ function unknownSession(id) {
   return new VmError({ code: "ERR_SESSION_NOT_FOUND", message, errno: 0, stateLost: false });
 }
 
-module.exports = { Exec };
+module.exports = { Exec, commandOf };

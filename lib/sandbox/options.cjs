@@ -56,6 +56,7 @@ function startOptions(value) {
     args: optional(check.list(check.cString)),
     sessionId: optional(sessionId),
     onExit: optional(check.callback),
+    onGap: optional(check.callback),
   });
 }
 
@@ -66,6 +67,7 @@ function attachOptions(value) {
     onStdout,
     onStderr,
     onExit: optional(check.callback),
+    onGap: optional(check.callback),
     onScrollbackEnd: optional(check.callback),
   });
 }

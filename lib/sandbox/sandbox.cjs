@@ -40,6 +40,12 @@ class Sandbox {
     return new Sandbox(created, await NodeRuntime.create(options));
   }
 
+  static async connect(url, options) {
+    // Loaded by who uses it only.
+    const { connect } = require("../remote/sandbox.cjs");
+    return await connect(url, options);
+  }
+
   get sandboxId() {
     return this.#id;
   }
@@ -65,7 +71,7 @@ class Sandbox {
   }
 }
 
-withCallerStacks(Sandbox, "create");
+withCallerStacks(Sandbox, "create", "connect");
 withCallerStacks(Sandbox.prototype, "kill");
 
 module.exports = { Sandbox };

@@ -14,8 +14,16 @@ class Scrollback {
   #pieces = [];
   #first = 0;
   #length = 0;
+  /** Bytes that have come, kept or not: both channels are numbered as one. */
+  end = 0;
+
+  /** The number of the first byte that is kept. */
+  get start() {
+    return this.end - this.#length;
+  }
 
   push(channel, data) {
+    this.end += data.length;
     // Copies: who is shown the data may change it, and it must not hold what it was a part of.
     let rest = data.length > most ? data.subarray(data.length - most) : data;
     this.#length += rest.length;
@@ -59,11 +67,16 @@ class Scrollback {
     }
   }
 
-  /** What is kept now, oldest first. Whoever is shown it gets a copy. */
-  pieces() {
-    return this.#pieces
-      .slice(this.#first)
-      .map(({ channel, page, start, end }) => ({ channel, data: page.subarray(start, end) }));
+  /** What is kept now of the bytes from number `from` on, oldest first. Whoever is shown it gets a copy. */
+  pieces(from = 0) {
+    const pieces = [];
+    let skipped = Math.max(0, from - this.start);
+    for (const { channel, page, start, end } of this.#pieces.slice(this.#first)) {
+      const seen = Math.min(skipped, end - start);
+      skipped -= seen;
+      if (start + seen < end) pieces.push({ channel, data: page.subarray(start + seen, end) });
+    }
+    return pieces;
   }
 }
 

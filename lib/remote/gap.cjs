@@ -1,0 +1,21 @@
+"use strict";
+// Output that is lost to a client: it was away for so long that the server has not kept it.
+
+/** @type {WeakSet<object>} */
+const told = new WeakSet();
+
+/**
+ * Warns, once for each session, where nobody hears of it.
+ * @param {boolean} wasThere Whoever attaches late knows that only the last of the output is kept.
+ */
+function warnOfGap(wasThere, session, bytes) {
+  if (!wasThere || told.has(session)) return;
+  told.add(session);
+  const text = `${bytes} bytes of output are lost: while there was no connection more came than the server keeps`;
+  const warning = new Error(text);
+  warning.name = "SecureExecWarning";
+  warning.code = "ERR_OUTPUT_LOST";
+  process.emitWarning(warning);
+}
+
+module.exports = { warnOfGap };

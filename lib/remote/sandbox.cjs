@@ -1,0 +1,90 @@
+"use strict";
+// A sandbox at the other end of a network.
+
+const { randomUUID } = require("node:crypto");
+const { withCallerStacks } = require("../caller.cjs");
+const { holdFor } = require("../keep-alive.cjs");
+const { RemoteExec } = require("./exec.cjs");
+const { remoteFiles } = require("./files.cjs");
+const { request } = require("./http.cjs");
+const { Link } = require("./link.cjs");
+const { connectOptions, serverUrl } = require("./options.cjs");
+
+/** How often a sandbox is asked for whose making broke off. */
+const mostTries = 4;
+/** Codes of a sandbox that is not there any more: whoever kills it wants just that. */
+const gone = new Set(["ERR_VM_DISPOSED", "ERR_SANDBOX_NOT_FOUND"]);
+
+class RemoteSandbox {
+  #id;
+  #link;
+  #exec;
+  #files;
+  /** Whether it was made by this object, which ends it then. */
+  #isOwn;
+
+  constructor(id, link, isOwn) {
+    this.#id = id;
+    this.#link = link;
+    this.#isOwn = isOwn;
+    this.#exec = new RemoteExec(link);
+    this.#files = remoteFiles(link);
+  }
+
+  get sandboxId() {
+    return this.#id;
+  }
+
+  get exec() {
+    return this.#exec;
+  }
+
+  get files() {
+    return this.#files;
+  }
+
+  async kill() {
+    await this.#link.ask({ method: "sandbox.kill" }).answer.catch((error) => {
+      if (!gone.has(error.code)) throw error;
+    });
+    this.#link.ended();
+  }
+
+  close() {
+    this.#link.close();
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    if (this.#isOwn) await this.kill();
+    else this.close();
+  }
+}
+
+withCallerStacks(RemoteSandbox.prototype, "kill");
+
+/** Makes a sandbox on a server, or finds one there. */
+async function connect(address, given) {
+  const url = serverUrl(address, "url");
+  const { create, sandboxId, ...settings } = connectOptions(given);
+  const id = sandboxId ?? (await holdFor(createOn(url, settings, create)));
+  const link = new Link(new URL(`v1/sandboxes/${id}`, url), settings);
+  await link.open();
+  return new RemoteSandbox(id, link, sandboxId === undefined);
+}
+
+/** Made once, however often that has to be asked for. */
+async function createOn(url, { token, tls }, options) {
+  const headers = { "idempotency-key": randomUUID() };
+  const ask = { method: "POST", token, tls, headers, body: { options } };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { sandboxId } = await request(new URL("v1/sandboxes", url), ask);
+      return sandboxId;
+    } catch (error) {
+      const brokeOff = error.cause?.code === "ECONNRESET" || error.cause?.code === "EPIPE";
+      if (!brokeOff || tries === mostTries) throw error;
+    }
+  }
+}
+
+module.exports = { connect };

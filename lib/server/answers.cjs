@@ -1,0 +1,106 @@
+"use strict";
+// Answers of HTTP: JSON, errors with their status, bytes.
+
+const { packFailure, remoteError } = require("../wire/failures.cjs");
+const { isOurs } = require("../errors.cjs");
+
+/** The status of an error of the API, by its code. */
+const statuses = {
+  EACCES: 403,
+  EEXIST: 409,
+  ENOENT: 404,
+  ENOTEMPTY: 409,
+  ERR_BODY_TOO_LARGE: 413,
+  ERR_CANCELLED: 499,
+  ERR_FORBIDDEN_ORIGIN: 403,
+  ERR_INVALID_ARG_TYPE: 400,
+  ERR_INVALID_ARG_VALUE: 400,
+  ERR_METHOD_NOT_ALLOWED: 405,
+  ERR_NOT_FOUND: 404,
+  ERR_OUT_OF_RANGE: 400,
+  ERR_REQUEST_TIMEOUT: 408,
+  ERR_SANDBOX_NOT_FOUND: 404,
+  ERR_SERVER: 500,
+  ERR_SERVER_BUSY: 503,
+  ERR_SERVER_DRAINING: 503,
+  ERR_SESSION_EXISTS: 409,
+  ERR_SESSION_NOT_FOUND: 404,
+  ERR_TOO_MANY_SANDBOXES: 429,
+  ERR_UNAUTHORIZED: 401,
+  ERR_UNKNOWN_SIGNAL: 400,
+  ERR_VM_START: 503,
+};
+/** What is wrong with the machine, or with what was asked of it, not with the request. */
+const otherStatus = 422;
+const again = { "retry-after": "1" };
+/** No answer is a page, and none is kept. */
+const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+function sendJson(response, status, value, headers = {}) {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  send(response, status, body, { "content-type": "application/json; charset=utf-8", ...headers });
+}
+
+function sendText(response, status, text, type = "text/plain; charset=utf-8") {
+  send(response, status, Buffer.from(text), { "content-type": type });
+}
+
+function sendBytes(response, data) {
+  send(response, 200, data, { "content-type": "application/octet-stream" });
+}
+
+function sendNothing(response) {
+  response.writeHead(204, always);
+  response.end();
+}
+
+function send(response, status, body, headers) {
+  response.writeHead(status, { ...always, ...headers, "content-length": body.length });
+  response.end(body);
+}
+
+/** Tells an error. Whoever sends a body still is not listened to: the connection ends. */
+function sendError(request, response, error) {
+  if (response.headersSent) return response.destroy();
+  const packed = packFailure(error);
+  const status = statusOf(error);
+  const headers = {
+    ...(status === 401 && { "www-authenticate": 'Bearer realm="secure-exec"' }),
+    ...((status === 503 || status === 429) && again),
+    ...(!request.complete && { connection: "close" }),
+  };
+  sendJson(response, status, { error: packed }, headers);
+}
+
+function statusOf(error) {
+  if (!isOurs(error) && error?.code !== "ERR_UNKNOWN_SIGNAL") return 500;
+  return statuses[error.code] ?? otherStatus;
+}
+
+function notFound(path) {
+  const message = `There is nothing at ${JSON.stringify(path.slice(0, 200))}: docs/server.md lists what is`;
+  return remoteError("ERR_NOT_FOUND", message);
+}
+
+function unauthorized() {
+  const message =
+    "This server knows no such token: show one as 'Authorization: Bearer <token>', or by the option token of Sandbox.connect";
+  return remoteError("ERR_UNAUTHORIZED", message);
+}
+
+function forbiddenOrigin(origin) {
+  const message = `Pages of ${JSON.stringify(String(origin).slice(0, 200))} may not use this server: its option allowedOrigins names those that may`;
+  return remoteError("ERR_FORBIDDEN_ORIGIN", message);
+}
+
+module.exports = {
+  forbiddenOrigin,
+  notFound,
+  sendBytes,
+  sendError,
+  sendJson,
+  sendNothing,
+  sendText,
+  statusOf,
+  unauthorized,
+};

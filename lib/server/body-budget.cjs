@@ -1,0 +1,61 @@
+"use strict";
+// How many bytes of requests may be on their way at once: of one request, and of all of a tenant's.
+
+const { remoteError } = require("../wire/failures.cjs");
+
+/** As many bodies of the greatest length a tenant may have on their way. */
+const mostAtOnce = 2;
+
+class TenantBudget {
+  #left;
+  #most;
+
+  /** @param {number} most Bytes of one request. */
+  constructor(most) {
+    this.#most = most;
+    this.#left = most * mostAtOnce;
+  }
+
+  /** @returns {Error | undefined} Why there is no room for so many. */
+  take(bytes) {
+    if (bytes > this.#most) return this.tooLarge(bytes);
+    if (bytes > this.#left) {
+      return remoteError("ERR_SERVER_BUSY", "Too many bytes of other requests are on their way");
+    }
+    this.#left -= bytes;
+    return undefined;
+  }
+
+  /** Bytes of one request. */
+  get most() {
+    return this.#most;
+  }
+
+  tooLarge(bytes) {
+    const message = `A request has ${this.#most} bytes at most, this one has ${bytes}`;
+    return remoteError("ERR_BODY_TOO_LARGE", message);
+  }
+
+  giveBack(bytes) {
+    this.#left += bytes;
+  }
+}
+
+class BodyBudget {
+  #most;
+  /** @type {WeakMap<object, TenantBudget>} */
+  #tenants = new WeakMap();
+
+  constructor(most) {
+    this.#most = most;
+  }
+
+  /** @param {import("./tokens.cjs").Tenant} tenant @returns {TenantBudget} */
+  of(tenant) {
+    const known = this.#tenants.get(tenant) ?? new TenantBudget(this.#most);
+    this.#tenants.set(tenant, known);
+    return known;
+  }
+}
+
+module.exports = { BodyBudget };

@@ -1,0 +1,253 @@
+"use strict";
+// One WebSocket of a client. What comes is taken only while what goes does not pile up: a client that does not read is not
+// listened to, and its programs wait.
+
+const { invalidType, invalidValue, isOurs } = require("../errors.cjs");
+const { withResolvers } = require("../machine.cjs");
+const check = require("../validate.cjs");
+const { Body, DATA, dataFrame, outputFrame, parseFrame, piecesOf } = require("../wire/frames.cjs");
+
+/** Bytes that wait to be sent before nothing more is taken, and before it is again. */
+const highWater = 4 * 1024 * 1024;
+const lowWater = 1024 * 1024;
+/** Milliseconds between signs of life; who gives none within one of them is gone. */
+const heartbeat = 15_000;
+/** Milliseconds in which the bytes of a request have to be there. */
+const bodyTime = 120_000;
+const mostId = 2 ** 32 - 1;
+/** Bodies that are on their way at once. */
+const mostBodies = 64;
+
+/** Codes of `close`: RFC 6455, and our own from 4400 on, after those of HTTP. */
+const CLOSE_PROTOCOL = 1002;
+const CLOSE_UNSUPPORTED = 1003;
+
+class Connection {
+  #socket;
+  #client;
+  #budget;
+  #metrics;
+  /** Messages that have come and wait for room. */
+  #waiting = [];
+  /** Requests whose bytes are on their way, by number. */
+  #bodies = new Map();
+  /** Settles when what waits to be sent is little again. */
+  #drained;
+  #turn = Promise.resolve();
+  #isAlive = true;
+  #pulse;
+  #isClosed = false;
+
+  /**
+   * @param {import("ws").WebSocket} socket
+   * @param {import("./client.cjs").Client} client
+   * @param {{ budget: import("./body-budget.cjs").TenantBudget, metrics: import("./metrics.cjs").Metrics, sandboxId: string }} services
+   */
+  constructor(socket, client, { budget, metrics, sandboxId }) {
+    this.#socket = socket;
+    this.#client = client;
+    this.#budget = budget;
+    this.#metrics = metrics;
+    socket.on("message", (data, isBinary) => this.#arrived(data, isBinary));
+    socket.on("close", () => this.#closed());
+    // What it says is told by "close".
+    socket.on("error", () => {});
+    socket.on("pong", () => {
+      this.#isAlive = true;
+    });
+    this.#pulse = setInterval(() => this.#beat(), heartbeat);
+    this.#pulse.unref();
+    const hello = client.connected(this);
+    this.tell({ hello: 1, sandboxId, ...hello });
+  }
+
+  close(code, reason) {
+    this.#socket.close(code, reason);
+    // Who does not answer is gone at the next beat.
+    this.#isAlive = false;
+  }
+
+  // What operations say.
+
+  tell(message, bodies = []) {
+    this.#send(JSON.stringify(message));
+    if (bodies.length > 0) this.#sendBodies(message.id, bodies);
+  }
+
+  output(id, channel, offset, data) {
+    this.#metrics.sent(data.length);
+    this.#send(outputFrame(id, channel, offset, data));
+    return this.#isFull ? this.#whenDrained() : undefined;
+  }
+
+  /** One after another, each when what the one before has sent is on its way. */
+  room() {
+    this.#turn = this.#turn.then(() => (this.#isFull ? this.#whenDrained() : undefined));
+    return this.#turn;
+  }
+
+  async #sendBodies(id, bodies) {
+    for (const body of bodies) {
+      for (const piece of piecesOf(body)) {
+        if (this.#isFull) await this.#whenDrained();
+        if (this.#isClosed) return;
+        this.#metrics.sent(piece.length);
+        this.#send(dataFrame(id, piece));
+      }
+    }
+  }
+
+  get #isFull() {
+    return this.#socket.bufferedAmount > highWater;
+  }
+
+  #send(data) {
+    if (this.#isClosed) return;
+    this.#socket.send(data, () => {
+      if (this.#drained && this.#socket.bufferedAmount <= lowWater) this.#letGo();
+    });
+  }
+
+  #whenDrained() {
+    if (this.#isClosed) return Promise.resolve();
+    this.#drained ??= withResolvers();
+    return this.#drained.promise;
+  }
+
+  #letGo() {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+    this.#work();
+  }
+
+  // What the client says.
+
+  #arrived(data, isBinary) {
+    this.#isAlive = true;
+    this.#metrics.received(data.length);
+    this.#waiting.push([data, isBinary]);
+    this.#work();
+  }
+
+  #work() {
+    while (this.#waiting.length > 0 && !this.#isClosed) {
+      if (this.#isFull) {
+        this.#socket.pause();
+        this.#whenDrained();
+        return;
+      }
+      const [data, isBinary] = this.#waiting.shift();
+      try {
+        if (isBinary) this.#takeData(data);
+        else this.#takeMessage(data);
+      } catch (error) {
+        if (!isOurs(error) && !(error instanceof SyntaxError)) throw error;
+        this.#waiting = [];
+        this.#metrics.rejected("frame");
+        this.close(CLOSE_PROTOCOL, reasonOf(error));
+        return;
+      }
+    }
+    if (this.#socket.isPaused) this.#socket.resume();
+  }
+
+  #takeMessage(data) {
+    const message = JSON.parse(data.toString("utf8"));
+    if (!check.isPlainObject(message)) throw invalidType("message", "an object", message);
+    const [verb] = verbs.filter((name) => Object.hasOwn(message, name));
+    if (verb === undefined) throw invalidValue("message", `must have one of: ${verbs.join(", ")}`);
+    const id = verb === "leave" ? 0 : number(message[verb], verb);
+    switch (verb) {
+      case "id":
+        return this.#takeRequest(id, message);
+      case "resume":
+        return this.#client.resume(id, offset(message.from, "from"), this);
+      case "ack":
+        return this.#client.taken(id, offset(message.offset, "offset"));
+      case "cancel":
+        return this.#client.cancel(id);
+      case "detach":
+        return this.#client.leaveStream(id);
+      case "done":
+        return this.#client.done(id);
+      case "leave":
+        this.#client.leave();
+        return this.close(1000, "left");
+    }
+  }
+
+  #takeRequest(id, { method, params, bytes }) {
+    if (typeof method !== "string") throw invalidType("method", "of type string", method);
+    if (params !== undefined && !check.isPlainObject(params)) {
+      throw invalidType("params", "an object", params);
+    }
+    const request = { id, method, params };
+    if (bytes === undefined) return this.#client.request(request, undefined, this);
+    const length = offset(bytes, "bytes");
+    if (length === 0) return this.#client.request(request, Buffer.alloc(0), this);
+    if (this.#bodies.size >= mostBodies) throw invalidValue("bytes", "are of too many requests");
+    const refusal = this.#budget.take(length);
+    // Its bytes come all the same, and go nowhere.
+    const body = refusal ? undefined : new Body(length);
+    const timer = setTimeout(() => this.close(4408, "a request took too long"), bodyTime);
+    timer.unref();
+    this.#bodies.set(id, { request, body, left: length, length, timer, refusal });
+  }
+
+  #takeData(data) {
+    const frame = parseFrame(data);
+    if (frame?.type !== DATA) return this.close(CLOSE_UNSUPPORTED, "not a frame of this protocol");
+    const coming = this.#bodies.get(frame.id);
+    if (!coming || frame.data.length > coming.left) {
+      throw invalidValue("data", "are more than a request has said");
+    }
+    coming.left -= frame.data.length;
+    coming.body?.push(frame.data);
+    if (coming.left > 0) return;
+    this.#bodies.delete(frame.id);
+    clearTimeout(coming.timer);
+    if (coming.refusal) {
+      this.#metrics.rejected("body");
+      return this.#client.refuse(frame.id, coming.refusal, this);
+    }
+    this.#client.request(coming.request, coming.body.bytes, this);
+    this.#budget.giveBack(coming.length);
+  }
+
+  #beat() {
+    if (!this.#isAlive) return this.#socket.terminate();
+    this.#isAlive = false;
+    this.#socket.ping();
+  }
+
+  #closed() {
+    this.#isClosed = true;
+    clearInterval(this.#pulse);
+    for (const { timer, refusal, length } of this.#bodies.values()) {
+      clearTimeout(timer);
+      if (!refusal) this.#budget.giveBack(length);
+    }
+    this.#bodies.clear();
+    this.#waiting = [];
+    this.#client.disconnected(this);
+    this.#letGo();
+  }
+}
+
+/** What a message is about, by the key that it has. */
+const verbs = ["id", "resume", "ack", "cancel", "detach", "done", "leave"];
+
+function number(value, name) {
+  return check.integer(0, { maximum: mostId })(value, name);
+}
+
+function offset(value, name) {
+  return check.integer(0)(value, name);
+}
+
+/** As long as a frame that closes may have. */
+function reasonOf({ message }) {
+  return Buffer.from(message).subarray(0, 120).toString("utf8").replaceAll("\ufffd", "");
+}
+
+module.exports = { Connection };
