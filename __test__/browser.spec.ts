@@ -49,6 +49,6 @@ test("a page with a WebSocket in a browser", { skip, timeout: 60_000 }, async (c
     );
     const { SECURE_EXEC_SCREENSHOT: path } = process.env;
     if (path) writeFileSync(path, await page.picture());
-    assert.equal(server.stderr, "");
+    assert.equal(server.captured.stderr, "");
   });
 });

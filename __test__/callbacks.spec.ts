@@ -309,13 +309,13 @@ describe("what is kept of a live program", () => {
       const code = "console.log('out'); console.error('err');";
       const heard = await runtime.spawn(code, { onStdout: () => {} });
       await heard.wait();
-      assert.deepEqual([heard.stdout, heard.stderr], ["", "err\n"]);
+      assert.deepEqual([heard.captured.stdout, heard.captured.stderr], ["", "err\n"]);
       const unheard = await runtime.spawn(code);
       await unheard.wait();
-      assert.deepEqual([unheard.stdout, unheard.stderr], ["out\n", "err\n"]);
+      assert.deepEqual([unheard.captured.stdout, unheard.captured.stderr], ["out\n", "err\n"]);
       const asked = await runtime.spawn(code, { onStdout: () => {}, maxOutputBytes: 2 });
       await asked.wait();
-      assert.deepEqual([asked.stdout, asked.stderr], ["ou", "er"]);
+      assert.deepEqual([asked.captured.stdout, asked.captured.stderr], ["ou", "er"]);
     });
   });
 });

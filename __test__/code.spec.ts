@@ -37,7 +37,7 @@ describe("code", () => {
         assert.equal(stdout, expected);
         const program = await runtime.spawn(print, { env });
         assert.equal(await program.wait(), 0);
-        assert.equal(program.stdout, expected);
+        assert.equal(program.captured.stdout, expected);
         const terminal = await runtime.openShell({ env });
         await terminal.write("exit 3\n");
         assert.equal(await terminal.wait(), 3);

@@ -87,7 +87,7 @@ describe("spawn and openShell", () => {
     await child.writeStdin("fed");
     child.closeStdin();
     assert.equal(await child.wait(), 0);
-    assert.equal(child.stdout, "fed");
+    assert.equal(child.captured.stdout, "fed");
     const error = await errorOf(kernel.spawn("no-such-command"));
     assert.equal(error.code, "ENOENT");
   });

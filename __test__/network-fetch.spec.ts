@@ -237,11 +237,11 @@ describe("fetch", () => {
       );
       const response = await rt.fetch(3000, { stream: true });
       assert.equal(response.status, 200);
-      for (let last = ""; server.stdout === "" || server.stdout !== last; ) {
-        last = server.stdout;
+      for (let last = ""; server.captured.stdout === "" || server.captured.stdout !== last; ) {
+        last = server.captured.stdout;
         for (let at = 0; at < 20; at++) await rt.getResourceSnapshot();
       }
-      assert.ok(!server.stdout.includes("\n40\n"), "it waits for the reader");
+      assert.ok(!server.captured.stdout.includes("\n40\n"), "it waits for the reader");
       let length = 0;
       for await (const chunk of response.body) length += chunk.length;
       assert.equal(length, 64 * 65_536);
@@ -266,7 +266,7 @@ describe("fetch", () => {
       assert.equal(String(Buffer.from((await reader.read()).value ?? [])), "some");
       await reader.cancel();
       await assert.rejects(trailers, { code: "ECONNRESET" });
-      while (!server.stdout.includes("closed")) await turn();
+      while (!server.captured.stdout.includes("closed")) await turn();
     });
   });
 
@@ -374,7 +374,7 @@ describe("fetch", () => {
       await reader.read();
       after.controller.abort(after.reason);
       await assert.rejects(reader.read(), after.reason);
-      while (server.stdout.split("closed").length < 3) await turn();
+      while (server.captured.stdout.split("closed").length < 3) await turn();
       await assert.rejects(rt.fetch(3000, { signal: AbortSignal.timeout(20) }), {
         name: "TimeoutError",
       });
@@ -552,7 +552,7 @@ describe("hostile servers", () => {
         assert.equal(error.code, code, String(error.stack));
         assert.match(error.message, message);
         // Its connection is gone, and the machine works.
-        while (!server.stdout.includes("closed")) await turn();
+        while (!server.captured.stdout.includes("closed")) await turn();
         assert.equal((await rt.execCommand("echo", ["fine"])).stdout, "fine\n");
       });
     });

@@ -107,7 +107,7 @@ describe("connections to guests", () => {
       assert.equal(socket.writable, true);
       socket.end("word");
       await once(socket, "close");
-      while (!server.stdout.includes("late word")) await turn();
+      while (!server.captured.stdout.includes("late word")) await turn();
     });
   });
 
@@ -138,7 +138,7 @@ describe("connections to guests", () => {
       assert.ok(socket.writableLength > 0);
       const { bufferedBytes } = await rt.getResourceSnapshot();
       assert.ok(bufferedBytes <= 256 * 1024, String(bufferedBytes));
-      while (!server.stdout.includes("ready")) await turn();
+      while (!server.captured.stdout.includes("ready")) await turn();
       server.kill("SIGUSR2");
       socket.end();
       assert.equal(await text(socket), `${length} ${sent.digest("hex")}`);
@@ -162,7 +162,7 @@ describe("connections to guests", () => {
       await once(socket, "readable");
       const sent = async () => {
         for (let last = -1; ; ) {
-          const now = Number(server.stdout.trim().split("\n").at(-1));
+          const now = Number(server.captured.stdout.trim().split("\n").at(-1));
           if (now === last) return now;
           last = now;
           for (let at = 0; at < 50; at++) await rt.getResourceSnapshot();
@@ -305,9 +305,9 @@ describe("connections to guests", () => {
         return socket;
       };
       (await open("destroyed")).destroy();
-      while (!server.stdout.includes("destroyed end")) await turn();
+      while (!server.captured.stdout.includes("destroyed end")) await turn();
       (await open("reset")).resetAndDestroy();
-      while (!server.stdout.includes("reset ECONNRESET")) await turn();
+      while (!server.captured.stdout.includes("reset ECONNRESET")) await turn();
     });
   });
 
@@ -467,8 +467,8 @@ describe("listeners", () => {
       assert.equal(processId, server.pid);
       assert.ok(port >= 1024, String(port));
       assert.equal(await text(rt.connect(port)), "chosen");
-      while (server.stdout === "") await turn();
-      assert.equal(Number(server.stdout), port);
+      while (server.captured.stdout === "") await turn();
+      assert.equal(Number(server.captured.stdout), port);
     });
   });
 

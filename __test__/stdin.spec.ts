@@ -39,7 +39,7 @@ describe("writes that nobody waits for", () => {
         }
         program.closeStdin();
         assert.equal(await program.wait(), 0);
-        assert.equal(program.stdout, expected(data));
+        assert.equal(program.captured.stdout, expected(data));
       });
     });
   }
@@ -57,7 +57,7 @@ describe("writes that nobody waits for", () => {
       buffer.fill(255);
       program.closeStdin();
       await program.wait();
-      assert.equal(program.stdout, expected(Buffer.concat(all)));
+      assert.equal(program.captured.stdout, expected(Buffer.concat(all)));
     });
   });
 
@@ -85,11 +85,11 @@ describe("writes that nobody waits for", () => {
       for (let i = 0; i < 40; i++) program.writeStdin(piece);
       program.closeStdin();
       await assert.rejects(program.wait(), refused);
-      const [bytes] = program.stdout.split(" ");
+      const [bytes] = program.captured.stdout.split(" ");
       const whole = Number(bytes) / piece.length;
-      assert.ok(Number.isInteger(whole) && whole >= 2, program.stdout);
+      assert.ok(Number.isInteger(whole) && whole >= 2, program.captured.stdout);
       const arrived = Buffer.concat(Array.from({ length: whole }, () => piece));
-      assert.equal(program.stdout, expected(arrived));
+      assert.equal(program.captured.stdout, expected(arrived));
     });
   });
 
@@ -115,7 +115,7 @@ describe("one write", () => {
       await program.writeStdin(data);
       program.closeStdin();
       assert.equal(await program.wait(), 0);
-      assert.equal(program.stdout, expected(data));
+      assert.equal(program.captured.stdout, expected(data));
     });
   });
 
@@ -128,7 +128,7 @@ describe("one write", () => {
       }
       program.closeStdin();
       await program.wait();
-      assert.equal(program.stdout, expected(data));
+      assert.equal(program.captured.stdout, expected(data));
     });
   });
 
@@ -173,7 +173,7 @@ describe("input given with the call", () => {
       program.writeStdin("behind");
       program.closeStdin();
       await program.wait();
-      assert.equal(program.stdout, expected(Buffer.concat([data, Buffer.from("behind")])));
+      assert.equal(program.captured.stdout, expected(Buffer.concat([data, Buffer.from("behind")])));
     });
   });
 
@@ -184,7 +184,7 @@ describe("input given with the call", () => {
       assert.equal(stdout.trim(), "2000000");
       const program = await runtime.spawnCommand("wc", ["-c"]);
       await feed(program, data);
-      assert.equal(program.stdout.trim(), "2000000");
+      assert.equal(program.captured.stdout.trim(), "2000000");
     });
   });
 

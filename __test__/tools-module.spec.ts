@@ -84,7 +84,7 @@ describe("the module tools", () => {
       assert.equal((await runtime.exec(print)).stdout, wanted);
       const child = await runtime.spawn(print);
       await child.wait();
-      assert.equal(child.stdout, wanted);
+      assert.equal(child.captured.stdout, wanted);
       await using runner = await runtime.createResidentRunner();
       assert.equal((await runner.exec(print)).stdout, wanted);
       const { value } = await runner.evaluate(

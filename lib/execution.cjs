@@ -5,10 +5,12 @@ const { AsyncResource } = require("node:async_hooks");
 const { inContext, warn } = require("./callback.cjs");
 const { VmError, limitError } = require("./errors.cjs");
 const { Input } = require("./input.cjs");
-const { hold, holdFor } = require("./keep-alive.cjs");
+const { Holds } = require("./keep-alive.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { signalName } = require("./options.cjs");
 const { Output, limitsOf } = require("./output.cjs");
+const { OutputReader } = require("./output-queue.cjs");
+const { WriteOrder } = require("./write-order.cjs");
 
 const stdin = 0;
 const stdout = 1;
@@ -42,6 +44,12 @@ class Execution {
   #machine;
   #call;
   #outputs;
+  /** Reads the output of a live program by streams. */
+  #reader;
+  /** Nothing more comes, and why not. @type {{ error?: Error } | undefined} */
+  #outputEnd;
+  /** In which order a live program has written on its channels, until somebody reads them. */
+  #order;
   #signal;
   #abort;
   #callbackError;
@@ -52,7 +60,8 @@ class Execution {
   #input;
   #result = withResolvers();
   #started = withResolvers();
-  #release;
+  /** What keeps the host alive for it. */
+  #holds = new Holds();
   #onControl;
   /** Commands to a resident program. */
   #control;
@@ -105,8 +114,9 @@ class Execution {
     this.#onExit = settings.onExit;
     const onMost = onceOf((near) => machine.warn(this.#call, near));
     this.#outputs = settings.outputs ?? outputs(settings, this.#context, onMost);
+    if (settings.live && !settings.outputs) this.#order = new WriteOrder();
     const isHeard = !settings.terminal && (options.onStdout || options.onStderr);
-    if (!settings.live || isHeard) this.#release = hold();
+    if (!settings.live || isHeard) this.#holds.hold();
     if (options.timeout !== undefined) this.#deadline = performance.now() + options.timeout;
     // Both are told to whoever asks; nobody has to.
     this.#result.promise.catch(() => {});
@@ -123,17 +133,40 @@ class Execution {
 
   /** How the program ended, once. Whoever asks waits for it. */
   get result() {
-    return holdFor(this.#result.promise);
+    return this.#holds.holdFor(this.#result.promise);
   }
 
   /** The pid, once the program runs. */
   get pid() {
-    return holdFor(this.#started.promise);
+    return this.#holds.holdFor(this.#started.promise);
   }
 
   /** Does not keep the host alive by itself any more: whoever waits for its end does. */
   unhold() {
-    this.#release?.();
+    this.#holds.release();
+  }
+
+  /** Keeps the host alive until its end. */
+  ref() {
+    this.#holds.ref(!this.#isSettled);
+  }
+
+  /** Does not keep the host alive, whoever waits for what. */
+  unref() {
+    this.#holds.unref();
+  }
+
+  /** What reads its output by streams: what has been kept until now comes first. */
+  get reader() {
+    this.#reader ??= new OutputReader(
+      (promise) => this.#holds.holdFor(promise),
+      (channels) => {
+        const kept = channels.map((channel) => this.#outputs[channel].handOver());
+        return this.#order.inOrder(channels, kept);
+      },
+    );
+    if (this.#outputEnd) this.#reader.end(this.#outputEnd.error);
+    return this.#reader;
   }
 
   kill(signal) {
@@ -144,7 +177,7 @@ class Execution {
 
   /** Feeds standard input, of a program that is live. */
   write(data) {
-    return holdFor(this.#input.write(data));
+    return this.#holds.holdFor(this.#input.write(data));
   }
 
   /** Changes the size of the terminal. */
@@ -185,7 +218,7 @@ class Execution {
   output(stream, data) {
     // Before: who is shown the data may give its memory away.
     const { length } = data;
-    const pending = stream > 2 ? this.#onControl?.(data) : this.#show(stream, data);
+    const pending = stream > 2 ? this.#onControl?.(data) : this.#take(stream, data);
     const credit = () => this.#machine.credit(this.#call, stream, length);
     // A callback that gives back a promise is a slow reader: the guest waits with it.
     if (pending) pending.then(credit);
@@ -203,8 +236,9 @@ class Execution {
     this.#onExit?.();
     this.signal = signalName(content.signal);
     this.#input?.end();
-    if (content.stdout) this.#show(stdout, content.stdout);
-    if (content.stderr) this.#show(stderr, content.stderr);
+    if (content.stdout) this.#take(stdout, content.stdout);
+    if (content.stderr) this.#take(stderr, content.stderr);
+    this.#endOutput();
     this.#started.resolve(undefined);
     // A program that was ended does not wait for whoever hears of it.
     this.wasStopped = Boolean(
@@ -245,6 +279,7 @@ class Execution {
       this.signal = "SIGKILL";
     }
     this.#started.reject(this.#signal?.aborted ? this.#signal.reason : error);
+    this.#endOutput(error);
     this.#finish();
     this.#result.reject(this.#signal?.aborted ? this.#signal.reason : this.#withOutput(error));
   }
@@ -291,12 +326,31 @@ class Execution {
     return Object.assign(error, { stdout: out, stderr: err });
   }
 
+  #endOutput(error) {
+    this.#outputEnd = { error };
+    this.#reader?.end(error);
+  }
+
   #finish() {
-    this.#release?.();
+    this.#holds.release();
     this.#stopAwaiting?.();
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#input?.end();
     this.#control?.end();
+  }
+
+  /** Gives back a promise while somebody wants the program to wait. */
+  #take(stream, data) {
+    const channel = stream - stdout;
+    if (!this.#reader?.reads(channel)) {
+      this.#order?.add(channel, data.length);
+      return this.#show(stream, data);
+    }
+    if (this.#outputs[channel].isIdle) return this.#reader.push(channel, bytesOf(data));
+    // First: who is shown the data may give its memory away.
+    const taken = this.#reader.push(channel, Uint8Array.from(data));
+    const shown = this.#show(stream, data);
+    return taken && shown ? Promise.all([taken, shown]) : (taken ?? shown);
   }
 
   /** Gives back a promise while a callback wants the program to wait. */
@@ -354,8 +408,14 @@ function outputs({ options, live, outputLimit }, context, onMost) {
   return [options.onStdout, options.onStderr].map((callback) => {
     const own = options.maxOutputBytes ?? (live && callback ? 0 : undefined);
     const shown = inContext(callback, context);
-    return new Output(own ?? outputLimit, shown, own !== undefined, onMost);
+    const { keep } = options;
+    const settings = { isOwn: own !== undefined, keep, isLive: Boolean(live), onMost };
+    return new Output(own ?? outputLimit, shown, settings);
   });
+}
+
+function bytesOf({ buffer, byteOffset, length }) {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** A limit is told once for each program, whichever of its channels reaches it first. */

@@ -28,4 +28,49 @@ function holdFor(promise) {
   return promise;
 }
 
-module.exports = { hold, holdFor };
+/** What keeps the process alive for one program: itself, and whoever waits for something of it. */
+class Holds {
+  #own;
+  /** Of those who wait. @type {Set<() => void>} */
+  #waiting = new Set();
+  #isUnreferenced = false;
+
+  /** Keeps the process alive for the program itself. */
+  hold() {
+    this.#own ??= hold();
+  }
+
+  /** Does not keep it alive for the program itself. */
+  release() {
+    this.#own?.();
+    this.#own = undefined;
+  }
+
+  /** Keeps the process alive until the promise settles, unless the program is not to keep it alive. Gives it back. */
+  holdFor(promise) {
+    if (this.#isUnreferenced) return promise;
+    const release = hold();
+    const over = () => {
+      release();
+      this.#waiting.delete(release);
+    };
+    this.#waiting.add(release);
+    promise.then(over, over);
+    return promise;
+  }
+
+  /** @param {boolean} isRunning Whether the program runs. */
+  ref(isRunning) {
+    this.#isUnreferenced = false;
+    if (isRunning) this.hold();
+  }
+
+  unref() {
+    this.#isUnreferenced = true;
+    this.release();
+    for (const release of this.#waiting) release();
+    this.#waiting.clear();
+  }
+}
+
+module.exports = { Holds, hold, holdFor };

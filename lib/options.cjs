@@ -199,6 +199,7 @@ const program = {
   onStderr: optional(check.callback),
   args: optional(check.list(check.cString), []),
   maxOutputBytes: optional(integer(0)),
+  keep: optional(check.oneOf("head", "tail", "both"), "head"),
 };
 
 const noOptions = Object.freeze(object({}, "options", program));
@@ -238,8 +239,8 @@ function shellOptions(value) {
   return { size: { cols, rows }, command: shell, args, checked: { ...rest, args: [] } };
 }
 
-const { timeout, signal, onStdout, onStderr, maxOutputBytes } = program;
-const resident = { timeout, signal, onStdout, onStderr, maxOutputBytes };
+const { timeout, signal, onStdout, onStderr, maxOutputBytes, keep } = program;
+const resident = { timeout, signal, onStdout, onStderr, maxOutputBytes, keep };
 
 /** Options of a snippet of a resident runner. */
 function residentOptions(value) {
@@ -261,6 +262,14 @@ function sessionOptions(value) {
     onStderr: command.onStderr,
   });
   return { shell, onStdout, onStderr, checked: { ...rest, args: [] } };
+}
+
+/** Options of `kill` of a program that has time to end by itself. */
+function killOptions(value) {
+  return object(value, "options", {
+    signal: optional(signalNumber, constants.signals.SIGTERM),
+    graceMs: (ms, name) => (ms === 0 ? 0 : check.milliseconds(ms, name)),
+  });
 }
 
 const signalNumbers = new Set(Object.values(constants.signals));
@@ -297,6 +306,7 @@ module.exports = {
   commandOptions,
   createOptions,
   directory,
+  killOptions,
   exemptPorts,
   fileSystem,
   programOptions,

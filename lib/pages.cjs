@@ -28,6 +28,11 @@ class Pages {
     return chunk;
   }
 
+  /** Drops the oldest parts as long as at least `length` bytes stay. */
+  keepLast(length) {
+    while (this.#chunks.length > 0 && this.length - this.#chunks[0].length >= length) this.shift();
+  }
+
   /** All of it, in one. */
   toBuffer() {
     this.#endPage();

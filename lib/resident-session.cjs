@@ -30,8 +30,8 @@ const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
 class Channels {
   #outputs;
 
-  constructor(limit, callbacks = [], isOwn = false) {
-    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index], isOwn));
+  constructor(limit, callbacks = [], settings = {}) {
+    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index], settings));
   }
 
   /** @param {0 | 1} index */
@@ -81,10 +81,11 @@ class Snippet {
   /** Why its value is not taken, though the guest has given it. */
   refusal;
 
-  constructor(kind, limit, { onStdout, onStderr, maxOutputBytes }) {
+  constructor(kind, limit, { onStdout, onStderr, maxOutputBytes, keep }) {
     this.kind = kind;
     const callbacks = [onStdout, onStderr].map((callback) => inContext(callback, this.context));
-    this.channels = new Channels(maxOutputBytes ?? limit, callbacks, maxOutputBytes !== undefined);
+    const settings = { isOwn: maxOutputBytes !== undefined, keep };
+    this.channels = new Channels(maxOutputBytes ?? limit, callbacks, settings);
     this.answer.promise.catch(() => {});
   }
 

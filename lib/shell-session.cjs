@@ -45,11 +45,11 @@ class Line {
   giveUp;
 
   /** @param {[number, number]} limits Bytes that are kept of each channel. */
-  constructor(limits, { onStdout, onStderr, maxOutputBytes }) {
-    const own = maxOutputBytes !== undefined;
+  constructor(limits, { onStdout, onStderr, maxOutputBytes, keep }) {
+    const settings = { isOwn: maxOutputBytes !== undefined, keep };
     this.#outputs = [onStdout, onStderr].map((callback, index) => {
       const limit = maxOutputBytes ?? limits[index];
-      return new Output(limit, inContext(callback, this.context), own);
+      return new Output(limit, inContext(callback, this.context), settings);
     });
   }
 

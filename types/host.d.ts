@@ -17,3 +17,7 @@ export type Duplex = import("node:stream").Duplex;
 /** A stream of bytes of the Web's kind, where the types of Node.js or of the DOM are there. */
 // @ts-ignore: an error where they are missing
 export type ByteStream = ReadableStream<Uint8Array>;
+
+/** A stream that takes bytes and text, where the types of Node.js or of the DOM are there. */
+// @ts-ignore: an error where they are missing
+export type InputStream = WritableStream<string | Uint8Array>;

@@ -1,6 +1,6 @@
 // Programs that run in a machine, and what becomes of them.
 
-import type { AbortSignal } from "./host.js";
+import type { AbortSignal, ByteStream, InputStream } from "./host.js";
 import type { LimitBreach } from "./limits.js";
 import type { NodeRuntime } from "./node-runtime.js";
 
@@ -34,6 +34,12 @@ export interface NodeRuntimeExecOptions {
    * callback.
    */
   maxOutputBytes?: number | undefined;
+  /**
+   * Which part is kept of output over the bound: the first bytes, the last, or half of each, with a line between them that
+   * says how many were left out. Texts are cut between characters.
+   * @default head
+   */
+  keep?: "head" | "tail" | "both" | undefined;
 }
 
 /** Options of {@link NodeRuntime.spawn}. */
@@ -88,10 +94,29 @@ export interface NodeRuntimeProcess {
   readonly exitCode: number | null;
   /** The signal that ended it; null if it has exited by itself, or runs. */
   readonly signal: SignalName | null;
-  /** What has been kept of its output so far, up to `maxOutputBytes`. */
-  readonly stdout: string;
+  /**
+   * What has been kept of its output so far, up to `maxOutputBytes`. Of a channel that is read by its stream nothing is kept
+   * any more, unless `maxOutputBytes` is given.
+   */
+  readonly captured: CapturedOutput;
+  /**
+   * Its standard output as a stream of bytes. From when this is first asked for the program waits for whoever reads it; until
+   * then its output is kept as for {@link captured}, which the stream begins with. Cancelling the stream drops what follows.
+   * It ends with the program, however that ends, and fails where the VM process does. Where a read waits, it keeps the host
+   * process alive.
+   */
+  readonly stdout: ByteStream;
   /** As `stdout`. */
-  readonly stderr: string;
+  readonly stderr: ByteStream;
+  /**
+   * Its standard input as a stream of bytes or text: a write resolves when the program's pipe has taken it. Closing it, and
+   * aborting it, is `closeStdin`. A write behind the program's end fails with `EPIPE`.
+   */
+  readonly stdin: InputStream;
+  /**
+   * What `exec` gives of a program, when this one has ended. It rejects as `exec` does.
+   */
+  readonly result: Promise<NodeRuntimeExecResult>;
   /**
    * Feeds standard input. The data is copied. The promise resolves when the program's pipe has taken the data, or the
    * program has ended. A write may have any size, and nobody has to wait for it; it rejects with `ERR_RESOURCE_LIMIT`
@@ -106,10 +131,58 @@ export interface NodeRuntimeProcess {
    * after the end.
    */
   kill(signal?: SignalName | number): void;
+  /**
+   * Sends a signal, and SIGKILL when the program has not ended `graceMs` later. Resolves with the exit status.
+   *
+   * @example
+   * ```js
+   * const server = await rt.spawnCommand("node", ["server.js"]);
+   * await server.kill({ graceMs: 2000 });
+   * ```
+   */
+  kill(options: KillOptions): Promise<number>;
   /** Resolves with the exit status. */
   wait(): Promise<number>;
+  /** Keeps the host process alive until the program has ended. */
+  ref(): this;
+  /** Does not keep the host process alive, whoever waits for it or reads its output. */
+  unref(): this;
+  /**
+   * Its output as it comes, both channels in their order: {@link stdout} and {@link stderr} in one, instead of them. Leaving
+   * the loop early drops what follows.
+   *
+   * @throws {VmStateError} `ERR_INVALID_STATE`: it is iterated already, or one of its streams was asked for.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<OutputPiece>;
   /** Kills the program and waits for its end. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What is kept of the output of a program that runs. */
+export interface CapturedOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Output over the bound was dropped. */
+  readonly stdoutTruncated?: true;
+  /** Output over the bound was dropped. */
+  readonly stderrTruncated?: true;
+}
+
+/** Some of a program's output. */
+export interface OutputPiece {
+  channel: "stdout" | "stderr";
+  data: Uint8Array;
+}
+
+/** Options of `kill` of {@link NodeRuntimeProcess}. */
+export interface KillOptions {
+  /**
+   * The first signal.
+   * @default SIGTERM
+   */
+  signal?: SignalName | number | undefined;
+  /** Milliseconds from that to SIGKILL; 0 for at once. */
+  graceMs: number;
 }
 
 /** Options of {@link NodeRuntime.openShell}. */

@@ -19,6 +19,11 @@ export interface ResidentRunnerOptions {
    * @default the VM's limit, 16 MiB
    */
   maxOutputBytes?: number | undefined;
+  /**
+   * Which part is kept of more than that, as for {@link NodeRuntime.exec}.
+   * @default head
+   */
+  keep?: "head" | "tail" | "both" | undefined;
 }
 
 /** How a snippet ended and what it wrote. */

@@ -59,7 +59,7 @@ async function serve(runtime, program, pictures) {
       return await runtime.fetch(port, request);
     } catch (error) {
       if (notYet.includes(error.code) && server.exitCode === null) return await ask(request);
-      error.message += `\n${server.stdout}\n${server.stderr}`;
+      error.message += `\n${server.captured.stdout}\n${server.captured.stderr}`;
       throw error;
     }
   };
