@@ -39,7 +39,7 @@ describe("types of the package", () => {
     project = await mkdtemp(join(tmpdir(), "secure-exec-types-"));
     const target = join(project, "node_modules", "secure-exec");
     await mkdir(target, { recursive: true });
-    const entries = ["index", "typescript"].flatMap((name) =>
+    const entries = ["index", "ai", "typescript"].flatMap((name) =>
       ["js", "cjs", "d.ts"].map((extension) => `${name}.${extension}`),
     );
     const others = ["package.json", "README.md", "LICENSE", "binding.cjs", "lib", "types"];

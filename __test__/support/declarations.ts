@@ -15,7 +15,7 @@ export const { declarationsForCommonJs } = (await import(
 export const mainFiles = ["index.d.ts", ...globSync("types/*.d.ts", { cwd: root })];
 
 /** Those, and the ones of `secure-exec/typescript`. */
-export const declarationFiles = [...mainFiles, "typescript.d.ts"];
+export const declarationFiles = [...mainFiles, "ai.d.ts", "typescript.d.ts"];
 
 /** The types of `secure-exec` as one text. */
 export async function declarations(): Promise<string> {

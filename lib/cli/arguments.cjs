@@ -7,12 +7,14 @@ const { flagOf, later } = require("./flags.cjs");
 const { traceFilter } = require("./trace-filter.cjs");
 const { UsageError } = require("./usage-error.cjs");
 
-const commands = ["run", "exec", "shell", "doctor", "serve", "help", "version"];
+const commands = ["run", "exec", "shell", "doctor", "mcp", "serve", "help", "version"];
+/** Those that make a machine, and mind their options. */
+const makers = ["run", "exec", "shell", "mcp", "serve"];
 const programs = new Set([".mjs", ".cjs", ".js", ".mts", ".cts", ".ts"]);
 
 /**
  * @typedef {object} CommandLine
- * @property {string} [command] One of `run`, `exec`, `shell`, `doctor`, `serve`, `help`, `version`.
+ * @property {string} [command] One of `run`, `exec`, `shell`, `doctor`, `mcp`, `serve`, `help`, `version`.
  * @property {Record<string, any>} flags By the names of flags.cjs.
  * @property {string[]} operands
  */
@@ -42,7 +44,7 @@ function parseCommandLine(argv) {
   imply(line, rest);
   const { command, flags } = line;
   for (const { spelling, of } of line.used) {
-    const fits = command === undefined || !["run", "exec", "shell", "serve"].includes(command);
+    const fits = command === undefined || !makers.includes(command);
     if (!fits && !of.includes(command)) {
       throw new UsageError(`${spelling} belongs to ${of.join(" and ")}, not to ${command}`);
     }

@@ -10,6 +10,8 @@ const { traceFilter } = require("./trace-filter.cjs");
 const word = (text) => text;
 const all = ["run", "exec", "shell"];
 const serve = ["serve"];
+/** What makes a machine, whoever uses it. */
+const machines = [...all, "mcp"];
 
 /**
  * @typedef {object} Flag
@@ -25,22 +27,22 @@ const flags = {
   "--eval": { name: "eval", of: ["run"], read: word },
   "--print": { name: "print", of: ["run"], read: word },
   "--no-copy": { name: "noCopy", of: ["run", "shell"] },
-  "--copy": { name: "copy", of: all, read: word },
-  "--file": { name: "file", of: all, read: namedFile, many: true },
+  "--copy": { name: "copy", of: machines, read: word },
+  "--file": { name: "file", of: machines, read: namedFile, many: true },
   "--overlay": { name: "overlay", of: ["run", "shell"] },
-  "--mount": { name: "mounts", of: all, read: mount, many: true },
-  "--env": { name: "env", of: all, read: variable, many: true },
-  "--env-file": { name: "envFile", of: all, read: variablesOf, many: true },
-  "--cwd": { name: "cwd", of: all, read: word },
-  "--memory": { name: "memory", of: all, read: bytes },
-  "--heap": { name: "heap", of: all, read: bytes },
-  "--disk": { name: "disk", of: all, read: bytes },
-  "--inodes": { name: "inodes", of: all, read: count },
-  "--cpus": { name: "cpus", of: all, read: count },
-  "--timeout": { name: "timeout", of: all, read: milliseconds },
+  "--mount": { name: "mounts", of: machines, read: mount, many: true },
+  "--env": { name: "env", of: machines, read: variable, many: true },
+  "--env-file": { name: "envFile", of: machines, read: variablesOf, many: true },
+  "--cwd": { name: "cwd", of: machines, read: word },
+  "--memory": { name: "memory", of: machines, read: bytes },
+  "--heap": { name: "heap", of: machines, read: bytes },
+  "--disk": { name: "disk", of: machines, read: bytes },
+  "--inodes": { name: "inodes", of: machines, read: count },
+  "--cpus": { name: "cpus", of: machines, read: count },
+  "--timeout": { name: "timeout", of: machines, read: milliseconds },
   "--tty": { name: "tty", of: all },
   "--no-tty": { name: "noTty", of: all },
-  "--commands": { name: "commandsDir", of: all, read: word },
+  "--commands": { name: "commandsDir", of: machines, read: word },
   "--trace": { name: "trace", of: all, read: traceFilter, attachedOnly: true },
   "--trace-output": { name: "traceOutput", of: all, read: word },
   "-tt": { name: "microseconds", of: all },
@@ -48,6 +50,7 @@ const flags = {
   // As `docker run -t`; with `--trace` it is strace's: see settle() of arguments.cjs.
   "-t": { name: "t", of: all },
   "-c": { name: "line", of: ["shell"], read: word },
+  "--max-chars": { name: "maxChars", of: ["mcp"], read: count },
   "--json": { name: "json", of: ["doctor"] },
   "--host": { name: "host", of: serve, read: word },
   "--port": { name: "port", of: serve, read: port },
@@ -63,8 +66,8 @@ const flags = {
   "--lifetime-seconds": { name: "lifetimeSeconds", of: serve, read: seconds },
   "--drain-seconds": { name: "drainSeconds", of: serve, read: seconds },
   "--agent-sandbox-port": { name: "agentSandboxPort", of: serve, read: port },
-  "--help": { name: "help", of: [...all, ...serve] },
-  "--version": { name: "version", of: [...all, ...serve] },
+  "--help": { name: "help", of: [...machines, ...serve] },
+  "--version": { name: "version", of: [...machines, ...serve] },
 };
 
 const short = {

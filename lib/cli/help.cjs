@@ -5,6 +5,7 @@ const usage = `Usage: secure-exec run [options] <file> [arguments]
        secure-exec run [options] -e <code> [arguments]
        secure-exec exec [options] [--] <command> [arguments]
        secure-exec shell [options] [-c <line> | <script> [arguments]]
+       secure-exec mcp [options]
        secure-exec doctor [--json]
        secure-exec serve [options]
        secure-exec help [command]
@@ -41,6 +42,15 @@ first line names ('#!/bin/bash'), else by sh; its folder is /workspace in the ma
   --copy <dir>              copy this folder to /workspace
   --no-copy                 copy the script alone
   --overlay                 the script may change its folder; the host's stays as it is
+`,
+  mcp: `secure-exec mcp [options]
+
+A server of the Model Context Protocol on standard input and output, with one machine: tools to run code and lines of a
+shell that keeps its state, and to read, write and list files. It ends with its client, and the machine with it.
+
+  --copy <dir>              copy this folder to /workspace
+  --max-chars <number>      characters of an answer at most: 8000 is the default
+  --timeout <time>          of each call: 60s is the default
 `,
   doctor: `secure-exec doctor [--json]
 

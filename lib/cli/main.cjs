@@ -27,6 +27,8 @@ async function main(argv) {
       return await require("./doctor.cjs").doctor(operands, flags);
     case "serve":
       return await require("./serve.cjs").serve(operands, flags);
+    case "mcp":
+      return await require("./mcp.cjs").mcp(operands, flags);
     case "help":
       return print(help(known(operands[0])));
     case "version":

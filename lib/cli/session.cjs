@@ -37,17 +37,9 @@ async function runInMachine(flags, task) {
   const copies = await readCopies(flags, task.program);
   const trace = flags.trace ? new TraceOutput(flags) : undefined;
   await trace?.open();
-  const { mounts, ...options } = createOptions(flags, terminal ? terminalEnvironment(task) : {});
-  const runtime = await NodeRuntime.create({
-    ...options,
-    mounts: [...mountsOf(copies), ...mounts],
-    files: filesOf(copies.tree),
-    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
+  const runtime = await makeMachine(flags, copies, {
+    environment: terminal ? terminalEnvironment(task) : {},
     ...(trace && { onTrace: (lines, times) => trace.write(lines, times) }),
-  }).catch((error) => {
-    throw error.code === "ENOSPC"
-      ? new CommandError(`${error.message} Raise it, ${lessToCopy}`)
-      : error;
   });
   try {
     const helper = await finish(runtime, copies.tree);
@@ -59,6 +51,34 @@ async function runInMachine(flags, task) {
     if (trace) await lastLines(runtime, trace);
     await runtime.dispose();
     await trace?.close();
+  }
+}
+
+/** A machine with the files that the flags ask for, but for what `finish` makes. */
+async function makeMachine(flags, copies, { environment = {}, ...more }) {
+  const { mounts, ...options } = createOptions(flags, environment);
+  return await NodeRuntime.create({
+    ...options,
+    mounts: [...mountsOf(copies), ...mounts],
+    files: filesOf(copies.tree),
+    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
+    ...more,
+  }).catch((error) => {
+    throw error.code === "ENOSPC"
+      ? new CommandError(`${error.message} Raise it, ${lessToCopy}`)
+      : error;
+  });
+}
+
+/** A machine with all files that the flags ask for. */
+async function createMachine(flags, copies) {
+  const runtime = await makeMachine(flags, copies, {});
+  try {
+    await finish(runtime, copies.tree);
+    return runtime;
+  } catch (error) {
+    await runtime.dispose();
+    throw error;
   }
 }
 
@@ -145,4 +165,4 @@ function notStarted(command, error) {
   return exitCode;
 }
 
-module.exports = { runInMachine };
+module.exports = { createMachine, runInMachine };

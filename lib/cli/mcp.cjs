@@ -1,0 +1,68 @@
+"use strict";
+// `secure-exec mcp`: a server of the Model Context Protocol on standard input and output.
+
+const { once } = require("node:events");
+const { leastChars, usualChars } = require("../ai/for-model.cjs");
+const { serverOf } = require("../mcp/server.cjs");
+const { sdk } = require("../mcp/sdk.cjs");
+const { CommandError } = require("./failures.cjs");
+const { readCopies } = require("./copies.cjs");
+const { createMachine } = require("./session.cjs");
+const { workspace } = require("./project.cjs");
+const { UsageError } = require("./usage-error.cjs");
+
+const usualTimeout = 60_000;
+
+/** Serves one client until that goes. Nothing of the machine is there afterwards. */
+async function mcp(operands, flags) {
+  if (operands.length > 0) throw new UsageError("mcp takes no operands");
+  const { maxChars = usualChars, timeout = usualTimeout, cwd = workspace } = flags;
+  if (maxChars < leastChars) throw new UsageError(`--max-chars is at least ${leastChars}`);
+  const { StdioServerTransport } = installed();
+  // First: what is wrong with an option is told before a client is greeted.
+  const runtime = await createMachine(flags, await readCopies(flags));
+  const server = serverOf(runtime, { maxChars, timeoutMs: timeout, cwd });
+  const gone = left(server);
+  try {
+    await server.connect(new StdioServerTransport());
+    await gone;
+  } finally {
+    await runtime.dispose();
+    await server.close();
+    process.stdin.destroy();
+  }
+  return 0;
+}
+
+function installed() {
+  try {
+    return sdk();
+  } catch (error) {
+    throw error.code === "ERR_MODULE_NOT_FOUND" ? new CommandError(error.message) : error;
+  }
+}
+
+/** Settles when the client has gone, or somebody ends this process. */
+async function left(server) {
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const endings = [
+    once(process.stdin, "end", { signal }),
+    once(process.stdin, "close", { signal }),
+    once(process.stdout, "close", { signal }),
+    once(process, "SIGINT", { signal }),
+    once(process, "SIGTERM", { signal }),
+    once(process, "SIGHUP", { signal }),
+    new Promise((resolve) => {
+      server.onclose = resolve;
+      process.stdout.once("error", resolve);
+    }),
+  ];
+  try {
+    await Promise.race(endings.map((ending) => ending.catch(() => {})));
+  } finally {
+    stopped.abort();
+  }
+}
+
+module.exports = { mcp };
