@@ -59,7 +59,7 @@ describe("secure-exec", () => {
     await refused(["run", "--mount=a:b", "x.mjs"], "--mount takes a folder, which a is not");
     await refused(
       ["serve", "--memory", "1g"],
-      "--memory belongs to run and exec and shell, not to serve",
+      "--memory belongs to run and exec and shell and mcp, not to serve",
     );
     await refused(["serve", "--port", "http"], "--port takes a port, 0 to 65535, not 'http'");
     await refused(["run", "-o", "f", "x.mjs"], "--trace-output belongs to --trace");

@@ -41,7 +41,17 @@ export const sections = [
         "createKernel, new NodeRuntime, limits, TypeScript tools",
       ),
       docs("Sandboxes and shells", "sandbox", "Sandbox.create, shells that keep their state, npm"),
-      docs("Tools", "tools", "functions of the host that guests call"),
+      docs(
+        "Tools",
+        "tools",
+        "functions of the host that guests call, as commands and typed modules",
+      ),
+      docs("Machines for models", "ai", "tools of the AI SDK, a server of MCP, bounded texts"),
+      docs(
+        "Code interpreter",
+        "code-interpreter",
+        "cells, files, artifacts and limits for a model",
+      ),
       docs("Files of the host", "mounts", "mounts, node_modules, live changes"),
       docs("Resident runner", "resident", "one live process for many small snippets"),
       docs("TypeScript", "typescript", "programs with types, checks and compilation"),
