@@ -84,9 +84,9 @@ const groups = {
     args: [...apiTests, join(root, "__test__", "matrix", "*.spec.ts")],
     runner: nodeFiles,
   },
-  // Every page of the built site in a browser.
+  // Every page of the built site, and the playground.
   site: {
-    name: "The site in a browser",
+    name: "The site and the playground in a browser",
     optional: true,
     command: pinnedNode,
     args: [...apiTests, join(root, "__test__", "site", "*.spec.ts")],
@@ -108,7 +108,9 @@ await runMain(async () => {
   try {
     const tools = wanted.includes("matrix") ? [installMatrix] : [];
     await runSteps([...setupSteps, installPrograms, ...tools, checkHostTools, ...buildSteps]);
-    if (wanted.includes("site")) await run(process.execPath, [join(root, "scripts", "site.mjs")]);
+    for (const script of wanted.includes("site") ? ["site.mjs", "playground.mjs"] : []) {
+      await run(process.execPath, [join(root, "scripts", script)]);
+    }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`\nfailed: ${error.message}\n`);

@@ -65,6 +65,7 @@ const flags = {
   "--idle-seconds": { name: "idleSeconds", of: serve, read: seconds },
   "--lifetime-seconds": { name: "lifetimeSeconds", of: serve, read: seconds },
   "--drain-seconds": { name: "drainSeconds", of: serve, read: seconds },
+  "--playground": { name: "playground", of: serve },
   "--agent-sandbox-port": { name: "agentSandboxPort", of: serve, read: port },
   "--help": { name: "help", of: [...machines, ...serve] },
   "--version": { name: "version", of: [...machines, ...serve] },

@@ -77,6 +77,7 @@ Clients show a token: that of --token-file, of the environment variable SECURE_E
   --idle-seconds <n>        end sandboxes that nobody has used for so long: 600 is the default
   --lifetime-seconds <n>    end sandboxes after this time, used or not: 86400 is the default
   --drain-seconds <n>       at SIGTERM, wait so long for those that are in use: 30 is the default
+  --playground              a page with an editor, a shell and files, at /playground/: from a clone, after npm run playground
   --agent-sandbox-port <port>
                             serve one sandbox as kubernetes-sigs/agent-sandbox's runtime does: 8888 is the usual port
 `,

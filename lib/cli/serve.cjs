@@ -19,6 +19,7 @@ async function serve(operands, flags) {
   const server = await createSandboxServer({ ...options, onLog: log }).catch(told);
   log("listening", {
     url: server.url,
+    ...(flags.playground && { playground: `${server.url}/playground/` }),
     ...(server.agentSandboxUrl && { agentSandbox: server.agentSandboxUrl }),
   });
   if (options.noAuth) log("everybody who reaches this address may use it", {});
@@ -61,9 +62,19 @@ function serverOptions(flags, environment) {
     allowedOrigins: flags.allowedOrigins.length > 0 ? flags.allowedOrigins : undefined,
     tls: tlsOf(flags, tls),
     tokens: tokensOf(flags, config, environment),
+    handlers: flags.playground ? [playgroundHere()] : undefined,
   };
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...config, ...Object.fromEntries(named) };
+}
+
+/** What serves the playground. */
+function playgroundHere() {
+  const handler = require("../server/playground.cjs").playground();
+  if (handler) return handler;
+  throw new CommandError(
+    "--playground: it is not here. It comes with the repository, where `npm run playground` builds it",
+  );
 }
 
 function configOf(path) {

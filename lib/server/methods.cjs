@@ -7,6 +7,7 @@ const { commandOf } = require("../sandbox/exec.cjs");
 const { remoteError } = require("../wire/failures.cjs");
 const { OutputFeed } = require("./output-feed.cjs");
 const { SessionStream } = require("./session-stream.cjs");
+const { terminalMethods } = require("./terminal-methods.cjs");
 
 /**
  * @typedef {object} Call
@@ -93,6 +94,8 @@ const methods = {
     operation.answer(null);
   },
 };
+
+Object.assign(methods, terminalMethods(fedBy, handleOf));
 
 /** Those of files that take a path and perhaps options. */
 for (const name of ["exists", "mkdir", "readDir", "readDirWithTypes", "remove", "stat"]) {

@@ -22,6 +22,7 @@ const programs = installed("programs");
 const coverage = installed("coverage");
 const matrix = installed("matrix");
 const site = installed("site", join(root, "site"));
+const playground = installed("playground", join(root, "examples", "playground"));
 
 /** The folder that has the `node_modules` of servers and clients. */
 export const programsFolder = programs.folder;
@@ -35,6 +36,9 @@ export const matrixFolder = matrix.folder;
 /** The folder that has the generators of the site. */
 export const siteTools = site.folder;
 
+/** The folder that has the parts of the playground. */
+export const playgroundTools = playground.folder;
+
 export const installPrograms = installation(
   "Install the programs that the tests run in the machine",
   [programs, coverage],
@@ -46,6 +50,10 @@ export const installMatrix = installation(
 );
 
 export const installSite = installation("Install what makes the site", [site]);
+
+export const installPlayground = installation("Install what the playground is made of", [
+  playground,
+]);
 
 /** @returns {import("./steps.mjs").Step} */
 function installation(name, all) {
