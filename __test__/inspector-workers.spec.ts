@@ -45,6 +45,18 @@ const programs = {
     session.on("answer3", (id) => send(id, 4, "Debugger.resume"));
     const worker = new Worker("function f(local) { debugger; } f(42);", { eval: true, name: "named" });
     worker.on("exit", (code) => { show("exit", code); session.disconnect(); });`,
+  "has its last words heard before its end, whenever that comes": `
+    session.on("NodeWorker.attachedToWorker", ({ params: { sessionId } }) => send(sessionId, 1, "Debugger.enable"));
+    session.on("answer1", (id) => send(id, 2, "Runtime.runIfWaitingForDebugger"));
+    session.on("Debugger.paused", (id) => send(id, 3, "Debugger.resume"));
+    (async () => {
+      post("enable", { waitForDebuggerOnStart: true });
+      for (let round = 0; round < 12; round += 1) {
+        const [code] = await once(new Worker("debugger;", { eval: true }), "exit");
+        show("exit", code);
+      }
+      session.disconnect();
+    })();`,
   "is found when it runs already, and left again": `
     (async () => {
       const worker = new Worker(__dirname + "/worker.cjs");

@@ -51,6 +51,14 @@ impl Incoming {
             _ => 0,
         }
     }
+
+    /// Whether it is told to listeners of the domain `NodeWorker`.
+    fn is_of_worker(&self) -> bool {
+        matches!(
+            self,
+            Incoming::WorkerStarted(_) | Incoming::WorkerEnded(_) | Incoming::FromWorker(..)
+        )
+    }
 }
 
 /// Bytes of commands that wait: who sends more waits, too. One of the longest has room.
@@ -134,10 +142,13 @@ impl Mailbox {
         }
     }
 
-    pub(super) fn next(&self) -> Option<Incoming> {
+    /// Takes what has come first; without what is about workers where `workers` is false.
+    pub(super) fn next(&self, workers: bool) -> Option<Incoming> {
         let (next, writers) = {
             let mut queue = self.queue.lock();
-            let next = queue.waiting.pop_front();
+            let is_wanted = |incoming: &Incoming| workers || !incoming.is_of_worker();
+            let first = queue.waiting.iter().position(is_wanted);
+            let next = first.and_then(|first| queue.waiting.remove(first));
             queue.scheduled = next.is_some();
             let length = next.as_ref().map_or(0, Incoming::length);
             queue.bytes = queue.bytes.saturating_sub(length);

@@ -61,6 +61,8 @@ pub struct Agent {
     network: Cell<bool>,
     waiting: pause::Waiting,
     mailbox: RefCell<Option<std::sync::Arc<Mailbox>>>,
+    /// Listeners hear of workers, one message at a time.
+    tells_of_workers: Cell<bool>,
     /// Who came by the mailbox.
     peers: RefCell<IndexMap<PeerId, Rc<Session>>>,
     port: RefCell<Option<port::Port>>,

@@ -43,7 +43,9 @@ impl Agent {
         mailbox.get_or_insert_with(|| Mailbox::new(scope)).clone()
     }
 
-    /// Does what others have asked for.
+    /// Does what others have asked for. What workers say waits while listeners hear of something that came before: the
+    /// interrupt comes in the middle of their JavaScript, and would have them hear of the end of a worker before its last
+    /// words (`MainThreadInterface::DispatchMessages`). Commands do not wait: one of them may be to end such a listener.
     pub(super) fn read_mail(self: &Rc<Self>, scope: &mut v8::PinScope<'_, '_>) {
         loop {
             if Env::of(scope).is_halted(scope) {
@@ -53,7 +55,7 @@ impl Agent {
                 .mailbox
                 .borrow()
                 .as_ref()
-                .and_then(|mailbox| mailbox.next());
+                .and_then(|mailbox| mailbox.next(!self.tells_of_workers.get()));
             match next {
                 Some(incoming) => self.read(scope, incoming),
                 None => return,
@@ -83,23 +85,29 @@ impl Agent {
                     session.disconnect(scope);
                 }
             }
-            Incoming::WorkerStarted(target) => {
+            Incoming::WorkerStarted(target) => self.tell_of_workers(|| {
                 for session in self.all_sessions() {
                     session.attach_worker(scope, &target);
                 }
-            }
-            Incoming::WorkerEnded(id) => {
+            }),
+            Incoming::WorkerEnded(id) => self.tell_of_workers(|| {
                 for session in self.all_sessions() {
                     session.worker_ended(scope, id);
                 }
-            }
-            Incoming::FromWorker(session, name, text) => {
+            }),
+            Incoming::FromWorker(session, name, text) => self.tell_of_workers(|| {
                 let session = self.sessions.borrow().get(&session).cloned();
                 if let Some(session) = session {
                     session.worker_says(scope, name, &text);
                 }
-            }
+            }),
         }
+    }
+
+    fn tell_of_workers(&self, tell: impl FnOnce()) {
+        let before = self.tells_of_workers.replace(true);
+        tell();
+        self.tells_of_workers.set(before);
     }
 
     /// Stands still until V8 says that the program goes on. Sessions of its own cannot make it: with none but those it goes
@@ -185,17 +193,20 @@ impl Agent {
         }
         let env = Env::of(scope);
         let mailbox = self.mailbox(scope);
+        // A listener that stands still may wait for what a worker says next.
+        let tells_of_workers = self.tells_of_workers.take();
         while self.stands_still() && !env.event_loop.is_aborted() {
             let waiting = std::future::poll_fn(|cx| mailbox.poll_waiting(cx));
             if env.event_loop.block_on(waiting).is_none() {
                 break;
             }
             v8::scope!(let scope, scope);
-            let Some(incoming) = mailbox.next() else {
+            let Some(incoming) = mailbox.next(true) else {
                 continue;
             };
             self.read(scope, incoming);
         }
+        self.tells_of_workers.set(tells_of_workers);
         self.waiting.in_loop.set(false);
     }
 }
