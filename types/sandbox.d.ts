@@ -212,7 +212,7 @@ export interface Sandbox extends SandboxHandle {
   readonly runtime: NodeRuntime;
 }
 
-/** A sandbox at the other end of a network. One that `connect` has made ends when it is disposed of. */
+/** A sandbox at the other end of a network. One that `connect` has made ends when it is disposed of, unless it was closed. */
 export interface RemoteSandbox extends SandboxHandle {
   /**
    * Closes the connection. The sandbox goes on with its sessions, and `Sandbox.connect(url, { token, sandboxId })` finds it;

@@ -1,6 +1,7 @@
 "use strict";
 // A command or a line at the other end that a call waits for: its output, its abort, its result.
 
+const { warnOfGap } = require("./gap.cjs");
 const { OutputListener } = require("./output-listener.cjs");
 
 /**
@@ -21,7 +22,10 @@ async function awaited(link, method, params, { signal, timeout, stdin, ...callba
     method,
     params: { ...params, ...(hears && { hears }) },
     body: stdin,
-    listener: { output: (channel, data) => listener.show(channel, data) },
+    listener: {
+      output: (channel, data) => listener.show(channel, data),
+      event: ({ event, bytes }) => event === "gap" && warnOfGap(listener, bytes),
+    },
   });
   signal?.addEventListener("abort", cancel, { once: true });
   try {

@@ -4,12 +4,9 @@
 /** @type {WeakSet<object>} */
 const told = new WeakSet();
 
-/**
- * Warns, once for each session, where nobody hears of it.
- * @param {boolean} wasThere Whoever attaches late knows that only the last of the output is kept.
- */
-function warnOfGap(wasThere, session, bytes) {
-  if (!wasThere || told.has(session)) return;
+/** Warns, once for each session or call. */
+function warnOfGap(session, bytes) {
+  if (told.has(session)) return;
   told.add(session);
   const text = `${bytes} bytes of output are lost: while there was no connection more came than the server keeps`;
   const warning = new Error(text);

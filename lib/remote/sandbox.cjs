@@ -22,6 +22,7 @@ class RemoteSandbox {
   #files;
   /** Whether it was made by this object, which ends it then. */
   #isOwn;
+  #isClosed = false;
 
   constructor(id, link, isOwn) {
     this.#id = id;
@@ -51,11 +52,12 @@ class RemoteSandbox {
   }
 
   close() {
+    this.#isClosed = true;
     this.#link.close();
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
-    if (this.#isOwn) await this.kill();
+    if (this.#isOwn && !this.#isClosed) await this.kill();
     else this.close();
   }
 }

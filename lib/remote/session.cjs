@@ -22,6 +22,8 @@ class RemoteSession {
   #hasEnded = false;
   #isInputClosed = false;
   #isScrollbackShown = false;
+  /** Whether it has heard of the command from the beginning, or has been shown what was kept. */
+  #isStarted = false;
   /** Settles when what was kept has been shown, or nothing comes any more. */
   #shown = withResolvers();
   /** What callbacks are busy with. */
@@ -50,6 +52,7 @@ class RemoteSession {
       const { result } = await session.#request.answer;
       session.#sessionId = result.sessionId;
       if (method === "exec.attach") await session.#shown.promise;
+      session.#isStarted = true;
     } catch (error) {
       session.#client.leave();
       throw error;
@@ -123,9 +126,7 @@ class RemoteSession {
   #event(message) {
     switch (message.event) {
       case "gap":
-        if (!this.#client.hears("onGap")) warnOfGap(this.#isScrollbackShown, this, message.bytes);
-        this.#client.call("onGap", message.bytes);
-        return;
+        return this.#gap(message.bytes);
       case "scrollbackEnd":
         if (!this.#isScrollbackShown) this.#client.call("onScrollbackEnd");
         this.#isScrollbackShown = true;
@@ -136,6 +137,12 @@ class RemoteSession {
       case "failed":
         return this.#end("failed", unpackFailure(message.error));
     }
+  }
+
+  /** Whoever attaches late knows that only the last of the output is kept; later nobody expects to miss any. */
+  #gap(bytes) {
+    if (this.#client.hears("onGap")) this.#client.call("onGap", bytes);
+    else if (this.#isStarted) warnOfGap(this, bytes);
   }
 
   /** A command that has ended by itself waits for whoever hears of it. */

@@ -3,7 +3,7 @@
 // back; what it has asked for is known by its own numbers, so that nothing is done twice.
 
 const { invalidValue } = require("../errors.cjs");
-const { remoteError } = require("../wire/failures.cjs");
+const { packFailure, remoteError } = require("../wire/failures.cjs");
 const { perform } = require("./methods.cjs");
 const { Operation } = require("./operation.cjs");
 
@@ -79,13 +79,13 @@ class Client {
   /** Does what a request asks for, once. */
   request({ id, method, params = {} }, body, outlet) {
     if (this.#operations.has(id)) throw invalidValue("id", "was used before", id);
+    if (this.#operations.size >= mostOperations) {
+      const message = `${mostOperations} requests of this client have not come to their ends`;
+      return this.refuse(id, remoteError("ERR_SERVER_BUSY", message), outlet);
+    }
     const operation = new Operation(id, method);
     this.#operations.set(id, operation);
     operation.open(outlet);
-    if (this.#operations.size > mostOperations) {
-      const message = `More than ${mostOperations} requests wait for their ends`;
-      return operation.fail(remoteError("ERR_SERVER_BUSY", message));
-    }
     const { hosted, services } = { hosted: this.#hosted, services: this.#hosted.services };
     const operationOf = (other) => this.#operations.get(other);
     const done = perform({ hosted, operation, params, body, operationOf }, services.onFailure);
@@ -94,12 +94,9 @@ class Client {
     done.then(() => this.#bound());
   }
 
-  /** Refuses what cannot be taken. */
+  /** Refuses what cannot be taken, and keeps nothing of it. */
   refuse(id, error, outlet) {
-    const operation = new Operation(id, "");
-    this.#operations.set(id, operation);
-    operation.open(outlet);
-    operation.fail(error);
+    outlet.tell({ id, error: packFailure(error) });
   }
 
   /** It comes back for what it has asked for, and has seen output up to `from`. */

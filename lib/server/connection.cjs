@@ -21,12 +21,14 @@ const mostBodies = 64;
 /** Codes of `close`: RFC 6455, and our own from 4400 on, after those of HTTP. */
 const CLOSE_PROTOCOL = 1002;
 const CLOSE_UNSUPPORTED = 1003;
+const CLOSE_FAILED = 1011;
 
 class Connection {
   #socket;
   #client;
   #budget;
   #metrics;
+  #onFailure;
   /** Messages that have come and wait for room. */
   #waiting = [];
   /** Requests whose bytes are on their way, by number. */
@@ -37,17 +39,20 @@ class Connection {
   #isAlive = true;
   #pulse;
   #isClosed = false;
+  /** Whether it has been told to close: nothing more is taken. */
+  #isClosing = false;
 
   /**
    * @param {import("ws").WebSocket} socket
    * @param {import("./client.cjs").Client} client
-   * @param {{ budget: import("./body-budget.cjs").TenantBudget, metrics: import("./metrics.cjs").Metrics, sandboxId: string }} services
+   * @param {{ budget: import("./body-budget.cjs").TenantBudget, metrics: import("./metrics.cjs").Metrics, sandboxId: string, onFailure: Function }} services
    */
-  constructor(socket, client, { budget, metrics, sandboxId }) {
+  constructor(socket, client, { budget, metrics, sandboxId, onFailure }) {
     this.#socket = socket;
     this.#client = client;
     this.#budget = budget;
     this.#metrics = metrics;
+    this.#onFailure = onFailure;
     socket.on("message", (data, isBinary) => this.#arrived(data, isBinary));
     socket.on("close", () => this.#closed());
     // What it says is told by "close".
@@ -62,6 +67,8 @@ class Connection {
   }
 
   close(code, reason) {
+    this.#isClosing = true;
+    this.#waiting = [];
     this.#socket.close(code, reason);
     // Who does not answer is gone at the next beat.
     this.#isAlive = false;
@@ -125,6 +132,7 @@ class Connection {
   #arrived(data, isBinary) {
     this.#isAlive = true;
     this.#metrics.received(data.length);
+    if (this.#isClosing) return;
     this.#waiting.push([data, isBinary]);
     this.#work();
   }
@@ -141,14 +149,18 @@ class Connection {
         if (isBinary) this.#takeData(data);
         else this.#takeMessage(data);
       } catch (error) {
-        if (!isOurs(error) && !(error instanceof SyntaxError)) throw error;
-        this.#waiting = [];
-        this.#metrics.rejected("frame");
-        this.close(CLOSE_PROTOCOL, reasonOf(error));
-        return;
+        return this.#refuse(error);
       }
     }
     if (this.#socket.isPaused) this.#socket.resume();
+  }
+
+  /** Closes: what the client says is none of this protocol's, or has met a fault of ours. */
+  #refuse(error) {
+    const isTheirs = isOurs(error) || error instanceof SyntaxError;
+    this.#metrics.rejected("frame");
+    if (!isTheirs) this.#onFailure(error);
+    this.close(isTheirs ? CLOSE_PROTOCOL : CLOSE_FAILED, isTheirs ? reasonOf(error) : "failed");
   }
 
   #takeMessage(data) {
@@ -185,6 +197,7 @@ class Connection {
     if (bytes === undefined) return this.#client.request(request, undefined, this);
     const length = offset(bytes, "bytes");
     if (length === 0) return this.#client.request(request, Buffer.alloc(0), this);
+    if (this.#bodies.has(id)) throw invalidValue("id", "was used before", id);
     if (this.#bodies.size >= mostBodies) throw invalidValue("bytes", "are of too many requests");
     const refusal = this.#budget.take(length);
     // Its bytes come all the same, and go nowhere.

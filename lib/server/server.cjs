@@ -45,6 +45,8 @@ class SandboxServer {
   #draining;
   #agentSandbox;
   #tenants;
+  /** Also when it is closed. */
+  #port;
 
   constructor(settings) {
     this.#settings = settings;
@@ -69,6 +71,7 @@ class SandboxServer {
   async listen() {
     const { host, port, agentSandboxPort } = this.#settings;
     await listening(this.#http, port, host);
+    this.#port = this.#http.address().port;
     if (agentSandboxPort === undefined) return;
     const settings = {
       host,
@@ -80,7 +83,7 @@ class SandboxServer {
   }
 
   get port() {
-    return this.#http.address()?.port;
+    return this.#port;
   }
 
   get url() {

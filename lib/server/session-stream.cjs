@@ -28,18 +28,22 @@ class SessionStream {
     this.#replays = replays;
     // It outlives the connection, of which input and signals know nothing.
     operation.handle = { session: new ExecSession(command) };
+    // The command must not hold those that have had enough of it.
+    operation.release = () => {
+      this.#operation = undefined;
+    };
     command.done.then(
-      (exitCode) => operation.end({ event: "exit", exitCode, stopped: command.wasStopped }),
-      (error) => operation.end({ event: "failed", error: packFailure(error) }),
+      (exitCode) => this.#operation?.end({ event: "exit", exitCode, stopped: command.wasStopped }),
+      (error) => this.#operation?.end({ event: "failed", error: packFailure(error) }),
     );
   }
 
   /** The client is there, and has seen what is before `from`. */
   open(from) {
     this.close();
-    if (this.#hasLeft) return;
-    const { id } = this.#operation;
-    const send = (...piece) => this.#operation.outlet?.output(id, ...piece);
+    if (this.#hasLeft || !this.#operation) return;
+    const operation = this.#operation;
+    const send = (...piece) => operation.outlet?.output(operation.id, ...piece);
     const window = new OutputWindow(send, from);
     this.#window = window;
     this.#client = this.#command.attach(
@@ -50,10 +54,10 @@ class SessionStream {
         }),
         onGap: (lost) => {
           window.skipTo(from + lost);
-          if (this.#hears) this.#operation.event({ event: "gap", bytes: lost });
+          if (this.#hears) operation.event({ event: "gap", bytes: lost });
         },
         onScrollbackEnd: () => {
-          if (this.#replays) this.#operation.event({ event: "scrollbackEnd" });
+          if (this.#replays) operation.event({ event: "scrollbackEnd" });
         },
       },
       from,

@@ -35,12 +35,13 @@ class Upgrades {
     try {
       const { hosted, client } = this.#admit(request);
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
-        const { metrics, budgets } = this.#parts;
+        const { metrics, budgets, onFailure } = this.#parts;
         opened.once("close", metrics.connected());
         new Connection(opened, client, {
           metrics,
           budget: budgets.of(hosted.tenant),
           sandboxId: hosted.id,
+          onFailure,
         });
       });
     } catch (error) {
