@@ -156,6 +156,9 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
             shell.label.clone_from(&shell.name);
         }
         shell.command_string = true;
+        if shell.bash {
+            shell.force("BASH_EXECUTION_STRING", &command);
+        }
         Input::text(&command, 1)
     } else if commands_from_stdin {
         shell.options.stdin = true;

@@ -94,6 +94,8 @@ pub struct Shell {
     /// Arrays given to the declaration utility that runs next, by argument number.
     pub array_arguments: Vec<(usize, crate::exec::assign::ArrayValue)>,
     pub editor: crate::interactive::State,
+    /// The script names `$BASHPID`: a subshell is a process of its own even where that could be saved.
+    pub names_pid: bool,
     /// Commands are the argument of `-c`.
     pub command_string: bool,
     /// Commands come from the host, one after the other.
@@ -149,6 +151,7 @@ impl Shell {
             substitutions: Vec::new(),
             array_arguments: Vec::new(),
             editor: crate::interactive::State::default(),
+            names_pid: false,
             command_string: false,
             session: None,
         };
@@ -157,8 +160,17 @@ impl Shell {
     }
 
     fn import_environment(&mut self) {
+        let mut functions = Vec::new();
         for (name, value) in std::env::vars_os() {
             let name = text::from_os(&name);
+            if self.bash
+                && let Some(function) = name
+                    .strip_prefix("BASH_FUNC_")
+                    .and_then(|n| n.strip_suffix("%%"))
+            {
+                functions.push((function.to_owned(), text::from_os(&value)));
+                continue;
+            }
             if text::is_name(&name) {
                 let variable = self.vars.entry(&name);
                 variable.value = crate::variables::Value::Scalar(text::from_os(&value));
@@ -177,7 +189,24 @@ impl Shell {
         if self.bash {
             self.import_for_bash();
         }
+        for (name, body) in functions {
+            self.import_function(&name, &body);
+        }
         self.import_pwd();
+    }
+
+    /// Takes a function that another bash has exported; what is no more than one function is left out.
+    fn import_function(&mut self, name: &str, body: &str) {
+        let source = format!("{name} {body}\n");
+        let mut input = crate::syntax::Input::text(&source, 1);
+        let parsed = crate::syntax::Parser::new(&mut input, self).only_function();
+        match parsed {
+            Some((found, function)) if found == name && body.starts_with("() {") => {
+                self.functions.insert(found.clone(), function);
+                self.exported_functions.insert(found);
+            }
+            _ => self.error(&format!("error importing function definition for `{name}'")),
+        }
     }
 
     fn import_for_bash(&mut self) {
@@ -314,6 +343,16 @@ impl Shell {
             (true, true) => Flow::Abort(1),
             (false, _) => Flow::Abort(2),
         })
+    }
+
+    /// A number for `SRANDOM`, of the system's.
+    pub fn strong_random(&self) -> u32 {
+        use std::hash::{BuildHasher, Hasher};
+        // The standard library keys its hashes from the system's random numbers.
+        let hash = std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish();
+        u32::try_from(hash & 0xffff_ffff).unwrap_or(0)
     }
 
     /// A number for `RANDOM`: xorshift, seeded by the pid or by assignment.

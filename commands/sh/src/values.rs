@@ -6,9 +6,54 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use secure_exec_sys as sys;
 
 use crate::shell::{Flow, Shell};
+use crate::syntax::{Input, Parser};
 use crate::variables::{Value, Variable};
 
+/// Parts `name[index]`.
+pub fn split_element(text: &str) -> Option<(&str, &str)> {
+    text.strip_suffix(']')?.split_once('[')
+}
+
 impl Shell {
+    /// Expands a subscript that a builtin, a reference or an expression has got as text.
+    ///
+    /// # Errors
+    /// An expansion failed and was reported.
+    pub fn expand_subscript(&mut self, text: &str) -> Result<String, Flow> {
+        if !text.contains(['$', '`', '"', '\'', '\\']) {
+            return Ok(text.to_owned());
+        }
+        let mut input = Input::text(text, self.line);
+        match Parser::new(&mut input, self).subscript() {
+            Ok(word) => self.expand_single(&word),
+            Err(error) => self.fatal(&error.message),
+        }
+    }
+
+    /// The element that a name reference names, if it names one: array and subscript.
+    pub fn referenced_element(&self, name: &str) -> Option<(String, String)> {
+        if !self.vars.find(name)?.attributes.nameref {
+            return None;
+        }
+        let target = self.resolve(name);
+        let (base, index) = split_element(&target)?;
+        Some((base.to_owned(), index.to_owned()))
+    }
+
+    /// The value of a variable, or of the element that a name reference names.
+    ///
+    /// # Errors
+    /// The subscript is wrong, which was reported.
+    pub fn var_or_element(&mut self, name: &str) -> Result<Option<String>, Flow> {
+        match self.referenced_element(name) {
+            Some((base, index)) => {
+                let index = self.expand_subscript(&index)?;
+                self.element(&base, &index)
+            }
+            None => Ok(self.var(name)),
+        }
+    }
+
     /// The value of a variable as a scalar.
     pub fn var(&self, name: &str) -> Option<String> {
         if let Some(text) = self.computed(name) {
@@ -56,6 +101,8 @@ impl Shell {
             "EPOCHREALTIME" => Some(format!("{}.{:06}", now().as_secs(), now().subsec_micros())),
             "BASHPID" => Some(sys::process::getpid().to_string()),
             "BASH_SUBSHELL" => Some(self.subshell.to_string()),
+            "SRANDOM" => Some(self.strong_random().to_string()),
+            "BASH_ARGV0" => Some(self.name.clone()),
             "BASH_COMMAND" => Some(self.command_text.to_string()),
             "UID" => sys::process::ids().ok().map(|ids| ids.uid.to_string()),
             "EUID" => sys::process::ids().ok().map(|ids| ids.euid.to_string()),
@@ -210,12 +257,9 @@ impl Shell {
     pub fn assign(&mut self, name: &str, text: String) -> Result<(), Flow> {
         let name = self.resolve(name);
         self.check_writable(&name)?;
-        if let Some(open) = name.find('[').filter(|_| name.ends_with(']')) {
-            let (base, index) = (
-                name[..open].to_owned(),
-                name[open + 1..name.len() - 1].to_owned(),
-            );
-            return self.assign_element(&base, &index, text);
+        if let Some((base, index)) = split_element(&name) {
+            let index = self.expand_subscript(index)?;
+            return self.assign_element(base, &index, text);
         }
         let text = self.fit(&name, text)?;
         self.changed(&name, &text);
@@ -238,6 +282,7 @@ impl Shell {
     fn changed(&mut self, name: &str, text: &str) {
         match name {
             "PATH" => self.paths.clear(),
+            "BASH_ARGV0" if self.bash => text.clone_into(&mut self.name),
             "OPTIND" => self.getopts_column = 0,
             "GLOBIGNORE" if self.bash && !text.is_empty() => self.options.dotglob = true,
             "RANDOM" if self.bash => {
@@ -300,10 +345,20 @@ impl Shell {
     }
 
     /// `NAME=value` of everything exported, for a program.
-    pub fn environment(&self) -> Vec<std::ffi::OsString> {
-        self.vars
+    pub fn environment(&mut self) -> Vec<std::ffi::OsString> {
+        let mut list: Vec<_> = self
+            .vars
             .exported()
             .map(|(n, v)| crate::text::os(&format!("{n}={v}")))
-            .collect()
+            .collect();
+        for name in self.exported_functions.clone() {
+            let text = self.function_text(&name);
+            let body = text
+                .strip_prefix(&format!("{name} () \n"))
+                .unwrap_or_default();
+            let body = body.strip_prefix("{ \n").unwrap_or(body);
+            list.push(crate::text::os(&format!("BASH_FUNC_{name}%%=() {{ {body}")));
+        }
+        list
     }
 }

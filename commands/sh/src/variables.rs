@@ -19,6 +19,23 @@ pub struct Variable {
     pub attributes: Attributes,
 }
 
+/// The members of an associative array in bash's order, which is that of its hash table.
+pub fn in_order(map: &BTreeMap<String, String>) -> Vec<(&String, &String)> {
+    let mut buckets = 1024;
+    while map.len() > buckets * 2 {
+        buckets *= 4;
+    }
+    // FNV-1, of which the lowest bits are the bucket.
+    let hash = |key: &str| {
+        key.bytes().fold(2_166_136_261_u32, |hash, byte| {
+            hash.wrapping_mul(16_777_619) ^ u32::from(byte)
+        })
+    };
+    let mut list: Vec<_> = map.iter().collect();
+    list.sort_by_cached_key(|(key, _)| hash(key) as usize & (buckets - 1));
+    list
+}
+
 /// The attributes `declare` gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -30,8 +47,19 @@ pub struct Attributes {
     pub nameref: bool,
 }
 
-/// What a function's `local` hides.
-type Scope = Vec<(String, Option<Variable>)>;
+/// What a function's `local`, or the assignments before a command, hide.
+#[derive(Debug, Default)]
+struct Scope {
+    hidden: Vec<(String, Option<Variable>)>,
+    /// Of one command, not of a function.
+    temporary: bool,
+}
+
+impl Scope {
+    fn has(&self, name: &str) -> bool {
+        self.hidden.iter().any(|(n, _)| n == name)
+    }
+}
 
 /// All variables. A function's locals hide the outer ones until it returns (dynamic scope).
 #[derive(Debug, Default)]
@@ -60,7 +88,10 @@ impl Variable {
                 .iter()
                 .map(|(k, v)| (k.to_string(), v.clone()))
                 .collect(),
-            Value::Assoc(map) => map.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            Value::Assoc(map) => in_order(map)
+                .into_iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
         }
     }
 
@@ -96,28 +127,75 @@ impl Variables {
         self.map.iter()
     }
 
+    /// Begins a function.
     pub fn push_scope(&mut self) {
-        self.scopes.push(Scope::new());
+        self.scopes.push(Scope::default());
     }
 
-    pub fn pop_scope(&mut self) {
-        for (name, old) in self.scopes.pop().into_iter().flatten().rev() {
-            match old {
-                Some(variable) => self.map.insert(name, variable),
-                None => self.map.remove(&name),
-            };
+    /// Begins a command with assignments of its own.
+    pub fn push_temporary(&mut self) {
+        self.scopes.push(Scope {
+            temporary: true,
+            ..Scope::default()
+        });
+    }
+
+    /// Notes what an assignment of the innermost command hides.
+    pub fn hide(&mut self, name: &str) {
+        let old = self.map.get(name).cloned();
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.hidden.push((name.to_owned(), old));
         }
     }
 
+    /// Puts back what the innermost scope hides; gives the names.
+    pub fn pop_scope(&mut self) -> Vec<String> {
+        let hidden = self.scopes.pop().unwrap_or_default().hidden;
+        let mut names = Vec::with_capacity(hidden.len());
+        for (name, old) in hidden.into_iter().rev() {
+            self.put(&name, old);
+            names.push(name);
+        }
+        names
+    }
+
+    fn put(&mut self, name: &str, variable: Option<Variable>) {
+        match variable {
+            Some(variable) => self.map.insert(name.to_owned(), variable),
+            None => self.map.remove(name),
+        };
+    }
+
+    /// Removes a variable as bash does: one of an outer function, or of the command, gives way to what it hides.
+    pub fn unset(&mut self, name: &str) {
+        let inner = self.scopes.iter().rposition(|scope| !scope.temporary);
+        let Some(at) = self.scopes.iter().rposition(|scope| scope.has(name)) else {
+            self.map.remove(name);
+            return;
+        };
+        if inner == Some(at) {
+            self.map.insert(name.to_owned(), Variable::default());
+            return;
+        }
+        let scope = &mut self.scopes[at];
+        if let Some(entry) = scope.hidden.iter().rposition(|(n, _)| n == name) {
+            let (_, old) = scope.hidden.remove(entry);
+            self.put(name, old);
+        }
+    }
+
+    fn function_scope(&self) -> Option<usize> {
+        self.scopes.iter().rposition(|scope| !scope.temporary)
+    }
+
     pub fn has_scope(&self) -> bool {
-        !self.scopes.is_empty()
+        self.function_scope().is_some()
     }
 
     /// Whether `name` is local to the running function.
     pub fn is_local(&self, name: &str) -> bool {
-        self.scopes
-            .last()
-            .is_some_and(|scope| scope.iter().any(|(n, _)| n == name))
+        self.function_scope()
+            .is_some_and(|at| self.scopes[at].has(name))
     }
 
     /// Hides the outer variable of this name until the function returns.
@@ -125,13 +203,15 @@ impl Variables {
         if self.is_local(name) {
             return;
         }
-        let Some(scope) = self.scopes.last_mut() else {
+        let Some(at) = self.function_scope() else {
             return;
         };
+        // A variable set for the call is where the local one begins.
+        let given = at > 0 && self.scopes[at - 1].temporary && self.scopes[at - 1].has(name);
         let old = self.map.remove(name);
         if let Some(variable) = old.as_ref() {
             let export = variable.attributes.export;
-            let new = if inherit {
+            let new = if inherit || given {
                 variable.clone()
             } else {
                 Variable {
@@ -144,7 +224,7 @@ impl Variables {
             };
             self.map.insert(name.to_owned(), new);
         }
-        scope.push((name.to_owned(), old));
+        self.scopes[at].hidden.push((name.to_owned(), old));
     }
 
     /// The hidden variables go on being hidden, but nothing is remembered: for a subshell.

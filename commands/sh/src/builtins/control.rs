@@ -27,30 +27,55 @@ pub fn unsupported_quietly(_: &mut Shell, _: &[String]) -> Exec {
     Ok(0)
 }
 
+/// Refuses what follows the one operand that a builtin takes in bash.
+fn at_most_one(shell: &mut Shell, words: &[String]) -> Result<(), Flow> {
+    if shell.bash && words.len() > 2 {
+        shell.error(&format!("{}: too many arguments", words[0]));
+        return Err(Flow::Discard);
+    }
+    Ok(())
+}
+
 fn levels(shell: &mut Shell, words: &[String]) -> Result<u32, Flow> {
     let Some(word) = words.get(1) else {
         return Ok(1);
     };
-    match word.parse::<u32>() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => {
-            let message = if shell.bash {
-                format!("{}: {word}: numeric argument required", words[0])
+    match word.parse::<i64>() {
+        Ok(n) if n > 0 => {
+            at_most_one(shell, words)?;
+            Ok(u32::try_from(n).unwrap_or(u32::MAX))
+        }
+        Ok(n) if shell.bash => {
+            shell.error(&format!("{}: {n}: loop count out of range", words[0]));
+            Err(Flow::Break(shell.loops))
+        }
+        _ if shell.bash => {
+            shell.error(&format!("{}: {word}: numeric argument required", words[0]));
+            Err(if shell.interactive {
+                Flow::Discard
             } else {
-                format!("{}: Illegal number: {word}", words[0])
-            };
-            shell.error(&message);
-            Err(Flow::Abort(if shell.bash { 1 } else { 2 }))
+                Flow::Exit(128)
+            })
+        }
+        _ => {
+            shell.error(&format!("{}: Illegal number: {word}", words[0]));
+            Err(Flow::Abort(2))
         }
     }
 }
 
 pub fn break_loop(shell: &mut Shell, words: &[String]) -> Exec {
+    if shell.loops == 0 {
+        return Ok(0);
+    }
     let n = levels(shell, words)?.min(shell.loops);
     if n == 0 { Ok(0) } else { Err(Flow::Break(n)) }
 }
 
 pub fn continue_loop(shell: &mut Shell, words: &[String]) -> Exec {
+    if shell.loops == 0 {
+        return Ok(0);
+    }
     let n = levels(shell, words)?.min(shell.loops);
     if n == 0 {
         Ok(0)
@@ -64,6 +89,10 @@ fn status_argument(shell: &mut Shell, words: &[String]) -> Result<i32, Flow> {
         return Ok(shell.status);
     };
     match word.trim().parse::<i64>() {
+        Ok(_) if shell.bash && words.len() > 2 => {
+            at_most_one(shell, words)?;
+            Ok(1)
+        }
         Ok(n) if shell.bash || n >= 0 => Ok(i32::try_from(n & 0xff).unwrap_or(0)),
         _ => {
             let message = if shell.bash {
@@ -84,7 +113,7 @@ fn status_argument(shell: &mut Shell, words: &[String]) -> Result<i32, Flow> {
 pub fn return_from(shell: &mut Shell, words: &[String]) -> Exec {
     if shell.frames.is_empty() && shell.bash {
         shell.error("return: can only `return' from a function or sourced script");
-        return Ok(1);
+        return Ok(2);
     }
     Err(Flow::Return(status_argument(shell, words)?))
 }
@@ -108,6 +137,12 @@ pub fn eval(shell: &mut Shell, words: &[String]) -> Exec {
     } else {
         &words[1..]
     };
+    if let Some(option) = words
+        .get(1)
+        .filter(|w| shell.bash && w.starts_with('-') && w.len() > 1 && *w != "--")
+    {
+        return shell.misuse_special(&format!("eval: {option}: invalid option"));
+    }
     let source = rest.join(" ");
     let line = shell.line;
     match shell.eval_text(&source, line) {

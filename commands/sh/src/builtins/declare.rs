@@ -1,10 +1,12 @@
 //! `declare`, `typeset`, `local`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::variables::{base_name, split_assignment};
 use crate::expand::escape;
 use crate::shell::{Exec, Shell};
+use crate::syntax::{Input, Parser};
 use crate::text;
 use crate::variables::{Value, Variable};
 
@@ -48,8 +50,8 @@ impl Variable {
                 format!("=({})", items.join(" "))
             }
             Value::Assoc(map) => {
-                let items: String = map
-                    .iter()
+                let items: String = crate::variables::in_order(map)
+                    .into_iter()
                     .map(|(k, v)| {
                         format!("[{}]={} ", escape::subscript(k), escape::double_quote(v))
                     })
@@ -170,11 +172,24 @@ impl Shell {
         flags
     }
 
+    /// The command that makes a function, as bash prints it.
+    pub fn function_text(&mut self, name: &str) -> String {
+        let Some(function) = self.functions.get(name).map(Rc::clone) else {
+            return String::new();
+        };
+        let source = format!("function {name} ()\n{}\n", function.text);
+        let mut input = Input::text(&source, 1);
+        // What was parsed once has changed its meaning where options or aliases have.
+        Parser::new(&mut input, self)
+            .printed_function()
+            .unwrap_or_else(|| format!("{name} () {}", function.text))
+    }
+
     /// The commands that make a function and its attributes again.
-    pub fn function_declaration(&self, name: &str) -> String {
+    pub fn function_declaration(&mut self, name: &str) -> String {
         let mut out = String::new();
-        if let Some(function) = self.functions.get(name) {
-            out.push_str(&function.print(name));
+        if self.functions.contains_key(name) {
+            out.push_str(&self.function_text(name));
             out.push('\n');
         }
         let flags = self.function_flags(name);
@@ -261,12 +276,11 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
         if let Some(array) = shell.take_array(at) {
             shell.store_array(&resolved, array)?;
         } else if let Some(value) = value {
-            match target.split_once('[') {
-                Some((_, index)) => shell.assign_element(
-                    &resolved,
-                    index.trim_end_matches(']'),
-                    value.to_owned(),
-                )?,
+            match crate::values::split_element(target) {
+                Some((_, index)) => {
+                    let index = shell.expand_subscript(index)?;
+                    shell.assign_element(&resolved, &index, value.to_owned())?;
+                }
                 None => shell.assign_text(&resolved, value.to_owned(), append)?,
             }
         }
@@ -338,10 +352,10 @@ fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
     let mut status = 0;
     for name in &names {
         let flags = shell.function_flags(name);
-        let Some(function) = shell.functions.get(name) else {
+        if !shell.functions.contains_key(name) {
             status = 1;
             continue;
-        };
+        }
         if marks && !request.has('p') {
             if request.off.contains('x') {
                 shell.exported_functions.remove(name);
@@ -357,7 +371,7 @@ fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
             out.push_str(&if listed {
                 shell.function_declaration(name)
             } else {
-                format!("{}\n", function.print(name))
+                format!("{}\n", shell.function_text(name))
             });
         } else if listed {
             out.push_str(&format!("declare -{flags} {name}\n"));

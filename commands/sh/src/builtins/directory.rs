@@ -70,6 +70,7 @@ impl Shell {
         };
         self.force("OLDPWD", &old);
         self.force("PWD", &new);
+        self.vars.entry("PWD").attributes.export = true;
         if self.bash {
             self.vars.entry("OLDPWD").attributes.export = true;
         }

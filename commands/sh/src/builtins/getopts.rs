@@ -11,6 +11,10 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
             "getopts: Usage: getopts optstring var [arg]"
         }));
     };
+    if !text::is_name(name) && shell.bash {
+        shell.error(&format!("getopts: `{name}': not a valid identifier"));
+        return Ok(1);
+    }
     if !text::is_name(name) {
         shell.error(&format!("getopts: {name}: bad variable name"));
         return Ok(if shell.bash { 1 } else { 2 });
@@ -26,7 +30,8 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
         .unwrap_or(1)
         .max(1);
     let silent = spec.starts_with(':');
-    let mut index = index - 1;
+    // Where there are no more arguments, those are over.
+    let mut index = (index - 1).min(arguments.len());
     let mut column = shell.getopts_column;
     if column == 0 {
         let word = arguments.get(index).map(String::as_str).unwrap_or_default();
@@ -34,6 +39,7 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
             if word == "--" {
                 index += 1;
             }
+            shell.vars.remove("OPTARG");
             shell.assign(name, "?".to_owned())?;
             return finish(shell, index, 0, 1);
         }

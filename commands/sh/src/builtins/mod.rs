@@ -17,6 +17,8 @@ pub mod test;
 mod trap;
 mod variables;
 
+pub use variables::base_name;
+
 use crate::shell::{Exec, Shell};
 
 /// A builtin: gets all words with its name first.

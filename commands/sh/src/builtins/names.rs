@@ -62,7 +62,19 @@ fn kinds(shell: &mut Shell, name: &str, path: Option<&str>, all: bool) -> Vec<Ki
                 || shell.var("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
                 str::to_owned,
             );
-            if let Some(file) = hashed.or_else(|| search(name, &path).filter(|f| is_program(f))) {
+            if all {
+                let dirs = path
+                    .split(':')
+                    .map(|dir| if dir.is_empty() { "." } else { dir });
+                let files = dirs.map(|dir| format!("{}/{name}", dir.trim_end_matches('/')));
+                found.extend(
+                    files
+                        .filter(|f| is_program(f))
+                        .map(|f| Kind::File(f, false)),
+                );
+            } else if let Some(file) =
+                hashed.or_else(|| search(name, &path).filter(|f| is_program(f)))
+            {
                 found.push(Kind::File(file, is_hashed));
             }
         }
@@ -73,17 +85,14 @@ fn kinds(shell: &mut Shell, name: &str, path: Option<&str>, all: bool) -> Vec<Ki
     found
 }
 
-fn describe(shell: &Shell, name: &str, kind: &Kind) -> String {
+fn describe(shell: &mut Shell, name: &str, kind: &Kind) -> String {
     let bash = shell.bash;
     match kind {
         Kind::Alias(value) if bash => format!("{name} is aliased to `{value}'\n"),
         Kind::Alias(value) => format!("{name} is an alias for {value}\n"),
         Kind::Keyword => format!("{name} is a shell keyword\n"),
         Kind::Function if bash => {
-            let text = shell
-                .functions
-                .get(name)
-                .map_or(String::new(), |f| f.print(name));
+            let text = shell.function_text(name);
             format!("{name} is a function\n{text}\n")
         }
         Kind::Function => format!("{name} is a shell function\n"),
@@ -107,12 +116,18 @@ pub fn type_(shell: &mut Shell, words: &[String]) -> Exec {
     let mut status = 0;
     let mut out = String::new();
     for name in &names {
-        let found = kinds(
-            shell,
-            name,
-            None,
-            letters.contains('a') || letters.contains('P'),
-        );
+        let forced = letters.contains('P');
+        let all = letters.contains('a');
+        let no_functions = letters.contains('f');
+        let mut found = kinds(shell, name, None, all || forced || no_functions);
+        found.retain(|kind| match kind {
+            Kind::File(..) => true,
+            Kind::Function => !forced && !no_functions,
+            _ => !forced,
+        });
+        if !all {
+            found.truncate(1);
+        }
         if found.is_empty() {
             status = if shell.bash { 1 } else { 127 };
             if letters.is_empty() {

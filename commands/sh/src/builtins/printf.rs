@@ -133,6 +133,8 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
             '+' => spec.plus = true,
             ' ' => spec.space = true,
             '#' => spec.alternate = true,
+            // Groups of digits, which the machine's locale has not.
+            '\'' => {}
             _ => break,
         }
         rest = &rest[1..];
@@ -176,7 +178,10 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
             -1 | -2 => super::system::now(),
             when => when,
         };
-        let text = super::system::strftime(format, seconds);
+        let mut text = super::system::strftime(format, seconds);
+        if let Some(most) = spec.precision {
+            text = first_bytes(&text, most);
+        }
         spec.width = spec.width.min(MAX_WIDTH);
         pad(&text, &spec, output);
         return after;
@@ -230,8 +235,9 @@ fn with_zeros(digits: &str, width: usize) -> String {
     format!("{}{digits}", "0".repeat(missing))
 }
 
+/// Fills a field up; its width is in bytes, as C's is.
 fn pad(text: &str, spec: &Spec, output: &mut Output<'_>) {
-    let fill = spec.width.saturating_sub(text.chars().count());
+    let fill = spec.width.saturating_sub(text::encode(text).len());
     let blanks = " ".repeat(fill);
     if spec.left {
         output.text.push_str(text);
@@ -242,6 +248,11 @@ fn pad(text: &str, spec: &Spec, output: &mut Output<'_>) {
     }
 }
 
+fn first_bytes(text: &str, count: usize) -> String {
+    let bytes = text::encode(text);
+    text::decode(&bytes[..count.min(bytes.len())])
+}
+
 fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Output<'_>) {
     let argument = output.next().unwrap_or_default();
     let text = match kind {
@@ -250,12 +261,14 @@ fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Ou
             output.ended = ended;
             text
         }
-        'c' => argument.chars().take(1).collect(),
+        // C prints the byte that ends a text of nothing.
+        'c' if argument.is_empty() => "\0".to_owned(),
+        'c' => first_bytes(&argument, 1),
         'q' | 'Q' if shell.bash => escape::backslash_quote(&argument),
         _ => argument,
     };
     let text = match spec.precision {
-        Some(n) if kind != 'c' => text.chars().take(n).collect(),
+        Some(n) if kind != 'c' => first_bytes(&text, n),
         _ => text,
     };
     pad(&text, spec, output);
@@ -263,6 +276,11 @@ fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Ou
 
 /// The value of a numeric argument, as C writes integers, or `'c` for a character.
 fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
+    integer_of(shell, argument, output, false)
+}
+
+/// The same; one that is `unsigned` may have 64 bits.
+fn integer_of(shell: &mut Shell, argument: &str, output: &mut Output<'_>, unsigned: bool) -> i64 {
     let trimmed = argument.trim_start();
     if let Some(quoted) = trimmed.strip_prefix(['\'', '"']) {
         let code = quoted.chars().next().map_or(0, |c| {
@@ -303,23 +321,35 @@ fn integer(shell: &mut Shell, argument: &str, output: &mut Output<'_>) -> i64 {
         shell.error(&message);
         output.status = 1;
     }
-    match u64::from_str_radix(&digits[..end], radix) {
-        Ok(value) if negative => (value.cast_signed()).wrapping_neg(),
-        Ok(value) => value.cast_signed(),
+    let value = u64::from_str_radix(&digits[..end], radix);
+    let limit = if negative { i64::MIN } else { i64::MAX };
+    match value {
         Err(_) if end == 0 => 0,
-        Err(_) => {
+        Ok(value) if unsigned || value <= limit.unsigned_abs() => {
+            if negative {
+                value.cast_signed().wrapping_neg()
+            } else {
+                value.cast_signed()
+            }
+        }
+        _ => {
+            // Only dash takes it as a failure.
+            let warning = if shell.bash { "warning: " } else { "" };
             shell.error(&format!(
-                "printf: {argument}: Numerical result out of range"
+                "printf: {warning}{argument}: Numerical result out of range"
             ));
-            output.status = 1;
-            if negative { i64::MIN } else { i64::MAX }
+            if !shell.bash {
+                output.status = 1;
+            }
+            if unsigned { -1 } else { limit }
         }
     }
 }
 
 fn integer_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Output<'_>) {
     let argument = output.next().unwrap_or_default();
-    let value = integer(shell, &argument, output);
+    let unsigned = !matches!(kind, 'd' | 'i');
+    let value = integer_of(shell, &argument, output, unsigned);
     let (sign, digits) = match kind {
         'd' | 'i' => {
             let sign = match () {
@@ -397,7 +427,9 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
     let mut body = match kind {
         _ if value.is_infinite() => "inf".to_owned(),
         _ if value.is_nan() => "nan".to_owned(),
+        'f' | 'F' if spec.alternate && precision == 0 => fixed(magnitude, 0) + ".",
         'f' | 'F' => fixed(magnitude, precision),
+        'a' | 'A' => hexadecimal(magnitude, spec.precision),
         'e' | 'E' => exponent_form(magnitude, precision),
         _ => general_form(magnitude, precision, spec.alternate),
     };
@@ -415,6 +447,48 @@ fn float_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Out
         body = with_zeros(&body, width);
     }
     pad(&format!("{sign}{body}"), spec, output);
+}
+
+/// `%a` of an 80-bit number, which is what bash and dash print: the first digit has four bits.
+fn hexadecimal(value: f64, precision: Option<usize>) -> String {
+    if value == 0.0 {
+        return "0x0p+0".to_owned();
+    }
+    let bits = value.to_bits();
+    let biased = i64::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
+    let fraction = bits & ((1 << 52) - 1);
+    let (mut mantissa, mut exponent) = if biased == 0 {
+        (fraction << 11, -1022)
+    } else {
+        ((fraction | 1 << 52) << 11, biased - 1023)
+    };
+    let shift = mantissa.leading_zeros();
+    mantissa <<= shift;
+    exponent -= i64::from(shift) + 3;
+    let mut digits = format!("{mantissa:016x}");
+    if let Some(precision) = precision.filter(|p| *p < 15) {
+        let drop = 4 * (15 - precision);
+        let half = 1_u64 << (drop - 1);
+        let mut kept = u128::from(mantissa >> drop);
+        let rest = mantissa & ((1 << drop) - 1);
+        if rest > half || rest == half && kept & 1 == 1 {
+            kept += 1;
+        }
+        digits = format!("{kept:x}");
+        if digits.len() > precision + 1 {
+            // Carried into one more digit: one bit moves to the exponent.
+            digits = format!("{:x}", kept >> 4);
+            digits.replace_range(..1, "1");
+            exponent += 4;
+        }
+    } else {
+        digits.truncate(digits.trim_end_matches('0').len().max(1));
+    }
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    let missing = precision.map_or(0, |p| p.saturating_sub(rest.len()));
+    let point = if missing > 0 { "." } else { point };
+    format!("0x{first}{point}{rest}{}p{exponent:+}", "0".repeat(missing))
 }
 
 fn exponent_form(value: f64, precision: usize) -> String {

@@ -9,9 +9,12 @@ use sys::process::{RLIM_INFINITY, Rlimit};
 use crate::shell::{Exec, Shell};
 
 pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
-    let symbolic = words.get(1).is_some_and(|w| w == "-S");
-    let print = words.get(1).is_some_and(|w| w == "-p");
-    let operand = words.get(if symbolic || print { 2 } else { 1 });
+    let (letters, rest) = match shell.letters(words, if shell.bash { "Sp" } else { "S" }) {
+        Ok((letters, rest)) => (letters, rest.to_vec()),
+        Err(message) => return Ok(shell.misuse(&message)),
+    };
+    let (symbolic, print) = (letters.contains('S'), letters.contains('p'));
+    let operand = rest.first();
     let old = sys::process::umask(0);
     let Some(text) = operand else {
         let _ = sys::process::umask(old);
@@ -20,16 +23,28 @@ pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
         } else {
             format!("{old:04o}")
         };
-        let text = if print { format!("umask {text}") } else { text };
+        let text = match (print, symbolic) {
+            (true, true) => format!("umask -S {text}"),
+            (true, false) => format!("umask {text}"),
+            (false, _) => text,
+        };
         return Ok(shell.print("umask", &format!("{text}\n")));
     };
     let new = if text.starts_with(|c: char| c.is_ascii_digit()) {
-        u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o777)
+        let most = if shell.bash { 0o7777 } else { 0o777 };
+        let mask = u32::from_str_radix(text, 8).ok().filter(|m| *m <= most);
+        mask.map(|mask| mask & 0o777)
+    } else if shell.bash {
+        parse_simple_symbolic(text, old)
     } else {
         parse_symbolic(text, old)
     };
     let _ = sys::process::umask(new.unwrap_or(old));
-    if new.is_some() {
+    if let Some(mask) = new {
+        if symbolic && shell.bash {
+            let text = format!("{}\n", symbolic_mask(mask));
+            return Ok(shell.print("umask", &text));
+        }
         return Ok(0);
     }
     let message = match (shell.bash, text.starts_with(|c: char| c.is_ascii_digit())) {
@@ -52,6 +67,23 @@ fn symbolic_mask(mask: u32) -> String {
             .collect::<String>()
     };
     format!("u={},g={},o={}", part(6), part(3), part(0))
+}
+
+/// bash's symbolic masks: in each clause one operator, and the letters `r`, `w` and `x`.
+fn parse_simple_symbolic(text: &str, old: u32) -> Option<u32> {
+    let plain = |clause: &str| {
+        let body = clause.trim_start_matches(['u', 'g', 'o', 'a']);
+        let body = body.strip_prefix(['+', '-', '=']);
+        body.is_some_and(|body| body.chars().all(|c| "rwx".contains(c)))
+    };
+    if text.is_empty() {
+        return Some(old);
+    }
+    if text.split(',').all(plain) {
+        parse_symbolic(text, old)
+    } else {
+        None
+    }
 }
 
 fn parse_symbolic(text: &str, old: u32) -> Option<u32> {
@@ -316,6 +348,24 @@ pub fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(0)
 }
 
+/// The year and the number of the week, which begins with its Monday, as ISO 8601 counts them.
+fn iso_week(date: &Date) -> (i64, i64) {
+    let days_from_monday = (date.weekday + 6) % 7;
+    // The week belongs to the year of its Thursday.
+    let thursday = date.yearday + 3 - days_from_monday;
+    let length = |year: i64| {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        if leap { 366 } else { 365 }
+    };
+    if thursday < 0 {
+        return (date.year - 1, (thursday + length(date.year - 1)) / 7 + 1);
+    }
+    if thursday >= length(date.year) {
+        return (date.year + 1, (thursday - length(date.year)) / 7 + 1);
+    }
+    (date.year, thursday / 7 + 1)
+}
+
 /// `strftime(3)` in UTC.
 pub fn strftime(format: &str, seconds: i64) -> String {
     let date = Date::from_seconds(seconds);
@@ -369,6 +419,28 @@ pub fn strftime(format: &str, seconds: i64) -> String {
             )),
             Some('u') => out.push_str(&(if weekday == 0 { 7 } else { weekday }).to_string()),
             Some('w') => out.push_str(&weekday.to_string()),
+            Some('j') => out.push_str(&format!("{:03}", date.yearday + 1)),
+            Some('U') => out.push_str(&format!("{:02}", (date.yearday + 7 - weekday) / 7)),
+            Some('W') => {
+                let since_monday = (weekday + 6) % 7;
+                out.push_str(&format!("{:02}", (date.yearday + 7 - since_monday) / 7));
+            }
+            Some('V') => out.push_str(&format!("{:02}", iso_week(&date).1)),
+            Some('G') => out.push_str(&iso_week(&date).0.to_string()),
+            Some('g') => out.push_str(&format!("{:02}", iso_week(&date).0.rem_euclid(100))),
+            Some('C') => out.push_str(&format!("{:02}", year.div_euclid(100))),
+            Some('k') => out.push_str(&format!("{hour:2}")),
+            Some('l') => out.push_str(&format!("{:2}", (hour + 11) % 12 + 1)),
+            Some('P') => out.push_str(if hour < 12 { "am" } else { "pm" }),
+            Some('x') => {
+                out.push_str(&format!("{month:02}/{day:02}/{:02}", year.rem_euclid(100)));
+            }
+            Some('X') => out.push_str(&format!("{hour:02}:{minute:02}:{second:02}")),
+            Some('r') => {
+                let half = if hour < 12 { "AM" } else { "PM" };
+                let twelve = (hour + 11) % 12 + 1;
+                out.push_str(&format!("{twelve:02}:{minute:02}:{second:02} {half}"));
+            }
             Some('Z') => out.push_str("UTC"),
             Some('z') => out.push_str("+0000"),
             Some('n') => out.push('\n'),

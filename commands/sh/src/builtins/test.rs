@@ -11,7 +11,7 @@ use crate::text;
 const MAX_DEPTH: u32 = 100;
 
 /// A unary primary; none when there is no such operator.
-pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
+pub fn unary(shell: &mut Shell, operator: &str, operand: &str) -> Option<bool> {
     let stat = || sys::path::stat(text::path(operand)).ok();
     let kind = |kind| stat().is_some_and(|s| s.kind() == kind);
     let mode = |bit| stat().is_some_and(|s| s.mode & bit != 0);
@@ -49,12 +49,20 @@ pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
     })
 }
 
-fn is_set(shell: &Shell, name: &str) -> bool {
-    match name.split_once('[') {
+fn is_set(shell: &mut Shell, name: &str) -> bool {
+    let element =
+        crate::values::split_element(name).map(|(base, index)| (base.to_owned(), index.to_owned()));
+    match element {
         Some((base, index)) => {
-            let index = index.trim_end_matches(']');
-            let list = shell.elements(base).unwrap_or_default();
-            index == "@" && !list.is_empty() || list.iter().any(|(k, _)| k == index)
+            let assoc = shell.is_assoc(&base);
+            if !assoc && (index == "@" || index == "*") {
+                return shell.elements(&base).is_some_and(|list| !list.is_empty());
+            }
+            // What is wrong with the subscript was reported.
+            let Ok(index) = shell.expand_subscript(&index) else {
+                return false;
+            };
+            shell.element(&base, &index).is_ok_and(|e| e.is_some())
         }
         None => match name.parse::<usize>() {
             Ok(n) => n <= shell.positional.len(),

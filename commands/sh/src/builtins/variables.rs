@@ -69,10 +69,10 @@ fn mark(
         } else {
             shell.exported_functions.clone()
         };
-        let text: String = marked
-            .iter()
-            .map(|name| shell.function_declaration(name))
-            .collect();
+        let mut text = String::new();
+        for name in &marked {
+            text.push_str(&shell.function_declaration(name));
+        }
         return Ok(shell.print(&name, &text));
     }
     if rest.is_empty() {
@@ -202,7 +202,9 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             }
             continue;
         }
-        if shell.vars.is_local(&name) {
+        if shell.bash {
+            shell.vars.unset(&name);
+        } else if shell.vars.is_local(&name) {
             *shell.vars.entry(&name) = Variable::default();
         } else {
             shell.vars.remove(&name);
@@ -219,24 +221,25 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
 fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<(), Flow> {
     let name = shell.resolve(base);
     shell.check_writable(&name)?;
-    if index == "@" || index == "*" {
-        if shell.is_assoc(&name) {
-            return Ok(());
-        }
+    if (index == "@" || index == "*") && !shell.is_assoc(&name) {
         shell.vars.remove(&name);
         return Ok(());
     }
     if shell.is_assoc(&name) {
-        let index = index.trim_matches(['\'', '"']).to_owned();
+        let index = shell.expand_subscript(index)?;
         if let Value::Assoc(map) = &mut shell.vars.entry(&name).value {
             map.remove(&index);
         }
         return Ok(());
     }
-    let mut at = shell.arithmetic(index)?;
+    let index = shell.expand_subscript(index)?;
+    let mut at = shell.arithmetic(&index)?;
     if let Value::Array(map) = &mut shell.vars.entry(&name).value {
         if at < 0 {
             at += map.last_key_value().map_or(0, |(k, _)| k + 1);
+        }
+        if at < 0 {
+            return shell.fatal(&format!("unset: [{index}]: bad array subscript"));
         }
         map.remove(&at);
     }

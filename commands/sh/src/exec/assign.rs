@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::shell::{Flow, Shell};
 use crate::syntax::ast::{Assign, AssignValue, Element};
-use crate::variables::{Value, Variable};
+use crate::variables::Value;
 
 /// The expanded members of `name=(...)`.
 #[derive(Debug, Clone)]
@@ -14,8 +14,15 @@ pub struct ArrayValue {
     pub items: Vec<(Option<String>, bool, String)>,
 }
 
-/// Variables to put back after a command.
-pub type Hidden = Vec<(String, Option<Variable>)>;
+/// Whether assignments before a command have to be undone after it.
+#[derive(Debug)]
+#[must_use]
+pub struct Hidden(bool);
+
+impl Hidden {
+    /// Nothing has to be.
+    pub const NOTHING: Self = Self(false);
+}
 
 impl Shell {
     /// Performs assignments that stay; gives what `set -x` shows.
@@ -29,39 +36,39 @@ impl Shell {
         Ok(())
     }
 
-    /// Performs assignments for one command and exports them; gives what they hide.
+    /// Performs assignments for one command and exports them, until `unhide`; after an error nothing is left of them.
+    ///
+    /// # Errors
+    /// An expansion or an assignment failed and was reported.
     pub fn assign_for_command(&mut self, assigns: &[Assign]) -> Result<Hidden, Flow> {
-        let mut hidden = Hidden::new();
+        if assigns.is_empty() {
+            return Ok(Hidden(false));
+        }
+        self.vars.push_temporary();
         for assign in assigns {
             let name = self.resolve(&assign.name);
-            hidden.push((name.clone(), self.vars.find(&name).cloned()));
             if self.bash
                 && !self.options.posix
                 && self.vars.find(&name).is_some_and(|v| v.attributes.readonly)
             {
                 // The command runs all the same.
                 self.error(&format!("{name}: readonly variable"));
-                hidden.pop();
                 continue;
             }
+            self.vars.hide(&name);
             if let Err(flow) = self.assign_one(assign) {
-                self.unhide(hidden);
+                self.unhide(Hidden(true));
                 return Err(flow);
             }
             self.vars.entry(&name).attributes.export = true;
         }
-        Ok(hidden)
+        Ok(Hidden(true))
     }
 
+    /// Puts back what the assignments before a command have hidden.
     pub fn unhide(&mut self, hidden: Hidden) {
-        for (name, old) in hidden.into_iter().rev() {
-            if name == "PATH" {
-                self.paths.clear();
-            }
-            match old {
-                Some(variable) => *self.vars.entry(&name) = variable,
-                None => self.vars.remove(&name),
-            }
+        if hidden.0 && self.vars.pop_scope().iter().any(|name| name == "PATH") {
+            self.paths.clear();
         }
     }
 

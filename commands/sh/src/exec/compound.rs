@@ -57,7 +57,7 @@ impl Shell {
     }
 
     fn run_subshell(&mut self, list: &List, tail: bool) -> Exec {
-        if tail && self.can_exec() {
+        if tail && self.can_exec() && !self.names_pid {
             // Nothing comes after it: the shell itself becomes the subshell.
             self.enter_subshell();
             self.jobs.inherited.clear();

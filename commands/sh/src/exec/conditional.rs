@@ -19,6 +19,7 @@ impl Shell {
     fn condition(&mut self, condition: &Cond) -> Result<bool, Problem> {
         match condition {
             Cond::Not(inner) => Ok(!self.condition(inner)?),
+            Cond::Group(inner) => self.condition(inner),
             Cond::And(a, b) => Ok(self.condition(a)? && self.condition(b)?),
             Cond::Or(a, b) => Ok(self.condition(a)? || self.condition(b)?),
             Cond::Word(word) => {

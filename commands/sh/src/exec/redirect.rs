@@ -190,7 +190,7 @@ impl Shell {
             K::Read => O_RDONLY,
             K::ReadWrite => O_RDWR | O_CREAT,
             K::Append | K::BothAppend => O_WRONLY | O_CREAT | O_APPEND,
-            K::Write if self.options.noclobber => return self.open_new(name),
+            K::Write | K::BothWrite if self.options.noclobber => return self.open_new(name),
             _ => O_WRONLY | O_CREAT | O_TRUNC,
         };
         match self.open(&text::path(name), flags).and_then(move_up) {
@@ -275,6 +275,10 @@ impl Shell {
             _ => (word.as_str(), false),
         };
         if let Ok(source) = digits.parse::<Fd>() {
+            if Some(source) == target && !moves {
+                // It stays what it is, open or not.
+                return Ok(());
+            }
             let copied = sys::fd::dup_from(source, OWN, Cloexec::Set);
             let Ok(copy) = copied else {
                 return self.report(&format!("{source}: Bad file descriptor"));
@@ -297,9 +301,9 @@ impl Shell {
         }
         if self.bash
             && redirect.kind == RedirectKind::DupOut
-            && matches!(redirect.fd, RedirectFd::Default)
+            && matches!(redirect.fd, RedirectFd::Default | RedirectFd::Number(1))
         {
-            let fd = self.open_for(RedirectKind::Write, &word)?;
+            let fd = self.open_for(RedirectKind::BothWrite, &word)?;
             self.put(fd, 1, saved)?;
             let _ = sys::fd::close(fd);
             return self.put(1, 2, saved);

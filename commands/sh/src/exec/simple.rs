@@ -6,11 +6,15 @@ use secure_exec_sys as sys;
 use sys::errno;
 use sys::process::Program;
 
+use super::assign::Hidden;
 use super::lookup::Target;
-use super::redirect::Failure;
+use super::redirect::{Failure, Saved};
 use crate::builtins::Builtin;
 use crate::shell::{Exec, Flow, Frame, Shell};
 use crate::syntax::ast::{Arg, AssignValue, Function, Simple};
+
+/// Builtins whose wrong use gives the line up.
+const FLOW: [&str; 5] = ["break", "continue", "exit", "logout", "return"];
 
 impl Shell {
     /// Whether the shell may be replaced by its last command: nothing of it is needed later.
@@ -85,11 +89,19 @@ impl Shell {
 
     /// A command without a name: assignments and redirections only.
     fn run_assignments(&mut self, simple: &Simple) -> Exec {
+        if self.bash {
+            // Its substitutions do not see the redirections.
+            self.assign_all(&simple.assigns)?;
+        }
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
             Err(failure) => return self.redirect_status(failure),
         };
-        let result = self.assign_all(&simple.assigns);
+        let result = if self.bash {
+            Ok(())
+        } else {
+            self.assign_all(&simple.assigns)
+        };
         self.restore(saved);
         result?;
         Ok(self.substitution_status.take().unwrap_or(0))
@@ -105,13 +117,29 @@ impl Shell {
         let special = matches!(target, Target::Special(_)) && (!self.bash || self.options.posix);
         let is_exec = matches!(target, Target::Special(_)) && words[0] == "exec"
             || words[0] == "command" && words.get(1).is_some_and(|w| w == "exec");
+        if self.bash {
+            let hidden = self.assign_for_command(&simple.assigns)?;
+            // Told where the shell's errors go, not the command's.
+            self.trace_words(&words);
+            let saved = match self.redirect(&simple.redirects) {
+                Ok(saved) => saved,
+                Err(failure) => {
+                    self.unhide(hidden);
+                    return match failure {
+                        Failure::Reported if special => Err(Flow::Abort(1)),
+                        failure => self.redirect_status(failure),
+                    };
+                }
+            };
+            return self.run_prepared(words, target, tail, hidden, saved, is_exec);
+        }
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
             Err(Failure::Reported) if special => return Err(Flow::Abort(2)),
             Err(failure) => return self.redirect_status(failure),
         };
         let hidden = if special {
-            self.assign_all(&simple.assigns).map(|()| Vec::new())
+            self.assign_all(&simple.assigns).map(|()| Hidden::NOTHING)
         } else {
             self.assign_for_command(&simple.assigns)
         };
@@ -123,6 +151,19 @@ impl Shell {
             }
         };
         self.trace_words(&words);
+        self.run_prepared(words, target, tail, hidden, saved, is_exec)
+    }
+
+    /// Runs words after their assignments and redirections, and undoes those.
+    fn run_prepared(
+        &mut self,
+        words: Vec<String>,
+        target: &Target,
+        tail: bool,
+        hidden: Hidden,
+        saved: Saved,
+        is_exec: bool,
+    ) -> Exec {
         let result = match target {
             Target::Special(run) | Target::Builtin(run) => self.run_builtin(*run, &words),
             Target::Function(function) => {
@@ -144,8 +185,8 @@ impl Shell {
         let result = run(self, words);
         self.array_arguments.clear();
         match result {
-            // Of a builtin, bash takes it as a failure.
-            Err(Flow::Discard) => Ok(1),
+            // Of a builtin, bash takes it as a failure, unless it is one of the flow.
+            Err(Flow::Discard) if !FLOW.contains(&words[0].as_str()) => Ok(1),
             other => other,
         }
     }

@@ -441,7 +441,13 @@ impl Evaluator<'_> {
                     break;
                 }
             }
-            index = Some(self.chars[open..self.at - 1].iter().collect());
+            let text: String = self.chars[open..self.at - 1].iter().collect();
+            let quoted = self.shell.is_assoc(&name) || text.contains(['$', '`']);
+            index = Some(if quoted && self.skip == 0 {
+                self.shell.expand_subscript(&text).map_err(Problem::Flow)?
+            } else {
+                text
+            });
         }
         Ok(Some(Place { name, index }))
     }
@@ -458,7 +464,10 @@ impl Evaluator<'_> {
             None if self.shell.bash && place.name == "RANDOM" => {
                 Some(self.shell.next_random().to_string())
             }
-            None => self.shell.var(&place.name),
+            None => self
+                .shell
+                .var_or_element(&place.name)
+                .map_err(Problem::Flow)?,
         };
         let Some(text) = text else {
             if self.shell.options.nounset {

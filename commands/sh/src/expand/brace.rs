@@ -45,6 +45,7 @@ fn into_word(units: Vec<Unit>) -> Word {
     Word {
         parts,
         brace: false,
+        source: None,
     }
 }
 

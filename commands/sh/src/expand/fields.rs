@@ -245,12 +245,12 @@ impl Shell {
             end -= 1;
         }
         if end > start && is(end - 1) && !blank(end - 1) {
-            let only = (start..end - 1).all(|at| !is(at));
-            if only {
-                end -= 1;
-                while end > start && blank(end - 1) {
-                    end -= 1;
-                }
+            let mut before = end - 1;
+            while before > start && blank(before - 1) {
+                before -= 1;
+            }
+            if (start..before).all(|at| !is(at)) {
+                end = before;
             }
         }
         end

@@ -173,16 +173,11 @@ impl Shell {
             Found::Many(list, star) if matches!(param.name.as_str(), "@" | "*") => {
                 let mut all = list;
                 // Offset 0 includes $0; a negative one counts from the end.
-                if offset == 0 {
-                    all.insert(0, self.name.clone());
-                    return self.slice_list(all, 0, length, star);
+                if offset > 0 {
+                    return self.slice_list(all, offset - 1, length, star);
                 }
-                self.slice_list(
-                    all,
-                    if offset < 0 { offset } else { offset - 1 },
-                    length,
-                    star,
-                )
+                all.insert(0, self.name.clone());
+                self.slice_list(all, offset, length, star)
             }
             Found::Many(list, star) => {
                 let keys: Vec<i64> = self
@@ -196,6 +191,9 @@ impl Shell {
                     Some(last) if offset < 0 => last + 1 + offset,
                     _ => offset,
                 };
+                if start < 0 {
+                    return Ok(Found::Many(Vec::new(), star));
+                }
                 let skipped = if keys.len() == list.len() {
                     keys.iter().filter(|k| **k < start).count()
                 } else {
@@ -271,8 +269,15 @@ impl Shell {
                 other => other,
             },
             'a' => {
-                let name = self.resolve(&param.name);
-                Found::One(self.vars.find(&name).map(|v| v.flags()).unwrap_or_default())
+                let name = match self.var(&param.name).filter(|_| param.indirect) {
+                    Some(target) => self.resolve(crate::builtins::base_name(&target)),
+                    None => self.resolve(&param.name),
+                };
+                let flags = self.vars.find(&name).map(|v| v.flags()).unwrap_or_default();
+                match found {
+                    Found::Many(list, star) => Found::Many(vec![flags; list.len()], star),
+                    _ => Found::One(flags),
+                }
             }
             'A' => {
                 let name = self.resolve(&param.name);

@@ -2,7 +2,7 @@
 
 use super::{Context, Mode, Piece, join};
 use crate::shell::{Flow, Shell};
-use crate::syntax::ast::{Index, Op, Param, Word};
+use crate::syntax::ast::{Index, Op, Param, Part, Word};
 use crate::text;
 
 /// What a parameter holds.
@@ -19,7 +19,8 @@ impl Found {
         match self {
             Self::Unset => true,
             Self::One(text) => text.is_empty(),
-            Self::Many(list, _) => list.iter().all(String::is_empty),
+            // Of several, what is between them counts.
+            Self::Many(list, _) => list.len() < 2 && list.iter().all(String::is_empty),
         }
     }
 
@@ -140,20 +141,28 @@ impl Shell {
                 return self.fatal(&format!("{}: invalid indirect expansion", param.name));
             }
         };
-        let (name, index) = match target.split_once('[') {
-            Some((name, index)) => (name.to_owned(), index.strip_suffix(']').map(str::to_owned)),
+        let (name, index) = match crate::values::split_element(&target) {
+            Some((name, index)) => (name.to_owned(), Some(self.index_of(index)?)),
             None => (target.clone(), None),
         };
-        let index = index.map(|i| match i.as_str() {
-            "@" => Index::At,
-            "*" => Index::Star,
-            _ => Index::Word(Word::from_literal(&i)),
-        });
         let special = name.chars().count() == 1 && "@*#?-$!0123456789".contains(&name);
         if !text::is_name(&name) && !special && name.parse::<usize>().is_err() {
             return self.fatal(&format!("{target}: invalid variable name"));
         }
         self.find_named(&name, index.as_ref())
+    }
+
+    /// A subscript given as text.
+    fn index_of(&mut self, text: &str) -> Result<Index, Flow> {
+        Ok(match text {
+            "@" => Index::At,
+            "*" => Index::Star,
+            _ => Index::Word(Word {
+                parts: vec![Part::Quoted(self.expand_subscript(text)?)],
+                brace: false,
+                source: None,
+            }),
+        })
     }
 
     fn find_named(&mut self, name: &str, index: Option<&Index>) -> Result<Found, Flow> {
@@ -170,7 +179,13 @@ impl Shell {
                 Ok(self.element(name, &index)?.map_or(Found::Unset, Found::One))
             }
             None if self.bash && name == "RANDOM" => Ok(Found::One(self.next_random().to_string())),
-            None => Ok(self.find_plain(name)),
+            None => match self.referenced_element(name) {
+                Some((base, index)) => {
+                    let index = self.index_of(&index)?;
+                    self.find_named(&base, Some(&index))
+                }
+                None => Ok(self.find_plain(name)),
+            },
         }
     }
 
@@ -351,9 +366,16 @@ impl Shell {
                     });
                     return;
                 }
+                // bash joins them by the first of `IFS` and splits that again: what is empty stays.
+                let first = self.ifs().chars().next();
+                let joined = first.filter(|c| self.bash && split && !" \t\n".contains(*c));
                 for (at, text) in list.into_iter().enumerate() {
                     if at > 0 {
-                        out.push(Piece::Break);
+                        out.push(joined.map_or(Piece::Break, |separator| Piece::Text {
+                            text: separator.to_string(),
+                            quoted: false,
+                            split: true,
+                        }));
                     }
                     out.push(Piece::Text {
                         text,

@@ -84,8 +84,17 @@ impl Shell {
                     out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string())
                 }
                 Some('t') => out.push_str(&time::strftime("%H:%M:%S", time::now())),
+                Some('T') => out.push_str(&time::strftime("%I:%M:%S", time::now())),
+                Some('@') => out.push_str(&time::strftime("%I:%M %p", time::now())),
+                Some('D') if chars.peek() == Some(&'{') => {
+                    chars.next();
+                    let format: String = chars.by_ref().take_while(|c| *c != '}').collect();
+                    let format = if format.is_empty() { "%X" } else { &format };
+                    out.push_str(&time::strftime(format, time::now()));
+                }
+                Some('l') => out.push_str("tty"),
                 Some('A') => out.push_str(&time::strftime("%H:%M", time::now())),
-                Some('d') => out.push_str(&time::strftime("%a %b %e", time::now())),
+                Some('d') => out.push_str(&time::strftime("%a %b %d", time::now())),
                 // Marks of what has no width.
                 Some('[' | ']') => {}
                 Some('\\') => out.push('\\'),

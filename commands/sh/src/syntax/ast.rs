@@ -180,6 +180,8 @@ pub enum ArmEnd {
 #[derive(Debug)]
 pub enum Cond {
     Not(Box<Cond>),
+    /// In parentheses.
+    Group(Box<Cond>),
     And(Box<Cond>, Box<Cond>),
     Or(Box<Cond>, Box<Cond>),
     Unary(String, Word),
@@ -193,6 +195,8 @@ pub struct Word {
     pub parts: Vec<Part>,
     /// Has an unquoted `{`, so that braces may expand.
     pub brace: bool,
+    /// The text it was made of; only kept for printing.
+    pub source: Option<Rc<str>>,
 }
 
 impl Word {
@@ -202,13 +206,6 @@ impl Word {
             [] => Some(""),
             [Part::Literal(text)] => Some(text),
             _ => None,
-        }
-    }
-
-    pub fn from_literal(text: &str) -> Self {
-        Self {
-            parts: vec![Part::Literal(text.to_owned())],
-            brace: false,
         }
     }
 }

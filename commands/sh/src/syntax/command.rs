@@ -79,6 +79,10 @@ impl Parser<'_> {
             let mut list = List::new();
             loop {
                 p.skip_newlines()?;
+                if p.expand_alias() && p.peek() == Some('\n') {
+                    // It stands for nothing.
+                    continue;
+                }
                 if p.at_list_end() {
                     return Ok(list);
                 }
@@ -179,6 +183,7 @@ impl Parser<'_> {
     }
 
     fn pipeline(&mut self) -> Result<Pipeline> {
+        self.expand_alias();
         let start = {
             self.skip_blanks();
             self.input.pos
@@ -320,35 +325,42 @@ impl Parser<'_> {
             text: "".into(),
         };
         let mut declares = false;
+        let mut shown = Vec::new();
         loop {
             self.skip_blanks();
+            let from = self.input.pos;
             if let Some(redirect) = self.redirect()? {
                 simple.redirects.push(redirect);
+                if simple.args.is_empty() {
+                    self.expand_alias();
+                }
                 continue;
             }
             if simple.args.is_empty() {
                 if let Some(assign) = self.assignment()? {
                     simple.assigns.push(assign);
+                    if self.keep {
+                        shown.push(self.source_since(from));
+                    }
                     self.expand_alias();
                     continue;
                 }
             } else if declares && let Some(assign) = self.assignment()? {
                 simple.args.push(Arg::Assign(assign));
+                if self.keep {
+                    shown.push(self.source_since(from));
+                }
                 continue;
             }
-            if self.alias_next
-                && self
-                    .aliases
-                    .last()
-                    .is_some_and(|(_, end)| self.input.pos >= *end)
-            {
-                self.expand_alias();
-            }
+            self.expand_next_alias();
             let Some(word) = self.word()? else { break };
             if !declares {
                 let name = word.literal();
                 let first = simple.args.iter().all(|a| matches!(a, Arg::Word(w) if matches!(w.literal(), Some("command" | "builtin"))));
                 declares = first && name.is_some_and(|name| DECLARATIONS.contains(&name));
+            }
+            if let Some(source) = &word.source {
+                shown.push(source.to_string());
             }
             simple.args.push(Arg::Word(word));
         }
@@ -359,7 +371,9 @@ impl Parser<'_> {
         if self.peek() == Some('(') {
             return Err(self.unexpected());
         }
-        if self.bash() {
+        if self.keep {
+            simple.text = shown.join(" ").into();
+        } else if self.bash() {
             simple.text = one_line(&self.source_since(start)).into();
         }
         Ok(simple)
@@ -415,9 +429,17 @@ impl Parser<'_> {
     fn subscript_then_equals(&mut self) -> bool {
         let mut depth = 0;
         let mut ahead = 0;
+        let mut quote = None;
         loop {
             match self.input.chars.get(self.input.pos + ahead) {
                 None | Some('\n') => return false,
+                Some(c) if quote.is_some() => {
+                    if quote == Some(*c) {
+                        quote = None;
+                    }
+                }
+                Some('\\') => ahead += 1,
+                Some(c @ ('"' | '\'')) => quote = Some(*c),
                 Some('[') => depth += 1,
                 Some(']') => {
                     depth -= 1;
@@ -470,24 +492,41 @@ impl Parser<'_> {
         }
     }
 
-    /// Replaces the coming word when it is an alias.
-    fn expand_alias(&mut self) {
-        self.alias_next = false;
-        if self.shell.aliases.is_empty() || !self.shell.expands_aliases() {
-            return;
+    /// Replaces the coming word when it is an alias, after one that ended in a blank.
+    pub(super) fn expand_next_alias(&mut self) {
+        let past = |(_, end): &(String, usize)| self.input.pos >= *end;
+        if self.alias_next && self.aliases.last().is_some_and(past) {
+            self.expand_alias();
         }
+    }
+
+    /// Replaces the coming word when it is an alias; whether it was.
+    pub(super) fn expand_alias(&mut self) -> bool {
+        let mut replaced = false;
+        if self.shell.aliases.is_empty() || !self.shell.expands_aliases() {
+            self.alias_next = false;
+            return replaced;
+        }
+        self.skip_blanks();
+        if self.alias_checked == Some(self.input.pos) {
+            return replaced;
+        }
+        self.alias_next = false;
         for _ in 0..64 {
+            self.skip_blanks();
+            self.alias_checked = Some(self.input.pos);
             let Some(word) = self.peek_plain() else {
-                return;
+                return replaced;
             };
             let start = self.input.pos;
             self.aliases.retain(|(_, end)| *end > start);
             let Some(value) = self.shell.aliases.get(&word) else {
-                return;
+                return replaced;
             };
             if self.aliases.iter().any(|(name, _)| *name == word) {
-                return;
+                return replaced;
             }
+            replaced = true;
             let value: Vec<char> = value.chars().collect();
             let end = start + word.chars().count();
             let (old, new) = (end - start, value.len());
@@ -498,6 +537,7 @@ impl Parser<'_> {
             }
             self.aliases.push((word, start + new));
         }
+        replaced
     }
 
     /// Applies `|&`: the command's standard error goes where its output goes.
@@ -508,6 +548,7 @@ impl Parser<'_> {
             target: Word {
                 parts: vec![Part::Literal("1".to_owned())],
                 brace: false,
+                source: None,
             },
             body: None,
         };

@@ -83,6 +83,7 @@ impl Parser<'_> {
                     Compound::Arith(Word {
                         parts,
                         brace: false,
+                        source: None,
                     }),
                     line,
                     start,
@@ -142,6 +143,7 @@ impl Parser<'_> {
     /// The body of a `for`: `do ... done`, or `{ ... }` in bash.
     fn for_body(&mut self) -> Result<List> {
         self.skip_newlines()?;
+        self.expand_alias();
         if self.bash() && self.eat_reserved("{") {
             let body = self.full_list()?;
             self.expect_reserved("}")?;
@@ -168,6 +170,7 @@ impl Parser<'_> {
 
     /// `name [in words]` of `for` and `select`.
     fn names_in(&mut self) -> Result<(String, Option<Vec<Word>>)> {
+        self.expand_next_alias();
         let name = match self.peek_plain() {
             Some(name) if text::is_name(&name) => name,
             _ if self.bash() => return Err(self.unexpected()),
@@ -175,6 +178,7 @@ impl Parser<'_> {
         };
         self.eat_str(&name);
         self.skip_blanks();
+        self.expand_next_alias();
         let mut words = None;
         if self.peek() == Some(';') {
             self.next_raw();
@@ -186,6 +190,7 @@ impl Parser<'_> {
             let mut list = Vec::new();
             loop {
                 self.skip_blanks();
+                self.expand_next_alias();
                 match self.word()? {
                     Some(word) => list.push(word),
                     None => break,
@@ -231,6 +236,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         };
         self.skip_newlines()?;
+        self.expand_next_alias();
         self.expect_reserved("in")?;
         let mut arms = Vec::new();
         loop {

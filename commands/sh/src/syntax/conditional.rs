@@ -53,7 +53,7 @@ impl Parser<'_> {
                 if !p.eat(')') {
                     return Err(p.expected(")"));
                 }
-                return Ok(inner);
+                return Ok(Cond::Group(Box::new(inner)));
             }
             p.cond_primary()
         })
@@ -127,6 +127,7 @@ impl Parser<'_> {
         let mut parts: Vec<Part> = Vec::new();
         let mut literal = String::new();
         let mut depth = 0_u32;
+        let start = self.input.pos;
         loop {
             match self.peek() {
                 None | Some('\n') => break,
@@ -171,6 +172,7 @@ impl Parser<'_> {
         Ok((!parts.is_empty()).then_some(Word {
             parts,
             brace: false,
+            source: self.keep.then(|| self.source_since(start).into()),
         }))
     }
 }

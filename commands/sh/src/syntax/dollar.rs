@@ -72,6 +72,7 @@ impl Parser<'_> {
             name.push(c);
             self.next_raw();
         }
+        self.shell.names_pid |= name == "BASHPID";
         name
     }
 
@@ -112,15 +113,18 @@ impl Parser<'_> {
     pub(super) fn arith_until(&mut self, end: char) -> Result<Word> {
         let mut parts = Parts::default();
         let mut depth = 0_u32;
+        let start = self.input.pos;
         loop {
             let Some(c) = self.peek() else {
                 return Err(self.unterminated(&end.to_string()));
             };
             if c == end && depth == 0 {
+                let source = self.keep.then(|| self.source_since(start).into());
                 self.next_raw();
                 return Ok(Word {
                     parts: parts.finish(),
                     brace: false,
+                    source,
                 });
             }
             match c {
@@ -416,6 +420,7 @@ impl Parser<'_> {
         Ok(Word {
             parts: parts.finish(),
             brace: false,
+            source: None,
         })
     }
 
@@ -453,6 +458,7 @@ impl Parser<'_> {
         Ok(Word {
             parts: vec![Part::Double(parts.finish())],
             brace: false,
+            source: None,
         })
     }
 
@@ -492,6 +498,7 @@ impl Parser<'_> {
         Ok(Word {
             parts: parts.finish(),
             brace: false,
+            source: None,
         })
     }
 }

@@ -42,11 +42,15 @@ pub struct Parser<'a> {
     pub(super) aliases: Vec<(String, usize)>,
     /// The next word may be an alias as well, because the last one ended in a blank.
     pub(super) alias_next: bool,
+    /// Where it was looked for an alias last.
+    pub(super) alias_checked: Option<usize>,
     /// Inside `[[ ]]`, where patterns may hold parentheses.
     pub(super) in_pattern: bool,
     /// Where `((` turned out not to begin an expression.
     pub(super) not_arith: HashSet<usize>,
     started: bool,
+    /// Words keep their source, for printing.
+    pub(super) keep: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -58,9 +62,32 @@ impl<'a> Parser<'a> {
             depth: 0,
             aliases: Vec::new(),
             alias_next: false,
+            alias_checked: None,
             in_pattern: false,
             not_arith: HashSet::new(),
             started: false,
+            keep: false,
+        }
+    }
+
+    /// The function definition that the text is, as bash prints it.
+    pub fn printed_function(&mut self) -> Option<String> {
+        self.keep = true;
+        let (name, function) = self.only_function()?;
+        Some(function.print(&name))
+    }
+
+    /// The one function definition that the text is, if it is one.
+    pub fn only_function(&mut self) -> Option<(String, Rc<super::ast::Function>)> {
+        let mut list = self.complete_command().ok()??;
+        self.skip_newlines().ok()?;
+        let item = list.pop()?;
+        let single = list.is_empty() && self.peek().is_none() && item.rest.is_empty();
+        match item.first.commands.into_iter().next()? {
+            super::ast::Command::Function { name, function } if single && !item.background => {
+                Some((name, function))
+            }
+            _ => None,
         }
     }
 
@@ -71,6 +98,7 @@ impl<'a> Parser<'a> {
     pub fn complete_command(&mut self) -> Result<Option<List>> {
         self.input.begin_command();
         self.started = false;
+        self.alias_checked = None;
         self.pending.clear();
         self.skip_blanks();
         match self.peek() {
@@ -80,6 +108,18 @@ impl<'a> Parser<'a> {
                 return Ok(Some(List::new()));
             }
             Some(_) => {}
+        }
+        if self.expand_alias() {
+            self.skip_blanks();
+            // It may stand for nothing.
+            match self.peek() {
+                None => return Ok(Some(List::new())),
+                Some('\n') => {
+                    self.newline()?;
+                    return Ok(Some(List::new()));
+                }
+                Some(_) => {}
+            }
         }
         let list = self.list_until_newline()?;
         self.skip_blanks();
@@ -96,6 +136,14 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected());
         }
         Ok(Some(list))
+    }
+
+    /// All of the text as a subscript, where quotes and expansions count.
+    ///
+    /// # Errors
+    /// A quote or an expansion is not finished.
+    pub fn subscript(&mut self) -> Result<Word> {
+        self.word_until(&[], false)
     }
 
     /// All of the text as the inside of a here-document.

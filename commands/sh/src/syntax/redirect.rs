@@ -20,11 +20,16 @@ impl Parser<'_> {
         };
         self.skip_blanks();
         if kind == RedirectKind::HereDocument {
+            let word = self.input.pos;
             let body = self.here_document(strip_tabs)?;
+            let target = Word {
+                source: self.keep.then(|| self.source_since(word).into()),
+                ..Word::default()
+            };
             return Ok(Some(Redirect {
                 fd,
                 kind,
-                target: Word::default(),
+                target,
                 body: Some(body),
             }));
         }
@@ -161,10 +166,12 @@ impl Parser<'_> {
         for pending in std::mem::take(&mut self.pending) {
             let line = self.input.line;
             let text = self.here_text(&pending);
-            let word = if pending.quoted {
+            let source: Option<Rc<str>> = self.keep.then(|| text.as_str().into());
+            let mut word = if pending.quoted {
                 Word {
                     parts: vec![Part::Quoted(text)],
                     brace: false,
+                    source: None,
                 }
             } else {
                 let mut input = Input::text(&text, line);
@@ -174,8 +181,10 @@ impl Parser<'_> {
                 Word {
                     parts: vec![Part::Double(parts)],
                     brace: false,
+                    source: None,
                 }
             };
+            word.source = source;
             // Set only here, once per body.
             let _ = pending.body.set(word);
         }
@@ -213,17 +222,18 @@ impl Parser<'_> {
                     Some('\n') => {
                         let escapes = line.chars().rev().take_while(|c| *c == '\\').count();
                         if !pending.quoted && escapes % 2 == 1 {
-                            line.push('\n');
+                            // A continued line, which may be the last one as well.
+                            line.pop();
                             continued = true;
                             continue;
                         }
                         break;
                     }
-                    Some('\t') if pending.strip_tabs && line.is_empty() => {}
+                    Some('\t') if pending.strip_tabs && line.is_empty() && !continued => {}
                     Some(c) => line.push(c),
                 }
             }
-            if !continued && line == pending.delimiter {
+            if line == pending.delimiter {
                 return text;
             }
             text.push_str(&line);

@@ -33,7 +33,10 @@ impl Parser<'_> {
     /// The word that comes next, if one does.
     pub(super) fn word(&mut self) -> Result<Option<Word>> {
         let start = self.input.pos;
-        let word = self.word_until(&[], true)?;
+        let mut word = self.word_until(&[], true)?;
+        if self.keep {
+            word.source = Some(self.source_since(start).into());
+        }
         // Parts may be empty for a word of escaped newlines only.
         Ok((self.input.pos > start && !word.parts.is_empty()).then_some(word))
     }
@@ -105,6 +108,7 @@ impl Parser<'_> {
         Ok(Word {
             parts: parts.finish(),
             brace,
+            source: None,
         })
     }
 
