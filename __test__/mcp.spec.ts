@@ -294,6 +294,51 @@ describe("secure-exec mcp", () => {
   }
 });
 
+describe("clients that mean harm", () => {
+  /** A server that has greeted its client. */
+  async function greeted(flags: string[] = []) {
+    const child = spawn(process.execPath, [cli, "mcp", ...flags], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    child.stdin.on("error", () => {});
+    const send = (message: object) =>
+      child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    const clientInfo = { name: "test", version: "1" };
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo };
+    send({ id: 1, method: "initialize", params });
+    await once(child.stdout, "data");
+    send({ method: "notifications/initialized" });
+    const children = await childrenOf(child.pid ?? 0);
+    const gone = async () => {
+      const [exit] = await Promise.all([once(child, "exit"), ...children.map(ended)]);
+      return exit;
+    };
+    return { child, send, ended: gone() };
+  }
+
+  test("a line without an end ends the server", async () => {
+    const { child, ended } = await greeted();
+    const piece = "x".repeat(2 ** 20);
+    while (child.exitCode === null && child.stdin.writable) {
+      await new Promise((resolve) => child.stdin.write(piece, resolve));
+    }
+    assert.deepEqual(await ended, [0, null]);
+  });
+
+  test("a client that never reads cannot keep the server", async () => {
+    const { child, send, ended } = await greeted(["--timeout", "20s"]);
+    child.stdout.pause();
+    const code = `for (;;) console.log("x".repeat(1e5))`;
+    for (let id = 2; id < 40; id += 1) {
+      const params = { name: "run", arguments: { code }, _meta: { progressToken: id } };
+      send({ id, method: "tools/call", params });
+    }
+    await once(child.stdout, "readable");
+    child.stdin.end();
+    assert.deepEqual(await ended, [0, null]);
+  });
+});
+
 describe("without the SDK", () => {
   test("the command says how to get it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "secure-exec-mcp-"));

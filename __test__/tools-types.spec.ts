@@ -255,6 +255,21 @@ describe("on the host", () => {
     }
   });
 
+  test("are made in a moment, of many tools and of schemas that are nothing but references", () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, n) => [`tool-${n}`, tool({})]),
+    );
+    const $defs: Record<string, object> = { a5000: { type: "string" } };
+    for (let n = 0; n < 5000; n += 1) $defs[`a${n}`] = { $ref: `#/$defs/a${n + 1}` };
+    const started = performance.now();
+    assert.match(toolTypes(many), /function tool999\(/);
+    assert.match(
+      toolTypes({ chain: tool({ $ref: "#/$defs/a0", $defs }) }),
+      /type ChainInput = any;/,
+    );
+    assert(performance.now() - started < 10_000);
+  });
+
   test("definitions that are wrong are told by name", () => {
     assert.throws(() => toolTypes({ t: { description: "" } } as never), {
       code: "ERR_INVALID_ARG_TYPE",

@@ -18,12 +18,16 @@ const rt = await NodeRuntime.create({
 try {
   const { stdout } = await rt.exec(`
     import { execFileSync } from "node:child_process";
+    import { weather } from "tools";
 
     // As a command, with flags that come from the schema.
     const printed = execFileSync("weather", ["--city", "Paris", "--days", "3"], { encoding: "utf8" });
     console.log("command:", printed.trim());
 
-    // As a function.
+    // As a function of a module, with types for tsc.
+    console.log("import:", (await weather({ city: "Oslo" })).forecast);
+
+    // By its name.
     const { forecast } = await callTool("weather", { city: "Rome" });
     console.log("callTool:", forecast);
 

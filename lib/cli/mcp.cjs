@@ -2,6 +2,7 @@
 // `secure-exec mcp`: a server of the Model Context Protocol on standard input and output.
 
 const { once } = require("node:events");
+const { setTimeout: delay } = require("node:timers/promises");
 const { leastChars, usualChars } = require("../ai/for-model.cjs");
 const { serverOf } = require("../mcp/server.cjs");
 const { sdk } = require("../mcp/sdk.cjs");
@@ -12,6 +13,8 @@ const { workspace } = require("./project.cjs");
 const { UsageError } = require("./usage-error.cjs");
 
 const usualTimeout = 60_000;
+/** Milliseconds that a client has to read the last answers. */
+const patience = 1000;
 
 /** Serves one client until that goes. Nothing of the machine is there afterwards. */
 async function mcp(operands, flags) {
@@ -24,6 +27,8 @@ async function mcp(operands, flags) {
   const server = serverOf(runtime, { maxChars, timeoutMs: timeout, cwd });
   const gone = left(server);
   try {
+    // Each answer that a slow client does not take waits for it by itself.
+    process.stdout.setMaxListeners(0);
     await server.connect(new StdioServerTransport());
     await gone;
   } finally {
@@ -31,7 +36,21 @@ async function mcp(operands, flags) {
     await server.close();
     process.stdin.destroy();
   }
+  await letGo();
   return 0;
+}
+
+/** Ends this process where its client has gone without reading: what is left to write would keep it alive. */
+async function letGo() {
+  const { stdout } = process;
+  const settled = new AbortController();
+  const { signal } = settled;
+  if (stdout.writableNeedDrain) {
+    await Promise.race([once(stdout, "drain", { signal }), delay(patience, undefined, { signal })])
+      .catch(() => {})
+      .finally(() => settled.abort());
+  }
+  if (stdout.writableLength > 0) process.exit(0);
 }
 
 function installed() {

@@ -24,14 +24,14 @@ const notExported = new Set(["__esModule", "default", "module.exports", "then"])
 function exportNames(tools) {
   const taken = new Set(tools.filter((name) => !notExported.has(name)));
   const wanted = tools.map((name) => (isIdentifier(name) ? undefined : identifierOf(name)));
+  const once = new Set();
+  const twice = new Set();
+  for (const name of wanted) (once.has(name) ? twice : once).add(name);
   return new Map(
     tools.map((name, index) => {
       const own = notExported.has(name) ? [] : [name];
       const other = wanted[index];
-      const isFree =
-        other !== undefined &&
-        !taken.has(other) &&
-        wanted.indexOf(other) === wanted.lastIndexOf(other);
+      const isFree = other !== undefined && !taken.has(other) && !twice.has(other);
       return [name, isFree ? [...own, other] : own];
     }),
   );

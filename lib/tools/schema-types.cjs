@@ -3,8 +3,11 @@
 
 const { isIdentifier, typeNameOf } = require("./names.cjs");
 
-/** Schemas that are nested deeper are `any`. */
+/** Schemas that are nested deeper are `any`, and so are references beyond so many. */
 const deepest = 64;
+const mostAliases = 500;
+/** Schemas that are looked at for one that is nothing but another. */
+const longestWay = 100;
 
 /** @typedef {{ name: string, text: string, about: string }} Alias */
 
@@ -61,7 +64,7 @@ class SchemaTypes {
     const parts = [];
     if (typeof schema.$ref === "string") parts.push(this.#reference(schema.$ref, at));
     if (Object.hasOwn(schema, "const")) return literal(schema.const);
-    if (Array.isArray(schema.enum)) return union(schema.enum.map(literal));
+    if (Array.isArray(schema.enum)) return union(schema.enum.map((each) => literal(each)));
     for (const keyword of ["anyOf", "oneOf"]) {
       if (Array.isArray(schema[keyword])) {
         parts.push(union(schema[keyword].map((each) => this.#type(each, deeper))));
@@ -156,9 +159,10 @@ class SchemaTypes {
     const schema = this.#find(pointer);
     if (schema === undefined) return "any";
     // A type that is itself, or one of several of which it is one, is none.
-    if (at.direct && this.#leadsTo(schema, at.pointer, new Set())) return "any";
+    if (at.direct && this.#leadsTo(schema, at.pointer)) return "any";
     const known = this.#byPointer.get(normal(pointer));
     if (known !== undefined) return known;
+    if (this.aliases.length >= mostAliases) return "any";
     const last = normal(pointer)
       .split("/")
       .at(-1)
@@ -166,16 +170,20 @@ class SchemaTypes {
     return this.#alias(normal(pointer), schema, this.#base + typeNameOf(last || "part"));
   }
 
-  /** Whether a schema is, with nothing between them, the one that a pointer leads to. */
-  #leadsTo(schema, pointer, seen) {
-    if (schema === this.#find(pointer)) return true;
-    if (!isObject(schema) || seen.has(schema)) return false;
-    seen.add(schema);
-    const next = lists.flatMap((keyword) =>
-      Array.isArray(schema[keyword]) ? schema[keyword] : [],
-    );
-    if (typeof schema.$ref === "string") next.push(this.#find(schema.$ref));
-    return next.some((each) => this.#leadsTo(each, pointer, seen));
+  /** Whether a schema is, with nothing between them, the one that a pointer leads to; or it is a long way to know that. */
+  #leadsTo(schema, pointer) {
+    const wanted = this.#find(pointer);
+    const seen = new Set([schema]);
+    // What is added meanwhile comes, too.
+    for (const each of seen) {
+      if (each === wanted || seen.size > longestWay) return true;
+      if (!isObject(each)) continue;
+      for (const keyword of lists) {
+        if (Array.isArray(each[keyword])) for (const part of each[keyword]) seen.add(part);
+      }
+      if (typeof each.$ref === "string") seen.add(this.#find(each.$ref));
+    }
+    return false;
   }
 
   /** The schema that a pointer leads to (RFC 6901). */
@@ -214,10 +222,12 @@ function keyOf(name) {
   return isIdentifier(name) ? name : JSON.stringify(name);
 }
 
-function literal(value) {
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+function literal(value, depth = 0) {
+  if (depth > deepest) return "any";
+  const within = (each) => literal(each, depth + 1);
+  if (Array.isArray(value)) return `[${value.map(within).join(", ")}]`;
   if (!isObject(value)) return JSON.stringify(value);
-  const members = Object.entries(value).map(([key, each]) => `${keyOf(key)}: ${literal(each)}`);
+  const members = Object.entries(value).map(([key, each]) => `${keyOf(key)}: ${within(each)}`);
   return `{ ${members.join("; ")} }`;
 }
 

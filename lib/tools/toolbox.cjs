@@ -20,7 +20,7 @@ class Toolbox {
   #running = new Map();
   /** Bytes of the inputs of the calls that run. */
   #bytes = 0;
-  /** Inputs are checked one after the other, so that the calls of one VM take one thread at most. */
+  /** Inputs and results are checked one after the other, so that the calls of one VM take one thread at most. */
   #checks = Promise.resolve();
   #limits;
   #answer;
@@ -129,7 +129,7 @@ class Toolbox {
   /** Checks the input, runs the handler, answers. Never rejects. */
   async #run(call, text) {
     try {
-      const checked = await this.#inTurn(call, text);
+      const checked = await this.#inTurn(call, () => call.tool.inputSchema.check(text));
       if (!this.#isRunning(call)) return;
       if (checked.wrong !== undefined) {
         return this.#settle(call, undefined, { message: `invalid input: ${checked.wrong}` });
@@ -141,9 +141,8 @@ class Toolbox {
     }
   }
 
-  #inTurn(call, text) {
-    const check = () => (this.#isRunning(call) ? call.tool.inputSchema.check(text) : undefined);
-    const checked = this.#checks.then(check);
+  #inTurn(call, check) {
+    const checked = this.#checks.then(() => (this.#isRunning(call) ? check() : undefined));
     this.#checks = checked.then(ignore, ignore);
     return checked;
   }
@@ -158,7 +157,8 @@ class Toolbox {
   async #checkedResult(call, result) {
     const { outputSchema } = call.tool;
     if (!outputSchema) return this.#told(call, result);
-    const checked = await outputSchema.checkResult(result === undefined ? null : result);
+    const given = result === undefined ? null : result;
+    const checked = await this.#inTurn(call, () => outputSchema.checkResult(given));
     if (!this.#isRunning(call)) return;
     if (checked.wrong === undefined) return this.#told(call, checked.value);
     this.#settle(call, undefined, { message: wrongResult });
