@@ -216,4 +216,37 @@ describe("terminals of clients", () => {
     link.forget(forgotten.request);
     await watch("0");
   });
+
+  test("hold up a program that writes without a pause, and what is typed without end is refused", async () => {
+    const flood = await connect();
+    let heard = 0;
+    const loud = flood.ask({
+      method: "terminal.open",
+      params: { command: "sh", args: ["-c", "yes"] },
+      goesOn: true,
+      // Never taken.
+      listener: {
+        output: (_: string, data: Uint8Array) => {
+          heard += data.length;
+          return new Promise(() => {});
+        },
+      },
+    });
+    await loud.answer;
+    const deaf = open(flood, {
+      command: "sh",
+      args: ["-c", "stty raw -echo; echo ready; sleep 1000"],
+    });
+    deaf.end.catch(() => {});
+    await deaf.shows(/ready/);
+    const piece = Buffer.alloc(4 * 1024 * 1024, "x");
+    const writes = Array.from({ length: 12 }, () => deaf.call("terminal.write", {}, piece));
+    await assert.rejects(Promise.race(writes), { code: "ERR_RESOURCE_LIMIT" });
+    for (const write of writes) write.catch(() => {});
+    assert.ok(heard > 0 && heard < 2 * 1024 * 1024, `${heard} bytes came`);
+    flood.close();
+    const { request, shows } = open(link, { command: "echo", args: ["still here"] });
+    await request.answer;
+    await shows(/still here/);
+  });
 });

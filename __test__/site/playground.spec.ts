@@ -108,7 +108,10 @@ test("a token behind # opens it, and is not in the address or in a request", { s
 test("a program runs, with both channels and its exit status", { skip }, async () => {
   await write(`console.log("out", 6 * 7);\nconsole.error("<b>err</b>");\nprocess.exit(3);`);
   await page.press("Enter", { ctrl: true });
-  assert.match(await text("#result", /^exit/), /exit status 3 after/);
+  assert.match(
+    await text("#result", /^exit/),
+    /exit status 3, \d\.\d\d s, \d+ ms of processor time, \d+\.\d MiB/,
+  );
   await text("#output .out", /^out 42$/m);
   await text("#output .error", /<b>err<\/b>/);
   assert.equal(await page.value(`document.querySelectorAll("#output b").length`), 0);

@@ -82,6 +82,8 @@ class Command {
   exitCode;
   /** A signal or its time has ended it: nobody waits for what callbacks have not taken. */
   wasStopped = false;
+  /** What it took with all that it started, once it has ended. @type {import("../../types/programs.js").ProgramUsage | undefined} */
+  usage;
   /** When it ended, milliseconds of `performance.now()`. */
   endedAt;
 
@@ -202,7 +204,8 @@ class Command {
     return pending.length > 0 ? Promise.all(pending) : undefined;
   }
 
-  #ended({ exitCode: status, signal, timedOut }, onEnd) {
+  #ended({ exitCode: status, signal, timedOut, usage }, onEnd) {
+    this.usage = usage;
     this.wasStopped = Boolean(signal || timedOut);
     const exitCode = timedOut ? timedOutCode : status;
     this.#end(exitCode, onEnd);

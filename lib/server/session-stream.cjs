@@ -33,7 +33,10 @@ class SessionStream {
       this.#operation = undefined;
     };
     command.done.then(
-      (exitCode) => this.#operation?.end({ event: "exit", exitCode, stopped: command.wasStopped }),
+      (exitCode) => {
+        const { wasStopped: stopped, usage } = command;
+        this.#operation?.end({ event: "exit", exitCode, stopped, usage });
+      },
       (error) => this.#operation?.end({ event: "failed", error: packFailure(error) }),
     );
   }

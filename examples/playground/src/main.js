@@ -42,8 +42,8 @@ const tree = createTree(find("tree"), {
 });
 const editor = createEditor(find("editor"), {
   onChange: () => changed(true),
-  onSave: () => told(save()),
-  onRun: () => told(run()),
+  onSave: () => id && told(save()),
+  onRun: () => id && told(run()),
 });
 
 /** Says what went wrong, wherever that was. */
@@ -90,7 +90,6 @@ async function run() {
   output.clear();
   const [, extension = ""] = /\.(\w+)$/.exec(path) ?? [];
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const begun = performance.now();
   const ended = Promise.withResolvers();
   running = connection.ask(
     "exec.start",
@@ -109,10 +108,9 @@ async function run() {
   find("result").textContent = "runs …";
   try {
     await running.answer;
-    const { event, exitCode, error } = await ended.promise;
+    const { event, exitCode, usage, error } = await ended.promise;
     if (event === "failed") throw new Error(error.message);
-    const seconds = ((performance.now() - begun) / 1000).toFixed(2);
-    find("result").textContent = `exit status ${exitCode} after ${seconds} s`;
+    find("result").textContent = `exit status ${exitCode}${usage ? `, ${took(usage)}` : ""}`;
     find("result").classList.toggle("failed", exitCode !== 0);
   } catch (error) {
     find("result").textContent = error.message;
@@ -122,6 +120,11 @@ async function run() {
     find("run").textContent = "Run";
     await tree.refresh();
   }
+}
+
+function took({ wallMs, cpuMs, peakMemoryBytes }) {
+  const mebibytes = (peakMemoryBytes / 2 ** 20).toFixed(1);
+  return `${(wallMs / 1000).toFixed(2)} s, ${Math.round(cpuMs)} ms of processor time, ${mebibytes} MiB`;
 }
 
 async function create() {
@@ -244,7 +247,8 @@ const does = {
   },
 };
 for (const [name, action] of Object.entries(does)) {
-  find(name).onclick = () => told(action());
+  // Before there is a machine there is nothing to do.
+  find(name).onclick = () => id && told(action());
 }
 find("uploads").onchange = ({ target }) => {
   const files = [...target.files];
