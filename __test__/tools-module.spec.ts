@@ -265,6 +265,20 @@ describe("what a guest may do to the module", () => {
   });
 });
 
+describe("a program that has spoilt its own globals before", () => {
+  test("gets the tools all the same", async () => {
+    const code = `Object.prototype.get = () => "forged";
+      Object.prototype.orders = "forged";
+      Object.defineProperty = () => { throw new Error("no"); };
+      Array.prototype[Symbol.iterator] = undefined;
+      const namespace = await import("tools");
+      const { default: tools } = namespace;
+      const result = await tools.orders({ customer: "a" });
+      globalThis.__return([result.length, namespace.orders === tools.orders]);`;
+    assert.deepEqual(await inGuest({ orders }, code), [2, true]);
+  });
+});
+
 describe("outputSchema", () => {
   test("says what a guest gets, as the schema gives it out", async () => {
     const schema = {

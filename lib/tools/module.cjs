@@ -65,26 +65,28 @@ const shown = (name) => (isIdentifier(name) ? name : JSON.stringify(name));
 function programOf(entries) {
   const call = entries.names.take("call");
   const all = entries.names.take("all");
-  const lines = [
+  const functions = [];
+  const members = [];
+  const exports = [];
+  for (const { name, constant, exported } of entries) {
+    const text = JSON.stringify(name);
+    functions.push(
+      `const ${constant} = { [${text}]: (input) => ${call}(${text}, input) }[${text}];`,
+    );
+    // In brackets, so that `__proto__` is a name like others.
+    for (const each of exported) members.push(`  [${JSON.stringify(each)}]: ${constant},`);
+    exports.push(...exported.map((each) => `${constant} as ${shown(each)}`));
+  }
+  exports.push(`${all} as default`, `${all} as "module.exports"`);
+  return [
     "// The host's tools. Each is called as callTool(name, input) is.",
     // The global is the program's own to change; nothing of that reaches what has been imported.
     `const ${call} = globalThis.callTool;`,
-    `const ${all} = Object.create(null);`,
-  ];
-  for (const { name, constant, exported } of entries) {
-    const text = JSON.stringify(name);
-    lines.push(`const ${constant} = { [${text}]: (input) => ${call}(${text}, input) }[${text}];`);
-    for (const each of exported) {
-      const key = JSON.stringify(each);
-      lines.push(
-        `Object.defineProperty(${all}, ${key}, { value: ${constant}, enumerable: true });`,
-      );
-      lines.push(`export { ${constant} as ${each === constant ? each : key} };`);
-    }
-  }
-  lines.push(`Object.freeze(${all});`);
-  lines.push(`export { ${all} as default, ${all} as "module.exports" };`);
-  return `${lines.join("\n")}\n`;
+    ...functions,
+    `const ${all} = Object.freeze({\n  __proto__: null,\n${members.join("\n")}\n});`,
+    `export {\n${exports.map((each) => `  ${each},\n`).join("")}};`,
+    "",
+  ].join("\n");
 }
 
 /** @param {string} declare What stands before a declaration. */
