@@ -3,7 +3,7 @@
 import type {
   NodeRuntime,
   NodeRuntimeExecResult,
-  Sandbox,
+  SandboxHandle,
   ShellLineResult,
   StandardSchema,
 } from "secure-exec";
@@ -83,14 +83,14 @@ export type ModelTools = {
 };
 
 /**
- * A machine as tools for a model: `tools` of `generateText` and `streamText` of the Vercel AI SDK. However a call ends, its
+ * A machine, or a sandbox at the other end of a network, as tools for a model: `tools` of `generateText` and `streamText` of the Vercel AI SDK. However a call ends, its
  * answer is one text of bounded length, which {@link forModel} makes. The machine stays yours: dispose of it when the
  * conversation is over.
  *
  * @throws {TypeError | RangeError} An argument or an option is wrong: the message has its name.
  */
 export declare function aiTools(
-  target: NodeRuntime | Sandbox,
+  target: NodeRuntime | SandboxHandle,
   options?: ModelToolsOptions,
 ): ModelTools;
 
@@ -144,6 +144,6 @@ export interface McpServer {
  * @throws {Error} `ERR_MODULE_NOT_FOUND`: the SDK is not installed.
  */
 export declare function createMcpServer(
-  target: NodeRuntime | Sandbox,
+  target: NodeRuntime | SandboxHandle,
   options?: ModelToolsOptions,
 ): McpServer;

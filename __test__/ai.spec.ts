@@ -8,6 +8,7 @@ import ts from "typescript";
 import { generateText, MockLanguageModelV3, stepCountIs } from "./support/ai-sdk.mjs";
 import { withRuntime } from "./support/guest.ts";
 import { root } from "./support/releases.ts";
+import { connectTo, withServer } from "./support/server.ts";
 import { describe, test } from "./support/suite.ts";
 
 const ended = (stdout: string, stderr = "", exitCode = 0) => ({ stdout, stderr, exitCode });
@@ -185,6 +186,36 @@ describe("aiTools", () => {
         name: "AbortError",
       },
     );
+  });
+
+  test("take a sandbox at the other end of a network", { timeout: 60_000 }, async () => {
+    await withServer({}, async (server) => {
+      await using sandbox = await connectTo(server);
+      const { run, shell, writeFile, readFile, listFiles } = aiTools(sandbox, { maxChars: 300 });
+      const code = "const n: number = 2; console.log(n, await 3);";
+      assert.equal(await run.execute({ code }), "2 3\n");
+      const failed = await run.execute({ code: `throw new Error("no")` });
+      assert.match(failed, /Error: no[\s\S]*\[exit status 1\]$/);
+      await shell.execute({ command: "mkdir a; cd a; X=1" });
+      assert.equal(await shell.execute({ command: "echo $X $PWD" }), "1 /workspace/a\n");
+      assert.equal(
+        await writeFile.execute({ path: "f", content: "hello" }),
+        "[wrote 5 bytes to /workspace/f]",
+      );
+      assert.equal(await readFile.execute({ path: "f" }), "hello");
+      assert.equal(await listFiles.execute({}), "a/\nf (5 bytes)");
+      for (const late of [
+        run.execute({ code: "for (;;);", timeoutMs: 300 }),
+        shell.execute({ command: "while :; do :; done", timeoutMs: 300 }),
+      ]) {
+        assert.match(await late, /\[killed: it took too long\]$/);
+      }
+      assert.match((await readFile.execute({ path: "nope" })) as string, /^\[ENOENT/);
+      assert.match(await shell.execute({ command: "exit 3" }), /the shell has ended/);
+      assert.equal(await shell.execute({ command: "pwd" }), "/workspace\n");
+      await sandbox.kill();
+      assert.match(await run.execute({ code: "1" }), /^\[.*disposed.*\]$/);
+    });
   });
 
   test("validate what they are given as their schemas say", async () => {

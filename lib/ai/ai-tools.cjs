@@ -5,6 +5,7 @@ const { invalidType } = require("../errors.cjs");
 const check = require("../validate.cjs");
 const { maxChars, usualChars } = require("./for-model.cjs");
 const { MachineTools } = require("./machine-tools.cjs");
+const { SandboxMachine } = require("./sandbox-machine.cjs");
 
 const optionCheckers = {
   maxChars: check.optional(maxChars, usualChars),
@@ -17,13 +18,14 @@ function modelOptions(value) {
   return check.object(value, "options", optionCheckers);
 }
 
-/** The runtime of a sandbox, or the runtime itself. */
+/** The runtime of a sandbox, the runtime itself, or what does the same at the other end of a network. */
 function runtimeOf(value) {
   const runtime = value?.runtime ?? value;
-  if (typeof runtime?.exec !== "function" || typeof runtime.shell !== "function") {
-    throw invalidType("runtime", "a NodeRuntime or a Sandbox", value);
+  if (typeof runtime?.exec === "function" && typeof runtime.shell === "function") return runtime;
+  if (typeof value?.exec?.run === "function" && typeof value.exec.shell === "function") {
+    return new SandboxMachine(value);
   }
-  return runtime;
+  throw invalidType("runtime", "a NodeRuntime or a Sandbox", value);
 }
 
 function aiTools(target, given) {

@@ -71,6 +71,9 @@ function ofError(error) {
       return { channels, notes: [`killed: ${limitText(error.limit, error.bound)}`] };
     case "ERR_VM_CRASHED":
       return { channels, notes: ["the machine has ended, and its files are lost"] };
+    case "ERR_CONNECTION_CLOSED":
+    case "ERR_CONNECTION_LOST":
+    case "ERR_SANDBOX_NOT_FOUND":
     case "ERR_VM_DISPOSED":
     case "ERR_SHELL_CLOSED":
     case "ERR_TIMEOUT":
