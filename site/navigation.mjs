@@ -41,6 +41,7 @@ export const sections = [
         "createKernel, new NodeRuntime, limits, TypeScript tools",
       ),
       docs("Sandboxes and shells", "sandbox", "Sandbox.create, shells that keep their state, npm"),
+      docs("A server of sandboxes", "server", "secure-exec serve, Sandbox.connect, HTTP, the wire"),
       docs(
         "Tools",
         "tools",
