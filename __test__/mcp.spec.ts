@@ -176,15 +176,28 @@ describe("secure-exec mcp", () => {
       await call("shell", { command: "X=1" });
       await cancelled(call, "run", { code: `console.log("on"); setInterval(() => {}, 1000)` });
       await cancelled(call, "shell", { command: "echo on; while :; do :; done" });
+      // A client does not wait until what it has cancelled is gone.
       const code = `import { readdirSync, readFileSync } from "node:fs";
-        const pids = readdirSync("/proc").filter((name) => /^\\d+$/.test(name));
-        console.log(pids.map((pid) => readFileSync(\`/proc/\${pid}/comm\`, "utf8").trim()).join());`;
+        const names = () => readdirSync("/proc")
+          .filter((name) => /^\\d+$/.test(name))
+          .map((pid) => { try { return readFileSync(\`/proc/\${pid}/comm\`, "utf8").trim(); } catch { return ""; } });
+        while (names().join() !== "init,bash,node") await new Promise(setImmediate);
+        console.log("alone");`;
       // The shell is free again, and nothing but it and what asks is there.
       assert.equal(text(await call("shell", { command: "echo $X" })), "1\n");
-      assert.equal(text(await call("run", { code })), "init,bash,node\n");
-      const heard: (string | undefined)[] = [];
-      const onprogress = ({ message }: { message?: string }) => heard.push(message);
-      await call("shell", { command: "printf a; printf b >&2" }, { onprogress });
+      assert.equal(text(await call("run", { code })), "alone\n");
+      // The SDK's client drops what comes together with the answer: the line waits until all was heard.
+      const heard: string[] = [];
+      const both = Promise.withResolvers<void>();
+      const onprogress = ({ message = "" }: { message?: string }) => {
+        heard.push(message);
+        if (heard.join("").length === 2) both.resolve();
+      };
+      const command = "printf a; printf b >&2; until [ -e go ]; do :; done";
+      const answer = call("shell", { command }, { onprogress });
+      await both.promise;
+      await call("write_file", { path: "go", content: "" });
+      assert.equal(text(await answer), "a\n[stderr]\nb\n");
       assert.equal(heard.sort().join(""), "ab");
     });
   });
