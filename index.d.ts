@@ -6,6 +6,8 @@ export * from "./types/create-options.js";
 export * from "./types/driver-runtime.js";
 export * from "./types/drivers.js";
 export * from "./types/errors.js";
+export * from "./types/events.js";
+export * from "./types/file-transfer.js";
 export * from "./types/filesystems.js";
 export * from "./types/isolation.js";
 export * from "./types/kernel.js";

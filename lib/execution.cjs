@@ -17,6 +17,7 @@ const stdout = 1;
 const stderr = 2;
 const controlIn = 3;
 const SIGKILL = 9;
+const SIGTERM = 15;
 
 /** Input up to this size travels with the request. */
 const smallInput = 256 * 1024;
@@ -43,6 +44,7 @@ const noInput = new Uint8Array();
 class Execution {
   #machine;
   #call;
+  #argv;
   #outputs;
   /** Reads the output of a live program by streams. */
   #reader;
@@ -109,6 +111,8 @@ class Execution {
     );
     this.owner = settings.owner;
     this.#context = new AsyncResource("SECUREEXECCALL");
+    this.#argv = settings.argv;
+    machine.events.emit("exec", () => ({ argv: [...settings.argv] }));
     this.#onControl = settings.onControl;
     this.#contextNow = settings.contextNow;
     this.#onExit = settings.onExit;
@@ -286,6 +290,7 @@ class Execution {
 
   #settle(content) {
     this.#isSettled = true;
+    this.#tellEnd(content);
     const { aborted: wasAborted } = this.#signal ?? {};
     const ended = this.exitCode === 128 + SIGKILL && !content.timedOut;
     const aborted = wasAborted && (ended || this.wasStopped);
@@ -294,6 +299,9 @@ class Execution {
     if (aborted) return this.#result.reject(this.#signal.reason);
     if (content.error) {
       return this.#result.reject(this.#withOutput(new VmError(content.error)));
+    }
+    if (this.#machine.isExpired && this.exitCode === 128 + SIGTERM) {
+      return this.#result.reject(this.#withOutput(this.#machine.disposedError));
     }
     if (content.limit) {
       return this.#result.reject(this.#withOutput(limitError(content.limit)));
@@ -309,6 +317,23 @@ class Execution {
       return this.#result.reject(this.#withOutput(error));
     }
     this.#result.resolve(result);
+  }
+
+  /** Tells who hears of what happens in the machine. */
+  #tellEnd({ timedOut, usage, limit, limits = [] }) {
+    const { events } = this.#machine;
+    // The one that ended it may be among them.
+    const others = limits.filter((breach) => breach.limit !== limit?.limit);
+    const passed = limit ? [...others, limit] : others;
+    for (const breach of passed) events.emit("limit", () => ({ ...breach }), this.#context);
+    const told = () => ({
+      argv: [...this.#argv],
+      exitCode: this.exitCode,
+      signal: this.signal,
+      ...(timedOut && { timedOut }),
+      usage,
+    });
+    events.emit("exit", told, this.#context);
   }
 
   /** What has been kept of its output. */

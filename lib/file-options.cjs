@@ -22,9 +22,34 @@ function removeOptions(value) {
 }
 
 /** `writeFile` has no options; what is given all the same would be silently without effect. */
-function noWriteOptions(given) {
+function noWriteOptions(given, method = "writeFile") {
   if (given.every((value) => value === undefined)) return;
-  throw invalidValue("options", "is not taken by writeFile, which writes bytes, or text as UTF-8");
+  throw invalidValue("options", `is not taken by ${method}, which writes bytes, or text as UTF-8`);
+}
+
+/** Permission bits. */
+const mode = check.integer(0, { maximum: 0o7777 });
+
+function copyOptions(value) {
+  return object(value, "options", { recursive: optional(check.boolean, false) });
+}
+
+function uploadOptions(value) {
+  return object(value, "options", {
+    filter: optional(check.callback),
+    signal: optional(check.abortSignal),
+  });
+}
+
+function downloadOptions(value) {
+  return object(value, "options", { signal: optional(check.abortSignal) });
+}
+
+function watchOptions(value) {
+  return object(value, "options", {
+    recursive: optional(check.boolean, false),
+    signal: optional(check.abortSignal),
+  });
 }
 
 /** How `readFile` decodes. */
@@ -38,4 +63,15 @@ function encoding(value) {
   return "utf8";
 }
 
-module.exports = { encoding, mkdirOptions, noWriteOptions, removeDirOptions, removeOptions };
+module.exports = {
+  copyOptions,
+  downloadOptions,
+  encoding,
+  mkdirOptions,
+  mode,
+  noWriteOptions,
+  removeDirOptions,
+  removeOptions,
+  uploadOptions,
+  watchOptions,
+};

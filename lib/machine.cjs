@@ -6,6 +6,8 @@ const binding = require("../binding.cjs");
 const { callUnawaited, inContext } = require("./callback.cjs");
 const { VmError, disposedError, invalidValue } = require("./errors.cjs");
 const { hold } = require("./keep-alive.cjs");
+const { Lifetime } = require("./lifetime.cjs");
+const { RuntimeEvents } = require("./runtime-events.cjs");
 const { Toolbox } = require("./tools/toolbox.cjs");
 
 /** Kinds of events, as src/event/mod.rs numbers them. */
@@ -56,6 +58,11 @@ class Machine {
   #disposing;
   /** Requests that are not answered yet. */
   #requests = 0;
+  #lifetime;
+  /** Makes the error of its end, where its time was over. */
+  #expired;
+  /** Who hears of what happens in it. */
+  events = new RuntimeEvents();
   /** Nobody can ask anything of it any more. */
   #isAbandoned = false;
   /** Called when listeners have come or gone. */
@@ -75,9 +82,15 @@ class Machine {
   #context = new AsyncResource("SECUREEXECVM");
 
   /** @param {import("../binding.d.cts").VmOptions} options */
-  constructor(options, { toolLimits, toolBudget, onToolError, onTrace, onLimitWarning } = {}) {
+  constructor(
+    options,
+    { toolLimits, toolBudget, onToolError, onTrace, onLimitWarning, lifetime = {} } = {},
+  ) {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
-    this.#toolbox = new Toolbox(toolLimits, answer, onToolError, toolBudget);
+    const onSettled = (told) => this.events.emit("tool", () => told);
+    this.#toolbox = new Toolbox(toolLimits, answer, onToolError, toolBudget, onSettled);
+    const isBusy = () => this.#calls.size > 0;
+    this.#lifetime = new Lifetime(lifetime, isBusy, (expired) => this.#expire(expired));
     this.#onTrace = inContext(onTrace, this.#context);
     this.#onLimitWarning = onLimitWarning;
     this.#mounts = [...options.mounts];
@@ -130,6 +143,7 @@ class Machine {
   /** Lets go of a connection: no event of it follows. */
   disconnect(call, reset) {
     this.#calls.delete(call);
+    this.#lifetime.touch();
     this.#vm.disconnect(call, reset);
   }
 
@@ -204,7 +218,7 @@ class Machine {
 
   /** Calls a method of the native VM that is answered by one event. */
   request(method, ...args) {
-    if (this.disposed) return Promise.reject(disposedError());
+    if (this.disposed) return Promise.reject(this.disposedError);
     const release = hold();
     this.#requests += 1;
     return new Promise((resolve, reject) => {
@@ -226,10 +240,27 @@ class Machine {
     if (this.#isAbandoned && this.#requests === 0) this.dispose();
   }
 
+  #expire(expired) {
+    if (this.disposed) return;
+    this.#expired = expired;
+    this.dispose();
+  }
+
+  /** Its time was over: nobody has disposed of it. */
+  get isExpired() {
+    return this.#expired !== undefined;
+  }
+
+  /** What calls are told that come behind its end. */
+  get disposedError() {
+    return this.#expired ? this.#expired() : disposedError();
+  }
+
   /** Whoever waits for it keeps the host's process alive, and the garbage collector does not wait. */
   dispose() {
     if (!this.#disposing) {
       this.#disposing = withResolvers();
+      this.#lifetime.stop();
       this.#vm.dispose();
       this.#toolbox.dispose();
       this.#mounts = undefined;
@@ -253,6 +284,7 @@ class Machine {
 
   #register(number, call) {
     this.#calls.set(number, call);
+    this.#lifetime.touch();
     return number;
   }
 
@@ -309,6 +341,7 @@ class Machine {
         return call.outputEnd();
     }
     this.#calls.delete(number);
+    this.#lifetime.touch();
     this.#toolbox.ended(number);
     switch (kind) {
       case Kind.exited:
@@ -318,8 +351,13 @@ class Machine {
       case Kind.done:
         return call.done(content);
       case Kind.failed:
-        return call.failed(new VmError(content.error));
+        return this.#failed(call, new VmError(content.error));
     }
+  }
+
+  #failed(call, error) {
+    if (error.code === "ERR_VM_CRASHED") this.events.crashed(error);
+    call.failed(this.isExpired && error.code === "ERR_VM_DISPOSED" ? this.disposedError : error);
   }
 
   /** A handler runs in the context of the call whose program calls; if that has ended, in that of the creation. */
@@ -352,7 +390,10 @@ class Machine {
   #onCreated({ phases, isolation, error }) {
     this.#releaseCreation();
     if (error) this.#created.reject(new VmError(error));
-    else this.#created.resolve({ phases, isolation });
+    else {
+      this.#lifetime.start();
+      this.#created.resolve({ phases, isolation });
+    }
   }
 }
 

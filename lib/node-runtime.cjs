@@ -4,7 +4,7 @@
 const { watch } = require("./abandoned.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs, directories } = require("./commands-dir.cjs");
-const { disposedError, limitError, VmError } = require("./errors.cjs");
+const { limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
 const { fileStat, fileTypes } = require("./file-stat.cjs");
@@ -29,9 +29,18 @@ const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
 const { ToolPackage } = require("./tools/package.cjs");
 const { V8Runtime } = require("./driver/dedicated-process.cjs");
+const { archiveStream, notDirectory } = require("./archive-stream.cjs");
+const { upload } = require("./upload.cjs");
+const { FileWatcher, watchCode } = require("./watch.cjs");
 const check = require("./validate.cjs");
 
 const created = Symbol("created");
+
+/** Bytes that are added to a file in one request. */
+const mostInOne = 1024 * 1024;
+
+/** User and group of programs that do what the host may. */
+const root = [0, 0];
 
 /** The working directory of programs, unless it is said otherwise. */
 const workspace = "/workspace";
@@ -130,6 +139,7 @@ class NodeRuntime {
       onToolError: settings.onToolError,
       onTrace: settings.onTrace,
       onLimitWarning: settings.onLimitWarning,
+      lifetime: { idleTimeoutMs: settings.idleTimeoutMs, maxLifetimeMs: settings.maxLifetimeMs },
     });
     machine.toolbox.add(settings.tools);
     if (settings.startPermission) machine.toolbox.add([settings.startPermission]);
@@ -303,6 +313,85 @@ class NodeRuntime {
     });
   }
 
+  on(event, listener) {
+    this.#machine.events.add(event, listener, false);
+    return this;
+  }
+
+  once(event, listener) {
+    this.#machine.events.add(event, listener, true);
+    return this;
+  }
+
+  off(event, listener) {
+    this.#machine.events.remove(event, listener);
+    return this;
+  }
+
+  async chmod(path, mode) {
+    const target = check.absolutePath(path, "path");
+    await this.#machine.request("changeMode", target, fileOptions.mode(mode, "mode"));
+  }
+
+  async appendFile(path, data, ...rest) {
+    fileOptions.noWriteOptions(rest, "appendFile");
+    const target = check.absolutePath(path, "path");
+    const bytes = check.bytes(data, "data");
+    for (let at = 0; at === 0 || at < bytes.length; at += mostInOne) {
+      await this.#machine.request("append", target, bytes.subarray(at, at + mostInOne));
+    }
+  }
+
+  async symlink(target, path) {
+    const leadsTo = check.program(target, "target");
+    await this.#machine.request("symlink", leadsTo, check.absolutePath(path, "path"));
+  }
+
+  async cp(from, to, given) {
+    const { recursive } = fileOptions.copyOptions(given);
+    const source = check.absolutePath(from, "from");
+    await this.#machine.request("copy", source, check.absolutePath(to, "to"), recursive);
+  }
+
+  async upload(hostDir, guestDir, given) {
+    const source = options.directory(hostDir, "hostDir");
+    const target = check.absolutePath(guestDir, "guestDir");
+    const checked = fileOptions.uploadOptions(given);
+    checked.signal?.throwIfAborted();
+    this.#requireLive();
+    const ask = (method, ...args) => this.#machine.request(method, ...args);
+    return await upload(source, target, checked, {
+      makeDirectory: (path) => ask("makeDirectory", path, true),
+      write: (path, data) => ask("writeFile", path, data),
+      append: (path, data) => ask("append", path, data),
+      symlink: (leadsTo, path) => ask("symlink", leadsTo, path),
+      remove: (path) => ask("remove", path, false, false),
+      changeMode: (path, mode) => ask("changeMode", path, mode),
+      changeTime: (path, mtimeMs) => ask("changeTime", path, mtimeMs),
+    });
+  }
+
+  async download(guestDir, given) {
+    const source = check.absolutePath(guestDir, "guestDir");
+    const { signal } = fileOptions.downloadOptions(given);
+    const { stat } = await this.#machine.request("stat", source);
+    if (!fileStat(stat).isDirectory) throw notDirectory(source);
+    const checked = { ...options.commandOptions(undefined), signal, user: root };
+    const argv = ["/usr/bin/tar", "-C", source, "-cf", "-", "."];
+    return archiveStream(this.#start(argv, checked, { live: true }));
+  }
+
+  watch(path, given) {
+    const target = check.absolutePath(path, "path");
+    const { recursive, signal } = fileOptions.watchOptions(given);
+    this.#requireLive();
+    signal?.throwIfAborted();
+    const checked = { ...options.programOptions(undefined), signal, user: root };
+    const argv = [this.#own("node", checked), target, String(recursive)];
+    const execution = this.#start(argv, checked, { live: true, code: watchCode() });
+    return new FileWatcher(execution, target, signal);
+  }
+
   async getResourceSnapshot() {
     const { resources } = await this.#machine.request("resources");
     return resources;
@@ -347,7 +436,7 @@ class NodeRuntime {
   }
 
   #requireLive() {
-    if (this.#machine.disposed) throw disposedError();
+    if (this.#machine.disposed) throw this.#machine.disposedError;
   }
 
   #own(name, { env }) {
@@ -385,7 +474,7 @@ class NodeRuntime {
 }
 
 /** What gives its result back at once, and throws where others reject. */
-const isAtOnce = new Set(["constructor", "connect", "findListener"]);
+const isAtOnce = new Set(["constructor", "connect", "findListener", "off", "on", "once", "watch"]);
 
 withCallerStacks(NodeRuntime, "create");
 withCallerStacks(

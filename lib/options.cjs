@@ -186,6 +186,8 @@ function createKeys(value) {
     onToolError: optional(check.callback),
     onTrace: optional(check.callback),
     onLimitWarning: optional(check.callback),
+    idleTimeoutMs: optional(check.milliseconds),
+    maxLifetimeMs: optional(check.milliseconds),
   });
 }
 

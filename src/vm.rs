@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use secure_exec_broker::protocol::{Endpoint, FileRequest, ToolFailure};
+use secure_exec_broker::protocol::{Endpoint, FileAttributes, FileRequest, ToolFailure};
 use secure_exec_broker::{Broker, Event, Isolation, Level, Settings, Sink, VmHandle};
 
 use crate::config::{
@@ -267,6 +267,71 @@ impl Vm {
     pub fn stat(&self, path: String) -> f64 {
         self.file(FileRequest::Stat {
             path: path.into_bytes(),
+        })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn link_stat(&self, path: String) -> f64 {
+        self.file(FileRequest::LinkStat {
+            path: path.into_bytes(),
+        })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn read_link(&self, path: String) -> f64 {
+        self.file(FileRequest::ReadLink {
+            path: path.into_bytes(),
+        })
+    }
+
+    /// `data` is at most a piece of a file.
+    #[napi(catch_unwind)]
+    pub fn append(&self, path: String, data: Uint8Array) -> f64 {
+        self.file(FileRequest::Append {
+            path: path.into_bytes(),
+            data: data.to_vec(),
+        })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn change_mode(&self, path: String, mode: u32) -> f64 {
+        self.file(FileRequest::SetAttributes {
+            path: path.into_bytes(),
+            attributes: FileAttributes {
+                mode: Some(mode),
+                ..FileAttributes::default()
+            },
+        })
+    }
+
+    /// The time is milliseconds since 1970.
+    #[napi(catch_unwind)]
+    pub fn change_time(&self, path: String, mtime: f64) -> f64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates; lib/ has checked the range"
+        )]
+        let mtime_ns = (mtime * 1e6) as i64;
+        self.file(FileRequest::SetTime {
+            path: path.into_bytes(),
+            mtime_ns,
+        })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn symlink(&self, target: String, path: String) -> f64 {
+        self.file(FileRequest::Symlink {
+            target: target.into_bytes(),
+            path: path.into_bytes(),
+        })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn copy(&self, from: String, to: String, recursive: bool) -> f64 {
+        self.file(FileRequest::Copy {
+            from: from.into_bytes(),
+            to: to.into_bytes(),
+            recursive,
         })
     }
 

@@ -119,6 +119,18 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    */
   onLimitWarning?: ((warning: LimitBreach) => unknown) | undefined;
   /**
+   * Milliseconds after which the machine is disposed of when nothing is asked of it: no call runs, no program that a call has
+   * started, and no connection is open. Calls after that reject with `ERR_VM_EXPIRED`.
+   * @default none
+   */
+  idleTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which the machine is disposed of whatever it does. Calls that run then, and those after it, reject
+   * with `ERR_VM_EXPIRED`.
+   * @default none
+   */
+  maxLifetimeMs?: number | undefined;
+  /**
    * Hears how long each phase of the boot took: `kernel`, the making of the machine in its VM process, and `total`, all of
    * `create` with the wait for that process. What it throws rejects `create`.
    */

@@ -68,6 +68,7 @@ export interface VmStateError extends VmErrorBase {
    *   `ERR_FORBIDDEN_ORIGIN`, `ERR_BODY_TOO_LARGE`, `ERR_RESULT_DROPPED`, `ERR_CANCELLED`, `ERR_SERVER`: a server of sandboxes
    *   has refused, or has failed.
    * - `ERR_CONNECTION_LOST`, `ERR_CONNECTION_CLOSED`: the server could not be reached for too long; `close()` was called.
+   * - `ERR_VM_EXPIRED`: `idleTimeoutMs` or `maxLifetimeMs` of the runtime is over.
    * - `ERR_INVALID_STATE`: the output of a live program is read in another way already.
    * - `ERR_TIMEOUT`: a snippet did not end in time and was killed; a server did not answer, or nothing listened in time.
    * - `ERR_INVALID_HTTP_RESPONSE`: what a server of a guest has sent is no response.
@@ -81,6 +82,7 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_ISOLATION_UNAVAILABLE"
     | "ERR_RUNNER_BUSY"
     | "ERR_SHELL_CLOSED"
+    | "ERR_VM_EXPIRED"
     | "ERR_INVALID_STATE"
     | "ERR_SESSION_NOT_FOUND"
     | "ERR_SESSION_EXISTS"

@@ -21,3 +21,11 @@ export type ByteStream = ReadableStream<Uint8Array>;
 /** A stream that takes bytes and text, where the types of Node.js or of the DOM are there. */
 // @ts-ignore: an error where they are missing
 export type InputStream = WritableStream<string | Uint8Array>;
+
+/** Node.js's own, where its types are there. */
+// @ts-ignore: an error where they are missing
+export type Readable = import("node:stream").Readable;
+
+/** Node.js's own, where its types are there. */
+// @ts-ignore: an error where they are missing
+export type Writable = import("node:stream").Writable;

@@ -2,7 +2,10 @@
 
 import type { NodeRuntimeCreateOptions } from "./create-options.js";
 import type { DriverNodeRuntime, NodeRuntimeDriverOptions } from "./driver-runtime.js";
+import type { NodeRuntimeEvents } from "./events.js";
+import type { FileWatcher, UploadOptions, UploadResult, WatchOptions } from "./file-transfer.js";
 import type { DirectoryEntry, FileStat, ReadFileOptions, TextEncoding } from "./filesystems.js";
+import type { AbortSignal, ByteStream } from "./host.js";
 import type { Isolation } from "./isolation.js";
 import type {
   ConnectOptions,
@@ -359,6 +362,93 @@ export interface NodeRuntime {
   ): Promise<void>;
   /** Renames a file or a directory; a file of the new name is replaced. */
   rename(from: string, to: string): Promise<void>;
+  /** Changes the permission bits of a file or a directory; links are followed. */
+  chmod(path: string, mode: number): Promise<void>;
+  /** Adds to the end of a file, which is made if it is missing. As {@link writeFile} otherwise. */
+  appendFile(path: string, data: string | Uint8Array): Promise<void>;
+  /** Makes a symbolic link at `path` that leads to `target`, whatever is there. */
+  symlink(target: string, path: string): Promise<void>;
+  /**
+   * Copies a file, a link as a link, or with `recursive` a directory, into one that may be there. `to` is the copy itself, as
+   * for `fs.cp`. Permission bits are copied, owners and times are not.
+   *
+   * @throws {VmSystemError} `EISDIR`: a directory, and not `recursive`. `EINVAL`: a directory into itself, a file to itself,
+   *   FIFOs, sockets and devices.
+   */
+  cp(from: string, to: string, options?: { recursive?: boolean | undefined }): Promise<void>;
+  /**
+   * Copies a directory of the host into the machine: files with their permission bits and times, links as links. `guestDir`
+   * and those on the way to it are made; files that are there are replaced. Nothing outside of `hostDir` is read, wherever
+   * links lead.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong.
+   * @throws {Error} The directory of the host cannot be read: Node.js's own error.
+   * @throws {VmSystemError} `ENOSPC` and their like.
+   * @throws The reason of `signal`; what `filter` threw.
+   *
+   * @example
+   * ```js
+   * await rt.upload("./project", "/workspace/project", {
+   *   filter: (path) => path !== "node_modules",
+   * });
+   * ```
+   */
+  upload(hostDir: string, guestDir: string, options?: UploadOptions): Promise<UploadResult>;
+  /**
+   * A tar (POSIX) of what is in a directory of the machine, with names from `./` on, as it is read: the machine's `tar` writes
+   * it as root, and waits for the reader. It fails where that does, and with the reason of `signal`.
+   *
+   * @throws {VmSystemError} `ENOENT`, `ENOTDIR`.
+   *
+   * @example
+   * ```js
+   * for await (const chunk of await rt.download("/workspace")) console.log(chunk.length);
+   * ```
+   */
+  download(guestDir: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteStream>;
+  /**
+   * Hears of changes of a file or a directory, by guests and by the host. A guest process of ours watches, which counts as
+   * one. What is not there is told by `ready` and by the first `next`.
+   *
+   * @throws {TypeError | RangeError} An argument or an option is wrong.
+   * @throws {VmStateError} The runtime has been disposed of.
+   * @throws The reason of `signal`.
+   *
+   * @example
+   * ```js
+   * for await (const { eventType, filename } of rt.watch("/workspace", { recursive: true })) {
+   *   console.log(eventType, filename);
+   * }
+   * ```
+   */
+  watch(path: string, options?: WatchOptions): FileWatcher;
+
+  /**
+   * Has `listener` called with each event of a kind, in the asynchronous context of the call that it belongs to. What it
+   * throws is a warning of the process. The same is told on channels of `node:diagnostics_channel`, `secure-exec:exit` and so
+   * on, for all runtimes.
+   *
+   * @throws {TypeError} There is no such event, or the listener is no function.
+   *
+   * @example
+   * ```js
+   * rt.on("limit", ({ limit, bound, used }) => console.warn(`${limit}: ${used} of ${bound}`));
+   * ```
+   */
+  on<Name extends keyof NodeRuntimeEvents>(
+    event: Name,
+    listener: (event: NodeRuntimeEvents[Name]) => unknown,
+  ): this;
+  /** As {@link on}, for the next event only. */
+  once<Name extends keyof NodeRuntimeEvents>(
+    event: Name,
+    listener: (event: NodeRuntimeEvents[Name]) => unknown,
+  ): this;
+  /** Takes a listener away. */
+  off<Name extends keyof NodeRuntimeEvents>(
+    event: Name,
+    listener: (event: NodeRuntimeEvents[Name]) => unknown,
+  ): this;
 
   /** What held the VM's process back when it was created. */
   readonly isolation: Isolation;

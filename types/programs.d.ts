@@ -261,6 +261,10 @@ export interface ProcessInfo {
   startedAt: number;
   /** Open descriptors. */
   fds: number;
+  /** Milliseconds of processor time that it has taken. */
+  cpuMs: number;
+  /** Memory in use, bytes: JavaScript heap, array buffers, memory of commands. */
+  memoryBytes: number;
 }
 
 /** A signal by its name. */

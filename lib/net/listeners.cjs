@@ -1,7 +1,7 @@
 "use strict";
 // Who listens in a machine: looking, waiting, and saying what there is instead.
 
-const { VmError, disposedError } = require("../errors.cjs");
+const { VmError } = require("../errors.cjs");
 const { hold } = require("../keep-alive.cjs");
 
 /** @typedef {{ processId: number, host?: string, port?: number, path?: string }} Listener */
@@ -46,7 +46,7 @@ function find(machine, query, isWanted = () => true) {
  */
 function waitFor(machine, query, { timeoutMs, signal }) {
   signal?.throwIfAborted();
-  if (machine.disposed) throw disposedError();
+  if (machine.disposed) throw machine.disposedError;
   const release = hold();
   return new Promise((resolve, reject) => {
     const look = () => {
@@ -65,7 +65,7 @@ function waitFor(machine, query, { timeoutMs, signal }) {
     stops.push(machine.onListeners(() => look() && stop()));
     // Behind it: what comes between the two is not missed.
     if (look()) return stop();
-    stops.push(machine.atDisposal(() => settle(() => reject(disposedError()))));
+    stops.push(machine.atDisposal(() => settle(() => reject(machine.disposedError))));
     const timer = setTimeout(
       () => settle(() => reject(tooLate(machine, query, timeoutMs))),
       timeoutMs,

@@ -10,6 +10,10 @@ const { Exec } = require("./exec.cjs");
 const created = Symbol("created");
 
 const fileMethods = [
+  "appendFile",
+  "chmod",
+  "cp",
+  "download",
   "exists",
   "mkdir",
   "readDir",
@@ -18,6 +22,9 @@ const fileMethods = [
   "remove",
   "rename",
   "stat",
+  "symlink",
+  "upload",
+  "watch",
   "writeFile",
 ];
 

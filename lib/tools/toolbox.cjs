@@ -27,6 +27,7 @@ class Toolbox {
   #onToolError;
   #warned = false;
   #budget;
+  #onSettled;
   /** Calls by the program that made them, where each has a budget. */
   #made = new Map();
 
@@ -35,12 +36,15 @@ class Toolbox {
    * @param {(id: number, result?: string, failure?: {message: string, code?: string, data?: string, limit?: object}) => void} answer
    * @param {((error: unknown, call: {name: string, pid: number}) => unknown) | undefined} onToolError
    * @param {{ name: string, bound: number } | undefined} budget Calls of a program with all that it starts, and what that is called.
+   * @param {(told: { name: string, pid: number, durationMs: number, error?: string }) => void} [onSettled] Hears of calls that
+   *   are over.
    */
-  constructor(limits, answer, onToolError, budget) {
+  constructor(limits, answer, onToolError, budget, onSettled = () => {}) {
     this.#limits = limits;
     this.#answer = answer;
     this.#onToolError = onToolError;
     this.#budget = budget;
+    this.#onSettled = onSettled;
   }
 
   add(tools) {
@@ -62,7 +66,8 @@ class Toolbox {
       ? (this.#overBudget(tool, program) ?? this.#refusal(bytes))
       : { message: "the tool is not registered" };
     if (refused) return this.#answer(id, undefined, refused);
-    const call = { id, pid, bytes, tool, controller: new AbortController() };
+    const began = performance.now();
+    const call = { id, pid, bytes, tool, began, controller: new AbortController() };
     this.#running.set(id, call);
     this.#bytes += bytes;
     this.#startTimer(call);
@@ -202,6 +207,13 @@ class Toolbox {
   #settle(call, result, failure) {
     if (!this.#finish(call)) return;
     this.#answer(call.id, result, failure && { ...failure, message: clip(failure.message) });
+    if (call.tool.isOurs) return;
+    const told = {
+      name: call.tool.name,
+      pid: call.pid,
+      durationMs: performance.now() - call.began,
+    };
+    this.#onSettled(failure ? { ...told, error: clip(failure.message) } : told);
   }
 
   #finish(call) {

@@ -90,6 +90,8 @@ pub struct ProcessEntry {
     pub terminal: Option<String>,
     pub started_at: f64,
     pub fds: f64,
+    pub cpu_ms: f64,
+    pub memory_bytes: f64,
 }
 
 #[napi(object, object_from_js = false)]
@@ -299,6 +301,8 @@ impl From<protocol::ProcessEntry> for ProcessEntry {
             terminal: Some(entry.terminal).filter(|terminal| !terminal.is_empty()),
             started_at: entry.started_ms as f64,
             fds: call_number(entry.fds),
+            cpu_ms: call_number(entry.cpu_ms),
+            memory_bytes: call_number(entry.memory_bytes),
         }
     }
 }

@@ -74,14 +74,16 @@ impl Readings {
     /// What the answer to a request must be.
     pub(crate) fn expect(&mut self, request: &FileRequest) -> Call {
         match request {
-            FileRequest::Read { .. } => Call::Read(Reading::File { bytes: 0 }),
+            FileRequest::Read { .. } | FileRequest::ReadLink { .. } => {
+                Call::Read(Reading::File { bytes: 0 })
+            }
             FileRequest::ReadDirectory { .. } => Call::Read(Reading::Directory { names: 0 }),
             FileRequest::ReadMore { handle } => match self.open.remove(handle) {
                 Some(reading) => Call::Read(reading),
                 // Of a VM process that is gone, or no handle at all: the VM says so.
                 None => Call::Done,
             },
-            FileRequest::Stat { .. } => Call::Stat,
+            FileRequest::Stat { .. } | FileRequest::LinkStat { .. } => Call::Stat,
             FileRequest::Exists { .. } => Call::Exists,
             _ => Call::Done,
         }

@@ -73,6 +73,49 @@ pub enum FileRequest {
         #[serde(with = "serde_bytes")]
         path: Vec<u8>,
     },
+    /// As `Stat`, of a link its own.
+    LinkStat {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Where a link leads. Answered by `Data`.
+    ReadLink {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Adds a piece to the end of a file, which is made if it is missing.
+    Append {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// Changes permission bits and owners; follows symbolic links.
+    SetAttributes {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        attributes: FileAttributes,
+    },
+    /// Sets the time of the last change, of a link its own; nanoseconds since 1970.
+    SetTime {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        mtime_ns: i64,
+    },
+    Symlink {
+        #[serde(with = "serde_bytes")]
+        target: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+    },
+    /// Copies a file, a link as a link, or with `recursive` a directory into one that may be there.
+    Copy {
+        #[serde(with = "serde_bytes")]
+        from: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        to: Vec<u8>,
+        recursive: bool,
+    },
     /// Answered by `Exists`.
     Exists {
         #[serde(with = "serde_bytes")]

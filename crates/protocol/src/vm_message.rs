@@ -243,4 +243,8 @@ pub struct ProcessEntry {
     pub started_ms: i64,
     /// Open descriptors.
     pub fds: u64,
+    /// Milliseconds of processor time.
+    pub cpu_ms: u64,
+    /// Memory in use, bytes.
+    pub memory_bytes: u64,
 }

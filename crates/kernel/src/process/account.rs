@@ -80,6 +80,8 @@ impl Account {
 #[derive(Debug)]
 pub struct MemoryUse {
     account: Arc<Account>,
+    /// The sum of one process.
+    own: Arc<AtomicU64>,
     bytes: AtomicU64,
 }
 
@@ -88,6 +90,9 @@ impl MemoryUse {
     pub fn set(&self, bytes: u64) {
         let old = self.bytes.swap(bytes, Ordering::Relaxed);
         self.account.change_memory(old, bytes);
+        // Two wrapping steps in one, as above.
+        self.own
+            .fetch_add(bytes.wrapping_sub(old), Ordering::Relaxed);
     }
 
     /// Tells that as much was in use for a moment.
@@ -112,10 +117,16 @@ impl Process {
         &self.account
     }
 
+    /// The memory that this process uses, bytes, as its runtime tells.
+    pub fn memory_in_use(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
     /// A share of the memory in use, at first none.
     pub fn memory_use(&self) -> MemoryUse {
         MemoryUse {
             account: self.account.clone(),
+            own: self.memory.clone(),
             bytes: AtomicU64::new(0),
         }
     }

@@ -36,7 +36,7 @@ use crate::vfs::{Caller, Credentials, Vfs, VirtualDentry};
 use crate::wait_queue::WaitQueue;
 use core::any::Any;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 use signal::Signals;
@@ -95,6 +95,8 @@ pub struct Process {
     pub(crate) cpu: cpu_time::CpuClock,
     pub(crate) children_cpu: cpu_time::CpuClock,
     account: Arc<Account>,
+    /// Memory in use, bytes: the sum of its shares.
+    memory: Arc<AtomicU64>,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) started: crate::abi::stat::Timespec,
 }
@@ -154,6 +156,7 @@ impl Process {
             cpu: Default::default(),
             children_cpu: Default::default(),
             account: new.account,
+            memory: Arc::default(),
             attachment: new.attachment,
             started,
         })

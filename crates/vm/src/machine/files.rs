@@ -6,13 +6,15 @@ use std::sync::Arc;
 use secure_exec_kernel::abi::fcntl::OpenFlags;
 use secure_exec_kernel::abi::stat::{S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK};
 use secure_exec_kernel::{
-    Errno, Fd, FileDescription, FileKind, LimitBreach, Process, Stat, Terminal, Timespec,
+    AT_FDCWD, AtFlags, Errno, Fd, FileDescription, FileKind, LimitBreach, Process, SetTime, Stat,
+    Terminal, Timespec,
 };
 use secure_exec_protocol::{
     DirectoryEntry, Failure, FileAttributes, FileReply, FileRequest, FileStat, MAX_CHUNK,
     most_names,
 };
 
+use super::copy;
 use crate::breaches;
 use crate::failure::failure;
 
@@ -109,6 +111,42 @@ impl Files {
                 let stat = self.agent.stat(&path).map_err(failing("stat", &path))?;
                 Ok(FileReply::Stat(file_stat(&stat)))
             }
+            FileRequest::LinkStat { path } => {
+                let stat = self.agent.lstat(&path).map_err(failing("lstat", &path))?;
+                Ok(FileReply::Stat(file_stat(&stat)))
+            }
+            FileRequest::ReadLink { path } => {
+                let target = self.agent.readlink(&path);
+                let data = target.map_err(failing("readlink", &path))?;
+                Ok(FileReply::Data { data, more: None })
+            }
+            FileRequest::Append { path, data } => {
+                let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_APPEND;
+                let file = self.open(&path, flags, FileAttributes::default())?;
+                write_all(&file, &data).map_err(failing("write", &path))?;
+                Ok(FileReply::Done)
+            }
+            FileRequest::SetAttributes { path, attributes } => {
+                self.set_attributes(&path, attributes)?;
+                Ok(FileReply::Done)
+            }
+            FileRequest::SetTime { path, mtime_ns } => {
+                self.set_time(&path, mtime_ns)?;
+                Ok(FileReply::Done)
+            }
+            FileRequest::Symlink { target, path } => {
+                let made = self.agent.symlink(&target, &path);
+                made.map_err(failing("symlink", &path))?;
+                Ok(FileReply::Done)
+            }
+            FileRequest::Copy {
+                from,
+                to,
+                recursive,
+            } => {
+                copy::copy(&self.agent, from, to, recursive)?;
+                Ok(FileReply::Done)
+            }
             FileRequest::Exists { path } => Ok(FileReply::Exists(self.agent.stat(&path).is_ok())),
             FileRequest::Remove {
                 path,
@@ -170,6 +208,26 @@ impl Files {
         }
         // Behind the owner: to change that takes set-user-ID bits away.
         mode.map_or(Ok(()), |mode| self.agent.fchmod(fd, mode))
+    }
+
+    fn set_attributes(&self, path: &[u8], attributes: FileAttributes) -> Result<(), Failure> {
+        let FileAttributes { mode, uid, gid } = attributes;
+        if uid.is_some() || gid.is_some() {
+            let (uid, gid) = (uid.unwrap_or(UNCHANGED), gid.unwrap_or(UNCHANGED));
+            let changed = self.agent.chown(path, uid, gid);
+            changed.map_err(failing("chown", path))?;
+        }
+        let changed = mode.map_or(Ok(()), |mode| self.agent.chmod(path, mode));
+        changed.map_err(failing("chmod", path))
+    }
+
+    fn set_time(&self, path: &[u8], mtime_ns: i64) -> Result<(), Failure> {
+        let mtime = SetTime::At(timespec(mtime_ns));
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        let set = self
+            .agent
+            .utimensat(AT_FDCWD, path, SetTime::Omit, mtime, flags);
+        set.map_err(failing("utime", path))
     }
 
     fn read(&mut self, path: Vec<u8>) -> Outcome {
@@ -422,6 +480,14 @@ fn parent(path: &[u8]) -> Option<&[u8]> {
 
 fn failing<'a>(syscall: &'static str, path: &'a [u8]) -> impl FnOnce(Errno) -> Failure + 'a {
     move |errno| failure(errno, syscall, path)
+}
+
+fn timespec(ns: i64) -> Timespec {
+    let nanoseconds = ns.rem_euclid(1_000_000_000);
+    Timespec {
+        sec: ns.div_euclid(1_000_000_000),
+        nsec: u32::try_from(nanoseconds).unwrap_or_default(),
+    }
 }
 
 fn file_stat(stat: &Stat) -> FileStat {

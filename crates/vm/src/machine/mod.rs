@@ -6,11 +6,12 @@
 //! - `connections`: the host's to listeners. `connection`: one of them. `listeners`: what it knows of those.
 //!   `outbound`: those of guests to the host.
 //! - `mounts`: the host's files in it. `file_thread`: where the host's file methods run if there are any.
-//! - `files`, `filesystem`: the host's file methods, and all of it on its way to another VM.
+//! - `files`, `copy`, `filesystem`: the host's file methods, and all of it on its way to another VM.
 //! - `process_list`, `resources`, `trace_flow`, `trace_lines`, `warnings`: what the host sees of it.
 
 mod connection;
 mod connections;
+mod copy;
 mod file_thread;
 mod files;
 mod filesystem;

@@ -23,7 +23,13 @@ impl Machine {
                 .as_ref()
                 .and_then(|process| process.working_directory());
             let terminal = self.kernel.terminal_of_session(info.sid);
-            let started = process.map_or(0, |process| milliseconds(process.started()));
+            let started = process
+                .as_ref()
+                .map_or(0, |process| milliseconds(process.started()));
+            let cpu_ns = process.as_ref().map_or(0, |process| {
+                let (own, _) = process.cpu_times();
+                own.user_ns.saturating_add(own.system_ns)
+            });
             ProcessEntry {
                 pid: info.pid.raw(),
                 ppid: info.ppid.raw(),
@@ -41,6 +47,8 @@ impl Machine {
                 terminal: terminal.map_or_else(String::new, |index| format!("/dev/pts/{index}")),
                 started_ms: booted + started,
                 fds: info.fds as u64,
+                cpu_ms: cpu_ns / 1_000_000,
+                memory_bytes: process.map_or(0, |process| process.memory_in_use()),
             }
         });
         entries.collect()
