@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Browser, noBrowser, type Page } from "../support/browser.ts";
@@ -47,6 +48,52 @@ after(async () => {
   await ended;
 });
 
+/** What a connection of the page goes through, so that it can be cut. */
+class Proxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  connections = 0;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(port: number): Promise<Proxy> {
+    const server = createServer();
+    const proxy = new Proxy(server);
+    server.on("connection", (near) => {
+      proxy.connections += 1;
+      const far = connect(port, "127.0.0.1");
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        proxy.#sockets.add(from);
+        from.on("error", () => to.destroy());
+        from.on("close", () => proxy.#sockets.delete(from) && to.destroy());
+        from.pipe(to);
+      }
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return proxy;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Ends all connections in the middle of what they do. */
+  cut() {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close() {
+    this.#server.close();
+    this.cut();
+  }
+}
+
 /** The text of an element, once it is as wanted. */
 const text = (selector: string, wanted: RegExp) =>
   page.value<string>(`(() => {
@@ -75,6 +122,11 @@ async function type(line: string) {
 /** Lines of the terminal that are shown. */
 const shown = (wanted: RegExp) => text(".xterm-rows", wanted);
 
+/** The page has its machine, and says so. */
+const ready = () =>
+  page.value(`/^machine |^saved /.test(document.querySelector("#state")?.textContent)
+    && document.body.getAttribute("aria-busy") === "false" || undefined`);
+
 /** Keeps a picture where `SECURE_EXEC_PICTURES` names a folder. */
 async function picture(name: string) {
   const folder = process.env.SECURE_EXEC_PICTURES;
@@ -97,7 +149,7 @@ test("a token is asked for, and one that the server does not know is refused", {
 test("a token behind # opens it, and is not in the address or in a request", { skip }, async () => {
   await page.goTo("about:blank");
   await page.goTo(`${address}#token=${token}`);
-  await text("#state", /^machine /);
+  await ready();
   assert.equal(await page.value("location.href"), address);
   assert.deepEqual(
     page.requests.filter((url) => url.includes(token)),
@@ -208,13 +260,63 @@ test("names and sequences of a hostile guest are text", { skip }, async () => {
 test("a page that is loaded again finds its machine", { skip }, async () => {
   await page.goTo("about:blank");
   await page.goTo(address);
-  await text("#state", /^machine /);
+  await ready();
   await page.value(`document.querySelector('${entry("/workspace/notes")}') ? true : undefined`);
   await type("cat notes/a.txt; echo");
   await shown(/from the editor/);
 });
 
+test("a new machine takes the place of one in which something runs", { skip }, async () => {
+  await page.value("(window.confirm = () => true)");
+  await write("setInterval(() => {}, 1000); console.log('runs');");
+  await click("#run");
+  await text("#output", /^runs/);
+  const before = await page.value<string>(`sessionStorage.getItem("sandbox")`);
+  await click("#renew");
+  await page.value(
+    `/A program of the machine/.test(document.querySelector("#editor").shadowRoot.textContent) || undefined`,
+  );
+  await page.value(`document.querySelector('${entry("/workspace/notes")}') ? undefined : true`);
+  assert.notEqual(await page.value(`sessionStorage.getItem("sandbox")`), before);
+  await ready();
+  await text("#run", /^Run$/);
+  await click("#run");
+  await text("#result", /exit status 0/);
+  await type("echo new-$((6*7))");
+  await shown(/new-42/);
+});
+
+test("a shell and a program go on where the connection was lost", { skip }, async () => {
+  const through = await Proxy.start(Number(new URL(address).port));
+  try {
+    await page.goTo("about:blank");
+    await page.goTo(`${through.url}/playground/#token=${token}`);
+    await ready();
+    await write(`for (let n = 0; n < 40; n++) {
+  console.log("line", n, "of 40");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}`);
+    await click("#run");
+    await text("#output", /line 3 /);
+    await type("before=here");
+    through.cut();
+    await type('echo "$before-$((6*7))"');
+    await shown(/here-42/);
+    await text("#result", /exit status 0/);
+    await text("#output", /line 39 of 40/);
+    const lines = await page.value<string>(`document.querySelector("#output").textContent`);
+    const wanted = Array.from({ length: 40 }, (_, n) => `line ${n} of 40\n`).join("");
+    assert.equal(lines, wanted);
+    assert.ok(through.connections > 1);
+  } finally {
+    await page.goTo("about:blank");
+    through.close();
+  }
+});
+
 test("a narrow window shows one view at a time", { skip }, async () => {
+  await page.goTo(address);
+  await ready();
   await page.resize(390, 844);
   for (const view of ["files", "code", "shell"]) {
     await click(`[data-shows="${view}"]`);
@@ -228,10 +330,9 @@ test("a narrow window shows one view at a time", { skip }, async () => {
 });
 
 test("nothing was asked of other hosts", { skip }, () => {
-  const { origin } = new URL(address);
   assert(page.requests.length > 20);
   const foreign = page.requests.filter(
-    (url) => !url.startsWith(origin) && !/^(data|about):/.test(url),
+    (url) => !/^(http:\/\/127\.0\.0\.1:|data:|about:)/.test(url),
   );
   assert.deepEqual(foreign, []);
 });

@@ -34,7 +34,6 @@ export class Connection {
   #next = 1;
   #attempts = 0;
   #ended = false;
-  #waiting = [];
   /** @type {Map<number, object>} */
   #requests = new Map();
   /** Told "connected", "away" and, with a reason, "ended". */
@@ -61,23 +60,27 @@ export class Connection {
    */
   ask(method, params, { body, stream = false, onOutput, onEvent } = {}) {
     const id = this.#next++;
-    const request = { id, stream, onOutput, onEvent, seen: 0, taken: 0, acked: 0, epoch: 0 };
+    const message = JSON.stringify({ id, method, params, bytes: body?.length });
+    const request = { id, message, body, stream, onOutput, onEvent };
+    Object.assign(request, { seen: 0, taken: 0, acked: 0, epoch: 0 });
     request.answer = new Promise((resolve, reject) => Object.assign(request, { resolve, reject }));
     // Told to whoever waits for it.
     request.answer.catch(() => {});
-    this.#requests.set(id, request);
-    this.#send(JSON.stringify({ id, method, params, bytes: body?.length }));
-    for (let at = 0; body && at < body.length; at += pieceLength) {
-      this.#send(dataFrame(id, body.subarray(at, at + pieceLength)));
+    if (this.#ended) {
+      this.#fail(request, new Error("there is no machine any more"));
+      return request;
     }
+    this.#requests.set(id, request);
+    if (this.#isOpen) this.#transmit(request);
     return request;
   }
 
   /** Leaves: terminals end, programs go on. */
   close() {
-    this.#ended = true;
     this.#send('{"leave":true}');
+    this.#ended = true;
     this.#socket.close(1000);
+    this.#rejectAll("the connection was closed");
   }
 
   #connect() {
@@ -117,9 +120,18 @@ export class Connection {
     request.onEvent?.({ event: "failed", error });
   }
 
+  /** What is said while there is no connection is said again, or need not be. */
   #send(data) {
     if (this.#isOpen) this.#socket.send(data);
-    else this.#waiting.push(data);
+  }
+
+  #transmit(request) {
+    const { id, message, body } = request;
+    request.wasSent = true;
+    this.#send(message);
+    for (let at = 0; body && at < body.length; at += pieceLength) {
+      this.#send(dataFrame(id, body.subarray(at, at + pieceLength)));
+    }
   }
 
   #take(data) {
@@ -136,31 +148,31 @@ export class Connection {
       return this.#fail(request, new Error(message.error.message));
     }
     if (message.event) return this.#event(request, message);
+    request.isAnswered = true;
+    request.body = undefined;
     request.resolve(message.result);
     if (!request.stream) this.#over(request);
   }
 
-  /** The server is there (again). What it knows goes on; what was on its way is lost. */
-  #opened({ known }) {
+  /**
+   * The server is there (again). What it knows goes on; what it has not had is sent, unless it may have forgotten that it had it.
+   */
+  #opened({ known, continuous }) {
     this.#isOpen = true;
     this.#attempts = 0;
     const isKnown = new Set(known);
-    const first = this.#waiting.splice(0);
-    const fresh = new Set(first.map(idOf));
-    for (const request of this.#requests.values()) {
-      if (isKnown.has(request.id)) {
-        Object.assign(request, {
-          epoch: request.epoch + 1,
-          taken: request.seen,
-          acked: request.seen,
-        });
-        this.#send(JSON.stringify({ resume: request.id, from: request.seen }));
-      } else if (!fresh.has(request.id)) {
-        this.#requests.delete(request.id);
+    for (const request of [...this.#requests.values()]) {
+      const { id, seen } = request;
+      if (isKnown.has(id)) {
+        Object.assign(request, { epoch: request.epoch + 1, taken: seen, acked: seen });
+        this.#send(JSON.stringify({ resume: id, from: seen }));
+      } else if (request.wasSent && (request.isAnswered || !continuous)) {
+        this.#requests.delete(id);
         this.#fail(request, new Error("the connection was lost"));
+      } else {
+        this.#transmit(request);
       }
     }
-    for (const data of first) this.#send(data);
     this.#onState("connected");
   }
 
@@ -195,10 +207,6 @@ export class Connection {
     request.acked = request.taken;
     this.#send(JSON.stringify({ ack: request.id, offset: request.taken }));
   }
-}
-
-function idOf(data) {
-  return typeof data === "string" ? JSON.parse(data).id : undefined;
 }
 
 function dataFrame(id, data) {

@@ -33,6 +33,13 @@ let connection;
 let shell;
 let path = first;
 let isChanged = false;
+/** Before there is a machine there is nothing to do. */
+let isReady;
+function ready(value) {
+  isReady = value;
+  document.body.setAttribute("aria-busy", String(!value));
+}
+ready(false);
 let running;
 
 const output = createOutput(find("output"));
@@ -42,8 +49,8 @@ const tree = createTree(find("tree"), {
 });
 const editor = createEditor(find("editor"), {
   onChange: () => changed(true),
-  onSave: () => id && told(save()),
-  onRun: () => id && told(run()),
+  onSave: () => isReady && told(save()),
+  onRun: () => isReady && told(run()),
 });
 
 /** Says what went wrong, wherever that was. */
@@ -172,10 +179,12 @@ async function remove() {
 
 /** Takes the machine of this tab, or a new one. */
 async function begin() {
+  ready(false);
   say("connecting …");
   const machine = await server.sandbox(sessionStorage.getItem("sandbox"));
   id = machine.id;
   sessionStorage.setItem("sandbox", id);
+  shell?.close();
   connection?.close();
   connection = new Connection(server.socketOf(id), server.token, (state, reason) => {
     if (state === "connected") say(`machine ${id}`);
@@ -188,17 +197,26 @@ async function begin() {
   else editor.show("", first);
   changed(false);
   await tree.refresh();
+  ready(true);
 }
 
 async function renew() {
   if (!confirm("End this machine, with all its files, and begin with a new one?")) return;
+  ready(false);
+  shell?.close();
+  shell = undefined;
   connection.close();
-  await server.end(id).catch((error) => {
-    if (error.status !== 404) throw error;
-  });
-  sessionStorage.removeItem("sandbox");
-  output.clear();
-  await begin();
+  try {
+    await server.end(id).catch((error) => {
+      if (error.status !== 404) throw error;
+    });
+    sessionStorage.removeItem("sandbox");
+    output.clear();
+    await begin();
+  } finally {
+    // What failed can be tried again.
+    ready(true);
+  }
 }
 
 /** The token of this tab: behind `#token=` of the address, where no server sees it, or what is entered. */
@@ -247,8 +265,7 @@ const does = {
   },
 };
 for (const [name, action] of Object.entries(does)) {
-  // Before there is a machine there is nothing to do.
-  find(name).onclick = () => id && told(action());
+  find(name).onclick = () => isReady && told(action());
 }
 find("uploads").onchange = ({ target }) => {
   const files = [...target.files];

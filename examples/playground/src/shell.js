@@ -24,16 +24,18 @@ export function openShell(element, connection) {
   terminal.open(element);
   fit.fit();
   const { cols, rows } = terminal;
+  let isClosed = false;
+  const say = (text) => isClosed || terminal.write(`\r\n[${text}]\r\n`);
   const request = connection.ask(
     "terminal.open",
     { cols, rows, cwd: "/workspace", command: "bash", env: { TERM: "xterm-256color" } },
     {
       stream: true,
-      onOutput: (_channel, data) => new Promise((shown) => terminal.write(data, shown)),
-      onEvent: (event) => terminal.write(`\r\n[${endOf(event)}]\r\n`),
+      onOutput: (_channel, data) =>
+        isClosed ? undefined : new Promise((shown) => terminal.write(data, shown)),
+      onEvent: (event) => say(endOf(event)),
     },
   );
-  request.answer.catch((error) => terminal.write(`\r\n[${error.message}]\r\n`));
   terminal.onData((text) => {
     connection.ask("terminal.write", { terminal: request.id }, { body: encoder.encode(text) });
   });
@@ -50,6 +52,7 @@ export function openShell(element, connection) {
       return lines.map((line) => line?.translateToString(true) ?? "").join("\n");
     },
     close() {
+      isClosed = true;
       observer.disconnect();
       connection.ask("terminal.kill", { terminal: request.id, signal: "SIGKILL" });
       terminal.dispose();
