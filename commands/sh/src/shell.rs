@@ -345,6 +345,15 @@ impl Shell {
         })
     }
 
+    /// The same where `set -e` looks at it: a failed assignment, a pattern without a match under `failglob`.
+    pub fn fatal_failure<T>(&self, message: &str) -> Result<T, Flow> {
+        let given_up = self.fatal(message);
+        if matches!(given_up, Err(Flow::Discard)) && self.options.errexit && self.tested == 0 {
+            return Err(Flow::Exit(1));
+        }
+        given_up
+    }
+
     /// A number for `SRANDOM`, of the system's.
     pub fn strong_random(&self) -> u32 {
         use std::hash::{BuildHasher, Hasher};

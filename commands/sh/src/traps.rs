@@ -89,11 +89,9 @@ impl Shell {
             };
             let old = sys::signal::action(signal, disposition);
             let first = !self.traps.actions.contains_key(&signal);
-            if first
-                && matches!(old, Ok(Disposition::Ignore))
-                && !self.interactive
-                && self.subshell == 0
-            {
+            // What runs in the background ignores these itself.
+            let own = self.subshell > 0 && (signal == SIGINT || signal == sys::signal::SIGQUIT);
+            if first && matches!(old, Ok(Disposition::Ignore)) && !self.interactive && !own {
                 self.traps.ignored_at_start.push(signal);
                 let _ = sys::signal::action(signal, Disposition::Ignore);
                 return;

@@ -248,7 +248,7 @@ impl Shell {
             } else {
                 format!("{name}: is read only")
             };
-            return self.fatal(&message);
+            return self.fatal_failure(&message);
         }
         Ok(())
     }

@@ -17,11 +17,6 @@ pub fn false_(_: &mut Shell, _: &[String]) -> Exec {
     Ok(1)
 }
 
-pub fn unsupported(shell: &mut Shell, words: &[String]) -> Exec {
-    shell.error(&format!("{}: not supported", words[0]));
-    Ok(1)
-}
-
 /// Of no use without programmable completion; start-up files call it.
 pub fn unsupported_quietly(_: &mut Shell, _: &[String]) -> Exec {
     Ok(0)

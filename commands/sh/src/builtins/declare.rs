@@ -256,7 +256,7 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
             continue;
         }
         become_array(shell, name, &request, target != name);
-        let unreferenced = !request.has('n');
+        let unreferenced = !request.has('n') && !request.off.contains('n');
         if request.has('n') {
             shell.vars.entry(name).attributes.nameref = false;
         }

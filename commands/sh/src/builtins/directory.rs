@@ -203,10 +203,39 @@ fn stack_index(word: &str, size: usize) -> Option<usize> {
     }
 }
 
+/// The operand of `pushd` and `popd`; `Err` is the status of wrong use, reported.
+fn stack_operand(shell: &mut Shell, words: &[String], any: bool) -> Result<Option<String>, i32> {
+    let name = &words[0];
+    let (ended, rest) = match words.get(1).map(String::as_str) {
+        Some("--") => (true, &words[2..]),
+        _ => (false, &words[1..]),
+    };
+    if rest.len() > 1 {
+        shell.error(&format!("{name}: too many arguments"));
+        return Err(1);
+    }
+    let Some(word) = rest.first() else {
+        return Ok(None);
+    };
+    let number = word.len() > 1 && word[1..].bytes().all(|b| b.is_ascii_digit());
+    if !ended && word.starts_with(['+', '-']) && word.len() > 1 && !number {
+        return Err(shell.misuse(&format!("{name}: {word}: invalid number")));
+    }
+    let indexed = word.starts_with(['+', '-']) && number;
+    if !any && !indexed {
+        return Err(shell.misuse(&format!("{name}: {word}: invalid argument")));
+    }
+    Ok(Some(word.clone()))
+}
+
 pub fn pushd(shell: &mut Shell, words: &[String]) -> Exec {
+    let operand = match stack_operand(shell, words, true) {
+        Ok(operand) => operand,
+        Err(status) => return Ok(status),
+    };
     let old = shell.logical_cwd();
     let size = shell.directories.len() + 1;
-    match words.get(1).map(String::as_str) {
+    match operand.as_deref() {
         None => {
             let Some(top) = shell.directories.pop() else {
                 shell.error("pushd: no other directory");
@@ -245,12 +274,16 @@ pub fn pushd(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 pub fn popd(shell: &mut Shell, words: &[String]) -> Exec {
+    let operand = match stack_operand(shell, words, false) {
+        Ok(operand) => operand,
+        Err(status) => return Ok(status),
+    };
     let size = shell.directories.len() + 1;
     if size == 1 {
         shell.error("popd: directory stack empty");
         return Ok(1);
     }
-    let at = match words.get(1) {
+    let at = match &operand {
         None => 0,
         Some(word) => match stack_index(word, size) {
             Some(at) => at,
@@ -272,6 +305,9 @@ pub fn popd(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 pub fn dirs(shell: &mut Shell, words: &[String]) -> Exec {
+    if words.len() > 2 {
+        return Ok(shell.misuse(&format!("dirs: {}: invalid option", words[2])));
+    }
     match words.get(1).map(String::as_str) {
         Some("-c") => {
             shell.directories.clear();
@@ -290,6 +326,17 @@ pub fn dirs(shell: &mut Shell, words: &[String]) -> Exec {
             };
             Ok(shell.print("dirs", &text))
         }
-        _ => Ok(shell.print_stack("dirs")),
+        None => Ok(shell.print_stack("dirs")),
+        Some(word) => match stack_index(word, shell.directories.len() + 1) {
+            Some(at) => {
+                let text = shell.directory_stack()[at].clone() + "\n";
+                Ok(shell.print("dirs", &text))
+            }
+            None if word.starts_with('+') => {
+                shell.error("dirs: directory stack index out of range");
+                Ok(1)
+            }
+            None => Ok(shell.misuse(&format!("dirs: {word}: invalid option"))),
+        },
     }
 }

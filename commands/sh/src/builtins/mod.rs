@@ -1,6 +1,7 @@
 //! Commands that run in the shell itself.
 
 mod alias;
+mod compgen;
 mod control;
 mod declare;
 mod directory;
@@ -79,7 +80,7 @@ const BASH: [(&str, Builtin); 19] = [
     ("bind", control::unsupported_quietly),
     ("builtin", names::builtin),
     ("caller", names::caller),
-    ("compgen", control::unsupported),
+    ("compgen", compgen::compgen),
     ("complete", control::unsupported_quietly),
     ("compopt", control::unsupported_quietly),
     ("declare", declare::declare),

@@ -11,6 +11,12 @@ const KEYWORDS: [&str; 16] = [
 ];
 const BASH_KEYWORDS: [&str; 7] = ["[[", "]]", "function", "select", "time", "coproc", "in"];
 
+/// The grammar's own words, as bash has them.
+pub(super) fn keywords() -> impl Iterator<Item = &'static str> {
+    let bash = BASH_KEYWORDS.iter().filter(|word| **word != "in");
+    KEYWORDS.iter().chain(bash).copied()
+}
+
 fn is_keyword(shell: &Shell, name: &str) -> bool {
     KEYWORDS.contains(&name) || shell.bash && BASH_KEYWORDS.contains(&name)
 }

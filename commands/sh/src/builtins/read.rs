@@ -70,11 +70,23 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
                         'p' => options.prompt = Some(argument),
                         'd' => options.delimiter = argument.bytes().next().unwrap_or(0),
                         'a' => options.array = Some(argument),
-                        't' => options.timeout = argument.parse().ok(),
+                        't' => {
+                            options.timeout = argument.parse().ok();
+                            if options.timeout.is_none() {
+                                shell.error(&format!(
+                                    "read: {argument}: invalid timeout specification"
+                                ));
+                                return Err(1);
+                            }
+                        }
                         'u' => options.fd = argument.parse().unwrap_or(-1),
                         'i' => {}
                         _ => {
                             options.count = argument.parse().ok();
+                            if options.count.is_none() {
+                                shell.error(&format!("read: {argument}: invalid number"));
+                                return Err(1);
+                            }
                             options.exact = letter == 'N';
                         }
                     }

@@ -225,7 +225,9 @@ pub fn shopt(shell: &mut Shell, words: &[String]) -> Exec {
         if letters.contains('q') {
             continue;
         }
-        if letters.contains('p') {
+        if letters.contains('p') && letters.contains('o') {
+            out.push_str(&format!("set {}o {name}\n", if on { '-' } else { '+' }));
+        } else if letters.contains('p') {
             out.push_str(&format!("shopt -{} {name}\n", if on { 's' } else { 'u' }));
         } else {
             out.push_str(&format!("{name:15}\t{}\n", if on { "on" } else { "off" }));

@@ -86,6 +86,9 @@ pub fn trap(shell: &mut Shell, words: &[String]) -> Exec {
         }
         Some("-p") => return list(shell, &rest[1..]),
         Some("--") => rest = &rest[1..],
+        Some(option) if shell.bash && option.starts_with('-') && option.len() > 1 => {
+            return shell.misuse_special(&format!("trap: {option}: invalid option"));
+        }
         _ => {}
     }
     let Some((action, conditions)) = rest.split_first() else {

@@ -100,6 +100,9 @@ fn mark(
             continue;
         }
         if letters.contains('n') {
+            if let Some(value) = value {
+                shell.assign_text(target, value.to_owned(), append)?;
+            }
             shell.vars.entry(target).attributes.export = false;
             continue;
         }

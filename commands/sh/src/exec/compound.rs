@@ -201,15 +201,22 @@ impl Shell {
     }
 
     fn run_arith_for(&mut self, init: &Word, test: &Word, step: &Word, body: &List) -> Exec {
+        let line = self.line;
+        self.run_pseudo_trap("DEBUG")?;
         self.expand_arithmetic(&init.parts)?;
         self.looped(|shell| {
             let mut status = 0;
             let empty =
                 test.parts.is_empty() || test.literal().is_some_and(|t| t.trim().is_empty());
-            while empty || shell.expand_arithmetic(&test.parts)? != 0 {
-                if !shell.run_body(body, &mut status)? {
+            loop {
+                shell.line = line;
+                shell.run_pseudo_trap("DEBUG")?;
+                let go_on = empty || shell.expand_arithmetic(&test.parts)? != 0;
+                if !go_on || !shell.run_body(body, &mut status)? {
                     break;
                 }
+                shell.line = line;
+                shell.run_pseudo_trap("DEBUG")?;
                 shell.expand_arithmetic(&step.parts)?;
             }
             Ok(status)

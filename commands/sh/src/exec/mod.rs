@@ -263,6 +263,10 @@ impl Shell {
             session.leave();
         }
         self.reset_traps();
+        if self.bash {
+            // The loops around it are the original's.
+            self.loops = 0;
+        }
         self.options.monitor = false;
         self.jobs = self.jobs.of_copy();
         self.capture = None;

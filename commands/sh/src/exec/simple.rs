@@ -139,7 +139,14 @@ impl Shell {
             Err(failure) => return self.redirect_status(failure),
         };
         let hidden = if special {
-            self.assign_all(&simple.assigns).map(|()| Hidden::NOTHING)
+            let assigned = self.assign_all(&simple.assigns);
+            if is_exec && words.len() > 1 {
+                // They are for the program that takes the shell's place.
+                for assign in &simple.assigns {
+                    self.vars.entry(&assign.name).attributes.export = true;
+                }
+            }
+            assigned.map(|()| Hidden::NOTHING)
         } else {
             self.assign_for_command(&simple.assigns)
         };

@@ -183,7 +183,7 @@ impl Shell {
         let found = glob::paths(pattern, &self.options, &ignored);
         if found.is_empty() {
             if self.options.failglob {
-                return self.fatal(&format!("no match: {}", field.text));
+                return self.fatal_failure(&format!("no match: {}", field.text));
             }
             if !self.options.nullglob || !pattern::is_special(pattern, self.options.extglob) {
                 out.push(field.text);

@@ -5,7 +5,7 @@ mod brace;
 mod bracket;
 pub mod escape;
 mod fields;
-mod glob;
+pub mod glob;
 mod operators;
 mod parameter;
 pub mod pattern;

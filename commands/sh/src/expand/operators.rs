@@ -88,13 +88,21 @@ fn replace(text: &str, pattern: &Pattern, with: &str, kind: char) -> String {
     out
 }
 
+/// What the character becomes; itself where that are several.
+fn single(mut changed: impl Iterator<Item = char>, c: char) -> char {
+    match (changed.next(), changed.next()) {
+        (Some(changed), None) => changed,
+        _ => c,
+    }
+}
+
 fn change_case(text: &str, upper: bool, all: bool, pattern: Option<&Pattern>) -> String {
     let mut out = String::new();
     for (at, c) in text.chars().enumerate() {
         let fits = (all || at == 0) && pattern.is_none_or(|p| p.matches_chars(&[c]));
         match (fits, upper) {
-            (true, true) => out.extend(c.to_uppercase()),
-            (true, false) => out.extend(c.to_lowercase()),
+            (true, true) => out.push(single(c.to_uppercase(), c)),
+            (true, false) => out.push(single(c.to_lowercase(), c)),
             (false, _) => out.push(c),
         }
     }
@@ -260,8 +268,8 @@ impl Shell {
     fn transform(&mut self, param: &Param, found: Found, kind: char) -> Result<Found, Flow> {
         Ok(match kind {
             'Q' => each(found, escape::bash_single_quote),
-            'U' => each(found, |t| t.to_uppercase()),
-            'L' => each(found, |t| t.to_lowercase()),
+            'U' => each(found, |t| change_case(t, true, true, None)),
+            'L' => each(found, |t| change_case(t, false, true, None)),
             'u' => each(found, |t| change_case(t, true, false, None)),
             'E' => each(found, |t| escape::unescape(t, escape::Style::AnsiC, true).0),
             'P' => match found {

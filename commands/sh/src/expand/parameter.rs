@@ -78,7 +78,7 @@ impl Shell {
             _ => {}
         }
         let found = self.find(param)?;
-        if !found.is_set() && self.options.nounset && !matches!(param.op, Op::Transform(_)) {
+        if !found.is_set() && self.options.nounset {
             self.check_set(param, &found)?;
         }
         let found = match &param.op {
@@ -209,7 +209,14 @@ impl Shell {
             "*" => Found::Many(self.positional.clone(), true),
             "#" => Found::One(self.positional.len().to_string()),
             "?" => Found::One(self.status.to_string()),
-            "-" => Found::One(self.options.letters()),
+            "-" => {
+                let command = if self.bash && self.command_string {
+                    "c"
+                } else {
+                    ""
+                };
+                Found::One(self.options.letters() + command)
+            }
             "$" => Found::One(self.pid.to_string()),
             "!" => self
                 .last_background

@@ -385,7 +385,7 @@ impl Parser<'_> {
             param.op = Op::Value { kind, colon, word };
             return Ok(true);
         }
-        if !colon || !self.bash() {
+        if !colon || !self.bash() || kind == '}' {
             return Ok(false);
         }
         let offset = self.slice_operand()?;
