@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
+import { WebSocketServer } from "ws";
 import type { SandboxHandle, SandboxServer } from "../index.js";
-import { connectTo, metric, Raw, token, withServer } from "./support/server.ts";
+import { ask, connectTo, metric, Raw, token, withServer } from "./support/server.ts";
 import { describe, test } from "./support/suite.ts";
 
 /** A server with a sandbox that works before and after. */
@@ -166,6 +167,75 @@ describe("a client that sends", () => {
       await after.files.writeFile("/tmp/a", Buffer.alloc(900_000));
       after.close();
     });
+  });
+});
+
+describe("a client that asks for much", () => {
+  test("by HTTP is told to wait", async () => {
+    await harmless(async (server, { sandboxId, files }) => {
+      const run = `/v1/sandboxes/${sandboxId}/exec/run`;
+      const body = { command: "while [[ ! -e /tmp/go ]]; do sleep 0.01; done" };
+      let refused = 0;
+      const all = Array.from({ length: 20 }, async () => {
+        const { status } = await ask(server, run, { method: "POST", body });
+        if (status === 503) refused += 1;
+        if (refused === 4) await files.writeFile("/tmp/go", "");
+        return status;
+      });
+      const statuses = await Promise.all(all);
+      assert.deepEqual([refused, statuses.filter((status) => status === 200).length], [4, 16]);
+    });
+  });
+
+  test("and does not take it loses the oldest results", { timeout: 60_000 }, async () => {
+    await harmless(async (server, { sandboxId }) => {
+      const large = await Raw.open(server, sandboxId);
+      const command = "head -c 16000000 /dev/zero";
+      for (let id = 1; id <= 10; id += 1) {
+        large.send({ id, method: "exec.run", params: { command } });
+        // All of it comes, and is not said to have been taken.
+        await large.next((message) => message.id === id && message.result);
+      }
+      large.socket.terminate();
+      await large.closed;
+      const again = await Raw.open(server, sandboxId);
+      const { known } = await again.next((message) => message.hello);
+      assert.equal(known.length, 10);
+      again.send({ resume: 1, from: 0 });
+      const { error } = await again.next((message) => message.id === 1);
+      assert.equal(error.code, "ERR_RESULT_DROPPED");
+      again.send({ resume: 10, from: 0 });
+      const { bodies } = await again.next((message) => message.id === 10);
+      assert.deepEqual(bodies, [16_000_000, 0]);
+      again.send({ leave: true });
+      await again.closed;
+    });
+  });
+});
+
+describe("a server that means harm", () => {
+  test("has calls of its client reject", async () => {
+    const answers = [
+      "garbage",
+      "null",
+      '{"id":1,"result":[],"bodies":[1e15]}',
+      '{"id":1,"result":[],"bodies":[-1]}',
+      '{"id":1,"result":[],"bodies":{}}',
+      '{"hello":1,"known":5}',
+    ];
+    for (const answer of answers) {
+      const sockets = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+      await once(sockets, "listening");
+      const { port } = sockets.address() as AddressInfo;
+      sockets.on("connection", (socket) => {
+        socket.send('{"hello":1,"known":[],"continuous":false}');
+        socket.on("message", () => socket.send(answer));
+      });
+      const sandbox = await connectTo({ url: `http://127.0.0.1:${port}` }, { sandboxId: "x" });
+      await assert.rejects(sandbox.exec.list(), { code: "ERR_SERVER" }, answer);
+      sandbox.close();
+      sockets.close();
+    }
   });
 });
 

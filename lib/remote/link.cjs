@@ -232,8 +232,9 @@ class Link {
     try {
       if (isBinary) this.#takeFrame(data);
       else this.#takeMessage(JSON.parse(data.toString("utf8")));
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
+    } catch (cause) {
+      const message = "What answers is no server of sandboxes, or one of another version";
+      this.#finish(() => Object.assign(remoteError("ERR_SERVER", message), { cause }));
       socket.terminate();
     }
   }

@@ -1,12 +1,15 @@
 "use strict";
 // Something that a server has been asked for, from the call to its end, over as many connections as it takes.
 
+const { outOfRange } = require("../errors.cjs");
 const { withResolvers } = require("../machine.cjs");
 const { unpackFailure } = require("../wire/failures.cjs");
 const { Body } = require("../wire/frames.cjs");
 
 /** Bytes that a stream has been shown before the server is told. */
 const ackEvery = 64 * 1024;
+/** Bytes of an answer: what no sandbox of this process gives either. */
+const mostBytes = 1024 * 1024 * 1024;
 
 /**
  * @typedef {object} Listener
@@ -114,7 +117,9 @@ class Request {
     }
     if (this.#isAnswered) return false;
     const { result, bodies = [] } = message;
-    this.#bodies = bodies.map((length) => new Body(length));
+    const length = bodies.reduce((sum, each) => sum + each, 0);
+    if (!(length <= mostBytes)) throw outOfRange("bodies", `at most ${mostBytes} bytes`, length);
+    this.#bodies = bodies.map((each) => new Body(each));
     this.#coming = { result };
     return this.#completed();
   }

@@ -32,6 +32,8 @@ const statuses = {
 };
 /** What is wrong with the machine, or with what was asked of it, not with the request. */
 const otherStatus = 422;
+/** Milliseconds in which something of an answer must be taken. */
+const patience = 30_000;
 const again = { "retry-after": "1" };
 /** No answer is a page, and none is kept. */
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
@@ -55,6 +57,8 @@ function sendNothing(response) {
 }
 
 function send(response, status, body, headers) {
+  // Who does not take it for so long is gone.
+  response.setTimeout(patience, () => response.destroy());
   response.writeHead(status, { ...always, ...headers, "content-length": body.length });
   response.end(body);
 }

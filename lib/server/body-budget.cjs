@@ -1,12 +1,13 @@
 "use strict";
-// How many bytes of requests may be on their way at once: of one request, and of all of a tenant's.
+// How many bytes of requests may be held at once: of one request, and of all of a sandbox's. Those that make sandboxes are their
+// tenant's.
 
 const { remoteError } = require("../wire/failures.cjs");
 
-/** As many bodies of the greatest length a tenant may have on their way. */
+/** As many bodies of the greatest length one may have on their way. */
 const mostAtOnce = 2;
 
-class TenantBudget {
+class Budget {
   #left;
   #most;
 
@@ -43,17 +44,17 @@ class TenantBudget {
 
 class BodyBudget {
   #most;
-  /** @type {WeakMap<object, TenantBudget>} */
-  #tenants = new WeakMap();
+  /** @type {WeakMap<object, Budget>} */
+  #known = new WeakMap();
 
   constructor(most) {
     this.#most = most;
   }
 
-  /** @param {import("./tokens.cjs").Tenant} tenant @returns {TenantBudget} */
-  of(tenant) {
-    const known = this.#tenants.get(tenant) ?? new TenantBudget(this.#most);
-    this.#tenants.set(tenant, known);
+  /** @param {object} owner A sandbox or a tenant. @returns {Budget} */
+  of(owner) {
+    const known = this.#known.get(owner) ?? new Budget(this.#most);
+    this.#known.set(owner, known);
     return known;
   }
 }

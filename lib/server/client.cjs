@@ -9,9 +9,8 @@ const { Operation } = require("./operation.cjs");
 
 /** Milliseconds for which a client that stays away, and a result that nobody has taken, are kept. */
 const keptFor = 5 * 60 * 1000;
-/** Operations that a client may have, and bytes of results that wait for it. */
+/** Operations that a client may have. */
 const mostOperations = 4096;
-const mostKept = 128 * 1024 * 1024;
 
 class Client {
   #hosted;
@@ -76,12 +75,13 @@ class Client {
     this.#hosted.forget(this);
   }
 
-  /** Does what a request asks for, once. */
+  /** Does what a request asks for, once. @returns {Promise<void>} Settles when it has been done, whatever came of it. */
   request({ id, method, params = {} }, body, outlet) {
     if (this.#operations.has(id)) throw invalidValue("id", "was used before", id);
     if (this.#operations.size >= mostOperations) {
       const message = `${mostOperations} requests of this client have not come to their ends`;
-      return this.refuse(id, remoteError("ERR_SERVER_BUSY", message), outlet);
+      this.refuse(id, remoteError("ERR_SERVER_BUSY", message), outlet);
+      return Promise.resolve();
     }
     const operation = new Operation(id, method);
     this.#operations.set(id, operation);
@@ -91,7 +91,10 @@ class Client {
     const done = perform({ hosted, operation, params, body, operationOf }, services.onFailure);
     hosted.holdWhile(done);
     services.metrics.observe(method, done);
-    done.then(() => this.#bound());
+    const over = done.then(() => {
+      if (operation.keptBytes > 0) hosted.bound();
+    });
+    return over;
   }
 
   /** Refuses what cannot be taken, and keeps nothing of it. */
@@ -125,6 +128,13 @@ class Client {
     if (operation) this.#drop(operation);
   }
 
+  /** Operations of which a result is kept. */
+  get results() {
+    return [...this.#operations.values()].filter(
+      ({ isOver, keptBytes }) => isOver && keptBytes > 0,
+    );
+  }
+
   sweep() {
     const now = performance.now();
     for (const operation of this.#operations.values()) {
@@ -142,15 +152,6 @@ class Client {
     operation.close();
     // What goes wrong there has nobody to hear of it.
     Promise.resolve(operation.release?.()).catch(() => {});
-  }
-
-  /** Results that are not taken must not fill the host. */
-  #bound() {
-    let kept = 0;
-    for (const operation of [...this.#operations.values()].reverse()) {
-      kept += operation.keptBytes;
-      if (kept > mostKept && operation.isOver) operation.dropResult();
-    }
   }
 }
 

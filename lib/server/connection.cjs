@@ -45,7 +45,7 @@ class Connection {
   /**
    * @param {import("ws").WebSocket} socket
    * @param {import("./client.cjs").Client} client
-   * @param {{ budget: import("./body-budget.cjs").TenantBudget, metrics: import("./metrics.cjs").Metrics, sandboxId: string, onFailure: Function }} services
+   * @param {{ budget: import("./body-budget.cjs").Budget, metrics: import("./metrics.cjs").Metrics, sandboxId: string, onFailure: Function }} services
    */
   constructor(socket, client, { budget, metrics, sandboxId, onFailure }) {
     this.#socket = socket;
@@ -223,8 +223,9 @@ class Connection {
       this.#metrics.rejected("body");
       return this.#client.refuse(frame.id, coming.refusal, this);
     }
-    this.#client.request(coming.request, coming.body.bytes, this);
-    this.#budget.giveBack(coming.length);
+    // Input that a program does not read, and a file on its way, are held until the end.
+    const done = this.#client.request(coming.request, coming.body.bytes, this);
+    done.then(() => this.#budget.giveBack(coming.length));
   }
 
   #beat() {

@@ -5,7 +5,11 @@ const { disposedError } = require("../errors.cjs");
 const { Client } = require("./client.cjs");
 
 /** Clients that are kept, also while they are away. */
-const mostClients = 256;
+const mostClients = 1024;
+/** Bytes of results that wait for their clients. */
+const mostKept = 128 * 1024 * 1024;
+/** Requests of HTTP at once: the answer of each may be large, and its reader slow. */
+const mostRequests = 16;
 
 class HostedSandbox {
   createdAt = new Date();
@@ -19,6 +23,7 @@ class HostedSandbox {
   /** @type {Map<string, Client>} */
   #clients = new Map();
   #killing;
+  #requests = 0;
   #services;
 
   /**
@@ -76,6 +81,27 @@ class HostedSandbox {
     promise.then(release, release);
   }
 
+  /** A request of HTTP, until its answer has been taken. @returns {boolean} Whether there is room for it. */
+  admit(response) {
+    if (this.#requests >= mostRequests) return false;
+    this.#requests += 1;
+    response.once("close", () => {
+      this.#requests -= 1;
+    });
+    return true;
+  }
+
+  /** Results that are not taken must not fill the host: the oldest are dropped. */
+  bound() {
+    const results = [...this.#clients.values()].flatMap((client) => client.results);
+    results.sort((a, b) => b.endedAt - a.endedAt);
+    let kept = 0;
+    for (const operation of results) {
+      kept += operation.keptBytes;
+      if (kept > mostKept) operation.dropResult();
+    }
+  }
+
   /** A session runs until the promise settles. */
   sessionRuns(done) {
     this.runningSessions += 1;
@@ -90,11 +116,15 @@ class HostedSandbox {
     this.#usedAt = performance.now();
   }
 
-  /** A client by the name that it has drawn, known or new; undefined where there are too many. */
+  /** Whether a client of this name is known, or there is room for it. */
+  hasRoomFor(id) {
+    return this.#clients.has(id) || this.#clients.size < mostClients;
+  }
+
+  /** A client by the name that it has drawn, known or new. */
   client(id) {
     const known = this.#clients.get(id);
     if (known) return known;
-    if (this.#clients.size >= mostClients) return undefined;
     const client = new Client(this, id);
     this.#clients.set(id, client);
     return client;

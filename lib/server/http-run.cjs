@@ -4,6 +4,8 @@
 /** Milliseconds for which it is known what a request with a key has run, and how many are. */
 const keptFor = 5 * 60 * 1000;
 const mostKept = 256;
+/** Characters of results that are kept of one sandbox. */
+const mostText = 64 * 1024 * 1024;
 
 /** What requests with a key have run, by sandbox. @type {WeakMap<object, Map<string, { promise: Promise<object>, at: number }>>} */
 const ran = new WeakMap();
@@ -21,7 +23,11 @@ async function runOnce(hosted, request, response, given) {
   const before = known.get(key);
   if (before) return await before.promise;
   const promise = run(hosted, given);
-  known.set(key, { promise, at: performance.now() });
+  const entry = { promise, at: performance.now(), length: 0 };
+  known.set(key, entry);
+  const { stdout, stderr } = await promise;
+  entry.length = stdout.length + stderr.length;
+  forget(known);
   return await promise;
 }
 
@@ -41,8 +47,11 @@ async function run(hosted, given, signal) {
 
 function forget(known) {
   const now = performance.now();
-  for (const [key, { at }] of known) {
-    if (known.size > mostKept || now - at > keptFor) known.delete(key);
+  let text = [...known.values()].reduce((sum, { length }) => sum + length, 0);
+  for (const [key, { at, length }] of known) {
+    if (known.size <= mostKept && now - at <= keptFor && text <= mostText) return;
+    known.delete(key);
+    text -= length;
   }
 }
 

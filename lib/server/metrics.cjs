@@ -109,6 +109,9 @@ class Metrics {
       ...metric("received_bytes_total", "counter", "Bytes of messages from clients.", [
         ["", this.#received],
       ]),
+      ...metric("process_held_bytes", "gauge", "Bytes of the server's objects and buffers.", [
+        ["", heldBytes()],
+      ]),
       ...metric(
         "process_resident_memory_bytes",
         "gauge",
@@ -137,6 +140,11 @@ class Metrics {
     }
     return lines;
   }
+}
+
+function heldBytes() {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function metric(name, type, help, samples) {

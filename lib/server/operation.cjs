@@ -122,7 +122,8 @@ class Operation {
 
   /** Keeps the result no longer. */
   dropResult() {
-    if (this.keptBytes === 0) return;
+    // What is being sent of it ends as well.
+    this.#answer.bodies.length = 0;
     const message = "The result was dropped: more than the server keeps waited for its client";
     this.fail(remoteError("ERR_RESULT_DROPPED", message));
   }

@@ -12,7 +12,7 @@ const step = 64 * 1024;
  * Reads all of it. It counts in the budget until `use` has settled.
  * @template T
  * @param {import("node:http").IncomingMessage} request
- * @param {import("./body-budget.cjs").TenantBudget} budget
+ * @param {import("./body-budget.cjs").Budget} budget
  * @param {(body: Buffer) => Promise<T>} use
  * @returns {Promise<T>}
  */

@@ -77,6 +77,9 @@ class Router {
     const hosted = sandboxes.get(tenant, id);
     hosted.touch();
     if (further.length > 0) {
+      if (!hosted.admit(response)) {
+        throw remoteError("ERR_SERVER_BUSY", "Too many requests of this sandbox are in progress");
+      }
       const work = this.#inSandbox(request, response, { hosted, url, rest: further });
       hosted.holdWhile(work);
       return await work;
@@ -106,14 +109,15 @@ class Router {
     }
     if (more.length === 0 && area === "exec" && name === "run") {
       only(request, "POST");
-      const given = await this.#json(request, hosted.tenant);
-      return sendJson(response, 200, await runOnce(hosted, request, response, given));
+      // Its input is held until the end.
+      const run = (given) => runOnce(hosted, request, response, given);
+      return sendJson(response, 200, await this.#withJson(request, hosted, run));
     }
     if (area === "files" && name === undefined)
       return await this.#file(request, response, hosted, url);
     if (more.length === 0 && area === "files" && fileMethods.includes(name)) {
       only(request, "POST");
-      const { path, from, to, options } = await this.#json(request, hosted.tenant);
+      const { path, from, to, options } = await this.#json(request, hosted);
       const args =
         name === "rename" ? [from, to] : [path, ...(options === undefined ? [] : [options])];
       const value = await hosted.sandbox.files[name](...args);
@@ -123,7 +127,8 @@ class Router {
   }
 
   /** The bytes of a file, at `/files?path=<path>`. */
-  async #file(request, response, { sandbox, tenant }, url) {
+  async #file(request, response, hosted, url) {
+    const { sandbox } = hosted;
     const path = url.searchParams.get("path");
     if (path === null)
       throw invalidValue("path", "must be in the address, as ?path=/workspace/file");
@@ -139,7 +144,7 @@ class Router {
       return sendNothing(response);
     }
     only(request, "PUT");
-    await withBody(request, budgets.of(tenant), async (data) => {
+    await withBody(request, budgets.of(hosted), async (data) => {
       metrics.received(data.length);
       await sandbox.files.writeFile(path, data);
     });
@@ -147,16 +152,21 @@ class Router {
   }
 
   /** What a request says as JSON. It is not counted any more when that has been read. */
-  async #json(request, tenant) {
+  async #json(request, owner) {
+    return await this.#withJson(request, owner, async (given) => given);
+  }
+
+  /** Uses JSON of a request, which is counted meanwhile. */
+  async #withJson(request, owner, use) {
     const type = request.headers["content-type"] ?? "application/json";
     // A form of another page's must not pass for it.
     if (!/^application\/json\s*(?:;|$)/i.test(type)) {
       throw invalidValue("content-type", "must be application/json", type);
     }
     const { metrics, budgets } = this.#server;
-    return await withBody(request, budgets.of(tenant), async (body) => {
+    return await withBody(request, budgets.of(owner), async (body) => {
       metrics.received(body.length);
-      return jsonOf(body);
+      return await use(jsonOf(body));
     });
   }
 }

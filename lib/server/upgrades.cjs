@@ -33,13 +33,13 @@ class Upgrades {
     // Who has gone meanwhile is told nothing.
     socket.on("error", () => {});
     try {
-      const { hosted, client } = this.#admit(request);
+      const { hosted, name } = this.#admit(request);
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
         const { metrics, budgets, onFailure } = this.#parts;
         opened.once("close", metrics.connected());
-        new Connection(opened, client, {
+        new Connection(opened, hosted.client(name), {
           metrics,
-          budget: budgets.of(hosted.tenant),
+          budget: budgets.of(hosted),
           sandboxId: hosted.id,
           onFailure,
         });
@@ -66,8 +66,8 @@ class Upgrades {
       throw invalidValue("client", "must be 16 to 64 letters, digits, '_' or '-', drawn at random");
     }
     const hosted = sandboxes.get(tenant, id);
-    const client = hosted.client(name);
-    if (client) return { hosted, client };
+    // It is known from when it is there: a handshake may fail still.
+    if (hosted.hasRoomFor(name)) return { hosted, name };
     throw remoteError("ERR_SERVER_BUSY", "The sandbox has too many clients");
   }
 
