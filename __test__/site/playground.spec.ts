@@ -49,7 +49,7 @@ after(async () => {
 });
 
 /** What a connection of the page goes through, so that it can be cut. */
-class Proxy {
+class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   connections = 0;
@@ -58,25 +58,25 @@ class Proxy {
     this.#server = server;
   }
 
-  static async start(port: number): Promise<Proxy> {
+  static async start(port: number): Promise<Relay> {
     const server = createServer();
-    const proxy = new Proxy(server);
+    const relay = new Relay(server);
     server.on("connection", (near) => {
-      proxy.connections += 1;
+      relay.connections += 1;
       const far = connect(port, "127.0.0.1");
       for (const [from, to] of [
         [near, far],
         [far, near],
       ] as const) {
-        proxy.#sockets.add(from);
+        relay.#sockets.add(from);
         from.on("error", () => to.destroy());
-        from.on("close", () => proxy.#sockets.delete(from) && to.destroy());
+        from.on("close", () => relay.#sockets.delete(from) && to.destroy());
         from.pipe(to);
       }
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return proxy;
+    return relay;
   }
 
   get url() {
@@ -287,7 +287,7 @@ test("a new machine takes the place of one in which something runs", { skip }, a
 });
 
 test("a shell and a program go on where the connection was lost", { skip }, async () => {
-  const through = await Proxy.start(Number(new URL(address).port));
+  const through = await Relay.start(Number(new URL(address).port));
   try {
     await page.goTo("about:blank");
     await page.goTo(`${through.url}/playground/#token=${token}`);
