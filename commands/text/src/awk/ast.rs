@@ -35,6 +35,9 @@ pub enum Special {
     Rlength,
     Convfmt,
     Ofmt,
+    Fpat,
+    Fieldwidths,
+    Ignorecase,
 }
 
 impl Special {
@@ -54,6 +57,9 @@ impl Special {
             "RLENGTH" => Self::Rlength,
             "CONVFMT" => Self::Convfmt,
             "OFMT" => Self::Ofmt,
+            "FPAT" => Self::Fpat,
+            "FIELDWIDTHS" => Self::Fieldwidths,
+            "IGNORECASE" => Self::Ignorecase,
             _ => return None,
         })
     }
@@ -95,7 +101,8 @@ pub enum Source {
 pub enum Expr {
     Number(f64),
     Text(Rc<Vec<u8>>),
-    Regex(Rc<Pattern>),
+    /// Compiled, and as it was written.
+    Regex(Rc<Pattern>, Rc<Vec<u8>>),
     Variable(Slot),
     Field(Box<Expr>),
     Element(ArrayRef, Box<Expr>),
@@ -166,6 +173,8 @@ pub enum Builtin {
     Exp,
     Fflush,
     Gensub,
+    Isarray,
+    Typeof,
     Index,
     Int,
     Length,
@@ -209,6 +218,8 @@ impl Builtin {
             ("exp", Builtin::Exp),
             ("fflush", Builtin::Fflush),
             ("gensub", Builtin::Gensub),
+            ("isarray", Builtin::Isarray),
+            ("typeof", Builtin::Typeof),
             ("gsub", Builtin::Gsub),
             ("index", Builtin::Index),
             ("int", Builtin::Int),

@@ -44,7 +44,7 @@ impl Machine<'_> {
             }
             Expr::Call(function, arguments) => return self.call(*function, arguments),
             Expr::Builtin(builtin, arguments) => return self.builtin(*builtin, arguments),
-            Expr::Regex(_)
+            Expr::Regex(..)
             | Expr::And(..)
             | Expr::Or(..)
             | Expr::Not(_)
@@ -58,7 +58,8 @@ impl Machine<'_> {
     /// The truth of an expression.
     pub fn truth(&mut self, expr: &Expr) -> Result<bool> {
         Ok(match expr {
-            Expr::Regex(pattern) => {
+            Expr::Regex(..) => {
+                let pattern = self.regex(expr)?;
                 let text = self.record_text();
                 pattern.is_match(&text)
             }
@@ -114,6 +115,7 @@ impl Machine<'_> {
         let right = self.value(right)?;
         let order = match (&left, &right) {
             (Value::Number(left), Value::Number(right)) => left.partial_cmp(right),
+            _ if self.specials.ignore_case => left.compare_folded(&right, &self.specials.convfmt),
             _ => left.compare(&right, &self.specials.convfmt),
         };
         Ok(match (operator, order) {

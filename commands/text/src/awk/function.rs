@@ -1,7 +1,7 @@
 //! The functions of awk that work on numbers, files and the system; [`super::strings`] has the others.
 
-use super::ast::{Builtin, Expr};
-use super::machine::{Machine, Result};
+use super::ast::{Builtin, Expr, Slot};
+use super::machine::{Cell, Machine, Result};
 use super::streams::status_number;
 use super::value::Value;
 use super::{clock, format, text};
@@ -21,6 +21,8 @@ impl Machine<'_> {
             None => Ok(0.0),
         };
         Ok(match builtin {
+            Builtin::Isarray => Value::flag(self.type_of(arguments)? == "array"),
+            Builtin::Typeof => Value::text(self.type_of(arguments)?.into()),
             Builtin::Atan2 => {
                 let (y, x) = (number(self, 0)?, number(self, 1)?);
                 Value::Number(y.atan2(x))
@@ -136,6 +138,44 @@ impl Machine<'_> {
         let mut out = Vec::with_capacity(pattern.len() + 16);
         format::format(&mut out, &pattern, &values, &self.specials.convfmt);
         Ok(out)
+    }
+
+    /// gawk's name for what an argument is.
+    fn type_of(&mut self, arguments: &[Expr]) -> Result<&'static str> {
+        let Some(argument) = arguments.first() else {
+            return Ok("untyped");
+        };
+        let is_array = match argument {
+            Expr::Variable(Slot::Global(global)) => {
+                matches!(self.globals[*global], Value::Uninitialized)
+                    && self.arrays[*global].borrow().len() > 0
+            }
+            Expr::Variable(Slot::Local(local)) => {
+                matches!(self.stack[self.base + local], Cell::Array(_))
+            }
+            _ => false,
+        };
+        if is_array {
+            return Ok("array");
+        }
+        if let Expr::Field(index) = argument {
+            let index = self.field_index(index)?;
+            self.split_record();
+            if index > 0 && !self.record.exists(index) {
+                return Ok("unassigned");
+            }
+        }
+        let in_variable = matches!(argument, Expr::Variable(_));
+        Ok(match self.value(argument)? {
+            Value::Uninitialized if in_variable => "untyped",
+            Value::Uninitialized => "unassigned",
+            Value::Number(_) => "number",
+            Value::Text(_) => "string",
+            Value::Input(text) => match super::value::looks_numeric(&text) {
+                Some(_) => "strnum",
+                None => "string",
+            },
+        })
     }
 
     fn string_function(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {

@@ -99,7 +99,7 @@ impl<'p> Machine<'p> {
         if let Some(known) = self.regexes.get(text) {
             return Ok(Rc::clone(known));
         }
-        let pattern = compile(text, self.unicode).map_err(|error| {
+        let pattern = compile(text, self.unicode, self.specials.ignore_case).map_err(|error| {
             Unwind::Fatal(format!("{error}: /{}/", String::from_utf8_lossy(text)))
         })?;
         if self.regexes.len() >= 500 {
@@ -111,7 +111,10 @@ impl<'p> Machine<'p> {
 
     /// The expression that an operand of `~` is.
     pub fn regex(&mut self, expr: &Expr) -> Result<Rc<Pattern>> {
-        if let Expr::Regex(pattern) = expr {
+        if let Expr::Regex(pattern, text) = expr {
+            if self.specials.ignore_case {
+                return self.pattern_of(text);
+            }
             return Ok(Rc::clone(pattern));
         }
         let value = self.value(expr)?;
@@ -129,13 +132,20 @@ impl<'p> Machine<'p> {
         })
     }
 
+    /// Forgets what was compiled: letters have another meaning now.
+    pub fn forget_patterns(&mut self) {
+        self.regexes.clear();
+    }
+
     fn paragraphs(&self) -> bool {
         matches!(self.specials.separator, RecordSeparator::Paragraph)
     }
 
     pub fn split_record(&mut self) {
         let newline = self.paragraphs();
-        self.record.split(&self.specials.splitter, newline);
+        let fields = self.specials.fields.as_ref();
+        self.record
+            .split(fields.unwrap_or(&self.specials.splitter), newline);
     }
 
     pub fn record_text(&mut self) -> Rc<Vec<u8>> {

@@ -13,6 +13,10 @@ pub enum Splitter {
     Regex(Rc<Pattern>),
     /// Every character is a field.
     Characters,
+    /// Fields are what matches.
+    Content(Rc<Pattern>),
+    /// Fields have these widths, each behind so many characters that are skipped.
+    Widths(Rc<Vec<(usize, usize)>>),
 }
 
 impl Splitter {
@@ -55,6 +59,19 @@ impl Splitter {
                     let end = start + crate::sed::character(&text[start..]);
                     spans.push((start, end));
                     start = end;
+                }
+            }
+            Self::Content(pattern) => contents(pattern, text, spans),
+            Self::Widths(widths) => {
+                let mut at = 0;
+                for &(skip, take) in widths.iter() {
+                    at += super::text::offset(&text[at..], skip);
+                    if at >= text.len() {
+                        break;
+                    }
+                    let end = at + super::text::offset(&text[at..], take);
+                    spans.push((at, end));
+                    at = end;
                 }
             }
         }
@@ -111,6 +128,27 @@ fn regex(
         at = to;
     }
     spans.push((start, text.len()));
+}
+
+/// What matches in a text, one after the other. A field may be empty, but not where another ended.
+fn contents(pattern: &Pattern, text: &[u8], spans: &mut Vec<Span>) {
+    let mut at = 0;
+    let mut end = None;
+    while at <= text.len() {
+        let Some((from, to)) = pattern.find_at(text, at) else {
+            return;
+        };
+        if from == to {
+            if end != Some(from) {
+                spans.push((from, to));
+            }
+            at = from + 1;
+        } else {
+            spans.push((from, to));
+            at = to;
+        }
+        end = Some(to);
+    }
 }
 
 #[derive(Default)]

@@ -211,7 +211,8 @@ impl Machine<'_> {
         let mut start = None;
         for (index, (label, _)) in cases.iter().enumerate() {
             let Some(label) = label else { continue };
-            let hit = if let Expr::Regex(pattern) = label {
+            let hit = if let Expr::Regex(..) = label {
+                let pattern = self.regex(label)?;
                 pattern.is_match(&self.text_of(&value))
             } else {
                 let label = self.value(label)?;

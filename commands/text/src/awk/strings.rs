@@ -9,7 +9,6 @@ use super::text;
 use super::value::Value;
 use crate::pattern::{Pattern, Span};
 use std::cmp::Ordering;
-use std::rc::Rc;
 
 /// Appends the replacement of `sub`: `&` is the match, `\&` an ampersand.
 fn expand(with: &[u8], matched: &[u8], out: &mut Vec<u8>) {
@@ -239,7 +238,8 @@ impl Machine<'_> {
         let text = self.text_of(&value);
         let splitter = match by {
             None => self.specials.splitter.clone(),
-            Some(Expr::Regex(pattern)) => Splitter::Regex(Rc::clone(pattern)),
+            Some(Expr::Regex(_, text)) if text.is_empty() => Splitter::Characters,
+            Some(regex @ Expr::Regex(..)) => Splitter::Regex(self.regex(regex)?),
             Some(by) => {
                 let value = self.value(by)?;
                 let by = self.text_of(&value);

@@ -80,6 +80,15 @@ impl Value {
         }
         Some(self.string(format).cmp(&other.string(format)))
     }
+
+    /// As [`Value::compare`], where letters are the same whatever their case.
+    pub fn compare_folded(&self, other: &Self, format: &[u8]) -> Option<Ordering> {
+        if let (Some(left), Some(right)) = (self.comparable(), other.comparable()) {
+            return left.partial_cmp(&right);
+        }
+        let folded = |value: &Self| super::text::to_lower(&value.string(format));
+        Some(folded(self).cmp(&folded(other)))
+    }
 }
 
 pub fn input_truth(text: &[u8]) -> bool {

@@ -14,6 +14,11 @@ pub struct Specials {
     pub fnr: f64,
     pub fs: Value,
     pub splitter: Splitter,
+    /// How `FPAT` or `FIELDWIDTHS` has the record split, if one was set after `FS`.
+    pub fields: Option<Splitter>,
+    pub fpat: Value,
+    pub field_widths: Value,
+    pub ignore_case: bool,
     pub ofs: Rc<Vec<u8>>,
     pub ors: Rc<Vec<u8>>,
     pub rs: Value,
@@ -35,6 +40,10 @@ impl Specials {
             fnr: 0.0,
             fs: Value::Text(text(b" ")),
             splitter: Splitter::Blanks,
+            fields: None,
+            fpat: Value::Text(text(b"[^[:space:]]+")),
+            field_widths: Value::Text(text(b"")),
+            ignore_case: false,
             ofs: text(b" "),
             ors: text(b"\n"),
             rs: Value::Text(text(b"\n")),
@@ -100,7 +109,8 @@ impl Machine<'_> {
             return value.clone();
         }
         if !self.record.exists(index) {
-            return Value::Uninitialized;
+            // An empty string, which no number equals.
+            return Value::input(b"");
         }
         Value::input(self.record.plain(index).unwrap_or_default())
     }
@@ -135,6 +145,9 @@ impl Machine<'_> {
             Special::Rlength => Value::Number(specials.rlength),
             Special::Convfmt => Value::Text(Rc::clone(&specials.convfmt)),
             Special::Ofmt => Value::Text(Rc::clone(&specials.ofmt)),
+            Special::Fpat => specials.fpat.clone(),
+            Special::Fieldwidths => specials.field_widths.clone(),
+            Special::Ignorecase => Value::flag(specials.ignore_case),
         }
     }
 
@@ -152,6 +165,7 @@ impl Machine<'_> {
                 // The record at hand was read under the old separator.
                 self.split_record();
                 self.specials.splitter = self.splitter_for(&text)?;
+                self.specials.fields = None;
                 self.specials.fs = value;
             }
             Special::Ofs => {
@@ -175,6 +189,38 @@ impl Machine<'_> {
             Special::Rlength => self.specials.rlength = value.number(),
             Special::Convfmt => self.specials.convfmt = text,
             Special::Ofmt => self.specials.ofmt = text,
+            Special::Fpat => {
+                self.split_record();
+                self.specials.fields = Some(Splitter::Content(self.pattern_of(&text)?));
+                self.specials.fpat = value;
+            }
+            Special::Fieldwidths => {
+                self.split_record();
+                self.specials.fields = Some(Splitter::Widths(Rc::new(widths(&text)?)));
+                self.specials.field_widths = value;
+            }
+            Special::Ignorecase => self.ignore_case(value.truth())?,
+        }
+        Ok(())
+    }
+
+    /// Letters are the same whatever their case in expressions and in comparisons of strings, or are not.
+    fn ignore_case(&mut self, ignore: bool) -> Result<()> {
+        if self.specials.ignore_case == ignore {
+            return Ok(());
+        }
+        self.split_record();
+        self.specials.ignore_case = ignore;
+        self.forget_patterns();
+        let fs = self.text_of(&self.specials.fs);
+        self.specials.splitter = self.splitter_for(&fs)?;
+        if let Some(Splitter::Content(_)) = self.specials.fields {
+            let fpat = self.text_of(&self.specials.fpat);
+            self.specials.fields = Some(Splitter::Content(self.pattern_of(&fpat)?));
+        }
+        if let RecordSeparator::Regex(_) = self.specials.separator {
+            let rs = self.text_of(&self.specials.rs);
+            self.specials.separator = RecordSeparator::Regex(self.pattern_of(&rs)?);
         }
         Ok(())
     }
@@ -287,4 +333,24 @@ impl Machine<'_> {
         }
         Ok(super::text::length(&self.text_of(&scalar)) as f64)
     }
+}
+
+/// The widths of `FIELDWIDTHS`: characters to skip and to take; `*` takes the rest.
+fn widths(text: &[u8]) -> Result<Vec<(usize, usize)>> {
+    let wrong = |word: &str| Unwind::Fatal(format!("invalid FIELDWIDTHS value, near `{word}'"));
+    let text = String::from_utf8_lossy(text);
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let mut widths = Vec::with_capacity(words.len());
+    for (index, word) in words.iter().enumerate() {
+        if *word == "*" && index + 1 == words.len() {
+            widths.push((0, usize::MAX));
+            continue;
+        }
+        let (skip, take) = word.split_once(':').unwrap_or(("0", word));
+        match (skip.parse(), take.parse()) {
+            (Ok(skip), Ok(take)) if take > 0 => widths.push((skip, take)),
+            _ => return Err(wrong(word)),
+        }
+    }
+    Ok(widths)
 }

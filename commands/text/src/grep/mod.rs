@@ -6,8 +6,8 @@ mod patterns;
 mod printer;
 mod walk;
 
-use crate::message;
 use crate::pattern::bytes_locale;
+use crate::{bytes, message};
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder};
 use options::{Binary, Directories, Exit, Options, Output};
@@ -139,7 +139,7 @@ impl Run<'_> {
         }
         self.printer.with_filename = options
             .with_filename
-            .unwrap_or(files.len() > 1 || recursive);
+            .unwrap_or_else(|| files.len() > 1 || (recursive && is_directory(&files[0])));
         let walk = walk::Walk::new(options);
         for file in &files {
             if options.output == Output::Nothing && self.selected {
@@ -164,6 +164,12 @@ impl Run<'_> {
                 }
                 walk::Found::Failure(name, error) => {
                     self.complain(name, &error);
+                    Ok(())
+                }
+                walk::Found::Loop(name) => {
+                    let name = String::from_utf8_lossy(name);
+                    let text = format!("{name}: warning: recursive directory loop");
+                    message::warn(self.tool, &text);
                     Ok(())
                 }
             };
@@ -232,4 +238,8 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+fn is_directory(name: &[u8]) -> bool {
+    std::fs::metadata(bytes::path(name)).is_ok_and(|metadata| metadata.is_dir())
 }

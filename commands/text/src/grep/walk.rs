@@ -2,60 +2,44 @@
 
 use super::options::{Directories, Options};
 use crate::bytes;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use secure_exec_cli::Glob;
 use std::fs;
 use std::io;
 
 pub enum Found<'a> {
     File(&'a [u8]),
     Failure(&'a [u8], io::Error),
+    /// A directory that is inside itself, by way of a symbolic link.
+    Loop(&'a [u8]),
 }
 
 pub struct Walk<'a> {
     options: &'a Options,
-    include: Option<GlobSet>,
-    exclude: Option<GlobSet>,
-    exclude_directory: Option<GlobSet>,
 }
+
+/// A directory on the way down: its device and inode.
+type Ancestor = (u64, u64);
 
 type Step<'s> = dyn FnMut(Found) -> io::Result<()> + 's;
 
-/// A set of shell patterns; one that is none matches itself.
-fn globs(patterns: &[Vec<u8>]) -> Option<GlobSet> {
-    if patterns.is_empty() {
-        return None;
-    }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let text = String::from_utf8_lossy(pattern);
-        let text = text.strip_suffix('/').unwrap_or(&text);
-        let glob = GlobBuilder::new(text).backslash_escape(true).build();
-        if let Ok(glob) = glob.or_else(|_| GlobBuilder::new(&globset::escape(text)).build()) {
-            set.add(glob);
-        }
-    }
-    set.build().ok()
-}
-
 impl<'a> Walk<'a> {
     pub fn new(options: &'a Options) -> Self {
-        Self {
-            include: globs(&options.include),
-            exclude: globs(&options.exclude),
-            exclude_directory: globs(&options.exclude_directory),
-            options,
-        }
+        Self { options }
     }
 
     /// A pattern applies to the last component or to the whole name.
-    fn matches(set: Option<&GlobSet>, name: &[u8]) -> bool {
+    fn matches(patterns: &[Vec<u8>], name: &[u8]) -> bool {
         let base = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
-        set.is_some_and(|set| set.is_match(bytes::path(base)) || set.is_match(bytes::path(name)))
+        patterns.iter().any(|pattern| {
+            let pattern = pattern.strip_suffix(b"/").unwrap_or(pattern);
+            Glob::default().matches(pattern, base) || Glob::default().matches(pattern, name)
+        })
     }
 
     fn skips_file(&self, name: &[u8]) -> bool {
-        Self::matches(self.exclude.as_ref(), name)
-            || (self.include.is_some() && !Self::matches(self.include.as_ref(), name))
+        let include = &self.options.include;
+        Self::matches(&self.options.exclude, name)
+            || (!include.is_empty() && !Self::matches(include, name))
     }
 
     /// Calls `step` for an operand, or for what is below it.
@@ -73,22 +57,40 @@ impl<'a> Walk<'a> {
         match self.options.directories {
             Directories::Read => step(Found::Failure(operand, io::Error::other("Is a directory"))),
             Directories::Skip => Ok(()),
-            _ if Self::matches(self.exclude_directory.as_ref(), operand) => Ok(()),
-            _ => self.below(operand, 0, step),
+            _ if Self::matches(&self.options.exclude_directory, operand) => Ok(()),
+            _ => self.below(operand, &mut Vec::new(), step),
         }
     }
 
-    fn below(&self, directory: &[u8], depth: usize, step: &mut Step) -> io::Result<()> {
+    fn below(
+        &self,
+        directory: &[u8],
+        ancestors: &mut Vec<Ancestor>,
+        step: &mut Step,
+    ) -> io::Result<()> {
+        let identity = match secure_exec_sys::path::stat(bytes::path(directory)) {
+            Ok(stat) => (stat.dev, stat.ino),
+            Err(error) => return step(Found::Failure(directory, error)),
+        };
+        if ancestors.contains(&identity) {
+            return step(Found::Loop(directory));
+        }
+        ancestors.push(identity);
+        let result = self.entries(directory, ancestors, step);
+        ancestors.pop();
+        result
+    }
+
+    fn entries(
+        &self,
+        directory: &[u8],
+        ancestors: &mut Vec<Ancestor>,
+        step: &mut Step,
+    ) -> io::Result<()> {
         let entries = match fs::read_dir(bytes::path(directory)) {
             Ok(entries) => entries,
             Err(error) => return step(Found::Failure(directory, error)),
         };
-        if depth > 255 {
-            return step(Found::Failure(
-                directory,
-                io::Error::other("recursive directory loop"),
-            ));
-        }
         let mut names: Vec<Vec<u8>> = entries
             .flatten()
             .map(|entry| bytes::from_os(entry.file_name()))
@@ -100,12 +102,12 @@ impl<'a> Walk<'a> {
                 path.push(b'/');
             }
             path.extend_from_slice(&name);
-            self.entry(&path, depth, step)?;
+            self.entry(&path, ancestors, step)?;
         }
         Ok(())
     }
 
-    fn entry(&self, path: &[u8], depth: usize, step: &mut Step) -> io::Result<()> {
+    fn entry(&self, path: &[u8], ancestors: &mut Vec<Ancestor>, step: &mut Step) -> io::Result<()> {
         let following = self.options.directories == Directories::RecurseFollowing;
         let metadata = if following {
             fs::metadata(bytes::path(path))
@@ -116,14 +118,15 @@ impl<'a> Walk<'a> {
             Ok(metadata) => metadata,
             Err(error) => return step(Found::Failure(path, error)),
         };
+        // Below an operand only the last component counts.
+        let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
         if metadata.is_dir() {
-            let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-            if Self::matches(self.exclude_directory.as_ref(), base) {
+            if Self::matches(&self.options.exclude_directory, base) {
                 return Ok(());
             }
-            return self.below(path, depth + 1, step);
+            return self.below(path, ancestors, step);
         }
-        if !metadata.is_file() || self.skips_file(path) {
+        if !metadata.is_file() || self.skips_file(base) {
             return Ok(());
         }
         step(Found::File(path))

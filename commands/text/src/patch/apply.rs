@@ -106,9 +106,15 @@ fn locate(
         let fits = last >= first && fits(lines, last, wanted, options.ignore_blanks);
         return fits.then_some((last, cut_start, cut_end));
     }
-    let largest = lines.len();
-    for distance in 0..=largest {
-        let distance = isize::try_from(distance).ok()?;
+    // The hunk may be numbered far off: only the distances of lines that are there count.
+    let low = isize::try_from(first + cut_start).ok()?;
+    let high = isize::try_from(last).ok()?;
+    if low > high {
+        return None;
+    }
+    let nearest = (low - expected).max(expected - high).max(0);
+    let farthest = (expected - low).abs().max((high - expected).abs());
+    for distance in nearest..=farthest {
         for at in [expected + distance, expected - distance] {
             let Ok(at) = usize::try_from(at) else {
                 continue;

@@ -3,7 +3,7 @@
 use super::apply;
 use super::parse::{Hunk, Line};
 use super::patcher::Patcher;
-use super::{REJECTED, is_null, quoted, say};
+use super::{REJECTED, is_null, quoted};
 use crate::{bytes, message};
 use std::fs;
 use std::io::{self, Write};
@@ -45,6 +45,14 @@ impl Patcher<'_> {
         Ok(())
     }
 
+    /// Whether the patch says that the file is not there any more.
+    pub fn deletes(&self) -> bool {
+        let ends_empty = |hunk: &Hunk| hunk.new_start == 0 && hunk.new_count() == 0;
+        is_null(self.patch.new_name.as_ref())
+            || self.patch.delete
+            || (self.patch.new_absent && self.patch.hunks.first().is_some_and(ends_empty))
+    }
+
     pub fn store(&self, path: &Path, result: &apply::Result, mismatch: bool) -> Result<(), String> {
         let options = self.options;
         let text = joined(result);
@@ -66,8 +74,7 @@ impl Patcher<'_> {
         if options.backup || (mismatch && options.backup_if_mismatch) {
             self.keep(path)?;
         }
-        let deletes =
-            is_null(self.patch.new_name.as_ref()) || self.patch.delete || options.remove_empty;
+        let deletes = self.deletes() || options.remove_empty;
         if deletes && text.is_empty() {
             fs::remove_file(path).map_err(failed)?;
             let mut parent = path.parent();
@@ -111,17 +118,12 @@ impl Patcher<'_> {
             |reject| bytes::path(reject).to_owned(),
         );
         if self.options.dry_run {
-            say(
-                self.options,
-                &format!("{count} out of {total} {plural} {verb}"),
-            );
+            println!("{count} out of {total} {plural} {verb}");
             return Ok(REJECTED);
         }
         let shown = quoted(&name);
-        say(
-            self.options,
-            &format!("{count} out of {total} {plural} {verb} -- saving rejects to file {shown}"),
-        );
+        // Told also under -s, which is about what went well.
+        println!("{count} out of {total} {plural} {verb} -- saving rejects to file {shown}");
         fs::write(&name, self.rejects(hunks))
             .map_err(|error| format!("Can't create file {shown} : {}", message::reason(&error)))?;
         Ok(REJECTED)

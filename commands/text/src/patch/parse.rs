@@ -37,6 +37,9 @@ pub struct FilePatch {
     pub format: Format,
     pub rename: Option<(Vec<u8>, Vec<u8>)>,
     pub delete: bool,
+    /// The header says of the old or of the new file that it is not there, by a date that is the epoch.
+    pub old_absent: bool,
+    pub new_absent: bool,
     pub mode: Option<u32>,
 }
 
@@ -112,6 +115,46 @@ fn header_name(text: &[u8]) -> Option<Vec<u8>> {
     (!name.is_empty()).then(|| name.to_vec())
 }
 
+/// Whether the date of a header line is the epoch, as `diff -N` writes it for a file that is not there.
+fn is_epoch(text: &[u8]) -> bool {
+    let Some(at) = text.iter().position(|&byte| byte == b'\t') else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&text[at + 1..]);
+    let mut words = text.split_ascii_whitespace();
+    let (Some(date), Some(time)) = (words.next(), words.next()) else {
+        return false;
+    };
+    // The seconds of the day and those that the zone is ahead.
+    let seconds = |text: &str| {
+        let mut parts = text.splitn(3, ':').map(|part| part.parse::<f64>().ok());
+        let hours = parts.next()??;
+        let minutes = parts.next()??;
+        let seconds = parts.next().unwrap_or(Some(0.0))?;
+        Some(hours * 3600.0 + minutes * 60.0 + seconds)
+    };
+    let zone = words.next().unwrap_or("+0000");
+    let (sign, digits) = match zone.split_at_checked(1) {
+        Some(("-", digits)) => (-1.0, digits),
+        Some(("+", digits)) => (1.0, digits),
+        _ => return false,
+    };
+    let ahead = match digits.split_at_checked(2) {
+        Some((hours, minutes)) => seconds(&format!("{hours}:{minutes}")),
+        None => None,
+    };
+    let (Some(time), Some(ahead)) = (seconds(time), ahead) else {
+        return false;
+    };
+    let day = match date {
+        "1969-12-31" => -86_400.0,
+        "1970-01-01" => 0.0,
+        "1970-01-02" => 86_400.0,
+        _ => return false,
+    };
+    day + time == sign * ahead
+}
+
 /// `start,count` or `start`.
 fn range(text: &[u8]) -> Option<(usize, usize)> {
     let text = std::str::from_utf8(text).ok()?;
@@ -148,6 +191,8 @@ impl<'a> Reader<'a> {
             format: Format::Unified,
             rename: None,
             delete: false,
+            old_absent: false,
+            new_absent: false,
             mode: None,
         };
         let mut rename_from = None;
@@ -175,6 +220,8 @@ impl<'a> Reader<'a> {
             } else if line.starts_with(b"--- ") && self.ahead(1).starts_with(b"+++ ") {
                 patch.old_name = header_name(&line[4..]);
                 patch.new_name = header_name(&self.ahead(1)[4..]);
+                patch.old_absent = is_epoch(&line[4..]);
+                patch.new_absent = is_epoch(&self.ahead(1)[4..]);
                 self.at += 2;
                 if self.peek().is_some_and(|line| line.starts_with(b"@@ -")) {
                     self.unified(&mut patch)?;
@@ -190,6 +237,8 @@ impl<'a> Reader<'a> {
             {
                 patch.old_name = header_name(&line[4..]);
                 patch.new_name = header_name(&self.ahead(1)[4..]);
+                patch.old_absent = is_epoch(&line[4..]);
+                patch.new_absent = is_epoch(&self.ahead(1)[4..]);
                 patch.format = Format::Context;
                 self.at += 2;
                 self.context(&mut patch)?;

@@ -98,6 +98,7 @@ impl Patcher<'_> {
             let patch = &mut self.patch;
             patch.hunks = patch.hunks.iter().map(Hunk::reversed).collect();
             std::mem::swap(&mut patch.old_name, &mut patch.new_name);
+            std::mem::swap(&mut patch.old_absent, &mut patch.new_absent);
         }
         let path = bytes::path(&name).to_owned();
         let text = match fs::read(&path) {

@@ -140,7 +140,7 @@ impl Parser<'_> {
             }
             Escapes::All => {
                 self.at += 1;
-                if let Some(value) = self.octal() {
+                if let Some(value) = self.octal_character() {
                     return Some(value);
                 }
                 if let Some(member) = control {

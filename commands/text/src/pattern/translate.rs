@@ -263,7 +263,7 @@ impl Parser<'_> {
     fn escape(&mut self, depth: usize) -> Result<bool, Error> {
         let byte = self.peek().ok_or(Error("Trailing backslash"))?;
         if self.syntax == Syntax::Awk
-            && let Some(value) = self.octal()
+            && let Some(value) = self.octal_character()
         {
             self.literal(value);
             return Ok(false);
@@ -331,7 +331,7 @@ impl Parser<'_> {
     }
 
     /// Up to three octal digits.
-    pub(super) fn octal(&mut self) -> Option<char> {
+    fn octal(&mut self) -> Option<u8> {
         let mut value = 0u32;
         let mut digits = 0;
         while let Some(digit @ b'0'..=b'7') = self.peek() {
@@ -345,12 +345,55 @@ impl Parser<'_> {
         if digits == 0 {
             None
         } else {
-            char::from_u32(value & 0xff)
+            u8::try_from(value & 0xff).ok()
         }
     }
 
-    /// The rest of `\xHH`, and of sed's `\oNNN`, `\dNNN` and `\cX`, behind its letter.
+    /// The rest of `\NNN`, with what follows it if they are a character together.
+    pub(super) fn octal_character(&mut self) -> Option<char> {
+        let byte = self.octal()?;
+        Some(self.joined(byte))
+    }
+
+    /// The rest of `\xHH`, and of sed's `\oNNN`, `\dNNN` and `\cX`, behind its letter, with what follows it if they
+    /// are a character together.
     pub(super) fn numeric_escape(&mut self, letter: u8) -> Option<char> {
+        let byte = self.numeric_byte(letter)?;
+        Some(self.joined(byte))
+    }
+
+    /// The character that a byte begins whose other bytes are escapes too; without those the byte alone.
+    fn joined(&mut self, first: u8) -> char {
+        if first < 0x80 || !self.dialect.unicode {
+            return char::from(first);
+        }
+        let start = self.at;
+        let mut sequence = vec![first];
+        while sequence.len() < 4 && self.peek() == Some(b'\\') {
+            self.at += 1;
+            let Some(byte) = self.byte_escape() else {
+                break;
+            };
+            sequence.push(byte);
+            if let Ok(text) = std::str::from_utf8(&sequence) {
+                return text.chars().next().unwrap_or('\0');
+            }
+        }
+        self.at = start;
+        decode(&[first], true).map_or('\0', |(character, _)| character)
+    }
+
+    /// An escape of a byte behind its backslash.
+    fn byte_escape(&mut self) -> Option<u8> {
+        if self.syntax == Syntax::Awk && self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return self.octal();
+        }
+        let letter = self.peek().filter(|letter| b"xod".contains(letter))?;
+        self.at += 1;
+        self.numeric_byte(letter)
+    }
+
+    fn numeric_byte(&mut self, letter: u8) -> Option<u8> {
         let awk = self.syntax == Syntax::Awk;
         let (radix, digits) = match letter {
             b'x' => (16, 2),
@@ -359,7 +402,7 @@ impl Parser<'_> {
             b'c' if !awk => {
                 let control = self.peek()?.to_ascii_uppercase() ^ 0x40;
                 self.at += 1;
-                return Some(char::from(control));
+                return Some(control);
             }
             _ => return None,
         };
@@ -378,7 +421,7 @@ impl Parser<'_> {
         if self.at == start {
             return None;
         }
-        char::from_u32(value & 0xff)
+        u8::try_from(value & 0xff).ok()
     }
 
     fn back_reference(&mut self, digit: u8) -> Result<(), Error> {

@@ -120,6 +120,7 @@ impl<'a> Machine<'a> {
             match flow {
                 Flow::QuitSilently(code) => {
                     status = code;
+                    self.input.leave();
                     break;
                 }
                 Flow::Delete => {}
@@ -129,6 +130,7 @@ impl<'a> Machine<'a> {
             self.flush_queue()?;
             if let Flow::Quit(code) = flow {
                 status = code;
+                self.input.leave();
                 break;
             }
         }
@@ -244,6 +246,20 @@ impl<'a> Machine<'a> {
         Ok(selected != selector.negated)
     }
 
+    /// Whether a range begins on this line. One that begins at a line by its number does so behind it too, where
+    /// that line was deleted or joined with others before the range was asked for.
+    fn begins(&mut self, range: Range, first: &Address, second: &Address) -> io::Result<bool> {
+        let line = self.input.line;
+        match (first, second) {
+            (Address::Line(start), _) if range == Range::Closed => Ok(line == *start),
+            (Address::Line(start), Address::Line(end)) => {
+                Ok(line == *start || (line > *start && line <= *end))
+            }
+            (Address::Line(start), _) => Ok(line >= *start),
+            _ => self.matches(first),
+        }
+    }
+
     fn in_range(
         &mut self,
         selector: &Selector,
@@ -252,7 +268,7 @@ impl<'a> Machine<'a> {
     ) -> io::Result<bool> {
         let line = self.input.line;
         let mut range = selector.range.get();
-        if range == Range::Outside {
+        if matches!(range, Range::Outside | Range::Closed) {
             if matches!(first, Address::Line(0)) {
                 if line != 1 {
                     return Ok(false);
@@ -260,7 +276,7 @@ impl<'a> Machine<'a> {
                 // The range began before the first line, so this one may end it.
                 range = Range::UntilMatch;
             } else {
-                if !self.matches(first)? {
+                if !self.begins(range, first, second)? {
                     return Ok(false);
                 }
                 let end = match second {
@@ -277,7 +293,7 @@ impl<'a> Machine<'a> {
                     _ => None,
                 };
                 selector.range.set(match end {
-                    Some(end) if end <= line => Range::Outside,
+                    Some(end) if end <= line => Range::Closed,
                     Some(end) => Range::Until(end),
                     None => Range::UntilMatch,
                 });
@@ -287,7 +303,7 @@ impl<'a> Machine<'a> {
         match range {
             Range::Until(end) => {
                 if line >= end {
-                    selector.range.set(Range::Outside);
+                    selector.range.set(Range::Closed);
                 }
                 // A range that `n` or `N` ran past may begin anew on this line.
                 if line > end {
@@ -299,7 +315,7 @@ impl<'a> Machine<'a> {
             _ => {
                 let ends = self.matches(second)?;
                 selector.range.set(if ends {
-                    Range::Outside
+                    Range::Closed
                 } else {
                     Range::UntilMatch
                 });
@@ -330,7 +346,7 @@ impl<'a> Machine<'a> {
             }
             Function::Delete => return Ok(Flow::Delete),
             Function::DeleteFirst => {
-                let Some(end) = memchr::memchr(b'\n', &self.space) else {
+                let Some(end) = memchr::memchr(self.terminator, &self.space) else {
                     return Ok(Flow::Delete);
                 };
                 self.space.drain(..=end);
@@ -343,7 +359,7 @@ impl<'a> Machine<'a> {
             Function::Change(text) => {
                 let selector = &command.selector;
                 let ranged = selector.second.is_some() && !selector.negated;
-                if !ranged || selector.range.get() == Range::Outside {
+                if !ranged || matches!(selector.range.get(), Range::Outside | Range::Closed) {
                     self.output.raw(text)?;
                 }
                 return Ok(Flow::Delete);
@@ -364,18 +380,18 @@ impl<'a> Machine<'a> {
             Function::ReadLine(name) => self.read_line(name)?,
             Function::Get => self.space.clone_from(&self.hold),
             Function::GetAppend => {
-                self.space.push(b'\n');
+                self.space.push(self.terminator);
                 self.space.extend_from_slice(&self.hold);
             }
             Function::Hold => self.hold.clone_from(&self.space),
             Function::HoldAppend => {
-                self.hold.push(b'\n');
+                self.hold.push(self.terminator);
                 self.hold.extend_from_slice(&self.space);
             }
             Function::Exchange => std::mem::swap(&mut self.space, &mut self.hold),
             Function::Print => self.print()?,
             Function::PrintFirst => {
-                let end = memchr::memchr(b'\n', &self.space).unwrap_or(self.space.len());
+                let end = memchr::memchr(self.terminator, &self.space).unwrap_or(self.space.len());
                 self.output.line(&self.space[..end], false)?;
             }
             Function::Write(file) => {
@@ -383,7 +399,7 @@ impl<'a> Machine<'a> {
                     .line_to(*file, &self.space, self.input.unterminated)?;
             }
             Function::WriteFirst(file) => {
-                let end = memchr::memchr(b'\n', &self.space).unwrap_or(self.space.len());
+                let end = memchr::memchr(self.terminator, &self.space).unwrap_or(self.space.len());
                 self.output.line_to(*file, &self.space[..end], false)?;
             }
             Function::Zap => self.space.clear(),

@@ -14,6 +14,10 @@ pub struct Input {
     terminator: u8,
     /// Each file has a last line of its own.
     separate: bool,
+    /// Files are edited in place: `-` is one of them.
+    in_place: bool,
+    /// Bytes that were read ahead of the standard input belong to the next reader of it.
+    is_stdin: bool,
     pub missing: bool,
     /// A file was opened whose name is here: its output is to begin.
     pub opened: Option<Vec<u8>>,
@@ -22,7 +26,7 @@ pub struct Input {
 }
 
 impl Input {
-    pub fn new(files: Vec<Vec<u8>>, terminator: u8, separate: bool) -> Self {
+    pub fn new(files: Vec<Vec<u8>>, terminator: u8, separate: bool, in_place: bool) -> Self {
         Self {
             files: files.into(),
             current: None,
@@ -30,6 +34,8 @@ impl Input {
             line: 0,
             terminator,
             separate,
+            in_place,
+            is_stdin: false,
             missing: false,
             opened: None,
             unterminated: false,
@@ -57,13 +63,18 @@ impl Input {
 
     fn open(&mut self, name: Vec<u8>) {
         self.name = name;
-        if self.name == b"-" && !self.separate {
+        self.is_stdin = self.name == b"-" && !self.in_place;
+        if self.is_stdin {
+            if self.separate {
+                self.line = 0;
+                self.opened = Some(self.name.clone());
+            }
             self.current = Some(Box::new(BufReader::with_capacity(1 << 16, io::stdin())));
             return;
         }
         let path = bytes::path(&self.name);
         if path.is_dir() {
-            let text = if self.separate {
+            let text = if self.in_place {
                 format!("couldn't edit {}: not a regular file", path.display())
             } else {
                 format!("couldn't read {}: Is a directory", path.display())
@@ -125,6 +136,20 @@ impl Input {
         let more = self.advance()?;
         self.name = name;
         Ok(!more)
+    }
+
+    /// Gives what was read ahead of a standard input that can be rewound back to it.
+    pub fn leave(&mut self) {
+        if !self.is_stdin {
+            return;
+        }
+        if let Some(current) = &mut self.current
+            && let Ok(ahead) = current.fill_buf()
+            && let Ok(ahead) = i64::try_from(ahead.len())
+        {
+            // A pipe or a terminal keeps nothing for others.
+            let _ = secure_exec_sys::fd::seek_by(0, -ahead);
+        }
     }
 
     /// Whether there is another line at all.

@@ -186,7 +186,12 @@ pub fn main(_: &str, arguments: Vec<Vec<u8>>) -> u8 {
     }
     let terminator = options.settings.terminator;
     let result = Output::new(&script.files, terminator, options.unbuffered).and_then(|output| {
-        let input = Input::new(options.files, terminator, options.separate);
+        let input = Input::new(
+            options.files,
+            terminator,
+            options.separate,
+            options.settings.in_place.is_some(),
+        );
         Machine::new(&script, input, output, options.settings).run()
     });
     match result {

@@ -1,6 +1,7 @@
 //! Reads sed scripts.
 
 use super::script::{Address, Command, Function, Jump, Script, Selector};
+use super::substitute::escape;
 use crate::pattern::{Builder, Dialect, Pattern, Syntax};
 use std::rc::Rc;
 
@@ -279,7 +280,7 @@ impl Parser<'_> {
             }
             if byte == b'[' && regex {
                 text.push(byte);
-                self.copy_bracket(delimiter, &mut text);
+                self.copy_bracket(&mut text);
                 continue;
             }
             if byte != b'\\' {
@@ -304,7 +305,7 @@ impl Parser<'_> {
 
     /// Copies a bracket expression behind its `[`: there the delimiter stands for itself. One that does not
     /// end on its line is left to the caller.
-    fn copy_bracket(&mut self, delimiter: u8, text: &mut Vec<u8>) {
+    fn copy_bracket(&mut self, text: &mut Vec<u8>) {
         let rest = &self.text[self.at..];
         let mut length = usize::from(rest.first() == Some(&b'^'));
         if rest.get(length) == Some(&b']') {
@@ -325,13 +326,8 @@ impl Parser<'_> {
                 Some(_) => length += 1,
             }
         }
-        let bracket = &rest[..=length];
-        for (index, &byte) in bracket.iter().enumerate() {
-            if byte == b'\\' && bracket.get(index + 1) == Some(&delimiter) {
-                continue;
-            }
-            text.push(byte);
-        }
+        // A backslash is a member of it, also in front of the delimiter.
+        text.extend_from_slice(&rest[..=length]);
         self.at += length + 1;
     }
 
@@ -508,7 +504,7 @@ impl Parser<'_> {
             } else if self.peek().is_none() {
                 return Ok(Vec::new());
             } else {
-                // `a\text`: the backslash only keeps the blanks.
+                // `a\text`: the backslash only keeps the blanks, and quotes what follows.
                 self.at = start + 1;
             }
         }
@@ -516,15 +512,22 @@ impl Parser<'_> {
         while let Some(byte) = self.next() {
             match byte {
                 b'\n' => break,
-                b'\\' => match self.next() {
-                    Some(b't') => text.push(b'\t'),
-                    Some(next) => text.push(next),
-                    None => {}
-                },
+                b'\\' => self.text_escape(&mut text),
                 _ => text.push(byte),
             }
         }
         text.push(b'\n');
         Ok(text)
+    }
+
+    /// What a backslash in the text of `a`, `i` and `c` makes of what follows it: an escape of a byte, or the
+    /// character itself.
+    fn text_escape(&mut self, text: &mut Vec<u8>) {
+        if let Some((byte, length)) = escape(&self.text[self.at..]) {
+            text.push(byte);
+            self.at += length;
+        } else if let Some(next) = self.next() {
+            text.push(next);
+        }
     }
 }

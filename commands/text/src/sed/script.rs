@@ -32,6 +32,8 @@ pub enum Range {
     Outside,
     Until(u64),
     UntilMatch,
+    /// Over. One that begins at a line by its number begins again only at that line.
+    Closed,
 }
 
 pub struct Command {

@@ -7,10 +7,10 @@ use crate::pattern::{Dialect, Pattern, Syntax};
 use std::rc::Rc;
 
 /// Compiles an expression in awk's dialect.
-pub fn compile(text: &[u8], unicode: bool) -> Result<Rc<Pattern>> {
+pub fn compile(text: &[u8], unicode: bool, ignore_case: bool) -> Result<Rc<Pattern>> {
     let builder = crate::pattern::Builder {
         unicode,
-        ignore_case: false,
+        ignore_case,
     };
     builder
         .posix(text, Syntax::Awk, Dialect::awk(unicode))
@@ -119,7 +119,7 @@ impl Parser<'_> {
     /// A string constant used as an expression is compiled once.
     pub(super) fn constant_regex(&self, expression: Expr) -> Result<Expr> {
         match expression {
-            Expr::Text(text) => Ok(Expr::Regex(compile(&text, self.unicode)?)),
+            Expr::Text(text) => Ok(Expr::Regex(compile(&text, self.unicode, false)?, text)),
             other => Ok(other),
         }
     }

@@ -141,7 +141,8 @@ impl Parser<'_> {
         self.lexer.at = self.token_at - usize::from(divide_assign);
         let text = self.lexer.regex()?;
         self.advance()?;
-        Ok(Expr::Regex(compile(&text, self.unicode)?))
+        let pattern = compile(&text, self.unicode, false)?;
+        Ok(Expr::Regex(pattern, Rc::new(text)))
     }
 
     /// What follows `$`: an operand that binds tightly.
