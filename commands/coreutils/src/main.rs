@@ -8,18 +8,20 @@ mod cat;
 mod chmod;
 mod chown;
 mod copying;
+mod date;
 mod dd;
 mod df;
 mod du;
 mod env;
-mod fifos;
 mod identity;
 mod launch;
 mod links;
 mod ls;
 mod machine;
 mod make;
+mod printf;
 mod removal;
+mod sort;
 mod stat;
 mod stty;
 mod tail;
@@ -27,6 +29,7 @@ mod test;
 mod times;
 mod tree;
 mod uutils;
+mod version;
 
 use std::process::ExitCode;
 
@@ -62,6 +65,7 @@ const OWN: &[(&str, Tool)] = &[
     ("nohup", launch::nohup),
     ("nproc", machine::nproc),
     ("rm", removal::rm),
+    ("sort", sort::main),
     ("stat", stat::main),
     ("stty", stty::main),
     ("sync", machine::sync),

@@ -2,11 +2,9 @@
 
 use std::ffi::OsString;
 
-use secure_exec_cli::warn;
-use secure_exec_sys::errno;
 use secure_exec_sys::process::umask;
 
-use crate::fifos;
+use crate::{date, printf};
 
 macro_rules! tools {
     ($($name:literal => $krate:ident),* $(,)?) => {
@@ -70,7 +68,6 @@ tools! {
     "shred" => uu_shred,
     "shuf" => uu_shuf,
     "sleep" => uu_sleep,
-    "sort" => uu_sort,
     "split" => uu_split,
     "sum" => uu_sum,
     "tail" => uu_tail,
@@ -95,19 +92,21 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     if name == "touch" {
         name_standard_output(&mut list);
     }
-    if name == "sort"
-        && let Err(error) = fifos::as_pipes(&mut list)
-    {
-        warn(
-            name,
-            format_args!("cannot read: {}", errno::message(&error)),
-        );
-        return 2;
-    }
+    let malformed = (name == "printf").then(|| printf::cut_at_malformed(&mut list));
     if let Err(error) = uucore::locale::setup_localization(name) {
         eprintln!("{name}: {error}");
     }
-    call(name, list)
+    if name == "date" {
+        return date::main(list, |list| call("date", list));
+    }
+    let status = call(name, list);
+    match malformed.flatten() {
+        Some(message) => {
+            eprintln!("printf: {message}");
+            1
+        }
+        None => status,
+    }
 }
 
 /// Names the file that is standard output for the operand `-` of touch, which uutils refuses on WASI.

@@ -71,6 +71,8 @@ pub struct Copier<'a> {
     pub failed: bool,
     /// Where files with several names went, to link them again.
     seen: HashMap<(u64, u64), PathBuf>,
+    /// The directories that are being copied, from the outermost on.
+    ancestors: Vec<(u64, u64)>,
     /// What this run made: a second source of the same name must not destroy the first.
     made: Vec<(u64, u64)>,
 }
@@ -82,6 +84,7 @@ impl<'a> Copier<'a> {
             options,
             failed: false,
             seen: HashMap::new(),
+            ancestors: Vec::new(),
             made: Vec::new(),
         }
     }
@@ -125,7 +128,18 @@ impl<'a> Copier<'a> {
             Err(_) => None,
         };
         if found.is_dir() {
-            return self.copy_directory(source, destination, &found, existing.as_ref());
+            let identity = (found.dev, found.ino);
+            if self.ancestors.contains(&identity) {
+                self.complain(format_args!(
+                    "cannot copy cyclic symbolic link {}",
+                    quote(source)
+                ));
+                return false;
+            }
+            self.ancestors.push(identity);
+            let whole = self.copy_directory(source, destination, &found, existing.as_ref());
+            self.ancestors.pop();
+            return whole;
         }
         if let Some(existing) = existing
             && !self.make_room(source, destination, &found, &existing)

@@ -59,6 +59,8 @@ struct Lister<'a> {
     status: i32,
     /// A blank line separates this listing from the one before.
     is_first: bool,
+    /// The directories that are being listed, from the outermost on, by device and inode.
+    ancestors: Vec<(u64, u64)>,
 }
 
 fn run(args: &Args, default: Option<Format>) -> Outcome {
@@ -73,6 +75,7 @@ fn run(args: &Args, default: Option<Format>) -> Outcome {
         out,
         status: 0,
         is_first: true,
+        ancestors: Vec::new(),
     };
     lister.operands(&operands)?;
     lister.out.flush()?;
@@ -180,7 +183,11 @@ impl Lister<'_> {
             .sum();
         self.print(&entries, &[], Some(total))?;
         if self.options.recursive {
-            self.subdirectories(&entries, title)?;
+            let found = stat(path).map_or((0, 0), |found| (found.dev, found.ino));
+            self.ancestors.push(found);
+            let listed = self.subdirectories(&entries, title);
+            self.ancestors.pop();
+            listed?;
         }
         Ok(())
     }
@@ -190,6 +197,15 @@ impl Lister<'_> {
             let is_directory = entry.stat.is_some_and(|found| found.is_dir());
             if is_directory && entry.name != "." && entry.name != ".." {
                 let inner = title.join(&entry.name);
+                let identity = entry.stat.map(|found| (found.dev, found.ino));
+                if identity.is_some_and(|identity| self.ancestors.contains(&identity)) {
+                    self.out.flush()?;
+                    let shown = inner.display();
+                    let text = format!("{shown}: not listing already-listed directory");
+                    secure_exec_cli::warn(&self.args.name, text);
+                    self.status = SERIOUS;
+                    continue;
+                }
                 self.directory(&entry.path, &inner, true, false)?;
             }
         }
