@@ -134,17 +134,21 @@ pub fn main(args: &Args) -> Outcome {
     let width = parsed
         .operands
         .iter()
-        .map(|name| name.to_string_lossy().chars().count())
+        .map(|name| shown_name(name).chars().count())
         .max()
         .unwrap_or(0);
     for name in &parsed.operands {
-        let (text, media, charset) = describe(name, parsed.has("dereference"));
+        let (text, media, charset) = if name == "-" {
+            by_reading(std::io::stdin())
+        } else {
+            describe(name, parsed.has("dereference"))
+        };
         let answer = match (wants_media, parsed.has("mime")) {
             (false, _) => text,
             (true, false) => media,
             (true, true) => format!("{media}; charset={charset}"),
         };
-        let shown = name.to_string_lossy();
+        let shown = shown_name(name);
         if parsed.has("brief") {
             println!("{answer}");
         } else {
@@ -153,6 +157,14 @@ pub fn main(args: &Args) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// The name that an answer is under.
+fn shown_name(name: &OsString) -> String {
+    if name == "-" {
+        return "/dev/stdin".to_owned();
+    }
+    name.to_string_lossy().into_owned()
 }
 
 /// Text, media type and character set.
@@ -187,18 +199,28 @@ fn describe(name: &OsString, follows: bool) -> (String, String, &'static str) {
         _ if found.size == 0 => return answer("empty", "inode/x-empty"),
         _ => {}
     }
-    let mut content = Vec::new();
-    let read = File::open(name).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut content));
-    match read {
-        Ok(_) => by_content(&content),
-        Err(error) => answer(
-            &format!(
-                "regular file, no read permission ({})",
-                errno::message(&error)
-            ),
-            "application/octet-stream",
-        ),
+    match File::open(name) {
+        Ok(file) => by_reading(file),
+        Err(error) => unreadable(&error),
     }
+}
+
+/// What begins like this.
+fn by_reading(file: impl Read) -> (String, String, &'static str) {
+    let mut content = Vec::new();
+    match file.take(LOOKED_AT).read_to_end(&mut content) {
+        Ok(0) => ("empty".to_owned(), "inode/x-empty".to_owned(), "binary"),
+        Ok(_) => by_content(&content),
+        Err(error) => unreadable(&error),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> (String, String, &'static str) {
+    let text = format!(
+        "regular file, no read permission ({})",
+        errno::message(error)
+    );
+    (text, "application/octet-stream".to_owned(), "binary")
 }
 
 fn by_content(content: &[u8]) -> (String, String, &'static str) {

@@ -315,3 +315,64 @@ fn name_matcher(parsed: &Parsed, name: &str) -> Result<Matcher, Failure> {
         }
     }))
 }
+
+const PIDOF: Syntax = Syntax {
+    options: &[
+        flag('s', "single-shot"),
+        flag('q', "quiet"),
+        flag('x', "scripts"),
+        flag('c', "check-root"),
+        required('o', "omit-pid"),
+        required('S', "separator"),
+    ],
+    usage: "[options] [program [...]]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+/// Numbers of the processes that run programs, the newest first.
+pub fn pidof(args: &Args) -> Outcome {
+    let parsed = PIDOF.parse(args)?;
+    let omitted: Vec<String> = parsed
+        .options
+        .iter()
+        .filter(|(name, _)| *name == "omit-pid")
+        .flat_map(|(_, value)| {
+            value
+                .text()
+                .split(',')
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let me = getpid();
+    let mut all = processes();
+    all.sort_by_key(|process| std::cmp::Reverse(process.pid));
+    let mut found = Vec::new();
+    for operand in &parsed.operands {
+        let wanted = base(&operand.to_string_lossy());
+        for process in &all {
+            let runs = process.comm == wanted
+                || process
+                    .args
+                    .first()
+                    .is_some_and(|word| base(word) == wanted)
+                || (parsed.has("scripts")
+                    && process.args.get(1).is_some_and(|word| base(word) == wanted));
+            if runs && process.pid != me && !omitted.contains(&process.pid.to_string()) {
+                found.push(process.pid.to_string());
+            }
+        }
+    }
+    if parsed.has("single-shot") {
+        found.truncate(1);
+    }
+    let separator = parsed
+        .value("separator")
+        .map_or_else(|| " ".to_owned(), secure_exec_cli::Value::text);
+    if !found.is_empty() && !parsed.has("quiet") {
+        println!("{}", found.join(&separator));
+    }
+    Ok(i32::from(found.is_empty()))
+}

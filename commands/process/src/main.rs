@@ -38,6 +38,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("npm", npm::npm),
     ("npx", npm::npx),
     ("pgrep", lookup::pgrep),
+    ("pidof", lookup::pidof),
     ("pkill", lookup::pkill),
     ("ps", ps::main),
     ("reset", terminal::reset),

@@ -102,7 +102,16 @@ fn settings(args: &Args, parsed: &Parsed) -> Result<Xargs, Failure> {
         }
         Ok(Some(number))
     };
-    let replaced = match parsed.last_of(&["I", "replace", "L", "max-lines", "max-args"]) {
+    // One argument for each command is what a replacement takes anyway: `-n 1` leaves it in force.
+    let one_each = parsed
+        .value("max-args")
+        .is_some_and(|value| value.text() == "1");
+    let excluding: &[&str] = if one_each {
+        &["I", "replace", "L", "max-lines"]
+    } else {
+        &["I", "replace", "L", "max-lines", "max-args"]
+    };
+    let replaced = match parsed.last_of(excluding) {
         Some("I") => parsed.value("I").map(|value| bytes(&value.os()).to_vec()),
         Some("replace") => {
             let given = parsed.value("replace").filter(|value| value.is_given());
