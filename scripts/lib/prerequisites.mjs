@@ -55,6 +55,18 @@ export const hostTools = {
   tree: "tree",
   script: "bsdutils",
   setsid: "util-linux",
+  bc: "bc",
+  column: "bsdextrautils",
+  envsubst: "gettext-base",
+  getent: "libc-bin",
+  getopt: "util-linux",
+  hexdump: "bsdextrautils",
+  less: "less",
+  locale: "libc-bin",
+  rev: "util-linux",
+  stdbuf: "coreutils",
+  strings: "binutils",
+  xxd: "xxd",
 };
 
 /** What opens pages of guests. Not every distribution has it as a package, so it is installed apart from the others. */

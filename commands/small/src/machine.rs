@@ -1,0 +1,312 @@
+//! Commands about the machine: `free`, `uptime`, `getent` and `uuidgen`.
+
+use std::fs;
+use std::io::Read;
+
+use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag};
+use secure_exec_sys::errno;
+use secure_exec_sys::users::{self, Group, User};
+
+const FREE: Syntax = Syntax {
+    options: &[
+        flag('b', "bytes"),
+        flag('k', "kibi"),
+        flag('m', "mebi"),
+        flag('g', "gibi"),
+        flag('h', "human"),
+        flag('t', "total"),
+        flag('w', "wide"),
+    ],
+    usage: "[options]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+/// Memory, by `/proc/meminfo`.
+pub fn free(args: &Args) -> Outcome {
+    let parsed = FREE.parse(args)?;
+    let text = proc_file("meminfo")?;
+    let kibibytes = |name: &str| -> u64 {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+    };
+    let (total, unused, available) = (
+        kibibytes("MemTotal"),
+        kibibytes("MemFree"),
+        kibibytes("MemAvailable"),
+    );
+    let cached = kibibytes("Buffers") + kibibytes("Cached") + kibibytes("SReclaimable");
+    let swap = (kibibytes("SwapTotal"), kibibytes("SwapFree"));
+    let unit = parsed.last_of(&["bytes", "kibi", "mebi", "gibi", "human"]);
+    let shown = |kibibytes: u64| match unit {
+        Some("bytes") => (kibibytes * 1024).to_string(),
+        Some("mebi") => (kibibytes / 1024).to_string(),
+        Some("gibi") => (kibibytes / 1024 / 1024).to_string(),
+        Some("human") => human(kibibytes),
+        _ => kibibytes.to_string(),
+    };
+    println!(
+        "{:>19} {:>11} {:>11} {:>11} {:>11} {:>11}",
+        "total", "used", "free", "shared", "buff/cache", "available"
+    );
+    let used = total.saturating_sub(available);
+    let row = [total, used, unused, kibibytes("Shmem"), cached, available].map(shown);
+    println!(
+        "Mem:    {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}",
+        row[0], row[1], row[2], row[3], row[4], row[5]
+    );
+    let row = [swap.0, swap.0.saturating_sub(swap.1), swap.1];
+    let text = row.map(shown);
+    println!("Swap:   {:>11} {:>11} {:>11}", text[0], text[1], text[2]);
+    if parsed.has("total") {
+        let sums = [total + row[0], used + row[1], unused + row[2]].map(shown);
+        println!("Total:  {:>11} {:>11} {:>11}", sums[0], sums[1], sums[2]);
+    }
+    Ok(0)
+}
+
+fn human(kibibytes: u64) -> String {
+    if kibibytes == 0 {
+        return "0B".to_owned();
+    }
+    let units = ["Ki", "Mi", "Gi", "Ti"];
+    let mut tenths = kibibytes * 10;
+    for unit in units {
+        if tenths < 100 {
+            return format!("{}.{}{unit}", tenths / 10, tenths % 10);
+        }
+        if tenths < 10_240 {
+            return format!("{}{unit}", tenths / 10);
+        }
+        tenths /= 1024;
+    }
+    format!("{}Pi", tenths / 10)
+}
+
+fn proc_file(name: &str) -> Result<String, Failure> {
+    let path = format!("/proc/{name}");
+    fs::read_to_string(&path)
+        .map_err(|error| fail(format!("cannot read {path}: {}", errno::message(&error))))
+}
+
+const UPTIME: Syntax = Syntax {
+    options: &[flag('p', "pretty"), flag('s', "since")],
+    usage: "[options]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+/// How long the machine runs, and its load.
+pub fn uptime(args: &Args) -> Outcome {
+    let parsed = UPTIME.parse(args)?;
+    let text = proc_file("uptime")?;
+    let seconds: f64 = text
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0.0);
+    let minutes = (seconds / 60.0) as u64;
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let clock = |moment: u64| {
+        format!(
+            "{:02}:{:02}:{:02}",
+            moment / 3600 % 24,
+            moment / 60 % 60,
+            moment % 60
+        )
+    };
+    let plural =
+        |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    if parsed.has("since") {
+        let start = now.saturating_sub(seconds as u64);
+        let date = secure_exec_cli::Date::from_seconds(i64::try_from(start).unwrap_or(0));
+        println!(
+            "{:04}-{:02}-{:02} {}",
+            date.year,
+            date.month,
+            date.day,
+            clock(start)
+        );
+        return Ok(0);
+    }
+    if parsed.has("pretty") {
+        let parts = [(days, "day"), (hours, "hour"), (minutes, "minute")];
+        let mut shown: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| plural(*count, word))
+            .collect();
+        if shown.is_empty() {
+            shown.push("0 minutes".to_owned());
+        }
+        println!("up {}", shown.join(", "));
+        return Ok(0);
+    }
+    let up = match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, _) => format!("{hours:2}:{minutes:02}"),
+        (_, 0) => format!("{}, {minutes} min", plural(days, "day")),
+        _ => format!("{}, {hours:2}:{minutes:02}", plural(days, "day")),
+    };
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<&str> = load.split_ascii_whitespace().take(3).collect();
+    let load = if load.len() == 3 {
+        load.join(", ")
+    } else {
+        "0.00, 0.00, 0.00".to_owned()
+    };
+    println!(" {} up {up},  0 users,  load average: {load}", clock(now));
+    Ok(0)
+}
+
+const GETENT: Syntax = Syntax {
+    options: &[],
+    usage: "database [key ...]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+/// A key was not found.
+const NOT_FOUND: i32 = 2;
+
+/// Entries of the files in `/etc`.
+pub fn getent(args: &Args) -> Outcome {
+    let parsed = GETENT.parse(args)?;
+    let Some((database, keys)) = parsed.operands.split_first() else {
+        return Err(GETENT.wrong(args, "wrong number of arguments"));
+    };
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| key.to_string_lossy().into_owned())
+        .collect();
+    let database = database.to_string_lossy();
+    let user = |user: &User| {
+        format!(
+            "{}:x:{}:{}:{}:{}:{}",
+            user.name, user.uid, user.gid, user.gecos, user.home, user.shell
+        )
+    };
+    let group =
+        |group: &Group| format!("{}:x:{}:{}", group.name, group.gid, group.members.join(","));
+    let found: Vec<Option<String>> = match (&*database, keys.is_empty()) {
+        ("passwd", true) => users::users().iter().map(|each| Some(user(each))).collect(),
+        ("group", true) => users::groups()
+            .iter()
+            .map(|each| Some(group(each)))
+            .collect(),
+        ("passwd", false) => keys
+            .iter()
+            .map(|key| match key.parse() {
+                Ok(uid) => users::user_by_uid(uid),
+                Err(_) => users::user_by_name(key),
+            })
+            .map(|each| each.as_ref().map(user))
+            .collect(),
+        ("group", false) => keys
+            .iter()
+            .map(|key| match key.parse() {
+                Ok(gid) => users::group_by_gid(gid),
+                Err(_) => users::group_by_name(key),
+            })
+            .map(|each| each.as_ref().map(group))
+            .collect(),
+        ("hosts" | "ahosts", _) => hosts(&keys),
+        ("services" | "protocols", _) => named(&database, &keys),
+        _ => return Err(fail(format!("Unknown database: {database}"))),
+    };
+    found.iter().flatten().for_each(|line| println!("{line}"));
+    Ok(if found.iter().any(Option::is_none) {
+        NOT_FOUND
+    } else {
+        0
+    })
+}
+
+/// Lines of `/etc/hosts`: all, or the first with each name or address.
+fn hosts(keys: &[String]) -> Vec<Option<String>> {
+    let text = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let entries: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| {
+            line.split('#')
+                .next()
+                .unwrap_or_default()
+                .split_ascii_whitespace()
+                .collect()
+        })
+        .filter(|words: &Vec<&str>| words.len() > 1)
+        .collect();
+    let shown = |words: &Vec<&str>| format!("{:<15} {}", words[0], words[1..].join(" "));
+    if keys.is_empty() {
+        return entries.iter().map(|words| Some(shown(words))).collect();
+    }
+    let find = |key: &String| {
+        let known = entries
+            .iter()
+            .find(|words| words.contains(&key.as_str()))
+            .map(shown);
+        known.or_else(|| {
+            let addresses = secure_exec_sys::net::lookup(key).ok()?;
+            addresses
+                .first()
+                .map(|address| format!("{:<15} {key}", address.to_string()))
+        })
+    };
+    keys.iter().map(find).collect()
+}
+
+/// Lines of a file in `/etc` by their first word.
+fn named(database: &str, keys: &[String]) -> Vec<Option<String>> {
+    let text = fs::read_to_string(format!("/etc/{database}")).unwrap_or_default();
+    let lines = || {
+        text.lines()
+            .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+    };
+    if keys.is_empty() {
+        return lines().map(|line| Some(line.to_owned())).collect();
+    }
+    let first =
+        |line: &&str, key: &String| line.split_ascii_whitespace().next() == Some(key.as_str());
+    keys.iter()
+        .map(|key| lines().find(|line| first(line, key)).map(str::to_owned))
+        .collect()
+}
+
+const UUIDGEN: Syntax = Syntax {
+    options: &[flag('r', "random"), flag('t', "time")],
+    usage: "[options]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+/// A random UUID, version 4 of RFC 9562.
+pub fn uuidgen(args: &Args) -> Outcome {
+    let parsed = UUIDGEN.parse(args)?;
+    if parsed.has("time") {
+        return Err(fail(
+            "-t is not supported: there is no address of a network card",
+        ));
+    }
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| fail(format!("/dev/urandom: {}", errno::message(&error))))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    println!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    );
+    Ok(0)
+}
