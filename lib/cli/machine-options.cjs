@@ -24,7 +24,6 @@ const spellings = {
   "options.mounts": "--mount",
   "options.commandsDir": "--commands",
   "options.noAuth": "--no-auth",
-  "options.tokens": "--token-file",
   "options.host": "--host",
   "options.allowedOrigins": "--allow-origin",
   "options.maxSandboxes": "--max-sandboxes",
