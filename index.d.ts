@@ -20,6 +20,7 @@ export * from "./types/programs.js";
 export * from "./types/resident-runner.js";
 export * from "./types/sandbox.js";
 export * from "./types/server.js";
+export * from "./types/python.js";
 export * from "./types/shell-session.js";
 export * from "./types/tool-schemas.js";
 export * from "./types/tools.js";

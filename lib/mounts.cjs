@@ -188,4 +188,12 @@ function depth(path) {
   return path === "/" ? 1 : path.split("/").length;
 }
 
-module.exports = { laterMount, machineMounts, mountPoint, mounts, nodeModules, rootMount };
+module.exports = {
+  hostDirectory,
+  laterMount,
+  machineMounts,
+  mountPoint,
+  mounts,
+  nodeModules,
+  rootMount,
+};

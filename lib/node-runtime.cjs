@@ -21,6 +21,8 @@ const network = require("./net/options.cjs");
 const options = require("./options.cjs");
 const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
+const { Python } = require("./python/python.cjs");
+const { snapshotMade } = require("./python/snapshot.cjs");
 const { residentCode } = require("./resident-program.cjs");
 const { joined, release } = require("./release.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
@@ -65,6 +67,7 @@ class NodeRuntime {
   #exemptPorts;
   #env;
   #cwd;
+  #python;
   /** By which guests import the tools. */
   #toolPackage;
 
@@ -110,6 +113,10 @@ class NodeRuntime {
   static async #boot(settings) {
     const { onBootTiming, v8Runtime } = settings;
     const start = performance.now();
+    if (settings.python) {
+      const given = options.snapshotOptions(settings.python);
+      await snapshotMade(settings.python.packageDir, () => NodeRuntime.#boot(given));
+    }
     const vmOptions = {
       env: settings.env,
       cwd: settings.cwd,
@@ -159,6 +166,15 @@ class NodeRuntime {
 
   get isolation() {
     return this.#isolation;
+  }
+
+  get python() {
+    if (!this.#python) {
+      const start = (args, checked) =>
+        this.#start([this.#own("python3", checked), ...args], checked, {}).result;
+      this.#python = new Python(this, start, this.#valueLimit);
+    }
+    return this.#python;
   }
 
   async exec(code, given) {

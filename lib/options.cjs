@@ -9,6 +9,7 @@ const { v8Runtime } = require("./driver/dedicated-process.cjs");
 const { fileSystem } = require("./filesystem/served.cjs");
 const { complete, contradiction, table } = require("./limits.cjs");
 const { machineMounts, mounts, nodeModules, rootMount } = require("./mounts.cjs");
+const { packageMount, python, pythonMounts } = require("./python/option.cjs");
 const { toolDefinitions } = require("./tools/definitions.cjs");
 const check = require("./validate.cjs");
 
@@ -155,8 +156,18 @@ function createOptions(value) {
       ...(filesystem ? [rootMount(filesystem)] : []),
       ...given,
       ...(modules ? [modules] : []),
+      ...(checked.python ? pythonMounts(checked.python) : []),
     ]),
   };
+}
+
+/** Those of the machine in which the snapshot of an interpreter is made. */
+function snapshotOptions(settings) {
+  const limits = {
+    resources: { maxMemoryBytes: 2 ** 30, maxFilesystemBytes: 2 ** 27 },
+    jsRuntime: { cpuTimeLimitMs: Number.POSITIVE_INFINITY },
+  };
+  return { ...createOptions({ limits }), mounts: machineMounts([packageMount(settings)]) };
 }
 
 function createKeys(value) {
@@ -169,6 +180,7 @@ function createKeys(value) {
     mounts: optional(mounts, []),
     nodeModules: optional(nodeModules),
     filesystem: optional(fileSystem),
+    python: optional(python),
     tools: optional(toolDefinitions),
     bindings: optional(toolDefinitions),
     commandsDir: optional(directory),
@@ -216,6 +228,26 @@ const { args: _, ...command } = program;
 /** Options of `execCommand` and `spawnCommand`, which take the arguments apart. */
 function commandOptions(value) {
   return value === undefined ? noOptions : { ...object(value, "options", command), args: [] };
+}
+
+/** Options of `python.run`. */
+function pythonOptions(value) {
+  const { inputs, ...rest } = object(value, "options", {
+    ...command,
+    inputs: optional(pythonInputs, {}),
+  });
+  return { inputs, checked: { ...rest, args: [] } };
+}
+
+/** Values by the names of globals. */
+function pythonInputs(value, name) {
+  if (!check.isPlainObject(value)) throw invalidType(name, "an object", value);
+  for (const key of Object.keys(value)) {
+    if (!/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(key)) {
+      throw invalidValue(name, `has the key ${JSON.stringify(key)}, which is no name in Python`);
+    }
+  }
+  return value;
 }
 
 const cells = integer(1, { maximum: 65_535 });
@@ -312,10 +344,12 @@ module.exports = {
   exemptPorts,
   fileSystem,
   programOptions,
+  pythonOptions,
   lineOptions,
   residentOptions,
   sessionOptions,
   shellOptions,
+  snapshotOptions,
   signalName,
   signalNumber,
 };

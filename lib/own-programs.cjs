@@ -2,11 +2,16 @@
 // The programs that the host runs by itself in a machine: Node.js for code, and the shell of a terminal. Nobody has asked
 // for them by name, so that no `PATH` of the caller's may hide them.
 
-const paths = { node: "/usr/bin/node", sh: "/usr/bin/sh", bash: "/usr/bin/bash" };
+const paths = {
+  node: "/usr/bin/node",
+  python3: "/usr/bin/python3",
+  sh: "/usr/bin/sh",
+  bash: "/usr/bin/bash",
+};
 
 /**
  * The first word of a command.
- * @param {"node" | "sh" | "bash"} name
+ * @param {"node" | "python3" | "sh" | "bash"} name
  * @param {string[][]} environments Names and values in turn, of the call and of the machine.
  * @returns {string} The name, which the machine's own `PATH` leads to; a path, where there is another one.
  */

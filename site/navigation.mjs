@@ -47,6 +47,7 @@ export const sections = [
         "tools",
         "functions of the host that guests call, as commands and typed modules",
       ),
+      docs("Python", "python", "python3 from the npm package pyodide, values, packages, files"),
       docs("Machines for models", "ai", "tools of the AI SDK, a server of MCP, bounded texts"),
       docs(
         "Code interpreter",

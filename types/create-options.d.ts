@@ -11,6 +11,7 @@ import type {
   NodeModulesOptions,
 } from "./mounts.js";
 import type { NodeRuntime } from "./node-runtime.js";
+import type { PythonOptions } from "./python.js";
 import type { ToolDefinitions, ToolError } from "./tools.js";
 
 /** Options of {@link NodeRuntime.create}. */
@@ -74,6 +75,13 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * `guestPath` says otherwise, so that every program finds its packages by name. Packages with native code refuse to load.
    */
   nodeModules?: string | NodeModulesOptions | undefined;
+  /**
+   * Python in the machine, from the npm package `pyodide` of the application: `true` finds it from the working directory. The first
+   * machine of a process waits until a snapshot of an interpreter's memory is made, from which every `python3` starts. See
+   * `docs/python.md`.
+   * @default false
+   */
+  python?: boolean | PythonOptions | undefined;
   /** Functions of the host that guests can call, by name. */
   tools?: ToolDefinitions<Schemas> | undefined;
   /** Another name of `tools`. */

@@ -31,6 +31,7 @@ import type {
   ProcessInfo,
 } from "./programs.js";
 import type { ResidentRunner } from "./resident-runner.js";
+import type { Python } from "./python.js";
 import type { ShellSession, ShellSessionOptions } from "./shell-session.js";
 import type { ToolDefinitions } from "./tools.js";
 
@@ -449,6 +450,9 @@ export interface NodeRuntime {
     event: Name,
     listener: (event: NodeRuntimeEvents[Name]) => unknown,
   ): this;
+
+  /** Programs in Python, with inputs and a value. The package comes by the option `python` of `create`. */
+  readonly python: Python;
 
   /** What held the VM's process back when it was created. */
   readonly isolation: Isolation;

@@ -35,6 +35,28 @@ pub(super) const SCRIPTS: &[Script] = &[
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
     script!("ping", "ping/main.mjs"),
     script!(
+        "python",
+        "python3/options.mjs",
+        "python3/package.mjs",
+        "python3/files.mjs",
+        "python3/interrupts.mjs",
+        "python3/machine.mjs",
+        "python3/processes.mjs",
+        "python3/run.mjs",
+        "python/main.mjs"
+    ),
+    script!(
+        "python3",
+        "python3/options.mjs",
+        "python3/package.mjs",
+        "python3/files.mjs",
+        "python3/interrupts.mjs",
+        "python3/machine.mjs",
+        "python3/processes.mjs",
+        "python3/run.mjs",
+        "python3/main.mjs"
+    ),
+    script!(
         "sqlite3",
         "sqlite3/text.mjs",
         "sqlite3/modes.mjs",
