@@ -14,6 +14,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
+/// A member was skipped: its compression is not known.
+const UNSUPPORTED: i32 = 81;
 const WARNING: i32 = 1;
 const BAD_ARCHIVE: i32 = 3;
 const NO_ARCHIVE: i32 = 9;
@@ -393,6 +395,12 @@ impl Unzip {
         let Some(mut path) = self.target(&name) else {
             return Ok(());
         };
+        // Before anything is made or replaced.
+        if let Some(method) = unsupported(entry) {
+            eprintln!("   skipping: {name:<22}  unsupported compression method {method}");
+            self.status = UNSUPPORTED;
+            return Ok(());
+        }
         if !self.permits(entry, &mut path)? {
             return Ok(());
         }
@@ -492,5 +500,15 @@ impl Unzip {
             chmod(path, mode & 0o777)?;
         }
         Ok(())
+    }
+}
+
+/// The number of a compression method that is not known here.
+fn unsupported(entry: &ZipFile<'_, File>) -> Option<u16> {
+    use zip::CompressionMethod::{Deflated, Stored};
+    match entry.compression() {
+        Stored | Deflated => None,
+        #[expect(deprecated, reason = "the number is what is told")]
+        other => Some(other.to_u16()),
     }
 }

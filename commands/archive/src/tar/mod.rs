@@ -124,7 +124,7 @@ pub fn fail_status(text: &str) -> Failure {
 }
 
 fn create(run: &mut Run) -> Result<(), Failure> {
-    if run.options.members.is_empty() {
+    if run.options.members.is_empty() && !run.options.listed {
         return Err(fail_status("Cowardly refusing to create an empty archive"));
     }
     let raw: Box<dyn Write> = match &run.options.archive {

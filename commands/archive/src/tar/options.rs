@@ -61,6 +61,8 @@ pub struct Options {
     pub mode: Option<u32>,
     pub mtime: Option<u64>,
     pub null: bool,
+    /// Names came from a file, which may be empty.
+    pub listed: bool,
     /// Compress if the name of the archive says so.
     automatic: bool,
 }
@@ -204,6 +206,7 @@ impl Options {
             mode: None,
             mtime: None,
             null: false,
+            listed: false,
             automatic: false,
         }
     }
@@ -305,8 +308,9 @@ impl Options {
             }
             "mtime" => {
                 let text = value.text();
-                let seconds = text.strip_prefix('@').unwrap_or(&text).parse();
-                self.mtime = Some(seconds.map_err(|_| usage(format!("Invalid mtime: {text}")))?);
+                let seconds = modification_time(&text)
+                    .ok_or_else(|| usage(format!("Invalid mtime: {text}")))?;
+                self.mtime = Some(seconds);
             }
             "null" => self.null = true,
             _ => {}
@@ -325,6 +329,7 @@ impl Options {
 
     /// Adds the names in a file of `-T`.
     fn add_list(&mut self, file: &OsString) -> Result<(), Failure> {
+        self.listed = true;
         let text = if file == "-" {
             let mut text = Vec::new();
             std::io::Read::read_to_end(&mut std::io::stdin(), &mut text)?;
@@ -348,6 +353,53 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// The seconds of `--mtime`: a number behind `@`, the time of a file, or a date, with a time and `UTC`, `Z` or an offset
+/// behind it.
+fn modification_time(text: &str) -> Option<u64> {
+    if let Some(seconds) = text.strip_prefix('@') {
+        return seconds.split('.').next()?.parse().ok();
+    }
+    if text.starts_with(['/', '.']) {
+        let found = secure_exec_sys::path::stat(text).ok()?;
+        return u64::try_from(found.mtime.seconds).ok();
+    }
+    let text = text.replace("UTC", "").replace("GMT", "").replace('T', " ");
+    let mut words = text.trim().trim_end_matches('Z').split_ascii_whitespace();
+    let mut date = words
+        .next()?
+        .splitn(3, '-')
+        .map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let clock = |text: &str| {
+        let mut parts = text
+            .splitn(3, ':')
+            .map(|part| part.split('.').next()?.parse::<i64>().ok());
+        Some(parts.next()?? * 3600 + parts.next()?? * 60 + parts.next().unwrap_or(Some(0))?)
+    };
+    let mut seconds = secure_exec_cli::days_since_epoch(year, month, day) * 86_400;
+    for word in words {
+        // A time, or an offset of the zone.
+        if let Some(offset) = word.strip_prefix('+').or_else(|| word.strip_prefix('-')) {
+            let offset = if offset.len() == 4 && !offset.contains(':') {
+                clock(&format!("{}:{}", &offset[..2], &offset[2..]))?
+            } else {
+                clock(&format!("{offset}:0"))?
+            };
+            seconds -= if word.starts_with('-') {
+                -offset
+            } else {
+                offset
+            };
+        } else {
+            seconds += clock(word)?;
+        }
+    }
+    u64::try_from(seconds).ok()
 }
 
 fn action(parsed: &Parsed) -> Result<Action, Failure> {
