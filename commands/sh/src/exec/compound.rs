@@ -38,6 +38,7 @@ impl Shell {
                 }
             }
             Compound::Cond(condition) => self.run_condition(condition),
+            Compound::Coproc { name, body, text } => self.start_coproc(name, body, text),
         }
     }
 

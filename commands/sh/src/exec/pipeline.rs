@@ -321,6 +321,40 @@ impl Shell {
         }
     }
 
+    /// Starts a coprocess: its array has the descriptors to read from and to write to.
+    pub(super) fn start_coproc(&mut self, name: &str, body: &Command, text: &str) -> Exec {
+        let pipes = own_pipe().and_then(|to| Ok((to, own_pipe()?)));
+        let ((input, ours_out), (ours_in, output)) = match pipes {
+            Ok(pipes) => pipes,
+            Err(error) => {
+                self.error(&format!(
+                    "Pipe call failed: {}",
+                    sys::errno::message(&error)
+                ));
+                return Ok(1);
+            }
+        };
+        let ends = Ends {
+            input: Some(input),
+            output: Some(output),
+            next_input: Some(ours_in),
+        };
+        let pid = self.fork_stage(ends, 0, true, |shell| {
+            // It must see the end of its own input.
+            let _ = sys::fd::close(ours_out);
+            shell.run_command(body, true)
+        })?;
+        for fd in [input, output] {
+            let _ = sys::fd::close(fd);
+        }
+        let pgid = if self.options.monitor { pid } else { 0 };
+        self.last_background = Some(pid);
+        self.add_job(&[pid], pgid, &format!("coproc {text}"), true);
+        self.assign_array(name, vec![ours_in.to_string(), ours_out.to_string()])?;
+        self.assign(&format!("{name}_PID"), pid.to_string())?;
+        Ok(0)
+    }
+
     /// Starts an and-or list in the background.
     pub(super) fn start_background(&mut self, item: &Item) -> Exec {
         let plain = item.rest.is_empty() && !item.first.bang && item.first.time.is_none();

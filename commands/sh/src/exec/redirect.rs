@@ -260,7 +260,13 @@ impl Shell {
         let word = self.expand_single(&redirect.target)?;
         if word == "-" {
             let fd = match &redirect.fd {
-                RedirectFd::Variable(name) => self.var(name).and_then(|v| v.parse().ok()),
+                RedirectFd::Variable(name) => {
+                    let value = match crate::values::split_element(name) {
+                        Some((base, index)) => self.element(base, index)?,
+                        None => self.var(name),
+                    };
+                    value.and_then(|v| v.parse().ok())
+                }
                 _ => target,
             };
             if let Some(fd) = fd {

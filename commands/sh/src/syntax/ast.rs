@@ -159,6 +159,12 @@ pub enum Compound {
     },
     Arith(Word),
     Cond(Cond),
+    /// A command in the background whose input and output are pipes of the shell's.
+    Coproc {
+        name: String,
+        body: Box<Command>,
+        text: Rc<str>,
+    },
 }
 
 #[derive(Debug)]

@@ -239,7 +239,7 @@ impl Parser<'_> {
         })
     }
 
-    fn command(&mut self) -> Result<Command> {
+    pub(super) fn command(&mut self) -> Result<Command> {
         self.expand_alias();
         self.skip_blanks();
         let line = self.input.line;

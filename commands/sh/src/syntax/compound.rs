@@ -62,7 +62,7 @@ impl Parser<'_> {
             "case" => Self::case_clause,
             "select" if bash => Self::select_clause,
             "[[" if bash => Self::condition,
-            "coproc" if bash => return Err(self.error("coproc: not supported")),
+            "coproc" if bash => Self::coproc,
             _ => return Ok(None),
         };
         let start = self.input.pos;
@@ -98,6 +98,34 @@ impl Parser<'_> {
             return Err(self.expected(")"));
         }
         self.finish(Compound::Subshell(list), line, start)
+    }
+
+    /// `coproc [name] command`: only a compound command can have a name.
+    fn coproc(&mut self) -> Result<Compound> {
+        const OPENERS: [&str; 8] = ["{", "if", "while", "until", "for", "case", "select", "[["];
+        self.skip_blanks();
+        let start = self.input.pos;
+        let mut name = "COPROC".to_owned();
+        let found = self.peek_plain().filter(|word| text::is_name(word));
+        if let Some(found) = found.filter(|word| !OPENERS.contains(&word.as_str())) {
+            self.eat_str(&found);
+            self.skip_blanks();
+            let opens = self
+                .peek_plain()
+                .is_some_and(|word| OPENERS.contains(&word.as_str()));
+            if opens || self.peek() == Some('(') && self.peek_second() != Some(')') {
+                name = found;
+            } else {
+                // The name of a simple command, on the same line.
+                self.input.pos = start;
+            }
+        }
+        let body = self.nested(Parser::command)?;
+        Ok(Compound::Coproc {
+            name,
+            body: Box::new(body),
+            text: one_line(&self.source_since(start)).into(),
+        })
     }
 
     fn brace(&mut self) -> Result<Compound> {

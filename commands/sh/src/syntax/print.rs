@@ -208,6 +208,10 @@ impl Printer {
                 self.list(test);
                 self.body("; do", body, "done");
             }
+            Compound::Coproc { name, body, .. } => {
+                self.text(&format!("coproc {name} "));
+                self.command(body);
+            }
             Compound::Arith(_) => self.text(text),
             Compound::Cond(condition) => {
                 self.text("[[ ");

@@ -66,15 +66,14 @@ impl Parser<'_> {
                 .input
                 .chars
                 .get(start + ahead)
-                .filter(|c| **c == '_' || c.is_ascii_alphanumeric())
+                .filter(|c| **c == '_' || "[]".contains(**c) || c.is_ascii_alphanumeric())
             {
                 name.push(*c);
                 ahead += 1;
             }
             let at = |n: usize| self.input.chars.get(start + ahead + n);
-            if crate::text::is_name(&name)
-                && at(0) == Some(&'}')
-                && matches!(at(1), Some('<' | '>'))
+            let base = crate::values::split_element(&name).map_or(name.as_str(), |(base, _)| base);
+            if crate::text::is_name(base) && at(0) == Some(&'}') && matches!(at(1), Some('<' | '>'))
             {
                 self.input.pos = start + ahead + 1;
                 return RedirectFd::Variable(name);
