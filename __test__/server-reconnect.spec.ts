@@ -142,6 +142,20 @@ describe("a connection that breaks", () => {
     });
   });
 
+  test("may be the first", async () => {
+    await withServer({}, async (server) => {
+      await using network = await Network.to(() => server.port);
+      // The request that makes the sandbox, and the one that opens the WebSocket.
+      network.cutAtFirst = 2;
+      await using sandbox = await connectTo(network);
+      assert.equal((await sandbox.exec.run("echo there")).stdout, "there\n");
+      assert.equal(server.sandboxes, 1);
+      network.cutAtFirst = 100;
+      await assert.rejects(connectTo(network), { code: "ERR_CONNECTION_LOST" });
+      network.cutAtFirst = 0;
+    });
+  });
+
   test("is given up after some time, and tried again by the next call", async () => {
     await withServer({}, async (server) => {
       await using network = await Network.to(() => server.port);

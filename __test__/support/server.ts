@@ -121,6 +121,8 @@ export class Network {
   #port: () => number;
   /** Whether nobody comes through. */
   isDown = false;
+  /** How many connections break when they begin. */
+  cutAtFirst = 0;
   /** Connections that were made. */
   connections = 0;
 
@@ -144,6 +146,12 @@ export class Network {
   #join(client: Socket) {
     client.on("error", () => {});
     if (this.isDown) return client.destroy();
+    if (this.cutAtFirst > 0) {
+      this.cutAtFirst -= 1;
+      // When something has come: as a reset.
+      client.once("data", () => client.resetAndDestroy());
+      return;
+    }
     this.connections += 1;
     const server = connect(this.#port(), "127.0.0.1");
     for (const [socket, peer] of [

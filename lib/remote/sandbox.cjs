@@ -10,7 +10,7 @@ const { request } = require("./http.cjs");
 const { Link } = require("./link.cjs");
 const { connectOptions, serverUrl } = require("./options.cjs");
 
-/** How often a sandbox is asked for whose making broke off. */
+/** How often a sandbox is asked for whose making broke off, and its first connection. */
 const mostTries = 4;
 /** Codes of a sandbox that is not there any more: whoever kills it wants just that. */
 const gone = new Set(["ERR_VM_DISPOSED", "ERR_SANDBOX_NOT_FOUND"]);
@@ -69,9 +69,36 @@ async function connect(address, given) {
   const url = serverUrl(address, "url");
   const { create, sandboxId, ...settings } = connectOptions(given);
   const id = sandboxId ?? (await holdFor(createOn(url, settings, create)));
-  const link = new Link(new URL(`v1/sandboxes/${id}`, url), settings);
-  await link.open();
-  return new RemoteSandbox(id, link, sandboxId === undefined);
+  const at = new URL(`v1/sandboxes/${id}`, url);
+  try {
+    return new RemoteSandbox(id, await opened(at, settings), sandboxId === undefined);
+  } catch (error) {
+    // Nobody else knows of it.
+    if (sandboxId === undefined) await remove(at, settings);
+    throw error;
+  }
+}
+
+/** A connection; the first may break off as any other. */
+async function opened(url, settings) {
+  for (let tries = 1; ; tries += 1) {
+    const link = new Link(url, settings);
+    try {
+      await link.open();
+      return link;
+    } catch (error) {
+      if (!brokeOff(error) || tries === mostTries) throw error;
+    }
+  }
+}
+
+/** Ends a sandbox, if it can be reached: its server ends it otherwise, when it has been idle. */
+async function remove(url, { token, tls }) {
+  await holdFor(request(url, { method: "DELETE", token, tls })).catch(() => {});
+}
+
+function brokeOff({ cause }) {
+  return ["ECONNRESET", "EPIPE"].includes(cause?.code);
 }
 
 /** Made once, however often that has to be asked for. */
@@ -83,8 +110,7 @@ async function createOn(url, { token, tls }, options) {
       const { sandboxId } = await request(new URL("v1/sandboxes", url), ask);
       return sandboxId;
     } catch (error) {
-      const brokeOff = error.cause?.code === "ECONNRESET" || error.cause?.code === "EPIPE";
-      if (!brokeOff || tries === mostTries) throw error;
+      if (!brokeOff(error) || tries === mostTries) throw error;
     }
   }
 }
