@@ -9,7 +9,18 @@ export const token = "a-token-of-the-soak-tests";
 const cli = join(import.meta.dirname, "../../lib/cli/main.cjs");
 
 export async function serve({ port = 0, maxSandboxes = 64 } = {}) {
-  const args = [cli, "serve", "--port", String(port), "--max-sandboxes", String(maxSandboxes)];
+  // Garbage is no growth: it is collected every five seconds.
+  const collecting = "data:text/javascript,setInterval(gc, 5000).unref()";
+  const node = ["--expose-gc", "--import", collecting];
+  const args = [
+    ...node,
+    cli,
+    "serve",
+    "--port",
+    String(port),
+    "--max-sandboxes",
+    String(maxSandboxes),
+  ];
   const child = spawn(process.execPath, [...args, "--drain-seconds", "10"], {
     env: { PATH: process.env.PATH, SECURE_EXEC_TOKEN: token },
     stdio: ["ignore", "ignore", "pipe"],
