@@ -88,6 +88,13 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     if name == "mktemp" {
         // What it makes is for the user alone, and WASI's open takes no mode.
         let _ = umask(0o077);
+        if std::env::var_os("TMPDIR").is_some_and(|value| value.is_empty()) {
+            // SAFETY: there is one thread. An empty name is as none.
+            unsafe { std::env::remove_var("TMPDIR") };
+        }
+    }
+    if name == "nl" {
+        attach_negative(&mut list);
     }
     if name == "touch" {
         name_standard_output(&mut list);
@@ -128,5 +135,28 @@ fn name_standard_output(list: &mut [OsString]) {
                         .is_some_and(|at| at + 1 == text.len())
             }
         };
+    }
+}
+
+/// Attaches a negative number to the option of `nl` before it: uutils takes it for options.
+fn attach_negative(list: &mut Vec<OsString>) {
+    let mut at = 1;
+    while at + 1 < list.len() {
+        let (option, value) = (list[at].to_string_lossy(), list[at + 1].to_string_lossy());
+        let is_number = value.strip_prefix('-').is_some_and(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let attached = match &*option {
+            "-v" | "-i" if is_number => Some(format!("{option}{value}")),
+            "--starting-line-number" | "--line-increment" if is_number => {
+                Some(format!("{option}={value}"))
+            }
+            _ => None,
+        };
+        if let Some(attached) = attached {
+            list[at] = attached.into();
+            list.remove(at + 1);
+        }
+        at += 1;
     }
 }
