@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeRuntime } from "secure-exec";
 import { after, before, describe, test } from "./support/suite.ts";
+import { reader } from "./support/terminal.ts";
 
 /** For what starts an interpreter without a snapshot, or many with one, on a busy machine. */
 const slow = { timeout: 300_000 };
@@ -67,7 +68,7 @@ describe("the command line:", () => {
   });
 
   const show = "import sys; print(sys.argv, __name__, sys.path[0], sys.flags.optimize)";
-  test("arguments, and what is at the head of the path", async () => {
+  test("arguments, and what is at the head of the path", slow, async () => {
     await rt.writeFile("/workspace/show.py", show);
     assert.equal((await python(["-c", show, "a", "-b"])).stdout, "['-c', 'a', '-b'] __main__  0\n");
     const script = await python(["show.py", "a"]);
@@ -222,6 +223,18 @@ describe("input and output:", () => {
     await child.wait();
     assert.equal(heard, "ready\nwritten\n");
   });
+});
+
+test("a terminal has CPython's prompt", slow, async () => {
+  const terminal = await rt.openShell({ command: "python3" });
+  const read = reader(terminal);
+  await read(">>> ");
+  terminal.write("6 * 7\r");
+  await read("\n\r");
+  await read("42\r\n");
+  await read(">>> ");
+  terminal.write("exit(3)\r");
+  assert.equal(await terminal.wait(), 3);
 });
 
 describe("files:", () => {
@@ -535,7 +548,7 @@ except RecursionError:
     assert.equal((await python(["-c", code])).stdout, "MemoryError\nRecursionError\n");
   });
 
-  test("a fork bomb by way of subprocess is bounded", async () => {
+  test("a fork bomb by way of subprocess is bounded", slow, async () => {
     const bomb = await NodeRuntime.create({
       python: true,
       limits: { resources: { maxProcesses: 6 }, jsRuntime: { cpuTimeLimitMs: 60_000 } },
