@@ -9,6 +9,7 @@ export * from "./types/errors.js";
 export * from "./types/events.js";
 export * from "./types/file-transfer.js";
 export * from "./types/filesystems.js";
+export * from "./types/host-commands.js";
 export * from "./types/isolation.js";
 export * from "./types/kernel.js";
 export * from "./types/limits.js";

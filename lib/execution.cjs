@@ -93,6 +93,9 @@ class Execution {
       {
         argv: settings.argv,
         code: settings.code,
+        // A file's name says what it is, as it does for Node.js.
+        language: options.language ?? (options.filename === undefined ? undefined : "auto"),
+        filename: options.filename,
         env: options.env,
         cwd: options.cwd,
         stdin: streamed ? undefined : (options.stdin ?? noInput),

@@ -1,6 +1,7 @@
 "use strict";
 // The public handle of a VM.
 
+const { posix } = require("node:path");
 const { watch } = require("./abandoned.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs, directories } = require("./commands-dir.cjs");
@@ -8,6 +9,7 @@ const { limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
 const { fileStat, fileTypes } = require("./file-stat.cjs");
+const hostCommands = require("./host-commands.cjs");
 const { holdFor } = require("./keep-alive.cjs");
 const { track } = require("./live-handles.cjs");
 const { breachText } = require("./limits.cjs");
@@ -111,7 +113,7 @@ class NodeRuntime {
   }
 
   static async #boot(settings) {
-    const { onBootTiming, v8Runtime } = settings;
+    const { onBootTiming, v8Runtime, commands = [] } = settings;
     const start = performance.now();
     if (settings.python) {
       const given = options.snapshotOptions(settings.python);
@@ -136,7 +138,7 @@ class NodeRuntime {
       ],
       trace: settings.onTrace !== undefined,
       warn: settings.onLimitWarning !== undefined,
-      tools: settings.tools.map(forMachine),
+      tools: [...settings.tools.map(forMachine), ...commands.map(hostCommands.forMachine)],
       mounts: settings.mounts,
       outboundPorts: settings.loopbackExemptPorts,
     };
@@ -149,6 +151,7 @@ class NodeRuntime {
       lifetime: { idleTimeoutMs: settings.idleTimeoutMs, maxLifetimeMs: settings.maxLifetimeMs },
     });
     machine.toolbox.add(settings.tools);
+    machine.toolbox.add(commands.map((command) => hostCommands.asTool(command, machine)));
     if (settings.startPermission) machine.toolbox.add([settings.startPermission]);
     if (v8Runtime) machine.atDisposal(V8Runtime.enter(v8Runtime, machine));
     const { phases, isolation } = await machine.created.catch(notCreated);
@@ -461,7 +464,13 @@ class NodeRuntime {
 
   #startCode(code, checked, kind) {
     const program = { ...kind, code: check.text(code, "code") };
-    return this.#start([this.#own("node", checked), ...checked.args], checked, program);
+    // As a file has its name there.
+    const named =
+      checked.filename === undefined
+        ? []
+        : [posix.resolve(checked.cwd ?? this.#cwd, checked.filename)];
+    const argv = [this.#own("node", checked), ...named, ...checked.args];
+    return this.#start(argv, checked, program);
   }
 
   #startCommand(command, args, given, kind) {

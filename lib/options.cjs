@@ -7,6 +7,7 @@ const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
 const { v8Runtime } = require("./driver/dedicated-process.cjs");
 const { fileSystem } = require("./filesystem/served.cjs");
+const { hostCommands } = require("./host-commands.cjs");
 const { complete, contradiction, table } = require("./limits.cjs");
 const { machineMounts, mounts, nodeModules, rootMount } = require("./mounts.cjs");
 const { packageMount, python, pythonMounts } = require("./python/option.cjs");
@@ -181,6 +182,7 @@ function createKeys(value) {
     nodeModules: optional(nodeModules),
     filesystem: optional(fileSystem),
     python: optional(python),
+    commands: optional(hostCommands, []),
     tools: optional(toolDefinitions),
     bindings: optional(toolDefinitions),
     commandsDir: optional(directory),
@@ -216,11 +218,24 @@ const program = {
   keep: optional(check.oneOf("head", "tail", "both"), "head"),
 };
 
+const withCode = {
+  ...program,
+  language: optional(check.oneOf("js", "ts", "cjs", "auto")),
+  filename: optional(fileName),
+};
+
+/** The name of a file, which may be relative to the working directory. */
+function fileName(value, name) {
+  check.program(value, name);
+  if (value.endsWith("/")) throw invalidValue(name, "must be the name of a file", value);
+  return value;
+}
+
 const noOptions = Object.freeze(object({}, "options", program));
 
 /** Options of `exec`, `run` and `spawn`. */
 function programOptions(value) {
-  return value === undefined ? noOptions : object(value, "options", program);
+  return value === undefined ? noOptions : object(value, "options", withCode);
 }
 
 const { args: _, ...command } = program;

@@ -12,8 +12,8 @@ use secure_exec_broker::files::{
     FollowedRoot, HostDirectory, HostDirectoryOptions, HostMount, Server,
 };
 use secure_exec_broker::protocol::{
-    File, FileAttributes, Limit, Mount, Program, Stdin, TerminalSize, Tool, ToolExample,
-    ToolFailure, VmConfig,
+    CodeSource, File, FileAttributes, Limit, Mount, Program, Stdin, TerminalSize, Tool,
+    ToolExample, ToolFailure, VmConfig,
 };
 
 use crate::{limits, served};
@@ -151,6 +151,8 @@ pub struct ToolOption {
     pub schema: String,
     pub aliases: Vec<String>,
     pub examples: Vec<ExampleOption>,
+    /// Arguments and streams of its commands are the host's to take.
+    pub is_command: Option<bool>,
 }
 
 /// An input that the help of a tool shows.
@@ -212,6 +214,7 @@ impl ToolOption {
             schema: self.schema.clone(),
             aliases: self.aliases.clone(),
             examples: self.examples.iter().map(ExampleOption::example).collect(),
+            is_command: self.is_command.unwrap_or_default(),
         }
     }
 }
@@ -249,6 +252,9 @@ pub struct ProgramOptions {
     pub argv: Vec<String>,
     /// An ES module that `node` runs in place of a file.
     pub code: Option<String>,
+    /// How that is read, if it is not an ES module without a name.
+    pub language: Option<String>,
+    pub filename: Option<String>,
     /// Names and values in turn.
     pub env: Vec<String>,
     pub cwd: Option<String>,
@@ -328,6 +334,10 @@ impl From<ProgramOptions> for Program {
         Program {
             argv: options.argv,
             code: options.code.map(String::into_bytes),
+            code_source: options.language.map(|language| CodeSource {
+                language,
+                filename: options.filename,
+            }),
             env: pairs(&options.env),
             cwd: options.cwd,
             stdin: options

@@ -2,6 +2,7 @@
 
 import type { V8Runtime } from "./drivers.js";
 import type { VirtualFileSystem } from "./filesystems.js";
+import type { HostCommand } from "./host-commands.js";
 import type { Isolation } from "./isolation.js";
 import type { LimitBreach, Limits } from "./limits.js";
 import type {
@@ -84,6 +85,12 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
   python?: boolean | PythonOptions | undefined;
   /** Functions of the host that guests can call, by name. */
   tools?: ToolDefinitions<Schemas> | undefined;
+  /**
+   * Commands that guests find in `/usr/local/bin`, by name: functions of the host's with arguments as they are, streams, and
+   * any exit status.
+   * @default none
+   */
+  commands?: Readonly<Record<string, HostCommand>> | undefined;
   /** Another name of `tools`. */
   bindings?: ToolDefinitions | undefined;
   /**

@@ -27,7 +27,19 @@ export interface NodeRuntimeExecOptions {
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   /** As `onStdout`. */
   onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
-  /** `process.argv` behind the executable. */
+  /**
+   * What the code is: `js` an ES module, `ts` one with types, `cjs` a script with `require`, `module`, `exports` and
+   * `__filename`, `auto` what Node.js would take it for, by the extension of `filename`, the `type` of the nearest
+   * `package.json` and its syntax.
+   * @default an ES module, which may be TypeScript; `auto` where `filename` is given
+   */
+  language?: CodeLanguage | undefined;
+  /**
+   * The file that the code is taken for, absolute or relative to the working directory; it need not be there. It is in stack
+   * traces, `process.argv[1]` and `import.meta.url`, and imports are resolved from there.
+   */
+  filename?: string | undefined;
+  /** `process.argv` behind the executable, and behind `filename`. */
   args?: readonly string[] | undefined;
   /**
    * Bytes kept of each output channel. Default: the VM's limit, 16 MiB; for live programs nothing of a channel with a
@@ -42,11 +54,17 @@ export interface NodeRuntimeExecOptions {
   keep?: "head" | "tail" | "both" | undefined;
 }
 
+/** How code is read: {@link NodeRuntimeExecOptions.language}. */
+export type CodeLanguage = "js" | "ts" | "cjs" | "auto";
+
 /** Options of {@link NodeRuntime.spawn}. */
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
 /** Options of {@link NodeRuntime.execCommand} and {@link NodeRuntime.spawnCommand}. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  "args" | "language" | "filename"
+>;
 
 /** What a program took, together with all that it started. */
 export interface ProgramUsage {

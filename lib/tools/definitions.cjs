@@ -103,4 +103,4 @@ function forMachine(tool) {
   };
 }
 
-module.exports = { defineTool, forMachine, toolDefinitions, toolTypes };
+module.exports = { defineTool, forMachine, toolDefinitions, toolTypes, reserved };

@@ -181,7 +181,7 @@ class Toolbox {
 
   /** Something was thrown. The guest is told what is meant for it; the host hears all. */
   #failed(call, error) {
-    let failure = { message: unknownFailure };
+    let failure = { message: call.tool.unknownFailure ?? unknownFailure };
     if (error instanceof ToolError) failure = failureOf(error);
     else if (error instanceof NotJsonError) failure = { message: error.message };
     const late = !this.#isRunning(call);

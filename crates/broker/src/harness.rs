@@ -613,6 +613,7 @@ pub fn program() -> Program {
         cpu_time_ms: None,
         freeze_time: None,
         most_processes: None,
+        code_source: None,
         user: None,
         streaming: false,
         announce: false,

@@ -87,6 +87,8 @@ pub struct Tool {
     pub aliases: Vec<String>,
     /// Inputs to show in the help.
     pub examples: Vec<ToolExample>,
+    /// It is behind commands by the names of `aliases`, whose arguments and streams the host takes as they are.
+    pub is_command: bool,
 }
 
 /// An input to show in the help of a tool.

@@ -38,7 +38,7 @@ pub use files_socket::FilesSocket;
 pub use frame::{Decoder, FrameError, encode};
 pub use host_message::{HostFrame, HostMessage};
 pub use limits::VmLimits;
-pub use program::{Program, Stdin, TerminalSize};
+pub use program::{CodeSource, Program, Stdin, TerminalSize};
 pub use request::{Answer, Request, ToolFailure};
 pub use value::ValueCost;
 pub use vm_message::{

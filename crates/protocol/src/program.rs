@@ -18,6 +18,15 @@ pub struct TerminalSize {
     pub rows: u16,
 }
 
+/// How the code of a program is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeSource {
+    /// `js` and `ts` are ES modules, `cjs` CommonJS, `auto` whatever Node.js would take it for.
+    pub language: String,
+    /// The file that it is taken for.
+    pub filename: Option<String>,
+}
+
 /// A guest process to start, with pipes on its standard streams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
@@ -27,6 +36,8 @@ pub struct Program {
     /// messages go before this one.
     #[serde(with = "serde_bytes")]
     pub code: Option<Vec<u8>>,
+    /// How that is read, if it is not an ES module without a name, which may be TypeScript.
+    pub code_source: Option<CodeSource>,
     /// Environment over the VM's.
     pub env: Vec<(String, String)>,
     /// Working directory if not the VM's.

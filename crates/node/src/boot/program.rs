@@ -122,7 +122,11 @@ fn read_options(
     };
     report::write_stderr(scope, files.notes.as_bytes());
     let parsed = if has_code {
-        Ok(Options::for_code(words, invocation::code_options(process)))
+        Ok(Options::for_code(
+            words,
+            invocation::code_options(process),
+            invocation::code_source(process),
+        ))
     } else {
         Options::parse(words)
     };

@@ -98,9 +98,13 @@ impl Options {
     }
 
     /// Those of a process that evaluates an ES module which is no argument: all arguments are the program's. `flags` are
-    /// on.
+    /// on, and `source` is how it is read and the file that it is taken for.
     #[must_use]
-    pub fn for_code(arguments: &[String], flags: &[&str]) -> Options {
+    pub fn for_code(
+        arguments: &[String],
+        flags: &[&str],
+        source: Option<(String, Option<String>)>,
+    ) -> Options {
         let mut options = Options::defaults();
         for flag in flags {
             options.set(flag, Value::Bool(true));
@@ -108,6 +112,12 @@ impl Options {
         options.set("--input-type", Value::from("module"));
         // It may be TypeScript.
         options.set("[has_host_code]", Value::Bool(true));
+        let (language, filename) = source.unwrap_or_default();
+        options.set("[host_code_language]", Value::from(language));
+        options.set(
+            "[host_code_filename]",
+            Value::from(filename.unwrap_or_default()),
+        );
         options.script = arguments.to_vec();
         options.has_eval = true;
         options.has_code = true;

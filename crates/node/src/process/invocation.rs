@@ -18,6 +18,8 @@ pub struct Invocation {
     /// An ES module to run in place of a file (UTF-8), until the program has taken it.
     code: Mutex<Option<Vec<u8>>>,
     has_code: bool,
+    /// How it is read, and the file that it is taken for.
+    source: Option<(String, Option<String>)>,
     /// See [`Invocation::with_internals`].
     has_internals: bool,
     /// Takes the JSON of each value that the guest hands to `globalThis.__return`.
@@ -33,8 +35,18 @@ impl Invocation {
         Invocation {
             has_code: code.is_some(),
             code: Mutex::new(code),
+            source: None,
             has_internals: false,
             on_return,
+        }
+    }
+
+    /// How the code is read (`js`, `ts`, `cjs`, `auto`), and the file that it is taken for.
+    #[must_use]
+    pub fn with_source(self, language: String, filename: Option<String>) -> Invocation {
+        Invocation {
+            source: Some((language, filename)),
+            ..self
         }
     }
 
@@ -78,6 +90,11 @@ pub(crate) fn code_options(process: &Process) -> &'static [&'static str] {
         }
         _ => &[],
     }
+}
+
+/// How the code of the process is read, and the file that it is taken for, if somebody has said so.
+pub(crate) fn code_source(process: &Process) -> Option<(String, Option<String>)> {
+    of(process).and_then(|invocation| invocation.source.clone())
 }
 
 /// The code of the process, for whoever asks for the option `--eval`.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::host::Host;
-use secure_exec_protocol::{VmConfig, VmId};
+use secure_exec_protocol::{CodeSource, VmConfig, VmId};
 
 use crate::mailbox::Mailbox;
 
@@ -41,6 +41,7 @@ pub(crate) trait Guests {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
+        source: Option<CodeSource>,
         returned: Option<Arc<Returned>>,
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>>;

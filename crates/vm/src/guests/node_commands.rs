@@ -31,6 +31,7 @@ pub(super) const SCRIPTS: &[Script] = &[
         "curl/exchange.mjs",
         "curl/main.mjs"
     ),
+    script!("host-command", "host-command/main.mjs"),
     script!("nc", "curl/outside.mjs", "nc/main.mjs"),
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
     script!("ping", "ping/main.mjs"),

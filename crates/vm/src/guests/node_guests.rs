@@ -8,11 +8,12 @@ use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_node::engine::{self, Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
 use secure_exec_node::host::Host;
 use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
-use secure_exec_protocol::{VmConfig, VmId, ladder};
+use secure_exec_protocol::{CodeSource, VmConfig, VmId, ladder};
 
 use super::node_commands;
 use super::reports::Reports;
 use super::{Guests, Returned, Runtime, clock_resolution_ns};
+use crate::host::COMMAND_SCRIPT;
 use crate::lockdown::{self, overdraft};
 use crate::mailbox::{Mailbox, Notice};
 
@@ -181,6 +182,8 @@ impl Runtime for NodeRuntime {
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
         let scripts = node_commands::SCRIPTS.iter().map(|script| script.name);
+        // What is behind commands of the host's has their names.
+        let scripts = scripts.filter(|name| *name != COMMAND_SCRIPT);
         for name in std::iter::once("node").chain(scripts) {
             kernel
                 .register_command(name, "node")
@@ -194,6 +197,7 @@ impl Guests for NodeGuests {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
+        source: Option<CodeSource>,
         returned: Option<Arc<Returned>>,
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -204,7 +208,10 @@ impl Guests for NodeGuests {
             let hand_back = move |json| returned.set(json);
             Box::new(hand_back) as Box<dyn Fn(String) + Send + Sync>
         });
-        let invocation = Invocation::new(code, on_return);
+        let mut invocation = Invocation::new(code, on_return);
+        if let Some(CodeSource { language, filename }) = source {
+            invocation = invocation.with_source(language, filename);
+        }
         Some(Arc::new(if resident {
             invocation.with_internals()
         } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secure_exec_kernel::{Kernel, Pid};
 use secure_exec_node::Snapshot;
 use secure_exec_node::host::Host;
-use secure_exec_protocol::{VmConfig, VmId};
+use secure_exec_protocol::{CodeSource, VmConfig, VmId};
 
 use super::node_guests::NodeRuntime;
 use super::wasm_guests::WasmRuntime;
@@ -55,11 +55,12 @@ impl Guests for Both {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
+        source: Option<CodeSource>,
         returned: Option<Arc<Returned>>,
         resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
         // A command brings its own code and has nothing to hand back.
-        self.node.attachment(code, returned, resident)
+        self.node.attachment(code, source, returned, resident)
     }
 
     fn reports_ends(&self) -> bool {

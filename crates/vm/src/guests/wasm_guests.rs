@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_node::host::Host;
-use secure_exec_protocol::{VmConfig, VmId};
+use secure_exec_protocol::{CodeSource, VmConfig, VmId};
 use secure_exec_wasm::{
     Breach, Command, CommandDir, Engine, EngineEvents, WasmBinfmt, WasmOptions, thread_bytes,
 };
@@ -170,6 +170,7 @@ impl Guests for WasmGuests {
     fn attachment(
         &self,
         _code: Option<Vec<u8>>,
+        _source: Option<CodeSource>,
         _returned: Option<Arc<Returned>>,
         _resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {

@@ -10,4 +10,4 @@ pub(crate) use files::MountFiles;
 pub(crate) use files_channel::{FilesChannel, be_impatient};
 pub(crate) use requests::first_request;
 pub(crate) use start_guard::StartGuard;
-pub(crate) use tools::Tools;
+pub(crate) use tools::{COMMAND_SCRIPT, Tools};

@@ -28,6 +28,8 @@ use crate::mailbox::{Mailbox, Notice};
 const BINFMT: &str = "tool";
 const MAX_PAYLOAD: &str = "limits.tools.maxPayloadBytes";
 const DIRECTORY: &str = "/usr/local/bin";
+/// The program behind commands of the host's.
+pub(crate) const COMMAND_SCRIPT: &str = "host-command";
 /// Stack of a tool's thread.
 const STACK: usize = 256 << 10;
 const READ_SIZE: usize = 16 << 10;
@@ -72,6 +74,10 @@ impl Tools {
     /// Adds tools; one of the same name is replaced.
     pub(crate) fn register(&self, kernel: &Kernel, tools: Vec<Tool>) -> Result<(), Failure> {
         for tool in tools {
+            if tool.is_command {
+                self.register_command(kernel, tool)?;
+                continue;
+            }
             for name in std::iter::once(&tool.name).chain(&tool.aliases) {
                 kernel
                     .register_command_in(DIRECTORY, name, BINFMT, &tool.name)
@@ -84,6 +90,20 @@ impl Tools {
             let name = tool.name.clone();
             self.known.write().by_name.insert(name, Arc::new(tool));
         }
+        Ok(())
+    }
+
+    /// Adds the program that calls a tool, under each of its further names. The tool itself is called by its own name only.
+    fn register_command(&self, kernel: &Kernel, tool: Tool) -> Result<(), Failure> {
+        for name in &tool.aliases {
+            kernel
+                .register_command_in(DIRECTORY, name, "node", COMMAND_SCRIPT)
+                .map_err(|errno| {
+                    failure(errno, "open", format!("{DIRECTORY}/{name}").as_bytes())
+                })?;
+        }
+        let names = &mut self.known.write().names;
+        names.insert(tool.name.clone(), tool.name);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 
-use secure_exec_kernel::{Errno, FileDescription, Kernel, SocketAddress};
+use secure_exec_kernel::{Errno, FileDescription, Kernel, SocketAddress, UnixAddress};
 use secure_exec_protocol::{CallId, Endpoint, Failure, VmMessage};
 
 use super::connection::{Connection, Pumped};
@@ -86,11 +86,19 @@ impl Machine {
     }
 }
 
+/// A path, or behind a zero byte a name in the abstract namespace (`unix(7)`).
+fn local_address(path: &[u8]) -> SocketAddress {
+    match path.strip_prefix(b"\0") {
+        Some(name) => SocketAddress::Unix(UnixAddress::Abstract(name.to_vec())),
+        None => SocketAddress::path(path),
+    }
+}
+
 /// # Errors
 /// As [`Kernel::connect`]; `ECONNREFUSED` where nobody listens on a port at any address.
 fn open(kernel: &Kernel, endpoint: &Endpoint) -> Result<Arc<FileDescription>, Errno> {
     let port = match endpoint {
-        Endpoint::Path(path) => return kernel.connect(&SocketAddress::path(path)),
+        Endpoint::Path(path) => return kernel.connect(&local_address(path)),
         Endpoint::Port(port) => *port,
         Endpoint::Outbound(_) => return Err(Errno::EINVAL),
     };

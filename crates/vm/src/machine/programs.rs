@@ -160,9 +160,12 @@ impl Machine {
             fds,
             setsid: true,
             ctty: terminal.is_some().then_some(0),
-            attachment: self
-                .guests
-                .attachment(program.code, returned.clone(), program.control),
+            attachment: self.guests.attachment(
+                program.code,
+                program.code_source,
+                returned.clone(),
+                program.control,
+            ),
             terms: Terms {
                 cpu_limit: program.cpu_time_ms.map(Duration::from_millis),
                 frozen_clocks: program.freeze_time,

@@ -19,8 +19,8 @@ use parking_lot::Mutex;
 use secure_exec_kernel::{Binfmt, Errno, ExecImage, Kernel, Pid, Process};
 use secure_exec_node::host::Host;
 use secure_exec_protocol::{
-    CallId, Channel, Exit, HostFrame, HostMessage, Program, Received, Stdin, VmConfig, VmFrame,
-    VmId, VmMessage,
+    CallId, Channel, CodeSource, Exit, HostFrame, HostMessage, Program, Received, Stdin, VmConfig,
+    VmFrame, VmId, VmMessage,
 };
 
 use super::{Ready, Server};
@@ -78,6 +78,7 @@ impl Guests for PlayedGuests {
     fn attachment(
         &self,
         code: Option<Vec<u8>>,
+        _source: Option<CodeSource>,
         returned: Option<Arc<Returned>>,
         _resident: bool,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -242,6 +243,7 @@ fn program() -> Program {
         cpu_time_ms: None,
         freeze_time: None,
         most_processes: None,
+        code_source: None,
         user: None,
         streaming: false,
         announce: false,
