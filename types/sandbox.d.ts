@@ -206,8 +206,13 @@ export interface SandboxHandle {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Files of a sandbox of this process. */
+export type LocalSandboxFiles = SandboxFiles &
+  Pick<NodeRuntime, "appendFile" | "chmod" | "cp" | "download" | "symlink" | "upload" | "watch">;
+
 /** A machine of its own, for commands. */
 export interface Sandbox extends SandboxHandle {
+  readonly files: LocalSandboxFiles;
   /** The machine itself. */
   readonly runtime: NodeRuntime;
 }
