@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use secure_exec_protocol::{
-    Answer, Cause, DirectoryEntry, Endpoint, Exit, Failure, FileAttributes, FileReply, FileRequest,
-    FileStat, HostFrame, HostMessage, Limit, Listener, ListenerAddress, Phase, ProcessEntry,
-    Program, Request, ResourceSnapshot, Stdin, TerminalSize, Tool, ToolFailure, Usage, VmConfig,
-    VmFrame, VmMessage,
+    Answer, Cause, CodeSource, DirectoryEntry, Endpoint, Exit, Failure, FileAttributes, FileReply,
+    FileRequest, FileStat, HostFrame, HostMessage, Limit, Listener, ListenerAddress, Phase,
+    ProcessEntry, Program, Request, ResourceSnapshot, Stdin, TerminalSize, Tool, ToolFailure,
+    Usage, VmConfig, VmFrame, VmMessage,
 };
 
 use crate::Input;
@@ -304,6 +304,7 @@ fn tool(input: &mut Input<'_>) -> Tool {
         schema: text(input),
         aliases: few(input, 3, text),
         examples: Vec::new(),
+        is_command: input.once_in(2),
     }
 }
 
@@ -311,6 +312,10 @@ fn program(input: &mut Input<'_>) -> Program {
     Program {
         argv: few(input, 4, text),
         code: perhaps(input, data),
+        code_source: perhaps(input, |input| CodeSource {
+            language: text(input),
+            filename: perhaps(input, text),
+        }),
         env: few(input, 3, |input| (text(input), text(input))),
         cwd: perhaps(input, text),
         stdin: if input.once_in(2) {
@@ -336,7 +341,7 @@ fn program(input: &mut Input<'_>) -> Program {
 
 fn file_request(input: &mut Input<'_>) -> FileRequest {
     let path = data(input);
-    match input.below(5) {
+    match input.below(6) {
         0 => FileRequest::Read { path },
         1 => FileRequest::ReadMore {
             handle: input.word(),
@@ -354,6 +359,11 @@ fn file_request(input: &mut Input<'_>) -> FileRequest {
         3 => FileRequest::Rename {
             from: path,
             to: data(input),
+        },
+        4 => FileRequest::Copy {
+            from: path,
+            to: data(input),
+            recursive: input.once_in(2),
         },
         _ => FileRequest::Remove {
             path,

@@ -74,6 +74,7 @@ fn run(input: &mut Input<'_>) -> Result<(), String> {
         schema: schema.to_string(),
         aliases: Vec::new(),
         examples: examples.collect(),
+        is_command: false,
     };
     let mut words: Vec<Vec<u8>> = Vec::new();
     for _ in 0..input.below(6) {

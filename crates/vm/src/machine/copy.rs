@@ -117,12 +117,11 @@ impl Copying<'_> {
 
     fn file(&self, from: &[u8], to: &[u8], stat: &Stat) -> Result<(), Failure> {
         let existing = self.agent.stat(to).ok();
-        if let Some(existing) = &existing {
-            if (existing.dev, existing.ino) == (stat.dev, stat.ino)
-                || !matches!(existing.mode & S_IFMT, S_IFREG | S_IFDIR)
-            {
-                return Err(failure(Errno::EINVAL, "cp", to));
-            }
+        if let Some(existing) = &existing
+            && ((existing.dev, existing.ino) == (stat.dev, stat.ino)
+                || !matches!(existing.mode & S_IFMT, S_IFREG | S_IFDIR))
+        {
+            return Err(failure(Errno::EINVAL, "cp", to));
         }
         // They may be other files by now: a FIFO is not waited for.
         let common = OpenFlags::O_NONBLOCK | OpenFlags::O_NOCTTY | OpenFlags::O_CLOEXEC;
