@@ -1,5 +1,6 @@
 //! The kernel: owns the tables, boots and shuts down.
 
+mod captures;
 mod commands;
 mod config;
 mod file_tree;

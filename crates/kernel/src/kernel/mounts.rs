@@ -3,6 +3,7 @@
 use super::Kernel;
 use crate::errno::{Errno, Result};
 use crate::fs::overlay::Overlay;
+use crate::fs::tmpfs::Tmpfs;
 use crate::vfs::{
     At, FileSystem, Last, LastLink, Mount, MountFlags, NewInodeKind, SetAttributes, USER_ID,
     VirtualDentry, join,
@@ -215,6 +216,11 @@ impl Kernel {
     /// - `EINVAL`: the bytes are no export.
     /// - `ENOSPC`, `EFBIG`: they do not fit the limits; nothing has changed then.
     pub fn import_filesystem(&self, bytes: &[u8]) -> Result<()> {
+        self.replace_files(|tmpfs| crate::fs::tmpfs::import(tmpfs, bytes))
+    }
+
+    /// Replaces the root file system's files, while mounts stay where they are.
+    pub(super) fn replace_files(&self, replace: impl FnOnce(&Tmpfs) -> Result<()>) -> Result<()> {
         let root = &self.vfs.root;
         let unions: Vec<Arc<Mount>> = root.mount.union().into_iter().collect();
         let mut mounted = Vec::new();
@@ -230,7 +236,7 @@ impl Kernel {
                 mounted.push((path, mount));
             }
         }
-        crate::fs::tmpfs::import(&self.tmpfs, bytes)?;
+        replace(&self.tmpfs)?;
         root.mount.detach_children();
         let at = self.root_at();
         for (path, mount) in mounted {

@@ -53,6 +53,11 @@ pub(crate) fn command_file(binfmt: &str, command: &str) -> Vec<u8> {
     bytes
 }
 
+/// Whether a file that begins so stands for a command.
+pub(crate) fn is_command_file(head: &[u8]) -> bool {
+    head.starts_with(COMMAND_MAGIC)
+}
+
 /// A program found for a command line.
 pub(crate) struct Program {
     pub image: ExecImage,

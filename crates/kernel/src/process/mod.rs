@@ -17,7 +17,7 @@ mod table;
 pub use account::{Account, MemoryUse, Terms};
 pub use cpu_time::CpuTime;
 pub use exec::{Binfmt, ExecImage};
-pub(crate) use exec::{Program, command_file};
+pub(crate) use exec::{Program, command_file, is_command_file};
 pub use exec_guard::{ExecGuard, ExecRequest};
 pub(crate) use fd_table::{FdEntry, FdTable, PendingFile};
 pub(crate) use job_control::{Access, TerminalUse};

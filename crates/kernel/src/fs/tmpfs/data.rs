@@ -1,5 +1,6 @@
 //! Bytes of a regular file.
 
+use super::contents::{Chunk, Extent};
 use super::quota::{BLOCK, Quota};
 use crate::errno::{Errno, Result};
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 pub(crate) const CHUNK: u64 = CHUNK_LEN as u64;
 
 /// The same as a length in memory.
-const CHUNK_LEN: usize = 64 << 10;
+pub(super) const CHUNK_LEN: usize = 64 << 10;
 
 /// Where in its chunk a position is.
 const fn in_chunk(at: u64) -> usize {
@@ -20,7 +21,7 @@ const fn in_chunk(at: u64) -> usize {
 #[derive(Debug, Default)]
 pub(crate) struct FileData {
     size: u64,
-    chunks: BTreeMap<u64, Vec<u8>>,
+    chunks: BTreeMap<u64, Chunk>,
     blocks: u64,
 }
 
@@ -41,7 +42,51 @@ impl FileData {
     pub fn chunks(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.chunks
             .iter()
-            .map(|(index, chunk)| (index * CHUNK, chunk.as_slice()))
+            .map(|(index, chunk)| (index * CHUNK, chunk.bytes()))
+    }
+
+    /// The same as they are held.
+    pub fn held_chunks(&self) -> impl Iterator<Item = (u64, &Chunk)> {
+        self.chunks
+            .iter()
+            .map(|(index, chunk)| (index * CHUNK, chunk))
+    }
+
+    /// Has what a copy was made of, if it is there and nobody has written to it, read from a segment that holds the same.
+    pub fn share(&mut self, offset: u64, copy: &Chunk, extent: Extent) {
+        if let Some(chunk) = self.chunks.get_mut(&(offset / CHUNK))
+            && chunk.is_same(copy)
+        {
+            *chunk = Chunk::Shared(extent);
+        }
+    }
+
+    /// Adds a part of a segment as what a chunk holds. The file is empty from `offset` on.
+    ///
+    /// # Errors
+    /// - `EFBIG`: beyond the largest file.
+    /// - `ENOSPC`: it does not fit the quota.
+    /// - `EINVAL`: it is no chunk.
+    pub fn add_shared(&mut self, quota: &Quota, offset: u64, extent: Extent) -> Result<()> {
+        let chunk = Chunk::Shared(extent);
+        let len = chunk.len();
+        let is_chunk = len > 0 && len <= CHUNK_LEN && in_chunk(offset) == 0;
+        if !is_chunk || self.size > offset {
+            return Err(Errno::EINVAL);
+        }
+        if quota.within_file_size(offset, len)? < len {
+            return Err(Errno::EFBIG);
+        }
+        let wanted = blocks_of(len);
+        let granted = quota.take_blocks(wanted);
+        if granted < wanted {
+            quota.release_blocks(granted);
+            return Err(Errno::ENOSPC);
+        }
+        self.blocks += granted;
+        self.size = offset + len as u64;
+        self.chunks.insert(offset / CHUNK, chunk);
+        Ok(())
     }
 
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
@@ -58,7 +103,7 @@ impl FileData {
             let stored = self
                 .chunks
                 .get(&(at / CHUNK))
-                .and_then(|chunk| chunk.get(start..))
+                .and_then(|chunk| chunk.bytes().get(start..))
                 .unwrap_or(&[]);
             let held = stored.len().min(piece);
             out[..held].copy_from_slice(&stored[..held]);
@@ -119,13 +164,14 @@ impl FileData {
                 self.drop_if_empty(at / CHUNK);
                 return Err(Errno::ENOSPC);
             }
-            if let Err(errno) = grow(chunk, start, end) {
+            if let Err(errno) = chunk.to_mut().and_then(|own| grow(own, start, end)) {
                 quota.release_blocks(granted - unused);
                 self.blocks -= granted - unused;
                 self.drop_if_empty(at / CHUNK);
                 return Err(errno);
             }
         }
+        let chunk = chunk.to_mut()?;
         let bytes = &bytes[..end - start];
         let overlap = chunk.len().min(end) - start;
         chunk[start..start + overlap].copy_from_slice(&bytes[..overlap]);
@@ -134,7 +180,7 @@ impl FileData {
     }
 
     fn drop_if_empty(&mut self, index: u64) {
-        if self.chunks.get(&index).is_some_and(Vec::is_empty) {
+        if self.chunks.get(&index).is_some_and(Chunk::is_empty) {
             self.chunks.remove(&index);
         }
     }
@@ -143,6 +189,7 @@ impl FileData {
     ///
     /// # Errors
     /// - `EFBIG`: beyond the largest file.
+    /// - `ENOMEM`: the machine has no memory left.
     pub fn set_size(&mut self, quota: &Quota, size: u64) -> Result<()> {
         if size > self.size {
             let grows = usize::try_from(size - self.size).map_err(|_| Errno::EFBIG)?;
@@ -152,15 +199,15 @@ impl FileData {
         } else {
             let mut freed = 0;
             let boundary = size / CHUNK;
+            // First, since it can fail: what lies in `boundary` and begins behind the end is cut below.
+            let keeps = in_chunk(size);
+            if let Some(chunk) = self.chunks.get_mut(&boundary).filter(|_| keeps > 0) {
+                let before = blocks_of(chunk.len());
+                chunk.truncate(keeps)?;
+                freed += before - blocks_of(chunk.len());
+            }
             for chunk in self.chunks.split_off(&size.div_ceil(CHUNK)).into_values() {
                 freed += blocks_of(chunk.len());
-            }
-            if let Some(chunk) = self.chunks.get_mut(&boundary) {
-                let before = blocks_of(chunk.len());
-                chunk.truncate((size % CHUNK) as usize);
-                chunk.shrink_to_fit();
-                freed += before - blocks_of(chunk.len());
-                self.drop_if_empty(boundary);
             }
             quota.release_blocks(freed);
             self.blocks -= freed;

@@ -3,67 +3,23 @@
 //! The export outlives a kernel whose guests hang. No guest code runs under a kernel lock, so every
 //! lock here is held by others for a bounded time only; should a thread have died inside one all the
 //! same, waiting for it is bounded too, and the inode concerned is left out.
-//!
-//! # Format
-//! The magic number, then one record per inode: its length as a little-endian `u32`, a postcard-encoded
-//! [`Saved`], and for a regular file the bytes of its extents. A record of length 0 ends the export.
 
+use super::capture::IsCommand;
+use super::contents::{Extent, Segment};
+use super::image::{self, MAGIC, Record, Saved, SavedBody, SavedExtent, SavedLower, parse};
 use super::inode::{Attributes, Body, TmpfsInode};
 use super::{Directory, FileData, Lower, Quota, Tmpfs, TmpfsShared};
-use crate::abi::fcntl::{NAME_MAX, PATH_MAX};
 use crate::abi::stat::Timespec;
 use crate::errno::{Errno, Result};
 use crate::pipe::Pipe;
 use crate::vfs::{Inode, Ownership};
 use core::time::Duration;
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Marks the format; changes with it.
-const MAGIC: [u8; 8] = *b"SEXPFS02";
 /// Longest wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(200);
-
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    ino: u64,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    /// Access, modification, change and creation time: seconds and nanoseconds.
-    times: [(i64, u32); 4],
-    /// Number of the lower file that an overlay has copied.
-    origin: Option<u64>,
-    body: SavedBody,
-}
-
-#[derive(Serialize, Deserialize)]
-enum SavedBody {
-    /// Length, and where the bytes that follow the record belong: offset and count.
-    Regular {
-        size: u64,
-        extents: Vec<(u64, u64)>,
-    },
-    /// Names and inode numbers, and what an overlay has noted.
-    Directory {
-        entries: Vec<(Vec<u8>, u64)>,
-        lower: SavedLower,
-        whiteouts: Vec<Vec<u8>>,
-    },
-    Symlink {
-        target: Vec<u8>,
-    },
-    Fifo,
-}
-
-#[derive(Serialize, Deserialize)]
-enum SavedLower {
-    SameName,
-    Cut,
-    At(Vec<u8>),
-}
 
 /// Serialises everything that has a name, piece by piece; `sink` runs without locks. The root comes first.
 pub(crate) fn export(fs: &Tmpfs, sink: &mut dyn FnMut(&[u8])) {
@@ -83,14 +39,10 @@ pub(crate) fn export(fs: &Tmpfs, sink: &mut dyn FnMut(&[u8])) {
         let Some(saved) = save(&inode, &mut bytes, &mut visit) else {
             continue;
         };
-        let record = postcard::to_stdvec(&saved).expect("a record holds only plain data");
-        let length =
-            u32::try_from(record.len()).expect("the names of a directory are fewer than 4 GiB");
-        sink(&length.to_le_bytes());
-        sink(&record);
+        image::append(&saved, sink);
         sink(&bytes);
     }
-    sink(&0u32.to_le_bytes());
+    image::end(sink);
 }
 
 fn save(
@@ -103,7 +55,11 @@ fn save(
             let data = data.try_read_for(PATIENCE)?;
             let mut extents = Vec::new();
             for (offset, extent) in data.chunks() {
-                extents.push((offset, extent.len() as u64));
+                extents.push(SavedExtent {
+                    at: offset,
+                    count: extent.len() as u64,
+                    place: None,
+                });
                 bytes.extend_from_slice(extent);
             }
             SavedBody::Regular {
@@ -113,23 +69,10 @@ fn save(
         }
         Body::Directory(directory) => {
             let directory = directory.try_read_for(PATIENCE)?;
-            let entries = directory.iter().map(|(name, child)| {
+            saved_directory(&directory, &mut |child| {
                 visit(child);
-                (name.to_vec(), child.ino())
-            });
-            SavedBody::Directory {
-                entries: entries.collect(),
-                lower: match &directory.lower {
-                    Lower::SameName => SavedLower::SameName,
-                    Lower::Cut => SavedLower::Cut,
-                    Lower::At(path) => SavedLower::At(path.to_vec()),
-                },
-                whiteouts: directory
-                    .whiteouts
-                    .iter()
-                    .map(|name| name.to_vec())
-                    .collect(),
-            }
+                true
+            })
         }
         Body::Symlink(target) => SavedBody::Symlink {
             target: target.to_vec(),
@@ -139,7 +82,12 @@ fn save(
         Body::Socket(_) => return None,
     };
     let attributes = *inode.attributes.try_lock_for(PATIENCE)?;
-    Some(Saved {
+    Some(saved(inode, &attributes, body))
+}
+
+/// What an inode is saved as.
+pub(super) fn saved(inode: &TmpfsInode, attributes: &Attributes, body: SavedBody) -> Saved {
+    Saved {
         ino: inode.ino(),
         mode: attributes.ownership.mode,
         uid: attributes.ownership.uid,
@@ -153,74 +101,31 @@ fn save(
         .map(|time| (time.sec, time.nsec)),
         origin: attributes.origin,
         body,
-    })
-}
-
-/// A record and the file contents that follow it.
-struct Record<'a> {
-    saved: Saved,
-    contents: &'a [u8],
-}
-
-/// Splits an export into its records by inode number; the root's number comes with them.
-fn parse(bytes: &[u8]) -> Option<(u64, HashMap<u64, Record<'_>>)> {
-    let mut rest = bytes.strip_prefix(&MAGIC)?;
-    let mut records = HashMap::new();
-    let mut root = None;
-    loop {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        if length == 0 {
-            return Some((root?, records)).filter(|_| after.is_empty());
-        }
-        let (record, after) = after.split_at_checked(length)?;
-        let saved: Saved = postcard::from_bytes(record).ok()?;
-        if !is_possible(&saved) {
-            return None;
-        }
-        let counted = match &saved.body {
-            SavedBody::Regular { extents, .. } => extents
-                .iter()
-                .try_fold(0u64, |sum, (_, count)| sum.checked_add(*count))?,
-            _ => 0,
-        };
-        let (contents, after) = after.split_at_checked(usize::try_from(counted).ok()?)?;
-        root.get_or_insert(saved.ino);
-        records.insert(saved.ino, Record { saved, contents });
-        rest = after;
     }
 }
 
-/// Could system calls have made that inode? Other code relies on what they check.
-fn is_possible(saved: &Saved) -> bool {
-    let is_name = |name: &[u8]| {
-        let dots = name == b"." || name == b"..";
-        !name.is_empty()
-            && name.len() <= NAME_MAX
-            && !dots
-            && !name.iter().any(|b| b"/\0".contains(b))
-    };
-    let in_range = saved.times.iter().all(|(_, nsec)| *nsec < 1_000_000_000);
-    in_range
-        && match &saved.body {
-            SavedBody::Regular { .. } | SavedBody::Fifo => true,
-            SavedBody::Directory {
-                entries,
-                lower,
-                whiteouts,
-            } => {
-                let below = match lower {
-                    SavedLower::At(path) => path.split(|byte| *byte == b'/').all(is_name),
-                    SavedLower::SameName | SavedLower::Cut => true,
-                };
-                below
-                    && whiteouts.iter().all(|name| is_name(name))
-                    && entries.iter().all(|(name, _)| is_name(name))
-            }
-            SavedBody::Symlink { target } => {
-                !target.is_empty() && target.len() < PATH_MAX && !target.contains(&0)
-            }
-        }
+/// What a directory is saved as, with those of its names that are wanted.
+pub(super) fn saved_directory(
+    directory: &Directory,
+    wants: &mut dyn FnMut(&Arc<TmpfsInode>) -> bool,
+) -> SavedBody {
+    let entries = directory
+        .iter()
+        .filter(|(_, child)| wants(child))
+        .map(|(name, child)| (name.to_vec(), child.ino()));
+    SavedBody::Directory {
+        entries: entries.collect(),
+        lower: match &directory.lower {
+            Lower::SameName => SavedLower::SameName,
+            Lower::Cut => SavedLower::Cut,
+            Lower::At(path) => SavedLower::At(path.to_vec()),
+        },
+        whiteouts: directory
+            .whiteouts
+            .iter()
+            .map(|name| name.to_vec())
+            .collect(),
+    }
 }
 
 /// Puts exported files in place of the present ones.
@@ -229,7 +134,33 @@ fn is_possible(saved: &Saved) -> bool {
 /// - `EINVAL`: the bytes are no export.
 /// - `ENOSPC`, `EFBIG`: it does not fit the limits; nothing has changed then.
 pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
-    let (root_ino, records) = parse(bytes).ok_or(Errno::EINVAL)?;
+    replace(fs, bytes, &[], None)
+}
+
+/// Puts captured files in place of the present ones, but for those that stand for commands.
+///
+/// # Errors
+/// As [`import`].
+pub(crate) fn restore_captured(
+    fs: &Tmpfs,
+    image: &[u8],
+    segments: &[Arc<dyn Segment>],
+    is_command: IsCommand,
+) -> Result<()> {
+    replace(fs, image, segments, Some(is_command))
+}
+
+fn replace(
+    fs: &Tmpfs,
+    bytes: &[u8],
+    segments: &[Arc<dyn Segment>],
+    keeps: Option<IsCommand>,
+) -> Result<()> {
+    let lengths: Vec<u64> = segments
+        .iter()
+        .map(|segment| segment.bytes().len() as u64)
+        .collect();
+    let (root_ino, records) = parse(bytes, &lengths).ok_or(Errno::EINVAL)?;
     let root_record = records.get(&root_ino).ok_or(Errno::EINVAL)?;
     let SavedBody::Directory { entries, .. } = &root_record.saved.body else {
         return Err(Errno::EINVAL);
@@ -242,8 +173,18 @@ pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
     root.attributes.lock().nlink = 2;
     let quota = &fs.shared().quota;
     let held = quota.set_aside(quota.used_blocks(), quota.used_inodes() - 1);
-    let restored = restore(fs.shared(), root, root_ino, &records, entries)
-        .and_then(|()| restore_overlay(root, &root_record.saved));
+    let source = Source {
+        shared: fs.shared(),
+        records: &records,
+        segments,
+    };
+    let restored = source
+        .restore(root, root_ino, entries)
+        .and_then(|()| restore_overlay(root, &root_record.saved))
+        .and_then(|()| match keeps {
+            Some(is_command) => keep_commands(root, &former, is_command),
+            None => Ok(()),
+        });
     match restored {
         Ok(()) => {
             drop(held);
@@ -261,46 +202,99 @@ pub(crate) fn import(fs: &Tmpfs, bytes: &[u8]) -> Result<()> {
     }
 }
 
-fn restore(
-    shared: &Arc<TmpfsShared>,
-    root: &Arc<TmpfsInode>,
-    root_ino: u64,
-    records: &HashMap<u64, Record<'_>>,
-    entries: &[(Vec<u8>, u64)],
-) -> Result<()> {
-    let mut made: HashMap<u64, Arc<TmpfsInode>> = HashMap::new();
-    let mut pending = vec![(root.clone(), entries)];
-    let now = shared.now();
-    while let Some((dir, entries)) = pending.pop() {
-        for (name, ino) in entries {
-            // An inode that the export had to leave out leaves its names out.
-            let Some(child) = records.get(ino) else {
-                continue;
-            };
-            if let Some(known) = made.get(ino) {
-                // A directory that moved during the export may show up twice, and has one name.
-                if !matches!(known.body, Body::Directory(_)) {
-                    shared.quota.take_inode()?;
-                    attach(&dir, name, known, now)
-                        .inspect_err(|_| shared.quota.release_inodes(1))?;
+/// What files are restored from.
+struct Source<'a> {
+    shared: &'a Arc<TmpfsShared>,
+    records: &'a HashMap<u64, Record<'a>>,
+    segments: &'a [Arc<dyn Segment>],
+}
+
+impl Source<'_> {
+    fn restore(
+        &self,
+        root: &Arc<TmpfsInode>,
+        root_ino: u64,
+        entries: &[(Vec<u8>, u64)],
+    ) -> Result<()> {
+        let Source {
+            shared, records, ..
+        } = *self;
+        let mut made: HashMap<u64, Arc<TmpfsInode>> = HashMap::new();
+        let mut pending = vec![(root.clone(), entries)];
+        let now = shared.now();
+        while let Some((dir, entries)) = pending.pop() {
+            for (name, ino) in entries {
+                // An inode that the export had to leave out leaves its names out.
+                let Some(child) = records.get(ino) else {
+                    continue;
+                };
+                if let Some(known) = made.get(ino) {
+                    // A directory that moved during the export may show up twice, and has one name.
+                    if !matches!(known.body, Body::Directory(_)) {
+                        shared.quota.take_inode()?;
+                        attach(&dir, name, known, now)
+                            .inspect_err(|_| shared.quota.release_inodes(1))?;
+                    }
+                    continue;
                 }
-                continue;
+                if *ino == root_ino {
+                    return Err(Errno::EINVAL);
+                }
+                let inode = self.rebuild(child)?;
+                attach(&dir, name, &inode, now)?;
+                if let SavedBody::Directory { entries, .. } = &child.saved.body {
+                    pending.push((inode.clone(), entries));
+                }
+                made.insert(*ino, inode);
             }
-            if *ino == root_ino {
-                return Err(Errno::EINVAL);
-            }
-            let inode = rebuild(shared, child)?;
-            attach(&dir, name, &inode, now)?;
-            if let SavedBody::Directory { entries, .. } = &child.saved.body {
-                pending.push((inode.clone(), entries));
-            }
-            made.insert(*ino, inode);
         }
+        for (ino, inode) in &made {
+            set_attributes(inode, &records[ino].saved);
+        }
+        Ok(())
     }
-    for (ino, inode) in &made {
-        set_attributes(inode, &records[ino].saved);
+
+    fn rebuild(&self, record: &Record<'_>) -> Result<Arc<TmpfsInode>> {
+        let shared = self.shared;
+        let saved = &record.saved;
+        let body = match &saved.body {
+            SavedBody::Regular { .. } => Body::Regular(RwLock::new(FileData::default())),
+            SavedBody::Directory { .. } => Body::directory(),
+            SavedBody::Symlink { target } => Body::Symlink(target.clone().into()),
+            SavedBody::Fifo => Body::Fifo(Pipe::new()),
+        };
+        let inode = TmpfsInode::new(
+            shared,
+            body,
+            Ownership::new(saved.mode, saved.uid, saved.gid),
+        )?;
+        if let (Body::Regular(data), SavedBody::Regular { size, extents }) =
+            (&inode.body, &saved.body)
+        {
+            let mut data = data.write();
+            let mut contents = record.contents;
+            for extent in extents {
+                if let Some((index, offset)) = extent.place {
+                    let segment = usize::try_from(index)
+                        .ok()
+                        .and_then(|index| self.segments.get(index));
+                    let shared_bytes =
+                        segment.and_then(|segment| Extent::new(segment, offset, extent.count));
+                    data.add_shared(&shared.quota, extent.at, shared_bytes.ok_or(Errno::EINVAL)?)?;
+                    continue;
+                }
+                let count = usize::try_from(extent.count).map_err(|_| Errno::EFBIG)?;
+                let (bytes, rest) = contents.split_at_checked(count).ok_or(Errno::EINVAL)?;
+                contents = rest;
+                if data.write(&shared.quota, extent.at, bytes)? < bytes.len() {
+                    return Err(Errno::ENOSPC);
+                }
+            }
+            data.set_size(&shared.quota, *size)?;
+        }
+        restore_overlay(&inode, saved)?;
+        Ok(inode)
     }
-    Ok(())
 }
 
 /// Gives an inode a name, which is new unless the export was forged.
@@ -311,35 +305,56 @@ fn attach(dir: &TmpfsInode, name: &[u8], inode: &Arc<TmpfsInode>, now: Timespec)
     }
 }
 
-fn rebuild(shared: &Arc<TmpfsShared>, record: &Record<'_>) -> Result<Arc<TmpfsInode>> {
-    let saved = &record.saved;
-    let body = match &saved.body {
-        SavedBody::Regular { .. } => Body::Regular(RwLock::new(FileData::default())),
-        SavedBody::Directory { .. } => Body::directory(),
-        SavedBody::Symlink { target } => Body::Symlink(target.clone().into()),
-        SavedBody::Fifo => Body::Fifo(Pipe::new()),
-    };
-    let inode = TmpfsInode::new(
-        shared,
-        body,
-        Ownership::new(saved.mode, saved.uid, saved.gid),
-    )?;
-    if let (Body::Regular(data), SavedBody::Regular { size, extents }) = (&inode.body, &saved.body)
-    {
-        let mut data = data.write();
-        let mut contents = record.contents;
-        for (offset, count) in extents {
-            let (extent, rest) =
-                contents.split_at(usize::try_from(*count).map_err(|_| Errno::EFBIG)?);
-            contents = rest;
-            if data.write(&shared.quota, *offset, extent)? < extent.len() {
-                return Err(Errno::ENOSPC);
+/// Gives the tree what stands for commands in the former one, where the name is free.
+fn keep_commands(root: &Arc<TmpfsInode>, former: &Directory, is_command: IsCommand) -> Result<()> {
+    let mut pending: Vec<(Arc<TmpfsInode>, Vec<Arc<TmpfsInode>>)> = Vec::new();
+    let mut kept = Vec::new();
+    let mut look = |directory: &Directory,
+                    way: &[Arc<TmpfsInode>],
+                    pending: &mut Vec<(Arc<TmpfsInode>, Vec<Arc<TmpfsInode>>)>| {
+        for (name, child) in directory.iter() {
+            if child.is_directory() {
+                pending.push((child.clone(), [way, core::slice::from_ref(child)].concat()));
+            } else if child.is_command(is_command) {
+                kept.push((way.to_vec(), name.to_vec(), child.clone()));
             }
         }
-        data.set_size(&shared.quota, *size)?;
+    };
+    look(former, &[], &mut pending);
+    while let Some((directory, way)) = pending.pop() {
+        look(&directory.directory()?.read(), &way, &mut pending);
     }
-    restore_overlay(&inode, saved)?;
-    Ok(inode)
+    for (way, name, command) in kept {
+        if let Some(directory) = same_directory(root, &way)? {
+            // A name that is taken is the snapshot's.
+            let _ = directory.directory()?.write().insert(&name, command);
+        }
+    }
+    Ok(())
+}
+
+/// The directory that has the names of others, made where it is missing; none if something else is there.
+fn same_directory(
+    root: &Arc<TmpfsInode>,
+    way: &[Arc<TmpfsInode>],
+) -> Result<Option<Arc<TmpfsInode>>> {
+    let mut reached = root.clone();
+    for former in way {
+        let name = former.directory()?.read().name.to_vec();
+        let found = reached.directory()?.read().get(&name).cloned();
+        reached = match found {
+            Ok(found) if found.is_directory() => found,
+            Ok(_) => return Ok(None),
+            Err(_) => {
+                let shared = &root.shared;
+                let ownership = former.attributes.lock().ownership;
+                let made = TmpfsInode::new(shared, Body::directory(), ownership)?;
+                reached.attach(&name, &made, shared.now())?;
+                made
+            }
+        };
+    }
+    Ok(Some(reached))
 }
 
 /// What an overlay has noted in a directory.

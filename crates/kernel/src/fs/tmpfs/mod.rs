@@ -5,17 +5,25 @@
 //! lock over its entries and each file one over its bytes; below those, each inode has one over its
 //! attributes. Readers take one lock at a time, so no order among inodes is needed.
 
+mod capture;
+mod contents;
 mod data;
 mod directory;
 mod export;
+mod image;
 mod inode;
 mod quota;
 mod rename;
 mod upper;
 
+pub use capture::Capture;
+pub use contents::Segment;
+pub use image::{FileImage, ImageContents, ImageFile, ImageKind};
+
+pub(crate) use capture::capture;
 pub(crate) use data::FileData;
 pub(crate) use directory::{Directory, Lower};
-pub(crate) use export::{export, import};
+pub(crate) use export::{export, import, restore_captured};
 pub(crate) use inode::{Attributes, Body, TmpfsInode};
 pub(crate) use quota::{BLOCK, Quota};
 
