@@ -15,6 +15,7 @@ mod schema;
 mod script_files;
 mod served;
 mod served_files;
+mod snapshots;
 #[cfg(target_os = "linux")]
 mod v8_functions;
 mod vm;

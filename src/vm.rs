@@ -17,6 +17,7 @@ use crate::config::{
 use crate::event::{Arguments, arguments};
 use crate::event_queue::EventQueue;
 use crate::listeners::{ListenerEntry, Listeners};
+use crate::snapshots::NativeSnapshot;
 
 /// One broker serves every thread of the process that loads the addon.
 static BROKER: OnceLock<std::result::Result<Arc<Broker>, String>> = OnceLock::new();
@@ -124,7 +125,11 @@ pub struct Vm {
 #[napi]
 impl Vm {
     #[napi(constructor, catch_unwind)]
-    pub fn new(options: VmOptions, on_event: Function<'_, Arguments, ()>) -> Result<Vm> {
+    pub fn new(
+        options: VmOptions,
+        on_event: Function<'_, Arguments, ()>,
+        snapshot: Option<&NativeSnapshot>,
+    ) -> Result<Vm> {
         let queue = Arc::new(EventQueue::default());
         let listeners = Arc::new(Listeners::default());
         let taken = queue.clone();
@@ -154,7 +159,11 @@ impl Vm {
             listeners: listeners.clone(),
             callback,
         });
-        let (config, files) = (options.config(), options.files());
+        let config = options.config();
+        let files = (
+            snapshot.map(NativeSnapshot::shared).transpose()?,
+            options.files(),
+        );
         let mounts = options.mounts(&config)?;
         let handle = broker()?.create(config, files, mounts, isolation, required, sink);
         queue.on_room(handle.resumer());
@@ -384,6 +393,18 @@ impl Vm {
     #[napi(catch_unwind)]
     pub fn processes(&self) -> f64 {
         call_number(self.handle.processes())
+    }
+
+    /// Takes all files as they are.
+    #[napi(catch_unwind)]
+    pub fn snapshot(&self) -> f64 {
+        call_number(self.handle.snapshot())
+    }
+
+    /// Puts other files in place of all that there are.
+    #[napi(catch_unwind)]
+    pub fn restore(&self, snapshot: &NativeSnapshot) -> Result<f64> {
+        Ok(call_number(self.handle.restore(snapshot.shared()?)))
     }
 
     #[napi(catch_unwind)]

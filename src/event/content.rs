@@ -6,6 +6,7 @@ use secure_exec_broker::protocol::{self, Cause, Exit, FileReply, Limit, Resource
 use secure_exec_broker::{IsolationReport, Level, Ready, VmError};
 
 use crate::config::{call_number, nanos};
+use crate::snapshots::NativeSnapshot;
 
 /// The content of any event; each kind has its own part of it.
 #[napi(object, object_from_js = false)]
@@ -28,6 +29,7 @@ pub struct Content {
     /// The call whose program a tool is called by, or 0.
     pub program: Option<f64>,
     pub text: Option<String>,
+    pub snapshot: Option<NativeSnapshot>,
     /// When each line of the text was made: milliseconds since 1970.
     pub times: Option<Vec<f64>>,
     pub phases: Option<Vec<BootPhase>>,

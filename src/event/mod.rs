@@ -8,6 +8,7 @@ use napi_derive::napi;
 use secure_exec_broker::Event;
 
 use crate::config::call_number;
+use crate::snapshots::NativeSnapshot;
 pub use content::{Content, Stat};
 use content::{created, exited, file};
 
@@ -93,6 +94,11 @@ fn convert(event: Event) -> (Kind, u64, Content) {
         }
         Event::Processes { call, processes } => {
             content.processes = Some(processes.into_iter().map(Into::into).collect());
+            (Kind::Done, call)
+        }
+        Event::Snapshot { call, snapshot } => {
+            // What is no image comes without one.
+            content.snapshot = NativeSnapshot::new(snapshot).ok();
             (Kind::Done, call)
         }
         Event::ToolCall {

@@ -18,6 +18,7 @@ use crate::isolation::{Isolation, Level};
 use crate::keys::ProcessId;
 use crate::lifecycle::Creation;
 use crate::poller::Poller;
+use crate::segment::FileSnapshot;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::spawner::{self, Order, Outcome, Start};
@@ -67,11 +68,11 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Creates a VM; `sink` hears of it by `Created`. If less than `required` holds for its process, it is not created.
+    /// Creates a VM with the files of a snapshot, and others over them; `sink` hears of it by `Created`. If less than `required` holds for its process, it is not created.
     pub fn create(
         self: &Arc<Self>,
         config: VmConfig,
-        files: Vec<File>,
+        (snapshot, files): (Option<Arc<FileSnapshot>>, Vec<File>),
         mounts: Vec<HostMount>,
         isolation: Isolation,
         required: Option<Level>,
@@ -91,6 +92,7 @@ impl Broker {
         let made = Creation {
             config,
             files,
+            snapshot,
             mounts,
             isolation,
             required,

@@ -1,5 +1,6 @@
 //! A call that its VM process has not answered: what may come for it, and how much.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_protocol::bounds::MAX_OUTPUT;
@@ -11,6 +12,7 @@ use secure_exec_protocol::{
 use crate::connection::ConnectionCall;
 use crate::reading::Reading;
 use crate::rules::Warned;
+use crate::segment::FileSnapshot;
 use crate::timer::TimerId;
 
 /// What was broken, in words.
@@ -42,6 +44,11 @@ pub(crate) enum Call {
     Exists,
     Resources,
     Processes,
+    /// Files at one moment, and their memory.
+    Capture,
+    Fill(Box<FileSnapshot>),
+    /// Those in place of others.
+    Restore(Arc<FileSnapshot>),
     /// One more mount, by its number.
     Mount(u32),
     /// One less.

@@ -299,6 +299,10 @@ impl Core {
         if self.connection_mut(vm_key, call).is_some() {
             return self.tell_connection(vm_key, call, message);
         }
+        // For a request that follows.
+        if matches!(message, HostMessage::Segment { .. }) {
+            return self.tell(vm_key, call, message, Origin::Embedder);
+        }
         let Some(program) = self.program_mut(vm_key, call) else {
             return;
         };

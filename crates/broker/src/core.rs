@@ -12,6 +12,7 @@ use crate::event::VmError;
 pub(crate) use crate::keys::VmKey;
 use crate::poller::Poller;
 use crate::process::{ProcessId, Stage, VmProcess};
+use crate::segment::Segments;
 use crate::spawner::{Order, Start};
 use crate::spool::Spools;
 use crate::timer::{Clock, Due, Patience, TimerId, Timers};
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) common: HashMap<Start, ProcessId>,
     pub(crate) timers: Timers,
     pub(crate) spools: Spools,
+    pub(crate) segments: Segments,
     pub(crate) poller: Arc<Poller>,
     /// How many there are for this process and its children.
     pub(crate) processors: u32,
@@ -85,6 +87,7 @@ impl Core {
             common: HashMap::new(),
             timers: Timers::new(clock),
             spools: Spools::default(),
+            segments: Segments::default(),
             poller,
             processors,
             arrivals: Vec::new(),
@@ -148,7 +151,11 @@ impl Core {
             message,
         };
         let before = process.writer.given();
-        if let Err(error) = process.writer.send(&frame) {
+        // Whoever has the message sent has the segment.
+        let descriptor = frame.message.descriptor();
+        let segment = descriptor.and_then(|number| self.segments.find(number));
+        let descriptor = segment.map(|segment| segment.fd());
+        if let Err(error) = process.writer.send_with(&frame, descriptor) {
             return Err(match &frame.message {
                 HostMessage::Spawn(program) => VmError::too_many_arguments(program),
                 _ => VmError::too_large(&error),

@@ -270,6 +270,15 @@ impl Core {
                 self.drop_mount(vm_key, number);
                 Some(Event::File { call, reply })
             }
+            (Call::Capture, VmMessage::Captured(captured)) => {
+                return self.captured(vm_key, call, captured);
+            }
+            (Call::Fill(_), VmMessage::File(FileReply::Done)) => return self.filled(vm_key, call),
+            (Call::Restore(snapshot), VmMessage::File(reply @ FileReply::Done)) => {
+                let segments = snapshot.segments.clone();
+                vm.segments = segments;
+                Some(Event::File { call, reply })
+            }
             (Call::Part { .. } | Call::Over, VmMessage::File(FileReply::Done)) => None,
             (Call::Setup { .. }, message) => return self.take_setup(vm_key, call, message),
             (Call::Export, VmMessage::Chunk { data, last }) => {

@@ -1,6 +1,9 @@
 //! What the broker tells the embedder.
 
+use std::sync::Arc;
+
 use crate::isolation::IsolationReport;
+use crate::segment::FileSnapshot;
 use secure_exec_protocol::{
     CallId, DirectoryEntry, Exit, Failure, FileReply, FrameError, Limit, Listener, MAX_FRAME,
     Phase, ProcessEntry, Program, ResourceSnapshot, Stream,
@@ -50,6 +53,11 @@ pub enum Event {
     Processes {
         call: CallId,
         processes: Vec<ProcessEntry>,
+    },
+    /// Settles a snapshot.
+    Snapshot {
+        call: CallId,
+        snapshot: Arc<FileSnapshot>,
     },
     /// A guest calls a tool; the embedder answers by `tool_result`. The number is the broker's and never used twice.
     /// `call` is the program that the guest descends from, or 0 if that has ended.
@@ -130,6 +138,7 @@ impl Event {
             | Event::OutputEnd { .. }
             | Event::Closed { .. }
             | Event::Resources { .. }
+            | Event::Snapshot { .. }
             | Event::ToolCancelled { .. }
             | Event::Outbound { .. }
             | Event::Warning { .. }

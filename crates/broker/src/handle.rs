@@ -11,6 +11,7 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::core::{Core, VmKey};
 use crate::files::HostMount;
+use crate::segment::FileSnapshot;
 
 /// A VM. Every method returns at once, whatever the broker is busy with; what comes of it is told to the VM's sink.
 /// Dropping the handle disposes the VM.
@@ -108,6 +109,18 @@ impl VmHandle {
         self.call(|core, vm, call| {
             core.submit(vm, call, Some(Call::Processes), HostMessage::Processes);
         })
+    }
+
+    /// Takes all files as they are. Settles by `Snapshot` or `Failed`.
+    #[must_use]
+    pub fn snapshot(&self) -> CallId {
+        self.call(Core::capture)
+    }
+
+    /// Puts other files in place of all that there are. Settles by `File` or `Failed`.
+    #[must_use]
+    pub fn restore(&self, snapshot: Arc<FileSnapshot>) -> CallId {
+        self.call(|core, vm, call| core.restore(vm, call, snapshot))
     }
 
     /// Adds tools, also for a replacement of the VM process. Settles by `File` or `Failed`.

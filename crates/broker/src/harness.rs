@@ -25,6 +25,9 @@ use crate::isolation::{Isolation, IsolationReport};
 use crate::lifecycle::Creation;
 use crate::poller::Poller;
 use crate::process::Life;
+use crate::segment::FileSnapshot;
+#[cfg(test)]
+use crate::segment::Segment;
 use crate::shared::Shared;
 use crate::spawner::{Order, Started};
 use crate::supervisor::Supervisor;
@@ -219,6 +222,7 @@ impl Harness {
         let (vm, sink) = (self.last_vm, Arc::new(Recorder::default()));
         let last_call = Arc::new(AtomicU64::new(0));
         let made = Creation {
+            snapshot: None,
             config,
             files,
             mounts: Vec::new(),
@@ -427,6 +431,20 @@ impl Machine {
         self.call(|core, vm, call| {
             core.submit(vm, call, Some(Call::Processes), HostMessage::Processes);
         })
+    }
+
+    pub fn snapshot(&self) -> CallId {
+        self.call(Core::capture)
+    }
+
+    pub fn restore(&self, snapshot: Arc<FileSnapshot>) -> CallId {
+        self.call(|core, vm, call| core.restore(vm, call, snapshot))
+    }
+
+    /// Memory that somebody has.
+    #[cfg(test)]
+    pub(crate) fn segment(&self, number: u64) -> Option<Arc<Segment>> {
+        self.shared.with(|core| core.segments.find(number))
     }
 
     pub fn input(&self, call: CallId, stream: Stream, data: Vec<u8>, end: bool) {

@@ -6,10 +6,10 @@
 //!   the calls in flight are settled and the next call runs on a replacement.
 //!
 //! # Layers
-//! Each uses its own and those left of it, which a test holds it to: `cpu_limit, keys, settings, snapshot, spool,
-//! sweep, task_status` ← `cpu_budget, event, files, isolation, timer` ← `admission, outbound, poller, process, spawner, tool_calls` ←
+//! Each uses its own and those left of it, which a test holds it to: `cpu_limit, keys, segment, settings, snapshot,
+//! spool, sweep, task_status` ← `cpu_budget, event, files, isolation, timer` ← `admission, outbound, poller, process, spawner, tool_calls` ←
 //! `call,
-//! connection, reading, rules` ← `calls, connections, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup,
+//! connection, reading, rules` ← `calls, captures, connections, core, cpu_watch, dispatch, ending, export, lifecycle, settle, setup,
 //! turns, vm` ← `broker, handle, harness, shared, supervisor`.
 //!
 //! They are, from the left: names and what the operating system is asked; what the embedder hears; a VM process; what it may
@@ -27,6 +27,7 @@ mod admission;
 mod broker;
 mod call;
 mod calls;
+mod captures;
 mod connection;
 mod connections;
 mod core;
@@ -49,6 +50,7 @@ mod poller;
 mod process;
 mod reading;
 mod rules;
+mod segment;
 mod settings;
 mod settle;
 mod setup;
@@ -79,4 +81,5 @@ pub use isolation::{
     Isolation, IsolationReport, Level, Namespaces, landlock_version, seccomp_available,
 };
 pub use secure_exec_protocol as protocol;
+pub use segment::{FileSnapshot, Segment};
 pub use settings::Settings;

@@ -15,6 +15,7 @@ use crate::outbound::Outbound;
 use crate::process::{ProcessId, Stage, VmProcess};
 use crate::reading::Readings;
 use crate::rules::Warned;
+use crate::segment::FileSnapshot;
 use crate::setup::Setup;
 use crate::spawner::{Start, Started};
 use crate::timer::Due;
@@ -25,6 +26,8 @@ use crate::vm::{Place, State, TraceCredit, Vm};
 pub(crate) struct Creation {
     pub(crate) config: VmConfig,
     pub(crate) files: Vec<File>,
+    /// What was there before those.
+    pub(crate) snapshot: Option<Arc<FileSnapshot>>,
     pub(crate) mounts: Vec<HostMount>,
     pub(crate) isolation: Isolation,
     /// The least that must hold for its process.
@@ -43,6 +46,8 @@ impl Core {
         let vm = Vm {
             config,
             files: Arc::new(made.files),
+            snapshot: made.snapshot,
+            segments: Vec::new(),
             next_mount: u32::try_from(made.mounts.len()).unwrap_or(u32::MAX),
             mounted: !made.mounts.is_empty(),
             mounts: made.mounts,

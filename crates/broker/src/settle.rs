@@ -205,6 +205,9 @@ impl Call {
             | Call::Exists
             | Call::Resources
             | Call::Processes
+            | Call::Capture
+            | Call::Fill(_)
+            | Call::Restore(_)
             | Call::Mount(_)
             | Call::Unmount(_) => true,
             Call::Part { .. }

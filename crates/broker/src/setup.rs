@@ -3,6 +3,7 @@
 use secure_exec_protocol::{File, FileRequest, HostMessage, MAX_CHUNK};
 
 use crate::call::{Call, SetupAnswer};
+use crate::captures::restoring;
 use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, Ready, VmError};
 use crate::isolation::{Isolation, IsolationReport};
@@ -28,6 +29,7 @@ enum Next {
     Import {
         offset: u64,
     },
+    Restore,
     File {
         index: usize,
         piece: usize,
@@ -55,6 +57,16 @@ impl Core {
                 }
             };
             let (message, answer, bytes) = step;
+            if let (HostMessage::Restore { .. }, Some(snapshot)) = (&message, &vm.snapshot) {
+                let snapshot = snapshot.clone();
+                vm.segments.clone_from(&snapshot.segments);
+                for segment in restoring(&snapshot).0 {
+                    self.tell(vm_key, 0, segment, Origin::Embedder);
+                }
+            }
+            let Some(vm) = self.vms.get_mut(&vm_key).filter(|vm| vm.prepares()) else {
+                return;
+            };
             vm.setup.steps += 1;
             vm.setup.bytes += bytes;
             let call = vm.next_call();
@@ -116,6 +128,7 @@ impl Vm {
             Next::Create => {
                 let next = match &self.carried {
                     Some(_) => Next::Import { offset: 0 },
+                    None if self.snapshot.is_some() => Next::Restore,
                     None => Next::File { index: 0, piece: 0 },
                 };
                 let create = HostMessage::Create(Box::new(self.config.clone()));
@@ -135,6 +148,14 @@ impl Vm {
                 };
                 let import = HostMessage::Import { data, last };
                 (next, (import, SetupAnswer::Imported, bytes))
+            }
+            Next::Restore => {
+                let next = Next::File { index: 0, piece: 0 };
+                let Some(snapshot) = &self.snapshot else {
+                    self.setup.next = next;
+                    return self.next_step();
+                };
+                (next, (restoring(snapshot).1, SetupAnswer::Done, 0))
             }
             Next::File { index, piece } => {
                 let Some(file) = self.files.get(index) else {

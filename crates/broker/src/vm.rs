@@ -14,6 +14,7 @@ use crate::outbound::Outbound;
 use crate::process::ProcessId;
 use crate::reading::Readings;
 use crate::rules::Warned;
+use crate::segment::{FileSnapshot, Segment};
 use crate::setup::Setup;
 use crate::spawner::Start;
 use crate::spool::Spool;
@@ -24,6 +25,10 @@ use crate::tool_calls::ToolCalls;
 pub(crate) struct Vm {
     pub(crate) config: VmConfig,
     pub(crate) files: Arc<Vec<File>>,
+    /// Files that were there before those.
+    pub(crate) snapshot: Option<Arc<FileSnapshot>>,
+    /// What its process may name in its next capture.
+    pub(crate) segments: Vec<Arc<Segment>>,
     /// Who serves `config.mounts`, and what is about to be mounted.
     pub(crate) mounts: Vec<HostMount>,
     /// The number of the next mount.
@@ -178,6 +183,7 @@ impl Vm {
         self.trace = TraceCredit::default();
         self.warned = Warned::default();
         self.readings = Readings::default();
+        self.segments = Vec::new();
         self.setup = Setup::default();
     }
 }

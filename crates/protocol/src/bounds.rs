@@ -24,6 +24,8 @@ pub const MAX_ARGUMENTS: usize = 16_384;
 pub const MAX_LIMITS: usize = 64;
 /// Lines of a trace in one message.
 pub const MAX_LINES: usize = 131_072;
+/// Segments, besides a new one, that the bytes of captured files may be in.
+pub const MAX_SEGMENTS: usize = 31;
 /// Bytes of a text for people.
 pub const MAX_TEXT: usize = 16 << 10;
 /// Bytes of one `Output`, and of the output that comes with the end of a program: what a pipe and the buffer before

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::marker::PhantomData;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bounds;
 use crate::frame::{Decoder, FrameError, encode};
+use crate::passing::{Control, take_descriptors};
 
 /// Bytes taken from the socket at once.
 const READ_SIZE: usize = 64 << 10;
@@ -22,11 +23,17 @@ const READ_SIZE: usize = 64 << 10;
 pub struct FrameWriter {
     socket: Arc<UnixStream>,
     /// What the socket did not take yet; the first one is sent up to `sent`.
-    unsent: VecDeque<Vec<u8>>,
+    unsent: VecDeque<Unsent>,
     sent: usize,
     /// Bytes that have ever been given to be sent, and those that the socket took.
     given: u64,
     taken: u64,
+}
+
+/// A frame, and the descriptor that goes with its first byte.
+struct Unsent {
+    bytes: Vec<u8>,
+    descriptor: Option<Arc<OwnedFd>>,
 }
 
 impl FrameWriter {
@@ -35,12 +42,24 @@ impl FrameWriter {
     /// # Errors
     /// The frame is too long.
     pub fn send<F: Serialize>(&mut self, frame: &F) -> Result<(), FrameError> {
+        self.send_with(frame, None)
+    }
+
+    /// The same with a descriptor, which the peer gets a copy of.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::send`].
+    pub fn send_with<F: Serialize>(
+        &mut self,
+        frame: &F,
+        descriptor: Option<Arc<OwnedFd>>,
+    ) -> Result<(), FrameError> {
         let mut bytes = Vec::new();
         encode(frame, &mut bytes)?;
         self.given += bytes.len() as u64;
         // The socket was full when it was asked last: whoever waits for room asks again.
         let is_full = self.wants_write();
-        self.unsent.push_back(bytes);
+        self.unsent.push_back(Unsent { bytes, descriptor });
         if !is_full {
             self.flush();
         }
@@ -50,12 +69,16 @@ impl FrameWriter {
     /// Sends what is kept.
     pub fn flush(&mut self) {
         while let Some(first) = self.unsent.front() {
-            let rest = first.get(self.sent..).unwrap_or_default();
-            match (&*self.socket).write(rest) {
+            let rest = first.bytes.get(self.sent..).unwrap_or_default();
+            let written = match &first.descriptor {
+                Some(descriptor) if self.sent == 0 => send_with(&self.socket, rest, descriptor),
+                _ => (&*self.socket).write(rest),
+            };
+            match written {
                 Ok(count) => {
                     self.sent += count;
                     self.taken += count as u64;
-                    if self.sent >= first.len() {
+                    if self.sent >= first.bytes.len() {
                         self.unsent.pop_front();
                         self.sent = 0;
                     }
@@ -220,10 +243,58 @@ pub fn halves<F>(socket: UnixStream) -> io::Result<(FrameWriter, FrameReader<F>)
     Ok((writer, reader))
 }
 
+/// Sends bytes, the first of them with a descriptor.
+fn send_with(socket: &UnixStream, bytes: &[u8], descriptor: &OwnedFd) -> io::Result<usize> {
+    let mut control = Control::new();
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: zeroes are a valid header.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    control.carry(&mut header, descriptor.as_fd())?;
+    // SAFETY: everything that the header points to outlives the call.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Receives bytes, and the descriptor that comes with them. `None` stands for one that this process has no room for.
+fn receive_with(
+    socket: &UnixStream,
+    room: &mut [u8],
+    descriptors: &mut VecDeque<Option<OwnedFd>>,
+) -> io::Result<usize> {
+    let mut control = Control::new();
+    let mut part = libc::iovec {
+        iov_base: room.as_mut_ptr().cast(),
+        iov_len: room.len(),
+    };
+    // SAFETY: zeroes are a valid header.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    control.offer(&mut header);
+    // SAFETY: everything that the header points to outlives the call and may be written to.
+    let received =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
+    let count = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: the kernel has filled the header.
+    let taken = unsafe { take_descriptors(&header) };
+    if taken.is_empty() && header.msg_flags & libc::MSG_CTRUNC != 0 {
+        descriptors.push_back(None);
+    }
+    descriptors.extend(taken.into_iter().map(Some));
+    Ok(count)
+}
+
 /// One side of the socketpair whose peer is trusted: the VM process's.
 pub struct Channel {
     writer: FrameWriter,
     decoder: Decoder,
+    /// Descriptors that have come, in the order of the frames that they belong to.
+    descriptors: VecDeque<Option<OwnedFd>>,
 }
 
 /// What reading brought.
@@ -244,7 +315,16 @@ impl Channel {
     /// The socket cannot be made non-blocking.
     pub fn new(socket: UnixStream) -> io::Result<Channel> {
         let (writer, FrameReader { decoder, .. }) = halves::<()>(socket)?;
-        Ok(Channel { writer, decoder })
+        Ok(Channel {
+            writer,
+            decoder,
+            descriptors: VecDeque::new(),
+        })
+    }
+
+    /// The descriptor of the next frame that has one; none if this process had no room for it.
+    pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.descriptors.pop_front().flatten()
     }
 
     /// The socket, to wait for.
@@ -275,13 +355,19 @@ impl Channel {
     /// Takes what has arrived.
     pub fn receive<F: DeserializeOwned>(&mut self) -> Received<F> {
         let mut frames = Vec::new();
-        let Channel { writer, decoder } = self;
+        let Channel {
+            writer,
+            decoder,
+            descriptors,
+        } = self;
         loop {
-            let (drained, end) = match (&*writer.socket).read(decoder.room(READ_SIZE)) {
+            let room = decoder.room(READ_SIZE);
+            let (drained, end) = match receive_with(&writer.socket, room, descriptors) {
                 Ok(0) => (true, true),
                 Ok(count) => {
                     decoder.filled(count);
-                    // What comes meanwhile, and the end, makes the socket readable again.
+                    // What comes meanwhile, and the end, makes the socket readable again; so does what is behind a
+                    // descriptor, before which the kernel stops.
                     (count < READ_SIZE, false)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -391,6 +477,39 @@ mod tests {
         assert_eq!(ours.writer.given(), ours.writer.taken());
         assert_eq!(frames.pop(), Some(ping(9)));
         assert!(frames.into_iter().all(|frame| frame == chunk(50_000)));
+    }
+
+    #[test]
+    fn descriptors_come_in_the_order_of_their_frames() {
+        let (mut ours, mut theirs) = pair();
+        let (first, second) = (tempfile("first"), tempfile("second"));
+        ours.send(&ping(1)).unwrap();
+        ours.writer.send_with(&ping(2), Some(first)).unwrap();
+        ours.writer
+            .send_with(&chunk(READ_SIZE), Some(second))
+            .unwrap();
+        ours.send(&ping(3)).unwrap();
+        let mut frames = Vec::new();
+        while frames.len() < 4 {
+            frames.extend(received(&mut theirs).0);
+        }
+        assert_eq!(frames, [ping(1), ping(2), chunk(READ_SIZE), ping(3)]);
+        for name in ["first", "second"] {
+            let fd = theirs.take_descriptor().unwrap();
+            let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap();
+            assert!(link.to_string_lossy().contains(name), "{link:?}");
+        }
+        assert!(theirs.take_descriptor().is_none());
+    }
+
+    /// A memory file of that name.
+    fn tempfile(name: &str) -> Arc<OwnedFd> {
+        let name = std::ffi::CString::new(name).unwrap();
+        // SAFETY: the name is a C string; returns a new descriptor or -1.
+        let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+        assert!(fd >= 0);
+        // SAFETY: the descriptor is new and nobody else's.
+        Arc::new(unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) })
     }
 
     #[test]

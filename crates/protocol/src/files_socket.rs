@@ -5,8 +5,7 @@ use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-/// Room for the control messages that carry descriptors: more of them than anybody sends, and few.
-const CONTROL: usize = 64;
+use crate::passing::{Control, take_descriptors};
 
 /// What has come.
 #[derive(Debug)]
@@ -21,10 +20,6 @@ pub struct Message {
 /// One end.
 #[derive(Debug)]
 pub struct FilesSocket(OwnedFd);
-
-/// A buffer for control messages, aligned as their header is.
-#[repr(C, align(8))]
-struct Control([u8; CONTROL]);
 
 impl FilesSocket {
     /// Makes both ends.
@@ -125,7 +120,7 @@ impl FilesSocket {
     /// # Errors
     /// As [`FilesSocket::send`].
     pub fn send_with(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
-        let mut control = Control([0; CONTROL]);
+        let mut control = Control::new();
         let mut part = libc::iovec {
             iov_base: bytes.as_ptr().cast_mut().cast(),
             iov_len: bytes.len(),
@@ -134,19 +129,7 @@ impl FilesSocket {
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
-        header.msg_control = control.0.as_mut_ptr().cast();
-        let size = u32::try_from(mem::size_of::<RawFd>()).map_err(io::Error::other)?;
-        // SAFETY: takes plain numbers.
-        header.msg_controllen = unsafe { libc::CMSG_SPACE(size) } as usize;
-        // SAFETY: the control buffer has room for the header and a descriptor.
-        unsafe {
-            let first = libc::CMSG_FIRSTHDR(&raw const header);
-            (*first).cmsg_level = libc::SOL_SOCKET;
-            (*first).cmsg_type = libc::SCM_RIGHTS;
-            (*first).cmsg_len = libc::CMSG_LEN(size) as usize;
-            let data = libc::CMSG_DATA(first).cast::<RawFd>();
-            data.write_unaligned(descriptor.as_raw_fd());
-        }
+        control.carry(&mut header, descriptor)?;
         // SAFETY: everything that the header points to outlives the call.
         unsafe { self.send_message(&header) }
     }
@@ -180,7 +163,7 @@ impl FilesSocket {
         {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let mut control = Control([0; CONTROL]);
+        let mut control = Control::new();
         let mut part = libc::iovec {
             iov_base: buffer.as_mut_ptr().cast(),
             iov_len: buffer.len(),
@@ -189,8 +172,7 @@ impl FilesSocket {
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = CONTROL;
+        control.offer(&mut header);
         loop {
             // SAFETY: everything that the header points to outlives the call and may be written to.
             let length = unsafe {
@@ -239,29 +221,6 @@ impl FilesSocket {
             }
         }
     }
-}
-
-/// Takes over what came with a message.
-///
-/// # Safety
-/// The header was filled by `recvmsg(2)`, and this has not been done before.
-unsafe fn take_descriptors(header: &libc::msghdr) -> Vec<OwnedFd> {
-    let mut taken = Vec::new();
-    // SAFETY: by the caller; the macros stay within the control buffer.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(header);
-        while let Some(found) = control.as_ref() {
-            if found.cmsg_level == libc::SOL_SOCKET && found.cmsg_type == libc::SCM_RIGHTS {
-                let data = libc::CMSG_DATA(control).cast::<RawFd>();
-                let bytes = found.cmsg_len - libc::CMSG_LEN(0) as usize;
-                for index in 0..bytes / mem::size_of::<RawFd>() {
-                    taken.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
-                }
-            }
-            control = libc::CMSG_NXTHDR(header, control);
-        }
-    }
-    taken
 }
 
 #[cfg(test)]

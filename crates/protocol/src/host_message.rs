@@ -86,6 +86,26 @@ pub enum HostMessage {
     },
     /// Is the server thread alive? Answer: `Pong`.
     Ping,
+    /// All files as they are now. Answer: `Captured`, and they are kept until `Fill` comes.
+    Capture,
+    /// Memory for what was captured, as a descriptor that comes with the frame; its length is that of what is to be put
+    /// there. Without a number there is none to be had: what was captured is let go of. Answer: `File(Done)`.
+    Fill { number: Option<u64> },
+    /// Sealed memory for a `Restore` that follows, as a descriptor that comes with the frame.
+    Segment { number: u64, length: u64 },
+    /// Captured files in place of the present ones. Answer: `File(Done)`.
+    Restore {
+        /// Segments that have come before it, in the order in which the image has them. The image is in the first.
+        segments: Vec<u64>,
+        image: ImagePlace,
+    },
+}
+
+/// Where the image of captured files is in its segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagePlace {
+    pub offset: u64,
+    pub length: u64,
 }
 
 impl HostMessage {
@@ -104,6 +124,17 @@ impl HostMessage {
                 | HostMessage::RenewCpuTime
                 | HostMessage::TraceTaken
                 | HostMessage::Answer { .. }
+                | HostMessage::Segment { .. }
         )
+    }
+
+    /// The segment whose descriptor comes with the frame.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<u64> {
+        match self {
+            HostMessage::Fill { number } => *number,
+            HostMessage::Segment { number, .. } => Some(*number),
+            _ => None,
+        }
     }
 }

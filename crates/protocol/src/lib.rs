@@ -23,6 +23,7 @@ pub mod host_message;
 pub mod ladder;
 pub mod launch;
 pub mod limits;
+mod passing;
 pub mod program;
 pub mod request;
 pub mod value;
@@ -36,13 +37,14 @@ pub use connection::{
 pub use file::{DirectoryEntry, FileAttributes, FileReply, FileRequest, FileStat, most_names};
 pub use files_socket::FilesSocket;
 pub use frame::{Decoder, FrameError, encode};
-pub use host_message::{HostFrame, HostMessage};
+pub use host_message::{HostFrame, HostMessage, ImagePlace};
 pub use limits::VmLimits;
 pub use program::{CodeSource, Program, Stdin, TerminalSize};
 pub use request::{Answer, Request, ToolFailure};
 pub use value::ValueCost;
 pub use vm_message::{
-    Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame, VmMessage,
+    Captured, Cause, Exit, Failure, Limit, Phase, ProcessEntry, ResourceSnapshot, Usage, VmFrame,
+    VmMessage,
 };
 
 /// Number of the messages of a release; one that changes them in a way that its predecessor does not understand has the

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{self, MAX_LIMITS, MAX_LINES, MAX_PHASES, MAX_PROCESSES};
+use crate::bounds::{self, MAX_LIMITS, MAX_LINES, MAX_PHASES, MAX_PROCESSES, MAX_SEGMENTS};
 use crate::connection::MAX_LISTENERS;
 use crate::{CallId, FileReply, Listener, Request, Stream, VmId};
 
@@ -98,6 +98,8 @@ pub enum VmMessage {
     /// All sockets that wait for connections (see [`crate::connection`] for how many), whenever one has come or gone. The
     /// host says when it has taken the list.
     Listeners(#[serde(deserialize_with = "bounds::list::<_, _, MAX_LISTENERS>")] Vec<Listener>),
+    /// What has been captured, and what it takes.
+    Captured(Captured),
 }
 
 impl VmMessage {
@@ -121,6 +123,18 @@ impl VmMessage {
                 | VmMessage::Listeners(_)
         )
     }
+}
+
+/// Files that were captured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// Bytes of files for the new segment, which begins with them.
+    pub data_bytes: u64,
+    /// Bytes of the image, which is behind them.
+    pub image_bytes: u64,
+    /// Segments besides the new one that the bytes of files are in.
+    #[serde(deserialize_with = "bounds::list::<_, _, MAX_SEGMENTS>")]
+    pub kept: Vec<u64>,
 }
 
 /// A step of a boot and how long it took.

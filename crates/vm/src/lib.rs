@@ -6,11 +6,12 @@
 //!   `mailbox`.
 //! - `machine`: one VM. All messages of it, its programs with their standard streams, its files.
 //! - `guests`: how programs are run; the seam at which tests put their own. `host`: what guests ask of the host.
-//! - `breaches`, `failure`: what the host is told of limits and errors. `system`: time and randomness.
+//! - `breaches`, `failure`: what the host is told of limits and errors. `system`: time and randomness. `memory_file`: memory
+//!   that other machines have too.
 //! - `lockdown`: what the process takes away from itself.
 //!
 //! # Layers
-//! Each uses its own and those left of it, which a test holds it to: `lockdown, system` ← `breaches, failure, mailbox` ←
+//! Each uses its own and those left of it, which a test holds it to: `lockdown, system` ← `breaches, failure, mailbox, memory_file` ←
 //! `guests, host` ← `machine, profile` ← `server` ← `entry`.
 //!
 //! The server's thread never runs guest code and holds no state of V8, so it answers even when every
@@ -24,6 +25,7 @@ mod host;
 mod lockdown;
 mod machine;
 mod mailbox;
+mod memory_file;
 mod profile;
 mod server;
 mod system;

@@ -1,5 +1,6 @@
 //! The broker against peers that do what VM processes never do, over socketpairs and a virtual clock.
 
+mod captures;
 mod connections;
 mod cpu;
 mod deadlines;

@@ -1,6 +1,6 @@
 //! Whatever one VM process does, the machines of the others are served.
 
-use secure_exec_protocol::{ResourceSnapshot, VmConfig, VmFrame, VmMessage, encode};
+use secure_exec_protocol::{Captured, ResourceSnapshot, VmConfig, VmFrame, VmMessage, encode};
 
 use super::protocol::violations;
 use super::{Running, SECOND, exited, why};
@@ -92,7 +92,8 @@ fn next(message: &VmMessage) -> Option<VmMessage> {
         VmMessage::Connected => VmMessage::OutputEnd,
         VmMessage::OutputEnd => VmMessage::Closed,
         VmMessage::Closed => VmMessage::Listeners(Vec::new()),
-        VmMessage::Listeners(_) => return None,
+        VmMessage::Listeners(_) => VmMessage::Captured(Captured::default()),
+        VmMessage::Captured(_) => return None,
     })
 }
 

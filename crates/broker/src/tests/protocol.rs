@@ -1,8 +1,8 @@
 //! Every kind of frame where it does not belong.
 
 use secure_exec_protocol::{
-    DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, Limit, ProcessEntry, Request,
-    ResourceSnapshot, VmConfig, VmLimits, VmMessage,
+    Captured, DirectoryEntry, Exit, Failure, FileReply, FileRequest, FileStat, Limit, ProcessEntry,
+    Request, ResourceSnapshot, VmConfig, VmLimits, VmMessage,
 };
 
 use super::{Running, exited, output, why};
@@ -79,6 +79,12 @@ pub(super) fn violations() -> Vec<(u32, i64, VmMessage, &'static str)> {
             1,
             output(1, 1),
             "something about a program that does not run",
+        ),
+        (
+            1,
+            0,
+            VmMessage::Captured(Captured::default()),
+            "an answer of another kind",
         ),
         (1, 0, credit(0, 2), "more input was taken than was given"),
         (1, 0, credit(0, 0), "more input was taken than was given"),

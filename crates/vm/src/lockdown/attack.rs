@@ -76,7 +76,7 @@ pub(crate) fn attack(name: &str, host: i32) -> Option<i32> {
 fn perform((number, [a, b, c, d, e]): Call) -> i32 {
     // SAFETY: the arguments are those of the call, and `Memory` outlives it. A child that it makes ends with the caller's
     // next steps, as its parent does.
-    let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+    let result = unsafe { libc::syscall(number, a, b, c, d, e, 0_usize) };
     if result >= 0 {
         return 0;
     }

@@ -197,6 +197,8 @@ fn by_argument() -> Result<Vec<(libc::c_long, Vec<SeccompRule>)>> {
     /// What the bound of memory does not count, or counts as a stack's: shared, growing down, of huge pages, locked.
     const UNBOUNDED: u64 =
         (libc::MAP_SHARED | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB | libc::MAP_LOCKED) as u64;
+    /// What else is told of a mapping's kind.
+    const OF_A_FILE: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
     let own_clocks = || -> Result<Vec<SeccompRule>> {
         Ok(vec![
             all(vec![with(0, OF_A_PROCESS, 0)?])?,
@@ -207,7 +209,18 @@ fn by_argument() -> Result<Vec<(libc::c_long, Vec<SeccompRule>)>> {
         // The one socket is connected.
         (libc::SYS_recvfrom, vec![all(vec![null(4)?])?]),
         (libc::SYS_sendto, vec![all(vec![null(4)?])?]),
-        (libc::SYS_mmap, vec![all(vec![with(3, UNBOUNDED, 0)?])?]),
+        (
+            libc::SYS_mmap,
+            vec![
+                all(vec![with(3, UNBOUNDED, 0)?])?,
+                // Memory files that the host hands over to be filled. They have their length, and what else is open is
+                // not open for writing.
+                all(vec![
+                    equal(2, (libc::PROT_READ | libc::PROT_WRITE) as u64)?,
+                    with(3, UNBOUNDED | OF_A_FILE, libc::MAP_SHARED as u64)?,
+                ])?,
+            ],
+        ),
         (
             libc::SYS_clone,
             vec![all(vec![with(0, THREAD | NEW_NAMESPACES, THREAD)?])?],

@@ -94,8 +94,14 @@ impl Machine {
             HostMessage::File(request) => self.files.serve(request).map(VmMessage::File),
             HostMessage::Export { offset } => Ok(self.transfer.export(&self.kernel, offset)),
             HostMessage::Import { data, last } => self.transfer.import(&self.kernel, &data, last),
-            // The server's.
-            HostMessage::Ping | HostMessage::Create(_) | HostMessage::Destroy => return,
+            HostMessage::Capture => self.capture_files(),
+            HostMessage::Restore { segments, image } => self.restore_files(&segments, image),
+            // The server's: they are about it, or come with a descriptor.
+            HostMessage::Ping
+            | HostMessage::Create(_)
+            | HostMessage::Destroy
+            | HostMessage::Fill { .. }
+            | HostMessage::Segment { .. } => return,
         };
         outbox.push(call, answer.unwrap_or_else(VmMessage::Failed));
     }

@@ -6,9 +6,11 @@
 //! - `connections`: the host's to listeners. `connection`: one of them. `listeners`: what it knows of those.
 //!   `outbound`: those of guests to the host.
 //! - `mounts`: the host's files in it. `file_thread`: where the host's file methods run if there are any.
-//! - `files`, `copy`, `filesystem`: the host's file methods, and all of it on its way to another VM.
+//! - `files`, `copy`, `filesystem`: the host's file methods, and all of it on its way to another VM. `captures`: all of it at
+//!   one moment.
 //! - `process_list`, `resources`, `trace_flow`, `trace_lines`, `warnings`: what the host sees of it.
 
+mod captures;
 mod connection;
 mod connections;
 mod copy;
@@ -44,6 +46,7 @@ use crate::guests::{Guests, Runtime, clock_resolution_ns};
 use crate::host::{FilesChannel, StartGuard, Tools, first_request};
 use crate::mailbox::Mailbox;
 use crate::system::{SystemClock, SystemRandom};
+use captures::Captures;
 use connection::Connection;
 use file_thread::FileThread;
 use files::Files;
@@ -76,6 +79,7 @@ pub(crate) struct Machine {
     mounted: Option<Arc<FilesChannel>>,
     tools: Arc<Tools>,
     transfer: Transfer,
+    captures: Captures,
     calls: BTreeMap<CallId, GuestCall>,
     connections: BTreeMap<CallId, Connection>,
     listeners: ListenerFlow,
@@ -167,6 +171,7 @@ impl Machine {
             mailbox: mailbox.clone(),
             tools,
             transfer: Transfer::default(),
+            captures: Captures::default(),
             calls: BTreeMap::new(),
             connections: BTreeMap::new(),
             listeners,

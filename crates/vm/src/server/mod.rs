@@ -202,6 +202,10 @@ impl Server {
     /// Takes a frame to the machine that it is for.
     fn route(&mut self, frame: HostFrame) {
         let HostFrame { vm, call, message } = frame;
+        // Taken whoever it is for, so that the next is the next frame's.
+        let descriptor = message
+            .descriptor()
+            .and_then(|_| self.channel.take_descriptor());
         match message {
             HostMessage::Ping => self.send(vm, call, VmMessage::Pong),
             HostMessage::Create(config) => {
@@ -214,6 +218,11 @@ impl Server {
                 }
             }
             HostMessage::Destroy => self.destroy(vm, call),
+            message @ (HostMessage::Fill { .. } | HostMessage::Segment { .. }) => {
+                self.with(vm, |machine, out| {
+                    machine.receive_descriptor(call, &message, descriptor, out);
+                });
+            }
             message => self.with(vm, |machine, out| machine.receive(call, message, out)),
         }
     }

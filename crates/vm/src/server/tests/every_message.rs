@@ -1,8 +1,8 @@
 //! Every message of the host's, in states in which nobody expects it.
 
 use secure_exec_protocol::{
-    Answer, Endpoint, FileReply, FileRequest, HostMessage, Mount, TerminalSize, Tool, VmConfig,
-    VmMessage,
+    Answer, Endpoint, FileReply, FileRequest, HostMessage, ImagePlace, Mount, TerminalSize, Tool,
+    VmConfig, VmMessage,
 };
 
 use super::{Harness, VM, program};
@@ -56,7 +56,17 @@ fn next(message: &HostMessage) -> Option<HostMessage> {
             last: false,
         },
         HostMessage::Import { .. } => HostMessage::Ping,
-        HostMessage::Ping => return None,
+        HostMessage::Ping => HostMessage::Capture,
+        HostMessage::Capture => HostMessage::Fill { number: None },
+        HostMessage::Fill { .. } => HostMessage::Segment {
+            number: 1,
+            length: 1,
+        },
+        HostMessage::Segment { .. } => HostMessage::Restore {
+            segments: vec![1],
+            image: ImagePlace::default(),
+        },
+        HostMessage::Restore { .. } => return None,
     })
 }
 
@@ -89,6 +99,12 @@ fn answers(message: &HostMessage, answer: &VmMessage) -> bool {
         HostMessage::Export { .. } => matches!(answer, VmMessage::Chunk { .. }),
         HostMessage::Import { .. } => matches!(answer, VmMessage::Imported),
         HostMessage::Ping => matches!(answer, VmMessage::Pong),
+        HostMessage::Capture => matches!(answer, VmMessage::Captured(_)),
+        HostMessage::Fill { .. } => matches!(answer, VmMessage::File(FileReply::Done)),
+        // Its segment has not come.
+        HostMessage::Restore { .. } => {
+            matches!(answer, VmMessage::Failed(failure) if failure.code == "ENOMEM")
+        }
         // Its answer is its end.
         HostMessage::Spawn(_)
         | HostMessage::Code { .. }
@@ -100,6 +116,7 @@ fn answers(message: &HostMessage, answer: &VmMessage) -> bool {
         | HostMessage::TraceTaken
         | HostMessage::Disconnect { .. }
         | HostMessage::ListenersTaken
+        | HostMessage::Segment { .. }
         | HostMessage::Answer { .. } => false,
     }
 }
