@@ -237,7 +237,7 @@ describe("quotas", () => {
   });
 
   test("too many inodes are ENOSPC", async () => {
-    await withRuntime({ limits: { resources: { maxInodeCount: 200 } } }, async (runtime) => {
+    await withRuntime({ limits: { resources: { maxInodeCount: 300 } } }, async (runtime) => {
       const { stdout } = await runtime.exec(`
         import fs from "node:fs";
         try {
