@@ -8,6 +8,7 @@ const { createNodeDriver } = require("./lib/driver/node-driver.cjs");
 const permissions = require("./lib/driver/permissions.cjs");
 const { createV8Runtime } = require("./lib/driver/dedicated-process.cjs");
 const { ToolError, VmError } = require("./lib/errors.cjs");
+const { FileSnapshot } = require("./lib/file-snapshot.cjs");
 const { createInMemoryFileSystem, InMemoryFileSystem } = require("./lib/filesystem/in-memory.cjs");
 const { NodeFileSystem } = require("./lib/filesystem/node-file-system.cjs");
 const { createKernel } = require("./lib/kernel/kernel.cjs");
@@ -30,6 +31,7 @@ module.exports = {
   ToolError,
   VmError,
   KernelError,
+  FileSnapshot,
   InMemoryFileSystem,
   NodeFileSystem,
   Sandbox,

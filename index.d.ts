@@ -23,5 +23,6 @@ export * from "./types/sandbox.js";
 export * from "./types/server.js";
 export * from "./types/python.js";
 export * from "./types/shell-session.js";
+export * from "./types/snapshots.js";
 export * from "./types/tool-schemas.js";
 export * from "./types/tools.js";

@@ -8,6 +8,7 @@ export const {
   ToolError,
   VmError,
   KernelError,
+  FileSnapshot,
   InMemoryFileSystem,
   NodeFileSystem,
   Sandbox,

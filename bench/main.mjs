@@ -16,6 +16,7 @@ import { net } from "./net.mjs";
 import { network } from "./network.mjs";
 import { output } from "./output.mjs";
 import { loadPeer } from "./peer.mjs";
+import { snapshots } from "./snapshots.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
 import { tools } from "./tools.mjs";
@@ -28,6 +29,7 @@ const groups = {
   files,
   filesystem,
   mounts,
+  snapshots,
   commands,
   tools,
   net,

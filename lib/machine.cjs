@@ -84,7 +84,7 @@ class Machine {
   /** @param {import("../binding.d.cts").VmOptions} options */
   constructor(
     options,
-    { toolLimits, toolBudget, onToolError, onTrace, onLimitWarning, lifetime = {} } = {},
+    { toolLimits, toolBudget, onToolError, onTrace, onLimitWarning, snapshot, lifetime = {} } = {},
   ) {
     const answer = (id, result, failure) => this.#vm.toolResult(id, result, failure);
     const onSettled = (told) => this.events.emit("tool", () => told);
@@ -96,7 +96,7 @@ class Machine {
     this.#mounts = [...options.mounts];
     const receive = (kind, call, content) => this.#receive(kind, call, content);
     try {
-      this.#vm = new binding.Vm(options, receive);
+      this.#vm = new binding.Vm(options, receive, snapshot);
     } catch (error) {
       this.#releaseCreation();
       throw wrongMount(error);

@@ -8,6 +8,7 @@ const { commandDirs, directories } = require("./commands-dir.cjs");
 const { limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
+const fileSnapshots = require("./file-snapshot.cjs");
 const { fileStat, fileTypes } = require("./file-stat.cjs");
 const hostCommands = require("./host-commands.cjs");
 const { holdFor } = require("./keep-alive.cjs");
@@ -72,6 +73,8 @@ class NodeRuntime {
   #python;
   /** By which guests import the tools. */
   #toolPackage;
+  /** What it was made with, but for files: for forks. */
+  #settings;
 
   constructor(token, machine, settings, isolation) {
     // biome-ignore lint/correctness/noConstructorReturn: one name has two faces, told apart in the types
@@ -85,6 +88,7 @@ class NodeRuntime {
     this.#mostConnections = settings.limits.native["limits.resources.maxConnections"];
     this.#env = settings.env;
     this.#cwd = settings.cwd ?? workspace;
+    this.#settings = { ...settings, files: [], snapshot: undefined };
     this.#exemptPorts = exemptPorts(machine, settings.loopbackExemptPorts, this.#mostConnections);
     this.#toolPackage = new ToolPackage(machine);
     watch(this, machine);
@@ -149,6 +153,7 @@ class NodeRuntime {
       onTrace: settings.onTrace,
       onLimitWarning: settings.onLimitWarning,
       lifetime: { idleTimeoutMs: settings.idleTimeoutMs, maxLifetimeMs: settings.maxLifetimeMs },
+      snapshot: settings.snapshot,
     });
     machine.toolbox.add(settings.tools);
     machine.toolbox.add(commands.map((command) => hostCommands.asTool(command, machine)));
@@ -409,6 +414,31 @@ class NodeRuntime {
     const argv = [this.#own("node", checked), target, String(recursive)];
     const execution = this.#start(argv, checked, { live: true, code: watchCode() });
     return new FileWatcher(execution, target, signal);
+  }
+
+  async snapshot() {
+    return await fileSnapshots.take(this.#machine);
+  }
+
+  async restore(snapshot) {
+    const native = fileSnapshots.native(snapshot, "snapshot");
+    await this.#machine.request("restore", native);
+  }
+
+  async fork(given) {
+    const settings = options.forkOptions(this.#settings, given);
+    const snapshot = await this.snapshot();
+    const native = fileSnapshots.native(snapshot, "snapshot");
+    try {
+      return await NodeRuntime.#boot({ ...settings, snapshot: native });
+    } finally {
+      snapshot.dispose();
+    }
+  }
+
+  async diff(snapshot) {
+    const before = fileSnapshots.native(snapshot, "snapshot");
+    return await fileSnapshots.changes(this.#machine, before);
   }
 
   async getResourceSnapshot() {

@@ -6,6 +6,7 @@ const { resolve } = require("node:path");
 const { isUint8Array } = require("node:util/types");
 const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
 const { v8Runtime } = require("./driver/dedicated-process.cjs");
+const { native: snapshot } = require("./file-snapshot.cjs");
 const { fileSystem } = require("./filesystem/served.cjs");
 const { hostCommands } = require("./host-commands.cjs");
 const { complete, contradiction, table } = require("./limits.cjs");
@@ -178,6 +179,7 @@ function createKeys(value) {
     permissions: later,
     limits,
     files: optional(files, []),
+    snapshot: optional(snapshot),
     mounts: optional(mounts, []),
     nodeModules: optional(nodeModules),
     filesystem: optional(fileSystem),
@@ -232,6 +234,26 @@ function fileName(value, name) {
 }
 
 const noOptions = Object.freeze(object({}, "options", program));
+
+/** What options of `create` are called once they are checked, where that is not their own name. */
+const checkedNames = { bindings: "tools", nodeModules: "mounts", filesystem: "mounts" };
+
+/** What a fork is made with: what the other machine was, but for the options that are given. */
+function forkOptions(former, value) {
+  if (check.has(value, "snapshot", "options")) {
+    throw invalidValue("options.snapshot", "is what a fork takes itself: use NodeRuntime.create()");
+  }
+  const checked = createOptions(value);
+  const settings = { ...former, files: checked.files };
+  const keys = Object.keys(createKeys(undefined)).filter((key) => key !== "files");
+  for (const key of keys) {
+    const name = checkedNames[key] ?? key;
+    if (check.has(value, key, "options")) settings[name] = checked[name];
+  }
+  const moves = ["isolation", "v8Runtime"].some((key) => check.has(value, key, "options"));
+  if (!moves) return settings;
+  return { ...settings, isolation: checked.isolation, v8Runtime: checked.v8Runtime };
+}
 
 /** Options of `exec`, `run` and `spawn`. */
 function programOptions(value) {
@@ -358,6 +380,7 @@ module.exports = {
   killOptions,
   exemptPorts,
   fileSystem,
+  forkOptions,
   programOptions,
   pythonOptions,
   lineOptions,

@@ -43,6 +43,11 @@ export const sections = [
       docs("Sandboxes and shells", "sandbox", "Sandbox.create, shells that keep their state, npm"),
       docs("A server of sandboxes", "server", "secure-exec serve, Sandbox.connect, HTTP, the wire"),
       docs(
+        "Snapshots of files",
+        "snapshots",
+        "machines that start with the same files, without a copy",
+      ),
+      docs(
         "Tools",
         "tools",
         "functions of the host that guests call, as commands and typed modules",

@@ -13,6 +13,7 @@ import type {
 } from "./mounts.js";
 import type { NodeRuntime } from "./node-runtime.js";
 import type { PythonOptions } from "./python.js";
+import type { FileSnapshot } from "./snapshots.js";
 import type { ToolDefinitions, ToolError } from "./tools.js";
 
 /** Options of {@link NodeRuntime.create}. */
@@ -29,6 +30,11 @@ export interface NodeRuntimeCreateOptions<Schemas = Record<string, object>> {
    * before the first program. They belong to the guests' user unless their attributes say otherwise.
    */
   files?: Readonly<Record<string, string | Uint8Array | FileContent>> | undefined;
+  /**
+   * Files that are there from the beginning, without a copy; `files` are written over them. Their bytes count towards
+   * `limits.resources.maxFilesystemBytes`.
+   */
+  snapshot?: FileSnapshot | undefined;
   /** Bounds; every one has a default. Two that cannot both hold are a RangeError that names them. */
   limits?: Limits | undefined;
   /**

@@ -63,6 +63,7 @@ export interface VmStateError extends VmErrorBase {
    * - `ERR_ISOLATION_UNAVAILABLE`: less than `requireIsolation` holds; the message names what is missing.
    * - `ERR_RUNNER_BUSY`: the resident runner is running another snippet.
    * - `ERR_SHELL_CLOSED`: the shell of `rt.shell()` has ended, or was closed.
+   * - `ERR_SNAPSHOT_DISPOSED`: a snapshot of files was disposed of.
    * - `ERR_SESSION_NOT_FOUND`, `ERR_SESSION_EXISTS`: a sandbox has no session of that name, or has one already.
    * - `ERR_SANDBOX_NOT_FOUND`, `ERR_TOO_MANY_SANDBOXES`, `ERR_SERVER_DRAINING`, `ERR_SERVER_BUSY`, `ERR_UNAUTHORIZED`,
    *   `ERR_FORBIDDEN_ORIGIN`, `ERR_BODY_TOO_LARGE`, `ERR_RESULT_DROPPED`, `ERR_CANCELLED`, `ERR_SERVER`: a server of sandboxes
@@ -98,6 +99,7 @@ export interface VmStateError extends VmErrorBase {
     | "ERR_SERVER"
     | "ERR_CONNECTION_LOST"
     | "ERR_CONNECTION_CLOSED"
+    | "ERR_SNAPSHOT_DISPOSED"
     | "ERR_TIMEOUT"
     | "ERR_INVALID_HTTP_RESPONSE"
     | "ERR_INVALID_VALUE"

@@ -33,6 +33,7 @@ import type {
 import type { ResidentRunner } from "./resident-runner.js";
 import type { Python } from "./python.js";
 import type { ShellSession, ShellSessionOptions } from "./shell-session.js";
+import type { FileDifference, FileSnapshot } from "./snapshots.js";
 import type { ToolDefinitions } from "./tools.js";
 
 /** What a VM holds right now. */
@@ -456,6 +457,47 @@ export interface NodeRuntime {
 
   /** What held the VM's process back when it was created. */
   readonly isolation: Isolation;
+
+  /**
+   * All files as they are at this moment, whatever programs are doing. What has not changed since the last snapshot, or since
+   * the one that the machine was made from, is not copied. The first one copies every byte once.
+   *
+   * @throws {VmSystemError} `ENAMETOOLONG`: a file lies so deep that no path names it.
+   *
+   * @example
+   * ```js
+   * using snapshot = await rt.snapshot();
+   * await using other = await NodeRuntime.create({ snapshot });
+   * ```
+   */
+  snapshot(): Promise<FileSnapshot>;
+
+  /**
+   * Puts the files of a snapshot in place of all that there are. Mounts and commands stay.
+   *
+   * @throws {TypeError} It is no snapshot.
+   * @throws {VmStateError} `ERR_SNAPSHOT_DISPOSED`.
+   * @throws {VmSystemError} `EBUSY`: programs run. `ENOSPC`, `EFBIG`: it does not fit the limits. Nothing has changed then.
+   */
+  restore(snapshot: FileSnapshot): Promise<void>;
+
+  /**
+   * Makes a second machine with the same files, and with the options that this one was made with but for those that are given.
+   * `files` are written over what there is. Nothing of what runs is in it.
+   *
+   * @throws What {@link NodeRuntime.snapshot} and {@link NodeRuntimeConstructor.create} throw.
+   */
+  fork<Schemas = Record<string, object>>(
+    options?: Omit<NodeRuntimeCreateOptions<Schemas>, "snapshot">,
+  ): Promise<NodeRuntime>;
+
+  /**
+   * What has changed since a snapshot, in the order of the paths. Bytes are compared only where they were written to.
+   *
+   * @throws {TypeError} It is no snapshot.
+   * @throws {VmStateError} `ERR_SNAPSHOT_DISPOSED`.
+   */
+  diff(snapshot: FileSnapshot): Promise<FileDifference[]>;
 
   /** What the VM holds right now. */
   getResourceSnapshot(): Promise<ResourceSnapshot>;
