@@ -54,7 +54,7 @@ impl Drop for Mapping {
 pub(crate) fn fill(
     fd: &OwnedFd,
     length: u64,
-    pieces: &mut dyn FnMut(&mut dyn FnMut(&[u8])),
+    pieces: impl FnOnce(&mut dyn FnMut(&[u8])),
 ) -> io::Result<()> {
     let length = checked(fd, length)?;
     let access = libc::PROT_READ | libc::PROT_WRITE;

@@ -167,7 +167,7 @@ impl World {
         };
         let machine = &waiting.machine;
         let some_call = waiting.pending.iter().next().copied().unwrap_or(1);
-        let started = match input.below(14) {
+        let started = match input.below(15) {
             0 | 1 => {
                 let mut program = program();
                 program.streaming = input.once_in(2);
@@ -195,6 +195,7 @@ impl World {
             }
             5 => Some(("resources", machine.resources())),
             6 => Some(("processes", machine.processes())),
+            13 => Some(("snapshot", machine.snapshot())),
             7 => {
                 machine.input(some_call, input.byte() % 6, vec![0; 1000], input.once_in(3));
                 None
@@ -399,6 +400,7 @@ impl Waiting {
                 | Event::File { call, .. }
                 | Event::Resources { call, .. }
                 | Event::Processes { call, .. }
+                | Event::Snapshot { call, .. }
                 | Event::Closed { call }
                 | Event::Failed { call, .. } => {
                     if !self.pending.remove(&call) {

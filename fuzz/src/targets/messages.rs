@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use secure_exec_protocol::{
-    Answer, Cause, CodeSource, DirectoryEntry, Endpoint, Exit, Failure, FileAttributes, FileReply,
-    FileRequest, FileStat, HostFrame, HostMessage, Limit, Listener, ListenerAddress, Phase,
-    ProcessEntry, Program, Request, ResourceSnapshot, Stdin, TerminalSize, Tool, ToolFailure,
-    Usage, VmConfig, VmFrame, VmMessage,
+    Answer, Captured, Cause, CodeSource, DirectoryEntry, Endpoint, Exit, Failure, FileAttributes,
+    FileReply, FileRequest, FileStat, HostFrame, HostMessage, ImagePlace, Limit, Listener,
+    ListenerAddress, Phase, ProcessEntry, Program, Request, ResourceSnapshot, Stdin, TerminalSize,
+    Tool, ToolFailure, Usage, VmConfig, VmFrame, VmMessage,
 };
 
 use crate::Input;
@@ -70,7 +70,7 @@ pub fn vm_frame(input: &mut Input<'_>) -> VmFrame {
 
 /// What a VM process says.
 pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
-    match input.below(25) {
+    match input.below(26) {
         0 => VmMessage::Hello {
             version: input.word(),
             phases: phases(input),
@@ -125,6 +125,11 @@ pub fn vm_message(input: &mut Input<'_>) -> VmMessage {
         21 => VmMessage::OutputEnd,
         22 => VmMessage::Closed,
         23 => VmMessage::Listeners(few(input, 4, listener)),
+        24 => VmMessage::Captured(Captured {
+            data_bytes: input.unsigned(),
+            image_bytes: input.unsigned(),
+            kept: few(input, 4, Input::unsigned),
+        }),
         _ => VmMessage::Condemned {
             why: text(input),
             limit: perhaps(input, limit),
@@ -237,7 +242,7 @@ pub fn host_frame(input: &mut Input<'_>) -> HostFrame {
 }
 
 fn host_message(input: &mut Input<'_>) -> HostMessage {
-    match input.below(17) {
+    match input.below(19) {
         0 => HostMessage::Create(Box::new(VmConfig {
             env: few(input, 3, |input| (text(input), text(input))),
             cwd: perhaps(input, text),
@@ -293,6 +298,14 @@ fn host_message(input: &mut Input<'_>) -> HostMessage {
             reset: input.once_in(2),
         },
         15 => HostMessage::ListenersTaken,
+        16 => HostMessage::Capture,
+        17 => HostMessage::Restore {
+            segments: few(input, 4, Input::unsigned),
+            image: ImagePlace {
+                offset: input.unsigned(),
+                length: input.unsigned(),
+            },
+        },
         _ => HostMessage::Ping,
     }
 }

@@ -51,7 +51,7 @@ impl Captures {
         };
         let filled = fd.ok_or(io::ErrorKind::Other.into()).and_then(|fd| {
             let length = capture.data_bytes() + capture.image_bytes();
-            fill(&fd, length, &mut |sink| capture.fill(sink))?;
+            fill(&fd, length, |sink| capture.fill(sink))?;
             SealedFile::map(number, &fd, length)
         });
         let segment: Arc<dyn Segment> = match filled {
