@@ -1,8 +1,12 @@
-//! The filesystem that a condemned VM hands to its replacement, which parses what a VM that was taken over made.
+//! The filesystem that a condemned VM hands to its replacement, and snapshots of files: both parse what a VM that was taken
+//! over made.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use secure_exec_kernel::{Errno, FileKind, Kernel, OpenFlags, Process};
+use secure_exec_kernel::{
+    Errno, FileImage, FileKind, ImageKind, Kernel, OpenFlags, Process, Segment,
+};
 use serde::Serialize;
 
 use super::machine::{boot, command, tight_limits};
@@ -11,13 +15,13 @@ use crate::{Input, Target};
 
 pub const TARGET: Target = Target {
     name: "carried-files",
-    about: "imports of forged filesystems: refused without a trace, or a filesystem within its limits",
+    about: "imports and restorations of forged filesystems: refused without a trace, or a filesystem within its limits",
     longest: 400,
     most_cpu: Duration::from_secs(1),
     run,
 };
 
-/// Records as `crates/kernel/src/fs/tmpfs/export.rs` has them.
+/// Records as `crates/kernel/src/fs/tmpfs/image.rs` has them.
 #[derive(Serialize)]
 struct Saved {
     ino: u64,
@@ -25,15 +29,48 @@ struct Saved {
     uid: u32,
     gid: u32,
     times: [(i64, u32); 4],
+    origin: Option<u64>,
     body: Body,
 }
 
+/// Where bytes belong, how many, and in which segment they are and where in it.
+type Extent = (u64, u64, Option<(u32, u64)>);
+
 #[derive(Serialize)]
 enum Body {
-    Regular { size: u64, extents: Vec<(u64, u64)> },
-    Directory { entries: Vec<(Vec<u8>, u64)> },
-    Symlink { target: Vec<u8> },
+    Regular {
+        size: u64,
+        extents: Vec<Extent>,
+    },
+    Directory {
+        entries: Vec<(Vec<u8>, u64)>,
+        lower: Lower,
+        whiteouts: Vec<Vec<u8>>,
+    },
+    Symlink {
+        target: Vec<u8>,
+    },
     Fifo,
+}
+
+#[derive(Serialize)]
+enum Lower {
+    SameName,
+    Cut,
+    At(Vec<u8>),
+}
+
+/// A segment of a snapshot.
+struct Memory(u64, Vec<u8>);
+
+impl Segment for Memory {
+    fn number(&self) -> u64 {
+        self.0
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.1
+    }
 }
 
 const NAMES: &[&[u8]] = &[
@@ -58,11 +95,15 @@ const SIZES: &[u64] = &[
 const MOST_MEMORY: usize = 4 << 20;
 
 fn run(input: &mut Input<'_>) -> Result<(), String> {
+    let segments = input.once_in(2).then(|| segments(input));
     let image = image(input)?;
     let (kernel, _) = boot(tight_limits())?;
     let fresh = kernel.resource_counts();
     let before = kernel.export_filesystem();
-    let (imported, peak) = peak_of(|| kernel.import_filesystem(&image));
+    let (imported, peak) = peak_of(|| match &segments {
+        Some(segments) => kernel.restore_files(&image, segments),
+        None => kernel.import_filesystem(&image),
+    });
     input.note(|| format!("import of {} bytes: {imported:?}", image.len()));
     if peak > MOST_MEMORY {
         return Err(format!(
@@ -85,11 +126,55 @@ fn run(input: &mut Input<'_>) -> Result<(), String> {
         Err(errno) => return Err(format!("a refusal with another errno: {errno:?}")),
         Ok(()) => use_it(input, &kernel)?,
     }
-    Ok(())
+    match segments {
+        Some(segments) => on_the_host(input, &image, &segments),
+        None => Ok(()),
+    }
+}
+
+fn segments(input: &mut Input<'_>) -> Vec<Arc<dyn Segment>> {
+    (0..input.below(3))
+        .map(|number| {
+            let length = input.pick_of(&[0, 100, 65_536, 200_000]);
+            let segment: Arc<dyn Segment> = Arc::new(Memory(number as u64, vec![b's'; length]));
+            segment
+        })
+        .collect()
+}
+
+/// The host reads the same image for `diff` and `export`.
+fn on_the_host(
+    input: &mut Input<'_>,
+    image: &[u8],
+    segments: &[Arc<dyn Segment>],
+) -> Result<(), String> {
+    const MOST_NAMES: u64 = 40;
+    let lengths: Vec<u64> = segments
+        .iter()
+        .map(|one| one.bytes().len() as u64)
+        .collect();
+    let (read, peak) = peak_of(|| {
+        let image = FileImage::parse(image, &lengths, MOST_NAMES)?;
+        let listed = image.list();
+        let outside = listed.iter().any(|(_, file)| match file.kind {
+            ImageKind::Regular(contents) => contents.extents().any(|(_, count, index, offset)| {
+                lengths.get(index).is_none_or(|end| offset + count > *end)
+            }),
+            _ => false,
+        });
+        Ok::<_, Errno>((listed.len() as u64, outside))
+    });
+    input.note(|| format!("on the host: {read:?}"));
+    match read {
+        _ if peak > MOST_MEMORY => Err(format!("memory of an image: {peak} bytes")),
+        Err(Errno::EINVAL) => Ok(()),
+        Ok((names, false)) if names <= MOST_NAMES => Ok(()),
+        read => Err(format!("an image that was read: {read:?}")),
+    }
 }
 
 fn image(input: &mut Input<'_>) -> Result<Vec<u8>, String> {
-    let mut image = b"SEXPFS01".to_vec();
+    let mut image = b"SEXPFS03".to_vec();
     let records = input.below(8) + 1;
     for at in 0..records {
         // The first is the root.
@@ -127,12 +212,18 @@ fn record(input: &mut Input<'_>, ino: u64, root: bool) -> (Saved, usize) {
     let mut contents = 0;
     let body = match if root { 1 } else { input.below(5) } {
         0 => {
-            let extents: Vec<(u64, u64)> = (0..input.below(3))
-                .map(|_| (input.pick_of(SIZES), input.pick_of(SIZES)))
+            let extents: Vec<Extent> = (0..input.below(3))
+                .map(|_| {
+                    let place = input
+                        .once_in(2)
+                        .then(|| (input.pick_of(&[0, 1, 2, u32::MAX]), input.pick_of(SIZES)));
+                    (input.pick_of(SIZES), input.pick_of(SIZES), place)
+                })
                 .collect();
             let counted = extents
                 .iter()
-                .fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
+                .filter(|(_, _, place)| place.is_none())
+                .fold(0u64, |sum, (_, count, _)| sum.saturating_add(*count));
             contents = usize::try_from(counted.min(400_000)).unwrap_or(0);
             Body::Regular {
                 size: input.pick_of(SIZES),
@@ -142,6 +233,14 @@ fn record(input: &mut Input<'_>, ino: u64, root: bool) -> (Saved, usize) {
         1 | 2 => Body::Directory {
             entries: (0..input.below(5))
                 .map(|_| (input.pick(NAMES).to_vec(), input.pick_of(INODES)))
+                .collect(),
+            lower: match input.below(8) {
+                0 => Lower::Cut,
+                1 => Lower::At(input.pick(NAMES).to_vec()),
+                _ => Lower::SameName,
+            },
+            whiteouts: (0..input.below(8).saturating_sub(5))
+                .map(|_| input.pick(NAMES).to_vec())
                 .collect(),
         },
         3 => Body::Symlink {
@@ -160,13 +259,14 @@ fn record(input: &mut Input<'_>, ino: u64, root: bool) -> (Saved, usize) {
         uid: input.word(),
         gid: input.pick_of(&[0, 1000]),
         times: [time; 4],
+        origin: input.once_in(8).then(|| input.unsigned()),
         body,
     };
     (saved, contents)
 }
 
 /// Everything in the imported filesystem can be looked at, written and removed.
-fn use_it(input: &mut Input<'_>, kernel: &std::sync::Arc<Kernel>) -> Result<(), String> {
+fn use_it(input: &mut Input<'_>, kernel: &Arc<Kernel>) -> Result<(), String> {
     let limits = kernel.limits().clone();
     let counts = kernel.resource_counts();
     if counts.filesystem_bytes > limits.max_filesystem_bytes || counts.inodes > limits.max_inodes {
@@ -212,6 +312,7 @@ fn use_it(input: &mut Input<'_>, kernel: &std::sync::Arc<Kernel>) -> Result<(), 
     if let Ok(guest) = kernel.spawn(command()) {
         guest.exit(0);
     }
+    capture(kernel)?;
     for entry in agent.read_dir(b"/").unwrap_or_default() {
         let _ = agent.remove_tree(&[b"/", entry.name.as_slice()].concat());
     }
@@ -223,6 +324,22 @@ fn use_it(input: &mut Input<'_>, kernel: &std::sync::Arc<Kernel>) -> Result<(), 
             .import_filesystem(&image)
             .map_err(|errno| format!("what was exported is refused: {errno:?}")),
     }
+}
+
+/// What is captured of it is an image that the host reads.
+fn capture(kernel: &Kernel) -> Result<(), String> {
+    let capture = match kernel.capture_files(&[], 31) {
+        Err(Errno::ENAMETOOLONG) => return Ok(()),
+        Err(errno) => return Err(format!("a capture is refused: {errno:?}")),
+        Ok(capture) => capture,
+    };
+    let mut bytes = Vec::new();
+    capture.fill(&mut |piece| bytes.extend_from_slice(piece));
+    let data = usize::try_from(capture.data_bytes()).unwrap_or(usize::MAX);
+    let image = bytes.get(data..).unwrap_or_default();
+    FileImage::parse(image, &[bytes.len() as u64], u64::MAX)
+        .map(|_| ())
+        .map_err(|errno| format!("what was captured is no image: {errno:?}"))
 }
 
 fn look(agent: &Process, path: &[u8]) -> Result<(), String> {
