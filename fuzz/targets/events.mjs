@@ -43,15 +43,17 @@ async function run(input, world) {
     else tell(input, vm, input.pick(numbers), input.below(vm.calls.length + 2), content(input));
     if (input.onceIn(4)) await turn();
   }
-  // The last word of the broker: every call fails, and the VM is gone.
+  // The last word of the broker: every call fails, also those that are made because others have failed, and the VM is gone.
   keep("dispose", runtime?.dispose());
   const error = failure(input);
   tell(input, vm, kinds.created, 0, { error });
-  for (let call = 0; call <= vm.calls.length; call += 1)
-    tell(input, vm, kinds.failed, call, { error });
-  tell(input, vm, kinds.disposed, 0, {});
-  for (let turns = 0; turns < 20 && promises.some(({ settled }) => !settled); turns += 1)
+  const isPending = () => promises.some(({ settled }) => !settled);
+  for (let turns = 0; turns === 0 || (turns < 40 && isPending()); turns += 1) {
+    for (let call = 0; call <= vm.calls.length; call += 1)
+      tell(input, vm, kinds.failed, call, { error });
+    tell(input, vm, kinds.disposed, 0, {});
     await turn();
+  }
   const pending = promises.filter(({ settled }) => !settled).map(({ name }) => name);
   if (pending.length > 0) throw new Broken("a promise stays pending", pending.join(" "));
   if (world.loose.length > 0) {
