@@ -58,7 +58,7 @@ describe("hundreds of megabytes in one go:", () => {
         await other.writeStdin("still here");
         other.closeStdin();
         assert.equal(await other.wait(), 0);
-        assert.equal(other.stdout, "still here");
+        assert.equal(other.captured.stdout, "still here");
       });
     });
   }

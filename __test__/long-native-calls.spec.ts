@@ -50,7 +50,7 @@ describe("an abort ends the program alone in", () => {
         await other.writeStdin("still here");
         other.closeStdin();
         assert.equal(await other.wait(), 0);
-        assert.equal(other.stdout, "still here");
+        assert.equal(other.captured.stdout, "still here");
         assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
       });
     });

@@ -28,7 +28,7 @@ async function beside(body: (runtime: NodeRuntime) => Promise<void>) {
     await other.writeStdin("still here");
     other.closeStdin();
     assert.equal(await other.wait(), 0);
-    assert.equal(other.stdout, "still here");
+    assert.equal(other.captured.stdout, "still here");
   });
 }
 

@@ -41,7 +41,7 @@ describe("what no heap can hold is the heap's limit:", () => {
         await other.writeStdin("still here");
         other.closeStdin();
         assert.equal(await other.wait(), 0);
-        assert.equal(other.stdout, "still here");
+        assert.equal(other.captured.stdout, "still here");
         assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
       });
     });

@@ -307,7 +307,7 @@ describe("limits:", () => {
       await other.writeStdin("still here");
       other.closeStdin();
       assert.equal(await other.wait(), 0);
-      assert.equal(other.stdout, "still here");
+      assert.equal(other.captured.stdout, "still here");
     });
   });
 
@@ -336,7 +336,7 @@ describe("limits:", () => {
         await other.writeStdin("still here");
         other.closeStdin();
         assert.equal(await other.wait(), 0);
-        assert.equal(other.stdout, "still here");
+        assert.equal(other.captured.stdout, "still here");
         assert.equal((await runtime.exec("console.log('on')")).stdout, "on\n");
       });
     });

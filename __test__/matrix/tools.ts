@@ -37,6 +37,7 @@ async function registryOfClone(): Promise<Registry> {
     await packed(platform),
     ...(await Promise.all(others.map(packed))),
     await archived(join(root, "node_modules/typescript")),
+    await archived(join(root, "node_modules/ws")),
   ]);
 }
 
