@@ -1,5 +1,7 @@
 // Files of a machine at one moment.
 
+import type { ByteStream } from "./host.js";
+
 /**
  * The files of a machine as they were at one moment, made by {@link NodeRuntime.snapshot}. It outlives its machine, never
  * changes, and shares its memory with every machine that is made from it. Its memory is free when it was disposed of, or
@@ -24,11 +26,11 @@ export interface FileSnapshot extends Disposable {
    *
    * @example
    * ```js
-   * import { writeFile } from "node:fs/promises";
-   * await writeFile("files.tar", snapshot.export());
+   * const snapshot = await rt.snapshot();
+   * for await (const piece of snapshot.export()) process.stdout.write(piece);
    * ```
    */
-  export(): ReadableStream<Uint8Array>;
+  export(): ByteStream;
   /** Lets go of its memory. What was made from it goes on, and so does an export that has begun. */
   dispose(): void;
 }
