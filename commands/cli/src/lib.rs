@@ -2,6 +2,7 @@
 //! of the GNU tools, names in quotes, file names as bytes, and dates.
 
 mod bytes;
+mod columns;
 mod command;
 mod date;
 mod decimal;
@@ -14,6 +15,7 @@ mod options;
 mod quote;
 
 pub use bytes::{bytes, os_string, path};
+pub use columns::columns_of;
 pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
 pub use date::{Date, days_since_epoch};
 pub use decimal::{fixed, scientific};

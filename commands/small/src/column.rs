@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use secure_exec_cli::{Args, Outcome, Syntax, fail, flag, required};
+use secure_exec_cli::{Args, Outcome, Syntax, columns_of, fail, flag, required};
 use secure_exec_sys::tty;
 
 use crate::input;
@@ -72,21 +72,9 @@ pub fn main(args: &Args) -> Outcome {
     Ok(i32::from(failed))
 }
 
-/// Columns that a text takes: each character is one, or two where it is wide.
+/// Columns that a text takes.
 fn width(text: &str) -> usize {
-    text.chars()
-        .map(|c| match u32::from(c) {
-            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-            0x1100..=0x115f
-            | 0x2e80..=0xa4cf
-            | 0xac00..=0xd7a3
-            | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f
-            | 0xff00..=0xff60
-            | 0x1f300..=0x1faff => 2,
-            _ => 1,
-        })
-        .sum()
+    text.chars().map(columns_of).sum()
 }
 
 struct Table {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag, parse_size, required};
 
 use crate::input;
+use crate::printable::printable;
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -171,16 +172,7 @@ fn canonical(out: &mut impl Write, line: &[u8], offset: usize) -> io::Result<()>
             None => write!(out, "   ")?,
         }
     }
-    let text: String = line
-        .iter()
-        .map(|&byte| {
-            if (0x20..0x7f).contains(&byte) {
-                char::from(byte)
-            } else {
-                '.'
-            }
-        })
-        .collect();
+    let text = printable(line);
     writeln!(out, "  |{text}|")
 }
 

@@ -9,6 +9,7 @@ mod input;
 mod lines;
 mod machine;
 mod pager;
+mod printable;
 mod strings;
 mod xxd;
 

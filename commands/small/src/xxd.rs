@@ -8,6 +8,7 @@ use secure_exec_cli::{Args, Failure, Outcome, Parsed, Syntax, fail, flag, requir
 use secure_exec_sys::errno;
 
 use crate::input;
+use crate::printable::printable;
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -231,16 +232,7 @@ impl Layout {
                 }
                 hex.push(' ');
             }
-            let shown: String = line
-                .iter()
-                .map(|&byte| {
-                    if (0x20..0x7f).contains(&byte) {
-                        char::from(byte)
-                    } else {
-                        '.'
-                    }
-                })
-                .collect();
+            let shown = printable(line);
             let offset = self.shown_from + index * self.columns;
             text.extend_from_slice(format!("{offset:08x}: {hex:width$} {shown}\n").as_bytes());
         }

@@ -1,5 +1,6 @@
 //! The line editor: emacs keys on a terminal in raw mode.
 
+use secure_exec_cli::columns_of;
 use secure_exec_sys as sys;
 use sys::tty::When;
 
@@ -207,21 +208,12 @@ fn shown(chars: &[char]) -> String {
     text
 }
 
-/// Two columns for East Asian wide characters, emoji and control characters, none for combining marks.
+/// Columns of a character as it is shown: control characters take two.
 fn char_width(c: char) -> usize {
-    match c as u32 {
-        0..=0x1F | 0x7F => 2,
-        0x300..=0x36F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
-        0x1100..=0x115F
-        | 0x2E80..=0xA4CF
-        | 0xAC00..=0xD7A3
-        | 0xF900..=0xFAFF
-        | 0xFE30..=0xFE6F
-        | 0xFF00..=0xFF60
-        | 0xFFE0..=0xFFE6
-        | 0x1F300..=0x1FAFF
-        | 0x20000..=0x3FFFD => 2,
-        _ => 1,
+    if c.is_ascii_control() {
+        2
+    } else {
+        columns_of(c)
     }
 }
 
