@@ -104,6 +104,18 @@ describe("snapshots of files", () => {
     assert.equal(await rt.exists("/workspace/two"), false);
   });
 
+  test("forks import the tools of their machine", async () => {
+    const double = {
+      description: "Twice as much.",
+      inputSchema: { type: "object" as const, properties: { n: { type: "number" as const } } },
+      handler: ({ n }: { n?: number }) => Number(n) * 2,
+    };
+    await using rt = await NodeRuntime.create({ tools: { double } });
+    await using fork = await rt.fork();
+    const code = 'import { double } from "tools"; __return(await double({ n: 21 }));';
+    for (const machine of [rt, fork]) assert.equal((await machine.run(code)).value, 42);
+  });
+
   test("are restored, unless programs run", async () => {
     await using rt = await furnished();
     const before = await sh(rt, listing);

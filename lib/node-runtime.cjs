@@ -95,7 +95,12 @@ class NodeRuntime {
   }
 
   static async create(given) {
-    const runtime = await NodeRuntime.#boot(options.createOptions(given));
+    return await NodeRuntime.#make(options.createOptions(given));
+  }
+
+  /** A machine whose guests can import its tools. */
+  static async #make(settings) {
+    const runtime = await NodeRuntime.#boot(settings);
     await runtime.#offerTools().catch(async (error) => {
       await runtime.dispose();
       throw error;
@@ -430,7 +435,7 @@ class NodeRuntime {
     const snapshot = await this.snapshot();
     const native = fileSnapshots.native(snapshot, "snapshot");
     try {
-      return await NodeRuntime.#boot({ ...settings, snapshot: native });
+      return await NodeRuntime.#make({ ...settings, snapshot: native });
     } finally {
       snapshot.dispose();
     }
