@@ -35,7 +35,7 @@ pub(crate) struct Host {
     pub(crate) argv: Arc<Vec<Vec<u8>>>,
     pub(crate) park: Park,
     /// Processor time of the thread when the process came to it.
-    pub(crate) cpu_base: CpuTime,
+    pub(crate) cpu_base: cpu::Reading,
     pub(crate) watched: Option<Arc<Watched>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use secure_exec_kernel::{CpuTime, Disposition, LimitBreach, Process, Signal};
+use secure_exec_kernel::{Disposition, LimitBreach, Process, Signal};
 use wasmtime::Trap;
 
 use crate::call::Host;
@@ -180,7 +180,7 @@ fn complain(process: &Process, text: &str) {
 }
 
 /// Notes the processor time of the program before its end is told. Returns what the thread has used by now.
-pub(crate) fn charge(host: &Host) -> CpuTime {
+pub(crate) fn charge(host: &Host) -> crate::cpu::Reading {
     let now = crate::cpu::of_this_thread();
     host.process
         .charge_cpu(crate::cpu::since(host.cpu_base, now));

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use secure_exec_kernel::{CpuTime, Errno, OpenFlags, Process};
+use secure_exec_kernel::{Errno, OpenFlags, Process};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bounds::Bounds;
@@ -66,7 +66,7 @@ pub(crate) fn resume(
 fn conduct(
     engine: &Arc<Engine>,
     process: &Arc<Process>,
-    run: impl FnOnce(CpuTime) -> (Ending, Option<Store<State>>),
+    run: impl FnOnce(cpu::Reading) -> (Ending, Option<Store<State>>),
 ) {
     let begun = cpu::of_this_thread();
     engine.tenants.enter(process);
@@ -186,7 +186,7 @@ pub(crate) fn new_store(
 }
 
 /// Binds a store to the calling thread, whose processor time is the process's since it had used `begun`.
-fn adopt(store: &mut Store<State>, begun: CpuTime) {
+fn adopt(store: &mut Store<State>, begun: cpu::Reading) {
     let host = &mut store.data_mut().host;
     host.cpu_base = begun;
     if let Some(limit) = host.engine.cpu_time_limit(&host.process) {

@@ -25,8 +25,6 @@ pub(super) fn proc_spawn(
 pub(super) fn proc_exec(call: &mut Call<'_>, request: u32, length: u32) -> Outcome<()> {
     let options = request::parse(call.memory.bytes(request, length)?)?;
     let process = &call.host.process;
-    // From now on the new program's thread runs: the time of this one has to be noted first.
-    let used = crate::cpu::since(call.host.cpu_base, crate::cpu::of_this_thread());
     if options.search_path {
         process.execvpe(&options.file, options.argv, options.envp)?;
     } else {
@@ -35,7 +33,11 @@ pub(super) fn proc_exec(call: &mut Call<'_>, request: u32, length: u32) -> Outco
     if let Some(watched) = &call.host.watched {
         call.host.engine.watchdog.unwatch(watched);
     }
-    process.charge_cpu(used);
+    // The new program's thread runs already: `conduct` notes only what comes after this.
+    process.charge_cpu(crate::cpu::since(
+        call.host.cpu_base,
+        crate::cpu::of_this_thread(),
+    ));
     Err(Fault::End(End::Exec))
 }
 
