@@ -126,6 +126,19 @@ describe("a client that sends", () => {
         ["files.readFile", { path: 5 }, "ERR_INVALID_ARG_TYPE"],
         ["files.mkdir", { path: "/tmp/x", options: 5 }, "ERR_INVALID_ARG_TYPE"],
         ["files.rename", {}, "ERR_INVALID_ARG_TYPE"],
+        ["files.upload", { hostDir: "/etc", guestDir: "/tmp" }, "ERR_INVALID_ARG_VALUE"],
+        ["files.place", { path: "/tmp/x", mode: 0o4755 }, "ERR_OUT_OF_RANGE"],
+        ["files.place", { path: "/tmp/x", mtime: "now" }, "ERR_INVALID_ARG_TYPE"],
+        ["files.place", { path: "/tmp/x", user: 0 }, "ERR_INVALID_ARG_VALUE"],
+        ["files.place", { path: "x" }, "ERR_INVALID_ARG_VALUE"],
+        ["files.attributes", { path: "/tmp", append: true }, "ERR_INVALID_ARG_VALUE"],
+        ["files.attributes", { path: 5 }, "ERR_INVALID_ARG_TYPE"],
+        ["files.chmod", { path: "/tmp", mode: "777" }, "ERR_INVALID_ARG_TYPE"],
+        ["files.symlink", { path: "/tmp/x" }, "ERR_INVALID_ARG_TYPE"],
+        ["files.cp", { from: "/tmp", to: 1 }, "ERR_INVALID_ARG_TYPE"],
+        ["files.download", {}, "ERR_INVALID_ARG_TYPE"],
+        ["files.watch", { path: "/tmp", options: { signal: {} } }, "ERR_INVALID_ARG_TYPE"],
+        ["files.watch", { path: "tmp" }, "ERR_INVALID_ARG_VALUE"],
       ] as const;
       for (const [index, [method, params, code]] of wrong.entries()) {
         raw.send({ id: index, method, params });
@@ -135,6 +148,30 @@ describe("a client that sends", () => {
       }
       raw.socket.close();
       await raw.closed;
+    });
+  });
+
+  test("that it has enough of what has not begun yet, has that end", async () => {
+    await harmless(async (server, { sandboxId, exec, files }) => {
+      await files.writeFile("/tmp/large", new Uint8Array(900_000));
+      const raw = await Raw.open(server, sandboxId);
+      const requests = [
+        ["exec.shell", {}],
+        ["terminal.open", {}],
+        ["files.watch", { path: "/tmp" }],
+        ["files.download", { path: "/tmp" }],
+      ] as const;
+      for (const verb of ["done", "leave"]) {
+        for (const [id, [method, params]] of requests.entries()) {
+          raw.send({ id: verb === "done" ? id : id + 10, method, params });
+          if (verb === "done") raw.send({ done: id });
+        }
+      }
+      raw.send({ leave: true });
+      await raw.closed;
+      // Until nothing is left but the machine's first process and those that ask.
+      const line = "set -- /proc/[0-9]*; echo $#";
+      while ((await exec.run(line)).stdout !== "2\n");
     });
   });
 

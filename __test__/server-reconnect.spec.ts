@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { RemoteSandbox, SandboxServer } from "../index.js";
 import { cli } from "./support/cli.ts";
 import { ask, connectTo, metric, Network, token, withServer } from "./support/server.ts";
@@ -87,6 +90,74 @@ describe("a connection that breaks", () => {
       );
       assert(network.connections > 30, String(network.connections));
     });
+  });
+
+  test("has a large file go on where it was", async () => {
+    await withNetwork(async ({ files, sandboxId }, network, server) => {
+      const data = Buffer.alloc(8 * 1024 * 1024, "0123456789abcdef!");
+      let sent = 0;
+      network.onSent = (bytes) => {
+        sent += bytes;
+        if (sent > network.connections * 1024 * 1024) network.cut();
+      };
+      await files.writeFile("/tmp/large", data);
+      network.onSent = undefined;
+      assert(network.connections > 5, String(network.connections));
+      // What had not come by a cut was sent again, and nothing else.
+      assert(sent < 2.5 * data.length, String(sent));
+      const direct = await connectTo(server, { sandboxId });
+      assert.deepEqual(Buffer.from(await direct.files.readFile("/tmp/large")), data);
+      direct.close();
+    });
+  });
+
+  test("has directories come and go whole", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "secure-exec-reconnect-"));
+    try {
+      const large = Buffer.alloc(3_000_000, "0123456789abcdef!");
+      await writeFile(join(folder, "large"), large);
+      for (let n = 0; n < 50; n += 1) await writeFile(join(folder, `${n}`), `${n}`);
+      await withNetwork(async ({ exec, files }, network) => {
+        let sent = 0;
+        network.onSent = (bytes) => {
+          sent += bytes;
+          if (sent > network.connections * 300_000) network.cut();
+        };
+        const done = await files.upload(folder, "/workspace/x");
+        assert.equal(done.files, 51);
+        network.onSent = undefined;
+        assert(network.connections > 5, String(network.connections));
+        const sum = createHash("sha256").update(large).digest("hex");
+        assert.equal((await exec.run("sha256sum < x/large")).stdout, `${sum}  -\n`);
+        assert.equal((await exec.run("cd x; cat {0..49} | wc -c")).stdout, "90\n");
+        const before = network.connections;
+        const pieces: Uint8Array[] = [];
+        for await (const piece of await files.download("/workspace/x")) {
+          pieces.push(piece);
+          if (pieces.length % 5 === 0) network.cut();
+        }
+        assert(network.connections > before + 5);
+        await files.writeFile("/tmp/archive", Buffer.concat(pieces));
+        const line =
+          "mkdir /tmp/y; cd /tmp/y; tar xf ../archive; sha256sum < large; cat {0..49} | wc -c";
+        assert.equal((await exec.run(line)).stdout, `${sum}  -\n90\n`);
+        const watcher = files.watch("/workspace/x");
+        await watcher.ready;
+        for (let n = 0; n < 5; n += 1) {
+          await files.rename("/workspace/x/0", "/workspace/x/new");
+          network.cut();
+          const seen = [];
+          for (let k = 0; k < 2; k += 1) seen.push((await watcher.next()).value?.filename);
+          assert.deepEqual(seen.sort(), ["0", "new"]);
+          await files.rename("/workspace/x/new", "/workspace/x/0");
+          await watcher.next();
+          await watcher.next();
+        }
+        await watcher.return?.();
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test("lets the command go on, and tells what is not kept", async () => {

@@ -36,6 +36,7 @@ const { ToolPackage } = require("./tools/package.cjs");
 const { V8Runtime } = require("./driver/dedicated-process.cjs");
 const { archiveStream, notDirectory } = require("./archive-stream.cjs");
 const { upload } = require("./upload.cjs");
+const { UploadTarget } = require("./upload-target.cjs");
 const { FileWatcher, watchCode } = require("./watch.cjs");
 const check = require("./validate.cjs");
 
@@ -56,6 +57,8 @@ let startOwn;
 /** Mounts files in a machine, and takes them away: for kernels. */
 let mountIn;
 let unmountIn;
+/** Where uploads put files: for the server of sandboxes, which gets them piece by piece. */
+let uploadTarget;
 
 class NodeRuntime {
   /** @type {Machine} */
@@ -119,6 +122,8 @@ class NodeRuntime {
       runtime.#start([runtime.#own("node", checked), ...args], checked, kind);
     mountIn = (runtime, mount) => runtime.#machine.mount(mount);
     unmountIn = (runtime, path) => runtime.#machine.unmount(path);
+    uploadTarget = (runtime) =>
+      new UploadTarget((method, ...args) => runtime.#machine.request(method, ...args));
   }
 
   static async #boot(settings) {
@@ -388,16 +393,7 @@ class NodeRuntime {
     const checked = fileOptions.uploadOptions(given);
     checked.signal?.throwIfAborted();
     this.#requireLive();
-    const ask = (method, ...args) => this.#machine.request(method, ...args);
-    return await upload(source, target, checked, {
-      makeDirectory: (path) => ask("makeDirectory", path, true),
-      write: (path, data) => ask("writeFile", path, data),
-      append: (path, data) => ask("append", path, data),
-      symlink: (leadsTo, path) => ask("symlink", leadsTo, path),
-      remove: (path) => ask("remove", path, false, false),
-      changeMode: (path, mode) => ask("changeMode", path, mode),
-      changeTime: (path, mtimeMs) => ask("changeTime", path, mtimeMs),
-    });
+    return await upload(source, target, checked, uploadTarget(this));
   }
 
   async download(guestDir, given) {
@@ -618,4 +614,4 @@ function isDriverRuntime(value) {
   return DriverRuntime !== undefined && value instanceof DriverRuntime;
 }
 
-module.exports = { NodeRuntime, boot, mountIn, unmountIn };
+module.exports = { NodeRuntime, boot, mountIn, unmountIn, uploadTarget };

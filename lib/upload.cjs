@@ -6,21 +6,14 @@ const { stat } = require("node:fs/promises");
 const { posix, resolve } = require("node:path");
 const { NodeFileSystem } = require("./filesystem/node-file-system.cjs");
 
-/** Bytes of a file that are on their way at a time. */
-const piece = 1024 * 1024;
+/** Files that are on their way at once: the target may be far. */
+const mostAtOnce = 8;
 
 /** Permission bits that are kept: nobody becomes somebody else by them. */
 const modeBits = 0o777;
 
 /**
- * @typedef {object} Target The machine's own methods.
- * @property {(path: string) => Promise<void>} makeDirectory
- * @property {(path: string, data: Uint8Array) => Promise<void>} write
- * @property {(path: string, data: Uint8Array) => Promise<void>} append
- * @property {(target: string, path: string) => Promise<void>} symlink
- * @property {(path: string) => Promise<void>} remove
- * @property {(path: string, mode: number) => Promise<void>} changeMode
- * @property {(path: string, mtimeMs: number) => Promise<void>} changeTime
+ * @typedef {Pick<import("./upload-target.cjs").UploadTarget, "attributes" | "directory" | "pieceLength" | "put" | "remove" | "symlink">} Target
  */
 
 /**
@@ -31,52 +24,99 @@ const modeBits = 0o777;
  * @returns {Promise<{ files: number, bytes: number, skipped: string[] }>} What was copied, and what could not be: names
  *   below the directory of what is neither file, directory nor link.
  */
-async function upload(hostDir, guestDir, { filter, signal }, target) {
+async function upload(hostDir, guestDir, options, target) {
   const root = resolve(hostDir);
   // Node's own error, if it is not there.
   await stat(root);
-  const source = new NodeFileSystem({ root });
+  const work = new AtOnce(mostAtOnce);
+  try {
+    return await walk(new NodeFileSystem({ root }), guestDir, options, target, work);
+  } finally {
+    // Nothing of it goes on behind its end.
+    await work.settled();
+  }
+}
+
+async function walk(source, guestDir, { filter, signal }, target, work) {
   const done = { files: 0, bytes: 0, skipped: [] };
   /** Modes of directories, which may forbid to write in them. */
   const modes = [];
-  const waiting = [{ name: "", isDirectory: true, isFile: false, isSymbolicLink: false }];
+  const waiting = [{ name: "", kind: "directory" }];
   for (let entry = waiting.pop(); entry; entry = waiting.pop()) {
     signal?.throwIfAborted();
-    const { name, isDirectory, isFile, isSymbolicLink } = entry;
+    const { name, kind } = entry;
     const from = `/${name}`;
     const to = posix.join(guestDir, name);
-    if (isDirectory) {
-      await target.makeDirectory(to);
+    if (kind === "directory") {
+      await target.directory(to);
       modes.push({ to, ...(await source.lstat(from)) });
       for (const child of await source.readDirWithTypes(from)) {
         const path = name === "" ? child.name : `${name}/${child.name}`;
-        const { isDirectory, isFile, isSymbolicLink } = child;
-        const kind = isDirectory
-          ? "directory"
-          : isSymbolicLink
-            ? "link"
-            : isFile
-              ? "file"
-              : "other";
+        const kind = kindOf(child);
         if (filter && !(await filter(path, { kind }))) continue;
         signal?.throwIfAborted();
         if (kind === "other") done.skipped.push(path);
-        else waiting.push({ name: path, isDirectory, isFile, isSymbolicLink });
+        else waiting.push({ name: path, kind });
       }
-    } else if (isSymbolicLink) {
-      await link(target, await source.readlink(from), to);
-      done.files += 1;
-    } else if (isFile) {
-      done.bytes += await file(source, from, to, target, signal);
-      done.files += 1;
+      continue;
     }
+    await work.start(async () => {
+      if (kind === "link") {
+        await link(target, await source.readlink(from), to);
+      } else {
+        const bytes = await file(source, from, to, target, signal);
+        done.bytes += bytes;
+      }
+      done.files += 1;
+    });
   }
+  await work.whole();
   signal?.throwIfAborted();
   for (const { to, mode, mtimeMs } of modes.reverse()) {
-    await target.changeMode(to, mode & modeBits);
-    await target.changeTime(to, mtimeMs);
+    await target.attributes(to, { mode: mode & modeBits, mtimeMs });
   }
   return done;
+}
+
+function kindOf({ isDirectory, isFile, isSymbolicLink }) {
+  if (isDirectory) return "directory";
+  if (isSymbolicLink) return "link";
+  return isFile ? "file" : "other";
+}
+
+/** Work of which so much is done at once. What fails is told by the next call. */
+class AtOnce {
+  #most;
+  /** @type {Set<Promise<void>>} */
+  #running = new Set();
+  /** @type {{ error: unknown } | undefined} */
+  #failure;
+
+  constructor(most) {
+    this.#most = most;
+  }
+
+  /** Starts it when there is room. @param {() => Promise<void>} work */
+  async start(work) {
+    while (this.#running.size >= this.#most) await Promise.race(this.#running);
+    if (this.#failure) throw this.#failure.error;
+    const running = work()
+      .catch((error) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Settles when all of it has ended, whatever came of it. */
+  async settled() {
+    await Promise.all(this.#running);
+  }
+
+  async whole() {
+    await this.settled();
+    if (this.#failure) throw this.#failure.error;
+  }
 }
 
 /** A link that is there is replaced, as a file is. */
@@ -92,18 +132,19 @@ async function link(target, leadsTo, path) {
 
 async function file(source, from, to, target, signal) {
   const { mode, mtimeMs } = await source.lstat(from);
+  const attributes = { mode: mode & modeBits, mtimeMs };
   let length = 0;
   for (;;) {
     signal?.throwIfAborted();
-    const data = await source.pread(from, length, piece);
-    if (length === 0) await target.write(to, data);
-    else if (data.length > 0) await target.append(to, data);
+    const data = await source.pread(from, length, target.pieceLength);
+    const isLast = data.length < target.pieceLength;
+    const append = length > 0;
+    if (data.length > 0 || !append)
+      await target.put(to, data, { append, ...(isLast && attributes) });
+    else await target.attributes(to, attributes);
     length += data.length;
-    if (data.length < piece) break;
+    if (isLast) return length;
   }
-  await target.changeMode(to, mode & modeBits);
-  await target.changeTime(to, mtimeMs);
-  return length;
 }
 
 module.exports = { upload };

@@ -29,6 +29,11 @@ export interface RunOpts {
    * @default the limit of the sandbox, 16 MiB
    */
   maxOutputBytes?: number | undefined;
+  /**
+   * Which part is kept of more than that, as for {@link NodeRuntime.exec}.
+   * @default head
+   */
+  keep?: "head" | "tail" | "both" | undefined;
 }
 
 /** How a command ended and what it wrote. */
@@ -185,6 +190,10 @@ export interface SandboxExec {
 /** Files of a sandbox. */
 export type SandboxFiles = Pick<
   NodeRuntime,
+  | "appendFile"
+  | "chmod"
+  | "cp"
+  | "download"
   | "exists"
   | "mkdir"
   | "readDir"
@@ -193,6 +202,9 @@ export type SandboxFiles = Pick<
   | "remove"
   | "rename"
   | "stat"
+  | "symlink"
+  | "upload"
+  | "watch"
   | "writeFile"
 >;
 
@@ -206,13 +218,8 @@ export interface SandboxHandle {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Files of a sandbox of this process. */
-export type LocalSandboxFiles = SandboxFiles &
-  Pick<NodeRuntime, "appendFile" | "chmod" | "cp" | "download" | "symlink" | "upload" | "watch">;
-
 /** A machine of its own, for commands. */
 export interface Sandbox extends SandboxHandle {
-  readonly files: LocalSandboxFiles;
   /** The machine itself. */
   readonly runtime: NodeRuntime;
 }

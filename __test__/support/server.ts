@@ -125,6 +125,8 @@ export class Network {
   cutAtFirst = 0;
   /** Connections that were made. */
   connections = 0;
+  /** Told of what clients send. */
+  onSent: ((bytes: number) => void) | undefined;
 
   constructor(port: () => number) {
     this.#port = port;
@@ -153,6 +155,7 @@ export class Network {
       return;
     }
     this.connections += 1;
+    client.on("data", ({ length }) => this.onSent?.(length));
     const server = connect(this.#port(), "127.0.0.1");
     for (const [socket, peer] of [
       [client, server],

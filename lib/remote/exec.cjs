@@ -23,13 +23,14 @@ class RemoteExec {
 
   async run(command, given) {
     const line = check.cString(command, "command");
-    const { env, cwd, timeout, maxOutputBytes, ...rest } = options.runOptions(given);
+    const { env, cwd, timeout, maxOutputBytes, keep, ...rest } = options.runOptions(given);
     const params = {
       command: line,
       env: environment(env, "options.env"),
       cwd,
       timeout: seconds(timeout),
       maxOutputBytes,
+      keep,
     };
     return await awaited(this.#link, "exec.run", params, { timeout, ...rest });
   }

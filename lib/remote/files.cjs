@@ -3,7 +3,12 @@
 
 const { withCallerStacks } = require("../caller.cjs");
 const fileOptions = require("../file-options.cjs");
+const { directory } = require("../options.cjs");
+const { upload } = require("../upload.cjs");
 const check = require("../validate.cjs");
+const { FileWatcher } = require("../watch.cjs");
+const { ByteStream } = require("./byte-stream.cjs");
+const { RemoteUploadTarget } = require("./upload-target.cjs");
 
 class RemoteFiles {
   #link;
@@ -11,6 +16,35 @@ class RemoteFiles {
   /** @param {import("./link.cjs").Link} link */
   constructor(link) {
     this.#link = link;
+  }
+
+  async appendFile(path, data, ...rest) {
+    fileOptions.noWriteOptions(rest, "appendFile");
+    await this.#send("appendFile", path, data);
+  }
+
+  async chmod(path, mode) {
+    const params = { path: check.absolutePath(path, "path"), mode: fileOptions.mode(mode, "mode") };
+    await this.#link.ask({ method: "files.chmod", params }).answer;
+  }
+
+  async cp(from, to, given) {
+    const options = fileOptions.copyOptions(given);
+    const params = { ...fromTo(from, to), options };
+    await this.#link.ask({ method: "files.cp", params }).answer;
+  }
+
+  async download(guestDir, given) {
+    const path = check.absolutePath(guestDir, "guestDir");
+    const { signal } = fileOptions.downloadOptions(given);
+    signal?.throwIfAborted();
+    const archive = new ByteStream(
+      this.#link,
+      { method: "files.download", params: { path } },
+      signal,
+    );
+    await archive.begun;
+    return archive.stream();
   }
 
   async exists(path) {
@@ -44,19 +78,45 @@ class RemoteFiles {
   }
 
   async rename(from, to) {
-    const params = { from: check.absolutePath(from, "from"), to: check.absolutePath(to, "to") };
-    await this.#link.ask({ method: "files.rename", params }).answer;
+    await this.#link.ask({ method: "files.rename", params: fromTo(from, to) }).answer;
   }
 
   async stat(path) {
     return await this.#ask("stat", path);
   }
 
+  async symlink(target, path) {
+    const leadsTo = check.program(target, "target");
+    const params = { target: leadsTo, path: check.absolutePath(path, "path") };
+    await this.#link.ask({ method: "files.symlink", params }).answer;
+  }
+
+  async upload(hostDir, guestDir, given) {
+    const source = directory(hostDir, "hostDir");
+    const target = check.absolutePath(guestDir, "guestDir");
+    const options = fileOptions.uploadOptions(given);
+    options.signal?.throwIfAborted();
+    return await upload(source, target, options, new RemoteUploadTarget(this.#link));
+  }
+
+  watch(path, given) {
+    const target = check.absolutePath(path, "path");
+    const { recursive, signal } = fileOptions.watchOptions(given);
+    signal?.throwIfAborted();
+    const params = { path: target, options: { recursive } };
+    const told = new ByteStream(this.#link, { method: "files.watch", params }, signal);
+    return new FileWatcher(watchedBy(told), target, signal);
+  }
+
   async writeFile(path, data, ...rest) {
     fileOptions.noWriteOptions(rest);
+    await this.#send("writeFile", path, data);
+  }
+
+  async #send(name, path, data) {
     const params = { path: check.absolutePath(path, "path") };
     const body = check.bytes(data, "data");
-    await this.#link.ask({ method: "files.writeFile", params, body }).answer;
+    await this.#link.ask({ method: `files.${name}`, params, body }).answer;
   }
 
   async #ask(name, path, options) {
@@ -66,10 +126,25 @@ class RemoteFiles {
   }
 }
 
+function fromTo(from, to) {
+  return { from: check.absolutePath(from, "from"), to: check.absolutePath(to, "to") };
+}
+
+/** What a watcher needs of the program that tells it of changes. */
+function watchedBy(told) {
+  return {
+    reader: { stream: () => told.stream() },
+    kill: () => told.cancel(),
+    result: Promise.resolve(),
+    end: Promise.resolve({}),
+  };
+}
+
 const names = Object.getOwnPropertyNames(RemoteFiles.prototype).filter(
   (name) => name !== "constructor",
 );
-withCallerStacks(RemoteFiles.prototype, ...names);
+// What gives its result back at once throws where others reject.
+withCallerStacks(RemoteFiles.prototype, ...names.filter((name) => name !== "watch"));
 
 /** As the files of a machine of this process: functions that need no object before them. */
 function remoteFiles(link) {

@@ -253,16 +253,18 @@ class Link {
     if (request?.take(message)) this.#over(request);
   }
 
-  #opened({ known, continuous }) {
+  #opened({ known, continuous, received = [] }) {
     this.#isOpen = true;
     this.#attempts = 0;
     this.#lostAt = undefined;
     this.#first?.resolve();
     this.#first = undefined;
     const isKnown = new Set(known);
+    const partly = new Map(received);
     for (const request of [...this.#requests.values()]) {
       request.renewed();
       if (isKnown.has(request.id)) this.#resume(request);
+      else if (partly.has(request.id)) this.#transmitRest(request, partly.get(request.id));
       else if (this.#isLost(request, continuous)) this.#unknown(request);
       else this.#transmit(request);
     }
@@ -283,7 +285,12 @@ class Link {
   #transmit(request) {
     request.wasSent = true;
     this.#send(request.message);
-    for (const piece of piecesOf(request.body ?? Buffer.alloc(0)))
+    this.#transmitRest(request, 0);
+  }
+
+  /** Sends the bytes of a request that have not come. */
+  #transmitRest(request, from) {
+    for (const piece of piecesOf(request.body?.subarray(from) ?? Buffer.alloc(0)))
       this.#sendRaw(dataFrame(request.id, piece));
     if (request.isCancelled) this.#send({ cancel: request.id });
   }

@@ -57,13 +57,14 @@ class RemoteShell {
 
   async run(command, given) {
     const line = check.text(command, "line");
-    const { timeout, maxOutputBytes, ...rest } = options.lineOptions(given);
+    const { timeout, maxOutputBytes, keep, ...rest } = options.lineOptions(given);
     if (this.#isClosed) throw closedError();
     const params = {
       shell: this.#request.id,
       command: line,
       timeout: timeout / 1000,
       maxOutputBytes,
+      keep,
     };
     try {
       const result = await awaited(this.#link, "shell.run", params, { timeout, ...rest });

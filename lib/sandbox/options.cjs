@@ -30,6 +30,9 @@ function sessionId(value, name) {
   return value;
 }
 
+/** Which part is kept of more than that. */
+const keep = optional(check.oneOf("head", "tail", "both"), "head");
+
 const common = {
   env: passed,
   cwd: optional(check.absolutePath),
@@ -45,6 +48,7 @@ function runOptions(value) {
     signal: optional(check.abortSignal),
     stdin: optional(check.bytes),
     maxOutputBytes: optional(check.integer(0)),
+    keep,
   });
 }
 
@@ -89,6 +93,7 @@ function lineOptions(value) {
     onStdout: common.onStdout,
     onStderr: common.onStderr,
     maxOutputBytes: optional(check.integer(0)),
+    keep,
   });
 }
 

@@ -1,6 +1,8 @@
 "use strict";
 // Answers of HTTP: JSON, errors with their status, bytes.
 
+const { Readable } = require("node:stream");
+const { pipeline } = require("node:stream/promises");
 const { packFailure, remoteError } = require("../wire/failures.cjs");
 const { isOurs } = require("../errors.cjs");
 
@@ -49,6 +51,18 @@ function sendText(response, status, text, type = "text/plain; charset=utf-8") {
 
 function sendBytes(response, data) {
   send(response, 200, data, { "content-type": "application/octet-stream" });
+}
+
+/** Sends what comes as it comes; a connection that breaks off says that it was not all. @param {AsyncIterable<Uint8Array>} pieces */
+async function sendStream(response, pieces, type) {
+  response.setTimeout(patience, () => response.destroy());
+  response.writeHead(200, { ...always, "content-type": type });
+  try {
+    await pipeline(Readable.from(pieces, { objectMode: false }), response);
+  } catch (error) {
+    // Whoever has hung up hears of nothing.
+    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE" && error.name !== "AbortError") throw error;
+  }
 }
 
 function sendNothing(response) {
@@ -104,6 +118,7 @@ module.exports = {
   sendError,
   sendJson,
   sendNothing,
+  sendStream,
   sendText,
   statusOf,
   unauthorized,

@@ -10,6 +10,8 @@ const mostAtOnce = 2;
 class Budget {
   #left;
   #most;
+  /** Let go of bytes whose client is away, oldest first. @type {Set<() => void>} */
+  #parked = new Set();
 
   /** @param {number} most Bytes of one request. */
   constructor(most) {
@@ -20,11 +22,24 @@ class Budget {
   /** @returns {Error | undefined} Why there is no room for so many. */
   take(bytes) {
     if (bytes > this.#most) return this.tooLarge(bytes);
+    for (const drop of this.#parked) {
+      if (bytes <= this.#left) break;
+      drop();
+    }
     if (bytes > this.#left) {
       return remoteError("ERR_SERVER_BUSY", "Too many bytes of other requests are on their way");
     }
     this.#left -= bytes;
     return undefined;
+  }
+
+  /** There is room for others in place of these, of which the client is away. @param {() => void} drop Gives them back. */
+  park(drop) {
+    this.#parked.add(drop);
+  }
+
+  unpark(drop) {
+    this.#parked.delete(drop);
   }
 
   /** Bytes of one request. */

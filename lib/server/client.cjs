@@ -4,6 +4,7 @@
 
 const { invalidValue } = require("../errors.cjs");
 const { packFailure, remoteError } = require("../wire/failures.cjs");
+const { IncomingBodies } = require("./incoming-bodies.cjs");
 const { perform } = require("./methods.cjs");
 const { Operation } = require("./operation.cjs");
 
@@ -21,6 +22,8 @@ class Client {
   #awaySince = performance.now();
   /** Whether it is known what the client has had done: it was here before, and nothing was dropped meanwhile. */
   #isContinuous = false;
+  /** Bytes of requests that are on their way. */
+  bodies = new IncomingBodies(() => this.#connection?.close(4408, "a request took too long"));
 
   /** @param {import("./hosted-sandbox.cjs").HostedSandbox} hosted */
   constructor(hosted, id) {
@@ -43,16 +46,18 @@ class Client {
 
   /**
    * It is there. One connection at a time: an older one may be dead without knowing.
-   * @returns {{ known: number[], continuous: boolean }} What is known of it.
+   * @returns {{ known: number[], continuous: boolean, received: [number, number][] }} What is known of it, and what has come
+   *   of requests that were on their way.
    */
   connected(connection) {
     this.#connection?.close(4409, "replaced");
     this.disconnected(this.#connection);
     this.#connection = connection;
     this.#hosted.touch();
-    const hello = { known: [...this.#operations.keys()], continuous: this.#isContinuous };
+    const continuous = this.#isContinuous;
     this.#isContinuous = true;
-    return hello;
+    this.bodies.goOn();
+    return { known: [...this.#operations.keys()], continuous, received: this.bodies.received };
   }
 
   disconnected(connection) {
@@ -60,17 +65,20 @@ class Client {
     this.#connection = undefined;
     this.#awaySince = performance.now();
     this.#hosted.touch();
+    this.bodies.park();
     for (const operation of this.#operations.values()) operation.close();
   }
 
   /** The sandbox is gone. */
   disconnect(reason) {
     this.#connection?.close(4410, reason);
+    this.bodies.drop();
     for (const operation of this.#operations.values()) this.#drop(operation);
   }
 
   /** It does not come back. */
   leave() {
+    this.bodies.drop();
     for (const operation of this.#operations.values()) this.#drop(operation);
     this.#hosted.forget(this);
   }
@@ -149,9 +157,7 @@ class Client {
 
   #drop(operation) {
     this.#operations.delete(operation.id);
-    operation.close();
-    // What goes wrong there has nobody to hear of it.
-    Promise.resolve(operation.release?.()).catch(() => {});
+    operation.drop();
   }
 }
 

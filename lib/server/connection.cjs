@@ -5,18 +5,14 @@
 const { invalidType, invalidValue, isOurs } = require("../errors.cjs");
 const { withResolvers } = require("../machine.cjs");
 const check = require("../validate.cjs");
-const { Body, DATA, dataFrame, outputFrame, parseFrame, piecesOf } = require("../wire/frames.cjs");
+const { DATA, dataFrame, outputFrame, parseFrame, piecesOf } = require("../wire/frames.cjs");
 
 /** Bytes that wait to be sent before nothing more is taken, and before it is again. */
 const highWater = 4 * 1024 * 1024;
 const lowWater = 1024 * 1024;
 /** Milliseconds between signs of life; who gives none within one of them is gone. */
 const heartbeat = 15_000;
-/** Milliseconds in which the bytes of a request have to be there. */
-const bodyTime = 120_000;
 const mostId = 2 ** 32 - 1;
-/** Bodies that are on their way at once. */
-const mostBodies = 64;
 
 /** Codes of `close`: RFC 6455, and our own from 4400 on, after those of HTTP. */
 const CLOSE_PROTOCOL = 1002;
@@ -31,8 +27,6 @@ class Connection {
   #onFailure;
   /** Messages that have come and wait for room. */
   #waiting = [];
-  /** Requests whose bytes are on their way, by number. */
-  #bodies = new Map();
   /** Settles when what waits to be sent is little again. */
   #drained;
   #turn = Promise.resolve();
@@ -160,6 +154,7 @@ class Connection {
     const isTheirs = isOurs(error) || error instanceof SyntaxError;
     this.#metrics.rejected("frame");
     if (!isTheirs) this.#onFailure(error);
+    this.#client.bodies.drop();
     this.close(isTheirs ? CLOSE_PROTOCOL : CLOSE_FAILED, isTheirs ? reasonOf(error) : "failed");
   }
 
@@ -197,35 +192,20 @@ class Connection {
     if (bytes === undefined) return this.#client.request(request, undefined, this);
     const length = offset(bytes, "bytes");
     if (length === 0) return this.#client.request(request, Buffer.alloc(0), this);
-    if (this.#bodies.has(id)) throw invalidValue("id", "was used before", id);
-    if (this.#bodies.size >= mostBodies) throw invalidValue("bytes", "are of too many requests");
-    const refusal = this.#budget.take(length);
-    // Its bytes come all the same, and go nowhere.
-    const body = refusal ? undefined : new Body(length);
-    const timer = setTimeout(() => this.close(4408, "a request took too long"), bodyTime);
-    timer.unref();
-    this.#bodies.set(id, { request, body, left: length, length, timer, refusal });
+    this.#client.bodies.begin(request, length, this.#budget);
   }
 
   #takeData(data) {
     const frame = parseFrame(data);
     if (frame?.type !== DATA) return this.close(CLOSE_UNSUPPORTED, "not a frame of this protocol");
-    const coming = this.#bodies.get(frame.id);
-    if (!coming || frame.data.length > coming.left) {
-      throw invalidValue("data", "are more than a request has said");
-    }
-    coming.left -= frame.data.length;
-    coming.body?.push(frame.data);
-    if (coming.left > 0) return;
-    this.#bodies.delete(frame.id);
-    clearTimeout(coming.timer);
-    if (coming.refusal) {
+    const whole = this.#client.bodies.push(frame.id, frame.data);
+    if (!whole) return;
+    if (whole.refusal) {
       this.#metrics.rejected("body");
-      return this.#client.refuse(frame.id, coming.refusal, this);
+      return this.#client.refuse(frame.id, whole.refusal, this);
     }
     // Input that a program does not read, and a file on its way, are held until the end.
-    const done = this.#client.request(coming.request, coming.body.bytes, this);
-    done.then(() => this.#budget.giveBack(coming.length));
+    this.#client.request(whole.request, whole.body, this).then(whole.giveBack);
   }
 
   #beat() {
@@ -237,11 +217,6 @@ class Connection {
   #closed() {
     this.#isClosed = true;
     clearInterval(this.#pulse);
-    for (const { timer, refusal, length } of this.#bodies.values()) {
-      clearTimeout(timer);
-      if (!refusal) this.#budget.giveBack(length);
-    }
-    this.#bodies.clear();
     this.#waiting = [];
     this.#client.disconnected(this);
     this.#letGo();

@@ -5,6 +5,7 @@ const { invalidValue, isOurs } = require("../errors.cjs");
 const check = require("../validate.cjs");
 const { commandOf } = require("../sandbox/exec.cjs");
 const { remoteError } = require("../wire/failures.cjs");
+const { fileMethods } = require("./file-methods.cjs");
 const { OutputFeed } = require("./output-feed.cjs");
 const { SessionStream } = require("./session-stream.cjs");
 const { terminalMethods } = require("./terminal-methods.cjs");
@@ -77,34 +78,13 @@ const methods = {
     await handleOf(call, call.params.shell, "shell").close();
     call.operation.answer(null);
   },
-  "files.readFile": async ({ hosted, operation, params }) => {
-    const data = await hosted.sandbox.files.readFile(params.path);
-    operation.answer(null, [Buffer.from(data.buffer, data.byteOffset, data.length)]);
-  },
-  "files.writeFile": async ({ hosted, operation, params, body }) => {
-    await hosted.sandbox.files.writeFile(params.path, body ?? "");
-    operation.answer(null);
-  },
-  "files.rename": async ({ hosted, operation, params }) => {
-    await hosted.sandbox.files.rename(params.from, params.to);
-    operation.answer(null);
-  },
   "sandbox.kill": async ({ hosted, operation }) => {
     await hosted.kill("killed");
     operation.answer(null);
   },
 };
 
-Object.assign(methods, terminalMethods(fedBy, handleOf));
-
-/** Those of files that take a path and perhaps options. */
-for (const name of ["exists", "mkdir", "readDir", "readDirWithTypes", "remove", "stat"]) {
-  methods[`files.${name}`] = async ({ hosted, operation, params }) => {
-    const { path, options } = params;
-    const given = options === undefined ? [path] : [path, options];
-    operation.answer((await hosted.sandbox.files[name](...given)) ?? null);
-  };
-}
+Object.assign(methods, fileMethods, terminalMethods(fedBy, handleOf));
 
 /** Calls a method; what goes wrong is the operation's. */
 async function perform(call, onFailure) {

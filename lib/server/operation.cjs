@@ -40,8 +40,9 @@ class Operation {
   endedAt;
   /** What methods of later requests need of it. */
   handle;
-  /** Lets go of what it holds. @type {(() => unknown) | undefined} */
-  release;
+  /** @type {(() => unknown) | undefined} */
+  #release;
+  #isDropped = false;
 
   /** @param {number} id The client's number for it. */
   constructor(id, method) {
@@ -64,6 +65,25 @@ class Operation {
 
   cancel() {
     this.#abort.abort();
+  }
+
+  /** Lets go of what it holds: at once, if nobody wants it any more. */
+  set release(release) {
+    this.#release = release;
+    if (this.#isDropped) this.#letGo();
+  }
+
+  /** Nobody wants it any more. */
+  drop() {
+    this.#isDropped = true;
+    this.close();
+    this.#letGo();
+  }
+
+  #letGo() {
+    // What goes wrong there has nobody to hear of it.
+    Promise.resolve(this.#release?.()).catch(() => {});
+    this.#release = undefined;
   }
 
   /** The client is there (again); it has seen output up to `from`. @param {Outlet} outlet */

@@ -9,8 +9,19 @@ const { jsonOf, withBody } = require("./request-body.cjs");
 
 const { sendBytes, sendError, sendJson, sendNothing, sendText } = answers;
 
-/** Methods of files that take JSON, at `/files/<name>`. */
-const fileMethods = ["exists", "mkdir", "readDir", "readDirWithTypes", "remove", "rename", "stat"];
+/** Methods of files that take JSON, at `/files/<name>`, and what of it they take. */
+const fileMethods = {
+  chmod: ["path", "mode"],
+  cp: ["from", "to", "options"],
+  exists: ["path", "options"],
+  mkdir: ["path", "options"],
+  readDir: ["path", "options"],
+  readDirWithTypes: ["path", "options"],
+  remove: ["path", "options"],
+  rename: ["from", "to"],
+  stat: ["path", "options"],
+  symlink: ["target", "path"],
+};
 
 class Router {
   #server;
@@ -115,11 +126,19 @@ class Router {
     }
     if (area === "files" && name === undefined)
       return await this.#file(request, response, hosted, url);
-    if (more.length === 0 && area === "files" && fileMethods.includes(name)) {
+    if (more.length === 0 && area === "files" && name === "archive")
+      return await this.#archive(request, response, hosted, url);
+    if (more.length === 0 && area === "files" && Object.hasOwn(fileMethods, name)) {
       only(request, "POST");
-      const { path, from, to, options } = await this.#json(request, hosted);
-      const args =
-        name === "rename" ? [from, to] : [path, ...(options === undefined ? [] : [options])];
+      const given = await this.#json(request, hosted);
+      const known = fileMethods[name];
+      for (const key of Object.keys(given)) {
+        if (!known.includes(key))
+          throw invalidValue(`body.${key}`, `is not known. Known are ${known.join(", ")}`);
+      }
+      const args = known.map((key) => given[key]);
+      // Of those that take none nothing is said of a last one that is not there.
+      if (args.at(-1) === undefined) args.pop();
       const value = await hosted.sandbox.files[name](...args);
       return sendJson(response, 200, { value: value ?? null });
     }
@@ -129,9 +148,7 @@ class Router {
   /** The bytes of a file, at `/files?path=<path>`. */
   async #file(request, response, hosted, url) {
     const { sandbox } = hosted;
-    const path = url.searchParams.get("path");
-    if (path === null)
-      throw invalidValue("path", "must be in the address, as ?path=/workspace/file");
+    const path = pathOf(url);
     const { metrics, budgets } = this.#server;
     if (request.method === "GET") {
       const data = await sandbox.files.readFile(path);
@@ -144,11 +161,29 @@ class Router {
       return sendNothing(response);
     }
     only(request, "PUT");
+    const method = url.searchParams.get("append") === "true" ? "appendFile" : "writeFile";
     await withBody(request, budgets.of(hosted), async (data) => {
       metrics.received(data.length);
-      await sandbox.files.writeFile(path, data);
+      await sandbox.files[method](path, data);
     });
     sendNothing(response);
+  }
+
+  /** A directory as a tar, at `/files/archive?path=<path>`. A connection that breaks off says that it is not whole. */
+  async #archive(request, response, { sandbox }, url) {
+    only(request, "GET");
+    const path = pathOf(url);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const archive = await sandbox.files.download(path, { signal: gone.signal });
+    await answers.sendStream(response, this.#counted(archive), "application/x-tar");
+  }
+
+  async *#counted(pieces) {
+    for await (const piece of pieces) {
+      this.#server.metrics.sent(piece.length);
+      yield piece;
+    }
   }
 
   /** What a request says as JSON. It is not counted any more when that has been read. */
@@ -177,6 +212,12 @@ function addressOf({ url }) {
   } catch {
     throw invalidValue("address", "is none");
   }
+}
+
+function pathOf({ searchParams }) {
+  const path = searchParams.get("path");
+  if (path === null) throw invalidValue("path", "must be in the address, as ?path=/workspace/file");
+  return path;
 }
 
 function only({ method }, allowed) {
