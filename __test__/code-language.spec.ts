@@ -172,3 +172,98 @@ describe("filename", () => {
     });
   });
 });
+
+describe("a resident runner", () => {
+  const files = {
+    "/app/sub/neighbour.mjs": "export default 'neighbour';",
+    "/app/sub/neighbour.cjs": "module.exports = 'neighbour';",
+    "/app/esm/package.json": '{"type":"module"}',
+    "/app/cjs/package.json": '{"type":"commonjs"}',
+  };
+  const module = `import neighbour from "./neighbour.mjs";
+    console.log(neighbour, import.meta.url, import.meta.main, import.meta.dirname);
+    console.log((await import("./neighbour.cjs")).default, import.meta.resolve("./x"));
+    throw new Error("told");`;
+  const script = `console.log(require("./neighbour.cjs"), __filename, __dirname, this === exports, require.main === module);
+    import("./neighbour.mjs").then(({ default: name }) => console.log(name));
+    throw new Error("told");`;
+  const kind = "console.log(typeof require)";
+  const cases: [string, { language?: "js" | "ts" | "cjs" | "auto"; filename?: string }][] = [
+    [module, { filename: "sub/main.mjs" }],
+    [module, { filename: "/app/sub/main.js" }],
+    [`const a: number = 1; ${module}`, { filename: "sub/main.mts" }],
+    [module, { filename: "sub/main.cjs", language: "js" }],
+    [script, { filename: "sub/main.cjs" }],
+    [script, { filename: "sub/main.js" }],
+    [`const a: number = 1; ${script}`, { filename: "sub/main.cts" }],
+    [kind, { filename: "esm/main.js" }],
+    [kind, { filename: "cjs/main.js" }],
+    [kind, { filename: "esm/main.cjs" }],
+    [kind, { filename: "cjs/main.mjs" }],
+    ["const a: string = typeof require; console.log(a);", { filename: "esm/main.ts" }],
+    [kind, { language: "cjs" }],
+    [kind, { language: "auto" }],
+    [`await 1; ${kind}`, { language: "auto" }],
+    [`const a: number = 1; ${kind}`, { language: "auto" }],
+    [`const a: number = 1; ${kind}`, { language: "ts" }],
+    [`const a: number = 1; ${kind}`, { language: "js" }],
+    [`const a: number = 1; ${kind}`, {}],
+    ["enum A { b }", { language: "ts" }],
+    ["let a = ;", { filename: "sub/main.mjs" }],
+    ["import fs from 'node:fs';", { language: "cjs" }],
+  ];
+
+  test("takes code for what exec takes it for", async () => {
+    await withRuntime({ files, cwd: "/app" }, async (runtime) => {
+      await using runner = await runtime.createResidentRunner();
+      const place = (text: string) => /[^/\s(]*:\d+:\d+/.exec(text)?.[0];
+      for (const [code, options] of cases) {
+        const [once, again] = [await runtime.exec(code, options), await runner.exec(code, options)];
+        const name = `${code}\n${JSON.stringify(options)}\n${again.stderr}`;
+        // What is imported behind an error does not come any more where the program ends with it.
+        assert(again.stdout.startsWith(once.stdout), `${again.stdout}\n${once.stdout}\n${name}`);
+        assert.equal(again.exitCode, once.exitCode, name);
+        if (options.filename && /told/.test(once.stderr)) {
+          assert.equal(place(again.stderr), place(once.stderr.split("Error: told")[1] ?? ""), name);
+        }
+        assert.equal(/SyntaxError.*/.test(again.stderr), /SyntaxError/.test(once.stderr), name);
+      }
+      assert.equal((await runner.exec(kind)).restarted, undefined);
+    });
+  });
+
+  test("knows whose late errors are whose, by the names of files", async () => {
+    await withRuntime({ files, cwd: "/app" }, async (runtime) => {
+      await using runner = await runtime.createResidentRunner();
+      const late = "setTimeout(() => { throw new Error('late') }); console.log('first');";
+      const first = await runner.exec(late, { filename: "sub/late.cjs" });
+      assert.deepEqual([first.stdout, first.exitCode], ["first\n", 0]);
+      const wait = "await new Promise((resolve) => setTimeout(resolve, 50));";
+      const second = await runner.exec(wait, { filename: "sub/other.mjs" });
+      assert.deepEqual([second.stderr, second.exitCode], ["", 0]);
+      // It may have come between the two.
+      const told = `${first.background?.stderr ?? ""}${second.background?.stderr ?? ""}`;
+      assert.match(told, /Error: late\n.*sub\/late\.cjs:1:/);
+    });
+  });
+
+  test("evaluates with types and names of files, and no scripts", async () => {
+    await withRuntime({ files, cwd: "/app" }, async (runtime) => {
+      await using runner = await runtime.createResidentRunner();
+      const code = "import name from './neighbour.mjs'; const n: number = 5; [n, name]";
+      const options = { language: "ts", filename: "sub/e.ts" } as const;
+      assert.deepEqual((await runner.evaluate(code, options)).value, [5, "neighbour"]);
+      assert.equal((await runner.evaluate("n + 1")).value, 6);
+      const wrong = await runner.evaluate("null.x", { filename: "sub/e.js" });
+      assert.match(wrong.stderr, /TypeError.*\n.*sub\/e\.js:1:6/);
+      const typed = await runner.evaluate("const m: number = 1", { language: "js" });
+      assert.match(typed.stderr, /SyntaxError/);
+      for (const given of [{ language: "cjs" }, { filename: "x/" }, { language: 5 }]) {
+        await assert.rejects(runner.evaluate("1", given as never), {
+          code: "ERR_INVALID_ARG_VALUE",
+          message: /options\.(language|filename)/,
+        });
+      }
+    });
+  });
+});

@@ -315,7 +315,14 @@ const resident = { timeout, signal, onStdout, onStderr, maxOutputBytes, keep };
 
 /** Options of a snippet of a resident runner. */
 function residentOptions(value) {
-  return object(value, "options", resident);
+  const { language, filename } = withCode;
+  return object(value, "options", { ...resident, language, filename });
+}
+
+/** Options of a snippet that is what a REPL takes: a script of a kind of its own. */
+function evaluateOptions(value) {
+  const language = optional(check.oneOf("js", "ts"));
+  return object(value, "options", { ...resident, language, filename: withCode.filename });
 }
 
 /** Options of a line of a shell that lives. */
@@ -377,6 +384,7 @@ module.exports = {
   commandOptions,
   createOptions,
   directory,
+  evaluateOptions,
   killOptions,
   exemptPorts,
   fileSystem,

@@ -11,7 +11,7 @@ let text;
  * @returns {string} An ES module.
  */
 function residentCode() {
-  text ??= guestCode(["clone.mjs", "evaluation.mjs", "resident.mjs"]);
+  text ??= guestCode(["clone.mjs", "evaluation.mjs", "language.mjs", "resident.mjs"]);
   return text;
 }
 

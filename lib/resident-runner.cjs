@@ -4,7 +4,7 @@
 const { withCallerStacks } = require("./caller.cjs");
 const { VmError } = require("./errors.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
-const { residentOptions } = require("./options.cjs");
+const { evaluateOptions, residentOptions } = require("./options.cjs");
 const { Channels, Kind, NotBegun, Session, Snippet } = require("./resident-session.cjs");
 const check = require("./validate.cjs");
 
@@ -57,7 +57,7 @@ class ResidentRunner {
 
   async #run(kind, code, given) {
     check.text(code, "code");
-    const options = residentOptions(given);
+    const options = kind === Kind.evaluate ? evaluateOptions(given) : residentOptions(given);
     if (this.#disposed) throw runnerError("ERR_VM_DISPOSED", "The resident runner is disposed");
     if (this.#busy) {
       throw runnerError("ERR_RUNNER_BUSY", "The resident runner is running another snippet");

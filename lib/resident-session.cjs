@@ -176,7 +176,7 @@ class Session {
    * @param {Snippet} snippet
    * @returns {Promise<object>} Its result.
    */
-  async run(snippet, code, { timeout, signal }) {
+  async run(snippet, code, { timeout, signal, language, filename }) {
     this.#snippet = snippet;
     const outcome = withResolvers();
     const expire = () => outcome.reject(timeoutError(timeout, snippet));
@@ -185,7 +185,7 @@ class Session {
     signal?.addEventListener("abort", abort, { once: true });
     try {
       this.#execution.renewCpuTime();
-      this.#execution.writeControl(frame(snippet, code));
+      this.#execution.writeControl(frame(snippet, code, { language, filename }));
       snippet.settled().then(outcome.resolve, outcome.reject);
       const { limits, ...result } = await outcome.promise;
       return { ...result, ...snippet.channels.captured(), ...snippet.channels.limits(limits) };
@@ -315,12 +315,16 @@ function resultOf(snippet, { status, value, tooLong }, bound) {
   return result;
 }
 
-function frame({ id, kind }, code) {
+/** Length of what follows, of what is said of the code, kind, identifier; then what is said of it, and the code. */
+function frame({ id, kind }, code, { language, filename }) {
+  const isPlain = language === undefined && filename === undefined;
+  const said = Buffer.from(isPlain ? "" : JSON.stringify({ language, filename }));
   const body = Buffer.from(code, "utf8");
-  const head = Buffer.alloc(5);
-  head.writeUInt32LE(body.length);
-  head[4] = kind;
-  return Buffer.concat([head, Buffer.from(id), body]);
+  const head = Buffer.alloc(9);
+  head.writeUInt32LE(said.length + body.length);
+  head.writeUInt32LE(said.length, 4);
+  head[8] = kind;
+  return Buffer.concat([head, Buffer.from(id), said, body]);
 }
 
 function timeoutError(timeout, snippet) {

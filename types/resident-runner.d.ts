@@ -24,6 +24,21 @@ export interface ResidentRunnerOptions {
    * @default head
    */
   keep?: "head" | "tail" | "both" | undefined;
+  /**
+   * What the code is taken for, as for {@link NodeRuntime.exec}. A snippet of `evaluate` is `"js"` or `"ts"`.
+   * @default a module that may have types; with `filename` what Node.js makes of a file of that name
+   */
+  language?: "js" | "ts" | "cjs" | "auto" | undefined;
+  /**
+   * The file that the code is taken for, which need not be there: in stack traces, in `import.meta` and `__filename`, and
+   * imports are looked for beside it.
+   */
+  filename?: string | undefined;
+}
+
+/** Options of {@link ResidentRunner.evaluate}. */
+export interface ResidentRunnerEvaluateOptions extends ResidentRunnerOptions {
+  language?: "js" | "ts" | undefined;
 }
 
 /** How a snippet ended and what it wrote. */
@@ -78,7 +93,7 @@ export interface ResidentRunner {
    */
   evaluate<T = unknown>(
     code: string,
-    options?: ResidentRunnerOptions,
+    options?: ResidentRunnerEvaluateOptions,
   ): Promise<ResidentRunnerValue<T>>;
   /** Ends the process. */
   dispose(): Promise<void>;

@@ -4,10 +4,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { read, writeSync } from "node:fs";
 import { createRequire } from "node:module";
+import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { SourceTextModule, SyntheticModule } from "node:vm";
 import { encode, longestValue, sizes, tooLong } from "./clone.mjs";
 import { compile } from "./evaluation.mjs";
+import { compileAs, importsFrom, metaOf, scriptOf } from "./language.mjs";
 
 /** What a snippet is run for, as the host numbers it. */
 const Kind = { exec: 0, run: 1, evaluate: 2 };
@@ -21,10 +23,11 @@ const pieceLength = 64 * 1024;
 
 const internal = createRequire(import.meta.url);
 const { decorateErrorStack } = internal("internal/util");
-const { compileHostCode } = internal("internal/process/execution");
 const importHere = (specifier, options) => import(specifier, options);
-const importDynamically = (specifier, _referrer, attributes) =>
-  importHere(specifier, { with: attributes });
+/** Imports of a snippet: from the working directory, or from where its file would be. */
+const importsOf = (url) => (url === undefined ? importHere : importsFrom(url, internal));
+const dynamically = (imports) => (specifier, _referrer, attributes) =>
+  imports(specifier, { with: attributes });
 const importMeta = import.meta;
 const { stdout, stderr } = process;
 const exit = process.exit.bind(process);
@@ -33,7 +36,7 @@ const listeners = process.listeners.bind(process);
 const prependListener = process.prependListener.bind(process);
 const { entries } = Object;
 const soon = setImmediate;
-const toJson = JSON.stringify;
+const { parse: fromJson, stringify: toJson } = JSON;
 
 /** The snippet that whatever runs was started by. */
 const owner = new AsyncLocalStorage();
@@ -99,31 +102,52 @@ function flushed(stream, write, then) {
   else write("", then);
 }
 
-async function link(specifier, _referrer, { attributes }) {
-  const namespace = await importHere(specifier, { with: attributes });
-  const names = Object.keys(namespace);
-  return new SyntheticModule(names, function fill() {
-    for (const name of names) this.setExport(name, namespace[name]);
+const linksBy = (imports) =>
+  async function link(specifier, _referrer, { attributes }) {
+    const namespace = await imports(specifier, { with: attributes });
+    const names = Object.keys(namespace);
+    return new SyntheticModule(names, function fill() {
+      for (const name of names) this.setExport(name, namespace[name]);
+    });
+  };
+
+/** A module or a script, by what is said of it. */
+function programOf(code, snippet) {
+  return compileAs(code, snippet.settings, snippet.name, internal, {
+    module: (text, place) => {
+      snippet.name = place.name;
+      return moduleOf(text, place);
+    },
+    script: (text, { path, url }) => {
+      snippet.name = url === undefined ? snippet.name.replace(/mjs$/, "cjs") : path;
+      const place = { name: snippet.name, path: resolve(snippet.name) };
+      const run = scriptOf(text, place, internal, dynamically(importsOf(url)));
+      return Promise.resolve().then(run);
+    },
   });
 }
 
-function moduleOf(code, name) {
-  const options = {
+function moduleOf(text, { name, url }) {
+  const imports = importsOf(url);
+  const module = new SourceTextModule(text, {
     identifier: name,
-    importModuleDynamically: importDynamically,
+    importModuleDynamically: dynamically(imports),
     initializeImportMeta(meta) {
+      if (url !== undefined) return metaOf(meta, url, internal);
       meta.url = importMeta.url;
       meta.resolve = importMeta.resolve;
     },
-  };
-  const module = compileHostCode(code, name, (text) => new SourceTextModule(text, options));
-  return module.link(link).then(module.evaluate.bind(module));
+  });
+  return module.link(linksBy(imports)).then(module.evaluate.bind(module));
 }
 
-function evaluationOf(code, name) {
-  const { run, awaits } = compileHostCode(code, name, (text) =>
-    compile(text, name, importDynamically, internal),
-  );
+function evaluationOf(code, snippet) {
+  const { run, awaits } = compileAs(code, snippet.settings, snippet.name, internal, {
+    module: (text, { name, path, url }) => {
+      snippet.name = url === undefined ? name : path;
+      return compile(text, snippet.name, dynamically(importsOf(url)), internal);
+    },
+  });
   const value = Promise.resolve().then(run);
   return awaits ? value.then((result) => result?.value) : value;
 }
@@ -149,19 +173,33 @@ function offerRequire() {
   Object.defineProperty(globalThis, "require", { value, configurable: true, writable: true });
 }
 
+/** Numbers of the last snippets by the names of files that they had. */
+const named = new Map();
+const mostNamed = 256;
+
+function remember({ settings, name, number }) {
+  if (settings.filename === undefined) return;
+  named.delete(name);
+  named.set(name, number);
+  if (named.size > mostNamed) named.delete(named.keys().next().value);
+}
+
 /** No function of this program waits for the snippet, so that none is in the stacks that it sees. */
-function begin(kind, id, code) {
+function begin(kind, id, settings, code) {
   send(Frame.begun, Buffer.from(id, "latin1"));
   count += 1;
-  const snippet = { id, kind, number: count, failed: false, value: undefined };
+  const name = `snippet-${count}.mjs`;
+  const snippet = { id, kind, settings, name, number: count, failed: false, value: undefined };
   running = snippet;
   owner.enterWith(snippet);
   guard();
   if (kind === Kind.run) offerReturn(snippet);
   if (kind === Kind.evaluate && !isOffered) offerRequire();
   try {
-    const run = kind === Kind.evaluate ? evaluationOf : moduleOf;
-    run(code, `snippet-${count}.mjs`).then(
+    const run = kind === Kind.evaluate ? evaluationOf : programOf;
+    const ended = run(code, snippet);
+    remember(snippet);
+    ended.then(
       (value) => finish(snippet, value),
       (error) => fail(snippet, error),
     );
@@ -240,8 +278,11 @@ function uncaught(event, error) {
 }
 
 function ownerByStack(error) {
-  const number = /\bsnippet-(\d+)\.mjs:/.exec(stackOf(error))?.[1];
-  return number === undefined ? undefined : Number(number);
+  const stack = stackOf(error);
+  const number = /\bsnippet-(\d+)\.[cm]js:/.exec(stack)?.[1];
+  if (number !== undefined) return Number(number);
+  for (const [name, last] of named) if (stack.includes(`${name}:`)) return last;
+  return undefined;
 }
 
 function stackOf(error) {
@@ -277,19 +318,21 @@ const foreignFrame =
   /^ +at (?:FSReqCallback\.|.*(?:node:(?:internal\/|vm:|diagnostics_channel:)|\[eval\d+\]))/;
 
 function next() {
-  readExactly(4 + 1 + idLength, (head) => {
-    const [kind, id] = [head[4], head.latin1Slice(5)];
-    const length = head.readUInt32LE(0);
-    const run = (code) => begin(kind, id, code);
-    if (length === 0) run("");
-    else readExactly(length, (bytes) => run(bytes.utf8Slice()));
+  readExactly(4 + 4 + 1 + idLength, (head) => {
+    const [kind, id] = [head[8], head.latin1Slice(9)];
+    const [length, said] = [head.readUInt32LE(0), head.readUInt32LE(4)];
+    if (length === 0) return begin(kind, id, {}, "");
+    readExactly(length, (bytes) => {
+      const settings = said === 0 ? {} : fromJson(bytes.utf8Slice(0, said));
+      begin(kind, id, settings, bytes.utf8Slice(said));
+    });
   });
 }
 
 /** The loop has nothing to do any more. */
 function unsettled() {
   if (running === undefined || running.settled) return;
-  writeError(`Warning: Detected unsettled top-level await in snippet-${running.number}.mjs\n`);
+  writeError(`Warning: Detected unsettled top-level await in ${running.name}\n`);
   exit(13);
 }
 
