@@ -137,8 +137,8 @@ export interface McpServer {
 
 /**
  * A server of the Model Context Protocol with the tools `run`, `shell`, `read_file`, `write_file` and `list_files` of a
- * machine. It needs the package `@modelcontextprotocol/sdk`, 1.20 or later. Each server has one shell, and takes one
- * connection.
+ * machine, and its files as resources. It needs the package `@modelcontextprotocol/sdk`, 1.20 or later. Each server has one
+ * shell, and takes one connection.
  *
  * @throws {TypeError | RangeError} An argument or an option is wrong: the message has its name.
  * @throws {Error} `ERR_MODULE_NOT_FOUND`: the SDK is not installed.

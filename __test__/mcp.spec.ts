@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
@@ -168,6 +168,124 @@ describe("secure-exec mcp", () => {
         text(await call("shell", { command: "echo 1" })) ?? "",
         /^(\[this is .*\n)?1\n$/,
       );
+    });
+  });
+
+  test("a machine that begins anew has the files that it was given, with links and empty folders", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "secure-exec-mcp-"));
+    try {
+      await mkdir(join(folder, "empty/below"), { recursive: true });
+      await writeFile(join(folder, "file"), "of the host");
+      await symlink("file", join(folder, "link"));
+      const args = [cli, "mcp", "--copy", folder, "--file", `${folder}:/data`];
+      const transport = new StdioClientTransport({ command: process.execPath, args });
+      await connected(transport, async (call, client) => {
+        const line = "cd /workspace; cat link /data/link; find . /data | sort; rm -r *";
+        const first = text(await call("shell", { command: line }));
+        assert.match(first ?? "", /^of the hostof the host\./);
+        const [pid] = await childrenOf(transport.pid ?? 0);
+        assert(pid);
+        process.kill(pid, "SIGKILL");
+        await ended(pid);
+        // The server may not have heard of it: the call that tells it is lost.
+        await call("run", { code: "" });
+        const { resources } = await client.listResources();
+        assert.deepEqual(
+          resources.map(({ name }) => name),
+          ["file", "link"],
+        );
+        const note = "[this is a new shell: directory and variables are as at first]\n";
+        const again = text(await call("shell", { command: line }));
+        assert.equal(again?.replace(note, ""), first);
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("files are resources", async () => {
+    await withServer([], async (call, client) => {
+      const command = `mkdir -p a/empty 'b c'; echo one > a/one.txt; printf '\\211PNG' > p.png
+        echo 1 > 'b c/ü#?.json'; ln -s one.txt a/link; ln -s / root; ln -s nowhere a/gone; mkfifo pipe
+        printf '\\0\\1' > binary; : > .empty`;
+      assert.equal((await call("shell", { command })).isError, false);
+      const { resources, nextCursor } = await client.listResources();
+      assert.equal(nextCursor, undefined);
+      assert.deepEqual(
+        resources.map(({ name, uri, size, mimeType }) => [name, uri, size, mimeType]),
+        [
+          [".empty", "sandbox:///workspace/.empty", 0, undefined],
+          ["a/link", "sandbox:///workspace/a/link", 4, undefined],
+          ["a/one.txt", "sandbox:///workspace/a/one.txt", 4, "text/plain"],
+          ["b c/ü#?.json", "sandbox:///workspace/b%20c/%C3%BC%23%3F.json", 2, "application/json"],
+          ["binary", "sandbox:///workspace/binary", 2, undefined],
+          ["p.png", "sandbox:///workspace/p.png", 4, "image/png"],
+        ],
+      );
+      const contents = [];
+      for (const { uri } of resources) {
+        const [content] = (await client.readResource({ uri })).contents;
+        assert.equal(content?.uri, uri);
+        contents.push(content?.text ?? content?.blob);
+      }
+      assert.deepEqual(contents, ["", "one\n", "one\n", "1\n", "AAE=", "iVBORw=="]);
+      const { resourceTemplates } = await client.listResourceTemplates();
+      assert.equal(resourceTemplates[0]?.uriTemplate, "sandbox://{+path}");
+      const read = async (uri: string) => (await client.readResource({ uri })).contents[0]?.text;
+      assert.equal(await read("sandbox:///workspace/a/../a/"), "empty/\ngone\nlink\none.txt");
+      assert.match((await read("sandbox:///etc/passwd")) ?? "", /root/);
+      await call("shell", { command: "head -c 5000000 /dev/zero > large" });
+      for (const [uri, code] of [
+        ["sandbox:///workspace/nope", -32002],
+        ["sandbox:///workspace/a/gone", -32002],
+        ["sandbox:///workspace/p.png/x", -32002],
+        ["sandbox:///workspace/large", -32602],
+        ["sandbox:///workspace/pipe", -32602],
+        ["sandbox:///dev/zero", -32602],
+        ["sandbox:///a%00b", -32602],
+        ["sandbox:///%ff", -32602],
+        ["sandbox://host/etc/passwd", -32602],
+        ["file:///etc/passwd", -32602],
+        ["sandbox:etc", -32602],
+        ["", -32602],
+      ] as const) {
+        await assert.rejects(client.readResource({ uri }), { code }, uri);
+      }
+      await assert.rejects(client.listResources({ cursor: "x" }), { code: -32602 });
+    });
+  });
+
+  test("many resources come in pages", async () => {
+    await withServer([], async (call, client) => {
+      const command =
+        "for d in {1..30}; do mkdir -p $d/sub; for f in {1..10}; do : > $d/$f; : > $d/sub/$f; done; done; mkdir -p z/{1..2500}";
+      assert.equal((await call("shell", { command })).isError, false);
+      const names: string[] = [];
+      let pages = 0;
+      for (let cursor: string | undefined; ; pages += 1) {
+        const page = await client.listResources(cursor === undefined ? {} : { cursor });
+        assert(page.resources.length <= 100);
+        names.push(...page.resources.map(({ name }) => name));
+        cursor = page.nextCursor;
+        if (cursor === undefined) break;
+      }
+      assert.equal(names.length, 600);
+      assert.equal(new Set(names).size, 600);
+      assert(pages >= 6);
+    });
+  });
+
+  test("more programs than fit wait for their turn, which is not their time", async () => {
+    await withServer(["--timeout", "15s"], async (call) => {
+      const code = `console.log(1)`;
+      const calls = Array.from({ length: 300 }, () => call("run", { code }, { timeout: 300_000 }));
+      const stop = new AbortController();
+      const { signal } = stop;
+      const waiting = call("run", { code: "for (;;);" }, { signal, timeout: 300_000 });
+      stop.abort("enough");
+      await assert.rejects(waiting, /enough/);
+      const answers = await Promise.all(calls);
+      assert.deepEqual(new Set(answers.map(text)), new Set(["1\n"]));
     });
   });
 

@@ -7,7 +7,15 @@ export interface Answer {
   isError: boolean;
 }
 
+export interface Resource {
+  uri: string;
+  name: string;
+  size?: number;
+  mimeType?: string;
+}
+
 export interface CallOptions {
+  timeout?: number;
   signal?: AbortSignal;
   onprogress?: (progress: { progress: number; message?: string }) => void;
 }
@@ -24,6 +32,14 @@ export declare class Client {
     schema: undefined,
     options?: CallOptions,
   ): Promise<Answer>;
+  listResources(params?: { cursor?: string }): Promise<{
+    resources: Resource[];
+    nextCursor?: string;
+  }>;
+  listResourceTemplates(): Promise<{ resourceTemplates: { uriTemplate: string }[] }>;
+  readResource(params: { uri: string }): Promise<{
+    contents: { uri: string; mimeType?: string; text?: string; blob?: string }[];
+  }>;
   getServerVersion(): { name: string; version: string } | undefined;
   getInstructions(): string | undefined;
 }

@@ -6,8 +6,11 @@ const { posix } = require("node:path");
 const { isOurs } = require("../errors.cjs");
 const { inputSchema } = require("../tools/schema.cjs");
 const { clip, folded } = require("./for-model.cjs");
+const { Turns } = require("./turns.cjs");
 
 const newShell = "[this is a new shell: directory and variables are as at first]\n";
+/** Programs of `run` at once. Others wait, and their time begins with their turn. */
+const mostPrograms = 16;
 /** Bytes that are kept of what a program writes: more than any answer shows. */
 const mostKept = 1024 * 1024;
 /** Names of a directory that an answer lists. */
@@ -76,6 +79,7 @@ class MachineTools {
   #settings;
   /** Once there is one. @type {Promise<import("../shell-session.cjs").ShellSession> | undefined} */
   #shell;
+  #programs = new Turns(mostPrograms);
   #checks = new Map();
 
   /**
@@ -152,7 +156,8 @@ class MachineTools {
   }
 
   #run({ code, timeoutMs }, given) {
-    return this.#rt.exec(code, { ...this.#options(timeoutMs, given), cwd: this.#settings.cwd });
+    const options = { ...this.#options(timeoutMs, given), cwd: this.#settings.cwd };
+    return this.#programs.take(given.signal, () => this.#rt.exec(code, options));
   }
 
   async #line({ command, timeoutMs }, given) {

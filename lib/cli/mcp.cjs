@@ -7,7 +7,7 @@ const { leastChars, usualChars } = require("../ai/for-model.cjs");
 const { serverOf } = require("../mcp/server.cjs");
 const { sdk } = require("../mcp/sdk.cjs");
 const { CommandError } = require("./failures.cjs");
-const { readCopies } = require("./copies.cjs");
+const { finish, readCopies } = require("./copies.cjs");
 const { createMachine } = require("./session.cjs");
 const { workspace } = require("./project.cjs");
 const { UsageError } = require("./usage-error.cjs");
@@ -23,8 +23,10 @@ async function mcp(operands, flags) {
   if (maxChars < leastChars) throw new UsageError(`--max-chars is at least ${leastChars}`);
   const { StdioServerTransport } = installed();
   // First: what is wrong with an option is told before a client is greeted.
-  const runtime = await createMachine(flags, await readCopies(flags));
-  const server = serverOf(runtime, { maxChars, timeoutMs: timeout, cwd });
+  const copies = await readCopies(flags);
+  const runtime = await createMachine(flags, copies);
+  const prepare = preparing(runtime, copies);
+  const server = serverOf(runtime, { maxChars, timeoutMs: timeout, cwd, prepare });
   const gone = left(server);
   try {
     // Each answer that a slow client does not take waits for it by itself.
@@ -38,6 +40,26 @@ async function mcp(operands, flags) {
   }
   await letGo();
   return 0;
+}
+
+/** A machine that begins anew has the files that it was made with: links and empty folders are made again here. */
+function preparing(runtime, { tree }) {
+  let finished = Promise.resolve();
+  let isComplete = true;
+  runtime.on("crash", () => {
+    isComplete = false;
+  });
+  return () => {
+    if (!isComplete) {
+      isComplete = true;
+      finished = finish(runtime, tree).catch((error) => {
+        // The next call tries again.
+        isComplete = false;
+        throw error;
+      });
+    }
+    return finished;
+  };
 }
 
 /** Ends this process where its client has gone without reading: what is left to write would keep it alive. */

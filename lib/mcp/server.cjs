@@ -1,9 +1,10 @@
 "use strict";
-// A server of the Model Context Protocol whose tools are a machine's.
+// A server of the Model Context Protocol whose tools and resources are a machine's.
 
 const { version } = require("../../package.json");
 const { modelOptions, runtimeOf } = require("../ai/ai-tools.cjs");
 const { MachineTools } = require("../ai/machine-tools.cjs");
+const { Resources } = require("./resources.cjs");
 const { sdk } = require("./sdk.cjs");
 
 /** What the tools are called here, as other servers spell theirs. */
@@ -34,14 +35,17 @@ function createMcpServer(target, given) {
 
 /**
  * @param {import("../node-runtime.cjs").NodeRuntime} runtime
- * @param {{ maxChars: number, timeoutMs: number, cwd: string }} settings
+ * @param {{ maxChars: number, timeoutMs: number, cwd: string, prepare?: () => Promise<void> }} settings `prepare` settles
+ *   when the machine has its files: it is waited for before each call.
  */
 function serverOf(runtime, settings) {
   const { Server, types } = sdk();
+  const { prepare = async () => {} } = settings;
   const machine = new MachineTools(runtime, settings);
+  const resources = new Resources(runtime, settings.cwd, types);
   const server = new Server(
     { name: "secure-exec", version },
-    { capabilities: { tools: {} }, instructions },
+    { capabilities: { resources: {}, tools: {} }, instructions },
   );
   const definitions = new Map(machine.definitions.map((each) => [each.name, each]));
   server.setRequestHandler(types.ListToolsRequestSchema, () => ({
@@ -58,10 +62,22 @@ function serverOf(runtime, settings) {
         const shown = JSON.stringify(params.name.slice(0, 64));
         throw new types.McpError(types.ErrorCode.InvalidParams, `There is no tool ${shown}`);
       }
+      await prepare();
       const answer = await machine.call(name, params.arguments, { signal, ...progressOf(extra) });
       return { content: contentOf(answer), isError: answer.isError };
     },
   );
+  server.setRequestHandler(types.ListResourcesRequestSchema, async ({ params }) => {
+    await prepare();
+    return await resources.list(params?.cursor);
+  });
+  server.setRequestHandler(types.ListResourceTemplatesRequestSchema, () => ({
+    resourceTemplates: resources.templates,
+  }));
+  server.setRequestHandler(types.ReadResourceRequestSchema, async ({ params }) => {
+    await prepare();
+    return await resources.read(params.uri);
+  });
   const close = server.close.bind(server);
   // Whoever closes it ends what only it has.
   server.close = async () => {
