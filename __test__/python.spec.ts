@@ -2,7 +2,17 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeRuntime } from "secure-exec";
@@ -366,6 +376,19 @@ b'1\\n'
     assert.equal(heard, "in\ncaught\n");
   });
 
+  test("SIGTERM ends it, whatever it does", async () => {
+    for (const doing of ["while True: pass", "import time; time.sleep(100)", "input()"]) {
+      const ready = Promise.withResolvers<void>();
+      const child = await rt.spawnCommand("python3", ["-c", `print('in', flush=True)\n${doing}`], {
+        onStdout: () => ready.resolve(),
+      });
+      await ready.promise;
+      child.kill("SIGTERM");
+      const { exitCode, signal } = await child.result;
+      assert.deepEqual([exitCode, signal], [143, "SIGTERM"], doing);
+    }
+  });
+
   test("time.sleep uses no processor, and SIGINT ends it", async () => {
     const slept = await rt.execCommand("python3", ["-c", "import time; time.sleep(2)"]);
     assert.ok(slept.usage.wallMs > 2000);
@@ -615,3 +638,43 @@ test("the snapshot is gone with the process of the host", slow, () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test(
+  "the snapshot stays in a directory for it, and is made anew if it is not as it was",
+  slow,
+  async () => {
+    const program = `
+    import { NodeRuntime } from "secure-exec";
+    const rt = await NodeRuntime.create({ python: { cacheDir: process.argv[1] } });
+    const { value } = await rt.python.run("6 * 7");
+    console.log(value);
+    await rt.dispose();
+  `;
+    const folder = mkdtempSync(join(tmpdir(), "snapshots-"));
+    const run = () => {
+      const args = ["--input-type=module", "-e", program, folder];
+      const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+      assert.equal(stdout, "42\n", stderr);
+      const [name] = readdirSync(folder);
+      assert.match(name ?? "", /^python-[0-9a-f]{32}$/);
+      const memory = join(folder, name ?? "", "memory");
+      assert.deepEqual(readdirSync(join(memory, "..")).sort(), ["memory", "memory.sha256"]);
+      return { memory, made: statSync(memory).ino };
+    };
+    try {
+      const first = run();
+      assert.equal(run().made, first.made);
+      chmodSync(first.memory, 0o600);
+      truncateSync(first.memory, 1000);
+      assert.notEqual(run().made, first.made);
+      chmodSync(folder, 0o722);
+      const refused = NodeRuntime.create({ python: { cacheDir: folder } });
+      await assert.rejects(refused, {
+        code: "ERR_INVALID_ARG_VALUE",
+        message: /options\.python\.cacheDir.*nobody else may write/,
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

@@ -131,7 +131,7 @@ class NodeRuntime {
     const start = performance.now();
     if (settings.python) {
       const given = options.snapshotOptions(settings.python);
-      await snapshotMade(settings.python.packageDir, () => NodeRuntime.#boot(given));
+      await snapshotMade(settings.python, () => NodeRuntime.#boot(given));
     }
     const vmOptions = {
       env: settings.env,

@@ -12,6 +12,12 @@ export interface PythonOptions {
    * @default none
    */
   wheelsDir?: string | undefined;
+  /**
+   * Where the snapshot of the interpreter's memory stays for the next process, 30 MB: a directory of this user's that nobody else
+   * may write. It is made anew where it is not as it was left, and for each version of this package and of `pyodide`.
+   * @default it is made by the first `create` of each process, and gone with that
+   */
+  cacheDir?: string | undefined;
 }
 
 /** Options of {@link Python.run}. */

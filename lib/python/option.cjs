@@ -1,7 +1,7 @@
 "use strict";
 // The option `python`: where the npm package `pyodide` of the application is, and where wheels are.
 
-const { existsSync } = require("node:fs");
+const { existsSync, statSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 const { invalidType, invalidValue } = require("../errors.cjs");
@@ -16,7 +16,7 @@ const guestPaths = {
   wheels: "/usr/lib/pyodide-packages",
 };
 
-/** @typedef {{ packageDir: string, wheelsDir: string | undefined }} Python */
+/** @typedef {{ packageDir: string, wheelsDir: string | undefined, cacheDir: string | undefined }} Python */
 
 /**
  * The option, as directories of the host.
@@ -27,9 +27,10 @@ function python(value, name) {
   if (value !== true && !check.isPlainObject(value)) {
     throw invalidType(name, "of type boolean or an object", value);
   }
-  const { packageDir, wheelsDir } = check.object(value === true ? {} : value, name, {
+  const { packageDir, wheelsDir, cacheDir } = check.object(value === true ? {} : value, name, {
     packageDir: check.optional(hostDirectory),
     wheelsDir: check.optional(hostDirectory),
+    cacheDir: check.optional(ownDirectory),
   });
   const found = packageDir ?? installed();
   if (found === undefined) {
@@ -38,7 +39,17 @@ function python(value, name) {
   if (!existsSync(join(found, "pyodide.asm.wasm"))) {
     throw invalidValue(`${name}.packageDir`, "must be the directory of the npm package pyodide");
   }
-  return { packageDir: found, wheelsDir };
+  return { packageDir: found, wheelsDir, cacheDir };
+}
+
+/** A directory that nobody else can write: what lies there is what interpreters begin with. */
+function ownDirectory(value, name) {
+  const path = hostDirectory(value, name);
+  const { mode, uid } = statSync(path);
+  if (uid !== process.geteuid() || (mode & 0o022) !== 0) {
+    throw invalidValue(name, "must be a directory of this user's that nobody else may write", path);
+  }
+  return path;
 }
 
 /** The application's package, or else the one beside ours. */
@@ -66,7 +77,7 @@ function pythonMounts(settings) {
   const { wheelsDir } = settings;
   return [
     packageMount(settings),
-    mount("options.python", guestPaths.snapshot, snapshotDirectory(settings.packageDir)),
+    mount("options.python", guestPaths.snapshot, snapshotDirectory(settings)),
     ...(wheelsDir ? [mount("options.python.wheelsDir", guestPaths.wheels, wheelsDir)] : []),
   ];
 }

@@ -1,56 +1,104 @@
 "use strict";
 // The memory of an interpreter that has started, from which others go on: made once for each package of a process of the host,
-// in a machine that never runs anything else, and read-only for all that have it.
+// in a machine that never runs anything else, and read-only for all that have it. With a directory for it, it stays there for
+// the next process.
 
+const { createHash, randomUUID } = require("node:crypto");
 const {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
+const { version } = require("../../package.json");
+const { addonName, binaryFolder } = require("../binary-folder.cjs");
 const { VmError } = require("../errors.cjs");
 
-/** Directories of the host by the package that they are of. */
-const directories = new Map();
+/** What the memory depends on, of the package. */
+const parts = [
+  "package.json",
+  "pyodide.asm.mjs",
+  "pyodide.asm.wasm",
+  "pyodide.mjs",
+  "python_stdlib.zip",
+];
 
-/** Snapshots that are there or being made, by the package that they are of. */
+/** @typedef {{ packageDir: string, cacheDir: string | undefined }} Where */
+
+/** Directories of the host by the package, and the directory for snapshots, that they are of. */
+const directories = new Map();
+/** Those of them that are gone with this process. */
+const passing = [];
+
+/** Snapshots that are there or being made, by directory. */
 const made = new Map();
 
-/** Where the snapshot of a package is, as soon as it is made. It is gone with the process. */
-function snapshotDirectory(packageDir) {
+/** Where the snapshot of a package is, as soon as it is made. @param {Where} where */
+function snapshotDirectory({ packageDir, cacheDir }) {
   const real = realpathSync(packageDir);
-  let directory = directories.get(real);
+  const key = JSON.stringify([real, cacheDir]);
+  let directory = directories.get(key);
   if (!directory) {
-    directory = mkdtempSync(join(tmpdir(), "secure-exec-python-"));
-    if (directories.size === 0) process.on("exit", removeAll);
-    directories.set(real, directory);
+    directory = cacheDir === undefined ? passingDirectory() : lastingDirectory(real, cacheDir);
+    directories.set(key, directory);
   }
   return directory;
 }
 
-function removeAll() {
-  for (const directory of directories.values()) rmSync(directory, { recursive: true, force: true });
+function passingDirectory() {
+  if (passing.length === 0) process.on("exit", removePassing);
+  const directory = mkdtempSync(join(tmpdir(), "secure-exec-python-"));
+  passing.push(directory);
+  return directory;
+}
+
+function removePassing() {
+  for (const directory of passing) rmSync(directory, { recursive: true, force: true });
+}
+
+/** Named by all that the memory is made of: another version of either package has another. */
+function lastingDirectory(packageDir, cacheDir) {
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([version, statSync(join(binaryFolder(), addonName)).size]));
+  for (const part of parts) hash.update(readFileSync(join(packageDir, part)));
+  const directory = join(realpathSync(cacheDir), `python-${hash.digest("hex").slice(0, 32)}`);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return directory;
 }
 
 /**
  * Waits until the snapshot of a package is there; the first has it made.
- * @param {string} packageDir
+ * @param {Where} where
  * @param {() => Promise<import("../node-runtime.cjs").NodeRuntime>} boot A new machine that has the package.
  * @returns {Promise<void>}
  */
-async function snapshotMade(packageDir, boot) {
-  const real = realpathSync(packageDir);
-  if (!made.has(real)) {
-    const attempt = make(snapshotDirectory(packageDir), boot);
-    made.set(real, attempt);
+async function snapshotMade(where, boot) {
+  const directory = snapshotDirectory(where);
+  if (!made.has(directory)) {
+    const attempt = isWhole(directory) ? Promise.resolve() : make(directory, boot);
+    made.set(directory, attempt);
     // The next machine tries anew.
-    attempt.catch(() => made.delete(real));
+    attempt.catch(() => made.delete(directory));
   }
-  await made.get(real);
+  await made.get(directory);
+}
+
+/** Whether an earlier process has left it, as it was. */
+function isWhole(directory) {
+  try {
+    const sum = readFileSync(join(directory, "memory.sha256"), "latin1");
+    return sum === sumOf(readFileSync(join(directory, "memory")));
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+    return false;
+  }
 }
 
 async function make(directory, boot) {
@@ -62,13 +110,25 @@ async function make(directory, boot) {
       memory,
     ]);
     if (exitCode !== 0) throw notStarted(stderr);
-    const part = join(directory, "part");
-    writeFileSync(part, await runtime.readFile(memory), { mode: 0o600 });
-    chmodSync(part, 0o400);
-    renameSync(part, join(directory, "memory"));
+    const data = await runtime.readFile(memory);
+    // Another process may do the same: what two of them leave together is not taken for whole, and made anew.
+    put(directory, "memory.sha256", sumOf(data));
+    put(directory, "memory", data);
   } finally {
     await runtime.dispose();
   }
+}
+
+/** At once: whoever reads the file finds it whole, or not at all. */
+function put(directory, name, data) {
+  const part = join(directory, `${name}-${randomUUID()}`);
+  writeFileSync(part, data, { mode: 0o600 });
+  chmodSync(part, 0o400);
+  renameSync(part, join(directory, name));
+}
+
+function sumOf(data) {
+  return createHash("sha256").update(data).digest("hex");
 }
 
 function notStarted(stderr) {
