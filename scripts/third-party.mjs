@@ -26,6 +26,9 @@ const allowedLicences = [
   "Zlib",
   "Unicode-3.0",
   "CC0-1.0",
+  // That of libbzip2, which its translation to Rust keeps: as BSD-style licences, it asks for its notice and for changed
+  // versions to be marked, and nothing of what is linked with it.
+  "bzip2-1.0.6",
 ];
 
 /** Who may depend on what. Everybody else goes through the crate named here. */

@@ -1,11 +1,16 @@
 //! Archivers and compressors as one program: the name it is called by decides which it is.
 
+mod codec;
+mod filter;
 mod gzip;
 mod link;
 mod moment;
+mod packer;
 mod tar;
+mod through;
 mod unzip;
 mod zip;
+mod zstd_stream;
 
 use secure_exec_cli::{Args, Outcome, dispatch, finish};
 use std::process::ExitCode;
@@ -19,6 +24,42 @@ const TOOLS: &[(&str, Tool)] = &[
     ("zcat", gzip::main),
     ("zip", zip::main),
     ("unzip", unzip::main),
+    ("bunzip2", packer::main),
+    ("bzcat", packer::main),
+    ("bzip2", packer::main),
+    ("lzcat", packer::main),
+    ("lzma", packer::main),
+    ("unlzma", packer::main),
+    ("unxz", packer::main),
+    ("unzstd", packer::main),
+    ("xz", packer::main),
+    ("xzcat", packer::main),
+    ("zstd", packer::main),
+    ("zstdcat", packer::main),
+    ("zstdmt", packer::main),
+    ("bzegrep", through::grep),
+    ("bzfgrep", through::grep),
+    ("bzgrep", through::grep),
+    ("xzegrep", through::grep),
+    ("xzfgrep", through::grep),
+    ("xzgrep", through::grep),
+    ("zegrep", through::grep),
+    ("zfgrep", through::grep),
+    ("zgrep", through::grep),
+    ("zstdgrep", through::grep),
+    ("bzless", through::pager),
+    ("bzmore", through::pager),
+    ("xzless", through::pager),
+    ("xzmore", through::pager),
+    ("zless", through::pager),
+    ("zmore", through::pager),
+    ("zstdless", through::pager),
+    ("bzcmp", through::compare),
+    ("bzdiff", through::compare),
+    ("xzcmp", through::compare),
+    ("xzdiff", through::compare),
+    ("zcmp", through::compare),
+    ("zdiff", through::compare),
 ];
 
 fn main() -> ExitCode {

@@ -2,8 +2,9 @@
 
 use crate::link::symlink;
 use crate::moment::{Moment, set_modified};
-use globset::{GlobBuilder, GlobMatcher};
-use secure_exec_cli::{Args, Failure, Outcome, Syntax, bytes, fail, flag, os_string, required};
+use secure_exec_cli::{
+    Args, Failure, Glob, Outcome, Syntax, bytes, fail, flag, os_string, required,
+};
 use secure_exec_sys::errno;
 use secure_exec_sys::path::chmod;
 use std::collections::HashMap;
@@ -50,17 +51,11 @@ const SYNTAX: Syntax = Syntax {
 };
 
 /// Shell patterns whose `*` also matches slashes.
-pub struct Patterns(Vec<GlobMatcher>);
+pub struct Patterns(Vec<Vec<u8>>);
 
 impl Patterns {
     pub fn new(patterns: &[Vec<u8>]) -> Self {
-        let globs = patterns.iter().filter_map(|pattern| {
-            let text = String::from_utf8_lossy(pattern);
-            let glob = GlobBuilder::new(&text).backslash_escape(true).build();
-            glob.or_else(|_| GlobBuilder::new(&globset::escape(&text)).build())
-                .ok()
-        });
-        Self(globs.map(|glob| glob.compile_matcher()).collect())
+        Self(patterns.to_vec())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -68,7 +63,10 @@ impl Patterns {
     }
 
     pub fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|glob| glob.is_match(name))
+        let glob = Glob::default();
+        self.0
+            .iter()
+            .any(|pattern| glob.matches(pattern, name.as_bytes()))
     }
 }
 

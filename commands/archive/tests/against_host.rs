@@ -27,6 +27,13 @@ fn gzip_agrees_with_the_host() {
 }
 
 #[test]
+fn bzip2_xz_and_zstd_agree_with_the_host() {
+    let tools = "bunzip2 bzcat bzdiff bzfgrep bzgrep bzip2 lzcat lzma unlzma unxz unzstd xz xzcat xzcmp xzdiff xzegrep \
+                 xzgrep xzless zcmp zdiff zegrep zfgrep zgrep zless zmore zstd zstdcat zstdgrep zstdmt gzip";
+    compare("packed", &tools.split_whitespace().collect::<Vec<_>>());
+}
+
+#[test]
 fn zip_and_unzip_agree_with_the_host() {
     compare("zip", &["zip", "unzip"]);
 }

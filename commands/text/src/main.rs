@@ -7,12 +7,12 @@ mod grep;
 mod jq;
 mod message;
 mod patch;
-mod pattern;
 mod rg;
 mod sed;
 mod shell;
 
 use secure_exec_cli::dispatch;
+use secure_exec_pattern as pattern;
 use std::process::ExitCode;
 
 /// A tool: its arguments without the name, and its exit status.

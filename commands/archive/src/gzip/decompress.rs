@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 use secure_exec_cli::{Failure, os_string};
 use secure_exec_sys::errno;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -82,7 +82,31 @@ impl Gzip {
             inner: output,
             count: 0,
         };
+        let mut input = input;
+        if self.force && self.stdout {
+            let mut start = Vec::new();
+            (&mut input).take(2).read_to_end(&mut start)?;
+            let is_gzip = start == [0x1f, 0x8b];
+            let mut whole = start.as_slice().chain(input);
+            if !is_gzip {
+                // As `gzip -cdf` does: what is not compressed goes through as it is.
+                copy(&mut whole, &mut output)?;
+                output.flush()?;
+                return Ok(Some(Found::default()));
+            }
+            return self.told(decompress(whole, &mut output), output, shown);
+        }
         let result = decompress(input, &mut output);
+        self.told(result, output, shown)
+    }
+
+    /// Says what became of a stream.
+    fn told<W: Write>(
+        &mut self,
+        result: io::Result<Found>,
+        mut output: Counting<W>,
+        shown: &str,
+    ) -> Result<Option<Found>, Failure> {
         output.flush()?;
         match result {
             Ok(mut found) => {

@@ -3,7 +3,7 @@
 mod compress;
 mod decompress;
 mod replacement;
-mod stream;
+pub mod stream;
 
 use decompress::list_line;
 use replacement::with_suffix;

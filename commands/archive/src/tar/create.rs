@@ -1,17 +1,19 @@
 //! Creating archives and adding to them.
 
-use super::options::{Action, Member};
+use super::ignored::{Ignored, tagged};
+use super::options::{Member, TagKeeps};
 use super::pattern::Excluded;
-use super::{Run, cannot, damaged, unusable};
+use super::transform::Kind;
+use super::{Run, cannot};
 use secure_exec_cli::{Failure, bytes, os_string};
 use secure_exec_sys::path::{lstat, stat};
 use secure_exec_sys::stat::Stat;
 use secure_exec_sys::users;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Builder, EntryType, Header};
 
 /// Adds members to an archive.
 struct Creator<'r, W: Write> {
@@ -35,7 +37,8 @@ pub fn write<W: Write>(run: &mut Run, output: W) -> Result<W, Failure> {
     write_after(run, output, HashMap::new())
 }
 
-fn write_after<W: Write>(
+/// As [`write`]; members that the archive has, and are no older than the files, are left out.
+pub fn write_after<W: Write>(
     run: &mut Run,
     output: W,
     times: HashMap<Vec<u8>, u64>,
@@ -61,6 +64,7 @@ fn write_after<W: Write>(
         added: Vec::new(),
         run,
     };
+    creator.label()?;
     for member in creator.run.options.members.clone() {
         creator.member(&member)?;
     }
@@ -75,58 +79,40 @@ fn write_after<W: Write>(
     Ok(creator.builder.into_inner()?)
 }
 
-/// `-r` and `-u`: adds behind the last member.
-pub fn append(run: &mut Run) -> Result<(), Failure> {
-    let Some(path) = run.options.archive.clone() else {
-        return Err(super::fail_status(
-            "Options '-Aru' are incompatible with '-f -'",
-        ));
-    };
-    if run.options.gzip {
-        return Err(super::fail_status("Cannot update compressed archives"));
-    }
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let mut file = file.map_err(|error| unusable(&error, &run.options))?;
-    let mut end = 0;
-    let mut times = HashMap::new();
-    let mut magic = [0; 2];
-    if file.read(&mut magic)? == 2 && magic == [0x1f, 0x8b] {
-        return Err(super::fail_status("Cannot update compressed archives"));
-    }
-    file.rewind()?;
-    {
-        let mut archive = Archive::new(io::BufReader::new(&file));
-        for entry in archive.entries().map_err(|error| damaged(&error))? {
-            let entry = entry.map_err(|error| damaged(&error))?;
-            end = entry.raw_file_position() + entry.size().div_ceil(512) * 512;
-            if run.options.action == Action::Update {
-                let time = entry.header().mtime().unwrap_or(0);
-                let name = entry.path_bytes().to_vec();
-                times.insert(name.strip_suffix(b"/").unwrap_or(&name).to_vec(), time);
-            }
-        }
-    }
-    file.seek(SeekFrom::Start(end))?;
-    let mut file = write_after(run, file, times)?;
-    let end = file.stream_position()?;
-    file.set_len(end.div_ceil(10_240) * 10_240)?;
-    Ok(())
-}
-
 impl<W: Write> Creator<'_, W> {
     fn member(&mut self, member: &Member) -> Result<(), Failure> {
         let name = &member.name;
         let path = member.directory.join(os_string(name.as_slice()));
-        self.add(&path, name)
+        self.add(&path, name, &Ignored::default(), None)
+    }
+
+    /// `-V`: a member that names the archive.
+    fn label(&mut self) -> Result<(), Failure> {
+        let Some(label) = self.run.options.label.clone() else {
+            return Ok(());
+        };
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::new(b'V'));
+        header.set_mode(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(0);
+        header.set_mtime(
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+        );
+        self.write_entry(&mut header, &label, io::empty())
     }
 
     /// Adds a file, and for a directory what is in it.
-    fn add(&mut self, path: &Path, name: &[u8]) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        path: &Path,
+        name: &[u8],
+        ignored: &Ignored,
+        device: Option<u64>,
+    ) -> Result<(), Failure> {
         if self.excluded.covers(name) {
             return Ok(());
         }
@@ -143,6 +129,9 @@ impl<W: Write> Creator<'_, W> {
                 return Ok(());
             }
         };
+        if device.is_some_and(|device| device != found.dev) {
+            return Ok(());
+        }
         if self
             .archive
             .as_ref()
@@ -161,16 +150,58 @@ impl<W: Write> Creator<'_, W> {
             .times
             .get(&stored)
             .is_some_and(|time| i64::try_from(*time).unwrap_or(0) >= found.mtime.seconds);
-        if !older || found.is_dir() {
+        let newer = self.run.options.newer;
+        let unchanged = newer.is_some_and(|time| found.mtime.seconds < time);
+        if found.is_dir()
+            && let Some((tag, keeps)) = tagged(&self.run.options, path)
+        {
+            let tag = tag.to_vec();
+            return self.add_tagged(path, name, &found, &tag, keeps);
+        }
+        if (!older && !unchanged) || found.is_dir() {
             self.add_one(path, name, &found)?;
         }
         if found.is_dir() && self.run.options.recursion {
-            self.add_below(path, name)?;
+            let device = self.run.options.one_file_system.then_some(found.dev);
+            self.add_below(path, name, ignored, device)?;
         }
         Ok(())
     }
 
-    fn add_below(&mut self, path: &Path, name: &[u8]) -> Result<(), Failure> {
+    /// A directory whose contents are left out for a file in it.
+    fn add_tagged(
+        &mut self,
+        path: &Path,
+        name: &[u8],
+        found: &Stat,
+        tag: &[u8],
+        keeps: TagKeeps,
+    ) -> Result<(), Failure> {
+        let shown = String::from_utf8_lossy(name).into_owned();
+        let tag_shown = String::from_utf8_lossy(tag).into_owned();
+        let text =
+            format!("{shown}: contains a cache directory tag {tag_shown}; contents not dumped");
+        secure_exec_cli::warn(&self.run.name, text);
+        if keeps != TagKeeps::Nothing {
+            self.add_one(path, name, found)?;
+        }
+        if keeps == TagKeeps::Tag {
+            let path = path.join(os_string(tag));
+            if let Ok(found) = lstat(&path) {
+                self.add_one(&path, &joined(name, tag), &found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_below(
+        &mut self,
+        path: &Path,
+        name: &[u8],
+        ignored: &Ignored,
+        device: Option<u64>,
+    ) -> Result<(), Failure> {
+        let ignored = ignored.within(&self.run.options, path);
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) => {
@@ -181,12 +212,10 @@ impl<W: Write> Creator<'_, W> {
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort();
         for base in names {
-            let mut below = name.to_vec();
-            if below.last() != Some(&b'/') {
-                below.push(b'/');
+            if !ignored.covers(bytes(&base)) {
+                let below = joined(name, bytes(&base));
+                self.add(&path.join(&base), &below, &ignored, device)?;
             }
-            below.extend_from_slice(bytes(&base));
-            self.add(&path.join(&base), &below)?;
         }
         Ok(())
     }
@@ -195,8 +224,12 @@ impl<W: Write> Creator<'_, W> {
         let options = &self.run.options;
         let mut header = Header::new_gnu();
         header.set_mode(options.mode.unwrap_or(found.permissions()));
-        let mtime = u64::try_from(found.mtime.seconds).unwrap_or(0);
-        header.set_mtime(options.mtime.unwrap_or(mtime));
+        let mtime = match options.mtime {
+            Some(time) if options.clamp_mtime => found.mtime.seconds.min(time),
+            Some(time) => time,
+            None => found.mtime.seconds,
+        };
+        header.set_mtime(u64::try_from(mtime).unwrap_or(0));
         let (user, uid) = match &options.owner {
             Some((name, uid)) => (Some(name), *uid),
             None => (self.users.get(&found.uid), found.uid),
@@ -217,7 +250,13 @@ impl<W: Write> Creator<'_, W> {
     }
 
     fn add_one(&mut self, path: &Path, name: &[u8], found: &Stat) -> Result<(), Failure> {
-        let mut stored = self.run.relative(name).to_vec();
+        let plain = self.run.relative(name);
+        let plain = plain.strip_suffix(b"/").unwrap_or(plain).to_vec();
+        let mut stored = self.run.options.transform.apply(&plain, Kind::Name);
+        if stored.is_empty() {
+            // A name that was changed to nothing is left out.
+            return Ok(());
+        }
         if found.is_dir() && stored.last() != Some(&b'/') {
             stored.push(b'/');
         }
@@ -235,19 +274,33 @@ impl<W: Write> Creator<'_, W> {
                 }
             };
             header.set_entry_type(EntryType::Symlink);
-            self.write_link(&mut header, &stored, bytes(&target))?;
+            let target = self
+                .run
+                .options
+                .transform
+                .apply(bytes(&target), Kind::Symlink);
+            self.write_link(&mut header, &stored, &target)?;
         } else if found.is_file() {
             let key = (found.dev, found.ino);
-            if found.nlink > 1 {
+            if found.nlink > 1 && !self.run.options.hard_dereference {
                 if let Some(first) = self.links.get(&key).cloned() {
+                    let first = self.run.options.transform.apply(&first, Kind::Link);
                     header.set_entry_type(EntryType::Link);
                     self.write_link(&mut header, &stored, &first)?;
                     return self.done(path, name, found, &stored);
                 }
-                self.links.insert(key, stored.clone());
+                self.links.insert(key, plain);
             }
             let file = match File::open(path) {
                 Ok(file) => file,
+                Err(error) if self.run.options.ignore_failed_read => {
+                    let text = cannot("open", &shown, &error);
+                    secure_exec_cli::warn(
+                        &self.run.name,
+                        text.replace(": Cannot", ": Warning: Cannot"),
+                    );
+                    return Ok(());
+                }
                 Err(error) => {
                     self.run.complain(&cannot("open", &shown, &error));
                     return Ok(());
@@ -273,7 +326,13 @@ impl<W: Write> Creator<'_, W> {
         self.done(path, name, found, &stored)
     }
 
-    fn done(&mut self, path: &Path, _: &[u8], found: &Stat, stored: &[u8]) -> Result<(), Failure> {
+    fn done(
+        &mut self,
+        path: &Path,
+        name: &[u8],
+        found: &Stat,
+        stored: &[u8],
+    ) -> Result<(), Failure> {
         if self.run.options.remove {
             self.added.push((path.to_owned(), found.is_dir()));
         }
@@ -281,7 +340,16 @@ impl<W: Write> Creator<'_, W> {
             let mut header = self.header(found)?;
             header.set_size(if found.is_file() { found.size } else { 0 });
             let to_stdout = self.run.options.archive.is_some();
-            super::listing::announce(&self.run.options, &header, found, stored, to_stdout)?;
+            let mut shown = name.to_vec();
+            if found.is_dir() && shown.last() != Some(&b'/') {
+                shown.push(b'/');
+            }
+            let shown = if self.run.options.show_transformed {
+                stored
+            } else {
+                &shown
+            };
+            super::listing::announce(&self.run.options, &header, found, shown, to_stdout)?;
         }
         Ok(())
     }
@@ -339,6 +407,25 @@ impl<W: Write> Creator<'_, W> {
     }
 }
 
+/// The name of what is in a directory.
+fn joined(directory: &[u8], base: &[u8]) -> Vec<u8> {
+    let mut name = directory.to_vec();
+    if name.last() != Some(&b'/') {
+        name.push(b'/');
+    }
+    name.extend_from_slice(base);
+    name
+}
+
+/// Writes the checksum as GNU tar does: six digits, a zero and a blank.
+fn set_checksum(header: &mut Header) {
+    header.set_cksum();
+    if let Ok(sum) = header.cksum() {
+        let digits = format!("{sum:06o}\0 ");
+        header.as_old_mut().cksum.copy_from_slice(digits.as_bytes());
+    }
+}
+
 /// Counts what was read; a failure is the end.
 struct Counted<R> {
     inner: R,
@@ -373,7 +460,7 @@ fn long_name<W: Write>(builder: &mut Builder<W>, kind: u8, name: &[u8]) -> io::R
     header.set_mtime(0);
     header.set_size(name.len() as u64 + 1);
     header.set_entry_type(EntryType::new(kind));
-    header.set_cksum();
+    set_checksum(&mut header);
     builder.append(&header, name.chain(&b"\0"[..]))
 }
 
@@ -390,7 +477,7 @@ fn write_entry<W: Write>(
     let field = &mut header.as_old_mut().name;
     field.fill(0);
     field[..short.len()].copy_from_slice(short);
-    header.set_cksum();
+    set_checksum(header);
     builder.append(header, data)?;
     Ok(())
 }

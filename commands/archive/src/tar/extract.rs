@@ -2,7 +2,10 @@
 
 use super::options::Existing;
 use super::pattern::{Excluded, Wanted};
+use super::sparse::Sparse;
+use super::transform::Kind;
 use super::{Run, cannot, damaged, input, listing};
+use crate::filter::Filter;
 use crate::link::symlink;
 use secure_exec_cli::{Failure, os_string, warn};
 use secure_exec_sys::path::{chmod, chown, lstat, mkfifo, stat};
@@ -26,9 +29,9 @@ struct Extractor<'r> {
 pub fn extract(run: &mut Run) -> Result<(), Failure> {
     let excluded = Excluded::new(&run.options.exclude);
     let members = run.options.members.clone();
-    let names = members.iter().map(|member| member.name.clone());
-    let mut wanted = Wanted::new(names, run.options.wildcards);
+    let mut wanted = Wanted::new(&run.options);
     let mut archive = Archive::new(input(&run.options)?);
+    archive.set_ignore_zeros(run.options.ignore_zeros);
     let root = process::ids().is_ok_and(|ids| ids.euid == 0);
     let umask = process::umask(0o022);
     let _ = process::umask(umask);
@@ -43,15 +46,19 @@ pub fn extract(run: &mut Run) -> Result<(), Failure> {
     };
     for entry in archive.entries().map_err(|error| damaged(&error))? {
         let mut entry = entry.map_err(|error| damaged(&error))?;
-        let name = entry.path_bytes().to_vec();
-        if excluded.covers(&name) {
+        let sparse = Sparse::of(&mut entry).map_err(|error| damaged(&error))?;
+        let name = listing::name_of(&entry, sparse.as_ref());
+        if excluded.covers(&name) || entry.header().entry_type().as_byte() == b'V' {
             continue;
         }
         let Some(operand) = wanted.find(&name) else {
             continue;
         };
         let directory = operand.map_or(&directory, |index| &members[index].directory);
-        extractor.entry(&mut entry, &name, directory)?;
+        extractor.entry(&mut entry, sparse, &name, directory)?;
+        if wanted.is_done() {
+            break;
+        }
     }
     extractor.finish()?;
     listing::not_found(run, &wanted);
@@ -73,18 +80,29 @@ impl Extractor<'_> {
     fn entry(
         &mut self,
         entry: &mut Entry<impl Read>,
+        mut sparse: Option<Sparse>,
         name: &[u8],
         directory: &Path,
     ) -> Result<(), Failure> {
-        let Some(short) = stripped(name, self.run.options.strip) else {
+        // Names of directories are changed without the slash at their end.
+        let plain = name.strip_suffix(b"/").unwrap_or(name);
+        let changed = self.run.options.transform.apply(plain, Kind::Name);
+        let Some(short) = stripped(&changed, self.run.options.strip) else {
             return Ok(());
+        };
+        let shown = if self.run.options.show_transformed {
+            short
+        } else {
+            name
         };
         if self.run.options.verbose > 0 {
             let line = if self.run.options.verbose > 1 {
                 let link = entry.link_name_bytes();
-                listing::long_line(&self.run.options, entry.header(), name, link.as_deref())
+                let size = sparse.as_ref().map_or(entry.size(), |sparse| sparse.size);
+                let link = link.as_deref();
+                listing::long_line(&self.run.options, entry.header(), size, shown, link)
             } else {
-                let mut line = listing::quoted(name);
+                let mut line = listing::quoted(shown);
                 line.push(b'\n');
                 line
             };
@@ -94,12 +112,25 @@ impl Extractor<'_> {
                 self.out.write_all(&line)?;
             }
         }
+        let is_file = matches!(
+            entry.header().entry_type(),
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse
+        );
+        if let Some(command) = self.run.options.to_command.clone() {
+            if is_file {
+                self.feed(&command, entry, sparse, name)?;
+            }
+            return Ok(());
+        }
         if self.run.options.to_stdout {
-            if matches!(
-                entry.header().entry_type(),
-                EntryType::Regular | EntryType::Continuous
-            ) {
-                io::copy(entry, &mut self.out)?;
+            match &mut sparse {
+                _ if !is_file => {}
+                Some(sparse) => sparse
+                    .expand(entry, &mut self.out)
+                    .map_err(|error| damaged(&error))?,
+                None => {
+                    io::copy(entry, &mut self.out)?;
+                }
             }
             return Ok(());
         }
@@ -113,10 +144,67 @@ impl Extractor<'_> {
                 .complain(&format!("{shown}: Member name contains '..'"));
             return Ok(());
         }
-        let path = directory.join(relative);
+        let top = self.run.options.top_level.clone().map(|top| {
+            if top.is_empty() {
+                self.run.options.archive_stem()
+            } else {
+                Some(top)
+            }
+        });
+        let path = match top {
+            None => directory.join(relative),
+            Some(Some(top)) => {
+                let top = PathBuf::from(os_string(top));
+                // A member that is there already is not put one level lower.
+                let relative = relative
+                    .strip_prefix(&top)
+                    .map(Path::to_owned)
+                    .unwrap_or(relative);
+                directory.join(top).join(relative)
+            }
+            Some(None) => {
+                return Err(super::fail_status(
+                    "Cannot deduce top-level directory name; please set it explicitly with --one-top-level=DIR",
+                ));
+            }
+        };
         let kind = entry.header().entry_type();
-        if let Err(failure) = self.place(entry, kind, &path, directory) {
+        if let Err(failure) = self.place(entry, sparse, kind, &path, directory) {
             self.run.complain(&failure);
+        }
+        Ok(())
+    }
+
+    /// `--to-command`: runs a command by the shell with the file as its input.
+    fn feed(
+        &mut self,
+        command: &std::ffi::OsString,
+        entry: &mut Entry<impl Read>,
+        sparse: Option<Sparse>,
+        name: &[u8],
+    ) -> Result<(), Failure> {
+        self.out.flush()?;
+        let size = sparse.as_ref().map_or(entry.size(), |sparse| sparse.size);
+        // The command finds the member's name and size in its environment.
+        let mut words = vec![std::ffi::OsString::from("env")];
+        words.push(os_string([b"TAR_FILENAME=", name].concat()));
+        words.push(format!("TAR_SIZE={size}").into());
+        words.push("TAR_FILETYPE=f".into());
+        words.extend(["sh".into(), "-c".into(), command.clone()]);
+        let mut filter =
+            Filter::writing(&words, 1).map_err(|error| super::cannot_run(&words, &error))?;
+        let copied = match sparse {
+            Some(mut sparse) => sparse.expand(entry, &mut filter),
+            None => io::copy(entry, &mut filter).map(drop),
+        };
+        let status = filter.finish()?;
+        if let Err(error) = copied
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(damaged(&error));
+        }
+        if status.exited() != Some(0) {
+            self.run.complain(&super::child_failed(status));
         }
         Ok(())
     }
@@ -124,6 +212,7 @@ impl Extractor<'_> {
     fn place(
         &mut self,
         entry: &mut Entry<impl Read>,
+        sparse: Option<Sparse>,
         kind: EntryType,
         path: &Path,
         directory: &Path,
@@ -143,6 +232,7 @@ impl Extractor<'_> {
         match kind {
             EntryType::Symlink => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+                let target = self.run.options.transform.apply(&target, Kind::Symlink);
                 symlink(Path::new(&os_string(target.as_slice())), path).map_err(|error| {
                     format!(
                         "{}: Cannot create symlink to '{}': {}",
@@ -156,6 +246,7 @@ impl Extractor<'_> {
             }
             EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+                let target = self.run.options.transform.apply(&target, Kind::Link);
                 let target = stripped(&target, self.run.options.strip).unwrap_or(&target);
                 let target = directory.join(os_string(self.run.relative(target)));
                 fs::hard_link(&target, path).map_err(|error| {
@@ -175,7 +266,7 @@ impl Extractor<'_> {
                 "{}: Cannot mknod: Operation not permitted",
                 path.display()
             )),
-            _ => self.file(entry, path),
+            _ => self.file(entry, sparse, path),
         }
     }
 
@@ -218,6 +309,9 @@ impl Extractor<'_> {
         let exists = stat(path).is_ok_and(|found| found.is_dir());
         if !exists {
             if lstat(path).is_ok() {
+                if self.run.options.existing == Existing::Keep {
+                    return Err(format!("{}: Cannot mkdir: File exists", path.display()));
+                }
                 fs::remove_file(path).map_err(|error| cannot("mkdir", path, &error))?;
             }
             fs::create_dir_all(path).map_err(|error| cannot("mkdir", path, &error))?;
@@ -230,10 +324,22 @@ impl Extractor<'_> {
         Ok(())
     }
 
-    fn file(&mut self, entry: &mut Entry<impl Read>, path: &Path) -> Result<(), String> {
+    fn file(
+        &mut self,
+        entry: &mut Entry<impl Read>,
+        sparse: Option<Sparse>,
+        path: &Path,
+    ) -> Result<(), String> {
         let file = File::options().write(true).create_new(true).open(path);
         let mut file = file.map_err(|error| cannot("open", path, &error))?;
-        io::copy(entry, &mut file).map_err(|error| cannot("write", path, &error))?;
+        let copied = match sparse {
+            Some(mut sparse) => sparse.extract(entry, &mut file),
+            None => io::copy(entry, &mut file).map(drop),
+        };
+        copied.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => "Unexpected EOF in archive".to_owned(),
+            _ => cannot("write", path, &error),
+        })?;
         let header = entry.header();
         if self.run.options.keep_mtime {
             let time = UNIX_EPOCH + Duration::from_secs(header.mtime().unwrap_or(0));

@@ -2,12 +2,15 @@
 
 use super::options::Options;
 use super::pattern::{Excluded, Wanted};
+use super::sparse::Sparse;
+use super::transform::Kind;
 use super::{Run, damaged, input};
 use crate::moment::Moment;
 use secure_exec_cli::Failure;
 use secure_exec_sys::stat::{Stat, mode_string};
+use std::io::Read;
 use std::io::{self, Write};
-use tar::{Archive, EntryType, Header};
+use tar::{Archive, Entry, EntryType, Header};
 
 /// Characters that are not printable as escapes, as tar quotes names.
 pub fn quoted(name: &[u8]) -> Vec<u8> {
@@ -43,12 +46,27 @@ fn type_bits(kind: EntryType) -> u32 {
     }
 }
 
-/// The line of `tar -tv`.
-pub fn long_line(options: &Options, header: &Header, name: &[u8], link: Option<&[u8]>) -> Vec<u8> {
+/// The name of a member: one with holes may be stored under another.
+pub fn name_of(entry: &Entry<impl Read>, sparse: Option<&Sparse>) -> Vec<u8> {
+    sparse
+        .and_then(|sparse| sparse.name.clone())
+        .unwrap_or_else(|| entry.path_bytes().to_vec())
+}
+
+/// The line of `tar -tv`. `size` is that of the file, with its holes.
+pub fn long_line(
+    options: &Options,
+    header: &Header,
+    size: u64,
+    name: &[u8],
+    link: Option<&[u8]>,
+) -> Vec<u8> {
     let kind = header.entry_type();
     let mut mode = mode_string(header.mode().unwrap_or(0) | type_bits(kind));
     if kind == EntryType::Link {
         mode.replace_range(..1, "h");
+    } else if kind.as_byte() == b'V' {
+        mode.replace_range(..1, "V");
     }
     let named = |name: Option<&[u8]>, number: io::Result<u64>| match name {
         Some(name) if !name.is_empty() && !options.numeric => {
@@ -68,11 +86,17 @@ pub fn long_line(options: &Options, header: &Header, name: &[u8], link: Option<&
             header.device_minor().ok().flatten().unwrap_or(0)
         ),
         EntryType::Link => "0".to_owned(),
-        _ => header.size().unwrap_or(0).to_string(),
+        _ => size.to_string(),
     };
     let width = 18usize.saturating_sub(owner.len()).max(size.len());
     let time = Moment::from_seconds(i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0));
-    let mut line = format!("{mode} {owner} {size:>width$} {} ", time.minute_text()).into_bytes();
+    let seconds = if options.full_time {
+        format!(":{:02}", time.second)
+    } else {
+        String::new()
+    };
+    let time = time.minute_text();
+    let mut line = format!("{mode} {owner} {size:>width$} {time}{seconds} ").into_bytes();
     line.extend_from_slice(&quoted(name));
     if let Some(link) = link {
         let arrow: &[u8] = if kind == EntryType::Link {
@@ -102,7 +126,8 @@ pub fn announce(
         header.set_entry_type(EntryType::Symlink);
     }
     let line = if options.verbose > 1 {
-        long_line(options, &header, name, None)
+        let size = header.size().unwrap_or(0);
+        long_line(options, &header, size, name, None)
     } else {
         let mut line = quoted(name);
         line.push(b'\n');
@@ -118,28 +143,44 @@ pub fn announce(
 
 pub fn list(run: &mut Run) -> Result<(), Failure> {
     let excluded = Excluded::new(&run.options.exclude);
-    let names = run.options.members.iter().map(|member| member.name.clone());
-    let mut wanted = Wanted::new(names, run.options.wildcards);
+    let mut wanted = Wanted::new(&run.options);
     let mut archive = Archive::new(input(&run.options)?);
+    archive.set_ignore_zeros(run.options.ignore_zeros);
     let mut out = io::BufWriter::new(io::stdout().lock());
     for entry in archive.entries().map_err(|error| damaged(&error))? {
-        let entry = entry.map_err(|error| {
+        let mut entry = entry.map_err(|error| {
             // What was found before is still shown.
             let _ = out.flush();
             damaged(&error)
         })?;
-        let name = entry.path_bytes().to_vec();
+        let sparse = Sparse::of(&mut entry).map_err(|error| damaged(&error))?;
+        let name = name_of(&entry, sparse.as_ref());
         if excluded.covers(&name) || wanted.find(&name).is_none() {
             continue;
         }
+        let is_label = entry.header().entry_type().as_byte() == b'V';
+        let shown = if run.options.show_transformed {
+            run.options.transform.apply(&name, Kind::Name)
+        } else {
+            name
+        };
+        let name = shown;
         if run.options.verbose == 0 {
             out.write_all(&quoted(&name))?;
             out.write_all(b"\n")?;
             continue;
         }
         let link = entry.link_name_bytes();
-        let line = long_line(&run.options, entry.header(), &name, link.as_deref());
+        let size = sparse.map_or(entry.size(), |sparse| sparse.size);
+        let mut line = long_line(&run.options, entry.header(), size, &name, link.as_deref());
+        if is_label {
+            line.pop();
+            line.extend_from_slice(b"--Volume Header--\n");
+        }
         out.write_all(&line)?;
+        if wanted.is_done() {
+            break;
+        }
     }
     out.flush()?;
     drop(out);

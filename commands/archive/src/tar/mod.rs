@@ -1,18 +1,27 @@
-//! tar: ustar archives with GNU's long names; those of pax are read. Compressed ones by gzip.
+//! tar: ustar archives with GNU's long names; those of pax are read. Compressed ones by the codecs of this program, or by
+//! one that `-I` names.
 
+mod compare;
 mod create;
 mod extract;
+mod ignored;
 mod listing;
 mod options;
+mod output;
 mod pattern;
+mod rewrite;
+mod sparse;
+mod syntax;
+mod time;
+mod transform;
 
-use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
-use flate2::write::GzEncoder;
-use options::{Action, Options};
+use crate::codec::Codec;
+use crate::filter::Filter;
+use options::{Action, Compression, Options};
 use secure_exec_cli::{Args, Failure, Outcome, fail, warn};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
 
 pub const TROUBLE: i32 = 2;
 
@@ -23,6 +32,8 @@ pub struct Run {
     /// Something went wrong, and the run went on.
     pub trouble: bool,
     pub noted_slash: bool,
+    /// Members differ from files (`-d`).
+    pub differs: bool,
 }
 
 impl Run {
@@ -61,10 +72,14 @@ pub fn main(args: Args) -> Outcome {
         options,
         trouble: false,
         noted_slash: false,
+        differs: false,
     };
     match run.options.action {
-        Action::Create => create(&mut run)?,
-        Action::Append | Action::Update => create::append(&mut run)?,
+        Action::Create => output::create(&mut run)?,
+        Action::Append | Action::Update => rewrite::append(&mut run)?,
+        Action::Concatenate => rewrite::concatenate(&mut run)?,
+        Action::Delete => rewrite::delete(&mut run)?,
+        Action::Compare => compare::compare(&mut run)?,
         Action::List => listing::list(&mut run)?,
         Action::Extract => extract::extract(&mut run)?,
     }
@@ -75,7 +90,7 @@ pub fn main(args: Args) -> Outcome {
         );
         return Ok(TROUBLE);
     }
-    Ok(0)
+    Ok(i32::from(run.differs))
 }
 
 pub fn unusable(error: &io::Error, options: &Options) -> Failure {
@@ -90,94 +105,111 @@ pub fn unusable(error: &io::Error, options: &Options) -> Failure {
     }
 }
 
-/// The archive for reading, decompressed if it begins as a gzip file does.
+/// What a program writes; its failure is one at the end.
+struct ProgramInput(Option<Filter>);
+
+impl Read for ProgramInput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(filter) = &mut self.0 else {
+            return Ok(0);
+        };
+        let length = filter.read(buffer)?;
+        if length == 0
+            && !buffer.is_empty()
+            && let Some(filter) = self.0.take()
+        {
+            let status = filter.finish()?;
+            if status.exited() != Some(0) {
+                return Err(io::Error::other(child_failed(status)));
+            }
+        }
+        Ok(length)
+    }
+}
+
+impl Drop for ProgramInput {
+    fn drop(&mut self) {
+        if let Some(filter) = self.0.take() {
+            // Nobody wants the rest: how it ended is no matter.
+            let _ = filter.finish();
+        }
+    }
+}
+
+pub fn child_failed(status: secure_exec_sys::process::WaitStatus) -> String {
+    match status.exited() {
+        Some(status) => format!("Child returned status {status}"),
+        None => format!("Child died with signal {}", status.signaled().unwrap_or(0)),
+    }
+}
+
+/// The archive for reading, decompressed as the options say or as it begins.
 pub fn input(options: &Options) -> Result<Box<dyn Read>, Failure> {
+    if let Compression::Program(words) = &options.compression {
+        return program_input(options, words);
+    }
     let raw: Box<dyn Read> = match &options.archive {
         Some(path) => Box::new(File::open(path).map_err(|error| unusable(&error, options))?),
         None => Box::new(io::stdin()),
     };
-    let mut buffered = BufReader::with_capacity(1 << 16, raw);
-    let start = buffered.fill_buf()?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Box::new(MultiGzDecoder::new(buffered)));
-    }
-    if options.gzip && !start.is_empty() {
-        return Err(fail_status("This does not look like a gzip file"));
-    }
-    for (magic, name) in [
-        (&b"BZh"[..], "bzip2"),
-        (b"\xfd7zXZ", "xz"),
-        (b"\x28\xb5\x2f\xfd", "zstd"),
-    ] {
-        if start.starts_with(magic) {
-            return Err(fail_status(&format!("{name} compression is not supported")));
+    decoded(raw, &options.compression)
+}
+
+fn program_input(
+    options: &Options,
+    words: &[std::ffi::OsString],
+) -> Result<Box<dyn Read>, Failure> {
+    let mut command = words.to_vec();
+    command.push("-d".into());
+    let opened = match &options.archive {
+        Some(path) => Some(File::open(path).map_err(|error| unusable(&error, options))?),
+        None => None,
+    };
+    let fd = opened.as_ref().map_or(0, AsRawFd::as_raw_fd);
+    let filter = Filter::reading(&command, fd).map_err(|error| cannot_run(words, &error))?;
+    Ok(Box::new(ProgramInput(Some(filter))))
+}
+
+pub fn cannot_run(words: &[std::ffi::OsString], error: &io::Error) -> Failure {
+    let program = words.first().cloned().unwrap_or_default();
+    let why = secure_exec_sys::errno::message(error);
+    fail_status(&format!(
+        "{}: Cannot exec: {why}",
+        program.to_string_lossy()
+    ))
+}
+
+/// Decompresses an archive as the options say or as it begins.
+fn decoded(raw: Box<dyn Read>, compression: &Compression) -> Result<Box<dyn Read>, Failure> {
+    // Enough to know every format by, also from a pipe that brings a byte at a time.
+    let mut start = Vec::new();
+    let mut raw = raw;
+    (&mut raw).take(512).read_to_end(&mut start)?;
+    // A header of tar may begin with anything: its own mark counts more.
+    let is_tar = start.get(257..262) == Some(b"ustar");
+    let found = Codec::by_start(&start).filter(|_| !is_tar);
+    let asked = match compression {
+        Compression::Codec(codec) => Some(*codec),
+        _ => None,
+    };
+    let mut buffered = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(raw));
+    let empty = buffered.fill_buf()?.is_empty();
+    match found.or(asked.filter(|_| !empty)) {
+        Some(codec) if asked.is_some() && found != asked => {
+            let name = asked.unwrap_or(codec).program();
+            Err(fail_status(&format!(
+                "This does not look like a {name} file"
+            )))
         }
+        Some(codec) => codec.decoder(buffered).map_err(|error| damaged(&error)),
+        None => Ok(Box::new(buffered)),
     }
-    Ok(Box::new(buffered))
 }
 
 pub fn fail_status(text: &str) -> Failure {
     Failure {
         status: TROUBLE,
         ..fail(text)
-    }
-}
-
-fn create(run: &mut Run) -> Result<(), Failure> {
-    if run.options.members.is_empty() && !run.options.listed {
-        return Err(fail_status("Cowardly refusing to create an empty archive"));
-    }
-    let raw: Box<dyn Write> = match &run.options.archive {
-        Some(path) => {
-            let file = File::create(path).map_err(|error| unusable(&error, &run.options))?;
-            Box::new(file)
-        }
-        None => Box::new(io::stdout()),
-    };
-    let buffered = BufWriter::with_capacity(1 << 16, raw);
-    if run.options.gzip {
-        let encoder = GzEncoder::new(buffered, Compression::default());
-        let encoder = create::write(run, encoder)?;
-        encoder.finish()?.flush()?;
-    } else {
-        create::write(
-            run,
-            Padded {
-                inner: buffered,
-                length: 0,
-            },
-        )?
-        .finish()?;
-    }
-    Ok(())
-}
-
-/// Pads an archive with zeros to whole records of 10 KiB, as tapes have them.
-struct Padded<W: Write> {
-    inner: W,
-    length: u64,
-}
-
-impl<W: Write> Padded<W> {
-    fn finish(mut self) -> io::Result<()> {
-        let rest = self.length % 10_240;
-        if rest > 0 {
-            let padding = vec![0; usize::try_from(10_240 - rest).unwrap_or(0)];
-            self.inner.write_all(&padding)?;
-        }
-        self.inner.flush()
-    }
-}
-
-impl<W: Write> Write for Padded<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.inner.write(bytes)?;
-        self.length += length as u64;
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }
 

@@ -1,8 +1,11 @@
 //! tar's command line, in the old form (`tar czf a.tgz dir`) and the new one.
 
-use secure_exec_cli::{
-    Args, Failure, Parsed, Syntax, bytes, fail, flag, optional, os_string, required,
-};
+use super::pattern::Pattern;
+use super::syntax::{SYNTAX, modernized, take_directories};
+use super::time::modification_time;
+use super::transform::Transform;
+use crate::codec::Codec;
+use secure_exec_cli::{Args, Failure, Parsed, bytes, os_string};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -13,6 +16,49 @@ pub enum Action {
     Update,
     List,
     Extract,
+    /// Adds the members of other archives.
+    Concatenate,
+    Delete,
+    /// Compares members with files.
+    Compare,
+}
+
+/// What an archive goes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Nothing when written; what it looks like when read.
+    None,
+    Codec(Codec),
+    /// The words of `-I`.
+    Program(Vec<OsString>),
+}
+
+/// How names are matched, for operands and for patterns that follow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matching {
+    pub anchored: Option<bool>,
+    pub ignores_case: bool,
+    pub wildcards: Option<bool>,
+    pub slash_is_special: bool,
+}
+
+/// Directories whose contents are left out, by a file in them.
+#[derive(Clone, Debug)]
+pub struct Tag {
+    pub file: OsString,
+    /// Only one with the signature of a cache.
+    pub cache: bool,
+    pub keeps: TagKeeps,
+}
+
+/// What is archived of a directory with a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagKeeps {
+    /// The directory and the tag.
+    Tag,
+    /// The directory alone.
+    Directory,
+    Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,12 +84,34 @@ pub struct Member {
 pub struct Options {
     pub action: Action,
     pub archive: Option<PathBuf>,
-    pub gzip: bool,
+    pub compression: Compression,
     pub verbose: usize,
     /// Where members without a directory of their own are put.
     pub directory: PathBuf,
     pub members: Vec<Member>,
-    pub exclude: Vec<Vec<u8>>,
+    pub exclude: Vec<Pattern>,
+    /// Files in directories with patterns for what is beside (and below) them.
+    pub ignore_files: Vec<(OsString, bool)>,
+    pub tags: Vec<Tag>,
+    pub matching: Matching,
+    pub transform: Transform,
+    pub show_transformed: bool,
+    pub one_file_system: bool,
+    pub occurrence: Option<u64>,
+    /// `--one-top-level`: where all goes.
+    pub top_level: Option<Vec<u8>>,
+    /// Only files changed after that are added, in seconds.
+    pub newer: Option<i64>,
+    pub full_time: bool,
+    pub ignore_zeros: bool,
+    pub ignore_failed_read: bool,
+    pub clamp_mtime: bool,
+    pub keep_directory_symlinks: bool,
+    pub hard_dereference: bool,
+    pub totals: bool,
+    /// The command of `--to-command`.
+    pub to_command: Option<OsString>,
+    pub label: Option<Vec<u8>>,
     pub strip: usize,
     pub to_stdout: bool,
     pub same_permissions: Option<bool>,
@@ -54,119 +122,18 @@ pub struct Options {
     pub dereference: bool,
     pub recursion: bool,
     pub numeric: bool,
-    pub wildcards: bool,
     pub remove: bool,
     pub owner: Option<(String, u32)>,
     pub group: Option<(String, u32)>,
     pub mode: Option<u32>,
-    pub mtime: Option<u64>,
+    pub mtime: Option<i64>,
     pub null: bool,
     /// Names came from a file, which may be empty.
     pub listed: bool,
     /// Compress if the name of the archive says so.
     automatic: bool,
-}
-
-const SYNTAX: Syntax = Syntax {
-    options: &[
-        flag('c', "create"),
-        flag('r', "append"),
-        flag('u', "update"),
-        flag('t', "list"),
-        flag('x', "extract"),
-        flag('\0', "get"),
-        required('f', "file"),
-        flag('z', "gzip"),
-        flag('\0', "gunzip"),
-        flag('\0', "ungzip"),
-        flag('j', "bzip2"),
-        flag('J', "xz"),
-        flag('\0', "zstd"),
-        flag('a', "auto-compress"),
-        flag('v', "verbose"),
-        required('C', "directory"),
-        required('T', "files-from"),
-        required('X', "exclude-from"),
-        required('\0', "exclude"),
-        flag('\0', "exclude-vcs"),
-        required('\0', "strip-components"),
-        flag('O', "to-stdout"),
-        flag('p', "preserve-permissions"),
-        flag('\0', "same-permissions"),
-        flag('\0', "no-same-permissions"),
-        flag('\0', "same-owner"),
-        flag('o', "no-same-owner"),
-        flag('k', "keep-old-files"),
-        flag('\0', "skip-old-files"),
-        flag('\0', "keep-newer-files"),
-        flag('\0', "overwrite"),
-        flag('U', "unlink-first"),
-        flag('m', "touch"),
-        flag('P', "absolute-names"),
-        flag('h', "dereference"),
-        flag('\0', "no-recursion"),
-        flag('\0', "recursion"),
-        flag('\0', "numeric-owner"),
-        flag('\0', "wildcards"),
-        flag('\0', "no-wildcards"),
-        flag('\0', "remove-files"),
-        required('\0', "owner"),
-        required('\0', "group"),
-        required('\0', "mode"),
-        required('\0', "mtime"),
-        flag('\0', "null"),
-        required('b', "blocking-factor"),
-        flag('B', "read-full-records"),
-        required('\0', "format"),
-        required('H', "H"),
-        required('\0', "sort"),
-        required('\0', "warning"),
-        optional('\0', "checkpoint"),
-        flag('\0', "totals"),
-        flag('S', "sparse"),
-        flag('l', "check-links"),
-        flag('\0', "one-file-system"),
-        flag('w', "interactive"),
-        flag('W', "verify"),
-        flag('\0', "force-local"),
-        flag('\0', "no-xattrs"),
-        flag('\0', "no-acls"),
-        flag('\0', "no-selinux"),
-        flag('\0', "posix"),
-    ],
-    usage: "[OPTION...] [FILE]...",
-    usage_status: 64,
-    operand_ends: false,
-};
-
-/// Letters of the old form that take the next argument.
-const VALUED: &[u8] = b"fCTXbH";
-
-/// Turns `czf a b` into `-c -z -f a b`.
-fn modernized(args: &Args) -> Vec<OsString> {
-    let mut list = args.list.iter().cloned();
-    let Some(first) = list.next() else {
-        return Vec::new();
-    };
-    let letters = bytes(&first);
-    if letters.is_empty() || letters[0] == b'-' {
-        return args.list.clone();
-    }
-    let mut new = Vec::new();
-    for &letter in letters {
-        new.push(os_string([b'-', letter]));
-        if VALUED.contains(&letter)
-            && let Some(value) = list.next()
-        {
-            // Attached, so that a value that begins with a dash is one too.
-            let mut option = vec![b'-', letter];
-            option.extend_from_slice(bytes(&value));
-            new.pop();
-            new.push(os_string(option));
-        }
-    }
-    new.extend(list);
-    new
+    /// Lines of `-T` are names, whatever they begin with.
+    verbatim: bool,
 }
 
 fn name_and_number(text: &str, known: Option<u32>) -> (String, u32) {
@@ -184,11 +151,29 @@ impl Options {
         Self {
             action,
             archive: std::env::var_os("TAPE").map(PathBuf::from),
-            gzip: false,
+            compression: Compression::None,
             verbose: 0,
             directory: PathBuf::new(),
             members: Vec::new(),
             exclude: Vec::new(),
+            ignore_files: Vec::new(),
+            tags: Vec::new(),
+            matching: Matching::default(),
+            transform: Transform::default(),
+            show_transformed: false,
+            one_file_system: false,
+            occurrence: None,
+            top_level: None,
+            newer: None,
+            full_time: false,
+            ignore_zeros: false,
+            ignore_failed_read: false,
+            clamp_mtime: false,
+            keep_directory_symlinks: false,
+            hard_dereference: false,
+            totals: false,
+            to_command: None,
+            label: None,
             strip: 0,
             to_stdout: false,
             same_permissions: None,
@@ -199,7 +184,6 @@ impl Options {
             dereference: false,
             recursion: true,
             numeric: false,
-            wildcards: false,
             remove: false,
             owner: None,
             group: None,
@@ -208,6 +192,7 @@ impl Options {
             null: false,
             listed: false,
             automatic: false,
+            verbatim: false,
         }
     }
 
@@ -223,14 +208,35 @@ impl Options {
         for (name, value) in &parsed.options {
             options.apply(name, value, &mut lists)?;
         }
-        options.gzip |=
-            options.automatic && options.action == Action::Create && options.named_compressed();
-        options.members = directories.members(&parsed.operands);
+        if options.automatic
+            && options.compression == Compression::None
+            && options.action == Action::Create
+            && let Some(codec) = options
+                .archive
+                .as_ref()
+                .and_then(|path| Codec::by_name(bytes(path)))
+        {
+            options.compression = Compression::Codec(codec);
+        }
+        options
+            .members
+            .extend(directories.members(&parsed.operands));
         options.directory = directories.last();
         for list in lists {
             options.add_list(&list)?;
         }
         Ok(options)
+    }
+
+    fn compress(&mut self, compression: Compression) -> Result<(), Failure> {
+        if self.compression != Compression::None && self.compression != compression {
+            return Err(Failure {
+                status: 2,
+                message: "Conflicting compression options".to_owned(),
+            });
+        }
+        self.compression = compression;
+        Ok(())
     }
 
     fn apply(
@@ -240,32 +246,77 @@ impl Options {
         lists: &mut Vec<OsString>,
     ) -> Result<(), Failure> {
         let usage = |message: String| Failure { status: 2, message };
+        if self.apply_matching(name) || self.apply_exclusion(name, value)? {
+            return Ok(());
+        }
         match name {
             "file" => {
                 self.archive =
                     Some(value.os().into()).filter(|path: &PathBuf| path.as_os_str() != "-")
             }
-            "gzip" | "gunzip" | "ungzip" => self.gzip = true,
-            "bzip2" | "xz" | "zstd" => {
-                return Err(usage(format!("{name} compression is not supported")));
+            "gzip" | "gunzip" | "ungzip" => self.compress(Compression::Codec(Codec::Gzip))?,
+            "bzip2" => self.compress(Compression::Codec(Codec::Bzip2))?,
+            "xz" => self.compress(Compression::Codec(Codec::Xz))?,
+            "lzma" => self.compress(Compression::Codec(Codec::Lzma))?,
+            "zstd" => self.compress(Compression::Codec(Codec::Zstd))?,
+            "use-compress-program" => {
+                let words = crate::filter::words(&value.os());
+                if words.is_empty() {
+                    return Err(usage("no program is named".to_owned()));
+                }
+                self.compress(Compression::Program(words))?;
             }
+            "no-auto-compress" => self.automatic = false,
             "auto-compress" => self.automatic = true,
             "verbose" => self.verbose += 1,
             "files-from" => lists.push(value.os()),
-            "exclude-from" => {
-                let text = std::fs::read(value.os()).map_err(|error| {
-                    fail(secure_exec_cli::report("cannot open", value.os(), &error))
-                })?;
-                let lines = text
-                    .split(|&byte| byte == b'\n')
-                    .filter(|line| !line.is_empty());
-                self.exclude.extend(lines.map(<[u8]>::to_vec));
+            "add-file" => self.members.push(Member {
+                directory: PathBuf::new(),
+                name: bytes(&value.os()).to_vec(),
+            }),
+            "verbatim-files-from" => self.verbatim = true,
+            "no-verbatim-files-from" => self.verbatim = false,
+            "transform" | "xform" => self.transform.add(bytes(&value.os())).map_err(usage)?,
+            "show-transformed-names" | "show-stored-names" => self.show_transformed = true,
+            "one-file-system" => self.one_file_system = true,
+            "one-top-level" => {
+                self.top_level = Some(bytes(&value.os()).to_vec());
             }
-            "exclude" => self.exclude.push(bytes(&value.os()).to_vec()),
-            "exclude-vcs" => {
-                self.exclude.extend(
-                    [&b".git"[..], b".svn", b".hg", b"CVS", b".gitignore"].map(<[u8]>::to_vec),
+            "occurrence" => {
+                let number = if value.is_given() {
+                    value.text()
+                } else {
+                    "1".to_owned()
+                };
+                self.occurrence = Some(
+                    number
+                        .parse()
+                        .map_err(|_| usage(format!("Invalid number: {number}")))?,
                 );
+            }
+            "newer" | "after-date" | "newer-mtime" => {
+                let text = value.text();
+                let seconds = modification_time(&text)
+                    .ok_or_else(|| usage(format!("Unknown date format '{text}'")))?;
+                self.newer = Some(seconds);
+            }
+            "full-time" => self.full_time = true,
+            "ignore-zeros" => self.ignore_zeros = true,
+            "ignore-failed-read" => self.ignore_failed_read = true,
+            "clamp-mtime" => self.clamp_mtime = true,
+            "keep-directory-symlink" => self.keep_directory_symlinks = true,
+            "hard-dereference" => self.hard_dereference = true,
+            "totals" => self.totals = true,
+            "to-command" => self.to_command = Some(value.os()),
+            "label" => self.label = Some(bytes(&value.os()).to_vec()),
+            "sort" => {
+                let order = value.text();
+                if !["none", "name", "inode"].contains(&order.as_str()) {
+                    return Err(Failure {
+                        status: 2,
+                        message: format!("invalid argument '{order}' for '--sort'"),
+                    });
+                }
             }
             "strip-components" => {
                 self.strip = value
@@ -288,8 +339,6 @@ impl Options {
             "no-recursion" => self.recursion = false,
             "recursion" => self.recursion = true,
             "numeric-owner" => self.numeric = true,
-            "wildcards" => self.wildcards = true,
-            "no-wildcards" => self.wildcards = false,
             "remove-files" => self.remove = true,
             "owner" => {
                 let text = value.text();
@@ -313,18 +362,144 @@ impl Options {
                 self.mtime = Some(seconds);
             }
             "null" => self.null = true,
+            "no-null" => self.null = false,
             _ => {}
         }
         Ok(())
     }
 
-    fn named_compressed(&self) -> bool {
-        self.archive.as_ref().is_some_and(|path| {
-            let name = bytes(path);
-            [".gz", ".tgz", ".taz"]
-                .iter()
-                .any(|ending| name.ends_with(ending.as_bytes()))
-        })
+    /// A pattern with the ways of matching that are in force.
+    fn pattern(&self, text: &[u8]) -> Pattern {
+        Pattern {
+            text: text.to_vec(),
+            anchored: self.matching.anchored.unwrap_or(false),
+            ignores_case: self.matching.ignores_case,
+            wildcards: self.matching.wildcards.unwrap_or(true),
+            slash_is_special: self.matching.slash_is_special,
+        }
+    }
+
+    fn exclude_all(&mut self, patterns: &[&[u8]]) {
+        for pattern in patterns {
+            let pattern = self.pattern(pattern);
+            self.exclude.push(pattern);
+        }
+    }
+
+    fn tag(&mut self, file: OsString, name: &str) {
+        self.tags.push(Tag {
+            file,
+            cache: name.starts_with("exclude-caches"),
+            keeps: if name.ends_with("-under") {
+                TagKeeps::Directory
+            } else if name.ends_with("-all") {
+                TagKeeps::Nothing
+            } else {
+                TagKeeps::Tag
+            },
+        });
+    }
+
+    /// How names are matched from here on. False for another option.
+    fn apply_matching(&mut self, name: &str) -> bool {
+        let matching = &mut self.matching;
+        match name {
+            "anchored" => matching.anchored = Some(true),
+            "no-anchored" => matching.anchored = Some(false),
+            "ignore-case" => matching.ignores_case = true,
+            "no-ignore-case" => matching.ignores_case = false,
+            "wildcards" => matching.wildcards = Some(true),
+            "no-wildcards" => matching.wildcards = Some(false),
+            "wildcards-match-slash" => matching.slash_is_special = false,
+            "no-wildcards-match-slash" => matching.slash_is_special = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// What is left out. False for another option.
+    fn apply_exclusion(
+        &mut self,
+        name: &str,
+        value: &secure_exec_cli::Value,
+    ) -> Result<bool, Failure> {
+        match name {
+            "exclude-from" => {
+                let text = std::fs::read(value.os()).map_err(|error| Failure {
+                    status: 2,
+                    message: super::cannot("open", &PathBuf::from(value.os()), &error),
+                })?;
+                for line in text.split(|&byte| byte == b'\n') {
+                    if !line.is_empty() {
+                        self.exclude_all(&[line]);
+                    }
+                }
+            }
+            "exclude" => self.exclude_all(&[bytes(&value.os())]),
+            "exclude-vcs" => self.exclude_all(&[
+                b"CVS",
+                b".cvsignore",
+                b"RCS",
+                b"SCCS",
+                b".git",
+                b".gitignore",
+                b".gitattributes",
+                b".gitmodules",
+                b".svn",
+                b".arch-ids",
+                b"{arch}",
+                b"=RELEASE-ID",
+                b"=meta-update",
+                b"=update",
+                b".bzr",
+                b".bzrignore",
+                b".bzrtags",
+                b".hg",
+                b".hgignore",
+                b".hgtags",
+                b"_darcs",
+            ]),
+            "exclude-backups" => self.exclude_all(&[b".#*", b"*~", b"#*#"]),
+            "exclude-ignore" => self.ignore_files.push((value.os(), false)),
+            "exclude-ignore-recursive" => self.ignore_files.push((value.os(), true)),
+            "exclude-vcs-ignores" => {
+                for file in [".cvsignore", ".gitignore", ".bzrignore", ".hgignore"] {
+                    self.ignore_files.push((file.into(), file != ".cvsignore"));
+                }
+            }
+            "exclude-tag" | "exclude-tag-under" | "exclude-tag-all" => self.tag(value.os(), name),
+            "exclude-caches" | "exclude-caches-under" | "exclude-caches-all" => {
+                self.tag("CACHEDIR.TAG".into(), name);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The directory of `--one-top-level` where none is named: the archive's name without its endings.
+    pub fn archive_stem(&self) -> Option<Vec<u8>> {
+        let name = self.archive.as_ref()?.file_name()?.to_owned();
+        let name = bytes(&name);
+        let endings: [&[u8]; 14] = [
+            b".tar.gz",
+            b".tar.bz2",
+            b".tar.xz",
+            b".tar.zst",
+            b".tar.lzma",
+            b".tar",
+            b".tgz",
+            b".taz",
+            b".tbz2",
+            b".tbz",
+            b".tz2",
+            b".txz",
+            b".tlz",
+            b".tzst",
+        ];
+        let stem = endings
+            .iter()
+            .find_map(|ending| name.strip_suffix(*ending))?;
+        (!stem.is_empty()).then(|| stem.to_vec())
     }
 
     /// Adds the names in a file of `-T`.
@@ -341,11 +516,41 @@ impl Options {
             })?
         };
         let separator = if self.null { 0 } else { b'\n' };
-        for name in text
+        let verbatim = self.verbatim || self.null;
+        let mut directory = self.directory.clone();
+        let mut names = text
             .split(|&byte| byte == separator)
-            .filter(|name| !name.is_empty())
-        {
-            let directory = self.directory.clone();
+            .filter(|name| !name.is_empty());
+        while let Some(name) = names.next() {
+            // Lines may be options; those for directories and files are what lists have.
+            if !verbatim && name.starts_with(b"-") {
+                if name == b"-C" {
+                    directory = directory.join(os_string(names.next().unwrap_or_default()));
+                } else if let Some(next) = name
+                    .strip_prefix(b"--directory=")
+                    .or_else(|| name.strip_prefix(b"-C"))
+                {
+                    directory = directory.join(os_string(next.trim_ascii()));
+                } else if let Some(pattern) = name.strip_prefix(b"--exclude=") {
+                    self.exclude_all(&[pattern]);
+                } else if let Some(file) = name.strip_prefix(b"--add-file=") {
+                    self.members.push(Member {
+                        directory: directory.clone(),
+                        name: file.to_vec(),
+                    });
+                } else {
+                    return Err(Failure {
+                        status: 2,
+                        message: format!(
+                            "{}: {}: unknown option in a list of files",
+                            file.to_string_lossy(),
+                            String::from_utf8_lossy(name)
+                        ),
+                    });
+                }
+                continue;
+            }
+            let directory = directory.clone();
             self.members.push(Member {
                 directory,
                 name: name.to_vec(),
@@ -353,53 +558,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-/// The seconds of `--mtime`: a number behind `@`, the time of a file, or a date, with a time and `UTC`, `Z` or an offset
-/// behind it.
-fn modification_time(text: &str) -> Option<u64> {
-    if let Some(seconds) = text.strip_prefix('@') {
-        return seconds.split('.').next()?.parse().ok();
-    }
-    if text.starts_with(['/', '.']) {
-        let found = secure_exec_sys::path::stat(text).ok()?;
-        return u64::try_from(found.mtime.seconds).ok();
-    }
-    let text = text.replace("UTC", "").replace("GMT", "").replace('T', " ");
-    let mut words = text.trim().trim_end_matches('Z').split_ascii_whitespace();
-    let mut date = words
-        .next()?
-        .splitn(3, '-')
-        .map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let clock = |text: &str| {
-        let mut parts = text
-            .splitn(3, ':')
-            .map(|part| part.split('.').next()?.parse::<i64>().ok());
-        Some(parts.next()?? * 3600 + parts.next()?? * 60 + parts.next().unwrap_or(Some(0))?)
-    };
-    let mut seconds = secure_exec_cli::days_since_epoch(year, month, day) * 86_400;
-    for word in words {
-        // A time, or an offset of the zone.
-        if let Some(offset) = word.strip_prefix('+').or_else(|| word.strip_prefix('-')) {
-            let offset = if offset.len() == 4 && !offset.contains(':') {
-                clock(&format!("{}:{}", &offset[..2], &offset[2..]))?
-            } else {
-                clock(&format!("{offset}:0"))?
-            };
-            seconds -= if word.starts_with('-') {
-                -offset
-            } else {
-                offset
-            };
-        } else {
-            seconds += clock(word)?;
-        }
-    }
-    u64::try_from(seconds).ok()
 }
 
 fn action(parsed: &Parsed) -> Result<Action, Failure> {
@@ -411,6 +569,9 @@ fn action(parsed: &Parsed) -> Result<Action, Failure> {
             "update" => Action::Update,
             "list" => Action::List,
             "extract" | "get" => Action::Extract,
+            "catenate" | "concatenate" => Action::Concatenate,
+            "delete" => Action::Delete,
+            "diff" | "compare" => Action::Compare,
             _ => continue,
         };
         if action.is_some_and(|old| old != new) {
@@ -425,97 +586,4 @@ fn action(parsed: &Parsed) -> Result<Action, Failure> {
         status: 2,
         message: "You must specify one of the '-Acdtrux' options".to_owned(),
     })
-}
-
-/// The directories of `-C`, each with the number of operands before it.
-struct Directories(Vec<(usize, PathBuf)>);
-
-impl Directories {
-    fn members(&self, operands: &[OsString]) -> Vec<Member> {
-        let directory = |index: usize| {
-            self.0
-                .iter()
-                .filter(|(from, _)| *from <= index)
-                .fold(PathBuf::new(), |base, (_, next)| base.join(next))
-        };
-        operands
-            .iter()
-            .enumerate()
-            .map(|(index, name)| Member {
-                directory: directory(index),
-                name: bytes(name).to_vec(),
-            })
-            .collect()
-    }
-
-    fn last(&self) -> PathBuf {
-        self.0
-            .iter()
-            .fold(PathBuf::new(), |base, (_, next)| base.join(next))
-    }
-}
-
-/// Takes `-C dir` out of the list: it applies to the operands behind it.
-fn take_directories(list: Vec<OsString>) -> Result<(Vec<OsString>, Directories), Failure> {
-    let mut rest = Vec::new();
-    let mut directories = Vec::new();
-    let mut operands = 0;
-    let mut list = list.into_iter();
-    while let Some(argument) = list.next() {
-        let text = bytes(&argument);
-        if text == b"--" {
-            rest.push(argument);
-            rest.extend(list.by_ref());
-        } else if text == b"-C" || text == b"--directory" {
-            let missing = || Failure {
-                status: 2,
-                message: "option requires an argument -- 'C'".to_owned(),
-            };
-            directories.push((operands, PathBuf::from(list.next().ok_or_else(missing)?)));
-        } else if let Some(attached) = text
-            .strip_prefix(b"--directory=")
-            .or_else(|| text.strip_prefix(b"-C"))
-        {
-            directories.push((operands, PathBuf::from(os_string(attached))));
-        } else if text.len() > 1 && text[0] == b'-' {
-            let last = text[text.len() - 1];
-            let cluster = text[1] != b'-';
-            let valued = cluster
-                && text[1..].iter().position(|letter| VALUED.contains(letter))
-                    == Some(text.len() - 2);
-            let long = matches!(
-                text,
-                b"--file"
-                    | b"--files-from"
-                    | b"--exclude-from"
-                    | b"--exclude"
-                    | b"--strip-components"
-                    | b"--owner"
-                    | b"--group"
-                    | b"--mode"
-                    | b"--mtime"
-                    | b"--blocking-factor"
-                    | b"--format"
-                    | b"--sort"
-                    | b"--warning"
-            );
-            if valued && last == b'C' {
-                let mut shorter = text.to_vec();
-                shorter.pop();
-                rest.push(os_string(shorter));
-                if let Some(directory) = list.next() {
-                    directories.push((operands, directory.into()));
-                }
-                continue;
-            }
-            rest.push(argument);
-            if valued || long {
-                rest.extend(list.next());
-            }
-        } else {
-            operands += 1;
-            rest.push(argument);
-        }
-    }
-    Ok((rest, Directories(directories)))
 }

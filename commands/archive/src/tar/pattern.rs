@@ -1,66 +1,105 @@
 //! Which members are meant, and which are excluded.
 
-use globset::{GlobBuilder, GlobMatcher};
-use secure_exec_cli::os_string;
+use secure_exec_cli::Glob;
 
-fn glob(pattern: &[u8]) -> Option<GlobMatcher> {
-    let text = String::from_utf8_lossy(pattern);
-    let glob = GlobBuilder::new(&text).backslash_escape(true).build();
-    glob.or_else(|_| GlobBuilder::new(&globset::escape(&text)).build())
-        .ok()
-        .map(|glob| glob.compile_matcher())
+/// A pattern with the ways of matching that were in force where it stood.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of tar")]
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    pub text: Vec<u8>,
+    /// Matches from the start of the name only.
+    pub anchored: bool,
+    pub ignores_case: bool,
+    /// What is special in it, or all is taken as it is.
+    pub wildcards: bool,
+    pub slash_is_special: bool,
 }
 
-/// Patterns of `--exclude`: each may match at any component and covers what is below.
-pub struct Excluded(Vec<GlobMatcher>);
-
-impl Excluded {
-    pub fn new(patterns: &[Vec<u8>]) -> Self {
-        Self(
-            patterns
-                .iter()
-                .filter_map(|pattern| glob(pattern.strip_suffix(b"/").unwrap_or(pattern)))
-                .collect(),
-        )
+impl Pattern {
+    fn equals(&self, part: &[u8]) -> bool {
+        let glob = Glob {
+            ignores_case: self.ignores_case,
+            slash_is_special: self.slash_is_special,
+            period_is_special: false,
+        };
+        if self.wildcards {
+            glob.matches(&self.text, part)
+        } else if self.ignores_case {
+            self.text.eq_ignore_ascii_case(part)
+        } else {
+            self.text == part
+        }
     }
 
-    pub fn covers(&self, name: &[u8]) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        let name = name.strip_suffix(b"/").unwrap_or(name);
+    /// Whether a name, or a directory above it, matches.
+    fn covers(&self, name: &[u8]) -> bool {
         let slashes = || {
             name.iter()
                 .enumerate()
                 .filter(|(_, byte)| **byte == b'/')
                 .map(|(at, _)| at)
         };
-        let starts = || std::iter::once(0).chain(slashes().map(|at| at + 1));
-        let ends = || slashes().chain(std::iter::once(name.len()));
-        starts().any(|start| {
-            ends().filter(|end| *end > start).any(|end| {
-                let part = os_string(&name[start..end]);
-                self.0.iter().any(|glob| glob.is_match(&part))
+        let starts = std::iter::once(0).chain(slashes().map(|at| at + 1));
+        let starts = starts.take(if self.anchored { 1 } else { usize::MAX });
+        starts
+            .flat_map(|start| {
+                let ends = slashes().chain(std::iter::once(name.len()));
+                ends.map(move |end| (start, end))
             })
-        })
+            .any(|(start, end)| end > start && self.equals(&name[start..end]))
+    }
+}
+
+/// Patterns of `--exclude`: each covers what is below, too.
+#[derive(Clone, Debug, Default)]
+pub struct Excluded(Vec<Pattern>);
+
+impl Excluded {
+    pub fn new(patterns: &[Pattern]) -> Self {
+        let mut patterns = patterns.to_vec();
+        for pattern in &mut patterns {
+            if pattern.text.len() > 1 && pattern.text.ends_with(b"/") {
+                pattern.text.pop();
+            }
+        }
+        Self(patterns)
+    }
+
+    pub fn covers(&self, name: &[u8]) -> bool {
+        let name = name.strip_suffix(b"/").unwrap_or(name);
+        self.0.iter().any(|pattern| pattern.covers(name))
     }
 }
 
 /// The operands of list and extract: names of members or of directories above them, or patterns.
 pub struct Wanted {
-    members: Vec<(Vec<u8>, Option<GlobMatcher>, bool)>,
+    members: Vec<(Pattern, u64)>,
+    /// `--occurrence`: only that one of each member is meant.
+    occurrence: Option<u64>,
 }
 
 impl Wanted {
-    pub fn new(names: impl Iterator<Item = Vec<u8>>, wildcards: bool) -> Self {
-        let members = names
-            .map(|name| {
-                let name = name.strip_suffix(b"/").unwrap_or(&name).to_vec();
-                let glob = if wildcards { glob(&name) } else { None };
-                (name, glob, false)
+    pub fn new(options: &super::Options) -> Self {
+        let members = options
+            .members
+            .iter()
+            .map(|member| {
+                let name = &member.name;
+                let name = name.strip_suffix(b"/").unwrap_or(name);
+                let pattern = Pattern {
+                    text: name.to_vec(),
+                    anchored: !matches!(options.matching.anchored, Some(false)),
+                    ignores_case: options.matching.ignores_case,
+                    wildcards: options.matching.wildcards == Some(true),
+                    slash_is_special: options.matching.slash_is_special,
+                };
+                (pattern, 0)
             })
             .collect();
-        Self { members }
+        Self {
+            members,
+            occurrence: options.occurrence,
+        }
     }
 
     /// The operand that means a member: its number. None of all if there are no operands.
@@ -69,30 +108,30 @@ impl Wanted {
             return Some(None);
         }
         let name = name.strip_suffix(b"/").unwrap_or(name);
-        for (index, (wanted, glob, seen)) in self.members.iter_mut().enumerate() {
-            let below = name
-                .strip_prefix(wanted.as_slice())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || wanted.is_empty());
-            let matched = below
-                || glob.as_ref().is_some_and(|glob| {
-                    let ends = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-                    ends.map(|(at, _)| at)
-                        .chain(std::iter::once(name.len()))
-                        .any(|end| glob.is_match(os_string(&name[..end])))
-                });
-            if matched {
-                *seen = true;
-                return Some(Some(index));
+        for (index, (wanted, seen)) in self.members.iter_mut().enumerate() {
+            if wanted.covers(name) || wanted.text.is_empty() {
+                *seen += 1;
+                let right = self.occurrence.is_none_or(|number| number == *seen);
+                return right.then_some(Some(index));
             }
         }
         None
     }
 
+    /// Whether all that is wanted was found, so that the rest need not be read.
+    pub fn is_done(&self) -> bool {
+        let Some(number) = self.occurrence else {
+            return false;
+        };
+        !self.members.is_empty() && self.members.iter().all(|(_, seen)| *seen >= number)
+    }
+
     /// Operands that no member was found for.
     pub fn missing(&self) -> impl Iterator<Item = &[u8]> {
+        let least = self.occurrence.unwrap_or(1);
         self.members
             .iter()
-            .filter(|(.., seen)| !seen)
-            .map(|(name, ..)| name.as_slice())
+            .filter(move |(_, seen)| *seen < least)
+            .map(|(pattern, _)| pattern.text.as_slice())
     }
 }
