@@ -250,6 +250,56 @@ describe("a client that asks for much", () => {
   });
 });
 
+describe("a client that lets go of nothing", () => {
+  test("has the oldest output dropped with the results", { timeout: 120_000 }, async () => {
+    await harmless(async (server, { sandboxId }) => {
+      const raw = await Raw.open(server, sandboxId);
+      const command = "head -c 1048576 /dev/zero";
+      for (let id = 1; id <= 140; id += 1) {
+        const params = { command, maxOutputBytes: 0, hears: ["onStdout"] };
+        raw.send({ id, method: "exec.run", params });
+        raw.send({ ack: id, offset: 0 });
+        for (let taken = 0; taken < 2 ** 20; ) {
+          const frame: Buffer = await raw.next((message) => Buffer.isBuffer(message));
+          if (frame[0] !== 2) continue;
+          taken += frame.length - 14;
+          raw.send({ ack: id, offset: taken });
+        }
+        await raw.next((message) => message.id === id && message.result);
+      }
+      raw.socket.terminate();
+      await raw.closed;
+      const again = await Raw.open(server, sandboxId);
+      await again.next((message) => message.hello);
+      again.send({ resume: 1, from: 0 });
+      const { error } = await again.next((message) => message.id === 1);
+      assert.equal(error.code, "ERR_RESULT_DROPPED");
+      again.send({ resume: 140, from: 2 ** 20 });
+      assert((await again.next((message) => message.id === 140)).result);
+      again.send({ leave: true });
+      await again.closed;
+    });
+  });
+
+  test("has no more archives and watchers than the server holds", async () => {
+    await harmless(async (server, { sandboxId }) => {
+      const raw = await Raw.open(server, sandboxId);
+      const start = async (id: number) => {
+        raw.send({ id, method: "files.download", params: { path: "/tmp" } });
+        return (await raw.next((message) => message.id === id && !message.event)).error?.code;
+      };
+      const codes = [];
+      for (let id = 0; id < 66; id += 1) codes.push(await start(id));
+      assert.deepEqual(codes.slice(63), [undefined, "ERR_SERVER_BUSY", "ERR_SERVER_BUSY"]);
+      raw.send({ done: 3 });
+      assert.equal(await start(100), undefined);
+      assert.equal(await start(101), "ERR_SERVER_BUSY");
+      raw.send({ leave: true });
+      await raw.closed;
+    });
+  });
+});
+
 describe("a server that means harm", () => {
   test("has calls of its client reject", async () => {
     const answers = [

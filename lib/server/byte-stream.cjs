@@ -32,7 +32,6 @@ class ByteStream {
     this.#source = source;
     // A client that does not come back is not waited for.
     operation.handle = { stream: this };
-    operation.release = () => this.leave();
     const given = () => this.#finish({ event: "failed", error: cancelled() });
     operation.signal.addEventListener("abort", given, { once: true });
     this.#run();

@@ -53,13 +53,16 @@ const fileMethods = {
     operation.answer(null);
   },
   "files.download": async ({ hosted, operation, params }) => {
-    const archive = await hosted.sandbox.files.download(params.path);
-    await streamed(operation, sourceOf(archive));
+    await streamed(hosted, operation, async () =>
+      sourceOf(await hosted.sandbox.files.download(params.path)),
+    );
   },
   "files.watch": async ({ hosted, operation, params }) => {
-    const watcher = hosted.sandbox.files.watch(params.path, params.options);
-    await watcher.ready;
-    await streamed(operation, linesOf(watcher));
+    await streamed(hosted, operation, async () => {
+      const watcher = hosted.sandbox.files.watch(params.path, params.options);
+      await watcher.ready;
+      return linesOf(watcher);
+    });
   },
 };
 
@@ -72,8 +75,19 @@ for (const name of ofPath) {
 }
 
 /** Answers, and sends what comes of a source behind that. */
-async function streamed(operation, source) {
-  const stream = new ByteStream(operation, source);
+async function streamed(hosted, operation, open) {
+  const giveBack = hosted.admitStream();
+  let stream;
+  try {
+    stream = new ByteStream(operation, await open());
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
+  operation.release = () => {
+    giveBack();
+    stream.leave();
+  };
   operation.answer(null, [], { goesOn: true });
   await operation.streamTo(stream);
 }

@@ -2,6 +2,7 @@
 // A sandbox of a tenant's, and the clients that it has.
 
 const { disposedError } = require("../errors.cjs");
+const { remoteError } = require("../wire/failures.cjs");
 const { Client } = require("./client.cjs");
 
 /** Clients that are kept, also while they are away. */
@@ -10,6 +11,8 @@ const mostClients = 1024;
 const mostKept = 128 * 1024 * 1024;
 /** Requests of HTTP at once: the answer of each may be large, and its reader slow. */
 const mostRequests = 16;
+/** Archives and watchers at once: of each a window is kept until its client has taken it. */
+const mostStreams = 64;
 
 class HostedSandbox {
   createdAt = new Date();
@@ -24,6 +27,7 @@ class HostedSandbox {
   #clients = new Map();
   #killing;
   #requests = 0;
+  #streams = 0;
   #services;
 
   /**
@@ -89,6 +93,20 @@ class HostedSandbox {
       this.#requests -= 1;
     });
     return true;
+  }
+
+  /** Bytes that must not be missing, on their way to a client until that lets go of them. @returns {() => void} Gives the room back. */
+  admitStream() {
+    if (this.#streams >= mostStreams) {
+      const message = `${mostStreams} archives and watchers of this sandbox are on their way to clients`;
+      throw remoteError("ERR_SERVER_BUSY", message);
+    }
+    this.#streams += 1;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#streams -= 1;
+      isHeld = false;
+    };
   }
 
   /** Results that are not taken must not fill the host: the oldest are dropped. */

@@ -126,6 +126,10 @@ async function fedBy(operation, hears) {
     },
     close: () => feed.close(),
     taken: (offset) => window?.taken(offset),
+    get keptBytes() {
+      return feed.keptBytes;
+    },
+    drop: () => feed.drop(),
   });
   return Object.fromEntries(names.map((name) => [name, (data) => feed.push(name, data)]));
 }

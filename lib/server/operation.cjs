@@ -20,6 +20,8 @@ const { packFailure, remoteError } = require("../wire/failures.cjs");
  * @property {() => void} close It is away.
  * @property {() => void} [leave] It wants no more.
  * @property {(offset: number) => void} taken It has taken what is before this number.
+ * @property {number} [keptBytes] What is kept of it for a client that comes back.
+ * @property {() => void} [drop] Keeps nothing more.
  */
 
 class Operation {
@@ -34,8 +36,8 @@ class Operation {
   #abort = new AbortController();
   /** @type {Stream | undefined} */
   #stream;
-  /** Bytes that are kept of its result. */
-  keptBytes = 0;
+  /** Bytes of its answer. */
+  #answerBytes = 0;
   /** When it was over, milliseconds of `performance.now()`. */
   endedAt;
   /** What methods of later requests need of it. */
@@ -61,6 +63,11 @@ class Operation {
 
   get outlet() {
     return this.#outlet;
+  }
+
+  /** Bytes that are kept of its result and of its output. */
+  get keptBytes() {
+    return this.#answerBytes + (this.#stream?.keptBytes ?? 0);
   }
 
   cancel() {
@@ -144,6 +151,7 @@ class Operation {
   dropResult() {
     // What is being sent of it ends as well.
     this.#answer.bodies.length = 0;
+    this.#stream?.drop?.();
     const message = "The result was dropped: more than the server keeps waited for its client";
     this.fail(remoteError("ERR_RESULT_DROPPED", message));
   }
@@ -151,7 +159,7 @@ class Operation {
   #settle(message, bodies, goesOn) {
     this.#answer = { message, bodies };
     this.#goesOn = goesOn;
-    this.keptBytes = bodies.reduce((sum, { length }) => sum + length, 0);
+    this.#answerBytes = bodies.reduce((sum, { length }) => sum + length, 0);
     if (!goesOn) this.endedAt ??= performance.now();
     if (goesOn || this.#isCurrent) this.#tellAnswer();
   }

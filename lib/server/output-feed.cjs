@@ -79,6 +79,15 @@ class OutputFeed {
     return this.#window;
   }
 
+  get keptBytes() {
+    return this.#kept.end - this.#kept.start;
+  }
+
+  /** Keeps nothing more, of a program that has ended. */
+  drop() {
+    this.#kept = new Scrollback();
+  }
+
   /** The client is away: the program goes on. */
   close() {
     this.#window?.release();
