@@ -1,10 +1,14 @@
-//! Points in time as dates, in UTC (the machine has no other time zone), and as the times of files.
+//! Points in time as dates on local clocks, and as the times of files.
 
-use secure_exec_cli::{Date, days_since_epoch};
+use secure_exec_cli::{Zone, days_since_epoch};
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The zone that `TZ` names.
+static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
 
 /// A date and time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct Moment {
 impl Moment {
     /// The moment that is `seconds` after 1970.
     pub fn from_seconds(seconds: i64) -> Self {
-        let date = Date::from_seconds(seconds.clamp(-62_135_596_800, 253_402_300_799));
+        let date = LOCAL.date(seconds.clamp(-62_135_596_800, 253_402_300_799));
         let small = |number: i64| u8::try_from(number).unwrap_or(0);
         Self {
             year: date.year,
@@ -33,10 +37,12 @@ impl Moment {
     }
 
     pub fn seconds(self) -> i64 {
-        days_since_epoch(self.year, self.month.into(), self.day.into()) * 86_400
-            + i64::from(self.hour) * 3600
-            + i64::from(self.minute) * 60
-            + i64::from(self.second)
+        local_seconds(
+            days_since_epoch(self.year, self.month.into(), self.day.into()) * 86_400
+                + i64::from(self.hour) * 3600
+                + i64::from(self.minute) * 60
+                + i64::from(self.second),
+        )
     }
 
     /// `2026-01-31 12:00`.
@@ -46,6 +52,11 @@ impl Moment {
             self.year, self.month, self.day, self.hour, self.minute
         )
     }
+}
+
+/// The moment at which local clocks show what `seconds` is as a date in UTC.
+fn local_seconds(seconds: i64) -> i64 {
+    LOCAL.moment(seconds)
 }
 
 /// Sets the time of the last change of a file.

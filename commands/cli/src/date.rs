@@ -1,4 +1,4 @@
-//! Dates of the Gregorian calendar, in UTC: the machine has no other time zone.
+//! Dates of the Gregorian calendar, in UTC. [`crate::Zone`] has what clocks elsewhere show.
 
 const WEEKDAYS: [&str; 7] = [
     "Sunday",

@@ -1,5 +1,5 @@
 //! What the commands of this project share: options as `getopt_long(3)` takes them, messages in the form
-//! of the GNU tools, names in quotes, file names as bytes, and dates.
+//! of the GNU tools, names in quotes, file names as bytes, dates and time zones.
 
 mod bytes;
 mod columns;
@@ -13,6 +13,7 @@ mod multicall;
 mod numbers;
 mod options;
 mod quote;
+mod zone;
 
 pub use bytes::{bytes, os_string, path};
 pub use columns::columns_of;
@@ -26,3 +27,4 @@ pub use multicall::dispatch;
 pub use numbers::{Sizes, human_size, parse_duration, parse_size};
 pub use options::{Arity, Opt, Parsed, Syntax, Value, flag, optional, required};
 pub use quote::{needs_quotes, quote, shell_escape};
+pub use zone::{Offset, Zone};

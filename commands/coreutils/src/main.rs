@@ -27,6 +27,7 @@ mod stty;
 mod tail;
 mod test;
 mod times;
+mod touch;
 mod tree;
 mod uutils;
 mod version;

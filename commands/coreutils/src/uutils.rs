@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use secure_exec_sys::process::umask;
 
-use crate::{date, printf};
+use crate::{date, printf, touch};
 
 macro_rules! tools {
     ($($name:literal => $krate:ident),* $(,)?) => {
@@ -98,6 +98,7 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     }
     if name == "touch" {
         name_standard_output(&mut list);
+        touch::put_dates_into_utc(&mut list);
     }
     let malformed = (name == "printf").then(|| printf::cut_at_malformed(&mut list));
     if let Err(error) = uucore::locale::setup_localization(name) {

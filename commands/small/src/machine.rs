@@ -113,19 +113,17 @@ pub fn uptime(args: &Args) -> Outcome {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
+    let zone = secure_exec_cli::Zone::local();
+    let date_at = |moment: u64| zone.date(i64::try_from(moment).unwrap_or(0));
     let clock = |moment: u64| {
-        format!(
-            "{:02}:{:02}:{:02}",
-            moment / 3600 % 24,
-            moment / 60 % 60,
-            moment % 60
-        )
+        let date = date_at(moment);
+        format!("{:02}:{:02}:{:02}", date.hour, date.minute, date.second)
     };
     let plural =
         |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     if parsed.has("since") {
         let start = now.saturating_sub(seconds as u64);
-        let date = secure_exec_cli::Date::from_seconds(i64::try_from(start).unwrap_or(0));
+        let date = date_at(start);
         println!(
             "{:04}-{:02}-{:02} {}",
             date.year,

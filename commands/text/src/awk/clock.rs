@@ -1,6 +1,18 @@
-//! `strftime` and `mktime`, in UTC: the machine has no other time zone.
+//! `strftime` and `mktime`, in the time zone of the environment or in UTC.
 
-use secure_exec_cli::{Date, days_since_epoch};
+use std::sync::LazyLock;
+
+use secure_exec_cli::{Date, Offset, Zone, days_since_epoch};
+
+/// The zone that `TZ` names.
+static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
+
+/// UTC, of which an argument asks.
+static UTC: LazyLock<Zone> = LazyLock::new(|| Zone::named(None));
+
+fn zone(utc: bool) -> &'static Zone {
+    if utc { &UTC } else { &LOCAL }
+}
 
 /// The ISO 8601 year and week.
 fn iso_week(time: &Date) -> (i64, i64) {
@@ -20,8 +32,10 @@ fn iso_week(time: &Date) -> (i64, i64) {
     }
 }
 
-fn conversion(letter: u8, time: &Date, seconds: i64) -> Option<String> {
-    let nested = |format: &[u8]| String::from_utf8_lossy(&strftime(format, seconds)).into_owned();
+fn conversion(letter: u8, time: &Date, offset: &Offset, seconds: i64) -> Option<String> {
+    let nested = |format: &[u8]| {
+        String::from_utf8_lossy(&written(format, time, offset, seconds)).into_owned()
+    };
     let day = time.weekday_name();
     let month = time.month_name();
     let hour12 = if time.hour % 12 == 0 {
@@ -64,15 +78,21 @@ fn conversion(letter: u8, time: &Date, seconds: i64) -> Option<String> {
         b'W' => format!("{:02}", (time.yearday + 7 - (time.weekday + 6) % 7) / 7),
         b'y' => format!("{:02}", time.year.rem_euclid(100)),
         b'Y' => time.year.to_string(),
-        b'z' => "+0000".to_owned(),
-        b'Z' => "UTC".to_owned(),
+        b'z' => offset.digits(),
+        b'Z' => offset.name.clone(),
         b'%' => "%".to_owned(),
         _ => return None,
     })
 }
 
-pub fn strftime(format: &[u8], seconds: i64) -> Vec<u8> {
-    let time = Date::from_seconds(seconds.clamp(-100_000_000_000_000, 100_000_000_000_000));
+/// A moment by a format, on local clocks or in UTC.
+pub fn strftime(format: &[u8], seconds: i64, utc: bool) -> Vec<u8> {
+    let inside = seconds.clamp(-100_000_000_000_000, 100_000_000_000_000);
+    let zone = zone(utc);
+    written(format, &zone.date(inside), &zone.offset(inside), seconds)
+}
+
+fn written(format: &[u8], time: &Date, offset: &Offset, seconds: i64) -> Vec<u8> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < format.len() {
@@ -88,7 +108,7 @@ pub fn strftime(format: &[u8], seconds: i64) -> Vec<u8> {
         }
         let text = format
             .get(at)
-            .and_then(|letter| conversion(*letter, &time, seconds));
+            .and_then(|letter| conversion(*letter, time, offset, seconds));
         match text {
             Some(text) => {
                 out.extend_from_slice(text.as_bytes());
@@ -103,8 +123,8 @@ pub fn strftime(format: &[u8], seconds: i64) -> Vec<u8> {
     out
 }
 
-/// Seconds of `YYYY MM DD HH MM SS`; -1 if it is none.
-pub fn mktime(text: &[u8]) -> f64 {
+/// Seconds of `YYYY MM DD HH MM SS` on local clocks or in UTC; -1 if it is none.
+pub fn mktime(text: &[u8], utc: bool) -> f64 {
     let text = String::from_utf8_lossy(text);
     let parts: Vec<i64> = text
         .split_whitespace()
@@ -118,7 +138,8 @@ pub fn mktime(text: &[u8]) -> f64 {
     }
     let months = year * 12 + month - 1;
     let days = days_since_epoch(months.div_euclid(12), months.rem_euclid(12) + 1, 1) + day - 1;
-    (days * 86_400 + hour * 3600 + minute * 60 + second) as f64
+    let shown = days * 86_400 + hour * 3600 + minute * 60 + second;
+    zone(utc).moment(shown) as f64
 }
 
 #[cfg(test)]
@@ -128,10 +149,10 @@ mod tests {
     #[test]
     fn dates_go_there_and_back() {
         assert_eq!(
-            strftime(b"%Y-%m-%d %H:%M:%S %a %j", 951_827_696),
+            strftime(b"%Y-%m-%d %H:%M:%S %a %j", 951_827_696, true),
             b"2000-02-29 12:34:56 Tue 060"
         );
-        assert_eq!(mktime(b"2000 02 29 12 34 56"), 951_827_696.0);
-        assert_eq!(strftime(b"%G-%V", 1_609_459_200), b"2020-53");
+        assert_eq!(mktime(b"2000 02 29 12 34 56", true), 951_827_696.0);
+        assert_eq!(strftime(b"%G-%V", 1_609_459_200, true), b"2020-53");
     }
 }

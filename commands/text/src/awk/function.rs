@@ -105,7 +105,11 @@ impl Machine<'_> {
     fn time(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         if builtin == Builtin::Mktime {
             let value = self.value(&arguments[0])?;
-            return Ok(Value::Number(clock::mktime(&self.text_of(&value))));
+            let utc = match arguments.get(1) {
+                Some(utc) => self.truth(utc)?,
+                None => false,
+            };
+            return Ok(Value::Number(clock::mktime(&self.text_of(&value), utc)));
         }
         let format = match arguments.first() {
             Some(format) => {
@@ -118,9 +122,14 @@ impl Machine<'_> {
             Some(seconds) => self.number(seconds)?,
             None => now(),
         };
+        let utc = match arguments.get(2) {
+            Some(utc) => self.truth(utc)?,
+            None => false,
+        };
         Ok(Value::text(clock::strftime(
             &format,
             seconds.floor() as i64,
+            utc,
         )))
     }
 
