@@ -87,11 +87,11 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
         }
         for letter in word[1..].chars() {
             match letter {
-                'c' => invocation.command = on,
+                'c' => invocation.command = true,
                 's' => invocation.stdin = on,
                 'i' => invocation.interactive = on,
                 'l' => invocation.login = on,
-                'o' | 'O' => {
+                'o' | 'O' if letter == 'o' || shell.bash => {
                     let Some(name) = args.get(at) else {
                         return Err(illegal(shell, word));
                     };
@@ -162,7 +162,7 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
         Input::text(&command, 1)
     } else if commands_from_stdin {
         shell.options.stdin = true;
-        Input::from(if shell.interactive && terminal {
+        Input::from(if shell.interactive {
             Source::Editor
         } else {
             Source::Fd(0)
@@ -179,6 +179,9 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
         become_interactive(shell);
     }
     startup_files(shell, invocation);
+    if shell.interactive {
+        shell.begin_history();
+    }
     let status = main_loop(shell, &mut input);
     end(shell, status)
 }
@@ -250,7 +253,7 @@ fn become_interactive(shell: &mut Shell) {
     shell.options.emacs = true;
     if shell.bash {
         shell.options.expand_aliases = true;
-        shell.options.histexpand = false;
+        shell.options.histexpand = true;
     }
     // Job control needs the terminal: wait until this group is in the foreground, then lead an own one.
     let terminal = sys::tty::isatty(0) && sys::tty::getpgrp(0).is_ok();
@@ -354,9 +357,13 @@ fn main_loop(shell: &mut Shell, input: &mut Input) -> i32 {
 /// What is left to do at the end.
 fn end(shell: &mut Shell, status: i32) -> i32 {
     let status = shell.run_exit_trap(status);
+    if shell.interactive {
+        shell.end_history();
+    }
     if shell.interactive && shell.bash && shell.options.monitor {
         shell.print_error_raw("exit\n");
         shell.end_stopped_jobs();
     }
+    shell.finish_filters();
     status & 0xff
 }

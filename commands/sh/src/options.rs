@@ -46,6 +46,7 @@ pub struct Options {
     pub promptvars: bool,
     pub progcomp: bool,
     pub autocd: bool,
+    pub cdable_vars: bool,
     pub cdspell: bool,
     pub globasciiranges: bool,
     pub extquote: bool,
@@ -95,8 +96,9 @@ pub const EXTRA: [(char, &str, Field); 3] = [
 ];
 
 /// Options of `shopt`.
-pub const SHOPT: [(&str, Field); 29] = [
+pub const SHOPT: [(&str, Field); 30] = [
     ("autocd", |o| &mut o.autocd),
+    ("cdable_vars", |o| &mut o.cdable_vars),
     ("cdspell", |o| &mut o.cdspell),
     ("checkwinsize", |o| &mut o.checkwinsize),
     ("cmdhist", |o| &mut o.cmdhist),

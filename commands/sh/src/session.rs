@@ -174,7 +174,9 @@ impl Shell {
                     if self.traps.has_pending()
                         && let Err(Flow::Exit(status)) = self.run_traps()
                     {
-                        std::process::exit(self.run_exit_trap(status) & 0xff);
+                        let status = self.run_exit_trap(status) & 0xff;
+                        self.finish_filters();
+                        std::process::exit(status);
                     }
                 }
                 Err(error) => {
@@ -217,6 +219,7 @@ impl Shell {
         self.loops = 0;
         self.capture = None;
         self.options.monitor = true;
+        self.await_filters();
         self.reap_all();
         let mut at = 0;
         while at < self.jobs.list.len() {

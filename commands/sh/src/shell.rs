@@ -45,6 +45,8 @@ pub struct Frame {
 pub struct Shell {
     /// The features of bash are on.
     pub bash: bool,
+    /// Called `dash`: what POSIX has taken up since dash was written is off.
+    pub dash: bool,
     /// `$0`.
     pub name: String,
     /// What error messages begin with.
@@ -78,6 +80,8 @@ pub struct Shell {
     pub readonly_functions: BTreeSet<String>,
     pub exported_functions: BTreeSet<String>,
     pub getopts_column: usize,
+    /// Where `getopts` is, as dash counts: `OPTIND` is one further inside of an argument.
+    pub getopts_index: Option<usize>,
     pub last_background: Option<Pid>,
     pub pipe_statuses: Vec<i32>,
     pub last_argument: String,
@@ -91,9 +95,15 @@ pub struct Shell {
     pub directories: Vec<String>,
     /// Processes and descriptors of process substitutions of the running command.
     pub substitutions: Vec<(i32, Pid)>,
+    /// Processes of `>(...)` that may still run.
+    pub filters: Vec<crate::exec::filters::Filter>,
     /// Arrays given to the declaration utility that runs next, by argument number.
     pub array_arguments: Vec<(usize, crate::exec::assign::ArrayValue)>,
     pub editor: crate::interactive::State,
+    /// What completes the arguments of commands, in the order of `complete`.
+    pub completions: Vec<(String, crate::builtins::completion::Spec)>,
+    /// A function that completes a word is running.
+    pub completing: bool,
     /// The script names `$BASHPID`: a subshell is a process of its own even where that could be saved.
     pub names_pid: bool,
     /// Commands are the argument of `-c`.
@@ -113,6 +123,7 @@ impl Shell {
         let pid = sys::process::getpid();
         let mut shell = Self {
             bash,
+            dash: base == "dash",
             name: name.to_owned(),
             label: base,
             options: Options::new(bash),
@@ -139,8 +150,9 @@ impl Shell {
             readonly_functions: BTreeSet::new(),
             exported_functions: BTreeSet::new(),
             getopts_column: 0,
+            getopts_index: None,
             last_background: None,
-            pipe_statuses: vec![0],
+            pipe_statuses: Vec::new(),
             last_argument: String::new(),
             substitution_status: None,
             depth: 0,
@@ -149,8 +161,11 @@ impl Shell {
             seconds_base: 0,
             directories: Vec::new(),
             substitutions: Vec::new(),
+            filters: Vec::new(),
             array_arguments: Vec::new(),
             editor: crate::interactive::State::default(),
+            completions: Vec::new(),
+            completing: false,
             names_pid: false,
             command_string: false,
             session: None,
@@ -188,6 +203,8 @@ impl Shell {
         self.force("PPID", &ppid);
         if self.bash {
             self.import_for_bash();
+        } else if self.vars.find("PATH").is_none() {
+            self.force("PATH", crate::exec::lookup::DEFAULT_PATH);
         }
         for (name, body) in functions {
             self.import_function(&name, &body);
@@ -220,12 +237,30 @@ impl Shell {
         for (name, value) in [
             ("BASH", "/bin/bash"),
             ("BASH_VERSION", "5.2.15(1)-release"),
-            ("HOSTTYPE", "x86_64"),
-            ("MACHTYPE", "x86_64-pc-linux-gnu"),
-            ("OSTYPE", "linux-gnu"),
             ("OPTERR", "1"),
         ] {
             self.force(name, value);
+        }
+        for (name, value) in [
+            ("HOSTTYPE", "x86_64"),
+            ("MACHTYPE", "x86_64-pc-linux-gnu"),
+            ("OSTYPE", "linux-gnu"),
+            ("PATH", crate::exec::lookup::DEFAULT_PATH),
+        ] {
+            if self.vars.find(name).is_none() {
+                self.force(name, value);
+            }
+        }
+        if self.vars.find("SHELL").is_none() {
+            let uid = sys::process::ids().map_or(0, |ids| ids.uid);
+            let shell = sys::users::user_by_uid(uid).map(|user| user.shell);
+            self.force("SHELL", shell.as_deref().unwrap_or("/bin/sh"));
+        }
+        for name in ["UID", "EUID", "PPID"] {
+            let value = self.var(name).unwrap_or_default();
+            self.force(name, &value);
+            let attributes = &mut self.vars.entry(name).attributes;
+            (attributes.readonly, attributes.integer, attributes.export) = (true, true, false);
         }
         let parts = ["5", "2", "15", "1", "release", "x86_64-pc-linux-gnu"];
         let map = (0..).zip(parts.iter().map(|p| (*p).to_owned())).collect();
@@ -249,10 +284,17 @@ impl Shell {
             let cwd = text::from_os(cwd.as_os_str());
             self.force("PWD", &cwd);
         }
+        self.vars.entry("PWD").attributes.export = true;
         if self.bash {
-            self.vars.entry("PWD").attributes.export = true;
             self.vars.entry("OLDPWD").attributes.export = true;
         }
+    }
+
+    /// The zone that an exported `TZ` names.
+    pub fn time_zone(&self) -> secure_exec_cli::Zone {
+        let exported = self.vars.find("TZ").is_some_and(|v| v.attributes.export);
+        let name = self.var("TZ").filter(|_| exported);
+        secure_exec_cli::Zone::named(name.as_deref())
     }
 
     /// Sets a variable whatever its attributes say.
@@ -304,7 +346,7 @@ impl Shell {
                     format!("{builtin}: I/O error")
                 };
                 self.error(&message);
-                if self.bash { 1 } else { 2 }
+                1
             }
         }
     }

@@ -145,7 +145,9 @@ impl Shell {
             "FUNCNAME" if self.function_name().is_none() => None,
             "FUNCNAME" => {
                 let names = self.frames.iter().rev().map(|f| f.name.clone());
-                Some(names.chain([String::from("main")]).collect())
+                // Only a script is one.
+                let main = (!self.script.is_empty()).then(|| String::from("main"));
+                Some(names.chain(main).collect())
             }
             "BASH_SOURCE" => {
                 let mut files: Vec<String> = self
@@ -161,7 +163,8 @@ impl Shell {
             }
             "BASH_LINENO" => {
                 let lines = self.frames.iter().rev().map(|f| f.line.to_string());
-                Some(lines.chain([String::from("0")]).collect())
+                let main = (!self.script.is_empty()).then(|| String::from("0"));
+                Some(lines.chain(main).collect())
             }
             "GROUPS" => sys::process::ids()
                 .ok()
@@ -282,8 +285,12 @@ impl Shell {
     fn changed(&mut self, name: &str, text: &str) {
         match name {
             "PATH" => self.paths.clear(),
+            "HISTFILESIZE" if self.bash => self.shrink_history_file(text),
             "BASH_ARGV0" if self.bash => text.clone_into(&mut self.name),
-            "OPTIND" => self.getopts_column = 0,
+            "OPTIND" => {
+                self.getopts_column = 0;
+                self.getopts_index = None;
+            }
             "GLOBIGNORE" if self.bash && !text.is_empty() => self.options.dotglob = true,
             "RANDOM" if self.bash => {
                 self.random = text.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761) | 1

@@ -198,6 +198,11 @@ impl Variables {
             .is_some_and(|at| self.scopes[at].has(name))
     }
 
+    /// Whether some function or command has a variable of this name of its own.
+    pub fn is_hidden(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.has(name))
+    }
+
     /// Hides the outer variable of this name until the function returns.
     pub fn make_local(&mut self, name: &str, inherit: bool) {
         if self.is_local(name) {
@@ -206,9 +211,10 @@ impl Variables {
         let Some(at) = self.function_scope() else {
             return;
         };
-        // A variable set for the call is where the local one begins.
-        let given = at > 0 && self.scopes[at - 1].temporary && self.scopes[at - 1].has(name);
-        let old = self.map.remove(name);
+        // A variable set for a call is where the local one begins, and gives way to it if it is this call.
+        let nearest = self.scopes.iter().rposition(|scope| scope.has(name));
+        let given = nearest.is_some_and(|near| self.scopes[near].temporary);
+        let mut old = self.map.remove(name);
         if let Some(variable) = old.as_ref() {
             let export = variable.attributes.export;
             let new = if inherit || given {
@@ -223,6 +229,12 @@ impl Variables {
                 }
             };
             self.map.insert(name.to_owned(), new);
+        }
+        if given && nearest == at.checked_sub(1) {
+            let outer = &mut self.scopes[at - 1].hidden;
+            if let Some(entry) = outer.iter().rposition(|(n, _)| n == name) {
+                old = outer.remove(entry).1;
+            }
         }
         self.scopes[at].hidden.push((name.to_owned(), old));
     }

@@ -127,6 +127,18 @@ pub fn wait_readable(fd: Fd, timeout: std::time::Duration) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, milliseconds) > 0 }
 }
 
+/// Whether nobody writes to a pipe any more, of which `fd` is the end to read from.
+#[must_use]
+pub fn hung_up(fd: Fd) -> bool {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one descriptor.
+    unsafe { libc::poll(&raw mut poll, 1, 0) > 0 && poll.revents & libc::POLLHUP != 0 }
+}
+
 /// Sets the position, counted from the current one; gives the new one.
 ///
 /// # Errors

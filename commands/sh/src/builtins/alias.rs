@@ -46,7 +46,8 @@ pub fn unalias(shell: &mut Shell, words: &[String]) -> Exec {
     if words.len() < 2 && shell.bash {
         return Ok(shell.misuse("unalias: usage: unalias [-a] name [name ...]"));
     }
-    for word in &words[1..] {
+    let rest = words[1..].strip_prefix(&[String::from("--")]);
+    for word in rest.unwrap_or(&words[1..]) {
         if word == "-a" {
             shell.aliases.clear();
         } else if shell.aliases.remove(word).is_none() {

@@ -23,10 +23,12 @@ pub fn unsupported_quietly(_: &mut Shell, _: &[String]) -> Exec {
 }
 
 /// Refuses what follows the one operand that a builtin takes in bash.
-fn at_most_one(shell: &mut Shell, words: &[String]) -> Result<(), Flow> {
+pub(super) fn at_most_one(shell: &mut Shell, words: &[String]) -> Result<(), Flow> {
     if shell.bash && words.len() > 2 {
         shell.error(&format!("{}: too many arguments", words[0]));
-        return Err(Flow::Discard);
+        // It gives everything up that is read as one text, which an argument of `-c` is.
+        let whole = shell.command_string && !shell.interactive;
+        return Err(if whole { Flow::Exit(1) } else { Flow::Discard });
     }
     Ok(())
 }
@@ -88,7 +90,8 @@ fn status_argument(shell: &mut Shell, words: &[String]) -> Result<i32, Flow> {
             at_most_one(shell, words)?;
             Ok(1)
         }
-        Ok(n) if shell.bash || n >= 0 => Ok(i32::try_from(n & 0xff).unwrap_or(0)),
+        Ok(n) if shell.bash => Ok(i32::try_from(n & 0xff).unwrap_or(0)),
+        Ok(n) if (0..=i64::from(i32::MAX)).contains(&n) => Ok(i32::try_from(n).unwrap_or(0)),
         _ => {
             let message = if shell.bash {
                 format!("{}: {word}: numeric argument required", words[0])
@@ -127,7 +130,7 @@ pub fn exit(shell: &mut Shell, words: &[String]) -> Exec {
 }
 
 pub fn eval(shell: &mut Shell, words: &[String]) -> Exec {
-    let rest = if words.get(1).is_some_and(|w| w == "--") {
+    let rest = if words.get(1).is_some_and(|w| w == "--" && !shell.dash) {
         &words[2..]
     } else {
         &words[1..]
@@ -245,7 +248,7 @@ pub fn exec(shell: &mut Shell, words: &[String]) -> Exec {
     let mut clear = false;
     let mut login = false;
     while let Some(word) = rest.first().filter(|w| w.starts_with('-') && w.len() > 1) {
-        if word == "--" {
+        if word == "--" && !shell.dash {
             rest = &rest[1..];
             break;
         }

@@ -243,6 +243,14 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
             status = 1;
             continue;
         }
+        if local
+            && shell.vars.find(name).is_some_and(|v| v.attributes.readonly)
+            && !shell.vars.is_hidden(name)
+        {
+            shell.error(&format!("{builtin}: {name}: readonly variable"));
+            status = 1;
+            continue;
+        }
         if local {
             shell
                 .vars
@@ -255,9 +263,22 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
             status = 1;
             continue;
         }
+        if !becomes(shell, name, &request) {
+            status = 1;
+            continue;
+        }
         become_array(shell, name, &request, target != name);
         let unreferenced = !request.has('n') && !request.off.contains('n');
         if request.has('n') {
+            let old = shell.vars.find(name).and_then(Variable::scalar);
+            let to = value.or(old).unwrap_or_default().to_owned();
+            if !to.is_empty() && !text::is_name(base_name(&to)) {
+                shell.error(&format!(
+                    "{builtin}: `{to}': invalid variable name for name reference"
+                ));
+                status = 1;
+                continue;
+            }
             shell.vars.entry(name).attributes.nameref = false;
         }
         let mut attributes = Request {
@@ -281,6 +302,10 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
                     let index = shell.expand_subscript(index)?;
                     shell.assign_element(&resolved, &index, value.to_owned())?;
                 }
+                None if request.has('a') && value.starts_with('(') && value.ends_with(')') => {
+                    let plus = if append { "+" } else { "" };
+                    shell.eval_text(&format!("{resolved}{plus}={value}"), shell.line)?;
+                }
                 None => shell.assign_text(&resolved, value.to_owned(), append)?,
             }
         }
@@ -289,10 +314,25 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
     Ok(status)
 }
 
+/// Whether a variable may become what is asked for: arrays of one kind do not become those of the other.
+fn becomes(shell: &mut Shell, name: &str, request: &Request) -> bool {
+    let value = shell.vars.find(name).map(|v| &v.value);
+    let (from, to) = match value {
+        Some(Value::Array(_)) if request.has('A') => ("indexed", "associative"),
+        Some(Value::Assoc(_)) if request.has('a') => ("associative", "indexed"),
+        _ => return true,
+    };
+    shell.error(&format!("{name}: cannot convert {from} to {to} array"));
+    false
+}
+
 fn become_array(shell: &mut Shell, name: &str, request: &Request, subscript: bool) {
     let variable = shell.vars.entry(name);
     if request.has('A') && !matches!(variable.value, Value::Assoc(_)) {
-        variable.value = Value::Assoc(BTreeMap::new());
+        variable.value = Value::Assoc(match std::mem::take(&mut variable.value) {
+            Value::Scalar(text) => BTreeMap::from([("0".to_owned(), text)]),
+            _ => BTreeMap::new(),
+        });
     } else if (request.has('a') || subscript)
         && !matches!(variable.value, Value::Array(_) | Value::Assoc(_))
     {

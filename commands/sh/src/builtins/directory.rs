@@ -71,9 +71,7 @@ impl Shell {
         self.force("OLDPWD", &old);
         self.force("PWD", &new);
         self.vars.entry("PWD").attributes.export = true;
-        if self.bash {
-            self.vars.entry("OLDPWD").attributes.export = true;
-        }
+        self.vars.entry("OLDPWD").attributes.export = true;
         Ok(new)
     }
 
@@ -134,9 +132,14 @@ pub fn cd(shell: &mut Shell, words: &[String]) -> Exec {
             show = true;
             match shell.var("OLDPWD") {
                 Some(old) => old,
-                None => {
+                None if shell.bash => {
                     shell.error("cd: OLDPWD not set");
-                    return Ok(if shell.bash { 1 } else { 2 });
+                    return Ok(1);
+                }
+                // dash stays where it is.
+                None => {
+                    let here = shell.logical_cwd();
+                    return Ok(shell.print("cd", &format!("{here}\n")));
                 }
             }
         }

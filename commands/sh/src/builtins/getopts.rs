@@ -1,6 +1,6 @@
 //! `getopts`.
 
-use crate::shell::{Exec, Shell};
+use crate::shell::{Exec, Flow, Shell};
 use crate::text;
 
 pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
@@ -11,24 +11,13 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
             "getopts: Usage: getopts optstring var [arg]"
         }));
     };
-    if !text::is_name(name) && shell.bash {
-        shell.error(&format!("getopts: `{name}': not a valid identifier"));
-        return Ok(1);
-    }
-    if !text::is_name(name) {
-        shell.error(&format!("getopts: {name}: bad variable name"));
-        return Ok(if shell.bash { 1 } else { 2 });
-    }
     let arguments = if rest.is_empty() {
         shell.positional.clone()
     } else {
         rest.to_vec()
     };
-    let index: usize = shell
-        .var("OPTIND")
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(1)
-        .max(1);
+    let told = shell.var("OPTIND").and_then(|v| v.parse().ok());
+    let index: usize = shell.getopts_index.or(told).unwrap_or(1).max(1);
     let silent = spec.starts_with(':');
     // Where there are no more arguments, those are over.
     let mut index = (index - 1).min(arguments.len());
@@ -40,8 +29,8 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
                 index += 1;
             }
             shell.vars.remove("OPTARG");
-            shell.assign(name, "?".to_owned())?;
-            return finish(shell, index, 0, 1);
+            set(shell, name, "?".to_owned())?;
+            return finish(shell, name, index, 0, 1);
         }
         column = 1;
     }
@@ -50,8 +39,8 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
         .map(|w| w.chars().collect())
         .unwrap_or_default();
     let Some(&letter) = word.get(column) else {
-        shell.assign(name, "?".to_owned())?;
-        return finish(shell, index + 1, 0, 1);
+        set(shell, name, "?".to_owned())?;
+        return finish(shell, name, index + 1, 0, 1);
     };
     column += 1;
     let at_end = column >= word.len();
@@ -68,38 +57,38 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
             );
             shell.vars.remove("OPTARG");
         }
-        shell.assign(name, "?".to_owned())?;
+        set(shell, name, "?".to_owned())?;
         return if at_end {
-            finish(shell, index + 1, 0, 0)
+            finish(shell, name, index + 1, 0, 0)
         } else {
-            finish(shell, index, column, 0)
+            finish(shell, name, index, column, 0)
         };
     };
     if known.get(position + 1) != Some(&':') {
         shell.vars.remove("OPTARG");
-        shell.assign(name, letter.to_string())?;
+        set(shell, name, letter.to_string())?;
         return if at_end {
-            finish(shell, index + 1, 0, 0)
+            finish(shell, name, index + 1, 0, 0)
         } else {
-            finish(shell, index, column, 0)
+            finish(shell, name, index, column, 0)
         };
     }
     if !at_end {
         let argument: String = word[column..].iter().collect();
         shell.assign("OPTARG", argument)?;
-        shell.assign(name, letter.to_string())?;
-        return finish(shell, index + 1, 0, 0);
+        set(shell, name, letter.to_string())?;
+        return finish(shell, name, index + 1, 0, 0);
     }
     match arguments.get(index + 1) {
         Some(argument) => {
             shell.assign("OPTARG", argument.clone())?;
-            shell.assign(name, letter.to_string())?;
-            finish(shell, index + 2, 0, 0)
+            set(shell, name, letter.to_string())?;
+            finish(shell, name, index + 2, 0, 0)
         }
         None => {
             if silent {
                 shell.assign("OPTARG", letter.to_string())?;
-                shell.assign(name, ":".to_owned())?;
+                set(shell, name, ":".to_owned())?;
             } else {
                 report(
                     shell,
@@ -107,9 +96,9 @@ pub fn getopts(shell: &mut Shell, words: &[String]) -> Exec {
                     &format!("No arg for -{letter} option"),
                 );
                 shell.vars.remove("OPTARG");
-                shell.assign(name, "?".to_owned())?;
+                set(shell, name, "?".to_owned())?;
             }
-            finish(shell, index + 1, 0, 0)
+            finish(shell, name, index + 1, 0, 0)
         }
     }
 }
@@ -125,8 +114,26 @@ fn report(shell: &mut Shell, bash: &str, dash: &str) {
     }
 }
 
-fn finish(shell: &mut Shell, index: usize, column: usize, status: i32) -> Exec {
-    shell.assign("OPTIND", (index + 1).to_string())?;
+/// Sets the variable that is told the option; what is no name is told of when all is done.
+fn set(shell: &mut Shell, name: &str, value: String) -> Result<(), Flow> {
+    if text::is_name(name) {
+        shell.assign(name, value)?;
+    }
+    Ok(())
+}
+
+fn finish(shell: &mut Shell, name: &str, index: usize, column: usize, status: i32) -> Exec {
+    // In dash it is behind the argument from the first of its letters on.
+    let inside = !shell.bash && column > 0;
+    shell.assign("OPTIND", (index + 1 + usize::from(inside)).to_string())?;
     shell.getopts_column = column;
-    Ok(status)
+    shell.getopts_index = (!shell.bash).then_some(index + 1);
+    if text::is_name(name) {
+        return Ok(status);
+    }
+    if shell.bash {
+        shell.error(&format!("getopts: `{name}': not a valid identifier"));
+        return Ok(1);
+    }
+    Ok(shell.misuse(&format!("getopts: {name}: bad variable name")))
 }

@@ -84,6 +84,9 @@ fn waited_pid(shell: &mut Shell, word: &str) -> Result<Option<Pid>, i32> {
     if word.starts_with('%') {
         let found = shell.jobs.by_name(word);
         if found.is_none() {
+            if !shell.bash {
+                return Err(shell.misuse(&format!("wait: No such job: {word}")));
+            }
             shell.error(&format!("wait: {word}: no such job"));
         }
         return Ok(found.map(|at| shell.jobs.list[at].last_pid()));
@@ -364,19 +367,24 @@ fn list_signals(shell: &mut Shell, rest: &[String]) -> Exec {
         return Ok(shell.print("kill", &text));
     }
     let mut out = String::new();
+    let mut status = 0;
     for word in rest {
-        match word.parse::<i32>() {
-            Ok(n) => match sys::signal::name(if n > 128 { n - 128 } else { n }) {
-                Some(name) => out.push_str(&format!("{name}\n")),
-                None => return Ok(bad_signal(shell, word)),
-            },
-            Err(_) => match sys::signal::number(word) {
-                Some(n) => out.push_str(&format!("{n}\n")),
-                None => return Ok(bad_signal(shell, word)),
-            },
+        let found = match word.parse::<i32>() {
+            Ok(0) if !shell.bash => None,
+            Ok(n) => sys::signal::name(if n > 128 { n - 128 } else { n }),
+            Err(_) => sys::signal::number(word).map(|n| n.to_string()),
+        };
+        match found {
+            Some(text) => out.push_str(&format!("{text}\n")),
+            None => {
+                status = bad_signal(shell, word);
+                if !shell.bash {
+                    return Ok(status);
+                }
+            }
         }
     }
-    Ok(shell.print("kill", &out))
+    Ok(shell.print("kill", &out).max(status))
 }
 
 fn bad_signal(shell: &mut Shell, word: &str) -> i32 {
@@ -394,6 +402,7 @@ pub fn kill(shell: &mut Shell, words: &[String]) -> Exec {
         let named = match word.as_str() {
             "-l" | "-L" => return list_signals(shell, &rest[1..]),
             "--" => None,
+            "-n" if !shell.bash => return Ok(shell.misuse("kill: Illegal option -n")),
             "-s" | "-n" => {
                 rest = &rest[1..];
                 Some(rest.first().cloned().unwrap_or_default())

@@ -71,13 +71,13 @@ pub fn mapfile(shell: &mut Shell, words: &[String]) -> Exec {
             line.push(delimiter);
         }
         if seen >= skip {
-            lines.push(text::decode(&line));
+            lines.push(text::decode(until_nul(&line)));
         }
         seen += 1;
         line.clear();
     }
     if !line.is_empty() && seen >= skip && lines.len() < most {
-        lines.push(text::decode(&line));
+        lines.push(text::decode(until_nul(&line)));
     }
     match origin {
         Some(origin) => {
@@ -92,4 +92,9 @@ pub fn mapfile(shell: &mut Shell, words: &[String]) -> Exec {
         }
     }
     Ok(0)
+}
+
+/// Variables end at a NUL.
+fn until_nul(line: &[u8]) -> &[u8] {
+    line.split(|byte| *byte == 0).next().unwrap_or(line)
 }

@@ -2,6 +2,7 @@
 
 mod alias;
 mod compgen;
+pub mod completion;
 mod control;
 mod declare;
 mod directory;
@@ -81,8 +82,8 @@ const BASH: [(&str, Builtin); 19] = [
     ("builtin", names::builtin),
     ("caller", names::caller),
     ("compgen", compgen::compgen),
-    ("complete", control::unsupported_quietly),
-    ("compopt", control::unsupported_quietly),
+    ("complete", completion::complete),
+    ("compopt", completion::compopt),
     ("declare", declare::declare),
     ("dirs", directory::dirs),
     ("disown", job_control::disown),

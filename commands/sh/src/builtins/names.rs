@@ -54,7 +54,8 @@ fn kinds(shell: &mut Shell, name: &str, path: Option<&str>, all: bool) -> Vec<Ki
     }
     if found.is_empty() || all {
         if name.contains('/') {
-            if is_program(name) {
+            // dash takes what has a slash for a program.
+            if is_program(name) || shell.dash {
                 found.push(Kind::File(name.to_owned(), false));
             }
         } else {
@@ -163,8 +164,7 @@ pub fn type_(shell: &mut Shell, words: &[String]) -> Exec {
             }
         }
     }
-    shell.print("type", &out);
-    Ok(status)
+    Ok(shell.print("type", &out).max(status))
 }
 
 pub fn command(shell: &mut Shell, words: &[String]) -> Exec {
@@ -174,12 +174,19 @@ pub fn command(shell: &mut Shell, words: &[String]) -> Exec {
     };
     let path = letters.contains('p').then_some(DEFAULT_PATH);
     if letters.contains('v') || letters.contains('V') {
-        let mut status = 0;
+        let mut status = if shell.bash { 1 } else { 0 };
         let mut out = String::new();
-        for name in &rest {
+        // dash looks at the first one only.
+        let most = if shell.bash { rest.len() } else { 1 };
+        for name in rest.iter().take(most) {
             let found = kinds(shell, name, path, false);
+            if !found.is_empty() {
+                status = 0;
+            }
             let Some(kind) = found.first() else {
-                status = if shell.bash { 1 } else { 127 };
+                if !shell.bash {
+                    status = 127;
+                }
                 if letters.contains('V') {
                     if shell.bash {
                         shell.error(&format!("command: {name}: not found"));
@@ -226,8 +233,17 @@ pub fn command(shell: &mut Shell, words: &[String]) -> Exec {
             other => other,
         },
         _ => {
-            if let Some(found) = path.and_then(|p| search(&rest[0], p)) {
+            if let Some(path) = path.filter(|_| !rest[0].contains('/')) {
                 let mut program_words = rest.clone();
+                let Some(found) = search(&rest[0], path) else {
+                    let what = if shell.bash {
+                        "command not found"
+                    } else {
+                        "not found"
+                    };
+                    shell.error(&format!("{}: {what}", rest[0]));
+                    return Ok(127);
+                };
                 program_words[0] = found;
                 return shell.run_program(&program_words, false);
             }
@@ -381,7 +397,29 @@ pub fn caller(shell: &mut Shell, words: &[String]) -> Exec {
     Ok(shell.print("caller", &text))
 }
 
-pub fn help(shell: &mut Shell, _: &[String]) -> Exec {
+pub fn help(shell: &mut Shell, words: &[String]) -> Exec {
+    let patterns: Vec<&String> = words[1..].iter().filter(|w| !w.starts_with('-')).collect();
+    if !patterns.is_empty() {
+        let pattern = |word: &String| crate::expand::pattern::Pattern::new(word, true, false);
+        let patterns: Vec<_> = patterns.iter().map(|word| (word, pattern(word))).collect();
+        let known = builtins::all(true);
+        let all = known.iter().copied().chain(keywords());
+        let mut found: Vec<&str> = all
+            .filter(|name| {
+                patterns
+                    .iter()
+                    .any(|(w, p)| name.starts_with(w.as_str()) || p.matches(name))
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        if found.is_empty() {
+            shell.error(&format!("help: no help topics match `{}'.", patterns[0].0));
+            return Ok(1);
+        }
+        let lines: String = found.iter().map(|name| format!("{name}\n")).collect();
+        return Ok(shell.print("help", &lines));
+    }
     let text = builtins::all(true).join("\n") + "\n";
     Ok(shell.print("help", &text))
 }

@@ -57,9 +57,15 @@ pub fn printf(shell: &mut Shell, words: &[String]) -> Exec {
         rest = &rest[1..];
     } else if rest
         .first()
-        .is_some_and(|w| w.starts_with('-') && w.len() > 1 && shell.bash)
+        .is_some_and(|w| w.starts_with('-') && w.len() > 1)
     {
-        return Ok(shell.misuse(&format!("printf: {}: invalid option", rest[0])));
+        let option = &rest[0];
+        return Ok(if shell.bash {
+            shell.misuse(&format!("printf: {option}: invalid option"))
+        } else {
+            let letter = option.chars().nth(1).unwrap_or('-');
+            shell.misuse(&format!("printf: Illegal option -{letter}"))
+        });
     }
     let Some((format, arguments)) = rest.split_first() else {
         return Ok(shell.misuse("printf: usage: printf format [arg ...]"));
@@ -79,6 +85,12 @@ pub fn printf(shell: &mut Shell, words: &[String]) -> Exec {
         }
     }
     match variable {
+        Some(name)
+            if !text::is_name(name.split('[').next().unwrap_or(""))
+                || name.contains('[') && !name.ends_with(']') =>
+        {
+            Ok(shell.misuse(&format!("printf: `{name}': not a valid identifier")))
+        }
         Some(name) => {
             shell.assign(&name, output.text)?;
             Ok(output.status)
@@ -166,7 +178,7 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
     rest = rest
         .trim_start_matches(['l', 'h', 'j', 'z', 't', 'L', 'q'])
         .get(..)
-        .filter(|_| !rest.starts_with('q'))
+        .filter(|_| !rest.starts_with('q') && shell.bash)
         .unwrap_or(rest);
     if shell.bash
         && rest.starts_with('(')
@@ -178,7 +190,7 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
             -1 | -2 => super::system::now(),
             when => when,
         };
-        let mut text = super::system::strftime(format, seconds);
+        let mut text = super::system::strftime(format, seconds, &shell.time_zone());
         if let Some(most) = spec.precision {
             text = first_bytes(&text, most);
         }
@@ -200,7 +212,8 @@ fn conversion<'a>(shell: &mut Shell, text: &'a str, output: &mut Output<'_>) -> 
         return after;
     }
     match kind {
-        's' | 'b' | 'c' | 'q' | 'Q' => string_conversion(shell, kind, &spec, output),
+        's' | 'b' | 'c' => string_conversion(shell, kind, &spec, output),
+        'q' | 'Q' if shell.bash => string_conversion(shell, kind, &spec, output),
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => integer_conversion(shell, kind, &spec, output),
         'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A' => {
             float_conversion(shell, kind, &spec, output)

@@ -52,7 +52,7 @@ fn parse(shell: &mut Shell, words: &[String]) -> Result<(Options, usize), i32> {
                 's' if shell.bash => options.silent = true,
                 'e' | 'E' if shell.bash => {}
                 'p' | 'd' | 'a' | 'n' | 'N' | 't' | 'u' | 'i'
-                    if shell.bash || letter == 'p' || letter == 'd' =>
+                    if shell.bash || letter == 'p' || letter == 'd' && !shell.dash =>
                 {
                     let argument = if rest.is_empty() {
                         at += 1;

@@ -33,6 +33,7 @@ pub fn set(shell: &mut Shell, words: &[String]) -> Exec {
     while let Some(word) = words.get(at) {
         if word == "--" {
             shell.positional = words[at + 1..].to_vec();
+            begin_again(shell);
             return Ok(0);
         }
         if word == "-" {
@@ -87,12 +88,24 @@ pub fn set(shell: &mut Shell, words: &[String]) -> Exec {
     }
     if at < words.len() {
         shell.positional = words[at..].to_vec();
+        begin_again(shell);
     }
     Ok(0)
 }
 
+/// New parameters are parsed from the first one on, as in dash.
+fn begin_again(shell: &mut Shell) {
+    if !shell.bash {
+        shell.getopts_index = Some(1);
+        shell.getopts_column = 0;
+    }
+}
+
 /// Sets an option by its long name; false when there is none.
 pub fn set_named(shell: &mut Shell, name: &str, on: bool) -> bool {
+    if shell.dash && !DASH_ORDER.contains(&name) {
+        return false;
+    }
     match shell.options.by_name(name) {
         Some(option) => *option = on,
         None => return false,
@@ -192,7 +205,13 @@ pub fn shopt(shell: &mut Shell, words: &[String]) -> Exec {
     let mut options = shell.options.clone();
     let listed: Vec<String> = if names.is_empty() {
         let all: Vec<(&str, bool)> = if letters.contains('o') {
-            SET.iter().map(|(_, n, f)| (*n, *f(&mut options))).collect()
+            let mut all: Vec<_> = SET
+                .iter()
+                .chain(EXTRA.iter().filter(|(_, name, _)| *name == "vi"))
+                .map(|(_, n, f)| (*n, *f(&mut options)))
+                .collect();
+            all.sort_unstable();
+            all
         } else {
             SHOPT.iter().map(|(n, f)| (*n, *f(&mut options))).collect()
         };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use secure_exec_cli::Date;
+use secure_exec_cli::{Date, Zone};
 use secure_exec_sys as sys;
 use sys::process::{RLIM_INFINITY, Rlimit};
 
@@ -31,11 +31,11 @@ pub fn umask(shell: &mut Shell, words: &[String]) -> Exec {
         return Ok(shell.print("umask", &format!("{text}\n")));
     };
     let new = if text.starts_with(|c: char| c.is_ascii_digit()) {
-        let most = if shell.bash { 0o7777 } else { 0o777 };
+        let most = if shell.bash { 0o7777 } else { u32::MAX };
         let mask = u32::from_str_radix(text, 8).ok().filter(|m| *m <= most);
         mask.map(|mask| mask & 0o777)
     } else if shell.bash {
-        parse_simple_symbolic(text, old)
+        parse_simple_symbolic(text, old).filter(|_| !text.is_empty())
     } else {
         parse_symbolic(text, old)
     };
@@ -76,9 +76,6 @@ fn parse_simple_symbolic(text: &str, old: u32) -> Option<u32> {
         let body = body.strip_prefix(['+', '-', '=']);
         body.is_some_and(|body| body.chars().all(|c| "rwx".contains(c)))
     };
-    if text.is_empty() {
-        return Some(old);
-    }
     if text.split(',').all(plain) {
         parse_symbolic(text, old)
     } else {
@@ -88,7 +85,10 @@ fn parse_simple_symbolic(text: &str, old: u32) -> Option<u32> {
 
 fn parse_symbolic(text: &str, old: u32) -> Option<u32> {
     let mut allowed = !old & 0o777;
-    for clause in text.split(',') {
+    if text.is_empty() {
+        return Some(old);
+    }
+    for clause in text.split(',').filter(|clause| !clause.is_empty()) {
         let split = clause.find(['+', '-', '='])?;
         let (who, mut rest) = clause.split_at(split);
         let mut mask = 0;
@@ -114,7 +114,7 @@ fn parse_symbolic(text: &str, old: u32) -> Option<u32> {
                     'w' => 0o222,
                     'x' => 0o111,
                     'X' => 0o111,
-                    's' | 't' => 0,
+                    's' => 0,
                     'u' => (allowed >> 6 & 7) * 0o111,
                     'g' => (allowed >> 3 & 7) * 0o111,
                     'o' => (allowed & 7) * 0o111,
@@ -254,6 +254,9 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
             (value / unit).to_string()
         }
     };
+    if all && !shell.bash && words.len() > at {
+        return Ok(shell.misuse("ulimit: too many arguments"));
+    }
     if all {
         let mut out = String::new();
         for (_, resource, size, bash, dash) in LIMITS {
@@ -278,6 +281,9 @@ pub fn ulimit(shell: &mut Shell, words: &[String]) -> Exec {
             return Ok(1);
         }
     };
+    if !shell.bash && words.len() > at + 1 {
+        return Ok(shell.misuse("ulimit: too many arguments"));
+    }
     let Some(word) = words.get(at) else {
         let value = show(if hard { limit.hard } else { limit.soft }, unit(size));
         return Ok(shell.print("ulimit", &format!("{value}\n")));
@@ -366,9 +372,9 @@ fn iso_week(date: &Date) -> (i64, i64) {
     (date.year, thursday / 7 + 1)
 }
 
-/// `strftime(3)` in UTC.
-pub fn strftime(format: &str, seconds: i64) -> String {
-    let date = Date::from_seconds(seconds);
+/// `strftime(3)` in a time zone.
+pub fn strftime(format: &str, seconds: i64, zone: &Zone) -> String {
+    let (date, offset) = (zone.date(seconds), zone.offset(seconds));
     let Date {
         year,
         month,
@@ -441,8 +447,8 @@ pub fn strftime(format: &str, seconds: i64) -> String {
                 let twelve = (hour + 11) % 12 + 1;
                 out.push_str(&format!("{twelve:02}:{minute:02}:{second:02} {half}"));
             }
-            Some('Z') => out.push_str("UTC"),
-            Some('z') => out.push_str("+0000"),
+            Some('Z') => out.push_str(&offset.name),
+            Some('z') => out.push_str(&offset.digits()),
             Some('n') => out.push('\n'),
             Some('t') => out.push('\t'),
             Some('%') => out.push('%'),

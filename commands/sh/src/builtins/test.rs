@@ -20,7 +20,8 @@ pub fn unary(shell: &mut Shell, operator: &str, operand: &str) -> Option<bool> {
     Some(match operator {
         "-n" => !operand.is_empty(),
         "-z" => operand.is_empty(),
-        "-e" | "-a" => stat().is_some(),
+        "-e" => stat().is_some(),
+        "-a" if shell.bash => stat().is_some(),
         "-f" => stat().is_some_and(|s| s.is_file()),
         "-d" => stat().is_some_and(|s| s.is_dir()),
         "-h" | "-L" => sys::path::lstat(text::path(operand)).is_ok_and(|s| s.is_symlink()),
@@ -144,8 +145,8 @@ impl Test<'_> {
             [] => Ok(false),
             [one] => Ok(!one.is_empty()),
             [not, one] if not == "!" => Ok(one.is_empty()),
-            [op, operand] => self.unary(op, operand),
-            [a, op, b] if BINARY.contains(&op.as_str()) => self.binary(a, op, b),
+            [op, operand] if self.shell.bash || is_unary(op) => self.unary(op, operand),
+            [a, op, b] if self.is_binary(op) => self.binary(a, op, b),
             [a, op, b] if op == "-a" => Ok(!a.is_empty() && !b.is_empty()),
             [a, op, b] if op == "-o" => Ok(!a.is_empty() || !b.is_empty()),
             [not, rest @ ..] if not == "!" && rest.len() <= 3 => {
@@ -216,12 +217,10 @@ impl Test<'_> {
     fn primary(&mut self) -> Outcome {
         let rest = &self.words[self.at.min(self.words.len())..];
         match rest {
+            // What is missing is false in dash.
+            [] if !self.shell.bash => Ok(false),
             [] => Err("argument expected".to_owned()),
-            [a, op, b, ..] if BINARY.contains(&op.as_str()) => {
-                self.at += 3;
-                self.binary(a, op, b)
-            }
-            [open, ..] if open == "(" => {
+            [open, _, ..] if open == "(" => {
                 self.at += 1;
                 let value = self.or()?;
                 if self.peek() != Some(")") {
@@ -230,7 +229,11 @@ impl Test<'_> {
                 self.at += 1;
                 Ok(value)
             }
-            [op, operand, ..] if is_unary(op) => {
+            [a, op, b, ..] if self.is_binary(op) => {
+                self.at += 3;
+                self.binary(a, op, b)
+            }
+            [op, operand, ..] if is_unary(op) || self.shell.bash && op == "-a" => {
                 self.at += 2;
                 self.unary(op, operand)
             }
@@ -241,7 +244,14 @@ impl Test<'_> {
         }
     }
 
+    fn is_binary(&self, word: &str) -> bool {
+        BINARY.contains(&word) && (self.shell.bash || word != "==")
+    }
+
     fn unary(&mut self, operator: &str, operand: &str) -> Outcome {
+        if operator == "-t" && !self.shell.bash {
+            self.number(operand)?;
+        }
         match unary(self.shell, operator, operand) {
             Some(value) => Ok(value),
             None if self.shell.bash => Err(format!("{operator}: unary operator expected")),

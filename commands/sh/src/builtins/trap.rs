@@ -19,6 +19,9 @@ fn condition(shell: &Shell, word: &str) -> Option<Condition> {
             .then_some(Condition::Signal(n));
     }
     let upper = word.to_ascii_uppercase();
+    if shell.dash && upper.starts_with("SIG") {
+        return None;
+    }
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
     if shell.bash && PSEUDO.contains(&bare) {
         return Some(Condition::Pseudo(bare.to_owned()));
@@ -47,6 +50,7 @@ fn list(shell: &mut Shell, only: &[String]) -> Exec {
         .traps
         .inherited
         .as_ref()
+        .filter(|_| !shell.dash)
         .unwrap_or(&shell.traps.actions)
         .clone();
     let wanted: Vec<String> = only
@@ -84,10 +88,16 @@ pub fn trap(shell: &mut Shell, words: &[String]) -> Exec {
                 .collect();
             return Ok(shell.print("trap", &text));
         }
-        Some("-p") => return list(shell, &rest[1..]),
+        Some("-p") if !shell.dash => return list(shell, &rest[1..]),
         Some("--") => rest = &rest[1..],
-        Some(option) if shell.bash && option.starts_with('-') && option.len() > 1 => {
-            return shell.misuse_special(&format!("trap: {option}: invalid option"));
+        Some(option)
+            if (shell.bash || shell.dash) && option.starts_with('-') && option.len() > 1 =>
+        {
+            return shell.misuse_special(&if shell.bash {
+                format!("trap: {option}: invalid option")
+            } else {
+                format!("trap: Illegal option {option}")
+            });
         }
         _ => {}
     }

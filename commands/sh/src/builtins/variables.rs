@@ -8,13 +8,36 @@ use crate::variables::{Value, Variable};
 
 /// Parts `name+=value`: name, whether it appends, value.
 pub fn split_assignment(word: &str) -> (&str, bool, Option<&str>) {
-    match word.split_once('=') {
+    // An `=` in a subscript is none of it.
+    let subscript = word
+        .find('[')
+        .filter(|at| crate::text::is_name(&word[..*at]));
+    let from = subscript.and_then(|open| Some(open + closing_bracket(&word[open..])?));
+    let from = from.unwrap_or(0);
+    let parts = word[from..]
+        .find('=')
+        .map(|at| (&word[..from + at], &word[from + at + 1..]));
+    match parts {
         Some((name, value)) => match name.strip_suffix('+') {
             Some(name) => (name, true, Some(value)),
             None => (name, false, Some(value)),
         },
         None => (word, false, None),
     }
+}
+
+/// Where the bracket that opens the text is closed.
+fn closing_bracket(text: &str) -> Option<usize> {
+    let mut depth = 0_u32;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' if depth == 1 => return Some(at),
+            ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The name without its subscript.
@@ -82,7 +105,7 @@ fn mark(
     let first = words.len() - rest.len();
     for (i, word) in rest.to_vec().iter().enumerate() {
         let (target, append, value) = split_assignment(word);
-        if !text::is_name(base_name(target)) {
+        if !text::is_name(target) {
             status = shell.bad_name(&name, word)?;
             continue;
         }
@@ -250,6 +273,7 @@ fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<(), Flow>
 }
 
 pub fn shift(shell: &mut Shell, words: &[String]) -> Exec {
+    super::control::at_most_one(shell, words)?;
     let count = match words.get(1) {
         None => 1,
         Some(word) => match word.parse::<usize>() {

@@ -27,11 +27,21 @@ impl Hidden {
 impl Shell {
     /// Performs assignments that stay; gives what `set -x` shows.
     pub fn assign_all(&mut self, assigns: &[Assign]) -> Result<(), Flow> {
-        for assign in assigns {
-            let shown = self.assign_one(assign)?;
-            if self.options.xtrace {
-                self.trace(&shown);
+        if self.bash || !self.options.xtrace {
+            for assign in assigns {
+                self.assign_one(assign, true)?;
             }
+            return Ok(());
+        }
+        // dash shows them together.
+        let mut shown = Vec::with_capacity(assigns.len());
+        for assign in assigns {
+            self.assign_one(assign, false)?;
+            let value = self.var(&assign.name).unwrap_or_default();
+            shown.push(format!("{}={value}", assign.name));
+        }
+        if !shown.is_empty() {
+            self.trace(&shown.join(" "));
         }
         Ok(())
     }
@@ -56,7 +66,7 @@ impl Shell {
                 continue;
             }
             self.vars.hide(&name);
-            if let Err(flow) = self.assign_one(assign) {
+            if let Err(flow) = self.assign_given(assign) {
                 self.unhide(Hidden(true));
                 return Err(flow);
             }
@@ -72,46 +82,104 @@ impl Shell {
         }
     }
 
-    fn assign_one(&mut self, assign: &Assign) -> Result<String, Flow> {
+    /// An assignment before a command. An array comes to it as text: the environment has no arrays.
+    fn assign_given(&mut self, assign: &Assign) -> Result<(), Flow> {
+        let AssignValue::Array(elements) = &assign.value else {
+            return self.assign_one(assign, false);
+        };
+        let items = self.expand_elements(elements)?;
+        let items: Vec<String> = items
+            .into_iter()
+            .map(|(key, _, text)| match key {
+                Some(key) => format!("[{key}]={text}"),
+                None => text,
+            })
+            .collect();
+        self.assign_text(
+            &assign.name,
+            format!("({})", items.join(" ")),
+            assign.append,
+        )
+    }
+
+    /// Shows an assignment under `set -x`, before it is made.
+    fn trace_assignment(&mut self, assign: &Assign, index: Option<&str>, value: &str) {
+        let index = index.map(|i| format!("[{i}]")).unwrap_or_default();
+        let plus = if assign.append { "+" } else { "" };
+        self.trace(&format!("{}{index}{plus}={value}", assign.name));
+    }
+
+    fn assign_one(&mut self, assign: &Assign, shown: bool) -> Result<(), Flow> {
         let name = &assign.name;
-        match &assign.value {
+        let shown = shown && self.options.xtrace;
+        let word = match &assign.value {
             AssignValue::Array(elements) => {
-                let items = self.expand_elements(elements)?;
-                self.store_array(
-                    name,
-                    ArrayValue {
-                        append: assign.append,
-                        items,
-                    },
-                )?;
-                Ok(format!("{name}=()"))
-            }
-            AssignValue::Scalar(word) => {
-                let text = self.expand_assignment(word)?;
-                let shown = if self.options.xtrace {
-                    self.quoted_for_trace(&text)
-                } else {
-                    String::new()
-                };
-                match &assign.index {
-                    Some(index) => {
-                        let index = self.expand_single(index)?;
-                        let text = if assign.append {
-                            let old = self.element(name, &index)?.unwrap_or_default();
-                            self.appended(name, &old, &text)?
-                        } else {
-                            text
-                        };
-                        self.assign_element(name, &index, text)?;
-                        Ok(format!("{name}[{index}]={shown}"))
-                    }
-                    None => {
-                        self.assign_text(name, text, assign.append)?;
-                        Ok(format!("{name}={shown}"))
-                    }
+                if let Some(index) = &assign.index {
+                    let index = index.literal().unwrap_or_default().to_owned();
+                    return self.fatal(&format!(
+                        "{name}[{index}]: cannot assign list to array member"
+                    ));
                 }
+                let items = self.expand_elements(elements)?;
+                if shown {
+                    let list = self.elements_for_trace(&items, false);
+                    self.trace_assignment(assign, None, &list);
+                }
+                let append = assign.append;
+                return self.store_array(name, ArrayValue { append, items });
             }
+            AssignValue::Scalar(word) => word,
+        };
+        let text = self.expand_assignment(word)?;
+        let Some(index) = &assign.index else {
+            if shown {
+                let value = self.quoted_for_trace(&text);
+                self.trace_assignment(assign, None, &value);
+            }
+            return self.assign_text(name, text, assign.append);
+        };
+        let mut index = self.expand_single(index)?;
+        if shown {
+            let value = self.quoted_for_trace(&text);
+            self.trace_assignment(assign, Some(&index), &value);
         }
+        if index.is_empty() && !self.is_assoc(name) {
+            return self.fatal(&format!("{name}[]: bad array subscript"));
+        }
+        if !assign.append {
+            return self.assign_element(name, &index, text);
+        }
+        if !self.is_assoc(name) {
+            // Once: it may change something.
+            index = self.arithmetic(&index)?.to_string();
+        }
+        let old = self.element(name, &index)?.unwrap_or_default();
+        let text = self.appended(name, &old, &text)?;
+        self.assign_element(name, &index, text)
+    }
+
+    /// The members of an array as `set -x` shows them.
+    pub(super) fn elements_for_trace(
+        &self,
+        items: &[(Option<String>, bool, String)],
+        quoted: bool,
+    ) -> String {
+        let items: Vec<String> = items
+            .iter()
+            .map(|(key, append, text)| {
+                let text = if quoted || text.is_empty() {
+                    format!("'{}'", text.replace('\'', "'\\''"))
+                } else {
+                    self.quoted_for_trace(text)
+                };
+                let plus = if *append { "+" } else { "" };
+                match key {
+                    Some(key) => format!("[{key}]{plus}={text}"),
+                    None => text,
+                }
+            })
+            .collect();
+        format!("({})", items.join(" "))
     }
 
     /// `name=text` or `name+=text`.
@@ -175,6 +243,10 @@ impl Shell {
         let mut map = old;
         for (key, append, text) in value.items {
             if let Some(key) = key {
+                if !key.bytes().all(|b| b.is_ascii_digit()) {
+                    // It may look at the members before it.
+                    self.vars.entry(&name).value = Value::Array(map.clone());
+                }
                 next = self.arithmetic(&key)?;
                 if next < 0 {
                     return self.fatal(&format!("[{key}]: bad array subscript"));
@@ -242,7 +314,7 @@ impl Shell {
 
     pub fn quoted_for_trace(&self, text: &str) -> String {
         if self.bash && !text.is_empty() {
-            crate::expand::escape::bash_quote_if_needed(text)
+            crate::expand::escape::trace_quote(text)
         } else {
             text.to_owned()
         }

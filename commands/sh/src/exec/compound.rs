@@ -52,7 +52,9 @@ impl Shell {
                     ..crate::expand::Context::SINGLE
                 },
             )?);
-            self.trace(&format!("{open} {} {close}", text.trim()));
+            // An expression stays as it was written, with its blanks.
+            let text = if open == "((" { &text } else { text.trim() };
+            self.trace(&format!("{open} {text} {close}"));
         }
         Ok(())
     }
@@ -178,6 +180,10 @@ impl Shell {
     }
 
     fn run_for(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Exec {
+        if !crate::text::is_name(name) {
+            self.error(&format!("`{name}': not a valid identifier"));
+            return Ok(1);
+        }
         let values = match words {
             Some(words) => self.expand_arguments_of(words)?,
             None => self.positional.clone(),

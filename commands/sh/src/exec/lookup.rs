@@ -48,16 +48,16 @@ impl Shell {
         if let Some((path, hits)) = self.paths.get_mut(name) {
             *hits += 1;
             let path = path.clone();
-            if is_program(&path) {
+            if path.starts_with('/') && !is_program(&path) {
+                self.paths.remove(name);
+            } else {
+                // One in a directory that is relative is not looked for again, as other shells do.
                 return Some(path);
             }
         }
-        self.paths.remove(name);
         let path = self.var("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned());
         let found = search(name, &path)?;
-        if found.starts_with('/') {
-            self.paths.insert(name.to_owned(), (found.clone(), 1));
-        }
+        self.paths.insert(name.to_owned(), (found.clone(), 1));
         Some(found)
     }
 
@@ -114,6 +114,10 @@ impl Shell {
             () if is_dir => "Permission denied".to_owned(),
             () => errno::message(error),
         };
+        if missing {
+            // Where it was found before.
+            self.paths.remove(&name);
+        }
         self.error(&format!("{name}: {reason}"));
         if missing { 127 } else { 126 }
     }

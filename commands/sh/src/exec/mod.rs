@@ -3,6 +3,7 @@
 pub mod assign;
 mod compound;
 mod conditional;
+pub mod filters;
 pub mod lookup;
 mod pipeline;
 pub mod redirect;
@@ -39,13 +40,18 @@ impl Shell {
             match parsed {
                 Ok(None) => break Ok(status),
                 Ok(Some(list)) => {
+                    if self.options.verbose
+                        && let Some(lines) = input.untold_lines()
+                    {
+                        self.print_error_raw(&lines);
+                    }
                     if list.is_empty() || self.options.noexec && !self.interactive {
                         continue;
                     }
                     let last = tail && input.at_end();
                     match self.run_list(&list, last) {
                         Ok(s) => status = s,
-                        Err(Flow::Discard) if !self.interactive => {
+                        Err(Flow::Discard) if !self.interactive || input.is_text() => {
                             status = 1;
                             self.status = 1;
                         }
@@ -269,6 +275,7 @@ impl Shell {
         }
         self.options.monitor = false;
         self.jobs = self.jobs.of_copy();
+        self.filters.clear();
         self.capture = None;
     }
 
@@ -281,7 +288,9 @@ impl Shell {
             Err(Flow::Discard) => 1,
             Err(Flow::Break(_) | Flow::Continue(_)) => self.status,
         };
-        self.run_exit_trap(status) & 0xff
+        let status = self.run_exit_trap(status) & 0xff;
+        self.finish_filters();
+        status
     }
 }
 

@@ -14,7 +14,7 @@ use crate::shell::{Exec, Flow, Frame, Shell};
 use crate::syntax::ast::{Arg, AssignValue, Function, Simple};
 
 /// Builtins whose wrong use gives the line up.
-const FLOW: [&str; 5] = ["break", "continue", "exit", "logout", "return"];
+const FLOW: [&str; 6] = ["break", "continue", "exit", "logout", "return", "shift"];
 
 impl Shell {
     /// Whether the shell may be replaced by its last command: nothing of it is needed later.
@@ -25,6 +25,7 @@ impl Shell {
             && !self.interactive
             && !self.options.monitor
             && self.capture.is_none()
+            && self.filters.is_empty()
     }
 
     pub(super) fn run_simple(&mut self, simple: &Simple, tail: bool) -> Exec {
@@ -70,6 +71,10 @@ impl Shell {
                         }
                         AssignValue::Array(elements) => {
                             let items = self.expand_elements(elements)?;
+                            if self.options.xtrace {
+                                let list = self.elements_for_trace(&items, true);
+                                self.trace(&format!("{}{plus}={list}", assign.name));
+                            }
                             arrays.push((
                                 words.len(),
                                 super::assign::ArrayValue {
@@ -92,6 +97,7 @@ impl Shell {
         if self.bash {
             // Its substitutions do not see the redirections.
             self.assign_all(&simple.assigns)?;
+            self.last_argument.clear();
         }
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
@@ -114,7 +120,8 @@ impl Shell {
         target: &Target,
         tail: bool,
     ) -> Exec {
-        let special = matches!(target, Target::Special(_)) && (!self.bash || self.options.posix);
+        let special = matches!(target, Target::Special(_)) && (!self.bash || self.options.posix)
+            || !self.bash && words[0] == "local";
         let is_exec = matches!(target, Target::Special(_)) && words[0] == "exec"
             || words[0] == "command" && words.get(1).is_some_and(|w| w == "exec");
         if self.bash {
@@ -132,6 +139,11 @@ impl Shell {
                 }
             };
             return self.run_prepared(words, target, tail, hidden, saved, is_exec);
+        }
+        // Told where the shell's errors go, unless assignments come first.
+        let told = simple.assigns.is_empty();
+        if told {
+            self.trace_words(&words);
         }
         let saved = match self.redirect(&simple.redirects) {
             Ok(saved) => saved,
@@ -157,7 +169,9 @@ impl Shell {
                 return Err(flow);
             }
         };
-        self.trace_words(&words);
+        if !told {
+            self.trace_words(&words);
+        }
         self.run_prepared(words, target, tail, hidden, saved, is_exec)
     }
 

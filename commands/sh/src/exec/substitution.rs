@@ -5,6 +5,7 @@ use std::rc::Rc;
 use secure_exec_sys as sys;
 use sys::Fd;
 
+use super::filters::Filter;
 use super::lookup::Target;
 use super::pipeline::is_pure_command;
 use super::redirect::own_pipe;
@@ -244,6 +245,7 @@ impl Shell {
         } else {
             (write, read, 0)
         };
+        let pipe = sys::fd::stat(theirs).ok();
         let forked = sys::process::fork_call(|| {
             let _ = sys::fd::close(ours);
             let _ = sys::fd::dup2(theirs, std);
@@ -269,6 +271,9 @@ impl Shell {
         let _ = sys::fd::set_cloexec(ours, sys::fd::Cloexec::Clear);
         self.await_child(pid);
         self.substitutions.push((ours, pid));
+        if !reads {
+            self.filters.extend(pipe.map(|pipe| Filter { pid, pipe }));
+        }
         self.last_background = Some(pid);
         self.add_job(&[pid], 0, "", false);
         Ok(format!("/dev/fd/{ours}"))
@@ -289,5 +294,8 @@ impl Shell {
         self.jobs
             .list
             .retain(|j| j.id != 0 || !matches!(j.state(), crate::jobs::State::Done(_)));
+        let mut filters = std::mem::take(&mut self.filters);
+        filters.retain(|filter| self.child_runs(filter.pid));
+        self.filters = filters;
     }
 }

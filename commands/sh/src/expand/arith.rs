@@ -318,7 +318,7 @@ impl Evaluator<'_> {
         self.nested(|e| {
             e.blanks();
             for (step, text) in [(1, "++"), (-1, "--")] {
-                if e.looking_at(text) {
+                if !e.shell.dash && e.looking_at(text) {
                     let start = e.at;
                     e.at += 2;
                     e.blanks();
@@ -373,7 +373,7 @@ impl Evaluator<'_> {
         let value = self.load(&place)?;
         self.blanks();
         for (step, text) in [(1, "++"), (-1, "--")] {
-            if self.looking_at(text) {
+            if !self.shell.dash && self.looking_at(text) {
                 self.at += 2;
                 self.store(&place, value.wrapping_add(step))?;
             }
@@ -470,7 +470,7 @@ impl Evaluator<'_> {
                 .map_err(Problem::Flow)?,
         };
         let Some(text) = text else {
-            if self.shell.options.nounset {
+            if self.shell.options.nounset && self.shell.bash {
                 let message = if self.shell.bash {
                     "unbound variable"
                 } else {

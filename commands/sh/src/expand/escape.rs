@@ -63,7 +63,7 @@ pub fn unescape(text: &str, style: Style, bash: bool) -> (String, bool) {
             '0' if style == Style::Echo => {
                 bytes.push((digits(&mut chars, 8, 3).unwrap_or(0) & 0xff) as u8)
             }
-            '0'..='7' => {
+            '0'..='7' if style != Style::Echo || !bash => {
                 let mut n = kind.to_digit(8).unwrap_or(0);
                 for _ in 0..2 {
                     match chars.peek().and_then(|c| c.to_digit(8)) {
@@ -168,6 +168,21 @@ pub fn bash_quote_if_needed(text: &str) -> String {
         text.to_owned()
     } else {
         bash_single_quote(text)
+    }
+}
+
+/// As bash shows words under `set -x`: in quotes where the grammar would read something else.
+pub fn trace_quote(text: &str) -> String {
+    let special = |c: char| " \t\n'\"\\|&;()<>!{}*[?]^$`".contains(c);
+    let first = text.starts_with(['#', '~']) || text.contains("=~") || text.contains(":~");
+    if text == "'" {
+        "\\'".to_owned()
+    } else if first || text.contains(special) {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    } else if has_control(text) {
+        ansi_c(text)
+    } else {
+        text.to_owned()
     }
 }
 

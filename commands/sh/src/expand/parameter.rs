@@ -24,6 +24,12 @@ impl Found {
         }
     }
 
+    /// Whether it has nothing but what `*` puts between values, and that is nothing.
+    fn joins_to_nothing(&self, separator: &str) -> bool {
+        matches!(self, Self::Many(list, true)
+            if separator.is_empty() && list.iter().all(String::is_empty))
+    }
+
     fn is_set(&self) -> bool {
         match self {
             Self::Unset => false,
@@ -267,7 +273,8 @@ impl Shell {
         out: &mut Vec<Piece>,
     ) -> Result<(), Flow> {
         let found = self.find(param)?;
-        let use_value = found.is_set() && !(colon && found.is_null());
+        let is_null = found.is_null() || found.joins_to_nothing(&self.ifs());
+        let use_value = found.is_set() && !(colon && is_null);
         let operand = Context {
             split_literals: !context.quoted && context.mode == Mode::Fields,
             ..context
@@ -357,7 +364,7 @@ impl Shell {
             Found::Many(list, star) => {
                 let joined = context.mode == Mode::Single || star && quoted;
                 if joined {
-                    let separator = if star {
+                    let separator = if star || !self.bash {
                         self.ifs()
                             .chars()
                             .next()

@@ -30,6 +30,9 @@ fn last_word(line: &str) -> (&str, bool) {
 
 pub fn complete(shell: &mut Shell, line: &str) -> Completions {
     let (word, command) = last_word(line);
+    if !command && let Some(candidates) = programmed(shell, line, word) {
+        return candidates;
+    }
     let mut candidates = Vec::new();
     if let Some(name) = word.strip_prefix('$') {
         candidates.extend(
@@ -54,6 +57,30 @@ pub fn complete(shell: &mut Shell, line: &str) -> Completions {
         typed: word.chars().count(),
         candidates,
     }
+}
+
+/// What `complete` has been told to offer for the arguments of this command.
+fn programmed(shell: &mut Shell, line: &str, word: &str) -> Option<Completions> {
+    let found = shell.programmed(line, word)?;
+    let mut candidates: Vec<String> = found
+        .into_iter()
+        .map(|name| {
+            let is_dir = sys::path::stat(text::path(&name)).is_ok_and(|s| s.is_dir());
+            let end = if is_dir { "/" } else { " " };
+            if name.ends_with([' ', '/', '=']) {
+                name
+            } else {
+                name + end
+            }
+        })
+        .collect();
+    candidates.sort();
+    candidates.dedup();
+    candidates.truncate(MAX_SHOWN);
+    Some(Completions {
+        typed: word.chars().count(),
+        candidates,
+    })
 }
 
 fn commands(shell: &Shell, word: &str, candidates: &mut Vec<String>) {

@@ -2,6 +2,8 @@
 
 mod complete;
 mod editor;
+mod expansion;
+mod fc;
 mod history;
 mod prompt;
 
@@ -12,7 +14,8 @@ use crate::exec::redirect;
 use crate::shell::Shell;
 use crate::text;
 
-pub use history::{fc, history_builtin};
+pub use fc::fc;
+pub use history::history_builtin;
 
 /// Where the terminal's descriptor is put, as in bash: out of the way of scripts that number their own.
 const TERMINAL: i32 = 255;
@@ -23,6 +26,10 @@ pub struct State {
     pub history: Vec<String>,
     /// Lines dropped from the front of the history.
     pub dropped: usize,
+    /// Lines at the end of the history that no file has yet.
+    pub unsaved: usize,
+    /// Lines that the file was seen to have.
+    pub in_file: usize,
     terminal: i32,
     /// Ctrl-D in a row, for `ignoreeof`.
     eofs: u32,
@@ -79,8 +86,14 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
         match line {
             editor::Line::Text(line) => {
                 shell.editor.eofs = 0;
-                shell.remember(line.trim_end_matches('\n'));
-                return Some(line);
+                match shell.expand_history(line) {
+                    Some(line) => {
+                        shell.remember(line.trim_end_matches('\n'));
+                        return Some(line);
+                    }
+                    // It is not run: the next one is read.
+                    None => continue,
+                }
             }
             editor::Line::Interrupted => {
                 shell.status = 130;
@@ -100,6 +113,30 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
                     continue;
                 }
                 return None;
+            }
+        }
+    }
+}
+
+impl Shell {
+    /// Expands `!!` and the like in a line that was typed; nothing if it is not to be run.
+    fn expand_history(&mut self, line: String) -> Option<String> {
+        if !self.bash || !self.options.histexpand {
+            return Some(line);
+        }
+        match expansion::expand(&line, &self.editor.history) {
+            Ok(None) => Some(line),
+            Ok(Some(found)) => {
+                self.print_error_raw(&format!("{}\n", found.line.trim_end_matches('\n')));
+                if found.only_shown {
+                    self.remember(found.line.trim_end_matches('\n'));
+                    return None;
+                }
+                Some(found.line)
+            }
+            Err(message) => {
+                self.error(&message);
+                None
             }
         }
     }

@@ -14,7 +14,7 @@ impl Shell {
         } else {
             prompt.to_owned()
         };
-        if !decoded.contains(['$', '`']) {
+        if !decoded.contains(['$', '`', '\\']) {
             return decoded;
         }
         let mut input = Input::text(&decoded, self.line);
@@ -49,20 +49,17 @@ impl Shell {
                 Some('u') => out.push_str(&user()),
                 Some('h') => out.push_str(host().split('.').next().unwrap_or("")),
                 Some('H') => out.push_str(&host()),
-                Some('w') => out.push_str(&self.short_directory()),
+                Some('w') => out.push_str(&as_text(&self.short_directory())),
                 Some('W') => {
                     let dir = self.short_directory();
-                    out.push_str(
-                        dir.rsplit('/')
-                            .next()
-                            .filter(|s| !s.is_empty())
-                            .unwrap_or(&dir),
-                    );
+                    let last = dir.rsplit('/').next().filter(|s| !s.is_empty());
+                    out.push_str(&as_text(last.unwrap_or(&dir)));
                 }
-                Some('$') => out.push(if sys::process::ids().is_ok_and(|i| i.euid == 0) {
-                    '#'
+                // A mark, not the beginning of a parameter.
+                Some('$') => out.push_str(if sys::process::ids().is_ok_and(|i| i.euid == 0) {
+                    "#"
                 } else {
-                    '$'
+                    "\\$"
                 }),
                 Some('s') => out.push_str(&self.label),
                 Some('v') => out.push_str("5.2"),
@@ -71,30 +68,30 @@ impl Shell {
                 Some('r') => out.push('\r'),
                 Some('a') => out.push('\u{7}'),
                 Some('e') => out.push('\u{1b}'),
-                Some('j') => out.push_str(
-                    &self
-                        .jobs
-                        .list
-                        .iter()
-                        .filter(|j| j.id != 0)
-                        .count()
-                        .to_string(),
-                ),
+                Some('j') => {
+                    let jobs = if self.jobs.lists_inherited() {
+                        &self.jobs.inherited
+                    } else {
+                        &self.jobs.list
+                    };
+                    let count = jobs.iter().filter(|job| job.id != 0).count();
+                    out.push_str(&count.to_string());
+                }
                 Some('#' | '!') => {
                     out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string())
                 }
-                Some('t') => out.push_str(&time::strftime("%H:%M:%S", time::now())),
-                Some('T') => out.push_str(&time::strftime("%I:%M:%S", time::now())),
-                Some('@') => out.push_str(&time::strftime("%I:%M %p", time::now())),
+                Some('t') => out.push_str(&self.clock("%H:%M:%S")),
+                Some('T') => out.push_str(&self.clock("%I:%M:%S")),
+                Some('@') => out.push_str(&self.clock("%I:%M %p")),
                 Some('D') if chars.peek() == Some(&'{') => {
                     chars.next();
                     let format: String = chars.by_ref().take_while(|c| *c != '}').collect();
                     let format = if format.is_empty() { "%X" } else { &format };
-                    out.push_str(&time::strftime(format, time::now()));
+                    out.push_str(&self.clock(format));
                 }
                 Some('l') => out.push_str("tty"),
-                Some('A') => out.push_str(&time::strftime("%H:%M", time::now())),
-                Some('d') => out.push_str(&time::strftime("%a %b %d", time::now())),
+                Some('A') => out.push_str(&self.clock("%H:%M")),
+                Some('d') => out.push_str(&self.clock("%a %b %d")),
                 // Marks of what has no width.
                 Some('[' | ']') => {}
                 Some('\\') => out.push('\\'),
@@ -116,6 +113,11 @@ impl Shell {
         out
     }
 
+    /// Now, by a format.
+    fn clock(&self, format: &str) -> String {
+        time::strftime(format, time::now(), &self.time_zone())
+    }
+
     fn short_directory(&self) -> String {
         let dir = self.var("PWD").unwrap_or_default();
         match self.var("HOME").filter(|h| h.len() > 1) {
@@ -126,6 +128,18 @@ impl Shell {
             None => dir,
         }
     }
+}
+
+/// What means nothing to the expansions that follow.
+fn as_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "$`\\\"".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn user() -> String {

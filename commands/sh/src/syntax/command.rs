@@ -264,7 +264,10 @@ impl Parser<'_> {
     /// `name() compound`, if that is what follows.
     fn function(&mut self, word: &str) -> Result<Option<Command>> {
         let (start, line) = (self.input.pos, self.input.line);
-        if word.contains(['=', '+', '[']) && word != "[" {
+        // What begins like an assignment is one.
+        let assigns = word.contains('=')
+            && (!self.bash() || word.split('=').next().is_some_and(text::is_name));
+        if (assigns || word.contains(['+', '['])) && word != "[" {
             return Ok(None);
         }
         let keyword = self.bash() && word == "function";
@@ -299,13 +302,14 @@ impl Parser<'_> {
             self.input.line = line;
             return Ok(None);
         }
-        if !self.bash() && !text::is_name(&name) {
+        let special = |name: &str| crate::builtins::find(name, false).is_some_and(|(_, s)| s);
+        if !self.bash() && (!text::is_name(&name) || special(&name)) {
             return Err(self.error("Syntax error: Bad function name"));
         }
         self.skip_newlines()?;
         let start = self.input.pos;
         let body = self.nested(Parser::command)?;
-        if !keyword && self.bash() && matches!(body, Command::Simple(_)) {
+        if self.bash() && !matches!(body, Command::Compound { .. }) {
             return Err(self.unexpected());
         }
         let text = self.source_since(start);
@@ -356,7 +360,14 @@ impl Parser<'_> {
             let Some(word) = self.word()? else { break };
             if !declares {
                 let name = word.literal();
-                let first = simple.args.iter().all(|a| matches!(a, Arg::Word(w) if matches!(w.literal(), Some("command" | "builtin"))));
+                // Behind `command` it is POSIX's, not bash's.
+                let first = if self.bash() && !self.shell.options.posix {
+                    simple.args.is_empty()
+                } else {
+                    let is_command =
+                        |a: &Arg| matches!(a, Arg::Word(w) if w.literal() == Some("command"));
+                    simple.args.iter().all(is_command)
+                };
                 declares = first && name.is_some_and(|name| DECLARATIONS.contains(&name));
             }
             if let Some(source) = &word.source {

@@ -201,6 +201,8 @@ impl Parser<'_> {
         self.expand_next_alias();
         let name = match self.peek_plain() {
             Some(name) if text::is_name(&name) => name,
+            // What is no name fails when it is reached.
+            Some(name) if self.bash() && !name.is_empty() => name,
             _ if self.bash() => return Err(self.unexpected()),
             _ => return Err(self.error("Syntax error: Bad for loop variable")),
         };
@@ -290,11 +292,11 @@ impl Parser<'_> {
             }
             let body = self.list()?;
             self.skip_blanks();
-            let end = if self.eat_str(";;&") {
+            let end = if self.bash() && self.eat_str(";;&") {
                 ArmEnd::TestNext
             } else if self.eat_str(";;") {
                 ArmEnd::Break
-            } else if self.eat_str(";&") {
+            } else if !self.shell.dash && self.eat_str(";&") {
                 ArmEnd::FallThrough
             } else {
                 arms.push(Arm {

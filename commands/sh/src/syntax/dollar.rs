@@ -130,7 +130,7 @@ impl Parser<'_> {
             match c {
                 '(' | '[' => depth += 1,
                 ')' | ']' => depth = depth.saturating_sub(1),
-                '"' => {
+                '"' if self.bash() => {
                     // Quotes in an expression are removed.
                     self.next_raw();
                     continue;

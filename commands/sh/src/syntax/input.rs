@@ -25,6 +25,8 @@ pub struct Input {
     pub(super) line: u32,
     source: Source,
     ended: bool,
+    /// Up to where `set -v` has shown the text.
+    told: usize,
     /// It ended because a user gave the unfinished command up.
     interrupted: bool,
 }
@@ -37,6 +39,7 @@ impl Input {
             line,
             source: Source::Text,
             ended: false,
+            told: 0,
             interrupted: false,
         }
     }
@@ -48,13 +51,43 @@ impl Input {
             line: 1,
             source,
             ended: false,
+            told: 0,
             interrupted: false,
         }
+    }
+
+    /// Whether all of it was there from the beginning.
+    pub fn is_text(&self) -> bool {
+        self.source == Source::Text
     }
 
     /// Whether more is certain not to come.
     pub fn at_end(&self) -> bool {
         self.pos >= self.chars.len() && (self.source == Source::Text || self.ended)
+    }
+
+    /// The lines up to here that `set -v` has not shown: text is read at once, but told as lines are.
+    pub fn untold_lines(&mut self) -> Option<String> {
+        if self.source != Source::Text {
+            return None;
+        }
+        let ended = self.pos > 0 && self.chars.get(self.pos - 1) == Some(&'\n');
+        let rest = self.chars.get(self.pos..).unwrap_or_default();
+        let end = match rest.iter().position(|c| *c == '\n') {
+            _ if ended => self.pos,
+            Some(at) => self.pos + at + 1,
+            None => self.chars.len(),
+        };
+        let from = self.told.min(end);
+        self.told = end;
+        let mut lines: String = self.chars[from..end].iter().collect();
+        if lines.is_empty() {
+            return None;
+        }
+        if !lines.ends_with('\n') {
+            lines.push('\n');
+        }
+        Some(lines)
     }
 
     /// Whether the text ended because a user gave the unfinished command up.

@@ -171,7 +171,7 @@ impl Parser<'_> {
             Some('`') => parts.push(self.nested(|p| p.backquoted(false))?),
             Some('$') => {
                 match self.peek_second() {
-                    Some('\'') => {
+                    Some('\'') if !self.shell.dash => {
                         self.next();
                         self.next();
                         let text = self.ansi_c_quoted()?;
