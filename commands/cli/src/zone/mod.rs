@@ -50,6 +50,11 @@ impl Zone {
     pub fn named(tz: Option<&str>) -> Self {
         let name = tz.map(|tz| tz.strip_prefix(':').unwrap_or(tz));
         let name = name.filter(|name| !name.is_empty()).unwrap_or("UTC");
+        if matches!(name, "UTC" | "GMT" | "Etc/UTC") {
+            // Nobody has to be asked for it.
+            let letters = name.rsplit('/').next().unwrap_or(name);
+            return Self::of(Rule::fixed(Offset::utc(letters)));
+        }
         if let Some(rule) = Rule::parse(name) {
             return Self::of(rule);
         }
