@@ -3,8 +3,10 @@
 
 const { posix } = require("node:path");
 const { watch } = require("./abandoned.cjs");
+const { archiveStream, notDirectory } = require("./archive-stream.cjs");
 const { withCallerStacks } = require("./caller.cjs");
 const { commandDirs, directories } = require("./commands-dir.cjs");
+const { V8Runtime } = require("./driver/dedicated-process.cjs");
 const { limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
@@ -12,8 +14,8 @@ const fileSnapshots = require("./file-snapshot.cjs");
 const { fileStat, fileTypes } = require("./file-stat.cjs");
 const hostCommands = require("./host-commands.cjs");
 const { holdFor } = require("./keep-alive.cjs");
-const { track } = require("./live-handles.cjs");
 const { breachText } = require("./limits.cjs");
+const { track } = require("./live-handles.cjs");
 const { Machine } = require("./machine.cjs");
 const { ExemptPorts } = require("./net/exempt-ports.cjs");
 const { ExposedPort } = require("./net/exposed-port.cjs");
@@ -26,19 +28,17 @@ const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
 const { Python } = require("./python/python.cjs");
 const { snapshotMade } = require("./python/snapshot.cjs");
-const { residentCode } = require("./resident-program.cjs");
 const { joined, release } = require("./release.cjs");
+const { residentCode } = require("./resident-program.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { ShellSession } = require("./shell-session.cjs");
 const { NodeRuntimeTerminal } = require("./terminal.cjs");
 const { forMachine, toolDefinitions } = require("./tools/definitions.cjs");
 const { ToolPackage } = require("./tools/package.cjs");
-const { V8Runtime } = require("./driver/dedicated-process.cjs");
-const { archiveStream, notDirectory } = require("./archive-stream.cjs");
-const { upload } = require("./upload.cjs");
 const { UploadTarget } = require("./upload-target.cjs");
-const { FileWatcher, watchCode } = require("./watch.cjs");
+const { upload } = require("./upload.cjs");
 const check = require("./validate.cjs");
+const { FileWatcher, watchCode } = require("./watch.cjs");
 
 const created = Symbol("created");
 

@@ -2,10 +2,11 @@
 // A live guest process that runs one snippet after another; where it ends, the next snippet gets a new one.
 
 const { withCallerStacks } = require("./caller.cjs");
+const { Channels } = require("./channels.cjs");
 const { VmError } = require("./errors.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
 const { evaluateOptions, residentOptions } = require("./options.cjs");
-const { Channels, Kind, NotBegun, Session, Snippet } = require("./resident-session.cjs");
+const { Kind, NotBegun, Session, Snippet } = require("./resident-session.cjs");
 const check = require("./validate.cjs");
 
 class ResidentRunner {
@@ -28,7 +29,7 @@ class ResidentRunner {
     this.#start = start;
     this.#outputLimit = outputLimit;
     this.#valueLimit = valueLimit;
-    this.#late = { channels: new Channels(outputLimit) };
+    this.#late = { channels: new Channels([outputLimit, outputLimit]) };
   }
 
   async exec(code, options) {
@@ -106,7 +107,7 @@ class ResidentRunner {
   #takeLate() {
     const background = this.#late.channels.captured();
     if (background.stdout === "" && background.stderr === "") return undefined;
-    this.#late.channels = new Channels(this.#outputLimit);
+    this.#late.channels = new Channels([this.#outputLimit, this.#outputLimit]);
     return { background };
   }
 }

@@ -5,12 +5,12 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { randomUUID } = require("node:crypto");
-const { NotClonedError, decode } = require("./clone.cjs");
 const { inContext } = require("./callback.cjs");
+const { Channels } = require("./channels.cjs");
+const { NotClonedError, decode } = require("./clone.cjs");
 const { VmError, limitError } = require("./errors.cjs");
 const { breachText } = require("./limits.cjs");
 const { withResolvers } = require("./machine.cjs");
-const { Output, limitsOf } = require("./output.cjs");
 const { Pages } = require("./pages.cjs");
 const { valueCost } = require("./value-cost.cjs");
 
@@ -25,37 +25,6 @@ const headLength = 5;
 /** What an answer has besides its value, and bytes of output that go into one frame. */
 const restOfFrame = 64 * 1024;
 const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
-
-/** What is kept of two channels. */
-class Channels {
-  #outputs;
-
-  constructor(limit, callbacks = [], settings = {}) {
-    this.#outputs = [0, 1].map((index) => new Output(limit, callbacks[index], settings));
-  }
-
-  /** @param {0 | 1} index */
-  push(index, chunk) {
-    return this.#outputs[index].push(chunk);
-  }
-
-  at(index) {
-    return this.#outputs[index];
-  }
-
-  captured() {
-    const [out, err] = this.#outputs;
-    const result = { stdout: out.toString(), stderr: err.toString() };
-    if (out.truncated) result.stdoutTruncated = true;
-    if (err.truncated) result.stderrTruncated = true;
-    return result;
-  }
-
-  /** Limits that were met, these channels' own among them. */
-  limits(others) {
-    return limitsOf(this.#outputs, others);
-  }
-}
 
 /** The process of a session ended by itself before it had taken the snippet. */
 class NotBegun extends Error {
@@ -85,7 +54,8 @@ class Snippet {
     this.kind = kind;
     const callbacks = [onStdout, onStderr].map((callback) => inContext(callback, this.context));
     const settings = { isOwn: maxOutputBytes !== undefined, keep };
-    this.channels = new Channels(maxOutputBytes ?? limit, callbacks, settings);
+    const kept = maxOutputBytes ?? limit;
+    this.channels = new Channels([kept, kept], callbacks, settings);
     this.answer.promise.catch(() => {});
   }
 
@@ -339,4 +309,4 @@ function answerError(cause) {
   return Object.assign(new VmError(failure), { cause });
 }
 
-module.exports = { Channels, Kind, NotBegun, Session, Snippet };
+module.exports = { Kind, NotBegun, Session, Snippet };

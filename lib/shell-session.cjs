@@ -8,11 +8,11 @@ const { AsyncResource } = require("node:async_hooks");
 const { randomBytes } = require("node:crypto");
 const { callUnawaited, inContext, warn } = require("./callback.cjs");
 const { withCallerStacks } = require("./caller.cjs");
+const { Channels } = require("./channels.cjs");
 const { VmError, outOfRange } = require("./errors.cjs");
 const { hold, holdFor } = require("./keep-alive.cjs");
 const { withResolvers } = require("./machine.cjs");
 const { lineOptions } = require("./options.cjs");
-const { Output, limitsOf } = require("./output.cjs");
 const { Pages } = require("./pages.cjs");
 const check = require("./validate.cjs");
 
@@ -35,7 +35,7 @@ class Line {
   number = randomBytes(8);
   context = new AsyncResource("SECUREEXECCALL");
   answer = withResolvers();
-  #outputs;
+  #channels;
   /** What callbacks are still busy with. @type {Set<ReturnType<typeof withResolvers>>} */
   #shown = new Set();
   #waits = true;
@@ -46,21 +46,19 @@ class Line {
 
   /** @param {[number, number]} limits Bytes that are kept of each channel. */
   constructor(limits, { onStdout, onStderr, maxOutputBytes, keep }) {
-    const settings = { isOwn: maxOutputBytes !== undefined, keep };
-    this.#outputs = [onStdout, onStderr].map((callback, index) => {
-      const limit = maxOutputBytes ?? limits[index];
-      return new Output(limit, inContext(callback, this.context), settings);
-    });
+    const kept = limits.map((limit) => maxOutputBytes ?? limit);
+    const callbacks = [onStdout, onStderr].map((callback) => inContext(callback, this.context));
+    this.#channels = new Channels(kept, callbacks, { isOwn: maxOutputBytes !== undefined, keep });
   }
 
   output(index) {
-    return this.#outputs[index];
+    return this.#channels.at(index);
   }
 
   /** Takes output. Gives back a promise while a callback wants the guest to wait. */
   push(index, chunk) {
     try {
-      const pending = this.#outputs[index].push(chunk);
+      const pending = this.#channels.push(index, chunk);
       if (typeof pending?.then !== "function") return undefined;
       const shown = withResolvers();
       const taken = () => {
@@ -104,15 +102,11 @@ class Line {
   }
 
   captured() {
-    const [out, err] = this.#outputs;
-    const result = { stdout: out.toString(), stderr: err.toString() };
-    if (out.truncated) result.stdoutTruncated = true;
-    if (err.truncated) result.stderrTruncated = true;
-    return result;
+    return this.#channels.captured();
   }
 
   limits(others) {
-    return limitsOf(this.#outputs, others);
+    return this.#channels.limits(others);
   }
 }
 

@@ -8,6 +8,9 @@ import { root } from "./paths.mjs";
 /** Commands that are written in JavaScript, each a folder of modules. */
 const scripts = join(root, "crates", "vm", "commands");
 
+/** What functions of the host's are called by: a program that is found under their names, not its own. */
+const ofTheHost = "host-command";
+
 /** The page as it is generated. */
 export async function commandsPage() {
   const crates = await commandCrates();
@@ -26,6 +29,7 @@ export async function commandsPage() {
     }),
   );
   for (const command of await readdir(scripts)) {
+    if (command === ofTheHost) continue;
     rows.push({
       command,
       row: `| \`${command}\` | node | this project (\`crates/vm/commands\`) |`,
