@@ -17,6 +17,7 @@ import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withoutBuildPaths } from "./lib/build-paths.mjs";
+import { cBuildFiles, cPrograms } from "./lib/c-programs.mjs";
 import { commandCrates, commandsRoot } from "./lib/command-crates.mjs";
 import { withoutSymbols } from "./lib/module-symbols.mjs";
 import { artifacts, cache, commandsDir, platformDir, root, wasmTargetDir } from "./lib/paths.mjs";
@@ -31,7 +32,7 @@ const stamp = join(wasmTargetDir, "secure-exec-commands.stamp");
 /** @type {import("./lib/steps.mjs").Step[]} */
 export const commandSteps = [
   {
-    name: "Compile the WebAssembly commands (cargo; minutes the first time)",
+    name: "Compile the WebAssembly commands (cargo, zig; minutes the first time)",
     async upToDate() {
       const found = await readFile(stamp, "utf8").catch(() => undefined);
       return found !== undefined && found === (await state()) ? "up to date" : undefined;
@@ -58,7 +59,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
  * clones and branches do not compile the same sources again.
  */
 async function builtPrograms(toolchain, note) {
-  const programs = (await commandCrates()).flatMap((each) => each.programs);
+  const programs = await allPrograms();
   const key = await sourcesSum(toolchain);
   const folder = join(kept, key.slice(0, 32));
   const files = programs.map(({ name }) => `${name}.wasm`);
@@ -83,6 +84,11 @@ async function builtPrograms(toolchain, note) {
   return folder;
 }
 
+/** Those of the crates, and those that others wrote in C. */
+async function allPrograms() {
+  return [...(await commandCrates()).flatMap((each) => each.programs), ...cPrograms];
+}
+
 async function sourcesSum(toolchain) {
   const hash = createHash("sha256").update(toolchain.name);
   for (const path of await allSources()) {
@@ -104,13 +110,16 @@ async function compile({ args, env }) {
     env: { ...env, CARGO_TARGET_DIR: wasmTargetDir, CARGO_INCREMENTAL: "0" },
     hint: "The compiler's message is above.",
   });
+  for (const program of cPrograms) {
+    await program.compile(join(wasmTargetDir, target, "release", `${program.name}.wasm`));
+  }
 }
 
 // Every file is written beside its place and moved there: a running VM may have the old one mapped.
 async function install(folder, note) {
   await mkdir(commandsDir, { recursive: true });
   const canPrecompile = await launcherPrecompiles(note);
-  const queue = (await commandCrates()).flatMap(({ programs }) => programs);
+  const queue = await allPrograms();
   const modules = [];
   const worker = async () => {
     for (let program = queue.shift(); program; program = queue.shift()) {
@@ -174,9 +183,10 @@ async function state() {
   return hash.digest("hex");
 }
 
-/** Those of the programs, and of the one crate beside them that they have a part of. */
+/** Those of the programs, of the one crate beside them that they have a part of, and what says how C is compiled. */
 async function allSources() {
-  return [...(await sources(commandsRoot)), ...(await sources(join(root, "crates", "abi")))];
+  const beside = await sources(join(root, "crates", "abi"));
+  return [...(await sources(commandsRoot)), ...beside, ...cBuildFiles];
 }
 
 async function sources(folder) {

@@ -8,6 +8,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { cLibrary, cPrograms } from "./lib/c-programs.mjs";
 import { commandsMetadata } from "./lib/command-crates.mjs";
 import { llhttpLicence, llhttpVersion } from "./lib/llhttp.mjs";
 import { root } from "./lib/paths.mjs";
@@ -29,6 +30,8 @@ const allowedLicences = [
   // That of libbzip2, which its translation to Rust keeps: as BSD-style licences, it asks for its notice and for changed
   // versions to be marked, and nothing of what is linked with it.
   "bzip2-1.0.6",
+  "ICU",
+  "dtoa",
 ];
 
 /** Who may depend on what. Everybody else goes through the crate named here. */
@@ -44,6 +47,9 @@ const unshipped = ["secure-exec-fuzz"];
 
 /** Texts of C libraries that a crate carries, below its folder. */
 const carried = { "libnghttp2-sys": ["nghttp2/COPYING"] };
+
+/** C libraries in the WebAssembly commands. */
+const cParts = [...cPrograms.flatMap(({ parts }) => parts), ...cLibrary];
 
 /** Parts of Node.js's library that have a licence of their own, as its LICENSE file names them. */
 const nodeParts = [
@@ -70,6 +76,11 @@ await runMain(async () => {
   for (const metadata of [addon, commands]) {
     checkLicences(metadata);
     checkWrappers(metadata);
+  }
+  for (const { name, licence } of cParts) {
+    if (!isAllowed(licence, allowedLicences)) {
+      throw new StepError(`${name} has the licence ${licence}`);
+    }
   }
   const shipped = shippedPackages(addon);
   const inCommands = shippedPackages(commands);
@@ -183,6 +194,12 @@ The HTTP parser of Node.js, llhttp ${llhttpVersion} (MIT).
 
 The HTTP/2 library of Node.js, nghttp2 (MIT), with sfparse (MIT), as \`libnghttp2-sys\` carries it.
 
+## C in the WebAssembly commands
+
+| part | licence |
+|---|---|
+${cParts.map(({ name, licence }) => `| ${name} | ${licence} |`).join("\n")}
+
 ## Rust crates
 
 ${table(shipped)}
@@ -203,6 +220,10 @@ async function writeTexts(path, shipped) {
     parts.push([`${name.replace(/\.txt$/, "")} (in V8)`, await readFile(join(v8, name), "utf8")]);
   }
   parts.push(["llhttp", await readFile(llhttpLicence, "utf8")]);
+  for (const { name, texts } of cParts) {
+    const bodies = await Promise.all(texts.map((path) => readFile(path, "utf8")));
+    parts.push([`${name} (in the commands)`, bodies.map((body) => body.trim()).join("\n\n")]);
+  }
   for (const [text, names] of await crateTexts(shipped)) parts.push([names.join(", "), text]);
   const rule = "=".repeat(80);
   const text = parts.map(([title, body]) => `${rule}\n${title}\n${rule}\n\n${body.trim()}\n`);

@@ -35,7 +35,6 @@ export const hostTools = {
   grep: "grep",
   sed: "sed",
   gawk: "gawk",
-  jq: "jq",
   patch: "patch",
   rg: "ripgrep",
   find: "findutils",

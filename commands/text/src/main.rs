@@ -4,7 +4,6 @@ mod awk;
 mod bytes;
 mod getopt;
 mod grep;
-mod jq;
 mod message;
 mod patch;
 mod rg;
@@ -24,7 +23,6 @@ const TOOLS: &[(&str, Tool)] = &[
     ("fgrep", grep::main),
     ("sed", sed::main),
     ("awk", awk::main),
-    ("jq", jq::main),
     ("patch", patch::main),
     ("rg", rg::main),
 ];

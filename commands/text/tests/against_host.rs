@@ -31,11 +31,6 @@ fn awk_agrees_with_gawk() {
 }
 
 #[test]
-fn jq_agrees_with_the_host() {
-    compare("jq", &["jq"], &[]);
-}
-
-#[test]
 fn patch_agrees_with_the_host() {
     compare("patch", &["patch"], &[]);
 }

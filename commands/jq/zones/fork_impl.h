@@ -1,0 +1,1 @@
+// The C library's list of locks: there are none.

@@ -1,0 +1,4 @@
+// One thread, no locks.
+
+#define LOCK(lock) ((void)(lock))
+#define UNLOCK(lock) ((void)(lock))
