@@ -146,7 +146,7 @@ class Walk {
   #rt;
   #root;
   #after;
-  /** Directories that were read. */
+  /** Directories that it has come to. */
   read = 0;
 
   constructor(rt, root, after) {
@@ -155,33 +155,42 @@ class Walk {
     this.#after = after?.split("/");
   }
 
-  [Symbol.asyncIterator]() {
-    return this.#below(this.#root);
+  async *[Symbol.asyncIterator]() {
+    // The next one is the last.
+    const waiting = [{ path: this.#root, isDirectory: true, place: "told" }];
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const { path, isDirectory, place } = next;
+      // What was told already is not told again, nor counted: each page gets further.
+      if (place === "behind") {
+        if (isDirectory) this.read += 1;
+        yield { path, isDirectory };
+      }
+      if (isDirectory) for (const entry of await this.#entries(path)) waiting.push(entry);
+    }
   }
 
-  async *#below(directory) {
-    this.read += 1;
+  /** What is to be told of a directory, the first one last. */
+  async #entries(directory) {
     const entries = (await this.#rt.readDirWithTypes(directory).catch(goneIsNothing)) ?? [];
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const { name, isFile, isDirectory, isSymbolicLink } of entries) {
-      const path = posix.join(directory, name);
-      if (leftOut.has(path) || !this.#isBehind(path, isDirectory)) continue;
-      if (isFile || isSymbolicLink || isDirectory) yield { path, isDirectory };
-      if (isDirectory) yield* this.#below(path);
-    }
+    return entries
+      .filter((entry) => entry.isFile || entry.isSymbolicLink || entry.isDirectory)
+      .sort((a, b) => (a.name < b.name ? 1 : -1))
+      .map(({ name, isDirectory }) => {
+        const path = posix.join(directory, name);
+        return { path, isDirectory, place: this.#placeOf(path) };
+      })
+      .filter(({ path, place }) => place !== "before" && !leftOut.has(path));
   }
 
-  /** Whether something of it comes behind what was told. */
-  #isBehind(path, isDirectory) {
-    if (!this.#after) return true;
-    const names = path.split("/");
-    for (const [index, name] of names.entries()) {
+  /** Whether it comes before what was told last, is that or on the way to it, or comes behind it. */
+  #placeOf(path) {
+    if (!this.#after) return "behind";
+    for (const [index, name] of path.split("/").entries()) {
       const told = this.#after[index];
-      if (told === undefined) return true;
-      if (name !== told) return name > told;
+      if (told === undefined) return "behind";
+      if (name !== told) return name > told ? "behind" : "before";
     }
-    // The one that was told last, or a directory on the way to it.
-    return isDirectory;
+    return "told";
   }
 }
 
