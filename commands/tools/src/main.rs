@@ -1,6 +1,10 @@
 //! Tools of developers and of scripts, as one program: the name it is called by decides which.
 
+mod flock;
+mod iconv;
 mod make;
+mod ts;
+mod uu;
 
 use std::process::ExitCode;
 
@@ -9,7 +13,14 @@ use secure_exec_cli::{Args, Outcome, dispatch, finish};
 type Tool = fn(&Args) -> Outcome;
 
 /// The tools. Cargo.toml lists the names for the build; a test compares.
-const TOOLS: &[(&str, Tool)] = &[("make", make::main)];
+const TOOLS: &[(&str, Tool)] = &[
+    ("flock", flock::main),
+    ("iconv", iconv::main),
+    ("make", make::main),
+    ("ts", ts::main),
+    ("uudecode", uu::uudecode),
+    ("uuencode", uu::uuencode),
+];
 
 fn main() -> ExitCode {
     dispatch("tools", TOOLS, |tool, name, arguments| {

@@ -23,3 +23,8 @@ fn the_manifest_names_all_commands() {
 fn make_does_what_the_hosts_does() {
     Harness::new(PROGRAM).compare(include_str!("cases/make.txt"), SETUP);
 }
+
+#[test]
+fn filters_do_what_the_hosts_do() {
+    Harness::new(PROGRAM).compare(include_str!("cases/filters.txt"), SETUP);
+}
