@@ -51,11 +51,11 @@ const fn left(
 }
 
 const COLUMNS: &[Column] = &[
-    right(&["pid", "tgid"], "PID", 5, |p| p.pid.to_string()),
-    right(&["ppid"], "PPID", 5, |p| p.ppid.to_string()),
-    right(&["pgid", "pgrp"], "PGID", 5, |p| p.pgid.to_string()),
-    right(&["sid", "sess", "session"], "SID", 5, |p| p.sid.to_string()),
-    right(&["tpgid"], "TPGID", 5, |p| p.foreground.to_string()),
+    right(&["pid", "tgid"], "PID", 7, |p| p.pid.to_string()),
+    right(&["ppid"], "PPID", 7, |p| p.ppid.to_string()),
+    right(&["pgid", "pgrp"], "PGID", 7, |p| p.pgid.to_string()),
+    right(&["sid", "sess", "session"], "SID", 7, |p| p.sid.to_string()),
+    right(&["tpgid"], "TPGID", 7, |p| p.foreground.to_string()),
     right(&["uid", "euid"], "UID", 5, |p| p.uid.to_string()),
     left(&["user", "euser", "uname", "ruser"], "USER", 8, |p| {
         user_name(p.uid)
@@ -327,7 +327,7 @@ fn bsd_options(
         (false, false) => {}
     }
     for (at, letter) in letters.char_indices() {
-        let rest = &letters[at + 1..];
+        let rest = &letters[at + letter.len_utf8()..];
         let mut value = || {
             if rest.is_empty() {
                 list.next().ok_or_else(usage)

@@ -1,5 +1,7 @@
 //! `time` and `watch`.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -7,19 +9,111 @@ use secure_exec_cli::{
     Args, Failure, Outcome, Syntax, fail, flag, parse_duration, quote, required,
 };
 use secure_exec_sys::errno;
-use secure_exec_sys::process::times;
+use secure_exec_sys::fd;
+use secure_exec_sys::process::{Action, WaitStatus, times};
 
 use crate::clock::{local, now};
-use crate::run::{failure_status, run, shell_status};
+use crate::run::{failure_status, run, shell_status, start, wait_for};
 
 const TIME: Syntax = Syntax {
-    options: &[flag('p', "portability")],
-    usage: "[-p] COMMAND [ARG]...",
-    usage_status: 1,
+    options: &[
+        flag('p', "portability"),
+        required('f', "format"),
+        required('o', "output"),
+        flag('a', "append"),
+        flag('v', "verbose"),
+        flag('q', "quiet"),
+    ],
+    usage: "[-apqv] [-f FORMAT] [-o FILE] COMMAND [ARG]...",
+    usage_status: 125,
     operand_ends: true,
 };
 
-/// By the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/time.html).
+const VERBOSE: &str = "\tCommand being timed: \"%C\"
+\tUser time (seconds): %U
+\tSystem time (seconds): %S
+\tPercent of CPU this job got: %P
+\tElapsed (wall clock) time (h:mm:ss or m:ss): %E
+\tExit status: %x";
+
+/// What a command took.
+struct Usage {
+    command: String,
+    status: WaitStatus,
+    real: Duration,
+    user: Duration,
+    system: Duration,
+}
+
+impl Usage {
+    /// A report in a form: what is known behind `%`, with `?` for what is not, as in GNU's `time`.
+    fn report(&self, form: &str) -> String {
+        let seconds = |time: Duration| format!("{:.2}", time.as_secs_f64());
+        let mut text = String::new();
+        let mut letters = form.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '%' => match letters.next() {
+                    Some('e') => text += &seconds(self.real),
+                    Some('U') => text += &seconds(self.user),
+                    Some('S') => text += &seconds(self.system),
+                    Some('E') => text += &self.clock(),
+                    Some('P') => text += &self.percent(),
+                    Some('C') => text += &self.command,
+                    Some('x') => text += &self.status.exited().unwrap_or(0).to_string(),
+                    // The machine does not count these.
+                    Some(
+                        'c' | 'D' | 'F' | 'I' | 'K' | 'M' | 'O' | 'R' | 'W' | 'X' | 'k' | 'p' | 'r'
+                        | 's' | 't' | 'w',
+                    ) => {
+                        text.push('0');
+                    }
+                    Some('Z') => text += "4096",
+                    Some('%') => text.push('%'),
+                    Some(other) => {
+                        text.push('?');
+                        text.push(other);
+                    }
+                    None => text.push('?'),
+                },
+                '\\' => match letters.next() {
+                    Some('n') => text.push('\n'),
+                    Some('t') => text.push('\t'),
+                    Some('\\') => text.push('\\'),
+                    other => {
+                        text += "?\\";
+                        text.extend(other);
+                    }
+                },
+                _ => text.push(letter),
+            }
+        }
+        text
+    }
+
+    /// Hours, minutes and seconds: `1:02:03`, or `0:01.50`.
+    fn clock(&self) -> String {
+        let whole = self.real.as_secs();
+        let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+        if hours > 0 {
+            format!("{hours}:{minutes:02}:{seconds:02}")
+        } else {
+            let hundredths = self.real.subsec_millis() / 10;
+            format!("{minutes}:{seconds:02}.{hundredths:02}")
+        }
+    }
+
+    fn percent(&self) -> String {
+        let real = self.real.as_secs_f64();
+        if real < 0.001 {
+            return "?%".to_owned();
+        }
+        let used = (self.user + self.system).as_secs_f64();
+        format!("{:.0}%", (100.0 * used / real).floor())
+    }
+}
+
+/// By the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/time.html), with the forms of GNU's.
 pub fn time(args: &Args) -> Outcome {
     let parsed = TIME.parse(args)?;
     if parsed.operands.is_empty() {
@@ -28,20 +122,63 @@ pub fn time(args: &Args) -> Outcome {
     let start = Instant::now();
     let result = run(&parsed.operands, PathBuf::new());
     let real = start.elapsed();
-    let (status, message) = match result {
-        Ok(status) => (shell_status(status), String::new()),
+    let words: Vec<String> = parsed
+        .operands
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let (status, mut message, wait) = match result {
+        Ok(status) => (shell_status(status), String::new(), status),
         Err(error) => {
-            let name = parsed.operands[0].to_string_lossy();
-            (
-                failure_status(&error),
-                format!("time: {name}: {}\n", errno::message(&error)),
-            )
+            let name = &words[0];
+            let status = failure_status(&error);
+            let message = format!("time: {name}: {}\n", errno::message(&error));
+            (status, message, WaitStatus(status << 8))
         }
     };
     let used = times()?;
-    let show = |time: Duration| format!("{:.2}", time.as_secs_f64());
-    let (user, system) = (show(used.children_user), show(used.children_system));
-    eprint!("{message}real {}\nuser {user}\nsys {system}\n", show(real));
+    let usage = Usage {
+        command: words.join(" "),
+        status: wait,
+        real,
+        user: used.children_user,
+        system: used.children_system,
+    };
+    let form = match parsed.last_of(&["portability", "format", "verbose"]) {
+        Some("format") => parsed
+            .value("format")
+            .map_or_else(String::new, secure_exec_cli::Value::text),
+        Some("verbose") => VERBOSE.to_owned(),
+        _ => "real %e\nuser %U\nsys %S".to_owned(),
+    };
+    if parsed.has("format") && !parsed.has("quiet") {
+        if let Some(signal) = wait.signaled() {
+            message += &format!("Command terminated by signal {signal}\n");
+        } else if status != 0 && message.is_empty() {
+            message += &format!("Command exited with non-zero status {status}\n");
+        }
+    }
+    message += &usage.report(&form);
+    message.push('\n');
+    match parsed.value("output") {
+        None => eprint!("{message}"),
+        Some(path) => {
+            let mut options = std::fs::File::options();
+            if parsed.has("append") {
+                options.append(true);
+            } else {
+                options.write(true).truncate(true);
+            }
+            let mut file = options
+                .create(true)
+                .open(path.os())
+                .map_err(|error| Failure {
+                    status: 125,
+                    message: secure_exec_cli::report("cannot open", path.os(), &error),
+                })?;
+            file.write_all(message.as_bytes())?;
+        }
+    }
     Ok(status)
 }
 
@@ -64,9 +201,9 @@ pub fn watch(args: &Args) -> Outcome {
     if parsed.operands.is_empty() {
         return Err(WATCH.missing_operand(args));
     }
-    if parsed.has("chgexit") || parsed.has("differences") {
-        return Err(fail("-g and -d are not supported"));
-    }
+    // What the last run printed, to compare with.
+    let captures = parsed.has("chgexit") || parsed.has("differences");
+    let mut last: Option<String> = None;
     let interval = match parsed.value("interval") {
         None => Duration::from_secs(2),
         Some(value) => parse_duration(&value.text()).ok_or_else(|| {
@@ -96,13 +233,110 @@ pub fn watch(args: &Args) -> Outcome {
                 local(now(), "%a %b %e %H:%M:%S %Y")
             );
         }
-        let status = run(&command, PathBuf::new()).map_err(|error| Failure {
+        let cannot_run = |error: std::io::Error| Failure {
             status: failure_status(&error),
             message: errno::message(&error),
-        })?;
+        };
+        let status = if captures {
+            let (printed, status) = output_of(&command).map_err(cannot_run)?;
+            let shown = match &last {
+                Some(last) if parsed.has("differences") => marked(last, &printed),
+                _ => printed.clone(),
+            };
+            print!("{shown}");
+            std::io::stdout().flush()?;
+            if parsed.has("chgexit") && last.as_ref().is_some_and(|last| *last != printed) {
+                return Ok(0);
+            }
+            last = Some(printed);
+            status
+        } else {
+            run(&command, PathBuf::new()).map_err(cannot_run)?
+        };
         if parsed.has("errexit") && shell_status(status) != 0 {
             return Ok(8);
         }
         std::thread::sleep(interval.max(Duration::from_millis(100)));
+    }
+}
+
+/// What a command prints on both streams, and how it ends.
+fn output_of(command: &[OsString]) -> std::io::Result<(String, WaitStatus)> {
+    let (read, write) = fd::pipe(0)?;
+    // Above the standard descriptors, and closed in the command.
+    let high = fd::dup_from(read, 10, fd::Cloexec::Set)?;
+    fd::close(read)?;
+    let high_write = fd::dup_from(write, 10, fd::Cloexec::Set)?;
+    fd::close(write)?;
+    let actions = [1, 2]
+        .map(|fd| Action::Dup2 {
+            oldfd: high_write,
+            fd,
+        })
+        .to_vec();
+    let pid = start(command, PathBuf::new(), actions);
+    fd::close(high_write)?;
+    let mut printed = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match fd::read(high, &mut buffer) {
+            Ok(0) => break,
+            Ok(length) => printed.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    fd::close(high)?;
+    let status = wait_for(pid?)?;
+    Ok((String::from_utf8_lossy(&printed).into_owned(), status))
+}
+
+/// A text with the characters that differ from the last one's in reverse.
+fn marked(last: &str, now: &str) -> String {
+    let mut old_lines = last.lines();
+    let mut text = String::new();
+    for line in now.lines() {
+        let mut old = old_lines.next().unwrap_or_default().chars();
+        for letter in line.chars() {
+            if old.next() == Some(letter) {
+                text.push(letter);
+            } else {
+                text += "\x1b[7m";
+                text.push(letter);
+                text += "\x1b[27m";
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Usage, marked};
+    use secure_exec_sys::process::WaitStatus;
+    use std::time::Duration;
+
+    #[test]
+    fn reports_have_the_forms_of_gnus_time() {
+        let usage = Usage {
+            command: "make all".to_owned(),
+            status: WaitStatus(0x0200),
+            real: Duration::from_millis(61_500),
+            user: Duration::from_millis(30_750),
+            system: Duration::ZERO,
+        };
+        assert_eq!(
+            usage.report("%e %U %S %E %P %x %C %% \\t|%q"),
+            "61.50 30.75 0.00 1:01.50 50% 2 make all % \t|?q"
+        );
+    }
+
+    #[test]
+    fn differences_are_in_reverse() {
+        assert_eq!(
+            marked("a1\n", "a2\nb\n"),
+            "a\x1b[7m2\x1b[27m\n\x1b[7mb\x1b[27m\n"
+        );
     }
 }

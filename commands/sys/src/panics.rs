@@ -1,23 +1,28 @@
-//! What a command says when it finds a fault in itself, or has no room for what it was asked for.
+//! What a command says when it finds a fault in itself, has no room for what it was asked for, or cannot print.
 
 use std::panic::{PanicHookInfo, set_hook};
 
 /// Has panics reported in the form of the command's other messages, `name: internal error: reason`. The place in the
 /// sources is left out: it is a path of the machine that built the command. A size that is too large for memory ends it
-/// as it ends the GNU tools.
+/// as it ends the GNU tools, and so does an output that takes nothing, which `println` panics for.
 pub fn report_panics(name: impl Into<String>) {
     let name = name.into();
     set_hook(Box::new(move |info| {
         let reason = reason(info);
         let is_size = SIZES.iter().any(|size| reason.contains(size));
+        let unprinted = reason.strip_prefix(UNPRINTED);
         let line = if is_size {
             format!("{name}: memory exhausted\n")
+        } else if let Some(why) = unprinted {
+            // The number that the standard library adds is none of Linux's.
+            let why = why.split(" (os error").next().unwrap_or(why);
+            format!("{name}: write error: {why}\n")
         } else {
             format!("{name}: internal error: {reason}\n")
         };
         // With `eprintln`, a closed standard error would be a panic of its own.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-        if is_size {
+        if is_size || unprinted.is_some() {
             std::process::exit(1);
         }
     }));
@@ -29,6 +34,9 @@ const SIZES: [&str; 3] = [
     "Formatting argument out of range",
     "formatting argument out of range",
 ];
+
+/// The standard library's words for an output that failed.
+const UNPRINTED: &str = "failed printing to stdout: ";
 
 fn reason<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
     let payload = info.payload();

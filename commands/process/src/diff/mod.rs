@@ -1,6 +1,7 @@
 //! `diff`, by the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/diff.html), with the
 //! usual options of the GNU tool. The comparison of lines is the crate `imara-diff`'s.
 
+mod formats;
 mod lines;
 mod options;
 mod output;
@@ -40,30 +41,37 @@ fn trouble(message: impl Into<String>) -> Failure {
 }
 
 pub fn main(args: &Args) -> Outcome {
-    let (options, operands) = options::parse(args).map_err(prefix_hint)?;
-    let [left, right] = &operands;
-    let is_directory =
-        |path: &OsString| path != "-" && stat(path).is_ok_and(|found| found.is_dir());
+    let (options, pairs) = options::parse(args).map_err(prefix_hint)?;
     let mut out = io::BufWriter::new(io::stdout());
-    let status = match (is_directory(left), is_directory(right)) {
-        (true, true) => trees::compare(&mut out, Path::new(left), Path::new(right), &options)?,
-        // A file is compared with the file of its name in the directory.
-        (true, false) => files(
-            &mut out,
-            &Path::new(left).join(base(right)),
-            Path::new(right),
-            &options,
-        )?,
-        (false, true) => files(
-            &mut out,
-            Path::new(left),
-            &Path::new(right).join(base(left)),
-            &options,
-        )?,
-        (false, false) => files(&mut out, Path::new(left), Path::new(right), &options)?,
-    };
+    let mut status = SAME;
+    for [left, right] in &pairs {
+        status = status.max(operands(&mut out, left, right, &options)?);
+    }
     out.flush()?;
     Ok(status)
+}
+
+/// Compares two operands.
+fn operands(out: &mut impl Write, left: &OsString, right: &OsString, options: &Options) -> Outcome {
+    if left == "-" && right == "-" {
+        // Standard input is the same as itself.
+        return Ok(SAME);
+    }
+    let is_directory =
+        |path: &OsString| path != "-" && stat(path).is_ok_and(|found| found.is_dir());
+    match (is_directory(left), is_directory(right)) {
+        (true, true) => trees::compare(out, Path::new(left), Path::new(right), options),
+        // A file is compared with the file of its name in the directory.
+        (true, false) => {
+            let left = Path::new(left).join(base(right));
+            files(out, &left, Path::new(right), options)
+        }
+        (false, true) => {
+            let right = Path::new(right).join(base(left));
+            files(out, Path::new(left), &right, options)
+        }
+        (false, false) => files(out, Path::new(left), Path::new(right), options),
+    }
 }
 
 /// The hint has the command's name in front, too, unlike that of other commands.
@@ -165,6 +173,8 @@ fn compare(
         Format::Unified(context) => output::unified(out, &comparison, context, options)?,
         Format::Context(context) => output::context(out, &comparison, context, options)?,
         Format::Ed => output::ed(out, &new, &changes)?,
+        Format::Rcs => output::rcs(out, &new, &changes)?,
+        Format::Own => options.formats.print(out, &old, &new, &changes)?,
         Format::SideBySide => output::side_by_side(out, &old, &new, &changes, options)?,
     }
     Ok(DIFFERENT)
@@ -173,6 +183,9 @@ fn compare(
 fn same(out: &mut impl Write, left: &Side, right: &Side, options: &Options) -> Outcome {
     if options.reports_identical {
         writeln!(out, "Files {} and {} are identical", left.name, right.name)?;
+    } else if options.format == Format::Own && !options.brief {
+        let (old, new) = (Text::new(&left.content), Text::new(&right.content));
+        options.formats.print(out, &old, &new, &[])?;
     } else if options.format == Format::SideBySide && !options.brief {
         let text = Text::new(&left.content);
         output::side_by_side(out, &text, &text, &[], options)?;

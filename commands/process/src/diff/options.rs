@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use secure_exec_cli::{Args, Failure, Syntax, Value, flag, optional, quote, required};
+use super::formats::Formats;
+use secure_exec_cli::{Args, Failure, Syntax, Value, bytes, flag, optional, quote, required};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -10,12 +11,20 @@ pub enum Format {
     Unified(usize),
     Context(usize),
     Ed,
+    /// That of RCS (`-n`).
+    Rcs,
     SideBySide,
+    /// The forms of [`Formats`].
+    Own,
 }
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub format: Format,
+    pub formats: Formats,
+    /// The line of the function around a change is shown (`-p`).
+    pub shows_function: bool,
+    pub suppress_common: bool,
     pub brief: bool,
     pub reports_identical: bool,
     pub recursive: bool,
@@ -65,6 +74,29 @@ const SYNTAX: Syntax = Syntax {
         flag('y', "side-by-side"),
         flag('Z', "ignore-trailing-space"),
         flag('\0', "no-dereference"),
+        flag('n', "rcs"),
+        flag('\0', "suppress-common-lines"),
+        required('D', "ifdef"),
+        required('\0', "line-format"),
+        required('\0', "old-line-format"),
+        required('\0', "new-line-format"),
+        required('\0', "unchanged-line-format"),
+        required('\0', "old-group-format"),
+        required('\0', "new-group-format"),
+        required('\0', "changed-group-format"),
+        required('\0', "unchanged-group-format"),
+        required('\0', "from-file"),
+        required('\0', "to-file"),
+        flag('0', "0"),
+        flag('1', "1"),
+        flag('2', "2"),
+        flag('3', "3"),
+        flag('4', "4"),
+        flag('5', "5"),
+        flag('6', "6"),
+        flag('7', "7"),
+        flag('8', "8"),
+        flag('9', "9"),
     ],
     usage: "[OPTION]... FILE1 FILE2",
     usage_status: 2,
@@ -74,10 +106,19 @@ const SYNTAX: Syntax = Syntax {
 const CONTEXT: usize = 3;
 
 /// Reads the command line.
-pub fn parse(args: &Args) -> Result<(Options, [OsString; 2]), Failure> {
+pub fn parse(args: &Args) -> Result<(Options, Vec<[OsString; 2]>), Failure> {
     let parsed = SYNTAX.parse(args)?;
-    let operands = match parsed.operands.as_slice() {
-        [left, right] => [left.clone(), right.clone()],
+    let from = parsed.value("from-file").map(Value::os);
+    let to = parsed.value("to-file").map(Value::os);
+    let pairs = match parsed.operands.as_slice() {
+        each if !each.is_empty() && (from.is_some() || to.is_some()) => each
+            .iter()
+            .map(|operand| match (&from, &to) {
+                (Some(from), _) => [from.clone(), operand.clone()],
+                (None, to) => [operand.clone(), to.clone().unwrap_or_default()],
+            })
+            .collect(),
+        [left, right] => vec![[left.clone(), right.clone()]],
         [] => {
             return Err(SYNTAX.wrong(
                 args,
@@ -92,6 +133,9 @@ pub fn parse(args: &Args) -> Result<(Options, [OsString; 2]), Failure> {
     let mut format = Format::Normal;
     let mut options = Options {
         format,
+        formats: Formats::default(),
+        shows_function: parsed.has("show-c-function"),
+        suppress_common: parsed.has("suppress-common-lines"),
         brief: parsed.has("brief"),
         reports_identical: parsed.has("report-identical-files"),
         recursive: parsed.has("recursive"),
@@ -108,8 +152,18 @@ pub fn parse(args: &Args) -> Result<(Options, [OsString; 2]), Failure> {
         width: 130,
         repeated: repeated(args, &parsed.operands),
     };
+    // The old form of a context: `-u1`, `-c -2`.
+    let mut digits = String::new();
     for (name, value) in &parsed.options {
+        if options.formats.set(name, bytes(&value.os()).to_vec()) {
+            format = Format::Own;
+            continue;
+        }
         match *name {
+            "rcs" => format = Format::Rcs,
+            digit if digit.len() == 1 && digit.as_bytes()[0].is_ascii_digit() => {
+                digits.push_str(digit);
+            }
             "normal" => format = Format::Normal,
             "ed" => format = Format::Ed,
             "side-by-side" => format = Format::SideBySide,
@@ -123,8 +177,18 @@ pub fn parse(args: &Args) -> Result<(Options, [OsString; 2]), Failure> {
             _ => {}
         }
     }
+    if options.shows_function && format == Format::Normal {
+        format = Format::Context(CONTEXT);
+    }
+    if let Ok(lines) = digits.parse() {
+        format = match format {
+            Format::Context(_) => Format::Context(lines),
+            Format::Unified(_) => Format::Unified(lines),
+            other => other,
+        };
+    }
     options.format = format;
-    Ok((options, operands))
+    Ok((options, pairs))
 }
 
 fn context(args: &Args, value: &Value) -> Result<usize, Failure> {

@@ -134,12 +134,13 @@ pub fn unified(
     header(out, marks, comparison.sides, &options.labels, STAMP)?;
     let [old, new] = comparison.texts;
     for (group, [old_shown, new_shown]) in groups(comparison, context) {
-        writeln!(
+        write!(
             out,
             "@@ -{} +{} @@",
             unified_range(&old_shown),
             unified_range(&new_shown)
         )?;
+        function(out, old, old_shown.start, options)?;
         let mut at = old_shown.start;
         for change in group {
             print(out, " ", old, at..change.old.start)?;
@@ -150,6 +151,28 @@ pub fn unified(
         print(out, " ", old, at..old_shown.end)?;
     }
     Ok(())
+}
+
+/// Ends the line above a change, with `-p` by the last line before it that begins as a function does.
+fn function(
+    out: &mut impl Write,
+    text: &Text<'_>,
+    before: usize,
+    options: &Options,
+) -> io::Result<()> {
+    let begins = |line: &&&[u8]| {
+        line.first()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
+    };
+    if options.shows_function
+        && let Some(line) = text.lines[..before].iter().rfind(begins)
+    {
+        // At most forty characters of it.
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned();
+        let short: String = line.chars().take(40).collect();
+        write!(out, " {}", short.trim_end())?;
+    }
+    writeln!(out)
 }
 
 fn unified_range(range: &Range<usize>) -> String {
@@ -171,7 +194,9 @@ pub fn context(
     header(out, marks, comparison.sides, &options.labels, STAMP)?;
     let [old, new] = comparison.texts;
     for (group, [old_shown, new_shown]) in groups(comparison, context) {
-        writeln!(out, "***************\n*** {} ****", lines_text(&old_shown))?;
+        write!(out, "***************")?;
+        function(out, old, old_shown.start, options)?;
+        writeln!(out, "*** {} ****", lines_text(&old_shown))?;
         let ranges = group.iter().map(|change| (&change.old, &change.new));
         context_side(out, old, &old_shown, ranges, "- ")?;
         writeln!(out, "--- {} ----", lines_text(&new_shown))?;
@@ -233,6 +258,22 @@ pub fn ed(out: &mut impl Write, new: &Text<'_>, changes: &[Change]) -> io::Resul
     Ok(())
 }
 
+/// A script as RCS keeps it: in order, with the numbers of the old text.
+pub fn rcs(out: &mut impl Write, new: &Text<'_>, changes: &[Change]) -> io::Result<()> {
+    for change in changes {
+        if !change.old.is_empty() {
+            writeln!(out, "d{} {}", change.old.start + 1, change.old.len())?;
+        }
+        if !change.new.is_empty() {
+            writeln!(out, "a{} {}", change.old.end, change.new.len())?;
+            for index in change.new.clone() {
+                out.write_all(new.lines[index])?;
+            }
+        }
+    }
+    Ok(())
+}
+
 pub fn side_by_side(
     out: &mut impl Write,
     old: &Text<'_>,
@@ -242,6 +283,9 @@ pub fn side_by_side(
 ) -> io::Result<()> {
     let half = (options.width.max(9) - 3) / 2;
     let mut row = |left: Option<usize>, mark: char, right: Option<usize>| -> io::Result<()> {
+        if mark == ' ' && options.suppress_common {
+            return Ok(());
+        }
         let cell = |text: &Text<'_>, index: Option<usize>| {
             let text = index.map(|index| String::from_utf8_lossy(text.bare(index)).into_owned());
             text.unwrap_or_default()

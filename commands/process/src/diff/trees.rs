@@ -91,7 +91,14 @@ fn entry(
         }
         return compare(out, &left, &right, options);
     }
-    if is_directory(&old) || is_directory(&new) {
+    // What is no file is not opened: a FIFO would wait for a writer.
+    let is_special =
+        |found: &Option<Stat>| found.is_some_and(|found| !found.is_file() && !found.is_dir());
+    let is_one = old.zip(new).is_some_and(|(old, new)| old.same_file(&new));
+    if (is_special(&old) || is_special(&new)) && is_one {
+        return Ok(SAME);
+    }
+    if is_directory(&old) || is_directory(&new) || is_special(&old) || is_special(&new) {
         let describe = |found: &Option<Stat>| found.as_ref().map_or("regular empty file", kind);
         writeln!(
             out,

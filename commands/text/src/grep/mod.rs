@@ -45,6 +45,7 @@ pub fn main(name: &str, arguments: Vec<Vec<u8>>) -> u8 {
         searcher: searcher(&options),
         selected: false,
         trouble: false,
+        last: (0, 0),
         printer: Printer {
             out: &mut out,
             options: &options,
@@ -94,6 +95,8 @@ struct Run<'a> {
     printer: Printer<'a>,
     selected: bool,
     trouble: bool,
+    /// Of the last file: how many lines were selected, and where the last of them ends.
+    last: (u64, u64),
 }
 
 /// Notes whether a NUL was read.
@@ -150,7 +153,7 @@ impl Run<'_> {
                     .label
                     .clone()
                     .unwrap_or(b"(standard input)".to_vec());
-                self.search(&label, io::stdin().lock())?;
+                self.standard_input(&label)?;
                 continue;
             }
             let mut step = |found: walk::Found| match found {
@@ -198,6 +201,23 @@ impl Run<'_> {
         }
     }
 
+    /// Searches standard input. Where that is a file and `-m` ended the search, the next reader goes on behind the last
+    /// selected line.
+    fn standard_input(&mut self, label: &[u8]) -> io::Result<()> {
+        use secure_exec_sys::fd;
+        let start = fd::seek_by(0, 0);
+        self.search(label, io::stdin().lock())?;
+        if let Ok(start) = start
+            && self.printer.options.max_count == Some(self.last.0)
+            && fd::stat(0).is_ok_and(|found| found.is_file())
+        {
+            let now = fd::seek_by(0, 0)?;
+            let distance = i128::from(start + self.last.1) - i128::from(now);
+            fd::seek_by(0, i64::try_from(distance).unwrap_or(0))?;
+        }
+        Ok(())
+    }
+
     fn search(&mut self, name: &[u8], input: impl Read) -> io::Result<()> {
         let saw_nul = Cell::new(false);
         let failure = Cell::new(None);
@@ -215,6 +235,7 @@ impl Run<'_> {
             }
         }
         let (mut selected, binary) = (file.selected, file.binary);
+        self.last = (file.selected, file.end);
         let options = self.printer.options;
         if options.binary == Binary::Skip && saw_nul.get() {
             selected = 0;

@@ -25,6 +25,8 @@ pub struct File<'a, 'b> {
     /// Set by the reader when a NUL went by.
     pub saw_nul: &'a Cell<bool>,
     pub selected: u64,
+    /// Where the last selected line ends, in bytes from the start of the search.
+    pub end: u64,
     pub binary: bool,
     started: bool,
 }
@@ -189,6 +191,7 @@ impl<'a, 'b> File<'a, 'b> {
             name,
             saw_nul,
             selected: 0,
+            end: 0,
             binary: false,
             started: false,
         }
@@ -220,6 +223,7 @@ impl Sink for File<'_, '_> {
             return Ok(false);
         }
         self.selected += 1;
+        self.end = found.absolute_byte_offset() + found.bytes().len() as u64;
         match options.output {
             Output::Nothing | Output::FilesWith | Output::FilesWithout => return Ok(false),
             Output::Count => return Ok(true),

@@ -77,7 +77,8 @@ fn walk(options: &Options, paths: &[PathBuf]) -> Result<ignore::Walk, String> {
         }
     }
     builder
-        .follow_links(options.follow)
+        // Links are followed by `Search::link`: the crate compares files only where it knows how.
+        .follow_links(false)
         .max_depth(options.max_depth)
         .types(types(options)?)
         .overrides(overrides)
@@ -186,7 +187,6 @@ impl Search<'_> {
     }
 
     fn walk(&mut self, paths: &[PathBuf]) -> Result<(), String> {
-        let failed = |error: io::Error| message::reason(&error);
         for entry in walk(self.options, paths)? {
             if self.options.quiet && self.matched {
                 return Ok(());
@@ -205,23 +205,67 @@ impl Search<'_> {
                 continue;
             }
             let explicit = entry.depth() == 0;
+            if self.options.follow && !explicit && entry.path_is_symlink() {
+                self.link(entry.path())?;
+                continue;
+            }
             let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
             if !is_file && (!explicit || entry.path().is_dir()) {
                 continue;
             }
-            let shown = if self.implicit {
-                entry.path().strip_prefix("./").unwrap_or(entry.path())
-            } else {
-                entry.path()
-            };
-            if self.options.mode == Mode::Files {
-                self.matched = true;
-                self.report.path_line(shown).map_err(failed)?;
-                continue;
-            }
-            self.file(entry.path(), shown, explicit)?;
+            self.found(entry.path(), explicit)?;
         }
         Ok(())
+    }
+
+    /// Searches a file of the walk, or names it.
+    fn found(&mut self, path: &Path, explicit: bool) -> Result<(), String> {
+        let shown = if self.implicit {
+            path.strip_prefix("./").unwrap_or(path)
+        } else {
+            path
+        };
+        if self.options.mode == Mode::Files {
+            self.matched = true;
+            return self
+                .report
+                .path_line(shown)
+                .map_err(|error| message::reason(&error));
+        }
+        self.file(path, shown, explicit)
+    }
+
+    /// Goes on behind a symbolic link (`-L`), unless that leads to a directory above it.
+    fn link(&mut self, path: &Path) -> Result<(), String> {
+        let found = match secure_exec_sys::path::stat(path) {
+            Ok(found) => found,
+            Err(error) => {
+                self.complain(&format!("{}: {}", path.display(), message::reason(&error)));
+                return Ok(());
+            }
+        };
+        if found.is_file() {
+            return self.found(path, false);
+        }
+        if !found.is_dir() {
+            return Ok(());
+        }
+        let above = path.ancestors().skip(1).find(|above| {
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
+            secure_exec_sys::path::stat(above).is_ok_and(|above| above.same_file(&found))
+        });
+        if let Some(above) = above {
+            let (path, above) = (path.display(), above.display());
+            self.complain(&format!(
+                "File system loop found: {path} points to an ancestor {above}"
+            ));
+            return Ok(());
+        }
+        self.walk(&[path.to_owned()])
     }
 
     fn binary(&self, explicit: bool) -> BinaryDetection {
