@@ -286,6 +286,7 @@ impl Shell {
         match name {
             "PATH" => self.paths.clear(),
             "HISTFILESIZE" if self.bash => self.shrink_history_file(text),
+            "POSIXLY_CORRECT" if self.bash => self.options.posix = true,
             "BASH_ARGV0" if self.bash => text.clone_into(&mut self.name),
             "OPTIND" => {
                 self.getopts_column = 0;

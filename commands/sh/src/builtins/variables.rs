@@ -140,10 +140,23 @@ fn mark(
     Ok(status)
 }
 
+/// The command that makes a variable, by the builtin that POSIX has for it.
+fn posix_declaration(builtin: &str, name: &str, variable: &Variable) -> String {
+    let declaration = variable.declaration(name);
+    let value = declaration.splitn(3, ' ').nth(2).unwrap_or(name);
+    match &variable.value {
+        Value::Array(_) => format!("{builtin} -a {value}"),
+        Value::Assoc(_) => format!("{builtin} -A {value}"),
+        _ => format!("{builtin} {value}"),
+    }
+}
+
 fn list(shell: &mut Shell, builtin: &str, has: fn(&Variable) -> bool) -> Exec {
     let mut out = String::new();
     for (name, variable) in shell.vars.iter().filter(|(_, v)| has(v)) {
-        if shell.bash {
+        if shell.bash && shell.options.posix {
+            out.push_str(&format!("{}\n", posix_declaration(builtin, name, variable)));
+        } else if shell.bash {
             out.push_str(&format!("{}\n", variable.declaration(name)));
         } else {
             match variable.scalar() {
