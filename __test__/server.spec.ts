@@ -57,6 +57,9 @@ describe("the API of HTTP", () => {
       const names = archived.text.match(/(?<=^|\0)\.\/[^\0]*(?=\0)/g);
       assert.deepEqual(names?.sort(), ["./", "./b/", "./b/second", "./link"]);
       assert.equal((await ask(server, `${at}/files/archive?path=/none`)).status, 404);
+      const encoded = { method: "PUT", body: bytes, headers: { "content-encoding": "gzip" } };
+      const refused = await ask(server, file, encoded);
+      assert.deepEqual([refused.status, refused.json.error.code], [400, "ERR_INVALID_ARG_VALUE"]);
       const wrong = { method: "POST", body: { path: "/tmp/moved", mod: 1 } };
       assert.match((await ask(server, `${at}/files/chmod`, wrong)).json.error.message, /body\.mod/);
       const removal = `${at}/files?path=/tmp/a&recursive=true`;

@@ -17,6 +17,15 @@ const step = 64 * 1024;
  * @returns {Promise<T>}
  */
 async function withBody(request, budget, use) {
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  // Nothing is unpacked: few bytes may be many.
+  if (encoding !== "identity") {
+    throw invalidValue(
+      "content-encoding",
+      "must be absent: bodies are taken as they are",
+      encoding,
+    );
+  }
   const said = Number(request.headers["content-length"] ?? 0);
   let taken = 0;
   const take = (bytes) => {
