@@ -77,6 +77,8 @@ const looks = (path: string) => `
   if (fs.readFileSync("${path}/large").length !== ${large.length}) throw new Error("cut");
   if (fs.readdirSync("${path}/d").length < 101) throw new Error("names are missing");
   fs.statSync("${path}/none" + turn, { throwIfNoEntry: false });
+  fs.watch("${path}/d", () => {}).close();
+  fs.watch("${path}/large", () => {}).unref();
   fs.readFileSync("${path}/d/f" + (turn % 100));`;
 
 const changes = (path: string) => `

@@ -254,7 +254,10 @@ fn convert(operation: FileOperation, open: Option<Vec<u8>>) -> Option<(Expected,
         FileOperation::ReadWhole { .. }
         | FileOperation::Sync { .. }
         | FileOperation::Close { .. }
-        | FileOperation::Statfs => return None,
+        | FileOperation::Statfs
+        | FileOperation::ListenToChanges
+        | FileOperation::Watch { .. }
+        | FileOperation::Unwatch { .. } => return None,
     })
 }
 

@@ -156,6 +156,18 @@ pub enum FileOperation {
     },
     /// Answer: `Space`.
     Statfs,
+    /// Has what happens to the watched files of the mount told over a socket of its own ([`FileChanges`]), which replaces an
+    /// earlier one with all that was watched. Answer: `Changes`, and the socket comes along.
+    ListenToChanges,
+    /// Watches what has this path, a link itself, under a number that the VM process chooses and has not in use.
+    /// Answer: `Done`.
+    Watch {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        number: u64,
+    },
+    /// Watches it no more. What has happened before may still be told. Answer: `Done`.
+    Unwatch { number: u64 },
 }
 
 /// What a name costs of a bound on what is written, whatever it names: a disk is filled by empty files as well.
@@ -228,7 +240,38 @@ pub enum FileResult {
         end: u64,
     },
     Space(HostSpace),
+    /// The socket that changes are told over comes along.
+    Changes,
 }
+
+/// A message about what has happened to watched files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChanges {
+    /// In the order in which it happened.
+    pub changes: Vec<FileChange>,
+}
+
+/// Something that has happened to a watched file, in the terms of inotify(7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// That of the watch; 0 for all where more has happened than could be told (`IN_Q_OVERFLOW`).
+    pub number: u64,
+    pub mask: u32,
+    /// Ties the two halves of a rename together.
+    pub cookie: u32,
+    /// In a watched directory; empty if it is about the file itself.
+    #[serde(with = "serde_bytes")]
+    pub name: Vec<u8>,
+}
+
+/// What a change takes in a message besides its name, at most.
+pub const FILE_CHANGE: usize = 24;
+
+/// Most changes in a message: with the longest names they fit into it.
+pub const MOST_CHANGES: usize = MAX_FILES_MESSAGE / (FILE_CHANGE + NAME_MAX) - 1;
+
+/// Files of a mount that may be watched at a time.
+pub const MOST_WATCHES: usize = 8192;
 
 /// Metadata of a file. The owner is not told: everything belongs to the guest's user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,7 +351,8 @@ impl FileOperation {
             | FileOperation::Symlink { path, .. }
             | FileOperation::Unlink { path }
             | FileOperation::RemoveDirectory { path }
-            | FileOperation::SetAttributes { path, .. } => [Some(path), None],
+            | FileOperation::SetAttributes { path, .. }
+            | FileOperation::Watch { path, .. } => [Some(path), None],
             FileOperation::Link { from, to } | FileOperation::Rename { from, to, .. } => {
                 [Some(from), Some(to)]
             }
@@ -317,7 +361,9 @@ impl FileOperation {
             | FileOperation::SetSize { .. }
             | FileOperation::Sync { .. }
             | FileOperation::Close { .. }
-            | FileOperation::Statfs => [None, None],
+            | FileOperation::Statfs
+            | FileOperation::ListenToChanges
+            | FileOperation::Unwatch { .. } => [None, None],
         }
     }
 
@@ -333,9 +379,23 @@ impl FileOperation {
             | FileOperation::Read { .. }
             | FileOperation::Sync { .. }
             | FileOperation::Close { .. }
-            | FileOperation::Statfs => false,
+            | FileOperation::Statfs
+            | FileOperation::ListenToChanges
+            | FileOperation::Watch { .. }
+            | FileOperation::Unwatch { .. } => false,
             _ => true,
         }
+    }
+
+    /// Whether it is about what is told of changes.
+    #[must_use]
+    pub fn is_of_watches(&self) -> bool {
+        matches!(
+            self,
+            FileOperation::ListenToChanges
+                | FileOperation::Watch { .. }
+                | FileOperation::Unwatch { .. }
+        )
     }
 
     /// Whether every path in it is one ([`is_path`]), and its pieces are within their bounds.
@@ -350,6 +410,7 @@ impl FileOperation {
                 FileOperation::Write { data, .. } => data.len() <= MAX_FILE_PIECE,
                 FileOperation::Read { count, .. } => *count as usize <= MAX_FILE_PIECE,
                 FileOperation::ReadWhole { path, names } => are_names(path, names),
+                FileOperation::Watch { number, .. } => *number != 0,
                 _ => true,
             }
     }
@@ -489,6 +550,20 @@ mod tests {
         assert!(to_message(&FilesAnswer { id, result }).unwrap().len() <= MAX_FILE_PIECE + 16);
         let empty = to_message(&file(0)).unwrap();
         assert!(empty.len() <= WHOLE_FILE, "{}", empty.len());
+    }
+
+    #[test]
+    fn the_most_changes_that_are_told_at_a_time_fit_into_a_message() {
+        let change = |length| FileChange {
+            number: u64::MAX,
+            mask: u32::MAX,
+            cookie: u32::MAX,
+            name: vec![0xff; length],
+        };
+        let empty = to_message(&change(0)).unwrap();
+        assert!(empty.len() <= FILE_CHANGE, "{}", empty.len());
+        let changes = vec![change(NAME_MAX); MOST_CHANGES];
+        assert!(to_message(&FileChanges { changes }).is_ok());
     }
 
     #[test]

@@ -97,6 +97,26 @@ impl FilesSocket {
         }
     }
 
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    /// - `WouldBlock`: there is none.
+    /// - The peer is gone.
+    pub fn send_now(&self, bytes: &[u8]) -> io::Result<()> {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        let buffer = bytes.as_ptr().cast();
+        loop {
+            // SAFETY: the buffer is valid for its length.
+            if unsafe { libc::send(self.0.as_raw_fd(), buffer, bytes.len(), flags) } >= 0 {
+                return Ok(());
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
     /// Sends a message that is in two places.
     ///
     /// # Errors

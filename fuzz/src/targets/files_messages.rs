@@ -130,7 +130,9 @@ fn passes(operation: &FileOperation) -> Result<(), String> {
     }
     let has_more = matches!(
         operation,
-        FileOperation::Symlink { .. } | FileOperation::ReadWhole { .. }
+        FileOperation::Symlink { .. }
+            | FileOperation::ReadWhole { .. }
+            | FileOperation::Watch { .. }
     );
     if !is_well_formed && stay && size <= MAX_FILE_PIECE && !has_more {
         return Err(format!("a request of ours is refused: {operation:?}"));
@@ -213,7 +215,7 @@ fn data(input: &mut Input<'_>) -> Vec<u8> {
 
 fn operation(input: &mut Input<'_>) -> FileOperation {
     let (handle, mode) = (input.unsigned(), input.word());
-    match input.below(19) {
+    match input.below(22) {
         0 => FileOperation::Stat { path: path(input) },
         1 => FileOperation::ReadDirectory {
             path: path(input),
@@ -275,12 +277,20 @@ fn operation(input: &mut Input<'_>) -> FileOperation {
             path: path(input),
             names: path(input),
         },
+        18 => FileOperation::ListenToChanges,
+        19 => FileOperation::Watch {
+            path: path(input),
+            number: input.unsigned(),
+        },
+        20 => FileOperation::Unwatch {
+            number: input.unsigned(),
+        },
         _ => FileOperation::Statfs,
     }
 }
 
 fn result(input: &mut Input<'_>) -> FileResult {
-    match input.below(10) {
+    match input.below(11) {
         0 => FileResult::Failed { errno: input.int() },
         1 => FileResult::Done,
         2 => FileResult::Attributes(attributes(input)),
@@ -317,6 +327,7 @@ fn result(input: &mut Input<'_>) -> FileResult {
                 })
                 .collect(),
         ),
+        9 => FileResult::Changes,
         _ => FileResult::Space(HostSpace {
             block_size: input.unsigned(),
             free: input.unsigned(),

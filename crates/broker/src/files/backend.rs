@@ -104,6 +104,14 @@ pub trait Backend: Send + Sync {
     /// As `chmod(2)` and `utimensat(2)`.
     fn set_attributes(&self, path: &[u8], change: &ChangedAttributes) -> io::Result<()>;
 
+    /// What is to be watched, for the system: a descriptor of what has this path (`O_PATH`).
+    ///
+    /// # Errors
+    /// - `ENOSYS`: nobody tells of changes.
+    fn watched(&self, _path: &[u8]) -> io::Result<OwnedFd> {
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
+
     /// Capacity and use.
     ///
     /// # Errors

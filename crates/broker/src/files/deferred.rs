@@ -142,6 +142,10 @@ impl OpenPaths {
             FileOperation::Sync { .. } => return replies.answer(id, FileResult::Done),
             // Nothing of it is kept by a VM process.
             FileOperation::ReadWhole { .. } => return fails(libc::ENOSYS),
+            // Nobody tells of changes.
+            FileOperation::ListenToChanges
+            | FileOperation::Watch { .. }
+            | FileOperation::Unwatch { .. } => return fails(libc::ENOSYS),
             FileOperation::Statfs => {
                 let space = HostSpace {
                     block_size: BLOCK,

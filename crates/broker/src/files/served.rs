@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -10,6 +10,7 @@ use secure_exec_protocol::Mount;
 use secure_exec_protocol::files::{FileOperation, FileResult, MAX_FILE_PIECE};
 
 use super::backend::{Backend, BackendFile, HostMount, Opened, Server};
+use super::changes::Listener;
 use super::deferred::{OpenPaths, Replies};
 use super::whole;
 
@@ -22,6 +23,8 @@ pub(super) struct Served {
     open: Mutex<Open>,
     /// Of the mounts whose operations are only begun.
     paths: Mutex<HashMap<u32, OpenPaths>>,
+    /// Of the mounts of which something is watched.
+    listeners: Mutex<HashMap<u32, Arc<Listener>>>,
 }
 
 #[derive(Default)]
@@ -68,6 +71,7 @@ impl Served {
             mounts: RwLock::new(served),
             open: Mutex::default(),
             paths: Mutex::default(),
+            listeners: Mutex::default(),
         }
     }
 
@@ -82,6 +86,8 @@ impl Served {
         drop(gone);
         let paths = self.paths.lock().remove(&number);
         drop(paths);
+        let listener = self.listeners.lock().remove(&number);
+        drop(listener);
     }
 
     /// Whether something is to be closed at its end.
@@ -94,11 +100,15 @@ impl Served {
     /// # Errors
     /// The rule that it breaks.
     pub(super) fn serve(&self, mount: u32, operation: FileOperation) -> Result<Done, Rule> {
-        let Some(found) = self.mount(mount, &operation)? else {
+        let number = mount;
+        let Some(found) = self.mount(number, &operation)? else {
             return Ok((self.gone(&operation), None));
         };
         let HostMount { mount, server } = &*found;
         let done = match server {
+            Server::Backend(backend) if operation.is_of_watches() => {
+                self.watch(number, &**backend, &operation)
+            }
             _ if is_refused(mount, &operation) => Err(io::Error::from_raw_os_error(libc::EROFS)),
             Server::Backend(backend) => self.perform(&**backend, operation),
             Server::Deferred(_) => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
@@ -243,6 +253,31 @@ impl Served {
             }
             _ => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
         }
+    }
+
+    /// Begins or ends to tell of changes.
+    fn watch(
+        &self,
+        mount: u32,
+        backend: &dyn Backend,
+        operation: &FileOperation,
+    ) -> io::Result<Done> {
+        if *operation == FileOperation::ListenToChanges {
+            let (listener, theirs) = Listener::new()?;
+            let replaced = self.listeners.lock().insert(mount, listener);
+            drop(replaced);
+            return Ok((FileResult::Changes, Some(theirs)));
+        }
+        let listener = self.listeners.lock().get(&mount).cloned();
+        let listener = listener.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+        match operation {
+            FileOperation::Watch { path, number } => {
+                listener.watch(backend.watched(path)?.as_fd(), *number)?;
+            }
+            FileOperation::Unwatch { number } => listener.unwatch(*number)?,
+            _ => return Err(io::Error::from_raw_os_error(libc::ENOSYS)),
+        }
+        Ok((FileResult::Done, None))
     }
 
     /// Gives a file that is asked for its bytes a number.

@@ -111,7 +111,7 @@ syscalls! {
     }
     "events" {
         InotifyInit1 "inotify_init1" Full;
-        InotifyAddWatch "inotify_add_watch" Partial("files of tmpfs; IN_UNMOUNT never occurs");
+        InotifyAddWatch "inotify_add_watch" Partial("files of tmpfs and of mounts; IN_UNMOUNT never occurs");
         InotifyRmWatch "inotify_rm_watch" Full;
     }
     "processes" {

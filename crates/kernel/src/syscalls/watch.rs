@@ -69,6 +69,7 @@ impl Process {
     /// - `EACCES`: no read permission.
     /// - `ENOTDIR`: `IN_ONLYDIR` and not a directory.
     /// - `ENOSPC`: the limit of watches is reached, or the file system has no events.
+    /// - `EMFILE`, `EIO`: whoever keeps the file has no means to tell of changes, or does not answer.
     pub fn inotify_add_watch(&self, fd: Fd, path: &[u8], mask: InotifyMask) -> Result<i32> {
         self.enter(
             Sysno::InotifyAddWatch,
@@ -89,7 +90,9 @@ impl Process {
                     return Err(Errno::ENOTDIR);
                 }
                 check_permission(&*target.inode, self.credentials(), R_OK)?;
-                instance.add_watch(&target.inode, mask)
+                // Before the watch is there: it may have to wait for whoever keeps the file.
+                let followed = target.inode.follow(Arc::downgrade(&target.inode))?;
+                instance.add_watch(&target.inode, mask, followed)
             },
         )
     }

@@ -1,11 +1,12 @@
 //! The interface between the VFS and file systems.
 
-use super::{Caller, File, VirtualDentry, Watchers};
+use super::{Caller, File, Followed, VirtualDentry, Watchers};
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
+use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{DirEntry, FileKind, PERMISSIONS, Stat, StatFs, Timespec};
 use crate::errno::{Errno, Result};
 use core::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A mountable file system.
 pub trait FileSystem: Send + Sync {
@@ -324,6 +325,22 @@ pub trait Inode: Any + Send + Sync {
     /// Inotify watches on this inode; `None` if the file system has no events.
     fn watchers(&self) -> Option<&Watchers> {
         None
+    }
+
+    /// Has whoever keeps the file tell of changes that are made elsewhere, for as long as what it gives is kept: `heard` gets
+    /// them ([`Inode::hear`]), which is this inode or one that shows it. None where nobody else makes any.
+    ///
+    /// # Errors
+    /// Whatever whoever keeps it has.
+    fn follow(&self, _heard: Weak<dyn Inode>) -> Result<Option<Followed>> {
+        Ok(None)
+    }
+
+    /// Takes a change that was made elsewhere: in a directory that of a name, else of the file itself.
+    fn hear(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
+        if let Some(watchers) = self.watchers() {
+            watchers.tell(mask, cookie, name);
+        }
     }
 }
 

@@ -36,5 +36,5 @@ pub(crate) use path_walk::{Last, LastLink, Walked};
 pub(crate) use permission::check as check_permission;
 pub use socket::{Outgoing, Received, Right, Socket, SocketCaller, SocketRow};
 pub use time_limit::{TimeLimits, WaitSide};
-pub use watch::Watchers;
+pub use watch::{Followed, Watchers};
 pub(crate) use watch::{InotifyFile, InotifyInstance, WatchCounter};

@@ -7,7 +7,7 @@ use crate::abi::stat::FileKind;
 use crate::errno::{Errno, Result};
 use crate::limits::{LimitLedger, Limits};
 use crate::wait_queue::WaitQueue;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,11 +32,27 @@ impl WatchCounter {
     }
 }
 
+/// What is kept for as long as a watch is there, by which the file system is told of changes that are made elsewhere.
+pub type Followed = Box<dyn core::any::Any + Send + Sync>;
+
 /// Watches on one inode.
 #[derive(Debug, Default)]
 pub struct Watchers {
     list: Mutex<Vec<Watch>>,
+    /// Whoever keeps the file tells of changes, those by guests included: those that are seen here would come twice.
+    are_told: AtomicBool,
 }
+
+/// Changes that whoever keeps a file tells of.
+const TOLD: InotifyMask = InotifyMask::IN_MODIFY
+    .union(InotifyMask::IN_ATTRIB)
+    .union(InotifyMask::IN_CLOSE_WRITE)
+    .union(InotifyMask::IN_MOVED_FROM)
+    .union(InotifyMask::IN_MOVED_TO)
+    .union(InotifyMask::IN_CREATE)
+    .union(InotifyMask::IN_DELETE)
+    .union(InotifyMask::IN_DELETE_SELF)
+    .union(InotifyMask::IN_MOVE_SELF);
 
 #[derive(Clone, Debug)]
 struct Watch {
@@ -46,8 +62,38 @@ struct Watch {
 }
 
 impl Watchers {
-    /// Queues an event with every watch that asked for it.
+    /// From now on only [`Watchers::tell`] has changes, or not any more.
+    pub(crate) fn set_told(&self, are_told: bool) {
+        self.are_told.store(are_told, Ordering::Relaxed);
+    }
+
+    /// Queues an event that was seen here with every watch that asked for it.
     pub(crate) fn notify(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
+        if !(self.are_told.load(Ordering::Relaxed) && mask.intersects(TOLD)) {
+            self.queue(mask, cookie, name);
+        }
+    }
+
+    /// Queues an event of whoever keeps the file.
+    pub(crate) fn tell(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
+        if mask.contains(InotifyMask::IN_Q_OVERFLOW) {
+            let watches = self.list.lock().clone();
+            for instance in watches.iter().filter_map(|watch| watch.instance.upgrade()) {
+                instance.push(InotifyEvent {
+                    wd: -1,
+                    mask: InotifyMask::IN_Q_OVERFLOW,
+                    cookie: 0,
+                    name: Vec::new(),
+                });
+            }
+        } else if mask.contains(InotifyMask::IN_IGNORED) {
+            self.end(false);
+        } else {
+            self.queue(mask, cookie, name);
+        }
+    }
+
+    fn queue(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
         let interested: Vec<Watch> = {
             let mut list = self.list.lock();
             let interested = list
@@ -78,12 +124,18 @@ impl Watchers {
         }
     }
 
-    /// Ends every watch because the inode is gone.
+    /// Ends every watch because the inode has lost its last name.
     pub(crate) fn finish(&self) {
+        if !self.are_told.load(Ordering::Relaxed) {
+            self.end(true);
+        }
+    }
+
+    fn end(&self, is_deleted: bool) {
         let watches = core::mem::take(&mut *self.list.lock());
         for watch in watches {
             if let Some(instance) = watch.instance.upgrade() {
-                if watch.mask.contains(InotifyMask::IN_DELETE_SELF) {
+                if is_deleted && watch.mask.contains(InotifyMask::IN_DELETE_SELF) {
                     instance.push(InotifyEvent {
                         wd: watch.wd,
                         mask: InotifyMask::IN_DELETE_SELF,
@@ -112,7 +164,7 @@ pub(crate) struct InotifyInstance {
 struct InstanceState {
     events: VecDeque<InotifyEvent>,
     /// A watch keeps its inode, as on Linux.
-    watches: BTreeMap<i32, Arc<dyn Inode>>,
+    watches: BTreeMap<i32, (Arc<dyn Inode>, Option<Followed>)>,
     last_wd: i32,
 }
 
@@ -141,8 +193,13 @@ impl InotifyInstance {
         })
     }
 
-    /// Adds a watch, or changes the one that this instance has on the inode already.
-    pub fn add_watch(self: &Arc<Self>, inode: &Arc<dyn Inode>, mask: InotifyMask) -> Result<i32> {
+    /// Adds a watch, or changes the one that this instance has on the inode already. `followed` is kept with a new one.
+    pub fn add_watch(
+        self: &Arc<Self>,
+        inode: &Arc<dyn Inode>,
+        mask: InotifyMask,
+        followed: Option<Followed>,
+    ) -> Result<i32> {
         let watchers = inode.watchers().ok_or(Errno::ENOSPC)?;
         let mut list = watchers.list.lock();
         let this = Arc::downgrade(self);
@@ -166,7 +223,7 @@ impl InotifyInstance {
         }
         state.last_wd += 1;
         let wd = state.last_wd;
-        state.watches.insert(wd, inode.clone());
+        state.watches.insert(wd, (inode.clone(), followed));
         self.counter.watches.fetch_add(1, Ordering::Relaxed);
         list.push(Watch {
             instance: this,
@@ -183,7 +240,7 @@ impl InotifyInstance {
             .lock()
             .watches
             .get(&wd)
-            .cloned()
+            .map(|(inode, _)| inode.clone())
             .ok_or(Errno::EINVAL)?;
         if let Some(watchers) = inode.watchers() {
             let this = Arc::downgrade(self);

@@ -8,9 +8,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use secure_exec_kernel::fs::hostfs::{
-    HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostLink, HostListing,
-    HostWhole,
+    HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostHearer, HostLink,
+    HostListing, HostWatch, HostWhole,
 };
 use secure_exec_kernel::limits::calling_process;
 use secure_exec_kernel::{Errno, Kernel, LimitBreach, Pid, RenameFlags, StatFs, Timespec};
@@ -23,6 +24,7 @@ use secure_exec_protocol::{Mount, VmId, VmLimits};
 
 use crate::system;
 
+use super::changes::Changes;
 use super::files_channel::{Answer, Asked, FilesChannel, PIECES_AHEAD, patience};
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -52,6 +54,8 @@ pub(crate) struct MountFiles {
     most: Option<u64>,
     /// Has the processes that ask.
     kernel: Weak<Kernel>,
+    /// Who hears of changes, once something has been watched.
+    changes: Arc<Mutex<Option<Arc<Changes>>>>,
 }
 
 impl MountFiles {
@@ -68,6 +72,7 @@ impl MountFiles {
             guest_path: mount.guest_path.clone().into(),
             most: mount.metered.then_some(limits.max_mount_bytes),
             kernel: Arc::downgrade(kernel),
+            changes: Arc::default(),
         }
     }
 
@@ -151,6 +156,23 @@ impl MountFiles {
         match self.ask_for_all(operation)? {
             Answer::Result(result, descriptor) => Ok((result, descriptor)),
             Answer::Data(..) => Err(Errno::EIO),
+        }
+    }
+
+    /// What is told of changes to this mount's files.
+    fn changes(&self) -> Result<Arc<Changes>> {
+        // Held while it is asked for: a second socket would end the first.
+        let mut known = self.changes.lock();
+        if let Some(changes) = &*known {
+            return Ok(changes.clone());
+        }
+        match self.ask_with_descriptor(FileOperation::ListenToChanges)? {
+            (FileResult::Changes, Some(socket)) => {
+                let changes = Changes::listen(socket)?;
+                *known = Some(changes.clone());
+                Ok(changes)
+            }
+            _ => Err(Errno::EIO),
         }
     }
 
@@ -307,6 +329,20 @@ impl HostFiles for MountFiles {
         })
     }
 
+    fn watch(&self, path: &[u8], hear: HostHearer) -> Result<HostWatch> {
+        let changes = self.changes()?;
+        // Before the host knows of it, so that its first change finds who hears of it.
+        let number = changes.add(hear);
+        let watch = Watch {
+            mount: self.clone(),
+            changes,
+            number,
+        };
+        let path = path.into();
+        self.change(FileOperation::Watch { path, number })?;
+        Ok(Box::new(watch))
+    }
+
     fn statfs(&self) -> Result<StatFs> {
         match self.ask(FileOperation::Statfs)? {
             FileResult::Space(space) => Ok(StatFs {
@@ -337,6 +373,26 @@ impl HostFiles for MountFiles {
 
     fn generation(&self) -> u64 {
         self.channel.generation()
+    }
+}
+
+/// A watch of a file of the host's.
+struct Watch {
+    mount: MountFiles,
+    changes: Arc<Changes>,
+    number: u64,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.changes.remove(number);
+        // The host ends it with the mount, if not now. Where it never began that is an error, which nobody waits for.
+        if let Ok(asked) = self.mount.begin(FileOperation::Unwatch { number })
+            && !self.mount.channel.leave(&asked)
+        {
+            let _ = self.mount.finish(&asked);
+        }
     }
 }
 

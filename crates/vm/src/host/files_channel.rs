@@ -163,10 +163,11 @@ impl FilesChannel {
         }
         if matches!(
             result,
-            FileResult::Opened {
-                descriptor: true,
-                ..
-            }
+            FileResult::Changes
+                | FileResult::Opened {
+                    descriptor: true,
+                    ..
+                }
         ) && descriptor.is_none()
         {
             // There was no room for it in this process.

@@ -1,5 +1,6 @@
 //! What a VM's guests get from the host: they ask, the host decides and does (`docs/design/host-requests.md`).
 
+mod changes;
 mod files;
 mod files_channel;
 mod requests;

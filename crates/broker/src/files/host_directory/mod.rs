@@ -15,7 +15,7 @@ mod quota;
 mod tests;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl HostDirectory {
     }
 
     /// What has this name, without what it holds.
-    fn find(&self, path: &[u8]) -> io::Result<(std::os::fd::OwnedFd, Metadata)> {
+    fn find(&self, path: &[u8]) -> io::Result<(OwnedFd, Metadata)> {
         let found = self.root.open_at(path, PATH_ONLY)?;
         let metadata = Metadata::of(found.as_fd())?;
         Ok((found, metadata))
@@ -173,6 +173,12 @@ impl Backend for HostDirectory {
 
     fn set_attributes(&self, path: &[u8], change: &ChangedAttributes) -> io::Result<()> {
         self.change_attributes(path, change)
+    }
+
+    fn watched(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let (found, metadata) = self.find(path)?;
+        self.root.refuse_system_files(found.as_fd(), &metadata)?;
+        Ok(found)
     }
 
     fn space(&self) -> io::Result<HostSpace> {

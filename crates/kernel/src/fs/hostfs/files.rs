@@ -99,6 +99,15 @@ pub trait HostFiles: Send + Sync {
     /// - `EPERM`: the file is not the embedder's.
     fn set_attributes(&self, path: &[u8], change: &HostChange) -> Result<()>;
 
+    /// Has `hear` told of what happens to what has this path, a link itself, until what it gives is dropped.
+    ///
+    /// # Errors
+    /// - `ENOSYS`: the embedder tells of nothing.
+    /// - `ENOSPC`, `EMFILE`: it has no means left to.
+    fn watch(&self, _path: &[u8], _hear: HostHearer) -> Result<HostWatch> {
+        Err(Errno::ENOSYS)
+    }
+
     /// Capacity and use.
     ///
     /// # Errors
@@ -115,6 +124,24 @@ pub trait HostFiles: Send + Sync {
 
     /// Counts the moments at which the embedder may have changed files: what was found before is not taken for true behind one.
     fn generation(&self) -> u64;
+}
+
+/// Takes what happens to a watched file.
+pub type HostHearer = Arc<dyn Fn(&HostEvent) + Send + Sync>;
+
+/// Keeps a watch.
+pub type HostWatch = Box<dyn core::any::Any + Send + Sync>;
+
+/// What has happened to a watched file (inotify(7)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEvent {
+    /// Kinds of changes, as of `struct inotify_event`. `IN_IGNORED`: the watch has ended. `IN_Q_OVERFLOW`: more has happened
+    /// than could be told, here or elsewhere.
+    pub mask: u32,
+    /// Ties the two halves of a rename together.
+    pub cookie: u32,
+    /// In a watched directory; empty if it is about the file itself.
+    pub name: Vec<u8>,
 }
 
 /// An open file. Dropping it closes it.

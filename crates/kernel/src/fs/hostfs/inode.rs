@@ -3,6 +3,7 @@
 use super::cache::Stamp;
 use super::children::Children;
 use super::files::{HostAccess, HostAttributes, HostChange, HostFile, HostLink};
+use super::following::Following;
 use super::open_file::{OpenFile, Source};
 use super::{Shared, below, split};
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
@@ -12,8 +13,8 @@ use crate::abi::stat::{
 };
 use crate::errno::{Errno, Result};
 use crate::vfs::{
-    Caller, DirCursor, File, Inode, LinkTarget, NewInode, NewInodeKind, Ownership, SetAttributes,
-    USER_ID, Watchers,
+    Caller, DirCursor, File, Followed, Inode, LinkTarget, NewInode, NewInodeKind, Ownership,
+    SetAttributes, USER_ID, Watchers,
 };
 use core::any::Any;
 use parking_lot::Mutex;
@@ -32,7 +33,8 @@ pub(super) struct HostInode {
     pub(super) ino: u64,
     kind: FileKind,
     pub(super) state: Mutex<State>,
-    watchers: Watchers,
+    pub(super) watchers: Watchers,
+    pub(super) following: Mutex<Following>,
 }
 
 pub(super) struct State {
@@ -80,6 +82,7 @@ impl HostInode {
                 children: None,
             }),
             watchers: Watchers::default(),
+            following: Mutex::default(),
         })
     }
 
@@ -591,6 +594,10 @@ impl Inode for HostInode {
 
     fn watchers(&self) -> Option<&Watchers> {
         Some(&self.watchers)
+    }
+
+    fn follow(&self, heard: Weak<dyn Inode>) -> Result<Option<Followed>> {
+        self.followed_by(heard)
     }
 }
 

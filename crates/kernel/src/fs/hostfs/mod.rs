@@ -2,12 +2,13 @@
 //!
 //! - [`files`]: what the embedder gives. `inode`: the files of the file system, by their paths. `opening`, `open_file`: those
 //!   that are open. `cache`: what was found a moment ago. `children`: inodes of that, for the next walk. `contents`: small
-//!   files that were read before.
+//!   files that were read before. `following`: what others change.
 
 mod cache;
 mod children;
 mod contents;
 mod files;
+mod following;
 mod inode;
 mod open_file;
 mod opening;
@@ -15,8 +16,8 @@ mod opening;
 mod tests;
 
 pub use files::{
-    HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostLink, HostListing,
-    HostWhole,
+    HostAccess, HostAttributes, HostChange, HostEntry, HostEvent, HostFile, HostFiles, HostHearer,
+    HostLink, HostListing, HostWatch, HostWhole,
 };
 
 use crate::abi::stat::StatFs;
@@ -111,7 +112,7 @@ impl Shared {
         }
     }
 
-    /// A guest has changed something at a path.
+    /// A guest, or somebody who was heard of, has changed something at a path.
     fn changed(&self, path: &[u8]) {
         if let Some(cache) = &self.cache {
             cache.forget(split(path).0);

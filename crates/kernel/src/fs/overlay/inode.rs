@@ -4,12 +4,13 @@ use super::OverlayShared;
 use super::file::OverlayFile;
 use super::table::Key;
 use crate::abi::fcntl::{OpenFlags, RenameFlags};
+use crate::abi::inotify::InotifyMask;
 use crate::abi::stat::{FileKind, Stat, Timespec};
 use crate::errno::{Errno, Result};
 use crate::fs::tmpfs::TmpfsInode;
 use crate::vfs::{
-    Caller, DirCursor, File, Inode, NewInode, Ownership, SeekExtent, SetAttributes, SocketNode,
-    Watchers,
+    Caller, DirCursor, File, Followed, Inode, NewInode, Ownership, SeekExtent, SetAttributes,
+    SocketNode, Watchers,
 };
 use core::any::Any;
 use parking_lot::Mutex;
@@ -341,6 +342,26 @@ impl Inode for OverlayInode {
 
     fn watchers(&self) -> Option<&Watchers> {
         Some(&self.watchers)
+    }
+
+    /// What is below is still seen where it was not copied, and in directories.
+    fn follow(&self, heard: Weak<dyn Inode>) -> Result<Option<Followed>> {
+        match self.lower() {
+            Some(lower) if self.is_directory() || self.upper.get().is_none() => lower.follow(heard),
+            _ => Ok(None),
+        }
+    }
+
+    fn hear(&self, mask: InotifyMask, cookie: u32, name: &[u8]) {
+        let is_seen = if name.is_empty() {
+            self.is_directory() || self.upper.get().is_none()
+        } else {
+            // A copy is in the way, or a whiteout.
+            matches!(self.entry(name), Ok((None, false)))
+        };
+        if is_seen {
+            self.watchers.tell(mask, cookie, name);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::vfs::MountFlags;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+mod following;
 mod places;
 
 /// Length of a file that was just changed.
@@ -39,6 +40,17 @@ struct Played {
     /// What is made of an answer with whole files.
     spoils: Mutex<Option<Spoil>>,
     fails: Mutex<Option<Errno>>,
+    /// Who hears of a path.
+    watched: Arc<Mutex<BTreeMap<Vec<u8>, HostHearer>>>,
+}
+
+/// Keeps a path watched.
+struct PlayedWatch(Vec<u8>, Arc<Mutex<BTreeMap<Vec<u8>, HostHearer>>>);
+
+impl Drop for PlayedWatch {
+    fn drop(&mut self) {
+        self.1.lock().remove(&self.0);
+    }
 }
 
 struct PlayedFile(Arc<Mutex<Vec<u8>>>);
@@ -111,6 +123,13 @@ fn attributes(ino: u64, node: &Node) -> HostAttributes {
 }
 
 impl HostFiles for Played {
+    fn watch(&self, path: &[u8], hear: HostHearer) -> Result<HostWatch> {
+        self.note("watch", path)?;
+        let replaced = self.watched.lock().insert(path.to_vec(), hear);
+        assert!(replaced.is_none(), "a file is watched once");
+        Ok(Box::new(PlayedWatch(path.to_vec(), self.watched.clone())))
+    }
+
     fn stat(&self, path: &[u8]) -> Result<HostAttributes> {
         self.note("stat", path)?;
         let (ino, node) = self.find(path)?;
