@@ -2,6 +2,7 @@
 
 mod awk;
 mod bytes;
+mod ed;
 mod getopt;
 mod grep;
 mod message;
@@ -25,7 +26,20 @@ const TOOLS: &[(&str, Tool)] = &[
     ("awk", awk::main),
     ("patch", patch::main),
     ("rg", rg::main),
+    ("ed", run_ed),
 ];
+
+fn run_ed(name: &str, arguments: Vec<Vec<u8>>) -> u8 {
+    let args = secure_exec_cli::Args {
+        name: name.to_owned(),
+        list: arguments
+            .into_iter()
+            .map(secure_exec_cli::os_string)
+            .collect(),
+    };
+    let status = secure_exec_cli::finish(name, ed::main(&args));
+    u8::try_from(status).unwrap_or(1)
+}
 
 fn main() -> ExitCode {
     dispatch("text", TOOLS, |tool, name, arguments| {
