@@ -7,7 +7,7 @@ use super::variable::{Assignment, Operator, Origin, Variable};
 use super::word;
 
 /// How deep references may lead before it is a mistake rather than a makefile.
-const DEEPEST: usize = 400;
+const DEEPEST: usize = 1000;
 
 /// Where the bracket that `text` begins behind is closed.
 pub fn closing(text: &str, open: u8) -> Option<usize> {
@@ -54,6 +54,25 @@ impl Make {
     /// # Errors
     /// A reference that is not closed or leads to itself, and what functions fail with.
     pub fn expand(&mut self, text: &str) -> Result<String, Failure> {
+        self.deeper(1, |make| make.expand_references(text))
+    }
+
+    /// Does what may lead to itself, as long as the stack has room for it.
+    pub fn deeper<T>(
+        &mut self,
+        weight: usize,
+        step: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.depth > DEEPEST {
+            return Err(self.fatal("references lead too deep"));
+        }
+        self.depth += weight;
+        let done = step(self);
+        self.depth -= weight;
+        done
+    }
+
+    fn expand_references(&mut self, text: &str) -> Result<String, Failure> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -132,9 +151,6 @@ impl Make {
         if self.expanding.iter().any(|each| each == name) && !self.is_parameter(name) {
             let message = format!("Recursive variable '{name}' references itself (eventually)");
             return Err(self.fatal(&message));
-        }
-        if self.expanding.len() > DEEPEST {
-            return Err(self.fatal("references lead too deep"));
         }
         self.expanding.push(name.to_owned());
         let expanded = self.expand(&value);

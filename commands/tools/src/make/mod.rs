@@ -143,6 +143,8 @@ struct Make {
     scopes: Vec<Scope>,
     /// Variables whose values are being expanded, and those that are being called.
     expanding: Vec<String>,
+    /// How deep expansion and reading are in each other.
+    depth: usize,
     calls: Vec<String>,
     exported: HashMap<String, bool>,
     exports_all: bool,

@@ -147,6 +147,17 @@ impl Make {
         first: usize,
         fixed: bool,
     ) -> Result<(), Failure> {
+        // Makefiles that include themselves, and `eval` of what calls it again.
+        self.deeper(8, |make| make.read_lines(text, file, first, fixed))
+    }
+
+    fn read_lines(
+        &mut self,
+        text: &str,
+        file: &str,
+        first: usize,
+        fixed: bool,
+    ) -> Result<(), Failure> {
         let lines: Vec<&str> = text
             .split('\n')
             .map(|line| line.strip_suffix('\r').unwrap_or(line))

@@ -11,6 +11,9 @@ use super::rule::Rule;
 use super::variable::{Origin, Scope, Variable};
 use super::word;
 
+/// How many targets may wait for each other's prerequisites: more would need more stack than there is.
+const LONGEST_CHAIN: usize = 500;
+
 /// When a file was changed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Age {
@@ -122,6 +125,9 @@ impl Make {
         let rules = self.rules_for(name);
         if rules.is_empty() && !self.phony.contains(name) {
             return self.without_rule(name, needed_by);
+        }
+        if self.working.len() >= LONGEST_CHAIN {
+            return Err(self.stop(&format!("Prerequisites lead too deep at '{name}'")));
         }
         self.working.push(name.to_owned());
         self.scopes.push(Scope::new());
