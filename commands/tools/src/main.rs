@@ -1,5 +1,6 @@
 //! Tools of developers and of scripts, as one program: the name it is called by decides which.
 
+mod cal;
 mod flock;
 mod iconv;
 mod make;
@@ -14,6 +15,7 @@ type Tool = fn(&Args) -> Outcome;
 
 /// The tools. Cargo.toml lists the names for the build; a test compares.
 const TOOLS: &[(&str, Tool)] = &[
+    ("cal", cal::main),
     ("flock", flock::main),
     ("iconv", iconv::main),
     ("make", make::main),
