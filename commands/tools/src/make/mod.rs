@@ -51,6 +51,7 @@ const SYNTAX: Syntax = Syntax {
         flag('\0', "no-silent"),
         flag('S', "no-keep-going"),
         flag('t', "touch"),
+        flag('v', "v"),
         flag('w', "print-directory"),
         flag('\0', "no-print-directory"),
         required('W', "what-if"),
@@ -195,6 +196,10 @@ pub fn main(args: &Args) -> Outcome {
         list: with_flags(attached(&args.list)),
     };
     let parsed = SYNTAX.parse(&args)?;
+    if parsed.has("v") {
+        println!("{} (secure-exec) {}", args.name, env!("CARGO_PKG_VERSION"));
+        return Ok(0);
+    }
     let settings = settings(&parsed, level);
     for (option, value) in &parsed.options {
         if *option == "directory" {
