@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use secure_exec_sys::process::umask;
 
-use crate::{date, printf, touch};
+use crate::{date, head, printf, split, touch};
 
 macro_rules! tools {
     ($($name:literal => $krate:ident),* $(,)?) => {
@@ -106,6 +106,12 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     }
     if name == "date" {
         return date::main(list, |list| call("date", list));
+    }
+    if name == "head" {
+        return head::main(list, |list| call("head", list));
+    }
+    if name == "split" {
+        return split::main(list, |list| call("split", list));
     }
     let status = call(name, list);
     match malformed.flatten() {

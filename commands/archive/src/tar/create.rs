@@ -223,7 +223,10 @@ impl<W: Write> Creator<'_, W> {
     fn header(&self, found: &Stat) -> io::Result<Header> {
         let options = &self.run.options;
         let mut header = Header::new_gnu();
-        header.set_mode(options.mode.unwrap_or(found.permissions()));
+        header.set_mode(match &options.mode {
+            Some(change) => change.apply(found.permissions(), found.is_dir(), 0),
+            None => found.permissions(),
+        });
         let mtime = match options.mtime {
             Some(time) if options.clamp_mtime => found.mtime.seconds.min(time),
             Some(time) => time,

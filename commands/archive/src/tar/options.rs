@@ -5,7 +5,7 @@ use super::syntax::{SYNTAX, modernized, take_directories};
 use super::time::modification_time;
 use super::transform::Transform;
 use crate::codec::Codec;
-use secure_exec_cli::{Args, Failure, Parsed, bytes, os_string};
+use secure_exec_cli::{Args, Failure, ModeChange, Parsed, bytes, os_string, parse_mode};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -125,7 +125,8 @@ pub struct Options {
     pub remove: bool,
     pub owner: Option<(String, u32)>,
     pub group: Option<(String, u32)>,
-    pub mode: Option<u32>,
+    /// `--mode`: what is made of the mode of each file.
+    pub mode: Option<ModeChange>,
     pub mtime: Option<i64>,
     pub null: bool,
     /// Names came from a file, which may be empty.
@@ -352,8 +353,8 @@ impl Options {
             }
             "mode" => {
                 let text = value.text();
-                let mode = u32::from_str_radix(&text, 8);
-                self.mode = Some(mode.map_err(|_| usage(format!("Invalid mode: {text}")))?);
+                let mode = parse_mode(&text);
+                self.mode = Some(mode.ok_or_else(|| usage(format!("Invalid mode: {text}")))?);
             }
             "mtime" => {
                 let text = value.text();
