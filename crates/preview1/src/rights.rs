@@ -67,3 +67,41 @@ pub const ALL: u64 = (1 << 30) - 1;
 pub const READING: u64 = FD_READ | FD_READDIR;
 /// Those that ask `path_open` for a file that can be written.
 pub const WRITING: u64 = FD_DATASYNC | FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE;
+
+/// Those that make sense for a regular file.
+pub const REGULAR_FILE: u64 = FD_DATASYNC
+    | FD_READ
+    | FD_SEEK
+    | FD_FDSTAT_SET_FLAGS
+    | FD_SYNC
+    | FD_TELL
+    | FD_WRITE
+    | FD_ADVISE
+    | FD_ALLOCATE
+    | FD_FILESTAT_GET
+    | FD_FILESTAT_SET_SIZE
+    | FD_FILESTAT_SET_TIMES
+    | POLL_FD_READWRITE;
+
+/// Those that make sense for a directory.
+pub const DIRECTORY: u64 = FD_FDSTAT_SET_FLAGS
+    | FD_SYNC
+    | FD_ADVISE
+    | PATH_CREATE_DIRECTORY
+    | PATH_CREATE_FILE
+    | PATH_LINK_SOURCE
+    | PATH_LINK_TARGET
+    | PATH_OPEN
+    | FD_READDIR
+    | PATH_READLINK
+    | PATH_RENAME_SOURCE
+    | PATH_RENAME_TARGET
+    | PATH_FILESTAT_GET
+    | PATH_FILESTAT_SET_SIZE
+    | PATH_FILESTAT_SET_TIMES
+    | FD_FILESTAT_GET
+    | FD_FILESTAT_SET_TIMES
+    | PATH_SYMLINK
+    | PATH_UNLINK_FILE
+    | PATH_REMOVE_DIRECTORY
+    | POLL_FD_READWRITE;

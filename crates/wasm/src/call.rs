@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::memory::Guest;
 use crate::module_cache::LoadedModule;
 use crate::park::{Park, Woken};
+use crate::wasi::Descriptors;
 use crate::watchdog::Watched;
 
 /// What a store holds.
@@ -33,6 +34,7 @@ pub(crate) struct Host {
     pub(crate) module: Arc<LoadedModule>,
     /// Arguments as the program sees them.
     pub(crate) argv: Arc<Vec<Vec<u8>>>,
+    pub(crate) descriptors: Descriptors,
     pub(crate) park: Park,
     /// Processor time of the thread when the process came to it.
     pub(crate) cpu_base: cpu::Reading,
@@ -70,6 +72,8 @@ impl Host {
 pub(crate) enum Fault {
     /// The guest is told.
     Errno(Errno),
+    /// The descriptor lacks a right: an error of preview 1 that Linux does not have.
+    NotCapable,
     /// A pointer outside memory.
     Pointer,
     /// The program is over.
@@ -166,6 +170,7 @@ pub(crate) fn settle(process: &Process, outcome: Outcome<i32>) -> wasmtime::Resu
         // Every call of a process that has ended fails like this.
         Err(Fault::Errno(Errno::ESRCH)) if !process.is_alive() => Err(End::Killed.into()),
         Err(Fault::Errno(errno)) => Ok(i32::from(errno::number(errno))),
+        Err(Fault::NotCapable) => Ok(i32::from(errno::NOTCAPABLE)),
         Err(Fault::Pointer) => Err(Trap::MemoryOutOfBounds.into()),
         Err(Fault::End(end)) => Err(end.into()),
     }

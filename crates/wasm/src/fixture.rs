@@ -72,6 +72,7 @@ impl Fixture {
             process: process.clone(),
             module,
             argv: Arc::new(process.argv()),
+            descriptors: crate::wasi::Descriptors::default(),
             park: Park::new(),
             cpu_base: crate::cpu::of_this_thread(),
             watched: None,
@@ -93,6 +94,7 @@ impl Fixture {
         match run(&mut call) {
             Ok(()) => Some(0),
             Err(Fault::Errno(error)) => Some(i32::from(errno::number(error))),
+            Err(Fault::NotCapable) => Some(i32::from(errno::NOTCAPABLE)),
             Err(Fault::Pointer | Fault::End(_)) => None,
         }
     }

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::load_error::{LoadError, MODULE};
 use crate::module_cache::LoadedModule;
 use crate::park::Park;
+use crate::wasi::Descriptors;
 
 /// What a process is to run.
 pub(crate) enum Program {
@@ -167,6 +168,7 @@ pub(crate) fn new_store(
             process: process.clone(),
             module,
             argv,
+            descriptors: Descriptors::default(),
             park: Park::new(),
             cpu_base: Default::default(),
             watched: None,

@@ -43,9 +43,10 @@ fn fork(
     if entry.is_none_or(|entry| entry.func().is_none()) {
         return Err(Errno::ENOSYS.into());
     }
-    let argv = host.argv.clone();
+    let (argv, descriptors) = (host.argv.clone(), host.descriptors.clone());
     let pid = process.fork(|child| {
         let mut store = new_store(&engine, child, module, argv);
+        store.data_mut().host.descriptors = descriptors;
         copy_instance(caller, &mut store).map_err(|_| Errno::ENOMEM)?;
         let (engine, child) = (engine.clone(), child.clone());
         let workers = engine.workers.clone();

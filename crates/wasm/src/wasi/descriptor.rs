@@ -1,11 +1,15 @@
 //! Descriptors: their flags, offsets, closing and renumbering.
 
-use secure_exec_kernel::{Errno, FileKind, OpenFlags, Process};
+use secure_exec_kernel::{Errno, FileKind, OpenFlags};
 use secure_exec_preview1::flags::{self, fdflags};
-use secure_exec_preview1::{file, record, rights};
+use secure_exec_preview1::rights::{
+    ALL, FD_ADVISE, FD_ALLOCATE, FD_DATASYNC, FD_FDSTAT_SET_FLAGS, FD_SEEK, FD_SYNC, FD_TELL,
+};
+use secure_exec_preview1::{file, record};
 
 use super::ROOT_FD;
-use crate::call::{Call, Outcome};
+use super::rights::{self, Rights, stands_for_root};
+use crate::call::{Call, Fault, Outcome};
 
 /// Flags of `open(2)` for preview 1's.
 pub(super) fn open_flags(flags: u32) -> Result<OpenFlags, Errno> {
@@ -30,65 +34,65 @@ fn fd_flags(open: OpenFlags) -> u16 {
     flags
 }
 
-/// The rights that the C library looks at; all others are always there.
-fn rights_of(kind: FileKind, open: OpenFlags) -> u64 {
-    let mut rights = rights::ALL;
-    if kind != FileKind::Directory {
-        if !open.readable() {
-            rights &= !(rights::FD_READ | rights::FD_READDIR);
-        }
-        if !open.writable() {
-            rights &= !rights::FD_WRITE;
-        }
-    }
-    // A character device that cannot be positioned is what `isatty` takes for a terminal.
-    if kind == FileKind::Tty {
-        rights &= !(rights::FD_SEEK | rights::FD_TELL);
-    }
-    rights
-}
-
-/// Whether a descriptor is the root directory because the kernel has none with its number.
-pub(super) fn stands_for_root(process: &Process, fd: i32) -> bool {
-    fd == ROOT_FD && process.file(fd).is_err()
-}
-
-pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
-    let (kind, open) = if stands_for_root(&call.host.process, fd) {
+/// Type, flags and rights of a descriptor.
+fn described(call: &Call<'_>, fd: i32) -> Result<(FileKind, OpenFlags, Rights), Errno> {
+    let (kind, open) = if stands_for_root(call.host, fd) {
         (FileKind::Directory, OpenFlags::empty())
     } else {
         let file = call.host.process.file(fd)?;
         (file.kind(), file.status_flags())
     };
-    let record = record::fdstat(
-        file::of_kind(kind),
-        fd_flags(open),
-        rights_of(kind, open),
-        rights::ALL,
-    );
+    let (most, lost) = (rights::of_kind(kind, open), rights::lost(call.host, fd));
+    let left = Rights {
+        base: most.base & !lost.base,
+        inheriting: most.inheriting & !lost.inheriting,
+    };
+    Ok((kind, open, left))
+}
+
+pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
+    let (kind, open, Rights { base, inheriting }) = described(call, fd)?;
+    let record = record::fdstat(file::of_kind(kind), fd_flags(open), base, inheriting);
     call.memory.put(out, &record)
 }
 
 pub(super) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: u32) -> Outcome<()> {
+    call.check_right(fd, FD_FDSTAT_SET_FLAGS)?;
     let open = open_flags(flags)?;
     Ok(call.host.process.set_status_flags(fd, open)?)
 }
 
-/// Rights can be given up, which has no effect: descriptors have none beside their access mode.
+/// Gives rights up.
+///
+/// # Errors
+/// - `ENOTCAPABLE`: the descriptor lacks what is to be kept.
 pub(super) fn fd_fdstat_set_rights(
     call: &mut Call<'_>,
     fd: i32,
-    _base: u64,
-    _inheriting: u64,
+    base: u64,
+    inheriting: u64,
 ) -> Outcome<()> {
-    call.host.process.file(fd)?;
+    let (_, _, left) = described(call, fd)?;
+    if base & !left.base != 0 || inheriting & !left.inheriting != 0 {
+        return Err(Fault::NotCapable);
+    }
+    let lost = Rights {
+        base: !base & ALL,
+        inheriting: !inheriting & ALL,
+    };
+    rights::lose(call.host, fd, lost);
     Ok(())
 }
 
-pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
-    if fd != ROOT_FD {
-        return Err(Errno::EBADF.into());
+fn check_root(call: &Call<'_>, fd: i32) -> Result<(), Errno> {
+    if fd == ROOT_FD && call.host.descriptors.has_root() {
+        return Ok(());
     }
+    Err(Errno::EBADF)
+}
+
+pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
+    check_root(call, fd)?;
     // A directory whose name has one byte.
     call.memory.put_u64(out, 1 << 32)
 }
@@ -99,29 +103,72 @@ pub(super) fn fd_prestat_dir_name(
     buf: u32,
     length: u32,
 ) -> Outcome<()> {
-    if fd != ROOT_FD {
-        return Err(Errno::EBADF.into());
-    }
+    check_root(call, fd)?;
     if length < 1 {
         return Err(Errno::ENAMETOOLONG.into());
     }
     call.memory.put(buf, b"/")
 }
 
+/// Whether the root directory can be closed and renumbered: programs of ours could not do without it, and ask for
+/// whatever is open.
+fn is_own_root(call: &Call<'_>, fd: i32) -> bool {
+    call.host.module.plain && stands_for_root(call.host, fd)
+}
+
 pub(super) fn fd_close(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
-    Ok(call.host.process.close(fd)?)
+    let descriptors = &call.host.descriptors;
+    if is_own_root(call, fd) {
+        descriptors.close_root();
+        return Ok(());
+    }
+    call.host.process.close(fd)?;
+    descriptors.closed(fd);
+    Ok(())
 }
 
 /// Moves a descriptor onto another one, which must be open.
 pub(super) fn fd_renumber(call: &mut Call<'_>, fd: i32, to: i32) -> Outcome<()> {
-    let process = &call.host.process;
+    let (process, descriptors) = (&call.host.process, &call.host.descriptors);
+    if is_own_root(call, fd) {
+        process.file(to)?;
+        let flags = OpenFlags::O_RDONLY | OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC;
+        let opened = process.open(b"/", flags, 0)?;
+        let lost = rights::lost(call.host, fd);
+        let moved = process.dup3(opened, to, OpenFlags::O_CLOEXEC);
+        process.close(opened)?;
+        moved?;
+        descriptors.close_root();
+        descriptors.closed(to);
+        rights::lose(call.host, to, lost);
+        return Ok(());
+    }
     process.file(fd)?;
-    process.file(to)?;
+    if !is_own_root(call, to) {
+        process.file(to)?;
+    }
     if fd != to {
         let flags = process.fd_flags(fd)?;
         process.dup2(fd, to)?;
         process.set_fd_flags(to, flags)?;
         process.close(fd)?;
+        if to == ROOT_FD && call.host.module.plain {
+            descriptors.close_root();
+        }
+        descriptors.moved(fd, to);
+    }
+    Ok(())
+}
+
+/// Checks that a descriptor can be positioned: on Linux directories can, with positions that mean something there only.
+fn check_seekable(call: &Call<'_>, fd: i32, right: u64) -> Outcome<()> {
+    call.check_right(fd, right)?;
+    let is_directory = match call.host.process.file(fd) {
+        Ok(file) => file.kind() == FileKind::Directory,
+        Err(_) => stands_for_root(call.host, fd),
+    };
+    if is_directory {
+        return Err(Fault::NotCapable);
     }
     Ok(())
 }
@@ -136,6 +183,13 @@ pub(super) fn fd_seek(
     // The numbers are Linux's; `SEEK_DATA` and `SEEK_HOLE` do not exist here.
     let whence = i32::try_from(whence).ok().filter(|whence| *whence <= 2);
     call.memory.check(out, 8)?;
+    // Asking for the position is another right than changing it.
+    let right = if whence == Some(1) && offset == 0 {
+        FD_TELL
+    } else {
+        FD_SEEK
+    };
+    check_seekable(call, fd, right)?;
     let position = call
         .host
         .process
@@ -144,15 +198,18 @@ pub(super) fn fd_seek(
 }
 
 pub(super) fn fd_tell(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
+    check_seekable(call, fd, FD_TELL)?;
     let position = call.host.process.lseek(fd, 0, 1)?;
     call.memory.put_u64(out, position)
 }
 
 pub(super) fn fd_sync(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
+    call.check_right(fd, FD_SYNC)?;
     Ok(call.host.process.fsync(fd)?)
 }
 
 pub(super) fn fd_datasync(call: &mut Call<'_>, fd: i32) -> Outcome<()> {
+    call.check_right(fd, FD_DATASYNC)?;
     Ok(call.host.process.fdatasync(fd)?)
 }
 
@@ -163,9 +220,11 @@ pub(super) fn fd_advise(
     length: u64,
     advice: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, FD_ADVISE)?;
     Ok(file::advise(&call.host.process, fd, length, advice)?)
 }
 
 pub(super) fn fd_allocate(call: &mut Call<'_>, fd: i32, offset: u64, length: u64) -> Outcome<()> {
+    call.check_right(fd, FD_ALLOCATE)?;
     Ok(file::allocate(&call.host.process, fd, offset, length)?)
 }

@@ -1,8 +1,9 @@
 //! Listing directories.
 
-use secure_exec_kernel::{AT_FDCWD, AtFlags, DirEntry, Errno, FileKind, Process};
-use secure_exec_preview1::{file, record};
+use secure_exec_kernel::{AT_FDCWD, AtFlags, DirEntry, Errno, FileKind, OpenFlags, Process};
+use secure_exec_preview1::{file, record, rights};
 
+use super::rights::stands_for_root;
 use crate::call::{Call, Outcome};
 
 /// Cookies below this one stand before `.` and `..`, which the kernel does not list; the kernel's positions follow.
@@ -19,6 +20,18 @@ pub(super) fn fd_readdir(
 ) -> Outcome<()> {
     call.memory.check(buf, length)?;
     call.memory.check(out, 4)?;
+    call.check_right(fd, rights::FD_READDIR)?;
+    if stands_for_root(call.host, fd) {
+        let flags = OpenFlags::O_RDONLY | OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC;
+        let opened = call.host.process.open(b"/", flags, 0)?;
+        let listed = list(call, opened, buf, length, cookie, out);
+        call.host.process.close(opened)?;
+        return listed;
+    }
+    list(call, fd, buf, length, cookie, out)
+}
+
+fn list(call: &mut Call<'_>, fd: i32, buf: u32, length: u32, cookie: u64, out: u32) -> Outcome<()> {
     let process = call.host.process.clone();
     let file = process.file(fd)?;
     if file.kind() != FileKind::Directory {

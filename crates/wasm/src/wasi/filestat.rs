@@ -3,10 +3,10 @@
 use secure_exec_kernel::{Errno, SetTime, Stat};
 use secure_exec_preview1::flags::fstflags;
 use secure_exec_preview1::time::timespec;
-use secure_exec_preview1::{file, record};
+use secure_exec_preview1::{file, record, rights};
 
-use super::descriptor::stands_for_root;
 use super::path::{argument, follow};
+use super::rights::stands_for_root;
 use crate::call::{Call, Outcome};
 
 fn put(call: &mut Call<'_>, out: u32, stat: &Stat) -> Outcome<()> {
@@ -15,8 +15,9 @@ fn put(call: &mut Call<'_>, out: u32, stat: &Stat) -> Outcome<()> {
 }
 
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Outcome<()> {
+    call.check_right(fd, rights::FD_FILESTAT_GET)?;
     let process = &call.host.process;
-    let stat = if stands_for_root(process, fd) {
+    let stat = if stands_for_root(call.host, fd) {
         process.stat(b"/")?
     } else {
         process.fstat(fd)?
@@ -32,12 +33,13 @@ pub(super) fn path_filestat_get(
     length: u32,
     out: u32,
 ) -> Outcome<()> {
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_FILESTAT_GET, path, length)?;
     let stat = call.host.process.fstatat(dirfd, &path, follow(lookup))?;
     put(call, out, &stat)
 }
 
 pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: u64) -> Outcome<()> {
+    call.check_right(fd, rights::FD_FILESTAT_SET_SIZE)?;
     Ok(call.host.process.ftruncate(fd, size)?)
 }
 
@@ -73,6 +75,7 @@ pub(super) fn fd_filestat_set_times(
     mtime: u64,
     flags: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, rights::FD_FILESTAT_SET_TIMES)?;
     let (atime, mtime) = times(atime, mtime, flags)?;
     Ok(call.host.process.futimens(fd, atime, mtime)?)
 }
@@ -88,7 +91,7 @@ pub(super) fn path_filestat_set_times(
     mtime: u64,
     flags: u32,
 ) -> Outcome<()> {
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_FILESTAT_SET_TIMES, path, length)?;
     let (atime, mtime) = times(atime, mtime, flags)?;
     let process = &call.host.process;
     Ok(process.utimensat(dirfd, &path, atime, mtime, follow(lookup))?)

@@ -2,6 +2,7 @@
 
 use secure_exec_kernel::{Errno, Fd, FileKind, MsgFlags, OpenFlags, SocketWait};
 use secure_exec_preview1::record::VECTOR;
+use secure_exec_preview1::rights;
 
 use crate::call::{Call, Fault, Outcome};
 use crate::memory::{self, element};
@@ -88,6 +89,7 @@ pub(super) fn fd_read(
     count: u32,
     out: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, rights::FD_READ)?;
     call.memory.check(out, 4)?;
     if check(call, vectors, count)? == 0 {
         call.host.process.read(fd, &mut [])?;
@@ -123,6 +125,7 @@ pub(super) fn fd_pread(
     offset: u64,
     out: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, rights::FD_READ | rights::FD_SEEK)?;
     call.memory.check(out, 4)?;
     if check(call, vectors, count)? == 0 {
         call.host.process.pread(fd, &mut [], offset)?;
@@ -178,6 +181,7 @@ pub(super) fn fd_write(
     count: u32,
     out: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, rights::FD_WRITE)?;
     call.memory.check(out, 4)?;
     let total = check(call, vectors, count)?;
     let flags = call.host.process.status_flags(fd)?;
@@ -228,6 +232,7 @@ pub(super) fn fd_pwrite(
     offset: u64,
     out: u32,
 ) -> Outcome<()> {
+    call.check_right(fd, rights::FD_WRITE | rights::FD_SEEK)?;
     call.memory.check(out, 4)?;
     if check(call, vectors, count)? == 0 {
         call.host.process.pwrite(fd, &[], offset)?;

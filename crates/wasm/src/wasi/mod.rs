@@ -1,7 +1,7 @@
 //! WASI preview 1 over the kernel: `wasi_snapshot_preview1`, all 46 functions.
 //!
-//! Descriptors are the kernel's. There are no rights: what a descriptor permits is what it was opened for.
-//! Descriptor 3 is the exception that the C library of preview 1 needs, see [`path::resolve`].
+//! Descriptors are the kernel's. They may do what they were opened for, except what the program has given up
+//! ([`rights`]). Descriptor 3 is the exception that the C library of preview 1 needs, see [`path::resolve`].
 
 mod clock;
 mod descriptor;
@@ -11,6 +11,10 @@ mod filestat;
 mod io;
 mod path;
 mod poll;
+mod rights;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod rights_tests;
 pub(crate) mod socket;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
@@ -22,6 +26,7 @@ pub(crate) mod socket;
 mod tests;
 
 pub(crate) use path::{open_waiting, path_at};
+pub(crate) use rights::Descriptors;
 use wasmtime::{Linker, Result};
 
 use crate::call::{State, link_errno};

@@ -8,6 +8,7 @@ use secure_exec_preview1::rights;
 
 use super::ROOT_FD;
 use super::descriptor::open_flags;
+use super::rights::Rights;
 use crate::call::{Call, Fault, Outcome};
 
 /// Longest path, without its NUL.
@@ -30,11 +31,12 @@ pub(crate) fn path_at<'a>(call: &'a Call<'_>, pointer: u32, length: u32) -> Outc
 
 /// Where a path of preview 1 starts, as the kernel's functions take it.
 ///
-/// Descriptor 3 always means the root directory here. A program that cannot change its working directory, because it
+/// Descriptor 3 means the root directory here, until a plain program closes it. A program that cannot change its working directory, because it
 /// imports nothing of ours, does not know it either: to its C library `file` is `/file`. So a path of such a program
 /// whose first component is not in the root directory starts at the working directory.
 pub(super) fn resolve<'a>(call: &Call<'_>, fd: i32, path: &'a [u8]) -> (Fd, Cow<'a, [u8]>) {
-    if fd != ROOT_FD || path.is_empty() || path.starts_with(b"/") {
+    let is_root = fd == ROOT_FD && call.host.descriptors.has_root();
+    if !is_root || path.is_empty() || path.starts_with(b"/") {
         return (fd, Cow::Borrowed(path));
     }
     if call.host.module.plain && !in_root(&call.host.process, path) {
@@ -52,13 +54,15 @@ fn in_root(process: &Process, path: &[u8]) -> bool {
     process.lstat(&[b"/", first].concat()).is_ok()
 }
 
-/// A path argument and where it starts.
+/// A path argument and where it starts, a descriptor that needs a right.
 pub(super) fn argument(
     call: &Call<'_>,
     fd: i32,
+    right: u64,
     pointer: u32,
     length: u32,
 ) -> Outcome<(Fd, Vec<u8>)> {
+    call.check_right(fd, right)?;
     let path = path_at(call, pointer, length)?;
     let (dirfd, path) = resolve(call, fd, path);
     Ok((dirfd, path.into_owned()))
@@ -78,7 +82,7 @@ pub(super) fn path_create_directory(
     path: u32,
     length: u32,
 ) -> Outcome<()> {
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_CREATE_DIRECTORY, path, length)?;
     Ok(call.host.process.mkdirat(dirfd, &path, 0o777)?)
 }
 
@@ -88,7 +92,7 @@ pub(super) fn path_remove_directory(
     path: u32,
     length: u32,
 ) -> Outcome<()> {
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_REMOVE_DIRECTORY, path, length)?;
     Ok(call
         .host
         .process
@@ -101,7 +105,7 @@ pub(super) fn path_unlink_file(
     path: u32,
     length: u32,
 ) -> Outcome<()> {
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_UNLINK_FILE, path, length)?;
     Ok(call.host.process.unlinkat(dirfd, &path, AtFlags::empty())?)
 }
 
@@ -116,8 +120,8 @@ pub(super) fn path_link(
     new: u32,
     new_length: u32,
 ) -> Outcome<()> {
-    let (olddirfd, old) = argument(call, fd, path, length)?;
-    let (newdirfd, new) = argument(call, newfd, new, new_length)?;
+    let (olddirfd, old) = argument(call, fd, rights::PATH_LINK_SOURCE, path, length)?;
+    let (newdirfd, new) = argument(call, newfd, rights::PATH_LINK_TARGET, new, new_length)?;
     let flags = if lookup & SYMLINK_FOLLOW != 0 {
         AtFlags::AT_SYMLINK_FOLLOW
     } else {
@@ -138,8 +142,8 @@ pub(super) fn path_rename(
     new: u32,
     new_length: u32,
 ) -> Outcome<()> {
-    let (olddirfd, old) = argument(call, fd, path, length)?;
-    let (newdirfd, new) = argument(call, newfd, new, new_length)?;
+    let (olddirfd, old) = argument(call, fd, rights::PATH_RENAME_SOURCE, path, length)?;
+    let (newdirfd, new) = argument(call, newfd, rights::PATH_RENAME_TARGET, new, new_length)?;
     let process = &call.host.process;
     Ok(process.renameat2(olddirfd, &old, newdirfd, &new, RenameFlags::empty())?)
 }
@@ -153,7 +157,7 @@ pub(super) fn path_symlink(
     length: u32,
 ) -> Outcome<()> {
     let target = path_at(call, target, target_length)?.to_vec();
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_SYMLINK, path, length)?;
     Ok(call.host.process.symlinkat(&target, dirfd, &path)?)
 }
 
@@ -168,7 +172,7 @@ pub(super) fn path_readlink(
 ) -> Outcome<()> {
     call.memory.check(buf, room)?;
     call.memory.check(out, 4)?;
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, rights::PATH_READLINK, path, length)?;
     let target = call.host.process.readlinkat(dirfd, &path)?;
     let kept = target.get(..room as usize).unwrap_or(&target);
     call.memory.put(buf, kept)?;
@@ -185,16 +189,37 @@ pub(super) fn path_open(
     length: u32,
     oflags: u32,
     base: u64,
-    _inheriting: u64,
+    inheriting: u64,
     flags: u32,
     out: u32,
 ) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    let (dirfd, path) = argument(call, fd, path, length)?;
+    let (dirfd, path) = argument(call, fd, opening_rights(oflags), path, length)?;
+    // What the directory does not pass on cannot be had from it.
+    let lost = super::rights::lost(call.host, fd).inheriting;
+    if lost & (base | inheriting) != 0 {
+        return Err(Fault::NotCapable);
+    }
     let open = opening(lookup, oflags, base, flags)?;
     let opened = open_waiting(call, dirfd, &path, open, 0o666)?;
     let placed = place(call, opened)?;
+    let (base, inheriting) = (lost, lost);
+    super::rights::lose(call.host, placed, Rights { base, inheriting });
     call.memory.put_i32(out, placed)
+}
+
+/// What a directory needs for something to be opened in it.
+fn opening_rights(oflags: u32) -> u64 {
+    let mut needed = rights::PATH_OPEN;
+    for (flag, right) in [
+        (oflags::CREAT, rights::PATH_CREATE_FILE),
+        (oflags::TRUNC, rights::PATH_FILESTAT_SET_SIZE),
+    ] {
+        if oflags & flag != 0 {
+            needed |= right;
+        }
+    }
+    needed
 }
 
 /// Gives a descriptor a number that is not the root directory's, nor below it.
@@ -229,10 +254,10 @@ fn opening(lookup: u32, oflags: u32, base: u64, flags: u32) -> Result<OpenFlags,
     if oflags & !oflags::ALL != 0 {
         return Err(Errno::EINVAL);
     }
-    // A directory is asked for with all rights and opened for reading.
-    let asked = match oflags & oflags::DIRECTORY {
-        0 => base,
-        _ => base & !rights::WRITING,
+    // A directory may be asked for with what only files have; not to write it, which is `EISDIR`.
+    let asked = match (oflags & oflags::DIRECTORY, base & rights::FD_WRITE) {
+        (oflags::DIRECTORY, 0) => base & !rights::WRITING,
+        _ => base,
     };
     let mut open = open_flags(flags)? | OpenFlags::O_CLOEXEC;
     open |= flags::access_mode(asked) | flags::creation_flags(oflags);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use secure_exec_kernel::{Errno, FileKind, PollEvents, Process};
 use secure_exec_preview1::record::{self, Awaited, HANGUP};
-use secure_exec_preview1::{errno, time};
+use secure_exec_preview1::{errno, rights, time};
 
 use super::clock;
 use crate::call::{Call, Fault, Outcome};
@@ -41,6 +41,9 @@ fn subscribed(call: &Call<'_>, at: u32) -> Outcome<Subscribed> {
     let bytes = bytes.first_chunk().ok_or(Fault::Pointer)?;
     let record::Subscription { userdata, awaited } =
         record::Subscription::read(bytes).ok_or(Errno::EINVAL)?;
+    if let Awaited::Read(fd) | Awaited::Write(fd) = awaited {
+        call.check_right(fd.cast_signed(), rights::POLL_FD_READWRITE)?;
+    }
     let subscription = match awaited {
         Awaited::Clock {
             id,

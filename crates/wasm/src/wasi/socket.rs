@@ -3,6 +3,7 @@
 use secure_exec_kernel::abi::socket::{SOCK_CLOEXEC, SOCK_NONBLOCK, Shutdown};
 use secure_exec_kernel::{Errno, FileKind, MsgFlags, SocketWait};
 use secure_exec_preview1::flags::fdflags;
+use secure_exec_preview1::rights;
 
 use super::{io, path};
 use crate::call::{Call, Fault, Outcome};
@@ -18,17 +19,18 @@ const SHUT_WR: u32 = 2;
 /// Bytes that one call moves: more than the longest message.
 const MOST: u32 = 512 << 10;
 
-fn check_socket(call: &Call<'_>, fd: i32) -> Result<(), Errno> {
-    match call.host.process.file(fd)?.kind() {
-        FileKind::Socket => Ok(()),
-        _ => Err(Errno::ENOTSOCK),
+/// Checks that a descriptor is a socket and has a right.
+fn check_socket(call: &Call<'_>, fd: i32, right: u64) -> Outcome<()> {
+    if call.host.process.file(fd)?.kind() != FileKind::Socket {
+        return Err(Errno::ENOTSOCK.into());
     }
+    call.check_right(fd, right)
 }
 
 /// Accepts a connection. The descriptor is not below 4, and closes when another program is executed.
 pub(crate) fn sock_accept(call: &mut Call<'_>, fd: i32, flags: u32, out: u32) -> Outcome<()> {
     call.memory.check(out, 4)?;
-    check_socket(call, fd)?;
+    check_socket(call, fd, rights::SOCK_ACCEPT)?;
     if flags & !fdflags::NONBLOCK != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -58,7 +60,7 @@ pub(crate) fn sock_recv(
     call.memory.check(length_out, 4)?;
     call.memory.check(flags_out, 2)?;
     let total = io::check(call, vectors, count)?;
-    check_socket(call, fd)?;
+    check_socket(call, fd, rights::FD_READ)?;
     if flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -93,7 +95,7 @@ pub(crate) fn sock_send(
     flags: u32,
     length_out: u32,
 ) -> Outcome<()> {
-    check_socket(call, fd)?;
+    check_socket(call, fd, rights::FD_WRITE)?;
     if flags != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -101,7 +103,7 @@ pub(crate) fn sock_send(
 }
 
 pub(crate) fn sock_shutdown(call: &mut Call<'_>, fd: i32, how: u32) -> Outcome<()> {
-    check_socket(call, fd)?;
+    check_socket(call, fd, rights::SOCK_SHUTDOWN)?;
     let how = match how {
         SHUT_RD => Shutdown::Read,
         SHUT_WR => Shutdown::Write,

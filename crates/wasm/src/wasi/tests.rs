@@ -8,11 +8,17 @@ use super::*;
 use crate::call::{Call, Outcome};
 use crate::fixture::Fixture;
 
-const OUT: u32 = 1000;
-const OUT_AT: usize = 1000;
+pub(super) const OUT: u32 = 1000;
+pub(super) const OUT_AT: usize = 1000;
 const FOLLOW: u32 = 1;
 
-fn open(fixture: &mut Fixture, path: &str, oflags: u32, base: u64, flags: u32) -> Option<i32> {
+pub(super) fn open(
+    fixture: &mut Fixture,
+    path: &str,
+    oflags: u32,
+    base: u64,
+    flags: u32,
+) -> Option<i32> {
     let (at, length) = fixture.put(2000, path.as_bytes());
     fixture.call(|call| {
         path::path_open(
@@ -21,12 +27,12 @@ fn open(fixture: &mut Fixture, path: &str, oflags: u32, base: u64, flags: u32) -
     })
 }
 
-fn opened(fixture: &mut Fixture, path: &str) -> i32 {
+pub(super) fn opened(fixture: &mut Fixture, path: &str) -> i32 {
     assert_eq!(open(fixture, path, 1, rights::ALL, 0), Some(0));
     fixture.u32(OUT_AT).cast_signed()
 }
 
-fn write(fixture: &mut Fixture, fd: i32, bytes: &[u8]) {
+pub(super) fn write(fixture: &mut Fixture, fd: i32, bytes: &[u8]) {
     fixture.put(4000, bytes);
     let (vectors, count) = fixture.vectors(4000, &[bytes.len() as u32]);
     fixture.ok(|call| io::fd_write(call, fd, vectors, count, OUT));
@@ -147,9 +153,25 @@ fn path_open_gives_no_descriptor_below_4_and_sets_cloexec() {
         "exists"
     );
     assert_eq!(
-        open(&mut fixture, "workspace", 2, rights::ALL, 0),
+        open(&mut fixture, "workspace", 2, rights::FD_READDIR, 0),
         Some(0),
         "a directory"
+    );
+    assert_eq!(
+        open(
+            &mut fixture,
+            "workspace",
+            2,
+            rights::ALL & !rights::FD_WRITE,
+            0
+        ),
+        Some(0),
+        "with rights of files"
+    );
+    assert_eq!(
+        open(&mut fixture, "workspace", 2, rights::ALL, 0),
+        Some(31),
+        "not to write it"
     );
     assert_eq!(
         open(&mut fixture, "workspace/f", 2, rights::FD_READ, 0),
@@ -348,8 +370,8 @@ fn descriptor_flags_and_rights_tell_what_a_descriptor_is() {
     fixture.ok(|call| descriptor::fd_fdstat_get(call, fd, OUT));
     assert_eq!(fixture.memory[OUT_AT], 4);
     assert_eq!(fixture.memory[OUT_AT + 2], 5);
-    assert_eq!(fixture.u64(OUT_AT + 8), rights::ALL);
-    fixture.ok(|call| descriptor::fd_fdstat_set_rights(call, fd, 0, 0));
+    assert_eq!(fixture.u64(OUT_AT + 8), rights::REGULAR_FILE);
+    assert_eq!(fixture.u64(OUT_AT + 16), 0);
     fixture.fails(Errno::EBADF, |call| {
         descriptor::fd_fdstat_set_rights(call, 50, 0, 0)
     });
@@ -516,7 +538,10 @@ fn directory_is_listed_from_every_cookie() {
             .mkdir(format!("/workspace/{name}").as_bytes(), 0o755)
             .unwrap();
     }
-    assert_eq!(open(&mut fixture, "workspace", 2, rights::ALL, 0), Some(0));
+    assert_eq!(
+        open(&mut fixture, "workspace", 2, rights::FD_READDIR, 0),
+        Some(0)
+    );
     let fd = fixture.u32(OUT_AT).cast_signed();
     fixture.ok(|call| directory::fd_readdir(call, fd, 3000, 4096, 0, OUT));
     let used = fixture.u32(OUT_AT) as usize;
@@ -552,7 +577,14 @@ fn directory_is_listed_from_every_cookie() {
 }
 
 /// Stores a subscription: to a clock with its flags and timeout, or to a descriptor.
-fn subscribe(fixture: &mut Fixture, index: usize, kind: u8, id: u32, timeout: u64, flags: u16) {
+pub(super) fn subscribe(
+    fixture: &mut Fixture,
+    index: usize,
+    kind: u8,
+    id: u32,
+    timeout: u64,
+    flags: u16,
+) {
     let at = 4000 + 48 * index;
     fixture.put(at, &[0; 48]);
     fixture.put(at, &(index as u64 + 70).to_le_bytes());

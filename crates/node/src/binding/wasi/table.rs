@@ -107,7 +107,7 @@ impl Table {
                 path: mapped.to_vec(),
                 real_path,
                 filetype,
-                base: rights::DIRECTORY,
+                base: secure_exec_preview1::rights::DIRECTORY,
                 inheriting: rights::IN_DIRECTORY,
                 preopen: true,
                 owned: true,
