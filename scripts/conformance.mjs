@@ -15,7 +15,13 @@ import {
   writeExpectations,
   writeVerdicts,
 } from "./conformance/expectations.mjs";
-import { printCauses, printTotals, totalsOf, writeDocument } from "./conformance/report.mjs";
+import {
+  printCauses,
+  printTotals,
+  totalOfRest,
+  totalsOf,
+  writeDocument,
+} from "./conformance/report.mjs";
 import { runPool } from "./conformance/pool.mjs";
 import { productBackend } from "./conformance/product.mjs";
 import {
@@ -171,8 +177,9 @@ async function judge(suite, files) {
   if (options.update) update(suite, expectations, results);
   if (options.causes) printCauses(results);
   const totals = totalsOf(files, baseline, results);
-  printTotals(totals);
-  if (options.docs) await document(totals, baseline, expectations);
+  const rest = totalOfRest(suite, files, baseline, results);
+  printTotals(totals, rest);
+  if (options.docs) await document(suite, totals, rest, baseline, expectations);
   return summary(results);
 }
 
@@ -236,9 +243,9 @@ function update(suite, expectations, results) {
   for (const result of results) result.state = stateOf(result, expectations[result.name]);
 }
 
-async function document(totals, baseline, expectations) {
+async function document(suite, totals, rest, baseline, expectations) {
   if (filters.length > 0 || options.fast) throw new StepError("--docs needs a run without filter");
-  await writeDocument(totals, baseline, expectations);
+  await writeDocument(suite, totals, rest, baseline, expectations);
 }
 
 function summary(results) {

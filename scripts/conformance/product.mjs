@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "../lib/paths.mjs";
 import { guestSuite as mountedSuite, guestTmp } from "./backends.mjs";
+import { isTest } from "./suite.mjs";
 
 /** Where the suite is copied to: files given to a runtime belong to its user. */
 const copiedSuite = "/workspace/node/test";
@@ -94,7 +95,9 @@ function ownFiles(suite, name) {
   }
   // What the tests of one module share.
   if (text.includes("../sqlite/")) addFolder(files, suite, "sqlite");
-  if (dirname(name) === "wasi") addFolder(files, suite, "wasi/wasm");
+  for (const other of readdirSync(join(suite, dirname(name)))) {
+    if (!isTest(other)) add(files, suite, `${dirname(name)}/${other}`);
+  }
   return files;
 }
 

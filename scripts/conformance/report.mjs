@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { root } from "../lib/paths.mjs";
 import { say } from "../lib/steps.mjs";
+import { foldersOf, subjectOf } from "./suite.mjs";
 import { commonCause } from "./verdict.mjs";
 
 /** The share of its counted files that a group is to pass: those with less are marked. */
@@ -26,9 +27,17 @@ export function totalsOf(files, baseline, results) {
   return [...totals.values()];
 }
 
-export function printTotals(totals) {
+/** The total over the files that are about neither the network nor the inspector nor flags of V8's. */
+export function totalOfRest(suite, files, baseline, results) {
+  const rest = new Set(files.filter((file) => !subjectOf(suite, file)).map(({ name }) => name));
+  const isRest = ({ name }) => rest.has(name);
+  const totals = totalsOf(files.filter(isRest), baseline, results.filter(isRest));
+  return { ...sum(totals), group: "of these" };
+}
+
+export function printTotals(totals, rest) {
   say(`\n${"group".padEnd(20)}${["files", "counted", "passed", "share"].map(right).join("")}`);
-  for (const total of [...totals, sum(totals)]) {
+  for (const total of [...totals, sum(totals), rest]) {
     const cells = [total.files, total.counted, total.passed, percent(total)];
     const below = total.counted > 0 && total.passed / total.counted < goal;
     const mark = below ? `  below ${100 * goal} %` : "";
@@ -49,8 +58,9 @@ export function printCauses(results) {
   for (const [cause, { count, name }] of rows) say(`${right(count)}  ${cause}  (${name})`);
 }
 
-export async function writeDocument(totals, baseline, expectations) {
-  const rows = [...totals, sum(totals)].map(
+export async function writeDocument(suite, totals, rest, baseline, expectations) {
+  const folders = foldersOf(suite).map((folder) => `\`${folder}\``);
+  const rows = [...totals, sum(totals), rest].map(
     (total) =>
       `| ${total.group} | ${total.files} | ${total.counted} | ${total.passed} | ${percent(total)} |`,
   );
@@ -61,10 +71,11 @@ export async function writeDocument(totals, baseline, expectations) {
 
 # Node's own tests
 
-The folders \`parallel\`, \`sequential\`, \`es-module\`, \`module-hooks\` and \`wasi\` of Node's test suite,
+The folders ${new Intl.ListFormat("en").format(folders)} of Node's test suite,
 every file run in a fresh runtime in default isolation. A file counts if the reference, Node.js
 ${baseline.node}, passes it in the same runner; a file passes with exit status 0 and without skipping
-itself. A group has the files whose names begin alike.
+itself. A group has the files whose names begin alike, or those of one folder. The last row has those that are about
+neither the network nor the inspector nor flags of V8's.
 
 | group | files | counted | passed | share |
 |---|---:|---:|---:|---:|

@@ -7,11 +7,21 @@ import { dirname, join, resolve } from "node:path";
 import { cache, root } from "../lib/paths.mjs";
 import { capture, run, StepError } from "../lib/steps.mjs";
 
-/** The folders of the suite that are run, every file of them. */
-const folders = ["parallel", "sequential", "es-module", "module-hooks", "wasi"];
+// Folders whose files are grouped by their names. Each of the others is one group.
+const namedFolders = new Set(["parallel", "sequential"]);
 
-// Folders that are one group each. The files of the others are grouped by their names.
-const wholeFolders = new Set(["es-module", "module-hooks", "wasi"]);
+// Folders that are not run: what tests share, what needs the network of the host, and what Node.js itself fails. Others
+// that make no sense here (they need a compiler, or the rest of Node's source tree) the reference fails as well.
+const otherFolders = new Set(["common", "fixtures", "tools", "internet", "known_issues"]);
+
+/** The folders of the suite that are run, every test of them. */
+export function foldersOf(suite) {
+  return readdirSync(suite, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !otherFolders.has(entry.name))
+    .map(({ name }) => name)
+    .filter((name) => testsOf(suite, name).length > 0)
+    .sort(compare);
+}
 
 // Groups whose name is not the first word of all their files: `test-<name>*`, the longest that fits.
 const namedGroups = [
@@ -62,12 +72,22 @@ const namedGroups = [
 /** The group a file belongs to: a folder, one of the names above, or the first word of its name. */
 export function groupOf(path) {
   const [folder, file] = path.split("/");
-  if (wholeFolders.has(folder)) return folder;
+  if (!namedFolders.has(folder)) return folder;
   const stem = file.replace(/^test-/, "");
   const named = namedGroups.filter((group) => stem.startsWith(group));
   if (named.length > 0) return named.reduce((a, b) => (b.length > a.length ? b : a));
   return stem.match(/^[a-z0-9]+/i)?.[0] ?? stem;
 }
+
+// Groups whose files are about the network.
+const networkGroups = new Set([
+  ...["client", "client-proxy", "cluster", "compression", "dgram", "dns", "eventsource", "fetch"],
+  ...["h2", "h2leak", "http", "http2", "https", "listen", "net", "quic", "socket", "system-ca"],
+  ...["tcp", "tls", "websocket"],
+]);
+
+// Groups whose files are about the inspector.
+const inspectorGroups = new Set(["debugger", "inspect", "inspector"]);
 
 /** Environment variable that points at a Node.js source tree (or at its `test` folder). */
 const sourceTreeVariable = "SECURE_EXEC_NODE_SOURCE";
@@ -104,7 +124,9 @@ export const suiteHint =
  * exactly its files, anything else every file whose path contains it.
  */
 export function listFiles(suite, filters = []) {
-  const files = folders.flatMap((folder) => filesOf(suite, folder));
+  const files = foldersOf(suite).flatMap((folder) =>
+    testsOf(suite, folder).map((name) => ({ group: groupOf(name), name })),
+  );
   const groups = new Set(files.map(({ group }) => group));
   const matches = (text, { group, name }) =>
     groups.has(text) ? text === group : name.includes(text);
@@ -113,12 +135,15 @@ export function listFiles(suite, filters = []) {
     .sort((a, b) => compare(a.group, b.group) || compare(a.name, b.name));
 }
 
-function filesOf(suite, folder) {
-  const path = join(suite, folder);
-  if (!existsSync(path)) return [];
-  return readdirSync(path)
-    .filter((file) => /^test-.*\.m?js$/.test(file))
-    .map((file) => ({ group: groupOf(`${folder}/${file}`), name: `${folder}/${file}` }));
+/** Whether a file's name is that of a test. */
+export function isTest(file) {
+  return /^test-.*\.[cm]?js$/.test(file);
+}
+
+function testsOf(suite, folder) {
+  return readdirSync(join(suite, folder))
+    .filter(isTest)
+    .map((file) => `${folder}/${file}`);
 }
 
 function compare(a, b) {
@@ -130,6 +155,23 @@ export function flagsOf(suite, name) {
   const head = readFileSync(join(suite, name), "utf8").slice(0, 4096);
   const line = head.match(/^\/\/\s*Flags:(.*)$/m)?.[1] ?? "";
   return line.split(/\s+/).filter(Boolean);
+}
+
+// Flags of V8's: those that Node.js does not know itself. `--expose-gc` and its like work in guests and count.
+const v8Flags =
+  /--(allow-natives-syntax|debug-arraybuffer-allocations|experimental-shadow-realm|gc-interval|harmony\S*|jitless|no-?concurrent\S*|stack-size|trace-gc|use-strict)\b/;
+
+/** What a file is about that the rest of the suite is not: the network, the inspector, or flags of V8's. */
+export function subjectOf(suite, { group, name }) {
+  if (networkGroups.has(group)) return "network";
+  if (inspectorGroups.has(group)) return "inspector";
+  const text = readFileSync(join(suite, name), "utf8");
+  if (v8Flags.test(flagsOf(suite, name).join(" "))) return "V8's flags";
+  if (/skipIfInspectorDisabled|(require\(|from )['"](node:)?inspector\b/.test(text))
+    return "inspector";
+  if (/(require\(|from )['"](node:)?(net|http|https|http2|tls|dgram|dns)\b/.test(text))
+    return "network";
+  return undefined;
 }
 
 // What a file uses that guests do not have yet.
