@@ -45,7 +45,8 @@ fn get_temp_dir(scope: Scope, _args: Args, mut rv: Return) {
     let environment = process_env::environment(&env);
     let named = ["TMPDIR", "TMP", "TEMP"]
         .iter()
-        .find_map(|name| environment.get(name));
+        .filter_map(|name| environment.get(name))
+        .find(|directory| !directory.is_empty());
     let mut directory = named.unwrap_or_else(|| "/tmp".to_owned());
     if directory.len() > 1 && directory.ends_with('/') {
         directory.pop();
@@ -133,6 +134,15 @@ fn resolve(
     }
 }
 
+/// Whether a number is a user's.
+fn is_user(scope: &mut v8::PinScope<'_, '_>, user: v8::Local<'_, v8::Value>) -> bool {
+    let process = Env::of(scope).try_process();
+    let id = user.uint32_value(scope);
+    process
+        .zip(id)
+        .is_some_and(|(process, id)| passwd::user_by_id(&process, id).is_some())
+}
+
 /// Sets an id: 1 for an unknown name (the library reports it), an exception when it may not be set.
 fn set_id(scope: Scope, args: &Args, rv: &mut Return, database: Database, syscall: &str) {
     let Some(process) = Env::of(scope).try_process() else {
@@ -204,9 +214,11 @@ fn setgroups(scope: Scope, args: Args, mut rv: Return) {
     throw(scope, Errno::EPERM, "setgroups");
 }
 
-/// 1 for an unknown user, 2 for an unknown group, else `EPERM`.
+/// 1 for an unknown user, 2 for an unknown group, else `EPERM`. As Node does it, only a number is looked up as a user; a name
+/// is the C library's to know.
 fn initgroups(scope: Scope, args: Args, mut rv: Return) {
-    if resolve(scope, args.get(0), Database::Users).is_none() {
+    let user = args.get(0);
+    if user.is_uint32() && !is_user(scope, user) {
         rv.set_uint32(1);
     } else if resolve(scope, args.get(1), Database::Groups).is_none() {
         rv.set_uint32(2);

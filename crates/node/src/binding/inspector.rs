@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::main_thread_connection;
-use crate::callback::{Args, Return, Scope};
+use crate::callback::{self, Args, Return, Scope};
 use crate::env::{Env, Slot};
 use crate::inspector::{Agent, AsyncStep, Output, Session, network_event};
 use crate::js::callback_scope::{self, AsyncContext};
@@ -32,6 +32,8 @@ pub fn define(definition: &mut Definition) {
         .function("open", open)
         .function("waitForDebugger", wait_for_debugger)
         .function("callAndPauseOnStart", call_and_pause_on_start)
+        .reference(create_task)
+        .reference(run_task)
         .init(initialize);
     definition
         .class("Connection", new_connection)
@@ -51,7 +53,76 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
     let global = context.global(scope);
     let console = convert::get(scope, global, "console").filter(|console| console.is_object());
     let console = console.unwrap_or_else(|| v8::Object::new(scope).into());
+    add_create_task(scope, console);
     convert::set(scope, binding, "console", console);
+}
+
+/// `console.createTask()`, which V8's inspector gives to consoles (`V8Console::createTask`). A debugger would show the
+/// stack of its call above that of `run`.
+fn add_create_task(scope: &mut v8::PinScope<'_, '_>, console: v8::Local<'_, v8::Value>) {
+    let create = callback::raw_function(create_task);
+    let function = method(scope, "createTask", create, v8::ConstructorBehavior::Throw);
+    if let (Ok(console), Some(function)) = (v8::Local::<v8::Object>::try_from(console), function) {
+        convert::set(scope, console, "createTask", function.into());
+    }
+}
+
+fn method<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    name: &str,
+    run: v8::FunctionCallback,
+    constructor: v8::ConstructorBehavior,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let function = v8::Function::builder_raw(run)
+        .constructor_behavior(constructor)
+        .build(scope)?;
+    let name = exception::string(scope, name);
+    function.set_name(name);
+    Some(function)
+}
+
+/// What an object of `createTask` has, and nothing else.
+const TASK: &str = "console_task";
+
+fn create_task(scope: Scope, args: Args, mut rv: Return) {
+    let name = v8::Local::<v8::String>::try_from(args.get(0));
+    if !name.is_ok_and(|name| name.length() > 0) {
+        throw_error(scope, "First argument must be a non-empty string.");
+        return;
+    }
+    let task = v8::Object::new(scope);
+    let run = callback::raw_function(run_task);
+    let Some(run) = method(scope, "run", run, v8::ConstructorBehavior::Allow) else {
+        return;
+    };
+    convert::set(scope, task, "run", run.into());
+    let key = Env::of(scope).private(scope, TASK);
+    let mark = v8::Boolean::new(scope, true);
+    task.set_private(scope, key, mark.into());
+    rv.set(task.into());
+}
+
+/// `task.run(function)`: calls it and gives back what it returns.
+fn run_task(scope: Scope, args: Args, mut rv: Return) {
+    let key = Env::of(scope).private(scope, TASK);
+    if !args.this().has_private(scope, key).unwrap_or(false) {
+        throw_error(scope, "'run' called with illegal receiver.");
+        return;
+    }
+    let Ok(function) = v8::Local::<v8::Function>::try_from(args.get(0)) else {
+        throw_error(scope, "First argument must be a function.");
+        return;
+    };
+    let receiver = v8::undefined(scope).into();
+    if let Some(result) = function.call(scope, receiver, &[]) {
+        rv.set(result);
+    }
+}
+
+fn throw_error(scope: &mut v8::PinScope<'_, '_>, message: &str) {
+    let message = exception::string(scope, message);
+    let error = v8::Exception::error(scope, message);
+    scope.throw_exception(error);
 }
 
 /// A connection of the program's own.

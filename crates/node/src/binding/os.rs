@@ -14,8 +14,7 @@ use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::js::class::Definition;
 use crate::js::{convert, exception, uv};
-use crate::process::rusage::thread_usage;
-use crate::process::{passwd, process_env};
+use crate::process::{machine, passwd, process_env};
 
 /// Declares the binding.
 pub fn define(definition: &mut Definition) {
@@ -35,36 +34,9 @@ pub fn define(definition: &mut Definition) {
         .function("getOSInformation", get_os_information);
 }
 
-/// Processors that the machine shows, as libuv counts those of Linux.
-fn processors(env: &Env) -> u32 {
-    let content = env
-        .try_process()
-        .map(|process| passwd::read_file(&process, b"/proc/cpuinfo"))
-        .unwrap_or_default();
-    let text = String::from_utf8_lossy(&content);
-    let count = text
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
-    u32::try_from(count).unwrap_or(1).max(1)
-}
-
-/// First line of a file of the guest.
-fn line_of(env: &Env, path: &[u8]) -> Option<String> {
-    let content = passwd::read_file(&env.try_process()?, path);
-    let line = String::from_utf8_lossy(&content)
-        .lines()
-        .next()?
-        .trim()
-        .to_owned();
-    (!line.is_empty()).then_some(line)
-}
-
 fn get_hostname(scope: Scope, args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    let name =
-        line_of(&env, b"/proc/sys/kernel/hostname").or_else(|| line_of(&env, b"/etc/hostname"));
-    match name {
+    match machine::hostname(&env) {
         Some(name) => rv.set(exception::string(scope, &name).into()),
         None => exception::collect_errno(scope, args.get(0), Errno::ENOENT, "uv_os_gethostname"),
     }
@@ -87,8 +59,8 @@ fn get_load_avg(scope: Scope, args: Args, _rv: Return) {
 /// Seconds since the kernel booted.
 fn get_uptime(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    let from_proc =
-        line_of(&env, b"/proc/uptime").and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
+    let from_proc = machine::line_of(&env, b"/proc/uptime")
+        .and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
     rv.set_double(from_proc.unwrap_or_else(|| monotonic_nanoseconds(&env) as f64 / 1e9));
 }
 
@@ -103,19 +75,10 @@ fn get_free_mem(scope: Scope, _args: Args, mut rv: Return) {
 /// Seven values for each processor: model, MHz, and milliseconds of user, nice, system, idle, interrupt time.
 fn get_cpus(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    let usage = thread_usage();
-    let (user, system) = ((usage.user / 1e3).floor(), (usage.system / 1e3).floor());
-    let elapsed = (monotonic_nanoseconds(&env).saturating_sub(env.time_origin.monotonic()) as f64
-        / 1e6)
-        .floor();
-    let idle = (elapsed - user - system).max(0.0);
-    // A guest process has one thread of its own: what it used is that of the first.
-    let first = [0.0, user, 0.0, system, idle, 0.0];
-    let other = [0.0, 0.0, 0.0, 0.0, elapsed.max(0.0), 0.0];
     let mut values: Vec<v8::Local<v8::Value>> = Vec::new();
-    for number in 0..processors(&env) {
-        values.push(exception::string(scope, "Virtual CPU").into());
-        let times = if number == 0 { first } else { other };
+    for times in machine::processor_times(&env) {
+        values.push(exception::string(scope, machine::PROCESSOR).into());
+        let times = [0.0, times.user, 0.0, times.system, times.idle, 0.0];
         values.extend(times.map(|n| v8::Local::<v8::Value>::from(v8::Number::new(scope, n))));
     }
     rv.set(v8::Array::new_with_elements(scope, &values).into());
@@ -123,13 +86,9 @@ fn get_cpus(scope: Scope, _args: Args, mut rv: Return) {
 
 /// Seven values for each address: interface, address, netmask, family, MAC, internal, scope id.
 fn get_interface_addresses(scope: Scope, _args: Args, mut rv: Return) {
-    let loopback = [
-        ("127.0.0.1", "255.0.0.0", "IPv4", -1),
-        ("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "IPv6", 0),
-    ];
     let mut values: Vec<v8::Local<v8::Value>> = Vec::new();
-    for (address, netmask, family, scope_id) in loopback {
-        for text in ["lo", address, netmask, family, "00:00:00:00:00:00"] {
+    for (address, netmask, family, scope_id) in machine::LOOPBACK {
+        for text in ["lo", address, netmask, family, machine::LOOPBACK_MAC] {
             values.push(exception::string(scope, text).into());
         }
         values.push(v8::Boolean::new(scope, true).into());
@@ -250,25 +209,13 @@ fn get_priority(scope: Scope, args: Args, mut rv: Return) {
 }
 
 fn get_available_parallelism(scope: Scope, _args: Args, mut rv: Return) {
-    rv.set_uint32(processors(&Env::of(scope)));
+    rv.set_uint32(machine::processors(&Env::of(scope)));
 }
 
 /// System, version, release, machine, as `uname(2)` of the guest's kernel.
 fn get_os_information(scope: Scope, _args: Args, mut rv: Return) {
     let env = Env::of(scope);
-    let read =
-        |path: &[u8], fallback: &str| line_of(&env, path).unwrap_or_else(|| fallback.to_owned());
-    let machine = if cfg!(target_arch = "aarch64") {
-        "aarch64"
-    } else {
-        "x86_64"
-    };
-    let values = [
-        read(b"/proc/sys/kernel/ostype", "Linux"),
-        read(b"/proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC"),
-        read(b"/proc/sys/kernel/osrelease", "6.12.0"),
-        machine.to_owned(),
-    ];
+    let values = machine::system(&env);
     let values: Vec<v8::Local<v8::Value>> = values
         .iter()
         .map(|text| exception::string(scope, text).into())

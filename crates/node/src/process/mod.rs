@@ -7,6 +7,7 @@ pub mod diagnostic_report;
 pub mod exit;
 pub mod frozen_clock;
 pub mod invocation;
+pub mod machine;
 pub mod passwd;
 pub mod phases;
 pub mod process_env;

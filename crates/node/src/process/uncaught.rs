@@ -102,11 +102,13 @@ pub fn trigger_uncaught_with(
     }
 }
 
-/// Whether the process is to end by `SIGABRT`, whatever handlers it has (`ShouldAbortOnUncaughtException`): domains and
+/// Whether the process is to end by `SIGABRT`, whatever handlers it has (`ShouldAbortOnUncaughtException`). What a worker
+/// does not catch ends the worker. Domains and
 /// `process.setUncaughtExceptionCaptureCallback` switch it off for the time in which they take exceptions. V8 would end
 /// it where the exception is thrown, so that a debugger sees the stack; here it ends where nothing has caught it.
 fn aborts(env: &Env) -> bool {
-    env.options.borrow().v8.abort_on_uncaught
+    env.worker().is_none()
+        && env.options.borrow().v8.abort_on_uncaught
         && env.aliased::<u32>(Slot::ShouldAbortOnUncaught).get(0) != 0
 }
 

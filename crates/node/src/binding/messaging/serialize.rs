@@ -283,13 +283,21 @@ fn add_transferred<'s>(
         refuse(scope, &format!("Transfer list contains duplicate {name}"));
         return None;
     }
-    if let Some(port) = wrap::unwrap::<MessagePort>(scope, object.into())
-        && port.is_detached()
-    {
+    refuse_detached(scope, object)?;
+    state.add(scope, object);
+    Some(())
+}
+
+/// None, and an exception, for a port that was transferred or closed.
+fn refuse_detached(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+) -> Option<()> {
+    let port = wrap::unwrap::<MessagePort>(scope, object.into());
+    if port.is_some_and(|port| port.is_detached()) {
         refuse(scope, "MessagePort in transfer list is already detached");
         return None;
     }
-    state.add(scope, object);
     Some(())
 }
 
@@ -323,6 +331,7 @@ fn add_nested(scope: &mut v8::PinScope<'_, '_>, state: &State) -> Option<()> {
             else {
                 continue;
             };
+            refuse_detached(scope, entry)?;
             if state.find(scope, entry).is_none() && transfer_mode(scope, entry).is_some() {
                 state.add(scope, entry);
             }

@@ -55,28 +55,32 @@ pub fn define(definition: &mut Definition) {
     class.method("proc_exit", proc_exit);
 }
 
-/// An argument of an import. A number of 32 bits without a sign, which is what Node takes: one above 2^31 that comes from
-/// WebAssembly has a sign and is refused.
+/// An argument of an import.
 trait Argument: Sized {
-    fn read(value: v8::Local<'_, v8::Value>) -> Option<Self>;
+    fn read(value: v8::Local<'_, v8::Value>, from_wasm: impl FnOnce() -> bool) -> Option<Self>;
 }
 
+/// A number of 32 bits without a sign. To WebAssembly it is the same number with one, so that what is above 2^31 comes
+/// from there as a negative number; one of JavaScript's is refused, as Node does it.
 impl Argument for u32 {
-    fn read(value: v8::Local<'_, v8::Value>) -> Option<u32> {
-        let number = value.try_cast::<v8::Uint32>().ok()?;
-        Some(number.value())
+    fn read(value: v8::Local<'_, v8::Value>, from_wasm: impl FnOnce() -> bool) -> Option<u32> {
+        if let Ok(number) = value.try_cast::<v8::Uint32>() {
+            return Some(number.value());
+        }
+        let number = value.try_cast::<v8::Int32>().ok()?;
+        from_wasm().then(|| number.value().cast_unsigned())
     }
 }
 
 impl Argument for u64 {
-    fn read(value: v8::Local<'_, v8::Value>) -> Option<u64> {
+    fn read(value: v8::Local<'_, v8::Value>, _: impl FnOnce() -> bool) -> Option<u64> {
         let number = value.try_cast::<v8::BigInt>().ok()?;
         Some(number.u64_value().0)
     }
 }
 
 impl Argument for i64 {
-    fn read(value: v8::Local<'_, v8::Value>) -> Option<i64> {
+    fn read(value: v8::Local<'_, v8::Value>, _: impl FnOnce() -> bool) -> Option<i64> {
         let number = value.try_cast::<v8::BigInt>().ok()?;
         Some(number.i64_value().0)
     }
@@ -89,11 +93,17 @@ struct Arguments<'a, 's> {
 }
 
 impl Arguments<'_, '_> {
-    fn next<T: Argument>(&mut self) -> Option<T> {
+    fn next<T: Argument>(&mut self, scope: &v8::PinScope<'_, '_>) -> Option<T> {
         let value = self.args.get(self.next);
         self.next += 1;
-        T::read(value)
+        T::read(value, || is_called_by_wasm(scope))
     }
+}
+
+fn is_called_by_wasm(scope: &v8::PinScope<'_, '_>) -> bool {
+    v8::StackTrace::current_stack_trace(scope, 1)
+        .and_then(|stack| stack.get_frame(scope, 0))
+        .is_some_and(|frame| frame.is_wasm())
 }
 
 /// Defines the imports: name, function and the arguments behind the call.
@@ -105,8 +115,8 @@ macro_rules! imports {
             mut rv: Return,
         ) {
             const COUNT: usize = <[&str]>::len(&[$(stringify!($argument)),*]);
-            let outcome = serve(scope, &args, COUNT, |_arguments| {
-                $(let $argument: $type = _arguments.next()?;)*
+            let outcome = serve(scope, &args, COUNT, |_scope: &mut v8::PinScope<'_, '_>, _arguments: &mut Arguments<'_, 's>| {
+                $(let $argument: $type = _arguments.next(_scope)?;)*
                 Some(move |_: &mut v8::PinScope<'_, '_>, call: &mut Call<'_>| $function(call $(, $argument)*))
             });
             if let Some(outcome) = outcome {
@@ -173,13 +183,18 @@ imports! {
 
 /// `proc_exit` where the instance may end the program (`returnOnExit: false`).
 fn proc_exit<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, mut rv: Return) {
-    let outcome = serve(scope, &args, 1, |arguments| {
-        let code: u32 = arguments.next()?;
-        Some(move |scope: &mut v8::PinScope<'_, '_>, _: &mut Call<'_>| {
-            exit::exit_on_request(scope, code.cast_signed());
-            Ok(())
-        })
-    });
+    let outcome = serve(
+        scope,
+        &args,
+        1,
+        |scope: &mut v8::PinScope<'_, '_>, arguments: &mut Arguments<'_, '_>| {
+            let code: u32 = arguments.next(scope)?;
+            Some(move |scope: &mut v8::PinScope<'_, '_>, _: &mut Call<'_>| {
+                exit::exit_on_request(scope, code.cast_signed());
+                Ok(())
+            })
+        },
+    );
     if let Some(Err(error)) = outcome {
         rv.set_uint32(u32::from(error));
     }
@@ -190,14 +205,14 @@ fn serve<'s, 'i, F>(
     scope: Scope<'_, 's, 'i>,
     args: &Args<'s>,
     count: usize,
-    parse: impl FnOnce(&mut Arguments<'_, 's>) -> Option<F>,
+    parse: impl FnOnce(&mut v8::PinScope<'s, 'i>, &mut Arguments<'_, 's>) -> Option<F>,
 ) -> Option<Outcome>
 where
     F: FnOnce(&mut v8::PinScope<'s, 'i>, &mut Call<'_>) -> Outcome,
 {
     let mut arguments = Arguments { args, next: 0 };
     let complete = usize::try_from(args.length()).is_ok_and(|length| length == count);
-    let Some(run) = complete.then(|| parse(&mut arguments)).flatten() else {
+    let Some(run) = complete.then(|| parse(scope, &mut arguments)).flatten() else {
         return Some(Err(errno::INVAL));
     };
     let wasi = wrap::unwrap::<Wasi>(scope, args.this().into())?;

@@ -40,14 +40,20 @@ pub(super) fn new_worker<'s>(scope: Scope<'_, 's, '_>, args: Args<'s>, _rv: Retu
         return;
     };
     // Options in an environment that is the worker's own hold for it.
-    let from_environment = if args.get(1).is_object() {
+    let has_own_environment = args.get(1).is_object();
+    let from_environment = if has_own_environment {
         let options = variables.lock().get("NODE_OPTIONS").cloned();
         options.map(|text| text.split_ascii_whitespace().map(str::to_owned).collect())
     } else {
         None
     };
     let options = match options(scope, args.get(2), from_environment) {
-        Ok(options) => options,
+        Ok(mut options) => {
+            if has_own_environment {
+                options.apply_environment(|name| variables.lock().get(name).cloned());
+            }
+            options
+        }
         Err((property, invalid)) => {
             let invalid: Vec<v8::Local<v8::Value>> = invalid
                 .iter()

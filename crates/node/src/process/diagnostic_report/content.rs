@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::Settings;
 use super::calendar::{civil, wall_clock};
 use crate::env::Env;
+use crate::env::clock::monotonic_nanoseconds;
 use crate::heap::heap_limit;
 use crate::js::convert;
+use crate::library::claims;
 use crate::library::tables::tables;
-use crate::process::process_env;
 use crate::process::rusage::thread_usage;
+use crate::process::{machine, process_env};
 
 /// Message, stack and own properties of an error, as the report's `javascriptStack`.
 fn javascript_stack(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>) -> Value {
@@ -84,6 +86,70 @@ fn javascript_heap(scope: &mut v8::PinScope<'_, '_>) -> Value {
     })
 }
 
+fn processors(env: &Env) -> Vec<Value> {
+    let times = machine::processor_times(env);
+    let one = |times: machine::ProcessorTimes| {
+        json!({
+            "model": machine::PROCESSOR,
+            "speed": 0,
+            "user": times.user,
+            "nice": 0,
+            "sys": times.system,
+            "idle": times.idle,
+            "irq": 0,
+        })
+    };
+    times.into_iter().map(one).collect()
+}
+
+fn interfaces() -> Vec<Value> {
+    let one = |(address, netmask, family, scope_id): (&str, &str, &str, i32)| {
+        let mut interface = json!({
+            "name": "lo",
+            "internal": true,
+            "mac": machine::LOOPBACK_MAC,
+            "address": address,
+            "netmask": netmask,
+            "family": family,
+        });
+        if scope_id >= 0 {
+            interface["scopeid"] = json!(scope_id);
+        }
+        interface
+    };
+    machine::LOOPBACK.into_iter().map(one).collect()
+}
+
+/// What the program has used of its processor. The machine counts no reads and writes of discs.
+fn processor_usage(env: &Env) -> Value {
+    let usage = thread_usage();
+    let (user, system) = (usage.user / 1e6, usage.system / 1e6);
+    let alive = monotonic_nanoseconds(env).saturating_sub(env.time_origin.monotonic());
+    let percent = |seconds: f64| match alive {
+        0 => 0.0,
+        _ => 100.0 * seconds / (alive as f64 / 1e9),
+    };
+    json!({
+        "userCpuSeconds": user,
+        "kernelCpuSeconds": system,
+        "cpuConsumptionPercent": percent(user + system),
+        "userCpuConsumptionPercent": percent(user),
+        "kernelCpuConsumptionPercent": percent(system),
+        "fsActivity": { "reads": 0, "writes": 0 },
+    })
+}
+
+fn resource_usage(scope: &mut v8::PinScope<'_, '_>) -> Value {
+    let mut usage = processor_usage(&Env::of(scope));
+    let heap = scope.get_heap_statistics();
+    let resident = heap.total_physical_size() + heap.external_memory() + heap.malloced_memory();
+    let faults = thread_usage().page_faults;
+    usage["rss"] = json!(resident);
+    usage["maxRss"] = json!(resident);
+    usage["pageFaults"] = json!({ "IORequired": faults.1, "IONotRequired": faults.0 });
+    usage
+}
+
 /// The report of `event`, with the stack of `error` where it is one.
 pub fn build(
     scope: &mut v8::PinScope<'_, '_>,
@@ -95,7 +161,6 @@ pub fn build(
     let env = Env::of(scope);
     let stack = javascript_stack(scope, error);
     let heap = javascript_heap(scope);
-    let usage = thread_usage();
     let now = wall_clock(&env);
     let (year, month, day, hour, minute, second) = civil(now / 1000);
     let process = env.try_process();
@@ -113,6 +178,11 @@ pub fn build(
     let excluded = env.state::<Settings>().exclude_env.get();
     let excluded = excluded.unwrap_or_else(|| env.options.borrow().flag("--report-exclude-env"));
     let about = &tables()["process"];
+    let [system, version, release, machine] = machine::system(&env);
+    let versions: Map<String, Value> = claims::versions()
+        .into_iter()
+        .map(|(name, version)| (name, Value::String(version)))
+        .collect();
     let mut report = json!({
         "header": {
             "reportVersion": 5,
@@ -129,23 +199,21 @@ pub fn build(
             "wordSize": usize::BITS,
             "arch": about["arch"],
             "platform": about["platform"],
-            "componentVersions": about["versions"],
-            "release": about["release"],
-            "osName": "Linux",
-            "cpus": [],
-            "networkInterfaces": [],
+            "componentVersions": versions,
+            "release": { "name": about["release"]["name"], "lts": about["release"]["lts"] },
+            "osName": system,
+            "osRelease": release,
+            "osVersion": version,
+            "osMachine": machine,
+            "cpus": processors(&env),
+            "networkInterfaces": interfaces(),
+            "host": machine::hostname(&env),
         },
         "javascriptStack": stack,
         "javascriptHeap": heap,
         "nativeStack": [],
-        "resourceUsage": {
-            "userCpuSeconds": usage.user / 1e6,
-            "kernelCpuSeconds": usage.system / 1e6,
-        },
-        "uvthreadResourceUsage": {
-            "userCpuSeconds": usage.user / 1e6,
-            "kernelCpuSeconds": usage.system / 1e6,
-        },
+        "resourceUsage": resource_usage(scope),
+        "uvthreadResourceUsage": processor_usage(&env),
         "libuv": [],
         "workers": [],
         "userLimits": {},
