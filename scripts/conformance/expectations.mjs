@@ -9,6 +9,7 @@ import { StepError } from "../lib/steps.mjs";
 const folder = join(root, "__test__", "conformance");
 const baselinePath = join(folder, "baseline.json");
 const expectationsPath = join(folder, "expectations.json");
+const otherSuitesPath = join(folder, "other-suites.json");
 const cachedBaselinePath = join(cache, "conformance", "baseline.json");
 const classes = ["gap", "wont", "cannot"];
 
@@ -50,6 +51,15 @@ export function readExpectations() {
     }
   }
   return expectations;
+}
+
+/**
+ * What suites of others say, by hand: the commit, what judged beside us, cases, how many pass on either side, and why
+ * the rest does not.
+ * @returns {{suite: string, commit: string, host: string, cases: number, hostPassed: number | "-", passed: number, note: string}[]}
+ */
+export function readOtherSuites() {
+  return readJson(otherSuitesPath) ?? [];
 }
 
 export function writeExpectations(expectations) {
