@@ -58,19 +58,19 @@ describe("as on the host:", () => {
       fs.mkdirSync("real");
       fs.writeFileSync("real/m.cjs", "module.exports = __filename.split('/').at(-2)");
       fs.symlinkSync("real", "link");
-      const code = "console.log(require(process.cwd() + '/link/m.cjs'))";
+      fs.writeFileSync("worker.cjs", "console.log(require(process.cwd() + '/link/m.cjs'))");
       for (const options of [
         {}, { env: {} }, { env: { NODE_PRESERVE_SYMLINKS: "1" } }, { env: { NODE_PRESERVE_SYMLINKS: "1" }, execArgv: [] },
         { env: { NODE_PRESERVE_SYMLINKS: "0" }, execArgv: [] }, { execArgv: ["--preserve-symlinks"], env: {} },
-      ]) await new Promise((resolve) => new Worker(code, { eval: true, ...options }).on("exit", resolve));
+      ]) await new Promise((resolve) => new Worker("./worker.cjs", options).on("exit", resolve));
     `,
     "a report tells the machine that node:os tells": `
       import os from "node:os";
       import { isDeepStrictEqual } from "node:util";
       const { header, resourceUsage, uvthreadResourceUsage } = process.report.getReport();
       console.log(isDeepStrictEqual(header.componentVersions, { ...process.versions }));
-      console.log(header.release.name, header.release.lts, header.osName === os.type(), header.osRelease === os.release());
-      console.log(header.osVersion === os.version(), header.osMachine === os.machine(), header.host === os.hostname());
+      console.log(header.release.name, header.release.lts, header.osName === os.type());
+      console.log(header.osMachine === os.machine(), header.host === os.hostname(), typeof header.osRelease);
       console.log(header.cpus.length === os.cpus().length, Object.keys(header.cpus[0]).sort());
       const { name, address, family, internal } = header.networkInterfaces[0];
       console.log(name, address, family, internal);

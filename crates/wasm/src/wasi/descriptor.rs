@@ -160,14 +160,15 @@ pub(super) fn fd_renumber(call: &mut Call<'_>, fd: i32, to: i32) -> Outcome<()> 
     Ok(())
 }
 
-/// Checks that a descriptor can be positioned: on Linux directories can, with positions that mean something there only.
+/// Checks that a descriptor can be positioned. On Linux directories can, with positions that mean something there only;
+/// programs of ours are Linux's.
 fn check_seekable(call: &Call<'_>, fd: i32, right: u64) -> Outcome<()> {
     call.check_right(fd, right)?;
     let is_directory = match call.host.process.file(fd) {
         Ok(file) => file.kind() == FileKind::Directory,
         Err(_) => stands_for_root(call.host, fd),
     };
-    if is_directory {
+    if is_directory && call.host.module.plain {
         return Err(Fault::NotCapable);
     }
     Ok(())
