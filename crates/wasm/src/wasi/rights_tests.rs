@@ -11,7 +11,7 @@ use crate::fixture::Fixture;
 const NOT_CAPABLE: Option<i32> = Some(76);
 
 /// A call of an import.
-type Import = dyn Fn(&mut Call<'_>) -> Outcome<()>;
+type Import<'a> = dyn Fn(&mut Call<'_>) -> Outcome<()> + 'a;
 
 fn rights_of(fixture: &mut Fixture, fd: i32) -> (u64, u64) {
     fixture.ok(|call| descriptor::fd_fdstat_get(call, fd, OUT));
@@ -29,7 +29,7 @@ fn rights_are_given_up_for_good_and_move_with_their_descriptor() {
     fixture.ok(|call| descriptor::fd_renumber(call, fd, other));
     assert_eq!(rights_of(&mut fixture, other), (kept, 0));
     let (vectors, count) = fixture.vectors(4000, &[3]);
-    let refused: [&Import; 6] = [
+    let refused: [&Import<'_>; 6] = [
         &|call| io::fd_read(call, other, vectors, count, OUT),
         &|call| io::fd_pread(call, other, vectors, count, 0, OUT),
         &|call| io::fd_write(call, other, vectors, count, OUT),
@@ -65,7 +65,7 @@ fn every_function_asks_for_its_right() {
     }
     let (at, length) = fixture.put(2000, b"f");
     subscribe(&mut fixture, 0, 1, file.cast_unsigned(), 0, 0);
-    let refused: [&Import; 25] = [
+    let refused: [&Import<'_>; 25] = [
         &|call| descriptor::fd_advise(call, file, 0, 0, 0),
         &|call| descriptor::fd_allocate(call, file, 0, 1),
         &|call| descriptor::fd_datasync(call, file),
