@@ -209,3 +209,18 @@ test("node without arguments and without input ends with 0", async () => {
   `);
   assert.equal(stdout, "0 0\n");
 });
+
+test("commands, files and programs name the same system", async () => {
+  await assertSameAsHost(`
+    import { execFileSync } from "node:child_process";
+    import { readFileSync } from "node:fs";
+    import os from "node:os";
+    const { osRelease, osName, osVersion, osMachine } = process.report.getReport().header;
+    const named = [os.type(), os.release(), os.version(), os.machine()];
+    console.log(["-s", "-r", "-v", "-m"].map((option, at) =>
+      String(execFileSync("uname", [option])).trim() === named[at]));
+    console.log(["ostype", "osrelease", "version"].map((name, at) =>
+      readFileSync("/proc/sys/kernel/" + name, "utf8").trim() === named[at]));
+    console.log([osName, osRelease, osVersion, osMachine].map((name, at) => name === named[at]));
+  `);
+});

@@ -7,6 +7,7 @@ use crate::abi::stat::Timespec;
 use crate::abi::utsname::Utsname;
 use crate::abi::wait::{ExitStatus, WaitFlags};
 use crate::errno::{Errno, Result};
+use crate::fs::procfs::{OS_RELEASE, OS_TYPE, OS_VERSION};
 use crate::limits::act_for;
 use crate::process::{Process, ProcessState, SpawnOptions};
 use crate::trace::{self, Args, Quoted, Random, Strings, Variables};
@@ -288,10 +289,10 @@ impl Process {
             Args::around(format_args!(""), format_args!("")),
             || {
                 Ok(Utsname {
-                    sysname: "Linux".into(),
+                    sysname: OS_TYPE.into(),
                     nodename: self.kernel()?.hostname().into(),
-                    release: crate::fs::procfs::RELEASE.into(),
-                    version: "#1 SMP".into(),
+                    release: OS_RELEASE.into(),
+                    version: OS_VERSION.into(),
                     machine: "x86_64".into(),
                 })
             },

@@ -214,8 +214,7 @@ fn get_available_parallelism(scope: Scope, _args: Args, mut rv: Return) {
 
 /// System, version, release, machine, as `uname(2)` of the guest's kernel.
 fn get_os_information(scope: Scope, _args: Args, mut rv: Return) {
-    let env = Env::of(scope);
-    let values = machine::system(&env);
+    let values = machine::system();
     let values: Vec<v8::Local<v8::Value>> = values
         .iter()
         .map(|text| exception::string(scope, text).into())

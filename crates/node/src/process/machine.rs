@@ -4,6 +4,7 @@ use crate::env::Env;
 use crate::env::clock::monotonic_nanoseconds;
 use crate::process::passwd;
 use crate::process::rusage::thread_usage;
+use secure_exec_kernel::{OS_RELEASE, OS_TYPE, OS_VERSION};
 
 /// What each processor is called.
 pub const PROCESSOR: &str = "Virtual CPU";
@@ -33,21 +34,15 @@ pub fn hostname(env: &Env) -> Option<String> {
     line_of(env, b"/proc/sys/kernel/hostname").or_else(|| line_of(env, b"/etc/hostname"))
 }
 
-/// System, version, release, machine, as `uname(2)` of the guest's kernel.
-pub fn system(env: &Env) -> [String; 4] {
-    let read =
-        |path: &[u8], fallback: &str| line_of(env, path).unwrap_or_else(|| fallback.to_owned());
+/// System, version, release, machine, as `uname(2)` of the guest's kernel. They are the same in every machine, and part of
+/// the startup snapshot.
+pub fn system() -> [&'static str; 4] {
     let machine = if cfg!(target_arch = "aarch64") {
         "aarch64"
     } else {
         "x86_64"
     };
-    [
-        read(b"/proc/sys/kernel/ostype", "Linux"),
-        read(b"/proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC"),
-        read(b"/proc/sys/kernel/osrelease", "6.12.0"),
-        machine.to_owned(),
-    ]
+    [OS_TYPE, OS_VERSION, OS_RELEASE, machine]
 }
 
 /// Processors that the machine shows, as libuv counts those of Linux.

@@ -8,7 +8,7 @@ mod source;
 mod system;
 
 pub(crate) use source::{ProcEntry, ProcSource, ProcState, SignalMasks, Standing};
-pub(crate) use system::RELEASE;
+pub use system::{OS_RELEASE, OS_TYPE, OS_VERSION};
 
 use super::dev;
 use crate::abi::fcntl::OpenFlags;

@@ -19,7 +19,7 @@ pub(super) const FILES: &[(&str, Produce)] = &[
     ("stat", |machine, _| stat(machine)),
     ("uptime", |machine, _| uptime(machine)),
     ("version", |_, _| {
-        Ok(format!("Linux version {RELEASE} (secure-exec) #1 SMP\n").into_bytes())
+        Ok(format!("Linux version {OS_RELEASE} (secure-exec) {OS_VERSION}\n").into_bytes())
     }),
 ];
 
@@ -28,14 +28,20 @@ pub(super) const SYSCTLS: &[(&str, Produce)] = &[
     ("hostname", |machine, _| {
         Ok(format!("{}\n", machine.hostname()).into_bytes())
     }),
-    ("osrelease", |_, _| Ok(format!("{RELEASE}\n").into_bytes())),
-    ("ostype", |_, _| Ok(b"Linux\n".to_vec())),
+    ("osrelease", |_, _| {
+        Ok(format!("{OS_RELEASE}\n").into_bytes())
+    }),
+    ("ostype", |_, _| Ok(format!("{OS_TYPE}\n").into_bytes())),
     ("pid_max", |_, _| Ok(format!("{}\n", Pid::MAX).into_bytes())),
-    ("version", |_, _| Ok(b"#1 SMP\n".to_vec())),
+    ("version", |_, _| Ok(format!("{OS_VERSION}\n").into_bytes())),
 ];
 
-/// Kernel release that guests see; the interface followed is that of Linux 6.
-pub(crate) const RELEASE: &str = "6.0.0-secure-exec";
+/// Name of the system that guests see (`uname -s`).
+pub const OS_TYPE: &str = "Linux";
+/// Kernel release that guests see (`uname -r`); the interface followed is that of Linux 6.
+pub const OS_RELEASE: &str = "6.0.0-secure-exec";
+/// Kernel version that guests see (`uname -v`).
+pub const OS_VERSION: &str = "#1 SMP";
 
 fn cpuinfo(machine: &dyn ProcSource) -> Result<Vec<u8>> {
     let mut text = String::new();

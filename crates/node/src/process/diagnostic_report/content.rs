@@ -178,7 +178,7 @@ pub fn build(
     let excluded = env.state::<Settings>().exclude_env.get();
     let excluded = excluded.unwrap_or_else(|| env.options.borrow().flag("--report-exclude-env"));
     let about = &tables()["process"];
-    let [system, version, release, machine] = machine::system(&env);
+    let [system, version, release, machine] = machine::system();
     let versions: Map<String, Value> = claims::versions()
         .into_iter()
         .map(|(name, version)| (name, Value::String(version)))
