@@ -149,6 +149,14 @@ pub fn boot_time() -> i64 {
     line.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
+/// Digits of the largest process id, five at least, as procps counts them.
+#[must_use]
+pub fn pid_digits() -> usize {
+    let text = fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
+    let most = text.trim().parse().unwrap_or(1_u64).saturating_sub(1);
+    most.to_string().len().max(5)
+}
+
 /// The memory of the machine in KiB.
 #[must_use]
 pub fn memory_kib() -> u64 {

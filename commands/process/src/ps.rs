@@ -11,13 +11,33 @@ use secure_exec_sys::users;
 use crate::clock::{cumulative, elapsed, local, now};
 use crate::procfs::{self, Process, TICKS};
 
-/// A column: its names, its heading, and the width it has at least; 0: as wide as it is.
+/// A column: its names, its heading, and the width it has at least.
 struct Column {
     names: &'static [&'static str],
     heading: &'static str,
-    width: usize,
+    width: Width,
     left: bool,
     text: fn(&Process) -> String,
+}
+
+enum Width {
+    Fixed(usize),
+    /// That of the largest process id.
+    Pid,
+}
+
+const fn pid(
+    names: &'static [&'static str],
+    heading: &'static str,
+    text: fn(&Process) -> String,
+) -> Column {
+    Column {
+        names,
+        heading,
+        width: Width::Pid,
+        left: false,
+        text,
+    }
 }
 
 const fn right(
@@ -29,7 +49,7 @@ const fn right(
     Column {
         names,
         heading,
-        width,
+        width: Width::Fixed(width),
         left: false,
         text,
     }
@@ -44,18 +64,18 @@ const fn left(
     Column {
         names,
         heading,
-        width,
+        width: Width::Fixed(width),
         left: true,
         text,
     }
 }
 
 const COLUMNS: &[Column] = &[
-    right(&["pid", "tgid"], "PID", 7, |p| p.pid.to_string()),
-    right(&["ppid"], "PPID", 7, |p| p.ppid.to_string()),
-    right(&["pgid", "pgrp"], "PGID", 7, |p| p.pgid.to_string()),
-    right(&["sid", "sess", "session"], "SID", 7, |p| p.sid.to_string()),
-    right(&["tpgid"], "TPGID", 7, |p| p.foreground.to_string()),
+    pid(&["pid", "tgid"], "PID", |p| p.pid.to_string()),
+    pid(&["ppid"], "PPID", |p| p.ppid.to_string()),
+    pid(&["pgid", "pgrp"], "PGID", |p| p.pgid.to_string()),
+    pid(&["sid", "sess", "session"], "SID", |p| p.sid.to_string()),
+    pid(&["tpgid"], "TPGID", |p| p.foreground.to_string()),
     right(&["uid", "euid"], "UID", 5, |p| p.uid.to_string()),
     left(&["user", "euser", "uname", "ruser"], "USER", 8, |p| {
         user_name(p.uid)
@@ -448,6 +468,7 @@ fn print(request: &Request, processes: &[Process]) -> io::Result<()> {
                 .collect()
         })
         .collect();
+    let pid_digits = procfs::pid_digits();
     let widths: Vec<usize> = request
         .columns
         .iter()
@@ -458,7 +479,11 @@ fn print(request: &Request, processes: &[Process]) -> io::Result<()> {
                 .map(|row| row[at].chars().count())
                 .max()
                 .unwrap_or(0);
-            widest.max(heading.len()).max(COLUMNS[*index].width)
+            let least = match COLUMNS[*index].width {
+                Width::Fixed(width) => width,
+                Width::Pid => pid_digits,
+            };
+            widest.max(heading.len()).max(least)
         })
         .collect();
     let limit = if request.wide || !isatty(1) {

@@ -60,8 +60,12 @@ fn initialize(scope: &mut v8::PinScope<'_, '_>, binding: v8::Local<'_, v8::Objec
 /// `console.createTask()`, which V8's inspector gives to consoles (`V8Console::createTask`). A debugger would show the
 /// stack of its call above that of `run`.
 fn add_create_task(scope: &mut v8::PinScope<'_, '_>, console: v8::Local<'_, v8::Value>) {
-    let create = callback::raw_function(create_task);
-    let function = method(scope, "createTask", create, v8::ConstructorBehavior::Throw);
+    let function = method(
+        scope,
+        "createTask",
+        create_task,
+        v8::ConstructorBehavior::Throw,
+    );
     if let (Ok(console), Some(function)) = (v8::Local::<v8::Object>::try_from(console), function) {
         convert::set(scope, console, "createTask", function.into());
     }
@@ -70,10 +74,10 @@ fn add_create_task(scope: &mut v8::PinScope<'_, '_>, console: v8::Local<'_, v8::
 fn method<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     name: &str,
-    run: v8::FunctionCallback,
+    run: impl callback::NativeFunction,
     constructor: v8::ConstructorBehavior,
 ) -> Option<v8::Local<'s, v8::Function>> {
-    let function = v8::Function::builder_raw(run)
+    let function = v8::Function::builder_raw(callback::raw_function(run))
         .constructor_behavior(constructor)
         .build(scope)?;
     let name = exception::string(scope, name);
@@ -91,8 +95,7 @@ fn create_task(scope: Scope, args: Args, mut rv: Return) {
         return;
     }
     let task = v8::Object::new(scope);
-    let run = callback::raw_function(run_task);
-    let Some(run) = method(scope, "run", run, v8::ConstructorBehavior::Allow) else {
+    let Some(run) = method(scope, "run", run_task, v8::ConstructorBehavior::Allow) else {
         return;
     };
     convert::set(scope, task, "run", run.into());
