@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -228,15 +229,10 @@ impl<'a> Iterator for Events<'a> {
 pub(super) struct Listener {
     notifier: &'static Arc<Notifier>,
     socket: FilesSocket,
-    watches: Mutex<Watches>,
-}
-
-#[derive(Default)]
-struct Watches {
-    /// Descriptors by the numbers that the VM process gave.
-    by_number: HashMap<u64, i32>,
-    /// Something was not told.
-    has_lost: bool,
+    /// Descriptors by the numbers that the VM process gave. Locked before the notifier's table.
+    watches: Mutex<HashMap<u64, i32>>,
+    /// Something was not told. Set under the notifier's lock, so it needs none of its own.
+    has_lost: AtomicBool,
 }
 
 impl Listener {
@@ -252,6 +248,7 @@ impl Listener {
             notifier,
             socket,
             watches: Mutex::default(),
+            has_lost: AtomicBool::new(false),
         };
         Ok((Arc::new(listener), theirs))
     }
@@ -264,10 +261,10 @@ impl Listener {
     /// - `EINVAL`: the number is that of a watch already.
     pub(super) fn watch(self: &Arc<Self>, file: BorrowedFd<'_>, number: u64) -> io::Result<()> {
         let mut watches = self.watches.lock();
-        if watches.by_number.len() >= MOST_WATCHES {
+        if watches.len() >= MOST_WATCHES {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
-        if watches.by_number.contains_key(&number) {
+        if watches.contains_key(&number) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let ear = Ear {
@@ -275,7 +272,7 @@ impl Listener {
             number,
         };
         let watch = self.notifier.add(file, ear)?;
-        watches.by_number.insert(number, watch);
+        watches.insert(number, watch);
         Ok(())
     }
 
@@ -284,21 +281,21 @@ impl Listener {
     /// # Errors
     /// - `EINVAL`: there is no such watch.
     pub(super) fn unwatch(&self, number: u64) -> io::Result<()> {
-        let gone = self.watches.lock().by_number.remove(&number);
+        let gone = self.watches.lock().remove(&number);
         let watch = gone.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
         self.notifier.remove(watch, self, number);
         Ok(())
     }
 
     fn has_lost(&self) {
-        self.watches.lock().has_lost = true;
+        self.has_lost.store(true, Ordering::Relaxed);
     }
 
     /// Tells what has happened, and before it that something was lost. False where that has still to be told.
     fn tell(&self, changes: Vec<FileChange>) -> bool {
         let mut changes = changes.into_iter().peekable();
         loop {
-            let mut has_lost = std::mem::take(&mut self.watches.lock().has_lost);
+            let mut has_lost = self.has_lost.swap(false, Ordering::Relaxed);
             let mut piece = Vec::new();
             if has_lost {
                 piece.push(FileChange {
@@ -333,7 +330,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let watches = std::mem::take(&mut self.watches.get_mut().by_number);
+        let watches = std::mem::take(self.watches.get_mut());
         for (number, watch) in watches {
             self.notifier.remove(watch, self, number);
         }
