@@ -9,6 +9,7 @@ mod getconf;
 mod kill;
 mod lookup;
 mod npm;
+mod parallel;
 mod procfs;
 mod ps;
 mod run;
@@ -37,6 +38,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("killall", lookup::killall),
     ("npm", npm::npm),
     ("npx", npm::npx),
+    ("parallel", parallel::main),
     ("pgrep", lookup::pgrep),
     ("pidof", lookup::pidof),
     ("pkill", lookup::pkill),

@@ -38,3 +38,9 @@ fn diff_and_cmp_do_what_the_hosts_do() {
 fn process_commands_do_what_the_hosts_do() {
     Harness::new(PROGRAM).compare(include_str!("cases/process.txt"), SETUP);
 }
+
+#[test]
+fn parallel_does_what_gnu_parallel_does() {
+    let setup = "seq 3 >lines";
+    Harness::new(PROGRAM).compare(include_str!("cases/parallel.txt"), setup);
+}
