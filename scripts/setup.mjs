@@ -6,6 +6,7 @@ import { fetchJq } from "./lib/jq.mjs";
 import { fetchLlhttp } from "./lib/llhttp.mjs";
 import { installPackages } from "./lib/packages.mjs";
 import { installPrograms } from "./lib/programs.mjs";
+import { fetchWheels } from "./lib/python-wheels.mjs";
 import { checkPrerequisites } from "./lib/prerequisites.mjs";
 import { runMain, runSteps } from "./lib/steps.mjs";
 import { unpackV8 } from "./lib/v8.mjs";
@@ -22,5 +23,5 @@ export const setupSteps = [
 ];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runMain(() => runSteps([...setupSteps, installPrograms]));
+  await runMain(() => runSteps([...setupSteps, installPrograms, fetchWheels]));
 }

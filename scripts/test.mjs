@@ -8,6 +8,7 @@ import { findSuite, suiteHint } from "./conformance/suite.mjs";
 import { commandsDir, pinnedNode, root, wasmTargetDir } from "./lib/paths.mjs";
 import { checkHostTools } from "./lib/prerequisites.mjs";
 import { installMatrix, installPrograms } from "./lib/programs.mjs";
+import { fetchWheels } from "./lib/python-wheels.mjs";
 import { cargoTests, nodeFiles } from "./lib/run-again.mjs";
 import { run, runMain, runSteps, StepError, say } from "./lib/steps.mjs";
 import { closedFolder, runGroups } from "./lib/test-groups.mjs";
@@ -107,7 +108,14 @@ await runMain(async () => {
   }
   try {
     const tools = wanted.includes("matrix") ? [installMatrix] : [];
-    await runSteps([...setupSteps, installPrograms, ...tools, checkHostTools, ...buildSteps]);
+    await runSteps([
+      ...setupSteps,
+      installPrograms,
+      fetchWheels,
+      ...tools,
+      checkHostTools,
+      ...buildSteps,
+    ]);
     for (const script of wanted.includes("site") ? ["site.mjs", "playground.mjs"] : []) {
       await run(process.execPath, [join(root, "scripts", script)]);
     }

@@ -194,6 +194,6 @@ export const programs = [
     package: "pyodide",
     project: "python",
     args: ["python.mjs"],
-    note: "the interpreter and its standard library; NumPy's wheel for it is in no registry of packages, only on Pyodide's own server",
+    note: "the interpreter, its standard library and wheels with machine code; NumPy's is in no registry of packages, only on Pyodide's own server",
   },
 ];
