@@ -13,6 +13,7 @@ export * from "./types/host-commands.js";
 export * from "./types/isolation.js";
 export * from "./types/kernel.js";
 export * from "./types/limits.js";
+export * from "./types/machine.js";
 export * from "./types/mounts.js";
 export * from "./types/network.js";
 export * from "./types/node-runtime.js";

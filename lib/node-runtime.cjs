@@ -4,31 +4,21 @@
 const { posix } = require("node:path");
 const { watch } = require("./abandoned.cjs");
 const { archiveStream, notDirectory } = require("./archive-stream.cjs");
+const { booting, notCreated } = require("./booting.cjs");
 const { withCallerStacks } = require("./caller.cjs");
-const { commandDirs, directories } = require("./commands-dir.cjs");
-const { V8Runtime } = require("./driver/dedicated-process.cjs");
-const { limitError, VmError } = require("./errors.cjs");
 const { Execution } = require("./execution.cjs");
 const fileOptions = require("./file-options.cjs");
 const fileSnapshots = require("./file-snapshot.cjs");
-const { fileStat, fileTypes } = require("./file-stat.cjs");
-const hostCommands = require("./host-commands.cjs");
+const { fileStat } = require("./file-stat.cjs");
 const { holdFor } = require("./keep-alive.cjs");
-const { breachText } = require("./limits.cjs");
 const { track } = require("./live-handles.cjs");
-const { Machine } = require("./machine.cjs");
-const { ExemptPorts } = require("./net/exempt-ports.cjs");
-const { ExposedPort } = require("./net/exposed-port.cjs");
-const { fetch } = require("./net/fetch.cjs");
-const { GuestSocket } = require("./net/guest-socket.cjs");
-const listeners = require("./net/listeners.cjs");
-const network = require("./net/options.cjs");
+const { MachineNetwork } = require("./machine-network.cjs");
+const { commandNotStarted } = require("./not-started.cjs");
 const options = require("./options.cjs");
 const { ownProgram } = require("./own-programs.cjs");
 const { NodeRuntimeProcess } = require("./process.cjs");
 const { Python } = require("./python/python.cjs");
 const { snapshotMade } = require("./python/snapshot.cjs");
-const { joined, release } = require("./release.cjs");
 const { residentCode } = require("./resident-program.cjs");
 const { ResidentRunner } = require("./resident-runner.cjs");
 const { ShellSession } = require("./shell-session.cjs");
@@ -41,9 +31,6 @@ const check = require("./validate.cjs");
 const { FileWatcher, watchCode } = require("./watch.cjs");
 
 const created = Symbol("created");
-
-/** Bytes that are added to a file in one request. */
-const mostInOne = 1024 * 1024;
 
 /** User and group of programs that do what the host may. */
 const root = [0, 0];
@@ -60,17 +47,13 @@ let unmountIn;
 /** Where uploads put files: for the server of sandboxes, which gets them piece by piece. */
 let uploadTarget;
 
-class NodeRuntime {
-  /** @type {Machine} */
+class NodeRuntime extends MachineNetwork {
+  /** @type {import("./machine.cjs").Machine} */
   #machine;
   #isolation;
   #outputLimit;
   #inputLimit;
   #valueLimit;
-  #httpLimits;
-  #mostConnections;
-  /** @type {ExemptPorts | undefined} */
-  #exemptPorts;
   #env;
   #cwd;
   #python;
@@ -79,20 +62,19 @@ class NodeRuntime {
   /** What it was made with, but for files: for forks. */
   #settings;
 
+  // biome-ignore lint/correctness/noUnreachableSuper: what another face of the name gives back is no instance of this
   constructor(token, machine, settings, isolation) {
     // biome-ignore lint/correctness/noConstructorReturn: one name has two faces, told apart in the types
     if (token !== created) return driverRuntime(token);
+    super(machine, settings);
     this.#machine = machine;
     this.#isolation = frozen(isolation);
     this.#outputLimit = settings.limits.capturedOutputLimitBytes;
     this.#inputLimit = settings.limits.stdinBufferLimitBytes;
     this.#valueLimit = settings.limits.returnValueLimitBytes;
-    this.#httpLimits = settings.limits.http;
-    this.#mostConnections = settings.limits.native["limits.resources.maxConnections"];
     this.#env = settings.env;
     this.#cwd = settings.cwd ?? workspace;
     this.#settings = { ...settings, files: [], snapshot: undefined };
-    this.#exemptPorts = exemptPorts(machine, settings.loopbackExemptPorts, this.#mostConnections);
     this.#toolPackage = new ToolPackage(machine);
     watch(this, machine);
   }
@@ -127,48 +109,13 @@ class NodeRuntime {
   }
 
   static async #boot(settings) {
-    const { onBootTiming, v8Runtime, commands = [] } = settings;
+    const { onBootTiming } = settings;
     const start = performance.now();
     if (settings.python) {
       const given = options.snapshotOptions(settings.python);
       await snapshotMade(settings.python, () => NodeRuntime.#boot(given));
     }
-    const vmOptions = {
-      env: settings.env,
-      cwd: settings.cwd,
-      files: settings.files,
-      limits: settings.limits.native,
-      isolation: v8Runtime ? "group" : settings.isolation,
-      group: v8Runtime && V8Runtime.groupOf(v8Runtime),
-      requireIsolation: settings.requireIsolation,
-      highResolutionTime: settings.jsRuntime.highResolutionTime,
-      freezeTime: settings.jsRuntime.timingMitigation === "freeze",
-      asksToStart: settings.startPermission !== undefined,
-      starter: settings.starter ?? [],
-      hostname: settings.hostname,
-      commandDirs: [
-        ...directories(settings.firstCommandDirs ?? [], "options.commandDirs"),
-        ...commandDirs(settings.commandsDir, settings.wasmCommandDirs),
-      ],
-      trace: settings.onTrace !== undefined,
-      warn: settings.onLimitWarning !== undefined,
-      tools: [...settings.tools.map(forMachine), ...commands.map(hostCommands.forMachine)],
-      mounts: settings.mounts,
-      outboundPorts: settings.loopbackExemptPorts,
-    };
-    const machine = new Machine(vmOptions, {
-      toolLimits: settings.limits.tools,
-      toolBudget: settings.toolBudget,
-      onToolError: settings.onToolError,
-      onTrace: settings.onTrace,
-      onLimitWarning: settings.onLimitWarning,
-      lifetime: { idleTimeoutMs: settings.idleTimeoutMs, maxLifetimeMs: settings.maxLifetimeMs },
-      snapshot: settings.snapshot,
-    });
-    machine.toolbox.add(settings.tools);
-    machine.toolbox.add(commands.map((command) => hostCommands.asTool(command, machine)));
-    if (settings.startPermission) machine.toolbox.add([settings.startPermission]);
-    if (v8Runtime) machine.atDisposal(V8Runtime.enter(v8Runtime, machine));
+    const machine = booting(settings);
     const { phases, isolation } = await machine.created.catch(notCreated);
     if (onBootTiming) {
       const total = { phase: "total", durationMs: performance.now() - start };
@@ -262,91 +209,6 @@ class NodeRuntime {
     return new ResidentRunner(start, this.#outputLimit, this.#valueLimit);
   }
 
-  connect(target, given) {
-    const to = network.target(target, "target");
-    const checked = network.connectOptions(given);
-    checked.signal?.throwIfAborted();
-    return this.#connect(to, checked);
-  }
-
-  async fetch(target, given) {
-    const to = network.target(target, "target");
-    const checked = network.fetchOptions(given);
-    this.#requireLive();
-    return await fetch(() => this.#connect(to), to, checked, this.#httpLimits);
-  }
-
-  findListener(given) {
-    const query = network.listenerQuery(given);
-    this.#requireLive();
-    return listeners.find(this.#machine, query);
-  }
-
-  async waitForListener(given, options) {
-    const query = network.listenerQuery(given);
-    const found = await listeners.waitFor(this.#machine, query, network.waitOptions(options));
-    await this.#exemptPorts?.settled(found.port);
-    return found;
-  }
-
-  async exposePort(port, given) {
-    const to = { port: network.port(port, "port") };
-    const checked = network.exposeOptions(given);
-    this.#requireLive();
-    const connect = () => this.#connect(to, { allowHalfOpen: true });
-    const atDisposal = (close) => this.#machine.atDisposal(close);
-    return await ExposedPort.open(connect, checked, this.#mostConnections, atDisposal);
-  }
-
-  async writeFile(path, data, ...rest) {
-    fileOptions.noWriteOptions(rest);
-    const target = check.absolutePath(path, "path");
-    await this.#machine.request("writeFile", target, check.bytes(data, "data"));
-  }
-
-  async readFile(path, encoding) {
-    const decode = fileOptions.encoding(encoding);
-    const pieces = await this.#pieces("readFile", check.absolutePath(path, "path"));
-    const bytes = joined(pieces.map(({ data }) => data));
-    return decode ? Buffer.from(bytes.buffer).toString(decode) : bytes;
-  }
-
-  async readDir(path) {
-    return (await this.#entries(path)).map(({ name }) => name);
-  }
-
-  async readDirWithTypes(path) {
-    return (await this.#entries(path)).map(({ name, kind }) => ({ name, ...fileTypes(kind) }));
-  }
-
-  async mkdir(path, given) {
-    const { recursive } = fileOptions.mkdirOptions(given);
-    await this.#machine.request("makeDirectory", check.absolutePath(path, "path"), recursive);
-  }
-
-  async stat(path) {
-    const { stat } = await this.#machine.request("stat", check.absolutePath(path, "path"));
-    return fileStat(stat);
-  }
-
-  async exists(path) {
-    const { exists } = await this.#machine.request("exists", check.absolutePath(path, "path"));
-    return exists;
-  }
-
-  async remove(path, given) {
-    const { recursive, force } = fileOptions.removeOptions(given);
-    await this.#machine.request("remove", check.absolutePath(path, "path"), recursive, force);
-  }
-
-  async rename(from, to) {
-    const source = check.absolutePath(from, "from");
-    const target = check.absolutePath(to, "to");
-    await this.#machine.request("rename", source, target).catch((error) => {
-      throw error.syscall === "rename" ? withDestination(error, target) : error;
-    });
-  }
-
   on(event, listener) {
     this.#machine.events.add(event, listener, false);
     return this;
@@ -360,31 +222,6 @@ class NodeRuntime {
   off(event, listener) {
     this.#machine.events.remove(event, listener);
     return this;
-  }
-
-  async chmod(path, mode) {
-    const target = check.absolutePath(path, "path");
-    await this.#machine.request("changeMode", target, fileOptions.mode(mode, "mode"));
-  }
-
-  async appendFile(path, data, ...rest) {
-    fileOptions.noWriteOptions(rest, "appendFile");
-    const target = check.absolutePath(path, "path");
-    const bytes = check.bytes(data, "data");
-    for (let at = 0; at === 0 || at < bytes.length; at += mostInOne) {
-      await this.#machine.request("append", target, bytes.subarray(at, at + mostInOne));
-    }
-  }
-
-  async symlink(target, path) {
-    const leadsTo = check.program(target, "target");
-    await this.#machine.request("symlink", leadsTo, check.absolutePath(path, "path"));
-  }
-
-  async cp(from, to, given) {
-    const { recursive } = fileOptions.copyOptions(given);
-    const source = check.absolutePath(from, "from");
-    await this.#machine.request("copy", source, check.absolutePath(to, "to"), recursive);
   }
 
   async upload(hostDir, guestDir, given) {
@@ -460,31 +297,6 @@ class NodeRuntime {
     await this.#toolPackage.update(() => this.#machine.toolbox.tools);
   }
 
-  async #entries(path) {
-    const pieces = await this.#pieces("readDirectory", check.absolutePath(path, "path"));
-    return pieces.flatMap(({ entries }) => entries);
-  }
-
-  /** What is too long for one answer comes in several. */
-  async #pieces(method, path) {
-    const pieces = [await this.#machine.request(method, path)];
-    try {
-      for (let more = pieces[0].more; typeof more === "number"; more = pieces.at(-1).more) {
-        pieces.push(await this.#machine.request("readMore", more));
-      }
-    } catch (error) {
-      for (const { data } of pieces) if (data) release(data);
-      throw error;
-    }
-    return pieces;
-  }
-
-  #connect(target, settings) {
-    this.#requireLive();
-    const explain = listeners.explainRefusal(this.#machine, target);
-    return new GuestSocket(this.#machine, target, { ...settings, explain, owner: this });
-  }
-
   #requireLive() {
     if (this.#machine.disposed) throw this.#machine.disposedError;
   }
@@ -530,7 +342,7 @@ class NodeRuntime {
 }
 
 /** What gives its result back at once, and throws where others reject. */
-const isAtOnce = new Set(["constructor", "connect", "findListener", "off", "on", "once", "watch"]);
+const isAtOnce = new Set(["constructor", "off", "on", "once", "watch"]);
 
 withCallerStacks(NodeRuntime, "create");
 withCallerStacks(
@@ -542,16 +354,6 @@ withCallerStacks(
 
 const listOfArguments = check.list(check.cString);
 
-/** The machine must not hold its runtime, so these connections have no owner. */
-function exemptPorts(machine, ports, mostConnections) {
-  if (ports.length === 0) return undefined;
-  const connect = (target) => {
-    const explain = listeners.explainRefusal(machine, target);
-    return new GuestSocket(machine, target, { allowHalfOpen: true, explain });
-  };
-  return new ExemptPorts(machine, ports, connect, mostConnections);
-}
-
 /** What holds the VM process back. There is no mode in which V8 makes no machine code. */
 function frozen({ missing, speculation, ...isolation }) {
   return Object.freeze({
@@ -560,46 +362,6 @@ function frozen({ missing, speculation, ...isolation }) {
     speculation: Object.freeze(speculation),
     missing: Object.freeze(missing),
   });
-}
-
-/** Limits that leave no room for what the machine itself needs are told as limits. */
-function notCreated(error) {
-  if (error.code !== "ERR_VM_START" || error.limit === undefined) throw error;
-  const { limit, bound, used } = error;
-  const breach = { limit, bound, used };
-  throw limitError(breach, `The machine cannot start: ${breachText(breach)}`);
-}
-
-/** As Node.js words the errors of what has two paths. */
-function withDestination(error, dest) {
-  const { message, path, stack } = error;
-  error.message = message.replace(`'${path}'`, () => `'${path}' -> '${dest}'`);
-  error.stack = stack.replace(message, () => error.message);
-  return Object.assign(error, { dest });
-}
-
-/** A shell's statuses for a command that does not exist or cannot be run. */
-function commandNotStarted(command, error) {
-  if (error instanceof VmError && error.syscall === "spawn") {
-    if (error.code === "ENOENT") {
-      return notStarted(127, notFound(command));
-    }
-    if (error.code === "EACCES" || error.code === "ENOEXEC") {
-      return notStarted(126, `${command}: cannot execute\n`);
-    }
-  }
-  throw error;
-}
-
-function notStarted(exitCode, stderr) {
-  const usage = { wallMs: 0, cpuMs: 0, peakMemoryBytes: 0 };
-  return { stdout: "", stderr, exitCode, signal: null, usage };
-}
-
-function notFound(command) {
-  const text = `${command}: command not found\n`;
-  if (!/\s/.test(command)) return text;
-  return `${text}secure-exec: there is no shell between: give the arguments as an array, or run "sh" with ["-c", line]\n`;
 }
 
 /** Loaded by who uses it only. */

@@ -2,23 +2,15 @@
 
 import type { NodeRuntimeCreateOptions } from "./create-options.js";
 import type { ErrnoName } from "./errors.js";
-import type {
-  DirectoryEntry,
-  FileStat,
-  ReadFileOptions,
-  TextEncoding,
-  VirtualFileSystem,
-} from "./filesystems.js";
+import type { VirtualFileSystem } from "./filesystems.js";
 import type { Limits } from "./limits.js";
-import type { NodeRuntime, NodeRuntimeConstructor, ResourceSnapshot } from "./node-runtime.js";
+import type { Machine } from "./machine.js";
+import type { NodeRuntimeConstructor } from "./node-runtime.js";
 import type { DriverPermissions } from "./permissions.js";
 import type {
   NodeRuntimeCommandOptions,
   NodeRuntimeExecResult,
   NodeRuntimeProcess,
-  NodeRuntimeShellOptions,
-  NodeRuntimeTerminal,
-  ProcessInfo,
 } from "./programs.js";
 import type { BindingTree } from "./tools.js";
 
@@ -79,7 +71,7 @@ export interface KernelOptions {
 export type KernelExecOptions = NodeRuntimeCommandOptions;
 
 /** A machine, kernel first: it is made when it is first used. */
-export interface Kernel {
+export interface Kernel extends Machine {
   /**
    * Gives the kernel a runtime, before it is first used.
    *
@@ -114,32 +106,12 @@ export interface Kernel {
     args?: readonly string[],
     options?: KernelExecOptions,
   ): Promise<NodeRuntimeProcess>;
-  /** As {@link NodeRuntime.openShell}. */
-  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
-  processes(): Promise<ProcessInfo[]>;
-  getResourceSnapshot(): Promise<ResourceSnapshot>;
-
-  // The file methods act with the host's rights, as those of NodeRuntime do.
-
-  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
-  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
-  /** As {@link readFile}, as text. */
+  /** As {@link MachineFiles.readFile}, as text. */
   readTextFile(path: string): Promise<string>;
-  writeFile(path: string, data: string | Uint8Array): Promise<void>;
-  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
-  readDir(path: string): Promise<string[]>;
-  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
-  stat(path: string): Promise<FileStat>;
-  exists(path: string): Promise<boolean>;
-  remove(
-    path: string,
-    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
-  ): Promise<void>;
   /** Removes what is no directory. */
   removeFile(path: string): Promise<void>;
   /** Removes an empty directory. */
   removeDir(path: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
 
   /** Kills and frees everything; later calls reject with `ESHUTDOWN`. */
   dispose(): Promise<void>;

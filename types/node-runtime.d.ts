@@ -4,9 +4,9 @@ import type { NodeRuntimeCreateOptions } from "./create-options.js";
 import type { DriverNodeRuntime, NodeRuntimeDriverOptions } from "./driver-runtime.js";
 import type { NodeRuntimeEvents } from "./events.js";
 import type { FileWatcher, UploadOptions, UploadResult, WatchOptions } from "./file-transfer.js";
-import type { DirectoryEntry, FileStat, ReadFileOptions, TextEncoding } from "./filesystems.js";
 import type { AbortSignal, ByteStream } from "./host.js";
 import type { Isolation } from "./isolation.js";
+import type { Machine } from "./machine.js";
 import type {
   ConnectOptions,
   ExposePortOptions,
@@ -25,10 +25,7 @@ import type {
   NodeRuntimeExecResult,
   NodeRuntimeProcess,
   NodeRuntimeRunResult,
-  NodeRuntimeShellOptions,
   NodeRuntimeSpawnOptions,
-  NodeRuntimeTerminal,
-  ProcessInfo,
 } from "./programs.js";
 import type { ResidentRunner } from "./resident-runner.js";
 import type { Python } from "./python.js";
@@ -36,28 +33,11 @@ import type { ShellSession, ShellSessionOptions } from "./shell-session.js";
 import type { FileDifference, FileSnapshot } from "./snapshots.js";
 import type { ToolDefinitions } from "./tools.js";
 
-/** What a VM holds right now. */
-export interface ResourceSnapshot {
-  processes: number;
-  zombies: number;
-  fds: number;
-  pipes: number;
-  ptys: number;
-  sockets: number;
-  /** Sockets of TCP that listen. */
-  listeners: number;
-  /** Bytes that wait in sockets, local ones too, and in pipes for somebody to read them. */
-  bufferedBytes: number;
-  filesystemBytes: number;
-  inodes: number;
-  heapBytes: number;
-}
-
 /**
  * A virtual machine in which guest programs run. Calls that are running keep the host process alive;
  * a runtime itself never does.
  */
-export interface NodeRuntime {
+export interface NodeRuntime extends Machine {
   /**
    * Runs `code` as an ES module in a fresh guest process and captures its output. The call settles when that process
    * has ended. What it leaves behind (`x &`, `nohup`, `detached`) goes on until it ends or the runtime is disposed of;
@@ -142,20 +122,6 @@ export interface NodeRuntime {
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeProcess>;
   /**
-   * Starts a program on a terminal of its own, by default a shell.
-   *
-   * @throws {TypeError | RangeError} An argument or an option is wrong: nothing was started.
-   * @throws {VmSystemError} It cannot be started, or there are `limits.resources.maxPtys` terminals.
-   *
-   * @example
-   * ```js
-   * await using terminal = await rt.openShell({ cols: 120, rows: 40 });
-   * terminal.onData((chunk) => process.stdout.write(chunk));
-   * await terminal.write("ls\n");
-   * ```
-   */
-  openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeTerminal>;
-  /**
    * Starts a shell that keeps its state from one line to the next, without a terminal.
    *
    * @throws {TypeError | RangeError} An option is wrong.
@@ -169,8 +135,6 @@ export interface NodeRuntime {
    * ```
    */
   shell(options?: ShellSessionOptions): Promise<ShellSession>;
-  /** Every guest process, ascending. */
-  processes(): Promise<ProcessInfo[]>;
   /**
    * Adds tools; one of the same name is replaced.
    *
@@ -312,61 +276,11 @@ export interface NodeRuntime {
    */
   exposePort(port: number, options?: ExposePortOptions): Promise<ExposedPort>;
 
-  // The file methods act with the host's rights: no permission of the machine stops them, and what they make belongs to
-  // the guests' user. Links are followed inside the machine only.
+  // File methods that a kernel has not: as for those of MachineFiles.
 
-  /**
-   * Creates a file, or replaces the content of one. Its directory must be there: `mkdir(path, { recursive: true })`.
-   * FIFOs, sockets and terminals are refused with `EINVAL`.
-   *
-   * @throws {VmSystemError} `ENOENT`, `EISDIR`, `EFBIG`, `ENOSPC` and their like.
-   *
-   * @example
-   * ```js
-   * await rt.writeFile("/workspace/data.json", JSON.stringify(data));
-   * ```
-   */
-  writeFile(path: string, data: string | Uint8Array): Promise<void>;
-  /**
-   * The content of a file. FIFOs, sockets, terminals and devices that give bytes for ever are refused with `EINVAL`;
-   * more than `limits.resources.maxFileBytes` is `EFBIG`.
-   *
-   * @throws {VmSystemError} `ENOENT`, `EISDIR` and their like.
-   *
-   * @example
-   * ```js
-   * const text = await rt.readFile("/workspace/out.txt", "utf8");
-   * ```
-   */
-  readFile(path: string, options?: ReadFileOptions<undefined>): Promise<Uint8Array>;
-  readFile(path: string, options: ReadFileOptions<TextEncoding>): Promise<string>;
-  readFile(
-    path: string,
-    options?: ReadFileOptions<TextEncoding | undefined>,
-  ): Promise<string | Uint8Array>;
-  /** The names in a directory, sorted. */
-  readDir(path: string): Promise<string[]>;
-  /** As {@link readDir}, with the kind of each. */
-  readDirWithTypes(path: string): Promise<DirectoryEntry[]>;
-  /** Makes a directory; with `recursive` those on the way to it too, and one that is there is no failure. */
-  mkdir(path: string, options?: { recursive?: boolean | undefined }): Promise<void>;
-  /** Follows symbolic links. */
-  stat(path: string): Promise<FileStat>;
-  /** Whether there is something; links are followed. */
-  exists(path: string): Promise<boolean>;
-  /**
-   * Removes a file, a link, or a directory: an empty one, or with `recursive` one with all that is in it. With `force`
-   * it is no failure if there is nothing.
-   */
-  remove(
-    path: string,
-    options?: { recursive?: boolean | undefined; force?: boolean | undefined },
-  ): Promise<void>;
-  /** Renames a file or a directory; a file of the new name is replaced. */
-  rename(from: string, to: string): Promise<void>;
   /** Changes the permission bits of a file or a directory; links are followed. */
   chmod(path: string, mode: number): Promise<void>;
-  /** Adds to the end of a file, which is made if it is missing. As {@link writeFile} otherwise. */
+  /** Adds to the end of a file, which is made if it is missing. As {@link MachineFiles.writeFile} otherwise. */
   appendFile(path: string, data: string | Uint8Array): Promise<void>;
   /** Makes a symbolic link at `path` that leads to `target`, whatever is there. */
   symlink(target: string, path: string): Promise<void>;
@@ -498,9 +412,6 @@ export interface NodeRuntime {
    * @throws {VmStateError} `ERR_SNAPSHOT_DISPOSED`.
    */
   diff(snapshot: FileSnapshot): Promise<FileDifference[]>;
-
-  /** What the VM holds right now. */
-  getResourceSnapshot(): Promise<ResourceSnapshot>;
 
   /** Kills and frees everything. Running programs resolve with status 143; later calls reject. */
   dispose(): Promise<void>;
