@@ -73,6 +73,25 @@ impl Date {
         }
     }
 
+    /// The year and week of ISO 8601, whose weeks begin with Monday and belong to the year of their Thursday.
+    #[must_use]
+    pub fn iso_week(&self) -> (i64, i64) {
+        let monday = (self.weekday + 6) % 7;
+        let week = (self.yearday - monday + 10) / 7;
+        let long = |year: i64| {
+            let first = (days_since_epoch(year, 1, 1) + 3).rem_euclid(7);
+            let leap = days_since_epoch(year + 1, 1, 1) - days_since_epoch(year, 1, 1) == 366;
+            first == 3 || (leap && first == 2)
+        };
+        if week < 1 {
+            (self.year - 1, if long(self.year - 1) { 53 } else { 52 })
+        } else if week == 53 && !long(self.year) {
+            (self.year + 1, 1)
+        } else {
+            (self.year, week)
+        }
+    }
+
     /// `Sunday`; the first three letters are the short name.
     #[must_use]
     pub fn weekday_name(&self) -> &'static str {

@@ -24,6 +24,8 @@ const TOOLS: &[(&str, Tool)] = &[
     ("fgrep", grep::main),
     ("sed", sed::main),
     ("awk", awk::main),
+    ("gawk", awk::main),
+    ("mawk", awk::main),
     ("patch", patch::main),
     ("rg", rg::main),
     ("ed", run_ed),

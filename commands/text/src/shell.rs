@@ -97,6 +97,78 @@ impl Piped {
     }
 }
 
+/// A command with a pipe to its standard input and another from its standard output, each closed apart.
+pub struct Coprocess {
+    pid: Pid,
+    pub to: PipeEnd,
+    pub from: PipeEnd,
+}
+
+/// Our end of a pipe.
+pub struct PipeEnd(Option<Fd>);
+
+impl PipeEnd {
+    pub fn close(&mut self) -> io::Result<()> {
+        self.0.take().map_or(Ok(()), fd::close)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.map_or(Ok(0), |fd| fd::read(fd, buffer))
+    }
+
+    pub fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.map_or(Err(io::ErrorKind::BrokenPipe.into()), |fd| {
+            fd::write_all(fd, bytes)
+        })
+    }
+}
+
+/// A pipe with both ends out of the way of the standard descriptors, not inherited.
+fn high_pipe() -> io::Result<(Fd, Fd)> {
+    let (read, write) = fd::pipe(0)?;
+    let high_read = fd::dup_from(read, 10, Cloexec::Set)?;
+    fd::close(read)?;
+    let high_write = fd::dup_from(write, 10, Cloexec::Set)?;
+    fd::close(write)?;
+    Ok((high_read, high_write))
+}
+
+impl Coprocess {
+    pub fn start(command: &[u8]) -> io::Result<Self> {
+        let (their_input, to) = high_pipe()?;
+        let (from, their_output) = high_pipe()?;
+        let actions = vec![
+            Action::Dup2 {
+                oldfd: their_input,
+                fd: 0,
+            },
+            Action::Dup2 {
+                oldfd: their_output,
+                fd: 1,
+            },
+        ];
+        let pid = process::spawn(&program(command, actions));
+        fd::close(their_input)?;
+        fd::close(their_output)?;
+        Ok(Self {
+            pid: pid?,
+            to: PipeEnd(Some(to)),
+            from: PipeEnd(Some(from)),
+        })
+    }
+
+    /// Closes both pipes and waits for the command.
+    pub fn finish(&mut self) -> io::Result<WaitStatus> {
+        self.to.close()?;
+        self.from.close()?;
+        wait(self.pid)
+    }
+}
+
 impl Read for Piped {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.fd.map_or(Ok(0), |fd| fd::read(fd, buffer))

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 pub type Shared = Rc<RefCell<Array>>;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Array {
     elements: IndexMap<Vec<u8>, Value, FxBuildHasher>,
 }

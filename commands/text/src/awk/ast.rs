@@ -12,10 +12,13 @@ pub enum Slot {
 }
 
 /// Where an array lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrayRef {
     Global(usize),
     Local(usize),
+    /// An element of an array that is an array itself.
+    Element(Box<(ArrayRef, Expr)>),
+    /// gawk's `SYMTAB`, the program's variables by name.
+    Symbols,
 }
 
 /// Variables with a meaning of their own.
@@ -41,27 +44,39 @@ pub enum Special {
 }
 
 impl Special {
+    /// Whether POSIX does not have it.
+    pub fn is_extension(self) -> bool {
+        matches!(
+            self,
+            Self::Rt | Self::Fpat | Self::Fieldwidths | Self::Ignorecase
+        )
+    }
+
+    pub const NAMES: &[(&str, Self)] = &[
+        ("NF", Self::Nf),
+        ("NR", Self::Nr),
+        ("FNR", Self::Fnr),
+        ("FS", Self::Fs),
+        ("OFS", Self::Ofs),
+        ("ORS", Self::Ors),
+        ("RS", Self::Rs),
+        ("RT", Self::Rt),
+        ("FILENAME", Self::Filename),
+        ("SUBSEP", Self::Subsep),
+        ("RSTART", Self::Rstart),
+        ("RLENGTH", Self::Rlength),
+        ("CONVFMT", Self::Convfmt),
+        ("OFMT", Self::Ofmt),
+        ("FPAT", Self::Fpat),
+        ("FIELDWIDTHS", Self::Fieldwidths),
+        ("IGNORECASE", Self::Ignorecase),
+    ];
+
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "NF" => Self::Nf,
-            "NR" => Self::Nr,
-            "FNR" => Self::Fnr,
-            "FS" => Self::Fs,
-            "OFS" => Self::Ofs,
-            "ORS" => Self::Ors,
-            "RS" => Self::Rs,
-            "RT" => Self::Rt,
-            "FILENAME" => Self::Filename,
-            "SUBSEP" => Self::Subsep,
-            "RSTART" => Self::Rstart,
-            "RLENGTH" => Self::Rlength,
-            "CONVFMT" => Self::Convfmt,
-            "OFMT" => Self::Ofmt,
-            "FPAT" => Self::Fpat,
-            "FIELDWIDTHS" => Self::Fieldwidths,
-            "IGNORECASE" => Self::Ignorecase,
-            _ => return None,
-        })
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|found| found.1)
     }
 }
 
@@ -96,6 +111,7 @@ pub enum Source {
     Main,
     File(Box<Expr>),
     Command(Box<Expr>),
+    Coprocess(Box<Expr>),
 }
 
 pub enum Expr {
@@ -103,6 +119,8 @@ pub enum Expr {
     Text(Rc<Vec<u8>>),
     /// Compiled, and as it was written.
     Regex(Rc<Pattern>, Rc<Vec<u8>>),
+    /// gawk's `@/.../`: an expression as a value.
+    TypedRegex(Rc<Vec<u8>>),
     Variable(Slot),
     Field(Box<Expr>),
     Element(ArrayRef, Box<Expr>),
@@ -133,30 +151,14 @@ pub enum Expr {
     Concatenation(Vec<Expr>),
     In(Box<Expr>, ArrayRef),
     Call(usize, Vec<Expr>),
+    /// gawk's `@name(...)`: calls the function whose name a variable holds.
+    Indirect(Slot, Vec<Expr>),
     Builtin(Builtin, Vec<Expr>),
-    /// `length(a)` of an array.
-    ArrayLength(ArrayRef),
-    Split {
-        text: Box<Expr>,
-        into: ArrayRef,
-        by: Option<Box<Expr>>,
-        separators: Option<ArrayRef>,
-    },
     Substitute {
         all: bool,
         regex: Box<Expr>,
         with: Box<Expr>,
         place: Box<Place>,
-    },
-    MatchInto {
-        text: Box<Expr>,
-        regex: Box<Expr>,
-        into: Option<ArrayRef>,
-    },
-    Sort {
-        source: ArrayRef,
-        into: Option<ArrayRef>,
-        indices: bool,
     },
     Getline(Source, Option<Box<Place>>),
     /// A parenthesised expression.
@@ -166,10 +168,15 @@ pub enum Expr {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builtin {
     And,
+    Asort,
+    Asorti,
     Atan2,
+    Bindtextdomain,
     Close,
     Compl,
     Cos,
+    Dcgettext,
+    Dcngettext,
     Exp,
     Fflush,
     Gensub,
@@ -180,11 +187,15 @@ pub enum Builtin {
     Length,
     Log,
     Lshift,
+    Match,
+    Mkbool,
     Mktime,
     Or,
+    Patsplit,
     Rand,
     Rshift,
     Sin,
+    Split,
     Sprintf,
     Sqrt,
     Srand,
@@ -196,60 +207,110 @@ pub enum Builtin {
     Tolower,
     Toupper,
     Xor,
-    // These have forms of their own in `Expr`.
-    Asort,
-    Asorti,
+    // These have a form of their own in `Expr`, but where they are called by a variable.
     Gsub,
-    Match,
-    Split,
     Sub,
 }
 
 impl Builtin {
+    pub const NAMES: &[(&str, Self)] = &[
+        ("and", Self::And),
+        ("asort", Self::Asort),
+        ("asorti", Self::Asorti),
+        ("atan2", Self::Atan2),
+        ("bindtextdomain", Self::Bindtextdomain),
+        ("close", Self::Close),
+        ("compl", Self::Compl),
+        ("cos", Self::Cos),
+        ("dcgettext", Self::Dcgettext),
+        ("dcngettext", Self::Dcngettext),
+        ("exp", Self::Exp),
+        ("fflush", Self::Fflush),
+        ("gensub", Self::Gensub),
+        ("isarray", Self::Isarray),
+        ("typeof", Self::Typeof),
+        ("gsub", Self::Gsub),
+        ("index", Self::Index),
+        ("int", Self::Int),
+        ("length", Self::Length),
+        ("log", Self::Log),
+        ("lshift", Self::Lshift),
+        ("match", Self::Match),
+        ("mkbool", Self::Mkbool),
+        ("mktime", Self::Mktime),
+        ("patsplit", Self::Patsplit),
+        ("or", Self::Or),
+        ("rand", Self::Rand),
+        ("rshift", Self::Rshift),
+        ("sin", Self::Sin),
+        ("split", Self::Split),
+        ("sprintf", Self::Sprintf),
+        ("sqrt", Self::Sqrt),
+        ("srand", Self::Srand),
+        ("strftime", Self::Strftime),
+        ("strtonum", Self::Strtonum),
+        ("sub", Self::Sub),
+        ("substr", Self::Substr),
+        ("system", Self::System),
+        ("systime", Self::Systime),
+        ("tolower", Self::Tolower),
+        ("toupper", Self::Toupper),
+        ("xor", Self::Xor),
+    ];
+
     pub fn named(name: &str) -> Option<Self> {
-        const NAMES: &[(&str, Builtin)] = &[
-            ("and", Builtin::And),
-            ("asort", Builtin::Asort),
-            ("asorti", Builtin::Asorti),
-            ("atan2", Builtin::Atan2),
-            ("close", Builtin::Close),
-            ("compl", Builtin::Compl),
-            ("cos", Builtin::Cos),
-            ("exp", Builtin::Exp),
-            ("fflush", Builtin::Fflush),
-            ("gensub", Builtin::Gensub),
-            ("isarray", Builtin::Isarray),
-            ("typeof", Builtin::Typeof),
-            ("gsub", Builtin::Gsub),
-            ("index", Builtin::Index),
-            ("int", Builtin::Int),
-            ("length", Builtin::Length),
-            ("log", Builtin::Log),
-            ("lshift", Builtin::Lshift),
-            ("match", Builtin::Match),
-            ("mktime", Builtin::Mktime),
-            ("or", Builtin::Or),
-            ("rand", Builtin::Rand),
-            ("rshift", Builtin::Rshift),
-            ("sin", Builtin::Sin),
-            ("split", Builtin::Split),
-            ("sprintf", Builtin::Sprintf),
-            ("sqrt", Builtin::Sqrt),
-            ("srand", Builtin::Srand),
-            ("strftime", Builtin::Strftime),
-            ("strtonum", Builtin::Strtonum),
-            ("sub", Builtin::Sub),
-            ("substr", Builtin::Substr),
-            ("system", Builtin::System),
-            ("systime", Builtin::Systime),
-            ("tolower", Builtin::Tolower),
-            ("toupper", Builtin::Toupper),
-            ("xor", Builtin::Xor),
-        ];
-        NAMES
+        Self::NAMES
             .iter()
             .find(|(known, _)| *known == name)
             .map(|found| found.1)
+    }
+
+    /// How many arguments it takes: at least and at most.
+    pub fn arguments(self) -> (usize, usize) {
+        match self {
+            Self::Rand | Self::Systime => (0, 0),
+            Self::Length | Self::Srand | Self::Fflush => (0, 1),
+            Self::Strftime => (0, 3),
+            Self::Atan2 | Self::Index | Self::Lshift | Self::Rshift => (2, 2),
+            Self::Substr | Self::Sub | Self::Gsub | Self::Match => (2, 3),
+            Self::Split | Self::Patsplit => (2, 4),
+            Self::Gensub => (3, 4),
+            Self::And | Self::Or | Self::Xor => (2, usize::MAX),
+            Self::Sprintf => (1, usize::MAX),
+            Self::Asort | Self::Asorti | Self::Dcgettext => (1, 3),
+            Self::Dcngettext => (3, 5),
+            Self::Bindtextdomain | Self::Close | Self::Mktime | Self::Typeof => (1, 2),
+            _ => (1, 1),
+        }
+    }
+
+    /// Whether POSIX does not have it.
+    pub fn is_extension(self) -> bool {
+        !matches!(
+            self,
+            Self::Atan2
+                | Self::Close
+                | Self::Cos
+                | Self::Exp
+                | Self::Fflush
+                | Self::Gsub
+                | Self::Index
+                | Self::Int
+                | Self::Length
+                | Self::Log
+                | Self::Match
+                | Self::Rand
+                | Self::Sin
+                | Self::Split
+                | Self::Sprintf
+                | Self::Sqrt
+                | Self::Srand
+                | Self::Sub
+                | Self::Substr
+                | Self::System
+                | Self::Tolower
+                | Self::Toupper
+        )
     }
 }
 
@@ -258,6 +319,7 @@ pub enum Redirect {
     Create(Expr),
     Append(Expr),
     Command(Expr),
+    Coprocess(Expr),
 }
 
 pub enum Statement {
@@ -294,8 +356,6 @@ pub enum Rule {
 pub struct Function {
     pub name: String,
     pub parameters: Vec<String>,
-    /// Which parameters are arrays.
-    pub arrays: Vec<bool>,
     pub body: Vec<Statement>,
 }
 
@@ -304,7 +364,17 @@ pub struct Program {
     pub begin: Vec<Vec<Statement>>,
     pub rules: Vec<(Rule, Vec<Statement>)>,
     pub end: Vec<Vec<Statement>>,
+    pub begin_file: Vec<Vec<Statement>>,
+    pub end_file: Vec<Vec<Statement>>,
     pub functions: Vec<Function>,
     /// Names of the global variables, by number.
     pub globals: Vec<String>,
+}
+
+impl Program {
+    /// Whether any rule asks for records.
+    pub fn reads_input(&self) -> bool {
+        let bodies = [&self.end, &self.begin_file, &self.end_file];
+        !self.rules.is_empty() || bodies.iter().any(|bodies| !bodies.is_empty())
+    }
 }

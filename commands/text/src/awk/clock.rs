@@ -4,6 +4,9 @@ use std::sync::LazyLock;
 
 use secure_exec_cli::{Date, Offset, Zone, days_since_epoch};
 
+/// The format of `strftime` where none is given.
+pub const DEFAULT: &[u8] = b"%a %b %e %H:%M:%S %Z %Y";
+
 /// The zone that `TZ` names.
 static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
 
@@ -12,24 +15,6 @@ static UTC: LazyLock<Zone> = LazyLock::new(|| Zone::named(None));
 
 fn zone(utc: bool) -> &'static Zone {
     if utc { &UTC } else { &LOCAL }
-}
-
-/// The ISO 8601 year and week.
-fn iso_week(time: &Date) -> (i64, i64) {
-    let monday = (time.weekday + 6) % 7;
-    let week = (time.yearday - monday + 10) / 7;
-    let long = |year: i64| {
-        let first = (days_since_epoch(year, 1, 1) + 3).rem_euclid(7);
-        let leap = days_since_epoch(year + 1, 1, 1) - days_since_epoch(year, 1, 1) == 366;
-        first == 3 || (leap && first == 2)
-    };
-    if week < 1 {
-        (time.year - 1, if long(time.year - 1) { 53 } else { 52 })
-    } else if week == 53 && !long(time.year) {
-        (time.year + 1, 1)
-    } else {
-        (time.year, week)
-    }
 }
 
 fn conversion(letter: u8, time: &Date, offset: &Offset, seconds: i64) -> Option<String> {
@@ -54,8 +39,8 @@ fn conversion(letter: u8, time: &Date, offset: &Offset, seconds: i64) -> Option<
         b'D' | b'x' => nested(b"%m/%d/%y"),
         b'e' => format!("{:2}", time.day),
         b'F' => nested(b"%Y-%m-%d"),
-        b'g' => format!("{:02}", iso_week(time).0.rem_euclid(100)),
-        b'G' => iso_week(time).0.to_string(),
+        b'g' => format!("{:02}", time.iso_week().0.rem_euclid(100)),
+        b'G' => time.iso_week().0.to_string(),
         b'H' => format!("{:02}", time.hour),
         b'I' => format!("{hour12:02}"),
         b'j' => format!("{:03}", time.yearday + 1),
@@ -73,7 +58,7 @@ fn conversion(letter: u8, time: &Date, offset: &Offset, seconds: i64) -> Option<
         b'T' | b'X' => nested(b"%H:%M:%S"),
         b'u' => (if time.weekday == 0 { 7 } else { time.weekday }).to_string(),
         b'U' => format!("{:02}", (time.yearday + 7 - time.weekday) / 7),
-        b'V' => format!("{:02}", iso_week(time).1),
+        b'V' => format!("{:02}", time.iso_week().1),
         b'w' => time.weekday.to_string(),
         b'W' => format!("{:02}", (time.yearday + 7 - (time.weekday + 6) % 7) / 7),
         b'y' => format!("{:02}", time.year.rem_euclid(100)),

@@ -2,7 +2,7 @@
 
 use super::ast::{Arithmetic, Comparison, Expr, Slot};
 use super::machine::{Machine, Result, Unwind};
-use super::value::{Value, append_number, input_truth, number_prefix};
+use super::value::{Value, append_number, input_number, input_truth};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -16,9 +16,8 @@ impl Machine<'_> {
                 let index = self.field_index(index)?;
                 self.field(index)
             }
-            Expr::Element(array, key) => {
-                return self.with_element(*array, key, |array, key| array.element(key).clone());
-            }
+            Expr::Element(array, key) => return self.element(array, key),
+            Expr::TypedRegex(text) => Value::Regexp(Rc::clone(text)),
             Expr::Group(inner) => return self.value(inner),
             Expr::Assign(place, value) => {
                 let value = self.value(value)?;
@@ -43,6 +42,7 @@ impl Machine<'_> {
                 Value::text(text)
             }
             Expr::Call(function, arguments) => return self.call(*function, arguments),
+            Expr::Indirect(name, arguments) => return self.call_indirectly(*name, arguments),
             Expr::Builtin(builtin, arguments) => return self.builtin(*builtin, arguments),
             Expr::Regex(..)
             | Expr::And(..)
@@ -77,7 +77,7 @@ impl Machine<'_> {
                 matched != *negated
             }
             Expr::In(key, array) => {
-                self.with_element(*array, key, |array, key| array.contains(key))?
+                self.with_element(array, key, |array, key| array.contains(key))?
             }
             Expr::Field(index) => {
                 let index = self.field_index(index)?;
@@ -133,21 +133,22 @@ impl Machine<'_> {
     pub fn number(&mut self, expr: &Expr) -> Result<f64> {
         Ok(match expr {
             Expr::Number(number) => *number,
-            Expr::Variable(Slot::Global(global)) => self.globals[*global].number(),
+            Expr::Variable(Slot::Global(global)) => match &self.globals[*global] {
+                Value::Number(number) => *number,
+                _ => self.variable(Slot::Global(*global))?.number(),
+            },
             Expr::Group(inner) => self.number(inner)?,
             Expr::Field(index) => {
                 let index = self.field_index(index)?;
                 if index > 0 {
                     self.split_record();
                     if let Some(text) = self.record.plain(index) {
-                        return Ok(number_prefix(text).0);
+                        return Ok(input_number(text));
                     }
                 }
                 self.field(index).number()
             }
-            Expr::Element(array, key) => {
-                self.with_element(*array, key, |array, key| array.element(key).number())?
-            }
+            Expr::Element(array, key) => self.element(array, key)?.number(),
             Expr::Arithmetic(operator, left, right) => {
                 let left = self.number(left)?;
                 let right = self.number(right)?;
@@ -163,25 +164,12 @@ impl Machine<'_> {
             }
             Expr::Negative(inner) => -self.number(inner)?,
             Expr::Positive(inner) => self.number(inner)?,
-            Expr::ArrayLength(array) => self.length_of(*array)?,
-            Expr::Split {
-                text,
-                into,
-                by,
-                separators,
-            } => self.split(text, *into, by.as_deref(), *separators)?,
             Expr::Substitute {
                 all,
                 regex,
                 with,
                 place,
             } => self.substitute(*all, regex, with, place)?,
-            Expr::MatchInto { text, regex, into } => self.match_into(text, regex, *into)?,
-            Expr::Sort {
-                source,
-                into,
-                indices,
-            } => self.sort(*source, *into, *indices)?,
             Expr::Getline(source, place) => self.getline(source, place.as_deref())?,
             _ => self.value(expr)?.number(),
         })
@@ -198,9 +186,12 @@ impl Machine<'_> {
             }
             Expr::Subscript(_) => self.append_key(expr, out)?,
             Expr::Group(inner) => self.append(inner, out)?,
-            Expr::Variable(Slot::Global(global)) => {
-                self.globals[*global].append_to(out, &self.specials.convfmt);
-            }
+            Expr::Variable(Slot::Global(global)) => match &self.globals[*global] {
+                Value::Untyped | Value::Array(_) => {
+                    self.variable(Slot::Global(*global))?;
+                }
+                value => value.append_to(out, &self.specials.convfmt),
+            },
             Expr::Field(index) => {
                 let index = self.field_index(index)?;
                 if index > 0 {
@@ -257,7 +248,9 @@ impl Machine<'_> {
     /// `x = x y`.
     pub fn append_in_place(&mut self, slot: Slot, value: &Expr) -> Result<()> {
         let old = match slot {
-            Slot::Global(global) => std::mem::take(&mut self.globals[global]),
+            Slot::Global(global) if !matches!(self.globals[global], Value::Array(_)) => {
+                std::mem::take(&mut self.globals[global])
+            }
             _ => {
                 let old = self.variable(slot)?;
                 self.set_variable(slot, Value::Uninitialized)?;

@@ -15,14 +15,48 @@ struct Spec {
     precision: Option<usize>,
 }
 
+/// The values that a format takes, one after the other or by their number.
+struct Values<'v> {
+    values: &'v [Value],
+    next: usize,
+    /// Whether they are named by number, once it is known.
+    counted: Option<bool>,
+}
+
+impl<'v> Values<'v> {
+    /// The value for a conversion: the next one, or that of `number`.
+    fn take(&mut self, number: Option<usize>) -> Result<&'v Value, String> {
+        if *self.counted.get_or_insert(number.is_some()) != number.is_some() {
+            return Err("must use `count$' on all formats or none".to_owned());
+        }
+        let index = number.map_or(self.next, |number| number - 1);
+        self.next = index + 1;
+        self.values
+            .get(index)
+            .ok_or_else(|| "not enough arguments to satisfy format string".to_owned())
+    }
+}
+
 /// Appends `arguments` to `out` as `format` says; `convfmt` is for numbers that become strings.
-pub fn format(out: &mut Vec<u8>, format: &[u8], arguments: &[Value], convfmt: &[u8]) {
-    let mut arguments = arguments.iter();
+///
+/// # Errors
+/// What gawk says: of arguments that are missing, and of those that are sometimes named by their number.
+pub fn format(
+    out: &mut Vec<u8>,
+    format: &[u8],
+    arguments: &[Value],
+    convfmt: &[u8],
+) -> Result<(), String> {
+    let mut values = Values {
+        values: arguments,
+        next: 0,
+        counted: None,
+    };
     let mut at = 0;
     while at < format.len() {
         let Some(next) = memchr::memchr(b'%', &format[at..]) else {
             out.extend_from_slice(&format[at..]);
-            return;
+            return Ok(());
         };
         out.extend_from_slice(&format[at..at + next]);
         let start = at + next;
@@ -32,45 +66,51 @@ pub fn format(out: &mut Vec<u8>, format: &[u8], arguments: &[Value], convfmt: &[
             at += 1;
             continue;
         }
-        let (spec, length) = spec(&format[at..], &mut arguments);
+        let number = position(format, &mut at)?;
+        let (spec, length) = spec(&format[at..], &mut values)?;
         at += length;
         let Some(&conversion) = format.get(at) else {
             out.extend_from_slice(&format[start..]);
-            return;
+            return Ok(());
         };
         at += 1;
-        let missing = Value::Uninitialized;
         match conversion {
-            b'd' | b'i' => integer(out, &spec, arguments.next().unwrap_or(&missing).number()),
+            b'd' | b'i' => integer(out, &spec, values.take(number)?.number()),
             b'o' | b'x' | b'X' | b'u' => {
-                unsigned(
-                    out,
-                    &spec,
-                    conversion,
-                    arguments.next().unwrap_or(&missing).number(),
-                );
+                unsigned(out, &spec, conversion, values.take(number)?.number());
             }
             b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'a' | b'A' => {
-                float(
-                    out,
-                    &spec,
-                    conversion,
-                    arguments.next().unwrap_or(&missing).number(),
-                );
+                float(out, &spec, conversion, values.take(number)?.number());
             }
             b'%' => out.push(b'%'),
-            b'c' => character(out, &spec, arguments.next().unwrap_or(&missing)),
-            b's' => {
-                let text = arguments.next().unwrap_or(&missing).string(convfmt);
-                string(out, &spec, &text);
-            }
+            b'c' => character(out, &spec, values.take(number)?),
+            b's' => string(out, &spec, &values.take(number)?.string(convfmt)),
             _ => out.extend_from_slice(&format[start..at]),
         }
+    }
+    Ok(())
+}
+
+/// Reads `2$`, which names an argument.
+fn position(format: &[u8], at: &mut usize) -> Result<Option<usize>, String> {
+    let digits = format[*at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if digits == 0 || format.get(*at + digits) != Some(&b'$') {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(&format[*at..*at + digits]).unwrap_or_default();
+    *at += digits + 1;
+    match text.parse() {
+        Ok(0) => Err("argument count with `$' must be > 0".to_owned()),
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err("argument count is too large".to_owned()),
     }
 }
 
 /// Reads flags, width and precision.
-fn spec<'v>(text: &[u8], arguments: &mut impl Iterator<Item = &'v Value>) -> (Spec, usize) {
+fn spec(text: &[u8], values: &mut Values<'_>) -> Result<(Spec, usize), String> {
     let mut spec = Spec::default();
     let mut at = 0;
     while let Some(flag) = text.get(at) {
@@ -85,24 +125,25 @@ fn spec<'v>(text: &[u8], arguments: &mut impl Iterator<Item = &'v Value>) -> (Sp
         }
         at += 1;
     }
-    let mut number = |at: &mut usize| -> i64 {
+    let mut number = |at: &mut usize| -> Result<i64, String> {
         if text.get(*at) == Some(&b'*') {
             *at += 1;
-            return arguments.next().map_or(0, |value| value.number() as i64);
+            let number = position(text, at)?;
+            return Ok(values.take(number)?.number() as i64);
         }
         let mut value: i64 = 0;
         while let Some(digit @ b'0'..=b'9') = text.get(*at) {
             value = (value * 10 + i64::from(digit - b'0')).min(1 << 20);
             *at += 1;
         }
-        value
+        Ok(value)
     };
-    let width = number(&mut at).clamp(-(1 << 20), 1 << 20);
+    let width = number(&mut at)?.clamp(-(1 << 20), 1 << 20);
     spec.left |= width < 0;
     spec.width = usize::try_from(width.unsigned_abs()).unwrap_or(0);
     if text.get(at) == Some(&b'.') {
         at += 1;
-        spec.precision = usize::try_from(number(&mut at).min(1 << 20)).ok();
+        spec.precision = usize::try_from(number(&mut at)?.min(1 << 20)).ok();
     }
     while matches!(
         text.get(at),
@@ -110,7 +151,7 @@ fn spec<'v>(text: &[u8], arguments: &mut impl Iterator<Item = &'v Value>) -> (Sp
     ) {
         at += 1;
     }
-    (spec, at)
+    Ok((spec, at))
 }
 
 /// Appends with padding: `prefix` is the sign or radix, before zeros.
@@ -273,6 +314,7 @@ fn float(out: &mut Vec<u8>, spec: &Spec, conversion: u8, number: f64) {
     let mut text = match conversion.to_ascii_lowercase() {
         b'f' => fixed(magnitude, precision),
         b'e' => exponential(magnitude, precision),
+        b'a' => hexadecimal(magnitude, spec.precision),
         _ => general(magnitude, precision, spec.alternate),
     };
     if spec.alternate && precision == 0 && !text.contains('.') {
@@ -285,11 +327,44 @@ fn float(out: &mut Vec<u8>, spec: &Spec, conversion: u8, number: f64) {
     pad(out, spec, prefix, text.as_bytes(), spec.zero, text.len());
 }
 
+/// `0x1.8p+0`, as C's `%a`.
+fn hexadecimal(number: f64, precision: Option<usize>) -> String {
+    let bits = number.to_bits();
+    let mut mantissa = bits & ((1 << 52) - 1);
+    let biased = i64::try_from((bits >> 52) & 0x7ff).unwrap_or(0);
+    let mut whole = u64::from(biased > 0);
+    let exponent = match (biased, mantissa) {
+        (0, 0) => 0,
+        (0, _) => -1022,
+        _ => biased - 1023,
+    };
+    let mut digits = 13;
+    if let Some(precision) = precision.filter(|precision| *precision < 13) {
+        // Rounded to even.
+        let dropped = u32::try_from((13 - precision) * 4).unwrap_or(0);
+        let all = (whole << 52) | mantissa;
+        let (kept, rest) = (all >> dropped, all & ((1 << dropped) - 1));
+        let half = 1 << (dropped - 1);
+        let up = rest > half || (rest == half && kept & 1 == 1);
+        let rounded = (kept + u64::from(up)) << dropped;
+        whole = rounded >> 52;
+        mantissa = rounded & ((1 << 52) - 1);
+        digits = precision;
+    }
+    let text = format!("{mantissa:013x}");
+    let fraction = match precision {
+        None => text.trim_end_matches('0').to_owned(),
+        Some(precision) => format!("{}{}", &text[..digits], "0".repeat(precision - digits)),
+    };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("0x{whole}{point}{fraction}p{exponent:+}")
+}
+
 fn character(out: &mut Vec<u8>, spec: &Spec, value: &Value) {
     let mut buffer = [0; 4];
     let body: Vec<u8> = match value {
-        Value::Number(number) => {
-            let code = *number as i64;
+        Value::Number(_) | Value::Boolean(_) | Value::Untyped | Value::Uninitialized => {
+            let code = value.number() as i64;
             match u32::try_from(code).ok().and_then(char::from_u32) {
                 Some(character) => character.encode_utf8(&mut buffer).as_bytes().to_vec(),
                 None => vec![(code & 0xff) as u8],
@@ -300,7 +375,11 @@ fn character(out: &mut Vec<u8>, spec: &Spec, value: &Value) {
         }
         _ => {
             let text = value.string(b"%.6g");
-            text[..text.len().min(crate::sed::character(&text))].to_vec()
+            if text.is_empty() {
+                vec![0]
+            } else {
+                text[..text.len().min(crate::sed::character(&text))].to_vec()
+            }
         }
     };
     pad(out, spec, b"", &body, false, 1);
@@ -325,7 +404,7 @@ mod tests {
     fn formatted(format_text: &str, values: &[f64]) -> String {
         let values: Vec<Value> = values.iter().map(|value| Value::Number(*value)).collect();
         let mut out = Vec::new();
-        format(&mut out, format_text.as_bytes(), &values, b"%.6g");
+        format(&mut out, format_text.as_bytes(), &values, b"%.6g").unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -1,8 +1,9 @@
 //! The functions of awk that work on numbers, files and the system; [`super::strings`] has the others.
 
-use super::ast::{Builtin, Expr, Slot};
-use super::machine::{Cell, Machine, Result};
-use super::streams::status_number;
+use super::ast::{Builtin, Expr};
+use super::input::ERRNO;
+use super::machine::{Machine, Result, Unwind};
+use super::streams::{End, status_number};
 use super::value::Value;
 use super::{clock, format, text};
 use crate::shell;
@@ -14,6 +15,14 @@ fn now() -> f64 {
         .map_or(0.0, |since| since.as_secs() as f64)
 }
 
+/// A function of numbers that are not negative; of others it is what C's gives on Linux.
+fn of_domain(number: f64, function: fn(f64) -> f64) -> f64 {
+    if number < 0.0 {
+        return -f64::NAN;
+    }
+    function(number)
+}
+
 impl Machine<'_> {
     pub fn builtin(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         let number = |machine: &mut Self, index: usize| match arguments.get(index) {
@@ -21,6 +30,21 @@ impl Machine<'_> {
             None => Ok(0.0),
         };
         Ok(match builtin {
+            Builtin::Asort | Builtin::Asorti => {
+                Value::Number(self.sort(arguments, builtin == Builtin::Asorti)?)
+            }
+            Builtin::Split => Value::Number(self.split(arguments)?),
+            Builtin::Patsplit => Value::Number(self.patsplit(arguments)?),
+            Builtin::Match => Value::Number(self.match_into(arguments)?),
+            Builtin::Sub | Builtin::Gsub => {
+                let all = builtin == Builtin::Gsub;
+                Value::Number(self.substitute_indirectly(all, arguments)?)
+            }
+            Builtin::Length => Value::Number(self.length(arguments)?),
+            Builtin::Mkbool => Value::Boolean(self.truth(&arguments[0])?),
+            Builtin::Dcgettext | Builtin::Dcngettext | Builtin::Bindtextdomain => {
+                self.translation(builtin, arguments)?
+            }
             Builtin::Isarray => Value::flag(self.type_of(arguments)? == "array"),
             Builtin::Typeof => Value::text(self.type_of(arguments)?.into()),
             Builtin::Atan2 => {
@@ -30,8 +54,8 @@ impl Machine<'_> {
             Builtin::Cos => Value::Number(number(self, 0)?.cos()),
             Builtin::Sin => Value::Number(number(self, 0)?.sin()),
             Builtin::Exp => Value::Number(number(self, 0)?.exp()),
-            Builtin::Log => Value::Number(number(self, 0)?.ln()),
-            Builtin::Sqrt => Value::Number(number(self, 0)?.sqrt()),
+            Builtin::Log => Value::Number(of_domain(number(self, 0)?, f64::ln)),
+            Builtin::Sqrt => Value::Number(of_domain(number(self, 0)?, f64::sqrt)),
             Builtin::Int => Value::Number(number(self, 0)?.trunc()),
             Builtin::Rand => Value::Number(self.random.next()),
             Builtin::Srand => {
@@ -83,7 +107,7 @@ impl Machine<'_> {
         let value = self.value(argument)?;
         let name = self.text_of(&value);
         Ok(Value::Number(match builtin {
-            Builtin::Close => self.streams.close(&name)?,
+            Builtin::Close => self.close(&name, arguments.get(1))?,
             Builtin::Fflush if name.is_empty() => {
                 self.streams.flush_all()?;
                 0.0
@@ -96,10 +120,36 @@ impl Machine<'_> {
                 }
             }
             _ => {
+                self.refuse_in_sandbox("'system' function")?;
                 self.streams.flush_all()?;
                 shell::system(&name).map_or(-1.0, status_number)
             }
         }))
+    }
+
+    /// `close(name)`, of a coprocess also one end of it.
+    fn close(&mut self, name: &[u8], end: Option<&Expr>) -> Result<f64> {
+        let end = match end {
+            None => End::Both,
+            Some(end) => {
+                let value = self.value(end)?;
+                match self.text_of(&value).as_slice() {
+                    b"to" => End::To,
+                    b"from" => End::From,
+                    _ => {
+                        return Err(Unwind::Fatal(
+                            "close: second argument must be `to' or `from'".to_owned(),
+                        ));
+                    }
+                }
+            }
+        };
+        let status = self.streams.close(name, end)?;
+        if status < 0.0 {
+            self.globals[ERRNO] =
+                Value::text(b"close of redirection that was never opened".to_vec());
+        }
+        Ok(status)
     }
 
     fn time(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
@@ -116,7 +166,10 @@ impl Machine<'_> {
                 let value = self.value(format)?;
                 self.text_of(&value)
             }
-            None => std::rc::Rc::new(b"%a %b %e %H:%M:%S %Z %Y".to_vec()),
+            None => match self.process_information(b"strftime") {
+                Some(format) => self.text_of(&format),
+                None => std::rc::Rc::new(clock::DEFAULT.to_vec()),
+            },
         };
         let seconds = match arguments.get(1) {
             Some(seconds) => self.number(seconds)?,
@@ -145,7 +198,8 @@ impl Machine<'_> {
             values.push(self.value(argument)?);
         }
         let mut out = Vec::with_capacity(pattern.len() + 16);
-        format::format(&mut out, &pattern, &values, &self.specials.convfmt);
+        format::format(&mut out, &pattern, &values, &self.specials.convfmt)
+            .map_err(Unwind::Fatal)?;
         Ok(out)
     }
 
@@ -154,19 +208,6 @@ impl Machine<'_> {
         let Some(argument) = arguments.first() else {
             return Ok("untyped");
         };
-        let is_array = match argument {
-            Expr::Variable(Slot::Global(global)) => {
-                matches!(self.globals[*global], Value::Uninitialized)
-                    && self.arrays[*global].borrow().len() > 0
-            }
-            Expr::Variable(Slot::Local(local)) => {
-                matches!(self.stack[self.base + local], Cell::Array(_))
-            }
-            _ => false,
-        };
-        if is_array {
-            return Ok("array");
-        }
         if let Expr::Field(index) = argument {
             let index = self.field_index(index)?;
             self.split_record();
@@ -174,12 +215,14 @@ impl Machine<'_> {
                 return Ok("unassigned");
             }
         }
-        let in_variable = matches!(argument, Expr::Variable(_));
-        Ok(match self.value(argument)? {
-            Value::Uninitialized if in_variable => "untyped",
+        Ok(match self.seen(argument)? {
+            Value::Untyped => "untyped",
             Value::Uninitialized => "unassigned",
             Value::Number(_) => "number",
+            Value::Boolean(_) => "number|bool",
             Value::Text(_) => "string",
+            Value::Regexp(_) => "regexp",
+            Value::Array(_) => "array",
             Value::Input(text) => match super::value::looks_numeric(&text) {
                 Some(_) => "strnum",
                 None => "string",
@@ -187,10 +230,48 @@ impl Machine<'_> {
         })
     }
 
+    /// The number of elements of an array, of characters of anything else.
+    fn length(&mut self, arguments: &[Expr]) -> Result<f64> {
+        let Some(argument) = arguments.first() else {
+            return Ok(text::length(&self.record_text()) as f64);
+        };
+        if let Expr::Variable(_) | Expr::Element(..) = argument
+            && let Value::Array(shared) = self.seen(argument)?
+        {
+            return Ok(shared.borrow().len() as f64);
+        }
+        let value = self.value(argument)?;
+        Ok(text::length(&self.text_of(&value)) as f64)
+    }
+
+    /// The text of an argument, or of what stands for it where it is not given.
+    fn text_argument(&mut self, arguments: &[Expr], index: usize) -> Result<Vec<u8>> {
+        let Some(argument) = arguments.get(index) else {
+            return Ok(Vec::new());
+        };
+        let value = self.value(argument)?;
+        Ok(self.text_of(&value).to_vec())
+    }
+
+    /// Translations: there are none, so a text is itself.
+    fn translation(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
+        let first = self.text_argument(arguments, 0)?;
+        let second = self.text_argument(arguments, 1)?;
+        Ok(Value::text(match builtin {
+            Builtin::Dcngettext if self.number(&arguments[2])? != 1.0 => second,
+            _ => first,
+        }))
+    }
+
     fn string_function(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         let first = match arguments.first() {
             Some(Expr::Text(_)) if builtin == Builtin::Sprintf => None,
-            Some(first) if builtin != Builtin::Sprintf && builtin != Builtin::Gensub => {
+            Some(first)
+                if !matches!(
+                    builtin,
+                    Builtin::Sprintf | Builtin::Gensub | Builtin::Strtonum
+                ) =>
+            {
                 let value = self.value(first)?;
                 Some(self.text_of(&value))
             }
@@ -198,13 +279,6 @@ impl Machine<'_> {
         };
         let first = first.as_deref();
         Ok(match builtin {
-            Builtin::Length => {
-                let length = match first {
-                    Some(text) => text::length(text),
-                    None => text::length(&self.record_text()),
-                };
-                Value::Number(length as f64)
-            }
             Builtin::Sprintf => Value::text(self.formatted(arguments)?),
             Builtin::Tolower => Value::text(text::to_lower(first.unwrap_or(&Vec::new()))),
             Builtin::Toupper => Value::text(text::to_upper(first.unwrap_or(&Vec::new()))),
@@ -217,7 +291,13 @@ impl Machine<'_> {
                     found.map_or(0.0, |at| (text::characters_before(text, at) + 1) as f64),
                 )
             }
-            Builtin::Strtonum => Value::Number(strtonum(first.map_or(&[][..], Vec::as_slice))),
+            Builtin::Strtonum => {
+                let value = self.value(&arguments[0])?;
+                Value::Number(match value.comparable() {
+                    Some(number) => number,
+                    _ => strtonum(&self.text_of(&value)),
+                })
+            }
             Builtin::Substr => {
                 let start = self.number(&arguments[1])?;
                 let length = match arguments.get(2) {
@@ -242,9 +322,8 @@ fn substr(text: &[u8], start: f64, length: Option<f64>) -> &[u8] {
     &rest[..text::offset(rest, take)]
 }
 
-/// gawk's `strtonum`: also octal and hexadecimal.
+/// gawk's `strtonum` of a string: also octal and hexadecimal, without a sign or blanks before them.
 fn strtonum(text: &[u8]) -> f64 {
-    let trimmed = text.trim_ascii_start();
     let digits = |text: &[u8], radix: u32| {
         text.iter()
             .map_while(|&byte| char::from(byte).to_digit(radix))
@@ -252,11 +331,15 @@ fn strtonum(text: &[u8]) -> f64 {
                 value * f64::from(radix) + f64::from(digit)
             })
     };
-    match trimmed {
+    let decimal = |text: &[u8]| {
+        let end = text.iter().position(|byte| !byte.is_ascii_digit());
+        let all = end.map_or(text, |end| &text[..end]);
+        matches!(end.map(|end| text[end]), Some(b'.' | b'e' | b'E'))
+            || all.iter().any(|byte| matches!(byte, b'8' | b'9'))
+    };
+    match text {
         [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
-        [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit) => {
-            digits(rest, 8)
-        }
+        [b'0', rest @ ..] if !rest.is_empty() && !decimal(rest) => digits(rest, 8),
         _ => super::value::number_prefix(text).0,
     }
 }

@@ -1,11 +1,13 @@
 //! The main input, the files of `ARGV`, and `getline`.
 
-use super::ast::{Place, Source, Special};
+use super::ast::{ArrayRef, Builtin, Expr, Place, Source, Special};
 use super::machine::{Machine, Result, Unwind};
-use super::streams::Reader;
+use super::options::VERSION;
+use super::streams::{Reader, Streams};
 use super::syntax::unescape;
 use super::value::Value;
 use crate::message;
+use secure_exec_sys::process;
 use std::rc::Rc;
 
 #[derive(Default)]
@@ -17,30 +19,39 @@ pub struct MainInput {
     pub missing: bool,
 }
 
-impl MainInput {
-    pub fn skip_file(&mut self) {
-        self.reader = None;
-    }
-}
-
 /// The number of a global variable that always exists, in the order of [`super::GLOBALS`].
 pub const ENVIRON: usize = 0;
 pub const ARGV: usize = 1;
 pub const ARGC: usize = 2;
 pub const PROCINFO: usize = 3;
+pub const ERRNO: usize = 4;
+pub const ARGIND: usize = 5;
+pub const FUNCTAB: usize = 6;
+
+/// Their names.
+pub const GLOBALS: [&str; 7] = [
+    "ENVIRON", "ARGV", "ARGC", "PROCINFO", "ERRNO", "ARGIND", "FUNCTAB",
+];
 
 impl Machine<'_> {
     /// Sets a variable as `-v` and operands of the form `name=value` do.
     pub fn command_line_assignment(&mut self, name: &str, value: &[u8]) -> Result<()> {
         let value = Value::input(&unescape(value));
-        if let Some(special) = Special::named(name) {
+        let name = name.strip_prefix("awk::").unwrap_or(name);
+        if let Some(special) = self.special_named(name) {
             return self.set_special(special, value);
         }
         // A variable that the program does not name cannot be seen by it.
         if let Some(global) = self.program.globals.iter().position(|known| known == name) {
-            self.globals[global] = value;
+            return self.set_variable(super::ast::Slot::Global(global), value);
         }
         Ok(())
+    }
+
+    /// The special variable of that name, in the language that was asked for.
+    fn special_named(&self, name: &str) -> Option<Special> {
+        let special = Special::named(name)?;
+        (!self.options.traditional || !special.is_extension()).then_some(special)
     }
 
     /// Opens the next file of `ARGV`. False if there is none.
@@ -55,38 +66,141 @@ impl Machine<'_> {
                     return Ok(false);
                 }
                 self.input.any_file = true;
-                self.specials.filename = Value::text(Vec::new());
-                self.specials.fnr = 0.0;
-                self.input.reader = Some(Reader::open(b"-")?);
-                return Ok(true);
-            }
-            let key = self.input.next.to_string();
-            self.input.next += 1;
-            let element = self.arrays[ARGV].borrow().peek(key.as_bytes()).cloned();
-            let Some(element) = element else { continue };
-            let name = self.text_of(&element);
-            if name.is_empty() {
+                let name = Rc::new(b"-".to_vec());
+                let shown = if self.program.begin_file.is_empty() {
+                    Rc::default()
+                } else {
+                    Rc::clone(&name)
+                };
+                if self.open_file(&name, shown)? {
+                    return Ok(true);
+                }
                 continue;
             }
-            if let Some((variable, value)) = assignment(&name) {
+            let index = self.input.next;
+            self.input.next += 1;
+            let Some(name) = self.argument_text(index)? else {
+                continue;
+            };
+            if !self.options.plain_operands
+                && let Some((variable, value)) = assignment(&name)
+            {
                 self.command_line_assignment(&variable, value)?;
                 continue;
             }
+            self.globals[ARGIND] = Value::Number(index as f64);
             self.input.any_file = true;
-            match Reader::open(&name) {
-                Ok(reader) => {
-                    self.specials.filename = Value::Input(Rc::clone(&name));
-                    self.specials.fnr = 0.0;
-                    self.input.reader = Some(reader);
-                    return Ok(true);
-                }
-                Err(error) => {
-                    let text = String::from_utf8_lossy(&name);
-                    let reason = message::reason(&error);
-                    return Err(Unwind::Fatal(format!("cannot open \"{text}\" ({reason})")));
-                }
+            if self.open_file(&name, Rc::clone(&name))? {
+                return Ok(true);
             }
         }
+    }
+
+    /// The text of an element of `ARGV`, if there is one that is not empty.
+    fn argument_text(&mut self, index: usize) -> Result<Option<Rc<Vec<u8>>>> {
+        let arguments = self.array(&ArrayRef::Global(ARGV))?;
+        let element = arguments
+            .borrow()
+            .peek(index.to_string().as_bytes())
+            .cloned();
+        let text = element.map(|element| self.text_of(&element));
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    /// Opens a file of the main input and runs the `BEGINFILE` rules. False if these, or what the file is, have it
+    /// skipped.
+    fn open_file(&mut self, name: &Rc<Vec<u8>>, shown: Rc<Vec<u8>>) -> Result<bool> {
+        self.specials.filename = Value::Input(shown);
+        self.specials.fnr = 0.0;
+        self.globals[ERRNO] = Value::text(Vec::new());
+        let text = String::from_utf8_lossy(name).into_owned();
+        if self.options.sandbox && name.as_slice() != b"-" && !self.options.operands.contains(name)
+        {
+            return Err(Unwind::Fatal(format!(
+                "cannot add a new file ({text}) to ARGV in sandbox mode"
+            )));
+        }
+        match Reader::open(name) {
+            Ok(reader) => self.input.reader = Some(reader),
+            Err(error) => {
+                let directory = error.kind() == std::io::ErrorKind::IsADirectory;
+                if self.program.begin_file.is_empty() {
+                    if directory && !self.options.traditional {
+                        let text =
+                            format!("command line argument `{text}' is a directory: skipped");
+                        message::warn("awk", &format!("warning: {text}"));
+                        return Ok(false);
+                    }
+                } else {
+                    self.set_errno(&error);
+                    match self.file_rules(&self.program.begin_file) {
+                        Err(Unwind::NextFile) => return Ok(false),
+                        other => other?,
+                    }
+                }
+                let reason = message::reason(&error);
+                return Err(Unwind::Fatal(format!(
+                    "cannot open file `{text}' for reading: {reason}"
+                )));
+            }
+        }
+        self.begin_in_place(name)?;
+        match self.file_rules(&self.program.begin_file) {
+            Err(Unwind::NextFile) => {
+                self.end_file()?;
+                Ok(false)
+            }
+            other => other.map(|()| true),
+        }
+    }
+
+    /// Ends the file of the main input: at its end, or before it by `nextfile`.
+    pub fn end_file(&mut self) -> Result<()> {
+        if self.input.reader.take().is_none() {
+            return Ok(());
+        }
+        self.finish_in_place()?;
+        match self.file_rules(&self.program.end_file) {
+            Err(Unwind::Next | Unwind::NextFile) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Tells the program why something failed.
+    pub fn set_errno(&mut self, error: &std::io::Error) {
+        let reason = match error.kind() {
+            std::io::ErrorKind::IsADirectory => "Is a directory".to_owned(),
+            _ => message::reason(error),
+        };
+        // Of a redirection that fails only the reason.
+        let reason = match (
+            reason.starts_with("cannot redirect to "),
+            reason.rsplit_once(": "),
+        ) {
+            (true, Some((_, reason))) => reason.to_owned(),
+            _ => reason,
+        };
+        self.globals[ERRNO] = Value::text(reason.into_bytes());
+    }
+
+    /// Fails where gawk's `-S` does not let a program do a thing.
+    pub fn refuse_in_sandbox(&self, what: &str) -> Result<()> {
+        if self.options.sandbox {
+            return Err(Unwind::Fatal(format!("{what} not allowed in sandbox mode")));
+        }
+        Ok(())
+    }
+
+    /// Whether a program wants to go on behind output that fails.
+    pub fn is_nonfatal(&self, name: &[u8]) -> bool {
+        let mut key = name.to_vec();
+        key.extend_from_slice(&self.specials.subsep);
+        key.extend_from_slice(b"NONFATAL");
+        let Value::Array(information) = &self.globals[PROCINFO] else {
+            return false;
+        };
+        let information = information.borrow();
+        information.contains(b"NONFATAL") || information.contains(&key)
     }
 
     /// Reads a record of the main input into `record`.
@@ -111,7 +225,7 @@ impl Machine<'_> {
                     self.input.missing = true;
                 }
             }
-            self.input.reader = None;
+            self.end_file()?;
         }
     }
 
@@ -135,31 +249,23 @@ impl Machine<'_> {
         let read = match source {
             Source::Main => self.read_main(&mut text).map(Some)?,
             Source::File(name) => {
-                let name = self.value(name)?;
-                let name = self.text_of(&name);
+                let name = self.redirection(name)?;
                 if name.as_slice() == b"-" {
                     self.streams.flush_all()?;
                 }
-                let specials = &mut self.specials;
-                self.streams.file(&name).ok().and_then(|reader| {
-                    reader
-                        .record(&specials.separator, &mut text, &mut specials.rt)
-                        .ok()
-                })
+                self.read_from(&name, Streams::file, &mut text)
             }
             Source::Command(command) => {
-                let command = self.value(command)?;
-                let command = self.text_of(&command);
-                let specials = &mut self.specials;
-                let read = self.streams.command(&command).ok().and_then(|reader| {
-                    reader
-                        .record(&specials.separator, &mut text, &mut specials.rt)
-                        .ok()
-                });
+                let command = self.redirection(command)?;
+                let read = self.read_from(&command, Streams::command, &mut text);
                 if read == Some(true) && place.is_none() {
                     self.specials.nr += 1.0;
                 }
                 read
+            }
+            Source::Coprocess(command) => {
+                let command = self.redirection(command)?;
+                self.read_from(&command, Streams::coprocess, &mut text)
             }
         };
         match read {
@@ -174,23 +280,116 @@ impl Machine<'_> {
         Ok(1.0)
     }
 
-    /// Fills `ENVIRON`, `ARGV` and `ARGC`.
-    pub fn set_up(&mut self, operands: &[Vec<u8>]) {
-        {
-            let mut environment = self.arrays[ENVIRON].borrow_mut();
-            for (name, value) in std::env::vars_os() {
-                let (name, value) = (crate::bytes::from_os(name), crate::bytes::from_os(value));
-                environment.set(&name, Value::Input(Rc::new(value)));
+    /// The name that a redirected `getline` reads from.
+    fn redirection(&mut self, name: &Expr) -> Result<Rc<Vec<u8>>> {
+        let name = self.value(name)?;
+        let name = self.text_of(&name);
+        self.refuse_in_sandbox("redirection")?;
+        if name.is_empty() {
+            return Err(Unwind::Fatal(
+                "expression for redirection has null string value".to_owned(),
+            ));
+        }
+        Ok(name)
+    }
+
+    /// Reads a record of a file or command. None on failure, which `ERRNO` has the reason of.
+    fn read_from(
+        &mut self,
+        name: &[u8],
+        open: for<'s> fn(&'s mut Streams, &[u8]) -> std::io::Result<&'s mut Reader>,
+        text: &mut Vec<u8>,
+    ) -> Option<bool> {
+        let specials = &mut self.specials;
+        let read = open(&mut self.streams, name)
+            .and_then(|reader| reader.record(&specials.separator, text, &mut specials.rt));
+        match read {
+            Ok(more) => Some(more),
+            Err(error) => {
+                self.set_errno(&error);
+                None
             }
         }
-        {
-            let mut arguments = self.arrays[ARGV].borrow_mut();
-            arguments.set(b"0", Value::text(b"awk".to_vec()));
-            for (index, operand) in operands.iter().enumerate() {
-                arguments.set((index + 1).to_string().as_bytes(), Value::input(operand));
-            }
+    }
+
+    /// Fills `ENVIRON`, `ARGV`, `ARGC`, `PROCINFO` and `FUNCTAB`.
+    pub fn set_up(&mut self, operands: &[Vec<u8>]) -> Result<()> {
+        let environment = self.array(&ArrayRef::Global(ENVIRON))?;
+        for (name, value) in std::env::vars_os() {
+            let (name, value) = (crate::bytes::from_os(name), crate::bytes::from_os(value));
+            environment
+                .borrow_mut()
+                .set(&name, Value::Input(Rc::new(value)));
+        }
+        let arguments = self.array(&ArrayRef::Global(ARGV))?;
+        arguments
+            .borrow_mut()
+            .set(b"0", Value::text(self.options.name.clone()));
+        for (index, operand) in operands.iter().enumerate() {
+            let key = (index + 1).to_string();
+            arguments
+                .borrow_mut()
+                .set(key.as_bytes(), Value::input(operand));
         }
         self.globals[ARGC] = Value::Number((operands.len() + 1) as f64);
+        self.globals[ARGIND] = Value::Number(0.0);
+        self.globals[ERRNO] = Value::text(Vec::new());
+        self.set_up_process_information()?;
+        let table = self.array(&ArrayRef::Global(FUNCTAB))?;
+        let functions = self.program.functions.iter();
+        let names = functions.map(|function| function.name.as_str());
+        for name in names.chain(Builtin::NAMES.iter().map(|builtin| builtin.0)) {
+            table
+                .borrow_mut()
+                .set(name.as_bytes(), Value::text(name.as_bytes().to_vec()));
+        }
+        Ok(())
+    }
+
+    fn set_up_process_information(&mut self) -> Result<()> {
+        let information = self.array(&ArrayRef::Global(PROCINFO))?;
+        let mut information = information.borrow_mut();
+        if self.options.traditional {
+            return Ok(());
+        }
+        for (name, text) in [
+            ("version", VERSION),
+            ("platform", "posix"),
+            ("FS", "FS"),
+            ("api_major", "3"),
+            ("api_minor", "2"),
+        ] {
+            information.set(name.as_bytes(), Value::input(text.as_bytes()));
+        }
+        information.set(b"strftime", Value::text(super::clock::DEFAULT.to_vec()));
+        let mut numbers = vec![
+            ("pid", i64::from(process::getpid())),
+            ("ppid", i64::from(process::getppid())),
+        ];
+        if let Ok(group) = process::getpgid(0) {
+            numbers.push(("pgrpid", i64::from(group)));
+        }
+        if let Ok(ids) = process::ids() {
+            numbers.extend([
+                ("uid", i64::from(ids.uid)),
+                ("euid", i64::from(ids.euid)),
+                ("gid", i64::from(ids.gid)),
+                ("egid", i64::from(ids.egid)),
+            ]);
+        }
+        for (name, number) in numbers {
+            information.set(name.as_bytes(), Value::Number(number as f64));
+        }
+        let arguments = super::array::Array::shared();
+        for (index, argument) in std::env::args_os().enumerate() {
+            let text = crate::bytes::from_os(argument);
+            let key = index.to_string();
+            arguments
+                .borrow_mut()
+                .set(key.as_bytes(), Value::text(text));
+        }
+        information.set(b"argv", Value::Array(arguments));
+        Ok(())
     }
 }
 
@@ -198,10 +397,19 @@ impl Machine<'_> {
 pub fn assignment(operand: &[u8]) -> Option<(String, &[u8])> {
     let at = operand.iter().position(|&byte| byte == b'=')?;
     let (name, value) = (&operand[..at], &operand[at + 1..]);
-    let first = *name.first()?;
-    let valid = (first.is_ascii_alphabetic() || first == b'_')
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let mut parts = name.split(|&byte| byte == b':');
+    let word = |part: &[u8]| {
+        part.first()
+            .is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
+            && part
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    // gawk's `namespace::name` has an empty part between its colons.
+    let valid = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(name), None, ..) => word(name),
+        (Some(space), Some(b""), Some(name), None) => word(space) && word(name),
+        _ => false,
+    };
     valid.then(|| (String::from_utf8_lossy(name).into_owned(), value))
 }

@@ -1,13 +1,16 @@
 //! The state of a running program, and calls of its functions.
 
-use super::array::{Array, Shared};
-use super::ast::{ArrayRef, Expr, Program, Slot};
+use super::array::Shared;
+use super::ast::{Builtin, Expr, Program, Slot};
+use super::in_place::InPlace;
 use super::input::MainInput;
+use super::options::Options;
 use super::record::{Record, Splitter};
+use super::special::Specials;
 use super::streams::{RecordSeparator, Streams};
 use super::syntax::compile;
 use super::value::Value;
-use super::variable::Specials;
+
 use crate::pattern::{Pattern, Span};
 use std::collections::HashMap;
 use std::io;
@@ -31,10 +34,27 @@ impl From<io::Error> for Unwind {
 pub type Result<T> = std::result::Result<T, Unwind>;
 
 /// A parameter or local variable.
-#[derive(Clone)]
-pub enum Cell {
-    Scalar(Value),
-    Array(Shared),
+pub struct Cell {
+    pub value: Value,
+    /// What the caller named, while that has no value.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// Where what a caller named lives.
+pub enum Origin {
+    Global(usize),
+    /// A parameter of a function that is running.
+    Stack(usize),
+    Element(Shared, Vec<u8>),
+}
+
+impl Cell {
+    pub fn of(value: Value) -> Self {
+        Self {
+            value,
+            origin: None,
+        }
+    }
 }
 
 /// Calls nested deeper than this would exhaust the stack.
@@ -47,8 +67,8 @@ const MAX_DEPTH: usize = if cfg!(target_os = "wasi") {
 pub struct Machine<'p> {
     pub program: &'p Program,
     pub unicode: bool,
+    pub options: Options,
     pub globals: Vec<Value>,
-    pub arrays: Vec<Shared>,
     pub stack: Vec<Cell>,
     pub base: usize,
     depth: usize,
@@ -61,18 +81,19 @@ pub struct Machine<'p> {
     pub random: super::random::Random,
     pub exit_status: u8,
     pub ranges: Vec<bool>,
+    pub in_place: Option<InPlace>,
     /// Buffers that are used again.
     pub line: Vec<u8>,
     pub spare: Vec<u8>,
 }
 
 impl<'p> Machine<'p> {
-    pub fn new(program: &'p Program, unicode: bool) -> Self {
+    pub fn new(program: &'p Program, options: Options, unicode: bool) -> Self {
         Self {
             program,
             unicode,
-            globals: vec![Value::Uninitialized; program.globals.len()],
-            arrays: program.globals.iter().map(|_| Array::shared()).collect(),
+            options,
+            globals: vec![Value::Untyped; program.globals.len()],
             stack: Vec::new(),
             base: 0,
             depth: 0,
@@ -85,6 +106,7 @@ impl<'p> Machine<'p> {
             random: super::random::Random::new(0.0),
             exit_status: 0,
             ranges: vec![false; program.rules.len()],
+            in_place: None,
             line: Vec::new(),
             spare: Vec::new(),
         }
@@ -116,6 +138,9 @@ impl<'p> Machine<'p> {
                 return self.pattern_of(text);
             }
             return Ok(Rc::clone(pattern));
+        }
+        if let Expr::TypedRegex(text) = expr {
+            return self.pattern_of(text);
         }
         let value = self.value(expr)?;
         let text = self.text_of(&value);
@@ -152,21 +177,32 @@ impl<'p> Machine<'p> {
         Rc::clone(self.record.text(&self.specials.ofs, &self.specials.convfmt))
     }
 
+    /// Calls a function of the program.
     pub fn call(&mut self, number: usize, arguments: &[Expr]) -> Result<Value> {
         let function = &self.program.functions[number];
         if arguments.len() > function.parameters.len() {
-            let text = format!("function {} called with too many arguments", function.name);
+            let text = format!(
+                "function `{}' called with more arguments than declared",
+                function.name
+            );
             return Err(Unwind::Fatal(text));
         }
+        let mut cells = Vec::with_capacity(function.parameters.len());
+        for argument in arguments {
+            cells.push(self.argument(argument)?);
+        }
+        self.call_with(number, cells)
+    }
+
+    /// Calls a function of the program with arguments that are evaluated.
+    pub fn call_with(&mut self, number: usize, mut cells: Vec<Cell>) -> Result<Value> {
+        let function = &self.program.functions[number];
         if self.depth >= MAX_DEPTH {
             return Err(Unwind::Fatal(
                 "function calls are nested too deeply".to_owned(),
             ));
         }
-        let mut cells = Vec::with_capacity(function.parameters.len());
-        for (index, array) in function.arrays.iter().enumerate() {
-            cells.push(self.argument(arguments.get(index), *array)?);
-        }
+        cells.resize_with(function.parameters.len(), || Cell::of(Value::Untyped));
         let base = std::mem::replace(&mut self.base, self.stack.len());
         self.stack.append(&mut cells);
         self.depth += 1;
@@ -177,39 +213,32 @@ impl<'p> Machine<'p> {
         result
     }
 
-    fn argument(&mut self, argument: Option<&Expr>, array: bool) -> Result<Cell> {
-        let Some(argument) = argument else {
-            return Ok(if array {
-                Cell::Array(Array::shared())
-            } else {
-                Cell::Scalar(Value::Uninitialized)
-            });
-        };
-        let name = match argument {
-            Expr::Variable(Slot::Global(global)) => Some(ArrayRef::Global(*global)),
-            Expr::Variable(Slot::Local(local)) => Some(ArrayRef::Local(*local)),
-            _ => None,
-        };
-        if let Some(name) = name {
-            if array {
-                return Ok(Cell::Array(self.array(name)?));
-            }
-            // An array that the function only passes on or measures.
-            let is_array = match name {
-                ArrayRef::Global(global) => {
-                    matches!(self.globals[global], Value::Uninitialized)
-                        && self.arrays[global].borrow().len() > 0
-                }
-                ArrayRef::Local(local) => {
-                    matches!(self.stack[self.base + local], Cell::Array(_))
-                }
-            };
-            if is_array {
-                return Ok(Cell::Array(self.array(name)?));
-            }
-        } else if array {
-            return Err(Unwind::Fatal("an array is required as argument".to_owned()));
+    /// Calls the function that a variable names, the program's or awk's.
+    pub fn call_indirectly(&mut self, slot: Slot, arguments: &[Expr]) -> Result<Value> {
+        let value = self.variable(slot)?;
+        let name = self.text_of(&value);
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let known = name.strip_prefix("awk::").unwrap_or(&name);
+        if let Some(number) = self.function_named(known) {
+            return self.call(number, arguments);
         }
-        Ok(Cell::Scalar(self.value(argument)?))
+        let Some(builtin) = Builtin::named(known) else {
+            return Err(Unwind::Fatal(format!(
+                "`{name}' is not a function, so it cannot be called indirectly"
+            )));
+        };
+        let (least, most) = builtin.arguments();
+        if arguments.len() < least || arguments.len() > most {
+            return Err(Unwind::Fatal(format!(
+                "wrong number of arguments to {name}"
+            )));
+        }
+        self.builtin(builtin, arguments)
+    }
+
+    /// The number of the program's function of that name.
+    pub fn function_named(&self, name: &str) -> Option<usize> {
+        let functions = &self.program.functions;
+        functions.iter().position(|function| function.name == name)
     }
 }

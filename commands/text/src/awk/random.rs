@@ -8,7 +8,8 @@ pub struct Random {
 impl Random {
     pub fn new(seed: f64) -> Self {
         Self {
-            state: seed.to_bits() ^ 0x9e37_79b9_7f4a_7c15,
+            // A seed of 0 gives what 1 does, as the C library's generator has it.
+            state: (if seed == 0.0 { 1.0 } else { seed }).to_bits() ^ 0x9e37_79b9_7f4a_7c15,
             seed,
         }
     }

@@ -29,12 +29,13 @@ impl Machine<'_> {
                 }
             }
         }
-        if !exited && (!program.rules.is_empty() || !program.end.is_empty()) {
+        if !exited && program.reads_input() {
             match self.main_loop() {
                 Err(Unwind::Exit) => {}
                 other => other?,
             }
         }
+        self.finish_in_place()?;
         for body in &program.end {
             match self.block(body) {
                 Err(Unwind::Exit) => break,
@@ -53,7 +54,7 @@ impl Machine<'_> {
         while self.next_record()? {
             match self.rules() {
                 Ok(()) | Err(Unwind::Next) => {}
-                Err(Unwind::NextFile) => self.input.skip_file(),
+                Err(Unwind::NextFile) => self.end_file()?,
                 Err(other) => return Err(other),
             }
         }
@@ -87,6 +88,14 @@ impl Machine<'_> {
             Flow::Return(value) => Ok(value),
             _ => Ok(Value::Uninitialized),
         }
+    }
+
+    /// Runs the rules of `BEGINFILE` or `ENDFILE`.
+    pub fn file_rules(&mut self, bodies: &[Vec<Statement>]) -> Result<()> {
+        for body in bodies {
+            self.block(body)?;
+        }
+        Ok(())
     }
 
     fn block(&mut self, body: &[Statement]) -> Result<Flow> {
@@ -151,8 +160,8 @@ impl Machine<'_> {
                 }
             }
             Statement::ForIn(slot, array, body) => {
-                let shared = self.array(*array)?;
-                for key in self.ordered_keys(&shared) {
+                let shared = self.array(array)?;
+                for key in self.ordered_keys(&shared)? {
                     self.set_variable(*slot, Value::input(&key))?;
                     match self.block(body)? {
                         Flow::Break => break,
@@ -179,9 +188,9 @@ impl Machine<'_> {
                 };
                 return Ok(Flow::Return(value));
             }
-            Statement::Delete(array, None) => self.array(*array)?.borrow_mut().clear(),
+            Statement::Delete(array, None) => self.array(array)?.borrow_mut().clear(),
             Statement::Delete(array, Some(key)) => {
-                self.with_element(*array, key, |array, key| array.remove(key))?;
+                self.with_element(array, key, |array, key| array.remove(key))?;
             }
         }
         Ok(Flow::Normal)
@@ -216,6 +225,14 @@ impl Machine<'_> {
                 pattern.is_match(&self.text_of(&value))
             } else {
                 let label = self.value(label)?;
+                if let Value::Regexp(text) = &label {
+                    let pattern = self.pattern_of(text)?;
+                    if pattern.is_match(&self.text_of(&value)) {
+                        start = Some(index);
+                        break;
+                    }
+                    continue;
+                }
                 let format = &self.specials.convfmt;
                 value.compare(&label, format) == Some(std::cmp::Ordering::Equal)
             };
@@ -265,14 +282,26 @@ impl Machine<'_> {
             Some(Redirect::Create(target)) => (target, Mode::Create),
             Some(Redirect::Append(target)) => (target, Mode::Append),
             Some(Redirect::Command(target)) => (target, Mode::Command),
+            Some(Redirect::Coprocess(target)) => (target, Mode::Coprocess),
         };
         let mut name = Vec::new();
         self.append(target, &mut name)?;
+        self.refuse_in_sandbox("redirection")?;
+        if name.is_empty() {
+            return Err(Unwind::Fatal(
+                "expression for redirection has null string value".to_owned(),
+            ));
+        }
         match self.streams.print_to(&name, mode, text) {
             // The command does not want more.
             Err(error)
-                if mode == Mode::Command && error.kind() == std::io::ErrorKind::BrokenPipe =>
+                if matches!(mode, Mode::Command | Mode::Coprocess)
+                    && error.kind() == std::io::ErrorKind::BrokenPipe =>
             {
+                Ok(())
+            }
+            Err(error) if self.is_nonfatal(&name) => {
+                self.set_errno(&error);
                 Ok(())
             }
             other => Ok(other?),

@@ -1,9 +1,10 @@
 //! Files and commands that a program reads and writes.
 
 use crate::pattern::Pattern;
-use crate::shell::{Direction, Piped};
+use crate::shell::{Coprocess, Direction, Piped};
 use crate::{bytes, message};
 use secure_exec_sys::process::WaitStatus;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -22,6 +23,7 @@ enum Origin {
     File(File),
     Stdin,
     Command(Piped),
+    Coprocess(Rc<RefCell<Coprocess>>),
 }
 
 impl Read for Origin {
@@ -30,7 +32,21 @@ impl Read for Origin {
             Self::File(file) => file.read(buffer),
             Self::Stdin => io::stdin().read(buffer),
             Self::Command(command) => command.read(buffer),
+            Self::Coprocess(command) => command.borrow().from.read(buffer),
         }
+    }
+}
+
+/// Writes to a coprocess.
+struct ToCoprocess(Rc<RefCell<Coprocess>>);
+
+impl Write for ToCoprocess {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow().to.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -63,7 +79,7 @@ impl Reader {
         let path = bytes::path(name);
         let file = File::open(path)?;
         if path.is_dir() {
-            return Err(io::Error::other("Is a directory"));
+            return Err(io::ErrorKind::IsADirectory.into());
         }
         Ok(Self::new(Origin::File(file)))
     }
@@ -73,10 +89,12 @@ impl Reader {
         if self.finished {
             return Ok(false);
         }
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+        // The byte before what is left stays: `^` matches only at the beginning of a file.
+        if self.start > 1 {
+            let kept = self.start - 1;
+            self.buffer.copy_within(kept..self.end, 0);
+            self.end -= kept;
+            self.start = 1;
         }
         if self.buffer.len() < self.end + CHUNK {
             self.buffer
@@ -190,8 +208,9 @@ impl Reader {
         terminator: &mut Vec<u8>,
     ) -> io::Result<bool> {
         loop {
-            let pending = &self.buffer[self.start..self.end];
-            let mut at = 0;
+            let first = self.start.min(1);
+            let pending = &self.buffer[self.start - first..self.end];
+            let mut at = first;
             while let Some((from, to)) = pattern.find_at(pending, at) {
                 if from == to {
                     at = to + 1;
@@ -204,13 +223,15 @@ impl Reader {
                 if to == pending.len() && !self.finished {
                     break;
                 }
-                record.extend_from_slice(&pending[..from]);
+                record.extend_from_slice(&pending[first..from]);
                 terminator.extend_from_slice(&pending[from..to]);
-                self.start += to;
+                self.start += to - first;
                 return Ok(true);
             }
             if !self.fill()? {
-                if let Some((from, to)) = pattern.find_at(&self.buffer[self.start..self.end], 0)
+                let first = self.start.min(1);
+                let pending = &self.buffer[self.start - first..self.end];
+                if let Some((from, to)) = pattern.find_at(pending, first)
                     && to > from
                 {
                     continue;
@@ -225,6 +246,7 @@ impl Reader {
 enum Writer {
     File(BufWriter<File>),
     Command(BufWriter<Piped>),
+    Coprocess(BufWriter<ToCoprocess>),
     Stdout,
     Stderr,
 }
@@ -235,6 +257,17 @@ pub enum Mode {
     Create,
     Append,
     Command,
+    Coprocess,
+}
+
+/// What of a coprocess is closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Both,
+    /// The pipe to it.
+    To,
+    /// The pipe from it.
+    From,
 }
 
 pub struct Streams {
@@ -275,14 +308,19 @@ impl Streams {
     /// Writes to a file or command, which is opened the first time.
     pub fn print_to(&mut self, name: &[u8], mode: Mode, text: &[u8]) -> io::Result<()> {
         if !self.writers.contains_key(name) {
-            if mode == Mode::Command {
+            if matches!(mode, Mode::Command | Mode::Coprocess) {
                 self.flush_all()?;
             }
-            self.writers.insert(name.to_vec(), open_writer(name, mode)?);
+            if mode == Mode::Coprocess {
+                self.start_coprocess(name)?;
+            } else {
+                self.writers.insert(name.to_vec(), open_writer(name, mode)?);
+            }
         }
         match self.writers.get_mut(name) {
             Some(Writer::File(file)) => file.write_all(text),
             Some(Writer::Command(command)) => command.write_all(text),
+            Some(Writer::Coprocess(command)) => command.write_all(text),
             Some(Writer::Stderr) => {
                 self.stdout.flush()?;
                 io::stderr().write_all(text)
@@ -314,6 +352,35 @@ impl Streams {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn start_coprocess(&mut self, name: &[u8]) -> io::Result<()> {
+        if name.starts_with(b"/inet") {
+            return Err(io::Error::other(format!(
+                "{}: connections are not supported",
+                String::from_utf8_lossy(name)
+            )));
+        }
+        let command = Rc::new(RefCell::new(Coprocess::start(name)?));
+        let writer = Writer::Coprocess(BufWriter::new(ToCoprocess(Rc::clone(&command))));
+        self.writers.insert(name.to_vec(), writer);
+        let reader = Reader::new(Origin::Coprocess(command));
+        self.readers.insert(name.to_vec(), reader);
+        Ok(())
+    }
+
+    /// The reader of a coprocess, started the first time.
+    pub fn coprocess(&mut self, name: &[u8]) -> io::Result<&mut Reader> {
+        if !self.readers.contains_key(name) {
+            self.flush_all()?;
+            self.start_coprocess(name)?;
+        }
+        if let Some(writer) = self.writers.get_mut(name) {
+            flush(writer)?;
+        }
+        self.readers
+            .get_mut(name)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     pub fn flush_all(&mut self) -> io::Result<()> {
         self.stdout.flush()?;
         for writer in self.writers.values_mut() {
@@ -332,8 +399,16 @@ impl Streams {
     }
 
     /// Closes; the result is the status, -1 if nothing was open.
-    pub fn close(&mut self, name: &[u8]) -> io::Result<f64> {
+    pub fn close(&mut self, name: &[u8], end: End) -> io::Result<f64> {
         let mut result = -1.0;
+        let coprocess = match (self.readers.get(name), self.writers.get(name)) {
+            (Some(reader), _) if matches!(reader.origin, Origin::Coprocess(_)) => true,
+            (_, Some(Writer::Coprocess(_))) => true,
+            _ => false,
+        };
+        if coprocess {
+            return self.close_coprocess(name, end);
+        }
         if let Some(reader) = self.readers.remove(name) {
             result = match reader.origin {
                 Origin::Command(command) => status_number(command.finish()?),
@@ -347,9 +422,47 @@ impl Streams {
         Ok(result)
     }
 
+    /// Closes one or both ends of a coprocess, and waits for it when none is left.
+    fn close_coprocess(&mut self, name: &[u8], end: End) -> io::Result<f64> {
+        let mut command = None;
+        if end != End::From
+            && let Some(Writer::Coprocess(mut writer)) = self.writers.remove(name)
+        {
+            ignore_broken_pipe(writer.flush())?;
+            let (writer, _) = writer.into_parts();
+            writer.0.borrow_mut().to.close()?;
+            command = Some(writer.0);
+        }
+        if end != End::To
+            && let Some(reader) = self.readers.remove(name)
+            && let Origin::Coprocess(reader) = reader.origin
+        {
+            reader.borrow_mut().from.close()?;
+            command = Some(reader);
+        }
+        let Some(command) = command else {
+            return Ok(-1.0);
+        };
+        let mut command = command.borrow_mut();
+        if command.to.is_open() || command.from.is_open() {
+            return Ok(0.0);
+        }
+        command.finish().map(status_number)
+    }
+
     /// Ends everything at the end of the program.
     pub fn close_all(&mut self) -> io::Result<()> {
         let mut result = self.stdout.flush();
+        let coprocesses: Vec<Vec<u8>> = self
+            .readers
+            .iter()
+            .filter(|(_, reader)| matches!(reader.origin, Origin::Coprocess(_)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in coprocesses {
+            let finished = self.close_coprocess(&name, End::Both).map(|_| ());
+            result = result.and(finished);
+        }
         for (_, writer) in self.writers.drain() {
             let finished = finish(writer).map(|_| ());
             result = result.and(finished);
@@ -385,7 +498,7 @@ fn open_writer(name: &[u8], mode: Mode) -> io::Result<Writer> {
     let file = file.map_err(|error| {
         let name = String::from_utf8_lossy(name);
         io::Error::other(format!(
-            "can't redirect to `{name}' ({})",
+            "cannot redirect to `{name}': {}",
             message::reason(&error)
         ))
     })?;
@@ -396,6 +509,7 @@ fn flush(writer: &mut Writer) -> io::Result<()> {
     let result = match writer {
         Writer::File(file) => file.flush(),
         Writer::Command(command) => command.flush(),
+        Writer::Coprocess(command) => command.flush(),
         Writer::Stdout | Writer::Stderr => Ok(()),
     };
     ignore_broken_pipe(result)
@@ -416,6 +530,12 @@ fn finish(writer: Writer) -> io::Result<f64> {
             ignore_broken_pipe(command.flush())?;
             let (piped, _) = command.into_parts();
             Ok(status_number(piped.finish()?))
+        }
+        Writer::Coprocess(command) => {
+            let (command, unwritten) = command.into_parts();
+            let mut command = command.0.borrow_mut();
+            ignore_broken_pipe(command.to.write_all(&unwritten.unwrap_or_default()))?;
+            Ok(status_number(command.finish()?))
         }
         Writer::Stdout | Writer::Stderr => Ok(0.0),
     }

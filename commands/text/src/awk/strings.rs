@@ -1,14 +1,12 @@
-//! `sub`, `gsub`, `gensub`, `match`, `split`, and the orders of arrays.
+//! `sub`, `gsub`, `gensub`, `match`, `split` and `patsplit`.
 
 use super::array::Shared;
-use super::ast::{ArrayRef, Expr, Place};
-use super::input::PROCINFO;
-use super::machine::{Machine, Result};
+use super::ast::{Expr, Place};
+use super::machine::{Machine, Result, Unwind};
 use super::record::Splitter;
 use super::text;
 use super::value::Value;
 use crate::pattern::{Pattern, Span};
-use std::cmp::Ordering;
 
 /// Appends the replacement of `sub`: `&` is the match, `\&` an ampersand.
 fn expand(with: &[u8], matched: &[u8], out: &mut Vec<u8>) {
@@ -176,11 +174,27 @@ impl Machine<'_> {
         })
     }
 
+    /// `sub` and `gsub`, called by a variable: what they change is the record.
+    pub fn substitute_indirectly(&mut self, all: bool, arguments: &[Expr]) -> Result<f64> {
+        let [regex, with] = arguments else {
+            let name = if all { "gsub" } else { "sub" };
+            return Err(Unwind::Fatal(format!(
+                "{name}: can be called indirectly only with two arguments"
+            )));
+        };
+        let record = Place::Field(Box::new(Expr::Number(0.0)));
+        self.substitute(all, regex, with, &record)
+    }
+
     /// `match(text, regex, into)`: where the match is, in characters.
-    pub fn match_into(&mut self, text: &Expr, regex: &Expr, into: Option<ArrayRef>) -> Result<f64> {
-        let value = self.value(text)?;
+    pub fn match_into(&mut self, arguments: &[Expr]) -> Result<f64> {
+        let value = self.value(&arguments[0])?;
         let text = self.text_of(&value);
-        let pattern = self.regex(regex)?;
+        let pattern = self.regex(&arguments[1])?;
+        let into = match arguments.get(2) {
+            Some(into) => Some(self.array_argument(into)?),
+            None => None,
+        };
         let mut spans = std::mem::take(&mut self.spans);
         let found = if into.is_some() {
             pattern.captures_at(&text, 0, &mut spans)
@@ -203,8 +217,7 @@ impl Machine<'_> {
         };
         self.specials.rstart = start;
         self.specials.rlength = length;
-        if let Some(into) = into {
-            let shared = self.array(into)?;
+        if let Some(shared) = into {
             let mut array = shared.borrow_mut();
             array.clear();
             if whole.is_some() {
@@ -227,118 +240,105 @@ impl Machine<'_> {
         Ok(start)
     }
 
-    pub fn split(
-        &mut self,
-        text: &Expr,
-        into: ArrayRef,
-        by: Option<&Expr>,
-        separators: Option<ArrayRef>,
-    ) -> Result<f64> {
-        let value = self.value(text)?;
-        let text = self.text_of(&value);
-        let splitter = match by {
+    /// How `split` splits: by its third argument or by `FS`.
+    fn splitter_of(&mut self, by: Option<&Expr>) -> Result<Splitter> {
+        Ok(match by {
             None => self.specials.splitter.clone(),
             Some(Expr::Regex(_, text)) if text.is_empty() => Splitter::Characters,
             Some(regex @ Expr::Regex(..)) => Splitter::Regex(self.regex(regex)?),
-            Some(by) => {
-                let value = self.value(by)?;
-                let by = self.text_of(&value);
-                self.splitter_for(&by)?
-            }
-        };
+            Some(by) => match self.value(by)? {
+                Value::Regexp(text) => Splitter::Regex(self.pattern_of(&text)?),
+                value => {
+                    let text = self.text_of(&value);
+                    self.splitter_for(&text)?
+                }
+            },
+        })
+    }
+
+    /// `split(text, into, by, separators)`.
+    pub fn split(&mut self, arguments: &[Expr]) -> Result<f64> {
+        let value = self.value(&arguments[0])?;
+        let text = self.text_of(&value);
+        let splitter = self.splitter_of(arguments.get(2))?;
+        let (into, separators) = self.split_arrays("split", arguments)?;
         let mut spans = Vec::new();
         let mut gaps = Vec::new();
         splitter.split_noting(&text, false, &mut spans, &mut |gap| gaps.push(gap));
-        let mut key = Vec::new();
-        let mut fill = |shared: Shared, parts: &[Span]| {
-            let mut array = shared.borrow_mut();
-            array.clear();
-            for (index, (start, end)) in parts.iter().enumerate() {
-                key.clear();
-                super::value::append_integer(&mut key, index as i64 + 1);
-                array.set(&key, Value::input(&text[*start..*end]));
-            }
-        };
-        fill(self.array(into)?, &spans);
+        fill(&into, &text, &spans, 1);
         if let Some(separators) = separators {
-            fill(self.array(separators)?, &gaps);
+            fill(&separators, &text, &gaps, 1);
+            if let (Splitter::Blanks, Some(first), Some(last)) =
+                (&splitter, spans.first(), spans.last())
+            {
+                // Blanks at the ends separate nothing, and are told all the same.
+                let mut array = separators.borrow_mut();
+                if first.0 > 0 {
+                    array.set(b"0", Value::input(&text[..first.0]));
+                }
+                if last.1 < text.len() {
+                    let key = spans.len().to_string();
+                    array.set(key.as_bytes(), Value::input(&text[last.1..]));
+                }
+            }
         }
         Ok(spans.len() as f64)
     }
 
-    /// gawk's `asort` and `asorti`, in the default order.
-    pub fn sort(&mut self, source: ArrayRef, into: Option<ArrayRef>, indices: bool) -> Result<f64> {
-        let shared = self.array(source)?;
-        let pairs = shared.borrow().pairs();
-        let mut values: Vec<Value> = pairs
-            .into_iter()
-            .map(|(key, value)| if indices { Value::text(key) } else { value })
-            .collect();
-        values.sort_by(by_value);
-        let target = match into {
-            Some(into) => self.array(into)?,
-            None => shared,
+    /// gawk's `patsplit(text, into, content, separators)`: the parts are what matches.
+    pub fn patsplit(&mut self, arguments: &[Expr]) -> Result<f64> {
+        let value = self.value(&arguments[0])?;
+        let text = self.text_of(&value);
+        let pattern = match arguments.get(2) {
+            Some(regex) => self.regex(regex)?,
+            None => {
+                let fpat = self.text_of(&self.specials.fpat);
+                self.pattern_of(&fpat)?
+            }
         };
-        let mut array = target.borrow_mut();
-        array.clear();
-        for (index, value) in values.iter().enumerate() {
-            array.set((index + 1).to_string().as_bytes(), value.clone());
+        let (into, separators) = self.split_arrays("patsplit", arguments)?;
+        let mut spans = Vec::new();
+        Splitter::Content(pattern).split(&text, false, &mut spans);
+        fill(&into, &text, &spans, 1);
+        if let Some(separators) = separators {
+            let mut gaps = Vec::with_capacity(spans.len() + 1);
+            let mut end = 0;
+            for (from, to) in &spans {
+                gaps.push((end, *from));
+                end = *to;
+            }
+            if !spans.is_empty() || !text.is_empty() {
+                gaps.push((end, text.len()));
+            }
+            fill(&separators, &text, &gaps, 0);
         }
-        Ok(values.len() as f64)
+        Ok(spans.len() as f64)
     }
 
-    /// The keys in the order that `PROCINFO["sorted_in"]` asks for.
-    pub fn ordered_keys(&self, shared: &Shared) -> Vec<Vec<u8>> {
-        let order = {
-            let info = self.arrays[PROCINFO].borrow();
-            info.peek(b"sorted_in").map(|order| order.string(b"%.6g"))
+    /// The arrays for the parts and for what is between them.
+    fn split_arrays(&mut self, name: &str, arguments: &[Expr]) -> Result<(Shared, Option<Shared>)> {
+        let into = self.array_argument(&arguments[1])?;
+        let Some(separators) = arguments.get(3) else {
+            return Ok((into, None));
         };
-        let Some(order) = order else {
-            return shared.borrow().keys();
-        };
-        let mut pairs = shared.borrow().pairs();
-        let number = |key: &[u8]| super::value::number_prefix(key).0;
-        let (name, descending) = match order.strip_suffix(b"_desc") {
-            Some(name) => (name, true),
-            None => (order.strip_suffix(b"_asc").unwrap_or(&order), false),
-        };
-        match name {
-            b"@ind_str" => pairs.sort_by(|left, right| left.0.cmp(&right.0)),
-            b"@ind_num" => pairs.sort_by(|left, right| {
-                number(&left.0)
-                    .total_cmp(&number(&right.0))
-                    .then_with(|| left.0.cmp(&right.0))
-            }),
-            b"@val_num" => pairs.sort_by(|left, right| {
-                left.1
-                    .number()
-                    .total_cmp(&right.1.number())
-                    .then_with(|| left.1.string(b"%.6g").cmp(&right.1.string(b"%.6g")))
-                    .then_with(|| left.0.cmp(&right.0))
-            }),
-            b"@val_str" => pairs.sort_by_key(|left| left.1.string(b"%.6g")),
-            b"@val_type" => pairs.sort_by(|left, right| by_value(&left.1, &right.1)),
-            _ => {}
+        let separators = self.array_argument(separators)?;
+        if std::rc::Rc::ptr_eq(&into, &separators) {
+            return Err(Unwind::Fatal(format!(
+                "{name}: cannot use the same array for second and fourth args"
+            )));
         }
-        if descending {
-            pairs.reverse();
-        }
-        pairs.into_iter().map(|(key, _)| key).collect()
+        Ok((into, Some(separators)))
     }
 }
 
-/// Numbers before strings, each in their own order.
-fn by_value(left: &Value, right: &Value) -> Ordering {
-    let numeric = |value: &Value| match value {
-        Value::Uninitialized => Some(0.0),
-        Value::Number(number) => Some(*number),
-        Value::Text(_) => None,
-        Value::Input(text) => super::value::looks_numeric(text),
-    };
-    match (numeric(left), numeric(right)) {
-        (Some(left), Some(right)) => left.total_cmp(&right),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => left.string(b"%.6g").cmp(&right.string(b"%.6g")),
+/// Makes the elements of an array the parts of `text`, numbered from `first` on.
+fn fill(shared: &Shared, text: &[u8], parts: &[Span], first: i64) {
+    let mut key = Vec::new();
+    let mut array = shared.borrow_mut();
+    array.clear();
+    for (index, (start, end)) in parts.iter().enumerate() {
+        key.clear();
+        super::value::append_integer(&mut key, index as i64 + first);
+        array.set(&key, Value::input(&text[*start..*end]));
     }
 }

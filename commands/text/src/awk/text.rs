@@ -7,6 +7,11 @@ thread_local! {
     static BYTES: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
+/// Has every byte be a character, whatever the locale: gawk's `-b`.
+pub fn count_bytes() {
+    BYTES.with(|bytes| bytes.set(Some(true)));
+}
+
 /// Whether every byte of `text` is a character.
 fn single_bytes(text: &[u8]) -> bool {
     text.is_ascii()

@@ -1,15 +1,26 @@
 //! Values: numbers, strings, and strings from input that count as numbers if they look like one.
 
+use super::array::Shared;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::io::Write;
 use std::rc::Rc;
 
 #[derive(Clone, Debug, Default)]
 pub enum Value {
+    /// Never used yet: may become a scalar or an array.
     #[default]
+    Untyped,
+    /// A scalar without a value.
     Uninitialized,
     Number(f64),
+    /// gawk's `mkbool`: a number.
+    Boolean(bool),
     Text(Rc<Vec<u8>>),
+    /// gawk's `@/.../`.
+    Regexp(Rc<Vec<u8>>),
+    /// An array. Scalar contexts refuse it before they ask for its number or text.
+    Array(Shared),
     /// From a field, `getline`, the command line or the environment.
     Input(Rc<Vec<u8>>),
 }
@@ -29,27 +40,30 @@ impl Value {
 
     pub fn number(&self) -> f64 {
         match self {
-            Self::Uninitialized => 0.0,
+            Self::Untyped | Self::Uninitialized | Self::Array(_) => 0.0,
             Self::Number(number) => *number,
-            Self::Text(text) | Self::Input(text) => number_prefix(text).0,
+            Self::Boolean(flag) => f64::from(u8::from(*flag)),
+            Self::Text(text) | Self::Regexp(text) => number_prefix(text).0,
+            Self::Input(text) => input_number(text),
         }
     }
 
     pub fn truth(&self) -> bool {
         match self {
-            Self::Uninitialized => false,
+            Self::Untyped | Self::Uninitialized | Self::Array(_) => false,
             Self::Number(number) => *number != 0.0,
-            Self::Text(text) => !text.is_empty(),
+            Self::Boolean(flag) => *flag,
+            Self::Text(text) | Self::Regexp(text) => !text.is_empty(),
             Self::Input(text) => input_truth(text),
         }
     }
 
     /// The number this is in a comparison, if it counts as one.
-    fn comparable(&self) -> Option<f64> {
+    pub fn comparable(&self) -> Option<f64> {
         match self {
-            Self::Uninitialized => Some(0.0),
-            Self::Number(number) => Some(*number),
-            Self::Text(_) => None,
+            Self::Untyped | Self::Uninitialized => Some(0.0),
+            Self::Number(_) | Self::Boolean(_) => Some(self.number()),
+            Self::Text(_) | Self::Regexp(_) | Self::Array(_) => None,
             Self::Input(text) => looks_numeric(text),
         }
     }
@@ -57,15 +71,18 @@ impl Value {
     /// Appends the string form; numbers that are not whole by `format`.
     pub fn append_to(&self, out: &mut Vec<u8>, format: &[u8]) {
         match self {
-            Self::Uninitialized => {}
+            Self::Untyped | Self::Uninitialized | Self::Array(_) => {}
             Self::Number(number) => append_number(out, *number, format),
-            Self::Text(text) | Self::Input(text) => out.extend_from_slice(text),
+            Self::Boolean(flag) => out.push(b'0' + u8::from(*flag)),
+            Self::Text(text) | Self::Regexp(text) | Self::Input(text) => {
+                out.extend_from_slice(text);
+            }
         }
     }
 
     pub fn string(&self, format: &[u8]) -> Rc<Vec<u8>> {
         match self {
-            Self::Text(text) | Self::Input(text) => Rc::clone(text),
+            Self::Text(text) | Self::Regexp(text) | Self::Input(text) => Rc::clone(text),
             _ => {
                 let mut out = Vec::new();
                 self.append_to(&mut out, format);
@@ -114,7 +131,8 @@ pub fn append_number(out: &mut Vec<u8>, number: f64, format: &[u8]) {
         let written = write!(out, "{number:.0}");
         debug_assert!(written.is_ok());
     } else {
-        super::format::format(out, format, &[Value::Number(number)], b"%.6g");
+        // A format that asks for more than the one number gives what is there.
+        let _ = super::format::format(out, format, &[Value::Number(number)], b"%.6g");
     }
 }
 
@@ -211,10 +229,47 @@ pub fn number_prefix(text: &[u8]) -> (f64, usize) {
     (value.unwrap_or(0.0), at)
 }
 
+thread_local! {
+    static NON_DECIMAL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has input in octal and hexadecimal count as numbers, gawk's `-n`.
+pub fn allow_non_decimal() {
+    NON_DECIMAL.with(|flag| flag.set(true));
+}
+
+fn non_decimal(text: &[u8]) -> Option<(f64, usize)> {
+    if !NON_DECIMAL.with(Cell::get) {
+        return None;
+    }
+    let start = text.iter().position(|&byte| !is_blank(byte))?;
+    let negative = text[start] == b'-';
+    let digits = start + usize::from(matches!(text[start], b'-' | b'+'));
+    let (radix, first) = match text.get(digits..digits + 2)? {
+        [b'0', b'x' | b'X'] => (16, digits + 2),
+        [b'0', b'0'..=b'7'] => (8, digits + 1),
+        _ => return None,
+    };
+    let (mut value, mut at) = (0.0, first);
+    while let Some(digit) = text
+        .get(at)
+        .and_then(|&byte| char::from(byte).to_digit(radix))
+    {
+        value = value * f64::from(radix) + f64::from(digit);
+        at += 1;
+    }
+    (at > first).then_some((if negative { -value } else { value }, at))
+}
+
+/// The number at the start of input.
+pub fn input_number(text: &[u8]) -> f64 {
+    non_decimal(text).unwrap_or_else(|| number_prefix(text)).0
+}
+
 /// The number that `text` is from end to end, blanks aside.
 pub fn looks_numeric(text: &[u8]) -> Option<f64> {
     let last = text.iter().rposition(|&byte| !is_blank(byte))?;
     let text = &text[..=last];
-    let (value, length) = number_prefix(text);
+    let (value, length) = non_decimal(text).unwrap_or_else(|| number_prefix(text));
     (length == text.len()).then_some(value)
 }

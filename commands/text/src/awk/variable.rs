@@ -2,91 +2,223 @@
 
 use super::array::{Array, Shared};
 use super::ast::{ArrayRef, Expr, Place, Slot, Special};
-use super::machine::{Cell, Machine, Result, Unwind};
-use super::record::Splitter;
-use super::streams::RecordSeparator;
+use super::machine::{Cell, Machine, Origin, Result, Unwind};
 use super::value::Value;
 use std::rc::Rc;
 
-/// The variables that the machine itself looks at.
-pub struct Specials {
-    pub nr: f64,
-    pub fnr: f64,
-    pub fs: Value,
-    pub splitter: Splitter,
-    /// How `FPAT` or `FIELDWIDTHS` has the record split, if one was set after `FS`.
-    pub fields: Option<Splitter>,
-    pub fpat: Value,
-    pub field_widths: Value,
-    pub ignore_case: bool,
-    pub ofs: Rc<Vec<u8>>,
-    pub ors: Rc<Vec<u8>>,
-    pub rs: Value,
-    pub separator: RecordSeparator,
-    pub rt: Vec<u8>,
-    pub filename: Value,
-    pub subsep: Rc<Vec<u8>>,
-    pub rstart: f64,
-    pub rlength: f64,
-    pub convfmt: Rc<Vec<u8>>,
-    pub ofmt: Rc<Vec<u8>>,
+fn scalar_context(name: &str) -> Unwind {
+    Unwind::Fatal(format!("attempt to use array `{name}' in a scalar context"))
 }
 
-impl Specials {
-    pub fn new() -> Self {
-        let text = |text: &[u8]| Rc::new(text.to_vec());
-        Self {
-            nr: 0.0,
-            fnr: 0.0,
-            fs: Value::Text(text(b" ")),
-            splitter: Splitter::Blanks,
-            fields: None,
-            fpat: Value::Text(text(b"[^[:space:]]+")),
-            field_widths: Value::Text(text(b"")),
-            ignore_case: false,
-            ofs: text(b" "),
-            ors: text(b"\n"),
-            rs: Value::Text(text(b"\n")),
-            separator: RecordSeparator::Byte(b'\n'),
-            rt: Vec::new(),
-            filename: Value::Uninitialized,
-            subsep: text(b"\x1c"),
-            rstart: 0.0,
-            rlength: -1.0,
-            convfmt: text(b"%.6g"),
-            ofmt: text(b"%.6g"),
+fn array_context(name: &str) -> Unwind {
+    Unwind::Fatal(format!("attempt to use scalar `{name}' as an array"))
+}
+
+/// The array that a place holds; what was never used becomes one.
+fn becomes_array(value: &mut Value) -> Option<Shared> {
+    match value {
+        Value::Array(shared) => Some(Rc::clone(shared)),
+        Value::Untyped => {
+            let shared = Array::shared();
+            *value = Value::Array(Rc::clone(&shared));
+            Some(shared)
         }
+        _ => None,
+    }
+}
+
+/// What a place holds, where a scalar is wanted. None of an array.
+fn loaded(value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(_) => None,
+        Value::Untyped => Some(Value::Uninitialized),
+        value => Some(value.clone()),
     }
 }
 
 impl Machine<'_> {
-    pub fn array(&self, array: ArrayRef) -> Result<Shared> {
+    fn element_name(array: &ArrayRef, key: &[u8]) -> String {
+        let key = String::from_utf8_lossy(key);
         match array {
-            ArrayRef::Global(global) => Ok(Rc::clone(&self.arrays[global])),
-            ArrayRef::Local(local) => match &self.stack[self.base + local] {
-                Cell::Array(shared) => Ok(Rc::clone(shared)),
-                Cell::Scalar(_) => Err(Unwind::Fatal(
-                    "attempt to use a scalar as an array".to_owned(),
-                )),
-            },
+            ArrayRef::Element(_) => format!("..[\"{key}\"]"),
+            _ => format!("array[\"{key}\"]"),
         }
+    }
+
+    pub fn array(&mut self, array: &ArrayRef) -> Result<Shared> {
+        match array {
+            ArrayRef::Global(global) => self.global_array(*global),
+            ArrayRef::Local(local) => self.cell_array(self.base + local),
+            ArrayRef::Element(parts) => {
+                let shared = self.array(&parts.0)?;
+                let mut key = Vec::with_capacity(24);
+                self.append_key(&parts.1, &mut key)?;
+                let found = becomes_array(shared.borrow_mut().element(&key));
+                found.ok_or_else(|| array_context(&Self::element_name(&parts.0, &key)))
+            }
+            ArrayRef::Symbols => Ok(self.symbols()),
+        }
+    }
+
+    fn global_array(&mut self, global: usize) -> Result<Shared> {
+        becomes_array(&mut self.globals[global])
+            .ok_or_else(|| array_context(&self.program.globals[global]))
+    }
+
+    /// The array that a parameter is. One that was given nothing makes an array of what the caller named.
+    fn cell_array(&mut self, at: usize) -> Result<Shared> {
+        let cell = &mut self.stack[at];
+        if !matches!(cell.value, Value::Untyped) {
+            return becomes_array(&mut cell.value).ok_or_else(|| array_context("parameter"));
+        }
+        let shared = match cell.origin.take().map(|origin| *origin) {
+            None => Array::shared(),
+            Some(Origin::Global(global)) => self.global_array(global)?,
+            Some(Origin::Stack(outer)) => self.cell_array(outer)?,
+            Some(Origin::Element(parent, key)) => {
+                let found = becomes_array(parent.borrow_mut().element(&key));
+                found.ok_or_else(|| array_context("parameter"))?
+            }
+        };
+        self.stack[at].value = Value::Array(Rc::clone(&shared));
+        Ok(shared)
+    }
+
+    /// The array that a parameter without a value has become in the meantime.
+    fn behind(&self, at: usize) -> Option<Shared> {
+        let cell = &self.stack[at];
+        match (&cell.value, cell.origin.as_deref()) {
+            (Value::Array(shared), _) => Some(Rc::clone(shared)),
+            (Value::Untyped, Some(Origin::Global(global))) => match &self.globals[*global] {
+                Value::Array(shared) => Some(Rc::clone(shared)),
+                _ => None,
+            },
+            (Value::Untyped, Some(Origin::Stack(outer))) => self.behind(*outer),
+            (Value::Untyped, Some(Origin::Element(parent, key))) => {
+                match parent.borrow().peek(key) {
+                    Some(Value::Array(shared)) => Some(Rc::clone(shared)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a parameter that was given nothing for a scalar, and with it the variable that the caller named.
+    fn settle(&mut self, at: usize) {
+        let cell = &mut self.stack[at];
+        cell.value = Value::Uninitialized;
+        match cell.origin.take().map(|origin| *origin) {
+            Some(Origin::Global(global)) => {
+                let value = &mut self.globals[global];
+                if matches!(value, Value::Untyped) {
+                    *value = Value::Uninitialized;
+                }
+            }
+            Some(Origin::Stack(outer)) if matches!(self.stack[outer].value, Value::Untyped) => {
+                self.settle(outer);
+            }
+            _ => {}
+        }
+    }
+
+    /// What an argument is, as the function gets it: arrays as such, and what was never used with its origin.
+    pub fn argument(&mut self, argument: &Expr) -> Result<Cell> {
+        let (value, origin) = match argument {
+            Expr::Variable(Slot::Global(global)) => {
+                (self.globals[*global].clone(), Origin::Global(*global))
+            }
+            Expr::Variable(Slot::Local(local)) => {
+                let at = self.base + local;
+                let value = match self.behind(at) {
+                    Some(shared) => Value::Array(shared),
+                    None => self.stack[at].value.clone(),
+                };
+                (value, Origin::Stack(at))
+            }
+            Expr::Element(ArrayRef::Symbols, _) => return Ok(Cell::of(self.value(argument)?)),
+            Expr::Element(array, key) => {
+                let shared = self.array(array)?;
+                let mut text = Vec::with_capacity(24);
+                self.append_key(key, &mut text)?;
+                let value = shared.borrow_mut().element(&text).clone();
+                (value, Origin::Element(shared, text))
+            }
+            _ => return Ok(Cell::of(self.value(argument)?)),
+        };
+        Ok(Cell {
+            origin: matches!(value, Value::Untyped).then(|| Box::new(origin)),
+            value,
+        })
+    }
+
+    /// As [`Machine::argument`], without taking what has no value for a scalar.
+    pub fn seen(&mut self, argument: &Expr) -> Result<Value> {
+        Ok(self.argument(argument)?.value)
+    }
+
+    /// The array that an argument of a function of awk must be.
+    pub fn array_argument(&mut self, argument: &Expr) -> Result<Shared> {
+        let shared = match argument {
+            Expr::Variable(Slot::Global(global)) => self.global_array(*global)?,
+            Expr::Variable(Slot::Local(local)) => self.cell_array(self.base + local)?,
+            Expr::Element(array, key) => {
+                let shared = self.array(array)?;
+                let mut text = Vec::with_capacity(24);
+                self.append_key(key, &mut text)?;
+                let found = becomes_array(shared.borrow_mut().element(&text));
+                found.ok_or_else(|| array_context(&Self::element_name(array, &text)))?
+            }
+            _ => return Err(Unwind::Fatal("argument is not an array".to_owned())),
+        };
+        Ok(shared)
     }
 
     /// Evaluates a subscript and gives it to `action` with the array.
     pub fn with_element<T>(
         &mut self,
-        array: ArrayRef,
+        array: &ArrayRef,
         key: &Expr,
         action: impl FnOnce(&mut Array, &[u8]) -> T,
     ) -> Result<T> {
         let mut text = Vec::with_capacity(24);
-        self.append_key(key, &mut text)?;
-        if let ArrayRef::Global(global) = array {
-            return Ok(action(&mut self.arrays[global].borrow_mut(), &text));
+        if let ArrayRef::Global(global) = array
+            && let Value::Array(_) = &self.globals[*global]
+        {
+            self.append_key(key, &mut text)?;
+            if let Value::Array(shared) = &self.globals[*global] {
+                return Ok(action(&mut shared.borrow_mut(), &text));
+            }
         }
         let shared = self.array(array)?;
+        text.clear();
+        self.append_key(key, &mut text)?;
         let result = action(&mut shared.borrow_mut(), &text);
         Ok(result)
+    }
+
+    /// The value of an element, which is made if it does not exist.
+    pub fn element(&mut self, array: &ArrayRef, key: &Expr) -> Result<Value> {
+        self.with_element(array, key, |elements, key| {
+            loaded(elements.element(key))
+                .ok_or_else(|| scalar_context(&Self::element_name(array, key)))
+        })?
+    }
+
+    fn set_element(&mut self, array: &ArrayRef, key: &Expr, value: Value) -> Result<()> {
+        if let ArrayRef::Symbols = array {
+            let mut name = Vec::new();
+            self.append_key(key, &mut name)?;
+            return self.set_symbol(&name, value);
+        }
+        self.with_element(array, key, |elements, key| {
+            let element = elements.element(key);
+            if matches!(element, Value::Array(_)) {
+                return Err(scalar_context(&Self::element_name(array, key)));
+            }
+            *element = value;
+            Ok(())
+        })?
     }
 
     pub fn field_index(&mut self, expr: &Expr) -> Result<usize> {
@@ -125,129 +257,47 @@ impl Machine<'_> {
         self.record.set_field(index, value);
     }
 
-    pub fn special(&mut self, special: Special) -> Value {
-        let specials = &self.specials;
-        match special {
-            Special::Nf => {
-                self.split_record();
-                Value::Number(self.record.count() as f64)
-            }
-            Special::Nr => Value::Number(specials.nr),
-            Special::Fnr => Value::Number(specials.fnr),
-            Special::Fs => specials.fs.clone(),
-            Special::Ofs => Value::Text(Rc::clone(&specials.ofs)),
-            Special::Ors => Value::Text(Rc::clone(&specials.ors)),
-            Special::Rs => specials.rs.clone(),
-            Special::Rt => Value::text(specials.rt.clone()),
-            Special::Filename => specials.filename.clone(),
-            Special::Subsep => Value::Text(Rc::clone(&specials.subsep)),
-            Special::Rstart => Value::Number(specials.rstart),
-            Special::Rlength => Value::Number(specials.rlength),
-            Special::Convfmt => Value::Text(Rc::clone(&specials.convfmt)),
-            Special::Ofmt => Value::Text(Rc::clone(&specials.ofmt)),
-            Special::Fpat => specials.fpat.clone(),
-            Special::Fieldwidths => specials.field_widths.clone(),
-            Special::Ignorecase => Value::flag(specials.ignore_case),
-        }
-    }
-
-    pub fn set_special(&mut self, special: Special, value: Value) -> Result<()> {
-        let text = self.text_of(&value);
-        match special {
-            Special::Nf => {
-                self.split_record();
-                self.record
-                    .set_count(value.number().clamp(0.0, 10_000_000.0) as usize);
-            }
-            Special::Nr => self.specials.nr = value.number(),
-            Special::Fnr => self.specials.fnr = value.number(),
-            Special::Fs => {
-                // The record at hand was read under the old separator.
-                self.split_record();
-                self.specials.splitter = self.splitter_for(&text)?;
-                self.specials.fields = None;
-                self.specials.fs = value;
-            }
-            Special::Ofs => {
-                // A record that is to be put together was changed under the old one.
-                self.specials.ofs = text;
-            }
-            Special::Ors => self.specials.ors = text,
-            Special::Rs => {
-                self.split_record();
-                self.specials.separator = match text.as_slice() {
-                    b"" => RecordSeparator::Paragraph,
-                    [byte] => RecordSeparator::Byte(*byte),
-                    _ => RecordSeparator::Regex(self.pattern_of(&text)?),
-                };
-                self.specials.rs = value;
-            }
-            Special::Rt => self.specials.rt = text.to_vec(),
-            Special::Filename => self.specials.filename = value,
-            Special::Subsep => self.specials.subsep = text,
-            Special::Rstart => self.specials.rstart = value.number(),
-            Special::Rlength => self.specials.rlength = value.number(),
-            Special::Convfmt => self.specials.convfmt = text,
-            Special::Ofmt => self.specials.ofmt = text,
-            Special::Fpat => {
-                self.split_record();
-                self.specials.fields = Some(Splitter::Content(self.pattern_of(&text)?));
-                self.specials.fpat = value;
-            }
-            Special::Fieldwidths => {
-                self.split_record();
-                self.specials.fields = Some(Splitter::Widths(Rc::new(widths(&text)?)));
-                self.specials.field_widths = value;
-            }
-            Special::Ignorecase => self.ignore_case(value.truth())?,
-        }
-        Ok(())
-    }
-
-    /// Letters are the same whatever their case in expressions and in comparisons of strings, or are not.
-    fn ignore_case(&mut self, ignore: bool) -> Result<()> {
-        if self.specials.ignore_case == ignore {
-            return Ok(());
-        }
-        self.split_record();
-        self.specials.ignore_case = ignore;
-        self.forget_patterns();
-        let fs = self.text_of(&self.specials.fs);
-        self.specials.splitter = self.splitter_for(&fs)?;
-        if let Some(Splitter::Content(_)) = self.specials.fields {
-            let fpat = self.text_of(&self.specials.fpat);
-            self.specials.fields = Some(Splitter::Content(self.pattern_of(&fpat)?));
-        }
-        if let RecordSeparator::Regex(_) = self.specials.separator {
-            let rs = self.text_of(&self.specials.rs);
-            self.specials.separator = RecordSeparator::Regex(self.pattern_of(&rs)?);
-        }
-        Ok(())
-    }
-
     pub fn variable(&mut self, slot: Slot) -> Result<Value> {
         match slot {
-            Slot::Global(global) => Ok(self.globals[global].clone()),
-            Slot::Local(local) => match &self.stack[self.base + local] {
-                Cell::Scalar(value) => Ok(value.clone()),
-                Cell::Array(_) => Err(Unwind::Fatal(
-                    "attempt to use an array in a scalar context".to_owned(),
-                )),
-            },
+            Slot::Global(global) => {
+                let value = &mut self.globals[global];
+                if matches!(value, Value::Untyped) {
+                    *value = Value::Uninitialized;
+                }
+                loaded(value).ok_or_else(|| scalar_context(&self.program.globals[global]))
+            }
+            Slot::Local(local) => {
+                let at = self.base + local;
+                if matches!(self.stack[at].value, Value::Untyped) {
+                    if self.behind(at).is_some() {
+                        return Err(scalar_context("parameter"));
+                    }
+                    self.settle(at);
+                }
+                loaded(&self.stack[at].value).ok_or_else(|| scalar_context("parameter"))
+            }
             Slot::Special(special) => Ok(self.special(special)),
         }
     }
 
     pub fn set_variable(&mut self, slot: Slot, value: Value) -> Result<()> {
         match slot {
-            Slot::Global(global) => self.globals[global] = value,
-            Slot::Local(local) => {
-                let cell = &mut self.stack[self.base + local];
-                if matches!(cell, Cell::Array(_)) {
-                    let text = "attempt to use an array in a scalar context";
-                    return Err(Unwind::Fatal(text.to_owned()));
+            Slot::Global(global) => {
+                let place = &mut self.globals[global];
+                if matches!(place, Value::Array(_)) {
+                    return Err(scalar_context(&self.program.globals[global]));
                 }
-                *cell = Cell::Scalar(value);
+                *place = value;
+            }
+            Slot::Local(local) => {
+                let at = self.base + local;
+                if matches!(self.stack[at].value, Value::Array(_)) {
+                    return Err(scalar_context("parameter"));
+                }
+                if self.stack[at].origin.is_some() {
+                    self.settle(at);
+                }
+                self.stack[at].value = value;
             }
             Slot::Special(special) => self.set_special(special, value)?,
         }
@@ -262,9 +312,7 @@ impl Machine<'_> {
                 self.set_field(index, value);
                 Ok(())
             }
-            Place::Element(array, key) => {
-                self.with_element(*array, key, |array, key| array.set(key, value))
-            }
+            Place::Element(array, key) => self.set_element(array, key, value),
         }
     }
 
@@ -275,9 +323,7 @@ impl Machine<'_> {
                 let index = self.field_index(index)?;
                 Ok(self.field(index))
             }
-            Place::Element(array, key) => {
-                self.with_element(*array, key, |array, key| array.element(key).clone())
-            }
+            Place::Element(array, key) => self.element(array, key),
         }
     }
 
@@ -288,14 +334,19 @@ impl Machine<'_> {
         change: impl FnOnce(f64) -> Result<f64>,
     ) -> Result<(f64, f64)> {
         match place {
-            Place::Variable(Slot::Global(global)) => {
-                let old = self.globals[*global].number();
+            Place::Element(ArrayRef::Symbols, key) => {
+                let mut name = Vec::new();
+                self.append_key(key, &mut name)?;
+                let old = self.symbol(&name).number();
                 let new = change(old)?;
-                self.globals[*global] = Value::Number(new);
+                self.set_symbol(&name, Value::Number(new))?;
                 Ok((old, new))
             }
-            Place::Element(array, key) => self.with_element(*array, key, |array, key| {
-                let element = array.element(key);
+            Place::Element(array, key) => self.with_element(array, key, |elements, key| {
+                let element = elements.element(key);
+                if matches!(element, Value::Array(_)) {
+                    return Err(scalar_context(&Self::element_name(array, key)));
+                }
                 let old = element.number();
                 let new = change(old)?;
                 *element = Value::Number(new);
@@ -309,7 +360,15 @@ impl Machine<'_> {
                 Ok((old, new))
             }
             Place::Variable(slot) => {
-                let old = self.variable(*slot)?.number();
+                let old = match slot {
+                    Slot::Global(global) => match &self.globals[*global] {
+                        Value::Array(_) => {
+                            return Err(scalar_context(&self.program.globals[*global]));
+                        }
+                        value => value.number(),
+                    },
+                    _ => self.variable(*slot)?.number(),
+                };
                 let new = change(old)?;
                 self.set_variable(*slot, Value::Number(new))?;
                 Ok((old, new))
@@ -317,40 +376,38 @@ impl Machine<'_> {
         }
     }
 
-    pub fn length_of(&mut self, array: ArrayRef) -> Result<f64> {
-        let (scalar, count) = match array {
-            ArrayRef::Global(global) => (
-                self.globals[global].clone(),
-                self.arrays[global].borrow().len(),
-            ),
-            ArrayRef::Local(local) => match &self.stack[self.base + local] {
-                Cell::Array(shared) => (Value::Uninitialized, shared.borrow().len()),
-                Cell::Scalar(value) => (value.clone(), 0),
-            },
-        };
-        if matches!(scalar, Value::Uninitialized) {
-            return Ok(count as f64);
+    /// `SYMTAB`: all global variables by name. Arrays in it are those themselves.
+    fn symbols(&mut self) -> Shared {
+        let shared = Array::shared();
+        let mut symbols = shared.borrow_mut();
+        for special in Special::NAMES {
+            let value = self.special(special.1);
+            symbols.set(special.0.as_bytes(), value);
         }
-        Ok(super::text::length(&self.text_of(&scalar)) as f64)
+        for (name, value) in self.program.globals.iter().zip(&self.globals) {
+            symbols.set(name.as_bytes(), value.clone());
+        }
+        drop(symbols);
+        shared
     }
-}
 
-/// The widths of `FIELDWIDTHS`: characters to skip and to take; `*` takes the rest.
-fn widths(text: &[u8]) -> Result<Vec<(usize, usize)>> {
-    let wrong = |word: &str| Unwind::Fatal(format!("invalid FIELDWIDTHS value, near `{word}'"));
-    let text = String::from_utf8_lossy(text);
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let mut widths = Vec::with_capacity(words.len());
-    for (index, word) in words.iter().enumerate() {
-        if *word == "*" && index + 1 == words.len() {
-            widths.push((0, usize::MAX));
-            continue;
+    fn symbol(&mut self, name: &[u8]) -> Value {
+        let symbols = self.symbols();
+        let value = symbols.borrow().peek(name).cloned();
+        value.unwrap_or_default()
+    }
+
+    fn set_symbol(&mut self, name: &[u8], value: Value) -> Result<()> {
+        let name = String::from_utf8_lossy(name);
+        if let Some(special) = Special::named(&name) {
+            return self.set_special(special, value);
         }
-        let (skip, take) = word.split_once(':').unwrap_or(("0", word));
-        match (skip.parse(), take.parse()) {
-            (Ok(skip), Ok(take)) if take > 0 => widths.push((skip, take)),
-            _ => return Err(wrong(word)),
+        let known = &self.program.globals;
+        match known.iter().position(|known| *known == name) {
+            Some(global) => self.set_variable(Slot::Global(global), value),
+            None => Err(Unwind::Fatal(
+                "cannot assign to arbitrary elements of SYMTAB".to_owned(),
+            )),
         }
     }
-    Ok(widths)
 }

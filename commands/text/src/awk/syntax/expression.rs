@@ -17,7 +17,7 @@ pub fn compile(text: &[u8], unicode: bool, ignore_case: bool) -> Result<Rc<Patte
         .map(Rc::new)
 }
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn expression(&mut self) -> Result<Expr> {
         self.depth += 1;
         if self.depth > 500 {
@@ -92,11 +92,7 @@ impl Parser<'_> {
         let mut left = self.matching()?;
         while self.is_keyword("in") {
             self.advance()?;
-            let (Token::Name(name) | Token::FunctionName(name)) = self.token.clone() else {
-                return Err(self.unexpected());
-            };
-            self.advance()?;
-            left = Expr::In(Box::new(left), self.array(&name)?);
+            left = Expr::In(Box::new(left), self.array_operand()?);
         }
         Ok(left)
     }
@@ -145,6 +141,7 @@ impl Parser<'_> {
         let mut left = self.concatenation_without_pipe()?;
         while self.is("|") || self.is("|&") {
             let saved = (self.lexer.clone(), self.token.clone(), self.token_at);
+            let coprocess = self.is("|&");
             self.advance()?;
             if !self.is_keyword("getline") {
                 (self.lexer, self.token, self.token_at) = saved;
@@ -152,7 +149,12 @@ impl Parser<'_> {
             }
             self.advance()?;
             let place = self.optional_place()?;
-            left = Expr::Getline(Source::Command(Box::new(left)), place);
+            let source = if coprocess {
+                Source::Coprocess(Box::new(left))
+            } else {
+                Source::Command(Box::new(left))
+            };
+            left = Expr::Getline(source, place);
         }
         Ok(left)
     }
@@ -177,7 +179,7 @@ impl Parser<'_> {
             | Token::Name(_)
             | Token::FunctionName(_)
             | Token::Builtin(_) => true,
-            Token::Mark(mark) => matches!(*mark, "$" | "!" | "(" | "-" | "+" | "++" | "--"),
+            Token::Mark(mark) => matches!(*mark, "$" | "!" | "(" | "-" | "+" | "++" | "--" | "@"),
             _ => false,
         }
     }

@@ -2,6 +2,8 @@
 
 use crate::awk::ast::Builtin;
 use crate::awk::value::number_prefix;
+use crate::message;
+use std::rc::Rc;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Token {
@@ -19,29 +21,57 @@ pub enum Token {
 }
 
 #[derive(Clone)]
-pub struct Lexer<'a> {
-    text: &'a [u8],
+pub struct Lexer {
+    text: Rc<[u8]>,
+    /// Whether gawk's words are read, and not only POSIX's.
+    extensions: bool,
     pub at: usize,
     pub line: usize,
 }
 
 const KEYWORDS: &[&str] = &[
-    "BEGIN", "END", "break", "case", "continue", "default", "delete", "do", "else", "exit", "for",
-    "func", "function", "getline", "if", "in", "next", "nextfile", "print", "printf", "return",
-    "switch", "while",
+    "BEGIN",
+    "BEGINFILE",
+    "END",
+    "ENDFILE",
+    "break",
+    "case",
+    "continue",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "exit",
+    "for",
+    "func",
+    "function",
+    "getline",
+    "if",
+    "in",
+    "next",
+    "nextfile",
+    "print",
+    "printf",
+    "return",
+    "switch",
+    "while",
 ];
+
+/// Keywords that only gawk has.
+const EXTENSIONS: &[&str] = &["BEGINFILE", "ENDFILE", "case", "default", "switch"];
 
 /// Longest first.
 const MARKS: &[&str] = &[
     "**=", "**", "*=", "&&", "||", "++", "--", "+=", "-=", "/=", "%=", "^=", "==", "<=", ">=",
     "!=", "!~", ">>", "|&", "{", "}", "(", ")", "[", "]", ",", ";", "+", "-", "*", "/", "%", "^",
-    "!", ">", "<", "|", "?", ":", "~", "$", "=",
+    "!", ">", "<", "|", "?", ":", "~", "$", "=", "@",
 ];
 
-impl<'a> Lexer<'a> {
-    pub fn new(text: &'a [u8]) -> Self {
+impl Lexer {
+    pub fn new(text: &[u8], extensions: bool) -> Self {
         Self {
-            text,
+            text: text.into(),
+            extensions,
             at: 0,
             line: 1,
         }
@@ -105,7 +135,10 @@ impl<'a> Lexer<'a> {
                 }));
             }
         }
-        Err(format!("unexpected character '{}'", byte.escape_ascii()))
+        Err(format!(
+            "syntax error: unexpected character '{}'",
+            byte.escape_ascii()
+        ))
     }
 
     fn word(&mut self) -> Token {
@@ -116,15 +149,34 @@ impl<'a> Lexer<'a> {
         {
             self.at += 1;
         }
+        let qualifies = self.extensions
+            && self.text[self.at..].starts_with(b"::")
+            && self
+                .peek(2)
+                .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        if qualifies {
+            self.at += 2;
+            while self
+                .peek(0)
+                .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            {
+                self.at += 1;
+            }
+        }
         let word = String::from_utf8_lossy(&self.text[start..self.at]).into_owned();
-        if let Some(keyword) = KEYWORDS.iter().find(|keyword| **keyword == word) {
+        let known = |keyword: &&&str| {
+            **keyword == word && (self.extensions || !EXTENSIONS.contains(*keyword))
+        };
+        if let Some(keyword) = KEYWORDS.iter().find(known) {
             return Token::Keyword(if *keyword == "func" {
                 "function"
             } else {
                 keyword
             });
         }
-        if Builtin::named(&word).is_some() {
+        let builtin = Builtin::named(word.strip_prefix("awk::").unwrap_or(&word));
+        if builtin.is_some_and(|builtin| self.extensions || !builtin.is_extension()) {
+            let word = word.strip_prefix("awk::").unwrap_or(&word).to_owned();
             return Token::Builtin(word);
         }
         if self.peek(0) == Some(b'(') {
@@ -135,7 +187,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn number(&mut self) -> Token {
-        if self.peek(0) == Some(b'0') && matches!(self.peek(1), Some(b'x' | b'X')) {
+        if self.extensions
+            && self.peek(0) == Some(b'0')
+            && matches!(self.peek(1), Some(b'x' | b'X'))
+        {
             let start = self.at + 2;
             let mut end = start;
             while self.text.get(end).is_some_and(u8::is_ascii_hexdigit) {
@@ -150,9 +205,34 @@ impl<'a> Lexer<'a> {
                 return Token::Number(value);
             }
         }
+        if let Some(value) = self.octal() {
+            return Token::Number(value);
+        }
         let (value, length) = number_prefix(&self.text[self.at..]);
         self.at += length.max(1);
         Token::Number(value)
+    }
+
+    /// gawk's constants in octal, `017`.
+    fn octal(&mut self) -> Option<f64> {
+        let digits = self.text[self.at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let text = &self.text[self.at..self.at + digits];
+        let octal = self.extensions
+            && digits > 1
+            && text[0] == b'0'
+            && text.iter().all(|byte| *byte < b'8')
+            && !matches!(self.peek(digits), Some(b'.' | b'e' | b'E'));
+        if !octal {
+            return None;
+        }
+        let value = text
+            .iter()
+            .fold(0.0, |value, byte| value * 8.0 + f64::from(byte - b'0'));
+        self.at += digits;
+        Some(value)
     }
 
     fn string(&mut self) -> Result<Token, String> {
@@ -286,7 +366,12 @@ pub fn unescape(text: &[u8]) -> Vec<u8> {
                 }
                 plain.push((value & 0xff) as u8);
             }
-            _ => plain.extend([b'\\', next]),
+            _ => {
+                let sequence = next.escape_ascii();
+                let text = format!("escape sequence `\\{sequence}' treated as plain `{sequence}'");
+                message::warn("awk", &format!("warning: {text}"));
+                plain.push(next);
+            }
         }
     }
     plain

@@ -3,10 +3,10 @@
 use super::expression::compile;
 use super::lexer::Token;
 use super::parser::{Parser, Result};
-use crate::awk::ast::{Arithmetic, Expr, Place, Slot, Source};
+use crate::awk::ast::{Arithmetic, ArrayRef, Expr, Place, Slot, Source};
 use std::rc::Rc;
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn postfix(&mut self) -> Result<Expr> {
         let expression = self.primary()?;
         let place = match into_place(expression) {
@@ -121,11 +121,23 @@ impl Parser<'_> {
                 self.advance()?;
                 if self.accept("[")? {
                     let key = self.subscript()?;
-                    return Ok(Expr::Element(self.array(&name)?, Box::new(key)));
+                    let array = self.array(&name)?;
+                    return self.elements(array, key);
                 }
                 Ok(Expr::Variable(self.slot(&name)))
             }
             Token::FunctionName(name) => self.call(&name),
+            Token::Mark("@") if self.extensions => {
+                self.advance()?;
+                match self.token.clone() {
+                    Token::FunctionName(name) => self.indirect_call(&name),
+                    Token::Mark("/" | "/=") => match self.regex()? {
+                        Expr::Regex(_, text) => Ok(Expr::TypedRegex(text)),
+                        _ => Err(self.unexpected()),
+                    },
+                    _ => Err(self.unexpected()),
+                }
+            }
             Token::Builtin(name) => self.builtin(&name),
             Token::Keyword("getline") => {
                 self.advance()?;
@@ -133,6 +145,29 @@ impl Parser<'_> {
             }
             _ => Err(self.unexpected()),
         }
+    }
+
+    /// The elements of an array's elements, `a[1][2]`; the first subscript is read.
+    fn elements(&mut self, mut array: ArrayRef, mut key: Expr) -> Result<Expr> {
+        while self.extensions && self.accept("[")? {
+            array = ArrayRef::Element(Box::new((array, key)));
+            key = self.subscript()?;
+        }
+        Ok(Expr::Element(array, Box::new(key)))
+    }
+
+    /// An array by its name, or an element that is one.
+    pub(super) fn array_operand(&mut self) -> Result<ArrayRef> {
+        let (Token::Name(name) | Token::FunctionName(name)) = self.token.clone() else {
+            return Err(self.unexpected());
+        };
+        self.advance()?;
+        let mut array = self.array(&name)?;
+        while self.extensions && self.accept("[")? {
+            let key = self.subscript()?;
+            array = ArrayRef::Element(Box::new((array, key)));
+        }
+        Ok(array)
     }
 
     fn regex(&mut self) -> Result<Expr> {
@@ -169,14 +204,8 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         self.advance()?;
-        let (Token::Name(name) | Token::FunctionName(name)) = self.token.clone() else {
-            return Err(self.unexpected());
-        };
-        self.advance()?;
-        Ok(Expr::In(
-            Box::new(Expr::Subscript(list)),
-            self.array(&name)?,
-        ))
+        let array = self.array_operand()?;
+        Ok(Expr::In(Box::new(Expr::Subscript(list)), array))
     }
 
     pub(super) fn optional_place(&mut self) -> Result<Option<Box<Place>>> {

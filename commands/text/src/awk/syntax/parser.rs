@@ -2,12 +2,20 @@
 //! [`super::expression`].
 
 use super::lexer::{Lexer, Token};
-use crate::awk::GLOBALS;
 use crate::awk::ast::{ArrayRef, Function, Program, Rule, Slot, Special, Statement};
-use std::collections::HashMap;
+use crate::awk::input::GLOBALS;
+use crate::awk::source;
+use std::collections::{HashMap, HashSet};
 
-pub struct Parser<'a> {
-    pub(super) lexer: Lexer<'a>,
+pub struct Parser {
+    pub(super) lexer: Lexer,
+    /// The texts that include the one being read.
+    including: Vec<Lexer>,
+    included: HashSet<Vec<u8>>,
+    /// gawk's `@namespace`, `awk` where nothing else is said.
+    namespace: String,
+    /// Whether gawk's language is read, and not only POSIX's.
+    pub(super) extensions: bool,
     pub(super) token: Token,
     /// Where `token` ends.
     pub(super) token_at: usize,
@@ -18,10 +26,6 @@ pub struct Parser<'a> {
     /// The function being read, and its parameters.
     pub(super) function: Option<usize>,
     parameters: Vec<String>,
-    /// Which parameters of the function being read are used as arrays.
-    arrays: Vec<bool>,
-    /// A parameter of one function passed on as an argument of another: caller, parameter, callee, argument.
-    passed: Vec<(usize, usize, usize, usize)>,
     pub(super) unicode: bool,
     /// `>` is a redirection.
     pub(super) no_greater: bool,
@@ -30,10 +34,28 @@ pub struct Parser<'a> {
 
 pub(super) type Result<T> = std::result::Result<T, String>;
 
-/// Parses a program. Fails with a message.
-pub fn parse(text: &[u8], unicode: bool) -> Result<Program> {
+/// Why a program cannot be run.
+pub struct Failure {
+    pub text: String,
+    /// It can be read, and calls what is not there.
+    pub fatal: bool,
+}
+
+/// Parses a program.
+///
+/// # Errors
+/// A message.
+pub fn parse(
+    text: &[u8],
+    unicode: bool,
+    extensions: bool,
+) -> std::result::Result<Program, Failure> {
     let mut parser = Parser {
-        lexer: Lexer::new(text),
+        lexer: Lexer::new(text, extensions),
+        including: Vec::new(),
+        included: HashSet::new(),
+        namespace: "awk".to_owned(),
+        extensions,
         token: Token::Newline,
         token_at: 0,
         program: Program::default(),
@@ -42,8 +64,6 @@ pub fn parse(text: &[u8], unicode: bool) -> Result<Program> {
         defined: Vec::new(),
         function: None,
         parameters: Vec::new(),
-        arrays: Vec::new(),
-        passed: Vec::new(),
         unicode,
         no_greater: false,
         depth: 0,
@@ -53,12 +73,17 @@ pub fn parse(text: &[u8], unicode: bool) -> Result<Program> {
     }
     let result = parser.advance().and_then(|()| parser.items());
     let line = parser.lexer.line;
-    result
-        .and_then(|()| parser.finish())
-        .map_err(|text| format!("line {line}: {text}"))
+    result.map_err(|text| Failure {
+        text: format!("line {line}: {text}"),
+        fatal: false,
+    })?;
+    parser.finish().map_err(|text| Failure {
+        text: format!("fatal: {text}"),
+        fatal: true,
+    })
 }
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn advance(&mut self) -> Result<()> {
         self.token = self.lexer.next()?;
         self.token_at = self.lexer.at;
@@ -91,8 +116,9 @@ impl Parser<'_> {
 
     pub(super) fn unexpected(&self) -> String {
         let found = match &self.token {
-            Token::Newline => "newline".to_owned(),
-            Token::End => "end of program".to_owned(),
+            Token::Newline | Token::End => {
+                return "syntax error: unexpected newline or end of string".to_owned();
+            }
             Token::Number(number) => number.to_string(),
             Token::Text(text) => format!("\"{}\"", text.escape_ascii()),
             Token::Name(name) | Token::FunctionName(name) | Token::Builtin(name) => name.clone(),
@@ -126,6 +152,18 @@ impl Parser<'_> {
         number
     }
 
+    /// A name with the namespace it is in, gawk's manual, "Namespaces". Those of capitals are everywhere.
+    fn qualified(&self, name: &str) -> String {
+        if let Some(name) = name.strip_prefix("awk::") {
+            return name.to_owned();
+        }
+        let everywhere = name.bytes().all(|byte| byte.is_ascii_uppercase());
+        if self.namespace == "awk" || everywhere || name.contains("::") {
+            return name.to_owned();
+        }
+        format!("{}::{name}", self.namespace)
+    }
+
     pub(super) fn slot(&mut self, name: &str) -> Slot {
         if let Some(local) = self
             .parameters
@@ -134,32 +172,25 @@ impl Parser<'_> {
         {
             return Slot::Local(local);
         }
-        match Special::named(name) {
+        let name = self.qualified(name);
+        match Special::named(&name).filter(|special| self.extensions || !special.is_extension()) {
             Some(special) => Slot::Special(special),
-            None => Slot::Global(self.global(name)),
+            None => Slot::Global(self.global(&name)),
         }
     }
 
     pub(super) fn array(&mut self, name: &str) -> Result<ArrayRef> {
         match self.slot(name) {
-            Slot::Local(local) => {
-                self.arrays[local] = true;
-                Ok(ArrayRef::Local(local))
-            }
+            Slot::Local(local) => Ok(ArrayRef::Local(local)),
+            Slot::Global(_) if name == "SYMTAB" && self.extensions => Ok(ArrayRef::Symbols),
             Slot::Global(global) => Ok(ArrayRef::Global(global)),
             Slot::Special(_) => Err(format!("{name} is not an array")),
         }
     }
 
-    /// Notes that a parameter is used as an array.
-    pub(super) fn marks_array(&mut self, local: usize) {
-        if let Some(array) = self.arrays.get_mut(local) {
-            *array = true;
-        }
-    }
-
     /// The number of a function, which may be defined later.
     pub(super) fn function_number(&mut self, name: &str) -> usize {
+        let name = &self.qualified(name);
         if let Some(&known) = self.functions.get(name) {
             return known;
         }
@@ -167,7 +198,6 @@ impl Parser<'_> {
         self.program.functions.push(Function {
             name: name.to_owned(),
             parameters: Vec::new(),
-            arrays: Vec::new(),
             body: Vec::new(),
         });
         self.defined.push(false);
@@ -175,20 +205,18 @@ impl Parser<'_> {
         number
     }
 
-    /// Notes that a parameter is passed on, so that it is an array if the other is.
-    pub(super) fn passes(&mut self, local: usize, callee: usize, argument: usize) {
-        if let Some(function) = self.function {
-            self.passed.push((function, local, callee, argument));
-        }
-    }
-
     fn items(&mut self) -> Result<()> {
         loop {
             self.skip_terminators()?;
             if self.token == Token::End {
-                return Ok(());
-            }
-            if self.is_keyword("function") {
+                let Some(outer) = self.including.pop() else {
+                    return Ok(());
+                };
+                self.lexer = outer;
+                self.advance()?;
+            } else if self.is_directive()? {
+                self.directive()?;
+            } else if self.is_keyword("function") {
                 self.function_item()?;
             } else {
                 self.rule()?;
@@ -196,19 +224,61 @@ impl Parser<'_> {
         }
     }
 
+    /// Whether a line of gawk's begins here, and no rule whose pattern is an indirect call or such.
+    fn is_directive(&mut self) -> Result<bool> {
+        if !self.is("@") || !self.extensions {
+            return Ok(false);
+        }
+        let saved = (self.lexer.clone(), self.token.clone(), self.token_at);
+        self.advance()?;
+        let found = matches!(self.token, Token::Name(_));
+        if !found {
+            (self.lexer, self.token, self.token_at) = saved;
+        }
+        Ok(found)
+    }
+
+    /// `@include`, `@namespace` and `@load`, the mark before them read.
+    fn directive(&mut self) -> Result<()> {
+        let Token::Name(word) = self.token.clone() else {
+            return Err(self.unexpected());
+        };
+        self.advance()?;
+        let Token::Text(argument) = self.token.clone() else {
+            return Err(self.unexpected());
+        };
+        match word.as_str() {
+            "include" => {
+                if self.including.len() >= 50 {
+                    return Err("files include each other too deeply".to_owned());
+                }
+                let (path, text) = source::find(&argument)?;
+                if self.included.insert(path) {
+                    let lexer = Lexer::new(&text, true);
+                    let outer = std::mem::replace(&mut self.lexer, lexer);
+                    self.including.push(outer);
+                }
+            }
+            "namespace" => self.namespace = String::from_utf8_lossy(&argument).into_owned(),
+            "load" => return Err(source::no_library(&argument)),
+            _ => return Err(self.unexpected()),
+        }
+        self.advance()
+    }
+
     fn rule(&mut self) -> Result<()> {
-        if self.is_keyword("BEGIN") || self.is_keyword("END") {
-            let begin = self.is_keyword("BEGIN");
+        if let Token::Keyword(word @ ("BEGIN" | "END" | "BEGINFILE" | "ENDFILE")) = self.token {
             self.advance()?;
             self.skip_newlines()?;
             if !self.is("{") {
                 return Err(self.unexpected());
             }
             let body = self.block()?;
-            if begin {
-                self.program.begin.push(body);
-            } else {
-                self.program.end.push(body);
+            match word {
+                "BEGIN" => self.program.begin.push(body),
+                "END" => self.program.end.push(body),
+                "BEGINFILE" => self.program.begin_file.push(body),
+                _ => self.program.end_file.push(body),
             }
             return Ok(());
         }
@@ -257,7 +327,6 @@ impl Parser<'_> {
         }
         self.expect(")")?;
         self.skip_newlines()?;
-        self.arrays = vec![false; parameters.len()];
         self.parameters = parameters;
         self.function = Some(number);
         let body = self.block()?;
@@ -266,33 +335,15 @@ impl Parser<'_> {
         let function = &mut self.program.functions[number];
         function.body = body;
         function.parameters = std::mem::take(&mut self.parameters);
-        function.arrays = std::mem::take(&mut self.arrays);
         Ok(())
     }
 
-    /// Finds which parameters are arrays because they are passed on as such.
-    fn finish(mut self) -> Result<Program> {
+    /// Checks that every function that is called is there.
+    fn finish(self) -> Result<Program> {
         if let Some(undefined) = self.defined.iter().position(|defined| !defined) {
             let name = &self.program.functions[undefined].name;
-            return Err(format!("calling undefined function {name}"));
+            return Err(format!("function `{name}' not defined"));
         }
-        loop {
-            let mut changed = false;
-            for &(caller, local, callee, argument) in &self.passed {
-                let functions = &mut self.program.functions;
-                let array = functions[callee]
-                    .arrays
-                    .get(argument)
-                    .copied()
-                    .unwrap_or(false);
-                if array && !functions[caller].arrays[local] {
-                    functions[caller].arrays[local] = true;
-                    changed = true;
-                }
-            }
-            if !changed {
-                return Ok(self.program);
-            }
-        }
+        Ok(self.program)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::lexer::Token;
 use super::parser::{Parser, Result};
-use crate::awk::ast::{Expr, ForParts, Redirect, Statement};
+use crate::awk::ast::{ArrayRef, Expr, ForParts, Redirect, Statement};
+use std::collections::HashSet;
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn block(&mut self) -> Result<Vec<Statement>> {
         self.expect("{")?;
         let mut body = Vec::new();
@@ -123,10 +124,9 @@ impl Parser<'_> {
             self.advance()?;
             if self.is_keyword("in") {
                 self.advance()?;
-                if let Token::Name(array) = self.token.clone() {
-                    self.advance()?;
+                if let Token::Name(_) = self.token {
+                    let array = self.array_operand()?;
                     if self.accept(")")? {
-                        let array = self.array(&array)?;
                         let slot = self.slot(&name);
                         return Ok(Statement::ForIn(slot, array, self.body()?));
                     }
@@ -168,6 +168,7 @@ impl Parser<'_> {
         self.skip_newlines()?;
         self.expect("{")?;
         let mut cases = Vec::new();
+        let mut labels = HashSet::new();
         loop {
             self.skip_terminators()?;
             if self.accept("}")? {
@@ -182,6 +183,17 @@ impl Parser<'_> {
             } else {
                 return Err(self.unexpected());
             };
+            let text = match &label {
+                None => Some("default".to_owned()),
+                Some(Expr::Number(number)) => Some(number.to_string()),
+                Some(Expr::Text(text)) => Some(String::from_utf8_lossy(text).into_owned()),
+                Some(_) => None,
+            };
+            if let Some(text) = text
+                && !labels.insert((label.is_none(), text.clone()))
+            {
+                return Err(format!("duplicate case values in switch body: {text}"));
+            }
             self.expect(":")?;
             let mut body = Vec::new();
             loop {
@@ -229,20 +241,14 @@ impl Parser<'_> {
 
     fn delete(&mut self) -> Result<Statement> {
         let grouped = self.accept("(")?;
-        let (Token::Name(name) | Token::FunctionName(name)) = self.token.clone() else {
-            return Err(self.unexpected());
-        };
-        self.advance()?;
-        let array = self.array(&name)?;
-        let key = if self.accept("[")? {
-            Some(self.subscript()?)
-        } else {
-            None
-        };
+        let array = self.array_operand()?;
         if grouped {
             self.expect(")")?;
         }
-        Ok(Statement::Delete(array, key))
+        Ok(match array {
+            ArrayRef::Element(parts) => Statement::Delete(parts.0, Some(parts.1)),
+            array => Statement::Delete(array, None),
+        })
     }
 
     fn print(&mut self, format: bool) -> Result<Statement> {
@@ -253,6 +259,8 @@ impl Parser<'_> {
             Some(Redirect::Append(self.redirect_target()?))
         } else if self.accept("|")? {
             Some(Redirect::Command(self.redirect_target()?))
+        } else if self.accept("|&")? {
+            Some(Redirect::Coprocess(self.redirect_target()?))
         } else {
             None
         };
@@ -275,7 +283,9 @@ impl Parser<'_> {
     fn ends_print(&self) -> bool {
         self.token == Token::Newline
             || self.token == Token::End
-            || [";", "}", ">", ">>", "|"].iter().any(|mark| self.is(mark))
+            || [";", "}", ">", ">>", "|", "|&"]
+                .iter()
+                .any(|mark| self.is(mark))
     }
 
     fn print_arguments(&mut self) -> Result<Vec<Expr>> {
