@@ -56,6 +56,7 @@ export const hostTools = {
   script: "bsdutils",
   setsid: "util-linux",
   bc: "bc",
+  dc: "dc",
   column: "bsdextrautils",
   envsubst: "gettext-base",
   getent: "libc-bin",

@@ -2,6 +2,7 @@
 
 mod bc;
 mod column;
+mod dc;
 mod environment;
 mod getopt;
 mod hexdump;
@@ -23,6 +24,7 @@ type Tool = fn(&Args) -> Outcome;
 const TOOLS: &[(&str, Tool)] = &[
     ("bc", bc::main),
     ("column", column::main),
+    ("dc", dc::main),
     ("dos2unix", lines::dos2unix),
     ("envsubst", environment::envsubst),
     ("free", machine::free),

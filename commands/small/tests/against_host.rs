@@ -24,6 +24,11 @@ fn filters_do_what_the_hosts_do() {
 }
 
 #[test]
+fn dc_does_what_the_hosts_does() {
+    Harness::new(PROGRAM).compare(include_str!("cases/dc.txt"), SETUP);
+}
+
+#[test]
 fn bc_does_what_the_hosts_does() {
     Harness::new(PROGRAM).compare(include_str!("cases/bc.txt"), SETUP);
 }

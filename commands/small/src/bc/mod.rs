@@ -2,7 +2,7 @@
 //! the GNU tool: long names, `print`, `else`, `continue`, `&&`, `||`, `!`, comparisons as values, `length`, `read`.
 
 mod library;
-mod number;
+pub mod number;
 mod parse;
 
 use std::collections::HashMap;

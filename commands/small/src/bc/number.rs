@@ -235,9 +235,12 @@ impl Number {
             let mut reached = BigInt::from(1);
             while reached < unit {
                 rest *= base;
-                text.push_str(&shown(u32::try_from(&rest / &unit).unwrap_or(0)));
-                rest %= &unit;
                 reached *= base;
+                let digit = shown(u32::try_from(&rest / &unit).unwrap_or(0));
+                // There is no blank behind the point.
+                let is_first = reached == BigInt::from(base);
+                text.push_str(if is_first { digit.trim_start() } else { &digit });
+                rest %= &unit;
             }
         }
         format!("{sign}{text}")
