@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use imara_diff::{Algorithm, Diff, InternedInput};
-
-use super::options::Options;
+use super::options::{Format, Ignore, Options};
+use super::script::{Effort, script};
 
 /// A text as lines, each with its end.
 pub struct Text<'a> {
@@ -35,73 +34,123 @@ impl<'a> Text<'a> {
 pub struct Change {
     pub old: Range<usize>,
     pub new: Range<usize>,
+    /// It does not count: only blank lines (`-B`) or lines that match (`-I`). Formats with context show it beside ones
+    /// that do.
+    pub ignored: bool,
 }
 
 /// The changes that lead from one text to the other, in order.
 pub fn changes(old: &Text<'_>, new: &Text<'_>, options: &Options) -> Vec<Change> {
-    let key = |line: &&[u8]| normalize(line, options);
+    // A script for `ed` cannot tell whether the last line has an end.
+    let ends = matches!(options.format, Format::Ed | Format::ForwardEd);
+    let key = |line: &&[u8]| normalize(line, &options.ignore, options.style.tab, ends);
     let old_keys: Vec<Vec<u8>> = old.lines.iter().map(key).collect();
     let new_keys: Vec<Vec<u8>> = new.lines.iter().map(key).collect();
-    let mut input: InternedInput<&[u8]> = InternedInput::default();
-    input.update_before(old_keys.iter().map(Vec::as_slice));
-    input.update_after(new_keys.iter().map(Vec::as_slice));
-    let mut diff = Diff::compute(Algorithm::MyersMinimal, &input);
-    diff.postprocess_no_heuristic(&input);
-    let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    let found = diff.hunks().map(|hunk| Change {
-        old: range(hunk.before),
-        new: range(hunk.after),
-    });
-    if !options.ignore_blank_lines {
-        return found.collect();
-    }
-    let is_blank = |line: &&[u8]| normalize(line, options).iter().all(|&byte| byte == b'\n');
-    let only_blank = |change: &Change| {
-        old.lines[change.old.clone()].iter().all(is_blank)
-            && new.lines[change.new.clone()].iter().all(is_blank)
+    let horizon = match options.format {
+        Format::Unified | Format::Context => options.horizon.max(options.context),
+        _ => options.horizon,
     };
-    found.filter(|change| !only_blank(change)).collect()
+    let effort = Effort {
+        minimal: options.minimal,
+        horizon,
+    };
+    let found = script(&old_keys, &new_keys, effort);
+    let ignorable = |line: &&[u8]| is_ignorable(line, options);
+    let ignores = options.ignore.blank_lines || !options.ignore.lines.is_empty();
+    let count = |flags: &[bool]| flags.iter().take_while(|flag| **flag).count();
+    let (mut at, mut other) = (0, 0);
+    let mut changes = Vec::new();
+    while at < old.lines.len() || other < new.lines.len() {
+        let before = at..at + count(&found.gone[at..]);
+        let after = other..other + count(&found.come[other..]);
+        (at, other) = (before.end + 1, after.end + 1);
+        if before.is_empty() && after.is_empty() {
+            continue;
+        }
+        changes.push(Change {
+            ignored: ignores
+                && old.lines[before.clone()].iter().all(ignorable)
+                && new.lines[after.clone()].iter().all(ignorable),
+            old: before,
+            new: after,
+        });
+    }
+    changes
+}
+
+fn is_ignorable(line: &[u8], options: &Options) -> bool {
+    let ignore = &options.ignore;
+    let bare = line.strip_suffix(b"\n").unwrap_or(line);
+    let is_blank = || {
+        normalize(line, ignore, options.style.tab, true)
+            .iter()
+            .all(|&byte| byte == b'\n')
+    };
+    ignore.blank_lines && is_blank() || ignore.lines.iter().any(|pattern| pattern.is_match(bare))
+}
+
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
 }
 
 /// What of a line counts.
-fn normalize(line: &[u8], options: &Options) -> Vec<u8> {
-    let (mut body, mut end) = match line.strip_suffix(b"\n") {
+fn normalize(line: &[u8], ignore: &Ignore, tab: usize, ends: bool) -> Vec<u8> {
+    let (mut body, end) = match line.strip_suffix(b"\n") {
         Some(body) => (body.to_vec(), true),
         None => (line.to_vec(), false),
     };
-    if options.strip_carriage_return && body.last() == Some(&b'\r') {
-        body.pop();
-    }
-    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
-    if options.ignore_all_space {
-        body.retain(|byte| !is_space(byte));
-    } else if options.ignore_space_change {
-        let mut shorter = Vec::with_capacity(body.len());
-        for byte in body {
-            if !is_space(&byte) {
-                shorter.push(byte);
-            } else if shorter.last() != Some(&b' ') {
-                shorter.push(b' ');
-            }
+    let ignores_end = ignore.space_change || ignore.all_space || ignore.trailing_space;
+    if ignore.all_space {
+        body.retain(|&byte| !is_space(byte));
+    } else {
+        if ignore.space_change {
+            body = with_single_spaces(&body);
+        } else if ignore.tab_expansion {
+            body = expanded(&body, tab);
         }
-        body = shorter;
+        if ignores_end {
+            let kept = body.iter().rposition(|&byte| !is_space(byte));
+            body.truncate(kept.map_or(0, |at| at + 1));
+        }
     }
-    if options.ignore_space_change || options.ignore_trailing_space {
-        let kept = body
-            .iter()
-            .rposition(|byte| !is_space(byte))
-            .map_or(0, |at| at + 1);
-        body.truncate(kept);
-    }
-    if options.ignore_space_change || options.ignore_all_space || options.ignore_trailing_space {
-        // A missing newline at the end is only space, too.
-        end = true;
-    }
-    if options.ignore_case {
+    if ignore.case {
         body.make_ascii_lowercase();
     }
-    if end {
+    // A missing newline at the end is only space, too.
+    if end || ignores_end || ends {
         body.push(b'\n');
     }
     body
+}
+
+fn with_single_spaces(body: &[u8]) -> Vec<u8> {
+    let mut shorter = Vec::with_capacity(body.len());
+    for &byte in body {
+        if !is_space(byte) {
+            shorter.push(byte);
+        } else if shorter.last() != Some(&b' ') {
+            shorter.push(b' ');
+        }
+    }
+    shorter
+}
+
+fn expanded(body: &[u8], tab: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    let mut column = 0;
+    for &byte in body {
+        match byte {
+            b'\t' => {
+                let spaces = tab - column % tab;
+                out.extend(std::iter::repeat_n(b' ', spaces));
+                column += spaces;
+                continue;
+            }
+            8 => column = column.saturating_sub(1),
+            b'\r' => column = 0,
+            _ => column += 1,
+        }
+        out.push(byte);
+    }
+    out
 }

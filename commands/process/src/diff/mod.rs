@@ -1,36 +1,51 @@
 //! `diff`, by the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/diff.html), with the
-//! usual options of the GNU tool. The comparison of lines is the crate `imara-diff`'s.
+//! options of the GNU tool.
 
+mod columns;
+mod context;
 mod formats;
 mod lines;
+mod names;
 mod options;
 mod output;
+mod script;
+mod style;
 mod trees;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use secure_exec_cli::{Args, Failure, Outcome, fail};
-use secure_exec_sys::errno;
-use secure_exec_sys::path::stat;
-use secure_exec_sys::stat::Time;
+use secure_exec_cli::{Args, Failure, Outcome, bytes, fail, warn};
+use secure_exec_pattern::{Builder, Dialect, Pattern, Syntax, bytes_locale};
+use secure_exec_sys::path::{lstat, stat};
+use secure_exec_sys::stat::{Stat, Time};
+use secure_exec_sys::{errno, fd};
 
-use lines::Text;
-use options::{Format, Options};
-use output::Comparison;
+use lines::{Change, Text};
+use options::{Absent, Format, Options};
 
 /// The statuses: the same, different, trouble.
 const SAME: i32 = 0;
 const DIFFERENT: i32 = 1;
 const TROUBLE: i32 = 2;
 
+/// How much of a file is looked at to find out whether it is a text.
+const LOOKED_AT: usize = 32 * 1024;
+
 /// One side of a comparison.
 pub struct Side {
-    pub name: String,
+    pub name: Vec<u8>,
     pub content: Vec<u8>,
     /// `None`: there is no such file and it counts as empty.
     pub modified: Option<Time>,
+}
+
+/// Two files and how their lines differ.
+pub struct Comparison<'a> {
+    pub sides: [&'a Side; 2],
+    pub texts: [&'a Text<'a>; 2],
+    pub changes: &'a [Change],
 }
 
 fn trouble(message: impl Into<String>) -> Failure {
@@ -38,6 +53,19 @@ fn trouble(message: impl Into<String>) -> Failure {
         status: TROUBLE,
         ..fail(message)
     }
+}
+
+/// A basic expression, with `\|`, `\+` and `\?`.
+fn pattern(text: &[u8]) -> Result<Pattern, Failure> {
+    let unicode = !bytes_locale();
+    let builder = Builder {
+        unicode,
+        ignore_case: false,
+    };
+    let wrong = |why: String| trouble(format!("{}: {why}", String::from_utf8_lossy(text)));
+    builder
+        .posix(text, Syntax::Basic, Dialect::grep(unicode))
+        .map_err(wrong)
 }
 
 pub fn main(args: &Args) -> Outcome {
@@ -51,6 +79,15 @@ pub fn main(args: &Args) -> Outcome {
     Ok(status)
 }
 
+/// What is at a path, by the option that says whether links are followed.
+fn look(path: &Path, options: &Options) -> io::Result<Stat> {
+    if options.follows_links {
+        stat(path)
+    } else {
+        lstat(path)
+    }
+}
+
 /// Compares two operands.
 fn operands(out: &mut impl Write, left: &OsString, right: &OsString, options: &Options) -> Outcome {
     if left == "-" && right == "-" {
@@ -59,19 +96,20 @@ fn operands(out: &mut impl Write, left: &OsString, right: &OsString, options: &O
     }
     let is_directory =
         |path: &OsString| path != "-" && stat(path).is_ok_and(|found| found.is_dir());
-    match (is_directory(left), is_directory(right)) {
-        (true, true) => trees::compare(out, Path::new(left), Path::new(right), options),
+    let (left, right) = match (is_directory(left), is_directory(right)) {
+        (true, true) => return trees::compare(out, Path::new(left), Path::new(right), options),
         // A file is compared with the file of its name in the directory.
-        (true, false) => {
-            let left = Path::new(left).join(base(right));
-            files(out, &left, Path::new(right), options)
-        }
-        (false, true) => {
-            let right = Path::new(right).join(base(left));
-            files(out, Path::new(left), &right, options)
-        }
-        (false, false) => files(out, Path::new(left), Path::new(right), options),
+        (true, false) if right != "-" => (Path::new(left).join(base(right)), right.into()),
+        (false, true) if left != "-" => (left.into(), Path::new(right).join(base(left))),
+        (false, false) => (left.into(), right.into()),
+        _ => return Err(trouble("cannot compare '-' to a directory")),
+    };
+    if let (Ok(old), Ok(new)) = (look(&left, options), look(&right, options))
+        && (old.is_symlink() || new.is_symlink())
+    {
+        return trees::links(out, [&left, &right], [&old, &new]);
     }
+    compare(out, &left, &right, options, None)
 }
 
 /// The hint has the command's name in front, too, unlike that of other commands.
@@ -91,45 +129,87 @@ fn base(path: &OsString) -> OsString {
         .map_or_else(|| path.clone(), OsString::from)
 }
 
-fn read(path: &Path, options: &Options) -> Result<Side, Failure> {
-    let name = path.to_string_lossy().into_owned();
-    if name == "-" {
+/// Reads a side; `other` is that of the same name that an absent one counts as empty beside.
+fn read(path: &Path, absent_is_empty: bool, options: &Options) -> io::Result<Side> {
+    let name = bytes(path).to_vec();
+    let (content, modified) = if name == b"-" {
         let mut content = Vec::new();
-        io::stdin()
-            .read_to_end(&mut content)
-            .map_err(|error| trouble(format!("-: {}", errno::message(&error))))?;
-        return Ok(Side {
-            name,
-            content,
-            modified: Some(Time {
-                seconds: crate::clock::now(),
-                nanoseconds: 0,
-            }),
-        });
-    }
-    match std::fs::read(path) {
-        Ok(content) => {
-            let modified = stat(path).map(|found| found.mtime).unwrap_or_default();
-            Ok(Side {
-                name,
-                content,
-                modified: Some(modified),
-            })
+        io::stdin().read_to_end(&mut content)?;
+        let now = Time {
+            seconds: crate::clock::now(),
+            nanoseconds: 0,
+        };
+        // Of a file, that of the file.
+        let file = fd::stat(0).ok().filter(Stat::is_file);
+        (content, Some(file.map_or(now, |file| file.mtime)))
+    } else {
+        match std::fs::read(path) {
+            Ok(content) => {
+                let modified = stat(path).map(|found| found.mtime).unwrap_or_default();
+                (content, Some(modified))
+            }
+            Err(error) if absent_is_empty && errno::is(&error, errno::ENOENT) => (Vec::new(), None),
+            Err(error) => return Err(error),
         }
-        Err(error) if options.absent_is_empty && errno::is(&error, errno::ENOENT) => Ok(Side {
-            name,
-            content: Vec::new(),
-            modified: None,
-        }),
-        Err(error) => Err(trouble(format!("{name}: {}", errno::message(&error)))),
+    };
+    Ok(Side {
+        name,
+        content: if options.strip_carriage_return {
+            without_carriage_returns(&content)
+        } else {
+            content
+        },
+        modified,
+    })
+}
+
+/// Lines that end with a carriage return and a newline end with a newline alone.
+fn without_carriage_returns(content: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(content.len());
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(bare) => {
+                kept.extend_from_slice(bare);
+                kept.push(b'\n');
+            }
+            None => kept.extend_from_slice(line),
+        }
+    }
+    kept
+}
+
+/// Both sides; for those that cannot be read it is said why.
+fn both(left: &Path, right: &Path, options: &Options) -> Result<[Side; 2], Failure> {
+    let is_there = |path: &Path| bytes(path) == b"-" || stat(path).is_ok();
+    let (old_absent, new_absent) = match options.absent {
+        Absent::Told => (false, false),
+        Absent::FirstEmpty => (is_there(right), false),
+        Absent::Empty => (is_there(right), is_there(left)),
+    };
+    let mut found = [
+        (left, read(left, old_absent, options)),
+        (right, read(right, new_absent, options)),
+    ];
+    let mut failures = found.iter().filter_map(|(path, read)| {
+        let error = read.as_ref().err()?;
+        Some(format!("{}: {}", path.display(), errno::message(error)))
+    });
+    if let Some(first) = failures.next() {
+        let Some(second) = failures.next() else {
+            return Err(trouble(first));
+        };
+        warn("diff", first);
+        return Err(trouble(second));
+    }
+    drop(failures);
+    let mut take = |at: usize| std::mem::replace(&mut found[at].1, Err(io::Error::other("")));
+    match (take(0), take(1)) {
+        (Ok(old), Ok(new)) => Ok([old, new]),
+        (Err(error), _) | (_, Err(error)) => Err(trouble(errno::message(&error))),
     }
 }
 
-/// Compares two files and prints how they differ.
-pub fn files(out: &mut impl Write, left: &Path, right: &Path, options: &Options) -> Outcome {
-    compare(out, left, right, options, None)
-}
-
+/// Compares two files and prints how they differ, behind a title if they do.
 fn compare(
     out: &mut impl Write,
     left: &Path,
@@ -137,58 +217,106 @@ fn compare(
     options: &Options,
     title: Option<&str>,
 ) -> Outcome {
-    let (left, right) = (read(left, options)?, read(right, options)?);
-    if left.content == right.content {
-        return same(out, &left, &right, options);
+    let found = if bytes(left) == b"-" || bytes(right) == b"-" {
+        None
+    } else {
+        stat(left).ok().zip(stat(right).ok())
+    };
+    let is_one = found.is_some_and(|(old, new)| old.same_file(&new));
+    // What has no end of its own would wait for itself.
+    if is_one && found.is_some_and(|(old, _)| !old.is_file()) {
+        return Ok(SAME);
     }
-    let is_binary = |side: &Side| side.content.iter().take(32 * 1024).any(|&byte| byte == 0);
+    let [left, right] = both(left, right, options)?;
+    let sides = [&left, &right];
+    if left.content == right.content {
+        same(out, sides, options)?;
+        if is_one {
+            return Ok(SAME);
+        }
+        return missing_ends(out, sides, options, SAME);
+    }
+    let names = options.shown_names(sides);
+    let is_binary = |side: &Side| side.content.iter().take(LOOKED_AT).any(|&byte| byte == 0);
     if !options.as_text && (is_binary(&left) || is_binary(&right)) {
         let what = if options.brief {
             "Files"
         } else {
             "Binary files"
         };
-        writeln!(out, "{what} {} and {} differ", left.name, right.name)?;
+        writeln!(out, "{what} {} and {} differ", names[0], names[1])?;
         return Ok(DIFFERENT);
     }
     let (old, new) = (Text::new(&left.content), Text::new(&right.content));
     let changes = lines::changes(&old, &new, options);
-    if changes.is_empty() {
-        return same(out, &left, &right, options);
+    let counted: Vec<Change> = changes
+        .iter()
+        .filter(|change| !change.ignored)
+        .cloned()
+        .collect();
+    if counted.is_empty() {
+        same(out, sides, options)?;
+        return missing_ends(out, sides, options, SAME);
     }
     if options.brief {
-        writeln!(out, "Files {} and {} differ", left.name, right.name)?;
+        writeln!(out, "Files {} and {} differ", names[0], names[1])?;
         return Ok(DIFFERENT);
     }
     if let Some(title) = title {
         writeln!(out, "{title}")?;
     }
     let comparison = Comparison {
-        sides: [&left, &right],
+        sides,
         texts: [&old, &new],
         changes: &changes,
     };
+    let style = &options.style;
     match options.format {
-        Format::Normal => output::normal(out, &old, &new, &changes)?,
-        Format::Unified(context) => output::unified(out, &comparison, context, options)?,
-        Format::Context(context) => output::context(out, &comparison, context, options)?,
-        Format::Ed => output::ed(out, &new, &changes)?,
-        Format::Rcs => output::rcs(out, &new, &changes)?,
-        Format::Own => options.formats.print(out, &old, &new, &changes)?,
-        Format::SideBySide => output::side_by_side(out, &old, &new, &changes, options)?,
+        Format::Normal => output::normal(out, &old, &new, &counted, style)?,
+        Format::Unified => context::unified(out, &comparison, options)?,
+        Format::Context => context::context(out, &comparison, options)?,
+        Format::Ed => output::ed(out, &new, &counted, style)?,
+        Format::ForwardEd => output::forward_ed(out, &new, &counted, style)?,
+        Format::Rcs => output::rcs(out, &new, &counted, style)?,
+        Format::Own => options.formats.print(out, [&old, &new], &counted, style)?,
+        Format::SideBySide => columns::side_by_side(out, &old, &new, &counted, options)?,
     }
-    Ok(DIFFERENT)
+    missing_ends(out, sides, options, DIFFERENT)
 }
 
-fn same(out: &mut impl Write, left: &Side, right: &Side, options: &Options) -> Outcome {
-    if options.reports_identical {
-        writeln!(out, "Files {} and {} are identical", left.name, right.name)?;
-    } else if options.format == Format::Own && !options.brief {
-        let (old, new) = (Text::new(&left.content), Text::new(&right.content));
-        options.formats.print(out, &old, &new, &[])?;
+/// Says of which side a script for `ed` cannot make the last line as it is.
+fn missing_ends(
+    out: &mut impl Write,
+    sides: [&Side; 2],
+    options: &Options,
+    status: i32,
+) -> Outcome {
+    if !matches!(options.format, Format::Ed | Format::ForwardEd) {
+        return Ok(status);
+    }
+    let mut status = status;
+    for side in sides {
+        if side.content.last().is_some_and(|&byte| byte != b'\n') {
+            out.flush()?;
+            let name = String::from_utf8_lossy(&side.name).into_owned();
+            warn("diff", format_args!("{name}: No newline at end of file\n"));
+            status = TROUBLE;
+        }
+    }
+    Ok(status)
+}
+
+fn same(out: &mut impl Write, [left, right]: [&Side; 2], options: &Options) -> Outcome {
+    let (old, new) = (Text::new(&left.content), Text::new(&right.content));
+    if options.format == Format::Own && !options.brief {
+        let style = &options.style;
+        options.formats.print(out, [&old, &new], &[], style)?;
     } else if options.format == Format::SideBySide && !options.brief {
-        let text = Text::new(&left.content);
-        output::side_by_side(out, &text, &text, &[], options)?;
+        columns::side_by_side(out, &old, &new, &[], options)?;
+    }
+    if options.reports_identical {
+        let [left, right] = options.shown_names([left, right]);
+        writeln!(out, "Files {left} and {right} are identical")?;
     }
     Ok(SAME)
 }
