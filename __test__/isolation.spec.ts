@@ -347,7 +347,10 @@ describe("time zones", () => {
 describe("code that has taken over a VM process", () => {
   test("is refused everything", { timeout: 180_000 }, async () => {
     const { stdout, exitCode } = await run(["doctor", "--json"]);
-    const { ok, attacks, isolation, files } = JSON.parse(stdout);
+    const { ok, attacks, isolation, files, versions } = JSON.parse(stdout);
+    for (const name of ["node", "v8", "openssl", "icu", "wasmtime"]) {
+      assert.match(versions[name], /^\d+\.\d+/, name);
+    }
     assert.ok(attacks.length >= 75);
     const ofFiles = attacks.filter(({ name }: { name: string }) => name.startsWith("file-"));
     assert.ok(ofFiles.length >= 25);

@@ -48,7 +48,8 @@ async function isolated() {
 /** A version by the list that ships with the package. */
 function thirdParty(name) {
   const list = readText(join(__dirname, "../../THIRD-PARTY.md")) ?? "";
-  const found = new RegExp(`^\\\\| ${name} \\\\| ([^ |]+)`, "m").exec(list)?.[1];
+  const rows = list.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  const found = rows.find((cells) => cells[1] === name)?.[2];
   return found === undefined ? {} : { [name]: found };
 }
 
