@@ -28,6 +28,8 @@ pub struct Traps {
     /// SIGHUP is caught to tell the jobs: in an interactive bash that did not start with it ignored.
     catches_hangup: bool,
     running: bool,
+    /// The status before the action that runs, which `exit` without one takes: of the end, and in `sh` of signals.
+    pub status_before: Option<i32>,
     /// Above 0 in an action: its commands leave `$BASH_COMMAND` as it was.
     pub nesting: u32,
 }
@@ -178,6 +180,7 @@ impl Shell {
         self.traps.catching = false;
         self.traps.interrupted = false;
         self.traps.running = false;
+        self.traps.status_before = None;
     }
 
     fn run_action(&mut self, action: &str, line: u32) -> Exec {
@@ -221,7 +224,12 @@ impl Shell {
                 continue;
             }
             let status = self.status;
+            let before = self.traps.status_before;
+            if !self.bash {
+                self.traps.status_before.get_or_insert(status);
+            }
             let result = self.run_action(&action, 1);
+            self.traps.status_before = before;
             self.status = status;
             result?;
         }
@@ -261,6 +269,7 @@ impl Shell {
         };
         self.status = status;
         self.tested = 0;
+        self.traps.status_before = Some(status);
         match self.run_action(&action, 1) {
             Err(Flow::Exit(status) | Flow::Abort(status)) => status,
             _ => status,

@@ -122,7 +122,10 @@ pub fn exit(shell: &mut Shell, words: &[String]) -> Exec {
     } else {
         words
     };
-    let status = status_argument(shell, words)?;
+    let status = match shell.traps.status_before {
+        Some(before) if words.len() < 2 => before,
+        _ => status_argument(shell, words)?,
+    };
     if shell.subshell == 0 && shell.warns_of_stopped_jobs() {
         return Ok(i32::from(shell.bash));
     }

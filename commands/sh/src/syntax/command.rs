@@ -5,11 +5,18 @@ use std::rc::Rc;
 use super::ast::{
     Arg, Assign, AssignValue, Command, Element, Function, Item, List, Part, Pipeline, Simple, Word,
 };
-use super::parser::{Parser, Result};
+use super::parser::{Alias, Parser, Result};
 use crate::text;
 
 /// Words that end a list when they stand where a command would.
 const CLOSERS: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
+/// Words that no alias replaces where they are reserved, but for bash's own mode.
+const RESERVED: [&str; 16] = [
+    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then",
+    "until", "while",
+];
+/// How many aliases one word may lead through.
+const MAX_ALIASES: u32 = 64;
 /// Utilities whose arguments may be assignments.
 const DECLARATIONS: [&str; 5] = ["export", "readonly", "local", "declare", "typeset"];
 
@@ -78,11 +85,7 @@ impl Parser<'_> {
         self.nested(|p| {
             let mut list = List::new();
             loop {
-                p.skip_newlines()?;
-                if p.expand_alias() && p.peek() == Some('\n') {
-                    // It stands for nothing.
-                    continue;
-                }
+                p.skip_to_command()?;
                 if p.at_list_end() {
                     return Ok(list);
                 }
@@ -147,7 +150,7 @@ impl Parser<'_> {
             } else {
                 break;
             };
-            self.skip_newlines()?;
+            self.skip_to_command()?;
             rest.push((and, self.pipeline()?));
         }
         let text = if self.shell.options.monitor || self.peek() == Some('&') {
@@ -223,7 +226,7 @@ impl Parser<'_> {
                     Self::also_error(last);
                 }
             }
-            self.skip_newlines()?;
+            self.skip_to_command()?;
             commands.push(self.command()?);
         }
         let text = if self.shell.options.monitor {
@@ -285,9 +288,11 @@ impl Parser<'_> {
             }
             self.eat_str(&name);
         }
+        self.expand_next_alias(&[]);
         self.skip_blanks();
         let parentheses = self.peek() == Some('(') && {
             self.next_raw();
+            self.expand_next_alias(&[]);
             self.skip_blanks();
             self.eat(')')
         };
@@ -306,7 +311,7 @@ impl Parser<'_> {
         if !self.bash() && (!text::is_name(&name) || special(&name)) {
             return Err(self.error("Syntax error: Bad function name"));
         }
-        self.skip_newlines()?;
+        self.skip_to_command()?;
         let start = self.input.pos;
         let body = self.nested(Parser::command)?;
         if self.bash() && !matches!(body, Command::Compound { .. }) {
@@ -356,7 +361,7 @@ impl Parser<'_> {
                 }
                 continue;
             }
-            self.expand_next_alias();
+            self.expand_next_alias(&[]);
             let Some(word) = self.word()? else { break };
             if !declares {
                 let name = word.literal();
@@ -503,50 +508,112 @@ impl Parser<'_> {
         }
     }
 
-    /// Replaces the coming word when it is an alias, after one that ended in a blank.
-    pub(super) fn expand_next_alias(&mut self) {
-        let past = |(_, end): &(String, usize)| self.input.pos >= *end;
-        if self.alias_next && self.aliases.last().is_some_and(past) {
-            self.expand_alias();
+    /// Skips to where a command begins on a later line, with what aliases there stand for; one may stand for nothing.
+    fn skip_to_command(&mut self) -> Result<()> {
+        loop {
+            self.skip_newlines()?;
+            if !self.expand_alias() {
+                return Ok(());
+            }
+            self.skip_blanks();
+            if self.peek() != Some('\n') {
+                return Ok(());
+            }
         }
+    }
+
+    /// Skips newlines up to a word that is one of `reserved` or is replaced when the word before came from an alias that
+    /// ended in a blank.
+    pub(super) fn skip_to_next(&mut self, reserved: &[&str]) -> Result<()> {
+        loop {
+            self.skip_newlines()?;
+            if !self.expand_next_alias(reserved) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Replaces the coming word when it is an alias, after one that ended in a blank; whether it was. Words that are
+    /// `reserved` here stay.
+    pub(super) fn expand_next_alias(&mut self, reserved: &[&str]) -> bool {
+        if self.aliases.is_empty() {
+            return false;
+        }
+        self.skip_blanks();
+        if self.input.pos == self.alias_checked {
+            return false;
+        }
+        self.leave_aliases() && self.replace_alias(reserved)
     }
 
     /// Replaces the coming word when it is an alias; whether it was.
     pub(super) fn expand_alias(&mut self) -> bool {
-        let mut replaced = false;
         if self.shell.aliases.is_empty() || !self.shell.expands_aliases() {
-            self.alias_next = false;
-            return replaced;
+            return false;
         }
         self.skip_blanks();
-        if self.alias_checked == Some(self.input.pos) {
-            return replaced;
+        if self.input.pos == self.alias_checked {
+            return false;
         }
-        self.alias_next = false;
-        for _ in 0..64 {
+        let reserved: &[&str] = if self.bash() && !self.shell.options.posix {
+            &[]
+        } else {
+            &RESERVED
+        };
+        self.leave_aliases();
+        self.replace_alias(reserved)
+    }
+
+    /// Forgets the aliases whose text has ended; whether one of them ended in a blank.
+    fn leave_aliases(&mut self) -> bool {
+        let pos = self.input.pos;
+        let mut blank = false;
+        self.aliases.retain(|alias| {
+            blank |= alias.end <= pos && alias.blank;
+            alias.end > pos
+        });
+        blank
+    }
+
+    /// Replaces the coming word, and what begins its replacement, as long as that is an alias.
+    fn replace_alias(&mut self, reserved: &[&str]) -> bool {
+        let mut replaced = false;
+        for _ in 0..MAX_ALIASES {
             self.skip_blanks();
-            self.alias_checked = Some(self.input.pos);
-            let Some(word) = self.peek_plain() else {
-                return replaced;
-            };
             let start = self.input.pos;
-            self.aliases.retain(|(_, end)| *end > start);
-            let Some(value) = self.shell.aliases.get(&word) else {
-                return replaced;
+            self.alias_checked = start;
+            let Some((word, end)) = self.peek_plain_to() else {
+                break;
             };
-            if self.aliases.iter().any(|(name, _)| *name == word) {
-                return replaced;
+            let number = word.bytes().all(|b| b.is_ascii_digit());
+            let redirects = || matches!(self.input.chars.get(end), Some('<' | '>'));
+            if reserved.contains(&word.as_str()) || number && redirects() {
+                break;
+            }
+            // One that ended in a blank reaches past what stands for nothing.
+            self.leave_aliases();
+            let Some(value) = self.shell.aliases.get(&word) else {
+                break;
+            };
+            if self.aliases.iter().any(|alias| alias.name == word) {
+                break;
             }
             replaced = true;
             let value: Vec<char> = value.chars().collect();
-            let end = start + word.chars().count();
             let (old, new) = (end - start, value.len());
-            self.alias_next = matches!(value.last(), Some(' ' | '\t'));
+            let blank = matches!(value.last(), Some(' ' | '\t'));
+            let continued = self.input.chars[start..end].iter().filter(|c| **c == '\n');
+            self.input.line += u32::try_from(continued.count()).unwrap_or(0);
             self.input.chars.splice(start..end, value);
-            for (_, stop) in &mut self.aliases {
-                *stop = *stop + new - old;
+            for outer in &mut self.aliases {
+                outer.end = outer.end + new - old;
             }
-            self.aliases.push((word, start + new));
+            self.aliases.push(Alias {
+                name: word,
+                end: start + new,
+                blank,
+            });
+            self.alias_checked = usize::MAX;
         }
         replaced
     }

@@ -198,7 +198,7 @@ impl Parser<'_> {
 
     /// `name [in words]` of `for` and `select`.
     fn names_in(&mut self) -> Result<(String, Option<Vec<Word>>)> {
-        self.expand_next_alias();
+        self.expand_next_alias(&[]);
         let name = match self.peek_plain() {
             Some(name) if text::is_name(&name) => name,
             // What is no name fails when it is reached.
@@ -207,20 +207,20 @@ impl Parser<'_> {
             _ => return Err(self.error("Syntax error: Bad for loop variable")),
         };
         self.eat_str(&name);
+        self.expand_next_alias(&["in", "do"]);
         self.skip_blanks();
-        self.expand_next_alias();
         let mut words = None;
         if self.peek() == Some(';') {
             self.next_raw();
             self.skip_newlines()?;
             return Ok((name, words));
         }
-        self.skip_newlines()?;
+        self.skip_to_next(&["in", "do"])?;
         if self.eat_reserved("in") {
             let mut list = Vec::new();
             loop {
+                self.expand_next_alias(&[]);
                 self.skip_blanks();
-                self.expand_next_alias();
                 match self.word()? {
                     Some(word) => list.push(word),
                     None => break,
@@ -261,27 +261,29 @@ impl Parser<'_> {
     }
 
     fn case_clause(&mut self) -> Result<Compound> {
+        self.expand_next_alias(&[]);
         self.skip_blanks();
         let Some(subject) = self.word()? else {
             return Err(self.unexpected());
         };
-        self.skip_newlines()?;
-        self.expand_next_alias();
+        self.skip_to_next(&["in"])?;
         self.expect_reserved("in")?;
         let mut arms = Vec::new();
         loop {
-            self.skip_newlines()?;
+            self.skip_to_next(&["esac"])?;
             if self.eat_reserved("esac") {
                 return Ok(Compound::Case { subject, arms });
             }
             self.eat('(');
             let mut patterns = Vec::new();
             loop {
+                self.expand_next_alias(&[]);
                 self.skip_blanks();
                 let Some(pattern) = self.word()? else {
                     return Err(self.unexpected());
                 };
                 patterns.push(pattern);
+                self.expand_next_alias(&[]);
                 self.skip_blanks();
                 if !self.eat('|') {
                     break;

@@ -1,6 +1,6 @@
 //! What a `$` or a backquote begins.
 
-use super::ast::{Index, Op, Param, Part, Word};
+use super::ast::{Index, List, Op, Param, Part, Word};
 use super::input::Input;
 use super::parser::{Parser, Result};
 use super::word::Parts;
@@ -92,7 +92,7 @@ impl Parser<'_> {
             self.input.line = line;
         }
         self.next();
-        let list = self.list()?;
+        let list = self.substituted_list()?;
         if !self.eat(')') {
             return Err(if self.peek().is_none() {
                 self.unterminated(")")
@@ -101,6 +101,15 @@ impl Parser<'_> {
             });
         }
         Ok(Part::Command(list.into()))
+    }
+
+    /// The commands of a substitution. Here-documents that its line has asked for begin behind the end of that line, not
+    /// behind one in the substitution.
+    pub(super) fn substituted_list(&mut self) -> Result<List> {
+        let outer = std::mem::take(&mut self.pending);
+        let list = self.list();
+        self.pending.splice(0..0, outer);
+        list
     }
 
     /// An expression up to `))`; none when something else follows its end.
@@ -237,19 +246,16 @@ impl Parser<'_> {
 
     /// Whether `${#` begins a length: a parameter and then the end.
     fn length_follows(&mut self) -> bool {
-        let mut ahead = 1;
-        let at = |p: &Self, n: usize| p.input.chars.get(p.input.pos + n).copied();
-        match at(self, 1) {
-            Some(c) if is_name_start(c) => {
-                while at(self, ahead).is_some_and(|c| is_name_start(c) || c.is_ascii_digit()) {
-                    ahead += 1;
-                }
-                true
-            }
-            Some(c) if c.is_ascii_digit() => true,
-            Some(_) => at(self, 2) == Some('}'),
+        let (start, line) = (self.input.pos, self.input.line);
+        self.next();
+        let length = match self.peek() {
+            Some(c) if is_name_start(c) || c.is_ascii_digit() => true,
+            Some(_) => self.peek_second() == Some('}'),
             None => false,
-        }
+        };
+        self.input.pos = start;
+        self.input.line = line;
+        length
     }
 
     fn index(&mut self) -> Result<Index> {

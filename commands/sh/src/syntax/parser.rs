@@ -32,18 +32,25 @@ pub(super) struct Pending {
     pub body: Rc<OnceCell<Word>>,
 }
 
+/// An alias whose text stands in the input.
+pub(super) struct Alias {
+    pub name: String,
+    /// Where the text ends.
+    pub end: usize,
+    /// It ends in a blank, so that the next word may be an alias as well.
+    pub blank: bool,
+}
+
 /// Reads commands from an input.
 pub struct Parser<'a> {
     pub(super) input: &'a mut Input,
     pub(super) shell: &'a mut Shell,
     pub(super) pending: Vec<Pending>,
     pub(super) depth: u32,
-    /// Aliases being replaced, with where their text ends.
-    pub(super) aliases: Vec<(String, usize)>,
-    /// The next word may be an alias as well, because the last one ended in a blank.
-    pub(super) alias_next: bool,
-    /// Where it was looked for an alias last.
-    pub(super) alias_checked: Option<usize>,
+    /// Aliases being replaced.
+    pub(super) aliases: Vec<Alias>,
+    /// Where it was looked for an alias last; `usize::MAX` is nowhere.
+    pub(super) alias_checked: usize,
     /// Inside `[[ ]]`, where patterns may hold parentheses.
     pub(super) in_pattern: bool,
     /// Where `((` turned out not to begin an expression.
@@ -61,8 +68,7 @@ impl<'a> Parser<'a> {
             pending: Vec::new(),
             depth: 0,
             aliases: Vec::new(),
-            alias_next: false,
-            alias_checked: None,
+            alias_checked: usize::MAX,
             in_pattern: false,
             not_arith: HashSet::new(),
             started: false,
@@ -98,7 +104,8 @@ impl<'a> Parser<'a> {
     pub fn complete_command(&mut self) -> Result<Option<List>> {
         self.input.begin_command();
         self.started = false;
-        self.alias_checked = None;
+        self.alias_checked = usize::MAX;
+        self.aliases.clear();
         self.pending.clear();
         self.skip_blanks();
         match self.peek() {
@@ -296,9 +303,15 @@ impl<'a> Parser<'a> {
 
     /// The coming word when it is plain letters or one of `{ } ! [[ ]]`, without taking it.
     pub(super) fn peek_plain(&mut self) -> Option<String> {
+        self.peek_plain_to().map(|(word, _)| word)
+    }
+
+    /// The same, with where it ends.
+    pub(super) fn peek_plain_to(&mut self) -> Option<(String, usize)> {
         self.skip_blanks();
         let (start, line) = (self.input.pos, self.input.line);
         let mut word = String::new();
+        let mut end = start;
         let plain = loop {
             match self.peek() {
                 None => break true,
@@ -308,12 +321,13 @@ impl<'a> Parser<'a> {
                 Some(c) => {
                     word.push(c);
                     self.input.pos += 1;
+                    end = self.input.pos;
                 }
             }
         };
         self.input.pos = start;
         self.input.line = line;
-        (plain && !word.is_empty()).then_some(word)
+        (plain && !word.is_empty()).then_some((word, end))
     }
 
     /// Takes the reserved word if it comes next.

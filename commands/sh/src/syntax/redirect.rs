@@ -18,6 +18,7 @@ impl Parser<'_> {
             self.input.line = line;
             return Ok(None);
         };
+        self.expand_next_alias(&[]);
         self.skip_blanks();
         if kind == RedirectKind::HereDocument {
             let word = self.input.pos;

@@ -58,7 +58,7 @@ impl Parser<'_> {
                 }
                 self.next();
                 self.next();
-                let list = self.nested(Parser::list)?;
+                let list = self.substituted_list()?;
                 if !self.eat(')') {
                     return Err(self.unterminated(")"));
                 }
@@ -256,7 +256,9 @@ impl Parser<'_> {
             }
             '`' => {
                 parts.flush();
-                parts.list.push(self.nested(|p| p.backquoted(!document))?);
+                // As dash in a here-document; bash keeps the backslash before a quote there.
+                let quoted = !document || !self.bash();
+                parts.list.push(self.nested(|p| p.backquoted(quoted))?);
             }
             '$' => {
                 parts.flush();
