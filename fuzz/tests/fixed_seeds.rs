@@ -56,6 +56,11 @@ fn vm_processes_that_say_anything_end_alone() {
 }
 
 #[test]
+fn scripts_are_parsed_alike_in_any_pieces() {
+    holds("sh-parser", 1000);
+}
+
+#[test]
 fn every_target_has_a_test() {
     let tests = include_str!("fixed_seeds.rs");
     for target in targets::ALL {

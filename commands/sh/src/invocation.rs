@@ -6,7 +6,7 @@ use secure_exec_sys as sys;
 
 use crate::builtins::set::set_named;
 use crate::shell::{Exec, Flow, Shell};
-use crate::syntax::{Input, Source};
+use crate::syntax::{Input, Origin};
 use crate::text;
 
 /// What the arguments ask for.
@@ -163,9 +163,9 @@ fn start(shell: &mut Shell, invocation: &Invocation, mut rest: Vec<String>) -> i
     } else if commands_from_stdin {
         shell.options.stdin = true;
         Input::from(if shell.interactive {
-            Source::Editor
+            Origin::Editor
         } else {
-            Source::Fd(0)
+            Origin::Fd(0)
         })
     } else {
         let file = rest.remove(0);

@@ -7,12 +7,8 @@ use secure_exec_sys as sys;
 
 use crate::shell::{Flow, Shell};
 use crate::syntax::{Input, Parser};
+use crate::text;
 use crate::variables::{Value, Variable};
-
-/// Parts `name[index]`.
-pub fn split_element(text: &str) -> Option<(&str, &str)> {
-    text.strip_suffix(']')?.split_once('[')
-}
 
 impl Shell {
     /// Expands a subscript that a builtin, a reference or an expression has got as text.
@@ -36,7 +32,7 @@ impl Shell {
             return None;
         }
         let target = self.resolve(name);
-        let (base, index) = split_element(&target)?;
+        let (base, index) = text::split_element(&target)?;
         Some((base.to_owned(), index.to_owned()))
     }
 
@@ -260,7 +256,7 @@ impl Shell {
     pub fn assign(&mut self, name: &str, text: String) -> Result<(), Flow> {
         let name = self.resolve(name);
         self.check_writable(&name)?;
-        if let Some((base, index)) = split_element(&name) {
+        if let Some((base, index)) = text::split_element(&name) {
             let index = self.expand_subscript(index)?;
             return self.assign_element(base, &index, text);
         }

@@ -9,6 +9,7 @@ mod machine;
 mod messages;
 mod path_walk;
 mod schemas;
+mod sh_parser;
 mod syscalls;
 mod tool_lines;
 
@@ -24,6 +25,7 @@ pub const ALL: &[Target] = &[
     path_walk::TARGET,
     carried_files::TARGET,
     broker::TARGET,
+    sh_parser::TARGET,
 ];
 
 /// The target of this name.

@@ -297,7 +297,7 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
         if let Some(array) = shell.take_array(at) {
             shell.store_array(&resolved, array)?;
         } else if let Some(value) = value {
-            match crate::values::split_element(target) {
+            match crate::text::split_element(target) {
                 Some((_, index)) => {
                     let index = shell.expand_subscript(index)?;
                     shell.assign_element(&resolved, &index, value.to_owned())?;

@@ -52,7 +52,7 @@ pub fn unary(shell: &mut Shell, operator: &str, operand: &str) -> Option<bool> {
 
 fn is_set(shell: &mut Shell, name: &str) -> bool {
     let element =
-        crate::values::split_element(name).map(|(base, index)| (base.to_owned(), index.to_owned()));
+        crate::text::split_element(name).map(|(base, index)| (base.to_owned(), index.to_owned()));
     match element {
         Some((base, index)) => {
             let assoc = shell.is_assoc(&base);

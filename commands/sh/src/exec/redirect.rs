@@ -261,7 +261,7 @@ impl Shell {
         if word == "-" {
             let fd = match &redirect.fd {
                 RedirectFd::Variable(name) => {
-                    let value = match crate::values::split_element(name) {
+                    let value = match crate::text::split_element(name) {
                         Some((base, index)) => self.element(base, index)?,
                         None => self.var(name),
                     };

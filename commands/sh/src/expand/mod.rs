@@ -3,7 +3,7 @@
 mod arith;
 mod brace;
 mod bracket;
-pub mod escape;
+pub use secure_exec_sh_syntax::escape;
 mod fields;
 pub mod glob;
 mod operators;

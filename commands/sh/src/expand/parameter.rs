@@ -39,15 +39,6 @@ impl Found {
     }
 }
 
-impl Param {
-    /// Whether `"$x"` of this may be no field at all.
-    pub fn may_vanish(&self) -> bool {
-        let list = self.name == "@" || matches!(self.index, Some(Index::At));
-        (list || self.indirect) && !matches!(self.op, Op::Length)
-            || matches!(self.op, Op::Names('@') | Op::Keys)
-    }
-}
-
 impl Shell {
     pub(super) fn parameter_into(
         &mut self,
@@ -147,7 +138,7 @@ impl Shell {
                 return self.fatal(&format!("{}: invalid indirect expansion", param.name));
             }
         };
-        let (name, index) = match crate::values::split_element(&target) {
+        let (name, index) = match crate::text::split_element(&target) {
             Some((name, index)) => (name.to_owned(), Some(self.index_of(index)?)),
             None => (target.clone(), None),
         };
@@ -398,18 +389,6 @@ impl Shell {
                     });
                 }
             }
-        }
-    }
-}
-
-impl Param {
-    /// The parameter as messages name it.
-    pub(super) fn display(&self) -> String {
-        match &self.index {
-            Some(Index::Word(word)) => format!("{}[{}]", self.name, word.literal().unwrap_or("")),
-            Some(Index::At) => format!("{}[@]", self.name),
-            Some(Index::Star) => format!("{}[*]", self.name),
-            None => self.name.clone(),
         }
     }
 }

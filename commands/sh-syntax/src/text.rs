@@ -91,6 +91,11 @@ pub fn is_name(text: &str) -> bool {
         && bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
+/// Parts `name[index]`.
+pub fn split_element(text: &str) -> Option<(&str, &str)> {
+    text.strip_suffix(']')?.split_once('[')
+}
+
 #[cfg(test)]
 mod tests {
     use super::{decode, encode};

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::ast::{
+use crate::ast::{
     Arg, Assign, AssignValue, Command, Element, Function, Item, List, Part, Pipeline, Simple, Word,
 };
-use super::parser::{Alias, Parser, Result};
+use crate::parser::{Alias, Parser, Result};
 use crate::text;
 
 /// Words that end a list when they stand where a command would.
@@ -21,7 +21,7 @@ const MAX_ALIASES: u32 = 64;
 const DECLARATIONS: [&str; 5] = ["export", "readonly", "local", "declare", "typeset"];
 
 /// The source of a command without the blanks and the continued lines that mean nothing.
-pub(super) fn one_line(source: &str) -> String {
+pub(crate) fn one_line(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut chars = source.chars().peekable();
     let mut quote = None;
@@ -81,7 +81,7 @@ impl Parser<'_> {
     }
 
     /// A list that may span lines, up to what closes it.
-    pub(super) fn list(&mut self) -> Result<List> {
+    pub(crate) fn list(&mut self) -> Result<List> {
         self.nested(|p| {
             let mut list = List::new();
             loop {
@@ -98,7 +98,7 @@ impl Parser<'_> {
     }
 
     /// A list that must hold a command.
-    pub(super) fn full_list(&mut self) -> Result<List> {
+    pub(crate) fn full_list(&mut self) -> Result<List> {
         let list = self.list()?;
         if list.is_empty() {
             Err(self.unexpected())
@@ -119,7 +119,7 @@ impl Parser<'_> {
     }
 
     /// A list up to the end of the line.
-    pub(super) fn list_until_newline(&mut self) -> Result<List> {
+    pub(crate) fn list_until_newline(&mut self) -> Result<List> {
         self.nested(|p| {
             let mut list = List::new();
             loop {
@@ -153,7 +153,7 @@ impl Parser<'_> {
             self.skip_to_command()?;
             rest.push((and, self.pipeline()?));
         }
-        let text = if self.shell.options.monitor || self.peek() == Some('&') {
+        let text = if self.dialect.monitor || self.peek() == Some('&') {
             self.source_since(start)
         } else {
             String::new()
@@ -229,7 +229,7 @@ impl Parser<'_> {
             self.skip_to_command()?;
             commands.push(self.command()?);
         }
-        let text = if self.shell.options.monitor {
+        let text = if self.dialect.monitor {
             self.source_since(start)
         } else {
             String::new()
@@ -242,7 +242,7 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn command(&mut self) -> Result<Command> {
+    pub(crate) fn command(&mut self) -> Result<Command> {
         self.expand_alias();
         self.skip_blanks();
         let line = self.input.line;
@@ -307,8 +307,7 @@ impl Parser<'_> {
             self.input.line = line;
             return Ok(None);
         }
-        let special = |name: &str| crate::builtins::find(name, false).is_some_and(|(_, s)| s);
-        if !self.bash() && (!text::is_name(&name) || special(&name)) {
+        if !self.bash() && (!text::is_name(&name) || self.source.is_special_builtin(&name)) {
             return Err(self.error("Syntax error: Bad function name"));
         }
         self.skip_to_command()?;
@@ -318,7 +317,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         let text = self.source_since(start);
-        let file = self.shell.source_name();
+        let file = self.source.file();
         let function = Rc::new(Function { body, text, file });
         Ok(Some(Command::Function { name, function }))
     }
@@ -366,7 +365,7 @@ impl Parser<'_> {
             if !declares {
                 let name = word.literal();
                 // Behind `command` it is POSIX's, not bash's.
-                let first = if self.bash() && !self.shell.options.posix {
+                let first = if self.bash() && !self.dialect.posix {
                     simple.args.is_empty()
                 } else {
                     let is_command =
@@ -524,7 +523,7 @@ impl Parser<'_> {
 
     /// Skips newlines up to a word that is one of `reserved` or is replaced when the word before came from an alias that
     /// ended in a blank.
-    pub(super) fn skip_to_next(&mut self, reserved: &[&str]) -> Result<()> {
+    pub(crate) fn skip_to_next(&mut self, reserved: &[&str]) -> Result<()> {
         loop {
             self.skip_newlines()?;
             if !self.expand_next_alias(reserved) {
@@ -535,7 +534,7 @@ impl Parser<'_> {
 
     /// Replaces the coming word when it is an alias, after one that ended in a blank; whether it was. Words that are
     /// `reserved` here stay.
-    pub(super) fn expand_next_alias(&mut self, reserved: &[&str]) -> bool {
+    pub(crate) fn expand_next_alias(&mut self, reserved: &[&str]) -> bool {
         if self.aliases.is_empty() {
             return false;
         }
@@ -547,15 +546,15 @@ impl Parser<'_> {
     }
 
     /// Replaces the coming word when it is an alias; whether it was.
-    pub(super) fn expand_alias(&mut self) -> bool {
-        if self.shell.aliases.is_empty() || !self.shell.expands_aliases() {
+    pub(crate) fn expand_alias(&mut self) -> bool {
+        if !self.dialect.aliases {
             return false;
         }
         self.skip_blanks();
         if self.input.pos == self.alias_checked {
             return false;
         }
-        let reserved: &[&str] = if self.bash() && !self.shell.options.posix {
+        let reserved: &[&str] = if self.bash() && !self.dialect.posix {
             &[]
         } else {
             &RESERVED
@@ -592,7 +591,7 @@ impl Parser<'_> {
             }
             // One that ended in a blank reaches past what stands for nothing.
             self.leave_aliases();
-            let Some(value) = self.shell.aliases.get(&word) else {
+            let Some(value) = self.source.alias(&word) else {
                 break;
             };
             if self.aliases.iter().any(|alias| alias.name == word) {
@@ -605,6 +604,7 @@ impl Parser<'_> {
             let continued = self.input.chars[start..end].iter().filter(|c| **c == '\n');
             self.input.line += u32::try_from(continued.count()).unwrap_or(0);
             self.input.chars.splice(start..end, value);
+            self.not_arith.retain(|at| *at < start);
             for outer in &mut self.aliases {
                 outer.end = outer.end + new - old;
             }
@@ -626,7 +626,7 @@ impl Parser<'_> {
             target: Word {
                 parts: vec![Part::Literal("1".to_owned())],
                 brace: false,
-                source: None,
+                source: Some("1".into()),
             },
             body: None,
         };

@@ -3,13 +3,13 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::ast::{Part, Redirect, RedirectFd, RedirectKind, Word};
-use super::input::Input;
-use super::parser::{Parser, Pending, Result};
+use crate::ast::{Part, Redirect, RedirectFd, RedirectKind, Word};
+use crate::input::Input;
+use crate::parser::{Parser, Pending, Result};
 
 impl Parser<'_> {
     /// A redirection, if one follows.
-    pub(super) fn redirect(&mut self) -> Result<Option<Redirect>> {
+    pub(crate) fn redirect(&mut self) -> Result<Option<Redirect>> {
         let (start, line) = (self.input.pos, self.input.line);
         let fd = self.redirect_fd();
         let Some((kind, strip_tabs)) = self.redirect_operator(matches!(fd, RedirectFd::Default))
@@ -73,7 +73,7 @@ impl Parser<'_> {
                 ahead += 1;
             }
             let at = |n: usize| self.input.chars.get(start + ahead + n);
-            let base = crate::values::split_element(&name).map_or(name.as_str(), |(base, _)| base);
+            let base = crate::text::split_element(&name).map_or(name.as_str(), |(base, _)| base);
             if crate::text::is_name(base) && at(0) == Some(&'}') && matches!(at(1), Some('<' | '>'))
             {
                 self.input.pos = start + ahead + 1;
@@ -162,7 +162,7 @@ impl Parser<'_> {
     }
 
     /// Reads the bodies of the here-documents noted so far.
-    pub(super) fn read_here_documents(&mut self) -> Result<()> {
+    pub(crate) fn read_here_documents(&mut self) -> Result<()> {
         for pending in std::mem::take(&mut self.pending) {
             let line = self.input.line;
             let text = self.here_text(&pending);
@@ -175,8 +175,8 @@ impl Parser<'_> {
                 }
             } else {
                 let mut input = Input::text(&text, line);
-                let mut parser = Parser::new(&mut input, self.shell);
-                parser.depth = self.depth + 1;
+                let mut parser = self.inside(&mut input)?;
+                parser.depth += 1;
                 let parts = parser.nested(|p| p.double_parts(None))?;
                 Word {
                     parts: vec![Part::Double(parts)],
@@ -200,7 +200,7 @@ impl Parser<'_> {
             let warning = format!(
                 "warning: here-document at line {line} delimited by end-of-file (wanted `{delimiter}')"
             );
-            self.shell.error_at(&warning, self.input.line);
+            self.source.warn(&warning, self.input.line);
         }
     }
 

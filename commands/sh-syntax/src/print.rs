@@ -1,8 +1,8 @@
 //! Functions as bash prints them.
 
-use super::ast::{Arm, ArmEnd, Command, Compound, Cond, Function, Item, List, Pipeline, Word};
-use super::ast::{Redirect, RedirectFd, RedirectKind};
-use super::command::one_line;
+use crate::ast::{Arm, ArmEnd, Command, Compound, Cond, Function, Item, List, Pipeline, Word};
+use crate::ast::{Redirect, RedirectFd, RedirectKind};
+use crate::command::one_line;
 
 /// What one level of commands is set in by.
 const STEP: usize = 4;
@@ -22,7 +22,7 @@ fn source(word: &Word) -> &str {
 
 impl Function {
     /// The command that makes this function; it has been parsed for printing.
-    pub(super) fn print(&self, name: &str) -> String {
+    pub(crate) fn print(&self, name: &str) -> String {
         let mut printer = Printer::default();
         printer.function(name, &self.body);
         printer.out

@@ -1,7 +1,7 @@
 //! The expressions of `[[ ]]`.
 
-use super::ast::{Compound, Cond, Part, Word};
-use super::parser::{Parser, Result};
+use crate::ast::{Compound, Cond, Part, Word};
+use crate::parser::{Parser, Result};
 
 /// Operators between two words.
 const BINARY: [&str; 14] = [
@@ -10,7 +10,7 @@ const BINARY: [&str; 14] = [
 
 impl Parser<'_> {
     /// Up to `]]`, after `[[`.
-    pub(super) fn condition(&mut self) -> Result<Compound> {
+    pub(crate) fn condition(&mut self) -> Result<Compound> {
         let expression = self.cond_or()?;
         self.skip_newlines()?;
         if !self.eat_reserved("]]") {

@@ -1,8 +1,8 @@
 //! Compound commands.
 
-use super::ast::{Arm, ArmEnd, Command, Compound, List, Word};
-use super::command::one_line;
-use super::parser::{Parser, Result};
+use crate::ast::{Arm, ArmEnd, Command, Compound, List, Word};
+use crate::command::one_line;
+use crate::parser::{Parser, Result};
 use crate::text;
 
 impl Parser<'_> {
@@ -51,7 +51,7 @@ impl Parser<'_> {
     }
 
     /// The compound command that the reserved word begins, if it is one.
-    pub(super) fn reserved(&mut self, word: &str, line: u32) -> Result<Option<Command>> {
+    pub(crate) fn reserved(&mut self, word: &str, line: u32) -> Result<Option<Command>> {
         let bash = self.bash();
         let parse: fn(&mut Self) -> Result<Compound> = match word {
             "{" => Self::brace,
@@ -72,13 +72,18 @@ impl Parser<'_> {
     }
 
     /// `( list )`, or `(( expression ))` in bash.
-    pub(super) fn parenthesis(&mut self, arith: bool, line: u32) -> Result<Command> {
+    pub(crate) fn parenthesis(&mut self, arith: bool, line: u32) -> Result<Command> {
         let start = self.input.pos;
-        if arith && self.bash() {
+        let mut undecided = 0;
+        if arith && self.bash() && !self.not_arith.contains(&start) {
+            undecided = 1;
             let at = self.input.line;
             self.next();
             self.next();
-            if let Some(parts) = self.arithmetic()? {
+            self.undecided += 1;
+            let expression = self.arithmetic();
+            self.undecided -= 1;
+            if let Some(parts) = expression? {
                 return self.finish(
                     Compound::Arith(Word {
                         parts,
@@ -89,11 +94,15 @@ impl Parser<'_> {
                     start,
                 );
             }
+            self.not_arith.insert(start);
             self.input.pos = start;
             self.input.line = at;
         }
         self.next();
-        let list = self.full_list()?;
+        self.undecided += undecided;
+        let list = self.full_list();
+        self.undecided -= undecided;
+        let list = list?;
         if !self.eat(')') {
             return Err(self.expected(")"));
         }
@@ -298,7 +307,7 @@ impl Parser<'_> {
                 ArmEnd::TestNext
             } else if self.eat_str(";;") {
                 ArmEnd::Break
-            } else if !self.shell.dash && self.eat_str(";&") {
+            } else if !self.dialect.dash && self.eat_str(";&") {
                 ArmEnd::FallThrough
             } else {
                 arms.push(Arm {

@@ -239,6 +239,25 @@ pub struct Param {
     pub op: Op,
 }
 
+impl Param {
+    /// Whether `"$x"` of this may be no field at all.
+    pub fn may_vanish(&self) -> bool {
+        let list = self.name == "@" || matches!(self.index, Some(Index::At));
+        (list || self.indirect) && !matches!(self.op, Op::Length)
+            || matches!(self.op, Op::Names('@') | Op::Keys)
+    }
+
+    /// The parameter as messages name it.
+    pub fn display(&self) -> String {
+        match &self.index {
+            Some(Index::Word(word)) => format!("{}[{}]", self.name, word.literal().unwrap_or("")),
+            Some(Index::At) => format!("{}[@]", self.name),
+            Some(Index::Star) => format!("{}[*]", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Index {
     /// `[@]`

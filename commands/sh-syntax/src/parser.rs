@@ -4,12 +4,14 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::ast::{List, Word};
-use super::input::Input;
-use crate::shell::Shell;
+use crate::ast::{List, Word};
+use crate::input::Input;
+use crate::source::{Dialect, Source};
 
 /// How deep commands and words may nest.
 const MAX_DEPTH: u32 = 120;
+/// How deep backquotes and here-documents may nest where each lies in a `((` that can be two things: each doubles the work.
+const MAX_CROSSINGS: u32 = 8;
 
 /// What is wrong with the text.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct ParseError {
 pub type Result<T> = std::result::Result<T, ParseError>;
 
 /// A here-document whose lines are still to come.
-pub(super) struct Pending {
+pub(crate) struct Pending {
     pub delimiter: String,
     pub quoted: bool,
     pub strip_tabs: bool,
@@ -33,7 +35,7 @@ pub(super) struct Pending {
 }
 
 /// An alias whose text stands in the input.
-pub(super) struct Alias {
+pub(crate) struct Alias {
     pub name: String,
     /// Where the text ends.
     pub end: usize,
@@ -43,37 +45,59 @@ pub(super) struct Alias {
 
 /// Reads commands from an input.
 pub struct Parser<'a> {
-    pub(super) input: &'a mut Input,
-    pub(super) shell: &'a mut Shell,
-    pub(super) pending: Vec<Pending>,
-    pub(super) depth: u32,
+    pub(crate) input: &'a mut Input,
+    pub(crate) source: &'a mut dyn Source,
+    pub(crate) dialect: Dialect,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) depth: u32,
     /// Aliases being replaced.
-    pub(super) aliases: Vec<Alias>,
+    pub(crate) aliases: Vec<Alias>,
     /// Where it was looked for an alias last; `usize::MAX` is nowhere.
-    pub(super) alias_checked: usize,
+    pub(crate) alias_checked: usize,
     /// Inside `[[ ]]`, where patterns may hold parentheses.
-    pub(super) in_pattern: bool,
+    pub(crate) in_pattern: bool,
     /// Where `((` turned out not to begin an expression.
-    pub(super) not_arith: HashSet<usize>,
+    pub(crate) not_arith: HashSet<usize>,
+    /// In how many `((` that are read as an expression first and, if they are none, as commands.
+    pub(crate) undecided: u32,
+    /// How often text in such a place has text of its own, which is then parsed twice for each.
+    crossings: u32,
     started: bool,
     /// Words keep their source, for printing.
-    pub(super) keep: bool,
+    pub(crate) keep: bool,
 }
 
 impl<'a> Parser<'a> {
-    pub fn new(input: &'a mut Input, shell: &'a mut Shell) -> Self {
+    pub fn new(input: &'a mut Input, source: &'a mut dyn Source) -> Self {
+        let dialect = source.dialect();
         Self {
             input,
-            shell,
+            source,
+            dialect,
             pending: Vec::new(),
             depth: 0,
             aliases: Vec::new(),
             alias_checked: usize::MAX,
             in_pattern: false,
             not_arith: HashSet::new(),
+            undecided: 0,
+            crossings: 0,
             started: false,
             keep: false,
         }
+    }
+
+    /// A parser of text that stands in this one.
+    pub(crate) fn inside<'b>(&'b mut self, input: &'b mut Input) -> Result<Parser<'b>> {
+        let crossings = self.crossings + u32::from(self.undecided > 0);
+        if crossings > MAX_CROSSINGS {
+            return Err(self.error("Syntax error: nested too deeply"));
+        }
+        let depth = self.depth;
+        let mut parser = Parser::new(input, self.source);
+        parser.depth = depth;
+        parser.crossings = crossings;
+        Ok(parser)
     }
 
     /// The function definition that the text is, as bash prints it.
@@ -161,19 +185,19 @@ impl<'a> Parser<'a> {
         self.double_parts(None)
     }
 
-    pub(super) fn bash(&self) -> bool {
-        self.shell.bash
+    pub(crate) fn bash(&self) -> bool {
+        self.dialect.bash
     }
 
     /// The next character as it stands.
-    pub(super) fn peek_raw(&mut self) -> Option<char> {
+    pub(crate) fn peek_raw(&mut self) -> Option<char> {
         self.peek_raw_at(0)
     }
 
-    pub(super) fn peek_raw_at(&mut self, ahead: usize) -> Option<char> {
+    pub(crate) fn peek_raw_at(&mut self, ahead: usize) -> Option<char> {
         while self.input.pos + ahead >= self.input.chars.len() {
             let continued = self.started;
-            if !self.input.more(self.shell, continued) {
+            if !self.input.more(self.source, continued) {
                 return None;
             }
         }
@@ -181,7 +205,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next character after any escaped newlines.
-    pub(super) fn peek(&mut self) -> Option<char> {
+    pub(crate) fn peek(&mut self) -> Option<char> {
         loop {
             let c = self.peek_raw()?;
             if c != '\\' {
@@ -200,7 +224,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The character after the next one, both without escaped newlines.
-    pub(super) fn peek_second(&mut self) -> Option<char> {
+    pub(crate) fn peek_second(&mut self) -> Option<char> {
         self.peek()?;
         let start = self.input.pos;
         let line = self.input.line;
@@ -213,7 +237,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next character as it stands.
-    pub(super) fn next_raw(&mut self) -> Option<char> {
+    pub(crate) fn next_raw(&mut self) -> Option<char> {
         let c = self.peek_raw()?;
         self.started = true;
         self.input.pos += 1;
@@ -224,13 +248,13 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next character after any escaped newlines.
-    pub(super) fn next(&mut self) -> Option<char> {
+    pub(crate) fn next(&mut self) -> Option<char> {
         self.peek()?;
         self.next_raw()
     }
 
     /// Takes `c` if it comes next.
-    pub(super) fn eat(&mut self, c: char) -> bool {
+    pub(crate) fn eat(&mut self, c: char) -> bool {
         let found = self.peek() == Some(c);
         if found {
             self.next_raw();
@@ -239,7 +263,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Whether the text goes on with `text`.
-    pub(super) fn looking_at(&mut self, text: &str) -> bool {
+    pub(crate) fn looking_at(&mut self, text: &str) -> bool {
         let (start, line) = (self.input.pos, self.input.line);
         let found = text.chars().all(|c| {
             let found = self.peek() == Some(c);
@@ -254,7 +278,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes `text` if it comes next.
-    pub(super) fn eat_str(&mut self, text: &str) -> bool {
+    pub(crate) fn eat_str(&mut self, text: &str) -> bool {
         let found = self.looking_at(text);
         if found {
             for _ in text.chars() {
@@ -264,7 +288,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         while let Some(c) = self.peek() {
             match c {
                 ' ' | '\t' => {
@@ -281,7 +305,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes a newline and the here-documents that begin after it.
-    pub(super) fn newline(&mut self) -> Result<()> {
+    pub(crate) fn newline(&mut self) -> Result<()> {
         self.next_raw();
         if self.pending.is_empty() {
             Ok(())
@@ -291,7 +315,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips blanks, comments and newlines.
-    pub(super) fn skip_newlines(&mut self) -> Result<()> {
+    pub(crate) fn skip_newlines(&mut self) -> Result<()> {
         loop {
             self.skip_blanks();
             if self.peek() != Some('\n') {
@@ -302,12 +326,12 @@ impl<'a> Parser<'a> {
     }
 
     /// The coming word when it is plain letters or one of `{ } ! [[ ]]`, without taking it.
-    pub(super) fn peek_plain(&mut self) -> Option<String> {
+    pub(crate) fn peek_plain(&mut self) -> Option<String> {
         self.peek_plain_to().map(|(word, _)| word)
     }
 
     /// The same, with where it ends.
-    pub(super) fn peek_plain_to(&mut self) -> Option<(String, usize)> {
+    pub(crate) fn peek_plain_to(&mut self) -> Option<(String, usize)> {
         self.skip_blanks();
         let (start, line) = (self.input.pos, self.input.line);
         let mut word = String::new();
@@ -331,7 +355,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the reserved word if it comes next.
-    pub(super) fn eat_reserved(&mut self, word: &str) -> bool {
+    pub(crate) fn eat_reserved(&mut self, word: &str) -> bool {
         if self.peek_plain().as_deref() != Some(word) {
             return false;
         }
@@ -339,7 +363,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the reserved word or fails.
-    pub(super) fn expect_reserved(&mut self, word: &str) -> Result<()> {
+    pub(crate) fn expect_reserved(&mut self, word: &str) -> Result<()> {
         if self.eat_reserved(word) {
             Ok(())
         } else {
@@ -347,7 +371,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn error(&self, message: impl Into<String>) -> ParseError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> ParseError {
         ParseError {
             message: message.into(),
             line: self.input.line,
@@ -368,12 +392,12 @@ impl<'a> Parser<'a> {
     }
 
     /// What comes next does not belong here.
-    pub(super) fn unexpected(&mut self) -> ParseError {
+    pub(crate) fn unexpected(&mut self) -> ParseError {
         let what = self.offender();
         self.syntax_error(what, None)
     }
 
-    pub(super) fn expected(&mut self, wanted: &str) -> ParseError {
+    pub(crate) fn expected(&mut self, wanted: &str) -> ParseError {
         let what = self.offender();
         self.syntax_error(what, Some(wanted))
     }
@@ -404,7 +428,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An unfinished quote or expansion.
-    pub(super) fn unterminated(&self, what: &str) -> ParseError {
+    pub(crate) fn unterminated(&self, what: &str) -> ParseError {
         let message = if self.bash() {
             format!("unexpected EOF while looking for matching `{what}'")
         } else {
@@ -423,7 +447,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Runs `parse` one level deeper.
-    pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth >= MAX_DEPTH {
             return Err(self.error("Syntax error: nested too deeply"));
         }
@@ -433,13 +457,17 @@ impl<'a> Parser<'a> {
         result
     }
 
-    /// The source from `start` to here.
-    pub(super) fn source_since(&self, start: usize) -> String {
+    /// The source from `start` to here, without the blanks around it.
+    pub(crate) fn source_since(&self, start: usize) -> String {
         let end = self.input.pos.min(self.input.chars.len());
-        self.input.chars[start.min(end)..end]
-            .iter()
-            .collect::<String>()
-            .trim()
-            .to_owned()
+        let source: String = self.input.chars[start.min(end)..end].iter().collect();
+        let trimmed = source.trim_end();
+        // A blank behind a backslash is no blank.
+        let escapes = trimmed.chars().rev().take_while(|c| *c == '\\').count();
+        let escaped = match source[trimmed.len()..].chars().next() {
+            Some(c) if escapes % 2 == 1 => c.len_utf8(),
+            _ => 0,
+        };
+        source[..trimmed.len() + escaped].trim_start().to_owned()
     }
 }

@@ -1,9 +1,9 @@
 //! What a `$` or a backquote begins.
 
-use super::ast::{Index, List, Op, Param, Part, Word};
-use super::input::Input;
-use super::parser::{Parser, Result};
-use super::word::Parts;
+use crate::ast::{Index, List, Op, Param, Part, Word};
+use crate::input::Input;
+use crate::parser::{Parser, Result};
+use crate::word::Parts;
 
 fn is_special(c: char) -> bool {
     "@*#?-$!".contains(c) || c.is_ascii_digit()
@@ -24,7 +24,7 @@ fn simple(name: String) -> Part {
 
 impl Parser<'_> {
     /// The expansion that `$` begins. Takes nothing and gives none when the `$` stands for itself.
-    pub(super) fn dollar(&mut self, quoted: bool) -> Result<Option<Part>> {
+    pub(crate) fn dollar(&mut self, quoted: bool) -> Result<Option<Part>> {
         let Some(c) = self.peek_second() else {
             return Ok(None);
         };
@@ -39,16 +39,10 @@ impl Parser<'_> {
                 self.braced(quoted).map(Some)
             }
             '[' if self.bash() => {
-                let (start, line) = (self.input.pos, self.input.line);
                 self.next();
                 self.next();
-                let word = self.arith_until(']');
-                if let Ok(word) = word {
-                    return Ok(Some(Part::Arith(word.parts)));
-                }
-                self.input.pos = start;
-                self.input.line = line;
-                Ok(None)
+                let word = self.arith_until(']')?;
+                Ok(Some(Part::Arith(word.parts)))
             }
             c if is_special(c) => {
                 self.next();
@@ -72,17 +66,24 @@ impl Parser<'_> {
             name.push(c);
             self.next_raw();
         }
-        self.shell.names_pid |= name == "BASHPID";
+        if name == "BASHPID" {
+            self.source.names_pid();
+        }
         name
     }
 
     /// `$(...)` or `$((...))`, at the first parenthesis.
     fn parenthesized(&mut self) -> Result<Part> {
         let (start, line) = (self.input.pos, self.input.line);
+        let mut undecided = 0;
         if self.peek_second() == Some('(') && !self.not_arith.contains(&start) {
+            undecided = 1;
             self.next();
             self.next();
-            match self.arithmetic() {
+            self.undecided += 1;
+            let expression = self.arithmetic();
+            self.undecided -= 1;
+            match expression {
                 Ok(Some(parts)) => return Ok(Part::Arith(parts)),
                 Err(error) if error.at_end => return Err(error),
                 Ok(None) | Err(_) => {}
@@ -92,7 +93,10 @@ impl Parser<'_> {
             self.input.line = line;
         }
         self.next();
-        let list = self.substituted_list()?;
+        self.undecided += undecided;
+        let list = self.substituted_list();
+        self.undecided -= undecided;
+        let list = list?;
         if !self.eat(')') {
             return Err(if self.peek().is_none() {
                 self.unterminated(")")
@@ -105,7 +109,7 @@ impl Parser<'_> {
 
     /// The commands of a substitution. Here-documents that its line has asked for begin behind the end of that line, not
     /// behind one in the substitution.
-    pub(super) fn substituted_list(&mut self) -> Result<List> {
+    pub(crate) fn substituted_list(&mut self) -> Result<List> {
         let outer = std::mem::take(&mut self.pending);
         let list = self.list();
         self.pending.splice(0..0, outer);
@@ -113,13 +117,13 @@ impl Parser<'_> {
     }
 
     /// An expression up to `))`; none when something else follows its end.
-    pub(super) fn arithmetic(&mut self) -> Result<Option<Vec<Part>>> {
+    pub(crate) fn arithmetic(&mut self) -> Result<Option<Vec<Part>>> {
         let word = self.arith_until(')')?;
         Ok(self.eat(')').then_some(word.parts))
     }
 
     /// An expression up to `end` outside of parentheses, which is taken.
-    pub(super) fn arith_until(&mut self, end: char) -> Result<Word> {
+    pub(crate) fn arith_until(&mut self, end: char) -> Result<Word> {
         let mut parts = Parts::default();
         let mut depth = 0_u32;
         let start = self.input.pos;
@@ -151,7 +155,7 @@ impl Parser<'_> {
     }
 
     /// `` `...` ``, with the backslashes taken out before it is parsed.
-    pub(super) fn backquoted(&mut self, quoted: bool) -> Result<Part> {
+    pub(crate) fn backquoted(&mut self, quoted: bool) -> Result<Part> {
         let line = self.input.line;
         self.next_raw();
         let mut text = String::new();
@@ -168,8 +172,7 @@ impl Parser<'_> {
             }
         }
         let mut input = Input::text(&text, line);
-        let mut parser = Parser::new(&mut input, self.shell);
-        parser.depth = self.depth;
+        let mut parser = self.inside(&mut input)?;
         let list = parser.list()?;
         parser.skip_newlines()?;
         if parser.peek().is_some() {

@@ -1,12 +1,12 @@
 //! Words and quoting.
 
-use super::ast::{Part, Word};
-use super::parser::{Parser, Result};
-use crate::expand::escape;
+use crate::ast::{Part, Word};
+use crate::escape;
+use crate::parser::{Parser, Result};
 
 /// Collects parts, joining literals.
 #[derive(Default)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     pub list: Vec<Part>,
     literal: String,
 }
@@ -31,7 +31,7 @@ impl Parts {
 
 impl Parser<'_> {
     /// The word that comes next, if one does.
-    pub(super) fn word(&mut self) -> Result<Option<Word>> {
+    pub(crate) fn word(&mut self) -> Result<Option<Word>> {
         let start = self.input.pos;
         let mut word = self.word_until(&[], true)?;
         if self.keep {
@@ -42,7 +42,7 @@ impl Parser<'_> {
     }
 
     /// A word up to one of `stops`, or up to what ends a token.
-    pub(super) fn word_until(&mut self, stops: &[char], token: bool) -> Result<Word> {
+    pub(crate) fn word_until(&mut self, stops: &[char], token: bool) -> Result<Word> {
         let mut parts = Parts::default();
         let mut brace = false;
         let mut brackets = 0;
@@ -113,7 +113,7 @@ impl Parser<'_> {
     }
 
     fn has_extglob(&self) -> bool {
-        self.bash() && (self.shell.options.extglob || self.in_pattern)
+        self.bash() && (self.dialect.extglob || self.in_pattern)
     }
 
     /// `(...)` of an extended pattern, as part of the word.
@@ -155,7 +155,7 @@ impl Parser<'_> {
     }
 
     /// What begins with a quote, `$` or a backquote. Takes nothing when a `$` stands for itself.
-    pub(super) fn quoting_part(&mut self, parts: &mut Vec<Part>) -> Result<()> {
+    pub(crate) fn quoting_part(&mut self, parts: &mut Vec<Part>) -> Result<()> {
         match self.peek() {
             Some('\'') => {
                 self.next_raw();
@@ -171,7 +171,7 @@ impl Parser<'_> {
             Some('`') => parts.push(self.nested(|p| p.backquoted(false))?),
             Some('$') => {
                 match self.peek_second() {
-                    Some('\'') if !self.shell.dash => {
+                    Some('\'') if !self.dialect.dash => {
                         self.next();
                         self.next();
                         let text = self.ansi_c_quoted()?;
@@ -225,7 +225,7 @@ impl Parser<'_> {
     }
 
     /// The inside of double quotes up to `end`, or of a here-document up to the end of the text.
-    pub(super) fn double_parts(&mut self, end: Option<char>) -> Result<Vec<Part>> {
+    pub(crate) fn double_parts(&mut self, end: Option<char>) -> Result<Vec<Part>> {
         let mut parts = Parts::default();
         loop {
             let Some(c) = self.peek() else {
@@ -242,7 +242,7 @@ impl Parser<'_> {
     }
 
     /// One piece of what stands in double quotes; `document` is a here-document, where `"` is plain.
-    pub(super) fn double_part(&mut self, c: char, document: bool, parts: &mut Parts) -> Result<()> {
+    pub(crate) fn double_part(&mut self, c: char, document: bool, parts: &mut Parts) -> Result<()> {
         match c {
             '\\' => {
                 self.next_raw();
