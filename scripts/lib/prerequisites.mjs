@@ -77,6 +77,7 @@ export const hostTools = {
   stdbuf: "coreutils",
   strings: "binutils",
   xxd: "xxd",
+  jq: "jq",
 };
 
 /** What opens pages of guests. Not every distribution has it as a package, so it is installed apart from the others. */

@@ -267,6 +267,15 @@ pub enum Index {
     Word(Word),
 }
 
+/// What letters become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    Upper,
+    Lower,
+    /// The other one.
+    Toggled,
+}
+
 #[derive(Clone, Debug)]
 pub enum Op {
     None,
@@ -294,9 +303,9 @@ pub enum Op {
         offset: Word,
         length: Option<Word>,
     },
-    /// `^`, `^^`, `,`, `,,`.
+    /// `^`, `^^`, `,`, `,,`, `~`, `~~`.
     Case {
-        upper: bool,
+        to: Case,
         all: bool,
         pattern: Word,
     },

@@ -446,15 +446,15 @@ impl Parser<'_> {
         let mut ahead = 0;
         let mut quote = None;
         loop {
-            match self.input.chars.get(self.input.pos + ahead) {
+            match self.peek_raw_at(ahead) {
                 None | Some('\n') => return false,
                 Some(c) if quote.is_some() => {
-                    if quote == Some(*c) {
+                    if quote == Some(c) {
                         quote = None;
                     }
                 }
                 Some('\\') => ahead += 1,
-                Some(c @ ('"' | '\'')) => quote = Some(*c),
+                Some(c @ ('"' | '\'')) => quote = Some(c),
                 Some('[') => depth += 1,
                 Some(']') => {
                     depth -= 1;
@@ -466,8 +466,10 @@ impl Parser<'_> {
             }
             ahead += 1;
         }
-        let at = |n: usize| self.input.chars.get(self.input.pos + ahead + n).copied();
-        at(1) == Some('=') || at(1) == Some('+') && at(2) == Some('=')
+        match self.peek_raw_at(ahead + 1) {
+            Some('+') => self.peek_raw_at(ahead + 2) == Some('='),
+            next => next == Some('='),
+        }
     }
 
     /// The members of `name=(...)` after the parenthesis.

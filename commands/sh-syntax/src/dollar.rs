@@ -1,6 +1,6 @@
 //! What a `$` or a backquote begins.
 
-use crate::ast::{Index, List, Op, Param, Part, Word};
+use crate::ast::{Case, Index, List, Op, Param, Part, Word};
 use crate::input::Input;
 use crate::parser::{Parser, Result};
 use crate::word::Parts;
@@ -353,12 +353,16 @@ impl Parser<'_> {
                     with,
                 };
             }
-            '^' | ',' if self.bash() => {
+            '^' | ',' | '~' if self.bash() => {
                 self.next();
                 let all = self.eat(c);
                 let pattern = self.operand(&['}'], false)?;
                 param.op = Op::Case {
-                    upper: c == '^',
+                    to: match c {
+                        '^' => Case::Upper,
+                        ',' => Case::Lower,
+                        _ => Case::Toggled,
+                    },
                     all,
                     pattern,
                 };

@@ -58,6 +58,7 @@ pub struct Options {
     pub localvar_inherit: bool,
     pub huponexit: bool,
     pub globskipdots: bool,
+    pub patsub_replacement: bool,
 }
 
 type Field = fn(&mut Options) -> &mut bool;
@@ -96,7 +97,7 @@ pub const EXTRA: [(char, &str, Field); 3] = [
 ];
 
 /// Options of `shopt`.
-pub const SHOPT: [(&str, Field); 30] = [
+pub const SHOPT: [(&str, Field); 31] = [
     ("autocd", |o| &mut o.autocd),
     ("cdable_vars", |o| &mut o.cdable_vars),
     ("cdspell", |o| &mut o.cdspell),
@@ -123,6 +124,7 @@ pub const SHOPT: [(&str, Field); 30] = [
     ("nocaseglob", |o| &mut o.nocaseglob),
     ("nocasematch", |o| &mut o.nocasematch),
     ("nullglob", |o| &mut o.nullglob),
+    ("patsub_replacement", |o| &mut o.patsub_replacement),
     ("progcomp", |o| &mut o.progcomp),
     ("promptvars", |o| &mut o.promptvars),
     ("sourcepath", |o| &mut o.sourcepath),
@@ -146,6 +148,7 @@ impl Options {
             hostcomplete: bash,
             force_fignore: bash,
             globskipdots: bash,
+            patsub_replacement: bash,
             ..Self::default()
         }
     }

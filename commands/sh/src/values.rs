@@ -184,12 +184,35 @@ impl Shell {
             return Some(vec![("0".to_owned(), text)]);
         }
         let name = self.resolve(name);
+        if let Some(map) = self.computed_map(&name) {
+            return Some(map);
+        }
         let variable = self.vars.find(&name)?;
         (variable.value != Value::Unset).then(|| variable.elements())
     }
 
+    /// What the shell keeps as an associative array: aliases, and where commands were found.
+    fn computed_map(&self, name: &str) -> Option<Vec<(String, String)>> {
+        match name {
+            "BASH_ALIASES" if self.bash => {
+                let aliases = self.aliases.iter();
+                Some(aliases.map(|(k, v)| (k.clone(), v.clone())).collect())
+            }
+            "BASH_CMDS" if self.bash => {
+                let paths = self.paths.iter();
+                let mut list: Vec<_> = paths.map(|(k, (v, _))| (k.clone(), v.clone())).collect();
+                list.sort();
+                Some(list)
+            }
+            _ => None,
+        }
+    }
+
     pub fn is_assoc(&self, name: &str) -> bool {
         let name = self.resolve(name);
+        if self.bash && matches!(&*name, "BASH_ALIASES" | "BASH_CMDS") {
+            return true;
+        }
         matches!(
             self.vars.find(&name),
             Some(Variable {
@@ -208,6 +231,9 @@ impl Shell {
         }) = self.vars.find(&name)
         {
             return Ok(map.get(index).cloned());
+        }
+        if let Some(map) = self.computed_map(&name) {
+            return Ok(map.into_iter().find(|(k, _)| k == index).map(|(_, v)| v));
         }
         let mut at = self.arithmetic(index)?;
         let Some(list) = self.elements(&name) else {
@@ -306,7 +332,11 @@ impl Shell {
         self.check_writable(&name)?;
         let text = self.fit(&name, text)?;
         if self.is_assoc(&name) {
-            if let Value::Assoc(map) = &mut self.vars.entry(&name).value {
+            if name == "BASH_ALIASES" {
+                self.aliases.insert(index.to_owned(), text);
+            } else if name == "BASH_CMDS" {
+                self.paths.insert(index.to_owned(), (text, 0));
+            } else if let Value::Assoc(map) = &mut self.vars.entry(&name).value {
                 map.insert(index.to_owned(), text);
             }
             return Ok(());

@@ -294,6 +294,13 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
             name.to_owned()
         };
         attributes.apply(shell.vars.entry(&resolved));
+        if local && request.has('i') && value.is_some() {
+            let variable = shell.vars.entry(&resolved);
+            if variable.value == Value::Unset {
+                // The expression may name the variable itself, which is 0 then, not unset.
+                variable.value = Value::Scalar(String::new());
+            }
+        }
         if let Some(array) = shell.take_array(at) {
             shell.store_array(&resolved, array)?;
         } else if let Some(value) = value {

@@ -470,7 +470,9 @@ impl Evaluator<'_> {
                 .map_err(Problem::Flow)?,
         };
         let Some(text) = text else {
-            if self.shell.options.nounset && self.shell.bash {
+            // A member that is not there is 0 where the array is.
+            let there = place.index.is_some() && self.shell.elements(&place.name).is_some();
+            if self.shell.options.nounset && self.shell.bash && !there {
                 let message = if self.shell.bash {
                     "unbound variable"
                 } else {

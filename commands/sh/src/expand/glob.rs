@@ -115,6 +115,12 @@ impl Search<'_> {
             return;
         }
         if first == "**" && self.options.globstar {
+            // One after the other are as one.
+            let again = rest.iter().take_while(|next| *next == "**").count();
+            let rest = &rest[again..];
+            if rest.is_empty() && !base.is_empty() && self.is_dir(base) {
+                found.push(base.to_owned());
+            }
             self.walk_all(base, rest, found, depth);
             return;
         }
@@ -187,8 +193,6 @@ impl Search<'_> {
         let files = rest.is_empty();
         if !files {
             self.walk(base, rest, found, depth + 1);
-        } else if !base.is_empty() && depth == 0 {
-            found.push(base.to_owned());
         }
         for (name, is_dir) in entries(base) {
             if name.starts_with('.') && !self.hidden {

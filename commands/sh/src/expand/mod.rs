@@ -10,6 +10,7 @@ mod operators;
 mod parameter;
 pub mod pattern;
 pub mod regex;
+mod replacement;
 mod tilde;
 
 use crate::shell::{Flow, Shell};

@@ -1,10 +1,12 @@
 //! The operators that change a value: trimming, replacing, slicing, case, transformations.
 
+use super::Context;
 use super::escape;
 use super::parameter::Found;
 use super::pattern::Pattern;
+use super::replacement::{Replacement, replace};
 use crate::shell::{Flow, Shell};
-use crate::syntax::ast::{Index, Op, Param, Word};
+use crate::syntax::ast::{Case, Index, Op, Param, Word};
 use crate::variables::Value;
 
 /// Applies to one value or to each of several.
@@ -42,50 +44,10 @@ fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
 }
 
 /// The longest match that begins at `start`.
-fn longest(chars: &[char], start: usize, pattern: &Pattern) -> Option<usize> {
+pub(super) fn longest(chars: &[char], start: usize, pattern: &Pattern) -> Option<usize> {
     (start..=chars.len())
         .rev()
         .find(|end| pattern.matches_chars(&chars[start..*end]))
-}
-
-fn replace(text: &str, pattern: &Pattern, with: &str, kind: char) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    match kind {
-        '#' => match longest(&chars, 0, pattern) {
-            Some(end) => out.extend(with.chars().chain(chars[end..].iter().copied())),
-            None => return text.to_owned(),
-        },
-        '%' => match (0..=chars.len()).find(|k| pattern.matches_chars(&chars[*k..])) {
-            Some(start) => out.extend(chars[..start].iter().copied().chain(with.chars())),
-            None => return text.to_owned(),
-        },
-        _ => {
-            let mut at = 0;
-            let mut done = false;
-            while at <= chars.len() {
-                let end = if done {
-                    None
-                } else {
-                    longest(&chars, at, pattern)
-                };
-                match end {
-                    Some(end) if end > at || chars.is_empty() => {
-                        out.push_str(with);
-                        at = end.max(at + usize::from(chars.is_empty()));
-                        done = kind != '/';
-                    }
-                    _ => {
-                        if let Some(c) = chars.get(at) {
-                            out.push(*c);
-                        }
-                        at += 1;
-                    }
-                }
-            }
-        }
-    }
-    out
 }
 
 /// What the character becomes; itself where that are several.
@@ -96,10 +58,11 @@ fn single(mut changed: impl Iterator<Item = char>, c: char) -> char {
     }
 }
 
-fn change_case(text: &str, upper: bool, all: bool, pattern: Option<&Pattern>) -> String {
+fn change_case(text: &str, to: Case, all: bool, pattern: Option<&Pattern>) -> String {
     let mut out = String::new();
     for (at, c) in text.chars().enumerate() {
         let fits = (all || at == 0) && pattern.is_none_or(|p| p.matches_chars(&[c]));
+        let upper = to == Case::Upper || to == Case::Toggled && c.is_lowercase();
         match (fits, upper) {
             (true, true) => out.push(single(c.to_uppercase(), c)),
             (true, false) => out.push(single(c.to_lowercase(), c)),
@@ -131,7 +94,8 @@ impl Shell {
                 with,
             } => {
                 let pattern = self.expand_pattern(pattern)?;
-                let with = self.expand_single(with)?;
+                let with = self.pieces(&with.parts, Context::SINGLE)?;
+                let with = Replacement::new(&with, self.options.patsub_replacement);
                 if pattern.is_empty() && *kind != '#' && *kind != '%' {
                     return Ok(found);
                 }
@@ -139,16 +103,12 @@ impl Shell {
                     Pattern::new(&pattern, self.options.extglob, self.options.nocasematch);
                 Ok(each(found, |text| replace(text, &pattern, &with, *kind)))
             }
-            Op::Case {
-                upper,
-                all,
-                pattern,
-            } => {
+            Op::Case { to, all, pattern } => {
                 let text = self.expand_pattern(pattern)?;
                 let pattern =
                     (!text.is_empty()).then(|| Pattern::new(&text, self.options.extglob, false));
                 Ok(each(found, |text| {
-                    change_case(text, *upper, *all, pattern.as_ref())
+                    change_case(text, *to, *all, pattern.as_ref())
                 }))
             }
             Op::Slice { offset, length } => self.slice(param, found, offset, length.as_ref()),
@@ -268,9 +228,9 @@ impl Shell {
     fn transform(&mut self, param: &Param, found: Found, kind: char) -> Result<Found, Flow> {
         Ok(match kind {
             'Q' => each(found, escape::bash_single_quote),
-            'U' => each(found, |t| change_case(t, true, true, None)),
-            'L' => each(found, |t| change_case(t, false, true, None)),
-            'u' => each(found, |t| change_case(t, true, false, None)),
+            'U' => each(found, |t| change_case(t, Case::Upper, true, None)),
+            'L' => each(found, |t| change_case(t, Case::Lower, true, None)),
+            'u' => each(found, |t| change_case(t, Case::Upper, false, None)),
             'E' => each(found, |t| escape::unescape(t, escape::Style::AnsiC, true).0),
             'P' => match found {
                 Found::One(text) => Found::One(self.expand_prompt(&text)),
