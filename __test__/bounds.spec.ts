@@ -1,7 +1,7 @@
 // What zero, nothing and infinity mean for every limit, and for the numbers of commands and shells.
 
 import assert from "node:assert/strict";
-import { NodeRuntime } from "secure-exec";
+import { createNodeDriver, NodeRuntime, Sandbox } from "secure-exec";
 import { rejectsArgument } from "./support/arguments.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
@@ -278,6 +278,45 @@ describe("wrong arguments", () => {
     const { exitCode, stderr } = await runtime.execCommand("ls -la");
     assert.equal(exitCode, 127);
     assert.match(stderr, /^ls -la: command not found\n.*no shell.*\["-c", line\]/);
+  });
+
+  test("what holds its parts otherwise than as properties is no options object", async () => {
+    await using runtime = await NodeRuntime.create();
+    const permissions = new Map([["fs", "deny"]]);
+    const kinds = [new Map(), new Set(), new Date(), /x/, new Error("x"), Promise.resolve({})];
+    for (const kind of [...kinds, new ArrayBuffer(1), new Uint8Array(1), Object("x")]) {
+      const given = kind as never;
+      const calls: [string, () => Promise<unknown>][] = [
+        ["options", () => NodeRuntime.create(given)],
+        ["options.limits", () => NodeRuntime.create({ limits: given })],
+        ["options.jsRuntime", () => NodeRuntime.create({ jsRuntime: given })],
+        ["options.env", () => NodeRuntime.create({ env: given })],
+        ["options.tools", () => NodeRuntime.create({ tools: given })],
+        ["options.commands", () => NodeRuntime.create({ commands: given })],
+        ["options", () => Sandbox.create(given)],
+        ["options", () => Sandbox.connect("http://127.0.0.1:1", given)],
+        ["options", () => runtime.exec("1", given)],
+        ["options", () => runtime.execCommand("true", [], given)],
+        ["options", () => runtime.fork(given)],
+        ["options", () => runtime.openShell(given)],
+        ["options", () => runtime.fetch(80, given)],
+      ];
+      for (const [name, call] of calls) await rejectsArgument(call, undefined, name);
+    }
+    assert.throws(() => createNodeDriver({ permissions } as never), /options\.permissions/);
+  });
+
+  test("what a proxy in place of an option throws is told as the option's fault", async () => {
+    await using runtime = await NodeRuntime.create();
+    const trap = () => {
+      throw new Error("trap");
+    };
+    const given = new Proxy({}, { get: trap, ownKeys: trap, has: trap }) as never;
+    await assert.rejects(runtime.exec("1", { signal: given }), /options\.signal.*trap/);
+    await assert.rejects(runtime.fetch(80, given), /options.*trap/);
+    for (const option of ["networkAdapter", "commandExecutor"] as const) {
+      assert.throws(() => createNodeDriver({ [option]: given }), new RegExp(`${option}.*trap`));
+    }
   });
 
   test("the constructor without a driver says what makes a machine", () => {

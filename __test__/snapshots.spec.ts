@@ -6,7 +6,14 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "./support/suite.ts";
-import { FileSnapshot, NodeRuntime, Sandbox, type VmError } from "../index.js";
+import {
+  createInMemoryFileSystem,
+  FileSnapshot,
+  NodeRuntime,
+  type NodeRuntimeCreateOptions,
+  Sandbox,
+  type VmError,
+} from "../index.js";
 
 const binary = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7) % 256);
 
@@ -102,6 +109,65 @@ describe("snapshots of files", () => {
     assert.equal(await sh(one, "echo $GREETING"), "hello\n");
     assert.equal(await sh(two, "echo $GREETING; cat /workspace/two"), "hi\n2");
     assert.equal(await rt.exists("/workspace/two"), false);
+  });
+
+  test("are taken one after the other, however many are asked for at a time", async () => {
+    await using rt = await furnished();
+    using first = await rt.snapshot();
+    const program = rt.exec("await new Promise((resolve) => setTimeout(resolve, 300))");
+    const taken = Array.from({ length: 4 }, () => rt.snapshot());
+    const forks = [rt.fork(), rt.fork()];
+    const changes = [rt.diff(first), rt.diff(first)];
+    // What is asked for behind them is behind the first of them.
+    await rt.writeFile("/workspace/later", "x");
+    const snapshots = await Promise.all(taken);
+    assert.ok(snapshots.every(({ files }) => files >= first.files));
+    assert.equal(snapshots[0]?.files, first.files);
+    for (const fork of await Promise.all(forks)) {
+      assert.deepEqual(await fork.readFile("/workspace/binary"), binary);
+      await fork.dispose();
+    }
+    await Promise.all(changes);
+    assert.equal((await program).exitCode, 0);
+    // Files that take the place of all have their turn, too.
+    const [, second] = await Promise.all([rt.restore(first), rt.snapshot()]);
+    assert.equal(second.files, first.files);
+    assert.deepEqual(await rt.diff(first), []);
+    for (const snapshot of [...snapshots, second]) snapshot.dispose();
+    const waiting = Promise.allSettled([rt.snapshot(), rt.snapshot(), rt.restore(first)]);
+    await rt.dispose();
+    for (const each of await waiting) {
+      assert.equal(each.status === "rejected" && each.reason.code, "ERR_VM_DISPOSED");
+    }
+  });
+
+  test("forks have what is mounted in their machine, but for the options that are given", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "secure-exec-fork-"));
+    try {
+      writeFileSync(join(folder, "x"), "x");
+      const mounts = [{ guestPath: "/a", hostPath: folder }];
+      const filesystem = createInMemoryFileSystem();
+      await filesystem.writeFile("/own", "own");
+      await using rt = await NodeRuntime.create({ mounts, nodeModules: folder, filesystem });
+      const seen = async (options: NodeRuntimeCreateOptions) => {
+        await using fork = await rt.fork(options);
+        const paths = ["/a/x", "/b/x", "/node_modules/x", "/packages/x", "/own"];
+        const found = await Promise.all(paths.map((path) => fork.exists(path)));
+        return paths.filter((_, index) => found[index]).join(" ");
+      };
+      assert.equal(await seen({}), "/a/x /node_modules/x /own");
+      const moved = [{ guestPath: "/b", hostPath: folder }];
+      assert.equal(await seen({ mounts: moved }), "/b/x /node_modules/x /own");
+      assert.equal(await seen({ mounts: [] }), "/node_modules/x /own");
+      const nodeModules = { hostPath: folder, guestPath: "/packages" };
+      assert.equal(await seen({ nodeModules }), "/a/x /packages/x /own");
+      const empty = createInMemoryFileSystem();
+      assert.equal(await seen({ filesystem: empty }), "/a/x /node_modules/x");
+      const taken = rt.fork({ nodeModules: { ...nodeModules, guestPath: "/a" } });
+      await assert.rejects(taken, code("ERR_INVALID_ARG_VALUE"));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("forks import the tools of their machine", async () => {

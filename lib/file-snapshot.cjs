@@ -2,6 +2,7 @@
 // Files of a machine at one moment, in memory that nobody can change and that machines made from it share.
 
 const { invalidType, notConstructible, VmError } = require("./errors.cjs");
+const { Turns } = require("./turns.cjs");
 
 const created = Symbol("created");
 
@@ -80,17 +81,34 @@ function native(value, name) {
   return found.native;
 }
 
+/** A VM process has one capture under way: the next waits until it is full, and so do files that take the place of all. */
+const turns = new WeakMap();
+
+function inTurn(machine, work) {
+  if (!turns.has(machine)) turns.set(machine, new Turns(1));
+  return turns.get(machine).take(undefined, work);
+}
+
+/** All files of a machine, as the addon has them. */
+async function captured(machine) {
+  const { snapshot } = await inTurn(machine, () => machine.request("snapshot"));
+  if (!snapshot) throw machine.violated("an image of files that is none");
+  return snapshot;
+}
+
 /** The files of a machine as they are. */
 async function take(machine) {
-  const { snapshot } = await machine.request("snapshot");
-  if (!snapshot) throw machine.violated("an image of files that is none");
-  return new FileSnapshot(created, snapshot);
+  return new FileSnapshot(created, await captured(machine));
+}
+
+/** Puts files in place of those of a machine. */
+async function put(machine, snapshot) {
+  await inTurn(machine, () => machine.request("restore", snapshot));
 }
 
 /** What has changed in a machine since an earlier snapshot. */
 async function changes(machine, before) {
-  const { snapshot } = await machine.request("snapshot");
-  if (!snapshot) throw machine.violated("an image of files that is none");
+  const snapshot = await captured(machine);
   try {
     return await before.diff(snapshot);
   } finally {
@@ -98,4 +116,4 @@ async function changes(machine, before) {
   }
 }
 
-module.exports = { FileSnapshot, changes, native, take };
+module.exports = { FileSnapshot, changes, native, put, take };

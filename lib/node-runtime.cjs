@@ -260,7 +260,7 @@ class NodeRuntime extends MachineNetwork {
 
   async restore(snapshot) {
     const native = fileSnapshots.native(snapshot, "snapshot");
-    await this.#machine.request("restore", native);
+    await fileSnapshots.put(this.#machine, native);
   }
 
   async fork(given) {

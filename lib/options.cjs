@@ -139,7 +139,9 @@ function exemptPorts(value, name) {
   return ports;
 }
 
-/** Options of `NodeRuntime.create`. */
+/**
+ * Options of `NodeRuntime.create`. `mounted` has, by option, what is mounted, and `mounts` all of it as the addon takes it.
+ */
 function createOptions(value) {
   const {
     mounts: given,
@@ -151,16 +153,17 @@ function createOptions(value) {
   if (own && isolation !== undefined) {
     throw invalidValue("options.isolation", "is what options.v8Runtime says: give one of them");
   }
-  return {
-    ...checked,
-    isolation: isolation ?? "process",
-    mounts: machineMounts([
-      ...(filesystem ? [rootMount(filesystem)] : []),
-      ...given,
-      ...(modules ? [modules] : []),
-      ...(checked.python ? pythonMounts(checked.python) : []),
-    ]),
+  const mounted = {
+    filesystem: filesystem ? [rootMount(filesystem)] : [],
+    mounts: given,
+    nodeModules: modules ? [modules] : [],
+    python: checked.python ? pythonMounts(checked.python) : [],
   };
+  return { ...checked, isolation: isolation ?? "process", ...withMounts(mounted) };
+}
+
+function withMounts(mounted) {
+  return { mounted, mounts: machineMounts(Object.values(mounted).flat()) };
 }
 
 /** Those of the machine in which the snapshot of an interpreter is made. */
@@ -235,8 +238,8 @@ function fileName(value, name) {
 
 const noOptions = Object.freeze(object({}, "options", program));
 
-/** What options of `create` are called once they are checked, where that is not their own name. */
-const checkedNames = { bindings: "tools", nodeModules: "mounts", filesystem: "mounts" };
+/** Options that are for the machine what another one is. */
+const sameOptions = { bindings: "tools" };
 
 /** What a fork is made with: what the other machine was, but for the options that are given. */
 function forkOptions(former, value) {
@@ -245,11 +248,15 @@ function forkOptions(former, value) {
   }
   const checked = createOptions(value);
   const settings = { ...former, files: checked.files };
+  const mounted = { ...former.mounted };
   const keys = Object.keys(createKeys(undefined)).filter((key) => key !== "files");
   for (const key of keys) {
-    const name = checkedNames[key] ?? key;
-    if (check.has(value, key, "options")) settings[name] = checked[name];
+    if (!check.has(value, key, "options")) continue;
+    const name = sameOptions[key] ?? key;
+    if (Object.hasOwn(checked, name)) settings[name] = checked[name];
+    if (Object.hasOwn(mounted, name)) mounted[name] = checked.mounted[name];
   }
+  Object.assign(settings, withMounts(mounted));
   const moves = ["isolation", "v8Runtime"].some((key) => check.has(value, key, "options"));
   if (!moves) return settings;
   return { ...settings, isolation: checked.isolation, v8Runtime: checked.v8Runtime };

@@ -1,16 +1,14 @@
 "use strict";
 // Checks of single values. A checker takes a value and its name and gives back what to use.
 
-const { isUint8Array } = require("node:util/types");
+const types = require("node:util/types");
 const { invalidType, invalidValue, outOfRange } = require("./errors.cjs");
 const { amount } = require("./limits.cjs");
 
 /** Reads an options object with a checker for each key it may have. */
 function object(value, name, checkers) {
   if (value === undefined) return object({}, name, checkers);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidType(name, "an object", value);
-  }
+  if (!isRecord(value, name)) throw invalidType(name, "an object", value);
   for (const key of attempt(name, () => Object.keys(value))) {
     if (!Object.hasOwn(checkers, key)) {
       throw invalidValue(
@@ -183,7 +181,7 @@ const furthestTime = 8.64e15;
 /** A string or bytes, as bytes that nobody else can change meanwhile. */
 function bytes(value, name) {
   if (typeof value === "string") return Buffer.from(text(value, name), "utf8");
-  if (!isUint8Array(value)) {
+  if (!types.isUint8Array(value)) {
     throw invalidType(name, "of type string or an instance of Uint8Array", value);
   }
   try {
@@ -212,13 +210,31 @@ function environment(value, name) {
 
 /** The own enumerable entries of a record. */
 function entries(value, name) {
-  const isRecord = typeof value === "object" && value !== null;
-  // The entries of an array, a map or a set are not its properties.
-  if (!isRecord || attempt(name, () => Symbol.iterator in value)) {
-    throw invalidType(name, "a record", value);
-  }
+  if (!isRecord(value, name)) throw invalidType(name, "a record", value);
   return attempt(name, () => Object.entries(value));
 }
+
+/**
+ * Whether the own properties of an object are what it says: not so of those that hold something else, as arrays, maps and
+ * promises that somebody forgot to wait for. All options would be missing, silently.
+ */
+function isRecord(value, name) {
+  if (typeof value !== "object" || value === null) return false;
+  if (holdsOtherThings.some((isKind) => isKind(value))) return false;
+  return attempt(name, () => !(Symbol.iterator in value) && typeof value.then !== "function");
+}
+
+const holdsOtherThings = [
+  types.isAnyArrayBuffer,
+  types.isArrayBufferView,
+  types.isBoxedPrimitive,
+  types.isDate,
+  types.isNativeError,
+  types.isPromise,
+  types.isRegExp,
+  types.isWeakMap,
+  types.isWeakSet,
+];
 
 /** A record by literal, not an instance of a class. */
 function isPlainObject(value) {
@@ -247,14 +263,16 @@ function list(check) {
   };
 }
 
+/** Whether an object of the caller's has methods of these names. */
+function hasMethods(value, names, name) {
+  return attempt(name, () => names.every((method) => typeof value?.[method] === "function"));
+}
+
 /** By what it can do, as Node does: there is one in each realm. */
 function abortSignal(value, name) {
-  const isSignal =
-    typeof value?.aborted === "boolean" &&
-    typeof value.throwIfAborted === "function" &&
-    typeof value.addEventListener === "function" &&
-    typeof value.removeEventListener === "function";
-  if (!isSignal) {
+  const methods = ["throwIfAborted", "addEventListener", "removeEventListener"];
+  const isSignal = attempt(name, () => typeof value?.aborted === "boolean");
+  if (!isSignal || !hasMethods(value, methods, name)) {
     throw invalidType(name, "an instance of AbortSignal", value);
   }
   return value;
@@ -270,8 +288,10 @@ module.exports = {
   entries,
   environment,
   has,
+  hasMethods,
   integer,
   isPlainObject,
+  isRecord,
   list,
   milliseconds,
   object,

@@ -6,7 +6,7 @@ const { posix } = require("node:path");
 const { isOurs } = require("../errors.cjs");
 const { inputSchema } = require("../tools/schema.cjs");
 const { clip, folded } = require("./for-model.cjs");
-const { Turns } = require("./turns.cjs");
+const { Turns } = require("../turns.cjs");
 
 const newShell = "[this is a new shell: directory and variables are as at first]\n";
 /** Programs of `run` at once. Others wait, and their time begins with their turn. */

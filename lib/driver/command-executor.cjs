@@ -21,7 +21,7 @@ const SIGTERM = 15;
 
 /** A checker of options. */
 function commandExecutor(value, name) {
-  if (typeof value?.spawn !== "function") {
+  if (!check.hasMethods(value, ["spawn"], name)) {
     throw invalidType(name, "an object with the method spawn", value);
   }
   return value;

@@ -2,7 +2,7 @@
 // `runtime.network`: the host's way to the servers of guests, and to the network as far as the driver lets.
 
 const { withCallerStacks } = require("../caller.cjs");
-const { invalidType, invalidValue } = require("../errors.cjs");
+const { invalidValue } = require("../errors.cjs");
 const check = require("../validate.cjs");
 const { DefaultNetwork } = require("./default-network.cjs");
 const { decide, denied } = require("./permissions.cjs");
@@ -68,9 +68,6 @@ class DriverNetwork {
     const target = new URL(text);
     if (target.protocol !== "http:" && target.protocol !== "https:") {
       throw invalidValue("url", "must be a URL of http or https", text);
-    }
-    if (given !== undefined && (typeof given !== "object" || given === null)) {
-      throw invalidType("options", "an object", given);
     }
     return { target, checked: check.object(given, "options", requestKeys) };
   }

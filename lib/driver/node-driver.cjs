@@ -88,10 +88,8 @@ const adapterMethods = ["fetch", "dnsLookup", "httpRequest"];
 
 /** Functions of the user's that reach the network. */
 function networkAdapter(value, name) {
-  for (const method of adapterMethods) {
-    if (typeof value?.[method] !== "function") {
-      throw invalidType(name, `an object with the methods ${adapterMethods.join(", ")}`, value);
-    }
+  if (!check.hasMethods(value, adapterMethods, name)) {
+    throw invalidType(name, `an object with the methods ${adapterMethods.join(", ")}`, value);
   }
   return value;
 }

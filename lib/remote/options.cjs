@@ -60,7 +60,7 @@ function serverUrl(value, name) {
 
 /** @returns What the connection needs, and JSON that makes the sandbox. */
 function connectOptions(value) {
-  if (value !== undefined && (typeof value !== "object" || value === null)) {
+  if (value !== undefined && !check.isRecord(value, "options")) {
     throw invalidType("options", "an object", value);
   }
   const given = value ?? {};

@@ -1,7 +1,7 @@
 "use strict";
 // So many at once, the others in the order in which they came.
 
-const { withResolvers } = require("../machine.cjs");
+const { withResolvers } = require("./machine.cjs");
 
 class Turns {
   #free;
@@ -14,14 +14,15 @@ class Turns {
   }
 
   /**
-   * Does the work when its turn has come. Rejects with the signal's reason where it is aborted before that.
+   * Does the work when its turn has come, at once if it has. Rejects with the signal's reason where it is aborted before that.
    * @template T
    * @param {AbortSignal | undefined} signal
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}
    */
   async take(signal, work) {
-    await this.#turn(signal);
+    const turn = this.#turn(signal);
+    if (turn) await turn;
     try {
       return await work();
     } finally {
@@ -29,12 +30,16 @@ class Turns {
     }
   }
 
-  async #turn(signal) {
+  #turn(signal) {
     signal?.throwIfAborted();
     if (this.#free > 0) {
       this.#free -= 1;
-      return;
+      return undefined;
     }
+    return this.#wait(signal);
+  }
+
+  async #wait(signal) {
     const turn = withResolvers();
     const abort = () => {
       if (this.#waiting.delete(turn)) turn.reject(signal.reason);
