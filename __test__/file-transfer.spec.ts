@@ -71,6 +71,28 @@ describe("upload", () => {
     });
   });
 
+  test("says what cannot be copied, and copies the rest", async () => {
+    await withFolder(async (folder) => {
+      const named = (name: string) => Buffer.from(join(folder, name), "latin1");
+      mkdirSync(named("d\xff"));
+      for (const name of ["file", "n\xff", "d\xff/in"]) writeFileSync(named(name), name);
+      writeFileSync(join(folder, "real\ufffd"), "a name like any other");
+      symlinkSync("/etc/passwd", join(folder, "outside"));
+      symlinkSync(join(folder, "file"), join(folder, "inside"));
+      symlinkSync("nowhere", join(folder, "dangling"));
+      await withRuntime({}, async (runtime) => {
+        const { files, skipped } = await runtime.upload(folder, "/workspace/x");
+        assert.equal(files, 4);
+        assert.deepEqual(skipped.sort(), ["d\ufffd", "n\ufffd", "outside"]);
+        const names = ["dangling", "file", "inside", "real\ufffd"];
+        assert.deepEqual((await runtime.readDir("/workspace/x")).sort(), names);
+        assert.equal(await runtime.readFile("/workspace/x/inside", "utf8"), "file");
+        const file = runtime.upload(join(folder, "file"), "/workspace/y");
+        await assert.rejects(file, { code: "ERR_INVALID_ARG_VALUE", message: /hostDir/ });
+      });
+    });
+  });
+
   test("asks the filter, and ends with the signal", async () => {
     await withFolder(async (folder) => {
       mkdirSync(join(folder, "node_modules/x"), { recursive: true });

@@ -4,6 +4,7 @@
 
 const { stat } = require("node:fs/promises");
 const { posix, resolve } = require("node:path");
+const { invalidValue } = require("./errors.cjs");
 const { NodeFileSystem } = require("./filesystem/node-file-system.cjs");
 
 /** Files that are on their way at once: the target may be far. */
@@ -22,12 +23,13 @@ const modeBits = 0o777;
  * @param {{ filter?: Function, signal?: AbortSignal }} options
  * @param {Target} target
  * @returns {Promise<{ files: number, bytes: number, skipped: string[] }>} What was copied, and what could not be: names
- *   below the directory of what is neither file, directory nor link.
+ *   below the directory of what is neither file, directory nor link, of links to places of the host, and of what no text names.
  */
 async function upload(hostDir, guestDir, options, target) {
   const root = resolve(hostDir);
   // Node's own error, if it is not there.
-  await stat(root);
+  const found = await stat(root);
+  if (!found.isDirectory()) throw invalidValue("hostDir", "must be a directory", hostDir);
   const work = new AtOnce(mostAtOnce);
   try {
     return await walk(new NodeFileSystem({ root }), guestDir, options, target, work);
@@ -55,14 +57,19 @@ async function walk(source, guestDir, { filter, signal }, target, work) {
         const kind = kindOf(child);
         if (filter && !(await filter(path, { kind }))) continue;
         signal?.throwIfAborted();
-        if (kind === "other") done.skipped.push(path);
+        if (kind === "other" || !(await hasName(source, path))) done.skipped.push(path);
         else waiting.push({ name: path, kind });
       }
       continue;
     }
     await work.start(async () => {
       if (kind === "link") {
-        await link(target, await source.readlink(from), to);
+        const leadsTo = await linkTarget(source, from);
+        if (leadsTo === undefined) {
+          done.skipped.push(name);
+          return;
+        }
+        await link(target, leadsTo, to);
       } else {
         const bytes = await file(source, from, to, target, signal);
         done.bytes += bytes;
@@ -116,6 +123,28 @@ class AtOnce {
   async whole() {
     await this.settled();
     if (this.#failure) throw this.#failure.error;
+  }
+}
+
+/** Whether a path is what the file is called: bytes that are no UTF-8 have come as U+FFFD. */
+async function hasName(source, path) {
+  if (!path.includes("\ufffd")) return true;
+  try {
+    await source.lstat(`/${path}`);
+    return true;
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+    return false;
+  }
+}
+
+/** Where a link leads. An absolute one that leaves the directory would tell guests of the host, and lead nowhere there. */
+async function linkTarget(source, path) {
+  try {
+    return await source.readlink(path);
+  } catch (error) {
+    if (error.code !== "EACCES") throw error;
+    return undefined;
   }
 }
 

@@ -26,7 +26,10 @@ export interface UploadResult {
   files: number;
   /** Bytes of the files. */
   bytes: number;
-  /** Paths of what is neither file, directory nor link: FIFOs, sockets, devices. */
+  /**
+   * Paths of what cannot be copied: FIFOs, sockets and devices, absolute links that leave the directory, and names that are
+   * no UTF-8.
+   */
   skipped: string[];
 }
 

@@ -1,7 +1,6 @@
 "use strict";
 // What a runtime of the driver API may use: files, network, environment.
 
-const { isPromise } = require("node:util/types");
 const { invalidType, invalidValue } = require("../errors.cjs");
 const options = require("../options.cjs");
 const check = require("../validate.cjs");
@@ -108,7 +107,6 @@ const keys = {
 
 /** Says what programs of the driver API may use. */
 function createNodeDriver(given) {
-  if (isPromise(given)) throw invalidType("options", "an object", given);
   const { processConfig, osConfig, ...rest } = check.object(given, "options", keys);
   const { homedir, tmpdir, hostname: name } = osConfig;
   const places = [
