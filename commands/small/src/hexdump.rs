@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag, parse_size, required};
+use secure_exec_cli::{Args, Failure, Outcome, Parsed, Syntax, fail, flag, parse_size, required};
 
+use crate::hexdump_format::{self, Format};
 use crate::input;
 use crate::printable::printable;
 
@@ -39,9 +40,6 @@ pub fn hd(args: &Args) -> Outcome {
 
 fn run(args: &Args, default: Option<&'static str>) -> Outcome {
     let parsed = SYNTAX.parse(args)?;
-    if parsed.has("format") || parsed.has("format-file") {
-        return Err(fail("formats of one's own (-e, -f) are not supported"));
-    }
     let number = |name: &str| -> Result<Option<usize>, Failure> {
         let Some(value) = parsed.value(name) else {
             return Ok(None);
@@ -72,9 +70,49 @@ fn run(args: &Args, default: Option<&'static str>) -> Outcome {
         shown
     };
     let mut out = io::BufWriter::new(io::stdout());
+    let mut own = formats(&parsed)?;
+    if !own.is_empty() {
+        if parsed
+            .options
+            .iter()
+            .any(|(name, _)| FORMATS.contains(name))
+        {
+            return Err(fail(
+                "-e and -f together with other formats are not supported",
+            ));
+        }
+        let verbose = parsed.has("no-squeezing");
+        hexdump_format::dump(&mut out, bytes, skip, &mut own, verbose)?;
+        out.flush()?;
+        return Ok(i32::from(failed));
+    }
     dump(&mut out, bytes, skip, &shown, parsed.has("no-squeezing"))?;
     out.flush()?;
     Ok(i32::from(failed))
+}
+
+/// Formats of one's own: those of `-e`, and the lines of files (`-f`) that are no comments.
+fn formats(parsed: &Parsed) -> Result<Vec<Format>, Failure> {
+    let mut formats = Vec::new();
+    for (name, value) in &parsed.options {
+        match *name {
+            "format" => formats.push(Format::parse(&value.text()).map_err(fail)?),
+            "format-file" => {
+                let text = input::read(&value.os()).map_err(|error| {
+                    let why = secure_exec_sys::errno::message(&error);
+                    fail(format!("can't read {}: {why}", value.text()))
+                })?;
+                for line in String::from_utf8_lossy(&text).lines() {
+                    let line = line.trim();
+                    if !line.is_empty() && !line.starts_with('#') {
+                        formats.push(Format::parse(line).map_err(fail)?);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(formats)
 }
 
 const FORMATS: &[&str] = &[
@@ -177,7 +215,7 @@ fn canonical(out: &mut impl Write, line: &[u8], offset: usize) -> io::Result<()>
 }
 
 /// A byte as `-c` shows it.
-fn character(byte: u8) -> String {
+pub fn character(byte: u8) -> String {
     match byte {
         0 => "\\0".to_owned(),
         7 => "\\a".to_owned(),

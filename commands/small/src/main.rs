@@ -6,6 +6,7 @@ mod dc;
 mod environment;
 mod getopt;
 mod hexdump;
+mod hexdump_format;
 mod input;
 mod lines;
 mod machine;
