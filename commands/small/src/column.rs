@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use secure_exec_cli::{Args, Outcome, Syntax, columns_of, fail, flag, required};
+use secure_exec_cli::{Args, Failure, Outcome, Syntax, columns_of, fail, flag, required};
 use secure_exec_sys::tty;
 
 use crate::input;
@@ -20,7 +20,10 @@ const SYNTAX: Syntax = Syntax {
         flag('d', "table-noheadings"),
         flag('L', "keep-empty-lines"),
         flag('e', "table-header-repeat"),
-        flag('n', "n"),
+        required('n', "table-name"),
+        flag('J', "json"),
+        required('H', "table-hide"),
+        required('O', "table-order"),
     ],
     usage: "[options] [<file>...]",
     usage_status: 1,
@@ -45,7 +48,11 @@ pub fn main(args: &Args) -> Outcome {
         None => Ok(None),
     };
     let mut out = io::BufWriter::new(io::stdout());
-    if parsed.has("table") || parsed.has("table-columns") {
+    if parsed.has("json") && !parsed.has("table-columns") {
+        return Err(fail("option --table-columns required for --json"));
+    }
+    let makes_table = ["table", "table-columns", "json"];
+    if makes_table.iter().any(|name| parsed.has(name)) {
         let names = value("table-columns");
         let table = Table {
             separator: value("separator"),
@@ -56,8 +63,15 @@ pub fn main(args: &Args) -> Outcome {
                 .map(|names| names.split(',').map(str::to_owned).collect())
                 .unwrap_or_default(),
             shows_names: !parsed.has("table-noheadings"),
+            hidden: value("table-hide"),
+            order: value("table-order"),
         };
-        table.write(&mut out, &lines)?;
+        if parsed.has("json") {
+            let name = value("table-name").unwrap_or_else(|| "table".to_owned());
+            table.write_json(&mut out, &name, &lines)?;
+        } else {
+            table.write(&mut out, &lines)?;
+        }
     } else {
         let default = tty::winsize(1).map_or(80, |size| usize::from(size.columns));
         let from_environment = std::env::var("COLUMNS")
@@ -84,6 +98,10 @@ struct Table {
     right: Option<String>,
     names: Vec<String>,
     shows_names: bool,
+    /// Columns that are left out, by number or name; `-` for those without a name.
+    hidden: Option<String>,
+    /// Columns that come first.
+    order: Option<String>,
 }
 
 impl Table {
@@ -126,13 +144,74 @@ impl Table {
             })
     }
 
-    fn write(&self, out: &mut impl Write, lines: &[&str]) -> io::Result<()> {
+    /// The columns of a list, by numbers and names.
+    fn listed(&self, list: &str, count: usize) -> Result<Vec<usize>, Failure> {
+        let mut columns = Vec::new();
+        for name in list.split(',').filter(|name| !name.is_empty()) {
+            if name == "-" {
+                columns.extend(self.names.len()..count);
+                continue;
+            }
+            let named = self.names.iter().position(|known| known == name);
+            let numbered = || name.parse::<usize>().ok()?.checked_sub(1);
+            let unknown = || fail(format!("undefined column name '{name}'"));
+            columns.push(named.or_else(numbered).ok_or_else(unknown)?);
+        }
+        columns.retain(|&column| column < count);
+        Ok(columns)
+    }
+
+    /// The columns to show, in order.
+    fn shown(&self, count: usize) -> Result<Vec<usize>, Failure> {
+        let mut shown = self.listed(self.order.as_deref().unwrap_or_default(), count)?;
+        for column in 0..count {
+            if !shown.contains(&column) {
+                shown.push(column);
+            }
+        }
+        let hidden = self.listed(self.hidden.as_deref().unwrap_or_default(), count)?;
+        shown.retain(|column| !hidden.contains(column));
+        Ok(shown)
+    }
+
+    /// Writes an object for each line, with the names of the columns in small letters.
+    fn write_json(&self, out: &mut impl Write, name: &str, lines: &[&str]) -> Result<(), Failure> {
+        let shown = self.shown(self.names.len())?;
+        let too_long = |line: &&str| self.cells(line).len() > self.names.len();
+        if let Some(number) = lines.iter().position(too_long) {
+            // The names count as a line.
+            return Err(fail(format!(
+                "line {}: for JSON the name of the column {} is required",
+                number + 2,
+                self.names.len() + 1
+            )));
+        }
+        write!(out, "{{\n   {}: [", quoted(name))?;
+        for (number, line) in lines.iter().enumerate() {
+            let cells = self.cells(line);
+            let between = if number == 0 { "\n      " } else { "," };
+            writeln!(out, "{between}{{")?;
+            for (at, &column) in shown.iter().enumerate() {
+                let key = quoted(&self.names[column].to_lowercase());
+                let cell = cells.get(column).filter(|cell| !cell.is_empty());
+                let value = cell.map_or_else(|| "null".to_owned(), |cell| quoted(cell));
+                let end = if at + 1 < shown.len() { "," } else { "" };
+                writeln!(out, "         {key}: {value}{end}")?;
+            }
+            write!(out, "      }}")?;
+        }
+        writeln!(out, "\n   ]\n}}")?;
+        Ok(())
+    }
+
+    fn write(&self, out: &mut impl Write, lines: &[&str]) -> Result<(), Failure> {
         let mut rows: Vec<Vec<&str>> = Vec::new();
         if self.shows_names && !self.names.is_empty() {
             rows.push(self.names.iter().map(String::as_str).collect());
         }
         rows.extend(lines.iter().map(|line| self.cells(line)));
         let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let shown = self.shown(count)?;
         let widths: Vec<usize> = (0..count)
             .map(|column| {
                 rows.iter()
@@ -147,10 +226,10 @@ impl Table {
                 writeln!(out)?;
                 continue;
             }
-            for (column, &widest) in widths.iter().enumerate() {
+            for (at, &column) in shown.iter().enumerate() {
                 let cell = row.get(column).copied().unwrap_or_default();
-                let room = " ".repeat(widest.saturating_sub(width(cell)));
-                let is_last = column + 1 == count;
+                let room = " ".repeat(widths[column].saturating_sub(width(cell)));
+                let is_last = at + 1 == shown.len();
                 if self.is_right(column, count.saturating_sub(1)) {
                     write!(out, "{room}{cell}")?;
                 } else if is_last {
@@ -166,6 +245,25 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// A string of JSON.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            _ if letter.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// Entries in as many columns as fit, with tabs between; down the columns first unless rows are wanted.
