@@ -255,6 +255,9 @@ fn convert(operation: FileOperation, open: Option<Vec<u8>>) -> Option<(Expected,
         | FileOperation::Sync { .. }
         | FileOperation::Close { .. }
         | FileOperation::Statfs
+        | FileOperation::ReadLeased { .. }
+        | FileOperation::ReadNames { .. }
+        | FileOperation::HearOfBroken { .. }
         | FileOperation::ListenToChanges
         | FileOperation::Watch { .. }
         | FileOperation::Unwatch { .. } => return None,

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::VmId;
 use crate::frame::FrameError;
+use crate::leases::are_leases;
+
+pub use crate::leases::{BrokenLease, LeaseOf, MOST_LEASES, MOST_LEASES_AT_A_TIME};
 
 /// Longest message.
 pub const MAX_FILES_MESSAGE: usize = 128 << 10;
@@ -168,6 +171,29 @@ pub enum FileOperation {
     },
     /// Watches it no more. What has happened before may still be told. Answer: `Done`.
     Unwatch { number: u64 },
+    /// Names of a directory, as [`FileOperation::ReadDirectory`] from the beginning, which the VM process means to take for
+    /// true until it hears of a change: what is named in `leases` is watched from before they are read. Answer: `Leased`.
+    ReadLeased {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        /// Of the directory and those on the way to it, as far as there is none yet, from above.
+        leases: Vec<LeaseOf>,
+    },
+    /// As many names of a directory behind a position, and no more of what they name than the names are listed with. Answer:
+    /// `Names`.
+    ReadNames {
+        #[serde(with = "serde_bytes")]
+        path: Vec<u8>,
+        position: u64,
+        count: u32,
+    },
+    /// What was taken for true by a lease and is not any more. Answer: `Broken`.
+    HearOfBroken {
+        /// The last that was heard of before.
+        heard: u64,
+        /// Leases that are not wanted any more.
+        ended: Vec<u64>,
+    },
 }
 
 /// What a name costs of a bound on what is written, whatever it names: a disk is filled by empty files as well.
@@ -242,6 +268,21 @@ pub enum FileResult {
     Space(HostSpace),
     /// The socket that changes are told over comes along.
     Changes,
+    /// A piece of a directory, without `.` and `..`; none at its end.
+    Names(Vec<HostName>),
+    Leased {
+        /// The directory's own, of before its names were read.
+        attributes: HostAttributes,
+        entries: Vec<HostEntry>,
+        last: bool,
+        /// Whether a change will be told of.
+        holds: bool,
+    },
+    Broken {
+        /// Numbers what was told up to now.
+        last: u64,
+        broken: Vec<BrokenLease>,
+    },
 }
 
 /// A message about what has happened to watched files.
@@ -307,6 +348,18 @@ pub struct HostEntry {
     pub next: u64,
 }
 
+/// A name in a directory, without the attributes of what it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostName {
+    #[serde(with = "serde_bytes")]
+    pub name: Vec<u8>,
+    pub ino: u64,
+    /// The type, without permissions.
+    pub kind: u32,
+    /// The position that follows it.
+    pub next: u64,
+}
+
 /// A file as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WholeFile {
@@ -343,6 +396,8 @@ impl FileOperation {
         match self {
             FileOperation::Stat { path }
             | FileOperation::ReadDirectory { path, .. }
+            | FileOperation::ReadLeased { path, .. }
+            | FileOperation::ReadNames { path, .. }
             | FileOperation::ReadLink { path }
             | FileOperation::ReadWhole { path, .. }
             | FileOperation::Open { path, .. }
@@ -363,6 +418,7 @@ impl FileOperation {
             | FileOperation::Close { .. }
             | FileOperation::Statfs
             | FileOperation::ListenToChanges
+            | FileOperation::HearOfBroken { .. }
             | FileOperation::Unwatch { .. } => [None, None],
         }
     }
@@ -374,6 +430,9 @@ impl FileOperation {
             FileOperation::Open { access, .. } => *access != FileAccess::Read,
             FileOperation::Stat { .. }
             | FileOperation::ReadDirectory { .. }
+            | FileOperation::ReadLeased { .. }
+            | FileOperation::ReadNames { .. }
+            | FileOperation::HearOfBroken { .. }
             | FileOperation::ReadLink { .. }
             | FileOperation::ReadWhole { .. }
             | FileOperation::Read { .. }
@@ -385,6 +444,15 @@ impl FileOperation {
             | FileOperation::Unwatch { .. } => false,
             _ => true,
         }
+    }
+
+    /// Whether it is about what is taken for true until it changes.
+    #[must_use]
+    pub fn is_of_leases(&self) -> bool {
+        matches!(
+            self,
+            FileOperation::ReadLeased { .. } | FileOperation::HearOfBroken { .. }
+        )
     }
 
     /// Whether it is about what is told of changes.
@@ -411,6 +479,8 @@ impl FileOperation {
                 FileOperation::Read { count, .. } => *count as usize <= MAX_FILE_PIECE,
                 FileOperation::ReadWhole { path, names } => are_names(path, names),
                 FileOperation::Watch { number, .. } => *number != 0,
+                FileOperation::ReadLeased { path, leases } => are_leases(path, leases),
+                FileOperation::HearOfBroken { ended, .. } => ended.len() <= MOST_LEASES,
                 _ => true,
             }
     }

@@ -22,6 +22,7 @@ pub mod frame;
 pub mod host_message;
 pub mod ladder;
 pub mod launch;
+mod leases;
 pub mod limits;
 mod passing;
 pub mod program;

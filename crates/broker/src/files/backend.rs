@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use secure_exec_protocol::Mount;
 use secure_exec_protocol::files::{
-    ChangedAttributes, FileAccess, HostAttributes, HostEntry, HostSpace,
+    ChangedAttributes, FileAccess, HostAttributes, HostEntry, HostName, HostSpace,
 };
 
 use super::deferred::Deferred;
@@ -43,6 +43,15 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// As `getdents(2)`.
     fn read_dir(&self, path: &[u8], position: u64, room: usize) -> io::Result<Listing>;
+
+    /// At most so many names behind a position, with no more of what they name than the names are listed with. Encoded they are
+    /// no longer than an answer.
+    ///
+    /// # Errors
+    /// - `ENOSYS`: names come with what they name.
+    fn read_names(&self, _path: &[u8], _position: u64, _most: usize) -> io::Result<Vec<HostName>> {
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
 
     /// Where a link leads.
     ///

@@ -142,10 +142,13 @@ impl OpenPaths {
             FileOperation::Sync { .. } => return replies.answer(id, FileResult::Done),
             // Nothing of it is kept by a VM process.
             FileOperation::ReadWhole { .. } => return fails(libc::ENOSYS),
-            // Nobody tells of changes.
+            // Nobody tells of changes, and names come with what they name.
             FileOperation::ListenToChanges
             | FileOperation::Watch { .. }
-            | FileOperation::Unwatch { .. } => return fails(libc::ENOSYS),
+            | FileOperation::Unwatch { .. }
+            | FileOperation::ReadLeased { .. }
+            | FileOperation::ReadNames { .. }
+            | FileOperation::HearOfBroken { .. } => return fails(libc::ENOSYS),
             FileOperation::Statfs => {
                 let space = HostSpace {
                     block_size: BLOCK,

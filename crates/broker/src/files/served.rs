@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use secure_exec_protocol::Mount;
-use secure_exec_protocol::files::{FileOperation, FileResult, MAX_FILE_PIECE};
+use secure_exec_protocol::files::{FileOperation, FileResult, LeaseOf, MAX_FILE_PIECE};
 
 use super::backend::{Backend, BackendFile, HostMount, Opened, Server};
-use super::changes::Listener;
+use super::changes::{Leases, Listener};
 use super::deferred::{OpenPaths, Replies};
 use super::whole;
 
@@ -25,6 +25,8 @@ pub(super) struct Served {
     paths: Mutex<HashMap<u32, OpenPaths>>,
     /// Of the mounts of which something is watched.
     listeners: Mutex<HashMap<u32, Arc<Listener>>>,
+    /// Of the mounts of which something is taken for true until it changes.
+    leases: Mutex<HashMap<u32, Arc<Leases>>>,
 }
 
 #[derive(Default)]
@@ -72,6 +74,7 @@ impl Served {
             open: Mutex::default(),
             paths: Mutex::default(),
             listeners: Mutex::default(),
+            leases: Mutex::default(),
         }
     }
 
@@ -88,6 +91,8 @@ impl Served {
         drop(paths);
         let listener = self.listeners.lock().remove(&number);
         drop(listener);
+        let leases = self.leases.lock().remove(&number);
+        drop(leases);
     }
 
     /// Whether something is to be closed at its end.
@@ -108,6 +113,10 @@ impl Served {
         let done = match server {
             Server::Backend(backend) if operation.is_of_watches() => {
                 self.watch(number, &**backend, &operation)
+            }
+            Server::Backend(backend) if operation.is_of_leases() => {
+                let result = self.lease((number, mount), &**backend, operation);
+                result.map(|result| (result, None))
             }
             _ if is_refused(mount, &operation) => Err(io::Error::from_raw_os_error(libc::EROFS)),
             Server::Backend(backend) => self.perform(&**backend, operation),
@@ -202,6 +211,11 @@ impl Served {
                     last: listing.last,
                 }
             }
+            FileOperation::ReadNames {
+                path,
+                position,
+                count,
+            } => FileResult::Names(backend.read_names(&path, position, count as usize)?),
             FileOperation::ReadLink { path } => {
                 let target = backend.read_link(&path)?;
                 FileResult::Link {
@@ -278,6 +292,62 @@ impl Served {
             _ => return Err(io::Error::from_raw_os_error(libc::ENOSYS)),
         }
         Ok((FileResult::Done, None))
+    }
+
+    /// Lists what is to be taken for true, or tells what is not any more.
+    fn lease(
+        &self,
+        (number, mount): (u32, &Mount),
+        backend: &dyn Backend,
+        operation: FileOperation,
+    ) -> io::Result<FileResult> {
+        match operation {
+            FileOperation::ReadLeased { path, leases } => {
+                // What guests change themselves would break leases all the time.
+                let may = mount.read_only || mount.overlay;
+                let holds = may && self.begin_leases(number, backend, &path, &leases).is_ok();
+                let attributes = backend.stat(&path)?;
+                let listing = backend.read_dir(&path, 0, MAX_FILE_PIECE)?;
+                Ok(FileResult::Leased {
+                    attributes,
+                    entries: listing.entries,
+                    last: listing.last,
+                    holds,
+                })
+            }
+            FileOperation::HearOfBroken { heard, ended } => {
+                let leases = self.leases.lock().get(&number).cloned();
+                let leases = leases.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+                leases.end(&ended);
+                let (last, broken) = leases.hear(heard);
+                Ok(FileResult::Broken { last, broken })
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
+        }
+    }
+
+    fn begin_leases(
+        &self,
+        number: u32,
+        backend: &dyn Backend,
+        path: &[u8],
+        wanted: &[LeaseOf],
+    ) -> io::Result<()> {
+        let known = self.leases.lock().get(&number).cloned();
+        let leases = match known {
+            Some(leases) => leases,
+            // One thread asks.
+            None => {
+                let leases = Leases::new()?;
+                self.leases.lock().insert(number, leases.clone());
+                leases
+            }
+        };
+        for lease in wanted {
+            let directory = path.get(..lease.length as usize).unwrap_or_default();
+            leases.begin(backend.watched(directory)?.as_fd(), lease.number)?;
+        }
+        Ok(())
     }
 
     /// Gives a file that is asked for its bytes a number.

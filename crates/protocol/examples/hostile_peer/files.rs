@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secure_exec_protocol::files::{
-    ChangedAttributes, FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest,
-    MAX_FILE_PIECE, MAX_FILES_MESSAGE, from_message, to_message,
+    ChangedAttributes, FileAccess, FileOperation, FileResult, FilesAnswer, FilesRequest, LeaseOf,
+    MAX_FILE_PIECE, MAX_FILES_MESSAGE, MOST_LEASES, from_message, to_message,
 };
 use secure_exec_protocol::{FilesSocket, VmConfig, VmId};
 
@@ -39,6 +39,8 @@ pub const RULES: &[&str] = &[
     "files-long-path",
     "files-target-nul",
     "files-up-to",
+    "files-lease-beside",
+    "files-leases-ended",
     "files-large-read",
     "files-large-write",
     "files-other-mount",
@@ -150,6 +152,17 @@ impl Files {
                 from: b"inside".to_vec(),
                 to: b"../moved".to_vec(),
                 flags: 0,
+            },
+            "files-lease-beside" => FileOperation::ReadLeased {
+                path: b"inside".to_vec(),
+                leases: vec![LeaseOf {
+                    length: 3,
+                    number: 1,
+                }],
+            },
+            "files-leases-ended" => FileOperation::HearOfBroken {
+                heard: 0,
+                ended: vec![1; MOST_LEASES + 1],
             },
             "files-large-read" => FileOperation::Read {
                 handle: 1,
@@ -324,6 +337,10 @@ impl Files {
                     FileOperation::ReadDirectory {
                         path: path(),
                         position: 0,
+                    },
+                    FileOperation::ReadLeased {
+                        path: path(),
+                        leases: Vec::new(),
                     },
                 ] {
                     let told = format!("{operation:?}");

@@ -10,15 +10,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use secure_exec_kernel::fs::hostfs::{
-    HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostFiles, HostHearer, HostLink,
-    HostListing, HostWatch, HostWhole,
+    HostAccess, HostAttributes, HostBroken, HostBrokenLease, HostChange, HostEntry, HostFile,
+    HostFiles, HostHearer, HostLease, HostLeased, HostLink, HostListing, HostName, HostWatch,
+    HostWhole,
 };
 use secure_exec_kernel::limits::calling_process;
 use secure_exec_kernel::{Errno, Kernel, LimitBreach, Pid, RenameFlags, StatFs, Timespec};
 use secure_exec_node::refused_link;
 use secure_exec_protocol::files::{
-    self, ChangedAttributes, FileAccess, FileOperation, FileResult, HostTime, MAX_FILE_PIECE,
-    MOST_WHOLE_FILES, is_too_long,
+    self, ChangedAttributes, FileAccess, FileOperation, FileResult, HostTime, LeaseOf,
+    MAX_FILE_PIECE, MOST_LEASES, MOST_WHOLE_FILES, is_too_long,
 };
 use secure_exec_protocol::{Mount, VmId, VmLimits};
 
@@ -50,6 +51,8 @@ pub(crate) struct MountFiles {
     channel: Arc<FilesChannel>,
     place: (VmId, u32),
     guest_path: Vec<u8>,
+    /// Guests do not change the host's files through it: directories may be leased.
+    leases: bool,
     /// Bytes that may be written through it, if they are counted.
     most: Option<u64>,
     /// Has the processes that ask.
@@ -70,6 +73,7 @@ impl MountFiles {
             channel: channel.clone(),
             place,
             guest_path: mount.guest_path.clone().into(),
+            leases: mount.read_only || mount.overlay,
             most: mount.metered.then_some(limits.max_mount_bytes),
             kernel: Arc::downgrade(kernel),
             changes: Arc::default(),
@@ -218,16 +222,70 @@ impl HostFiles for MountFiles {
     fn read_dir(&self, path: &[u8], position: u64) -> Result<HostListing> {
         let path = path.into();
         match self.ask(FileOperation::ReadDirectory { path, position })? {
-            FileResult::Entries { entries, last } => {
-                let entries = entries.into_iter().map(|entry| HostEntry {
-                    name: entry.name,
-                    attributes: attributes(&entry.attributes),
-                    next: entry.next,
+            FileResult::Entries { entries, last } => Ok(listing(entries, last)),
+            _ => Err(Errno::EIO),
+        }
+    }
+
+    fn read_names(&self, path: &[u8], position: u64, most: usize) -> Result<Vec<HostName>> {
+        let operation = FileOperation::ReadNames {
+            path: path.into(),
+            position,
+            count: u32::try_from(most).unwrap_or(u32::MAX),
+        };
+        match self.ask(operation)? {
+            FileResult::Names(names) => {
+                let names = names.into_iter().map(|found| HostName {
+                    name: found.name,
+                    ino: found.ino,
+                    kind: found.kind,
+                    next: found.next,
                 });
-                Ok(HostListing {
-                    entries: entries.collect(),
-                    last,
-                })
+                Ok(names.collect())
+            }
+            _ => Err(Errno::EIO),
+        }
+    }
+
+    fn read_leased(&self, path: &[u8], leases: &[HostLease]) -> Result<HostLeased> {
+        if !self.leases {
+            return Err(Errno::ENOSYS);
+        }
+        let of = |lease: &HostLease| {
+            let length = u32::try_from(lease.length).map_err(|_| Errno::ENAMETOOLONG)?;
+            let number = lease.number;
+            Ok(LeaseOf { length, number })
+        };
+        let operation = FileOperation::ReadLeased {
+            path: path.into(),
+            leases: leases.iter().map(of).collect::<Result<_>>()?,
+        };
+        match self.ask(operation)? {
+            FileResult::Leased {
+                attributes: own,
+                entries,
+                last,
+                holds,
+            } => Ok(HostLeased {
+                attributes: attributes(&own),
+                listing: listing(entries, last),
+                holds,
+            }),
+            _ => Err(Errno::EIO),
+        }
+    }
+
+    fn broken(&self, heard: u64, ended: &[u64]) -> Result<HostBroken> {
+        // More than there may be were never begun, or ended by the host.
+        let ended = ended.get(..MOST_LEASES).unwrap_or(ended).to_vec();
+        match self.ask(FileOperation::HearOfBroken { heard, ended })? {
+            FileResult::Broken { last, broken } => {
+                let broken = broken.iter().map(|lease| HostBrokenLease {
+                    number: lease.number,
+                    leads_elsewhere: lease.leads_elsewhere,
+                });
+                let broken = broken.collect();
+                Ok(HostBroken { last, broken })
             }
             _ => Err(Errno::EIO),
         }
@@ -510,6 +568,18 @@ impl Drop for OpenFile {
         if self.writes || !self.mount.channel.leave(&asked) {
             let _ = self.mount.finish(&asked);
         }
+    }
+}
+
+fn listing(entries: Vec<files::HostEntry>, last: bool) -> HostListing {
+    let entries = entries.into_iter().map(|entry| HostEntry {
+        name: entry.name,
+        attributes: attributes(&entry.attributes),
+        next: entry.next,
+    });
+    HostListing {
+        entries: entries.collect(),
+        last,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Changes of watched files, as the system tells them (inotify(7)).
+//! Changes of watched files, as the system tells them (inotify(7)), and [`leases`] of what is taken for true until then.
 //!
 //! There is one inotify instance for all VM processes: a user has few of them, 128 by default. It stays with the host. A VM
 //! process gets a socket for each mount that it watches something of, which only this end writes to. What finds no room there
@@ -43,12 +43,36 @@ struct Notifier {
     inotify: OwnedFd,
     /// Who hears of a watch, by its descriptor, which the system never gives twice.
     heard: Mutex<HashMap<i32, Vec<Ear>>>,
+    /// Of who reads the instance. Locked before everything else here.
+    reading: Mutex<Reading>,
+}
+
+/// What reading the instance needs.
+struct Reading {
+    buffer: Vec<u8>,
+    /// Those whose VM process has still to hear that it has lost something.
+    waiting: Vec<Weak<Listener>>,
 }
 
 /// Somebody who hears of a watch, and what it is called there.
 struct Ear {
-    listener: Weak<Listener>,
+    hearer: Hearer,
     number: u64,
+}
+
+enum Hearer {
+    Listener(Weak<Listener>),
+    Leases(Weak<Leases>),
+}
+
+impl Hearer {
+    fn is(&self, other: &Hearer) -> bool {
+        match (self, other) {
+            (Hearer::Listener(one), Hearer::Listener(other)) => one.ptr_eq(other),
+            (Hearer::Leases(one), Hearer::Leases(other)) => one.ptr_eq(other),
+            _ => false,
+        }
+    }
 }
 
 impl Notifier {
@@ -67,6 +91,10 @@ impl Notifier {
             // SAFETY: the descriptor is new and nobody else's.
             inotify: unsafe { OwnedFd::from_raw_fd(fd) },
             heard: Mutex::default(),
+            reading: Mutex::new(Reading {
+                buffer: vec![0; BUFFER],
+                waiting: Vec::new(),
+            }),
         });
         // Of two who come first the second's is closed again.
         let shared = SHARED.get_or_init(|| made.clone());
@@ -93,26 +121,38 @@ impl Notifier {
         Ok(watch)
     }
 
-    fn remove(&self, watch: i32, listener: *const Listener, number: u64) {
+    fn remove(&self, watch: i32, hearer: &Hearer, number: u64) {
         let mut heard = self.heard.lock();
         let Some(ears) = heard.get_mut(&watch) else {
             return;
         };
-        ears.retain(|ear| !std::ptr::eq(ear.listener.as_ptr(), listener) || ear.number != number);
+        ears.retain(|ear| !ear.hearer.is(hearer) || ear.number != number);
         if ears.is_empty() {
             heard.remove(&watch);
-            // SAFETY: takes plain numbers. Fails where the file is gone, and the watch with it.
-            unsafe { libc::inotify_rm_watch(self.inotify.as_raw_fd(), watch) };
+            self.forget(watch);
         }
+    }
+
+    /// Has the system watch no more.
+    fn forget(&self, watch: i32) {
+        // SAFETY: takes plain numbers. Fails where the file is gone, and the watch with it.
+        unsafe { libc::inotify_rm_watch(self.inotify.as_raw_fd(), watch) };
     }
 
     /// Tells what happens, for as long as this process lives.
     fn serve(&self) {
-        let mut buffer = vec![0; BUFFER];
-        // Those whose VM process has still to hear that it has lost something.
-        let mut waiting: Vec<Weak<Listener>> = Vec::new();
         loop {
-            self.wait(!waiting.is_empty());
+            let waits = !self.reading.lock().waiting.is_empty();
+            self.wait(waits);
+            self.tell_all();
+        }
+    }
+
+    /// Tells everything that has happened up to now.
+    fn tell_all(&self) {
+        let mut reading = self.reading.lock();
+        let Reading { buffer, waiting } = &mut *reading;
+        loop {
             // SAFETY: the buffer is valid for its length.
             let count = unsafe {
                 libc::read(
@@ -122,17 +162,21 @@ impl Notifier {
                 )
             };
             let events = buffer.get(..usize::try_from(count).unwrap_or(0));
-            let mut told: Vec<(Arc<Listener>, Vec<FileChange>)> = Vec::new();
-            for event in Events(events.unwrap_or_default()) {
+            let events = events.unwrap_or_default();
+            let mut told = Told::default();
+            for event in Events(events) {
                 self.sort(&event, &mut told);
             }
             for listener in waiting.drain(..).filter_map(|waiting| waiting.upgrade()) {
-                note(&mut told, &listener, None);
+                told.note(&listener, None);
             }
-            for (listener, changes) in told {
+            for (listener, changes) in told.changes {
                 if !listener.tell(changes) {
                     waiting.push(Arc::downgrade(&listener));
                 }
+            }
+            if events.is_empty() {
+                return;
             }
         }
     }
@@ -149,7 +193,7 @@ impl Notifier {
     }
 
     /// Notes an event with all who hear of it.
-    fn sort(&self, event: &Event<'_>, told: &mut Vec<(Arc<Listener>, Vec<FileChange>)>) {
+    fn sort(&self, event: &Event<'_>, told: &mut Told) {
         let mut heard = self.heard.lock();
         let change = |number| FileChange {
             number,
@@ -159,35 +203,72 @@ impl Notifier {
         };
         if event.mask & libc::IN_Q_OVERFLOW != 0 {
             for ear in heard.values().flatten() {
-                if let Some(listener) = ear.listener.upgrade() {
-                    listener.has_lost();
-                    note(told, &listener, None);
+                match &ear.hearer {
+                    Hearer::Listener(listener) => {
+                        if let Some(listener) = listener.upgrade() {
+                            listener.has_lost();
+                            told.note(&listener, None);
+                        }
+                    }
+                    Hearer::Leases(leases) => {
+                        if let Some(leases) = leases.upgrade() {
+                            leases.breaks_all();
+                            told.keep(leases);
+                        }
+                    }
                 }
             }
             return;
         }
-        for ear in heard.get(&event.watch).into_iter().flatten() {
-            if let Some(listener) = ear.listener.upgrade() {
-                note(told, &listener, Some(change(ear.number)));
+        let Some(ears) = heard.get_mut(&event.watch) else {
+            return;
+        };
+        ears.retain(|ear| match &ear.hearer {
+            Hearer::Listener(listener) => {
+                if let Some(listener) = listener.upgrade() {
+                    told.note(&listener, Some(change(ear.number)));
+                }
+                true
             }
-        }
+            Hearer::Leases(leases) => leases.upgrade().is_some_and(|leases| {
+                let goes_on = leases.breaks(ear.number, event.mask);
+                told.keep(leases);
+                goes_on
+            }),
+        });
         if event.mask & libc::IN_IGNORED != 0 {
             heard.remove(&event.watch);
+        } else if ears.is_empty() {
+            heard.remove(&event.watch);
+            self.forget(event.watch);
         }
     }
 }
 
-fn note(
-    told: &mut Vec<(Arc<Listener>, Vec<FileChange>)>,
-    listener: &Arc<Listener>,
-    change: Option<FileChange>,
-) {
-    let known = told
-        .iter_mut()
-        .find(|(known, _)| Arc::ptr_eq(known, listener));
-    match known {
-        Some((_, changes)) => changes.extend(change),
-        None => told.push((listener.clone(), change.into_iter().collect())),
+/// What has come of some events.
+#[derive(Default)]
+struct Told {
+    changes: Vec<(Arc<Listener>, Vec<FileChange>)>,
+    /// Kept until the table is not locked any more, which their end locks.
+    leases: Vec<Arc<Leases>>,
+}
+
+impl Told {
+    fn note(&mut self, listener: &Arc<Listener>, change: Option<FileChange>) {
+        let mut known = self.changes.iter_mut();
+        match known.find(|(known, _)| Arc::ptr_eq(known, listener)) {
+            Some((_, changes)) => changes.extend(change),
+            None => self
+                .changes
+                .push((listener.clone(), change.into_iter().collect())),
+        }
+    }
+
+    fn keep(&mut self, leases: Arc<Leases>) {
+        let is_last = |last: &Arc<Leases>| Arc::ptr_eq(last, &leases);
+        if !self.leases.last().is_some_and(is_last) {
+            self.leases.push(leases);
+        }
     }
 }
 
@@ -227,6 +308,7 @@ impl<'a> Iterator for Events<'a> {
 
 /// What a VM process watches of a mount, and where it is told of it.
 pub(super) struct Listener {
+    this: Weak<Listener>,
     notifier: &'static Arc<Notifier>,
     socket: FilesSocket,
     /// Descriptors by the numbers that the VM process gave. Locked before the notifier's table.
@@ -244,13 +326,14 @@ impl Listener {
     pub(super) fn new() -> io::Result<(Arc<Listener>, OwnedFd)> {
         let notifier = Notifier::shared()?;
         let (socket, theirs) = FilesSocket::pair()?;
-        let listener = Listener {
+        let listener = Arc::new_cyclic(|this| Listener {
+            this: this.clone(),
             notifier,
             socket,
             watches: Mutex::default(),
             has_lost: AtomicBool::new(false),
-        };
-        Ok((Arc::new(listener), theirs))
+        });
+        Ok((listener, theirs))
     }
 
     /// Watches a file that was found.
@@ -259,7 +342,7 @@ impl Listener {
     /// - `ENOSPC`: there are too many already, of this mount or of the host's user.
     /// - `EACCES`: the host's user may not read it.
     /// - `EINVAL`: the number is that of a watch already.
-    pub(super) fn watch(self: &Arc<Self>, file: BorrowedFd<'_>, number: u64) -> io::Result<()> {
+    pub(super) fn watch(&self, file: BorrowedFd<'_>, number: u64) -> io::Result<()> {
         let mut watches = self.watches.lock();
         if watches.len() >= MOST_WATCHES {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
@@ -268,7 +351,7 @@ impl Listener {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let ear = Ear {
-            listener: Arc::downgrade(self),
+            hearer: self.hearer(),
             number,
         };
         let watch = self.notifier.add(file, ear)?;
@@ -283,8 +366,12 @@ impl Listener {
     pub(super) fn unwatch(&self, number: u64) -> io::Result<()> {
         let gone = self.watches.lock().remove(&number);
         let watch = gone.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        self.notifier.remove(watch, self, number);
+        self.notifier.remove(watch, &self.hearer(), number);
         Ok(())
+    }
+
+    fn hearer(&self) -> Hearer {
+        Hearer::Listener(self.this.clone())
     }
 
     fn has_lost(&self) {
@@ -332,10 +419,13 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let watches = std::mem::take(self.watches.get_mut());
         for (number, watch) in watches {
-            self.notifier.remove(watch, self, number);
+            self.notifier.remove(watch, &self.hearer(), number);
         }
     }
 }
 
+mod leases;
 #[cfg(test)]
 mod tests;
+
+pub(super) use leases::Leases;

@@ -143,3 +143,95 @@ fn who_does_not_listen_loses_changes_and_is_told_so() {
     fs::write(ground.folder.join("end"), "").unwrap();
     ground.hear_until("end");
 }
+
+/// What has been broken since what was heard of before, in the order of the numbers.
+fn broken(leases: &Leases, heard: &mut u64) -> Vec<(u64, bool)> {
+    let (last, told) = leases.hear(*heard);
+    *heard = last;
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|lease| (lease.number, lease.leads_elsewhere))
+        .collect();
+    told.sort_unstable();
+    told
+}
+
+#[test]
+fn a_lease_is_broken_by_what_has_happened_before_it_is_asked_about() {
+    let ground = Ground::new("leases");
+    let (folder, sub) = (&ground.folder, ground.folder.join("sub"));
+    fs::create_dir(&sub).unwrap();
+    let leases = Leases::new().unwrap();
+    let begin = |path: &Path, number| leases.begin(File::open(path).unwrap().as_fd(), number);
+    begin(folder, 1).unwrap();
+    begin(&sub, 2).unwrap();
+    let again = begin(folder, 1).unwrap_err();
+    assert_eq!(again.raw_os_error(), Some(libc::EINVAL));
+    let mut heard = 0;
+    assert_eq!(broken(&leases, &mut heard), []);
+    fs::write(folder.join("a"), "1").unwrap();
+    assert_eq!(broken(&leases, &mut heard), [(1, false)]);
+    // Until it is heard of.
+    assert_eq!(broken(&leases, &mut 0), [(1, false)]);
+    assert_eq!(broken(&leases, &mut heard), []);
+    fs::read(folder.join("a")).unwrap();
+    fs::write(sub.join("b"), "1").unwrap();
+    fs::create_dir(sub.join("c")).unwrap();
+    assert_eq!(broken(&leases, &mut heard), [(2, false)]);
+    let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+    let file = File::options().append(true).open(folder.join("a"));
+    file.unwrap().set_times(times).unwrap();
+    assert_eq!(broken(&leases, &mut heard), [(1, false)]);
+    fs::rename(&sub, folder.join("moved")).unwrap();
+    assert_eq!(broken(&leases, &mut heard), [(1, true), (2, true)]);
+    fs::write(folder.join("a"), "2").unwrap();
+    assert_eq!(
+        broken(&leases, &mut heard),
+        [],
+        "nothing more is told of it"
+    );
+    begin(folder, 3).unwrap();
+    leases.end(&[1, 2, 3, 4]);
+    fs::write(folder.join("a"), "3").unwrap();
+    assert_eq!(broken(&leases, &mut heard), []);
+    begin(folder, 1).unwrap();
+}
+
+#[test]
+fn a_lease_that_nobody_asks_about_ends() {
+    let ground = Ground::new("unheard");
+    let leases = Leases::new().unwrap();
+    let folder = File::open(&ground.folder).unwrap();
+    leases.begin(folder.as_fd(), 1).unwrap();
+    let mut heard = 0;
+    let writes = |count: usize| {
+        for at in 0..count {
+            // Two that are the same after one another are one event.
+            fs::write(ground.folder.join(["a", "b"][at % 2]), "x").unwrap();
+        }
+    };
+    for _ in 0..4 {
+        writes(10);
+        assert_eq!(broken(&leases, &mut heard), [(1, false)]);
+    }
+    writes(100);
+    assert_eq!(broken(&leases, &mut heard), [(1, true)]);
+}
+
+#[test]
+fn leases_have_their_bounds_and_are_of_files_of_this_system() {
+    let ground = Ground::new("leases-bounds");
+    let leases = Leases::new().unwrap();
+    let folder = File::open(&ground.folder).unwrap();
+    let most = secure_exec_protocol::files::MOST_LEASES as u64;
+    for number in 1..=most {
+        leases.begin(folder.as_fd(), number).unwrap();
+    }
+    let full = leases.begin(folder.as_fd(), most + 1).unwrap_err();
+    assert_eq!(full.raw_os_error(), Some(libc::ENOSPC));
+    leases.end(&[1]);
+    leases.begin(folder.as_fd(), most + 1).unwrap();
+    let proc = File::open("/proc/self").unwrap();
+    let other = Leases::new().unwrap().begin(proc.as_fd(), 1).unwrap_err();
+    assert_eq!(other.raw_os_error(), Some(libc::EOPNOTSUPP));
+}

@@ -22,7 +22,7 @@ const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
 pub(super) struct Identity(RandomState);
 
 impl Identity {
-    fn number(&self, device: (u32, u32), ino: u64) -> u64 {
+    pub(super) fn number(&self, device: (u32, u32), ino: u64) -> u64 {
         let hash = self.0.hash_one((device, ino)) >> (u64::BITS - EXACT);
         hash.max(FIRST)
     }

@@ -19,7 +19,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secure_exec_protocol::files::{ChangedAttributes, FileAccess, HostAttributes, HostSpace};
+use secure_exec_protocol::files::{
+    ChangedAttributes, FileAccess, HostAttributes, HostName, HostSpace,
+};
 
 use super::backend::{Backend, Listing, Opened, Target};
 use attributes::{Identity, Kind, Metadata};
@@ -94,6 +96,11 @@ impl Backend for HostDirectory {
     fn read_dir(&self, path: &[u8], position: u64, room: usize) -> io::Result<Listing> {
         let directory = self.root.open_directory(path)?;
         listing::read(&directory, &self.identity, position, room)
+    }
+
+    fn read_names(&self, path: &[u8], position: u64, most: usize) -> io::Result<Vec<HostName>> {
+        let directory = self.root.open_directory(path)?;
+        listing::read_names(&directory, &self.identity, position, most)
     }
 
     fn read_link(&self, path: &[u8]) -> io::Result<Target> {

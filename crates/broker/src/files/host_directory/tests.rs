@@ -122,6 +122,37 @@ fn a_listing_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn names_alone_are_those_that_are_listed_with_what_they_name() {
+    let ground = Ground::new();
+    for number in 0..300 {
+        fs::write(ground.root().join(format!("f{number}")), "").unwrap();
+    }
+    symlink("f0", ground.root().join("link")).unwrap();
+    drop(UnixListener::bind(ground.root().join("socket")).unwrap());
+    let served = ground.serve(None);
+    let listing = served.read_dir(b"", 0, 1 << 20).unwrap();
+    let listed = listing.entries.into_iter().map(|entry| {
+        let kind = entry.attributes.mode & libc::S_IFMT;
+        (entry.name, entry.attributes.ino, kind)
+    });
+    let (mut position, mut names) = (0, Vec::new());
+    loop {
+        let piece = served.read_names(b"", position, 100).unwrap();
+        assert!(piece.len() <= 100);
+        let Some(last) = piece.last() else { break };
+        position = last.next;
+        names.extend(
+            piece
+                .into_iter()
+                .map(|name| (name.name, name.ino, name.kind)),
+        );
+    }
+    assert_eq!(names.len(), 303);
+    assert_eq!(names, listed.collect::<Vec<_>>());
+    assert_eq!(errno(served.read_names(b"f0", 0, 1)), libc::ENOTDIR);
+}
+
+#[test]
 fn no_link_is_followed_wherever_it_is() {
     let ground = Ground::new();
     let root = ground.root();

@@ -2,19 +2,18 @@
 //!
 //! Programs look up the same few directories over and over, and most of what they look for is not there. A directory in which
 //! two names were looked up is listed once, with the attributes of everything in it, and answers for both. Directories beside
-//! one that was listed are listed at once.
+//! one that was listed are listed at once. Where the embedder tells of changes a listing is true until then (`leases`).
 
 use super::files::{HostAttributes, HostEntry, HostFiles, HostLink, HostListing};
+use super::leases::{FRESH, LONGEST, Leased, Leases};
 use super::split;
+use crate::abi::stat::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 use crate::errno::{Errno, Result};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// How long what was found is taken for true.
-const FRESH: Duration = Duration::from_millis(100);
 
 /// Names that are kept, of all directories together: some 20 MB of them at most.
 const MOST_NAMES: usize = 1 << 16;
@@ -23,10 +22,12 @@ const MOST_NAMES: usize = 1 << 16;
 const LOOKUPS: u32 = 2;
 
 /// When something was found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(super) struct Stamp {
     at: Duration,
     generation: u64,
+    /// Tells of changes since.
+    leased: Option<Leased>,
 }
 
 impl Stamp {
@@ -34,18 +35,35 @@ impl Stamp {
         Stamp {
             at: files.now(),
             generation: files.generation(),
+            leased: None,
         }
     }
 
-    pub fn is_fresh(self, files: &dyn HostFiles) -> bool {
-        self.generation == files.generation() && files.now().saturating_sub(self.at) < FRESH
+    /// Whether it is still taken for true. Does not ask the embedder: that is [`Leases::renew`]'s.
+    pub fn is_fresh(&self, (files, leases): Source<'_>) -> bool {
+        let age = files.now().saturating_sub(self.at);
+        let is_leased = || {
+            let leased = self.leased.as_ref();
+            age < LONGEST && leased.is_some_and(Leased::holds) && leases.are_renewed(files)
+        };
+        self.generation == files.generation() && age < FRESH || is_leased()
+    }
+
+    /// Whether a change would be told of, and none was.
+    pub fn is_leased(&self) -> bool {
+        self.leased.as_ref().is_some_and(Leased::holds)
     }
 }
+
+/// Who is asked, and what was said of leases.
+pub(super) type Source<'a> = (&'a dyn HostFiles, &'a Leases);
 
 /// A directory whose names are all known.
 pub(super) struct Directory {
     pub entries: Vec<HostEntry>,
     by_name: HashMap<Box<[u8]>, usize>,
+    /// Its own attributes, where they are leased with its names.
+    own: Option<HostAttributes>,
     stamp: Stamp,
     /// How often files of it were read.
     reads: AtomicUsize,
@@ -57,9 +75,14 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    fn new(listing: HostListing, stamp: Stamp) -> Directory {
+    fn new(listing: HostListing, own: Option<HostAttributes>, mut stamp: Stamp) -> Directory {
         let names = listing.entries.iter().enumerate();
+        // Whoever writes to a file by another name is not told of here.
+        if listing.entries.iter().any(has_other_names) {
+            stamp.leased = None;
+        }
         Directory {
+            own: own.filter(|_| stamp.is_leased()),
             by_name: names
                 .map(|(index, entry)| (entry.name.clone().into(), index))
                 .collect(),
@@ -100,14 +123,32 @@ impl Directory {
     }
 
     /// Whether it still says what is there, as far as may be taken for true.
-    pub fn is_true(&self, files: &dyn HostFiles) -> bool {
-        !self.is_old.load(Ordering::Acquire) && self.stamp.is_fresh(files)
+    pub fn is_true(&self, source: Source<'_>) -> bool {
+        !self.is_old.load(Ordering::Acquire) && self.stamp.is_fresh(source)
+    }
+
+    /// Its own attributes, and until when they are true.
+    pub fn own(&self) -> Option<(HostAttributes, Stamp)> {
+        Some((self.own?, self.stamp.clone()))
+    }
+
+    /// Until when attributes that it has of a name are true. Those of a directory change with what is in it, which is not
+    /// told of here.
+    pub fn seen(&self, files: &dyn HostFiles, attributes: &HostAttributes) -> Stamp {
+        match attributes.mode & S_IFMT {
+            S_IFREG | S_IFLNK if self.stamp.is_leased() => self.stamp.clone(),
+            _ => Stamp::now(files),
+        }
     }
 
     fn get(&self, name: &[u8]) -> Result<HostAttributes> {
         let index = self.find(name).ok_or(Errno::ENOENT)?;
         Ok(self.entries[index].attributes)
     }
+}
+
+fn has_other_names(entry: &HostEntry) -> bool {
+    entry.attributes.mode & S_IFMT != S_IFDIR && entry.attributes.nlink > 1
 }
 
 /// A directory of which single names are known.
@@ -141,6 +182,19 @@ impl Known {
         self.count = 0;
     }
 
+    /// Lets go of what leases that are over say: nobody may come by to find out.
+    fn drop_broken(&mut self) {
+        self.directories
+            .retain(|_, known| !known.stamp.leased.as_ref().is_some_and(Leased::is_over));
+        let holds = |leased: &Leased| leased.holds();
+        self.links
+            .retain(|_, (stamp, _)| stamp.leased.as_ref().is_none_or(holds));
+        let listed = self.directories.values();
+        let listed: usize = listed.map(|known| known.entries.len()).sum();
+        let single: usize = self.names.values().map(|names| names.found.len()).sum();
+        self.count = listed + single + self.links.len();
+    }
+
     /// The directory that one is in, if all names of that are known.
     fn parent(&self, directory: &[u8]) -> Option<&Arc<Directory>> {
         let is_root = directory.is_empty();
@@ -157,8 +211,10 @@ impl Known {
 }
 
 /// What was found, by the paths of directories.
-#[derive(Default)]
-pub(super) struct Cache(Mutex<Known>);
+pub(super) struct Cache {
+    known: Mutex<Known>,
+    pub leases: Arc<Leases>,
+}
 
 /// What is to be done for a lookup.
 enum Plan {
@@ -168,6 +224,54 @@ enum Plan {
 }
 
 impl Cache {
+    pub fn new() -> Cache {
+        Cache {
+            known: Mutex::default(),
+            leases: Leases::new(),
+        }
+    }
+
+    /// Asks what has changed by leases, where something is to be taken for true.
+    pub fn renew(&self, files: &dyn HostFiles) {
+        if self.leases.renew(files) {
+            self.known.lock().drop_broken();
+        }
+    }
+
+    fn source<'a>(&'a self, files: &'a dyn HostFiles) -> Source<'a> {
+        (files, &self.leases)
+    }
+
+    /// A directory's names from the beginning, with a lease of them where the embedder gives some; None if they are too many
+    /// for one piece.
+    fn read(&self, files: &dyn HostFiles, path: &[u8]) -> Result<Option<Directory>> {
+        let mut stamp = Stamp::now(files);
+        if let Some((leased, wanted)) = self.leases.begin(path) {
+            match files.read_leased(path, &wanted) {
+                Ok(found) => {
+                    if found.holds {
+                        stamp.leased = Some(leased);
+                    } else {
+                        self.leases.refuse(&wanted);
+                    }
+                    let listing = found.listing;
+                    let is_whole = listing.last;
+                    let own = Some(found.attributes);
+                    return Ok(is_whole.then(|| Directory::new(listing, own, stamp)));
+                }
+                Err(errno) => {
+                    self.leases.refuse(&wanted);
+                    if errno != Errno::ENOSYS {
+                        return Err(errno);
+                    }
+                    self.leases.give_up();
+                }
+            }
+        }
+        let listing = files.read_dir(path, 0)?;
+        Ok(listing.last.then(|| Directory::new(listing, None, stamp)))
+    }
+
     /// Attributes of a name in a directory, whose path with the name is `path`.
     pub fn lookup(
         &self,
@@ -180,55 +284,61 @@ impl Cache {
         match plan {
             Plan::Answer(answer) => answer,
             Plan::Stat => self.stat(files, (directory, name), path, changes),
-            Plan::List => {
-                let stamp = Stamp::now(files);
-                match files.read_dir(directory, 0) {
-                    Ok(listing) if listing.last => {
-                        let found = Directory::new(listing, stamp);
-                        let answer = found.get(name);
-                        self.keep(directory, found, changes);
-                        answer
-                    }
-                    // What may not be listed may hold what may be looked up.
-                    _ => {
-                        let mut known = self.0.lock();
-                        known.names.entry(directory.into()).or_default().is_large = true;
-                        drop(known);
-                        self.stat(files, (directory, name), path, changes)
-                    }
+            Plan::List => match self.read(files, directory) {
+                Ok(Some(found)) => {
+                    let answer = found.get(name);
+                    self.keep(directory, found, changes);
+                    answer
                 }
-            }
+                // What may not be listed may hold what may be looked up.
+                _ => {
+                    self.is_large(directory);
+                    self.stat(files, (directory, name), path, changes)
+                }
+            },
         }
     }
 
-    /// The whole of a directory, if it is known or can be had at once.
+    /// The whole of a directory, if it is known or can be had at once; None where it was found to be too large for that.
     pub fn list(&self, files: &dyn HostFiles, directory: &[u8]) -> Result<Option<Arc<Directory>>> {
         if let Some(known) = self.known(files, directory) {
             return Ok(Some(known));
         }
-        let changes = self.0.lock().changes;
-        let stamp = Stamp::now(files);
-        let listing = files.read_dir(directory, 0)?;
-        if !listing.last {
+        let changes = {
+            let known = self.known.lock();
+            // Each piece of it would be asked for with the first one.
+            if known
+                .names
+                .get(directory)
+                .is_some_and(|names| names.is_large)
+            {
+                return Ok(None);
+            }
+            known.changes
+        };
+        let Some(found) = self.read(files, directory)? else {
+            self.is_large(directory);
             return Ok(None);
-        }
-        Ok(Some(self.keep(
-            directory,
-            Directory::new(listing, stamp),
-            changes,
-        )))
+        };
+        Ok(Some(self.keep(directory, found, changes)))
+    }
+
+    /// A directory has more names than a piece of a listing, or may not be listed.
+    fn is_large(&self, directory: &[u8]) {
+        let mut known = self.known.lock();
+        known.names.entry(directory.into()).or_default().is_large = true;
     }
 
     /// A directory, if all its names are known.
     pub fn known(&self, files: &dyn HostFiles, directory: &[u8]) -> Option<Arc<Directory>> {
-        let known = self.0.lock().directories.get(directory).cloned();
-        known.filter(|known| known.stamp.is_fresh(files))
+        let known = self.known.lock().directories.get(directory).cloned();
+        known.filter(|known| known.stamp.is_fresh(self.source(files)))
     }
 
     /// Counts that a file of a directory is read; gives how often that was done before, or how often it was enough to in one
     /// beside it.
     pub fn reading(&self, path: &[u8], directory: &Directory) -> usize {
-        let known = self.0.lock();
+        let known = self.known.lock();
         let parent = known.parent(path);
         let before = directory.reads.fetch_add(1, Ordering::Relaxed);
         let Some(parent) = parent else {
@@ -243,18 +353,22 @@ impl Cache {
 
     /// Where a link leads.
     pub fn read_link(&self, files: &dyn HostFiles, path: &[u8]) -> Result<HostLink> {
-        let changes = {
-            let known = self.0.lock();
+        let (changes, stamp) = {
+            let known = self.known.lock();
             if let Some((stamp, link)) = known.links.get(path)
-                && stamp.is_fresh(files)
+                && stamp.is_fresh(self.source(files))
             {
                 return Ok(link.clone());
             }
-            known.changes
+            // Where a link leads never changes, and a lease of its directory's names tells of another in its place.
+            let directory = known.directories.get(split(path).0);
+            let stamp = directory.filter(|directory| directory.stamp.is_fresh(self.source(files)));
+            let stamp = stamp.map(|directory| directory.stamp.clone());
+            (known.changes, stamp)
         };
-        let stamp = Stamp::now(files);
+        let stamp = stamp.unwrap_or_else(|| Stamp::now(files));
         let link = files.read_link(path)?;
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if known.changes == changes {
             known.make_room(1);
             let replaced = known.links.insert(path.into(), (stamp, link.clone()));
@@ -265,7 +379,7 @@ impl Cache {
 
     /// A guest has changed what a directory holds, or something in it.
     pub fn forget(&self, directory: &[u8]) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         known.changes += 1;
         known.count = known.count.saturating_sub(known.links.len());
         known.links.clear();
@@ -280,16 +394,16 @@ impl Cache {
 
     /// A guest has moved directories.
     pub fn forget_all(&self) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         known.changes += 1;
         known.clear();
     }
 
     fn plan(&self, files: &dyn HostFiles, directory: &[u8], name: &[u8]) -> (Plan, u64) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         let changes = known.changes;
         if let Some(found) = known.directories.get(directory) {
-            if found.stamp.is_fresh(files) {
+            if found.stamp.is_fresh(self.source(files)) {
                 return (Plan::Answer(found.get(name)), changes);
             }
             // Where it was of use, it is again.
@@ -303,7 +417,7 @@ impl Cache {
             return (if lists { Plan::List } else { Plan::Stat }, changes);
         };
         if let Some((stamp, found)) = names.found.get(name)
-            && stamp.is_fresh(files)
+            && stamp.is_fresh(self.source(files))
         {
             return (Plan::Answer(found.ok_or(Errno::ENOENT)), changes);
         }
@@ -325,7 +439,7 @@ impl Cache {
             Err(Errno::ENOENT) => None,
             Err(errno) => return Err(errno),
         };
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if known.changes == changes {
             known.make_room(1);
             let names = known.names.entry(directory.into()).or_default();
@@ -337,7 +451,7 @@ impl Cache {
 
     fn keep(&self, directory: &[u8], found: Directory, changes: u64) -> Arc<Directory> {
         let found = Arc::new(found);
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if known.changes == changes {
             known.make_room(found.entries.len());
             if let Some(names) = known.names.remove(directory) {

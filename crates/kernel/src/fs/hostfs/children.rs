@@ -91,6 +91,7 @@ impl HostInode {
     /// The inode of a name in this directory.
     pub fn child(&self, name: &[u8]) -> Result<Arc<HostInode>> {
         let shared = &self.shared;
+        shared.renew();
         let known = self.known_child(name);
         let directory = match known {
             Some(Child::Inode(inode)) => return Ok(inode),
@@ -107,7 +108,10 @@ impl HostInode {
                 (attributes, listing)
             }
         };
-        let child = HostInode::at(shared, path, attributes);
+        let seen = listing
+            .as_ref()
+            .map(|listing| listing.seen(&*shared.files, &attributes));
+        let child = HostInode::at(shared, path, attributes, seen);
         if let Some(listing) = listing {
             self.keep_child(&listing, name, &child);
         }
@@ -118,7 +122,9 @@ impl HostInode {
     fn known_child(&self, name: &[u8]) -> Option<Child> {
         let state = self.state.lock();
         let children = state.children.as_ref()?;
-        let is_true = !state.is_gone && children.listing().is_true(&*self.shared.files);
+        let cache = self.shared.cache.as_ref()?;
+        let source = (&*self.shared.files, &*cache.leases);
+        let is_true = !state.is_gone && children.listing().is_true(source);
         is_true.then(|| children.find(name))
     }
 
@@ -129,6 +135,13 @@ impl HostInode {
         let mut state = self.state.lock();
         let begins = state.children.is_none();
         let gone = keep(&mut state.children, listing, (name, child), held);
+        if let Some((own, seen)) = listing.own().filter(|_| gone.is_some() || begins) {
+            state.attributes = HostAttributes {
+                ino: self.ino,
+                ..own
+            };
+            state.seen = Some(seen);
+        }
         let begins = begins && state.children.is_some();
         // The ends of inodes take locks.
         drop(state);

@@ -25,6 +25,31 @@ pub trait HostFiles: Send + Sync {
     /// - `ENOTDIR`: it is no directory.
     fn read_dir(&self, path: &[u8], position: u64) -> Result<HostListing>;
 
+    /// At most so many names of a directory from a position on; none at its end.
+    ///
+    /// # Errors
+    /// - `ENOSYS`: names come with what they name ([`HostFiles::read_dir`]).
+    fn read_names(&self, _path: &[u8], _position: u64, _most: usize) -> Result<Vec<HostName>> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// A directory's listing from the beginning, which is to be taken for true until [`HostFiles::broken`] tells of a change:
+    /// what is named in `leases` is watched from before it is read.
+    ///
+    /// # Errors
+    /// - `ENOSYS`: the embedder tells of nothing.
+    fn read_leased(&self, _path: &[u8], _leases: &[HostLease]) -> Result<HostLeased> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// What has changed by leases, after what was heard of before; and lets go of those that have ended.
+    ///
+    /// # Errors
+    /// - `ENOSYS`: the embedder tells of nothing.
+    fn broken(&self, _heard: u64, _ended: &[u64]) -> Result<HostBroken> {
+        Err(Errno::ENOSYS)
+    }
+
     /// Where a symbolic link leads.
     ///
     /// # Errors
@@ -227,6 +252,19 @@ pub struct HostEntry {
     pub next: u64,
 }
 
+/// A name in a directory, without the metadata of what it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName {
+    /// Name.
+    pub name: Vec<u8>,
+    /// Inode number.
+    pub ino: u64,
+    /// The type, as in a mode.
+    pub kind: u32,
+    /// The position that follows it.
+    pub next: u64,
+}
+
 /// A file as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostWhole {
@@ -245,6 +283,44 @@ pub struct HostListing {
     pub entries: Vec<HostEntry>,
     /// Whether the directory ends here.
     pub last: bool,
+}
+
+/// A lease of a directory on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostLease {
+    /// How many bytes of the path lead to it.
+    pub length: usize,
+    /// What it is called in [`HostBroken`]; never 0, and never given twice.
+    pub number: u64,
+}
+
+/// A directory with leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLeased {
+    /// The directory's own metadata, of before its names were read.
+    pub attributes: HostAttributes,
+    /// From the beginning.
+    pub listing: HostListing,
+    /// Whether changes will be told of.
+    pub holds: bool,
+}
+
+/// What has changed by leases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostBroken {
+    /// Numbers what was told up to now.
+    pub last: u64,
+    /// Those by which something is not true any more.
+    pub broken: Vec<HostBrokenLease>,
+}
+
+/// A lease by which something is not true any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostBrokenLease {
+    /// Its number.
+    pub number: u64,
+    /// Paths through the directory may lead elsewhere, and nothing more is told of it.
+    pub leads_elsewhere: bool,
 }
 
 /// Where a symbolic link leads.

@@ -2,7 +2,8 @@
 
 use super::cache::Stamp;
 use super::children::Children;
-use super::files::{HostAccess, HostAttributes, HostChange, HostFile, HostLink};
+use super::contents::Version;
+use super::files::{HostAccess, HostAttributes, HostChange, HostEntry, HostFile, HostLink};
 use super::following::Following;
 use super::open_file::{OpenFile, Source};
 use super::{Shared, below, split};
@@ -50,6 +51,18 @@ pub(super) struct State {
     pub children: Option<Children>,
 }
 
+impl State {
+    /// These were its attributes then. What is true until a change is told is not made true for a moment only.
+    pub fn sees(&mut self, attributes: HostAttributes, stamp: Stamp) {
+        let is_same = Version::of(&self.attributes) == Version::of(&attributes);
+        let is_leased = is_same && self.seen.as_ref().is_some_and(Stamp::is_leased);
+        self.attributes = attributes;
+        if !is_leased {
+            self.seen = Some(stamp);
+        }
+    }
+}
+
 impl HostInode {
     /// The root, which is not looked at until it is used.
     pub fn root(shared: &Arc<Shared>) -> Arc<HostInode> {
@@ -86,19 +99,21 @@ impl HostInode {
         })
     }
 
-    /// The inode of what was found at a path.
-    pub fn at(shared: &Arc<Shared>, path: Vec<u8>, attributes: HostAttributes) -> Arc<HostInode> {
-        let stamp = Stamp::now(&*shared.files);
+    /// The inode of what was found at a path, with what says until when its attributes are true: a moment otherwise.
+    pub fn at(
+        shared: &Arc<Shared>,
+        path: Vec<u8>,
+        attributes: HostAttributes,
+        seen: Option<Stamp>,
+    ) -> Arc<HostInode> {
+        let stamp = seen.unwrap_or_else(|| Stamp::now(&*shared.files));
         // It outlives the lock, which its end takes.
         let known;
         let mut live = shared.live.lock();
         known = live.get(path.as_slice()).and_then(Weak::upgrade);
         if let Some(known) = &known {
             if known.ino == attributes.ino && known.kind == kind_of(attributes.mode) {
-                let mut state = known.state.lock();
-                state.attributes = attributes;
-                state.seen = Some(stamp);
-                drop(state);
+                known.state.lock().sees(attributes, stamp);
                 return known.clone();
             }
             known.state.lock().is_gone = true;
@@ -126,11 +141,11 @@ impl HostInode {
 
     /// What is known, or was just asked for.
     pub fn attributes(&self) -> Result<HostAttributes> {
+        self.shared.renew();
         let (path, known) = {
             let state = self.state.lock();
-            let fresh = state.seen.is_some_and(|seen| {
-                self.shared.cache.is_some() && seen.is_fresh(&*self.shared.files)
-            });
+            let seen = state.seen.as_ref();
+            let fresh = seen.is_some_and(|seen| self.shared.is_fresh(seen));
             if fresh || state.is_gone {
                 return Ok(state.attributes);
             }
@@ -225,13 +240,13 @@ impl HostInode {
         self.state.lock().seen = None;
         let inode = match made? {
             Some((attributes, file)) => {
-                let inode = HostInode::at(&self.shared, path, attributes);
+                let inode = HostInode::at(&self.shared, path, attributes, None);
                 inode.state.lock().created = Some(file);
                 inode
             }
             None => {
                 let attributes = self.shared.files.stat(&path)?;
-                HostInode::at(&self.shared, path, attributes)
+                HostInode::at(&self.shared, path, attributes, None)
             }
         };
         Ok(inode)
@@ -368,7 +383,7 @@ impl Inode for HostInode {
                 mode: S_IFDIR | permissions(found.mode),
                 ..found
             };
-            HostInode::at(&self.shared, directory.to_vec(), attributes)
+            HostInode::at(&self.shared, directory.to_vec(), attributes, None)
         });
         Some((parent, name))
     }
@@ -496,17 +511,22 @@ impl Inode for HostInode {
     fn read_dir(&self, position: u64, max: usize, _caller: &Caller) -> Result<Vec<DirCursor>> {
         let directory = self.directory()?;
         let files = &*self.shared.files;
+        self.shared.renew();
         let whole = match &self.shared.cache {
             Some(cache) => cache.list(files, &directory)?,
             None => None,
         };
-        let cursor = |name: &[u8], attributes: &HostAttributes, next| DirCursor {
+        let cursor = |name: &[u8], ino, mode, next| DirCursor {
             entry: DirEntry {
                 name: name.to_vec(),
-                ino: attributes.ino,
-                kind: kind_of(attributes.mode),
+                ino,
+                kind: kind_of(mode),
             },
             next,
+        };
+        let listed = |entry: &HostEntry| {
+            let HostAttributes { ino, mode, .. } = entry.attributes;
+            cursor(&entry.name, ino, mode, entry.next)
         };
         if let Some(whole) = whole {
             let start = match position {
@@ -519,16 +539,21 @@ impl Inode for HostInode {
             };
             if let Some(start) = start {
                 let entries = whole.entries.iter().skip(start).take(max);
-                return Ok(entries
-                    .map(|entry| cursor(&entry.name, &entry.attributes, entry.next))
-                    .collect());
+                return Ok(entries.map(listed).collect());
             }
         }
+        match files.read_names(&directory, position, max) {
+            Ok(names) => {
+                let names = names.iter().take(max);
+                return Ok(names
+                    .map(|name| cursor(&name.name, name.ino, name.kind, name.next))
+                    .collect());
+            }
+            Err(Errno::ENOSYS) => {}
+            Err(errno) => return Err(errno),
+        }
         let listing = files.read_dir(&directory, position)?;
-        let entries = listing.entries.iter().take(max);
-        Ok(entries
-            .map(|entry| cursor(&entry.name, &entry.attributes, entry.next))
-            .collect())
+        Ok(listing.entries.iter().take(max).map(listed).collect())
     }
 
     fn open(self: Arc<Self>, flags: OpenFlags, _caller: &Caller) -> Result<Option<Arc<dyn File>>> {

@@ -1,8 +1,8 @@
 //! Files of the embedder's as a file system (`docs/design/mounts.md`).
 //!
 //! - [`files`]: what the embedder gives. `inode`: the files of the file system, by their paths. `opening`, `open_file`: those
-//!   that are open. `cache`: what was found a moment ago. `children`: inodes of that, for the next walk. `contents`: small
-//!   files that were read before. `following`: what others change.
+//!   that are open. `cache`: what was found a moment ago. `leases`: what is true until a change is told. `children`: inodes of
+//!   that, for the next walk. `contents`: small files that were read before. `following`: what others change.
 
 mod cache;
 mod children;
@@ -10,20 +10,22 @@ mod contents;
 mod files;
 mod following;
 mod inode;
+mod leases;
 mod open_file;
 mod opening;
 #[cfg(test)]
 mod tests;
 
 pub use files::{
-    HostAccess, HostAttributes, HostChange, HostEntry, HostEvent, HostFile, HostFiles, HostHearer,
-    HostLink, HostListing, HostWatch, HostWhole,
+    HostAccess, HostAttributes, HostBroken, HostBrokenLease, HostChange, HostEntry, HostEvent,
+    HostFile, HostFiles, HostHearer, HostLease, HostLeased, HostLink, HostListing, HostName,
+    HostWatch, HostWhole,
 };
 
 use crate::abi::stat::StatFs;
 use crate::errno::Result;
 use crate::vfs::{FileSystem, Inode};
-use cache::Cache;
+use cache::{Cache, Stamp};
 use children::Held;
 use contents::Contents;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +65,7 @@ impl HostFs {
     pub fn new(files: Arc<dyn HostFiles>, cached: bool) -> Arc<HostFs> {
         let shared = Arc::new(Shared {
             files,
-            cache: cached.then(Cache::default),
+            cache: cached.then(Cache::new),
             contents: Contents::default(),
             dev: DEVICES.fetch_add(1, Ordering::Relaxed),
             live: Mutex::default(),
@@ -96,6 +98,19 @@ impl FileSystem for HostFs {
 }
 
 impl Shared {
+    /// Asks what has changed by leases, where something is to be taken for true.
+    fn renew(&self) {
+        if let Some(cache) = &self.cache {
+            cache.renew(&*self.files);
+        }
+    }
+
+    /// Whether what was found then is still taken for true.
+    fn is_fresh(&self, stamp: &Stamp) -> bool {
+        let cache = self.cache.as_ref();
+        cache.is_some_and(|cache| stamp.is_fresh((&*self.files, &cache.leases)))
+    }
+
     /// Attributes of a name in a directory, whose path with the name is `path`.
     fn lookup(&self, directory: &[u8], name: &[u8], path: &[u8]) -> Result<HostAttributes> {
         match &self.cache {
@@ -106,6 +121,7 @@ impl Shared {
 
     /// Where a link leads.
     fn read_link(&self, path: &[u8]) -> Result<HostLink> {
+        self.renew();
         match &self.cache {
             Some(cache) => cache.read_link(&*self.files, path),
             None => self.files.read_link(path),

@@ -68,9 +68,7 @@ impl HostInode {
     /// These were its attributes, if it is the file that they are of.
     fn saw(&self, stamp: Stamp, attributes: HostAttributes) {
         if attributes.ino == self.ino {
-            let mut state = self.state.lock();
-            state.attributes = attributes;
-            state.seen = Some(stamp);
+            self.state.lock().sees(attributes, stamp);
         }
     }
 }

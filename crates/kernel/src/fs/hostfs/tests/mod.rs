@@ -11,6 +11,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 mod following;
+mod leases;
 mod places;
 
 /// Length of a file that was just changed.
@@ -21,6 +22,8 @@ const UNSETTLED: u64 = 9;
 enum Node {
     Directory,
     File(Arc<Mutex<Vec<u8>>>),
+    /// A file that has another name.
+    Linked,
     Link(Vec<u8>),
     Outside,
     Fifo,
@@ -42,6 +45,8 @@ struct Played {
     fails: Mutex<Option<Errno>>,
     /// Who hears of a path.
     watched: Arc<Mutex<BTreeMap<Vec<u8>, HostHearer>>>,
+    /// None where it gives no leases.
+    leases: Mutex<Option<leases::Given>>,
 }
 
 /// Keeps a path watched.
@@ -110,6 +115,7 @@ fn attributes(ino: u64, node: &Node) -> HostAttributes {
     let (mode, size) = match node {
         Node::Directory => (S_IFDIR | 0o755, 0),
         Node::File(bytes) => (S_IFREG | 0o644, bytes.lock().len() as u64),
+        Node::Linked => (S_IFREG | 0o644, 0),
         Node::Link(_) | Node::Outside => (S_IFLNK | 0o777, 0),
         Node::Fifo => (S_IFIFO | 0o644, 0),
     };
@@ -117,7 +123,7 @@ fn attributes(ino: u64, node: &Node) -> HostAttributes {
         ino,
         mode,
         size,
-        nlink: 1,
+        nlink: if matches!(node, Node::Linked) { 2 } else { 1 },
         ..HostAttributes::default()
     }
 }
@@ -154,6 +160,14 @@ impl HostFiles for Played {
         let last = below.len() <= piece;
         let entries = below.into_iter().take(piece).collect();
         Ok(HostListing { entries, last })
+    }
+
+    fn read_leased(&self, path: &[u8], leases: &[HostLease]) -> Result<HostLeased> {
+        self.give(path, leases)
+    }
+
+    fn broken(&self, heard: u64, ended: &[u64]) -> Result<HostBroken> {
+        self.tell_broken(heard, ended)
     }
 
     fn read_link(&self, path: &[u8]) -> Result<HostLink> {
