@@ -7,6 +7,7 @@ export interface VmOptions {
   commandDirs?: string[];
   limits: Record<string, number | undefined>;
   isolation: string;
+  startupSnapshot?: string;
   group?: number;
   requireIsolation?: string;
   highResolutionTime: boolean;

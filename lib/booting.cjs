@@ -20,6 +20,7 @@ function booting(settings) {
     isolation: v8Runtime ? "group" : settings.isolation,
     group: v8Runtime && V8Runtime.groupOf(v8Runtime),
     requireIsolation: settings.requireIsolation,
+    startupSnapshot: settings.startupSnapshot,
     highResolutionTime: settings.jsRuntime.highResolutionTime,
     freezeTime: settings.jsRuntime.timingMitigation === "freeze",
     asksToStart: settings.startPermission !== undefined,

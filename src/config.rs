@@ -37,6 +37,8 @@ pub struct VmOptions {
     /// By path: `limits.resources.maxPipes`.
     pub limits: HashMap<String, f64>,
     pub isolation: String,
+    /// The startup snapshot of its process, if it is not the package's.
+    pub startup_snapshot: Option<String>,
     /// Which VMs it shares a process with, where `isolation` is `group`.
     pub group: Option<f64>,
     /// `process`, `partial` or `sealed`: the least that must hold.

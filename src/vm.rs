@@ -165,7 +165,8 @@ impl Vm {
             options.files(),
         );
         let mounts = options.mounts(&config)?;
-        let handle = broker()?.create(config, files, mounts, isolation, required, sink);
+        let heap = options.startup_snapshot.map(PathBuf::from);
+        let handle = broker()?.create(config, files, mounts, (isolation, heap), required, sink);
         queue.on_room(handle.resumer());
         Ok(Vm { handle, listeners })
     }

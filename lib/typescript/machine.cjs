@@ -1,16 +1,22 @@
 "use strict";
 // The machine that a tool set's compiler runs in.
 
+const { rmSync } = require("node:fs");
+const binding = require("../../binding.cjs");
 const { NodeRuntimeDriverFactory } = require("../driver/factory.cjs");
 const { moduleMounts } = require("../driver/module-access.cjs");
 const { createNodeDriver, systemDriver } = require("../driver/node-driver.cjs");
-const { NodeRuntime } = require("../node-runtime.cjs");
+const { boot } = require("../node-runtime.cjs");
+const { createOptions } = require("../options.cjs");
 const { packageMount } = require("../tools/package.cjs");
 const { compilerFolder, guestFolder } = require("./compiler-package.cjs");
+const { heapOf, isUsable, makeLater } = require("./heap.cjs");
 
 const mebibyte = 1 << 20;
 /** MiB that the machine may use besides the compiler's heap, at least: its files, and what native code holds. */
 const besidesHeap = 512;
+/** MiB of heap from which on a compiler that has parsed more than it may need is no loss. */
+const leastPrepared = 256;
 /** Bytes of an answer as JSON: the output of a source, or what is wrong with a project. */
 const longestAnswer = 64 * mebibyte;
 
@@ -43,23 +49,41 @@ function machineOf(settings, resolve) {
   const v8Runtime =
     runtimeDriverFactory && NodeRuntimeDriverFactory.v8RuntimeOf(runtimeDriverFactory);
   const mounts = moduleMounts(driver.moduleAccess, driver.filesystem);
-  if (compilerSpecifier === undefined) {
-    mounts.push({ guestPath: guestFolder, hostPath: compilerFolder(resolve) });
-  }
+  const folder = compilerSpecifier === undefined ? compilerFolder(resolve) : undefined;
+  if (folder !== undefined) mounts.push({ guestPath: guestFolder, hostPath: folder });
+  const isPrepared =
+    folder !== undefined && v8Runtime === undefined && settings.memoryLimit >= leastPrepared;
   const options = {
     limits: limits(settings),
     ...(v8Runtime && { v8Runtime }),
     ...(filesystem && { filesystem }),
   };
-  return async () => ({
-    runtime: await NodeRuntime.create({
-      ...options,
-      mounts: settings.tools ? [...mounts, await packageMount(settings.tools)] : mounts,
-    }),
-    // The files of a driver are the user's.
-    ...(filesystem === undefined && { cacheFolder: "/tmp/compiler" }),
-    specifier: compilerSpecifier ?? `${guestFolder}/lib/typescript.js`,
-  });
+  return async () => {
+    const ofTools = settings.tools ? [await packageMount(settings.tools)] : [];
+    const checked = createOptions({ ...options, mounts: [...mounts, ...ofTools] });
+    return {
+      runtime: isPrepared ? await prepared(checked, folder) : await boot(checked),
+      // The files of a driver are the user's.
+      ...(filesystem === undefined && { cacheFolder: "/tmp/compiler" }),
+      specifier: compilerSpecifier ?? `${guestFolder}/lib/typescript.js`,
+    };
+  };
+}
+
+/** A machine from a heap with the compiler in it, if there is one; otherwise one is made for the next. */
+async function prepared(options, folder) {
+  const heap = heapOf(folder, binding.folder);
+  if (heap === undefined) return await boot(options);
+  if (isUsable(heap)) {
+    try {
+      return await boot({ ...options, startupSnapshot: heap });
+    } catch {
+      // What is damaged is made anew.
+      rmSync(heap, { force: true });
+    }
+  }
+  makeLater(heap, folder, binding.folder);
+  return await boot(options);
 }
 
 module.exports = { limits, machineOf };

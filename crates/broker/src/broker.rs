@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
@@ -68,13 +68,14 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Creates a VM with the files of a snapshot, and others over them; `sink` hears of it by `Created`. If less than `required` holds for its process, it is not created.
+    /// Creates a VM with the files of a snapshot, and others over them. `heap` is the startup snapshot of its process, if it is not
+    /// the package's. `sink` hears of it by `Created`. If less than `required` holds for its process, it is not created.
     pub fn create(
         self: &Arc<Self>,
         config: VmConfig,
         (snapshot, files): (Option<Arc<FileSnapshot>>, Vec<File>),
         mounts: Vec<HostMount>,
-        isolation: Isolation,
+        (isolation, heap): (Isolation, Option<PathBuf>),
         required: Option<Level>,
         sink: Arc<dyn Sink>,
     ) -> VmHandle {
@@ -96,6 +97,7 @@ impl Broker {
             mounts,
             isolation,
             required,
+            heap,
             sink,
             last_call: last_call.clone(),
         };

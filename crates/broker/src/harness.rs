@@ -228,6 +228,7 @@ impl Harness {
             mounts: Vec::new(),
             isolation,
             required: None,
+            heap: None,
             sink: sink.clone(),
             last_call: last_call.clone(),
         };

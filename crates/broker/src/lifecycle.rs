@@ -1,6 +1,7 @@
 //! VMs and the processes behind them: creation, the spare, condemnation, replacement, disposal.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -32,6 +33,8 @@ pub(crate) struct Creation {
     pub(crate) isolation: Isolation,
     /// The least that must hold for its process.
     pub(crate) required: Option<Level>,
+    /// The startup snapshot of its process, if it is not the package's.
+    pub(crate) heap: Option<PathBuf>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) last_call: Arc<AtomicU64>,
 }
@@ -53,6 +56,7 @@ impl Core {
             mounts: made.mounts,
             isolation: made.isolation,
             required: made.required,
+            heap: made.heap,
             sink: made.sink,
             state: State::Preparing,
             place: None,

@@ -7,6 +7,7 @@ use crate::captures::restoring;
 use crate::core::{Core, Origin, VmKey};
 use crate::event::{Event, Ready, VmError};
 use crate::isolation::{Isolation, IsolationReport};
+use crate::spawner::Start;
 use crate::vm::{State, Vm};
 
 /// Bytes of files that may be on their way without an answer.
@@ -105,7 +106,12 @@ impl Core {
         vm.state = State::Serving;
         vm.retried = false;
         self.spools.free(vm.carried.take());
-        let (isolation, start) = (vm.isolation, vm.start());
+        let isolation = vm.isolation;
+        // Another heap is seldom wanted twice, and large.
+        let start = Start {
+            heap: None,
+            ..vm.start()
+        };
         if !std::mem::replace(&mut vm.announced, true) {
             vm.sink.event(Event::Created(Ok(Ready {
                 phases: std::mem::take(&mut vm.phases),

@@ -30,6 +30,12 @@ pub(crate) fn verify(snapshot: &Path) -> Result<String, String> {
     Ok(identity)
 }
 
+/// Whether the file of that identity is still the one at a path.
+pub(crate) fn is_still(snapshot: &Path, known: &str) -> bool {
+    let found = File::open(snapshot).and_then(|file| identity(&file));
+    found.is_ok_and(|found| found == known)
+}
+
 fn identity(file: &File) -> io::Result<String> {
     let stat = file.metadata()?;
     Ok(format!(

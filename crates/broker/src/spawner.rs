@@ -1,11 +1,13 @@
 //! The thread that starts VM processes. It never ends, because a VM process dies with the thread that started it.
 
+use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use secure_exec_protocol::channel::halves;
@@ -38,6 +40,8 @@ pub(crate) struct Start {
     pub(crate) command_dirs: Vec<String>,
     /// It may go on where the system has no system call filters.
     pub(crate) lax: bool,
+    /// The startup snapshot, if it is not the package's.
+    pub(crate) heap: Option<PathBuf>,
 }
 
 /// A process that was started: the halves of its socket, the files channel, and the child if it is one.
@@ -68,27 +72,40 @@ fn serve(
     inbox: &Receiver<Order>,
     tell: impl Fn(ProcessId, Outcome) -> ControlFlow<()>,
 ) {
-    let mut identity = None;
+    let mut identities = Identities::default();
     for order in inbox {
-        let outcome = fulfil(settings, &order, &mut identity);
+        let outcome = fulfil(settings, &order, &mut identities);
         if tell(order.process, outcome).is_break() {
             return;
         }
     }
 }
 
-fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> Outcome {
-    let known = match identity {
-        Some(identity) => identity.clone(),
-        None => identity
-            .insert(
-                settings
-                    .snapshot
-                    .as_deref()
-                    .map_or(Ok(String::new()), snapshot::verify)?,
-            )
-            .clone(),
-    };
+/// Snapshots that have been verified. That of the package belongs to the addon that this process has loaded: another in its
+/// place is none. One of the embedder's may be made anew.
+#[derive(Default)]
+struct Identities(HashMap<PathBuf, String>);
+
+impl Identities {
+    fn of(&mut self, snapshot: Option<&Path>, is_packages: bool) -> Result<String, String> {
+        let Some(path) = snapshot else {
+            return Ok(String::new());
+        };
+        if let Some(known) = self.0.get(path)
+            && (is_packages || snapshot::is_still(path, known))
+        {
+            return Ok(known.clone());
+        }
+        let identity = snapshot::verify(path)?;
+        self.0.insert(path.into(), identity.clone());
+        Ok(identity)
+    }
+}
+
+fn fulfil(settings: &Settings, order: &Order, identities: &mut Identities) -> Outcome {
+    let snapshot = order.start.heap.as_ref().or(settings.snapshot.as_ref());
+    let is_packages = order.start.heap.is_none();
+    let identity = identities.of(snapshot.map(PathBuf::as_path), is_packages)?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("socketpair: {error}"))?;
     let (writer, reader) = halves(ours).map_err(|error| format!("socket: {error}"))?;
     let (files, their_files) =
@@ -97,7 +114,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
         let serve = settings
             .in_process
             .ok_or("this build cannot run a VM in the host process")?;
-        let snapshot = settings.snapshot.clone();
+        let snapshot = snapshot.cloned();
         std::thread::Builder::new()
             .name("secure-exec-vm".into())
             .spawn(move || serve(theirs.into(), their_files, snapshot.as_deref()))
@@ -112,7 +129,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
     let child = launch(
         settings,
         &order.start,
-        &known,
+        (snapshot.map(PathBuf::as_path), &identity),
         [&theirs.into(), &their_files],
     )
     .map_err(|error| format!("the launcher: {error}"))?;
@@ -129,7 +146,7 @@ fn fulfil(settings: &Settings, order: &Order, identity: &mut Option<String>) -> 
 fn launch(
     settings: &Settings,
     start: &Start,
-    identity: &str,
+    (snapshot, identity): (Option<&Path>, &str),
     sockets: [&OwnedFd; 2],
 ) -> io::Result<Child> {
     let launcher = c_string(settings.launcher.as_os_str().as_bytes())?;
@@ -138,12 +155,7 @@ fn launch(
         launcher.clone(),
         c_string(settings.addon.as_os_str().as_bytes())?,
         c_string(std::process::id().to_string().as_bytes())?,
-        c_string(
-            settings
-                .snapshot
-                .as_ref()
-                .map_or(&b""[..], |path| path.as_os_str().as_bytes()),
-        )?,
+        c_string(snapshot.map_or(&b""[..], |path| path.as_os_str().as_bytes()))?,
         c_string(identity.as_bytes())?,
         c_string(mode.as_bytes())?,
         c_string(settings.uid.to_string().as_bytes())?,

@@ -1,6 +1,7 @@
 //! One logical VM, as the broker knows it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -64,6 +65,8 @@ pub(crate) struct Vm {
     pub(crate) tools: ToolCalls,
     pub(crate) outbound: Outbound,
     pub(crate) trace: TraceCredit,
+    /// The startup snapshot of its process, if it is not the package's.
+    pub(crate) heap: Option<PathBuf>,
     /// Warnings that belong to no program.
     pub(crate) warned: Warned,
     pub(crate) readings: Readings,
@@ -159,6 +162,7 @@ impl Vm {
                 self.config.command_dirs.clone()
             },
             lax: self.required == Some(Level::Process),
+            heap: self.heap.clone(),
         }
     }
 

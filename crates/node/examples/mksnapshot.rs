@@ -6,7 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         building_snapshot: true,
         ..Default::default()
     });
-    let snapshot = secure_exec_node::Snapshot::create()?;
+    let snapshot = secure_exec_node::Snapshot::create(None)?;
     std::fs::write(path, snapshot)?;
     Ok(())
 }

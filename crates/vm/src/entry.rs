@@ -43,7 +43,7 @@ const ATTACK_DEMAND: usize = 6;
 /// - `<launcher> <addon> <parent> <snapshot> <its identity> <mode> <uid> <descriptor>:<path>...` serves, as the launcher
 ///   describes.
 /// - `<launcher> --self-attack <addon> <parent> <attack> <target> <mode> <uid>` gives the errno of what must be refused.
-/// - `<launcher> --mksnapshot <addon> <file>` makes the startup snapshot.
+/// - `<launcher> --mksnapshot <addon> <file> [<program>]` makes the startup snapshot, of a heap in which a program has run.
 /// - `<launcher> --mkcaches <addon> <file>` adds the code caches of the library's other modules to it.
 /// - `<launcher> --check-caches <addon> <file>` fails if V8 does not accept them.
 /// - `<launcher> --precompile <addon> <module> <file>` compiles a WebAssembly command.
@@ -53,7 +53,7 @@ pub fn vm_main(arguments: &[OsString]) -> i32 {
         let mode = arguments.get(1).and_then(|argument| argument.to_str());
         let file = |index| arguments.get(index).map(Path::new);
         let made = match (mode, file(3), file(4)) {
-            (Some("--mksnapshot"), Some(file), _) => Some(make_snapshot(file)),
+            (Some("--mksnapshot"), Some(file), program) => Some(make_snapshot(file, program)),
             (Some("--mkcaches"), Some(file), _) => Some(add_code_caches(file)),
             (Some("--check-caches"), Some(file), _) => Some(check_code_caches(file)),
             (Some("--precompile"), Some(module), Some(file)) => Some(precompile(module, file)),
@@ -205,13 +205,15 @@ fn parse_snapshot(bytes: &'static [u8]) -> Result<&'static Snapshot, String> {
     Ok(Box::leak(Box::new(Snapshot::parse(bytes)?)))
 }
 
-fn make_snapshot(file: &Path) -> Result<(), String> {
+fn make_snapshot(file: &Path, program: Option<&Path>) -> Result<(), String> {
+    let program = program.map(std::fs::read_to_string).transpose();
+    let program = program.map_err(|error| error.to_string())?;
     initialize_v8(V8Options {
         building_snapshot: true,
         ..V8Options::default()
     });
     profile::run(None)?;
-    replace(file, &Snapshot::create()?)
+    replace(file, &Snapshot::create(program.as_deref())?)
 }
 
 fn add_code_caches(file: &Path) -> Result<(), String> {

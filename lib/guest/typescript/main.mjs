@@ -16,14 +16,19 @@ const untilCached = 1000;
  * @param {string} [cacheFolder] Where the compiler's own code is kept once it is compiled, for the next process.
  */
 export function start(specifier, cacheFolder) {
-  if (cacheFolder !== undefined) enableCompileCache(cacheFolder);
-  const typescript = createRequire(from)(specifier);
+  const require = createRequire(from);
+  // In a heap that was made with the compiler in it, it is there already, with the language's library.
+  const prepared = require.cache[require.resolve(specifier)]?.prepared;
+  if (cacheFolder !== undefined && !prepared) enableCompileCache(cacheFolder);
+  const typescript = require(specifier);
   if (typeof typescript?.createProgram !== "function") {
     throw new TypeError(`'${specifier}' has no createProgram: it is not the TypeScript compiler`);
   }
-  const compiler = new Compiler(typescript);
+  const compiler = prepared ?? new Compiler(typescript);
   let keep =
-    cacheFolder === undefined ? undefined : () => setTimeout(flushCompileCache, untilCached);
+    cacheFolder === undefined || prepared
+      ? undefined
+      : () => setTimeout(flushCompileCache, untilCached);
   const value = (request) => {
     keep?.();
     keep = undefined;

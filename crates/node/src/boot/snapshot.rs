@@ -36,20 +36,22 @@ pub(crate) enum ContextKind {
 pub struct Snapshot {
     blob: &'static [u8],
     template_keys: Vec<String>,
+    has_program: bool,
 }
 
 impl Snapshot {
-    /// Builds a snapshot, without code caches, with this very engine. `initialize_v8` must have been called.
+    /// Builds a snapshot, without code caches, with this very engine. `initialize_v8` must have been called. The context of main
+    /// threads is one in which a program has run, if one is given ([`bootstrap::preload`]).
     ///
     /// # Errors
-    /// What the library threw while it booted, or what V8 refused.
-    pub fn create() -> Result<Vec<u8>, String> {
+    /// What the library threw while it booted, or the program, or what V8 refused.
+    pub fn create(program: Option<&str>) -> Result<Vec<u8>, String> {
         let references = references::external_references();
         let mut creator = v8::Isolate::snapshot_creator(Some(Cow::Borrowed(references)), None);
         let env = Env::new(Arc::default());
         env.building_snapshot.set(true);
         isolate::prepare(&mut creator, &env);
-        let booted = Self::fill(&mut creator, &env);
+        let booted = Self::fill(&mut creator, &env, program);
         // Targets of weak references of this turn are roots until then, and would pull the context into the isolate's part.
         creator.clear_kept_objects();
         let keys = env.template_keys();
@@ -64,23 +66,35 @@ impl Snapshot {
         let blob = creator
             .create_blob(v8::FunctionCodeHandling::Keep)
             .ok_or("V8 made no snapshot")?;
-        Ok(Self::assemble(&blob, &keys, &[]))
+        Ok(Self::assemble((&blob, program.is_some()), &keys, &[]))
     }
 
     /// The file of this snapshot with the code caches that this process has collected.
     #[must_use]
     pub fn with_code_caches(&self) -> Vec<u8> {
         let caches = code_cache::current().entries();
-        Self::assemble(self.blob, &self.template_keys, &caches)
+        let blob = (self.blob, self.has_program);
+        Self::assemble(blob, &self.template_keys, &caches)
     }
 
-    fn assemble(blob: &[u8], keys: &[String], caches: &[(String, &'static [u8])]) -> Vec<u8> {
+    /// Whether a program has run in the context of main threads: such a heap is large, and for one purpose.
+    #[must_use]
+    pub fn has_program(&self) -> bool {
+        self.has_program
+    }
+
+    fn assemble(
+        (blob, has_program): (&[u8], bool),
+        keys: &[String],
+        caches: &[(String, &'static [u8])],
+    ) -> Vec<u8> {
         let sizes: Vec<_> = caches.iter().map(|(id, data)| (id, data.len())).collect();
         let header = json!({
             "v8": v8::V8::get_version(),
             "templates": keys,
             "node": crate::library::tables::tables()["process"]["version"],
             "blob": blob.len(),
+            "program": has_program,
             "caches": sizes,
         });
         let header = header.to_string();
@@ -99,7 +113,11 @@ impl Snapshot {
         file
     }
 
-    fn fill(creator: &mut v8::OwnedIsolate, env: &Rc<Env>) -> Result<(), String> {
+    fn fill(
+        creator: &mut v8::OwnedIsolate,
+        env: &Rc<Env>,
+        program: Option<&str>,
+    ) -> Result<(), String> {
         v8::scope!(let scope, creator);
         let plain = v8::Context::new(scope, v8::ContextOptions::default());
         {
@@ -115,6 +133,9 @@ impl Snapshot {
             env.set_context(v8::Global::new(scope, context));
             bootstrap::boot(scope)?;
             bootstrap::warm(scope)?;
+            if let Some(program) = program.filter(|_| kind == ContextKind::Main) {
+                bootstrap::preload(scope, program)?;
+            }
             let slots = env.slots_array(scope);
             scope.add_context_data(context, slots);
             contexts.push(context);
@@ -172,6 +193,7 @@ impl Snapshot {
         Ok(Snapshot {
             blob,
             template_keys,
+            has_program: header["program"] == true,
         })
     }
 

@@ -144,7 +144,10 @@ impl NodeRuntime {
         let events = Arc::new(Events::default());
         let config = EngineConfig {
             snapshot: self.snapshot,
-            spare_isolates: SPARE_ISOLATES,
+            spare_isolates: match self.snapshot {
+                Some(snapshot) if snapshot.has_program() => 0,
+                _ => SPARE_ISOLATES,
+            },
             events: events.clone(),
             profile: false,
         };
