@@ -76,6 +76,11 @@ export const hostTools = {
   uuencode: "sharutils",
   stdbuf: "coreutils",
   strings: "binutils",
+  ar: "binutils",
+  cpio: "cpio",
+  zipinfo: "unzip",
+  funzip: "unzip",
+  zipgrep: "unzip",
   xxd: "xxd",
   jq: "jq",
 };

@@ -1,8 +1,11 @@
 //! Archivers and compressors as one program: the name it is called by decides which it is.
 
+mod ar;
 mod codec;
+mod cpio;
 mod filter;
 mod gzip;
+mod holes;
 mod link;
 mod moment;
 mod packer;
@@ -37,6 +40,8 @@ const TOOLS: &[(&str, Tool)] = &[
     ("zstd", packer::main),
     ("zstdcat", packer::main),
     ("zstdmt", packer::main),
+    ("ar", ar::main),
+    ("cpio", cpio::main),
     ("bzegrep", through::grep),
     ("bzfgrep", through::grep),
     ("bzgrep", through::grep),

@@ -37,3 +37,13 @@ fn bzip2_xz_and_zstd_agree_with_the_host() {
 fn zip_and_unzip_agree_with_the_host() {
     compare("zip", &["zip", "unzip"]);
 }
+
+#[test]
+fn cpio_agrees_with_the_host() {
+    compare("cpio", &["cpio"]);
+}
+
+#[test]
+fn ar_agrees_with_the_host() {
+    compare("ar", &["ar"]);
+}

@@ -28,7 +28,6 @@ mod stat;
 mod stty;
 mod tail;
 mod test;
-mod times;
 mod touch;
 mod tree;
 mod uutils;

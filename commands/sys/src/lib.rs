@@ -17,6 +17,7 @@ pub mod process;
 pub mod signal;
 pub mod stat;
 pub mod termios;
+pub mod times;
 pub mod tty;
 pub mod users;
 

@@ -16,8 +16,8 @@ use secure_exec_sys::stat::{S_IFIFO, Stat};
 
 use super::backup::Backup;
 use super::prompt::confirm;
-use crate::times;
 use crate::tree::sorted_entries;
+use secure_exec_sys::times;
 
 /// What to do where the destination exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

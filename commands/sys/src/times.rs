@@ -4,15 +4,14 @@ use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
-use secure_exec_cli::bytes;
-use secure_exec_sys::stat::Time;
+use crate::stat::Time;
 
 /// `utimensat(2)`; a symbolic link's own times are set.
 ///
 /// # Errors
 /// `EPERM`: not the owner; otherwise as `stat(2)`.
 pub fn set(path: &Path, accessed: Time, modified: Time) -> io::Result<()> {
-    let path = CString::new(bytes(path))?;
+    let path = CString::new(path.as_os_str().as_encoded_bytes())?;
     let times = [timespec(accessed), timespec(modified)];
     // SAFETY: the path ends with a NUL, there are two times, and both outlive the call.
     let result = unsafe {
