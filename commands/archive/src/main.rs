@@ -4,6 +4,7 @@ mod ar;
 mod codec;
 mod cpio;
 mod filter;
+mod funzip;
 mod gzip;
 mod holes;
 mod link;
@@ -13,6 +14,8 @@ mod tar;
 mod through;
 mod unzip;
 mod zip;
+mod zipfile;
+mod zipgrep;
 mod zstd_stream;
 
 use secure_exec_cli::{Args, Outcome, dispatch, finish};
@@ -40,6 +43,9 @@ const TOOLS: &[(&str, Tool)] = &[
     ("zstd", packer::main),
     ("zstdcat", packer::main),
     ("zstdmt", packer::main),
+    ("funzip", funzip::main),
+    ("zipgrep", zipgrep::main),
+    ("zipinfo", unzip::zipinfo::main),
     ("ar", ar::main),
     ("cpio", cpio::main),
     ("bzegrep", through::grep),

@@ -1,11 +1,11 @@
 //! Points in time as dates on local clocks, and as the times of files.
 
 use secure_exec_cli::{Zone, days_since_epoch};
-use std::fs::{self, File, FileTimes};
+use std::fs::{File, FileTimes};
 use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The zone that `TZ` names.
 static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
@@ -65,16 +65,6 @@ pub fn set_modified(path: &Path, modified: SystemTime) -> io::Result<()> {
         .set_modified(modified)
         .set_accessed(modified);
     File::options().write(true).open(path)?.set_times(times)
-}
-
-/// A file's time of change as a date.
-pub fn modified_moment(path: &Path) -> Moment {
-    let seconds = fs::metadata(path)
-        .and_then(|stat| stat.modified())
-        .ok()
-        .and_then(|modified| modified.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |since| since.as_secs());
-    Moment::from_seconds(i64::try_from(seconds).unwrap_or(0))
 }
 
 #[cfg(test)]
