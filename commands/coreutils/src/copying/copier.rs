@@ -13,11 +13,11 @@ use secure_exec_sys::fd::{self, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY};
 use secure_exec_sys::path::{AT_SYMLINK_NOFOLLOW, chmod, chown, lstat, mkdir, mkfifo, stat};
 use secure_exec_sys::process::umask;
 use secure_exec_sys::stat::{S_IFIFO, Stat};
+use secure_exec_sys::times;
 
 use super::backup::Backup;
 use super::prompt::confirm;
 use crate::tree::sorted_entries;
-use secure_exec_sys::times;
 
 /// What to do where the destination exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
