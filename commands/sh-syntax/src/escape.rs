@@ -7,6 +7,8 @@ pub enum Style {
     AnsiC,
     /// XSI `echo` and `printf %b`: octal as `\0nnn`, `\c` ends.
     Echo,
+    /// The argument of bash's `printf %b`: as `echo`, and octal as `\nnn` too.
+    Argument,
     /// The format of `printf`: octal as `\nnn`.
     Format,
 }
@@ -41,7 +43,9 @@ pub fn unescape(text: &str, style: Style, bash: bool) -> (String, bool) {
             '\\' => bytes.push(b'\\'),
             'e' => bytes.push(27),
             'E' if bash => bytes.push(27),
-            'c' if style == Style::Echo => return (crate::text::decode(&bytes), true),
+            'c' if matches!(style, Style::Echo | Style::Argument) => {
+                return (crate::text::decode(&bytes), true);
+            }
             'c' if style == Style::AnsiC => {
                 if let Some(c) = chars.next() {
                     bytes.push((c as u32 & 0x1f) as u8);
@@ -60,7 +64,7 @@ pub fn unescape(text: &str, style: Style, bash: bool) -> (String, bool) {
                 ),
                 None => bytes.extend_from_slice(&[b'\\', kind as u8]),
             },
-            '0' if style == Style::Echo => {
+            '0' if matches!(style, Style::Echo | Style::Argument) => {
                 bytes.push((digits(&mut chars, 8, 3).unwrap_or(0) & 0xff) as u8)
             }
             '0'..='7' if style != Style::Echo || !bash => {

@@ -262,6 +262,7 @@ impl Shell {
             let attributes = &mut self.vars.entry(name).attributes;
             (attributes.readonly, attributes.integer, attributes.export) = (true, true, false);
         }
+        self.import_option_names();
         let parts = ["5", "2", "15", "1", "release", "x86_64-pc-linux-gnu"];
         let map = (0..).zip(parts.iter().map(|p| (*p).to_owned())).collect();
         let variable = self.vars.entry("BASH_VERSINFO");

@@ -114,6 +114,37 @@ impl Shell {
         }
     }
 
+    /// Stores what `SHELLOPTS` and `BASHOPTS` are, for what takes variables as they are stored.
+    pub fn refresh_option_names(&mut self) {
+        for name in ["SHELLOPTS", "BASHOPTS"] {
+            if self.bash {
+                let names = self.option_names(name == "SHELLOPTS");
+                self.force(name, &names);
+            }
+        }
+    }
+
+    /// Turns on the options that `SHELLOPTS` and `BASHOPTS` of the environment name.
+    pub fn import_option_names(&mut self) {
+        for name in ["SHELLOPTS", "BASHOPTS"] {
+            let stored = self.vars.find(name).and_then(Variable::scalar);
+            let names = stored.unwrap_or_default().to_owned();
+            for option in names.split(':') {
+                let field = if name == "SHELLOPTS" {
+                    self.options.by_name(option)
+                } else {
+                    self.options.by_shopt(option)
+                };
+                // Another shell may have others.
+                if let Some(field) = field {
+                    *field = true;
+                }
+            }
+            self.vars.entry(name).attributes.readonly = true;
+        }
+        self.refresh_option_names();
+    }
+
     fn option_names(&self, set: bool) -> String {
         let mut copy = self.options.clone();
         let names: Vec<&str> = if set {
@@ -380,6 +411,10 @@ impl Shell {
 
     /// `NAME=value` of everything exported, for a program.
     pub fn environment(&mut self) -> Vec<std::ffi::OsString> {
+        let exported = |name| self.vars.find(name).is_some_and(|v| v.attributes.export);
+        if exported("SHELLOPTS") || exported("BASHOPTS") {
+            self.refresh_option_names();
+        }
         let mut list: Vec<_> = self
             .vars
             .exported()

@@ -353,6 +353,7 @@ fn become_array(shell: &mut Shell, name: &str, request: &Request, subscript: boo
 fn print(shell: &mut Shell, names: &[String], builtin: &str) -> Exec {
     let mut out = String::new();
     let mut status = 0;
+    shell.refresh_option_names();
     for name in names {
         match shell.vars.find(name) {
             Some(variable) => out.push_str(&format!("{}\n", variable.declaration(name))),
@@ -368,6 +369,7 @@ fn print(shell: &mut Shell, names: &[String], builtin: &str) -> Exec {
 
 fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
     let mut out = String::new();
+    shell.refresh_option_names();
     for (name, variable) in shell.vars.iter() {
         let flags = variable.flags();
         let wanted = request

@@ -130,10 +130,9 @@ fn wait_each(shell: &mut Shell, words: &[String]) -> Result<(i32, Option<Pid>), 
 fn wait_any(shell: &mut Shell, words: &[String]) -> Result<(i32, Option<Pid>), Flow> {
     let mut wanted = Vec::new();
     for word in words {
-        match waited_pid(shell, word) {
-            Ok(Some(pid)) => wanted.push(pid),
-            Ok(None) => {}
-            Err(status) => return Ok((status, None)),
+        // What is no job was told, and is not waited for.
+        if let Ok(Some(pid)) = waited_pid(shell, word) {
+            wanted.push(pid);
         }
     }
     if !words.is_empty() {

@@ -270,7 +270,7 @@ fn string_conversion(shell: &mut Shell, kind: char, spec: &Spec, output: &mut Ou
     let argument = output.next().unwrap_or_default();
     let text = match kind {
         'b' => {
-            let (text, ended) = unescape(&argument, Style::Echo, shell.bash);
+            let (text, ended) = unescape(&argument, Style::Argument, shell.bash);
             output.ended = ended;
             text
         }

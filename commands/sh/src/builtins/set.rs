@@ -164,6 +164,7 @@ fn list_options(shell: &mut Shell, table: bool) -> Exec {
 
 fn list_variables(shell: &mut Shell) -> Exec {
     let mut out = String::new();
+    shell.refresh_option_names();
     for (name, variable) in shell.vars.iter() {
         match &variable.value {
             Value::Unset => {}

@@ -153,6 +153,7 @@ fn posix_declaration(builtin: &str, name: &str, variable: &Variable) -> String {
 
 fn list(shell: &mut Shell, builtin: &str, has: fn(&Variable) -> bool) -> Exec {
     let mut out = String::new();
+    shell.refresh_option_names();
     for (name, variable) in shell.vars.iter().filter(|(_, v)| has(v)) {
         if shell.bash && shell.options.posix {
             out.push_str(&format!("{}\n", posix_declaration(builtin, name, variable)));
