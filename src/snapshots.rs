@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{AsyncTask, Buffer, ObjectFinalize};
 use napi::{Env, Error, Result, Status, Task};
 use napi_derive::napi;
 use secure_exec_broker::{FileSnapshot, Segment};
-use secure_exec_snapshots::{Change, Changed, Files, Segments, Tar, diff};
+use secure_exec_snapshots::{Change, Changed, Files, ImageBounds, Segments, Tar, diff};
 
 use crate::config::call_number;
 
@@ -187,7 +187,12 @@ impl Task for Piece {
 fn files(snapshot: &Arc<FileSnapshot>) -> io::Result<Files> {
     let image = snapshot.image()?;
     let segments = Box::new(Sealed(snapshot.clone()));
-    Files::new(&image, snapshot.most_names, segments)
+    let bounds = ImageBounds {
+        names: snapshot.most_names,
+        stored_bytes: snapshot.most_bytes,
+        file_bytes: snapshot.most_file_bytes,
+    };
+    Files::new(&image, bounds, segments)
 }
 
 fn failed(error: io::Error) -> Error {

@@ -229,6 +229,7 @@ async function attack(mounts) {
       writeFile: () => machine.writeFile("/x", large),
       processes: () => machine.processes(),
       resources: () => machine.getResourceSnapshot(),
+      snapshot: () => lookAt(machine),
     };
     const made = Object.entries(calls).map(([name, call]) => settle(name, call()));
     await Promise.all(made);
@@ -236,6 +237,18 @@ async function attack(mounts) {
     await sleep(pause);
   } while (performance.now() < end);
   return { ...told, outcomes: Object.fromEntries(outcomes) };
+}
+
+/** All that the host does with a snapshot: what is forged must have been refused before. */
+async function lookAt(machine) {
+  const snapshot = await machine.snapshot();
+  try {
+    for await (const _ of snapshot.export());
+    await machine.diff(snapshot);
+    return [snapshot.files, snapshot.bytes];
+  } finally {
+    snapshot.dispose();
+  }
 }
 
 function kill(pid) {

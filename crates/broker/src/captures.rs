@@ -56,7 +56,9 @@ impl Core {
             offset: captured.data_bytes,
             length: captured.image_bytes,
         };
-        let most_names = most_names(vm.config.limits.max_inodes);
+        let limits = &vm.config.limits;
+        let most_names = most_names(limits.max_inodes);
+        let (most_bytes, most_file_bytes) = (limits.max_filesystem_bytes, limits.max_file_bytes);
         self.take_call(vm_key, call);
         let (kind, number) = match self.segments.make(image.offset + image.length) {
             Ok(made) => {
@@ -65,6 +67,8 @@ impl Core {
                     segments: [vec![made], kept].concat(),
                     image,
                     most_names,
+                    most_bytes,
+                    most_file_bytes,
                 };
                 (Call::Fill(Box::new(snapshot)), Some(number))
             }

@@ -108,6 +108,10 @@ pub struct FileSnapshot {
     pub image: ImagePlace,
     /// Names that the VM can have had.
     pub most_names: u64,
+    /// Bytes of files that it can have stored.
+    pub most_bytes: u64,
+    /// Length of the longest file that it can have had.
+    pub most_file_bytes: u64,
 }
 
 impl FileSnapshot {

@@ -67,7 +67,9 @@ pub use abi::{Fd, Pid};
 pub use clock::{Clock, VirtualClock};
 pub use errno::{Errno, Result};
 pub use fs::procfs::{OS_RELEASE, OS_TYPE, OS_VERSION};
-pub use fs::tmpfs::{Capture, FileImage, ImageContents, ImageFile, ImageKind, Segment};
+pub use fs::tmpfs::{
+    Capture, FileImage, ImageBounds, ImageContents, ImageFile, ImageKind, Segment, Walk,
+};
 pub use kernel::{FileTree, Kernel, KernelConfig, Links, ResourceCounts};
 pub use limits::{LimitBreach, LimitLedger, Limits, UseWatcher};
 pub use process::{

@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 use std::io;
-use std::iter::Peekable;
-use std::vec::IntoIter;
 
 use secure_exec_kernel::{ImageContents, ImageFile, ImageKind};
 
@@ -34,15 +32,13 @@ pub struct Changed {
     pub change: Change,
 }
 
-type Listed<'a> = Peekable<IntoIter<(Vec<u8>, ImageFile<'a>)>>;
-
 /// What has changed from one moment to a later one, in the order of the paths.
 ///
 /// # Errors
 /// Bytes cannot be read.
 pub fn diff(before: &Files, after: &Files) -> io::Result<Vec<Changed>> {
-    let mut old: Listed<'_> = before.image.list().into_iter().peekable();
-    let mut new: Listed<'_> = after.image.list().into_iter().peekable();
+    let mut old = before.image.list().peekable();
+    let mut new = after.image.list().peekable();
     let mut changes = Vec::new();
     loop {
         let order = match (old.peek(), new.peek()) {
@@ -136,8 +132,6 @@ fn same_bytes(
 
 /// The first byte from `at` on that is stored.
 fn next_stored(contents: ImageContents<'_>, at: u64) -> Option<u64> {
-    contents
-        .extents()
-        .find(|(start, count, ..)| start + count > at)
-        .map(|(start, ..)| start.max(at))
+    let (start, ..) = contents.extents_from(at).next()?;
+    Some(start.max(at))
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use secure_exec_kernel::{FileImage, ImageContents};
+use secure_exec_kernel::{FileImage, ImageBounds, ImageContents};
 
 /// Memory that the bytes of files are in.
 pub trait Segments: Send + Sync {
@@ -26,12 +26,16 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads an image, of at most so many names.
+    /// Reads an image.
     ///
     /// # Errors
-    /// It is none.
-    pub fn new(image: &[u8], most_names: u64, segments: Box<dyn Segments>) -> io::Result<Files> {
-        let parsed = FileImage::parse(image, &segments.lengths(), most_names);
+    /// It is none, or passes a bound.
+    pub fn new(
+        image: &[u8],
+        bounds: ImageBounds,
+        segments: Box<dyn Segments>,
+    ) -> io::Result<Files> {
+        let parsed = FileImage::parse(image, &segments.lengths(), bounds);
         let image = parsed.map_err(|errno| io::Error::other(errno.name()))?;
         Ok(Files { image, segments })
     }
@@ -58,8 +62,7 @@ impl Files {
         buffer.fill(0);
         let end = at.saturating_add(buffer.len() as u64);
         let extents = contents
-            .extents()
-            .skip_while(|(start, count, ..)| start + count <= at)
+            .extents_from(at)
             .take_while(|(start, ..)| *start < end);
         for (start, count, index, offset) in extents {
             let from = start.max(at);

@@ -10,4 +10,5 @@ mod tests;
 
 pub use diff::{Change, Changed, diff};
 pub use files::{Files, Segments};
+pub use secure_exec_kernel::ImageBounds;
 pub use tar::Tar;

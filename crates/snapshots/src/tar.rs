@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use secure_exec_kernel::{ImageContents, ImageFile, ImageKind};
+use secure_exec_kernel::{ImageContents, ImageFile, ImageKind, Walk};
 
 use crate::files::Files;
 
@@ -15,12 +15,11 @@ const LARGEST_OCTAL_12: u64 = 0o77_777_777_777;
 /// Two blocks of zeroes end an archive; readers take whole records of twenty.
 const RECORD: u64 = 20 * BLOCK as u64;
 
-/// A tar that is written piece by piece. Its memory is that of the list of files and of a piece.
+/// A tar that is written piece by piece. Its memory is that of the image, of the paths of files with several, and of a piece.
 pub struct Tar {
     files: Files,
-    /// What is still to come, the next at the end.
-    pending: Vec<(Vec<u8>, u64)>,
-    /// The first name of each file that is there.
+    walk: Walk,
+    /// The first name of each file that is there and has several.
     names: HashMap<u64, Vec<u8>>,
     /// The file whose bytes are being written, and how many were.
     current: Option<(u64, u64)>,
@@ -32,12 +31,9 @@ impl Tar {
     /// Begins.
     #[must_use]
     pub fn new(files: Files) -> Tar {
-        let list = files.image.list().into_iter();
-        let mut pending: Vec<_> = list.map(|(path, file)| (path, file.ino)).collect();
-        pending.reverse();
         Tar {
+            walk: Walk::new(&files.image),
             files,
-            pending,
             names: HashMap::new(),
             current: None,
             written: 0,
@@ -54,7 +50,7 @@ impl Tar {
         while piece.len() < about && !self.is_ended {
             match self.current {
                 Some((ino, at)) => self.add_bytes(ino, at, about, &mut piece)?,
-                None => match self.pending.pop() {
+                None => match self.walk.step(&self.files.image) {
                     Some((path, ino)) => self.add_file(path, ino, &mut piece),
                     None => self.add_end(&mut piece),
                 },
@@ -132,7 +128,7 @@ impl Tar {
         if size > 0 {
             self.current = Some((ino, 0));
         }
-        if !is_directory {
+        if self.files.image.is_linked(ino) {
             self.names.insert(ino, path);
         }
     }

@@ -3,9 +3,16 @@
 use std::io;
 use std::sync::Arc;
 
-use secure_exec_kernel::{Kernel, KernelConfig, OpenFlags, Process, Segment};
+use secure_exec_kernel::{ImageBounds, Kernel, KernelConfig, OpenFlags, Process, Segment};
 
 use crate::{Change, Files, Segments, Tar, diff};
+
+/// Those of a machine with its limits as they are by themselves.
+const BOUNDS: ImageBounds = ImageBounds {
+    names: 10_000,
+    stored_bytes: 64 << 20,
+    file_bytes: 32 << 20,
+};
 
 #[derive(Clone)]
 struct Memory(Vec<Arc<dyn Segment>>);
@@ -77,7 +84,7 @@ impl Machine {
         let kept = capture.kept().iter().cloned();
         self.known = [segment.clone()].into_iter().chain(kept).collect();
         capture.settle(&segment);
-        Files::new(&image, 10_000, Box::new(Memory(self.known.clone()))).unwrap()
+        Files::new(&image, BOUNDS, Box::new(Memory(self.known.clone()))).unwrap()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secure_exec_kernel::{
-    Errno, FileImage, FileKind, ImageKind, Kernel, OpenFlags, Process, Segment,
+    Errno, FileImage, FileKind, ImageBounds, ImageKind, Kernel, OpenFlags, Process, Segment,
 };
 use serde::Serialize;
 
@@ -148,27 +148,30 @@ fn on_the_host(
     image: &[u8],
     segments: &[Arc<dyn Segment>],
 ) -> Result<(), String> {
-    const MOST_NAMES: u64 = 40;
+    const BOUNDS: ImageBounds = ImageBounds {
+        names: 40,
+        stored_bytes: 1 << 20,
+        file_bytes: 1 << 20,
+    };
     let lengths: Vec<u64> = segments
         .iter()
         .map(|one| one.bytes().len() as u64)
         .collect();
     let (read, peak) = peak_of(|| {
-        let image = FileImage::parse(image, &lengths, MOST_NAMES)?;
-        let listed = image.list();
-        let outside = listed.iter().any(|(_, file)| match file.kind {
+        let image = FileImage::parse(image, &lengths, BOUNDS)?;
+        let outside = image.list().any(|(_, file)| match file.kind {
             ImageKind::Regular(contents) => contents.extents().any(|(_, count, index, offset)| {
                 lengths.get(index).is_none_or(|end| offset + count > *end)
             }),
             _ => false,
         });
-        Ok::<_, Errno>((listed.len() as u64, outside))
+        Ok::<_, Errno>((image.list().count() as u64, outside))
     });
     input.note(|| format!("on the host: {read:?}"));
     match read {
         _ if peak > MOST_MEMORY => Err(format!("memory of an image: {peak} bytes")),
         Err(Errno::EINVAL) => Ok(()),
-        Ok((names, false)) if names <= MOST_NAMES => Ok(()),
+        Ok((names, false)) if names <= BOUNDS.names => Ok(()),
         read => Err(format!("an image that was read: {read:?}")),
     }
 }
@@ -337,7 +340,12 @@ fn capture(kernel: &Kernel) -> Result<(), String> {
     capture.fill(&mut |piece| bytes.extend_from_slice(piece));
     let data = usize::try_from(capture.data_bytes()).unwrap_or(usize::MAX);
     let image = bytes.get(data..).unwrap_or_default();
-    FileImage::parse(image, &[bytes.len() as u64], u64::MAX)
+    let bounds = ImageBounds {
+        names: u64::MAX,
+        stored_bytes: u64::MAX,
+        file_bytes: u64::MAX,
+    };
+    FileImage::parse(image, &[bytes.len() as u64], bounds)
         .map(|_| ())
         .map_err(|errno| format!("what was captured is no image: {errno:?}"))
 }

@@ -4,10 +4,11 @@
 //! path is in the file `launcher`; any other word is a way to do harm, and the list of them is printed by `--modes`.
 
 mod files;
+mod snapshots;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::os::fd::FromRawFd;
+use std::io::Write;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -109,6 +110,8 @@ struct Peer {
     folder: PathBuf,
     /// The channel of a VM that has mounts, for modes about those.
     files: Option<Files>,
+    /// The latest memory that the host has given.
+    memory: Option<OwnedFd>,
 }
 
 fn main() -> ExitCode {
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
                 FLOODS,
                 PROGRAMS,
                 FILES,
+                snapshots::MODES,
                 files::RULES,
                 files::ATTEMPTS,
             ]
@@ -159,6 +163,7 @@ impl Peer {
             mode,
             folder,
             files: None,
+            memory: None,
         }
     }
 
@@ -171,7 +176,7 @@ impl Peer {
         loop {
             match self.decoder.next::<HostFrame>() {
                 Ok(Some(frame)) => self.answer(frame, &program),
-                Ok(None) => match self.socket.read(&mut buffer) {
+                Ok(None) => match snapshots::receive(&self.socket, &mut buffer, &mut self.memory) {
                     Ok(count) if count > 0 => {
                         self.decoder.push(buffer.get(..count).unwrap_or_default())
                     }
@@ -208,6 +213,14 @@ impl Peer {
                     },
                 ),
             },
+            HostMessage::Capture => {
+                let captured = snapshots::captured(&self.mode);
+                self.say(vm, call, VmMessage::Captured(captured));
+            }
+            HostMessage::Fill { .. } => {
+                snapshots::fill(&self.mode, self.memory.take());
+                self.say(vm, call, VmMessage::File(FileReply::Done));
+            }
             HostMessage::Import { .. } => self.say(vm, call, VmMessage::Imported),
             HostMessage::Destroy => {
                 self.say(vm, call, VmMessage::Destroyed);

@@ -10,7 +10,9 @@ mod contents;
 mod data;
 mod directory;
 mod export;
+mod file_image;
 mod image;
+mod image_parts;
 mod inode;
 mod quota;
 mod rename;
@@ -18,7 +20,7 @@ mod upper;
 
 pub use capture::Capture;
 pub use contents::Segment;
-pub use image::{FileImage, ImageContents, ImageFile, ImageKind};
+pub use file_image::{FileImage, ImageBounds, ImageContents, ImageFile, ImageKind, Walk};
 
 pub(crate) use capture::capture;
 pub(crate) use data::FileData;
