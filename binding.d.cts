@@ -25,6 +25,7 @@ export interface MountOption {
   hostPath: string;
   readOnly: boolean;
   overlay: boolean;
+  prepared?: boolean;
   follow: { hostPath: string; guestPath: string }[];
 }
 

@@ -405,6 +405,80 @@ b'1\\n'
   });
 });
 
+describe("the end of a program is CPython's:", () => {
+  test("finalizers, files that nobody has closed, generators and what atexit has", async () => {
+    const code = `
+import atexit, collections, sys, weakref
+class Noisy:
+    def __init__(self, name): self.name = name
+    def __del__(self): print("del", self.name)
+def waiting():
+    try:
+        yield
+    finally:
+        print("generator")
+first = Noisy("global")
+collections.kept = Noisy("of a module")
+unclosed = open("unclosed", "w")
+unclosed.write("written")
+generator = waiting()
+next(generator)
+weakref.finalize(first, print, "finalize")
+atexit.register(print, "atexit")
+sys.stdout.write("no newline, ")
+sys.exit(3)
+`;
+    const { stdout, stderr, exitCode } = await python(["-c", code]);
+    assert.deepEqual([stderr, exitCode], ["", 3]);
+    const lines = stdout.split("\n");
+    assert.deepEqual(lines.slice(0, 2), ["no newline, atexit", "finalize"]);
+    const rest = ["", "del global", "del of a module", "generator"];
+    assert.deepEqual(lines.slice(2).sort(), rest);
+    assert.equal(await rt.readFile("/workspace/unclosed", "utf8"), "written");
+  });
+
+  test("what cannot be written in the end has the status 120", async () => {
+    const { stdout } = await sh("python3 -c 'print(1)' > /dev/full; echo $?");
+    assert.equal(stdout, "120\n");
+  });
+});
+
+describe("the machine code of the interpreter", () => {
+  test("is reached by no program, and changed by none", async () => {
+    const shown = "typeof globalThis.__preparedModule";
+    const { stdout } = await rt.exec(`console.log(${shown})`);
+    assert.equal(stdout, "undefined\n");
+    const code = `
+import js
+print(hasattr(js, "__preparedModule"), js.eval("${shown}"))
+for name in ("memory", "module"):
+    for act in (lambda path: open(path, "r+b"), __import__("os").unlink):
+        try:
+            act("/usr/lib/pyodide-snapshot/" + name)
+        except OSError as error:
+            print(error.strerror)
+`;
+    assert.deepEqual(await python(["-c", code]), {
+      stdout: `False undefined\n${"Permission denied\nRead-only file system\n".repeat(2)}`,
+      stderr: "",
+      exitCode: 0,
+    });
+  });
+
+  test("is there again for the next program", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      assert.equal((await python(["-c", "print(sum(range(1000)))"])).stdout, "499500\n");
+    }
+    const many = await Promise.all(
+      Array.from({ length: 3 }, (_, index) => python(["-c", `print(${index} + 1)`])),
+    );
+    assert.deepEqual(
+      many.map(({ stdout }) => stdout),
+      ["1\n", "2\n", "3\n"],
+    );
+  });
+});
+
 describe("rt.python.run:", () => {
   test("inputs are globals, and the last expression is the value", async () => {
     const inputs = {
@@ -651,22 +725,29 @@ test(
     await rt.dispose();
   `;
     const folder = mkdtempSync(join(tmpdir(), "snapshots-"));
+    const files = ["memory", "memory.sha256", "module", "module.sha256"];
     const run = () => {
       const args = ["--input-type=module", "-e", program, folder];
       const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
       assert.equal(stdout, "42\n", stderr);
       const [name] = readdirSync(folder);
       assert.match(name ?? "", /^python-[0-9a-f]{32}$/);
-      const memory = join(folder, name ?? "", "memory");
-      assert.deepEqual(readdirSync(join(memory, "..")).sort(), ["memory", "memory.sha256"]);
-      return { memory, made: statSync(memory).ino };
+      const made = join(folder, name ?? "");
+      assert.deepEqual(readdirSync(made).sort(), files);
+      return { made, inode: statSync(join(made, "module")).ino };
     };
     try {
-      const first = run();
-      assert.equal(run().made, first.made);
-      chmodSync(first.memory, 0o600);
-      truncateSync(first.memory, 1000);
-      assert.notEqual(run().made, first.made);
+      let last = run();
+      assert.equal(run().inode, last.inode);
+      // What is not as it was left is made anew, the machine code too: it is run as it is.
+      for (const name of ["memory", "module"]) {
+        const damaged = join(last.made, name);
+        chmodSync(damaged, 0o600);
+        truncateSync(damaged, 1000);
+        const next = run();
+        assert.notEqual(next.inode, last.inode, name);
+        last = next;
+      }
       chmodSync(folder, 0o722);
       const refused = NodeRuntime.create({ python: { cacheDir: folder } });
       await assert.rejects(refused, {

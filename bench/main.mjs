@@ -16,6 +16,7 @@ import { net } from "./net.mjs";
 import { network } from "./network.mjs";
 import { output } from "./output.mjs";
 import { loadPeer } from "./peer.mjs";
+import { python } from "./python.mjs";
 import { snapshots } from "./snapshots.mjs";
 import { startup } from "./startup.mjs";
 import { printTable } from "./table.mjs";
@@ -30,6 +31,7 @@ const groups = {
   filesystem,
   mounts,
   snapshots,
+  python,
   commands,
   tools,
   net,

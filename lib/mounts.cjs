@@ -26,6 +26,7 @@ const ownDirectories = ["/dev", "/proc", "/sys"];
  * @property {boolean} readOnly
  * @property {boolean} overlay
  * @property {string[]} followOutside
+ * @property {boolean} [prepared] The package itself has made what lies in it, and the machine may run machine code of it.
  */
 
 /** The option `mounts`. */

@@ -68,6 +68,8 @@ pub struct MountOption {
     pub files: Option<f64>,
     pub read_only: bool,
     pub overlay: bool,
+    /// The package itself has made what lies in it.
+    pub prepared: Option<bool>,
     /// Directories outside of it that its links may lead to.
     pub follow: Vec<FollowOption>,
 }
@@ -109,6 +111,7 @@ impl MountOption {
                 overlay: self.overlay,
                 metered: true,
                 cached: true,
+                prepared: self.prepared.unwrap_or(false),
             },
             server: Server::Backend(Arc::new(directory)),
         })
@@ -129,6 +132,7 @@ impl MountOption {
                 overlay: self.overlay,
                 metered: false,
                 cached: false,
+                prepared: false,
             },
             server,
         })

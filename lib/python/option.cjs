@@ -77,7 +77,10 @@ function pythonMounts(settings) {
   const { wheelsDir } = settings;
   return [
     packageMount(settings),
-    mount("options.python", guestPaths.snapshot, snapshotDirectory(settings)),
+    {
+      ...mount("options.python", guestPaths.snapshot, snapshotDirectory(settings)),
+      prepared: true,
+    },
     ...(wheelsDir ? [mount("options.python.wheelsDir", guestPaths.wheels, wheelsDir)] : []),
   ];
 }

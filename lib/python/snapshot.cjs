@@ -1,7 +1,7 @@
 "use strict";
-// The memory of an interpreter that has started, from which others go on: made once for each package of a process of the host,
-// in a machine that never runs anything else, and read-only for all that have it. With a directory for it, it stays there for
-// the next process.
+// The memory of an interpreter that has started, from which others go on, and the machine code of its module: made once for each
+// package of a process of the host, in a machine that never runs anything else, and read-only for all that have it. With a
+// directory for it, it stays there for the next process.
 
 const { createHash, randomUUID } = require("node:crypto");
 const {
@@ -15,7 +15,7 @@ const {
   statSync,
   writeFileSync,
 } = require("node:fs");
-const { tmpdir } = require("node:os");
+const { cpus, tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { version } = require("../../package.json");
 const { addonName, binaryFolder } = require("../binary-folder.cjs");
@@ -29,6 +29,9 @@ const parts = [
   "pyodide.mjs",
   "python_stdlib.zip",
 ];
+
+/** What is made: crates/vm/commands/python3/package.mjs and crates/node/src/boot/prepared_module.rs look for these. */
+const files = ["memory", "module"];
 
 /** @typedef {{ packageDir: string, cacheDir: string | undefined }} Where */
 
@@ -63,10 +66,11 @@ function removePassing() {
   for (const directory of passing) rmSync(directory, { recursive: true, force: true });
 }
 
-/** Named by all that the memory is made of: another version of either package has another. */
+/** Named by all that the files are made of and for: another version of either package has another, and another processor. */
 function lastingDirectory(packageDir, cacheDir) {
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([version, statSync(join(binaryFolder(), addonName)).size]));
+  const addon = statSync(join(binaryFolder(), addonName)).size;
+  hash.update(JSON.stringify([version, addon, processor()]));
   for (const part of parts) hash.update(readFileSync(join(packageDir, part)));
   const directory = join(realpathSync(cacheDir), `python-${hash.digest("hex").slice(0, 32)}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -90,11 +94,27 @@ async function snapshotMade(where, boot) {
   await made.get(directory);
 }
 
-/** Whether an earlier process has left it, as it was. */
+/** What machine code is made for. */
+function processor() {
+  const { model } = cpus()[0] ?? { model: "" };
+  try {
+    return [
+      model,
+      /^(?:flags|Features)\s*:.*$/m.exec(readFileSync("/proc/cpuinfo", "latin1"))?.[0],
+    ];
+  } catch {
+    // A system without that file.
+    return [model];
+  }
+}
+
+/** Whether an earlier process has left all files as they were. */
 function isWhole(directory) {
   try {
-    const sum = readFileSync(join(directory, "memory.sha256"), "latin1");
-    return sum === sumOf(readFileSync(join(directory, "memory")));
+    return files.every((name) => {
+      const sum = readFileSync(join(directory, `${name}.sha256`), "latin1");
+      return sum === sumOf(readFileSync(join(directory, name)));
+    });
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
     return false;
@@ -104,19 +124,23 @@ function isWhole(directory) {
 async function make(directory, boot) {
   const runtime = await boot();
   try {
-    const memory = "/tmp/memory";
-    const { exitCode, stderr } = await runtime.execCommand("python3", [
-      "--secure-exec-snapshot",
-      memory,
-    ]);
-    if (exitCode !== 0) throw notStarted(stderr);
-    const data = await runtime.readFile(memory);
-    // Another process may do the same: what two of them leave together is not taken for whole, and made anew.
-    put(directory, "memory.sha256", sumOf(data));
-    put(directory, "memory", data);
+    const [memory, module] = files.map((name) => `/tmp/${name}`);
+    await python(runtime, ["--secure-exec-snapshot", memory]);
+    await python(runtime, ["--secure-exec-module", memory, module]);
+    for (const name of files) {
+      const data = await runtime.readFile(`/tmp/${name}`);
+      // Another process may do the same: what two of them leave together is not taken for whole, and made anew.
+      put(directory, `${name}.sha256`, sumOf(data));
+      put(directory, name, data);
+    }
   } finally {
     await runtime.dispose();
   }
+}
+
+async function python(runtime, args) {
+  const { exitCode, stderr } = await runtime.execCommand("python3", args);
+  if (exitCode !== 0) throw notStarted(stderr);
 }
 
 /** At once: whoever reads the file finds it whole, or not at all. */

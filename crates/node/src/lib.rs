@@ -47,6 +47,7 @@ pub mod tracing;
 pub mod worker;
 
 pub use boot::snapshot::{self, Snapshot};
+pub use embedder::kept_module::KeptModule;
 pub use embedder::{host, refused_link};
 pub use engine::platform::{V8Options, initialize_v8};
 pub use engine::{Engine, EngineConfig, NodeBinfmt, NodeOptions, Script};

@@ -70,6 +70,8 @@ pub struct Mount {
     pub metered: bool,
     /// Others change it without telling the VM rarely: what was found is taken for true for a tenth of a second.
     pub cached: bool,
+    /// The host itself has made what lies in it, and machine code of it may be run.
+    pub prepared: bool,
 }
 
 /// What is called before a guest starts a program, with an object that describes it; it may if the result is `true`. No

@@ -257,6 +257,7 @@ fn install_environment(scope: &mut v8::PinScope<'_, '_>) {
     crate::process::process_env::install(scope);
     crate::process::invocation::install(scope);
     crate::boot::host_tools::install(scope);
+    crate::boot::prepared_module::install(scope);
 }
 
 fn run_main(

@@ -18,7 +18,7 @@ pub struct Refusal {
 /// Is told what came of a request, once, on any thread; never from within the call that made the request.
 pub type Settle = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
 
-/// Takes requests to the host. None of its methods waits.
+/// Takes requests to the host. None of its methods waits, but for [`Host::prepared`].
 pub trait Host: Send + Sync {
     /// Calls the tool `name` for `caller`; `input` should be JSON, and so is the result.
     ///
@@ -34,6 +34,12 @@ pub trait Host: Send + Sync {
 
     /// Nobody waits for a request any more. It may have been settled.
     fn abandon(&self, request: u64);
+
+    /// What the embedder itself has made for the machine under this name, and no guest can change; it may have to be waited
+    /// for. Machine code among it is run.
+    fn prepared(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl fmt::Debug for dyn Host {

@@ -2,5 +2,6 @@
 
 pub mod events;
 pub mod host;
+pub mod kept_module;
 pub mod options;
 pub mod refused_link;

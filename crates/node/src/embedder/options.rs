@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::host::Host;
+use super::kept_module::KeptModule;
 
 /// A command that is written in JavaScript.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,8 @@ pub struct Script {
     pub name: &'static str,
     /// Its code, an ES module that has all words of the command line for itself.
     pub code: fn() -> &'static str,
+    /// It runs a WebAssembly module whose machine code the embedder may have ([`Host::prepared`]).
+    pub has_module: bool,
 }
 
 /// Settings of the guests of one VM.
@@ -36,6 +39,8 @@ pub struct NodeOptions {
     pub scripts: &'static [Script],
     /// Takes what guests ask of the host; without one there are no tools for `callTool`.
     pub host: Option<Arc<dyn Host>>,
+    /// The module of the scripts that have one.
+    pub kept_module: Arc<KeptModule>,
 }
 
 impl Default for NodeOptions {
@@ -50,6 +55,7 @@ impl Default for NodeOptions {
             max_programs: 64,
             scripts: &[],
             host: None,
+            kept_module: Arc::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod decorate;
 pub mod exception;
 pub mod file_url;
 pub mod handle;
+pub(crate) mod machine_code;
 pub mod permission;
 pub mod string_bytes;
 pub mod transfer;

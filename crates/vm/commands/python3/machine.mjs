@@ -66,8 +66,7 @@ def stream(fd, name, mode, buffered, terminals):
 def finish():
     """Tells the machine of a KeyboardInterrupt that nobody caught."""
     if isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt):
-        import _secure_exec_end
-        _secure_exec_end.interrupted()
+        machine.interrupted()
 
 
 def sleep(seconds, /):

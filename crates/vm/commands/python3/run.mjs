@@ -6,12 +6,14 @@ import { isatty } from "node:tty";
 import { mountAll } from "./files.mjs";
 import { interruptBuffer, sleep } from "./interrupts.mjs";
 import { MACHINE } from "./machine.mjs";
+import { compiledModule, keptModule, TYPICAL, withModule } from "./module.mjs";
 import { configuration, needsStart, parse } from "./options.mjs";
 import { PROCESSES, runProgram } from "./processes.mjs";
 import { MISSING, packageDirectory, SNAPSHOT } from "./package.mjs";
 
-/** For the host: keep the memory of an interpreter that has run nothing, and run a program for its value. */
+/** For the host: keep the memory of an interpreter that has run nothing, and its machine code; run a program for its value. */
 const MAKE_SNAPSHOT = "--secure-exec-snapshot";
+const MAKE_MODULE = "--secure-exec-module";
 const CALL = "--secure-exec-call";
 
 /** The status where what was printed cannot be written in the end (`Py_RunMain`). */
@@ -26,8 +28,9 @@ const EVAL_INPUT = 258;
 /** A literal of Python's: strings of JSON are strings of Python too. */
 const literal = (value) => JSON.stringify(value);
 
-function start(directory, settings) {
-  return import(`${directory}/pyodide.mjs`).then(({ loadPyodide }) =>
+async function start(directory, settings, module) {
+  const { loadPyodide } = await import(`${directory}/pyodide.mjs`);
+  return await withModule(module, () =>
     loadPyodide({
       indexURL: directory,
       _sysExecutable: "/usr/bin/python3",
@@ -50,11 +53,23 @@ del module, types, sys
 
 const own = { PYTHONINSPECT: "" };
 
+let isInterrupted = false;
+/** Told of a KeyboardInterrupt that nobody caught. */
+const interrupted = () => void (isInterrupted = true);
+
 async function makeSnapshot(directory, target) {
   const python = await start(directory, { _makeSnapshot: true, env: { HOME: "/", ...own } });
   run(python, INSTALL);
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, python.makeMemorySnapshot());
+}
+
+/** Has the code made of what an interpreter of that memory runs for a typical program, from its start to its end. */
+async function makeModule(directory, memory, target) {
+  const words = ["-c", TYPICAL];
+  const interpreter = await resumed(directory, readFileSync(memory), parse(words), words);
+  if ((await runMain(interpreter)) !== 0) throw new Error("the typical program fails");
+  writeFileSync(target, keptModule());
 }
 
 /** Runs lines of ours in `__main__`, outside of Pyodide's own way: it imports more than that needs. */
@@ -84,7 +99,9 @@ function setConfiguration(module, settings) {
 
 /** An interpreter that was started before and does as it is asked from here on. */
 async function resumed(directory, snapshot, asked, words) {
-  const python = await start(directory, { _loadSnapshot: snapshot, env: { HOME: "/", ...own } });
+  const module = compiledModule();
+  const from = { _loadSnapshot: snapshot, env: { HOME: "/", ...own } };
+  const python = await start(directory, from, module);
   const settings = configuration(asked, { words, env: process.env, cwd: process.cwd() });
   const terminals = [0, 1, 2].map((fd) => Number(isatty(fd)));
   setConfiguration(python._module, settings);
@@ -100,7 +117,7 @@ async function started(directory, words) {
   const env = { ...process.env, ...own };
   if (!env.HOME?.startsWith("/")) env.HOME = "/";
   if (process.env.PYTHONINSPECT) env.PYTHONINSPECT = process.env.PYTHONINSPECT;
-  const python = await start(directory, { args: words, env });
+  const python = await start(directory, { args: words, env }, compiledModule());
   run(python, INSTALL);
   attach(python);
   run(python, "import _secure_exec; _secure_exec.prepare(); del _secure_exec");
@@ -108,7 +125,7 @@ async function started(directory, words) {
 }
 
 function attach(python) {
-  python.registerJsModule("_secure_exec_machine", { sleep, runProgram });
+  python.registerJsModule("_secure_exec_machine", { sleep, runProgram, interrupted });
   run(
     python,
     "import _secure_exec, _secure_exec_machine; _secure_exec.attach(_secure_exec_machine); del _secure_exec, _secure_exec_machine",
@@ -140,6 +157,7 @@ export async function main(name) {
     process.exit(127);
   }
   if (words[0] === MAKE_SNAPSHOT) return await makeSnapshot(directory, words[1]);
+  if (words[0] === MAKE_MODULE) return await makeModule(directory, words[1], words[2]);
   const call = `import _secure_exec; _secure_exec.call(${literal(words[1] ?? "")})`;
   const given = words[0] === CALL ? ["-c", call] : words;
   let status;
@@ -158,10 +176,6 @@ export async function main(name) {
 async function runMain(interpreter) {
   const module = interpreter._module;
   const status = module.validSuspender ? await module.promisingRunMain() : module._run_main();
-  let isInterrupted = false;
-  interpreter.registerJsModule("_secure_exec_end", {
-    interrupted: () => void (isInterrupted = true),
-  });
   run(interpreter, "import _secure_exec; _secure_exec.finish()");
   // What is flushed and called here may end the program too.
   const flushed = module._Py_FinalizeEx();

@@ -16,6 +16,28 @@ macro_rules! script {
                 });
                 &CODE
             },
+            has_module: false,
+        }
+    };
+}
+
+/// Python by one of its names, whose own module calls the others.
+macro_rules! python {
+    ($name:literal, $main:literal) => {
+        Script {
+            has_module: true,
+            ..script!(
+                $name,
+                "python3/options.mjs",
+                "python3/package.mjs",
+                "python3/files.mjs",
+                "python3/interrupts.mjs",
+                "python3/machine.mjs",
+                "python3/module.mjs",
+                "python3/processes.mjs",
+                "python3/run.mjs",
+                $main
+            )
         }
     };
 }
@@ -35,28 +57,8 @@ pub(super) const SCRIPTS: &[Script] = &[
     script!("nc", "curl/outside.mjs", "nc/main.mjs"),
     script!("netstat", "ss/table.mjs", "netstat/main.mjs"),
     script!("ping", "ping/main.mjs"),
-    script!(
-        "python",
-        "python3/options.mjs",
-        "python3/package.mjs",
-        "python3/files.mjs",
-        "python3/interrupts.mjs",
-        "python3/machine.mjs",
-        "python3/processes.mjs",
-        "python3/run.mjs",
-        "python/main.mjs"
-    ),
-    script!(
-        "python3",
-        "python3/options.mjs",
-        "python3/package.mjs",
-        "python3/files.mjs",
-        "python3/interrupts.mjs",
-        "python3/machine.mjs",
-        "python3/processes.mjs",
-        "python3/run.mjs",
-        "python3/main.mjs"
-    ),
+    python!("python", "python/main.mjs"),
+    python!("python3", "python3/main.mjs"),
     script!(
         "sqlite3",
         "sqlite3/text.mjs",

@@ -7,7 +7,9 @@ use std::time::Duration;
 use secure_exec_kernel::{Kernel, LimitBreach, Pid};
 use secure_exec_node::engine::{self, Breach, EngineEvents, ISOLATE_BYTES, PROGRAM_BYTES};
 use secure_exec_node::host::Host;
-use secure_exec_node::{Engine, EngineConfig, Invocation, NodeBinfmt, NodeOptions, Snapshot};
+use secure_exec_node::{
+    Engine, EngineConfig, Invocation, KeptModule, NodeBinfmt, NodeOptions, Snapshot,
+};
 use secure_exec_protocol::{CodeSource, VmConfig, VmId, ladder};
 
 use super::node_commands;
@@ -47,6 +49,7 @@ struct NodeGuests(Arc<Engine>);
 #[derive(Default)]
 struct Events {
     reports: Reports,
+    kept_module: Arc<KeptModule>,
 }
 
 /// As the kernel knows it.
@@ -116,6 +119,7 @@ impl EngineEvents for Events {
     }
 
     fn on_idle(&self) -> bool {
+        self.kept_module.release();
         lockdown::return_freed_memory();
         lockdown::has_grown()
     }
@@ -182,6 +186,7 @@ impl Runtime for NodeRuntime {
                 .max(AT_LEAST),
             scripts: node_commands::SCRIPTS,
             host: Some(host.clone()),
+            kept_module: events.kept_module.clone(),
         };
         kernel.register_binfmt(NodeBinfmt::new(engine.clone(), options));
         let scripts = node_commands::SCRIPTS.iter().map(|script| script.name);

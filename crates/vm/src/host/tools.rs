@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use parking_lot::RwLock;
+use secure_exec_kernel::fs::hostfs::{HostAccess, HostFiles};
 use secure_exec_kernel::{
     Binfmt, Errno, ExecImage, Kernel, LimitBreach, OpenFlags, Pid, Process, Signal,
 };
@@ -21,6 +22,7 @@ use secure_exec_protocol::{
 use secure_exec_tools::command_line::{self, Line};
 use serde::de::IgnoredAny;
 
+use super::files::MountFiles;
 use super::requests::{Requests, Settle};
 use crate::failure::failure;
 use crate::mailbox::{Mailbox, Notice};
@@ -42,6 +44,8 @@ pub(crate) struct Tools {
     max_payload: usize,
     known: RwLock<Known>,
     requests: Requests,
+    /// Has what the host has made for the machine.
+    prepared: OnceLock<MountFiles>,
 }
 
 #[derive(Default)]
@@ -66,6 +70,7 @@ impl Tools {
             max_payload: usize::try_from(limits.tool_payload_bytes).unwrap_or(usize::MAX),
             known: RwLock::default(),
             requests: Requests::new(vm, kernel, limits, mailbox),
+            prepared: OnceLock::new(),
         });
         kernel.register_binfmt(Arc::new(ToolBinfmt(tools.clone())));
         tools
@@ -105,6 +110,11 @@ impl Tools {
         let names = &mut self.known.write().names;
         names.insert(tool.name.clone(), tool.name);
         Ok(())
+    }
+
+    /// Takes the files that the host has made for the machine itself.
+    pub(crate) fn prepare(&self, files: MountFiles) {
+        let _ = self.prepared.set(files);
     }
 
     /// Takes what came of a request.
@@ -287,6 +297,22 @@ impl Host for Tools {
 
     fn abandon(&self, request: u64) {
         self.requests.abandon(request);
+    }
+
+    /// From the host's own mount, whatever a guest has put over it.
+    fn prepared(&self, name: &str) -> Option<Vec<u8>> {
+        let files = self.prepared.get()?;
+        let (found, file) = files.open(name.as_bytes(), HostAccess::Read).ok()?;
+        let mut bytes = vec![0; usize::try_from(found.size).ok()?];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let read = file.read_at(filled as u64, &mut bytes[filled..]).ok()?;
+            if read == 0 {
+                return None;
+            }
+            filled += read;
+        }
+        Some(bytes)
     }
 }
 

@@ -138,7 +138,7 @@ impl Machine {
             })?;
         let made = tools
             .register(&kernel, config.tools.clone())
-            .and_then(|()| mounts::attach_all(&kernel, id, &config, channel))
+            .and_then(|()| mounts::attach_all(&kernel, id, &config, channel, &tools))
             .and_then(|()| file_thread(id, &kernel, &config, mailbox));
         let file_thread = match made {
             Ok(file_thread) => file_thread,

@@ -13,7 +13,7 @@ use super::file_thread::FileThread;
 use super::files::Files;
 use super::{Machine, Outbox};
 use crate::failure::failure;
-use crate::host::{FilesChannel, MountFiles};
+use crate::host::{FilesChannel, MountFiles, Tools};
 
 /// How long a mount may be in the hands of threads that are about to let go of it: those of programs that have ended.
 const LETTING_GO: Duration = Duration::from_millis(200);
@@ -30,6 +30,7 @@ pub(super) fn attach_all(
     vm: VmId,
     config: &VmConfig,
     channel: Option<&Arc<FilesChannel>>,
+    tools: &Tools,
 ) -> Result<(), Failure> {
     let files = Files::new(kernel.file_agent());
     let attached = config.mounts.iter().map(|mount| {
@@ -39,6 +40,16 @@ pub(super) fn attach_all(
             limits: &config.limits,
             channel,
         };
+        if let (true, Some(channel)) = (mount.prepared, channel) {
+            let number = (vm, mount.number);
+            tools.prepare(MountFiles::new(
+                channel,
+                kernel,
+                number,
+                mount,
+                &config.limits,
+            ));
+        }
         place.attach(mount, &files)
     });
     attached.collect::<Result<(), Failure>>()?;
