@@ -74,6 +74,7 @@ export const hostTools = {
   yq: "yq",
   ts: "moreutils",
   uuencode: "sharutils",
+  vim: "vim",
   stdbuf: "coreutils",
   strings: "binutils",
   ar: "binutils",

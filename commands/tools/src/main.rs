@@ -4,8 +4,10 @@ mod cal;
 mod flock;
 mod iconv;
 mod make;
+mod pv;
 mod ts;
 mod uu;
+mod yq;
 
 use std::process::ExitCode;
 
@@ -19,9 +21,11 @@ const TOOLS: &[(&str, Tool)] = &[
     ("flock", flock::main),
     ("iconv", iconv::main),
     ("make", make::main),
+    ("pv", pv::main),
     ("ts", ts::main),
     ("uudecode", uu::uudecode),
     ("uuencode", uu::uuencode),
+    ("yq", yq::main),
 ];
 
 fn main() -> ExitCode {

@@ -28,3 +28,52 @@ fn make_does_what_the_hosts_does() {
 fn filters_do_what_the_hosts_do() {
     Harness::new(PROGRAM).compare(include_str!("cases/filters.txt"), SETUP);
 }
+
+#[test]
+fn yq_reads_yaml_as_the_hosts_does() {
+    Harness::new(PROGRAM).compare(include_str!("cases/yq.txt"), YAML);
+}
+
+const YAML: &str = r#"
+cat >all.yaml <<'END'
+# A comment.
+name: some name   # and another
+a: {b: [1, 2.5, -3e2], 'c d': "x\ty"}
+list:
+- one
+-   two: 2
+    three: [3]
+- - nested
+  - list
+- |
+  literal
+    text
+- >-
+  folded
+  text
+
+  here
+- null
+- ~
+-
+map:
+  true: yes or no
+  x: .5
+  5: number
+anchors:
+  base: &base {p: 1, q: [2]}
+  copy: *base
+merge:
+  <<: {p: 0, q: 2}
+  p: 1
+text: "\u00e9 \x41 \
+  joined"
+flow: [a, {b: c}, [], {}, "d, e"]
+quoted: ['it''s', "say \"x\"", '1', "true"]
+number: 12345678901234567890
+END
+printf -- 'n: 1\n---\nn: 2\n...\n---\nn: [3]\n' >two.yaml
+printf '{"a": {"b": [1, "x\\u00e9"]}, "c": null}\n' >json.json
+printf 'a:\n  b: x\n  c: 2\nlist:\n  - 1\n  - text: long one\n' >plain.yaml
+printf 'a: [1\nb: }\n' >bad.yaml
+"#;

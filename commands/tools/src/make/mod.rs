@@ -51,7 +51,7 @@ const SYNTAX: Syntax = Syntax {
         flag('\0', "no-silent"),
         flag('S', "no-keep-going"),
         flag('t', "touch"),
-        flag('v', "v"),
+        flag('v', "version"),
         flag('w', "print-directory"),
         flag('\0', "no-print-directory"),
         required('W', "what-if"),
@@ -196,8 +196,11 @@ pub fn main(args: &Args) -> Outcome {
         list: with_flags(attached(&args.list)),
     };
     let parsed = SYNTAX.parse(&args)?;
-    if parsed.has("v") {
-        println!("{} (secure-exec) {}", args.name, env!("CARGO_PKG_VERSION"));
+    if parsed.has("version") {
+        // The first line is what scripts look at: which makefiles are understood.
+        let (own, version) = (env!("CARGO_PKG_VERSION"), "4.3");
+        println!("GNU Make {version}");
+        println!("Compatible with it: this is the make of secure-exec {own}, and no GNU program.");
         return Ok(0);
     }
     let settings = settings(&parsed, level);
