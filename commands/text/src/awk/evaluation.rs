@@ -91,6 +91,7 @@ impl Machine<'_> {
         })
     }
 
+    #[inline(never)]
     fn matches(&mut self, text: &Expr, regex: &Expr) -> Result<bool> {
         if let Expr::Field(index) = text {
             // Without a copy of the field.
@@ -110,6 +111,7 @@ impl Machine<'_> {
         Ok(pattern.is_match(&self.text_of(&value)))
     }
 
+    #[inline(never)]
     fn compare(&mut self, operator: Comparison, left: &Expr, right: &Expr) -> Result<bool> {
         let left = self.value(left)?;
         let right = self.value(right)?;
@@ -208,6 +210,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn append_key(&mut self, key: &Expr, out: &mut Vec<u8>) -> Result<()> {
         let Expr::Subscript(parts) = key else {
             return self.append(key, out);
@@ -222,6 +225,7 @@ impl Machine<'_> {
     }
 
     /// As [`Machine::append`], for `print`: numbers go by `OFMT`.
+    #[inline(never)]
     pub fn append_printed(&mut self, expr: &Expr, out: &mut Vec<u8>) -> Result<()> {
         if matches!(
             expr,
@@ -246,6 +250,7 @@ impl Machine<'_> {
     }
 
     /// `x = x y`.
+    #[inline(never)]
     pub fn append_in_place(&mut self, slot: Slot, value: &Expr) -> Result<()> {
         let old = match slot {
             Slot::Global(global) if !matches!(self.globals[global], Value::Array(_)) => {

@@ -24,6 +24,7 @@ fn of_domain(number: f64, function: fn(f64) -> f64) -> f64 {
 }
 
 impl Machine<'_> {
+    #[inline(never)]
     pub fn builtin(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         let number = |machine: &mut Self, index: usize| match arguments.get(index) {
             Some(argument) => machine.number(argument),
@@ -99,6 +100,7 @@ impl Machine<'_> {
         })
     }
 
+    #[inline(never)]
     fn system(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         let Some(argument) = arguments.first() else {
             self.streams.flush_all()?;
@@ -152,6 +154,7 @@ impl Machine<'_> {
         Ok(status)
     }
 
+    #[inline(never)]
     fn time(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         if builtin == Builtin::Mktime {
             let value = self.value(&arguments[0])?;
@@ -187,6 +190,7 @@ impl Machine<'_> {
     }
 
     /// The text of `printf` and `sprintf`.
+    #[inline(never)]
     pub fn formatted(&mut self, arguments: &[Expr]) -> Result<Vec<u8>> {
         let Some((first, rest)) = arguments.split_first() else {
             return Ok(Vec::new());
@@ -263,6 +267,7 @@ impl Machine<'_> {
         }))
     }
 
+    #[inline(never)]
     fn string_function(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value> {
         let first = match arguments.first() {
             Some(Expr::Text(_)) if builtin == Builtin::Sprintf => None,

@@ -244,6 +244,7 @@ impl Machine<'_> {
     }
 
     /// `getline` in all its forms: 1 for a record, 0 at the end, -1 on failure.
+    #[inline(never)]
     pub fn getline(&mut self, source: &Source, place: Option<&Place>) -> Result<f64> {
         let mut text = Vec::new();
         let read = match source {

@@ -214,6 +214,7 @@ impl<'p> Machine<'p> {
     }
 
     /// Calls the function that a variable names, the program's or awk's.
+    #[inline(never)]
     pub fn call_indirectly(&mut self, slot: Slot, arguments: &[Expr]) -> Result<Value> {
         let value = self.variable(slot)?;
         let name = self.text_of(&value);

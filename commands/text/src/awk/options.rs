@@ -187,7 +187,10 @@ impl Options {
                 return Err(fatal(&format!("option -{letter} is not supported")));
             }
             'V' | 'C' => {
-                println!("awk (secure-exec) {}", env!("CARGO_PKG_VERSION"));
+                println!(
+                    "awk (secure-exec) {}, like GNU Awk {VERSION}",
+                    env!("CARGO_PKG_VERSION")
+                );
                 return Err(0);
             }
             'h' => {

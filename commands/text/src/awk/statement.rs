@@ -197,6 +197,7 @@ impl Machine<'_> {
     }
 
     /// Evaluates for its effect only.
+    #[inline(never)]
     fn effect(&mut self, expr: &Expr) -> Result<()> {
         match expr {
             Expr::Increment { .. } | Expr::Augment(..) | Expr::Substitute { .. } => {
@@ -215,6 +216,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn switch(&mut self, value: &Expr, cases: &[(Option<Expr>, Vec<Statement>)]) -> Result<Flow> {
         let value = self.value(value)?;
         let mut start = None;
@@ -252,6 +254,7 @@ impl Machine<'_> {
         Ok(Flow::Normal)
     }
 
+    #[inline(never)]
     fn print(&mut self, arguments: &[Expr], redirect: Option<&Redirect>) -> Result<()> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
@@ -271,11 +274,13 @@ impl Machine<'_> {
         result
     }
 
+    #[inline(never)]
     fn printf(&mut self, arguments: &[Expr], redirect: Option<&Redirect>) -> Result<()> {
         let text = self.formatted(arguments)?;
         self.write(&text, redirect)
     }
 
+    #[inline(never)]
     fn write(&mut self, text: &[u8], redirect: Option<&Redirect>) -> Result<()> {
         let (target, mode) = match redirect {
             None => return Ok(self.streams.print(text)?),

@@ -117,6 +117,7 @@ fn replace(
 }
 
 impl Machine<'_> {
+    #[inline(never)]
     pub fn substitute(
         &mut self,
         all: bool,
@@ -144,6 +145,7 @@ impl Machine<'_> {
         Ok(count as f64)
     }
 
+    #[inline(never)]
     pub fn gensub(&mut self, arguments: &[Expr]) -> Result<Value> {
         let pattern = self.regex(&arguments[0])?;
         let with = self.value(&arguments[1])?;
@@ -187,6 +189,7 @@ impl Machine<'_> {
     }
 
     /// `match(text, regex, into)`: where the match is, in characters.
+    #[inline(never)]
     pub fn match_into(&mut self, arguments: &[Expr]) -> Result<f64> {
         let value = self.value(&arguments[0])?;
         let text = self.text_of(&value);
@@ -257,6 +260,7 @@ impl Machine<'_> {
     }
 
     /// `split(text, into, by, separators)`.
+    #[inline(never)]
     pub fn split(&mut self, arguments: &[Expr]) -> Result<f64> {
         let value = self.value(&arguments[0])?;
         let text = self.text_of(&value);
@@ -286,6 +290,7 @@ impl Machine<'_> {
     }
 
     /// gawk's `patsplit(text, into, content, separators)`: the parts are what matches.
+    #[inline(never)]
     pub fn patsplit(&mut self, arguments: &[Expr]) -> Result<f64> {
         let value = self.value(&arguments[0])?;
         let text = self.text_of(&value);

@@ -123,6 +123,7 @@ impl Machine<'_> {
     }
 
     /// What an argument is, as the function gets it: arrays as such, and what was never used with its origin.
+    #[inline(never)]
     pub fn argument(&mut self, argument: &Expr) -> Result<Cell> {
         let (value, origin) = match argument {
             Expr::Variable(Slot::Global(global)) => {
@@ -198,6 +199,7 @@ impl Machine<'_> {
     }
 
     /// The value of an element, which is made if it does not exist.
+    #[inline(never)]
     pub fn element(&mut self, array: &ArrayRef, key: &Expr) -> Result<Value> {
         self.with_element(array, key, |elements, key| {
             loaded(elements.element(key))
@@ -232,6 +234,7 @@ impl Machine<'_> {
         Ok(number as usize)
     }
 
+    #[inline(never)]
     pub fn field(&mut self, index: usize) -> Value {
         if index == 0 {
             return Value::Input(self.record_text());
@@ -257,6 +260,7 @@ impl Machine<'_> {
         self.record.set_field(index, value);
     }
 
+    #[inline(never)]
     pub fn variable(&mut self, slot: Slot) -> Result<Value> {
         match slot {
             Slot::Global(global) => {
@@ -280,6 +284,7 @@ impl Machine<'_> {
         }
     }
 
+    #[inline(never)]
     pub fn set_variable(&mut self, slot: Slot, value: Value) -> Result<()> {
         match slot {
             Slot::Global(global) => {
@@ -304,6 +309,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn assign(&mut self, place: &Place, value: Value) -> Result<()> {
         match place {
             Place::Variable(slot) => self.set_variable(*slot, value),

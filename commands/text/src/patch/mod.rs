@@ -58,7 +58,14 @@ fn run(options: &Options) -> Result<u8, String> {
         })?;
         secure_exec_sys::init();
     }
-    let text = read_patch(options)?;
+    let mut text = read_patch(options)?;
+    if !options.binary && has_carriage_returns(&text) {
+        say(
+            options,
+            "(Stripping trailing CRs from patch; use --binary to disable.)",
+        );
+        text = without_carriage_returns(&text);
+    }
     let mut reader = Reader::new(&text);
     let mut any = false;
     let mut status = 0;
@@ -73,6 +80,31 @@ fn run(options: &Options) -> Result<u8, String> {
             Err(text) => return Err(text),
         }
     }
+}
+
+/// Whether the header of a patch ends its lines as on Windows.
+fn has_carriage_returns(text: &[u8]) -> bool {
+    text.split(|&byte| byte == b'\n').any(|line| {
+        line.ends_with(b"\r")
+            && [&b"--- "[..], b"+++ ", b"*** "]
+                .iter()
+                .any(|mark| line.starts_with(mark))
+    })
+}
+
+fn without_carriage_returns(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|&byte| byte == b'\n');
+    let mut plain = Vec::with_capacity(text.len());
+    for line in lines {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => {
+                plain.extend_from_slice(line);
+                plain.push(b'\n');
+            }
+            None => plain.extend_from_slice(line),
+        }
+    }
+    plain
 }
 
 fn say(options: &Options, text: &str) {

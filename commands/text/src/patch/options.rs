@@ -28,20 +28,50 @@ const LONG: &[Long] = &[
     ("unified", No, 'u'),
     ("context", No, 'c'),
     ("normal", No, 'n'),
-    ("verbose", No, 'v'),
-    ("binary", No, 'B'),
+    ("verbose", No, '\u{7}'),
+    ("version-control", Required, 'V'),
+    ("prefix", Required, 'B'),
+    ("basename-prefix", Required, 'Y'),
+    ("get", Required, 'g'),
+    ("read-only", Required, '\u{8}'),
+    ("follow-symlinks", No, '\u{9}'),
+    ("quoting-style", Required, '\u{a}'),
+    ("binary", No, '\u{b}'),
     ("posix", No, '\u{4}'),
     ("reject-format", Required, '\u{5}'),
     ("merge", Optional, '\u{6}'),
     ("help", No, 'h'),
-    ("version", No, 'V'),
+    ("version", No, 'v'),
 ];
 
 const GRAMMAR: Grammar = Grammar {
-    short: "p:Ri:o:d:Nftsbz:EF:lr:ucnvV",
+    short: "p:Ri:o:d:Nftsbz:EF:lr:ucnvV:B:Y:g:",
     long: LONG,
     in_order: false,
 };
+
+/// Whether backups are numbered, `f.~1~`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    Never,
+    /// Where there are numbered ones.
+    Existing,
+    Always,
+}
+
+impl Numbering {
+    fn named(name: &[u8]) -> Result<Self, u8> {
+        match name {
+            b"simple" | b"never" => Ok(Self::Never),
+            b"existing" | b"nil" => Ok(Self::Existing),
+            b"numbered" | b"t" => Ok(Self::Always),
+            _ => Err(usage(&format!(
+                "invalid version control: {}",
+                String::from_utf8_lossy(name)
+            ))),
+        }
+    }
+}
 
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of patch")]
 pub struct Options {
@@ -56,6 +86,11 @@ pub struct Options {
     pub backup: bool,
     pub backup_if_mismatch: bool,
     pub suffix: Vec<u8>,
+    /// Before the whole name of a backup, and before its last part.
+    pub prefix: Vec<u8>,
+    pub base_prefix: Vec<u8>,
+    pub numbering: Numbering,
+    pub binary: bool,
     pub remove_empty: bool,
     pub fuzz: usize,
     pub ignore_blanks: bool,
@@ -85,6 +120,10 @@ impl Options {
             backup: false,
             backup_if_mismatch: true,
             suffix: b".orig".to_vec(),
+            prefix: Vec::new(),
+            base_prefix: Vec::new(),
+            numbering: Numbering::Existing,
+            binary: false,
             remove_empty: false,
             fuzz: 2,
             ignore_blanks: false,
@@ -116,7 +155,23 @@ impl Options {
                 'f' | 't' => options.force = true,
                 's' => options.silent = true,
                 'b' => options.backup = true,
-                'z' => options.suffix = value,
+                'z' => {
+                    options.suffix = value;
+                    options.numbering = Numbering::Never;
+                }
+                'V' => options.numbering = Numbering::named(&value)?,
+                'B' => {
+                    options.prefix = value;
+                    options.numbering = Numbering::Never;
+                }
+                'Y' => {
+                    options.base_prefix = value;
+                    options.numbering = Numbering::Never;
+                }
+                '\u{b}' => options.binary = true,
+                '\u{5}' if value != b"unified" => {
+                    return Err(usage("--reject-format knows only unified"));
+                }
                 'E' => options.remove_empty = true,
                 'l' => options.ignore_blanks = true,
                 '\u{1}' => options.dry_run = true,
@@ -128,8 +183,11 @@ impl Options {
                     println!("Usage: patch [OPTION]... [ORIGFILE [PATCHFILE]]");
                     return Err(0);
                 }
-                'V' => {
-                    println!("patch (secure-exec) {}", env!("CARGO_PKG_VERSION"));
+                'v' => {
+                    println!(
+                        "patch (secure-exec) {}, like GNU patch 2.7.6",
+                        env!("CARGO_PKG_VERSION")
+                    );
                     return Err(0);
                 }
                 _ => {}

@@ -1,6 +1,7 @@
 //! What a patch leaves behind: the changed file, the original aside, and the hunks that did not fit.
 
 use super::apply;
+use super::options::Numbering;
 use super::parse::{Hunk, Line};
 use super::patcher::Patcher;
 use super::{REJECTED, is_null, quoted};
@@ -25,11 +26,44 @@ impl Patcher<'_> {
         }
     }
 
+    /// The name of a backup.
+    fn backup(&self, path: &Path) -> PathBuf {
+        let options = self.options;
+        let plain = path.as_os_str();
+        if options.numbering != Numbering::Never {
+            let numbered = |number: u32| {
+                let mut name = plain.to_owned();
+                name.push(format!(".~{number}~"));
+                PathBuf::from(name)
+            };
+            let free = (1..)
+                .find(|number| !numbered(*number).exists())
+                .unwrap_or(1);
+            if options.numbering == Numbering::Always || free > 1 {
+                return numbered(free);
+            }
+        }
+        let mut name = bytes::os(&options.prefix).to_owned();
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(base)) if !options.base_prefix.is_empty() => {
+                let mut last = bytes::os(&options.base_prefix).to_owned();
+                last.push(base);
+                name.push(parent.join(last));
+            }
+            _ => name.push(plain),
+        }
+        // A prefix stands for the usual suffix.
+        let prefixed = !options.prefix.is_empty() || !options.base_prefix.is_empty();
+        if !prefixed || options.suffix != b".orig" {
+            name.push(bytes::os(&options.suffix));
+        }
+        PathBuf::from(name)
+    }
+
     /// Copies the original aside.
     pub fn keep(&self, path: &Path) -> Result<(), String> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(bytes::os(&self.options.suffix));
-        let name = PathBuf::from(name);
+        let name = self.backup(path);
+        self.make_parent(&name)?;
         let failed = |error: io::Error| {
             format!(
                 "Can't create file {} : {}",
@@ -118,6 +152,10 @@ impl Patcher<'_> {
             |reject| bytes::path(reject).to_owned(),
         );
         if self.options.dry_run {
+            println!("{count} out of {total} {plural} {verb}");
+            return Ok(REJECTED);
+        }
+        if self.options.reject.as_deref() == Some(b"-") {
             println!("{count} out of {total} {plural} {verb}");
             return Ok(REJECTED);
         }

@@ -36,6 +36,8 @@ pub struct FilePatch {
     pub hunks: Vec<Hunk>,
     pub format: Format,
     pub rename: Option<(Vec<u8>, Vec<u8>)>,
+    /// What `rename` names is copied, and stays.
+    pub copy: bool,
     pub delete: bool,
     /// The header says of the old or of the new file that it is not there, by a date that is the epoch.
     pub old_absent: bool,
@@ -85,6 +87,33 @@ impl Hunk {
             new_unterminated: self.old_unterminated,
         }
     }
+}
+
+impl FilePatch {
+    /// Whether git's header alone changes something.
+    fn is_header(&self) -> bool {
+        self.rename.is_some() || self.mode.is_some() || self.delete
+    }
+
+    /// Takes the names of a header without hunks.
+    fn name_by_header(&mut self, names: &Option<(Vec<u8>, Vec<u8>)>) {
+        let Some((old, new)) = names.clone() else {
+            return;
+        };
+        let absent = || b"/dev/null".to_vec();
+        self.old_name = Some(if self.old_absent { absent() } else { old });
+        self.new_name = Some(if self.delete { absent() } else { new });
+    }
+}
+
+/// The names of a line `diff --git a/name b/name`, where they are the same.
+fn git_names(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let text = text.trim_ascii_end();
+    let (old, new) = text.split_at_checked(text.len() / 2)?;
+    let new = new.strip_prefix(b" ")?;
+    let same = old.split(|&byte| byte == b'/').skip(1);
+    same.eq(new.split(|&byte| byte == b'/').skip(1))
+        .then(|| (old.to_vec(), new.to_vec()))
 }
 
 /// The lines of a patch.
@@ -190,24 +219,35 @@ impl<'a> Reader<'a> {
             hunks: Vec::new(),
             format: Format::Unified,
             rename: None,
+            copy: false,
             delete: false,
             old_absent: false,
             new_absent: false,
             mode: None,
         };
         let mut rename_from = None;
-        let mut git = false;
+        let mut git = None;
         while let Some(line) = self.peek() {
             if let Some(name) = line.strip_prefix(b"Index:") {
                 patch.index_name = header_name(name);
             } else if line.starts_with(b"diff --git ") {
-                if git && (patch.rename.is_some() || patch.mode.is_some()) {
+                if let Some(names) = &git
+                    && patch.is_header()
+                {
+                    patch.name_by_header(names);
                     return Ok(Some(patch));
                 }
-                git = true;
-            } else if let Some(name) = line.strip_prefix(b"rename from ") {
+                git = Some(git_names(&line[b"diff --git ".len()..]));
+            } else if let Some(name) = line
+                .strip_prefix(b"rename from ")
+                .or_else(|| line.strip_prefix(b"copy from "))
+            {
                 rename_from = Some(name.to_vec());
-            } else if let Some(name) = line.strip_prefix(b"rename to ") {
+            } else if let Some(name) = line
+                .strip_prefix(b"rename to ")
+                .or_else(|| line.strip_prefix(b"copy to "))
+            {
+                patch.copy = line.starts_with(b"copy");
                 patch.rename = rename_from.take().map(|from| (from, name.to_vec()));
             } else if line.starts_with(b"deleted file mode") {
                 patch.delete = true;
@@ -215,6 +255,7 @@ impl<'a> Reader<'a> {
                 .strip_prefix(b"new file mode ")
                 .or_else(|| line.strip_prefix(b"new mode "))
             {
+                patch.old_absent |= line.starts_with(b"new file");
                 let mode = std::str::from_utf8(mode).ok();
                 patch.mode = mode.and_then(|mode| u32::from_str_radix(mode.trim(), 8).ok());
             } else if line.starts_with(b"--- ") && self.ahead(1).starts_with(b"+++ ") {
@@ -250,7 +291,13 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
         }
-        Ok((git && patch.rename.is_some()).then_some(patch))
+        if let Some(names) = &git
+            && patch.is_header()
+        {
+            patch.name_by_header(names);
+            return Ok(Some(patch));
+        }
+        Ok(None)
     }
 
     fn malformed<T>(&self) -> Result<T> {

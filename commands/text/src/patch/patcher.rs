@@ -44,6 +44,11 @@ impl Patcher<'_> {
             .flatten()
             .filter_map(|name| self.stripped(name))
             .collect();
+        let mut told = Vec::new();
+        let names: Vec<Vec<u8>> = names
+            .into_iter()
+            .filter(|name| !is_dangerous(name, &mut told))
+            .collect();
         let existing: Vec<&Vec<u8>> = names
             .iter()
             .filter(|name| bytes::path(name).exists())
@@ -84,6 +89,13 @@ impl Patcher<'_> {
 
     pub fn file(mut self) -> Result<u8, String> {
         let options = self.options;
+        if self
+            .patch
+            .mode
+            .is_some_and(|mode| mode & 0o170_000 == 0o120_000)
+        {
+            return Err("symbolic links are not supported".to_owned());
+        }
         if let Some((from, to)) = self.patch.rename.clone() {
             return self.renamed(&from, &to);
         }
@@ -138,6 +150,16 @@ impl Patcher<'_> {
             bytes::path(parts.nth(strip).unwrap_or(name)).to_owned()
         };
         let (mut from, mut to) = (cut(from), cut(to));
+        let mut told = Vec::new();
+        if [&from, &to]
+            .iter()
+            .any(|path| is_dangerous(path.as_os_str().as_encoded_bytes(), &mut told))
+        {
+            return Ok(REJECTED);
+        }
+        if self.patch.copy && self.options.reverse {
+            return Err("copies are not taken back".to_owned());
+        }
         if self.options.reverse {
             std::mem::swap(&mut from, &mut to);
         }
@@ -148,7 +170,8 @@ impl Patcher<'_> {
                 message::reason(&error)
             )
         })?;
-        let shown = format!("{} (renamed from {})", quoted(&to), quoted(&from));
+        let verb = if self.patch.copy { "copied" } else { "renamed" };
+        let shown = format!("{} ({verb} from {})", quoted(&to), quoted(&from));
         say(self.options, &format!("patching file {shown}"));
         let hunks: Vec<Hunk> = self
             .patch
@@ -173,7 +196,11 @@ impl Patcher<'_> {
         if !self.options.dry_run {
             let failed = |error: io::Error| format!("Can't rename: {}", message::reason(&error));
             self.make_parent(&to)?;
-            fs::rename(&from, &to).map_err(failed)?;
+            if self.patch.copy {
+                fs::copy(&from, &to).map_err(failed)?;
+            } else {
+                fs::rename(&from, &to).map_err(failed)?;
+            }
             fs::write(&to, joined(&result)).map_err(failed)?;
         }
         Ok(0)
@@ -212,7 +239,7 @@ impl Patcher<'_> {
         let exists_already = creating && !text.is_empty();
         if (exists_already || self.applied_before(text)) && !options.force {
             let found = if options.reverse {
-                "Unreversed (or previously reversed)"
+                "Unreversed"
             } else {
                 "Reversed (or previously applied)"
             };
@@ -282,4 +309,16 @@ impl Patcher<'_> {
         }
         self.reject(path, &rejected, "FAILED")
     }
+}
+
+/// Whether a name leads out of the folder that is patched, which is said once of each.
+fn is_dangerous(name: &[u8], told: &mut Vec<Vec<u8>>) -> bool {
+    let leads_out =
+        name.starts_with(b"/") || name.split(|&byte| byte == b'/').any(|part| part == b"..");
+    if leads_out && !told.iter().any(|known| known == name) {
+        let shown = quoted(bytes::path(name));
+        println!("Ignoring potentially dangerous file name {shown}");
+        told.push(name.to_vec());
+    }
+    leads_out
 }

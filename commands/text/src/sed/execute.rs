@@ -404,8 +404,8 @@ impl<'a> Machine<'a> {
             }
             Function::Zap => self.space.clear(),
             Function::LineNumber => {
-                self.output
-                    .raw(format!("{}\n", self.input.line).as_bytes())?;
+                let number = self.input.line.to_string();
+                self.output.line(number.as_bytes(), false)?;
             }
             Function::FileName => {
                 let name = self.input.name.clone();
@@ -500,10 +500,14 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         self.substituted = true;
+        let print_first = substitution.evaluate && substitution.print_first;
+        if print_first && substitution.print {
+            self.print()?;
+        }
         if substitution.evaluate {
             self.execute(b"")?;
         }
-        if substitution.print {
+        if substitution.print && !print_first {
             self.print()?;
         }
         if let Some(file) = substitution.file {

@@ -57,11 +57,11 @@ impl Input {
             let Some(name) = self.files.pop_front() else {
                 return Ok(false);
             };
-            self.open(name);
+            self.open(name)?;
         }
     }
 
-    fn open(&mut self, name: Vec<u8>) {
+    fn open(&mut self, name: Vec<u8>) -> io::Result<()> {
         self.name = name;
         self.is_stdin = self.name == b"-" && !self.in_place;
         if self.is_stdin {
@@ -70,18 +70,21 @@ impl Input {
                 self.opened = Some(self.name.clone());
             }
             self.current = Some(Box::new(BufReader::with_capacity(1 << 16, io::stdin())));
-            return;
+            return Ok(());
         }
         let path = bytes::path(&self.name);
         if path.is_dir() {
             let text = if self.in_place {
                 format!("couldn't edit {}: not a regular file", path.display())
             } else {
-                format!("couldn't read {}: Is a directory", path.display())
+                format!("read error on {}: Is a directory", path.display())
             };
-            message::warn("sed", &text.replace("couldn't read", "read error on"));
+            if !self.in_place {
+                return Err(io::Error::other(text));
+            }
+            message::warn("sed", &text);
             self.missing = true;
-            return;
+            return Ok(());
         }
         match File::open(path) {
             Ok(file) => {
@@ -97,6 +100,7 @@ impl Input {
                 self.missing = true;
             }
         }
+        Ok(())
     }
 
     fn complain(&mut self, text: &str, error: &io::Error) {

@@ -56,6 +56,7 @@ struct Options {
     extended: bool,
     separate: bool,
     unbuffered: bool,
+    sandbox: bool,
 }
 
 fn add_script(script: &mut Option<Vec<u8>>, text: &[u8]) {
@@ -89,6 +90,7 @@ fn options(arguments: Vec<Vec<u8>>) -> Result<Options, u8> {
         extended: false,
         separate: false,
         unbuffered: false,
+        sandbox: false,
     };
     for (letter, value) in parsed.options {
         let value = value.unwrap_or_default();
@@ -120,6 +122,11 @@ fn options(arguments: Vec<Vec<u8>>) -> Result<Options, u8> {
             'u' => options.unbuffered = true,
             'z' => options.settings.terminator = 0,
             'p' => options.settings.posix = true,
+            'S' => options.sandbox = true,
+            'D' => {
+                message::warn("sed", "--debug is not supported");
+                return Err(USAGE_ERROR);
+            }
             'h' => {
                 println!(
                     "Usage: sed [OPTION]... {{script-only-if-no-other-script}} [input-file]..."
@@ -127,7 +134,10 @@ fn options(arguments: Vec<Vec<u8>>) -> Result<Options, u8> {
                 return Err(0);
             }
             'V' => {
-                println!("sed (secure-exec) {}", env!("CARGO_PKG_VERSION"));
+                println!(
+                    "sed (secure-exec) {}, like GNU sed 4.9",
+                    env!("CARGO_PKG_VERSION")
+                );
                 return Err(0);
             }
             _ => {}
@@ -166,14 +176,19 @@ pub fn main(_: &str, arguments: Vec<Vec<u8>>) -> u8 {
         extended: options.extended,
         unicode: !bytes_locale(),
         null_data: options.settings.terminator == 0,
+        posix: options.settings.posix,
+        sandbox: options.sandbox,
     };
     let script = match parse::parse(&options.script, flavour) {
         Ok(script) => script,
         Err(error) => {
-            message::warn(
-                "sed",
-                &format!("-e expression #1, char {}: {}", error.at, error.text),
-            );
+            // GNU's finds labels when all is read, and ends as for a failure of its own.
+            let Some(at) = error.at else {
+                message::warn("sed", &error.text);
+                return IO_ERROR;
+            };
+            let text = format!("-e expression #1, char {at}: {}", error.text);
+            message::warn("sed", &text);
             return USAGE_ERROR;
         }
     };

@@ -11,7 +11,14 @@ pub struct Flavour {
     pub extended: bool,
     pub unicode: bool,
     pub null_data: bool,
+    /// Without what GNU adds, `--posix`.
+    pub posix: bool,
+    /// Without commands that run programs or name files, `--sandbox`.
+    pub sandbox: bool,
 }
+
+/// The version of GNU's sed that this is like.
+const VERSION: [u64; 2] = [4, 9];
 
 pub struct Parser<'a> {
     pub(super) text: &'a [u8],
@@ -27,7 +34,8 @@ pub struct Parser<'a> {
 #[derive(Debug)]
 pub struct Error {
     pub text: String,
-    pub at: usize,
+    /// Nothing where it applies to the whole script.
+    pub at: Option<usize>,
 }
 
 pub(super) type Result<T> = std::result::Result<T, Error>;
@@ -77,7 +85,7 @@ impl Parser<'_> {
             };
             let Some(target) = target else {
                 let text = format!("can't find label for jump to `{}'", label.escape_ascii());
-                return Err(Error { text, at: 0 });
+                return Err(Error { text, at: None });
             };
             *jump = Jump::To(target);
         }
@@ -87,8 +95,16 @@ impl Parser<'_> {
     pub(super) fn error(&self, text: impl Into<String>) -> Error {
         Error {
             text: text.into(),
-            at: self.at,
+            at: Some(self.at),
         }
+    }
+
+    /// Fails where files and programs are out of reach.
+    pub(super) fn refuse_in_sandbox(&self) -> Result<()> {
+        if self.flavour.sandbox {
+            return Err(self.error("e/r/w commands disabled in sandbox mode"));
+        }
+        Ok(())
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -162,7 +178,8 @@ impl Parser<'_> {
         }
         if let Some(Address::Line(0)) = selector.first {
             let reads = selector.second.is_none() && self.peek() == Some(b'r');
-            if !reads && !matches!(selector.second, Some(Address::Regex(_))) {
+            let begins = matches!(selector.second, Some(Address::Regex(_))) && !self.flavour.posix;
+            if !reads && !begins {
                 return Err(self.error("invalid usage of line address 0"));
             }
         }
@@ -209,9 +226,7 @@ impl Parser<'_> {
         let mark = self.peek();
         if let Some(b'+' | b'~') = mark {
             self.next();
-            let number = self
-                .number()
-                .ok_or_else(|| self.error("expected number after +/~"))?;
+            let number = self.number().unwrap_or(0);
             return Ok(if mark == Some(b'+') {
                 Address::Plus(number)
             } else {
@@ -357,6 +372,7 @@ impl Parser<'_> {
             b'w' => return self.output_file().map(Function::Write),
             b'W' => return self.output_file().map(Function::WriteFirst),
             b'e' => {
+                self.refuse_in_sandbox()?;
                 self.skip_blanks();
                 return Ok(Function::Execute(self.rest_of_line()));
             }
@@ -371,14 +387,29 @@ impl Parser<'_> {
             }
             b'q' => Function::Quit(self.exit_code()),
             b'Q' => Function::QuitSilently(self.exit_code()),
-            b'v' => {
-                self.rest_of_line();
-                return Ok(Function::Label);
-            }
+            b'v' => return self.version(),
             _ => self.simple(letter)?,
         };
         self.end_of_command()?;
         Ok(function)
+    }
+
+    /// `v`: fails if the script needs a version behind the one that this is like.
+    fn version(&mut self) -> Result<Function> {
+        self.skip_blanks();
+        let wanted = self.label_text();
+        let wanted = String::from_utf8_lossy(&wanted).into_owned();
+        let numbers: Option<Vec<u64>> = match wanted.as_str() {
+            "" => Some(Vec::new()),
+            text => text.split('.').map(|part| part.parse().ok()).collect(),
+        };
+        match numbers {
+            None => Err(self.error("invalid usage of v command")),
+            Some(numbers) if numbers > VERSION.to_vec() => {
+                Err(self.error("expected newer version of sed"))
+            }
+            Some(_) => Ok(Function::Label),
+        }
     }
 
     fn simple(&mut self, letter: u8) -> Result<Function> {
@@ -472,6 +503,7 @@ impl Parser<'_> {
     }
 
     fn file_name(&mut self) -> Result<Vec<u8>> {
+        self.refuse_in_sandbox()?;
         self.skip_blanks();
         let name = self.rest_of_line();
         if name.is_empty() {

@@ -115,6 +115,8 @@ pub struct Substitution {
     pub number: usize,
     pub global: bool,
     pub print: bool,
+    /// Prints what is to be run, and not its output: `p` comes before `e`.
+    pub print_first: bool,
     pub evaluate: bool,
     pub file: Option<File>,
 }

@@ -126,19 +126,33 @@ impl Parser<'_> {
             number: 1,
             global: false,
             print: false,
+            print_first: false,
             evaluate: false,
             file: None,
         };
         let mut builder = self.builder();
         let mut multi_line = false;
+        let mut numbered = false;
         loop {
             match self.peek() {
+                Some(b'g') if substitution.global => return Err(self.twice("g")),
                 Some(b'g') => substitution.global = true,
-                Some(b'p') => substitution.print = true,
+                Some(b'p') if substitution.print => return Err(self.twice("p")),
+                Some(b'p') => {
+                    substitution.print = true;
+                    substitution.print_first = !substitution.evaluate;
+                }
                 Some(b'i' | b'I') => builder.ignore_case = true,
                 Some(b'm' | b'M') => multi_line = true,
-                Some(b'e') => substitution.evaluate = true,
+                Some(b'e') => {
+                    self.refuse_in_sandbox()?;
+                    substitution.evaluate = true;
+                }
                 Some(b'0'..=b'9') => {
+                    if std::mem::replace(&mut numbered, true) {
+                        self.at += 1;
+                        return Err(self.error("multiple number options to `s' command"));
+                    }
                     let number = self.number().unwrap_or(0);
                     if number == 0 {
                         return Err(self.error("number option to `s' command may not be zero"));
@@ -173,6 +187,11 @@ impl Parser<'_> {
             )));
         }
         Ok(Function::Substitute(Box::new(substitution)))
+    }
+
+    fn twice(&mut self, option: &str) -> super::parse::Error {
+        self.at += 1;
+        self.error(format!("multiple `{option}' options to `s' command"))
     }
 
     pub(super) fn transliteration(&mut self) -> Result<Function> {

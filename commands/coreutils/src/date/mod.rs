@@ -1,5 +1,9 @@
 //! What `date` does beyond uutils: the words and the directives of the GNU tool that it does not know, times that a
-//! zone leaves out, and the clock, which nobody may set.
+//! zone leaves out, those of years that its calendar has no place for, and the clock, which nobody may set.
+
+mod format;
+mod request;
+mod wide;
 
 use std::ffi::OsString;
 
@@ -12,6 +16,9 @@ const KNOWN: &[u8] = b"%aAbBcCdDeFgGhHIjklmMnNpPqrRsStTuUVwWxXyYzZ:";
 
 /// Runs `date` by `run`.
 pub fn main(mut list: Vec<OsString>, run: impl FnOnce(Vec<OsString>) -> i32) -> i32 {
+    if let Some(status) = request::show(&list) {
+        return status;
+    }
     let mut sets = false;
     let mut is_value = false;
     for word in list.iter_mut().skip(1) {
