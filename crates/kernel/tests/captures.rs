@@ -222,12 +222,7 @@ fn a_machine_keeps_its_own_commands_and_mounts() {
     as_guest(&first, |guest| guest.stat(b"/usr/bin/ours").unwrap());
     let taken = take(&first, &[]);
     let listed = taken.image();
-    assert!(
-        listed
-            .list()
-            .iter()
-            .all(|(path, _)| path != b"usr/bin/ours")
-    );
+    assert!(listed.list().all(|(path, _)| path != b"usr/bin/ours"));
     let second = machine();
     second.kernel.register_command("theirs", "inert").unwrap();
     taken.put(&second).unwrap();
