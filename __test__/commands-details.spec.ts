@@ -36,6 +36,11 @@ const cases: [string, string, string][] = [
     "t/f:x\nt/u/g:x\n2\n",
   ],
   [
+    "functions of awk that call themselves without end are told so",
+    'f=\'function f(n) { return n ? f(n - 1) + 1 : 0 } BEGIN { print f(N) }\'; awk -v N=500 "$f"; awk -v N=9999 "$f" 2>&1 | grep -c nested',
+    "500\n1\n",
+  ],
+  [
     "diff names a FIFO and does not open it",
     "mkdir a b; mkfifo a/p; echo > b/p; timeout 5 diff -r a b; echo $?",
     "File a/p is a fifo while file b/p is a regular file\n1\n",

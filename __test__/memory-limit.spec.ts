@@ -1,6 +1,9 @@
 // A machine whose memory is used up loses the program that holds the most of it, and nothing else.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type NodeRuntime, VmError } from "secure-exec";
 import { withRuntime } from "./support/guest.ts";
 import { describe, test } from "./support/suite.ts";
@@ -198,6 +201,40 @@ describe("bounds that programs can handle:", () => {
       assert.deepEqual(named, ["limits.resources.maxQueuedMessageBytes"]);
     });
   });
+});
+
+test("who reads a file that is larger than the memory is told so, and nothing else is lost", async () => {
+  const hostPath = mkdtempSync(join(tmpdir(), "large-"));
+  try {
+    for (const [name, size] of [
+      ["a", 600 * mebibyte],
+      ["b", 4 * 2 ** 40],
+    ] as const) {
+      writeFileSync(join(hostPath, name), "");
+      truncateSync(join(hostPath, name), size);
+    }
+    const mounts = [{ guestPath: "/m", hostPath }];
+    await withRuntime({ ...small, mounts }, async (runtime) => {
+      const other = await runtime.spawn("process.stdin.pipe(process.stdout)");
+      const { stdout } = await runtime.exec(`
+        const { openSync, readFileSync } = require("node:fs");
+        for (const read of [
+          () => readFileSync("/m/a", "utf8"),
+          () => readFileSync("/m/b", "utf8"),
+          () => readFileSync(openSync("/m/a"), "utf8"),
+        ]) {
+          try { console.log(read().length); } catch (error) { console.log(error.code); }
+        }
+        console.log(readFileSync("/etc/passwd", "utf8").length > 0);`);
+      assert.equal(stdout, "ENOMEM\nENOMEM\nENOMEM\ntrue\n");
+      await other.writeStdin("still here");
+      other.closeStdin();
+      assert.equal(await other.wait(), 0);
+      assert.equal(other.captured.stdout, "still here");
+    });
+  } finally {
+    rmSync(hostPath, { recursive: true });
+  }
 });
 
 test("the machine's memory is that of its limit", async () => {

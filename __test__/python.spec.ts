@@ -605,6 +605,24 @@ describe("packages:", () => {
     assert.match(none.stderr, /\nModuleNotFoundError: No module named 'nosuch'\n$/);
   });
 
+  test("one that is broken keeps no other from being imported", async () => {
+    const broken = join(wheels, "a_broken-1.0-py3-none-any.whl");
+    const list = join(wheels, "pyodide-lock.json");
+    writeFileSync(broken, "PK");
+    writeFileSync(list, JSON.stringify({ packages: { x: { file_name: "greeting-1.0.whl" } } }));
+    try {
+      const { stdout, stderr, exitCode } = await python(["-c", "import greeting; print(1)"]);
+      assert.deepEqual([stdout, exitCode], ["1\n", 0]);
+      assert.equal(
+        stderr,
+        "python3: a_broken-1.0-py3-none-any.whl is no wheel: File is not a zip file\n",
+      );
+    } finally {
+      rmSync(broken);
+      rmSync(list);
+    }
+  });
+
   test("without the package the command says how to get it", async () => {
     const other = await NodeRuntime.create();
     try {

@@ -59,7 +59,7 @@ impl Cell {
 
 /// Calls nested deeper than this would exhaust the stack.
 const MAX_DEPTH: usize = if cfg!(target_os = "wasi") {
-    2000
+    600
 } else {
     10_000
 };

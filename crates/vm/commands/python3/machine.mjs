@@ -114,18 +114,24 @@ class Wheels:
                 packages = json.load(file)["packages"]
         listed = set()
         for package in packages.values():
-            file = package["file_name"]
-            if file in names and package["package_type"] == "package":
+            file = package.get("file_name")
+            if file in names and package.get("package_type") == "package":
                 listed.add(file)
-                for name in package["imports"]:
+                for name in package.get("imports", []):
                     index.setdefault(name.partition(".")[0], file)
         for file in names:
             if file.endswith(".whl") and file not in listed:
-                with zipfile.ZipFile(f"{WHEELS}/{file}") as archive:
-                    for member in archive.namelist():
-                        top = member.partition("/")[0]
-                        if not top.endswith((".dist-info", ".data")):
-                            index.setdefault(top.partition(".")[0], file)
+                try:
+                    with zipfile.ZipFile(f"{WHEELS}/{file}") as archive:
+                        members = archive.namelist()
+                except (OSError, zipfile.BadZipFile) as error:
+                    # One that is broken keeps no other from being imported.
+                    print(f"python3: {file} is no wheel: {error}", file=sys.stderr)
+                    continue
+                for member in members:
+                    top = member.partition("/")[0]
+                    if not top.endswith((".dist-info", ".data")):
+                        index.setdefault(top.partition(".")[0], file)
         return index
 
     @classmethod

@@ -18,6 +18,7 @@ use crate::callback::{Args, Return, Scope};
 use crate::env::Env;
 use crate::event_loop::Completion;
 use crate::js::convert;
+use crate::memory::memory_guard;
 
 /// open(2) as libuv does it, never inherited by programs that this one starts; polled, as that of a FIFO waits for the
 /// other end.
@@ -144,15 +145,16 @@ pub fn read_to_end(env: &Env, process: &Arc<Process>, fd: i32) -> Result<Vec<u8>
     let size = process
         .fstat(fd)
         .map_or(0, |stat| if stat.is_file() { stat.size } else { 0 });
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).min(1 << 30) + 1];
+    let mut bytes = Vec::new();
+    lengthen(
+        &mut bytes,
+        usize::try_from(size).unwrap_or(0).min(1 << 30) + 1,
+    )?;
     let mut length = 0;
     loop {
         if length == bytes.len() {
             let grown = (bytes.len() * 2).max(8192);
-            bytes
-                .try_reserve(grown - length)
-                .map_err(|_| Errno::ENOMEM)?;
-            bytes.resize(grown, 0);
+            lengthen(&mut bytes, grown)?;
         }
         let rest = &mut bytes[length..];
         let count = env
@@ -165,6 +167,19 @@ pub fn read_to_end(env: &Env, process: &Arc<Process>, fd: i32) -> Result<Vec<u8>
         }
         length += count;
     }
+}
+
+/// Lengthens a buffer by zeros where the machine has memory for them: how long a file is, its filesystem says, and an
+/// allocator that has none ends every program of the machine.
+fn lengthen(bytes: &mut Vec<u8>, length: usize) -> Result<(), Errno> {
+    let more = length - bytes.len();
+    if !memory_guard::offer(more) {
+        memory_guard::tell_refused(more);
+        return Err(Errno::ENOMEM);
+    }
+    bytes.try_reserve_exact(more).map_err(|_| Errno::ENOMEM)?;
+    bytes.resize(length, 0);
+    Ok(())
 }
 
 /// Reads a whole file by path.
