@@ -5,6 +5,7 @@
 //! which WASI preview 1 lacks, is written here on `secure_exec_sys`.
 
 mod cat;
+mod checksum;
 mod chmod;
 mod chown;
 mod copying;
@@ -90,6 +91,8 @@ fn main() -> ExitCode {
         .collect();
     dispatch("coreutils", &tools, |tool, name, arguments| match tool {
         Some(tool) => finish(name, tool(&Args::new(name, arguments))),
-        None => tail::follow(name, &arguments).unwrap_or_else(|| uutils::run(name, arguments)),
+        None => tail::follow(name, &arguments)
+            .or_else(|| checksum::check(name, &arguments))
+            .unwrap_or_else(|| uutils::run(name, arguments)),
     })
 }

@@ -1,4 +1,4 @@
-//! `tail -f`: what uutils leaves to the system, done by looking again after a while.
+//! `tail -f`: what uutils leaves to the system, done by looking again after a while, which is soon where something has come.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -36,6 +36,11 @@ const SYNTAX: Syntax = Syntax {
     operand_ends: false,
 };
 
+/// How long a file that has just grown is left alone, and one that has not for long. GNU's tail is told of changes by
+/// inotify(7), whatever `-s` says, which preview 1 does not have.
+const SOONEST: Duration = Duration::from_millis(20);
+const LATEST: Duration = Duration::from_millis(160);
+
 /// A file that is followed.
 struct Followed {
     name: OsString,
@@ -65,16 +70,15 @@ fn run(args: &Args, parsed: &Parsed) -> Outcome {
             .value("follow")
             .is_some_and(|value| value.text() == "name");
     let retries = parsed.has("F") || parsed.has("retry");
-    let pause = match parsed.value("sleep-interval") {
-        None => Duration::from_secs(1),
-        Some(value) => parse_duration(&value.text()).ok_or_else(|| {
+    if let Some(value) = parsed.value("sleep-interval") {
+        parse_duration(&value.text()).ok_or_else(|| {
             let text = format!("invalid number of seconds: {}", quote(&value.text()));
             Failure {
                 status: 1,
                 message: text,
             }
-        })?,
-    };
+        })?;
+    }
     let watched = parsed
         .value("pid")
         .and_then(|value| value.text().parse::<i32>().ok());
@@ -98,7 +102,9 @@ fn run(args: &Args, parsed: &Parsed) -> Outcome {
     }
     let has_titles = parsed.operands.len() > 1 && !parsed.has("quiet") && !parsed.has("silent");
     let mut last = files.len() - 1;
+    let mut pause = SOONEST;
     loop {
+        pause = (pause * 2).min(LATEST);
         let is_gone = watched.is_some_and(|pid| kill(pid, 0).is_err());
         for (index, followed) in files.iter_mut().enumerate() {
             if by_name {
@@ -112,13 +118,14 @@ fn run(args: &Args, parsed: &Parsed) -> Outcome {
                 print!("\n==> {} <==\n", followed.name.to_string_lossy());
             }
             last = index;
+            pause = SOONEST;
             io::stdout().write_all(&news)?;
             io::stdout().flush()?;
         }
         if is_gone {
             return Ok(status);
         }
-        std::thread::sleep(pause.max(Duration::from_millis(10)));
+        std::thread::sleep(pause);
     }
 }
 

@@ -136,8 +136,7 @@ fn hyphenated(rest: &str) -> Option<(usize, String)> {
     let name = &name[..end];
     let parts: Vec<&str> = name.split('-').collect();
     let is_name = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    (parts.len() > 1 && parts.iter().all(|part| is_name(part)))
-        .then(|| (1 + end, format!(".\"{name}\"")))
+    (parts.len() > 1 && parts.iter().all(is_name)).then(|| (1 + end, format!(".\"{name}\"")))
 }
 
 /// `name(argument)`, where the argument is one word or one text.
