@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn own_functions_stand_behind_those_that_are_imported() {
-        let imports = b"\x02\x1f\x04\x01a\x01f\x00\x00\x01a\x01m\x02\x01\x01\x02\x01a\x01g\x03\x7f\x01\x01a\x01h\x00\x00";
+        let imports = b"\x02\x1c\x04\x01a\x01f\x00\x00\x01a\x01m\x02\x01\x01\x02\x01a\x01g\x03\x7f\x01\x01a\x01h\x00\x00";
         let functions = b"\x03\x04\x03\x00\x00\x00";
         let module = [HEAD, b"\x01\x04\x01\x60\0\0", imports, functions].concat();
         assert_eq!(of(&module), Some(2..5));
