@@ -97,6 +97,8 @@ const rules: Record<string, RegExp> = {
       "long-path",
       "target-nul",
       "up-to",
+      "lease-beside",
+      "leases-ended",
       "large-read",
     ],
     /a path or a piece of a file that is none$/,

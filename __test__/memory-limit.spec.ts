@@ -217,7 +217,7 @@ test("who reads a file that is larger than the memory is told so, and nothing el
     await withRuntime({ ...small, mounts }, async (runtime) => {
       const other = await runtime.spawn("process.stdin.pipe(process.stdout)");
       const { stdout } = await runtime.exec(`
-        const { openSync, readFileSync } = require("node:fs");
+        import { openSync, readFileSync } from "node:fs";
         for (const read of [
           () => readFileSync("/m/a", "utf8"),
           () => readFileSync("/m/b", "utf8"),
