@@ -14,7 +14,8 @@ describe("machine code in wheels:", { skip: notFetched }, () => {
   before(async () => {
     rt = await NodeRuntime.create({
       python: { wheelsDir: wheelsFolder },
-      limits: { jsRuntime: { cpuTimeLimitMs: 120_000 } },
+      // A package's own tests take much, which is given back a moment after they have ended.
+      limits: { jsRuntime: { cpuTimeLimitMs: 120_000 }, resources: { maxMemoryBytes: 2 ** 30 } },
     });
   });
   after(() => rt?.dispose());
