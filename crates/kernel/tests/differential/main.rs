@@ -222,12 +222,13 @@ fn is_of_newer_linux(lines: &[String], host: &str) -> bool {
     };
     let tried = ["connect", "listen"].map(|word| format!("{word} {socket} "));
     let made = format!("inet {socket} ");
-    let of_socket = before
-        .iter()
-        .rev()
-        .take_while(|line| !line.starts_with(&made));
     let has_tried = |line: &String| tried.iter().any(|word| line.starts_with(word));
-    host == "EINVAL" && of_socket.into_iter().any(has_tried)
+    host == "EINVAL"
+        && before
+            .iter()
+            .rev()
+            .take_while(|line| !line.starts_with(&made))
+            .any(has_tried)
 }
 
 fn compare_inet_scripts(scripts: &[(&str, &str)]) {
