@@ -116,20 +116,19 @@ for (const [kind, options] of Object.entries({
           });`);
         const lines = linesOf(program.stdout);
         assert.equal(await next(lines), "ENOENT");
-        // The guest watches the new directory when it has heard of it: until then it may miss what comes there.
-        mkdirSync(join(hostPath, "new"));
-        writeFileSync(join(hostPath, "new/x.txt"), "first");
-        let line = next(lines);
-        for (let isHeard = false; !isHeard; ) {
+        // The guest watches the new directory when it has heard of it: until then it may miss what comes there. What is
+        // written once more is heard at the latest.
+        const writing = async (text: string, line = next(lines)): Promise<string | undefined> => {
+          writeFileSync(join(hostPath, "new/x.txt"), text);
           const late = new Promise<false>((resolve) => setTimeout(resolve, 200, false));
-          isHeard = await Promise.race([line.then(() => true), late]);
-          if (!isHeard) writeFileSync(join(hostPath, "new/x.txt"), "first");
-        }
-        assert.equal(await line, "first");
-        writeFileSync(join(hostPath, "new/x.txt"), "second");
-        do line = next(lines);
-        while ((await line) === "first");
-        assert.equal(await line, "second");
+          const isHeard = await Promise.race([line.then(() => true), late]);
+          return isHeard ? await line : await writing(text, line);
+        };
+        mkdirSync(join(hostPath, "new"));
+        assert.equal(await writing("first"), "first");
+        let line = await writing("second");
+        while (line === "first") line = await writing("second");
+        assert.equal(line, "second");
         assert.equal(await program.wait(), 0);
       });
     });
