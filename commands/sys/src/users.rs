@@ -1,5 +1,6 @@
 //! Names of users and groups, from `/etc/passwd` and `/etc/group`.
 
+use std::collections::HashMap;
 use std::fs;
 
 /// A line of `/etc/passwd`.
@@ -64,6 +65,26 @@ pub fn users() -> Vec<User> {
 pub fn groups() -> Vec<Group> {
     let text = fs::read_to_string("/etc/group").unwrap_or_default();
     text.lines().filter_map(parse_group).collect()
+}
+
+/// Names of users by their numbers; of several the first, as getpwuid(3) has it.
+#[must_use]
+pub fn user_names() -> HashMap<u32, String> {
+    by_number(users().into_iter().map(|user| (user.uid, user.name)))
+}
+
+/// Names of groups by their numbers; of several the first, as getgrgid(3) has it.
+#[must_use]
+pub fn group_names() -> HashMap<u32, String> {
+    by_number(groups().into_iter().map(|group| (group.gid, group.name)))
+}
+
+fn by_number(names: impl Iterator<Item = (u32, String)>) -> HashMap<u32, String> {
+    let mut known = HashMap::new();
+    for (number, name) in names {
+        known.entry(number).or_insert(name);
+    }
+    known
 }
 
 #[must_use]

@@ -122,7 +122,7 @@ pub fn delete(options: &Options) -> Outcome {
     if options.files.is_empty() {
         return Ok(0);
     }
-    let (mut indexes, missing) = selected(options, &members);
+    let (indexes, missing) = selected(options, &members);
     for index in &indexes {
         tell(options, 'd', &members[*index].name);
     }
@@ -131,13 +131,18 @@ pub fn delete(options: &Options) -> Outcome {
             println!("No member named `{}'", String::from_utf8_lossy(name));
         }
     }
+    remove(&mut members, indexes);
+    save(options, &members)?;
+    Ok(0)
+}
+
+/// Takes the members at these places out, each once.
+fn remove(members: &mut Vec<Member>, mut indexes: Vec<usize>) {
     indexes.sort_unstable();
     indexes.dedup();
     for index in indexes.into_iter().rev() {
         members.remove(index);
     }
-    save(options, &members)?;
-    Ok(0)
 }
 
 /// `m`.
@@ -146,7 +151,7 @@ pub fn shift(options: &Options) -> Outcome {
     if options.files.is_empty() {
         return Ok(0);
     }
-    let (mut indexes, missing) = selected(options, &members);
+    let (indexes, missing) = selected(options, &members);
     if let Some(name) = missing.first() {
         let (name, archive) = (String::from_utf8_lossy(name), options.archive.display());
         return Err(fail(format!("no entry {name} in archive {archive}!")));
@@ -158,11 +163,7 @@ pub fn shift(options: &Options) -> Outcome {
         .iter()
         .map(|&index| members[index].clone())
         .collect();
-    indexes.sort_unstable();
-    indexes.dedup();
-    for index in indexes.into_iter().rev() {
-        members.remove(index);
-    }
+    remove(&mut members, indexes);
     let at = place(options, &members);
     members.splice(at..at, moved);
     save(options, &members)?;

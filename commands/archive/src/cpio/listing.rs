@@ -23,14 +23,8 @@ impl Names {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
         Self {
-            users: users::users()
-                .into_iter()
-                .map(|user| (user.uid, user.name))
-                .collect(),
-            groups: users::groups()
-                .into_iter()
-                .map(|group| (group.gid, group.name))
-                .collect(),
+            users: users::user_names(),
+            groups: users::group_names(),
             now: i64::try_from(now).unwrap_or(0),
         }
     }

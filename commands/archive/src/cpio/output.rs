@@ -19,15 +19,6 @@ pub fn device(number: u64) -> (u32, u32) {
     )
 }
 
-/// Names by their numbers; the first of several counts.
-fn by_number(names: impl Iterator<Item = (u32, String)>) -> HashMap<u32, String> {
-    let mut known = HashMap::new();
-    for (number, name) in names {
-        known.entry(number).or_insert(name);
-    }
-    known
-}
-
 /// What is to be written of a file, and the name it is found by.
 type Waiting = (Member, Vec<u8>);
 
@@ -117,12 +108,8 @@ fn write_all(run: &mut Run, output: impl Write + Seek0, format: Format) -> Resul
         numbers: HashMap::new(),
         waiting: HashMap::new(),
         order: Vec::new(),
-        users: by_number(users::users().into_iter().map(|user| (user.uid, user.name))),
-        groups: by_number(
-            users::groups()
-                .into_iter()
-                .map(|group| (group.gid, group.name)),
-        ),
+        users: users::user_names(),
+        groups: users::group_names(),
         first: HashMap::new(),
     };
     for name in names(&run.options) {

@@ -47,14 +47,8 @@ pub fn write_after<W: Write>(
         builder: Builder::new(output),
         excluded: Excluded::new(&run.options.exclude),
         links: HashMap::new(),
-        users: users::users()
-            .into_iter()
-            .map(|user| (user.uid, user.name))
-            .collect(),
-        groups: users::groups()
-            .into_iter()
-            .map(|group| (group.gid, group.name))
-            .collect(),
+        users: users::user_names(),
+        groups: users::group_names(),
         archive: run
             .options
             .archive

@@ -109,16 +109,7 @@ impl Options {
             }
             for (at, letter) in word.iter().enumerate().skip(1) {
                 if *letter == b'd' {
-                    let attached = &word[at + 1..];
-                    let value = if attached.is_empty() {
-                        list.next()
-                    } else {
-                        Some(attached.to_vec())
-                    };
-                    let value = value.ok_or_else(|| {
-                        wrong("error:  must specify directory to which to extract with -d option")
-                    })?;
-                    options.directory = Some(os_string(value).into());
+                    options.set_directory(&word[at + 1..], &mut list)?;
                     break;
                 }
                 if matches!(letter, b'O' | b'I' | b'P') {
@@ -143,6 +134,24 @@ impl Options {
         Ok(options)
     }
 
+    /// The directory of `-d`: what is attached to it, or else the next word.
+    fn set_directory(
+        &mut self,
+        attached: &[u8],
+        list: &mut impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let value = if attached.is_empty() {
+            list.next()
+        } else {
+            Some(attached.to_vec())
+        };
+        let value = value.ok_or_else(|| {
+            wrong("error:  must specify directory to which to extract with -d option")
+        })?;
+        self.directory = Some(os_string(value).into());
+        Ok(())
+    }
+
     /// What follows the archive.
     fn members(&mut self, list: &mut impl Iterator<Item = Vec<u8>>) -> Result<(), Failure> {
         let mut excludes = false;
@@ -150,15 +159,7 @@ impl Options {
             if word == b"-x" {
                 excludes = true;
             } else if let Some(attached) = word.strip_prefix(b"-d") {
-                let value = if attached.is_empty() {
-                    list.next()
-                } else {
-                    Some(attached.to_vec())
-                };
-                let value = value.ok_or_else(|| {
-                    wrong("error:  must specify directory to which to extract with -d option")
-                })?;
-                self.directory = Some(os_string(value).into());
+                self.set_directory(attached, list)?;
             } else if excludes {
                 self.excluded.push(word);
             } else {
