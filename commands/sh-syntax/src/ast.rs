@@ -49,6 +49,8 @@ pub struct Function {
     /// The source of the body.
     pub text: String,
     pub file: Rc<str>,
+    /// Where its definition begins.
+    pub line: u32,
 }
 
 #[derive(Debug)]

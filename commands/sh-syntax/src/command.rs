@@ -318,8 +318,25 @@ impl Parser<'_> {
         }
         let text = self.source_since(start);
         let file = self.source.file();
-        let function = Rc::new(Function { body, text, file });
+        let function = Rc::new(Function {
+            body,
+            text,
+            file,
+            line,
+        });
         Ok(Some(Command::Function { name, function }))
+    }
+
+    /// Gives a command of bash's its line: the one on which its first word ends or, behind a word, which may be the name of
+    /// a function, its second.
+    fn number_line(&self, simple: &mut Simple) {
+        let (words, others) = (
+            simple.args.len(),
+            simple.assigns.len() + simple.redirects.len(),
+        );
+        if self.bash() && matches!((words, others), (1 | 2, 0) | (0, 1)) {
+            simple.line = self.input.line;
+        }
     }
 
     fn simple(&mut self) -> Result<Simple> {
@@ -335,6 +352,7 @@ impl Parser<'_> {
         let mut declares = false;
         let mut shown = Vec::new();
         loop {
+            self.number_line(&mut simple);
             self.skip_blanks();
             let from = self.input.pos;
             if let Some(redirect) = self.redirect()? {

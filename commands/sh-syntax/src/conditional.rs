@@ -8,6 +8,9 @@ const BINARY: [&str; 14] = [
     "=~", "==", "=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "<",
 ];
 
+/// Letters of the operators before one word.
+const UNARY: &[u8] = b"abcdefghknoprstuvwxzGLNORS";
+
 impl Parser<'_> {
     /// Up to `]]`, after `[[`.
     pub(crate) fn condition(&mut self) -> Result<Compound> {
@@ -69,19 +72,17 @@ impl Parser<'_> {
         self.skip_blanks();
         let unary = first
             .literal()
-            .filter(|t| t.len() == 2 && t.starts_with('-'))
+            .filter(|t| matches!(t.as_bytes(), [b'-', letter] if UNARY.contains(letter)))
             .map(str::to_owned);
         if let Some(operator) = unary {
-            let next = self.peek_plain();
-            let binary_next = next
-                .as_deref()
-                .is_some_and(|w| BINARY.contains(&w) || w == "]]");
-            if !binary_next && !matches!(self.peek(), None | Some(')' | '&' | '|' | '\n')) {
-                let Some(operand) = self.word()? else {
-                    return Err(self.unexpected());
-                };
-                return Ok(Cond::Unary(operator, operand));
+            // What follows is its operand, even where that looks like an operator.
+            if self.peek_plain().as_deref() == Some("]]") {
+                return Err(self.unexpected());
             }
+            let Some(operand) = self.word()? else {
+                return Err(self.unexpected());
+            };
+            return Ok(Cond::Unary(operator, operand));
         }
         let operator = match self.peek() {
             Some('<') if self.peek_second() != Some('(') => {

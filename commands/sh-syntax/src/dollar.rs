@@ -231,6 +231,9 @@ impl Parser<'_> {
             && is_name_start(param.name.chars().next().unwrap_or('0'))
         {
             self.next_raw();
+            if self.peek() == Some(']') {
+                return self.bad_substitution(start);
+            }
             param.index = Some(self.index()?);
         }
         if length {

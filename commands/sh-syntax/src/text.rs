@@ -63,6 +63,31 @@ pub fn encode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// The text with each byte that is not ASCII as a character of its own, as a locale of single bytes has it.
+/// [`whole`] makes characters of them again.
+pub fn single_bytes(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let bytes = encode(text);
+    let one = |byte: &u8| {
+        if byte.is_ascii() {
+            char::from(*byte)
+        } else {
+            raw_char(*byte)
+        }
+    };
+    Cow::Owned(bytes.iter().map(one).collect())
+}
+
+/// The text with characters where single bytes make some.
+pub fn whole(text: String) -> String {
+    if text.is_ascii() {
+        return text;
+    }
+    decode(&encode(&text))
+}
+
 /// For a system call.
 pub fn os(text: &str) -> OsString {
     match encode(text) {
@@ -98,7 +123,14 @@ pub fn split_element(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, encode};
+    use super::{decode, encode, single_bytes, whole};
+
+    #[test]
+    fn single_bytes_make_the_text_again() {
+        let text = "a\u{e9}\u{10FF81}b";
+        assert_eq!(single_bytes(text).chars().count(), 5);
+        assert_eq!(whole(single_bytes(text).into_owned()), text);
+    }
 
     #[test]
     fn any_bytes_survive() {

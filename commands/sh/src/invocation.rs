@@ -73,6 +73,17 @@ fn options(shell: &mut Shell, invocation: &mut Invocation, args: &[String]) -> R
                     invocation.rc_file = args.get(at).cloned();
                     at += 1;
                 }
+                "help" if shell.bash => {
+                    shell.print(
+                        "bash",
+                        "Usage:\tbash [option] ... [script-file [argument] ...]\n\
+                         \tbash [option] ... -c command [name [argument] ...]\n\
+                         \tbash [option] ... -s [argument] ...\n\
+                         Options: --help --init-file --login --noediting --noprofile --norc --posix\n\
+                         \t--rcfile --verbose --version -ilOo, and those of `set'\n",
+                    );
+                    return Err(0);
+                }
                 "version" if shell.bash => {
                     let version = shell.var("BASH_VERSION").unwrap_or_default();
                     shell.print(

@@ -20,6 +20,15 @@ pub enum State {
     Done(WaitStatus),
 }
 
+/// What goes with a coprocess.
+#[derive(Debug)]
+pub struct Coprocess {
+    /// Its array.
+    pub name: String,
+    /// Our descriptors and the pipes they were: the script may close them and use their numbers again.
+    pub ends: Vec<(sys::Fd, sys::stat::Stat)>,
+}
+
 /// The processes of one pipeline.
 #[derive(Debug)]
 pub struct Job {
@@ -31,6 +40,7 @@ pub struct Job {
     pub text: String,
     /// Its state was not reported yet.
     pub changed: bool,
+    pub coprocess: Option<Coprocess>,
     /// Used last: the highest is `%+`.
     pub turn: u64,
     /// Is not told when the shell is hung up (`disown -h`).
@@ -216,6 +226,7 @@ impl Shell {
             pgid,
             processes,
             text: text.to_owned(),
+            coprocess: None,
             changed: false,
             turn,
             keeps_on: false,
@@ -233,10 +244,34 @@ impl Shell {
         match sys::process::wait(-1, options)? {
             Some((pid, status)) => {
                 self.jobs.note(pid, status);
+                self.end_coprocess(pid);
                 Ok(true)
             }
             None => Ok(false),
         }
+    }
+
+    /// Closes the descriptors of a coprocess that has ended, and removes its variables.
+    fn end_coprocess(&mut self, pid: Pid) {
+        let ended = |job: &&mut Job| {
+            job.coprocess.is_some()
+                && job.last_pid() == pid
+                && matches!(job.state(), State::Done(_))
+        };
+        let Some(name) = self.jobs.list.iter_mut().find(ended) else {
+            return;
+        };
+        let Some(Coprocess { name, ends }) = name.coprocess.take() else {
+            return;
+        };
+        for (fd, pipe) in ends {
+            if sys::fd::stat(fd).is_ok_and(|now| now.same_file(&pipe)) {
+                // It is open.
+                let _ = sys::fd::close(fd);
+            }
+        }
+        self.vars.remove(&format!("{name}_PID"));
+        self.vars.remove(&name);
     }
 
     pub fn reap_all(&mut self) {
@@ -345,6 +380,20 @@ impl Shell {
         }
     }
 
+    /// Says which signal ended a job that `wait` was for; `SIGTERM` is what ends such a one on purpose.
+    pub fn report_ended(&mut self, at: usize) {
+        let signal = match self.jobs.list[at].state() {
+            State::Done(status) => status.signaled(),
+            _ => None,
+        };
+        if signal.is_none_or(|signal| signal == SIGTERM) || !self.bash || self.interactive {
+            return;
+        }
+        let job = self.jobs.list.remove(at);
+        self.report_signal(&job);
+        self.jobs.list.insert(at, job);
+    }
+
     /// Waits for a background process; `Err` is the signal that interrupted.
     pub fn wait_background(&mut self, pid: Pid) -> Result<i32, i32> {
         loop {
@@ -360,6 +409,7 @@ impl Shell {
                 .find(|(p, _)| *p == pid)
                 .and_then(|(_, s)| *s);
             if let Some(status) = done.filter(|s| s.stopped().is_none()) {
+                self.report_ended(at);
                 self.retire(at);
                 self.jobs.recall(pid);
                 return Ok(exit_status(status));

@@ -24,6 +24,8 @@ pub struct Options {
     pub physical: bool,
     pub braceexpand: bool,
     pub histexpand: bool,
+    pub history: bool,
+    pub onecmd: bool,
     pub privileged: bool,
     pub nolog: bool,
     pub interactive: bool,
@@ -37,6 +39,7 @@ pub struct Options {
     pub nocasematch: bool,
     pub lastpipe: bool,
     pub expand_aliases: bool,
+    pub extdebug: bool,
     pub inherit_errexit: bool,
     pub xpg_echo: bool,
     pub checkwinsize: bool,
@@ -64,7 +67,7 @@ pub struct Options {
 type Field = fn(&mut Options) -> &mut bool;
 
 /// Options of `set`: letter (a space: none), long name, field.
-pub const SET: [(char, &str, Field); 22] = [
+pub const SET: [(char, &str, Field); 25] = [
     ('a', "allexport", |o| &mut o.allexport),
     ('B', "braceexpand", |o| &mut o.braceexpand),
     (' ', "emacs", |o| &mut o.emacs),
@@ -73,7 +76,9 @@ pub const SET: [(char, &str, Field); 22] = [
     ('T', "functrace", |o| &mut o.functrace),
     ('h', "hashall", |o| &mut o.hashall),
     ('H', "histexpand", |o| &mut o.histexpand),
+    (' ', "history", |o| &mut o.history),
     (' ', "ignoreeof", |o| &mut o.ignoreeof),
+    (' ', "interactive-comments", |o| &mut o.interactive_comments),
     ('m', "monitor", |o| &mut o.monitor),
     ('C', "noclobber", |o| &mut o.noclobber),
     ('n', "noexec", |o| &mut o.noexec),
@@ -81,6 +86,7 @@ pub const SET: [(char, &str, Field); 22] = [
     (' ', "nolog", |o| &mut o.nolog),
     ('b', "notify", |o| &mut o.notify),
     ('u', "nounset", |o| &mut o.nounset),
+    ('t', "onecmd", |o| &mut o.onecmd),
     ('P', "physical", |o| &mut o.physical),
     (' ', "pipefail", |o| &mut o.pipefail),
     (' ', "posix", |o| &mut o.posix),
@@ -97,7 +103,7 @@ pub const EXTRA: [(char, &str, Field); 3] = [
 ];
 
 /// Options of `shopt`.
-pub const SHOPT: [(&str, Field); 31] = [
+pub const SHOPT: [(&str, Field); 32] = [
     ("autocd", |o| &mut o.autocd),
     ("cdable_vars", |o| &mut o.cdable_vars),
     ("cdspell", |o| &mut o.cdspell),
@@ -106,6 +112,7 @@ pub const SHOPT: [(&str, Field); 31] = [
     ("complete_fullquote", |o| &mut o.complete_fullquote),
     ("dotglob", |o| &mut o.dotglob),
     ("expand_aliases", |o| &mut o.expand_aliases),
+    ("extdebug", |o| &mut o.extdebug),
     ("extglob", |o| &mut o.extglob),
     ("extquote", |o| &mut o.extquote),
     ("failglob", |o| &mut o.failglob),

@@ -61,10 +61,16 @@ pub struct Shell {
     /// `$$`: of the shell, not of a subshell.
     pub pid: Pid,
     pub subshell: u32,
+    /// This copy is a stage of a pipeline, which counts as a subshell when its words are expanded.
+    pub counts_late: bool,
     pub jobs: Jobs,
     pub traps: Traps,
     pub line: u32,
+    /// How many commands have been read, with the one that runs.
+    pub commands: u32,
     pub loops: u32,
+    /// What the loops end with that `break` leaves.
+    pub break_status: i32,
     pub frames: Vec<Frame>,
     pub script: Rc<str>,
     /// The redirections of a compound command have failed, which `set -e` looks at.
@@ -135,10 +141,13 @@ impl Shell {
             status: 0,
             pid,
             subshell: 0,
+            counts_late: false,
             jobs: Jobs::default(),
             traps: Traps::default(),
             line: 0,
+            commands: 1,
             loops: 0,
+            break_status: 0,
             frames: Vec::new(),
             script: "".into(),
             redirect_failed: false,

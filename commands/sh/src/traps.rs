@@ -271,6 +271,8 @@ impl Shell {
         self.tested = 0;
         self.traps.status_before = Some(status);
         match self.run_action(&action, 1) {
+            // A mistake in the action is told, and bash goes on to the end.
+            Err(Flow::Abort(_)) if self.bash && !self.options.posix => status,
             Err(Flow::Exit(status) | Flow::Abort(status)) => status,
             _ => status,
         }

@@ -10,6 +10,9 @@ use crate::syntax::{Input, Parser};
 use crate::text;
 use crate::variables::{Value, Variable};
 
+/// How many name references one name may lead through.
+const MAX_REFERENCES: usize = 8;
+
 impl Shell {
     /// Expands a subscript that a builtin, a reference or an expression has got as text.
     ///
@@ -59,21 +62,37 @@ impl Shell {
         self.vars.find(&name)?.scalar().map(str::to_owned)
     }
 
-    /// What a name reference leads to.
+    /// What a name reference leads to; nothing, which no variable is called, where it leads in a circle.
     pub fn resolve(&self, name: &str) -> String {
-        let mut name = name.to_owned();
-        for _ in 0..16 {
-            match self.vars.find(&name) {
+        let mut target = name;
+        for _ in 0..MAX_REFERENCES {
+            match self.vars.find(target) {
                 Some(Variable {
-                    value: Value::Scalar(target),
+                    value: Value::Scalar(next),
                     attributes,
-                }) if attributes.nameref => {
-                    name.clone_from(target);
-                }
-                _ => break,
+                }) if attributes.nameref && !next.is_empty() => target = next,
+                _ => return target.to_owned(),
             }
         }
-        name
+        String::new()
+    }
+
+    /// Whether a name reference leads to itself. That is told, as bash tells it.
+    pub fn is_circular(&self, name: &str) -> bool {
+        if self.vars.refers_to_itself(name) {
+            self.warn_of_circle(name);
+            return false;
+        }
+        let circular = self.vars.find(name).is_some_and(|v| v.attributes.nameref)
+            && self.resolve(name).is_empty();
+        if circular {
+            self.warn_of_circle(name);
+        }
+        circular
+    }
+
+    pub fn warn_of_circle(&self, name: &str) {
+        self.error(&format!("warning: {name}: circular name reference"));
     }
 
     fn computed(&self, name: &str) -> Option<String> {
@@ -222,6 +241,19 @@ impl Shell {
         (variable.value != Value::Unset).then(|| variable.elements())
     }
 
+    /// How many members a stored array has.
+    pub fn stored_members(&self, name: &str) -> Option<usize> {
+        let name = self.resolve(name);
+        if self.computed_array(&name).is_some() || self.computed_map(&name).is_some() {
+            return None;
+        }
+        match &self.vars.find(&name)?.value {
+            Value::Array(map) => Some(map.len()),
+            Value::Assoc(map) => Some(map.len()),
+            _ => None,
+        }
+    }
+
     /// What the shell keeps as an associative array: aliases, and where commands were found.
     fn computed_map(&self, name: &str) -> Option<Vec<(String, String)>> {
         match name {
@@ -244,13 +276,7 @@ impl Shell {
         if self.bash && matches!(&*name, "BASH_ALIASES" | "BASH_CMDS") {
             return true;
         }
-        matches!(
-            self.vars.find(&name),
-            Some(Variable {
-                value: Value::Assoc(_),
-                ..
-            })
-        )
+        self.vars.find(&name).is_some_and(Variable::is_assoc)
     }
 
     /// The member of an array; a negative index counts from the end.
@@ -266,7 +292,22 @@ impl Shell {
         if let Some(map) = self.computed_map(&name) {
             return Ok(map.into_iter().find(|(k, _)| k == index).map(|(_, v)| v));
         }
+        if self.vars.find(&name).is_some_and(Variable::is_assoc) {
+            return Ok(None);
+        }
         let mut at = self.arithmetic(index)?;
+        if let Some(Variable {
+            value: Value::Array(map),
+            ..
+        }) = self.vars.find(&name)
+            && self.computed_array(&name).is_none()
+        {
+            let end = map.last_key_value().map_or(0, |(k, _)| k + 1);
+            let key = if at < 0 { at + end } else { at };
+            if key >= 0 {
+                return Ok(map.get(&key).cloned());
+            }
+        }
         let Some(list) = self.elements(&name) else {
             return Ok(None);
         };
@@ -298,6 +339,10 @@ impl Shell {
 
     /// Whether the variable may be set; reports when not.
     pub fn check_writable(&self, name: &str) -> Result<(), Flow> {
+        if name.is_empty() {
+            self.error("circular name reference");
+            return Err(Flow::Discard);
+        }
         if self.vars.find(name).is_some_and(|v| v.attributes.readonly) {
             let message = if self.bash {
                 format!("{name}: readonly variable")
@@ -311,6 +356,9 @@ impl Shell {
 
     /// Assigns a scalar.
     pub fn assign(&mut self, name: &str, text: String) -> Result<(), Flow> {
+        if self.vars.is_reference(name) && self.is_circular(name) {
+            return Err(Flow::Discard);
+        }
         let name = self.resolve(name);
         self.check_writable(&name)?;
         if let Some((base, index)) = text::split_element(&name) {
@@ -321,6 +369,7 @@ impl Shell {
         self.changed(&name, &text);
         let export = self.options.allexport;
         let variable = self.vars.entry(&name);
+        variable.begin();
         match &mut variable.value {
             Value::Array(map) => {
                 map.insert(0, text);
@@ -367,8 +416,12 @@ impl Shell {
                 self.aliases.insert(index.to_owned(), text);
             } else if name == "BASH_CMDS" {
                 self.paths.insert(index.to_owned(), (text, 0));
-            } else if let Value::Assoc(map) = &mut self.vars.entry(&name).value {
-                map.insert(index.to_owned(), text);
+            } else {
+                let variable = self.vars.entry(&name);
+                variable.begin();
+                if let Value::Assoc(map) = &mut variable.value {
+                    map.insert(index.to_owned(), text);
+                }
             }
             return Ok(());
         }
@@ -397,6 +450,24 @@ impl Shell {
         self.check_writable(&name)?;
         self.vars.entry(&name).value = Value::Array((0..).zip(values).collect());
         Ok(())
+    }
+
+    /// Whether the locale has characters of one byte, which those have that say so: what names none has UTF-8.
+    pub fn counts_bytes(&self) -> bool {
+        let given = |name| self.vars.find(name).and_then(Variable::scalar);
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .filter_map(given)
+            .find(|locale| !locale.is_empty());
+        self.bash && matches!(locale, Some("C" | "POSIX"))
+    }
+
+    /// The characters of a text, in the locale.
+    pub fn in_locale<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
+        if text.is_ascii() || !self.counts_bytes() {
+            return text.into();
+        }
+        text::single_bytes(text)
     }
 
     /// The separators of fields.

@@ -45,6 +45,9 @@ pub struct Attributes {
     pub upper: bool,
     pub lower: bool,
     pub nameref: bool,
+    /// What it becomes with its first value, when it was declared without one.
+    pub indexed: bool,
+    pub associative: bool,
 }
 
 /// What a function's `local`, or the assignments before a command, hide.
@@ -95,6 +98,40 @@ impl Variable {
         }
     }
 
+    /// Whether it is an associative array, or becomes one with its first member.
+    pub fn is_assoc(&self) -> bool {
+        match self.value {
+            Value::Assoc(_) => true,
+            Value::Unset => self.attributes.associative,
+            _ => false,
+        }
+    }
+
+    /// Whether it is an indexed array, or becomes one with its first member.
+    pub fn is_indexed(&self) -> bool {
+        match self.value {
+            Value::Array(_) => true,
+            Value::Unset => self.attributes.indexed,
+            _ => false,
+        }
+    }
+
+    /// Makes an array that was declared without a value an empty one, before something is stored in it.
+    pub fn begin(&mut self) {
+        if self.value == Value::Unset {
+            if self.attributes.associative {
+                self.value = Value::Assoc(BTreeMap::new());
+            } else if self.attributes.indexed {
+                self.value = Value::Array(BTreeMap::new());
+            }
+        }
+    }
+
+    /// Whether it is a name reference to its own name: in a function, one to the global variable.
+    fn is_own_reference(&self, name: &str) -> bool {
+        self.attributes.nameref && self.scalar() == Some(name)
+    }
+
     /// `text` as this variable's attributes change it.
     pub fn fit(&self, text: String) -> String {
         if self.attributes.upper {
@@ -109,14 +146,52 @@ impl Variable {
 
 impl Variables {
     pub fn find(&self, name: &str) -> Option<&Variable> {
-        self.map.get(name)
+        let found = self.map.get(name)?;
+        if found.is_own_reference(name) {
+            return self.global(name);
+        }
+        Some(found)
+    }
+
+    /// The variable that no function hides.
+    fn global(&self, name: &str) -> Option<&Variable> {
+        let hidden = self.scopes.iter().flat_map(|scope| &scope.hidden);
+        let outermost = hidden.into_iter().find(|(n, _)| n == name);
+        outermost.and_then(|(_, old)| old.as_ref())
+    }
+
+    /// Whether the name is one that refers to itself.
+    pub fn refers_to_itself(&self, name: &str) -> bool {
+        self.map
+            .get(name)
+            .is_some_and(|found| found.is_own_reference(name))
     }
 
     pub fn entry(&mut self, name: &str) -> &mut Variable {
+        let outermost = if self.is_reference(name) && self.refers_to_itself(name) {
+            self.scopes.iter().position(|scope| scope.has(name))
+        } else {
+            None
+        };
+        let Some(at) = outermost else {
+            return self.innermost(name);
+        };
+        let hidden = &mut self.scopes[at].hidden;
+        let found = hidden.iter().position(|(n, _)| n == name).unwrap_or(0);
+        hidden[found].1.get_or_insert_default()
+    }
+
+    /// Whether the variable that hides all others of this name is a name reference.
+    pub fn is_reference(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(|v| v.attributes.nameref)
+    }
+
+    /// The variable of this name that hides all others, even if it refers to itself.
+    pub fn innermost(&mut self, name: &str) -> &mut Variable {
         if !self.map.contains_key(name) {
             self.map.insert(name.to_owned(), Variable::default());
         }
-        self.map.entry(name.to_owned()).or_default()
+        self.map.get_mut(name).expect("it is there or was inserted")
     }
 
     pub fn remove(&mut self, name: &str) {

@@ -83,7 +83,7 @@ fn names(shell: &mut Shell, kind: char, prefix: &str) -> Vec<String> {
             let mut pattern = String::new();
             crate::expand::pattern::escape(prefix, &mut pattern);
             pattern.push('*');
-            let mut list = glob::paths(&pattern, &shell.options, &[]);
+            let mut list = glob::paths(&pattern, &shell.options, &[], false);
             if kind == 'd' {
                 let is_dir = |p: &String| {
                     secure_exec_sys::path::stat(crate::text::path(p)).is_ok_and(|s| s.is_dir())
@@ -94,9 +94,7 @@ fn names(shell: &mut Shell, kind: char, prefix: &str) -> Vec<String> {
         }
         'e' => variables(shell, |v| v.attributes.export && v.value != Value::Unset),
         'v' => variables(shell, |v| v.value != Value::Unset),
-        'A' => variables(shell, |v| {
-            matches!(v.value, Value::Array(_) | Value::Assoc(_))
-        }),
+        'A' => variables(shell, |v| v.is_indexed() || v.is_assoc()),
         'F' => functions(shell),
         'k' => keywords(),
         'O' => crate::options::SHOPT
@@ -196,7 +194,7 @@ pub fn candidates(
     }
     found.retain(|name| name.starts_with(word));
     if let Some(pattern) = &spec.glob {
-        found.extend(glob::paths(pattern, &shell.options, &[]));
+        found.extend(glob::paths(pattern, &shell.options, &[], false));
     }
     if let Some(list) = &spec.words {
         let words = listed(shell, list)?;

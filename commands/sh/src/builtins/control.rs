@@ -44,6 +44,7 @@ fn levels(shell: &mut Shell, words: &[String]) -> Result<u32, Flow> {
         }
         Ok(n) if shell.bash => {
             shell.error(&format!("{}: {n}: loop count out of range", words[0]));
+            shell.break_status = 1;
             Err(Flow::Break(shell.loops))
         }
         _ if shell.bash => {

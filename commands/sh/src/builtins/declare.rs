@@ -15,8 +15,8 @@ impl Variable {
     pub fn flags(&self) -> String {
         let a = &self.attributes;
         let kinds = [
-            (matches!(self.value, Value::Array(_)), 'a'),
-            (matches!(self.value, Value::Assoc(_)), 'A'),
+            (self.is_indexed(), 'a'),
+            (self.is_assoc(), 'A'),
             (a.integer, 'i'),
             (a.lower, 'l'),
             (a.nameref, 'n'),
@@ -279,7 +279,13 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
                 status = 1;
                 continue;
             }
-            shell.vars.entry(name).attributes.nameref = false;
+            if to == name {
+                if !refer_to_global(shell, name, &builtin, local) {
+                    status = 1;
+                }
+                continue;
+            }
+            shell.vars.innermost(name).attributes.nameref = false;
         }
         let mut attributes = Request {
             on: request.on.replace('r', ""),
@@ -293,6 +299,11 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
         } else {
             name.to_owned()
         };
+        if resolved.is_empty() {
+            shell.warn_of_circle(name);
+            status = 1;
+            continue;
+        }
         attributes.apply(shell.vars.entry(&resolved));
         if local && request.has('i') && value.is_some() {
             let variable = shell.vars.entry(&resolved);
@@ -321,12 +332,37 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
     Ok(status)
 }
 
+/// `local -n x=x`: a reference to the global variable of the same name, of which bash warns. Outside of a function there
+/// is nothing that it could mean.
+fn refer_to_global(shell: &mut Shell, name: &str, builtin: &str, local: bool) -> bool {
+    if !local {
+        shell.error(&format!(
+            "{builtin}: {name}: nameref variable self references not allowed"
+        ));
+        if shell
+            .vars
+            .find(name)
+            .is_some_and(|v| v.value == Value::Unset)
+        {
+            shell.vars.remove(name);
+        }
+        return false;
+    }
+    shell.error(&format!(
+        "{builtin}: warning: {name}: circular name reference"
+    ));
+    shell.warn_of_circle(name);
+    let variable = shell.vars.innermost(name);
+    variable.value = Value::Scalar(name.to_owned());
+    variable.attributes.nameref = true;
+    true
+}
+
 /// Whether a variable may become what is asked for: arrays of one kind do not become those of the other.
 fn becomes(shell: &mut Shell, name: &str, request: &Request) -> bool {
-    let value = shell.vars.find(name).map(|v| &v.value);
-    let (from, to) = match value {
-        Some(Value::Array(_)) if request.has('A') => ("indexed", "associative"),
-        Some(Value::Assoc(_)) if request.has('a') => ("associative", "indexed"),
+    let (from, to) = match shell.vars.find(name) {
+        Some(v) if v.is_indexed() && request.has('A') => ("indexed", "associative"),
+        Some(v) if v.is_assoc() && request.has('a') => ("associative", "indexed"),
         _ => return true,
     };
     shell.error(&format!("{name}: cannot convert {from} to {to} array"));
@@ -335,18 +371,18 @@ fn becomes(shell: &mut Shell, name: &str, request: &Request) -> bool {
 
 fn become_array(shell: &mut Shell, name: &str, request: &Request, subscript: bool) {
     let variable = shell.vars.entry(name);
-    if request.has('A') && !matches!(variable.value, Value::Assoc(_)) {
-        variable.value = Value::Assoc(match std::mem::take(&mut variable.value) {
-            Value::Scalar(text) => BTreeMap::from([("0".to_owned(), text)]),
-            _ => BTreeMap::new(),
-        });
-    } else if (request.has('a') || subscript)
-        && !matches!(variable.value, Value::Array(_) | Value::Assoc(_))
-    {
-        variable.value = match std::mem::take(&mut variable.value) {
-            Value::Scalar(text) => Value::Array(BTreeMap::from([(0, text)])),
-            _ => Value::Array(BTreeMap::new()),
-        };
+    if request.has('A') && !variable.is_assoc() {
+        match std::mem::take(&mut variable.value) {
+            Value::Scalar(text) => {
+                variable.value = Value::Assoc(BTreeMap::from([("0".to_owned(), text)]));
+            }
+            _ => variable.attributes.associative = true,
+        }
+    } else if (request.has('a') || subscript) && !variable.is_indexed() && !variable.is_assoc() {
+        match std::mem::take(&mut variable.value) {
+            Value::Scalar(text) => variable.value = Value::Array(BTreeMap::from([(0, text)])),
+            _ => variable.attributes.indexed = true,
+        }
     }
 }
 
@@ -355,7 +391,8 @@ fn print(shell: &mut Shell, names: &[String], builtin: &str) -> Exec {
     let mut status = 0;
     shell.refresh_option_names();
     for name in names {
-        match shell.vars.find(name) {
+        let known = builtin != "local" || shell.vars.is_local(name);
+        match shell.vars.find(name).filter(|_| known) {
             Some(variable) => out.push_str(&format!("{}\n", variable.declaration(name))),
             None => {
                 shell.error(&format!("{builtin}: {name}: not found"));
@@ -381,6 +418,7 @@ fn list(shell: &mut Shell, request: &Request, builtin: &str) -> Exec {
             continue;
         }
         if request.on.is_empty()
+            && builtin != "local"
             && let Value::Scalar(text) = &variable.value
         {
             out.push_str(&format!("{name}={}\n", escape::bash_quote_if_needed(text)));
@@ -424,6 +462,14 @@ fn functions(shell: &mut Shell, request: &Request, names: &[String]) -> Exec {
             });
         } else if listed {
             out.push_str(&format!("declare -{flags} {name}\n"));
+        } else if shell.options.extdebug
+            && let Some(function) = shell.functions.get(name)
+        {
+            let file = match &*function.file {
+                "" => "main",
+                file => file,
+            };
+            out.push_str(&format!("{name} {} {file}\n", function.line));
         } else {
             out.push_str(&format!("{name}\n"));
         }

@@ -71,6 +71,9 @@ fn wait_all(shell: &mut Shell) -> Exec {
             return Ok(128 + signal);
         }
     }
+    for at in 0..shell.jobs.list.len() {
+        shell.report_ended(at);
+    }
     shell
         .jobs
         .list

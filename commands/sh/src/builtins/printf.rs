@@ -299,7 +299,7 @@ fn integer_of(shell: &mut Shell, argument: &str, output: &mut Output<'_>, unsign
         let code = quoted.chars().next().map_or(0, |c| {
             let mut buffer = [0; 4];
             let bytes = text::encode(c.encode_utf8(&mut buffer)).into_owned();
-            if bytes.len() == 1 {
+            if bytes.len() == 1 || shell.counts_bytes() {
                 u32::from(bytes[0])
             } else {
                 c as u32

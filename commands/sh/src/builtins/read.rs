@@ -173,8 +173,10 @@ fn read_line(shell: &mut Shell, options: &Options) -> Line {
     let mut input = Bytes::of(options);
     let mut bytes = Vec::new();
     let mut escaped = false;
+    let single = options.count.is_some() && shell.counts_bytes();
     let ended = loop {
-        if options.count.is_some_and(|n| is_full(&bytes, n)) {
+        let full = |n| single && bytes.len() >= n || is_full(&bytes, n);
+        if options.count.is_some_and(full) {
             break End::Delimiter;
         }
         if deadline.is_some_and(|d| !wait_readable(options.fd, d)) {

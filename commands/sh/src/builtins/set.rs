@@ -236,6 +236,11 @@ pub fn shopt(shell: &mut Shell, words: &[String]) -> Exec {
         };
         if let (Some(on), false) = (change, names.is_empty()) {
             *option = on;
+            if name == "extdebug" {
+                // Debuggers see what functions and subshells do.
+                shell.options.functrace = on;
+                shell.options.errtrace = on;
+            }
             continue;
         }
         let on = *option;

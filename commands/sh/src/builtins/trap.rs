@@ -40,7 +40,7 @@ fn condition_name(shell: &Shell, signal: i32) -> String {
 
 fn list(shell: &mut Shell, only: &[String]) -> Exec {
     let quote = |shell: &Shell, text: &str| {
-        if shell.bash {
+        if shell.bash && !text.contains('\n') {
             escape::bash_single_quote(text)
         } else {
             escape::single_quote(text)

@@ -144,10 +144,12 @@ fn mark(
 fn posix_declaration(builtin: &str, name: &str, variable: &Variable) -> String {
     let declaration = variable.declaration(name);
     let value = declaration.splitn(3, ' ').nth(2).unwrap_or(name);
-    match &variable.value {
-        Value::Array(_) => format!("{builtin} -a {value}"),
-        Value::Assoc(_) => format!("{builtin} -A {value}"),
-        _ => format!("{builtin} {value}"),
+    if variable.is_indexed() {
+        format!("{builtin} -a {value}")
+    } else if variable.is_assoc() {
+        format!("{builtin} -A {value}")
+    } else {
+        format!("{builtin} {value}")
     }
 }
 
@@ -207,7 +209,9 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
             .split_once('[')
             .filter(|_| shell.bash && word.ends_with(']'))
         {
-            unset_element(shell, base, &index[..index.len() - 1])?;
+            if !unset_element(shell, base, &index[..index.len() - 1])? {
+                status = 1;
+            }
             continue;
         }
         if !text::is_name(word) {
@@ -258,19 +262,30 @@ pub fn unset(shell: &mut Shell, words: &[String]) -> Exec {
     Ok(status)
 }
 
-fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<(), Flow> {
+/// Removes an element, or of a scalar all that there is; false when it has none, which is reported.
+fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<bool, Flow> {
     let name = shell.resolve(base);
     shell.check_writable(&name)?;
+    let scalar = |v: &Variable| !v.is_indexed() && !v.is_assoc();
+    if shell.vars.find(&name).is_some_and(scalar) {
+        let whole = index.parse::<i64>() == Ok(0);
+        if whole {
+            shell.vars.unset(&name);
+        } else {
+            shell.error(&format!("unset: {name}: not an array variable"));
+        }
+        return Ok(whole);
+    }
     if (index == "@" || index == "*") && !shell.is_assoc(&name) {
         shell.vars.remove(&name);
-        return Ok(());
+        return Ok(true);
     }
     if shell.is_assoc(&name) {
         let index = shell.expand_subscript(index)?;
         if let Value::Assoc(map) = &mut shell.vars.entry(&name).value {
             map.remove(&index);
         }
-        return Ok(());
+        return Ok(true);
     }
     let index = shell.expand_subscript(index)?;
     let mut at = shell.arithmetic(&index)?;
@@ -283,7 +298,7 @@ fn unset_element(shell: &mut Shell, base: &str, index: &str) -> Result<(), Flow>
         }
         map.remove(&at);
     }
-    Ok(())
+    Ok(true)
 }
 
 pub fn shift(shell: &mut Shell, words: &[String]) -> Exec {

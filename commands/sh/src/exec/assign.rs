@@ -271,7 +271,9 @@ impl Shell {
     }
 
     fn store_assoc(&mut self, name: &str, value: ArrayValue) -> Result<(), Flow> {
-        let mut map = match &self.vars.entry(name).value {
+        let variable = self.vars.entry(name);
+        variable.begin();
+        let mut map = match &variable.value {
             Value::Assoc(map) if value.append => map.clone(),
             _ => BTreeMap::new(),
         };

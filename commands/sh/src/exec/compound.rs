@@ -149,10 +149,10 @@ impl Shell {
                 Ok(true)
             }
             Err(Flow::Break(n)) => {
-                *status = 0;
                 if n > 1 {
                     Err(Flow::Break(n - 1))
                 } else {
+                    *status = std::mem::take(&mut self.break_status);
                     Ok(false)
                 }
             }
@@ -280,10 +280,13 @@ impl Shell {
     }
 
     fn matches_any(&mut self, patterns: &[Word], subject: &str) -> Result<bool, Flow> {
+        let subject = self.in_locale(subject);
         for pattern in patterns {
             let text = self.expand_pattern(pattern)?;
-            if Pattern::new(&text, self.options.extglob, self.options.nocasematch).matches(subject)
-            {
+            let pattern = Pattern::new(&text, self.options.extglob, self.options.nocasematch);
+            let matches = pattern.matches(&subject);
+            self.check_pattern_time()?;
+            if matches {
                 return Ok(true);
             }
         }

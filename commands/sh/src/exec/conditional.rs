@@ -5,6 +5,7 @@ use crate::expand::pattern::Pattern;
 use crate::expand::regex::{self, Regex};
 use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Cond, Word};
+use crate::text;
 
 impl Shell {
     pub(super) fn run_condition(&mut self, condition: &Cond) -> Exec {
@@ -62,7 +63,9 @@ impl Shell {
                     "{} {operator} {pattern}",
                     self.quoted_for_trace(&left)
                 ));
+                let left = self.in_locale(&left);
                 let matches = Pattern::new(&pattern, true, self.options.nocasematch).matches(&left);
+                self.check_pattern_time()?;
                 Ok(matches == (operator != "!="))
             }
             "=~" => {
@@ -97,7 +100,7 @@ impl Shell {
 
     fn regex_condition(&mut self, text: &str, regex: &str) -> Result<bool, Problem> {
         let found = Regex::new(regex, self.options.nocasematch);
-        let chars: Vec<char> = text.chars().collect();
+        let chars: Vec<char> = self.in_locale(text).chars().collect();
         let found = match found.and_then(|regex| regex.find(&chars)) {
             Ok(found) => found,
             Err(regex::Problem::Invalid) => return Err(Problem::Status(2)),
@@ -113,6 +116,7 @@ impl Shell {
         let groups = groups
             .into_iter()
             .map(|g| g.map_or_else(String::new, |(from, to)| chars[from..to].iter().collect()))
+            .map(text::whole)
             .collect();
         self.assign_array("BASH_REMATCH", groups)?;
         Ok(true)

@@ -49,7 +49,13 @@ impl Shell {
                         continue;
                     }
                     let last = tail && input.at_end();
+                    if self.depth == 1 {
+                        self.commands = self.commands.wrapping_add(1);
+                    }
                     match self.run_list(&list, last) {
+                        Ok(s) if self.options.onecmd && self.depth == 1 => {
+                            break Err(Flow::Exit(s));
+                        }
                         Ok(s) => status = s,
                         Err(Flow::Discard) if !self.interactive || input.is_text() => {
                             status = 1;

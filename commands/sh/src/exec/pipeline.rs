@@ -6,6 +6,7 @@ use sys::{Fd, Pid};
 
 use super::lookup::Target;
 use super::redirect::own_pipe;
+use crate::jobs::Coprocess;
 use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Arg, AssignValue, Command, Index, Item, Op, Part, Simple, Word};
 
@@ -182,6 +183,9 @@ impl Shell {
         self.fork_stage(ends, pgid, background, |shell| {
             if !matches!(command, Command::Simple(_)) {
                 shell.jobs.inherited.clear();
+            } else if !background && shell.bash {
+                shell.subshell -= 1;
+                shell.counts_late = true;
             }
             shell.run_command(command, true)
         })
@@ -349,7 +353,14 @@ impl Shell {
         }
         let pgid = if self.options.monitor { pid } else { 0 };
         self.last_background = Some(pid);
-        self.add_job(&[pid], pgid, &format!("coproc {text}"), true);
+        let job = self.add_job(&[pid], pgid, &format!("coproc {text}"), true);
+        let ends = [ours_in, ours_out].into_iter();
+        self.jobs.list[job].coprocess = Some(Coprocess {
+            name: name.to_owned(),
+            ends: ends
+                .filter_map(|fd| Some((fd, sys::fd::stat(fd).ok()?)))
+                .collect(),
+        });
         self.assign_array(name, vec![ours_in.to_string(), ours_out.to_string()])?;
         self.assign(&format!("{name}_PID"), pid.to_string())?;
         Ok(0)

@@ -257,7 +257,7 @@ impl Shell {
         target: Option<Fd>,
         saved: &mut Saved,
     ) -> Result<(), Failure> {
-        let word = self.expand_single(&redirect.target)?;
+        let word = self.redirect_target(redirect)?;
         if word == "-" {
             let fd = match &redirect.fd {
                 RedirectFd::Variable(name) => {

@@ -50,6 +50,13 @@ impl Shell {
         result
     }
 
+    /// Counts a stage of a pipeline as a subshell, now that its words are expanded.
+    fn count_subshell(&mut self) {
+        if std::mem::take(&mut self.counts_late) {
+            self.subshell += 1;
+        }
+    }
+
     /// Expands the words; assignments given to declaration utilities are not split.
     pub(super) fn expand_arguments(&mut self, args: &[Arg]) -> Result<Vec<String>, Flow> {
         let mut words = Vec::with_capacity(args.len());
@@ -97,6 +104,7 @@ impl Shell {
         if self.bash {
             // Its substitutions do not see the redirections.
             self.assign_all(&simple.assigns)?;
+            self.count_subshell();
             self.last_argument.clear();
         }
         let saved = match self.redirect(&simple.redirects) {
@@ -126,6 +134,7 @@ impl Shell {
             || words[0] == "command" && words.get(1).is_some_and(|w| w == "exec");
         if self.bash {
             let hidden = self.assign_for_command(&simple.assigns)?;
+            self.count_subshell();
             // Told where the shell's errors go, not the command's.
             self.trace_words(&words);
             let saved = match self.redirect(&simple.redirects) {

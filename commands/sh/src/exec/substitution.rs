@@ -10,8 +10,8 @@ use super::lookup::Target;
 use super::pipeline::is_pure_command;
 use super::redirect::own_pipe;
 use crate::jobs::exit_status;
-use crate::shell::{Flow, Shell};
-use crate::syntax::ast::{Arg, Command, List, RedirectKind, Simple};
+use crate::shell::{Exec, Flow, Shell};
+use crate::syntax::ast::{Arg, Command, List, Redirect, RedirectKind, Simple};
 use crate::text;
 
 /// Builtins that change nothing, so that their output may be collected without a copy of the shell.
@@ -28,6 +28,16 @@ fn only_command(list: &List) -> Option<&Simple> {
         [Command::Simple(simple)] if plain => Some(simple),
         _ => None,
     }
+}
+
+/// The file that a list of nothing but its redirection reads.
+fn only_file(list: &List) -> Option<&Redirect> {
+    let simple = only_command(list)?;
+    let [redirect] = simple.redirects.as_slice() else {
+        return None;
+    };
+    let alone = simple.args.is_empty() && simple.assigns.is_empty();
+    (alone && redirect.kind == RedirectKind::Read).then_some(redirect)
 }
 
 /// Reads all; what a signal has come for looks at `interrupted`.
@@ -238,6 +248,18 @@ impl Shell {
     }
 
     /// Starts the list of `<(...)` or `>(...)`; gives the path of the pipe's other end.
+    /// `<(<file)`: the file is the output.
+    fn copy_file(&mut self, redirect: &Redirect) -> Exec {
+        let saved = match self.redirect(std::slice::from_ref(redirect)) {
+            Ok(saved) => saved,
+            Err(_) => return Ok(1),
+        };
+        let bytes = read_all(0, || {});
+        self.restore(saved);
+        // Who reads may have gone.
+        Ok(i32::from(sys::fd::write_all(1, &bytes).is_err()))
+    }
+
     pub fn process_substitution(&mut self, reads: bool, list: &Rc<List>) -> Result<String, Flow> {
         let (read, write) = self.substitution_pipe()?;
         let (ours, theirs, std) = if reads {
@@ -257,7 +279,10 @@ impl Shell {
                 let _ = sys::process::setpgid(0, 0);
             }
             self.enter_subshell();
-            let result = self.run_list(list, true);
+            let result = match only_file(list).filter(|_| reads && self.bash) {
+                Some(redirect) => self.copy_file(redirect),
+                None => self.run_list(list, true),
+            };
             self.leave_subshell(result)
         });
         let _ = sys::fd::close(theirs);

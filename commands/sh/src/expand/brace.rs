@@ -4,6 +4,38 @@ use crate::syntax::ast::{Part, Word};
 
 /// The most words one word may become.
 const MAX_WORDS: usize = 100_000;
+/// The most numbers or letters of a sequence that makes up a word with plain text around it.
+const MAX_SEQUENCE: usize = 5_000_000;
+
+/// A word stands for more words than there may be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+/// The words of `before{1..9}after`, where nothing else has to be expanded; nothing if the word is another.
+///
+/// # Errors
+/// It stands for too many.
+pub fn plain_sequence(word: &Word) -> Result<Option<Vec<String>>, TooMany> {
+    let Some(text) = word.literal() else {
+        return Ok(None);
+    };
+    let Some((before, rest)) = text.split_once('{') else {
+        return Ok(None);
+    };
+    let Some((inside, after)) = rest.split_once('}') else {
+        return Ok(None);
+    };
+    let special = |text: &str| text.contains(['{', '}', '*', '?', '[', '~', '\\', '(', ',']);
+    if [before, inside, after].into_iter().any(special) {
+        return Ok(None);
+    }
+    let items = sequence(inside, MAX_SEQUENCE)?;
+    let whole = |item| format!("{before}{item}{after}");
+    Ok(items.map(|items| items.into_iter().map(whole).collect()))
+}
+
+/// How deep braces may nest.
+const MAX_NESTING: usize = 40;
 
 /// A unit of a word: a literal character, or a part that braces treat as one.
 #[derive(Clone, Debug)]
@@ -13,7 +45,10 @@ enum Unit {
 }
 
 /// The words that a word with braces stands for; none when no brace expands.
-pub fn expand(word: &Word) -> Option<Vec<Word>> {
+///
+/// # Errors
+/// It stands for too many.
+pub fn expand(word: &Word) -> Result<Option<Vec<Word>>, TooMany> {
     let mut units = Vec::new();
     for part in &word.parts {
         match part {
@@ -22,7 +57,7 @@ pub fn expand(word: &Word) -> Option<Vec<Word>> {
         }
     }
     let lists = expand_units(&units, 0)?;
-    Some(lists.into_iter().map(into_word).collect())
+    Ok(lists.map(|lists| lists.into_iter().map(into_word).collect()))
 }
 
 fn into_word(units: Vec<Unit>) -> Word {
@@ -54,17 +89,20 @@ fn is(unit: &Unit, c: char) -> bool {
 }
 
 /// Expands the first brace that can be; none when there is none.
-fn expand_units(units: &[Unit], depth: usize) -> Option<Vec<Vec<Unit>>> {
-    if depth > 40 {
-        return None;
+fn expand_units(units: &[Unit], depth: usize) -> Result<Option<Vec<Vec<Unit>>>, TooMany> {
+    if depth > MAX_NESTING {
+        return Err(TooMany);
     }
     let mut open = 0;
     loop {
-        open += units[open..].iter().position(|u| is(u, '{'))?;
-        if let Some((close, choices)) = choices(units, open, depth) {
+        let Some(at) = units[open..].iter().position(|u| is(u, '{')) else {
+            return Ok(None);
+        };
+        open += at;
+        if let Some((close, choices)) = choices(units, open, depth)? {
             let mut out = Vec::new();
             let tail = &units[close + 1..];
-            let tails = expand_units(tail, depth + 1).unwrap_or_else(|| vec![tail.to_vec()]);
+            let tails = expand_units(tail, depth + 1)?.unwrap_or_else(|| vec![tail.to_vec()]);
             for choice in choices {
                 for tail in &tails {
                     let mut one = units[..open].to_vec();
@@ -72,18 +110,26 @@ fn expand_units(units: &[Unit], depth: usize) -> Option<Vec<Vec<Unit>>> {
                     one.extend(tail.iter().cloned());
                     out.push(one);
                     if out.len() > MAX_WORDS {
-                        return None;
+                        return Err(TooMany);
                     }
                 }
             }
-            return Some(out);
+            return Ok(Some(out));
         }
         open += 1;
     }
 }
 
 /// The alternatives of the brace at `open`, and where it closes.
-fn choices(units: &[Unit], open: usize, depth: usize) -> Option<(usize, Vec<Vec<Unit>>)> {
+#[expect(
+    clippy::type_complexity,
+    reason = "the lists of units are what all of this passes around"
+)]
+fn choices(
+    units: &[Unit],
+    open: usize,
+    depth: usize,
+) -> Result<Option<(usize, Vec<Vec<Unit>>)>, TooMany> {
     let mut level = 0;
     let mut commas = Vec::new();
     let mut close = None;
@@ -100,87 +146,119 @@ fn choices(units: &[Unit], open: usize, depth: usize) -> Option<(usize, Vec<Vec<
             commas.push(at);
         }
     }
-    let close = close?;
+    let Some(close) = close else {
+        return Ok(None);
+    };
     if commas.is_empty() {
-        return sequence(&units[open + 1..close]).map(|list| (close, list));
+        let Some(text) = plain_text(&units[open + 1..close]) else {
+            return Ok(None);
+        };
+        let items = sequence(&text, MAX_WORDS)?;
+        let units = |item: String| item.chars().map(Unit::Char).collect();
+        return Ok(items.map(|items| (close, items.into_iter().map(units).collect())));
     }
     let mut list = Vec::new();
     let mut start = open + 1;
     for end in commas.into_iter().chain([close]) {
         let choice = &units[start..end];
-        match expand_units(choice, depth + 1) {
+        match expand_units(choice, depth + 1)? {
             Some(more) => list.extend(more),
             None => list.push(choice.to_vec()),
         }
         start = end + 1;
     }
-    Some((close, list))
+    Ok(Some((close, list)))
 }
 
-/// `{1..10..2}` and `{a..e}`.
-fn sequence(units: &[Unit]) -> Option<Vec<Vec<Unit>>> {
-    let text: Option<String> = units
-        .iter()
-        .map(|u| {
-            if let Unit::Char(c) = u {
-                Some(*c)
+fn plain_text(units: &[Unit]) -> Option<String> {
+    let one = |unit: &Unit| match unit {
+        Unit::Char(c) => Some(*c),
+        Unit::Part(_) => None,
+    };
+    units.iter().map(one).collect()
+}
+
+/// `1..10..2` and `a..e`; nothing if it is none of them.
+fn sequence(text: &str, most: usize) -> Result<Option<Vec<String>>, TooMany> {
+    let Some(sequence) = Sequence::parse(text) else {
+        return Ok(None);
+    };
+    if sequence.count() > most {
+        return Err(TooMany);
+    }
+    Ok(Some(sequence.items().collect()))
+}
+
+/// A sequence of numbers or letters.
+struct Sequence {
+    from: i64,
+    to: i64,
+    step: i64,
+    /// How many characters a number is filled up to with zeros; nothing for letters.
+    width: Option<usize>,
+}
+
+impl Sequence {
+    fn parse(text: &str) -> Option<Self> {
+        let fields: Vec<&str> = text.split("..").collect();
+        let (from, to, step) = match fields.as_slice() {
+            [from, to] => (*from, *to, 1),
+            [from, to, step] => (*from, *to, step.parse::<i64>().ok()?),
+            _ => return None,
+        };
+        let step = step.checked_abs()?.max(1);
+        if let (Ok(a), Ok(b)) = (from.parse::<i64>(), to.parse::<i64>()) {
+            let digits = |t: &str| {
+                let plain = t.trim_start_matches('-');
+                plain.len() > 1 && plain.starts_with('0')
+            };
+            let width = if digits(from) || digits(to) {
+                from.len().max(to.len())
             } else {
-                None
+                0
+            };
+            return Some(Self {
+                from: a,
+                to: b,
+                step,
+                width: Some(width),
+            });
+        }
+        let one = |text: &str| {
+            let mut chars = text.chars();
+            let c = chars.next().filter(char::is_ascii_alphabetic)?;
+            chars.next().is_none().then(|| i64::from(u32::from(c)))
+        };
+        Some(Self {
+            from: one(from)?,
+            to: one(to)?,
+            step,
+            width: None,
+        })
+    }
+
+    fn count(&self) -> usize {
+        let steps = self.from.abs_diff(self.to) / self.step.unsigned_abs();
+        usize::try_from(steps).map_or(usize::MAX, |steps| steps.saturating_add(1))
+    }
+
+    fn items(&self) -> impl Iterator<Item = String> {
+        let step = if self.from <= self.to {
+            self.step
+        } else {
+            -self.step
+        };
+        let (from, width) = (self.from, self.width);
+        (0_i64..).take(self.count()).map(move |at| {
+            let number = from + at * step;
+            match width {
+                Some(width) => format!("{number:0width$}"),
+                None => u32::try_from(number)
+                    .ok()
+                    .and_then(char::from_u32)
+                    .map(String::from)
+                    .unwrap_or_default(),
             }
         })
-        .collect();
-    let text = text?;
-    let fields: Vec<&str> = text.split("..").collect();
-    let (from, to, step) = match fields.as_slice() {
-        [from, to] => (*from, *to, 1),
-        [from, to, step] => (*from, *to, step.parse::<i64>().ok()?),
-        _ => return None,
-    };
-    let step = step.checked_abs()?.max(1);
-    let items: Vec<String> = if let (Ok(a), Ok(b)) = (from.parse::<i64>(), to.parse::<i64>()) {
-        let digits = |t: &str| {
-            t.trim_start_matches('-').len() > 1 && t.trim_start_matches('-').starts_with('0')
-        };
-        let width = if digits(from) || digits(to) {
-            from.len().max(to.len())
-        } else {
-            0
-        };
-        numbers(a, b, step)?
-            .into_iter()
-            .map(|n| format!("{n:0width$}"))
-            .collect()
-    } else {
-        let one = |t: &str| {
-            let mut chars = t.chars();
-            chars
-                .next()
-                .filter(|c| c.is_ascii_alphabetic() && chars.next().is_none())
-        };
-        let (a, b) = (one(from)?, one(to)?);
-        let list = numbers(i64::from(u32::from(a)), i64::from(u32::from(b)), step)?;
-        list.into_iter()
-            .filter_map(|n| u32::try_from(n).ok().and_then(char::from_u32))
-            .map(String::from)
-            .collect()
-    };
-    Some(
-        items
-            .into_iter()
-            .map(|item| item.chars().map(Unit::Char).collect())
-            .collect(),
-    )
-}
-
-fn numbers(a: i64, b: i64, step: i64) -> Option<Vec<i64>> {
-    let count = usize::try_from(a.abs_diff(b) / step.unsigned_abs()).ok()? + 1;
-    if count > MAX_WORDS {
-        return None;
     }
-    let step = if a <= b { step } else { -step };
-    Some(
-        (0..i64::try_from(count).ok()?)
-            .map(|i| a + i * step)
-            .collect(),
-    )
 }

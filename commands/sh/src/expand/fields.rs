@@ -180,7 +180,7 @@ impl Shell {
         }
         let pattern = field.pattern.as_deref().unwrap_or(&field.text);
         let ignored = self.ignored_paths();
-        let found = glob::paths(pattern, &self.options, &ignored);
+        let found = glob::paths(pattern, &self.options, &ignored, self.counts_bytes());
         if found.is_empty() {
             if self.options.failglob {
                 return self.fatal_failure(&format!("no match: {}", field.text));

@@ -13,7 +13,8 @@ const MAX_PATHS: usize = 1_000_000;
 /// The paths that match, sorted; none when nothing does.
 ///
 /// `ignored` are the patterns of `GLOBIGNORE`, by whole path: with any, names that begin with a dot match as others do.
-pub fn paths(pattern: &str, options: &Options, ignored: &[String]) -> Vec<String> {
+/// With `single` the locale has characters of one byte.
+pub fn paths(pattern: &str, options: &Options, ignored: &[String], single: bool) -> Vec<String> {
     let components: Vec<String> = components(pattern);
     let mut found = Vec::new();
     let (start, rest) = match components.split_first() {
@@ -26,17 +27,29 @@ pub fn paths(pattern: &str, options: &Options, ignored: &[String]) -> Vec<String
         options,
         hidden: options.dotglob || !ignored.is_empty(),
         dots: !options.globskipdots && ignored.is_empty(),
+        single,
     };
     search.walk(&start, rest, &mut found, 0);
     if !ignored.is_empty() {
-        let ignored: Vec<Pattern> = ignored
+        let ignored: Vec<Vec<Pattern>> = ignored
             .iter()
-            .map(|p| Pattern::new(p, options.extglob, options.nocaseglob))
+            .map(|pattern| {
+                let parts = self::components(pattern);
+                let made = |part: &String| Pattern::new(part, options.extglob, options.nocaseglob);
+                parts.iter().map(made).collect()
+            })
             .collect();
-        found.retain(|path| !ignored.iter().any(|p| p.matches(path)));
+        found.retain(|path| !ignored.iter().any(|patterns| matches_path(patterns, path)));
     }
     found.sort_by(|a, b| text::encode(a).cmp(&text::encode(b)));
     found
+}
+
+/// Whether a path has as many components as there are patterns, and each matches: a slash is matched by nothing else.
+fn matches_path(patterns: &[Pattern], path: &str) -> bool {
+    let components: Vec<&str> = path.split('/').collect();
+    let mut pairs = patterns.iter().zip(&components);
+    patterns.len() == components.len() && pairs.all(|(pattern, part)| pattern.matches(part))
 }
 
 /// Splits at slashes that no bracket or group holds.
@@ -80,6 +93,8 @@ struct Search<'a> {
     hidden: bool,
     /// A pattern that begins with a dot matches `.` and `..`.
     dots: bool,
+    /// Characters have one byte.
+    single: bool,
 }
 
 fn join(base: &str, name: &str) -> String {
@@ -153,10 +168,20 @@ impl Search<'_> {
             }
             return;
         }
-        let pattern = Pattern::new(first, self.options.extglob, self.options.nocaseglob);
+        let characters = if self.single {
+            text::single_bytes(first)
+        } else {
+            first.into()
+        };
+        let pattern = Pattern::new(&characters, self.options.extglob, self.options.nocaseglob);
         let hidden = first.starts_with('.') || first.starts_with("\\.");
         for (name, is_dir) in entries(base) {
-            if name.starts_with('.') && !hidden && !self.hidden || !pattern.matches(&name) {
+            let characters = if self.single {
+                text::single_bytes(&name)
+            } else {
+                name.as_str().into()
+            };
+            if name.starts_with('.') && !hidden && !self.hidden || !pattern.matches(&characters) {
                 continue;
             }
             let path = join(base, &name);

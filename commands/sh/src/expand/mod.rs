@@ -117,18 +117,32 @@ impl Shell {
 
     /// Expands a word to fields at the end of `out`.
     pub fn expand_into(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
-        if word.brace
-            && self.bash
-            && self.options.braceexpand
-            && let Some(words) = brace::expand(word)
-        {
-            // An alternative of nothing is no word.
-            for word in words.iter().filter(|word| !word.parts.is_empty()) {
-                self.expand_plain(word, out)?;
+        if word.brace && self.bash && self.options.braceexpand {
+            match brace::plain_sequence(word) {
+                Ok(Some(words)) => {
+                    out.extend(words);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(brace::TooMany) => return self.too_many_words(),
             }
-            return Ok(());
+            match brace::expand(word) {
+                Ok(Some(words)) => {
+                    // An alternative of nothing is no word.
+                    for word in words.iter().filter(|word| !word.parts.is_empty()) {
+                        self.expand_plain(word, out)?;
+                    }
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(brace::TooMany) => return self.too_many_words(),
+            }
         }
         self.expand_plain(word, out)
+    }
+
+    fn too_many_words<T>(&self) -> Result<T, Flow> {
+        self.fatal("brace expansion: too many words, or nested too deeply")
     }
 
     fn expand_plain(&mut self, word: &Word, out: &mut Vec<String>) -> Result<(), Flow> {
@@ -198,7 +212,7 @@ impl Shell {
                 Piece::Break => out.push(' '),
             }
         }
-        Ok(out)
+        Ok(self.in_locale(&out).into_owned())
     }
 
     /// Expands to a regular expression: what was quoted stands for itself.
@@ -220,7 +234,7 @@ impl Shell {
                 Piece::Break => out.push(' '),
             }
         }
-        Ok(out)
+        Ok(self.in_locale(&out).into_owned())
     }
 
     /// Expands and evaluates an expression.

@@ -7,6 +7,7 @@ use super::pattern::Pattern;
 use super::replacement::{Replacement, replace};
 use crate::shell::{Flow, Shell};
 use crate::syntax::ast::{Case, Index, Op, Param, Word};
+use crate::text;
 use crate::variables::Value;
 
 /// Applies to one value or to each of several.
@@ -24,6 +25,10 @@ fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let n = chars.len();
     let keep = |k: usize| -> bool {
+        let taken = if suffix { n - k } else { k };
+        if pattern.length().is_some_and(|length| length != taken) {
+            return false;
+        }
         if suffix {
             pattern.matches_chars(&chars[k..])
         } else {
@@ -45,6 +50,11 @@ fn trim(text: &str, pattern: &Pattern, suffix: bool, longest: bool) -> String {
 
 /// The longest match that begins at `start`.
 pub(super) fn longest(chars: &[char], start: usize, pattern: &Pattern) -> Option<usize> {
+    if let Some(length) = pattern.length() {
+        let end = start + length;
+        let fits = end <= chars.len() && pattern.matches_chars(&chars[start..end]);
+        return fits.then_some(end);
+    }
     (start..=chars.len())
         .rev()
         .find(|end| pattern.matches_chars(&chars[start..*end]))
@@ -73,12 +83,52 @@ fn change_case(text: &str, to: Case, all: bool, pattern: Option<&Pattern>) -> St
 }
 
 impl Shell {
+    /// Reports a match that was given up, of which nobody knows how it would have ended.
+    ///
+    /// # Errors
+    /// There was one.
+    pub fn check_pattern_time(&self) -> Result<(), Flow> {
+        if super::pattern::take_given_up() {
+            return self.fatal("pattern takes too many steps to match");
+        }
+        Ok(())
+    }
+
     fn pattern_of(&mut self, word: &Word) -> Result<Pattern, Flow> {
         let text = self.expand_pattern(word)?;
         Ok(Pattern::new(&text, self.options.extglob, false))
     }
 
+    /// Applies an operator.
+    ///
+    /// # Errors
+    /// An expansion failed, a number is out of range, or a pattern takes too long; it was reported.
     pub(super) fn operate(&mut self, param: &Param, op: &Op, found: Found) -> Result<Found, Flow> {
+        let plain = match &found {
+            Found::Unset => true,
+            Found::One(text) => text.is_ascii(),
+            Found::Many(list, _) => list.iter().all(|text| text.is_ascii()),
+        };
+        if plain || matches!(op, Op::Transform(_)) || !self.counts_bytes() {
+            return self.operate_on_characters(param, op, found);
+        }
+        let found = each(found, |text| text::single_bytes(text).into_owned());
+        let found = self.operate_on_characters(param, op, found)?;
+        Ok(each(found, |text| text::whole(text.to_owned())))
+    }
+
+    fn operate_on_characters(
+        &mut self,
+        param: &Param,
+        op: &Op,
+        found: Found,
+    ) -> Result<Found, Flow> {
+        let changed = self.operated(param, op, found)?;
+        self.check_pattern_time()?;
+        Ok(changed)
+    }
+
+    fn operated(&mut self, param: &Param, op: &Op, found: Found) -> Result<Found, Flow> {
         match op {
             Op::Trim {
                 suffix,
@@ -156,7 +206,7 @@ impl Shell {
                     .collect();
                 // The offset is an index, and arrays may have gaps.
                 let start = match keys.last() {
-                    Some(last) if offset < 0 => last + 1 + offset,
+                    Some(last) if offset < 0 => last.saturating_add(1).saturating_add(offset),
                     _ => offset,
                 };
                 if start < 0 {
@@ -204,17 +254,22 @@ impl Shell {
         negative: bool,
     ) -> Result<Option<(usize, usize)>, Flow> {
         let n = i64::try_from(len).unwrap_or(i64::MAX);
-        let from = if offset < 0 { n + offset } else { offset };
+        let from = if offset < 0 {
+            n.saturating_add(offset)
+        } else {
+            offset
+        };
         if from < 0 || from > n {
             return Ok(None);
         }
         let to = match length {
             None => n,
             Some(l) if l < 0 && negative => {
-                if n + l < from {
+                let end = n.saturating_add(l);
+                if end < from {
                     return self.fatal(&format!("{l}: substring expression < 0"));
                 }
-                n + l
+                end
             }
             Some(l) => from.saturating_add(l.max(0)).min(n),
         };
@@ -222,6 +277,19 @@ impl Shell {
             usize::try_from(from).unwrap_or(0),
             usize::try_from(to).unwrap_or(0),
         )))
+    }
+
+    /// The variable that `${name@a}` and `${name@A}` tell about: with `!`, the one that the value names.
+    fn transformed_name(&mut self, param: &Param) -> Result<String, Flow> {
+        let reference = self.vars.is_reference(&param.name);
+        let target = match param.indirect && !reference {
+            true => self.indirect_target(param)?,
+            false => None,
+        };
+        Ok(match target {
+            Some(target) => self.resolve(crate::builtins::base_name(&target)),
+            None => self.resolve(&param.name),
+        })
     }
 
     /// `${name@X}`.
@@ -237,18 +305,19 @@ impl Shell {
                 other => other,
             },
             'a' => {
-                let name = match self.var(&param.name).filter(|_| param.indirect) {
-                    Some(target) => self.resolve(crate::builtins::base_name(&target)),
-                    None => self.resolve(&param.name),
-                };
+                let name = self.transformed_name(param)?;
                 let flags = self.vars.find(&name).map(|v| v.flags()).unwrap_or_default();
                 match found {
-                    Found::Many(list, star) => Found::Many(vec![flags; list.len()], star),
+                    // An array that was declared without a value has them, too.
+                    Found::Many(list, star) => {
+                        let declared = usize::from(!flags.is_empty() && !param.indirect);
+                        Found::Many(vec![flags; list.len().max(declared)], star)
+                    }
                     _ => Found::One(flags),
                 }
             }
             'A' => {
-                let name = self.resolve(&param.name);
+                let name = self.transformed_name(param)?;
                 let list = matches!(param.index, Some(Index::At | Index::Star));
                 match self.vars.find(&name) {
                     None => Found::Unset,

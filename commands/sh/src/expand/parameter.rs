@@ -149,6 +149,15 @@ impl Shell {
         self.find_named(&name, index.as_ref())
     }
 
+    /// The name that the value of `${!name}` is, if it is one.
+    pub(super) fn indirect_target(&mut self, param: &Param) -> Result<Option<String>, Flow> {
+        let Found::One(target) = self.find_named(&param.name, param.index.as_ref())? else {
+            return Ok(None);
+        };
+        let named = text::is_name(crate::builtins::base_name(&target));
+        Ok(named.then_some(target))
+    }
+
     /// A subscript given as text.
     fn index_of(&mut self, text: &str) -> Result<Index, Flow> {
         Ok(match text {
@@ -176,6 +185,7 @@ impl Shell {
                 Ok(self.element(name, &index)?.map_or(Found::Unset, Found::One))
             }
             None if self.bash && name == "RANDOM" => Ok(Found::One(self.next_random().to_string())),
+            None if self.vars.is_reference(name) && self.is_circular(name) => Ok(Found::Unset),
             None => match self.referenced_element(name) {
                 Some((base, index)) => {
                     let index = self.index_of(&index)?;
@@ -193,7 +203,10 @@ impl Shell {
                 && let crate::variables::Value::Scalar(text) = &variable.value
             {
                 let computed = self.bash
-                    && matches!(name, "SECONDS" | "_" | "HOSTNAME" | "BASHPID")
+                    && matches!(
+                        name,
+                        "SECONDS" | "_" | "HOSTNAME" | "BASHPID" | "SHELLOPTS" | "BASHOPTS"
+                    )
                     || name == "LINENO";
                 if !computed {
                     return Found::One(text.clone());
@@ -241,13 +254,29 @@ impl Shell {
     }
 
     fn length(&mut self, param: &Param) -> Result<String, Flow> {
+        if let (Some(Index::At | Index::Star), false) = (&param.index, param.indirect)
+            && let Some(members) = self.stored_members(&param.name)
+        {
+            return Ok(members.to_string());
+        }
+        if matches!(param.index, Some(Index::At | Index::Star))
+            && !param.indirect
+            && self.options.nounset
+            && self.elements(&param.name).is_none()
+        {
+            return self.fatal(&format!("{}: unbound variable", param.name));
+        }
+        if param.index.is_none() && self.referenced_element(&param.name).is_some() {
+            // As in bash, which looks for a variable of the element's name.
+            return Ok("0".to_owned());
+        }
         let found = self.find(param)?;
         if !found.is_set() && self.options.nounset {
             self.check_set(param, &found)?;
         }
         Ok(match found {
             Found::Unset => 0,
-            Found::One(text) => text.chars().count(),
+            Found::One(text) => self.in_locale(&text).chars().count(),
             Found::Many(list, _) => list.len(),
         }
         .to_string())
@@ -264,7 +293,7 @@ impl Shell {
         out: &mut Vec<Piece>,
     ) -> Result<(), Flow> {
         let found = self.find(param)?;
-        let is_null = found.is_null() || found.joins_to_nothing(&self.ifs());
+        let is_null = found.is_null() || context.quoted && found.joins_to_nothing(&self.ifs());
         let use_value = found.is_set() && !(colon && is_null);
         let operand = Context {
             split_literals: !context.quoted && context.mode == Mode::Fields,
@@ -286,6 +315,16 @@ impl Shell {
             ('+', true) | ('-', false) => self.pieces_into(&word.parts, operand, out),
             ('=', false) => {
                 let text = self.expand_assignment_word(word)?;
+                if param.indirect
+                    && let Some(target) = self.indirect_target(param)?
+                {
+                    if !text::is_name(&target) {
+                        return self.fatal(&format!("{target}: invalid variable name"));
+                    }
+                    self.assign(&target, text.clone())?;
+                    self.push_found(Found::One(text), context, out);
+                    return Ok(());
+                }
                 if !text::is_name(&param.name) {
                     if self.bash {
                         return self.fatal(&format!("${}: cannot assign in this way", param.name));

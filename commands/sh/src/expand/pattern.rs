@@ -65,11 +65,25 @@ pub struct Pattern {
     tokens: Vec<Token>,
     fold: bool,
     groups: bool,
+    /// How many characters a match has, if that is certain.
+    length: Option<usize>,
 }
 
-/// Steps a match may take before it counts as failed: stops patterns made to explode.
+thread_local! {
+    /// A match has been given up.
+    static GIVEN_UP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a match has been given up since the last time somebody asked.
+pub fn take_given_up() -> bool {
+    GIVEN_UP.with(|given_up| given_up.replace(false))
+}
+
+/// Steps a match may take before it is given up: stops patterns made to explode.
 const MAX_STEPS: u64 = 2_000_000;
 const MAX_NESTING: usize = 24;
+/// How deep a match may nest: the groups and tokens on the way, in a text with groups.
+const MAX_DEPTH: u32 = 400;
 
 struct Compiler<'a> {
     chars: &'a [char],
@@ -161,11 +175,18 @@ impl Pattern {
             groups: false,
         };
         let tokens = compiler.tokens(0);
+        let open = compiler.groups || tokens.iter().any(|token| matches!(token, Token::Star));
         Self {
+            length: (!open).then_some(tokens.len()),
             groups: compiler.groups,
             tokens,
             fold,
         }
+    }
+
+    /// How many characters a match has, if all have as many.
+    pub fn length(&self) -> Option<usize> {
+        self.length
     }
 
     pub fn matches(&self, text: &str) -> bool {
@@ -237,7 +258,8 @@ impl Pattern {
         then: &dyn Fn(&[char]) -> bool,
     ) -> bool {
         steps.set(steps.get() + 1);
-        if steps.get() > MAX_STEPS || depth > 400 {
+        if steps.get() > MAX_STEPS || depth > MAX_DEPTH {
+            GIVEN_UP.with(|given_up| given_up.set(true));
             return false;
         }
         let Some((token, rest)) = tokens.split_first() else {
@@ -269,7 +291,8 @@ impl Pattern {
         steps: &Cell<u64>,
         then: &dyn Fn(&[char]) -> bool,
     ) -> bool {
-        if depth > 400 {
+        if depth > MAX_DEPTH {
+            GIVEN_UP.with(|given_up| given_up.set(true));
             return false;
         }
         let once = |then: &dyn Fn(&[char]) -> bool| {

@@ -92,6 +92,9 @@ pub fn fc(shell: &mut Shell, words: &[String]) -> Exec {
         return run_again(shell, &request);
     }
     let lines = shell.fc_lines();
+    if request.list && lines == 0 && shell.bash {
+        return Ok(0);
+    }
     let default = if request.list {
         lines.saturating_sub(LISTED)
     } else {
@@ -126,7 +129,7 @@ pub fn fc(shell: &mut Shell, words: &[String]) -> Exec {
             )
         })
         .collect();
-    if request.reverse != (ends[0] > ends[1]) {
+    if request.reverse || ends[0] > ends[1] {
         chosen.reverse();
     }
     if request.list {

@@ -25,6 +25,7 @@ impl Shell {
         }
         if control.split(':').any(|word| word == "erasedups") {
             self.editor.history.retain(|known| known != line);
+            self.editor.unsaved = self.editor.unsaved.min(self.editor.history.len());
         }
         self.append_line(line);
         self.editor.unsaved += 1;
@@ -110,7 +111,11 @@ impl Shell {
     }
 
     fn append_history(&mut self, file: &str) -> std::io::Result<()> {
-        let from = self.editor.history.len() - self.editor.unsaved;
+        let from = self
+            .editor
+            .history
+            .len()
+            .saturating_sub(self.editor.unsaved);
         let old = std::fs::read(text::path(file)).unwrap_or_default();
         let mut lines: Vec<String> = text::decode(&old).lines().map(str::to_owned).collect();
         lines.extend(self.editor.history[from..].iter().cloned());
@@ -223,6 +228,7 @@ fn delete(shell: &mut Shell, rest: &[String]) -> i32 {
     match (shell.history_place(&from), shell.history_place(&to)) {
         (Some(from), Some(to)) if from <= to => {
             shell.editor.history.drain(from..=to);
+            shell.editor.unsaved = shell.editor.unsaved.min(shell.editor.history.len());
             0
         }
         _ => {
@@ -234,7 +240,7 @@ fn delete(shell: &mut Shell, rest: &[String]) -> i32 {
 
 fn file(shell: &mut Shell, letter: char, given: Option<&String>) -> i32 {
     let Some(name) = shell.history_file(given) else {
-        return 0;
+        return 1;
     };
     let done = match letter {
         'a' => shell.append_history(&name),

@@ -77,7 +77,8 @@ impl Shell {
                     let count = jobs.iter().filter(|job| job.id != 0).count();
                     out.push_str(&count.to_string());
                 }
-                Some('#' | '!') => {
+                Some('#') => out.push_str(&self.commands.to_string()),
+                Some('!') => {
                     out.push_str(&(self.editor.history.len() + self.editor.dropped + 1).to_string())
                 }
                 Some('t') => out.push_str(&self.clock("%H:%M:%S")),

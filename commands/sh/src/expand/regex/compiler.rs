@@ -48,8 +48,8 @@ pub(super) enum Step {
     Jump(usize),
     /// Begins an iteration: notes where, in this slot.
     Begin(usize),
-    /// Ends an iteration: one that took nothing is the last.
-    Progress(usize),
+    /// Ends an iteration: one that took nothing is the last; with true, it is none.
+    Progress(usize, bool),
     Match,
 }
 
@@ -267,7 +267,8 @@ impl Compiler<'_> {
                 let split = self.push(Step::Split(0, 0))?;
                 self.push(Step::Begin(slot))?;
                 self.emit(inner)?;
-                self.push(Step::Progress(slot))?;
+                // Behind another one, what takes nothing leaves the groups as they are.
+                self.push(Step::Progress(slot, least > 0))?;
                 self.push(Step::Jump(split))?;
                 self.steps[split] = Step::Split(split + 1, self.steps.len());
             }

@@ -110,11 +110,12 @@ impl Regex {
                         note(iterations + slot, &mut slots);
                         pc += 1;
                     }
-                    Step::Progress(slot) if slots[iterations + slot] == Some(at) => {
+                    Step::Progress(slot, true) if slots[iterations + slot] == Some(at) => break,
+                    Step::Progress(slot, _) if slots[iterations + slot] == Some(at) => {
                         // Past the jump back.
                         pc += 2;
                     }
-                    Step::Progress(_) => pc += 1,
+                    Step::Progress(..) => pc += 1,
                     Step::Split(first, second) => {
                         tasks.push(Task::Go(*second, at));
                         pc = *first;
