@@ -10,6 +10,7 @@
 pub mod errno;
 pub mod fd;
 pub mod machine;
+mod memory;
 pub mod net;
 mod panics;
 pub mod path;

@@ -1,5 +1,6 @@
 //! What a command says when it finds a fault in itself, has no room for what it was asked for, or cannot print.
 
+use crate::memory;
 use std::panic::{PanicHookInfo, set_hook};
 
 /// Has panics reported in the form of the command's other messages, `name: internal error: reason`. The place in the
@@ -7,13 +8,15 @@ use std::panic::{PanicHookInfo, set_hook};
 /// as it ends the GNU tools, and so does an output that takes nothing, which `println` panics for.
 pub fn report_panics(name: impl Into<String>) {
     let name = name.into();
+    memory::set_name(name.clone());
     set_hook(Box::new(move |info| {
         let reason = reason(info);
         let is_size = SIZES.iter().any(|size| reason.contains(size));
         let unprinted = reason.strip_prefix(UNPRINTED);
-        let line = if is_size {
-            format!("{name}: memory exhausted\n")
-        } else if let Some(why) = unprinted {
+        if is_size {
+            memory::exhausted();
+        }
+        let line = if let Some(why) = unprinted {
             // The number that the standard library adds is none of Linux's.
             let why = why.split(" (os error").next().unwrap_or(why);
             format!("{name}: write error: {why}\n")
@@ -22,7 +25,7 @@ pub fn report_panics(name: impl Into<String>) {
         };
         // With `eprintln`, a closed standard error would be a panic of its own.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-        if is_size || unprinted.is_some() {
+        if unprinted.is_some() {
             std::process::exit(1);
         }
     }));
