@@ -12,6 +12,7 @@ pub enum Slot {
 }
 
 /// Where an array lives.
+#[derive(Clone)]
 pub enum ArrayRef {
     Global(usize),
     Local(usize),
@@ -100,6 +101,7 @@ pub enum Comparison {
     GreaterEqual,
 }
 
+#[derive(Clone)]
 pub enum Place {
     Variable(Slot),
     Field(Box<Expr>),
@@ -107,6 +109,7 @@ pub enum Place {
 }
 
 /// Where `getline` reads.
+#[derive(Clone)]
 pub enum Source {
     Main,
     File(Box<Expr>),
@@ -114,6 +117,7 @@ pub enum Source {
     Coprocess(Box<Expr>),
 }
 
+#[derive(Clone)]
 pub enum Expr {
     Number(f64),
     Text(Rc<Vec<u8>>),
@@ -315,6 +319,7 @@ impl Builtin {
 }
 
 /// Where `print` and `printf` write.
+#[derive(Clone)]
 pub enum Redirect {
     Create(Expr),
     Append(Expr),
@@ -322,6 +327,7 @@ pub enum Redirect {
     Coprocess(Expr),
 }
 
+#[derive(Clone)]
 pub enum Statement {
     Expression(Expr),
     Print(Vec<Expr>, Option<Redirect>),
@@ -341,6 +347,7 @@ pub enum Statement {
     Delete(ArrayRef, Option<Expr>),
 }
 
+#[derive(Clone)]
 pub struct ForParts {
     pub start: Option<Statement>,
     pub condition: Option<Expr>,

@@ -2,9 +2,12 @@
 
 use super::array::Shared;
 use super::ast::{Builtin, Expr, Program, Slot};
+use super::deep::too_deep;
 use super::in_place::InPlace;
 use super::input::MainInput;
+use super::lowering::Code;
 use super::options::Options;
+use super::parts::depth;
 use super::record::{Record, Splitter};
 use super::special::Specials;
 use super::streams::{RecordSeparator, Streams};
@@ -41,9 +44,10 @@ pub struct Cell {
 }
 
 /// Where what a caller named lives.
+#[derive(Clone)]
 pub enum Origin {
     Global(usize),
-    /// A parameter of a function that is running.
+    /// A local variable of a function that is running, which was given nothing itself.
     Stack(usize),
     Element(Shared, Vec<u8>),
 }
@@ -57,12 +61,13 @@ impl Cell {
     }
 }
 
-/// Calls nested deeper than this would exhaust the stack.
-const MAX_DEPTH: usize = if cfg!(target_os = "wasi") {
-    600
-} else {
-    10_000
-};
+/// How deep calls, statements and expressions may be nested together on the stack of the process. Calls that are
+/// deeper run as flat code, which takes none of it, but for the functions that compare for a sort within them: those
+/// may go on for as much once more.
+const STACK_LEVELS: usize = 600;
+
+/// What a call takes of that beside what the function consists of.
+const CALL_LEVELS: usize = 4;
 
 pub struct Machine<'p> {
     pub program: &'p Program,
@@ -71,7 +76,12 @@ pub struct Machine<'p> {
     pub globals: Vec<Value>,
     pub stack: Vec<Cell>,
     pub base: usize,
-    depth: usize,
+    /// How much of [`STACK_LEVELS`] is in use.
+    levels: usize,
+    /// What each function takes of it.
+    function_levels: Vec<usize>,
+    /// Functions that were called deeper than that.
+    pub codes: HashMap<usize, Rc<Code>>,
     pub record: Record,
     pub specials: Specials,
     pub streams: Streams,
@@ -89,6 +99,7 @@ pub struct Machine<'p> {
 
 impl<'p> Machine<'p> {
     pub fn new(program: &'p Program, options: Options, unicode: bool) -> Self {
+        let functions = program.functions.iter();
         Self {
             program,
             unicode,
@@ -96,7 +107,11 @@ impl<'p> Machine<'p> {
             globals: vec![Value::Untyped; program.globals.len()],
             stack: Vec::new(),
             base: 0,
-            depth: 0,
+            levels: 0,
+            function_levels: functions
+                .map(|function| depth(&function.body) + CALL_LEVELS)
+                .collect(),
+            codes: HashMap::new(),
             record: Record::default(),
             specials: Specials::new(),
             streams: Streams::new(),
@@ -197,17 +212,21 @@ impl<'p> Machine<'p> {
     /// Calls a function of the program with arguments that are evaluated.
     pub fn call_with(&mut self, number: usize, mut cells: Vec<Cell>) -> Result<Value> {
         let function = &self.program.functions[number];
-        if self.depth >= MAX_DEPTH {
-            return Err(Unwind::Fatal(
-                "function calls are nested too deeply".to_owned(),
-            ));
+        let levels = self.levels;
+        self.levels += self.function_levels[number];
+        if self.levels > STACK_LEVELS {
+            if self.levels > 2 * STACK_LEVELS {
+                return Err(too_deep());
+            }
+            let result = self.call_flat(number, cells);
+            self.levels = levels;
+            return result;
         }
         cells.resize_with(function.parameters.len(), || Cell::of(Value::Untyped));
         let base = std::mem::replace(&mut self.base, self.stack.len());
         self.stack.append(&mut cells);
-        self.depth += 1;
         let result = self.run_function(&function.body);
-        self.depth -= 1;
+        self.levels = levels;
         self.stack.truncate(self.base);
         self.base = base;
         result

@@ -4,14 +4,17 @@
 mod array;
 mod ast;
 mod clock;
+mod deep;
 mod evaluation;
 mod format;
 mod function;
 mod in_place;
 mod input;
+mod lowering;
 mod machine;
 mod options;
 mod order;
+mod parts;
 mod random;
 mod record;
 mod source;

@@ -6,7 +6,7 @@ use super::streams::Mode;
 use super::value::Value;
 
 /// How a statement ended.
-enum Flow {
+pub enum Flow {
     Normal,
     Break,
     Continue,
@@ -108,7 +108,7 @@ impl Machine<'_> {
         Ok(Flow::Normal)
     }
 
-    fn statement(&mut self, statement: &Statement) -> Result<Flow> {
+    pub fn statement(&mut self, statement: &Statement) -> Result<Flow> {
         match statement {
             Statement::Expression(expr) => self.effect(expr)?,
             Statement::Print(arguments, redirect) => self.print(arguments, redirect.as_ref())?,
@@ -216,29 +216,28 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Whether a label of `switch` applies to a value.
+    pub fn is_case(&mut self, value: &Value, label: &Expr) -> Result<bool> {
+        if let Expr::Regex(..) = label {
+            let pattern = self.regex(label)?;
+            return Ok(pattern.is_match(&self.text_of(value)));
+        }
+        let label = self.value(label)?;
+        if let Value::Regexp(text) = &label {
+            let pattern = self.pattern_of(text)?;
+            return Ok(pattern.is_match(&self.text_of(value)));
+        }
+        let format = &self.specials.convfmt;
+        Ok(value.compare(&label, format) == Some(std::cmp::Ordering::Equal))
+    }
+
     #[inline(never)]
     fn switch(&mut self, value: &Expr, cases: &[(Option<Expr>, Vec<Statement>)]) -> Result<Flow> {
         let value = self.value(value)?;
         let mut start = None;
         for (index, (label, _)) in cases.iter().enumerate() {
             let Some(label) = label else { continue };
-            let hit = if let Expr::Regex(..) = label {
-                let pattern = self.regex(label)?;
-                pattern.is_match(&self.text_of(&value))
-            } else {
-                let label = self.value(label)?;
-                if let Value::Regexp(text) = &label {
-                    let pattern = self.pattern_of(text)?;
-                    if pattern.is_match(&self.text_of(&value)) {
-                        start = Some(index);
-                        break;
-                    }
-                    continue;
-                }
-                let format = &self.specials.convfmt;
-                value.compare(&label, format) == Some(std::cmp::Ordering::Equal)
-            };
-            if hit {
+            if self.is_case(&value, label)? {
                 start = Some(index);
                 break;
             }

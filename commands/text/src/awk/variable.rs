@@ -135,7 +135,9 @@ impl Machine<'_> {
                     Some(shared) => Value::Array(shared),
                     None => self.stack[at].value.clone(),
                 };
-                (value, Origin::Stack(at))
+                // What the caller's caller named, if this has come from there: calls may nest deep.
+                let origin = self.stack[at].origin.as_deref();
+                (value, origin.cloned().unwrap_or(Origin::Stack(at)))
             }
             Expr::Element(ArrayRef::Symbols, _) => return Ok(Cell::of(self.value(argument)?)),
             Expr::Element(array, key) => {
