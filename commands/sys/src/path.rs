@@ -114,3 +114,19 @@ pub fn statfs(path: impl AsRef<Path>) -> io::Result<Statfs> {
         name_max,
     })
 }
+
+/// `symlink(2)`: the standard library's own is not stable for WASI.
+///
+/// # Errors
+/// `EEXIST`: `link` is there already; otherwise as `open(2)` that makes a file.
+pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let name = |path: &Path| std::ffi::CString::new(path.as_os_str().as_encoded_bytes());
+    let (target, link) = (name(target.as_ref())?, name(link.as_ref())?);
+    // SAFETY: both are strings that end in NUL and live until the call returns.
+    let result = unsafe { libc::symlink(target.as_ptr(), link.as_ptr()) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

@@ -36,6 +36,11 @@ fn patch_agrees_with_the_host() {
 }
 
 #[test]
+fn patch_agrees_about_kinds_of_patches() {
+    compare("patch_formats", &["patch"], &[]);
+}
+
+#[test]
 fn rg_agrees_with_the_host() {
     compare("rg", &["rg"], &[]);
 }

@@ -1,14 +1,19 @@
 //! Applies hunks to the lines of a file.
 
+use super::merge;
 use super::parse::{Hunk, Line};
 
 pub struct Options {
     pub fuzz: usize,
     pub ignore_blanks: bool,
+    /// The name of the condition around what changes.
+    pub define: Option<Vec<u8>>,
+    /// Whether hunks that do not fit are merged, and then whether the old lines of what contradicts are shown.
+    pub merge: Option<bool>,
 }
 
 /// What came of a hunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// At this line, with an offset and a fuzz.
     Applied {
@@ -18,6 +23,11 @@ pub enum Outcome {
     },
     Failed {
         line: usize,
+    },
+    /// Merged, with what there is to say of it, and whether there is a contradiction.
+    Merged {
+        text: String,
+        conflicts: bool,
     },
 }
 
@@ -133,17 +143,52 @@ fn locate(
     None
 }
 
-pub fn apply(text: &[u8], hunks: &[Hunk], options: &Options) -> Result {
+/// Lines that are exchanged.
+#[derive(Default)]
+struct Change {
+    removed: Vec<Vec<u8>>,
+    added: Vec<Vec<u8>>,
+}
+
+impl Change {
+    /// Puts what there is now into the result: the new lines, or both under a condition.
+    fn put(&mut self, options: &Options, result: &mut Vec<Vec<u8>>) {
+        if let Some(name) = &options.define {
+            let mut condition = |word: &[u8]| result.push([word, name].concat());
+            match (self.removed.is_empty(), self.added.is_empty()) {
+                (true, true) => return,
+                (true, false) => condition(b"#ifdef "),
+                _ => condition(b"#ifndef "),
+            }
+            let both = !self.removed.is_empty() && !self.added.is_empty();
+            result.append(&mut self.removed);
+            if both {
+                result.push(b"#else".to_vec());
+            }
+            result.append(&mut self.added);
+            result.push(b"#endif".to_vec());
+            return;
+        }
+        self.removed.clear();
+        result.append(&mut self.added);
+    }
+}
+
+/// The lines of a file, and whether the last one ends.
+pub fn lines_of(text: &[u8]) -> (Vec<Vec<u8>>, bool) {
     let mut lines: Vec<Vec<u8>> = text
         .split(|&byte| byte == b'\n')
         .map(<[u8]>::to_vec)
         .collect();
-    let mut terminated = true;
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
-    } else {
-        terminated = false;
+        return (lines, true);
     }
+    (lines, false)
+}
+
+pub fn apply(text: &[u8], hunks: &[Hunk], options: &Options) -> Result {
+    let (lines, mut terminated) = lines_of(text);
     let mut result = Vec::with_capacity(lines.len());
     let mut outcomes = Vec::new();
     // The next line that is not copied yet, and how far the last hunk was from where it should be.
@@ -162,28 +207,48 @@ pub fn apply(text: &[u8], hunks: &[Hunk], options: &Options) -> Result {
         let found = (0..=options.fuzz).find_map(|fuzz| {
             locate(&lines, hunk, expected, copied, fuzz, options).map(|found| (found, fuzz))
         });
+        let misfits = !matches!(found, Some((_, 0)));
+        if let Some(base) = options.merge.filter(|_| misfits) {
+            let around = usize::try_from(expected.max(0)).unwrap_or(0);
+            if let Some(merged) = merge::merge(&lines, hunk, copied, around, base) {
+                result.extend_from_slice(&lines[copied..merged.start]);
+                outcomes.push(Outcome::Merged {
+                    text: merged.message(result.len() + 1),
+                    conflicts: merged.conflicts(),
+                });
+                result.extend_from_slice(&merged.lines);
+                copied = merged.end;
+                continue;
+            }
+        }
         let Some(((at, cut_start, cut_end), fuzz)) = found else {
             let line = usize::try_from(expected.max(0)).unwrap_or(0) + 1;
             outcomes.push(Outcome::Failed { line });
             continue;
         };
         result.extend(lines[copied..at].iter().cloned());
+        let line = result.len() + 1 - cut_start.min(result.len());
         let mut next = at;
+        let mut change = Change::default();
         for line in trimmed(hunk, cut_start, cut_end) {
             match line {
                 Line::Context(_) => {
+                    change.put(options, &mut result);
                     result.push(lines[next].clone());
                     next += 1;
                 }
-                Line::Remove(_) => next += 1,
-                Line::Add(text) => result.push(text.clone()),
+                Line::Remove(_) => {
+                    change.removed.push(lines[next].clone());
+                    next += 1;
+                }
+                Line::Add(text) => change.added.push(text.clone()),
             }
         }
+        change.put(options, &mut result);
         copied = next;
         let shift =
             isize::try_from(at).unwrap_or(0) - isize::try_from(cut_start).unwrap_or(0) - nominal;
         offset = shift;
-        let line = result.len() + 1 + cut_end - hunk.new_count();
         outcomes.push(Outcome::Applied {
             line,
             offset: shift,

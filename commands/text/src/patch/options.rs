@@ -1,6 +1,7 @@
 //! The command line of patch.
 
 use super::TROUBLE;
+use super::parse::Format;
 use crate::getopt::Argument::{No, Optional, Required};
 use crate::getopt::{Grammar, Long};
 use crate::message;
@@ -14,6 +15,10 @@ const LONG: &[Long] = &[
     ("forward", No, 'N'),
     ("force", No, 'f'),
     ("batch", No, 't'),
+    ("ifdef", Required, 'D'),
+    ("ed", No, 'e'),
+    ("set-time", No, 'T'),
+    ("set-utc", No, 'Z'),
     ("silent", No, 's'),
     ("quiet", No, 's'),
     ("backup", No, 'b'),
@@ -45,7 +50,7 @@ const LONG: &[Long] = &[
 ];
 
 const GRAMMAR: Grammar = Grammar {
-    short: "p:Ri:o:d:Nftsbz:EF:lr:ucnvV:B:Y:g:",
+    short: "p:Ri:o:d:Nftsbz:EF:lr:ucnevV:B:Y:g:D:TZ",
     long: LONG,
     in_order: false,
 };
@@ -73,6 +78,39 @@ impl Numbering {
     }
 }
 
+/// How much is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    Silent,
+    Usual,
+    Verbose,
+}
+
+/// Whose zone the dates of a patch are in, where files get them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SetTime {
+    Local,
+    Utc,
+}
+
+/// How names are written in messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Quoting {
+    Literal,
+    Shell,
+    ShellAlways,
+    C,
+    Escape,
+}
+
+/// What becomes of a file that may not be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ReadOnly {
+    Ignore,
+    Warn,
+    Fail,
+}
+
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of patch")]
 pub struct Options {
     pub strip: Option<usize>,
@@ -82,7 +120,19 @@ pub struct Options {
     pub directory: Option<Vec<u8>>,
     pub forward: bool,
     pub force: bool,
-    pub silent: bool,
+    pub batch: bool,
+    pub verbosity: Verbosity,
+    /// `-c`, `-e`, `-n` or `-u`: the patch is of this kind.
+    pub format: Option<Format>,
+    /// The name of the condition around changes.
+    pub define: Option<Vec<u8>>,
+    /// Whether to merge, and then whether the old lines of what contradicts are shown.
+    pub merge: Option<bool>,
+    pub reject_format: Option<Format>,
+    pub set_time: Option<SetTime>,
+    pub quoting: Quoting,
+    pub read_only: ReadOnly,
+    pub follow_links: bool,
     pub backup: bool,
     pub backup_if_mismatch: bool,
     pub suffix: Vec<u8>,
@@ -105,7 +155,38 @@ fn usage(text: &str) -> u8 {
     TROUBLE
 }
 
+/// The name behind `-D`.
+fn identifier(name: Vec<u8>) -> Result<Vec<u8>, u8> {
+    let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    if !name.first().is_some_and(begins) {
+        message::warn("patch", "**** argument to -D is not an identifier");
+        return Err(TROUBLE);
+    }
+    Ok(name)
+}
+
+/// The value of a table that an argument names, also shortened.
+fn chosen<T: Copy>(option: &str, value: &[u8], table: &[(&str, T)]) -> Result<T, u8> {
+    let mut found = table
+        .iter()
+        .filter(|(name, _)| name.as_bytes().starts_with(value) && !value.is_empty());
+    let exact = table.iter().find(|(name, _)| name.as_bytes() == value);
+    match (exact, found.next(), found.next()) {
+        (Some(exact), ..) => Ok(exact.1),
+        (None, Some(found), None) => Ok(found.1),
+        _ => Err(usage(&format!(
+            "invalid argument '{}' for '--{option}'",
+            String::from_utf8_lossy(value)
+        ))),
+    }
+}
+
 impl Options {
+    /// What has a usual amount of messages is said.
+    pub fn is_silent(&self) -> bool {
+        self.verbosity == Verbosity::Silent
+    }
+
     pub fn parse(arguments: Vec<Vec<u8>>) -> Result<Self, u8> {
         let parsed = GRAMMAR.parse(arguments).map_err(|text| usage(&text))?;
         let mut options = Self {
@@ -116,7 +197,16 @@ impl Options {
             directory: None,
             forward: false,
             force: false,
-            silent: false,
+            batch: false,
+            verbosity: Verbosity::Usual,
+            format: None,
+            define: None,
+            merge: None,
+            reject_format: None,
+            set_time: None,
+            quoting: Quoting::Shell,
+            read_only: ReadOnly::Warn,
+            follow_links: false,
             backup: false,
             backup_if_mismatch: true,
             suffix: b".orig".to_vec(),
@@ -152,8 +242,36 @@ impl Options {
                 'o' => options.output = Some(value),
                 'd' => options.directory = Some(value),
                 'N' => options.forward = true,
-                'f' | 't' => options.force = true,
-                's' => options.silent = true,
+                'f' => options.force = true,
+                't' => options.batch = true,
+                's' => options.verbosity = Verbosity::Silent,
+                '\u{7}' => options.verbosity = Verbosity::Verbose,
+                'u' => options.format = Some(Format::Unified),
+                'c' => options.format = Some(Format::Context),
+                'n' => options.format = Some(Format::Normal),
+                'e' => options.format = Some(Format::Ed),
+                'D' => options.define = Some(identifier(value)?),
+                'T' => options.set_time = Some(SetTime::Local),
+                'Z' => options.set_time = Some(SetTime::Utc),
+                '\u{9}' => options.follow_links = true,
+                '\u{8}' => {
+                    let table = [
+                        ("ignore", ReadOnly::Ignore),
+                        ("warn", ReadOnly::Warn),
+                        ("fail", ReadOnly::Fail),
+                    ];
+                    options.read_only = chosen("read-only", &value, &table)?;
+                }
+                '\u{a}' => {
+                    let table = [
+                        ("literal", Quoting::Literal),
+                        ("shell", Quoting::Shell),
+                        ("shell-always", Quoting::ShellAlways),
+                        ("c", Quoting::C),
+                        ("escape", Quoting::Escape),
+                    ];
+                    options.quoting = chosen("quoting-style", &value, &table)?;
+                }
                 'b' => options.backup = true,
                 'z' => {
                     options.suffix = value;
@@ -169,8 +287,9 @@ impl Options {
                     options.numbering = Numbering::Never;
                 }
                 '\u{b}' => options.binary = true,
-                '\u{5}' if value != b"unified" => {
-                    return Err(usage("--reject-format knows only unified"));
+                '\u{5}' => {
+                    let table = [("context", Format::Context), ("unified", Format::Unified)];
+                    options.reject_format = Some(chosen("reject-format", &value, &table)?);
                 }
                 'E' => options.remove_empty = true,
                 'l' => options.ignore_blanks = true,
@@ -178,7 +297,11 @@ impl Options {
                 '\u{2}' | '\u{4}' => options.backup_if_mismatch = false,
                 '\u{3}' => options.backup_if_mismatch = true,
                 'r' => options.reject = Some(value),
-                '\u{6}' => return Err(usage("--merge is not supported")),
+                '\u{6}' if value.is_empty() => options.merge = Some(false),
+                '\u{6}' => {
+                    let table = [("merge", false), ("diff3", true)];
+                    options.merge = Some(chosen("merge", &value, &table)?);
+                }
                 'h' => {
                     println!("Usage: patch [OPTION]... [ORIGFILE [PATCHFILE]]");
                     return Err(0);

@@ -1,11 +1,13 @@
 //! What a patch leaves behind: the changed file, the original aside, and the hunks that did not fit.
 
-use super::apply;
-use super::options::Numbering;
-use super::parse::{Hunk, Line};
+use super::options::{Numbering, SetTime};
+use super::parse::Hunk;
 use super::patcher::Patcher;
-use super::{REJECTED, is_null, quoted};
+use super::{apply, is_null, quoted, say, stamp};
 use crate::{bytes, message};
+use secure_exec_cli::Zone;
+use secure_exec_sys::path::symlink;
+use secure_exec_sys::stat::{Stat, Time};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -62,6 +64,11 @@ impl Patcher<'_> {
 
     /// Copies the original aside.
     pub fn keep(&self, path: &Path) -> Result<(), String> {
+        let mut changed = self.changed.borrow_mut();
+        if changed.iter().any(|known| known == path) {
+            return Ok(());
+        }
+        changed.push(path.to_owned());
         let name = self.backup(path);
         self.make_parent(&name)?;
         let failed = |error: io::Error| {
@@ -71,7 +78,11 @@ impl Patcher<'_> {
                 message::reason(&error)
             )
         };
-        if path.exists() {
+        if self.is_link() {
+            let target = fs::read_link(path).map_err(failed)?;
+            let _ = fs::remove_file(&name);
+            symlink(&target, &name).map_err(failed)?;
+        } else if path.exists() {
             fs::copy(path, &name).map_err(failed)?;
         } else {
             fs::write(&name, b"").map_err(failed)?;
@@ -107,6 +118,8 @@ impl Patcher<'_> {
         };
         if options.backup || (mismatch && options.backup_if_mismatch) {
             self.keep(path)?;
+        } else {
+            self.changed.borrow_mut().push(path.to_owned());
         }
         let deletes = self.deletes() || options.remove_empty;
         if deletes && text.is_empty() {
@@ -122,82 +135,73 @@ impl Patcher<'_> {
             return Ok(());
         }
         self.make_parent(path)?;
-        let mode = secure_exec_sys::path::stat(path)
-            .ok()
-            .map(|stat| stat.permissions());
-        if mode.is_some() {
+        let old = secure_exec_sys::path::lstat(path).ok();
+        if old.is_some() {
             // A new file, so that other names of the old one keep its text.
             fs::remove_file(path).map_err(failed)?;
         }
+        if self.is_link() {
+            return symlink(bytes::path(&text), path).map_err(failed);
+        }
         fs::write(path, text).map_err(failed)?;
+        let mode = old
+            .as_ref()
+            .filter(|old| !old.is_symlink())
+            .map(|stat| stat.permissions());
         let mode = self.patch.mode.map(|mode| mode & 0o777).or(mode);
         if let Some(mode) = mode {
             secure_exec_sys::path::chmod(path, mode).map_err(failed)?;
         }
-        Ok(())
+        match options.set_time {
+            Some(zone) => self.set_time(path, zone, old.as_ref(), mismatch),
+            None => Ok(()),
+        }
     }
 
-    /// Saves the hunks that did not fit.
-    pub fn reject(&self, path: &Path, hunks: &[&Hunk], verb: &str) -> Result<u8, String> {
-        let count = hunks.len();
-        let total = self.patch.hunks.len();
-        let plural = if total == 1 { "hunk" } else { "hunks" };
-        let mut name = self.options.output.as_ref().map_or_else(
-            || path.as_os_str().to_owned(),
-            |output| bytes::os(output).to_owned(),
-        );
-        name.push(".rej");
-        let name = self.options.reject.as_ref().map_or_else(
-            || PathBuf::from(name),
-            |reject| bytes::path(reject).to_owned(),
-        );
-        if self.options.dry_run {
-            println!("{count} out of {total} {plural} {verb}");
-            return Ok(REJECTED);
-        }
-        if self.options.reject.as_deref() == Some(b"-") {
-            println!("{count} out of {total} {plural} {verb}");
-            return Ok(REJECTED);
-        }
-        let shown = quoted(&name);
-        // Told also under -s, which is about what went well.
-        println!("{count} out of {total} {plural} {verb} -- saving rejects to file {shown}");
-        fs::write(&name, self.rejects(hunks))
-            .map_err(|error| format!("Can't create file {shown} : {}", message::reason(&error)))?;
-        Ok(REJECTED)
-    }
-
-    fn rejects(&self, hunks: &[&Hunk]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (mark, name) in [("---", &self.patch.old_name), ("+++", &self.patch.new_name)] {
-            out.extend_from_slice(mark.as_bytes());
-            out.push(b' ');
-            out.extend_from_slice(name.as_deref().unwrap_or_default());
-            out.push(b'\n');
-        }
-        let side = |start: usize, count: usize| {
-            if count == 1 {
-                start.to_string()
-            } else {
-                format!("{start},{count}")
-            }
+    /// Gives a file the date that the header has for it, if it had the one that the header has for the old one.
+    fn set_time(
+        &self,
+        path: &Path,
+        zone: SetTime,
+        old: Option<&Stat>,
+        mismatch: bool,
+    ) -> Result<(), String> {
+        let zone = match zone {
+            SetTime::Local => Zone::local(),
+            SetTime::Utc => Zone::named(Some("UTC0")),
         };
-        for hunk in hunks {
-            let old = side(hunk.old_start, hunk.old_lines().len());
-            let new = side(hunk.new_start, hunk.new_count());
-            out.extend_from_slice(format!("@@ -{old} +{new} @@\n").as_bytes());
-            for line in &hunk.lines {
-                let (mark, text) = match line {
-                    Line::Context(text) => (b' ', text),
-                    Line::Remove(text) => (b'-', text),
-                    Line::Add(text) => (b'+', text),
-                };
-                out.push(mark);
-                out.extend_from_slice(text);
-                out.push(b'\n');
-            }
+        let moment = |stamp: &Option<Vec<u8>>| stamp::seconds(stamp.as_deref()?, &zone);
+        let Some((seconds, nanoseconds)) = moment(&self.patch.new_stamp) else {
+            return Ok(());
+        };
+        let was = old.map(|old| (old.mtime.seconds, old.mtime.nanoseconds));
+        let reason = if self.options.force {
+            None
+        } else if was.is_some() && moment(&self.patch.old_stamp) != was {
+            Some("time")
+        } else if mismatch {
+            Some("contents")
+        } else {
+            None
+        };
+        let shown = quoted(self.options, path);
+        if let Some(reason) = reason {
+            say(
+                self.options,
+                &format!("Not setting time of file {shown} ({reason} mismatch)"),
+            );
+            return Ok(());
         }
-        out
+        let time = Time {
+            seconds,
+            nanoseconds,
+        };
+        secure_exec_sys::times::set(path, time, time).map_err(|error| {
+            format!(
+                "Can't set timestamp on file {shown} : {}",
+                message::reason(&error)
+            )
+        })
     }
 }
 

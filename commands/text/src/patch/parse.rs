@@ -1,4 +1,8 @@
-//! Reads unified, context and normal diffs, as POSIX.1-2024's diff writes them.
+//! Reads unified, context and normal diffs and scripts of ed, as POSIX.1-2024's diff writes them.
+
+use super::options::Options;
+use super::script;
+use secure_exec_cli::Zone;
 
 /// One line of a hunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub enum Format {
     Unified,
     Context,
     Normal,
+    /// A script of ed.
+    Ed,
 }
 
 /// The changes of one file.
@@ -43,6 +49,19 @@ pub struct FilePatch {
     pub old_absent: bool,
     pub new_absent: bool,
     pub mode: Option<u32>,
+    pub old_mode: Option<u32>,
+    /// The mode that the file had, of which git says that it stays.
+    pub kept_mode: Option<u32>,
+    /// git's header says that there is a binary change.
+    pub binary: bool,
+    /// The dates of the header.
+    pub old_stamp: Option<Vec<u8>>,
+    pub new_stamp: Option<Vec<u8>>,
+    /// The commands, where it is a script of ed.
+    pub script: Vec<script::Command>,
+    /// What stands before the hunks, and the number of the line behind it.
+    pub leading: Vec<Vec<u8>>,
+    pub line: usize,
 }
 
 impl Hunk {
@@ -92,7 +111,7 @@ impl Hunk {
 impl FilePatch {
     /// Whether git's header alone changes something.
     fn is_header(&self) -> bool {
-        self.rename.is_some() || self.mode.is_some() || self.delete
+        self.rename.is_some() || self.mode.is_some() || self.delete || self.binary
     }
 
     /// Takes the names of a header without hunks.
@@ -116,10 +135,27 @@ fn git_names(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         .then(|| (old.to_vec(), new.to_vec()))
 }
 
+fn octal(text: &[u8]) -> Option<u32> {
+    u32::from_str_radix(std::str::from_utf8(text).ok()?.trim(), 8).ok()
+}
+
+/// What stands behind the name of a header line.
+fn stamp(line: &[u8]) -> Option<Vec<u8>> {
+    let at = line.iter().position(|&byte| byte == b'\t')?;
+    let stamp = line[at + 1..].trim_ascii();
+    (!stamp.is_empty()).then(|| stamp.to_vec())
+}
+
 /// The lines of a patch.
 pub struct Reader<'a> {
     lines: Vec<&'a [u8]>,
     at: usize,
+    /// The only kind of patch that is wanted.
+    wanted: Option<Format>,
+    /// The file is known, so that patches without a header count.
+    is_named: bool,
+    /// How many lines the patches up to now are.
+    taken: usize,
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -145,43 +181,11 @@ fn header_name(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether the date of a header line is the epoch, as `diff -N` writes it for a file that is not there.
-fn is_epoch(text: &[u8]) -> bool {
-    let Some(at) = text.iter().position(|&byte| byte == b'\t') else {
-        return false;
-    };
-    let text = String::from_utf8_lossy(&text[at + 1..]);
-    let mut words = text.split_ascii_whitespace();
-    let (Some(date), Some(time)) = (words.next(), words.next()) else {
-        return false;
-    };
-    // The seconds of the day and those that the zone is ahead.
-    let seconds = |text: &str| {
-        let mut parts = text.splitn(3, ':').map(|part| part.parse::<f64>().ok());
-        let hours = parts.next()??;
-        let minutes = parts.next()??;
-        let seconds = parts.next().unwrap_or(Some(0.0))?;
-        Some(hours * 3600.0 + minutes * 60.0 + seconds)
-    };
-    let zone = words.next().unwrap_or("+0000");
-    let (sign, digits) = match zone.split_at_checked(1) {
-        Some(("-", digits)) => (-1.0, digits),
-        Some(("+", digits)) => (1.0, digits),
-        _ => return false,
-    };
-    let ahead = match digits.split_at_checked(2) {
-        Some((hours, minutes)) => seconds(&format!("{hours}:{minutes}")),
-        None => None,
-    };
-    let (Some(time), Some(ahead)) = (seconds(time), ahead) else {
-        return false;
-    };
-    let day = match date {
-        "1969-12-31" => -86_400.0,
-        "1970-01-01" => 0.0,
-        "1970-01-02" => 86_400.0,
-        _ => return false,
-    };
-    day + time == sign * ahead
+fn is_epoch(line: &[u8]) -> bool {
+    let at = line.iter().position(|&byte| byte == b'\t');
+    at.is_some_and(|at| {
+        super::stamp::seconds(&line[at + 1..], &Zone::named(Some("UTC0"))) == Some((0, 0))
+    })
 }
 
 /// `start,count` or `start`.
@@ -194,12 +198,18 @@ fn range(text: &[u8]) -> Option<(usize, usize)> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a [u8]) -> Self {
+    pub fn new(text: &'a [u8], options: &Options) -> Self {
         let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
         if lines.last().is_some_and(|line| line.is_empty()) {
             lines.pop();
         }
-        Self { lines, at: 0 }
+        Self {
+            lines,
+            at: 0,
+            wanted: options.format,
+            is_named: options.file.is_some() || options.format.is_some(),
+            taken: 0,
+        }
     }
 
     fn peek(&self) -> Option<&'a [u8]> {
@@ -208,6 +218,22 @@ impl<'a> Reader<'a> {
 
     fn ahead(&self, count: usize) -> &'a [u8] {
         self.lines.get(self.at + count).copied().unwrap_or_default()
+    }
+
+    /// Whether there are lines behind the last patch.
+    pub fn has_more(&self) -> bool {
+        self.at > self.taken
+    }
+
+    fn wants(&self, format: Format) -> bool {
+        self.wanted.is_none_or(|wanted| wanted == format)
+    }
+
+    /// Takes what stands before the hunks for the message about a file that is not found.
+    fn note_leading(&self, patch: &mut FilePatch, start: usize) {
+        let leading = self.lines[start..self.at].iter();
+        patch.leading = leading.map(|line| line.to_vec()).collect();
+        patch.line = self.at + 1;
     }
 
     /// The changes of the next file. Nothing at the end.
@@ -224,9 +250,19 @@ impl<'a> Reader<'a> {
             old_absent: false,
             new_absent: false,
             mode: None,
+            old_mode: None,
+            kept_mode: None,
+            binary: false,
+            old_stamp: None,
+            new_stamp: None,
+            script: Vec::new(),
+            leading: Vec::new(),
+            line: 0,
         };
         let mut rename_from = None;
         let mut git = None;
+        let start = self.at;
+        self.taken = start;
         while let Some(line) = self.peek() {
             if let Some(name) = line.strip_prefix(b"Index:") {
                 patch.index_name = header_name(name);
@@ -249,30 +285,55 @@ impl<'a> Reader<'a> {
             {
                 patch.copy = line.starts_with(b"copy");
                 patch.rename = rename_from.take().map(|from| (from, name.to_vec()));
-            } else if line.starts_with(b"deleted file mode") {
+            } else if git.is_some()
+                && (line == b"GIT binary patch" || line.starts_with(b"Binary files "))
+            {
+                patch.binary = true;
+                // What follows is no text.
+                while self.peek().is_some_and(|line| !line.starts_with(b"diff ")) {
+                    self.at += 1;
+                }
+                continue;
+            } else if let Some(mode) = line.strip_prefix(b"deleted file mode ") {
                 patch.delete = true;
+                patch.kept_mode = octal(mode);
+            } else if git.is_some() && line.starts_with(b"index ") {
+                let mode = line.rsplit(|&byte| byte == b' ').next();
+                let mode = mode
+                    .and_then(octal)
+                    .filter(|_| line.split(|&byte| byte == b' ').count() == 3);
+                patch.kept_mode = mode.or(patch.kept_mode);
+            } else if let Some(mode) = line.strip_prefix(b"old mode ") {
+                patch.old_mode = octal(mode);
             } else if let Some(mode) = line
                 .strip_prefix(b"new file mode ")
                 .or_else(|| line.strip_prefix(b"new mode "))
             {
                 patch.old_absent |= line.starts_with(b"new file");
-                let mode = std::str::from_utf8(mode).ok();
-                patch.mode = mode.and_then(|mode| u32::from_str_radix(mode.trim(), 8).ok());
-            } else if line.starts_with(b"--- ") && self.ahead(1).starts_with(b"+++ ") {
+                patch.mode = octal(mode);
+            } else if self.wants(Format::Unified)
+                && line.starts_with(b"--- ")
+                && self.ahead(1).starts_with(b"+++ ")
+            {
                 patch.old_name = header_name(&line[4..]);
                 patch.new_name = header_name(&self.ahead(1)[4..]);
                 patch.old_absent = is_epoch(&line[4..]);
                 patch.new_absent = is_epoch(&self.ahead(1)[4..]);
+                patch.old_stamp = stamp(line);
+                patch.new_stamp = stamp(self.ahead(1));
                 self.at += 2;
                 if self.peek().is_some_and(|line| line.starts_with(b"@@ -")) {
+                    self.note_leading(&mut patch, start);
                     self.unified(&mut patch)?;
                     return Ok(Some(patch));
                 }
                 continue;
-            } else if line.starts_with(b"@@ -") {
+            } else if self.wants(Format::Unified) && line.starts_with(b"@@ -") {
+                self.note_leading(&mut patch, start);
                 self.unified(&mut patch)?;
                 return Ok(Some(patch));
-            } else if line.starts_with(b"*** ")
+            } else if self.wants(Format::Context)
+                && line.starts_with(b"*** ")
                 && self.ahead(1).starts_with(b"--- ")
                 && self.ahead(2).starts_with(b"***************")
             {
@@ -280,14 +341,31 @@ impl<'a> Reader<'a> {
                 patch.new_name = header_name(&self.ahead(1)[4..]);
                 patch.old_absent = is_epoch(&line[4..]);
                 patch.new_absent = is_epoch(&self.ahead(1)[4..]);
+                patch.old_stamp = stamp(line);
+                patch.new_stamp = stamp(self.ahead(1));
                 patch.format = Format::Context;
                 self.at += 2;
+                self.note_leading(&mut patch, start);
                 self.context(&mut patch)?;
                 return Ok(Some(patch));
-            } else if normal_command(line).is_some() && self.normal_body_follows(line) {
+            } else if self.wants(Format::Normal)
+                && (self.is_named || patch.index_name.is_some())
+                && normal_command(line).is_some()
+                && self.normal_body_follows(line)
+            {
                 patch.format = Format::Normal;
+                self.note_leading(&mut patch, start);
                 self.normal(&mut patch)?;
                 return Ok(Some(patch));
+            } else if self.wants(Format::Ed) && (self.is_named || patch.index_name.is_some()) {
+                let (commands, count) = script::read(&self.lines[self.at..]);
+                if count > 0 {
+                    patch.format = Format::Ed;
+                    self.note_leading(&mut patch, start);
+                    patch.script = commands;
+                    self.at += count;
+                    return Ok(Some(patch));
+                }
             }
             self.at += 1;
         }
