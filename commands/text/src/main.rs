@@ -3,6 +3,7 @@
 mod awk;
 mod bytes;
 mod ed;
+mod editor;
 mod getopt;
 mod grep;
 mod message;
@@ -29,6 +30,10 @@ const TOOLS: &[(&str, Tool)] = &[
     ("patch", patch::main),
     ("rg", rg::main),
     ("ed", run_ed),
+    ("vi", run_editor),
+    ("view", run_editor),
+    ("ex", run_editor),
+    ("nano", run_editor),
 ];
 
 fn run_ed(name: &str, arguments: Vec<Vec<u8>>) -> u8 {
@@ -41,6 +46,19 @@ fn run_ed(name: &str, arguments: Vec<Vec<u8>>) -> u8 {
     };
     let status = secure_exec_cli::finish(name, ed::main(&args));
     u8::try_from(status).unwrap_or(1)
+}
+
+fn run_editor(name: &str, arguments: Vec<Vec<u8>>) -> u8 {
+    let list: Vec<_> = arguments
+        .into_iter()
+        .map(secure_exec_cli::os_string)
+        .collect();
+    let outcome = match name {
+        "ex" => editor::vi::run_ex(name, &list),
+        "nano" => editor::nano::run(&list),
+        _ => editor::vi::run_vi(name, &list),
+    };
+    u8::try_from(secure_exec_cli::finish(name, outcome)).unwrap_or(1)
 }
 
 fn main() -> ExitCode {
