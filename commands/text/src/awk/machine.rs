@@ -118,7 +118,7 @@ impl<'p> Machine<'p> {
             input: MainInput::default(),
             regexes: HashMap::new(),
             spans: Vec::new(),
-            random: super::random::Random::new(0.0),
+            random: super::random::Random::new(1.0),
             exit_status: 0,
             ranges: vec![false; program.rules.len()],
             in_place: None,

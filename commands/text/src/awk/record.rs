@@ -52,7 +52,8 @@ impl Splitter {
                 }
                 spans.push((start, text.len()));
             }
-            Self::Regex(pattern) => regex(pattern, text, newline, spans, separator),
+            // A newline does not separate beside a pattern, in gawk as in other awks.
+            Self::Regex(pattern) => regex(pattern, text, spans, separator),
             Self::Characters => {
                 let mut start = 0;
                 while start < text.len() {
@@ -100,24 +101,13 @@ fn blanks(text: &[u8], spans: &mut Vec<Span>, separator: &mut dyn FnMut(Span)) {
     }
 }
 
-fn regex(
-    pattern: &Pattern,
-    text: &[u8],
-    newline: bool,
-    spans: &mut Vec<Span>,
-    separator: &mut dyn FnMut(Span),
-) {
+fn regex(pattern: &Pattern, text: &[u8], spans: &mut Vec<Span>, separator: &mut dyn FnMut(Span)) {
     let mut start = 0;
     let mut at = 0;
     while at <= text.len() {
-        let mut found = pattern.find_at(text, at);
-        if newline
-            && let Some(next) = memchr::memchr(b'\n', &text[at..]).map(|offset| at + offset)
-            && found.is_none_or(|(from, _)| next < from)
-        {
-            found = Some((next, next + 1));
-        }
-        let Some((from, to)) = found else { break };
+        let Some((from, to)) = pattern.find_at(text, at) else {
+            break;
+        };
         if from == to {
             at = from + 1;
             continue;

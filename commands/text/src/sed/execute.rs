@@ -413,7 +413,7 @@ impl<'a> Machine<'a> {
             }
             Function::List(length) => {
                 let text = replace::listed(&self.space, length.unwrap_or(self.line_length));
-                self.output.raw(&text)?;
+                self.output.line(&text, false)?;
             }
             Function::Execute(command) => self.execute(command)?,
             _ => {}

@@ -141,7 +141,7 @@ fn expand(parts: &[Part], text: &[u8], spans: &[Option<Span>], result: &mut Vec<
     }
 }
 
-/// The form of `l`: everything printable, lines folded after `length` characters (0 and 1: never).
+/// The form of `l`, without the end of its line: everything printable, lines folded after `length` characters (0 and 1: never).
 pub fn listed(text: &[u8], length: usize) -> Vec<u8> {
     let mut result = Vec::with_capacity(text.len() + 2);
     let mut column = 0;
@@ -170,6 +170,6 @@ pub fn listed(text: &[u8], length: usize) -> Vec<u8> {
         column += piece.len();
         result.extend_from_slice(&piece);
     }
-    result.extend_from_slice(b"$\n");
+    result.push(b'$');
     result
 }
