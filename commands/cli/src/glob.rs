@@ -52,59 +52,82 @@ impl Glob {
 
     /// Matches one character; gives what that took of the pattern and of the name.
     fn one(self, pattern: &[u8], name: &[u8]) -> Option<(usize, usize)> {
-        let length = character_length(name)?;
-        match *pattern.first()? {
-            b'?' => (!self.stops_star(name[0])).then_some((1, length)),
-            b'[' => match self.bracket(pattern, name[0]) {
+        let (character, length) = first(name)?;
+        let (literal, taken) = match *pattern.first()? {
+            b'?' => return (!self.stops_star(name[0])).then_some((1, length)),
+            b'[' => match self.bracket(pattern, character) {
                 Some((taken, matched)) => {
-                    (matched && !self.stops_star(name[0])).then_some((taken, 1))
+                    return (matched && !self.stops_star(name[0])).then_some((taken, length));
                 }
-                None => (name[0] == b'[').then_some((1, 1)),
+                None => (u32::from(b'['), 1),
             },
-            b'\\' if pattern.len() > 1 => self.same(pattern[1], name[0]).then_some((2, 1)),
-            literal => self.same(literal, name[0]).then_some((1, 1)),
-        }
+            b'\\' if pattern.len() > 1 => {
+                let (literal, taken) = first(&pattern[1..])?;
+                (literal, taken + 1)
+            }
+            _ => first(pattern)?,
+        };
+        self.same(literal, character).then_some((taken, length))
     }
 
-    fn same(self, a: u8, b: u8) -> bool {
-        a == b || self.ignores_case && a.eq_ignore_ascii_case(&b)
+    fn same(self, a: u32, b: u32) -> bool {
+        a == b || self.ignores_case && cases(a).any(|a| cases(b).any(|b| a == b))
     }
 
     /// A bracket expression; `None` if it never ends.
-    fn bracket(self, pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
+    fn bracket(self, pattern: &[u8], character: u32) -> Option<(usize, bool)> {
         let mut at = 1;
         let negated = matches!(pattern.get(at), Some(b'!' | b'^'));
         at += usize::from(negated);
-        let first = at;
+        let begin = at;
         let mut matched = false;
         loop {
             let start = *pattern.get(at)?;
-            if start == b']' && at > first {
+            if start == b']' && at > begin {
                 return Some((at + 1, matched != negated));
             }
             if start == b'['
                 && pattern.get(at + 1) == Some(&b':')
                 && let Some(length) = pattern[at..].windows(2).position(|pair| pair == b":]")
             {
-                matched |= in_class(&pattern[at + 2..at + length], byte);
+                matched |= is_of_class(&pattern[at + 2..at + length], character);
                 at += length + 2;
                 continue;
             }
             let escape = usize::from(start == b'\\' && pattern.len() > at + 1);
-            let low = pattern[at + escape];
-            at += escape + 1;
+            let (low, length) = first(&pattern[at + escape..])?;
+            at += escape + length;
             let mut high = low;
             if pattern.get(at) == Some(&b'-') && pattern.get(at + 1).is_some_and(|&end| end != b']')
             {
-                high = pattern[at + 1];
-                at += 2;
+                let (end, length) = first(&pattern[at + 1..])?;
+                high = end;
+                at += 1 + length;
             }
-            let within = |byte: u8| low <= byte && byte <= high;
-            matched |= within(byte);
-            if self.ignores_case {
-                matched |= within(byte.to_ascii_lowercase()) || within(byte.to_ascii_uppercase());
-            }
+            let within = |character: u32| low <= character && character <= high;
+            matched |= within(character);
+            matched |= self.ignores_case && cases(character).any(within);
         }
+    }
+}
+
+fn is_of_class(name: &[u8], character: u32) -> bool {
+    let known = char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER);
+    match (u8::try_from(known), name) {
+        (Ok(byte @ ..=0x7f), _) => in_class(name, byte),
+        (_, b"alpha") => known.is_alphabetic(),
+        (_, b"alnum") => known.is_alphanumeric(),
+        (_, b"lower") => known.is_lowercase(),
+        (_, b"upper") => known.is_uppercase(),
+        (_, b"space") => known.is_whitespace(),
+        (_, b"graph" | b"print") => character <= u32::from(char::MAX) && !known.is_control(),
+        (_, b"punct") => {
+            character <= u32::from(char::MAX)
+                && !known.is_control()
+                && !known.is_alphanumeric()
+                && !known.is_whitespace()
+        }
+        _ => false,
     }
 }
 
@@ -126,10 +149,26 @@ fn in_class(name: &[u8], byte: u8) -> bool {
     }
 }
 
-/// The bytes of the first character; one where the name is not UTF-8.
-fn character_length(name: &[u8]) -> Option<usize> {
-    let chunk = name.utf8_chunks().next()?;
-    Some(chunk.valid().chars().next().map_or(1, char::len_utf8))
+/// The number of the first character, and its bytes. Those that are not UTF-8 are characters of their own.
+fn first(text: &[u8]) -> Option<(u32, usize)> {
+    let chunk = text.utf8_chunks().next()?;
+    Some(match chunk.valid().chars().next() {
+        Some(character) => (character.into(), character.len_utf8()),
+        None => (u32::from(char::MAX) + 1 + u32::from(text[0]), 1),
+    })
+}
+
+/// A character as small and as capital letter, where these are single ones.
+fn cases(character: u32) -> impl Iterator<Item = u32> {
+    let known = char::from_u32(character);
+    let small = known.and_then(|known| single(known.to_lowercase()));
+    let capital = known.and_then(|known| single(known.to_uppercase()));
+    [small.unwrap_or(character), capital.unwrap_or(character)].into_iter()
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<u32> {
+    let first = letters.next()?;
+    letters.next().is_none().then_some(first.into())
 }
 
 #[cfg(test)]
@@ -149,6 +188,14 @@ mod tests {
             ("\\*", "*", true),
             ("[", "[", true),
             ("[]]", "]", true),
+            ("[äö]x", "öx", true),
+            ("[^ä]", "ö", true),
+            ("[[:alpha:]]", "é", true),
+            ("[[:digit:]]", "é", false),
+            ("[[:upper:]]*", "Éa", true),
+            ("[^ä]", "ä", false),
+            ("[α-ω]", "λ", true),
+            ("\\é?", "éa", true),
             ("", "", true),
         ] {
             assert_eq!(
@@ -164,6 +211,15 @@ mod tests {
             }
             .matches(b"A*", b"abc")
         );
+        let folded = Glob {
+            ignores_case: true,
+            ..glob
+        };
+        assert!(folded.matches("ȺÄ".as_bytes(), "ⱥä".as_bytes()));
+        assert!(folded.matches("[Ä]*".as_bytes(), "äÖ".as_bytes()));
+        assert!(!folded.matches("ß".as_bytes(), b"SS"));
+        assert!(folded.matches(b"\xff*", b"\xffa"));
+        assert!(!folded.matches(b"\xff", b"\xfe"));
         assert!(
             !Glob {
                 slash_is_special: true,

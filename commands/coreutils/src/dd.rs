@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::time::Instant;
 
@@ -113,13 +114,16 @@ fn parse(args: &Args) -> Result<Options, Failure> {
 
 /// A product of numbers with suffixes: `2x512`, `4k`, `1w`.
 fn number(text: &str) -> Option<u64> {
-    text.split('x').try_fold(1_u64, |product, part| {
-        let size = part.strip_suffix('w').map_or_else(
-            || parse_size(part),
-            |words| Some(words.parse::<u64>().ok()? * 2),
-        );
-        product.checked_mul(size?)
-    })
+    // As strtoumax(3) has it, blanks may stand before the digits.
+    text.trim_ascii_start()
+        .split('x')
+        .try_fold(1_u64, |product, part| {
+            let size = part.strip_suffix('w').map_or_else(
+                || parse_size(part),
+                |words| Some(words.parse::<u64>().ok()? * 2),
+            );
+            product.checked_mul(size?)
+        })
 }
 
 impl Options {
@@ -166,7 +170,7 @@ fn open_output(options: &Options) -> Result<Box<dyn Write>, Failure> {
     };
     let sought = options.seek.saturating_mul(factor);
     let Some(path) = &options.output else {
-        return Ok(Box::new(io::stdout()));
+        return seeking_stdout(sought);
     };
     let mut open = OpenOptions::new();
     open.write(true).append(options.has_output_flag("append"));
@@ -184,6 +188,18 @@ fn open_output(options: &Options) -> Result<Box<dyn Write>, Failure> {
         file.seek(SeekFrom::Start(sought)).map_err(failed)?;
     }
     Ok(Box::new(file))
+}
+
+/// Standard output, which `seek=` moves on and never cuts.
+fn seeking_stdout(sought: u64) -> Result<Box<dyn Write>, Failure> {
+    if sought > 0 {
+        // SAFETY: the descriptor stays open; the file that has it is never dropped.
+        let mut file = ManuallyDrop::new(unsafe { File::from_raw_fd(1) });
+        let distance = i64::try_from(sought).unwrap_or(i64::MAX);
+        file.seek(SeekFrom::Current(distance))
+            .map_err(|error| fail(report("cannot seek", "standard output", &error)))?;
+    }
+    Ok(Box::new(io::stdout()))
 }
 
 fn copy(

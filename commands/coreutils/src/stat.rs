@@ -11,10 +11,10 @@ use secure_exec_cli::{
     Args, Outcome, Parsed, Syntax, bytes, flag, required, shell_escape, unescape,
 };
 use secure_exec_sys::path::{Statfs, lstat, stat, statfs};
-use secure_exec_sys::stat::{S_IFBLK, S_IFCHR, Stat, Time, mode_string};
+use secure_exec_sys::stat::{
+    S_IFBLK, S_IFCHR, Stat, Time, device_major, device_minor, mode_string,
+};
 use secure_exec_sys::users;
-
-use crate::ls::{device_major, device_minor};
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -30,10 +30,10 @@ const SYNTAX: Syntax = Syntax {
     operand_ends: false,
 };
 
-const FILE: &str = "  File: %q\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
+const FILE: &str = "  File: %\x01\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
                     Links: %h\nAccess: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: (%5g/%8G)\nAccess: %x\nModify: %y\n\
                     Change: %z\n Birth: %w\n";
-const DEVICE: &str = "  File: %q\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
+const DEVICE: &str = "  File: %\x01\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\nDevice: %Hd,%Ld\tInode: %-11i \
                       Links: %-5h Device type: %Hr,%Lr\nAccess: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: \
                       (%5g/%8G)\nAccess: %x\nModify: %y\nChange: %z\n Birth: %w\n";
 const TERSE: &str = "%n %s %b %f %u %g %D %i %h %t %T %X %Y %Z %W %o\n";
@@ -136,6 +136,8 @@ fn expand(format: &str, escapes: bool, field: impl Fn(&str) -> Option<Vec<u8>>) 
                     at += length;
                 }
             }
+            // At the end it stands for itself, also before the newline that is put there.
+            b'%' if matches!(&raw[at + 1..], [] | [b'\n']) => out.push(b'%'),
             b'%' if raw.get(at + 1) == Some(&b'%') => {
                 out.push(b'%');
                 at += 1;
@@ -231,7 +233,7 @@ fn file_field(directive: &str, name: &OsString, found: &Stat) -> Option<Vec<u8>>
             "n" => return Some(bytes(name).to_vec()),
             "N" => quoted(name, found, true),
             // Of the default format: in quotes only where that is needed.
-            "q" => quoted(name, found, false),
+            "\x01" => quoted(name, found, false),
             "a" => format!("{:o}", found.permissions()),
             "A" => mode_string(found.mode),
             "b" => found.blocks.to_string(),

@@ -106,7 +106,11 @@ fn run(args: &Args, parsed: &Parsed) -> Outcome {
     loop {
         pause = (pause * 2).min(LATEST);
         let is_gone = watched.is_some_and(|pid| kill(pid, 0).is_err());
-        for (index, followed) in files.iter_mut().enumerate() {
+        // The file that was shown last comes first: what it got needs no title.
+        let count = files.len();
+        let shown = last;
+        for index in (0..count).map(|step| (shown + step) % count) {
+            let followed = &mut files[index];
             if by_name {
                 followed.reopen(args);
             }

@@ -96,6 +96,9 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     if name == "nl" {
         attach_negative(&mut list);
     }
+    if name == "od" {
+        name_octal_shorts(&mut list);
+    }
     if name == "touch" {
         name_standard_output(&mut list);
         touch::put_dates_into_utc(&mut list);
@@ -142,6 +145,24 @@ fn name_standard_output(list: &mut [OsString]) {
                         .is_some_and(|at| at + 1 == text.len())
             }
         };
+    }
+}
+
+/// Writes `-o` for `-B` of `od`, the same in its old form, which uutils does not know.
+fn name_octal_shorts(list: &mut [OsString]) {
+    let operands = list.iter().position(|word| word == "--");
+    let end = operands.unwrap_or(list.len());
+    for word in list.iter_mut().take(end).skip(1) {
+        let text = word.to_string_lossy();
+        if !text.starts_with('-') || text.starts_with("--") {
+            continue;
+        }
+        // What is behind a letter that takes a value is that value.
+        let valued = text.find(['A', 'j', 'N', 'S', 't', 'w']);
+        let (letters, value) = text.split_at(valued.unwrap_or(text.len()));
+        if letters.contains('B') {
+            *word = format!("{}{value}", letters.replace('B', "o")).into();
+        }
     }
 }
 

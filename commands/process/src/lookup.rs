@@ -346,7 +346,6 @@ pub fn pidof(args: &Args) -> Outcome {
         })
         .collect();
     let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let me = getpid();
     let mut all = processes();
     all.sort_by_key(|process| std::cmp::Reverse(process.pid));
     let mut found = Vec::new();
@@ -360,7 +359,7 @@ pub fn pidof(args: &Args) -> Outcome {
                     .is_some_and(|word| base(word) == wanted)
                 || (parsed.has("scripts")
                     && process.args.get(1).is_some_and(|word| base(word) == wanted));
-            if runs && process.pid != me && !omitted.contains(&process.pid.to_string()) {
+            if runs && !omitted.contains(&process.pid.to_string()) {
                 found.push(process.pid.to_string());
             }
         }

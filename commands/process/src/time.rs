@@ -113,6 +113,17 @@ impl Usage {
     }
 }
 
+/// Whether a form ends with a percent sign that begins something.
+fn ends_in_percent(form: &str) -> bool {
+    let mut letters = form.chars();
+    while let Some(letter) = letters.next() {
+        if matches!(letter, '%' | '\\') && letters.next().is_none() {
+            return letter == '%';
+        }
+    }
+    false
+}
+
 /// By the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/time.html), with the forms of GNU's.
 pub fn time(args: &Args) -> Outcome {
     let parsed = TIME.parse(args)?;
@@ -159,7 +170,10 @@ pub fn time(args: &Args) -> Outcome {
         }
     }
     message += &usage.report(&form);
-    message.push('\n');
+    // A percent sign at the end swallows the end of the line, as in GNU's.
+    if !ends_in_percent(&form) {
+        message.push('\n');
+    }
     match parsed.value("output") {
         None => eprint!("{message}"),
         Some(path) => {

@@ -370,7 +370,7 @@ fn conversion(text: &[u8], at: &mut usize, bytes: Option<usize>) -> Result<Conve
 /// Names of the control characters, as the manual page has them.
 const NAMES: [&str; 32] = [
     "nul", "soh", "stx", "etx", "eot", "enq", "ack", "bel", "bs", "ht", "lf", "vt", "ff", "cr",
-    "so", "si", "dle", "dcl", "dc2", "dc3", "dc4", "nak", "syn", "etb", "can", "em", "sub", "esc",
+    "so", "si", "dle", "dc1", "dc2", "dc3", "dc4", "nak", "syn", "etb", "can", "em", "sub", "esc",
     "fs", "gs", "rs", "us",
 ];
 

@@ -1,6 +1,8 @@
 //! `less` and `more`: a page at a time on a terminal, and as `cat` elsewhere.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 
 use secure_exec_cli::{Args, Outcome};
 use secure_exec_sys::{Fd, fd, tty};
@@ -25,8 +27,12 @@ pub fn main(args: &Args) -> Outcome {
             files.push(word.clone());
         }
     }
+    let on_terminal = tty::isatty(1);
+    if args.name == "more" && !on_terminal && !files.is_empty() {
+        return headed(args, &files);
+    }
     let (text, failed) = input::joined(&args.name, &files);
-    let keyboard = if tty::isatty(1) { keyboard() } else { None };
+    let keyboard = if on_terminal { keyboard() } else { None };
     let Some(keyboard) = keyboard else {
         io::stdout().write_all(&text)?;
         return Ok(i32::from(failed));
@@ -50,6 +56,31 @@ pub fn main(args: &Args) -> Outcome {
     .run();
     tty::setattr(keyboard, tty::When::Now, &before)?;
     shown?;
+    Ok(i32::from(failed))
+}
+
+/// `more` elsewhere than on a terminal: each file with its name above it.
+fn headed(args: &Args, files: &[OsString]) -> Outcome {
+    let mut out = io::stdout().lock();
+    let mut failed = false;
+    for name in files {
+        let shown = name.to_string_lossy();
+        if Path::new(name).is_dir() {
+            write!(out, "\n*** {shown}: directory ***\n\n")?;
+            continue;
+        }
+        match input::read(name) {
+            Ok(text) => {
+                let line = "::::::::::::::";
+                write!(out, "{line}\n{shown}\n{line}\n")?;
+                out.write_all(&text)?;
+            }
+            Err(error) => {
+                failed = true;
+                input::complain(&args.name, name, &error);
+            }
+        }
+    }
     Ok(i32::from(failed))
 }
 

@@ -86,9 +86,12 @@ pub fn main(args: &Args) -> Outcome {
     })?;
     let to = parsed.operands.get(1).filter(|name| *name != "-");
     if parsed.has("revert") {
+        // A line has as many bytes as a dump of its kind; what follows is its text.
+        let columns = number(&parsed, "cols")?.and_then(|columns| usize::try_from(columns).ok());
         return revert(
             &bytes,
             plain,
+            columns.filter(|columns| *columns > 0).unwrap_or(16),
             number(&parsed, "seek")?.unwrap_or(0),
             to.map(std::ffi::OsString::as_os_str),
         );
@@ -276,19 +279,41 @@ impl Layout {
     }
 }
 
+/// The bytes of digits that stand side by side, but for blanks. Another character takes the digit before it along; two of
+/// them behind a byte, or three in a row, end the line.
+fn plain_bytes(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // The last characters, as digits.
+    let (mut second, mut first) = (None, None);
+    let (mut skips, mut seen) = (false, 0);
+    for &byte in text {
+        if byte == b'\n' {
+            skips = false;
+        }
+        if skips || byte.is_ascii_whitespace() {
+            continue;
+        }
+        let digit = char::from(byte).to_digit(16);
+        seen += 1;
+        let third = second;
+        second = first;
+        first = digit.and_then(|digit| u8::try_from(digit).ok());
+        match (third, second, first) {
+            (_, Some(high), Some(low)) => {
+                bytes.push(high * 16 + low);
+                first = None;
+            }
+            (None, None, None) if seen > 2 => skips = true,
+            _ => {}
+        }
+    }
+    bytes
+}
+
 /// Makes bytes of a dump. Offsets are places in the output, which is patched where it can be.
-fn revert(text: &[u8], plain: bool, shift: i64, to: Option<&OsStr>) -> Outcome {
+fn revert(text: &[u8], plain: bool, columns: usize, shift: i64, to: Option<&OsStr>) -> Outcome {
     if plain {
-        let digits = text
-            .iter()
-            .filter_map(|&byte| char::from(byte).to_digit(16));
-        let digits: Vec<u8> = digits
-            .filter_map(|digit| u8::try_from(digit).ok())
-            .collect();
-        let bytes: Vec<u8> = digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] * 16 + pair[1])
-            .collect();
+        let bytes = plain_bytes(text);
         match to {
             Some(name) => std::fs::write(name, bytes)?,
             None => io::stdout().write_all(&bytes)?,
@@ -298,14 +323,14 @@ fn revert(text: &[u8], plain: bool, shift: i64, to: Option<&OsStr>) -> Outcome {
     let mut parts = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
         let line = String::from_utf8_lossy(line).into_owned();
-        let Some((offset, rest)) = line.split_once(':') else {
+        let line = line.trim_start();
+        let length = line.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let Ok(offset) = i64::from_str_radix(&line[..length], 16) else {
             continue;
         };
-        let Ok(offset) = i64::from_str_radix(offset.trim(), 16) else {
-            continue;
-        };
+        let rest = &line[length..];
         // Two blanks end the digits.
-        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
         let digits = rest.split("  ").next().unwrap_or_default();
         let digits: Vec<u8> = digits
             .chars()
@@ -314,8 +339,12 @@ fn revert(text: &[u8], plain: bool, shift: i64, to: Option<&OsStr>) -> Outcome {
             .collect();
         let bytes: Vec<u8> = digits
             .chunks_exact(2)
+            .take(columns)
             .map(|pair| pair[0] * 16 + pair[1])
             .collect();
+        if bytes.is_empty() {
+            continue;
+        }
         parts.push((
             u64::try_from(offset + shift).map_err(|_| fail("Sorry, cannot seek backwards."))?,
             bytes,

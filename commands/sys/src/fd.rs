@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use secure_exec_abi::fcntl::OpenFlags;
+use secure_exec_abi::fcntl::{OpenFlags, SEEK_CUR, SEEK_DATA, SEEK_HOLE};
 
 use crate::stat::Stat;
-use crate::{Fd, backend};
+use crate::{Fd, backend, errno};
 
 pub use secure_exec_abi::fcntl::AT_FDCWD;
 
@@ -144,7 +144,33 @@ pub fn hung_up(fd: Fd) -> bool {
 /// # Errors
 /// `ESPIPE`: a pipe or a terminal.
 pub fn seek_by(fd: Fd, offset: i64) -> io::Result<u64> {
-    backend::fd_seek_by(fd, offset)
+    backend::fd_seek(fd, offset, SEEK_CUR)
+}
+
+/// What [`seek_extent`] looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    Data,
+    /// The end of the file counts as one.
+    Hole,
+}
+
+/// Sets the position to the first byte at or after `from` that is stored, or is not (`SEEK_DATA` and `SEEK_HOLE` of
+/// `lseek(2)`). Nothing where there is none.
+///
+/// # Errors
+/// `EINVAL`: not to be known here. `ESPIPE`: a pipe or a terminal.
+pub fn seek_extent(fd: Fd, from: u64, extent: Extent) -> io::Result<Option<u64>> {
+    let from = i64::try_from(from).map_err(|_| errno::error(errno::EINVAL))?;
+    let whence = match extent {
+        Extent::Data => SEEK_DATA,
+        Extent::Hole => SEEK_HOLE,
+    };
+    match backend::fd_seek(fd, from, whence) {
+        Ok(position) => Ok(Some(position)),
+        Err(error) if errno::is(&error, errno::ENXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// # Errors

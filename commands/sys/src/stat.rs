@@ -108,6 +108,18 @@ pub fn mode_string(mode: u32) -> String {
     out
 }
 
+/// `major(3)` of Linux.
+#[must_use]
+pub fn device_major(rdev: u64) -> u64 {
+    ((rdev >> 8) & 0xfff) | ((rdev >> 32) & !0xfff)
+}
+
+/// `minor(3)` of Linux.
+#[must_use]
+pub fn device_minor(rdev: u64) -> u64 {
+    (rdev & 0xff) | ((rdev >> 12) & !0xff)
+}
+
 #[cfg(test)]
 mod tests {
     use super::mode_string;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag, required};
-use secure_exec_sys::{errno, path};
+use secure_exec_sys::{errno, path, process};
 
 const ENCODE: Syntax = Syntax {
     options: &[flag('m', "base64"), flag('e', "encode-file-name")],
@@ -29,7 +29,10 @@ pub fn uuencode(args: &Args) -> Outcome {
     let (name, mode) = match parsed.operands.as_slice() {
         [name] => {
             io::stdin().read_to_end(&mut data)?;
-            (name, 0o644)
+            // That of a file that would be made now.
+            let mask = process::umask(0);
+            let _ = process::umask(mask);
+            (name, 0o666 & !mask)
         }
         [file, name] => {
             let read = File::open(file).and_then(|mut file| file.read_to_end(&mut data));

@@ -10,6 +10,8 @@ use super::options::{Format, Indicator, Options, Quoting};
 
 /// The space between columns.
 const GAP: usize = 2;
+/// A name of one character and what is behind it.
+const NARROWEST: usize = GAP + 1;
 const TAB: usize = 8;
 
 /// A name with all that stands before and behind it.
@@ -31,6 +33,9 @@ impl Cell {
             let blocks = |entry: &Entry| block_text(entry, options);
             let width = column_width(all, options, blocks);
             prefix += &format!("{:>width$} ", blocks(entry));
+        }
+        if options.contexts {
+            prefix += "? ";
         }
         let mut cell = name_cell(entry, options);
         cell.width += prefix.len();
@@ -189,10 +194,13 @@ fn indent(out: &mut impl Write, mut from: usize, to: usize) -> io::Result<()> {
 
 /// The fewest rows whose columns fit, and the widths of these.
 fn arrange(cells: &[Cell], width: usize, direction: Direction) -> (usize, Vec<usize>) {
-    let most = (width / (GAP + 1)).max(1).min(cells.len());
+    let most = width.div_ceil(NARROWEST).max(1).min(cells.len());
     for count in (1..=most).rev() {
         let rows = cells.len().div_ceil(count);
-        let mut widths = vec![0; count];
+        let mut widths = vec![NARROWEST; count];
+        let mut total = NARROWEST * count;
+        let mut fits = true;
+        let mut used = 0;
         for (index, cell) in cells.iter().enumerate() {
             let column = if direction == Direction::Down {
                 index / rows
@@ -200,12 +208,16 @@ fn arrange(cells: &[Cell], width: usize, direction: Direction) -> (usize, Vec<us
                 index % count
             };
             let is_last = column + 1 == count;
-            widths[column] = widths[column].max(cell.width + if is_last { 0 } else { GAP });
+            used = used.max(column + 1);
+            let wanted = cell.width + if is_last { 0 } else { GAP };
+            if widths[column] < wanted {
+                total += wanted - widths[column];
+                widths[column] = wanted;
+                // As GNU's has it, the width counts only where a name is wider than the narrowest column.
+                fits = total < width;
+            }
         }
-        let used = widths.iter().filter(|width| **width > 0).count();
-        if widths.iter().sum::<usize>() < width && (used == count || direction == Direction::Across)
-            || count == 1
-        {
+        if fits && (used == count || direction == Direction::Across) || count == 1 {
             return (rows, widths);
         }
     }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use secure_exec_cli::bytes;
-use secure_exec_sys::stat::{S_IFBLK, S_IFCHR, Stat, Time, mode_string};
+use secure_exec_sys::stat::{
+    S_IFBLK, S_IFCHR, Stat, Time, device_major, device_minor, mode_string,
+};
 use secure_exec_sys::users::{self, Group, User};
 
 use super::layout::{block_text, indicator, name_cell};
@@ -103,6 +105,9 @@ pub fn print(
                 line += &format!("{text:<width$} ");
             }
         }
+        if options.contexts {
+            line += "? ";
+        }
         line += &sizes(row, minor, size);
         line += &format!("{:>time$} ", row.time);
         out.write_all(line.as_bytes())?;
@@ -196,15 +201,6 @@ impl Names {
         let found = self.groups.iter().find(|group| group.gid == gid);
         found.map_or_else(|| gid.to_string(), |group| group.name.clone())
     }
-}
-
-/// `makedev(3)` of Linux.
-pub fn device_major(rdev: u64) -> u64 {
-    ((rdev >> 8) & 0xfff) | ((rdev >> 32) & !0xfff)
-}
-
-pub fn device_minor(rdev: u64) -> u64 {
-    (rdev & 0xff) | ((rdev >> 12) & !0xff)
 }
 
 fn stamp(found: &Stat, options: &Options) -> Time {

@@ -4,7 +4,6 @@
 mod color;
 mod layout;
 mod long;
-pub use long::{device_major, device_minor};
 mod options;
 mod order;
 

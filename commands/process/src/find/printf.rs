@@ -59,17 +59,21 @@ fn directive(raw: &[u8], found: &Found<'_>, out: &mut Vec<u8>) -> usize {
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
     let mut end = flags + digits;
+    let mut precision = None;
     if raw.get(end) == Some(&b'.') {
-        end += 1 + raw[end + 1..]
+        let digits = raw[end + 1..]
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
+        let text = std::str::from_utf8(&raw[end + 1..=end + digits]).unwrap_or_default();
+        precision = Some(text.parse().unwrap_or(0));
+        end += 1 + digits;
     }
     let Some(&name) = raw.get(end) else {
         out.push(b'%');
         return 0;
     };
-    let (text, length) = match name {
+    let (mut text, length) = match name {
         b'A' | b'C' | b'T' if raw.len() > end + 1 => {
             let time = match name {
                 b'A' => found.stat.atime,
@@ -87,6 +91,12 @@ fn directive(raw: &[u8], found: &Found<'_>, out: &mut Vec<u8>) -> usize {
             }
         },
     };
+    // Depths and modes are numbers to printf(3), all else are texts.
+    if let Some(precision) = precision
+        && !matches!(name, b'd' | b'm')
+    {
+        text.truncate(precision);
+    }
     let missing = width.saturating_sub(text.len());
     let is_left = raw[..flags].contains(&b'-');
     let fill = if raw[..flags].contains(&b'0') && !is_left {

@@ -62,10 +62,13 @@ pub fn run(name: &str, command: Command) -> Outcome {
     Ok(search.status)
 }
 
-/// A link that leads nowhere is looked at itself.
+/// A link that leads nowhere is looked at itself, but not one that leads to itself.
 fn look(path: &Path, follows: bool) -> io::Result<Stat> {
-    if follows && let Ok(found) = stat(path) {
-        return Ok(found);
+    if follows {
+        match stat(path) {
+            Err(error) if !errno::is(&error, errno::ELOOP) => {}
+            told => return told,
+        }
     }
     lstat(path)
 }

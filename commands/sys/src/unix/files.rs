@@ -71,9 +71,9 @@ pub(crate) fn fd_write(fd: Fd, bytes: &[u8]) -> io::Result<usize> {
     usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }
 
-pub(crate) fn fd_seek_by(fd: Fd, offset: i64) -> io::Result<u64> {
+pub(crate) fn fd_seek(fd: Fd, offset: i64, whence: i32) -> io::Result<u64> {
     // SAFETY: no pointers.
-    let position = unsafe { libc::lseek(fd, offset, libc::SEEK_CUR) };
+    let position = unsafe { libc::lseek(fd, offset, whence) };
     u64::try_from(position).map_err(|_| io::Error::last_os_error())
 }
 

@@ -96,11 +96,11 @@ pub(crate) fn fd_write(fd: Fd, data: &[u8]) -> io::Result<usize> {
     Ok(n)
 }
 
-pub(crate) fn fd_seek_by(fd: Fd, offset: i64) -> io::Result<u64> {
-    const WHENCE_CUR: i32 = 1;
+/// The numbers of `whence` are Linux's, with those that preview 1 does not have.
+pub(crate) fn fd_seek(fd: Fd, offset: i64, whence: i32) -> io::Result<u64> {
     let mut position = 0;
     // SAFETY: room for the position.
-    check(unsafe { wasi_fd_seek(fd, offset, WHENCE_CUR, &raw mut position) })?;
+    check(unsafe { wasi_fd_seek(fd, offset, whence, &raw mut position) })?;
     Ok(position)
 }
 
