@@ -36,6 +36,7 @@ fn root_has_what_a_program_expects() {
     assert!(text(&guest, "/etc/passwd").contains("user:x:1000:1000:user:/home/user:/bin/sh"));
     assert!(text(&guest, "/etc/hosts").contains("127.0.0.1\tlocalhost"));
     assert!(text(&guest, "/etc/os-release").contains("ID="));
+    assert!(text(&guest, "/etc/group").contains("\nsys:x:3:\n"));
     assert_eq!(text(&guest, "/etc/hostname"), "secure-exec\n");
 }
 

@@ -57,7 +57,9 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "/etc/group",
-        "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
+        // The numbers are Debian's: archives from there have these names.
+        "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nmail:x:8:\n\
+         users:x:100:\nuser:x:1000:\nnogroup:x:65534:\n",
     ),
     ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
     (

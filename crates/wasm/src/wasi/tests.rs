@@ -253,11 +253,35 @@ fn vectors_are_read_and_written_in_order() {
     fixture.ok(|call| io::fd_pread(call, fd, vectors, 1, 4, OUT));
     assert_eq!(&fixture.memory[5000..5002], b"ef");
     fixture.fails(Errno::EINVAL, |call| {
-        descriptor::fd_seek(call, fd, 0, 3, OUT)
+        descriptor::fd_seek(call, fd, 0, 5, OUT)
     });
     fixture.fails(Errno::EINVAL, |call| {
         descriptor::fd_seek(call, fd, -1, 0, OUT)
     });
+}
+
+#[test]
+fn data_and_holes_are_found_by_programs_of_ours_only() {
+    const AT: i64 = 1 << 20;
+    let mut fixture = Fixture::new();
+    let fd = opened(&mut fixture, "workspace/f");
+    fixture.ok(|call| descriptor::fd_seek(call, fd, AT, 0, OUT));
+    write(&mut fixture, fd, b"text");
+    fixture.ok(|call| descriptor::fd_seek(call, fd, 0, 3, OUT));
+    assert_eq!(fixture.u64(OUT_AT), AT.cast_unsigned());
+    fixture.ok(|call| descriptor::fd_seek(call, fd, AT, 4, OUT));
+    assert_eq!(fixture.u64(OUT_AT), AT.cast_unsigned() + 4, "the end");
+    fixture.fails(Errno::ENXIO, |call| {
+        descriptor::fd_seek(call, fd, AT + 4, 3, OUT)
+    });
+
+    let mut plain = Fixture::plain();
+    let fd = opened(&mut plain, "workspace/f");
+    for whence in 3..5 {
+        plain.fails(Errno::EINVAL, |call| {
+            descriptor::fd_seek(call, fd, 0, whence, OUT)
+        });
+    }
 }
 
 #[test]
