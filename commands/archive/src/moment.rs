@@ -1,11 +1,11 @@
 //! Points in time as dates on local clocks, and as the times of files.
 
 use secure_exec_cli::{Zone, days_since_epoch};
-use std::fs::{File, FileTimes};
+use secure_exec_sys::stat::Time;
 use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The zone that `TZ` names.
 static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
@@ -61,10 +61,12 @@ fn local_seconds(seconds: i64) -> i64 {
 
 /// Sets the time of the last change of a file.
 pub fn set_modified(path: &Path, modified: SystemTime) -> io::Result<()> {
-    let times = FileTimes::new()
-        .set_modified(modified)
-        .set_accessed(modified);
-    File::options().write(true).open(path)?.set_times(times)
+    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = Time {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanoseconds: since.subsec_nanos(),
+    };
+    secure_exec_sys::times::set(path, time, time)
 }
 
 #[cfg(test)]

@@ -20,8 +20,9 @@ impl Gzip {
             }
             return Ok(());
         }
+        let found = secure_exec_sys::path::stat(path)?;
         let input = File::open(path)?;
-        let size = input.metadata()?.len();
+        let size = found.size;
         if self.stdout {
             self.compress(BufReader::new(input), io::stdout().lock(), Some(path))?;
             return Ok(());
@@ -31,7 +32,7 @@ impl Gzip {
             return Ok(());
         };
         let written = self.compress(BufReader::new(input), output, Some(path))?;
-        self.replaced(path, &target)?;
+        self.replaced(path, &found, &target)?;
         if self.verbose {
             let verb = if self.keep {
                 "created"

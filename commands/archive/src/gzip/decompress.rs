@@ -25,6 +25,7 @@ pub struct Found {
 impl Gzip {
     pub fn decompress_file(&mut self, path: &Path) -> Result<(), Failure> {
         let shown = path.display().to_string();
+        let before = secure_exec_sys::path::stat(path)?;
         let input = BufReader::with_capacity(1 << 16, File::open(path)?);
         if self.stdout {
             let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -52,7 +53,7 @@ impl Gzip {
             fs::remove_file(&target)?;
             return Ok(());
         };
-        self.replaced(path, &target)?;
+        self.replaced(path, &before, &target)?;
         if self.restore_name && found.mtime != 0 {
             set_modified(
                 &target,

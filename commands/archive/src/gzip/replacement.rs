@@ -1,8 +1,8 @@
 //! The file that takes the place of another, and its name.
 
 use super::{Gzip, WARNING};
-use crate::moment::set_modified;
 use secure_exec_cli::{Failure, bytes, os_string};
+use secure_exec_sys::stat::Stat;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -22,12 +22,10 @@ impl Gzip {
         ))
     }
 
-    /// Gives the new file the mode and times of the old one, and removes that.
-    pub fn replaced(&self, old: &Path, new: &Path) -> Result<(), Failure> {
-        let stat = secure_exec_sys::path::stat(old)?;
-        secure_exec_sys::path::chmod(new, stat.permissions())?;
-        let modified = fs::metadata(old)?.modified()?;
-        set_modified(new, modified)?;
+    /// Gives the new file the mode and times that the old one had before it was read, and removes that.
+    pub fn replaced(&self, old: &Path, found: &Stat, new: &Path) -> Result<(), Failure> {
+        secure_exec_sys::times::set(new, found.atime, found.mtime)?;
+        secure_exec_sys::path::chmod(new, found.permissions())?;
         if !self.keep {
             fs::remove_file(old)?;
         }

@@ -305,6 +305,8 @@ impl Packer {
         let Some(input) = self.opened(path, shown) else {
             return Ok(());
         };
+        // Before it is read, which changes its times.
+        let found = stat(path)?;
         let Some(target) = self.target(path, shown) else {
             return Ok(());
         };
@@ -322,9 +324,8 @@ impl Packer {
                 return other.map(drop);
             }
         };
-        let found = stat(path)?;
+        secure_exec_sys::times::set(&target, found.atime, found.mtime)?;
         chmod(&target, found.permissions())?;
-        crate::moment::set_modified(&target, fs::metadata(path)?.modified()?)?;
         if !self.keep {
             fs::remove_file(path)?;
         }
