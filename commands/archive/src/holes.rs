@@ -19,13 +19,16 @@ impl<'f> Sparse<'f> {
 
 impl Write for Sparse<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for chunk in bytes.chunks(BLOCK) {
-            if chunk.iter().all(|&byte| byte == 0) {
-                let length = i64::try_from(chunk.len()).unwrap_or(0);
-                self.file.seek(SeekFrom::Current(length))?;
-            } else {
-                self.file.write_all(chunk)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let zeros = run(rest, true);
+            if zeros > 0 {
+                let distance = i64::try_from(zeros).unwrap_or(0);
+                self.file.seek(SeekFrom::Current(distance))?;
             }
+            let data = run(&rest[zeros..], false);
+            self.file.write_all(&rest[zeros..zeros + data])?;
+            rest = &rest[zeros + data..];
         }
         Ok(bytes.len())
     }
@@ -33,4 +36,13 @@ impl Write for Sparse<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The bytes of the blocks at the start that are zeros, or are not.
+fn run(bytes: &[u8], zeros: bool) -> usize {
+    bytes
+        .chunks(BLOCK)
+        .take_while(|block| block.iter().all(|&byte| byte == 0) == zeros)
+        .map(<[u8]>::len)
+        .sum()
 }

@@ -1,13 +1,15 @@
 //! Creating archives and adding to them.
 
+use super::extents::Extents;
 use super::ignored::{Ignored, tagged};
 use super::options::{Member, TagKeeps};
+use super::owner::Owner;
 use super::pattern::Excluded;
 use super::transform::Kind;
 use super::{Run, cannot};
 use secure_exec_cli::{Failure, bytes, os_string};
 use secure_exec_sys::path::{lstat, stat};
-use secure_exec_sys::stat::Stat;
+use secure_exec_sys::stat::{Stat, device_major, device_minor};
 use secure_exec_sys::users;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -138,8 +140,7 @@ impl<W: Write> Creator<'_, W> {
             );
             return Ok(());
         }
-        let known = name.strip_suffix(b"/").unwrap_or(name);
-        let stored = self.run.relative(known).to_vec();
+        let stored = self.run.stored(name).to_vec();
         let older = self
             .times
             .get(&stored)
@@ -227,28 +228,21 @@ impl<W: Write> Creator<'_, W> {
             None => found.mtime.seconds,
         };
         header.set_mtime(u64::try_from(mtime).unwrap_or(0));
-        let (user, uid) = match &options.owner {
-            Some((name, uid)) => (Some(name), *uid),
-            None => (self.users.get(&found.uid), found.uid),
-        };
-        let (group, gid) = match &options.group {
-            Some((name, gid)) => (Some(name), *gid),
-            None => (self.groups.get(&found.gid), found.gid),
-        };
+        let (user, uid) = stored_owner(options.owner.as_ref(), found.uid, &self.users);
+        let (group, gid) = stored_owner(options.group.as_ref(), found.gid, &self.groups);
         header.set_uid(uid.into());
         header.set_gid(gid.into());
         if !options.numeric {
             // Names that do not fit are left out; the numbers stay.
-            let _ = header.set_username(user.map_or("", String::as_str));
-            let _ = header.set_groupname(group.map_or("", String::as_str));
+            let _ = header.set_username(user);
+            let _ = header.set_groupname(group);
         }
         header.set_size(0);
         Ok(header)
     }
 
     fn add_one(&mut self, path: &Path, name: &[u8], found: &Stat) -> Result<(), Failure> {
-        let plain = self.run.relative(name);
-        let plain = plain.strip_suffix(b"/").unwrap_or(plain).to_vec();
+        let plain = self.run.stored(name).to_vec();
         let mut stored = self.run.options.transform.apply(&plain, Kind::Name);
         if stored.is_empty() {
             // A name that was changed to nothing is left out.
@@ -259,6 +253,20 @@ impl<W: Write> Creator<'_, W> {
         }
         let mut header = self.header(found)?;
         let shown = PathBuf::from(os_string(name));
+        // Another name of what is in the archive already.
+        let key = (found.dev, found.ino);
+        if found.nlink > 1
+            && (found.is_file() || found.is_symlink())
+            && !self.run.options.hard_dereference
+        {
+            if let Some(first) = self.links.get(&key).cloned() {
+                let first = self.run.options.transform.apply(&first, Kind::Link);
+                header.set_entry_type(EntryType::Link);
+                self.write_link(&mut header, &stored, &first)?;
+                return self.done(path, name, found, &stored);
+            }
+            self.links.insert(key, plain);
+        }
         if found.is_dir() {
             header.set_entry_type(EntryType::Directory);
             self.write_entry(&mut header, &stored, io::empty())?;
@@ -278,16 +286,6 @@ impl<W: Write> Creator<'_, W> {
                 .apply(bytes(&target), Kind::Symlink);
             self.write_link(&mut header, &stored, &target)?;
         } else if found.is_file() {
-            let key = (found.dev, found.ino);
-            if found.nlink > 1 && !self.run.options.hard_dereference {
-                if let Some(first) = self.links.get(&key).cloned() {
-                    let first = self.run.options.transform.apply(&first, Kind::Link);
-                    header.set_entry_type(EntryType::Link);
-                    self.write_link(&mut header, &stored, &first)?;
-                    return self.done(path, name, found, &stored);
-                }
-                self.links.insert(key, plain);
-            }
             let file = match File::open(path) {
                 Ok(file) => file,
                 Err(error) if self.run.options.ignore_failed_read => {
@@ -303,9 +301,7 @@ impl<W: Write> Creator<'_, W> {
                     return Ok(());
                 }
             };
-            header.set_entry_type(EntryType::Regular);
-            header.set_size(found.size);
-            self.write_file(&mut header, &stored, file, found.size, &shown)?;
+            self.write_regular(&mut header, &stored, file, found, &shown)?;
         } else {
             let kind = match found.kind() {
                 0o010_000 => EntryType::Fifo,
@@ -318,6 +314,11 @@ impl<W: Write> Creator<'_, W> {
                 }
             };
             header.set_entry_type(kind);
+            if kind != EntryType::Fifo {
+                let number = |number: u64| u32::try_from(number).unwrap_or(0);
+                header.set_device_major(number(device_major(found.rdev)))?;
+                header.set_device_minor(number(device_minor(found.rdev)))?;
+            }
             self.write_entry(&mut header, &stored, io::empty())?;
         }
         self.done(path, name, found, &stored)
@@ -351,18 +352,51 @@ impl<W: Write> Creator<'_, W> {
         Ok(())
     }
 
-    /// A file that shrinks while it is read is filled up with zeros.
-    fn write_file(
+    /// A regular file, without its holes if so asked.
+    fn write_regular(
         &mut self,
         header: &mut Header,
         name: &[u8],
-        file: File,
+        mut file: File,
+        found: &Stat,
+        shown: &Path,
+    ) -> Result<(), Failure> {
+        let options = &self.run.options;
+        let extents = if options.sparse {
+            Extents::of(&mut file, found, options.holes)
+        } else {
+            Ok(None)
+        };
+        match extents {
+            Ok(None) => {
+                header.set_entry_type(EntryType::Regular);
+                header.set_size(found.size);
+                self.write_data(header, name, file.take(found.size), found.size, shown)
+            }
+            Ok(Some(extents)) => {
+                let stored = extents.describe(header);
+                let map = extents.further_headers();
+                let data = map.chain(extents.data(file));
+                self.write_data(header, name, data, stored, shown)
+            }
+            Err(error) => {
+                self.run.complain(&cannot("read", shown, &error));
+                Ok(())
+            }
+        }
+    }
+
+    /// A file that shrinks while it is read is filled up with zeros.
+    fn write_data(
+        &mut self,
+        header: &mut Header,
+        name: &[u8],
+        mut data: impl Read,
         size: u64,
         shown: &Path,
     ) -> Result<(), Failure> {
-        let mut limited = file.take(size);
         let mut counted = Counted {
-            inner: &mut limited,
+            inner: &mut data,
             count: 0,
             failure: None,
         };
@@ -402,6 +436,18 @@ impl<W: Write> Creator<'_, W> {
         header.set_link_name_literal(&target[..target.len().min(100)])?;
         write_entry(&mut self.builder, header, name, io::empty())
     }
+}
+
+/// The name and the number that are stored: those of the command line, or those of the file.
+fn stored_owner<'n>(
+    given: Option<&'n Owner>,
+    number: u32,
+    names: &'n HashMap<u32, String>,
+) -> (&'n str, u32) {
+    let number = given.and_then(|owner| owner.number).unwrap_or(number);
+    let name = given.and_then(|owner| owner.name.as_ref());
+    let name = name.or_else(|| names.get(&number));
+    (name.map_or("", String::as_str), number)
 }
 
 /// The name of what is in a directory.
@@ -454,6 +500,8 @@ fn long_name<W: Write>(builder: &mut Builder<W>, kind: u8, name: &[u8]) -> io::R
     header.set_mode(0o644);
     header.set_uid(0);
     header.set_gid(0);
+    header.set_username("root")?;
+    header.set_groupname("root")?;
     header.set_mtime(0);
     header.set_size(name.len() as u64 + 1);
     header.set_entry_type(EntryType::new(kind));

@@ -6,6 +6,7 @@ use super::sparse::Sparse;
 use super::transform::Kind;
 use super::{Run, cannot, damaged, input, listing};
 use crate::filter::Filter;
+use crate::holes::Sparse as Holes;
 use crate::link::symlink;
 use secure_exec_cli::{Failure, os_string, warn};
 use secure_exec_sys::path::{chmod, chown, lstat, mkfifo, stat};
@@ -48,12 +49,13 @@ pub fn extract(run: &mut Run) -> Result<(), Failure> {
         let mut entry = entry.map_err(|error| damaged(&error))?;
         let sparse = Sparse::of(&mut entry).map_err(|error| damaged(&error))?;
         let name = listing::name_of(&entry, sparse.as_ref());
-        if excluded.covers(&name) || entry.header().entry_type().as_byte() == b'V' {
-            continue;
-        }
         let Some(operand) = wanted.find(&name) else {
             continue;
         };
+        // One that was asked for and is left out was found all the same.
+        if excluded.covers(&name) || entry.header().entry_type().as_byte() == b'V' {
+            continue;
+        }
         let directory = operand.map_or(&directory, |index| &members[index].directory);
         extractor.entry(&mut entry, sparse, &name, directory)?;
         if wanted.is_done() {
@@ -66,7 +68,7 @@ pub fn extract(run: &mut Run) -> Result<(), Failure> {
 }
 
 /// Without the first components; nothing if there are no more.
-fn stripped(name: &[u8], count: usize) -> Option<&[u8]> {
+pub fn stripped(name: &[u8], count: usize) -> Option<&[u8]> {
     let mut rest = name;
     for _ in 0..count {
         let slash = rest.iter().position(|&byte| byte == b'/')?;
@@ -90,19 +92,17 @@ impl Extractor<'_> {
         let Some(short) = stripped(&changed, self.run.options.strip) else {
             return Ok(());
         };
-        let shown = if self.run.options.show_transformed {
-            short
-        } else {
-            name
-        };
         if self.run.options.verbose > 0 {
+            let shown = listing::shown_name(&self.run.options, name.to_vec());
             let line = if self.run.options.verbose > 1 {
                 let link = entry.link_name_bytes();
                 let size = sparse.as_ref().map_or(entry.size(), |sparse| sparse.size);
+                let kind = entry.header().entry_type();
+                let link = link.map(|link| listing::shown_link(&self.run.options, kind, &link));
                 let link = link.as_deref();
-                listing::long_line(&self.run.options, entry.header(), size, shown, link)
+                listing::long_line(&self.run.options, entry.header(), size, &shown, link)
             } else {
-                let mut line = listing::quoted(shown);
+                let mut line = listing::quoted(&shown);
                 line.push(b'\n');
                 line
             };
@@ -226,7 +226,15 @@ impl Extractor<'_> {
         {
             fs::create_dir_all(parent).map_err(|error| cannot("mkdir", parent, &error))?;
         }
-        if !self.make_room(entry.header(), path)? {
+        let is_file = !matches!(
+            kind,
+            EntryType::Symlink
+                | EntryType::Link
+                | EntryType::Fifo
+                | EntryType::Char
+                | EntryType::Block
+        );
+        if !self.make_room(entry.header(), path, is_file)? {
             return Ok(());
         }
         match kind {
@@ -271,7 +279,7 @@ impl Extractor<'_> {
     }
 
     /// Removes what is in the way, as the options say. False if the member is to be left out.
-    fn make_room(&mut self, header: &Header, path: &Path) -> Result<bool, String> {
+    fn make_room(&mut self, header: &Header, path: &Path, is_file: bool) -> Result<bool, String> {
         let Ok(found) = lstat(path) else {
             return Ok(true);
         };
@@ -286,7 +294,8 @@ impl Extractor<'_> {
                     return Ok(false);
                 }
             }
-            Existing::Replace => {}
+            Existing::Overwrite if found.is_file() && is_file => return Ok(true),
+            Existing::Replace | Existing::Overwrite => {}
         }
         if found.is_dir() {
             fs::remove_dir(path).map_err(|error| cannot("open", path, &error))?;
@@ -330,10 +339,20 @@ impl Extractor<'_> {
         sparse: Option<Sparse>,
         path: &Path,
     ) -> Result<(), String> {
-        let file = File::options().write(true).create_new(true).open(path);
+        let overwrites = self.run.options.existing == Existing::Overwrite;
+        let file = File::options()
+            .write(true)
+            .create(overwrites)
+            .truncate(overwrites)
+            .create_new(!overwrites)
+            .open(path);
         let mut file = file.map_err(|error| cannot("open", path, &error))?;
         let copied = match sparse {
             Some(mut sparse) => sparse.extract(entry, &mut file),
+            // Those of the old format come with zeros for their holes.
+            None if entry.header().entry_type().is_gnu_sparse() => {
+                io::copy(entry, &mut Holes::new(&file)).and_then(|length| file.set_len(length))
+            }
             None => io::copy(entry, &mut file).map(drop),
         };
         copied.map_err(|error| match error.kind() {

@@ -1,5 +1,6 @@
 //! Listing, and the lines that `-v` writes.
 
+use super::extract::stripped;
 use super::options::Options;
 use super::pattern::{Excluded, Wanted};
 use super::sparse::Sparse;
@@ -51,6 +52,37 @@ pub fn name_of(entry: &Entry<impl Read>, sparse: Option<&Sparse>) -> Vec<u8> {
     sparse
         .and_then(|sparse| sparse.name.clone())
         .unwrap_or_else(|| entry.path_bytes().to_vec())
+}
+
+/// The name as it would be extracted, if that is what lists are to show.
+pub fn shown_name(options: &Options, name: Vec<u8>) -> Vec<u8> {
+    if !options.show_transformed {
+        return name;
+    }
+    // Names of directories are changed without the slash at their end.
+    let plain = name.strip_suffix(b"/").unwrap_or(&name);
+    let changed = options.transform.apply(plain, Kind::Name);
+    let mut shown = stripped(&changed, options.strip)
+        .unwrap_or_default()
+        .to_vec();
+    if plain.len() < name.len() {
+        shown.push(b'/');
+    }
+    shown
+}
+
+/// The same for what a link leads to.
+pub fn shown_link(options: &Options, kind: EntryType, target: &[u8]) -> Vec<u8> {
+    if !options.show_transformed {
+        return target.to_vec();
+    }
+    if kind != EntryType::Link {
+        return options.transform.apply(target, Kind::Symlink);
+    }
+    let changed = options.transform.apply(target, Kind::Link);
+    stripped(&changed, options.strip)
+        .unwrap_or_default()
+        .to_vec()
 }
 
 /// The line of `tar -tv`. `size` is that of the file, with its holes.
@@ -155,22 +187,19 @@ pub fn list(run: &mut Run) -> Result<(), Failure> {
         })?;
         let sparse = Sparse::of(&mut entry).map_err(|error| damaged(&error))?;
         let name = name_of(&entry, sparse.as_ref());
-        if excluded.covers(&name) || wanted.find(&name).is_none() {
+        if wanted.find(&name).is_none() || excluded.covers(&name) {
             continue;
         }
         let is_label = entry.header().entry_type().as_byte() == b'V';
-        let shown = if run.options.show_transformed {
-            run.options.transform.apply(&name, Kind::Name)
-        } else {
-            name
-        };
-        let name = shown;
+        let name = shown_name(&run.options, name);
         if run.options.verbose == 0 {
             out.write_all(&quoted(&name))?;
             out.write_all(b"\n")?;
             continue;
         }
+        let kind = entry.header().entry_type();
         let link = entry.link_name_bytes();
+        let link = link.map(|link| shown_link(&run.options, kind, &link));
         let size = sparse.map_or(entry.size(), |sparse| sparse.size);
         let mut line = long_line(&run.options, entry.header(), size, &name, link.as_deref());
         if is_label {

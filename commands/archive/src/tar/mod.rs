@@ -3,11 +3,13 @@
 
 mod compare;
 mod create;
+mod extents;
 mod extract;
 mod ignored;
 mod listing;
 mod options;
 mod output;
+mod owner;
 mod pattern;
 mod rewrite;
 mod sparse;
@@ -31,7 +33,8 @@ pub struct Run {
     pub options: Options,
     /// Something went wrong, and the run went on.
     pub trouble: bool,
-    pub noted_slash: bool,
+    /// What was removed from the start of names, each told once.
+    pub removed: Vec<Vec<u8>>,
     /// Members differ from files (`-d`).
     pub differs: bool,
 }
@@ -43,15 +46,43 @@ impl Run {
         warn(&self.name, text);
     }
 
-    /// A member's name as it is stored and extracted: without the slashes at the start unless `-P`.
+    /// The name under which a file is stored: without slashes at the end, and unless `-P` without those at the start and
+    /// without what leads out of the directory, up to the last `..`.
+    pub fn stored<'n>(&mut self, name: &'n [u8]) -> &'n [u8] {
+        let end = name.iter().rposition(|&byte| byte != b'/');
+        let name = &name[..end.map_or(1, |end| end + 1).min(name.len())];
+        if self.options.absolute {
+            return name;
+        }
+        let is_part = |at: usize| {
+            let (before, behind) = (at.checked_sub(1), name.get(at + 2));
+            before.is_none_or(|before| name[before] == b'/')
+                && behind.is_none_or(|&byte| byte == b'/')
+        };
+        let mut outside = (0..name.len()).rev();
+        let outside = outside.find(|&at| name[at..].starts_with(b"..") && is_part(at));
+        let from = outside.map_or(0, |at| at + 2);
+        let slashes = name[from..].iter().take_while(|&&byte| byte == b'/');
+        let (prefix, rest) = name.split_at(from + slashes.count());
+        self.tell_removed(prefix);
+        if rest.is_empty() { b"." } else { rest }
+    }
+
+    fn tell_removed(&mut self, prefix: &[u8]) {
+        if !prefix.is_empty() && !self.removed.iter().any(|told| told == prefix) {
+            let shown = String::from_utf8_lossy(prefix);
+            let text = format!("Removing leading `{shown}' from member names");
+            warn(&self.name, text);
+            self.removed.push(prefix.to_vec());
+        }
+    }
+
+    /// A member's name as it is extracted: without the slashes at the start unless `-P`.
     pub fn relative<'n>(&mut self, name: &'n [u8]) -> &'n [u8] {
         if self.options.absolute || !name.starts_with(b"/") {
             return name;
         }
-        if !self.noted_slash {
-            self.noted_slash = true;
-            warn(&self.name, "Removing leading `/' from member names");
-        }
+        self.tell_removed(b"/");
         let start = name
             .iter()
             .position(|&byte| byte != b'/')
@@ -71,7 +102,7 @@ pub fn main(args: Args) -> Outcome {
         name,
         options,
         trouble: false,
-        noted_slash: false,
+        removed: Vec::new(),
         differs: false,
     };
     match run.options.action {

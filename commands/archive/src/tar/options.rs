@@ -1,5 +1,7 @@
 //! tar's command line, in the old form (`tar czf a.tgz dir`) and the new one.
 
+use super::extents::HoleDetection;
+use super::owner::Owner;
 use super::pattern::Pattern;
 use super::syntax::{SYNTAX, modernized, take_directories};
 use super::time::modification_time;
@@ -65,6 +67,8 @@ pub enum TagKeeps {
 pub enum Existing {
     /// Removed first.
     Replace,
+    /// Files are written into, so that their other names have the same (`--overwrite`).
+    Overwrite,
     /// An error (`-k`).
     Keep,
     /// Left alone in silence.
@@ -123,8 +127,11 @@ pub struct Options {
     pub recursion: bool,
     pub numeric: bool,
     pub remove: bool,
-    pub owner: Option<(String, u32)>,
-    pub group: Option<(String, u32)>,
+    pub owner: Option<Owner>,
+    pub group: Option<Owner>,
+    /// `-S`: files with holes are stored without them.
+    pub sparse: bool,
+    pub holes: HoleDetection,
     /// `--mode`: what is made of the mode of each file.
     pub mode: Option<ModeChange>,
     pub mtime: Option<i64>,
@@ -135,16 +142,6 @@ pub struct Options {
     automatic: bool,
     /// Lines of `-T` are names, whatever they begin with.
     verbatim: bool,
-}
-
-fn name_and_number(text: &str, known: Option<u32>) -> (String, u32) {
-    match text.split_once(':') {
-        Some((name, number)) => (name.to_owned(), number.parse().unwrap_or(0)),
-        None => match text.parse() {
-            Ok(number) => (String::new(), number),
-            Err(_) => (text.to_owned(), known.unwrap_or(0)),
-        },
-    }
 }
 
 impl Options {
@@ -188,6 +185,8 @@ impl Options {
             remove: false,
             owner: None,
             group: None,
+            sparse: false,
+            holes: HoleDetection::default(),
             mode: None,
             mtime: None,
             null: false,
@@ -333,7 +332,8 @@ impl Options {
             "keep-old-files" => self.existing = Existing::Keep,
             "skip-old-files" => self.existing = Existing::Skip,
             "keep-newer-files" => self.existing = Existing::KeepNewer,
-            "overwrite" | "unlink-first" => self.existing = Existing::Replace,
+            "overwrite" => self.existing = Existing::Overwrite,
+            "unlink-first" => self.existing = Existing::Replace,
             "touch" => self.keep_mtime = false,
             "absolute-names" => self.absolute = true,
             "dereference" => self.dereference = true,
@@ -341,20 +341,17 @@ impl Options {
             "recursion" => self.recursion = true,
             "numeric-owner" => self.numeric = true,
             "remove-files" => self.remove = true,
-            "owner" => {
-                let text = value.text();
-                let known = secure_exec_sys::users::user_by_name(&text).map(|user| user.uid);
-                self.owner = Some(name_and_number(&text, known));
-            }
-            "group" => {
-                let text = value.text();
-                let known = secure_exec_sys::users::group_by_name(&text).map(|group| group.gid);
-                self.group = Some(name_and_number(&text, known));
-            }
+            "owner" => self.owner = Some(Owner::user(&value.text())?),
+            "group" => self.group = Some(Owner::group(&value.text())?),
             "mode" => {
-                let text = value.text();
-                let mode = parse_mode(&text);
-                self.mode = Some(mode.ok_or_else(|| usage(format!("Invalid mode: {text}")))?);
+                let mode = parse_mode(&value.text());
+                let invalid = || usage("Invalid mode given on option".to_owned());
+                self.mode = Some(mode.ok_or_else(invalid)?);
+            }
+            "sparse" => self.sparse = true,
+            "hole-detection" => {
+                self.holes = HoleDetection::parse(&value.text())?;
+                self.sparse = true;
             }
             "mtime" => {
                 let text = value.text();
