@@ -3,6 +3,7 @@
 mod clock;
 mod compare;
 mod diff;
+mod diff3;
 mod file;
 mod find;
 mod getconf;
@@ -13,6 +14,7 @@ mod parallel;
 mod procfs;
 mod ps;
 mod run;
+mod sdiff;
 mod session;
 mod terminal;
 mod time;
@@ -31,6 +33,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("clear", terminal::clear),
     ("cmp", compare::cmp),
     ("diff", diff::main),
+    ("diff3", diff3::main),
     ("file", file::main),
     ("find", find::main),
     ("getconf", getconf::main),
@@ -44,6 +47,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("pkill", lookup::pkill),
     ("ps", ps::main),
     ("reset", terminal::reset),
+    ("sdiff", sdiff::main),
     ("setsid", session::setsid),
     ("time", time::time),
     ("tput", terminal::tput),

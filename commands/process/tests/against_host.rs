@@ -44,3 +44,29 @@ fn parallel_does_what_gnu_parallel_does() {
     let setup = "seq 3 >lines";
     Harness::new(PROGRAM).compare(include_str!("cases/parallel.txt"), setup);
 }
+
+#[test]
+fn diff3_and_sdiff_do_what_gnus_do() {
+    let setup = "
+        printf 'a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\n' >older; printf 'a\\nB\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\n' >mine
+        printf 'a\\nX\\nY\\nc\\nd\\nE\\n.\\nf\\nh\\n' >yours; printf 'a\\nb\\nc\\nd\\ne\\nF\\ng\\nh' >open; : >nothing
+        printf 'a\\n.x\\n.\\nz\\nc\\nd\\ne\\n' >periods; printf 'a\\nb\\nc\\n.\\ne\\nf\\ng\\nh\\n' >period
+        printf 'a\\r\\nB\\r\\nc\\r\\nd\\re\\n' >cr; printf 'a\\n\\nB\\n\\nc\\nd  e\\nf\\n' >spaced; printf 'a\\0\\nb\\n' >binary
+        cat >make-random <<'END'
+BEGIN {
+    srand(s); n = int(rand() * 14)
+    for (i = 0; i < n; i++) base[i] = substr(\"abcde.\", 1 + int(rand() * 6), 1)
+    for (f = 1; f <= 3; f++) {
+        out = \"r\" f; printf \"\" >out
+        for (i = 0; i < n; i++) {
+            r = rand()
+            if (r < 0.15) print \"x\" int(rand() * 2) >out
+            if (r < 0.85 || f == 2) printf \"%s%s\", base[i], (i == n - 1 && rand() < 0.2) ? \"\" : \"\\n\" >out
+        }
+        close(out)
+    }
+}
+END
+    ";
+    Harness::new(PROGRAM).compare(include_str!("cases/diff3.txt"), setup);
+}

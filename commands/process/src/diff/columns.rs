@@ -119,14 +119,33 @@ impl Layout {
     }
 }
 
-struct Columns<'a, W> {
+/// Two texts that are written side by side.
+pub struct Columns<'a, W> {
     out: &'a mut W,
     texts: [&'a Text<'a>; 2],
     options: &'a Options,
     layout: Layout,
+    /// Lines that are the same are left out.
+    pub suppress_common: bool,
 }
 
-impl<W: Write> Columns<'_, W> {
+impl<'a, W: Write> Columns<'a, W> {
+    pub fn new(out: &'a mut W, texts: [&'a Text<'a>; 2], options: &'a Options) -> Self {
+        Self {
+            out,
+            texts,
+            options,
+            layout: Layout::new(options),
+            suppress_common: options.suppress_common,
+        }
+    }
+
+    /// Writes what is asked for behind the lines so far, at once.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
     /// A line of either side or both, with the mark between.
     fn row(&mut self, left: Option<usize>, mark: char, right: Option<usize>) -> io::Result<()> {
         let [old, new] = self.texts;
@@ -170,8 +189,8 @@ impl<W: Write> Columns<'_, W> {
     }
 
     /// Lines that are the same, or count as such; where changes between them are ignored, one side may have more.
-    fn common(&mut self, mut old: Range<usize>, mut new: Range<usize>) -> io::Result<()> {
-        if self.options.suppress_common {
+    pub fn common(&mut self, mut old: Range<usize>, mut new: Range<usize>) -> io::Result<()> {
+        if self.suppress_common {
             return Ok(());
         }
         if self.options.left_column {
@@ -192,6 +211,20 @@ impl<W: Write> Columns<'_, W> {
         }
         Ok(())
     }
+
+    /// Lines that differ.
+    pub fn changed(&mut self, mut old: Range<usize>, mut new: Range<usize>) -> io::Result<()> {
+        while !old.is_empty() && !new.is_empty() {
+            self.row(old.next(), '|', new.next())?;
+        }
+        for index in old {
+            self.row(Some(index), '<', None)?;
+        }
+        for index in new {
+            self.row(None, '>', Some(index))?;
+        }
+        Ok(())
+    }
 }
 
 pub fn side_by_side(
@@ -201,25 +234,11 @@ pub fn side_by_side(
     changes: &[Change],
     options: &Options,
 ) -> io::Result<()> {
-    let mut columns = Columns {
-        out,
-        texts: [old, new],
-        options,
-        layout: Layout::new(options),
-    };
+    let mut columns = Columns::new(out, [old, new], options);
     let (mut at, mut other) = (0, 0);
     for change in changes {
         columns.common(at..change.old.start, other..change.new.start)?;
-        let (mut left, mut right) = (change.old.clone(), change.new.clone());
-        while !left.is_empty() && !right.is_empty() {
-            columns.row(left.next(), '|', right.next())?;
-        }
-        for index in left {
-            columns.row(Some(index), '<', None)?;
-        }
-        for index in right {
-            columns.row(None, '>', Some(index))?;
-        }
+        columns.changed(change.old.clone(), change.new.clone())?;
         (at, other) = (change.old.end, change.new.end);
     }
     columns.common(at..old.lines.len(), other..new.lines.len())

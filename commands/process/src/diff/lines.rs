@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::options::{Format, Ignore, Options};
-use super::script::{Effort, script};
+use super::script::{Effort, Script, script};
 
 /// A text as lines, each with its end.
 pub struct Text<'a> {
@@ -57,25 +57,30 @@ pub fn changes(old: &Text<'_>, new: &Text<'_>, options: &Options) -> Vec<Change>
     let found = script(&old_keys, &new_keys, effort);
     let ignorable = |line: &&[u8]| is_ignorable(line, options);
     let ignores = options.ignore.blank_lines || !options.ignore.lines.is_empty();
+    let changes = hunks(&found).into_iter().map(|(before, after)| Change {
+        ignored: ignores
+            && old.lines[before.clone()].iter().all(ignorable)
+            && new.lines[after.clone()].iter().all(ignorable),
+        old: before,
+        new: after,
+    });
+    changes.collect()
+}
+
+/// The runs of lines that are not in the other text, with where they stand in it.
+pub fn hunks(found: &Script) -> Vec<(Range<usize>, Range<usize>)> {
     let count = |flags: &[bool]| flags.iter().take_while(|flag| **flag).count();
     let (mut at, mut other) = (0, 0);
-    let mut changes = Vec::new();
-    while at < old.lines.len() || other < new.lines.len() {
+    let mut hunks = Vec::new();
+    while at < found.gone.len() || other < found.come.len() {
         let before = at..at + count(&found.gone[at..]);
         let after = other..other + count(&found.come[other..]);
         (at, other) = (before.end + 1, after.end + 1);
-        if before.is_empty() && after.is_empty() {
-            continue;
+        if !before.is_empty() || !after.is_empty() {
+            hunks.push((before, after));
         }
-        changes.push(Change {
-            ignored: ignores
-                && old.lines[before.clone()].iter().all(ignorable)
-                && new.lines[after.clone()].iter().all(ignorable),
-            old: before,
-            new: after,
-        });
     }
-    changes
+    hunks
 }
 
 fn is_ignorable(line: &[u8], options: &Options) -> bool {

@@ -1,14 +1,15 @@
 //! `diff`, by the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/diff.html), with the
 //! options of the GNU tool.
 
-mod columns;
+pub mod columns;
 mod context;
 mod formats;
-mod lines;
+pub mod lines;
 mod names;
-mod options;
+pub mod options;
 mod output;
-mod script;
+mod pages;
+pub mod script;
 mod style;
 mod trees;
 
@@ -28,7 +29,7 @@ use options::{Absent, Format, Options};
 /// The statuses: the same, different, trouble.
 const SAME: i32 = 0;
 const DIFFERENT: i32 = 1;
-const TROUBLE: i32 = 2;
+pub const TROUBLE: i32 = 2;
 
 /// How much of a file is looked at to find out whether it is a text.
 const LOOKED_AT: usize = 32 * 1024;
@@ -164,7 +165,7 @@ fn read(path: &Path, absent_is_empty: bool, options: &Options) -> io::Result<Sid
 }
 
 /// Lines that end with a carriage return and a newline end with a newline alone.
-fn without_carriage_returns(content: &[u8]) -> Vec<u8> {
+pub fn without_carriage_returns(content: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(content.len());
     for line in content.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_suffix(b"\r\n") {
@@ -176,6 +177,11 @@ fn without_carriage_returns(content: &[u8]) -> Vec<u8> {
         }
     }
     kept
+}
+
+/// Whether a content is no text.
+pub fn is_binary(content: &[u8]) -> bool {
+    content.iter().take(LOOKED_AT).any(|&byte| byte == 0)
 }
 
 /// Both sides; for those that cannot be read it is said why.
@@ -237,8 +243,7 @@ fn compare(
         return missing_ends(out, sides, options, SAME);
     }
     let names = options.shown_names(sides);
-    let is_binary = |side: &Side| side.content.iter().take(LOOKED_AT).any(|&byte| byte == 0);
-    if !options.as_text && (is_binary(&left) || is_binary(&right)) {
+    if !options.as_text && (is_binary(&left.content) || is_binary(&right.content)) {
         let what = if options.brief {
             "Files"
         } else {
@@ -262,26 +267,48 @@ fn compare(
         writeln!(out, "Files {} and {} differ", names[0], names[1])?;
         return Ok(DIFFERENT);
     }
-    if let Some(title) = title {
-        writeln!(out, "{title}")?;
-    }
     let comparison = Comparison {
         sides,
         texts: [&old, &new],
         changes: &changes,
     };
-    let style = &options.style;
-    match options.format {
-        Format::Normal => output::normal(out, &old, &new, &counted, style)?,
-        Format::Unified => context::unified(out, &comparison, options)?,
-        Format::Context => context::context(out, &comparison, options)?,
-        Format::Ed => output::ed(out, &new, &counted, style)?,
-        Format::ForwardEd => output::forward_ed(out, &new, &counted, style)?,
-        Format::Rcs => output::rcs(out, &new, &counted, style)?,
-        Format::Own => options.formats.print(out, [&old, &new], &counted, style)?,
-        Format::SideBySide => columns::side_by_side(out, &old, &new, &counted, options)?,
+    if options.paginates {
+        let mut text = Vec::new();
+        print(&mut text, &comparison, &counted, options)?;
+        out.flush()?;
+        let title = title.map_or_else(
+            || options.title(sides.map(|side| &*side.name)),
+            str::to_owned,
+        );
+        pages::print(&title, &text)?;
+    } else {
+        if let Some(title) = title {
+            writeln!(out, "{title}")?;
+        }
+        print(out, &comparison, &counted, options)?;
     }
     missing_ends(out, sides, options, DIFFERENT)
+}
+
+/// Prints how files differ. `counted` are the changes that matter by themselves.
+fn print(
+    out: &mut impl Write,
+    comparison: &Comparison<'_>,
+    counted: &[Change],
+    options: &Options,
+) -> io::Result<()> {
+    let [old, new] = comparison.texts;
+    let style = &options.style;
+    match options.format {
+        Format::Normal => output::normal(out, old, new, counted, style),
+        Format::Unified => context::unified(out, comparison, options),
+        Format::Context => context::context(out, comparison, options),
+        Format::Ed => output::ed(out, new, counted, style),
+        Format::ForwardEd => output::forward_ed(out, new, counted, style),
+        Format::Rcs => output::rcs(out, new, counted, style),
+        Format::Own => options.formats.print(out, [old, new], counted, style),
+        Format::SideBySide => columns::side_by_side(out, old, new, counted, options),
+    }
 }
 
 /// Says of which side a script for `ed` cannot make the last line as it is.

@@ -62,6 +62,8 @@ pub struct Options {
     pub brief: bool,
     pub reports_identical: bool,
     pub recursive: bool,
+    /// What files differ in is given to `pr` (`-l`).
+    pub paginates: bool,
     pub absent: Absent,
     pub as_text: bool,
     /// As few changes as there can be (`-d`).
@@ -82,6 +84,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// The command that compares two files of these names.
+    pub fn title(&self, names: [&[u8]; 2]) -> String {
+        let shown = |at: usize| match self.labels.get(at) {
+            Some(label) => names::in_header(label.as_bytes()),
+            None => names::in_header(names[at]),
+        };
+        format!("diff{} {} {}", self.repeated, shown(0), shown(1))
+    }
+
     /// The names of both sides, or the labels that stand for them.
     pub fn shown_names(&self, sides: [&Side; 2]) -> [String; 2] {
         let name = |at: usize| match self.labels.get(at) {
@@ -202,6 +213,7 @@ pub fn parse(args: &Args) -> Result<(Options, Vec<[OsString; 2]>), Failure> {
             brief: parsed.has("brief"),
             reports_identical: parsed.has("report-identical-files"),
             recursive: parsed.has("recursive"),
+            paginates: parsed.has("paginate"),
             absent: if parsed.has("new-file") {
                 Absent::Empty
             } else if parsed.has("unidirectional-new-file") {
@@ -355,7 +367,6 @@ impl Building<'_> {
                 }
             }
             "palette" => self.palette = Some(text),
-            "paginate" => return Err(trouble("-l is not supported: pipe the output into pr")),
             "ignore-matching-lines" => {
                 let found = pattern(bytes(&value.os()))?;
                 self.options.ignore.lines.push(found);

@@ -11,7 +11,7 @@ use secure_exec_sys::path::stat;
 use secure_exec_sys::stat::{S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, Stat};
 
 use super::options::{Absent, Options};
-use super::{DIFFERENT, SAME, TROUBLE, compare as compare_files, look, names, trouble};
+use super::{DIFFERENT, SAME, TROUBLE, compare as compare_files, look, trouble};
 
 /// A name on both sides; where names are compared whatever their case, the two may differ.
 type Pair = [Option<OsString>; 2];
@@ -171,17 +171,7 @@ fn pair_of(
     if is_directory(old) || is_directory(new) || is_special(old) || is_special(new) {
         return kinds(out, [left, right], [old.as_ref(), new.as_ref()]);
     }
-    let labels = &options.labels;
-    let shown = |at: usize, path: &Path| match labels.get(at) {
-        Some(label) => names::in_header(label.as_bytes()),
-        None => names::in_header(bytes(path)),
-    };
-    let title = format!(
-        "diff{} {} {}",
-        options.repeated,
-        shown(0, left),
-        shown(1, right)
-    );
+    let title = options.title([left, right].map(bytes));
     match compare_files(out, left, right, options, Some(&title)) {
         Ok(status) => Ok(status),
         Err(failure) => {
