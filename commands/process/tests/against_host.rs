@@ -46,6 +46,15 @@ fn parallel_does_what_gnu_parallel_does() {
 }
 
 #[test]
+fn file_says_what_libmagic_says() {
+    let texts = include_str!("cases/file-setup.sh");
+    Harness::new(PROGRAM).compare(include_str!("cases/file.txt"), texts);
+    Harness::new(PROGRAM).compare(include_str!("cases/file-options.txt"), texts);
+    let others = include_str!("cases/file-binary.sh");
+    Harness::new(PROGRAM).compare(include_str!("cases/file.txt"), others);
+}
+
+#[test]
 fn diff3_and_sdiff_do_what_gnus_do() {
     let setup = "
         printf 'a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\n' >older; printf 'a\\nB\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\n' >mine
