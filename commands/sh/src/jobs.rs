@@ -82,6 +82,8 @@ pub struct Jobs {
     pub list: Vec<Job>,
     /// In a copy of the shell, the jobs of the original as they were: `jobs` lists them, `kill` knows them.
     pub inherited: Vec<Job>,
+    /// Children that ended before the rest of their pipeline was started, and it became a job.
+    early: Vec<(Pid, WaitStatus)>,
     /// Finished background processes and their statuses.
     remembered: Vec<(Pid, i32)>,
     turn: u64,
@@ -212,6 +214,17 @@ impl Jobs {
                 }
             }
         }
+        self.early.push((pid, status));
+    }
+
+    /// Forgets who ended without a job: what is started from here on may have the same numbers.
+    pub fn forget_early(&mut self) {
+        self.early.clear();
+    }
+
+    fn take_early(&mut self, pid: Pid) -> Option<WaitStatus> {
+        let at = self.early.iter().position(|(ended, _)| *ended == pid)?;
+        Some(self.early.swap_remove(at).1)
     }
 }
 
@@ -220,7 +233,8 @@ impl Shell {
     pub fn add_job(&mut self, pids: &[Pid], pgid: Pid, text: &str, background: bool) -> usize {
         let id = if background { self.jobs.free_id() } else { 0 };
         let turn = self.jobs.next_turn();
-        let processes = pids.iter().map(|pid| (*pid, None)).collect();
+        let ended = |pid: &Pid| (*pid, self.jobs.take_early(*pid));
+        let processes = pids.iter().map(ended).collect();
         self.jobs.list.push(Job {
             id,
             pgid,

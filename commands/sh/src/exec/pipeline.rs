@@ -124,6 +124,7 @@ impl Shell {
         keep_last: bool,
         output: Option<Fd>,
     ) -> Result<(Vec<Pid>, Pid, Option<Fd>), Flow> {
+        self.jobs.forget_early();
         let mut pids = Vec::with_capacity(commands.len());
         let mut pgid = 0;
         let mut input = None;
