@@ -640,6 +640,26 @@ describe("node_modules of the host", () => {
     });
   });
 
+  test("that lead out of an overlay are told of as those of a read-only mount are", async () => {
+    const root = files({ "overlaid/in/f": "f", "overlaid/out/secret": "secret" });
+    const hostPath = join(root, "in");
+    symlinkSync(join(root, "out/secret"), join(hostPath, "absolute"));
+    symlinkSync("../out/secret", join(hostPath, "relative"));
+    const code = `import fs from "node:fs";
+      for (const name of ["absolute", "relative"]) {
+        try { fs.readFileSync("/m/" + name) } catch ({ message }) { console.log(message) }
+      }`;
+    const told = async (mount: object) => {
+      const mounts = [{ guestPath: "/m", hostPath, ...mount }];
+      return await withRuntime({ mounts }, (runtime) => printed(runtime, code));
+    };
+    const [readOnly, overlaid] = [await told({}), await told({ overlay: true })];
+    assert.equal(overlaid, readOnly);
+    const lines = readOnly.trimEnd().split("\n");
+    assert.match(lines[0] ?? "", /^ENOENT.*The link \/m\/absolute leads to a place of the host,/);
+    assert.match(lines[1] ?? "", /^ENOENT.*The link \/m\/relative leads to \.\.\/out\/secret,/);
+  });
+
   test("of a workspace lead to its packages where those are followed", async () => {
     const root = files({
       "space/packages/one/package.json": `{ "version": "1.2.3" }`,

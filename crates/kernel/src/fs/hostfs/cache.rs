@@ -2,7 +2,8 @@
 //!
 //! Programs look up the same few directories over and over, and most of what they look for is not there. A directory in which
 //! two names were looked up is listed once, with the attributes of everything in it, and answers for both. Directories beside
-//! one that was listed are listed at once. Where the embedder tells of changes a listing is true until then (`leases`).
+//! one that was listed are listed at once. Where the embedder tells of changes a listing is true until then (`leases`). Far down
+//! what was found is true for longer: each walk passes all directories above, and there must be time to ask for them anew.
 
 use super::files::{HostAttributes, HostEntry, HostFiles, HostLink, HostListing};
 use super::leases::{FRESH, LONGEST, Leased, Leases};
@@ -21,19 +22,45 @@ const MOST_NAMES: usize = 1 << 16;
 /// Lookups in a directory from which on it is listed instead.
 const LOOKUPS: u32 = 2;
 
+/// Directories on a path beyond which what was found is taken for true for longer, and by how much for each: by so much that to
+/// ask for all of them anew takes a part of that time, also where the embedder has much else to do. It is eight seconds for the
+/// longest path.
+const SHALLOW: usize = 16;
+const LONGER: Duration = Duration::from_millis(4);
+
+/// How long what was found at a path is taken for true.
+fn lasting(path: &[u8]) -> Duration {
+    let depth = path.iter().filter(|byte| **byte == b'/').count();
+    let beyond = u32::try_from(depth.saturating_sub(SHALLOW)).unwrap_or(u32::MAX);
+    LONGER.saturating_mul(beyond).saturating_add(FRESH)
+}
+
 /// When something was found.
 #[derive(Clone)]
 pub(super) struct Stamp {
     at: Duration,
+    lasts: Duration,
     generation: u64,
     /// Tells of changes since.
     leased: Option<Leased>,
 }
 
 impl Stamp {
-    pub fn now(files: &dyn HostFiles) -> Stamp {
+    /// Of what is at a path now.
+    pub fn now(files: &dyn HostFiles, path: &[u8]) -> Stamp {
         Stamp {
             at: files.now(),
+            lasts: lasting(path),
+            generation: files.generation(),
+            leased: None,
+        }
+    }
+
+    /// Of what is found now, and lasts as long.
+    fn anew(&self, files: &dyn HostFiles) -> Stamp {
+        Stamp {
+            at: files.now(),
+            lasts: self.lasts,
             generation: files.generation(),
             leased: None,
         }
@@ -46,7 +73,7 @@ impl Stamp {
             let leased = self.leased.as_ref();
             age < LONGEST && leased.is_some_and(Leased::holds) && leases.are_renewed(files)
         };
-        self.generation == files.generation() && age < FRESH || is_leased()
+        self.generation == files.generation() && age < self.lasts || is_leased()
     }
 
     /// Whether a change would be told of, and none was.
@@ -137,7 +164,7 @@ impl Directory {
     pub fn seen(&self, files: &dyn HostFiles, attributes: &HostAttributes) -> Stamp {
         match attributes.mode & S_IFMT {
             S_IFREG | S_IFLNK if self.stamp.is_leased() => self.stamp.clone(),
-            _ => Stamp::now(files),
+            _ => self.stamp.anew(files),
         }
     }
 
@@ -245,7 +272,7 @@ impl Cache {
     /// A directory's names from the beginning, with a lease of them where the embedder gives some; None if they are too many
     /// for one piece.
     fn read(&self, files: &dyn HostFiles, path: &[u8]) -> Result<Option<Directory>> {
-        let mut stamp = Stamp::now(files);
+        let mut stamp = Stamp::now(files, path);
         if let Some((leased, wanted)) = self.leases.begin(path) {
             match files.read_leased(path, &wanted) {
                 Ok(found) => {
@@ -366,7 +393,7 @@ impl Cache {
             let stamp = stamp.map(|directory| directory.stamp.clone());
             (known.changes, stamp)
         };
-        let stamp = stamp.unwrap_or_else(|| Stamp::now(files));
+        let stamp = stamp.unwrap_or_else(|| Stamp::now(files, path));
         let link = files.read_link(path)?;
         let mut known = self.known.lock();
         if known.changes == changes {
@@ -433,7 +460,7 @@ impl Cache {
         path: &[u8],
         changes: u64,
     ) -> Result<HostAttributes> {
-        let stamp = Stamp::now(files);
+        let stamp = Stamp::now(files, path);
         let found = match files.stat(path) {
             Ok(attributes) => Some(attributes),
             Err(Errno::ENOENT) => None,

@@ -186,13 +186,15 @@ impl Held {
             core::mem::take(&mut *directories)
         };
         for directory in directories.iter().filter_map(Weak::upgrade) {
-            self.dropped(directory.take_children());
+            if let Some(children) = directory.take_children() {
+                drop(self.dropped(children));
+            }
         }
     }
 
     /// A directory keeps these no longer.
-    pub fn dropped(&self, children: Option<Children>) {
-        let count = children.as_ref().map_or(0, Children::count);
-        self.count.fetch_sub(count, Ordering::Relaxed);
+    pub fn dropped(&self, children: Children) -> impl Iterator<Item = Arc<HostInode>> + use<> {
+        self.count.fetch_sub(children.count(), Ordering::Relaxed);
+        children.inodes.into_iter().flatten()
     }
 }

@@ -106,7 +106,7 @@ impl HostInode {
         attributes: HostAttributes,
         seen: Option<Stamp>,
     ) -> Arc<HostInode> {
-        let stamp = seen.unwrap_or_else(|| Stamp::now(&*shared.files));
+        let stamp = seen.unwrap_or_else(|| Stamp::now(&*shared.files, &path));
         // It outlives the lock, which its end takes.
         let known;
         let mut live = shared.live.lock();
@@ -151,7 +151,7 @@ impl HostInode {
             }
             (state.path.clone(), state.attributes)
         };
-        let stamp = Stamp::now(&*self.shared.files);
+        let stamp = Stamp::now(&*self.shared.files, &path);
         let found = match self.shared.files.stat(&path) {
             Ok(found) => found,
             // It is open, or somebody's working directory.
@@ -628,9 +628,13 @@ impl Inode for HostInode {
 
 impl Drop for HostInode {
     fn drop(&mut self) {
-        self.shared
-            .held
-            .dropped(self.state.get_mut().children.take());
+        // One by one: thousands of levels must not be torn down by recursion.
+        let mut below: Vec<Children> = self.state.get_mut().children.take().into_iter().collect();
+        while let Some(children) = below.pop() {
+            let kept = self.shared.held.dropped(children);
+            let ended = kept.filter_map(Arc::into_inner);
+            below.extend(ended.filter_map(|mut inode| inode.state.get_mut().children.take()));
+        }
         let path = core::mem::take(&mut self.state.get_mut().path);
         let mut live = self.shared.live.lock();
         if live

@@ -36,7 +36,7 @@ impl HostInode {
         if let Some(kept) = shared.contents.find(&path, &attributes) {
             return Ok(Some(kept));
         }
-        let stamp = Stamp::now(&*shared.files);
+        let stamp = Stamp::now(&*shared.files, &path);
         let read = shared
             .contents
             .read(&*shared.files, &path, &attributes, cache);
@@ -60,8 +60,9 @@ impl HostInode {
         if self.state.lock().is_gone {
             return Err(Errno::ENOENT);
         }
-        let stamp = Stamp::now(&*self.shared.files);
-        let (attributes, file) = self.shared.files.open(&self.path(), access)?;
+        let path = self.path();
+        let stamp = Stamp::now(&*self.shared.files, &path);
+        let (attributes, file) = self.shared.files.open(&path, access)?;
         Ok((stamp, attributes, file))
     }
 

@@ -9,8 +9,8 @@ use crate::abi::stat::{FileKind, Stat, Timespec};
 use crate::errno::{Errno, Result};
 use crate::fs::tmpfs::TmpfsInode;
 use crate::vfs::{
-    Caller, DirCursor, File, Followed, Inode, NewInode, Ownership, SeekExtent, SetAttributes,
-    SocketNode, Watchers,
+    Caller, DirCursor, File, Followed, Inode, LinkTarget, NewInode, Ownership, SeekExtent,
+    SetAttributes, SocketNode, Watchers,
 };
 use core::any::Any;
 use parking_lot::Mutex;
@@ -286,6 +286,11 @@ impl Inode for OverlayInode {
 
     fn read_link(&self, caller: &Caller) -> Result<Vec<u8>> {
         self.seen()?.read_link(caller)
+    }
+
+    /// Where a link leads is for the file system that has it: the embedder's tells why one that leads out is not followed.
+    fn follow_link(&self, caller: &Caller) -> Result<LinkTarget> {
+        self.seen()?.follow_link(caller)
     }
 
     fn read_dir(&self, position: u64, max: usize, caller: &Caller) -> Result<Vec<DirCursor>> {

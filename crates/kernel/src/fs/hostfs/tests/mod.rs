@@ -10,6 +10,7 @@ use crate::vfs::MountFlags;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+mod deep;
 mod following;
 mod leases;
 mod places;
@@ -36,6 +37,8 @@ struct Played {
     nodes: Mutex<BTreeMap<Vec<u8>, (u64, Node)>>,
     asked: Mutex<Vec<String>>,
     clock: Mutex<Duration>,
+    /// How long it takes to answer.
+    takes: Mutex<Duration>,
     generation: AtomicU64,
     last_ino: AtomicU64,
     /// Names in a piece of a listing.
@@ -84,6 +87,7 @@ impl Played {
     fn note(&self, what: &str, path: &[u8]) -> Result<()> {
         let text = format!("{what} {}", String::from_utf8_lossy(path));
         self.asked.lock().push(text);
+        *self.clock.lock() += *self.takes.lock();
         self.fails.lock().map_or(Ok(()), Err)
     }
 
