@@ -17,11 +17,19 @@ function markOurs(error) {
   ours.add(error);
 }
 
+function isFailure(value) {
+  try {
+    return typeof value?.code === "string";
+  } catch {
+    return false;
+  }
+}
+
 /** Something went wrong in or with a VM: a limit, a crash, a file that is not there. */
 class VmError extends Error {
   /** @param {import("../binding.d.cts").Failure} failure */
   constructor(failure) {
-    if (typeof failure?.code !== "string") throw notConstructible("VmError");
+    if (!isFailure(failure)) throw notConstructible("VmError");
     super(failure.limit && failure.errno ? withLimit(failure) : failure.message);
     ours.add(this);
     this.code = failure.code;
@@ -44,6 +52,31 @@ Object.defineProperty(VmError.prototype, "name", {
 
 const toolErrorOptions = ["code", "data", "cause"];
 
+/** The options that are there. Each of the caller's getters runs once. */
+function readToolErrorOptions(options) {
+  if (typeof options !== "object" || options === null) {
+    throw invalidType("options", "an object", options);
+  }
+  const read = {};
+  let name = "options";
+  try {
+    for (const key of Object.keys(options)) {
+      name = `options.${key}`;
+      if (!toolErrorOptions.includes(key)) {
+        const known = toolErrorOptions.join(", ");
+        throw invalidValue(name, `is not a known option. Known are ${known}`);
+      }
+      read[key] = options[key];
+    }
+  } catch (error) {
+    throw isOurs(error) ? error : unreadable(name, error);
+  }
+  if (read.code !== undefined && typeof read.code !== "string") {
+    throw invalidType("options.code", "of type string", read.code);
+  }
+  return read;
+}
+
 /** What a tool's handler throws to tell the guest; of other errors the guest hears only that the tool failed. */
 class ToolError extends Error {
   /**
@@ -51,19 +84,10 @@ class ToolError extends Error {
    * @param {{ code?: string, data?: unknown, cause?: unknown }} [options]
    */
   constructor(message, options = {}) {
-    super(message, Object.hasOwn(options, "cause") ? { cause: options.cause } : undefined);
-    const unknown = Object.keys(options).find((key) => !toolErrorOptions.includes(key));
-    if (unknown !== undefined) {
-      const known = toolErrorOptions.join(", ");
-      throw invalidValue(`options.${unknown}`, `is not a known option. Known are ${known}`);
-    }
-    if (options.code !== undefined) {
-      if (typeof options.code !== "string") {
-        throw invalidType("options.code", "of type string", options.code);
-      }
-      this.code = options.code;
-    }
-    if (options.data !== undefined) this.data = options.data;
+    const { code, data, ...cause } = readToolErrorOptions(options);
+    super(message, cause);
+    if (code !== undefined) this.code = code;
+    if (data !== undefined) this.data = data;
   }
 }
 Object.defineProperty(ToolError.prototype, "name", {
@@ -132,6 +156,30 @@ function invalidValue(name, reason, value) {
   );
 }
 
+/** What the caller's own getters or traps have thrown is the cause. */
+function unreadable(name, cause) {
+  return Object.assign(invalidValue(name, `cannot be read: ${messageOf(cause)}`), { cause });
+}
+
+/** The option that every error of JavaScript takes. */
+function errorCause(options) {
+  try {
+    const isThere = typeof options === "object" && options !== null && "cause" in options;
+    return isThere ? { cause: options.cause } : undefined;
+  } catch (cause) {
+    throw unreadable("options.cause", cause);
+  }
+}
+
+/** What was thrown may throw itself when it is asked. */
+function messageOf(thrown) {
+  try {
+    return String(thrown?.message);
+  } catch {
+    return "what it throws cannot be shown";
+  }
+}
+
 function outOfRange(name, range, value) {
   return withCode(
     new RangeError(
@@ -176,6 +224,7 @@ module.exports = {
   ToolError,
   VmError,
   disposedError,
+  errorCause,
   invalidType,
   invalidValue,
   isOurs,
@@ -184,6 +233,7 @@ module.exports = {
   markOurs,
   notConstructible,
   outOfRange,
+  unreadable,
   unsupported,
   writeAfterEnd,
 };

@@ -55,7 +55,8 @@ function watchOptions(value) {
 /** How `readFile` decodes. */
 function encoding(value) {
   if (value === undefined || value === null) return undefined;
-  const name = typeof value === "object" ? value.encoding : value;
+  const isObject = typeof value === "object";
+  const name = isObject ? check.attempt("options.encoding", () => value.encoding) : value;
   if (name === undefined || name === null) return undefined;
   if (name !== "utf8" && name !== "utf-8") {
     throw invalidValue("encoding", "must be 'utf8' or absent", name);

@@ -4,7 +4,13 @@
 const { constants } = require("node:os");
 const { resolve } = require("node:path");
 const { isUint8Array } = require("node:util/types");
-const { invalidType, invalidValue, limitsContradict, unsupported } = require("./errors.cjs");
+const {
+  invalidType,
+  invalidValue,
+  limitsContradict,
+  markOurs,
+  unsupported,
+} = require("./errors.cjs");
 const { v8Runtime } = require("./driver/dedicated-process.cjs");
 const { native: snapshot } = require("./file-snapshot.cjs");
 const { fileSystem } = require("./filesystem/served.cjs");
@@ -363,15 +369,20 @@ const signalNumbers = new Set(Object.values(constants.signals));
 function signalNumber(value) {
   if (typeof value === "string") {
     if (Object.hasOwn(constants.signals, value)) return constants.signals[value];
-    throw Object.assign(new TypeError(`Unknown signal: ${value.slice(0, 40)}`), {
-      code: "ERR_UNKNOWN_SIGNAL",
-    });
+    throw unknownSignal(value.slice(0, 40));
   }
   if (typeof value !== "number") throw invalidType("signal", "of type string or number", value);
   if (value !== 0 && !signalNumbers.has(value)) {
-    throw Object.assign(new TypeError(`Unknown signal: ${value}`), { code: "ERR_UNKNOWN_SIGNAL" });
+    throw unknownSignal(value);
   }
   return value;
+}
+
+/** Node's own. */
+function unknownSignal(shown) {
+  const error = new TypeError(`Unknown signal: ${shown}`);
+  markOurs(error);
+  return Object.assign(error, { code: "ERR_UNKNOWN_SIGNAL" });
 }
 
 /** Names by number; of two names of one signal the usual one comes first. */

@@ -2,7 +2,7 @@
 // Checks of single values. A checker takes a value and its name and gives back what to use.
 
 const types = require("node:util/types");
-const { invalidType, invalidValue, outOfRange } = require("./errors.cjs");
+const { invalidType, invalidValue, isOurs, outOfRange, unreadable } = require("./errors.cjs");
 const { amount } = require("./limits.cjs");
 
 /** Reads an options object with a checker for each key it may have. */
@@ -20,10 +20,8 @@ function object(value, name, checkers) {
   const result = {};
   for (const [key, check] of Object.entries(checkers)) {
     const path = `${name}.${key}`;
-    result[key] = check(
-      attempt(path, () => value[key]),
-      path,
-    );
+    const given = attempt(path, () => value[key]);
+    result[key] = reading(path, () => check(given, path));
   }
   return result;
 }
@@ -66,7 +64,16 @@ function attempt(name, read) {
   try {
     return read();
   } catch (cause) {
-    throw Object.assign(invalidValue(name, `cannot be read: ${cause?.message}`), { cause });
+    throw unreadable(name, cause);
+  }
+}
+
+/** The same around checks, whose own errors say what is wrong. */
+function reading(name, check) {
+  try {
+    return check();
+  } catch (cause) {
+    throw isOurs(cause) ? cause : unreadable(name, cause);
   }
 }
 
@@ -165,13 +172,13 @@ const longestTimeout = 2 ** 31 - 1;
 
 /** A time as `fs.utimes` takes it, seconds since 1970 or a `Date`, in milliseconds. */
 function time(value, name) {
-  const isDate = value instanceof Date;
+  const isDate = types.isDate(value);
   if (!isDate && typeof value !== "number") {
     throw invalidType(name, "of type number or an instance of Date", value);
   }
-  const ms = isDate ? value.getTime() : value * 1000;
+  const ms = isDate ? Date.prototype.getTime.call(value) : value * 1000;
   if (!(Math.abs(ms) <= furthestTime)) {
-    throw outOfRange(name, "a time that a Date can have", isDate ? String(value) : value);
+    throw outOfRange(name, "a time that a Date can have", isDate ? "Invalid Date" : value);
   }
   return ms;
 }
@@ -249,18 +256,23 @@ function isPlainObject(value) {
 
 function list(check) {
   return (value, name) => {
-    if (!Array.isArray(value)) throw invalidType(name, "an array", value);
-    const checked = [];
-    for (const element of value) {
-      try {
-        checked.push(check(element, name));
-      } catch {
-        // What is wrong with it is told with its place, which is not written out for each that is right.
-        checked.push(check(element, `${name}[${checked.length}]`));
-      }
-    }
-    return checked;
+    if (!attempt(name, () => Array.isArray(value))) throw invalidType(name, "an array", value);
+    return reading(name, () => checkedElements(value, name, check));
   };
+}
+
+function checkedElements(list, name, check) {
+  const checked = [];
+  for (const element of list) {
+    try {
+      checked.push(check(element, name));
+    } catch {
+      // What is wrong with it is told with its place, which is not written out for each that is right.
+      const place = `${name}[${checked.length}]`;
+      checked.push(reading(place, () => check(element, place)));
+    }
+  }
+  return checked;
 }
 
 /** Whether an object of the caller's has methods of these names. */
@@ -281,6 +293,7 @@ function abortSignal(value, name) {
 module.exports = {
   abortSignal,
   absolutePath,
+  attempt,
   boolean,
   bytes,
   cString,
@@ -298,6 +311,7 @@ module.exports = {
   oneOf,
   optional,
   program,
+  reading,
   text,
   time,
 };

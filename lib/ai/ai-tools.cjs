@@ -20,6 +20,10 @@ function modelOptions(value) {
 
 /** The runtime of a sandbox, the runtime itself, or what does the same at the other end of a network. */
 function runtimeOf(value) {
+  return check.reading("runtime", () => runtimeIn(value));
+}
+
+function runtimeIn(value) {
   const runtime = value?.runtime ?? value;
   if (typeof runtime?.exec === "function" && typeof runtime.shell === "function") return runtime;
   if (typeof value?.exec?.run === "function" && typeof value.exec.shell === "function") {

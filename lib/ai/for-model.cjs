@@ -33,7 +33,10 @@ function forModel(outcome, given) {
 
 /** As `forModel`, of options that have been checked. */
 function folded(outcome, maxChars, hideInternals = true) {
-  const { channels, notes } = outcome instanceof Error ? ofError(outcome) : ofResult(outcome);
+  const isError = check.attempt("outcome", () => outcome instanceof Error);
+  const { channels, notes } = isError
+    ? ofError(outcome)
+    : check.reading("outcome", () => ofResult(outcome));
   const shown = hideInternals
     ? channels.map(([name, text]) => [name, withoutInternals(text)])
     : channels;
@@ -88,9 +91,10 @@ function ofError(error) {
 }
 
 function channelsOf({ stdout = "", stderr = "" }) {
+  const text = (value) => (typeof value === "string" ? value : "");
   return [
-    ["", stdout],
-    ["stderr", stderr],
+    ["", text(stdout)],
+    ["stderr", text(stderr)],
   ];
 }
 

@@ -28,7 +28,8 @@ function gather(tree, name, words, take) {
   for (const [key, leaf] of check.entries(tree, name)) {
     const place = `${name}.${key}`;
     if (!namePattern.test(key)) throw invalidValue(place, "must be a name of letters and digits");
-    if (typeof leaf === "function" || isDefinition(leaf)) take([...words, key], leaf);
+    const isTool = typeof leaf === "function" || check.attempt(place, () => isDefinition(leaf));
+    if (isTool) take([...words, key], leaf);
     else if (check.isPlainObject(leaf)) gather(leaf, place, [...words, key], take);
     else throw invalidType(place, "a function, a tool or an object of these", leaf);
   }

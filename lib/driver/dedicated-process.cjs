@@ -22,6 +22,11 @@ class V8Runtime {
     this.#maxSessions = maxSessions;
   }
 
+  /** Not what only looks like one. */
+  static isOne(value) {
+    return #group in value;
+  }
+
   /** Machines of one number share a VM process, which no other machine is in. */
   static groupOf(runtime) {
     runtime.#requireLive();
@@ -85,7 +90,7 @@ function createV8Runtime(given) {
 
 /** A checker of options. */
 function v8Runtime(value, name) {
-  if (!(value instanceof V8Runtime)) {
+  if (typeof value !== "object" || value === null || !V8Runtime.isOne(value)) {
     throw invalidType(name, "what createV8Runtime() gives back", value);
   }
   return value;

@@ -13,6 +13,11 @@ class NodeRuntimeDriverFactory {
     this.#v8Runtime = own;
   }
 
+  /** Not what only looks like one. */
+  static isOne(value) {
+    return #v8Runtime in value;
+  }
+
   /** The process of its own, or undefined for the one that runtimes share. */
   static v8RuntimeOf(factory) {
     return factory.#v8Runtime;
@@ -27,7 +32,8 @@ function createNodeRuntimeDriverFactory(given) {
 
 /** A checker of options. */
 function runtimeDriverFactory(value, name) {
-  if (!(value instanceof NodeRuntimeDriverFactory)) {
+  const isObject = typeof value === "object" && value !== null;
+  if (!isObject || !NodeRuntimeDriverFactory.isOne(value)) {
     throw invalidType(name, "what createNodeRuntimeDriverFactory() gives back", value);
   }
   return value;

@@ -63,7 +63,7 @@ class DriverNetwork {
   }
 
   #request(url, given) {
-    const text = check.cString(url?.href ?? url, "url");
+    const text = check.cString(check.attempt("url", () => url?.href) ?? url, "url");
     if (!URL.canParse(text)) throw invalidValue("url", "must be a URL", text);
     const target = new URL(text);
     if (target.protocol !== "http:" && target.protocol !== "https:") {
@@ -95,7 +95,7 @@ class DriverNetwork {
       url: target.href,
       hostname: target.hostname,
     };
-    request.method = given?.method ?? "GET";
+    request.method = check.attempt("options.method", () => given?.method) ?? "GET";
     await this.#require(request, syscall, target.href, `network.${request.op}`);
     return await this.#adapted(op, syscall, target.href, [target.href, given ?? {}]);
   }

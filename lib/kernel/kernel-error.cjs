@@ -1,7 +1,7 @@
 "use strict";
 // The errors of kernels: `code` is the name of an error number.
 
-const { VmError, markOurs } = require("../errors.cjs");
+const { VmError, errorCause, markOurs } = require("../errors.cjs");
 
 class KernelError extends Error {
   /**
@@ -10,7 +10,7 @@ class KernelError extends Error {
    * @param {ErrorOptions} [options]
    */
   constructor(code, message, options) {
-    super(message.startsWith(`${code}: `) ? message : `${code}: ${message}`, options);
+    super(message.startsWith(`${code}: `) ? message : `${code}: ${message}`, errorCause(options));
     this.code = code;
     markOurs(this);
   }

@@ -242,9 +242,11 @@ class Kernel {
   }
 
   async #withEnvironment(given) {
-    if (given?.env === undefined) return given;
-    const env = check.environment(given.env, "options.env");
-    return { ...given, env: Object.fromEntries(await this.#allowed(env)) };
+    const own = check.attempt("options.env", () => given?.env);
+    if (own === undefined) return given;
+    const env = check.reading("options.env", () => check.environment(own, "options.env"));
+    const rest = check.attempt("options", () => ({ ...given, env: undefined }));
+    return { ...rest, env: Object.fromEntries(await this.#allowed(env)) };
   }
 
   /** Variables that the kernel's permission and those of its runtimes let in. */

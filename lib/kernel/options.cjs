@@ -28,7 +28,8 @@ const kernelKeys = {
 function kernelOptions(value) {
   const checked = check.object(value, "options", kernelKeys);
   const { maxProcesses, limits } = checked;
-  if (maxProcesses !== undefined && limits?.resources?.maxProcesses !== undefined) {
+  const ofLimits = () => limits?.resources?.maxProcesses;
+  if (maxProcesses !== undefined && check.attempt("options.limits", ofLimits) !== undefined) {
     throw invalidValue(
       "options.maxProcesses",
       "is options.limits.resources.maxProcesses: give one of them",
@@ -60,7 +61,7 @@ function machineOptions(kernel, runtimes) {
     mounts: kernel.mounts,
     nodeModules: node?.moduleAccessCwd,
     loopbackExemptPorts: node?.loopbackExemptPorts,
-    limits: withOwn(kernel, node),
+    limits: check.attempt("options.limits", () => withOwn(kernel, node)),
   };
   return { ...options.createOptions(given), tools: bindings, firstCommandDirs };
 }

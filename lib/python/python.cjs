@@ -29,12 +29,7 @@ class Python {
     const { inputs, checked } = pythonOptions(given);
     const request = JSON.stringify({
       code: check.text(code, "code"),
-      inputs: Object.fromEntries(
-        Object.entries(inputs).map(([key, value]) => [
-          key,
-          toPython(value, `options.inputs.${key}`),
-        ]),
-      ),
+      inputs: check.reading("options.inputs", () => inputsOf(inputs)),
     });
     const directory = `/tmp/.python-${randomUUID()}`;
     await this.#runtime.mkdir(directory);
@@ -66,6 +61,14 @@ class Python {
     if (typeof answer?.refused === "string") throw notAValue(answer.refused.slice(0, 1000));
     return fromPython(answer?.value, notAValue);
   }
+}
+
+function inputsOf(inputs) {
+  const converted = Object.entries(inputs).map(([key, value]) => {
+    const name = `options.inputs.${key}`;
+    return [key, check.reading(name, () => toPython(value, name))];
+  });
+  return Object.fromEntries(converted);
 }
 
 /** What a guest has written, which need not be what our program writes. */

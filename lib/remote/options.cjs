@@ -39,7 +39,7 @@ const connection = {
 
 /** The address of a server, without what is not its own. */
 function serverUrl(value, name) {
-  const text = value instanceof URL ? value.href : value;
+  const text = check.attempt(name, () => (value instanceof URL ? value.href : value));
   if (typeof text !== "string")
     throw invalidType(name, "of type string or an instance of URL", value);
   let url;
@@ -63,7 +63,7 @@ function connectOptions(value) {
   if (value !== undefined && !check.isRecord(value, "options")) {
     throw invalidType("options", "an object", value);
   }
-  const given = value ?? {};
+  const given = copied(value ?? {}, "options");
   const own = Object.entries(given).filter(([key]) => Object.hasOwn(connection, key));
   const rest = Object.entries(given).filter(
     ([key, option]) => !Object.hasOwn(connection, key) && option !== undefined,
@@ -84,10 +84,19 @@ function connectOptions(value) {
 /** Options of `create` as JSON has them: bytes as base64. */
 function packed({ env, files, ...rest }) {
   return {
-    ...rest,
+    ...asJson(rest),
     ...(env !== undefined && { env: environment(env, "options.env") }),
     ...(files !== undefined && { files: packedFiles(files) }),
   };
+}
+
+/** What JSON cannot hold is told by the name of its option. */
+function asJson(options) {
+  const copies = Object.entries(options).map(([key, value]) => {
+    const text = check.attempt(`options.${key}`, () => JSON.stringify(value));
+    return [key, text === undefined ? undefined : JSON.parse(text)];
+  });
+  return Object.fromEntries(copies);
 }
 
 /** Variables, checked: JSON would leave out what is wrong. */
@@ -102,10 +111,17 @@ function packedFiles(files) {
     const name = `options.files[${JSON.stringify(path)}]`;
     if (typeof file === "string") return [path, file];
     if (!check.isPlainObject(file)) return [path, { base64: base64(file, name) }];
-    const { data, ...attributes } = file;
+    const { data, ...attributes } = copied(file, name);
     return [path, { ...attributes, base64: base64(data, `${name}.data`) }];
   });
   return Object.fromEntries(entries);
+}
+
+/** What its getters give, once. */
+function copied(value, name) {
+  const keys = check.attempt(name, () => Object.keys(value));
+  const pairs = keys.map((key) => [key, check.attempt(`${name}.${key}`, () => value[key])]);
+  return Object.fromEntries(pairs);
 }
 
 function base64(data, name) {

@@ -72,7 +72,7 @@ function toolDefinitions(value, name) {
   return check.entries(value, name).map(([key, given]) => {
     const tool = {
       name: toolName(key, `a key of ${name}`),
-      ...oneDefinition(given, `${name}.${key}`),
+      ...check.reading(`${name}.${key}`, () => oneDefinition(given, `${name}.${key}`)),
     };
     for (const command of [tool.name, ...tool.commandAliases]) {
       if (taken.has(command)) throw invalidValue(name, `has two tools named '${command}'`);
